@@ -1,0 +1,57 @@
+#include "core/json.hpp"
+
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <set>
+#include <sstream>
+#include <vector>
+
+namespace lensbench {
+
+nlohmann::json parse_json(std::string_view text, const std::string& subject,
+                          const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes)
+    throw InputError(subject + ": " + std::to_string(text.size()) +
+                     " bytes of JSON, more than the " + std::to_string(limits.max_bytes) +
+                     " that are allowed here");
+  using nlohmann::json;
+  std::vector<std::set<std::string>> keys;
+  const json::parser_callback_t check = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > limits.max_depth)
+      throw InputError(subject + ": JSON nested deeper than " + std::to_string(limits.max_depth) +
+                       " levels");
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key &&
+        !keys.back().insert(parsed.get_ref<const std::string&>()).second)
+      throw InputError(subject + ": duplicate JSON key \"" + parsed.get<std::string>() + "\"");
+    return true;
+  };
+  try {
+    return json::parse(text.begin(), text.end(), check);
+  } catch (const json::exception& error) {
+    throw InputError(subject + ": not valid JSON: " + error.what());
+  }
+}
+
+nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    throw InputError(path.string() + ": no such file");
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (!error && bytes > limits.max_bytes)
+    throw InputError(path.string() + ": " + std::to_string(bytes) + " bytes, more than the " +
+                     std::to_string(limits.max_bytes) + " that are allowed for this file");
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw InputError(path.string() + ": cannot be read");
+  return parse_json(text.str(), path.string(), limits);
+}
+
+std::string canonical_json(const nlohmann::json& value) {
+  // nlohmann::json keeps object keys in a std::map, so the dump is sorted already.
+  return value.dump();
+}
+
+}  // namespace lensbench

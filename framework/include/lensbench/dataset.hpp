@@ -1,0 +1,112 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/export.hpp>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace lensbench {
+
+/// A value beside the data: of a dataset or of one variable.
+using Attribute = std::variant<std::int64_t, double, std::string, std::vector<std::string>>;
+
+/// What the integers of a variable are, where that matters to a reader.
+enum class Holds {
+  numbers,
+  token_ids,  ///< ids of the model's vocabulary; their texts are added to the archive's `/vocabulary`
+};
+
+/// One named array with named dimensions, after xarray's model.
+///
+/// Exactly one of `tensor` and `strings` is used. A variable named as its only dimension holds that
+/// dimension's coordinate values.
+struct Variable {
+  std::string name;                ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
+  std::vector<std::string> dims;   ///< one name per axis, all different; empty for a scalar
+  at::Tensor tensor;               ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
+  std::vector<std::string> strings;  ///< valid UTF-8 without NUL; one dimension
+  std::string units = "1";         ///< `nats`, `1`, `bytes`, `s`
+  std::string long_name;           ///< one line for a reader
+  bool coordinate = false;         ///< labels an axis (`case`, `position`, `input_token` of `token`)
+  Holds holds = Holds::numbers;
+  std::map<std::string, Attribute> attributes = {};
+
+  bool is_text() const { return !tensor.defined(); }
+  /// Lengths of the axes, in the order of `dims`.
+  LENSBENCH_API std::vector<std::int64_t> shape() const;
+};
+
+/// A fact that was checked while a result was made. A failed one marks the result.
+struct Receipt {
+  std::string name;        ///< `lens_last_layer_equals_logits`
+  double value = 0;        ///< what was measured
+  double tolerance = 0;    ///< the most it may be
+  bool passed = false;
+  std::string note;        ///< why this tolerance, or what was skipped
+};
+
+/// `passed` is value <= tolerance; a NaN fails.
+LENSBENCH_API Receipt make_receipt(std::string name, double value, double tolerance,
+                                   std::string note = "");
+
+/// A set of variables that share named dimensions. Every tool returns one; an archive stores it
+/// without loss. A plain value: copies share tensors.
+class LENSBENCH_API Dataset {
+ public:
+  /// Adds a variable, moved to the CPU and made contiguous.
+  /// \throws UsageError for a bad or repeated name, a repeated dimension, a dimension whose length
+  ///   differs from what it has here, an element type that is not listed above, invalid UTF-8.
+  Dataset& add(Variable variable);
+
+  /// Adds the coordinate of dimension `name`.
+  Dataset& add_coordinate(const std::string& name, at::Tensor values, std::string long_name = "");
+  Dataset& add_coordinate(const std::string& name, std::vector<std::string> values,
+                          std::string long_name = "");
+
+  bool contains(const std::string& name) const;
+  /// \throws UsageError naming the variables there are.
+  const Variable& operator[](const std::string& name) const;
+  /// In the order they were added.
+  const std::vector<Variable>& variables() const { return variables_; }
+  /// Length of each dimension, in the order first seen.
+  const std::vector<std::pair<std::string, std::int64_t>>& dims() const { return dims_; }
+  /// Length of one dimension. \throws UsageError if there is none of that name.
+  std::int64_t dim(const std::string& name) const;
+
+  std::map<std::string, Attribute> attributes;  ///< of the whole dataset, kept in the archive
+  std::vector<Receipt> receipts;
+
+ private:
+  std::vector<Variable> variables_;
+  std::vector<std::pair<std::string, std::int64_t>> dims_;
+};
+
+/// Adds the token axis every tool uses: coordinates `token` (0..n-1), `case` (0), `position`,
+/// `input_id`, `input_token`. The runner renumbers `token` and `case` when cases are joined.
+/// \param ids    token ids, one a position
+/// \param texts  their display texts, as many
+LENSBENCH_API void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
+                                  const std::vector<std::string>& texts,
+                                  std::int64_t first_position = 0);
+
+/// Adds the layer axis: `layer` 0..n_layers and `layer_label` (`embed`, `0_resid_post`, …).
+LENSBENCH_API void add_layer_axis(Dataset& dataset, std::int64_t n_layers);
+
+/// Joins the datasets that one experiment saved under one name, in case order (CF contiguous ragged
+/// form): variables with `token` are concatenated along it and `token`, `case` renumbered; variables
+/// with `case` along that; coordinates of other axes must agree; a variable with neither gets a
+/// leading `case` dimension if its shape is the same in all cases, and otherwise stays one variable
+/// a case, named `<name>_case<i>` on dimensions `<dim>_case<i>`. Receipts keep the worst of each name.
+/// \param case_numbers  number of each part's case, as many as `parts`
+/// \param case_ids      id of each part's case; becomes coordinate `case_id(case)` where `case` is used
+/// \throws UsageError where parts disagree in variables, element types or coordinates.
+LENSBENCH_API Dataset join_cases(const std::vector<Dataset>& parts,
+                                 const std::vector<std::int64_t>& case_numbers,
+                                 const std::vector<std::string>& case_ids);
+
+}  // namespace lensbench

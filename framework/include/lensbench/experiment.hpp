@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/dataset.hpp>
+#include <lensbench/error.hpp>
+#include <lensbench/export.hpp>
+#include <lensbench/parameters.hpp>
+#include <lensbench/tool.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lensbench {
+
+/// What one case is given: a prompt with its other fields.
+struct CaseInput {
+  std::string id;    ///< unique in the run; the line number unless the prompts file says `id`
+  std::string text;  ///< the prompt; empty when ids were given
+  std::vector<std::int64_t> ids;              ///< token ids as they are; empty when text was given
+  std::map<std::string, std::string> fields;  ///< other keys of a JSONL line, values as text
+};
+
+/// One case while it runs: what was asked, and where to put results.
+class LENSBENCH_API Case {
+ public:
+  Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters);
+
+  std::int64_t index() const { return index_; }
+  const std::string& id() const { return input_.id; }
+  const Model& model() const { return context_.model(); }
+  const Parameters& parameters() const { return parameters_; }
+
+  /// The prompt as the model sees it.
+  const Tokens& tokens() const { return tokens_; }
+  /// Field `target` of the case, else the experiment's parameter `target` if it has one, else the
+  /// model's own prediction. \throws UsageError as `parse_target`
+  Target target() const;
+  /// Another field of a JSONL line.
+  std::optional<std::string> field(const std::string& name) const;
+
+  /// Keeps a dataset under `/results/<name>`; the runner joins those of all cases.
+  /// \throws UsageError if this case already saved one of that name, or for a name that is not
+  ///   [A-Za-z][A-Za-z0-9_]*
+  void save(const std::string& name, Dataset dataset);
+
+  const std::map<std::string, Dataset>& saved() const { return saved_; }
+
+ private:
+  std::int64_t index_;
+  const CaseInput& input_;
+  Context& context_;
+  const Parameters& parameters_;
+  Tokens tokens_;
+  std::map<std::string, Dataset> saved_;
+};
+
+/// All cases after the last one ran, for statistics over them.
+class LENSBENCH_API Summary {
+ public:
+  virtual ~Summary();
+
+  /// Cases that completed, in order, by number.
+  virtual const std::vector<std::int64_t>& cases() const = 0;
+  /// What one case saved, read back. \throws UsageError if it saved nothing of that name
+  virtual Dataset dataset(std::int64_t case_number, const std::string& name) const = 0;
+  /// Keeps a dataset over all cases under `/results/<name>`.
+  virtual void save(const std::string& name, Dataset dataset) = 0;
+  virtual const Parameters& parameters() const = 0;
+};
+
+class Experiment;
+
+/// A tool an experiment declares. Bound by the bench before the first case.
+class LENSBENCH_API ToolSlot {
+ public:
+  ToolSlot(Experiment* owner, std::string tool_name);
+  virtual ~ToolSlot();
+  ToolSlot(const ToolSlot&) = delete;
+  ToolSlot& operator=(const ToolSlot&) = delete;
+
+  const std::string& tool_name() const { return tool_name_; }
+  /// \return false if the tool does not implement the slot's interface
+  virtual bool bind(Tool& tool) = 0;
+
+ private:
+  std::string tool_name_;
+};
+
+/// Declares a tool as a member: `Uses<LogitLens> lens{this, "logit_lens"};`
+template <class Interface>
+class Uses final : public ToolSlot {
+ public:
+  using ToolSlot::ToolSlot;
+
+  bool bind(Tool& tool) override {
+    tool_ = dynamic_cast<Interface*>(&tool);
+    return tool_ != nullptr;
+  }
+  /// \throws RunError when used before the bench bound it (in a constructor, say)
+  Interface* operator->() const { return &get(); }
+  Interface& operator*() const { return get(); }
+
+ private:
+  Interface& get() const {
+    if (tool_ == nullptr)
+      throw RunError("tool '" + tool_name() + "' was used before the bench bound it");
+    return *tool_;
+  }
+  Interface* tool_ = nullptr;
+};
+
+/// Base of experiment classes. Declare tools as `Uses<...>` members; `run` is called once a case.
+class LENSBENCH_API Experiment {
+ public:
+  virtual ~Experiment();
+  Experiment(const Experiment&) = delete;
+  Experiment& operator=(const Experiment&) = delete;
+
+  virtual void run(Case& c) = 0;
+  /// Sees every saved dataset after the last case.
+  virtual void finish(Summary& summary);
+
+  /// The tools declared as members, in the order of declaration.
+  const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
+
+ protected:
+  Experiment() = default;
+
+ private:
+  friend class ToolSlot;
+  std::vector<ToolSlot*> slots_;
+};
+
+}  // namespace lensbench

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <lensbench/export.hpp>
+#include <lensbench/spec.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+/// One place in the forward, by its TransformerLens name.
+struct HookPoint {
+  std::string name;                ///< `blocks.3.attn.hook_pattern`
+  std::int64_t layer = -1;         ///< 3; -1 outside the blocks
+  std::vector<std::string> dims;   ///< `batch, head, query_pos, key_pos`
+};
+
+/// Every hook point of a model, in the order the forward reaches them.
+LENSBENCH_API std::vector<HookPoint> hook_points(const TransformerSpec& spec);
+
+/// Names that match a glob (`*` within a name, `?`, `[..]`), in forward order.
+/// \throws UsageError naming near misses, or why the point does not exist for this family.
+LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
+                                                       std::string_view glob);
+
+/// Sees an activation as it is computed. The tensor is valid after the call but must not be written.
+using HookReader = std::function<void(const at::Tensor& activation, const HookPoint& point)>;
+
+/// Returns what the forward goes on with; same shape and dtype. An undefined tensor means unchanged.
+using HookReplacer =
+    std::function<at::Tensor(const at::Tensor& activation, const HookPoint& point)>;
+
+/// What to read and replace during a forward. At one point, hooks run in the order they were added,
+/// and a reader sees what the replacers before it left.
+class LENSBENCH_API Hooks {
+ public:
+  Hooks& read(std::string glob, HookReader reader);
+  Hooks& replace(std::string glob, HookReplacer replacer);
+
+  bool empty() const { return entries_.empty(); }
+
+  struct Entry {
+    std::string glob;
+    HookReader reader;
+    HookReplacer replacer;
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lensbench

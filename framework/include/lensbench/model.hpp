@@ -1,0 +1,145 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <lensbench/export.hpp>
+#include <lensbench/hooks.hpp>
+#include <lensbench/spec.hpp>
+#include <lensbench/tokenizer.hpp>
+#include <lensbench/tokens.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+struct ModelOptions {
+  /// Element type of weights and activations. A checkpoint in this type is used where it lies
+  /// (mapped, not copied); another is converted once at load.
+  at::ScalarType dtype = at::kFloat;
+  at::Device device = at::kCPU;
+};
+
+/// Keys and values of the positions already seen, grown by each forward that is given it.
+class LENSBENCH_API KeyValueCache {
+ public:
+  KeyValueCache();
+  ~KeyValueCache();
+  KeyValueCache(KeyValueCache&&) noexcept;
+  KeyValueCache& operator=(KeyValueCache&&) noexcept;
+
+  /// Positions held, padding included.
+  std::int64_t length() const;
+
+  struct State;
+  State& state() { return *state_; }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+struct ForwardOptions {
+  enum class Logits { none, last, all };
+  Logits logits = Logits::all;
+
+  /// Runs blocks [start_at_layer, stop_at_layer) only. With a start, `residual`
+  /// [batch, pos, d_model] is the input of that block (and the tokens give mask and positions).
+  /// With a stop there are no logits.
+  std::int64_t start_at_layer = 0;
+  at::Tensor residual = {};
+  std::optional<std::int64_t> stop_at_layer = std::nullopt;
+
+  /// Tokens continue what the cache holds. The mask, if any, covers the new positions.
+  KeyValueCache* cache = nullptr;
+
+  /// Record the graph, so that logits and hooked activations can be differentiated.
+  bool gradients = false;
+};
+
+struct ForwardOutput {
+  at::Tensor logits;    ///< [batch, pos, vocab] ([batch, 1, vocab] for Logits::last); or undefined
+  at::Tensor residual;  ///< [batch, pos, d_model] stream after the last block that ran
+};
+
+/// From the normalised residual to logits: softcap(logit_scale * (x · weightᵀ + bias)).
+struct Unembedding {
+  at::Tensor weight;  ///< [vocab, d_model], in the model's dtype
+  at::Tensor bias;    ///< [vocab] or undefined
+  double logit_scale = 1.0;
+  double logit_softcap = 0.0;  ///< 0: none
+};
+
+/// A file a model was read from.
+struct ModelFile {
+  std::string role;  ///< `config`, `weights`, `weights_index`, `tokenizer`, `generation_config`
+  std::filesystem::path path;
+};
+
+/// A transformer read from a Hugging Face checkpoint. Immutable once open; `forward` may be called
+/// from several threads.
+class LENSBENCH_API Model {
+ public:
+  /// \param path_or_name  a model directory, or a hub name (`openai-community/gpt2`) that is in the
+  ///   local hub cache
+  /// \throws InputError naming file and field or tensor for anything missing, malformed,
+  ///   unsupported or mismatched
+  static std::shared_ptr<const Model> open(const std::string& path_or_name,
+                                           const ModelOptions& options = {});
+
+  virtual ~Model();
+
+  virtual const TransformerSpec& spec() const = 0;
+  virtual const ModelOptions& options() const = 0;
+  virtual const std::filesystem::path& directory() const = 0;
+  /// Every file that was read, weights last.
+  virtual std::vector<ModelFile> files() const = 0;
+  /// nullptr for a checkpoint without one.
+  virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
+  /// `eos_token_id` of generation_config.json, else of config.json; may be empty.
+  virtual std::vector<std::int64_t> end_of_sequence_ids() const = 0;
+
+  /// \throws UsageError for ids outside the vocabulary, more positions than the model has, a hook
+  ///   name that matches nothing, a hook that this forward would never reach, a replacement of
+  ///   another shape
+  virtual ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options = {},
+                                const Hooks& hooks = {}) const = 0;
+
+  /// The final norm, with statistics of this residual. \param residual [..., d_model]
+  /// For a masked-language model this is its whole prediction-head transform.
+  virtual at::Tensor final_norm(const at::Tensor& residual) const = 0;
+  /// Logits of normalised rows: [..., d_model] -> [..., vocab] float32, scale and softcap applied.
+  virtual at::Tensor unembed(const at::Tensor& normalized) const = 0;
+  virtual const Unembedding& unembedding() const = 0;
+
+  /// A weight in the right-multiplying form and under the name of TransformerLens:
+  /// `embed.W_E` [vocab, d_model], `pos_embed.W_pos` [pos, d_model],
+  /// `blocks.{l}.attn.W_Q|W_K|W_V` [head, d_model, d_head], `.W_O` [head, d_head, d_model],
+  /// `.b_Q|b_K|b_V` [head, d_head], `.b_O` [d_model], `blocks.{l}.mlp.W_in|W_gate` [d_model, d_mlp],
+  /// `.W_out` [d_mlp, d_model], `.b_in` [d_mlp], `.b_out` [d_model],
+  /// `blocks.{l}.ln1.w|b`, `blocks.{l}.ln2.w|b`, `ln_final.w|b` [d_model] (gains as applied).
+  /// A view where the layout allows. Undefined for a bias the model does not have.
+  /// \throws UsageError for a name this model has no place for
+  virtual at::Tensor weight(std::string_view name) const = 0;
+};
+
+/// Runs once and keeps what was asked for.
+/// \param globs  hook names or globs
+/// \return name -> activation, shapes as in `hook_points`
+LENSBENCH_API std::map<std::string, at::Tensor> run_with_cache(
+    const Model& model, const TokenBatch& tokens, const std::vector<std::string>& globs,
+    ForwardOptions options = {});
+
+/// Tokens of a prompt. \throws UsageError if the model has no tokenizer or the text gives no token.
+LENSBENCH_API Tokens tokenize(const Model& model, std::string_view text,
+                              bool add_special_tokens = true);
+/// Ids as they are, nothing added. \throws UsageError for an id outside the vocabulary.
+LENSBENCH_API Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids);
+
+/// Model families this build can open (`gpt2`, `llama`, …).
+LENSBENCH_API std::vector<std::string> model_families();
+
+}  // namespace lensbench

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/export.hpp>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+enum class ParameterType { integer, number, boolean, text, list };
+
+/// One parameter of a tool or an experiment: what `--set NAME=VALUE` accepts. Constant data, so that
+/// a plug-in's descriptor can hold it.
+struct ParameterSpec {
+  const char* name;
+  ParameterType type;
+  const char* default_value;  ///< as it would be typed; "" means none
+  const char* units;          ///< `1`, `nats`, `tokens`; "" where there is none
+  const char* help;           ///< one sentence
+};
+
+/// Values for a list of specs: defaults resolved, types checked, nothing unknown.
+class LENSBENCH_API Parameters {
+ public:
+  Parameters() = default;
+
+  /// \param subject  who asks, for messages: `tool 'logit_lens'`
+  /// \throws UsageError for an unknown name (the nearest known ones are named) or a value that is not
+  ///   of the type
+  static Parameters resolve(std::span<const ParameterSpec> specs,
+                            const std::map<std::string, std::string>& given,
+                            const std::string& subject);
+
+  /// Each throws UsageError if there is no such parameter or it is of another type.
+  std::int64_t integer(std::string_view name) const;
+  double number(std::string_view name) const;
+  bool boolean(std::string_view name) const;
+  const std::string& text(std::string_view name) const;
+  /// Split at commas, blanks around each item dropped, empty items dropped.
+  std::vector<std::string> list(std::string_view name) const;
+  std::vector<double> numbers(std::string_view name) const;
+
+  /// Name -> value as text, every parameter included.
+  const std::map<std::string, std::string>& values() const { return values_; }
+
+ private:
+  const std::string& value(std::string_view name, ParameterType type) const;
+
+  std::string subject_;
+  std::map<std::string, std::string> values_;
+  std::map<std::string, ParameterType> types_;
+};
+
+}  // namespace lensbench

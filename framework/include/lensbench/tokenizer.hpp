@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <lensbench/export.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lensbench {
+
+/// Ids of a text, and where each came from.
+struct Encoding {
+  std::vector<std::int64_t> ids;
+  std::vector<std::pair<std::size_t, std::size_t>> offsets;  ///< [begin, end) in bytes of the text
+  std::vector<bool> special;  ///< added by the tokenizer's template (BOS, EOS, [CLS], …)
+};
+
+/// A Hugging Face tokenizer, read from `tokenizer.json` or from `vocab.json` and `merges.txt`.
+/// Ids equal those of the `tokenizers` library. Immutable; may be used from several threads.
+class LENSBENCH_API Tokenizer {
+ public:
+  /// \param directory  a model directory
+  /// \return nullptr if it holds no tokenizer
+  /// \throws InputError naming file and field for anything malformed or unsupported
+  static std::shared_ptr<const Tokenizer> open(const std::filesystem::path& directory);
+
+  virtual ~Tokenizer();
+
+  /// \param text  bytes; invalid UTF-8 is replaced by U+FFFD first, as Python's `errors="replace"`
+  /// \param add_special_tokens  apply the tokenizer's template (its default BOS and EOS)
+  virtual Encoding encode(std::string_view text, bool add_special_tokens = true) const = 0;
+
+  /// Text of a sequence, decoded as a whole (a character may span tokens).
+  virtual std::string decode(const std::vector<std::int64_t>& ids,
+                             bool skip_special_tokens = false) const = 0;
+
+  /// One token for display: its decoded text where that is valid UTF-8, else `\xNN` escapes of its
+  /// bytes; always valid UTF-8 without NUL. Leading spaces are kept. `<id>` for an unknown id.
+  virtual std::string token_text(std::int64_t id) const = 0;
+
+  /// The exact bytes a token stands for (` the` for `Ġthe`); empty for an unknown id.
+  virtual std::string token_bytes(std::int64_t id) const = 0;
+
+  /// Id of a token by its exact vocabulary form (`Ġthe`, `<|endoftext|>`); none if unknown.
+  virtual std::optional<std::int64_t> id_of(std::string_view token) const = 0;
+
+  /// One more than the largest id, added tokens included.
+  virtual std::int64_t size() const = 0;
+
+  /// From the template, `tokenizer_config.json` or `special_tokens_map.json`.
+  virtual std::optional<std::int64_t> bos_id() const = 0;
+  virtual std::optional<std::int64_t> eos_id() const = 0;
+  virtual bool is_special(std::int64_t id) const = 0;
+
+  /// One line for `model info`: `byte-level BPE, 50257 tokens`.
+  virtual std::string description() const = 0;
+
+  /// The files this tokenizer was read from (their hashes go into the archive).
+  virtual std::vector<std::filesystem::path> files() const = 0;
+};
+
+/// The single token a user names: an id (`"262"`), a vocabulary form (`"Ġthe"`), or a text that
+/// encodes to exactly one token (`" the"`).
+/// \throws UsageError saying into which tokens the text splits, or that the id is out of range.
+LENSBENCH_API std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
+                                       std::int64_t vocab_size);
+
+}  // namespace lensbench
