@@ -18,7 +18,8 @@ using Attribute = std::variant<std::int64_t, double, std::string, std::vector<st
 /// What the integers of a variable are, where that matters to a reader.
 enum class Holds {
   numbers,
-  token_ids,  ///< ids of the model's vocabulary; their texts are added to the archive's `/vocabulary`
+  token_ids,  ///< ids of the model's vocabulary; their texts are added to the archive's
+              ///< `/vocabulary`
 };
 
 /// One named array with named dimensions, after xarray's model.
@@ -26,13 +27,13 @@ enum class Holds {
 /// Exactly one of `tensor` and `strings` is used. A variable named as its only dimension holds that
 /// dimension's coordinate values.
 struct Variable {
-  std::string name;                ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
-  std::vector<std::string> dims;   ///< one name per axis, all different; empty for a scalar
-  at::Tensor tensor;               ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
+  std::string name;               ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
+  std::vector<std::string> dims;  ///< one name per axis, all different; empty for a scalar
+  at::Tensor tensor;  ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
   std::vector<std::string> strings;  ///< valid UTF-8 without NUL; one dimension
-  std::string units = "1";         ///< `nats`, `1`, `bytes`, `s`
-  std::string long_name;           ///< one line for a reader
-  bool coordinate = false;         ///< labels an axis (`case`, `position`, `input_token` of `token`)
+  std::string units = "1";           ///< `nats`, `1`, `bytes`, `s`
+  std::string long_name;             ///< one line for a reader
+  bool coordinate = false;  ///< labels an axis (`case`, `position`, `input_token` of `token`)
   Holds holds = Holds::numbers;
   std::map<std::string, Attribute> attributes = {};
 
@@ -43,11 +44,11 @@ struct Variable {
 
 /// A fact that was checked while a result was made. A failed one marks the result.
 struct Receipt {
-  std::string name;        ///< `lens_last_layer_equals_logits`
-  double value = 0;        ///< what was measured
-  double tolerance = 0;    ///< the most it may be
+  std::string name;      ///< `lens_last_layer_equals_logits`
+  double value = 0;      ///< what was measured
+  double tolerance = 0;  ///< the most it may be
   bool passed = false;
-  std::string note;        ///< why this tolerance, or what was skipped
+  std::string note;  ///< why this tolerance, or what was skipped
 };
 
 /// `passed` is value <= tolerance; a NaN fails.
@@ -98,12 +99,12 @@ LENSBENCH_API void add_token_axis(Dataset& dataset, const std::vector<std::int64
 LENSBENCH_API void add_layer_axis(Dataset& dataset, std::int64_t n_layers);
 
 /// Joins the datasets that one experiment saved under one name, in case order (CF contiguous ragged
-/// form): variables with `token` are concatenated along it and `token`, `case` renumbered; variables
-/// with `case` along that; coordinates of other axes must agree; a variable with neither gets a
-/// leading `case` dimension if its shape is the same in all cases, and otherwise stays one variable
-/// a case, named `<name>_case<i>` on dimensions `<dim>_case<i>`. Receipts keep the worst of each name.
-/// \param case_numbers  number of each part's case, as many as `parts`
-/// \param case_ids      id of each part's case; becomes coordinate `case_id(case)` where `case` is used
+/// form): variables with `token` are concatenated along it and `token`, `case` renumbered;
+/// variables with `case` along that; coordinates of other axes must agree; a variable with neither
+/// gets a leading `case` dimension if its shape is the same in all cases, and otherwise stays one
+/// variable a case, named `<name>_case<i>` on dimensions `<dim>_case<i>`. Receipts keep the worst
+/// of each name. \param case_numbers  number of each part's case, as many as `parts` \param
+/// case_ids      id of each part's case; becomes coordinate `case_id(case)` where `case` is used
 /// \throws UsageError where parts disagree in variables, element types or coordinates.
 LENSBENCH_API Dataset join_cases(const std::vector<Dataset>& parts,
                                  const std::vector<std::int64_t>& case_numbers,

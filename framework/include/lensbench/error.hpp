@@ -38,16 +38,16 @@ class LENSBENCH_API InputError : public Error {
 
 /// Why a plug-in was refused; tests and callers check this, not the text.
 enum class PluginFault {
-  not_found,          ///< no such file, or a declared tool that no library provides
-  not_loadable,       ///< not a shared library, truncated, unresolved symbols, wrong architecture
-  no_descriptor,      ///< the symbol `lensbench_plugin_descriptor` is missing
-  wrong_format,       ///< magic or format version unknown
-  wrong_api,          ///< built for another plug-in API version
-  wrong_abi,          ///< built with another compiler ABI, libtorch or C++ library mode
-  malformed,          ///< an entry without name, version, factory, or with a duplicate parameter
-  duplicate_name,     ///< two libraries provide the same tool or experiment
-  wrong_interface,    ///< the tool does not implement the typed interface that was asked for
-  factory_failed,     ///< the factory threw
+  not_found,        ///< no such file, or a declared tool that no library provides
+  not_loadable,     ///< not a shared library, truncated, unresolved symbols, wrong architecture
+  no_descriptor,    ///< the symbol `lensbench_plugin_descriptor` is missing
+  wrong_format,     ///< magic or format version unknown
+  wrong_api,        ///< built for another plug-in API version
+  wrong_abi,        ///< built with another compiler ABI, libtorch or C++ library mode
+  malformed,        ///< an entry without name, version, factory, or with a duplicate parameter
+  duplicate_name,   ///< two libraries provide the same tool or experiment
+  wrong_interface,  ///< the tool does not implement the typed interface that was asked for
+  factory_failed,   ///< the factory threw
 };
 
 /// A plug-in could not be loaded, or a declared tool is missing. Exit 4.

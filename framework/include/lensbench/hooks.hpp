@@ -14,9 +14,9 @@ namespace lensbench {
 
 /// One place in the forward, by its TransformerLens name.
 struct HookPoint {
-  std::string name;                ///< `blocks.3.attn.hook_pattern`
-  std::int64_t layer = -1;         ///< 3; -1 outside the blocks
-  std::vector<std::string> dims;   ///< `batch, head, query_pos, key_pos`
+  std::string name;               ///< `blocks.3.attn.hook_pattern`
+  std::int64_t layer = -1;        ///< 3; -1 outside the blocks
+  std::vector<std::string> dims;  ///< `batch, head, query_pos, key_pos`
 };
 
 /// Every hook point of a model, in the order the forward reaches them.
@@ -27,10 +27,12 @@ LENSBENCH_API std::vector<HookPoint> hook_points(const TransformerSpec& spec);
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
                                                        std::string_view glob);
 
-/// Sees an activation as it is computed. The tensor is valid after the call but must not be written.
+/// Sees an activation as it is computed. The tensor is valid after the call but must not be
+/// written.
 using HookReader = std::function<void(const at::Tensor& activation, const HookPoint& point)>;
 
-/// Returns what the forward goes on with; same shape and dtype. An undefined tensor means unchanged.
+/// Returns what the forward goes on with; same shape and dtype. An undefined tensor means
+/// unchanged.
 using HookReplacer =
     std::function<at::Tensor(const at::Tensor& activation, const HookPoint& point)>;
 

@@ -118,7 +118,8 @@ class LENSBENCH_API Model {
   /// A weight in the right-multiplying form and under the name of TransformerLens:
   /// `embed.W_E` [vocab, d_model], `pos_embed.W_pos` [pos, d_model],
   /// `blocks.{l}.attn.W_Q|W_K|W_V` [head, d_model, d_head], `.W_O` [head, d_head, d_model],
-  /// `.b_Q|b_K|b_V` [head, d_head], `.b_O` [d_model], `blocks.{l}.mlp.W_in|W_gate` [d_model, d_mlp],
+  /// `.b_Q|b_K|b_V` [head, d_head], `.b_O` [d_model], `blocks.{l}.mlp.W_in|W_gate` [d_model,
+  /// d_mlp],
   /// `.W_out` [d_mlp, d_model], `.b_in` [d_mlp], `.b_out` [d_model],
   /// `blocks.{l}.ln1.w|b`, `blocks.{l}.ln2.w|b`, `ln_final.w|b` [d_model] (gains as applied).
   /// A view where the layout allows. Undefined for a bias the model does not have.

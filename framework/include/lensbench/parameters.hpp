@@ -12,8 +12,8 @@ namespace lensbench {
 
 enum class ParameterType { integer, number, boolean, text, list };
 
-/// One parameter of a tool or an experiment: what `--set NAME=VALUE` accepts. Constant data, so that
-/// a plug-in's descriptor can hold it.
+/// One parameter of a tool or an experiment: what `--set NAME=VALUE` accepts. Constant data, so
+/// that a plug-in's descriptor can hold it.
 struct ParameterSpec {
   const char* name;
   ParameterType type;
@@ -28,7 +28,8 @@ class LENSBENCH_API Parameters {
   Parameters() = default;
 
   /// \param subject  who asks, for messages: `tool 'logit_lens'`
-  /// \throws UsageError for an unknown name (the nearest known ones are named) or a value that is not
+  /// \throws UsageError for an unknown name (the nearest known ones are named) or a value that is
+  /// not
   ///   of the type
   static Parameters resolve(std::span<const ParameterSpec> specs,
                             const std::map<std::string, std::string>& given,

@@ -27,10 +27,14 @@
 #endif
 
 /// What must be equal on both sides of the boundary for C++ objects to cross it.
-#define LENSBENCH_ABI_TAG                                                            \
-  "itanium-abi " LENSBENCH_STRINGIFY(__GXX_ABI_VERSION) ", cxx11-strings "           \
-  LENSBENCH_STRINGIFY(_GLIBCXX_USE_CXX11_ABI) ", c++ " LENSBENCH_STRINGIFY(__cplusplus) \
-  ", libtorch " TORCH_VERSION ", libstdc++-debug " LENSBENCH_ABI_DEBUG_
+#define LENSBENCH_ABI_TAG                                                                         \
+  "itanium-abi " LENSBENCH_STRINGIFY(__GXX_ABI_VERSION) ", cxx11-strings " LENSBENCH_STRINGIFY(   \
+      _GLIBCXX_USE_CXX11_ABI) ", c++ " LENSBENCH_STRINGIFY(__cplusplus) ", "                      \
+                                                                        "libtorch " TORCH_VERSION \
+                                                                        ", "                      \
+                                                                        "libstdc++-"              \
+                                                                        "debug"                   \
+                                                                        " " LENSBENCH_ABI_DEBUG_
 
 namespace lensbench {
 
@@ -72,7 +76,9 @@ struct PluginDescriptor {
 namespace detail {
 
 template <class T>
-concept HasParameters = requires { T::kParameters; };
+concept HasParameters = requires {
+  T::kParameters;
+};
 
 template <class T>
 constexpr const ParameterSpec* parameter_table() {
@@ -113,8 +119,7 @@ constexpr PluginEntry tool_entry(const char* name, const char* version, const ch
   return make_entry<Tool, T>(PluginEntryKind::tool, name, version, summary);
 }
 template <ExperimentClass T>
-constexpr PluginEntry experiment_entry(const char* name, const char* version,
-                                       const char* summary) {
+constexpr PluginEntry experiment_entry(const char* name, const char* version, const char* summary) {
   return make_entry<Experiment, T>(PluginEntryKind::experiment, name, version, summary);
 }
 
@@ -125,28 +130,29 @@ constexpr PluginEntry experiment_entry(const char* name, const char* version,
 /// weak, so that a library built by other means links without it.
 extern "C" __attribute__((weak, visibility("hidden"))) const char lensbench_plugin_source_text[];
 
-/// An entry for LENSBENCH_PLUGIN. A class may declare `static constexpr ParameterSpec kParameters[]`.
+/// An entry for LENSBENCH_PLUGIN. A class may declare `static constexpr ParameterSpec
+/// kParameters[]`.
 #define LENSBENCH_TOOL(Class, name, version, summary) \
   ::lensbench::detail::tool_entry<Class>(name, version, summary)
 #define LENSBENCH_EXPERIMENT_ENTRY(Class, name, version, summary) \
   ::lensbench::detail::experiment_entry<Class>(name, version, summary)
 
 /// Exports the descriptor. Once a library; the arguments after the name are its entries.
-#define LENSBENCH_PLUGIN(plugin_name, ...)                                                     \
-  static constexpr ::lensbench::PluginEntry lensbench_plugin_entries_[] = {__VA_ARGS__};       \
-  extern "C" {                                                                                 \
-  LENSBENCH_API extern const ::lensbench::PluginDescriptor lensbench_plugin_descriptor;        \
-  constinit const ::lensbench::PluginDescriptor lensbench_plugin_descriptor = {                \
-      ::lensbench::kPluginMagic,                                                               \
-      ::lensbench::kPluginFormatVersion,                                                       \
-      ::lensbench::kPluginApiMajor,                                                            \
-      ::lensbench::kPluginApiMinor,                                                            \
-      LENSBENCH_ABI_TAG,                                                                       \
-      plugin_name,                                                                             \
-      lensbench_plugin_entries_,                                                               \
-      sizeof(lensbench_plugin_entries_) / sizeof(lensbench_plugin_entries_[0]),                \
-      lensbench_plugin_source_text};                                                           \
-  }                                                                                            \
+#define LENSBENCH_PLUGIN(plugin_name, ...)                                               \
+  static constexpr ::lensbench::PluginEntry lensbench_plugin_entries_[] = {__VA_ARGS__}; \
+  extern "C" {                                                                           \
+  LENSBENCH_API extern const ::lensbench::PluginDescriptor lensbench_plugin_descriptor;  \
+  constinit const ::lensbench::PluginDescriptor lensbench_plugin_descriptor = {          \
+      ::lensbench::kPluginMagic,                                                         \
+      ::lensbench::kPluginFormatVersion,                                                 \
+      ::lensbench::kPluginApiMajor,                                                      \
+      ::lensbench::kPluginApiMinor,                                                      \
+      LENSBENCH_ABI_TAG,                                                                 \
+      plugin_name,                                                                       \
+      lensbench_plugin_entries_,                                                         \
+      sizeof(lensbench_plugin_entries_) / sizeof(lensbench_plugin_entries_[0]),          \
+      lensbench_plugin_source_text};                                                     \
+  }                                                                                      \
   static_assert(true)
 
 /// A library that holds one experiment.

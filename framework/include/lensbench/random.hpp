@@ -6,8 +6,8 @@
 
 namespace lensbench {
 
-/// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as
-/// 1, 2, 3", SC11). The same seed and stream give the same numbers on every machine.
+/// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy
+/// as 1, 2, 3", SC11). The same seed and stream give the same numbers on every machine.
 class LENSBENCH_API Philox {
  public:
   explicit Philox(std::uint64_t seed, std::uint64_t stream = 0);

@@ -10,26 +10,27 @@ namespace lensbench {
 
 /// What to take from the distributions over the vocabulary that a stack of residuals decodes to.
 struct ReadoutOptions {
-  std::int64_t top_k = 10;   ///< 0: none
-  at::Tensor target_ids = {};  ///< [row] int64: the token whose rank and probability are wanted
+  std::int64_t top_k = 10;         ///< 0: none
+  at::Tensor target_ids = {};      ///< [row] int64: the token whose rank and probability are wanted
   bool target_is_own_top = false;  ///< score each row's final-layer top-1 token instead of ids
   bool entropy = true;
   /// Divergence of the last layer from each layer (`kl_final_to_layer`).
   bool kl_to_last = true;
 };
 
-/// One entry a (layer, row); natural logarithms; computed from float32 logits, accumulated in float64.
+/// One entry a (layer, row); natural logarithms; computed from float32 logits, accumulated in
+/// float64.
 struct Readout {
-  at::Tensor top_ids;           ///< [layer, row, top_k] int64, best first, ties by smaller id
-  at::Tensor top_logits;        ///< [layer, row, top_k] float32
-  at::Tensor top_probabilities; ///< [layer, row, top_k] float32
-  at::Tensor log_sum_exp;       ///< [layer, row] float64
-  at::Tensor entropy;           ///< [layer, row] float32, nats
-  at::Tensor kl_to_last;        ///< [layer, row] float32, nats; 0 for the last layer
-  at::Tensor target_ids;        ///< [row] int64
-  at::Tensor target_logits;     ///< [layer, row] float32
+  at::Tensor top_ids;            ///< [layer, row, top_k] int64, best first, ties by smaller id
+  at::Tensor top_logits;         ///< [layer, row, top_k] float32
+  at::Tensor top_probabilities;  ///< [layer, row, top_k] float32
+  at::Tensor log_sum_exp;        ///< [layer, row] float64
+  at::Tensor entropy;            ///< [layer, row] float32, nats
+  at::Tensor kl_to_last;         ///< [layer, row] float32, nats; 0 for the last layer
+  at::Tensor target_ids;         ///< [row] int64
+  at::Tensor target_logits;      ///< [layer, row] float32
   at::Tensor target_log_probabilities;  ///< [layer, row] float32, nats
-  at::Tensor target_ranks;      ///< [layer, row] int32, 1 + tokens with a strictly larger logit
+  at::Tensor target_ranks;  ///< [layer, row] int32, 1 + tokens with a strictly larger logit
 };
 
 /// Reads every (layer, row) against the whole vocabulary without ever holding more than a tile of

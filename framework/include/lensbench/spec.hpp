@@ -33,23 +33,23 @@ struct RopeSpec {
   enum class Scaling { none, linear, dynamic, llama3, yarn, longrope };
   std::int64_t rotary_dim = 0;  ///< leading dimensions of each head that rotate
   double theta = 10000.0;
-  bool interleaved = false;     ///< pairs (0,1),(2,3),… (GPT-J) rather than (i, i + d/2)
+  bool interleaved = false;  ///< pairs (0,1),(2,3),… (GPT-J) rather than (i, i + d/2)
   Scaling scaling = Scaling::none;
   double factor = 1.0;
   std::int64_t original_max_positions = 0;
-  double low_frequency_factor = 1.0, high_frequency_factor = 4.0;    // llama3
-  double beta_fast = 32.0, beta_slow = 1.0;                          // yarn
-  bool truncate = true;                                              // yarn
-  std::optional<double> attention_factor, mscale, mscale_all_dim;    // yarn, longrope
-  std::vector<double> short_factor, long_factor;                     // longrope
+  double low_frequency_factor = 1.0, high_frequency_factor = 4.0;  // llama3
+  double beta_fast = 32.0, beta_slow = 1.0;                        // yarn
+  bool truncate = true;                                            // yarn
+  std::optional<double> attention_factor, mscale, mscale_all_dim;  // yarn, longrope
+  std::vector<double> short_factor, long_factor;                   // longrope
 };
 
 struct AttentionSpec {
   std::int64_t n_heads = 0;
   std::int64_t n_key_value_heads = 0;  ///< fewer than n_heads: grouped-query attention
   std::int64_t d_head = 0;
-  double scale = 0.0;            ///< scores are q·k times this (1/sqrt(d_head) in most)
-  double score_softcap = 0.0;    ///< cap*tanh(x/cap); 0: none
+  double scale = 0.0;          ///< scores are q·k times this (1/sqrt(d_head) in most)
+  double score_softcap = 0.0;  ///< cap*tanh(x/cap); 0: none
   bool causal = true;
   std::vector<std::int64_t> windows;  ///< per layer: keys a query sees, itself included; 0: all
   std::vector<double> layer_scale;    ///< per layer factor on `scale`; empty: 1
@@ -62,15 +62,15 @@ enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
 struct MlpSpec {
   std::int64_t d_mlp = 0;
   Activation activation = Activation::gelu_tanh;
-  bool gated = false;                 ///< act(gate(x)) * up(x)
-  std::int64_t n_experts = 0;         ///< 0: dense
+  bool gated = false;          ///< act(gate(x)) * up(x)
+  std::int64_t n_experts = 0;  ///< 0: dense
   std::int64_t experts_per_token = 0;
 };
 
 /// A transformer as plain facts: everything the one forward needs to know, nothing about files.
 /// Families (`framework/model/families/`) fill it from `config.json`.
 struct TransformerSpec {
-  std::string family;        ///< `gpt2`, `llama`: the config's model_type
+  std::string family;  ///< `gpt2`, `llama`: the config's model_type
   std::int64_t n_layers = 0;
   std::int64_t d_model = 0;
   std::int64_t vocab_size = 0;
@@ -83,18 +83,18 @@ struct TransformerSpec {
 
   NormSpec norm;
   NormPlacement norm_placement = NormPlacement::before;
-  bool parallel_blocks = false;      ///< attention and MLP read the same residual (GPT-J, NeoX)
-  bool embedding_norm = false;       ///< BLOOM, BERT
+  bool parallel_blocks = false;  ///< attention and MLP read the same residual (GPT-J, NeoX)
+  bool embedding_norm = false;   ///< BLOOM, BERT
   bool final_norm = true;
-  double embedding_scale = 1.0;      ///< Gemma: sqrt(d_model)
-  double residual_scale = 1.0;       ///< on each sublayer's output
+  double embedding_scale = 1.0;  ///< Gemma: sqrt(d_model)
+  double residual_scale = 1.0;   ///< on each sublayer's output
 
   AttentionSpec attention;
   MlpSpec mlp;
 
   bool tied_unembedding = true;
-  double logit_scale = 1.0;          ///< multiplies the logits, before the softcap
-  double logit_softcap = 0.0;        ///< 0: none
+  double logit_scale = 1.0;            ///< multiplies the logits, before the softcap
+  double logit_softcap = 0.0;          ///< 0: none
   bool masked_language_model = false;  ///< BERT: bidirectional, scores masked positions
 };
 

@@ -48,7 +48,8 @@ class LENSBENCH_API Context {
   std::map<std::string, at::Tensor> held_;
 };
 
-/// An interpretability tool: tokens in, a labelled dataset out. It writes no file and prints nothing.
+/// An interpretability tool: tokens in, a labelled dataset out. It writes no file and prints
+/// nothing.
 ///
 /// A typed interface (`lensbench/tools/<name>.hpp`) derives from this and adds calls with typed
 /// arguments; `run` is the generic entry for the command line and other languages.
