@@ -22,6 +22,9 @@ struct ParameterSpec {
   const char* help;           ///< one sentence
 };
 
+/// `an integer`, `a number`, … as messages and help say it.
+LENSBENCH_API std::string describe(ParameterType type);
+
 /// Values for a list of specs: defaults resolved, types checked, nothing unknown.
 class LENSBENCH_API Parameters {
  public:

@@ -1,0 +1,67 @@
+#include <algorithm>
+#include <lensbench/experiment.hpp>
+
+#include "bench/result_name.hpp"
+
+namespace lensbench {
+namespace {
+
+Tokens tokens_of(const CaseInput& input, const Model& model) {
+  return input.ids.empty() ? tokenize(model, input.text) : tokens_from_ids(model, input.ids);
+}
+
+}  // namespace
+
+void check_result_name(const std::string& name) {
+  const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  const bool good = !name.empty() && name.size() <= 128 && is_letter(name.front()) &&
+                    std::all_of(name.begin(), name.end(), [&](char c) {
+                      return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+                    });
+  if (!good)
+    throw UsageError("'" + name +
+                     "' cannot name a result; use a letter, then letters, digits and underscores");
+}
+
+Case::Case(std::int64_t index, const CaseInput& input, Context& context,
+           const Parameters& parameters)
+    : index_(index),
+      input_(input),
+      context_(context),
+      parameters_(parameters),
+      tokens_(tokens_of(input, context.model())) {}
+
+Target Case::target() const {
+  if (const auto own = field("target")) return parse_target(model(), *own);
+  const auto& values = parameters_.values();
+  const auto common = values.find("target");
+  if (common != values.end() && !common->second.empty())
+    return parse_target(model(), common->second);
+  return Target::model();
+}
+
+std::optional<std::string> Case::field(const std::string& name) const {
+  const auto found = input_.fields.find(name);
+  return found == input_.fields.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Case::save(const std::string& name, Dataset dataset) {
+  check_result_name(name);
+  if (!saved_.emplace(name, std::move(dataset)).second)
+    throw UsageError("case '" + id() + "' saved '" + name +
+                     "' twice; give each dataset a name of its own");
+}
+
+Summary::~Summary() = default;
+
+ToolSlot::ToolSlot(Experiment* owner, std::string tool_name) : tool_name_(std::move(tool_name)) {
+  owner->slots_.push_back(this);
+}
+
+ToolSlot::~ToolSlot() = default;
+
+Experiment::~Experiment() = default;
+
+void Experiment::finish(Summary&) {}
+
+}  // namespace lensbench
