@@ -3,5 +3,7 @@ file(READ ${INPUT} text HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${text}")
 string(REGEX REPLACE "(('.....?',){16})" "\\1\n" bytes "${bytes}")
 file(WRITE ${OUTPUT}
-  "extern \"C\" __attribute__((visibility(\"hidden\"))) extern const char lensbench_plugin_source_text[];\n"
-  "const char lensbench_plugin_source_text[] = {\n${bytes}0};\n")
+  "extern \"C\" {\n"
+  "__attribute__((visibility(\"hidden\"))) extern const char lensbench_plugin_source_text[];\n"
+  "const char lensbench_plugin_source_text[] = {\n${bytes}0};\n"
+  "}\n")
