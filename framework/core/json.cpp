@@ -14,6 +14,10 @@ nlohmann::json parse_json(std::string_view text, const std::string& subject,
     throw InputError(subject + ": " + std::to_string(text.size()) +
                      " bytes of JSON, more than the " + std::to_string(limits.max_bytes) +
                      " that are allowed here");
+  // The parser would skip a byte order mark, and take a NUL byte for the end of the text.
+  if (text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos)
+    throw InputError(subject +
+                     ": not valid JSON: begins with a byte order mark or holds a NUL byte");
   using nlohmann::json;
   std::vector<std::set<std::string>> keys;
   const json::parser_callback_t check = [&](int depth, json::parse_event_t event, json& parsed) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -16,13 +17,14 @@ struct JsonLimits {
 /// Strict JSON: valid UTF-8, one value, no duplicate keys, bounded size and depth.
 /// \param subject  named in messages: a file path
 /// \throws InputError
-nlohmann::json parse_json(std::string_view text, const std::string& subject,
-                          const JsonLimits& limits = {});
+LENSBENCH_API nlohmann::json parse_json(std::string_view text, const std::string& subject,
+                                        const JsonLimits& limits = {});
 
 /// \throws InputError also when the file cannot be read
-nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits = {});
+LENSBENCH_API nlohmann::json read_json(const std::filesystem::path& path,
+                                       const JsonLimits& limits = {});
 
 /// Canonical form for hashing: keys sorted, no spaces, shortest round-trip numbers.
-std::string canonical_json(const nlohmann::json& value);
+LENSBENCH_API std::string canonical_json(const nlohmann::json& value);
 
 }  // namespace lensbench

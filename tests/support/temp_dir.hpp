@@ -1,20 +1,21 @@
 #pragma once
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace lensbench::testing {
 
-/// A fresh directory that is removed with everything in it.
+/// A folder of its own for one test, removed with all in it at the end.
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "lensbench-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
+    std::string name = (std::filesystem::temp_directory_path() / "lensbench-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create " + name);
+    path_ = name;
   }
   ~TempDir() {
     std::error_code ignored;
@@ -26,9 +27,14 @@ class TempDir {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  std::filesystem::path write(const std::string& name, std::string_view content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return path_ / name;
+  /// Writes a file, folders included. \return its path
+  std::filesystem::path write(const std::filesystem::path& name, std::string_view text) const {
+    const auto path = path_ / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream out(path, std::ios::binary);
+    out << text;
+    if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+    return path;
   }
 
  private:

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <lensbench/export.hpp>
+#include <lensbench/model.hpp>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/safetensors.hpp"
+
+namespace lensbench {
+
+/// A Hugging Face model directory: `config.json`, `generation_config.json` if there, and the
+/// weights in `model.safetensors` or in the shards of `model.safetensors.index.json`. What is in it
+/// is checked here; whether a model can be made of it is for the model to say.
+class LENSBENCH_API Checkpoint {
+ public:
+  /// \param directory  see `resolve_model_directory` for names
+  /// \throws InputError for anything missing, malformed or contradictory; for weights in another
+  ///   form (pickled `.bin`, GGUF, quantized) it says how to convert them. Pickles are never
+  ///   opened.
+  explicit Checkpoint(std::filesystem::path directory);
+
+  const std::filesystem::path& directory() const { return directory_; }
+  std::filesystem::path config_path() const { return directory_ / "config.json"; }
+  /// `config.json`, a JSON object. Read its fields through `ConfigReader`.
+  const nlohmann::json& config() const { return config_; }
+  /// `generation_config.json`, or null.
+  const nlohmann::json& generation_config() const { return generation_config_; }
+
+  bool has(std::string_view name) const { return owner_.find(name) != owner_.end(); }
+  /// The tensor in its stored element type, a view of the file (`SafetensorsFile::tensor`).
+  /// \throws InputError naming directory and tensor if there is none of that name
+  at::Tensor tensor(std::string_view name) const;
+  /// Shape and element type without touching the data. \throws InputError as `tensor`
+  const SafetensorsEntry& entry(std::string_view name) const;
+  /// Names of all tensors, sorted.
+  std::vector<std::string> names() const;
+  /// Bytes of all tensors.
+  std::uint64_t weight_bytes() const;
+
+  /// Every file read, weights last.
+  std::vector<ModelFile> files() const;
+
+ private:
+  void open_weights();
+  void open_single(const std::filesystem::path& weights);
+  void open_sharded(const std::filesystem::path& index);
+  const SafetensorsFile& file_with(std::string_view name) const;
+
+  std::filesystem::path directory_;
+  nlohmann::json config_, generation_config_;
+  std::vector<ModelFile> files_;
+  std::vector<SafetensorsFile> shards_;
+  std::map<std::string, std::size_t, std::less<>> owner_;  // tensor -> index into shards_
+};
+
+}  // namespace lensbench

@@ -1,0 +1,102 @@
+#include "checkpoint/hub_cache.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <optional>
+
+#include "core/printable.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<fs::path> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return fs::path(value);
+}
+
+fs::path hub_cache() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+    if (const auto path = variable(name)) return *path;
+  if (const auto home = variable("HF_HOME")) return *home / "hub";
+  if (const auto cache = variable("XDG_CACHE_HOME")) return *cache / "huggingface" / "hub";
+  return variable("HOME").value_or("/") / ".cache" / "huggingface" / "hub";
+}
+
+bool is_name_part(std::string_view part) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  return !part.empty() && part.front() != '.' && part.front() != '-' &&
+         part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
+         std::all_of(part.begin(), part.end(), allowed);
+}
+
+struct HubName {
+  std::string repository, revision = "main";
+};
+
+/// `name`, `org/name` or either with `@revision`; nothing for what cannot be a name on the hub.
+std::optional<HubName> parse_hub_name(const std::string& text) {
+  HubName name;
+  const auto at = text.find('@');
+  name.repository = text.substr(0, at);
+  if (at != std::string::npos) name.revision = text.substr(at + 1);
+  const auto slash = name.repository.find('/');
+  const std::string_view whole = name.repository;
+  const bool valid = slash == std::string::npos ? is_name_part(whole)
+                                                : is_name_part(whole.substr(0, slash)) &&
+                                                      is_name_part(whole.substr(slash + 1));
+  // A revision may have folders (refs/pr/1), but must stay inside refs.
+  const auto& revision = name.revision;
+  const bool inside = !revision.empty() && revision.front() != '/' &&
+                      revision.find("..") == std::string::npos &&
+                      revision.find('\0') == std::string::npos;
+  if (!valid || !inside) return std::nullopt;
+  return name;
+}
+
+fs::path repository_folder(const HubName& name) {
+  std::string folder = "models--" + name.repository;
+  if (const auto slash = folder.find('/'); slash != std::string::npos)
+    folder.replace(slash, 1, "--");
+  return hub_cache() / folder;
+}
+
+std::string commit_of(const fs::path& repository, const std::string& revision) {
+  std::ifstream file(repository / "refs" / revision);
+  std::string commit;
+  if (file >> commit && is_name_part(commit)) return commit;
+  return revision;  // a commit itself, perhaps
+}
+
+std::string fetch_command(const HubName& name) {
+  return "hf download " + name.repository +
+         (name.revision == "main" ? "" : " --revision " + printable(name.revision));
+}
+
+}  // namespace
+
+fs::path resolve_model_directory(const std::string& path_or_name) {
+  std::error_code error;
+  if (fs::is_directory(path_or_name, error)) return path_or_name;
+  const std::string shown = printable(path_or_name);
+  if (fs::exists(path_or_name, error))
+    throw InputError(shown +
+                     ": is a file; expected a Hugging Face model directory with config.json "
+                     "and model.safetensors");
+  const auto name = parse_hub_name(path_or_name);
+  if (!name) throw InputError(shown + ": no such model directory");
+  const fs::path repository = repository_folder(*name);
+  const fs::path snapshot = repository / "snapshots" / commit_of(repository, name->revision);
+  if (fs::is_directory(snapshot, error)) return snapshot;
+  throw InputError(shown + ": neither a directory nor in the local hub cache (" +
+                   repository.string() + "); fetch it with `" + fetch_command(*name) + "`");
+}
+
+}  // namespace lensbench

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <c10/core/ScalarType.h>
+
+#include <cstdint>
+#include <lensbench/export.hpp>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+/// One tensor as the header of a safetensors file describes it.
+struct SafetensorsEntry {
+  at::ScalarType dtype = at::kFloat;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0;  ///< bytes from the end of the header
+  std::uint64_t end = 0;
+};
+
+struct SafetensorsHeader {
+  std::map<std::string, SafetensorsEntry, std::less<>> tensors;
+  std::map<std::string, std::string, std::less<>> metadata;
+  std::uint64_t data_begin = 0;  ///< bytes from the start of the file
+};
+
+/// Reads and checks the header of a whole safetensors file: every rule of the format, before
+/// anything is allocated for what the header claims. Memory used is bounded by the header's size.
+///
+/// Format: u64 little-endian header length N; N bytes of JSON, padded with spaces, mapping each
+/// name to `dtype`, `shape`, `data_offsets` [begin, end), and `__metadata__` to strings; then the
+/// data, which the tensors cover without gap or overlap. \param file  the bytes of the file \param
+/// subject  named in messages: its path \throws InputError naming subject, tensor and fault
+LENSBENCH_API SafetensorsHeader parse_safetensors_header(std::string_view file,
+                                                         const std::string& subject);
+
+/// Element type of a safetensors dtype word: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
+/// \return false if the word is none of them
+LENSBENCH_API bool scalar_type_of(std::string_view word, at::ScalarType& type);
+
+/// The word for an element type. \throws UsageError for one the format does not have
+LENSBENCH_API std::string_view safetensors_dtype(at::ScalarType type);
+
+}  // namespace lensbench

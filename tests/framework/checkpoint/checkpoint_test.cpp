@@ -1,0 +1,223 @@
+#include "checkpoint/checkpoint.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <lensbench/error.hpp>
+
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::TempDir;
+
+const std::string kConfig = R"({"model_type":"gpt2"})";
+
+std::string message_for(const TempDir& dir) {
+  return message_of<InputError>([&] { Checkpoint{dir.path()}; });
+}
+
+TEST(Checkpoint, OpensASingleFile) {
+  TempDir dir;
+  dir.write("config.json", kConfig);
+  write_safetensors(dir.path() / "model.safetensors",
+                    {{"b", at::ones({2})}, {"a", at::zeros({3, 1}, at::kHalf)}});
+  const Checkpoint checkpoint(dir.path());
+  EXPECT_EQ(checkpoint.config().at("model_type"), "gpt2");
+  EXPECT_TRUE(checkpoint.generation_config().is_null());
+  EXPECT_THAT(checkpoint.names(), ElementsAre("a", "b"));
+  EXPECT_TRUE(checkpoint.has("a"));
+  EXPECT_FALSE(checkpoint.has("c"));
+  EXPECT_EQ(checkpoint.tensor("a").scalar_type(), at::kHalf);
+  EXPECT_EQ(checkpoint.entry("a").shape, (std::vector<std::int64_t>{3, 1}));
+  EXPECT_EQ(checkpoint.weight_bytes(), 2 * 4 + 3 * 2U);
+}
+
+TEST(Checkpoint, ListsTheFilesItReadWithTheirRoles) {
+  TempDir dir;
+  dir.write("config.json", kConfig);
+  dir.write("generation_config.json", R"({"eos_token_id":0})");
+  write_safetensors(dir.path() / "model.safetensors", {{"a", at::ones({1})}});
+  std::vector<std::string> roles;
+  for (const auto& file : Checkpoint(dir.path()).files()) roles.push_back(file.role);
+  EXPECT_THAT(roles, ElementsAre("config", "generation_config", "weights"));
+}
+
+TEST(Checkpoint, NamesATensorThatIsNotThere) {
+  TempDir dir;
+  dir.write("config.json", kConfig);
+  write_safetensors(dir.path() / "model.safetensors", {{"a", at::ones({1})}});
+  EXPECT_THAT(message_of<InputError>([&] { Checkpoint(dir.path()).tensor("wte.weight"); }),
+              HasSubstr("has no tensor 'wte.weight'"));
+}
+
+/// Two shards: `a` (4 bytes) in 1.safetensors, `b` (8 bytes) in 2.safetensors.
+class ShardedCheckpoint : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_.write("config.json", kConfig);
+    write_safetensors(dir_.path() / "1.safetensors", {{"a", at::full({1}, 1.0)}});
+    write_safetensors(dir_.path() / "2.safetensors", {{"b", at::full({2}, 2.0)}});
+  }
+  void index(const std::string& text) { dir_.write("model.safetensors.index.json", text); }
+  void map(const std::string& weights) { index(R"({"weight_map":{)" + weights + "}}"); }
+
+  TempDir dir_;
+};
+
+TEST_F(ShardedCheckpoint, FindsEachTensorInItsShard) {
+  index(R"({"metadata":{"total_size":12},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}})");
+  const Checkpoint checkpoint(dir_.path());
+  EXPECT_EQ(checkpoint.tensor("a")[0].item<float>(), 1.0F);
+  EXPECT_EQ(checkpoint.tensor("b")[1].item<float>(), 2.0F);
+  EXPECT_EQ(checkpoint.files().back().path.filename(), "2.safetensors");
+}
+
+TEST_F(ShardedCheckpoint, RefusesATensorInTwoShards) {
+  write_safetensors(dir_.path() / "2.safetensors", {{"a", at::ones({1})}, {"b", at::ones({2})}});
+  map(R"("a":"1.safetensors","b":"2.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'a' should be in the shard 1.safetensors"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesATensorInNoShard) {
+  map(R"("a":"1.safetensors","b":"2.safetensors","c":"2.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'c' is missing"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesATensorTheIndexDoesNotName) {
+  write_safetensors(dir_.path() / "2.safetensors", {{"b", at::ones({2})}, {"x", at::ones({2})}});
+  map(R"("a":"1.safetensors","b":"2.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'x' is not in the index"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesAMissingShard) {
+  map(R"("a":"1.safetensors","b":"3.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("3.safetensors, which is not there"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesATotalThatIsNotTheSum) {
+  index(R"({"metadata":{"total_size":13},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}})");
+  EXPECT_THAT(message_for(dir_), HasSubstr("total_size is 13, but the tensors have 12"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesDuplicateKeysOfTheMap) {
+  map(R"("a":"1.safetensors","a":"2.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("duplicate JSON key"));
+}
+
+TEST_F(ShardedCheckpoint, RefusesAnIndexWithoutAMap) {
+  for (const char* text : {"[]", "{}", R"({"weight_map":{}})", R"({"weight_map":["a"]})"}) {
+    index(text);
+    EXPECT_THAT(message_for(dir_), HasSubstr("has no weight_map")) << text;
+  }
+}
+
+TEST_F(ShardedCheckpoint, RefusesShardNamesThatAreNotFilesBesideIt) {
+  for (const char* name : {"../1.safetensors", "sub/1.safetensors", "/etc/passwd", "..", "",
+                           "1.bin", "a\\u0000.safetensors"}) {
+    map("\"a\":\"" + std::string(name) + "\"");
+    EXPECT_THAT(message_for(dir_), HasSubstr("expected the name of a .safetensors file")) << name;
+  }
+}
+
+TEST_F(ShardedCheckpoint, RefusesALinkOutOfItsFolder) {
+  TempDir elsewhere;
+  write_safetensors(elsewhere.path() / "c.safetensors", {{"c", at::ones({1})}});
+  fs::create_symlink(elsewhere.path() / "c.safetensors", dir_.path() / "3.safetensors");
+  map(R"("c":"3.safetensors")");
+  EXPECT_THAT(message_for(dir_), HasSubstr("is a link out of its folder"));
+}
+
+TEST(Checkpoint, FollowsTheLinksOfTheHubCache) {
+  TempDir cache;
+  const auto repository = cache.path() / "models--org--name";
+  const auto snapshot = repository / "snapshots" / "abc";
+  fs::create_directories(snapshot);
+  fs::create_directories(repository / "blobs");
+  cache.write("models--org--name/snapshots/abc/config.json", kConfig);
+  cache.write("models--org--name/snapshots/abc/model.safetensors.index.json",
+              R"({"weight_map":{"a":"1.safetensors"}})");
+  write_safetensors(repository / "blobs" / "f00d", {{"a", at::ones({1})}});
+  fs::create_symlink("../../blobs/f00d", snapshot / "1.safetensors");
+  EXPECT_TRUE(Checkpoint(snapshot).has("a"));
+}
+
+TEST(Checkpoint, SaysThatAFolderIsNotAModel) {
+  TempDir dir;
+  EXPECT_THAT(message_for(dir), HasSubstr("has no config.json"));
+}
+
+TEST(Checkpoint, RefusesAConfigThatIsNotAnObject) {
+  TempDir dir;
+  for (const char* text :
+       {"", "[]", "1", "{\"a\":1,\"a\":2}", "{\"a\":1", "\xff", "\xef\xbb\xbf{}"}) {
+    dir.write("config.json", text);
+    EXPECT_THAT(message_for(dir), HasSubstr("config.json")) << text;
+  }
+}
+
+TEST(Checkpoint, RefusesAConfigOverOneMegabyte) {
+  TempDir dir;
+  dir.write("config.json", "{\"a\":\"" + std::string(1 << 20, 'x') + "\"}");
+  EXPECT_THAT(message_for(dir), HasSubstr("more than the 1048576"));
+}
+
+TEST(Checkpoint, RefusesAConfigNestedTooDeeply) {
+  TempDir dir;
+  dir.write("config.json", "{\"a\":" + std::string(100'000, '['));
+  EXPECT_THAT(message_for(dir), HasSubstr("nested deeper than 64"));
+}
+
+struct ForeignWeights {
+  std::string name, file, advice;
+};
+
+class CheckpointWithForeignWeights : public ::testing::TestWithParam<ForeignWeights> {};
+
+TEST_P(CheckpointWithForeignWeights, SaysHowToConvertThemAndOpensNothing) {
+  TempDir dir;
+  dir.write("config.json", kConfig);
+  // A folder in place of the file: opening it would be another error.
+  fs::create_directory(dir.path() / GetParam().file);
+  const auto message = message_for(dir);
+  EXPECT_THAT(message, HasSubstr(GetParam().file));
+  EXPECT_THAT(message, HasSubstr(GetParam().advice));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , CheckpointWithForeignWeights,
+    ::testing::Values(ForeignWeights{"Pickle", "pytorch_model.bin", "save_pretrained"},
+                      ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin",
+                                     "never opened"},
+                      ForeignWeights{"Original", "consolidated.00.pth", "never opened"},
+                      ForeignWeights{"Gguf", "model-Q4_K_M.gguf", "gguf_file='model-Q4_K_M.gguf'"},
+                      ForeignWeights{"TensorFlow", "tf_model.h5", "export it to PyTorch"},
+                      ForeignWeights{"Flax", "flax_model.msgpack", "export it to PyTorch"},
+                      ForeignWeights{"OtherName", "weights.safetensors", "rename it"}),
+    [](const auto& item) { return item.param.name; });
+
+TEST(Checkpoint, RefusesQuantizedWeightsNamingTheMethod) {
+  TempDir dir;
+  dir.write("config.json", R"({"quantization_config":{"quant_method":"gptq","bits":4}})");
+  EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are gptq"));
+}
+
+TEST(Checkpoint, OpensThePublicTrainedModel) {
+  const char* given = std::getenv("LENSBENCH_SHARED");
+  const fs::path shared = given ? given : LENSBENCH_SOURCE_DIR "/../shared";
+  const auto directory = shared / "models" / "aidreams260k";
+  if (!fs::exists(directory)) GTEST_SKIP() << directory << " is not there";
+  const Checkpoint checkpoint(directory);
+  EXPECT_EQ(checkpoint.tensor("model.embed_tokens.weight").sizes(), (at::IntArrayRef{512, 64}));
+}
+
+}  // namespace
+}  // namespace lensbench
