@@ -1,0 +1,62 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <lensbench/tool.hpp>
+#include <lensbench/tools/layer_attribution.hpp>
+#include <optional>
+#include <vector>
+
+#include "ablation.hpp"
+#include "components.hpp"
+#include "direction.hpp"
+#include "neurons.hpp"
+
+namespace lensbench::attribution {
+
+/// One forward of one prompt, seen from the logit that is asked about.
+struct Analysis {
+  TransformerSpec spec;
+  double rounding = 0.0;  ///< machine epsilon of the activations
+  std::int64_t position = 0;
+  Activations activations;
+  Components parts;
+  at::Tensor target_ids, versus_ids;  ///< [token] int64; versus undefined without one
+  LogitDirection direction;
+  at::Tensor target_logit;  ///< [token] float64, of the model, before any softcap
+  std::vector<Receipt> receipts;
+};
+
+/// Contributions of heads, [block, head, token], and of the biases beside them, [block, token].
+struct HeadResult {
+  at::Tensor contribution, bias;
+};
+
+/// What ablation does, all float64.
+struct AblationResult {
+  std::vector<Ablation> kinds;
+  at::Tensor effect;             ///< [ablation, 2 * n_layers, token]
+  at::Tensor pearson, spearman;  ///< [ablation, token]
+};
+
+Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
+                 const LayerAttributionOptions& options);
+
+/// [component, token] float64, `bias` last.
+at::Tensor component_contributions(const Analysis& analysis);
+
+/// Adds the receipt that heads and bias sum to the attention output.
+HeadResult head_contributions(const Model& model, Analysis& analysis);
+
+std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, std::int64_t count);
+
+/// Adds the receipt that replacing an activation by itself changes nothing.
+/// \param contributions  as `component_contributions` gives them
+AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
+                      const at::Tensor& contributions, const std::vector<Ablation>& kinds);
+
+/// Adds the receipts about the direct attribution.
+/// \param sum_residual  [token] float64, sum of the components minus the target logit
+void check_direct(const Model& model, Analysis& analysis, const at::Tensor& sum_residual);
+
+}  // namespace lensbench::attribution

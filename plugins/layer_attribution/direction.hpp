@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <lensbench/model.hpp>
+
+namespace lensbench::attribution {
+
+/// How a model turns its last residual into logits, as far as single logits need it.
+struct FinalReadout {
+  bool norm = true;  ///< false: the residual is unembedded as it is
+  NormKind kind = NormKind::layer_norm;
+  double epsilon = 1e-5;
+  at::Tensor gain;  ///< [d_model], as applied
+  at::Tensor bias;  ///< [d_model] or undefined
+  Unembedding unembedding;
+};
+
+FinalReadout final_readout(const Model& model);
+
+/// The linear map from residual stream to one logit (or a difference of two) at every token, with
+/// the scale of the final norm frozen at its real value:
+///   logit = residual · vector + bias.
+/// LayerNorm's centring is in the vector: (x - mean(x)) · v = x · (v - mean(v)).
+struct LogitDirection {
+  at::Tensor vector;  ///< [token, d_model] float64
+  at::Tensor bias;    ///< [token] float64: the norm's bias through the unembedding, plus its bias
+  at::Tensor scale;   ///< [token] float64: sqrt(variance + epsilon), or the root mean square
+  /// [token, d_model] float64: the size of the factors that were summed into `vector`, so
+  /// |residual| · magnitude bounds the terms whose rounding a comparison must allow for.
+  at::Tensor magnitude;
+};
+
+/// \param residual    [token, d_model], the input of the final norm
+/// \param target_ids  [token] int64
+/// \param versus_ids  [token] int64, or undefined for a single logit
+LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& residual,
+                               const at::Tensor& target_ids, const at::Tensor& versus_ids);
+
+/// Contribution of something that was added to the residual stream.
+/// \param written  [..., token, d_model] \return [..., token] float64
+at::Tensor project(const at::Tensor& written, const LogitDirection& direction);
+
+/// The logit (or difference) from normalised rows, scaled, before any softcap.
+/// \param normalized  [..., token, d_model], after the model's final norm \return [..., token]
+/// float64
+at::Tensor read_logit(const Unembedding& unembedding, const at::Tensor& normalized,
+                      const at::Tensor& target_ids, const at::Tensor& versus_ids);
+
+}  // namespace lensbench::attribution

@@ -1,0 +1,167 @@
+#include "layer_attribution.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+
+#include <lensbench/error.hpp>
+#include <limits>
+
+#include "analysis.hpp"
+
+namespace lensbench::attribution {
+namespace {
+
+at::Tensor numbers(std::int64_t first, std::int64_t count) {
+  return at::arange(first, first + count, at::kInt);
+}
+
+void add(Dataset& dataset, const char* name, std::vector<std::string> dims, at::Tensor values,
+         const char* long_name, Holds holds = Holds::numbers) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = std::move(dims);
+  variable.tensor = std::move(values);
+  variable.long_name = long_name;
+  variable.holds = holds;
+  dataset.add(std::move(variable));
+}
+
+void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
+  std::vector<std::string> labels = analysis.parts.labels;
+  labels.push_back("bias");
+  dataset.add_coordinate("component", std::move(labels), "what was added to the residual stream");
+  add(dataset, "target_id", {"token"}, analysis.target_ids, "token whose logit is attributed",
+      Holds::token_ids);
+  if (analysis.versus_ids.defined())
+    add(dataset, "versus_id", {"token"}, analysis.versus_ids,
+        "token whose logit is subtracted from the target's", Holds::token_ids);
+  add(dataset, "target_logit", {"token"}, analysis.target_logit,
+      "logit of the target, or its difference to versus, before any softcap");
+  add(dataset, "final_norm_scale", {"token"}, analysis.direction.scale,
+      "scale of the final norm that contributions are divided by");
+  add(dataset, "logit_contribution", {"component", "token"}, contributions,
+      "direct contribution to the target logit");
+  add(dataset, "cumulative", {"component", "token"}, contributions.cumsum(0),
+      "sum of the contributions up to and including this component");
+}
+
+/// Blocks as rows: what each adds, and the logit the stream would give after it.
+void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
+  const std::int64_t n_layers = analysis.spec.n_layers;
+  const std::int64_t embeddings = contributions.size(0) - 2 * n_layers - 1;
+  const at::Tensor blocks = contributions.narrow(0, embeddings, 2 * n_layers)
+                                .reshape({n_layers, 2, contributions.size(1)})
+                                .sum(1);
+  const at::Tensor start = contributions.narrow(0, 0, embeddings).sum(0) + analysis.direction.bias;
+  dataset.add_coordinate("layer", numbers(0, n_layers), "block, the first is 0");
+  add(dataset, "layer_contribution", {"layer", "token"}, blocks,
+      "direct contribution of a block, attention and MLP together");
+  add(dataset, "accumulated", {"layer", "token"}, blocks.cumsum(0) + start,
+      "logit read from the stream after this block, final norm scale frozen, biases included");
+}
+
+void add_heads(Dataset& dataset, const HeadResult& heads) {
+  dataset.add_coordinate("head", numbers(0, heads.contribution.size(1)), "attention head");
+  add(dataset, "head_contribution", {"layer", "head", "token"}, heads.contribution,
+      "direct contribution of an attention head, without the output bias");
+  add(dataset, "attention_bias_contribution", {"layer", "token"}, heads.bias,
+      "direct contribution of the attention output bias");
+}
+
+void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
+  const auto count = static_cast<std::int64_t>(neurons.size());
+  at::Tensor layer = at::empty({count}, at::kInt), index = at::empty({count}, at::kInt);
+  at::Tensor contribution = at::empty({count}, at::kDouble);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Neuron& neuron = neurons[static_cast<std::size_t>(i)];
+    layer[i] = neuron.layer;
+    index[i] = neuron.index;
+    contribution[i] = neuron.contribution;
+  }
+  dataset.add_coordinate("rank", numbers(1, count), "1 is the largest absolute contribution");
+  add(dataset, "neuron_layer", {"rank"}, layer, "block of the neuron");
+  add(dataset, "neuron_index", {"rank"}, index, "number of the neuron in its MLP");
+  add(dataset, "neuron_contribution", {"rank"}, contribution,
+      "direct contribution of the neuron at the chosen position");
+}
+
+void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResult& result) {
+  std::vector<std::string> kinds;
+  for (const Ablation kind : result.kinds) kinds.push_back(to_string(kind));
+  dataset.add_coordinate("ablation", kinds, "what the output was replaced by, at every token");
+  // Embeddings and biases stay: NaN says that they were not ablated.
+  const std::int64_t embeddings =
+      static_cast<std::int64_t>(analysis.parts.labels.size()) - result.effect.size(1);
+  const auto missing = [&](std::int64_t count) {
+    return at::full({result.effect.size(0), count, result.effect.size(2)},
+                    std::numeric_limits<double>::quiet_NaN(), result.effect.options());
+  };
+  add(dataset, "ablation_effect", {"ablation", "component", "token"},
+      at::cat({missing(embeddings), result.effect, missing(1)}, 1),
+      "ablated minus real target logit, read at this token");
+  add(dataset, "pearson", {"ablation", "token"}, result.pearson,
+      "correlation over components of contribution with the logit lost to ablation");
+  add(dataset, "spearman", {"ablation", "token"}, result.spearman,
+      "rank correlation over components of contribution with the logit lost to ablation");
+}
+
+void add_attributes(Dataset& dataset, const Target& target, const LayerAttributionOptions& options,
+                    const Analysis& analysis) {
+  dataset.attributes["target"] = to_string(target);
+  dataset.attributes["versus"] = options.versus ? to_string(*options.versus) : "none";
+  dataset.attributes["position"] = analysis.position;
+  dataset.attributes["final_norm"] =
+      "scale frozen at its real value, centring and gain folded into the unembedding";
+}
+
+}  // namespace
+
+void LayerAttributionTool::check_compatible(const Model& model) const {
+  const TransformerSpec& spec = model.spec();
+  if (spec.norm_placement != NormPlacement::before || spec.masked_language_model)
+    throw UsageError("layer_attribution: model family '" + spec.family +
+                     "' normalises after its sublayers, so its logits are not a sum of what they "
+                     "wrote; use a model that normalises before them, such as GPT-2 or Llama");
+  if (spec.n_layers < 1)
+    throw UsageError("layer_attribution: the model has no layers; there is nothing to attribute");
+}
+
+Dataset LayerAttributionTool::run(const Tokens& tokens, const Parameters& parameters) {
+  LayerAttributionOptions options;
+  const std::string& versus = parameters.text("versus");
+  if (!versus.empty() && versus != "none") options.versus = parse_target(model(), versus);
+  options.position = parameters.integer("position");
+  options.heads = parameters.boolean("heads");
+  options.neurons = parameters.integer("neurons");
+  options.ablation = parameters.list("ablation");
+  return to_logit(tokens, parse_target(model(), parameters.text("target")), options);
+}
+
+Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& target,
+                                       const LayerAttributionOptions& options) {
+  check_compatible(model());
+  const std::vector<Ablation> kinds = parse_ablations(options.ablation);
+  Analysis analysis = analyse(context(), tokens, target, options);
+  const at::Tensor contributions = component_contributions(analysis);
+  const at::Tensor sum_residual = contributions.sum(0) - analysis.target_logit;
+  check_direct(model(), analysis, sum_residual);
+
+  Dataset dataset;
+  add_token_axis(dataset, tokens.ids, tokens.texts);
+  add_components(dataset, analysis, contributions);
+  add(dataset, "sum_residual", {"token"}, sum_residual,
+      "sum of the contributions minus the target logit");
+  add_blocks(dataset, analysis, contributions);
+  if (options.heads) add_heads(dataset, head_contributions(model(), analysis));
+  if (options.neurons > 0) add_neurons(dataset, list_neurons(model(), analysis, options.neurons));
+  if (!kinds.empty())
+    add_ablation(dataset, analysis, ablate(model(), tokens, analysis, contributions, kinds));
+  add_attributes(dataset, target, options, analysis);
+  dataset.receipts = analysis.receipts;
+  return dataset;
+}
+
+}  // namespace lensbench::attribution

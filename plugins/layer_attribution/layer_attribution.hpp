@@ -1,0 +1,30 @@
+#pragma once
+
+#include <lensbench/tools/layer_attribution.hpp>
+
+namespace lensbench::attribution {
+
+/// The tool: typed interface and generic entry.
+class LayerAttributionTool final : public LayerAttribution {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"target", ParameterType::text, "model", "",
+       "Token whose logit is attributed: model, next, a token id, or the text of one token."},
+      {"versus", ParameterType::text, "", "",
+       "Attribute the logit difference to this token: none, a token id, or the text of one token."},
+      {"position", ParameterType::integer, "-1", "tokens",
+       "Where to list neurons; negative counts from the end."},
+      {"heads", ParameterType::boolean, "true", "", "Contributions of single attention heads."},
+      {"neurons", ParameterType::integer, "0", "1",
+       "How many MLP neurons to list, by size of contribution; 0 for none."},
+      {"ablation", ParameterType::list, "zero,mean", "",
+       "What to replace each attention and MLP output by: zero, mean, both, or none."},
+  };
+
+  void check_compatible(const Model& model) const override;
+  Dataset run(const Tokens& tokens, const Parameters& parameters) override;
+  Dataset to_logit(const Tokens& tokens, const Target& target,
+                   const LayerAttributionOptions& options) override;
+};
+
+}  // namespace lensbench::attribution
