@@ -1,0 +1,60 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "report/terminal/terminal.hpp"
+
+namespace lensbench {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+/// 0 where neither the environment nor the terminal says.
+int columns_of(int fd) {
+  constexpr int kMost = 1000;
+  const std::string_view given = environment("COLUMNS");
+  int columns = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), columns);
+  const bool whole = error == std::errc() && end == given.data() + given.size();
+  if (whole && columns > 0 && columns <= kMost) return columns;
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_col <= kMost)
+    return size.ws_col;
+  return 0;
+}
+
+/// The character set of the locale, by the variables' usual precedence. No locale at all is taken
+/// for UTF-8: that is a container, and its terminal is somewhere else.
+bool is_utf8_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view value = environment(name);
+    if (value.empty()) continue;
+    return value.find("UTF-8") != std::string_view::npos ||
+           value.find("utf8") != std::string_view::npos ||
+           value.find("utf-8") != std::string_view::npos ||
+           value.find("UTF8") != std::string_view::npos;
+  }
+  return true;
+}
+
+}  // namespace
+
+TerminalStyle detect_terminal(int fd) {
+  TerminalStyle style;
+  const bool terminal = isatty(fd) == 1;
+  if (const int columns = columns_of(fd); columns > 0) style.columns = columns;
+  const std::string_view term = environment("TERM"), depth = environment("COLORTERM");
+  style.colour = terminal && environment("NO_COLOR").empty() && !term.empty() && term != "dumb";
+  style.true_colour = depth == "truecolor" || depth == "24bit";
+  style.unicode = is_utf8_locale();
+  return style;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,146 @@
+#include "report/terminal/numbers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace lensbench::terminal {
+namespace {
+
+at::Tensor within(const Variable& variable, const CaseRange& range) {
+  at::Tensor tensor = variable.tensor;
+  for (std::size_t axis = 0; axis < variable.dims.size(); ++axis)
+    if (variable.dims[axis] == "token")
+      tensor = tensor.narrow(static_cast<std::int64_t>(axis), range.begin, range.size());
+  return tensor;
+}
+
+std::string format(const char* pattern, int decimals, double value) {
+  std::array<char, 400> buffer{};  // a double printed with %f needs up to 309 digits
+  std::snprintf(buffer.data(), buffer.size(), pattern, decimals, value);
+  return buffer.data();
+}
+
+bool is_whole(double value) {
+  return !std::isfinite(value) || (value == std::floor(value) && std::abs(value) < 1e15);
+}
+
+std::string case_name(const Dataset& dataset, std::int64_t number) {
+  if (!has(dataset, "case_id", {"case"}) || !dataset["case_id"].is_text()) return "";
+  const auto& ids = dataset["case_id"].strings;
+  std::int64_t index = number;
+  if (has(dataset, "case", {"case"})) {
+    const Grid numbers(dataset["case"].tensor);
+    const auto& all = numbers.values();
+    index = std::find(all.begin(), all.end(), static_cast<double>(number)) - all.begin();
+  }
+  return index >= 0 && index < std::ssize(ids) ? ids[static_cast<std::size_t>(index)] : "";
+}
+
+}  // namespace
+
+Grid::Grid(const at::Tensor& tensor) {
+  const at::Tensor wide = tensor.to(at::kCPU).to(at::kDouble).contiguous();
+  shape_ = wide.sizes().vec();
+  const double* data = wide.data_ptr<double>();
+  values_.assign(data, data + wide.numel());
+}
+
+std::vector<CaseRange> token_cases(const Dataset& dataset) {
+  const std::int64_t n = dataset.dim("token");
+  if (!has(dataset, "case", {"token"})) return {{0, "", 0, n}};
+  const Grid numbers(dataset["case"].tensor);
+  std::vector<CaseRange> cases;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto number = static_cast<std::int64_t>(numbers(i));
+    if (cases.empty() || cases.back().number != number)
+      cases.push_back({number, case_name(dataset, number), i, i});
+    cases.back().end = i + 1;
+  }
+  return cases;
+}
+
+bool has(const Dataset& dataset, const std::string& name, const std::vector<std::string>& dims) {
+  return dataset.contains(name) && dataset[name].dims == dims;
+}
+
+Grid grid(const Dataset& dataset, const std::string& name, const CaseRange& range) {
+  if (!dataset.contains(name) || dataset[name].is_text()) return {};
+  return Grid(within(dataset[name], range));
+}
+
+std::vector<std::string> token_texts(const Dataset& dataset, const CaseRange& range) {
+  std::vector<std::string> texts;
+  const bool known = has(dataset, "input_token", {"token"}) && dataset["input_token"].is_text();
+  const auto positions = token_positions(dataset, range);
+  for (std::int64_t i = 0; i < range.size(); ++i)
+    texts.push_back(known
+                        ? dataset["input_token"].strings[static_cast<std::size_t>(range.begin + i)]
+                        : std::to_string(positions[static_cast<std::size_t>(i)]));
+  return texts;
+}
+
+std::vector<std::int64_t> token_positions(const Dataset& dataset, const CaseRange& range) {
+  std::vector<std::int64_t> positions;
+  const Grid stored =
+      has(dataset, "position", {"token"}) ? grid(dataset, "position", range) : Grid();
+  for (std::int64_t i = 0; i < range.size(); ++i)
+    positions.push_back(stored.empty() ? i : static_cast<std::int64_t>(stored(i)));
+  return positions;
+}
+
+std::string probability(double value) {
+  if (std::isnan(value)) return "";
+  return fixed(value, 3);
+}
+
+std::string percent(double value) {
+  if (std::isnan(value)) return "";
+  return std::to_string(std::clamp(static_cast<int>(std::floor(value * 100)), 0, 99));
+}
+
+std::string fixed(double value, int decimals) {
+  if (std::isnan(value)) return "";
+  return format("%.*f", decimals, value);
+}
+
+std::string whole(double value) {
+  return fixed(value, 0);
+}
+
+std::string number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (is_whole(value) && std::abs(value) < 1e9) return whole(value);
+  return format("%.*g", 4, value);
+}
+
+std::string count(std::int64_t n, std::string_view noun) {
+  return std::to_string(n) + " " + std::string(noun) + (n == 1 ? "" : "s");
+}
+
+std::vector<std::string> column_of(const std::vector<double>& values) {
+  double largest = 0, smallest = INFINITY;
+  bool all_whole = true;
+  for (const double value : values) {
+    all_whole = all_whole && is_whole(value);
+    if (!std::isfinite(value) || value == 0) continue;
+    largest = std::max(largest, std::abs(value));
+    smallest = std::min(smallest, std::abs(value));
+  }
+  const int decimals =
+      largest == 0 ? 1 : std::clamp(3 - static_cast<int>(std::floor(std::log10(largest))), 0, 4);
+  const bool scientific = largest > 0 && (largest >= 1e7 || largest < 1e-3);
+  std::vector<std::string> cells;
+  for (const double value : values) {
+    if (std::isnan(value))
+      cells.emplace_back();
+    else if (all_whole && largest < 1e15)
+      cells.push_back(whole(value));
+    else
+      cells.push_back(scientific ? format("%.*e", 2, value) : fixed(value, decimals));
+  }
+  return cells;
+}
+
+}  // namespace lensbench::terminal

@@ -1,0 +1,128 @@
+#include "report/terminal/paint.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "report/terminal/text.hpp"
+
+namespace lensbench::terminal {
+namespace {
+
+struct Rgb {
+  double red = 0, green = 0, blue = 0;
+};
+
+// Lightness rises evenly along it, so it also reads in grey.
+constexpr std::array<Rgb, 6> kRamp = {
+    {{34, 36, 62}, {52, 72, 124}, {38, 114, 142}, {38, 158, 136}, {122, 200, 92}, {248, 224, 72}}};
+
+Rgb ramp(double share) {
+  const double place = std::clamp(share, 0.0, 1.0) * (kRamp.size() - 1);
+  const auto below = std::min(static_cast<std::size_t>(place), kRamp.size() - 2);
+  const double t = place - static_cast<double>(below);
+  const Rgb &a = kRamp[below], &b = kRamp[below + 1];
+  return {a.red + t * (b.red - a.red), a.green + t * (b.green - a.green),
+          a.blue + t * (b.blue - a.blue)};
+}
+
+// Nearest of the 6x6x6 cube of the 256-colour palette: levels 0, 95, 135, ..., 255.
+int cube_level(double value) {
+  if (value < 48) return 0;
+  if (value < 115) return 1;
+  return std::min(5, static_cast<int>((value - 35) / 40));
+}
+
+std::string background(const Rgb& c, bool true_colour) {
+  std::array<char, 32> buffer{};
+  if (true_colour)
+    std::snprintf(buffer.data(), buffer.size(), "48;2;%d;%d;%d", static_cast<int>(c.red),
+                  static_cast<int>(c.green), static_cast<int>(c.blue));
+  else
+    std::snprintf(buffer.data(), buffer.size(), "48;5;%d",
+                  16 + 36 * cube_level(c.red) + 6 * cube_level(c.green) + cube_level(c.blue));
+  return buffer.data();
+}
+
+std::string sequence(std::string_view codes, std::string_view text, const TerminalStyle& style) {
+  if (!style.colour || text.empty()) return std::string(text);
+  return "\x1b[" + std::string(codes) + "m" + std::string(text) + "\x1b[0m";
+}
+
+}  // namespace
+
+std::string bold(std::string_view text, const TerminalStyle& style) {
+  return sequence("1", text, style);
+}
+
+std::string faint(std::string_view text, const TerminalStyle& style) {
+  return sequence("2", text, style);
+}
+
+std::string alarm(std::string_view text, const TerminalStyle& style) {
+  return sequence("1;97;41", text, style);
+}
+
+std::string signed_colour(std::string_view text, double value, const TerminalStyle& style) {
+  return sequence(value < 0 ? "38;5;208" : "38;5;39", text, style);
+}
+
+std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
+                           bool strong) {
+  const Rgb c = ramp(std::isnan(probability) ? 0 : probability);
+  // Rec. 709 luma; text on the upper half of the ramp must be dark to be read.
+  const double luma = 0.2126 * c.red + 0.7152 * c.green + 0.0722 * c.blue;
+  const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
+  return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);
+}
+
+std::string probability_legend(const TerminalStyle& style) {
+  std::string line = "probability ";
+  for (int tenth = 0; tenth <= 10; ++tenth) {
+    const std::string label = tenth == 0    ? " 0  "
+                              : tenth == 10 ? " 1  "
+                                            : cat({" .", std::to_string(tenth), " "});
+    line += on_probability(label, tenth / 10.0, style);
+  }
+  return line;
+}
+
+std::string sparkline(const std::vector<double>& values, double top, const TerminalStyle& style) {
+  static constexpr std::array<const char*, 8> kUnicode = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr std::array<const char*, 8> kAscii = {"_", ".", ":", "-", "=", "+", "#", "@"};
+  std::string out;
+  for (const double value : values) {
+    const double share = top > 0 && std::isfinite(value) ? std::clamp(value / top, 0.0, 1.0) : 0.0;
+    const auto level = std::min<std::size_t>(7, static_cast<std::size_t>(share * 8));
+    out += std::isnan(value) ? " " : style.unicode ? kUnicode[level] : kAscii[level];
+  }
+  return out;
+}
+
+std::string signed_bar(double value, double scale, int width, const TerminalStyle& style) {
+  const int side = std::max(1, (width - 1) / 2);
+  const double share = scale > 0 && std::isfinite(value) ? std::clamp(value / scale, -1.0, 1.0) : 0;
+  const int halves = static_cast<int>(std::lround(std::abs(share) * side * 2));
+  const bool odd = halves % 2 == 1;
+  std::string bar;
+  for (int i = 0; i < halves / 2; ++i) bar += style.unicode ? "█" : "#";
+  const int cells = halves / 2 + (odd ? 1 : 0);
+  const std::string space(static_cast<std::size_t>(side - cells), ' ');
+  const std::string blank(static_cast<std::size_t>(side), ' ');
+  const std::string axis = faint(style.unicode ? "│" : "|", style);
+  if (value < 0) {
+    if (odd) bar = (style.unicode ? "▐" : "=") + bar;
+    return space + signed_colour(bar, value, style) + axis + blank;
+  }
+  if (odd) bar += style.unicode ? "▌" : "=";
+  return blank + axis + signed_colour(bar, value, style) + space;
+}
+
+std::string rule(const TerminalStyle& style) {
+  std::string line;
+  for (int i = 0; i < style.columns; ++i) line += style.unicode ? "─" : "-";
+  return faint(line, style);
+}
+
+}  // namespace lensbench::terminal

@@ -1,0 +1,125 @@
+#include "report/terminal/progress.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "report/terminal/text.hpp"
+
+namespace lensbench {
+namespace {
+
+using std::chrono::steady_clock;
+
+double seconds_between(steady_clock::time_point from, steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+bool is_live(int fd) {
+  const char* term = std::getenv("TERM");
+  return isatty(fd) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+std::string bar(double share, int width, bool unicode) {
+  const int filled = static_cast<int>(std::clamp(share, 0.0, 1.0) * width);
+  std::string out;
+  for (int i = 0; i < width; ++i) out += i < filled ? (unicode ? "█" : "#") : (unicode ? "░" : "-");
+  return out;
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::ceil(std::max(0.0, seconds)));
+  std::array<char, 48> buffer{};
+  if (whole >= 3600)
+    std::snprintf(buffer.data(), buffer.size(), "%lld:%02lld:%02lld",
+                  static_cast<long long>(whole / 3600), static_cast<long long>(whole / 60 % 60),
+                  static_cast<long long>(whole % 60));
+  else
+    std::snprintf(buffer.data(), buffer.size(), "%lld:%02lld", static_cast<long long>(whole / 60),
+                  static_cast<long long>(whole % 60));
+  return buffer.data();
+}
+
+ProgressBar::ProgressBar(std::int64_t total, int fd, std::string noun)
+    : ProgressBar(total, fd, std::move(noun), is_live(fd), detect_terminal(fd),
+                  [] { return steady_clock::now(); }) {}
+
+ProgressBar::ProgressBar(std::int64_t total, int fd, std::string noun, bool live,
+                         TerminalStyle style, Clock clock)
+    : total_(total),
+      fd_(fd),
+      noun_(std::move(noun)),
+      live_(live),
+      style_(style),
+      clock_(std::move(clock)),
+      start_(clock_()),
+      last_(start_) {}
+
+ProgressBar::~ProgressBar() {
+  if (!finished_ && drawn_) write("\r\x1b[K");
+}
+
+// From the average so far: cases are of one kind, and a moving average would jump about.
+std::string ProgressBar::estimate(std::int64_t done) const {
+  if (done <= 0 || done >= total_) return "";
+  const double spent = seconds_between(start_, clock_());
+  return clock_text(spent / static_cast<double>(done) * static_cast<double>(total_ - done)) +
+         " left";
+}
+
+std::string ProgressBar::live_line(std::int64_t done, std::int64_t failed) const {
+  const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1.0;
+  const std::string head = std::to_string(done) + "/" + std::to_string(total_) + " " + noun_ + " ";
+  std::string tail = terminal::cat({" ", std::to_string(static_cast<int>(share * 100)), " %"});
+  if (failed > 0) tail += ", " + std::to_string(failed) + " failed";
+  if (const auto left = estimate(done); !left.empty()) tail += ", " + left;
+  const int used = terminal::display_width(head) + terminal::display_width(tail);
+  // The last column stays free: some terminals wrap when it is filled.
+  const int room = std::min(40, style_.columns - 1 - used);
+  const std::string line = head + (room >= 5 ? bar(share, room, style_.unicode) : "") + tail;
+  return terminal::shorten(line, style_.columns - 1, style_.unicode);
+}
+
+void ProgressBar::step(std::int64_t done, std::int64_t failed) {
+  if (finished_) return;
+  const auto now = clock_();
+  const double since = seconds_between(last_, now);
+  if (live_) {
+    if (drawn_ && since < 0.1 && done < total_) return;
+    write("\r\x1b[K" + live_line(done, failed));
+  } else {
+    if (since < 10.0) return;
+    std::string line = std::to_string(done) + " of " + std::to_string(total_) + " " + noun_;
+    if (failed > 0) line += ", " + std::to_string(failed) + " failed";
+    if (const auto left = estimate(done); !left.empty()) line += ", about " + left;
+    write(line + "\n");
+  }
+  drawn_ = live_;
+  last_ = now;
+}
+
+void ProgressBar::finish() {
+  if (drawn_) write("\r\x1b[K");
+  finished_ = true;
+}
+
+// Progress is a courtesy: a closed stderr must not end a run.
+void ProgressBar::write(const std::string& text) const {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t n = ::write(fd_, rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace lensbench

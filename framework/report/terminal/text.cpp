@@ -1,0 +1,179 @@
+#include "report/terminal/text.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace lensbench::terminal {
+namespace {
+
+struct Character {
+  utf8proc_int32_t code_point = -1;  // -1: an invalid byte
+  std::string_view bytes;
+};
+
+Character next_character(std::string_view text) {
+  Character c;
+  const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                       static_cast<utf8proc_ssize_t>(text.size()), &c.code_point);
+  if (length <= 0) return {-1, text.substr(0, 1)};
+  c.bytes = text.substr(0, static_cast<std::size_t>(length));
+  return c;
+}
+
+std::string escape_byte(char byte) {
+  std::array<char, 8> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "\\x%02x", static_cast<unsigned char>(byte));
+  return buffer.data();
+}
+
+std::string escape_code_point(utf8proc_int32_t code_point) {
+  std::array<char, 16> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), code_point < 0x100 ? "\\x%02x" : "\\u{%x}",
+                static_cast<unsigned>(code_point));
+  return buffer.data();
+}
+
+bool is_variation_selector(utf8proc_int32_t code_point) {
+  return code_point >= 0xfe00 && code_point <= 0xfe0f;
+}
+
+bool is_mark(utf8proc_int32_t code_point) {
+  const auto category = utf8proc_category(code_point);
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME;
+}
+
+// Spacing marks (Devanagari vowel signs) take a cell of their own in terminals.
+int cells_of(utf8proc_int32_t code_point) {
+  if (code_point < 0 || utf8proc_category(code_point) == UTF8PROC_CATEGORY_MC) return 1;
+  return utf8proc_charwidth(code_point);
+}
+
+// Whether terminals agree on how many cells it fills and leave its neighbours where they are.
+bool has_known_shape(utf8proc_int32_t code_point) {
+  switch (utf8proc_category(code_point)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return false;
+    default:
+      return cells_of(code_point) > 0;
+  }
+}
+
+std::string blank(char c, Blanks blanks, bool unicode) {
+  if (blanks == Blanks::kept && c == ' ') return " ";
+  switch (c) {
+    case ' ':
+      return unicode ? "·" : "_";
+    case '\n':
+      return unicode ? "⏎" : "\\n";
+    case '\t':
+      return unicode ? "⇥" : "\\t";
+    default:
+      return unicode ? "␍" : "\\r";
+  }
+}
+
+bool is_blank(utf8proc_int32_t c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+}  // namespace
+
+std::string visible(std::string_view text, Blanks blanks, bool unicode) {
+  constexpr int kMostMarks = 2;
+  std::string out;
+  int marks = kMostMarks + 1;  // above the limit: nothing here that a mark could sit on
+  while (!text.empty()) {
+    const Character c = next_character(text);
+    text.remove_prefix(c.bytes.size());
+    if (is_variation_selector(c.code_point)) continue;
+    if (c.code_point >= 0 && is_mark(c.code_point) && unicode) {
+      if (marks > kMostMarks) out += "◌", marks = 0;
+      if (++marks <= kMostMarks) out += c.bytes;
+      marks = std::min(marks, kMostMarks);
+      continue;
+    }
+    marks = 0;
+    if (c.code_point < 0)
+      out += escape_byte(c.bytes.front());
+    else if (is_blank(c.code_point))
+      out += blank(c.bytes.front(), blanks, unicode);
+    else if (has_known_shape(c.code_point) && (unicode || c.code_point < 0x7f))
+      out += c.bytes;
+    else
+      out += escape_code_point(c.code_point);
+  }
+  return out;
+}
+
+int display_width(std::string_view text) {
+  int width = 0;
+  while (!text.empty()) {
+    const Character c = next_character(text);
+    text.remove_prefix(c.bytes.size());
+    width += cells_of(c.code_point);
+  }
+  return width;
+}
+
+std::string shorten(std::string_view text, int width, bool unicode) {
+  if (width <= 0) return "";
+  if (display_width(text) <= width) return std::string(text);
+  std::string out;
+  for (int used = 0; !text.empty();) {
+    const Character c = next_character(text);
+    const int cells = cells_of(c.code_point);
+    if (used + cells > width - 1) break;
+    out += c.bytes;
+    used += cells;
+    text.remove_prefix(c.bytes.size());
+  }
+  return out + (unicode ? "…" : "~");
+}
+
+std::string fit(std::string_view text, int width, Align align, bool unicode) {
+  std::string cell = shorten(text, width, unicode);
+  const std::string fill(static_cast<std::size_t>(std::max(0, width - display_width(cell))), ' ');
+  return align == Align::left ? cell + fill : fill + cell;
+}
+
+std::string cat(std::initializer_list<std::string_view> parts) {
+  std::string whole;
+  for (const std::string_view part : parts) whole += part;
+  return whole;
+}
+
+std::vector<std::string> wrap(std::string_view text, int width, int indent, bool unicode) {
+  const std::string lead(static_cast<std::size_t>(indent), ' ');
+  std::vector<std::string> lines;
+  std::string line;
+  while (!text.empty()) {
+    const auto space = text.find(' ');
+    std::string_view word = text.substr(0, space);
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    const bool fits = display_width(line) + 1 + display_width(word) <= width;
+    if (line.empty()) {
+      line = word;
+    } else if (fits) {
+      line += ' ';
+      line += word;
+    } else {
+      lines.push_back(shorten(line, width, unicode));
+      line = lead;
+      line += word;
+    }
+  }
+  lines.push_back(shorten(line, width, unicode));
+  return lines;
+}
+
+}  // namespace lensbench::terminal

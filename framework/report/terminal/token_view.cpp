@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <cmath>
+
+#include "report/terminal/paint.hpp"
+#include "report/terminal/table.hpp"
+#include "report/terminal/view.hpp"
+
+namespace lensbench::terminal {
+namespace {
+
+constexpr std::int64_t kMostRows = 60;
+
+/// One row a token: what was chosen, how surely, and what else might have been.
+class TokenTable {
+ public:
+  TokenTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {
+    left_out_ = std::max<std::int64_t>(0, range_.size() - kMostRows);
+    range_.begin += left_out_;
+  }
+
+  Lines write() const {
+    Lines lines;
+    if (left_out_ > 0)
+      say(lines,
+          "The first " + count(left_out_, "token") + " are left out here; the archive has them.",
+          view_.style);
+    std::vector<Column> columns{positions(), marks(), tokens()};
+    add(columns, "p", "chosen_probability", probability);
+    add(columns, "rank", "chosen_rank", [](double v) { return v < 1 ? std::string() : whole(v); });
+    add(columns, "surprisal", "surprisal", two);
+    add(columns, "entropy", "entropy", two);
+    add(columns, "margin", "margin", two);
+    columns.push_back(alternatives());
+    append(lines, table(std::move(columns), 3, view_.style));
+    explain(lines);
+    return lines;
+  }
+
+ private:
+  static std::string two(double value) { return fixed(value, 2); }
+
+  Grid of(const std::string& name) const {
+    return has(view_.dataset, name, {"token"}) ? grid(view_.dataset, name, range_) : Grid();
+  }
+
+  Column positions() const {
+    Column column{"at", Align::right, {}};
+    for (const auto position : token_positions(view_.dataset, range_))
+      column.cells.push_back(std::to_string(position));
+    return column;
+  }
+
+  // `+` generated, `!` not the first choice, `^` entropy jump.
+  Column marks() const {
+    Column column{"", Align::left, {}};
+    const Grid generated = of("generated"), rank = of("chosen_rank"), jump = of("entropy_jump");
+    for (std::int64_t i = 0; i < range_.size(); ++i) {
+      const bool made = !generated.empty() && generated(i) > 0;
+      std::string mark = made ? "+" : " ";
+      mark += made && !rank.empty() && rank(i) > 1 ? "!" : " ";
+      mark += !jump.empty() && jump(i) > 0 ? "^" : " ";
+      column.cells.push_back(mark);
+    }
+    return column;
+  }
+
+  Column tokens() const {
+    Column column{"token", Align::left, {}, 8};
+    for (const auto& token : token_texts(view_.dataset, range_))
+      column.cells.push_back(shorten(view_.token(token), 16, view_.style.unicode));
+    return column;
+  }
+
+  void add(std::vector<Column>& columns, const std::string& header, const std::string& name,
+           std::string (*format)(double)) const {
+    const Grid values = of(name);
+    if (values.empty()) return;
+    Column column{header, Align::right, {}};
+    for (const double value : values.values()) column.cells.push_back(format(value));
+    columns.push_back(std::move(column));
+  }
+
+  Column alternatives() const {
+    Column column{"most probable", Align::left, {}, 18};
+    const bool there = has(view_.dataset, "top_id", {"token", "rank"}) &&
+                       has(view_.dataset, "top_probability", {"token", "rank"});
+    column.cells.resize(static_cast<std::size_t>(range_.size()));
+    if (!there) return column;
+    const Grid ids = grid(view_.dataset, "top_id", range_);
+    const Grid shares = grid(view_.dataset, "top_probability", range_);
+    for (std::int64_t i = 0; i < range_.size(); ++i)
+      column.cells[static_cast<std::size_t>(i)] = candidates(ids, shares, i);
+    return column;
+  }
+
+  // As many as show in a line: the table narrows this column first, from its end.
+  std::string candidates(const Grid& ids, const Grid& shares, std::int64_t i) const {
+    const std::int64_t most = view_.style.columns > 100 ? 5 : 3;
+    std::string cell;
+    for (std::int64_t k = 0; k < std::min(most, ids.length(1)) && ids(i, k) >= 0; ++k)
+      cell += cat({k == 0 ? "" : " ", shorten(view_.token(ids(i, k)), 12, view_.style.unicode), " ",
+                   percent(shares(i, k))});
+    return cell;
+  }
+
+  void explain(Lines& lines) const {
+    const Grid generated = of("generated"), jump = of("entropy_jump");
+    const auto any = [](const Grid& g) {
+      return std::any_of(g.values().begin(), g.values().end(), [](double v) { return v > 0; });
+    };
+    std::string line =
+        "p, rank, surprisal: of the token. entropy, margin: of the choice it came "
+        "from. most probable: with per cent.";
+    if (any(generated)) line += " + generated, ! not the first choice.";
+    if (any(jump)) line += " ^ entropy jumps.";
+    say(lines, line, view_.style, 2);
+  }
+
+  const View& view_;
+  CaseRange range_;
+  std::int64_t left_out_ = 0;
+};
+
+double mean_of(const Grid& grid) {
+  double sum = 0;
+  int n = 0;
+  for (const double value : grid.values())
+    if (!std::isnan(value)) sum += value, ++n;
+  return n == 0 ? NAN : sum / n;
+}
+
+void totals(Lines& lines, const View& view, const CaseRange& range) {
+  if (!has(view.dataset, "surprisal", {"token"})) return;
+  const double mean = mean_of(grid(view.dataset, "surprisal", range));
+  if (std::isnan(mean)) return;
+  say(lines,
+      "Mean surprisal " + fixed(mean, 3) + " nats, perplexity " + number(std::exp(mean)) +
+          " over the tokens that have one.",
+      view.style);
+}
+
+}  // namespace
+
+bool is_token_analysis(const Dataset& dataset) {
+  return has(dataset, "chosen_probability", {"token"}) && dataset.dim("token") > 0;
+}
+
+Lines token_view(const View& view) {
+  Lines lines;
+  const auto cases = token_cases(view.dataset);
+  for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
+    if (i > 0) lines.emplace_back();
+    const std::string heading = case_heading(view, cases[i], cases.size());
+    if (!heading.empty()) say(lines, heading, view.style);
+    append(lines, TokenTable(view, cases[i]).write());
+    totals(lines, view, cases[i]);
+  }
+  say_more_cases(lines, cases.size(), view.style);
+  return lines;
+}
+
+}  // namespace lensbench::terminal

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/terminal/numbers.hpp"
+#include "report/terminal/terminal.hpp"
+#include "report/terminal/text.hpp"
+
+namespace lensbench::terminal {
+
+using Lines = std::vector<std::string>;
+
+/// A dataset being drawn, with what every view needs of it.
+struct View {
+  const Dataset& dataset;
+  const TokenText& token_text;
+  const TerminalStyle& style;
+
+  /// A token by id, marked blanks; empty for a negative id (no token).
+  std::string token(double id) const;
+  /// A token text that the dataset itself holds.
+  std::string token(std::string_view text) const;
+  /// Running text from the dataset.
+  std::string text(std::string_view text) const;
+  /// `“…”` around a token or a text, for running text.
+  std::string quoted(std::string_view shown) const;
+  /// An attribute as text, or empty.
+  std::string attribute(const std::string& name) const;
+  /// ` · ` or ` | `.
+  std::string separator() const;
+};
+
+/// Adds text wrapped at the terminal's width.
+void say(Lines& lines, std::string_view text, const TerminalStyle& style, int indent = 0);
+void append(Lines& lines, const Lines& more);
+
+/// `case 3 (france)`: what heads one case of several; empty for the only one.
+std::string case_heading(const View& view, const CaseRange& range, std::size_t n_cases);
+/// How many cases are drawn: all of up to three, else the first.
+std::size_t cases_to_draw(std::size_t n_cases);
+/// Says how many cases were left out, if any.
+void say_more_cases(Lines& lines, std::size_t n_cases, const TerminalStyle& style);
+
+/// Each says whether it can draw a dataset, and draws it.
+bool is_lens(const Dataset& dataset);
+Lines lens_view(const View& view);
+bool is_attribution(const Dataset& dataset);
+Lines attribution_view(const View& view);
+bool is_token_analysis(const Dataset& dataset);
+Lines token_view(const View& view);
+Lines general_view(const View& view);
+
+}  // namespace lensbench::terminal
