@@ -4,6 +4,7 @@
 find_package(Threads REQUIRED)
 find_package(Torch REQUIRED)
 find_package(HDF5 REQUIRED COMPONENTS C HL)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)

@@ -1,5 +1,6 @@
 #include "core/json.hpp"
 
+#include <cmath>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <set>
@@ -7,6 +8,17 @@
 #include <vector>
 
 namespace lensbench {
+namespace {
+
+/// A dump would write `null` for NaN and the infinities, silently.
+void require_finite(const nlohmann::json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    throw UsageError("a number that is not finite cannot be written as JSON");
+  if (value.is_structured())
+    for (const auto& item : value) require_finite(item);
+}
+
+}  // namespace
 
 nlohmann::json parse_json(std::string_view text, const std::string& subject,
                           const JsonLimits& limits) {
@@ -54,8 +66,13 @@ nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& li
 }
 
 std::string canonical_json(const nlohmann::json& value) {
-  // nlohmann::json keeps object keys in a std::map, so the dump is sorted already.
-  return value.dump();
+  require_finite(value);
+  try {
+    // nlohmann::json keeps object keys in a std::map, so the dump is sorted already.
+    return value.dump();
+  } catch (const nlohmann::json::exception& error) {
+    throw UsageError(std::string("a value cannot be written as JSON: ") + error.what());
+  }
 }
 
 }  // namespace lensbench

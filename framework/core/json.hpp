@@ -25,6 +25,7 @@ LENSBENCH_API nlohmann::json read_json(const std::filesystem::path& path,
                                        const JsonLimits& limits = {});
 
 /// Canonical form for hashing: keys sorted, no spaces, shortest round-trip numbers.
+/// \throws UsageError if a string is not valid UTF-8 or a number is not finite
 LENSBENCH_API std::string canonical_json(const nlohmann::json& value);
 
 }  // namespace lensbench

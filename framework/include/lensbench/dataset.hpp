@@ -55,6 +55,10 @@ struct Receipt {
 LENSBENCH_API Receipt make_receipt(std::string name, double value, double tolerance,
                                    std::string note = "");
 
+/// True if `a` says worse news than `b`: failed before passed, NaN before numbers, then by how far
+/// the value lies above the tolerance.
+LENSBENCH_API bool is_worse(const Receipt& a, const Receipt& b);
+
 /// A set of variables that share named dimensions. Every tool returns one; an archive stores it
 /// without loss. A plain value: copies share tensors.
 class LENSBENCH_API Dataset {
@@ -99,15 +103,27 @@ LENSBENCH_API void add_token_axis(Dataset& dataset, const std::vector<std::int64
 LENSBENCH_API void add_layer_axis(Dataset& dataset, std::int64_t n_layers);
 
 /// Joins the datasets that one experiment saved under one name, in case order (CF contiguous ragged
-/// form): variables with `token` are concatenated along it and `token`, `case` renumbered;
-/// variables with `case` along that; coordinates of other axes must agree; a variable with neither
-/// gets a leading `case` dimension if its shape is the same in all cases, and otherwise stays one
-/// variable a case, named `<name>_case<i>` on dimensions `<dim>_case<i>`. Receipts keep the worst
-/// of each name. \param case_numbers  number of each part's case, as many as `parts` \param
-/// case_ids      id of each part's case; becomes coordinate `case_id(case)` where `case` is used
-/// \throws UsageError where parts disagree in variables, element types or coordinates.
+/// form). A joined dataset loses nothing:
+/// - A variable with `token` is concatenated along it; `token` is renumbered and `case(token)` says
+///   the case number. A variable with a `case` dimension is concatenated along that.
+/// - A coordinate of another axis that is equal in all cases stays as it is.
+/// - Any other variable gets a leading `case` dimension, with coordinates `case` and `case_id`;
+///   where `case(token)` has that name already, the dimension is called `case_number`.
+/// - What lies on an axis whose length or coordinates differ between cases (attention patterns)
+///   stays one variable a case: `<name>_case<i>` on dimensions `<dim>_case<i>`.
+/// - A dataset attribute that differs between cases becomes a variable of that name over cases.
+/// Receipts keep the worst of each name.
+/// \param case_numbers  number of each part's case, as many as `parts`
+/// \param case_ids      id of each part's case, as many
+/// \throws UsageError where parts disagree in variables, their element types, dimensions, units or
+///   attributes (see `check_joinable`)
 LENSBENCH_API Dataset join_cases(const std::vector<Dataset>& parts,
                                  const std::vector<std::int64_t>& case_numbers,
                                  const std::vector<std::string>& case_ids);
+
+/// Checks that two datasets can be parts of one: the same variables, and for each the same kind,
+/// element type, dimension names, units, description and attributes.
+/// \throws UsageError naming the variable and the difference
+LENSBENCH_API void check_joinable(const Dataset& first, const Dataset& other);
 
 }  // namespace lensbench

@@ -6,8 +6,13 @@
 
 namespace lensbench {
 
+/// One block of Philox 4x32 with 10 rounds: four random words from a counter and a key.
+LENSBENCH_API std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
+                                                         std::array<std::uint32_t, 2> key);
+
 /// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy
-/// as 1, 2, 3", SC11). The same seed and stream give the same numbers on every machine.
+/// as 1, 2, 3", SC11). The same seed and stream give the same numbers on every machine. The seed is
+/// the key; the stream is the upper half of the counter, so streams of one seed never overlap.
 class LENSBENCH_API Philox {
  public:
   explicit Philox(std::uint64_t seed, std::uint64_t stream = 0);
@@ -15,7 +20,8 @@ class LENSBENCH_API Philox {
   std::uint32_t next_u32();
   /// Uniform in [0, 1), 53 bits.
   double uniform();
-  /// Standard normal (Box-Muller).
+  /// Standard normal (Box-Muller, one value from two uniforms; the last bit follows the C library's
+  /// logarithm and cosine).
   double normal();
   /// Uniform in [0, bound). \throws UsageError if bound is 0
   std::uint64_t below(std::uint64_t bound);

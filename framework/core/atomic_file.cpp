@@ -1,0 +1,99 @@
+#include "core/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <lensbench/error.hpp>
+#include <string>
+
+#include "core/file_descriptor.hpp"
+
+namespace lensbench {
+namespace {
+
+using std::filesystem::path;
+
+[[noreturn]] void fail(const path& file, const std::string& what, int error) {
+  throw RunError(file.string() + ": " + what + ": " + errno_text(error));
+}
+
+/// Removes a temporary file unless it was renamed.
+class Temporary {
+ public:
+  explicit Temporary(path name) : name_(std::move(name)) {}
+  ~Temporary() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  const path& name() const { return name_; }
+  void keep() { name_.clear(); }
+
+ private:
+  path name_;
+};
+
+path temporary_name(const path& target, const path& folder) {
+  const path parent = folder.empty() ? target.parent_path() : folder;
+  return parent / (target.filename().string() + ".part-" + std::to_string(::getpid()));
+}
+
+FileDescriptor create_exclusive(const path& file) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  FileDescriptor created(::open(file.c_str(), kFlags, 0666));
+  if (created || errno != EEXIST) return created;
+  // Left by an earlier process with our number; nobody else writes under that name.
+  ::unlink(file.c_str());
+  return FileDescriptor(::open(file.c_str(), kFlags, 0666));
+}
+
+void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, const path& target) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      fail(target, "cannot be written (" + std::to_string(bytes.size()) + " bytes left)", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace
+
+void sync_folder(const path& folder) {
+  const path named = folder.empty() ? path(".") : folder;
+  const FileDescriptor open_folder(::open(named.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open_folder) fail(named, "cannot open the folder", errno);
+  if (::fsync(open_folder.get()) != 0) fail(named, "cannot sync the folder", errno);
+}
+
+void publish_file(const path& from, const path& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0)
+    fail(to, "cannot be put in place of '" + from.string() + "'", errno);
+  sync_folder(to.parent_path());
+}
+
+void write_file_atomically(const path& target, std::span<const std::byte> bytes,
+                           const path& temporary_folder) {
+  const path name = temporary_name(target, temporary_folder);
+  FileDescriptor file = create_exclusive(name);
+  if (!file) fail(target, "cannot create the temporary file '" + name.string() + "'", errno);
+  Temporary temporary(name);
+  write_all(file, bytes, target);
+  // After a failed fsync the kernel may have dropped the pages: never retried, the file is
+  // discarded.
+  if (::fsync(file.get()) != 0) fail(target, "cannot be synced to disk", errno);
+  if (file.close() != 0) fail(target, "cannot be closed", errno);
+  if (std::rename(name.c_str(), target.c_str()) != 0) fail(target, "cannot be renamed", errno);
+  temporary.keep();
+  sync_folder(target.parent_path());
+}
+
+void write_file_atomically(const path& target, std::string_view bytes,
+                           const path& temporary_folder) {
+  write_file_atomically(target, std::as_bytes(std::span(bytes.data(), bytes.size())),
+                        temporary_folder);
+}
+
+}  // namespace lensbench

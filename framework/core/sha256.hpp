@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <lensbench/export.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lensbench {
+
+using Sha256Digest = std::array<std::uint8_t, 32>;
+
+/// Incremental SHA-256 (FIPS 180-4).
+class LENSBENCH_API Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  Sha256& update(std::span<const std::byte> bytes);
+  Sha256& update(std::string_view bytes);
+  /// The digest of all that was given. Call once.
+  Sha256Digest finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// 64 lower-case hexadecimal digits.
+LENSBENCH_API std::string to_hex(const Sha256Digest& digest);
+LENSBENCH_API std::string sha256_hex(std::string_view bytes);
+
+/// Hash of a file's bytes, read in blocks. \throws InputError if it cannot be read
+LENSBENCH_API std::string sha256_file(const std::filesystem::path& path);
+
+}  // namespace lensbench
