@@ -1,0 +1,105 @@
+#include "token_analyzer/token_analyzer.hpp"
+
+#include <lensbench/error.hpp>
+
+#include "token_analyzer/flags.hpp"
+#include "token_analyzer/model_comparison.hpp"
+#include "token_analyzer/text_logits.hpp"
+#include "token_analyzer/vocabulary.hpp"
+
+namespace lensbench {
+namespace {
+
+using namespace token_analysis;
+
+TokenAnalyzerOptions options_of(const Parameters& parameters, std::uint64_t seed) {
+  TokenAnalyzerOptions options;
+  options.top_k = parameters.integer("top_k");
+  options.max_new_tokens = parameters.integer("max_new_tokens");
+  options.sampling = {parameters.number("temperature"), parameters.integer("sample_top_k"),
+                      parameters.number("sample_top_p"), seed};
+  options.temperatures = parameters.numbers("temperatures");
+  options.nucleus = parameters.numbers("nucleus");
+  options.entropy_jump_threshold = parameters.number("entropy_jump_threshold");
+  options.entropy_jump_history = parameters.integer("entropy_jump_history");
+  return options;
+}
+
+void require_text(const Tokens& tokens) {
+  if (tokens.ids.empty())
+    throw UsageError("token_analyzer: the text has no tokens, expected at least one");
+}
+
+void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
+  check_options(step_options(options), vocab_size);
+  check_rule({options.entropy_jump_threshold, options.entropy_jump_history});
+  if (options.max_new_tokens < 0)
+    throw UsageError("token_analyzer: max_new_tokens is " + std::to_string(options.max_new_tokens) +
+                     ", expected 0 (the text as given) or more");
+}
+
+}  // namespace
+
+void TokenAnalyzerTool::check_compatible(const Model& model) const {
+  if (model.spec().masked_language_model || !model.spec().attention.causal)
+    throw UsageError("token_analyzer: '" + model.spec().family +
+                     "' sees the whole text at once, so no token is chosen from the ones before "
+                     "it; expected a causal language model");
+}
+
+Dataset TokenAnalyzerTool::run(const Tokens& tokens, const Parameters& parameters) {
+  const TokenAnalyzerOptions options = options_of(parameters, context().seed());
+  const std::string& versus_path = parameters.text("versus_model");
+  // A wrong comparison is refused before the long part of the work.
+  const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);
+  const Analysis analysis = analysis_of(tokens, options);
+  Dataset dataset = analysis_dataset(analysis, options);
+  if (other != nullptr)
+    add_comparison(dataset,
+                   compare_text(model(), analysis.residual, *other, analysis.text, options.top_k));
+  return dataset;
+}
+
+Dataset TokenAnalyzerTool::analyze(const Tokens& tokens, const TokenAnalyzerOptions& options) {
+  return analysis_dataset(analysis_of(tokens, options), options);
+}
+
+Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std::int64_t top_k) {
+  require_text(tokens);
+  StepOptions step;
+  step.top_k = top_k;
+  check_options(step, model().spec().vocab_size);
+  check_compatible(other);
+  require_same_vocabulary(model(), other);
+  return comparison_dataset(tokens,
+                            compare_text(model(), shared_residual(tokens), other, tokens, top_k));
+}
+
+Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options) {
+  require_text(tokens);
+  check(options, model().spec().vocab_size);
+  const StepOptions step = step_options(options);
+  if (options.max_new_tokens > 0)
+    return analyze_generation(model(), tokens, options.max_new_tokens, step);
+  return analyze_text(model(), tokens, shared_residual(tokens), step);
+}
+
+at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
+  const std::int64_t n_layers = model().spec().n_layers;
+  if (n_layers == 0) return final_residual(model(), tokens, tokens.size());
+  const std::string name = "blocks." + std::to_string(n_layers - 1) + ".hook_resid_post";
+  return context().activations(tokens, {name}).at(name).select(0, 0);
+}
+
+const Model& TokenAnalyzerTool::versus(const std::string& path) {
+  if (versus_ == nullptr || versus_path_ != path) {
+    auto other = Model::open(path, model().options());
+    check_compatible(*other);
+    require_same_vocabulary(model(), *other);
+    versus_ = std::move(other);
+    versus_path_ = path;
+  }
+  return *versus_;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <lensbench/tools/token_analyzer.hpp>
+#include <memory>
+#include <string>
+
+#include "token_analyzer/analysis.hpp"
+
+namespace lensbench {
+
+/// The tool: fetches residuals, calls the maths of this folder, labels what comes out.
+class TokenAnalyzerTool final : public TokenAnalyzer {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"top_k", ParameterType::integer, "10", "tokens", "Candidates listed at each step."},
+      {"max_new_tokens", ParameterType::integer, "0", "tokens",
+       "Tokens to generate; 0 analyses the text as given."},
+      {"temperature", ParameterType::number, "0", "1",
+       "Divides the logits before sampling; 0 is greedy."},
+      {"sample_top_k", ParameterType::integer, "0", "tokens",
+       "Sample from this many best tokens; 0 is all."},
+      {"sample_top_p", ParameterType::number, "1", "1",
+       "Sample from the smallest set with this cumulative probability; 1 is all."},
+      {"temperatures", ParameterType::list, "0.5,0.7,1,1.5", "1",
+       "Temperatures whose effect is shown at each step."},
+      {"nucleus", ParameterType::list, "0.5,0.9,0.95", "1",
+       "Cumulative probabilities whose nucleus is measured at each step."},
+      {"entropy_jump_threshold", ParameterType::number, "3.5", "1",
+       "Robust z-score above which an entropy is flagged as a jump."},
+      {"entropy_jump_history", ParameterType::integer, "8", "tokens",
+       "Entropies needed before the first jump can be flagged."},
+      {"versus_model", ParameterType::text, "", "",
+       "Checkpoint with the same vocabulary to compare with on the same text."},
+  };
+
+  void check_compatible(const Model& model) const override;
+  Dataset run(const Tokens& tokens, const Parameters& parameters) override;
+  Dataset analyze(const Tokens& tokens, const TokenAnalyzerOptions& options) override;
+  Dataset compare(const Tokens& tokens, const Model& other, std::int64_t top_k) override;
+
+ private:
+  token_analysis::Analysis analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options);
+  /// [pos, d_model] after the last block; shared with the other tools of a case.
+  at::Tensor shared_residual(const Tokens& tokens);
+  /// The `versus_model`, opened once for all cases.
+  const Model& versus(const std::string& path);
+
+  std::string versus_path_;
+  std::shared_ptr<const Model> versus_;
+};
+
+}  // namespace lensbench

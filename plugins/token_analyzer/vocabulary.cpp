@@ -1,0 +1,38 @@
+#include "token_analyzer/vocabulary.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <string>
+
+namespace lensbench::token_analysis {
+namespace {
+
+[[noreturn]] void refuse(const std::string& difference) {
+  throw UsageError("token_analyzer: the two models have different vocabularies: " + difference +
+                   "; compare models that share one tokenizer");
+}
+
+void require_same_token(const Tokenizer& own, const Tokenizer& other, std::int64_t id) {
+  const bool same =
+      own.token_bytes(id) == other.token_bytes(id) && own.is_special(id) == other.is_special(id);
+  if (!same)
+    refuse("token " + std::to_string(id) + " is '" + own.token_text(id) + "' here and '" +
+           other.token_text(id) + "' there");
+}
+
+}  // namespace
+
+void require_same_vocabulary(const Model& own, const Model& other) {
+  const std::int64_t size = own.spec().vocab_size;
+  if (size != other.spec().vocab_size)
+    refuse(std::to_string(size) + " tokens here and " + std::to_string(other.spec().vocab_size) +
+           " there");
+  const auto own_tokenizer = own.tokenizer();
+  const auto other_tokenizer = other.tokenizer();
+  if (!own_tokenizer || !other_tokenizer) return;
+  const std::int64_t count = std::max(own_tokenizer->size(), other_tokenizer->size());
+  for (std::int64_t id = 0; id < count; ++id)
+    require_same_token(*own_tokenizer, *other_tokenizer, id);
+}
+
+}  // namespace lensbench::token_analysis
