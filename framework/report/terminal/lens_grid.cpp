@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kLabelWidth = 7;
 constexpr int kNarrowest = 4;  // of the token in a cell
-constexpr int kWidest = 12;    // 10 in 80 columns, see token_limit
+constexpr int kShortened = 7;  // to save a block
+constexpr int kWidest = 12;
 constexpr std::size_t kMostBlocks = 3;
 
 /// Everything drawn in one column.
@@ -34,6 +35,7 @@ class GridWriter {
     const auto inputs = token_texts(view.dataset, range);
     const auto places = token_positions(view.dataset, range);
     for (std::size_t p = 0; p < inputs.size(); ++p) add_position(p, places[p], inputs[p]);
+    choose_widths();
   }
 
   Lines write() const {
@@ -75,7 +77,7 @@ class GridWriter {
                              number_of(layer) >= settled_(p));
       widest = std::max(widest, display_width(column.tokens.back()));
     }
-    column.width = std::clamp(widest, kNarrowest, style_.columns > 100 ? kWidest : kWidest - 2);
+    column.width = std::clamp(widest, kNarrowest, kWidest);
     positions_.push_back(std::move(column));
   }
 
@@ -87,20 +89,40 @@ class GridWriter {
   int cell_width(const Position& p) const { return p.width + (style_.colour ? 2 : 5); }
 
   // Packed from the end, so that of a long text the last block drawn is a full one.
-  std::vector<Span> split() const {
+  std::vector<Span> pack(int columns) const {
     std::vector<Span> blocks;
     std::size_t end = positions_.size();
     while (end > 0) {
       std::size_t begin = end;
       for (int used = kLabelWidth; begin > 0; --begin) {
         used += cell_width(positions_[begin - 1]);
-        if (used > style_.columns && begin < end) break;
+        if (used > columns && begin < end) break;
       }
       blocks.emplace_back(begin, end);
       end = begin;
     }
     std::reverse(blocks.begin(), blocks.end());
     return blocks;
+  }
+
+  // Blocks of about the same width where all are drawn: narrower lines, no more of them.
+  std::vector<Span> split() const {
+    const std::size_t n = pack(style_.columns).size();
+    int columns = style_.columns;
+    while (n <= kMostBlocks && columns > kLabelWidth && pack(columns - 1).size() == n) --columns;
+    return pack(columns);
+  }
+
+  // Shorter tokens, if that saves a block.
+  void choose_widths() {
+    std::size_t fewest = pack(style_.columns).size();
+    std::vector<Position> best = positions_;
+    for (int limit = kWidest - 1; limit >= kShortened && fewest > 1; --limit) {
+      for (Position& position : positions_) position.width = std::min(position.width, limit);
+      const std::size_t blocks = pack(style_.columns).size();
+      if (blocks < fewest) fewest = blocks, best = positions_;
+    }
+    positions_ = std::move(best);
   }
 
   std::string row(const std::string& label, Span span, auto cell_of) const {
@@ -134,7 +156,7 @@ class GridWriter {
           row(std::to_string(number), span, [&](const Position& p) { return cell(p, i); }));
     }
     if (!settled_.empty())
-      lines.push_back(faint(plain_row("final", span, &Position::settles), style_));
+      lines.push_back(faint(plain_row("from", span, &Position::settles), style_));
     return lines;
   }
 

@@ -65,7 +65,7 @@ class Detail {
       Column probabilities{"p", Align::right, {}};
       for (const auto layer : layers_to_draw(ids.length(0))) {
         tokens.cells.push_back(shorten(view_.token(ids(layer, 0, k)), 14, view_.style.unicode));
-        probabilities.cells.push_back(probability(shares(layer, 0, k)));
+        probabilities.cells.push_back(short_probability(shares(layer, 0, k)));
       }
       columns.push_back(std::move(tokens));
       columns.push_back(std::move(probabilities));
@@ -90,7 +90,8 @@ class Detail {
     const auto two = [](double value) { return fixed(value, 2); };
     add_metric(columns, "entropy", "entropy", two);
     add_metric(columns, "KL", "kl_final_to_layer", two);
-    add_metric(columns, "target", "target_probability", probability);
+    if (view_.style.columns >= 100)
+      add_metric(columns, "target", "target_probability", short_probability);
     add_metric(columns, "rank", "target_rank", whole);
     return table(std::move(columns), 1, view_.style);
   }
@@ -145,7 +146,7 @@ void explain(Lines& lines, const View& view) {
       "the model would predict next if it stopped there" +
           std::string(view.style.colour ? "." : ", and its probability in per cent.") +
           (has(view.dataset, "settled_layer", {"token"})
-               ? std::string(" Last row: the layer from which the final answer stays first.")
+               ? std::string(" Last row: from which layer on the final answer stays first.")
                : ""),
       view.style);
   if (view.style.colour && view.style.columns >= 56)

@@ -95,6 +95,12 @@ std::string probability(double value) {
   return fixed(value, 3);
 }
 
+std::string short_probability(double value) {
+  const std::string digits = probability(value);
+  if (digits.empty()) return "";
+  return digits.front() == '0' ? digits.substr(1) : digits.substr(0, 4);
+}
+
 std::string percent(double value) {
   if (std::isnan(value)) return "";
   return std::to_string(std::clamp(static_cast<int>(std::floor(value * 100)), 0, 99));

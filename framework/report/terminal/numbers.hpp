@@ -54,6 +54,8 @@ std::vector<std::int64_t> token_positions(const Dataset& dataset, const CaseRang
 
 /// `0.871`; `1` and `0` only where exact at three digits; blank for NaN.
 std::string probability(double value);
+/// `.871` in a table; `1.00` where it rounds to that.
+std::string short_probability(double value);
 /// `87`: per cent rounded down, at most 99 and so always two cells.
 std::string percent(double value);
 /// A number with `decimals` digits after the point; blank for NaN, `inf`.

@@ -44,6 +44,7 @@ void receipts(Lines& lines, const View& view) {
   std::int64_t held = 0;
   for (const auto& receipt : view.dataset.receipts) held += receipt.passed ? 1 : 0;
   const std::int64_t failed = std::ssize(view.dataset.receipts) - held;
+  lines.emplace_back();
   if (view.dataset.receipts.empty()) lines.push_back("No receipts: nothing was checked here.");
   if (held > 0) lines.push_back(count(held, "receipt") + (held == 1 ? " holds." : " hold."));
   if (failed > 0)

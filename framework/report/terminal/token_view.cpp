@@ -25,9 +25,9 @@ class TokenTable {
           "The first " + count(left_out_, "token") + " are left out here; the archive has them.",
           view_.style);
     std::vector<Column> columns{positions(), marks(), tokens()};
-    add(columns, "p", "chosen_probability", probability);
+    add(columns, "p", "chosen_probability", short_probability);
     add(columns, "rank", "chosen_rank", [](double v) { return v < 1 ? std::string() : whole(v); });
-    add(columns, "surprisal", "surprisal", two);
+    add(columns, "-ln p", "surprisal", two);
     add(columns, "entropy", "entropy", two);
     add(columns, "margin", "margin", two);
     columns.push_back(alternatives());
@@ -109,8 +109,8 @@ class TokenTable {
       return std::any_of(g.values().begin(), g.values().end(), [](double v) { return v > 0; });
     };
     std::string line =
-        "p, rank, surprisal: of the token. entropy, margin: of the choice it came "
-        "from. most probable: with per cent.";
+        "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
+        "from. most probable: per cent beside it.";
     if (any(generated)) line += " + generated, ! not the first choice.";
     if (any(jump)) line += " ^ entropy jumps.";
     say(lines, line, view_.style, 2);
