@@ -134,8 +134,8 @@ class GridWriter {
 
   std::string plain_row(const std::string& label, Span span, std::string Position::*text) const {
     return row(label, span, [&](const Position& p) {
-      const std::string lead = style_.colour ? " " : "";
-      return lead + fit(p.*text, cell_width(p) - display_width(lead), Align::left, style_.unicode);
+      if (style_.colour) return cat({" ", fit(p.*text, p.width, Align::left, style_.unicode), " "});
+      return cat({fit(p.*text, p.width + 3, Align::left, style_.unicode), "  "});
     });
   }
 
