@@ -36,7 +36,7 @@ struct RopeSpec {
   bool interleaved = false;  ///< pairs (0,1),(2,3),… (GPT-J) rather than (i, i + d/2)
   Scaling scaling = Scaling::none;
   double factor = 1.0;
-  std::int64_t original_max_positions = 0;
+  std::int64_t original_max_positions = 0;  ///< context length before scaling
   double low_frequency_factor = 1.0, high_frequency_factor = 4.0;  // llama3
   double beta_fast = 32.0, beta_slow = 1.0;                        // yarn
   bool truncate = true;                                            // yarn
@@ -74,7 +74,7 @@ struct TransformerSpec {
   std::int64_t n_layers = 0;
   std::int64_t d_model = 0;
   std::int64_t vocab_size = 0;
-  std::int64_t max_positions = 0;  ///< longest sequence the checkpoint states
+  std::int64_t max_positions = 0;  ///< longest sequence the forward takes
 
   PositionKind position = PositionKind::learned;
   std::int64_t position_offset = 0;  ///< added to the index into the position table (OPT: 2)
@@ -83,14 +83,17 @@ struct TransformerSpec {
 
   NormSpec norm;
   NormPlacement norm_placement = NormPlacement::before;
-  bool parallel_blocks = false;  ///< attention and MLP read the same residual (GPT-J, NeoX)
-  bool embedding_norm = false;   ///< BLOOM, BERT
+  bool parallel_blocks = false;       ///< attention and MLP read the same residual (GPT-J, NeoX)
+  bool shared_parallel_norm = false;  ///< parallel, and the MLP reads ln1's output (GPT-J, Phi-2)
+  bool embedding_norm = false;        ///< BLOOM, BERT
   bool final_norm = true;
   double embedding_scale = 1.0;  ///< Gemma: sqrt(d_model)
   double residual_scale = 1.0;   ///< on each sublayer's output
 
   AttentionSpec attention;
+  bool attention_bias = true;  ///< biases of the query, key, value and output projections
   MlpSpec mlp;
+  bool mlp_bias = true;
 
   bool tied_unembedding = true;
   double logit_scale = 1.0;            ///< multiplies the logits, before the softcap

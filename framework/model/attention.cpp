@@ -1,0 +1,91 @@
+#include "model/attention.hpp"
+
+#include <ATen/ops/bmm.h>
+
+#include "model/attention_core.hpp"
+#include "model/linear.hpp"
+
+namespace lensbench {
+namespace {
+
+/// [batch, pos, n * d_head] -> [batch, pos, n, d_head], a view.
+at::Tensor split_heads(const at::Tensor& x, std::int64_t d_head) {
+  return x.view({x.size(0), x.size(1), x.size(2) / d_head, d_head});
+}
+
+Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) {
+  const AttentionSpec& spec = run.spec.attention;
+  const std::int64_t d = spec.d_head;
+  if (!weights.qkv.weight.defined())
+    return {split_heads(linear(x, weights.q), d), split_heads(linear(x, weights.k), d),
+            split_heads(linear(x, weights.v), d)};
+  const at::Tensor heads = split_heads(linear(x, weights.qkv), d);
+  const std::int64_t n = spec.n_heads, kv = spec.n_key_value_heads;
+  return {heads.narrow(2, 0, n), heads.narrow(2, n, kv), heads.narrow(2, n + kv, kv)};
+}
+
+/// Rotates x [batch, pos, head, d_head] and runs the hook in that shape.
+/// \return [batch, head, pos, d_head]
+at::Tensor rotated(const Run& run, const HookSite& hooks, Point point, const RopeTable& table,
+                   const at::Tensor& x) {
+  at::Tensor result = rotate(*run.spec.rope, table, x.transpose(1, 2));
+  if (!hooks.wants(point)) return result;
+  return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
+}
+
+/// Keys whose rotation changes as the sequence grows are cached before it.
+void rotate_and_cache(Run& run, std::int64_t layer, const HookSite& hooks, Heads& heads) {
+  const bool rotary = run.spec.rope.has_value();
+  const bool late = rotary && run.cache && depends_on_length(*run.spec.rope);
+  heads.q = rotary ? rotated(run, hooks, Point::rot_q, run.rope, heads.q) : heads.q.transpose(1, 2);
+  if (rotary && !late)
+    heads.k = rotated(run, hooks, Point::rot_k, run.rope, heads.k);
+  else
+    heads.k = heads.k.transpose(1, 2);
+  heads.v = heads.v.transpose(1, 2);
+  if (!run.cache) return;
+  const auto all = run.cache->extended(layer, heads.k, heads.v);
+  heads.k =
+      late ? rotated(run, hooks, Point::rot_k, run.key_rope, all.keys.transpose(1, 2)) : all.keys;
+  heads.v = all.values;
+}
+
+/// z · W_O for each head apart. \return [batch, pos, head, d_model]
+at::Tensor head_results(const at::Tensor& z, const at::Tensor& w_o) {
+  const std::int64_t batch = z.size(0), pos = z.size(1), heads = z.size(2), d = z.size(3);
+  const at::ScalarType wide = accumulation_type(z.scalar_type());
+  const at::Tensor rows = z.reshape({batch * pos, heads, d}).transpose(0, 1).to(wide);
+  const at::Tensor w = w_o.reshape({heads, d, w_o.size(1)}).to(wide);
+  return at::bmm(rows, w)
+      .transpose(0, 1)
+      .to(z.scalar_type())
+      .reshape({batch, pos, heads, w_o.size(1)});
+}
+
+at::Tensor project_out(const Run& run, const BlockWeights& weights, const HookSite& hooks,
+                       const at::Tensor& z) {
+  const auto flat = [&] { return linear(z.flatten(2), weights.o); };
+  if (!hooks.wants(Point::result)) return flat();
+  const at::Tensor result = head_results(z, weights.o.weight);
+  const at::Tensor hooked = hooks.apply(Point::result, result);
+  // The one product differs from the sum over heads in the last bit; looking on must not change it.
+  if (!run.gradients && same_values(result, hooked)) return flat();
+  const at::Tensor sum = hooked.sum(2);
+  return weights.o.bias.defined() ? sum.add(weights.o.bias) : sum;
+}
+
+}  // namespace
+
+at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x) {
+  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
+  const HookSite hooks(run.plan, layer);
+  Heads heads = project(run, weights, x);
+  heads.q = hooks.apply(Point::q, heads.q);
+  heads.k = hooks.apply(Point::k, heads.k);
+  heads.v = hooks.apply(Point::v, heads.v);
+  rotate_and_cache(run, layer, hooks, heads);
+  const at::Tensor z = hooks.apply(Point::z, attend(run, layer, heads));
+  return project_out(run, weights, hooks, z);
+}
+
+}  // namespace lensbench

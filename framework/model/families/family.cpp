@@ -1,0 +1,29 @@
+#include "model/families/family.hpp"
+
+#include <lensbench/model.hpp>
+
+#include "core/suggest.hpp"
+
+namespace lensbench {
+
+const std::vector<Family>& family_table() {
+  static const std::vector<Family> table = {kGpt2Family, kLlamaFamily};
+  return table;
+}
+
+std::vector<std::string> model_families() {
+  std::vector<std::string> names;
+  for (const Family& family : family_table()) names.emplace_back(family.model_type);
+  return names;
+}
+
+const Family& find_family(const ConfigReader& config) {
+  const std::string model_type = config.string("model_type");
+  for (const Family& family : family_table())
+    if (family.model_type == model_type) return family;
+  config.fail("model_type", "is \"" + model_type +
+                                "\", a family this version does not open; known: " +
+                                join(model_families(), ", "));
+}
+
+}  // namespace lensbench

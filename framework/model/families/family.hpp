@@ -1,0 +1,36 @@
+#pragma once
+
+#include <lensbench/spec.hpp>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/config.hpp"
+#include "model/weight_taker.hpp"
+#include "model/weights.hpp"
+
+namespace lensbench {
+
+/// What is special about one family: how its config reads and where its weights lie.
+struct Family {
+  std::string_view model_type;  ///< `model_type` of config.json
+  /// Start of tensor names that some checkpoints have and others leave out.
+  std::string_view optional_prefix;
+  /// Names (globs, without that prefix) of tensors that are no weights: buffers older versions
+  /// saved.
+  std::vector<std::string_view> buffers;
+  /// \throws InputError naming the field for anything missing, malformed or unsupported
+  TransformerSpec (*read_spec)(const ConfigReader& config);
+  /// Takes every weight; what is missing or misshapen is noted by the taker.
+  ModelWeights (*place)(const TransformerSpec& spec, WeightTaker& taker);
+};
+
+/// Every family, in the order they are listed.
+const std::vector<Family>& family_table();
+
+/// \throws InputError naming `model_type` and the families there are
+const Family& find_family(const ConfigReader& config);
+
+extern const Family kGpt2Family;
+extern const Family kLlamaFamily;
+
+}  // namespace lensbench

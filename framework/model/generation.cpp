@@ -1,0 +1,70 @@
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/generation.hpp>
+#include <string>
+
+namespace lensbench {
+namespace {
+
+void check_length(const Model& model, const Tokens& prompt, const GenerationOptions& options) {
+  if (options.max_new_tokens < 0) throw UsageError("max_new_tokens must not be negative");
+  const std::int64_t limit = model.spec().max_positions;
+  // The last new token is never fed back.
+  const std::int64_t needed = prompt.size() + std::max<std::int64_t>(0, options.max_new_tokens - 1);
+  if (needed > limit)
+    throw UsageError("a prompt of " + std::to_string(prompt.size()) + " tokens and " +
+                     std::to_string(options.max_new_tokens) + " new ones need " +
+                     std::to_string(needed) + " positions; the model has " + std::to_string(limit));
+}
+
+/// The last logits of a growing sequence, with a cache or from the whole sequence each time.
+class NextLogits {
+ public:
+  NextLogits(const Model& model, const Tokens& prompt, bool use_cache, const Hooks& hooks)
+      : model_(model), hooks_(hooks), use_cache_(use_cache), pending_(prompt.ids) {}
+
+  at::Tensor operator()() {
+    ForwardOptions options;
+    options.logits = ForwardOptions::Logits::last;
+    if (use_cache_) options.cache = &cache_;
+    const TokenBatch batch{at::tensor(pending_, at::kLong).unsqueeze(0), {}};
+    const at::Tensor logits = model_.forward(batch, options, hooks_).logits;
+    if (use_cache_) pending_.clear();
+    return logits[0][0];
+  }
+  void push(std::int64_t id) { pending_.push_back(id); }
+
+ private:
+  const Model& model_;
+  const Hooks& hooks_;
+  bool use_cache_;
+  KeyValueCache cache_;
+  std::vector<std::int64_t> pending_;
+};
+
+}  // namespace
+
+std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
+                                   const GenerationOptions& options, const GenerationStep& on_step,
+                                   const Hooks& hooks) {
+  if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
+  check_length(model, prompt, options);
+  const std::vector<std::int64_t> ends = model.end_of_sequence_ids();
+  NextLogits next(model, prompt, options.use_cache, hooks);
+  Philox random(options.sampling.seed);
+  std::vector<std::int64_t> generated;
+  for (std::int64_t step = 0; step < options.max_new_tokens; ++step) {
+    const at::Tensor logits = next();
+    const std::int64_t chosen = choose_token(logits, options.sampling, random);
+    generated.push_back(chosen);
+    if (on_step) on_step(step, logits, chosen);
+    const bool ended = std::find(ends.begin(), ends.end(), chosen) != ends.end();
+    if (ended && options.stop_at_end_of_sequence) break;
+    next.push(chosen);
+  }
+  return generated;
+}
+
+}  // namespace lensbench

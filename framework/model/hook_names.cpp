@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "model/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Length of the set `[...]` at the start of `glob`, 0 if it is not closed. A `]` right after the
+/// opening bracket (or its `!`) is a member, as in fnmatch.
+std::size_t set_length(std::string_view glob) {
+  std::size_t i = glob.size() > 1 && glob[1] == '!' ? 2 : 1;
+  const std::size_t end = glob.find(']', i + 1);
+  return end == std::string_view::npos ? 0 : end + 1;
+}
+
+bool in_set(std::string_view set, char c) {
+  std::string_view members = set.substr(1, set.size() - 2);
+  const bool negated = !members.empty() && members.front() == '!';
+  if (negated) members.remove_prefix(1);
+  bool found = false;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (i + 2 < members.size() && members[i + 1] == '-') {
+      found = found || (members[i] <= c && c <= members[i + 2]);
+      i += 2;
+    } else {
+      found = found || members[i] == c;
+    }
+  }
+  return found != negated;
+}
+
+/// How many characters of the glob match one character `c`; 0: no match.
+std::size_t match_one(std::string_view glob, char c) {
+  if (glob.empty()) return 0;
+  if (glob.front() == '?') return 1;
+  if (glob.front() == '[') {
+    const std::size_t length = set_length(glob);
+    if (length > 0) return in_set(glob.substr(0, length), c) ? length : 0;
+  }
+  return glob.front() == c ? 1 : 0;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+/// `blocks.{layer}.{rest}` taken apart; the layer as text, since it may be a pattern.
+std::optional<std::pair<std::string_view, std::string_view>> split_block(std::string_view name) {
+  constexpr std::string_view prefix = "blocks.";
+  if (name.substr(0, prefix.size()) != prefix) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  const std::size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  return std::pair{name.substr(0, dot), name.substr(dot + 1)};
+}
+
+std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
+  const auto block = split_block(glob);
+  if (block) {
+    std::int64_t layer = -1;
+    const auto [end, fault] =
+        std::from_chars(block->first.data(), block->first.data() + block->first.size(), layer);
+    if (fault == std::errc() && end == block->first.data() + block->first.size() &&
+        layer >= spec.n_layers)
+      return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
+  }
+  const std::string_view rest = block ? block->second : glob;
+  for (const PointFacts& facts : point_table())
+    if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
+      if (const char* reason = facts.absent(spec)) return reason;
+  constexpr std::array<std::string_view, 5> per_head_inputs = {
+      "hook_attn_in", "hook_q_input", "hook_k_input", "hook_v_input", "hook_mlp_in"};
+  if (std::find(per_head_inputs.begin(), per_head_inputs.end(), rest) != per_head_inputs.end())
+    return "copies of the input before the norm are not made; hook_resid_pre or hook_resid_mid is "
+           "that input";
+  return {};
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view glob, std::string_view name) {
+  std::size_t g = 0, n = 0, star = std::string_view::npos, star_name = 0;
+  while (n < name.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      star_name = n;
+    } else if (const std::size_t used = match_one(glob.substr(g), name[n])) {
+      g += used;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      n = ++star_name;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+std::string no_match_message(const TransformerSpec& spec, std::string_view glob) {
+  std::string message =
+      "hook '" + std::string(glob) + "' matches no hook point of this " + spec.family + " model";
+  if (const std::string reason = why_absent(spec, glob); !reason.empty())
+    return message + ": " + reason;
+
+  std::vector<std::pair<std::size_t, std::string>> candidates;
+  for (PlacedPoint& placed : placed_points(spec)) {
+    const std::size_t distance = edit_distance(glob, placed.hook.name);
+    candidates.emplace_back(distance, std::move(placed.hook.name));
+  }
+  const std::size_t shown = std::min<std::size_t>(3, candidates.size());
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  message += "; nearest are ";
+  for (std::size_t i = 0; i < shown; ++i)
+    message += (i == 0 ? "'" : ", '") + candidates[i].second + "'";
+  return message;
+}
+
+}  // namespace lensbench

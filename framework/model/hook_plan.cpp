@@ -1,0 +1,94 @@
+#include "model/hook_plan.hpp"
+
+#include <ATen/ops/equal.h>
+
+#include <lensbench/error.hpp>
+#include <sstream>
+
+namespace lensbench {
+namespace {
+
+constexpr std::size_t kPoints = static_cast<std::size_t>(Point::unembed_out) + 1;
+
+bool reached(const PlacedPoint& placed, const Reach& reach) {
+  if (placed.hook.layer >= 0)
+    return placed.hook.layer >= reach.first_layer && placed.hook.layer < reach.end_layer;
+  return placed.point < Point::resid_pre ? reach.embedding : reach.head;
+}
+
+std::string unreachable_message(const std::string& glob, const Reach& reach) {
+  std::ostringstream message;
+  message << "hook '" << glob << "' would never be reached: this forward runs "
+          << (reach.embedding ? "the embedding, " : "") << "blocks " << reach.first_layer
+          << " up to, not including, " << reach.end_layer
+          << (reach.head ? " and the unembedding" : " and no unembedding");
+  return message.str();
+}
+
+std::string describe(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.scalar_type() << " " << tensor.sizes() << " on " << tensor.device();
+  return text.str();
+}
+
+}  // namespace
+
+Hooks& Hooks::read(std::string glob, HookReader reader) {
+  if (!reader) throw UsageError("hook '" + glob + "': the reader is empty");
+  entries_.push_back({std::move(glob), std::move(reader), {}});
+  return *this;
+}
+
+Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
+  if (!replacer) throw UsageError("hook '" + glob + "': the replacer is empty");
+  entries_.push_back({std::move(glob), {}, std::move(replacer)});
+  return *this;
+}
+
+std::size_t HookPlan::index(Point point, std::int64_t layer) {
+  return static_cast<std::size_t>(layer + 1) * kPoints + static_cast<std::size_t>(point);
+}
+
+HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach) {
+  if (hooks.empty()) return;
+  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * kPoints);
+  const std::vector<PlacedPoint> points = placed_points(spec);
+  for (const Hooks::Entry& entry : hooks.entries()) {
+    bool matched = false, fires = false;
+    for (const PlacedPoint& placed : points) {
+      if (!glob_matches(entry.glob, placed.hook.name)) continue;
+      matched = true;
+      if (!reached(placed, reach)) continue;
+      fires = true;
+      Slot& slot = slots_[index(placed.point, placed.hook.layer)];
+      slot.hook = placed.hook;
+      slot.entries.push_back(&entry);
+    }
+    if (!matched) throw UsageError(no_match_message(spec, entry.glob));
+    if (!fires) throw UsageError(unreachable_message(entry.glob, reach));
+  }
+}
+
+at::Tensor HookPlan::apply(Point point, std::int64_t layer, at::Tensor value) const {
+  const Slot& slot = slots_[index(point, layer)];
+  for (const Hooks::Entry* entry : slot.entries) {
+    if (entry->reader) {
+      entry->reader(value, slot.hook);
+      continue;
+    }
+    at::Tensor replacement = entry->replacer(value, slot.hook);
+    if (!replacement.defined()) continue;
+    if (replacement.sizes() != value.sizes() || replacement.scalar_type() != value.scalar_type() ||
+        replacement.device() != value.device())
+      throw UsageError("hook '" + slot.hook.name + "': the replacement is " +
+                       describe(replacement) + ", the activation " + describe(value));
+    value = std::move(replacement);
+  }
+  return value;
+}
+
+bool same_values(const at::Tensor& a, const at::Tensor& b) {
+  return a.is_same(b) || at::equal(a, b);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/hooks.hpp>
+#include <lensbench/spec.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+/// Every place of the forward a hook can be at, in the order it reaches them.
+enum class Point {
+  embed,
+  pos_embed,
+  resid_pre,
+  ln1_scale,
+  ln1_normalized,
+  q,
+  k,
+  v,
+  rot_q,
+  rot_k,
+  attn_scores,
+  pattern,
+  z,
+  result,
+  ln1_post_scale,
+  ln1_post_normalized,
+  attn_out,
+  resid_mid,
+  ln2_scale,
+  ln2_normalized,
+  mlp_pre,
+  mlp_pre_linear,
+  mlp_post,
+  ln2_post_scale,
+  ln2_post_normalized,
+  mlp_out,
+  resid_post,
+  final_scale,
+  final_normalized,
+  unembed_in,
+  unembed_out,
+};
+
+/// What is fixed about a point: its name (below `blocks.{i}.` for points of a block), its
+/// dimensions, and why a model may not have it.
+struct PointFacts {
+  Point point;
+  std::string_view name;
+  bool in_block;
+  std::vector<std::string> (*dims)(const TransformerSpec&);
+  /// nullptr if this model has the point, else the reason in words.
+  const char* (*absent)(const TransformerSpec&);
+};
+
+const std::vector<PointFacts>& point_table();
+
+/// A point of one model, with its place in the table.
+struct PlacedPoint {
+  Point point;
+  HookPoint hook;
+};
+std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
+
+/// Whether `name` matches `glob`: `*` any characters, `?` one, `[abc]`, `[a-z]`, `[!a]` one of a
+/// set.
+bool glob_matches(std::string_view glob, std::string_view name);
+
+/// The sentence of the error for a glob that matches no point of this model.
+std::string no_match_message(const TransformerSpec& spec, std::string_view glob);
+
+/// Which part of the model a forward runs.
+struct Reach {
+  std::int64_t first_layer = 0;
+  std::int64_t end_layer = 0;
+  bool embedding = true;
+  bool head = true;  ///< final norm and unembed
+};
+
+/// Hooks resolved against a model before it runs: for each point of each layer, which hooks.
+class HookPlan {
+ public:
+  HookPlan() = default;
+  /// \throws UsageError for a glob that matches nothing or only what this forward does not run
+  HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach);
+
+  bool wants(Point point, std::int64_t layer = -1) const {
+    return !slots_.empty() && !slots_[index(point, layer)].entries.empty();
+  }
+
+  /// Runs the hooks of a point. \return what the forward goes on with
+  /// \throws UsageError if a replacement has another shape, element type or device
+  at::Tensor apply(Point point, std::int64_t layer, at::Tensor value) const;
+
+ private:
+  struct Slot {
+    HookPoint hook;
+    std::vector<const Hooks::Entry*> entries;
+  };
+  static std::size_t index(Point point, std::int64_t layer);
+  std::vector<Slot> slots_;
+};
+
+/// One layer's (or the head's) view of the plan, handed to the parts of the forward.
+class HookSite {
+ public:
+  HookSite(const HookPlan& plan, std::int64_t layer) : plan_(plan), layer_(layer) {}
+  bool wants(Point point) const { return plan_.wants(point, layer_); }
+  at::Tensor apply(Point point, at::Tensor value) const {
+    return wants(point) ? plan_.apply(point, layer_, std::move(value)) : value;
+  }
+
+ private:
+  const HookPlan& plan_;
+  std::int64_t layer_;
+};
+
+/// Whether two activations hold the same numbers, so that a hook left the forward as it was.
+bool same_values(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace lensbench

@@ -1,0 +1,138 @@
+#include <lensbench/error.hpp>
+
+#include "model/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+using Dims = std::vector<std::string>;
+
+Dims stream(const TransformerSpec&) {
+  return {"batch", "pos", "d_model"};
+}
+Dims scale(const TransformerSpec&) {
+  return {"batch", "pos", "one"};
+}
+Dims heads(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_head"};
+}
+Dims key_value_heads(const TransformerSpec& spec) {
+  const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
+  return {"batch", "pos", grouped ? "kv_head" : "head", "d_head"};
+}
+Dims pairs(const TransformerSpec&) {
+  return {"batch", "head", "query_pos", "key_pos"};
+}
+Dims results(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_model"};
+}
+Dims neurons(const TransformerSpec&) {
+  return {"batch", "pos", "d_mlp"};
+}
+Dims vocabulary(const TransformerSpec&) {
+  return {"batch", "pos", "vocab"};
+}
+
+const char* always(const TransformerSpec&) {
+  return nullptr;
+}
+const char* learned_positions(const TransformerSpec& spec) {
+  return spec.position == PositionKind::learned ? nullptr : "this model adds no position embedding";
+}
+const char* rotary(const TransformerSpec& spec) {
+  return spec.rope ? nullptr : "this model has no rotary positions";
+}
+const char* sequential(const TransformerSpec& spec) {
+  return spec.parallel_blocks
+             ? "attention and MLP of this model run in parallel, so nothing lies between them"
+             : nullptr;
+}
+const char* second_norm(const TransformerSpec& spec) {
+  return spec.shared_parallel_norm ? "attention and MLP of this model share the norm ln1" : nullptr;
+}
+const char* norm_after(const TransformerSpec& spec) {
+  return spec.norm_placement == NormPlacement::before_and_after
+             ? nullptr
+             : "this model has no norm after its sublayers";
+}
+const char* gated(const TransformerSpec& spec) {
+  return spec.mlp.gated ? nullptr : "the MLP of this model is not gated";
+}
+const char* final_norm(const TransformerSpec& spec) {
+  return spec.final_norm ? nullptr : "this model has no final norm";
+}
+
+}  // namespace
+
+const std::vector<PointFacts>& point_table() {
+  static const std::vector<PointFacts> table = {
+      {Point::embed, "hook_embed", false, stream, always},
+      {Point::pos_embed, "hook_pos_embed", false, stream, learned_positions},
+      {Point::resid_pre, "hook_resid_pre", true, stream, always},
+      {Point::ln1_scale, "ln1.hook_scale", true, scale, always},
+      {Point::ln1_normalized, "ln1.hook_normalized", true, stream, always},
+      {Point::q, "attn.hook_q", true, heads, always},
+      {Point::k, "attn.hook_k", true, key_value_heads, always},
+      {Point::v, "attn.hook_v", true, key_value_heads, always},
+      {Point::rot_q, "attn.hook_rot_q", true, heads, rotary},
+      {Point::rot_k, "attn.hook_rot_k", true, key_value_heads, rotary},
+      {Point::attn_scores, "attn.hook_attn_scores", true, pairs, always},
+      {Point::pattern, "attn.hook_pattern", true, pairs, always},
+      {Point::z, "attn.hook_z", true, heads, always},
+      {Point::result, "attn.hook_result", true, results, always},
+      {Point::ln1_post_scale, "ln1_post.hook_scale", true, scale, norm_after},
+      {Point::ln1_post_normalized, "ln1_post.hook_normalized", true, stream, norm_after},
+      {Point::attn_out, "hook_attn_out", true, stream, always},
+      {Point::resid_mid, "hook_resid_mid", true, stream, sequential},
+      {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
+      {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
+      {Point::mlp_pre, "mlp.hook_pre", true, neurons, always},
+      {Point::mlp_pre_linear, "mlp.hook_pre_linear", true, neurons, gated},
+      {Point::mlp_post, "mlp.hook_post", true, neurons, always},
+      {Point::ln2_post_scale, "ln2_post.hook_scale", true, scale, norm_after},
+      {Point::ln2_post_normalized, "ln2_post.hook_normalized", true, stream, norm_after},
+      {Point::mlp_out, "hook_mlp_out", true, stream, always},
+      {Point::resid_post, "hook_resid_post", true, stream, always},
+      {Point::final_scale, "ln_final.hook_scale", false, scale, final_norm},
+      {Point::final_normalized, "ln_final.hook_normalized", false, stream, final_norm},
+      {Point::unembed_in, "unembed.hook_in", false, stream, always},
+      {Point::unembed_out, "unembed.hook_out", false, vocabulary, always},
+  };
+  return table;
+}
+
+std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
+  std::vector<PlacedPoint> points;
+  const auto add = [&](const PointFacts& facts, std::int64_t layer) {
+    if (facts.absent(spec)) return;
+    std::string name(facts.name);
+    if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
+    points.push_back({facts.point, {std::move(name), layer, facts.dims(spec)}});
+  };
+  const auto outside = [&](bool before_blocks) {
+    for (const PointFacts& facts : point_table())
+      if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);
+  };
+  outside(true);
+  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+    for (const PointFacts& facts : point_table())
+      if (facts.in_block) add(facts, layer);
+  outside(false);
+  return points;
+}
+
+std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
+  std::vector<HookPoint> points;
+  for (PlacedPoint& placed : placed_points(spec)) points.push_back(std::move(placed.hook));
+  return points;
+}
+
+std::vector<HookPoint> match_hook_points(const TransformerSpec& spec, std::string_view glob) {
+  std::vector<HookPoint> matches;
+  for (PlacedPoint& placed : placed_points(spec))
+    if (glob_matches(glob, placed.hook.name)) matches.push_back(std::move(placed.hook));
+  if (matches.empty()) throw UsageError(no_match_message(spec, glob));
+  return matches;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/model.hpp>
+#include <utility>
+
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/config.hpp"
+#include "checkpoint/hub_cache.hpp"
+#include "model/families/family.hpp"
+#include "model/transformer_model.hpp"
+#include "model/weight_taker.hpp"
+
+namespace lensbench {
+namespace {
+
+void check_options(const ModelOptions& options) {
+  if (options.dtype != at::kFloat && options.dtype != at::kBFloat16 && options.dtype != at::kHalf)
+    throw UsageError(std::string("models run in float32, bfloat16 or float16, not in ") +
+                     at::toString(options.dtype));
+}
+
+ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
+                          const Checkpoint& checkpoint, const ModelOptions& options) {
+  WeightTaker taker(checkpoint, options, family.optional_prefix);
+  ModelWeights weights = family.place(spec, taker);
+  taker.finish(family.buffers);
+  return weights;
+}
+
+std::vector<std::int64_t> end_ids(const Checkpoint& checkpoint, const ConfigReader& config) {
+  if (checkpoint.generation_config().is_object()) {
+    const ConfigReader generation(checkpoint.generation_config(),
+                                  checkpoint.directory() / "generation_config.json");
+    if (generation.has("eos_token_id"))
+      return generation.integer_or_integers("eos_token_id", {-1, kDimension.max});
+  }
+  return config.integer_or_integers("eos_token_id", {-1, kDimension.max});
+}
+
+/// Every file read, tokenizer's included, weights last.
+std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* tokenizer) {
+  std::vector<ModelFile> files = checkpoint.files();
+  if (!tokenizer) return files;
+  const auto weights = std::find_if(files.begin(), files.end(), [](const ModelFile& file) {
+    return file.role.starts_with("weights");
+  });
+  std::vector<ModelFile> own;
+  for (const auto& path : tokenizer->files()) own.push_back({"tokenizer", path});
+  files.insert(weights, own.begin(), own.end());
+  return files;
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::open(const std::string& path_or_name,
+                                         const ModelOptions& options) {
+  check_options(options);
+  const Checkpoint checkpoint(resolve_model_directory(path_or_name));
+  const ConfigReader config(checkpoint.config(), checkpoint.config_path());
+  const Family& family = find_family(config);
+  TransformerSpec spec = family.read_spec(config);
+  ModelWeights weights = load_weights(family, spec, checkpoint, options);
+  ModelParts parts;
+  parts.options = options;
+  parts.directory = checkpoint.directory();
+  parts.tokenizer = Tokenizer::open(checkpoint.directory());
+  parts.files = all_files(checkpoint, parts.tokenizer.get());
+  parts.end_of_sequence_ids = end_ids(checkpoint, config);
+  return make_model(std::move(spec), std::move(weights), std::move(parts));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/model.hpp>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "model/hook_plan.hpp"
+#include "model/kv_cache.hpp"
+#include "model/rope.hpp"
+#include "model/weights.hpp"
+
+namespace lensbench {
+
+/// What one forward knows beside the activations; built once, read by every block.
+struct Run {
+  const TransformerSpec& spec;
+  const ModelWeights& weights;
+  const HookPlan& plan;
+  bool gradients = false;
+
+  KeyValueCache::State* cache = nullptr;
+  std::int64_t past = 0;  ///< positions in the cache before this forward
+  std::vector<std::int64_t> padding =
+      {};  ///< padded positions at the left of each row, cached included
+
+  at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
+  RopeTable rope = {};        ///< of `positions`; undefined without rotary embedding
+  RopeTable key_rope = {};    ///< of all cached positions, where rotation depends on the length
+
+  /// Additive masks made so far: rows, columns, first row's last visible column, window.
+  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> masks =
+      {};
+};
+
+}  // namespace lensbench

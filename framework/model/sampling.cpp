@@ -1,0 +1,83 @@
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <lensbench/error.hpp>
+#include <lensbench/generation.hpp>
+#include <tuple>
+
+namespace lensbench {
+namespace {
+
+void check(const at::Tensor& logits, const SamplingOptions& options) {
+  if (!logits.defined() || logits.dim() != 1 || logits.size(0) == 0)
+    throw UsageError("sampling needs the logits of one position, [vocab]");
+  if (!(options.temperature >= 0.0) || !std::isfinite(options.temperature))
+    throw UsageError("temperature must be 0 (greedy) or a positive number");
+  if (options.top_k < 0) throw UsageError("top_k must be 0 (all) or positive");
+  if (!(options.top_p > 0.0 && options.top_p <= 1.0)) throw UsageError("top_p must lie in (0, 1]");
+}
+
+/// The first of the largest logits.
+std::int64_t first_largest(const at::Tensor& logits) {
+  const at::Tensor values = logits.to(at::kCPU, at::kDouble).contiguous();
+  const double* begin = values.data_ptr<double>();
+  return std::max_element(begin, begin + values.numel()) - begin;
+}
+
+/// Entries kept of probabilities sorted downwards: at most top_k, then the fewest that reach top_p
+/// of what top-k kept.
+std::int64_t kept(const at::Tensor& sorted, const SamplingOptions& options) {
+  const double* p = sorted.data_ptr<double>();
+  std::int64_t count = sorted.numel();
+  if (options.top_k > 0) count = std::min(count, options.top_k);
+  if (options.top_p >= 1.0) return count;
+  double total = 0.0, reached = 0.0;
+  for (std::int64_t i = 0; i < count; ++i) total += p[i];
+  for (std::int64_t i = 0; i < count; ++i) {
+    reached += p[i];
+    if (reached >= options.top_p * total) return i + 1;
+  }
+  return count;
+}
+
+}  // namespace
+
+at::Tensor sampling_distribution(const at::Tensor& logits, const SamplingOptions& options) {
+  check(logits, options);
+  at::Tensor distribution = at::zeros({logits.size(0)}, at::kDouble);
+  if (options.temperature == 0.0) {
+    distribution[first_largest(logits)] = 1.0;
+    return distribution;
+  }
+  const at::Tensor wide = logits.to(at::kCPU, at::kDouble).div(options.temperature);
+  // A stable sort, so that among equal logits the smaller ids are kept.
+  const auto [sorted, ids] = at::sort(at::softmax(wide, 0), true, 0, true);
+  const std::int64_t count = kept(sorted.contiguous(), options);
+  const at::Tensor head = sorted.narrow(0, 0, count);
+  distribution.index_copy_(0, ids.narrow(0, 0, count), head.div(head.sum()));
+  return distribution;
+}
+
+std::int64_t choose_token(const at::Tensor& logits, const SamplingOptions& options,
+                          Philox& random) {
+  check(logits, options);
+  if (options.temperature == 0.0) return first_largest(logits);
+  const at::Tensor distribution = sampling_distribution(logits, options);
+  const double* p = distribution.data_ptr<double>();
+  const double drawn = random.uniform();
+  double reached = 0.0;
+  std::int64_t last = 0;
+  for (std::int64_t id = 0; id < distribution.numel(); ++id) {
+    if (p[id] <= 0.0) continue;
+    reached += p[id];
+    last = id;
+    if (drawn < reached) return id;
+  }
+  return last;  // rounding left the sum just below the number drawn
+}
+
+}  // namespace lensbench

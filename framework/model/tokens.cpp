@@ -1,0 +1,91 @@
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/model.hpp>
+#include <lensbench/tokens.hpp>
+
+namespace lensbench {
+namespace {
+
+void require_tokens(const Tokens& tokens) {
+  if (tokens.ids.empty()) throw UsageError("a sequence without tokens cannot be run");
+}
+
+}  // namespace
+
+TokenBatch make_batch(const Tokens& tokens) {
+  require_tokens(tokens);
+  return {at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
+}
+
+TokenBatch make_batch(const std::vector<Tokens>& sequences) {
+  if (sequences.empty()) throw UsageError("a batch without sequences cannot be run");
+  std::int64_t longest = 0, shortest = sequences.front().size();
+  for (const Tokens& tokens : sequences) {
+    require_tokens(tokens);
+    longest = std::max(longest, tokens.size());
+    shortest = std::min(shortest, tokens.size());
+  }
+  const auto rows = static_cast<std::int64_t>(sequences.size());
+  TokenBatch batch{at::zeros({rows, longest}, at::kLong), {}};
+  if (shortest < longest) batch.mask = at::full({rows, longest}, false, at::kBool);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const Tokens& tokens = sequences[static_cast<std::size_t>(row)];
+    const std::int64_t padding = longest - tokens.size();
+    batch.ids[row].narrow(0, padding, tokens.size()).copy_(at::tensor(tokens.ids, at::kLong));
+    if (batch.mask.defined()) batch.mask[row].narrow(0, padding, tokens.size()).fill_(true);
+  }
+  return batch;
+}
+
+namespace {
+
+std::string display_text(const Model& model, std::int64_t id) {
+  const auto tokenizer = model.tokenizer();
+  return tokenizer ? tokenizer->token_text(id) : std::string("<").append(std::to_string(id)) += ">";
+}
+
+void require_known(const Model& model, const std::vector<std::int64_t>& ids) {
+  for (const std::int64_t id : ids)
+    if (id < 0 || id >= model.spec().vocab_size)
+      throw UsageError("token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+                       std::to_string(model.spec().vocab_size) + " tokens");
+}
+
+std::vector<std::string> display_texts(const Model& model, const std::vector<std::int64_t>& ids) {
+  std::vector<std::string> texts;
+  for (const std::int64_t id : ids) texts.push_back(display_text(model, id));
+  return texts;
+}
+
+}  // namespace
+
+Tokens tokenize(const Model& model, std::string_view text, bool add_special_tokens) {
+  const auto tokenizer = model.tokenizer();
+  if (!tokenizer)
+    throw UsageError("the model in '" + model.directory().string() +
+                     "' has no tokenizer; give token ids instead");
+  Encoding encoding = tokenizer->encode(text, add_special_tokens);
+  if (encoding.ids.empty()) throw UsageError("the prompt is empty: it gives no token");
+  require_known(model, encoding.ids);
+  Tokens tokens;
+  tokens.texts = display_texts(model, encoding.ids);
+  tokens.text = text;
+  tokens.bos_added = !encoding.special.empty() && encoding.special.front() &&
+                     encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
+  tokens.ids = std::move(encoding.ids);
+  return tokens;
+}
+
+Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids) {
+  require_known(model, ids);
+  Tokens tokens;
+  tokens.texts = display_texts(model, ids);
+  tokens.ids = std::move(ids);
+  return tokens;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,61 @@
+#include "model/transformer_model.hpp"
+
+#include <utility>
+
+#include "model/forward.hpp"
+#include "model/linear.hpp"
+#include "model/norm.hpp"
+#include "model/weight_names.hpp"
+
+namespace lensbench {
+namespace {
+
+class TransformerModel final : public Model {
+ public:
+  TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts)
+      : spec_(std::move(spec)), weights_(std::move(weights)), parts_(std::move(parts)) {}
+
+  const TransformerSpec& spec() const override { return spec_; }
+  const ModelOptions& options() const override { return parts_.options; }
+  const std::filesystem::path& directory() const override { return parts_.directory; }
+  std::vector<ModelFile> files() const override { return parts_.files; }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return parts_.tokenizer; }
+  std::vector<std::int64_t> end_of_sequence_ids() const override {
+    return parts_.end_of_sequence_ids;
+  }
+
+  ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
+                        const Hooks& hooks) const override {
+    return run_forward(spec_, weights_, tokens, options, hooks);
+  }
+
+  // The next two follow the caller's gradient mode: a metric may go through them.
+  at::Tensor final_norm(const at::Tensor& residual) const override {
+    return spec_.final_norm ? apply_norm(spec_.norm, weights_.ln_final, residual) : residual;
+  }
+  at::Tensor unembed(const at::Tensor& normalized) const override {
+    return unembed_rows(normalized, weights_.unembedding);
+  }
+  const Unembedding& unembedding() const override { return weights_.unembedding; }
+
+  at::Tensor weight(std::string_view name) const override {
+    return named_weight(spec_, weights_, name);
+  }
+
+ private:
+  TransformerSpec spec_;
+  ModelWeights weights_;
+  ModelParts parts_;
+};
+
+}  // namespace
+
+Model::~Model() = default;
+
+std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
+                                        ModelParts parts) {
+  require_supported(spec);
+  return std::make_shared<TransformerModel>(std::move(spec), std::move(weights), std::move(parts));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,105 @@
+#include "model/weight_names.hpp"
+
+#include <array>
+#include <charconv>
+#include <lensbench/error.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace lensbench {
+namespace {
+
+using Found = std::optional<at::Tensor>;
+
+/// [d_model, n * d_head] -> [n, d_model, d_head], a view.
+at::Tensor by_head_in(const at::Tensor& weight, std::int64_t d_head) {
+  return weight.view({weight.size(0), weight.size(1) / d_head, d_head}).transpose(0, 1);
+}
+
+/// [n * d_head, d_model] -> [n, d_head, d_model], a view.
+at::Tensor by_head_out(const at::Tensor& weight, std::int64_t d_head) {
+  return weight.view({weight.size(0) / d_head, d_head, weight.size(1)});
+}
+
+at::Tensor bias_by_head(const at::Tensor& bias, std::int64_t d_head) {
+  return bias.defined() ? bias.view({bias.size(0) / d_head, d_head}) : bias;
+}
+
+Found norm_weight(const NormWeights& norm, std::string_view part) {
+  if (!norm.gain.defined()) return std::nullopt;
+  if (part == "w") return norm.gain;
+  if (part == "b") return norm.bias;
+  return std::nullopt;
+}
+
+Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
+                       std::string_view part) {
+  const std::int64_t d = spec.attention.d_head;
+  if (part == "W_O") return by_head_out(block.o.weight, d);
+  if (part == "b_O") return block.o.bias;
+  const std::array<std::pair<std::string_view, const Linear*>, 3> inputs = {
+      {{"Q", &block.q}, {"K", &block.k}, {"V", &block.v}}};
+  for (const auto& [letter, layer] : inputs) {
+    if (part == "W_" + std::string(letter)) return by_head_in(layer->weight, d);
+    if (part == "b_" + std::string(letter)) return bias_by_head(layer->bias, d);
+  }
+  return std::nullopt;
+}
+
+Found mlp_weight(const BlockWeights& block, std::string_view part) {
+  if (part == "W_in") return block.in.weight;
+  if (part == "b_in") return block.in.bias;
+  if (part == "W_out") return block.out.weight;
+  if (part == "b_out") return block.out.bias;
+  if (part == "W_gate" && block.gate.weight.defined()) return block.gate.weight;
+  if (part == "b_gate" && block.gate.weight.defined()) return block.gate.bias;
+  return std::nullopt;
+}
+
+Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
+                   std::string_view rest) {
+  std::int64_t layer = -1;
+  const auto [end, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  if (fault != std::errc() || layer < 0 || layer >= spec.n_layers) return std::nullopt;
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  const std::size_t dot = rest.find('.', 1);
+  if (rest.empty() || rest.front() != '.' || dot == std::string_view::npos) return std::nullopt;
+  const std::string_view module = rest.substr(1, dot - 1), part = rest.substr(dot + 1);
+  const BlockWeights& block = weights.blocks[static_cast<std::size_t>(layer)];
+  if (module == "attn") return attention_weight(spec, block, part);
+  if (module == "mlp") return mlp_weight(block, part);
+  if (module == "ln1") return norm_weight(block.ln1, part);
+  if (module == "ln2") return norm_weight(block.ln2, part);
+  if (module == "ln1_post") return norm_weight(block.ln1_post, part);
+  if (module == "ln2_post") return norm_weight(block.ln2_post, part);
+  return std::nullopt;
+}
+
+Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
+  constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.";
+  if (name == "embed.W_E") return weights.embedding;
+  if (name == "pos_embed.W_pos" && weights.positions.defined()) return weights.positions;
+  if (name == "unembed.W_U") return weights.unembedding.weight.t();
+  if (name == "unembed.b_U") return weights.unembedding.bias;
+  if (name.substr(0, final_norm.size()) == final_norm)
+    return norm_weight(weights.ln_final, name.substr(final_norm.size()));
+  if (name.substr(0, blocks.size()) == blocks)
+    return block_weight(spec, weights, name.substr(blocks.size()));
+  return std::nullopt;
+}
+
+}  // namespace
+
+at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights,
+                        std::string_view name) {
+  const Found found = find_weight(spec, weights, name);
+  if (!found)
+    throw UsageError("weight '" + std::string(name) + "': a " + spec.family + " model of " +
+                     std::to_string(spec.n_layers) +
+                     " layers has no such weight; names are those of TransformerLens, as "
+                     "'embed.W_E' or 'blocks.0.attn.W_Q'");
+  return *found;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,108 @@
+#include "model/weight_taker.hpp"
+
+#include <ATen/ops/equal.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+
+#include "core/suggest.hpp"
+#include "model/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+/// A list for a message, cut where nobody would read on.
+std::string listed(std::vector<std::string> items) {
+  constexpr std::size_t shown = 12;
+  const std::size_t more = items.size() > shown ? items.size() - shown : 0;
+  items.resize(items.size() - more);
+  return join(items, ", ") + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
+  return std::string("[").append(join(sizes, ", ")) += "]";
+}
+
+bool is_weight_type(at::ScalarType type) {
+  return type == at::kFloat || type == at::kHalf || type == at::kBFloat16 || type == at::kDouble;
+}
+
+}  // namespace
+
+WeightTaker::WeightTaker(const Checkpoint& checkpoint, const ModelOptions& options,
+                         std::string_view optional_prefix)
+    : checkpoint_(checkpoint), options_(options), prefix_(optional_prefix) {}
+
+std::string WeightTaker::stored_name(const std::string& name) const {
+  return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
+}
+
+std::string WeightTaker::without_prefix(const std::string& name) const {
+  return name.starts_with(prefix_) ? name.substr(prefix_.size()) : name;
+}
+
+at::Tensor WeightTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
+  const std::string stored = stored_name(name);
+  if (!checkpoint_.has(stored)) {
+    missing_.push_back(prefix_ + name);
+    return {};
+  }
+  taken_.insert(stored);
+  const at::Tensor tensor = checkpoint_.tensor(stored);
+  if (tensor.sizes() != at::IntArrayRef(shape)) {
+    wrong_.push_back(stored + " is " + shape_text(tensor.sizes().vec()) + ", expected " +
+                     shape_text(shape));
+    return {};
+  }
+  if (!is_weight_type(tensor.scalar_type())) {
+    wrong_.push_back(stored + " holds integers");
+    return {};
+  }
+  return tensor.to(options_.device, options_.dtype);
+}
+
+Unembedding WeightTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
+                                          const at::Tensor& embedding) {
+  Unembedding unembedding;
+  unembedding.logit_scale = spec.logit_scale;
+  unembedding.logit_softcap = spec.logit_softcap;
+  unembedding.weight = embedding;
+  const bool stored = checkpoint_.has(name);
+  if (spec.tied_unembedding && !stored) return unembedding;
+  const std::string full_name = stored ? name : prefix_ + name;
+  if (!stored && !checkpoint_.has(full_name)) {
+    missing_.push_back(name);
+    return unembedding;
+  }
+  const at::Tensor own = take(name, {spec.vocab_size, spec.d_model});
+  if (!spec.tied_unembedding)
+    unembedding.weight = own;
+  else if (own.defined() && embedding.defined() && !at::equal(own, embedding))
+    wrong_.push_back(name +
+                     " differs from the embedding although tie_word_embeddings is true (set it to "
+                     "false in config.json to use both)");
+  return unembedding;
+}
+
+void WeightTaker::finish(const std::vector<std::string_view>& buffers) {
+  std::vector<std::string> extra;
+  for (const std::string& name : checkpoint_.names()) {
+    if (taken_.contains(name)) continue;
+    const std::string plain = without_prefix(name);
+    const bool known = std::any_of(buffers.begin(), buffers.end(), [&](std::string_view glob) {
+      return glob_matches(glob, plain);
+    });
+    if (!known) extra.push_back(name);
+  }
+  if (missing_.empty() && wrong_.empty() && extra.empty()) return;
+  std::vector<std::string> faults;
+  if (!missing_.empty()) faults.push_back("missing: " + listed(missing_));
+  if (!wrong_.empty()) faults.push_back("wrong: " + listed(wrong_));
+  if (!extra.empty()) faults.push_back("not part of this model: " + listed(extra));
+  throw InputError(checkpoint_.directory().string() + ": the tensors do not fit config.json; " +
+                   join(faults, "; "));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <lensbench/model.hpp>
+#include <vector>
+
+namespace lensbench {
+
+/// A matrix in right-multiplying form, y = x · weight + bias. A view of the stored tensor,
+/// whichever way round the checkpoint has it.
+struct Linear {
+  at::Tensor weight;  ///< [in, out], any strides
+  at::Tensor bias;    ///< [out] or undefined
+};
+
+struct NormWeights {
+  at::Tensor gain;  ///< [d_model] as applied
+  at::Tensor bias;  ///< [d_model] or undefined
+};
+
+struct BlockWeights {
+  NormWeights ln1, ln2;
+  NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after
+  /// One product instead of three where the checkpoint stores them as one [in, q + k + v];
+  /// undefined otherwise. q, k and v are then views of it.
+  Linear qkv;
+  Linear q, k, v, o;
+  Linear gate;  ///< undefined unless gated
+  Linear in, out;
+};
+
+struct ModelWeights {
+  at::Tensor embedding;  ///< [vocab, d_model]
+  at::Tensor positions;  ///< [pos, d_model] or undefined
+  std::vector<BlockWeights> blocks;
+  NormWeights ln_final;
+  Unembedding unembedding;
+};
+
+/// Calls `visit(at::Tensor&)` for every tensor, views included.
+template <class Visit>
+void for_each_tensor(ModelWeights& weights, Visit&& visit) {
+  const auto linear = [&](Linear& l) {
+    visit(l.weight);
+    visit(l.bias);
+  };
+  const auto norm = [&](NormWeights& n) {
+    visit(n.gain);
+    visit(n.bias);
+  };
+  visit(weights.embedding);
+  visit(weights.positions);
+  for (BlockWeights& block : weights.blocks) {
+    for (NormWeights* n : {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post}) norm(*n);
+    for (Linear* l :
+         {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in, &block.out})
+      linear(*l);
+  }
+  norm(weights.ln_final);
+  visit(weights.unembedding.weight);
+  visit(weights.unembedding.bias);
+}
+
+}  // namespace lensbench
