@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/readout.hpp>
+#include <vector>
+
+#include "model/readout_kernel.hpp"
+#include "model/readout_partial.hpp"
+#include "model/readout_plan.hpp"
+#include "model/readout_product.hpp"
+
+namespace lensbench::readout {
+
+/// One thread's reading of a block of rows against a chunk of the vocabulary: a product a tile, and
+/// each row of it reduced while it is in the cache.
+class Unit {
+ public:
+  /// \param normalized  [layer, row, d_model] float32, contiguous, on the CPU
+  Unit(const Plan& plan, const Unembedding& unembedding, const at::Tensor& normalized,
+       const ReadoutOptions& options, const Targets& targets, std::int64_t block,
+       std::int64_t chunk);
+
+  /// \return [layer, row of the block]
+  std::vector<Partial> read();
+
+ private:
+  /// \return [layer * row, product_.stride()] logits of the vocabulary from `begin`
+  const float* make_logits(std::int64_t begin, std::int64_t columns);
+  void reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
+              std::int64_t columns);
+  void add_sums(Partial& partial, bool is_reference);
+  void add_top(TopK& top, std::int64_t begin);
+  void add_target(Partial& partial, std::int64_t layer, std::int64_t row, std::int64_t begin);
+
+  const Plan& plan_;
+  const Unembedding& unembedding_;
+  const ReadoutOptions& options_;
+  const Targets& targets_;
+  const Kernel& kernel_ = best_kernel();
+  std::int64_t first_row_, rows_, first_tile_, last_tile_;
+  Product product_;  // of [layer * row, d_model]
+  Row row_;
+  Reference reference_;
+  double reference_max_ = 0, reference_sum_ = 0;
+  std::vector<Partial> partials_;  // [layer, row]
+};
+
+}  // namespace lensbench::readout
