@@ -1,0 +1,181 @@
+#include "checkpoint/tokenizer/added_tokens.hpp"
+
+#include "checkpoint/tokenizer/pattern.hpp"
+#include "checkpoint/tokenizer/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr std::size_t kLongestContent = 1024;  // bounds the time of a search in a long text
+
+std::size_t previous_character(std::string_view text, std::size_t at) {
+  do --at;
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
+  return at;
+}
+
+bool is_word_character(std::string_view character) {
+  // Built once a process, on first use: single_word tokens are rare.
+  static const auto word = internal_pattern(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])");
+  bool found = false;
+  word->find_all(character, [&](Span) { found = true; });
+  return found;
+}
+
+bool touches_word(std::string_view text, Span match) {
+  const auto is_word_at = [&](std::size_t at) {
+    return is_word_character(text.substr(at, utf8_length(text[at])));
+  };
+  return (match.begin > 0 && is_word_at(previous_character(text, match.begin))) ||
+         (match.end < text.size() && is_word_at(match.end));
+}
+
+std::size_t skip_white_space_back(std::string_view text, std::size_t at) {
+  while (at > 0) {
+    const std::size_t before = previous_character(text, at);
+    if (!is_white_space(read_utf8(text.substr(before)).character)) break;
+    at = before;
+  }
+  return at;
+}
+
+std::size_t skip_white_space(std::string_view text, std::size_t at) {
+  while (at < text.size()) {
+    const Utf8Unit unit = read_utf8(text.substr(at));
+    if (!is_white_space(unit.character)) break;
+    at += unit.length;
+  }
+  return at;
+}
+
+}  // namespace
+
+StringSet::StringSet() : nodes_(1) {}
+
+void StringSet::add(std::string_view text, std::size_t index) {
+  if (text.empty()) return;
+  first_[static_cast<unsigned char>(text[0])] = true;
+  std::size_t node = 0;
+  for (const char byte : text) {
+    const auto [child, inserted] = nodes_[node].children.try_emplace(byte, nodes_.size());
+    node = child->second;
+    if (inserted) nodes_.emplace_back();
+  }
+  if (nodes_[node].index == kNone) nodes_[node].index = index;
+}
+
+std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
+                                                          std::size_t at) const {
+  std::pair<std::size_t, std::size_t> longest{kNone, 0};
+  std::size_t node = 0;
+  for (std::size_t i = at; i < text.size(); ++i) {
+    const auto child = nodes_[node].children.find(text[i]);
+    if (child == nodes_[node].children.end()) break;
+    node = child->second;
+    if (nodes_[node].index != kNone) longest = {nodes_[node].index, i + 1 - at};
+  }
+  return longest;
+}
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model,
+                         const Normalizer* normalizer, const JsonField& where)
+    : tokens_(std::move(tokens)) {
+  std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    const AddedToken& token = tokens_[i];
+    check(token, model, where);
+    by_id_.emplace(token.id, i);
+    by_content_.emplace(token.content, i);
+    if (!token.normalized)
+      raw_.add(token.content, i);
+    else if (normalizer == nullptr)
+      normalized_.add(token.content, i);
+    else
+      normalized_.add(normalizer->normalize(AlignedText::from(token.content)).text, i);
+  }
+}
+
+void AddedTokens::check(const AddedToken& token, const Vocabulary& model,
+                        const JsonField& where) const {
+  const auto fail = [&](const std::string& what) {
+    where.fail("added token \"" + token.content + "\" (id " + std::to_string(token.id) + ") " +
+               what);
+  };
+  if (token.content.size() > kLongestContent)
+    where.fail("an added token of " + std::to_string(token.content.size()) +
+               " bytes, more than the " + std::to_string(kLongestContent) + " allowed");
+  if (token.id < 0 || token.id > Vocabulary::largest_id(model.count() + tokens_.size()))
+    fail("has an id outside 0 to " +
+         std::to_string(Vocabulary::largest_id(model.count() + tokens_.size())));
+  if (by_content_.contains(token.content)) fail("is there twice");
+  if (by_id_.contains(token.id))
+    fail("has the id of \"" + tokens_[by_id_.at(token.id)].content + "\"");
+  const auto known = model.id_of(token.content);
+  if (known && *known != token.id)
+    fail("has the id " + std::to_string(*known) + " in the vocabulary");
+  if (!known && model.has(token.id))
+    fail("has the id of \"" + std::string(model.token_of(token.id)) + "\" in the vocabulary");
+}
+
+void AddedTokens::split(Pieces& pieces, const StringSet& set) const {
+  if (set.empty()) return;
+  split_parts(pieces, [&](std::string_view text, auto add) {
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const auto [index, length] =
+          set.may_start_with(text[at]) ? set.longest_at(text, at) : std::pair{at, std::size_t{0}};
+      if (length == 0) {
+        ++at;
+        continue;
+      }
+      const AddedToken& token = tokens_[index];
+      Span match = {at, at + length};
+      at = match.end;
+      if (token.single_word && touches_word(text, match)) continue;
+      if (token.lstrip) match.begin = std::max(skip_white_space_back(text, match.begin), done);
+      if (token.rstrip) match.end = skip_white_space(text, match.end);
+      if (done < match.begin) add(Span{done, match.begin});
+      add(match, token.id);
+      done = match.end;
+    }
+    if (done < text.size()) add(Span{done, text.size()});
+  });
+}
+
+const AddedToken* AddedTokens::find(std::int64_t id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : &tokens_[found->second];
+}
+
+const AddedToken* AddedTokens::find(std::string_view content) const {
+  const auto found = by_content_.find(content);
+  return found == by_content_.end() ? nullptr : &tokens_[found->second];
+}
+
+std::size_t AddedTokens::count_beyond(const Vocabulary& model) const {
+  std::size_t count = 0;
+  for (const AddedToken& token : tokens_) count += !model.has(token.id);
+  return count;
+}
+
+AddedToken read_added_token(const JsonField& field) {
+  AddedToken token;
+  token.content = field.at("content").string();
+  token.special = field.boolean_or("special", false);
+  token.normalized = field.boolean_or("normalized", !token.special);
+  token.single_word = field.boolean_or("single_word", false);
+  token.lstrip = field.boolean_or("lstrip", false);
+  token.rstrip = field.boolean_or("rstrip", false);
+  return token;
+}
+
+std::vector<AddedToken> read_added_tokens(const JsonField& field) {
+  std::vector<AddedToken> tokens;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    tokens.push_back(read_added_token(field.at(i)));
+    tokens.back().id = field.at(i).at("id").integer(0, INT64_MAX);
+  }
+  return tokens;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,218 @@
+#include "checkpoint/tokenizer/decoder.hpp"
+
+#include <charconv>
+#include <optional>
+
+#include "checkpoint/tokenizer/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/pattern.hpp"
+#include "checkpoint/tokenizer/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+std::string joined(const std::vector<std::string>& tokens) {
+  std::string text;
+  for (const std::string& token : tokens) text += token;
+  return text;
+}
+
+class ByteLevel final : public Decoder {
+ public:
+  void decode(std::vector<std::string>& tokens) const override {
+    std::string bytes;
+    for (const std::string& token : tokens) bytes += bytes_of_stand_ins(token);
+    tokens = {repair_utf8(bytes).text};
+  }
+  std::string token_bytes(std::string token) const override { return bytes_of_stand_ins(token); }
+};
+
+/// The byte of `<0xNN>`.
+std::optional<char> fallback_byte(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with(">")) return std::nullopt;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, value, 16);
+  if (error != std::errc() || end != token.data() + 5) return std::nullopt;
+  return static_cast<char>(value);
+}
+
+class ByteFallback final : public Decoder {
+ public:
+  void decode(std::vector<std::string>& tokens) const override {
+    std::vector<std::string> decoded;
+    std::string bytes;
+    const auto flush = [&] {
+      if (valid_utf8_prefix(bytes) == bytes.size()) {
+        if (!bytes.empty()) decoded.push_back(bytes);
+      } else {
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+          append_utf8(decoded.emplace_back(), kReplacementCharacter);
+      }
+      bytes.clear();
+    };
+    for (std::string& token : tokens) {
+      if (const auto byte = fallback_byte(token)) {
+        bytes.push_back(*byte);
+        continue;
+      }
+      flush();
+      decoded.push_back(std::move(token));
+    }
+    flush();
+    tokens = std::move(decoded);
+  }
+  std::string token_bytes(std::string token) const override {
+    const auto byte = fallback_byte(token);
+    return byte ? std::string(1, *byte) : token;
+  }
+};
+
+class Fuse final : public Decoder {
+ public:
+  void decode(std::vector<std::string>& tokens) const override { tokens = {joined(tokens)}; }
+  std::string token_bytes(std::string token) const override { return token; }
+};
+
+class Replace final : public Decoder {
+ public:
+  Replace(std::unique_ptr<const Pattern> pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+
+  void decode(std::vector<std::string>& tokens) const override {
+    for (std::string& token : tokens) token = token_bytes(std::move(token));
+  }
+  std::string token_bytes(std::string token) const override {
+    std::string result;
+    std::size_t copied = 0;
+    pattern_->find_all(token, [&](Span match) {
+      result.append(token, copied, match.begin - copied).append(content_);
+      copied = match.end;
+    });
+    return result.append(token, copied);
+  }
+
+ private:
+  std::unique_ptr<const Pattern> pattern_;
+  std::string content_;
+};
+
+class Strip final : public Decoder {
+ public:
+  explicit Strip(const JsonField& field)
+      : start_(field.at("start").integer(0, INT32_MAX)),
+        stop_(field.at("stop").integer(0, INT32_MAX)),
+        content_(field.at("content").string()) {
+    field.at("content").character();
+  }
+
+  void decode(std::vector<std::string>& tokens) const override {
+    for (std::string& token : tokens) {
+      std::string_view kept = token;
+      for (auto i = start_; i > 0 && kept.starts_with(content_); --i)
+        kept.remove_prefix(content_.size());
+      for (auto i = stop_; i > 0 && kept.ends_with(content_); --i)
+        kept.remove_suffix(content_.size());
+      token = std::string(kept);
+    }
+  }
+  // What is stripped depends on the place of the token.
+  std::string token_bytes(std::string token) const override { return token; }
+
+ private:
+  std::int64_t start_, stop_;
+  std::string content_;
+};
+
+class Metaspace final : public Decoder {
+ public:
+  explicit Metaspace(const JsonField& field)
+      : replacement_(field.at("replacement").string()),
+        spaces_(literal_pattern(replacement_), " "),
+        nothing_(literal_pattern(replacement_), "") {
+    field.at("replacement").character();
+    const auto scheme = field.find("prepend_scheme");
+    strips_first_ =
+        scheme ? scheme->string() != "never" : field.boolean_or("add_prefix_space", true);
+  }
+
+  void decode(std::vector<std::string>& tokens) const override {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const Replace& replace = i == 0 && strips_first_ ? nothing_ : spaces_;
+      tokens[i] = replace.token_bytes(std::move(tokens[i]));
+    }
+  }
+  std::string token_bytes(std::string token) const override {
+    return spaces_.token_bytes(std::move(token));
+  }
+
+ private:
+  std::string replacement_;
+  Replace spaces_, nothing_;
+  bool strips_first_;
+};
+
+/// A suffix that marks the end of a word becomes a space, except at the end of the text.
+class EndOfWord final : public Decoder {
+ public:
+  explicit EndOfWord(const std::string& suffix)
+      : spaces_(literal_pattern(suffix), " "), nothing_(literal_pattern(suffix), "") {}
+
+  void decode(std::vector<std::string>& tokens) const override {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const Replace& replace = i + 1 == tokens.size() ? nothing_ : spaces_;
+      tokens[i] = replace.token_bytes(std::move(tokens[i]));
+    }
+  }
+  std::string token_bytes(std::string token) const override {
+    return spaces_.token_bytes(std::move(token));
+  }
+
+ private:
+  Replace spaces_, nothing_;
+};
+
+class Sequence final : public Decoder {
+ public:
+  explicit Sequence(const JsonField& steps) {
+    for (std::size_t i = 0; i < steps.size(); ++i) steps_.push_back(read_decoder(steps.at(i)));
+  }
+  void decode(std::vector<std::string>& tokens) const override {
+    for (const auto& step : steps_) step->decode(tokens);
+  }
+  std::string token_bytes(std::string token) const override {
+    for (const auto& step : steps_) token = step->token_bytes(std::move(token));
+    return token;
+  }
+
+ private:
+  std::vector<std::unique_ptr<const Decoder>> steps_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Decoder> byte_level_decoder() {
+  return std::make_unique<ByteLevel>();
+}
+
+std::unique_ptr<const Decoder> read_decoder(const JsonField& field) {
+  const JsonField kind = field.at("type");
+  const std::string& type = kind.string();
+  if (type == "ByteLevel") return byte_level_decoder();
+  if (type == "ByteFallback") return std::make_unique<ByteFallback>();
+  if (type == "Fuse") return std::make_unique<Fuse>();
+  if (type == "Replace")
+    return std::make_unique<Replace>(read_pattern(field.at("pattern")),
+                                     field.at("content").string());
+  if (type == "Strip") return std::make_unique<Strip>(field);
+  if (type == "Metaspace") return std::make_unique<Metaspace>(field);
+  if (type == "BPEDecoder") {
+    const auto suffix = field.find("suffix");
+    if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty");
+    return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");
+  }
+  if (type == "Sequence") return std::make_unique<Sequence>(field.at("decoders"));
+  kind.fail("the decoder '" + type +
+            "' is not supported (ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, "
+            "BPEDecoder and Sequence are)");
+}
+
+}  // namespace lensbench

@@ -1,0 +1,57 @@
+#include <algorithm>
+#include <charconv>
+#include <lensbench/error.hpp>
+#include <lensbench/tokenizer.hpp>
+
+namespace lensbench {
+namespace {
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::int64_t in_range(std::string_view text, std::int64_t id, std::int64_t vocab_size) {
+  if (id >= 0 && id < vocab_size) return id;
+  throw UsageError("token '" + std::string(text) + "' is out of range: the model has ids 0 to " +
+                   std::to_string(vocab_size - 1));
+}
+
+/// A token that spells `text` exactly, whatever it would be tokenized to on its own.
+std::int64_t find_spelling(const Tokenizer& tokenizer, std::string_view text) {
+  for (std::int64_t id = 0; id < tokenizer.size(); ++id)
+    if (tokenizer.token_bytes(id) == text) return id;
+  return -1;
+}
+
+std::string list_of(const Tokenizer& tokenizer, const std::vector<std::int64_t>& ids) {
+  constexpr std::size_t kShown = 12;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(ids.size(), kShown); ++i)
+    list +=
+        (i > 0 ? ", '" : "'") + tokenizer.token_text(ids[i]) + "' (" + std::to_string(ids[i]) + ")";
+  return ids.size() > kShown ? list + ", …" : list;
+}
+
+}  // namespace
+
+std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
+                         std::int64_t vocab_size) {
+  if (is_number(text)) {
+    std::int64_t id = -1;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
+    return in_range(text, parsed.ec == std::errc() ? id : -1, vocab_size);
+  }
+  if (text.empty()) throw UsageError("a token is named by an id or a text, not by an empty text");
+  if (tokenizer == nullptr)
+    throw UsageError("token '" + std::string(text) +
+                     "': this model has no tokenizer, so give the token's id");
+  if (const auto id = tokenizer->id_of(text)) return in_range(text, *id, vocab_size);
+  const auto ids = tokenizer->encode(text, false).ids;
+  if (ids.size() == 1) return in_range(text, ids.front(), vocab_size);
+  const std::int64_t spelled = find_spelling(*tokenizer, text);
+  if (spelled >= 0) return in_range(text, spelled, vocab_size);
+  throw UsageError("'" + std::string(text) + "' is not one token; it splits into " +
+                   list_of(*tokenizer, ids));
+}
+
+}  // namespace lensbench
