@@ -72,7 +72,7 @@ def compare(name, directory, tokenizer, program, count, seed):
     if done.returncode:
         print(f"{name}: {done.stderr.strip()}")
         return len(texts)
-    results = [json.loads(line) for line in done.stdout.splitlines()]
+    results = [json.loads(line) for line in done.stdout.rstrip("\n").split("\n")]
     differing, shown, counts = 0, 0, dict.fromkeys(FIELDS + ("error",), 0)
     for raw, result in zip(texts, results, strict=True):
         want = expected(tokenizer, raw)

@@ -82,16 +82,14 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model
     : tokens_(std::move(tokens)) {
   std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    const AddedToken& token = tokens_[i];
+    AddedToken& token = tokens_[i];
     check(token, model, where);
     by_id_.emplace(token.id, i);
     by_content_.emplace(token.content, i);
-    if (!token.normalized)
-      raw_.add(token.content, i);
-    else if (normalizer == nullptr)
-      normalized_.add(token.content, i);
-    else
-      normalized_.add(normalizer->normalize(AlignedText::from(token.content)).text, i);
+    token.form = token.normalized && normalizer != nullptr
+                     ? normalizer->normalize(AlignedText::from(token.content)).text
+                     : token.content;
+    (token.normalized ? normalized_ : raw_).add(token.form, i);
   }
 }
 
@@ -113,6 +111,10 @@ void AddedTokens::check(const AddedToken& token, const Vocabulary& model,
   const auto known = model.id_of(token.content);
   if (known && *known != token.id)
     fail("has the id " + std::to_string(*known) + " in the vocabulary");
+  // The reference library numbers new tokens itself, whatever the file says: one after the other.
+  const auto next = std::max(static_cast<std::int64_t>(model.count()), end_id());
+  if (!known && !model.has(token.id) && token.id != next)
+    fail("leaves a hole: the next id is " + std::to_string(next));
   if (!known && model.has(token.id))
     fail("has the id of \"" + std::string(model.token_of(token.id)) + "\" in the vocabulary");
 }

@@ -17,6 +17,7 @@ namespace lensbench {
 /// A token that is looked for in the text before the model sees it.
 struct AddedToken {
   std::string content;
+  std::string form;  ///< what it decodes from: its normalized form if it is looked for so
   std::int64_t id = kNoToken;
   bool single_word = false;  ///< not where a word character touches it
   bool lstrip = false;       ///< takes the white space before it

@@ -98,9 +98,9 @@ std::string PipelineTokenizer::token_text(std::int64_t id) const {
 }
 
 std::string PipelineTokenizer::token_bytes(std::int64_t id) const {
-  const std::string form(form_of(id));
-  if (form.empty() || parts_.added->find(id) || !parts_.decoder) return form;
-  return parts_.decoder->token_bytes(form);
+  if (const AddedToken* added = parts_.added->find(id)) return added->content;
+  std::string form(form_of(id));
+  return form.empty() || !parts_.decoder ? form : parts_.decoder->token_bytes(std::move(form));
 }
 
 std::optional<std::int64_t> PipelineTokenizer::id_of(std::string_view token) const {
@@ -129,7 +129,7 @@ bool PipelineTokenizer::knows(std::int64_t id) const {
 }
 
 std::string_view PipelineTokenizer::form_of(std::int64_t id) const {
-  if (const AddedToken* added = parts_.added->find(id)) return added->content;
+  if (const AddedToken* added = parts_.added->find(id)) return added->form;
   return parts_.model->vocabulary().token_of(id);
 }
 

@@ -52,6 +52,12 @@ bool TokenizerConfig::flag(const char* name) const {
 }
 
 std::vector<AddedToken> TokenizerConfig::added_tokens() const {
+  auto tokens = unordered_added_tokens();
+  std::ranges::sort(tokens, {}, &AddedToken::id);
+  return tokens;
+}
+
+std::vector<AddedToken> TokenizerConfig::unordered_added_tokens() const {
   std::vector<AddedToken> tokens;
   if (const auto decoder = config_.field().find("added_tokens_decoder")) {
     if (!decoder->value().is_object()) decoder->fail("expected an object of ids and tokens");

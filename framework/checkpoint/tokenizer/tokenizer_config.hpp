@@ -21,7 +21,7 @@ class TokenizerConfig {
   /// Null if neither file has it.
   std::optional<std::string> tokenizer_class() const;
   bool flag(const char* name) const;
-  /// From `added_tokens_decoder`, else `added_tokens.json`; with ids.
+  /// From `added_tokens_decoder`, else `added_tokens.json`; with ids, in their order.
   std::vector<AddedToken> added_tokens() const;
   /// Contents of every special token that has a role.
   std::vector<std::string> special_tokens() const;
@@ -35,6 +35,7 @@ class TokenizerConfig {
     JsonField field() const { return JsonField(json, name); }
   };
   File read(const std::filesystem::path& path);
+  std::vector<AddedToken> unordered_added_tokens() const;
 
   std::vector<std::filesystem::path> files_;
   File config_, map_, added_;
