@@ -27,14 +27,14 @@
 #endif
 
 /// What must be equal on both sides of the boundary for C++ objects to cross it.
-#define LENSBENCH_ABI_TAG                                                                         \
-  "itanium-abi " LENSBENCH_STRINGIFY(__GXX_ABI_VERSION) ", cxx11-strings " LENSBENCH_STRINGIFY(   \
-      _GLIBCXX_USE_CXX11_ABI) ", c++ " LENSBENCH_STRINGIFY(__cplusplus) ", "                      \
-                                                                        "libtorch " TORCH_VERSION \
-                                                                        ", "                      \
-                                                                        "libstdc++-"              \
-                                                                        "debug"                   \
-                                                                        " " LENSBENCH_ABI_DEBUG_
+// clang-format off
+#define LENSBENCH_ABI_TAG                                                      \
+  "itanium-abi " LENSBENCH_STRINGIFY(__GXX_ABI_VERSION)                        \
+  ", cxx11-strings " LENSBENCH_STRINGIFY(_GLIBCXX_USE_CXX11_ABI)               \
+  ", c++ " LENSBENCH_STRINGIFY(__cplusplus)                                    \
+  ", libtorch " TORCH_VERSION                                                  \
+  ", libstdc++-debug " LENSBENCH_ABI_DEBUG_
+// clang-format on
 
 namespace lensbench {
 
