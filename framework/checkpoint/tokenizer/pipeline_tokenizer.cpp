@@ -81,7 +81,7 @@ std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,
 }
 
 std::string PipelineTokenizer::token_text(std::int64_t id) const {
-  if (!knows(id)) return "<" + std::to_string(id) + ">";
+  if (!knows(id)) return std::string("<").append(std::to_string(id)).append(">");
   const std::string bytes = token_bytes(id);
   const bool whole = valid_utf8_prefix(bytes) == bytes.size();
   std::string text;
