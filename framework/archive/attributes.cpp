@@ -21,7 +21,8 @@ void write_values(hid_t object, const std::string& name, hid_t type, const Handl
   Handle attribute(
       written(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), what),
       H5Aclose);
-  written(H5Awrite(attribute, type, values), what);
+  if (values != nullptr)
+    written(H5Awrite(attribute, type, values), what);  // an empty list has none
   attribute.close_written(what);
 }
 

@@ -1,4 +1,4 @@
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <hdf5_hl.h>
 
 #include <algorithm>
@@ -70,7 +70,6 @@ std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& shape, std::int64_t
     chunk[axis] = std::min(shape[axis], left);
     left /= chunk[axis];
   }
-  std::replace(chunk.begin(), chunk.end(), hsize_t{0}, hsize_t{1});
   return chunk;
 }
 

@@ -92,7 +92,8 @@ std::vector<Child> children(hid_t group, const std::string& path) {
     to.foreign_link |= link->type != H5L_TYPE_HARD;
     return 0;
   };
-  const Handle properties(readable(H5Gget_create_plist(group), path), H5Pclose);
+  const Handle itself = open_group(group, ".");  // the root may come as a file
+  const Handle properties(readable(H5Gget_create_plist(itself), path), H5Pclose);
   unsigned order = 0;
   readable(H5Pget_link_creation_order(properties, &order), path);
   const auto index = (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
