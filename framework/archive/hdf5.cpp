@@ -131,10 +131,13 @@ ImageWriter::ImageWriter() {
 
 std::vector<std::byte> ImageWriter::finish() {
   written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
-  const auto size = H5Fget_file_image(file_, nullptr, 0);
-  written(size, "file image");
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  written(H5Fget_file_image(file_, bytes.data(), bytes.size()), "file image");
+  const auto size = written(H5Fget_file_image(file_, nullptr, 0), "file image");
+  // The driver's own memory: H5Fget_file_image clears a flag of the superblock in its copy and
+  // leaves the superblock's checksum as it was, so that no HDF5 opens the result.
+  void* memory = nullptr;
+  written(H5Fget_vfd_handle(file_, H5P_DEFAULT, &memory), "file image");
+  const auto* first = *static_cast<const std::byte* const*>(memory);
+  std::vector<std::byte> bytes(first, first + size);
   file_.close_written("file image");
   return bytes;
 }

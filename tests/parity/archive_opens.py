@@ -43,7 +43,7 @@ def check_h5py(path):
                 return
             if item.dtype.kind == "O":
                 check(h5py.check_string_dtype(item.dtype).encoding == "utf-8", f"{name}: encoding")
-            if item.ndim and item.size:
+            if item.ndim and item.size and item.dtype.kind != "O":
                 check(item.fletcher32, f"{name}: no checksum")
             if item.ndim:
                 check("units" in item.attrs and "long_name" in item.attrs, f"{name}: units, long_name")
@@ -59,7 +59,7 @@ def check_xarray(path, group):
         dataset = xarray.open_dataset(path, group=group, engine="h5netcdf").load()
     for name, variable in dataset.variables.items():
         check(len(set(variable.dims)) == len(variable.dims), f"{group}/{name}: a dimension twice")
-        check("units" in variable.attrs, f"{group}/{name}: no units")
+        check("units" in variable.attrs or not variable.dims, f"{group}/{name}: no units")
     if "token" in dataset.dims:
         for name in ["case", "position", "input_id", "input_token"]:
             check(name in dataset.coords, f"{group}: no coordinate {name}")
