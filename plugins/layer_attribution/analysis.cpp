@@ -58,8 +58,10 @@ double softcapped(double logit, double cap) {
   return cap == 0.0 ? logit : cap * std::tanh(logit / cap);
 }
 
-/// Largest difference at one token between the logits read here and those the model says.
+/// Largest difference at one token between the logits read here and those the model says, relative
+/// to the size of the products that were summed.
 double model_difference(const Model& model, const Analysis& analysis) {
+  const Unembedding& unembedding = model.unembedding();
   const at::Tensor normalized =
       model.final_norm(analysis.parts.final_residual.narrow(0, analysis.position, 1));
   const at::Tensor logits = model.unembed(normalized);
@@ -67,12 +69,13 @@ double model_difference(const Model& model, const Analysis& analysis) {
   for (const at::Tensor& ids : {analysis.target_ids, analysis.versus_ids}) {
     if (!ids.defined()) continue;
     const at::Tensor id = ids.narrow(0, analysis.position, 1);
-    const double ours = read_logit(model.unembedding(), normalized, id, {}).item<double>();
+    const double ours = softcapped(read_logit(unembedding, normalized, id, {}).item<double>(),
+                                   unembedding.logit_softcap);
     const double theirs = logits[0][id.item<std::int64_t>()].item<double>();
-    largest =
-        std::max(largest, std::abs(softcapped(ours, model.unembedding().logit_softcap) - theirs));
+    const double size = logit_size(unembedding, normalized, id).item<double>();
+    largest = std::max(largest, std::abs(ours - theirs) / std::max(size, 1e-30));
   }
-  return largest / std::max(logits.abs().max().item<double>(), 1e-30);
+  return largest;
 }
 
 std::vector<double> column(const at::Tensor& values, std::int64_t token) {
@@ -163,11 +166,11 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
         head_terms(analysis.direction, z, model.weight(in_block(layer, "attn.W_O"))) *
         analysis.spec.residual_scale;
     const at::Tensor heads = terms.sum(-1);  // [token, head]
+    const at::Tensor b_o = model.weight(in_block(layer, "attn.b_O"));
     const at::Tensor bias =
-        bias_contribution(analysis.direction, model.weight(in_block(layer, "attn.b_O"))) *
-        analysis.spec.residual_scale;
+        bias_contribution(analysis.direction, b_o) * analysis.spec.residual_scale;
     const at::Tensor difference = heads.sum(-1) + bias - project(written, analysis.direction);
-    const at::Tensor size = terms.abs().sum({-2, -1}) + bias.abs() +
+    const at::Tensor size = terms.abs().sum({-2, -1}) + bias_size(analysis.direction, b_o) +
                             (written.to(at::kDouble).abs() * analysis.direction.magnitude).sum(-1);
     worst = std::max(worst, largest_ratio(difference, size));
     contributions.push_back(heads.t());

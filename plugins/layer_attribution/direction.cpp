@@ -81,4 +81,11 @@ at::Tensor read_logit(const Unembedding& unembedding, const at::Tensor& normaliz
          unembedding_bias(unembedding, target_ids, versus_ids);
 }
 
+at::Tensor logit_size(const Unembedding& unembedding, const at::Tensor& normalized,
+                      const at::Tensor& target_ids) {
+  const at::Tensor rows = unembedding_rows(unembedding, target_ids, {});
+  return (as_double(normalized) * rows).abs().sum(-1) +
+         unembedding_bias(unembedding, target_ids, {}).abs();
+}
+
 }  // namespace lensbench::attribution

@@ -47,4 +47,8 @@ at::Tensor project(const at::Tensor& written, const LogitDirection& direction);
 at::Tensor read_logit(const Unembedding& unembedding, const at::Tensor& normalized,
                       const at::Tensor& target_ids, const at::Tensor& versus_ids);
 
+/// Sum of the absolute values of the terms of one logit. \return [..., token] float64
+at::Tensor logit_size(const Unembedding& unembedding, const at::Tensor& normalized,
+                      const at::Tensor& target_ids);
+
 }  // namespace lensbench::attribution

@@ -16,4 +16,9 @@ at::Tensor bias_contribution(const LogitDirection& direction, const at::Tensor& 
   return direction.vector.matmul(bias.to(at::kDouble));
 }
 
+at::Tensor bias_size(const LogitDirection& direction, const at::Tensor& bias) {
+  if (!bias.defined()) return direction.bias * 0.0;
+  return direction.magnitude.matmul(bias.to(at::kDouble).abs());
+}
+
 }  // namespace lensbench::attribution

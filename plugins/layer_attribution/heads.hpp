@@ -18,4 +18,7 @@ at::Tensor head_terms(const LogitDirection& direction, const at::Tensor& z, cons
 /// \param bias  [d_model] or undefined \return [token] float64, zeros without a bias
 at::Tensor bias_contribution(const LogitDirection& direction, const at::Tensor& bias);
 
+/// [token] float64: the sum of the absolute values of the terms of `bias_contribution`.
+at::Tensor bias_size(const LogitDirection& direction, const at::Tensor& bias);
+
 }  // namespace lensbench::attribution
