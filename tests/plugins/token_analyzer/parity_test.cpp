@@ -22,9 +22,9 @@ using nlohmann::json;
 const std::string kData = LENSBENCH_TEST_DATA "/token_analyzer/";
 const std::string kEmbedded = LENSBENCH_SOURCE_DIR "/models/kjv-gpt2";
 
-// The forward is float32, the reference float64. Two logits of size 10 that are each off by 1e-5
-// move a probability by at most 1e-5 and a logarithm, or an entropy, by a few times that.
-constexpr double kTolerance = 1e-4;
+// The forward is float32, the reference float64: logits of size 10 are off by some 1e-6 (measured:
+// the worst number of all is off by 4.2e-6); the rest is room for other matrix kernels.
+constexpr double kTolerance = 2e-5;
 
 struct Pair {
   std::string name, own, other;
