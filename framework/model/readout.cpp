@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <lensbench/error.hpp>
@@ -173,7 +174,7 @@ std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& units, const
 Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                  const ReadoutOptions& options) {
   check_shapes(unembedding, normalized);
-  const at::NoGradGuard no_gradients;
+  const c10::NoGradGuard no_gradients;
   check_top_k(options.top_k, unembedding.weight.size(0));
   Unembedding detached = unembedding;
   detached.weight = unembedding.weight.detach();
