@@ -1,0 +1,141 @@
+#include "archive/archive_reader.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+
+#include "archive/attributes.hpp"
+#include "archive/dataset_io.hpp"
+#include "archive/tables.hpp"
+#include "core/json.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr JsonLimits kFactLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
+
+}  // namespace
+
+struct ArchiveReader::State {
+  std::filesystem::path path;
+  hdf5::Handle file;
+  std::map<std::string, Attribute> attributes;
+
+  Dataset table(const std::string& group, const std::set<std::string>& skip = {}) const {
+    return read_dataset(hdf5::open_group(file, group), path.string() + "/" + group, skip);
+  }
+  nlohmann::json json(const std::string& group, const std::string& name) const {
+    const std::string where = path.string() + "/" + group;
+    return parse_json(read_text(hdf5::open_group(file, group), where, name), where + "/" + name,
+                      kFactLimits);
+  }
+};
+
+ArchiveReader::ArchiveReader(const std::filesystem::path& path)
+    : state_(std::make_unique<State>()) {
+  state_->path = path;
+  state_->file = hdf5::open_file(path.string());
+  state_->attributes = read_attributes(state_->file, path.string());
+  if (attribute("Conventions") != "lensbench-1.0")
+    throw InputError(path.string() +
+                     ": an HDF5 file, but not a lensbench archive: Conventions is '" +
+                     attribute("Conventions") + "', expected 'lensbench-1.0'");
+}
+
+ArchiveReader::~ArchiveReader() = default;
+ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;
+
+const std::filesystem::path& ArchiveReader::path() const {
+  return state_->path;
+}
+
+const std::map<std::string, Attribute>& ArchiveReader::attributes() const {
+  return state_->attributes;
+}
+
+std::string ArchiveReader::attribute(const std::string& name) const {
+  const auto found = state_->attributes.find(name);
+  if (found == state_->attributes.end()) return "";
+  const auto* text = std::get_if<std::string>(&found->second);
+  return text == nullptr ? "" : *text;
+}
+
+bool ArchiveReader::complete() const {
+  const auto found = state_->attributes.find("complete");
+  return found != state_->attributes.end() && found->second == Attribute(std::int64_t{1});
+}
+
+nlohmann::json ArchiveReader::request() const {
+  return state_->json("recipe", "request");
+}
+nlohmann::json ArchiveReader::environment() const {
+  return state_->json("environment", "json");
+}
+nlohmann::json ArchiveReader::run() const {
+  return state_->json("run", "json");
+}
+
+std::string ArchiveReader::source() const {
+  return read_text(hdf5::open_group(state_->file, "recipe"), state_->path.string() + "/recipe",
+                   "source");
+}
+
+Dataset ArchiveReader::recipe() const {
+  return state_->table("recipe", {"request", "source"});
+}
+Dataset ArchiveReader::vocabulary() const {
+  return state_->table("vocabulary");
+}
+
+std::vector<CaseRecord> ArchiveReader::cases() const {
+  const Dataset plan = recipe(), units = state_->table("units");
+  std::vector<CaseRecord> cases;
+  try {
+    for (std::int64_t i = 0; i < units.dim("case"); ++i) {
+      const auto row = static_cast<std::size_t>(i);
+      cases.push_back({plan["case_id"].strings.at(row), plan["text"].strings.at(row),
+                       plan["n_tokens"].tensor[i].item<std::int64_t>(),
+                       units["status"].tensor[i].item<std::int8_t>(),
+                       units["error_text"].strings.at(row)});
+    }
+  } catch (const std::exception& error) {
+    throw InputError(state_->path.string() + ": /recipe and /units do not agree on the cases");
+  }
+  return cases;
+}
+
+std::vector<StoredReceipt> ArchiveReader::receipts() const {
+  std::vector<StoredReceipt> receipts;
+  try {
+    for (ReceiptRecord& record : receipts_from_table(state_->table("receipts")))
+      receipts.push_back({std::move(record.receipt), record.dataset, record.case_number});
+  } catch (const UsageError& error) {
+    throw InputError(state_->path.string() + "/receipts: " + error.what());
+  }
+  return receipts;
+}
+
+std::vector<std::string> ArchiveReader::names() const {
+  std::vector<std::string> names;
+  for (const auto& child : hdf5::children(hdf5::open_group(state_->file, "results"), "/results"))
+    if (child.is_group) names.push_back(child.name);
+  return names;
+}
+
+Dataset ArchiveReader::read(const std::string& name) const {
+  const auto known = names();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    std::string list;
+    for (const std::string& other : known) list += (list.empty() ? "'" : ", '") + other + "'";
+    throw InputError(state_->path.string() + ": has no results '" + name + "'; it has " +
+                     (list.empty() ? "none" : list));
+  }
+  Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(state_->file, "results"), name),
+                                 state_->path.string() + "/results/" + name);
+  for (StoredReceipt& stored : receipts())
+    if (stored.dataset == name) dataset.receipts.push_back(std::move(stored.receipt));
+  return dataset;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace lensbench {
+
+/// The row of one case in `/units`.
+struct CaseRecord {
+  std::string id;
+  std::string text;
+  std::int64_t n_tokens = 0;
+  int status = 0;  ///< 0 planned, 1 complete, 2 failed
+  std::string error;
+};
+
+/// The worst value of one receipt over all cases.
+struct StoredReceipt {
+  Receipt receipt;
+  std::string dataset;
+  std::int64_t case_number = -1;  ///< -1: of no single case
+};
+
+/// A sealed archive, opened for reading. Every call throws InputError for damaged content.
+class LENSBENCH_API ArchiveReader {
+ public:
+  /// \throws InputError if the file is missing, is not HDF5 or not a lensbench archive
+  explicit ArchiveReader(const std::filesystem::path& path);
+  ~ArchiveReader();
+  ArchiveReader(ArchiveReader&&) noexcept;
+
+  const std::filesystem::path& path() const;
+  /// Attributes of the root: title, experiment, digests.
+  const std::map<std::string, Attribute>& attributes() const;
+  /// A text attribute of the root, empty where there is none.
+  std::string attribute(const std::string& name) const;
+  bool complete() const;
+
+  nlohmann::json request() const;
+  nlohmann::json environment() const;
+  nlohmann::json run() const;
+  std::string source() const;
+  /// Dimensions file, plugin and case of `/recipe`.
+  Dataset recipe() const;
+  std::vector<CaseRecord> cases() const;
+  std::vector<StoredReceipt> receipts() const;
+  Dataset vocabulary() const;
+
+  /// Names of the datasets under `/results`.
+  std::vector<std::string> names() const;
+  /// \throws InputError naming the datasets there are
+  Dataset read(const std::string& name) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lensbench

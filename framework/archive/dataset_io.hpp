@@ -1,0 +1,40 @@
+#pragma once
+
+#include <lensbench/dataset.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "archive/hdf5.hpp"
+
+namespace lensbench {
+
+/// Writes a dataset into an empty group so that h5py, xarray and the netCDF libraries open it: one
+/// dimension scale in this group on every axis, `units` and `long_name` on every variable,
+/// `coordinates` naming the labels that are not a dimension's own. Receipts are not written.
+/// \throws UsageError for what those readers misunderstand: units they take for a time, attributes
+///   they act on (`_FillValue`, `scale_factor`, ...); RunError
+void write_dataset(hid_t group, const Dataset& dataset);
+
+/// \param skip  names of members that are no part of the dataset
+/// \throws InputError for content that write_dataset does not make
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {});
+
+/// One variable-length string without dimensions.
+void write_text(hid_t group, const std::string& name, const std::string& text);
+std::string read_text(hid_t group, const std::string& path, const std::string& name);
+
+/// A dataset's element as text, whatever its rank: elements in C order.
+std::vector<std::string> read_strings(hid_t dataset, const std::string& path);
+
+/// Dimension names of a dataset's axes, from the scales attached to them; its own name if it is
+/// one.
+std::vector<std::string> dimension_names(hid_t dataset, const std::string& path);
+
+/// True for a scale that stands for a dimension without coordinate values.
+bool is_bare_dimension(hid_t dataset);
+
+/// Lengths of the axes. \throws InputError beyond rank 8
+std::vector<hsize_t> extent(hid_t dataset, const std::string& path);
+
+}  // namespace lensbench

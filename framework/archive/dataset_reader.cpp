@@ -1,0 +1,189 @@
+#include <ATen/ATen.h>
+#include <hdf5_hl.h>
+
+#include <lensbench/error.hpp>
+#include <sstream>
+
+#include "archive/attributes.hpp"
+#include "archive/dataset_io.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+using hdf5::readable;
+
+constexpr int kMaxRank = 8;
+
+std::string last_component(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+at::ScalarType element_type(hid_t dataset, const std::string& path) {
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  const std::size_t size = H5Tget_size(type);
+  const auto kind = H5Tget_class(type);
+  if (kind == H5T_FLOAT && size == 4) return at::kFloat;
+  if (kind == H5T_FLOAT && size == 8) return at::kDouble;
+  if (kind == H5T_INTEGER && size == 1)
+    return H5Tget_sign(type) == H5T_SGN_NONE ? at::kByte : at::kChar;
+  if (kind == H5T_INTEGER && size == 4) return at::kInt;
+  if (kind == H5T_INTEGER && size == 8) return at::kLong;
+  throw InputError(path + ": an element type no lensbench archive has");
+}
+
+hid_t memory_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return H5T_NATIVE_FLOAT;
+    case at::kDouble:
+      return H5T_NATIVE_DOUBLE;
+    case at::kByte:
+      return H5T_NATIVE_UINT8;
+    case at::kInt:
+      return H5T_NATIVE_INT32;
+    case at::kLong:
+      return H5T_NATIVE_INT64;
+    default:
+      return H5T_NATIVE_INT8;
+  }
+}
+
+at::Tensor read_values(hid_t dataset, const std::string& path) {
+  const auto lengths = extent(dataset, path);
+  const auto type = element_type(dataset, path);
+  const at::Tensor values =
+      at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
+  if (values.numel() > 0)
+    readable(H5Dread(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr()),
+             path);
+  return values;
+}
+
+std::string take_text(std::map<std::string, Attribute>& attributes, const std::string& name) {
+  const auto found = attributes.find(name);
+  if (found == attributes.end()) return "";
+  const auto* text = std::get_if<std::string>(&found->second);
+  const std::string value = text == nullptr ? "" : *text;
+  attributes.erase(found);
+  return value;
+}
+
+bool is_text(hid_t dataset, const std::string& path) {
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  return H5Tget_class(type) == H5T_STRING;
+}
+
+Variable read_variable(hid_t dataset, const std::string& path,
+                       const std::set<std::string>& labels) {
+  Variable variable;
+  variable.name = last_component(path);
+  variable.dims = dimension_names(dataset, path);
+  variable.attributes = read_attributes(dataset, path);
+  variable.units = take_text(variable.attributes, "units");
+  variable.long_name = take_text(variable.attributes, "long_name");
+  if (variable.long_name == variable.name) variable.long_name.clear();
+  variable.coordinate = labels.count(variable.name) > 0;
+  if (take_text(variable.attributes, "holds") == "token_ids") variable.holds = Holds::token_ids;
+  take_text(variable.attributes, "coordinates");
+  const bool boolean = take_text(variable.attributes, "dtype") == "bool";
+  if (is_text(dataset, path))
+    variable.strings = read_strings(dataset, path);
+  else
+    variable.tensor = read_values(dataset, path);
+  if (boolean && !variable.is_text()) variable.tensor = variable.tensor.to(at::kBool);
+  return variable;
+}
+
+std::set<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  std::set<std::string> found;
+  for (std::string word; stream >> word;) found.insert(word);
+  return found;
+}
+
+}  // namespace
+
+std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  const auto rank = readable(H5Sget_simple_extent_ndims(space), path);
+  if (rank > kMaxRank)
+    throw InputError(path + ": has " + std::to_string(rank) + " axes, more than the " +
+                     std::to_string(kMaxRank) + " an archive may have");
+  std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
+  readable(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), path);
+  return lengths;
+}
+
+bool is_bare_dimension(hid_t dataset) {
+  if (H5DSis_scale(dataset) <= 0) return false;
+  char label[64] = {};
+  const std::string expected = "This is a netCDF dimension but not a netCDF variable";
+  return H5DSget_scale_name(dataset, label, sizeof label) > 0 &&
+         std::string(label).rfind(expected, 0) == 0;
+}
+
+std::vector<std::string> dimension_names(hid_t dataset, const std::string& path) {
+  const auto rank = extent(dataset, path).size();
+  if (readable(H5DSis_scale(dataset), path) > 0) return {last_component(path)};
+  std::vector<std::string> names;
+  for (unsigned axis = 0; axis < rank; ++axis) {
+    std::string scale_path;
+    const auto visit = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
+      char name[1024] = {};
+      if (H5Iget_name(scale, name, sizeof name) < 0) return -1;
+      *static_cast<std::string*>(out) = name;
+      return 1;
+    };
+    readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &scale_path), path);
+    if (scale_path.empty())
+      throw InputError(path + ": axis " + std::to_string(axis) + " has no dimension scale");
+    names.push_back(last_component(scale_path));
+  }
+  return names;
+}
+
+std::vector<std::string> read_strings(hid_t dataset, const std::string& path) {
+  const Handle stored(readable(H5Dget_type(dataset), path), H5Tclose);
+  if (readable(H5Tis_variable_str(stored), path) == 0)
+    throw InputError(path + ": a fixed-length string, which no lensbench archive has");
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  const auto count = readable(H5Sget_simple_extent_npoints(space), path);
+  if (count == 0) return {};
+  std::vector<char*> pointers(static_cast<std::size_t>(count));
+  const Handle type = hdf5::string_type();
+  readable(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
+  std::vector<std::string> texts;
+  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
+  H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+  return texts;
+}
+
+std::string read_text(hid_t group, const std::string& path, const std::string& name) {
+  const std::string what = path + "/" + name;
+  const Handle dataset(readable(H5Dopen2(group, name.c_str(), H5P_DEFAULT), what), H5Dclose);
+  const auto texts = read_strings(dataset, what);
+  if (texts.size() != 1) throw InputError(what + ": expected one text");
+  return texts.front();
+}
+
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip) {
+  Dataset dataset;
+  dataset.attributes = read_attributes(group, path);
+  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+  for (const hdf5::Child& child : hdf5::children(group, path)) {
+    if (skip.count(child.name) > 0) continue;
+    const std::string what = path + "/" + child.name;
+    if (child.is_group) throw InputError(what + ": a group where a dataset was expected");
+    const Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
+    if (is_bare_dimension(handle)) continue;
+    try {
+      dataset.add(read_variable(handle, what, labels));
+    } catch (const UsageError& error) {
+      throw InputError(what + ": " + error.what());
+    }
+  }
+  return dataset;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,177 @@
+#include "archive/digest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <lensbench/error.hpp>
+
+#include "archive/attributes.hpp"
+#include "archive/dataset_io.hpp"
+#include "core/sha256.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+using hdf5::readable;
+
+static_assert(std::endian::native == std::endian::little,
+              "elements are hashed as they lie in memory");
+
+constexpr std::size_t kBlockBytes = std::size_t{16} << 20;
+constexpr std::array<const char*, 4> kDigestNames = {"results_sha256", "recipe_sha256",
+                                                     "environment_sha256", "seal_sha256"};
+
+/// Feeds a hash so that no two different contents give the same bytes.
+class Content {
+ public:
+  explicit Content(char kind) { hash_.update(std::string_view(&kind, 1)); }
+
+  void number(std::uint64_t value) { hash_.update(std::as_bytes(std::span(&value, 1))); }
+  void text(std::string_view value) {
+    number(value.size());
+    hash_.update(value);
+  }
+  void raw(std::span<const std::byte> bytes) { hash_.update(bytes); }
+  Sha256Digest finish() { return hash_.finish(); }
+
+ private:
+  Sha256 hash_;
+};
+
+void add_attribute(Content& content, const std::string& name, const Attribute& value) {
+  content.text(name);
+  content.number(value.index());
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    content.number(std::bit_cast<std::uint64_t>(*integer));
+  } else if (const auto* number = std::get_if<double>(&value)) {
+    content.number(std::bit_cast<std::uint64_t>(*number));
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    content.text(*text);
+  } else {
+    const auto& texts = std::get<std::vector<std::string>>(value);
+    content.number(texts.size());
+    for (const std::string& item : texts) content.text(item);
+  }
+}
+
+void add_attributes(Content& content, hid_t object, const std::string& path) {
+  auto attributes = read_attributes(object, path);
+  for (const char* name : kDigestNames) attributes.erase(name);
+  content.number(attributes.size());
+  for (const auto& [name, value] : attributes) add_attribute(content, name, value);
+}
+
+/// `f32`, `i8`, `u8`, `str`: class and width.
+std::string type_tag(hid_t type, const std::string& path) {
+  const auto bits = std::to_string(8 * H5Tget_size(type));
+  switch (H5Tget_class(type)) {
+    case H5T_STRING:
+      return "str";
+    case H5T_FLOAT:
+      return "f" + bits;
+    case H5T_INTEGER:
+      return (H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "i") + bits;
+    default:
+      throw InputError(path + ": an element type no lensbench archive has");
+  }
+}
+
+/// Rows at a time, so that a large dataset is never in memory whole.
+void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
+                 const std::string& path) {
+  const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
+  std::size_t row_bytes = H5Tget_size(native);
+  for (std::size_t axis = 1; axis < lengths.size(); ++axis)
+    row_bytes *= static_cast<std::size_t>(lengths[axis]);
+  const hsize_t rows = lengths.empty() ? 1 : lengths.front();
+  if (rows == 0 || row_bytes == 0) return;
+  const hsize_t step = std::min<hsize_t>(rows, std::max<std::size_t>(1, kBlockBytes / row_bytes));
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  std::vector<std::byte> block(static_cast<std::size_t>(step) * row_bytes);
+  for (hsize_t row = 0; row < rows; row += step) {
+    std::vector<hsize_t> start(lengths.size(), 0), count = lengths;
+    const hsize_t n = std::min(step, rows - row);
+    Handle memory(readable(H5Screate(H5S_SCALAR), path), H5Sclose);
+    if (!lengths.empty()) {
+      start.front() = row;
+      count.front() = n;
+      readable(
+          H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+          path);
+      memory = Handle(
+          readable(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), path),
+          H5Sclose);
+    }
+    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, block.data()), path);
+    content.raw(std::span(block).first(static_cast<std::size_t>(n) * row_bytes));
+  }
+}
+
+Sha256Digest dataset_digest(hid_t dataset, const std::string& path) {
+  Content content('\0');
+  content.text(path);
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  content.text(type_tag(type, path));
+  const bool bare = is_bare_dimension(dataset);
+  const auto lengths = extent(dataset, path);
+  content.number(lengths.size());
+  for (const std::string& dim : dimension_names(dataset, path)) content.text(dim);
+  for (const hsize_t length : lengths) content.number(length);
+  if (H5Tget_class(type) == H5T_STRING)
+    for (const std::string& text : read_strings(dataset, path)) content.text(text);
+  else if (!bare)
+    add_numbers(content, dataset, type, lengths, path);
+  add_attributes(content, dataset, path);
+  return content.finish();
+}
+
+Sha256Digest group_digest(hid_t group, const std::string& path) {
+  Content content('\1');
+  content.text(path.empty() ? "/" : path);
+  add_attributes(content, group, path);
+  auto members = hdf5::children(group, path);
+  std::sort(members.begin(), members.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  content.number(members.size());
+  for (const hdf5::Child& member : members) {
+    const std::string below = path + "/" + member.name;
+    content.text(member.name);
+    const Sha256Digest digest =
+        member.is_group
+            ? group_digest(hdf5::open_group(group, member.name), below)
+            : dataset_digest(
+                  Handle(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), below),
+                         H5Dclose),
+                  below);
+    content.raw(std::as_bytes(std::span(digest)));
+  }
+  return content.finish();
+}
+
+}  // namespace
+
+std::string content_digest(hid_t group, const std::string& path) {
+  return to_hex(group_digest(group, path));
+}
+
+Digests compute_digests(hid_t file) {
+  const auto of = [&](const std::string& name) {
+    return content_digest(hdf5::open_group(file, name), "/" + name);
+  };
+  return {of("results"), of("recipe"), of("environment"), content_digest(file, "")};
+}
+
+Digests stored_digests(hid_t file) {
+  const auto of = [&](const char* name) { return text_attribute(file, "/", name).value_or(""); };
+  return {of(kDigestNames[0]), of(kDigestNames[1]), of(kDigestNames[2]), of(kDigestNames[3])};
+}
+
+void write_digests(hid_t file, const Digests& digests) {
+  write_attribute(file, kDigestNames[0], digests.results);
+  write_attribute(file, kDigestNames[1], digests.recipe);
+  write_attribute(file, kDigestNames[2], digests.environment);
+  write_attribute(file, kDigestNames[3], digests.seal);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <string>
+
+#include "archive/hdf5.hpp"
+
+namespace lensbench {
+
+/// The four content digests of an archive, 64 hexadecimal digits each.
+struct Digests {
+  std::string results;      ///< of `/results`
+  std::string recipe;       ///< of `/recipe`
+  std::string environment;  ///< of `/environment`
+  std::string seal;         ///< of everything
+
+  bool operator==(const Digests&) const = default;
+};
+
+/// SHA-256 over decoded content, a Merkle tree of groups:
+///   dataset  H(0x00, path, type, dimension names, lengths, elements, attributes)
+///   group    H(0x01, path, attributes, digests of the members by name)
+/// Text is its length as u64 and its bytes; numbers are little-endian, floats by their bits;
+/// attributes are sorted by name, without HDF5's bookkeeping and without the digests themselves.
+/// File layout, compression and creation order do not enter.
+/// \param path  as in the file: `/results`
+/// \throws InputError
+std::string content_digest(hid_t group, const std::string& path);
+
+Digests compute_digests(hid_t file);
+/// As stored in the root's attributes; empty where one is missing.
+Digests stored_digests(hid_t file);
+void write_digests(hid_t file, const Digests& digests);
+
+}  // namespace lensbench

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <string>
+
+namespace lensbench {
+
+/// Version of the HDF5 library this process runs with: `1.10.8`.
+LENSBENCH_API std::string hdf5_version();
+
+}  // namespace lensbench

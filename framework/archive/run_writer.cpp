@@ -1,0 +1,201 @@
+#include "archive/run_writer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <lensbench/error.hpp>
+#include <set>
+
+#include "archive/run_folder.hpp"
+#include "archive/seal.hpp"
+#include "archive/unit.hpp"
+#include "core/atomic_file.hpp"
+#include "core/json.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
+
+/// The same variables with axes of length 0: enough to check what later cases save.
+Dataset outline(const Dataset& dataset) {
+  Dataset result;
+  for (const Variable& variable : dataset.variables()) {
+    Variable empty = variable;
+    empty.strings.clear();
+    if (!variable.is_text())
+      empty.tensor = at::empty(std::vector<std::int64_t>(variable.dims.size(), 0),
+                               variable.tensor.scalar_type());
+    result.add(std::move(empty));
+  }
+  return result;
+}
+
+void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
+  for (const Variable& variable : dataset.variables()) {
+    if (variable.holds != Holds::token_ids || variable.is_text()) continue;
+    const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
+    const auto* first = values.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < values.numel(); ++i)
+      if (first[i] >= 0) ids.insert(first[i]);  // a negative id says "none"
+  }
+}
+
+}  // namespace
+
+struct RunWriter::State {
+  State(std::filesystem::path archive, RunPlan run_plan)
+      : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), UnitStatus::planned, "", ""});
+  }
+
+  UnitRecord& unit(std::int64_t index) {
+    if (index < 0 || index >= static_cast<std::int64_t>(units.size()))
+      throw UsageError("the run has no case " + std::to_string(index) + "; it has " +
+                       std::to_string(units.size()));
+    return units[static_cast<std::size_t>(index)];
+  }
+
+  UnitReader open(std::int64_t index) {
+    const UnitRecord& record = unit(index);
+    if (record.status != UnitStatus::complete)
+      throw UsageError("case " + std::to_string(index) + " has not completed");
+    return UnitReader(folder.unit(record.key).string());
+  }
+
+  void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const {
+    for (const auto& [name, dataset] : saved) {
+      const auto known = outlines.find(name);
+      if (known == outlines.end()) continue;
+      try {
+        check_joinable(known->second, dataset);
+      } catch (const UsageError& error) {
+        throw UsageError("dataset '" + name + "': " + error.what());
+      }
+    }
+  }
+
+  void write(std::int64_t index, const std::string& error,
+             const std::map<std::string, Dataset>& saved,
+             const std::map<std::string, double>& costs) {
+    UnitRecord& record = unit(index);
+    const auto bytes = build_unit({record.key, index, error, ""}, saved, costs);
+    write_file_atomically(folder.unit(record.key), bytes, folder.temporary());
+    record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
+    record.error = error;
+    record.sha256 = UnitReader(folder.unit(record.key).string()).header().sha256;
+  }
+
+  /// Takes over a unit that an earlier process left, or moves it aside.
+  void recover(std::int64_t index) {
+    UnitRecord& record = unit(index);
+    if (!std::filesystem::exists(folder.unit(record.key))) return;
+    try {
+      const UnitReader reader(folder.unit(record.key).string());
+      reader.check();
+      if (reader.header().key != record.key || reader.header().index != index)
+        throw InputError("it belongs to another case");
+      for (const std::string& name : reader.names())
+        if (outlines.count(name) == 0) outlines[name] = outline(reader.read(name));
+      record.status = reader.header().failed() ? UnitStatus::failed : UnitStatus::complete;
+      record.error = reader.header().error;
+      record.sha256 = reader.header().sha256;
+    } catch (const InputError&) {
+      folder.quarantine(record.key);
+    }
+  }
+
+  std::filesystem::path out;
+  RunPlan plan;
+  RunFolder folder;
+  std::vector<UnitRecord> units;
+  std::map<std::string, Dataset> outlines;
+};
+
+RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunWriter::~RunWriter() = default;
+RunWriter::RunWriter(RunWriter&&) noexcept = default;
+
+RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume) {
+  if (std::filesystem::exists(out))
+    throw UsageError(out.string() +
+                     ": exists already and is not overwritten; choose another --out or move it "
+                     "away");
+  auto state = std::make_unique<State>(out, plan);
+  const RunFolder& folder = state->folder;
+  const nlohmann::json now = to_json(plan);
+  if (std::filesystem::exists(folder.plan())) {
+    if (!resume)
+      throw UsageError(folder.path().string() + ": holds an interrupted run with " +
+                       std::to_string(folder.unit_count()) + " of " +
+                       std::to_string(plan.cases.size()) +
+                       " cases; add --resume to go on with it, or remove the folder");
+    const auto before = read_json(folder.plan(), kPlanLimits);
+    if (before != now)
+      throw UsageError(
+          folder.path().string() + ": the interrupted run was asked for something else: " +
+          plan_difference(before, now) + "; resume with the same request or choose another --out");
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      state->recover(static_cast<std::int64_t>(i));
+  } else {
+    write_file_atomically(folder.plan(), canonical_json(now), folder.temporary());
+  }
+  return RunWriter(std::move(state));
+}
+
+std::vector<std::int64_t> RunWriter::done() const {
+  std::vector<std::int64_t> indices;
+  for (std::size_t i = 0; i < state_->units.size(); ++i)
+    if (state_->units[i].status == UnitStatus::complete)
+      indices.push_back(static_cast<std::int64_t>(i));
+  return indices;
+}
+
+void RunWriter::commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+                       const std::map<std::string, double>& costs) {
+  state_->check_joinable_with_others(saved);
+  state_->write(index, "", saved, costs);
+  for (const auto& [name, dataset] : saved)
+    if (state_->outlines.count(name) == 0) state_->outlines[name] = outline(dataset);
+}
+
+void RunWriter::commit_failure(std::int64_t index, const std::string& error) {
+  state_->write(index, error.empty() ? "failed without a message" : printable_error(error), {}, {});
+}
+
+Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
+  const UnitReader unit = state_->open(index);
+  if (!unit.contains(name))
+    throw UsageError("case " + std::to_string(index) + " saved no dataset '" + name + "'");
+  return unit.read(name);
+}
+
+std::vector<std::string> RunWriter::names(std::int64_t index) const {
+  return state_->open(index).names();
+}
+
+std::vector<std::int64_t> RunWriter::token_ids() const {
+  std::set<std::int64_t> ids;
+  for (const std::int64_t index : done()) {
+    const UnitReader unit = state_->open(index);
+    for (const std::string& name : unit.names()) collect_ids(unit.read(name), ids);
+  }
+  return {ids.begin(), ids.end()};
+}
+
+SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
+                           const std::map<std::int64_t, std::string>& vocabulary,
+                           const std::map<std::int64_t, std::string>& vocabulary_bytes,
+                           const nlohmann::json& environment, const nlohmann::json& run) {
+  for (std::size_t i = 0; i < state_->units.size(); ++i)
+    if (state_->units[i].status == UnitStatus::planned)
+      throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
+                       " has not run yet; finish the run with --resume before sealing it");
+  const SealInput input{state_->plan,     state_->units, summaries, vocabulary,
+                        vocabulary_bytes, environment,   run};
+  const SealResult result = write_archive(state_->out, state_->folder, input);
+  state_->folder.remove();
+  return result;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,176 @@
+#include "archive/seal.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <set>
+
+#include "archive/attributes.hpp"
+#include "archive/dataset_io.hpp"
+#include "archive/digest.hpp"
+#include "archive/tables.hpp"
+#include "archive/unit.hpp"
+#include "core/atomic_file.hpp"
+#include "core/json.hpp"
+#include "core/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+
+void write_group(hid_t parent, const std::string& name, const Dataset& dataset) {
+  Handle group = hdf5::create_group(parent, name);
+  write_dataset(group, dataset);
+  group.close_written("group '" + name + "'");
+}
+
+class Packer {
+ public:
+  Packer(const RunFolder& folder, const SealInput& input) : folder_(folder), input_(input) {}
+
+  std::vector<std::byte> pack() {
+    write_root();
+    write_recipe();
+    write_results();
+    write_group(image_.root(), "receipts", receipts_table(receipts_));
+    write_group(image_.root(), "vocabulary",
+                vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
+    write_facts("environment", input_.environment, {});
+    write_facts("run", input_.run, costs_table(costs_));
+    write_group(image_.root(), "units", units_table(input_.plan, input_.units));
+    digests_ = compute_digests(image_.root());
+    write_digests(image_.root(), digests_);
+    return image_.finish();
+  }
+
+  const Digests& digests() const { return digests_; }
+
+ private:
+  void write_root() {
+    const auto attribute = [&](const char* name, const Attribute& value) {
+      write_attribute(image_.root(), name, value);
+    };
+    attribute("Conventions", "lensbench-1.0");
+    attribute("format_version", std::int64_t{1});
+    attribute("title", input_.plan.title);
+    attribute("experiment", input_.plan.experiment);
+    attribute("experiment_version", input_.plan.experiment_version);
+    attribute("default", "results");
+    attribute("NX_class", "NXroot");
+    attribute("complete", std::int64_t{1});
+  }
+
+  void write_recipe() {
+    Handle group = hdf5::create_group(image_.root(), "recipe");
+    write_text(group, "request", canonical_json(input_.plan.request));
+    if (!is_storable_text(input_.plan.source))
+      throw UsageError("the source text of the experiment is not valid UTF-8");
+    write_text(group, "source", input_.plan.source);
+    write_dataset(group, recipe_table(input_.plan));
+    group.close_written("recipe");
+  }
+
+  UnitReader open(std::size_t index) const {
+    UnitReader reader(folder_.unit(input_.units[index].key).string());
+    reader.check();
+    return reader;
+  }
+
+  /// One name at a time, so that no more than one joined dataset is in memory.
+  void write_results() {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < input_.units.size(); ++i) {
+      if (input_.units[i].status != UnitStatus::complete) continue;
+      const UnitReader unit = open(i);
+      for (const std::string& name : unit.names()) names.insert(name);
+      costs_[static_cast<std::int64_t>(i)] = unit.costs();
+    }
+    Handle results = hdf5::create_group(image_.root(), "results");
+    for (const std::string& name : names) write_group(results, name, joined(name));
+    for (const auto& [name, dataset] : input_.summaries) {
+      if (names.count(name) > 0)
+        throw UsageError("the summary '" + name + "' has the name of a dataset of the cases");
+      write_group(results, name, dataset);
+      for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
+    }
+    results.close_written("results");
+  }
+
+  Dataset joined(const std::string& name) {
+    std::vector<Dataset> parts;
+    std::vector<std::int64_t> numbers;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < input_.units.size(); ++i) {
+      if (input_.units[i].status != UnitStatus::complete) continue;
+      const UnitReader unit = open(i);
+      if (!unit.contains(name)) continue;
+      parts.push_back(unit.read(name));
+      numbers.push_back(static_cast<std::int64_t>(i));
+      ids.push_back(input_.plan.cases[i].id);
+      for (const Receipt& receipt : parts.back().receipts)
+        note_receipt({receipt, name, numbers.back()});
+    }
+    return join_cases(parts, numbers, ids);
+  }
+
+  void note_receipt(ReceiptRecord record) {
+    for (ReceiptRecord& known : receipts_)
+      if (known.dataset == record.dataset && known.receipt.name == record.receipt.name) {
+        if (is_worse(record.receipt, known.receipt)) known = std::move(record);
+        return;
+      }
+    receipts_.push_back(std::move(record));
+  }
+
+  void write_facts(const std::string& name, const nlohmann::json& facts, const Dataset& table) {
+    Handle group = hdf5::create_group(image_.root(), name);
+    write_text(group, "json", canonical_json(facts));
+    write_dataset(group, table);
+    for (const auto& [key, value] : fact_attributes(facts)) write_attribute(group, key, value);
+    group.close_written(name);
+  }
+
+  const RunFolder& folder_;
+  const SealInput& input_;
+  hdf5::ImageWriter image_;
+  std::vector<ReceiptRecord> receipts_;
+  std::map<std::int64_t, std::map<std::string, double>> costs_;
+  Digests digests_;
+};
+
+/// Reads the packed bytes as a stranger would and compares every digest.
+void verify_image(std::vector<std::byte>& bytes, const Digests& expected) {
+  const Handle file = hdf5::open_image(bytes, "packed archive");
+  if (compute_digests(file) != expected || stored_digests(file) != expected)
+    throw RunError("the packed archive does not verify; the units are kept, seal again");
+}
+
+std::string sidecar_text(const Digests& digests) {
+  return "results_sha256 " + digests.results + "\nrecipe_sha256 " + digests.recipe +
+         "\nenvironment_sha256 " + digests.environment + "\nseal_sha256 " + digests.seal + "\n";
+}
+
+}  // namespace
+
+SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
+                         const SealInput& input) {
+  Packer packer(folder, input);
+  std::vector<std::byte> bytes = packer.pack();
+  const Digests& digests = packer.digests();
+  verify_image(bytes, digests);
+  if (std::filesystem::exists(out))
+    throw RunError(out.string() +
+                   ": appeared while the run went on and is not overwritten; move "
+                   "it away and seal with --resume");
+  write_file_atomically(out, bytes, folder.temporary());
+  write_file_atomically(out.string() + ".sha256", sidecar_text(digests));
+  return {out, digests.results, digests.recipe, digests.environment, digests.seal};
+}
+
+std::string printable_error(const std::string& text) {
+  std::string valid = replace_invalid_utf8(text);
+  std::replace(valid.begin(), valid.end(), '\0', ' ');
+  return valid;
+}
+
+}  // namespace lensbench

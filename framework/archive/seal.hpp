@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "archive/run_folder.hpp"
+#include "archive/run_writer.hpp"
+
+namespace lensbench {
+
+enum class UnitStatus : std::int8_t { planned = 0, complete = 1, failed = 2 };
+
+/// What is known of one case's unit.
+struct UnitRecord {
+  std::string key;
+  UnitStatus status;
+  std::string error;
+  std::string sha256;
+};
+
+struct SealInput {
+  const RunPlan& plan;
+  const std::vector<UnitRecord>& units;  ///< in the plan's order
+  const std::map<std::string, Dataset>& summaries;
+  const std::map<std::int64_t, std::string>& vocabulary;
+  const std::map<std::int64_t, std::string>& vocabulary_bytes;
+  const nlohmann::json& environment;
+  const nlohmann::json& run;
+};
+
+/// Packs the units of `folder` into `out`, verified before it is put in place.
+SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
+                         const SealInput& input);
+
+/// Text an attribute can hold: bad bytes and NUL replaced.
+std::string printable_error(const std::string& text);
+
+}  // namespace lensbench

@@ -1,0 +1,192 @@
+#include "archive/show.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "archive/archive_reader.hpp"
+
+namespace lensbench {
+namespace {
+
+using nlohmann::json;
+
+std::string type_name(const Variable& variable) {
+  if (variable.is_text()) return "text";
+  switch (variable.tensor.scalar_type()) {
+    case at::kFloat:
+      return "float32";
+    case at::kDouble:
+      return "float64";
+    case at::kChar:
+      return "int8";
+    case at::kByte:
+      return "uint8";
+    case at::kInt:
+      return "int32";
+    case at::kLong:
+      return "int64";
+    default:
+      return "bool";
+  }
+}
+
+json describe(const Dataset& dataset) {
+  json dims = json::array(), variables = json::array();
+  for (const auto& [name, length] : dataset.dims())
+    dims.push_back({{"name", name}, {"length", length}});
+  for (const Variable& variable : dataset.variables())
+    variables.push_back({{"name", variable.name},
+                         {"dims", variable.dims},
+                         {"type", type_name(variable)},
+                         {"units", variable.units},
+                         {"long_name", variable.long_name},
+                         {"coordinate", variable.coordinate}});
+  return {{"dims", dims}, {"variables", variables}};
+}
+
+json describe(const std::vector<StoredReceipt>& receipts) {
+  json list = json::array();
+  for (const StoredReceipt& stored : receipts)
+    list.push_back({{"name", stored.receipt.name},
+                    {"dataset", stored.dataset},
+                    {"case", stored.case_number},
+                    {"value", stored.receipt.value},
+                    {"tolerance", stored.receipt.tolerance},
+                    {"passed", stored.receipt.passed},
+                    {"note", stored.receipt.note}});
+  return list;
+}
+
+json describe(const std::vector<CaseRecord>& cases) {
+  json list = json::array();
+  for (const CaseRecord& one : cases)
+    list.push_back({{"id", one.id},
+                    {"text", one.text},
+                    {"n_tokens", one.n_tokens},
+                    {"status", one.status == 1   ? "complete"
+                               : one.status == 2 ? "failed"
+                                                 : "planned"},
+                    {"error", one.error}});
+  return list;
+}
+
+json files(const Dataset& recipe) {
+  json list = json::array();
+  for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
+    list.push_back({{"role", recipe["file_role"].strings[i]},
+                    {"name", recipe["file_name"].strings.at(i)},
+                    {"sha256", recipe["file_sha256"].strings.at(i)}});
+  return list;
+}
+
+/// The start of a text, never cut within a character.
+std::string beginning(const std::string& text) {
+  constexpr std::size_t kLongest = 60;
+  if (text.size() <= kLongest) return text;
+  std::size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+void write_cases(std::ostream& out, const json& cases) {
+  constexpr std::size_t kMost = 12;
+  std::size_t failed = 0, shown = 0;
+  for (const json& one : cases) failed += one["status"] == "failed";
+  out << "cases       " << cases.size();
+  if (failed > 0) out << ", " << failed << " FAILED";
+  out << "\n";
+  for (const json& one : cases) {
+    if (one["status"] == "failed")
+      out << "  FAILED    " << one["id"].get<std::string>() << ": "
+          << one["error"].get<std::string>() << "\n";
+    else if (shown++ < kMost)
+      out << "  " << one["id"].get<std::string>() << "  "
+          << beginning(one["text"].get<std::string>()) << "  ("
+          << one["n_tokens"].get<std::int64_t>() << " tokens)\n";
+  }
+  if (shown > kMost) out << "  and " << shown - kMost << " more\n";
+}
+
+void write_receipts(std::ostream& out, const json& receipts) {
+  std::size_t failed = 0;
+  for (const json& receipt : receipts) failed += !receipt["passed"].get<bool>();
+  out << "receipts    " << receipts.size() - failed << " of " << receipts.size() << " hold\n";
+  for (const bool passed : {false, true})
+    for (const json& receipt : receipts) {
+      if (receipt["passed"].get<bool>() != passed) continue;
+      out << (passed ? "  holds     " : "  FAILED    ") << receipt["dataset"].get<std::string>()
+          << "/" << receipt["name"].get<std::string>() << ": " << receipt["value"].dump()
+          << (passed ? " <= " : " > ") << receipt["tolerance"].dump();
+      if (receipt["case"].get<std::int64_t>() >= 0 && !passed)
+        out << " (worst in case " << receipt["case"].get<std::int64_t>() << ")";
+      out << "\n";
+    }
+}
+
+void write_results(std::ostream& out, const json& results) {
+  for (const auto& [name, group] : results.items()) {
+    out << "\n/results/" << name << "  (";
+    std::string separator;
+    for (const json& dim : group["dims"]) {
+      out << separator << dim["name"].get<std::string>() << " " << dim["length"].dump();
+      separator = ", ";
+    }
+    out << ")\n";
+    for (const json& variable : group["variables"]) {
+      std::string dims;
+      for (const json& dim : variable["dims"])
+        dims += (dims.empty() ? "" : ", ") + dim.get<std::string>();
+      out << (variable["coordinate"].get<bool>() ? "  * " : "    ")
+          << variable["name"].get<std::string>() << "(" << dims << ") "
+          << variable["type"].get<std::string>() << " [" << variable["units"].get<std::string>()
+          << "]  " << variable["long_name"].get<std::string>() << "\n";
+    }
+  }
+}
+
+}  // namespace
+
+json describe_archive_json(const std::filesystem::path& path) {
+  const ArchiveReader archive(path);
+  json results = json::object();
+  for (const std::string& name : archive.names()) results[name] = describe(archive.read(name));
+  json digests = json::object();
+  for (const char* name : {"results_sha256", "recipe_sha256", "environment_sha256", "seal_sha256"})
+    digests[name] = archive.attribute(name);
+  return {{"file", path.string()},
+          {"title", archive.attribute("title")},
+          {"experiment", archive.attribute("experiment")},
+          {"experiment_version", archive.attribute("experiment_version")},
+          {"complete", archive.complete()},
+          {"request", archive.request()},
+          {"environment", archive.environment()},
+          {"files", files(archive.recipe())},
+          {"cases", describe(archive.cases())},
+          {"receipts", describe(archive.receipts())},
+          {"digests", digests},
+          {"results", results}};
+}
+
+std::string describe_archive(const std::filesystem::path& path) {
+  const json facts = describe_archive_json(path);
+  std::ostringstream out;
+  const auto text = [&](const char* key) { return facts[key].get<std::string>(); };
+  out << text("title") << "\n"
+      << "file        " << text("file") << "\n"
+      << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n";
+  if (facts["request"].is_object() && facts["request"].contains("model"))
+    out << "model       " << facts["request"]["model"].dump() << "\n";
+  for (const json& file : facts["files"])
+    out << "  " << file["role"].get<std::string>() << "  " << file["name"].get<std::string>()
+        << "  " << file["sha256"].get<std::string>().substr(0, 16) << "\n";
+  if (!facts["complete"].get<bool>()) out << "INCOMPLETE: not every planned case has run\n";
+  write_cases(out, facts["cases"]);
+  write_receipts(out, facts["receipts"]);
+  for (const auto& [name, digest] : facts["digests"].items())
+    out << name << std::string(20 - std::min<std::size_t>(20, name.size()), ' ')
+        << digest.get<std::string>() << "\n";
+  write_results(out, facts["results"]);
+  return out.str();
+}
+
+}  // namespace lensbench

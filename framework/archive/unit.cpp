@@ -1,0 +1,160 @@
+#include "archive/unit.hpp"
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <fstream>
+#include <lensbench/error.hpp>
+
+#include "archive/attributes.hpp"
+#include "archive/dataset_io.hpp"
+#include "archive/digest.hpp"
+#include "core/sha256.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+
+std::string unit_digest(hid_t file) {
+  return sha256_hex(content_digest(hdf5::open_group(file, "results"), "/results") +
+                    content_digest(hdf5::open_group(file, "receipts"), "/receipts"));
+}
+
+void write_costs(hid_t file, const std::map<std::string, double>& costs) {
+  Handle group = hdf5::create_group(file, "costs");
+  for (const auto& [name, value] : costs) write_attribute(group, name, value);
+  group.close_written("costs");
+}
+
+std::vector<std::byte> read_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  std::vector<std::byte> bytes(error ? 0 : static_cast<std::size_t>(size));
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (error || !file) throw InputError(path + ": cannot be read");
+  return bytes;
+}
+
+Variable column(const std::string& name, const std::string& units, const std::string& long_name) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = {"receipt"};
+  variable.units = units;
+  variable.long_name = long_name;
+  return variable;
+}
+
+}  // namespace
+
+Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
+  Variable name = column("name", "1", "fact that was checked");
+  Variable value = column("value", "1", "what was measured");
+  Variable tolerance = column("tolerance", "1", "the most it may be");
+  Variable passed = column("passed", "1", "value is within tolerance");
+  Variable note = column("note", "1", "why this tolerance, or what was skipped");
+  std::vector<double> values, tolerances;
+  std::vector<std::int64_t> flags;
+  for (const Receipt& receipt : receipts) {
+    name.strings.push_back(receipt.name);
+    note.strings.push_back(receipt.note);
+    values.push_back(receipt.value);
+    tolerances.push_back(receipt.tolerance);
+    flags.push_back(receipt.passed ? 1 : 0);
+  }
+  value.tensor = at::tensor(values, at::kDouble);
+  tolerance.tensor = at::tensor(tolerances, at::kDouble);
+  passed.tensor = at::tensor(flags, at::kLong).to(at::kBool);
+  Dataset dataset;
+  for (Variable* variable : {&name, &value, &tolerance, &passed, &note})
+    dataset.add(std::move(*variable));
+  return dataset;
+}
+
+std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
+  std::vector<Receipt> receipts;
+  if (!dataset.contains("name")) return receipts;
+  for (std::int64_t i = 0; i < dataset.dim("receipt"); ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    receipts.push_back({dataset["name"].strings.at(row), dataset["value"].tensor[i].item<double>(),
+                        dataset["tolerance"].tensor[i].item<double>(),
+                        dataset["passed"].tensor[i].item<bool>(), dataset["note"].strings.at(row)});
+  }
+  return receipts;
+}
+
+std::vector<std::byte> build_unit(const UnitHeader& header,
+                                  const std::map<std::string, Dataset>& saved,
+                                  const std::map<std::string, double>& costs) {
+  hdf5::ImageWriter image;
+  Handle results = hdf5::create_group(image.root(), "results");
+  Handle receipts = hdf5::create_group(image.root(), "receipts");
+  for (const auto& [name, dataset] : saved) {
+    Handle group = hdf5::create_group(results, name);
+    write_dataset(group, dataset);
+    group.close_written("group '" + name + "'");
+    if (dataset.receipts.empty()) continue;
+    Handle checks = hdf5::create_group(receipts, name);
+    write_dataset(checks, receipts_to_dataset(dataset.receipts));
+    checks.close_written("receipts of '" + name + "'");
+  }
+  results.close_written("results");
+  receipts.close_written("receipts");
+  write_costs(image.root(), costs);
+  write_attribute(image.root(), "key", header.key);
+  write_attribute(image.root(), "case", header.index);
+  write_attribute(image.root(), "error", header.error);
+  write_attribute(image.root(), "content_sha256", unit_digest(image.root()));
+  return image.finish();
+}
+
+UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes(path)) {
+  file_ = hdf5::open_image(bytes_, path);
+  const auto attributes = read_attributes(file_, path);
+  try {
+    header_.key = std::get<std::string>(attributes.at("key"));
+    header_.index = std::get<std::int64_t>(attributes.at("case"));
+    header_.error = std::get<std::string>(attributes.at("error"));
+    header_.sha256 = std::get<std::string>(attributes.at("content_sha256"));
+  } catch (const std::exception&) {
+    throw InputError(path + ": not a unit of a run: its attributes are incomplete");
+  }
+}
+
+void UnitReader::check() const {
+  const std::string found = unit_digest(file_);
+  if (found != header_.sha256)
+    throw InputError(path_ + ": damaged: its content has digest " + found + ", written was " +
+                     header_.sha256);
+}
+
+std::vector<std::string> UnitReader::names() const {
+  std::vector<std::string> names;
+  for (const auto& child : hdf5::children(hdf5::open_group(file_, "results"), "/results"))
+    names.push_back(child.name);
+  return names;
+}
+
+bool UnitReader::contains(const std::string& name) const {
+  return hdf5::exists(hdf5::open_group(file_, "results"), name);
+}
+
+Dataset UnitReader::read(const std::string& name) const {
+  Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(file_, "results"), name),
+                                 path_ + "/results/" + name);
+  const Handle receipts = hdf5::open_group(file_, "receipts");
+  if (hdf5::exists(receipts, name))
+    dataset.receipts = receipts_from_dataset(
+        read_dataset(hdf5::open_group(receipts, name), path_ + "/receipts/" + name));
+  return dataset;
+}
+
+std::map<std::string, double> UnitReader::costs() const {
+  std::map<std::string, double> costs;
+  for (const auto& [name, value] : read_attributes(hdf5::open_group(file_, "costs"), "/costs"))
+    if (const auto* number = std::get_if<double>(&value)) costs[name] = *number;
+  return costs;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <lensbench/dataset.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "archive/hdf5.hpp"
+
+namespace lensbench {
+
+/// What one case left: its datasets, or why it failed. The smallest thing a run saves.
+struct UnitHeader {
+  std::string key;
+  std::int64_t index = 0;
+  std::string error;   ///< empty for a completed case
+  std::string sha256;  ///< content digest of `/results` and `/receipts`
+  bool failed() const { return !error.empty(); }
+};
+
+/// A unit file as bytes: equal contents give equal bytes.
+/// \throws UsageError for a dataset the archive cannot hold; RunError
+std::vector<std::byte> build_unit(const UnitHeader& header,
+                                  const std::map<std::string, Dataset>& saved,
+                                  const std::map<std::string, double>& costs);
+
+/// A unit file, read into memory.
+class UnitReader {
+ public:
+  /// \throws InputError
+  explicit UnitReader(const std::string& path);
+
+  const UnitHeader& header() const { return header_; }
+  /// \throws InputError if the content is not what was written
+  void check() const;
+  std::vector<std::string> names() const;
+  bool contains(const std::string& name) const;
+  /// With its receipts. \throws InputError
+  Dataset read(const std::string& name) const;
+  std::map<std::string, double> costs() const;
+
+ private:
+  std::string path_;
+  std::vector<std::byte> bytes_;
+  hdf5::Handle file_;
+  UnitHeader header_;
+};
+
+/// Receipts as a dataset on dimension `receipt`, and back.
+Dataset receipts_to_dataset(const std::vector<Receipt>& receipts);
+std::vector<Receipt> receipts_from_dataset(const Dataset& dataset);
+
+}  // namespace lensbench
