@@ -79,6 +79,18 @@ std::optional<CaseFailure> attempt(std::int64_t index, Work&& work) {
   }
 }
 
+// A dataset that no archive can hold is this case's failure. An archive that cannot be written is
+// no case's fault: that ends the run, with every earlier case safe.
+std::optional<CaseFailure> commit(ResultSink& sink, std::int64_t index,
+                                  const std::map<std::string, Dataset>& saved, double seconds) {
+  try {
+    sink.commit(index, saved, {{"seconds", seconds}});
+    return std::nullopt;
+  } catch (const UsageError& error) {
+    return CaseFailure{index, error.what(), error.exit_code()};
+  }
+}
+
 }  // namespace
 
 ResultSink::~ResultSink() = default;
@@ -139,18 +151,17 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     }
     const auto began = Clock::now();
     std::map<std::string, Dataset> saved;
-    const auto failure = attempt(index, [&] {
+    auto failure = attempt(index, [&] {
       Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
       experiment_->run(c);
       saved = c.saved();
     });
-    // A failed write is not a failed case: it ends the run, with every earlier case safe.
+    const std::chrono::duration<double> seconds = Clock::now() - began;
+    if (!failure) failure = commit(sink, index, saved, seconds.count());
     if (failure) {
       sink.commit_failure(index, failure->message);
       report.failures.push_back(*failure);
     } else {
-      const std::chrono::duration<double> seconds = Clock::now() - began;
-      sink.commit(index, saved, {{"seconds", seconds.count()}});
       report.completed.push_back(index);
     }
     if (control.on_case) control.on_case(index, failure.has_value());

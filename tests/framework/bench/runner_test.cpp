@@ -1,0 +1,198 @@
+#include "bench/runner.hpp"
+
+#include <ATen/ops/ones.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "model/random_model.hpp"
+
+namespace lensbench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Keeps everything in memory.
+class MemorySink final : public ResultSink {
+ public:
+  std::vector<std::int64_t> done() const override { return done_before; }
+  void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+              const std::map<std::string, double>&) override {
+    committed[index] = saved;
+  }
+  void commit_failure(std::int64_t index, const std::string& error) override {
+    failures[index] = error;
+  }
+  Dataset read(std::int64_t index, const std::string& name) const override {
+    return committed.at(index).at(name);
+  }
+  std::vector<std::string> names(std::int64_t index) const override {
+    std::vector<std::string> list;
+    if (const auto found = committed.find(index); found != committed.end())
+      for (const auto& [name, dataset] : found->second) list.push_back(name);
+    return list;
+  }
+
+  std::vector<std::int64_t> done_before;
+  std::map<std::int64_t, std::map<std::string, Dataset>> committed;
+  std::map<std::int64_t, std::string> failures;
+};
+
+Dataset one_number(double value) {
+  Dataset dataset;
+  dataset.add(
+      {.name = "value", .dims = {}, .tensor = at::ones({}) * value, .long_name = "a value"});
+  return dataset;
+}
+
+// Fails where the first id is 7; saves the number of tokens elsewhere.
+class CountTokens final : public Experiment {
+ public:
+  void run(Case& c) override {
+    if (c.tokens().ids.front() == 7) throw std::runtime_error("seven is right out");
+    c.save("count", one_number(static_cast<double>(c.tokens().size())));
+  }
+  void finish(Summary& summary) override {
+    double total = 0;
+    for (const auto index : summary.cases())
+      total += summary.dataset(index, "count")["value"].tensor.item<double>();
+    summary.save("total", one_number(total));
+  }
+};
+
+template <class Class>
+ExperimentHandle make() {
+  return {new Class, {[](void* object) { delete static_cast<Experiment*>(object); }}};
+}
+
+struct Bench {
+  std::shared_ptr<const Model> model = random_model(small_gpt2_spec(), 1);
+  Context context{model, 0};
+  PluginHost host;
+  MemorySink sink;
+};
+
+std::vector<CaseInput> cases_of(const std::vector<std::vector<std::int64_t>>& ids) {
+  std::vector<CaseInput> cases;
+  for (const auto& one : ids) cases.push_back({std::to_string(cases.size()), "", one, {}});
+  return cases;
+}
+
+TEST(Runner, CommitsEachCaseAndThenFinishes) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  const auto report = bound.run(cases_of({{1, 2}, {3}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(report.completed, ElementsAre(0, 1));
+  EXPECT_EQ(bench.sink.committed.size(), 2u);
+  EXPECT_EQ(report.summaries.at("total")["value"].tensor.item<double>(), 3);
+  EXPECT_EQ(report.exit_code(), 0);
+}
+
+TEST(Runner, RecordsAFailureAndGoesOn) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  const auto report = bound.run(cases_of({{1, 2}, {7}, {3}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(report.completed, ElementsAre(0, 2));
+  EXPECT_EQ(bench.sink.failures.at(1), "seven is right out");
+  EXPECT_EQ(report.exit_code(), 5);
+}
+
+TEST(Runner, ExitsWithTheErrorsOwnCodeWhenNothingCompleted) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  const auto report = bound.run(cases_of({{99999}}), {}, bench.context, bench.sink);
+  EXPECT_TRUE(report.completed.empty());
+  EXPECT_EQ(report.exit_code(), 2);
+  EXPECT_TRUE(report.summaries.empty());
+}
+
+TEST(Runner, SkipsCasesThatAreAlreadyDone) {
+  Bench bench;
+  bench.sink.done_before = {0};
+  bench.sink.committed[0]["count"] = one_number(40);
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  const auto report = bound.run(cases_of({{7}, {3}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(report.completed, ElementsAre(0, 1));
+  EXPECT_EQ(report.summaries.at("total")["value"].tensor.item<double>(), 41);
+}
+
+TEST(Runner, StopsBetweenCasesWhenAsked) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  int asked = 0;
+  RunControl control;
+  control.should_stop = [&] { return ++asked > 1; };
+  const auto report = bound.run(cases_of({{1}, {2}, {3}}), {}, bench.context, bench.sink, control);
+  EXPECT_TRUE(report.interrupted);
+  EXPECT_THAT(report.completed, ElementsAre(0));
+  EXPECT_TRUE(report.summaries.empty());
+}
+
+class WantsAMissingTool final : public Experiment {
+ public:
+  void run(Case&) override {}
+
+ private:
+  Uses<Tool> one{this, "no_such_tool"}, two{this, "nor_this"};
+};
+
+TEST(BoundExperiment, NamesEveryDeclaredToolThatIsMissingBeforeAnythingRuns) {
+  Bench bench;
+  try {
+    BoundExperiment bound(bench.host, make<WantsAMissingTool>(), bench.context);
+    FAIL();
+  } catch (const PluginError& error) {
+    EXPECT_EQ(error.fault(), PluginFault::not_found);
+    EXPECT_THAT(error.what(), HasSubstr("no_such_tool"));
+    EXPECT_THAT(error.what(), HasSubstr("nor_this"));
+  }
+}
+
+class SavesTwice final : public Experiment {
+ public:
+  void run(Case& c) override {
+    c.save("x", one_number(1));
+    c.save("x", one_number(2));
+  }
+};
+
+TEST(Case, RefusesToSaveOneNameTwice) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<SavesTwice>(), bench.context);
+  const auto report = bound.run(cases_of({{1}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(bench.sink.failures.at(0), HasSubstr("saved 'x' twice"));
+  EXPECT_EQ(report.exit_code(), 2);
+}
+
+TEST(Context, RunsOneForwardForActivationsThatAreHeldAlready) {
+  Bench bench;
+  const auto tokens = tokens_from_ids(*bench.model, {1, 2, 3});
+  const auto all = bench.context.activations(tokens, {"blocks.*.hook_resid_post"});
+  EXPECT_EQ(static_cast<std::int64_t>(all.size()), bench.model->spec().n_layers);
+  const auto one = bench.context.activations(tokens, {"blocks.0.hook_resid_post"});
+  EXPECT_EQ(bench.context.forwards(), 1);
+  EXPECT_TRUE(one.begin()->second.is_same(all.at("blocks.0.hook_resid_post")));
+}
+
+TEST(Context, RunsAgainForOtherTokensAndWhenNotSharing) {
+  Bench bench;
+  const auto tokens = tokens_from_ids(*bench.model, {1, 2, 3});
+  bench.context.activations(tokens, {"hook_embed"});
+  bench.context.activations(tokens_from_ids(*bench.model, {1, 2, 4}), {"hook_embed"});
+  EXPECT_EQ(bench.context.forwards(), 2);
+  Context alone(bench.model, 0, false);
+  alone.activations(tokens, {"hook_embed"});
+  alone.activations(tokens, {"hook_embed"});
+  EXPECT_EQ(alone.forwards(), 2);
+}
+
+TEST(Context, RefusesAHookNameThatMatchesNothing) {
+  Bench bench;
+  const auto tokens = tokens_from_ids(*bench.model, {1});
+  EXPECT_THROW(bench.context.activations(tokens, {"blocks.*.hook_resid_pots"}), UsageError);
+}
+
+}  // namespace
+}  // namespace lensbench
