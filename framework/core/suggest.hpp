@@ -1,5 +1,6 @@
 #pragma once
 
+#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,13 +9,14 @@ namespace lensbench {
 
 /// The known names closest to a mistyped one by edit distance, best first, at most `limit`; names
 /// further than half their length are left out.
-std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known,
-                                       std::size_t limit = 3);
+LENSBENCH_API std::vector<std::string> nearest_names(std::string_view name,
+                                                     const std::vector<std::string>& known,
+                                                     std::size_t limit = 3);
 
 /// `; did you mean 'top_k' or 'target'?` when some are near, else `; known: a, b, c` (all of them).
-std::string suggest(std::string_view name, const std::vector<std::string>& known);
+LENSBENCH_API std::string suggest(std::string_view name, const std::vector<std::string>& known);
 
 /// Items joined by a separator.
-std::string join(const std::vector<std::string>& items, std::string_view separator);
+LENSBENCH_API std::string join(const std::vector<std::string>& items, std::string_view separator);
 
 }  // namespace lensbench

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <lensbench/export.hpp>
 #include <lensbench/spec.hpp>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,7 @@ struct Family {
 const std::vector<Family>& family_table();
 
 /// \throws InputError naming `model_type` and the families there are
-const Family& find_family(const ConfigReader& config);
+LENSBENCH_API const Family& find_family(const ConfigReader& config);
 
 extern const Family kGpt2Family;
 extern const Family kLlamaFamily;
