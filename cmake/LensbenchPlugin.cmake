@@ -27,12 +27,15 @@ function(lensbench_add_plugin_library name)
     target_link_libraries(${name} PRIVATE lensbench_warnings)
   endif()
   set_target_properties(${name} PROPERTIES
-    PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    PREFIX "" INSTALL_RPATH "$ORIGIN/../.." CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/lensbench/plugins)
   if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   if(NOT ARG_NO_INSTALL)
+    if(TARGET product)
+      add_dependencies(product ${name})
+    endif()
     install(TARGETS ${name} LIBRARY DESTINATION lib/lensbench/plugins)
   endif()
 endfunction()

@@ -1,0 +1,8 @@
+# libtorch as one target, for lensbench and for plug-ins built outside it. Its headers are system
+# headers, so that their warnings are not ours.
+find_package(Torch REQUIRED)
+add_library(lensbench_torch INTERFACE)
+target_include_directories(lensbench_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(lensbench_torch INTERFACE ${TORCH_LIBRARIES})
+separate_arguments(LENSBENCH_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(lensbench_torch INTERFACE ${LENSBENCH_TORCH_FLAGS})
