@@ -1,0 +1,39 @@
+#include <lensbench/plugin.hpp>
+#include <lensbench/tools/layer_attribution.hpp>
+#include <lensbench/tools/logit_lens.hpp>
+#include <lensbench/tools/token_analyzer.hpp>
+
+namespace {
+
+using namespace lensbench;
+
+/// One look inside a model: what each layer would predict, what each layer contributed to the
+/// answer, and how the next tokens are chosen.
+class FirstLook final : public Experiment {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"target", ParameterType::text, "model", "",
+       "token whose logit is attributed: model, next, an id, or the text of one token"},
+      {"max_new_tokens", ParameterType::integer, "12", "tokens", "how many tokens to generate"},
+      {"top_k", ParameterType::integer, "5", "1", "candidates kept at each layer and step"},
+  };
+
+  void run(Case& c) override {
+    const auto& parameters = c.parameters();
+    c.save("lens", lens->analyze(c.tokens(), {.top_k = parameters.integer("top_k")}));
+    c.save("attribution", attribution->to_logit(c.tokens(), c.target()));
+    c.save("generation",
+           analyzer->analyze(c.tokens(), {.top_k = parameters.integer("top_k"),
+                                          .max_new_tokens = parameters.integer("max_new_tokens")}));
+  }
+
+ private:
+  Uses<LogitLens> lens{this, "logit_lens"};
+  Uses<LayerAttribution> attribution{this, "layer_attribution"};
+  Uses<TokenAnalyzer> analyzer{this, "token_analyzer"};
+};
+
+}  // namespace
+
+LENSBENCH_EXPERIMENT(FirstLook, "first_look", "1.0.0",
+                     "One look inside: predictions by layer, contributions, and choices.");
