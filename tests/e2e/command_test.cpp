@@ -1,0 +1,293 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+// The command as its users run it: output, exit codes, archives.
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::lensbench;
+using ::testing::Not;
+using testing::Outcome;
+using testing::TempDir;
+
+const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
+
+json expected_cases() {
+  const auto text =
+      testing::slurp(fs::path(LENSBENCH_TEST_DATA) / "embedded_model" / "expected.json");
+  return json::parse(text)["cases"];
+}
+
+// An archive in a folder of its own; `arguments` come after the tool's or experiment's name.
+Outcome run_into(const TempDir& directory, std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--out", directory / "a.h5"});
+  return lensbench(std::move(arguments));
+}
+
+TEST(Command, TeachesItselfOnHelp) {
+  const auto help = lensbench({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("lensbench run EXPERIMENT"), HasSubstr("Exit codes")));
+  EXPECT_EQ(help.err, "");
+  const auto tool = lensbench({"tool", "logit_lens", "--help"});
+  EXPECT_EQ(tool.exit_code, 0);
+  EXPECT_THAT(tool.out, AllOf(HasSubstr("top_k = 10"), HasSubstr("--prompts")));
+}
+
+TEST(Command, ExitsWith2OnWrongUsageAndSuggests) {
+  const auto command = lensbench({"tol"});
+  EXPECT_EQ(command.exit_code, 2);
+  EXPECT_THAT(command.err, HasSubstr("did you mean 'tool'"));
+  const auto option = lensbench({"tool", "logit_lens", "--modl", kModel});
+  EXPECT_EQ(option.exit_code, 2);
+  EXPECT_THAT(option.err, HasSubstr("did you mean 'model'"));
+  const auto parameter =
+      lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "x", "--set", "topk=3"});
+  EXPECT_EQ(parameter.exit_code, 2);
+  EXPECT_THAT(parameter.err, HasSubstr("did you mean 'top_k'"));
+  EXPECT_EQ(lensbench({"tool", "logit_lens", "--model", kModel}).exit_code, 2);
+}
+
+TEST(Command, ExitsWith3OnInputThatIsNotThere) {
+  const auto outcome =
+      lensbench({"tool", "logit_lens", "--model", "/no/such/model", "--prompt", "x"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("/no/such/model"));
+}
+
+TEST(Command, SaysWhichCommandWouldFetchAHubModel) {
+  const auto outcome = lensbench({"model", "info", "some-org/some-model"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("hf download some-org/some-model"));
+}
+
+TEST(Command, ExitsWith3OnATruncatedCheckpointNamingTheFile) {
+  const TempDir directory;
+  fs::copy(kModel, directory / "m");
+  fs::resize_file(directory / "m" / fs::path("model.safetensors"), 100000);
+  const auto outcome =
+      lensbench({"tool", "logit_lens", "--model", directory / "m", "--prompt", "x"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("model.safetensors"));
+}
+
+TEST(Command, ExitsWith4OnAToolThatIsNotThere) {
+  const auto outcome = lensbench({"tool", "tuned_lens", "--model", kModel, "--prompt", "x"});
+  EXPECT_EQ(outcome.exit_code, 4);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("no tool 'tuned_lens'"), HasSubstr("searched")));
+}
+
+TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
+  const auto tools = lensbench({"list", "tools", "--json"});
+  ASSERT_EQ(tools.exit_code, 0) << tools.err;
+  std::vector<std::string> names;
+  for (const auto& tool : json::parse(tools.out)) names.push_back(tool["name"]);
+  EXPECT_THAT(names,
+              ::testing::IsSupersetOf({"logit_lens", "layer_attribution", "token_analyzer"}));
+  const auto experiments = lensbench({"list", "experiments", "--json"});
+  ASSERT_EQ(experiments.exit_code, 0) << experiments.err;
+  names.clear();
+  for (const auto& experiment : json::parse(experiments.out)) names.push_back(experiment["name"]);
+  EXPECT_THAT(
+      names, ::testing::IsSupersetOf({"first_look", "prediction_trajectory", "layer_responsibility",
+                                      "generation_audit", "model_comparison"}));
+}
+
+TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
+  const auto hooks = lensbench({"list", "hooks", "--model", kModel});
+  ASSERT_EQ(hooks.exit_code, 0) << hooks.err;
+  EXPECT_THAT(hooks.out,
+              AllOf(HasSubstr("blocks.3.hook_resid_post  [batch, pos, d_model]"),
+                    HasSubstr("blocks.5.attn.hook_pattern"), Not(HasSubstr("blocks.6."))));
+}
+
+TEST(TokenizeCommand, GivesTheIdsOfHuggingFace) {
+  for (const auto& expected : expected_cases()) {
+    const auto outcome = lensbench({"tokenize", "--model", kModel, "--json", "--prompt",
+                                    expected["prompt"].get<std::string>()});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(json::parse(outcome.out)["ids"], expected["ids"]);
+  }
+}
+
+TEST(LogitLensCommand, AgreesWithTransformersAtEveryLayerAndPosition) {
+  for (const auto& expected : expected_cases()) {
+    const TempDir directory;
+    const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json",
+                                              "--prompt", expected["prompt"].get<std::string>()});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto variables = json::parse(outcome.out)["results"]["logit_lens"]["variables"];
+    const auto& ids = variables["top_id"]["data"];
+    ASSERT_EQ(ids.size(), expected["top_ids"].size());
+    for (std::size_t layer = 0; layer < ids.size(); ++layer)
+      for (std::size_t token = 0; token < ids[layer].size(); ++token) {
+        EXPECT_EQ(ids[layer][token][0], expected["top_ids"][layer][token][0]);
+        // float32 weights and sums of 128 terms: 1e-5 is what the contract allows.
+        for (const auto& [ours, theirs] :
+             {std::pair{variables["top_probability"]["data"][layer][token][0].get<double>(),
+                        expected["top_probabilities"][layer][token][0].get<double>()},
+              std::pair{variables["entropy"]["data"][layer][token].get<double>(),
+                        expected["entropy"][layer][token].get<double>()},
+              std::pair{variables["kl_final_to_layer"]["data"][layer][token].get<double>(),
+                        expected["kl_final_to_layer"][layer][token].get<double>()}})
+          EXPECT_NEAR(ours, theirs, 1e-5 * std::max(1.0, std::abs(theirs)));
+      }
+  }
+}
+
+TEST(TokenAnalyzerCommand, GeneratesTheGreedyContinuationOfTransformers) {
+  for (const auto& expected : expected_cases()) {
+    const TempDir directory;
+    const auto outcome = run_into(
+        directory, {"tool", "token_analyzer", "--model", kModel, "--json", "--set",
+                    "max_new_tokens=12", "--prompt", expected["prompt"].get<std::string>()});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto chosen =
+        json::parse(outcome.out)["results"]["token_analyzer"]["variables"]["chosen_id"]["data"];
+    const std::vector<std::int64_t> generated(
+        chosen.begin() + static_cast<std::ptrdiff_t>(expected["ids"].size()), chosen.end());
+    EXPECT_EQ(generated, expected["greedy"].get<std::vector<std::int64_t>>());
+  }
+}
+
+TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
+  const TempDir directory;
+  const auto outcome = run_into(directory, {"run", "first_look", "--model", kModel, "--prompt",
+                                            " the God of Abraham, of Isaac, and of"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(outcome.out, HasSubstr("Jacob"));
+  const auto shown = lensbench({"show", directory / "a.h5"});
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("first_look"), HasSubstr("attribution"),
+                               HasSubstr("generation"), HasSubstr("lens")));
+}
+
+TEST(RunCommand, PrintsNothingWhenQuiet) {
+  const TempDir directory;
+  const auto outcome =
+      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--quiet"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out + outcome.err, "");
+  EXPECT_TRUE(fs::exists(directory / "a.h5"));
+}
+
+TEST(RunCommand, RecordsAFailingCaseAndKeepsTheOthers) {
+  const TempDir directory;
+  directory.write(
+      "p.jsonl", R"({"id": "good", "text": "And God said"}
+{"id": "too_long", "ids": [)" +
+                     [] {
+                       std::string ids = "5";
+                       for (int i = 0; i < 300; ++i) ids += ", 5";
+                       return ids;
+                     }() +
+                     R"(]}
+{"id": "unknown_id", "ids": [99999]}
+{"id": "also_good", "text": "And it came to pass"}
+)");
+  const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json",
+                                            "--prompts", directory / "p.jsonl"});
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("'too_long' failed"), HasSubstr("'unknown_id' failed")));
+  const auto result = json::parse(outcome.out);
+  EXPECT_EQ(result["failures"].size(), 2u);
+  EXPECT_EQ(result["results"]["logit_lens"]["coordinates"]["case"]["data"].back(), 3);
+}
+
+TEST(RunCommand, KeepsAnExistingArchive) {
+  const TempDir directory;
+  const std::vector<std::string> command = {"tool",     "logit_lens", "--model", kModel,
+                                            "--prompt", "And",        "--quiet"};
+  ASSERT_EQ(run_into(directory, command).exit_code, 0);
+  const auto before = testing::slurp(directory / "a.h5");
+  const auto again = run_into(directory, command);
+  EXPECT_NE(again.exit_code, 0);
+  EXPECT_THAT(again.err, HasSubstr("a.h5"));
+  EXPECT_EQ(testing::slurp(directory / "a.h5"), before);
+}
+
+TEST(RunCommand, GivesEqualResultDigestsForEqualRuns) {
+  const TempDir one, two;
+  std::string digests[2];
+  int i = 0;
+  for (const auto* directory : {&one, &two}) {
+    const auto outcome =
+        run_into(*directory, {"run", "first_look", "--model", kModel, "--json", "--prompt",
+                              "And the LORD spake unto Moses,", "--threads", "1"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    digests[i++] = json::parse(outcome.out)["results_sha256"];
+  }
+  EXPECT_EQ(digests[0].size(), 64u);
+  EXPECT_EQ(digests[0], digests[1]);
+}
+
+TEST(RunCommand, TakesOptionsFromAConfigFileAndLetsTheCommandLineWin) {
+  const TempDir directory;
+  directory.write("run.ini", "model = " + kModel + "\nprompt = And God said\n[set]\ntop_k = 7\n");
+  const auto from_file =
+      run_into(directory, {"tool", "logit_lens", "--config", directory / "run.ini", "--json"});
+  ASSERT_EQ(from_file.exit_code, 0) << from_file.err;
+  EXPECT_EQ(json::parse(from_file.out)["results"]["logit_lens"]["dims"]["rank"], 7);
+  const TempDir other;
+  const auto overridden = run_into(other, {"tool", "logit_lens", "--config", directory / "run.ini",
+                                           "--json", "--set", "top_k=2"});
+  ASSERT_EQ(overridden.exit_code, 0) << overridden.err;
+  EXPECT_EQ(json::parse(overridden.out)["results"]["logit_lens"]["dims"]["rank"], 2);
+  directory.write("bad.ini", "modell = x\n");
+  const auto bad = lensbench({"tool", "logit_lens", "--config", directory / "bad.ini"});
+  EXPECT_EQ(bad.exit_code, 3);
+  EXPECT_THAT(bad.err, HasSubstr("modell"));
+}
+
+TEST(RunCommand, WorksWithIdsOnACheckpointWithoutATokenizer) {
+  const TempDir directory;
+  fs::create_directory(directory / "m");
+  for (const char* file : {"config.json", "model.safetensors"})
+    fs::copy(fs::path(kModel) / file, directory / "m" / fs::path(file));
+  const auto ids = run_into(
+      directory, {"tool", "logit_lens", "--model", directory / "m", "--ids", "259 387 269"});
+  EXPECT_EQ(ids.exit_code, 0) << ids.err;
+  EXPECT_THAT(ids.out, HasSubstr("<"));
+  const auto text = lensbench({"tool", "logit_lens", "--model", directory / "m", "--prompt", "x",
+                               "--out", directory / "b.h5"});
+  EXPECT_EQ(text.exit_code, 2);
+  EXPECT_THAT(text.err, HasSubstr("tokenizer"));
+}
+
+TEST(RunCommand, ReadsEveryEarlierCheckpointOfTheEmbeddedModel) {
+  for (const char* step : {"step-0", "step-100", "step-400", "step-1200"}) {
+    const TempDir directory;
+    const auto outcome =
+        run_into(directory, {"tool", "logit_lens", "--quiet", "--model",
+                             kModel + "/checkpoints/" + step, "--prompt", "And God said"});
+    EXPECT_EQ(outcome.exit_code, 0) << step << ": " << outcome.err;
+  }
+}
+
+TEST(ModelCommand, SaysWhatACheckpointIs) {
+  const auto info = lensbench({"model", "info", kModel, "--json"});
+  ASSERT_EQ(info.exit_code, 0) << info.err;
+  const auto facts = json::parse(info.out);
+  EXPECT_EQ(facts["family"], "gpt2");
+  EXPECT_EQ(facts["n_layers"], 6);
+  // transformers' own count of the tied model.
+  EXPECT_EQ(facts["parameters"], 1484800);
+}
+
+}  // namespace
+}  // namespace lensbench
