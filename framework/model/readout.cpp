@@ -76,6 +76,7 @@ Readout make_readout(const Plan& plan, const ReadoutOptions& options, const at::
   }
   if (options.entropy) out.entropy = at::empty(shape, at::kFloat);
   if (options.kl_to_last) out.kl_to_last = at::empty(shape, at::kFloat);
+  if (options.scored_ids.defined()) out.scored_log_probabilities = at::empty(shape, at::kFloat);
   if (targets.defined()) {
     out.target_ids = targets;
     out.target_logits = at::empty(shape, at::kFloat);
@@ -132,6 +133,9 @@ void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial&
         &partial == &last ? 0.0F
                           : not_negative(partial.divergence / last.exponentials -
                                          last.log_sum_exp() + log_sum_exp);
+  if (out.scored_log_probabilities.defined())
+    at_index<float>(out.scored_log_probabilities, at) =
+        static_cast<float>(static_cast<double>(partial.scored_logit) - log_sum_exp);
   if (!out.target_ids.defined()) return;
   at_index<float>(out.target_logits, at) = partial.target_logit;
   at_index<float>(out.target_log_probabilities, at) =
@@ -183,8 +187,13 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
 
   const Plan plan =
       readout::make_plan(rows.size(0), rows.size(1), rows.size(2), unembedding.weight.size(0));
-  const Targets targets =
+  Targets targets =
       readout::make_targets(detached, rows, plan, target_ids(detached, rows, options));
+  if (options.scored_ids.defined()) {
+    const at::Tensor scored = checked_target_ids(options.scored_ids, plan.rows, plan.vocab);
+    targets.scored.assign(scored.data_ptr<std::int64_t>(),
+                          scored.data_ptr<std::int64_t>() + plan.rows);
+  }
   Readout out = make_readout(plan, options, targets.tensor);
   std::vector<std::vector<Partial>> units(static_cast<std::size_t>(plan.blocks * plan.chunks));
   at::parallel_for(0, plan.blocks * plan.chunks, 1, [&](std::int64_t begin, std::int64_t end) {

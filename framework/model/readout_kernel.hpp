@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/export.hpp>
 #include <vector>
 
 namespace lensbench::readout {
@@ -68,8 +69,8 @@ struct Kernel {
 };
 
 /// The fastest set of loops this processor runs.
-const Kernel& best_kernel();
+LENSBENCH_API const Kernel& best_kernel();
 /// Every set this processor runs, for tests.
-std::vector<const Kernel*> available_kernels();
+LENSBENCH_API std::vector<const Kernel*> available_kernels();
 
 }  // namespace lensbench::readout

@@ -52,6 +52,7 @@ void Partial::merge(const Partial& other) {
   above += other.above;
   near.insert(near.end(), other.near.begin(), other.near.end());
   if (!std::isnan(other.target_logit)) target_logit = other.target_logit;
+  if (!std::isnan(other.scored_logit)) scored_logit = other.scored_logit;
   top.merge(other.top);
 }
 

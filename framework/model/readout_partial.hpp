@@ -54,6 +54,7 @@ struct Partial {
   std::int64_t above = 0;
   std::vector<float> near;
   float target_logit = std::numeric_limits<float>::quiet_NaN();
+  float scored_logit = std::numeric_limits<float>::quiet_NaN();
   TopK top;
 
   void merge_sums(const Partial& other);

@@ -28,9 +28,10 @@ struct Band {
 };
 
 struct Targets {
-  std::vector<std::int64_t> ids;  ///< [row]; empty: none
-  std::vector<Band> bands;        ///< [layer, row]
-  at::Tensor tensor;              ///< the ids; undefined: none
+  std::vector<std::int64_t> ids;     ///< [row]; empty: none
+  std::vector<Band> bands;           ///< [layer, row]
+  std::vector<std::int64_t> scored;  ///< [row]; empty: none
+  at::Tensor tensor;                 ///< the ids; undefined: none
 };
 
 /// \param normalized  [layer, row, d_model] float32, contiguous

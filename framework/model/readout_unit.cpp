@@ -60,6 +60,10 @@ void Unit::reduce(std::int64_t layer, std::int64_t row, const float* logits, std
   add_sums(partial, layer == plan_.layers - 1);
   if (options_.top_k > 0) add_top(partial.top, begin);
   if (!targets_.ids.empty()) add_target(partial, layer, first_row_ + row, begin);
+  if (targets_.scored.empty()) return;
+  const std::int64_t scored = targets_.scored[static_cast<std::size_t>(first_row_ + row)] - begin;
+  if (scored >= 0 && scored < columns)
+    partial.scored_logit = row_.values[static_cast<std::size_t>(scored)];
 }
 
 void Unit::add_sums(Partial& partial, bool is_reference) {

@@ -190,6 +190,16 @@ TEST(Readout, ScoresItsOwnTopWhenAsked) {
   EXPECT_TRUE((r.target_ranks.select(0, -1) == 1).all().item<bool>());
 }
 
+TEST(Readout, ScoresASecondTokenAsItWouldATarget) {
+  const Unembedding unembedding = unembedding_of(random({2222, 24}, 0.5, 16));
+  const at::Tensor normalized = random({3, 7, 24}, 1.0, 17);
+  ReadoutOptions as_target, as_second;
+  as_target.target_ids = as_second.scored_ids = some_targets(7, 2222);
+  as_second.target_is_own_top = true;
+  EXPECT_TRUE(at::equal(read_out(unembedding, normalized, as_target).target_log_probabilities,
+                        read_out(unembedding, normalized, as_second).scored_log_probabilities));
+}
+
 TEST(Readout, DoesNotDependOnTheNumberOfThreads) {
   const Unembedding unembedding = unembedding_of(random({9001, 96}, 0.5, 18));
   const at::Tensor normalized = random({7, 150, 96}, 1.0, 19);

@@ -24,22 +24,35 @@ enum class LensPath {
 };
 
 /// The logit lens (nostalgebraist 2020): what the model would predict if it stopped at each layer.
-/// Streams over the vocabulary.
+/// Streams over the vocabulary: memory does not grow with layers x positions x vocabulary.
 class LENSBENCH_API LogitLens : public Tool {
  public:
-  /// Every layer and position. Variables as in the archive contract: `top_id`, `top_probability`,
-  /// `top_logit` [layer, token, rank]; `entropy`, `kl_final_to_layer`, `cross_entropy`,
-  /// `target_probability`, `target_log_probability`, `target_rank`, `target_logit` [layer, token];
-  /// `target_id`, `settled_layer` [token]; `leaves_top` [layer, token]. Other points than
-  /// `resid_post` add variables with the point's name in front.
+  /// Every layer and position.
+  ///
+  /// | variable | dimensions | |
+  /// |---|---|---|
+  /// | `top_id`, `top_probability`, `top_logit` | layer, token, rank | best first, ties by smaller
+  /// id | | `entropy` | layer, token | nats | | `kl_final_to_layer` | layer, token | nats; from the
+  /// model's own distribution, norm or not | | `cross_entropy` | layer, token | nats; scores the
+  /// token that follows; NaN at the last | | `target_id` | token | for `next`, the model's own
+  /// choice at the last position | | `target_probability`, `target_log_probability`, `target_logit`
+  /// | layer, token | | | `target_rank` | layer, token | 1 + tokens with a strictly larger logit |
+  /// | `settled_layer` | token | first layer from which the model's prediction stays first; -1:
+  /// never | | `leaves_top` | layer, token | 1 where it was first a layer before and is not here |
+  ///
+  /// These are for `resid_post`; `layer` runs from 0 (embedding) to n_layers. Other points add the
+  /// same variables but the last two with the point's name in front (`attn_out_entropy`) on the
+  /// dimension `block`, 0 to n_layers - 1. With `norm` and `resid_post` a receipt compares the last
+  /// layer with the model's own logits.
+  /// \throws UsageError for an empty prompt, top_k outside 1..vocabulary, a point this family lacks
   virtual Dataset analyze(const Tokens& tokens, const LogitLensOptions& options = {}) = 0;
 
-  /// One layer and one target at every position: `probability`, `logit`, `rank` [token].
-  /// \param layer  0 (embedding) to n_layers
+  /// One layer and one target at every position: `probability`, `logit`, `rank`, `target_id`
+  /// [token]. \param layer  0 (embedding) to n_layers
   virtual Dataset at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
                            LensPath path = LensPath::direct) = 0;
 
-  /// Logit of a target at each layer at one position: `target_logit` [layer].
+  /// Logit of a target at each layer at one position: `target_logit` [layer], `target_id` [].
   /// \param position  negative counts from the end
   virtual Dataset layer_logits(const Tokens& tokens, const Target& target,
                                std::int64_t position = -1) = 0;

@@ -1,0 +1,215 @@
+#include "decode.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace lensbench::lens {
+namespace {
+
+constexpr std::array<const char*, 5> kPoints = {"resid_post", "resid_pre", "resid_mid", "attn_out",
+                                                "mlp_out"};
+
+std::string hook(std::int64_t layer, const std::string& point) {
+  return "blocks." + std::to_string(layer) + ".hook_" + point;
+}
+
+void check_points(const std::vector<std::string>& points) {
+  if (points.empty())
+    throw UsageError(
+        "logit_lens: points is empty; give resid_post, resid_pre, resid_mid, attn_out "
+        "or mlp_out, separated by commas");
+  for (auto point = points.begin(); point != points.end(); ++point) {
+    if (std::find(kPoints.begin(), kPoints.end(), *point) == kPoints.end())
+      throw UsageError("logit_lens: point '" + *point +
+                       "' is unknown; the points are resid_post, resid_pre, resid_mid, attn_out, "
+                       "mlp_out");
+    if (std::find(points.begin(), point, *point) != point)
+      throw UsageError("logit_lens: point '" + *point + "' is listed twice");
+  }
+}
+
+at::Tensor one_sequence(const std::map<std::string, at::Tensor>& activations,
+                        const std::string& name) {
+  return activations.at(name).select(0, 0);
+}
+
+struct Block {
+  std::int64_t first, count;
+  at::Tensor of(const at::Tensor& positions) const { return positions.narrow(0, first, count); }
+};
+
+/// [layer, pos, d_model] float32 rows of the layers asked for, then the model's own final ones.
+at::Tensor normalized_rows(const Question& question, const Block& block) {
+  const Model& model = *question.model;
+  const auto n_layers = static_cast<std::int64_t>(question.layers.size());
+  at::Tensor rows = at::empty({n_layers + 1, block.count, question.final_residual.size(1)});
+  for (std::int64_t layer = 0; layer < n_layers; ++layer) {
+    const at::Tensor residual = block.of(question.layers[static_cast<std::size_t>(layer)]);
+    rows.select(0, layer).copy_(question.norm ? model.final_norm(residual) : residual);
+  }
+  rows.select(0, n_layers).copy_(model.final_norm(block.of(question.final_residual)));
+  return rows;
+}
+
+at::Tensor top_of_last_layer(const Model& model, const at::Tensor& rows) {
+  ReadoutOptions options;
+  options.top_k = 1;
+  options.entropy = options.kl_to_last = false;
+  return read_out(model.unembedding(), rows.narrow(0, rows.size(0) - 1, 1), options)
+      .top_ids.reshape({-1});
+}
+
+/// `next` scores the model's own choice where nothing follows.
+at::Tensor target_ids(const Question& question, const at::Tensor& rows, const Block& block) {
+  if (question.target.kind == Target::Kind::token)
+    return at::full({block.count}, question.target.id, at::kLong);
+  if (question.target.kind == Target::Kind::model) return top_of_last_layer(*question.model, rows);
+  at::Tensor ids = block.of(question.next_ids).clone();
+  for (std::int64_t i = 0; i < block.count; ++i)
+    if (ids[i].item<std::int64_t>() < 0)
+      ids.narrow(0, i, 1).copy_(top_of_last_layer(*question.model, rows.narrow(1, i, 1)));
+  return ids;
+}
+
+/// All layers but the last, which stood for the model itself.
+at::Tensor without_reference(const at::Tensor& values) {
+  return values.defined() ? values.narrow(0, 0, values.size(0) - 1) : values;
+}
+
+Answer decode_block(const Question& question, const Block& block) {
+  const at::Tensor rows = normalized_rows(question, block);
+  const at::Tensor next = block.of(question.next_ids);
+  ReadoutOptions options;
+  options.top_k = std::max<std::int64_t>(question.top_k, 1);
+  options.target_ids = target_ids(question, rows, block);
+  options.entropy = options.kl_to_last = question.distributions;
+  if (question.distributions) options.scored_ids = next.clamp_min(0);
+  Answer answer;
+  answer.readout = read_out(question.model->unembedding(), rows, options);
+  answer.predicted_ids = answer.readout.top_ids.select(0, -1).select(1, 0).clone();
+  if (question.distributions)
+    answer.cross_entropy = answer.readout.scored_log_probabilities.neg().masked_fill(
+        next.lt(0), std::numeric_limits<double>::quiet_NaN());
+  return answer;
+}
+
+void keep_layers(Answer& answer) {
+  Readout& r = answer.readout;
+  for (at::Tensor* values :
+       {&r.top_ids, &r.top_logits, &r.top_probabilities, &r.log_sum_exp, &r.entropy, &r.kl_to_last,
+        &r.target_logits, &r.target_log_probabilities, &r.target_ranks, &answer.cross_entropy})
+    *values = without_reference(*values);
+}
+
+at::Tensor join(const std::vector<Answer>& parts, at::Tensor Readout::*member, std::int64_t axis) {
+  std::vector<at::Tensor> tensors;
+  for (const Answer& part : parts) tensors.push_back(part.readout.*member);
+  return tensors.front().defined() ? at::cat(tensors, axis) : at::Tensor();
+}
+
+Answer join_blocks(std::vector<Answer>& parts) {
+  if (parts.size() == 1) return std::move(parts.front());
+  Answer whole;
+  for (at::Tensor Readout::*member :
+       {&Readout::top_ids, &Readout::top_logits, &Readout::top_probabilities, &Readout::log_sum_exp,
+        &Readout::entropy, &Readout::kl_to_last, &Readout::target_logits,
+        &Readout::target_log_probabilities, &Readout::target_ranks})
+    whole.readout.*member = join(parts, member, 1);
+  whole.readout.target_ids = join(parts, &Readout::target_ids, 0);
+  std::vector<at::Tensor> cross_entropy, predicted;
+  for (const Answer& part : parts) {
+    cross_entropy.push_back(part.cross_entropy);
+    predicted.push_back(part.predicted_ids);
+  }
+  if (cross_entropy.front().defined()) whole.cross_entropy = at::cat(cross_entropy, 1);
+  whole.predicted_ids = at::cat(predicted);
+  return whole;
+}
+
+bool is_half(at::ScalarType type) {
+  return type == at::kHalf || type == at::kBFloat16;
+}
+
+}  // namespace
+
+std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
+                                      const std::vector<std::string>& points) {
+  check_points(points);
+  const std::int64_t n_layers = context.model().spec().n_layers;
+  std::vector<std::string> names = {hook(n_layers - 1, "resid_post")};
+  for (const std::string& point : points) {
+    if (point == "resid_post") names.push_back(hook(0, "resid_pre"));
+    names.push_back("blocks.*.hook_" + point);
+  }
+  const auto activations = context.activations(tokens, names);
+  std::vector<Residuals> all;
+  for (const std::string& point : points) {
+    Residuals residuals{point, {}};
+    if (point == "resid_post")
+      residuals.layers.push_back(one_sequence(activations, hook(0, "resid_pre")));
+    for (std::int64_t layer = 0; layer < n_layers; ++layer)
+      residuals.layers.push_back(one_sequence(activations, hook(layer, point)));
+    all.push_back(std::move(residuals));
+  }
+  return all;
+}
+
+at::Tensor final_residual(Context& context, const Tokens& tokens) {
+  const std::string name = hook(context.model().spec().n_layers - 1, "resid_post");
+  return one_sequence(context.activations(tokens, {name}), name);
+}
+
+Answer decode(const Question& question) {
+  constexpr std::int64_t kElements = std::int64_t{1} << 23;  // 32 MiB of normalised rows
+  const std::int64_t length = question.final_residual.size(0);
+  const std::int64_t row =
+      static_cast<std::int64_t>(question.layers.size() + 1) * question.final_residual.size(1);
+  const std::int64_t count = std::max<std::int64_t>(1, kElements / row);
+  std::vector<Answer> parts;
+  for (std::int64_t first = 0; first < length; first += count) {
+    parts.push_back(decode_block(question, {first, std::min(count, length - first)}));
+    keep_layers(parts.back());
+  }
+  return join_blocks(parts);
+}
+
+at::Tensor next_ids(const Tokens& tokens) {
+  at::Tensor ids = at::full({tokens.size()}, -1, at::kLong);
+  std::copy(tokens.ids.begin() + 1, tokens.ids.end(), ids.data_ptr<std::int64_t>());
+  return ids;
+}
+
+Receipt last_layer_receipt(const Model& model, const at::Tensor& residual, const Readout& readout) {
+  constexpr std::int64_t kPositions = 8;
+  const std::int64_t length = residual.size(0), n = std::min(length, kPositions);
+  double difference = 0, scale = 1e-30;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t position = n == 1 ? 0 : i * (length - 1) / (n - 1);
+    const at::Tensor logits = model.unembed(model.final_norm(residual.narrow(0, position, 1)))
+                                  .reshape({-1})
+                                  .to(at::Device(at::kCPU), at::kDouble);
+    const auto differs = [&](const at::Tensor& ours, const at::Tensor& theirs) {
+      const double most = (ours.to(at::kDouble) - theirs).abs().max().item<double>();
+      difference = most > difference || std::isnan(most) ? most : difference;
+    };
+    const auto last = [&](const at::Tensor& values) { return values.select(0, -1)[position]; };
+    differs(last(readout.top_logits), logits.gather(0, last(readout.top_ids)));
+    differs(last(readout.log_sum_exp), logits.logsumexp(0));
+    differs(last(readout.target_logits), logits[readout.target_ids[position].item<std::int64_t>()]);
+    scale = std::max(scale, logits.abs().max().item<double>());
+  }
+  const bool half = is_half(model.unembedding().weight.scalar_type());
+  return make_receipt(
+      "lens_last_layer_equals_logits", difference / scale, half ? 2e-2 : 2e-5,
+      "relative to the largest logit, at " + std::to_string(n) + " positions; " +
+          (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
+}
+
+}  // namespace lensbench::lens

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <lensbench/tools/logit_lens.hpp>
+
+namespace lensbench::lens {
+
+/// The tool: typed interface and generic entry.
+class LogitLensTool final : public LogitLens {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"top_k", ParameterType::integer, "10", "tokens",
+       "How many of the best tokens to list at each layer and position."},
+      {"target", ParameterType::text, "next", "",
+       "Token that ranks and probabilities score: next, model, a token id, or the text of one "
+       "token."},
+      {"points", ParameterType::list, "resid_post", "",
+       "What to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out."},
+      {"norm", ParameterType::boolean, "true", "",
+       "Apply the model's final norm before the unembedding."},
+  };
+
+  Dataset run(const Tokens& tokens, const Parameters& parameters) override;
+  Dataset analyze(const Tokens& tokens, const LogitLensOptions& options) override;
+  Dataset at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
+                   LensPath path) override;
+  Dataset layer_logits(const Tokens& tokens, const Target& target, std::int64_t position) override;
+};
+
+}  // namespace lensbench::lens

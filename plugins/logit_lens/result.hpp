@@ -1,0 +1,26 @@
+#pragma once
+
+#include <lensbench/dataset.hpp>
+#include <lensbench/tools/logit_lens.hpp>
+#include <string>
+#include <vector>
+
+#include "decode.hpp"
+
+namespace lensbench::lens {
+
+void add(Dataset& dataset, const std::string& name, std::vector<std::string> dims,
+         at::Tensor values, const std::string& long_name, const std::string& units = "1",
+         Holds holds = Holds::numbers);
+
+/// The variables of one kind of point; names of other points than `resid_post` start with theirs.
+/// \param axis  `layer` or `block`
+void add_point(Dataset& dataset, const std::string& point, const std::string& axis,
+               const Answer& answer);
+
+/// `settled_layer` and `leaves_top`: how each position's prediction becomes the final one.
+void add_settling(Dataset& dataset, const Answer& answer);
+
+void add_attributes(Dataset& dataset, const Tokens& tokens, const LogitLensOptions& options);
+
+}  // namespace lensbench::lens
