@@ -48,7 +48,8 @@ po::options_description visible_options() {
 
 Strings option_names() {
   Strings names;
-  for (const auto& option : visible_options().options()) names.push_back(option->long_name());
+  const auto options = visible_options();
+  for (const auto& option : options.options()) names.push_back(option->long_name());
   return names;
 }
 

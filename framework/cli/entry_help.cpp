@@ -26,8 +26,8 @@ void describe_parameters(std::ostringstream& text, const PluginInfo& entry) {
 
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
   std::vector<std::string> tools;
-  for (const auto* slot : host.create_experiment(experiment.name)->tool_slots())
-    tools.push_back(slot->tool_name());
+  const auto instance = host.create_experiment(experiment.name);
+  for (const auto* slot : instance->tool_slots()) tools.push_back(slot->tool_name());
   return tools;
 }
 

@@ -102,8 +102,11 @@ void print_tables(const Run& run, const RunReport& report, const ResultSink& sin
   };
   const auto style = detect_terminal(STDOUT_FILENO);
   const auto cases = shown_cases(report);
-  for (const auto& [name, dataset] : joined(run, report, sink, cases))
-    std::cout << render_dataset(name, dataset, token_text, style) << "\n";
+  const auto results = joined(run, report, sink, cases);
+  for (int place = 0; place <= 3; ++place)
+    for (const auto& [name, dataset] : results)
+      if (reading_order(dataset) == place)
+        std::cout << render_dataset(name, dataset, token_text, style) << "\n";
   if (report.completed.size() > cases.size())
     std::cout << "Shown: the first " << cases.size() << " of " << report.completed.size()
               << " cases; the archive holds all.\n";

@@ -60,7 +60,7 @@ std::string digest_of(const testing::Outcome& outcome) {
 
 void stopped_run_resumes_to_the_same_digest(int signal, int expected_exit) {
   const TempDir directory;
-  directory.write("prompts.txt", prompts(60));
+  directory.write("prompts.txt", prompts(12));
   const TempDir output;
   const auto child = testing::start(command(directory, "a.h5"), output.path());
   ASSERT_TRUE(wait_for_a_unit(directory / "a.run"));

@@ -77,4 +77,11 @@ std::string render_dataset(const std::string& name, const Dataset& dataset,
   return text;
 }
 
+int reading_order(const Dataset& dataset) {
+  if (terminal::is_lens(dataset)) return 0;
+  if (terminal::is_attribution(dataset)) return 1;
+  if (terminal::is_token_analysis(dataset)) return 2;
+  return 3;
+}
+
 }  // namespace lensbench

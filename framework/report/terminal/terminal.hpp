@@ -31,4 +31,8 @@ using TokenText = std::function<std::string(std::int64_t id)>;
 LENSBENCH_API std::string render_dataset(const std::string& name, const Dataset& dataset,
                                          const TokenText& token_text, const TerminalStyle& style);
 
+/// Where a dataset stands among those of one run, smallest first: predictions by layer, then
+/// contributions, then choices, then all else.
+LENSBENCH_API int reading_order(const Dataset& dataset);
+
 }  // namespace lensbench

@@ -1,6 +1,6 @@
 #include "bench/runner.hpp"
 
-#include <ATen/ops/ones.h>
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,8 +42,11 @@ class MemorySink final : public ResultSink {
 
 Dataset one_number(double value) {
   Dataset dataset;
-  dataset.add(
-      {.name = "value", .dims = {}, .tensor = at::ones({}) * value, .long_name = "a value"});
+  Variable variable;
+  variable.name = "value";
+  variable.tensor = at::full({}, value, at::kDouble);
+  variable.long_name = "a value";
+  dataset.add(variable);
   return dataset;
 }
 
