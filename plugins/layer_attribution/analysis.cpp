@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/statistics.hpp>
 #include <limits>
 
-#include "correlation.hpp"
 #include "heads.hpp"
 #include "targets.hpp"
 
@@ -96,8 +96,8 @@ void correlate(AblationResult& result, const at::Tensor& contributions) {
     for (std::int64_t token = 0; token < n_tokens; ++token) {
       const std::vector<double> direct = column(ablated, token);
       const std::vector<double> lost = column(result.effect[kind].neg(), token);
-      result.pearson[kind][token] = pearson(direct, lost);
-      result.spearman[kind][token] = spearman(direct, lost);
+      result.pearson[kind][token] = statistics::pearson(direct, lost);
+      result.spearman[kind][token] = statistics::spearman(direct, lost);
     }
 }
 

@@ -31,6 +31,8 @@ class LENSBENCH_API Case {
   const std::string& id() const { return input_.id; }
   const Model& model() const { return context_.model(); }
   const Parameters& parameters() const { return parameters_; }
+  /// Seed of the run (`--seed`); add the case's index for draws of its own.
+  std::uint64_t seed() const { return context_.seed(); }
 
   /// The prompt as the model sees it.
   const Tokens& tokens() const { return tokens_; }

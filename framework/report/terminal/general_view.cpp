@@ -63,10 +63,20 @@ class GeneralView {
           view_.style);
   }
 
+  // `entropy` of `entropy_mean` where its standard error is beside it; else empty.
+  std::string stem_of_mean(const Variable& variable) const {
+    constexpr std::string_view kMean = "_mean";
+    if (!variable.name.ends_with(kMean) || variable.is_text()) return "";
+    const std::string stem = variable.name.substr(0, variable.name.size() - kMean.size());
+    return has(view_.dataset, stem + "_se", variable.dims) ? stem : "";
+  }
+
   // Running numbers say nothing that the columns beside them do not.
   bool hides(const Variable& variable) const {
     const auto& name = variable.name;
     if (name == "token" || name == "input_id") return view_.dataset.contains("input_token");
+    if (name.ends_with("_se") && view_.dataset.contains(name.substr(0, name.size() - 3) + "_mean"))
+      return true;  // shown beside the mean
     if (name == "case" && variable.dims == std::vector<std::string>{"token"})
       return token_cases(view_.dataset).size() < 2;
     return false;
@@ -87,6 +97,7 @@ class GeneralView {
     const Grid grid(variable.tensor.narrow(0, 0, static_cast<std::int64_t>(rows)));
     if (variable.holds != Holds::token_ids) {
       out.cells = column_of(grid.values());
+      add_errors(out, variable, static_cast<std::int64_t>(rows));
       return out;
     }
     out.align = Align::left;
@@ -95,8 +106,22 @@ class GeneralView {
     return out;
   }
 
+  void add_errors(Column& column, const Variable& variable, std::int64_t rows) const {
+    const std::string stem = stem_of_mean(variable);
+    if (stem.empty()) return;
+    const Grid errors(view_.dataset[stem + "_se"].tensor.narrow(0, 0, rows));
+    const auto cells = column_of(errors.values());
+    int width = 0;
+    for (const auto& cell : cells) width = std::max(width, display_width(cell));
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      if (width > 0)
+        column.cells[i] +=
+            (view_.style.unicode ? " ± " : " +- ") + fit(cells[i], width, Align::left);
+  }
+
   std::string heading(const Variable& variable) const {
-    const std::string name = view_.text(variable.name);
+    const std::string stem = stem_of_mean(variable);
+    const std::string name = view_.text(stem.empty() ? variable.name : stem);
     return variable.units == "1" || variable.units.empty() || variable.coordinate
                ? name
                : name + " [" + view_.text(variable.units) + "]";

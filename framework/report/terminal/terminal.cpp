@@ -12,6 +12,7 @@ namespace {
 Lines body(const View& view) {
   if (is_lens(view.dataset)) return lens_view(view);
   if (is_attribution(view.dataset)) return attribution_view(view);
+  if (is_comparison(view.dataset)) return comparison_view(view);
   if (is_token_analysis(view.dataset)) return token_view(view);
   return general_view(view);
 }

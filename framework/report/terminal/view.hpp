@@ -48,6 +48,9 @@ bool is_lens(const Dataset& dataset);
 Lines lens_view(const View& view);
 bool is_attribution(const Dataset& dataset);
 Lines attribution_view(const View& view);
+/// One text under two models.
+bool is_comparison(const Dataset& dataset);
+Lines comparison_view(const View& view);
 bool is_token_analysis(const Dataset& dataset);
 Lines token_view(const View& view);
 Lines general_view(const View& view);

@@ -16,11 +16,10 @@ Dataset small_dataset() {
   Variable probability;
   probability.name = "probability";
   probability.dims = {"layer", "rank"};
-  probability.tensor =
-      at::tensor({0.5, 0.25, std::numeric_limits<double>::quiet_NaN(),
-                  std::numeric_limits<double>::infinity()},
-                 at::kDouble)
-          .reshape({2, 2});
+  probability.tensor = at::tensor({0.5, 0.25, std::numeric_limits<double>::quiet_NaN(),
+                                   std::numeric_limits<double>::infinity()},
+                                  at::kDouble)
+                           .reshape({2, 2});
   probability.units = "1";
   probability.long_name = "of the two best";
   dataset.add(probability);

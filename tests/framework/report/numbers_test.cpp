@@ -28,7 +28,8 @@ TEST(ColumnOf, ShowsWholeNumbersWithoutAPoint) {
 }
 
 TEST(ColumnOf, TurnsScientificForTinyAndHugeColumns) {
-  EXPECT_EQ(column_of({0.000123456, 0.0000005}), (std::vector<std::string>{"1.23e-04", "5.00e-07"}));
+  EXPECT_EQ(column_of({0.000123456, 0.0000005}),
+            (std::vector<std::string>{"1.23e-04", "5.00e-07"}));
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
-// Heads, neurons and correlations on numbers small enough to work out by hand.
+// Heads and neurons on numbers small enough to work out by hand.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "layer_attribution/correlation.hpp"
 #include "layer_attribution/heads.hpp"
 #include "layer_attribution/neurons.hpp"
 
@@ -65,35 +64,6 @@ TEST(StrongestNeurons, OrderEqualOnesByLayerThenIndex) {
 
 TEST(StrongestNeurons, AreAllOfThemWhenMoreAreAsked) {
   EXPECT_EQ(strongest_neurons({at::tensor({1.0, 2.0})}, 9).size(), 2u);
-}
-
-TEST(Pearson, AgreesWithAWorkedExample) {
-  // Deviations (-1, 0, 1) and (-5/3, 1/3, 4/3): 3 / sqrt(2 * 14/3).
-  EXPECT_NEAR(pearson({1, 2, 3}, {2, 4, 5}), 3.0 / std::sqrt(28.0 / 3.0), 1e-15);
-}
-
-TEST(Pearson, IsOneForALineAndMinusOneForItsReverse) {
-  EXPECT_NEAR(pearson({1, 2, 4}, {10, 20, 40}), 1.0, 1e-15);
-  EXPECT_NEAR(pearson({1, 2, 4}, {-10, -20, -40}), -1.0, 1e-15);
-}
-
-TEST(Pearson, IsNotANumberWhereNothingVaries) {
-  EXPECT_TRUE(std::isnan(pearson({0.1, 0.1, 0.1}, {1, 2, 3})));
-  EXPECT_TRUE(std::isnan(pearson({1}, {1})));
-  EXPECT_TRUE(std::isnan(pearson({}, {})));
-}
-
-TEST(Spearman, SeesOnlyTheOrder) {
-  EXPECT_NEAR(spearman({1, 2, 3}, {1, 100, 1e6}), 1.0, 1e-15);
-}
-
-TEST(Spearman, GivesEqualValuesTheirMeanRank) {
-  // Ranks (1, 2.5, 2.5, 4) against (1, 2, 3, 4): 4.5 / sqrt(4.5 * 5).
-  EXPECT_NEAR(spearman({1, 2, 2, 3}, {1, 2, 3, 4}), 4.5 / std::sqrt(22.5), 1e-15);
-}
-
-TEST(Spearman, IsNotANumberForNotANumber) {
-  EXPECT_TRUE(std::isnan(spearman({1, NAN, 3}, {1, 2, 3})));
 }
 
 }  // namespace

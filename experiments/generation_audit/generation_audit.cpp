@@ -1,0 +1,94 @@
+// How a model chose each token of its own continuation, and one line a prompt that says where to
+// look: how surprised it was, how often it left its first choice, where its uncertainty jumped.
+
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <lensbench/plugin.hpp>
+#include <lensbench/statistics.hpp>
+#include <lensbench/tools/token_analyzer.hpp>
+
+namespace {
+
+using namespace lensbench;
+using statistics::values_of;
+
+/// Values of a variable [token] at the tokens the model generated.
+std::vector<double> of_generated(const Dataset& audit, const std::string& name) {
+  return values_of(audit[name].tensor.masked_select(audit["generated"].tensor.to(at::kBool)));
+}
+
+class GenerationAudit final : public Experiment {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"max_new_tokens", ParameterType::integer, "40", "tokens", "how far to continue"},
+      {"temperature", ParameterType::number, "0", "1", "0 takes the first choice, always"},
+      {"sample_top_k", ParameterType::integer, "0", "tokens", "draw from the k best; 0: all"},
+      {"sample_top_p", ParameterType::number, "1", "1", "draw from the nucleus of p; 1: all"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept at each step"},
+      {"temperatures", ParameterType::list, "", "1", "distributions to compare at each step"},
+      {"entropy_jump_threshold", ParameterType::number, "3.5", "1",
+       "robust z-score of the entropy above which it counts as a jump"},
+  };
+
+  void run(Case& c) override {
+    const Parameters& given = c.parameters();
+    TokenAnalyzerOptions options;
+    options.max_new_tokens = given.integer("max_new_tokens");
+    options.sampling = {given.number("temperature"), given.integer("sample_top_k"),
+                        given.number("sample_top_p"),
+                        c.seed() + static_cast<std::uint64_t>(c.index())};
+    options.top_k = given.integer("top_k");
+    options.temperatures = given.numbers("temperatures");
+    options.entropy_jump_threshold = given.number("entropy_jump_threshold");
+    c.save("audit", analyzer_->analyze(c.tokens(), options));
+  }
+
+  void finish(Summary& summary) override {
+    std::vector<Dataset> audits;
+    for (const auto number : summary.cases()) audits.push_back(summary.dataset(number, "audit"));
+    if (audits.empty()) return;
+
+    Dataset table;
+    table.add_coordinate("case", at::tensor(summary.cases(), at::kLong).to(at::kInt));
+    const auto add = [&](const char* name, const char* units, const char* long_name,
+                         auto value_of) {
+      std::vector<double> values;
+      for (const Dataset& audit : audits) values.push_back(value_of(audit));
+      Variable column;
+      column.name = name;
+      column.dims = {"case"};
+      column.tensor = at::tensor(values, at::kDouble);
+      column.units = units;
+      column.long_name = long_name;
+      table.add(std::move(column));
+    };
+    add("new_tokens", "1", "tokens generated", [](const Dataset& audit) {
+      return static_cast<double>(of_generated(audit, "surprisal").size());
+    });
+    add("perplexity", "1", "of the generated tokens",
+        [](const Dataset& audit) { return audit["generated_perplexity"].tensor.item<double>(); });
+    add("surprisal", "nats", "mean over the generated tokens",
+        [](const Dataset& audit) { return statistics::mean(of_generated(audit, "surprisal")); });
+    add("entropy", "nats", "mean over the generated tokens",
+        [](const Dataset& audit) { return statistics::mean(of_generated(audit, "entropy")); });
+    add("off_first_choice", "1", "share of generated tokens that were not the first choice",
+        [](const Dataset& audit) {
+          return statistics::mean(of_generated(audit, "left_first_choice"));
+        });
+    add("entropy_jumps", "1", "generated tokens at which the entropy jumped",
+        [](const Dataset& audit) {
+          const auto jumps = of_generated(audit, "entropy_jump");
+          return static_cast<double>(std::count(jumps.begin(), jumps.end(), 1.0));
+        });
+    summary.save("summary", std::move(table));
+  }
+
+ private:
+  Uses<TokenAnalyzer> analyzer_{this, "token_analyzer"};
+};
+
+}  // namespace
+
+LENSBENCH_EXPERIMENT(GenerationAudit, "generation_audit", "1.0.0",
+                     "How did the model choose each token, and where was it unsure?");

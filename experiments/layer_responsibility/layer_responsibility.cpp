@@ -1,0 +1,104 @@
+// Which layers wrote the answer: what each adds to the target logit, against what is lost when it
+// is ablated, over all prompts.
+
+#include <ATen/ops/tensor.h>
+
+#include <lensbench/plugin.hpp>
+#include <lensbench/statistics.hpp>
+#include <lensbench/tools/layer_attribution.hpp>
+
+namespace {
+
+using namespace lensbench;
+using statistics::values_of;
+
+/// A variable [..., token] at the last token.
+at::Tensor at_last_token(const Variable& variable) {
+  return variable.tensor.select(-1, -1);
+}
+
+class LayerResponsibility final : public Experiment {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"target", ParameterType::text, "model", "",
+       "token whose logit is explained: model, next, an id or a text; a case's own field `target` "
+       "wins"},
+      {"versus", ParameterType::text, "none", "",
+       "explain the difference to this token's logit; a case's own field `versus` wins"},
+      {"ablation", ParameterType::list, "zero,mean", "", "what outputs are replaced by"},
+  };
+
+  void run(Case& c) override {
+    LayerAttributionOptions options;
+    const std::string versus = c.field("versus").value_or(c.parameters().text("versus"));
+    if (!versus.empty() && versus != "none") options.versus = parse_target(c.model(), versus);
+    options.ablation = c.parameters().list("ablation");
+    c.save("attribution", attribution_->to_logit(c.tokens(), c.target(), options));
+  }
+
+  void finish(Summary& summary) override {
+    if (summary.cases().empty()) return;
+    const Dataset first = summary.dataset(summary.cases().front(), "attribution");
+    Dataset responsibility;
+    for (const char* axis : {"component", "layer", "ablation"})
+      if (first.contains(axis)) responsibility.add(first[axis]);
+    add_statistics(responsibility, summary, first, "logit_contribution");
+    add_statistics(responsibility, summary, first, "layer_contribution");
+    if (first.contains("ablation_effect")) {
+      add_statistics(responsibility, summary, first, "ablation_effect");
+      add_agreement(responsibility);
+    }
+    responsibility.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
+    responsibility.attributes["position"] = "last";
+    summary.save("responsibility", std::move(responsibility));
+  }
+
+ private:
+  static void add_statistics(Dataset& out, const Summary& summary, const Dataset& first,
+                             const std::string& name) {
+    std::vector<at::Tensor> cases;
+    for (const auto number : summary.cases())
+      cases.push_back(at_last_token(summary.dataset(number, "attribution")[name]));
+    std::vector<std::string> dims = first[name].dims;
+    dims.pop_back();  // token
+    statistics::add_over_cases(out, first[name], dims, cases);
+  }
+
+  /// Whether the components that contribute most on average are those whose loss costs most.
+  static void add_agreement(Dataset& out) {
+    const at::Tensor effect = out["ablation_effect_mean"].tensor;  // [ablation, component]
+    std::vector<double> pearson, spearman;
+    for (std::int64_t kind = 0; kind < effect.size(0); ++kind) {
+      std::vector<double> direct, lost;
+      const auto contributions = values_of(out["logit_contribution_mean"].tensor);
+      const auto effects = values_of(effect[kind]);
+      for (std::size_t c = 0; c < effects.size(); ++c) {
+        if (effects[c] != effects[c]) continue;  // NaN: embeddings and biases are not ablated
+        direct.push_back(contributions[c]);
+        lost.push_back(-effects[c]);
+      }
+      pearson.push_back(statistics::pearson(direct, lost));
+      spearman.push_back(statistics::spearman(direct, lost));
+    }
+    add_per_ablation(out, "pearson", pearson,
+                     "correlation of mean contribution and mean logit lost");
+    add_per_ablation(out, "spearman", spearman, "rank correlation of the same");
+  }
+
+  static void add_per_ablation(Dataset& out, const std::string& name,
+                               const std::vector<double>& values, const std::string& long_name) {
+    Variable variable;
+    variable.name = name;
+    variable.dims = {"ablation"};
+    variable.tensor = at::tensor(values, at::kDouble);
+    variable.long_name = long_name;
+    out.add(std::move(variable));
+  }
+
+  Uses<LayerAttribution> attribution_{this, "layer_attribution"};
+};
+
+}  // namespace
+
+LENSBENCH_EXPERIMENT(LayerResponsibility, "layer_responsibility", "1.0.0",
+                     "Which layers wrote the answer, and does ablation agree?");

@@ -1,0 +1,72 @@
+// The same texts read by two checkpoints with one vocabulary, such as two points of one training
+// run: how far their predictions are apart, and where they part.
+
+#include <ATen/ops/tensor.h>
+
+#include <lensbench/plugin.hpp>
+#include <lensbench/statistics.hpp>
+#include <lensbench/tools/token_analyzer.hpp>
+
+namespace {
+
+using namespace lensbench;
+
+class ModelComparison final : public Experiment {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"other", ParameterType::text, "", "", "the other model: a directory or a hub name"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept of each model"},
+  };
+
+  void run(Case& c) override {
+    c.save("comparison", analyzer_->compare(c.tokens(), other(c), c.parameters().integer("top_k")));
+  }
+
+  void finish(Summary& summary) override {
+    if (summary.cases().empty()) return;
+    std::vector<Dataset> comparisons;
+    for (const auto number : summary.cases())
+      comparisons.push_back(summary.dataset(number, "comparison"));
+
+    Dataset table;
+    table.add_coordinate("case", at::tensor(summary.cases(), at::kLong).to(at::kInt));
+    for (const char* name : {"mean_kl", "mean_js_divergence", "top_agreement", "first_parting",
+                             "perplexity", "perplexity_in_other"})
+      table.add(per_case(comparisons, name));
+    table.attributes["other"] = summary.parameters().text("other");
+    summary.save("summary", std::move(table));
+  }
+
+ private:
+  /// Opened at the first case, in the same dtype and on the same device as the model under test.
+  const Model& other(const Case& c) {
+    if (other_ == nullptr) {
+      const std::string& name = c.parameters().text("other");
+      if (name.empty())
+        throw UsageError(
+            "model_comparison compares two models, but only one was given; name the second with "
+            "--set other=DIRECTORY");
+      other_ = Model::open(name, c.model().options());
+    }
+    return *other_;
+  }
+
+  /// A number of each comparison as one variable over cases.
+  static Variable per_case(const std::vector<Dataset>& comparisons, const std::string& name) {
+    std::vector<double> values;
+    for (const Dataset& comparison : comparisons)
+      values.push_back(comparison[name].tensor.item<double>());
+    Variable column = comparisons.front()[name];
+    column.dims = {"case"};
+    column.tensor = at::tensor(values, at::kDouble);
+    return column;
+  }
+
+  Uses<TokenAnalyzer> analyzer_{this, "token_analyzer"};
+  std::shared_ptr<const Model> other_;
+};
+
+}  // namespace
+
+LENSBENCH_EXPERIMENT(ModelComparison, "model_comparison", "1.0.0",
+                     "Where do two checkpoints read the same text differently?");

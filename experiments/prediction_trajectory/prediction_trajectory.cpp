@@ -1,0 +1,81 @@
+// How a prediction forms over the layers: the logit lens on every prompt, then statistics over
+// prompts at their last position.
+
+#include <ATen/ops/zeros.h>
+
+#include <lensbench/plugin.hpp>
+#include <lensbench/statistics.hpp>
+#include <lensbench/tools/logit_lens.hpp>
+
+namespace {
+
+using namespace lensbench;
+
+/// [layer] of a variable [layer, token] at the last token.
+at::Tensor at_last_token(const Variable& variable) {
+  return variable.tensor.select(-1, -1);
+}
+
+class PredictionTrajectory final : public Experiment {
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept at each layer"},
+      {"target", ParameterType::text, "model", "",
+       "token whose rank is followed: next, model, an id or a text; a case's own field `target` "
+       "wins"},
+      {"points", ParameterType::list, "resid_post", "",
+       "where to read: resid_post, resid_pre, resid_mid, attn_out, mlp_out"},
+  };
+
+  void run(Case& c) override {
+    LogitLensOptions options;
+    options.top_k = c.parameters().integer("top_k");
+    options.target = c.target();
+    options.points = c.parameters().list("points");
+    c.save("lens", lens_->analyze(c.tokens(), options));
+  }
+
+  void finish(Summary& summary) override {
+    if (summary.cases().empty()) return;
+    const Dataset first = summary.dataset(summary.cases().front(), "lens");
+    if (!first.contains("entropy")) return;  // resid_post was not among the points
+
+    Dataset trajectory;
+    add_layer_axis(trajectory, first.dim("layer") - 1);
+    for (const char* name : {"entropy", "kl_final_to_layer", "target_probability", "target_rank"})
+      statistics::add_over_cases(trajectory, first[name], {"layer"}, over_cases(summary, name));
+    add_settling(trajectory, summary);
+    trajectory.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
+    trajectory.attributes["position"] = "last";
+    summary.save("trajectory", std::move(trajectory));
+  }
+
+ private:
+  static std::vector<at::Tensor> over_cases(const Summary& summary, const std::string& name) {
+    std::vector<at::Tensor> rows;
+    for (const auto number : summary.cases())
+      rows.push_back(at_last_token(summary.dataset(number, "lens")[name]));
+    return rows;
+  }
+
+  /// The share of cases whose final answer is the first choice from this layer, or an earlier one,
+  /// on.
+  static void add_settling(Dataset& trajectory, const Summary& summary) {
+    at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
+    for (const at::Tensor& layer : over_cases(summary, "settled_layer"))
+      settled.slice(0, layer.item<std::int64_t>()) += 1.0;
+    Variable share;
+    share.name = "settled_share";
+    share.dims = {"layer"};
+    share.tensor = settled.div(static_cast<double>(summary.cases().size()));
+    share.long_name = "share of cases whose final answer stays first from here on";
+    trajectory.add(std::move(share));
+  }
+
+  Uses<LogitLens> lens_{this, "logit_lens"};
+};
+
+}  // namespace
+
+LENSBENCH_EXPERIMENT(PredictionTrajectory, "prediction_trajectory", "1.0.0",
+                     "How does a prediction form over the layers?");
