@@ -119,10 +119,4 @@ std::string signed_bar(double value, double scale, int width, const TerminalStyl
   return blank + axis + signed_colour(bar, value, style) + space;
 }
 
-std::string rule(const TerminalStyle& style) {
-  std::string line;
-  for (int i = 0; i < style.columns; ++i) line += style.unicode ? "─" : "-";
-  return faint(line, style);
-}
-
 }  // namespace lensbench::terminal

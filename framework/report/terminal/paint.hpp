@@ -30,7 +30,4 @@ std::string sparkline(const std::vector<double>& values, double top, const Termi
 /// length a share of `scale`; half-cell steps.
 std::string signed_bar(double value, double scale, int width, const TerminalStyle& style);
 
-/// A horizontal rule over the whole width.
-std::string rule(const TerminalStyle& style);
-
 }  // namespace lensbench::terminal

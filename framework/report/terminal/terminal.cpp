@@ -67,7 +67,7 @@ void receipts(Lines& lines, const View& view) {
 std::string render_dataset(const std::string& name, const Dataset& dataset,
                            const TokenText& token_text, const TerminalStyle& style) {
   TerminalStyle usable = style;
-  usable.columns = std::clamp(style.columns, 40, 400);
+  usable.columns = std::clamp(style.columns, 60, 400);
   const terminal::View view{dataset, token_text, usable};
   terminal::Lines lines{terminal::title(name, view)};
   terminal::append(lines, terminal::body(view));

@@ -10,7 +10,7 @@ namespace lensbench {
 
 /// What the place that text goes to can show.
 struct TerminalStyle {
-  int columns = 80;          ///< cells a line may fill
+  int columns = 80;          ///< cells a line may fill; taken for 60 where it is less
   bool colour = false;       ///< escape sequences for colour may be written
   bool unicode = true;       ///< UTF-8 is understood; else ASCII only
   bool true_colour = false;  ///< 24-bit colours; else the 256-colour palette
