@@ -26,15 +26,18 @@ bool is_whole(double value) {
   return !std::isfinite(value) || (value == std::floor(value) && std::abs(value) < 1e15);
 }
 
+// Joined datasets number their cases on `case`, or on `case_number` where `case` labels tokens.
 std::string case_name(const Dataset& dataset, std::int64_t number) {
-  if (!has(dataset, "case_id", {"case"}) || !dataset["case_id"].is_text()) return "";
-  const auto& ids = dataset["case_id"].strings;
+  if (!dataset.contains("case_id") || !dataset["case_id"].is_text()) return "";
+  const Variable& names = dataset["case_id"];
   std::int64_t index = number;
-  if (has(dataset, "case", {"case"})) {
-    const Grid numbers(dataset["case"].tensor);
+  if (const std::string axis = names.dims.front();
+      has(dataset, axis, {axis}) && !dataset[axis].is_text()) {
+    const Grid numbers(dataset[axis].tensor);
     const auto& all = numbers.values();
     index = std::find(all.begin(), all.end(), static_cast<double>(number)) - all.begin();
   }
+  const auto& ids = names.strings;
   return index >= 0 && index < std::ssize(ids) ? ids[static_cast<std::size_t>(index)] : "";
 }
 

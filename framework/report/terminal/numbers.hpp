@@ -1,6 +1,7 @@
 #pragma once
 
 #include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,9 +56,9 @@ std::vector<std::int64_t> token_positions(const Dataset& dataset, const CaseRang
 /// `0.871`; `1` and `0` only where exact at three digits; blank for NaN.
 std::string probability(double value);
 /// `.871` in a table; `1.00` where it rounds to that.
-std::string short_probability(double value);
+LENSBENCH_API std::string short_probability(double value);
 /// `87`: per cent rounded down, at most 99 and so always two cells.
-std::string percent(double value);
+LENSBENCH_API std::string percent(double value);
 /// A number with `decimals` digits after the point; blank for NaN, `inf`.
 std::string fixed(double value, int decimals);
 /// A count without digits after the point; blank for NaN.
@@ -69,6 +70,6 @@ std::string count(std::int64_t n, std::string_view noun);
 
 /// A column of numbers in one format: whole numbers if all are, else as many digits after the point
 /// as show four significant ones of the largest; scientific where that would hide the smaller ones.
-std::vector<std::string> column_of(const std::vector<double>& values);
+LENSBENCH_API std::vector<std::string> column_of(const std::vector<double>& values);
 
 }  // namespace lensbench::terminal

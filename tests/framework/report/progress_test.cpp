@@ -60,7 +60,8 @@ TEST_F(ProgressOnPipe, DrawsOneLineOverItselfAndErasesItInATerminal) {
   wait(30000);
   progress.step(1);
   progress.finish();
-  EXPECT_EQ(written(), "\r\x1b[K1/4 cases ███████░░░░░░░░░░░░░░░░░░░░░ 25 %, 1:30 left\r\x1b[K");
+  EXPECT_EQ(written(),
+            "\r\x1b[K1/4 cases ████████░░░░░░░░░░░░░░░░░░░░░░░░░ 25 %, 1:30 left\r\x1b[K");
 }
 
 TEST_F(ProgressOnPipe, DrawsAtMostTenTimesASecondButAlwaysTheLastCase) {

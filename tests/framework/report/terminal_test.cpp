@@ -153,7 +153,9 @@ TEST(RenderLens, DrawsFirstAndLastOfManyLayers) {
 }
 
 TEST(RenderLens, SaysHowManyMoreCasesThereAre) {
-  std::vector<Dataset> cases(5, small_lens());
+  Dataset lens = small_lens();
+  lens.add(variable("loss", {}, numbers({0.5}, {})));  // case ids are kept where cases are rows
+  const std::vector<Dataset> cases(5, lens);
   const Dataset joined = join_cases(cases, {0, 1, 2, 3, 4}, {"a", "b", "c", "d", "e"});
   const std::string drawn = render_dataset("lens", joined, token_text, {});
   EXPECT_THAT(drawn, HasSubstr("case 0 (a)"));
@@ -220,10 +222,10 @@ TEST(RenderAttribution, DrawsSignedBarsWithAblationBeside) {
             R"(why · token 1 · component 4 · ablation 1
 Logit of “·the” after “·In” (position 0): 1.500, the sum of
 what was added to the stream:
-component    direct                                     zero
+component    direct                                   zero
 embed        +1.000               │███▌
-0_attn_out   -2.000        ███████│                   +1.750
-0_mlp_out    +4.000               │██████████████     -3.500
+0_attn_out   -2.000        ███████│                 +1.750
+0_mlp_out    +4.000               │██████████████   -3.500
 bias         -1.500         ▐█████│
 direct: share of the logit. zero, mean: change of the logit
   when the output is replaced by that.
@@ -243,10 +245,10 @@ TEST(RenderTokenAnalysis, MarksWhereTheModelLeftItsFirstChoice) {
   dataset.add(variable("top_probability", {"token", "rank"}, numbers({NAN, .5, .75}, {3, 1})));
   // exp((0.69 + 1.39) / 2) = 2.829
   EXPECT_THAT(render_dataset("audit", dataset, token_text, {}), HasSubstr(R"(
-at      token     p  rank  -ln p  most probable
- 0      ·In
- 1      ·the   .500     1   0.69  ·the 50
- 2  +!  本     .250     2   1.39  ·beginning 75
+at       token     p  rank  -ln p  most probable
+ 0       ·In
+ 1       ·the   .500     1   0.69  ·the 50
+ 2  +!   本     .250     2   1.39  ·beginning 75
 )"));
   EXPECT_THAT(render_dataset("audit", dataset, token_text, {}),
               HasSubstr("Mean surprisal 1.040 nats, perplexity 2.829"));
@@ -261,7 +263,7 @@ TEST(RenderTables, PutsAMeanAndItsStandardErrorInOneColumn) {
   dataset.add(variable("entropy_se", {"layer"}, numbers({.5, .25}, {2})));
   EXPECT_EQ(render_dataset("trajectory", dataset, token_text, {}),
             R"(trajectory · layer 2
-layer  layer_label     entropy [nats]
+layer  layer_label   entropy [nats]
     0  embed         4.250 ± 0.5000
     1  0_resid_post  1.500 ± 0.2500
 
