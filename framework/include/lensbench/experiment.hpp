@@ -16,8 +16,9 @@ namespace lensbench {
 
 /// What one case is given: a prompt with its other fields.
 struct CaseInput {
-  std::string id;    ///< unique in the run; `prompt-1`, `ids-1`, `line-1`, … unless the prompts file says
-  std::string text;  ///< the prompt; empty when ids were given
+  std::string
+      id;  ///< unique in the run; `prompt-1`, `ids-1`, `line-1`, … unless the prompts file says
+  std::string text;                           ///< the prompt; empty when ids were given
   std::vector<std::int64_t> ids;              ///< token ids as they are; empty when text was given
   std::map<std::string, std::string> fields;  ///< other keys of a JSONL line, values as text
 };

@@ -21,8 +21,8 @@ struct ReadoutOptions {
 };
 
 /// One entry a (layer, row); natural logarithms; computed from float32 logits (half-precision
-/// weights are widened first), accumulated in float64. Nothing depends on the number of threads, and
-/// equal rows of the unembedding get equal logits. What was not asked for is undefined.
+/// weights are widened first), accumulated in float64. Nothing depends on the number of threads,
+/// and equal rows of the unembedding get equal logits. What was not asked for is undefined.
 struct Readout {
   at::Tensor top_ids;            ///< [layer, row, top_k] int64, best first, ties by smaller id
   at::Tensor top_logits;         ///< [layer, row, top_k] float32
