@@ -26,27 +26,24 @@ Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) 
 
 /// Rotates x [batch, pos, head, d_head] and runs the hook in that shape.
 /// \return [batch, head, pos, d_head]
-at::Tensor rotated(const Run& run, const HookSite& hooks, Point point, const RopeTable& table,
-                   const at::Tensor& x) {
-  at::Tensor result = rotate(*run.spec.rope, table, x.transpose(1, 2));
+at::Tensor rotated(const Run& run, const HookSite& hooks, Point point, const at::Tensor& x) {
+  at::Tensor result = rotate(*run.spec.rope, run.rope, x.transpose(1, 2));
   if (!hooks.wants(point)) return result;
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
 
-/// Keys whose rotation changes as the sequence grows are cached before it.
 void rotate_and_cache(Run& run, std::int64_t layer, const HookSite& hooks, Heads& heads) {
-  const bool rotary = run.spec.rope.has_value();
-  const bool late = rotary && run.cache && depends_on_length(*run.spec.rope);
-  heads.q = rotary ? rotated(run, hooks, Point::rot_q, run.rope, heads.q) : heads.q.transpose(1, 2);
-  if (rotary && !late)
-    heads.k = rotated(run, hooks, Point::rot_k, run.rope, heads.k);
-  else
+  if (run.spec.rope) {
+    heads.q = rotated(run, hooks, Point::rot_q, heads.q);
+    heads.k = rotated(run, hooks, Point::rot_k, heads.k);
+  } else {
+    heads.q = heads.q.transpose(1, 2);
     heads.k = heads.k.transpose(1, 2);
+  }
   heads.v = heads.v.transpose(1, 2);
   if (!run.cache) return;
   const auto all = run.cache->extended(layer, heads.k, heads.v);
-  heads.k =
-      late ? rotated(run, hooks, Point::rot_k, run.key_rope, all.keys.transpose(1, 2)) : all.keys;
+  heads.k = all.keys;
   heads.v = all.values;
 }
 

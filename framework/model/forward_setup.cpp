@@ -92,6 +92,11 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   if (held + longest > spec.max_positions)
     refuse(held + longest, " positions are more than the ", spec.max_positions,
            " that this model has");
+  if (options.cache && options.cache->length() > 0 && spec.rope && depends_on_length(*spec.rope) &&
+      held + longest > spec.rope->original_max_positions)
+    refuse("beyond ", spec.rope->original_max_positions,
+           " positions the rotary scaling of this model changes with every token, so that a cache "
+           "does not hold what a whole forward computes; run without one");
 }
 
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
@@ -142,9 +147,6 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
   }
   if (!spec.rope) return run;
   run.rope = rope_table(*spec.rope, run.positions);
-  if (run.cache && depends_on_length(*spec.rope))
-    run.key_rope =
-        rope_table(*spec.rope, positions_from(run.padding, 0, run.past + tokens.length(), device));
   return run;
 }
 

@@ -5,6 +5,8 @@
 #include <lensbench/generation.hpp>
 #include <string>
 
+#include "model/rope.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -17,6 +19,11 @@ void check_length(const Model& model, const Tokens& prompt, const GenerationOpti
     throw UsageError("a prompt of " + std::to_string(prompt.size()) + " tokens and " +
                      std::to_string(options.max_new_tokens) + " new ones need " +
                      std::to_string(needed) + " positions; the model has " + std::to_string(limit));
+}
+
+/// A cache would hold what was computed for a shorter sequence; see depends_on_length.
+bool outgrows_cache(const TransformerSpec& spec, std::int64_t length) {
+  return spec.rope && depends_on_length(*spec.rope) && length > spec.rope->original_max_positions;
 }
 
 /// The last logits of a growing sequence, with a cache or from the whole sequence each time.
@@ -52,7 +59,9 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
   if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
   check_length(model, prompt, options);
   const std::vector<std::int64_t> ends = model.end_of_sequence_ids();
-  NextLogits next(model, prompt, options.use_cache, hooks);
+  const bool use_cache =
+      options.use_cache && !outgrows_cache(model.spec(), prompt.size() + options.max_new_tokens);
+  NextLogits next(model, prompt, use_cache, hooks);
   Philox random(options.sampling.seed);
   std::vector<std::int64_t> generated;
   for (std::int64_t step = 0; step < options.max_new_tokens; ++step) {

@@ -13,8 +13,8 @@ struct RopeTable {
   at::Tensor sin;
 };
 
-/// Whether the angles of a position depend on how long the sequence is (so that keys rotated
-/// earlier are no longer right when it grows).
+/// Whether, beyond original_max_positions, the angles of a position depend on how long the sequence
+/// is: all that was computed for a shorter one is then no longer right.
 bool depends_on_length(const RopeSpec& spec);
 
 /// Inverse frequencies [rotary_dim / 2], float32 as Hugging Face computes them

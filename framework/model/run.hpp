@@ -29,7 +29,6 @@ struct Run {
 
   at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
   RopeTable rope = {};        ///< of `positions`; undefined without rotary embedding
-  RopeTable key_rope = {};    ///< of all cached positions, where rotation depends on the length
 
   /// Additive masks made so far: rows, columns, first row's last visible column, window.
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> masks =

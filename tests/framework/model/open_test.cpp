@@ -1,0 +1,163 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <lensbench/model.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "checkpoint/safetensors.hpp"
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench {
+namespace {
+
+using lensbench::testing::message_of;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// A committed sample, changed before it is opened.
+class ChangedCheckpoint {
+ public:
+  explicit ChangedCheckpoint(const std::string& name) {
+    const std::string from = std::string(LENSBENCH_TEST_DATA) + "/models/" + name;
+    config = json::parse(std::ifstream(from + "/config.json"));
+    const SafetensorsFile file(from + "/model.safetensors");
+    for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
+  }
+
+  std::shared_ptr<const Model> open(const ModelOptions& options = {}) const {
+    directory_.write("config.json", config.dump());
+    write_safetensors(directory_ / "model.safetensors", tensors, {{"format", "pt"}});
+    return Model::open(directory_.path().string(), options);
+  }
+  std::string fault() const {
+    return message_of<InputError>([&] { open(); });
+  }
+
+  json config;
+  std::map<std::string, at::Tensor> tensors;
+
+ private:
+  lensbench::testing::TempDir directory_;
+};
+
+TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.tensors.erase("model.layers.1.mlp.up_proj.weight");
+  checkpoint.tensors.erase("model.norm.weight");
+  checkpoint.tensors["surplus.weight"] = at::zeros({2});
+  checkpoint.tensors["lm_head.weight"] = at::zeros({5, 24});
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"),
+                                        HasSubstr("model.norm.weight"), HasSubstr("surplus.weight"),
+                                        HasSubstr("lm_head.weight is [5, 24], expected [61, 24]")));
+}
+
+TEST(OpeningAModel, IgnoresBuffersThatOlderVersionsSaved) {
+  ChangedCheckpoint gpt2("gpt2"), llama("llama");
+  gpt2.tensors["transformer.h.0.attn.bias"] = at::ones({1, 1, 48, 48});
+  gpt2.tensors["transformer.h.1.attn.masked_bias"] = at::ones({1});
+  llama.tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = at::ones({3});
+  EXPECT_NO_THROW(gpt2.open());
+  EXPECT_NO_THROW(llama.open());
+}
+
+TEST(OpeningAModel, TakesGpt2NamesWithoutTheirPrefix) {
+  ChangedCheckpoint checkpoint("gpt2");
+  const TokenBatch batch{at::tensor({1, 2, 3}, at::kLong).unsqueeze(0), {}};
+  const at::Tensor logits = checkpoint.open()->forward(batch).logits;
+  std::map<std::string, at::Tensor> plain;
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    plain[name.substr(std::string("transformer.").size())] = tensor;
+  checkpoint.tensors = plain;
+  EXPECT_TRUE(at::equal(checkpoint.open()->forward(batch).logits, logits));
+}
+
+TEST(OpeningAModel, RefusesATiedHeadThatDiffersFromTheEmbedding) {
+  ChangedCheckpoint checkpoint("llama-tied");
+  const at::Tensor embedding = checkpoint.tensors.at("model.embed_tokens.weight");
+  checkpoint.tensors["lm_head.weight"] = embedding;
+  EXPECT_NO_THROW(checkpoint.open());
+  checkpoint.tensors["lm_head.weight"] = embedding.add(1.0);
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("tie_word_embeddings"));
+}
+
+TEST(OpeningAModel, NamesAConfigFieldItDoesNotSupport) {
+  const std::map<std::string, json> faults = {
+      {"hidden_act", "mish"},
+      {"head_dim", 7},
+      {"num_key_value_heads", 3},
+      {"rms_norm_eps", -1},
+      {"num_hidden_layers", 0},
+      {"partial_rotary_factor", 0.5},
+      {"quantization_config", {{"quant_method", "gptq"}}},
+      {"rope_scaling", {{"rope_type", "mrope"}, {"factor", 2.0}}},
+      {"model_type", "mamba"},
+  };
+  for (const auto& [field, value] : faults) {
+    ChangedCheckpoint checkpoint("llama");
+    checkpoint.config[field] = value;
+    EXPECT_THAT(checkpoint.fault(), HasSubstr(field == "rope_scaling" ? "rope_type" : field));
+  }
+}
+
+TEST(OpeningAModel, RefusesAScalingWithoutItsFactor) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.config["rope_scaling"] = {{"type", "linear"}};
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("factor"));
+}
+
+TEST(OpeningAModel, RefusesAnElementTypeItDoesNotRunIn) {
+  const ChangedCheckpoint checkpoint("gpt2");
+  ModelOptions options;
+  options.dtype = at::kInt;
+  EXPECT_THROW(checkpoint.open(options), UsageError);
+}
+
+TEST(Weights, LieWhereTheFileIsMapped) {
+  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama");
+  // Two views of one mapping: the unembedding and the embedding are as far apart as in the file.
+  const SafetensorsFile file(std::string(LENSBENCH_TEST_DATA) + "/models/llama/model.safetensors");
+  const auto distance = [](const at::Tensor& a, const at::Tensor& b) {
+    return static_cast<const char*>(a.data_ptr()) - static_cast<const char*>(b.data_ptr());
+  };
+  EXPECT_EQ(distance(model->weight("embed.W_E"), model->unembedding().weight),
+            distance(file.tensor("model.embed_tokens.weight"), file.tensor("lm_head.weight")));
+}
+
+TEST(Weights, HaveTheShapesOfTheirNames) {
+  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama-gqa");
+  EXPECT_EQ(model->weight("blocks.1.attn.W_Q").sizes(), at::IntArrayRef({4, 24, 6}));
+  EXPECT_EQ(model->weight("blocks.1.attn.W_K").sizes(), at::IntArrayRef({2, 24, 6}));
+  EXPECT_EQ(model->weight("blocks.1.attn.W_O").sizes(), at::IntArrayRef({4, 6, 24}));
+  EXPECT_EQ(model->weight("blocks.0.mlp.W_gate").sizes(), at::IntArrayRef({24, 40}));
+  EXPECT_FALSE(model->weight("blocks.0.attn.b_Q").defined());
+  EXPECT_THROW(model->weight("pos_embed.W_pos"), UsageError);
+  EXPECT_THROW(model->weight("blocks.2.attn.W_Q"), UsageError);
+  EXPECT_THROW(model->weight("blocks.x.attn.W_Q"), UsageError);
+}
+
+TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {
+  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/gpt2");
+  const TokenBatch batch{at::tensor({1, 2, 3}, at::kLong).unsqueeze(0), {}};
+  const auto seen = run_with_cache(*model, batch, {"blocks.0.ln1.*", "blocks.0.attn.*"});
+  const at::Tensor x = seen.at("blocks.0.ln1.hook_normalized")
+                           .mul(model->weight("blocks.0.ln1.w"))
+                           .add(model->weight("blocks.0.ln1.b"));
+  const at::Tensor q = at::einsum("bpd,hde->bphe", {x, model->weight("blocks.0.attn.W_Q")})
+                           .add(model->weight("blocks.0.attn.b_Q"));
+  const at::Tensor result = at::einsum(
+      "bphe,hed->bphd", {seen.at("blocks.0.attn.hook_z"), model->weight("blocks.0.attn.W_O")});
+  // Sums of 24 products of size 1 in float32.
+  EXPECT_TRUE(at::allclose(q, seen.at("blocks.0.attn.hook_q"), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(result, seen.at("blocks.0.attn.hook_result"), 1e-5, 1e-5));
+}
+
+}  // namespace
+}  // namespace lensbench
