@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace lensbench::readout {
 
@@ -11,6 +12,15 @@ void TopK::trim() {
                    entries_.end(), better);
   entries_.resize(k_);
   threshold_ = entries_.back().logit;
+}
+
+void TopK::expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks) {
+  if (!entries_.empty() || k_ == 0 || n_blocks < static_cast<std::int64_t>(k_)) return;
+  std::vector<float> sorted(maxima.begin(), maxima.begin() + n_blocks);
+  const auto kth = sorted.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
+  std::nth_element(sorted.begin(), kth, sorted.end(), std::greater<>());
+  // Its equals stay candidates.
+  threshold_ = std::nextafter(*kth, std::numeric_limits<float>::lowest());
 }
 
 void TopK::merge(const TopK& other) {

@@ -27,6 +27,8 @@ class TopK {
     entries_.push_back(candidate);
     if (entries_.size() >= 2 * k_ + 32) trim();
   }
+  /// Nothing below the k-th largest of so many maxima of disjoint blocks can be among the k best.
+  void expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks);
   void merge(const TopK& other);
   std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
   /// Drops all but the k best, sorted; frees the rest.

@@ -15,6 +15,7 @@ struct Plan {
   std::int64_t tile = 0;  ///< columns of a tile; the last may be narrower
   std::int64_t tiles = 0;
   std::int64_t rows_per_block = 0;  ///< each with all its layers
+  std::int64_t rows_in_cache = 0;   ///< rows of a block whose product is made at once
   std::int64_t blocks = 0;
   std::int64_t tiles_per_chunk = 0;  ///< a unit of work: a block of rows against a chunk of tiles
   std::int64_t chunks = 0;

@@ -17,26 +17,35 @@ namespace lensbench::readout {
 /// packed, which loses nothing. Blocking after Goto and van de Geijn (2008).
 class Product {
  public:
-  /// \param inputs  [row, d_model] float32, contiguous, on the CPU
-  Product(const Kernel& kernel, const at::Tensor& inputs, std::int64_t most_columns);
+  /// \param inputs       [row, d_model] float32, contiguous, on the CPU
+  /// \param block_rows   rows of a block; the last block may have fewer
+  /// \param most_columns columns of the widest tile
+  Product(const Kernel& kernel, const at::Tensor& inputs, std::int64_t block_rows,
+          std::int64_t most_columns);
 
-  /// logits[row, column] = inputs[row] · weight[first + column].
+  /// Takes columns [first, first + columns) of the product: the tile that `multiply` makes.
   /// \param weight  [vocab, d_model]
-  /// \return row 0; rows are `stride()` apart
-  float* multiply(const at::Tensor& weight, std::int64_t first, std::int64_t columns);
+  void set_tile(const at::Tensor& weight, std::int64_t first, std::int64_t columns);
+
+  /// logits[row, column] = inputs[row] · weight[first + column] for the rows of one block, which
+  /// then lie in the second-level cache.
+  /// \return the block's first row; rows are `stride()` apart; valid until the next call
+  float* multiply(std::int64_t block);
+
   std::int64_t stride() const { return stride_; }
+  std::int64_t blocks() const { return blocks_; }
+  std::int64_t rows_of(std::int64_t block) const;
 
  private:
   void pack_inputs(const float* inputs);
-  void pack_weight(const at::Tensor& weight, std::int64_t first, std::int64_t columns,
-                   std::int64_t k_begin, std::int64_t k);
 
   const Kernel& kernel_;
-  std::int64_t rows_, width_, padded_rows_, stride_;
+  std::int64_t rows_, width_, block_rows_, blocks_, padded_block_rows_, stride_;
+  std::int64_t columns_ = 0;
   std::int64_t k_block_;        // terms summed before a partial sum goes back to the logits
-  std::vector<float> inputs_;   // [k block][row group][k][row of the group]
-  std::vector<float> weights_;  // of one k block: [column group][k][kLanes]
-  std::vector<float> logits_;   // [padded row, stride]
+  std::vector<float> inputs_;   // [block][k block][row group][k][row of the group]
+  std::vector<float> weights_;  // [k block][column group][k][kLanes]
+  std::vector<float> logits_;   // [row of a block, stride]
 };
 
 }  // namespace lensbench::readout

@@ -19,8 +19,11 @@ Unit::Unit(const Plan& plan, const Unembedding& unembedding, const at::Tensor& n
       first_tile_(chunk * plan.tiles_per_chunk),
       last_tile_(std::min(plan.tiles, first_tile_ + plan.tiles_per_chunk)),
       product_(kernel_,
-               normalized.narrow(1, first_row_, rows_).reshape({-1, plan.d_model}).contiguous(),
-               plan.tile),
+               normalized.narrow(1, first_row_, rows_)
+                   .transpose(0, 1)
+                   .reshape({-1, plan.d_model})
+                   .contiguous(),
+               plan.layers * std::min(rows_, plan.rows_in_cache), plan.tile),
       row_(plan.tile),
       reference_(plan.tile),
       partials_(static_cast<std::size_t>(plan.layers * rows_)) {
@@ -31,20 +34,28 @@ std::vector<Partial> Unit::read() {
   for (std::int64_t tile = first_tile_; tile < last_tile_; ++tile) {
     const std::int64_t begin = tile * plan_.tile;
     const std::int64_t columns = std::min(plan_.tile, plan_.vocab - begin);
-    const float* logits = make_logits(begin, columns);
-    // The last layer comes first: it is the reference of the others.
-    for (std::int64_t row = 0; row < rows_; ++row)
-      for (std::int64_t layer = plan_.layers - 1; layer >= 0; --layer)
-        reduce(layer, row, logits, begin, columns);
+    product_.set_tile(unembedding_.weight, begin, columns);
+    std::int64_t row = 0;
+    for (std::int64_t block = 0; block < product_.blocks(); ++block) {
+      const float* logits = make_logits(block, begin, columns);
+      const std::int64_t end = row + product_.rows_of(block) / plan_.layers;
+      for (; row < end; ++row, logits += plan_.layers * product_.stride())
+        // The last layer comes first: it is the reference of the others.
+        for (std::int64_t layer = plan_.layers - 1; layer >= 0; --layer)
+          reduce(layer, row, logits + layer * product_.stride(), begin, columns);
+    }
   }
   for (Partial& partial : partials_) partial.top.finish();
   return std::move(partials_);
 }
 
-const float* Unit::make_logits(std::int64_t begin, std::int64_t columns) {
-  float* logits = product_.multiply(unembedding_.weight, begin, columns);
+const float* Unit::make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns) {
+  float* logits = product_.multiply(block);
+  const bool as_they_are = !unembedding_.bias.defined() && unembedding_.logit_scale == 1.0 &&
+                           !(unembedding_.logit_softcap > 0);
+  if (as_they_are) return logits;
   const at::Tensor view =
-      at::from_blob(logits, {plan_.layers * rows_, columns}, {product_.stride(), 1}, at::kFloat);
+      at::from_blob(logits, {product_.rows_of(block), columns}, {product_.stride(), 1}, at::kFloat);
   if (unembedding_.bias.defined())
     view.add_(unembedding_.bias.narrow(0, begin, columns).to(at::Device(at::kCPU), at::kFloat));
   if (unembedding_.logit_scale != 1.0) view.mul_(unembedding_.logit_scale);
@@ -55,7 +66,7 @@ const float* Unit::make_logits(std::int64_t begin, std::int64_t columns) {
 void Unit::reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
                   std::int64_t columns) {
   const std::int64_t index = layer * rows_ + row;
-  kernel_.load_row(logits + index * product_.stride(), columns, row_);
+  kernel_.load_row(logits, columns, row_);
   Partial& partial = partials_[static_cast<std::size_t>(index)];
   add_sums(partial, layer == plan_.layers - 1);
   if (options_.top_k > 0) add_top(partial.top, begin);
@@ -88,6 +99,7 @@ void Unit::add_sums(Partial& partial, bool is_reference) {
 }
 
 void Unit::add_top(TopK& top, std::int64_t begin) {
+  top.expect_blocks(row_.block_max, blocks(row_.columns));
   for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
     if (!(row_.block_max[static_cast<std::size_t>(block)] > top.threshold())) continue;
     const std::int64_t end = std::min(row_.columns, (block + 1) * kBlock);

@@ -13,8 +13,8 @@
 
 namespace lensbench::readout {
 
-/// One thread's reading of a block of rows against a chunk of the vocabulary: a product a tile, and
-/// each row of it reduced while it is in the cache.
+/// One thread's reading of a block of rows against a chunk of the vocabulary: products of a few
+/// rows with a tile, each reduced while it is in the cache.
 class Unit {
  public:
   /// \param normalized  [layer, row, d_model] float32, contiguous, on the CPU
@@ -26,8 +26,8 @@ class Unit {
   std::vector<Partial> read();
 
  private:
-  /// \return [layer * row, product_.stride()] logits of the vocabulary from `begin`
-  const float* make_logits(std::int64_t begin, std::int64_t columns);
+  /// \return logits of one position's row of each layer after another, product_.stride() apart
+  const float* make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns);
   void reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
               std::int64_t columns);
   void add_sums(Partial& partial, bool is_reference);
@@ -40,7 +40,7 @@ class Unit {
   const Targets& targets_;
   const Kernel& kernel_ = best_kernel();
   std::int64_t first_row_, rows_, first_tile_, last_tile_;
-  Product product_;  // of [layer * row, d_model]
+  Product product_;  // of rows [row, layer], d_model wide
   Row row_;
   Reference reference_;
   double reference_max_ = 0, reference_sum_ = 0;
