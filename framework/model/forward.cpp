@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/embedding.h>
 
+#include <lensbench/error.hpp>
+
 #include "model/attention.hpp"
 #include "model/forward_setup.hpp"
 #include "model/linear.hpp"
@@ -94,6 +96,12 @@ class Forward {
   Run& run_;
   const ForwardOptions& options_;
 };
+
+void require(bool supported, const TransformerSpec& spec, const char* feature) {
+  if (!supported)
+    throw InputError("models of family '" + spec.family + "' with " + feature +
+                     " are not supported");
+}
 
 }  // namespace
 

@@ -155,10 +155,4 @@ void finish_cache(const Run& run, std::int64_t new_positions) {
   run.cache->padding = run.padding;
 }
 
-void require(bool supported, const TransformerSpec& spec, const char* feature) {
-  if (!supported)
-    throw InputError("models of family '" + spec.family + "' with " + feature +
-                     " are not supported");
-}
-
 }  // namespace lensbench

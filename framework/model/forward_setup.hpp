@@ -18,7 +18,4 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
 /// The cache now holds the positions of this forward.
 void finish_cache(const Run& run, std::int64_t new_positions);
 
-/// \throws InputError saying that a family's `feature` is not supported, unless `supported`
-void require(bool supported, const TransformerSpec& spec, const char* feature);
-
 }  // namespace lensbench

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 #include <optional>
 #include <utility>
 
+#include "core/suggest.hpp"
 #include "model/hook_plan.hpp"
 
 namespace lensbench {
@@ -43,21 +43,6 @@ std::size_t match_one(std::string_view glob, char c) {
     if (length > 0) return in_set(glob.substr(0, length), c) ? length : 0;
   }
   return glob.front() == c ? 1 : 0;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row.back();
 }
 
 /// `blocks.{layer}.{rest}` taken apart; the layer as text, since it may be a pattern.
@@ -120,18 +105,11 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
   if (const std::string reason = why_absent(spec, glob); !reason.empty())
     return message + ": " + reason;
 
-  std::vector<std::pair<std::size_t, std::string>> candidates;
-  for (PlacedPoint& placed : placed_points(spec)) {
-    const std::size_t distance = edit_distance(glob, placed.hook.name);
-    candidates.emplace_back(distance, std::move(placed.hook.name));
-  }
-  const std::size_t shown = std::min<std::size_t>(3, candidates.size());
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  message += "; nearest are ";
-  for (std::size_t i = 0; i < shown; ++i)
-    message += (i == 0 ? "'" : ", '") + candidates[i].second + "'";
-  return message;
+  std::vector<std::string> names;
+  for (PlacedPoint& placed : placed_points(spec)) names.push_back(std::move(placed.hook.name));
+  const std::vector<std::string> nearest = nearest_names(glob, names);
+  if (nearest.empty()) return message + "; `lensbench list hooks` shows them all";
+  return message + "; nearest are '" + join(nearest, "', '") + "'";
 }
 
 }  // namespace lensbench

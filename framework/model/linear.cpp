@@ -55,6 +55,13 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   return result.to(x.scalar_type()).view(with_last(x, layer.weight.size(1)));
 }
 
+Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
+  const auto part = [&](const at::Tensor& x) {
+    return x.defined() ? x.narrow(-1, begin, count) : x;
+  };
+  return {part(whole.weight), part(whole.bias)};
+}
+
 at::Tensor softcap(const at::Tensor& x, double cap) {
   return x.div(cap).tanh().mul(cap);
 }

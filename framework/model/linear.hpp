@@ -13,6 +13,9 @@ at::ScalarType accumulation_type(at::ScalarType dtype);
 /// Reduced precision is multiplied in float32 and rounded once, as on hardware that has it.
 at::Tensor linear(const at::Tensor& x, const Linear& layer);
 
+/// Outputs begin … begin + count of a layer, a view; undefined if the layer is.
+Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count);
+
 /// softcap(logit_scale * (x · weightᵀ + bias)). \param x [..., d_model] \return [..., vocab]
 /// float32
 at::Tensor unembed_rows(const at::Tensor& x, const Unembedding& unembedding);

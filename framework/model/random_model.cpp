@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "model/linear.hpp"
 #include "model/transformer_model.hpp"
 
 namespace lensbench {
@@ -37,10 +38,6 @@ class Draw {
   at::ScalarType dtype_;
   double scale_;
 };
-
-Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
-  return {whole.weight.narrow(1, begin, count), whole.bias.narrow(0, begin, count)};
-}
 
 BlockWeights random_block(const TransformerSpec& spec, Draw& draw) {
   const AttentionSpec& attention = spec.attention;

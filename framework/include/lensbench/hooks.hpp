@@ -22,7 +22,7 @@ struct HookPoint {
 /// Every hook point of a model, in the order the forward reaches them.
 LENSBENCH_API std::vector<HookPoint> hook_points(const TransformerSpec& spec);
 
-/// Names that match a glob (`*` within a name, `?`, `[..]`), in forward order.
+/// Names that match a glob (`*` any characters, `?` one, `[..]` a set), in forward order.
 /// \throws UsageError naming near misses, or why the point does not exist for this family.
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
                                                        std::string_view glob);
@@ -36,8 +36,8 @@ using HookReader = std::function<void(const at::Tensor& activation, const HookPo
 using HookReplacer =
     std::function<at::Tensor(const at::Tensor& activation, const HookPoint& point)>;
 
-/// What to read and replace during a forward. At one point, hooks run in the order they were added,
-/// and a reader sees what the replacers before it left.
+/// What to read and replace in a forward; each glob must meet a point that runs. Hooks of a point
+/// run in the order added: readers see what replacers left. Scales and scores are float32.
 class LENSBENCH_API Hooks {
  public:
   Hooks& read(std::string glob, HookReader reader);

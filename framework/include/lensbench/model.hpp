@@ -43,7 +43,7 @@ class LENSBENCH_API KeyValueCache {
 };
 
 struct ForwardOptions {
-  enum class Logits { none, last, all };
+  enum class Logits { none, last, all };  ///< last: points after the blocks have one position
   Logits logits = Logits::all;
 
   /// Runs blocks [start_at_layer, stop_at_layer) only. With a start, `residual`

@@ -3,6 +3,7 @@
 
 #include "model/families/config_parts.hpp"
 #include "model/families/family.hpp"
+#include "model/linear.hpp"
 
 namespace lensbench {
 namespace {
@@ -44,11 +45,6 @@ NormWeights take_norm(WeightTaker& taker, const std::string& name, std::int64_t 
 /// Conv1D: stored [in, out].
 Linear take_conv(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out) {
   return {taker.take(name + ".weight", {in, out}), taker.take(name + ".bias", {out})};
-}
-
-Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
-  if (!whole.weight.defined() || !whole.bias.defined()) return {};
-  return {whole.weight.narrow(1, begin, count), whole.bias.narrow(0, begin, count)};
 }
 
 BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
