@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace lensbench {
+
+/// Insertions, deletions and substitutions that turn `a` into `b` (Levenshtein 1966).
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The known names closest to a mistyped one by edit distance, best first, at most `limit`; names
 /// further than half their length are left out.
