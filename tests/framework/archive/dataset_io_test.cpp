@@ -46,6 +46,7 @@ void expect_equal(const Dataset& a, const Dataset& b) {
     if (x.is_text()) continue;
     ASSERT_EQ(x.tensor.scalar_type(), y.tensor.scalar_type());
     ASSERT_EQ(x.tensor.sizes(), y.tensor.sizes());
+    if (x.tensor.numel() == 0) continue;  // no memory to compare
     EXPECT_EQ(std::memcmp(x.tensor.data_ptr(), y.tensor.data_ptr(), x.tensor.nbytes()), 0);
   }
 }

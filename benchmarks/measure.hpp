@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+namespace lensbench::benchmarks {
+
+/// Wall clock and processor time (user and system, all threads) of this process, in seconds. On a
+/// machine that others use, the processor time is the steadier of the two.
+struct Clock {
+  double wall_s = 0;
+  double cpu_s = 0;
+
+  static Clock now();
+  Clock operator-(const Clock& earlier) const {
+    return {wall_s - earlier.wall_s, cpu_s - earlier.cpu_s};
+  }
+};
+
+/// Most memory resident since the last reset, and resident now, in bytes; 0 where the system does
+/// not say.
+std::int64_t peak_resident_bytes();
+std::int64_t resident_bytes();
+/// \return false where the system cannot reset it: the peak is then of the whole process
+bool reset_peak_resident();
+
+/// Threads for libtorch and for OpenBLAS, which does not follow it.
+void set_threads(int threads);
+
+}  // namespace lensbench::benchmarks
