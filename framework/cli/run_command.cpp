@@ -1,10 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "bench/runner.hpp"
 #include "cli/archive_sink.hpp"
@@ -228,7 +230,9 @@ int run_entry(const std::string& command, PluginEntryKind kind,
       std::cerr << "lensbench: left out: " << refusal.message << "\n";
   run.parameters = run.host.resolve(*run.entry, run.arguments.set);
   run.cases = read_cases(run.arguments.prompts, run.arguments.ids, run.arguments.prompts_file);
-  if (run.arguments.threads > 0) set_threads(static_cast<int>(run.arguments.threads));
+  // libtorch's own default is one thread in some builds.
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  set_threads(static_cast<int>(run.arguments.threads > 0 ? run.arguments.threads : cores));
   run.model =
       Model::open(run.arguments.model, model_options(run.arguments.dtype, run.arguments.device));
   Context context(run.model, run.arguments.seed);
