@@ -1,8 +1,6 @@
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "report/terminal/paint.hpp"
+#include "report/terminal/bar_chart.hpp"
 #include "report/terminal/view.hpp"
 
 namespace lensbench::terminal {
@@ -11,86 +9,36 @@ namespace {
 constexpr std::size_t kMostComponents = 50;
 constexpr std::size_t kMostHeads = 8;
 
-std::string with_sign(double value) {
-  const std::string digits = fixed(value, 3);
-  return value >= 0 ? cat({"+", digits}) : digits;
+/// Bars of contributions, what each ablation changes beside them.
+Lines component_chart(const std::vector<Bar>& bars, const std::vector<std::string>& ablations,
+                      const TerminalStyle& style) {
+  std::vector<std::string> headers{"component", "direct"};
+  headers.insert(headers.end(), ablations.begin(), ablations.end());
+  Lines lines = bar_chart(largest(bars, kMostComponents, BarOrder::as_given), headers, style);
+  if (bars.size() > kMostComponents)
+    say(lines,
+        count(std::ssize(bars) - static_cast<std::ptrdiff_t>(kMostComponents),
+              "smaller component") +
+            " left out here; the archive has all.",
+        style);
+  return lines;
 }
 
-/// One named contribution, with what ablating it did.
-struct Row {
-  std::string name;
-  double value = 0;
-  std::vector<double> effects;
-};
-
-std::size_t count_kept(std::size_t n, std::size_t most) {
-  return std::min(n, most);
+/// What the columns mean, said once below them.
+void explain(Lines& lines, const std::vector<std::string>& ablations, const TerminalStyle& style) {
+  std::string text = "direct: what the component adds to the logit.";
+  for (const auto& kind : ablations)
+    text += cat({" ", kind, ": change of the logit when its output is replaced by ",
+                 kind == "mean"   ? "its mean."
+                 : kind == "zero" ? "zeros."
+                                  : "that."});
+  lines.emplace_back();
+  say(lines, text, style);
 }
 
-/// Indices of the `most` largest by absolute value, in the given order or largest first.
-std::vector<std::size_t> largest(const std::vector<Row>& rows, std::size_t most, bool sorted) {
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::abs(rows[a].value) > std::abs(rows[b].value);
-  });
-  order.resize(count_kept(rows.size(), most));
-  if (!sorted) std::sort(order.begin(), order.end());
-  return order;
+std::string number_or_none(double value) {
+  return std::isnan(value) ? "undefined" : fixed(value, 2);
 }
-
-/// Name, value, bar, and one column for each kind of ablation.
-class BarChart {
- public:
-  BarChart(const std::vector<Row>& rows, std::vector<std::string> effects,
-           const TerminalStyle& style)
-      : rows_(rows), effects_(std::move(effects)), style_(style) {
-    for (const Row& row : rows_) {
-      name_width_ = std::max(name_width_, display_width(row.name));
-      scale_ = std::max(scale_, std::isfinite(row.value) ? std::abs(row.value) : 0.0);
-    }
-    name_width_ = std::min(name_width_, 16);
-    const int fixed_part = name_width_ + 1 + kNumber + 1;
-    const int ablations = static_cast<int>(effects_.size()) * (kNumber + 1);
-    bar_width_ = std::clamp(style_.columns - fixed_part - ablations - 1, 7, 61);
-  }
-
-  Lines write(const std::vector<std::size_t>& order) const {
-    Lines lines;
-    if (!effects_.empty()) lines.push_back(header());
-    for (const std::size_t i : order) lines.push_back(line(rows_[i]));
-    return lines;
-  }
-
- private:
-  static constexpr int kNumber = 8;
-
-  std::string header() const {
-    const int bar = 2 * std::max(1, (bar_width_ - 1) / 2) + 1;
-    std::string text = fit("component", name_width_, Align::left, style_.unicode) + " " +
-                       fit("direct", kNumber, Align::right) + " " + fit("", bar, Align::left);
-    for (const auto& effect : effects_)
-      text += cat({" ", fit(effect, kNumber, Align::right, style_.unicode)});
-    return faint(text, style_);
-  }
-
-  std::string line(const Row& row) const {
-    std::string text = fit(row.name, name_width_, Align::left, style_.unicode) + " " +
-                       fit(with_sign(row.value), kNumber, Align::right, style_.unicode) + " " +
-                       signed_bar(row.value, scale_, bar_width_, style_);
-    for (const double effect : row.effects)
-      text += cat({" ", fit(std::isnan(effect) ? "" : with_sign(effect), kNumber, Align::right,
-                            style_.unicode)});
-    text.erase(text.find_last_not_of(' ') + 1);
-    return text;
-  }
-
-  const std::vector<Row>& rows_;
-  std::vector<std::string> effects_;
-  const TerminalStyle& style_;
-  int name_width_ = 9, bar_width_ = 0;
-  double scale_ = 0;
-};
 
 class AttributionCase {
  public:
@@ -142,65 +90,36 @@ class AttributionCase {
   }
 
   std::vector<std::string> ablations() const {
-    if (!view_.dataset.contains("ablation_effect") || !view_.dataset.contains("ablation"))
-      return {};
-    const auto& names = view_.dataset["ablation"];
-    if (!names.is_text() || view_.dataset["ablation_effect"].dims !=
-                                std::vector<std::string>{"ablation", "component", "token"})
-      return {};
-    std::vector<std::string> headers;
-    for (const auto& name : names.strings) headers.push_back(view_.text(name));
-    return headers;
+    const bool there = has(view_.dataset, "ablation_effect", {"ablation", "component", "token"});
+    return there ? labels_of(view_, "ablation") : std::vector<std::string>{};
   }
 
   void components(Lines& lines) const {
-    const auto names = component_names();
+    const auto names = labels_of(view_, "component");
     const Grid values = grid(view_.dataset, "logit_contribution", range_);
     const auto kinds = ablations();
     const Grid effects = kinds.empty() ? Grid() : grid(view_.dataset, "ablation_effect", range_);
-    std::vector<Row> rows;
+    std::vector<Bar> bars;
     for (std::int64_t c = 0; c < values.length(0); ++c) {
-      Row row{names[static_cast<std::size_t>(c)], values(c, token_), {}};
-      for (std::size_t k = 0; k < kinds.size(); ++k) row.effects.push_back(effects(k, c, token_));
-      rows.push_back(std::move(row));
+      Bar bar{names[static_cast<std::size_t>(c)], values(c, token_), {}};
+      for (std::size_t k = 0; k < kinds.size(); ++k) bar.beside.push_back(effects(k, c, token_));
+      bars.push_back(std::move(bar));
     }
-    append(lines, BarChart(rows, kinds, view_.style).write(largest(rows, kMostComponents, false)));
-    if (!kinds.empty())
-      say(lines,
-          "direct: share of the logit. zero, mean: change of the logit when the output is "
-          "replaced by that.",
-          view_.style, 2);
-    if (rows.size() > kMostComponents)
-      say(lines,
-          std::to_string(rows.size() - kMostComponents) +
-              " smaller components are left out here; the archive has them.",
-          view_.style, 2);
-  }
-
-  std::vector<std::string> component_names() const {
-    std::vector<std::string> names;
-    const bool known =
-        has(view_.dataset, "component", {"component"}) && view_.dataset["component"].is_text();
-    for (std::int64_t c = 0; c < view_.dataset.dim("component"); ++c)
-      names.push_back(
-          known ? view_.text(view_.dataset["component"].strings[static_cast<std::size_t>(c)])
-                : std::to_string(c));
-    return names;
+    append(lines, component_chart(bars, kinds, view_.style));
   }
 
   void heads(Lines& lines) const {
     if (!has(view_.dataset, "head_contribution", {"layer", "head", "token"})) return;
     const Grid values = grid(view_.dataset, "head_contribution", range_);
-    std::vector<Row> rows;
+    std::vector<Bar> bars;
     for (std::int64_t layer = 0; layer < values.length(0); ++layer)
       for (std::int64_t head = 0; head < values.length(1); ++head)
-        rows.push_back({cat({"L", std::to_string(layer), "H", std::to_string(head)}),
+        bars.push_back({cat({"L", std::to_string(layer), "H", std::to_string(head)}),
                         values(layer, head, token_),
                         {}});
     lines.emplace_back();
-    const auto order = largest(rows, kMostHeads, true);
-    say(lines, "Largest of " + count(std::ssize(rows), "attention head") + ":", view_.style);
-    append(lines, BarChart(rows, {}, view_.style).write(order));
+    say(lines, "Largest of " + count(std::ssize(bars), "attention head") + ":", view_.style);
+    append(lines, bar_chart(largest(bars, kMostHeads, BarOrder::largest_first), {}, view_.style));
   }
 
   void neurons(Lines& lines) const {
@@ -211,12 +130,12 @@ class AttributionCase {
     const Grid layer = grid(view_.dataset, "neuron_layer", range_);
     const Grid index = grid(view_.dataset, "neuron_index", range_);
     const Grid value = grid(view_.dataset, "neuron_contribution", range_);
-    std::vector<Row> rows;
+    std::vector<Bar> bars;
     for (std::int64_t i = 0; i < value.length(0); ++i)
-      rows.push_back({cat({"L", whole(layer(i)), "N", whole(index(i))}), value(i), {}});
+      bars.push_back({cat({"L", whole(layer(i)), "N", whole(index(i))}), value(i), {}});
     lines.emplace_back();
     say(lines, "Largest MLP neurons:", view_.style);
-    append(lines, BarChart(rows, {}, view_.style).write(largest(rows, kMostHeads, true)));
+    append(lines, bar_chart(largest(bars, kMostHeads, BarOrder::largest_first), {}, view_.style));
   }
 
   void correlation(Lines& lines) const {
@@ -234,16 +153,78 @@ class AttributionCase {
     say(lines, line + ".", view_.style);
   }
 
-  static std::string number_or_none(double value) {
-    return std::isnan(value) ? "undefined" : fixed(value, 2);
-  }
-
   const View& view_;
   CaseRange range_;
   std::int64_t token_;
 };
 
+/// A variable's mean over cases, saved as `<name>_mean` [dim] or [ablation, dim].
+class AverageAttribution {
+ public:
+  explicit AverageAttribution(const View& view) : view_(view) {}
+
+  Lines write() const {
+    Lines lines;
+    say(lines, "Mean over the cases of what each component adds to the target logit:", view_.style);
+    append(lines,
+           component_chart(bars("component", "logit_contribution_mean"), ablations(), view_.style));
+    if (has(view_.dataset, "layer_contribution_mean", {"layer"})) {
+      lines.emplace_back();
+      say(lines, "Attention and MLP of each block together:", view_.style);
+      append(lines, bar_chart(bars("layer", "layer_contribution_mean"), {}, view_.style));
+    }
+    agreement(lines);
+    explain(lines, ablations(), view_.style);
+    return lines;
+  }
+
+ private:
+  std::vector<std::string> ablations() const {
+    const bool there = has(view_.dataset, "ablation_effect_mean", {"ablation", "component"});
+    return there ? labels_of(view_, "ablation") : std::vector<std::string>{};
+  }
+
+  std::vector<Bar> bars(const std::string& dim, const std::string& name) const {
+    const auto names = labels_of(view_, dim);
+    const Grid values(view_.dataset[name].tensor);
+    const bool ablated = dim == "component" && !ablations().empty();
+    const Grid effects = ablated ? Grid(view_.dataset["ablation_effect_mean"].tensor) : Grid();
+    std::vector<Bar> all;
+    for (std::int64_t i = 0; i < values.length(0); ++i) {
+      Bar bar{names[static_cast<std::size_t>(i)], values(i), {}};
+      for (std::int64_t k = 0; ablated && k < effects.length(0); ++k)
+        bar.beside.push_back(effects(k, i));
+      all.push_back(std::move(bar));
+    }
+    return all;
+  }
+
+  void agreement(Lines& lines) const {
+    if (!has(view_.dataset, "pearson", {"ablation"}) ||
+        !has(view_.dataset, "spearman", {"ablation"}))
+      return;
+    const Grid pearson(view_.dataset["pearson"].tensor), spearman(view_.dataset["spearman"].tensor);
+    lines.emplace_back();
+    std::string line = "Mean contribution against mean logit lost:";
+    const auto kinds = labels_of(view_, "ablation");
+    for (std::size_t k = 0; k < kinds.size(); ++k)
+      line += cat({k == 0 ? " " : "; ", kinds[k], " r = ", number_or_none(pearson(k)),
+                   ", rank correlation ", number_or_none(spearman(k))});
+    say(lines, line + ".", view_.style);
+  }
+
+  const View& view_;
+};
+
 }  // namespace
+
+bool is_average_attribution(const Dataset& dataset) {
+  return has(dataset, "logit_contribution_mean", {"component"});
+}
+
+Lines average_attribution_view(const View& view) {
+  return AverageAttribution(view).write();
+}
 
 bool is_attribution(const Dataset& dataset) {
   return has(dataset, "logit_contribution", {"component", "token"}) && dataset.dim("token") > 0;
@@ -258,6 +239,8 @@ Lines attribution_view(const View& view) {
     if (!heading.empty()) say(lines, heading, view.style);
     append(lines, AttributionCase(view, cases[i], cases.size() == 1).write());
   }
+  const bool ablated = has(view.dataset, "ablation_effect", {"ablation", "component", "token"});
+  explain(lines, ablated ? labels_of(view, "ablation") : std::vector<std::string>{}, view.style);
   say_more_cases(lines, cases.size(), view.style);
   return lines;
 }

@@ -32,12 +32,6 @@ class ComparisonTable {
     first_choice(columns, "first choice", "top");
     first_choice(columns, "the other's", "other_top");
     append(lines, table(std::move(columns), 2, view_.style));
-    say(lines,
-        "rank of the token, then under the other model. KL and Jensen-Shannon divergence in "
-        "nats. " +
-            std::string(view_.style.unicode ? "≠" : "!=") +
-            " marks different first choices; per cent beside each.",
-        view_.style, 2);
     return lines;
   }
 
@@ -115,6 +109,13 @@ Lines comparison_view(const View& view) {
     if (!heading.empty()) say(lines, heading, view.style);
     append(lines, ComparisonTable(view, cases[i]).write());
   }
+  lines.emplace_back();
+  say(lines,
+      cat({"rank: of the token; other: under the other model. KL and Jensen-Shannon divergence in "
+           "nats. ",
+           view.style.unicode ? "≠" : "!=",
+           " marks different first choices, per cent beside them."}),
+      view.style);
   say_more_cases(lines, cases.size(), view.style);
   return lines;
 }

@@ -21,6 +21,7 @@ class GeneralView {
     scalars(lines);
     for (const auto& [dim, length] : view_.dataset.dims()) dimension(lines, dim, length);
     arrays(lines);
+    quantiles(lines);
     return lines;
   }
 
@@ -134,10 +135,22 @@ class GeneralView {
                                 {"mean", Align::right, {}},
                                 {"max", Align::right, {}}};
     for (const auto& variable : view_.dataset.variables())
-      if (variable.dims.size() > 1 && !variable.is_text()) add_array(columns, variable);
+      if (variable.dims.size() > 1 && !variable.is_text() && !variable.name.ends_with("_quantile"))
+        add_array(columns, variable);
     if (columns.front().cells.empty()) return;
     if (!lines.empty()) lines.emplace_back();
     append(lines, table(std::move(columns), 1, view_.style));
+  }
+
+  // Too many numbers for a terminal, and the mean stands above.
+  void quantiles(Lines& lines) const {
+    std::string names;
+    for (const auto& variable : view_.dataset.variables())
+      if (variable.dims.size() > 1 && variable.name.ends_with("_quantile"))
+        names += cat({names.empty() ? "" : ", ", view_.text(variable.name)});
+    if (names.empty()) return;
+    lines.emplace_back();
+    say(lines, "Quantiles in the archive: " + names + ".", view_.style);
   }
 
   void add_array(std::vector<Column>& columns, const Variable& variable) const {

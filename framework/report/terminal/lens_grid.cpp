@@ -11,7 +11,7 @@ constexpr int kLabelWidth = 7;
 constexpr int kNarrowest = 4;  // of the token in a cell
 constexpr int kShortened = 7;  // to save a block
 constexpr int kWidest = 12;
-constexpr std::size_t kMostBlocks = 3;
+constexpr std::size_t kMostLines = 66;  // of all blocks, about; two blocks are always drawn
 
 /// Everything drawn in one column.
 struct Position {
@@ -41,7 +41,7 @@ class GridWriter {
   Lines write() const {
     Lines lines;
     const auto blocks = split();
-    const std::size_t first = blocks.size() > kMostBlocks ? blocks.size() - kMostBlocks : 0;
+    const std::size_t first = blocks.size() > most_blocks() ? blocks.size() - most_blocks() : 0;
     if (first > 0) {
       const std::string last_left_out = positions_[blocks[first].first - 1].number;
       say(lines,
@@ -88,6 +88,10 @@ class GridWriter {
   // Cells of a column beyond its token: a margin each side, or a gap and two digits.
   int cell_width(const Position& p) const { return p.width + (style_.colour ? 2 : 5); }
 
+  std::size_t most_blocks() const {
+    return std::max<std::size_t>(2, kMostLines / (layers_.size() + 4));
+  }
+
   // Packed from the end, so that of a long text the last block drawn is a full one.
   std::vector<Span> pack(int columns) const {
     std::vector<Span> blocks;
@@ -109,7 +113,7 @@ class GridWriter {
   std::vector<Span> split() const {
     const std::size_t n = pack(style_.columns).size();
     int columns = style_.columns;
-    while (n <= kMostBlocks && columns > kLabelWidth && pack(columns - 1).size() == n) --columns;
+    while (n <= most_blocks() && columns > kLabelWidth && pack(columns - 1).size() == n) --columns;
     return pack(columns);
   }
 

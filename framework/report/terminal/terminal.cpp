@@ -12,6 +12,7 @@ namespace {
 Lines body(const View& view) {
   if (is_lens(view.dataset)) return lens_view(view);
   if (is_attribution(view.dataset)) return attribution_view(view);
+  if (is_average_attribution(view.dataset)) return average_attribution_view(view);
   if (is_comparison(view.dataset)) return comparison_view(view);
   if (is_token_analysis(view.dataset)) return token_view(view);
   return general_view(view);
@@ -46,7 +47,7 @@ void receipts(Lines& lines, const View& view) {
   for (const auto& receipt : view.dataset.receipts) held += receipt.passed ? 1 : 0;
   const std::int64_t failed = std::ssize(view.dataset.receipts) - held;
   lines.emplace_back();
-  if (view.dataset.receipts.empty()) lines.push_back("No receipts: nothing was checked here.");
+  if (view.dataset.receipts.empty()) lines.push_back("No receipts of its own.");
   if (held > 0) lines.push_back(count(held, "receipt") + (held == 1 ? " holds." : " hold."));
   if (failed > 0)
     lines.push_back(

@@ -32,7 +32,6 @@ class TokenTable {
     add(columns, "margin", "margin", two);
     columns.push_back(alternatives());
     append(lines, table(std::move(columns), 3, view_.style));
-    explain(lines);
     return lines;
   }
 
@@ -103,23 +102,26 @@ class TokenTable {
     return cell;
   }
 
-  void explain(Lines& lines) const {
-    const Grid generated = of("generated"), jump = of("entropy_jump");
-    const auto any = [](const Grid& g) {
-      return std::any_of(g.values().begin(), g.values().end(), [](double v) { return v > 0; });
-    };
-    std::string line =
-        "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
-        "from. most probable: per cent beside it.";
-    if (any(generated)) line += " + generated, ! not the first choice.";
-    if (any(jump)) line += " ^ entropy jumps.";
-    say(lines, line, view_.style, 2);
-  }
-
   const View& view_;
   CaseRange range_;
   std::int64_t left_out_ = 0;
 };
+
+bool any_set(const Dataset& dataset, const std::string& name) {
+  if (!has(dataset, name, {"token"})) return false;
+  const Grid flags(dataset[name].tensor);
+  return std::any_of(flags.values().begin(), flags.values().end(), [](double v) { return v > 0; });
+}
+
+void explain(Lines& lines, const View& view) {
+  std::string line =
+      "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
+      "from. most probable: per cent beside it.";
+  if (any_set(view.dataset, "generated")) line += " + generated, ! not the first choice.";
+  if (any_set(view.dataset, "entropy_jump")) line += " ^ entropy jumps.";
+  lines.emplace_back();
+  say(lines, line, view.style);
+}
 
 double mean_of(const Grid& grid) {
   double sum = 0;
@@ -155,6 +157,7 @@ Lines token_view(const View& view) {
     append(lines, TokenTable(view, cases[i]).write());
     totals(lines, view, cases[i]);
   }
+  explain(lines, view);
   say_more_cases(lines, cases.size(), view.style);
   return lines;
 }

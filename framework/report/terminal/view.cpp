@@ -36,6 +36,18 @@ std::string View::separator() const {
   return style.unicode ? " · " : " | ";
 }
 
+std::vector<std::string> labels_of(const View& view, const std::string& dim) {
+  std::vector<std::string> labels;
+  const bool known = has(view.dataset, dim, {dim});
+  const bool texts = known && view.dataset[dim].is_text();
+  const Grid numbers = known && !texts ? Grid(view.dataset[dim].tensor) : Grid();
+  for (std::int64_t i = 0; i < view.dataset.dim(dim); ++i)
+    labels.push_back(texts   ? view.text(view.dataset[dim].strings[static_cast<std::size_t>(i)])
+                     : known ? number(numbers(i))
+                             : std::to_string(i));
+  return labels;
+}
+
 void say(Lines& lines, std::string_view text, const TerminalStyle& style, int indent) {
   append(lines, wrap(text, style.columns, indent, style.unicode));
 }

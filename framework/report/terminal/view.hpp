@@ -32,6 +32,9 @@ struct View {
   std::string separator() const;
 };
 
+/// Names along a dimension: its coordinate's texts or numbers, else indices.
+std::vector<std::string> labels_of(const View& view, const std::string& dim);
+
 /// Adds text wrapped at the terminal's width.
 void say(Lines& lines, std::string_view text, const TerminalStyle& style, int indent = 0);
 void append(Lines& lines, const Lines& more);
@@ -48,6 +51,9 @@ bool is_lens(const Dataset& dataset);
 Lines lens_view(const View& view);
 bool is_attribution(const Dataset& dataset);
 Lines attribution_view(const View& view);
+/// The same averaged over cases.
+bool is_average_attribution(const Dataset& dataset);
+Lines average_attribution_view(const View& view);
 /// One text under two models.
 bool is_comparison(const Dataset& dataset);
 Lines comparison_view(const View& view);

@@ -227,10 +227,40 @@ embed        +1.000               │███▌
 0_attn_out   -2.000        ███████│                 +1.750
 0_mlp_out    +4.000               │██████████████   -3.500
 bias         -1.500         ▐█████│
-direct: share of the logit. zero, mean: change of the logit
-  when the output is replaced by that.
 
-No receipts: nothing was checked here.
+direct: what the component adds to the logit. zero: change
+of the logit when its output is replaced by zeros.
+
+No receipts of its own.
+)");
+}
+
+TEST(RenderAttribution, DrawsTheMeanOverCasesAlike) {
+  Dataset dataset;
+  dataset.add_coordinate("component", std::vector<std::string>{"embed", "0_attn_out"});
+  dataset.add_coordinate("ablation", std::vector<std::string>{"mean"});
+  dataset.add(variable("logit_contribution_mean", {"component"}, numbers({-1, 2}, {2})));
+  dataset.add(
+      variable("ablation_effect_mean", {"ablation", "component"}, numbers({NAN, -1.25}, {1, 2})));
+  dataset.add(variable("pearson", {"ablation"}, numbers({0.5}, {1})));
+  dataset.add(variable("spearman", {"ablation"}, numbers({NAN}, {1})));
+  TerminalStyle style;
+  style.columns = 60;
+  EXPECT_EQ(render_dataset("responsibility", dataset, token_text, style),
+            R"(responsibility · component 2 · ablation 1
+Mean over the cases of what each component adds to the
+target logit:
+component    direct                                   mean
+embed        -1.000        ███████│
+0_attn_out   +2.000               │██████████████   -1.250
+
+Mean contribution against mean logit lost: mean r = 0.50,
+rank correlation undefined.
+
+direct: what the component adds to the logit. mean: change
+of the logit when its output is replaced by its mean.
+
+No receipts of its own.
 )");
 }
 
@@ -267,7 +297,7 @@ layer  layer_label   entropy [nats]
     0  embed         4.250 ± 0.5000
     1  0_resid_post  1.500 ± 0.2500
 
-No receipts: nothing was checked here.
+No receipts of its own.
 )");
 }
 

@@ -1,0 +1,87 @@
+#include "report/terminal/bar_chart.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "report/terminal/paint.hpp"
+
+namespace lensbench::terminal {
+namespace {
+
+constexpr int kNumber = 8;
+constexpr int kWidestName = 16;
+
+struct Layout {
+  int name = 0, bar = 0;  // cells
+  double scale = 0;
+};
+
+std::string with_sign(double value) {
+  const std::string digits = fixed(value, 3);
+  return value >= 0 ? cat({"+", digits}) : digits;
+}
+
+Layout layout_of(const std::vector<Bar>& bars, const std::string& header, std::size_t n_beside,
+                 const TerminalStyle& style) {
+  Layout layout{display_width(header), 0, 0};
+  for (const Bar& bar : bars) {
+    layout.name = std::max(layout.name, display_width(bar.name));
+    layout.scale = std::max(layout.scale, std::isfinite(bar.value) ? std::abs(bar.value) : 0.0);
+  }
+  layout.name = std::min(layout.name, kWidestName);
+  const int numbers = static_cast<int>(1 + n_beside) * (kNumber + 1);
+  layout.bar = std::clamp(style.columns - layout.name - numbers - 2, 7, 61);
+  return layout;
+}
+
+std::string header_line(const std::vector<std::string>& headers, const Layout& layout,
+                        const TerminalStyle& style) {
+  const int bar = 2 * std::max(1, (layout.bar - 1) / 2) + 1;
+  std::string text = fit(headers[0], layout.name, Align::left, style.unicode) + " " +
+                     fit(headers[1], kNumber, Align::right, style.unicode) + " " +
+                     fit("", bar, Align::left);
+  for (std::size_t i = 2; i < headers.size(); ++i)
+    text += cat({" ", fit(headers[i], kNumber, Align::right, style.unicode)});
+  text.erase(text.find_last_not_of(' ') + 1);
+  return faint(text, style);
+}
+
+std::string line_of(const Bar& bar, const Layout& layout, const TerminalStyle& style) {
+  std::string text = fit(bar.name, layout.name, Align::left, style.unicode) + " " +
+                     fit(with_sign(bar.value), kNumber, Align::right, style.unicode) + " " +
+                     signed_bar(bar.value, layout.scale, layout.bar, style);
+  for (const double value : bar.beside) {
+    const std::string shown = std::isnan(value) ? "" : with_sign(value);
+    text += cat({" ", fit(shown, kNumber, Align::right, style.unicode)});
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+}  // namespace
+
+std::vector<Bar> largest(std::vector<Bar> bars, std::size_t most, BarOrder order) {
+  std::vector<std::size_t> places(bars.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
+    return std::abs(bars[a].value) > std::abs(bars[b].value);
+  });
+  places.resize(std::min(places.size(), most));
+  if (order == BarOrder::as_given) std::sort(places.begin(), places.end());
+  std::vector<Bar> kept;
+  for (const std::size_t place : places) kept.push_back(std::move(bars[place]));
+  return kept;
+}
+
+Lines bar_chart(const std::vector<Bar>& bars, const std::vector<std::string>& headers,
+                const TerminalStyle& style) {
+  const std::size_t n_beside = bars.empty() ? 0 : bars.front().beside.size();
+  const Layout layout = layout_of(bars, headers.empty() ? "" : headers.front(), n_beside, style);
+  Lines lines;
+  if (headers.size() > 1) lines.push_back(header_line(headers, layout, style));
+  for (const Bar& bar : bars) lines.push_back(line_of(bar, layout, style));
+  return lines;
+}
+
+}  // namespace lensbench::terminal
