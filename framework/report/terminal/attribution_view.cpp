@@ -231,14 +231,10 @@ bool is_attribution(const Dataset& dataset) {
 }
 
 Lines attribution_view(const View& view) {
-  Lines lines;
   const auto cases = token_cases(view.dataset);
-  for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
-    if (i > 0) lines.emplace_back();
-    const std::string heading = case_heading(view, cases[i], cases.size());
-    if (!heading.empty()) say(lines, heading, view.style);
-    append(lines, AttributionCase(view, cases[i], cases.size() == 1).write());
-  }
+  Lines lines = draw_cases(view, cases, [&](const CaseRange& range, std::size_t n_cases) {
+    return AttributionCase(view, range, n_cases == 1).write();
+  });
   const bool ablated = has(view.dataset, "ablation_effect", {"ablation", "component", "token"});
   explain(lines, ablated ? labels_of(view, "ablation") : std::vector<std::string>{}, view.style);
   say_more_cases(lines, cases.size(), view.style);

@@ -7,22 +7,13 @@
 namespace lensbench::terminal {
 namespace {
 
-constexpr std::int64_t kMostRows = 60;
-
 /// One row a token: what each model made of it, and how far their distributions are apart.
 class ComparisonTable {
  public:
-  ComparisonTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {
-    left_out_ = std::max<std::int64_t>(0, range_.size() - kMostRows);
-    range_.begin += left_out_;
-  }
+  ComparisonTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {}
 
-  Lines write() const {
-    Lines lines;
-    if (left_out_ > 0)
-      say(lines,
-          "The first " + count(left_out_, "token") + " are left out here; the archive has them.",
-          view_.style);
+  Lines write() {
+    Lines lines = keep_last_rows(range_, view_.style);
     std::vector<Column> columns{positions(), tokens()};
     add(columns, "rank", "chosen_rank", rank);
     add(columns, "other", "rank_in_other", rank);
@@ -90,7 +81,6 @@ class ComparisonTable {
 
   const View& view_;
   CaseRange range_;
-  std::int64_t left_out_ = 0;
 };
 
 }  // namespace
@@ -101,14 +91,10 @@ bool is_comparison(const Dataset& dataset) {
 }
 
 Lines comparison_view(const View& view) {
-  Lines lines;
   const auto cases = token_cases(view.dataset);
-  for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
-    if (i > 0) lines.emplace_back();
-    const std::string heading = case_heading(view, cases[i], cases.size());
-    if (!heading.empty()) say(lines, heading, view.style);
-    append(lines, ComparisonTable(view, cases[i]).write());
-  }
+  Lines lines = draw_cases(view, cases, [&](const CaseRange& range, std::size_t) {
+    return ComparisonTable(view, range).write();
+  });
   lines.emplace_back();
   say(lines,
       cat({"rank: of the token; other: under the other model. KL and Jensen-Shannon divergence in "

@@ -8,22 +8,13 @@
 namespace lensbench::terminal {
 namespace {
 
-constexpr std::int64_t kMostRows = 60;
-
 /// One row a token: what was chosen, how surely, and what else might have been.
 class TokenTable {
  public:
-  TokenTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {
-    left_out_ = std::max<std::int64_t>(0, range_.size() - kMostRows);
-    range_.begin += left_out_;
-  }
+  TokenTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {}
 
-  Lines write() const {
-    Lines lines;
-    if (left_out_ > 0)
-      say(lines,
-          "The first " + count(left_out_, "token") + " are left out here; the archive has them.",
-          view_.style);
+  Lines write() {
+    Lines lines = keep_last_rows(range_, view_.style);
     std::vector<Column> columns{positions(), marks(), tokens()};
     add(columns, "p", "chosen_probability", short_probability);
     add(columns, "rank", "chosen_rank", [](double v) { return v < 1 ? std::string() : whole(v); });
@@ -104,7 +95,6 @@ class TokenTable {
 
   const View& view_;
   CaseRange range_;
-  std::int64_t left_out_ = 0;
 };
 
 bool any_set(const Dataset& dataset, const std::string& name) {
@@ -148,15 +138,12 @@ bool is_token_analysis(const Dataset& dataset) {
 }
 
 Lines token_view(const View& view) {
-  Lines lines;
   const auto cases = token_cases(view.dataset);
-  for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
-    if (i > 0) lines.emplace_back();
-    const std::string heading = case_heading(view, cases[i], cases.size());
-    if (!heading.empty()) say(lines, heading, view.style);
-    append(lines, TokenTable(view, cases[i]).write());
-    totals(lines, view, cases[i]);
-  }
+  Lines lines = draw_cases(view, cases, [&](const CaseRange& range, std::size_t) {
+    Lines one = TokenTable(view, range).write();
+    totals(one, view, range);
+    return one;
+  });
   explain(lines, view);
   say_more_cases(lines, cases.size(), view.style);
   return lines;

@@ -63,6 +63,28 @@ std::string case_heading(const View& view, const CaseRange& range, std::size_t n
   return heading;
 }
 
+Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const DrawCase& draw) {
+  Lines lines;
+  for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
+    if (i > 0) lines.emplace_back();
+    const std::string heading = case_heading(view, cases[i], cases.size());
+    if (!heading.empty()) say(lines, heading, view.style);
+    append(lines, draw(cases[i], cases.size()));
+  }
+  return lines;
+}
+
+Lines keep_last_rows(CaseRange& range, const TerminalStyle& style) {
+  constexpr std::int64_t kMostRows = 60;
+  Lines lines;
+  const std::int64_t left_out = range.size() - kMostRows;
+  if (left_out <= 0) return lines;
+  range.begin += left_out;
+  say(lines, "The first " + count(left_out, "token") + " are left out here; the archive has them.",
+      style);
+  return lines;
+}
+
 std::size_t cases_to_draw(std::size_t n_cases) {
   return n_cases <= 3 ? n_cases : 1;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,13 @@ void append(Lines& lines, const Lines& more);
 
 /// `case 3 (france)`: what heads one case of several; empty for the only one.
 std::string case_heading(const View& view, const CaseRange& range, std::size_t n_cases);
+/// Draws the cases that are drawn, each under its heading.
+/// \param draw  what stands under the heading of one case; `n_cases` is how many there are
+using DrawCase = std::function<Lines(const CaseRange& range, std::size_t n_cases)>;
+Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const DrawCase& draw);
+/// Narrows a case to the last tokens that a table of one row a token draws; says how many it left
+/// out, if any.
+Lines keep_last_rows(CaseRange& range, const TerminalStyle& style);
 /// How many cases are drawn: all of up to three, else the first.
 std::size_t cases_to_draw(std::size_t n_cases);
 /// Says how many cases were left out, if any.
