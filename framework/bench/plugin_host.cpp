@@ -7,6 +7,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "bench/elf_check.hpp"
@@ -113,7 +114,8 @@ PluginInfo describe_entry(const PluginDescriptor& descriptor, const PluginEntry&
                   {},
                   descriptor.name,
                   path,
-                  descriptor.source == nullptr ? "" : descriptor.source};
+                  descriptor.source == nullptr ? "" : descriptor.source,
+                  &entry};
   for (std::size_t i = 0; i < entry.n_parameters; ++i) {
     const auto& p = entry.parameters[i];
     info.parameters.push_back({p.name, p.type, p.default_value, p.units, p.help});
@@ -136,6 +138,9 @@ PluginHost::~PluginHost() = default;
 void PluginHost::load(const fs::path& library) {
   std::error_code error;
   const fs::path path = fs::exists(library, error) ? fs::canonical(library, error) : library;
+  const auto is_this = [&](const PluginInfo& entry) { return entry.path == path; };
+  // A folder may be named twice, by an option and by the environment.
+  if (std::any_of(entries_.begin(), entries_.end(), is_this)) return;
   check_shared_library(path);
   const auto handle = open_library(path);
   if (!handle.has(kSymbol))
@@ -164,10 +169,7 @@ void PluginHost::load(const fs::path& library) {
     }
     found.push_back(describe_entry(descriptor, entry, path));
   }
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    entries_.push_back(std::move(found[i]));
-    natives_.push_back(&descriptor.entries[i]);
-  }
+  std::move(found.begin(), found.end(), std::back_inserter(entries_));
 }
 
 void PluginHost::load_directory(const fs::path& directory) {
@@ -208,7 +210,7 @@ template <class Base>
 std::unique_ptr<Base, EntryDeleter<Base>> PluginHost::create(PluginEntryKind kind,
                                                              const std::string& name) const {
   const auto& info = find(kind, name);
-  const auto& entry = native(info);
+  const auto& entry = *info.native;
   const std::string subject = std::string(kind_name(kind)) + " '" + name + "' of '" +
                               info.path.string() + "': its factory ";
   try {
@@ -225,10 +227,6 @@ std::unique_ptr<Base, EntryDeleter<Base>> PluginHost::create(PluginEntryKind kin
   throw PluginError(PluginFault::factory_failed, subject + "returned nothing");
 }
 
-const PluginEntry& PluginHost::native(const PluginInfo& info) const {
-  return *natives_[static_cast<std::size_t>(&info - entries_.data())];
-}
-
 ToolHandle PluginHost::create_tool(const std::string& name) const {
   return create<Tool>(PluginEntryKind::tool, name);
 }
@@ -239,7 +237,7 @@ ExperimentHandle PluginHost::create_experiment(const std::string& name) const {
 
 Parameters PluginHost::resolve(const PluginInfo& entry,
                                const std::map<std::string, std::string>& given) const {
-  const auto& declared = native(entry);
+  const auto& declared = *entry.native;
   return Parameters::resolve({declared.parameters, declared.n_parameters}, given,
                              std::string(kind_name(entry.kind)) + " '" + entry.name + "'");
 }

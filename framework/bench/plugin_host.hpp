@@ -27,6 +27,7 @@ struct PluginInfo {
   std::string plugin;          ///< name of the library's descriptor
   std::filesystem::path path;  ///< of the library
   std::string source;          ///< text it was built from; may be empty
+  const PluginEntry* native;   ///< in the library, which is never unloaded
 };
 
 /// A library that was refused, and why.
@@ -55,8 +56,9 @@ class LENSBENCH_API PluginHost {
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
-  /// Loads one library. All or nothing: every entry is checked before any is registered.
-  /// \throws PluginError naming the file, what was found, what was expected
+  /// Loads one library, once however often it is named. All or nothing: every entry is checked
+  /// before any is registered. \throws PluginError naming the file, what was found, what was
+  /// expected
   void load(const std::filesystem::path& library);
 
   /// Loads every `*.so` of a directory in name order. A library that is refused is kept in
@@ -80,13 +82,11 @@ class LENSBENCH_API PluginHost {
                      const std::map<std::string, std::string>& given) const;
 
  private:
-  const PluginEntry& native(const PluginInfo& info) const;
   template <class Base>
   std::unique_ptr<Base, EntryDeleter<Base>> create(PluginEntryKind kind,
                                                    const std::string& name) const;
 
   std::vector<PluginInfo> entries_;
-  std::vector<const PluginEntry*> natives_;  // beside entries_
   std::vector<PluginRefusal> refusals_;
   std::vector<std::filesystem::path> searched_;
 };

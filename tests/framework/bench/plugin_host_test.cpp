@@ -85,6 +85,16 @@ TEST(PluginHost, RefusesASecondLibraryWithTheSameToolNamingBoth) {
   EXPECT_EQ(host.entries().size(), 1u);
 }
 
+TEST(PluginHost, LoadsALibraryOnceThoughItsFolderIsNamedTwice) {
+  const testing::TempDir directory;
+  fs::copy_file(fixture("good"), directory / "good.so");
+  PluginHost host;
+  host.load_directory(directory.path());
+  host.load_directory(directory.path());
+  EXPECT_EQ(host.entries().size(), 1u);
+  EXPECT_TRUE(host.refusals().empty());
+}
+
 TEST(PluginHost, SaysWhatAFactoryThrew) {
   PluginHost host;
   host.load(fixture("throwing_factory"));
