@@ -183,6 +183,13 @@ std::vector<std::int64_t> RunWriter::token_ids() const {
   return {ids.begin(), ids.end()};
 }
 
+void RunWriter::discard() {
+  if (!done().empty())
+    throw UsageError(state_->folder.path().string() +
+                     ": holds completed cases and is not discarded; seal it");
+  state_->folder.remove();
+}
+
 SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,

@@ -57,6 +57,10 @@ class LENSBENCH_API RunWriter {
   /// Every token id that variables marked `Holds::token_ids` hold, ascending.
   std::vector<std::int64_t> token_ids() const;
 
+  /// Gives up a run of which no case completed: removes its folder, writes no archive.
+  /// \throws UsageError if a case is done
+  void discard();
+
   /// Packs the units in the plan's order, verifies the packed file, puts it in place, writes its
   /// digests beside it (`.sha256`) and removes the folder. Until the rename nothing is changed.
   /// \param summaries         datasets over all cases, by name

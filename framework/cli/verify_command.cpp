@@ -13,7 +13,8 @@ Recomputes every digest of an archive from its content. A digest stored in the f
 prove that nobody rewrote both; --expect compares with one kept elsewhere (the .sha256 file beside
 the archive, or what the run printed).
 
-Exit code 0: intact and complete. 1: changed, or cases are missing. 3: not readable as an archive.
+Exit code 0: intact and complete. 1: changed, not the expected one, or cases are
+missing. 3: not readable as an archive.
 )";
 
 }  // namespace
@@ -31,10 +32,11 @@ int verify_command(const Arguments& arguments) {
   for (const auto& finding : result.findings) std::cout << finding << "\n";
   std::cout << file << ": "
             << (!result.intact     ? "DAMAGED"
+                : !result.expected ? "intact in itself, but NOT the archive that was expected"
                 : !result.complete ? "intact, but incomplete"
                                    : "intact and complete")
             << "\nseal sha256 " << result.seal_sha256 << "\n";
-  return result.intact && result.complete ? 0 : 1;
+  return result.intact && result.expected && result.complete ? 0 : 1;
 }
 
 }  // namespace lensbench::cli

@@ -313,7 +313,9 @@ TEST(Verify, FindsAnIntactArchiveIntact) {
   EXPECT_TRUE(verified.intact);
   EXPECT_TRUE(verified.complete);
   EXPECT_TRUE(verified.findings.empty());
-  EXPECT_FALSE(verify_archive(result.path, std::string(64, '0')).intact);
+  const auto other = verify_archive(result.path, std::string(64, '0'));
+  EXPECT_TRUE(other.intact);
+  EXPECT_FALSE(other.expected);
 }
 
 TEST(Verify, FindsAChangedTextDamaged) {
