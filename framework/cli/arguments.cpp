@@ -1,5 +1,7 @@
 #include "cli/arguments.hpp"
 
+#include <ATen/Context.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <fstream>
@@ -175,6 +177,10 @@ ModelOptions model_options(const std::string& dtype, const std::string& device) 
        device.find_first_not_of("0123456789", 5) == std::string::npos && device.size() < 9);
   if (device != "cpu" && !is_cuda)
     throw UsageError("--device '" + device + "' is neither cpu nor cuda:N");
+  if (is_cuda && !at::hasCUDA())
+    throw UsageError("--device '" + device +
+                     "': this lensbench runs with a libtorch without CUDA, or there is no GPU; use "
+                     "--device cpu");
   options.device = at::Device(device);
   return options;
 }

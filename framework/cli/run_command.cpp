@@ -97,20 +97,20 @@ std::map<std::string, Dataset> joined(const Run& run, const RunReport& report,
   return results;
 }
 
-void print_tables(const Run& run, const RunReport& report, const ResultSink& sink) {
+void print_tables(const Run& run, const RunReport& report,
+                  const std::map<std::string, Dataset>& results) {
   const auto tokenizer = run.model->tokenizer();
   const TokenText token_text = [&](std::int64_t id) {
     return tokenizer ? tokenizer->token_text(id) : "<" + std::to_string(id) + ">";
   };
   const auto style = detect_terminal(STDOUT_FILENO);
-  const auto cases = shown_cases(report);
-  const auto results = joined(run, report, sink, cases);
   for (int place = 0; place <= 3; ++place)
     for (const auto& [name, dataset] : results)
       if (reading_order(dataset) == place)
         std::cout << render_dataset(name, dataset, token_text, style) << "\n";
-  if (report.completed.size() > cases.size())
-    std::cout << "Shown: the first " << cases.size() << " of " << report.completed.size()
+  const auto shown = shown_cases(report).size();
+  if (report.completed.size() > shown)
+    std::cout << "Shown: the first " << shown << " of " << report.completed.size()
               << " cases; the archive holds all.\n";
 }
 
@@ -170,16 +170,24 @@ RunReport run_cases(const Run& run, BoundExperiment& bound, Context& context, Re
 
 int finish(const Run& run, const RunReport& report, RunWriter& writer, ArchiveSink& sink,
            const std::vector<std::string>& argv) {
+  if (report.completed.empty() && report.exit_code() == 2) {
+    // The request itself was wrong: an archive of nothing would only be in the way of the next try.
+    say_failures(run, report);
+    writer.discard();
+    std::cerr << "lensbench: no case ran, so no archive was written\n";
+    return report.exit_code();
+  }
   // Read back before sealing packs the units away.
-  const auto shown =
-      joined(run, report, sink, run.arguments.json ? report.completed : shown_cases(report));
-  const bool print = !run.arguments.quiet && !run.arguments.json && !report.completed.empty();
-  if (print) print_tables(run, report, sink);
-  auto ids = writer.token_ids();
-  const auto vocabulary = vocabulary_of(*run.model, ids);
+  std::map<std::string, Dataset> results;
+  const bool tables = !run.arguments.quiet && !run.arguments.json;
+  if (tables || run.arguments.json)
+    results =
+        joined(run, report, sink, run.arguments.json ? report.completed : shown_cases(report));
+  if (tables) print_tables(run, report, results);
+  const auto vocabulary = vocabulary_of(*run.model, writer.token_ids());
   const auto sealed = writer.seal(report.summaries, vocabulary.texts, vocabulary.bytes,
                                   environment_facts(), run_facts(run, argv));
-  if (run.arguments.json) print_json(report, shown, sealed);
+  if (run.arguments.json) print_json(report, results, sealed);
   say_failures(run, report);
   for (const auto& [name, dataset] : report.summaries) sink.count(dataset);
   const bool hold = sink.failed_receipts() == 0;

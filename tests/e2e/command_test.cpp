@@ -1,3 +1,4 @@
+#include <ATen/Context.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -209,6 +210,44 @@ TEST(RunCommand, RecordsAFailingCaseAndKeepsTheOthers) {
   EXPECT_EQ(result["results"]["logit_lens"]["coordinates"]["case"]["data"].back(), 3);
 }
 
+TEST(RunCommand, LeavesNothingBehindWhenTheRequestItselfIsWrong) {
+  const TempDir directory;
+  const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt",
+                                            "And", "--set", "points=resid_middle"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("resid_middle"), HasSubstr("no archive was written")));
+  EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+TEST(RunCommand, RefusesADeviceThisLibtorchLacks) {
+  if (at::hasCUDA()) GTEST_SKIP() << "this libtorch has CUDA";
+  const auto outcome =
+      lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--device", "cuda:0"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("without CUDA"));
+}
+
+TEST(VerifyCommand, TellsIntactFromChangedAndFromAnotherArchive) {
+  const TempDir directory;
+  ASSERT_EQ(run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt",
+                                 "And God said", "--quiet"})
+                .exit_code,
+            0);
+  const auto archive = (directory / "a.h5").string();
+  EXPECT_EQ(lensbench({"verify", archive}).exit_code, 0);
+  const auto other = lensbench({"verify", archive, "--expect", std::string(64, '0')});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.out, AllOf(HasSubstr("NOT the archive"), Not(HasSubstr("DAMAGED"))));
+
+  auto bytes = testing::slurp(archive);
+  const auto prompt = bytes.find("And God said");
+  ASSERT_NE(prompt, std::string::npos);
+  bytes[prompt] = 'B';
+  const auto changed = lensbench({"verify", directory.write("b.h5", bytes)});
+  EXPECT_EQ(changed.exit_code, 1);
+  EXPECT_THAT(changed.out, AllOf(HasSubstr("/recipe is damaged"), HasSubstr("DAMAGED")));
+}
+
 TEST(RunCommand, KeepsAnExistingArchive) {
   const TempDir directory;
   const std::vector<std::string> command = {"tool",     "logit_lens", "--model", kModel,
@@ -262,7 +301,7 @@ TEST(RunCommand, WorksWithIdsOnACheckpointWithoutATokenizer) {
   const auto ids = run_into(
       directory, {"tool", "logit_lens", "--model", directory / "m", "--ids", "259 387 269"});
   EXPECT_EQ(ids.exit_code, 0) << ids.err;
-  EXPECT_THAT(ids.out, HasSubstr("<"));
+  EXPECT_THAT(ids.out, HasSubstr("<259>"));
   const auto text = lensbench({"tool", "logit_lens", "--model", directory / "m", "--prompt", "x",
                                "--out", directory / "b.h5"});
   EXPECT_EQ(text.exit_code, 2);
