@@ -97,8 +97,8 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   ASSERT_EQ(tools.exit_code, 0) << tools.err;
   std::vector<std::string> names;
   for (const auto& tool : json::parse(tools.out)) names.push_back(tool["name"]);
-  EXPECT_THAT(names,
-              ::testing::IsSupersetOf({"logit_lens", "layer_attribution", "token_analyzer"}));
+  EXPECT_THAT(names, ::testing::IsSupersetOf(
+                         {"logit_lens", "layer_attribution", "token_analyzer", "activations"}));
   const auto experiments = lensbench({"list", "experiments", "--json"});
   ASSERT_EQ(experiments.exit_code, 0) << experiments.err;
   names.clear();

@@ -1,0 +1,88 @@
+#include "activations.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <set>
+#include <utility>
+
+#include "layout.hpp"
+
+namespace lensbench::activations {
+namespace {
+
+template <class Value>
+Value choice(const Parameters& parameters, const char* name,
+             const std::vector<std::pair<std::string, Value>>& values) {
+  const std::string& given = parameters.text(name);
+  std::string known;
+  for (const auto& [text, value] : values) {
+    if (text == given) return value;
+    known += (known.empty() ? "" : " or ") + text;
+  }
+  throw UsageError("activations: " + std::string(name) + " is '" + given + "'; give " + known);
+}
+
+/// Points that the globs ask for, in forward order.
+std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
+                                     const std::vector<std::string>& globs) {
+  std::set<std::string> wanted, left_out;
+  for (const std::string& glob : globs) {
+    const bool excluded = glob.starts_with("!");
+    for (const HookPoint& point : match_hook_points(spec, excluded ? glob.substr(1) : glob))
+      (excluded ? left_out : wanted).insert(point.name);
+  }
+  std::vector<HookPoint> points;
+  for (HookPoint& point : hook_points(spec))
+    if (wanted.contains(point.name) && !left_out.contains(point.name))
+      points.push_back(std::move(point));
+  if (points.empty())
+    throw UsageError(
+        "activations: parameter hooks names no hook point to read; give at least one name or glob "
+        "that no exclusion takes back");
+  return points;
+}
+
+void add_tokens(Dataset& dataset, const Tokens& tokens, ActivationPositions positions) {
+  if (positions == ActivationPositions::all)
+    return add_token_axis(dataset, tokens.ids, tokens.texts);
+  add_token_axis(dataset, {tokens.ids.back()}, {tokens.texts.back()}, tokens.size() - 1);
+}
+
+}  // namespace
+
+Dataset ActivationsTool::run(const Tokens& tokens, const Parameters& parameters) {
+  ActivationsOptions options;
+  options.hooks = parameters.list("hooks");
+  options.store = choice<ActivationStore>(
+      parameters, "store",
+      {{"float32", ActivationStore::float32}, {"float16", ActivationStore::float16}});
+  options.positions = choice<ActivationPositions>(
+      parameters, "positions",
+      {{"all", ActivationPositions::all}, {"last", ActivationPositions::last}});
+  return read(tokens, options);
+}
+
+Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& options) {
+  if (tokens.ids.empty())
+    throw UsageError("activations: the prompt has no token; give a prompt or --ids");
+  const std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
+  std::vector<std::string> names;
+  for (const HookPoint& point : points) names.push_back(point.name);
+  const auto activations = context().activations(tokens, names);
+  Dataset dataset;
+  add_tokens(dataset, tokens, options.positions);
+  for (const HookPoint& point : points) {
+    Layout layout = lay_out(point, activations.at(point.name), options.positions);
+    Variable variable;
+    variable.name = point.name;
+    variable.dims = std::move(layout.dims);
+    variable.tensor = stored_as(options.store, point, layout.values);
+    variable.long_name = meaning(point);
+    dataset.add(std::move(variable));
+  }
+  add_missing_coordinates(dataset, tokens.size(), options.positions);
+  dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
+  return dataset;
+}
+
+}  // namespace lensbench::activations

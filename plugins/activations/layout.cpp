@@ -1,0 +1,120 @@
+#include "layout.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <lensbench/error.hpp>
+#include <utility>
+
+namespace lensbench::activations {
+namespace {
+
+/// Position axes as hook points and as archives name them. `batch_pos` is both in one.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kAxes = {{
+    {"pos", "token"},
+    {"batch_pos", "token"},
+    {"query_pos", "query_position"},
+    {"key_pos", "key_position"},
+}};
+
+/// Ends of hook names and what is there.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
+    {"hook_embed", "token embedding"},
+    {"hook_pos_embed", "position embedding"},
+    {"hook_resid_pre", "residual stream that enters the block"},
+    {"hook_resid_mid", "residual stream between attention and MLP"},
+    {"hook_resid_post", "residual stream that leaves the block"},
+    {"hook_attn_out", "what attention adds to the residual stream"},
+    {"hook_mlp_out", "what the MLP adds to the residual stream"},
+    {"hook_attn_in", "input of each head before the norm"},
+    {"hook_q_input", "input of each head's query before the norm"},
+    {"hook_k_input", "input of each head's key before the norm"},
+    {"hook_v_input", "input of each head's value before the norm"},
+    {"hook_mlp_in", "input of the MLP before its norm"},
+    {"hook_scale", "what the norm divides by"},
+    {"hook_normalized", "normalised input before gain and bias"},
+    {"hook_q", "query, before rotary positions"},
+    {"hook_k", "key, before rotary positions"},
+    {"hook_v", "value"},
+    {"hook_rot_q", "query after rotary positions"},
+    {"hook_rot_k", "key after rotary positions"},
+    {"hook_attn_scores", "attention score before softmax, -inf where masked"},
+    {"hook_pattern", "attention probability"},
+    {"hook_z", "values weighted by the pattern"},
+    {"hook_result", "what each head adds, before the bias"},
+    {"hook_pre", "MLP before its activation function"},
+    {"hook_pre_linear", "MLP linear branch of the gate"},
+    {"hook_post", "MLP after its activation function"},
+    {"hook_gate", "expert's gate before its activation function"},
+    {"hook_router_scores", "router's score of each expert"},
+    {"hook_expert_weights", "weight of each expert"},
+    {"hook_expert_indices", "experts chosen for the token"},
+    {"unembed.hook_in", "input of the unembedding"},
+    {"unembed.hook_out", "logits, natural logarithm"},
+    {"hook_full_embed", "sum of the embeddings"},
+    {"hook_token_type_embed", "embedding of the token type"},
+}};
+
+std::string archive_axis(const std::string& dim) {
+  for (const auto& [own, archived] : kAxes)
+    if (dim == own) return std::string(archived);
+  return dim;
+}
+
+/// The axis that `positions` cuts: tokens, or queries where keys are an axis of their own.
+std::int64_t position_axis(const std::vector<std::string>& dims) {
+  for (const char* name : {"token", "query_position"}) {
+    const auto found = std::find(dims.begin(), dims.end(), name);
+    if (found != dims.end()) return found - dims.begin();
+  }
+  return -1;
+}
+
+}  // namespace
+
+Layout lay_out(const HookPoint& point, const at::Tensor& activation,
+               ActivationPositions positions) {
+  Layout layout{{}, activation};
+  for (const std::string& dim : point.dims)
+    if (dim == "batch")
+      layout.values = layout.values.select(static_cast<std::int64_t>(layout.dims.size()), 0);
+    else
+      layout.dims.push_back(archive_axis(dim));
+  const std::int64_t axis = position_axis(layout.dims);
+  if (positions == ActivationPositions::last && axis >= 0)
+    layout.values = layout.values.narrow(axis, layout.values.size(axis) - 1, 1);
+  return layout;
+}
+
+at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Tensor& values) {
+  if (store == ActivationStore::float32 || !values.is_floating_point()) return values;
+  const at::Tensor half = values.to(at::kHalf);
+  if (half.isinf().equal(values.isinf())) return half;
+  throw UsageError(
+      "activations: '" + point.name + "' holds " +
+      std::to_string(values.masked_fill(values.isinf(), 0).abs().max().item<double>()) +
+      ", more than the 65504 of float16; use store=float32");
+}
+
+std::string meaning(const HookPoint& point) {
+  for (const auto& [ending, text] : kMeanings) {
+    if (!std::string_view(point.name).ends_with(ending)) continue;
+    return std::string(text) + (point.layer < 0 ? "" : ", block " + std::to_string(point.layer));
+  }
+  return "activation at " + point.name;
+}
+
+void add_missing_coordinates(Dataset& dataset, std::int64_t n_tokens,
+                             ActivationPositions positions) {
+  const auto dims = dataset.dims();  // a copy: the dataset grows
+  for (const auto& [dim, length] : dims) {
+    if (dim == "one" || dataset.contains(dim)) continue;
+    const bool cut = dim == "query_position" && positions == ActivationPositions::last;
+    const std::int64_t first = cut ? n_tokens - 1 : 0;
+    dataset.add_coordinate(dim, at::arange(first, first + length, at::kInt),
+                           "index along " + dim + ", the first is 0");
+  }
+}
+
+}  // namespace lensbench::activations

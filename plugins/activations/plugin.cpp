@@ -1,0 +1,7 @@
+#include <lensbench/plugin.hpp>
+
+#include "activations.hpp"
+
+LENSBENCH_PLUGIN("activations",
+                 LENSBENCH_TOOL(lensbench::activations::ActivationsTool, "activations", "1.0.0",
+                                "What the model computes at any hook points, as it is"));
