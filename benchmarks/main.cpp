@@ -3,13 +3,13 @@
 #include <cstdlib>
 #include <thread>
 
-#include "measure.hpp"
+#include "model/threads.hpp"
 
 // LENSBENCH_BENCHMARK_THREADS sets the number of threads; otherwise all processors.
 int main(int argc, char** argv) {
   const char* given = std::getenv("LENSBENCH_BENCHMARK_THREADS");
   const int all = static_cast<int>(std::thread::hardware_concurrency());
-  lensbench::benchmarks::set_threads(given != nullptr ? std::atoi(given) : all);
+  lensbench::set_threads(given != nullptr ? std::atoi(given) : all);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

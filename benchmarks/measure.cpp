@@ -1,7 +1,5 @@
 #include "measure.hpp"
 
-#include <ATen/Parallel.h>
-#include <dlfcn.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -49,12 +47,6 @@ bool reset_peak_resident() {
   std::ofstream references("/proc/self/clear_refs");
   references << "5" << std::flush;
   return references.good();
-}
-
-void set_threads(int threads) {
-  at::set_num_threads(threads);
-  if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
-    set(threads);
 }
 
 }  // namespace lensbench::benchmarks

@@ -23,7 +23,4 @@ std::int64_t resident_bytes();
 /// \return false where the system cannot reset it: the peak is then of the whole process
 bool reset_peak_resident();
 
-/// Threads for libtorch and for OpenBLAS, which does not follow it.
-void set_threads(int threads);
-
 }  // namespace lensbench::benchmarks

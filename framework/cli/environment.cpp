@@ -77,6 +77,7 @@ nlohmann::json environment_facts() {
           {"blas_config", threads.blas_config},
           {"blas_threads", threads.blas_threads},
           {"threads", threads.threads},
+          {"libtorch_threads", threads.libtorch_threads},
           {"cpu", cpu_field("model name")},
           {"cpu_flags", vector_flags()},
           {"architecture", system.machine},

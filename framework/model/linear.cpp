@@ -1,8 +1,10 @@
 #include "model/linear.hpp"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/addmv.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/mv.h>
 
 #include <algorithm>
 
@@ -10,6 +12,10 @@ namespace lensbench {
 namespace {
 
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
+  if (rows.size(0) == 1) {  // a step of generation: the matrix product would copy the weight first
+    const at::Tensor row = rows[0], matrix = weight.t();
+    return (bias.defined() ? at::addmv(bias, matrix, row) : at::mv(matrix, row)).unsqueeze(0);
+  }
   return bias.defined() ? at::addmm(bias, rows, weight) : at::mm(rows, weight);
 }
 

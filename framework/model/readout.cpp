@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/parallel.hpp"
 #include "model/readout_partial.hpp"
 #include "model/readout_plan.hpp"
 #include "model/readout_unit.hpp"
@@ -196,11 +196,10 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
   }
   Readout out = make_readout(plan, options, targets.tensor);
   std::vector<std::vector<Partial>> units(static_cast<std::size_t>(plan.blocks * plan.chunks));
-  at::parallel_for(0, plan.blocks * plan.chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      units[static_cast<std::size_t>(i)] =
-          readout::Unit(plan, detached, rows, options, targets, i / plan.chunks, i % plan.chunks)
-              .read();
+  for_each_parallel(plan.blocks * plan.chunks, [&](std::int64_t i) {
+    units[static_cast<std::size_t>(i)] =
+        readout::Unit(plan, detached, rows, options, targets, i / plan.chunks, i % plan.chunks)
+            .read();
   });
   for (std::int64_t block = 0; block < plan.blocks; ++block) {
     std::vector<Partial> joined = join_chunks(units, plan, block);

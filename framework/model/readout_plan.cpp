@@ -1,7 +1,6 @@
 #include "model/readout_plan.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -95,14 +94,12 @@ Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalize
   const float* x = normalized.data_ptr<float>();
   const float* w = weights.data_ptr<float>();
   const double* b = biases.defined() ? biases.data_ptr<double>() : nullptr;
-  at::parallel_for(0, plan.layers * plan.rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t row = i % plan.rows;
-      targets.bands[static_cast<std::size_t>(i)] =
-          target_band(unembedding, x + i * plan.d_model, w + row * plan.d_model, plan.d_model,
-                      b != nullptr ? b[row] : 0.0);
-    }
-  });
+  for (std::int64_t i = 0; i < plan.layers * plan.rows; ++i) {
+    const std::int64_t row = i % plan.rows;
+    targets.bands[static_cast<std::size_t>(i)] =
+        target_band(unembedding, x + i * plan.d_model, w + row * plan.d_model, plan.d_model,
+                    b != nullptr ? b[row] : 0.0);
+  }
   return targets;
 }
 

@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include <numeric>
 #include <tuple>
 #include <vector>
+
+#include "model/threads.hpp"
 
 // The reference is log_softmax in float64 over all logits at once, from the definitions in the
 // architecture's metric table. Tolerances: logits are float32 sums of d_model terms, so they, and
@@ -205,12 +206,12 @@ TEST(Readout, DoesNotDependOnTheNumberOfThreads) {
   const at::Tensor normalized = random({7, 150, 96}, 1.0, 19);
   ReadoutOptions options;
   options.target_ids = some_targets(150, 9001);
-  const int before = at::get_num_threads();
-  at::set_num_threads(1);
+  const int before = thread_report().threads;
+  set_threads(1);
   const Readout one = read_out(unembedding, normalized, options);
-  at::set_num_threads(2);
+  set_threads(3);
   const Readout two = read_out(unembedding, normalized, options);
-  at::set_num_threads(before);
+  set_threads(before);
   EXPECT_TRUE(at::equal(one.top_ids, two.top_ids));
   EXPECT_TRUE(at::equal(one.top_logits, two.top_logits));
   EXPECT_TRUE(at::equal(one.log_sum_exp, two.log_sum_exp));
