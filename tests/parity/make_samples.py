@@ -1,15 +1,21 @@
 """Writes the committed samples of tests/data/models anew.
 
-    python tests/parity/make_samples.py [DIRECTORY]
+    python tests/parity/make_samples.py [--family F]... [DIRECTORY]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
-from reference_models import SAMPLES, write_sample
+from families import FAMILIES
+from reference_models import write_sample
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "data" / "models"
-    for name in SAMPLES:
-        write_sample(name, target / name)
-        print(name, sum(f.stat().st_size for f in (target / name).iterdir()), "bytes")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", action="append", choices=FAMILIES, help="default: every one")
+    parser.add_argument("directory", nargs="?", type=Path, default=Path(__file__).parents[1] / "data" / "models")
+    arguments = parser.parse_args()
+    for family in arguments.family or FAMILIES:
+        for name in FAMILIES[family].samples:
+            target = arguments.directory / name
+            write_sample(FAMILIES[family], name, target)
+            print(name, sum(f.stat().st_size for f in target.iterdir()), "bytes")

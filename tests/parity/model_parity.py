@@ -1,16 +1,20 @@
-"""Compares lensbench with transformers (eager attention) on small random GPT-2 and Llama checkpoints.
+"""Compares lensbench with transformers (eager attention) on small random checkpoints of every family.
 
-    python tests/parity/model_parity.py --lensbench build/release/bin/model_activations
+    python tests/parity/model_parity.py [--family F]... [--draws N] [--seed S] [--write-docs]
 
-Passes when logits, hidden states and attention patterns agree: float32 within 5e-5 (relative to the
-largest logit where that is above 1), bfloat16 within 1e-2 of the logit range. Both programs are also
-compared with a float64 run, to see whose rounding a difference is: where bfloat16 alone takes
-transformers half that limit away from float64, the largest of two roundings says little, and the root
-mean square error of lensbench against float64 has to be within 1.5 times that of transformers.
+For each family (a file of families/) the fixed cases take every branch; N more are drawn from the seed.
+Each runs in float32 and bfloat16: a prompt, a batch with left padding, and the same batch in parts
+through a key-value cache. Logits, hidden states and attention patterns have to agree: float32 within
+5e-5 (relative to the largest logit where that is above 1), bfloat16 within 1e-2 of the logit range. Both
+programs are also compared with a float64 run, to see whose rounding a difference is: where bfloat16 alone
+takes transformers half that limit away from float64, the largest of two roundings says little, and the
+root mean square error of lensbench against float64 has to be within 1.5 times that of transformers.
 """
 
 import argparse
+import functools
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,49 +22,74 @@ from pathlib import Path
 
 import torch
 import transformers
-from reference_models import CASES, build, reference, use_older_rope_spelling
+from families import FAMILIES
+from family_docs import write_docs
+from reference_models import load, run, save
 from safetensors.torch import load_file
 
+ROOT = Path(__file__).parents[2]
+DTYPES = ("float32", "bfloat16")
 HOOKS = ["blocks.*.hook_resid_pre", "blocks.*.hook_resid_post", "blocks.*.attn.hook_pattern", "unembed.hook_out"]
 FLOAT32_LIMIT, BFLOAT16_LIMIT = 5e-5, 1e-2
+COLUMNS = ("logits", "ours_to_f64", "hf_to_f64", "states", "patterns", "padding", "cached", "rms_ratio", "scale")
 
 
-def padded(ids):
-    """The sequence, and its first half padded on the left, as one batch."""
-    length = ids.shape[1]
-    half = max(1, length // 2)
-    rows = torch.zeros(2, length, dtype=torch.long)
-    mask = torch.ones(2, length, dtype=torch.long)
-    rows[0] = ids[0]
-    rows[1, length - half :] = ids[0, :half]
-    mask[1, : length - half] = 0
-    return rows, mask
+class Trial:
+    """One case of a family in its own folder, and the jobs that lensbench has to run for it."""
 
+    def __init__(self, family, name, case, folder):
+        self.family, self.name, self.case = family, name, case
+        self.directory = folder / name
+        self.ids = save(family, case, self.directory)
+        self.half = max(1, case.length // 2)
 
-def prepare(folder):
-    jobs, cases = [], []
-    for index, name in enumerate(CASES):
-        model, ids = build(name)
-        directory = folder / name
-        model.save_pretrained(directory)
-        if index % 2 and "rope_parameters" in json.loads((directory / "config.json").read_text()):
-            use_older_rope_spelling(directory)
-        batch, mask = padded(ids)
-        for dtype in ("float32", "bfloat16"):
-            for kind, rows, ones in (("one", ids, None), ("padded", batch, mask)):
-                out = folder / f"{name}.{dtype}.{kind}.safetensors"
-                jobs.append(
-                    dict(
-                        model=str(directory),
-                        dtype=dtype,
-                        ids=rows.tolist(),
-                        mask=None if ones is None else ones.tolist(),
-                        hooks=HOOKS,
-                        out=str(out),
-                    )
-                )
-            cases.append((name, dtype, directory, ids))
-    return jobs, cases
+    def out(self, dtype, kind):
+        return self.directory / f"{dtype}.{kind}.safetensors"
+
+    def jobs(self):
+        batch, mask = self.padded()
+        for dtype in DTYPES:
+            yield self.job(dtype, "one", self.ids, None)
+            yield self.job(dtype, "padded", batch, mask)
+            if chunks := self.chunks():
+                yield self.job(dtype, "cached", batch, mask) | dict(chunks=chunks)
+
+    def job(self, dtype, kind, ids, mask):
+        return dict(
+            model=str(self.directory),
+            dtype=dtype,
+            ids=ids.tolist(),
+            mask=None if mask is None else mask.tolist(),
+            hooks=HOOKS,
+            out=str(self.out(dtype, kind)),
+        )
+
+    def padded(self):
+        """The prompt, and its first half padded on the left, as one batch."""
+        rows, mask = self.ids.repeat(2, 1), torch.ones(2, self.case.length, dtype=torch.long)
+        rows[1] = 0
+        rows[1, -self.half :] = self.ids[0, : self.half]
+        mask[1, : -self.half] = 0
+        return rows, mask
+
+    def half_logits(self, dtype):
+        """Of the first half alone, since a rotary scaling may depend on a sequence's own length.
+
+        By a model of its own: in transformers dynamic scaling remembers the longest sequence.
+        """
+        model = load(self.family, self.directory, getattr(torch, dtype))
+        return run(model, self.ids[:, : self.half])[0]
+
+    @functools.cache
+    def exact(self):
+        """Logits in float64."""
+        return run(load(self.family, self.directory, torch.float64), self.ids)[0]
+
+    def chunks(self):
+        """Most of the batch at once, then two positions, then one at a time."""
+        if self.family.masked or not self.case.cached or self.half < 5:
+            return []
+        return [self.case.length - 4, 2, 1, 1]
 
 
 def largest(a, b):
@@ -71,76 +100,109 @@ def mean_square(a, b):
     return (a.double() - b.double()).square().mean().sqrt().item()
 
 
-def compare(name, dtype, directory, ids):
+def compare(trial, dtype):
     """One row of the table: what was measured, and whether it is within the limits."""
-    ours = load_file(directory.parent / f"{name}.{dtype}.one.safetensors")
-    batch = load_file(directory.parent / f"{name}.{dtype}.padded.safetensors")
-    logits, states, patterns = reference(directory, ids, getattr(torch, dtype))
-    exact, _, _ = reference(directory, ids, torch.float64)
+    row = dict(case=trial.name, dtype=dtype, passed=False)
+    kinds = ("one", "padded", "cached") if trial.chunks() else ("one", "padded")
+    if not all(trial.out(dtype, kind).exists() for kind in kinds):
+        return row
+    ours, *batches = (load_file(trial.out(dtype, kind)) for kind in kinds)
+    model = load(trial.family, trial.directory, getattr(torch, dtype))
+    logits, states, patterns = run(model, trial.ids)
+    half_logits = trial.half_logits(dtype)
+    exact = trial.exact()
     mine = ours["unembed.hook_out"]
-    span = (exact.max() - exact.min()).item()
     scale = max(1.0, exact.abs().max().item())
-    n = len(patterns)
-    mine_states = [ours["blocks.0.hook_resid_pre"]] + [ours[f"blocks.{i}.hook_resid_post"] for i in range(n)]
-    state_scale = max(1.0, max(s.abs().max().item() for s in states))
-    half = max(1, ids.shape[1] // 2)
+    span = (exact.max() - exact.min()).item()
     unit, limit = (scale, FLOAT32_LIMIT) if dtype == "float32" else (span, BFLOAT16_LIMIT)
-    row = dict(
-        case=name,
-        dtype=dtype,
+    layers = range(len(patterns))
+    mine_states = [ours["blocks.0.hook_resid_pre"]] + [ours[f"blocks.{i}.hook_resid_post"] for i in layers]
+    of_batch = [
+        max(
+            largest(batch["unembed.hook_out"][:1], logits),
+            largest(batch["unembed.hook_out"][1:, -trial.half :], half_logits),
+        )
+        / unit
+        for batch in batches
+    ]
+    row |= dict(
         logits=largest(mine, logits) / unit,
         ours_to_f64=largest(mine, exact) / unit,
         hf_to_f64=largest(logits, exact) / unit,
-        states=max(largest(a, b) for a, b in zip(mine_states, states)) / state_scale,
-        patterns=max(largest(ours[f"blocks.{i}.attn.hook_pattern"], p) for i, p in enumerate(patterns)),
-        # A dynamic scaling depends on the sequence's own length, so the half is compared with itself.
-        padding=max(
-            largest(batch["unembed.hook_out"][:1], mine),
-            largest(batch["unembed.hook_out"][1:, -half:], half_logits(directory, ids[:, :half], dtype)),
-        )
-        / unit,
+        states=max(largest(a, b) for a, b in zip(mine_states, states))
+        / max(1.0, max(state.abs().max().item() for state in states)),
+        patterns=max(largest(ours[f"blocks.{i}.attn.hook_pattern"], patterns[i]) for i in layers),
+        padding=of_batch[0],
+        cached=of_batch[-1],
         rms_ratio=mean_square(mine, exact) / mean_square(logits, exact),
         scale=scale,
     )
-    wide = limit if dtype == "float32" else 4 * limit  # states and patterns are rounded at every step
-    close = row["logits"] < limit and row["padding"] < limit
-    if dtype == "bfloat16" and row["hf_to_f64"] > limit / 2:
-        close = row["rms_ratio"] < 1.5 and row["logits"] < 2 * limit
-    row["passed"] = (
-        close
-        and row["states"] < wide
-        and row["patterns"] < wide
-    )
+    row["passed"] = within(row, dtype, limit)
     return row
 
 
-def half_logits(directory, ids, dtype):
-    return reference(directory, ids, getattr(torch, dtype))[0]
+def within(row, dtype, limit):
+    of_logits = max(row["logits"], row["padding"], row["cached"])
+    inner = max(row["states"], row["patterns"])
+    if dtype == "float32":
+        return of_logits < limit and inner < limit
+    coarse = max(1.0, row["hf_to_f64"] / (limit / 2))  # how far transformers' own rounding goes
+    close = of_logits < limit if coarse == 1.0 else of_logits < 2 * limit * coarse and row["rms_ratio"] < 1.5
+    return close and inner < 4 * limit * coarse  # states and patterns are rounded at every step
 
 
-def show(rows):
-    columns = ("logits", "ours_to_f64", "hf_to_f64", "states", "patterns", "padding", "rms_ratio", "scale")
-    print(f"transformers {transformers.__version__}, torch {torch.__version__}")
-    print(f"{'case':30}{'dtype':10}" + "".join(f"{c:>13}" for c in columns))
-    for row in rows:
-        figures = "".join(f"{row[c]:13.2e}" for c in columns)
-        print(f"{row['case']:30}{row['dtype']:10}{figures}{'' if row['passed'] else '  FAILED'}")
+def trials_of(name, arguments, folder):
+    family = FAMILIES[name]
+    cases = dict(family.cases)
+    for index in range(arguments.draws):
+        cases[f"{name}-draw-{index}"] = family.draw(random.Random(f"{arguments.seed}:{name}:{index}"))
+    return [Trial(family, case_name, case, folder) for case_name, case in cases.items()]
+
+
+def measure(name, arguments, folder):
+    """Rows of all cases of a family in both element types."""
+    trials = trials_of(name, arguments, folder)
+    jobs = folder / f"{name}.jobs.json"
+    jobs.write_text(json.dumps([job for trial in trials for job in trial.jobs()]))
+    subprocess.run([arguments.lensbench, str(jobs)], check=False)
+    rows = [compare(trial, dtype) for trial in trials for dtype in DTYPES]
+    for trial, row in zip([trial for trial in trials for _ in DTYPES], rows):
+        show(row)
+        if not row["passed"]:
+            print(f"  {json.dumps(trial.case.config)} length {trial.case.length}")
+    return rows
+
+
+def show(row):
+    figures = "".join(f"{row[c]:12.2e}" for c in COLUMNS) if "logits" in row else "  did not run"
+    print(f"{row['case']:30}{row['dtype']:10}{figures}{'' if row['passed'] else '  FAILED'}", flush=True)
+
+
+def parsed():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    program = ROOT / "build" / "release" / "bin" / "model_activations"
+    parser.add_argument("--lensbench", default=program, help="path of the program model_activations")
+    parser.add_argument("--family", action="append", choices=FAMILIES, help="default: every one")
+    parser.add_argument("--draws", type=int, default=6, help="random configurations a family (default 6)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random configurations (default 0)")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/families.md; needs every family")
+    arguments = parser.parse_args()
+    if arguments.write_docs and arguments.family:
+        parser.error("--write-docs describes every family; leave out --family")
+    return arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lensbench", required=True, help="path of the program model_activations")
-    arguments = parser.parse_args()
-    transformers.utils.logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        jobs, cases = prepare(folder)
-        (folder / "jobs.json").write_text(json.dumps(jobs))
-        subprocess.run([arguments.lensbench, str(folder / "jobs.json")], check=True)
-        rows = [compare(*case) for case in cases]
-    show(rows)
+    arguments = parsed()
+    print(f"transformers {transformers.__version__}, torch {torch.__version__}")
+    print(f"{'case':30}{'dtype':10}" + "".join(f"{c:>12}" for c in COLUMNS))
+    with tempfile.TemporaryDirectory() as folder:
+        measured = {name: measure(name, arguments, Path(folder)) for name in arguments.family or FAMILIES}
+    rows = [row for of_family in measured.values() for row in of_family]
     failed = sum(not row["passed"] for row in rows)
     print(f"{len(rows) - failed} passed, {failed} failed")
+    if arguments.write_docs and not failed:
+        write_docs(ROOT / "docs" / "families.md", measured, arguments)
     return 1 if failed else 0
 
 

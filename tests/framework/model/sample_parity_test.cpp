@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <lensbench/model.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "checkpoint/safetensors.hpp"
 
@@ -13,7 +15,7 @@ namespace {
 
 /// Small random checkpoints with what transformers makes of them in float64
 /// (tests/parity/make_samples.py).
-class Sample : public testing::TestWithParam<const char*> {
+class Sample : public testing::TestWithParam<std::string> {
  protected:
   std::string directory() const {
     return std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam();
@@ -78,17 +80,27 @@ TEST_P(Sample, StreamEqualsHiddenStatesOfTransformers) {
   }
 }
 
-TEST_P(Sample, PatternEqualsAttentionsOfTransformers) {
-  const auto seen = run_with_cache(*model(), tokens(), {"blocks.1.attn.hook_pattern"});
-  EXPECT_LT(largest_difference(seen.at("blocks.1.attn.hook_pattern"), expected("patterns.1")),
-            kFloat32);
+TEST_P(Sample, PatternsEqualAttentionsOfTransformers) {
+  const auto shared = model();
+  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.attn.hook_pattern"});
+  for (std::int64_t layer = 0; layer < shared->spec().n_layers; ++layer)
+    EXPECT_LT(largest_difference(seen.at("blocks." + std::to_string(layer) + ".attn.hook_pattern"),
+                                 expected("patterns." + std::to_string(layer))),
+              kFloat32)
+        << "layer " << layer;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Sample,
-                         testing::Values("gpt2", "gpt2-untied", "gpt2-layer-scale", "gpt2-unscaled",
-                                         "llama", "llama-tied", "llama-gqa", "llama-biases",
-                                         "llama-head-dim", "llama-linear", "llama-dynamic",
-                                         "llama-llama3", "llama-yarn", "llama-yarn-mscale"),
+/// Every folder of tests/data/models.
+std::vector<std::string> samples() {
+  std::vector<std::string> names;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(LENSBENCH_TEST_DATA) + "/models"))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Sample, testing::ValuesIn(samples()),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

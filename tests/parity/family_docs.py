@@ -1,0 +1,47 @@
+"""Writes docs/families.md from what model_parity.py measured."""
+
+import torch
+import transformers
+from families import FAMILIES
+
+HEAD = """# Model families
+
+A checkpoint of any of these is opened by its folder. Each family is matched to Hugging Face `transformers` {version} (torch {torch}, eager attention) on small random checkpoints: fixed configurations that take every branch, and {draws} drawn from seed {seed}; each as one prompt, as a batch with left padding, and through a key-value cache, beyond its windows and its trained length where it has them.
+
+Measured by `python tests/parity/model_parity.py --draws {draws} --seed {seed} --write-docs`:
+
+| family | `model_type` | configurations | float32 | bfloat16 | bfloat16 RMS |
+|---|---|---|---|---|---|
+"""
+AFTER_TABLE = """
+- float32: largest difference of a logit, relative to the largest logit (or to 1 if that is smaller). The limit is 5e-5.
+- bfloat16: largest difference of a logit, relative to the range of the logits. The limit is 1e-2; where the rounding of `transformers` itself is more than half of that (these weights are about ten times those of a trained model), the last column has to be below 1.5 instead.
+- bfloat16 RMS: root mean square error of lensbench against a float64 run, over that of `transformers`, the largest of all configurations.
+
+A setting of `config.json` that changes what the model computes is either followed or refused by name; none is ignored.
+
+| family | followed | refused |
+|---|---|---|
+"""
+
+
+def write_docs(path, measured, arguments):
+    text = HEAD.format(
+        version=transformers.__version__, torch=torch.__version__.split("+")[0], draws=arguments.draws, seed=arguments.seed
+    )
+    for name, rows in measured.items():
+        family = FAMILIES[name]
+        types = ", ".join(f"`{t}`" for t in family.model_types)
+
+        def worst(dtype, *columns):
+            return max(row[column] for row in rows if row["dtype"] == dtype for column in columns)
+
+        text += (
+            f"| {family.title} | {types} | {len(rows) // 2} | {worst('float32', 'logits', 'padding', 'cached'):.1e} "
+            f"| {worst('bfloat16', 'logits', 'padding', 'cached'):.1e} | {worst('bfloat16', 'rms_ratio'):.2f} |\n"
+        )
+    text += AFTER_TABLE
+    for name in measured:
+        family = FAMILIES[name]
+        text += f"| {family.title} | {family.supports} | {family.refuses} |\n"
+    path.write_text(text)
