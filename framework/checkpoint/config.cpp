@@ -35,6 +35,11 @@ void ConfigReader::fail(std::string_view field, const std::string& fault) const 
   throw InputError(file_.string() + ": " + prefix_ + std::string(field) + " " + fault);
 }
 
+bool ConfigReader::is_null(std::string_view field) const {
+  const auto found = object_->find(field);
+  return found != object_->end() && found->is_null();
+}
+
 const json* ConfigReader::find(std::string_view field) const {
   const auto found = object_->find(field);
   return found == object_->end() || found->is_null() ? nullptr : &*found;

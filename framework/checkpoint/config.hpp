@@ -33,6 +33,8 @@ class LENSBENCH_API ConfigReader {
   ConfigReader(const nlohmann::json& object, std::filesystem::path file, std::string prefix = {});
 
   bool has(std::string_view field) const { return find(field) != nullptr; }
+  /// Written, and null: in some fields that says something else than their absence.
+  bool is_null(std::string_view field) const;
 
   // The first form of each requires the field, the second has a default (nullopt included).
   std::int64_t integer(std::string_view field, Range<std::int64_t> range = kDimension) const;

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,10 +40,24 @@ class LENSBENCH_API SafetensorsFile {
   SafetensorsHeader header_;
 };
 
+/// A tensor to be written.
+struct SafetensorsTensor {
+  std::string name;
+  at::ScalarType dtype = at::kFloat;
+  std::vector<std::int64_t> shape;
+};
+
 /// Writes a safetensors file: header padded so that all data is aligned, wider element types first,
 /// then by name. Complete or not there: written beside and renamed.
-/// \param tensors  any strides and device; contiguous copies are made one at a time
+/// \param make  called once for each tensor in the order of the file, so that no two need to be in
+///   memory at once; any strides and device
 /// \throws UsageError for an element type the format does not have; RunError when writing fails
+LENSBENCH_API void write_safetensors(
+    const std::filesystem::path& path, std::vector<SafetensorsTensor> tensors,
+    const std::function<at::Tensor(const SafetensorsTensor&)>& make,
+    const std::map<std::string, std::string>& metadata = {});
+
+/// As above, of tensors that are there.
 LENSBENCH_API void write_safetensors(const std::filesystem::path& path,
                                      const std::map<std::string, at::Tensor>& tensors,
                                      const std::map<std::string, std::string>& metadata = {});

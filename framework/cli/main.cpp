@@ -21,6 +21,7 @@ constexpr const char* kHelp = R"(lensbench: a benchmark framework for transforme
   lensbench tool TOOL --model DIR --prompt TEXT        run one tool, no experiment needed
   lensbench list tools|experiments|families|hooks      what is there
   lensbench model info DIR                             what a checkpoint is
+  lensbench model init --config FILE DIR               an untrained model of any family
   lensbench tokenize --model DIR --prompt TEXT         ids and texts of a prompt
   lensbench show FILE                                  what an archive holds
   lensbench verify FILE                                whether it is as it was written

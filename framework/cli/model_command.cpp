@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/model_init.hpp"
 #include "cli/simple_options.hpp"
 #include "cli/stored_model.hpp"
 #include "core/suggest.hpp"
@@ -112,15 +113,18 @@ void print_facts(const nlohmann::json& facts) {
 }  // namespace
 
 int model_command(const Arguments& arguments) {
+  if (!arguments.empty() && arguments[0] == "init")
+    return model_init({arguments.begin() + 1, arguments.end()});
   const SimpleOptions options("model", arguments, {}, {"json"});
   if (options.flag("help") || arguments.empty()) {
-    (arguments.empty() ? std::cerr : std::cout) << kHelp;
+    (arguments.empty() ? std::cerr : std::cout) << kHelp << "\n" << kModelInitHelp;
     return arguments.empty() ? 2 : 0;
   }
   const auto& words = options.positional();
   if (words.empty() || words[0] != "info")
-    throw UsageError("model: no '" + (words.empty() ? "" : words[0]) +
-                     "'; did you mean lensbench model info DIR?");
+    throw UsageError(
+        "model: no '" + (words.empty() ? "" : words[0]) +
+        "'; did you mean lensbench model info DIR, or lensbench model init --config FILE DIR?");
   if (words.size() != 2)
     throw UsageError("model info: expected one model directory; see lensbench model --help");
   const auto facts = facts_of(open_as_stored(words[1]));

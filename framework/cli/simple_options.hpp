@@ -18,6 +18,7 @@ class SimpleOptions {
                 const std::vector<std::string>& flags);
 
   bool flag(const std::string& name) const { return flags_.at(name); }
+  bool given(const std::string& name) const { return !values_.at(name).empty(); }
   /// Empty if not given.
   std::string text(const std::string& name) const;
   const std::vector<std::string>& list(const std::string& name) const { return values_.at(name); }

@@ -21,7 +21,7 @@ void check_options(const ModelOptions& options) {
 
 ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
                           const Checkpoint& checkpoint, const ModelOptions& options) {
-  WeightTaker taker(checkpoint, options, family.optional_prefix);
+  CheckpointTaker taker(checkpoint, options, family.optional_prefix);
   ModelWeights weights = family.place(spec, taker);
   taker.finish(family.buffers);
   return weights;

@@ -31,24 +31,36 @@ bool is_weight_type(at::ScalarType type) {
 
 }  // namespace
 
-WeightTaker::WeightTaker(const Checkpoint& checkpoint, const ModelOptions& options,
-                         std::string_view optional_prefix)
+WeightTaker::~WeightTaker() = default;
+
+CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
+                                 std::string_view optional_prefix)
     : checkpoint_(checkpoint), options_(options), prefix_(optional_prefix) {}
 
-std::string WeightTaker::stored_name(const std::string& name) const {
+std::string CheckpointTaker::stored_name(const std::string& name) const {
   return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
 }
 
-std::string WeightTaker::without_prefix(const std::string& name) const {
+std::string CheckpointTaker::without_prefix(const std::string& name) const {
   return name.starts_with(prefix_) ? name.substr(prefix_.size()) : name;
 }
 
-at::Tensor WeightTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
+at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
-  if (!checkpoint_.has(stored)) {
-    missing_.push_back(prefix_ + name);
-    return {};
-  }
+  if (checkpoint_.has(stored)) return take_stored(stored, shape);
+  missing_.push_back(prefix_ + name);
+  return {};
+}
+
+at::Tensor CheckpointTaker::take_head(const std::string& name,
+                                      const std::vector<std::int64_t>& shape) {
+  if (checkpoint_.has(name)) return take_stored(name, shape);
+  missing_.push_back(name);
+  return {};
+}
+
+at::Tensor CheckpointTaker::take_stored(const std::string& stored,
+                                        const std::vector<std::int64_t>& shape) {
   taken_.insert(stored);
   const at::Tensor tensor = checkpoint_.tensor(stored);
   if (tensor.sizes() != at::IntArrayRef(shape)) {
@@ -63,8 +75,8 @@ at::Tensor WeightTaker::take(const std::string& name, const std::vector<std::int
   return tensor.to(options_.device, options_.dtype);
 }
 
-Unembedding WeightTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
-                                          const at::Tensor& embedding) {
+Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
+                                              const at::Tensor& embedding) {
   Unembedding unembedding;
   unembedding.logit_scale = spec.logit_scale;
   unembedding.logit_softcap = spec.logit_softcap;
@@ -86,7 +98,7 @@ Unembedding WeightTaker::take_unembedding(const TransformerSpec& spec, const std
   return unembedding;
 }
 
-void WeightTaker::finish(const std::vector<std::string_view>& buffers) {
+void CheckpointTaker::finish(const std::vector<std::string_view>& buffers) {
   std::vector<std::string> extra;
   for (const std::string& name : checkpoint_.names()) {
     if (taken_.contains(name)) continue;

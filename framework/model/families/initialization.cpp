@@ -1,0 +1,103 @@
+#include "model/families/initialization.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "model/hook_plan.hpp"
+
+namespace lensbench {
+
+/// What differs from: weights normal(0, initializer_range), biases 0, norm gains 1 (0 where the
+/// gain is stored minus one). Tensors by globs of their names without the optional prefix.
+struct Initialization::Rules {
+  std::string_view model_type;
+  /// Tables with a zero row at `pad_token_id`.
+  std::vector<std::string_view> padded;
+  /// `pad_token_id` of a configuration that does not mention it.
+  std::optional<std::int64_t> padding;
+  /// Outputs into the residual stream, smaller by sqrt(2 n_layers).
+  std::vector<std::string_view> residual;
+  std::string_view deviation_field = "initializer_range";
+};
+
+namespace {
+
+using Rules = Initialization::Rules;
+
+const Rules& rules_of(std::string_view family) {
+  static const Rules plain{"", {}, {}, {}};
+  static const std::vector<std::string_view> embed_tokens = {"embed_tokens.weight"};
+  static const std::vector<Rules> table = {
+      {"gpt2", {}, {}, {"h.*.attn.c_proj.weight", "h.*.mlp.c_proj.weight"}},
+      {"opt", embed_tokens, 1, {}, "init_std"},
+      {"llama", embed_tokens, {}, {}},
+      {"mistral", embed_tokens, {}, {}},
+      {"mixtral", embed_tokens, {}, {}},
+      {"qwen2", embed_tokens, {}, {}},
+      {"qwen3", embed_tokens, {}, {}},
+      {"gemma", embed_tokens, 0, {}},
+      {"gemma2", embed_tokens, 0, {}},
+      {"gemma3_text", embed_tokens, 0, {}},
+      {"phi", embed_tokens, {}, {}},
+      {"phi3", embed_tokens, 32000, {}},
+      {"stablelm", embed_tokens, {}, {}},
+      {"olmo2", embed_tokens, 1, {}},
+      {"bert", {"embeddings.word_embeddings.weight"}, 0, {}},
+      {"roberta",
+       {"embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"},
+       1,
+       {}},
+      {"distilbert", {"embeddings.word_embeddings.weight"}, 0, {}},
+  };
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const Rules& rules) { return rules.model_type == family; });
+  return found == table.end() ? plain : *found;
+}
+
+bool any_matches(const std::vector<std::string_view>& globs, std::string_view name) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](std::string_view glob) { return glob_matches(glob, name); });
+}
+
+/// The padding token's row. A null in the configuration says there is none.
+std::optional<std::int64_t> read_padding(const Rules& rules, const TransformerSpec& spec,
+                                         const ConfigReader& config) {
+  if (rules.padded.empty() || config.is_null("pad_token_id")) return std::nullopt;
+  const auto row = config.has("pad_token_id")
+                       ? config.optional_integer("pad_token_id", {-kDimension.max, kDimension.max})
+                       : rules.padding;
+  if (!row) return std::nullopt;
+  if (*row >= spec.vocab_size || *row < -spec.vocab_size)
+    config.fail("pad_token_id", std::string(config.has("pad_token_id") ? "is " : "is by default ") +
+                                    std::to_string(*row) + ", but vocab_size is " +
+                                    std::to_string(spec.vocab_size) +
+                                    "; give the id of a token, or null");
+  return *row < 0 ? *row + spec.vocab_size : *row;
+}
+
+}  // namespace
+
+Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& config)
+    : rules_(rules_of(spec.family)),
+      norms_are_zero_(spec.norm.gain_plus_one),
+      deviation_(config.number_or(rules_.deviation_field, 0.02, {0.0, 1e6})),
+      residual_deviation_(deviation_ / std::sqrt(2.0 * static_cast<double>(spec.n_layers))),
+      padding_(read_padding(rules_, spec, config)),
+      sinusoidal_(spec.family == "distilbert" && config.boolean_or("sinusoidal_pos_embds", false)) {
+}
+
+InitialValues Initialization::values_of(const PlannedTensor& tensor) const {
+  using Kind = InitialValues::Kind;
+  const std::string_view name = tensor.plain_name;
+  if (name.ends_with("bias")) return {Kind::zeros, 0.0, {}};
+  if (tensor.shape.size() == 1) return {norms_are_zero_ ? Kind::zeros : Kind::ones, 0.0, {}};
+  if (sinusoidal_ && name.ends_with("position_embeddings.weight"))
+    return {Kind::sinusoidal, 0.0, {}};
+  if (any_matches(rules_.residual, name)) return {Kind::normal, residual_deviation_, {}};
+  return {Kind::normal, deviation_,
+          any_matches(rules_.padded, name) ? padding_ : std::optional<std::int64_t>()};
+}
+
+}  // namespace lensbench
