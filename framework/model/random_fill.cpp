@@ -1,17 +1,18 @@
 #include "model/random_fill.hpp"
 
-#include <ATen/Parallel.h>
-
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
 #include <numbers>
 
+#include "model/parallel.hpp"
+
 namespace lensbench {
 namespace {
 
-constexpr std::int64_t kBlocksPerTask = 1 << 14;
+constexpr std::int64_t kBlocksPerTask = 1 << 16;
 
 /// Uniform in [0, 1), 53 bits, from two random words.
 double uniform(std::uint32_t first, std::uint32_t second) {
@@ -38,8 +39,10 @@ struct NormalStream {
 template <class Element>
 void fill(Element* data, std::int64_t count, const NormalStream& stream) {
   const auto element = [](double value) { return static_cast<Element>(static_cast<float>(value)); };
-  at::parallel_for(0, (count + 1) / 2, kBlocksPerTask, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) {
+  const std::int64_t blocks = (count + 1) / 2;
+  for_each_parallel((blocks + kBlocksPerTask - 1) / kBlocksPerTask, [&](std::int64_t task) {
+    const std::int64_t end = std::min(blocks, (task + 1) * kBlocksPerTask);
+    for (std::int64_t block = task * kBlocksPerTask; block < end; ++block) {
       const auto values = stream.pair(static_cast<std::uint64_t>(block));
       data[2 * block] = element(values[0]);
       if (2 * block + 1 < count) data[2 * block + 1] = element(values[1]);
