@@ -9,6 +9,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 # Newer Boost brings its own CMake package, and CMake then no longer its own finder.
 find_package(Boost QUIET CONFIG COMPONENTS program_options)
 if(NOT Boost_FOUND)

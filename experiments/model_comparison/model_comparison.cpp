@@ -3,6 +3,7 @@
 
 #include <ATen/ops/tensor.h>
 
+#include <filesystem>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/token_analyzer.hpp>
@@ -14,7 +15,7 @@ using namespace lensbench;
 class ModelComparison final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"other", ParameterType::text, "", "", "the other model: a directory or a hub name"},
+      {"other", ParameterType::model, nullptr, "", "the other model"},
       {"top_k", ParameterType::integer, "10", "tokens", "candidates kept of each model"},
   };
 
@@ -33,7 +34,9 @@ class ModelComparison final : public Experiment {
     for (const char* name : {"mean_kl", "mean_js_divergence", "top_agreement", "first_parting",
                              "perplexity", "perplexity_in_other"})
       table.add(per_case(comparisons, name));
-    table.attributes["other"] = summary.parameters().text("other");
+    // The name alone: where it lies does not change the result.
+    table.attributes["other"] =
+        std::filesystem::path(summary.parameters().text("other")).filename().string();
     summary.save("summary", std::move(table));
   }
 
@@ -41,12 +44,7 @@ class ModelComparison final : public Experiment {
   /// Opened at the first case, in the same dtype and on the same device as the model under test.
   const Model& other(const Case& c) {
     if (other_ == nullptr) {
-      const std::string& name = c.parameters().text("other");
-      if (name.empty())
-        throw UsageError(
-            "model_comparison compares two models, but only one was given; name the second with "
-            "--set other=DIRECTORY");
-      other_ = Model::open(name, c.model().options());
+      other_ = Model::open(c.parameters().text("other"), c.model().options());
     }
     return *other_;
   }

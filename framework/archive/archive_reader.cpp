@@ -13,6 +13,11 @@
 namespace lensbench {
 namespace {
 
+std::vector<std::int64_t> integers(const Variable& variable) {
+  const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
+  return {values.data_ptr<std::int64_t>(), values.data_ptr<std::int64_t>() + values.numel()};
+}
+
 constexpr JsonLimits kFactLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 }  // namespace
@@ -45,6 +50,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
 
 ArchiveReader::~ArchiveReader() = default;
 ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;
+ArchiveReader& ArchiveReader::operator=(ArchiveReader&&) noexcept = default;
 
 const std::filesystem::path& ArchiveReader::path() const {
   return state_->path;
@@ -92,12 +98,17 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
   const Dataset plan = recipe(), units = state_->table("units");
   std::vector<CaseRecord> cases;
   try {
+    const std::vector<std::int64_t> ids = integers(plan["token_id"]);
+    auto next = ids.begin();
     for (std::int64_t i = 0; i < units.dim("case"); ++i) {
       const auto row = static_cast<std::size_t>(i);
-      cases.push_back({plan["case_id"].strings.at(row), plan["text"].strings.at(row),
-                       plan["n_tokens"].tensor[i].item<std::int64_t>(),
+      const auto n_tokens = plan["n_tokens"].tensor[i].item<std::int64_t>();
+      if (n_tokens < 0 || n_tokens > ids.end() - next) throw InputError("too few token ids");
+      cases.push_back({plan["case_id"].strings.at(row), plan["text"].strings.at(row), n_tokens,
+                       std::vector(next, next + n_tokens),
                        units["status"].tensor[i].item<std::int8_t>(),
                        units["error_text"].strings.at(row)});
+      next += n_tokens;
     }
   } catch (const std::exception& error) {
     throw InputError(state_->path.string() + ": /recipe and /units do not agree on the cases");

@@ -17,7 +17,8 @@ struct CaseRecord {
   std::string id;
   std::string text;
   std::int64_t n_tokens = 0;
-  int status = 0;  ///< 0 planned, 1 complete, 2 failed
+  std::vector<std::int64_t> ids;  ///< empty if it could not be tokenized
+  int status = 0;                 ///< 0 planned, 1 complete, 2 failed
   std::string error;
 };
 
@@ -35,6 +36,7 @@ class LENSBENCH_API ArchiveReader {
   explicit ArchiveReader(const std::filesystem::path& path);
   ~ArchiveReader();
   ArchiveReader(ArchiveReader&&) noexcept;
+  ArchiveReader& operator=(ArchiveReader&&) noexcept;
 
   const std::filesystem::path& path() const;
   /// Attributes of the root: title, experiment, digests.

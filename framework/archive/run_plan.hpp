@@ -14,7 +14,8 @@ struct CasePlan {
   std::string id;
   std::string text;  ///< empty when ids were given
   std::int64_t n_tokens = 0;
-  std::string ids_sha256;  ///< of the token ids, as the command computes it
+  std::string ids_sha256;              ///< of the token ids, as the command computes it
+  std::vector<std::int64_t> ids = {};  ///< as the model is given them, `n_tokens` of them
 };
 
 /// A file the run read: a model shard, a tokenizer, an input.

@@ -112,6 +112,11 @@ Dataset recipe_table(const RunPlan& plan) {
                           longs(numbers_of(plan.cases, &CasePlan::n_tokens))));
   add_text("ids_sha256", "case", "SHA-256 of the token ids",
            texts_of(plan.cases, &CasePlan::ids_sha256));
+  std::vector<std::int64_t> ids;
+  for (const CasePlan& one : plan.cases) ids.insert(ids.end(), one.ids.begin(), one.ids.end());
+  table.add(number_column("token_id", "prompt_token",
+                          "token ids of the cases, n_tokens of each, one case after the other",
+                          ints(ids)));
   return table;
 }
 

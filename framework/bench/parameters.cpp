@@ -38,6 +38,7 @@ bool is_of_type(const std::string& text, ParameterType type) {
       return parse_boolean(text).has_value();
     case ParameterType::text:
     case ParameterType::list:
+    case ParameterType::model:
       return true;
   }
   return false;
@@ -63,6 +64,8 @@ std::string describe(ParameterType type) {
       return "text";
     case ParameterType::list:
       return "a list separated by commas";
+    case ParameterType::model:
+      return "a model directory or hub name";
   }
   return "";
 }
@@ -76,7 +79,10 @@ Parameters Parameters::resolve(std::span<const ParameterSpec> specs,
   for (const auto& spec : specs) {
     known.emplace_back(spec.name);
     resolved.types_[spec.name] = spec.type;
-    resolved.values_[spec.name] = spec.default_value;
+    if (!spec.default_value && given.count(spec.name) == 0)
+      throw UsageError(subject + ": parameter '" + spec.name + "' must be set: --set " + spec.name +
+                       "=VALUE, " + describe(spec.type) + " (" + spec.help + ")");
+    resolved.values_[spec.name] = spec.default_value ? spec.default_value : "";
   }
   for (const auto& [name, value] : given) {
     const auto type = resolved.types_.find(name);
@@ -121,7 +127,16 @@ bool Parameters::boolean(std::string_view name) const {
 }
 
 const std::string& Parameters::text(std::string_view name) const {
-  return value(name, ParameterType::text);
+  const auto found = types_.find(std::string(name));
+  const bool model = found != types_.end() && found->second == ParameterType::model;
+  return value(name, model ? ParameterType::model : ParameterType::text);
+}
+
+std::vector<std::string> Parameters::names_of(ParameterType type) const {
+  std::vector<std::string> names;
+  for (const auto& [name, its_type] : types_)
+    if (its_type == type) names.push_back(name);
+  return names;
 }
 
 std::vector<std::string> Parameters::list(std::string_view name) const {

@@ -97,8 +97,7 @@ void check_entry(const PluginEntry& entry, std::size_t index, const fs::path& pa
   std::set<std::string> names;
   for (std::size_t i = 0; i < entry.n_parameters; ++i) {
     const auto& parameter = entry.parameters[i];
-    if (parameter.name == nullptr || parameter.default_value == nullptr ||
-        parameter.units == nullptr || parameter.help == nullptr)
+    if (parameter.name == nullptr || parameter.units == nullptr || parameter.help == nullptr)
       malformed("has a parameter with a null field");
     if (!names.insert(parameter.name).second)
       malformed("declares parameter '" + std::string(parameter.name) + "' twice");
@@ -118,7 +117,9 @@ PluginInfo describe_entry(const PluginDescriptor& descriptor, const PluginEntry&
                   &entry};
   for (std::size_t i = 0; i < entry.n_parameters; ++i) {
     const auto& p = entry.parameters[i];
-    info.parameters.push_back({p.name, p.type, p.default_value, p.units, p.help});
+    const bool required = p.default_value == nullptr;
+    info.parameters.push_back(
+        {p.name, p.type, required ? "" : p.default_value, p.units, p.help, required});
   }
   return info;
 }

@@ -17,6 +17,7 @@ struct ParameterInfo {
   std::string name;
   ParameterType type;
   std::string default_value, units, help;
+  bool required = false;  ///< has no default and must be set
 };
 
 /// One tool or experiment that is loaded.

@@ -15,5 +15,9 @@ int model_command(const Arguments& arguments);
 int tokenize_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
+int replay_command(const Arguments& arguments);
+int diff_command(const Arguments& arguments);
+int versions_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
 
 }  // namespace lensbench::cli

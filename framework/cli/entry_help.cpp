@@ -15,7 +15,9 @@ void describe_parameters(std::ostringstream& text, const PluginInfo& entry) {
   }
   text << "\nParameters (--set KEY=VALUE):\n";
   for (const auto& p : entry.parameters) {
-    const std::string shown = p.default_value.empty() ? "none" : p.default_value;
+    const std::string shown = p.required                ? "(must be set)"
+                              : p.default_value.empty() ? "none"
+                                                        : p.default_value;
     const bool has_units = !p.units.empty() && p.units != "1";
     text << "  " << p.name << " = " << shown << "\n      " << p.help << " (" << describe(p.type)
          << (has_units ? ", in " + p.units : "") << ")\n";

@@ -21,6 +21,7 @@ nlohmann::json parameters_json(const PluginInfo& entry) {
     parameters.push_back({{"name", p.name},
                           {"type", describe(p.type)},
                           {"default", p.default_value},
+                          {"required", p.required},
                           {"units", p.units},
                           {"help", p.help}});
   return parameters;
@@ -32,7 +33,9 @@ void print_entry(const PluginInfo& entry, const std::vector<std::string>& tools)
     std::cout << "    uses: " << (tools.empty() ? "no tools" : join(tools, ", ")) << "\n";
   std::vector<std::string> parameters;
   for (const auto& p : entry.parameters)
-    parameters.push_back(p.name + (p.default_value.empty() ? "" : "=" + p.default_value));
+    parameters.push_back(p.name + (p.required                ? "=..."
+                                   : p.default_value.empty() ? ""
+                                                             : "=" + p.default_value));
   if (!parameters.empty()) std::cout << "    parameters: " << join(parameters, "  ") << "\n";
   std::cout << "    from: " << entry.path.string() << "\n";
 }

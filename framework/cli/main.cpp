@@ -25,6 +25,10 @@ constexpr const char* kHelp = R"(lensbench: a benchmark framework for transforme
   lensbench tokenize --model DIR --prompt TEXT         ids and texts of a prompt
   lensbench show FILE                                  what an archive holds
   lensbench verify FILE                                whether it is as it was written
+  lensbench replay FILE                                ask again, and compare the answers
+  lensbench diff A B                                   where two runs part
+  lensbench versions EXPERIMENT                        its archives, and what changed between them
+  lensbench export FILE RESULTS/VARIABLE               as json, csv or npz
 
   lensbench COMMAND --help        options of a command
   lensbench tool TOOL --help      parameters of a tool (same for run EXPERIMENT)
@@ -43,7 +47,8 @@ int dispatch(const std::string& command, const Arguments& rest) {
   const std::map<std::string, std::function<int(const Arguments&)>> commands = {
       {"run", run_experiment_command}, {"tool", run_tool_command},     {"list", list_command},
       {"model", model_command},        {"tokenize", tokenize_command}, {"show", show_command},
-      {"verify", verify_command}};
+      {"verify", verify_command},      {"replay", replay_command},     {"diff", diff_command},
+      {"versions", versions_command},  {"export", export_command}};
   const auto found = commands.find(command);
   if (found != commands.end()) return found->second(rest);
   std::vector<std::string> names;

@@ -1,14 +1,26 @@
 #include "cli/recipe.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/hub_cache.hpp"
 #include "core/sha256.hpp"
 
 namespace lensbench::cli {
 namespace {
+
+/// The parameters without the places of this machine: of a model its name stays, and its files are
+/// listed with their digests.
+std::map<std::string, std::string> portable(const Parameters& parameters) {
+  auto values = parameters.values();
+  for (const auto& name : parameters.names_of(ParameterType::model))
+    if (auto& value = values[name]; !value.empty()) value = model_label(value);
+  return values;
+}
 
 nlohmann::json request_of(const RunArguments& arguments, const Model& model,
                           const PluginInfo& entry, const std::vector<std::string>& tools,
@@ -18,7 +30,7 @@ nlohmann::json request_of(const RunArguments& arguments, const Model& model,
           {"name", entry.name},
           {"version", entry.version},
           {"tools", tools},
-          {"parameters", parameters.values()},
+          {"parameters", portable(parameters)},
           {"model",
            {{"family", spec.family},
             {"n_layers", spec.n_layers},
@@ -36,14 +48,24 @@ nlohmann::json request_of(const RunArguments& arguments, const Model& model,
             {"rank", "1 + tokens with a strictly larger logit"}}}};
 }
 
-std::vector<FileRecord> file_records(const Model& model, const std::string& prompts_file) {
+FileRecord file_record(const std::string& role, const std::filesystem::path& path) {
+  return {role, path.filename().string(), sha256_file(path),
+          static_cast<std::int64_t>(std::filesystem::file_size(path))};
+}
+
+/// Every file of every model, the other ones' roles after the parameter that names them.
+std::vector<FileRecord> file_records(const Model& model, const Parameters& parameters) {
   std::vector<FileRecord> records;
-  const auto add = [&](const std::string& role, const std::filesystem::path& path) {
-    records.push_back({role, path.filename().string(), sha256_file(path),
-                       static_cast<std::int64_t>(std::filesystem::file_size(path))});
-  };
-  for (const auto& file : model.files()) add(file.role, file.path);
-  if (!prompts_file.empty()) add("prompts", prompts_file);
+  for (const auto& file : model.files()) records.push_back(file_record(file.role, file.path));
+  for (const auto& name : parameters.names_of(ParameterType::model)) {
+    if (parameters.text(name).empty()) continue;
+    const Checkpoint checkpoint(resolve_model_directory(parameters.text(name)));
+    for (const auto& file : checkpoint.files())
+      records.push_back(file_record(name + " " + file.role, file.path));
+    if (const auto tokenizer = Tokenizer::open(checkpoint.directory()))
+      for (const auto& path : tokenizer->files())
+        records.push_back(file_record(name + " tokenizer", path));
+  }
   return records;
 }
 
@@ -83,6 +105,7 @@ CasePlan plan_case(const CaseInput& input, const Model& model) {
   for (const auto id : ids) text += std::to_string(id) + " ";
   plan.n_tokens = static_cast<std::int64_t>(ids.size());
   plan.ids_sha256 = sha256_hex(text);
+  plan.ids = std::move(ids);
   return plan;
 }
 
@@ -90,7 +113,8 @@ CasePlan plan_case(const CaseInput& input, const Model& model) {
 
 RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
-                  const Parameters& parameters, const std::vector<CaseInput>& cases) {
+                  const Parameters& parameters, const std::vector<CaseInput>& cases,
+                  const std::vector<FileRecord>& inputs) {
   RunPlan plan;
   plan.title = entry.name + " on " + model.spec().family + ", " + std::to_string(cases.size()) +
                (cases.size() == 1 ? " case" : " cases");
@@ -101,11 +125,25 @@ RunPlan make_plan(const RunArguments& arguments, const Model& model, const Plugi
   for (const auto& input : cases)
     if (!input.fields.empty()) fields[input.id] = input.fields;
   if (!fields.empty()) plan.request["case_fields"] = fields;
-  plan.files = file_records(model, arguments.prompts_file);
+  plan.files = file_records(model, parameters);
+  plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
   plan.plugins = plugin_records(host, entry, tools);
   for (const auto& input : cases) plan.cases.push_back(plan_case(input, model));
   plan.source = entry.source;
   return plan;
+}
+
+FileRecord prompts_record(const std::filesystem::path& file) {
+  return file_record("prompts", file);
+}
+
+std::string model_label(const std::string& model) {
+  auto name = std::filesystem::path(model).lexically_normal();
+  if (name.filename().empty()) name = name.parent_path();
+  std::string label = name.filename().string();
+  for (char& c : label)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
+  return label.empty() ? "model" : label;
 }
 
 Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <lensbench/experiment.hpp>
 #include <lensbench/model.hpp>
 #include <map>
@@ -16,9 +17,16 @@ namespace lensbench::cli {
 /// hashes of every file read, plug-ins with their hashes, prompts.
 /// \param entry  the experiment, or the tool of a bare tool run
 /// \param tools  names of the tools in use
+/// \param inputs  files read beside those of models: the prompts
 RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
-                  const Parameters& parameters, const std::vector<CaseInput>& cases);
+                  const Parameters& parameters, const std::vector<CaseInput>& cases,
+                  const std::vector<FileRecord>& inputs);
+
+FileRecord prompts_record(const std::filesystem::path& file);
+
+/// What a model is called: the last part of its path, in characters a file name may have.
+std::string model_label(const std::string& model);
 
 /// Display text of every id, and the raw bytes of those whose text is not exactly them.
 struct Vocabulary {

@@ -29,7 +29,7 @@ class TokenAnalyzerTool final : public TokenAnalyzer {
        "Robust z-score above which an entropy is flagged as a jump."},
       {"entropy_jump_history", ParameterType::integer, "8", "tokens",
        "Entropies needed before the first jump can be flagged."},
-      {"versus_model", ParameterType::text, "", "",
+      {"versus_model", ParameterType::model, "", "",
        "Checkpoint with the same vocabulary to compare with on the same text."},
   };
 

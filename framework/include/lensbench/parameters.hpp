@@ -10,14 +10,21 @@
 
 namespace lensbench {
 
-enum class ParameterType { integer, number, boolean, text, list };
+enum class ParameterType {
+  integer,
+  number,
+  boolean,
+  text,
+  list,
+  model,  ///< a model directory or hub name; its files become part of the recipe
+};
 
 /// One parameter of a tool or an experiment: what `--set NAME=VALUE` accepts. Constant data, so
 /// that a plug-in's descriptor can hold it.
 struct ParameterSpec {
   const char* name;
   ParameterType type;
-  const char* default_value;  ///< as it would be typed; "" means none
+  const char* default_value;  ///< as it would be typed; "" means none, nullptr that it must be set
   const char* units;          ///< `1`, `nats`, `tokens`; "" where there is none
   const char* help;           ///< one sentence
 };
@@ -31,9 +38,8 @@ class LENSBENCH_API Parameters {
   Parameters() = default;
 
   /// \param subject  who asks, for messages: `tool 'logit_lens'`
-  /// \throws UsageError for an unknown name (the nearest known ones are named) or a value that is
-  /// not
-  ///   of the type
+  /// \throws UsageError for an unknown name (the nearest known ones are named), a value that is not
+  ///   of the type, or a parameter that must be set and is not
   static Parameters resolve(std::span<const ParameterSpec> specs,
                             const std::map<std::string, std::string>& given,
                             const std::string& subject);
@@ -42,6 +48,7 @@ class LENSBENCH_API Parameters {
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;
   bool boolean(std::string_view name) const;
+  /// Of a text, or of a model: what was given to name it.
   const std::string& text(std::string_view name) const;
   /// Split at commas, blanks around each item dropped, empty items dropped.
   std::vector<std::string> list(std::string_view name) const;
@@ -49,6 +56,8 @@ class LENSBENCH_API Parameters {
 
   /// Name -> value as text, every parameter included.
   const std::map<std::string, std::string>& values() const { return values_; }
+  /// Names of the parameters of one type, sorted.
+  std::vector<std::string> names_of(ParameterType type) const;
 
  private:
   const std::string& value(std::string_view name, ParameterType type) const;

@@ -32,8 +32,9 @@ RunPlan plan_of(int cases) {
   plan.plugins = {{"logit_lens", "1.0.0", std::string(64, 'b'), "logit_lens 1.0.0"}};
   plan.source = "class FactRecall {};\n";
   for (int i = 0; i < cases; ++i)
-    plan.cases.push_back(
-        {"case" + std::to_string(i), "prompt " + std::to_string(i), 2 + i, std::string(64, 'c')});
+    plan.cases.push_back({"case" + std::to_string(i), "prompt " + std::to_string(i), 2 + i,
+                          std::string(64, 'c'),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(2 + i), 17)});
   return plan;
 }
 

@@ -1,0 +1,157 @@
+#include "archive/diff.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "archive/tables.hpp"
+
+namespace lensbench {
+namespace {
+
+using nlohmann::json;
+
+std::string shortened(const json& value) {
+  constexpr std::size_t kLongest = 80;
+  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() <= kLongest) return text;
+  std::size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+/// One object a row, by a name that is the row's own.
+json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<std::string>& keys,
+             const std::vector<std::string>& columns) {
+  json rows = json::object();
+  const std::size_t n = recipe.contains(keys.front()) ? recipe[keys.front()].strings.size() : 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::string key;
+    for (const std::string& name : keys)
+      key += (key.empty() ? "" : " ") + recipe[name].strings.at(i);
+    json row = json::object();
+    for (const std::string& column : columns) {
+      if (!recipe.contains(dim + "_" + column) && !recipe.contains(column)) continue;
+      const Variable& variable = recipe[recipe.contains(column) ? column : dim + "_" + column];
+      if (variable.is_text())
+        row[column] = variable.strings.at(i);
+      else
+        row[column] = variable.tensor[static_cast<std::int64_t>(i)].item<std::int64_t>();
+    }
+    rows[key] = row;
+  }
+  return rows;
+}
+
+json recipe_facts(const Dataset& recipe, const json& request, const std::string& experiment,
+                  const std::string& version, const std::string& source) {
+  return {{"experiment", experiment},
+          {"experiment_version", version},
+          {"request", request},
+          {"source", source},
+          {"files", rows_of(recipe, "file", {"file_role", "file_name"}, {"sha256", "bytes"})},
+          {"plugins", rows_of(recipe, "plugin", {"plugin_name"}, {"version", "sha256", "entries"})},
+          {"cases", rows_of(recipe, "case", {"case_id"}, {"text", "n_tokens", "ids_sha256"})}};
+}
+
+json recipe_facts(const ArchiveReader& archive) {
+  return recipe_facts(archive.recipe(), archive.request(), archive.attribute("experiment"),
+                      archive.attribute("experiment_version"), archive.source());
+}
+
+/// Status of each case by its id, with its error.
+json outcome_facts(const ArchiveReader& archive) {
+  constexpr std::array<const char*, 3> names = {"planned", "complete", "failed"};
+  json facts = json::object();
+  for (const CaseRecord& one : archive.cases()) {
+    const bool known = one.status >= 0 && one.status < static_cast<int>(names.size());
+    const std::string status = known ? names[static_cast<std::size_t>(one.status)] : "unknown";
+    facts[one.id] = one.error.empty() ? status : status + ": " + one.error;
+  }
+  return facts;
+}
+
+json attribute_facts(const Dataset& dataset) {
+  json facts = json::object();
+  for (const auto& [name, value] : dataset.attributes)
+    std::visit([&, &key = name](const auto& v) { facts[key] = v; }, value);
+  return facts;
+}
+
+DatasetDifference diff_dataset(const std::string& name, const Dataset& first,
+                               const Dataset& second) {
+  DatasetDifference result{
+      name, diff_facts(attribute_facts(first), attribute_facts(second), ""), {}};
+  for (const Variable& variable : first.variables())
+    result.variables.push_back(compare_variable(first, second, variable.name));
+  for (const Variable& variable : second.variables())
+    if (!first.contains(variable.name))
+      result.variables.push_back(compare_variable(first, second, variable.name));
+  return result;
+}
+
+Dataset read_if_there(const ArchiveReader& archive, const std::string& name) {
+  const auto names = archive.names();
+  const bool there = std::find(names.begin(), names.end(), name) != names.end();
+  return there ? archive.read(name) : Dataset();
+}
+
+}  // namespace
+
+std::vector<FactDifference> diff_facts(const json& first, const json& second,
+                                       const std::string& root) {
+  if (first == second) return {};
+  const bool leaf = !first.is_object() || !second.is_object();
+  if (leaf)
+    return {
+        {root, first.is_null() ? "" : shortened(first), second.is_null() ? "" : shortened(second)}};
+  std::vector<FactDifference> differences;
+  std::set<std::string> keys;
+  for (const json* side : {&first, &second})
+    for (const auto& [key, value] : side->items()) keys.insert(key);
+  const json none;
+  for (const std::string& key : keys)
+    for (FactDifference& difference : diff_facts(first.contains(key) ? first[key] : none,
+                                                 second.contains(key) ? second[key] : none,
+                                                 root.empty() ? key : root + "/" + key))
+      differences.push_back(std::move(difference));
+  return differences;
+}
+
+std::vector<FactDifference> diff_recipe(const ArchiveReader& archive, const RunPlan& plan) {
+  return diff_facts(recipe_facts(archive),
+                    recipe_facts(recipe_table(plan), plan.request, plan.experiment,
+                                 plan.experiment_version, plan.source),
+                    "");
+}
+
+std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const ArchiveReader& second) {
+  return diff_facts(recipe_facts(first), recipe_facts(second), "");
+}
+
+Agreement ArchiveDifference::results() const {
+  Agreement worst = outcomes.empty() ? Agreement::identical : Agreement::different;
+  for (const DatasetDifference& dataset : datasets) {
+    if (!dataset.attributes.empty()) worst = std::max(worst, Agreement::different);
+    for (const VariableDifference& variable : dataset.variables)
+      worst = std::max(worst, variable.agreement);
+  }
+  return worst;
+}
+
+ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader& second) {
+  ArchiveDifference result;
+  result.recipe = diff_recipe(first, second);
+  result.outcomes = diff_facts(outcome_facts(first), outcome_facts(second), "");
+  result.environment = diff_facts(first.environment(), second.environment(), "");
+  std::set<std::string> names;
+  for (const ArchiveReader* archive : {&first, &second})
+    for (const std::string& name : archive->names()) names.insert(name);
+  for (const std::string& name : names)
+    result.datasets.push_back(
+        diff_dataset(name, read_if_there(first, name), read_if_there(second, name)));
+  return result;
+}
+
+}  // namespace lensbench

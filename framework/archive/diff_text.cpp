@@ -1,0 +1,106 @@
+#include <cmath>
+#include <sstream>
+
+#include "archive/diff.hpp"
+
+namespace lensbench {
+namespace {
+
+using nlohmann::json;
+
+void write_facts(std::ostream& out, const std::string& title,
+                 const std::vector<FactDifference>& facts) {
+  constexpr std::size_t kMost = 20;
+  out << title << (facts.empty() ? "the same\n" : "") << (facts.empty() ? "" : "differs\n");
+  for (std::size_t i = 0; i < facts.size() && i < kMost; ++i)
+    out << "  " << facts[i].where << ": " << (facts[i].first.empty() ? "none" : facts[i].first)
+        << " -> " << (facts[i].second.empty() ? "none" : facts[i].second) << "\n";
+  if (facts.size() > kMost) out << "  and " << facts.size() - kMost << " more\n";
+}
+
+void write_variable(std::ostream& out, const std::string& dataset,
+                    const VariableDifference& variable) {
+  out << "  " << dataset << "/" << variable.name << ": " << to_string(variable.agreement);
+  if (!variable.reason.empty()) out << " (" << variable.reason << ")";
+  if (variable.differing > 0) {
+    out << ", " << variable.differing << " of " << variable.elements << " differ";
+    if (variable.max_absolute > 0)
+      out << ", by at most " << variable.max_absolute << " (relative " << variable.max_relative
+          << ")";
+    if (variable.tolerance > 0) out << ", tolerance " << variable.tolerance;
+    if (variable.rank_agreement) out << ", rank correlation " << *variable.rank_agreement;
+    out << "\n    first at " << (variable.first.empty() ? "its only value" : variable.first) << ": "
+        << variable.first_a << " -> " << variable.first_b;
+  }
+  out << "\n";
+}
+
+json number(double value) {
+  return std::isfinite(value) ? json(value) : json("infinite");
+}
+
+json facts_json(const std::vector<FactDifference>& facts) {
+  json list = json::array();
+  for (const FactDifference& fact : facts)
+    list.push_back({{"where", fact.where}, {"first", fact.first}, {"second", fact.second}});
+  return list;
+}
+
+json variable_json(const VariableDifference& variable) {
+  json out{{"agreement", to_string(variable.agreement)},
+           {"elements", variable.elements},
+           {"differing", variable.differing},
+           {"max_absolute", number(variable.max_absolute)},
+           {"max_relative", number(variable.max_relative)},
+           {"tolerance", variable.tolerance}};
+  if (!variable.reason.empty()) out["reason"] = variable.reason;
+  if (variable.rank_agreement) out["rank_agreement"] = *variable.rank_agreement;
+  if (variable.differing > 0)
+    out["first"] = {
+        {"where", variable.first}, {"first", variable.first_a}, {"second", variable.first_b}};
+  return out;
+}
+
+}  // namespace
+
+std::string describe(const ArchiveDifference& difference) {
+  std::ostringstream out;
+  out.precision(3);
+  write_facts(out, "recipe       ", difference.recipe);
+  write_facts(out, "environment  ", difference.environment);
+  out << "results      " << to_string(difference.results()) << "\n";
+  for (const FactDifference& fact : difference.outcomes)
+    out << "  case " << fact.where << ": " << (fact.first.empty() ? "none" : fact.first) << " -> "
+        << (fact.second.empty() ? "none" : fact.second) << "\n";
+  std::size_t identical = 0;
+  for (const DatasetDifference& dataset : difference.datasets) {
+    for (const FactDifference& fact : dataset.attributes)
+      out << "  " << dataset.name << " attribute " << fact.where << ": " << fact.first << " -> "
+          << fact.second << "\n";
+    for (const VariableDifference& variable : dataset.variables)
+      if (variable.agreement == Agreement::identical)
+        ++identical;
+      else
+        write_variable(out, dataset.name, variable);
+  }
+  out << "  " << identical << " variables are identical in every bit\n";
+  return out.str();
+}
+
+nlohmann::json to_json(const ArchiveDifference& difference) {
+  json datasets = json::object();
+  for (const DatasetDifference& dataset : difference.datasets) {
+    json variables = json::object();
+    for (const VariableDifference& variable : dataset.variables)
+      variables[variable.name] = variable_json(variable);
+    datasets[dataset.name] = {{"attributes", facts_json(dataset.attributes)},
+                              {"variables", variables}};
+  }
+  return {{"recipe", facts_json(difference.recipe)},
+          {"environment", facts_json(difference.environment)},
+          {"outcomes", facts_json(difference.outcomes)},
+          {"results", to_string(difference.results())},
+          {"datasets", datasets}};
+}
+
+}  // namespace lensbench

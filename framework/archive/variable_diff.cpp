@@ -1,0 +1,232 @@
+#include "archive/variable_diff.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <lensbench/statistics.hpp>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+namespace lensbench {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Correlations sort all values: beyond this the first so many stand for all.
+constexpr std::int64_t kMostRanked = 1 << 20;
+
+std::string shape_text(const Variable& variable) {
+  std::string text = "[";
+  const auto shape = variable.shape();
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i > 0 ? ", " : "") + variable.dims[i] + " " + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::string type_text(const Variable& variable) {
+  return variable.is_text() ? "text" : at::toString(variable.tensor.scalar_type());
+}
+
+/// Why two variables cannot be compared element by element; empty if they can.
+std::string mismatch(const Variable& a, const Variable& b) {
+  if (type_text(a) != type_text(b)) return "element types " + type_text(a) + " and " + type_text(b);
+  if (a.dims != b.dims || a.shape() != b.shape())
+    return "shapes " + shape_text(a) + " and " + shape_text(b);
+  return "";
+}
+
+bool is_float(const Variable& variable) {
+  return !variable.is_text() && at::isFloatingType(variable.tensor.scalar_type());
+}
+
+/// Labels of one element: the coordinate of each axis, and what else labels a token.
+std::string labels(const Dataset& dataset, const Variable& variable, std::int64_t index) {
+  const auto shape = variable.shape();
+  std::vector<std::int64_t> place(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    place[axis] = index % shape[axis];
+    index /= shape[axis];
+  }
+  const auto value = [&](const std::string& name, std::int64_t row) -> std::string {
+    const Variable& coordinate = dataset[name];
+    if (coordinate.is_text())
+      return "'" + coordinate.strings.at(static_cast<std::size_t>(row)) + "'";
+    return std::to_string(coordinate.tensor[row].item<std::int64_t>());
+  };
+  std::string text;
+  for (std::size_t axis = 0; axis < place.size(); ++axis) {
+    const std::string& dim = variable.dims[axis];
+    text += (axis > 0 ? ", " : "") + dim + " ";
+    const bool labelled = dataset.contains(dim) && dataset[dim].dims == std::vector{dim};
+    text += labelled ? value(dim, place[axis]) : std::to_string(place[axis]);
+    if (dim != "token") continue;
+    for (const char* more : {"case", "position", "input_token"})
+      if (dataset.contains(more) && dataset[more].dims == std::vector{dim})
+        text += (std::strcmp(more, "case") == 0 ? " (" : ", ") + std::string(more) + " " +
+                value(more, place[axis]);
+    if (dataset.contains("case") && dataset["case"].dims == std::vector{dim}) text += ")";
+  }
+  return text;
+}
+
+std::string number_text(double value) {
+  std::ostringstream text;
+  text.precision(9);
+  text << value;
+  return text.str();
+}
+
+double relative(double a, double b) {
+  const double scale = std::max(std::abs(a), std::abs(b));
+  return scale > 0 ? std::abs(a - b) / scale : 0;
+}
+
+class Comparison {
+ public:
+  Comparison(const Dataset& dataset, const Variable& a, const Variable& b)
+      : dataset_(dataset), a_(a), b_(b) {
+    result_.name = a.name;
+  }
+
+  VariableDifference texts() {
+    result_.elements = static_cast<std::int64_t>(a_.strings.size());
+    for (std::size_t i = 0; i < a_.strings.size(); ++i)
+      if (a_.strings[i] != b_.strings[i])
+        note(static_cast<std::int64_t>(i), "'" + a_.strings[i] + "'", "'" + b_.strings[i] + "'");
+    return finish();
+  }
+
+  VariableDifference integers() {
+    const at::Tensor a = a_.tensor.to(at::kLong).contiguous(),
+                     b = b_.tensor.to(at::kLong).contiguous();
+    const auto* x = a.data_ptr<std::int64_t>();
+    const auto* y = b.data_ptr<std::int64_t>();
+    result_.elements = a.numel();
+    for (std::int64_t i = 0; i < a.numel(); ++i)
+      if (x[i] != y[i]) {
+        measure(static_cast<double>(x[i]), static_cast<double>(y[i]));
+        note(i, std::to_string(x[i]), std::to_string(y[i]));
+      }
+    return finish();
+  }
+
+  VariableDifference floats() {
+    const bool wide = a_.tensor.scalar_type() == at::kDouble;
+    const at::Tensor a = a_.tensor.contiguous(), b = b_.tensor.contiguous();
+    result_.elements = a.numel();
+    if (wide)
+      compare(a.data_ptr<double>(), b.data_ptr<double>(), a.numel());
+    else
+      compare(a.data_ptr<float>(), b.data_ptr<float>(), a.numel());
+    return finish();
+  }
+
+ private:
+  template <class T>
+  void compare(const T* a, const T* b, std::int64_t n) {
+    double largest = 0;
+    for (std::int64_t i = 0; i < n; ++i)
+      if (std::isfinite(a[i])) largest = std::max(largest, std::abs(static_cast<double>(a[i])));
+    result_.tolerance = declared_tolerance().value_or(1e-5 * largest + 1e-7);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (std::memcmp(a + i, b + i, sizeof(T)) == 0) continue;
+      measure(static_cast<double>(a[i]), static_cast<double>(b[i]));
+      note(i, number_text(static_cast<double>(a[i])), number_text(static_cast<double>(b[i])));
+    }
+    if (result_.differing > 0) correlate(a, b, std::min(n, kMostRanked));
+  }
+
+  template <class T>
+  void correlate(const T* a, const T* b, std::int64_t n) {
+    std::vector<double> x, y;
+    for (std::int64_t i = 0; i < n; ++i)
+      if (std::isfinite(a[i]) && std::isfinite(b[i])) {
+        x.push_back(static_cast<double>(a[i]));
+        y.push_back(static_cast<double>(b[i]));
+      }
+    const double correlation = statistics::spearman(x, y);
+    if (std::isfinite(correlation)) result_.rank_agreement = correlation;
+  }
+
+  std::optional<double> declared_tolerance() const {
+    const auto found = a_.attributes.find("tolerance");
+    if (found == a_.attributes.end()) return std::nullopt;
+    const auto* value = std::get_if<double>(&found->second);
+    return value ? std::optional(*value) : std::nullopt;
+  }
+
+  void measure(double a, double b) {
+    const bool comparable = std::isfinite(a) && std::isfinite(b);
+    result_.max_absolute = std::max(result_.max_absolute, comparable ? std::abs(a - b) : kInfinity);
+    result_.max_relative = std::max(result_.max_relative, comparable ? relative(a, b) : kInfinity);
+  }
+
+  void note(std::int64_t index, std::string a, std::string b) {
+    if (result_.differing++ > 0) return;
+    result_.first = labels(dataset_, a_, index);
+    result_.first_a = std::move(a);
+    result_.first_b = std::move(b);
+  }
+
+  VariableDifference finish() {
+    if (result_.differing == 0)
+      result_.agreement = Agreement::identical;
+    else if (is_float(a_) && result_.max_absolute <= result_.tolerance)
+      result_.agreement = Agreement::within_tolerance;
+    else
+      result_.agreement = Agreement::different;
+    return std::move(result_);
+  }
+
+  const Dataset& dataset_;
+  const Variable& a_;
+  const Variable& b_;
+  VariableDifference result_;
+};
+
+VariableDifference only(const std::string& name, Agreement which) {
+  VariableDifference result;
+  result.name = name;
+  result.agreement = which;
+  return result;
+}
+
+/// What describes a variable rather than is in it.
+std::string described_otherwise(const Variable& a, const Variable& b) {
+  if (a.units != b.units) return "units '" + a.units + "' and '" + b.units + "'";
+  if (a.long_name != b.long_name) return "its description differs";
+  if (a.attributes != b.attributes) return "its attributes differ";
+  return "";
+}
+
+}  // namespace
+
+std::string to_string(Agreement agreement) {
+  constexpr std::array<const char*, 6> names = {"identical",         "within tolerance",
+                                                "different",         "incomparable",
+                                                "only in the first", "only in the second"};
+  return names.at(static_cast<std::size_t>(agreement));
+}
+
+VariableDifference compare_variable(const Dataset& a, const Dataset& b, const std::string& name) {
+  if (!a.contains(name)) return only(name, Agreement::only_second);
+  if (!b.contains(name)) return only(name, Agreement::only_first);
+  const Variable &first = a[name], &second = b[name];
+  if (const std::string reason = mismatch(first, second); !reason.empty()) {
+    VariableDifference result = only(name, Agreement::incomparable);
+    result.reason = reason;
+    return result;
+  }
+  Comparison comparison(a, first, second);
+  VariableDifference result = first.is_text()   ? comparison.texts()
+                              : is_float(first) ? comparison.floats()
+                                                : comparison.integers();
+  result.reason = described_otherwise(first, second);
+  if (!result.reason.empty()) result.agreement = Agreement::different;
+  return result;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive_reader.hpp"
+#include "cli/commands.hpp"
+#include "cli/simple_options.hpp"
+#include "core/atomic_file.hpp"
+#include "core/suggest.hpp"
+#include "report/csv.hpp"
+#include "report/json.hpp"
+#include "report/npz.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr const char* kHelp =
+    R"(lensbench export FILE RESULTS[/VARIABLE] [--format json|csv|npz] [--out FILE]
+
+One dataset of an archive, or one variable of it, for other programs.
+
+  json   (default) with dimensions, coordinates, units
+  csv    one variable as a tidy table: a line an element, a column for each coordinate
+  npz    for numpy.load: the variable and its coordinates; needs --out
+
+`lensbench show FILE` lists what there is. An existing --out is not overwritten.
+)";
+
+/// `lens/entropy` -> dataset `lens`, variable `entropy`.
+struct Wanted {
+  std::string dataset, variable;
+};
+
+Wanted parse_wanted(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) return {text, ""};
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+/// The variable with the coordinates of its axes, or the whole dataset.
+Dataset selected(const Dataset& dataset, const std::string& variable) {
+  if (variable.empty()) return dataset;
+  const Variable& wanted = dataset[variable];
+  Dataset result;
+  for (const Variable& other : dataset.variables()) {
+    const bool labels =
+        other.coordinate && std::all_of(other.dims.begin(), other.dims.end(), [&](const auto& dim) {
+          return std::find(wanted.dims.begin(), wanted.dims.end(), dim) != wanted.dims.end();
+        });
+    if (other.name == variable || labels) result.add(other);
+  }
+  return result;
+}
+
+void write_text(const std::string& text, const std::string& out) {
+  if (out.empty()) {
+    std::cout << text;
+    return;
+  }
+  const auto path = std::filesystem::absolute(out);
+  write_file_atomically(path, text, path.parent_path());
+}
+
+}  // namespace
+
+int export_command(const Arguments& arguments) {
+  const SimpleOptions options("export", arguments,
+                              {{"format", SimpleOptions::one}, {"out", SimpleOptions::one}}, {});
+  if (options.flag("help")) {
+    std::cout << kHelp;
+    return 0;
+  }
+  if (options.positional().size() != 2)
+    throw UsageError(
+        "export needs an archive and what of it: lensbench export FILE RESULTS/VARIABLE");
+  const std::string format = options.text("format").empty() ? "json" : options.text("format");
+  const std::string out = options.text("out");
+  if (format != "json" && format != "csv" && format != "npz")
+    throw UsageError("export: no format '" + format + "'" +
+                     suggest(format, {"json", "csv", "npz"}));
+  if (!out.empty() && std::filesystem::exists(out))
+    throw UsageError(out + ": exists already and is not overwritten");
+  const ArchiveReader archive(options.positional()[0]);
+  const Wanted wanted = parse_wanted(options.positional()[1]);
+  const Dataset dataset = selected(archive.read(wanted.dataset), wanted.variable);
+  if (format == "json") {
+    write_text(dataset_to_json(dataset).dump() + "\n", out);
+  } else if (format == "npz") {
+    if (out.empty()) throw UsageError("export: npz is no text; say where to with --out FILE");
+    write_npz(out, dataset.variables());
+  } else {
+    if (wanted.variable.empty())
+      throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
+    std::ostringstream text;
+    write_csv(text, dataset, wanted.variable);
+    write_text(text.str(), out);
+  }
+  return 0;
+}
+
+}  // namespace lensbench::cli

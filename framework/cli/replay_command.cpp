@@ -1,0 +1,207 @@
+#include <stdlib.h>
+
+#include <filesystem>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "archive/diff.hpp"
+#include "cli/commands.hpp"
+#include "cli/run_session.hpp"
+#include "cli/simple_options.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kHelp =
+    R"(lensbench replay FILE [--model DIR] [--set KEY=DIR]... [--out FILE] [--allow-different] [options]
+
+Asks an archive's request again, from what the archive says, and compares the answers variable by
+variable. The model is looked for where it was; --model says where it is now, and --set names the
+place of another model that the request uses. Its files, the tokenizer and the plug-ins must be the
+very ones (by SHA-256); what is not is named, and refused.
+
+  --out FILE          keep the new archive (otherwise it is removed)
+  --allow-different   run all the same, and say that this is no replay
+  --threads N         threads (default: as many as then)
+  --plugin-dir DIR    where plug-ins are, beside the usual places
+  --json              the comparison for a script
+  --quiet             no progress
+
+With the environment of then the bits must be the same. In another one (threads, BLAS kernel, CPU,
+versions) floats may differ by 1e-5 * max|a| + 1e-7, or what the variable declares.
+
+Exit code 0: the same answer. 1: another answer. 2: wrong usage. 3: the archive, the model or a
+plug-in is not there or is not the one. 4: a plug-in could not be loaded. 5: the run failed.
+)";
+
+/// A folder that goes away.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "lensbench-replay-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr)
+      throw RunError("no temporary folder can be made in " + fs::temp_directory_path().string());
+    path_ = name;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+/// Reads what an archive's JSON must hold. \throws InputError naming the field
+template <class T>
+T field(const json& object, const char* name, const std::string& where) {
+  try {
+    return object.at(name).get<T>();
+  } catch (const json::exception&) {
+    throw InputError(where + ": field '" + name + "' is missing or of another type");
+  }
+}
+
+/// The files a run read that are no model's: they are gone, their content is in the cases.
+std::vector<FileRecord> input_records(const ArchiveReader& archive) {
+  std::vector<FileRecord> records;
+  const Dataset recipe = archive.recipe();
+  for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
+    if (recipe["file_role"].strings[i] == "prompts")
+      records.push_back(
+          {"prompts", recipe["file_name"].strings.at(i), recipe["file_sha256"].strings.at(i),
+           recipe["file_bytes"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()});
+  return records;
+}
+
+std::vector<CaseInput> recorded_cases(const ArchiveReader& archive, const json& request) {
+  const json fields = request.value("case_fields", json::object());
+  std::vector<CaseInput> cases;
+  for (const CaseRecord& record : archive.cases()) {
+    CaseInput input;
+    input.id = record.id;
+    input.text = record.text;
+    if (record.text.empty()) input.ids = record.ids;
+    if (fields.contains(record.id))
+      input.fields = fields[record.id].get<std::map<std::string, std::string>>();
+    cases.push_back(std::move(input));
+  }
+  return cases;
+}
+
+RunArguments recorded_arguments(const ArchiveReader& archive, const json& request,
+                                const SimpleOptions& options) {
+  const std::string where = archive.path().string() + "/recipe/request";
+  const json run = archive.run(), environment = archive.environment();
+  RunArguments arguments;
+  arguments.name = field<std::string>(request, "name", where);
+  arguments.set = field<std::map<std::string, std::string>>(request, "parameters", where);
+  arguments.dtype = field<std::string>(request, "dtype", where);
+  arguments.device = field<std::string>(request, "device", where);
+  arguments.seed = field<std::uint64_t>(request, "seed", where);
+  arguments.threads = environment.value("threads", std::int64_t{0});
+  arguments.model = options.text("model").empty() ? run.value("model_directory", std::string())
+                                                  : options.text("model");
+  for (const auto& [name, place] : run.value("other_models", json::object()).items())
+    arguments.set[name] = place.get<std::string>();
+  for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
+  if (!options.text("threads").empty()) {
+    const auto given = Parameters::resolve(
+        std::vector<ParameterSpec>{{"threads", ParameterType::integer, "0", "", "threads"}},
+        {{"threads", options.text("threads")}}, "replay");
+    arguments.threads = given.integer("threads");
+  }
+  arguments.plugin_dirs = options.list("plugin-dir");
+  if (arguments.plugin_dirs.empty())
+    for (const auto& directory : run.value("plugin_directories", json::array()))
+      if (fs::is_directory(directory.get<std::string>()))
+        arguments.plugin_dirs.push_back(directory.get<std::string>());
+  arguments.quiet = options.flag("quiet");
+  return arguments;
+}
+
+void refuse_other_request(const ArchiveReader& archive, const RunPlan& plan, bool allowed) {
+  const auto differences = diff_recipe(archive, plan);
+  if (differences.empty()) return;
+  std::string text;
+  for (const FactDifference& fact : differences)
+    text += "\n  " + fact.where + ": " + (fact.first.empty() ? "none" : fact.first) + " then, " +
+            (fact.second.empty() ? "none" : fact.second) + " now";
+  if (!allowed)
+    throw InputError(archive.path().string() +
+                     ": what it was made with is not what is here; give the right --model, "
+                     "--plugin-dir or --set, or run it all the same with --allow-different:" +
+                     text);
+  std::cerr << "lensbench: no replay, since the request is another one:" << text << "\n";
+}
+
+std::string verdict(const ArchiveDifference& difference) {
+  const Agreement results = difference.results();
+  if (!difference.same_recipe())
+    return "not a replay: another request; results " + to_string(results);
+  if (results == Agreement::identical) return "REPLAYED: identical in every bit";
+  if (difference.same_environment())
+    return "NOT DETERMINISTIC: the same request in the same environment gave other bits";
+  if (results == Agreement::within_tolerance)
+    return "REPLAYED: within tolerance, in another environment";
+  return "DIFFERENT: not the answer of the archive";
+}
+
+bool is_same_answer(const ArchiveDifference& difference) {
+  const Agreement results = difference.results();
+  if (results == Agreement::identical) return true;
+  return results == Agreement::within_tolerance && !difference.same_environment();
+}
+
+}  // namespace
+
+int replay_command(const Arguments& arguments) {
+  const SimpleOptions options("replay", arguments,
+                              {{"model", SimpleOptions::one},
+                               {"set", SimpleOptions::many},
+                               {"out", SimpleOptions::one},
+                               {"threads", SimpleOptions::one},
+                               {"plugin-dir", SimpleOptions::many}},
+                              {"allow-different", "json", "quiet"});
+  if (options.flag("help")) {
+    std::cout << kHelp;
+    return 0;
+  }
+  const ArchiveReader archive(options.only_positional("an archive"));
+  const json request = archive.request();
+  const auto kind =
+      field<std::string>(request, "kind", archive.path().string() + "/recipe/request") == "tool"
+          ? PluginEntryKind::tool
+          : PluginEntryKind::experiment;
+  RunSession session(kind, recorded_arguments(archive, request, options));
+  session.prepare(recorded_cases(archive, request), input_records(archive));
+  refuse_other_request(archive, session.plan(), options.flag("allow-different"));
+
+  const Scratch scratch;
+  const fs::path out =
+      options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
+  const auto outcome = session.execute(out, arguments, nullptr);
+  session.say_failures(outcome.report);
+  if (!outcome.sealed) {
+    std::cerr << "lensbench: the replay did not end, so there is nothing to compare\n";
+    return outcome.exit_code();
+  }
+  const ArchiveDifference difference = diff_archives(archive, ArchiveReader(out));
+  if (options.flag("json")) {
+    json report = to_json(difference);
+    report["verdict"] = verdict(difference);
+    std::cout << report.dump(1) << "\n";
+  } else {
+    std::cout << describe(difference) << verdict(difference) << "\n";
+  }
+  return is_same_answer(difference) ? 0 : 1;
+}
+
+}  // namespace lensbench::cli

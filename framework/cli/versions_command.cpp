@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "archive/diff.hpp"
+#include "cli/commands.hpp"
+#include "cli/simple_options.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kHelp = R"(lensbench versions EXPERIMENT [--dir DIR] [--json]
+
+Every archive of an experiment (or of a tool run alone) in results/ or --dir, oldest first, with the
+digest of its results and what changed in the request, the files, the plug-ins or the source since
+the one before.
+)";
+
+struct Archive {
+  std::string started;
+  ArchiveReader reader;
+};
+
+std::vector<Archive> archives_of(const fs::path& directory, const std::string& experiment) {
+  if (!fs::is_directory(directory))
+    throw InputError(directory.string() + ": no such folder; say with --dir where archives are");
+  std::vector<Archive> found;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() != ".h5") continue;
+    try {
+      ArchiveReader reader(entry.path());
+      if (reader.attribute("experiment") != experiment) continue;
+      std::string started = reader.run().value("started", std::string());
+      found.push_back({std::move(started), std::move(reader)});
+    } catch (const InputError& error) {
+      std::cerr << "lensbench: left out: " << error.what() << "\n";
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const Archive& a, const Archive& b) {
+    return std::pair(a.started, a.reader.path()) < std::pair(b.started, b.reader.path());
+  });
+  return found;
+}
+
+/// One line a change; the source as a whole, since its text is in the archives.
+std::vector<std::string> changes(const Archive& before, const Archive& now) {
+  std::vector<std::string> lines;
+  for (const FactDifference& fact : diff_recipe(before.reader, now.reader))
+    lines.push_back(fact.where == "source"
+                        ? "the source of the experiment"
+                        : fact.where + ": " + (fact.first.empty() ? "none" : fact.first) + " -> " +
+                              (fact.second.empty() ? "none" : fact.second));
+  return lines;
+}
+
+json describe_one(const Archive& archive, const Archive* before) {
+  return {{"file", archive.reader.path().string()},
+          {"started", archive.started},
+          {"version", archive.reader.attribute("experiment_version")},
+          {"cases", archive.reader.cases().size()},
+          {"complete", archive.reader.complete()},
+          {"results_sha256", archive.reader.attribute("results_sha256")},
+          {"recipe_sha256", archive.reader.attribute("recipe_sha256")},
+          {"changes", before == nullptr ? std::vector<std::string>() : changes(*before, archive)}};
+}
+
+void print(const json& list) {
+  constexpr std::size_t kDigits = 16, kMost = 12;
+  for (const json& one : list) {
+    std::size_t count = 0;
+    for (const auto& change : one["changes"])
+      if (++count <= kMost) std::cout << "      " << change.get<std::string>() << "\n";
+    if (count > kMost) std::cout << "      and " << count - kMost << " more\n";
+    std::cout << one["started"].get<std::string>() << "  results "
+              << one["results_sha256"].get<std::string>().substr(0, kDigits) << "  version "
+              << one["version"].get<std::string>() << "  " << one["cases"] << " cases"
+              << (one["complete"].get<bool>() ? "" : ", INCOMPLETE") << "  "
+              << one["file"].get<std::string>() << "\n";
+  }
+}
+
+}  // namespace
+
+int versions_command(const Arguments& arguments) {
+  const SimpleOptions options("versions", arguments, {{"dir", SimpleOptions::one}}, {"json"});
+  if (options.flag("help")) {
+    std::cout << kHelp;
+    return 0;
+  }
+  const auto& experiment = options.only_positional("an experiment's name");
+  const std::string directory = options.text("dir").empty() ? "results" : options.text("dir");
+  const auto archives = archives_of(directory, experiment);
+  json list = json::array();
+  for (std::size_t i = 0; i < archives.size(); ++i)
+    list.push_back(describe_one(archives[i], i == 0 ? nullptr : &archives[i - 1]));
+  if (options.flag("json"))
+    std::cout << list.dump(1) << "\n";
+  else if (list.empty())
+    std::cerr << "lensbench: no archive of '" << experiment << "' in " << directory << "\n";
+  else
+    print(list);
+  return list.empty() ? 1 : 0;
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
+#include <ostream>
+#include <string>
+
+namespace lensbench {
+
+/// One variable as a tidy table (RFC 4180): a line an element, a column for each coordinate of each
+/// of its axes, and the value in the last. Numbers are written so that they read back exactly; a
+/// NaN is an empty field.
+/// \throws UsageError if the dataset has no such variable
+LENSBENCH_API void write_csv(std::ostream& out, const Dataset& dataset, const std::string& name);
+
+}  // namespace lensbench

@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+// What is done with an archive once it is there: replay, diff, versions, export.
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::lensbench;
+using ::testing::Not;
+using testing::Outcome;
+using ::testing::StartsWith;
+using testing::TempDir;
+
+const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
+
+class ArchiveCommands : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<TempDir>();
+    std::ofstream(archive("prompts.jsonl"))
+        << R"({"text": "In the beginning", "id": "genesis", "target": " God"})"
+        << "\n"
+        << R"({"ids": [1, 5, 9, 200], "id": "numbers"})"
+        << "\n";
+    make("a.h5", {"--set", "top_k=3"});
+    make("b.h5", {"--set", "top_k=3", "--threads", "2"});
+    make("c.h5", {"--set", "top_k=2"});
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  static std::string archive(const std::string& name) { return *folder_ / name; }
+
+  static void make(const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> command = {"tool",    "logit_lens", "--model",
+                                        kModel,    "--prompts",  archive("prompts.jsonl"),
+                                        "--quiet", "--out",      archive(name)};
+    if (more.size() < 4) command.insert(command.end(), {"--threads", "1"});
+    command.insert(command.end(), more.begin(), more.end());
+    const auto outcome = lensbench(command);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+
+  static std::unique_ptr<TempDir> folder_;
+};
+
+std::unique_ptr<TempDir> ArchiveCommands::folder_;
+
+TEST_F(ArchiveCommands, ReplayGivesTheSameBitsWithTheSameThreads) {
+  const auto outcome = lensbench({"replay", archive("a.h5")});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("recipe       the same"), HasSubstr("environment  the same"),
+                    HasSubstr("REPLAYED: identical in every bit")));
+}
+
+TEST_F(ArchiveCommands, ReplayWithOtherThreadsStaysWithinTheStatedTolerance) {
+  const auto outcome =
+      lensbench({"replay", archive("a.h5"), "--threads", "2", "--json", "--quiet"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  const json report = json::parse(outcome.out);
+  EXPECT_THAT(report["verdict"].get<std::string>(), StartsWith("REPLAYED"));
+  EXPECT_TRUE(report["recipe"].empty());
+  EXPECT_FALSE(report["environment"].empty());
+}
+
+TEST_F(ArchiveCommands, ReplayNamesTheFilesOfAnotherModelAndRefuses) {
+  const std::string other = kModel + "/checkpoints/step-400";
+  const auto refused = lensbench({"replay", archive("a.h5"), "--model", other});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("files/weights model.safetensors/sha256"),
+                                 HasSubstr("--allow-different")));
+  const auto allowed =
+      lensbench({"replay", archive("a.h5"), "--model", other, "--allow-different", "--quiet"});
+  EXPECT_EQ(allowed.exit_code, 1);
+  EXPECT_THAT(allowed.out, HasSubstr("not a replay"));
+}
+
+TEST_F(ArchiveCommands, ReplayKeepsItsArchiveWhereItIsTold) {
+  const TempDir folder;
+  const auto outcome =
+      lensbench({"replay", archive("a.h5"), "--out", folder / "again.h5", "--quiet"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(lensbench({"diff", archive("a.h5"), folder / "again.h5"}).exit_code, 0);
+  EXPECT_EQ(lensbench({"verify", folder / "again.h5"}).exit_code, 0);
+}
+
+TEST_F(ArchiveCommands, ReplaySaysWhereTheModelIsMissing) {
+  const auto outcome = lensbench({"replay", archive("a.h5"), "--model", archive("nowhere")});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("nowhere"));
+}
+
+TEST_F(ArchiveCommands, DiffOfAnArchiveWithItselfIsEmpty) {
+  const auto outcome = lensbench({"diff", archive("a.h5"), archive("a.h5")});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("results      identical"));
+}
+
+TEST_F(ArchiveCommands, DiffNamesTheParameterAndTheVariableThatDiffer) {
+  const auto outcome = lensbench({"diff", archive("a.h5"), archive("c.h5")});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("request/parameters/top_k: \"3\" -> \"2\""),
+                                 HasSubstr("logit_lens/top_id: incomparable (shapes")));
+}
+
+TEST_F(ArchiveCommands, DiffAllowsRoundingWhenAsked) {
+  // One thread against two: other last bits in the products, the same order of tokens.
+  EXPECT_EQ(lensbench({"diff", archive("a.h5"), archive("b.h5"), "--tolerance"}).exit_code, 0);
+}
+
+TEST_F(ArchiveCommands, VersionsListsArchivesOldestFirstWithWhatChanged) {
+  const auto outcome = lensbench({"versions", "logit_lens", "--dir", archive(""), "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json list = json::parse(outcome.out);
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_TRUE(list[0]["changes"].empty());
+  EXPECT_EQ(list[1]["changes"], json::array());  // threads are no part of the request
+  EXPECT_EQ(list[2]["changes"], json::array({"request/parameters/top_k: \"3\" -> \"2\""}));
+  EXPECT_EQ(lensbench({"versions", "other_experiment", "--dir", archive("")}).exit_code, 1);
+}
+
+TEST_F(ArchiveCommands, ExportWritesATidyTable) {
+  const auto outcome =
+      lensbench({"export", archive("a.h5"), "logit_lens/target_rank", "--format", "csv"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("layer,layer_label,token,"));
+  EXPECT_THAT(outcome.out, HasSubstr("target_rank\r\n0,embed,0,"));
+}
+
+TEST_F(ArchiveCommands, ExportWritesJsonWithCoordinates) {
+  const auto outcome = lensbench({"export", archive("a.h5"), "logit_lens/entropy"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json dataset = json::parse(outcome.out);
+  EXPECT_EQ(dataset["variables"].size(), 1U);
+  EXPECT_EQ(dataset["variables"]["entropy"]["units"], "nats");
+  EXPECT_TRUE(dataset["coordinates"].contains("input_token"));
+}
+
+TEST_F(ArchiveCommands, ExportDoesNotOverwrite) {
+  const auto outcome = lensbench({"export", archive("a.h5"), "logit_lens/entropy", "--format",
+                                  "npz", "--out", archive("prompts.jsonl")});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("not overwritten"));
+}
+
+TEST_F(ArchiveCommands, TellAFileThatIsNoArchive) {
+  for (const std::string command : {"replay", "show", "verify"}) {
+    const auto outcome = lensbench({command, archive("prompts.jsonl")});
+    EXPECT_EQ(outcome.exit_code, 3) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("prompts.jsonl")) << command;
+  }
+}
+
+}  // namespace
+}  // namespace lensbench

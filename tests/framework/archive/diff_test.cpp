@@ -1,0 +1,202 @@
+#include "archive/diff.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "archive/run_writer.hpp"
+#include "support/temp_dir.hpp"
+#include "support/variables.hpp"
+
+namespace lensbench {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::numbers;
+using testing::TempDir;
+using testing::texts;
+
+Dataset lens(const at::Tensor& entropy) {
+  Dataset dataset;
+  add_token_axis(dataset, {17, 18}, {"In", " the"});
+  add_layer_axis(dataset, 1);
+  dataset.add(numbers("entropy", {"layer", "token"}, entropy, "nats"));
+  return dataset;
+}
+
+const at::Tensor kEntropy = at::tensor({4.0F, 3.0F, 2.0F, 1.0F}).reshape({2, 2});
+
+at::Tensor changed(std::int64_t layer, std::int64_t token, float by) {
+  at::Tensor values = kEntropy.clone();
+  values[layer][token] += by;
+  return values;
+}
+
+VariableDifference compare(const at::Tensor& a, const at::Tensor& b) {
+  return compare_variable(lens(a), lens(b), "entropy");
+}
+
+TEST(CompareVariable, FindsEqualBitsIdentical) {
+  const at::Tensor with_nan = changed(0, 0, std::numeric_limits<float>::quiet_NaN());
+  EXPECT_EQ(compare(kEntropy, kEntropy.clone()).agreement, Agreement::identical);
+  EXPECT_EQ(compare(with_nan, with_nan.clone()).agreement, Agreement::identical);
+}
+
+TEST(CompareVariable, TellsNegativeZeroFromZeroAndCallsItWithinTolerance) {
+  const at::Tensor zero = at::zeros({2, 2}), negative = zero.neg();
+  const auto difference = compare(zero, negative);
+  EXPECT_EQ(difference.agreement, Agreement::within_tolerance);
+  EXPECT_EQ(difference.differing, 4);
+  EXPECT_EQ(difference.max_absolute, 0);
+}
+
+TEST(CompareVariable, AllowsOneInAHundredThousandOfTheLargestValue) {
+  // The largest value is 4, so 4e-5 + 1e-7 is allowed.
+  EXPECT_EQ(compare(kEntropy, changed(1, 1, 3e-5F)).agreement, Agreement::within_tolerance);
+  EXPECT_EQ(compare(kEntropy, changed(1, 1, 5e-5F)).agreement, Agreement::different);
+  EXPECT_NEAR(compare(kEntropy, kEntropy + 0.5).tolerance, 4.01e-5, 1e-9);
+}
+
+TEST(CompareVariable, TakesTheToleranceThatTheVariableDeclares) {
+  Dataset a, b;
+  Variable variable = numbers("loss", {"case"}, at::tensor({1.0F}));
+  variable.attributes["tolerance"] = 0.25;
+  a.add(variable);
+  variable.tensor = at::tensor({1.2F});
+  b.add(variable);
+  EXPECT_EQ(compare_variable(a, b, "loss").agreement, Agreement::within_tolerance);
+}
+
+TEST(CompareVariable, SaysHowFarAndWhereFirst) {
+  const auto difference = compare(kEntropy, changed(1, 0, -1.0F));
+  EXPECT_EQ(difference.agreement, Agreement::different);
+  EXPECT_EQ(difference.differing, 1);
+  EXPECT_EQ(difference.elements, 4);
+  EXPECT_DOUBLE_EQ(difference.max_absolute, 1.0);
+  EXPECT_DOUBLE_EQ(difference.max_relative, 0.5);
+  EXPECT_EQ(difference.first, "layer 1, token 0 (case 0, position 0, input_token 'In')");
+  EXPECT_EQ(difference.first_a, "2");
+  EXPECT_EQ(difference.first_b, "1");
+}
+
+TEST(CompareVariable, SaysWhetherTheOrderIsStillTheSame) {
+  // 4 3 2 1 against 3 4 2 1: Spearman's coefficient is 1 - 6 * 2 / (4 * 15) = 0.8.
+  const at::Tensor swapped = at::tensor({3.0F, 4.0F, 2.0F, 1.0F}).reshape({2, 2});
+  EXPECT_NEAR(*compare(kEntropy, swapped).rank_agreement, 0.8, 1e-12);
+}
+
+TEST(CompareVariable, FindsAnInfinityInfinitelyFar) {
+  const auto difference = compare(kEntropy, changed(0, 0, INFINITY));
+  EXPECT_EQ(difference.agreement, Agreement::different);
+  EXPECT_TRUE(std::isinf(difference.max_absolute));
+}
+
+TEST(CompareVariable, AllowsNothingForIntegersAndText) {
+  Dataset a, b;
+  a.add(numbers("top_id", {"rank"}, at::tensor({5, 6}, at::kInt)));
+  b.add(numbers("top_id", {"rank"}, at::tensor({5, 7}, at::kInt)));
+  EXPECT_EQ(compare_variable(a, b, "top_id").agreement, Agreement::different);
+  Dataset c, d;
+  c.add(texts("word", "rank", {"a", "b"}));
+  d.add(texts("word", "rank", {"a", "c"}));
+  const auto difference = compare_variable(c, d, "word");
+  EXPECT_EQ(difference.agreement, Agreement::different);
+  EXPECT_EQ(difference.first_b, "'c'");
+}
+
+TEST(CompareVariable, NamesShapesAndTypesThatCannotBeCompared) {
+  Dataset longer;
+  longer.add(numbers("entropy", {"layer", "token"}, at::zeros({3, 2}), "nats"));
+  const auto shapes = compare_variable(lens(kEntropy), longer, "entropy");
+  EXPECT_EQ(shapes.agreement, Agreement::incomparable);
+  EXPECT_THAT(shapes.reason, HasSubstr("[layer 2, token 2] and [layer 3, token 2]"));
+  const auto types = compare(kEntropy, kEntropy.to(at::kDouble));
+  EXPECT_EQ(types.agreement, Agreement::incomparable);
+}
+
+TEST(CompareVariable, SaysWhichSideLacksAVariable) {
+  EXPECT_EQ(compare_variable(lens(kEntropy), Dataset(), "entropy").agreement,
+            Agreement::only_first);
+  EXPECT_EQ(compare_variable(Dataset(), lens(kEntropy), "entropy").agreement,
+            Agreement::only_second);
+}
+
+RunPlan plan_of(int seed) {
+  RunPlan plan;
+  plan.title = "entropy of two tokens";
+  plan.experiment = "look";
+  plan.experiment_version = "1.0.0";
+  plan.request = {{"seed", seed}};
+  plan.files = {{"weights", "model.safetensors", std::string(64, 'a'), 10}};
+  plan.plugins = {{"logit_lens", "1.0.0", std::string(64, 'b'), "logit_lens 1.0.0"}};
+  plan.source = "class Look {};";
+  plan.cases = {{"one", "In the", 2, std::string(64, 'c'), {17, 18}}};
+  return plan;
+}
+
+ArchiveReader archive(const std::filesystem::path& path, const at::Tensor& entropy, int seed = 0,
+                      int threads = 1) {
+  auto writer = RunWriter::start(path, plan_of(seed), false);
+  writer.commit(0, {{"lens", lens(entropy)}}, {});
+  writer.seal({}, {}, {}, {{"threads", threads}}, {{"host", "here"}});
+  return ArchiveReader(path);
+}
+
+TEST(DiffArchives, FindsAnArchiveEqualToItself) {
+  const TempDir folder;
+  const auto a = archive(folder / "a.h5", kEntropy);
+  const auto difference = diff_archives(a, a);
+  EXPECT_TRUE(difference.same_recipe());
+  EXPECT_TRUE(difference.same_environment());
+  EXPECT_EQ(difference.results(), Agreement::identical);
+}
+
+TEST(DiffArchives, NamesWhatWasAskedOtherwise) {
+  const TempDir folder;
+  const auto a = archive(folder / "a.h5", kEntropy), b = archive(folder / "b.h5", kEntropy, 7);
+  const auto difference = diff_archives(a, b);
+  ASSERT_EQ(difference.recipe.size(), 1U);
+  EXPECT_EQ(difference.recipe[0].where, "request/seed");
+  EXPECT_EQ(difference.recipe[0].first, "0");
+  EXPECT_EQ(difference.recipe[0].second, "7");
+  EXPECT_EQ(difference.results(), Agreement::identical);
+}
+
+TEST(DiffArchives, NamesWhatRanItOtherwise) {
+  const TempDir folder;
+  const auto a = archive(folder / "a.h5", kEntropy), b = archive(folder / "b.h5", kEntropy, 0, 2);
+  const auto difference = diff_archives(a, b);
+  EXPECT_TRUE(difference.same_recipe());
+  ASSERT_EQ(difference.environment.size(), 1U);
+  EXPECT_EQ(difference.environment[0].where, "threads");
+}
+
+TEST(DiffArchives, GivesTheSameVerdictBothWays) {
+  const TempDir folder;
+  const auto a = archive(folder / "a.h5", kEntropy);
+  const auto b = archive(folder / "b.h5", changed(0, 1, 0.5F));
+  EXPECT_EQ(diff_archives(a, b).results(), Agreement::different);
+  EXPECT_EQ(diff_archives(b, a).results(), Agreement::different);
+  EXPECT_EQ(diff_archives(a, b).datasets[0].variables.back().max_absolute,
+            diff_archives(b, a).datasets[0].variables.back().max_absolute);
+}
+
+TEST(DiffArchives, ReadsAsTextAndAsJson) {
+  const TempDir folder;
+  const auto a = archive(folder / "a.h5", kEntropy);
+  const auto b = archive(folder / "b.h5", changed(0, 1, 0.5F), 3);
+  const auto difference = diff_archives(a, b);
+  const std::string text = describe(difference);
+  EXPECT_THAT(text, HasSubstr("request/seed: 0 -> 3"));
+  EXPECT_THAT(text, HasSubstr("lens/entropy: different, 1 of 4 differ, by at most 0.5"));
+  EXPECT_THAT(text, HasSubstr("first at layer 0, token 1 (case 0, position 1"));
+  const auto json = to_json(difference);
+  EXPECT_EQ(json["datasets"]["lens"]["variables"]["entropy"]["differing"], 1);
+  EXPECT_EQ(json["results"], "different");
+}
+
+}  // namespace
+}  // namespace lensbench
