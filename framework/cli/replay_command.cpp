@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "archive/diff.hpp"
@@ -109,8 +110,8 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   arguments.threads = environment.value("threads", std::int64_t{0});
   arguments.model = options.text("model").empty() ? run.value("model_directory", std::string())
                                                   : options.text("model");
-  for (const auto& [name, place] : run.value("other_models", json::object()).items())
-    arguments.set[name] = place.get<std::string>();
+  const auto others = run.value("other_models", std::map<std::string, std::string>());
+  for (const auto& [name, place] : others) arguments.set[name] = place;
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
   if (!options.text("threads").empty()) {
     const auto given = Parameters::resolve(
@@ -120,11 +121,30 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   }
   arguments.plugin_dirs = options.list("plugin-dir");
   if (arguments.plugin_dirs.empty())
-    for (const auto& directory : run.value("plugin_directories", json::array()))
-      if (fs::is_directory(directory.get<std::string>()))
-        arguments.plugin_dirs.push_back(directory.get<std::string>());
+    for (const auto& directory : run.value("plugin_directories", std::vector<std::string>()))
+      if (fs::is_directory(directory)) arguments.plugin_dirs.push_back(directory);
   arguments.quiet = options.flag("quiet");
   return arguments;
+}
+
+/// The run as it was asked for, ready to be asked again.
+std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive,
+                                             const SimpleOptions& options) {
+  const json request = archive.request();
+  const std::string where = archive.path().string() + "/recipe/request";
+  const bool tool = field<std::string>(request, "kind", where) == "tool";
+  RunArguments arguments;
+  std::vector<CaseInput> cases;
+  try {
+    arguments = recorded_arguments(archive, request, options);
+    cases = recorded_cases(archive, request);
+  } catch (const json::exception& error) {
+    throw InputError(where + ": not what a run writes: " + error.what());
+  }
+  auto session = std::make_unique<RunSession>(
+      tool ? PluginEntryKind::tool : PluginEntryKind::experiment, std::move(arguments));
+  session->prepare(std::move(cases), input_records(archive));
+  return session;
 }
 
 void refuse_other_request(const ArchiveReader& archive, const RunPlan& plan, bool allowed) {
@@ -175,20 +195,14 @@ int replay_command(const Arguments& arguments) {
     return 0;
   }
   const ArchiveReader archive(options.only_positional("an archive"));
-  const json request = archive.request();
-  const auto kind =
-      field<std::string>(request, "kind", archive.path().string() + "/recipe/request") == "tool"
-          ? PluginEntryKind::tool
-          : PluginEntryKind::experiment;
-  RunSession session(kind, recorded_arguments(archive, request, options));
-  session.prepare(recorded_cases(archive, request), input_records(archive));
-  refuse_other_request(archive, session.plan(), options.flag("allow-different"));
+  const auto session = recorded_session(archive, options);
+  refuse_other_request(archive, session->plan(), options.flag("allow-different"));
 
   const Scratch scratch;
   const fs::path out =
       options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
-  const auto outcome = session.execute(out, arguments, nullptr);
-  session.say_failures(outcome.report);
+  const auto outcome = session->execute(out, arguments, nullptr);
+  session->say_failures(outcome.report);
   if (!outcome.sealed) {
     std::cerr << "lensbench: the replay did not end, so there is nothing to compare\n";
     return outcome.exit_code();

@@ -99,6 +99,20 @@ TEST_F(ArchiveCommands, ReplayKeepsItsArchiveWhereItIsTold) {
   EXPECT_EQ(lensbench({"verify", folder / "again.h5"}).exit_code, 0);
 }
 
+TEST_F(ArchiveCommands, ReplayFindsTheSecondModelOfAComparison) {
+  const TempDir folder;
+  const auto run = lensbench({"run", "model_comparison", "--model", kModel, "--prompt", "In the",
+                              "--set", "other=" + kModel + "/checkpoints/step-400", "--quiet",
+                              "--threads", "1", "--out", folder / "m.h5"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto again = lensbench({"replay", folder / "m.h5", "--quiet"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  const auto with_another =
+      lensbench({"replay", folder / "m.h5", "--set", "other=" + kModel, "--quiet"});
+  EXPECT_EQ(with_another.exit_code, 3);
+  EXPECT_THAT(with_another.err, HasSubstr("files/other weights model.safetensors/sha256"));
+}
+
 TEST_F(ArchiveCommands, ReplaySaysWhereTheModelIsMissing) {
   const auto outcome = lensbench({"replay", archive("a.h5"), "--model", archive("nowhere")});
   EXPECT_EQ(outcome.exit_code, 3);
