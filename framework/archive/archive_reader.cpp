@@ -7,6 +7,7 @@
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
+#include "archive/structure.hpp"
 #include "archive/tables.hpp"
 #include "core/json.hpp"
 
@@ -41,6 +42,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
     : state_(std::make_unique<State>()) {
   state_->path = path;
   state_->file = hdf5::open_file(path.string());
+  check_structure(state_->file, path.string());
   state_->attributes = read_attributes(state_->file, path.string());
   if (attribute("Conventions") != "lensbench-1.0")
     throw InputError(path.string() +

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "core/suggest.hpp"
 #include "core/version.hpp"
 
@@ -42,23 +43,9 @@ receipt failed); 2 wrong usage; 3 invalid input; 4 a plug-in is missing or refus
 failed.
 )";
 
-int dispatch(const std::string& command, const Arguments& rest) {
-  using namespace lensbench::cli;
-  const std::map<std::string, std::function<int(const Arguments&)>> commands = {
-      {"run", run_experiment_command}, {"tool", run_tool_command},     {"list", list_command},
-      {"model", model_command},        {"tokenize", tokenize_command}, {"show", show_command},
-      {"verify", verify_command},      {"replay", replay_command},     {"diff", diff_command},
-      {"versions", versions_command},  {"export", export_command}};
-  const auto found = commands.find(command);
-  if (found != commands.end()) return found->second(rest);
-  std::vector<std::string> names;
-  for (const auto& [name, function] : commands) names.push_back(name);
-  throw lensbench::UsageError("no command '" + command + "'" + lensbench::suggest(command, names));
-}
-
-int guarded(const std::string& command, const Arguments& rest) {
+int report_errors(const std::function<int()>& work) {
   try {
-    const int code = dispatch(command, rest);
+    const int code = work();
     std::cout.flush();
     if (!std::cout) throw lensbench::RunError("standard output could not be written");
     return code;
@@ -73,6 +60,36 @@ int guarded(const std::string& command, const Arguments& rest) {
     std::cerr << "lensbench: " << error.what() << "\n";
   }
   return 5;
+}
+
+/// The command in a child process: it reads files that anybody may have made.
+std::function<int(const Arguments&)> isolated(int (*command)(const Arguments&)) {
+  return [command](const Arguments& rest) {
+    const std::string subject = rest.empty() ? "archive" : rest.front();
+    return lensbench::cli::in_child(subject,
+                                    [&] { return report_errors([&] { return command(rest); }); });
+  };
+}
+
+int dispatch(const std::string& command, const Arguments& rest) {
+  using namespace lensbench::cli;
+  const std::map<std::string, std::function<int(const Arguments&)>> commands = {
+      {"run", run_experiment_command},
+      {"tool", run_tool_command},
+      {"list", list_command},
+      {"model", model_command},
+      {"tokenize", tokenize_command},
+      {"replay", replay_command},
+      {"show", isolated(show_command)},
+      {"verify", isolated(verify_command)},
+      {"diff", isolated(diff_command)},
+      {"versions", isolated(versions_command)},
+      {"export", isolated(export_command)}};
+  const auto found = commands.find(command);
+  if (found != commands.end()) return found->second(rest);
+  std::vector<std::string> names;
+  for (const auto& [name, function] : commands) names.push_back(name);
+  throw lensbench::UsageError("no command '" + command + "'" + lensbench::suggest(command, names));
 }
 
 }  // namespace
@@ -93,5 +110,7 @@ int main(int argc, char** argv) {
               << ", " << build.build_type << ")\n";
     return 0;
   }
-  return guarded(arguments[0], {arguments.begin() + 1, arguments.end()});
+  return report_errors([&] {
+    return dispatch(arguments[0], {arguments.begin() + 1, arguments.end()});
+  });
 }
