@@ -70,6 +70,9 @@ class LENSBENCH_API ConfigReader {
   /// it is absent or has this value. \throws InputError otherwise
   void require_absent_or(std::string_view field, const nlohmann::json& supported) const;
 
+  /// The field as it is, for shapes no other reader has; nullptr if absent.
+  const nlohmann::json* raw(std::string_view field) const { return find(field); }
+
   /// An InputError `file: field: fault`, for checks that concern several fields.
   [[noreturn]] void fail(std::string_view field, const std::string& fault) const;
 

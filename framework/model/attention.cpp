@@ -21,6 +21,12 @@ Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) 
             split_heads(linear(x, weights.v), d)};
   const at::Tensor heads = split_heads(linear(x, weights.qkv), d);
   const std::int64_t n = spec.n_heads, kv = spec.n_key_value_heads;
+  if (spec.fused_by_group) {
+    const std::int64_t group = n / kv;
+    const at::Tensor groups = heads.view({x.size(0), x.size(1), kv, group + 2, d});
+    return {groups.narrow(3, 0, group).flatten(2, 3), groups.select(3, group),
+            groups.select(3, group + 1)};
+  }
   return {heads.narrow(2, 0, n), heads.narrow(2, n, kv), heads.narrow(2, n + kv, kv)};
 }
 

@@ -134,18 +134,29 @@ class Attend {
   at::Tensor scores(const Tile& tile) {
     const at::Tensor q = grouped(tile.of_queries(q_));
     const at::Tensor k = tile.of_keys(k_).transpose(1, 2);
-    const at::Tensor mask = this->mask(tile);
+    const at::Tensor mask = this->bias(tile);
     const std::vector<std::int64_t> shape{q_.size(1), tile.queries, tile.keys};
     if (spec_.score_softcap > 0.0) {
       const at::Tensor capped = softcap(at::bmm(q, k).mul(scale_), spec_.score_softcap).view(shape);
       return mask.defined() ? capped.add(mask) : capped;
     }
     if (!mask.defined()) return at::bmm(q, k).mul(scale_).view(shape);
+    if (mask.dim() == 3)
+      return at::baddbmm(grouped(mask.expand(shape)), q, k, 1.0, scale_).view(shape);
     const std::int64_t group = q_.size(1) / k_.size(1);
     const at::Tensor stacked = group == 1 ? mask : mask.repeat({group, 1});
     return at::baddbmm(stacked.unsqueeze(0).expand({k.size(0), stacked.size(0), tile.keys}), q, k,
                        1.0, scale_)
         .view(shape);
+  }
+
+  /// What is added to the products: the mask [query, key], or with ALiBi [head, query or 1, key].
+  at::Tensor bias(const Tile& tile) {
+    const at::Tensor mask = this->mask(tile);
+    if (!run_.alibi.defined()) return mask;
+    const at::Tensor row = run_.alibi.select(0, run_.alibi.size(0) == 1 ? 0 : tile.row);
+    const at::Tensor keys = row.narrow(1, tile.key_begin, tile.keys).unsqueeze(1);
+    return mask.defined() ? keys.add(mask) : keys;
   }
 
   at::Tensor softmax(const at::Tensor& scores) const { return at::softmax(scores, -1).to(dtype_); }

@@ -7,6 +7,7 @@
 
 #include "model/attention.hpp"
 #include "model/forward_setup.hpp"
+#include "model/head.hpp"
 #include "model/linear.hpp"
 #include "model/mlp.hpp"
 #include "model/norm.hpp"
@@ -21,8 +22,9 @@ class Forward {
   ForwardOutput operator()(const TokenBatch& tokens, const Reach& reach) {
     at::Tensor x = reach.embedding ? embed(tokens) : options_.residual;
     if (run_.gradients && !x.requires_grad()) x = x.detach().requires_grad_();
+    const bool after_add = spec().norm_placement == NormPlacement::after_add;
     for (std::int64_t layer = reach.first_layer; layer < reach.end_layer; ++layer)
-      x = block(layer, x);
+      x = after_add ? block_with_norms_after(layer, x) : block(layer, x);
     ForwardOutput output;
     output.residual = x;
     if (reach.head) output.logits = head(x);
@@ -41,14 +43,48 @@ class Forward {
   at::Tensor embed(const TokenBatch& tokens) {
     const HookSite hooks(run_.plan, -1);
     at::Tensor x = at::embedding(run_.weights.embedding, tokens.ids);
+    if (run_.weights.project_in.weight.defined()) x = linear(x, run_.weights.project_in);
     if (spec().embedding_scale != 1.0) x = x.mul(spec().embedding_scale);
+    const bool norm_of_sum = spec().masked_language_model;
+    if (spec().embedding_norm && !norm_of_sum)
+      x = norm(-1, run_.weights.ln_embed, leaf(x),
+               {Point::word_norm_scale, Point::word_norm_normalized});
     x = hooks.apply(Point::embed, leaf(x));
-    if (spec().position != PositionKind::learned) return x;
-    const at::Tensor index = run_.positions.add(spec().position_offset);
-    at::Tensor pos = at::embedding(run_.weights.positions, index);
-    if (hooks.wants(Point::pos_embed))
-      pos = hooks.apply(Point::pos_embed, leaf(pos.expand(x.sizes()).contiguous()));
-    return x.add(pos);
+    const at::Tensor pos = position_rows(tokens, hooks, x.sizes());
+    const at::Tensor type = type_rows(tokens, hooks, x.sizes());
+    if (type.defined()) x = x.add(type);
+    if (pos.defined()) x = x.add(pos);
+    if (!spec().embedding_norm || !norm_of_sum) return x;
+    x = norm(-1, run_.weights.ln_embed, x, {Point::embed_norm_scale, Point::embed_norm_normalized});
+    return hooks.apply(Point::full_embed, x);
+  }
+
+  at::Tensor hooked_rows(const at::Tensor& rows, const HookSite& hooks, Point point,
+                         at::IntArrayRef shape) const {
+    if (!hooks.wants(point)) return rows;
+    return hooks.apply(point, leaf(rows.expand(shape).contiguous()));
+  }
+
+  at::Tensor position_rows(const TokenBatch& tokens, const HookSite& hooks,
+                           at::IntArrayRef shape) const {
+    if (spec().position != PositionKind::learned) return {};
+    at::Tensor index = run_.positions;
+    if (spec().uncounted_id) {
+      at::Tensor counted = tokens.ids.ne(*spec().uncounted_id);
+      if (tokens.mask.defined()) counted = counted.logical_and(tokens.mask);
+      index = counted.cumsum(1).mul(counted).sub(1);
+    }
+    return hooked_rows(at::embedding(run_.weights.positions, index.add(spec().position_offset)),
+                       hooks, Point::pos_embed, shape);
+  }
+
+  at::Tensor type_rows(const TokenBatch& tokens, const HookSite& hooks,
+                       at::IntArrayRef shape) const {
+    const at::Tensor& table = run_.weights.token_types;
+    if (!table.defined()) return {};
+    const at::Tensor rows =
+        tokens.types.defined() ? at::embedding(table, tokens.types) : table.select(0, 0);
+    return hooked_rows(rows, hooks, Point::token_type_embed, shape);
   }
 
   at::Tensor norm(std::int64_t layer, const NormWeights& weights, const at::Tensor& x,
@@ -84,12 +120,30 @@ class Forward {
     return hooks.apply(Point::resid_post, (spec().parallel_blocks ? mid : middle).add(mlp_output));
   }
 
+  /// The names are those of TransformerLens' BertBlock: resid_mid and resid_post are the sums, and
+  /// the stream goes on with what the norms make of them.
+  at::Tensor block_with_norms_after(std::int64_t layer, at::Tensor x) {
+    const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
+    const HookSite hooks(run_.plan, layer);
+    x = hooks.apply(Point::resid_pre, x);
+    const at::Tensor attention_output =
+        added(layer, attention(run_, layer, x), {}, {}, Point::attn_out);
+    at::Tensor middle = hooks.apply(Point::resid_mid, x.add(attention_output));
+    middle =
+        norm(layer, weights.ln1, middle, {Point::ln1_added_scale, Point::ln1_added_normalized});
+    const at::Tensor mlp_output = added(layer, mlp(run_, layer, middle), {}, {}, Point::mlp_out);
+    x = hooks.apply(Point::resid_post, middle.add(mlp_output));
+    x = norm(layer, weights.ln2, x, {Point::ln2_added_scale, Point::ln2_added_normalized});
+    return hooks.apply(Point::normalized_resid_post, x);
+  }
+
   at::Tensor head(at::Tensor x) const {
     const HookSite hooks(run_.plan, -1);
     if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
+    x = head_transform(spec(), run_.weights, x);
     if (spec().final_norm)
       x = norm(-1, run_.weights.ln_final, x, {Point::final_scale, Point::final_normalized});
-    x = hooks.apply(Point::unembed_in, x);
+    x = hooks.apply(Point::unembed_in, project_out(run_.weights, x));
     return hooks.apply(Point::unembed_out, unembed_rows(x, run_.weights.unembedding));
   }
 
@@ -118,18 +172,16 @@ ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weigh
 }
 
 void require_supported(const TransformerSpec& spec) {
-  require(spec.position == PositionKind::learned || spec.position == PositionKind::rotary ||
-              spec.position == PositionKind::none,
-          spec, "ALiBi positions");
-  require(spec.norm_placement == NormPlacement::before ||
-              spec.norm_placement == NormPlacement::before_and_after,
-          spec, "norms after the addition or only after the sublayer");
-  require(!spec.embedding_norm, spec, "a norm of the embedding");
+  require(spec.norm_placement != NormPlacement::after_sublayer, spec,
+          "norms only after the sublayer");
+  require(spec.norm_placement != NormPlacement::after_add || !spec.parallel_blocks, spec,
+          "norms after the addition in parallel blocks");
   require(!spec.local_rope, spec, "a second rotary embedding for windowed layers");
   require(!spec.rope || spec.rope->scaling != RopeSpec::Scaling::longrope, spec,
           "long-rope scaling");
   require(!spec.attention.query_key_norm, spec, "norms of queries and keys");
-  require(spec.attention.causal && !spec.masked_language_model, spec, "bidirectional attention");
+  require(spec.attention.causal || spec.attention.windows.empty(), spec,
+          "windows of bidirectional attention");
   require(spec.mlp.n_experts == 0, spec, "a mixture of experts");
 }
 

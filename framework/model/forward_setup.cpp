@@ -7,6 +7,8 @@
 #include <lensbench/error.hpp>
 #include <sstream>
 
+#include "model/alibi.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -43,9 +45,24 @@ void check_mask(const TokenBatch& tokens) {
     refuse("padding must be on the left of at least one real token in each sequence");
 }
 
+void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
+  const at::Tensor& types = tokens.types;
+  if (!types.defined()) return;
+  if (spec.token_types == 0) refuse("a model of family '", spec.family, "' has no token types");
+  if (types.scalar_type() != at::kLong || types.sizes() != tokens.ids.sizes())
+    refuse("token types must be int64 of the shape of the ids ", tokens.ids.sizes(), ", found ",
+           types.scalar_type(), " ", types.sizes());
+  if (types.min().item<std::int64_t>() < 0 || types.max().item<std::int64_t>() >= spec.token_types)
+    refuse("token types must be from 0 to ", spec.token_types - 1);
+}
+
 void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
                  const ForwardOptions& options) {
   if (!options.cache) return;
+  if (!spec.attention.causal)
+    refuse("every position of a '", spec.family,
+           "' model sees the whole text, so that keys and values cannot be kept; run without a "
+           "cache");
   if (options.start_at_layer != 0 || options.stop_at_layer || options.residual.defined())
     refuse("a cache needs every block to run; leave out start_at_layer, residual, stop_at_layer");
   if (options.gradients) refuse("gradients do not pass through a key-value cache");
@@ -123,6 +140,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
                     const TokenBatch& tokens, const ForwardOptions& options) {
   check_ids(spec, tokens);
   check_mask(tokens);
+  check_types(spec, tokens);
   const std::int64_t stop = options.stop_at_layer.value_or(spec.n_layers);
   if (options.start_at_layer < 0 || stop > spec.n_layers || options.start_at_layer > stop)
     refuse("layers ", options.start_at_layer, " to ", stop, " of a model with ", spec.n_layers);
@@ -145,6 +163,9 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
     run.cache = &options.cache->state();
     if (run.past == 0) run.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
+  if (spec.position == PositionKind::alibi)
+    run.alibi = alibi_bias(spec, weights.embedding.scalar_type(),
+                           positions_from(run.padding, 0, run.past + tokens.length(), device));
   if (!spec.rope) return run;
   run.rope = rope_table(*spec.rope, run.positions);
   return run;

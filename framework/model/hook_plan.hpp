@@ -13,8 +13,14 @@ namespace lensbench {
 
 /// Every place of the forward a hook can be at, in the order it reaches them.
 enum class Point {
+  word_norm_scale,
+  word_norm_normalized,
   embed,
   pos_embed,
+  token_type_embed,
+  embed_norm_scale,
+  embed_norm_normalized,
+  full_embed,
   resid_pre,
   ln1_scale,
   ln1_normalized,
@@ -31,6 +37,8 @@ enum class Point {
   ln1_post_normalized,
   attn_out,
   resid_mid,
+  ln1_added_scale,
+  ln1_added_normalized,
   ln2_scale,
   ln2_normalized,
   mlp_pre,
@@ -40,6 +48,9 @@ enum class Point {
   ln2_post_normalized,
   mlp_out,
   resid_post,
+  ln2_added_scale,
+  ln2_added_normalized,
+  normalized_resid_post,
   final_scale,
   final_normalized,
   unembed_in,

@@ -29,6 +29,9 @@ Dims results(const TransformerSpec&) {
 Dims neurons(const TransformerSpec&) {
   return {"batch", "pos", "d_mlp"};
 }
+Dims unembedded(const TransformerSpec& spec) {
+  return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
+}
 Dims vocabulary(const TransformerSpec&) {
   return {"batch", "pos", "vocab"};
 }
@@ -39,6 +42,19 @@ const char* always(const TransformerSpec&) {
 const char* learned_positions(const TransformerSpec& spec) {
   return spec.position == PositionKind::learned ? nullptr : "this model adds no position embedding";
 }
+const char* norm_of_word(const TransformerSpec& spec) {
+  return spec.embedding_norm && !spec.masked_language_model ? nullptr
+                                                            : "this model does not normalise it";
+}
+const char* norm_of_sum(const TransformerSpec& spec) {
+  return spec.embedding_norm && spec.masked_language_model
+             ? nullptr
+             : "this model has no norm of the summed embeddings; hook_embed is what enters the "
+               "stream";
+}
+const char* token_types(const TransformerSpec& spec) {
+  return spec.token_types > 0 ? nullptr : "this model has no token types";
+}
 const char* rotary(const TransformerSpec& spec) {
   return spec.rope ? nullptr : "this model has no rotary positions";
 }
@@ -47,8 +63,17 @@ const char* sequential(const TransformerSpec& spec) {
              ? "attention and MLP of this model run in parallel, so nothing lies between them"
              : nullptr;
 }
+const char* first_norm(const TransformerSpec& spec) {
+  return spec.norm_placement == NormPlacement::after_add
+             ? "the norms of this model are behind the additions"
+             : nullptr;
+}
 const char* second_norm(const TransformerSpec& spec) {
-  return spec.shared_parallel_norm ? "attention and MLP of this model share the norm ln1" : nullptr;
+  return spec.shared_parallel_norm ? "attention and MLP of this model share the norm ln1"
+                                   : first_norm(spec);
+}
+const char* norm_of_added(const TransformerSpec& spec) {
+  return first_norm(spec) ? nullptr : "this model has no norm behind its additions";
 }
 const char* norm_after(const TransformerSpec& spec) {
   return spec.norm_placement == NormPlacement::before_and_after
@@ -66,11 +91,17 @@ const char* final_norm(const TransformerSpec& spec) {
 
 const std::vector<PointFacts>& point_table() {
   static const std::vector<PointFacts> table = {
+      {Point::word_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_word},
+      {Point::word_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_word},
       {Point::embed, "hook_embed", false, stream, always},
       {Point::pos_embed, "hook_pos_embed", false, stream, learned_positions},
+      {Point::token_type_embed, "embed.hook_token_type_embed", false, stream, token_types},
+      {Point::embed_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_sum},
+      {Point::embed_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_sum},
+      {Point::full_embed, "hook_full_embed", false, stream, norm_of_sum},
       {Point::resid_pre, "hook_resid_pre", true, stream, always},
-      {Point::ln1_scale, "ln1.hook_scale", true, scale, always},
-      {Point::ln1_normalized, "ln1.hook_normalized", true, stream, always},
+      {Point::ln1_scale, "ln1.hook_scale", true, scale, first_norm},
+      {Point::ln1_normalized, "ln1.hook_normalized", true, stream, first_norm},
       {Point::q, "attn.hook_q", true, heads, always},
       {Point::k, "attn.hook_k", true, key_value_heads, always},
       {Point::v, "attn.hook_v", true, key_value_heads, always},
@@ -84,6 +115,8 @@ const std::vector<PointFacts>& point_table() {
       {Point::ln1_post_normalized, "ln1_post.hook_normalized", true, stream, norm_after},
       {Point::attn_out, "hook_attn_out", true, stream, always},
       {Point::resid_mid, "hook_resid_mid", true, stream, sequential},
+      {Point::ln1_added_scale, "ln1.hook_scale", true, scale, norm_of_added},
+      {Point::ln1_added_normalized, "ln1.hook_normalized", true, stream, norm_of_added},
       {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
       {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
       {Point::mlp_pre, "mlp.hook_pre", true, neurons, always},
@@ -93,9 +126,12 @@ const std::vector<PointFacts>& point_table() {
       {Point::ln2_post_normalized, "ln2_post.hook_normalized", true, stream, norm_after},
       {Point::mlp_out, "hook_mlp_out", true, stream, always},
       {Point::resid_post, "hook_resid_post", true, stream, always},
+      {Point::ln2_added_scale, "ln2.hook_scale", true, scale, norm_of_added},
+      {Point::ln2_added_normalized, "ln2.hook_normalized", true, stream, norm_of_added},
+      {Point::normalized_resid_post, "hook_normalized_resid_post", true, stream, norm_of_added},
       {Point::final_scale, "ln_final.hook_scale", false, scale, final_norm},
       {Point::final_normalized, "ln_final.hook_normalized", false, stream, final_norm},
-      {Point::unembed_in, "unembed.hook_in", false, stream, always},
+      {Point::unembed_in, "unembed.hook_in", false, unembedded, always},
       {Point::unembed_out, "unembed.hook_out", false, vocabulary, always},
   };
   return table;
@@ -125,6 +161,16 @@ std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
   std::vector<HookPoint> points;
   for (PlacedPoint& placed : placed_points(spec)) points.push_back(std::move(placed.hook));
   return points;
+}
+
+std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
+  if (layer < 0 || layer > spec.n_layers)
+    throw UsageError("layer " + std::to_string(layer) +
+                     " does not exist; give 0 (the embedding) to " + std::to_string(spec.n_layers));
+  if (layer == 0) return "blocks.0.hook_resid_pre";
+  const bool after = spec.norm_placement == NormPlacement::after_add;
+  return "blocks." + std::to_string(layer - 1) +
+         (after ? ".hook_normalized_resid_post" : ".hook_resid_post");
 }
 
 std::vector<HookPoint> match_hook_points(const TransformerSpec& spec, std::string_view glob) {

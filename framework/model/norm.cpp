@@ -16,6 +16,7 @@ at::Tensor divisor(const NormSpec& spec, const at::Tensor& centred_input) {
 }
 
 at::Tensor with_gain(const NormWeights& weights, const at::Tensor& normalized) {
+  if (!weights.gain.defined()) return normalized;
   const at::Tensor scaled = normalized.mul(weights.gain);
   return weights.bias.defined() ? scaled.add(weights.bias) : scaled;
 }
@@ -26,8 +27,9 @@ at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at
   const at::ScalarType type = accumulation_type(x.scalar_type());
   const at::Tensor wide = x.to(type);
   if (spec.kind == NormKind::layer_norm) {
-    const at::Tensor bias = weights.bias.defined() ? weights.bias.to(type) : weights.bias;
-    return at::layer_norm(wide, {x.size(-1)}, weights.gain.to(type), bias, spec.epsilon)
+    const auto widened = [&](const at::Tensor& w) { return w.defined() ? w.to(type) : w; };
+    return at::layer_norm(wide, {x.size(-1)}, widened(weights.gain), widened(weights.bias),
+                          spec.epsilon)
         .to(x.scalar_type());
   }
   return with_gain(weights, wide.div(divisor(spec, wide)).to(x.scalar_type()));

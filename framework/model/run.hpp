@@ -28,6 +28,7 @@ struct Run {
       {};  ///< padded positions at the left of each row, cached included
 
   at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
+  at::Tensor alibi = {};      ///< [batch or 1, head, all pos] float32; undefined without ALiBi
   RopeTable rope = {};        ///< of `positions`; undefined without rotary embedding
 
   /// Additive masks made so far: rows, columns, first row's last visible column, window.

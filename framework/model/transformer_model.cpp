@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "model/forward.hpp"
+#include "model/head.hpp"
 #include "model/linear.hpp"
-#include "model/norm.hpp"
 #include "model/weight_names.hpp"
 
 namespace lensbench {
@@ -31,7 +31,7 @@ class TransformerModel final : public Model {
 
   // The next two follow the caller's gradient mode: a metric may go through them.
   at::Tensor final_norm(const at::Tensor& residual) const override {
-    return spec_.final_norm ? apply_norm(spec_.norm, weights_.ln_final, residual) : residual;
+    return unembedding_input(spec_, weights_, residual);
   }
   at::Tensor unembed(const at::Tensor& normalized) const override {
     return unembed_rows(normalized, weights_.unembedding);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lensbench {
 namespace {
@@ -33,11 +34,33 @@ Found norm_weight(const NormWeights& norm, std::string_view part) {
   return std::nullopt;
 }
 
+/// The part of one letter of a matrix [in, kv_head * (group + 2) * d_head] or its bias
+/// [kv_head * (group + 2) * d_head], as [in, head, d_head] or [head, d_head].
+at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, char letter) {
+  if (!fused.defined()) return fused;
+  const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
+  std::vector<std::int64_t> shape = fused.sizes().vec();
+  shape.back() = kv;
+  shape.insert(shape.end(), {group + 2, spec.d_head});
+  const at::Tensor groups = fused.view(shape);
+  if (letter == 'Q') return groups.narrow(-2, 0, group).flatten(-3, -2);
+  return groups.select(-2, letter == 'K' ? group : group + 1);
+}
+
+Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_view part) {
+  if (part.size() != 3 || part[1] != '_' || std::string_view("QKV").find(part[2]) == part.npos)
+    return std::nullopt;
+  if (part[0] == 'W') return part_of_fused(spec, fused.weight, part[2]).transpose(0, 1);
+  if (part[0] == 'b') return part_of_fused(spec, fused.bias, part[2]);
+  return std::nullopt;
+}
+
 Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
                        std::string_view part) {
   const std::int64_t d = spec.attention.d_head;
   if (part == "W_O") return by_head_out(block.o.weight, d);
   if (part == "b_O") return block.o.bias;
+  if (spec.attention.fused_by_group) return fused_weight(spec.attention, block.qkv, part);
   const std::array<std::pair<std::string_view, const Linear*>, 3> inputs = {
       {{"Q", &block.q}, {"K", &block.k}, {"V", &block.v}}};
   for (const auto& [letter, layer] : inputs) {
@@ -77,9 +100,21 @@ Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
 }
 
 Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
-  constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.";
+  constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.",
+                             embedding_norm = "embed.ln.";
   if (name == "embed.W_E") return weights.embedding;
-  if (name == "pos_embed.W_pos" && weights.positions.defined()) return weights.positions;
+  if (name == "pos_embed.W_pos" && weights.positions.defined())
+    return weights.positions.narrow(0, spec.position_offset, spec.max_positions);
+  if (name == "embed.token_type_embed.W_token_type" && weights.token_types.defined())
+    return weights.token_types;
+  if (name == "embed.W_proj" && weights.project_in.weight.defined())
+    return weights.project_in.weight;
+  if (name == "unembed.W_proj" && weights.project_out.weight.defined())
+    return weights.project_out.weight;
+  if (name == "mlm_head.W" && weights.head.weight.defined()) return weights.head.weight;
+  if (name == "mlm_head.b" && weights.head.weight.defined()) return weights.head.bias;
+  if (name.substr(0, embedding_norm.size()) == embedding_norm)
+    return norm_weight(weights.ln_embed, name.substr(embedding_norm.size()));
   if (name == "unembed.W_U") return weights.unembedding.weight.t();
   if (name == "unembed.b_U") return weights.unembedding.bias;
   if (name.substr(0, final_norm.size()) == final_norm)

@@ -19,11 +19,13 @@ class PlanTaker final : public WeightTaker {
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return note({name, name, shape});
   }
+  bool has(const std::string&) const override { return false; }
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                const at::Tensor& embedding) override {
     Unembedding unembedding;
-    unembedding.weight =
-        spec.tied_unembedding ? embedding : take_head(name, {spec.vocab_size, spec.d_model});
+    unembedding.weight = spec.tied_unembedding
+                             ? embedding
+                             : take_head(name, {spec.vocab_size, spec.embedding_width()});
     return unembedding;
   }
 

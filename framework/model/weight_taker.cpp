@@ -45,6 +45,10 @@ std::string CheckpointTaker::without_prefix(const std::string& name) const {
   return name.starts_with(prefix_) ? name.substr(prefix_.size()) : name;
 }
 
+bool CheckpointTaker::has(const std::string& name) const {
+  return checkpoint_.has(stored_name(name));
+}
+
 at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
   if (checkpoint_.has(stored)) return take_stored(stored, shape);
@@ -88,7 +92,7 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
     missing_.push_back(name);
     return unembedding;
   }
-  const at::Tensor own = take(name, {spec.vocab_size, spec.d_model});
+  const at::Tensor own = take(name, {spec.vocab_size, spec.embedding_width()});
   if (!spec.tied_unembedding)
     unembedding.weight = own;
   else if (own.defined() && embedding.defined() && !at::equal(own, embedding))

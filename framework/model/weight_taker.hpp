@@ -25,6 +25,9 @@ class WeightTaker {
   /// (`lm_head.bias`, `cls.predictions.bias`).
   virtual at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
+  /// Whether a tensor is stored, for names that vary between checkpoints; never in a plan.
+  virtual bool has(const std::string& name) const = 0;
+
   /// The unembedding, tied to the embedding or its own tensor. A tied checkpoint may hold a copy.
   virtual Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                        const at::Tensor& embedding) = 0;
@@ -41,6 +44,7 @@ class CheckpointTaker final : public WeightTaker {
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
+  bool has(const std::string& name) const override;
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                const at::Tensor& embedding) override;
 

@@ -22,8 +22,9 @@ struct NormWeights {
 struct BlockWeights {
   NormWeights ln1, ln2;
   NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after
-  /// One product instead of three where the checkpoint stores them as one [in, q + k + v];
-  /// undefined otherwise. q, k and v are then views of it.
+  /// One product instead of three where the checkpoint stores them as one; undefined otherwise.
+  /// [in, q + k + v], and q, k and v are views of it; or, for AttentionSpec::fused_by_group,
+  /// [in, kv_head * (group + 2) * d_head], and q, k and v are undefined.
   Linear qkv;
   Linear q, k, v, o;
   Linear gate;  ///< undefined unless gated
@@ -31,10 +32,15 @@ struct BlockWeights {
 };
 
 struct ModelWeights {
-  at::Tensor embedding;  ///< [vocab, d_model]
-  at::Tensor positions;  ///< [pos, d_model] or undefined
+  at::Tensor embedding;    ///< [vocab, embedding_width]
+  at::Tensor positions;    ///< [pos, d_model] or undefined
+  at::Tensor token_types;  ///< [type, d_model] or undefined
+  NormWeights ln_embed;    ///< for TransformerSpec::embedding_norm
+  Linear project_in;       ///< [embedding_width, d_model] where the two differ
   std::vector<BlockWeights> blocks;
+  Linear head;  ///< [d_model, d_model] of a masked-language model, before ln_final
   NormWeights ln_final;
+  Linear project_out;  ///< [d_model, embedding_width] where the two differ
   Unembedding unembedding;
 };
 
@@ -51,13 +57,18 @@ void for_each_tensor(ModelWeights& weights, Visit&& visit) {
   };
   visit(weights.embedding);
   visit(weights.positions);
+  visit(weights.token_types);
+  norm(weights.ln_embed);
+  linear(weights.project_in);
   for (BlockWeights& block : weights.blocks) {
     for (NormWeights* n : {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post}) norm(*n);
     for (Linear* l :
          {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in, &block.out})
       linear(*l);
   }
+  linear(weights.head);
   norm(weights.ln_final);
+  linear(weights.project_out);
   visit(weights.unembedding.weight);
   visit(weights.unembedding.bias);
 }

@@ -22,6 +22,12 @@ struct HookPoint {
 /// Every hook point of a model, in the order the forward reaches them.
 LENSBENCH_API std::vector<HookPoint> hook_points(const TransformerSpec& spec);
 
+/// Name of the point that is the residual stream after `layer` blocks: what the next block and the
+/// lens read, and what `ForwardOutput::residual` holds. 0 is the embedding output. It is
+/// `blocks.{layer - 1}.hook_resid_post`, or `hook_normalized_resid_post` where a block ends with a
+/// norm (BERT). \throws UsageError for a layer outside 0 to n_layers
+LENSBENCH_API std::string residual_hook(const TransformerSpec& spec, std::int64_t layer);
+
 /// Names that match a glob (`*` any characters, `?` one, `[..]` a set), in forward order.
 /// \throws UsageError naming near misses, or why the point does not exist for this family.
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,

@@ -67,7 +67,7 @@ struct ForwardOutput {
 
 /// From the normalised residual to logits: softcap(logit_scale * (x · weightᵀ + bias)).
 struct Unembedding {
-  at::Tensor weight;  ///< [vocab, d_model], in the model's dtype
+  at::Tensor weight;  ///< [vocab, d_model or the embedding's own width], in the model's dtype
   at::Tensor bias;    ///< [vocab] or undefined
   double logit_scale = 1.0;
   double logit_softcap = 0.0;  ///< 0: none
@@ -108,10 +108,12 @@ class LENSBENCH_API Model {
   virtual ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options = {},
                                 const Hooks& hooks = {}) const = 0;
 
-  /// The final norm, with statistics of this residual. \param residual [..., d_model]
-  /// For a masked-language model this is its whole prediction-head transform.
+  /// All between the residual stream and the unembedding: the final norm, with statistics of this
+  /// residual; for a masked-language model its whole prediction-head transform; with the projection
+  /// to the unembedding's width where it has another (OPT-350m).
+  /// \param residual [..., d_model] \return [..., width of the unembedding, mostly d_model]
   virtual at::Tensor final_norm(const at::Tensor& residual) const = 0;
-  /// Logits of normalised rows: [..., d_model] -> [..., vocab] float32, scale and softcap applied.
+  /// Logits of what `final_norm` gives: -> [..., vocab] float32, scale and softcap applied.
   virtual at::Tensor unembed(const at::Tensor& normalized) const = 0;
   virtual const Unembedding& unembedding() const = 0;
 
@@ -121,7 +123,10 @@ class LENSBENCH_API Model {
   /// `.b_Q|b_K|b_V` [head, d_head], `.b_O` [d_model], `blocks.{l}.mlp.W_in|W_gate` [d_model,
   /// d_mlp],
   /// `.W_out` [d_mlp, d_model], `.b_in` [d_mlp], `.b_out` [d_model],
-  /// `blocks.{l}.ln1.w|b`, `blocks.{l}.ln2.w|b`, `ln_final.w|b` [d_model] (gains as applied).
+  /// `blocks.{l}.ln1.w|b`, `blocks.{l}.ln2.w|b`, `ln_final.w|b` [d_model] (gains as applied);
+  /// where the family has them `embed.ln.w|b`, `embed.token_type_embed.W_token_type` [type,
+  /// d_model], `mlm_head.W` [d_model, d_model], `mlm_head.b`, and the projections of an embedding
+  /// of its own width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model, width].
   /// A view where the layout allows. Undefined for a bias the model does not have.
   /// \throws UsageError for a name this model has no place for
   virtual at::Tensor weight(std::string_view name) const = 0;

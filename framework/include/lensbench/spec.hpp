@@ -16,6 +16,7 @@ struct NormSpec {
   double epsilon = 1e-5;
   bool gain_plus_one = false;  ///< the stored weight is the gain minus one (Gemma)
   bool has_bias = true;        ///< LayerNorm without bias exists
+  bool has_gain = true;        ///< and one without gain and bias (OPT)
 };
 
 /// Where a block normalises.
@@ -27,6 +28,14 @@ enum class NormPlacement {
 };
 
 enum class PositionKind { none, learned, rotary, alibi };
+
+/// Linear biases (Press et al., arXiv:2108.12409): head h adds slope_h times the position of the
+/// key to its scores. Positions count from the first real token, as in Hugging Face; the paper's
+/// -slope_h * distance differs by a constant per query, which the softmax does not see.
+struct AlibiSpec {
+  bool scaled = false;             ///< multiplied by AttentionSpec::scale like the product (Falcon)
+  bool bfloat16_products = false;  ///< made in bfloat16 whatever the model's type (Falcon)
+};
 
 /// Rotary embedding; `inverse frequencies` as in Hugging Face `modeling_rope_utils.py`.
 struct RopeSpec {
@@ -55,6 +64,9 @@ struct AttentionSpec {
   std::vector<double> layer_scale;    ///< per layer factor on `scale`; empty: 1
   std::optional<NormSpec> query_key_norm;  ///< before rotary
   bool query_key_norm_whole = false;       ///< over all heads at once (OLMo 2), not each
+  /// The stored q, k and v are one matrix, for each key-value head its queries, its key, its value
+  /// (GPT-NeoX, BLOOM, Falcon).
+  bool fused_by_group = false;
 };
 
 enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
@@ -78,6 +90,9 @@ struct TransformerSpec {
 
   PositionKind position = PositionKind::learned;
   std::int64_t position_offset = 0;  ///< added to the index into the position table (OPT: 2)
+  /// Tokens with this id count as no position and have the one before the first (RoBERTa).
+  std::optional<std::int64_t> uncounted_id;
+  AlibiSpec alibi;
   std::optional<RopeSpec> rope;
   std::optional<RopeSpec> local_rope;  ///< for windowed layers where it differs (Gemma 3)
 
@@ -86,6 +101,10 @@ struct TransformerSpec {
   bool parallel_blocks = false;       ///< attention and MLP read the same residual (GPT-J, NeoX)
   bool shared_parallel_norm = false;  ///< parallel, and the MLP reads ln1's output (GPT-J, Phi-2)
   bool embedding_norm = false;        ///< BLOOM, BERT
+  std::int64_t token_types = 0;       ///< kinds of segment a token may be of (BERT); 0: none
+  /// Width of the token embedding where it is not d_model (OPT-350m): it is projected to d_model,
+  /// and the normalised stream back before the unembedding. 0: d_model.
+  std::int64_t d_embedding = 0;
   bool final_norm = true;
   double embedding_scale = 1.0;  ///< Gemma: sqrt(d_model)
   double residual_scale = 1.0;   ///< on each sublayer's output
@@ -99,6 +118,10 @@ struct TransformerSpec {
   double logit_scale = 1.0;            ///< multiplies the logits, before the softcap
   double logit_softcap = 0.0;          ///< 0: none
   bool masked_language_model = false;  ///< BERT: bidirectional, scores masked positions
+  /// Of the dense layer that a masked-language model has before its final norm.
+  Activation head_activation = Activation::gelu;
+
+  std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }
 };
 
 }  // namespace lensbench

@@ -24,6 +24,8 @@ struct Tokens {
 struct TokenBatch {
   at::Tensor ids;   ///< [batch, pos] int64
   at::Tensor mask;  ///< [batch, pos] bool, true at real tokens; undefined when all are real
+  /// [batch, pos] int64, the segment each token is of (BERT); undefined: all 0.
+  at::Tensor types = {};
 
   std::int64_t batch_size() const { return ids.size(0); }
   std::int64_t length() const { return ids.size(1); }

@@ -1,7 +1,10 @@
 #include "model/families/config_parts.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace lensbench {
@@ -90,18 +93,58 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
 
 RopeSpec read_rope(const ConfigReader& config, std::int64_t rotary_dim,
                    std::int64_t max_positions) {
-  RopeSpec spec;
-  spec.rotary_dim = rotary_dim;
-  spec.theta = config.number_or("rope_theta", 10000.0, kPositive);
   config.require_absent_or("partial_rotary_factor", 1.0);
+  for (const char* field : {"rope_scaling", "rope_parameters"})
+    if (const auto rope = config.object(field))
+      rope->require_absent_or("partial_rotary_factor", 1.0);
+  return read_partial_rope(config, rotary_dim, max_positions, {});
+}
+
+RopeSpec read_partial_rope(const ConfigReader& config, std::int64_t d_head,
+                           std::int64_t max_positions, const RopeFields& fields) {
+  constexpr Range<double> fractions{0.0, 1.0};
+  RopeSpec spec;
+  spec.theta = config.number_or(fields.theta, 10000.0, kPositive);
+  double fraction = config.number_or(fields.fraction, fields.default_fraction, fractions);
   std::optional<ConfigReader> rope = config.object("rope_scaling");
   if (!rope) rope = config.object("rope_parameters");
-  if (!rope) return spec;
-  rope->require_absent_or("partial_rotary_factor", 1.0);
-  spec.theta = rope->number_or("rope_theta", spec.theta, kPositive);
-  spec.scaling = read_scaling(*rope);
+  if (rope) {
+    spec.theta = rope->number_or("rope_theta", spec.theta, kPositive);
+    fraction = rope->number_or("partial_rotary_factor", fraction, fractions);
+    spec.scaling = read_scaling(*rope);
+  }
+  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(d_head) * fraction);
+  if (spec.rotary_dim < 2 || spec.rotary_dim % 2 != 0)
+    config.fail(fields.fraction, "makes " + std::to_string(spec.rotary_dim) + " of the " +
+                                     std::to_string(d_head) +
+                                     " dimensions of a head rotate; expected an even number");
   if (spec.scaling != Scaling::none) read_scaled(config, *rope, max_positions, spec);
   return spec;
+}
+
+std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
+  if (rope.scaling != RopeSpec::Scaling::dynamic || rope.factor <= 1.0) return max_positions;
+  const double longest = rope.factor * static_cast<double>(max_positions);
+  return static_cast<std::int64_t>(std::min(longest, 1e9));
+}
+
+std::string_view spelling(const ConfigReader& config, std::string_view name,
+                          std::string_view other) {
+  if (!config.has(other)) return name;
+  if (config.has(name) && *config.raw(name) != *config.raw(other))
+    config.fail(name, "differs from " + std::string(other) + ", another name of the same setting");
+  return other;
+}
+
+void set_heads(const ConfigReader& config, std::string_view field, std::int64_t n_heads,
+               TransformerSpec& spec) {
+  if (spec.d_model % n_heads != 0)
+    config.fail(field, "is " + std::to_string(n_heads) + ", which does not divide the width " +
+                           std::to_string(spec.d_model));
+  AttentionSpec& attention = spec.attention;
+  attention.n_heads = attention.n_key_value_heads = n_heads;
+  attention.d_head = spec.d_model / n_heads;
+  attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.d_head));
 }
 
 void refuse_common(const ConfigReader& config) {

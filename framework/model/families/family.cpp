@@ -7,7 +7,9 @@
 namespace lensbench {
 
 const std::vector<Family>& family_table() {
-  static const std::vector<Family> table = {kGpt2Family, kLlamaFamily};
+  static const std::vector<Family> table = {
+      kGpt2Family,  kGptNeoFamily, kGptJFamily, kGptNeoxFamily, kOptFamily,       kBloomFamily,
+      kLlamaFamily, kFalconFamily, kBertFamily, kRobertaFamily, kDistilBertFamily};
   return table;
 }
 

@@ -33,5 +33,14 @@ LENSBENCH_API const Family& find_family(const ConfigReader& config);
 
 extern const Family kGpt2Family;
 extern const Family kLlamaFamily;
+extern const Family kGptNeoFamily;
+extern const Family kGptJFamily;
+extern const Family kGptNeoxFamily;
+extern const Family kOptFamily;
+extern const Family kBloomFamily;
+extern const Family kFalconFamily;
+extern const Family kBertFamily;
+extern const Family kRobertaFamily;
+extern const Family kDistilBertFamily;
 
 }  // namespace lensbench

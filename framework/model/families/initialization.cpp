@@ -31,7 +31,7 @@ const Rules& rules_of(std::string_view family) {
   static const std::vector<std::string_view> embed_tokens = {"embed_tokens.weight"};
   static const std::vector<Rules> table = {
       {"gpt2", {}, {}, {"h.*.attn.c_proj.weight", "h.*.mlp.c_proj.weight"}},
-      {"opt", embed_tokens, 1, {}, "init_std"},
+      {"opt", {"decoder.embed_tokens.weight"}, 1, {}, "init_std"},
       {"llama", embed_tokens, {}, {}},
       {"mistral", embed_tokens, {}, {}},
       {"mixtral", embed_tokens, {}, {}},

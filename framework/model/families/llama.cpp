@@ -3,6 +3,7 @@
 
 #include "model/families/config_parts.hpp"
 #include "model/families/family.hpp"
+#include "model/families/weight_parts.hpp"
 
 namespace lensbench {
 namespace {
@@ -24,13 +25,6 @@ void read_attention(const ConfigReader& config, TransformerSpec& spec) {
     config.fail("head_dim", "is " + std::to_string(attention.d_head) +
                                 "; rotary positions need an even number");
   attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.d_head));
-}
-
-/// Frequencies of dynamic scaling follow the sequence, up to `factor` times the trained length.
-std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
-  if (rope.scaling != RopeSpec::Scaling::dynamic || rope.factor <= 1.0) return max_positions;
-  const double longest = rope.factor * static_cast<double>(max_positions);
-  return static_cast<std::int64_t>(std::min(longest, 1e9));
 }
 
 TransformerSpec read_spec(const ConfigReader& config) {
@@ -55,14 +49,6 @@ TransformerSpec read_spec(const ConfigReader& config) {
   spec.attention_bias = config.boolean_or("attention_bias", false);
   spec.mlp_bias = config.boolean_or("mlp_bias", false);
   return spec;
-}
-
-/// torch.nn.Linear: stored [out, in].
-Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
-                   bool bias) {
-  const at::Tensor weight = taker.take(name + ".weight", {out, in});
-  return {weight.defined() ? weight.t() : weight,
-          bias ? taker.take(name + ".bias", {out}) : at::Tensor()};
 }
 
 BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/export.hpp>
+#include <lensbench/spec.hpp>
+
+namespace lensbench {
+
+/// Slope of each head (Press et al., arXiv:2108.12409, and their code for other numbers): for a
+/// power of two n the geometric sequence from 2^(-8/n) with that ratio; otherwise that of the next
+/// smaller power of two, then every other one of the next larger. \return [n_heads] float32
+LENSBENCH_API at::Tensor alibi_slopes(std::int64_t n_heads);
+
+/// What each head adds to its scores at each key, rounded where transformers rounds.
+/// \param dtype  of the model \param positions [batch or 1, key] int64
+/// \return [batch or 1, head, key] float32
+at::Tensor alibi_bias(const TransformerSpec& spec, at::ScalarType dtype,
+                      const at::Tensor& positions);
+
+}  // namespace lensbench

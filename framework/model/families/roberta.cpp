@@ -1,0 +1,39 @@
+#include "model/families/encoder_parts.hpp"
+#include "model/families/family.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Positions start behind the padding token's id, which is the position of padding itself.
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec = read_bert_spec(config, "roberta", 50265);
+  spec.head_activation = Activation::gelu;
+  const std::int64_t padding = config.integer_or("pad_token_id", 1, {0, kDimension.max});
+  spec.uncounted_id = padding;
+  spec.position_offset = padding + 1;
+  if (spec.max_positions <= spec.position_offset)
+    config.fail("max_position_embeddings", "is " + std::to_string(spec.max_positions) +
+                                               "; positions start at pad_token_id + 1 = " +
+                                               std::to_string(spec.position_offset));
+  spec.max_positions -= spec.position_offset;
+  return spec;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  ModelWeights weights = take_bert_body(spec, taker);
+  weights.head = take_linear(taker, "lm_head.dense", spec.d_model, spec.d_model, true, Part::head);
+  weights.ln_final = take_norm(taker, spec, "lm_head.layer_norm", Part::head);
+  weights.unembedding = take_masked_unembedding(spec, taker, "lm_head", weights.embedding);
+  return weights;
+}
+
+}  // namespace
+
+const Family kRobertaFamily{"roberta",
+                            "roberta.",
+                            {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*",
+                             "lm_head.bias", "lm_head.decoder.bias"},
+                            read_spec,
+                            place};
+
+}  // namespace lensbench

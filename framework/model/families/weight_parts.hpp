@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/spec.hpp>
+#include <string>
+
+#include "model/weight_taker.hpp"
+#include "model/weights.hpp"
+
+namespace lensbench {
+
+/// Tensors of the body may have the family's prefix, those of the head never do.
+enum class Part { body, head };
+
+/// torch.nn.Linear, stored [out, in].
+Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
+                   bool bias, Part part = Part::body);
+
+/// What `spec.norm` has of gain and bias. Also under the names of the first BERT checkpoints,
+/// `gamma` and `beta`.
+NormWeights take_norm(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
+                      Part part = Part::body);
+
+/// Queries, keys and values as one matrix, for AttentionSpec::fused_by_group.
+Linear take_fused(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
+                  bool bias);
+
+}  // namespace lensbench
