@@ -43,7 +43,7 @@ FinalReadout final_readout(const Model& model) {
   readout.epsilon = spec.norm.epsilon;
   readout.unembedding = model.unembedding();
   if (!spec.final_norm) return readout;
-  readout.gain = model.weight("ln_final.w");
+  if (spec.norm.has_gain) readout.gain = model.weight("ln_final.w");
   if (spec.norm.kind == NormKind::layer_norm && spec.norm.has_bias)
     readout.bias = model.weight("ln_final.b");
   return readout;

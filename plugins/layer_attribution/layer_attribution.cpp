@@ -125,6 +125,10 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
     throw UsageError("layer_attribution: model family '" + spec.family +
                      "' normalises after its sublayers, so its logits are not a sum of what they "
                      "wrote; use a model that normalises before them, such as GPT-2 or Llama");
+  if (spec.d_embedding > 0)
+    throw UsageError("layer_attribution: this '" + spec.family +
+                     "' model projects the stream to another width before the unembedding; use a "
+                     "model whose unembedding reads the stream itself");
   if (spec.n_layers < 1)
     throw UsageError("layer_attribution: the model has no layers; there is nothing to attribute");
 }

@@ -87,7 +87,7 @@ Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyze
 at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
   const std::int64_t n_layers = model().spec().n_layers;
   if (n_layers == 0) return final_residual(model(), tokens, tokens.size());
-  const std::string name = "blocks." + std::to_string(n_layers - 1) + ".hook_resid_post";
+  const std::string name = residual_hook(model().spec(), n_layers);
   return context().activations(tokens, {name}).at(name).select(0, 0);
 }
 

@@ -54,6 +54,7 @@ class Family:
     gain_mean: float = 1.0  # norm gains are drawn around it; 0 where the weight is the gain minus one
     residual: tuple = RESIDUAL
     older: Callable[[dict], None] = older_rope_spelling  # changes a saved config (a dict) in place
+    repair: Callable = lambda model: None  # changes a loaded model of transformers where it is at fault
     masked: bool = False  # a bidirectional model with a masked-language head
     wider: dict = field(default_factory=dict)  # substring of a parameter's name -> standard deviation
 

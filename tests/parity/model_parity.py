@@ -29,7 +29,7 @@ from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
 DTYPES = ("float32", "bfloat16")
-HOOKS = ["blocks.*.hook_resid_pre", "blocks.*.hook_resid_post", "blocks.*.attn.hook_pattern", "unembed.hook_out"]
+HOOKS = ["blocks.*.hook_resid_pre", "blocks.*.hook*_resid_post", "blocks.*.attn.hook_pattern", "unembed.hook_out"]
 FLOAT32_LIMIT, BFLOAT16_LIMIT = 5e-5, 1e-2
 COLUMNS = ("logits", "ours_to_f64", "hf_to_f64", "states", "patterns", "padding", "cached", "rms_ratio", "scale")
 
@@ -116,7 +116,9 @@ def compare(trial, dtype):
     span = (exact.max() - exact.min()).item()
     unit, limit = (scale, FLOAT32_LIMIT) if dtype == "float32" else (span, BFLOAT16_LIMIT)
     layers = range(len(patterns))
-    mine_states = [ours["blocks.0.hook_resid_pre"]] + [ours[f"blocks.{i}.hook_resid_post"] for i in layers]
+    # The stream behind a block that ends with a norm.
+    ends = ["hook_resid_post", "hook_normalized_resid_post"]["blocks.0.hook_normalized_resid_post" in ours]
+    mine_states = [ours["blocks.0.hook_resid_pre"]] + [ours[f"blocks.{i}.{ends}"] for i in layers]
     of_batch = [
         max(
             largest(batch["unembed.hook_out"][:1], logits),

@@ -57,6 +57,7 @@ def load(family, directory, dtype):
         for module in model.modules():
             if hasattr(module, "reorder_and_upcast_attn"):
                 module.reorder_and_upcast_attn = False
+    family.repair(model)
     return model
 
 
