@@ -1,8 +1,10 @@
 // How a prediction forms over the layers: the logit lens on every prompt, then statistics over
-// prompts at their last position.
+// prompts at their last position, or the last masked one of a masked-language model.
 
+#include <ATen/ops/nonzero.h>
 #include <ATen/ops/zeros.h>
 
+#include <lensbench/error.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/logit_lens.hpp>
@@ -11,9 +13,11 @@ namespace {
 
 using namespace lensbench;
 
-/// [layer] of a variable [layer, token] at the last token.
-at::Tensor at_last_token(const Variable& variable) {
-  return variable.tensor.select(-1, -1);
+/// [layer] of a variable [layer, token] at the last token, or at the last masked one.
+at::Tensor at_followed_token(const Dataset& lens, const std::string& name) {
+  const at::Tensor& values = lens[name].tensor;
+  if (!lens.contains("masked")) return values.select(-1, -1);
+  return values.select(-1, lens["masked"].tensor.nonzero().max().item<std::int64_t>());
 }
 
 class PredictionTrajectory final : public Experiment {
@@ -32,7 +36,12 @@ class PredictionTrajectory final : public Experiment {
     options.top_k = c.parameters().integer("top_k");
     options.target = c.target();
     options.points = c.parameters().list("points");
-    c.save("lens", lens_->analyze(c.tokens(), options));
+    Dataset lens = lens_->analyze(c.tokens(), options);
+    if (lens.contains("masked") && !lens["masked"].tensor.any().item<bool>())
+      throw UsageError(
+          "prediction_trajectory: the prompt has no mask token, at which a "
+          "masked-language model's prediction could be followed");
+    c.save("lens", std::move(lens));
   }
 
   void finish(Summary& summary) override {
@@ -46,7 +55,7 @@ class PredictionTrajectory final : public Experiment {
       statistics::add_over_cases(trajectory, first[name], {"layer"}, over_cases(summary, name));
     add_settling(trajectory, summary);
     trajectory.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
-    trajectory.attributes["position"] = "last";
+    trajectory.attributes["position"] = first.contains("masked") ? "last masked" : "last";
     summary.save("trajectory", std::move(trajectory));
   }
 
@@ -54,7 +63,7 @@ class PredictionTrajectory final : public Experiment {
   static std::vector<at::Tensor> over_cases(const Summary& summary, const std::string& name) {
     std::vector<at::Tensor> rows;
     for (const auto number : summary.cases())
-      rows.push_back(at_last_token(summary.dataset(number, "lens")[name]));
+      rows.push_back(at_followed_token(summary.dataset(number, "lens"), name));
     return rows;
   }
 

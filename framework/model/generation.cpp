@@ -56,6 +56,10 @@ class NextLogits {
 std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
                                    const GenerationOptions& options, const GenerationStep& on_step,
                                    const Hooks& hooks) {
+  if (!model.spec().attention.causal)
+    throw UsageError("generation: '" + model.spec().family +
+                     "' is a masked-language model, which sees the whole text at once; use a "
+                     "causal model");
   if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
   check_length(model, prompt, options);
   const std::vector<std::int64_t> ends = model.end_of_sequence_ids();

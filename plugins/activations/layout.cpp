@@ -19,7 +19,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kAxes = {
 }};
 
 /// Ends of hook names and what is there.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 35> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
     {"hook_resid_pre", "residual stream that enters the block"},
@@ -52,7 +52,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeaning
     {"hook_expert_indices", "experts chosen for the token"},
     {"unembed.hook_in", "input of the unembedding"},
     {"unembed.hook_out", "logits, natural logarithm"},
-    {"hook_full_embed", "sum of the embeddings"},
+    {"hook_full_embed", "sum of the embeddings, normalised"},
+    {"hook_normalized_resid_post", "residual stream that leaves the block, normalised"},
     {"hook_token_type_embed", "embedding of the token type"},
 }};
 

@@ -20,6 +20,19 @@ std::string hook(std::int64_t layer, const std::string& point) {
   return "blocks." + std::to_string(layer) + ".hook_" + point;
 }
 
+/// The names of a point layer by layer; `resid_post` is the stream, the embedding first.
+std::vector<std::string> point_hooks(const TransformerSpec& spec, const std::string& point) {
+  std::vector<std::string> names;
+  if (point == "resid_post") {
+    for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
+      names.push_back(residual_hook(spec, layer));
+  } else {
+    for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+      names.push_back(hook(layer, point));
+  }
+  return names;
+}
+
 void check_points(const std::vector<std::string>& points) {
   if (points.empty())
     throw UsageError(
@@ -49,7 +62,7 @@ struct Block {
 at::Tensor normalized_rows(const Question& question, const Block& block) {
   const Model& model = *question.model;
   const auto n_layers = static_cast<std::int64_t>(question.layers.size());
-  at::Tensor rows = at::empty({n_layers + 1, block.count, question.final_residual.size(1)});
+  at::Tensor rows = at::empty({n_layers + 1, block.count, model.unembedding().weight.size(1)});
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
     const at::Tensor residual = block.of(question.layers[static_cast<std::size_t>(layer)]);
     rows.select(0, layer).copy_(question.norm ? model.final_norm(residual) : residual);
@@ -90,11 +103,12 @@ Answer decode_block(const Question& question, const Block& block) {
   options.top_k = std::max<std::int64_t>(question.top_k, 1);
   options.target_ids = target_ids(question, rows, block);
   options.entropy = options.kl_to_last = question.distributions;
-  if (question.distributions) options.scored_ids = next.clamp_min(0);
+  const bool scored = question.distributions && !question.model->spec().masked_language_model;
+  if (scored) options.scored_ids = next.clamp_min(0);
   Answer answer;
   answer.readout = read_out(question.model->unembedding(), rows, options);
   answer.predicted_ids = answer.readout.top_ids.select(0, -1).select(1, 0).clone();
-  if (question.distributions)
+  if (scored)
     answer.cross_entropy = answer.readout.scored_log_probabilities.neg().masked_fill(
         next.lt(0), std::numeric_limits<double>::quiet_NaN());
   return answer;
@@ -142,27 +156,24 @@ bool is_half(at::ScalarType type) {
 std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
                                       const std::vector<std::string>& points) {
   check_points(points);
-  const std::int64_t n_layers = context.model().spec().n_layers;
-  std::vector<std::string> names = {hook(n_layers - 1, "resid_post")};
-  for (const std::string& point : points) {
-    if (point == "resid_post") names.push_back(hook(0, "resid_pre"));
-    names.push_back("blocks.*.hook_" + point);
-  }
+  const TransformerSpec& spec = context.model().spec();
+  std::vector<std::string> names = {residual_hook(spec, spec.n_layers)};
+  for (const std::string& point : points)
+    for (std::string& name : point_hooks(spec, point)) names.push_back(std::move(name));
   const auto activations = context.activations(tokens, names);
   std::vector<Residuals> all;
   for (const std::string& point : points) {
     Residuals residuals{point, {}};
-    if (point == "resid_post")
-      residuals.layers.push_back(one_sequence(activations, hook(0, "resid_pre")));
-    for (std::int64_t layer = 0; layer < n_layers; ++layer)
-      residuals.layers.push_back(one_sequence(activations, hook(layer, point)));
+    for (const std::string& name : point_hooks(spec, point))
+      residuals.layers.push_back(one_sequence(activations, name));
     all.push_back(std::move(residuals));
   }
   return all;
 }
 
 at::Tensor final_residual(Context& context, const Tokens& tokens) {
-  const std::string name = hook(context.model().spec().n_layers - 1, "resid_post");
+  const TransformerSpec& spec = context.model().spec();
+  const std::string name = residual_hook(spec, spec.n_layers);
   return one_sequence(context.activations(tokens, {name}), name);
 }
 

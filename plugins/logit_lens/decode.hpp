@@ -39,8 +39,9 @@ struct Question {
 };
 
 struct Answer {
-  Readout readout;           ///< [layer, pos] of the question's layers
-  at::Tensor cross_entropy;  ///< [layer, pos] float32, nats; NaN where no token follows
+  Readout readout;  ///< [layer, pos] of the question's layers
+  /// [layer, pos] float32, nats; NaN where no token follows; undefined in a masked-language model
+  at::Tensor cross_entropy;
   at::Tensor predicted_ids;  ///< [pos] the model's own choice
 };
 

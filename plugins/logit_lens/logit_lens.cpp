@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "decode.hpp"
+#include "masked.hpp"
 #include "result.hpp"
 
 namespace lensbench::lens {
@@ -22,6 +23,13 @@ void check_top_k(const Model& model, std::int64_t top_k) {
                    std::to_string(model.spec().vocab_size) + ", the size of the vocabulary");
 }
 
+void check_norm(const Model& model, bool norm) {
+  if (norm || model.spec().d_embedding == 0) return;
+  throw UsageError("logit_lens: norm is false, but this '" + model.spec().family +
+                   "' model projects the stream to another width before the unembedding, which "
+                   "cannot read it raw; leave norm true");
+}
+
 Dataset with_token_axis(const Tokens& tokens) {
   Dataset dataset;
   add_token_axis(dataset, tokens.ids, tokens.texts);
@@ -34,7 +42,7 @@ Question make_question(const Model& model, const Tokens& tokens, std::vector<at:
   question.model = &model;
   question.layers = std::move(layers);
   question.final_residual = std::move(final_residual);
-  question.target = target;
+  question.target = meant_target(model, target);
   question.next_ids = next_ids(tokens);
   return question;
 }
@@ -76,12 +84,17 @@ Dataset LogitLensTool::run(const Tokens& tokens, const Parameters& parameters) {
   options.target = parse_target(model(), parameters.text("target"));
   options.points = parameters.list("points");
   options.norm = parameters.boolean("norm");
+  options.mask = parameters.text("mask");
   return analyze(tokens, options);
 }
 
-Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& options) {
+Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& asked) {
+  LogitLensOptions options = asked;
+  options.target = meant_target(model(), asked.target);
   check_tokens(tokens);
   check_top_k(model(), options.top_k);
+  check_norm(model(), options.norm);
+  const at::Tensor masked = masked_positions(model(), tokens, options.mask);
   std::vector<Residuals> points = read_residuals(context(), tokens, options.points);
   const at::Tensor last = final_residual(context(), tokens);
   Dataset dataset = with_token_axis(tokens);
@@ -91,17 +104,19 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& opt
         make_question(model(), tokens, std::move(residuals.layers), last, options.target);
     question.norm = options.norm;
     question.top_k = options.top_k;
-    const Answer answer = decode(question);
+    Answer answer = decode(question);
+    if (residuals.point == "resid_post" && options.norm)
+      dataset.receipts.push_back(last_layer_receipt(model(), last, answer.readout));
+    keep_masked(answer, masked);
     if (!dataset.contains("target_id"))
       add(dataset, "target_id", {"token"}, answer.readout.target_ids.to(at::kInt),
           "token that the target columns score", "1", Holds::token_ids);
     const bool is_stream = residuals.point == "resid_post";
     add_point(dataset, residuals.point, is_stream ? "layer" : "block", answer);
-    if (!is_stream) continue;
-    add_settling(dataset, answer);
-    if (options.norm) dataset.receipts.push_back(last_layer_receipt(model(), last, answer.readout));
+    if (is_stream) add_settling(dataset, answer);
   }
-  add_attributes(dataset, tokens, options);
+  if (masked.defined()) add_masked(dataset, masked);
+  add_attributes(dataset, model(), tokens, options);
   return dataset;
 }
 
@@ -132,7 +147,7 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
   dataset.attributes["path"] = path == LensPath::direct
                                    ? "direct: final norm and unembedding at once"
                                    : "indirect: through the remaining blocks first";
-  dataset.attributes["target"] = to_string(target);
+  dataset.attributes["target"] = to_string(meant_target(model(), target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
   return dataset;
 }
@@ -156,7 +171,7 @@ Dataset LogitLensTool::layer_logits(const Tokens& tokens, const Target& target,
   add(dataset, "target_logit", {"layer"}, r.target_logits.select(1, 0),
       "logit of the target read at each layer");
   dataset.attributes["position"] = index;
-  dataset.attributes["target"] = to_string(target);
+  dataset.attributes["target"] = to_string(meant_target(model(), target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
   return dataset;
 }

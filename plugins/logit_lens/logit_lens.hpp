@@ -12,11 +12,14 @@ class LogitLensTool final : public LogitLens {
        "How many of the best tokens to list at each layer and position."},
       {"target", ParameterType::text, "next", "",
        "Token that ranks and probabilities score: next, model, a token id, or the text of one "
-       "token."},
+       "token. In a masked-language model only masked positions are scored, and next is model."},
       {"points", ParameterType::list, "resid_post", "",
        "What to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out."},
       {"norm", ParameterType::boolean, "true", "",
-       "Apply the model's final norm before the unembedding."},
+       "Apply the model's final norm (a masked-language model: its whole prediction head) before "
+       "the unembedding."},
+      {"mask", ParameterType::text, "", "",
+       "Mask token of a masked-language model, an id or a text; if left out, the tokenizer's own."},
   };
 
   Dataset run(const Tokens& tokens, const Parameters& parameters) override;

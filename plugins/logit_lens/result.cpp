@@ -34,9 +34,10 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
       "divergence of the model's own distribution from the one" +
           (of.empty() ? " at this layer" : of),
       "nats");
-  add(dataset, prefix + "cross_entropy", grid, answer.cross_entropy,
-      "-ln probability of the token that follows; NaN at the last position, which none follows",
-      "nats");
+  if (answer.cross_entropy.defined())
+    add(dataset, prefix + "cross_entropy", grid, answer.cross_entropy,
+        "-ln probability of the token that follows; NaN at the last position, which none follows",
+        "nats");
   add(dataset, prefix + "target_probability", grid, r.target_log_probabilities.exp(),
       "probability of the target");
   add(dataset, prefix + "target_log_probability", grid, r.target_log_probabilities,
@@ -44,6 +45,16 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
   add(dataset, prefix + "target_rank", grid, r.target_ranks,
       "1 + number of tokens with a strictly larger logit than the target");
   add(dataset, prefix + "target_logit", grid, r.target_logits, "logit of the target");
+}
+
+void add_masked(Dataset& dataset, const at::Tensor& masked) {
+  add(dataset, "masked", {"token"}, masked.to(at::kChar),
+      "1 at mask tokens, the positions a masked-language model predicts");
+  dataset.attributes["scored_positions"] =
+      masked.any().item<bool>()
+          ? "the masked ones: elsewhere target_id and target_rank are -1, other target figures NaN"
+          : "all, since the prompt has no mask token: a masked-language model sees each token it "
+            "predicts there";
 }
 
 void add_settling(Dataset& dataset, const Answer& answer) {
@@ -63,11 +74,18 @@ void add_settling(Dataset& dataset, const Answer& answer) {
       "1 where the model's own prediction was rank 1 at the layer before and is not here");
 }
 
-void add_attributes(Dataset& dataset, const Tokens& tokens, const LogitLensOptions& options) {
+void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
+                    const LogitLensOptions& options) {
   dataset.attributes["points"] = options.points;
-  dataset.attributes["final_norm"] = options.norm
-                                         ? "the model's own, statistics recomputed on each residual"
-                                         : "none: the raw residual is unembedded";
+  const bool whole_head = model.spec().masked_language_model;
+  dataset.attributes["final_norm"] =
+      !options.norm ? "none: the raw residual is unembedded"
+      : whole_head  ? "the model's own prediction head (dense layer, activation, norm), statistics "
+                      "recomputed on each residual"
+                    : "the model's own, statistics recomputed on each residual";
+  if (model.spec().norm_placement == NormPlacement::after_add)
+    dataset.attributes["stream"] =
+        "resid_post is read behind the norm that ends each block (hook_normalized_resid_post)";
   dataset.attributes["target"] = to_string(options.target);
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
   dataset.attributes["logits"] = "after bias, multiplier and softcap, as the model's";

@@ -21,6 +21,10 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
 /// `settled_layer` and `leaves_top`: how each position's prediction becomes the final one.
 void add_settling(Dataset& dataset, const Answer& answer);
 
-void add_attributes(Dataset& dataset, const Tokens& tokens, const LogitLensOptions& options);
+/// `masked`, and an attribute that says which positions the target columns score.
+void add_masked(Dataset& dataset, const at::Tensor& masked);
+
+void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
+                    const LogitLensOptions& options);
 
 }  // namespace lensbench::lens

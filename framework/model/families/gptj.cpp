@@ -8,6 +8,7 @@ namespace lensbench {
 namespace {
 
 void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
+  if (config.is_null("rotary_dim")) config.fail("rotary_dim", "is null; expected a number");
   const std::int64_t dim = config.integer_or("rotary_dim", 64);
   if (dim % 2 != 0 || dim > spec.attention.d_head)
     config.fail("rotary_dim", "is " + std::to_string(dim) +

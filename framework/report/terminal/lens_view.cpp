@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "report/terminal/lens_grid.hpp"
 #include "report/terminal/paint.hpp"
@@ -17,17 +18,20 @@ class Detail {
       : view_(view),
         point_(point),
         range_(range),
-        numbers_(layer_numbers(view.dataset, point.axis)) {
-    range_.begin = range.end - 1;
+        numbers_(layer_numbers(view.dataset, point.axis)),
+        masked_(last_masked(view.dataset, range)) {
+    range_.begin = masked_.value_or(range.end - 1);
+    range_.end = range_.begin + 1;
   }
 
   Lines write() const {
     Lines lines;
-    const std::string last = view_.quoted(view_.token(token_texts(view_.dataset, range_).front()));
+    const std::string token = view_.quoted(view_.token(token_texts(view_.dataset, range_).front()));
     const auto position = token_positions(view_.dataset, range_).front();
+    const bool stands = has(view_.dataset, "masked", {"token"});
     say(lines,
-        "What follows " + last + " (position " + std::to_string(position) + "), layer by layer" +
-            target_note(),
+        std::string(stands ? "What stands at " : "What follows ") + token + " (position " +
+            std::to_string(position) + "), layer by layer" + target_note(),
         view_.style);
     append(lines, rows());
     trajectory(lines);
@@ -36,6 +40,15 @@ class Detail {
   }
 
  private:
+  /// The last position that a masked-language model was asked about.
+  static std::optional<std::int64_t> last_masked(const Dataset& dataset, const CaseRange& range) {
+    if (!has(dataset, "masked", {"token"})) return std::nullopt;
+    const Grid masked = grid(dataset, "masked", range);
+    for (std::int64_t i = range.end - range.begin - 1; i >= 0; --i)
+      if (masked(i) > 0) return range.begin + i;
+    return std::nullopt;
+  }
+
   std::string target_note() const {
     const std::string shown = target();
     return shown.empty() ? ":" : "; the target is " + view_.quoted(shown) + ":";
@@ -138,12 +151,15 @@ class Detail {
   const LensPoint& point_;
   CaseRange range_;
   std::vector<std::int64_t> numbers_;
+  std::optional<std::int64_t> masked_;
 };
 
 void explain(Lines& lines, const View& view) {
   say(lines,
       "Layers down (0: embedding, l: after l blocks), positions across. Each cell: the token "
-      "the model would predict next if it stopped there" +
+      "the model would predict " +
+          std::string(has(view.dataset, "masked", {"token"}) ? "at this position" : "next") +
+          " if it stopped there" +
           std::string(view.style.colour ? "." : ", and its probability in per cent.") +
           (has(view.dataset, "settled_layer", {"token"})
                ? std::string(" Last row: from which layer on the final answer stays first.")

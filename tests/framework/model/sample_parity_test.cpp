@@ -68,15 +68,14 @@ TEST_P(Sample, LogitsEqualTransformersInFloat16) {
 
 TEST_P(Sample, StreamEqualsHiddenStatesOfTransformers) {
   const auto shared = model();
-  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.hook_resid_*"});
+  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.hook_*resid_*"});
   const at::Tensor first = expected("hidden_states.0");
   EXPECT_LT(largest_difference(seen.at("blocks.0.hook_resid_pre"), first),
             kFloat32 * scale_of(first));
-  for (std::int64_t layer = 0; layer < shared->spec().n_layers; ++layer) {
-    const at::Tensor state = expected("hidden_states." + std::to_string(layer + 1));
-    EXPECT_LT(
-        largest_difference(seen.at("blocks." + std::to_string(layer) + ".hook_resid_post"), state),
-        kFloat32 * scale_of(state));
+  for (std::int64_t layer = 1; layer <= shared->spec().n_layers; ++layer) {
+    const at::Tensor state = expected("hidden_states." + std::to_string(layer));
+    EXPECT_LT(largest_difference(seen.at(residual_hook(shared->spec(), layer)), state),
+              kFloat32 * scale_of(state));
   }
 }
 

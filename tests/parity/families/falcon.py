@@ -69,7 +69,8 @@ FAMILY = Family(
     cases=CASES,
     draw=draw,
     samples=("falcon", "falcon-40b", "falcon-11b", "falcon-rw", "falcon-sequential"),
-    supports="multi-query, grouped and full heads, parallel blocks with one or two norms, sequential blocks, rotary or ALiBi",
+    supports="multi-query, grouped and full heads, parallel blocks with one or two norms, sequential blocks, rotary or "
+    "ALiBi (added once, as the default attention of `transformers` does; its eager attention adds it twice)",
     repair=count_alibi_once,
     refuses="`new_decoder_architecture` with sequential blocks",
 )

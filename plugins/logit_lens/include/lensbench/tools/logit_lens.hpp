@@ -14,7 +14,8 @@ struct LogitLensOptions {
   /// `resid_post` (axis 0..n_layers, the embedding first); `resid_pre`, `resid_mid`, `attn_out`,
   /// `mlp_out` (axis 0..n_layers-1).
   std::vector<std::string> points = {"resid_post"};
-  bool norm = true;  ///< apply the model's final norm, statistics recomputed on each residual
+  bool norm = true;       ///< apply the model's final norm, statistics recomputed on each residual
+  std::string mask = {};  ///< mask token of a masked-language model; empty: the tokenizer's
 };
 
 /// How `LogitLens::at_layer` gets from a residual to a prediction.
@@ -44,6 +45,11 @@ class LENSBENCH_API LogitLens : public Tool {
   /// same variables but the last two with the point's name in front (`attn_out_entropy`) on the
   /// dimension `block`, 0 to n_layers - 1. With `norm` and `resid_post` a receipt compares the last
   /// layer with the model's own logits.
+  ///
+  /// A masked-language model predicts its masked positions: there is `masked` [token], 1 at mask
+  /// tokens; the target (`next` means `model`) is scored there alone, -1 or NaN elsewhere, unless
+  /// the prompt has no mask token; there is no `cross_entropy`. The lens is the model's own
+  /// prediction head, and the stream is read behind the norm that ends each block.
   /// \throws UsageError for an empty prompt, top_k outside 1..vocabulary, a point this family lacks
   virtual Dataset analyze(const Tokens& tokens, const LogitLensOptions& options = {}) = 0;
 
