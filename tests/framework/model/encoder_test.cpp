@@ -52,7 +52,6 @@ TEST_P(Encoder, GivesTheStreamBehindTheLastNormAsResidual) {
 TEST_P(Encoder, ContinuesFromAnyLayer) {
   ForwardOptions options;
   options.stop_at_layer = 1;
-  options.residual = {};
   const at::Tensor residual = model_->forward(some_tokens(), options).residual;
   ForwardOptions rest;
   rest.start_at_layer = 1;
