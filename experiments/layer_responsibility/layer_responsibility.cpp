@@ -3,6 +3,7 @@
 
 #include <ATen/ops/tensor.h>
 
+#include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/layer_attribution.hpp>
@@ -62,6 +63,8 @@ class LayerResponsibility final : public Experiment {
     std::vector<std::string> dims = first[name].dims;
     dims.pop_back();  // token
     statistics::add_over_cases(out, first[name], dims, cases);
+    statistics::add_intervals(out, first[name], dims, cases);
+    statistics::add_tests_against_zero(out, first[name], dims, cases);
   }
 
   /// Whether the components that contribute most on average are those whose loss costs most.

@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <lensbench/error.hpp>
+#include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/logit_lens.hpp>
@@ -51,8 +52,11 @@ class PredictionTrajectory final : public Experiment {
 
     Dataset trajectory;
     add_layer_axis(trajectory, first.dim("layer") - 1);
-    for (const char* name : {"entropy", "kl_final_to_layer", "target_probability", "target_rank"})
-      statistics::add_over_cases(trajectory, first[name], {"layer"}, over_cases(summary, name));
+    for (const char* name : {"entropy", "kl_final_to_layer", "target_probability", "target_rank"}) {
+      const auto cases = over_cases(summary, name);
+      statistics::add_over_cases(trajectory, first[name], {"layer"}, cases);
+      statistics::add_intervals(trajectory, first[name], {"layer"}, cases);
+    }
     add_settling(trajectory, summary);
     trajectory.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
     trajectory.attributes["position"] = first.contains("masked") ? "last masked" : "last";

@@ -135,7 +135,7 @@ class GeneralView {
                                 {"mean", Align::right, {}},
                                 {"max", Align::right, {}}};
     for (const auto& variable : view_.dataset.variables())
-      if (variable.dims.size() > 1 && !variable.is_text() && !variable.name.ends_with("_quantile"))
+      if (variable.dims.size() > 1 && !variable.is_text() && !stays_in_archive(variable))
         add_array(columns, variable);
     if (columns.front().cells.empty()) return;
     if (!lines.empty()) lines.emplace_back();
@@ -143,14 +143,18 @@ class GeneralView {
   }
 
   // Too many numbers for a terminal, and the mean stands above.
+  static bool stays_in_archive(const Variable& variable) {
+    return variable.name.ends_with("_quantile") || variable.name.ends_with("_interval");
+  }
+
   void quantiles(Lines& lines) const {
     std::string names;
     for (const auto& variable : view_.dataset.variables())
-      if (variable.dims.size() > 1 && variable.name.ends_with("_quantile"))
+      if (variable.dims.size() > 1 && stays_in_archive(variable))
         names += cat({names.empty() ? "" : ", ", view_.text(variable.name)});
     if (names.empty()) return;
     lines.emplace_back();
-    say(lines, "Quantiles in the archive: " + names + ".", view_.style);
+    say(lines, "Quantiles and intervals in the archive: " + names + ".", view_.style);
   }
 
   void add_array(std::vector<Column>& columns, const Variable& variable) const {

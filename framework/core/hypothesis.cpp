@@ -1,0 +1,271 @@
+#include <algorithm>
+#include <bit>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <lensbench/hypothesis.hpp>
+#include <lensbench/random.hpp>
+#include <lensbench/statistics.hpp>
+#include <limits>
+#include <numeric>
+
+namespace lensbench::statistics {
+namespace {
+
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t kFewestSamples = 100;
+
+std::vector<double> present(const std::vector<double>& values) {
+  std::vector<double> kept;
+  for (const double value : values)
+    if (!std::isnan(value)) kept.push_back(value);
+  return kept;
+}
+
+double sum(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+double size_of(const std::vector<double>& values) {
+  return static_cast<double>(values.size());
+}
+
+/// With n - 1; NaN for fewer than two.
+double variance(const std::vector<double>& values) {
+  const double error = standard_error(values);
+  return error * error * size_of(values);
+}
+
+bool is_constant(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [&](double v) { return v == values.front(); });
+}
+
+void check(const Resampling& resampling) {
+  if (resampling.samples < kFewestSamples)
+    throw UsageError("resampling needs at least " + std::to_string(kFewestSamples) +
+                     " samples, found " + std::to_string(resampling.samples));
+  if (!(resampling.confidence > 0 && resampling.confidence < 1))
+    throw UsageError("a confidence lies between 0 and 1, found " +
+                     std::to_string(resampling.confidence));
+}
+
+/// Means of samples drawn with replacement, ascending.
+std::vector<double> resampled_means(const std::vector<double>& values,
+                                    const Resampling& resampling) {
+  Philox random(resampling.seed);
+  std::vector<double> means(static_cast<std::size_t>(resampling.samples));
+  for (double& one : means) {
+    double total = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) total += values[random.below(values.size())];
+    one = total / size_of(values);
+  }
+  std::sort(means.begin(), means.end());
+  return means;
+}
+
+/// Skewness of the jackknife's means: a sixth of it is how fast the standard error changes.
+double acceleration(const std::vector<double>& values) {
+  const double total = sum(values), n = size_of(values);
+  std::vector<double> left_out;
+  for (const double value : values) left_out.push_back((total - value) / (n - 1));
+  const double middle = mean(left_out);
+  double cubes = 0, squares = 0;
+  for (const double value : left_out) {
+    cubes += std::pow(middle - value, 3);
+    squares += std::pow(middle - value, 2);
+  }
+  return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
+}
+
+/// Share of the resampled means below the estimate, ties counted half, kept off 0 and 1.
+double share_below(const std::vector<double>& means, double estimate) {
+  const auto below = std::lower_bound(means.begin(), means.end(), estimate) - means.begin();
+  const auto not_above = std::upper_bound(means.begin(), means.end(), estimate) - means.begin();
+  const double n = size_of(means);
+  return std::clamp(0.5 * static_cast<double>(below + not_above) / n, 0.5 / n, 1 - 0.5 / n);
+}
+
+double standardised(double difference, double deviation) {
+  return deviation > 0 ? difference / deviation : (difference == 0 ? 0 : kUndefined);
+}
+
+/// Whether a permuted statistic is at least as extreme as the observed one; sums in another order
+/// may differ in the last bits.
+class AsExtreme {
+ public:
+  explicit AsExtreme(double observed) : least_(std::abs(observed) * (1 - 1e-12)) {}
+  bool operator()(double statistic) const { return std::abs(statistic) >= least_; }
+
+ private:
+  double least_;
+};
+
+/// Ways to choose k of n, or `most` + 1 if they are more.
+std::int64_t combinations(std::size_t n, std::size_t k, std::int64_t most) {
+  double ways = 1;
+  for (std::size_t i = 1; i <= std::min(k, n - k); ++i) {
+    ways = ways * static_cast<double>(n - i + 1) / static_cast<double>(i);
+    if (ways > static_cast<double>(most)) return most + 1;
+  }
+  return static_cast<std::int64_t>(std::llround(ways));
+}
+
+double exact_split_p(const std::vector<double>& pooled, std::size_t k, double observed) {
+  std::vector<char> chosen(pooled.size(), 0);
+  std::fill(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(k), 1);
+  const double total = sum(pooled), n = static_cast<double>(k), m = size_of(pooled) - n;
+  const AsExtreme as_extreme(observed);
+  std::int64_t extreme = 0, all = 0;
+  do {
+    double first = 0;
+    for (std::size_t i = 0; i < pooled.size(); ++i) first += chosen[i] ? pooled[i] : 0;
+    extreme += as_extreme(first / n - (total - first) / m);
+    ++all;
+  } while (std::prev_permutation(chosen.begin(), chosen.end()));
+  return static_cast<double>(extreme) / static_cast<double>(all);
+}
+
+double random_split_p(std::vector<double> pooled, std::size_t k, double observed,
+                      const Resampling& resampling) {
+  Philox random(resampling.seed);
+  const double total = sum(pooled), n = static_cast<double>(k), m = size_of(pooled) - n;
+  const AsExtreme as_extreme(observed);
+  std::int64_t extreme = 0;
+  for (std::int64_t s = 0; s < resampling.samples; ++s) {
+    double first = 0;
+    for (std::size_t i = 0; i < k; ++i) {  // the start of a Fisher-Yates shuffle
+      std::swap(pooled[i], pooled[i + random.below(pooled.size() - i)]);
+      first += pooled[i];
+    }
+    extreme += as_extreme(first / n - (total - first) / m);
+  }
+  return static_cast<double>(1 + extreme) / static_cast<double>(1 + resampling.samples);
+}
+
+double sign_flip_p(const std::vector<double>& differences, const Resampling& resampling) {
+  const AsExtreme as_extreme(sum(differences));
+  const std::size_t n = differences.size();
+  std::int64_t extreme = 0;
+  const bool exact = n < 62 && (std::int64_t{1} << n) <= resampling.samples;
+  const std::int64_t draws = exact ? std::int64_t{1} << n : resampling.samples;
+  Philox random(resampling.seed);
+  for (std::int64_t s = 0; s < draws; ++s) {
+    double total = 0;
+    std::uint32_t word = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!exact && i % 32 == 0) word = random.next_u32();
+      const bool minus = exact ? (s >> i & 1) != 0 : (word >> (i % 32) & 1) != 0;
+      total += minus ? -differences[i] : differences[i];
+    }
+    extreme += as_extreme(total);
+  }
+  if (exact) return static_cast<double>(extreme) / static_cast<double>(draws);
+  return static_cast<double>(1 + extreme) / static_cast<double>(1 + draws);
+}
+
+TestResult undefined_result(double difference) {
+  return {difference, kUndefined, kUndefined, kUndefined, kUndefined};
+}
+
+}  // namespace
+
+Interval bootstrap_mean(const std::vector<double>& values, const Resampling& resampling) {
+  check(resampling);
+  const auto kept = present(values);
+  const double estimate = mean(kept);
+  if (kept.size() < 2) return {estimate, kUndefined, kUndefined};
+  if (is_constant(kept)) return {estimate, estimate, estimate};
+  const auto means = resampled_means(kept, resampling);
+  const boost::math::normal normal;
+  const double bias = quantile(normal, share_below(means, estimate));
+  const double a = acceleration(kept), tail = (1 - resampling.confidence) / 2;
+  const auto bound = [&](double share) {
+    const double z = bias + quantile(normal, share);
+    return statistics::quantile(means, cdf(normal, bias + z / (1 - a * z)));
+  };
+  return {estimate, bound(tail), bound(1 - tail)};
+}
+
+double hedges_g(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto x = present(a), y = present(b);
+  if (x.size() < 2 || y.size() < 2) return kUndefined;
+  const double degrees = size_of(x) + size_of(y) - 2;
+  const double pooled = ((size_of(x) - 1) * variance(x) + (size_of(y) - 1) * variance(y)) / degrees;
+  const double correction = 1 - 3 / (4 * degrees - 1);
+  return standardised(mean(x) - mean(y), std::sqrt(pooled)) * correction;
+}
+
+TestResult permutation_test(const std::vector<double>& a, const std::vector<double>& b,
+                            const Resampling& resampling) {
+  check(resampling);
+  const auto x = present(a), y = present(b);
+  const double difference = mean(x) - mean(y);
+  if (x.empty() || y.empty()) return undefined_result(difference);
+  std::vector<double> pooled = x;
+  pooled.insert(pooled.end(), y.begin(), y.end());
+  const bool exact =
+      combinations(pooled.size(), x.size(), resampling.samples) <= resampling.samples;
+  const double p = exact ? exact_split_p(pooled, x.size(), difference)
+                         : random_split_p(pooled, x.size(), difference, resampling);
+  return {difference, p, hedges_g(x, y), difference, kUndefined};
+}
+
+TestResult paired_permutation_test(const std::vector<double>& a, const std::vector<double>& b,
+                                   const Resampling& resampling) {
+  check(resampling);
+  if (a.size() != b.size())
+    throw UsageError("a paired test needs pairs, found " + std::to_string(a.size()) + " and " +
+                     std::to_string(b.size()) + " values");
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!std::isnan(a[i]) && !std::isnan(b[i])) differences.push_back(a[i] - b[i]);
+  const double difference = mean(differences);
+  if (differences.empty()) return undefined_result(difference);
+  const double effect = differences.size() < 2
+                            ? kUndefined
+                            : standardised(difference, std::sqrt(variance(differences)));
+  return {difference, sign_flip_p(differences, resampling), effect, difference, kUndefined};
+}
+
+TestResult welch_t_test(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto x = present(a), y = present(b);
+  const double difference = mean(x) - mean(y);
+  if (x.size() < 2 || y.size() < 2) return undefined_result(difference);
+  const double of_x = variance(x) / size_of(x), of_y = variance(y) / size_of(y);
+  const double error = std::sqrt(of_x + of_y);
+  if (!(error > 0)) return undefined_result(difference);
+  const double t = difference / error;
+  const double degrees =
+      std::pow(of_x + of_y, 2) / (of_x * of_x / (size_of(x) - 1) + of_y * of_y / (size_of(y) - 1));
+  const boost::math::students_t distribution(degrees);
+  const double p = 2 * cdf(complement(distribution, std::abs(t)));
+  return {difference, p, hedges_g(x, y), t, degrees};
+}
+
+std::vector<double> adjust(const std::vector<double>& p, Correction correction) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < p.size(); ++i)
+    if (!std::isnan(p[i])) order.push_back(i);
+  std::vector<double> adjusted = p;
+  if (correction == Correction::none || order.empty()) return adjusted;
+  std::stable_sort(order.begin(), order.end(), [&](auto i, auto k) { return p[i] < p[k]; });
+  const auto m = order.size();
+  if (correction == Correction::holm) {
+    double largest = 0;
+    for (std::size_t rank = 0; rank < m; ++rank) {
+      largest = std::max(largest, p[order[rank]] * static_cast<double>(m - rank));
+      adjusted[order[rank]] = std::min(1.0, largest);
+    }
+    return adjusted;
+  }
+  double smallest = 1;
+  for (std::size_t rank = m; rank-- > 0;) {
+    const double scale = static_cast<double>(m) / static_cast<double>(rank + 1);
+    smallest = std::min(smallest, p[order[rank]] * scale);
+    adjusted[order[rank]] = smallest;
+  }
+  return adjusted;
+}
+
+}  // namespace lensbench::statistics

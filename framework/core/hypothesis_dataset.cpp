@@ -1,0 +1,108 @@
+#include <ATen/ops/empty.h>
+
+#include <lensbench/error.hpp>
+#include <lensbench/hypothesis.hpp>
+#include <lensbench/statistics.hpp>
+
+namespace lensbench::statistics {
+namespace {
+
+/// One list over cases for each element.
+std::vector<std::vector<double>> columns(const std::vector<at::Tensor>& cases,
+                                         const std::string& name) {
+  if (cases.empty()) throw UsageError("statistics of '" + name + "' over cases need a case");
+  std::vector<std::vector<double>> result(static_cast<std::size_t>(cases.front().numel()));
+  for (const at::Tensor& one : cases) {
+    if (one.sizes() != cases.front().sizes())
+      throw UsageError("statistics of '" + name + "' over cases need tensors of one shape");
+    const auto values = values_of(one);
+    for (std::size_t i = 0; i < values.size(); ++i) result[i].push_back(values[i]);
+  }
+  return result;
+}
+
+Variable described(const Variable& like, const std::string& suffix, const std::string& what,
+                   std::vector<std::string> dims, const std::string& units) {
+  Variable out;
+  out.name = like.name + suffix;
+  out.dims = std::move(dims);
+  out.units = units;
+  out.long_name = what + " of: " + (like.long_name.empty() ? like.name : like.long_name);
+  return out;
+}
+
+void set_resampling(Variable& variable, const std::string& method, const Resampling& resampling) {
+  variable.attributes["method"] = method;
+  variable.attributes["samples"] = resampling.samples;
+  variable.attributes["seed"] = static_cast<std::int64_t>(resampling.seed);
+}
+
+at::Tensor shaped(const std::vector<double>& values, at::IntArrayRef shape) {
+  at::Tensor tensor = at::empty(shape, at::kDouble);
+  std::copy(values.begin(), values.end(), tensor.data_ptr<double>());
+  return tensor;
+}
+
+std::string name_of(Correction correction) {
+  switch (correction) {
+    case Correction::holm:
+      return "Holm";
+    case Correction::benjamini_hochberg:
+      return "Benjamini-Hochberg";
+    case Correction::none:
+      break;
+  }
+  return "none";
+}
+
+}  // namespace
+
+void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std::string>& dims,
+                   const std::vector<at::Tensor>& cases, const Resampling& resampling) {
+  std::vector<double> low, high;
+  for (const auto& column : columns(cases, like.name)) {
+    const Interval interval = bootstrap_mean(column, resampling);
+    low.push_back(interval.low);
+    high.push_back(interval.high);
+  }
+  low.insert(low.end(), high.begin(), high.end());
+  std::vector<std::int64_t> shape = cases.front().sizes().vec();
+  shape.insert(shape.begin(), 2);
+  std::vector<std::string> with_bound = dims;
+  with_bound.insert(with_bound.begin(), "bound");
+  Variable variable = described(like, "_interval", "confidence interval of the mean over cases",
+                                with_bound, like.units);
+  variable.tensor = shaped(low, shape);
+  set_resampling(variable, "bootstrap, bias-corrected and accelerated", resampling);
+  variable.attributes["confidence"] = resampling.confidence;
+  if (!dataset.contains("bound"))
+    dataset.add_coordinate("bound", std::vector<std::string>{"low", "high"}, "end of the interval");
+  dataset.add(std::move(variable));
+}
+
+void add_tests_against_zero(Dataset& dataset, const Variable& like,
+                            const std::vector<std::string>& dims,
+                            const std::vector<at::Tensor>& cases, Correction correction,
+                            const Resampling& resampling) {
+  std::vector<double> p, effects;
+  for (const auto& column : columns(cases, like.name)) {
+    const TestResult test =
+        paired_permutation_test(column, std::vector<double>(column.size(), 0.0), resampling);
+    p.push_back(test.p);
+    effects.push_back(test.effect_size);
+  }
+  const at::IntArrayRef shape = cases.front().sizes();
+  Variable raw = described(like, "_p", "two-sided p of a mean of zero over cases", dims, "1");
+  raw.tensor = shaped(p, shape);
+  set_resampling(raw, "permutation of signs", resampling);
+  Variable adjusted =
+      described(like, "_p_adjusted", "p corrected for all elements tested", dims, "1");
+  adjusted.tensor = shaped(adjust(p, correction), shape);
+  adjusted.attributes["correction"] = name_of(correction);
+  Variable effect =
+      described(like, "_effect_size", "mean over cases in standard deviations (d_z)", dims, "1");
+  effect.tensor = shaped(effects, shape);
+  dataset.add(std::move(raw)).add(std::move(adjusted)).add(std::move(effect));
+}
+
+}  // namespace lensbench::statistics
