@@ -83,11 +83,12 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker) {
 Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& taker,
                                     const std::string& head, const at::Tensor& embedding) {
   Unembedding unembedding = taker.take_unembedding(spec, head + ".decoder.weight", embedding);
-  // Tied, both are one tensor; untied, only the decoder's is used.
+  // Tied, both are one tensor; untied, only the decoder's is used, and a new checkpoint has both.
   const std::string shared = head + ".bias", own = head + ".decoder.bias";
-  const bool use_own = spec.tied_unembedding ? taker.has(own) && !taker.has(shared)
-                                             : taker.has(own) || !taker.has(shared);
+  const bool has_shared = taker.has(shared), has_own = taker.has(own);
+  const bool use_own = spec.tied_unembedding ? has_own && !has_shared : has_own || !has_shared;
   unembedding.bias = taker.take_head(use_own ? own : shared, {spec.vocab_size});
+  if (use_own && !has_own) taker.take_head(shared, {spec.vocab_size});
   return unembedding;
 }
 

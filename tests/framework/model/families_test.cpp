@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
@@ -11,6 +12,7 @@
 
 #include "checkpoint/safetensors.hpp"
 #include "model/families/family.hpp"
+#include "model/weight_plan.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -180,6 +182,35 @@ INSTANTIATE_TEST_SUITE_P(
                       Refusal{"falcon-rw", "num_kv_heads", 1}),
     [](const auto& param_info) { return "Setting" + std::to_string(param_info.index); });
 
+// -- a checkpoint to be made
+
+class Plan : public ::testing::TestWithParam<const char*> {};
+
+// The samples were written by save_pretrained.
+TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
+  const ChangedSample sample(GetParam());
+  const ConfigReader config(sample.config, "config.json");
+  const Family& family = find_family(config);
+  std::map<std::string, std::vector<std::int64_t>> planned, saved;
+  for (const PlannedTensor& tensor : plan_weights(family, family.read_spec(config)))
+    planned[tensor.name] = tensor.shape;
+  for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
+  EXPECT_EQ(planned, saved);
+}
+
+std::string identifier(const ::testing::TestParamInfo<const char*>& param_info) {
+  std::string name = param_info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Plan,
+                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m",
+                                           "opt-no-bias", "bloom", "falcon", "falcon-40b",
+                                           "falcon-11b", "falcon-rw", "bert", "bert-untied",
+                                           "roberta", "distilbert"),
+                         identifier);
+
 // -- weights by name
 
 at::Tensor input_of(const Model& model, std::int64_t layer) {
@@ -211,11 +242,7 @@ TEST_P(Weights, OfQueriesKeysAndValuesMakeTheHookedOnes) {
 INSTANTIATE_TEST_SUITE_P(Families, Weights,
                          ::testing::Values("gpt-neo", "gptj", "gpt-neox", "bloom", "falcon",
                                            "falcon-40b", "falcon-rw", "opt"),
-                         [](const auto& param_info) {
-                           std::string name = param_info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         identifier);
 
 TEST(Weights, OfPositionsLeaveOutTheRowsInFrontOfTheFirst) {
   const ChangedSample checkpoint("opt");

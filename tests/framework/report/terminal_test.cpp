@@ -131,6 +131,14 @@ The final answer “⏎” is the first choice from layer 2 on.
 )");
 }
 
+TEST(RenderLens, ShowsTheLastMaskedPositionOfAMaskedLanguageModel) {
+  Dataset lens = small_lens();
+  lens.add(variable("masked", {"token"}, ids({1, 1, 0}, {3}).to(at::kChar)));
+  const std::string drawn = render_dataset("lens", lens, token_text, {});
+  EXPECT_THAT(drawn, HasSubstr("model would predict at this position if it"));
+  EXPECT_THAT(drawn, HasSubstr("What stands at “·the” (position 1), layer by layer"));
+}
+
 TEST(RenderLens, ColoursShowProbabilityInsteadOfDigits) {
   TerminalStyle style;
   style.colour = true;

@@ -1,4 +1,6 @@
 // What must hold whatever the weights, and what is refused.
+#include <gmock/gmock.h>
+
 #include <cmath>
 
 #include "attribution_fixture.hpp"
@@ -254,6 +256,41 @@ TEST(CheckCompatible, RefusesAModelThatNormalisesAfterItsSublayers) {
   const std::string message = message_of<UsageError>(
       [&] { LayerAttributionTool().check_compatible(DescribedModel(spec)); });
   EXPECT_NE(message.find("bert"), std::string::npos);
+}
+
+// The committed samples of tests/data/models: parallel and sequential blocks, one norm and two,
+// ALiBi, a norm of the embedding, local layers, biases of the unembedding.
+class AttributionOfFamily : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(AttributionOfFamily, HoldsItsReceiptsAndSumsToTheLogit) {
+  AttributedModel model(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+  LayerAttributionOptions options;
+  options.neurons = 3;
+  const Dataset dataset =
+      model.tool().to_logit(model.tokens({3, 17, 5, 5, 11, 20, 8, 9}), Target::model(), options);
+  for (const Receipt& receipt : dataset.receipts)
+    EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
+  EXPECT_LT(dataset["sum_residual"].tensor.abs().max().item<double>(), kRounding);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, AttributionOfFamily,
+                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "gpt-neox-sequential",
+                                           "opt", "opt-no-bias", "bloom-3-heads", "falcon",
+                                           "falcon-40b", "falcon-rw"),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(AttributionOfFamily, RefusesNormsBehindTheAdditions) {
+  for (const char* name : {"bert", "opt-350m"}) {
+    AttributedModel model(std::string(LENSBENCH_TEST_DATA) + "/models/" + name);
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  model.tool().to_logit(model.tokens({3, 4}), Target::model(), {});
+                }),
+                ::testing::HasSubstr("normalises after its sublayers"));
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <lensbench/error.hpp>
@@ -244,6 +245,37 @@ TEST(TokenAnalyzer, AgreesWithAFullForwardWhenRotaryKeysAreCached) {
   tool.attach(context);
   const Tokens prompt = tokens_from_ids(context.model(), {3, 1, 4});
   EXPECT_THAT(failed_receipts(tool.analyze(prompt, generating(20, {1.0, 0, 0.95, 3}))), IsEmpty());
+}
+
+// The committed samples of tests/data/models: positions of each kind, norms behind the additions,
+// an embedding of its own width.
+class TokenAnalyzerOfFamily : public ::testing::TestWithParam<const char*> {
+ protected:
+  std::shared_ptr<const Model> model_ =
+      Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+};
+
+TEST_P(TokenAnalyzerOfFamily, HoldsItsReceiptsWhileGenerating) {
+  Context context(model_, 7);
+  TokenAnalyzerTool tool;
+  tool.attach(context);
+  const Dataset dataset =
+      tool.analyze(tokens_from_ids(*model_, {3, 17, 5, 5, 11, 20, 8}), generating(6));
+  EXPECT_THAT(failed_receipts(dataset), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, TokenAnalyzerOfFamily,
+                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m",
+                                           "bloom-3-heads", "falcon-40b", "falcon-rw"),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(TokenAnalyzer, RefusesAModelThatSeesTheWholeText) {
+  const auto bert = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/bert");
+  EXPECT_THROW(TokenAnalyzerTool().check_compatible(*bert), UsageError);
 }
 
 }  // namespace
