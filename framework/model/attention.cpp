@@ -4,6 +4,7 @@
 
 #include "model/attention_core.hpp"
 #include "model/linear.hpp"
+#include "model/norm.hpp"
 
 namespace lensbench {
 namespace {
@@ -30,18 +31,30 @@ Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) 
   return {heads.narrow(2, 0, n), heads.narrow(2, n, kv), heads.narrow(2, n + kv, kv)};
 }
 
+/// \param x [batch, pos, head, d_head] \return the same shape
+at::Tensor normed(const Run& run, const HookSite& hooks, const NormWeights& weights,
+                  const at::Tensor& x, NormPoints points) {
+  const AttentionSpec& spec = run.spec.attention;
+  const at::Tensor input = spec.query_key_norm_whole ? x.flatten(2) : x;
+  return apply_norm(*spec.query_key_norm, weights, input, hooks, points, run.gradients)
+      .view(x.sizes());
+}
+
 /// Rotates x [batch, pos, head, d_head] and runs the hook in that shape.
 /// \return [batch, head, pos, d_head]
-at::Tensor rotated(const Run& run, const HookSite& hooks, Point point, const at::Tensor& x) {
-  at::Tensor result = rotate(*run.spec.rope, run.rope, x.transpose(1, 2));
+at::Tensor rotated(const Run& run, std::int64_t layer, const HookSite& hooks, Point point,
+                   const at::Tensor& x) {
+  const bool local = run.spec.local_rope && run.spec.attention.window(layer) > 0;
+  at::Tensor result = rotate(local ? *run.spec.local_rope : *run.spec.rope,
+                             local ? run.local_rope : run.rope, x.transpose(1, 2));
   if (!hooks.wants(point)) return result;
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
 
 void rotate_and_cache(Run& run, std::int64_t layer, const HookSite& hooks, Heads& heads) {
   if (run.spec.rope) {
-    heads.q = rotated(run, hooks, Point::rot_q, heads.q);
-    heads.k = rotated(run, hooks, Point::rot_k, heads.k);
+    heads.q = rotated(run, layer, hooks, Point::rot_q, heads.q);
+    heads.k = rotated(run, layer, hooks, Point::rot_k, heads.k);
   } else {
     heads.q = heads.q.transpose(1, 2);
     heads.k = heads.k.transpose(1, 2);
@@ -86,6 +99,12 @@ at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x) {
   heads.q = hooks.apply(Point::q, heads.q);
   heads.k = hooks.apply(Point::k, heads.k);
   heads.v = hooks.apply(Point::v, heads.v);
+  if (run.spec.attention.query_key_norm) {
+    heads.q = normed(run, hooks, weights.q_norm, heads.q,
+                     {Point::q_norm_scale, Point::q_norm_normalized});
+    heads.k = normed(run, hooks, weights.k_norm, heads.k,
+                     {Point::k_norm_scale, Point::k_norm_normalized});
+  }
   rotate_and_cache(run, layer, hooks, heads);
   const at::Tensor z = hooks.apply(Point::z, attend(run, layer, heads));
   return project_out(run, weights, hooks, z);

@@ -32,8 +32,8 @@ struct Tile {
   at::Tensor of_queries(const at::Tensor& x) const {  // [batch, head, pos, ...]
     return x.select(0, row).narrow(1, query_begin, queries);
   }
-  at::Tensor of_keys(const at::Tensor& x) const {
-    return x.select(0, row).narrow(1, key_begin, keys);
+  at::Tensor of_keys(const at::Tensor& x, std::int64_t first) const {  // x from key `first` on
+    return x.select(0, row).narrow(1, key_begin - first, keys);
   }
   at::Tensor of_pairs(const at::Tensor& x) const {  // [batch, head, query, key]
     return of_queries(x).narrow(2, key_begin, keys);
@@ -42,18 +42,25 @@ struct Tile {
 
 class Attend {
  public:
-  Attend(Run& run, std::int64_t layer, const Heads& heads)
+  /// \param pairs  scores and pattern over all keys are wanted
+  Attend(Run& run, std::int64_t layer, const Heads& heads, bool pairs)
       : run_(run),
         spec_(run.spec.attention),
         heads_(heads),
         dtype_(heads.v.scalar_type()),
         wide_(accumulation_type(dtype_)) {
     const auto l = static_cast<std::size_t>(layer);
-    if (!spec_.windows.empty()) window_ = spec_.windows[l];
+    window_ = spec_.window(layer);
     scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
+    all_positions_ = heads.k.size(2);
+    // Cached keys that no new query sees are not even converted.
+    if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, run.past - window_ + 1);
+    const auto seen = [&](const at::Tensor& x) {
+      return x.narrow(2, first_key_, all_positions_ - first_key_).to(wide_);
+    };
     q_ = heads.q.to(wide_);
-    k_ = heads.k.to(wide_);
-    v_ = heads.v.to(wide_);
+    k_ = seen(heads.k);
+    v_ = seen(heads.v);
   }
 
   at::Tensor without_pairs() {
@@ -76,7 +83,7 @@ class Attend {
 
  private:
   std::int64_t positions() const { return q_.size(2); }
-  std::int64_t all_positions() const { return k_.size(2); }
+  std::int64_t all_positions() const { return all_positions_; }
   std::vector<std::int64_t> pair_shape() const {
     return {q_.size(0), q_.size(1), positions(), all_positions()};
   }
@@ -133,7 +140,7 @@ class Attend {
 
   at::Tensor scores(const Tile& tile) {
     const at::Tensor q = grouped(tile.of_queries(q_));
-    const at::Tensor k = tile.of_keys(k_).transpose(1, 2);
+    const at::Tensor k = tile.of_keys(k_, first_key_).transpose(1, 2);
     const at::Tensor mask = this->bias(tile);
     const std::vector<std::int64_t> shape{q_.size(1), tile.queries, tile.keys};
     if (spec_.score_softcap > 0.0) {
@@ -162,7 +169,7 @@ class Attend {
   at::Tensor softmax(const at::Tensor& scores) const { return at::softmax(scores, -1).to(dtype_); }
 
   at::Tensor weighted_values(const Tile& tile, const at::Tensor& pattern) const {
-    const at::Tensor z = at::bmm(grouped(pattern.to(wide_)), tile.of_keys(v_));
+    const at::Tensor z = at::bmm(grouped(pattern.to(wide_)), tile.of_keys(v_, first_key_));
     return z.view({q_.size(1), tile.queries, v_.size(3)});
   }
 
@@ -194,6 +201,8 @@ class Attend {
   const Heads& heads_;
   at::ScalarType dtype_, wide_;
   std::int64_t window_ = 0;
+  std::int64_t all_positions_ = 0;
+  std::int64_t first_key_ = 0;  ///< that k_ and v_ hold
   double scale_ = 1.0;
   at::Tensor q_, k_, v_;
 };
@@ -202,8 +211,8 @@ class Attend {
 
 at::Tensor attend(Run& run, std::int64_t layer, const Heads& heads) {
   const HookSite hooks(run.plan, layer);
-  Attend core(run, layer, heads);
   const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
+  Attend core(run, layer, heads, pairs);
   return pairs ? core.with_pairs(hooks) : core.without_pairs();
 }
 

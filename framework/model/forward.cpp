@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <lensbench/error.hpp>
 
@@ -44,7 +45,8 @@ class Forward {
     const HookSite hooks(run_.plan, -1);
     at::Tensor x = at::embedding(run_.weights.embedding, tokens.ids);
     if (run_.weights.project_in.weight.defined()) x = linear(x, run_.weights.project_in);
-    if (spec().embedding_scale != 1.0) x = x.mul(spec().embedding_scale);
+    if (spec().embedding_scale != 1.0)  // the scale itself is rounded to the model's type
+      x = x.mul(at::scalar_tensor(spec().embedding_scale, x.options().requires_grad(false)));
     const bool norm_of_sum = spec().masked_language_model;
     if (spec().embedding_norm && !norm_of_sum)
       x = norm(-1, run_.weights.ln_embed, leaf(x),
@@ -105,15 +107,17 @@ class Forward {
     const HookSite hooks(run_.plan, layer);
     constexpr NormPoints ln1{Point::ln1_scale, Point::ln1_normalized};
     constexpr NormPoints ln2{Point::ln2_scale, Point::ln2_normalized};
+    const bool norms_before = spec().norm_placement != NormPlacement::after_sublayer;
     x = hooks.apply(Point::resid_pre, x);
-    const at::Tensor attention_input = norm(layer, weights.ln1, x, ln1);
+    const at::Tensor attention_input = norms_before ? norm(layer, weights.ln1, x, ln1) : x;
     const at::Tensor attention_output =
         added(layer, attention(run_, layer, attention_input), weights.ln1_post,
               {Point::ln1_post_scale, Point::ln1_post_normalized}, Point::attn_out);
     const at::Tensor mid = x.add(attention_output);
     at::Tensor middle = spec().parallel_blocks ? x : hooks.apply(Point::resid_mid, mid);
-    const at::Tensor mlp_input =
-        spec().shared_parallel_norm ? attention_input : norm(layer, weights.ln2, middle, ln2);
+    const at::Tensor mlp_input = spec().shared_parallel_norm ? attention_input
+                                 : norms_before              ? norm(layer, weights.ln2, middle, ln2)
+                                                             : middle;
     const at::Tensor mlp_output =
         added(layer, mlp(run_, layer, mlp_input), weights.ln2_post,
               {Point::ln2_post_scale, Point::ln2_post_normalized}, Point::mlp_out);
@@ -172,17 +176,10 @@ ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weigh
 }
 
 void require_supported(const TransformerSpec& spec) {
-  require(spec.norm_placement != NormPlacement::after_sublayer, spec,
-          "norms only after the sublayer");
   require(spec.norm_placement != NormPlacement::after_add || !spec.parallel_blocks, spec,
           "norms after the addition in parallel blocks");
-  require(!spec.local_rope, spec, "a second rotary embedding for windowed layers");
-  require(!spec.rope || spec.rope->scaling != RopeSpec::Scaling::longrope, spec,
-          "long-rope scaling");
-  require(!spec.attention.query_key_norm, spec, "norms of queries and keys");
   require(spec.attention.causal || spec.attention.windows.empty(), spec,
           "windows of bidirectional attention");
-  require(spec.mlp.n_experts == 0, spec, "a mixture of experts");
 }
 
 }  // namespace lensbench

@@ -97,6 +97,22 @@ std::int64_t cached_length(const ForwardOptions& options) {
   return options.cache ? options.cache->length() : 0;
 }
 
+/// A cache must hold what a whole forward of the longer sequence would compute.
+void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
+                   const ForwardOptions& options) {
+  const std::int64_t columns = cached_length(options);
+  if (columns == 0 || !spec.rope) return;
+  const std::vector<std::int64_t>& padding = options.cache->state().padding;
+  for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
+    const std::int64_t held =
+        padding.empty() ? columns : columns - padding[static_cast<std::size_t>(row)];
+    if (outgrows_cache(*spec.rope, held, held + tokens.length()))
+      refuse("beyond ", spec.rope->original_max_positions,
+             " positions the rotary scaling of this model is another, so that a cache of ", held,
+             " positions does not hold what a whole forward computes; run without it");
+  }
+}
+
 void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
                      const ForwardOptions& options) {
   std::int64_t longest = tokens.length();
@@ -109,11 +125,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   if (held + longest > spec.max_positions)
     refuse(held + longest, " positions are more than the ", spec.max_positions,
            " that this model has");
-  if (options.cache && options.cache->length() > 0 && spec.rope && depends_on_length(*spec.rope) &&
-      held + longest > spec.rope->original_max_positions)
-    refuse("beyond ", spec.rope->original_max_positions,
-           " positions the rotary scaling of this model changes with every token, so that a cache "
-           "does not hold what a whole forward computes; run without one");
+  check_scaling(spec, tokens, options);
 }
 
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
@@ -168,6 +180,7 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
                            positions_from(run.padding, 0, run.past + tokens.length(), device));
   if (!spec.rope) return run;
   run.rope = rope_table(*spec.rope, run.positions);
+  if (spec.local_rope) run.local_rope = rope_table(*spec.local_rope, run.positions);
   return run;
 }
 

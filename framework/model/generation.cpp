@@ -21,34 +21,31 @@ void check_length(const Model& model, const Tokens& prompt, const GenerationOpti
                      std::to_string(needed) + " positions; the model has " + std::to_string(limit));
 }
 
-/// A cache would hold what was computed for a shorter sequence; see depends_on_length.
-bool outgrows_cache(const TransformerSpec& spec, std::int64_t length) {
-  return spec.rope && depends_on_length(*spec.rope) && length > spec.rope->original_max_positions;
-}
-
 /// The last logits of a growing sequence, with a cache or from the whole sequence each time.
 class NextLogits {
  public:
   NextLogits(const Model& model, const Tokens& prompt, bool use_cache, const Hooks& hooks)
-      : model_(model), hooks_(hooks), use_cache_(use_cache), pending_(prompt.ids) {}
+      : model_(model), hooks_(hooks), use_cache_(use_cache), ids_(prompt.ids) {}
 
   at::Tensor operator()() {
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::last;
     if (use_cache_) options.cache = &cache_;
-    const TokenBatch batch{at::tensor(pending_, at::kLong).unsqueeze(0), {}};
-    const at::Tensor logits = model_.forward(batch, options, hooks_).logits;
-    if (use_cache_) pending_.clear();
-    return logits[0][0];
+    const auto& rope = model_.spec().rope;
+    const auto length = static_cast<std::int64_t>(ids_.size());
+    if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
+    const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
+    const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
+    return model_.forward(batch, options, hooks_).logits[0][0];
   }
-  void push(std::int64_t id) { pending_.push_back(id); }
+  void push(std::int64_t id) { ids_.push_back(id); }
 
  private:
   const Model& model_;
   const Hooks& hooks_;
   bool use_cache_;
   KeyValueCache cache_;
-  std::vector<std::int64_t> pending_;
+  std::vector<std::int64_t> ids_;  ///< of the whole sequence
 };
 
 }  // namespace
@@ -63,9 +60,7 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
   if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
   check_length(model, prompt, options);
   const std::vector<std::int64_t> ends = model.end_of_sequence_ids();
-  const bool use_cache =
-      options.use_cache && !outgrows_cache(model.spec(), prompt.size() + options.max_new_tokens);
-  NextLogits next(model, prompt, use_cache, hooks);
+  NextLogits next(model, prompt, options.use_cache, hooks);
   Philox random(options.sampling.seed);
   std::vector<std::int64_t> generated;
   for (std::int64_t step = 0; step < options.max_new_tokens; ++step) {

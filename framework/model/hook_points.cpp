@@ -32,6 +32,28 @@ Dims neurons(const TransformerSpec&) {
 Dims unembedded(const TransformerSpec& spec) {
   return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
 }
+Dims of_query_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "query"} : heads(spec);
+}
+Dims of_key_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "key"} : key_value_heads(spec);
+}
+Dims query_norm_scale(const TransformerSpec& spec) {
+  Dims dims = of_query_norm(spec);
+  dims.back() = "one";
+  return dims;
+}
+Dims key_norm_scale(const TransformerSpec& spec) {
+  Dims dims = of_key_norm(spec);
+  dims.back() = "one";
+  return dims;
+}
+Dims routing(const TransformerSpec&) {
+  return {"batch_pos", "expert"};
+}
+Dims routed(const TransformerSpec&) {
+  return {"batch_pos", "choice"};
+}
 Dims vocabulary(const TransformerSpec&) {
   return {"batch", "pos", "vocab"};
 }
@@ -64,8 +86,10 @@ const char* sequential(const TransformerSpec& spec) {
              : nullptr;
 }
 const char* first_norm(const TransformerSpec& spec) {
-  return spec.norm_placement == NormPlacement::after_add
-             ? "the norms of this model are behind the additions"
+  if (spec.norm_placement == NormPlacement::after_add)
+    return "the norms of this model are behind the additions";
+  return spec.norm_placement == NormPlacement::after_sublayer
+             ? "this model normalises after its sublayers only (ln1_post, ln2_post)"
              : nullptr;
 }
 const char* second_norm(const TransformerSpec& spec) {
@@ -73,15 +97,29 @@ const char* second_norm(const TransformerSpec& spec) {
                                    : first_norm(spec);
 }
 const char* norm_of_added(const TransformerSpec& spec) {
-  return first_norm(spec) ? nullptr : "this model has no norm behind its additions";
+  return spec.norm_placement == NormPlacement::after_add
+             ? nullptr
+             : "this model has no norm behind its additions";
 }
 const char* norm_after(const TransformerSpec& spec) {
-  return spec.norm_placement == NormPlacement::before_and_after
+  return spec.norm_placement == NormPlacement::before_and_after ||
+                 spec.norm_placement == NormPlacement::after_sublayer
              ? nullptr
              : "this model has no norm after its sublayers";
 }
+const char* query_key_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm ? nullptr : "this model does not norm queries and keys";
+}
+const char* mixture(const TransformerSpec& spec) {
+  return spec.mlp.n_experts > 0 ? nullptr : "the MLP of this model is no mixture of experts";
+}
+const char* dense(const TransformerSpec& spec) {
+  return spec.mlp.n_experts > 0
+             ? "the neurons of this model lie in its experts, each position in other ones"
+             : nullptr;
+}
 const char* gated(const TransformerSpec& spec) {
-  return spec.mlp.gated ? nullptr : "the MLP of this model is not gated";
+  return spec.mlp.gated ? dense(spec) : "the MLP of this model is not gated";
 }
 const char* final_norm(const TransformerSpec& spec) {
   return spec.final_norm ? nullptr : "this model has no final norm";
@@ -105,6 +143,11 @@ const std::vector<PointFacts>& point_table() {
       {Point::q, "attn.hook_q", true, heads, always},
       {Point::k, "attn.hook_k", true, key_value_heads, always},
       {Point::v, "attn.hook_v", true, key_value_heads, always},
+      {Point::q_norm_scale, "attn.q_norm.hook_scale", true, query_norm_scale, query_key_norm},
+      {Point::q_norm_normalized, "attn.q_norm.hook_normalized", true, of_query_norm,
+       query_key_norm},
+      {Point::k_norm_scale, "attn.k_norm.hook_scale", true, key_norm_scale, query_key_norm},
+      {Point::k_norm_normalized, "attn.k_norm.hook_normalized", true, of_key_norm, query_key_norm},
       {Point::rot_q, "attn.hook_rot_q", true, heads, rotary},
       {Point::rot_k, "attn.hook_rot_k", true, key_value_heads, rotary},
       {Point::attn_scores, "attn.hook_attn_scores", true, pairs, always},
@@ -119,9 +162,11 @@ const std::vector<PointFacts>& point_table() {
       {Point::ln1_added_normalized, "ln1.hook_normalized", true, stream, norm_of_added},
       {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
       {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
-      {Point::mlp_pre, "mlp.hook_pre", true, neurons, always},
+      {Point::expert_weights, "mlp.hook_expert_weights", true, routing, mixture},
+      {Point::expert_indices, "mlp.hook_expert_indices", true, routed, mixture},
+      {Point::mlp_pre, "mlp.hook_pre", true, neurons, dense},
       {Point::mlp_pre_linear, "mlp.hook_pre_linear", true, neurons, gated},
-      {Point::mlp_post, "mlp.hook_post", true, neurons, always},
+      {Point::mlp_post, "mlp.hook_post", true, neurons, dense},
       {Point::ln2_post_scale, "ln2_post.hook_scale", true, scale, norm_after},
       {Point::ln2_post_normalized, "ln2_post.hook_normalized", true, stream, norm_after},
       {Point::mlp_out, "hook_mlp_out", true, stream, always},

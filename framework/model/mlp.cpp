@@ -5,6 +5,7 @@
 #include <ATen/ops/silu.h>
 
 #include "model/linear.hpp"
+#include "model/mixture.hpp"
 
 namespace lensbench {
 
@@ -36,6 +37,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
 at::Tensor mlp(const Run& run, std::int64_t layer, const at::Tensor& x) {
   const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
   const MlpSpec& spec = run.spec.mlp;
+  if (spec.n_experts > 0) return mixture(run, layer, x);
   const HookSite hooks(run.plan, layer);
   const at::Tensor pre =
       hooks.apply(Point::mlp_pre, linear(x, spec.gated ? weights.gate : weights.in));

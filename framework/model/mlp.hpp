@@ -13,8 +13,8 @@ namespace lensbench {
 /// quick_gelu: x σ(1.702 x); silu: x σ(x).
 at::Tensor activate(Activation activation, const at::Tensor& x);
 
-/// act(x · W_in + b_in) · W_out + b_out, or act(x · W_gate) * (x · W_in) · W_out when gated.
-/// \param x [batch, pos, d_model] \return the same shape
+/// act(x · W_in + b_in) · W_out + b_out, or act(x · W_gate) * (x · W_in) · W_out when gated; or a
+/// mixture of such (mixture.hpp). \param x [batch, pos, d_model] \return the same shape
 at::Tensor mlp(const Run& run, std::int64_t layer, const at::Tensor& x);
 
 }  // namespace lensbench

@@ -15,10 +15,24 @@ at::Tensor divisor(const NormSpec& spec, const at::Tensor& centred_input) {
   return centred_input.square().mean(-1, true).add(spec.epsilon).sqrt();
 }
 
-at::Tensor with_gain(const NormWeights& weights, const at::Tensor& normalized) {
-  if (!weights.gain.defined()) return normalized;
-  const at::Tensor scaled = normalized.mul(weights.gain);
-  return weights.bias.defined() ? scaled.add(weights.bias) : scaled;
+/// \param normalized  in any type \return in `type`
+at::Tensor with_gain(const NormSpec& spec, const NormWeights& weights, const at::Tensor& normalized,
+                     at::ScalarType type) {
+  if (!weights.gain.defined()) return normalized.to(type);
+  const at::ScalarType product = spec.wide_gain ? accumulation_type(type) : type;
+  const at::Tensor scaled = normalized.to(product).mul(weights.gain.to(product));
+  return (weights.bias.defined() ? scaled.add(weights.bias.to(product)) : scaled).to(type);
+}
+
+/// LayerNorm with gains of each head is made without them first.
+at::Tensor layer_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& wide) {
+  const at::ScalarType type = wide.scalar_type();
+  const auto widened = [&](const at::Tensor& w) { return w.defined() ? w.to(type) : w; };
+  if (!weights.gain.defined() || weights.gain.dim() == 1)
+    return at::layer_norm(wide, {wide.size(-1)}, widened(weights.gain), widened(weights.bias),
+                          spec.epsilon);
+  return with_gain(spec, weights, at::layer_norm(wide, {wide.size(-1)}, {}, {}, spec.epsilon),
+                   type);
 }
 
 }  // namespace
@@ -26,13 +40,8 @@ at::Tensor with_gain(const NormWeights& weights, const at::Tensor& normalized) {
 at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x) {
   const at::ScalarType type = accumulation_type(x.scalar_type());
   const at::Tensor wide = x.to(type);
-  if (spec.kind == NormKind::layer_norm) {
-    const auto widened = [&](const at::Tensor& w) { return w.defined() ? w.to(type) : w; };
-    return at::layer_norm(wide, {x.size(-1)}, widened(weights.gain), widened(weights.bias),
-                          spec.epsilon)
-        .to(x.scalar_type());
-  }
-  return with_gain(weights, wide.div(divisor(spec, wide)).to(x.scalar_type()));
+  if (spec.kind == NormKind::layer_norm) return layer_norm(spec, weights, wide).to(x.scalar_type());
+  return with_gain(spec, weights, wide.div(divisor(spec, wide)), x.scalar_type());
 }
 
 at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x,
@@ -47,7 +56,7 @@ at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at
   // The fused norm differs from this one in the last bit; looking on must not change the result.
   const bool unchanged = same_values(scale, new_scale) && same_values(normalized, new_normalized);
   if (unchanged && !gradients) return apply_norm(spec, weights, x);
-  return with_gain(weights, new_normalized);
+  return with_gain(spec, weights, new_normalized, x.scalar_type());
 }
 
 }  // namespace lensbench

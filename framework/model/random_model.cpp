@@ -21,10 +21,10 @@ class Draw {
   at::Tensor normal(at::IntArrayRef shape, double factor = 1.0, double mean = 0.0) {
     return at::empty(shape, at::kFloat).normal_(mean, scale_ * factor, generator_).to(dtype_);
   }
-  NormWeights norm(const TransformerSpec& spec) {
+  NormWeights norm(const NormSpec& spec, std::int64_t size) {
     NormWeights weights;
-    weights.gain = normal({spec.d_model}, 5.0, 1.0);
-    if (spec.norm.has_bias) weights.bias = normal({spec.d_model});
+    weights.gain = normal({size}, 5.0, 1.0);
+    if (spec.has_bias) weights.bias = normal({size});
     return weights;
   }
   /// Stored [in, out] with a bias, or [out, in] without one.
@@ -46,11 +46,18 @@ BlockWeights random_block(const TransformerSpec& spec, Draw& draw) {
   const std::int64_t kv = attention.n_key_value_heads * attention.d_head;
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(spec.n_layers));
   BlockWeights block;
-  block.ln1 = draw.norm(spec);
-  block.ln2 = draw.norm(spec);
-  if (spec.norm_placement == NormPlacement::before_and_after) {
-    block.ln1_post = draw.norm(spec);
-    block.ln2_post = draw.norm(spec);
+  if (spec.norm_placement != NormPlacement::after_sublayer) {
+    block.ln1 = draw.norm(spec.norm, d);
+    block.ln2 = draw.norm(spec.norm, d);
+  }
+  if (spec.norm_placement != NormPlacement::before) {
+    block.ln1_post = draw.norm(spec.norm, d);
+    block.ln2_post = draw.norm(spec.norm, d);
+  }
+  if (attention.query_key_norm) {
+    const bool whole = attention.query_key_norm_whole;
+    block.q_norm = draw.norm(*attention.query_key_norm, whole ? q : attention.d_head);
+    block.k_norm = draw.norm(*attention.query_key_norm, whole ? kv : attention.d_head);
   }
   if (fused) {
     block.qkv = draw.linear(true, d, q + 2 * kv);
@@ -63,9 +70,22 @@ BlockWeights random_block(const TransformerSpec& spec, Draw& draw) {
     block.v = draw.linear(false, d, kv);
   }
   block.o = draw.linear(fused, q, d, residual);
-  if (spec.mlp.gated) block.gate = draw.linear(fused, d, spec.mlp.d_mlp);
-  block.in = draw.linear(fused, d, spec.mlp.d_mlp);
-  block.out = draw.linear(fused, spec.mlp.d_mlp, d, residual);
+  const auto expert = [&] {
+    ExpertWeights weights;
+    if (spec.mlp.gated) weights.gate = draw.linear(fused, d, spec.mlp.d_mlp);
+    weights.in = draw.linear(fused, d, spec.mlp.d_mlp);
+    weights.out = draw.linear(fused, spec.mlp.d_mlp, d, residual);
+    return weights;
+  };
+  for (std::int64_t e = 0; e < spec.mlp.n_experts; ++e) block.experts.push_back(expert());
+  if (spec.mlp.n_experts > 0) {
+    block.router = draw.linear(false, d, spec.mlp.n_experts);
+    return block;
+  }
+  const ExpertWeights whole = expert();
+  block.gate = whole.gate;
+  block.in = whole.in;
+  block.out = whole.out;
   return block;
 }
 
@@ -122,7 +142,7 @@ ModelWeights random_weights(const TransformerSpec& spec, std::uint64_t seed, at:
     weights.positions = draw.normal({spec.max_positions + spec.position_offset, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
     weights.blocks.push_back(random_block(spec, draw));
-  if (spec.final_norm) weights.ln_final = draw.norm(spec);
+  if (spec.final_norm) weights.ln_final = draw.norm(spec.norm, spec.d_model);
   weights.unembedding.weight =
       spec.tied_unembedding ? weights.embedding : draw.normal({spec.vocab_size, spec.d_model});
   weights.unembedding.logit_scale = spec.logit_scale;

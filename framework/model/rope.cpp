@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 
 #include <algorithm>
@@ -51,6 +52,14 @@ double yarn_dimension(const RopeSpec& spec, double turns) {
   const auto original = static_cast<double>(spec.original_max_positions);
   return static_cast<double>(spec.rotary_dim) * std::log(original / (turns * 2.0 * kPi)) /
          (2.0 * std::log(spec.theta));
+}
+
+/// LongRoPE (arXiv:2402.13753): each frequency divided by its own factor, one set of factors up to
+/// the original length and another beyond it.
+at::Tensor longrope_frequencies(const RopeSpec& spec, std::int64_t length) {
+  const std::vector<double>& factors =
+      length > spec.original_max_positions ? spec.long_factor : spec.short_factor;
+  return frequencies(spec.theta, spec.rotary_dim).div(at::tensor(factors, at::kFloat));
 }
 
 at::Tensor yarn_frequencies(const RopeSpec& spec) {
@@ -103,6 +112,11 @@ bool depends_on_length(const RopeSpec& spec) {
   return spec.scaling == RopeSpec::Scaling::dynamic || spec.scaling == RopeSpec::Scaling::longrope;
 }
 
+bool outgrows_cache(const RopeSpec& spec, std::int64_t held, std::int64_t length) {
+  if (!depends_on_length(spec) || held == 0 || length <= spec.original_max_positions) return false;
+  return spec.scaling == RopeSpec::Scaling::dynamic || held <= spec.original_max_positions;
+}
+
 at::Tensor inverse_frequencies(const RopeSpec& spec, std::int64_t length) {
   switch (spec.scaling) {
     case RopeSpec::Scaling::linear:
@@ -113,14 +127,22 @@ at::Tensor inverse_frequencies(const RopeSpec& spec, std::int64_t length) {
       return llama3_frequencies(spec);
     case RopeSpec::Scaling::yarn:
       return yarn_frequencies(spec);
+    case RopeSpec::Scaling::longrope:
+      return longrope_frequencies(spec, length);
     default:
       return frequencies(spec.theta, spec.rotary_dim);
   }
 }
 
 double attention_factor(const RopeSpec& spec) {
-  if (spec.scaling != RopeSpec::Scaling::yarn) return 1.0;
+  if (spec.scaling != RopeSpec::Scaling::yarn && spec.scaling != RopeSpec::Scaling::longrope)
+    return 1.0;
   if (spec.attention_factor) return *spec.attention_factor;
+  if (spec.scaling == RopeSpec::Scaling::longrope)
+    return spec.factor <= 1.0
+               ? 1.0
+               : std::sqrt(1.0 + std::log(spec.factor) /
+                                     std::log(static_cast<double>(spec.original_max_positions)));
   if (spec.mscale.value_or(0.0) != 0.0 && spec.mscale_all_dim.value_or(0.0) != 0.0)
     return yarn_mscale(spec.factor, *spec.mscale) / yarn_mscale(spec.factor, *spec.mscale_all_dim);
   return yarn_mscale(spec.factor, 1.0);

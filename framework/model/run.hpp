@@ -30,6 +30,7 @@ struct Run {
   at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
   at::Tensor alibi = {};      ///< [batch or 1, head, all pos] float32; undefined without ALiBi
   RopeTable rope = {};        ///< of `positions`; undefined without rotary embedding
+  RopeTable local_rope = {};  ///< for windowed layers, where the spec has one of its own
 
   /// Additive masks made so far: rows, columns, first row's last visible column, window.
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> masks =

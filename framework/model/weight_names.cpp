@@ -67,10 +67,40 @@ Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
     if (part == "W_" + std::string(letter)) return by_head_in(layer->weight, d);
     if (part == "b_" + std::string(letter)) return bias_by_head(layer->bias, d);
   }
+  constexpr std::string_view q_norm = "q_norm.", k_norm = "k_norm.";
+  if (part.substr(0, q_norm.size()) == q_norm)
+    return norm_weight(block.q_norm, part.substr(q_norm.size()));
+  if (part.substr(0, k_norm.size()) == k_norm)
+    return norm_weight(block.k_norm, part.substr(k_norm.size()));
+  return std::nullopt;
+}
+
+/// A number in front of `rest`, which then starts behind it; nullopt unless 0 <= number < end.
+std::optional<std::size_t> leading_index(std::string_view& rest, std::size_t end) {
+  std::size_t index = 0;
+  const auto [after, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
+  if (fault != std::errc() || index >= end) return std::nullopt;
+  rest.remove_prefix(static_cast<std::size_t>(after - rest.data()));
+  return index;
+}
+
+/// `W_gate` is the router; `experts.{e}.W_gate` and so on are those of an expert.
+Found mixture_weight(const BlockWeights& block, std::string_view part) {
+  constexpr std::string_view experts = "experts.";
+  if (part == "W_gate") return block.router.weight;
+  if (part.substr(0, experts.size()) != experts) return std::nullopt;
+  part.remove_prefix(experts.size());
+  const auto index = leading_index(part, block.experts.size());
+  if (!index) return std::nullopt;
+  const ExpertWeights& expert = block.experts[*index];
+  if (part == ".W_gate" && expert.gate.weight.defined()) return expert.gate.weight;
+  if (part == ".W_in") return expert.in.weight;
+  if (part == ".W_out") return expert.out.weight;
   return std::nullopt;
 }
 
 Found mlp_weight(const BlockWeights& block, std::string_view part) {
+  if (block.router.weight.defined()) return mixture_weight(block, part);
   if (part == "W_in") return block.in.weight;
   if (part == "b_in") return block.in.bias;
   if (part == "W_out") return block.out.weight;
@@ -82,14 +112,12 @@ Found mlp_weight(const BlockWeights& block, std::string_view part) {
 
 Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
                    std::string_view rest) {
-  std::int64_t layer = -1;
-  const auto [end, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
-  if (fault != std::errc() || layer < 0 || layer >= spec.n_layers) return std::nullopt;
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  const auto layer = leading_index(rest, weights.blocks.size());
   const std::size_t dot = rest.find('.', 1);
-  if (rest.empty() || rest.front() != '.' || dot == std::string_view::npos) return std::nullopt;
+  if (!layer || rest.empty() || rest.front() != '.' || dot == std::string_view::npos)
+    return std::nullopt;
   const std::string_view module = rest.substr(1, dot - 1), part = rest.substr(dot + 1);
-  const BlockWeights& block = weights.blocks[static_cast<std::size_t>(layer)];
+  const BlockWeights& block = weights.blocks[*layer];
   if (module == "attn") return attention_weight(spec, block, part);
   if (module == "mlp") return mlp_weight(block, part);
   if (module == "ln1") return norm_weight(block.ln1, part);

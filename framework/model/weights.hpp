@@ -15,13 +15,20 @@ struct Linear {
 };
 
 struct NormWeights {
-  at::Tensor gain;  ///< [d_model] as applied
+  at::Tensor gain;  ///< [d_model] as applied; float32 where the file has the gain minus one
   at::Tensor bias;  ///< [d_model] or undefined
 };
 
+/// One expert of a mixture.
+struct ExpertWeights {
+  Linear gate, in, out;
+};
+
 struct BlockWeights {
-  NormWeights ln1, ln2;
-  NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after
+  NormWeights ln1, ln2;            ///< undefined where NormPlacement or a shared norm leaves none
+  NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after and after_sublayer
+  /// [d_head], [head, d_head] for gains of each head, or [head * d_head] for one norm over all.
+  NormWeights q_norm, k_norm;
   /// One product instead of three where the checkpoint stores them as one; undefined otherwise.
   /// [in, q + k + v], and q, k and v are views of it; or, for AttentionSpec::fused_by_group,
   /// [in, kv_head * (group + 2) * d_head], and q, k and v are undefined.
@@ -29,6 +36,8 @@ struct BlockWeights {
   Linear q, k, v, o;
   Linear gate;  ///< undefined unless gated
   Linear in, out;
+  Linear router;                       ///< [d_model, expert]; undefined unless a mixture
+  std::vector<ExpertWeights> experts;  ///< then gate, in and out are undefined
 };
 
 struct ModelWeights {
@@ -61,10 +70,14 @@ void for_each_tensor(ModelWeights& weights, Visit&& visit) {
   norm(weights.ln_embed);
   linear(weights.project_in);
   for (BlockWeights& block : weights.blocks) {
-    for (NormWeights* n : {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post}) norm(*n);
-    for (Linear* l :
-         {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in, &block.out})
+    for (NormWeights* n :
+         {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
+      norm(*n);
+    for (Linear* l : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
+                      &block.out, &block.router})
       linear(*l);
+    for (ExpertWeights& expert : block.experts)
+      for (Linear* l : {&expert.gate, &expert.in, &expert.out}) linear(*l);
   }
   linear(weights.head);
   norm(weights.ln_final);

@@ -34,6 +34,12 @@ double largest_ratio(const at::Tensor& difference, const at::Tensor& size) {
   return (difference.abs() / size.clamp_min(1e-30)).max().item<double>();
 }
 
+/// Whether a norm lies between a sublayer and the stream.
+bool normalises_after(const TransformerSpec& spec) {
+  return spec.norm_placement == NormPlacement::before_and_after ||
+         spec.norm_placement == NormPlacement::after_sublayer;
+}
+
 void check_options(const TransformerSpec& spec, const LayerAttributionOptions& options) {
   if (options.neurons < 0)
     throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
@@ -51,7 +57,17 @@ std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
   std::vector<std::string> hooks = component_hooks(spec);
   if (options.heads) hooks.push_back("blocks.*.attn.hook_z");
   if (options.neurons > 0) hooks.push_back("blocks.*.mlp.hook_post");
+  if (!normalises_after(spec)) return hooks;
+  if (options.heads) hooks.push_back("blocks.*.ln1_post.hook_scale");
+  if (options.neurons > 0) hooks.push_back("blocks.*.ln2_post.hook_scale");
   return hooks;
+}
+
+/// The direction as what a sublayer makes meets it: through the norm behind it, if there is one.
+LogitDirection behind(const Model& model, const Analysis& analysis, const std::string& norm) {
+  if (!normalises_after(analysis.spec)) return analysis.direction;
+  return through_norm(analysis.direction, analysis.spec.norm.kind, model.weight(norm + ".w"),
+                      analysis.activations.at(norm + ".hook_scale")[0]);
 }
 
 double softcapped(double logit, double cap) {
@@ -162,15 +178,18 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
     const at::Tensor z = analysis.activations.at(in_block(layer, "attn.hook_z"))[0];
     const at::Tensor& written = analysis.activations.at(in_block(layer, "hook_attn_out"))[0];
-    const at::Tensor terms =
-        head_terms(analysis.direction, z, model.weight(in_block(layer, "attn.W_O"))) *
-        analysis.spec.residual_scale;
+    const LogitDirection direction = behind(model, analysis, in_block(layer, "ln1_post"));
+    const at::Tensor terms = head_terms(direction, z, model.weight(in_block(layer, "attn.W_O"))) *
+                             analysis.spec.residual_scale;
     const at::Tensor heads = terms.sum(-1);  // [token, head]
     const at::Tensor b_o = model.weight(in_block(layer, "attn.b_O"));
-    const at::Tensor bias =
-        bias_contribution(analysis.direction, b_o) * analysis.spec.residual_scale;
+    at::Tensor bias = bias_contribution(direction, b_o);
+    if (normalises_after(analysis.spec))
+      bias =
+          bias + bias_contribution(analysis.direction, model.weight(in_block(layer, "ln1_post.b")));
+    bias = bias * analysis.spec.residual_scale;
     const at::Tensor difference = heads.sum(-1) + bias - project(written, analysis.direction);
-    const at::Tensor size = terms.abs().sum({-2, -1}) + bias_size(analysis.direction, b_o) +
+    const at::Tensor size = terms.abs().sum({-2, -1}) + bias_size(direction, b_o) +
                             (written.to(at::kDouble).abs() * analysis.direction.magnitude).sum(-1);
     worst = std::max(worst, largest_ratio(difference, size));
     contributions.push_back(heads.t());
@@ -188,7 +207,8 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
     const at::Tensor post =
         analysis.activations.at(in_block(layer, "mlp.hook_post"))[0][analysis.position];
-    contributions.push_back(neuron_contributions(analysis.direction.vector[analysis.position], post,
+    const LogitDirection direction = behind(model, analysis, in_block(layer, "ln2_post"));
+    contributions.push_back(neuron_contributions(direction.vector[analysis.position], post,
                                                  model.weight(in_block(layer, "mlp.W_out"))) *
                             analysis.spec.residual_scale);
   }

@@ -70,6 +70,20 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
   return direction;
 }
 
+LogitDirection through_norm(const LogitDirection& direction, NormKind kind, const at::Tensor& gain,
+                            const at::Tensor& scale) {
+  LogitDirection seen = direction;
+  const at::Tensor factor = as_double(gain) / as_double(scale);
+  seen.vector = direction.vector * factor;
+  seen.magnitude = direction.magnitude * factor.abs();
+  if (kind == NormKind::layer_norm) {
+    const at::Tensor mean = seen.vector.mean(-1, /*keepdim=*/true);
+    seen.vector = seen.vector - mean;
+    seen.magnitude = seen.magnitude + mean.abs();
+  }
+  return seen;
+}
+
 at::Tensor project(const at::Tensor& written, const LogitDirection& direction) {
   return (as_double(written) * direction.vector).sum(-1);
 }

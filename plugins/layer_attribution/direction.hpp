@@ -37,6 +37,13 @@ struct LogitDirection {
 LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& residual,
                                const at::Tensor& target_ids, const at::Tensor& versus_ids);
 
+/// The direction as what a norm passes on meets it, with that norm's scale frozen at its real
+/// value: for a model that normalises after its sublayers (Gemma 2, OLMo 2), what a head writes is
+/// seen through the norm behind the attention. \param gain   [d_model], as applied \param scale
+/// [token, 1], `ln1_post.hook_scale` or `ln2_post.hook_scale`
+LogitDirection through_norm(const LogitDirection& direction, NormKind kind, const at::Tensor& gain,
+                            const at::Tensor& scale);
+
 /// Contribution of something that was added to the residual stream.
 /// \param written  [..., token, d_model] \return [..., token] float64
 at::Tensor project(const at::Tensor& written, const LogitDirection& direction);

@@ -115,16 +115,19 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
   dataset.attributes["position"] = analysis.position;
   dataset.attributes["final_norm"] =
       "scale frozen at its real value, centring and gain folded into the unembedding";
+  if (analysis.spec.norm_placement != NormPlacement::before)
+    dataset.attributes["sublayer_norm"] =
+        "heads and neurons are seen through the norm behind their sublayer, its scale frozen too";
 }
 
 }  // namespace
 
 void LayerAttributionTool::check_compatible(const Model& model) const {
   const TransformerSpec& spec = model.spec();
-  if (spec.norm_placement != NormPlacement::before || spec.masked_language_model)
+  if (spec.norm_placement == NormPlacement::after_add || spec.masked_language_model)
     throw UsageError("layer_attribution: model family '" + spec.family +
-                     "' normalises after its sublayers, so its logits are not a sum of what they "
-                     "wrote; use a model that normalises before them, such as GPT-2 or Llama");
+                     "' normalises the stream itself after each sublayer, so its logits are not a "
+                     "sum of what these wrote; use a model that does not, such as GPT-2 or Llama");
   if (spec.d_embedding > 0)
     throw UsageError("layer_attribution: this '" + spec.family +
                      "' model projects the stream to another width before the unembedding; use a "

@@ -53,6 +53,7 @@ def save(family, case, directory, seed=0):
 def load(family, directory, dtype):
     """The checkpoint as transformers runs it: eager attention, the only kind that follows every setting."""
     model = auto_class(family).from_pretrained(directory, dtype=dtype, attn_implementation="eager").eval()
+    model.config._experts_implementation = "eager"  # the grouped products know no float64
     if dtype == torch.float64:  # upcasting to float32 would be the opposite, and is refused
         for module in model.modules():
             if hasattr(module, "reorder_and_upcast_attn"):

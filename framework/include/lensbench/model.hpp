@@ -123,8 +123,12 @@ class LENSBENCH_API Model {
   /// `.b_Q|b_K|b_V` [head, d_head], `.b_O` [d_model], `blocks.{l}.mlp.W_in|W_gate` [d_model,
   /// d_mlp],
   /// `.W_out` [d_mlp, d_model], `.b_in` [d_mlp], `.b_out` [d_model],
-  /// `blocks.{l}.ln1.w|b`, `blocks.{l}.ln2.w|b`, `ln_final.w|b` [d_model] (gains as applied);
-  /// where the family has them `embed.ln.w|b`, `embed.token_type_embed.W_token_type` [type,
+  /// `blocks.{l}.ln1.w|b`, `.ln2.w|b`, `.ln1_post.w|b`, `.ln2_post.w|b`, `ln_final.w|b` [d_model],
+  /// `blocks.{l}.attn.q_norm.w|b`, `.k_norm.w|b` [d_head], [head, d_head] or [head * d_head] (gains
+  /// as applied, float32 where the file has them less one). In a mixture of experts
+  /// `blocks.{l}.mlp.W_gate` [d_model, expert] is the router and
+  /// `blocks.{l}.mlp.experts.{e}.W_in|W_gate|W_out` are one expert's.
+  /// Where the family has them `embed.ln.w|b`, `embed.token_type_embed.W_token_type` [type,
   /// d_model], `mlm_head.W` [d_model, d_model], `mlm_head.b`, and the projections of an embedding
   /// of its own width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model, width].
   /// A view where the layout allows. Undefined for a bias the model does not have.

@@ -17,6 +17,7 @@ struct NormSpec {
   bool gain_plus_one = false;  ///< the stored weight is the gain minus one (Gemma)
   bool has_bias = true;        ///< LayerNorm without bias exists
   bool has_gain = true;        ///< and one without gain and bias (OPT)
+  bool wide_gain = false;      ///< reduced precision is rounded after the gain, not before (Gemma)
 };
 
 /// Where a block normalises.
@@ -62,17 +63,24 @@ struct AttentionSpec {
   bool causal = true;
   std::vector<std::int64_t> windows;  ///< per layer: keys a query sees, itself included; 0: all
   std::vector<double> layer_scale;    ///< per layer factor on `scale`; empty: 1
-  std::optional<NormSpec> query_key_norm;  ///< before rotary
+  std::optional<NormSpec> query_key_norm;  ///< after the projections, before rotary
   bool query_key_norm_whole = false;       ///< over all heads at once (OLMo 2), not each
   /// The stored q, k and v are one matrix, for each key-value head its queries, its key, its value
   /// (GPT-NeoX, BLOOM, Falcon).
   bool fused_by_group = false;
+
+  std::int64_t window(std::int64_t layer) const {
+    return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
+  }
 };
 
 enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
 
+/// A mixture of experts routes each position to the experts of highest probability, a softmax over
+/// all of them, and adds what these make, weighted by their probabilities made to sum to 1
+/// (Mixtral, arXiv:2401.04088).
 struct MlpSpec {
-  std::int64_t d_mlp = 0;
+  std::int64_t d_mlp = 0;  ///< of one expert, in a mixture
   Activation activation = Activation::gelu_tanh;
   bool gated = false;          ///< act(gate(x)) * up(x)
   std::int64_t n_experts = 0;  ///< 0: dense
@@ -110,7 +118,8 @@ struct TransformerSpec {
   double residual_scale = 1.0;   ///< on each sublayer's output
 
   AttentionSpec attention;
-  bool attention_bias = true;  ///< biases of the query, key, value and output projections
+  bool attention_bias = true;         ///< biases of the query, key and value projections
+  bool attention_output_bias = true;  ///< bias of the output projection
   MlpSpec mlp;
   bool mlp_bias = true;
 

@@ -12,20 +12,22 @@ namespace {
 
 using Scaling = RopeSpec::Scaling;
 
-Scaling read_scaling(const ConfigReader& rope) {
+Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
   const char* field = rope.has("rope_type") ? "rope_type" : "type";
   const std::string name = rope.string_or(field, "default");
-  constexpr std::array<std::pair<std::string_view, Scaling>, 5> known = {
+  if (defaults.old_longrope_names && (name == "su" || name == "yarn")) return Scaling::longrope;
+  constexpr std::array<std::pair<std::string_view, Scaling>, 6> known = {
       {{"default", Scaling::none},
        {"linear", Scaling::linear},
        {"dynamic", Scaling::dynamic},
        {"llama3", Scaling::llama3},
-       {"yarn", Scaling::yarn}}};
+       {"yarn", Scaling::yarn},
+       {"longrope", Scaling::longrope}}};
   for (const auto& [type, scaling] : known)
     if (type == name) return scaling;
   rope.fail(field, "is \"" + name +
                        "\", which is not supported; supported: default, linear, dynamic, llama3, "
-                       "yarn");
+                       "yarn, longrope");
 }
 
 void read_llama3(const ConfigReader& rope, RopeSpec& spec) {
@@ -48,22 +50,66 @@ void read_yarn(const ConfigReader& rope, RopeSpec& spec) {
   spec.mscale_all_dim = rope.optional_number("mscale_all_dim");
 }
 
+std::vector<double> read_factors(const ConfigReader& rope, const char* field,
+                                 std::int64_t rotary_dim) {
+  std::vector<double> factors = rope.numbers(field, kPositive);
+  if (static_cast<std::int64_t>(factors.size()) != rotary_dim / 2)
+    rope.fail(field, "has " + std::to_string(factors.size()) + " numbers; expected " +
+                         std::to_string(rotary_dim / 2) + ", one for each pair that rotates");
+  return factors;
+}
+
+void read_longrope(const ConfigReader& rope, RopeSpec& spec) {
+  spec.short_factor = read_factors(rope, "short_factor", spec.rotary_dim);
+  spec.long_factor = read_factors(rope, "long_factor", spec.rotary_dim);
+  spec.attention_factor = rope.optional_number("attention_factor", kPositive);
+  // Scales of an older LongRoPE, one for each set of factors.
+  rope.require_absent_or("short_mscale", 1.0);
+  rope.require_absent_or("long_mscale", 1.0);
+  if (spec.original_max_positions < 2)
+    rope.fail("original_max_position_embeddings", "is 1; longrope needs at least 2");
+}
+
 /// The settings of a scaling other than `default`.
 void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int64_t max_positions,
-                 RopeSpec& spec) {
+                 const RopeDefaults& defaults, RopeSpec& spec) {
   spec.original_max_positions = max_positions;
-  if (spec.scaling == Scaling::llama3 || spec.scaling == Scaling::yarn) {
+  const bool keeps_original = spec.scaling == Scaling::llama3 || spec.scaling == Scaling::yarn ||
+                              spec.scaling == Scaling::longrope;
+  if (keeps_original) {
     constexpr const char* field = "original_max_position_embeddings";
-    spec.original_max_positions = config.integer_or(field, rope.integer_or(field, max_positions));
+    const std::int64_t own =
+        defaults.original_max_positions.value_or(rope.integer_or(field, max_positions));
+    spec.original_max_positions = config.integer_or(field, own);
   }
-  const bool derived = spec.scaling == Scaling::yarn && !rope.has("factor");
-  spec.factor = derived ? static_cast<double>(max_positions) /
-                              static_cast<double>(spec.original_max_positions)
-                        : rope.number("factor", kPositive);
+  const bool may_derive = spec.scaling == Scaling::yarn || spec.scaling == Scaling::longrope;
+  spec.factor =
+      may_derive && !rope.has("factor")
+          ? static_cast<double>(max_positions) / static_cast<double>(spec.original_max_positions)
+          : rope.number("factor", kPositive);
   if (spec.scaling == Scaling::llama3) read_llama3(rope, spec);
   if (spec.scaling == Scaling::yarn) read_yarn(rope, spec);
+  if (spec.scaling == Scaling::longrope) read_longrope(rope, spec);
   if (spec.scaling == Scaling::dynamic && spec.rotary_dim <= 2)
     rope.fail("rope_type", "is \"dynamic\" with a head size of 2; it needs more");
+}
+
+/// Rotating dimensions of each head: whole heads, or the leading part a config names.
+std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rope,
+                             std::int64_t d_head, const RopeDefaults& defaults) {
+  const char* field = defaults.partial_field;
+  constexpr const char* own_field = "partial_rotary_factor";
+  if (!defaults.partial) {
+    config.require_absent_or(field, 1.0);
+    rope.require_absent_or(own_field, 1.0);
+  }
+  const double beside = config.number_or(field, defaults.partial.value_or(1.0), {0.0, 1.0});
+  const double partial = rope.number_or(own_field, beside, {0.0, 1.0});
+  const auto dim = static_cast<std::int64_t>(static_cast<double>(d_head) * partial);
+  if (dim < 2 || dim % 2 != 0)
+    config.fail(field, "makes " + std::to_string(dim) + " of " + std::to_string(d_head) +
+                           " dimensions of a head rotate; it must be an even number of at least 2");
+  return dim;
 }
 
 }  // namespace
@@ -91,41 +137,58 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
   config.fail(field, "is \"" + name + "\", which is not supported; supported: " + names);
 }
 
-RopeSpec read_rope(const ConfigReader& config, std::int64_t rotary_dim,
-                   std::int64_t max_positions) {
-  config.require_absent_or("partial_rotary_factor", 1.0);
-  for (const char* field : {"rope_scaling", "rope_parameters"})
-    if (const auto rope = config.object(field))
-      rope->require_absent_or("partial_rotary_factor", 1.0);
-  return read_partial_rope(config, rotary_dim, max_positions, {});
-}
-
-RopeSpec read_partial_rope(const ConfigReader& config, std::int64_t d_head,
-                           std::int64_t max_positions, const RopeFields& fields) {
-  constexpr Range<double> fractions{0.0, 1.0};
+RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
+                          std::int64_t max_positions, const RopeDefaults& defaults) {
   RopeSpec spec;
-  spec.theta = config.number_or(fields.theta, 10000.0, kPositive);
-  double fraction = config.number_or(fields.fraction, fields.default_fraction, fractions);
-  std::optional<ConfigReader> rope = config.object("rope_scaling");
-  if (!rope) rope = config.object("rope_parameters");
-  if (rope) {
-    spec.theta = rope->number_or("rope_theta", spec.theta, kPositive);
-    fraction = rope->number_or("partial_rotary_factor", fraction, fractions);
-    spec.scaling = read_scaling(*rope);
-  }
-  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(d_head) * fraction);
-  if (spec.rotary_dim < 2 || spec.rotary_dim % 2 != 0)
-    config.fail(fields.fraction, "makes " + std::to_string(spec.rotary_dim) + " of the " +
-                                     std::to_string(d_head) +
-                                     " dimensions of a head rotate; expected an even number");
-  if (spec.scaling != Scaling::none) read_scaled(config, *rope, max_positions, spec);
+  for (const char* other : {"mrope_section", "full_attention", "sliding_attention"})
+    rope.require_absent_or(other, nullptr);
+  spec.rotary_dim = read_rotary_dim(config, rope, d_head, defaults);
+  spec.theta = rope.number_or("rope_theta", defaults.theta, kPositive);
+  spec.scaling = read_scaling(rope, defaults);
+  if (spec.scaling != Scaling::none) read_scaled(config, rope, max_positions, defaults, spec);
   return spec;
 }
 
+RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t max_positions,
+                   const RopeDefaults& defaults) {
+  static const nlohmann::json nothing = nlohmann::json::object();
+  RopeDefaults beside = defaults;
+  beside.theta = config.number_or(defaults.theta_field, defaults.theta, kPositive);
+  std::optional<ConfigReader> rope = config.object("rope_scaling");
+  if (!rope) rope = config.object("rope_parameters");
+  return read_rope_object(config, rope ? *rope : ConfigReader(nothing, {}), d_head, max_positions,
+                          beside);
+}
+
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
-  if (rope.scaling != RopeSpec::Scaling::dynamic || rope.factor <= 1.0) return max_positions;
+  if (rope.scaling != Scaling::dynamic || rope.factor <= 1.0) return max_positions;
   const double longest = rope.factor * static_cast<double>(max_positions);
   return static_cast<std::int64_t>(std::min(longest, 1e9));
+}
+
+std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::string_view field,
+                                             std::optional<std::int64_t> otherwise) {
+  if (config.is_null(field)) return std::nullopt;
+  return config.has(field) ? config.integer(field) : otherwise;
+}
+
+std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
+                                                  std::int64_t n_layers) {
+  constexpr const char* field = "layer_types";
+  if (!config.has(field)) return std::nullopt;
+  const std::vector<std::string> types = config.strings(field);
+  if (static_cast<std::int64_t>(types.size()) != n_layers)
+    config.fail(field, "names " + std::to_string(types.size()) + " layers; the model has " +
+                           std::to_string(n_layers));
+  std::vector<bool> sliding;
+  for (const std::string& type : types) {
+    if (type != "full_attention" && type != "sliding_attention")
+      config.fail(field, "holds \"" + type +
+                             "\", which is not supported; supported: full_attention, "
+                             "sliding_attention");
+    sliding.push_back(type == "sliding_attention");
+  }
+  return sliding;
 }
 
 std::string_view spelling(const ConfigReader& config, std::string_view name,

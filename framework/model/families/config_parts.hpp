@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <lensbench/spec.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/config.hpp"
 
@@ -15,24 +18,49 @@ inline constexpr Range<std::int64_t> kLayers{1, 4096};
 Activation read_activation(const ConfigReader& config, std::string_view field,
                            std::string_view otherwise);
 
+/// What a family's rotary settings are where its config does not say.
+struct RopeDefaults {
+  double theta = 10000.0;
+  /// Part of each head that rotates; nullopt: all, and a config that says otherwise is refused.
+  std::optional<double> partial = std::nullopt;
+  /// Where the family has `original_max_position_embeddings` beside the rotary settings, which
+  /// then counts rather than theirs.
+  std::optional<std::int64_t> original_max_positions = std::nullopt;
+  bool old_longrope_names = false;  ///< `su` and `yarn` mean `longrope` (Phi-3)
+  /// Where older configs have base and rotating part, beside the object of the settings.
+  const char* theta_field = "rope_theta";
+  const char* partial_field = "partial_rotary_factor";
+};
+
 /// Rotary settings in either spelling: `rope_theta` with `rope_scaling` (transformers 4), or
 /// `rope_parameters` (transformers 5).
 /// \param max_positions  `max_position_embeddings`
-RopeSpec read_rope(const ConfigReader& config, std::int64_t rotary_dim, std::int64_t max_positions);
+RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t max_positions,
+                   const RopeDefaults& defaults = {});
 
-/// Where a family whose heads rotate in part keeps base and fraction, and what they are if absent.
-struct RopeFields {
-  std::string_view theta = "rope_theta";
-  std::string_view fraction = "partial_rotary_factor";
-  double default_fraction = 1.0;
-};
+/// The rotary settings in one object of them.
+/// \param config  the object around it, for what older configs have there
+RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
+                          std::int64_t max_positions, const RopeDefaults& defaults);
 
-/// Rotary settings of a family that rotates a fraction of each head (rounded down).
-RopeSpec read_partial_rope(const ConfigReader& config, std::int64_t d_head,
-                           std::int64_t max_positions, const RopeFields& fields);
-
-/// Frequencies of dynamic scaling follow the sequence, up to `factor` times the trained length.
+/// Longest sequence: frequencies of dynamic scaling follow it, up to `factor` times the trained
+/// length.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions);
+
+/// An optional number of a config whose default is not "none": null means none.
+std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::string_view field,
+                                             std::optional<std::int64_t> otherwise);
+
+/// Windows per layer from `layer_types` (`full_attention`, `sliding_attention`); where the config
+/// has none, `is_sliding(layer)` says. \return empty if no layer slides
+/// \throws InputError if a layer slides and there is no window
+template <class IsSliding>
+std::vector<std::int64_t> read_windows(const ConfigReader& config, std::int64_t n_layers,
+                                       std::optional<std::int64_t> window, IsSliding&& is_sliding);
+
+/// For every layer whether `layer_types` has it sliding; nullopt if the config has no such list.
+std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
+                                                  std::int64_t n_layers);
 
 /// The spelling a config uses of a field that has two. \throws InputError if both are there and
 /// differ
@@ -49,5 +77,22 @@ inline constexpr std::int64_t kAnyLength = std::int64_t{1} << 20;
 
 /// Settings no family here implements, in any config. \throws InputError naming the one that is set
 void refuse_common(const ConfigReader& config);
+
+template <class IsSliding>
+std::vector<std::int64_t> read_windows(const ConfigReader& config, std::int64_t n_layers,
+                                       std::optional<std::int64_t> window, IsSliding&& is_sliding) {
+  const std::optional<std::vector<bool>> types = read_layer_types(config, n_layers);
+  std::vector<std::int64_t> windows;
+  bool any = false;
+  for (std::int64_t layer = 0; layer < n_layers; ++layer) {
+    const bool slides = types ? (*types)[static_cast<std::size_t>(layer)] : is_sliding(layer);
+    if (slides && !window)
+      config.fail("sliding_window", "is missing or null although layer " + std::to_string(layer) +
+                                        " attends through a window");
+    windows.push_back(slides ? *window : 0);
+    any = any || slides;
+  }
+  return any ? windows : std::vector<std::int64_t>{};
+}
 
 }  // namespace lensbench

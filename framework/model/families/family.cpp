@@ -8,8 +8,11 @@ namespace lensbench {
 
 const std::vector<Family>& family_table() {
   static const std::vector<Family> table = {
-      kGpt2Family,  kGptNeoFamily, kGptJFamily, kGptNeoxFamily, kOptFamily,       kBloomFamily,
-      kLlamaFamily, kFalconFamily, kBertFamily, kRobertaFamily, kDistilBertFamily};
+      kGpt2Family,    kGptNeoFamily,    kGptJFamily,    kGptNeoxFamily, kOptFamily,
+      kBloomFamily,   kLlamaFamily,     kMistralFamily, kMixtralFamily, kQwen2Family,
+      kQwen3Family,   kGemmaFamily,     kGemma2Family,  kGemma3Family,  kPhiFamily,
+      kPhi3Family,    kStableLmFamily,  kOlmo2Family,   kFalconFamily,  kBertFamily,
+      kRobertaFamily, kDistilBertFamily};
   return table;
 }
 

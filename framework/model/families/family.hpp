@@ -42,5 +42,16 @@ extern const Family kFalconFamily;
 extern const Family kBertFamily;
 extern const Family kRobertaFamily;
 extern const Family kDistilBertFamily;
+extern const Family kMistralFamily;
+extern const Family kMixtralFamily;
+extern const Family kQwen2Family;
+extern const Family kQwen3Family;
+extern const Family kGemmaFamily;
+extern const Family kGemma2Family;
+extern const Family kGemma3Family;
+extern const Family kPhiFamily;
+extern const Family kPhi3Family;
+extern const Family kStableLmFamily;
+extern const Family kOlmo2Family;
 
 }  // namespace lensbench

@@ -21,8 +21,9 @@ TransformerSpec read_spec(const ConfigReader& config) {
 
   const std::int64_t positions = config.integer_or("max_position_embeddings", 2048);
   spec.position = PositionKind::rotary;
-  spec.rope = read_partial_rope(config, spec.attention.d_head, positions,
-                                {"rotary_emb_base", "rotary_pct", 0.25});
+  spec.rope =
+      read_rope(config, spec.attention.d_head, positions,
+                {.partial = 0.25, .theta_field = "rotary_emb_base", .partial_field = "rotary_pct"});
   spec.max_positions = longest_sequence(*spec.rope, positions);
 
   spec.parallel_blocks = config.boolean_or("use_parallel_residual", true);

@@ -9,6 +9,12 @@ at::Tensor take(WeightTaker& taker, Part part, const std::string& name,
   return part == Part::body ? taker.take(name, shape) : taker.take_head(name, shape);
 }
 
+/// The gain that a norm applies, where the file has it less one. In float32: one plus a small
+/// number has no room in bfloat16.
+at::Tensor plus_one(const at::Tensor& stored) {
+  return stored.defined() ? stored.to(at::kFloat).add(1.0) : stored;
+}
+
 }  // namespace
 
 Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
@@ -18,13 +24,19 @@ Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in,
           bias ? take(taker, part, name + ".bias", {out}) : at::Tensor()};
 }
 
-NormWeights take_norm(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
-                      Part part) {
+NormWeights take_norm(WeightTaker& taker, const NormSpec& norm, const std::string& name,
+                      std::int64_t size, Part part) {
   const auto one = [&](bool present, const char* now, const char* before) {
     if (!present) return at::Tensor();
-    return take(taker, part, name + (taker.has(name + before) ? before : now), {spec.d_model});
+    return take(taker, part, name + (taker.has(name + before) ? before : now), {size});
   };
-  return {one(spec.norm.has_gain, ".weight", ".gamma"), one(spec.norm.has_bias, ".bias", ".beta")};
+  const at::Tensor gain = one(norm.has_gain, ".weight", ".gamma");
+  return {norm.gain_plus_one ? plus_one(gain) : gain, one(norm.has_bias, ".bias", ".beta")};
+}
+
+NormWeights take_norm(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
+                      Part part) {
+  return take_norm(taker, spec.norm, name, spec.d_model, part);
 }
 
 Linear take_fused(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,

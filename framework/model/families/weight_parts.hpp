@@ -14,10 +14,14 @@ enum class Part { body, head };
 
 /// torch.nn.Linear, stored [out, in].
 Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
-                   bool bias, Part part = Part::body);
+                   bool bias = false, Part part = Part::body);
 
-/// What `spec.norm` has of gain and bias. Also under the names of the first BERT checkpoints,
-/// `gamma` and `beta`.
+/// What a norm of `size` values has of gain, as applied, and bias. Also under the names of the
+/// first BERT checkpoints, `gamma` and `beta`.
+NormWeights take_norm(WeightTaker& taker, const NormSpec& norm, const std::string& name,
+                      std::int64_t size, Part part = Part::body);
+
+/// The same for `spec.norm` over the stream.
 NormWeights take_norm(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
                       Part part = Part::body);
 

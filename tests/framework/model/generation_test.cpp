@@ -86,7 +86,11 @@ class Generation : public testing::Test {
     dynamic.rope->scaling = RopeSpec::Scaling::dynamic;
     dynamic.rope->factor = 8.0;
     dynamic.rope->original_max_positions = 8;
-    return {small_gpt2_spec(), small_llama_spec(), dynamic};
+    TransformerSpec longrope = dynamic;
+    longrope.rope->scaling = RopeSpec::Scaling::longrope;
+    longrope.rope->short_factor = {1.0, 1.1, 1.2, 1.3};
+    longrope.rope->long_factor = {1.0, 2.0, 4.0, 8.0};
+    return {small_gpt2_spec(), small_llama_spec(), dynamic, longrope};
   }
 };
 

@@ -107,6 +107,49 @@ TEST(OpeningAModel, NamesAConfigFieldItDoesNotSupport) {
   }
 }
 
+TEST(OpeningAModel, NamesASettingThatTheFamilyDoesNotFollow) {
+  struct Fault {
+    const char* sample;
+    std::string field;
+    json value;
+  };
+  const std::vector<Fault> faults = {
+      {"mistral", "layer_types", {"full_attention", "sliding_attention"}},
+      {"mistral", "partial_rotary_factor", 0.5},
+      {"mixtral", "num_experts_per_tok", 9},
+      {"qwen2-window", "layer_types", {"full_attention"}},
+      {"qwen3", "layer_types", {"full_attention", "chunked_attention"}},
+      {"gemma", "use_bidirectional_attention", true},
+      {"gemma", "hidden_activation", "relu"},
+      {"gemma2", "query_pre_attn_scalar", 0},
+      {"gemma2", "sliding_window", nullptr},
+      {"gemma3", "attn_logit_softcapping", 50.0},
+      {"phi", "partial_rotary_factor", 0.4},
+      {"stablelm", "head_dim", 16},
+      {"olmo2", "num_key_value_heads", 3},
+  };
+  for (const Fault& fault : faults) {
+    ChangedCheckpoint checkpoint(fault.sample);
+    if (fault.field == "partial_rotary_factor") checkpoint.config.erase("rope_parameters");
+    checkpoint.config[fault.field] = fault.value;
+    EXPECT_THAT(checkpoint.fault(), HasSubstr(fault.field)) << fault.sample;
+  }
+}
+
+TEST(OpeningAModel, RefusesLongRopeFactorsThatDoNotFitTheHead) {
+  ChangedCheckpoint checkpoint("phi3-longrope-short");
+  checkpoint.config["rope_parameters"]["long_factor"] = {1.0};
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("long_factor has 1 numbers; expected 3"));
+}
+
+TEST(OpeningAModel, TakesOneMeaningOfNullAndAnotherOfAbsence) {
+  ChangedCheckpoint checkpoint("gemma2");
+  checkpoint.config["final_logit_softcapping"] = nullptr;
+  EXPECT_EQ(checkpoint.open()->spec().logit_softcap, 0.0);
+  checkpoint.config.erase("final_logit_softcapping");
+  EXPECT_EQ(checkpoint.open()->spec().logit_softcap, 30.0);
+}
+
 TEST(OpeningAModel, RefusesAScalingWithoutItsFactor) {
   ChangedCheckpoint checkpoint("llama");
   checkpoint.config["rope_scaling"] = {{"type", "linear"}};
@@ -141,6 +184,33 @@ TEST(Weights, HaveTheShapesOfTheirNames) {
   EXPECT_THROW(model->weight("pos_embed.W_pos"), UsageError);
   EXPECT_THROW(model->weight("blocks.2.attn.W_Q"), UsageError);
   EXPECT_THROW(model->weight("blocks.x.attn.W_Q"), UsageError);
+}
+
+TEST(Weights, OfExpertsAndOfQueryKeyNormsHaveTheirNames) {
+  const std::string models = std::string(LENSBENCH_TEST_DATA) + "/models/";
+  const auto mixtral = Model::open(models + "mixtral");
+  EXPECT_EQ(mixtral->weight("blocks.1.mlp.W_gate").sizes(), at::IntArrayRef({16, 4}));
+  EXPECT_EQ(mixtral->weight("blocks.1.mlp.experts.3.W_in").sizes(), at::IntArrayRef({16, 20}));
+  EXPECT_EQ(mixtral->weight("blocks.1.mlp.experts.3.W_out").sizes(), at::IntArrayRef({20, 16}));
+  EXPECT_THROW(mixtral->weight("blocks.1.mlp.experts.4.W_in"), UsageError);
+  EXPECT_THROW(mixtral->weight("blocks.1.mlp.W_in"), UsageError);
+  EXPECT_EQ(Model::open(models + "qwen3")->weight("blocks.0.attn.q_norm.w").sizes(),
+            at::IntArrayRef({8}));
+  EXPECT_EQ(Model::open(models + "olmo2")->weight("blocks.0.attn.k_norm.w").sizes(),
+            at::IntArrayRef({12}));
+  EXPECT_EQ(Model::open(models + "stablelm-parallel")->weight("blocks.0.attn.q_norm.w").sizes(),
+            at::IntArrayRef({4, 8}));
+}
+
+TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
+  const std::string folder = std::string(LENSBENCH_TEST_DATA) + "/models/gemma";
+  ModelOptions half;
+  half.dtype = at::kBFloat16;
+  const at::Tensor gain = Model::open(folder, half)->weight("blocks.0.ln1.w");
+  const SafetensorsFile file(folder + "/model.safetensors");
+  const at::Tensor stored = file.tensor("model.layers.0.input_layernorm.weight");
+  EXPECT_EQ(gain.scalar_type(), at::kFloat);  // in bfloat16 one plus a small number loses it
+  EXPECT_TRUE(at::equal(gain, stored.to(at::kBFloat16).to(at::kFloat).add(1.0)));
 }
 
 TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {

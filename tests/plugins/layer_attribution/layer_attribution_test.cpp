@@ -1,6 +1,7 @@
 // What must hold whatever the weights, and what is refused.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "attribution_fixture.hpp"
@@ -248,6 +249,26 @@ class DescribedModel final : public Model {
   Unembedding unembedding_;
 };
 
+std::string sample(const std::string& name) {
+  return std::string(LENSBENCH_TEST_DATA) + "/models/" + name;
+}
+
+TEST(LayerAttributionTool, SeesNeuronsThroughTheNormBehindTheirMlp) {
+  AttributedModel gemma(sample("gemma2"));
+  const auto& spec = gemma.model().spec();
+  LayerAttributionOptions options;
+  options.neurons = spec.n_layers * spec.mlp.d_mlp;
+  const Dataset dataset =
+      gemma.tool().to_logit(gemma.tokens({3, 17, 5, 5}), Target::next(), options);
+  double of_layer_1 = 0.0;  // all neurons of a layer without a bias make up its MLP output
+  for (std::int64_t i = 0; i < options.neurons; ++i)
+    if (dataset["neuron_layer"].tensor[i].item<int>() == 1)
+      of_layer_1 += value(dataset, "neuron_contribution", {i});
+  EXPECT_NEAR(of_layer_1,
+              value(dataset, "logit_contribution", {component_index(dataset, "1_mlp_out"), 3}),
+              kRounding * (1 + std::abs(of_layer_1)));
+}
+
 TEST(CheckCompatible, RefusesAModelThatNormalisesAfterItsSublayers) {
   TransformerSpec spec;
   spec.family = "bert";
@@ -259,24 +280,28 @@ TEST(CheckCompatible, RefusesAModelThatNormalisesAfterItsSublayers) {
 }
 
 // The committed samples of tests/data/models: parallel and sequential blocks, one norm and two,
-// ALiBi, a norm of the embedding, local layers, biases of the unembedding.
+// ALiBi, a norm of the embedding, local layers, biases of the unembedding, norms behind the
+// sublayers, norms of queries and keys, mixtures of experts.
 class AttributionOfFamily : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(AttributionOfFamily, HoldsItsReceiptsAndSumsToTheLogit) {
-  AttributedModel model(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+  AttributedModel model(sample(GetParam()));
   LayerAttributionOptions options;
-  options.neurons = 3;
+  options.neurons = model.model().spec().mlp.n_experts > 0 ? 0 : 3;
   const Dataset dataset =
       model.tool().to_logit(model.tokens({3, 17, 5, 5, 11, 20, 8, 9}), Target::model(), options);
   for (const Receipt& receipt : dataset.receipts)
     EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
+  EXPECT_EQ(dataset.receipts.size(), 5u);
   EXPECT_LT(dataset["sum_residual"].tensor.abs().max().item<double>(), kRounding);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, AttributionOfFamily,
                          ::testing::Values("gpt-neo", "gptj", "gpt-neox", "gpt-neox-sequential",
                                            "opt", "opt-no-bias", "bloom-3-heads", "falcon",
-                                           "falcon-40b", "falcon-rw"),
+                                           "falcon-40b", "falcon-rw", "gemma2", "gemma3", "olmo2",
+                                           "phi", "phi3-window", "mixtral", "qwen3",
+                                           "stablelm-parallel"),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -289,7 +314,7 @@ TEST(AttributionOfFamily, RefusesNormsBehindTheAdditions) {
     EXPECT_THAT(message_of<UsageError>([&] {
                   model.tool().to_logit(model.tokens({3, 4}), Target::model(), {});
                 }),
-                ::testing::HasSubstr("normalises after its sublayers"));
+                ::testing::HasSubstr("normalises the stream itself"));
   }
 }
 

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <lensbench/spec.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/config.hpp"
+#include "model/families/config_parts.hpp"
+#include "model/families/weight_parts.hpp"
+#include "model/weight_taker.hpp"
+#include "model/weights.hpp"
+
+namespace lensbench {
+
+/// Where the configs of the Llama line differ: names of fields, and values of those left out.
+struct DecoderDefaults {
+  std::string_view family;
+  std::int64_t max_positions = 2048;
+  std::optional<std::int64_t> key_value_heads = std::nullopt;  ///< nullopt: num_attention_heads
+  std::optional<std::int64_t> d_head = std::nullopt;           ///< nullopt: hidden_size / heads
+  NormSpec norm = {NormKind::rms_norm, 1e-6, false, false};
+  const char* epsilon_field = "rms_norm_eps";
+  const char* activation_field = "hidden_act";
+  const char* activation = "silu";
+  bool tied = false;
+  RopeDefaults rope = {};
+  bool own_rope = false;  ///< the family reads its rotary settings itself
+};
+
+/// A decoder as Llama is one: rotary positions, grouped queries, a gated MLP, norms before the
+/// sublayers, no biases. Families change what is special about them.
+TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& defaults);
+
+/// Windows as Qwen has them: off unless `use_sliding_window`, then from `max_window_layers` on.
+std::vector<std::int64_t> read_qwen_windows(const ConfigReader& config, std::int64_t n_layers);
+
+/// `q_proj`, `k_proj`, `v_proj` and the output projection, biases as the spec says.
+void take_attention(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block, const char* output = "o_proj");
+
+/// The norms of queries and keys, if the spec has them.
+void take_query_key_norms(const TransformerSpec& spec, WeightTaker& taker,
+                          const std::string& prefix, BlockWeights& block,
+                          const char* query = "q_norm", const char* key = "k_norm");
+
+/// `gate_proj`, `up_proj`, `down_proj`.
+void take_gated_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block);
+
+/// The norms of a block under the names that go with their placement.
+void take_block_norms(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                      BlockWeights& block);
+
+/// Norms, `self_attn` and `mlp` of a block as Llama has them. \param prefix  `layers.3.`
+BlockWeights take_decoder_block(const TransformerSpec& spec, WeightTaker& taker,
+                                const std::string& prefix);
+
+/// Embedding, blocks, final norm and unembedding.
+/// \param take_block  takes the weights of one block, whose names start with `prefix`
+ModelWeights take_decoder(
+    const TransformerSpec& spec, WeightTaker& taker,
+    BlockWeights (*take_block)(const TransformerSpec& spec, WeightTaker& taker,
+                               const std::string& prefix) = take_decoder_block,
+    const std::string& final_norm = "norm");
+
+/// Buffers that older checkpoints of the line hold.
+inline const std::vector<std::string_view> kRotaryBuffers = {
+    "layers.*.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"};
+
+}  // namespace lensbench

@@ -1,0 +1,28 @@
+#include "model/families/gemma_parts.hpp"
+
+namespace lensbench {
+namespace {
+
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec = read_gemma(config, {.family = "gemma",
+                                             .max_positions = 8192,
+                                             .key_value_heads = 16,
+                                             .d_head = 256,
+                                             .activation = "gelu_pytorch_tanh"});
+  // Early configs say "gelu" and mean its tanh approximation, as the reference does.
+  if (spec.mlp.activation == Activation::gelu) spec.mlp.activation = Activation::gelu_tanh;
+  if (config.has("hidden_activation") &&
+      read_activation(config, "hidden_activation", "") != spec.mlp.activation)
+    config.fail("hidden_activation", "is another activation than hidden_act; set both to one");
+  return spec;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker);
+}
+
+}  // namespace
+
+const Family kGemmaFamily{"gemma", "model.", kRotaryBuffers, read_spec, place};
+
+}  // namespace lensbench

@@ -1,0 +1,60 @@
+#include "model/families/gemma_parts.hpp"
+#include "model/rope.hpp"
+
+namespace lensbench {
+namespace {
+
+/// The rotary settings of full and of windowed layers: an object for each (transformers 5), or
+/// `rope_theta` with `rope_scaling` for full layers and `rope_local_base_freq` for the others.
+void read_ropes(const ConfigReader& config, TransformerSpec& spec) {
+  static const nlohmann::json nothing = nlohmann::json::object();
+  const ConfigReader empty(nothing, {});
+  const ConfigReader kinds = config.object("rope_parameters").value_or(empty);
+  for (const char* flat : {"rope_type", "rope_theta", "factor"})
+    kinds.require_absent_or(flat, nullptr);
+  const ConfigReader full = kinds.object("full_attention").value_or(empty);
+  const ConfigReader local = kinds.object("sliding_attention").value_or(empty);
+  const double theta = full.number_or("rope_theta", config.number_or("rope_theta", 1e6, kPositive));
+  const double local_theta = config.number_or("rope_local_base_freq", 1e4, kPositive);
+
+  const std::int64_t d_head = spec.attention.d_head, positions = spec.max_positions;
+  spec.rope = read_rope_object(config, config.object("rope_scaling").value_or(full), d_head,
+                               positions, {.theta = theta});
+  spec.local_rope = read_rope_object(config, local, d_head, positions, {.theta = local_theta});
+  if (depends_on_length(*spec.local_rope))
+    local.fail("rope_type", "depends on the length of the sequence; windowed layers do not");
+  spec.max_positions = longest_sequence(*spec.rope, positions);
+}
+
+/// Gemma 2 with a norm on each head's queries and keys, mostly windowed layers with a rotation of
+/// their own, and no soft cap of scores.
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec = read_gemma(config, {.family = "gemma3_text",
+                                             .max_positions = 131072,
+                                             .key_value_heads = 4,
+                                             .d_head = 256,
+                                             .activation_field = "hidden_activation",
+                                             .activation = "gelu_pytorch_tanh",
+                                             .own_rope = true});
+  read_ropes(config, spec);
+  spec.norm_placement = NormPlacement::before_and_after;
+  spec.attention.query_key_norm = spec.norm;
+  spec.attention.scale = query_scale(config);
+  config.require_absent_or("attn_logit_softcapping", nullptr);  // the reference would not apply it
+  spec.logit_softcap = softcap_or(config, "final_logit_softcapping", 0.0);
+  const std::int64_t pattern = config.integer_or("sliding_window_pattern", 6);
+  spec.attention.windows =
+      read_windows(config, spec.n_layers, nullable_integer(config, "sliding_window", 4096),
+                   [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });
+  return spec;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker);
+}
+
+}  // namespace
+
+const Family kGemma3Family{"gemma3_text", "model.", kRotaryBuffers, read_spec, place};
+
+}  // namespace lensbench

@@ -1,0 +1,27 @@
+#include "model/families/decoder_parts.hpp"
+#include "model/families/family.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Llama with a window that every layer attends through.
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec =
+      read_decoder(config, {.family = "mistral", .max_positions = 131072, .key_value_heads = 8});
+  // The reference refers models with layers of several kinds to another family.
+  config.require_absent_or("layer_types", nullptr);
+  const std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", 4096);
+  spec.attention.windows =
+      read_windows(config, spec.n_layers, window, [&](std::int64_t) { return window.has_value(); });
+  return spec;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker);
+}
+
+}  // namespace
+
+const Family kMistralFamily{"mistral", "model.", kRotaryBuffers, read_spec, place};
+
+}  // namespace lensbench

@@ -1,0 +1,29 @@
+#include "model/families/decoder_parts.hpp"
+#include "model/families/family.hpp"
+
+namespace lensbench {
+namespace {
+
+/// OLMo 2: norms after the sublayers only, and one over all queries and one over all keys.
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec = read_decoder(
+      config,
+      {.family = "olmo2",
+       .norm = {
+           .kind = NormKind::rms_norm, .epsilon = 1e-5, .has_bias = false, .wide_gain = true}});
+  spec.norm_placement = NormPlacement::after_sublayer;
+  spec.attention.query_key_norm = spec.norm;
+  spec.attention.query_key_norm_whole = true;
+  spec.attention_bias = spec.attention_output_bias = config.boolean_or("attention_bias", false);
+  return spec;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker);
+}
+
+}  // namespace
+
+const Family kOlmo2Family{"olmo2", "model.", kRotaryBuffers, read_spec, place};
+
+}  // namespace lensbench

@@ -1,0 +1,52 @@
+#include "model/families/decoder_parts.hpp"
+#include "model/families/family.hpp"
+#include "model/linear.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Phi-3, Phi-3.5 and Phi-4: Llama with its projections stored together, and LongRoPE.
+TransformerSpec read_spec(const ConfigReader& config) {
+  TransformerSpec spec = read_decoder(
+      config,
+      {.family = "phi3",
+       .max_positions = 4096,
+       .norm = {NormKind::rms_norm, 1e-5, false, false},
+       .rope = {.partial = 1.0, .original_max_positions = 4096, .old_longrope_names = true}});
+  const std::optional<std::int64_t> window =
+      nullable_integer(config, "sliding_window", std::nullopt);
+  config.require_absent_or("layer_types", nullptr);
+  config.require_absent_or("attention_bias", false);
+  spec.attention.windows =
+      read_windows(config, spec.n_layers, window, [&](std::int64_t) { return window.has_value(); });
+  return spec;
+}
+
+BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
+                        const std::string& prefix) {
+  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
+  const std::int64_t q = spec.attention.n_heads * spec.attention.d_head;
+  const std::int64_t kv = spec.attention.n_key_value_heads * spec.attention.d_head;
+  BlockWeights block;
+  take_block_norms(spec, taker, prefix, block);
+  block.qkv = take_linear(taker, prefix + "self_attn.qkv_proj", d, q + 2 * kv);
+  block.q = columns(block.qkv, 0, q);
+  block.k = columns(block.qkv, q, kv);
+  block.v = columns(block.qkv, q + kv, kv);
+  block.o = take_linear(taker, prefix + "self_attn.o_proj", q, d);
+  const Linear gate_and_in = take_linear(taker, prefix + "mlp.gate_up_proj", d, 2 * inner);
+  block.gate = columns(gate_and_in, 0, inner);
+  block.in = columns(gate_and_in, inner, inner);
+  block.out = take_linear(taker, prefix + "mlp.down_proj", inner, d);
+  return block;
+}
+
+ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker, take_block);
+}
+
+}  // namespace
+
+const Family kPhi3Family{"phi3", "model.", kRotaryBuffers, read_spec, place};
+
+}  // namespace lensbench
