@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/hub_cache.hpp"
+#include "checkpoint/tokenizer/foreign_tokenizer.hpp"
 #include "cli/commands.hpp"
 #include "cli/prompts.hpp"
 #include "cli/simple_options.hpp"
@@ -70,9 +71,14 @@ int tokenize_command(const Arguments& arguments) {
     throw UsageError("tokenize: --model is missing; give a model directory");
   const auto directory = resolve_model_directory(options.text("model"));
   const auto tokenizer = Tokenizer::open(directory);
-  if (!tokenizer)
-    throw InputError(directory.string() +
-                     ": no tokenizer (tokenizer.json, or vocab.json with merges.txt)");
+  if (!tokenizer) {
+    const auto foreign = explain_foreign_tokenizer(directory);
+    throw InputError(!foreign.empty()
+                         ? foreign
+                         : directory.string() +
+                               ": no tokenizer (tokenizer.json, vocab.json with merges.txt, or "
+                               "vocab.txt)");
+  }
   for (const auto& input : read_cases(options.list("prompt"), {}, options.text("prompts"))) {
     if (!input.ids.empty())
       throw InputError("tokenize: case '" + input.id + "' holds ids; there is no text to tokenize");

@@ -7,6 +7,8 @@
 #include <lensbench/model.hpp>
 #include <lensbench/tokens.hpp>
 
+#include "checkpoint/tokenizer/foreign_tokenizer.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -55,6 +57,18 @@ void require_known(const Model& model, const std::vector<std::int64_t>& ids) {
                        std::to_string(model.spec().vocab_size) + " tokens");
 }
 
+/// A vocabulary padded beyond the tokenizer's is fine; a token without an embedding is not.
+void require_embedded(const Model& model, const Tokenizer& tokenizer,
+                      const std::vector<std::int64_t>& ids) {
+  for (const std::int64_t id : ids)
+    if (id >= model.spec().vocab_size)
+      throw InputError(model.directory().string() + ": the tokenizer gives the id " +
+                       std::to_string(id) + " (\"" + tokenizer.token_text(id) +
+                       "\"), but vocab_size of config.json is " +
+                       std::to_string(model.spec().vocab_size) +
+                       "; use the tokenizer this model was trained with");
+}
+
 std::vector<std::string> display_texts(const Model& model, const std::vector<std::int64_t>& ids) {
   std::vector<std::string> texts;
   for (const std::int64_t id : ids) texts.push_back(display_text(model, id));
@@ -65,12 +79,15 @@ std::vector<std::string> display_texts(const Model& model, const std::vector<std
 
 Tokens tokenize(const Model& model, std::string_view text, bool add_special_tokens) {
   const auto tokenizer = model.tokenizer();
-  if (!tokenizer)
+  if (!tokenizer) {
+    if (const auto foreign = explain_foreign_tokenizer(model.directory()); !foreign.empty())
+      throw InputError(foreign);
     throw UsageError("the model in '" + model.directory().string() +
                      "' has no tokenizer; give token ids instead");
+  }
   Encoding encoding = tokenizer->encode(text, add_special_tokens);
   if (encoding.ids.empty()) throw UsageError("the prompt is empty: it gives no token");
-  require_known(model, encoding.ids);
+  require_embedded(model, *tokenizer, encoding.ids);
   Tokens tokens;
   tokens.texts = display_texts(model, encoding.ids);
   tokens.text = text;

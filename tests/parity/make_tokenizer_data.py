@@ -2,11 +2,13 @@
 """Writes tests/data/tokenizers: a small tokenizer of each style and what Hugging Face `tokenizers` makes
 of about sixty texts, for these and for the tokenizers of ../shared (whose files are not copied).
 
-    python3 tests/parity/make_tokenizer_data.py
+    python3 tests/parity/make_tokenizer_data.py [NAME...]
 """
 import json
 import random
+import sys
 
+from tokenizer_directories import write_directory
 from tokenizer_parity import ROOT, expected, reference_tokenizer, special_contents
 from tokenizer_samples import fixed_texts, random_texts
 from tokenizer_styles import STYLES
@@ -38,9 +40,19 @@ def write(name, tokenizer):
     print(f"{name}: {len(entries)} texts")
 
 
+# Of the directories, those with files of their own kind.
+SAMPLED_DIRECTORIES = ("bert_vocab", "distilbert_vocab", "opt_merges", "roberta_merges")
+
+
 def main():
+    chosen = sys.argv[1:]
     DATA.mkdir(parents=True, exist_ok=True)
+    for name in SAMPLED_DIRECTORIES:
+        if not chosen or name in chosen:
+            write(name, write_directory(name, DATA / name))
     for style, make in STYLES.items():
+        if chosen and style not in chosen:
+            continue
         (DATA / style).mkdir(exist_ok=True)
         make().save(str(DATA / style / "tokenizer.json"), pretty=False)
         write(style, reference_tokenizer(DATA / style))
@@ -49,7 +61,7 @@ def main():
     shared = type(shared)(os.environ.get("LENSBENCH_SHARED", shared))
     for name, folder in {"shared_gpt2": "tokenizers/gpt2", "shared_qwen3": "tokenizers/qwen3",
                          "shared_aidreams260k": "models/aidreams260k"}.items():
-        if (shared / folder).exists():
+        if (shared / folder).exists() and (not chosen or name in chosen):
             write(name, reference_tokenizer(shared / folder))
 
 

@@ -4,8 +4,8 @@
     cmake --build --preset release --target tokenize_lines
     python3 tests/parity/tokenizer_parity.py [--texts 2000] [--models DIR...]
 
-Needs `tokenizers` and `transformers`. Compares a small tokenizer of each style, trained here, then every
-model directory given (by default those of ../shared that are there). Exit code 1 if anything differs.
+Needs `tokenizers` and `transformers`. Compares a small tokenizer of each style, trained here, directories
+without tokenizer.json as older checkpoints are, then every model directory given (by default those of ../shared that are there). Exit code 1 if anything differs.
 """
 import argparse
 import json
@@ -16,6 +16,7 @@ import tempfile
 
 from tokenizers import Tokenizer
 
+from tokenizer_directories import DIRECTORIES, write_directory
 from tokenizer_samples import texts_for
 from tokenizer_styles import STYLES
 
@@ -93,7 +94,7 @@ def main():
     parser.add_argument("--texts", type=int, default=2000, help="random texts for each tokenizer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", type=pathlib.Path, nargs="*")
-    parser.add_argument("--styles", nargs="*", default=list(STYLES))
+    parser.add_argument("--styles", nargs="*", default=list(STYLES) + list(DIRECTORIES))
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/tokenize_lines"))
     args = parser.parse_args()
     shared = ROOT.parent / "shared"
@@ -103,9 +104,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for style in args.styles:
             directory = pathlib.Path(folder) / style
-            directory.mkdir()
-            STYLES[style]().save(str(directory / "tokenizer.json"))
-            differing += compare(style, directory, reference_tokenizer(directory), args.program, args.texts, args.seed)
+            if style in DIRECTORIES:
+                reference = write_directory(style, directory)
+            else:
+                directory.mkdir()
+                STYLES[style]().save(str(directory / "tokenizer.json"))
+                reference = reference_tokenizer(directory)
+            differing += compare(style, directory, reference, args.program, args.texts, args.seed)
     for directory in models:
         if not any((directory / name).exists() for name in ("tokenizer.json", "vocab.json")):
             print(f"{directory}: not there, skipped")

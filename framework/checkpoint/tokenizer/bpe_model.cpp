@@ -1,19 +1,13 @@
 #include "checkpoint/tokenizer/bpe_model.hpp"
 
-#include <cstdio>
 #include <lensbench/error.hpp>
 #include <queue>
 
+#include "checkpoint/tokenizer/byte_token.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
 namespace lensbench {
 namespace {
-
-std::string byte_token(unsigned byte) {
-  char text[8];
-  std::snprintf(text, sizeof text, "<0x%02X>", byte);
-  return text;
-}
 
 constexpr std::size_t kLongestWord = 1u << 30;  // symbols are linked by 32-bit indices
 
@@ -53,9 +47,7 @@ class BpeModel::Word {
 BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonField& where)
     : name_(where.file()), vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
   byte_ids_.fill(kNoToken);
-  if (options_.byte_fallback)
-    for (unsigned byte = 0; byte < 256; ++byte)
-      byte_ids_[byte] = vocabulary_.id_of(byte_token(byte)).value_or(kNoToken);
+  if (options_.byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
   if (options_.unk_token.empty()) return;
   const auto unk = vocabulary_.id_of(options_.unk_token);
   if (!unk) where.fail("the unknown token \"" + options_.unk_token + "\" is not in the vocabulary");

@@ -1,9 +1,11 @@
 #include "checkpoint/tokenizer/decoder.hpp"
 
-#include <charconv>
+#include <array>
 #include <optional>
+#include <utility>
 
 #include "checkpoint/tokenizer/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/byte_token.hpp"
 #include "checkpoint/tokenizer/pattern.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
@@ -26,15 +28,6 @@ class ByteLevel final : public Decoder {
   std::string token_bytes(std::string token) const override { return bytes_of_stand_ins(token); }
 };
 
-/// The byte of `<0xNN>`.
-std::optional<char> fallback_byte(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with(">")) return std::nullopt;
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, value, 16);
-  if (error != std::errc() || end != token.data() + 5) return std::nullopt;
-  return static_cast<char>(value);
-}
-
 class ByteFallback final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override {
@@ -50,7 +43,7 @@ class ByteFallback final : public Decoder {
       bytes.clear();
     };
     for (std::string& token : tokens) {
-      if (const auto byte = fallback_byte(token)) {
+      if (const auto byte = byte_of_token(token)) {
         bytes.push_back(*byte);
         continue;
       }
@@ -61,7 +54,7 @@ class ByteFallback final : public Decoder {
     tokens = std::move(decoded);
   }
   std::string token_bytes(std::string token) const override {
-    const auto byte = fallback_byte(token);
+    const auto byte = byte_of_token(token);
     return byte ? std::string(1, *byte) : token;
   }
 };
@@ -170,6 +163,52 @@ class EndOfWord final : public Decoder {
   Replace spaces_, nothing_;
 };
 
+/// Words are joined by spaces, pieces that continue one are not; then, if asked for, the spaces
+/// that English does not write go away again, token by token.
+class WordPiece final : public Decoder {
+ public:
+  explicit WordPiece(const JsonField& field)
+      : WordPiece(field.at("prefix").string(), field.boolean_or("cleanup", true)) {}
+  WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleanup_(cleanup) {}
+
+  void decode(std::vector<std::string>& tokens) const override {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      std::string& token = tokens[i];
+      if (i > 0 && token.starts_with(prefix_))
+        token.erase(0, prefix_.size());
+      else if (i > 0)
+        token.insert(0, 1, ' ');
+      if (cleanup_) token = cleaned(std::move(token));
+    }
+  }
+  // Alone, a token keeps the prefix that says it continues a word.
+  std::string token_bytes(std::string token) const override { return token; }
+
+ private:
+  static std::string cleaned(std::string token) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kRewrites = {
+        {{" .", "."},
+         {" ?", "?"},
+         {" !", "!"},
+         {" ,", ","},
+         {" ' ", "'"},
+         {" n't", "n't"},
+         {" 'm", "'m"},
+         {" do not", " don't"},
+         {" 's", "'s"},
+         {" 've", "'ve"},
+         {" 're", "'re"}}};
+    for (const auto& [from, to] : kRewrites)
+      for (std::size_t at = token.find(from); at != std::string::npos;
+           at = token.find(from, at + to.size()))
+        token.replace(at, from.size(), to);
+    return token;
+  }
+
+  std::string prefix_;
+  bool cleanup_;
+};
+
 class Sequence final : public Decoder {
  public:
   explicit Sequence(const JsonField& steps) {
@@ -193,6 +232,10 @@ std::unique_ptr<const Decoder> byte_level_decoder() {
   return std::make_unique<ByteLevel>();
 }
 
+std::unique_ptr<const Decoder> wordpiece_decoder() {
+  return std::make_unique<WordPiece>("##", true);
+}
+
 std::unique_ptr<const Decoder> read_decoder(const JsonField& field) {
   const JsonField kind = field.at("type");
   const std::string& type = kind.string();
@@ -209,10 +252,11 @@ std::unique_ptr<const Decoder> read_decoder(const JsonField& field) {
     if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty");
     return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");
   }
+  if (type == "WordPiece") return std::make_unique<WordPiece>(field);
   if (type == "Sequence") return std::make_unique<Sequence>(field.at("decoders"));
   kind.fail("the decoder '" + type +
             "' is not supported (ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, "
-            "BPEDecoder and Sequence are)");
+            "BPEDecoder, WordPiece and Sequence are)");
 }
 
 }  // namespace lensbench

@@ -18,10 +18,12 @@ class Decoder {
   virtual std::string token_bytes(std::string token) const = 0;
 };
 
-/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, Sequence.
+/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece,
+/// Sequence.
 /// \throws InputError for any other type
 std::unique_ptr<const Decoder> read_decoder(const JsonField& field);
 
 std::unique_ptr<const Decoder> byte_level_decoder();
+std::unique_ptr<const Decoder> wordpiece_decoder();
 
 }  // namespace lensbench

@@ -44,12 +44,7 @@ void find_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config) {
   if (!parts.eos_id) parts.eos_id = only(parts.post_processor->suffix());
 }
 
-}  // namespace
-
-TokenizerParts load_tokenizer_json(const std::filesystem::path& path) {
-  const nlohmann::json json = read_json(path, kTokenizerLimits);
-  const std::string name = path.string();
-  const JsonField root(json, name);
+TokenizerParts read_parts(const JsonField& root) {
   TokenizerParts parts;
   if (const auto field = root.find("normalizer")) parts.normalizer = read_normalizer(*field);
   if (const auto field = root.find("pre_tokenizer"))
@@ -68,8 +63,23 @@ TokenizerParts load_tokenizer_json(const std::filesystem::path& path) {
     parts.post_processor = read_post_processor(*field, lookup);
   if (const auto field = root.find("decoder")) parts.decoder = read_decoder(*field);
   check_batch_settings(root);
+  return parts;
+}
+
+}  // namespace
+
+TokenizerParts load_tokenizer_json(const std::filesystem::path& path) {
+  const nlohmann::json json = read_json(path, kTokenizerLimits);
+  const std::string name = path.string();
+  TokenizerParts parts = read_parts(JsonField(json, name));
   parts.files = {path};
   return parts;
+}
+
+std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
+                                                      const std::string& name) {
+  const nlohmann::json json = parse_json(text, name, kTokenizerLimits);
+  return std::make_shared<PipelineTokenizer>(read_parts(JsonField(json, name)));
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& directory) {
@@ -78,10 +88,12 @@ std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& di
     return std::filesystem::exists(directory / file, error);
   };
   const bool one_file = holds("tokenizer.json");
-  if (!one_file && !holds("vocab.json") && !holds("merges.txt")) return nullptr;
+  const bool two_files = holds("vocab.json") || holds("merges.txt");
+  if (!one_file && !two_files && !holds("vocab.txt")) return nullptr;
   const TokenizerConfig config(directory);
-  TokenizerParts parts = one_file ? load_tokenizer_json(directory / "tokenizer.json")
-                                  : load_vocab_and_merges(directory, config);
+  TokenizerParts parts = one_file    ? load_tokenizer_json(directory / "tokenizer.json")
+                         : two_files ? load_vocab_and_merges(directory, config)
+                                     : load_vocab_txt(directory, config);
   parts.files.insert(parts.files.end(), config.files().begin(), config.files().end());
   find_bos_and_eos(parts, config);
   return std::make_shared<PipelineTokenizer>(std::move(parts));

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include "checkpoint/tokenizer/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/character_classes.hpp"
 #include "checkpoint/tokenizer/pattern.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
@@ -47,11 +49,9 @@ class Replace final : public Normalizer {
   std::string content_;
 };
 
-/// Rewrites character by character; every result stands for what its character stood for.
-class CharacterMap final : public Normalizer {
+class MappedCharacters final : public Normalizer {
  public:
-  using Map = void (*)(char32_t, std::string&);
-  explicit CharacterMap(Map map) : map_(map) {}
+  explicit MappedCharacters(CharacterMap map) : map_(map) {}
 
   AlignedText normalize(AlignedText text) const override {
     AlignedText result;
@@ -67,7 +67,7 @@ class CharacterMap final : public Normalizer {
   }
 
  private:
-  Map map_;
+  CharacterMap map_;
 };
 
 void append_lowercase(char32_t character, std::string& out) {
@@ -108,11 +108,28 @@ class Strip final : public Normalizer {
   bool left_, right_;
 };
 
+/// What Google's neural translation models drop and what they read as a space.
+void append_nmt(char32_t c, std::string& out) {
+  if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+      c == 0x9F)
+    return;
+  const bool space = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 ||
+                     (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                     c == 0xFEFF || c == 0xFFFD;
+  append_utf8(out, space ? U' ' : c);
+}
+
+void append_stand_ins(char32_t character, std::string& out) {
+  std::string bytes;
+  append_utf8(bytes, character);
+  for (const char byte : bytes)
+    append_utf8(out, byte_to_character(static_cast<unsigned char>(byte)));
+}
+
 class Sequence final : public Normalizer {
  public:
-  explicit Sequence(const JsonField& steps) {
-    for (std::size_t i = 0; i < steps.size(); ++i) steps_.push_back(read_normalizer(steps.at(i)));
-  }
+  explicit Sequence(std::vector<std::unique_ptr<const Normalizer>> steps)
+      : steps_(std::move(steps)) {}
 
   AlignedText normalize(AlignedText text) const override {
     for (const auto& step : steps_) text = step->normalize(std::move(text));
@@ -123,7 +140,35 @@ class Sequence final : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> steps_;
 };
 
+std::unique_ptr<const Normalizer> read_sequence(const JsonField& field) {
+  std::vector<std::unique_ptr<const Normalizer>> steps;
+  for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_normalizer(field.at(i)));
+  return normalizer_sequence(std::move(steps));
+}
+
+std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field) {
+  BertNormalization options;
+  options.clean_text = field.boolean_or("clean_text", true);
+  options.chinese_characters = field.boolean_or("handle_chinese_chars", true);
+  options.lowercase = field.boolean_or("lowercase", true);
+  options.strip_accents = field.boolean_or("strip_accents", options.lowercase);
+  return bert_normalizer(options);
+}
+
 }  // namespace
+
+std::unique_ptr<const Normalizer> character_map(CharacterMap map) {
+  return std::make_unique<MappedCharacters>(map);
+}
+
+std::unique_ptr<const Normalizer> lowercase_normalizer() {
+  return character_map(append_lowercase);
+}
+
+std::unique_ptr<const Normalizer> normalizer_sequence(
+    std::vector<std::unique_ptr<const Normalizer>> steps) {
+  return std::make_unique<Sequence>(std::move(steps));
+}
 
 std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
   const JsonField kind = field.at("type");
@@ -136,15 +181,19 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
   if (type == "Replace")
     return std::make_unique<Replace>(read_pattern(field.at("pattern")),
                                      field.at("content").string());
-  if (type == "Lowercase") return std::make_unique<CharacterMap>(append_lowercase);
-  if (type == "StripAccents") return std::make_unique<CharacterMap>(append_unless_mark);
+  if (type == "Lowercase") return lowercase_normalizer();
+  if (type == "StripAccents") return character_map(append_unless_mark);
   if (type == "Strip")
     return std::make_unique<Strip>(field.boolean_or("strip_left", true),
                                    field.boolean_or("strip_right", true));
-  if (type == "Sequence") return std::make_unique<Sequence>(field.at("normalizers"));
+  if (type == "BertNormalizer") return read_bert_normalizer(field);
+  if (type == "Precompiled") return read_precompiled_normalizer(field.at("precompiled_charsmap"));
+  if (type == "Nmt") return character_map(append_nmt);
+  if (type == "ByteLevel") return character_map(append_stand_ins);
+  if (type == "Sequence") return read_sequence(field.at("normalizers"));
   kind.fail("the normalizer '" + type +
             "' is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, "
-            "StripAccents and Sequence are)");
+            "StripAccents, BertNormalizer, Precompiled, Nmt, ByteLevel and Sequence are)");
 }
 
 }  // namespace lensbench

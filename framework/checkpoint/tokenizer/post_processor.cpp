@@ -151,16 +151,24 @@ std::int64_t read_named_id(const JsonField& field, const TokenLookup& lookup) {
 
 std::unique_ptr<const PostProcessor> read_cls_sep(const JsonField& field, bool trims,
                                                   const TokenLookup& lookup) {
-  auto around = template_post_processor({read_named_id(field.at("cls"), lookup)},
-                                        {read_named_id(field.at("sep"), lookup)});
-  if (!trims || !field.boolean_or("trim_offsets", true)) return around;
-  std::vector<std::unique_ptr<const PostProcessor>> steps;
-  steps.push_back(std::make_unique<TrimOffsets>(field.boolean_or("add_prefix_space", true)));
-  steps.push_back(std::move(around));
-  return std::make_unique<Sequence>(std::move(steps));
+  return roberta_post_processor(
+      {read_named_id(field.at("cls"), lookup)}, {read_named_id(field.at("sep"), lookup)},
+      trims && field.boolean_or("trim_offsets", true), field.boolean_or("add_prefix_space", true));
 }
 
 }  // namespace
+
+std::unique_ptr<const PostProcessor> roberta_post_processor(std::vector<std::int64_t> cls,
+                                                            std::vector<std::int64_t> sep,
+                                                            bool trim_offsets,
+                                                            bool add_prefix_space) {
+  auto around = template_post_processor(std::move(cls), std::move(sep));
+  if (!trim_offsets) return around;
+  std::vector<std::unique_ptr<const PostProcessor>> steps;
+  steps.push_back(std::make_unique<TrimOffsets>(add_prefix_space));
+  steps.push_back(std::move(around));
+  return std::make_unique<Sequence>(std::move(steps));
+}
 
 std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::int64_t> prefix,
                                                              std::vector<std::int64_t> suffix) {

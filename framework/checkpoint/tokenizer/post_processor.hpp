@@ -42,4 +42,10 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonField& field,
 std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::int64_t> prefix,
                                                              std::vector<std::int64_t> suffix);
 
+/// The frame of RoBERTa: `cls` before and `sep` after the text, white space out of the offsets.
+std::unique_ptr<const PostProcessor> roberta_post_processor(std::vector<std::int64_t> cls,
+                                                            std::vector<std::int64_t> sep,
+                                                            bool trim_offsets,
+                                                            bool add_prefix_space);
+
 }  // namespace lensbench

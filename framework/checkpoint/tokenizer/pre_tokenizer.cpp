@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "checkpoint/tokenizer/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/character_classes.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
 namespace lensbench {
@@ -138,7 +139,19 @@ std::unique_ptr<const PreTokenizer> split_at(bool (*is_member)(char32_t), SplitB
   return std::make_unique<Split>(character_pattern(is_member), behavior, false);
 }
 
+std::unique_ptr<const PreTokenizer> split_at_character(const JsonField& field) {
+  field.character();
+  return std::make_unique<Split>(literal_pattern(field.string()), SplitBehavior::removed, false);
+}
+
 }  // namespace
+
+std::unique_ptr<const PreTokenizer> bert_pre_tokenizer() {
+  std::vector<std::unique_ptr<const PreTokenizer>> steps;
+  steps.push_back(split_at(is_white_space, SplitBehavior::removed));
+  steps.push_back(split_at(is_punctuation, SplitBehavior::isolated));
+  return pre_tokenizer_sequence(std::move(steps));
+}
 
 std::unique_ptr<const PreTokenizer> byte_level_pre_tokenizer(bool add_prefix_space,
                                                              bool use_regex) {
@@ -173,9 +186,11 @@ std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonField& field) {
     const auto behavior = field.find("behavior");
     return split_at(is_punctuation, behavior ? read_behavior(*behavior) : SplitBehavior::isolated);
   }
+  if (type == "BertPreTokenizer") return bert_pre_tokenizer();
+  if (type == "CharDelimiterSplit") return split_at_character(field.at("delimiter"));
   kind.fail("the pre-tokenizer '" + type +
             "' is not supported (ByteLevel, Split, Sequence, Digits, Whitespace, WhitespaceSplit, "
-            "Metaspace and Punctuation are)");
+            "Metaspace, Punctuation, BertPreTokenizer and CharDelimiterSplit are)");
 }
 
 }  // namespace lensbench

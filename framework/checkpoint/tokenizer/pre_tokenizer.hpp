@@ -18,7 +18,8 @@ class PreTokenizer {
   virtual bool is_byte_level() const { return false; }
 };
 
-/// ByteLevel, Split, Sequence, Digits, Whitespace, WhitespaceSplit, Metaspace, Punctuation.
+/// ByteLevel, Split, Sequence, Digits, Whitespace, WhitespaceSplit, Metaspace, Punctuation,
+/// BertPreTokenizer, CharDelimiterSplit.
 /// \throws InputError for any other type
 std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonField& field);
 
@@ -40,6 +41,9 @@ class Split final : public PreTokenizer {
 
 /// Byte-level words: split by the GPT-2 expression if `use_regex`, bytes as their stand-ins.
 std::unique_ptr<const PreTokenizer> byte_level_pre_tokenizer(bool add_prefix_space, bool use_regex);
+
+/// Words of BERT: split at white space, every punctuation character a word of its own.
+std::unique_ptr<const PreTokenizer> bert_pre_tokenizer();
 
 /// One after the other.
 std::unique_ptr<const PreTokenizer> pre_tokenizer_sequence(

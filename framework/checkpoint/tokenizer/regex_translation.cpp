@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 
+#include "checkpoint/tokenizer/character_classes.hpp"
 #include "checkpoint/tokenizer/pattern.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
@@ -149,19 +150,28 @@ class Translator {
     out_ += '[';
     if (take("^")) out_ += '^';
     if (next_is("]")) refuse("an empty class");
-    while (!take("]")) {
+    class_members();
+    out_ += ']';
+  }
+
+  /// Up to and with the ']'. A class inside a class adds its members.
+  void class_members() {
+    for (bool first = true; !take("]"); first = false) {
       if (done()) refuse("a class without ']'");
-      if (next_is("[") || next_is("&&")) refuse("a class inside a class");
-      if (take("\\")) {
+      if (next_is("&&") || next_is("[^") || next_is("[:") || next_is("[]") || next_is("[-"))
+        refuse("this kind of class inside a class");
+      if (take("[")) {
+        class_members();
+      } else if (take("\\")) {
         escape(true);
-      } else if (next_is("-") && out_.back() != '[' && !next_is("-]")) {
+      } else if (next_is("-") && !first && !next_is("-]")) {
+        if (next_is("-[")) refuse("a range that ends with a class");
         out_ += '-';
         ++at_;
       } else {
         literal();
       }
     }
-    out_ += ']';
   }
 
   void escape(bool in_class) {

@@ -1,17 +1,31 @@
 #include "checkpoint/tokenizer/token_model.hpp"
 
 #include "checkpoint/tokenizer/bpe_model.hpp"
+#include "checkpoint/tokenizer/unigram_model.hpp"
+#include "checkpoint/tokenizer/wordpiece_model.hpp"
 
 namespace lensbench {
 
+namespace {
+
+/// Files older than the field `type` tell by what else they hold.
+std::string older_type(const JsonField& field) {
+  if (field.find("merges")) return "BPE";
+  const auto vocab = field.find("vocab");
+  if (vocab && vocab->value().is_array()) return "Unigram";
+  return field.find("max_input_chars_per_word") ? "WordPiece" : "";
+}
+
+}  // namespace
+
 std::unique_ptr<const TokenModel> read_token_model(const JsonField& field) {
   const auto kind = field.find("type");
-  // Files older than the field hold BPE where they hold merges.
-  const std::string type = kind ? kind->string() : field.find("merges") ? "BPE" : "";
+  const std::string type = kind ? kind->string() : older_type(field);
   if (type == "BPE") return read_bpe_model(field);
-  const std::string message = "the tokenizer model '" + type + "' is not supported (BPE is)";
-  if (kind) kind->fail(message);
-  field.fail(message);
+  if (type == "WordPiece") return read_wordpiece_model(field);
+  if (type == "Unigram") return read_unigram_model(field);
+  (kind ? *kind : field)
+      .fail("the tokenizer model '" + type + "' is not supported (BPE, WordPiece and Unigram are)");
 }
 
 Vocabulary read_vocabulary(const JsonField& field) {

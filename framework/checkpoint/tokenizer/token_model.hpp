@@ -16,7 +16,7 @@ struct ModelToken {
   Span range;  ///< bytes of the word
 };
 
-/// Turns one word into tokens. Each kind (BPE; WordPiece, Unigram) is one file and one line in
+/// Turns one word into tokens. Each kind (BPE, WordPiece, Unigram) is one file and one line in
 /// read_token_model.
 class TokenModel {
  public:

@@ -47,8 +47,8 @@ std::optional<std::string> TokenizerConfig::tokenizer_class() const {
   return field->string();
 }
 
-bool TokenizerConfig::flag(const char* name) const {
-  return config_.field().boolean_or(name, false);
+bool TokenizerConfig::flag_or(const char* name, bool otherwise) const {
+  return config_.field().boolean_or(name, otherwise);
 }
 
 std::vector<AddedToken> TokenizerConfig::added_tokens() const {
@@ -96,6 +96,20 @@ std::vector<std::string> TokenizerConfig::special_tokens() const {
     }
   }
   return tokens;
+}
+
+AddedToken TokenizerConfig::special_entry(const std::string& content) const {
+  AddedToken token;
+  for (const File* file : {&map_, &config_})
+    for (const char* role : kRoles) {
+      const auto field = file->field().find(role);
+      if (!field || !field->value().is_object() || field->at("content").string() != content)
+        continue;
+      token = read_added_token(*field);
+    }
+  token.content = content;
+  token.special = true;
+  return token;
 }
 
 }  // namespace lensbench

@@ -20,11 +20,16 @@ class TokenizerConfig {
   std::optional<std::string> token(const char* role) const;
   /// Null if neither file has it.
   std::optional<std::string> tokenizer_class() const;
-  bool flag(const char* name) const;
+  bool flag(const char* name) const { return flag_or(name, false); }
+  /// `otherwise` if the flag is missing or null.
+  bool flag_or(const char* name, bool otherwise) const;
+  bool has(const char* name) const { return config_.field().find(name).has_value(); }
   /// From `added_tokens_decoder`, else `added_tokens.json`; with ids, in their order.
   std::vector<AddedToken> added_tokens() const;
   /// Contents of every special token that has a role.
   std::vector<std::string> special_tokens() const;
+  /// A special token as one of the roles describes it (`lstrip`, …), without its id.
+  AddedToken special_entry(const std::string& content) const;
   /// The files that were there.
   const std::vector<std::filesystem::path>& files() const { return files_; }
 

@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "checkpoint/tokenizer/character_changes.hpp"
 #include "checkpoint/tokenizer/normalizer.hpp"
 #include "checkpoint/tokenizer/utf8.hpp"
 
 namespace lensbench {
 namespace {
 
-/// A character of a decomposition. `change` counts the characters of the text it consumes: 0 takes
-/// the place of one, 1 is added without one, -n takes the place of one and swallows n more.
+/// A character of a decomposition; `change` as for apply_changes.
 struct Unit {
   utf8proc_int32_t character;
   int change;
@@ -19,6 +20,30 @@ struct Unit {
 
 constexpr utf8proc_int32_t kFirstThatMayChange = 0xC0;  // below, every form is the identity
 constexpr utf8proc_int32_t kFirstThatMayChangeComposed = 0x300;  // below, all are NFC already
+
+/// Characters assigned after Unicode 9, whose decompositions the reference library does not know.
+bool is_too_new(utf8proc_int32_t c) {
+  constexpr std::array<std::pair<utf8proc_int32_t, utf8proc_int32_t>, 16> kRanges = {
+      {{0x32FF, 0x32FF},
+       {0xA7F1, 0xA7F4},
+       {0xAB69, 0xAB69},
+       {0x105C9, 0x105C9},
+       {0x105E4, 0x105E4},
+       {0x10781, 0x107BA},
+       {0x11383, 0x11391},
+       {0x113C5, 0x113C8},
+       {0x11938, 0x11938},
+       {0x16121, 0x16128},
+       {0x16D68, 0x16D6A},
+       {0x1CCD6, 0x1CCF9},
+       {0x1E030, 0x1E06D},
+       {0x1F16C, 0x1F16C},
+       {0x1FBF0, 0x1FBF9},
+       {0x323B0, 0x33479}}};
+  if (c < kRanges.front().first) return false;
+  return std::ranges::any_of(
+      kRanges, [c](const auto& range) { return range.first <= c && c <= range.second; });
+}
 
 std::vector<Unit> decompose(std::string_view text, bool compatibility) {
   const auto options =
@@ -30,11 +55,15 @@ std::vector<Unit> decompose(std::string_view text, bool compatibility) {
     const Utf8Unit unit = read_utf8(text.substr(at));
     const auto character = static_cast<utf8proc_int32_t>(unit.character);
     int boundary = 0;
+    at += unit.length;
+    if (is_too_new(character)) {
+      units.push_back({character, 0, utf8proc_get_property(character)->combining_class});
+      continue;
+    }
     const auto count =
         utf8proc_decompose_char(character, buffer.data(), buffer.size(), options, &boundary);
     for (utf8proc_ssize_t i = 0; i < count; ++i)
       units.push_back({buffer[i], i > 0, utf8proc_get_property(buffer[i])->combining_class});
-    at += unit.length;
   }
   return units;
 }
@@ -98,7 +127,7 @@ class UnicodeNormalizer final : public Normalizer {
     if (is_unchanged(text.text)) return text;
     auto units = decompose(text.text, compatibility_);
     order_marks(units);
-    return align(composed_ ? compose(units) : units, text);
+    return apply_changes(composed_ ? compose(units) : units, text);
   }
 
  private:
@@ -112,23 +141,6 @@ class UnicodeNormalizer final : public Normalizer {
       at += unit.length;
     }
     return true;
-  }
-
-  /// A character stands for the first of the characters it consumed; an added one for the same as
-  /// the character before it.
-  static AlignedText align(const std::vector<Unit>& units, const AlignedText& before) {
-    AlignedText after;
-    after.text.reserve(before.text.size());
-    std::size_t at = 0;
-    for (const Unit& unit : units) {
-      const bool added = unit.change > 0;
-      const std::size_t from = added ? (at == 0 ? 0 : at - 1) : at;
-      const Span origin = from < before.source.size() ? before.source[from] : Span{};
-      after.append(static_cast<char32_t>(unit.character), origin);
-      for (int taken = unit.change; taken <= 0 && at < before.text.size(); ++taken)
-        at += utf8_length(before.text[at]);
-    }
-    return after;
   }
 
   bool composed_;

@@ -105,17 +105,4 @@ bool is_numeric(char32_t character) {
   return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_NO;
 }
 
-bool is_punctuation(char32_t character) {
-  if (character < 0x80)
-    return (character >= '!' && character <= '/') || (character >= ':' && character <= '@') ||
-           (character >= '[' && character <= '`') || (character >= '{' && character <= '~');
-  const auto c = category(character);
-  return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
-}
-
-bool is_mark(char32_t character) {
-  const auto c = category(character);
-  return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME;
-}
-
 }  // namespace lensbench

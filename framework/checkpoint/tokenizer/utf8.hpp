@@ -43,9 +43,5 @@ RepairedText repair_utf8(std::string_view bytes);
 bool is_white_space(char32_t character);
 /// General categories Nd, Nl and No.
 bool is_numeric(char32_t character);
-/// ASCII punctuation and symbols, and the general categories P*.
-bool is_punctuation(char32_t character);
-/// General categories M*.
-bool is_mark(char32_t character);
 
 }  // namespace lensbench

@@ -50,7 +50,10 @@ TEST_P(TokenizerStyle, EqualsHuggingFaceOnSampleTexts) {
 INSTANTIATE_TEST_SUITE_P(Small, TokenizerStyle,
                          ::testing::Values("gpt2", "llama3", "llama2", "metaspace", "suffix",
                                            "prefix", "gemma", "cl100k", "o200k", "deepseek",
-                                           "qwen2"),
+                                           "qwen2", "bert", "bert_cased", "roberta", "t5", "albert",
+                                           "xlm", "unigram_bytes", "falcon", "bloom", "neox",
+                                           "phi3", "bert_vocab", "distilbert_vocab", "opt_merges",
+                                           "roberta_merges"),
                          [](const auto& test) { return std::string(test.param); });
 
 struct SharedTokenizer {
