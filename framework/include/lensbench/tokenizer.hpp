@@ -19,8 +19,7 @@ struct Encoding {
   std::vector<bool> special;  ///< added by the tokenizer's template (BOS, EOS, [CLS], …)
 };
 
-/// A Hugging Face tokenizer, read from `tokenizer.json`, from `vocab.json` and `merges.txt` (GPT-2,
-/// RoBERTa, Qwen2) or from `vocab.txt` (BERT).
+/// A Hugging Face tokenizer, read from `tokenizer.json` or from `vocab.json` and `merges.txt`.
 /// Ids equal those of the `tokenizers` library. Immutable; may be used from several threads.
 class LENSBENCH_API Tokenizer {
  public:
