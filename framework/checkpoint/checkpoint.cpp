@@ -42,9 +42,14 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))
     throw InputError(directory_.string() + ": no such model directory");
-  if (!fs::exists(config_path(), error))
-    throw InputError(directory_.string() +
-                     ": has no config.json, so it is not a Hugging Face model directory");
+  if (!fs::exists(config_path(), error)) {
+    const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
+                         fs::exists(directory_ / "model.safetensors.index.json", error);
+    throw InputError(weights || !holds_foreign_weights(directory_)
+                         ? directory_.string() +
+                               ": has no config.json, so it is not a Hugging Face model directory"
+                         : explain_missing_weights(directory_, nullptr));
+  }
   config_ = read_object(config_path());
   files_.push_back({"config", config_path()});
   reject_quantized(config_, config_path());
@@ -65,7 +70,7 @@ void Checkpoint::open_weights() {
   } else if (fs::exists(index, error)) {
     open_sharded(index);
   } else {
-    throw InputError(explain_missing_weights(directory_));
+    throw InputError(explain_missing_weights(directory_, config_));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <lensbench/error.hpp>
 #include <optional>
 
+#include "checkpoint/foreign_weights.hpp"
 #include "core/printable.hpp"
 
 namespace lensbench {
@@ -86,10 +87,14 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
   std::error_code error;
   if (fs::is_directory(path_or_name, error)) return path_or_name;
   const std::string shown = printable(path_or_name);
-  if (fs::exists(path_or_name, error))
-    throw InputError(shown +
-                     ": is a file; expected a Hugging Face model directory with config.json "
-                     "and model.safetensors");
+  if (fs::exists(path_or_name, error)) {
+    const std::string explanation = explain_weight_file(path_or_name);
+    throw InputError(!explanation.empty()
+                         ? explanation
+                         : shown +
+                               ": is a file; expected a Hugging Face model directory with "
+                               "config.json and model.safetensors");
+  }
   const auto name = parse_hub_name(path_or_name);
   if (!name) throw InputError(shown + ": no such model directory");
   const fs::path repository = repository_folder(*name);

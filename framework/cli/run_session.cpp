@@ -131,8 +131,10 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   Outcome outcome;
   outcome.report = run_cases(sink);
   if (outcome.report.interrupted) return outcome;
-  if (outcome.report.completed.empty() && outcome.report.exit_code() == 2) {
-    // The request itself was wrong: an archive of nothing would be in the way of the next try.
+  const int code = outcome.report.exit_code();
+  if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
+    // The request itself, or every prompt, was wrong: an archive of nothing would be in the way of
+    // the next try.
     writer.discard();
     return outcome;
   }

@@ -8,6 +8,7 @@
 #include "checkpoint/config.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "model/families/family.hpp"
+#include "model/open.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -55,7 +56,7 @@ StoredModel open_as_stored(const std::string& path_or_name) {
   }
   ModelOptions options;
   options.dtype = main_dtype(elements);
-  stored.model = Model::open(path_or_name, options);
+  stored.model = open_without_reading(path_or_name, options);
   return stored;
 }
 

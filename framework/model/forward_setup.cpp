@@ -123,8 +123,9 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
   if (held + longest > spec.max_positions)
-    refuse(held + longest, " positions are more than the ", spec.max_positions,
-           " that this model has");
+    throw InputError("a text of " + std::to_string(held + longest) + " tokens is longer than the " +
+                     std::to_string(spec.max_positions) +
+                     " positions of this model; shorten the prompt");
   check_scaling(spec, tokens, options);
 }
 

@@ -13,6 +13,10 @@ namespace {
 void check_length(const Model& model, const Tokens& prompt, const GenerationOptions& options) {
   if (options.max_new_tokens < 0) throw UsageError("max_new_tokens must not be negative");
   const std::int64_t limit = model.spec().max_positions;
+  if (prompt.size() > limit)
+    throw InputError("a prompt of " + std::to_string(prompt.size()) +
+                     " tokens is longer than the " + std::to_string(limit) +
+                     " positions of this model; shorten it");
   // The last new token is never fed back.
   const std::int64_t needed = prompt.size() + std::max<std::int64_t>(0, options.max_new_tokens - 1);
   if (needed > limit)

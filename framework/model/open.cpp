@@ -1,3 +1,5 @@
+#include "model/open.hpp"
+
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
@@ -19,11 +21,15 @@ void check_options(const ModelOptions& options) {
                      at::toString(options.dtype));
 }
 
+enum class Values { check, leave };
+
 ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
-                          const Checkpoint& checkpoint, const ModelOptions& options) {
+                          const Checkpoint& checkpoint, const ModelOptions& options,
+                          Values values) {
   CheckpointTaker taker(checkpoint, options, family.optional_prefix);
   ModelWeights weights = family.place(spec, taker);
   taker.finish(family.buffers);
+  if (values == Values::check) taker.require_finite();
   return weights;
 }
 
@@ -50,16 +56,14 @@ std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* 
   return files;
 }
 
-}  // namespace
-
-std::shared_ptr<const Model> Model::open(const std::string& path_or_name,
-                                         const ModelOptions& options) {
+std::shared_ptr<const Model> open_model(const std::string& path_or_name,
+                                        const ModelOptions& options, Values values) {
   check_options(options);
   const Checkpoint checkpoint(resolve_model_directory(path_or_name));
   const ConfigReader config(checkpoint.config(), checkpoint.config_path());
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
-  ModelWeights weights = load_weights(family, spec, checkpoint, options);
+  ModelWeights weights = load_weights(family, spec, checkpoint, options, values);
   ModelParts parts;
   parts.options = options;
   parts.directory = checkpoint.directory();
@@ -67,6 +71,18 @@ std::shared_ptr<const Model> Model::open(const std::string& path_or_name,
   parts.files = all_files(checkpoint, parts.tokenizer.get());
   parts.end_of_sequence_ids = end_ids(checkpoint, config);
   return make_model(std::move(spec), std::move(weights), std::move(parts));
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::open(const std::string& path_or_name,
+                                         const ModelOptions& options) {
+  return open_model(path_or_name, options, Values::check);
+}
+
+std::shared_ptr<const Model> open_without_reading(const std::string& path_or_name,
+                                                  const ModelOptions& options) {
+  return open_model(path_or_name, options, Values::leave);
 }
 
 }  // namespace lensbench

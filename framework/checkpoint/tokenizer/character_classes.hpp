@@ -1,5 +1,7 @@
 #pragma once
 
+#include <lensbench/export.hpp>
+
 namespace lensbench {
 
 // Classes of characters exactly as Hugging Face `tokenizers` has them: of Unicode 8 and 9, so that
@@ -7,12 +9,12 @@ namespace lensbench {
 
 /// What BertNormalizer drops: control, format and private-use characters, U+FFFD; not tab, line
 /// feed and carriage return.
-bool is_invisible(char32_t character);
+LENSBENCH_API bool is_invisible(char32_t character);
 /// General category Mn: what BertNormalizer drops as an accent.
-bool is_nonspacing_mark(char32_t character);
+LENSBENCH_API bool is_nonspacing_mark(char32_t character);
 /// General categories M*: what the StripAccents normalizer drops.
-bool is_mark(char32_t character);
+LENSBENCH_API bool is_mark(char32_t character);
 /// ASCII punctuation and symbols, and the general categories P*.
-bool is_punctuation(char32_t character);
+LENSBENCH_API bool is_punctuation(char32_t character);
 
 }  // namespace lensbench

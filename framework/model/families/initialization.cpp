@@ -10,7 +10,7 @@
 namespace lensbench {
 
 /// What differs from: weights normal(0, initializer_range), biases 0, norm gains 1 (0 where the
-/// gain is stored minus one). Tensors by globs of their names without the optional prefix.
+/// gain is stored minus one). Tensors by globs of their names.
 struct Initialization::Rules {
   std::string_view model_type;
   /// Tables with a zero row at `pad_token_id`.
@@ -28,10 +28,10 @@ using Rules = Initialization::Rules;
 
 const Rules& rules_of(std::string_view family) {
   static const Rules plain{"", {}, {}, {}};
-  static const std::vector<std::string_view> embed_tokens = {"embed_tokens.weight"};
+  static const std::vector<std::string_view> embed_tokens = {"*embed_tokens.weight"};
   static const std::vector<Rules> table = {
-      {"gpt2", {}, {}, {"h.*.attn.c_proj.weight", "h.*.mlp.c_proj.weight"}},
-      {"opt", {"decoder.embed_tokens.weight"}, 1, {}, "init_std"},
+      {"gpt2", {}, {}, {"*.attn.c_proj.weight", "*.mlp.c_proj.weight"}},
+      {"opt", embed_tokens, 1, {}, "init_std"},
       {"llama", embed_tokens, {}, {}},
       {"mistral", embed_tokens, {}, {}},
       {"mixtral", embed_tokens, {}, {}},
@@ -44,12 +44,9 @@ const Rules& rules_of(std::string_view family) {
       {"phi3", embed_tokens, 32000, {}},
       {"stablelm", embed_tokens, {}, {}},
       {"olmo2", embed_tokens, 1, {}},
-      {"bert", {"embeddings.word_embeddings.weight"}, 0, {}},
-      {"roberta",
-       {"embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"},
-       1,
-       {}},
-      {"distilbert", {"embeddings.word_embeddings.weight"}, 0, {}},
+      {"bert", {"*word_embeddings.weight"}, 0, {}},
+      {"roberta", {"*word_embeddings.weight", "*position_embeddings.weight"}, 1, {}},
+      {"distilbert", {"*word_embeddings.weight"}, 0, {}},
   };
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const Rules& rules) { return rules.model_type == family; });
@@ -95,9 +92,9 @@ InitialValues Initialization::values_of(const PlannedTensor& tensor) const {
   if (tensor.shape.size() == 1) return {norms_are_zero_ ? Kind::zeros : Kind::ones, 0.0, {}};
   if (sinusoidal_ && name.ends_with("position_embeddings.weight"))
     return {Kind::sinusoidal, 0.0, {}};
-  if (any_matches(rules_.residual, name)) return {Kind::normal, residual_deviation_, {}};
+  if (any_matches(rules_.residual, tensor.name)) return {Kind::normal, residual_deviation_, {}};
   return {Kind::normal, deviation_,
-          any_matches(rules_.padded, name) ? padding_ : std::optional<std::int64_t>()};
+          any_matches(rules_.padded, tensor.name) ? padding_ : std::optional<std::int64_t>()};
 }
 
 }  // namespace lensbench

@@ -14,6 +14,7 @@ namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::message_of;
@@ -208,6 +209,37 @@ TEST(Checkpoint, RefusesQuantizedWeightsNamingTheMethod) {
   TempDir dir;
   dir.write("config.json", R"({"quantization_config":{"quant_method":"gptq","bits":4}})");
   EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are gptq"));
+}
+
+TEST(Checkpoint, SaysHowToMakeBitsandbytesWeightsPlain) {
+  TempDir dir;
+  dir.write("config.json", R"({"quantization_config":{"quant_method":"bitsandbytes"}})");
+  EXPECT_THAT(message_for(dir),
+              AllOf(HasSubstr("bitsandbytes"), HasSubstr(".dequantize().save_pretrained('" +
+                                                         dir.path().string() + "-plain')")));
+}
+
+TEST(Checkpoint, RefusesQuantizedWeightsThatOnlyAFileBesideTellsOf) {
+  TempDir gptq, awq;
+  for (const TempDir* dir : {&gptq, &awq}) dir->write("config.json", kConfig);
+  gptq.write("quantize_config.json", "{}");
+  awq.write("quant_config.json", "{}");
+  EXPECT_THAT(message_for(gptq), AllOf(HasSubstr("quantize_config.json"), HasSubstr("are gptq")));
+  EXPECT_THAT(message_for(awq), AllOf(HasSubstr("quant_config.json"), HasSubstr("are awq")));
+}
+
+TEST(Checkpoint, SaysHowToConvertAFolderOfOneGgufFileWithoutAConfiguration) {
+  TempDir dir;
+  dir.write("tiny.gguf", "GGUF");
+  EXPECT_THAT(message_for(dir), AllOf(HasSubstr("gguf_file='tiny.gguf'"),
+                                      HasSubstr(dir.path().string() + "/tiny-safetensors")));
+}
+
+TEST(Checkpoint, NamesTheClassThatLoadsPickledMaskedModels) {
+  TempDir dir;
+  dir.write("config.json", R"({"architectures":["BertForMaskedLM"]})");
+  dir.write("pytorch_model.bin", "");
+  EXPECT_THAT(message_for(dir), HasSubstr("AutoModelForMaskedLM"));
 }
 
 TEST(Checkpoint, OpensThePublicTrainedModel) {

@@ -113,9 +113,15 @@ TEST_F(HubCache, ACommitThatLeadsElsewhereIsNotFollowed) {
 }
 
 TEST_F(HubCache, SaysThatAFileIsNotAModelDirectory) {
-  const auto file = dir_.write("model.gguf", "GGUF");
-  EXPECT_THAT(message_of<InputError>([&] { resolve_model_directory(file.string()); }),
+  const auto message = [&](const char* name) {
+    const auto file = dir_.write(name, "no matter what");
+    return message_of<InputError>([&] { resolve_model_directory(file.string()); });
+  };
+  EXPECT_THAT(message("readme.md"),
               HasSubstr("is a file; expected a Hugging Face model directory"));
+  EXPECT_THAT(message("model.gguf"), HasSubstr("gguf_file='model.gguf'"));
+  EXPECT_THAT(message("pytorch_model.bin"), HasSubstr("never opened"));
+  EXPECT_THAT(message("model.safetensors"), HasSubstr("name its directory"));
 }
 
 }  // namespace

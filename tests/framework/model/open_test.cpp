@@ -1,7 +1,10 @@
+#include "model/open.hpp"
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
@@ -11,6 +14,7 @@
 #include <string>
 
 #include "checkpoint/safetensors.hpp"
+#include "model/finite_check.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -32,10 +36,18 @@ class ChangedCheckpoint {
     for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
   }
 
-  std::shared_ptr<const Model> open(const ModelOptions& options = {}) const {
+  /// \return the directory
+  std::string write() const {
     directory_.write("config.json", config.dump());
     write_safetensors(directory_ / "model.safetensors", tensors, {{"format", "pt"}});
-    return Model::open(directory_.path().string(), options);
+    return directory_.path().string();
+  }
+  std::shared_ptr<const Model> open(const ModelOptions& options = {}) const {
+    return Model::open(write(), options);
+  }
+  std::shared_ptr<const Model> open_with(const std::string& tokenizer) const {
+    directory_.write("tokenizer.json", tokenizer);
+    return open();
   }
   std::string fault() const {
     return message_of<InputError>([&] { open(); });
@@ -227,6 +239,102 @@ TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {
   // Sums of 24 products of size 1 in float32.
   EXPECT_TRUE(at::allclose(q, seen.at("blocks.0.attn.hook_q"), 1e-5, 1e-5));
   EXPECT_TRUE(at::allclose(result, seen.at("blocks.0.attn.hook_result"), 1e-5, 1e-5));
+}
+
+TEST(OpeningAModel, NamesTheTensorThatHoldsNaNOrAnInfinityAndItsPlace) {
+  for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16}) {
+    ChangedCheckpoint checkpoint("llama");
+    for (auto& [name, tensor] : checkpoint.tensors) tensor = tensor.to(type).clone();
+    checkpoint.tensors["model.norm.weight"][3] = -INFINITY;
+    EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("model.safetensors"),
+                                          HasSubstr("model.norm.weight holds an infinity at [3]")));
+    checkpoint.tensors["model.norm.weight"][3] = 1.0;
+    checkpoint.tensors["model.layers.1.mlp.down_proj.weight"][2][5] = NAN;
+    EXPECT_THAT(checkpoint.fault(), HasSubstr("down_proj.weight holds NaN at [2, 5]"));
+  }
+}
+
+TEST(OpeningAModel, TellsWhatItIsWithoutReadingItsWeights) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.tensors["model.norm.weight"] = checkpoint.tensors["model.norm.weight"].clone();
+  checkpoint.tensors["model.norm.weight"][0] = NAN;
+  EXPECT_EQ(open_without_reading(checkpoint.write())->spec().n_layers, 2);
+}
+
+TEST(OpeningAModel, RefusesValuesThatItsElementTypeCannotHold) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.tensors["lm_head.weight"] = checkpoint.tensors["lm_head.weight"].clone();
+  checkpoint.tensors["lm_head.weight"][1][0] = 70000.0;  // the largest float16 is 65504
+  ModelOptions half;
+  half.dtype = at::kHalf;
+  EXPECT_NO_THROW(checkpoint.open());
+  EXPECT_THAT(message_of<InputError>([&] { checkpoint.open(half); }),
+              AllOf(HasSubstr("lm_head.weight"), HasSubstr("70000"), HasSubstr("bfloat16")));
+}
+
+TEST(OpeningAModel, RefusesNoLayers) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.config["num_hidden_layers"] = 0;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("config.json"),
+                                        HasSubstr("num_hidden_layers is 0"), HasSubstr("from 1")));
+}
+
+/// A tokenizer of three letters beside the sample of 61 tokens.
+constexpr const char* kLetters =
+    R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": ID}, "merges": []}})";
+
+std::string letters(const std::string& id) {
+  std::string text = kLetters;
+  return text.replace(text.find("ID"), 2, id);
+}
+
+TEST(OpeningAModel, TakesAnEmbeddingPaddedBeyondTheTokenizer) {
+  const ChangedCheckpoint checkpoint("llama");
+  EXPECT_EQ(tokenize(*checkpoint.open_with(letters("2")), "abc").ids,
+            (std::vector<std::int64_t>{0, 1, 2}));
+}
+
+TEST(OpeningAModel, RefusesATokenOfTheTokenizerThatHasNoEmbedding) {
+  const ChangedCheckpoint checkpoint("llama");
+  const auto model = checkpoint.open_with(letters("61"));
+  EXPECT_NO_THROW(tokenize(*model, "ab"));
+  EXPECT_THAT(message_of<InputError>([&] { tokenize(*model, "abc"); }),
+              AllOf(HasSubstr("the id 61 (\"c\")"), HasSubstr("vocab_size of config.json is 61")));
+}
+
+TEST(OpeningAModel, RefusesATextLongerThanItsPositions) {
+  const ChangedCheckpoint checkpoint("llama");
+  const auto model = checkpoint.open();
+  const auto limit = model->spec().max_positions;
+  const TokenBatch fits{at::zeros({1, limit}, at::kLong), {}};
+  const TokenBatch longer{at::zeros({1, limit + 1}, at::kLong), {}};
+  EXPECT_NO_THROW(model->forward(fits));
+  EXPECT_THAT(message_of<InputError>([&] { model->forward(longer); }),
+              AllOf(HasSubstr(std::to_string(limit + 1) + " tokens"),
+                    HasSubstr(std::to_string(limit) + " positions")));
+}
+
+TEST(FiniteCheck, FindsTheFirstInAnyTypeAtAnyPlace) {
+  for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble})
+    for (const std::int64_t place : {0, 1, 2, 3, 7, 8, 30, 31, 32}) {
+      const at::Tensor clean = at::full({33}, -65504.0, type), bad = clean.clone();
+      EXPECT_FALSE(find_non_finite({clean, clean}));
+      bad[32] = INFINITY;
+      bad[place] = NAN;
+      const auto found = find_non_finite({clean, bad, bad});
+      ASSERT_TRUE(found);
+      EXPECT_EQ(found->tensor, 1u);
+      EXPECT_EQ(found->element, place);
+    }
+}
+
+TEST(FiniteCheck, LooksAtEveryStretchOfALargeTensor) {
+  at::Tensor large = at::ones({3 * (1 << 20) + 5}, at::kFloat);
+  EXPECT_FALSE(find_non_finite({large}));
+  large[large.numel() - 1] = NAN;
+  EXPECT_EQ(find_non_finite({large})->element, large.numel() - 1);
+  large[(1 << 20) + 3] = -INFINITY;
+  EXPECT_EQ(find_non_finite({large})->element, (1 << 20) + 3);
 }
 
 }  // namespace

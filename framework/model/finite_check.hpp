@@ -1,0 +1,21 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/export.hpp>
+#include <optional>
+#include <vector>
+
+namespace lensbench {
+
+struct NonFinite {
+  std::size_t tensor;    ///< index into the list
+  std::int64_t element;  ///< in row-major order
+};
+
+/// The first NaN or infinity in a list of contiguous CPU tensors of floating-point numbers; none if
+/// all are finite. On all threads, as fast as the memory is read.
+LENSBENCH_API std::optional<NonFinite> find_non_finite(const std::vector<at::Tensor>& tensors);
+
+}  // namespace lensbench
