@@ -40,10 +40,6 @@ class LENSBENCH_API Checkpoint {
   at::Tensor tensor(std::string_view name) const;
   /// Shape and element type without touching the data. \throws InputError as `tensor`
   const SafetensorsEntry& entry(std::string_view name) const;
-  /// The file that holds it. \throws InputError as `tensor`
-  const std::filesystem::path& path_of(std::string_view name) const {
-    return file_with(name).path();
-  }
   /// Names of all tensors, sorted.
   std::vector<std::string> names() const;
   /// Bytes of all tensors.

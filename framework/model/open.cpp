@@ -1,6 +1,7 @@
 #include "model/open.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <utility>
@@ -8,7 +9,9 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/config.hpp"
 #include "checkpoint/hub_cache.hpp"
+#include "core/suggest.hpp"
 #include "model/families/family.hpp"
+#include "model/finite_check.hpp"
 #include "model/transformer_model.hpp"
 #include "model/weight_taker.hpp"
 
@@ -23,13 +26,61 @@ void check_options(const ModelOptions& options) {
 
 enum class Values { check, leave };
 
+std::string place_text(const at::Tensor& tensor, std::int64_t element) {
+  std::vector<std::string> place(tensor.sizes().size());
+  for (std::size_t axis = place.size(); axis-- > 0; element /= tensor.sizes()[axis])
+    place[axis] = std::to_string(element % tensor.sizes()[axis]);
+  return "[" + join(place, ", ") + "]";
+}
+
+/// \throws InputError naming a tensor that holds NaN or an infinity. Reads all weights, where they
+///   lie.
+void require_finite(const Checkpoint& checkpoint) {
+  std::vector<std::string> names;
+  std::vector<at::Tensor> tensors;
+  for (const std::string& name : checkpoint.names()) {
+    if (!at::isFloatingType(checkpoint.entry(name).dtype)) continue;
+    names.push_back(name);
+    tensors.push_back(checkpoint.tensor(name));
+  }
+  const auto found = find_non_finite(tensors);
+  if (!found) return;
+  const at::Tensor& tensor = tensors[found->tensor];
+  const double value = tensor.reshape({-1})[found->element].item<double>();
+  throw InputError(checkpoint.directory().string() + ": tensor " + names[found->tensor] +
+                   " holds " + (std::isnan(value) ? "NaN" : "an infinity") + " at " +
+                   place_text(tensor, found->element) +
+                   "; the weights are damaged (an overflow when they were converted, or a training "
+                   "run that diverged): fetch or convert the checkpoint again");
+}
+
+/// Finite weights can overflow when they are converted. \throws InputError naming one that did
+void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
+  for (const std::string& name : checkpoint.names()) {
+    const at::ScalarType stored = checkpoint.entry(name).dtype;
+    const bool wider = stored == at::kDouble || (type == at::kHalf && stored != at::kHalf);
+    if (!wider || !at::isFloatingType(stored)) continue;
+    const at::Tensor tensor = checkpoint.tensor(name);
+    const auto found = find_non_finite({tensor.to(type)});
+    if (!found) continue;
+    const double value = tensor.reshape({-1})[found->element].item<double>();
+    throw InputError(checkpoint.directory().string() + ": tensor " + name + " holds " +
+                     std::to_string(value) + " at " + place_text(tensor, found->element) +
+                     ", which " + at::toString(type) +
+                     " cannot hold; run with --dtype bfloat16 or float32");
+  }
+}
+
 ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
                           const Checkpoint& checkpoint, const ModelOptions& options,
                           Values values) {
   CheckpointTaker taker(checkpoint, options, family.optional_prefix);
   ModelWeights weights = family.place(spec, taker);
   taker.finish(family.buffers);
-  if (values == Values::check) taker.require_finite();
+  if (values == Values::check) {
+    require_finite(checkpoint);
+    require_representable(checkpoint, options.dtype);
+  }
   return weights;
 }
 

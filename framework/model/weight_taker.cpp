@@ -3,11 +3,9 @@
 #include <ATen/ops/equal.h>
 
 #include <algorithm>
-#include <cmath>
 #include <lensbench/error.hpp>
 
 #include "core/suggest.hpp"
-#include "model/finite_check.hpp"
 #include "model/hook_plan.hpp"
 
 namespace lensbench {
@@ -78,9 +76,7 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
     wrong_.push_back(stored + " holds integers");
     return {};
   }
-  names_.push_back(stored);
-  tensors_.push_back(tensor.to(options_.dtype));
-  return tensors_.back().to(options_.device);
+  return tensor.to(options_.device, options_.dtype);
 }
 
 Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
@@ -123,30 +119,6 @@ void CheckpointTaker::finish(const std::vector<std::string_view>& buffers) {
   if (!extra.empty()) faults.push_back("not part of this model: " + listed(extra));
   throw InputError(checkpoint_.directory().string() + ": the tensors do not fit config.json; " +
                    join(faults, "; "));
-}
-
-void CheckpointTaker::require_finite() const {
-  const auto found = find_non_finite(tensors_);
-  if (!found) return;
-  const std::string& name = names_[found->tensor];
-  const at::Tensor stored = checkpoint_.tensor(name);
-  std::vector<std::int64_t> place(stored.sizes().size());
-  std::int64_t rest = found->element;
-  for (std::size_t axis = place.size(); axis-- > 0; rest /= stored.sizes()[axis])
-    place[axis] = rest % stored.sizes()[axis];
-  const double value = stored.reshape({-1})[found->element].item<double>();
-  const std::string what = checkpoint_.path_of(name).string() + ": tensor " + name + " holds " +
-                           (std::isnan(value)   ? "NaN"
-                            : std::isinf(value) ? "an infinity"
-                                                : "") +
-                           (std::isfinite(value) ? std::to_string(value) : "") + " at " +
-                           shape_text(place);
-  if (std::isfinite(value))
-    throw InputError(what + ", which " + at::toString(options_.dtype) +
-                     " cannot hold; run with --dtype bfloat16 or float32");
-  throw InputError(what +
-                   "; the weights are damaged (an overflow when they were converted, or a training "
-                   "run that diverged): fetch or convert the checkpoint again");
 }
 
 }  // namespace lensbench

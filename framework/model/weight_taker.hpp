@@ -52,10 +52,6 @@ class CheckpointTaker final : public WeightTaker {
   /// \throws InputError naming every tensor at fault
   void finish(const std::vector<std::string_view>& buffers);
 
-  /// \throws InputError naming a tensor that holds NaN or an infinity, or values that the model's
-  ///   dtype cannot hold. Reads all weights.
-  void require_finite() const;
-
  private:
   std::string stored_name(const std::string& name) const;
   std::string without_prefix(const std::string& name) const;
@@ -65,8 +61,6 @@ class CheckpointTaker final : public WeightTaker {
   ModelOptions options_;
   std::string prefix_;
   std::set<std::string> taken_;
-  std::vector<std::string> names_;   // of the tensors handed out
-  std::vector<at::Tensor> tensors_;  // and they, on the CPU
   std::vector<std::string> missing_, wrong_;
 };
 

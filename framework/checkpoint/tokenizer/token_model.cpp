@@ -32,7 +32,9 @@ Vocabulary read_vocabulary(const JsonField& field) {
   if (!field.value().is_object()) field.fail("expected an object of tokens and ids");
   const std::size_t count = field.value().size();
   Vocabulary vocabulary(count);
-  for (const auto& [token, id] : field.value().items()) {
+  for (const auto& entry : field.value().items()) {
+    const std::string& token = entry.key();
+    const nlohmann::json& id = entry.value();
     const auto fail = [&](const std::string& what) {
       field.fail("token \"" + token + "\": id " + id.dump() + " " + what);
     };
