@@ -5,6 +5,9 @@
 #include <lensbench/error.hpp>
 #include <lensbench/tokenizer.hpp>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "checkpoint/tokenizer/character_classes.hpp"
 #include "checkpoint/tokenizer/foreign_tokenizer.hpp"
@@ -54,7 +57,7 @@ json wordpiece() {
               {",", 9}}}}}};
 }
 
-json unigram(json vocab) {
+json unigram(const std::vector<std::pair<std::string, json>>& vocab) {
   return {
       {"model", {{"type", "Unigram"}, {"unk_id", 0}, {"byte_fallback", false}, {"vocab", vocab}}}};
 }
@@ -126,7 +129,7 @@ TEST(Unigram, SpellsAnUnknownCharacterInBytesIfItHasThemAll) {
 TEST(Unigram, RefusesAVocabularyThatIsNone) {
   EXPECT_THAT(error_of(unigram({{"a", 0.0}, {"a", 1.0}})), HasSubstr("second one"));
   EXPECT_THAT(error_of(unigram({{"a", "0"}})), AllOf(HasSubstr("vocab"), HasSubstr("entry 0")));
-  EXPECT_THAT(error_of(unigram(json::array())), HasSubstr("unk_id"));
+  EXPECT_THAT(error_of(unigram({})), HasSubstr("unk_id"));
   json tokenizer = unigram({{"a", 0.0}});
   tokenizer["model"]["unk_id"] = 1;
   EXPECT_THAT(error_of(tokenizer), HasSubstr("unk_id"));
