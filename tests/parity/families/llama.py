@@ -51,6 +51,7 @@ CASES = {
     "llama-yarn": Case(YARN | dict(head_dim=16), 40),
     "llama-yarn-mscale": Case(YARN_MSCALE, 40, older=True),
     "llama-yarn-attention-factor": Case(YARN_FACTOR, 64),
+    "llama-longrope": Case(LONGROPE, 48, older=True),
 }
 
 
