@@ -280,7 +280,7 @@ TEST(ForwardOptions, RefuseWhatDoesNotFitTheModel) {
   EXPECT_THROW(with([](ForwardOptions& o) { o.start_at_layer = 1; })(), UsageError);
   EXPECT_THROW(with([](ForwardOptions& o) { o.residual = at::zeros({1, 3, 24}); })(), UsageError);
   EXPECT_THROW(model->forward({at::full({1, 2}, 61, at::kLong), {}}), UsageError);
-  EXPECT_THROW(model->forward({at::full({1, 65}, 1, at::kLong), {}}), UsageError);
+  EXPECT_THROW(model->forward({at::full({1, 65}, 1, at::kLong), {}}), InputError);
   const at::Tensor right_padded = at::tensor({1, 0}, at::kLong).view({1, 2}).to(at::kBool);
   EXPECT_THROW(model->forward({batch.ids, right_padded}), UsageError);
 }
