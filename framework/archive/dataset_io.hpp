@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <set>
 #include <string>
@@ -26,6 +27,10 @@ std::string read_text(hid_t group, const std::string& path, const std::string& n
 
 /// A dataset's element as text, whatever its rank: elements in C order.
 std::vector<std::string> read_strings(hid_t dataset, const std::string& path);
+
+/// The same one by one, so that a long list is never in memory whole.
+void for_each_string(hid_t dataset, const std::string& path,
+                     const std::function<void(std::string)>& use);
 
 /// Dimension names of a dataset's axes, from the scales attached to them; its own name if it is
 /// one.

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <hdf5_hl.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <sstream>
 
@@ -143,19 +144,33 @@ std::vector<std::string> dimension_names(hid_t dataset, const std::string& path)
   return names;
 }
 
-std::vector<std::string> read_strings(hid_t dataset, const std::string& path) {
+void for_each_string(hid_t dataset, const std::string& path,
+                     const std::function<void(std::string)>& use) {
   const Handle stored(readable(H5Dget_type(dataset), path), H5Tclose);
   if (readable(H5Tis_variable_str(stored), path) == 0)
     throw InputError(path + ": a fixed-length string, which no lensbench archive has");
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
-  const auto count = readable(H5Sget_simple_extent_npoints(space), path);
-  if (count == 0) return {};
-  std::vector<char*> pointers(static_cast<std::size_t>(count));
+  const auto lengths = extent(dataset, path);
+  const auto total = static_cast<hsize_t>(readable(H5Sget_simple_extent_npoints(space), path));
   const Handle type = hdf5::string_type();
-  readable(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
+  // Blocks of rows where there is one axis, so that a long list is never in memory whole.
+  constexpr hsize_t kRows = 1 << 14;
+  const hsize_t step = lengths.size() == 1 ? std::min(total, kRows) : total;
+  for (hsize_t first = 0; first < total; first += step) {
+    const hsize_t count = std::min(step, total - first);
+    if (lengths.size() == 1)
+      readable(H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, nullptr, &count, nullptr), path);
+    const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
+    std::vector<char*> pointers(static_cast<std::size_t>(count));
+    readable(H5Dread(dataset, type, memory, space, H5P_DEFAULT, pointers.data()), path);
+    for (const char* pointer : pointers) use(pointer == nullptr ? "" : pointer);
+    H5Dvlen_reclaim(type, memory, H5P_DEFAULT, pointers.data());
+  }
+}
+
+std::vector<std::string> read_strings(hid_t dataset, const std::string& path) {
   std::vector<std::string> texts;
-  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
-  H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+  for_each_string(dataset, path, [&](std::string text) { texts.push_back(std::move(text)); });
   return texts;
 }
 

@@ -7,6 +7,7 @@
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
+#include "archive/group_writer.hpp"
 #include "core/names.hpp"
 
 namespace lensbench {
@@ -104,32 +105,59 @@ Handle create(hid_t group, const std::string& name, hid_t type, const std::vecto
       H5Dclose);
 }
 
-Handle write_strings(hid_t group, const std::string& name, const std::vector<std::string>& texts,
-                     const std::vector<hsize_t>& shape) {
-  std::vector<const char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(text.c_str());
-  const Handle type = hdf5::string_type();
+Handle create_strings(hid_t group, const std::string& name, const std::vector<hsize_t>& shape) {
   // libhdf5 takes no filter on variable-length data; the content digests cover it.
-  Handle dataset = create(group, name, type, shape, creation_properties({}, 1, false));
-  if (!texts.empty())
-    written(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()),
-            "dataset '" + name + "'");
-  return dataset;
+  return create(group, name, hdf5::string_type(), shape, creation_properties({}, 1, false));
 }
 
-Handle write_values(hid_t group, const Variable& variable) {
-  const at::Tensor values = variable.tensor.contiguous();
-  const std::vector<hsize_t> shape(values.sizes().begin(), values.sizes().end());
-  const auto bytes = static_cast<std::int64_t>(values.nbytes());
-  const bool compress = !(values.is_floating_point() && bytes >= kLargeFloatBytes);
-  const hid_t type = file_type(values.scalar_type());
-  Handle dataset = create(
-      group, variable.name, type, shape,
-      creation_properties(shape, static_cast<std::int64_t>(values.element_size()), compress));
-  if (bytes > 0)
-    written(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr()),
-            "dataset '" + variable.name + "'");
-  return dataset;
+Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type,
+                      const std::vector<hsize_t>& shape) {
+  auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
+  for (const hsize_t length : shape) bytes *= static_cast<std::int64_t>(length);
+  // The low bits of what was widened from a half type are zero, which deflate makes little of.
+  const bool full_width = at::isFloatingType(type) && !variable.attributes.contains("source_dtype");
+  const bool compress = !(full_width && bytes >= kLargeFloatBytes);
+  return create(
+      group, variable.name, file_type(type), shape,
+      creation_properties(shape, static_cast<std::int64_t>(c10::elementSize(type)), compress));
+}
+
+/// Selects `count` from `start`; all of it where there are no axes.
+Handle select(hid_t dataset, const std::vector<hsize_t>& start, const std::vector<hsize_t>& count,
+              const std::string& what) {
+  Handle space(written(H5Dget_space(dataset), what), H5Sclose);
+  if (!count.empty())
+    written(
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+        what);
+  return space;
+}
+
+/// Writes the values of `piece` from row `first` of `axis` on.
+void write_piece(hid_t dataset, const Variable& piece, std::int64_t axis, std::int64_t first) {
+  const std::string what = "dataset '" + piece.name + "'";
+  const auto lengths = piece.shape();
+  const std::vector<hsize_t> count(lengths.begin(), lengths.end());
+  if (std::find(count.begin(), count.end(), hsize_t{0}) != count.end()) return;
+  std::vector<hsize_t> start(count.size(), 0);
+  if (!start.empty()) start[static_cast<std::size_t>(axis)] = static_cast<hsize_t>(first);
+  const Handle space = select(dataset, start, count, what);
+  const Handle memory(
+      count.empty()
+          ? written(H5Screate(H5S_SCALAR), what)
+          : written(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), what),
+      H5Sclose);
+  if (piece.is_text()) {
+    std::vector<const char*> pointers;
+    for (const std::string& text : piece.strings) pointers.push_back(text.c_str());
+    written(H5Dwrite(dataset, hdf5::string_type(), memory, space, H5P_DEFAULT, pointers.data()),
+            what);
+    return;
+  }
+  const at::Tensor values = piece.tensor.contiguous();
+  written(H5Dwrite(dataset, file_type(values.scalar_type()), memory, space, H5P_DEFAULT,
+                   values.data_ptr()),
+          what);
 }
 
 bool is_index(const Variable& variable) {
@@ -141,9 +169,9 @@ bool is_label(const Variable& variable) {
 }
 
 /// Labels of the axes that `variable` has, `""` where there are none.
-std::string labels_of(const Dataset& dataset, const Variable& variable) {
+std::string labels_of(const std::vector<Variable>& all, const Variable& variable) {
   std::string names;
-  for (const Variable& label : dataset.variables()) {
+  for (const Variable& label : all) {
     const bool applies =
         is_label(label) && label.name != variable.name &&
         std::all_of(label.dims.begin(), label.dims.end(), [&](const std::string& dim) {
@@ -180,60 +208,88 @@ Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t l
   return dataset;
 }
 
-class GroupWriter {
- public:
-  GroupWriter(hid_t group, const Dataset& dataset) : group_(group), dataset_(dataset) {}
-
-  void write() {
-    std::string labels;
-    for (const Variable& variable : dataset_.variables()) {
-      write(variable);
-      if (is_label(variable)) labels += (labels.empty() ? "" : " ") + variable.name;
-    }
-    for (const auto& [dim, length] : dataset_.dims())
-      if (!dataset_.contains(dim)) written_[dim] = write_bare_dimension(group_, dim, length);
-    for (const Variable& variable : dataset_.variables()) attach_scales(variable);
-    for (auto& [name, handle] : written_) handle.close_written("dataset '" + name + "'");
-    if (!labels.empty()) write_attribute(group_, "coordinates", labels);
-    for (const auto& [name, value] : dataset_.attributes) {
-      check_attribute_name("dataset", name);
-      write_attribute(group_, name, value);
-    }
-  }
-
- private:
-  void write(const Variable& variable) {
-    check_units(variable);
-    Handle handle = variable.is_text() ? write_strings(group_, variable.name, variable.strings,
-                                                       {variable.strings.size()})
-                                       : write_values(group_, variable);
-    describe(handle, variable, labels_of(dataset_, variable));
-    if (is_index(variable))
-      written(H5DSset_scale(handle, variable.name.c_str()), "dimension '" + variable.name + "'");
-    written_[variable.name] = std::move(handle);
-  }
-
-  void attach_scales(const Variable& variable) {
-    if (is_index(variable)) return;
-    for (std::size_t axis = 0; axis < variable.dims.size(); ++axis)
-      written(H5DSattach_scale(written_.at(variable.name), written_.at(variable.dims[axis]),
-                               static_cast<unsigned>(axis)),
-              "dimension '" + variable.dims[axis] + "' of '" + variable.name + "'");
-  }
-
-  hid_t group_;
-  const Dataset& dataset_;
-  std::map<std::string, Handle> written_;
-};
-
 }  // namespace
 
+std::int64_t chunk_rows(const std::vector<std::int64_t>& shape, std::int64_t axis,
+                        std::int64_t element_bytes) {
+  const std::vector<hsize_t> lengths(shape.begin(), shape.end());
+  return static_cast<std::int64_t>(
+      chunk_shape(lengths, element_bytes)[static_cast<std::size_t>(axis)]);
+}
+
+GroupWriter::~GroupWriter() = default;
+
+void GroupWriter::create(const Variable& variable, bool is_text, at::ScalarType type,
+                         const std::vector<std::int64_t>& shape,
+                         const std::vector<Variable>& labels) {
+  check_units(variable);
+  const std::vector<hsize_t> lengths(shape.begin(), shape.end());
+  Handle handle = is_text ? create_strings(group_, variable.name, lengths)
+                          : create_numbers(group_, variable, type, lengths);
+  describe(handle, variable, labels_of(labels, variable));
+  if (is_index(variable)) {
+    written(H5DSset_scale(handle, variable.name.c_str()), "dimension '" + variable.name + "'");
+    scales_.insert(variable.name);
+  }
+  if (is_label(variable)) label_names_ += (label_names_.empty() ? "" : " ") + variable.name;
+  created_.push_back({variable.name, variable.dims, shape});
+  open_[variable.name] = std::move(handle);
+}
+
+void GroupWriter::write(const Variable& piece, std::int64_t axis, std::int64_t first) {
+  write_piece(open_.at(piece.name), piece, axis, first);
+}
+
+void GroupWriter::attach_scales() {
+  for (const Created& variable : created_)
+    for (std::size_t axis = 0; axis < variable.dims.size(); ++axis)
+      if (scales_.insert(variable.dims[axis]).second)
+        write_bare_dimension(group_, variable.dims[axis], variable.shape[axis])
+            .close_written("dimension '" + variable.dims[axis] + "'");
+  for (const Created& variable : created_) {
+    if (variable.dims == std::vector<std::string>{variable.name}) continue;
+    for (std::size_t axis = 0; axis < variable.dims.size(); ++axis) {
+      const std::string& dim = variable.dims[axis];
+      const std::string what = "dimension '" + dim + "' of '" + variable.name + "'";
+      const Handle scale(written(H5Dopen2(group_, dim.c_str(), H5P_DEFAULT), what), H5Dclose);
+      written(H5DSattach_scale(open_.at(variable.name), scale, static_cast<unsigned>(axis)), what);
+    }
+  }
+  created_.clear();
+}
+
+void GroupWriter::close(const std::string& name) {
+  open_.at(name).close_written("dataset '" + name + "'");
+  open_.erase(name);
+}
+
+void GroupWriter::finish(const std::map<std::string, Attribute>& attributes) {
+  for (auto& [name, handle] : open_) handle.close_written("dataset '" + name + "'");
+  open_.clear();
+  if (!label_names_.empty()) write_attribute(group_, "coordinates", label_names_);
+  for (const auto& [name, value] : attributes) {
+    check_attribute_name("dataset", name);
+    write_attribute(group_, name, value);
+  }
+}
+
 void write_dataset(hid_t group, const Dataset& dataset) {
-  GroupWriter(group, dataset).write();
+  GroupWriter writer(group);
+  for (const Variable& variable : dataset.variables()) {
+    const auto type = variable.is_text() ? at::kByte : variable.tensor.scalar_type();
+    writer.create(variable, variable.is_text(), type, variable.shape(), dataset.variables());
+    writer.write(variable, 0, 0);
+  }
+  writer.attach_scales();
+  writer.finish(dataset.attributes);
 }
 
 void write_text(hid_t group, const std::string& name, const std::string& text) {
-  write_strings(group, name, {text}, {}).close_written("dataset '" + name + "'");
+  Handle dataset = create_strings(group, name, {});
+  const char* pointer = text.c_str();
+  written(H5Dwrite(dataset, hdf5::string_type(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer),
+          "dataset '" + name + "'");
+  dataset.close_written("dataset '" + name + "'");
 }
 
 }  // namespace lensbench

@@ -119,7 +119,7 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path) {
   for (const std::string& dim : dimension_names(dataset, path)) content.text(dim);
   for (const hsize_t length : lengths) content.number(length);
   if (H5Tget_class(type) == H5T_STRING)
-    for (const std::string& text : read_strings(dataset, path)) content.text(text);
+    for_each_string(dataset, path, [&](const std::string& text) { content.text(text); });
   else if (!bare)
     add_numbers(content, dataset, type, lengths, path);
   add_attributes(content, dataset, path);

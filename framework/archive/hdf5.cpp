@@ -6,6 +6,8 @@
 #include <lensbench/error.hpp>
 #include <mutex>
 
+#include "archive/growing_file.hpp"
+
 namespace lensbench::hdf5 {
 namespace {
 
@@ -36,6 +38,15 @@ void set_group_properties(hid_t properties) {
   // Compact links and attributes: the dense form crashes libhdf5 when damaged.
   written(H5Pset_link_phase_change(properties, 60000, 0), "link storage");
   written(H5Pset_attr_phase_change(properties, 60000, 0), "attribute storage");
+}
+
+/// A file of the core driver, which grows by `growth` bytes.
+Handle create_in_memory(const Handle& access, std::size_t growth) {
+  written(H5Pset_fapl_core(access, growth, false), "memory file properties");
+  const Handle creation(written(H5Pcreate(H5P_FILE_CREATE), "file properties"), H5Pclose);
+  set_group_properties(creation);
+  return Handle(written(H5Fcreate("lensbench.h5", H5F_ACC_TRUNC, creation, access), "memory file"),
+                H5Fclose);
 }
 
 }  // namespace
@@ -120,13 +131,8 @@ Handle string_type() {
 
 ImageWriter::ImageWriter() {
   initialise();
-  const Handle access = access_properties();
   constexpr std::size_t kGrowth = 1 << 20;
-  written(H5Pset_fapl_core(access, kGrowth, false), "memory file properties");
-  const Handle creation(written(H5Pcreate(H5P_FILE_CREATE), "file properties"), H5Pclose);
-  set_group_properties(creation);
-  file_ = Handle(written(H5Fcreate("lensbench.h5", H5F_ACC_TRUNC, creation, access), "memory file"),
-                 H5Fclose);
+  file_ = create_in_memory(access_properties(), kGrowth);
 }
 
 std::vector<std::byte> ImageWriter::finish() {
@@ -140,6 +146,31 @@ std::vector<std::byte> ImageWriter::finish() {
   std::vector<std::byte> bytes(first, first + size);
   file_.close_written("file image");
   return bytes;
+}
+
+FileWriter::FileWriter(const std::filesystem::path& path)
+    : memory_(std::make_unique<GrowingFile>(path)) {
+  initialise();
+  const Handle access = access_properties();
+  constexpr std::size_t kGrowth = 1 << 20;
+  H5FD_file_image_callbacks_t callbacks = GrowingFile::callbacks(*memory_);
+  written(H5Pset_file_image_callbacks(access, &callbacks), "memory file properties");
+  file_ = create_in_memory(access, kGrowth);
+}
+
+FileWriter::~FileWriter() = default;
+
+void FileWriter::relieve() {
+  memory_->check();
+  memory_->relieve();
+}
+
+void FileWriter::finish() {
+  written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "archive file");
+  // The end of the content; the driver's memory is longer.
+  const auto size = written(H5Fget_file_image(file_, nullptr, 0), "archive file");
+  file_.close_written("archive file");
+  memory_->finish(static_cast<std::size_t>(size));
 }
 
 Handle open_image(std::span<std::byte> bytes, const std::string& name) {

@@ -3,7 +3,9 @@
 #include <hdf5.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <lensbench/export.hpp>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -75,6 +77,27 @@ class ImageWriter {
   std::vector<std::byte> finish();
 
  private:
+  Handle file_;
+};
+
+class GrowingFile;
+
+/// An HDF5 file whose memory is a file of the disk, mapped: as safe as `ImageWriter` from an
+/// libhdf5 that crashes on a full disk, for files larger than memory.
+class FileWriter {
+ public:
+  /// \param path  created, removed again unless `finish` is reached
+  explicit FileWriter(const std::filesystem::path& path);
+  ~FileWriter();
+  hid_t root() const { return file_; }
+
+  /// Gives the pages written so far back to the system. \throws RunError if the disk is full
+  void relieve();
+  /// Closes the file; it is complete and synced when this returns. \throws RunError
+  void finish();
+
+ private:
+  std::unique_ptr<GrowingFile> memory_;
   Handle file_;
 };
 

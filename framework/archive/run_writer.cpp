@@ -86,6 +86,14 @@ struct RunWriter::State {
     record.sha256 = UnitReader(folder.unit(record.key).string()).header().sha256;
   }
 
+  /// What is needed of a saved case after it has left memory.
+  void remember(const std::map<std::string, Dataset>& saved) {
+    for (const auto& [name, dataset] : saved) {
+      if (outlines.count(name) == 0) outlines[name] = outline(dataset);
+      collect_ids(dataset, token_ids);
+    }
+  }
+
   /// Takes over a unit that an earlier process left, or moves it aside.
   void recover(std::int64_t index) {
     UnitRecord& record = unit(index);
@@ -95,11 +103,12 @@ struct RunWriter::State {
       reader.check();
       if (reader.header().key != record.key || reader.header().index != index)
         throw InputError("it belongs to another case");
-      for (const std::string& name : reader.names())
-        if (outlines.count(name) == 0) outlines[name] = outline(reader.read(name));
+      std::map<std::string, Dataset> saved;
+      for (const std::string& name : reader.names()) saved[name] = reader.read(name);
       record.status = reader.header().failed() ? UnitStatus::failed : UnitStatus::complete;
       record.error = reader.header().error;
       record.sha256 = reader.header().sha256;
+      remember(saved);
     } catch (const InputError&) {
       folder.quarantine(record.key);
     }
@@ -110,6 +119,7 @@ struct RunWriter::State {
   RunFolder folder;
   std::vector<UnitRecord> units;
   std::map<std::string, Dataset> outlines;
+  std::set<std::int64_t> token_ids;
 };
 
 RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -155,8 +165,7 @@ void RunWriter::commit(std::int64_t index, const std::map<std::string, Dataset>&
                        const std::map<std::string, double>& costs) {
   state_->check_joinable_with_others(saved);
   state_->write(index, "", saved, costs);
-  for (const auto& [name, dataset] : saved)
-    if (state_->outlines.count(name) == 0) state_->outlines[name] = outline(dataset);
+  state_->remember(saved);
 }
 
 void RunWriter::commit_failure(std::int64_t index, const std::string& error) {
@@ -175,12 +184,7 @@ std::vector<std::string> RunWriter::names(std::int64_t index) const {
 }
 
 std::vector<std::int64_t> RunWriter::token_ids() const {
-  std::set<std::int64_t> ids;
-  for (const std::int64_t index : done()) {
-    const UnitReader unit = state_->open(index);
-    for (const std::string& name : unit.names()) collect_ids(unit.read(name), ids);
-  }
-  return {ids.begin(), ids.end()};
+  return {state_->token_ids.begin(), state_->token_ids.end()};
 }
 
 void RunWriter::discard() {

@@ -7,6 +7,7 @@
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
 #include "archive/digest.hpp"
+#include "archive/joined_group.hpp"
 #include "archive/tables.hpp"
 #include "archive/unit.hpp"
 #include "core/atomic_file.hpp"
@@ -26,9 +27,10 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
 
 class Packer {
  public:
-  Packer(const RunFolder& folder, const SealInput& input) : folder_(folder), input_(input) {}
+  Packer(const RunFolder& folder, const SealInput& input, const std::filesystem::path& file)
+      : folder_(folder), input_(input), image_(file) {}
 
-  std::vector<std::byte> pack() {
+  void pack() {
     write_root();
     write_recipe();
     write_results();
@@ -40,7 +42,7 @@ class Packer {
     write_group(image_.root(), "units", units_table(input_.plan, input_.units));
     digests_ = compute_digests(image_.root());
     write_digests(image_.root(), digests_);
-    return image_.finish();
+    image_.finish();
   }
 
   const Digests& digests() const { return digests_; }
@@ -71,46 +73,51 @@ class Packer {
   }
 
   UnitReader open(std::size_t index) const {
-    UnitReader reader(folder_.unit(input_.units[index].key).string());
-    reader.check();
-    return reader;
+    return UnitReader(folder_.unit(input_.units[index].key).string());
   }
 
-  /// One name at a time, so that no more than one joined dataset is in memory.
-  void write_results() {
-    std::set<std::string> names;
+  /// What the cases saved under one name, known but for the values.
+  struct Joining {
+    CaseJoin join;
+    std::vector<std::size_t> units;
+  };
+
+  /// Reads every unit once, one in memory at a time.
+  std::map<std::string, Joining> scan_units() {
+    std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.units.size(); ++i) {
       if (input_.units[i].status != UnitStatus::complete) continue;
+      const auto number = static_cast<std::int64_t>(i);
       const UnitReader unit = open(i);
-      for (const std::string& name : unit.names()) names.insert(name);
-      costs_[static_cast<std::int64_t>(i)] = unit.costs();
+      unit.check();
+      for (const std::string& name : unit.names()) {
+        const Dataset part = unit.read(name);
+        joinings[name].join.scan(part, number, input_.plan.cases[i].id);
+        joinings[name].units.push_back(i);
+        for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
+      }
+      costs_[number] = unit.costs();
     }
+    return joinings;
+  }
+
+  void write_results() {
+    auto joinings = scan_units();
     Handle results = hdf5::create_group(image_.root(), "results");
-    for (const std::string& name : names) write_group(results, name, joined(name));
+    for (auto& [name, joining] : joinings) {
+      joining.join.finish();
+      Handle group = hdf5::create_group(results, name);
+      const auto read = [&](std::size_t p) { return open(joining.units[p]).read(name); };
+      write_joined(group, joining.join, joining.units.size(), read, [&] { image_.relieve(); });
+      group.close_written("group '" + name + "'");
+    }
     for (const auto& [name, dataset] : input_.summaries) {
-      if (names.count(name) > 0)
+      if (joinings.contains(name))
         throw UsageError("the summary '" + name + "' has the name of a dataset of the cases");
       write_group(results, name, dataset);
       for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
     }
     results.close_written("results");
-  }
-
-  Dataset joined(const std::string& name) {
-    std::vector<Dataset> parts;
-    std::vector<std::int64_t> numbers;
-    std::vector<std::string> ids;
-    for (std::size_t i = 0; i < input_.units.size(); ++i) {
-      if (input_.units[i].status != UnitStatus::complete) continue;
-      const UnitReader unit = open(i);
-      if (!unit.contains(name)) continue;
-      parts.push_back(unit.read(name));
-      numbers.push_back(static_cast<std::int64_t>(i));
-      ids.push_back(input_.plan.cases[i].id);
-      for (const Receipt& receipt : parts.back().receipts)
-        note_receipt({receipt, name, numbers.back()});
-    }
-    return join_cases(parts, numbers, ids);
   }
 
   void note_receipt(ReceiptRecord record) {
@@ -132,15 +139,15 @@ class Packer {
 
   const RunFolder& folder_;
   const SealInput& input_;
-  hdf5::ImageWriter image_;
+  hdf5::FileWriter image_;
   std::vector<ReceiptRecord> receipts_;
   std::map<std::int64_t, std::map<std::string, double>> costs_;
   Digests digests_;
 };
 
-/// Reads the packed bytes as a stranger would and compares every digest.
-void verify_image(std::vector<std::byte>& bytes, const Digests& expected) {
-  const Handle file = hdf5::open_image(bytes, "packed archive");
+/// Reads the packed file as a stranger would and compares every digest.
+void verify_file(const std::filesystem::path& path, const Digests& expected) {
+  const Handle file = hdf5::open_file(path.string());
   if (compute_digests(file) != expected || stored_digests(file) != expected)
     throw RunError("the packed archive does not verify; the units are kept, seal again");
 }
@@ -154,15 +161,16 @@ std::string sidecar_text(const Digests& digests) {
 
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input) {
-  Packer packer(folder, input);
-  std::vector<std::byte> bytes = packer.pack();
+  const std::filesystem::path packed = folder.temporary() / "archive.h5";
+  Packer packer(folder, input, packed);
+  packer.pack();
   const Digests& digests = packer.digests();
-  verify_image(bytes, digests);
+  verify_file(packed, digests);
   if (std::filesystem::exists(out))
     throw RunError(out.string() +
                    ": appeared while the run went on and is not overwritten; move "
                    "it away and seal with --resume");
-  write_file_atomically(out, bytes, folder.temporary());
+  publish_file(packed, out);
   write_file_atomically(out.string() + ".sha256", sidecar_text(digests));
   return {out, digests.results, digests.recipe, digests.environment, digests.seal};
 }
