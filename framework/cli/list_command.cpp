@@ -82,9 +82,13 @@ int list_hooks(const SimpleOptions& options) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& point : points) {
     if (options.flag("json"))
-      list.push_back({{"name", point.name}, {"layer", point.layer}, {"dims", point.dims}});
+      list.push_back({{"name", point.name},
+                      {"layer", point.layer},
+                      {"dims", point.dims},
+                      {"aliases", point.aliases}});
     else
-      std::cout << point.name << "  [" << join(point.dims, ", ") << "]\n";
+      std::cout << point.name << "  [" << join(point.dims, ", ") << "]"
+                << (point.aliases.empty() ? "" : "  = " + join(point.aliases, ", ")) << "\n";
   }
   if (options.flag("json")) std::cout << list.dump(1) << "\n";
   return 0;
@@ -95,7 +99,7 @@ constexpr const char* kHelp = R"(lensbench list tools|experiments|families|hooks
   tools, experiments   what the plug-ins offer, with parameters and defaults
                        (--plugin-dir DIR to look there first)
   families             model families this build can open
-  hooks                hook points of a model (--model DIR), with their dimensions
+  hooks                hook points of a model (--model DIR), with their dimensions and other names
 )";
 
 }  // namespace

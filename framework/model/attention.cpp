@@ -1,6 +1,7 @@
 #include "model/attention.hpp"
 
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 
 #include "model/attention_core.hpp"
 #include "model/linear.hpp"
@@ -60,6 +61,14 @@ void rotate_and_cache(Run& run, std::int64_t layer, const HookSite& hooks, Heads
     heads.k = heads.k.transpose(1, 2);
   }
   heads.v = heads.v.transpose(1, 2);
+  if (run.prefix && run.past > 0) {
+    const auto& held = run.prefix->layers[static_cast<std::size_t>(layer)];
+    const auto behind = [&](const at::Tensor& before, const at::Tensor& x) {
+      return at::cat({before.narrow(2, 0, run.past).expand({x.size(0), -1, -1, -1}), x}, 2);
+    };
+    heads.k = behind(held.keys, heads.k);
+    heads.v = behind(held.values, heads.v);
+  }
   if (!run.cache) return;
   const auto all = run.cache->extended(layer, heads.k, heads.v);
   heads.k = all.keys;
@@ -92,10 +101,11 @@ at::Tensor project_out(const Run& run, const BlockWeights& weights, const HookSi
 
 }  // namespace
 
-at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x) {
+at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x, const HeadInputs& own) {
   const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
   const HookSite hooks(run.plan, layer);
   Heads heads = project(run, weights, x);
+  if (own.any()) project_own(run, layer, own, x, heads);
   heads.q = hooks.apply(Point::q, heads.q);
   heads.k = hooks.apply(Point::k, heads.k);
   heads.v = hooks.apply(Point::v, heads.v);

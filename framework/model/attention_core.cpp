@@ -73,8 +73,9 @@ class Attend {
     at::Tensor all_scores = at::full(pair_shape(), kMinusInfinity, q_.options());
     for (const Tile& tile : tiles()) tile.of_pairs(all_scores).copy_(scores(tile));
     const at::Tensor hooked_scores = hooks.apply(Point::attn_scores, all_scores);
-    // A replacement may let queries see keys that the tiles leave out.
-    bool whole = !same_values(all_scores, hooked_scores);
+    // A replacement may let queries see keys that the tiles leave out, and a derivative by the
+    // pattern asks what they would do.
+    bool whole = run_.gradients || !same_values(all_scores, hooked_scores);
     const at::Tensor pattern = pattern_of(hooked_scores, whole);
     const at::Tensor hooked_pattern = hooks.apply(Point::pattern, pattern);
     whole = whole || !same_values(pattern, hooked_pattern);

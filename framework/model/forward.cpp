@@ -9,6 +9,7 @@
 #include "model/attention.hpp"
 #include "model/forward_setup.hpp"
 #include "model/head.hpp"
+#include "model/head_inputs.hpp"
 #include "model/linear.hpp"
 #include "model/mlp.hpp"
 #include "model/norm.hpp"
@@ -102,6 +103,20 @@ class Forward {
     return HookSite(run_.plan, layer).apply(out, x);
   }
 
+  /// A tensor of its own where its gradient is asked for: that of the MLP's path alone.
+  at::Tensor mlp_source_of(const at::Tensor& x, const HookSite& hooks) const {
+    if (!hooks.wants(Point::mlp_in)) return x;
+    return hooks.apply(Point::mlp_in, run_.gradients ? x.view_as(x) : x);
+  }
+
+  /// The MLP's input where it reads the norm of attention: the same unless a hook gave it another
+  /// source.
+  at::Tensor shared_norm(const NormWeights& weights, const at::Tensor& x, const at::Tensor& source,
+                         const at::Tensor& normed, const HookSite& hooks) const {
+    const bool own = hooks.wants(Point::mlp_in) && (run_.gradients || !same_values(x, source));
+    return own ? apply_norm(spec().norm, weights, source) : normed;
+  }
+
   at::Tensor block(std::int64_t layer, at::Tensor x) {
     const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
     const HookSite hooks(run_.plan, layer);
@@ -109,15 +124,20 @@ class Forward {
     constexpr NormPoints ln2{Point::ln2_scale, Point::ln2_normalized};
     const bool norms_before = spec().norm_placement != NormPlacement::after_sublayer;
     x = hooks.apply(Point::resid_pre, x);
-    const at::Tensor attention_input = norms_before ? norm(layer, weights.ln1, x, ln1) : x;
+    const HeadInputs own = head_inputs(run_, layer, x);
+    const at::Tensor attention_input =
+        norms_before ? hooks.apply(Point::ln1_out, norm(layer, weights.ln1, x, ln1)) : x;
     const at::Tensor attention_output =
-        added(layer, attention(run_, layer, attention_input), weights.ln1_post,
+        added(layer, attention(run_, layer, attention_input, own), weights.ln1_post,
               {Point::ln1_post_scale, Point::ln1_post_normalized}, Point::attn_out);
     const at::Tensor mid = x.add(attention_output);
     at::Tensor middle = spec().parallel_blocks ? x : hooks.apply(Point::resid_mid, mid);
-    const at::Tensor mlp_input = spec().shared_parallel_norm ? attention_input
-                                 : norms_before              ? norm(layer, weights.ln2, middle, ln2)
-                                                             : middle;
+    const at::Tensor mlp_source = mlp_source_of(middle, hooks);
+    const at::Tensor mlp_input =
+        spec().shared_parallel_norm
+            ? shared_norm(weights.ln1, middle, mlp_source, attention_input, hooks)
+        : norms_before ? hooks.apply(Point::ln2_out, norm(layer, weights.ln2, mlp_source, ln2))
+                       : mlp_source;
     const at::Tensor mlp_output =
         added(layer, mlp(run_, layer, mlp_input), weights.ln2_post,
               {Point::ln2_post_scale, Point::ln2_post_normalized}, Point::mlp_out);
@@ -130,12 +150,13 @@ class Forward {
     const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
     const HookSite hooks(run_.plan, layer);
     x = hooks.apply(Point::resid_pre, x);
-    const at::Tensor attention_output =
-        added(layer, attention(run_, layer, x), {}, {}, Point::attn_out);
+    const at::Tensor attention_output = added(
+        layer, attention(run_, layer, x, head_inputs(run_, layer, x)), {}, {}, Point::attn_out);
     at::Tensor middle = hooks.apply(Point::resid_mid, x.add(attention_output));
     middle =
         norm(layer, weights.ln1, middle, {Point::ln1_added_scale, Point::ln1_added_normalized});
-    const at::Tensor mlp_output = added(layer, mlp(run_, layer, middle), {}, {}, Point::mlp_out);
+    const at::Tensor mlp_output =
+        added(layer, mlp(run_, layer, mlp_source_of(middle, hooks)), {}, {}, Point::mlp_out);
     x = hooks.apply(Point::resid_post, middle.add(mlp_output));
     x = norm(layer, weights.ln2, x, {Point::ln2_added_scale, Point::ln2_added_normalized});
     return hooks.apply(Point::normalized_resid_post, x);
@@ -168,8 +189,9 @@ ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weigh
                           const Hooks& hooks) {
   const at::AutoGradMode mode(options.gradients);
   const Reach reach = checked_reach(spec, weights, tokens, options);
-  const HookPlan plan(spec, hooks, reach);
+  HookPlan plan(spec, hooks, reach);
   Run run = start_run(spec, weights, plan, tokens, options);
+  place_hooks(plan, run, tokens, options);
   ForwardOutput output = Forward(run, options)(tokens, reach);
   if (run.cache) finish_cache(run, tokens.length());
   return output;

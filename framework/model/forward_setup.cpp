@@ -78,6 +78,23 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("tokens that continue a cache cannot be padded");
 }
 
+void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
+                  const ForwardOptions& options) {
+  if (!options.prefix) return;
+  if (options.cache || tokens.mask.defined())
+    refuse("a prefix goes together neither with a cache nor with a mask");
+  if (options.gradients) refuse("gradients do not pass through a key-value cache");
+  const KeyValueCache::State& state = options.prefix->state();
+  if (options.prefix_columns < 0 || options.prefix_columns > state.length)
+    refuse("the prefix has ", state.length, " columns, not ", options.prefix_columns);
+  if (options.prefix_columns == 0) return;
+  const at::Tensor& keys = state.layers.front().keys;
+  if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || keys.size(0) != 1 ||
+      keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head ||
+      !state.padding.empty())
+    refuse("the prefix must be one sequence of this model without padding");
+}
+
 void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
                     const TokenBatch& tokens, const ForwardOptions& options) {
   const at::Tensor& residual = options.residual;
@@ -94,6 +111,7 @@ void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
 }
 
 std::int64_t cached_length(const ForwardOptions& options) {
+  if (options.prefix) return options.prefix_columns;
   return options.cache ? options.cache->length() : 0;
 }
 
@@ -118,7 +136,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   std::int64_t longest = tokens.length();
   if (tokens.mask.defined()) longest = tokens.mask.sum(1).max().item<std::int64_t>();
   std::int64_t held = cached_length(options);
-  if (held > 0) {
+  if (held > 0 && options.cache) {
     const std::vector<std::int64_t>& padding = options.cache->state().padding;
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
@@ -130,7 +148,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
 }
 
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
-  if (cached_length(options) > 0) return options.cache->state().padding;
+  if (options.cache && cached_length(options) > 0) return options.cache->state().padding;
   if (!tokens.mask.defined() || tokens.mask.all().item<bool>()) return {};
   const at::Tensor counts = tokens.mask.logical_not().sum(1).to(at::kCPU).contiguous();
   const std::int64_t* begin = counts.data_ptr<std::int64_t>();
@@ -159,6 +177,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
     refuse("layers ", options.start_at_layer, " to ", stop, " of a model with ", spec.n_layers);
   check_residual(spec, weights, tokens, options);
   check_cache(spec, tokens, options);
+  check_prefix(spec, tokens, options);
   check_positions(spec, tokens, options);
   const bool head = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
   return {options.start_at_layer, stop, !options.residual.defined(), head};
@@ -172,6 +191,7 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
   run.padding = left_padding(tokens, options);
   const at::Device device = weights.embedding.device();
   run.positions = positions_from(run.padding, run.past, tokens.length(), device);
+  if (options.prefix) run.prefix = &options.prefix->state();
   if (options.cache) {
     run.cache = &options.cache->state();
     if (run.past == 0) run.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
@@ -183,6 +203,22 @@ Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const Ho
   run.rope = rope_table(*spec.rope, run.positions);
   if (spec.local_rope) run.local_rope = rope_table(*spec.local_rope, run.positions);
   return run;
+}
+
+void place_hooks(HookPlan& plan, const Run& run, const TokenBatch& tokens,
+                 const ForwardOptions& options) {
+  SequencePlace place;
+  place.first_column = run.past;
+  place.columns = tokens.length();
+  place.padding = run.padding;
+  place.grows = options.prompt_length.has_value() || options.cache || options.prefix;
+  place.prompt_columns = options.prompt_length.value_or(run.past + tokens.length());
+  SequencePlace head = place;
+  if (options.logits == ForwardOptions::Logits::last) {
+    head.first_column += head.columns - 1;
+    head.columns = 1;
+  }
+  plan.set_place(place, head);
 }
 
 void finish_cache(const Run& run, std::int64_t new_positions) {

@@ -15,6 +15,10 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
 Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const HookPlan& plan,
               const TokenBatch& tokens, const ForwardOptions& options);
 
+/// Tells the hooks of a forward where its positions stand.
+void place_hooks(HookPlan& plan, const Run& run, const TokenBatch& tokens,
+                 const ForwardOptions& options);
+
 /// The cache now holds the positions of this forward.
 void finish_cache(const Run& run, std::int64_t new_positions);
 

@@ -29,11 +29,16 @@ void check_length(const Model& model, const Tokens& prompt, const GenerationOpti
 class NextLogits {
  public:
   NextLogits(const Model& model, const Tokens& prompt, bool use_cache, const Hooks& hooks)
-      : model_(model), hooks_(hooks), use_cache_(use_cache), ids_(prompt.ids) {}
+      : model_(model),
+        hooks_(hooks),
+        use_cache_(use_cache),
+        prompt_length_(prompt.size()),
+        ids_(prompt.ids) {}
 
   at::Tensor operator()() {
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::last;
+    options.prompt_length = prompt_length_;
     if (use_cache_) options.cache = &cache_;
     const auto& rope = model_.spec().rope;
     const auto length = static_cast<std::int64_t>(ids_.size());
@@ -48,6 +53,7 @@ class NextLogits {
   const Model& model_;
   const Hooks& hooks_;
   bool use_cache_;
+  std::int64_t prompt_length_;
   KeyValueCache cache_;
   std::vector<std::int64_t> ids_;  ///< of the whole sequence
 };
@@ -76,6 +82,8 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
     if (ended && options.stop_at_end_of_sequence) break;
     next.push(chosen);
   }
+  const auto made = static_cast<std::int64_t>(generated.size());
+  if (made > 0) model.check_reached(prompt.size() + made - 1);  // the last was not run
   return generated;
 }
 

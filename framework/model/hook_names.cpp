@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -69,11 +68,6 @@ std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   for (const PointFacts& facts : point_table())
     if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
       if (const char* reason = facts.absent(spec)) return reason;
-  constexpr std::array<std::string_view, 5> per_head_inputs = {
-      "hook_attn_in", "hook_q_input", "hook_k_input", "hook_v_input", "hook_mlp_in"};
-  if (std::find(per_head_inputs.begin(), per_head_inputs.end(), rest) != per_head_inputs.end())
-    return "copies of the input before the norm are not made; hook_resid_pre or hook_resid_mid is "
-           "that input";
   return {};
 }
 
@@ -106,7 +100,10 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
     return message + ": " + reason;
 
   std::vector<std::string> names;
-  for (PlacedPoint& placed : placed_points(spec)) names.push_back(std::move(placed.hook.name));
+  for (PlacedPoint& placed : placed_points(spec)) {
+    names.insert(names.end(), placed.hook.aliases.begin(), placed.hook.aliases.end());
+    names.push_back(std::move(placed.hook.name));
+  }
   const std::vector<std::string> nearest = nearest_names(glob, names);
   if (nearest.empty()) return message + "; `lensbench list hooks` shows them all";
   return message + "; nearest are '" + join(nearest, "', '") + "'";

@@ -54,19 +54,25 @@ HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach&
   slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * kPoints);
   const std::vector<PlacedPoint> points = placed_points(spec);
   for (const Hooks::Entry& entry : hooks.entries()) {
-    bool matched = false, fires = false;
-    for (const PlacedPoint& placed : points) {
-      if (!glob_matches(entry.glob, placed.hook.name)) continue;
-      matched = true;
+    bool fires = false;
+    for (const PlacedPoint& placed : matching_points(spec, points, entry.glob)) {
       if (!reached(placed, reach)) continue;
       fires = true;
       Slot& slot = slots_[index(placed.point, placed.hook.layer)];
       slot.hook = placed.hook;
+      slot.after_blocks = placed.hook.layer < 0 && placed.point > Point::resid_pre;
       slot.entries.push_back(&entry);
     }
-    if (!matched) throw UsageError(no_match_message(spec, entry.glob));
     if (!fires) throw UsageError(unreachable_message(entry.glob, reach));
   }
+}
+
+void HookPlan::set_place(const SequencePlace& stream, const SequencePlace& head) {
+  if (slots_.empty()) return;
+  const auto in_blocks = std::make_shared<const SequencePlace>(stream);
+  const auto after = std::make_shared<const SequencePlace>(head);
+  for (Slot& slot : slots_)
+    if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : in_blocks;
 }
 
 at::Tensor HookPlan::apply(Point point, std::int64_t layer, at::Tensor value) const {

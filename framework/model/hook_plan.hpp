@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <lensbench/hooks.hpp>
 #include <lensbench/spec.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,13 @@ enum class Point {
   embed_norm_normalized,
   full_embed,
   resid_pre,
+  attn_in,
+  q_input,
+  k_input,
+  v_input,
   ln1_scale,
   ln1_normalized,
+  ln1_out,
   q,
   k,
   v,
@@ -43,8 +49,10 @@ enum class Point {
   resid_mid,
   ln1_added_scale,
   ln1_added_normalized,
+  mlp_in,
   ln2_scale,
   ln2_normalized,
+  ln2_out,
   expert_weights,
   expert_indices,
   mlp_pre,
@@ -83,6 +91,22 @@ struct PlacedPoint {
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
 
+/// Other names of a point: those of TransformerBridge that are this very tensor.
+std::vector<std::string> aliases_of(const TransformerSpec& spec, Point point, std::int64_t layer);
+
+/// A name of `get_act_name` in full: `k6` is `blocks.6.attn.hook_k`, `scale4ln1` is
+/// `blocks.4.ln1.hook_scale`, `resid_post` that of every block (`blocks.*.hook_resid_post`).
+/// Nothing for what is no such name.
+std::optional<std::string> unabbreviated(std::string_view name);
+
+/// The points that a name, an alias, a short name or a glob of names or aliases means. Where a glob
+/// matches a name, aliases do not count.
+/// \param points  `placed_points(spec)`
+/// \throws UsageError naming near misses, or why the point does not exist for this model
+std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
+                                         const std::vector<PlacedPoint>& points,
+                                         std::string_view glob);
+
 /// Whether `name` matches `glob`: `*` any characters, `?` one, `[abc]`, `[a-z]`, `[!a]` one of a
 /// set.
 bool glob_matches(std::string_view glob, std::string_view name);
@@ -109,6 +133,10 @@ class HookPlan {
     return !slots_.empty() && !slots_[index(point, layer)].entries.empty();
   }
 
+  /// Tells hooks where the positions of this forward stand.
+  /// \param head  for the points after the blocks, which may have the last position only
+  void set_place(const SequencePlace& stream, const SequencePlace& head);
+
   /// Runs the hooks of a point. \return what the forward goes on with
   /// \throws UsageError if a replacement has another shape, element type or device
   at::Tensor apply(Point point, std::int64_t layer, at::Tensor value) const;
@@ -116,6 +144,7 @@ class HookPlan {
  private:
   struct Slot {
     HookPoint hook;
+    bool after_blocks = false;
     std::vector<const Hooks::Entry*> entries;
   };
   static std::size_t index(Point point, std::int64_t layer);

@@ -26,6 +26,13 @@ Dims pairs(const TransformerSpec&) {
 Dims results(const TransformerSpec&) {
   return {"batch", "pos", "head", "d_model"};
 }
+Dims inputs(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_model"};
+}
+Dims key_value_inputs(const TransformerSpec& spec) {
+  const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
+  return {"batch", "pos", grouped ? "kv_head" : "head", "d_model"};
+}
 Dims neurons(const TransformerSpec&) {
   return {"batch", "pos", "d_mlp"};
 }
@@ -118,6 +125,12 @@ const char* dense(const TransformerSpec& spec) {
              ? "the neurons of this model lie in its experts, each position in other ones"
              : nullptr;
 }
+const char* own_keys(const TransformerSpec& spec) {
+  return spec.attention.n_key_value_heads == spec.attention.n_heads
+             ? nullptr
+             : "heads of this model share keys and values, so that none has an input of its own; "
+               "hook_q_input, hook_k_input and hook_v_input are what there is";
+}
 const char* gated(const TransformerSpec& spec) {
   return spec.mlp.gated ? dense(spec) : "the MLP of this model is not gated";
 }
@@ -138,8 +151,13 @@ const std::vector<PointFacts>& point_table() {
       {Point::embed_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_sum},
       {Point::full_embed, "hook_full_embed", false, stream, norm_of_sum},
       {Point::resid_pre, "hook_resid_pre", true, stream, always},
+      {Point::attn_in, "hook_attn_in", true, inputs, own_keys},
+      {Point::q_input, "hook_q_input", true, inputs, always},
+      {Point::k_input, "hook_k_input", true, key_value_inputs, always},
+      {Point::v_input, "hook_v_input", true, key_value_inputs, always},
       {Point::ln1_scale, "ln1.hook_scale", true, scale, first_norm},
       {Point::ln1_normalized, "ln1.hook_normalized", true, stream, first_norm},
+      {Point::ln1_out, "ln1.hook_out", true, stream, first_norm},
       {Point::q, "attn.hook_q", true, heads, always},
       {Point::k, "attn.hook_k", true, key_value_heads, always},
       {Point::v, "attn.hook_v", true, key_value_heads, always},
@@ -160,8 +178,10 @@ const std::vector<PointFacts>& point_table() {
       {Point::resid_mid, "hook_resid_mid", true, stream, sequential},
       {Point::ln1_added_scale, "ln1.hook_scale", true, scale, norm_of_added},
       {Point::ln1_added_normalized, "ln1.hook_normalized", true, stream, norm_of_added},
+      {Point::mlp_in, "hook_mlp_in", true, stream, always},
       {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
       {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
+      {Point::ln2_out, "ln2.hook_out", true, stream, second_norm},
       {Point::expert_weights, "mlp.hook_expert_weights", true, routing, mixture},
       {Point::expert_indices, "mlp.hook_expert_indices", true, routed, mixture},
       {Point::mlp_pre, "mlp.hook_pre", true, neurons, dense},
@@ -188,7 +208,9 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
     if (facts.absent(spec)) return;
     std::string name(facts.name);
     if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
-    points.push_back({facts.point, {std::move(name), layer, facts.dims(spec)}});
+    points.push_back(
+        {facts.point,
+         {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)}});
   };
   const auto outside = [&](bool before_blocks) {
     for (const PointFacts& facts : point_table())
@@ -220,9 +242,8 @@ std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
 
 std::vector<HookPoint> match_hook_points(const TransformerSpec& spec, std::string_view glob) {
   std::vector<HookPoint> matches;
-  for (PlacedPoint& placed : placed_points(spec))
-    if (glob_matches(glob, placed.hook.name)) matches.push_back(std::move(placed.hook));
-  if (matches.empty()) throw UsageError(no_match_message(spec, glob));
+  for (PlacedPoint& placed : matching_points(spec, placed_points(spec), glob))
+    matches.push_back(std::move(placed.hook));
   return matches;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <lensbench/model.hpp>
+#include <memory>
 #include <vector>
 
 namespace lensbench {
@@ -18,6 +19,8 @@ struct KeyValueCache::State {
   std::vector<Layer> layers;
   std::int64_t length = 0;
   std::vector<std::int64_t> padding;  ///< padded positions at the left of each row
+  /// Of the same tokens without the interventions, where one needs what would have been.
+  std::shared_ptr<KeyValueCache> unchanged = nullptr;
 
   /// Writes the new keys and values of a layer [batch, kv_head, pos, d_head] behind what is held.
   /// \return all keys and values so far [batch, kv_head, length + pos, d_head]

@@ -23,7 +23,8 @@ struct Run {
   bool gradients = false;
 
   KeyValueCache::State* cache = nullptr;
-  std::int64_t past = 0;  ///< positions in the cache before this forward
+  const KeyValueCache::State* prefix = nullptr;  ///< of one row, its first `past` columns
+  std::int64_t past = 0;                         ///< positions in the cache before this forward
   std::vector<std::int64_t> padding =
       {};  ///< padded positions at the left of each row, cached included
 

@@ -6,17 +6,34 @@
 #include <functional>
 #include <lensbench/export.hpp>
 #include <lensbench/spec.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace lensbench {
 
+/// Where the positions of an activation stand in their sequences, during a forward. Position `p` of
+/// row `b` (real tokens count from 0) is at index `p + padding[b] - first_column` of the axes `pos`
+/// and `query_pos`, and at `p + padding[b]` of `key_pos`.
+struct SequencePlace {
+  std::int64_t first_column = 0;      ///< columns before: those in the cache
+  std::int64_t columns = 0;           ///< columns of the activation
+  std::vector<std::int64_t> padding;  ///< columns of padding at the left of each row; empty: none
+  /// Columns whose end negative positions count from; more may follow (see
+  /// `ForwardOptions::prompt_length`).
+  std::int64_t prompt_columns = 0;
+  bool grows = false;  ///< positions of this sequence may follow in later forwards
+};
+
 /// One place in the forward, by its TransformerLens name.
 struct HookPoint {
   std::string name;               ///< `blocks.3.attn.hook_pattern`
   std::int64_t layer = -1;        ///< 3; -1 outside the blocks
   std::vector<std::string> dims;  ///< `batch, head, query_pos, key_pos`
+  /// Names that mean the same point: `blocks.3.hook_in` for `blocks.3.hook_resid_pre`.
+  std::vector<std::string> aliases = {};
+  std::shared_ptr<const SequencePlace> place = nullptr;  ///< while a forward runs
 };
 
 /// Every hook point of a model, in the order the forward reaches them.
@@ -28,8 +45,11 @@ LENSBENCH_API std::vector<HookPoint> hook_points(const TransformerSpec& spec);
 /// norm (BERT). \throws UsageError for a layer outside 0 to n_layers
 LENSBENCH_API std::string residual_hook(const TransformerSpec& spec, std::int64_t layer);
 
-/// Names that match a glob (`*` any characters, `?` one, `[..]` a set), in forward order.
-/// \throws UsageError naming near misses, or why the point does not exist for this family.
+/// Points whose name matches a glob (`*` any characters, `?` one, `[..]` a set), in forward order.
+/// Names of TransformerBridge (`blocks.3.hook_in`, `blocks.*.mlp.hook_out`) and of `get_act_name`
+/// (`resid_post`, `k6`, `scale4ln1`) mean the same points wherever a glob is taken; what was found
+/// is always named as here. \throws UsageError naming near misses, or why the point does not exist
+/// for this family.
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
                                                        std::string_view glob);
 

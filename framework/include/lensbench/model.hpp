@@ -37,6 +37,7 @@ class LENSBENCH_API KeyValueCache {
 
   struct State;
   State& state() { return *state_; }
+  const State& state() const { return *state_; }
 
  private:
   std::unique_ptr<State> state_;
@@ -55,6 +56,17 @@ struct ForwardOptions {
 
   /// Tokens continue what the cache holds. The mask, if any, covers the new positions.
   KeyValueCache* cache = nullptr;
+
+  /// What this forward's tokens follow: the first `prefix_columns` columns that this cache holds,
+  /// of one sequence, for every row of the batch. It is read only, and a partial forward may have
+  /// one. Not together with `cache` or a mask.
+  const KeyValueCache* prefix = nullptr;
+  std::int64_t prefix_columns = 0;
+
+  /// For a sequence that grows over several forwards, as `generate` does: how many columns its
+  /// first one had. Negative positions of interventions count from their end. Without it they count
+  /// from the end of this forward.
+  std::optional<std::int64_t> prompt_length = std::nullopt;
 
   /// Record the graph, so that logits and hooked activations can be differentiated.
   bool gradients = false;
@@ -107,6 +119,11 @@ class LENSBENCH_API Model {
   ///   another shape
   virtual ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options = {},
                                 const Hooks& hooks = {}) const = 0;
+
+  /// `generate` calls this when a sequence has come to its end.
+  /// \param positions  how many of its tokens were run
+  /// \throws UsageError if what was asked of this model (an intervention) never happened
+  virtual void check_reached(std::int64_t positions) const;
 
   /// All between the residual stream and the unembedding: the final norm, with statistics of this
   /// residual; for a masked-language model its whole prediction-head transform; with the projection
