@@ -29,6 +29,9 @@ po::options_description visible_options() {
        "token ids as they are: no tokenizer needed, no BOS added; may be repeated")  //
       ("set", po::value<Strings>()->value_name("KEY=VALUE"),
        "a parameter of the tool or experiment; may be repeated")  //
+      ("interventions", po::value<std::string>()->value_name("FILE"),
+       "JSON list of changes to activations that are in every forward (see "
+       "docs/interventions.md)")  //
       ("config", po::value<std::string>()->value_name("FILE"),
        "read options from an INI file; parameters stand in its section [set]; the command line "
        "wins")  //
@@ -102,6 +105,8 @@ RunArguments collect(const po::variables_map& values, std::map<std::string, std:
   run.prompts = get<Strings>(values, "prompt");
   run.ids = get<Strings>(values, "ids");
   run.prompts_file = get<std::string>(values, "prompts");
+  if (const auto file = get<std::string>(values, "interventions"); !file.empty())
+    run.interventions = read_interventions(file);
   run.plugin_dirs = get<Strings>(values, "plugin-dir");
   run.out = get<std::string>(values, "out");
   run.dtype = get<std::string>(values, "dtype");

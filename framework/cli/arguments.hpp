@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/intervention.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@ struct RunArguments {
   std::string model;
   std::vector<std::string> prompts, ids;
   std::string prompts_file;
+  std::vector<Intervention> interventions;  ///< of the file that --interventions names
   std::map<std::string, std::string> set;
   std::vector<std::string> plugin_dirs;
   std::string out;

@@ -121,6 +121,9 @@ RunPlan make_plan(const RunArguments& arguments, const Model& model, const Plugi
   plan.experiment = entry.name;
   plan.experiment_version = entry.version;
   plan.request = request_of(arguments, model, entry, tools, parameters);
+  if (!arguments.interventions.empty())
+    plan.request["interventions"] =
+        nlohmann::json::parse(interventions_to_json(arguments.interventions));
   nlohmann::json fields = nlohmann::json::object();
   for (const auto& input : cases)
     if (!input.fields.empty()) fields[input.id] = input.fields;

@@ -125,6 +125,8 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   if (arguments.plugin_dirs.empty())
     for (const auto& directory : run.value("plugin_directories", std::vector<std::string>()))
       if (fs::is_directory(directory)) arguments.plugin_dirs.push_back(directory);
+  if (request.contains("interventions"))
+    arguments.interventions = interventions_from_json(request["interventions"].dump(), where);
   arguments.quiet = options.flag("quiet");
   return arguments;
 }

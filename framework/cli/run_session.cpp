@@ -51,6 +51,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   set_threads(static_cast<int>(arguments_.threads > 0 ? arguments_.threads : cores));
   model_ = Model::open(arguments_.model, model_options(arguments_.dtype, arguments_.device));
+  model_ = with_interventions(model_, arguments_.interventions);
   context_ = std::make_unique<Context>(model_, arguments_.seed);
   if (kind_ == PluginEntryKind::tool)
     bound_ = BoundExperiment::of_tool(host_, entry_->name, *context_);

@@ -1,0 +1,76 @@
+#include <ATen/ATen.h>
+#include <benchmark/benchmark.h>
+
+#include <lensbench/patching.hpp>
+#include <memory>
+#include <string>
+
+#include "measure.hpp"
+#include "model/random_model.hpp"
+
+// A patching sweep of the residual stream over layers and positions of a GPT-2-small-shaped model
+// with random weights, beside the plain loop of one whole forward a cell in the same run.
+
+namespace lensbench::benchmarks {
+namespace {
+
+constexpr std::int64_t kPositions = 32;
+
+Tokens prompt(const Model& model, std::int64_t subject) {
+  std::vector<std::int64_t> ids;
+  for (std::int64_t i = 0; i < kPositions; ++i) ids.push_back(i * 191 % 50257);
+  ids[4] = subject;
+  return tokens_from_ids(model, ids);
+}
+
+/// Metrics [layer, position].
+at::Tensor one_forward_a_cell(const Model& model, const Tokens& clean, const Tokens& corrupted,
+                              const CellMetric& metric) {
+  const auto streams = run_with_cache(model, make_batch(clean), {"blocks.*.hook_resid_pre"});
+  const TokenBatch tokens = make_batch(corrupted);
+  const std::int64_t layers = model.spec().n_layers;
+  at::Tensor values = at::empty({layers, kPositions}, at::kDouble);
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::last;  // kind to the plain way
+  for (std::int64_t layer = 0; layer < layers; ++layer)
+    for (std::int64_t position = 0; position < kPositions; ++position) {
+      const std::string name = "blocks." + std::to_string(layer) + ".hook_resid_pre";
+      Hooks hooks;
+      hooks.replace(name, [&](const at::Tensor& x, const HookPoint&) {
+        at::Tensor y = x.clone();
+        y.select(1, position).copy_(streams.at(name).select(1, position));
+        return y;
+      });
+      values[layer][position] =
+          metric(model.forward(tokens, options, hooks).logits.select(1, 0))[0];
+    }
+  return values;
+}
+
+void patching_sweep(benchmark::State& state) {
+  const auto model = random_model(gpt2_small_spec(), 1);
+  const Tokens clean = prompt(*model, 1000), corrupted = prompt(*model, 2000);
+  const CellMetric metric = logit_difference(11, 13);
+  const at::NoGradGuard no_gradients;
+  patch_sweep(*model, clean, corrupted, metric, {.layers = {11}});  // pages in the weights
+  const Clock start = Clock::now();
+  const at::Tensor plain = one_forward_a_cell(*model, clean, corrupted, metric);
+  const Clock plain_time = Clock::now() - start;
+  PatchSweep sweep;
+  const Clock began = Clock::now();
+  for (auto _ : state) sweep = patch_sweep(*model, clean, corrupted, metric);
+  const Clock ours = Clock::now() - began;
+  const auto runs = static_cast<double>(state.iterations());
+  const at::Tensor recovery =
+      plain.sub(sweep.corrupted_metric).div(sweep.clean_metric - sweep.corrupted_metric);
+  state.counters["times_faster"] = plain_time.wall_s / (ours.wall_s / runs);
+  state.counters["times_less_cpu"] = plain_time.cpu_s / (ours.cpu_s / runs);
+  state.counters["plain_s"] = plain_time.wall_s;
+  state.counters["largest_metric_difference"] = plain.sub(sweep.metric).abs().max().item<double>();
+  state.counters["largest_recovery_difference"] =
+      recovery.sub(sweep.recovery).abs().max().item<double>();
+}
+BENCHMARK(patching_sweep)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
+
+}  // namespace
+}  // namespace lensbench::benchmarks

@@ -1,0 +1,197 @@
+#include "model/intervention/actions.hpp"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <lensbench/random.hpp>
+#include <numbers>
+
+#include "core/sha256.hpp"
+#include "model/linear.hpp"
+
+namespace lensbench {
+namespace {
+
+[[noreturn]] void refuse(const Region& region, const std::string& fault) {
+  throw UsageError("intervention at '" + region.point->name + "': " + fault);
+}
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+at::Tensor wide(const at::Tensor& x) {
+  return x.to(accumulation_type(x.scalar_type()));
+}
+
+/// A given value on the axes of the region.
+at::Tensor fitted(const Region& region, const at::Tensor& value) {
+  const at::IntArrayRef shape = region.values.sizes();
+  if (!value.defined()) refuse(region, "the action has no value");
+  bool fits = value.dim() < region.values.dim();
+  for (std::int64_t i = 1; fits && i <= value.dim(); ++i)
+    fits =
+        value.size(-i) == 1 || value.size(-i) == shape[shape.size() - static_cast<std::size_t>(i)];
+  if (!fits)
+    refuse(region, "the value has shape " + shape_text(value.sizes()) + ", what is selected has " +
+                       shape_text(shape.slice(1)) +
+                       "; give one number, or numbers for its last axes");
+  return value.to(wide(region.values).options()).expand(shape);
+}
+
+/// The part of `source` (on the axes of the activation, a batch of one or of these rows) that a
+/// region selects, with other indices on the axis `position`.
+at::Tensor part_of(const Region& region, at::Tensor source, std::int64_t position,
+                   const std::vector<std::int64_t>& columns) {
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) {
+    const auto& indices = axis == position ? columns : region.of_axis(axis);
+    if (takes_all(indices, source.size(axis))) continue;
+    source = source.index_select(axis, at::tensor(indices, at::kLong).to(source.device()));
+  }
+  return wide(source).expand(region.values.sizes());
+}
+
+struct Act {
+  const ActionSources& sources;
+  const Region& region;
+
+  at::Tensor operator()(const SetValue& action) const { return fitted(region, action.value); }
+  at::Tensor operator()(const AddValue& action) const {
+    return wide(region.values).add(fitted(region, action.value).mul(action.coefficient));
+  }
+  at::Tensor operator()(const ScaleBy& action) const {
+    return wide(region.values).mul(action.factor);
+  }
+  at::Tensor operator()(const SetZero&) const { return at::zeros_like(region.values); }
+
+  at::Tensor operator()(const SetMean& action) const {
+    const SiteAxes axes = axes_of(*region.point);
+    if (!action.of.empty()) {
+      at::Tensor mean = sources.means.at(region.point->name).unsqueeze(0);
+      mean = mean.unsqueeze(axes.position);
+      return part_of(region, mean, axes.position, {0});
+    }
+    const SequencePlace& place = *region.point->place;
+    if (place.grows || place.first_column > 0)
+      refuse(region,
+             "the mean over the sequence's own positions needs all of it in one forward; give the "
+             "cases to take the mean of");
+    const at::Tensor real = region.rows.narrow(axes.position, region.padding,
+                                               region.rows.size(axes.position) - region.padding);
+    return part_of(region, wide(real).mean(axes.position, true), axes.position, {0});
+  }
+
+  at::Tensor operator()(const Resample& action) const {
+    const SiteAxes axes = axes_of(*region.point);
+    const at::Tensor& other = sources.others.at(region.point->name);
+    if (axes.key >= 0 && other.size(axes.key) != region.rows.size(axes.key))
+      refuse(region, "the other case has " + std::to_string(other.size(axes.key)) +
+                         " positions, this sequence " + std::to_string(region.rows.size(axes.key)) +
+                         "; patterns and scores need as many");
+    std::vector<std::int64_t> columns =
+        action.positions.empty() ? region.positions : action.positions;
+    if (columns.size() != region.positions.size())
+      refuse(region, "from_positions names " + std::to_string(columns.size()) + " positions for " +
+                         std::to_string(region.positions.size()));
+    for (std::int64_t& column : columns) {
+      if (column >= other.size(axes.position))
+        refuse(region, "the other case has " + std::to_string(other.size(axes.position)) +
+                           " tokens, so that position " + std::to_string(column) +
+                           " of it does not exist; name the positions to act at");
+      column = std::max<std::int64_t>(column, 0);  // padding, never read
+    }
+    return part_of(region, other, axes.position, columns);
+  }
+
+  at::Tensor operator()(const AddNoise& action) const {
+    return wide(region.values).add(noise(action).to(region.values.device()));
+  }
+
+  at::Tensor operator()(const Freeze&) const {
+    const at::Tensor rows =
+        sources.frozen.at(region.point->name).narrow(0, region.first_row, region.rows.size(0));
+    return part_of(region, rows, -1, {});
+  }
+
+  at::Tensor operator()(const ProjectOut& action) const {
+    const std::int64_t size = region.values.size(-1);
+    if (!action.direction.defined() || action.direction.dim() != 1 ||
+        action.direction.size(0) != size)
+      refuse(region, "the direction must have " + std::to_string(size) + " numbers");
+    const at::Tensor direction = action.direction.to(wide(region.values).options());
+    const double norm = direction.norm().item<double>();
+    if (!(norm > 0) || std::isinf(norm))
+      refuse(region, "the direction must be finite and not zero");
+    const at::Tensor unit = direction.div(norm);
+    const at::Tensor x = wide(region.values);
+    return x.sub(x.mul(unit).sum(-1, true).mul(unit));
+  }
+
+ private:
+  /// Standard normals by Box-Muller from one Philox block an element: the key is the seed, the
+  /// counter is (element, position, hash of the point's name).
+  at::Tensor noise(const AddNoise& action) const {
+    const std::uint64_t point = name_hash(region.point->name);
+    const SiteAxes axes = axes_of(*region.point);
+    const at::Tensor values = at::empty(region.values.sizes().slice(1), at::kFloat);
+    float* next = values.data_ptr<float>();
+    std::array<std::size_t, 8> at{};
+    for (std::int64_t i = 0; i < values.numel(); ++i) {
+      std::uint64_t element = 0;
+      std::int64_t position = 0;
+      for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) {
+        const std::size_t k = at[static_cast<std::size_t>(axis)];
+        if (axis == axes.position)
+          position = std::max<std::int64_t>(region.positions[k], 0);
+        else
+          element = element * static_cast<std::uint64_t>(
+                                  axis == axes.key ? (1 << 24) : region.rows.size(axis)) +
+                    static_cast<std::uint64_t>(region.of_axis(axis)[k]);
+      }
+      *next++ = static_cast<float>(action.standard_deviation *
+                                   normal(action.seed, element, position, point));
+      for (std::int64_t axis = region.rows.dim() - 1; axis > 0; --axis) {
+        std::size_t& k = at[static_cast<std::size_t>(axis)];
+        if (++k < region.of_axis(axis).size()) break;
+        k = 0;
+      }
+    }
+    return values;
+  }
+
+  static double normal(std::uint64_t seed, std::uint64_t element, std::int64_t position,
+                       std::uint64_t point) {
+    const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+    const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
+    const auto words =
+        philox4x32_10({low(element), static_cast<std::uint32_t>(position) ^ high(element),
+                       low(point), high(point)},
+                      {low(seed), high(seed)});
+    const auto uniform = [](std::uint32_t a, std::uint32_t b) {
+      return (static_cast<double>(a >> 5) * 67108864.0 + static_cast<double>(b >> 6)) /
+             9007199254740992.0;
+    };
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(words[0], words[1])));
+    return radius * std::cos(2.0 * std::numbers::pi * uniform(words[2], words[3]));
+  }
+
+  static std::uint64_t name_hash(const std::string& name) {
+    return std::stoull(sha256_hex(name).substr(0, 16), nullptr, 16);
+  }
+};
+
+}  // namespace
+
+at::Tensor act(const InterventionAction& action, const ActionSources& sources,
+               const Region& region) {
+  return std::visit(Act{sources, region}, action);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,180 @@
+#include "model/intervention/region.hpp"
+
+#include <ATen/TensorIndexing.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <numeric>
+#include <optional>
+
+namespace lensbench {
+namespace {
+
+using Indices = std::vector<std::int64_t>;
+
+Indices all_of(std::int64_t size) {
+  Indices indices(static_cast<std::size_t>(size));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+std::int64_t padding_of(const SequencePlace& place, std::int64_t row) {
+  return place.padding.empty() ? 0 : place.padding[static_cast<std::size_t>(row)];
+}
+
+[[noreturn]] void refuse_position(const HookPoint& point, std::int64_t position,
+                                  std::int64_t length) {
+  throw UsageError("intervention at '" + point.name + "': position " + std::to_string(position) +
+                   " is not in this sequence of " + std::to_string(length) + " tokens; give 0 to " +
+                   std::to_string(length - 1) + ", or -1 for the last one");
+}
+
+/// Index of a position on an axis whose first column is `first`; nothing if another forward of the
+/// same growing sequence has it.
+std::optional<std::int64_t> column_of(const HookPoint& point, std::int64_t position,
+                                      std::int64_t padding, std::int64_t first,
+                                      std::int64_t columns) {
+  const SequencePlace& place = *point.place;
+  const std::int64_t prompt = place.prompt_columns - padding;
+  const std::int64_t real = position < 0 ? position + prompt : position;
+  if (real < 0) refuse_position(point, position, prompt);
+  const std::int64_t column = real + padding - first;
+  if (column >= 0 && column < columns) return column;
+  if (!place.grows) refuse_position(point, position, first + columns - padding);
+  return std::nullopt;
+}
+
+Indices columns_of(const HookPoint& point, const Indices& positions, std::int64_t padding,
+                   std::int64_t first, std::int64_t columns) {
+  if (positions.empty()) return all_of(columns);
+  Indices found;
+  for (const std::int64_t position : positions)
+    if (const auto column = column_of(point, position, padding, first, columns))
+      found.push_back(*column);
+  return found;
+}
+
+at::Tensor index_tensor(const Indices& indices, at::Device device) {
+  return at::tensor(indices, at::kLong).to(device);
+}
+
+/// Fills in the selection of a region. \return false if it selects nothing
+bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) {
+  const HookPoint& point = *region.point;
+  const SequencePlace& place = *point.place;
+  const auto take = [&](std::int64_t axis, Indices indices) {
+    region.indices[static_cast<std::size_t>(axis)] = std::move(indices);
+  };
+  const auto size = [&](std::int64_t axis) { return region.rows.size(axis); };
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) take(axis, all_of(size(axis)));
+  const auto take_listed = [&](const char* name, std::int64_t axis, const Indices& indices) {
+    if (indices.empty()) return;
+    check_indices(point.name, name, indices, size(axis));
+    take(axis, indices);
+  };
+  take_listed("head", axes.head, site.heads);
+  take_listed("neuron", axes.neuron, site.neurons);
+  if (axes.key >= 0)
+    take(axes.key, columns_of(point, site.keys, region.padding, 0, size(axes.key)));
+  if (axes.position >= 0) {
+    take(axes.position, columns_of(point, site.positions, region.padding, place.first_column,
+                                   size(axes.position)));
+    for (const std::int64_t column : region.of_axis(axes.position))
+      region.positions.push_back(column + place.first_column - region.padding);
+  }
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
+    if (region.of_axis(axis).empty()) return false;
+  return true;
+}
+
+bool is_whole(const Region& region) {
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
+    if (!takes_all(region.of_axis(axis), region.rows.size(axis))) return false;
+  return true;
+}
+
+/// The rows with `values` where the region lies.
+at::Tensor put_back(const Region& region, const at::Tensor& values) {
+  const std::int64_t axes = region.rows.dim();
+  std::vector<at::indexing::TensorIndex> index;
+  for (std::int64_t axis = 0; axis < axes; ++axis) {
+    const Indices indices = axis == 0 ? all_of(region.rows.size(0)) : region.of_axis(axis);
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(axes), 1);
+    shape[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(indices.size());
+    index.emplace_back(index_tensor(indices, region.rows.device()).view(shape));
+  }
+  at::Tensor rows = region.rows.clone();
+  rows.index_put_(index, values);
+  return rows;
+}
+
+at::Tensor selected(const Region& region) {
+  at::Tensor values = region.rows;
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
+    if (!takes_all(region.of_axis(axis), region.rows.size(axis)))
+      values = values.index_select(axis, index_tensor(region.of_axis(axis), values.device()));
+  return values;
+}
+
+/// \return the changed rows; undefined if nothing of them is selected
+at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Region region,
+                        const RegionChange& change) {
+  if (!select(site, axes, region)) return {};
+  region.values = selected(region);
+  const at::Tensor values = change(region).to(region.rows.scalar_type());
+  return is_whole(region) ? values : put_back(region, values);
+}
+
+}  // namespace
+
+bool takes_all(const std::vector<std::int64_t>& indices, std::int64_t size) {
+  if (static_cast<std::int64_t>(indices.size()) != size) return false;
+  for (std::int64_t i = 0; i < size; ++i)
+    if (indices[static_cast<std::size_t>(i)] != i) return false;
+  return true;
+}
+
+SiteAxes axes_of(const HookPoint& point) {
+  SiteAxes axes;
+  for (std::size_t i = 0; i < point.dims.size(); ++i) {
+    const std::string& dim = point.dims[i];
+    const auto axis = static_cast<std::int64_t>(i);
+    if (dim == "pos" || dim == "query_pos") axes.position = axis;
+    if (dim == "head" || dim == "kv_head") axes.head = axis;
+    if (dim == "key_pos") axes.key = axis;
+  }
+  if (axes.key < 0) axes.neuron = static_cast<std::int64_t>(point.dims.size()) - 1;
+  return axes;
+}
+
+void check_indices(const std::string& hook, const char* axis, const Indices& indices,
+                   std::int64_t size) {
+  for (const std::int64_t index : indices)
+    if (index < 0 || index >= size)
+      throw UsageError("intervention at '" + hook + "': " + axis + " " + std::to_string(index) +
+                       " does not exist; give 0 to " + std::to_string(size - 1));
+}
+
+at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
+                   const HookPoint& point, const RegionChange& change) {
+  const SiteAxes axes = axes_of(point);
+  const bool padded = axes.position >= 0 && !point.place->padding.empty();
+  const std::int64_t step = padded ? 1 : activation.size(0);
+  at::Tensor result = activation;
+  for (std::int64_t row = 0; row < activation.size(0); row += step) {
+    Region region;
+    region.point = &point;
+    region.rows = activation.narrow(0, row, step);
+    region.first_row = row;
+    region.padding = padded ? padding_of(*point.place, row) : 0;
+    const at::Tensor rows = changed_rows(site, axes, std::move(region), change);
+    if (!rows.defined()) continue;
+    if (step == activation.size(0)) return rows;
+    if (result.is_same(activation)) result = activation.clone();
+    result.narrow(0, row, step).copy_(rows);
+  }
+  return result.is_same(activation) ? at::Tensor() : result;
+}
+
+}  // namespace lensbench
