@@ -120,6 +120,15 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
                    const ForwardOptions& options) {
   const std::int64_t columns = cached_length(options);
   if (columns == 0 || !spec.rope) return;
+  if (options.prefix) {
+    const std::int64_t ran = options.prefix->state().length;
+    if (ran != columns + tokens.length() &&
+        outgrows_cache(*spec.rope, columns + tokens.length(), std::max(ran, spec.max_positions)))
+      refuse(
+          "the rotary scaling of this model depends on the length, so that a prefix of a run of ",
+          ran, " tokens serves only a forward that ends where it did");
+    return;
+  }
   const std::vector<std::int64_t>& padding = options.cache->state().padding;
   for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
     const std::int64_t held =

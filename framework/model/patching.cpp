@@ -185,8 +185,9 @@ class Sweep {
   /// Cells join the batch at their layer, sorted by it, and all go on to the end together.
   void run_cells(const std::vector<Cell>& cells, std::int64_t position, at::Tensor& values) {
     const std::int64_t first = causal_ ? position : 0;
-    // Columns after the metric's position are never read.
-    const std::int64_t columns = (causal_ ? metric_position_ + 1 : length_) - first;
+    // Columns after the metric's position are never read, but a rotary scaling may count them.
+    const bool whole = !causal_ || spec_.rope.has_value();
+    const std::int64_t columns = (whole ? length_ : metric_position_ + 1) - first;
     at::Tensor batch;
     std::size_t joined = 0;
     for (std::int64_t layer = cells.front().layer; layer < spec_.n_layers; ++layer) {

@@ -85,10 +85,12 @@ TEST_P(EveryPoint, HasTheDerivativeOfItsFiniteDifference) {
     const at::Tensor& derivative = derivatives.at(point.name);
     const at::Tensor direction =
         at::sin(at::arange(derivative.numel(), at::kFloat).mul(1.7)).view(derivative.sizes());
-    const at::Tensor step = direction.div(direction.norm()).mul(2e-2);
+    // Scales are divided by, and small: the metric bends within a larger step.
+    const double size = point.name.ends_with("hook_scale") ? 2e-3 : 2e-2;
+    const at::Tensor step = direction.div(direction.norm()).mul(size);
     const double expected = (metric_moved(point.name, step) - metric_moved(point.name, -step)) / 2;
     const double ours = derivative.mul(step).sum().item<double>();
-    EXPECT_NEAR(ours, expected, 2e-3 * 2e-2 * std::max(1.0, derivative.norm().item<double>()))
+    EXPECT_NEAR(ours, expected, 2e-3 * size * std::max(1.0, derivative.norm().item<double>()))
         << point.name;
   }
 }
