@@ -25,7 +25,8 @@ Dataset activations_of(std::int64_t i, std::int64_t width) {
   const at::Tensor rows = at::arange(n, at::kFloat).add(100.0 * static_cast<double>(i));
   dataset.add(numbers("stream", {"token", "d_model"}, rows.unsqueeze(1).expand({n, width})));
   dataset.add(numbers("lens", {"layer", "token"}, rows.unsqueeze(0).expand({5, n})));
-  dataset.add(numbers("pattern", {"query_position", "key_position"}, at::full({n, n}, 1.0 / n)));
+  dataset.add(numbers("pattern", {"query_position", "key_position"},
+                      at::full({n, n}, 1.0 / static_cast<double>(n))));
   return dataset;
 }
 
