@@ -1,9 +1,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "archive/archive_reader.hpp"
 #include "archive/run_writer.hpp"
@@ -72,23 +76,30 @@ TEST(StreamedArchive, HoldsWhatEveryCaseSavedInOrder) {
             (std::vector<std::string>{"query_position_case119", "key_position_case119"}));
 }
 
-/// Most memory resident while `work` runs beyond what was, in bytes; -1 where the system cannot
-/// say.
+/// Memory of the process itself, without pages of files, in bytes; -1 where the system cannot say.
+std::int64_t anonymous_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string name; status >> name;) {
+    std::int64_t kilobytes = 0;
+    if (name == "RssAnon:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  return -1;
+}
+
+/// How much the memory of the process grows at most while `work` runs, looked at every millisecond.
 std::int64_t growth(const std::function<void()>& work) {
-  const auto resident = [](const std::string& field) -> std::int64_t {
-    std::ifstream status("/proc/self/status");
-    for (std::string name; status >> name;) {
-      std::int64_t kilobytes = 0;
-      if (name == field + ":" && status >> kilobytes) return kilobytes * 1024;
+  const std::int64_t before = anonymous_bytes();
+  std::atomic<std::int64_t> most = before;
+  std::jthread watch([&](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      most = std::max<std::int64_t>(most, anonymous_bytes());
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    return -1;
-  };
-  std::ofstream reset("/proc/self/clear_refs");
-  reset << "5" << std::flush;
-  if (!reset) return -1;
-  const std::int64_t before = resident("VmRSS");
+  });
   work();
-  return resident("VmHWM") - before;
+  watch.request_stop();
+  watch.join();
+  return before < 0 ? -1 : most - before;
 }
 
 // Four times the cases, 50 MiB more of results: what grows is a few numbers a case. The bound
