@@ -7,7 +7,7 @@ namespace lensbench {
 
 /// What this binary was built from and with.
 struct BuildInfo {
-  std::string version;     ///< `0.1.0`
+  std::string version;     ///< `1.0.0`
   std::string git_commit;  ///< with `-dirty` for changed files; empty outside a checkout
   std::string compiler;    ///< `GNU 12.2.0`
   std::string build_type;  ///< `Release`

@@ -15,6 +15,7 @@
 
 namespace lensbench {
 
+/// How much of a cache lies where.
 struct ActivationCacheOptions {
   /// Most that is held in memory, in bytes; what comes after lies in a temporary file, which has no
   /// name and goes with the cache.
@@ -27,33 +28,42 @@ struct ActivationCacheOptions {
 
 /// Activations stacked along a first axis, and what each is.
 struct LabelledStack {
-  std::vector<std::string> labels;
-  at::Tensor values;  ///< [component, batch, pos, d_model]
+  std::vector<std::string> labels;  ///< one a component
+  at::Tensor values;                ///< [component, batch, pos, d_model]
 };
 
 /// The activations of one forward that some globs ask for.
 class LENSBENCH_API ActivationCache {
  public:
-  /// Runs the forward. \param hooks  what else it reads or replaces, before the cache reads
+  /// Runs the forward.
+  /// \param model    the model to run
+  /// \param tokens   the batch to run it on
+  /// \param globs    names or globs of the hook points to keep
+  /// \param options  where they are kept, and in which precision
+  /// \param forward  what part of the model runs
+  /// \param hooks    what else it reads or replaces, before the cache reads
   /// \throws UsageError as `Model::forward`; RunError if the temporary file cannot be written
   ActivationCache(const Model& model, const TokenBatch& tokens,
                   const std::vector<std::string>& globs, ActivationCacheOptions options = {},
                   const ForwardOptions& forward = {}, const Hooks& hooks = {});
   ~ActivationCache();
+  /// Takes over what the other holds.
   ActivationCache(ActivationCache&&) noexcept;
+  /// Takes over what the other holds.
   ActivationCache& operator=(ActivationCache&&) noexcept;
 
   /// By name, alias or short name (`resid_post3`, `k6`); in the model's dtype again. From the file
   /// it is mapped, so that a large one takes memory only as it is read; it may outlive the cache.
   /// \throws UsageError for a name that is no single hook point, or was not asked for
   at::Tensor operator[](std::string_view name) const;
+  /// True if a point of that name, alias or short name is held.
   bool contains(std::string_view name) const;
   /// In forward order.
   const std::vector<std::string>& names() const;
 
-  std::int64_t held_bytes() const;     ///< in memory
-  std::int64_t spilled_bytes() const;  ///< in the file
-  const ForwardOutput& output() const;
+  std::int64_t held_bytes() const;      ///< in memory
+  std::int64_t spilled_bytes() const;   ///< in the file
+  const ForwardOutput& output() const;  ///< of the forward that filled the cache
 
   // Stacks, of layers below `layer` (-1: all). They need the points they are made of in the cache
   // and throw UsageError naming the first that is missing.

@@ -33,10 +33,11 @@ struct Variable {
   std::vector<std::string> strings;  ///< valid UTF-8 without NUL; one dimension
   std::string units = "1";           ///< `nats`, `1`, `bytes`, `s`
   std::string long_name;             ///< one line for a reader
-  bool coordinate = false;  ///< labels an axis (`case`, `position`, `input_token` of `token`)
-  Holds holds = Holds::numbers;
-  std::map<std::string, Attribute> attributes = {};
+  bool coordinate = false;       ///< labels an axis (`case`, `position`, `input_token` of `token`)
+  Holds holds = Holds::numbers;  ///< what integers are
+  std::map<std::string, Attribute> attributes = {};  ///< kept in the archive
 
+  /// True if `strings` is what counts.
   bool is_text() const { return !tensor.defined(); }
   /// Lengths of the axes, in the order of `dims`.
   LENSBENCH_API std::vector<std::int64_t> shape() const;
@@ -47,8 +48,8 @@ struct Receipt {
   std::string name;      ///< `lens_last_layer_equals_logits`
   double value = 0;      ///< what was measured
   double tolerance = 0;  ///< the most it may be
-  bool passed = false;
-  std::string note;  ///< why this tolerance, or what was skipped
+  bool passed = false;   ///< value <= tolerance
+  std::string note;      ///< why this tolerance, or what was skipped
 };
 
 /// `passed` is value <= tolerance; a NaN fails.
@@ -70,9 +71,11 @@ class LENSBENCH_API Dataset {
 
   /// Adds the coordinate of dimension `name`.
   Dataset& add_coordinate(const std::string& name, at::Tensor values, std::string long_name = "");
+  /// The same with labels.
   Dataset& add_coordinate(const std::string& name, std::vector<std::string> values,
                           std::string long_name = "");
 
+  /// True if there is a variable of that name.
   bool contains(const std::string& name) const;
   /// \throws UsageError naming the variables there are.
   const Variable& operator[](const std::string& name) const;
@@ -84,7 +87,7 @@ class LENSBENCH_API Dataset {
   std::int64_t dim(const std::string& name) const;
 
   std::map<std::string, Attribute> attributes;  ///< of the whole dataset, kept in the archive
-  std::vector<Receipt> receipts;
+  std::vector<Receipt> receipts;                ///< facts that were checked
 
  private:
   std::vector<Variable> variables_;
@@ -93,8 +96,10 @@ class LENSBENCH_API Dataset {
 
 /// Adds the token axis every tool uses: coordinates `token` (0..n-1), `case` (0), `position`,
 /// `input_id`, `input_token`. The runner renumbers `token` and `case` when cases are joined.
-/// \param ids    token ids, one a position
-/// \param texts  their display texts, as many
+/// \param dataset         what gets the axis
+/// \param ids             token ids, one a position
+/// \param texts           their display texts, as many
+/// \param first_position  position of the first of them
 LENSBENCH_API void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                                   const std::vector<std::string>& texts,
                                   std::int64_t first_position = 0);
@@ -112,7 +117,9 @@ LENSBENCH_API void add_layer_axis(Dataset& dataset, std::int64_t n_layers);
 /// - What lies on an axis whose length or coordinates differ between cases (attention patterns)
 ///   stays one variable a case: `<name>_case<i>` on dimensions `<dim>_case<i>`.
 /// - A dataset attribute that differs between cases becomes a variable of that name over cases.
+///
 /// Receipts keep the worst of each name.
+/// \param parts         what the cases saved, in order
 /// \param case_numbers  number of each part's case, as many as `parts`
 /// \param case_ids      id of each part's case, as many
 /// \throws UsageError where parts disagree in variables, their element types, dimensions, units or

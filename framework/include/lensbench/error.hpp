@@ -15,6 +15,7 @@ class LENSBENCH_API Error : public std::runtime_error {
   ~Error() override;
 
  protected:
+  /// For the subclasses.
   Error(int exit_code, const std::string& message)
       : std::runtime_error(message), exit_code_(exit_code) {}
 
@@ -25,6 +26,7 @@ class LENSBENCH_API Error : public std::runtime_error {
 /// The request itself is wrong: unknown option, parameter or hook name, value out of range. Exit 2.
 class LENSBENCH_API UsageError : public Error {
  public:
+  /// \param message  one sentence, as above
   explicit UsageError(const std::string& message) : Error(2, message) {}
   ~UsageError() override;
 };
@@ -32,6 +34,7 @@ class LENSBENCH_API UsageError : public Error {
 /// A file or directory given as input is missing, unreadable or breaks its format. Exit 3.
 class LENSBENCH_API InputError : public Error {
  public:
+  /// \param message  one sentence, as above
   explicit InputError(const std::string& message) : Error(3, message) {}
   ~InputError() override;
 };
@@ -53,9 +56,11 @@ enum class PluginFault {
 /// A plug-in could not be loaded, or a declared tool is missing. Exit 4.
 class LENSBENCH_API PluginError : public Error {
  public:
+  /// \param fault    why, for callers
+  /// \param message  one sentence, as above
   PluginError(PluginFault fault, const std::string& message) : Error(4, message), fault_(fault) {}
   ~PluginError() override;
-  PluginFault fault() const noexcept { return fault_; }
+  PluginFault fault() const noexcept { return fault_; }  ///< why
 
  private:
   PluginFault fault_;
@@ -64,6 +69,7 @@ class LENSBENCH_API PluginError : public Error {
 /// The run itself failed: out of disk, a tool that threw, a broken invariant. Exit 5.
 class LENSBENCH_API RunError : public Error {
  public:
+  /// \param message  one sentence, as above
   explicit RunError(const std::string& message) : Error(5, message) {}
   ~RunError() override;
 };

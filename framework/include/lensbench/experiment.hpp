@@ -16,8 +16,8 @@ namespace lensbench {
 
 /// What one case is given: a prompt with its other fields.
 struct CaseInput {
-  std::string
-      id;  ///< unique in the run; `prompt-1`, `ids-1`, `line-1`, … unless the prompts file says
+  /// Unique in the run; `prompt-1`, `ids-1`, `line-1`, … unless the prompts file says.
+  std::string id;
   std::string text;                           ///< the prompt; empty when ids were given
   std::vector<std::int64_t> ids;              ///< token ids as they are; empty when text was given
   std::map<std::string, std::string> fields;  ///< other keys of a JSONL line, values as text
@@ -26,12 +26,13 @@ struct CaseInput {
 /// One case while it runs: what was asked, and where to put results.
 class LENSBENCH_API Case {
  public:
+  /// Made by the runner; what it is given outlives it.
   Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters);
 
-  std::int64_t index() const { return index_; }
-  const std::string& id() const { return input_.id; }
-  const Model& model() const { return context_.model(); }
-  const Parameters& parameters() const { return parameters_; }
+  std::int64_t index() const { return index_; }                 ///< number of the case, from 0
+  const std::string& id() const { return input_.id; }           ///< `prompt-1`, …
+  const Model& model() const { return context_.model(); }       ///< of the run
+  const Parameters& parameters() const { return parameters_; }  ///< of the experiment
   /// Seed of the run (`--seed`); add the case's index for draws of its own.
   std::uint64_t seed() const { return context_.seed(); }
 
@@ -48,7 +49,7 @@ class LENSBENCH_API Case {
   ///   [A-Za-z][A-Za-z0-9_]*
   void save(const std::string& name, Dataset dataset);
 
-  const std::map<std::string, Dataset>& saved() const { return saved_; }
+  const std::map<std::string, Dataset>& saved() const { return saved_; }  ///< so far
 
  private:
   std::int64_t index_;
@@ -70,7 +71,7 @@ class LENSBENCH_API Summary {
   virtual Dataset dataset(std::int64_t case_number, const std::string& name) const = 0;
   /// Keeps a dataset over all cases under `/results/<name>`.
   virtual void save(const std::string& name, Dataset dataset) = 0;
-  virtual const Parameters& parameters() const = 0;
+  virtual const Parameters& parameters() const = 0;  ///< of the experiment
 };
 
 class Experiment;
@@ -78,12 +79,14 @@ class Experiment;
 /// A tool an experiment declares. Bound by the bench before the first case.
 class LENSBENCH_API ToolSlot {
  public:
+  /// \param owner      the experiment it is a member of
+  /// \param tool_name  the name the tool is registered under
   ToolSlot(Experiment* owner, std::string tool_name);
   virtual ~ToolSlot();
   ToolSlot(const ToolSlot&) = delete;
   ToolSlot& operator=(const ToolSlot&) = delete;
 
-  const std::string& tool_name() const { return tool_name_; }
+  const std::string& tool_name() const { return tool_name_; }  ///< as declared
   /// \return false if the tool does not implement the slot's interface
   virtual bool bind(Tool& tool) = 0;
 
@@ -103,6 +106,7 @@ class Uses final : public ToolSlot {
   }
   /// \throws RunError when used before the bench bound it (in a constructor, say)
   Interface* operator->() const { return &get(); }
+  /// The same. \throws RunError as `operator->`
   Interface& operator*() const { return get(); }
 
  private:
@@ -121,6 +125,8 @@ class LENSBENCH_API Experiment {
   Experiment(const Experiment&) = delete;
   Experiment& operator=(const Experiment&) = delete;
 
+  /// One case: asks the tools, saves what they answer. What it throws makes this case a failed one;
+  /// the others still run.
   virtual void run(Case& c) = 0;
   /// Sees every saved dataset after the last case.
   virtual void finish(Summary& summary);

@@ -21,11 +21,13 @@ using LogitMetric = std::function<at::Tensor(const at::Tensor& logits)>;
 /// A derivative is by the activation as the forward goes on with it: everything after it depends on
 /// it, nothing before does. Where two points are one tensor (`blocks.0.hook_resid_post` and
 /// `blocks.1.hook_resid_pre`) they have one derivative.
+/// \param model   the model to run
+/// \param tokens  the batch to run it on
 /// \param globs   hook points, as everywhere
+/// \param metric  what is differentiated
 /// \param hooks   what else this forward reads or replaces
 /// \return name -> derivative, in the shape and dtype of the activation; zeros where the metric
-/// does
-///   not depend on it
+///   does not depend on it
 /// \throws UsageError if the metric gives no single number or none that depends on the logits, for
 ///   points that hold integers, and as `Model::forward`
 LENSBENCH_API std::map<std::string, at::Tensor> gradients(const Model& model,

@@ -66,17 +66,20 @@ using HookReplacer =
 /// run in the order added: readers see what replacers left. Scales and scores are float32.
 class LENSBENCH_API Hooks {
  public:
+  /// Calls `reader` at every point that matches.
   Hooks& read(std::string glob, HookReader reader);
+  /// Puts what `replacer` returns in the place of every point that matches.
   Hooks& replace(std::string glob, HookReplacer replacer);
 
-  bool empty() const { return entries_.empty(); }
+  bool empty() const { return entries_.empty(); }  ///< true if nothing was added
 
+  /// One call of `read` or `replace`.
   struct Entry {
-    std::string glob;
-    HookReader reader;
-    HookReplacer replacer;
+    std::string glob;       ///< the points
+    HookReader reader;      ///< empty for `replace`
+    HookReplacer replacer;  ///< empty for `read`
   };
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<Entry>& entries() const { return entries_; }  ///< in the order added
 
  private:
   std::vector<Entry> entries_;

@@ -13,14 +13,18 @@
 /// NaN is a missing value and is left out; too few values give NaN, never an error.
 namespace lensbench::statistics {
 
+/// How often and from which seed something is drawn again.
 struct Resampling {
-  std::int64_t samples = 10000;
-  std::uint64_t seed = 0;
-  double confidence = 0.95;  ///< of intervals
+  std::int64_t samples = 10000;  ///< draws
+  std::uint64_t seed = 0;        ///< of the draws
+  double confidence = 0.95;      ///< of intervals
 };
 
+/// An estimate between its bounds.
 struct Interval {
-  double estimate, low, high;
+  double estimate;  ///< of all values
+  double low;       ///< lower bound
+  double high;      ///< upper bound
 };
 
 /// Bootstrap interval of the mean, bias-corrected and accelerated (BCa; Efron, "Better bootstrap
@@ -60,6 +64,7 @@ LENSBENCH_API TestResult welch_t_test(const std::vector<double>& a, const std::v
 /// with n values in all (Hedges, J. Educational Statistics 6, 1981).
 LENSBENCH_API double hedges_g(const std::vector<double>& a, const std::vector<double>& b);
 
+/// Of p-values for the number of tests.
 enum class Correction {
   none,
   holm,                ///< family-wise error rate (Holm 1979)

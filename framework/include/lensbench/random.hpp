@@ -15,9 +15,10 @@ LENSBENCH_API std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_
 /// the key; the stream is the upper half of the counter, so streams of one seed never overlap.
 class LENSBENCH_API Philox {
  public:
+  /// The start of a stream.
   explicit Philox(std::uint64_t seed, std::uint64_t stream = 0);
 
-  std::uint32_t next_u32();
+  std::uint32_t next_u32();  ///< 32 random bits
   /// Uniform in [0, 1), 53 bits.
   double uniform();
   /// Standard normal (Box-Muller, one value from two uniforms; the last bit follows the C library's

@@ -15,7 +15,7 @@ struct ReadoutOptions {
   bool target_is_own_top = false;  ///< score each row's final-layer top-1 token instead of ids
   /// [row] int64: a second token whose log-probability alone is wanted (a cross-entropy)
   at::Tensor scored_ids = {};
-  bool entropy = true;
+  bool entropy = true;  ///< of each distribution
   /// Divergence of the last layer from each layer (`kl_final_to_layer`).
   bool kl_to_last = true;
 };

@@ -16,7 +16,9 @@ LENSBENCH_API double mean(const std::vector<double>& values);
 LENSBENCH_API double standard_error(const std::vector<double>& values);
 
 /// Linear between the two nearest values (Hyndman and Fan 1996, type 7; NumPy's default), missing
-/// values left out; NaN if nothing is left. \param q  0 to 1
+/// values left out; NaN if nothing is left.
+/// \param values  of any number
+/// \param q       0 to 1
 LENSBENCH_API double quantile(const std::vector<double>& values, double q);
 
 /// Pearson's correlation coefficient. NaN for lists of different length, fewer than two points, a
@@ -31,10 +33,12 @@ LENSBENCH_API double spearman(const std::vector<double>& x, const std::vector<do
 LENSBENCH_API std::vector<double> values_of(const at::Tensor& tensor);
 
 /// Adds `<name>_mean`, `<name>_se` (standard error of the mean) and `<name>_quantile` (with a
-/// leading axis `quantile`: 0.25, 0.5, 0.75), each over cases and element by element. \param like
-/// a case's variable: its name, units and description are taken over \param dims   axes of each
-/// tensor in `cases` \param cases  one tensor a case, all of one shape \throws UsageError if there
-/// are no cases or their shapes differ
+/// leading axis `quantile`: 0.25, 0.5, 0.75), each over cases and element by element.
+/// \param dataset  what gets them
+/// \param like     a case's variable: its name, units and description are taken over
+/// \param dims     axes of each tensor in `cases`
+/// \param cases    one tensor a case, all of one shape
+/// \throws UsageError if there are no cases or their shapes differ
 LENSBENCH_API void add_over_cases(Dataset& dataset, const Variable& like,
                                   const std::vector<std::string>& dims,
                                   const std::vector<at::Tensor>& cases);

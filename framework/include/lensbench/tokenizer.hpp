@@ -14,7 +14,7 @@ namespace lensbench {
 
 /// Ids of a text, and where each came from.
 struct Encoding {
-  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> ids;                             ///< in order
   std::vector<std::pair<std::size_t, std::size_t>> offsets;  ///< [begin, end) in bytes of the text
   std::vector<bool> special;  ///< added by the tokenizer's template (BOS, EOS, [CLS], …)
 };
@@ -53,7 +53,9 @@ class LENSBENCH_API Tokenizer {
 
   /// From the template, `tokenizer_config.json` or `special_tokens_map.json`.
   virtual std::optional<std::int64_t> bos_id() const = 0;
+  /// From the same places as `bos_id`.
   virtual std::optional<std::int64_t> eos_id() const = 0;
+  /// True for tokens that `decode` can skip.
   virtual bool is_special(std::int64_t id) const = 0;
 
   /// One line for `model info`: `byte-level BPE, 50257 tokens`.

@@ -11,11 +11,12 @@ namespace lensbench {
 
 /// One sequence as the model sees it.
 struct Tokens {
-  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> ids;   ///< in order, added ones included
   std::vector<std::string> texts;  ///< display text of each id; `<17>` where there is no tokenizer
   std::string text;                ///< the prompt; empty when ids were given
   bool bos_added = false;          ///< ids[0] was put there by the tokenizer, not by the prompt
 
+  /// How many.
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
@@ -27,8 +28,8 @@ struct TokenBatch {
   /// [batch, pos] int64, the segment each token is of (BERT); undefined: all 0.
   at::Tensor types = {};
 
-  std::int64_t batch_size() const { return ids.size(0); }
-  std::int64_t length() const { return ids.size(1); }
+  std::int64_t batch_size() const { return ids.size(0); }  ///< sequences
+  std::int64_t length() const { return ids.size(1); }      ///< columns, padding included
 };
 
 /// One sequence as a batch of one. \throws UsageError if it is empty.

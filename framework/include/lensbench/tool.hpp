@@ -18,6 +18,8 @@ namespace lensbench {
 /// What the bench lends a tool: the model, activations shared between tools, the seed.
 class LENSBENCH_API Context {
  public:
+  /// \param model  what the tools look at
+  /// \param seed   of the run
   /// \param share  keep the activations of the latest tokens, so that a second tool that asks for
   ///   the same ones costs no forward
   Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
@@ -25,7 +27,8 @@ class LENSBENCH_API Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  const Model& model() const { return *model_; }
+  const Model& model() const { return *model_; }  ///< what the tools look at
+  /// The same, for a tool that wraps it (`with_interventions`).
   std::shared_ptr<const Model> shared_model() const { return model_; }
   /// Seed of the run; derive streams with `Philox(seed(), stream)`.
   std::uint64_t seed() const { return seed_; }
@@ -60,6 +63,8 @@ class LENSBENCH_API Tool {
   /// Says why this model cannot be analysed by throwing UsageError; called once after attach.
   virtual void check_compatible(const Model& model) const;
 
+  /// The generic entry.
+  /// \param tokens      one sequence
   /// \param parameters  resolved against the specs the plug-in declares for this tool
   virtual Dataset run(const Tokens& tokens, const Parameters& parameters) = 0;
 
@@ -70,7 +75,7 @@ class LENSBENCH_API Tool {
   Tool() = default;
   /// \throws RunError if the tool was never attached
   Context& context() const;
-  const Model& model() const { return context().model(); }
+  const Model& model() const { return context().model(); }  ///< as `context()`
 
  private:
   Context* context_ = nullptr;

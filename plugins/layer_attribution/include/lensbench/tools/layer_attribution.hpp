@@ -8,6 +8,7 @@
 
 namespace lensbench {
 
+/// What is compared, listed and ablated beside the direct attribution.
 struct LayerAttributionOptions {
   /// Attribute the logit difference target minus versus.
   std::optional<Target> versus = std::nullopt;
@@ -33,29 +34,26 @@ class LENSBENCH_API LayerAttribution : public Tool {
   /// Every variable has units `1` (logits); float64 unless said otherwise. `layer` is the block,
   /// the first is 0.
   ///
-  /// | variable | dims | |
-  /// |---|---|---|
-  /// | `target_id`, `versus_id` | token | int64; `versus_id` only where a difference was asked for
-  /// | | `target_logit` | token | the model's, before any softcap; or the difference | |
-  /// `final_norm_scale` | token | what contributions were divided by | | `logit_contribution` |
-  /// component, token | `embed`, `pos_embed`, `{l}_attn_out`,
-  ///   `{l}_mlp_out`, `bias`: each output with its own bias; `bias` is the final norm's bias
-  ///   through the unembedding plus the unembedding's |
-  /// | `cumulative` | component, token | running sum in that order |
-  /// | `sum_residual` | token | sum of the contributions minus `target_logit`: rounding |
-  /// | `layer_contribution` | layer, token | attention and MLP of a block together |
-  /// | `accumulated` | layer, token | embeddings, blocks up to this one, and `bias`: the last
-  /// equals
-  ///   `target_logit` |
-  /// | `head_contribution` | layer, head, token | without the output bias b_O |
-  /// | `attention_bias_contribution` | layer, token | b_O; with the heads it sums to `{l}_attn_out`
-  /// | | `neuron_layer`, `neuron_index`, `neuron_contribution` | rank | at `position`; int32, int32
-  /// | | `ablation_effect` | ablation, component, token | ablated minus real logit. The output is
+  /// - `target_id`, `versus_id` [token] int64: `versus_id` only where a difference was asked for.
+  /// - `target_logit` [token]: the model's, before any softcap; or the difference.
+  /// - `final_norm_scale` [token]: what contributions were divided by.
+  /// - `logit_contribution` [component, token]: `embed`, `pos_embed`, `{l}_attn_out`,
+  /// `{l}_mlp_out`,
+  ///   `bias`: each output with its own bias; `bias` is the final norm's bias through the
+  ///   unembedding plus the unembedding's.
+  /// - `cumulative` [component, token]: running sum in that order.
+  /// - `sum_residual` [token]: sum of the contributions minus `target_logit`: rounding.
+  /// - `layer_contribution` [layer, token]: attention and MLP of a block together.
+  /// - `accumulated` [layer, token]: embeddings, blocks up to this one, and `bias`: the last equals
+  ///   `target_logit`.
+  /// - `head_contribution` [layer, head, token]: without the output bias b_O.
+  /// - `attention_bias_contribution` [layer, token]: b_O; with the heads it sums to `{l}_attn_out`.
+  /// - `neuron_layer`, `neuron_index` int32, `neuron_contribution` [rank]: at `position`.
+  /// - `ablation_effect` [ablation, component, token]: ablated minus real logit. The output is
   ///   replaced at all tokens of the prompt, by zeros or by its mean over them, all that follows
-  ///   runs again with its norms, and the effect is read at this token. NaN: not ablated |
-  /// | `pearson`, `spearman` | ablation, token | over attention and MLP outputs, of the
-  /// contribution
-  ///   with the logit lost (minus the effect); NaN where nothing varies |
+  ///   runs again with its norms, and the effect is read at this token. NaN: not ablated.
+  /// - `pearson`, `spearman` [ablation, token]: over attention and MLP outputs, of the contribution
+  ///   with the logit lost (minus the effect); NaN where nothing varies.
   ///
   /// Attributes: `target`, `versus`, `position` (from the start), `final_norm`.
   /// \throws UsageError for an empty prompt, a position outside it, a token outside the vocabulary,

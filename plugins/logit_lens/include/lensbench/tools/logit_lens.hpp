@@ -9,8 +9,8 @@ namespace lensbench {
 
 /// Options of one lens reading.
 struct LogitLensOptions {
-  std::int64_t top_k = 10;
-  Target target = Target::next();
+  std::int64_t top_k = 10;         ///< candidates a layer and token
+  Target target = Target::next();  ///< whose probability and rank are followed
   /// `resid_post` (axis 0..n_layers, the embedding first); `resid_pre`, `resid_mid`, `attn_out`,
   /// `mlp_out` (axis 0..n_layers-1).
   std::vector<std::string> points = {"resid_post"};
@@ -30,16 +30,17 @@ class LENSBENCH_API LogitLens : public Tool {
  public:
   /// Every layer and position.
   ///
-  /// | variable | dimensions | |
-  /// |---|---|---|
-  /// | `top_id`, `top_probability`, `top_logit` | layer, token, rank | best first, ties by smaller
-  /// id | | `entropy` | layer, token | nats | | `kl_final_to_layer` | layer, token | nats; from the
-  /// model's own distribution, norm or not | | `cross_entropy` | layer, token | nats; scores the
-  /// token that follows; NaN at the last | | `target_id` | token | for `next`, the model's own
-  /// choice at the last position | | `target_probability`, `target_log_probability`, `target_logit`
-  /// | layer, token | | | `target_rank` | layer, token | 1 + tokens with a strictly larger logit |
-  /// | `settled_layer` | token | first layer from which the model's prediction stays first; -1:
-  /// never | | `leaves_top` | layer, token | 1 where it was first a layer before and is not here |
+  /// - `top_id`, `top_probability`, `top_logit` [layer, token, rank]: best first, ties by smaller
+  /// id.
+  /// - `entropy` [layer, token], nats.
+  /// - `kl_final_to_layer` [layer, token], nats: from the model's own distribution, norm or not.
+  /// - `cross_entropy` [layer, token], nats: scores the token that follows; NaN at the last.
+  /// - `target_id` [token]: for `next`, the model's own choice at the last position.
+  /// - `target_probability`, `target_log_probability`, `target_logit` [layer, token].
+  /// - `target_rank` [layer, token]: 1 + tokens with a strictly larger logit.
+  /// - `settled_layer` [token]: first layer from which the model's prediction stays first; -1:
+  /// never.
+  /// - `leaves_top` [layer, token]: 1 where it was first a layer before and is not here.
   ///
   /// These are for `resid_post`; `layer` runs from 0 (embedding) to n_layers. Other points add the
   /// same variables but the last two with the point's name in front (`attn_out_entropy`) on the
@@ -54,11 +55,17 @@ class LENSBENCH_API LogitLens : public Tool {
   virtual Dataset analyze(const Tokens& tokens, const LogitLensOptions& options = {}) = 0;
 
   /// One layer and one target at every position: `probability`, `logit`, `rank`, `target_id`
-  /// [token]. \param layer  0 (embedding) to n_layers
+  /// [token].
+  /// \param tokens  the prompt
+  /// \param layer   0 (embedding) to n_layers
+  /// \param target  whose probability
+  /// \param path    how the residual becomes a prediction
   virtual Dataset at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
                            LensPath path = LensPath::direct) = 0;
 
   /// Logit of a target at each layer at one position: `target_logit` [layer], `target_id` [].
+  /// \param tokens    the prompt
+  /// \param target    whose logit
   /// \param position  negative counts from the end
   virtual Dataset layer_logits(const Tokens& tokens, const Target& target,
                                std::int64_t position = -1) = 0;

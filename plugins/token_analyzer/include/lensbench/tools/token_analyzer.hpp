@@ -8,6 +8,7 @@
 
 namespace lensbench {
 
+/// What is listed and compared at each token.
 struct TokenAnalyzerOptions {
   std::int64_t top_k = 10;          ///< candidates listed at each step; 0: none
   std::int64_t max_new_tokens = 0;  ///< 0: analyse the text as given
