@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <lensbench/experiment.hpp>
 
 #include "bench/result_name.hpp"
@@ -54,11 +55,22 @@ void Case::save(const std::string& name, Dataset dataset) {
 
 Summary::~Summary() = default;
 
-ToolSlot::ToolSlot(Experiment* owner, std::string tool_name) : tool_name_(std::move(tool_name)) {
+ToolSlot::ToolSlot(Experiment* owner, std::string tool_name)
+    : owner_(owner), tool_name_(std::move(tool_name)) {
   owner->slots_.push_back(this);
 }
 
 ToolSlot::~ToolSlot() = default;
+
+ToolCall::ToolCall(const ToolSlot& slot)
+    : slot_(slot), exceptions_before_(std::uncaught_exceptions()) {
+  slot_.owner_->failed_tools_.clear();
+}
+
+ToolCall::~ToolCall() {
+  if (std::uncaught_exceptions() > exceptions_before_)
+    slot_.owner_->failed_tools_.push_back(slot_.tool_name_);
+}
 
 Experiment::~Experiment() = default;
 

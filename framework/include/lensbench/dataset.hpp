@@ -29,10 +29,12 @@ enum class Holds {
 struct Variable {
   std::string name;               ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
   std::vector<std::string> dims;  ///< one name per axis, all different; empty for a scalar
-  at::Tensor tensor;  ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
-  std::vector<std::string> strings;  ///< valid UTF-8 without NUL; one dimension
-  std::string units = "1";           ///< `nats`, `1`, `bytes`, `s`
-  std::string long_name;             ///< one line for a reader
+  at::Tensor tensor = {};  ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
+  std::vector<std::string> strings = {};  ///< valid UTF-8 without NUL; one dimension
+  std::string units = "1";                ///< `nats`, `1`, `bytes`, `s`; never empty
+  /// One line for a reader. Values that are not there are NaN, and this line says why:
+  /// `surprisal (NaN: first token)`. The bench refuses a NaN that is not announced so.
+  std::string long_name = {};
   bool coordinate = false;       ///< labels an axis (`case`, `position`, `input_token` of `token`)
   Holds holds = Holds::numbers;  ///< what integers are
   std::map<std::string, Attribute> attributes = {};  ///< kept in the archive

@@ -51,6 +51,9 @@ enum class PluginFault {
   duplicate_name,   ///< two libraries provide the same tool or experiment
   wrong_interface,  ///< the tool does not implement the typed interface that was asked for
   factory_failed,   ///< the factory threw
+  insecure,         ///< others can write the file or a folder above it, or own it
+  crashed,          ///< loading it ended the process that tried it, or took too long
+  not_pinned,       ///< not the binary that a lock or a pin names, or in no lock
 };
 
 /// A plug-in could not be loaded, or a declared tool is missing. Exit 4.

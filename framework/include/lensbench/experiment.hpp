@@ -45,8 +45,10 @@ class LENSBENCH_API Case {
   std::optional<std::string> field(const std::string& name) const;
 
   /// Keeps a dataset under `/results/<name>`; the runner joins those of all cases.
-  /// \throws UsageError if this case already saved one of that name, or for a name that is not
-  ///   [A-Za-z][A-Za-z0-9_]*
+  /// \throws UsageError if this case already saved one of that name, for a name that is not
+  ///   [A-Za-z][A-Za-z0-9_]*, or for a dataset that breaks a promise: an axis `token`, `layer`,
+  ///   `head`, `component` or `rank` without its coordinates, empty units, a NaN in a coordinate or
+  ///   in a variable whose long_name does not say what NaN means
   void save(const std::string& name, Dataset dataset);
 
   const std::map<std::string, Dataset>& saved() const { return saved_; }  ///< so far
@@ -91,7 +93,24 @@ class LENSBENCH_API ToolSlot {
   virtual bool bind(Tool& tool) = 0;
 
  private:
+  friend class ToolCall;
+  Experiment* owner_;
   std::string tool_name_;
+};
+
+/// A call of a tool while it runs, so that the bench can say whose call an exception left.
+class LENSBENCH_API ToolCall {
+ public:
+  /// Begins a call of the slot's tool.
+  explicit ToolCall(const ToolSlot& slot);
+  /// Ends it; notes the tool in the experiment's `failed_tools` if an exception is on its way.
+  ~ToolCall();
+  ToolCall(const ToolCall&) = delete;
+  ToolCall& operator=(const ToolCall&) = delete;
+
+ private:
+  const ToolSlot& slot_;
+  int exceptions_before_;
 };
 
 /// Declares a tool as a member: `Uses<LogitLens> lens{this, "logit_lens"};`
@@ -105,11 +124,23 @@ class Uses final : public ToolSlot {
     return tool_ != nullptr;
   }
   /// \throws RunError when used before the bench bound it (in a constructor, say)
-  Interface* operator->() const { return &get(); }
-  /// The same. \throws RunError as `operator->`
+  auto operator->() const { return Call(*this, get()); }
+  /// The tool itself. \throws RunError as `operator->`
   Interface& operator*() const { return get(); }
 
  private:
+  /// `tool->call()` goes through one of these, which lives until the call is over.
+  class Call : public ToolCall {
+   public:
+    /// Begins a call of `tool`.
+    Call(const Uses& slot, Interface& tool) : ToolCall(slot), tool_(tool) {}
+    /// The tool.
+    Interface* operator->() const { return &tool_; }
+
+   private:
+    Interface& tool_;
+  };
+
   Interface& get() const {
     if (tool_ == nullptr)
       throw RunError("tool '" + tool_name() + "' was used before the bench bound it");
@@ -133,13 +164,18 @@ class LENSBENCH_API Experiment {
 
   /// The tools declared as members, in the order of declaration.
   const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
+  /// Names of the tools in the latest expression that an exception left; empty if it was left
+  /// normally. More than one if the expression called several.
+  const std::vector<std::string>& failed_tools() const { return failed_tools_; }
 
  protected:
   Experiment() = default;
 
  private:
   friend class ToolSlot;
+  friend class ToolCall;
   std::vector<ToolSlot*> slots_;
+  std::vector<std::string> failed_tools_;
 };
 
 }  // namespace lensbench

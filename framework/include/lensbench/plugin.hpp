@@ -45,11 +45,20 @@ namespace lensbench {
 inline constexpr std::uint64_t kPluginMagic = 0x6c656e7362656e63;
 /// Layout of PluginDescriptor itself; the first four fields never move.
 inline constexpr std::uint32_t kPluginFormatVersion = 1;
-/// Raised when a virtual function or a type that crosses the boundary changes. A plug-in loads if
-/// its major version equals the bench's and its minor version is not greater.
+/// Version of all that is in `lensbench/*.hpp`, by semantic versioning. The major version is raised
+/// when what is there changes or goes (a virtual function, a member of a type that crosses the
+/// boundary, a meaning), the minor version when something is added. So a plug-in that was built for
+/// M.m loads in every bench that speaks M.n with n >= m, and in no other.
 inline constexpr std::uint32_t kPluginApiMajor = 1;
-/// Raised when something is added that older plug-ins do without.
+/// The second part of that version.
 inline constexpr std::uint32_t kPluginApiMinor = 0;
+
+/// That rule: whether a bench that speaks `own` can load what was built for `built`.
+constexpr bool is_compatible_api(std::uint32_t built_major, std::uint32_t built_minor,
+                                 std::uint32_t own_major = kPluginApiMajor,
+                                 std::uint32_t own_minor = kPluginApiMinor) {
+  return built_major == own_major && built_minor <= own_minor;
+}
 
 /// What an entry makes.
 enum class PluginEntryKind : std::uint32_t {
