@@ -4,12 +4,19 @@
 # Builds a shared library the bench can load: hidden symbols, every symbol resolved at link time, and
 # the text of the first source file embedded, so that an archive can say what ran.
 
-set(LENSBENCH_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
-
 function(lensbench_add_plugin_library name)
-  cmake_parse_arguments(ARG "NO_INSTALL" "" "SOURCES;LINK_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LINK_LIBRARIES")
+  if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
+    message(FATAL_ERROR "lensbench: '${name}' is no name for a plug-in: use small letters, digits and "
+      "underscores, a letter first")
+  endif()
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "lensbench: '${name}' was given '${ARG_UNPARSED_ARGUMENTS}', which is neither "
+      "after SOURCES nor after LINK_LIBRARIES; say: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
+  endif()
   if(NOT ARG_SOURCES)
-    message(FATAL_ERROR "lensbench: '${name}' has no SOURCES")
+    message(FATAL_ERROR
+      "lensbench: '${name}' has no SOURCES; say: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
   list(GET ARG_SOURCES 0 main_source)
   get_filename_component(main_source ${main_source} ABSOLUTE)
@@ -17,8 +24,8 @@ function(lensbench_add_plugin_library name)
   add_custom_command(
     OUTPUT ${embedded}
     COMMAND ${CMAKE_COMMAND} -DINPUT=${main_source} -DOUTPUT=${embedded}
-            -P ${LENSBENCH_CMAKE_DIR}/EmbedSource.cmake
-    DEPENDS ${main_source} ${LENSBENCH_CMAKE_DIR}/EmbedSource.cmake
+            -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
+    DEPENDS ${main_source} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
     VERBATIM)
   add_library(${name} MODULE ${ARG_SOURCES} ${embedded})
   target_link_libraries(${name} PRIVATE lensbench::lensbench ${ARG_LINK_LIBRARIES})

@@ -1,6 +1,9 @@
 # libtorch as one target, for lensbench and for plug-ins built outside it. Its headers are system
 # headers, so that their warnings are not ours.
 find_package(Torch REQUIRED)
+if(TARGET lensbench_torch)
+  return()
+endif()
 add_library(lensbench_torch INTERFACE)
 target_include_directories(lensbench_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(lensbench_torch INTERFACE ${TORCH_LIBRARIES})

@@ -1,30 +1,105 @@
 #include <ATen/ATen.h>
 
 #include <lensbench/plugin.hpp>
+#include <lensbench/statistics.hpp>
 
-/// L2 norm of the residual stream at every layer and position.
-class ResidualNorm final : public lensbench::Tool {
+#include "thresholds.hpp"
+
+using namespace lensbench;
+
+/// L2 norm of the residual stream after each layer at each token, and whether it is larger than a
+/// threshold that was learned from other texts.
+class ResidualNorm final : public Tool {
  public:
-  lensbench::Dataset run(const lensbench::Tokens& tokens, const lensbench::Parameters&) override {
-    const auto n_layers = model().spec().n_layers;
-    const auto acts =
-        context().activations(tokens, {"blocks.0.hook_resid_pre", "blocks.*.hook_resid_post"});
-    std::vector<at::Tensor> norms = {acts.at("blocks.0.hook_resid_pre")[0].norm(2, -1)};
-    for (std::int64_t layer = 0; layer < n_layers; ++layer)
-      norms.push_back(
-          acts.at("blocks." + std::to_string(layer) + ".hook_resid_post")[0].norm(2, -1));
+  static constexpr ParameterSpec kParameters[] = {
+      {"thresholds", ParameterType::text, "", "",
+       "CSV file with the columns `layer` and `threshold`, learned by residual_norm_thresholds"},
+  };
 
-    lensbench::Dataset result;
+  Dataset run(const Tokens& tokens, const Parameters& parameters) override {
+    const auto n_layers = model().spec().n_layers;
+    Dataset result;
     add_layer_axis(result, n_layers);
     add_token_axis(result, tokens.ids, tokens.texts);
+    const at::Tensor norms = measure(tokens);
     result.add({.name = "residual_norm",
                 .dims = {"layer", "token"},
-                .tensor = at::stack(norms).to(at::kFloat),
+                .tensor = norms,
                 .long_name = "L2 norm of the residual stream"});
+    if (const auto& file = parameters.text("thresholds"); !file.empty()) {
+      const at::Tensor thresholds = at::tensor(read_thresholds(file, n_layers + 1), at::kDouble);
+      result.add({.name = "threshold",
+                  .dims = {"layer"},
+                  .tensor = thresholds,
+                  .long_name = "learned threshold of the norm"});
+      result.add({.name = "exceeds",
+                  .dims = {"layer", "token"},
+                  .tensor = norms.to(at::kDouble) > thresholds.unsqueeze(1),
+                  .long_name = "the norm is larger than its threshold"});
+    }
     return result;
+  }
+
+ private:
+  /// [layer, token] float32
+  at::Tensor measure(const Tokens& tokens) {
+    std::vector<std::string> hooks;
+    for (std::int64_t layer = 0; layer <= model().spec().n_layers; ++layer)
+      hooks.push_back(residual_hook(model().spec(), layer));
+    const auto stream = context().activations(tokens, hooks);
+    std::vector<at::Tensor> norms;
+    for (const auto& hook : hooks) norms.push_back(stream.at(hook)[0].to(at::kFloat).norm(2, -1));
+    return at::stack(norms);
   }
 };
 
-LENSBENCH_PLUGIN("residual_norm",
-                 LENSBENCH_TOOL(ResidualNorm, "residual_norm", "1.0.0",
-                                "L2 norm of the residual stream at every layer and position."));
+/// Learns the thresholds: of each layer the quantile of the norms of all tokens of all prompts but
+/// the first token of each, whose norm is of another size in many models.
+class ResidualNormThresholds final : public Experiment {
+  Uses<Tool> norm{this, "residual_norm"};
+
+ public:
+  static constexpr ParameterSpec kParameters[] = {
+      {"quantile", ParameterType::number, "0.99", "1", "share of tokens below the threshold"},
+  };
+
+  void run(Case& c) override { c.save("norms", norm->run(c.tokens(), defaults())); }
+
+  void finish(Summary& summary) override {
+    const double q = summary.parameters().number("quantile");
+    if (q <= 0 || q >= 1) throw UsageError("residual_norm_thresholds: quantile must be in (0, 1)");
+    if (summary.cases().empty()) return;
+    std::vector<at::Tensor> parts;
+    for (const auto number : summary.cases())
+      parts.push_back(summary.dataset(number, "norms")["residual_norm"].tensor.slice(1, 1));
+    const at::Tensor norms = at::cat(parts, 1);  // [layer, tokens of all cases]
+    if (norms.size(1) == 0)
+      throw UsageError(
+          "residual_norm_thresholds: the prompts have one token each; give longer ones");
+    std::vector<double> thresholds;
+    for (std::int64_t layer = 0; layer < norms.size(0); ++layer)
+      thresholds.push_back(statistics::quantile(statistics::values_of(norms[layer]), q));
+
+    Dataset result;
+    add_layer_axis(result, norms.size(0) - 1);
+    result.add({.name = "threshold",
+                .dims = {"layer"},
+                .tensor = at::tensor(thresholds, at::kDouble),
+                .long_name = "quantile of the norm of the residual stream"});
+    result.attributes["quantile"] = q;
+    result.attributes["tokens"] = norms.size(1);
+    summary.save("thresholds", std::move(result));
+  }
+
+ private:
+  static Parameters defaults() {
+    return Parameters::resolve(ResidualNorm::kParameters, {}, "tool 'residual_norm'");
+  }
+};
+
+LENSBENCH_PLUGIN(
+    "residual_norm",
+    LENSBENCH_TOOL(ResidualNorm, "residual_norm", "2.0.0",
+                   "L2 norm of the residual stream, against a learned threshold."),
+    LENSBENCH_EXPERIMENT_ENTRY(ResidualNormThresholds, "residual_norm_thresholds", "1.0.0",
+                               "Which norm of the residual stream is unusual at each layer?"));

@@ -19,5 +19,6 @@ int replay_command(const Arguments& arguments);
 int diff_command(const Arguments& arguments);
 int versions_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
+int new_command(const Arguments& arguments);
 
 }  // namespace lensbench::cli

@@ -30,6 +30,7 @@ constexpr const char* kHelp = R"(lensbench: a benchmark framework for transforme
   lensbench diff A B                                   where two runs part
   lensbench versions EXPERIMENT                        its archives, and what changed between them
   lensbench export FILE RESULTS/VARIABLE               as json, csv or npz
+  lensbench new tool|experiment NAME                   a project for one of your own
 
   lensbench COMMAND --help        options of a command
   lensbench tool TOOL --help      parameters of a tool (same for run EXPERIMENT)
@@ -79,6 +80,7 @@ int dispatch(const std::string& command, const Arguments& rest) {
       {"list", list_command},
       {"model", model_command},
       {"tokenize", tokenize_command},
+      {"new", new_command},
       {"replay", replay_command},
       {"show", isolated(show_command)},
       {"verify", isolated(verify_command)},

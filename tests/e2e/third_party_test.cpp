@@ -1,68 +1,344 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
 
+#include "core/sha256.hpp"
 #include "support/process.hpp"
 
-// A tool built by a stranger: outside this tree, against an installed lensbench.
+// Tools and experiments built by strangers: outside this tree, against an installed lensbench that
+// was moved after it was installed.
 
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Outcome;
 using testing::run;
-using testing::TempDir;
 
-constexpr const char* kCmake = LENSBENCH_CMAKE_COMMAND;
+const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
-// Configures and builds one of examples/ against a prefix; returns its plug-in folder.
-std::string build_example(const std::string& name, const std::string& prefix,
-                          const TempDir& directory) {
-  const auto build = (directory / ("build_" + name)).string();
-  const auto configured =
-      run({kCmake, "-G", "Ninja", "-S", std::string(LENSBENCH_SOURCE_DIR) + "/examples/" + name,
-           "-B", build, "-DCMAKE_BUILD_TYPE=Release",
-           "-DCMAKE_PREFIX_PATH=" + prefix + ";" + LENSBENCH_PREFIX_PATH});
-  EXPECT_EQ(configured.exit_code, 0) << configured.out << configured.err;
-  const auto built = run({kCmake, "--build", build});
-  EXPECT_EQ(built.exit_code, 0) << built.out << built.err;
-  return build + "/lib/lensbench/plugins";
+// A line of CSV (RFC 4180); no field of these files holds a line break.
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      fields.emplace_back();
+    else if (c != '\r')
+      fields.back() += c;
+  }
+  return fields;
 }
 
-TEST(ThirdParty, ToolAndExperimentBuildAgainstAMovedInstallLoadAndSaveTheirResults) {
-  const TempDir directory;
-  const auto prefix = (directory / "moved").string();
-  const auto installed =
-      run({kCmake, "--install", LENSBENCH_BINARY_DIR, "--prefix", directory / "prefix"});
-  ASSERT_EQ(installed.exit_code, 0) << installed.err;
-  fs::rename(directory / "prefix", prefix);
+class ThirdParty : public ::testing::Test {
+ protected:
+  // Always at the same place, so that a compiler's cache knows the sources again.
+  static fs::path root() { return fs::path(LENSBENCH_BINARY_DIR) / "third-party"; }
+  static std::string prefix() { return root() / "moved"; }
 
-  const auto tool = build_example("residual_norm", prefix, directory);
-  const auto model = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
-  const auto ran =
-      run({prefix + "/bin/lensbench", "tool", "residual_norm", "--plugin-dir", tool, "--model",
-           model, "--prompt", "And God said", "--json", "--out", directory / "a.h5"});
+  static void SetUpTestSuite() {
+    fs::remove_all(root());
+    fs::create_directories(root());
+    const auto installed = run({LENSBENCH_CMAKE_COMMAND, "--install", LENSBENCH_BINARY_DIR,
+                                "--prefix", (root() / "prefix").string()});
+    ASSERT_EQ(installed.exit_code, 0) << installed.err;
+    fs::rename(root() / "prefix", prefix());
+    setenv("CMAKE_GENERATOR", "Ninja", 1);
+    if (run({"/bin/sh", "-c", "command -v ccache"}).exit_code == 0)
+      setenv("CMAKE_CXX_COMPILER_LAUNCHER", "ccache", 1);
+  }
+
+  static Outcome lensbench(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), prefix() + "/bin/lensbench");
+    return run(arguments);
+  }
+
+  static Outcome configure(const fs::path& source, const fs::path& build) {
+    return run({LENSBENCH_CMAKE_COMMAND, "-S", source.string(), "-B", build.string(),
+                "-DCMAKE_BUILD_TYPE=Release",
+                "-DCMAKE_PREFIX_PATH=" + prefix() + ";" + LENSBENCH_PREFIX_PATH});
+  }
+
+  // The folder of the plug-in that a project builds; empty if it does not build.
+  static fs::path built(const fs::path& source, const fs::path& build) {
+    for (const auto& outcome :
+         {configure(source, build), run({LENSBENCH_CMAKE_COMMAND, "--build", build.string()})})
+      if (outcome.exit_code != 0) {
+        ADD_FAILURE() << outcome.out << outcome.err;
+        return {};
+      }
+    return build / "lib" / "lensbench" / "plugins";
+  }
+
+  static Outcome ctest(const fs::path& build) {
+    const auto program = fs::path(LENSBENCH_CMAKE_COMMAND).parent_path() / "ctest";
+    return run({program.string(), "--test-dir", build.string(), "--output-on-failure"});
+  }
+
+  static void replace_in(const fs::path& file, const std::string& what, const std::string& by) {
+    std::string text = testing::slurp(file);
+    const auto at = text.find(what);
+    ASSERT_NE(at, std::string::npos) << file;
+    std::ofstream(file) << text.replace(at, what.size(), by);
+  }
+
+  // What the HDF5 tools find in the recipe of an archive.
+  static std::string recorded(const std::string& archive, const std::string& name) {
+    return run({"/usr/bin/h5dump", "-d", "/recipe/" + name, archive}).out;
+  }
+
+  // Columns of a variable as `lensbench export` writes it.
+  static std::map<std::string, std::vector<double>> columns(const std::string& archive,
+                                                            const std::string& variable) {
+    const auto exported = lensbench({"export", archive, variable, "--format", "csv"});
+    EXPECT_EQ(exported.exit_code, 0) << exported.err;
+    std::istringstream lines(exported.out);
+    std::string line;
+    std::getline(lines, line);
+    const auto names = fields_of(line);
+    std::map<std::string, std::vector<double>> result;
+    while (std::getline(lines, line)) {
+      const auto fields = fields_of(line);
+      for (std::size_t i = 0; i < names.size(); ++i)
+        result[names[i]].push_back(std::strtod(fields.at(i).c_str(), nullptr));
+    }
+    return result;
+  }
+};
+
+TEST_F(ThirdParty, FindAWholeTreeThatNamesNoFolderOfTheBuild) {
+  const fs::path tree = prefix();
+  for (const char* path :
+       {"bin/lensbench", "lib/liblensbench.so", "lib/liblensbench.so.1",
+        "lib/lensbench/plugins/logit_lens.so", "include/lensbench/plugin.hpp",
+        "include/lensbench/tools/logit_lens.hpp", "lib/cmake/lensbench/lensbenchConfig.cmake",
+        "lib/cmake/lensbench/lensbenchConfigVersion.cmake", "share/doc/lensbench/README.md",
+        "share/doc/lensbench/copyright", "share/doc/lensbench/docs/writing-a-tool.md",
+        "share/doc/lensbench/examples/residual_norm/residual_norm.cpp"})
+    EXPECT_TRUE(fs::exists(tree / path)) << path;
+  const auto dynamic = run({"/usr/bin/readelf", "-d", tree / "lib/liblensbench.so"});
+  EXPECT_THAT(dynamic.out, HasSubstr("soname: [liblensbench.so.1]"));
+
+  for (const auto& entry : fs::recursive_directory_iterator(tree)) {
+    if (!entry.is_regular_file()) continue;
+    const auto bytes = testing::slurp(entry.path());
+    EXPECT_EQ(bytes.find(LENSBENCH_BINARY_DIR), std::string::npos) << entry.path();
+    EXPECT_EQ(bytes.find(std::string(LENSBENCH_SOURCE_DIR) + "/"), std::string::npos)
+        << entry.path();
+  }
+}
+
+TEST_F(ThirdParty, GetAToolThatBuildsLoadsAndPassesItsTestAtOnce) {
+  const fs::path project = root() / "my_probe";
+  const auto written = lensbench({"new", "tool", "my_probe", "--dir", project});
+  ASSERT_EQ(written.exit_code, 0) << written.err;
+  EXPECT_THAT(written.err, AllOf(HasSubstr("cmake -B build -DCMAKE_PREFIX_PATH=" + prefix()),
+                                 HasSubstr("ctest --test-dir build")));
+  const auto source = testing::slurp(project / "my_probe.cpp");
+  EXPECT_LE(std::count(source.begin(), source.end(), '\n'), 30);
+  const auto plugins = built(project, project / "build");
+  const auto tested = ctest(project / "build");
+  EXPECT_EQ(tested.exit_code, 0) << tested.out;
+
+  const std::string archive = root() / "my_probe.h5";
+  const auto ran = lensbench({"tool", "my_probe", "--plugin-dir", plugins, "--model", kModel,
+                              "--prompt", "And God said", "--json", "--out", archive});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  const auto dataset = json::parse(ran.out)["results"]["residual_norm"];
-  EXPECT_EQ(dataset["dims"]["layer"], 7);
-  EXPECT_GT(dataset["variables"]["residual_norm"]["data"][0][0].get<double>(), 0);
+  EXPECT_EQ(json::parse(ran.out)["results"]["my_probe"]["dims"]["layer"], 7);
+  EXPECT_THAT(recorded(archive, "plugin_sha256"), HasSubstr(sha256_file(plugins / "my_probe.so")));
+  EXPECT_EQ(lensbench({"verify", archive}).exit_code, 0);
 
-  const auto experiment = build_example("fact_recall", prefix, directory);
+  // Its test is one: with other maths it fails.
+  replace_in(project / "my_probe.cpp", "norm(2, -1)", "norm(1, -1)");
+  built(project, project / "build");
+  const auto wrong = ctest(project / "build");
+  EXPECT_NE(wrong.exit_code, 0);
+  EXPECT_THAT(wrong.out, HasSubstr("expected"));
+}
+
+TEST_F(ThirdParty, GetAnExperimentThatBuildsLoadsAndPassesItsTestAtOnce) {
+  const fs::path project = root() / "my_question";
+  const auto written = lensbench({"new", "experiment", "my_question", "--dir", project});
+  ASSERT_EQ(written.exit_code, 0) << written.err;
+  const auto plugins = built(project, project / "build");
+  const auto tested = ctest(project / "build");
+  EXPECT_EQ(tested.exit_code, 0) << tested.out;
+
+  const std::string archive = root() / "my_question.h5";
+  const auto ran =
+      lensbench({"run", "my_question", "--plugin-dir", plugins, "--model", kModel, "--prompt",
+                 "And God said", "--prompt", "In the beginning", "--json", "--out", archive});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_TRUE(json::parse(ran.out)["results"]["uncertainty"]["variables"].contains("entropy_mean"));
+  EXPECT_THAT(recorded(archive, "plugin_sha256"),
+              HasSubstr(sha256_file(plugins / "my_question.so")));
+
+  replace_in(project / "my_question.cpp", "select(1, -1)", "select(1, 0)");
+  built(project, project / "build");
+  EXPECT_NE(ctest(project / "build").exit_code, 0);
+}
+
+// Quantile of type 7 (Hyndman and Fan 1996), straight from its definition.
+double quantile(std::vector<double> values, double q) {
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const auto above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
+  const auto plugins = built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "residual_norm",
+                             root() / "residual_norm");
+  const std::string learned = root() / "learned.h5", used = root() / "used.h5";
+  const auto ran =
+      lensbench({"run", "residual_norm_thresholds", "--plugin-dir", plugins, "--model", kModel,
+                 "--prompts", std::string(LENSBENCH_SOURCE_DIR) + "/models/prompts.txt", "--set",
+                 "quantile=0.9", "--quiet", "--out", learned});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+
+  auto norms = columns(learned, "norms/residual_norm");
+  auto thresholds = columns(learned, "thresholds/threshold");
+  ASSERT_EQ(thresholds["threshold"].size(), 7U);
+  for (std::size_t layer = 0; layer < 7; ++layer) {
+    std::vector<double> of_layer;
+    for (std::size_t i = 0; i < norms["layer"].size(); ++i)
+      if (norms["layer"][i] == static_cast<double>(layer) && norms["position"][i] > 0)
+        of_layer.push_back(norms["residual_norm"][i]);
+    // Norms up to 23 are read as the shortest decimals of their float32.
+    EXPECT_NEAR(thresholds["threshold"][layer], quantile(of_layer, 0.9), 2e-6) << layer;
+  }
+
+  const fs::path csv = root() / "thresholds.csv";
+  std::ofstream(csv)
+      << lensbench({"export", learned, "thresholds/threshold", "--format", "csv"}).out;
+  const auto tool = lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel,
+                               "--prompt", "And the LORD spake unto Moses, saying", "--quiet",
+                               "--set", "thresholds=" + csv.string(), "--out", used});
+  ASSERT_EQ(tool.exit_code, 0) << tool.err;
+  auto measured = columns(used, "residual_norm/residual_norm");
+  auto exceeds = columns(used, "residual_norm/exceeds");
+  double above = 0;
+  for (std::size_t i = 0; i < exceeds["exceeds"].size(); ++i) {
+    const auto layer = static_cast<std::size_t>(exceeds["layer"][i]);
+    EXPECT_EQ(exceeds["exceeds"][i], measured["residual_norm"][i] > thresholds["threshold"][layer])
+        << i;
+    above += exceeds["exceeds"][i];
+  }
+  EXPECT_GT(above, 0);
+  EXPECT_LT(above, static_cast<double>(exceeds["exceeds"].size()) / 2);
+
+  std::ofstream(csv) << "layer,threshold\n9,1.0\n";
+  const auto wrong = lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel,
+                                "--prompt", "And", "--quiet", "--set", "thresholds=" + csv.string(),
+                                "--out", root() / "wrong.h5"});
+  EXPECT_EQ(wrong.exit_code, 3) << wrong.err;
+  EXPECT_THAT(wrong.err, HasSubstr("line 2 is of layer 9, but the model has layers 0 to 6"));
+}
+
+TEST_F(ThirdParty, CompareTwoToolsOverPrompts) {
+  const auto plugins = built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "attention_or_mlp",
+                             root() / "attention_or_mlp");
+  const std::string archive = root() / "attention_or_mlp.h5";
+  const auto ran = lensbench(
+      {"run", "attention_or_mlp", "--plugin-dir", plugins, "--model", kModel, "--prompts",
+       std::string(LENSBENCH_SOURCE_DIR) + "/models/prompts.txt", "--json", "--out", archive});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const auto results = json::parse(ran.out)["results"];
+  const auto attention =
+      results["answer"]["variables"]["attention"]["data"].get<std::vector<double>>();
+  const auto mlp = results["answer"]["variables"]["mlp"]["data"].get<std::vector<double>>();
+  ASSERT_GE(mlp.size(), 5U);
+  double sum = 0;
+  for (std::size_t i = 0; i < mlp.size(); ++i) sum += mlp[i] - attention[i];
+  const auto& comparison = results["comparison"]["variables"];
+  const double mean = sum / static_cast<double>(mlp.size());
+  EXPECT_NEAR(comparison["difference"]["data"].get<double>(), mean, 1e-9);
+
+  // Every sign of every difference flipped: the exact test, as there are few prompts.
+  std::size_t extreme = 0;
+  for (std::size_t signs = 0; signs < std::size_t{1} << mlp.size(); ++signs) {
+    double flipped = 0;
+    for (std::size_t i = 0; i < mlp.size(); ++i)
+      flipped += (signs >> i & 1) != 0 ? attention[i] - mlp[i] : mlp[i] - attention[i];
+    if (std::abs(flipped) >= std::abs(sum) * (1 - 1e-12)) ++extreme;
+  }
+  EXPECT_NEAR(comparison["p"]["data"].get<double>(),
+              static_cast<double>(extreme) / static_cast<double>(std::size_t{1} << mlp.size()),
+              1e-12);
+}
+
+TEST_F(ThirdParty, BuildTheExampleOfTheReadme) {
+  const auto plugins =
+      built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "fact_recall", root() / "fact_recall");
   const auto recalled =
-      run({prefix + "/bin/lensbench", "run", "fact_recall", "--plugin-dir", experiment, "--model",
-           model, "--prompt", "in the land of", "--json", "--out", directory / "b.h5"});
+      lensbench({"run", "fact_recall", "--plugin-dir", plugins, "--model", kModel, "--prompt",
+                 "in the land of", "--json", "--out", root() / "b.h5"});
   ASSERT_EQ(recalled.exit_code, 0) << recalled.err;
   const auto results = json::parse(recalled.out)["results"];
   EXPECT_TRUE(results.contains("lens") && results.contains("attribution"));
+}
 
-  const auto shown = run({prefix + "/bin/lensbench", "show", "--json", directory / "b.h5"});
-  EXPECT_EQ(shown.exit_code, 0) << shown.err;
-  EXPECT_THAT(shown.out, HasSubstr("fact_recall"));
+TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
+  const std::pair<std::string, std::string> mistakes[] = {
+      {"find_package(lensbench 2 REQUIRED)", "version: 1.0.0"},
+      {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(probe probe.cpp)",
+       "lensbench_add_tool(probe SOURCES probe.cpp)"},
+      {"find_package(lensbench 1 REQUIRED)\nlensbench_add_experiment(probe)",
+       "'probe' has no SOURCES"},
+      {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(My-Probe SOURCES probe.cpp)",
+       "'My-Probe' is no name for a plug-in"}};
+  const fs::path project = root() / "mistake";
+  fs::create_directories(project);
+  for (const auto& [text, message] : mistakes) {
+    std::ofstream(project / "CMakeLists.txt")
+        << "cmake_minimum_required(VERSION 3.25)\nproject(mistake CXX)\n"
+        << text << "\n";
+    const auto outcome = configure(project, project / "build");
+    EXPECT_NE(outcome.exit_code, 0) << text;
+    EXPECT_THAT(std::regex_replace(outcome.err, std::regex("\\s+"), " "), HasSubstr(message))
+        << text;
+  }
+}
+
+TEST(NewCommand, RefusesNamesThatCannotBe) {
+  const testing::TempDir directory;
+  const std::pair<std::string, std::string> names[] = {
+      {"MyProbe", "small letters"},        {"1probe", "small letters"},
+      {"my-probe", "small letters"},       {"", "small letters"},
+      {"class", "a word of C++"},          {"test", "a target that CMake has"},
+      {std::string(65, 'a'), "at most 64"}};
+  for (const auto& [name, message] : names) {
+    const auto outcome = testing::lensbench({"new", "tool", name, "--dir", directory / "project"});
+    EXPECT_EQ(outcome.exit_code, 2) << name;
+    EXPECT_THAT(outcome.err, HasSubstr(message)) << name;
+    EXPECT_FALSE(fs::exists(directory / "project")) << name;
+  }
+}
+
+TEST(NewCommand, WritesOverNothing) {
+  const testing::TempDir directory;
+  fs::create_directories(directory / "project");
+  std::ofstream(fs::path(directory / "project") / "notes.txt") << "mine\n";
+  const auto outcome = testing::lensbench({"new", "tool", "probe", "--dir", directory / "project"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("exists already"));
+  EXPECT_EQ(testing::slurp(fs::path(directory / "project") / "notes.txt"), "mine\n");
 }
 
 TEST(Readme, ShowsTheExampleExperimentWordForWord) {

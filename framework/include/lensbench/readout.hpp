@@ -41,8 +41,10 @@ struct Readout {
 /// logits: a matrix product in tiles of vocabulary, reduced as it is made (online log-sum-exp,
 /// top-k, rank, entropy, divergence). Runs on the CPU; weights elsewhere are fetched a tile at a
 /// time.
-/// \param normalized  [layer, row, d_model] rows after the final norm; the last layer is the
+/// \param unembedding  what turns a row into logits
+/// \param normalized   [layer, row, d_model] rows after the final norm; the last layer is the
 ///   reference of kl_to_last and target_is_own_top
+/// \param options      what to take
 /// \throws UsageError for shapes that do not fit, top_k above the vocabulary, ids out of range
 /// \throws RunError naming layer and row where a logit is not finite
 LENSBENCH_API Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
