@@ -1,0 +1,166 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "docs/markdown.hpp"
+#include "support/process.hpp"
+
+// What the documents show is what happens: every block is compiled, run, or parsed. Blocks of `sh`
+// and `python` of one document run one after the other in a folder that looks like a checkout with
+// a build; a block of C++ is compiled into this program (write_snippets.cpp). What cannot run says
+// why on the line above, `<!-- not run: REASON -->`; `<!-- file: NAME -->` puts a block into a
+// file.
+
+extern const int lensbench_docs_snippets;
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::CodeBlock;
+using testing::Document;
+
+const std::vector<Document>& documents() {
+  static const auto all = testing::read_documents(LENSBENCH_SOURCE_DIR);
+  return all;
+}
+
+bool runs(const CodeBlock& block) {
+  return block.not_run.empty() && (block.language == "sh" || block.language == "python");
+}
+
+// A folder that looks like a checkout that was built, always at the same place, so that compilers'
+// caches know it again.
+fs::path fresh_checkout(const std::string& name) {
+  const fs::path folder = fs::path(LENSBENCH_BINARY_DIR) / "docs-checkout" / name;
+  fs::remove_all(folder);
+  fs::create_directories(folder / "results");
+  fs::create_directories(folder / "build");
+  const fs::path root = LENSBENCH_SOURCE_DIR;
+  for (const char* part : {"models", "examples", "docs", "scripts"})
+    fs::create_directory_symlink(root / part, folder / part);
+  fs::create_directory_symlink(LENSBENCH_BINARY_DIR, folder / "build" / "release");
+  return folder;
+}
+
+std::string quoted(const std::string& text) {
+  return "'" + std::regex_replace(text, std::regex("'"), "'\\''") + "'";
+}
+
+std::string environment(const fs::path& checkout) {
+  const char* home = std::getenv("HOME");
+  const char* cache = std::getenv("CCACHE_DIR");
+  std::string text = "set -euo pipefail\n";
+  if (cache == nullptr && home != nullptr)
+    text += "export CCACHE_DIR=" + quoted(std::string(home) + "/.cache/ccache") + "\n";
+  text += "export HOME=" + quoted(checkout.string()) + "\n";
+  text += "export PATH=" + quoted(std::string(LENSBENCH_BINARY_DIR) + "/bin") + ":$PATH\n";
+  text += "export CMAKE_PREFIX_PATH=" +
+          std::regex_replace(quoted(LENSBENCH_PREFIX_PATH), std::regex(";"), ":") + "\n";
+  text += "export CMAKE_GENERATOR=Ninja\n";
+  text += "if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi\n";
+  text += "python=${LENSBENCH_PYTHON:-python3}\n";
+  text += "cd " + quoted(checkout.string()) + "\n";
+  return text;
+}
+
+std::string script_of(const Document& document, const fs::path& checkout) {
+  std::string script = environment(checkout);
+  for (const auto& block : document.blocks) {
+    if (!block.to_file.empty()) std::ofstream(checkout / block.to_file) << block.text;
+    if (!runs(block)) continue;
+    script += "echo '--- " + block.where() + "' >&2\n";
+    if (block.language == "sh") {
+      script += block.text;
+    } else {
+      script +=
+          "if $python -c 'import h5netcdf, h5py, xarray' 2>/dev/null; then $python - <<'PYTHON'\n" +
+          block.text +
+          "PYTHON\nelse echo 'skipped: no python3 with xarray, h5netcdf, h5py' >&2\nfi\n";
+    }
+  }
+  return script;
+}
+
+class EveryDocument : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(EveryDocument, SaysWhatEachBlockIs) {
+  const Document& document = documents()[GetParam()];
+  for (const int line : document.indented)
+    ADD_FAILURE()
+        << document.file.string() << ":" << line
+        << ": an indented block; put it between fences and say what it is (sh, cpp, json, "
+           "python, text)";
+  for (const auto& block : document.blocks)
+    EXPECT_THAT(block.language, ::testing::AnyOf("sh", "cpp", "json", "python", "text"))
+        << block.where();
+}
+
+TEST_P(EveryDocument, HasBlocksThatRun) {
+  const Document& document = documents()[GetParam()];
+  const bool any = std::any_of(document.blocks.begin(), document.blocks.end(), runs);
+  if (!any) GTEST_SKIP() << "nothing to run";
+  std::string name = document.file.string();
+  std::replace(name.begin(), name.end(), '/', '_');
+  const auto checkout = fresh_checkout(name);
+  const auto script = script_of(document, checkout);
+  const auto outcome = testing::run({"/bin/bash", "-c", script});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  for (std::size_t at = outcome.err.find("skipped:"); at != std::string::npos;
+       at = outcome.err.find("skipped:", at + 1))
+    std::cout << document.file.string() << ": a block of Python was skipped\n";
+}
+
+TEST_P(EveryDocument, HasJsonThatParses) {
+  for (const auto& block : documents()[GetParam()].blocks) {
+    if (block.language != "json") continue;
+    EXPECT_TRUE(nlohmann::json::accept(block.text)) << block.where() << "\n" << block.text;
+  }
+}
+
+TEST_P(EveryDocument, LinksToFilesThatExist) {
+  const fs::path root = LENSBENCH_SOURCE_DIR;
+  const fs::path file = root / documents()[GetParam()].file;
+  const auto text = testing::slurp(file);
+  const std::regex link(R"(\]\(([^)#\s]+)(#[^)]*)?\))");
+  for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at) {
+    const std::string target = (*at)[1];
+    if (target.find("://") != std::string::npos) continue;
+    EXPECT_TRUE(fs::exists(file.parent_path() / target)) << file.string() << " links to " << target;
+  }
+}
+
+std::string document_name(const ::testing::TestParamInfo<std::size_t>& info) {
+  std::string name = documents()[info.param].file.string();
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Docs, EveryDocument, ::testing::Range(std::size_t{0}, documents().size()),
+                         document_name);
+
+TEST(Docs, HaveTheirCppCompiledIntoThisProgram) {
+  int blocks = 0, not_run = 0;
+  for (const auto& document : documents())
+    for (const auto& block : document.blocks) {
+      if (block.language == "cpp") ++blocks;
+      if (!block.not_run.empty()) {
+        ++not_run;
+        std::cout << "not run: " << block.where() << ": " << block.not_run << "\n";
+      }
+    }
+  EXPECT_GT(blocks, 0);
+  EXPECT_EQ(lensbench_docs_snippets, blocks) << "build docs_test again";
+  EXPECT_LE(not_run, 12) << "blocks that nobody runs rot: make them run";
+}
+
+}  // namespace
+}  // namespace lensbench
