@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <filesystem>
+#include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/token_analyzer.hpp>
@@ -34,6 +35,7 @@ class ModelComparison final : public Experiment {
     for (const char* name : {"mean_kl", "mean_js_divergence", "top_agreement", "first_parting",
                              "perplexity", "perplexity_in_other"})
       table.add(per_case(comparisons, name));
+    add_test(table);
     // The name alone: where it lies does not change the result.
     table.attributes["other"] =
         std::filesystem::path(summary.parameters().text("other")).filename().string();
@@ -47,6 +49,17 @@ class ModelComparison final : public Experiment {
       other_ = Model::open(c.parameters().text("other"), c.model().options());
     }
     return *other_;
+  }
+
+  /// Whether one of the models reads the texts with less surprise, pair by pair.
+  static void add_test(Dataset& table) {
+    Variable like;
+    like.name = "log_perplexity";
+    like.units = "nats";
+    like.long_name = "mean surprisal of a text, this model against the other";
+    const auto logs = [&](const char* name) { return table[name].tensor.log().unbind(0); };
+    statistics::add_comparison(table, like, {}, logs("perplexity"), logs("perplexity_in_other"),
+                               statistics::Comparison::paired_permutation);
   }
 
   /// A number of each comparison as one variable over cases.
@@ -66,5 +79,5 @@ class ModelComparison final : public Experiment {
 
 }  // namespace
 
-LENSBENCH_EXPERIMENT(ModelComparison, "model_comparison", "1.0.0",
+LENSBENCH_EXPERIMENT(ModelComparison, "model_comparison", "1.1.0",
                      "Where do two checkpoints read the same text differently?");

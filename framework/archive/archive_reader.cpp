@@ -92,6 +92,9 @@ std::string ArchiveReader::source() const {
 Dataset ArchiveReader::recipe() const {
   return state_->table("recipe", {"request", "source"});
 }
+Dataset ArchiveReader::costs() const {
+  return state_->table("run", {"json"});
+}
 Dataset ArchiveReader::vocabulary() const {
   return state_->table("vocabulary");
 }

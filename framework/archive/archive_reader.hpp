@@ -48,6 +48,8 @@ class LENSBENCH_API ArchiveReader {
   nlohmann::json request() const;
   nlohmann::json environment() const;
   nlohmann::json run() const;
+  /// What cases, tools and, with a profile, components of the model cost (see docs/archive.md).
+  Dataset costs() const;
   std::string source() const;
   /// Dimensions file, plugin and case of `/recipe`.
   Dataset recipe() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -79,15 +80,31 @@ json attribute_facts(const Dataset& dataset) {
   return facts;
 }
 
-DatasetDifference diff_dataset(const std::string& name, const Dataset& first,
-                               const Dataset& second) {
-  DatasetDifference result{
-      name, diff_facts(attribute_facts(first), attribute_facts(second), ""), {}};
+void note_first_token(DatasetDifference& result, const Dataset& first,
+                      const std::vector<CaseRecord>& cases) {
+  std::optional<std::int64_t> token;
+  for (const VariableDifference& variable : result.variables)
+    if (variable.first_token)
+      token = std::min(*variable.first_token, token.value_or(*variable.first_token));
+  if (!token) return;
+  result.first_token = token_label(first, *token);
+  if (!first.contains("case") || first["case"].dims != std::vector<std::string>{"token"}) return;
+  const auto number = first["case"].tensor[*token].item<std::int64_t>();
+  if (number >= 0 && number < static_cast<std::int64_t>(cases.size()))
+    result.first_case = cases[static_cast<std::size_t>(number)].id;
+}
+
+DatasetDifference diff_dataset(const std::string& name, const Dataset& first, const Dataset& second,
+                               const std::vector<CaseRecord>& cases) {
+  DatasetDifference result;
+  result.name = name;
+  result.attributes = diff_facts(attribute_facts(first), attribute_facts(second), "");
   for (const Variable& variable : first.variables())
     result.variables.push_back(compare_variable(first, second, variable.name));
   for (const Variable& variable : second.variables())
     if (!first.contains(variable.name))
       result.variables.push_back(compare_variable(first, second, variable.name));
+  note_first_token(result, first, cases);
   return result;
 }
 
@@ -145,12 +162,13 @@ ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader&
   result.recipe = diff_recipe(first, second);
   result.outcomes = diff_facts(outcome_facts(first), outcome_facts(second), "");
   result.environment = diff_facts(first.environment(), second.environment(), "");
+  const auto cases = first.cases();
   std::set<std::string> names;
   for (const ArchiveReader* archive : {&first, &second})
     for (const std::string& name : archive->names()) names.insert(name);
   for (const std::string& name : names)
     result.datasets.push_back(
-        diff_dataset(name, read_if_there(first, name), read_if_there(second, name)));
+        diff_dataset(name, read_if_there(first, name), read_if_there(second, name), cases));
   return result;
 }
 

@@ -21,6 +21,8 @@ struct DatasetDifference {
   std::string name;
   std::vector<FactDifference> attributes;
   std::vector<VariableDifference> variables;  ///< every variable, in the first archive's order
+  /// Of all its variables the first token in which one differs, with its case; empty if none does.
+  std::string first_token, first_case;
 };
 
 /// Where two runs part.

@@ -74,6 +74,9 @@ std::string describe(const ArchiveDifference& difference) {
         << (fact.second.empty() ? "none" : fact.second) << "\n";
   std::size_t identical = 0;
   for (const DatasetDifference& dataset : difference.datasets) {
+    if (!dataset.first_token.empty())
+      out << "  " << dataset.name << " differs first in case '" << dataset.first_case << "', "
+          << dataset.first_token << "\n";
     for (const FactDifference& fact : dataset.attributes)
       out << "  " << dataset.name << " attribute " << fact.where << ": " << fact.first << " -> "
           << fact.second << "\n";
@@ -95,6 +98,9 @@ nlohmann::json to_json(const ArchiveDifference& difference) {
       variables[variable.name] = variable_json(variable);
     datasets[dataset.name] = {{"attributes", facts_json(dataset.attributes)},
                               {"variables", variables}};
+    if (!dataset.first_token.empty())
+      datasets[dataset.name]["first_token"] = {{"case", dataset.first_case},
+                                               {"where", dataset.first_token}};
   }
   return {{"recipe", facts_json(difference.recipe)},
           {"environment", facts_json(difference.environment)},

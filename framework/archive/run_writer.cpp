@@ -76,8 +76,7 @@ struct RunWriter::State {
   }
 
   void write(std::int64_t index, const std::string& error,
-             const std::map<std::string, Dataset>& saved,
-             const std::map<std::string, double>& costs) {
+             const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
     UnitRecord& record = unit(index);
     const auto bytes = build_unit({record.key, index, error, ""}, saved, costs);
     write_file_atomically(folder.unit(record.key), bytes, folder.temporary());
@@ -162,7 +161,7 @@ std::vector<std::int64_t> RunWriter::done() const {
 }
 
 void RunWriter::commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-                       const std::map<std::string, double>& costs) {
+                       const CaseCosts& costs) {
   state_->check_joinable_with_others(saved);
   state_->write(index, "", saved, costs);
   state_->remember(saved);

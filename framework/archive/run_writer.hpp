@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "archive/run_plan.hpp"
+#include "core/costs.hpp"
 
 namespace lensbench {
 
@@ -45,7 +46,7 @@ class LENSBENCH_API RunWriter {
   /// that
   ///   of an earlier case; RunError if it cannot be written. Nothing is left behind in either case.
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-              const std::map<std::string, double>& costs);
+              const CaseCosts& costs);
   void commit_failure(std::int64_t index, const std::string& error);
 
   /// What a completed case saved, read back with its receipts.

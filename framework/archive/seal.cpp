@@ -8,6 +8,7 @@
 #include "archive/dataset_io.hpp"
 #include "archive/digest.hpp"
 #include "archive/joined_group.hpp"
+#include "archive/run_tables.hpp"
 #include "archive/tables.hpp"
 #include "archive/unit.hpp"
 #include "core/atomic_file.hpp"
@@ -38,7 +39,7 @@ class Packer {
     write_group(image_.root(), "vocabulary",
                 vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
     write_facts("environment", input_.environment, {});
-    write_facts("run", input_.run, costs_table(costs_));
+    write_facts("run", input_.run, costs_.table());
     write_group(image_.root(), "units", units_table(input_.plan, input_.units));
     digests_ = compute_digests(image_.root());
     write_digests(image_.root(), digests_);
@@ -96,7 +97,7 @@ class Packer {
         joinings[name].units.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
       }
-      costs_[number] = unit.costs();
+      costs_.add(number, unit.costs());
     }
     return joinings;
   }
@@ -141,7 +142,7 @@ class Packer {
   const SealInput& input_;
   hdf5::FileWriter image_;
   std::vector<ReceiptRecord> receipts_;
-  std::map<std::int64_t, std::map<std::string, double>> costs_;
+  RunCosts costs_;
   Digests digests_;
 };
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "archive/archive_reader.hpp"
+#include "archive/show_costs.hpp"
 
 namespace lensbench {
 namespace {
@@ -107,6 +108,28 @@ void write_cases(std::ostream& out, const json& cases) {
   if (shown > kMost) out << "  and " << shown - kMost << " more\n";
 }
 
+/// What ran it, in a few lines; the JSON has all.
+void write_machine(std::ostream& out, const json& environment, const json& run) {
+  const auto text = [](const json& facts, const char* key) -> std::string {
+    if (!facts.is_object() || !facts.contains(key)) return "";
+    return facts[key].is_string() ? facts[key].get<std::string>() : facts[key].dump();
+  };
+  const auto line = [&](const char* title, const std::string& value) {
+    if (!value.empty()) out << title << value << "\n";
+  };
+  const std::string threads = text(environment, "threads"),
+                    commit = text(environment, "git_commit");
+  line("run         ",
+       text(run, "started") + " to " + text(run, "ended") + " on " + text(run, "host"));
+  line("by          ", "lensbench " + text(environment, "lensbench") +
+                           (commit.empty() ? "" : " (" + commit + ")") + ", libtorch " +
+                           text(environment, "libtorch") + ", " + text(environment, "compiler"));
+  line("on          ", text(environment, "cpu") + "; " + text(environment, "operating_system"));
+  line("computed by ", "BLAS kernels " + text(environment, "blas_core") + ", libtorch kernels " +
+                           text(environment, "cpu_capability") + ", " + threads +
+                           (threads == "1" ? " thread" : " threads"));
+}
+
 void write_receipts(std::ostream& out, const json& receipts) {
   std::size_t failed = 0;
   for (const json& receipt : receipts) failed += !receipt["passed"].get<bool>();
@@ -160,6 +183,8 @@ json describe_archive_json(const std::filesystem::path& path) {
           {"complete", archive.complete()},
           {"request", archive.request()},
           {"environment", archive.environment()},
+          {"run", archive.run()},
+          {"costs", describe_costs_json(archive.costs(), path.string())},
           {"files", files(archive.recipe())},
           {"cases", describe(archive.cases())},
           {"receipts", describe(archive.receipts())},
@@ -179,9 +204,11 @@ std::string describe_archive(const std::filesystem::path& path) {
   for (const json& file : facts["files"])
     out << "  " << file["role"].get<std::string>() << "  " << file["name"].get<std::string>()
         << "  " << file["sha256"].get<std::string>().substr(0, 16) << "\n";
+  write_machine(out, facts["environment"], facts["run"]);
   if (!facts["complete"].get<bool>()) out << "INCOMPLETE: not every planned case has run\n";
   write_cases(out, facts["cases"]);
   write_receipts(out, facts["receipts"]);
+  out << describe_costs(facts["costs"]);
   for (const auto& [name, digest] : facts["digests"].items())
     out << name << std::string(20 - std::min<std::size_t>(20, name.size()), ' ')
         << digest.get<std::string>() << "\n";

@@ -2,10 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <limits>
-#include <set>
-
 #include "archive/unit.hpp"
 #include "core/names.hpp"
 
@@ -157,33 +153,6 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
   table.add(number_column("raw_length", "raw", "bytes of the token", ints(lengths), "bytes"));
   table.add(number_column("raw_bytes", "byte", "bytes of these tokens, one after the other",
                           longs(raw).to(at::kByte)));
-  return table;
-}
-
-Dataset costs_table(const std::map<std::int64_t, std::map<std::string, double>>& costs) {
-  std::set<std::string> kinds;
-  for (const auto& [number, of_case] : costs)
-    for (const auto& [kind, value] : of_case) kinds.insert(kind);
-  Dataset table;
-  if (kinds.empty()) return table;
-  std::vector<std::int64_t> cases;
-  std::vector<double> values;
-  for (const auto& [number, of_case] : costs) {
-    cases.push_back(number);
-    for (const std::string& kind : kinds) {
-      const auto found = of_case.find(kind);
-      values.push_back(found == of_case.end() ? std::nan("") : found->second);
-    }
-  }
-  table.add_coordinate("case", ints(cases), "number of the case");
-  table.add_coordinate("cost", std::vector<std::string>(kinds.begin(), kinds.end()),
-                       "what was measured, with its unit in the name");
-  Variable all = number_column("case_cost", "case", "cost of each case",
-                               at::tensor(values, at::kDouble)
-                                   .reshape({static_cast<std::int64_t>(cases.size()),
-                                             static_cast<std::int64_t>(kinds.size())}));
-  all.dims.push_back("cost");
-  table.add(std::move(all));
   return table;
 }
 

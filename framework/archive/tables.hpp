@@ -26,8 +26,6 @@ Dataset recipe_table(const RunPlan& plan);
 Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units);
 Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
                          const std::map<std::int64_t, std::string>& bytes);
-/// Seconds and bytes of each case, NaN where a case has none of a kind.
-Dataset costs_table(const std::map<std::int64_t, std::map<std::string, double>>& costs);
 
 /// The top level of a JSON object as attributes; what is nested as JSON text.
 std::map<std::string, Attribute> fact_attributes(const nlohmann::json& facts);

@@ -9,6 +9,7 @@
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
 #include "archive/digest.hpp"
+#include "core/json.hpp"
 #include "core/sha256.hpp"
 
 namespace lensbench {
@@ -21,9 +22,9 @@ std::string unit_digest(hid_t file) {
                     content_digest(hdf5::open_group(file, "receipts"), "/receipts"));
 }
 
-void write_costs(hid_t file, const std::map<std::string, double>& costs) {
+void write_costs(hid_t file, const CaseCosts& costs) {
   Handle group = hdf5::create_group(file, "costs");
-  for (const auto& [name, value] : costs) write_attribute(group, name, value);
+  write_text(group, "json", canonical_json(to_json(costs)));
   group.close_written("costs");
 }
 
@@ -86,7 +87,7 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
 
 std::vector<std::byte> build_unit(const UnitHeader& header,
                                   const std::map<std::string, Dataset>& saved,
-                                  const std::map<std::string, double>& costs) {
+                                  const CaseCosts& costs) {
   hdf5::ImageWriter image;
   Handle results = hdf5::create_group(image.root(), "results");
   Handle receipts = hdf5::create_group(image.root(), "receipts");
@@ -150,11 +151,13 @@ Dataset UnitReader::read(const std::string& name) const {
   return dataset;
 }
 
-std::map<std::string, double> UnitReader::costs() const {
-  std::map<std::string, double> costs;
-  for (const auto& [name, value] : read_attributes(hdf5::open_group(file_, "costs"), "/costs"))
-    if (const auto* number = std::get_if<double>(&value)) costs[name] = *number;
-  return costs;
+CaseCosts UnitReader::costs() const {
+  const std::string text = read_text(hdf5::open_group(file_, "costs"), path_ + "/costs", "json");
+  try {
+    return costs_from_json(parse_json(text, path_ + "/costs/json"));
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(path_ + "/costs/json: not what a run writes: " + error.what());
+  }
 }
 
 }  // namespace lensbench

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive/hdf5.hpp"
+#include "core/costs.hpp"
 
 namespace lensbench {
 
@@ -24,7 +25,7 @@ struct UnitHeader {
 /// \throws UsageError for a dataset the archive cannot hold; RunError
 std::vector<std::byte> build_unit(const UnitHeader& header,
                                   const std::map<std::string, Dataset>& saved,
-                                  const std::map<std::string, double>& costs);
+                                  const CaseCosts& costs);
 
 /// A unit file, read into memory.
 class UnitReader {
@@ -39,7 +40,8 @@ class UnitReader {
   bool contains(const std::string& name) const;
   /// With its receipts. \throws InputError
   Dataset read(const std::string& name) const;
-  std::map<std::string, double> costs() const;
+  /// \throws InputError
+  CaseCosts costs() const;
 
  private:
   std::string path_;

@@ -1,6 +1,7 @@
 #include "archive/variable_diff.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
@@ -89,6 +90,12 @@ class Comparison {
   Comparison(const Dataset& dataset, const Variable& a, const Variable& b)
       : dataset_(dataset), a_(a), b_(b) {
     result_.name = a.name;
+    const auto shape = a.shape();
+    for (std::size_t axis = shape.size(); axis-- > 0; below_token_ *= shape[axis])
+      if (a.dims[axis] == "token") {
+        tokens_ = shape[axis];
+        break;
+      }
   }
 
   VariableDifference texts() {
@@ -164,7 +171,15 @@ class Comparison {
     result_.max_relative = std::max(result_.max_relative, comparable ? relative(a, b) : kInfinity);
   }
 
+  /// Place of an element along the axis `token`; nothing where there is no such axis.
+  std::optional<std::int64_t> token_of(std::int64_t index) const {
+    if (tokens_ == 0) return std::nullopt;
+    return index / below_token_ % tokens_;
+  }
+
   void note(std::int64_t index, std::string a, std::string b) {
+    if (const auto token = token_of(index))
+      result_.first_token = std::min(*token, result_.first_token.value_or(*token));
     if (result_.differing++ > 0) return;
     result_.first = labels(dataset_, a_, index);
     result_.first_a = std::move(a);
@@ -184,6 +199,8 @@ class Comparison {
   const Dataset& dataset_;
   const Variable& a_;
   const Variable& b_;
+  std::int64_t tokens_ = 0;       ///< length of the axis `token`; 0 where there is none
+  std::int64_t below_token_ = 1;  ///< elements of one token, of the axes behind it
   VariableDifference result_;
 };
 
@@ -209,6 +226,13 @@ std::string to_string(Agreement agreement) {
                                                 "different",         "incomparable",
                                                 "only in the first", "only in the second"};
   return names.at(static_cast<std::size_t>(agreement));
+}
+
+std::string token_label(const Dataset& dataset, std::int64_t token) {
+  Variable axis;
+  axis.dims = {"token"};
+  axis.tensor = at::empty({dataset.dim("token")}, at::kChar);
+  return labels(dataset, axis, token);
 }
 
 VariableDifference compare_variable(const Dataset& a, const Dataset& b, const std::string& name) {

@@ -33,6 +33,7 @@ struct VariableDifference {
   std::optional<double> rank_agreement;  ///< Spearman's correlation of numbers with a fraction
   std::string first;             ///< labels of the first element that differs, outermost first
   std::string first_a, first_b;  ///< its two values
+  std::optional<std::int64_t> first_token;  ///< least place along `token` that differs anywhere
 };
 
 /// Compares variables of one name. Floats by their bits, so that two NaN of one kind are equal.
@@ -43,5 +44,8 @@ struct VariableDifference {
 /// \param a, b  the datasets, whose coordinates give the labels
 LENSBENCH_API VariableDifference compare_variable(const Dataset& a, const Dataset& b,
                                                   const std::string& name);
+
+/// `token 5 (case 0, position 5, input_token ' God')`
+std::string token_label(const Dataset& dataset, std::int64_t token);
 
 }  // namespace lensbench

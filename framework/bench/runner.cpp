@@ -3,16 +3,14 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "bench/cost_meter.hpp"
 #include "bench/result_name.hpp"
 #include "core/suggest.hpp"
 
 namespace lensbench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // The bench's own experiment around one tool, for `lensbench tool`.
 class SingleTool final : public Experiment {
@@ -82,9 +80,10 @@ std::optional<CaseFailure> attempt(std::int64_t index, Work&& work) {
 // A dataset that no archive can hold is this case's failure. An archive that cannot be written is
 // no case's fault: that ends the run, with every earlier case safe.
 std::optional<CaseFailure> commit(ResultSink& sink, std::int64_t index,
-                                  const std::map<std::string, Dataset>& saved, double seconds) {
+                                  const std::map<std::string, Dataset>& saved,
+                                  const CaseCosts& costs) {
   try {
-    sink.commit(index, saved, {{"seconds", seconds}});
+    sink.commit(index, saved, costs);
     return std::nullopt;
   } catch (const UsageError& error) {
     return CaseFailure{index, error.what(), error.exit_code()};
@@ -138,6 +137,8 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
 RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
                                Context& context, ResultSink& sink, const RunControl& control) {
   RunReport report;
+  CostMeter meter(profile_of(context.model()));
+  const MeteredSlots slots(experiment_->tool_slots(), meter);
   auto done = sink.done();
   std::sort(done.begin(), done.end());
   for (std::int64_t index = 0; index < static_cast<std::int64_t>(cases.size()); ++index) {
@@ -149,15 +150,15 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
       report.interrupted = true;
       return report;
     }
-    const auto began = Clock::now();
+    meter.begin_case();
     std::map<std::string, Dataset> saved;
     auto failure = attempt(index, [&] {
       Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
       experiment_->run(c);
       saved = c.saved();
     });
-    const std::chrono::duration<double> seconds = Clock::now() - began;
-    if (!failure) failure = commit(sink, index, saved, seconds.count());
+    const CaseCosts costs = meter.end_case();
+    if (!failure) failure = commit(sink, index, saved, costs);
     if (failure) {
       sink.commit_failure(index, failure->message);
       report.failures.push_back(*failure);
@@ -170,6 +171,7 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     SinkSummary summary(sink, report.completed, parameters, report.summaries);
     experiment_->finish(summary);
   }
+  report.peak_memory_bytes = meter.peak_memory_bytes();
   return report;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/plugin_host.hpp"
+#include "core/costs.hpp"
 
 namespace lensbench {
 
@@ -21,7 +22,7 @@ class LENSBENCH_API ResultSink {
   virtual std::vector<std::int64_t> done() const = 0;
   /// Returns only when the case is safe.
   virtual void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-                      const std::map<std::string, double>& costs) = 0;
+                      const CaseCosts& costs) = 0;
   virtual void commit_failure(std::int64_t index, const std::string& error) = 0;
   virtual Dataset read(std::int64_t index, const std::string& name) const = 0;
   virtual std::vector<std::string> names(std::int64_t index) const = 0;
@@ -38,6 +39,8 @@ struct RunReport {
   std::vector<CaseFailure> failures;         ///< of this run
   std::map<std::string, Dataset> summaries;  ///< what `finish` saved
   bool interrupted = false;
+  /// Most memory the process had resident; NaN where the system does not say.
+  double peak_memory_bytes = 0;
 
   /// 0 when nothing failed; the first failure's own code when nothing completed; else 5.
   LENSBENCH_API int exit_code() const;

@@ -104,4 +104,18 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
                    repository.string() + "); fetch it with `" + fetch_command(*name) + "`");
 }
 
+std::vector<fs::path> hub_snapshots() {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator model(hub_cache(), error), end; !error && model != end;
+       model.increment(error)) {
+    std::error_code none;
+    for (fs::directory_iterator it(model->path() / "snapshots", none); !none && it != end;
+         it.increment(none))
+      found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 }  // namespace lensbench

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <lensbench/export.hpp>
 #include <string>
+#include <vector>
 
 namespace lensbench {
 
@@ -14,5 +15,8 @@ namespace lensbench {
 /// files are in `snapshots/<commit>`; the revision is `main` unless given, and may be a commit
 /// itself. \throws InputError that says what was searched and which command would fetch the model
 LENSBENCH_API std::filesystem::path resolve_model_directory(const std::string& path_or_name);
+
+/// Folders of every model and revision in the local hub cache, by name; none if there is no cache.
+LENSBENCH_API std::vector<std::filesystem::path> hub_snapshots();
 
 }  // namespace lensbench

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "archive/run_writer.hpp"
@@ -14,7 +15,9 @@ namespace lensbench::cli {
 /// Connects the runner to an archive, and counts receipts that failed on the way.
 class ArchiveSink final : public ResultSink {
  public:
-  explicit ArchiveSink(RunWriter& writer) : writer_(writer) {
+  /// \param session  when this process began, for the costs of its cases
+  ArchiveSink(RunWriter& writer, std::string session)
+      : writer_(writer), session_(std::move(session)) {
     for (const auto index : writer_.done())
       for (const auto& name : writer_.names(index)) count(writer_.read(index, name));
   }
@@ -28,8 +31,10 @@ class ArchiveSink final : public ResultSink {
 
   std::vector<std::int64_t> done() const override { return writer_.done(); }
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-              const std::map<std::string, double>& costs) override {
-    writer_.commit(index, saved, costs);
+              const CaseCosts& costs) override {
+    CaseCosts all = costs;
+    all.session = session_;
+    writer_.commit(index, saved, all);
     for (const auto& [name, dataset] : saved) count(dataset);
   }
   void commit_failure(std::int64_t index, const std::string& error) override {
@@ -42,6 +47,7 @@ class ArchiveSink final : public ResultSink {
 
  private:
   RunWriter& writer_;
+  std::string session_;
   std::int64_t failed_receipts_ = 0;
 };
 

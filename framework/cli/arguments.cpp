@@ -44,9 +44,11 @@ po::options_description visible_options() {
       ("device", po::value<std::string>()->default_value("cpu"), "cpu or cuda:N")            //
       ("threads", po::value<std::int64_t>()->default_value(0), "0: one a core")              //
       ("seed", po::value<std::uint64_t>()->default_value(0), "seed of every random choice")  //
-      ("resume", po::bool_switch(), "go on with an interrupted run of the same --out")       //
-      ("json", po::bool_switch(), "print the results as JSON")                               //
-      ("quiet,q", po::bool_switch(), "print nothing but errors")                             //
+      ("profile", po::bool_switch(),
+       "measure time and bytes of each layer and component; lensbench show tells")      //
+      ("resume", po::bool_switch(), "go on with an interrupted run of the same --out")  //
+      ("json", po::bool_switch(), "print the results as JSON")                          //
+      ("quiet,q", po::bool_switch(), "print nothing but errors")                        //
       ("help,h", po::bool_switch(), "this text");
   return options;
 }
@@ -114,6 +116,7 @@ RunArguments collect(const po::variables_map& values, std::map<std::string, std:
   run.threads = get<std::int64_t>(values, "threads");
   run.seed = get<std::uint64_t>(values, "seed");
   run.resume = get<bool>(values, "resume");
+  run.profile = get<bool>(values, "profile");
   run.quiet = get<bool>(values, "quiet");
   run.json = get<bool>(values, "json");
   run.help = get<bool>(values, "help");

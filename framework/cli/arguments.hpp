@@ -23,7 +23,7 @@ struct RunArguments {
   std::string dtype, device;
   std::int64_t threads = 0;  ///< 0: as libtorch chooses
   std::uint64_t seed = 0;
-  bool resume = false, quiet = false, json = false, help = false;
+  bool resume = false, profile = false, quiet = false, json = false, help = false;
 };
 
 /// \param command  `run` or `tool`, for messages

@@ -9,12 +9,12 @@ namespace lensbench::cli {
 /// threads, CPU, flags. Equal on two runs of one machine and build.
 nlohmann::json environment_facts();
 
+/// What of the environment's variables names places of this machine: for `/run`, in no comparison.
+nlohmann::json place_variables();
+
 /// `2026-01-31T12:00:00Z`
 std::string utc_now();
 
 std::string host_name();
-
-/// Largest resident size of this process so far, bytes.
-std::int64_t peak_memory_bytes();
 
 }  // namespace lensbench::cli

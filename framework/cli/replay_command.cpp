@@ -9,6 +9,7 @@
 #include "archive/diff.hpp"
 #include "archive/verify.hpp"
 #include "cli/commands.hpp"
+#include "cli/find_model.hpp"
 #include "cli/guard.hpp"
 #include "cli/run_session.hpp"
 #include "cli/simple_options.hpp"
@@ -23,8 +24,9 @@ constexpr const char* kHelp =
     R"(lensbench replay FILE [--model DIR] [--set KEY=DIR]... [--out FILE] [--allow-different] [options]
 
 Asks an archive's request again, from what the archive says, and compares the answers variable by
-variable. The model is looked for where it was; --model says where it is now, and --set names the
-place of another model that the request uses. Its files, the tokenizer and the plug-ins must be the
+variable. The model is looked for where it was, then by the SHA-256 of its files beside that place and
+in the local hub cache; --model says where it is now, and --set names the place of another model that
+the request uses. Its files, the tokenizer and the plug-ins must be the
 very ones (by SHA-256); what is not is named, and refused.
 
   --out FILE          keep the new archive (otherwise it is removed)
@@ -72,16 +74,32 @@ T field(const json& object, const char* name, const std::string& where) {
   }
 }
 
-/// The files a run read that are no model's: they are gone, their content is in the cases.
-std::vector<FileRecord> input_records(const ArchiveReader& archive) {
+std::vector<FileRecord> file_records(const ArchiveReader& archive) {
   std::vector<FileRecord> records;
   const Dataset recipe = archive.recipe();
   for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
-    if (recipe["file_role"].strings[i] == "prompts")
-      records.push_back(
-          {"prompts", recipe["file_name"].strings.at(i), recipe["file_sha256"].strings.at(i),
-           recipe["file_bytes"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()});
+    records.push_back(
+        {recipe["file_role"].strings[i], recipe["file_name"].strings.at(i),
+         recipe["file_sha256"].strings.at(i),
+         recipe["file_bytes"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()});
   return records;
+}
+
+/// The files a run read that are no model's: they are gone, their content is in the cases.
+std::vector<FileRecord> input_records(const ArchiveReader& archive) {
+  auto records = file_records(archive);
+  std::erase_if(records, [](const FileRecord& file) { return file.role != "prompts"; });
+  return records;
+}
+
+/// Where it was, or where its files are now.
+std::string place_of_model(const ArchiveReader& archive, const json& run) {
+  const auto recorded = run.value("model_directory", std::string());
+  const auto found = find_model(file_records(archive), recorded);
+  if (!found || *found == fs::path(recorded)) return recorded;
+  std::cerr << "lensbench: the model is no longer at " << recorded << "; its files are at "
+            << found->string() << "\n";
+  return found->string();
 }
 
 std::vector<CaseInput> recorded_cases(const ArchiveReader& archive, const json& request) {
@@ -110,8 +128,8 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   arguments.device = field<std::string>(request, "device", where);
   arguments.seed = field<std::uint64_t>(request, "seed", where);
   arguments.threads = environment.value("threads", std::int64_t{0});
-  arguments.model = options.text("model").empty() ? run.value("model_directory", std::string())
-                                                  : options.text("model");
+  arguments.model =
+      options.text("model").empty() ? place_of_model(archive, run) : options.text("model");
   const auto others = run.value("other_models", std::map<std::string, std::string>());
   for (const auto& [name, place] : others) arguments.set[name] = place;
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);

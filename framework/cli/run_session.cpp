@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <iostream>
 #include <lensbench/error.hpp>
+#include <lensbench/profile.hpp>
 #include <thread>
 
 #include "checkpoint/hub_cache.hpp"
@@ -51,6 +53,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   set_threads(static_cast<int>(arguments_.threads > 0 ? arguments_.threads : cores));
   model_ = Model::open(arguments_.model, model_options(arguments_.dtype, arguments_.device));
+  if (arguments_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, arguments_.interventions);
   context_ = std::make_unique<Context>(model_, arguments_.seed);
   if (kind_ == PluginEntryKind::tool)
@@ -96,12 +99,14 @@ std::map<std::string, Dataset> RunSession::joined(const RunReport& report, const
   return results;
 }
 
-nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv) const {
+nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
+                                     const RunReport& report) const {
   std::error_code error;
   nlohmann::json models = nlohmann::json::object();
   for (const auto& name : parameters_.names_of(ParameterType::model))
     if (const auto& value = parameters_.text(name); !value.empty())
       models[name] = fs::absolute(resolve_model_directory(value), error).string();
+  const double peak = report.peak_memory_bytes;
   return {{"started", started_},
           {"ended", utc_now()},
           {"host", host_name()},
@@ -110,7 +115,10 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv) const
           {"model_directory", fs::absolute(model_->directory(), error).string()},
           {"other_models", models},
           {"plugin_directories", arguments_.plugin_dirs},
-          {"peak_memory_bytes", peak_memory_bytes()}};
+          {"profile", arguments_.profile},
+          {"place_variables", place_variables()},
+          {"peak_memory_bytes",
+           std::isnan(peak) ? nlohmann::json() : nlohmann::json(static_cast<std::int64_t>(peak))}};
 }
 
 void RunSession::say_failures(const RunReport& report) const {
@@ -128,7 +136,7 @@ void RunSession::say_failures(const RunReport& report) const {
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv,
                                         Choose shown) {
   auto writer = RunWriter::start(out, plan_, arguments_.resume);
-  ArchiveSink sink(writer);
+  ArchiveSink sink(writer, started_);
   Outcome outcome;
   outcome.report = run_cases(sink);
   if (outcome.report.interrupted) return outcome;
@@ -143,7 +151,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   if (shown) outcome.results = joined(outcome.report, sink, shown(outcome.report));
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
-                               environment_facts(), run_facts(argv));
+                               environment_facts(), run_facts(argv, outcome.report));
   for (const auto& [name, dataset] : outcome.report.summaries) sink.count(dataset);
   outcome.failed_receipts = sink.failed_receipts();
   return outcome;

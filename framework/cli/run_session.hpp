@@ -61,7 +61,7 @@ class RunSession {
   RunReport run_cases(ResultSink& sink);
   std::map<std::string, Dataset> joined(const RunReport& report, const ResultSink& sink,
                                         const std::vector<std::int64_t>& cases) const;
-  nlohmann::json run_facts(const std::vector<std::string>& argv) const;
+  nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report) const;
 
   RunArguments arguments_;
   PluginEntryKind kind_;

@@ -43,6 +43,31 @@ at::Tensor shaped(const std::vector<double>& values, at::IntArrayRef shape) {
   return tensor;
 }
 
+std::string name_of(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::paired_permutation:
+      return "paired permutation test";
+    case Comparison::permutation:
+      return "permutation test";
+    case Comparison::welch:
+      break;
+  }
+  return "Welch's t-test";
+}
+
+TestResult compare(const std::vector<double>& a, const std::vector<double>& b,
+                   Comparison comparison, const Resampling& resampling) {
+  switch (comparison) {
+    case Comparison::paired_permutation:
+      return paired_permutation_test(a, b, resampling);
+    case Comparison::permutation:
+      return permutation_test(a, b, resampling);
+    case Comparison::welch:
+      break;
+  }
+  return welch_t_test(a, b);
+}
+
 std::string name_of(Correction correction) {
   switch (correction) {
     case Correction::holm:
@@ -103,6 +128,39 @@ void add_tests_against_zero(Dataset& dataset, const Variable& like,
       described(like, "_effect_size", "mean over cases in standard deviations (d_z)", dims, "1");
   effect.tensor = shaped(effects, shape);
   dataset.add(std::move(raw)).add(std::move(adjusted)).add(std::move(effect));
+}
+
+void add_comparison(Dataset& dataset, const Variable& like, const std::vector<std::string>& dims,
+                    const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b,
+                    Comparison comparison, Correction correction, const Resampling& resampling) {
+  const auto of_a = columns(a, like.name), of_b = columns(b, like.name);
+  if (a.front().sizes() != b.front().sizes())
+    throw UsageError("statistics of '" + like.name + "' over cases need tensors of one shape");
+  std::vector<double> difference, p, effect, t, degrees;
+  for (std::size_t i = 0; i < of_a.size(); ++i) {
+    const TestResult test = compare(of_a[i], of_b[i], comparison, resampling);
+    difference.push_back(test.difference);
+    p.push_back(test.p);
+    effect.push_back(test.effect_size);
+    t.push_back(test.statistic);
+    degrees.push_back(test.degrees_of_freedom);
+  }
+  const auto add = [&](const std::string& suffix, const std::string& what,
+                       const std::vector<double>& values, const std::string& units = "1") {
+    Variable variable = described(like, suffix, what, dims, units);
+    variable.tensor = shaped(values, a.front().sizes());
+    variable.attributes["method"] = name_of(comparison);
+    if (comparison != Comparison::welch) set_resampling(variable, name_of(comparison), resampling);
+    if (suffix == "_p_adjusted") variable.attributes["correction"] = name_of(correction);
+    dataset.add(std::move(variable));
+  };
+  add("_difference", "difference of means between two groups of cases", difference, like.units);
+  add("_p", "two-sided p of equal means", p);
+  add("_p_adjusted", "p corrected for all elements tested", adjust(p, correction));
+  add("_effect_size", "difference in standard deviations", effect);
+  if (comparison != Comparison::welch) return;
+  add("_t", "t of the difference", t);
+  add("_degrees_of_freedom", "degrees of freedom of t", degrees);
 }
 
 }  // namespace lensbench::statistics

@@ -6,6 +6,7 @@
 #include "model/attention_core.hpp"
 #include "model/linear.hpp"
 #include "model/norm.hpp"
+#include "model/profiled.hpp"
 
 namespace lensbench {
 namespace {
@@ -103,6 +104,8 @@ at::Tensor project_out(const Run& run, const BlockWeights& weights, const HookSi
 
 at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x, const HeadInputs& own) {
   const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
+  ProfileScope scope(run.profile, layer, "attention");
+  if (scope.active()) scope.reads(attention_bytes(weights));
   const HookSite hooks(run.plan, layer);
   Heads heads = project(run, weights, x);
   if (own.any()) project_own(run, layer, own, x, heads);

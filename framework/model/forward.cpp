@@ -13,6 +13,7 @@
 #include "model/linear.hpp"
 #include "model/mlp.hpp"
 #include "model/norm.hpp"
+#include "model/profiled.hpp"
 
 namespace lensbench {
 namespace {
@@ -43,6 +44,7 @@ class Forward {
   }
 
   at::Tensor embed(const TokenBatch& tokens) {
+    const ProfileScope scope(run_.profile, -1, "embed");
     const HookSite hooks(run_.plan, -1);
     at::Tensor x = at::embedding(run_.weights.embedding, tokens.ids);
     if (run_.weights.project_in.weight.defined()) x = linear(x, run_.weights.project_in);
@@ -92,6 +94,8 @@ class Forward {
 
   at::Tensor norm(std::int64_t layer, const NormWeights& weights, const at::Tensor& x,
                   NormPoints points) const {
+    ProfileScope scope(run_.profile, layer, "norm");
+    if (scope.active()) scope.reads(bytes_of(weights));
     return apply_norm(spec().norm, weights, x, HookSite(run_.plan, layer), points, run_.gradients);
   }
 
@@ -118,6 +122,7 @@ class Forward {
   }
 
   at::Tensor block(std::int64_t layer, at::Tensor x) {
+    const ProfileScope scope(run_.profile, layer, "residual");
     const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
     const HookSite hooks(run_.plan, layer);
     constexpr NormPoints ln1{Point::ln1_scale, Point::ln1_normalized};
@@ -147,6 +152,7 @@ class Forward {
   /// The names are those of TransformerLens' BertBlock: resid_mid and resid_post are the sums, and
   /// the stream goes on with what the norms make of them.
   at::Tensor block_with_norms_after(std::int64_t layer, at::Tensor x) {
+    const ProfileScope scope(run_.profile, layer, "residual");
     const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
     const HookSite hooks(run_.plan, layer);
     x = hooks.apply(Point::resid_pre, x);
@@ -163,6 +169,9 @@ class Forward {
   }
 
   at::Tensor head(at::Tensor x) const {
+    ProfileScope scope(run_.profile, -1, "unembed");
+    if (scope.active())
+      scope.reads(bytes_of(run_.weights.unembedding.weight) + bytes_of(run_.weights.head));
     const HookSite hooks(run_.plan, -1);
     if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
     x = head_transform(spec(), run_.weights, x);
@@ -186,11 +195,13 @@ void require(bool supported, const TransformerSpec& spec, const char* feature) {
 
 ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weights,
                           const TokenBatch& tokens, const ForwardOptions& options,
-                          const Hooks& hooks) {
+                          const Hooks& hooks, Profile* profile) {
+  const ProfileScope scope(profile, -1, "setup");
   const at::AutoGradMode mode(options.gradients);
   const Reach reach = checked_reach(spec, weights, tokens, options);
   HookPlan plan(spec, hooks, reach);
   Run run = start_run(spec, weights, plan, tokens, options);
+  run.profile = profile;
   place_hooks(plan, run, tokens, options);
   ForwardOutput output = Forward(run, options)(tokens, reach);
   if (run.cache) finish_cache(run, tokens.length());

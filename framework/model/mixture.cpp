@@ -10,6 +10,7 @@
 
 #include "model/linear.hpp"
 #include "model/mlp.hpp"
+#include "model/profiled.hpp"
 
 namespace lensbench {
 namespace {
@@ -40,6 +41,15 @@ at::Tensor expert_output(const MlpSpec& spec, const ExpertWeights& expert, const
   return linear(gate.mul(linear(x, expert.in)), expert.out);
 }
 
+/// An expert's weights, to the sublayer that is being profiled.
+void note_read(Profile& profile, std::int64_t layer, const ExpertWeights& expert) {
+  ProfileEntry entry;
+  entry.block = layer;
+  entry.component = "mlp";
+  entry.weight_bytes = bytes_of(expert.gate) + bytes_of(expert.in) + bytes_of(expert.out);
+  profile.add(entry);
+}
+
 }  // namespace
 
 at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x) {
@@ -52,6 +62,7 @@ at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x) {
     const std::vector<at::Tensor> places =
         at::where(routing.experts.eq(static_cast<std::int64_t>(e)));
     if (places[0].numel() == 0) continue;
+    if (run.profile != nullptr) note_read(*run.profile, layer, weights.experts[e]);
     const at::Tensor made =
         expert_output(run.spec.mlp, weights.experts[e], rows.index_select(0, places[0]));
     const at::Tensor share = routing.weights.index({places[0], places[1]}).unsqueeze(1);

@@ -6,6 +6,7 @@
 
 #include "model/linear.hpp"
 #include "model/mixture.hpp"
+#include "model/profiled.hpp"
 
 namespace lensbench {
 
@@ -37,6 +38,8 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
 at::Tensor mlp(const Run& run, std::int64_t layer, const at::Tensor& x) {
   const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
   const MlpSpec& spec = run.spec.mlp;
+  ProfileScope scope(run.profile, layer, "mlp");
+  if (scope.active()) scope.reads(mlp_bytes(weights));
   if (spec.n_experts > 0) return mixture(run, layer, x);
   const HookSite hooks(run.plan, layer);
   const at::Tensor pre =

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <lensbench/model.hpp>
+#include <lensbench/profile.hpp>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -21,6 +22,7 @@ struct Run {
   const ModelWeights& weights;
   const HookPlan& plan;
   bool gradients = false;
+  Profile* profile = nullptr;  ///< what it costs, where that is asked for
 
   KeyValueCache::State* cache = nullptr;
   const KeyValueCache::State* prefix = nullptr;  ///< of one row, its first `past` columns

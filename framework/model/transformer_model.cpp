@@ -5,15 +5,20 @@
 #include "model/forward.hpp"
 #include "model/head.hpp"
 #include "model/linear.hpp"
+#include "model/profiled.hpp"
 #include "model/weight_names.hpp"
 
 namespace lensbench {
 namespace {
 
-class TransformerModel final : public Model {
+class TransformerModel final : public Model, public Profiled {
  public:
-  TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts)
-      : spec_(std::move(spec)), weights_(std::move(weights)), parts_(std::move(parts)) {}
+  TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
+                   std::shared_ptr<Profile> profile = nullptr)
+      : spec_(std::move(spec)),
+        weights_(std::move(weights)),
+        parts_(std::move(parts)),
+        profile_(std::move(profile)) {}
 
   const TransformerSpec& spec() const override { return spec_; }
   const ModelOptions& options() const override { return parts_.options; }
@@ -26,14 +31,17 @@ class TransformerModel final : public Model {
 
   ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
                         const Hooks& hooks) const override {
-    return run_forward(spec_, weights_, tokens, options, hooks);
+    return run_forward(spec_, weights_, tokens, options, hooks, profile_.get());
   }
 
   // The next two follow the caller's gradient mode: a metric may go through them.
   at::Tensor final_norm(const at::Tensor& residual) const override {
+    const ProfileScope scope(profile_.get(), -1, "norm");
     return unembedding_input(spec_, weights_, residual);
   }
   at::Tensor unembed(const at::Tensor& normalized) const override {
+    ProfileScope scope(profile_.get(), -1, "unembed");
+    if (scope.active()) scope.reads(bytes_of(weights_.unembedding.weight));
     return unembed_rows(normalized, weights_.unembedding);
   }
   const Unembedding& unembedding() const override { return weights_.unembedding; }
@@ -42,10 +50,16 @@ class TransformerModel final : public Model {
     return named_weight(spec_, weights_, name);
   }
 
+  Profile* profile() const override { return profile_.get(); }
+  std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
+    return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
+  }
+
  private:
   TransformerSpec spec_;
   ModelWeights weights_;
   ModelParts parts_;
+  std::shared_ptr<Profile> profile_;
 };
 
 }  // namespace

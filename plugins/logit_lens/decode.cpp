@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/profile.hpp>
 #include <limits>
 #include <map>
 #include <utility>
@@ -71,12 +72,17 @@ at::Tensor normalized_rows(const Question& question, const Block& block) {
   return rows;
 }
 
+Readout read(const Model& model, const at::Tensor& rows, const ReadoutOptions& options) {
+  ProfileScope scope(profile_of(model), -1, "readout");
+  if (scope.active()) scope.reads(static_cast<std::int64_t>(model.unembedding().weight.nbytes()));
+  return read_out(model.unembedding(), rows, options);
+}
+
 at::Tensor top_of_last_layer(const Model& model, const at::Tensor& rows) {
   ReadoutOptions options;
   options.top_k = 1;
   options.entropy = options.kl_to_last = false;
-  return read_out(model.unembedding(), rows.narrow(0, rows.size(0) - 1, 1), options)
-      .top_ids.reshape({-1});
+  return read(model, rows.narrow(0, rows.size(0) - 1, 1), options).top_ids.reshape({-1});
 }
 
 /// `next` scores the model's own choice where nothing follows.
@@ -106,7 +112,7 @@ Answer decode_block(const Question& question, const Block& block) {
   const bool scored = question.distributions && !question.model->spec().masked_language_model;
   if (scored) options.scored_ids = next.clamp_min(0);
   Answer answer;
-  answer.readout = read_out(question.model->unembedding(), rows, options);
+  answer.readout = read(*question.model, rows, options);
   answer.predicted_ids = answer.readout.top_ids.select(0, -1).select(1, 0).clone();
   if (scored)
     answer.cross_entropy = answer.readout.scored_log_probabilities.neg().masked_fill(

@@ -1,23 +1,39 @@
 #!/usr/bin/env python3
-"""Opens an archive the way its readers do and says whether everything is there.
+"""Opens archives the way their readers do and says whether everything is there.
 
-usage: archive_opens.py ARCHIVE.h5
+usage: archive_opens.py ARCHIVE.h5...
+       archive_opens.py --make LENSBENCH MODEL     archives of every shipped tool and an experiment
 
-Every group under /results through xarray (h5netcdf) with index coordinates and labels, every
-variable's units and long_name, h5py, and h5dump where it is installed. Needs h5py, h5netcdf, xarray.
+Every group through xarray (h5netcdf and netcdf4) with index coordinates, labels and units, every
+variable's units and long_name through h5py, the whole file through h5dump and ncdump. Exit code 77
+where one of them is not installed (python3-xarray, python3-h5netcdf, python3-netcdf4, netcdf-bin,
+hdf5-tools).
 """
 
+import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 
-import h5py
-import xarray
-
-GROUPS = ["recipe", "results", "receipts", "vocabulary", "environment", "run", "units"]
+SKIPPED = 77
+TABLES = ["recipe", "receipts", "vocabulary", "environment", "run", "units"]
 DIGESTS = ["results_sha256", "recipe_sha256", "environment_sha256", "seal_sha256"]
 BOOKKEEPING = "This is a netCDF dimension but not a netCDF variable"
+
+try:
+    import h5netcdf  # noqa: F401
+    import h5py
+    import netCDF4  # noqa: F401
+    import xarray
+except ImportError as error:
+    print(f"SKIPPED: {error.name} is not installed")
+    sys.exit(SKIPPED)
+for program in ["h5dump", "ncdump"]:
+    if not shutil.which(program):
+        print(f"SKIPPED: {program} is not installed")
+        sys.exit(SKIPPED)
 
 
 def check(condition, message):
@@ -31,7 +47,7 @@ def check_h5py(path):
         check(file.attrs["Conventions"] == "lensbench-1.0", "Conventions")
         for name in DIGESTS:
             check(len(file.attrs[name]) == 64, name)
-        for group in GROUPS:
+        for group in [*TABLES, "results"]:
             check(isinstance(file.get(group), h5py.Group), f"/{group}")
 
         def visit(name, item):
@@ -53,10 +69,17 @@ def check_h5py(path):
         return list(file["results"])
 
 
-def check_xarray(path, group):
+def open_with(path, group, engine):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        dataset = xarray.open_dataset(path, group=group, engine="h5netcdf").load()
+        # The extension module of netCDF4 may have been built with another numpy's headers.
+        warnings.filterwarnings("ignore", message="numpy.ndarray size changed")
+        return xarray.open_dataset(path, group=group, engine=engine).load()
+
+
+def check_xarray(path, group):
+    dataset = open_with(path, group, "h5netcdf")
+    check(dataset.identical(open_with(path, group, "netcdf4")), f"{group}: the engines differ")
     for name, variable in dataset.variables.items():
         check(len(set(variable.dims)) == len(variable.dims), f"{group}/{name}: a dimension twice")
         check("units" in variable.attrs or not variable.dims, f"{group}/{name}: no units")
@@ -67,20 +90,53 @@ def check_xarray(path, group):
         check("token" in dataset.indexes, f"{group}: no index on token")
     if "layer" in dataset.dims:
         check("layer" in dataset.indexes, f"{group}: no index on layer")
+    if "entropy" in dataset:
+        check(dataset["entropy"].attrs["units"] == "nats", f"{group}/entropy: units")
+        check((dataset["entropy"] >= 0).all(), f"{group}/entropy: negative")
     return dataset
 
 
+def check_archive(path):
+    names = check_h5py(path)
+    check(names, f"{path}: no results")
+    for group in [f"results/{name}" for name in names] + TABLES:
+        dataset = check_xarray(path, group)
+        print(f"  {group}: {dict(dataset.sizes)}, {len(dataset.variables)} variables")
+    for program in ["h5dump", "ncdump"]:
+        subprocess.run([program, path], check=True, stdout=subprocess.DEVNULL)
+    header = subprocess.run(["ncdump", "-h", path], check=True, capture_output=True, text=True).stdout
+    for name in names:
+        check(f"group: {name} {{" in header, f"ncdump does not show {name}")
+    check("units" in header and "coordinates" in header, "ncdump shows no units or coordinates")
+    print(f"  {pathlib.Path(path).name} opens in h5py, xarray (h5netcdf, netcdf4), h5dump, ncdump")
+
+
+def make_archives(lensbench, model, folder):
+    prompts = ["--prompt", "In the beginning", "--prompt", "ünï▁c → 你好", "--ids", "1 2 3"]
+    runs = {
+        "lens": ["tool", "logit_lens", "--profile"],
+        "attribution": ["tool", "layer_attribution"],
+        "tokens": ["tool", "token_analyzer", "--set", "max_new_tokens=3"],
+        "activations": ["tool", "activations", "--set", "hooks=blocks.*.attn.hook_pattern,resid_post"],
+        "trajectory": ["run", "prediction_trajectory"],
+    }
+    for name, command in runs.items():
+        path = str(pathlib.Path(folder) / f"{name}.h5")
+        subprocess.run([lensbench, *command, "--model", model, *prompts, "--threads", "1", "--quiet", "--out", path],
+                       check=True)
+        yield path
+
+
 def main():
-    path = sys.argv[1]
-    for name in check_h5py(path):
-        print(check_xarray(path, f"results/{name}"))
-    for group in ["recipe", "receipts", "vocabulary", "environment", "run", "units"]:
-        check_xarray(path, group)
-    if shutil.which("h5dump"):
-        subprocess.run(["h5dump", path], check=True, stdout=subprocess.DEVNULL)
-        print("h5dump reads it")
+    if len(sys.argv) == 4 and sys.argv[1] == "--make":
+        with tempfile.TemporaryDirectory() as folder:
+            for path in make_archives(sys.argv[2], sys.argv[3], folder):
+                check_archive(path)
+    elif len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        for path in sys.argv[1:]:
+            check_archive(path)
     else:
-        print("h5dump is not installed (hdf5-tools): skipped")
+        raise SystemExit(__doc__)
     print("OK")
 
 

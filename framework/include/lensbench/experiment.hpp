@@ -78,6 +78,16 @@ class LENSBENCH_API Summary {
 
 class Experiment;
 
+/// Told of every call of a tool through its slot: the bench's clock.
+class LENSBENCH_API ToolMeter {
+ public:
+  virtual ~ToolMeter();
+  /// A call of this tool begins.
+  virtual void begin(const std::string& tool) = 0;
+  /// The latest call that began is over.
+  virtual void end() noexcept = 0;
+};
+
 /// A tool an experiment declares. Bound by the bench before the first case.
 class LENSBENCH_API ToolSlot {
  public:
@@ -91,14 +101,18 @@ class LENSBENCH_API ToolSlot {
   const std::string& tool_name() const { return tool_name_; }  ///< as declared
   /// \return false if the tool does not implement the slot's interface
   virtual bool bind(Tool& tool) = 0;
+  /// Who is told of calls through this slot; nullptr: nobody.
+  void set_meter(ToolMeter* meter) { meter_ = meter; }
 
  private:
   friend class ToolCall;
   Experiment* owner_;
   std::string tool_name_;
+  ToolMeter* meter_ = nullptr;
 };
 
-/// A call of a tool while it runs, so that the bench can say whose call an exception left.
+/// A call of a tool while it runs, so that the bench can say whose call an exception left, and what
+/// calls cost.
 class LENSBENCH_API ToolCall {
  public:
   /// Begins a call of the slot's tool.
@@ -110,6 +124,7 @@ class LENSBENCH_API ToolCall {
 
  private:
   const ToolSlot& slot_;
+  ToolMeter* meter_;
   int exceptions_before_;
 };
 
@@ -123,9 +138,12 @@ class Uses final : public ToolSlot {
     tool_ = dynamic_cast<Interface*>(&tool);
     return tool_ != nullptr;
   }
+  /// A call, whose time and memory the archive keeps as this tool's. Of calls within one expression
+  /// the first one's tool has it all.
   /// \throws RunError when used before the bench bound it (in a constructor, say)
   auto operator->() const { return Call(*this, get()); }
-  /// The tool itself. \throws RunError as `operator->`
+  /// The tool itself; calls through it are not measured apart from the case's.
+  /// \throws RunError as `operator->`
   Interface& operator*() const { return get(); }
 
  private:

@@ -90,4 +90,24 @@ LENSBENCH_API void add_tests_against_zero(Dataset& dataset, const Variable& like
                                           Correction correction = Correction::benjamini_hochberg,
                                           const Resampling& resampling = {});
 
+enum class Comparison {
+  paired_permutation,  ///< the same cases under two conditions, in the same order
+  permutation,         ///< two groups of cases
+  welch,               ///< two groups, by the t-test; draws nothing
+};
+
+/// Adds how two groups of cases differ, element by element of a grid (layers, positions, heads):
+/// `<name>_difference` (mean of `a` less mean of `b`), `<name>_p`, `<name>_p_adjusted` for the
+/// number of elements tested, `<name>_effect_size` (d_z if paired, else Hedges' g); for Welch's
+/// test `<name>_t` and `<name>_degrees_of_freedom` too. Method, correction, and what was drawn with
+/// (seed, number of samples) are their attributes.
+/// \param like, dims  as of `add_over_cases` \param a, b  one tensor a case, all of one shape
+/// \throws UsageError for other shapes, no cases, or pairs of different number
+LENSBENCH_API void add_comparison(Dataset& dataset, const Variable& like,
+                                  const std::vector<std::string>& dims,
+                                  const std::vector<at::Tensor>& a,
+                                  const std::vector<at::Tensor>& b, Comparison comparison,
+                                  Correction correction = Correction::benjamini_hochberg,
+                                  const Resampling& resampling = {});
+
 }  // namespace lensbench::statistics

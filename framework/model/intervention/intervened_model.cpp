@@ -10,6 +10,7 @@
 #include "model/intervention/actions.hpp"
 #include "model/intervention/region.hpp"
 #include "model/kv_cache.hpp"
+#include "model/profiled.hpp"
 
 namespace lensbench {
 namespace {
@@ -183,7 +184,7 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
   return run_with_cache(model, tokens, {names.begin(), names.end()}, options);
 }
 
-class IntervenedModel final : public Model {
+class IntervenedModel final : public Model, public Profiled {
  public:
   IntervenedModel(std::shared_ptr<const Model> model, std::vector<Intervention> interventions)
       : model_(std::move(model)), prepared_(prepare(*model_, std::move(interventions))) {}
@@ -225,6 +226,11 @@ class IntervenedModel final : public Model {
                              " was never reached; the sequence ended after " +
                              std::to_string(positions) + " positions");
     model_->check_reached(positions);
+  }
+
+  Profile* profile() const override { return profile_of(*model_); }
+  std::shared_ptr<const Model> profiled(std::shared_ptr<Profile>) const override {
+    throw UsageError("a model with interventions is profiled before they are put on it");
   }
 
  private:

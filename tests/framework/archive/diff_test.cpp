@@ -82,6 +82,16 @@ TEST(CompareVariable, SaysHowFarAndWhereFirst) {
   EXPECT_EQ(difference.first_b, "1");
 }
 
+TEST(CompareVariable, FindsTheFirstTokenWhateverTheLayer) {
+  at::Tensor values = kEntropy.clone();
+  values[0][1] += 1.0F;  // first in the order of the array
+  values[1][0] += 1.0F;  // of an earlier token
+  const auto difference = compare(kEntropy, values);
+  EXPECT_THAT(difference.first, ::testing::StartsWith("layer 0, token 1"));
+  EXPECT_EQ(difference.first_token, std::optional<std::int64_t>(0));
+  EXPECT_FALSE(compare(kEntropy, kEntropy).first_token.has_value());
+}
+
 TEST(CompareVariable, SaysWhetherTheOrderIsStillTheSame) {
   // 4 3 2 1 against 3 4 2 1: Spearman's coefficient is 1 - 6 * 2 / (4 * 15) = 0.8.
   const at::Tensor swapped = at::tensor({3.0F, 4.0F, 2.0F, 1.0F}).reshape({2, 2});
@@ -193,6 +203,7 @@ TEST(DiffArchives, ReadsAsTextAndAsJson) {
   EXPECT_THAT(text, HasSubstr("request/seed: 0 -> 3"));
   EXPECT_THAT(text, HasSubstr("lens/entropy: different, 1 of 4 differ, by at most 0.5"));
   EXPECT_THAT(text, HasSubstr("first at layer 0, token 1 (case 0, position 1"));
+  EXPECT_THAT(text, HasSubstr("lens differs first in case 'one', token 1 (case 0, position 1"));
   const auto json = to_json(difference);
   EXPECT_EQ(json["datasets"]["lens"]["variables"]["entropy"]["differing"], 1);
   EXPECT_EQ(json["results"], "different");

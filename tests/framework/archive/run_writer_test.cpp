@@ -51,6 +51,12 @@ Dataset lens(std::int64_t n_tokens, float value) {
   return dataset;
 }
 
+CaseCosts took(double seconds) {
+  CaseCosts costs;
+  costs.whole.seconds = seconds;
+  return costs;
+}
+
 std::map<std::string, Dataset> saved(std::int64_t index) {
   return {{"lens", lens(2 + index, static_cast<float>(index))}};
 }
@@ -65,7 +71,7 @@ SealResult seal(RunWriter& writer) {
 
 SealResult run_whole(const std::filesystem::path& out, int cases = 3) {
   RunWriter writer = RunWriter::start(out, plan_of(cases), false);
-  for (int i = 0; i < cases; ++i) writer.commit(i, saved(i), {{"wall_s", 0.5 + i}});
+  for (int i = 0; i < cases; ++i) writer.commit(i, saved(i), took(0.5 + i));
   return seal(writer);
 }
 
@@ -130,7 +136,7 @@ TEST(RunWriter, GivesOtherDigestsForOtherResults) {
   const TempDir folder;
   const SealResult a = run_whole(folder / "a.h5");
   RunWriter writer = RunWriter::start(folder / "b.h5", plan_of(3), false);
-  for (int i = 0; i < 3; ++i) writer.commit(i, {{"lens", lens(2 + i, 9)}}, {{"wall_s", 0.5 + i}});
+  for (int i = 0; i < 3; ++i) writer.commit(i, {{"lens", lens(2 + i, 9)}}, took(0.5 + i));
   const SealResult b = seal(writer);
   EXPECT_NE(a.results_sha256, b.results_sha256);
   EXPECT_EQ(a.recipe_sha256, b.recipe_sha256);
@@ -141,7 +147,7 @@ TEST(RunWriter, WritesEqualUnitsByteForByte) {
   std::vector<std::string> contents;
   for (const TempDir* folder : {&first, &second}) {
     RunWriter writer = RunWriter::start(*folder / "facts.h5", plan_of(1), false);
-    writer.commit(0, saved(0), {{"wall_s", 1.5}});
+    writer.commit(0, saved(0), took(1.5));
     const auto units = files_in(*folder / "facts.run/units");
     ASSERT_EQ(units.size(), 1u);
     contents.push_back(units[0].filename().string() + bytes_of(units[0]));
@@ -154,13 +160,13 @@ TEST(RunWriter, ResumesToTheDigestsOfAnUninterruptedRun) {
   const SealResult whole = run_whole(folder / "whole.h5");
   {
     RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), false);
-    writer.commit(2, saved(2), {{"wall_s", 2.5}});
+    writer.commit(2, saved(2), took(2.5));
     writer.commit_failure(1, "out of memory");
   }
   RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), true);
   EXPECT_EQ(writer.done(), std::vector<std::int64_t>{2});
-  writer.commit(1, saved(1), {{"wall_s", 1.5}});
-  writer.commit(0, saved(0), {{"wall_s", 0.5}});
+  writer.commit(1, saved(1), took(1.5));
+  writer.commit(0, saved(0), took(0.5));
   const SealResult resumed = seal(writer);
   EXPECT_EQ(resumed.results_sha256, whole.results_sha256);
   EXPECT_EQ(resumed.seal_sha256, whole.seal_sha256);

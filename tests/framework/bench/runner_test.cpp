@@ -19,8 +19,9 @@ class MemorySink final : public ResultSink {
  public:
   std::vector<std::int64_t> done() const override { return done_before; }
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-              const std::map<std::string, double>&) override {
+              const CaseCosts& cost) override {
     committed[index] = saved;
+    costs[index] = cost;
   }
   void commit_failure(std::int64_t index, const std::string& error) override {
     failures[index] = error;
@@ -38,6 +39,7 @@ class MemorySink final : public ResultSink {
   std::vector<std::int64_t> done_before;
   std::map<std::int64_t, std::map<std::string, Dataset>> committed;
   std::map<std::int64_t, std::string> failures;
+  std::map<std::int64_t, CaseCosts> costs;
 };
 
 Dataset one_number(double value) {
@@ -195,6 +197,17 @@ TEST(Context, RefusesAHookNameThatMatchesNothing) {
   Bench bench;
   const auto tokens = tokens_from_ids(*bench.model, {1});
   EXPECT_THROW(bench.context.activations(tokens, {"blocks.*.hook_resid_pots"}), UsageError);
+}
+
+// The costs that a run hands over with each case.
+TEST(Runner, MeasuresEveryCase) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  bound.run(cases_of({{1, 2}, {3}}), {}, bench.context, bench.sink);
+  ASSERT_EQ(bench.sink.costs.size(), 2U);
+  EXPECT_GT(bench.sink.costs[0].whole.seconds, 0);
+  EXPECT_EQ(bench.sink.costs[0].whole.calls, 1);
+  EXPECT_TRUE(bench.sink.costs[0].profile.empty());
 }
 
 }  // namespace

@@ -156,5 +156,50 @@ TEST(AddTestsAgainstZero, CorrectsForTheNumberOfElements) {
   EXPECT_DOUBLE_EQ(dataset["effect_p_adjusted"].tensor[0].item<double>(), 4.0 / 128);
 }
 
+// kA against kB as the first element of a grid, and against kB + 1 as the second.
+struct TwoGroups {
+  Variable like = numbers("loss", {"layer"}, at::zeros({2}), "nats");
+  std::vector<at::Tensor> a, b;
+  explicit TwoGroups(const std::vector<double>& first, const std::vector<double>& second) {
+    for (const double value : first) a.push_back(at::tensor({value, value}, at::kDouble));
+    for (const double value : second) b.push_back(at::tensor({value, value + 1}, at::kDouble));
+  }
+};
+
+TEST(AddComparison, ByWelchHoldsTAndDegreesOfFreedom) {
+  const TwoGroups groups(kA, kB);
+  Dataset dataset;
+  add_comparison(dataset, groups.like, {"layer"}, groups.a, groups.b, Comparison::welch,
+                 Correction::holm);
+  EXPECT_NEAR(dataset["loss_t"].tensor[0].item<double>(), 2.084879831701979, 1e-12);
+  EXPECT_NEAR(dataset["loss_degrees_of_freedom"].tensor[0].item<double>(), 12.312896063918291,
+              1e-10);
+  EXPECT_NEAR(dataset["loss_p"].tensor[0].item<double>(), 0.05853219796877588, 1e-12);
+  EXPECT_NEAR(dataset["loss_p_adjusted"].tensor[0].item<double>(), 2 * 0.05853219796877588, 1e-12);
+  EXPECT_NEAR(dataset["loss_effect_size"].tensor[0].item<double>(), 0.9888792434603112, 1e-12);
+  EXPECT_EQ(dataset["loss_p"].attributes.at("method"), Attribute(std::string("Welch's t-test")));
+  EXPECT_EQ(dataset["loss_p_adjusted"].attributes.at("correction"), Attribute(std::string("Holm")));
+  EXPECT_EQ(dataset["loss_p"].attributes.count("seed"), 0U);
+}
+
+TEST(AddComparison, OfPairsKeepsSeedAndNumberOfSamples) {
+  const TwoGroups groups(kFirstSeven, kB);
+  Dataset dataset;
+  add_comparison(dataset, groups.like, {"layer"}, groups.a, groups.b,
+                 Comparison::paired_permutation, Correction::none, {5000, 3, 0.95});
+  EXPECT_DOUBLE_EQ(dataset["loss_p"].tensor[0].item<double>(), 0.046875);
+  EXPECT_NEAR(dataset["loss_difference"].tensor[1].item<double>(), 0.0714285714285716, 1e-12);
+  EXPECT_EQ(dataset["loss_difference"].units, "nats");
+  EXPECT_EQ(dataset["loss_p"].attributes.at("samples"), Attribute(std::int64_t{5000}));
+  EXPECT_EQ(dataset["loss_p"].attributes.at("seed"), Attribute(std::int64_t{3}));
+}
+
+TEST(AddComparison, OfTwoGroupsEqualsThePermutationTest) {
+  const TwoGroups groups(kA, kB);
+  Dataset dataset;
+  add_comparison(dataset, groups.like, {"layer"}, groups.a, groups.b, Comparison::permutation);
+  EXPECT_DOUBLE_EQ(dataset["loss_p"].tensor[0].item<double>(), 418.0 / 6435);
+}
+
 }  // namespace
 }  // namespace lensbench::statistics

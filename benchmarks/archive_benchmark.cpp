@@ -1,0 +1,148 @@
+#include <ATen/ATen.h>
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <lensbench/model.hpp>
+#include <string>
+#include <vector>
+
+#include "archive/run_writer.hpp"
+#include "logit_lens/logit_lens.hpp"
+#include "measure.hpp"
+#include "model/random_model.hpp"
+
+// What an archive costs: against the analysis it keeps, and against writing the same bytes to a
+// plain file (write, fsync), by turns in the same run. The folder is LENSBENCH_BENCHMARK_FOLDER,
+// else the system's for temporary files; a folder in memory would make fsync free.
+
+namespace lensbench::benchmarks {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes away.
+class Folder {
+ public:
+  Folder() {
+    const char* given = std::getenv("LENSBENCH_BENCHMARK_FOLDER");
+    const fs::path parent = given != nullptr ? fs::path(given) : fs::temp_directory_path();
+    std::string name = (parent / "lensbench-benchmark-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) std::abort();
+    path_ = name;
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+RunPlan plan_of(std::int64_t cases) {
+  RunPlan plan;
+  plan.title = plan.experiment = "benchmark";
+  plan.experiment_version = "1.0.0";
+  plan.request = nlohmann::json::object();
+  for (std::int64_t i = 0; i < cases; ++i)
+    plan.cases.push_back({"case-" + std::to_string(i), "text", 1, "", {0}});
+  return plan;
+}
+
+double seconds_of(const std::function<void()>& work) {
+  const Clock start = Clock::now();
+  work();
+  return (Clock::now() - start).wall_s;
+}
+
+double best(const std::vector<double>& values) {
+  return *std::min_element(values.begin(), values.end());
+}
+
+/// Commits and seals of a lens run over prompts of `positions` tokens, as a share of the run.
+void archive_share_of_a_lens_run(benchmark::State& state) {
+  constexpr std::int64_t kCases = 4;
+  const auto model = random_model(gpt2_small_spec(), 1);
+  Context context(model, 0);
+  lens::LogitLensTool tool;
+  tool.attach(context);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(state.range(0)));
+  double analysis = 0, archive = 0;
+  for (auto _ : state) {
+    const Folder folder;
+    auto writer = RunWriter::start(folder / "a.h5", plan_of(kCases), false);
+    for (std::int64_t i = 0; i < kCases; ++i) {
+      for (std::size_t k = 0; k < ids.size(); ++k)
+        ids[k] = static_cast<std::int64_t>((k * 191 + static_cast<std::size_t>(i) * 7) % 50257);
+      Dataset result;
+      analysis += seconds_of([&] { result = tool.analyze(tokens_from_ids(*model, ids), {}); });
+      archive += seconds_of([&] { writer.commit(i, {{"logit_lens", result}}, {}); });
+    }
+    archive += seconds_of([&] {
+      std::map<std::int64_t, std::string> texts;
+      for (const auto id : writer.token_ids()) texts[id] = std::to_string(id);
+      writer.seal({}, texts, {}, nlohmann::json::object(), nlohmann::json::object());
+    });
+  }
+  state.counters["analysis_s"] = analysis;
+  state.counters["archive_s"] = archive;
+  state.counters["archive_share_percent"] = 100 * archive / (analysis + archive);
+}
+BENCHMARK(archive_share_of_a_lens_run)
+    ->Arg(256)
+    ->Arg(32)
+    ->Iterations(2)
+    ->Unit(benchmark::kMillisecond);
+
+/// One variable of 128 MiB, as `activations` gives it.
+Dataset large_dataset(const at::Tensor& values) {
+  Variable variable;
+  variable.name = "blocks_hook_resid_post";
+  variable.dims = {"token", "d_model"};
+  variable.long_name = "residual stream";
+  variable.tensor = values;
+  Dataset dataset;
+  dataset.add(std::move(variable));
+  return dataset;
+}
+
+void write_plainly(const fs::path& path, const at::Tensor& values) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
+  const char* data = static_cast<const char*>(values.data_ptr());
+  for (std::size_t left = values.nbytes(); left > 0;) {
+    const ssize_t n = write(file, data, left);
+    if (n < 0) std::abort();
+    data += n;
+    left -= static_cast<std::size_t>(n);
+  }
+  if (fsync(file) != 0 || close(file) != 0) std::abort();
+}
+
+/// Until a large case is safe: `commit` against a plain write and fsync of the same numbers.
+void commit_against_plain_write(benchmark::State& state) {
+  const at::Tensor values = at::randn({43690, 768});
+  const Dataset dataset = large_dataset(values);
+  std::vector<double> plain, commit;
+  for (auto _ : state) {
+    const Folder folder;
+    auto writer = RunWriter::start(folder / "a.h5", plan_of(1), false);
+    plain.push_back(seconds_of([&] { write_plainly(folder / "plain", values); }));
+    commit.push_back(seconds_of([&] { writer.commit(0, {{"activations", dataset}}, {}); }));
+    state.SetIterationTime(commit.back());
+  }
+  const double mega = static_cast<double>(values.nbytes()) / 1e6;
+  state.counters["plain_MB_per_s"] = mega / best(plain);
+  state.counters["commit_MB_per_s"] = mega / best(commit);
+  state.counters["rate_percent_of_plain"] = 100 * best(plain) / best(commit);
+}
+BENCHMARK(commit_against_plain_write)
+    ->UseManualTime()
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace lensbench::benchmarks

@@ -1,0 +1,50 @@
+#include "bench/cost_meter.hpp"
+
+#include <cmath>
+#include <utility>
+
+namespace lensbench {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+}  // namespace
+
+void CostMeter::begin_case() {
+  const std::lock_guard lock(mutex_);
+  costs_ = {};
+  if (profile_ != nullptr) profile_->take();  // what ran before the case is not its cost
+  memory_.begin();
+  case_began_ = Clock::now();
+}
+
+CaseCosts CostMeter::end_case() {
+  const std::lock_guard lock(mutex_);
+  costs_.whole.seconds = seconds_since(case_began_);
+  costs_.whole.peak_memory_bytes = memory_.end();
+  costs_.whole.calls = 1;
+  if (profile_ != nullptr) costs_.profile = profile_->take();
+  return std::exchange(costs_, {});
+}
+
+void CostMeter::begin(const std::string& tool) {
+  const std::lock_guard lock(mutex_);
+  Cost& cost = costs_.tools[tool];
+  ++cost.calls;
+  if (depth_++ > 0) return;
+  outermost_ = &cost;
+  memory_.begin();
+  tool_began_ = Clock::now();
+}
+
+void CostMeter::end() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (--depth_ > 0) return;
+  outermost_->seconds += seconds_since(tool_began_);
+  // Of NaN (no call before, or the system cannot tell) and a number, fmax takes the number.
+  outermost_->peak_memory_bytes = std::fmax(outermost_->peak_memory_bytes, memory_.end());
+}
+
+}  // namespace lensbench

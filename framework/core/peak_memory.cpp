@@ -1,0 +1,63 @@
+#include "core/peak_memory.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+namespace lensbench {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+/// Peak of the resident memory in bytes since it was last reset, or less than 0.
+double resident_peak() noexcept {
+  std::array<char, 8192> text{};
+  const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  const ssize_t length = read(file, text.data(), text.size() - 1);
+  close(file);
+  const char* field = length > 0 ? std::strstr(text.data(), "VmHWM:") : nullptr;
+  return field == nullptr ? -1 : std::strtod(field + std::strlen("VmHWM:"), nullptr) * 1024;
+}
+
+/// proc(5): 5 resets the peak of this process to what is resident now.
+bool reset_resident_peak() noexcept {
+  const int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool done = write(file, "5", 1) == 1;
+  close(file);
+  return done;
+}
+
+}  // namespace
+
+/// Takes the peak into account everywhere before it is lost. \return it, or less than 0
+double PeakMemory::read_all() noexcept {
+  const double now = resident_peak();
+  overall_ = std::max(overall_, now);
+  for (double& most : open_) most = std::max(most, now);
+  return now;
+}
+
+void PeakMemory::begin() {
+  known_ = known_ && read_all() >= 0 && reset_resident_peak();
+  open_.push_back(0);
+}
+
+double PeakMemory::end() noexcept {
+  known_ = known_ && read_all() >= 0;
+  const double most = open_.back();
+  open_.pop_back();
+  return known_ ? most : kUnknown;
+}
+
+double PeakMemory::overall() noexcept {
+  return read_all() >= 0 ? overall_ : kUnknown;
+}
+
+}  // namespace lensbench

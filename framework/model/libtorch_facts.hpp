@@ -1,0 +1,19 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <string>
+
+namespace lensbench {
+
+/// What libtorch computes with in this process.
+struct LibtorchFacts {
+  std::string version;
+  std::string cpu_capability;  ///< kernels in use: `AVX2`, `AVX512`, `DEFAULT`, …
+  std::string mkldnn;          ///< version of oneDNN, or `not in use`
+  std::string openmp;          ///< version, empty without
+  int interop_threads = 0;
+};
+
+LENSBENCH_API LibtorchFacts libtorch_facts();
+
+}  // namespace lensbench
