@@ -135,7 +135,7 @@ ImageWriter::ImageWriter() {
   file_ = create_in_memory(access_properties(), kGrowth);
 }
 
-std::vector<std::byte> ImageWriter::finish() {
+void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& use) {
   written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
   const auto size = written(H5Fget_file_image(file_, nullptr, 0), "file image");
   // The driver's own memory: H5Fget_file_image clears a flag of the superblock in its copy and
@@ -143,9 +143,8 @@ std::vector<std::byte> ImageWriter::finish() {
   void* memory = nullptr;
   written(H5Fget_vfd_handle(file_, H5P_DEFAULT, &memory), "file image");
   const auto* first = *static_cast<const std::byte* const*>(memory);
-  std::vector<std::byte> bytes(first, first + size);
+  use({first, static_cast<std::size_t>(size)});
   file_.close_written("file image");
-  return bytes;
 }
 
 FileWriter::FileWriter(const std::filesystem::path& path)

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <lensbench/export.hpp>
 #include <memory>
 #include <span>
@@ -73,8 +74,8 @@ class ImageWriter {
  public:
   ImageWriter();
   hid_t root() const { return file_; }
-  /// The file's bytes; it is closed after this. \throws RunError
-  std::vector<std::byte> finish();
+  /// Gives `use` the file's bytes where they lie; it is closed after this. \throws RunError
+  void finish(const std::function<void(std::span<const std::byte>)>& use);
 
  private:
   Handle file_;

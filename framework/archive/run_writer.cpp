@@ -78,11 +78,12 @@ struct RunWriter::State {
   void write(std::int64_t index, const std::string& error,
              const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
     UnitRecord& record = unit(index);
-    const auto bytes = build_unit({record.key, index, error, ""}, saved, costs);
-    write_file_atomically(folder.unit(record.key), bytes, folder.temporary());
+    record.sha256 = make_unit(
+        {record.key, index, error, ""}, saved, costs, [&](std::span<const std::byte> bytes) {
+          write_file_atomically(folder.unit(record.key), bytes, folder.temporary());
+        });
     record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
     record.error = error;
-    record.sha256 = UnitReader(folder.unit(record.key).string()).header().sha256;
   }
 
   /// What is needed of a saved case after it has left memory.

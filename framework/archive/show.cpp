@@ -108,6 +108,12 @@ void write_cases(std::ostream& out, const json& cases) {
   if (shown > kMost) out << "  and " << shown - kMost << " more\n";
 }
 
+/// The model's own facts; its config is in the JSON.
+void write_model(std::ostream& out, json model) {
+  if (model.is_object()) model.erase("config");
+  out << "model       " << model.dump() << "\n";
+}
+
 /// What ran it, in a few lines; the JSON has all.
 void write_machine(std::ostream& out, const json& environment, const json& run) {
   const auto text = [](const json& facts, const char* key) -> std::string {
@@ -200,7 +206,7 @@ std::string describe_archive(const std::filesystem::path& path) {
       << "file        " << text("file") << "\n"
       << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n";
   if (facts["request"].is_object() && facts["request"].contains("model"))
-    out << "model       " << facts["request"]["model"].dump() << "\n";
+    write_model(out, facts["request"]["model"]);
   for (const json& file : facts["files"])
     out << "  " << file["role"].get<std::string>() << "  " << file["name"].get<std::string>()
         << "  " << file["sha256"].get<std::string>().substr(0, 16) << "\n";

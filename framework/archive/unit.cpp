@@ -85,9 +85,9 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
   return receipts;
 }
 
-std::vector<std::byte> build_unit(const UnitHeader& header,
-                                  const std::map<std::string, Dataset>& saved,
-                                  const CaseCosts& costs) {
+std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
+                      const CaseCosts& costs,
+                      const std::function<void(std::span<const std::byte>)>& write) {
   hdf5::ImageWriter image;
   Handle results = hdf5::create_group(image.root(), "results");
   Handle receipts = hdf5::create_group(image.root(), "receipts");
@@ -106,8 +106,10 @@ std::vector<std::byte> build_unit(const UnitHeader& header,
   write_attribute(image.root(), "key", header.key);
   write_attribute(image.root(), "case", header.index);
   write_attribute(image.root(), "error", header.error);
-  write_attribute(image.root(), "content_sha256", unit_digest(image.root()));
-  return image.finish();
+  const std::string digest = unit_digest(image.root());
+  write_attribute(image.root(), "content_sha256", digest);
+  image.finish(write);
+  return digest;
 }
 
 UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes(path)) {

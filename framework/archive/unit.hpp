@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,12 @@ struct UnitHeader {
   bool failed() const { return !error.empty(); }
 };
 
-/// A unit file as bytes: equal contents give equal bytes.
-/// \throws UsageError for a dataset the archive cannot hold; RunError
-std::vector<std::byte> build_unit(const UnitHeader& header,
-                                  const std::map<std::string, Dataset>& saved,
-                                  const CaseCosts& costs);
+/// Makes a unit file and gives its bytes to `write`; equal contents give equal bytes.
+/// \return the digest of its content, which it holds
+/// \throws UsageError for a dataset the archive cannot hold; RunError; what `write` throws
+std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
+                      const CaseCosts& costs,
+                      const std::function<void(std::span<const std::byte>)>& write);
 
 /// A unit file, read into memory.
 class UnitReader {

@@ -8,6 +8,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/hub_cache.hpp"
+#include "core/json.hpp"
 #include "core/sha256.hpp"
 
 namespace lensbench::cli {
@@ -20,6 +21,17 @@ std::map<std::string, std::string> portable(const Parameters& parameters) {
   for (const auto& name : parameters.names_of(ParameterType::model))
     if (auto& value = values[name]; !value.empty()) value = model_label(value);
   return values;
+}
+
+/// What config.json says, but for the place it was saved at.
+nlohmann::json config_of(const Model& model) {
+  for (const auto& file : model.files())
+    if (file.role == "config") {
+      auto config = read_json(file.path);
+      config.erase("_name_or_path");
+      return config;
+    }
+  return nlohmann::json::object();
 }
 
 nlohmann::json request_of(const RunArguments& arguments, const Model& model,
@@ -35,7 +47,8 @@ nlohmann::json request_of(const RunArguments& arguments, const Model& model,
            {{"family", spec.family},
             {"n_layers", spec.n_layers},
             {"d_model", spec.d_model},
-            {"vocab_size", spec.vocab_size}}},
+            {"vocab_size", spec.vocab_size},
+            {"config", config_of(model)}}},
           {"dtype", arguments.dtype},
           {"device", arguments.device},
           {"seed", arguments.seed},

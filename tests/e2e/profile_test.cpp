@@ -40,13 +40,13 @@ json shown(const std::string& archive) {
 TEST(Profile, ChangesNoDigestOfResultsAndRecipe) {
   const TempDir folder;
   for (const std::string experiment : {"first_look", "layer_responsibility", "generation_audit"}) {
-    const auto off = run_into(folder / experiment + "-off.h5", {"run", experiment});
-    const auto on = run_into(folder / experiment + "-on.h5", {"run", experiment, "--profile"});
+    const auto off = run_into(folder / (experiment + "-off.h5"), {"run", experiment});
+    const auto on = run_into(folder / (experiment + "-on.h5"), {"run", experiment, "--profile"});
     ASSERT_EQ(off.exit_code, 0) << off.err;
     ASSERT_EQ(on.exit_code, 0) << on.err;
     EXPECT_EQ(on.err, "");  // libtorch says here what its own profiler dislikes
-    const json a = shown(folder / experiment + "-off.h5")["digests"],
-               b = shown(folder / experiment + "-on.h5")["digests"];
+    const json a = shown(folder / (experiment + "-off.h5"))["digests"],
+               b = shown(folder / (experiment + "-on.h5"))["digests"];
     for (const char* digest : {"results_sha256", "recipe_sha256", "environment_sha256"})
       EXPECT_EQ(a[digest], b[digest]) << experiment << " " << digest;
   }

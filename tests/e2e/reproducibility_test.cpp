@@ -162,7 +162,7 @@ TEST(Reproducibility, ReplayFindsAModelInTheHubCacheByItsDigests) {
   ASSERT_EQ(lensbench(lens_into(folder / "a.h5", folder / "before")).exit_code, 0);
   fs::create_directories(folder / "hub/models--org--name/snapshots");
   fs::rename(folder / "before", folder / "hub/models--org--name/snapshots/abc");
-  const auto outcome = lensbench_in(folder.path(), {"HF_HUB_CACHE=" + (folder / "hub")},
+  const auto outcome = lensbench_in(folder.path(), {"HF_HUB_CACHE=" + (folder / "hub").string()},
                                     {"replay", folder / "a.h5", "--quiet"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }

@@ -92,7 +92,7 @@ def check_xarray(path, group):
         check("layer" in dataset.indexes, f"{group}: no index on layer")
     if "entropy" in dataset:
         check(dataset["entropy"].attrs["units"] == "nats", f"{group}/entropy: units")
-        check((dataset["entropy"] >= 0).all(), f"{group}/entropy: negative")
+        check(not (dataset["entropy"] < 0).any(), f"{group}/entropy: negative")
     return dataset
 
 
