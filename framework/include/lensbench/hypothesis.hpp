@@ -90,6 +90,7 @@ LENSBENCH_API void add_tests_against_zero(Dataset& dataset, const Variable& like
                                           Correction correction = Correction::benjamini_hochberg,
                                           const Resampling& resampling = {});
 
+/// How two groups of cases are compared.
 enum class Comparison {
   paired_permutation,  ///< the same cases under two conditions, in the same order
   permutation,         ///< two groups of cases
@@ -101,7 +102,12 @@ enum class Comparison {
 /// number of elements tested, `<name>_effect_size` (d_z if paired, else Hedges' g); for Welch's
 /// test `<name>_t` and `<name>_degrees_of_freedom` too. Method, correction, and what was drawn with
 /// (seed, number of samples) are their attributes.
-/// \param like, dims  as of `add_over_cases` \param a, b  one tensor a case, all of one shape
+/// \param dataset     what they are added to
+/// \param like, dims  as of `add_over_cases`
+/// \param a, b        one tensor a case, all of one shape
+/// \param comparison  the test
+/// \param correction  for the number of elements tested
+/// \param resampling  what a permutation test draws
 /// \throws UsageError for other shapes, no cases, or pairs of different number
 LENSBENCH_API void add_comparison(Dataset& dataset, const Variable& like,
                                   const std::vector<std::string>& dims,
