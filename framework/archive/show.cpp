@@ -152,6 +152,15 @@ void write_receipts(std::ostream& out, const json& receipts) {
     }
 }
 
+/// Older archives do not count them.
+void write_forwards(std::ostream& out, const json& run) {
+  if (!run.is_object() || !run.contains("activations")) return;
+  const json& activations = run["activations"];
+  out << "forwards    " << activations.value("forwards", std::int64_t{0}) << " for activations, "
+      << activations.value("requests_without_a_forward", std::int64_t{0}) << " requests needed none"
+      << (activations.value("shared", true) ? "" : " (--no-share)") << "\n";
+}
+
 void write_results(std::ostream& out, const json& results) {
   for (const auto& [name, group] : results.items()) {
     out << "\n/results/" << name << "  (";
@@ -215,6 +224,7 @@ std::string describe_archive(const std::filesystem::path& path) {
   write_cases(out, facts["cases"]);
   write_receipts(out, facts["receipts"]);
   out << describe_costs(facts["costs"]);
+  write_forwards(out, facts["run"]);
   for (const auto& [name, digest] : facts["digests"].items())
     out << name << std::string(20 - std::min<std::size_t>(20, name.size()), ' ')
         << digest.get<std::string>() << "\n";

@@ -116,6 +116,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
         continue;
       }
       tool->check_compatible(context.model());
+      context.expect(tool->usual_hooks(context.model().spec()));
       tools_.push_back(std::move(tool));
       tool_names_.push_back(name);
     } catch (const PluginError& error) {
@@ -152,6 +153,7 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     }
     meter.begin_case();
     std::map<std::string, Dataset> saved;
+    context.begin_case();
     auto failure = attempt(index, [&] {
       Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
       experiment_->run(c);

@@ -96,7 +96,11 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
                                "config.json and model.safetensors");
   }
   const auto name = parse_hub_name(path_or_name);
-  if (!name) throw InputError(shown + ": no such model directory");
+  if (!name)
+    throw InputError(shown +
+                     ": no such model directory; give a folder that holds config.json, "
+                     "model.safetensors (or its shards) and the tokenizer's files, or a hub name "
+                     "such as openai-community/gpt2 that is in the local hub cache");
   const fs::path repository = repository_folder(*name);
   const fs::path snapshot = repository / "snapshots" / commit_of(repository, name->revision);
   if (fs::is_directory(snapshot, error)) return snapshot;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/options.hpp"
+
 namespace lensbench::cli {
 
 /// Options of `run` and `tool`.
@@ -24,18 +26,20 @@ struct RunArguments {
   std::int64_t threads = 0;  ///< 0: as libtorch chooses
   std::uint64_t seed = 0;
   bool resume = false, profile = false, quiet = false, json = false, help = false;
+  bool share = true;                 ///< activations between the tools of a case
+  std::optional<ConfigFile> config;  ///< what --config named
 };
 
-/// \param command  `run` or `tool`, for messages
-/// \param subject  `EXPERIMENT` or `TOOL`
-/// \throws UsageError for unknown or repeated options; the config file's keys are checked alike
-RunArguments parse_run_arguments(const std::string& command, const std::string& subject,
-                                 const std::vector<std::string>& arguments);
+/// The options that `run` and `tool` have.
+std::vector<Option> run_options();
 
-/// The option table as help text.
-std::string run_options_help();
+/// \throws UsageError for parameters that are not KEY=VALUE; InputError for interventions that
+///   cannot be read
+RunArguments run_arguments(const Options& options);
 
-/// \throws UsageError for a dtype or device that is none, or a device this libtorch lacks
+Option dtype_option();
+
+/// \throws UsageError for a device that is none, or that this libtorch lacks
 ModelOptions model_options(const std::string& dtype, const std::string& device);
 
 /// `KEY=VALUE` -> entry. \throws UsageError

@@ -1,24 +1,42 @@
 #pragma once
 
-#include <string>
-#include <vector>
+#include "cli/command.hpp"
 
 namespace lensbench::cli {
 
-using Arguments = std::vector<std::string>;
+/// Every command, in the order in which help lists them.
+const std::vector<Command>& commands();
 
-/// Each takes what follows its name on the command line and returns the exit code.
-int run_experiment_command(const Arguments& arguments);
-int run_tool_command(const Arguments& arguments);
-int list_command(const Arguments& arguments);
-int model_command(const Arguments& arguments);
-int tokenize_command(const Arguments& arguments);
-int show_command(const Arguments& arguments);
-int verify_command(const Arguments& arguments);
-int replay_command(const Arguments& arguments);
-int diff_command(const Arguments& arguments);
-int versions_command(const Arguments& arguments);
-int export_command(const Arguments& arguments);
-int new_command(const Arguments& arguments);
+/// First words of names, each once: `run`, `model`.
+std::vector<std::string> first_words(const std::vector<Command>& all);
+/// Those that several words follow: `model`.
+std::vector<std::string> family_words(const std::vector<Command>& all);
+/// What follows one of those: `info`, `init`.
+std::vector<std::string> parts_of(const std::vector<Command>& all, const std::string& word);
+
+// Each is defined in a file of its name.
+Command run_command();
+Command tool_command();
+Command list_command();
+Command tokenize_command();
+Command model_info_command();
+Command model_init_command();
+Command show_command();
+Command verify_command();
+Command replay_command();
+Command diff_command();
+Command versions_command();
+Command export_command();
+Command new_command();
+Command completion_command();
+Command man_command();
+
+/// `--help`, which every command has.
+const Option& help_option();
+// Options that mean the same in every command that has them.
+Option model_option();
+Option plugin_dir_option();
+Option threads_option();
+Option json_option(const std::string& what);
 
 }  // namespace lensbench::cli

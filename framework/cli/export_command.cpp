@@ -7,7 +7,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "cli/commands.hpp"
-#include "cli/simple_options.hpp"
+#include "cli/options.hpp"
 #include "core/atomic_file.hpp"
 #include "core/suggest.hpp"
 #include "report/csv.hpp"
@@ -16,18 +16,6 @@
 
 namespace lensbench::cli {
 namespace {
-
-constexpr const char* kHelp =
-    R"(lensbench export FILE RESULTS[/VARIABLE] [--format json|csv|npz] [--out FILE]
-
-One dataset of an archive, or one variable of it, for other programs.
-
-  json   (default) with dimensions, coordinates, units
-  csv    one variable as a tidy table: a line an element, a column for each coordinate
-  npz    for numpy.load: the variable and its coordinates; needs --out
-
-`lensbench show FILE` lists what there is. An existing --out is not overwritten.
-)";
 
 /// `lens/entropy` -> dataset `lens`, variable `entropy`.
 struct Wanted {
@@ -64,27 +52,12 @@ void write_text(const std::string& text, const std::string& out) {
   write_file_atomically(path, text, path.parent_path());
 }
 
-}  // namespace
-
-int export_command(const Arguments& arguments) {
-  const SimpleOptions options("export", arguments,
-                              {{"format", SimpleOptions::one}, {"out", SimpleOptions::one}}, {});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  if (options.positional().size() != 2)
-    throw UsageError(
-        "export needs an archive and what of it: lensbench export FILE RESULTS/VARIABLE");
-  const std::string format = options.text("format").empty() ? "json" : options.text("format");
-  const std::string out = options.text("out");
-  if (format != "json" && format != "csv" && format != "npz")
-    throw UsageError("export: no format '" + format + "'" +
-                     suggest(format, {"json", "csv", "npz"}));
+int export_variable(const Options& options) {
+  const std::string &format = options.text("format"), &out = options.text("out");
   if (!out.empty() && std::filesystem::exists(out))
-    throw UsageError(out + ": exists already and is not overwritten");
-  const ArchiveReader archive(options.positional()[0]);
-  const Wanted wanted = parse_wanted(options.positional()[1]);
+    throw UsageError(out + ": exists already and is not overwritten; give another --out");
+  const ArchiveReader archive(options.operand(0));
+  const Wanted wanted = parse_wanted(options.operand(1));
   const Dataset dataset = selected(archive.read(wanted.dataset), wanted.variable);
   if (format == "json") {
     write_text(dataset_to_json(dataset).dump() + "\n", out);
@@ -99,6 +72,35 @@ int export_command(const Arguments& arguments) {
     write_text(text.str(), out);
   }
   return 0;
+}
+
+}  // namespace
+
+Command export_command() {
+  return {.name = "export",
+          .group = "Archives",
+          .summary = "a variable as json, csv or npz",
+          .description = R"(One dataset of an archive, or one variable of it, for other programs.
+`lensbench show FILE` lists what there is. An existing --out is not overwritten.
+
+  json   with dimensions, coordinates, units
+  csv    one variable as a tidy table: a line an element, a column for each coordinate
+  npz    for numpy.load: the variable and its coordinates; needs --out)",
+          .operands = {{"FILE", "an archive", Values::archive},
+                       {"RESULTS[/VARIABLE]", "which of its results"}},
+          .options = {{.name = "format",
+                       .argument = "FORMAT",
+                       .help = "what to write",
+                       .words = {"json", "csv", "npz"},
+                       .initial = "json"},
+                      {.name = "out",
+                       .argument = "FILE",
+                       .help = "where to (default: standard output)",
+                       .values = Values::file}},
+          .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
+                        "one variable as a table"}},
+          .run = export_variable,
+          .reads_archives = true};
 }
 
 }  // namespace lensbench::cli

@@ -1,48 +1,23 @@
 #include <c10/util/Exception.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <iostream>
 #include <lensbench/error.hpp>
-#include <map>
 
 #include "cli/commands.hpp"
 #include "cli/guard.hpp"
+#include "cli/help.hpp"
+#include "cli/options.hpp"
 #include "core/suggest.hpp"
 #include "core/version.hpp"
 
 namespace {
 
 using lensbench::cli::Arguments;
-
-constexpr const char* kHelp = R"(lensbench: a benchmark framework for transformer interpretability
-
-  lensbench run EXPERIMENT --model DIR --prompt TEXT   run an experiment, write an archive
-  lensbench tool TOOL --model DIR --prompt TEXT        run one tool, no experiment needed
-  lensbench list tools|experiments|families|hooks      what is there
-  lensbench model info DIR                             what a checkpoint is
-  lensbench model init --config FILE DIR               an untrained model of any family
-  lensbench tokenize --model DIR --prompt TEXT         ids and texts of a prompt
-  lensbench show FILE                                  what an archive holds
-  lensbench verify FILE                                whether it is as it was written
-  lensbench replay FILE                                ask again, and compare the answers
-  lensbench diff A B                                   where two runs part
-  lensbench versions EXPERIMENT                        its archives, and what changed between them
-  lensbench export FILE RESULTS/VARIABLE               as json, csv or npz
-  lensbench new tool|experiment NAME                   a project for one of your own
-
-  lensbench COMMAND --help        options of a command
-  lensbench tool TOOL --help      parameters of a tool (same for run EXPERIMENT)
-  lensbench --version
-
-First steps, with the embedded model:
-  lensbench tool logit_lens --model models/kjv-gpt2 --prompt "And the LORD spake unto Moses,"
-
-Data goes to stdout, words and progress to stderr. Exit codes: 0 done; 1 the answer is no (a
-receipt failed); 2 wrong usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run
-failed.
-)";
+using lensbench::cli::Command;
+using lensbench::cli::Options;
 
 int report_errors(const std::function<int()>& work) {
   try {
@@ -63,35 +38,78 @@ int report_errors(const std::function<int()>& work) {
   return 5;
 }
 
-/// The command in a child process: it reads files that anybody may have made.
-std::function<int(const Arguments&)> isolated(int (*command)(const Arguments&)) {
-  return [command](const Arguments& rest) {
-    const std::string subject = rest.empty() ? "archive" : rest.front();
-    return lensbench::cli::in_child(subject,
-                                    [&] { return report_errors([&] { return command(rest); }); });
-  };
+/// A command that reads files that anybody may have made runs in a child process.
+int run(const Command& command, const Options& options) {
+  if (!command.reads_archives) return command.run(options);
+  return lensbench::cli::in_child(
+      options.operand(0), [&] { return report_errors([&] { return command.run(options); }); });
 }
 
-int dispatch(const std::string& command, const Arguments& rest) {
-  using namespace lensbench::cli;
-  const std::map<std::string, std::function<int(const Arguments&)>> commands = {
-      {"run", run_experiment_command},
-      {"tool", run_tool_command},
-      {"list", list_command},
-      {"model", model_command},
-      {"tokenize", tokenize_command},
-      {"new", new_command},
-      {"replay", replay_command},
-      {"show", isolated(show_command)},
-      {"verify", isolated(verify_command)},
-      {"diff", isolated(diff_command)},
-      {"versions", isolated(versions_command)},
-      {"export", isolated(export_command)}};
-  const auto found = commands.find(command);
-  if (found != commands.end()) return found->second(rest);
-  std::vector<std::string> names;
-  for (const auto& [name, function] : commands) names.push_back(name);
-  throw lensbench::UsageError("no command '" + command + "'" + lensbench::suggest(command, names));
+int run_or_help(const Command& command, const Arguments& rest) {
+  const Options options(command, rest);
+  if (!options.flag("help")) return run(command, options);
+  std::cout << lensbench::cli::command_help(options, lensbench::cli::help_width());
+  return 0;
+}
+
+/// The command whose name the arguments begin with.
+const Command* find_command(const Arguments& arguments) {
+  for (const auto& command : lensbench::cli::commands()) {
+    const bool two = arguments.size() > 1 && command.name == arguments[0] + " " + arguments[1];
+    if (two || command.name == arguments[0]) return &command;
+  }
+  return nullptr;
+}
+
+/// \param word  what is no command; \param rest  what follows it
+int no_command(const std::string& word, const Arguments& rest) {
+  const auto& all = lensbench::cli::commands();
+  const auto parts = lensbench::cli::parts_of(all, word);
+  if (word.starts_with('-'))
+    throw lensbench::UsageError("'" + word +
+                                "' is no option of lensbench itself; a command comes "
+                                "first (see lensbench --help)");
+  if (parts.empty())
+    throw lensbench::UsageError("no command '" + word + "'" +
+                                lensbench::suggest(word, lensbench::cli::first_words(all)));
+  if (!rest.empty() && rest[0] != "--help" && rest[0] != "-h")
+    throw lensbench::UsageError(word + ": no '" + rest[0] + "'" +
+                                lensbench::suggest(rest[0], parts));
+  (rest.empty() ? std::cerr : std::cout)
+      << lensbench::cli::family_help(word, lensbench::cli::help_width());
+  return rest.empty() ? 2 : 0;
+}
+
+int dispatch(const Arguments& arguments) {
+  const Command* command = find_command(arguments);
+  if (command == nullptr) return no_command(arguments[0], {arguments.begin() + 1, arguments.end()});
+  const auto words = std::count(command->name.begin(), command->name.end(), ' ') + 1;
+  return run_or_help(*command, {arguments.begin() + words, arguments.end()});
+}
+
+int print_version() {
+  const auto build = lensbench::build_info();
+  std::cout << "lensbench " << build.version << " (" << build.git_commit << ", " << build.compiler
+            << ", " << build.build_type << ")\n";
+  return 0;
+}
+
+bool asks_for_help(const std::string& word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
+
+int answer(Arguments arguments) {
+  if (arguments[0] == "--version") return print_version();
+  // `lensbench help run` is `lensbench run --help`.
+  if (asks_for_help(arguments[0])) {
+    if (arguments.size() == 1) {
+      std::cout << lensbench::cli::overview(lensbench::cli::help_width());
+      return 0;
+    }
+    arguments.erase(arguments.begin());
+    arguments.push_back("--help");
+  }
+  return dispatch(arguments);
 }
 
 }  // namespace
@@ -99,20 +117,8 @@ int dispatch(const std::string& command, const Arguments& rest) {
 int main(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);
   if (arguments.empty()) {
-    std::cerr << kHelp;
+    std::cerr << lensbench::cli::overview(lensbench::cli::help_width());
     return 2;
   }
-  if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
-    std::cout << kHelp;
-    return 0;
-  }
-  if (arguments[0] == "--version") {
-    const auto build = lensbench::build_info();
-    std::cout << "lensbench " << build.version << " (" << build.git_commit << ", " << build.compiler
-              << ", " << build.build_type << ")\n";
-    return 0;
-  }
-  return report_errors([&] {
-    return dispatch(arguments[0], {arguments.begin() + 1, arguments.end()});
-  });
+  return report_errors([&] { return answer(arguments); });
 }

@@ -1,25 +1,14 @@
 #include <filesystem>
 #include <iostream>
-#include <lensbench/error.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/new_project.hpp"
-#include "cli/simple_options.hpp"
+#include "cli/options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kHelp = R"(lensbench new tool NAME [--dir DIR]
-lensbench new experiment NAME [--dir DIR]
-
-A project for a tool or an experiment of your own: CMakeLists.txt, one source, one test, a README.
-It builds, loads and passes its test as it is; then make it yours.
-
-NAME is what `lensbench tool` or `lensbench run` will know it by: small letters, digits, underscores.
---dir is the folder to write, which must not exist; without it NAME, here.
-)";
 
 /// The folder this program is installed in, or empty where CMake looks by itself.
 fs::path own_prefix() {
@@ -42,22 +31,33 @@ void say_next(ProjectKind kind, const std::string& name, const fs::path& folder)
             << " --plugin-dir build/lib/lensbench/plugins --model DIR --prompt TEXT\n";
 }
 
+int write_new(const Options& options) {
+  const auto kind = options.operand(0) == "tool" ? ProjectKind::tool : ProjectKind::experiment;
+  const auto& name = options.operand(1);
+  const fs::path folder = options.given("dir") ? options.text("dir") : name;
+  write_project(kind, name, folder);
+  say_next(kind, name, folder);
+  return 0;
+}
+
 }  // namespace
 
-int new_command(const Arguments& arguments) {
-  const SimpleOptions options("new", arguments, {{"dir", SimpleOptions::Count::one}}, {});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  const auto& words = options.positional();
-  if (words.empty() || (words[0] != "tool" && words[0] != "experiment") || words.size() != 2)
-    throw UsageError("new: expected lensbench new tool NAME, or lensbench new experiment NAME");
-  const auto kind = words[0] == "tool" ? ProjectKind::tool : ProjectKind::experiment;
-  const fs::path folder = options.given("dir") ? options.text("dir") : words[1];
-  write_project(kind, words[1], folder);
-  say_next(kind, words[1], folder);
-  return 0;
+Command new_command() {
+  return {.name = "new",
+          .group = "lensbench itself",
+          .summary = "a project for a tool or an experiment of your own",
+          .description = R"(A project for a tool or an experiment of your own: CMakeLists.txt, one
+source, one test, a README. It builds, loads and passes its test as it is; then make it yours.
+
+NAME is what `lensbench tool` or `lensbench run` will know it by: small letters, digits, underscores.)",
+          .operands = {{"KIND", "what to make", Values::any, {"tool", "experiment"}},
+                       {"NAME", "what it is called"}},
+          .options = {{.name = "dir",
+                       .argument = "DIR",
+                       .help = "the folder to write, which must not exist; without it NAME, here",
+                       .values = Values::directory}},
+          .examples = {{"lensbench new tool my_probe", "a tool that measures something at once"}},
+          .run = write_new};
 }
 
 }  // namespace lensbench::cli

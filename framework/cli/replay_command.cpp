@@ -11,37 +11,14 @@
 #include "cli/commands.hpp"
 #include "cli/find_model.hpp"
 #include "cli/guard.hpp"
+#include "cli/options.hpp"
 #include "cli/run_session.hpp"
-#include "cli/simple_options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char* kHelp =
-    R"(lensbench replay FILE [--model DIR] [--set KEY=DIR]... [--out FILE] [--allow-different] [options]
-
-Asks an archive's request again, from what the archive says, and compares the answers variable by
-variable. The model is looked for where it was, then by the SHA-256 of its files beside that place and
-in the local hub cache; --model says where it is now, and --set names the place of another model that
-the request uses. Its files, the tokenizer and the plug-ins must be the
-very ones (by SHA-256); what is not is named, and refused.
-
-  --out FILE          keep the new archive (otherwise it is removed)
-  --allow-different   run all the same, and say that this is no replay
-  --threads N         threads (default: as many as then)
-  --plugin-dir DIR    where plug-ins are, beside the usual places
-  --json              the comparison for a script
-  --quiet             no progress
-
-With the environment of then the bits must be the same. In another one (threads, BLAS kernel, CPU,
-versions) floats may differ by 1e-5 * max|a| + 1e-7, or what the variable declares.
-
-Exit code 0: the same answer. 1: another answer. 2: wrong usage. 3: the archive, the model or a
-plug-in is not there or is not the one. 4: a plug-in could not be loaded. 5: the run failed.
-)";
 
 /// A folder that goes away.
 class Scratch {
@@ -118,7 +95,7 @@ std::vector<CaseInput> recorded_cases(const ArchiveReader& archive, const json& 
 }
 
 RunArguments recorded_arguments(const ArchiveReader& archive, const json& request,
-                                const SimpleOptions& options) {
+                                const Options& options) {
   const std::string where = archive.path().string() + "/recipe/request";
   const json run = archive.run(), environment = archive.environment();
   RunArguments arguments;
@@ -133,12 +110,8 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   const auto others = run.value("other_models", std::map<std::string, std::string>());
   for (const auto& [name, place] : others) arguments.set[name] = place;
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
-  if (!options.text("threads").empty()) {
-    const auto given = Parameters::resolve(
-        std::vector<ParameterSpec>{{"threads", ParameterType::integer, "0", "", "threads"}},
-        {{"threads", options.text("threads")}}, "replay");
-    arguments.threads = given.integer("threads");
-  }
+  if (options.given("threads"))
+    arguments.threads = static_cast<std::int64_t>(options.count("threads"));
   arguments.plugin_dirs = options.list("plugin-dir");
   if (arguments.plugin_dirs.empty())
     for (const auto& directory : run.value("plugin_directories", std::vector<std::string>()))
@@ -161,8 +134,7 @@ int read_whole(const std::string& file) {
 }
 
 /// The run as it was asked for, ready to be asked again.
-std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive,
-                                             const SimpleOptions& options) {
+std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive, const Options& options) {
   const json request = archive.request();
   const std::string where = archive.path().string() + "/recipe/request";
   const bool tool = field<std::string>(request, "kind", where) == "tool";
@@ -213,21 +185,8 @@ bool is_same_answer(const ArchiveDifference& difference) {
   return results == Agreement::within_tolerance && !difference.same_environment();
 }
 
-}  // namespace
-
-int replay_command(const Arguments& arguments) {
-  const SimpleOptions options("replay", arguments,
-                              {{"model", SimpleOptions::one},
-                               {"set", SimpleOptions::many},
-                               {"out", SimpleOptions::one},
-                               {"threads", SimpleOptions::one},
-                               {"plugin-dir", SimpleOptions::many}},
-                              {"allow-different", "json", "quiet"});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  const std::string file = options.only_positional("an archive");
+int replay(const Options& options) {
+  const std::string file = options.operand(0);
   // The archive first in a child, whole: what it survives can be read here.
   if (const int code = in_child(file, [&] { return read_whole(file); }); code != 0) return code;
   const ArchiveReader archive(file);
@@ -237,7 +196,7 @@ int replay_command(const Arguments& arguments) {
   const Scratch scratch;
   const fs::path out =
       options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
-  const auto outcome = session->execute(out, arguments, nullptr);
+  const auto outcome = session->execute(out, options.arguments(), nullptr);
   session->say_failures(outcome.report);
   if (!outcome.sealed) {
     std::cerr << "lensbench: the replay did not end, so there is nothing to compare\n";
@@ -252,6 +211,52 @@ int replay_command(const Arguments& arguments) {
     std::cout << describe(difference) << verdict(difference) << "\n";
   }
   return is_same_answer(difference) ? 0 : 1;
+}
+
+}  // namespace
+
+Command replay_command() {
+  auto model = model_option();
+  model.required = false;
+  model.help = "where the model is now (default: where it was)";
+  auto plugins = plugin_dir_option();
+  plugins.help = "where plug-ins are, beside the usual places";
+  auto threads = threads_option();
+  threads.help = "threads to compute with (default: as many as then); 0: one a core";
+  threads.initial = "";
+  return {.name = "replay",
+          .group = "Archives",
+          .summary = "ask again, and compare the answers",
+          .description =
+              R"(Asks an archive's request again, from what the archive says, and compares the
+answers variable by variable. The model is looked for where it was, then by the SHA-256
+of its files beside that place and in the local hub cache. Its files, the tokenizer and the
+plug-ins must be the very ones (by SHA-256); what is not is named, and refused.
+
+With the environment of then the bits must be the same. In another one (threads, BLAS kernel, CPU,
+versions) floats may differ by 1e-5 * max|a| + 1e-7, or what the variable declares.
+
+Exit code 0: the same answer. 1: another answer. 2: wrong usage. 3: the archive, the model or a plug-in
+is not there or is not the one. 4: a plug-in could not be loaded. 5: the run failed.)",
+          .operands = {{"FILE", "an archive", Values::archive}},
+          .options = {model,
+                      {.name = "set",
+                       .argument = "KEY=DIR",
+                       .help = "where another model is that the request uses",
+                       .repeats = true},
+                      {.name = "out",
+                       .argument = "FILE",
+                       .help = "keep the new archive (otherwise it is removed)",
+                       .values = Values::archive},
+                      {.name = "allow-different",
+                       .argument = "",
+                       .help = "run all the same, and say that this is no replay"},
+                      threads,
+                      plugins,
+                      json_option("the comparison for a script"),
+                      {.name = "quiet", .argument = "", .help = "no progress", .letter = 'q'}},
+          .examples = {{"lensbench replay results/mine.h5", "is the answer the same, bit by bit?"}},
+          .run = replay};
 }
 
 }  // namespace lensbench::cli

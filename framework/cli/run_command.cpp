@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/entry_help.hpp"
 #include "cli/environment.hpp"
+#include "cli/help.hpp"
 #include "cli/prompts.hpp"
 #include "cli/recipe.hpp"
 #include "cli/run_session.hpp"
@@ -104,36 +105,84 @@ int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
   return outcome.exit_code();
 }
 
-int run_entry(const std::string& command, PluginEntryKind kind,
-              const std::vector<std::string>& argv) {
-  RunSession session(
-      kind,
-      parse_run_arguments(command, kind == PluginEntryKind::tool ? "TOOL" : "EXPERIMENT", argv));
+int run_entry(PluginEntryKind kind, const Options& options) {
+  RunSession session(kind, run_arguments(options));
   const auto& arguments = session.arguments();
-  if (arguments.help) {
-    std::cout << entry_help(session.host(), kind, arguments.name);
-    return 0;
-  }
   auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
   std::vector<FileRecord> inputs;
   if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
   session.prepare(std::move(cases), std::move(inputs));
   const auto path = archive_path(arguments);
-  const auto outcome = session.execute(path, argv,
+  const auto outcome = session.execute(path, options.arguments(),
                                        arguments.json    ? all_cases
                                        : arguments.quiet ? nullptr
                                                          : first_cases);
   return say_outcome(session, outcome, path);
 }
 
-}  // namespace
-
-int run_experiment_command(const Arguments& arguments) {
-  return run_entry("run", PluginEntryKind::experiment, arguments);
+int run_experiment(const Options& options) {
+  return run_entry(PluginEntryKind::experiment, options);
 }
 
-int run_tool_command(const Arguments& arguments) {
-  return run_entry("tool", PluginEntryKind::tool, arguments);
+int run_tool(const Options& options) {
+  return run_entry(PluginEntryKind::tool, options);
+}
+
+std::string help_of(PluginEntryKind kind, const Options& options) {
+  if (options.operand(0).empty()) return "";
+  const RunSession session(kind, run_arguments(options));
+  return entry_help(session.host(), kind, options.operand(0), help_width());
+}
+
+std::string experiment_help(const Options& options) {
+  return help_of(PluginEntryKind::experiment, options);
+}
+
+std::string tool_help(const Options& options) {
+  return help_of(PluginEntryKind::tool, options);
+}
+
+constexpr const char* kPromptsUsage =
+    " --model DIR (--prompt TEXT | --prompts FILE | --ids IDS) [options]";
+
+}  // namespace
+
+Command run_command() {
+  return {
+      .name = "run",
+      .group = "Ask a model",
+      .summary = "run an experiment on prompts, write an archive",
+      .usage = std::string("EXPERIMENT") + kPromptsUsage,
+      .description = R"(Runs an experiment on every prompt, prints its results and keeps them in
+an archive. `lensbench list experiments` says which there are; `lensbench run EXPERIMENT --help` the
+parameters of one.)",
+      .operands = {{"EXPERIMENT", "the experiment to run (see lensbench list experiments)",
+                    Values::experiment}},
+      .options = run_options(),
+      .examples = {{"lensbench run first_look --model models/kjv-gpt2 --prompt \"And God said\"",
+                    "predictions by layer, contributions and choices for one prompt"},
+                   {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5",
+                    "many prompts into an archive of a name you choose"}},
+      .run = run_experiment,
+      .more_help = experiment_help};
+}
+
+Command tool_command() {
+  return {
+      .name = "tool",
+      .group = "Ask a model",
+      .summary = "run one tool on prompts, no experiment needed",
+      .usage = std::string("TOOL") + kPromptsUsage,
+      .description = R"(Runs one tool on every prompt, prints its result and keeps it in an
+archive. `lensbench list tools` says which there are; `lensbench tool TOOL --help` the parameters of
+one.)",
+      .operands = {{"TOOL", "the tool to run (see lensbench list tools)", Values::tool}},
+      .options = run_options(),
+      .examples = {{"lensbench tool logit_lens --model models/kjv-gpt2 --prompt \"And God said\" "
+                    "--set top_k=5",
+                    "what each layer would answer, its five best"}},
+      .run = run_tool,
+      .more_help = tool_help};
 }
 
 }  // namespace lensbench::cli

@@ -14,6 +14,8 @@
 #include "cli/archive_sink.hpp"
 #include "cli/environment.hpp"
 #include "cli/recipe.hpp"
+#include "cli/settings.hpp"
+#include "core/sha256.hpp"
 #include "model/threads.hpp"
 #include "report/terminal/progress.hpp"
 
@@ -33,6 +35,20 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+// `lensbench tool first_look` is a slip that is easily set right.
+void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::string& name) {
+  const bool wants_tool = kind == PluginEntryKind::tool;
+  bool other = false;
+  for (const auto& entry : host.entries()) {
+    if (entry.name != name) continue;
+    if (entry.kind == kind) return;
+    other = true;
+  }
+  if (other)
+    throw UsageError("'" + name + "' is " + (wants_tool ? "an experiment" : "a tool") +
+                     ": lensbench " + (wants_tool ? "run " : "tool ") + name);
+}
+
 }  // namespace
 
 RunSession::RunSession(PluginEntryKind kind, RunArguments arguments)
@@ -40,6 +56,7 @@ RunSession::RunSession(PluginEntryKind kind, RunArguments arguments)
   for (const auto& directory : plugin_directories(arguments_.plugin_dirs))
     host_.load_directory(directory);
   if (arguments_.help) return;
+  refuse_other_kind(host_, kind, arguments_.name);
   entry_ = &host_.find(kind, arguments_.name);
   if (arguments_.quiet) return;
   for (const auto& refusal : host_.refusals())
@@ -47,6 +64,7 @@ RunSession::RunSession(PluginEntryKind kind, RunArguments arguments)
 }
 
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
+  check_settings(host_, *entry_, arguments_);
   parameters_ = host_.resolve(*entry_, arguments_.set);
   cases_ = std::move(cases);
   // libtorch's own default is one thread in some builds.
@@ -55,7 +73,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   model_ = Model::open(arguments_.model, model_options(arguments_.dtype, arguments_.device));
   if (arguments_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, arguments_.interventions);
-  context_ = std::make_unique<Context>(model_, arguments_.seed);
+  context_ = std::make_unique<Context>(model_, arguments_.seed, arguments_.share);
   if (kind_ == PluginEntryKind::tool)
     bound_ = BoundExperiment::of_tool(host_, entry_->name, *context_);
   else
@@ -107,18 +125,28 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
     if (const auto& value = parameters_.text(name); !value.empty())
       models[name] = fs::absolute(resolve_model_directory(value), error).string();
   const double peak = report.peak_memory_bytes;
-  return {{"started", started_},
-          {"ended", utc_now()},
-          {"host", host_name()},
-          {"arguments", argv},
-          {"working_directory", fs::current_path(error).string()},
-          {"model_directory", fs::absolute(model_->directory(), error).string()},
-          {"other_models", models},
-          {"plugin_directories", arguments_.plugin_dirs},
-          {"profile", arguments_.profile},
-          {"place_variables", place_variables()},
-          {"peak_memory_bytes",
-           std::isnan(peak) ? nlohmann::json() : nlohmann::json(static_cast<std::int64_t>(peak))}};
+  nlohmann::json facts = {
+      {"started", started_},
+      {"ended", utc_now()},
+      {"host", host_name()},
+      {"arguments", argv},
+      {"working_directory", fs::current_path(error).string()},
+      {"model_directory", fs::absolute(model_->directory(), error).string()},
+      {"other_models", models},
+      {"plugin_directories", arguments_.plugin_dirs},
+      {"profile", arguments_.profile},
+      {"place_variables", place_variables()},
+      {"peak_memory_bytes",
+       std::isnan(peak) ? nlohmann::json() : nlohmann::json(static_cast<std::int64_t>(peak))}};
+  facts["activations"] = {{"shared", arguments_.share},
+                          {"forwards", context_->forwards()},
+                          {"requests_without_a_forward", context_->shared()}};
+  if (const auto& config = arguments_.config)
+    facts["config"] = {{"file_name", fs::path(config->path).filename().string()},
+                       {"sha256", sha256_hex(config->text)},
+                       {"bytes", config->text.size()},
+                       {"text", config->text}};
+  return facts;
 }
 
 void RunSession::say_failures(const RunReport& report) const {

@@ -3,31 +3,33 @@
 
 #include "archive/show.hpp"
 #include "cli/commands.hpp"
-#include "cli/simple_options.hpp"
+#include "cli/options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-constexpr const char* kHelp = R"(lensbench show FILE [--json]
-
-What an archive holds: what was asked, of which model, the results with their dimensions and units,
-receipts, digests.
-)";
-
-}  // namespace
-
-int show_command(const Arguments& arguments) {
-  const SimpleOptions options("show", arguments, {}, {"json"});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  const auto& file = options.only_positional("an archive");
+int show(const Options& options) {
+  const auto& file = options.operand(0);
   if (options.flag("json"))
     std::cout << describe_archive_json(file).dump(1) << "\n";
   else
     std::cout << describe_archive(file);
   return 0;
+}
+
+}  // namespace
+
+Command show_command() {
+  return {.name = "show",
+          .group = "Archives",
+          .summary = "what an archive holds",
+          .description = R"(What an archive holds: what was asked, of which model, the results with
+their dimensions and units, receipts, digests.)",
+          .operands = {{"FILE", "an archive", Values::archive}},
+          .options = {json_option("the same for a script")},
+          .examples = {{"lensbench show results/mine.h5", "a summary to read"}},
+          .run = show,
+          .reads_archives = true};
 }
 
 }  // namespace lensbench::cli

@@ -6,23 +6,11 @@
 #include "checkpoint/hub_cache.hpp"
 #include "checkpoint/tokenizer/foreign_tokenizer.hpp"
 #include "cli/commands.hpp"
+#include "cli/options.hpp"
 #include "cli/prompts.hpp"
-#include "cli/simple_options.hpp"
 
 namespace lensbench::cli {
 namespace {
-
-constexpr const char* kHelp =
-    R"(lensbench tokenize --model DIR [--prompt TEXT]... [--prompts FILE] [--json]
-
-Ids, texts and byte offsets of each prompt, with the special tokens the tokenizer's template adds.
-
-  --model DIR      a model directory, or a hub name in the local hub cache
-  --prompt TEXT    may be repeated
-  --prompts FILE   one prompt a line, or JSONL with "text"
-  --no-special     leave the template's special tokens (BOS, EOS) out
-  --json           one JSON line a prompt: id, text, ids, texts, offsets, special
-)";
 
 void print_plain(const CaseInput& input, const Encoding& encoding, const Tokenizer& tokenizer) {
   std::cout << input.id << ": " << encoding.ids.size() << " tokens\n";
@@ -52,32 +40,19 @@ void print_json(const CaseInput& input, const Encoding& encoding, const Tokenize
             << "\n";
 }
 
-}  // namespace
-
-int tokenize_command(const Arguments& arguments) {
-  const SimpleOptions options("tokenize", arguments,
-                              {{"model", SimpleOptions::one},
-                               {"prompt", SimpleOptions::many},
-                               {"prompts", SimpleOptions::one}},
-                              {"json", "no-special"});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  if (!options.positional().empty())
-    throw UsageError("tokenize: '" + options.positional().front() +
-                     "' stands free; did you mean --prompt TEXT?");
-  if (options.text("model").empty())
-    throw UsageError("tokenize: --model is missing; give a model directory");
+int tokenize_prompts(const Options& options) {
+  if (options.list("prompt").empty() && options.text("prompts").empty())
+    throw UsageError("tokenize: nothing to tokenize; give --prompt TEXT or --prompts FILE");
   const auto directory = resolve_model_directory(options.text("model"));
   const auto tokenizer = Tokenizer::open(directory);
   if (!tokenizer) {
     const auto foreign = explain_foreign_tokenizer(directory);
-    throw InputError(!foreign.empty()
-                         ? foreign
-                         : directory.string() +
-                               ": no tokenizer (tokenizer.json, vocab.json with merges.txt, or "
-                               "vocab.txt)");
+    throw InputError(
+        !foreign.empty()
+            ? foreign
+            : directory.string() +
+                  ": no tokenizer (tokenizer.json, vocab.json with merges.txt, or "
+                  "vocab.txt); run and tool take token ids for it, as in --ids \"1 2 3\"");
   }
   for (const auto& input : read_cases(options.list("prompt"), {}, options.text("prompts"))) {
     if (!input.ids.empty())
@@ -89,6 +64,32 @@ int tokenize_command(const Arguments& arguments) {
       print_plain(input, encoding, *tokenizer);
   }
   return 0;
+}
+
+}  // namespace
+
+Command tokenize_command() {
+  return {
+      .name = "tokenize",
+      .group = "What there is",
+      .summary = "ids and texts of a prompt",
+      .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
+      .description = R"(Ids, texts and byte offsets of each prompt, with the special tokens that the
+tokenizer's template adds.)",
+      .operands = {},
+      .options = {model_option(),
+                  {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
+                  {.name = "prompts",
+                   .argument = "FILE",
+                   .help = "one prompt a line, or JSONL (.jsonl) with text",
+                   .values = Values::file},
+                  {.name = "no-special",
+                   .argument = "",
+                   .help = "leave the template's special tokens (BOS, EOS) out"},
+                  json_option("one JSON line a prompt: id, text, ids, texts, offsets, special")},
+      .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
+                    "one token a line"}},
+      .run = tokenize_prompts};
 }
 
 }  // namespace lensbench::cli

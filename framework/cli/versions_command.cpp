@@ -6,20 +6,13 @@
 
 #include "archive/diff.hpp"
 #include "cli/commands.hpp"
-#include "cli/simple_options.hpp"
+#include "cli/options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char* kHelp = R"(lensbench versions EXPERIMENT [--dir DIR] [--json]
-
-Every archive of an experiment (or of a tool run alone) in results/ or --dir, oldest first, with the
-digest of its results and what changed in the request, the files, the plug-ins or the source since
-the one before.
-)";
 
 struct Archive {
   std::string started;
@@ -84,16 +77,8 @@ void print(const json& list) {
   }
 }
 
-}  // namespace
-
-int versions_command(const Arguments& arguments) {
-  const SimpleOptions options("versions", arguments, {{"dir", SimpleOptions::one}}, {"json"});
-  if (options.flag("help")) {
-    std::cout << kHelp;
-    return 0;
-  }
-  const auto& experiment = options.only_positional("an experiment's name");
-  const std::string directory = options.text("dir").empty() ? "results" : options.text("dir");
+int versions(const Options& options) {
+  const std::string &experiment = options.operand(0), &directory = options.text("dir");
   const auto archives = archives_of(directory, experiment);
   json list = json::array();
   for (std::size_t i = 0; i < archives.size(); ++i)
@@ -105,6 +90,29 @@ int versions_command(const Arguments& arguments) {
   else
     print(list);
   return list.empty() ? 1 : 0;
+}
+
+}  // namespace
+
+Command versions_command() {
+  return {.name = "versions",
+          .group = "Archives",
+          .summary = "an experiment's archives, and what changed between them",
+          .description = R"(Every archive of an experiment (or of a tool run alone) in a folder,
+oldest first, with the digest of its results and what changed in the request, the files, the plug-ins
+or the source since the one before.
+
+Exit code 0: there are some. 1: there is none.)",
+          .operands = {{"EXPERIMENT", "an experiment's or a tool's name", Values::entry}},
+          .options = {{.name = "dir",
+                       .argument = "DIR",
+                       .help = "where archives are",
+                       .values = Values::directory,
+                       .initial = "results"},
+                      json_option("the same for a script")},
+          .examples = {{"lensbench versions first_look", "what results/ holds of it"}},
+          .run = versions,
+          .reads_archives = true};
 }
 
 }  // namespace lensbench::cli

@@ -119,6 +119,10 @@ void correlate(AblationResult& result, const at::Tensor& contributions) {
 
 }  // namespace
 
+std::vector<std::string> default_hooks(const TransformerSpec& spec) {
+  return wanted_hooks(spec, {});
+}
+
 Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                  const LayerAttributionOptions& options) {
   const Model& model = context.model();

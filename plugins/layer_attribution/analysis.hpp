@@ -39,6 +39,9 @@ struct AblationResult {
   at::Tensor pearson, spearman;  ///< [ablation, token]
 };
 
+/// What `analyse` reads with default options.
+std::vector<std::string> default_hooks(const TransformerSpec& spec);
+
 Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                  const LayerAttributionOptions& options);
 

@@ -136,6 +136,10 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
     throw UsageError("layer_attribution: the model has no layers; there is nothing to attribute");
 }
 
+std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec& spec) const {
+  return default_hooks(spec);
+}
+
 Dataset LayerAttributionTool::run(const Tokens& tokens, const Parameters& parameters) {
   LayerAttributionOptions options;
   const std::string& versus = parameters.text("versus");

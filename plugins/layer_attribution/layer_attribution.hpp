@@ -22,6 +22,7 @@ class LayerAttributionTool final : public LayerAttribution {
   };
 
   void check_compatible(const Model& model) const override;
+  std::vector<std::string> usual_hooks(const TransformerSpec& spec) const override;
   Dataset run(const Tokens& tokens, const Parameters& parameters) override;
   Dataset to_logit(const Tokens& tokens, const Target& target,
                    const LayerAttributionOptions& options) override;

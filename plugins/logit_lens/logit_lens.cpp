@@ -78,6 +78,13 @@ at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::i
 
 }  // namespace
 
+std::vector<std::string> LogitLensTool::usual_hooks(const TransformerSpec& spec) const {
+  std::vector<std::string> hooks;
+  for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
+    hooks.push_back(residual_hook(spec, layer));
+  return hooks;
+}
+
 Dataset LogitLensTool::run(const Tokens& tokens, const Parameters& parameters) {
   LogitLensOptions options;
   options.top_k = parameters.integer("top_k");

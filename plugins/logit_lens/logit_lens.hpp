@@ -22,6 +22,7 @@ class LogitLensTool final : public LogitLens {
        "Mask token of a masked-language model, an id or a text; if left out, the tokenizer's own."},
   };
 
+  std::vector<std::string> usual_hooks(const TransformerSpec& spec) const override;
   Dataset run(const Tokens& tokens, const Parameters& parameters) override;
   Dataset analyze(const Tokens& tokens, const LogitLensOptions& options) override;
   Dataset at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,

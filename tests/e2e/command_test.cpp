@@ -42,7 +42,7 @@ Outcome run_into(const TempDir& directory, std::vector<std::string> arguments) {
 TEST(Command, TeachesItselfOnHelp) {
   const auto help = lensbench({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  EXPECT_THAT(help.out, AllOf(HasSubstr("lensbench run EXPERIMENT"), HasSubstr("Exit codes")));
+  EXPECT_THAT(help.out, AllOf(HasSubstr("run EXPERIMENT"), HasSubstr("Exit codes")));
   EXPECT_EQ(help.err, "");
   const auto tool = lensbench({"tool", "logit_lens", "--help"});
   EXPECT_EQ(tool.exit_code, 0);
@@ -61,6 +61,44 @@ TEST(Command, ExitsWith2OnWrongUsageAndSuggests) {
   EXPECT_EQ(parameter.exit_code, 2);
   EXPECT_THAT(parameter.err, HasSubstr("did you mean 'top_k'"));
   EXPECT_EQ(lensbench({"tool", "logit_lens", "--model", kModel}).exit_code, 2);
+}
+
+TEST(Command, TakesNoOptionForAForgottenValue) {
+  const auto outcome =
+      lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "--quiet", "--ids", "1"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("--prompt needs a value"), HasSubstr("--prompt=--quiet")));
+}
+
+TEST(Command, SaysWhatToDoAboutWordsThatStandFree) {
+  const auto outcome =
+      lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "And", "the", "LORD"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("'the' stands free"), HasSubstr("quote")));
+}
+
+TEST(Command, KnowsAnExperimentFromATool) {
+  const auto outcome = lensbench({"tool", "first_look", "--model", kModel, "--prompt", "x"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("lensbench run first_look"));
+}
+
+TEST(Command, NamesTheToolThatHasAParameterTheExperimentHasNot) {
+  const auto outcome =
+      lensbench({"run", "first_look", "--model", kModel, "--prompt", "x", "--set", "heads=false"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("'heads'"), HasSubstr("lensbench tool layer_attribution")));
+}
+
+TEST(Command, RefusesARunWithoutARequiredParameterBeforeItBegins) {
+  const TempDir directory;
+  const auto outcome =
+      run_into(directory, {"run", "model_comparison", "--model", kModel, "--prompt", "x"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("'other' must be set"), Not(HasSubstr("case"))));
+  EXPECT_FALSE(fs::exists(directory / "a.run"));
 }
 
 TEST(Command, ExitsWith3OnInputThatIsNotThere) {
@@ -106,6 +144,33 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   EXPECT_THAT(
       names, ::testing::IsSupersetOf({"first_look", "prediction_trajectory", "layer_responsibility",
                                       "generation_audit", "model_comparison"}));
+}
+
+TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {
+  const auto outcome = lensbench({"list", "experiments", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const auto& experiment : json::parse(outcome.out)) {
+    if (experiment["name"] != "first_look") continue;
+    EXPECT_THAT(experiment["tools"].get<std::vector<std::string>>(),
+                ::testing::ElementsAre("logit_lens", "layer_attribution", "token_analyzer"));
+    const auto& lens = experiment["declared_tools"][0];
+    EXPECT_EQ(lens["available"], true);
+    EXPECT_EQ(lens["parameters"][0]["name"], "top_k");
+    EXPECT_EQ(lens["parameters"][0]["default"], "10");
+    EXPECT_EQ(lens["parameters"][0]["units"], "tokens");
+    EXPECT_EQ(lens["parameters"][0]["type"], "an integer");
+  }
+  // An experiment alone in a folder: its tools are not there, and the list says so.
+  const TempDir folder;
+  fs::create_directories(folder / "lib/lensbench/plugins");
+  const fs::path build = LENSBENCH_BINARY_DIR;
+  fs::copy(build / "lib/lensbench/plugins/first_look.so", folder / "lib/lensbench/plugins");
+  for (const auto& file : fs::directory_iterator(build / "lib"))
+    if (file.path().filename().string().starts_with("liblensbench.so"))
+      fs::copy(file.path(), folder / "lib", fs::copy_options::copy_symlinks);
+  const auto alone = testing::run({"/usr/bin/env", "LD_LIBRARY_PATH=" + (folder / "lib").string(),
+                                   build / "bin" / "lensbench", "list", "experiments"});
+  EXPECT_THAT(alone.out, HasSubstr("uses logit_lens, which is NOT LOADED")) << alone.err;
 }
 
 TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {

@@ -15,13 +15,15 @@
 
 namespace lensbench {
 
+class SharedForwards;
+
 /// What the bench lends a tool: the model, activations shared between tools, the seed.
 class LENSBENCH_API Context {
  public:
   /// \param model  what the tools look at
   /// \param seed   of the run
-  /// \param share  keep the activations of the latest tokens, so that a second tool that asks for
-  ///   the same ones costs no forward
+  /// \param share  hold the activations of a case, so that its tools share forwards; results are
+  ///   the same without
   Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
   ~Context();
   Context(const Context&) = delete;
@@ -39,16 +41,23 @@ class LENSBENCH_API Context {
   std::map<std::string, at::Tensor> activations(const Tokens& tokens,
                                                 const std::vector<std::string>& globs);
 
+  /// What tools will mostly ask for of a case's tokens: the first forward of the first case reads
+  /// it for all of them; from then on the bench goes by what was asked for in the case before. A
+  /// hint: it changes no result. \throws UsageError for a name that matches nothing
+  void expect(const std::vector<std::string>& globs);
+
   /// Forwards that `activations` has run.
-  std::int64_t forwards() const { return forwards_; }
+  std::int64_t forwards() const;
+  /// Requests to `activations` that needed none.
+  std::int64_t shared() const;
+
+  /// Called by the bench before each case: what is held of the last one goes.
+  void begin_case();
 
  private:
   std::shared_ptr<const Model> model_;
   std::uint64_t seed_;
-  bool share_;
-  std::int64_t forwards_ = 0;
-  std::vector<std::int64_t> held_ids_;
-  std::map<std::string, at::Tensor> held_;
+  std::unique_ptr<SharedForwards> forwards_;
 };
 
 /// An interpretability tool: tokens in, a labelled dataset out. It writes no file and prints
@@ -67,6 +76,10 @@ class LENSBENCH_API Tool {
   /// \param tokens      one sequence
   /// \param parameters  resolved against the specs the plug-in declares for this tool
   virtual Dataset run(const Tokens& tokens, const Parameters& parameters) = 0;
+
+  /// Hook points (names or globs) that this tool mostly asks the context for, so that the bench can
+  /// read them for all tools of an experiment in one forward. A hint, and nothing by default.
+  virtual std::vector<std::string> usual_hooks(const TransformerSpec& spec) const;
 
   /// Called by the bench before anything else; the context outlives the tool's use.
   void attach(Context& context);

@@ -181,18 +181,6 @@ TEST(Context, RunsOneForwardForActivationsThatAreHeldAlready) {
   EXPECT_TRUE(one.begin()->second.is_same(all.at("blocks.0.hook_resid_post")));
 }
 
-TEST(Context, RunsAgainForOtherTokensAndWhenNotSharing) {
-  Bench bench;
-  const auto tokens = tokens_from_ids(*bench.model, {1, 2, 3});
-  bench.context.activations(tokens, {"hook_embed"});
-  bench.context.activations(tokens_from_ids(*bench.model, {1, 2, 4}), {"hook_embed"});
-  EXPECT_EQ(bench.context.forwards(), 2);
-  Context alone(bench.model, 0, false);
-  alone.activations(tokens, {"hook_embed"});
-  alone.activations(tokens, {"hook_embed"});
-  EXPECT_EQ(alone.forwards(), 2);
-}
-
 TEST(Context, RefusesAHookNameThatMatchesNothing) {
   Bench bench;
   const auto tokens = tokens_from_ids(*bench.model, {1});

@@ -3,20 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
-#include "cli/model_init.hpp"
-#include "cli/simple_options.hpp"
+#include "cli/options.hpp"
 #include "cli/stored_model.hpp"
 #include "core/suggest.hpp"
 
 namespace lensbench::cli {
 namespace {
-
-constexpr const char* kHelp = R"(lensbench model info DIR [--json]
-
-What a checkpoint is: family, sizes, element types, tokenizer, files. Opens it as a run would, so
-that a checkpoint with missing, extra or misshapen tensors is refused here already.
-DIR is a model directory, or a hub name that is in the local hub cache.
-)";
 
 const char* norm_name(NormKind kind) {
   return kind == NormKind::layer_norm ? "LayerNorm" : "RMSNorm";
@@ -110,29 +102,29 @@ void print_facts(const nlohmann::json& facts) {
                      megabytes(file["bytes"].get<std::uint64_t>()) + ")");
 }
 
-}  // namespace
-
-int model_command(const Arguments& arguments) {
-  if (!arguments.empty() && arguments[0] == "init")
-    return model_init({arguments.begin() + 1, arguments.end()});
-  const SimpleOptions options("model", arguments, {}, {"json"});
-  if (options.flag("help") || arguments.empty()) {
-    (arguments.empty() ? std::cerr : std::cout) << kHelp << "\n" << kModelInitHelp;
-    return arguments.empty() ? 2 : 0;
-  }
-  const auto& words = options.positional();
-  if (words.empty() || words[0] != "info")
-    throw UsageError(
-        "model: no '" + (words.empty() ? "" : words[0]) +
-        "'; did you mean lensbench model info DIR, or lensbench model init --config FILE DIR?");
-  if (words.size() != 2)
-    throw UsageError("model info: expected one model directory; see lensbench model --help");
-  const auto facts = facts_of(open_as_stored(words[1]));
+int model_info(const Options& options) {
+  const auto facts = facts_of(open_as_stored(options.operand(0)));
   if (options.flag("json"))
     std::cout << facts.dump(1) << "\n";
   else
     print_facts(facts);
   return 0;
+}
+
+}  // namespace
+
+Command model_info_command() {
+  return {
+      .name = "model info",
+      .group = "Models",
+      .summary = "what a checkpoint is",
+      .description = R"(What a checkpoint is: family, sizes, element types, tokenizer, files. Opens
+it as a run would, so that a checkpoint with missing, extra or misshapen tensors is refused here
+already. DIR is a model directory, or a hub name that is in the local hub cache.)",
+      .operands = {{"DIR", "a model directory", Values::directory}},
+      .options = {json_option("the same for a script")},
+      .examples = {{"lensbench model info models/kjv-gpt2", "the embedded model"}},
+      .run = model_info};
 }
 
 }  // namespace lensbench::cli

@@ -1,0 +1,134 @@
+#include "bench/shared_forwards.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace lensbench {
+namespace {
+
+/// A case may ask about any number of sequences (a search over prompts); so many are looked after.
+constexpr std::size_t kMostSequences = 8;
+
+std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
+  std::int64_t bytes = 0;
+  for (const auto& [name, activation] : activations)
+    bytes += static_cast<std::int64_t>(activation.nbytes());
+  return bytes;
+}
+
+bool reads_head(const std::set<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [](const auto& name) {
+    return name.starts_with("ln_final.") || name.starts_with("unembed.");
+  });
+}
+
+}  // namespace
+
+SharedForwards::SharedForwards(std::shared_ptr<const Model> model, bool share,
+                               std::int64_t most_bytes)
+    : model_(std::move(model)), share_(share), most_bytes_(most_bytes) {}
+
+void SharedForwards::expect(const std::vector<std::string>& globs) {
+  expected_.merge(matching(globs));
+}
+
+void SharedForwards::begin_case() {
+  // A case that asked for nothing, such as one that failed at once, teaches nothing.
+  if (!now_.empty()) before_ = std::move(now_);
+  now_.clear();
+  sequences_.clear();
+  begun_ = 0;
+}
+
+std::map<std::string, at::Tensor> SharedForwards::activations(
+    const Tokens& tokens, const std::vector<std::string>& globs) {
+  const Names wanted = matching(globs);
+  if (!share_) return read(tokens, wanted);
+  Sequence& sequence = sequence_of(tokens);
+  Names missing;
+  std::copy_if(wanted.begin(), wanted.end(), std::inserter(missing, missing.end()),
+               [&](const std::string& name) { return !sequence.held.contains(name); });
+  if (missing.empty()) {
+    ++shared_;
+  } else {
+    if (sequence.held.empty()) add_foreseen(sequence, missing);
+    sequence.held.merge(read(tokens, missing));
+  }
+  Activations activations;
+  for (const std::string& name : wanted) activations[name] = sequence.held.at(name);
+  if (sequence.place < now_.size()) {
+    Asked& asked = now_[sequence.place];
+    asked.names.insert(wanted.begin(), wanted.end());
+    asked.bytes = std::max(asked.bytes, bytes_of(sequence.held));
+  }
+  keep_within_bounds(sequence);
+  return activations;
+}
+
+SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) const {
+  Names names;
+  for (const std::string& glob : globs)
+    for (const HookPoint& point : match_hook_points(model_->spec(), glob)) names.insert(point.name);
+  return names;
+}
+
+SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Names& names) {
+  ForwardOptions options;
+  // The unembedding is the dearest step of a small model: it runs only for those who read it.
+  options.logits = reads_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
+  auto activations =
+      run_with_cache(*model_, make_batch(tokens), {names.begin(), names.end()}, options);
+  ++forwards_;
+  return activations;
+}
+
+SharedForwards::Sequence& SharedForwards::sequence_of(const Tokens& tokens) {
+  ++requests_;
+  auto found = std::find_if(sequences_.begin(), sequences_.end(),
+                            [&](const Sequence& sequence) { return sequence.ids == tokens.ids; });
+  if (found == sequences_.end()) {
+    if (sequences_.size() == kMostSequences)
+      sequences_.erase(std::min_element(
+          sequences_.begin(), sequences_.end(),
+          [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }));
+    sequences_.push_back({tokens.ids, begun_++});
+    found = std::prev(sequences_.end());
+    if (found->place < kMostSequences) now_.push_back({.length = tokens.size()});
+  }
+  found->last_used = requests_;
+  return *found;
+}
+
+// No more than can be held: what would be dropped at once must not be read ahead.
+void SharedForwards::add_foreseen(const Sequence& sequence, Names& names) const {
+  if (before_.empty()) {
+    names.insert(expected_.begin(), expected_.end());
+    return;
+  }
+  if (sequence.place >= before_.size()) return;
+  const Asked& asked = before_[sequence.place];
+  const double longer =
+      std::max(1.0, static_cast<double>(sequence.ids.size()) /
+                        static_cast<double>(std::max<std::int64_t>(1, asked.length)));
+  // Attention patterns grow with the square of the length, nothing grows faster.
+  const double bytes = static_cast<double>(asked.bytes) * longer * longer;
+  if (bytes <= static_cast<double>(most_bytes_))
+    names.insert(asked.names.begin(), asked.names.end());
+}
+
+void SharedForwards::keep_within_bounds(Sequence& latest) {
+  std::int64_t total = 0;
+  for (const Sequence& sequence : sequences_) total += bytes_of(sequence.held);
+  while (total > most_bytes_) {
+    Sequence* oldest = &latest;
+    for (Sequence& sequence : sequences_)
+      if (!sequence.held.empty() && sequence.last_used < oldest->last_used) oldest = &sequence;
+    total -= bytes_of(oldest->held);
+    oldest->held.clear();
+    if (oldest == &latest) return;
+  }
+}
+
+}  // namespace lensbench

@@ -1,0 +1,174 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+// Completion as the shells do it, and the manual page as man shows it. A shell that is not there is
+// skipped.
+
+namespace lensbench {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using testing::lensbench;
+using ::testing::Not;
+using testing::TempDir;
+
+const std::string kCommand = std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench";
+
+bool has(const std::string& program) {
+  return testing::run({"/bin/sh", "-c", "command -v " + program}).exit_code == 0;
+}
+
+const std::string& bash_script() {
+  static const std::string script = lensbench({"completion", "bash"}).out;
+  return script;
+}
+
+// What bash offers for `words`, of which the last is being typed. bash breaks words at `=` itself.
+std::vector<std::string> bash_offers(const std::vector<std::string>& words) {
+  const TempDir folder;
+  std::string line;
+  for (const auto& word : words) line += " '" + word + "'";
+  const auto outcome = testing::run({"/bin/bash", "--norc", "-c",
+                                     "source '" + folder.write("script", bash_script()).string() +
+                                         "' || exit 9\n" + "COMP_WORDS=('" + kCommand + "'" + line +
+                                         "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n" +
+                                         "_lensbench; printf '%s\\n' \"${COMPREPLY[@]}\""});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  std::vector<std::string> offers;
+  std::istringstream lines(outcome.out);
+  for (std::string offer; std::getline(lines, offer);)
+    if (!offer.empty()) offers.push_back(offer);
+  return offers;
+}
+
+TEST(BashCompletion, OffersCommandsAndTheirParts) {
+  EXPECT_THAT(bash_offers({""}), IsSupersetOf({"run", "tool", "list", "model", "diff", "--help"}));
+  EXPECT_THAT(bash_offers({"ver"}), ElementsAre("verify", "versions"));
+  EXPECT_THAT(bash_offers({"model", ""}), ElementsAre("info", "init"));
+}
+
+TEST(BashCompletion, OffersOptionsOfTheCommandAlone) {
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--pro"}), ElementsAre("--prompt", "--prompts"));
+  EXPECT_THAT(bash_offers({"model", "init", "--"}),
+              AllOf(Contains("--seed"), Not(Contains("--prompt"))));
+}
+
+TEST(BashCompletion, OffersTheValuesThatTheParserTakes) {
+  EXPECT_THAT(bash_offers({"run", "x", "--dtype", "b"}), ElementsAre("bfloat16"));
+  EXPECT_THAT(bash_offers({"run", "x", "--dtype", "=", "b"}), ElementsAre("bfloat16"));
+  EXPECT_THAT(bash_offers({"export", "a.h5", "x", "--format", ""}),
+              ElementsAre("json", "csv", "npz"));
+  EXPECT_THAT(bash_offers({"list", "h"}), ElementsAre("hooks"));
+}
+
+TEST(BashCompletion, OffersTheNamesThatPluginsHave) {
+  EXPECT_THAT(bash_offers({"tool", "log"}), ElementsAre("logit_lens"));
+  EXPECT_THAT(bash_offers({"run", "first"}), ElementsAre("first_look"));
+  EXPECT_THAT(bash_offers({"tool", "--dtype", "float32", "act"}), ElementsAre("activations"));
+}
+
+TEST(BashCompletion, OffersParametersOfTheToolOnTheLine) {
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "to"}), ElementsAre("top_k="));
+  EXPECT_THAT(bash_offers({"run", "first_look", "--set", "max"}), ElementsAre("max_new_tokens="));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "top_k", "=", ""}), ElementsAre());
+}
+
+TEST(BashCompletion, OffersFilesOfTheKind) {
+  const TempDir folder;
+  folder.write("one.h5", "");
+  folder.write("two words.h5", "");
+  folder.write("other.txt", "");
+  std::filesystem::create_directory(folder / "sub");
+  const std::string start = folder / "";
+  EXPECT_THAT(
+      bash_offers({"show", start}),
+      ::testing::UnorderedElementsAre(start + "one.h5", start + "two words.h5", start + "sub"));
+  EXPECT_THAT(bash_offers({"tool", "x", "--prompts", start + "oth"}),
+              ElementsAre(start + "other.txt"));
+  EXPECT_THAT(bash_offers({"tool", "x", "--model", start}), ElementsAre(start + "sub"));
+}
+
+TEST(ZshCompletion, IsZshWithoutErrors) {
+  if (!has("zsh")) GTEST_SKIP() << "zsh is not installed";
+  const TempDir folder;
+  folder.write("_lensbench", lensbench({"completion", "zsh"}).out);
+  const auto outcome = testing::run({"/usr/bin/env", "zsh", "-n", folder / "_lensbench"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
+// A zsh in a terminal of its own, to which the line and TABs are typed; prints what it showed.
+constexpr const char* kType = R"zsh(
+zmodload zsh/zpty || exit 8
+zpty shell zsh -f -i
+zpty -w shell "PS1=; stty cols 200 rows 60; autoload -Uz compinit; compinit -D -u; PATH=$1:\$PATH"
+zpty -w shell 'source =(lensbench completion zsh); print READY-$((1+1))'
+zpty -r -m shell seen '*READY-2*' || exit 9
+shift
+for line; do
+  # The line, its completions, and a word that the shell prints when it has shown them.
+  zpty -w -n shell "$line"$'\t\t'
+  sleep 1
+  zpty -w shell $'\C-u'"print SEEN-\$((1+1))"
+  zpty -r -m shell seen '*SEEN-2*' || exit 9
+  print -r -- "$seen"
+done
+)zsh";
+
+std::string zsh_shows(const std::vector<std::string>& lines) {
+  std::vector<std::string> command = {
+      "/usr/bin/env", "zsh", "-f", "-c", kType, "zsh", std::string(LENSBENCH_BINARY_DIR) + "/bin"};
+  command.insert(command.end(), lines.begin(), lines.end());
+  const auto outcome = testing::run(command);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return outcome.out;
+}
+
+TEST(ZshCompletion, OffersCommandsNamesValuesAndParameters) {
+  if (!has("zsh")) GTEST_SKIP() << "zsh is not installed";
+  EXPECT_THAT(zsh_shows({"lensbench ver"}), AllOf(HasSubstr("verify"), HasSubstr("versions")));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set to"}), HasSubstr("top_k="));
+  EXPECT_THAT(zsh_shows({"lensbench run first_look --dtype b"}), HasSubstr("bfloat16"));
+  EXPECT_THAT(zsh_shows({"lensbench tool log"}), HasSubstr("logit_lens"));
+}
+
+TEST(ManualPage, RendersWithoutWarnings) {
+  if (!has("groff")) GTEST_SKIP() << "groff is not installed";
+  const TempDir folder;
+  folder.write("lensbench.1", lensbench({"man"}).out);
+  const auto outcome = testing::run(
+      {"/usr/bin/env", "groff", "-man", "-ww", "-Tutf8", "-P-cbou", folder / "lensbench.1"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("COMMANDS"), HasSubstr("EXIT STATUS")));
+}
+
+TEST(ManualPage, HasEveryOptionThatHelpHas) {
+  const std::string page = lensbench({"man"}).out;
+  for (const char* command : {"run", "tool", "list", "replay", "export", "model init"}) {
+    std::istringstream words(lensbench({"help", command}).out);
+    for (std::string word; words >> word;)
+      if (word.starts_with("--") && word != "--help") {
+        std::string name;
+        for (const char c : word.substr(0, word.find_first_not_of("-abcdefghijklmnopqrstuvwxyz")))
+          name += c == '-' ? std::string("\\-") : std::string(1, c);
+        EXPECT_THAT(page, HasSubstr(name)) << command;
+      }
+  }
+}
+
+}  // namespace
+}  // namespace lensbench

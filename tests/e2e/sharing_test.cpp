@@ -1,0 +1,128 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <lensbench/tools/layer_attribution.hpp>
+#include <lensbench/tools/logit_lens.hpp>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive_reader.hpp"
+#include "bench/runner.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+// Forwards of the shipped tools: one a case, and the same bits with one for every request.
+
+namespace lensbench {
+namespace {
+
+using testing::lensbench;
+using testing::TempDir;
+
+const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
+
+/// Counts the forwards of another model.
+class CountingModel final : public Model {
+ public:
+  explicit CountingModel(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  const TransformerSpec& spec() const override { return model_->spec(); }
+  const ModelOptions& options() const override { return model_->options(); }
+  const std::filesystem::path& directory() const override { return model_->directory(); }
+  std::vector<ModelFile> files() const override { return model_->files(); }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return model_->tokenizer(); }
+  std::vector<std::int64_t> end_of_sequence_ids() const override {
+    return model_->end_of_sequence_ids();
+  }
+  ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
+                        const Hooks& hooks) const override {
+    ++forwards;
+    return model_->forward(tokens, options, hooks);
+  }
+  at::Tensor final_norm(const at::Tensor& residual) const override {
+    return model_->final_norm(residual);
+  }
+  at::Tensor unembed(const at::Tensor& normalized) const override {
+    return model_->unembed(normalized);
+  }
+  const Unembedding& unembedding() const override { return model_->unembedding(); }
+  at::Tensor weight(std::string_view name) const override { return model_->weight(name); }
+
+  mutable std::int64_t forwards = 0;
+
+ private:
+  std::shared_ptr<const Model> model_;
+};
+
+class NoSink final : public ResultSink {
+ public:
+  std::vector<std::int64_t> done() const override { return {}; }
+  void commit(std::int64_t, const std::map<std::string, Dataset>&,
+              const std::map<std::string, double>&) override {}
+  void commit_failure(std::int64_t, const std::string& error) override { ADD_FAILURE() << error; }
+  Dataset read(std::int64_t, const std::string&) const override { return {}; }
+  std::vector<std::string> names(std::int64_t) const override { return {}; }
+};
+
+/// Two tools, neither of which runs the model for reasons of its own (ablation would).
+class LensAndAttribution final : public Experiment {
+ public:
+  void run(Case& c) override {
+    c.save("lens", lens_->analyze(c.tokens(), {.top_k = 3}));
+    LayerAttributionOptions options;
+    options.ablation = {};
+    c.save("attribution", attribution_->to_logit(c.tokens(), c.target(), options));
+  }
+
+ private:
+  Uses<LogitLens> lens_{this, "logit_lens"};
+  Uses<LayerAttribution> attribution_{this, "layer_attribution"};
+};
+
+std::int64_t forwards_of_three_cases(bool share) {
+  PluginHost host;
+  host.load_directory(std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins");
+  const auto model = std::make_shared<CountingModel>(Model::open(kModel));
+  Context context(model, 0, share);
+  ExperimentHandle experiment(new LensAndAttribution,
+                              {[](void* object) { delete static_cast<Experiment*>(object); }});
+  BoundExperiment bound(host, std::move(experiment), context);
+  NoSink sink;
+  const std::vector<CaseInput> cases = {
+      {"a", "And God said", {}, {}}, {"b", "In the beginning", {}, {}}, {"c", "Amen", {}, {}}};
+  const auto report = bound.run(cases, {}, context, sink, {});
+  EXPECT_EQ(report.completed.size(), 3u);
+  return model->forwards;
+}
+
+TEST(Sharing, CostsTwoShippedToolsOneForwardACase) {
+  EXPECT_EQ(forwards_of_three_cases(true), 3);
+}
+
+TEST(Sharing, TurnedOffRunsAForwardForEveryRequest) {
+  // The lens asks for the stream and for its end, the attribution for the outputs.
+  EXPECT_EQ(forwards_of_three_cases(false), 3 * 3);
+}
+
+TEST(Sharing, ChangesNoBitOfTheResultsNorTheRecipe) {
+  const TempDir folder;
+  for (const char* experiment : {"first_look", "prediction_trajectory"}) {
+    const std::vector<std::string> run = {"run",      experiment,         "--model",
+                                          kModel,     "--prompt",         "And God said",
+                                          "--prompt", "In the beginning", "--quiet"};
+    const std::string one = folder / (std::string(experiment) + "1.h5"),
+                      other = folder / (std::string(experiment) + "2.h5");
+    auto first = run, second = run;
+    first.insert(first.end(), {"--out", one});
+    second.insert(second.end(), {"--out", other, "--no-share"});
+    ASSERT_EQ(lensbench(first).exit_code, 0);
+    ASSERT_EQ(lensbench(second).exit_code, 0);
+    const ArchiveReader shared(one), alone(other);
+    for (const char* digest : {"results_sha256", "recipe_sha256"})
+      EXPECT_EQ(shared.attribute(digest), alone.attribute(digest)) << experiment << " " << digest;
+    EXPECT_EQ(shared.run()["activations"]["forwards"], 2) << experiment;
+    EXPECT_GT(alone.run()["activations"]["forwards"], 2) << experiment;
+  }
+}
+
+}  // namespace
+}  // namespace lensbench

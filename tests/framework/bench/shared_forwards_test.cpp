@@ -1,0 +1,112 @@
+#include "bench/shared_forwards.hpp"
+
+#include <ATen/ops/equal.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/error.hpp>
+
+#include "model/random_model.hpp"
+
+// How many forwards requests cost, and that looking further ahead changes no bit.
+
+namespace lensbench {
+namespace {
+
+const std::vector<std::string> kStream = {"blocks.*.hook_resid_post"};
+const std::vector<std::string> kOutputs = {"blocks.*.hook_attn_out", "blocks.*.hook_mlp_out"};
+
+struct Fixture {
+  std::shared_ptr<const Model> model = random_model(small_gpt2_spec(), 1);
+  Tokens tokens(std::vector<std::int64_t> ids) const { return tokens_from_ids(*model, ids); }
+};
+
+TEST(SharedForwards, ReadsInOneForwardWhatToolsExpect) {
+  const Fixture f;
+  SharedForwards forwards(f.model, true);
+  forwards.expect(kStream);
+  forwards.expect(kOutputs);
+  const auto tokens = f.tokens({1, 2, 3});
+  forwards.activations(tokens, kStream);
+  forwards.activations(tokens, kOutputs);
+  EXPECT_EQ(forwards.forwards(), 1);
+  EXPECT_EQ(forwards.shared(), 1);
+}
+
+TEST(SharedForwards, LearnsFromTheCaseBefore) {
+  const Fixture f;
+  SharedForwards forwards(f.model, true);
+  for (int number = 0; number < 3; ++number) {
+    forwards.begin_case();
+    const auto tokens = f.tokens({1, 2, number});
+    forwards.activations(tokens, kStream);
+    forwards.activations(tokens, kOutputs);
+  }
+  EXPECT_EQ(forwards.forwards(), 2 + 1 + 1);
+}
+
+TEST(SharedForwards, LearnsEachSequenceOfACaseByItsPlace) {
+  const Fixture f;
+  SharedForwards forwards(f.model, true);
+  const auto one_case = [&](std::int64_t id) {
+    forwards.begin_case();
+    const auto clean = f.tokens({1, 2, id}), corrupted = f.tokens({9, 2, id});
+    forwards.activations(clean, kStream);
+    forwards.activations(corrupted, kOutputs);
+    forwards.activations(clean, kOutputs);
+    forwards.activations(corrupted, kStream);
+  };
+  one_case(1);
+  EXPECT_EQ(forwards.forwards(), 4);
+  one_case(2);
+  EXPECT_EQ(forwards.forwards(), 4 + 2);
+}
+
+TEST(SharedForwards, RunsForOtherTokensAndForEveryRequestWhenNotSharing) {
+  const Fixture f;
+  SharedForwards shared(f.model, true), alone(f.model, false);
+  for (SharedForwards* one : {&shared, &alone})
+    for (const std::int64_t last : {3, 4, 3}) one->activations(f.tokens({1, 2, last}), kStream);
+  EXPECT_EQ(shared.forwards(), 2);
+  EXPECT_EQ(alone.forwards(), 3);
+}
+
+TEST(SharedForwards, HoldsNoMoreThanItMay) {
+  const Fixture f;
+  const auto tokens = f.tokens({1, 2, 3});
+  // The stream after each layer, three tokens, float32.
+  const std::int64_t bytes = f.model->spec().n_layers * 3 * f.model->spec().d_model * 4;
+  SharedForwards tight(f.model, true, bytes - 1), enough(f.model, true, bytes);
+  for (SharedForwards* one : {&tight, &enough})
+    for (int i = 0; i < 2; ++i) one->activations(tokens, kStream);
+  EXPECT_EQ(tight.forwards(), 2);
+  EXPECT_EQ(enough.forwards(), 1);
+  enough.activations(f.tokens({4, 5, 6}), kStream);
+  enough.activations(tokens, kStream);
+  EXPECT_EQ(enough.forwards(), 3) << "the sequence asked about before last must have made room";
+}
+
+TEST(SharedForwards, GivesTheSameBitsHoweverMuchItReadsAhead) {
+  for (const auto& spec : {small_gpt2_spec(), small_llama_spec()}) {
+    const auto model = random_model(spec, 2);
+    const auto tokens = tokens_from_ids(*model, {5, 6, 7, 8, 9, 10, 11});
+    SharedForwards ahead(model, true), alone(model, false);
+    ahead.expect({"*"});
+    for (const HookPoint& point : hook_points(spec)) {
+      const auto ours = ahead.activations(tokens, {point.name}).at(point.name);
+      const auto theirs = alone.activations(tokens, {point.name}).at(point.name);
+      EXPECT_TRUE(at::equal(ours, theirs)) << spec.family << " " << point.name;
+    }
+    EXPECT_EQ(ahead.forwards(), 1);
+  }
+}
+
+TEST(SharedForwards, RefusesANameThatMatchesNothing) {
+  const Fixture f;
+  SharedForwards forwards(f.model, true);
+  EXPECT_THROW(forwards.activations(f.tokens({1}), {"blocks.*.hook_resid_pots"}), UsageError);
+  EXPECT_THROW(forwards.expect({"blocks.*.hook_resid_pots"}), UsageError);
+}
+
+}  // namespace
+}  // namespace lensbench
