@@ -15,7 +15,7 @@ constexpr const char* kBefore =
 constexpr const char* kAfter = R"(
 # What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
 _lensbench_known() {
-  local program=${COMP_WORDS[0]/#\~/$HOME} place="$LENSBENCH_PLUGIN_PATH" word i
+  local program=${COMP_WORDS[0]/#\~/$HOME} place="${LENSBENCH_PLUGIN_PATH-}" word i
   local -a where=()
   for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; ++i)); do
     word=${COMP_WORDS[i + 1]/#\~/$HOME}
@@ -32,7 +32,7 @@ _lensbench_known() {
 
 # Names of a kind, or of every kind; with a name: the parameters of that one.
 _lensbench_names() {
-  local kind=$1 name=$2 line
+  local kind=${1-} name=${2-} line
   local -a fields
   REPLY=
   _lensbench_known

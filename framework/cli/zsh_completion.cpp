@@ -17,8 +17,8 @@ _lensbench_known() {
   for ((i = 2; i < $#_lensbench_line - 1; ++i)); do
     [[ $_lensbench_line[i] == --plugin-dir ]] && where+=(--plugin-dir ${(Q)~_lensbench_line[i+1]})
   done
-  if [[ $_lensbench_place != "at $LENSBENCH_PLUGIN_PATH $where" ]]; then
-    typeset -g _lensbench_place="at $LENSBENCH_PLUGIN_PATH $where"
+  if [[ ${_lensbench_place-} != "at ${LENSBENCH_PLUGIN_PATH-} $where" ]]; then
+    typeset -g _lensbench_place="at ${LENSBENCH_PLUGIN_PATH-} $where"
     typeset -ga _lensbench_lines
     _lensbench_lines=("${(@f)$(${(Q)~_lensbench_line[1]} completion names $where 2>/dev/null)}")
   fi
@@ -30,7 +30,7 @@ _lensbench_names() {
   local line
   _lensbench_known
   for line in $_lensbench_lines; do
-    [[ -z $1 || ${line%% *} == $1 ]] && names+=(${${(s: :)line}[2]})
+    [[ -z ${1-} || ${line%% *} == $1 ]] && names+=(${${(s: :)line}[2]})
   done
   _wanted names expl "${1:-name}" compadd -a names
 }
