@@ -66,13 +66,14 @@ class GenerationAudit final : public Experiment {
     add("new_tokens", "1", "tokens generated", [](const Dataset& audit) {
       return static_cast<double>(of_generated(audit, "surprisal").size());
     });
-    add("perplexity", "1", "of the generated tokens",
+    add("perplexity", "1", "of the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return audit["generated_perplexity"].tensor.item<double>(); });
-    add("surprisal", "nats", "mean over the generated tokens",
+    add("surprisal", "nats", "mean over the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return statistics::mean(of_generated(audit, "surprisal")); });
-    add("entropy", "nats", "mean over the generated tokens",
+    add("entropy", "nats", "mean over the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return statistics::mean(of_generated(audit, "entropy")); });
-    add("off_first_choice", "1", "share of generated tokens that were not the first choice",
+    add("off_first_choice", "1",
+        "share of generated tokens that were not the first choice (NaN: there are none)",
         [](const Dataset& audit) {
           return statistics::mean(of_generated(audit, "left_first_choice"));
         });

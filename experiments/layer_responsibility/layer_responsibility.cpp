@@ -83,9 +83,11 @@ class LayerResponsibility final : public Experiment {
       pearson.push_back(statistics::pearson(direct, lost));
       spearman.push_back(statistics::spearman(direct, lost));
     }
-    add_per_ablation(out, "pearson", pearson,
-                     "correlation of mean contribution and mean logit lost");
-    add_per_ablation(out, "spearman", spearman, "rank correlation of the same");
+    add_per_ablation(
+        out, "pearson", pearson,
+        "correlation of mean contribution and mean logit lost (NaN: one of them is constant)");
+    add_per_ablation(out, "spearman", spearman,
+                     "rank correlation of the same (NaN: one of them is constant)");
   }
 
   static void add_per_ablation(Dataset& out, const std::string& name,

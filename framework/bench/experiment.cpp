@@ -2,6 +2,7 @@
 #include <exception>
 #include <lensbench/experiment.hpp>
 
+#include "bench/result_check.hpp"
 #include "bench/result_name.hpp"
 
 namespace lensbench {
@@ -48,9 +49,10 @@ std::optional<std::string> Case::field(const std::string& name) const {
 
 void Case::save(const std::string& name, Dataset dataset) {
   check_result_name(name);
+  check_result(dataset, "dataset '" + name + "'");
   if (!saved_.emplace(name, std::move(dataset)).second)
-    throw UsageError("case '" + id() + "' saved '" + name +
-                     "' twice; give each dataset a name of its own");
+    throw SaveError("case '" + id() + "' saved '" + name +
+                    "' twice; give each dataset a name of its own");
 }
 
 Summary::~Summary() = default;

@@ -1,34 +1,42 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <lensbench/error.hpp>
 #include <lensbench/experiment.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/tool.hpp>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "bench/plugin_lock.hpp"
+#include "bench/plugin_place.hpp"
+#include "bench/plugin_reader.hpp"
+
 namespace lensbench {
 
-/// A parameter as a library declared it, copied out of the library.
-struct ParameterInfo {
-  std::string name;
-  ParameterType type;
-  std::string default_value, units, help;
-  bool required = false;  ///< has no default and must be set
+/// Which libraries may be loaded.
+struct PluginPolicy {
+  /// Also from places that others can write.
+  bool allow_insecure = false;
+  /// If given, only the binaries it lists.
+  std::optional<PluginLock> lock = {};
+  /// Tool or experiment -> the SHA-256 or the absolute path of the library to take it from.
+  std::map<std::string, std::string> pins = {};
+  /// The longest a library may take to load.
+  std::chrono::milliseconds load_limit{10'000};
 };
 
-/// One tool or experiment that is loaded.
-struct PluginInfo {
-  PluginEntryKind kind;
-  std::string name, version, summary;
-  std::vector<ParameterInfo> parameters;
+/// One tool or experiment that can be had.
+struct PluginInfo : EntryInfo {
   std::string plugin;          ///< name of the library's descriptor
-  std::filesystem::path path;  ///< of the library
+  std::filesystem::path path;  ///< of the library, without symbolic links
   std::string source;          ///< text it was built from; may be empty
-  const PluginEntry* native;   ///< in the library, which is never unloaded
+  std::string sha256;          ///< of the library's bytes: those looked at, and those loaded
 };
 
 /// A library that was refused, and why.
@@ -47,30 +55,44 @@ struct EntryDeleter {
 using ToolHandle = std::unique_ptr<Tool, EntryDeleter<Tool>>;
 using ExperimentHandle = std::unique_ptr<Experiment, EntryDeleter<Experiment>>;
 
-/// Loads plug-ins and makes what they offer. Owned by the bench; a process may have several.
+/// Finds plug-ins and makes what they offer. Owned by the bench; a process may have several.
 ///
-/// Libraries are never unloaded: a tensor or an exception from one may outlive every tool.
+/// What a library offers is read from its bytes, without running any of its code. It is loaded when
+/// something of it is first made: from a sealed copy whose SHA-256 is the one it was listed with,
+/// and after a child process has loaded it and lived. Libraries are never unloaded: a tensor or an
+/// exception from one may outlive every tool.
 class LENSBENCH_API PluginHost {
  public:
-  PluginHost();
+  explicit PluginHost(PluginPolicy policy = {});
   ~PluginHost();
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
-  /// Loads one library, once however often it is named. All or nothing: every entry is checked
-  /// before any is registered. \throws PluginError naming the file, what was found, what was
-  /// expected
+  /// Registers one library by its absolute path, once however often it is named. All or nothing:
+  /// every entry is checked before any is registered.
+  /// \throws PluginError naming the file, what was found, what was expected
+  void add(const std::filesystem::path& library);
+
+  /// `add`, and loads it at once.
   void load(const std::filesystem::path& library);
 
-  /// Loads every `*.so` of a directory in name order. A library that is refused is kept in
+  /// Registers every `*.so` of a directory in name order. A library that is refused is kept in
   /// `refusals` and does not stop the others.
-  /// \throws PluginError if the directory does not exist
+  /// \throws PluginError if the directory does not exist or others can write it
   void load_directory(const std::filesystem::path& directory);
+
+  /// Tries to load every library, in child processes; those that fail join `refusals`.
+  void try_all();
 
   const std::vector<PluginInfo>& entries() const { return entries_; }
   const std::vector<PluginRefusal>& refusals() const { return refusals_; }
   const std::vector<std::filesystem::path>& searched() const { return searched_; }
 
+  /// A sentence for each name that several libraries offer and no pin decides, and for each binary
+  /// of the lock that is not there.
+  std::vector<std::string> complaints() const;
+
+  /// The one entry of that name. Where several libraries offer it, none wins: a pin must say which.
   /// \throws PluginError naming where was searched, what is there, and what was refused
   const PluginInfo& find(PluginEntryKind kind, const std::string& name) const;
 
@@ -82,20 +104,33 @@ class LENSBENCH_API PluginHost {
   Parameters resolve(const PluginInfo& entry,
                      const std::map<std::string, std::string>& given) const;
 
+  /// What is registered, as a lock.
+  PluginLock lock() const;
+
  private:
   template <class Base>
   std::unique_ptr<Base, EntryDeleter<Base>> create(PluginEntryKind kind,
                                                    const std::string& name) const;
+  PlaceTrust trust_of(const std::filesystem::path& library) const;
+  const PluginEntry& open(const PluginInfo& info) const;
+  std::vector<const PluginInfo*> candidates(PluginEntryKind kind, const std::string& name) const;
+  [[noreturn]] void not_found(PluginEntryKind kind, const std::string& name) const;
 
+  PluginPolicy policy_;
   std::vector<PluginInfo> entries_;
   std::vector<PluginRefusal> refusals_;
   std::vector<std::filesystem::path> searched_;
+  std::set<std::string> tried_;  ///< SHA-256 of those that `try_all` found good
 };
 
 /// Where plug-ins are looked for: `given` first, then LENSBENCH_PLUGIN_PATH (colon-separated), then
 /// the folder installed beside this library. Never the current directory.
-/// \throws UsageError for an empty or relative element of LENSBENCH_PLUGIN_PATH
+/// \throws UsageError for an empty element or one that is the current directory, and for a relative
+///   one of LENSBENCH_PLUGIN_PATH
 LENSBENCH_API std::vector<std::filesystem::path> plugin_directories(
     const std::vector<std::string>& given);
+
+/// The file this library was loaded from; its folder holds `lensbench/plugins`.
+std::filesystem::path own_library();
 
 }  // namespace lensbench

@@ -6,18 +6,25 @@
 #include <optional>
 
 #include "bench/cost_meter.hpp"
+#include "bench/result_check.hpp"
 #include "bench/result_name.hpp"
 #include "core/suggest.hpp"
 
 namespace lensbench {
 namespace {
 
+constexpr const char* kMissingTool = "a declared tool is missing:";
+
 // The bench's own experiment around one tool, for `lensbench tool`.
 class SingleTool final : public Experiment {
  public:
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
 
-  void run(Case& c) override { c.save(slot_.tool_name(), slot_->run(c.tokens(), c.parameters())); }
+  void run(Case& c) override {
+    Dataset result = slot_->run(c.tokens(), c.parameters());
+    check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
+    c.save(slot_.tool_name(), std::move(result));
+  }
 
  private:
   Uses<Tool> slot_;
@@ -47,6 +54,7 @@ class SinkSummary final : public Summary {
         throw UsageError("finish saved '" + name +
                          "', which cases also saved; give the summary a name of its own");
     }
+    check_result(dataset, "dataset '" + name + "'");
     if (!saved_.emplace(name, std::move(dataset)).second)
       throw UsageError("finish saved '" + name + "' twice; give each dataset a name of its own");
   }
@@ -60,21 +68,64 @@ class SinkSummary final : public Summary {
   std::map<std::string, Dataset>& saved_;
 };
 
-// Runs `work` and turns whatever it throws into a failure of this case.
+// `message`, with the tools whose call the exception left.
+std::string with_tools(const std::string& message, const Experiment& experiment) {
+  const auto& tools = experiment.failed_tools();
+  if (tools.empty() || message.starts_with("tool '")) return message;
+  return "tool '" + join(tools, "' or '") + "': " + message;
+}
+
+// The tools whose result was saved in the expression that a refusal left.
+std::string source_of(const Experiment& experiment) {
+  const auto& tools = experiment.failed_tools();
+  return tools.empty() ? "" : " (saved from tool '" + join(tools, "' or '") + "')";
+}
+
+// Runs `work` of an experiment and turns whatever it throws into a failure.
 template <class Work>
-std::optional<CaseFailure> attempt(std::int64_t index, Work&& work) {
+std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work) {
+  const auto failure = [&](const std::string& message, int exit_code) {
+    return CaseFailure{index, with_tools(message, experiment), exit_code};
+  };
   try {
     work();
     return std::nullopt;
-  } catch (const Error& error) {
+  } catch (const SaveError& error) {
     return CaseFailure{index, error.what(), error.exit_code()};
+  } catch (const ResultError& error) {
+    return CaseFailure{index, error.what() + source_of(experiment), error.exit_code()};
+  } catch (const Error& error) {
+    return failure(error.what(), error.exit_code());
   } catch (const c10::Error& error) {
-    return CaseFailure{index, error.what_without_backtrace(), 5};
+    return failure(error.what_without_backtrace(), 5);
   } catch (const std::exception& error) {
-    return CaseFailure{index, error.what(), 5};
+    return failure(error.what(), 5);
   } catch (...) {
-    return CaseFailure{index, "a tool threw something that is no exception", 5};
+    return failure("threw something that is no exception", 5);
   }
+}
+
+// Whether the model suits the tool, which says no by throwing UsageError.
+void check_compatible(const Tool& tool, const std::string& name, const Model& model) {
+  const std::string subject = "tool '" + name + "': its check of the model failed: ";
+  try {
+    tool.check_compatible(model);
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throw RunError(subject + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw RunError(subject + error.what());
+  } catch (...) {
+    throw RunError(subject + "it threw something that is no exception");
+  }
+}
+
+[[noreturn]] void throw_finish_error(const CaseFailure& failure) {
+  const std::string message = "the experiment's summary over the cases failed: " + failure.message;
+  if (failure.exit_code == 2) throw UsageError(message);
+  if (failure.exit_code == 3) throw InputError(message);
+  throw RunError(message);
 }
 
 // A dataset that no archive can hold is this case's failure. An archive that cannot be written is
@@ -99,6 +150,18 @@ int RunReport::exit_code() const {
   return completed.empty() ? failures.front().exit_code : 5;
 }
 
+void load_declared_tools(const PluginHost& host, const Experiment& experiment) {
+  std::string problems;
+  for (const auto* slot : experiment.tool_slots()) {
+    try {
+      host.create_tool(slot->tool_name());
+    } catch (const PluginError& error) {
+      problems += std::string("\n  ") + error.what();
+    }
+  }
+  if (!problems.empty()) throw PluginError(PluginFault::not_found, kMissingTool + problems);
+}
+
 BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experiment,
                                  Context& context)
     : experiment_(std::move(experiment)) {
@@ -115,7 +178,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
                     "both against the same lensbench";
         continue;
       }
-      tool->check_compatible(context.model());
+      check_compatible(*tool, name, context.model());
       context.expect(tool->usual_hooks(context.model().spec()));
       tools_.push_back(std::move(tool));
       tool_names_.push_back(name);
@@ -123,8 +186,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
       problems += std::string("\n  ") + error.what();
     }
   }
-  if (!problems.empty())
-    throw PluginError(PluginFault::not_found, "a declared tool is missing:" + problems);
+  if (!problems.empty()) throw PluginError(PluginFault::not_found, kMissingTool + problems);
 }
 
 BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::string& tool,
@@ -154,7 +216,7 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     meter.begin_case();
     std::map<std::string, Dataset> saved;
     context.begin_case();
-    auto failure = attempt(index, [&] {
+    auto failure = attempt(index, *experiment_, [&] {
       Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
       experiment_->run(c);
       saved = c.saved();
@@ -171,7 +233,9 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
   }
   if (!report.completed.empty()) {
     SinkSummary summary(sink, report.completed, parameters, report.summaries);
-    experiment_->finish(summary);
+    // The cases are safe; without their summary the run is not whole.
+    if (const auto failure = attempt(-1, *experiment_, [&] { experiment_->finish(summary); }))
+      throw_finish_error(*failure);
   }
   report.peak_memory_bytes = meter.peak_memory_bytes();
   return report;

@@ -51,6 +51,10 @@ struct RunControl {
   std::function<bool()> should_stop = {};  ///< asked between cases
 };
 
+/// Loads every tool that an experiment declares, and makes and drops one of each.
+/// \throws PluginError with a line for each that cannot be had
+LENSBENCH_API void load_declared_tools(const PluginHost& host, const Experiment& experiment);
+
 /// An experiment with its tools bound to one model.
 class LENSBENCH_API BoundExperiment {
  public:

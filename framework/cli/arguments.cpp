@@ -34,7 +34,7 @@ Option dtype_option() {
 }
 
 std::vector<Option> run_options() {
-  return {
+  std::vector<Option> options = {
       model_option(),
       {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
       {.name = "prompts",
@@ -60,7 +60,6 @@ std::vector<Option> run_options() {
        .help = "read options from an INI file, parameters from its section [set]; the command line "
                "wins; the file is kept in the archive",
        .values = Values::file},
-      plugin_dir_option(),
       {.name = "out",
        .argument = "FILE",
        .help = "archive to write (default: a new name under results/)",
@@ -83,13 +82,15 @@ std::vector<Option> run_options() {
                "enough; the results are the same"},
       json_option("print the results as JSON"),
       {.name = "quiet", .argument = "", .help = "print nothing but errors", .letter = 'q'}};
+  for (auto& option : plugin_options()) options.push_back(std::move(option));
+  return options;
 }
 
 RunArguments run_arguments(const Options& options) {
   RunArguments run;
   run.help = options.flag("help");
   run.name = options.operand(0);
-  run.plugin_dirs = options.list("plugin-dir");
+  run.plugins = plugin_arguments(options);
   if (run.help) return run;
   run.model = options.text("model");
   run.prompts = options.list("prompt");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "cli/plugin_options.hpp"
 
 namespace lensbench::cli {
 
@@ -20,7 +21,7 @@ struct RunArguments {
   std::string prompts_file;
   std::vector<Intervention> interventions;  ///< of the file that --interventions names
   std::map<std::string, std::string> set;
-  std::vector<std::string> plugin_dirs;
+  PluginArguments plugins;
   std::string out;
   std::string dtype, device;
   std::int64_t threads = 0;  ///< 0: as libtorch chooses

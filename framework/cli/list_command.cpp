@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/list_entries.hpp"
 #include "cli/options.hpp"
+#include "cli/plugin_options.hpp"
 #include "cli/stored_model.hpp"
 #include "core/suggest.hpp"
 
@@ -55,6 +56,13 @@ Command list_command() {
   auto model = model_option();
   model.required = false;
   model.help = "with hooks: the model whose hook points are listed";
+  std::vector<Option> options = {
+      model,
+      json_option("the same for a script"),
+      {.name = "lock",
+       .argument = "",
+       .help = "with tools: a lock of all plug-ins instead, for --plugin-lock (docs/security.md)"}};
+  for (auto& option : plugin_options()) options.push_back(std::move(option));
   return {
       .name = "list",
       .group = "What there is",
@@ -64,8 +72,10 @@ Command list_command() {
   hooks                hook points of a model, with their dimensions and other names)",
       .operands =
           {{"WHAT", "what to list", Values::any, {"tools", "experiments", "families", "hooks"}}},
-      .options = {plugin_dir_option(), model, json_option("the same for a script")},
+      .options = std::move(options),
       .examples = {{"lensbench list tools", "the tools, with their parameters"},
+                   {"lensbench list tools --lock > plugins.lock",
+                    "these very plug-ins, for --plugin-lock"},
                    {"lensbench list hooks --model models/kjv-gpt2",
                     "every activation that can be read or changed"}},
       .run = list};

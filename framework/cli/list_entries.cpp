@@ -5,6 +5,7 @@
 
 #include "cli/entry_help.hpp"
 #include "cli/help.hpp"
+#include "cli/plugin_options.hpp"
 #include "core/suggest.hpp"
 #include "report/terminal/text.hpp"
 
@@ -57,9 +58,13 @@ json parameters_json(const PluginInfo& entry) {
 
 json to_json(const Listed& listed) {
   const PluginInfo& entry = *listed.entry;
-  json item = {{"name", entry.name},          {"version", entry.version},
-               {"summary", entry.summary},    {"plugin", entry.plugin},
-               {"path", entry.path.string()}, {"parameters", parameters_json(entry)}};
+  json item = {{"name", entry.name},
+               {"version", entry.version},
+               {"summary", entry.summary},
+               {"plugin", entry.plugin},
+               {"path", entry.path.string()},
+               {"sha256", entry.sha256},
+               {"parameters", parameters_json(entry)}};
   if (entry.kind != PluginEntryKind::experiment) return item;
   json names = json::array(), declared = json::array();
   for (const auto& [name, tool] : listed.tools) {
@@ -101,16 +106,30 @@ void print(const Listed& listed) {
     print("uses " + name + (tool == nullptr ? ", which is NOT LOADED" : "  " + tool->version), 4);
     if (tool != nullptr) print("with " + parameters_text(*tool), 8);
   }
-  std::cout << "    from: " << entry.path.string() << "\n";
+  std::cout << "    from: " << entry.path.string() << "\n    sha256: " << entry.sha256 << "\n";
+}
+
+/// \return whether there was anything to say
+bool say_refusals(const PluginHost& host) {
+  for (const auto& refusal : host.refusals())
+    std::cerr << "lensbench: refused: " << refusal.message << "\n";
+  const auto complaints = host.complaints();
+  for (const auto& complaint : complaints) std::cerr << "lensbench: " << complaint << "\n";
+  return !host.refusals().empty() || !complaints.empty();
 }
 
 }  // namespace
 
 int list_entries(PluginEntryKind kind, const Options& options) {
-  PluginHost host;
-  for (const auto& directory : plugin_directories(options.list("plugin-dir")))
-    host.load_directory(directory);
-  bool whole = host.refusals().empty();
+  const auto plugins = plugin_arguments(options);
+  PluginHost host(plugin_policy(plugins));
+  find_plugins(host, plugins, false);
+  host.try_all();
+  if (options.flag("lock")) {
+    std::cout << host.lock().text();
+    return say_refusals(host) ? 4 : 0;
+  }
+  bool whole = true;
   json list = json::array();
   for (const auto& entry : host.entries()) {
     if (entry.kind != kind) continue;
@@ -124,8 +143,7 @@ int list_entries(PluginEntryKind kind, const Options& options) {
     std::cerr << "lensbench: " << listed.problem << "\n";
   }
   if (options.flag("json")) std::cout << list.dump(1) << "\n";
-  for (const auto& refusal : host.refusals())
-    std::cerr << "lensbench: refused: " << refusal.message << "\n";
+  if (say_refusals(host)) whole = false;
   return whole ? 0 : 4;
 }
 

@@ -13,6 +13,7 @@
 #include "cli/guard.hpp"
 #include "cli/options.hpp"
 #include "cli/run_session.hpp"
+#include "core/suggest.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -112,10 +113,7 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
   if (options.given("threads"))
     arguments.threads = static_cast<std::int64_t>(options.count("threads"));
-  arguments.plugin_dirs = options.list("plugin-dir");
-  if (arguments.plugin_dirs.empty())
-    for (const auto& directory : run.value("plugin_directories", std::vector<std::string>()))
-      if (fs::is_directory(directory)) arguments.plugin_dirs.push_back(directory);
+  arguments.plugins = plugin_arguments(options);
   if (request.contains("interventions"))
     arguments.interventions = interventions_from_json(request["interventions"].dump(), where);
   arguments.quiet = options.flag("quiet");
@@ -133,6 +131,22 @@ int read_whole(const std::string& file) {
   return 3;
 }
 
+/// Finds the tool or experiment. Code is never loaded from where an archive says: anybody may have
+/// made it, beside a library of the same making.
+std::unique_ptr<RunSession> find_entry(const ArchiveReader& archive, PluginEntryKind kind,
+                                       RunArguments arguments) {
+  const auto then = archive.run().value("plugin_directories", std::vector<std::string>());
+  const bool helps = arguments.plugins.dirs.empty() && !then.empty();
+  try {
+    return std::make_unique<RunSession>(kind, std::move(arguments));
+  } catch (const PluginError& error) {
+    if (!helps) throw;
+    throw PluginError(error.fault(), error.what() +
+                                         ("\n  the run also looked in " + join(then, ", ")) +
+                                         ": give it as --plugin-dir if you trust what is there");
+  }
+}
+
 /// The run as it was asked for, ready to be asked again.
 std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive, const Options& options) {
   const json request = archive.request();
@@ -146,8 +160,8 @@ std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive, const
   } catch (const json::exception& error) {
     throw InputError(where + ": not what a run writes: " + error.what());
   }
-  auto session = std::make_unique<RunSession>(
-      tool ? PluginEntryKind::tool : PluginEntryKind::experiment, std::move(arguments));
+  auto session = find_entry(archive, tool ? PluginEntryKind::tool : PluginEntryKind::experiment,
+                            std::move(arguments));
   session->prepare(std::move(cases), input_records(archive));
   return session;
 }
@@ -219,11 +233,26 @@ Command replay_command() {
   auto model = model_option();
   model.required = false;
   model.help = "where the model is now (default: where it was)";
-  auto plugins = plugin_dir_option();
-  plugins.help = "where plug-ins are, beside the usual places";
   auto threads = threads_option();
   threads.help = "threads to compute with (default: as many as then); 0: one a core";
   threads.initial = "";
+  std::vector<Option> options = {
+      model,
+      {.name = "set",
+       .argument = "KEY=DIR",
+       .help = "where another model is that the request uses",
+       .repeats = true},
+      {.name = "out",
+       .argument = "FILE",
+       .help = "keep the new archive (otherwise it is removed)",
+       .values = Values::archive},
+      {.name = "allow-different",
+       .argument = "",
+       .help = "run all the same, and say that this is no replay"},
+      threads,
+      json_option("the comparison for a script"),
+      {.name = "quiet", .argument = "", .help = "no progress", .letter = 'q'}};
+  for (auto& option : plugin_options()) options.push_back(std::move(option));
   return {.name = "replay",
           .group = "Archives",
           .summary = "ask again, and compare the answers",
@@ -239,22 +268,7 @@ versions) floats may differ by 1e-5 * max|a| + 1e-7, or what the variable declar
 Exit code 0: the same answer. 1: another answer. 2: wrong usage. 3: the archive, the model or a plug-in
 is not there or is not the one. 4: a plug-in could not be loaded. 5: the run failed.)",
           .operands = {{"FILE", "an archive", Values::archive}},
-          .options = {model,
-                      {.name = "set",
-                       .argument = "KEY=DIR",
-                       .help = "where another model is that the request uses",
-                       .repeats = true},
-                      {.name = "out",
-                       .argument = "FILE",
-                       .help = "keep the new archive (otherwise it is removed)",
-                       .values = Values::archive},
-                      {.name = "allow-different",
-                       .argument = "",
-                       .help = "run all the same, and say that this is no replay"},
-                      threads,
-                      plugins,
-                      json_option("the comparison for a script"),
-                      {.name = "quiet", .argument = "", .help = "no progress", .letter = 'q'}},
+          .options = std::move(options),
           .examples = {{"lensbench replay results/mine.h5", "is the answer the same, bit by bit?"}},
           .run = replay};
 }

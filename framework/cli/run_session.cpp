@@ -52,12 +52,19 @@ void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::
 }  // namespace
 
 RunSession::RunSession(PluginEntryKind kind, RunArguments arguments)
-    : arguments_(std::move(arguments)), kind_(kind), started_(utc_now()) {
-  for (const auto& directory : plugin_directories(arguments_.plugin_dirs))
-    host_.load_directory(directory);
+    : arguments_(std::move(arguments)),
+      kind_(kind),
+      started_(utc_now()),
+      host_(plugin_policy(arguments_.plugins)) {
+  find_plugins(host_, arguments_.plugins, arguments_.quiet);
   if (arguments_.help) return;
   refuse_other_kind(host_, kind, arguments_.name);
   entry_ = &host_.find(kind, arguments_.name);
+  // Now, while the process has one thread and little memory: libraries are tried in a child of it.
+  if (kind == PluginEntryKind::tool)
+    host_.create_tool(entry_->name);
+  else
+    load_declared_tools(host_, *host_.create_experiment(entry_->name));
   if (arguments_.quiet) return;
   for (const auto& refusal : host_.refusals())
     std::cerr << "lensbench: left out: " << refusal.message << "\n";
@@ -133,7 +140,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
       {"working_directory", fs::current_path(error).string()},
       {"model_directory", fs::absolute(model_->directory(), error).string()},
       {"other_models", models},
-      {"plugin_directories", arguments_.plugin_dirs},
+      {"plugin_directories", arguments_.plugins.dirs},
       {"profile", arguments_.profile},
       {"place_variables", place_variables()},
       {"peak_memory_bytes",

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -36,6 +37,8 @@ void check_names(const Variable& variable) {
 }
 
 void check_text(const Variable& variable) {
+  if (variable.strings.empty() && variable.dims.size() != 1)
+    throw UsageError(subject(variable) + ": has neither numbers nor strings; give a tensor");
   if (variable.dims.size() != 1)
     throw UsageError(subject(variable) + ": strings need exactly one dimension, found " +
                      std::to_string(variable.dims.size()));
@@ -60,6 +63,17 @@ bool is_stored_type(at::ScalarType type) {
   }
 }
 
+// An expanded tensor has more elements than memory behind it.
+void check_size(const Variable& variable, const at::Tensor& values) {
+  const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double memory = page * static_cast<double>(sysconf(_SC_PHYS_PAGES));
+  const double bytes =
+      static_cast<double>(values.numel()) * static_cast<double>(values.element_size());
+  if (bytes > memory)
+    throw UsageError(subject(variable) + ": claims " + std::to_string(values.numel()) +
+                     " elements, which is more than this machine has memory for");
+}
+
 /// On the CPU, contiguous, without autograd, of a type an archive stores.
 void normalise_tensor(Variable& variable) {
   if (!variable.strings.empty())
@@ -70,6 +84,7 @@ void normalise_tensor(Variable& variable) {
   if (static_cast<std::size_t>(values.dim()) != variable.dims.size())
     throw UsageError(subject(variable) + ": the tensor has " + std::to_string(values.dim()) +
                      " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
+  check_size(variable, values);
   const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
   if (half) {
     variable.attributes.emplace("source_dtype",

@@ -27,7 +27,8 @@ Variable described(const Variable& like, const std::string& suffix, const std::s
   out.name = like.name + suffix;
   out.dims = std::move(dims);
   out.units = units;
-  out.long_name = what + " of: " + (like.long_name.empty() ? like.name : like.long_name);
+  out.long_name = what + " (NaN: too few cases, or all equal) of: " +
+                  (like.long_name.empty() ? like.name : like.long_name);
   return out;
 }
 

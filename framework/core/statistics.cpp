@@ -70,7 +70,8 @@ Variable described(const Variable& like, const std::string& suffix, const std::s
   out.name = like.name + suffix;
   out.dims = std::move(dims);
   out.units = like.units;
-  out.long_name = what + " over cases of: " + (like.long_name.empty() ? like.name : like.long_name);
+  out.long_name = what + " over cases (NaN: too few) of: " +
+                  (like.long_name.empty() ? like.name : like.long_name);
   return out;
 }
 

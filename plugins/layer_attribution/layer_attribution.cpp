@@ -101,11 +101,13 @@ void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResu
   };
   add(dataset, "ablation_effect", {"ablation", "component", "token"},
       at::cat({missing(embeddings), result.effect, missing(1)}, 1),
-      "ablated minus real target logit, read at this token");
+      "ablated minus real target logit, read at this token (NaN: not ablated)");
   add(dataset, "pearson", {"ablation", "token"}, result.pearson,
-      "correlation over components of contribution with the logit lost to ablation");
+      "correlation over components of contribution with the logit lost to ablation (NaN: one of "
+      "them is constant)");
   add(dataset, "spearman", {"ablation", "token"}, result.spearman,
-      "rank correlation over components of contribution with the logit lost to ablation");
+      "rank correlation over components of contribution with the logit lost to ablation (NaN: one "
+      "of them is constant)");
 }
 
 void add_attributes(Dataset& dataset, const Target& target, const LayerAttributionOptions& options,

@@ -39,12 +39,13 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
         "-ln probability of the token that follows; NaN at the last position, which none follows",
         "nats");
   add(dataset, prefix + "target_probability", grid, r.target_log_probabilities.exp(),
-      "probability of the target");
+      "probability of the target (NaN: position not scored)");
   add(dataset, prefix + "target_log_probability", grid, r.target_log_probabilities,
-      "ln probability of the target", "nats");
+      "ln probability of the target (NaN: position not scored)", "nats");
   add(dataset, prefix + "target_rank", grid, r.target_ranks,
       "1 + number of tokens with a strictly larger logit than the target");
-  add(dataset, prefix + "target_logit", grid, r.target_logits, "logit of the target");
+  add(dataset, prefix + "target_logit", grid, r.target_logits,
+      "logit of the target (NaN: position not scored)");
 }
 
 void add_masked(Dataset& dataset, const at::Tensor& masked) {

@@ -34,18 +34,22 @@ void add_choice(Dataset& dataset, const Steps& steps) {
 }
 
 void add_sampler(Dataset& dataset, const Steps& steps) {
-  add_column<double>(dataset,
-                     {"sampling_probability", "1",
-                      "probability of drawing the token after temperature, top-k, top-p"},
-                     steps, [](const Step& s) { return s.sampler.chosen_probability; });
+  add_column<double>(
+      dataset,
+      {"sampling_probability", "1",
+       "probability of drawing the token after temperature, top-k, top-p (NaN: first token)"},
+      steps, [](const Step& s) { return s.sampler.chosen_probability; });
   add_column<std::int32_t>(
       dataset, {"sampling_candidates", "1", "tokens the sampler could draw (-1: first token)"},
       steps, [](const Step& s) { return s.sampler.candidates; });
   add_column<double>(dataset,
-                     {"kept_by_top_k", "1", "share of the tempered distribution that top-k keeps"},
+                     {"kept_by_top_k", "1",
+                      "share of the tempered distribution that top-k keeps (NaN: first token)"},
                      steps, [](const Step& s) { return s.sampler.kept_by_top_k; });
-  add_column<double>(dataset, {"kept_by_top_p", "1", "share of what top-k left that top-p keeps"},
-                     steps, [](const Step& s) { return s.sampler.kept_by_top_p; });
+  add_column<double>(
+      dataset,
+      {"kept_by_top_p", "1", "share of what top-k left that top-p keeps (NaN: first token)"}, steps,
+      [](const Step& s) { return s.sampler.kept_by_top_p; });
 }
 
 void add_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
@@ -54,13 +58,14 @@ void add_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
   add_table<std::int32_t>(
       dataset, {"top_id", "1", "candidates, best first (-1: first token)", Holds::token_ids},
       "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.top_ids[i]; });
-  add_table<double>(dataset, {"top_probability", "1", "softmax probability of each candidate"},
-                    "rank", top_k, steps,
-                    [](const Step& s, std::size_t i) { return s.top_probabilities[i]; });
   add_table<double>(
-      dataset,
-      {"top_cumulative_probability", "1", "probability of this candidate and all better ones"},
-      "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.cumulative[i]; });
+      dataset, {"top_probability", "1", "softmax probability of each candidate (NaN: first token)"},
+      "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.top_probabilities[i]; });
+  add_table<double>(dataset,
+                    {"top_cumulative_probability", "1",
+                     "probability of this candidate and all better ones (NaN: first token)"},
+                    "rank", top_k, steps,
+                    [](const Step& s, std::size_t i) { return s.cumulative[i]; });
 }
 
 void add_nuclei(Dataset& dataset, const Steps& steps, const std::vector<double>& nucleus) {
@@ -70,9 +75,11 @@ void add_nuclei(Dataset& dataset, const Steps& steps, const std::vector<double>&
       dataset, {"nucleus_size", "1", "fewest best tokens that reach p (-1: first token)"},
       "nucleus", nucleus.size(), steps,
       [](const Step& s, std::size_t i) { return s.nuclei[i].size; });
-  add_table<double>(dataset, {"nucleus_probability", "1", "softmax probability of the nucleus"},
-                    "nucleus", nucleus.size(), steps,
-                    [](const Step& s, std::size_t i) { return s.nuclei[i].probability; });
+  add_table<double>(
+      dataset,
+      {"nucleus_probability", "1", "softmax probability of the nucleus (NaN: first token)"},
+      "nucleus", nucleus.size(), steps,
+      [](const Step& s, std::size_t i) { return s.nuclei[i].probability; });
 }
 
 void add_temperatures(Dataset& dataset, const Steps& steps,
@@ -81,17 +88,21 @@ void add_temperatures(Dataset& dataset, const Steps& steps,
   const std::size_t n = temperatures.size();
   add_axis(dataset, "temperature", temperatures, "divides the logits; 0 is the greedy choice");
   add_table<double>(dataset,
-                    {"entropy_at_temperature", "nats", "entropy of softmax(logits / temperature)"},
+                    {"entropy_at_temperature", "nats",
+                     "entropy of softmax(logits / temperature) (NaN: first token)"},
                     "temperature", n, steps,
                     [](const Step& s, std::size_t i) { return s.temperatures[i].entropy; });
-  add_table<double>(dataset,
-                    {"top_probability_at_temperature", "1", "probability of the best token"},
-                    "temperature", n, steps,
-                    [](const Step& s, std::size_t i) { return s.temperatures[i].top_probability; });
   add_table<double>(
-      dataset, {"chosen_probability_at_temperature", "1", "probability of the token itself"},
+      dataset,
+      {"top_probability_at_temperature", "1", "probability of the best token (NaN: first token)"},
       "temperature", n, steps,
-      [](const Step& s, std::size_t i) { return s.temperatures[i].chosen_probability; });
+      [](const Step& s, std::size_t i) { return s.temperatures[i].top_probability; });
+  add_table<double>(dataset,
+                    {"chosen_probability_at_temperature", "1",
+                     "probability of the token itself (NaN: first token)"},
+                    "temperature", n, steps, [](const Step& s, std::size_t i) {
+                      return s.temperatures[i].chosen_probability;
+                    });
 }
 
 /// One a token, NaN at the first.
@@ -125,21 +136,29 @@ void add_next(Dataset& dataset, const Step& next) {
     add_row<std::int32_t>(
         dataset, {"next_top_id", "1", "candidates for the token after the end", Holds::token_ids},
         "rank", next.top_ids);
-    add_row<double>(dataset, {"next_top_probability", "1", "softmax probability of each"}, "rank",
-                    next.top_probabilities);
+    add_row<double>(
+        dataset, {"next_top_probability", "1", "softmax probability of each (NaN: not computed)"},
+        "rank", next.top_probabilities);
   }
-  add_scalar<double>(dataset, {"next_entropy", "nats", "entropy of the distribution after the end"},
-                     next.entropy);
+  add_scalar<double>(
+      dataset,
+      {"next_entropy", "nats", "entropy of the distribution after the end (NaN: not computed)"},
+      next.entropy);
 }
 
 void add_perplexities(Dataset& dataset, const Analysis& analysis) {
   const auto size = analysis.text.size();
   const auto& steps = analysis.steps;
-  add_scalar(dataset, {"perplexity", "1", "exp(mean surprisal) of all scored tokens"},
+  add_scalar(dataset,
+             {"perplexity", "1", "exp(mean surprisal) of all scored tokens (NaN: there are none)"},
              perplexity(steps, 0, size));
-  add_scalar(dataset, {"text_perplexity", "1", "exp(mean surprisal) of the given tokens"},
-             perplexity(steps, 0, analysis.given));
-  add_scalar(dataset, {"generated_perplexity", "1", "exp(mean surprisal) of the generated tokens"},
+  add_scalar(
+      dataset,
+      {"text_perplexity", "1", "exp(mean surprisal) of the given tokens (NaN: there are none)"},
+      perplexity(steps, 0, analysis.given));
+  add_scalar(dataset,
+             {"generated_perplexity", "1",
+              "exp(mean surprisal) of the generated tokens (NaN: there are none)"},
              perplexity(steps, analysis.given, size));
   add_scalar<std::int64_t>(dataset, {"scored_tokens", "1", "tokens that have a distribution"},
                            size - 1);

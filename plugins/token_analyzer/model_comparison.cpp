@@ -44,11 +44,13 @@ void add_divergences(Dataset& dataset, const Steps& steps) {
 }
 
 void add_judgement_of_other(Dataset& dataset, const Steps& steps) {
+  add_column<double>(
+      dataset,
+      {"surprisal_in_other", "nats", "-ln of the other model's probability (NaN: first token)"},
+      steps, std::mem_fn(&ComparedStep::surprisal_in_other));
   add_column<double>(dataset,
-                     {"surprisal_in_other", "nats", "-ln of the other model's probability"}, steps,
-                     std::mem_fn(&ComparedStep::surprisal_in_other));
-  add_column<double>(dataset, {"entropy_in_other", "nats", "entropy of the other model"}, steps,
-                     std::mem_fn(&ComparedStep::entropy_in_other));
+                     {"entropy_in_other", "nats", "entropy of the other model (NaN: first token)"},
+                     steps, std::mem_fn(&ComparedStep::entropy_in_other));
   add_column<std::int32_t>(
       dataset, {"rank_in_other", "1", "rank the other model gives the token (-1: first token)"},
       steps, std::mem_fn(&ComparedStep::rank_in_other));
@@ -66,8 +68,10 @@ void add_other_candidates(Dataset& dataset, const Steps& steps, std::size_t top_
       dataset, {"other_top_id", "1", "the other model's candidates", Holds::token_ids}, "rank",
       top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ids[i]; });
   add_table<double>(
-      dataset, {"other_top_probability", "1", "probability the other model gives them"}, "rank",
-      top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_probabilities[i]; });
+      dataset,
+      {"other_top_probability", "1", "probability the other model gives them (NaN: first token)"},
+      "rank", top_k, steps,
+      [](const Step& s, std::size_t i) { return s.other_top_probabilities[i]; });
   add_table<std::int32_t>(
       dataset, {"top_rank_in_other", "1", "rank the other model gives this model's candidates"},
       "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.top_ranks_in_other[i]; });
@@ -77,19 +81,28 @@ void add_other_candidates(Dataset& dataset, const Steps& steps, std::size_t top_
 }
 
 void add_summary(Dataset& dataset, const Steps& steps) {
-  add_scalar(dataset, {"mean_kl", "nats", "mean of kl over scored tokens"},
+  add_scalar(dataset,
+             {"mean_kl", "nats", "mean of kl over scored tokens (NaN: no token is scored)"},
              mean_of(steps, [](const auto& s) { return s.divergence.kl; }));
-  add_scalar(dataset, {"mean_kl_reverse", "nats", "mean of kl_reverse over scored tokens"},
+  add_scalar(dataset,
+             {"mean_kl_reverse", "nats",
+              "mean of kl_reverse over scored tokens (NaN: no token is scored)"},
              mean_of(steps, [](const auto& s) { return s.divergence.kl_reverse; }));
-  add_scalar(dataset, {"mean_js_divergence", "nats", "mean of js_divergence over scored tokens"},
+  add_scalar(dataset,
+             {"mean_js_divergence", "nats",
+              "mean of js_divergence over scored tokens (NaN: no token is scored)"},
              mean_of(steps, [](const auto& s) { return s.divergence.js; }));
-  add_scalar(dataset, {"top_agreement", "1", "share of scored tokens with equal first choices"},
+  add_scalar(dataset,
+             {"top_agreement", "1",
+              "share of scored tokens with equal first choices (NaN: no token is scored)"},
              mean_of(steps, [](const auto& s) { return top_differs(s) ? 0.0 : 1.0; }));
   add_scalar<std::int64_t>(
       dataset,
       {"first_parting", "1", "position of the first token the models would choose differently"},
       first_parting(steps));
-  add_scalar(dataset, {"perplexity_in_other", "1", "exp(mean surprisal) under the other model"},
+  add_scalar(dataset,
+             {"perplexity_in_other", "1",
+              "exp(mean surprisal) under the other model (NaN: no token is scored)"},
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal_in_other))));
 }
 
@@ -101,11 +114,13 @@ void add_own(Dataset& dataset, const Tokens& tokens, const Steps& steps) {
   add_column<std::int32_t>(
       dataset, {"chosen_rank", "1", "1 + number of tokens with a larger logit (-1: first token)"},
       steps, std::mem_fn(&ComparedStep::rank));
-  add_column<double>(dataset, {"surprisal", "nats", "-ln of this model's probability"}, steps,
-                     std::mem_fn(&ComparedStep::surprisal));
-  add_column<double>(dataset, {"entropy", "nats", "entropy of this model"}, steps,
-                     std::mem_fn(&ComparedStep::entropy));
-  add_scalar(dataset, {"perplexity", "1", "exp(mean surprisal) under this model"},
+  add_column<double>(dataset,
+                     {"surprisal", "nats", "-ln of this model's probability (NaN: first token)"},
+                     steps, std::mem_fn(&ComparedStep::surprisal));
+  add_column<double>(dataset, {"entropy", "nats", "entropy of this model (NaN: first token)"},
+                     steps, std::mem_fn(&ComparedStep::entropy));
+  add_scalar(dataset,
+             {"perplexity", "1", "exp(mean surprisal) under this model (NaN: no token is scored)"},
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal))));
   add_scalar<std::int64_t>(dataset, {"scored_tokens", "1", "tokens that have a distribution"},
                            tokens.size() - 1);
@@ -117,9 +132,10 @@ void add_own_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k)
   add_table<std::int32_t>(dataset, {"top_id", "1", "this model's candidates", Holds::token_ids},
                           "rank", top_k, steps,
                           [](const ComparedStep& s, std::size_t i) { return s.top_ids[i]; });
-  add_table<double>(dataset, {"top_probability", "1", "softmax probability of each candidate"},
-                    "rank", top_k, steps,
-                    [](const ComparedStep& s, std::size_t i) { return s.top_probabilities[i]; });
+  add_table<double>(
+      dataset, {"top_probability", "1", "softmax probability of each candidate (NaN: first token)"},
+      "rank", top_k, steps,
+      [](const ComparedStep& s, std::size_t i) { return s.top_probabilities[i]; });
 }
 
 double total_error(const Steps& steps) {

@@ -45,10 +45,10 @@ class LENSBENCH_API Case {
   std::optional<std::string> field(const std::string& name) const;
 
   /// Keeps a dataset under `/results/<name>`; the runner joins those of all cases.
-  /// \throws UsageError if this case already saved one of that name, for a name that is not
-  ///   [A-Za-z][A-Za-z0-9_]*, or for a dataset that breaks a promise: an axis `token`, `layer`,
-  ///   `head`, `component` or `rank` without its coordinates, empty units, a NaN in a coordinate or
-  ///   in a variable whose long_name does not say what NaN means
+  /// \throws UsageError if this case already saved one of that name, or for a name that is not
+  ///   [A-Za-z][A-Za-z0-9_]*; RunError for a dataset that breaks a promise: an axis `token`,
+  ///   `layer`, `head`, `component` or `rank` without its coordinates, no units, a NaN in a
+  ///   coordinate or in a variable whose long_name does not say what NaN means
   void save(const std::string& name, Dataset dataset);
 
   const std::map<std::string, Dataset>& saved() const { return saved_; }  ///< so far

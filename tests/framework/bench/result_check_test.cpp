@@ -1,0 +1,109 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "bench/plugin_host.hpp"
+#include "bench/runner.hpp"
+#include "model/random_model.hpp"
+#include "support/fixture_plugins.hpp"
+#include "support/memory_sink.hpp"
+
+// What becomes of a tool that throws or that returns what no reader could use.
+
+namespace lensbench {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::place;
+using testing::TempDir;
+
+class OddResults : public ::testing::Test {
+ protected:
+  OddResults() { host_.load(place(directory_, "odd_results")); }
+
+  // Runs one case; returns what its failure says, or nothing.
+  std::string failure(PluginEntryKind kind, const std::string& name, const std::string& how) {
+    Context context(model_, 0);
+    testing::MemorySink sink;
+    auto bound = kind == PluginEntryKind::tool
+                     ? BoundExperiment::of_tool(host_, name, context)
+                     : BoundExperiment(host_, host_.create_experiment(name), context);
+    const auto parameters = host_.resolve(host_.find(kind, name), {{"how", how}});
+    const auto report = bound.run({{"one", "", {1, 2, 3}, {}}}, parameters, context, sink);
+    exit_code_ = report.exit_code();
+    return report.failures.empty() ? "" : report.failures.front().message;
+  }
+  std::string of_tool(const std::string& how) { return failure(PluginEntryKind::tool, "odd", how); }
+  std::string of_experiment(const std::string& how) {
+    return failure(PluginEntryKind::experiment, "uses_odd", how);
+  }
+
+  TempDir directory_;
+  PluginHost host_;
+  std::shared_ptr<const Model> model_ = random_model(small_gpt2_spec(), 1);
+  int exit_code_ = 0;
+};
+
+TEST_F(OddResults, ThrownExceptionsFailTheCaseWithTheToolsName) {
+  const std::map<std::string, std::string> messages = {
+      {"throw_std", "tool 'odd': no such row"},
+      {"throw_c10", "tool 'odd': sizes do not match"},
+      {"throw_int", "tool 'odd': threw something that is no exception"}};
+  for (const auto& [how, message] : messages) {
+    EXPECT_EQ(of_tool(how), message);
+    EXPECT_EQ(of_experiment(how), message);
+    EXPECT_EQ(exit_code_, 5);
+  }
+}
+
+TEST_F(OddResults, AnExperimentsOwnExceptionBlamesNoTool) {
+  EXPECT_EQ(of_experiment("own_fault"), "mine alone");
+}
+
+TEST_F(OddResults, WhatFinishThrowsIsAnErrorAfterTheCases) {
+  try {
+    of_experiment("throw_in_finish");
+    FAIL() << "nothing was said";
+  } catch (const RunError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("summary"), HasSubstr("no exception")));
+  }
+}
+
+TEST_F(OddResults, GoodOnesAndAnnouncedNansPass) {
+  for (const char* how : {"well", "announced_nan"}) {
+    EXPECT_EQ(of_tool(how), "");
+    EXPECT_EQ(of_experiment(how), "");
+  }
+}
+
+TEST_F(OddResults, BrokenPromisesAreToldWithToolVariableAndRule) {
+  const std::map<std::string, std::string> rules = {
+      {"nan", "'odd': 1 of 3 values are NaN, the first at thing 1"},
+      {"no_coordinates", "axis 'token' lacks its coordinate 'token'; add_token_axis"},
+      {"no_units", "'odd': has no units"},
+      {"resized", "'odd': dimension 'thing' has length 5, but 3"},
+      {"nan_coordinate", "'thing': 3 of 3 values are NaN, the first at thing 0; a coordinate"},
+      {"slash", "'odd/thing': a name starts with a letter"},
+      {"twice", "'odd': dimension 'thing' occurs twice"},
+      {"axes", "'odd': the tensor has 1 axes, but 2 dimension names"},
+      {"length", "'odd': dimension 'token' has length 4, but 3"},
+      {"huge", "'odd': claims 1099511627776 elements"}};
+  for (const auto& [how, rule] : rules)
+    EXPECT_THAT(of_tool(how), AllOf(HasSubstr("tool 'odd'"), HasSubstr(rule))) << how;
+}
+
+TEST_F(OddResults, AMalformedResultIsAFailedRunAndNoWrongUsage) {
+  of_tool("nan");
+  EXPECT_EQ(exit_code_, 5);
+}
+
+TEST_F(OddResults, InAnExperimentTheDatasetIsNamed) {
+  EXPECT_THAT(of_experiment("nan"),
+              AllOf(HasSubstr("dataset 'result'"), HasSubstr("'odd'"), HasSubstr("NaN")));
+}
+
+}  // namespace
+}  // namespace lensbench
