@@ -1,6 +1,7 @@
 #include "bench/plugin_place.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,23 @@ std::string user_name(uid_t uid) {
          ")";
 }
 
+// The user's own group, with nobody else in it, as many systems give each user.
+bool is_private_group(gid_t group) {
+  std::array<char, 4096> user_buffer{}, group_buffer{};
+  passwd user{}, *found_user = nullptr;
+  struct group entry {
+  }, *found_group = nullptr;
+  if (getpwuid_r(geteuid(), &user, user_buffer.data(), user_buffer.size(), &found_user) != 0 ||
+      found_user == nullptr || user.pw_gid != group ||
+      getgrgid_r(group, &entry, group_buffer.data(), group_buffer.size(), &found_group) != 0 ||
+      found_group == nullptr)
+    return false;
+  const std::string name = user.pw_name;
+  for (char** member = entry.gr_mem; *member != nullptr; ++member)
+    if (name != *member) return false;
+  return name == entry.gr_name;
+}
+
 std::string octal(mode_t mode) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
@@ -50,7 +68,8 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
                ", who is neither root nor you; give it to yourself with chown, copy the plug-in to "
                "a folder of your own" +
                kOverride);
-  const mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
+  mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
+  if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};
   if (open_to == 0 || (folder && sticky_helps && (status.st_mode & S_ISVTX) != 0)) return;
   const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
   refuse(PluginFault::insecure, subject,
