@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -54,20 +55,60 @@ std::optional<std::pair<std::string_view, std::string_view>> split_block(std::st
   return std::pair{name.substr(0, dot), name.substr(dot + 1)};
 }
 
+/// Points of TransformerLens that no family here has, below `blocks.{i}.` where `in_block`.
+struct UnknownPoint {
+  bool in_block;
+  std::string_view glob;
+  const char* reason;
+};
+constexpr const char* kNoPooler =
+    "the pooler and the next-sentence head are no part of a masked-language model";
+constexpr const char* kNoCrossAttention = "no family here has an encoder beside its decoder";
+constexpr std::array<UnknownPoint, 9> kUnknownPoints = {{
+    {false, "hook_tokens", "token ids are what a forward is given; results hold them as input_id"},
+    {false, "hook_pooler_out", kNoPooler},
+    {false, "hook_nsp_out", kNoPooler},
+    {true, "attn.hook_attn_input", "no family here adds positions to queries and keys alone"},
+    {true, "mlp.hook_mid", "no MLP here has a norm behind its activation function"},
+    {true, "mlp.ln.*", "no MLP here has a norm behind its activation function"},
+    {true, "*cross_attn*", kNoCrossAttention},
+    {true, "hook_resid_mid_cross", kNoCrossAttention},
+    {true, "*rel_pos_bias*", "no family here has relative position biases"},
+}};
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = -1;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// Takes the number out of `mlp.experts.7.hook_pre`: the table has `mlp.experts.{e}.hook_pre`.
+std::optional<std::int64_t> take_expert(std::string& name) {
+  constexpr std::string_view prefix = "mlp.experts.";
+  const std::size_t dot = name.find('.', prefix.size());
+  if (!name.starts_with(prefix) || dot == std::string::npos) return std::nullopt;
+  const auto expert =
+      whole_number(std::string_view(name).substr(prefix.size(), dot - prefix.size()));
+  if (expert) name.replace(prefix.size(), dot - prefix.size(), "{e}");
+  return expert;
+}
+
 std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   const auto block = split_block(glob);
-  if (block) {
-    std::int64_t layer = -1;
-    const auto [end, fault] =
-        std::from_chars(block->first.data(), block->first.data() + block->first.size(), layer);
-    if (fault == std::errc() && end == block->first.data() + block->first.size() &&
-        layer >= spec.n_layers)
-      return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
-  }
-  const std::string_view rest = block ? block->second : glob;
+  const auto layer = block ? whole_number(block->first) : std::nullopt;
+  if (layer && *layer >= spec.n_layers)
+    return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
+  std::string rest(block ? block->second : glob);
+  const auto expert = take_expert(rest);
+  if (expert && *expert >= spec.mlp.n_experts && spec.mlp.n_experts > 0)
+    return "the mixture has experts 0 to " + std::to_string(spec.mlp.n_experts - 1);
   for (const PointFacts& facts : point_table())
     if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
       if (const char* reason = facts.absent(spec)) return reason;
+  for (const UnknownPoint& unknown : kUnknownPoints)
+    if (unknown.in_block == block.has_value() && glob_matches(unknown.glob, rest))
+      return unknown.reason;
   return {};
 }
 

@@ -9,6 +9,8 @@ namespace lensbench {
 namespace {
 
 constexpr std::size_t kPoints = static_cast<std::size_t>(Point::unembed_out) + 1;
+constexpr std::size_t kPointsOfExpert =
+    static_cast<std::size_t>(kLastOfExpert) - static_cast<std::size_t>(kFirstOfExpert) + 1;
 
 bool reached(const PlacedPoint& placed, const Reach& reach) {
   if (placed.hook.layer >= 0)
@@ -45,20 +47,26 @@ Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
   return *this;
 }
 
-std::size_t HookPlan::index(Point point, std::int64_t layer) {
-  return static_cast<std::size_t>(layer + 1) * kPoints + static_cast<std::size_t>(point);
+/// Those of the experts come behind the other points of their layer.
+std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert) const {
+  const std::size_t first = static_cast<std::size_t>(layer + 1) * slots_per_layer_;
+  const auto place = static_cast<std::size_t>(point);
+  if (expert < 0) return first + place;
+  return first + kPoints + static_cast<std::size_t>(expert) * kPointsOfExpert + place -
+         static_cast<std::size_t>(kFirstOfExpert);
 }
 
 HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach) {
   if (hooks.empty()) return;
-  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * kPoints);
+  slots_per_layer_ = kPoints + static_cast<std::size_t>(spec.mlp.n_experts) * kPointsOfExpert;
+  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * slots_per_layer_);
   const std::vector<PlacedPoint> points = placed_points(spec);
   for (const Hooks::Entry& entry : hooks.entries()) {
     bool fires = false;
     for (const PlacedPoint& placed : matching_points(spec, points, entry.glob)) {
       if (!reached(placed, reach)) continue;
       fires = true;
-      Slot& slot = slots_[index(placed.point, placed.hook.layer)];
+      Slot& slot = slots_[index(placed.point, placed.hook.layer, placed.expert)];
       slot.hook = placed.hook;
       slot.after_blocks = placed.hook.layer < 0 && placed.point > Point::resid_pre;
       slot.entries.push_back(&entry);
@@ -75,8 +83,9 @@ void HookPlan::set_place(const SequencePlace& stream, const SequencePlace& head)
     if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : in_blocks;
 }
 
-at::Tensor HookPlan::apply(Point point, std::int64_t layer, at::Tensor value) const {
-  const Slot& slot = slots_[index(point, layer)];
+at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
+                           at::Tensor value) const {
+  const Slot& slot = slots_[index(point, layer, expert)];
   for (const Hooks::Entry* entry : slot.entries) {
     if (entry->reader) {
       entry->reader(value, slot.hook);

@@ -53,8 +53,12 @@ enum class Point {
   ln2_scale,
   ln2_normalized,
   ln2_out,
+  router_scores,
   expert_weights,
   expert_indices,
+  expert_gate,
+  expert_pre,
+  expert_post,
   mlp_pre,
   mlp_pre_linear,
   mlp_post,
@@ -71,8 +75,14 @@ enum class Point {
   unembed_out,
 };
 
-/// What is fixed about a point: its name (below `blocks.{i}.` for points of a block), its
-/// dimensions, and why a model may not have it.
+/// Points that each expert of a mixture has.
+inline constexpr Point kFirstOfExpert = Point::expert_gate, kLastOfExpert = Point::expert_post;
+constexpr bool is_of_expert(Point point) {
+  return point >= kFirstOfExpert && point <= kLastOfExpert;
+}
+
+/// What is fixed about a point: its name (below `blocks.{i}.` for points of a block, `{e}` where
+/// the expert's number stands), its dimensions, and why a model may not have it.
 struct PointFacts {
   Point point;
   std::string_view name;
@@ -88,6 +98,7 @@ const std::vector<PointFacts>& point_table();
 struct PlacedPoint {
   Point point;
   HookPoint hook;
+  std::int64_t expert = -1;  ///< whose point it is; -1: no expert's
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
 
@@ -129,8 +140,8 @@ class HookPlan {
   /// \throws UsageError for a glob that matches nothing or only what this forward does not run
   HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach);
 
-  bool wants(Point point, std::int64_t layer = -1) const {
-    return !slots_.empty() && !slots_[index(point, layer)].entries.empty();
+  bool wants(Point point, std::int64_t layer = -1, std::int64_t expert = -1) const {
+    return !slots_.empty() && !slots_[index(point, layer, expert)].entries.empty();
   }
 
   /// Tells hooks where the positions of this forward stand.
@@ -139,7 +150,7 @@ class HookPlan {
 
   /// Runs the hooks of a point. \return what the forward goes on with
   /// \throws UsageError if a replacement has another shape, element type or device
-  at::Tensor apply(Point point, std::int64_t layer, at::Tensor value) const;
+  at::Tensor apply(Point point, std::int64_t layer, std::int64_t expert, at::Tensor value) const;
 
  private:
   struct Slot {
@@ -147,22 +158,25 @@ class HookPlan {
     bool after_blocks = false;
     std::vector<const Hooks::Entry*> entries;
   };
-  static std::size_t index(Point point, std::int64_t layer);
+  std::size_t index(Point point, std::int64_t layer, std::int64_t expert) const;
+  std::size_t slots_per_layer_ = 0;
   std::vector<Slot> slots_;
 };
 
-/// One layer's (or the head's) view of the plan, handed to the parts of the forward.
+/// One layer's (or the head's, or one expert's) view of the plan, handed to the parts of the
+/// forward.
 class HookSite {
  public:
-  HookSite(const HookPlan& plan, std::int64_t layer) : plan_(plan), layer_(layer) {}
-  bool wants(Point point) const { return plan_.wants(point, layer_); }
+  HookSite(const HookPlan& plan, std::int64_t layer, std::int64_t expert = -1)
+      : plan_(plan), layer_(layer), expert_(expert) {}
+  bool wants(Point point) const { return plan_.wants(point, layer_, expert_); }
   at::Tensor apply(Point point, at::Tensor value) const {
-    return wants(point) ? plan_.apply(point, layer_, std::move(value)) : value;
+    return wants(point) ? plan_.apply(point, layer_, expert_, std::move(value)) : value;
   }
 
  private:
   const HookPlan& plan_;
-  std::int64_t layer_;
+  std::int64_t layer_, expert_;
 };
 
 /// Whether two activations hold the same numbers, so that a hook left the forward as it was.

@@ -61,6 +61,9 @@ Dims routing(const TransformerSpec&) {
 Dims routed(const TransformerSpec&) {
   return {"batch_pos", "choice"};
 }
+Dims routed_neurons(const TransformerSpec&) {
+  return {"routed", "d_mlp"};
+}
 Dims vocabulary(const TransformerSpec&) {
   return {"batch", "pos", "vocab"};
 }
@@ -122,7 +125,8 @@ const char* mixture(const TransformerSpec& spec) {
 }
 const char* dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts > 0
-             ? "the neurons of this model lie in its experts, each position in other ones"
+             ? "the neurons of this model lie in its experts, each position in other ones; "
+               "mlp.experts.{e}.hook_gate, hook_pre and hook_post are those of expert e"
              : nullptr;
 }
 const char* own_keys(const TransformerSpec& spec) {
@@ -133,6 +137,10 @@ const char* own_keys(const TransformerSpec& spec) {
 }
 const char* gated(const TransformerSpec& spec) {
   return spec.mlp.gated ? dense(spec) : "the MLP of this model is not gated";
+}
+const char* gated_mixture(const TransformerSpec& spec) {
+  if (const char* reason = mixture(spec)) return reason;
+  return spec.mlp.gated ? nullptr : "the experts of this model are not gated";
 }
 const char* final_norm(const TransformerSpec& spec) {
   return spec.final_norm ? nullptr : "this model has no final norm";
@@ -182,8 +190,12 @@ const std::vector<PointFacts>& point_table() {
       {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
       {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
       {Point::ln2_out, "ln2.hook_out", true, stream, second_norm},
+      {Point::router_scores, "mlp.hook_router_scores", true, routing, mixture},
       {Point::expert_weights, "mlp.hook_expert_weights", true, routing, mixture},
       {Point::expert_indices, "mlp.hook_expert_indices", true, routed, mixture},
+      {Point::expert_gate, "mlp.experts.{e}.hook_gate", true, routed_neurons, gated_mixture},
+      {Point::expert_pre, "mlp.experts.{e}.hook_pre", true, routed_neurons, mixture},
+      {Point::expert_post, "mlp.experts.{e}.hook_post", true, routed_neurons, mixture},
       {Point::mlp_pre, "mlp.hook_pre", true, neurons, dense},
       {Point::mlp_pre_linear, "mlp.hook_pre_linear", true, neurons, gated},
       {Point::mlp_post, "mlp.hook_post", true, neurons, dense},
@@ -204,13 +216,20 @@ const std::vector<PointFacts>& point_table() {
 
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
-  const auto add = [&](const PointFacts& facts, std::int64_t layer) {
+  const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
     if (facts.absent(spec)) return;
     std::string name(facts.name);
+    if (expert >= 0) name.replace(name.find("{e}"), 3, std::to_string(expert));
     if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
     points.push_back(
         {facts.point,
-         {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)}});
+         {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)},
+         expert});
+  };
+  const auto add_experts = [&](std::int64_t layer) {
+    for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
+      for (const PointFacts& facts : point_table())
+        if (is_of_expert(facts.point)) add(facts, layer, expert);
   };
   const auto outside = [&](bool before_blocks) {
     for (const PointFacts& facts : point_table())
@@ -219,7 +238,10 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   outside(true);
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
     for (const PointFacts& facts : point_table())
-      if (facts.in_block) add(facts, layer);
+      if (facts.point == kFirstOfExpert)
+        add_experts(layer);
+      else if (facts.in_block && !is_of_expert(facts.point))
+        add(facts, layer);
   outside(false);
   return points;
 }

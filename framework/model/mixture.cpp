@@ -23,8 +23,9 @@ struct Routing {
 Routing route(const Run& run, const HookSite& hooks, const BlockWeights& weights,
               const at::Tensor& rows) {
   const MlpSpec& spec = run.spec.mlp;
-  const at::Tensor scores = linear(rows, weights.router).to(at::kFloat);
-  const at::Tensor probabilities = hooks.apply(Point::expert_weights, at::softmax(scores, -1));
+  const at::Tensor scores = hooks.apply(Point::router_scores, linear(rows, weights.router));
+  const at::Tensor probabilities =
+      hooks.apply(Point::expert_weights, at::softmax(scores.to(at::kFloat), -1));
   const at::Tensor best = std::get<1>(at::topk(probabilities, spec.experts_per_token, -1));
   const at::Tensor experts = hooks.apply(Point::expert_indices, best);
   if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
@@ -35,10 +36,19 @@ Routing route(const Run& run, const HookSite& hooks, const BlockWeights& weights
   return {chosen.div(chosen.sum(-1, true)), experts};
 }
 
-at::Tensor expert_output(const MlpSpec& spec, const ExpertWeights& expert, const at::Tensor& x) {
-  if (!spec.gated) return linear(activate(spec.activation, linear(x, expert.in)), expert.out);
-  const at::Tensor gate = activate(spec.activation, linear(x, expert.gate));
-  return linear(gate.mul(linear(x, expert.in)), expert.out);
+at::Tensor expert_output(const MlpSpec& spec, const HookSite& hooks, const ExpertWeights& expert,
+                         const at::Tensor& x) {
+  at::Tensor gate;
+  if (spec.gated) gate = hooks.apply(Point::expert_gate, linear(x, expert.gate));
+  const at::Tensor pre = hooks.apply(Point::expert_pre, linear(x, expert.in));
+  const at::Tensor post =
+      spec.gated ? activate(spec.activation, gate).mul(pre) : activate(spec.activation, pre);
+  return linear(hooks.apply(Point::expert_post, post), expert.out);
+}
+
+bool wants_any(const HookSite& hooks) {
+  return hooks.wants(Point::expert_gate) || hooks.wants(Point::expert_pre) ||
+         hooks.wants(Point::expert_post);
 }
 
 /// An expert's weights, to the sublayer that is being profiled.
@@ -61,10 +71,12 @@ at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x) {
   for (std::size_t e = 0; e < weights.experts.size(); ++e) {
     const std::vector<at::Tensor> places =
         at::where(routing.experts.eq(static_cast<std::int64_t>(e)));
-    if (places[0].numel() == 0) continue;
+    const HookSite hooks(run.plan, layer, static_cast<std::int64_t>(e));
+    // A hook fires all the same, and sees no row.
+    if (places[0].numel() == 0 && !wants_any(hooks)) continue;
     if (run.profile != nullptr) note_read(*run.profile, layer, weights.experts[e]);
     const at::Tensor made =
-        expert_output(run.spec.mlp, weights.experts[e], rows.index_select(0, places[0]));
+        expert_output(run.spec.mlp, hooks, weights.experts[e], rows.index_select(0, places[0]));
     const at::Tensor share = routing.weights.index({places[0], places[1]}).unsqueeze(1);
     sum = sum.index_add(0, places[0], made.to(wide).mul(share.to(wide)));
   }

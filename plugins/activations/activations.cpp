@@ -67,12 +67,17 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
     throw UsageError("activations: the prompt has no token; give a prompt or --ids");
   const std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
   std::vector<std::string> names;
-  for (const HookPoint& point : points) names.push_back(point.name);
+  for (const HookPoint& point : points) {
+    names.push_back(point.name);
+    if (auto routing = routing_of(point)) names.push_back(std::move(*routing));
+  }
   const auto activations = context().activations(tokens, names);
   Dataset dataset;
   add_tokens(dataset, tokens, options.positions);
   for (const HookPoint& point : points) {
-    Layout layout = lay_out(point, activations.at(point.name), options.positions);
+    const auto routing = routing_of(point);
+    Layout layout = lay_out(point, activations.at(point.name),
+                            routing ? activations.at(*routing) : at::Tensor(), options.positions);
     Variable variable;
     variable.name = point.name;
     variable.dims = std::move(layout.dims);

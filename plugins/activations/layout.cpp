@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <lensbench/error.hpp>
 #include <utility>
 
@@ -11,15 +13,23 @@ namespace lensbench::activations {
 namespace {
 
 /// Position axes as hook points and as archives name them. `batch_pos` is both in one.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kAxes = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAxes = {{
     {"pos", "token"},
     {"batch_pos", "token"},
+    {"routed", "token"},
     {"query_pos", "query_position"},
     {"key_pos", "key_position"},
 }};
 
+/// The same for the points of an expert.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeaningsOfExpert = {{
+    {"hook_gate", "expert's gate before its activation function"},
+    {"hook_pre", "expert's linear branch of the gate"},
+    {"hook_post", "expert after its activation function"},
+}};
+
 /// Ends of hook names and what is there.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 35> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
     {"hook_resid_pre", "residual stream that enters the block"},
@@ -46,7 +56,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 35> kMeaning
     {"hook_pre", "MLP before its activation function"},
     {"hook_pre_linear", "MLP linear branch of the gate"},
     {"hook_post", "MLP after its activation function"},
-    {"hook_gate", "expert's gate before its activation function"},
     {"hook_router_scores", "router's score of each expert"},
     {"hook_expert_weights", "weight of each expert"},
     {"hook_expert_indices", "experts chosen for the token"},
@@ -72,11 +81,33 @@ std::int64_t position_axis(const std::vector<std::string>& dims) {
   return -1;
 }
 
+constexpr std::string_view kExperts = ".experts.";
+
+bool is_of_expert(const HookPoint& point) {
+  return point.name.find(kExperts) != std::string::npos;
+}
+
+/// A row for each token, NaN for those that went to other experts.
+at::Tensor by_token(const HookPoint& point, const at::Tensor& routed, const at::Tensor& experts) {
+  const std::string_view number =
+      std::string_view(point.name).substr(point.name.find(kExperts) + kExperts.size());
+  std::int64_t expert = -1;
+  std::from_chars(number.data(), number.data() + number.size(), expert);
+  const at::Tensor rows = at::where(experts.eq(expert))[0];
+  return at::full({experts.size(0), routed.size(1)}, std::nan(""), routed.options())
+      .index_copy(0, rows, routed);
+}
+
 }  // namespace
 
-Layout lay_out(const HookPoint& point, const at::Tensor& activation,
+std::optional<std::string> routing_of(const HookPoint& point) {
+  if (!is_of_expert(point)) return std::nullopt;
+  return point.name.substr(0, point.name.find(kExperts)) + ".hook_expert_indices";
+}
+
+Layout lay_out(const HookPoint& point, const at::Tensor& activation, const at::Tensor& experts,
                ActivationPositions positions) {
-  Layout layout{{}, activation};
+  Layout layout{{}, experts.defined() ? by_token(point, activation, experts) : activation};
   for (const std::string& dim : point.dims)
     if (dim == "batch")
       layout.values = layout.values.select(static_cast<std::int64_t>(layout.dims.size()), 0);
@@ -99,11 +130,16 @@ at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Te
 }
 
 std::string meaning(const HookPoint& point) {
-  for (const auto& [ending, text] : kMeanings) {
-    if (!std::string_view(point.name).ends_with(ending)) continue;
-    return std::string(text) + (point.layer < 0 ? "" : ", block " + std::to_string(point.layer));
-  }
-  return "activation at " + point.name;
+  const auto find = [&](const auto& meanings) -> std::string {
+    for (const auto& [ending, text] : meanings)
+      if (std::string_view(point.name).ends_with(ending))
+        return std::string(text) +
+               (point.layer < 0 ? "" : ", block " + std::to_string(point.layer));
+    return "activation at " + point.name;
+  };
+  if (is_of_expert(point))
+    return find(kMeaningsOfExpert) + "; NaN for tokens that went to other experts";
+  return find(kMeanings);
 }
 
 void add_missing_coordinates(Dataset& dataset, std::int64_t n_tokens,

@@ -5,6 +5,7 @@
 #include <lensbench/dataset.hpp>
 #include <lensbench/hooks.hpp>
 #include <lensbench/tools/activations.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,15 @@ struct Layout {
   at::Tensor values;
 };
 
-/// Takes the batch axis away and names positions as tools do.
+/// Name of the point that says which tokens the rows of an expert's point are; none for others.
+std::optional<std::string> routing_of(const HookPoint& point);
+
+/// Takes the batch axis away and names positions as tools do. An expert's point gets a row for each
+/// token, NaN for those that went to other experts.
 /// \param activation  of a batch of one, on the axes of `point`
-Layout lay_out(const HookPoint& point, const at::Tensor& activation, ActivationPositions positions);
+/// \param experts  for an expert's point, what is at `routing_of`; else undefined
+Layout lay_out(const HookPoint& point, const at::Tensor& activation, const at::Tensor& experts,
+               ActivationPositions positions);
 
 /// Rounded to the type to keep; integers as they are.
 /// \throws UsageError naming the point if a finite value would become infinite

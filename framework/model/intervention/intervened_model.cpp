@@ -78,6 +78,10 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   if (point.name.ends_with("_indices"))
     throw UsageError("intervention at '" + point.name + "': it holds integers");
   const InterventionAction& action = intervention.action;
+  if (std::holds_alternative<Freeze>(action) && point.dims.front() == "routed")
+    throw UsageError("intervention at '" + point.name +
+                     "': what an expert sees depends on the routing, so that it cannot be frozen; "
+                     "freeze mlp.hook_expert_weights");
   const bool by_position = std::holds_alternative<SetMean>(action) ||
                            std::holds_alternative<Resample>(action) ||
                            std::holds_alternative<AddNoise>(action);

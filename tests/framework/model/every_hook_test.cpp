@@ -1,10 +1,12 @@
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <filesystem>
+#include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "checkpoint/safetensors.hpp"
+#include "support/error_matchers.hpp"
 
 // Every hook point of every committed sample of a family: its shape, and what must hold between
 // points. Samples are found by themselves, so a new family is tested as soon as it has one.
@@ -20,6 +23,7 @@ namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
+using lensbench::testing::message_of;
 
 std::vector<std::string> samples() {
   std::vector<std::string> names;
@@ -83,6 +87,16 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
     return found == known.end() ? -1 : found->second;
   }
 
+  /// How many tokens the expert of this point was chosen for.
+  std::int64_t routed(const std::string& name) const {
+    const std::size_t at = name.find("experts.");
+    const std::int64_t expert = std::stoll(name.substr(at + std::string("experts.").size()));
+    return all_.at(name.substr(0, at) + "hook_expert_indices")
+        .eq(expert)
+        .sum()
+        .item<std::int64_t>();
+  }
+
   /// Rounding of sums of float32 about as large as `x`.
   static double rounding(const at::Tensor& x) { return 2e-5 * std::max(1.0, largest(x)); }
 
@@ -98,6 +112,9 @@ TEST_P(EveryHook, FiresWithTheStatedShapeAndFiniteValues) {
     ASSERT_TRUE(all_.contains(name)) << name << " never fired";
     const at::Tensor& x = all_.at(name);
     ASSERT_EQ(x.dim(), static_cast<std::int64_t>(point.dims.size())) << name;
+    if (point.dims.front() == "routed") {
+      EXPECT_EQ(x.size(0), routed(name)) << name;
+    }
     for (std::size_t axis = 0; axis < point.dims.size(); ++axis)
       if (const std::int64_t stated = length(point.dims[axis]); stated >= 0) {
         EXPECT_EQ(x.size(static_cast<std::int64_t>(axis)), stated)
@@ -106,6 +123,73 @@ TEST_P(EveryHook, FiresWithTheStatedShapeAndFiniteValues) {
     const bool masked = name.ends_with("attn_scores");  // -inf where a key is hidden
     const at::Tensor finite = masked ? x.isfinite().logical_or(x.eq(-INFINITY)) : x.isfinite();
     EXPECT_TRUE(finite.all().item<bool>()) << name;
+  }
+}
+
+// Every name of TransformerLens, below `blocks.0.` those that start with a dot.
+TEST_P(EveryHook, OfTransformerLensIsThereOrSaysWhyNot) {
+  for (const std::string given : {"hook_tokens",
+                                  "hook_embed",
+                                  "hook_pos_embed",
+                                  "hook_full_embed",
+                                  "embed.hook_token_type_embed",
+                                  "hook_pooler_out",
+                                  "hook_nsp_out",
+                                  "ln_final.hook_scale",
+                                  "ln_final.hook_normalized",
+                                  "unembed.hook_in",
+                                  "unembed.hook_out",
+                                  ".hook_resid_pre",
+                                  ".hook_resid_mid",
+                                  ".hook_resid_post",
+                                  ".hook_normalized_resid_post",
+                                  ".hook_attn_out",
+                                  ".hook_mlp_out",
+                                  ".hook_attn_in",
+                                  ".hook_q_input",
+                                  ".hook_k_input",
+                                  ".hook_v_input",
+                                  ".hook_mlp_in",
+                                  ".ln1.hook_scale",
+                                  ".ln1.hook_normalized",
+                                  ".ln2.hook_scale",
+                                  ".ln2.hook_normalized",
+                                  ".ln1_post.hook_scale",
+                                  ".ln1_post.hook_normalized",
+                                  ".ln2_post.hook_scale",
+                                  ".ln2_post.hook_normalized",
+                                  ".attn.hook_q",
+                                  ".attn.hook_k",
+                                  ".attn.hook_v",
+                                  ".attn.hook_rot_q",
+                                  ".attn.hook_rot_k",
+                                  ".attn.hook_attn_scores",
+                                  ".attn.hook_pattern",
+                                  ".attn.hook_z",
+                                  ".attn.hook_result",
+                                  ".attn.hook_attn_input",
+                                  ".mlp.hook_pre",
+                                  ".mlp.hook_post",
+                                  ".mlp.hook_pre_linear",
+                                  ".mlp.hook_mid",
+                                  ".mlp.ln.hook_scale",
+                                  ".mlp.ln.hook_normalized",
+                                  ".mlp.hook_expert_weights",
+                                  ".mlp.hook_expert_indices",
+                                  ".mlp.experts.0.hook_gate",
+                                  ".mlp.experts.0.hook_pre",
+                                  ".mlp.experts.0.hook_post",
+                                  ".mlp.experts.99.hook_post",
+                                  ".hook_cross_attn_in",
+                                  ".hook_cross_attn_out",
+                                  ".hook_resid_mid_cross",
+                                  ".cross_attn.hook_pattern"}) {
+    const std::string name = given.front() == '.' ? "blocks.0" + given : given;
+    if (points_.contains(name)) continue;
+    const std::string message = message_of<UsageError>([&] { match_hook_points(spec(), name); });
+    const std::string subject =
+        "'" + name + "' matches no hook point of this " + spec().family + " model: ";
+    EXPECT_THAT(message, ::testing::HasSubstr(subject));
   }
 }
 

@@ -128,6 +128,25 @@ TEST(Activations, OfTheLastPositionKeepItsPlaceInTheSequence) {
   EXPECT_EQ(last["query_position"].tensor.item<std::int64_t>(), n - 1);
 }
 
+TEST(Activations, OfAnExpertHaveARowForEachTokenAndNaNForThoseThatWentElsewhere) {
+  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/mixtral");
+  Context context(model, 0);
+  ActivationsTool tool;
+  tool.attach(context);
+  const Tokens tokens = tokens_from_ids(*model, {3, 1, 4, 1, 5, 9, 2, 6});
+  const std::string name = "blocks.1.mlp.experts.2.hook_post",
+                    indices = "blocks.1.mlp.hook_expert_indices";
+  const Dataset result = tool.read(tokens, {{name}});
+  EXPECT_FALSE(result.contains(indices));  // read for the rows, not asked for
+  EXPECT_THAT(result[name].dims, ElementsAre("token", "d_mlp"));
+  const auto seen = run_with_cache(*model, make_batch(tokens), {name, indices});
+  const at::Tensor chosen = seen.at(indices).eq(2).any(1);
+  const at::Tensor& values = result[name].tensor;
+  EXPECT_TRUE(values.index({chosen}).equal(seen.at(name)));
+  EXPECT_TRUE(values.index({chosen.logical_not()}).isnan().all().item<bool>());
+  EXPECT_TRUE(chosen.any().item<bool>() && !chosen.all().item<bool>());
+}
+
 TEST(Activations, LeaveOutWhatAnExclusionMatches) {
   Sample sample;
   const Dataset result = sample.read({"blocks.*.hook_resid_*", "!*.hook_resid_mid", "!blocks.1.*"});
