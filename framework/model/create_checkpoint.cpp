@@ -101,12 +101,15 @@ at::Tensor make_tensor(const PlannedTensor& tensor, const InitialValues& values,
 }
 
 /// The bytes of the configuration, changed only where it does not say what was written.
-std::string config_text(const fs::path& path, at::ScalarType type,
+std::string config_text(const fs::path& path, const Family& family, at::ScalarType type,
                         std::optional<at::ScalarType> stated) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
-  if (stated == type) return text.str();
   auto config = nlohmann::ordered_json::parse(text.str());
+  const auto named = config.find("architectures");
+  const bool nameless = named == config.end() || named->empty();  // null is empty too
+  if (stated == type && !nameless) return text.str();
+  if (nameless) config["architectures"] = {family.architecture};
   const char* other = "torch_dtype";
   if (config.contains(other)) config[other] = type_name(type);
   if (config.contains("dtype") || !config.contains(other)) config["dtype"] = type_name(type);
@@ -151,7 +154,7 @@ CreatedCheckpoint create_checkpoint(const NewCheckpoint& request) {
   check_size(plan, request.config);
 
   NewFolder folder(request.directory);
-  write_text(folder.path() / "config.json", config_text(request.config, type, stated));
+  write_text(folder.path() / "config.json", config_text(request.config, family, type, stated));
   write_weights(folder.path() / "model.safetensors", plan, initialization, type, request.seed);
   folder.publish();
 

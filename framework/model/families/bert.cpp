@@ -29,6 +29,7 @@ const Family kBertFamily{
     {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*", "cls.seq_relationship.*",
      "cls.predictions.bias", "cls.predictions.decoder.bias"},
     read_spec,
-    place};
+    place,
+    "BertForMaskedLM"};
 
 }  // namespace lensbench

@@ -56,6 +56,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kBloomFamily{"bloom", "transformer.", {}, read_spec, place};
+const Family kBloomFamily{"bloom", "transformer.", {}, read_spec, place, "BloomForCausalLM"};
 
 }  // namespace lensbench

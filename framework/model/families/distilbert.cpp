@@ -54,7 +54,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kDistilBertFamily{
-    "distilbert", "distilbert.", {"embeddings.position_ids"}, read_spec, place};
+const Family kDistilBertFamily{"distilbert", "distilbert.", {"embeddings.position_ids"},
+                               read_spec,    place,         "DistilBertForMaskedLM"};
 
 }  // namespace lensbench

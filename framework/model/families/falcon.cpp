@@ -98,10 +98,8 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kFalconFamily{"falcon",
-                           "transformer.",
-                           {"h.*.self_attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
-                           read_spec,
-                           place};
+const Family kFalconFamily{
+    "falcon",  "transformer.", {"h.*.self_attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
+    read_spec, place,          "FalconForCausalLM"};
 
 }  // namespace lensbench

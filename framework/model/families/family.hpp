@@ -23,6 +23,8 @@ struct Family {
   TransformerSpec (*read_spec)(const ConfigReader& config);
   /// Takes every weight; what is missing or misshapen is noted by the taker.
   ModelWeights (*place)(const TransformerSpec& spec, WeightTaker& taker);
+  /// The class of transformers that has this head, for `architectures` of a new config.json.
+  std::string_view architecture;
 };
 
 /// Every family, in the order they are listed.

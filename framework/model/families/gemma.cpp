@@ -23,6 +23,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGemmaFamily{"gemma", "model.", kRotaryBuffers, read_spec, place};
+const Family kGemmaFamily{"gemma", "model.", kRotaryBuffers, read_spec, place, "GemmaForCausalLM"};
 
 }  // namespace lensbench

@@ -27,6 +27,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGemma2Family{"gemma2", "model.", kRotaryBuffers, read_spec, place};
+const Family kGemma2Family{"gemma2",  "model.", kRotaryBuffers,
+                           read_spec, place,    "Gemma2ForCausalLM"};
 
 }  // namespace lensbench

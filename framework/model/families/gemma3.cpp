@@ -55,6 +55,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGemma3Family{"gemma3_text", "model.", kRotaryBuffers, read_spec, place};
+const Family kGemma3Family{"gemma3_text", "model.", kRotaryBuffers,
+                           read_spec,     place,    "Gemma3ForCausalLM"};
 
 }  // namespace lensbench

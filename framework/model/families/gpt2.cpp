@@ -12,18 +12,20 @@ TransformerSpec read_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "gpt2";
-  spec.n_layers = config.integer("n_layer", kLayers);
-  spec.d_model = config.integer("n_embd");
+  spec.n_layers = config.integer(spelling(config, "n_layer", "num_hidden_layers"), kLayers);
+  spec.d_model = config.integer(spelling(config, "n_embd", "hidden_size"));
   spec.vocab_size = config.integer("vocab_size");
-  spec.max_positions = config.integer_or("n_positions", 1024);
+  spec.max_positions =
+      config.integer_or(spelling(config, "n_positions", "max_position_embeddings"), 1024);
   spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
   spec.tied_unembedding = config.boolean_or("tie_word_embeddings", true);
 
   AttentionSpec& attention = spec.attention;
-  attention.n_heads = attention.n_key_value_heads = config.integer("n_head");
+  const std::string_view heads = spelling(config, "n_head", "num_attention_heads");
+  attention.n_heads = attention.n_key_value_heads = config.integer(heads);
   if (spec.d_model % attention.n_heads != 0)
-    config.fail("n_head", "is " + std::to_string(attention.n_heads) +
-                              ", which does not divide n_embd " + std::to_string(spec.d_model));
+    config.fail(heads, "is " + std::to_string(attention.n_heads) +
+                           ", which does not divide n_embd " + std::to_string(spec.d_model));
   attention.d_head = spec.d_model / attention.n_heads;
   const bool scaled = config.boolean_or("scale_attn_weights", true);
   attention.scale = scaled ? 1.0 / std::sqrt(static_cast<double>(attention.d_head)) : 1.0;
@@ -76,7 +78,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGpt2Family{
-    "gpt2", "transformer.", {"h.*.attn.bias", "h.*.attn.masked_bias"}, read_spec, place};
+const Family kGpt2Family{"gpt2",    "transformer.", {"h.*.attn.bias", "h.*.attn.masked_bias"},
+                         read_spec, place,          "GPT2LMHeadModel"};
 
 }  // namespace lensbench

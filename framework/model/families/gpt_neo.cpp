@@ -91,10 +91,8 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGptNeoFamily{"gpt_neo",
-                           "transformer.",
-                           {"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
-                           read_spec,
-                           place};
+const Family kGptNeoFamily{
+    "gpt_neo", "transformer.", {"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
+    read_spec, place,          "GPTNeoForCausalLM"};
 
 }  // namespace lensbench

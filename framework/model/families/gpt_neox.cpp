@@ -65,6 +65,7 @@ const Family kGptNeoxFamily{"gpt_neox",
                             {"layers.*.attention.bias", "layers.*.attention.masked_bias",
                              "layers.*.attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
                             read_spec,
-                            place};
+                            place,
+                            "GPTNeoXForCausalLM"};
 
 }  // namespace lensbench

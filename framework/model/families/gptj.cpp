@@ -72,6 +72,7 @@ const Family kGptJFamily{"gptj",
                          "transformer.",
                          {"h.*.attn.bias", "h.*.attn.masked_bias", "h.*.attn.embed_positions"},
                          read_spec,
-                         place};
+                         place,
+                         "GPTJForCausalLM"};
 
 }  // namespace lensbench

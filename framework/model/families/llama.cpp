@@ -17,6 +17,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kLlamaFamily{"llama", "model.", kRotaryBuffers, read_spec, place};
+const Family kLlamaFamily{"llama", "model.", kRotaryBuffers, read_spec, place, "LlamaForCausalLM"};
 
 }  // namespace lensbench

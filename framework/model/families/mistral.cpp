@@ -22,6 +22,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kMistralFamily{"mistral", "model.", kRotaryBuffers, read_spec, place};
+const Family kMistralFamily{"mistral", "model.", kRotaryBuffers,
+                            read_spec, place,    "MistralForCausalLM"};
 
 }  // namespace lensbench

@@ -47,6 +47,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kMixtralFamily{"mixtral", "model.", kRotaryBuffers, read_spec, place};
+const Family kMixtralFamily{"mixtral", "model.", kRotaryBuffers,
+                            read_spec, place,    "MixtralForCausalLM"};
 
 }  // namespace lensbench

@@ -24,6 +24,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kOlmo2Family{"olmo2", "model.", kRotaryBuffers, read_spec, place};
+const Family kOlmo2Family{"olmo2", "model.", kRotaryBuffers, read_spec, place, "Olmo2ForCausalLM"};
 
 }  // namespace lensbench

@@ -68,6 +68,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kOptFamily{"opt", "model.", {"decoder.version"}, read_spec, place};
+const Family kOptFamily{"opt", "model.", {"decoder.version"}, read_spec, place, "OPTForCausalLM"};
 
 }  // namespace lensbench

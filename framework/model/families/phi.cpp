@@ -41,6 +41,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kPhiFamily{"phi", "model.", kRotaryBuffers, read_spec, place};
+const Family kPhiFamily{"phi", "model.", kRotaryBuffers, read_spec, place, "PhiForCausalLM"};
 
 }  // namespace lensbench

@@ -47,6 +47,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kPhi3Family{"phi3", "model.", kRotaryBuffers, read_spec, place};
+const Family kPhi3Family{"phi3", "model.", kRotaryBuffers, read_spec, place, "Phi3ForCausalLM"};
 
 }  // namespace lensbench

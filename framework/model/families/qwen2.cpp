@@ -20,6 +20,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kQwen2Family{"qwen2", "model.", kRotaryBuffers, read_spec, place};
+const Family kQwen2Family{"qwen2", "model.", kRotaryBuffers, read_spec, place, "Qwen2ForCausalLM"};
 
 }  // namespace lensbench

@@ -20,6 +20,6 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kQwen3Family{"qwen3", "model.", kRotaryBuffers, read_spec, place};
+const Family kQwen3Family{"qwen3", "model.", kRotaryBuffers, read_spec, place, "Qwen3ForCausalLM"};
 
 }  // namespace lensbench

@@ -34,6 +34,7 @@ const Family kRobertaFamily{"roberta",
                             {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*",
                              "lm_head.bias", "lm_head.decoder.bias"},
                             read_spec,
-                            place};
+                            place,
+                            "RobertaForMaskedLM"};
 
 }  // namespace lensbench

@@ -62,6 +62,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kStableLmFamily{"stablelm", "model.", kRotaryBuffers, read_spec, place};
+const Family kStableLmFamily{"stablelm", "model.", kRotaryBuffers,
+                             read_spec,  place,    "StableLmForCausalLM"};
 
 }  // namespace lensbench

@@ -195,6 +195,20 @@ TEST(CreatingACheckpoint, CopiesTheConfigurationAndStatesTheTypeWritten) {
   EXPECT_EQ(json::parse(read(other.request.directory / "config.json")), config);
 }
 
+// The samples were written by save_pretrained.
+TEST(CreatingACheckpoint, NamesTheArchitectureOfTransformersWhereTheConfigurationDoesNot) {
+  for (const auto& entry : fs::directory_iterator(fs::path(LENSBENCH_TEST_DATA) / "models")) {
+    const json saved = sample_config(entry.path().filename());
+    json config = saved;
+    config.erase("architectures");
+    const Creation creation(config);
+    creation.create();
+    EXPECT_EQ(json::parse(read(creation.request.directory / "config.json"))["architectures"],
+              saved["architectures"])
+        << entry.path();
+  }
+}
+
 TEST(CreatingACheckpoint, TakesTheTypeOfTheConfiguration) {
   json config = sample_config("gpt2");
   config.erase("dtype");

@@ -116,6 +116,18 @@ TEST(BloomCheckpoint, MayLeaveOutThePrefixAndSpellItsSizesAsPublished) {
   EXPECT_TRUE(checkpoint.is_unchanged());
 }
 
+TEST(Gpt2Checkpoint, MaySpellItsSizesAsOtherFamiliesDo) {
+  ChangedSample checkpoint("gpt2");
+  for (const auto& [own, other] :
+       {std::pair{"n_embd", "hidden_size"}, std::pair{"n_head", "num_attention_heads"},
+        std::pair{"n_layer", "num_hidden_layers"},
+        std::pair{"n_positions", "max_position_embeddings"}}) {
+    checkpoint.config[other] = checkpoint.config[own];
+    checkpoint.config.erase(own);
+  }
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
 TEST(NeoxCheckpoint, MayHoldTheBuffersOfOlderVersions) {
   ChangedSample checkpoint("gpt-neox");
   checkpoint.tensors["gpt_neox.layers.0.attention.bias"] = at::ones({1, 1, 4, 4}, at::kBool);
