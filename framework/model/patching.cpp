@@ -72,7 +72,7 @@ std::vector<std::int64_t> checked(const char* name, std::vector<std::int64_t> gi
 }
 
 struct Cell {
-  std::int64_t layer = 0;
+  std::int64_t layer = 0, position = 0;
   std::int64_t head = -1;  ///< -1: all
   std::int64_t at = 0;     ///< index in the result, of its position
 };
@@ -154,6 +154,10 @@ class Sweep {
     for (std::int64_t layer = 0; layer < spec_.n_layers; ++layer)
       hooks.read(residual_of(layer),
                  [&](const at::Tensor& x, const HookPoint&) { streams_.push_back(x); });
+    for (const std::int64_t layer : result_.layers)
+      hooks.read(hook_.in(layer), [&, layer](const at::Tensor& x, const HookPoint&) {
+        corrupted_[hook_.in(layer)] = x;
+      });
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::none;
     if (causal_) options.cache = &cache_;
@@ -166,12 +170,15 @@ class Sweep {
     std::vector<Cell> cells;
     for (std::size_t i = 0; i < result_.layers.size(); ++i)
       for (std::int64_t head = 0; head < heads; ++head)
-        cells.push_back({result_.layers[i], options_.heads ? head : -1,
+        cells.push_back({result_.layers[i], position, options_.heads ? head : -1,
                          static_cast<std::int64_t>(cells.size())});
     at::Tensor values =
         at::full({static_cast<std::int64_t>(cells.size())}, result_.corrupted_metric, at::kDouble);
     // What comes after the metric's position does not act on it.
     if (causal_ && position > metric_position_) return values;
+    // Nor does a patch that is there already: before the first token that differs, and in the
+    // embedding wherever the tokens are the same.
+    std::erase_if(cells, [&](const Cell& cell) { return changes_nothing(cell); });
     std::stable_sort(cells.begin(), cells.end(),
                      [](const Cell& a, const Cell& b) { return a.layer < b.layer; });
     const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, options_.most_cells));
@@ -200,7 +207,7 @@ class Sweep {
         const at::Tensor rows = stream.expand({static_cast<std::int64_t>(entering.size()), -1, -1});
         batch = batch.defined() ? at::cat({batch, rows}) : rows.contiguous();
       }
-      batch = block(layer, batch, entering, position, first);
+      batch = block(layer, batch, entering, first);
     }
     const at::Tensor metrics = metric_of(batch.select(1, metric_position_ - first));
     for (std::size_t i = 0; i < cells.size(); ++i)
@@ -208,7 +215,7 @@ class Sweep {
   }
 
   at::Tensor block(std::int64_t layer, const at::Tensor& batch, const std::vector<Cell>& entering,
-                   std::int64_t position, std::int64_t first) {
+                   std::int64_t first) {
     ForwardOptions options;
     options.start_at_layer = layer;
     options.stop_at_layer = layer + 1;
@@ -223,28 +230,35 @@ class Sweep {
     Hooks hooks;
     if (!entering.empty())
       hooks.replace(hook_.in(layer), [&](const at::Tensor& x, const HookPoint&) {
-        return patched(x, layer, entering, position, first);
+        return patched(x, entering, first);
       });
     return model_.forward(tokens, options, hooks).residual;
   }
 
+  /// The part of an activation of one sequence, without its batch axis, that a cell replaces.
+  /// \param first  position of its first row
+  at::Tensor part(const at::Tensor& x, const Cell& cell, std::int64_t first) const {
+    const std::int64_t axis = hook_.position_axis - 1;
+    const at::Tensor at_position = x.select(axis, cell.position - first);
+    if (cell.head < 0) return at_position;
+    const std::int64_t head_axis = hook_.head_axis - 1;
+    return at_position.select(head_axis > axis ? head_axis - 1 : head_axis, cell.head);
+  }
+
+  bool changes_nothing(const Cell& cell) const {
+    const std::string name = hook_.in(cell.layer);
+    return part(clean_.at(name)[0], cell, 0).equal(part(corrupted_.at(name)[0], cell, 0));
+  }
+
   /// The last rows are the cells that enter here.
-  at::Tensor patched(const at::Tensor& x, std::int64_t layer, const std::vector<Cell>& entering,
-                     std::int64_t position, std::int64_t first) const {
+  at::Tensor patched(const at::Tensor& x, const std::vector<Cell>& entering,
+                     std::int64_t first) const {
     at::Tensor result = x.clone();
     const std::int64_t rows_before = x.size(0) - static_cast<std::int64_t>(entering.size());
-    const at::Tensor clean =
-        clean_.at(hook_.in(layer))[0].select(hook_.position_axis - 1, position);
     for (std::size_t i = 0; i < entering.size(); ++i) {
-      at::Tensor to = result.select(0, rows_before + static_cast<std::int64_t>(i))
-                          .select(hook_.position_axis - 1, position - first);
-      at::Tensor from = clean;
-      if (entering[i].head >= 0) {
-        const std::int64_t axis =
-            hook_.head_axis - 1 - (hook_.head_axis > hook_.position_axis ? 1 : 0);
-        to = to.select(axis, entering[i].head);
-        from = from.select(axis, entering[i].head);
-      }
+      const Cell& cell = entering[i];
+      at::Tensor to = part(result[rows_before + static_cast<std::int64_t>(i)], cell, first);
+      at::Tensor from = part(clean_.at(hook_.in(cell.layer))[0], cell, 0);
       // Keys beyond the metric's position are left out.
       if (from.size(-1) > to.size(-1)) from = from.narrow(-1, 0, to.size(-1));
       to.copy_(from);
@@ -263,7 +277,7 @@ class Sweep {
   KeyValueCache cache_;              ///< of the corrupted run
   std::vector<at::Tensor> streams_;  ///< that enter each block of it
   at::Tensor corrupted_residual_;
-  std::map<std::string, at::Tensor> clean_;  ///< activations of the hook
+  std::map<std::string, at::Tensor> clean_, corrupted_;  ///< activations of the hook
   PatchSweep result_;
 };
 

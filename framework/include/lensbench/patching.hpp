@@ -46,8 +46,9 @@ struct PatchSweep {
 /// layer, position (and head) the corrupted run with that one activation as in the clean run.
 ///
 /// Cells are run together, each from its layer on, and in a causal model from its position on: keys
-/// and values of earlier positions are those of the corrupted run. Logits are made at the metric's
-/// position only. The numbers are those of one whole forward a cell, but for rounding.
+/// and values of earlier positions are those of the corrupted run. A cell whose patch is equal to
+/// the bit to what the corrupted run has is not run: it has that run's metric. Logits are made at
+/// the metric's position only. The numbers are those of one whole forward a cell, but for rounding.
 /// \param model      the model to run
 /// \param clean      where activations are taken from
 /// \param corrupted  where they are put in; as long as `clean`
