@@ -28,6 +28,8 @@ struct ArchiveReader::State {
   hdf5::Handle file;
   std::map<std::string, Attribute> attributes;
 
+  template <class Read>
+  auto results(const ArchiveReader& reader, const std::string& name, Read&& read) const;
   Dataset table(const std::string& group, const std::set<std::string>& skip = {}) const {
     return read_dataset(hdf5::open_group(file, group), path.string() + "/" + group, skip);
   }
@@ -139,19 +141,34 @@ std::vector<std::string> ArchiveReader::names() const {
   return names;
 }
 
-Dataset ArchiveReader::read(const std::string& name) const {
-  const auto known = names();
+/// Adds the receipts of `name` to what `read` makes of its group.
+template <class Read>
+auto ArchiveReader::State::results(const ArchiveReader& reader, const std::string& name,
+                                   Read&& read) const {
+  const auto known = reader.names();
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     std::string list;
     for (const std::string& other : known) list += (list.empty() ? "'" : ", '") + other + "'";
-    throw InputError(state_->path.string() + ": has no results '" + name + "'; it has " +
+    throw InputError(path.string() + ": has no results '" + name + "'; it has " +
                      (list.empty() ? "none" : list));
   }
-  Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(state_->file, "results"), name),
-                                 state_->path.string() + "/results/" + name);
-  for (StoredReceipt& stored : receipts())
+  auto dataset = read(hdf5::open_group(hdf5::open_group(file, "results"), name),
+                      path.string() + "/results/" + name);
+  for (StoredReceipt& stored : reader.receipts())
     if (stored.dataset == name) dataset.receipts.push_back(std::move(stored.receipt));
   return dataset;
+}
+
+Dataset ArchiveReader::read(const std::string& name) const {
+  return state_->results(*this, name, [](hid_t group, const std::string& where) {
+    return read_dataset(group, where);
+  });
+}
+
+StoredDataset ArchiveReader::stored(const std::string& name) const {
+  return state_->results(*this, name, [](hid_t group, const std::string& where) {
+    return stored_dataset(group, where);
+  });
 }
 
 }  // namespace lensbench

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "archive/stored_dataset.hpp"
+
 namespace lensbench {
 
 /// The row of one case in `/units`.
@@ -61,6 +63,8 @@ class LENSBENCH_API ArchiveReader {
   std::vector<std::string> names() const;
   /// \throws InputError naming the datasets there are
   Dataset read(const std::string& name) const;
+  /// The same with its values left in the file; this reader must outlive it.
+  StoredDataset stored(const std::string& name) const;
 
  private:
   struct State;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "archive/hdf5.hpp"
+#include "archive/stored_dataset.hpp"
 
 namespace lensbench {
 
@@ -20,6 +21,9 @@ void write_dataset(hid_t group, const Dataset& dataset);
 /// \param skip  names of members that are no part of the dataset
 /// \throws InputError for content that write_dataset does not make
 Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {});
+
+/// The same with the values left where they are.
+StoredDataset stored_dataset(hid_t group, const std::string& path);
 
 /// One variable-length string without dimensions.
 void write_text(hid_t group, const std::string& name, const std::string& text);

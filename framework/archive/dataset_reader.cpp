@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <memory>
 #include <sstream>
 
 #include "archive/attributes.hpp"
@@ -61,6 +62,34 @@ at::Tensor read_values(hid_t dataset, const std::string& path) {
   return values;
 }
 
+/// A part of them, see `StoredVariable::rows`.
+at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<std::int64_t>& index,
+                     std::int64_t first, std::int64_t count) {
+  auto lengths = extent(dataset, path);
+  if (lengths.empty()) return read_values(dataset, path);
+  std::vector<hsize_t> start(lengths.size(), 0);
+  for (std::size_t axis = 0; axis < index.size(); ++axis) {
+    start[axis] = static_cast<hsize_t>(index[axis]);
+    lengths[axis] = 1;
+  }
+  start[index.size()] = static_cast<hsize_t>(first);
+  lengths[index.size()] = static_cast<hsize_t>(count);
+  const auto type = element_type(dataset, path);
+  const at::Tensor values =
+      at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
+  if (values.numel() == 0) return values;
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  readable(
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr),
+      path);
+  const Handle memory(
+      readable(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr), path),
+      H5Sclose);
+  readable(H5Dread(dataset, memory_type(type), memory, space, H5P_DEFAULT, values.data_ptr()),
+           path);
+  return values;
+}
+
 std::string take_text(std::map<std::string, Attribute>& attributes, const std::string& name) {
   const auto found = attributes.find(name);
   if (found == attributes.end()) return "";
@@ -75,8 +104,9 @@ bool is_text(hid_t dataset, const std::string& path) {
   return H5Tget_class(type) == H5T_STRING;
 }
 
-Variable read_variable(hid_t dataset, const std::string& path,
-                       const std::set<std::string>& labels) {
+/// All of a variable but its numbers. \param boolean  set if these stand for truth values
+Variable read_facts(hid_t dataset, const std::string& path, const std::set<std::string>& labels,
+                    bool& boolean) {
   Variable variable;
   variable.name = last_component(path);
   variable.dims = dimension_names(dataset, path);
@@ -84,16 +114,40 @@ Variable read_variable(hid_t dataset, const std::string& path,
   variable.units = take_text(variable.attributes, "units");
   variable.long_name = take_text(variable.attributes, "long_name");
   if (variable.long_name == variable.name) variable.long_name.clear();
-  variable.coordinate = labels.count(variable.name) > 0;
+  const bool of_axis = variable.dims == std::vector<std::string>{variable.name};
+  variable.coordinate = of_axis || labels.count(variable.name) > 0;
   if (take_text(variable.attributes, "holds") == "token_ids") variable.holds = Holds::token_ids;
   take_text(variable.attributes, "coordinates");
-  const bool boolean = take_text(variable.attributes, "dtype") == "bool";
-  if (is_text(dataset, path))
-    variable.strings = read_strings(dataset, path);
-  else
-    variable.tensor = read_values(dataset, path);
-  if (boolean && !variable.is_text()) variable.tensor = variable.tensor.to(at::kBool);
+  boolean = take_text(variable.attributes, "dtype") == "bool";
+  if (is_text(dataset, path)) variable.strings = read_strings(dataset, path);
   return variable;
+}
+
+Variable read_variable(hid_t dataset, const std::string& path,
+                       const std::set<std::string>& labels) {
+  bool boolean = false;
+  Variable variable = read_facts(dataset, path, labels, boolean);
+  if (is_text(dataset, path)) return variable;
+  variable.tensor = read_values(dataset, path);
+  if (boolean) variable.tensor = variable.tensor.to(at::kBool);
+  return variable;
+}
+
+StoredVariable stored_variable(Handle handle, const std::string& path,
+                               const std::set<std::string>& labels) {
+  StoredVariable stored;
+  bool boolean = false;
+  stored.facts = read_facts(handle, path, labels, boolean);
+  const auto lengths = extent(handle, path);
+  stored.shape.assign(lengths.begin(), lengths.end());
+  if (is_text(handle, path)) return stored;
+  const auto dataset = std::make_shared<const Handle>(std::move(handle));
+  stored.rows = [dataset, path, boolean](const std::vector<std::int64_t>& index, std::int64_t first,
+                                         std::int64_t count) {
+    const at::Tensor values = read_rows(*dataset, path, index, first, count);
+    return boolean ? values.to(at::kBool) : values;
+  };
+  return stored;
 }
 
 std::set<std::string> words(const std::string& text) {
@@ -182,22 +236,43 @@ std::string read_text(hid_t group, const std::string& path, const std::string& n
   return texts.front();
 }
 
-Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip) {
-  Dataset dataset;
-  dataset.attributes = read_attributes(group, path);
-  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+namespace {
+
+/// Calls `use` with every variable of a group and its path.
+void for_each_variable(hid_t group, const std::string& path, const std::set<std::string>& skip,
+                       const std::function<void(Handle, const std::string&)>& use) {
   for (const hdf5::Child& child : hdf5::children(group, path)) {
     if (skip.count(child.name) > 0) continue;
     const std::string what = path + "/" + child.name;
     if (child.is_group) throw InputError(what + ": a group where a dataset was expected");
-    const Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
-    if (is_bare_dimension(handle)) continue;
+    Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
+    if (!is_bare_dimension(handle)) use(std::move(handle), what);
+  }
+}
+
+}  // namespace
+
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip) {
+  Dataset dataset;
+  dataset.attributes = read_attributes(group, path);
+  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+  for_each_variable(group, path, skip, [&](const Handle& handle, const std::string& what) {
     try {
       dataset.add(read_variable(handle, what, labels));
     } catch (const UsageError& error) {
       throw InputError(what + ": " + error.what());
     }
-  }
+  });
+  return dataset;
+}
+
+StoredDataset stored_dataset(hid_t group, const std::string& path) {
+  StoredDataset dataset;
+  dataset.attributes = read_attributes(group, path);
+  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+  for_each_variable(group, path, {}, [&](Handle handle, const std::string& what) {
+    dataset.variables.push_back(stored_variable(std::move(handle), what, labels));
+  });
   return dataset;
 }
 

@@ -79,7 +79,7 @@ std::string type_tag(hid_t type, const std::string& path) {
 
 /// Rows at a time, so that a large dataset is never in memory whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
-                 const std::string& path) {
+                 const std::string& path, const Relieve& relieve) {
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
   std::size_t row_bytes = H5Tget_size(native);
   for (std::size_t axis = 1; axis < lengths.size(); ++axis)
@@ -105,10 +105,11 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
     }
     readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, block.data()), path);
     content.raw(std::span(block).first(static_cast<std::size_t>(n) * row_bytes));
+    if (relieve) relieve();
   }
 }
 
-Sha256Digest dataset_digest(hid_t dataset, const std::string& path) {
+Sha256Digest dataset_digest(hid_t dataset, const std::string& path, const Relieve& relieve) {
   Content content('\0');
   content.text(path);
   const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
@@ -121,12 +122,12 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path) {
   if (H5Tget_class(type) == H5T_STRING)
     for_each_string(dataset, path, [&](const std::string& text) { content.text(text); });
   else if (!bare)
-    add_numbers(content, dataset, type, lengths, path);
+    add_numbers(content, dataset, type, lengths, path, relieve);
   add_attributes(content, dataset, path);
   return content.finish();
 }
 
-Sha256Digest group_digest(hid_t group, const std::string& path) {
+Sha256Digest group_digest(hid_t group, const std::string& path, const Relieve& relieve) {
   Content content('\1');
   content.text(path.empty() ? "/" : path);
   add_attributes(content, group, path);
@@ -139,11 +140,11 @@ Sha256Digest group_digest(hid_t group, const std::string& path) {
     content.text(member.name);
     const Sha256Digest digest =
         member.is_group
-            ? group_digest(hdf5::open_group(group, member.name), below)
+            ? group_digest(hdf5::open_group(group, member.name), below, relieve)
             : dataset_digest(
                   Handle(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), below),
                          H5Dclose),
-                  below);
+                  below, relieve);
     content.raw(std::as_bytes(std::span(digest)));
   }
   return content.finish();
@@ -151,15 +152,15 @@ Sha256Digest group_digest(hid_t group, const std::string& path) {
 
 }  // namespace
 
-std::string content_digest(hid_t group, const std::string& path) {
-  return to_hex(group_digest(group, path));
+std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve) {
+  return to_hex(group_digest(group, path, relieve));
 }
 
-Digests compute_digests(hid_t file) {
+Digests compute_digests(hid_t file, const Relieve& relieve) {
   const auto of = [&](const std::string& name) {
-    return content_digest(hdf5::open_group(file, name), "/" + name);
+    return content_digest(hdf5::open_group(file, name), "/" + name, relieve);
   };
-  return {of("results"), of("recipe"), of("environment"), content_digest(file, "")};
+  return {of("results"), of("recipe"), of("environment"), content_digest(file, "", relieve)};
 }
 
 Digests stored_digests(hid_t file) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <lensbench/export.hpp>
 #include <string>
 
@@ -17,6 +18,9 @@ struct Digests {
   bool operator==(const Digests&) const = default;
 };
 
+/// Called now and then: what was read may leave memory.
+using Relieve = std::function<void()>;
+
 /// SHA-256 over decoded content, a Merkle tree of groups:
 ///   dataset  H(0x00, path, type, dimension names, lengths, elements, attributes)
 ///   group    H(0x01, path, attributes, digests of the members by name)
@@ -25,9 +29,9 @@ struct Digests {
 /// File layout, compression and creation order do not enter.
 /// \param path  as in the file: `/results`
 /// \throws InputError
-std::string content_digest(hid_t group, const std::string& path);
+std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve = {});
 
-Digests compute_digests(hid_t file);
+Digests compute_digests(hid_t file, const Relieve& relieve = {});
 /// As stored in the root's attributes; empty where one is missing.
 Digests stored_digests(hid_t file);
 void write_digests(hid_t file, const Digests& digests);

@@ -41,7 +41,7 @@ class Packer {
     write_facts("environment", input_.environment, {});
     write_facts("run", input_.run, costs_.table());
     write_group(image_.root(), "units", units_table(input_.plan, input_.units));
-    digests_ = compute_digests(image_.root());
+    digests_ = compute_digests(image_.root(), [&] { image_.relieve(); });
     write_digests(image_.root(), digests_);
     image_.finish();
   }

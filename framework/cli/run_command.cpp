@@ -1,10 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "archive/archive_reader.hpp"
 #include "cli/commands.hpp"
 #include "cli/entry_help.hpp"
 #include "cli/environment.hpp"
@@ -41,10 +43,6 @@ std::vector<std::int64_t> first_cases(const RunReport& report) {
   return cases;
 }
 
-std::vector<std::int64_t> all_cases(const RunReport& report) {
-  return report.completed;
-}
-
 void print_tables(const RunSession& session, const RunSession::Outcome& outcome) {
   const auto tokenizer = session.model().tokenizer();
   const TokenText token_text = [&](std::int64_t id) {
@@ -60,18 +58,24 @@ void print_tables(const RunSession& session, const RunSession::Outcome& outcome)
               << " cases; the archive holds all.\n";
 }
 
+/// From the sealed archive, in blocks: however many cases there are, they are never in memory
+/// together.
 void print_json(const RunSession::Outcome& outcome) {
-  nlohmann::json failures = nlohmann::json::array(), datasets = nlohmann::json::object();
+  const auto text = [](const nlohmann::json& value) { return value.dump(); };
+  nlohmann::json failures = nlohmann::json::array();
   for (const auto& failure : outcome.report.failures)
     failures.push_back({{"case", failure.index}, {"error", failure.message}});
-  for (const auto& [name, dataset] : outcome.results) datasets[name] = dataset_to_json(dataset);
-  std::cout << nlohmann::json{{"archive", outcome.sealed->path.string()},
-                              {"results_sha256", outcome.sealed->results_sha256},
-                              {"seal_sha256", outcome.sealed->seal_sha256},
-                              {"failures", failures},
-                              {"results", datasets}}
-                   .dump()
-            << "\n";
+  const ArchiveReader archive(outcome.sealed->path);
+  std::vector<std::string> names = archive.names();
+  std::sort(names.begin(), names.end());
+  std::cout << "{\"archive\":" << text(outcome.sealed->path.string())
+            << ",\"failures\":" << text(failures) << ",\"results\":{";
+  for (const std::string& name : names) {
+    std::cout << (name == names.front() ? "" : ",") << text(name) << ":";
+    write_json(std::cout, archive.stored(name));
+  }
+  std::cout << "},\"results_sha256\":" << text(outcome.sealed->results_sha256)
+            << ",\"seal_sha256\":" << text(outcome.sealed->seal_sha256) << "}\n";
 }
 
 int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
@@ -114,9 +118,7 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   session.prepare(std::move(cases), std::move(inputs));
   const auto path = archive_path(arguments);
   const auto outcome = session.execute(path, options.arguments(),
-                                       arguments.json    ? all_cases
-                                       : arguments.quiet ? nullptr
-                                                         : first_cases);
+                                       arguments.json || arguments.quiet ? nullptr : first_cases);
   return say_outcome(session, outcome, path);
 }
 

@@ -1,6 +1,10 @@
 #include "report/json.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <ostream>
 
 namespace lensbench {
 namespace {
@@ -32,15 +36,19 @@ nlohmann::json nested(const at::Tensor& flat, const std::vector<std::int64_t>& s
   return list;
 }
 
-nlohmann::json data_of(const Variable& variable) {
-  if (variable.is_text()) return variable.strings;
-  at::Tensor flat = variable.tensor.to(at::kCPU);
+/// Values in C order, in a type that `element` reads.
+at::Tensor flat_values(const at::Tensor& tensor) {
+  at::Tensor flat = tensor.to(at::kCPU);
   const at::ScalarType type = flat.scalar_type();
   if (type != at::kDouble && type != at::kFloat && type != at::kBool)
     flat = flat.to(at::isFloatingType(type) ? at::kFloat : at::kLong);
-  flat = flat.contiguous();
+  return flat.contiguous();
+}
+
+nlohmann::json data_of(const Variable& variable) {
+  if (variable.is_text()) return variable.strings;
   std::int64_t offset = 0;
-  return nested(flat, variable.shape(), 0, offset);
+  return nested(flat_values(variable.tensor), variable.shape(), 0, offset);
 }
 
 nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes) {
@@ -57,14 +65,99 @@ nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes)
   return out;
 }
 
-nlohmann::json variable_to_json(const Variable& variable) {
-  nlohmann::json out{{"dims", variable.dims},
-                     {"units", variable.units},
-                     {"long_name", variable.long_name},
-                     {"data", data_of(variable)}};
+/// All but its data.
+nlohmann::json facts_to_json(const Variable& variable) {
+  nlohmann::json out{
+      {"dims", variable.dims}, {"units", variable.units}, {"long_name", variable.long_name}};
   if (variable.holds == Holds::token_ids) out["holds"] = "token_ids";
   if (!variable.attributes.empty()) out["attributes"] = attributes_of(variable.attributes);
   return out;
+}
+
+nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const auto& receipt : receipts)
+    out.push_back({{"name", receipt.name},
+                   {"value", number(receipt.value)},
+                   {"tolerance", number(receipt.tolerance)},
+                   {"passed", receipt.passed},
+                   {"note", receipt.note}});
+  return out;
+}
+
+/// Numbers that are text at once.
+constexpr std::int64_t kBlock = 1 << 16;
+
+/// Elements of axis `index.size()` with commas between them, read in blocks.
+void write_elements(std::ostream& out, const StoredVariable& variable,
+                    std::vector<std::int64_t>& index) {
+  const std::vector<std::int64_t> inner(
+      variable.shape.begin() + static_cast<std::ptrdiff_t>(index.size()) + 1, variable.shape.end());
+  std::int64_t elements = 1;
+  for (const std::int64_t length : inner) elements *= length;
+  const std::int64_t length = variable.shape[index.size()];
+  if (elements > kBlock) {
+    for (std::int64_t i = 0; i < length; ++i) {
+      out << (i > 0 ? ",[" : "[");
+      index.push_back(i);
+      write_elements(out, variable, index);
+      index.pop_back();
+      out << "]";
+    }
+    return;
+  }
+  const std::int64_t step = std::max<std::int64_t>(1, kBlock / std::max<std::int64_t>(1, elements));
+  for (std::int64_t first = 0; first < length; first += step) {
+    const std::int64_t count = std::min(step, length - first);
+    const at::Tensor flat = flat_values(variable.rows(index, first, count));
+    std::int64_t offset = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+      out << (first + i > 0 ? "," : "") << nested(flat, inner, 0, offset).dump();
+  }
+}
+
+void write_data(std::ostream& out, const StoredVariable& variable) {
+  if (!variable.rows) {
+    out << nlohmann::json(variable.facts.strings).dump();
+    return;
+  }
+  std::vector<std::int64_t> index;
+  if (variable.shape.empty()) {
+    out << element(flat_values(variable.rows({}, 0, 1)), 0).dump();
+    return;
+  }
+  out << "[";
+  write_elements(out, variable, index);
+  out << "]";
+}
+
+/// The members of an object by name, as the text of nlohmann::json has them.
+void write_members(std::ostream& out, const std::map<std::string, std::function<void()>>& members) {
+  bool first = true;
+  out << "{";
+  for (const auto& [name, write] : members) {
+    out << (first ? "" : ",") << nlohmann::json(name).dump() << ":";
+    write();
+    first = false;
+  }
+  out << "}";
+}
+
+void write_variable(std::ostream& out, const StoredVariable& variable) {
+  std::map<std::string, std::function<void()>> members;
+  const nlohmann::json facts = facts_to_json(variable.facts);
+  for (const auto& [name, value] : facts.items())
+    members[name] = [&out, text = value.dump()] { out << text; };
+  members["data"] = [&] { write_data(out, variable); };
+  write_members(out, members);
+}
+
+void write_variables(std::ostream& out, const StoredDataset& dataset, bool coordinates) {
+  std::map<std::string, std::function<void()>> members;
+  for (const StoredVariable& variable : dataset.variables)
+    if (variable.facts.coordinate == coordinates)
+      members[variable.facts.name] = [&] { write_variable(out, variable); };
+  write_members(out, members);
 }
 
 }  // namespace
@@ -74,18 +167,26 @@ nlohmann::json dataset_to_json(const Dataset& dataset) {
                      {"coordinates", nlohmann::json::object()},
                      {"variables", nlohmann::json::object()},
                      {"attributes", attributes_of(dataset.attributes)},
-                     {"receipts", nlohmann::json::array()}};
+                     {"receipts", receipts_to_json(dataset.receipts)}};
   for (const auto& [name, length] : dataset.dims()) out["dims"][name] = length;
-  for (const auto& variable : dataset.variables())
-    out[variable.coordinate ? "coordinates" : "variables"][variable.name] =
-        variable_to_json(variable);
-  for (const auto& receipt : dataset.receipts)
-    out["receipts"].push_back({{"name", receipt.name},
-                               {"value", number(receipt.value)},
-                               {"tolerance", number(receipt.tolerance)},
-                               {"passed", receipt.passed},
-                               {"note", receipt.note}});
+  for (const auto& variable : dataset.variables()) {
+    nlohmann::json& place = out[variable.coordinate ? "coordinates" : "variables"][variable.name];
+    place = facts_to_json(variable);
+    place["data"] = data_of(variable);
+  }
   return out;
+}
+
+void write_json(std::ostream& out, const StoredDataset& dataset) {
+  nlohmann::json dims = nlohmann::json::object();
+  for (const StoredVariable& variable : dataset.variables)
+    for (std::size_t axis = 0; axis < variable.shape.size(); ++axis)
+      dims[variable.facts.dims[axis]] = variable.shape[axis];
+  write_members(out, {{"attributes", [&] { out << attributes_of(dataset.attributes).dump(); }},
+                      {"coordinates", [&] { write_variables(out, dataset, true); }},
+                      {"dims", [&] { out << dims.dump(); }},
+                      {"receipts", [&] { out << receipts_to_json(dataset.receipts).dump(); }},
+                      {"variables", [&] { write_variables(out, dataset, false); }}});
 }
 
 }  // namespace lensbench

@@ -230,6 +230,19 @@ TEST(TokenAnalyzerCommand, GeneratesTheGreedyContinuationOfTransformers) {
   }
 }
 
+TEST(RunCommand, PrintsAsJsonWhatTheArchiveHoldsOfAllCases) {
+  const TempDir directory;
+  const auto outcome =
+      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json", "--prompt",
+                           "And God said", "--prompt", "In the beginning God", "--set", "top_k=3"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto printed = json::parse(outcome.out);
+  const auto exported = lensbench({"export", directory / "a.h5", "logit_lens"});
+  ASSERT_EQ(exported.exit_code, 0) << exported.err;
+  EXPECT_EQ(printed["results"]["logit_lens"], json::parse(exported.out));
+  EXPECT_EQ(printed["results"]["logit_lens"]["variables"]["entropy"]["data"].size(), 7u);
+}
+
 TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
   const TempDir directory;
   const auto outcome = run_into(directory, {"run", "first_look", "--model", kModel, "--prompt",

@@ -1,9 +1,11 @@
 #include "report/json.hpp"
 
-#include <ATen/ops/tensor.h>
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <sstream>
 
 namespace lensbench {
 namespace {
@@ -82,6 +84,54 @@ TEST(DatasetToJson, KeepsAttributesAndReceipts) {
                                       {"tolerance", 0.25},
                                       {"passed", false},
                                       {"note", "why"}}));
+}
+
+/// A dataset as if it lay in an archive; counts the numbers that are read at once.
+StoredDataset as_stored(const Dataset& dataset, std::int64_t& most_read) {
+  StoredDataset stored{{}, dataset.attributes, dataset.receipts};
+  for (const Variable& variable : dataset.variables()) {
+    StoredVariable lying{variable, variable.shape(), {}};
+    lying.facts.tensor = at::Tensor();
+    if (!variable.is_text())
+      lying.rows = [values = variable.tensor, &most_read](const std::vector<std::int64_t>& index,
+                                                          std::int64_t first, std::int64_t count) {
+        at::Tensor part = values;
+        for (const std::int64_t i : index) part = part.select(0, i);
+        if (part.dim() > 0) part = part.narrow(0, first, count);
+        most_read = std::max(most_read, part.numel());
+        return part;
+      };
+    stored.variables.push_back(std::move(lying));
+  }
+  return stored;
+}
+
+TEST(WriteJson, GivesTheTextOfTheWholeFromBlocksOfIt) {
+  Dataset dataset = small_dataset();
+  const auto add = [&](const char* name, std::vector<std::string> dims, at::Tensor tensor) {
+    Variable variable;
+    variable.name = name;
+    variable.dims = std::move(dims);
+    variable.tensor = std::move(tensor);
+    dataset.add(std::move(variable));
+  };
+  add("many_rows", {"token", "one"}, at::arange(200001, at::kFloat).div(7).unsqueeze(1));
+  add("long_rows", {"layer", "token"}, at::arange(400002, at::kInt).view({2, 200001}));
+  add("none", {"nothing", "one"}, at::empty({0, 1}));
+  add("scalar", {}, at::tensor(2.5).squeeze());
+  add("truth", {"layer"}, at::tensor({1, 0}, at::kInt).to(at::kBool));
+  Variable texts;
+  texts.name = "texts";
+  texts.dims = {"layer"};
+  texts.strings = {"a \"b\"", "ü"};
+  dataset.add(texts);
+  dataset.attributes["note"] = std::string("x");
+  dataset.receipts.push_back({"sums", 1e-7, 1e-5, true, ""});
+  std::int64_t most_read = 0;
+  std::ostringstream text;
+  write_json(text, as_stored(dataset, most_read));
+  EXPECT_EQ(text.str(), dataset_to_json(dataset).dump());
+  EXPECT_LE(most_read, 1 << 16);
 }
 
 }  // namespace
