@@ -24,12 +24,13 @@ import torch
 import transformers
 from families import FAMILIES
 from family_docs import write_docs
-from reference_models import load, run, save
+from reference_models import expert_choices, load, logits_with_routing, run, save
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
 DTYPES = ("float32", "bfloat16")
 HOOKS = ["blocks.*.hook_resid_pre", "blocks.*.hook*_resid_post", "blocks.*.attn.hook_pattern", "unembed.hook_out"]
+ROUTING = "blocks.*.mlp.hook_expert_*"
 FLOAT32_LIMIT, BFLOAT16_LIMIT = 5e-5, 1e-2
 COLUMNS = ("logits", "ours_to_f64", "hf_to_f64", "states", "patterns", "padding", "cached", "rms_ratio", "scale")
 
@@ -60,7 +61,7 @@ class Trial:
             dtype=dtype,
             ids=ids.tolist(),
             mask=None if mask is None else mask.tolist(),
-            hooks=HOOKS,
+            hooks=HOOKS + [ROUTING] * self.family.mixture,
             out=str(self.out(dtype, kind)),
         )
 
@@ -81,9 +82,13 @@ class Trial:
         return run(model, self.ids[:, : self.half])[0]
 
     @functools.cache
+    def exact_model(self):
+        return load(self.family, self.directory, torch.float64)
+
+    @functools.cache
     def exact(self):
         """Logits in float64."""
-        return run(load(self.family, self.directory, torch.float64), self.ids)[0]
+        return run(self.exact_model(), self.ids)[0]
 
     def chunks(self):
         """Most of the batch at once, then two positions, then one at a time."""
@@ -98,6 +103,35 @@ def largest(a, b):
 
 def mean_square(a, b):
     return (a.double() - b.double()).square().mean().sqrt().item()
+
+
+def other_choices(a, b):
+    """At how many (layer, position) two runs choose other experts, and of how many."""
+    differ = [(x.sort(-1).values != y.sort(-1).values).any(-1) for x, y in zip(a, b, strict=True)]
+    return sum(d.sum().item() for d in differ), sum(d.numel() for d in differ)
+
+
+def compare_mixture(trial, model, ours, unit):
+    """What rounding does to the routing, and how far the logits are apart without that: with the experts of lensbench,
+    and their shares, in transformers too."""
+    layers = range(model.config.num_hidden_layers)
+    mine = [ours[f"blocks.{i}.mlp.hook_expert_indices"].long() for i in layers]
+    probabilities = [ours[f"blocks.{i}.mlp.hook_expert_weights"] for i in layers]
+    theirs = expert_choices(model, trial.ids)
+    exact = expert_choices(trial.exact_model(), trial.ids)
+    rerouted, choices = other_choices(mine, theirs)
+
+    def apart(logits):
+        return largest(ours["unembed.hook_out"], logits) / unit
+
+    return dict(
+        choices=choices,
+        rerouted=rerouted,
+        rerouted_ours=other_choices(mine, exact)[0],
+        rerouted_hf=other_choices(theirs, exact)[0],
+        same_experts=apart(logits_with_routing(model, trial.ids, mine)),
+        same_routing=apart(logits_with_routing(model, trial.ids, mine, probabilities)),
+    )
 
 
 def compare(trial, dtype):
@@ -139,6 +173,8 @@ def compare(trial, dtype):
         rms_ratio=mean_square(mine, exact) / mean_square(logits, exact),
         scale=scale,
     )
+    if trial.family.mixture:
+        row |= compare_mixture(trial, model, ours, unit)
     row["passed"] = within(row, dtype, limit)
     return row
 
@@ -178,6 +214,12 @@ def measure(name, arguments, folder):
 def show(row):
     figures = "".join(f"{row[c]:12.2e}" for c in COLUMNS) if "logits" in row else "  did not run"
     print(f"{row['case']:30}{row['dtype']:10}{figures}{'' if row['passed'] else '  FAILED'}", flush=True)
+    if "choices" in row:
+        print(
+            f"  other experts than transformers for {row['rerouted']} of {row['choices']} (layer, position); than float64 "
+            f"{row['rerouted_ours']}, transformers {row['rerouted_hf']}; logits with the same experts "
+            f"{row['same_experts']:.2e}, and shares {row['same_routing']:.2e}"
+        )
 
 
 def parsed():

@@ -67,6 +67,43 @@ def blocks_of(model):
     return next(m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == layers)
 
 
+def routers(model):
+    """The modules of a mixture that choose experts, one a layer; none for other models."""
+    return [m for m in model.modules() if type(m).__name__.endswith("TopKRouter")]
+
+
+def expert_choices(model, ids):
+    """Experts chosen in each layer, [position, choice]."""
+    seen = []
+    hooks = [r.register_forward_hook(lambda _m, _i, out: seen.append(out[2])) for r in routers(model)]
+    with torch.no_grad():
+        model(ids, use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def logits_with_routing(model, ids, choices, probabilities=None):
+    """Logits when each layer sends each position to these experts, with these probabilities of all experts or with
+    its own."""
+
+    def choose(chosen, given):
+        def hook(_module, _inputs, out):
+            of_all = out[0].float().softmax(-1) if given is None else given
+            weights = of_all.gather(-1, chosen)
+            return out[0], (weights / weights.sum(-1, keepdim=True)).to(out[1].dtype), chosen
+
+        return hook
+
+    given = probabilities or [None] * len(choices)
+    hooks = [r.register_forward_hook(choose(*c)) for r, *c in zip(routers(model), choices, given, strict=True)]
+    with torch.no_grad():
+        logits = model(ids, use_cache=False).logits
+    for hook in hooks:
+        hook.remove()
+    return logits
+
+
 def run(model, ids):
     """Logits, hidden states (embedding first) and attention patterns."""
     # transformers gives the last hidden state after the final norm; the stream before it is wanted.

@@ -33,6 +33,7 @@ FAMILY = Family(
     samples=("mixtral",),
     supports="as Mistral; a mixture of experts for each MLP, any number of experts a token",
     refuses="`layer_types`, a partial rotation",
+    mixture=True,
     # Experts far apart: else it is rounding to bfloat16 that decides which one a token goes to.
     wider={"mlp.gate.weight": 2.0},
 )
