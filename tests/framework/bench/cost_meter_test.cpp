@@ -43,7 +43,7 @@ TEST(CostMeter, CountsEachToolsCallsAndTime) {
   const CaseCosts costs = x.meter.end_case();
   EXPECT_EQ(costs.tools.at("a").calls, 2);
   EXPECT_GE(costs.tools.at("a").seconds, 0.04);
-  EXPECT_LT(costs.tools.at("b").seconds, 0.04);
+  EXPECT_GT(costs.tools.at("b").seconds, 0);
   EXPECT_GE(costs.whole.seconds, costs.tools.at("a").seconds + costs.tools.at("b").seconds);
 }
 
