@@ -23,7 +23,7 @@ std::byte* map(std::size_t bytes, int flags, int file) {
 
 GrowingFile::GrowingFile(std::filesystem::path path) : path_(std::move(path)) {
   constexpr int kFlags = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-  file_ = FileDescriptor(::open(path_.c_str(), kFlags, 0666));
+  file_ = FileDescriptor(uninterrupted([&] { return ::open(path_.c_str(), kFlags, 0666); }));
   if (!file_) throw RunError(path_.string() + ": cannot be created: " + errno_text(errno));
 }
 
@@ -38,12 +38,19 @@ void GrowingFile::unmap() {
   mapped_ = beyond_ = 0;
 }
 
+/// posix_fallocate gives its error back and leaves errno alone.
+int GrowingFile::allocate(std::size_t bytes) {
+  int error = EINTR;
+  while (error == EINTR)
+    error = ::posix_fallocate(file_.get(), static_cast<off_t>(mapped_),
+                              static_cast<off_t>(bytes - mapped_));
+  return error;
+}
+
 void* GrowingFile::resize(std::size_t bytes) {
   if (bytes <= mapped_ + beyond_) return memory_;  // given up only at the end
   // Allocated, not only made longer: a write to a mapped hole on a full disk kills the process.
-  const int error = error_ != 0 ? error_
-                                : ::posix_fallocate(file_.get(), static_cast<off_t>(mapped_),
-                                                    static_cast<off_t>(bytes - mapped_));
+  const int error = error_ != 0 ? error_ : allocate(bytes);
   if (error != 0) {
     continue_in_memory(bytes, error);
     return bytes <= mapped_ + beyond_ ? memory_ : nullptr;
@@ -83,10 +90,10 @@ void GrowingFile::relieve() {
 void GrowingFile::finish(std::size_t bytes) {
   check();
   unmap();
-  if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0)
+  if (uninterrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(bytes)); }) != 0)
     throw RunError(path_.string() + ": cannot be cut to size: " + errno_text(errno));
   // After a failed fsync the kernel may have dropped the pages: never retried.
-  if (::fsync(file_.get()) != 0)
+  if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0)
     throw RunError(path_.string() + ": cannot be synced to disk: " + errno_text(errno));
   if (file_.close() != 0)
     throw RunError(path_.string() + ": cannot be closed: " + errno_text(errno));

@@ -33,6 +33,7 @@ class GrowingFile {
 
  private:
   void* resize(std::size_t bytes);
+  int allocate(std::size_t bytes);
   void unmap();
   void continue_in_memory(std::size_t bytes, int error);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <lensbench/error.hpp>
@@ -14,17 +15,27 @@ namespace {
 
 using std::filesystem::path;
 
+/// With all above it that is missing; survives a power cut.
 void make_folder(const path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+  make_folder(folder.parent_path());
+  std::filesystem::create_directory(folder, error);
   if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
+  sync_folder(folder.parent_path());
 }
 
 FileDescriptor lock(const path& file) {
-  FileDescriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+  FileDescriptor descriptor(uninterrupted(
+      [&] { return ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); }));
   if (!descriptor) throw RunError(file.string() + ": cannot be opened: " + errno_text(errno));
-  if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) == 0) return descriptor;
-  if (errno == EWOULDBLOCK)
+  struct stat opened {};
+  const bool locked =
+      uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0;
+  // A run that ended in between has removed the file it had locked.
+  const bool gone = locked && ::fstat(descriptor.get(), &opened) == 0 && opened.st_nlink == 0;
+  if (locked && !gone) return descriptor;
+  if (gone || errno == EWOULDBLOCK)
     throw UsageError(
         file.parent_path().string() +
         ": another lensbench is writing this run; wait for it or choose another --out");
@@ -44,6 +55,7 @@ RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   std::error_code ignored;
   std::filesystem::remove_all(temporary(), ignored);
   make_folder(temporary());
+  // Also where they were there: an earlier process may have been killed before it came to this.
   sync_folder(path_);
   sync_folder(path_.parent_path());
 }
@@ -63,10 +75,13 @@ void RunFolder::quarantine(const std::string& key) const {
 
 void RunFolder::remove() {
   std::error_code error;
-  std::filesystem::remove_all(path_, error);
-  if (error)
-    throw RunError(path_.string() + ": cannot be removed: " + error.message() +
-                   "; the archive is complete, remove the folder by hand");
+  for (const std::filesystem::path& part :
+       {plan(), path_ / "units", path_ / "quarantine", temporary(), path_}) {
+    std::filesystem::remove_all(part, error);
+    if (error)
+      throw RunError(part.string() + ": cannot be removed: " + error.message() +
+                     "; nothing in it is needed, remove the folder by hand");
+  }
   lock_.close();
 }
 

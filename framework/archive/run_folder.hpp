@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <string>
 
 #include "core/file_descriptor.hpp"
@@ -22,7 +23,8 @@ class RunFolder {
   std::size_t unit_count() const;
   /// Moves a unit that cannot be used out of the way.
   void quarantine(const std::string& key) const;
-  /// Removes the folder with everything in it and gives the lock up.
+  /// Removes the folder with everything in it and gives the lock up: the plan first, so that what
+  /// a kill leaves is never taken for a run; the lock last.
   void remove();
   const std::filesystem::path& path() const { return path_; }
 
@@ -32,6 +34,6 @@ class RunFolder {
 };
 
 /// `results/name.h5` -> `results/name.run`
-std::filesystem::path run_folder_of(const std::filesystem::path& archive);
+LENSBENCH_API std::filesystem::path run_folder_of(const std::filesystem::path& archive);
 
 }  // namespace lensbench

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json.hpp"
+
 namespace lensbench {
 
 /// One case as it was asked for.
@@ -46,6 +48,9 @@ struct RunPlan {
 };
 
 LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
+
+/// Of the file `plan.json`, which this program wrote.
+constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
 /// Name of the unit file of one case: a hash of all that its result depends on.
 LENSBENCH_API std::string unit_key(const RunPlan& plan, std::int64_t index);

@@ -14,8 +14,6 @@
 namespace lensbench {
 namespace {
 
-constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
-
 /// The same variables with axes of length 0: enough to check what later cases save.
 Dataset outline(const Dataset& dataset) {
   Dataset result;
@@ -38,6 +36,14 @@ void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
     for (std::int64_t i = 0; i < values.numel(); ++i)
       if (first[i] >= 0) ids.insert(first[i]);  // a negative id says "none"
   }
+}
+
+void refuse_existing(const std::filesystem::path& out) {
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(out, ignored)))
+    throw UsageError(out.string() +
+                     ": exists already and is not overwritten; choose another --out or move it "
+                     "away");
 }
 
 }  // namespace
@@ -78,10 +84,12 @@ struct RunWriter::State {
   void write(std::int64_t index, const std::string& error,
              const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
     UnitRecord& record = unit(index);
-    record.sha256 = make_unit(
-        {record.key, index, error, ""}, saved, costs, [&](std::span<const std::byte> bytes) {
-          write_file_atomically(folder.unit(record.key), bytes, folder.temporary());
-        });
+    record.sha256 = make_unit({record.key, index, error, ""}, saved, costs,
+                              [&](std::span<const std::byte> image, std::string_view trailer) {
+                                write_parts_atomically(folder.unit(record.key),
+                                                       {image, std::as_bytes(std::span(trailer))},
+                                                       folder.temporary());
+                              });
     record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
     record.error = error;
   }
@@ -127,11 +135,9 @@ RunWriter::~RunWriter() = default;
 RunWriter::RunWriter(RunWriter&&) noexcept = default;
 
 RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume) {
-  if (std::filesystem::exists(out))
-    throw UsageError(out.string() +
-                     ": exists already and is not overwritten; choose another --out or move it "
-                     "away");
+  refuse_existing(out);
   auto state = std::make_unique<State>(out, plan);
+  refuse_existing(out);  // sealed by another process before the lock was ours
   const RunFolder& folder = state->folder;
   const nlohmann::json now = to_json(plan);
   if (std::filesystem::exists(folder.plan())) {

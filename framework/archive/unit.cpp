@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
+#include <span>
+#include <string_view>
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
@@ -26,6 +28,27 @@ void write_costs(hid_t file, const CaseCosts& costs) {
   Handle group = hdf5::create_group(file, "costs");
   write_text(group, "json", canonical_json(to_json(costs)));
   group.close_written("costs");
+}
+
+constexpr std::string_view kTrailer = "\nlensbench unit sha256 ";
+
+/// SHA-256 of the bytes before it, at the end of a unit file, where HDF5 does not look: a damaged
+/// unit could end the process that lets libhdf5 read it.
+std::string trailer_of(std::span<const std::byte> image) {
+  const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+  return std::string(kTrailer) + sha256_hex(bytes) + "\n";
+}
+
+/// Takes the trailer off. \throws InputError if the bytes are not those that were written
+void check_bytes(std::vector<std::byte>& bytes, const std::string& path) {
+  const std::size_t length = kTrailer.size() + 65;
+  if (bytes.size() < length) throw InputError(path + ": not a unit of a run, or cut off");
+  const auto image = std::span(bytes).first(bytes.size() - length);
+  const auto end = std::span(bytes).last(length);
+  const std::string found(reinterpret_cast<const char*>(end.data()), end.size());
+  if (found != trailer_of(image))
+    throw InputError(path + ": damaged: its bytes are not those that were written");
+  bytes.resize(image.size());
 }
 
 std::vector<std::byte> read_bytes(const std::string& path) {
@@ -86,8 +109,7 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
 }
 
 std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-                      const CaseCosts& costs,
-                      const std::function<void(std::span<const std::byte>)>& write) {
+                      const CaseCosts& costs, const WriteUnit& write) {
   hdf5::ImageWriter image;
   Handle results = hdf5::create_group(image.root(), "results");
   Handle receipts = hdf5::create_group(image.root(), "receipts");
@@ -108,11 +130,12 @@ std::string make_unit(const UnitHeader& header, const std::map<std::string, Data
   write_attribute(image.root(), "error", header.error);
   const std::string digest = unit_digest(image.root());
   write_attribute(image.root(), "content_sha256", digest);
-  image.finish(write);
+  image.finish([&](std::span<const std::byte> bytes) { write(bytes, trailer_of(bytes)); });
   return digest;
 }
 
 UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes(path)) {
+  check_bytes(bytes_, path);
   file_ = hdf5::open_image(bytes_, path);
   const auto attributes = read_attributes(file_, path);
   try {

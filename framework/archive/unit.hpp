@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "archive/hdf5.hpp"
@@ -23,17 +24,19 @@ struct UnitHeader {
   bool failed() const { return !error.empty(); }
 };
 
+/// Takes an HDF5 image and what stands behind it in the file: the SHA-256 of its bytes.
+using WriteUnit = std::function<void(std::span<const std::byte> image, std::string_view trailer)>;
+
 /// Makes a unit file and gives its bytes to `write`; equal contents give equal bytes.
 /// \return the digest of its content, which it holds
 /// \throws UsageError for a dataset the archive cannot hold; RunError; what `write` throws
 std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-                      const CaseCosts& costs,
-                      const std::function<void(std::span<const std::byte>)>& write);
+                      const CaseCosts& costs, const WriteUnit& write);
 
 /// A unit file, read into memory.
 class UnitReader {
  public:
-  /// \throws InputError
+  /// \throws InputError also if its bytes are not those that were written; libhdf5 never sees those
   explicit UnitReader(const std::string& path);
 
   const UnitHeader& header() const { return header_; }

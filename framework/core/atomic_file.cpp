@@ -42,17 +42,20 @@ path temporary_name(const path& target, const path& folder) {
 
 FileDescriptor create_exclusive(const path& file) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  FileDescriptor created(::open(file.c_str(), kFlags, 0666));
+  const auto create = [&] {
+    return FileDescriptor(uninterrupted([&] { return ::open(file.c_str(), kFlags, 0666); }));
+  };
+  FileDescriptor created = create();
   if (created || errno != EEXIST) return created;
   // Left by an earlier process with our number; nobody else writes under that name.
   ::unlink(file.c_str());
-  return FileDescriptor(::open(file.c_str(), kFlags, 0666));
+  return create();
 }
 
 void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, const path& target) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n =
+        uninterrupted([&] { return ::write(file.get(), bytes.data(), bytes.size()); });
     if (n < 0)
       fail(target, "cannot be written (" + std::to_string(bytes.size()) + " bytes left)", errno);
     bytes = bytes.subspan(static_cast<std::size_t>(n));
@@ -63,9 +66,11 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, con
 
 void sync_folder(const path& folder) {
   const path named = folder.empty() ? path(".") : folder;
-  const FileDescriptor open_folder(::open(named.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor open_folder(
+      uninterrupted([&] { return ::open(named.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (!open_folder) fail(named, "cannot open the folder", errno);
-  if (::fsync(open_folder.get()) != 0) fail(named, "cannot sync the folder", errno);
+  if (uninterrupted([&] { return ::fsync(open_folder.get()); }) != 0)
+    fail(named, "cannot sync the folder", errno);
 }
 
 void publish_file(const path& from, const path& to) {
@@ -74,20 +79,45 @@ void publish_file(const path& from, const path& to) {
   sync_folder(to.parent_path());
 }
 
-void write_file_atomically(const path& target, std::span<const std::byte> bytes,
-                           const path& temporary_folder) {
+bool publish_new_file(const path& from, const path& to) {
+  const auto rename = [&] {
+    return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  };
+  if (uninterrupted(rename) != 0) {
+    if (errno == EEXIST) return false;
+    // A file system without that flag.
+    if (errno != EINVAL && errno != ENOSYS)
+      fail(to, "cannot be put in place of '" + from.string() + "'", errno);
+    std::error_code ignored;
+    if (std::filesystem::exists(std::filesystem::symlink_status(to, ignored))) return false;
+    publish_file(from, to);
+    return true;
+  }
+  sync_folder(to.parent_path());
+  return true;
+}
+
+void write_parts_atomically(const path& target,
+                            std::initializer_list<std::span<const std::byte>> parts,
+                            const path& temporary_folder) {
   const path name = temporary_name(target, temporary_folder);
   FileDescriptor file = create_exclusive(name);
   if (!file) fail(target, "cannot create the temporary file '" + name.string() + "'", errno);
   Temporary temporary(name);
-  write_all(file, bytes, target);
+  for (const auto& bytes : parts) write_all(file, bytes, target);
   // After a failed fsync the kernel may have dropped the pages: never retried, the file is
   // discarded.
-  if (::fsync(file.get()) != 0) fail(target, "cannot be synced to disk", errno);
+  if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
+    fail(target, "cannot be synced to disk", errno);
   if (file.close() != 0) fail(target, "cannot be closed", errno);
   if (std::rename(name.c_str(), target.c_str()) != 0) fail(target, "cannot be renamed", errno);
   temporary.keep();
   sync_folder(target.parent_path());
+}
+
+void write_file_atomically(const path& target, std::span<const std::byte> bytes,
+                           const path& temporary_folder) {
+  write_parts_atomically(target, {bytes}, temporary_folder);
 }
 
 void write_file_atomically(const path& target, std::string_view bytes,

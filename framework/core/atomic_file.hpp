@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <lensbench/export.hpp>
 #include <span>
 #include <string_view>
@@ -16,12 +17,21 @@ namespace lensbench {
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
                                          std::span<const std::byte> bytes,
                                          const std::filesystem::path& temporary_folder = {});
+/// The same of bytes that lie in several places.
+LENSBENCH_API void write_parts_atomically(const std::filesystem::path& path,
+                                          std::initializer_list<std::span<const std::byte>> parts,
+                                          const std::filesystem::path& temporary_folder = {});
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                                          const std::filesystem::path& temporary_folder = {});
 
 /// Renames a finished file to its final name and makes the new name survive a power cut.
 /// \throws RunError
 LENSBENCH_API void publish_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// As `publish_file`, but never in place of another file.
+/// \return false if `to` exists \throws RunError
+LENSBENCH_API bool publish_new_file(const std::filesystem::path& from,
+                                    const std::filesystem::path& to);
 
 /// Makes the entries of a folder survive a power cut. \throws RunError
 LENSBENCH_API void sync_folder(const std::filesystem::path& folder);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <lensbench/export.hpp>
 #include <string>
 #include <utility>
@@ -28,6 +29,14 @@ class LENSBENCH_API FileDescriptor {
  private:
   int descriptor_ = -1;
 };
+
+/// A system call again and again while a signal interrupts it.
+template <class Call>
+auto uninterrupted(Call&& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
 
 /// The system's words for an errno value; safe to call from any thread.
 LENSBENCH_API std::string errno_text(int error);
