@@ -11,6 +11,9 @@
 
 namespace lensbench {
 
+/// What HDF5 calls a dimension without coordinates, as netCDF does.
+std::string bare_dimension_label(std::int64_t length);
+
 /// Writes a dataset into an empty group so that h5py, xarray and the netCDF libraries open it: one
 /// dimension scale in this group on every axis, `units` and `long_name` on every variable,
 /// `coordinates` naming the labels that are not a dimension's own. Receipts are not written.

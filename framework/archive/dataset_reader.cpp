@@ -150,6 +150,27 @@ StoredVariable stored_variable(Handle handle, const std::string& path,
   return stored;
 }
 
+std::string own_path(hid_t object) {
+  char name[1024] = {};
+  return H5Iget_name(object, name, sizeof name) < 0 ? "" : name;
+}
+
+bool is_beside(const std::string& one, const std::string& other) {
+  return one.substr(0, one.rfind('/') + 1) == other.substr(0, other.rfind('/') + 1);
+}
+
+/// The label that HDF5 keeps beside a dimension is no content, so no digest has it: it must be what
+/// the writer gives.
+void check_scale(hid_t dataset, const std::string& path, const std::vector<hsize_t>& lengths) {
+  char label[128] = {};
+  readable(static_cast<hid_t>(H5DSget_scale_name(dataset, label, sizeof label)), path);
+  const std::string name = last_component(path);
+  if (lengths.size() != 1 ||
+      (label != name && label != bare_dimension_label(static_cast<std::int64_t>(lengths[0]))))
+    throw InputError(path + ": not a dimension as archives have them: it is labelled '" +
+                     std::string(label) + "'");
+}
+
 std::set<std::string> words(const std::string& text) {
   std::istringstream stream(text);
   std::set<std::string> found;
@@ -170,6 +191,13 @@ std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
   return lengths;
 }
 
+std::string bare_dimension_label(std::int64_t length) {
+  char label[80];
+  std::snprintf(label, sizeof label, "This is a netCDF dimension but not a netCDF variable. %9lld",
+                static_cast<long long>(length));
+  return label;
+}
+
 bool is_bare_dimension(hid_t dataset) {
   if (H5DSis_scale(dataset) <= 0) return false;
   char label[64] = {};
@@ -179,20 +207,25 @@ bool is_bare_dimension(hid_t dataset) {
 }
 
 std::vector<std::string> dimension_names(hid_t dataset, const std::string& path) {
-  const auto rank = extent(dataset, path).size();
-  if (readable(H5DSis_scale(dataset), path) > 0) return {last_component(path)};
+  const auto lengths = extent(dataset, path);
+  const auto rank = lengths.size();
+  if (readable(H5DSis_scale(dataset), path) > 0) {
+    check_scale(dataset, path, lengths);
+    return {last_component(path)};
+  }
   std::vector<std::string> names;
   for (unsigned axis = 0; axis < rank; ++axis) {
     std::string scale_path;
     const auto visit = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
-      char name[1024] = {};
-      if (H5Iget_name(scale, name, sizeof name) < 0) return -1;
-      *static_cast<std::string*>(out) = name;
+      *static_cast<std::string*>(out) = own_path(scale);
       return 1;
     };
     readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &scale_path), path);
     if (scale_path.empty())
       throw InputError(path + ": axis " + std::to_string(axis) + " has no dimension scale");
+    if (!is_beside(scale_path, own_path(dataset)))
+      throw InputError(path + ": axis " + std::to_string(axis) + " has its dimension scale in '" +
+                       scale_path + "', expected one in the same group");
     names.push_back(last_component(scale_path));
   }
   return names;

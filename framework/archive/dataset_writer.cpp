@@ -199,12 +199,10 @@ void describe(hid_t dataset, const Variable& variable, const std::string& labels
 
 /// A dimension without coordinate values, as netCDF-4 writes one.
 Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t length) {
-  char label[80];
-  std::snprintf(label, sizeof label, "This is a netCDF dimension but not a netCDF variable. %9lld",
-                static_cast<long long>(length));
+  const std::string label = bare_dimension_label(length);
   Handle dataset = create(group, name, H5T_IEEE_F32LE, {static_cast<hsize_t>(length)},
                           creation_properties({}, 4, false));
-  written(H5DSset_scale(dataset, label), "dimension '" + name + "'");
+  written(H5DSset_scale(dataset, label.c_str()), "dimension '" + name + "'");
   return dataset;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <lensbench/error.hpp>
+#include <optional>
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
@@ -79,7 +80,7 @@ std::string type_tag(hid_t type, const std::string& path) {
 
 /// Rows at a time, so that a large dataset is never in memory whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
-                 const std::string& path, const Relieve& relieve) {
+                 const std::string& path, CaseHashes* cases, const Relieve& relieve) {
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
   std::size_t row_bytes = H5Tget_size(native);
   for (std::size_t axis = 1; axis < lengths.size(); ++axis)
@@ -104,12 +105,16 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
           H5Sclose);
     }
     readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, block.data()), path);
-    content.raw(std::span(block).first(static_cast<std::size_t>(n) * row_bytes));
+    const auto read = std::span(block).first(static_cast<std::size_t>(n) * row_bytes);
+    content.raw(read);
+    if (cases != nullptr) cases->add(read);
     if (relieve) relieve();
   }
 }
 
-Sha256Digest dataset_digest(hid_t dataset, const std::string& path, const Relieve& relieve) {
+/// \param cases  gets every element too, if any
+Sha256Digest dataset_digest(hid_t dataset, const std::string& path, CaseHashes* cases,
+                            const Relieve& relieve) {
   Content content('\0');
   content.text(path);
   const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
@@ -120,47 +125,109 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path, const Reliev
   for (const std::string& dim : dimension_names(dataset, path)) content.text(dim);
   for (const hsize_t length : lengths) content.number(length);
   if (H5Tget_class(type) == H5T_STRING)
-    for_each_string(dataset, path, [&](const std::string& text) { content.text(text); });
+    for_each_string(dataset, path, [&](const std::string& text) {
+      content.text(text);
+      if (cases != nullptr) cases->add_text(text);
+    });
   else if (!bare)
-    add_numbers(content, dataset, type, lengths, path, relieve);
+    add_numbers(content, dataset, type, lengths, path, cases, relieve);
   add_attributes(content, dataset, path);
   return content.finish();
 }
 
-Sha256Digest group_digest(hid_t group, const std::string& path, const Relieve& relieve) {
-  Content content('\1');
-  content.text(path.empty() ? "/" : path);
-  add_attributes(content, group, path);
-  auto members = hdf5::children(group, path);
-  std::sort(members.begin(), members.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  content.number(members.size());
-  for (const hdf5::Child& member : members) {
-    const std::string below = path + "/" + member.name;
-    content.text(member.name);
-    const Sha256Digest digest =
-        member.is_group
-            ? group_digest(hdf5::open_group(group, member.name), below, relieve)
-            : dataset_digest(
-                  Handle(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), below),
-                         H5Dclose),
-                  below, relieve);
-    content.raw(std::as_bytes(std::span(digest)));
+/// Digests of a file's groups, each computed once.
+class Walk {
+ public:
+  Walk(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
+      : known_(known), cases_(cases), relieve_(relieve) {}
+
+  Sha256Digest group(hid_t group, const std::string& path) {
+    if (const auto found = known_.find(path); found != known_.end()) return found->second;
+    Content content('\1');
+    content.text(path.empty() ? "/" : path);
+    add_attributes(content, group, path);
+    auto members = hdf5::children(group, path);
+    std::sort(members.begin(), members.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    content.number(members.size());
+    if (cases_ != nullptr) rows_ = case_rows(group, path);
+    for (const hdf5::Child& member : members) {
+      content.text(member.name);
+      const Sha256Digest below = digest(group, member, path + "/" + member.name);
+      content.raw(std::as_bytes(std::span(below)));
+    }
+    return known_[path] = content.finish();
   }
-  return content.finish();
-}
+
+ private:
+  Sha256Digest digest(hid_t group, const hdf5::Child& member, const std::string& path) {
+    if (member.is_group) {
+      const auto found = known_.find(path);
+      return found != known_.end() ? found->second
+                                   : this->group(hdf5::open_group(group, member.name), path);
+    }
+    const Handle dataset(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), path),
+                         H5Dclose);
+    auto hashes = case_hashes(dataset, path);
+    known_[path] = dataset_digest(dataset, path, hashes ? &*hashes : nullptr, relieve_);
+    if (hashes) note(path.substr(0, path.rfind('/')), member.name, hashes->finish());
+    return known_[path];
+  }
+
+  /// Where a variable lies along a dimension whose rows belong to cases.
+  std::optional<CaseHashes> case_hashes(hid_t dataset, const std::string& path) const {
+    if (rows_.empty() || is_bare_dimension(dataset)) return std::nullopt;
+    const auto lengths = extent(dataset, path);
+    const auto dims = dimension_names(dataset, path);
+    const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+    if (H5Tget_class(type) == H5T_STRING && dims.size() != 1) return std::nullopt;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+      if (const auto rows = rows_.find(dims[axis]); rows != rows_.end())
+        return CaseHashes(rows->second, lengths, axis, H5Tget_size(type));
+    return std::nullopt;
+  }
+
+  /// Chains the variables of a group, which come by name.
+  void note(const std::string& group, const std::string& name,
+            const std::map<std::int64_t, Sha256Digest>& digests) {
+    for (const auto& [number, digest] : digests) {
+      Sha256Digest& known = (*cases_)[{group, number}];
+      Sha256 chained;
+      chained.update(std::as_bytes(std::span(known))).update(name);
+      chained.update(std::as_bytes(std::span(digest)));
+      known = chained.finish();
+    }
+  }
+
+  DigestsByPath& known_;
+  CaseDigests* cases_;
+  const Relieve& relieve_;
+  RowsByDimension rows_;  ///< of the group in hand
+};
 
 }  // namespace
 
 std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve) {
-  return to_hex(group_digest(group, path, relieve));
+  DigestsByPath known;
+  return to_hex(Walk(known, nullptr, relieve).group(group, path));
+}
+
+void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, CaseDigests* cases,
+                     const Relieve& relieve) {
+  Walk(known, cases, relieve).group(hdf5::open_group(file, path), path);
+}
+
+Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve) {
+  for (const char* path : {"/results", "/recipe", "/environment"})
+    collect_digests(file, path, known, nullptr, relieve);
+  const Sha256Digest seal = Walk(known, nullptr, relieve).group(file, "");
+  return {to_hex(known["/results"]), to_hex(known["/recipe"]), to_hex(known["/environment"]),
+          to_hex(seal)};
 }
 
 Digests compute_digests(hid_t file, const Relieve& relieve) {
-  const auto of = [&](const std::string& name) {
-    return content_digest(hdf5::open_group(file, name), "/" + name, relieve);
-  };
-  return {of("results"), of("recipe"), of("environment"), content_digest(file, "", relieve)};
+  DigestsByPath known;
+  return compute_digests(file, known, relieve);
 }
 
 Digests stored_digests(hid_t file) {

@@ -2,9 +2,12 @@
 
 #include <functional>
 #include <lensbench/export.hpp>
+#include <map>
 #include <string>
 
+#include "archive/case_digests.hpp"
 #include "archive/hdf5.hpp"
+#include "core/sha256.hpp"
 
 namespace lensbench {
 
@@ -31,6 +34,15 @@ using Relieve = std::function<void()>;
 /// \throws InputError
 std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve = {});
 
+/// Of each dataset, and of each group with all below it, by path: `/results/lens/entropy`.
+using DigestsByPath = std::map<std::string, Sha256Digest>;
+
+/// What is under `path`; adds every digest it comes by to `known`, and those of single cases.
+void collect_digests(hid_t file, const std::string& path, DigestsByPath& known,
+                     CaseDigests* cases = nullptr, const Relieve& relieve = {});
+
+/// \param known  what is not read again; gets every digest
+Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve = {});
 Digests compute_digests(hid_t file, const Relieve& relieve = {});
 /// As stored in the root's attributes; empty where one is missing.
 Digests stored_digests(hid_t file);

@@ -1,12 +1,15 @@
 #include "archive/seal.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <lensbench/error.hpp>
 #include <set>
+#include <sstream>
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
 #include "archive/digest.hpp"
+#include "archive/digest_table.hpp"
 #include "archive/joined_group.hpp"
 #include "archive/run_tables.hpp"
 #include "archive/tables.hpp"
@@ -40,8 +43,7 @@ class Packer {
                 vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
     write_facts("environment", input_.environment, {});
     write_facts("run", input_.run, costs_.table());
-    write_group(image_.root(), "units", units_table(input_.plan, input_.units));
-    digests_ = compute_digests(image_.root(), [&] { image_.relieve(); });
+    write_units();
     write_digests(image_.root(), digests_);
     image_.finish();
   }
@@ -49,6 +51,22 @@ class Packer {
   const Digests& digests() const { return digests_; }
 
  private:
+  /// Last, since it says what the others are; what was read for that is not read again.
+  void write_units() {
+    PartDigests known;
+    const Relieve relieve = [&] { image_.relieve(); };
+    for (const char* path :
+         {"/results", "/recipe", "/receipts", "/vocabulary", "/environment", "/run"}) {
+      const bool of_cases = path == std::string_view("/results");
+      collect_digests(image_.root(), path, known.places, of_cases ? &known.cases : nullptr,
+                      relieve);
+    }
+    Dataset units = units_table(input_.plan, input_.units);
+    add_digests(units, known);
+    write_group(image_.root(), "units", units);
+    digests_ = compute_digests(image_.root(), known.places, relieve);
+  }
+
   void write_root() {
     const auto attribute = [&](const char* name, const Attribute& value) {
       write_attribute(image_.root(), name, value);
@@ -158,21 +176,41 @@ std::string sidecar_text(const Digests& digests) {
          "\nenvironment_sha256 " + digests.environment + "\nseal_sha256 " + digests.seal + "\n";
 }
 
+/// A temporary file that is gone at the end of the scope, unless it was renamed.
+struct Removal {
+  std::filesystem::path path;
+  ~Removal() {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+};
+
 }  // namespace
+
+std::filesystem::path sidecar_of(const std::filesystem::path& archive) {
+  return archive.string() + ".sha256";
+}
+
+void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
+                   const RunFolder& folder) {
+  const std::string text = sidecar_text(digests);
+  std::ostringstream before;
+  before << std::ifstream(sidecar_of(archive), std::ios::binary).rdbuf();
+  if (before.str() != text) write_file_atomically(sidecar_of(archive), text, folder.temporary());
+}
 
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input) {
   const std::filesystem::path packed = folder.temporary() / "archive.h5";
+  const Removal removal{packed};
   Packer packer(folder, input, packed);
   packer.pack();
   const Digests& digests = packer.digests();
   verify_file(packed, digests);
-  if (std::filesystem::exists(out))
+  if (!publish_new_file(packed, out))
     throw RunError(out.string() +
-                   ": appeared while the run went on and is not overwritten; move "
-                   "it away and seal with --resume");
-  publish_file(packed, out);
-  write_file_atomically(out.string() + ".sha256", sidecar_text(digests));
+                   ": appeared while the run went on and is not overwritten; move it away");
+  write_sidecar(out, digests, folder);
   return {out, digests.results, digests.recipe, digests.environment, digests.seal};
 }
 

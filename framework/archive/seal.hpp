@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/digest.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/run_writer.hpp"
 
@@ -31,6 +32,12 @@ struct SealInput {
 /// Packs the units of `folder` into `out`, verified before it is put in place.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input);
+
+/// `results/name.h5` -> `results/name.h5.sha256`
+std::filesystem::path sidecar_of(const std::filesystem::path& archive);
+/// The digests beside the archive, unless that is what stands there.
+void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
+                   const RunFolder& folder);
 
 /// Text an attribute can hold: bad bytes and NUL replaced.
 std::string printable_error(const std::string& text);

@@ -6,6 +6,8 @@
 #include <lensbench/error.hpp>
 #include <set>
 
+#include "archive/read_limits.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -14,8 +16,9 @@ using hdf5::readable;
 
 constexpr int kMostDepth = 16, kMostAxes = 8;
 constexpr std::uint64_t kMostChunkBytes = std::uint64_t{64} << 20;
-/// Deflate makes data at most 1032 times smaller; small files get room for what is never written.
-constexpr std::uint64_t kMostExpansion = 1100, kRoom = std::uint64_t{1} << 30;
+/// Deflate makes data at most 1032 times smaller, results of models at most some tens of times;
+/// small files get room for what is never written.
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30, kMostExpansion = 200, kRoom = kGiB / 2;
 constexpr std::size_t kMostObjects = 1'000'000;
 constexpr std::array<H5Z_filter_t, 3> kFilters = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE,
                                                   H5Z_FILTER_FLETCHER32};
@@ -33,7 +36,7 @@ std::uint64_t product(std::uint64_t a, std::uint64_t b) {
 class Walk {
  public:
   explicit Walk(std::uint64_t file_bytes)
-      : most_bytes_(kRoom + product(file_bytes, kMostExpansion)) {}
+      : most_bytes_(kRoom + extra_gib() * kGiB + product(file_bytes, kMostExpansion)) {}
 
   void group(hid_t group, const std::string& path, int depth) {
     if (depth > kMostDepth) refuse(path, "groups nested deeper than 16");
@@ -62,6 +65,7 @@ class Walk {
     check_filters(properties, path);
     const std::size_t size = element_size(dataset, path);
     const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+    if (H5Sget_simple_extent_type(space) == H5S_NULL) refuse(path, "a dataset without elements");
     const int axes = static_cast<int>(readable(H5Sget_simple_extent_ndims(space), path));
     if (axes > kMostAxes) refuse(path, "more than 8 axes");
     std::array<hsize_t, kMostAxes> lengths{};
@@ -69,7 +73,10 @@ class Walk {
     std::uint64_t bytes = size;
     for (int axis = 0; axis < axes; ++axis)
       bytes = product(bytes, lengths[static_cast<std::size_t>(axis)]);
-    if (bytes > most_bytes_ - bytes_) refuse(path, "more data than a file of its size can hold");
+    if (bytes > most_bytes_ - bytes_)
+      throw InputError(path +
+                       ": more data than a file of its size can hold; if you trust it, "
+                       "LENSBENCH_READ_GIB=8 allows 8 GiB more");
     bytes_ += bytes;
     if (H5Pget_layout(properties) == H5D_CHUNKED) check_chunk(properties, size, path);
   }
@@ -99,6 +106,12 @@ class Walk {
     if (kind == H5T_STRING && H5Tis_variable_str(type) <= 0) refuse(path, "fixed-length text");
     if (kind != H5T_STRING && kind != H5T_FLOAT && kind != H5T_INTEGER)
       refuse(path, "an element type that is neither number nor text");
+    // libhdf5 converts between all others, in code that damaged types break.
+    const std::array<hid_t, 6> numbers = {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE,
+                                          H5T_STD_U8LE,   H5T_STD_I32LE,  H5T_STD_I64LE};
+    const auto is_type = [&](hid_t known) { return H5Tequal(type, known) > 0; };
+    if (kind != H5T_STRING && std::none_of(numbers.begin(), numbers.end(), is_type))
+      refuse(path, "numbers of another width or byte order");
     return H5Tget_size(type);
   }
 

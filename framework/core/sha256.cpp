@@ -57,6 +57,18 @@ std::string to_hex(const Sha256Digest& digest) {
   return text;
 }
 
+std::optional<Sha256Digest> from_hex(std::string_view text) {
+  Sha256Digest digest{};
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto value = std::string_view("0123456789abcdef").find(text[i]);
+    if (value == std::string_view::npos) return std::nullopt;
+    auto& byte = digest[i / 2];
+    byte = static_cast<std::uint8_t>(byte * 16 + value);
+  }
+  return digest;
+}
+
 std::string sha256_hex(std::string_view bytes) {
   return to_hex(Sha256().update(bytes).finish());
 }

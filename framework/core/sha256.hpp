@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <lensbench/export.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ class LENSBENCH_API Sha256 {
 
 /// 64 lower-case hexadecimal digits.
 LENSBENCH_API std::string to_hex(const Sha256Digest& digest);
+/// Nothing if these are not 64 such digits.
+LENSBENCH_API std::optional<Sha256Digest> from_hex(std::string_view text);
 LENSBENCH_API std::string sha256_hex(std::string_view bytes);
 
 /// Hash of a file's bytes, read in blocks. \throws InputError if it cannot be read
