@@ -80,6 +80,11 @@ std::vector<Option> run_options() {
        .argument = "",
        .help = "one forward for every request of every tool, instead of one a case where that is "
                "enough; the results are the same"},
+      {.name = "progress",
+       .argument = "HOW",
+       .help = "bar, or json: one line on stderr for each case once it is safe",
+       .words = {"bar", "json"},
+       .initial = "bar"},
       json_option("print the results as JSON"),
       {.name = "quiet", .argument = "", .help = "print nothing but errors", .letter = 'q'}};
   for (auto& option : plugin_options()) options.push_back(std::move(option));
@@ -110,6 +115,7 @@ RunArguments run_arguments(const Options& options) {
   run.share = !options.flag("no-share");
   run.quiet = options.flag("quiet");
   run.json = options.flag("json");
+  run.progress_json = options.text("progress") == "json";
   for (const auto& assignment : options.list("set")) add_setting(run.set, assignment);
   run.config = options.config();
   return run;

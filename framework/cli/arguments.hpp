@@ -26,6 +26,7 @@ struct RunArguments {
   std::string dtype, device;
   std::int64_t threads = 0;  ///< 0: as libtorch chooses
   std::uint64_t seed = 0;
+  bool progress_json = false;  ///< a JSON line on stderr for every case that is over
   bool resume = false, profile = false, quiet = false, json = false, help = false;
   bool share = true;                 ///< activations between the tools of a case
   std::optional<ConfigFile> config;  ///< what --config named

@@ -60,7 +60,6 @@ struct Command {
   std::vector<Option> options = {};  ///< beside `--help`, which every command has
   std::vector<Example> examples = {};
   int (*run)(const Options&) = nullptr;  ///< returns the exit code
-  bool reads_archives = false;           ///< runs in a child process: anybody may have made them
   /// Text between description and options, when an operand says what is asked about; begins with an
   /// empty line.
   std::string (*more_help)(const Options&) = nullptr;

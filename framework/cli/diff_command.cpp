@@ -4,12 +4,13 @@
 
 #include "archive/diff.hpp"
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "cli/options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-int diff(const Options& options) {
+int compare(const Options& options) {
   const ArchiveReader first(options.operand(0)), second(options.operand(1));
   const ArchiveDifference difference = diff_archives(first, second);
   if (options.flag("json"))
@@ -19,6 +20,10 @@ int diff(const Options& options) {
   const Agreement most =
       options.flag("tolerance") ? Agreement::within_tolerance : Agreement::identical;
   return difference.results() <= most ? 0 : 1;
+}
+
+int diff(const Options& options) {
+  return in_child({{options.operand(0), options.operand(1)}}, [&] { return compare(options); });
 }
 
 }  // namespace
@@ -42,8 +47,7 @@ differ. 3: not readable as an archive.)",
                       json_option("the same for a script")},
           .examples = {{"lensbench diff results/monday.h5 results/tuesday.h5",
                         "request, environment and results of two runs"}},
-          .run = diff,
-          .reads_archives = true};
+          .run = diff};
 }
 
 }  // namespace lensbench::cli

@@ -7,6 +7,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "cli/options.hpp"
 #include "core/atomic_file.hpp"
 #include "core/suggest.hpp"
@@ -52,26 +53,35 @@ void write_text(const std::string& text, const std::string& out) {
   write_file_atomically(path, text, path.parent_path());
 }
 
-int export_variable(const Options& options) {
-  const std::string &format = options.text("format"), &out = options.text("out");
-  if (!out.empty() && std::filesystem::exists(out))
-    throw UsageError(out + ": exists already and is not overwritten; give another --out");
-  const ArchiveReader archive(options.operand(0));
-  const Wanted wanted = parse_wanted(options.operand(1));
+void write(const ArchiveReader& archive, const Wanted& wanted, const std::string& format,
+           const std::string& out) {
   const Dataset dataset = selected(archive.read(wanted.dataset), wanted.variable);
   if (format == "json") {
     write_text(dataset_to_json(dataset).dump() + "\n", out);
   } else if (format == "npz") {
-    if (out.empty()) throw UsageError("export: npz is no text; say where to with --out FILE");
     write_npz(out, dataset.variables());
   } else {
-    if (wanted.variable.empty())
-      throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
     std::ostringstream text;
     write_csv(text, dataset, wanted.variable);
     write_text(text.str(), out);
   }
-  return 0;
+}
+
+int export_variable(const Options& options) {
+  const std::string &format = options.text("format"), &out = options.text("out");
+  if (!out.empty() && std::filesystem::exists(out))
+    throw UsageError(out + ": exists already and is not overwritten; give another --out");
+  const Wanted wanted = parse_wanted(options.operand(1));
+  if (format == "npz" && out.empty())
+    throw UsageError("export: npz is no text; say where to with --out FILE");
+  if (format == "csv" && wanted.variable.empty())
+    throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
+  Access access{{options.operand(0)}};
+  if (!out.empty()) access.writable.push_back(std::filesystem::absolute(out).parent_path());
+  return in_child(access, [&] {
+    write(ArchiveReader(options.operand(0)), wanted, format, out);
+    return 0;
+  });
 }
 
 }  // namespace
@@ -99,8 +109,7 @@ Command export_command() {
                        .values = Values::file}},
           .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
                         "one variable as a table"}},
-          .run = export_variable,
-          .reads_archives = true};
+          .run = export_variable};
 }
 
 }  // namespace lensbench::cli

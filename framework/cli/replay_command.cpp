@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/diff.hpp"
-#include "archive/verify.hpp"
 #include "cli/commands.hpp"
 #include "cli/find_model.hpp"
 #include "cli/guard.hpp"
 #include "cli/options.hpp"
+#include "cli/recorded_run.hpp"
 #include "cli/run_session.hpp"
 #include "core/suggest.hpp"
 
@@ -52,38 +52,27 @@ T field(const json& object, const char* name, const std::string& where) {
   }
 }
 
-std::vector<FileRecord> file_records(const ArchiveReader& archive) {
-  std::vector<FileRecord> records;
-  const Dataset recipe = archive.recipe();
-  for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
-    records.push_back(
-        {recipe["file_role"].strings[i], recipe["file_name"].strings.at(i),
-         recipe["file_sha256"].strings.at(i),
-         recipe["file_bytes"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()});
-  return records;
-}
-
 /// The files a run read that are no model's: they are gone, their content is in the cases.
-std::vector<FileRecord> input_records(const ArchiveReader& archive) {
-  auto records = file_records(archive);
+std::vector<FileRecord> input_records(const RecordedRun& recorded) {
+  auto records = recorded.files;
   std::erase_if(records, [](const FileRecord& file) { return file.role != "prompts"; });
   return records;
 }
 
 /// Where it was, or where its files are now.
-std::string place_of_model(const ArchiveReader& archive, const json& run) {
-  const auto recorded = run.value("model_directory", std::string());
-  const auto found = find_model(file_records(archive), recorded);
+std::string place_of_model(const RecordedRun& archive) {
+  const auto recorded = archive.run.value("model_directory", std::string());
+  const auto found = find_model(archive.files, recorded);
   if (!found || *found == fs::path(recorded)) return recorded;
   std::cerr << "lensbench: the model is no longer at " << recorded << "; its files are at "
             << found->string() << "\n";
   return found->string();
 }
 
-std::vector<CaseInput> recorded_cases(const ArchiveReader& archive, const json& request) {
-  const json fields = request.value("case_fields", json::object());
+std::vector<CaseInput> recorded_cases(const RecordedRun& recorded) {
+  const json fields = recorded.request.value("case_fields", json::object());
   std::vector<CaseInput> cases;
-  for (const CaseRecord& record : archive.cases()) {
+  for (const CaseRecord& record : recorded.cases) {
     CaseInput input;
     input.id = record.id;
     input.text = record.text;
@@ -95,19 +84,18 @@ std::vector<CaseInput> recorded_cases(const ArchiveReader& archive, const json& 
   return cases;
 }
 
-RunArguments recorded_arguments(const ArchiveReader& archive, const json& request,
-                                const Options& options) {
-  const std::string where = archive.path().string() + "/recipe/request";
-  const json run = archive.run(), environment = archive.environment();
+RunArguments recorded_arguments(const RecordedRun& recorded, const Options& options) {
+  const std::string where = recorded.file + "/recipe/request";
+  const json &request = recorded.request, &run = recorded.run;
   RunArguments arguments;
   arguments.name = field<std::string>(request, "name", where);
   arguments.set = field<std::map<std::string, std::string>>(request, "parameters", where);
   arguments.dtype = field<std::string>(request, "dtype", where);
   arguments.device = field<std::string>(request, "device", where);
   arguments.seed = field<std::uint64_t>(request, "seed", where);
-  arguments.threads = environment.value("threads", std::int64_t{0});
+  arguments.threads = recorded.environment.value("threads", std::int64_t{0});
   arguments.model =
-      options.text("model").empty() ? place_of_model(archive, run) : options.text("model");
+      options.text("model").empty() ? place_of_model(recorded) : options.text("model");
   const auto others = run.value("other_models", std::map<std::string, std::string>());
   for (const auto& [name, place] : others) arguments.set[name] = place;
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
@@ -120,22 +108,11 @@ RunArguments recorded_arguments(const ArchiveReader& archive, const json& reques
   return arguments;
 }
 
-int read_whole(const std::string& file) {
-  try {
-    const VerifyResult result = verify_archive(file);
-    if (result.intact) return 0;
-    std::cerr << "lensbench: " << result.findings.front() << "\n";
-  } catch (const Error& error) {
-    std::cerr << "lensbench: " << error.what() << "\n";
-  }
-  return 3;
-}
-
 /// Finds the tool or experiment. Code is never loaded from where an archive says: anybody may have
 /// made it, beside a library of the same making.
-std::unique_ptr<RunSession> find_entry(const ArchiveReader& archive, PluginEntryKind kind,
+std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, PluginEntryKind kind,
                                        RunArguments arguments) {
-  const auto then = archive.run().value("plugin_directories", std::vector<std::string>());
+  const auto then = recorded.run.value("plugin_directories", std::vector<std::string>());
   const bool helps = arguments.plugins.dirs.empty() && !then.empty();
   try {
     return std::make_unique<RunSession>(kind, std::move(arguments));
@@ -148,33 +125,32 @@ std::unique_ptr<RunSession> find_entry(const ArchiveReader& archive, PluginEntry
 }
 
 /// The run as it was asked for, ready to be asked again.
-std::unique_ptr<RunSession> recorded_session(const ArchiveReader& archive, const Options& options) {
-  const json request = archive.request();
-  const std::string where = archive.path().string() + "/recipe/request";
-  const bool tool = field<std::string>(request, "kind", where) == "tool";
+std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options) {
+  const std::string where = recorded.file + "/recipe/request";
+  const bool tool = field<std::string>(recorded.request, "kind", where) == "tool";
   RunArguments arguments;
   std::vector<CaseInput> cases;
   try {
-    arguments = recorded_arguments(archive, request, options);
-    cases = recorded_cases(archive, request);
+    arguments = recorded_arguments(recorded, options);
+    cases = recorded_cases(recorded);
   } catch (const json::exception& error) {
     throw InputError(where + ": not what a run writes: " + error.what());
   }
-  auto session = find_entry(archive, tool ? PluginEntryKind::tool : PluginEntryKind::experiment,
+  auto session = find_entry(recorded, tool ? PluginEntryKind::tool : PluginEntryKind::experiment,
                             std::move(arguments));
-  session->prepare(std::move(cases), input_records(archive));
+  session->prepare(std::move(cases), input_records(recorded));
   return session;
 }
 
-void refuse_other_request(const ArchiveReader& archive, const RunPlan& plan, bool allowed) {
-  const auto differences = diff_recipe(archive, plan);
+void refuse_other_request(const std::string& file, const RunPlan& plan, bool allowed) {
+  const auto differences = recipe_differences(file, plan);
   if (differences.empty()) return;
   std::string text;
   for (const FactDifference& fact : differences)
     text += "\n  " + fact.where + ": " + (fact.first.empty() ? "none" : fact.first) + " then, " +
             (fact.second.empty() ? "none" : fact.second) + " now";
   if (!allowed)
-    throw InputError(archive.path().string() +
+    throw InputError(file +
                      ": what it was made with is not what is here; give the right --model, "
                      "--plugin-dir or --set, or run it all the same with --allow-different:" +
                      text);
@@ -199,13 +175,22 @@ bool is_same_answer(const ArchiveDifference& difference) {
   return results == Agreement::within_tolerance && !difference.same_environment();
 }
 
+int compare(const fs::path& file, const fs::path& out, bool as_json) {
+  const ArchiveDifference difference = diff_archives(ArchiveReader(file), ArchiveReader(out));
+  if (as_json) {
+    json report = to_json(difference);
+    report["verdict"] = verdict(difference);
+    std::cout << report.dump(1) << "\n";
+  } else {
+    std::cout << describe(difference) << verdict(difference) << "\n";
+  }
+  return is_same_answer(difference) ? 0 : 1;
+}
+
 int replay(const Options& options) {
   const std::string file = options.operand(0);
-  // The archive first in a child, whole: what it survives can be read here.
-  if (const int code = in_child(file, [&] { return read_whole(file); }); code != 0) return code;
-  const ArchiveReader archive(file);
-  const auto session = recorded_session(archive, options);
-  refuse_other_request(archive, session->plan(), options.flag("allow-different"));
+  const auto session = recorded_session(read_recorded_run(file), options);
+  refuse_other_request(file, session->plan(), options.flag("allow-different"));
 
   const Scratch scratch;
   const fs::path out =
@@ -216,15 +201,7 @@ int replay(const Options& options) {
     std::cerr << "lensbench: the replay did not end, so there is nothing to compare\n";
     return outcome.exit_code();
   }
-  const ArchiveDifference difference = diff_archives(archive, ArchiveReader(out));
-  if (options.flag("json")) {
-    json report = to_json(difference);
-    report["verdict"] = verdict(difference);
-    std::cout << report.dump(1) << "\n";
-  } else {
-    std::cout << describe(difference) << verdict(difference) << "\n";
-  }
-  return is_same_answer(difference) ? 0 : 1;
+  return in_child({{file, out}}, [&] { return compare(file, out, options.flag("json")); });
 }
 
 }  // namespace

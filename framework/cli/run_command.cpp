@@ -7,12 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive_reader.hpp"
+#include "archive/run_folder.hpp"
 #include "cli/commands.hpp"
 #include "cli/entry_help.hpp"
 #include "cli/environment.hpp"
 #include "cli/help.hpp"
 #include "cli/prompts.hpp"
 #include "cli/recipe.hpp"
+#include "cli/resume.hpp"
 #include "cli/run_session.hpp"
 #include "report/json.hpp"
 #include "report/terminal/terminal.hpp"
@@ -58,33 +60,19 @@ void print_tables(const RunSession& session, const RunSession::Outcome& outcome)
               << " cases; the archive holds all.\n";
 }
 
-/// From the sealed archive, in blocks: however many cases there are, they are never in memory
-/// together.
-void print_json(const RunSession::Outcome& outcome) {
-  const auto text = [](const nlohmann::json& value) { return value.dump(); };
+nlohmann::json failures_of(const RunReport& report) {
   nlohmann::json failures = nlohmann::json::array();
-  for (const auto& failure : outcome.report.failures)
+  for (const auto& failure : report.failures)
     failures.push_back({{"case", failure.index}, {"error", failure.message}});
-  const ArchiveReader archive(outcome.sealed->path);
-  std::vector<std::string> names = archive.names();
-  std::sort(names.begin(), names.end());
-  std::cout << "{\"archive\":" << text(outcome.sealed->path.string())
-            << ",\"failures\":" << text(failures) << ",\"results\":{";
-  for (const std::string& name : names) {
-    std::cout << (name == names.front() ? "" : ",") << text(name) << ":";
-    write_json(std::cout, archive.stored(name));
-  }
-  std::cout << "},\"results_sha256\":" << text(outcome.sealed->results_sha256)
-            << ",\"seal_sha256\":" << text(outcome.sealed->seal_sha256) << "}\n";
+  return failures;
 }
 
 int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
-                const fs::path& path) {
+                const std::string& resume) {
   const auto& arguments = session.arguments();
   if (outcome.report.interrupted) {
     std::cerr << "lensbench: stopped; " << outcome.report.completed.size() << " of "
-              << session.cases().size() << " cases are safe. Go on with the same command and "
-              << "--resume --out " << path.string() << "\n";
+              << session.cases().size() << " cases are safe. Go on with:\n  " << resume << "\n";
     return outcome.exit_code();
   }
   if (!outcome.sealed) {
@@ -94,7 +82,7 @@ int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
   }
   const std::string archive = outcome.sealed->path.string();
   if (arguments.json)
-    print_json(outcome);
+    print_json(*outcome.sealed, failures_of(outcome.report));
   else if (!arguments.quiet)
     print_tables(session, outcome);
   session.say_failures(outcome.report);
@@ -117,9 +105,17 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
   session.prepare(std::move(cases), std::move(inputs));
   const auto path = archive_path(arguments);
-  const auto outcome = session.execute(path, options.arguments(),
-                                       arguments.json || arguments.quiet ? nullptr : first_cases);
-  return say_outcome(session, outcome, path);
+  if (arguments.resume && fs::exists(path)) return finish_and_say(session, path);
+  const std::string resume =
+      resume_command(options.command().name, options.arguments(), arguments, path);
+  const auto shown = arguments.json || arguments.quiet ? nullptr : first_cases;
+  try {
+    return say_outcome(session, session.execute(path, options.arguments(), shown), resume);
+  } catch (const RunError& error) {
+    if (!fs::exists(run_folder_of(path))) throw;
+    throw RunError(std::string(error.what()) +
+                   "\nEvery case that was done is safe. Go on with:\n  " + resume);
+  }
 }
 
 int run_experiment(const Options& options) {

@@ -30,9 +30,10 @@ volatile std::sig_atomic_t interrupted = 0;
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
 }
 
 // `lensbench tool first_look` is a slip that is easily set right.
@@ -93,14 +94,23 @@ RunReport RunSession::run_cases(ResultSink& sink) {
   const auto total = static_cast<std::int64_t>(cases_.size());
   std::optional<ProgressBar> progress;
   // One case is over before a bar could say anything.
-  if (!arguments_.quiet && total > 1) progress.emplace(total, STDERR_FILENO);
+  if (!arguments_.quiet && !arguments_.progress_json && total > 1)
+    progress.emplace(total, STDERR_FILENO);
   std::int64_t done = static_cast<std::int64_t>(sink.done().size()), failed = 0;
-  catch_interrupts();
   RunControl control;
   control.should_stop = [] { return interrupted != 0; };
-  control.on_case = [&](std::int64_t, bool bad) {
+  control.on_case = [&](std::int64_t index, bool bad) {
     failed += bad ? 1 : 0;
-    if (progress) progress->step(++done, failed);
+    ++done;
+    if (progress) progress->step(done, failed);
+    if (arguments_.progress_json)
+      std::cerr << nlohmann::json{{"case", index},
+                                  {"id", cases_[static_cast<std::size_t>(index)].id},
+                                  {"status", bad ? "failed" : "complete"},
+                                  {"over", done},
+                                  {"of", total}}
+                           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                       "\n";
   };
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
@@ -170,6 +180,7 @@ void RunSession::say_failures(const RunReport& report) const {
 
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv,
                                         Choose shown) {
+  catch_interrupts();
   auto writer = RunWriter::start(out, plan_, arguments_.resume);
   ArchiveSink sink(writer, started_);
   Outcome outcome;

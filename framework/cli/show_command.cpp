@@ -3,6 +3,7 @@
 
 #include "archive/show.hpp"
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "cli/options.hpp"
 
 namespace lensbench::cli {
@@ -10,11 +11,13 @@ namespace {
 
 int show(const Options& options) {
   const auto& file = options.operand(0);
-  if (options.flag("json"))
-    std::cout << describe_archive_json(file).dump(1) << "\n";
-  else
-    std::cout << describe_archive(file);
-  return 0;
+  return in_child({{file}}, [&] {
+    if (options.flag("json"))
+      std::cout << describe_archive_json(file).dump(1) << "\n";
+    else
+      std::cout << describe_archive(file);
+    return 0;
+  });
 }
 
 }  // namespace
@@ -28,8 +31,7 @@ their dimensions and units, receipts, digests.)",
           .operands = {{"FILE", "an archive", Values::archive}},
           .options = {json_option("the same for a script")},
           .examples = {{"lensbench show results/mine.h5", "a summary to read"}},
-          .run = show,
-          .reads_archives = true};
+          .run = show};
 }
 
 }  // namespace lensbench::cli

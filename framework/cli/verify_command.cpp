@@ -1,15 +1,36 @@
+#include <filesystem>
 #include <iostream>
 
+#include "archive/run_folder.hpp"
+#include "archive/unfinished_run.hpp"
 #include "archive/verify.hpp"
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "cli/options.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-int verify(const Options& options) {
-  const auto& file = options.operand(0);
-  const auto& expected = options.text("expect");
+/// The folder of a run that has no archive yet, if that is what is named.
+std::filesystem::path unfinished(const std::filesystem::path& file) {
+  if (file.extension() == ".run" && std::filesystem::is_directory(file)) return file;
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(file, ignored))) return {};
+  const auto folder = run_folder_of(file);
+  return std::filesystem::is_directory(folder) ? folder : std::filesystem::path();
+}
+
+int verify_unfinished(const std::filesystem::path& folder) {
+  const UnfinishedRun run = inspect_run(folder);
+  std::cout << folder.string() << ": INCOMPLETE, not sealed yet: " << run.complete << " of "
+            << run.planned << " cases are safe and intact, " << run.failed << " failed, "
+            << run.damaged << " damaged\nthe same command with --resume --out "
+            << std::filesystem::path(folder).replace_extension(".h5").string()
+            << " runs the others\n";
+  return 1;
+}
+
+int verify_sealed(const std::string& file, const std::string& expected) {
   const auto result =
       verify_archive(file, expected.empty() ? std::nullopt : std::optional(expected));
   for (const auto& finding : result.findings) std::cout << finding << "\n";
@@ -20,6 +41,13 @@ int verify(const Options& options) {
                                    : "intact and complete")
             << "\nseal sha256 " << result.seal_sha256 << "\n";
   return result.intact && result.expected && result.complete ? 0 : 1;
+}
+
+int verify(const Options& options) {
+  const std::string &file = options.operand(0), &expected = options.text("expect");
+  if (const auto folder = unfinished(file); !folder.empty())
+    return in_child({.files = {}, .folders = {folder}}, [&] { return verify_unfinished(folder); });
+  return in_child({{file}}, [&] { return verify_sealed(file, expected); });
 }
 
 }  // namespace
@@ -33,15 +61,17 @@ Command verify_command() {
 the file itself cannot prove that nobody rewrote both; --expect compares with one kept elsewhere (the
 .sha256 file beside the archive, or what the run printed).
 
-Exit code 0: intact and complete. 1: changed, not the expected one, or cases are missing. 3: not
-readable as an archive.)",
+What is damaged is named, down to the dataset and the case. A run that was interrupted (FILE is its
+folder NAME.run, or the archive it has not come to) is incomplete: its cases are checked one by one.
+
+Exit code 0: intact and complete. 1: changed, not the expected one, or incomplete. 3: not readable as
+an archive.)",
       .operands = {{"FILE", "an archive", Values::archive}},
       .options = {{.name = "expect",
                    .argument = "SHA256",
                    .help = "the seal's digest as it was written down elsewhere"}},
       .examples = {{"lensbench verify results/mine.h5", "every digest, from the content"}},
-      .run = verify,
-      .reads_archives = true};
+      .run = verify};
 }
 
 }  // namespace lensbench::cli

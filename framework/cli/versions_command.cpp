@@ -6,6 +6,7 @@
 
 #include "archive/diff.hpp"
 #include "cli/commands.hpp"
+#include "cli/guard.hpp"
 #include "cli/options.hpp"
 
 namespace lensbench::cli {
@@ -19,25 +20,10 @@ struct Archive {
   ArchiveReader reader;
 };
 
-std::vector<Archive> archives_of(const fs::path& directory, const std::string& experiment) {
-  if (!fs::is_directory(directory))
-    throw InputError(directory.string() + ": no such folder; say with --dir where archives are");
-  std::vector<Archive> found;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().extension() != ".h5") continue;
-    try {
-      ArchiveReader reader(entry.path());
-      if (reader.attribute("experiment") != experiment) continue;
-      std::string started = reader.run().value("started", std::string());
-      found.push_back({std::move(started), std::move(reader)});
-    } catch (const InputError& error) {
-      std::cerr << "lensbench: left out: " << error.what() << "\n";
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Archive& a, const Archive& b) {
-    return std::pair(a.started, a.reader.path()) < std::pair(b.started, b.reader.path());
-  });
-  return found;
+Archive opened(const fs::path& file) {
+  ArchiveReader reader(file);
+  std::string started = reader.run().value("started", std::string());
+  return {std::move(started), std::move(reader)};
 }
 
 /// One line a change; the source as a whole, since its text is in the archives.
@@ -77,19 +63,52 @@ void print(const json& list) {
   }
 }
 
-int versions(const Options& options) {
-  const std::string &experiment = options.operand(0), &directory = options.text("dir");
-  const auto archives = archives_of(directory, experiment);
+/// All that is read of an archive here, once; what a file makes of it ends a child process.
+std::string experiment_of(const fs::path& file) {
+  return ask_child({{file}}, [&] {
+    const Archive archive = opened(file);
+    describe_one(archive, &archive);
+    return archive.reader.attribute("experiment");
+  });
+}
+
+std::vector<fs::path> files_of(const fs::path& directory, const std::string& experiment) {
+  if (!fs::is_directory(directory))
+    throw InputError(directory.string() + ": no such folder; say with --dir where archives are");
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() != ".h5") continue;
+    try {
+      if (experiment_of(entry.path()) == experiment) found.push_back(entry.path());
+    } catch (const InputError& error) {
+      std::cerr << "lensbench: left out: " << error.what() << "\n";
+    }
+  }
+  return found;
+}
+
+int list_versions(const std::vector<fs::path>& files, bool as_json) {
+  std::vector<Archive> archives;
+  for (const fs::path& file : files) archives.push_back(opened(file));
+  std::sort(archives.begin(), archives.end(), [](const Archive& a, const Archive& b) {
+    return std::pair(a.started, a.reader.path()) < std::pair(b.started, b.reader.path());
+  });
   json list = json::array();
   for (std::size_t i = 0; i < archives.size(); ++i)
     list.push_back(describe_one(archives[i], i == 0 ? nullptr : &archives[i - 1]));
-  if (options.flag("json"))
+  if (as_json)
     std::cout << list.dump(1) << "\n";
-  else if (list.empty())
-    std::cerr << "lensbench: no archive of '" << experiment << "' in " << directory << "\n";
   else
     print(list);
   return list.empty() ? 1 : 0;
+}
+
+int versions(const Options& options) {
+  const std::string &experiment = options.operand(0), &directory = options.text("dir");
+  const auto files = files_of(directory, experiment);
+  if (files.empty() && !options.flag("json"))
+    std::cerr << "lensbench: no archive of '" << experiment << "' in " << directory << "\n";
+  return in_child({files}, [&] { return list_versions(files, options.flag("json")); });
 }
 
 }  // namespace
@@ -111,8 +130,7 @@ Exit code 0: there are some. 1: there is none.)",
                        .initial = "results"},
                       json_option("the same for a script")},
           .examples = {{"lensbench versions first_look", "what results/ holds of it"}},
-          .run = versions,
-          .reads_archives = true};
+          .run = versions};
 }
 
 }  // namespace lensbench::cli

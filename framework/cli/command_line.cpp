@@ -1,0 +1,91 @@
+#include "cli/command_line.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <lensbench/error.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/options.hpp"
+#include "cli/report_errors.hpp"
+#include "core/suggest.hpp"
+#include "core/version.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+int run_or_help(const Command& command, const Arguments& rest) {
+  const Options options(command, rest);
+  if (!options.flag("help")) return command.run(options);
+  std::cout << command_help(options, help_width());
+  return 0;
+}
+
+/// The command whose name the arguments begin with.
+const Command* find_command(const Arguments& arguments) {
+  for (const auto& command : commands()) {
+    const bool two = arguments.size() > 1 && command.name == arguments[0] + " " + arguments[1];
+    if (two || command.name == arguments[0]) return &command;
+  }
+  return nullptr;
+}
+
+/// \param word  what is no command; \param rest  what follows it
+int no_command(const std::string& word, const Arguments& rest) {
+  const auto& all = commands();
+  const auto parts = parts_of(all, word);
+  if (word.starts_with('-'))
+    throw UsageError("'" + word +
+                     "' is no option of lensbench itself; a command comes "
+                     "first (see lensbench --help)");
+  if (parts.empty())
+    throw UsageError("no command '" + word + "'" + suggest(word, first_words(all)));
+  if (!rest.empty() && rest[0] != "--help" && rest[0] != "-h")
+    throw UsageError(word + ": no '" + rest[0] + "'" + suggest(rest[0], parts));
+  (rest.empty() ? std::cerr : std::cout) << family_help(word, help_width());
+  return rest.empty() ? 2 : 0;
+}
+
+int dispatch(const Arguments& arguments) {
+  const Command* command = find_command(arguments);
+  if (command == nullptr) return no_command(arguments[0], {arguments.begin() + 1, arguments.end()});
+  const auto words = std::count(command->name.begin(), command->name.end(), ' ') + 1;
+  return run_or_help(*command, {arguments.begin() + words, arguments.end()});
+}
+
+int print_version() {
+  const auto build = build_info();
+  std::cout << "lensbench " << build.version << " (" << build.git_commit << ", " << build.compiler
+            << ", " << build.build_type << ")\n";
+  return 0;
+}
+
+bool asks_for_help(const std::string& word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
+
+int answer(Arguments arguments) {
+  if (arguments[0] == "--version") return print_version();
+  // `lensbench help run` is `lensbench run --help`.
+  if (asks_for_help(arguments[0])) {
+    if (arguments.size() == 1) {
+      std::cout << overview(help_width());
+      return 0;
+    }
+    arguments.erase(arguments.begin());
+    arguments.push_back("--help");
+  }
+  return dispatch(arguments);
+}
+
+}  // namespace
+
+int run_command_line(const Arguments& arguments) {
+  if (arguments.empty()) {
+    std::cerr << overview(help_width());
+    return 2;
+  }
+  return report_errors([&] { return answer(arguments); });
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <functional>
+
+namespace lensbench::cli {
+
+/// Runs `work`; what it throws becomes one sentence on stderr and an exit code.
+int report_errors(const std::function<int()>& work);
+
+}  // namespace lensbench::cli
