@@ -84,8 +84,71 @@ void stopped_run_resumes_to_the_same_digest(int signal, int expected_exit) {
   EXPECT_EQ(digest_of(resumed), digest_of(whole));
 }
 
-TEST(Resume, GoesOnAfterAnInterruptAndGivesTheSameResults) {
-  stopped_run_resumes_to_the_same_digest(SIGINT, 5);
+/// The command that a stopped run names, as a shell takes it.
+std::string named_command(const std::string& words) {
+  const auto at = words.find("\n  lensbench ");
+  if (at == std::string::npos) return "";
+  return words.substr(at + 3, words.find('\n', at + 1) - at - 3);
+}
+
+void stopped_run_names_the_command_that_goes_on(int signal) {
+  const TempDir directory, output;
+  directory.write("prompts.txt", prompts(12));
+  const std::string name = "it's here.h5";  // what a shell must be given in quotes
+  const auto child = testing::start(command(directory, name), output.path());
+  ASSERT_TRUE(wait_for_a_unit(directory / "it's here.run"));
+  kill(child, signal);
+  const auto stopped = testing::wait_for(child, output.path());
+  ASSERT_EQ(stopped.exit_code, 5) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("cases are safe"));
+  const std::string line = named_command(stopped.err);
+  ASSERT_THAT(line, HasSubstr("--resume")) << stopped.err;
+
+  const auto incomplete = testing::lensbench({"verify", directory / name});
+  EXPECT_EQ(incomplete.exit_code, 1);
+  EXPECT_THAT(incomplete.out, HasSubstr("INCOMPLETE"));
+
+  const std::string path = std::string("PATH=") + LENSBENCH_BINARY_DIR + "/bin:$PATH; ";
+  const auto resumed = testing::run({"/bin/sh", "-c", path + line});
+  EXPECT_EQ(resumed.exit_code, 0) << line << "\n" << resumed.err;
+  EXPECT_EQ(testing::lensbench({"verify", directory / name}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(directory / "it's here.run"));
+}
+
+TEST(Resume, IsNamedWordForWordAfterSigint) {
+  stopped_run_names_the_command_that_goes_on(SIGINT);
+}
+
+TEST(Resume, IsNamedWordForWordAfterSigterm) {
+  stopped_run_names_the_command_that_goes_on(SIGTERM);
+}
+
+TEST(Resume, OfARunThatIsSealedCleansUpWhatAKillLeft) {
+  const TempDir directory;
+  directory.write("prompts.txt", prompts(2));
+  const auto first = testing::run(command(directory, "a.h5"));
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  // As a process killed between the two renames and the removal leaves it.
+  fs::create_directories(directory / "a.run/units");
+  directory.write("a.run/LOCK", "");
+  fs::remove(directory / "a.h5.sha256");
+
+  const auto refused = testing::run(command(directory, "a.h5"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("exists already"));
+
+  auto resume = command(directory, "a.h5");
+  resume.push_back("--resume");
+  const auto resumed = testing::run(resume);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(digest_of(resumed), digest_of(first));
+  EXPECT_FALSE(fs::exists(directory / "a.run"));
+  EXPECT_THAT(testing::slurp(directory / "a.h5.sha256"), HasSubstr(digest_of(first)));
+
+  directory.write("prompts.txt", prompts(3));
+  const auto another = testing::run(resume);
+  EXPECT_EQ(another.exit_code, 2);
+  EXPECT_THAT(another.err, HasSubstr("answers another request"));
 }
 
 TEST(Resume, GoesOnAfterAKillAndGivesTheSameResults) {

@@ -1,0 +1,154 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <lensbench/random.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "durability/command_run.hpp"
+#include "fixtures/faults/io_faults.hpp"
+#include "support/long_form.hpp"
+
+// The command itself, stopped at its calls, killed at random times, on a full disk. The default run
+// takes a sample; `ctest --preset long` every call in every mode, and 200 kills.
+
+namespace lensbench::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> faults(const fs::path& root, long at, FaultMode mode,
+                                const fs::path& log) {
+  return {std::string("LD_PRELOAD=") + LENSBENCH_BINARY_DIR + "/lib/fixtures/libio_faults.so",
+          "LENSBENCH_FAULT_ROOT=" + root.string(), "LENSBENCH_FAULT_AT=" + std::to_string(at),
+          std::string("LENSBENCH_FAULT_MODE=") + kFaultModes[static_cast<int>(mode)],
+          "LENSBENCH_FAULT_LOG=" + log.string()};
+}
+
+Reported run_disturbed(const fs::path& folder, const fs::path& notes, long at, FaultMode mode) {
+  const auto child =
+      start_with(faults(folder, at, mode, notes / "calls"), lens_command(folder / "a.h5"), notes);
+  return report_of(wait_for(child, notes), folder / "a.h5");
+}
+
+/// The mode's kinds of calls; see fault_points_test.cpp.
+std::string kinds_of(FaultMode mode) {
+  switch (mode) {
+    case FaultMode::torn:
+      return "wt";
+    case FaultMode::brief:
+      return "w";
+    case FaultMode::interrupted:
+      return "owts";
+    case FaultMode::stays_full:
+      return "owtmr";
+    case FaultMode::full:
+      return "owtscrm";
+    default:
+      return "owtscrum";
+  }
+}
+
+std::vector<std::pair<long, FaultMode>> points_of(const std::string& calls) {
+  std::vector<std::pair<long, FaultMode>> points;
+  for (const FaultMode mode : {FaultMode::kill, FaultMode::torn, FaultMode::full, FaultMode::error,
+                               FaultMode::interrupted, FaultMode::stays_full, FaultMode::brief})
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      if (kinds_of(mode).find(calls[i]) != std::string::npos)
+        points.emplace_back(static_cast<long>(i) + 1, mode);
+  return points;
+}
+
+void expect_clear_failure(const Reported& reported, const fs::path& folder) {
+  EXPECT_EQ(reported.outcome.exit_code, 5) << reported.outcome.err;
+  EXPECT_THAT(reported.outcome.err, ::testing::HasSubstr(folder.string()));
+  if (fs::exists(folder / "a.run")) {
+    EXPECT_THAT(reported.outcome.err, ::testing::AllOf(::testing::HasSubstr("lensbench tool"),
+                                                       ::testing::HasSubstr("--resume")));
+  }
+}
+
+TEST(CommandAtEveryCall, LosesNothing) {
+  const TempDir first, first_notes;
+  const Reported whole = run_disturbed(first.path(), first_notes.path(), 0, FaultMode::none);
+  ASSERT_EQ(whole.outcome.exit_code, 0) << whole.outcome.err;
+  ASSERT_EQ(whole.done.size(), 3U);
+  ASSERT_EQ(whole.results, undisturbed_command().results);
+  const std::string calls = slurp(first_notes / "calls");
+  const auto points = points_of(calls);
+  ASSERT_GT(points.size(), 150U);
+  constexpr std::size_t kSample = 20;
+  const std::size_t step = in_long_form() ? 1 : points.size() / kSample;
+  for (std::size_t i = 0; i < points.size(); i += step) {
+    const auto [at, mode] = points[i];
+    SCOPED_TRACE(std::string(kFaultModes[static_cast<int>(mode)]) + " at call " +
+                 std::to_string(at));
+    const TempDir folder, notes;
+    const Reported disturbed = run_disturbed(folder.path(), notes.path(), at, mode);
+    if (mode == FaultMode::kill || mode == FaultMode::torn) {
+      EXPECT_EQ(disturbed.outcome.exit_code, -SIGKILL) << disturbed.outcome.err;
+    } else if (mode == FaultMode::interrupted || mode == FaultMode::brief) {
+      EXPECT_EQ(disturbed.outcome.exit_code, 0) << disturbed.outcome.err;
+    } else if (calls[static_cast<std::size_t>(at) - 1] != 'u' || disturbed.outcome.exit_code != 0) {
+      expect_clear_failure(disturbed, folder.path());
+    }
+    expect_resumes(folder.path(), disturbed.done);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(CommandKilledAtRandom, LosesNothing) {
+  const auto began = std::chrono::steady_clock::now();
+  undisturbed_command();
+  const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - began;
+  const int kills = in_long_form() ? 200 : 6;
+  for (int i = 0; i < kills; ++i) {
+    Philox random(static_cast<std::uint64_t>(i) + 1);
+    const std::chrono::duration<double> wait = whole * random.uniform();
+    SCOPED_TRACE("killed after " + std::to_string(wait.count()) + " s");
+    const TempDir folder, notes;
+    const auto child = start(lens_command(folder / "a.h5"), notes.path());
+    std::this_thread::sleep_for(wait);
+    kill(child, SIGKILL);
+    const Reported killed = report_of(wait_for(child, notes.path()), folder / "a.h5");
+    expect_resumes(folder.path(), killed.done);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(CommandWithSmallFilesOnly, FailsWithASentenceAndIsGoneOnWith) {
+  const TempDir folder, notes;
+  std::string line = "ulimit -f 1000; exec";  // blocks of 512 bytes: units fit, an archive does not
+  for (const auto& word : lens_command(folder / "a.h5")) line += " '" + word + "'";
+  const Reported limited = report_of(run({"/bin/sh", "-c", line}), folder / "a.h5");
+  expect_clear_failure(limited, folder.path());
+  EXPECT_THAT(limited.outcome.err, ::testing::HasSubstr("File too large"));
+  EXPECT_EQ(limited.done.size(), 3U);
+  expect_resumes(folder.path(), limited.done);
+}
+
+TEST(CommandTwice, TheSecondFailsAtOnceWhileTheFirstWrites) {
+  const TempDir folder, notes, other_notes;
+  const auto first = start_with({}, lens_command(folder / "a.h5"), notes.path());
+  while (!fs::exists(folder / "a.run/plan.json") && !fs::exists(folder / "a.h5"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(first, SIGSTOP);
+  auto command = lens_command(folder / "a.h5");
+  command.push_back("--resume");
+  if (!fs::exists(folder / "a.h5")) {
+    const Outcome second = run(command);
+    EXPECT_EQ(second.exit_code, 2) << second.err;
+    EXPECT_THAT(second.err, ::testing::HasSubstr("another lensbench is writing this run"));
+  }
+  kill(first, SIGCONT);
+  EXPECT_EQ(wait_for(first, notes.path()).exit_code, 0);
+  expect_resumes(folder.path(), {0, 1, 2});
+}
+
+}  // namespace
+}  // namespace lensbench::testing
