@@ -106,9 +106,7 @@ RunArguments run_arguments(const Options& options) {
   run.out = options.text("out");
   run.dtype = options.text("dtype");
   run.device = options.text("device");
-  if (options.count("threads") > std::numeric_limits<std::int32_t>::max())
-    throw UsageError("--threads is " + options.text("threads") + "; give a count, or 0");
-  run.threads = static_cast<std::int64_t>(options.count("threads"));
+  run.threads = thread_count(options);
   run.seed = options.count("seed");
   run.resume = options.flag("resume");
   run.profile = options.flag("profile");
@@ -119,6 +117,12 @@ RunArguments run_arguments(const Options& options) {
   for (const auto& assignment : options.list("set")) add_setting(run.set, assignment);
   run.config = options.config();
   return run;
+}
+
+std::int64_t thread_count(const Options& options) {
+  if (options.count("threads") > std::numeric_limits<std::int32_t>::max())
+    throw UsageError("--threads is " + options.text("threads") + "; give a count, or 0");
+  return static_cast<std::int64_t>(options.count("threads"));
 }
 
 void add_setting(std::map<std::string, std::string>& settings, const std::string& assignment) {

@@ -44,6 +44,9 @@ Option dtype_option();
 /// \throws UsageError for a device that is none, or that this libtorch lacks
 ModelOptions model_options(const std::string& dtype, const std::string& device);
 
+/// \throws UsageError for more threads than can be
+std::int64_t thread_count(const Options& options);
+
 /// `KEY=VALUE` -> entry. \throws UsageError
 void add_setting(std::map<std::string, std::string>& settings, const std::string& assignment);
 

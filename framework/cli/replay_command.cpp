@@ -99,8 +99,7 @@ RunArguments recorded_arguments(const RecordedRun& recorded, const Options& opti
   const auto others = run.value("other_models", std::map<std::string, std::string>());
   for (const auto& [name, place] : others) arguments.set[name] = place;
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
-  if (options.given("threads"))
-    arguments.threads = static_cast<std::int64_t>(options.count("threads"));
+  if (options.given("threads")) arguments.threads = thread_count(options);
   arguments.plugins = plugin_arguments(options);
   if (request.contains("interventions"))
     arguments.interventions = interventions_from_json(request["interventions"].dump(), where);
