@@ -131,8 +131,10 @@ TEST(Reproducibility, ReplayNamesAnotherPluginBinaryAndRefuses) {
   fs::create_directory(folder / "plugins");
   fs::copy(kPlugins + "/logit_lens.so", folder / "plugins/logit_lens.so");
   std::ofstream(folder / "plugins/logit_lens.so", std::ios::app | std::ios::binary) << "\n";
-  const std::vector<std::string> replay = {"replay", folder / "a.h5", "--plugin-dir",
-                                           folder / "plugins", "--quiet"};
+  // Two binaries offer the tool now, so that one must be chosen.
+  const std::vector<std::string> replay = {
+      "replay", folder / "a.h5", "--quiet", "--pin",
+      "logit_lens=" + (folder / "plugins/logit_lens.so").string()};
   const auto refused = lensbench(replay);
   EXPECT_EQ(refused.exit_code, 3) << refused.err;
   EXPECT_THAT(refused.err,
