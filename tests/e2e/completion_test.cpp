@@ -61,7 +61,7 @@ TEST(BashCompletion, OffersCommandsAndTheirParts) {
 }
 
 TEST(BashCompletion, OffersOptionsOfTheCommandAlone) {
-  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--pro"}), ElementsAre("--prompt", "--prompts"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--prom"}), ElementsAre("--prompt", "--prompts"));
   EXPECT_THAT(bash_offers({"model", "init", "--"}),
               AllOf(Contains("--seed"), Not(Contains("--prompt"))));
 }

@@ -1,0 +1,80 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+// `lensbench list`: what is there, without running any of it.
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::lensbench;
+using ::testing::Not;
+using testing::TempDir;
+
+const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
+
+TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
+  const auto tools = lensbench({"list", "tools", "--json"});
+  ASSERT_EQ(tools.exit_code, 0) << tools.err;
+  std::vector<std::string> names;
+  for (const auto& tool : json::parse(tools.out)) names.push_back(tool["name"]);
+  EXPECT_THAT(names, ::testing::IsSupersetOf(
+                         {"logit_lens", "layer_attribution", "token_analyzer", "activations"}));
+  const auto experiments = lensbench({"list", "experiments", "--json"});
+  ASSERT_EQ(experiments.exit_code, 0) << experiments.err;
+  names.clear();
+  for (const auto& experiment : json::parse(experiments.out)) names.push_back(experiment["name"]);
+  EXPECT_THAT(
+      names, ::testing::IsSupersetOf({"first_look", "prediction_trajectory", "layer_responsibility",
+                                      "generation_audit", "model_comparison"}));
+}
+
+TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {
+  const auto outcome = lensbench({"list", "experiments", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const auto& experiment : json::parse(outcome.out)) {
+    if (experiment["name"] != "first_look") continue;
+    EXPECT_THAT(experiment["tools"].get<std::vector<std::string>>(),
+                ::testing::ElementsAre("logit_lens", "layer_attribution", "token_analyzer"));
+    const auto& lens = experiment["declared_tools"][0];
+    EXPECT_EQ(lens["available"], true);
+    EXPECT_EQ(lens["parameters"][0]["name"], "top_k");
+    EXPECT_EQ(lens["parameters"][0]["default"], "10");
+    EXPECT_EQ(lens["parameters"][0]["units"], "tokens");
+    EXPECT_EQ(lens["parameters"][0]["type"], "an integer");
+  }
+  // An experiment alone in a folder: its tools are not there, and the list says so.
+  const TempDir folder;
+  fs::create_directories(folder / "lib/lensbench/plugins");
+  const fs::path build = LENSBENCH_BINARY_DIR;
+  fs::copy(build / "lib/lensbench/plugins/first_look.so", folder / "lib/lensbench/plugins");
+  for (const auto& file : fs::directory_iterator(build / "lib"))
+    if (file.path().filename().string().starts_with("liblensbench.so"))
+      fs::copy(file.path(), folder / "lib" / file.path().filename(),
+               fs::copy_options::copy_symlinks);
+  const auto alone = testing::run({"/usr/bin/env", "LD_LIBRARY_PATH=" + (folder / "lib").string(),
+                                   build / "bin" / "lensbench", "list", "experiments"});
+  EXPECT_THAT(alone.out, HasSubstr("uses logit_lens, which is NOT LOADED")) << alone.err;
+}
+
+TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
+  const auto hooks = lensbench({"list", "hooks", "--model", kModel});
+  ASSERT_EQ(hooks.exit_code, 0) << hooks.err;
+  EXPECT_THAT(hooks.out,
+              AllOf(HasSubstr("blocks.3.hook_resid_post  [batch, pos, d_model]"),
+                    HasSubstr("blocks.5.attn.hook_pattern"), Not(HasSubstr("blocks.6."))));
+}
+
+}  // namespace
+}  // namespace lensbench
