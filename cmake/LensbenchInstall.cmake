@@ -30,5 +30,3 @@ set(documents share/doc/lensbench)
 install(FILES README.md CHANGELOG.md DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
 install(DIRECTORY docs examples DESTINATION ${documents} PATTERN api EXCLUDE)
-# What the build writes for the shell and for man: bin/lensbench's completions and its page.
-install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ DESTINATION share OPTIONAL)

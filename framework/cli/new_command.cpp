@@ -54,7 +54,7 @@ NAME is what `lensbench tool` or `lensbench run` will know it by: small letters,
                        {"NAME", "what it is called"}},
           .options = {{.name = "dir",
                        .argument = "DIR",
-                       .help = "the folder to write, which must not exist; without it NAME, here",
+                       .help = "the folder to write, new or empty; without it NAME, here",
                        .values = Values::directory}},
           .examples = {{"lensbench new tool my_probe", "a tool that measures something at once"}},
           .run = write_new};
