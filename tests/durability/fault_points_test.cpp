@@ -68,7 +68,7 @@ std::vector<std::string> leftovers(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const auto name = entry.path().string();
     const bool temporary =
-        name.find(".part") != std::string::npos || name.find("/tmp/") != std::string::npos;
+        name.find(".part") != std::string::npos || name.find(".run/tmp/") != std::string::npos;
     if (entry.is_regular_file() && temporary) found.push_back(name);
   }
   return found;

@@ -128,7 +128,6 @@ TEST(BitFlips, AreFoundOrChangeNothing) {
   const std::string bytes = slurp(folder / "a.h5");
   const Content original = decoded(folder / "a.h5");
   ASSERT_GT(original.size(), 60U);
-  ASSERT_EQ(examine(folder / "a.h5", original), unchanged);
   std::vector<std::size_t> bits;
   Philox random(20);
   const std::size_t all = 8 * bytes.size(), sampled = 20'000;
