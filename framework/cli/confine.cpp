@@ -34,13 +34,6 @@ std::uint64_t size_of(const std::filesystem::path& file) {
   return error ? 0 : size;
 }
 
-std::uint64_t mapped_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t pages = 0;
-  file >> pages;
-  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 // The system calls by number and the structures by hand: not every libc and kernel header has them.
 constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
 constexpr int kRulePathBeneath = 1;
@@ -121,6 +114,14 @@ bool can_confine_files() {
   return landlock_version() >= 1;
 }
 
+void limit_memory(const ReadLimits& limits) {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t mapped_pages = 0;
+  file >> mapped_pages;
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  limit(RLIMIT_AS, mapped_pages * page_bytes + limits.memory_bytes);
+}
+
 void confine(const Access& access, const ReadLimits& limits) {
   constexpr rlim_t kOpenFiles = 64;
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -128,7 +129,7 @@ void confine(const Access& access, const ReadLimits& limits) {
   limit(RLIMIT_CPU, limits.cpu_seconds);
   limit(RLIMIT_NOFILE, kOpenFiles + access.files.size());
   if (access.writable.empty()) limit(RLIMIT_FSIZE, 0);
-  limit(RLIMIT_AS, mapped_bytes() + limits.memory_bytes);
+  limit_memory(limits);
   confine_files(access);
 }
 

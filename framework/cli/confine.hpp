@@ -25,6 +25,9 @@ ReadLimits limits_for(const Access& access);
 /// where the kernel has Landlock, no file but those of `access` and no network.
 void confine(const Access& access, const ReadLimits& limits);
 
+/// The limit on memory alone. For good, in this process.
+void limit_memory(const ReadLimits& limits);
+
 /// Whether this kernel can take the file system away from a process (Landlock).
 bool can_confine_files();
 

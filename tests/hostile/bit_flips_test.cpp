@@ -98,10 +98,7 @@ void run_workers(const TempDir& folder, const std::vector<std::size_t>& bits, Sh
     folder.write("flipped" + std::to_string(worker) + ".h5", bytes);
     const pid_t child = fork();
     if (child == 0) {
-      rlimit memory{};
-      getrlimit(RLIMIT_AS, &memory);
-      memory.rlim_cur = limits.memory_bytes + (rlim_t{8} << 30);
-      setrlimit(RLIMIT_AS, &memory);
+      cli::limit_memory(limits);
       work(folder, worker, bits, shared, original);
       _exit(0);
     }
