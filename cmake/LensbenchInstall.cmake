@@ -30,3 +30,5 @@ set(documents share/doc/lensbench)
 install(FILES README.md CHANGELOG.md DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
 install(DIRECTORY docs examples DESTINATION ${documents} PATTERN api EXCLUDE)
+# The manual page and the completions, which the build writes (framework/CMakeLists.txt).
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ DESTINATION share)

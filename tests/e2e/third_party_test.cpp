@@ -128,7 +128,9 @@ TEST_F(ThirdParty, FindAWholeTreeThatNamesNoFolderOfTheBuild) {
         "lib/lensbench/plugins/logit_lens.so", "include/lensbench/plugin.hpp",
         "include/lensbench/tools/logit_lens.hpp", "lib/cmake/lensbench/lensbenchConfig.cmake",
         "lib/cmake/lensbench/lensbenchConfigVersion.cmake", "share/doc/lensbench/README.md",
-        "share/doc/lensbench/copyright", "share/doc/lensbench/docs/writing-a-tool.md",
+        "share/man/man1/lensbench.1", "share/bash-completion/completions/lensbench",
+        "share/zsh/vendor-completions/_lensbench", "share/doc/lensbench/copyright",
+        "share/doc/lensbench/docs/writing-a-tool.md",
         "share/doc/lensbench/examples/residual_norm/residual_norm.cpp"})
     EXPECT_TRUE(fs::exists(tree / path)) << path;
   const auto dynamic = run({"/usr/bin/readelf", "-d", tree / "lib/liblensbench.so"});
