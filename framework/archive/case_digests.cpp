@@ -12,7 +12,7 @@ namespace lensbench {
 using hdf5::Handle;
 using hdf5::readable;
 
-RowsByDimension case_rows(hid_t group, const std::string& path) {
+RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions) {
   RowsByDimension rows;
   if (!hdf5::exists(group, "case")) return rows;
   const std::string what = path + "/case";
@@ -30,7 +30,7 @@ RowsByDimension case_rows(hid_t group, const std::string& path) {
       cases.push_back({numbers[row], row, 1});
     else
       ++cases.back().count;
-  rows[dimension_names(dataset, what).at(0)] = std::move(cases);
+  rows[dimensions.names(dataset, what).at(0)] = std::move(cases);
   return rows;
 }
 

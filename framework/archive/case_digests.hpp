@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "archive/dataset_io.hpp"
 #include "core/sha256.hpp"
 
 namespace lensbench {
@@ -27,7 +28,7 @@ struct CaseRows {
 /// Which rows belong to which case, by dimension: from the group's variable `case`.
 using RowsByDimension = std::map<std::string, std::vector<CaseRows>>;
 /// \throws InputError
-RowsByDimension case_rows(hid_t group, const std::string& path);
+RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions);
 
 /// Hashes the elements of each case while a variable is read from front to back.
 class CaseHashes {

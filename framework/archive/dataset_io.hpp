@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <lensbench/dataset.hpp>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,12 +15,18 @@ namespace lensbench {
 /// What HDF5 calls a dimension without coordinates, as netCDF does.
 std::string bare_dimension_label(std::int64_t length);
 
+/// What stands behind the numbers of a dataset.
+enum class Checks {
+  per_chunk,  ///< fletcher32 on every chunk, as in a sealed archive
+  outside,    ///< the file has a checksum over all its bytes, as a unit has
+};
+
 /// Writes a dataset into an empty group so that h5py, xarray and the netCDF libraries open it: one
 /// dimension scale in this group on every axis, `units` and `long_name` on every variable,
 /// `coordinates` naming the labels that are not a dimension's own. Receipts are not written.
 /// \throws UsageError for what those readers misunderstand: units they take for a time, attributes
 ///   they act on (`_FillValue`, `scale_factor`, ...); RunError
-void write_dataset(hid_t group, const Dataset& dataset);
+void write_dataset(hid_t group, const Dataset& dataset, Checks checks = Checks::per_chunk);
 
 /// \param skip  names of members that are no part of the dataset
 /// \throws InputError for content that write_dataset does not make
@@ -39,9 +46,18 @@ std::vector<std::string> read_strings(hid_t dataset, const std::string& path);
 void for_each_string(hid_t dataset, const std::string& path,
                      const std::function<void(std::string)>& use);
 
-/// Dimension names of a dataset's axes, from the scales attached to them; its own name if it is
-/// one.
-std::vector<std::string> dimension_names(hid_t dataset, const std::string& path);
+/// The members of a group, among which are the dimension scales of its datasets.
+class Dimensions {
+ public:
+  explicit Dimensions(const std::vector<hdf5::Child>& members);
+  /// Names of the axes of a dataset of this group, from the scales attached to them; its own name
+  /// if it is one. \throws InputError for an axis without a scale of this group
+  std::vector<std::string> names(hid_t dataset, const std::string& path) const;
+
+ private:
+  // libhdf5 finds the name of a scale by a walk through the whole file.
+  std::map<haddr_t, std::string> members_;
+};
 
 /// True for a scale that stands for a dimension without coordinate values.
 bool is_bare_dimension(hid_t dataset);

@@ -104,18 +104,24 @@ bool is_text(hid_t dataset, const std::string& path) {
   return H5Tget_class(type) == H5T_STRING;
 }
 
+/// What is asked of a group to read its variables.
+struct GroupFacts {
+  Dimensions dimensions;
+  std::set<std::string> labels;  ///< variables that label axes of others
+};
+
 /// All of a variable but its numbers. \param boolean  set if these stand for truth values
-Variable read_facts(hid_t dataset, const std::string& path, const std::set<std::string>& labels,
+Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& group,
                     bool& boolean) {
   Variable variable;
   variable.name = last_component(path);
-  variable.dims = dimension_names(dataset, path);
+  variable.dims = group.dimensions.names(dataset, path);
   variable.attributes = read_attributes(dataset, path);
   variable.units = take_text(variable.attributes, "units");
   variable.long_name = take_text(variable.attributes, "long_name");
   if (variable.long_name == variable.name) variable.long_name.clear();
   const bool of_axis = variable.dims == std::vector<std::string>{variable.name};
-  variable.coordinate = of_axis || labels.count(variable.name) > 0;
+  variable.coordinate = of_axis || group.labels.contains(variable.name);
   if (take_text(variable.attributes, "holds") == "token_ids") variable.holds = Holds::token_ids;
   take_text(variable.attributes, "coordinates");
   boolean = take_text(variable.attributes, "dtype") == "bool";
@@ -123,21 +129,19 @@ Variable read_facts(hid_t dataset, const std::string& path, const std::set<std::
   return variable;
 }
 
-Variable read_variable(hid_t dataset, const std::string& path,
-                       const std::set<std::string>& labels) {
+Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group) {
   bool boolean = false;
-  Variable variable = read_facts(dataset, path, labels, boolean);
+  Variable variable = read_facts(dataset, path, group, boolean);
   if (is_text(dataset, path)) return variable;
   variable.tensor = read_values(dataset, path);
   if (boolean) variable.tensor = variable.tensor.to(at::kBool);
   return variable;
 }
 
-StoredVariable stored_variable(Handle handle, const std::string& path,
-                               const std::set<std::string>& labels) {
+StoredVariable stored_variable(Handle handle, const std::string& path, const GroupFacts& group) {
   StoredVariable stored;
   bool boolean = false;
-  stored.facts = read_facts(handle, path, labels, boolean);
+  stored.facts = read_facts(handle, path, group, boolean);
   const auto lengths = extent(handle, path);
   stored.shape.assign(lengths.begin(), lengths.end());
   if (is_text(handle, path)) return stored;
@@ -148,15 +152,6 @@ StoredVariable stored_variable(Handle handle, const std::string& path,
     return boolean ? values.to(at::kBool) : values;
   };
   return stored;
-}
-
-std::string own_path(hid_t object) {
-  char name[1024] = {};
-  return H5Iget_name(object, name, sizeof name) < 0 ? "" : name;
-}
-
-bool is_beside(const std::string& one, const std::string& other) {
-  return one.substr(0, one.rfind('/') + 1) == other.substr(0, other.rfind('/') + 1);
 }
 
 /// The label that HDF5 keeps beside a dimension is no content, so no digest has it: it must be what
@@ -206,27 +201,33 @@ bool is_bare_dimension(hid_t dataset) {
          std::string(label).rfind(expected, 0) == 0;
 }
 
-std::vector<std::string> dimension_names(hid_t dataset, const std::string& path) {
+Dimensions::Dimensions(const std::vector<hdf5::Child>& members) {
+  for (const hdf5::Child& member : members) members_[member.address] = member.name;
+}
+
+std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& path) const {
   const auto lengths = extent(dataset, path);
-  const auto rank = lengths.size();
   if (readable(H5DSis_scale(dataset), path) > 0) {
     check_scale(dataset, path, lengths);
     return {last_component(path)};
   }
   std::vector<std::string> names;
-  for (unsigned axis = 0; axis < rank; ++axis) {
-    std::string scale_path;
+  for (unsigned axis = 0; axis < lengths.size(); ++axis) {
+    haddr_t address = HADDR_UNDEF;
     const auto visit = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
-      *static_cast<std::string*>(out) = own_path(scale);
+      H5O_info_t info;
+      if (H5Oget_info2(scale, &info, H5O_INFO_BASIC) < 0) return -1;
+      *static_cast<haddr_t*>(out) = info.addr;
       return 1;
     };
-    readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &scale_path), path);
-    if (scale_path.empty())
+    readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &address), path);
+    if (address == HADDR_UNDEF)
       throw InputError(path + ": axis " + std::to_string(axis) + " has no dimension scale");
-    if (!is_beside(scale_path, own_path(dataset)))
-      throw InputError(path + ": axis " + std::to_string(axis) + " has its dimension scale in '" +
-                       scale_path + "', expected one in the same group");
-    names.push_back(last_component(scale_path));
+    const auto scale = members_.find(address);
+    if (scale == members_.end())
+      throw InputError(path + ": axis " + std::to_string(axis) +
+                       " has its dimension scale in another group, expected one in the same");
+    names.push_back(scale->second);
   }
   return names;
 }
@@ -271,15 +272,18 @@ std::string read_text(hid_t group, const std::string& path, const std::string& n
 
 namespace {
 
-/// Calls `use` with every variable of a group and its path.
+/// Calls `use` with every variable of a group, its path and what to know of the group.
+template <class Use>
 void for_each_variable(hid_t group, const std::string& path, const std::set<std::string>& skip,
-                       const std::function<void(Handle, const std::string&)>& use) {
-  for (const hdf5::Child& child : hdf5::children(group, path)) {
+                       std::set<std::string> labels, Use&& use) {
+  const auto members = hdf5::children(group, path);
+  const GroupFacts facts{Dimensions(members), std::move(labels)};
+  for (const hdf5::Child& child : members) {
     if (skip.count(child.name) > 0) continue;
     const std::string what = path + "/" + child.name;
     if (child.is_group) throw InputError(what + ": a group where a dataset was expected");
     Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
-    if (!is_bare_dimension(handle)) use(std::move(handle), what);
+    if (!is_bare_dimension(handle)) use(std::move(handle), what, facts);
   }
 }
 
@@ -289,13 +293,14 @@ Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::s
   Dataset dataset;
   dataset.attributes = read_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
-  for_each_variable(group, path, skip, [&](const Handle& handle, const std::string& what) {
+  const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
     try {
-      dataset.add(read_variable(handle, what, labels));
+      dataset.add(read_variable(handle, what, facts));
     } catch (const UsageError& error) {
       throw InputError(what + ": " + error.what());
     }
-  });
+  };
+  for_each_variable(group, path, skip, labels, add);
   return dataset;
 }
 
@@ -303,9 +308,10 @@ StoredDataset stored_dataset(hid_t group, const std::string& path) {
   StoredDataset dataset;
   dataset.attributes = read_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
-  for_each_variable(group, path, {}, [&](Handle handle, const std::string& what) {
-    dataset.variables.push_back(stored_variable(std::move(handle), what, labels));
-  });
+  const auto add = [&](Handle handle, const std::string& what, const GroupFacts& facts) {
+    dataset.variables.push_back(stored_variable(std::move(handle), what, facts));
+  };
+  for_each_variable(group, path, {}, labels, add);
   return dataset;
 }
 

@@ -20,6 +20,8 @@ constexpr std::int64_t kChunkBytes = 1 << 20;
 // Float32 logits and activations shrink by a quarter at a tenth of the speed, so what is large is
 // stored as it is.
 constexpr std::int64_t kLargeFloatBytes = 8 << 20;
+// A unit is gone when the archive is sealed: there, what is small costs more time than it saves.
+constexpr std::int64_t kSmallUnitBytes = 256 << 10;
 
 void check_attribute_name(const std::string& owner, const std::string& name) {
   static const std::set<std::string> reserved = {
@@ -75,19 +77,21 @@ std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& shape, std::int64_t
 }
 
 Handle creation_properties(const std::vector<hsize_t>& shape, std::int64_t element_bytes,
-                           bool compress) {
+                           bool compress, Checks checks) {
   Handle properties(written(H5Pcreate(H5P_DATASET_CREATE), "dataset properties"), H5Pclose);
   written(H5Pset_obj_track_times(properties, false), "dataset properties");
   written(H5Pset_attr_phase_change(properties, 60000, 0), "dataset properties");
   const bool empty = std::find(shape.begin(), shape.end(), hsize_t{0}) != shape.end();
   if (shape.empty() || empty) return properties;  // HDF5 cannot chunk these
+  const bool in_one_piece = !compress && checks == Checks::outside;
+  if (in_one_piece) return properties;
   const auto chunk = chunk_shape(shape, element_bytes);
   written(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), "chunk shape");
   if (compress) {
     written(H5Pset_shuffle(properties), "shuffle filter");
     written(H5Pset_deflate(properties, 1), "deflate filter");
   }
-  written(H5Pset_fletcher32(properties), "checksum filter");
+  if (checks == Checks::per_chunk) written(H5Pset_fletcher32(properties), "checksum filter");
   return properties;
 }
 
@@ -107,19 +111,21 @@ Handle create(hid_t group, const std::string& name, hid_t type, const std::vecto
 
 Handle create_strings(hid_t group, const std::string& name, const std::vector<hsize_t>& shape) {
   // libhdf5 takes no filter on variable-length data; the content digests cover it.
-  return create(group, name, hdf5::string_type(), shape, creation_properties({}, 1, false));
+  return create(group, name, hdf5::string_type(), shape,
+                creation_properties({}, 1, false, Checks::outside));
 }
 
 Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type,
-                      const std::vector<hsize_t>& shape) {
+                      const std::vector<hsize_t>& shape, Checks checks) {
   auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
   for (const hsize_t length : shape) bytes *= static_cast<std::int64_t>(length);
   // The low bits of what was widened from a half type are zero, which deflate makes little of.
   const bool full_width = at::isFloatingType(type) && !variable.attributes.contains("source_dtype");
-  const bool compress = !(full_width && bytes >= kLargeFloatBytes);
-  return create(
-      group, variable.name, file_type(type), shape,
-      creation_properties(shape, static_cast<std::int64_t>(c10::elementSize(type)), compress));
+  const bool small = checks == Checks::outside && bytes < kSmallUnitBytes;
+  const bool compress = !small && !(full_width && bytes >= kLargeFloatBytes);
+  const auto element_bytes = static_cast<std::int64_t>(c10::elementSize(type));
+  return create(group, variable.name, file_type(type), shape,
+                creation_properties(shape, element_bytes, compress, checks));
 }
 
 /// Selects `count` from `start`; all of it where there are no axes.
@@ -201,7 +207,7 @@ void describe(hid_t dataset, const Variable& variable, const std::string& labels
 Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t length) {
   const std::string label = bare_dimension_label(length);
   Handle dataset = create(group, name, H5T_IEEE_F32LE, {static_cast<hsize_t>(length)},
-                          creation_properties({}, 4, false));
+                          creation_properties({}, 4, false, Checks::outside));
   written(H5DSset_scale(dataset, label.c_str()), "dimension '" + name + "'");
   return dataset;
 }
@@ -223,7 +229,7 @@ void GroupWriter::create(const Variable& variable, bool is_text, at::ScalarType 
   check_units(variable);
   const std::vector<hsize_t> lengths(shape.begin(), shape.end());
   Handle handle = is_text ? create_strings(group_, variable.name, lengths)
-                          : create_numbers(group_, variable, type, lengths);
+                          : create_numbers(group_, variable, type, lengths, checks_);
   describe(handle, variable, labels_of(labels, variable));
   if (is_index(variable)) {
     written(H5DSset_scale(handle, variable.name.c_str()), "dimension '" + variable.name + "'");
@@ -271,8 +277,8 @@ void GroupWriter::finish(const std::map<std::string, Attribute>& attributes) {
   }
 }
 
-void write_dataset(hid_t group, const Dataset& dataset) {
-  GroupWriter writer(group);
+void write_dataset(hid_t group, const Dataset& dataset, Checks checks) {
+  GroupWriter writer(group, checks);
   for (const Variable& variable : dataset.variables()) {
     const auto type = variable.is_text() ? at::kByte : variable.tensor.scalar_type();
     writer.create(variable, variable.is_text(), type, variable.shape(), dataset.variables());

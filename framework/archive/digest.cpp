@@ -113,7 +113,8 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
 }
 
 /// \param cases  gets every element too, if any
-Sha256Digest dataset_digest(hid_t dataset, const std::string& path, CaseHashes* cases,
+Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
+                            const std::vector<std::string>& dims, CaseHashes* cases,
                             const Relieve& relieve) {
   Content content('\0');
   content.text(path);
@@ -122,7 +123,7 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path, CaseHashes* 
   const bool bare = is_bare_dimension(dataset);
   const auto lengths = extent(dataset, path);
   content.number(lengths.size());
-  for (const std::string& dim : dimension_names(dataset, path)) content.text(dim);
+  for (const std::string& dim : dims) content.text(dim);
   for (const hsize_t length : lengths) content.number(length);
   if (H5Tget_class(type) == H5T_STRING)
     for_each_string(dataset, path, [&](const std::string& text) {
@@ -150,17 +151,19 @@ class Walk {
     std::sort(members.begin(), members.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     content.number(members.size());
-    if (cases_ != nullptr) rows_ = case_rows(group, path);
+    const Dimensions dimensions(members);
+    if (cases_ != nullptr) rows_ = case_rows(group, path, dimensions);
     for (const hdf5::Child& member : members) {
       content.text(member.name);
-      const Sha256Digest below = digest(group, member, path + "/" + member.name);
+      const Sha256Digest below = digest(group, member, dimensions, path + "/" + member.name);
       content.raw(std::as_bytes(std::span(below)));
     }
     return known_[path] = content.finish();
   }
 
  private:
-  Sha256Digest digest(hid_t group, const hdf5::Child& member, const std::string& path) {
+  Sha256Digest digest(hid_t group, const hdf5::Child& member, const Dimensions& dimensions,
+                      const std::string& path) {
     if (member.is_group) {
       const auto found = known_.find(path);
       return found != known_.end() ? found->second
@@ -168,17 +171,19 @@ class Walk {
     }
     const Handle dataset(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), path),
                          H5Dclose);
-    auto hashes = case_hashes(dataset, path);
-    known_[path] = dataset_digest(dataset, path, hashes ? &*hashes : nullptr, relieve_);
+    const bool bare = is_bare_dimension(dataset);
+    const auto dims = dimensions.names(dataset, path);
+    auto hashes = bare ? std::nullopt : case_hashes(dataset, path, dims);
+    known_[path] = dataset_digest(dataset, path, dims, hashes ? &*hashes : nullptr, relieve_);
     if (hashes) note(path.substr(0, path.rfind('/')), member.name, hashes->finish());
     return known_[path];
   }
 
   /// Where a variable lies along a dimension whose rows belong to cases.
-  std::optional<CaseHashes> case_hashes(hid_t dataset, const std::string& path) const {
-    if (rows_.empty() || is_bare_dimension(dataset)) return std::nullopt;
+  std::optional<CaseHashes> case_hashes(hid_t dataset, const std::string& path,
+                                        const std::vector<std::string>& dims) const {
+    if (rows_.empty()) return std::nullopt;
     const auto lengths = extent(dataset, path);
-    const auto dims = dimension_names(dataset, path);
     const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
     if (H5Tget_class(type) == H5T_STRING && dims.size() != 1) return std::nullopt;
     for (std::size_t axis = 0; axis < dims.size(); ++axis)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/dataset_io.hpp"
 #include "archive/hdf5.hpp"
 
 namespace lensbench {
@@ -18,7 +19,8 @@ namespace lensbench {
 /// their values, `finish`.
 class GroupWriter {
  public:
-  explicit GroupWriter(hid_t group) : group_(group) {}
+  explicit GroupWriter(hid_t group, Checks checks = Checks::per_chunk)
+      : group_(group), checks_(checks) {}
   ~GroupWriter();
 
   /// \param variable  all but its values
@@ -42,6 +44,7 @@ class GroupWriter {
   };
 
   hid_t group_;
+  Checks checks_;
   std::map<std::string, hdf5::Handle> open_;
   std::vector<Created> created_;
   std::set<std::string> scales_;

@@ -100,21 +100,4 @@ void GrowingFile::finish(std::size_t bytes) {
   finished_ = true;
 }
 
-H5FD_file_image_callbacks_t GrowingFile::callbacks(GrowingFile& file) {
-  H5FD_file_image_callbacks_t calls{};
-  calls.image_malloc = [](std::size_t bytes, H5FD_file_image_op_t, void* self) {
-    return static_cast<GrowingFile*>(self)->resize(bytes);
-  };
-  calls.image_memcpy = [](void* to, const void* from, std::size_t bytes, H5FD_file_image_op_t,
-                          void*) { return std::memcpy(to, from, bytes); };
-  calls.image_realloc = [](void*, std::size_t bytes, H5FD_file_image_op_t, void* self) {
-    return static_cast<GrowingFile*>(self)->resize(bytes);
-  };
-  calls.image_free = [](void*, H5FD_file_image_op_t, void*) -> herr_t { return 0; };
-  calls.udata_copy = [](void* self) { return self; };
-  calls.udata_free = [](void*) -> herr_t { return 0; };
-  calls.udata = &file;
-  return calls;
-}
-
 }  // namespace lensbench::hdf5

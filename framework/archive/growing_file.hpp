@@ -1,7 +1,5 @@
 #pragma once
 
-#include <hdf5.h>
-
 #include <cstddef>
 #include <filesystem>
 
@@ -21,8 +19,8 @@ class GrowingFile {
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  /// To be given to H5Pset_file_image_callbacks; `file` must outlive the HDF5 file.
-  static H5FD_file_image_callbacks_t callbacks(GrowingFile& file);
+  /// See image_callbacks.hpp.
+  void* resize(std::size_t bytes);
 
   /// \throws RunError once the disk was full
   void check() const;
@@ -32,7 +30,6 @@ class GrowingFile {
   void finish(std::size_t bytes);
 
  private:
-  void* resize(std::size_t bytes);
   int allocate(std::size_t bytes);
   void unmap();
   void continue_in_memory(std::size_t bytes, int error);

@@ -7,6 +7,8 @@
 #include <mutex>
 
 #include "archive/growing_file.hpp"
+#include "archive/growing_memory.hpp"
+#include "archive/image_callbacks.hpp"
 
 namespace lensbench::hdf5 {
 namespace {
@@ -40,9 +42,14 @@ void set_group_properties(hid_t properties) {
   written(H5Pset_attr_phase_change(properties, 60000, 0), "attribute storage");
 }
 
-/// A file of the core driver, which grows by `growth` bytes.
-Handle create_in_memory(const Handle& access, std::size_t growth) {
-  written(H5Pset_fapl_core(access, growth, false), "memory file properties");
+/// A file of the core driver.
+template <class Memory>
+Handle create_in_memory(Memory& memory) {
+  const Handle access = access_properties();
+  H5FD_file_image_callbacks_t callbacks = image_callbacks(memory);
+  written(H5Pset_file_image_callbacks(access, &callbacks), "memory file properties");
+  constexpr std::size_t kGrowth = 1 << 20;
+  written(H5Pset_fapl_core(access, kGrowth, false), "memory file properties");
   const Handle creation(written(H5Pcreate(H5P_FILE_CREATE), "file properties"), H5Pclose);
   set_group_properties(creation);
   return Handle(written(H5Fcreate("lensbench.h5", H5F_ACC_TRUNC, creation, access), "memory file"),
@@ -114,10 +121,11 @@ std::vector<Child> children(hid_t group, const std::string& path) {
   std::vector<Child> result;
   for (const std::string& name : found.names) {
     H5O_info_t info;
-    readable(H5Oget_info_by_name(group, name.c_str(), &info, H5P_DEFAULT), path + "/" + name);
+    readable(H5Oget_info_by_name2(group, name.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT),
+             path + "/" + name);
     if (info.type != H5O_TYPE_GROUP && info.type != H5O_TYPE_DATASET)
       throw InputError(path + "/" + name + ": is neither a group nor a dataset");
-    result.push_back({name, info.type == H5O_TYPE_GROUP});
+    result.push_back({name, info.type == H5O_TYPE_GROUP, info.addr});
   }
   return result;
 }
@@ -129,11 +137,12 @@ Handle string_type() {
   return type;
 }
 
-ImageWriter::ImageWriter() {
+ImageWriter::ImageWriter() : memory_(std::make_unique<GrowingMemory>()) {
   initialise();
-  constexpr std::size_t kGrowth = 1 << 20;
-  file_ = create_in_memory(access_properties(), kGrowth);
+  file_ = create_in_memory(*memory_);
 }
+
+ImageWriter::~ImageWriter() = default;
 
 void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& use) {
   written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
@@ -150,11 +159,7 @@ void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& 
 FileWriter::FileWriter(const std::filesystem::path& path)
     : memory_(std::make_unique<GrowingFile>(path)) {
   initialise();
-  const Handle access = access_properties();
-  constexpr std::size_t kGrowth = 1 << 20;
-  H5FD_file_image_callbacks_t callbacks = GrowingFile::callbacks(*memory_);
-  written(H5Pset_file_image_callbacks(access, &callbacks), "memory file properties");
-  file_ = create_in_memory(access, kGrowth);
+  file_ = create_in_memory(*memory_);
 }
 
 FileWriter::~FileWriter() = default;

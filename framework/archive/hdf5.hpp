@@ -61,6 +61,7 @@ bool exists(hid_t parent, const std::string& name);
 struct Child {
   std::string name;
   bool is_group;
+  haddr_t address;  ///< of the object in its file
 };
 /// Hard links of a group, in creation order where it is kept, else by name.
 /// \throws InputError for a soft or external link, or an object that is neither group nor dataset
@@ -69,15 +70,19 @@ std::vector<Child> children(hid_t group, const std::string& path);
 /// Variable-length UTF-8.
 Handle string_type();
 
+class GrowingMemory;
+
 /// An HDF5 file that exists in memory only.
 class ImageWriter {
  public:
   ImageWriter();
+  ~ImageWriter();
   hid_t root() const { return file_; }
   /// Gives `use` the file's bytes where they lie; it is closed after this. \throws RunError
   void finish(const std::function<void(std::span<const std::byte>)>& use);
 
  private:
+  std::unique_ptr<GrowingMemory> memory_;
   Handle file_;
 };
 

@@ -52,7 +52,7 @@ struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan)
       : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), UnitStatus::planned, "", ""});
+      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), UnitStatus::planned, ""});
   }
 
   UnitRecord& unit(std::int64_t index) {
@@ -84,12 +84,12 @@ struct RunWriter::State {
   void write(std::int64_t index, const std::string& error,
              const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
     UnitRecord& record = unit(index);
-    record.sha256 = make_unit({record.key, index, error, ""}, saved, costs,
-                              [&](std::span<const std::byte> image, std::string_view trailer) {
-                                write_parts_atomically(folder.unit(record.key),
-                                                       {image, std::as_bytes(std::span(trailer))},
-                                                       folder.temporary());
-                              });
+    make_unit({record.key, index, error}, saved, costs,
+              [&](std::span<const std::byte> image, std::string_view trailer) {
+                write_parts_atomically(folder.unit(record.key),
+                                       {image, std::as_bytes(std::span(trailer))},
+                                       folder.temporary());
+              });
     record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
     record.error = error;
   }
@@ -108,14 +108,12 @@ struct RunWriter::State {
     if (!std::filesystem::exists(folder.unit(record.key))) return;
     try {
       const UnitReader reader(folder.unit(record.key).string());
-      reader.check();
       if (reader.header().key != record.key || reader.header().index != index)
         throw InputError("it belongs to another case");
       std::map<std::string, Dataset> saved;
       for (const std::string& name : reader.names()) saved[name] = reader.read(name);
       record.status = reader.header().failed() ? UnitStatus::failed : UnitStatus::complete;
       record.error = reader.header().error;
-      record.sha256 = reader.header().sha256;
       remember(saved);
     } catch (const InputError&) {
       folder.quarantine(record.key);

@@ -1,5 +1,7 @@
 #include "archive/seal.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
 #include <fstream>
 #include <lensbench/error.hpp>
@@ -27,6 +29,15 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
   Handle group = hdf5::create_group(parent, name);
   write_dataset(group, dataset);
   group.close_written("group '" + name + "'");
+}
+
+std::size_t bytes_of(const Dataset& dataset) {
+  std::size_t bytes = 0;
+  for (const Variable& variable : dataset.variables()) {
+    for (const std::string& text : variable.strings) bytes += sizeof text + text.size();
+    if (!variable.is_text()) bytes += variable.tensor.nbytes();
+  }
+  return bytes;
 }
 
 class Packer {
@@ -101,23 +112,37 @@ class Packer {
     std::vector<std::size_t> units;
   };
 
-  /// Reads every unit once, one in memory at a time.
+  /// Reads every unit once. What small ones saved stays in memory, so that a run of few cases is
+  /// not read twice.
   std::map<std::string, Joining> scan_units() {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.units.size(); ++i) {
       if (input_.units[i].status != UnitStatus::complete) continue;
       const auto number = static_cast<std::int64_t>(i);
       const UnitReader unit = open(i);
-      unit.check();
       for (const std::string& name : unit.names()) {
-        const Dataset part = unit.read(name);
+        Dataset part = unit.read(name);
         joinings[name].join.scan(part, number, input_.plan.cases[i].id);
         joinings[name].units.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
+        keep(i, name, std::move(part));
       }
       costs_.add(number, unit.costs());
     }
     return joinings;
+  }
+
+  void keep(std::size_t index, const std::string& name, Dataset part) {
+    constexpr std::size_t kMostBytes = std::size_t{8} << 20;
+    const std::size_t bytes = bytes_of(part);
+    if (bytes > kMostBytes - kept_bytes_) return;
+    kept_bytes_ += bytes;
+    kept_.emplace(std::pair(index, name), std::move(part));
+  }
+
+  Dataset read(std::size_t index, const std::string& name) const {
+    const auto kept = kept_.find({index, name});
+    return kept != kept_.end() ? kept->second : open(index).read(name);
   }
 
   void write_results() {
@@ -126,7 +151,7 @@ class Packer {
     for (auto& [name, joining] : joinings) {
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
-      const auto read = [&](std::size_t p) { return open(joining.units[p]).read(name); };
+      const auto read = [&](std::size_t p) { return this->read(joining.units[p], name); };
       write_joined(group, joining.join, joining.units.size(), read, [&] { image_.relieve(); });
       group.close_written("group '" + name + "'");
     }
@@ -161,6 +186,8 @@ class Packer {
   hdf5::FileWriter image_;
   std::vector<ReceiptRecord> receipts_;
   RunCosts costs_;
+  std::map<std::pair<std::size_t, std::string>, Dataset> kept_;
+  std::size_t kept_bytes_ = 0;
   Digests digests_;
 };
 

@@ -16,7 +16,6 @@ struct UnitRecord {
   std::string key;
   UnitStatus status;
   std::string error;
-  std::string sha256;
 };
 
 struct SealInput {

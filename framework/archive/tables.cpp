@@ -126,8 +126,6 @@ Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
                           longs(status).to(at::kChar)));
   table.add(text_column("error_text", "case", "why the case failed",
                         texts_of(units, &UnitRecord::error)));
-  table.add(text_column("unit_sha256", "case", "content digest of the case's results",
-                        texts_of(units, &UnitRecord::sha256)));
   return table;
 }
 

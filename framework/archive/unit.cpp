@@ -10,19 +10,13 @@
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
-#include "archive/digest.hpp"
+#include "core/checksum.hpp"
 #include "core/json.hpp"
-#include "core/sha256.hpp"
 
 namespace lensbench {
 namespace {
 
 using hdf5::Handle;
-
-std::string unit_digest(hid_t file) {
-  return sha256_hex(content_digest(hdf5::open_group(file, "results"), "/results") +
-                    content_digest(hdf5::open_group(file, "receipts"), "/receipts"));
-}
 
 void write_costs(hid_t file, const CaseCosts& costs) {
   Handle group = hdf5::create_group(file, "costs");
@@ -30,18 +24,17 @@ void write_costs(hid_t file, const CaseCosts& costs) {
   group.close_written("costs");
 }
 
-constexpr std::string_view kTrailer = "\nlensbench unit sha256 ";
+constexpr std::string_view kTrailer = "\nlensbench unit xxh3-128 ";
 
-/// SHA-256 of the bytes before it, at the end of a unit file, where HDF5 does not look: a damaged
-/// unit could end the process that lets libhdf5 read it.
+/// A checksum of the bytes before it, at the end of a unit file, where HDF5 does not look: a
+/// damaged unit could end the process that lets libhdf5 read it.
 std::string trailer_of(std::span<const std::byte> image) {
-  const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
-  return std::string(kTrailer) + sha256_hex(bytes) + "\n";
+  return std::string(kTrailer) + checksum_hex(image) + "\n";
 }
 
 /// Takes the trailer off. \throws InputError if the bytes are not those that were written
 void check_bytes(std::vector<std::byte>& bytes, const std::string& path) {
-  const std::size_t length = kTrailer.size() + 65;
+  const std::size_t length = kTrailer.size() + kChecksumDigits + 1;
   if (bytes.size() < length) throw InputError(path + ": not a unit of a run, or cut off");
   const auto image = std::span(bytes).first(bytes.size() - length);
   const auto end = std::span(bytes).last(length);
@@ -108,18 +101,18 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
   return receipts;
 }
 
-std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-                      const CaseCosts& costs, const WriteUnit& write) {
+void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
+               const CaseCosts& costs, const WriteUnit& write) {
   hdf5::ImageWriter image;
   Handle results = hdf5::create_group(image.root(), "results");
   Handle receipts = hdf5::create_group(image.root(), "receipts");
   for (const auto& [name, dataset] : saved) {
     Handle group = hdf5::create_group(results, name);
-    write_dataset(group, dataset);
+    write_dataset(group, dataset, Checks::outside);
     group.close_written("group '" + name + "'");
     if (dataset.receipts.empty()) continue;
     Handle checks = hdf5::create_group(receipts, name);
-    write_dataset(checks, receipts_to_dataset(dataset.receipts));
+    write_dataset(checks, receipts_to_dataset(dataset.receipts), Checks::outside);
     checks.close_written("receipts of '" + name + "'");
   }
   results.close_written("results");
@@ -128,10 +121,7 @@ std::string make_unit(const UnitHeader& header, const std::map<std::string, Data
   write_attribute(image.root(), "key", header.key);
   write_attribute(image.root(), "case", header.index);
   write_attribute(image.root(), "error", header.error);
-  const std::string digest = unit_digest(image.root());
-  write_attribute(image.root(), "content_sha256", digest);
   image.finish([&](std::span<const std::byte> bytes) { write(bytes, trailer_of(bytes)); });
-  return digest;
 }
 
 UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes(path)) {
@@ -142,17 +132,9 @@ UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes
     header_.key = std::get<std::string>(attributes.at("key"));
     header_.index = std::get<std::int64_t>(attributes.at("case"));
     header_.error = std::get<std::string>(attributes.at("error"));
-    header_.sha256 = std::get<std::string>(attributes.at("content_sha256"));
   } catch (const std::exception&) {
     throw InputError(path + ": not a unit of a run: its attributes are incomplete");
   }
-}
-
-void UnitReader::check() const {
-  const std::string found = unit_digest(file_);
-  if (found != header_.sha256)
-    throw InputError(path_ + ": damaged: its content has digest " + found + ", written was " +
-                     header_.sha256);
 }
 
 std::vector<std::string> UnitReader::names() const {

@@ -19,19 +19,17 @@ namespace lensbench {
 struct UnitHeader {
   std::string key;
   std::int64_t index = 0;
-  std::string error;   ///< empty for a completed case
-  std::string sha256;  ///< content digest of `/results` and `/receipts`
+  std::string error;  ///< empty for a completed case
   bool failed() const { return !error.empty(); }
 };
 
-/// Takes an HDF5 image and what stands behind it in the file: the SHA-256 of its bytes.
+/// Takes an HDF5 image and what stands behind it in the file: a checksum of its bytes.
 using WriteUnit = std::function<void(std::span<const std::byte> image, std::string_view trailer)>;
 
 /// Makes a unit file and gives its bytes to `write`; equal contents give equal bytes.
-/// \return the digest of its content, which it holds
 /// \throws UsageError for a dataset the archive cannot hold; RunError; what `write` throws
-std::string make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-                      const CaseCosts& costs, const WriteUnit& write);
+void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
+               const CaseCosts& costs, const WriteUnit& write);
 
 /// A unit file, read into memory.
 class UnitReader {
@@ -40,8 +38,6 @@ class UnitReader {
   explicit UnitReader(const std::string& path);
 
   const UnitHeader& header() const { return header_; }
-  /// \throws InputError if the content is not what was written
-  void check() const;
   std::vector<std::string> names() const;
   bool contains(const std::string& name) const;
   /// With its receipts. \throws InputError
