@@ -145,6 +145,7 @@ StoredVariable stored_variable(Handle handle, const std::string& path, const Gro
   const auto lengths = extent(handle, path);
   stored.shape.assign(lengths.begin(), lengths.end());
   if (is_text(handle, path)) return stored;
+  stored.type = boolean ? at::kBool : element_type(handle, path);
   const auto dataset = std::make_shared<const Handle>(std::move(handle));
   stored.rows = [dataset, path, boolean](const std::vector<std::int64_t>& index, std::int64_t first,
                                          std::int64_t count) {

@@ -1,6 +1,7 @@
 #include "archive/show.hpp"
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "archive/archive_reader.hpp"
@@ -11,9 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string type_name(const Variable& variable) {
-  if (variable.is_text()) return "text";
-  switch (variable.tensor.scalar_type()) {
+std::string type_name(const StoredVariable& variable) {
+  if (!variable.rows) return "text";
+  switch (variable.type) {
     case at::kFloat:
       return "float32";
     case at::kDouble:
@@ -31,17 +32,21 @@ std::string type_name(const Variable& variable) {
   }
 }
 
-json describe(const Dataset& dataset) {
+json describe(const StoredDataset& dataset) {
   json dims = json::array(), variables = json::array();
-  for (const auto& [name, length] : dataset.dims())
-    dims.push_back({{"name", name}, {"length", length}});
-  for (const Variable& variable : dataset.variables())
-    variables.push_back({{"name", variable.name},
-                         {"dims", variable.dims},
+  std::set<std::string> known;
+  for (const StoredVariable& variable : dataset.variables) {
+    const Variable& facts = variable.facts;
+    for (std::size_t axis = 0; axis < variable.shape.size(); ++axis)
+      if (known.insert(facts.dims[axis]).second)
+        dims.push_back({{"name", facts.dims[axis]}, {"length", variable.shape[axis]}});
+    variables.push_back({{"name", facts.name},
+                         {"dims", facts.dims},
                          {"type", type_name(variable)},
-                         {"units", variable.units},
-                         {"long_name", variable.long_name},
-                         {"coordinate", variable.coordinate}});
+                         {"units", facts.units},
+                         {"long_name", facts.long_name},
+                         {"coordinate", facts.coordinate}});
+  }
   return {{"dims", dims}, {"variables", variables}};
 }
 
@@ -187,7 +192,7 @@ void write_results(std::ostream& out, const json& results) {
 json describe_archive_json(const std::filesystem::path& path) {
   const ArchiveReader archive(path);
   json results = json::object();
-  for (const std::string& name : archive.names()) results[name] = describe(archive.read(name));
+  for (const std::string& name : archive.names()) results[name] = describe(archive.stored(name));
   json digests = json::object();
   for (const char* name : {"results_sha256", "recipe_sha256", "environment_sha256", "seal_sha256"})
     digests[name] = archive.attribute(name);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ namespace lensbench {
 struct StoredVariable {
   Variable facts;  ///< all but its values; of texts those too
   std::vector<std::int64_t> shape;
+  at::ScalarType type = at::kByte;  ///< of what `rows` gives
   /// Rows [first, first + count) of axis `index.size()`, at `index` of the axes before it, in the
   /// type that `ArchiveReader::read` gives; the one value where there is no axis. Empty for texts.
   /// The archive's reader must live. \throws InputError for damaged content
@@ -24,10 +26,13 @@ struct StoredVariable {
 };
 
 /// A dataset of an archive, for those who pass over it once: it takes memory for its texts alone.
-struct StoredDataset {
+struct LENSBENCH_API StoredDataset {
   std::vector<StoredVariable> variables;
   std::map<std::string, Attribute> attributes;
   std::vector<Receipt> receipts;
+
+  /// \throws UsageError naming the variables there are
+  const StoredVariable& operator[](const std::string& name) const;
 };
 
 }  // namespace lensbench

@@ -30,41 +30,51 @@ Wanted parse_wanted(const std::string& text) {
 }
 
 /// The variable with the coordinates of its axes, or the whole dataset.
-Dataset selected(const Dataset& dataset, const std::string& variable) {
+StoredDataset selected(StoredDataset dataset, const std::string& variable) {
   if (variable.empty()) return dataset;
-  const Variable& wanted = dataset[variable];
-  Dataset result;
-  for (const Variable& other : dataset.variables()) {
+  const std::vector<std::string> dims = dataset[variable].facts.dims;
+  StoredDataset result;
+  for (StoredVariable& other : dataset.variables) {
     const bool labels =
-        other.coordinate && std::all_of(other.dims.begin(), other.dims.end(), [&](const auto& dim) {
-          return std::find(wanted.dims.begin(), wanted.dims.end(), dim) != wanted.dims.end();
+        other.facts.coordinate &&
+        std::all_of(other.facts.dims.begin(), other.facts.dims.end(), [&](const auto& dim) {
+          return std::find(dims.begin(), dims.end(), dim) != dims.end();
         });
-    if (other.name == variable || labels) result.add(other);
+    if (other.facts.name == variable || labels) result.variables.push_back(std::move(other));
   }
   return result;
 }
 
-void write_text(const std::string& text, const std::string& out) {
-  if (out.empty()) {
-    std::cout << text;
-    return;
+/// numpy's files say the length of each array first, and libzip wants it whole.
+std::vector<Variable> in_memory(const StoredDataset& dataset) {
+  std::vector<Variable> variables;
+  for (const StoredVariable& stored : dataset.variables) {
+    variables.push_back(stored.facts);
+    if (stored.rows)
+      variables.back().tensor = stored.rows({}, 0, stored.shape.empty() ? 1 : stored.shape.front());
   }
-  const auto path = std::filesystem::absolute(out);
-  write_file_atomically(path, text, path.parent_path());
+  return variables;
 }
 
 void write(const ArchiveReader& archive, const Wanted& wanted, const std::string& format,
            const std::string& out) {
-  const Dataset dataset = selected(archive.read(wanted.dataset), wanted.variable);
-  if (format == "json") {
-    write_text(dataset_to_json(dataset).dump() + "\n", out);
-  } else if (format == "npz") {
-    write_npz(out, dataset.variables());
-  } else {
-    std::ostringstream text;
-    write_csv(text, dataset, wanted.variable);
-    write_text(text.str(), out);
+  const StoredDataset dataset = selected(archive.stored(wanted.dataset), wanted.variable);
+  if (format == "npz") {
+    write_npz(out, in_memory(dataset));
+    return;
   }
+  const auto write_text = [&](std::ostream& text) {
+    if (format == "csv") {
+      write_csv(text, dataset, wanted.variable);
+    } else {
+      write_json(text, dataset);
+      text << "\n";
+    }
+  };
+  if (out.empty())
+    write_text(std::cout);
+  else
+    write_file_atomically(std::filesystem::absolute(out), write_text);
 }
 
 int export_variable(const Options& options) {

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <lensbench/error.hpp>
+#include <ostream>
+#include <streambuf>
 #include <string>
 
 #include "core/file_descriptor.hpp"
@@ -62,6 +65,52 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, con
   }
 }
 
+/// A temporary file, filled by `fill`, in place of `target`.
+template <class Fill>
+void write_and_rename(const path& target, const path& temporary_folder, Fill&& fill) {
+  const path name = temporary_name(target, temporary_folder);
+  FileDescriptor file = create_exclusive(name);
+  if (!file) fail(target, "cannot create the temporary file '" + name.string() + "'", errno);
+  Temporary temporary(name);
+  fill(file);
+  // After a failed fsync the kernel may have dropped the pages: never retried, the file is
+  // discarded.
+  if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
+    fail(target, "cannot be synced to disk", errno);
+  if (file.close() != 0) fail(target, "cannot be closed", errno);
+  if (std::rename(name.c_str(), target.c_str()) != 0) fail(target, "cannot be renamed", errno);
+  temporary.keep();
+  sync_folder(target.parent_path());
+}
+
+/// What an output stream writes into an open file.
+class FileBuffer final : public std::streambuf {
+ public:
+  FileBuffer(const FileDescriptor& file, const path& target) : file_(file), target_(target) {
+    start();
+  }
+
+ private:
+  void start() { setp(buffer_.data(), buffer_.data() + buffer_.size()); }
+
+  int sync() override {
+    write_all(file_, std::as_bytes(std::span(pbase(), pptr())), target_);
+    start();
+    return 0;
+  }
+
+  int_type overflow(int_type character) override {
+    sync();
+    return traits_type::eq_int_type(character, traits_type::eof())
+               ? traits_type::not_eof(character)
+               : sputc(traits_type::to_char_type(character));
+  }
+
+  const FileDescriptor& file_;
+  const path& target_;
+  std::array<char, 1 << 16> buffer_;
+};
+
 }  // namespace
 
 void sync_folder(const path& folder) {
@@ -100,19 +149,9 @@ bool publish_new_file(const path& from, const path& to) {
 void write_parts_atomically(const path& target,
                             std::initializer_list<std::span<const std::byte>> parts,
                             const path& temporary_folder) {
-  const path name = temporary_name(target, temporary_folder);
-  FileDescriptor file = create_exclusive(name);
-  if (!file) fail(target, "cannot create the temporary file '" + name.string() + "'", errno);
-  Temporary temporary(name);
-  for (const auto& bytes : parts) write_all(file, bytes, target);
-  // After a failed fsync the kernel may have dropped the pages: never retried, the file is
-  // discarded.
-  if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
-    fail(target, "cannot be synced to disk", errno);
-  if (file.close() != 0) fail(target, "cannot be closed", errno);
-  if (std::rename(name.c_str(), target.c_str()) != 0) fail(target, "cannot be renamed", errno);
-  temporary.keep();
-  sync_folder(target.parent_path());
+  write_and_rename(target, temporary_folder, [&](const FileDescriptor& file) {
+    for (const auto& bytes : parts) write_all(file, bytes, target);
+  });
 }
 
 void write_file_atomically(const path& target, std::span<const std::byte> bytes,
@@ -124,6 +163,16 @@ void write_file_atomically(const path& target, std::string_view bytes,
                            const path& temporary_folder) {
   write_file_atomically(target, std::as_bytes(std::span(bytes.data(), bytes.size())),
                         temporary_folder);
+}
+
+void write_file_atomically(const path& target, const std::function<void(std::ostream&)>& write) {
+  write_and_rename(target, {}, [&](const FileDescriptor& file) {
+    FileBuffer buffer(file, target);
+    std::ostream out(&buffer);
+    out.exceptions(std::ios::badbit);  // lets out what the buffer throws
+    write(out);
+    out.flush();
+  });
 }
 
 }  // namespace lensbench

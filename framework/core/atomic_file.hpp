@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <lensbench/export.hpp>
 #include <span>
 #include <string_view>
@@ -23,6 +25,11 @@ LENSBENCH_API void write_parts_atomically(const std::filesystem::path& path,
                                           const std::filesystem::path& temporary_folder = {});
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                                          const std::filesystem::path& temporary_folder = {});
+
+/// The same of a text that is written as it is made, and never in memory whole.
+/// \throws also what `write` throws
+LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
+                                         const std::function<void(std::ostream&)>& write);
 
 /// Renames a finished file to its final name and makes the new name survive a power cut.
 /// \throws RunError

@@ -1,10 +1,11 @@
 #include "report/csv.hpp"
 
-#include <ATen/core/Tensor.h>
-
 #include <charconv>
 #include <cmath>
+#include <ostream>
 #include <vector>
+
+#include "report/blocks.hpp"
 
 namespace lensbench {
 namespace {
@@ -25,25 +26,26 @@ std::string shortest(Number value) {
   return {text, end};
 }
 
-/// The values of a variable as text, in C order.
-std::vector<std::string> cells(const Variable& variable) {
-  std::vector<std::string> texts;
-  if (variable.is_text()) {
-    for (const std::string& text : variable.strings) texts.push_back(quoted(text));
-    return texts;
+/// Calls `use` with every value of a variable as text, in C order.
+template <class Use>
+void for_each_cell(const StoredVariable& variable, Use&& use) {
+  if (!variable.rows) {
+    for (const std::string& text : variable.facts.strings) use(quoted(text));
+    return;
   }
-  const auto add = [&]<class T>(const at::Tensor& values, T) {
+  const auto each = [&]<class T>(const at::Tensor& values, T) {
     const T* first = values.data_ptr<T>();
-    for (std::int64_t i = 0; i < values.numel(); ++i) texts.push_back(shortest(first[i]));
+    for (std::int64_t i = 0; i < values.numel(); ++i) use(shortest(first[i]));
   };
-  const at::Tensor values = variable.tensor.contiguous();
-  if (values.scalar_type() == at::kFloat)
-    add(values, float{});
-  else if (values.scalar_type() == at::kDouble)
-    add(values, double{});
-  else
-    add(values.to(at::kLong), std::int64_t{});
-  return texts;
+  for_each_block(variable, [&](const at::Tensor& block) {
+    const at::Tensor values = block.contiguous();
+    if (values.scalar_type() == at::kFloat)
+      each(values, float{});
+    else if (values.scalar_type() == at::kDouble)
+      each(values, double{});
+    else
+      each(values.to(at::kLong), std::int64_t{});
+  });
 }
 
 /// A column of the table: its texts along one axis.
@@ -53,18 +55,22 @@ struct Column {
   std::vector<std::string> texts;
 };
 
-std::vector<Column> columns_of(const Dataset& dataset, const Variable& variable) {
+std::vector<Column> columns_of(const StoredDataset& dataset, const StoredVariable& variable) {
   std::vector<Column> columns;
-  const auto shape = variable.shape();
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+  for (std::size_t axis = 0; axis < variable.shape.size(); ++axis) {
+    const std::string& dim = variable.facts.dims[axis];
     const std::size_t before = columns.size();
-    for (const Variable& other : dataset.variables())
-      if (other.coordinate && other.dims == std::vector{variable.dims[axis]} &&
-          other.name != variable.name)
-        columns.push_back({other.name, axis, cells(other)});
+    for (const StoredVariable& other : dataset.variables) {
+      if (!other.facts.coordinate || other.facts.dims != std::vector{dim} ||
+          other.facts.name == variable.facts.name)
+        continue;
+      columns.push_back({other.facts.name, axis, {}});
+      for_each_cell(other, [&](std::string text) { columns.back().texts.push_back(text); });
+    }
     if (columns.size() > before) continue;
-    Column index{variable.dims[axis], axis, {}};
-    for (std::int64_t i = 0; i < shape[axis]; ++i) index.texts.push_back(std::to_string(i));
+    Column index{dim, axis, {}};
+    for (std::int64_t i = 0; i < variable.shape[axis]; ++i)
+      index.texts.push_back(std::to_string(i));
     columns.push_back(std::move(index));
   }
   return columns;
@@ -72,14 +78,14 @@ std::vector<Column> columns_of(const Dataset& dataset, const Variable& variable)
 
 }  // namespace
 
-void write_csv(std::ostream& out, const Dataset& dataset, const std::string& name) {
-  const Variable& variable = dataset[name];
+void write_csv(std::ostream& out, const StoredDataset& dataset, const std::string& name) {
+  const StoredVariable& variable = dataset[name];
   const std::vector<Column> columns = columns_of(dataset, variable);
   for (const Column& column : columns) out << quoted(column.name) << ",";
   out << quoted(name) << "\r\n";
-  const std::vector<std::int64_t> shape = variable.shape();
+  const std::vector<std::int64_t>& shape = variable.shape;
   std::vector<std::int64_t> place(shape.size(), 0);
-  for (const std::string& value : cells(variable)) {
+  for_each_cell(variable, [&](const std::string& value) {
     for (const Column& column : columns)
       out << column.texts.at(static_cast<std::size_t>(place[column.axis])) << ",";
     out << value << "\r\n";
@@ -87,7 +93,7 @@ void write_csv(std::ostream& out, const Dataset& dataset, const std::string& nam
       if (++place[axis] < shape[axis]) break;
       place[axis] = 0;
     }
-  }
+  });
 }
 
 }  // namespace lensbench

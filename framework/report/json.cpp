@@ -1,10 +1,11 @@
 #include "report/json.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <ostream>
+
+#include "report/blocks.hpp"
 
 namespace lensbench {
 namespace {
@@ -85,19 +86,11 @@ nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
   return out;
 }
 
-/// Numbers that are text at once.
-constexpr std::int64_t kBlock = 1 << 16;
-
 /// Elements of axis `index.size()` with commas between them, read in blocks.
 void write_elements(std::ostream& out, const StoredVariable& variable,
                     std::vector<std::int64_t>& index) {
-  const std::vector<std::int64_t> inner(
-      variable.shape.begin() + static_cast<std::ptrdiff_t>(index.size()) + 1, variable.shape.end());
-  std::int64_t elements = 1;
-  for (const std::int64_t length : inner) elements *= length;
-  const std::int64_t length = variable.shape[index.size()];
-  if (elements > kBlock) {
-    for (std::int64_t i = 0; i < length; ++i) {
+  if (row_elements(variable, index) > kBlock) {
+    for (std::int64_t i = 0; i < variable.shape[index.size()]; ++i) {
       out << (i > 0 ? ",[" : "[");
       index.push_back(i);
       write_elements(out, variable, index);
@@ -106,14 +99,14 @@ void write_elements(std::ostream& out, const StoredVariable& variable,
     }
     return;
   }
-  const std::int64_t step = std::max<std::int64_t>(1, kBlock / std::max<std::int64_t>(1, elements));
-  for (std::int64_t first = 0; first < length; first += step) {
-    const std::int64_t count = std::min(step, length - first);
-    const at::Tensor flat = flat_values(variable.rows(index, first, count));
+  const std::vector<std::int64_t> inner(
+      variable.shape.begin() + static_cast<std::ptrdiff_t>(index.size()) + 1, variable.shape.end());
+  for_each_block_of_rows(variable, index, [&](const at::Tensor& rows, std::int64_t first) {
+    const at::Tensor flat = flat_values(rows);
     std::int64_t offset = 0;
-    for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t i = 0; i < rows.size(0); ++i)
       out << (first + i > 0 ? "," : "") << nested(flat, inner, 0, offset).dump();
-  }
+  });
 }
 
 void write_data(std::ostream& out, const StoredVariable& variable) {

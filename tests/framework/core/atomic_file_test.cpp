@@ -56,6 +56,36 @@ TEST(AtomicFile, LeavesNothingUnderTheFinalNameWhenTheDiskIsFull) {
   EXPECT_EQ(entries(folder.path()), 0u);
 }
 
+TEST(AtomicFile, TakesATextAsItIsMade) {
+  const testing::TempDir folder;
+  std::string expected;
+  write_file_atomically(folder / "x", [&](std::ostream& out) {
+    for (int i = 0; i < 50000; ++i) {
+      out << i << '\n';
+      expected += std::to_string(i) + '\n';
+    }
+  });
+  EXPECT_EQ(read(folder / "x"), expected);
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(AtomicFile, LeavesNothingOfATextThatFillsTheDiskOrIsGivenUp) {
+  const testing::TempDir folder;
+  {
+    const testing::FileSizeLimit limit(100'000);
+    EXPECT_THROW(write_file_atomically(folder / "x",
+                                       [](std::ostream& out) { out << std::string(300'000, 'a'); }),
+                 RunError);
+  }
+  EXPECT_THROW(write_file_atomically(folder / "x",
+                                     [](std::ostream& out) {
+                                       out << "begun";
+                                       throw InputError("damaged");
+                                     }),
+               InputError);
+  EXPECT_EQ(entries(folder.path()), 0u);
+}
+
 TEST(AtomicFile, KeepsTheEarlierFileWhenTheDiskIsFull) {
   const testing::TempDir folder;
   write_file_atomically(folder / "x", "first");

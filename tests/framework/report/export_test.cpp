@@ -10,6 +10,7 @@
 
 #include "report/csv.hpp"
 #include "report/npz.hpp"
+#include "support/stored.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 
@@ -22,7 +23,8 @@ using testing::texts;
 
 std::string csv(const Dataset& dataset, const std::string& name) {
   std::ostringstream out;
-  write_csv(out, dataset, name);
+  std::int64_t most_read = 0;
+  write_csv(out, testing::as_stored(dataset, most_read), name);
   return out.str();
 }
 
@@ -54,6 +56,18 @@ TEST(WriteCsv, WritesNumbersThatReadBackExactly) {
   dataset.add(numbers("p", {"case"}, at::tensor({value})));
   const std::string text = csv(dataset, "p");
   EXPECT_EQ(std::stof(text.substr(text.rfind(',') + 1)), value);
+}
+
+TEST(WriteCsv, ReadsALongVariableInBlocks) {
+  Dataset dataset;
+  dataset.add(numbers("wide", {"layer", "token"}, at::arange(2 * 70001, at::kInt).view({2, -1})));
+  std::int64_t most_read = 0;
+  std::ostringstream out;
+  write_csv(out, testing::as_stored(dataset, most_read), "wide");
+  EXPECT_LE(most_read, 1 << 16);
+  EXPECT_THAT(out.str(), ::testing::StartsWith("layer,token,wide\r\n0,0,0\r\n0,1,1\r\n"));
+  EXPECT_THAT(out.str(), ::testing::HasSubstr("0,70000,70000\r\n1,0,70001\r\n"));
+  EXPECT_THAT(out.str(), ::testing::EndsWith("\r\n1,70000,140001\r\n"));
 }
 
 /// A member of a zip archive, whole.

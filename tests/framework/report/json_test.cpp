@@ -3,9 +3,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <limits>
 #include <sstream>
+
+#include "support/stored.hpp"
 
 namespace lensbench {
 namespace {
@@ -86,26 +87,6 @@ TEST(DatasetToJson, KeepsAttributesAndReceipts) {
                                       {"note", "why"}}));
 }
 
-/// A dataset as if it lay in an archive; counts the numbers that are read at once.
-StoredDataset as_stored(const Dataset& dataset, std::int64_t& most_read) {
-  StoredDataset stored{{}, dataset.attributes, dataset.receipts};
-  for (const Variable& variable : dataset.variables()) {
-    StoredVariable lying{variable, variable.shape(), {}};
-    lying.facts.tensor = at::Tensor();
-    if (!variable.is_text())
-      lying.rows = [values = variable.tensor, &most_read](const std::vector<std::int64_t>& index,
-                                                          std::int64_t first, std::int64_t count) {
-        at::Tensor part = values;
-        for (const std::int64_t i : index) part = part.select(0, i);
-        if (part.dim() > 0) part = part.narrow(0, first, count);
-        most_read = std::max(most_read, part.numel());
-        return part;
-      };
-    stored.variables.push_back(std::move(lying));
-  }
-  return stored;
-}
-
 TEST(WriteJson, GivesTheTextOfTheWholeFromBlocksOfIt) {
   Dataset dataset = small_dataset();
   const auto add = [&](const char* name, std::vector<std::string> dims, at::Tensor tensor) {
@@ -129,7 +110,7 @@ TEST(WriteJson, GivesTheTextOfTheWholeFromBlocksOfIt) {
   dataset.receipts.push_back({"sums", 1e-7, 1e-5, true, ""});
   std::int64_t most_read = 0;
   std::ostringstream text;
-  write_json(text, as_stored(dataset, most_read));
+  write_json(text, testing::as_stored(dataset, most_read));
   EXPECT_EQ(text.str(), dataset_to_json(dataset).dump());
   EXPECT_LE(most_read, 1 << 16);
 }
