@@ -172,8 +172,10 @@ void RunWriter::commit(std::int64_t index, const std::map<std::string, Dataset>&
   state_->remember(saved);
 }
 
-void RunWriter::commit_failure(std::int64_t index, const std::string& error) {
-  state_->write(index, error.empty() ? "failed without a message" : printable_error(error), {}, {});
+void RunWriter::commit_failure(std::int64_t index, const std::string& error,
+                               const CaseCosts& costs) {
+  state_->write(index, error.empty() ? "failed without a message" : printable_error(error), {},
+                costs);
 }
 
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {

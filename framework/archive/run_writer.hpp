@@ -47,7 +47,7 @@ class LENSBENCH_API RunWriter {
   ///   of an earlier case; RunError if it cannot be written. Nothing is left behind in either case.
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs);
-  void commit_failure(std::int64_t index, const std::string& error);
+  void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs);
 
   /// What a completed case saved, read back with its receipts.
   /// \throws UsageError if the case is not done or saved nothing of that name

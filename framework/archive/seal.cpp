@@ -117,7 +117,7 @@ class Packer {
   std::map<std::string, Joining> scan_units() {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.units.size(); ++i) {
-      if (input_.units[i].status != UnitStatus::complete) continue;
+      if (input_.units[i].status == UnitStatus::planned) continue;
       const auto number = static_cast<std::int64_t>(i);
       const UnitReader unit = open(i);
       for (const std::string& name : unit.names()) {

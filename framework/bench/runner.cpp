@@ -224,7 +224,7 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     const CaseCosts costs = meter.end_case();
     if (!failure) failure = commit(sink, index, saved, costs);
     if (failure) {
-      sink.commit_failure(index, failure->message);
+      sink.commit_failure(index, failure->message, costs);
       report.failures.push_back(*failure);
     } else {
       report.completed.push_back(index);

@@ -23,7 +23,8 @@ class LENSBENCH_API ResultSink {
   /// Returns only when the case is safe.
   virtual void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
                       const CaseCosts& costs) = 0;
-  virtual void commit_failure(std::int64_t index, const std::string& error) = 0;
+  virtual void commit_failure(std::int64_t index, const std::string& error,
+                              const CaseCosts& costs) = 0;
   virtual Dataset read(std::int64_t index, const std::string& name) const = 0;
   virtual std::vector<std::string> names(std::int64_t index) const = 0;
 };

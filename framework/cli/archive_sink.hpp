@@ -32,13 +32,12 @@ class ArchiveSink final : public ResultSink {
   std::vector<std::int64_t> done() const override { return writer_.done(); }
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs) override {
-    CaseCosts all = costs;
-    all.session = session_;
-    writer_.commit(index, saved, all);
+    writer_.commit(index, saved, of_this_session(costs));
     for (const auto& [name, dataset] : saved) count(dataset);
   }
-  void commit_failure(std::int64_t index, const std::string& error) override {
-    writer_.commit_failure(index, error);
+  void commit_failure(std::int64_t index, const std::string& error,
+                      const CaseCosts& costs) override {
+    writer_.commit_failure(index, error, of_this_session(costs));
   }
   Dataset read(std::int64_t index, const std::string& name) const override {
     return writer_.read(index, name);
@@ -46,6 +45,11 @@ class ArchiveSink final : public ResultSink {
   std::vector<std::string> names(std::int64_t index) const override { return writer_.names(index); }
 
  private:
+  CaseCosts of_this_session(CaseCosts costs) const {
+    costs.session = session_;
+    return costs;
+  }
+
   RunWriter& writer_;
   std::string session_;
   std::int64_t failed_receipts_ = 0;

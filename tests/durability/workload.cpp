@@ -82,7 +82,7 @@ SealResult run_workload(const fs::path& out, bool resume,
   for (std::int64_t i = 0; i < kCases; ++i) {
     if (std::find(known.begin(), known.end(), i) != known.end()) continue;
     if (i == kFailingCase)
-      writer.commit_failure(i, "no answer");
+      writer.commit_failure(i, "no answer", {});
     else
       writer.commit(i, workload_result(i), {});
     done(i);

@@ -57,7 +57,9 @@ class NoSink final : public ResultSink {
  public:
   std::vector<std::int64_t> done() const override { return {}; }
   void commit(std::int64_t, const std::map<std::string, Dataset>&, const CaseCosts&) override {}
-  void commit_failure(std::int64_t, const std::string& error) override { ADD_FAILURE() << error; }
+  void commit_failure(std::int64_t, const std::string& error, const CaseCosts&) override {
+    ADD_FAILURE() << error;
+  }
   Dataset read(std::int64_t, const std::string&) const override { return {}; }
   std::vector<std::string> names(std::int64_t) const override { return {}; }
 };

@@ -17,7 +17,7 @@ class MemorySink final : public ResultSink {
     committed[index] = saved;
     costs[index] = cost;
   }
-  void commit_failure(std::int64_t index, const std::string& error) override {
+  void commit_failure(std::int64_t index, const std::string& error, const CaseCosts&) override {
     failures[index] = error;
   }
   Dataset read(std::int64_t index, const std::string& name) const override {

@@ -161,7 +161,7 @@ TEST(RunWriter, ResumesToTheDigestsOfAnUninterruptedRun) {
   {
     RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), false);
     writer.commit(2, saved(2), took(2.5));
-    writer.commit_failure(1, "out of memory");
+    writer.commit_failure(1, "out of memory", {});
   }
   RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), true);
   EXPECT_EQ(writer.done(), std::vector<std::int64_t>{2});
@@ -170,6 +170,18 @@ TEST(RunWriter, ResumesToTheDigestsOfAnUninterruptedRun) {
   const SealResult resumed = seal(writer);
   EXPECT_EQ(resumed.results_sha256, whole.results_sha256);
   EXPECT_EQ(resumed.seal_sha256, whole.seal_sha256);
+}
+
+TEST(RunWriter, KeepsWhatAFailedCaseCost) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+  writer.commit_failure(0, "out of memory", took(7.25));
+  writer.commit(1, saved(1), took(1.5));
+  seal(writer);
+  const Dataset costs = ArchiveReader(folder / "facts.h5").costs();
+  EXPECT_EQ(costs["case"].tensor[0].item<int>(), 0);
+  EXPECT_EQ(costs["case_seconds"].tensor[0].item<double>(), 7.25);
+  EXPECT_EQ(costs["case_seconds"].tensor[1].item<double>(), 1.5);
 }
 
 TEST(RunWriter, MovesADamagedUnitAsideOnResume) {
@@ -230,7 +242,7 @@ TEST(RunWriter, RefusesToSealWhileCasesAreMissing) {
 TEST(RunWriter, RecordsAFailedCaseAndKeepsTheOthers) {
   const TempDir folder;
   RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
-  writer.commit_failure(0, "tool 'logit_lens': out of memory");
+  writer.commit_failure(0, "tool 'logit_lens': out of memory", {});
   writer.commit(1, saved(1), {});
   const ArchiveReader archive(seal(writer).path);
   EXPECT_EQ(archive.cases().at(0).status, 2);
@@ -343,7 +355,7 @@ TEST(Show, SaysWhatAReaderAsksFirst) {
   RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
   Dataset bad = lens(2, 100);
   writer.commit(0, {{"lens", bad}}, {});
-  writer.commit_failure(1, "no such token");
+  writer.commit_failure(1, "no such token", {});
   const SealResult result = seal(writer);
   const std::string text = describe_archive(result.path);
   for (const std::string part :

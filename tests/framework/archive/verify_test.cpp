@@ -120,7 +120,7 @@ TEST(UnfinishedRun, IsCountedUnitByUnit) {
   const TempDir folder;
   RunWriter writer = RunWriter::start(folder / "a.h5", three_cases(), false);
   commit(writer, 0);
-  writer.commit_failure(1, "no answer");
+  writer.commit_failure(1, "no answer", {});
   UnfinishedRun run = inspect_run(folder / "a.run");
   EXPECT_EQ(run.planned, 3U);
   EXPECT_EQ(run.complete, 1U);
