@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <lensbench/error.hpp>
+#include <set>
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
@@ -143,6 +144,13 @@ void Options::parse() {
       if (const auto problem = problem_of(option, value); !problem.empty())
         fail("--" + option.name + " " + problem);
   }
+  if (const auto set = values_.find("set"); set != values_.end()) {
+    std::set<std::string> keys;
+    for (const auto& assignment : set->second) {
+      const std::string key = assignment.substr(0, assignment.find('='));
+      if (!keys.insert(key).second) fail("--set " + key + " is given twice");
+    }
+  }
   if (parsed.count(kFree) != 0) operands_ = parsed[kFree].as<Strings>();
 }
 
@@ -151,12 +159,15 @@ void Options::add_config(const std::string& path) {
   config_ = read_config_file(path);
   std::map<std::string, std::vector<std::string>> found;
   std::vector<std::string> settings;
+  std::set<std::string> set_keys;
   for (const auto& entry : config_->entries) {
+    const std::string where = config_->where(entry) + ": ";
     if (entry.key.starts_with("set.")) {
-      settings.push_back(entry.key.substr(4) + "=" + entry.value);
+      const std::string key = entry.key.substr(4);
+      if (!set_keys.insert(key).second) throw InputError(where + "'" + key + "' is given twice");
+      settings.push_back(key + "=" + entry.value);
       continue;
     }
-    const std::string where = config_->where(entry) + ": ";
     const Option* option = find_option(command_, entry.key);
     if (option == nullptr || entry.key == "config" || entry.key == "set")
       throw InputError(where + "unknown key '" + entry.key + "'" +

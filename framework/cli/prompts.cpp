@@ -61,8 +61,14 @@ CaseInput parse_json_case(const std::string& line, const std::string& where) {
 }  // namespace
 
 std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(path, ignored).type();
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character)
+    throw InputError(path.string() +
+                     ": a pipe or device can be read only once; save the prompts to a file, whose "
+                     "SHA-256 the archive records");
   std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path))
+  if (!file || kind == std::filesystem::file_type::directory)
     throw InputError(path.string() + ": the prompts file cannot be read");
   const bool json_lines = path.extension() == ".jsonl";
   std::vector<CaseInput> cases;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -20,13 +21,12 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using ::testing::Not;
 using testing::Outcome;
 using ::testing::StartsWith;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 class ArchiveCommands : public ::testing::Test {
  protected:

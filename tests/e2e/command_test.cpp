@@ -1,6 +1,7 @@
 #include <ATen/Context.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -20,12 +22,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using ::testing::Not;
 using testing::Outcome;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 json expected_cases() {
   const auto text =
@@ -61,6 +62,13 @@ TEST(Command, ExitsWith2OnWrongUsageAndSuggests) {
   EXPECT_EQ(parameter.exit_code, 2);
   EXPECT_THAT(parameter.err, HasSubstr("did you mean 'top_k'"));
   EXPECT_EQ(lensbench({"tool", "logit_lens", "--model", kModel}).exit_code, 2);
+}
+
+TEST(Command, RefusesASettingThatIsGivenTwice) {
+  const auto outcome = lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "x", "--set",
+                                  "top_k=3", "--set", "top_k=4"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--set top_k is given twice"));
 }
 
 TEST(Command, TakesNoOptionForAForgottenValue) {
@@ -106,6 +114,17 @@ TEST(Command, ExitsWith3OnInputThatIsNotThere) {
       lensbench({"tool", "logit_lens", "--model", "/no/such/model", "--prompt", "x"});
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("/no/such/model"));
+}
+
+// An archive records the SHA-256 of the file, and a pipe can be read only once.
+TEST(Command, ExitsWith3OnPromptsFromAPipe) {
+  const TempDir directory;
+  const std::string pipe = directory / "prompts.jsonl";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto outcome =
+      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompts", pipe});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr(pipe), HasSubstr("save the prompts to a file")));
 }
 
 TEST(Command, SaysWhichCommandWouldFetchAHubModel) {

@@ -8,6 +8,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "core/sha256.hpp"
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -18,11 +19,10 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using testing::Outcome;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 // `tool logit_lens` with a config file of this text.
 Outcome with_config(const TempDir& folder, const std::string& text,
@@ -84,6 +84,7 @@ TEST(Config, NamesFileLineAndNearestNamesOfWhatItDoesNotKnow) {
         AllOf(HasSubstr("run.ini:3"), HasSubstr("'dtyp'"), HasSubstr("did you mean 'dtype'")));
   check("dtype = float31\n", 3, AllOf(HasSubstr("run.ini:1"), HasSubstr("float32")));
   check("seed = 1\nseed = 2\n", 3, AllOf(HasSubstr("run.ini:2"), HasSubstr("twice")));
+  check("[set]\ntop_k = 1\ntop_k = 2\n", 3, AllOf(HasSubstr("run.ini:3"), HasSubstr("twice")));
   check("quiet = perhaps\n", 3, AllOf(HasSubstr("run.ini:1"), HasSubstr("true or false")));
   check("just words\n", 3, AllOf(HasSubstr("run.ini:1"), HasSubstr("KEY = VALUE")));
   check("[sett]\ntop_k = 1\n", 3, AllOf(HasSubstr("run.ini:2"), HasSubstr("[set]")));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -16,11 +17,11 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using testing::Outcome;
 using testing::TempDir;
 
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 const std::string kStream = "blocks.2.hook_resid_post";
 
 Outcome activations(const TempDir& folder, const std::string& archive,

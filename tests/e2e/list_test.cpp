@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -18,11 +19,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using ::testing::Not;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   const auto tools = lensbench({"list", "tools", "--json"});

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "support/embedded_model.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/process.hpp"
 
@@ -20,12 +21,11 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using testing::Outcome;
 using testing::place;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 // Runs a tool of a folder on one prompt.
 Outcome run_tool(const TempDir& directory, const std::string& tool,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -20,11 +21,11 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
+using testing::kModel;
 using testing::lensbench;
 using ::testing::Not;
 using testing::TempDir;
 
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 constexpr int kBlocks = 6;
 
 testing::Outcome run_into(const std::string& out, std::vector<std::string> command) {

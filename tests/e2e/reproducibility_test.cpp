@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -19,12 +20,12 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::lensbench;
 using ::testing::Not;
 using ::testing::StartsWith;
 using testing::TempDir;
 
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 const std::string kPlugins = std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins";
 
 std::vector<std::string> lens_into(const std::string& out, const std::string& model = kModel) {

@@ -8,6 +8,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "bench/runner.hpp"
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -16,10 +17,9 @@
 namespace lensbench {
 namespace {
 
+using testing::kModel;
 using testing::lensbench;
 using testing::TempDir;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 /// Counts the forwards of another model.
 class CountingModel final : public Model {

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "core/sha256.hpp"
+#include "support/embedded_model.hpp"
 #include "support/process.hpp"
 
 // Tools and experiments built by strangers: outside this tree, against an installed lensbench that
@@ -24,11 +25,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using ::testing::Not;
 using testing::Outcome;
 using testing::run;
-
-const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
 
 // A line of CSV (RFC 4180); no field of these files holds a line break.
 std::vector<std::string> fields_of(const std::string& line) {
