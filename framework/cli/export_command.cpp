@@ -29,6 +29,18 @@ Wanted parse_wanted(const std::string& text) {
   return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
+/// \throws InputError if the dataset has no such variable
+void check_variable(const ArchiveReader& archive, const StoredDataset& dataset,
+                    const Wanted& wanted) {
+  std::vector<std::string> names;
+  for (const StoredVariable& variable : dataset.variables) names.push_back(variable.facts.name);
+  if (wanted.variable.empty() ||
+      std::find(names.begin(), names.end(), wanted.variable) != names.end())
+    return;
+  throw InputError(archive.path().string() + "/results/" + wanted.dataset + ": has no variable '" +
+                   wanted.variable + "'" + suggest(wanted.variable, names));
+}
+
 /// The variable with the coordinates of its axes, or the whole dataset.
 StoredDataset selected(StoredDataset dataset, const std::string& variable) {
   if (variable.empty()) return dataset;
@@ -58,7 +70,9 @@ std::vector<Variable> in_memory(const StoredDataset& dataset) {
 
 void write(const ArchiveReader& archive, const Wanted& wanted, const std::string& format,
            const std::string& out) {
-  const StoredDataset dataset = selected(archive.stored(wanted.dataset), wanted.variable);
+  StoredDataset dataset = archive.stored(wanted.dataset);
+  check_variable(archive, dataset, wanted);
+  dataset = selected(std::move(dataset), wanted.variable);
   if (format == "npz") {
     write_npz(out, in_memory(dataset));
     return;

@@ -165,6 +165,16 @@ TEST_F(ArchiveCommands, ExportWritesJsonWithCoordinates) {
   EXPECT_TRUE(dataset["coordinates"].contains("input_token"));
 }
 
+TEST_F(ArchiveCommands, ExportNamesTheNearestOfWhatIsThere) {
+  const auto variable = lensbench({"export", archive("a.h5"), "logit_lens/entropie"});
+  EXPECT_EQ(variable.exit_code, 3);
+  EXPECT_THAT(variable.err,
+              AllOf(HasSubstr("a.h5/results/logit_lens"), HasSubstr("did you mean 'entropy'")));
+  const auto dataset = lensbench({"export", archive("a.h5"), "lens/entropy"});
+  EXPECT_EQ(dataset.exit_code, 3);
+  EXPECT_THAT(dataset.err, AllOf(HasSubstr("a.h5"), HasSubstr("'logit_lens'")));
+}
+
 TEST_F(ArchiveCommands, ExportDoesNotOverwrite) {
   const auto outcome = lensbench({"export", archive("a.h5"), "logit_lens/entropy", "--format",
                                   "npz", "--out", archive("prompts.jsonl")});
