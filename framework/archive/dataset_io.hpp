@@ -3,7 +3,9 @@
 #include <functional>
 #include <lensbench/dataset.hpp>
 #include <map>
+#include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,9 +30,18 @@ enum class Checks {
 ///   they act on (`_FillValue`, `scale_factor`, ...); RunError
 void write_dataset(hid_t group, const Dataset& dataset, Checks checks = Checks::per_chunk);
 
+/// The memory that an opened file lies in.
+struct Image {
+  std::span<std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
+
 /// \param skip  names of members that are no part of the dataset
+/// \param image  of the file, if it is in memory: a variable that is most of it is not copied, and
+///   keeps it alive
 /// \throws InputError for content that write_dataset does not make
-Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {});
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {},
+                     const Image* image = nullptr);
 
 /// The same with the values left where they are.
 StoredDataset stored_dataset(hid_t group, const std::string& path);

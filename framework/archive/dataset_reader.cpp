@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "archive/attributes.hpp"
@@ -51,9 +52,29 @@ hid_t memory_type(at::ScalarType type) {
   }
 }
 
-at::Tensor read_values(hid_t dataset, const std::string& path) {
+/// The values where they lie in the file's image: if they do so in one piece, and are most of it.
+std::optional<at::Tensor> values_in_place(hid_t dataset, const std::vector<std::int64_t>& shape,
+                                          at::ScalarType type, const Image& image) {
+  const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  const haddr_t offset = H5Dget_offset(dataset);
+  const std::uint64_t bytes = H5Dget_storage_size(dataset), all = image.bytes.size();
+  std::uint64_t expected = c10::elementSize(type);
+  for (const std::int64_t length : shape) expected *= static_cast<std::uint64_t>(length);
+  if (H5Pget_layout(properties) != H5D_CONTIGUOUS || offset == HADDR_UNDEF || bytes != expected ||
+      bytes < all / 2 || offset > all || bytes > all - offset ||
+      offset % c10::elementSize(type) != 0)
+    return std::nullopt;
+  return at::from_blob(
+      image.bytes.data() + offset, shape, [owner = image.owner](void*) {},
+      at::TensorOptions().dtype(type));
+}
+
+at::Tensor read_values(hid_t dataset, const std::string& path, const Image* image = nullptr) {
   const auto lengths = extent(dataset, path);
   const auto type = element_type(dataset, path);
+  if (image != nullptr)
+    if (auto values = values_in_place(dataset, {lengths.begin(), lengths.end()}, type, *image))
+      return *values;
   const at::Tensor values =
       at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
   if (values.numel() > 0)
@@ -129,11 +150,12 @@ Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& gr
   return variable;
 }
 
-Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group) {
+Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group,
+                       const Image* image) {
   bool boolean = false;
   Variable variable = read_facts(dataset, path, group, boolean);
   if (is_text(dataset, path)) return variable;
-  variable.tensor = read_values(dataset, path);
+  variable.tensor = read_values(dataset, path, image);
   if (boolean) variable.tensor = variable.tensor.to(at::kBool);
   return variable;
 }
@@ -290,13 +312,14 @@ void for_each_variable(hid_t group, const std::string& path, const std::set<std:
 
 }  // namespace
 
-Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip) {
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip,
+                     const Image* image) {
   Dataset dataset;
   dataset.attributes = read_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
   const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
     try {
-      dataset.add(read_variable(handle, what, facts));
+      dataset.add(read_variable(handle, what, facts, image));
     } catch (const UsageError& error) {
       throw InputError(what + ": " + error.what());
     }

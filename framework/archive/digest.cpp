@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <future>
 #include <lensbench/error.hpp>
+#include <memory>
 #include <optional>
 
 #include "archive/attributes.hpp"
@@ -19,7 +21,7 @@ using hdf5::readable;
 static_assert(std::endian::native == std::endian::little,
               "elements are hashed as they lie in memory");
 
-constexpr std::size_t kBlockBytes = std::size_t{16} << 20;
+constexpr std::size_t kBlockBytes = std::size_t{8} << 20;  // two are in memory
 constexpr std::array<const char*, 4> kDigestNames = {"results_sha256", "recipe_sha256",
                                                      "environment_sha256", "seal_sha256"};
 
@@ -78,6 +80,43 @@ std::string type_tag(hid_t type, const std::string& path) {
   }
 }
 
+/// Hashes blocks in a thread of its own while the next one is read.
+class BlockHasher {
+ public:
+  BlockHasher(Content& content, CaseHashes* cases) : content_(content), cases_(cases) {}
+
+  /// Memory for the next block, of at most `bytes`; nothing reads it any more.
+  std::byte* next(std::size_t bytes) {
+    current_ ^= 1;
+    if (!blocks_[current_]) blocks_[current_] = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    return blocks_[current_].get();
+  }
+
+  /// Takes the first `bytes` of what `next` gave. \param last  nothing is read meanwhile
+  void add(std::size_t bytes, bool last) {
+    finish();
+    const auto hash = [this, read = std::span(blocks_[current_].get(), bytes)] {
+      content_.raw(read);
+      if (cases_ != nullptr) cases_->add(read);
+    };
+    if (last)
+      hash();
+    else
+      running_ = std::async(std::launch::async, hash);
+  }
+
+ private:
+  void finish() {
+    if (running_.valid()) running_.get();
+  }
+
+  Content& content_;
+  CaseHashes* cases_;
+  std::array<std::unique_ptr<std::byte[]>, 2> blocks_;
+  std::size_t current_ = 0;
+  std::future<void> running_;  ///< waits where it ends, before the blocks go
+};
+
 /// Rows at a time, so that a large dataset is never in memory whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
                  const std::string& path, CaseHashes* cases, const Relieve& relieve) {
@@ -89,7 +128,8 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
   if (rows == 0 || row_bytes == 0) return;
   const hsize_t step = std::min<hsize_t>(rows, std::max<std::size_t>(1, kBlockBytes / row_bytes));
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
-  std::vector<std::byte> block(static_cast<std::size_t>(step) * row_bytes);
+  const std::size_t block_bytes = static_cast<std::size_t>(step) * row_bytes;
+  BlockHasher hasher(content, cases);
   for (hsize_t row = 0; row < rows; row += step) {
     std::vector<hsize_t> start(lengths.size(), 0), count = lengths;
     const hsize_t n = std::min(step, rows - row);
@@ -104,10 +144,8 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
           readable(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), path),
           H5Sclose);
     }
-    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, block.data()), path);
-    const auto read = std::span(block).first(static_cast<std::size_t>(n) * row_bytes);
-    content.raw(read);
-    if (cases != nullptr) cases->add(read);
+    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, hasher.next(block_bytes)), path);
+    hasher.add(static_cast<std::size_t>(n) * row_bytes, row + step >= rows);
     if (relieve) relieve();
   }
 }

@@ -4,8 +4,8 @@
 
 namespace lensbench::hdf5 {
 
-/// Memory for libhdf5's core driver in pages as large as the system gives: with pages of 4 KiB half
-/// of the time that a large image takes goes into their faults.
+/// Memory for a large HDF5 image, in pages as large as the system gives: with pages of 4 KiB half
+/// of the time that such an image takes goes into their faults. Its bytes are 0 at first.
 class GrowingMemory {
  public:
   GrowingMemory() = default;

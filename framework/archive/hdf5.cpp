@@ -1,7 +1,6 @@
 #include "archive/hdf5.hpp"
 
-#include <hdf5_hl.h>
-
+#include <cstdio>
 #include <filesystem>
 #include <lensbench/error.hpp>
 #include <mutex>
@@ -179,10 +178,16 @@ void FileWriter::finish() {
 
 Handle open_image(std::span<std::byte> bytes, const std::string& name) {
   initialise();
-  constexpr unsigned kFlags = H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE;
-  return Handle(
-      readable(H5LTopen_file_image(bytes.data(), bytes.size(), kFlags), name + ": HDF5 content"),
-      H5Fclose);
+  const std::string what = name + ": HDF5 content";
+  const Handle access(readable(H5Pcreate(H5P_FILE_ACCESS), what), H5Pclose);
+  readable(H5Pset_fapl_core(access, 1, false), what);
+  H5FD_file_image_callbacks_t callbacks = borrowed_image(bytes);
+  readable(H5Pset_file_image_callbacks(access, &callbacks), what);
+  readable(H5Pset_file_image(access, bytes.data(), bytes.size()), what);
+  // libhdf5 takes files in memory for one and the same if they have one name.
+  char unique[48];
+  std::snprintf(unique, sizeof unique, "image at %p", static_cast<void*>(bytes.data()));
+  return Handle(readable(H5Fopen(unique, H5F_ACC_RDONLY, access), what), H5Fclose);
 }
 
 Handle open_file(const std::string& path) {

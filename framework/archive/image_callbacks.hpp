@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <span>
 
 namespace lensbench::hdf5 {
 
@@ -24,6 +25,24 @@ H5FD_file_image_callbacks_t image_callbacks(Memory& memory) {
   calls.udata_copy = [](void* self) { return self; };
   calls.udata_free = [](void*) -> herr_t { return 0; };
   calls.udata = &memory;
+  return calls;
+}
+
+/// Lets the core driver read a file where its bytes lie, which must outlive it. H5LTopen_file_image
+/// does that too, and loses some memory with each file.
+inline H5FD_file_image_callbacks_t borrowed_image(std::span<std::byte> bytes) {
+  H5FD_file_image_callbacks_t calls{};
+  calls.image_malloc = [](std::size_t, H5FD_file_image_op_t, void* first) { return first; };
+  calls.image_memcpy = [](void* to, const void*, std::size_t, H5FD_file_image_op_t, void*) {
+    return to;  // from the same place
+  };
+  calls.image_realloc = [](void*, std::size_t, H5FD_file_image_op_t, void*) -> void* {
+    return nullptr;  // it is read only
+  };
+  calls.image_free = [](void*, H5FD_file_image_op_t, void*) -> herr_t { return 0; };
+  calls.udata_copy = [](void* first) { return first; };
+  calls.udata_free = [](void*) -> herr_t { return 0; };
+  calls.udata = bytes.data();
   return calls;
 }
 

@@ -63,7 +63,8 @@ class Appender {
       block.strings.assign(std::make_move_iterator(texts_.begin()), std::make_move_iterator(end));
       texts_.erase(texts_.begin(), end);
     } else {
-      const at::Tensor whole = at::cat(tensors_, joined_.axis);
+      const at::Tensor whole =
+          tensors_.size() == 1 ? tensors_.front() : at::cat(tensors_, joined_.axis);
       block.tensor = whole.narrow(joined_.axis, 0, rows);
       // A copy, so that the rest does not keep what is written alive.
       tensors_ = {whole.narrow(joined_.axis, rows, waiting_rows_ - rows).clone()};

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
@@ -10,6 +11,7 @@
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
+#include "archive/growing_memory.hpp"
 #include "core/checksum.hpp"
 #include "core/json.hpp"
 
@@ -32,26 +34,30 @@ std::string trailer_of(std::span<const std::byte> image) {
   return std::string(kTrailer) + checksum_hex(image) + "\n";
 }
 
-/// Takes the trailer off. \throws InputError if the bytes are not those that were written
-void check_bytes(std::vector<std::byte>& bytes, const std::string& path) {
+/// \return the image before the trailer
+/// \throws InputError if the bytes are not those that were written
+std::span<std::byte> check_bytes(std::span<std::byte> bytes, const std::string& path) {
   const std::size_t length = kTrailer.size() + kChecksumDigits + 1;
   if (bytes.size() < length) throw InputError(path + ": not a unit of a run, or cut off");
-  const auto image = std::span(bytes).first(bytes.size() - length);
-  const auto end = std::span(bytes).last(length);
+  const auto image = bytes.first(bytes.size() - length);
+  const auto end = bytes.last(length);
   const std::string found(reinterpret_cast<const char*>(end.data()), end.size());
   if (found != trailer_of(image))
     throw InputError(path + ": damaged: its bytes are not those that were written");
-  bytes.resize(image.size());
+  return image;
 }
 
-std::vector<std::byte> read_bytes(const std::string& path) {
+std::span<std::byte> read_bytes(const std::string& path, hdf5::GrowingMemory& memory) {
   std::ifstream file(path, std::ios::binary);
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
-  std::vector<std::byte> bytes(error ? 0 : static_cast<std::size_t>(size));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (error || !file) throw InputError(path + ": cannot be read");
-  return bytes;
+  auto* first = static_cast<char*>(memory.resize(std::max<std::size_t>(1, size)));
+  if (first == nullptr)
+    throw RunError(path + ": no memory for its " + std::to_string(size) + " bytes");
+  file.read(first, static_cast<std::streamsize>(size));
+  if (!file) throw InputError(path + ": cannot be read");
+  return std::as_writable_bytes(std::span(first, size));
 }
 
 Variable column(const std::string& name, const std::string& units, const std::string& long_name) {
@@ -124,9 +130,11 @@ void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& s
   image.finish([&](std::span<const std::byte> bytes) { write(bytes, trailer_of(bytes)); });
 }
 
-UnitReader::UnitReader(const std::string& path) : path_(path), bytes_(read_bytes(path)) {
-  check_bytes(bytes_, path);
-  file_ = hdf5::open_image(bytes_, path);
+UnitReader::UnitReader(const std::string& path) : path_(path) {
+  auto memory = std::make_shared<hdf5::GrowingMemory>();
+  const auto bytes = check_bytes(read_bytes(path, *memory), path);
+  image_ = {bytes, std::move(memory)};
+  file_ = hdf5::open_image(bytes, path);
   const auto attributes = read_attributes(file_, path);
   try {
     header_.key = std::get<std::string>(attributes.at("key"));
@@ -150,7 +158,7 @@ bool UnitReader::contains(const std::string& name) const {
 
 Dataset UnitReader::read(const std::string& name) const {
   Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(file_, "results"), name),
-                                 path_ + "/results/" + name);
+                                 path_ + "/results/" + name, {}, &image_);
   const Handle receipts = hdf5::open_group(file_, "receipts");
   if (hdf5::exists(receipts, name))
     dataset.receipts = receipts_from_dataset(

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/dataset_io.hpp"
 #include "archive/hdf5.hpp"
 #include "core/costs.hpp"
 
@@ -47,7 +48,7 @@ class UnitReader {
 
  private:
   std::string path_;
-  std::vector<std::byte> bytes_;
+  Image image_;
   hdf5::Handle file_;
   UnitHeader header_;
 };

@@ -1,16 +1,12 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <fstream>
-#include <functional>
+#include <cmath>
 #include <string>
-#include <thread>
 
 #include "archive/archive_reader.hpp"
 #include "archive/run_writer.hpp"
+#include "core/peak_memory.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 
@@ -76,45 +72,23 @@ TEST(StreamedArchive, HoldsWhatEveryCaseSavedInOrder) {
             (std::vector<std::string>{"query_position_case119", "key_position_case119"}));
 }
 
-/// Memory of the process, mapped pages of files included, in bytes; -1 where the system cannot say.
-std::int64_t resident_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string name; status >> name;) {
-    std::int64_t kilobytes = 0;
-    if (name == "VmRSS:" && status >> kilobytes) return kilobytes * 1024;
-  }
-  return -1;
-}
-
-/// How much the memory of the process grows at most while `work` runs, looked at every millisecond.
-std::int64_t growth(const std::function<void()>& work) {
-  const std::int64_t before = resident_bytes();
-  std::atomic<std::int64_t> most = before;
-  std::jthread watch([&](std::stop_token stop) {
-    while (!stop.stop_requested()) {
-      most = std::max<std::int64_t>(most, resident_bytes());
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  });
-  work();
-  watch.request_stop();
-  watch.join();
-  return before < 0 ? -1 : most - before;
-}
-
-// Four times the cases, 68 MiB more of results: what grows is a few numbers a case. The bound
-// leaves room for the allocator.
+// Four times the cases, 68 MiB more of results. The bound leaves room for the allocator, which
+// keeps more or less of what was freed.
 TEST(StreamedArchive, TakesNoMoreMemoryForMoreCases) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the address sanitizer keeps what was freed";
 #endif
-  const TempDir folder;
-  const auto run = [&](std::int64_t cases) {
-    return growth([&] { archive_of(folder, cases, 1 << 14); });
+  const auto peak_of = [&](std::int64_t cases) {
+    const TempDir folder;
+    PeakMemory memory;
+    memory.begin();
+    archive_of(folder, cases, 1 << 14);
+    return memory.end();
   };
-  const std::int64_t few = run(80), many = run(320);
-  if (few < 0) GTEST_SKIP() << "this system does not say how much memory was resident";
-  EXPECT_LT(many, few + (std::int64_t{24} << 20));
+  peak_of(320);  // what the allocator keeps from now on
+  const double few = peak_of(80), many = peak_of(320);
+  if (std::isnan(few)) GTEST_SKIP() << "this system does not say how much memory was resident";
+  EXPECT_LT(many, few + double{40 << 20});
 }
 
 }  // namespace
