@@ -1,5 +1,6 @@
 #include "archive/attributes.hpp"
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <vector>
 
@@ -58,8 +59,10 @@ Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
   const Handle type = hdf5::string_type();
   if (count > 0) readable(H5Aread(attribute, type, pointers.data()), what);
   std::vector<std::string> texts;
-  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
+  const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
+  if (whole) texts.assign(pointers.begin(), pointers.end());
   if (count > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+  if (!whole) throw InputError(what + ": a null text, which no lensbench archive has");
   if (scalar) return texts.at(0);
   return texts;
 }

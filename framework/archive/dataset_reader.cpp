@@ -274,8 +274,11 @@ void for_each_string(hid_t dataset, const std::string& path,
     const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
     std::vector<char*> pointers(static_cast<std::size_t>(count));
     readable(H5Dread(dataset, type, memory, space, H5P_DEFAULT, pointers.data()), path);
-    for (const char* pointer : pointers) use(pointer == nullptr ? "" : pointer);
+    const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
+    if (whole)
+      for (const char* pointer : pointers) use(pointer);
     H5Dvlen_reclaim(type, memory, H5P_DEFAULT, pointers.data());
+    if (!whole) throw InputError(path + ": a null text, which no lensbench archive has");
   }
 }
 

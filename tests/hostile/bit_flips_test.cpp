@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -136,13 +137,14 @@ TEST(BitFlips, AreFoundOrChangeNothing) {
   Shared& shared = shared_with_workers(bits.size());
   run_workers(folder, bits, shared, original, bytes);
   std::array<std::size_t, 5> counts{};
+  std::vector<std::size_t> wrong;
   for (std::size_t i = 0; i < bits.size(); ++i) {
     const auto verdict = static_cast<std::size_t>(shared.verdicts[i]);
     ++counts[verdict];
-    EXPECT_TRUE(verdict != wrongly_intact && verdict != pending)
-        << "bit " << bits[i] << ": " << verdict;
-    if (HasFailure()) break;
+    if (verdict == wrongly_intact) wrong.push_back(bits[i]);
   }
+  EXPECT_THAT(wrong, ::testing::IsEmpty());
+  EXPECT_EQ(counts[pending], 0U);
   std::cout << bits.size() << " flips of " << all << " bits: " << counts[damaged] << " damaged, "
             << counts[unchanged] << " changed nothing, " << counts[ended]
             << " ended the reader's process\n";

@@ -180,6 +180,10 @@ void add_fixed_text(hid_t file) {
   H5Tset_size(type, 8);
   H5Dclose(create(file, {2}, H5P_DEFAULT, type));
 }
+/// A text that was never written, which readers show as NULL.
+void add_null_text(hid_t file) {
+  H5Dclose(create(file, {}, H5P_DEFAULT, text_type()));
+}
 void add_compound(hid_t file) {
   const hid_t type = H5Tcreate(H5T_COMPOUND, 8);
   H5Tinsert(type, "a", 0, H5T_STD_I32LE);
@@ -294,6 +298,7 @@ constexpr Hostile kFiles[] = {{"external_storage", add_external_storage},
                               {"text_bomb", add_text_bomb},
                               {"named_type", add_named_type},
                               {"fixed_text", add_fixed_text},
+                              {"null_text", add_null_text},
                               {"compound", add_compound},
                               {"references", add_references},
                               {"half_floats", add_half_floats},
