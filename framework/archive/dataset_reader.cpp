@@ -59,7 +59,9 @@ std::optional<at::Tensor> values_in_place(hid_t dataset, const std::vector<std::
   const haddr_t offset = H5Dget_offset(dataset);
   const std::uint64_t bytes = H5Dget_storage_size(dataset), all = image.bytes.size();
   std::uint64_t expected = c10::elementSize(type);
-  for (const std::int64_t length : shape) expected *= static_cast<std::uint64_t>(length);
+  for (const std::int64_t length : shape)
+    if (__builtin_mul_overflow(expected, static_cast<std::uint64_t>(length), &expected))
+      return std::nullopt;
   if (H5Pget_layout(properties) != H5D_CONTIGUOUS || offset == HADDR_UNDEF || bytes != expected ||
       bytes < all / 2 || offset > all || bytes > all - offset ||
       offset % c10::elementSize(type) != 0)

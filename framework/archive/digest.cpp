@@ -7,6 +7,7 @@
 #include <lensbench/error.hpp>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "archive/attributes.hpp"
 #include "archive/dataset_io.hpp"
@@ -99,10 +100,12 @@ class BlockHasher {
       content_.raw(read);
       if (cases_ != nullptr) cases_->add(read);
     };
-    if (last)
-      hash();
-    else
-      running_ = std::async(std::launch::async, hash);
+    try {
+      if (!last) running_ = std::async(std::launch::async, hash);
+    } catch (const std::system_error&) {
+      last = true;  // the system gives no thread
+    }
+    if (last) hash();
   }
 
  private:
