@@ -5,7 +5,8 @@ usage: archive_opens.py ARCHIVE.h5...
        archive_opens.py --make LENSBENCH MODEL     archives of every shipped tool and an experiment
 
 Every group through xarray (h5netcdf and netcdf4) with index coordinates, labels and units, every
-variable's units and long_name through h5py, the whole file through h5dump and ncdump. Exit code 77
+variable's units and long_name through h5py, the whole file through h5dump and ncdump; and the four
+digests by a second implementation (archive_digests.py). Exit code 77
 where one of them is not installed (python3-xarray, python3-h5netcdf, python3-netcdf4, netcdf-bin,
 hdf5-tools).
 """
@@ -30,6 +31,8 @@ try:
 except ImportError as error:
     print(f"SKIPPED: {error.name} is not installed")
     sys.exit(SKIPPED)
+from archive_digests import check_digests  # noqa: E402
+
 for program in ["h5dump", "ncdump"]:
     if not shutil.which(program):
         print(f"SKIPPED: {program} is not installed")
@@ -108,7 +111,8 @@ def check_archive(path):
     for name in names:
         check(f"group: {name} {{" in header, f"ncdump does not show {name}")
     check("units" in header and "coordinates" in header, "ncdump shows no units or coordinates")
-    print(f"  {pathlib.Path(path).name} opens in h5py, xarray (h5netcdf, netcdf4), h5dump, ncdump")
+    check_digests(path)
+    print(f"  {pathlib.Path(path).name} has the digests it says, and opens in h5py, xarray (h5netcdf, netcdf4), h5dump, ncdump")
 
 
 def make_archives(lensbench, model, folder):
