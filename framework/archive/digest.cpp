@@ -253,11 +253,6 @@ class Walk {
 
 }  // namespace
 
-std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve) {
-  DigestsByPath known;
-  return to_hex(Walk(known, nullptr, relieve).group(group, path));
-}
-
 void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, CaseDigests* cases,
                      const Relieve& relieve) {
   Walk(known, cases, relieve).group(hdf5::open_group(file, path), path);

@@ -30,11 +30,8 @@ using Relieve = std::function<void()>;
 /// Text is its length as u64 and its bytes; numbers are little-endian, floats by their bits;
 /// attributes are sorted by name, without HDF5's bookkeeping and without the digests themselves.
 /// File layout, compression and creation order do not enter.
-/// \param path  as in the file: `/results`
-/// \throws InputError
-std::string content_digest(hid_t group, const std::string& path, const Relieve& relieve = {});
-
-/// Of each dataset, and of each group with all below it, by path: `/results/lens/entropy`.
+///
+/// Here by path, as in `/results/lens/entropy`: of each dataset, and of each group with all below.
 using DigestsByPath = std::map<std::string, Sha256Digest>;
 
 /// What is under `path`; adds every digest it comes by to `known`, and those of single cases.

@@ -4,8 +4,8 @@
 
 namespace lensbench::hdf5 {
 
-/// Memory for a large HDF5 image, in pages as large as the system gives: with pages of 4 KiB half
-/// of the time that such an image takes goes into their faults. Its bytes are 0 at first.
+/// Memory for a large HDF5 image, in pages as large as the system gives: faults of 4 KiB pages take
+/// two fifths of the time in which such an image is made and written. Its bytes are 0 at first.
 class GrowingMemory {
  public:
   GrowingMemory() = default;
