@@ -56,6 +56,14 @@ std::string names_of(const Access& access) {
   return names;
 }
 
+/// The sentence, with the files it may be about where it names none of them.
+std::string with_names(const std::string& sentence, const Access& access) {
+  for (const auto* paths : {&access.files, &access.folders})
+    for (const auto& path : *paths)
+      if (sentence.find(path.string()) != std::string::npos) return sentence;
+  return names_of(access) + ": " + sentence;
+}
+
 /// What reads in the child, and what it does to the words on its way out.
 int answer_of(const Access& access, const std::function<int()>& work) {
   const auto say = [&](const std::string& what) {
@@ -71,7 +79,7 @@ int answer_of(const Access& access, const std::function<int()>& work) {
     say(error.what());
     return error.exit_code();
   } catch (const Error& error) {
-    return say(error.what());
+    return say(with_names(error.what(), access));
   } catch (const std::bad_alloc&) {
     return say(subject +
                ": reading it takes more memory than an archive of its size may; if you "
