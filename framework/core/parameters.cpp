@@ -80,8 +80,8 @@ Parameters Parameters::resolve(std::span<const ParameterSpec> specs,
     known.emplace_back(spec.name);
     resolved.types_[spec.name] = spec.type;
     if (!spec.default_value && given.count(spec.name) == 0)
-      throw UsageError(subject + ": parameter '" + spec.name + "' must be set: --set " + spec.name +
-                       "=VALUE, " + describe(spec.type) + " (" + spec.help + ")");
+      throw UsageError(subject + ": parameter '" + spec.name + "' must be set to " +
+                       describe(spec.type) + " (" + spec.help + ")");
     resolved.values_[spec.name] = spec.default_value ? spec.default_value : "";
   }
   for (const auto& [name, value] : given) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "archive/run/run_writer.hpp"
-#include "cli/command_line.hpp"
+#include "cli/commands/actions.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 
@@ -200,7 +200,10 @@ Outcome run_here(const std::vector<std::string>& arguments) {
   redirect("stdout", STDOUT_FILENO);
   redirect("stderr", STDERR_FILENO);
   Outcome outcome;
-  outcome.exit_code = cli::run_command_line(arguments);
+  std::vector<std::string> copy = arguments;
+  std::vector<char*> words;
+  for (std::string& word : copy) words.push_back(word.data());
+  outcome.exit_code = lensbench_command_line(static_cast<int>(words.size()), words.data());
   std::cout.flush();
   std::cerr.flush();
   dup2(out, STDOUT_FILENO);

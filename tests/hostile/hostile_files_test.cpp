@@ -367,10 +367,10 @@ TEST(Versions, LeavesOutWhatItCannotReadAndShowsTheRest) {
 }
 
 TEST(Reader, CannotReachOtherFilesOrTheNetwork) {
-  if (!cli::can_confine_files()) GTEST_SKIP() << "this kernel has no Landlock";
+  if (!can_confine_files()) GTEST_SKIP() << "this kernel has no Landlock";
   const TempDir folder;
   const std::string mine = folder.write("mine", "x"), other = folder.write("other", "y");
-  const std::string text = cli::ask_child({{mine}}, [&] {
+  const std::string text = ask_child({{mine}}, [&] {
     std::ifstream first(mine), second(other), passwords("/etc/passwd");
     std::ofstream made(folder / "made");
     return std::string(first ? "mine" : "") + (second ? " other" : "") +
@@ -385,7 +385,7 @@ TEST(Reader, IsEndedWhenItTakesTooMuch) {
   const std::string file = folder.write("file", "x");
   const auto says = [&](const std::function<std::string()>& work) -> std::string {
     try {
-      return cli::ask_child({{file}}, work);
+      return ask_child({{file}}, work);
     } catch (const InputError& error) {
       return error.what();
     }

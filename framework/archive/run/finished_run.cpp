@@ -26,7 +26,7 @@ void require_same_request(const std::filesystem::path& out, const ArchiveReader&
   throw UsageError(out.string() + ": exists already and answers another request: " + first.where +
                    " was " + (first.first.empty() ? "none" : first.first) + ", now " +
                    (first.second.empty() ? "none" : first.second) +
-                   "; choose another --out or move it away");
+                   "; choose another file or move it away");
 }
 
 void clean_up(const std::filesystem::path& out, const Digests& digests, const RunPlan& plan) {

@@ -42,7 +42,7 @@ void refuse_existing(const std::filesystem::path& out) {
   std::error_code ignored;
   if (std::filesystem::exists(std::filesystem::symlink_status(out, ignored)))
     throw UsageError(out.string() +
-                     ": exists already and is not overwritten; choose another --out or move it "
+                     ": exists already and is not overwritten; choose another file or move it "
                      "away");
 }
 
@@ -143,12 +143,12 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
       throw UsageError(folder.path().string() + ": holds an interrupted run with " +
                        std::to_string(folder.unit_count()) + " of " +
                        std::to_string(plan.cases.size()) +
-                       " cases; add --resume to go on with it, or remove the folder");
+                       " cases; resume it, or remove the folder");
     const auto before = read_json(folder.plan(), kPlanLimits);
     if (before != now)
       throw UsageError(
           folder.path().string() + ": the interrupted run was asked for something else: " +
-          plan_difference(before, now) + "; resume with the same request or choose another --out");
+          plan_difference(before, now) + "; resume with the same request or choose another file");
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
       state->recover(static_cast<std::int64_t>(i));
   } else {
@@ -207,7 +207,7 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
   for (std::size_t i = 0; i < state_->units.size(); ++i)
     if (state_->units[i].status == UnitStatus::planned)
       throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
-                       " has not run yet; finish the run with --resume before sealing it");
+                       " has not run yet; resume the run before sealing it");
   const SealInput input{state_->plan,     state_->units, summaries, vocabulary,
                         vocabulary_bytes, environment,   run};
   const SealResult result = write_archive(state_->out, state_->folder, input);

@@ -22,7 +22,7 @@
 
 #include "core/files/file_descriptor.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -248,4 +248,4 @@ std::string ask_child(const Access& access, const std::function<std::string()>& 
   throw InputError(words.empty() ? names_of(access) + ": damaged archive" : words);
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -70,9 +70,9 @@ class TrimOffsets final : public PostProcessor {
   bool add_prefix_space_;
 };
 
-class Sequence final : public PostProcessor {
+class SequencePostProcessor final : public PostProcessor {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<const PostProcessor>> steps)
+  explicit SequencePostProcessor(std::vector<std::unique_ptr<const PostProcessor>> steps)
       : steps_(std::move(steps)) {}
 
   void process(std::vector<EncodedToken>& tokens, std::string_view text, bool add) const override {
@@ -167,7 +167,7 @@ std::unique_ptr<const PostProcessor> roberta_post_processor(std::vector<std::int
   std::vector<std::unique_ptr<const PostProcessor>> steps;
   steps.push_back(std::make_unique<TrimOffsets>(add_prefix_space));
   steps.push_back(std::move(around));
-  return std::make_unique<Sequence>(std::move(steps));
+  return std::make_unique<SequencePostProcessor>(std::move(steps));
 }
 
 std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::int64_t> prefix,
@@ -192,11 +192,11 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonField& field,
     std::vector<std::unique_ptr<const PostProcessor>> steps;
     for (std::size_t i = 0; i < processors.size(); ++i)
       steps.push_back(read_post_processor(processors.at(i), lookup));
-    return std::make_unique<Sequence>(std::move(steps));
+    return std::make_unique<SequencePostProcessor>(std::move(steps));
   }
   kind.fail("the post-processor '" + type +
             "' is not supported (TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing "
-            "and Sequence are)");
+            "and SequencePostProcessor are)");
 }
 
 }  // namespace lensbench

@@ -66,11 +66,12 @@ std::string resume_command(const std::string& command, const std::vector<std::st
   std::string text = "lensbench " + command;
   for (const auto& word : argv) text += " " + shell_word(word);
   if (arguments.out.empty()) text += " --out " + shell_word(out.string());
-  if (!arguments.resume) text += " --resume";
+  if (!arguments.request.resume) text += " --resume";
   return text;
 }
 
-int finish_and_say(const RunSession& session, const std::filesystem::path& out) {
+int finish_and_say(const RunSession& session, const RunArguments& arguments,
+                   const std::filesystem::path& out) {
   // In a child first: what is there under the name need not be an archive of this program.
   ask_child({{out}}, [&] {
     const VerifyResult found = verify_archive(out);
@@ -81,8 +82,8 @@ int finish_and_say(const RunSession& session, const std::filesystem::path& out) 
   });
   const FinishedRun run = finish_sealed_run(out, session.plan());
   const json failures = failures_of(run);
-  if (session.arguments().json) print_json(run.sealed, failures);
-  if (!session.arguments().quiet)
+  if (arguments.json) print_json(run.sealed, failures);
+  if (!arguments.quiet)
     std::cerr << "archive " << out.string() << "\nresults sha256 " << run.sealed.results_sha256
               << "\nlensbench: it was complete, nothing was run again\n";
   return exit_code(run, failures);

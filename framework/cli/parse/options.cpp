@@ -6,8 +6,9 @@
 #include <lensbench/error.hpp>
 #include <set>
 
-#include "cli/commands.hpp"
 #include "cli/shell/help.hpp"
+#include "cli/table/commands.hpp"
+#include "cli/table/shared_options.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {

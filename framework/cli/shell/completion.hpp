@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.hpp"
+#include "cli/table/command.hpp"
 
 namespace lensbench::cli {
 

@@ -9,18 +9,12 @@
 #include <limits>
 #include <numeric>
 
+#include "core/statistics/samples.hpp"
+
 namespace lensbench::statistics {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array<double, 3> kQuantiles = {0.25, 0.5, 0.75};
-
-std::vector<double> present(const std::vector<double>& values) {
-  std::vector<double> kept;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(kept),
-               [](double value) { return !std::isnan(value); });
-  return kept;
-}
 
 std::vector<double> mean_ranks(const std::vector<double>& x) {
   std::vector<std::size_t> order(x.size());
@@ -36,11 +30,6 @@ std::vector<double> mean_ranks(const std::vector<double>& x) {
     first = last + 1;
   }
   return ranks;
-}
-
-/// By comparison, since the rounding of the mean would leave a constant list some variance.
-bool is_constant(const std::vector<double>& x) {
-  return std::all_of(x.begin(), x.end(), [&](double value) { return value == x.front(); });
 }
 
 bool all_finite(const std::vector<double>& x) {

@@ -163,7 +163,7 @@ void write_forwards(std::ostream& out, const json& run) {
   const json& activations = run["activations"];
   out << "forwards    " << activations.value("forwards", std::int64_t{0}) << " for activations, "
       << activations.value("requests_without_a_forward", std::int64_t{0}) << " requests needed none"
-      << (activations.value("shared", true) ? "" : " (--no-share)") << "\n";
+      << (activations.value("shared", true) ? "" : " (not shared between tools)") << "\n";
 }
 
 void write_results(std::ostream& out, const json& results) {

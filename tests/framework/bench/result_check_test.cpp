@@ -30,7 +30,7 @@ class OddResults : public ::testing::Test {
     testing::MemorySink sink;
     auto bound = kind == PluginEntryKind::tool
                      ? BoundExperiment::of_tool(host_, name, context)
-                     : BoundExperiment(host_, host_.create_experiment(name), context);
+                     : BoundExperiment(host_, create_experiment(host_, name), context);
     const auto parameters = host_.resolve(host_.find(kind, name), {{"how", how}});
     const auto report = bound.run({{"one", "", {1, 2, 3}, {}}}, parameters, context, sink);
     exit_code_ = report.exit_code();

@@ -6,7 +6,7 @@
 
 #include "archive/run/run_plan.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// Where the files of an archive's model are now. `recorded` itself if files of those names and
 /// sizes are there; else the first folder beside it, or snapshot in the local hub cache, whose
@@ -14,4 +14,4 @@ namespace lensbench::cli {
 std::optional<std::filesystem::path> find_model(const std::vector<FileRecord>& files,
                                                 const std::filesystem::path& recorded);
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -1,4 +1,4 @@
-#include "cli/commands.hpp"
+#include "cli/table/commands.hpp"
 
 #include <algorithm>
 
@@ -34,41 +34,6 @@ std::vector<std::string> parts_of(const std::vector<Command>& all, const std::st
   for (const Command& command : all)
     if (command.name.starts_with(word + " ")) parts.push_back(command.name.substr(word.size() + 1));
   return parts;
-}
-
-const Option& help_option() {
-  static const Option help = {.name = "help", .argument = "", .help = "this text", .letter = 'h'};
-  return help;
-}
-
-Option model_option() {
-  return {.name = "model",
-          .argument = "DIR",
-          .help =
-              "model: a Hugging Face model directory, or a hub name that is in the local "
-              "hub cache",
-          .values = Values::directory,
-          .required = true};
-}
-
-Option plugin_dir_option() {
-  return {.name = "plugin-dir",
-          .argument = "DIR",
-          .help = "look for plug-ins here first",
-          .values = Values::directory,
-          .repeats = true};
-}
-
-Option threads_option() {
-  return {.name = "threads",
-          .argument = "N",
-          .help = "threads to compute with; 0: one a core",
-          .values = Values::count,
-          .initial = "0"};
-}
-
-Option json_option(const std::string& what) {
-  return {.name = "json", .argument = "", .help = what};
 }
 
 }  // namespace lensbench::cli

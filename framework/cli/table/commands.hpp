@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cli/command.hpp"
+#include "cli/table/command.hpp"
 
 namespace lensbench::cli {
 
@@ -30,13 +30,5 @@ Command export_command();
 Command new_command();
 Command completion_command();
 Command man_command();
-
-/// `--help`, which every command has.
-const Option& help_option();
-// Options that mean the same in every command that has them.
-Option model_option();
-Option plugin_dir_option();
-Option threads_option();
-Option json_option(const std::string& what);
 
 }  // namespace lensbench::cli

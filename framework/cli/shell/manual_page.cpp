@@ -1,7 +1,5 @@
-#include <iostream>
-
-#include "cli/commands.hpp"
 #include "cli/parse/options.hpp"
+#include "cli/shell/describe.hpp"
 #include "cli/shell/help.hpp"
 #include "core/text/suggest.hpp"
 #include "core/version.hpp"
@@ -57,15 +55,15 @@ std::string paragraphs(const std::string& text) {
   return page;
 }
 
-std::string of_option(const Option& option) {
+std::string option_entry(const Option& option) {
   return ".TP\n.B " + argument(option_label(option)) + "\n" + filled(option_meaning(option));
 }
 
-std::string of_command(const Command& command) {
+std::string command_section(const Command& command) {
   std::string page =
       ".SS " + argument(usage_line(command)) + "\n" +
       paragraphs(command.description.empty() ? command.summary : command.description);
-  for (const Option& option : command.options) page += of_option(option);
+  for (const Option& option : command.options) page += option_entry(option);
   for (const Example& example : command.examples)
     page += ".PP\n" + filled("Example: " + example.meaning) + ".PP\n.EX\n" +
             escaped("    " + example.command) + "\n.EE\n";
@@ -105,6 +103,8 @@ std::string table(const char* heading, const Fact (&facts)[N]) {
   return page;
 }
 
+}  // namespace
+
 std::string manual_page() {
   std::string page = ".TH LENSBENCH 1 \"\" " + argument("lensbench " + build_info().version) +
                      " \"User Commands\"\n"
@@ -121,26 +121,9 @@ std::string manual_page() {
       "--help; "
       "lensbench tool TOOL --help and lensbench run EXPERIMENT --help tell parameters.");
   page += ".SH COMMANDS\n";
-  for (const Command& command : commands()) page += of_command(command);
+  for (const Command& command : commands()) page += command_section(command);
   page += table("EXIT STATUS", kCodes) + table("ENVIRONMENT", kVariables) + table("FILES", kFiles);
   return page + ".SH SEE ALSO\n.BR h5dump (1)\n";
-}
-
-int man(const Options&) {
-  std::cout << manual_page();
-  return 0;
-}
-
-}  // namespace
-
-Command man_command() {
-  return {.name = "man",
-          .group = "lensbench itself",
-          .summary = "the manual page",
-          .description = R"(Prints the manual page, which an installed lensbench has put where man
-looks.)",
-          .examples = {{"lensbench man > lensbench.1 && man ./lensbench.1", "read it here"}},
-          .run = man};
 }
 
 }  // namespace lensbench::cli

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// A model opened in the element type it is stored in, so that nothing is converted, with what its
 /// files say.
@@ -18,6 +18,6 @@ struct StoredModel {
 };
 
 /// \throws InputError as `Model::open`
-StoredModel open_as_stored(const std::string& path_or_name);
+LENSBENCH_API StoredModel open_as_stored(const std::string& path_or_name);
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -1,11 +1,11 @@
-#include "checkpoint/find_model.hpp"
+#include "session/find_model.hpp"
 
 #include <algorithm>
 
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
@@ -55,4 +55,4 @@ std::optional<fs::path> find_model(const std::vector<FileRecord>& files, const f
   return found == candidates.end() ? std::nullopt : std::optional(*found);
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -1,24 +1,22 @@
-#include "checkpoint/stored_model.hpp"
-
-#include <fnmatch.h>
+#include "model/stored_model.hpp"
 
 #include <algorithm>
 
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/config.hpp"
 #include "checkpoint/hub_cache.hpp"
+#include "core/text/glob.hpp"
 #include "model/families/family.hpp"
 #include "model/open.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 bool is_buffer(const Family& family, std::string_view name) {
   std::string bare(name);
   if (bare.starts_with(family.optional_prefix)) bare.erase(0, family.optional_prefix.size());
-  return std::any_of(family.buffers.begin(), family.buffers.end(), [&](std::string_view glob) {
-    return fnmatch(std::string(glob).c_str(), bare.c_str(), 0) == 0;
-  });
+  return std::any_of(family.buffers.begin(), family.buffers.end(),
+                     [&](std::string_view glob) { return glob_matches(glob, bare); });
 }
 
 // The type most elements are stored in, if a model can run in it.
@@ -60,4 +58,4 @@ StoredModel open_as_stored(const std::string& path_or_name) {
   return stored;
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -6,7 +6,6 @@
 namespace lensbench::cli {
 
 using Arguments = std::vector<std::string>;
-class Options;
 
 /// What a value is: what the parser checks and what completion offers.
 enum class Values {
@@ -59,10 +58,8 @@ struct Command {
   std::vector<Operand> operands = {};
   std::vector<Option> options = {};  ///< beside `--help`, which every command has
   std::vector<Example> examples = {};
-  int (*run)(const Options&) = nullptr;  ///< returns the exit code
-  /// Text between description and options, when an operand says what is asked about; begins with an
-  /// empty line.
-  std::string (*more_help)(const Options&) = nullptr;
+  /// Whether `--help` says more where an operand names a plug-in's tool or experiment.
+  bool more_help = false;
 };
 
 }  // namespace lensbench::cli
