@@ -11,6 +11,7 @@
 #include "checkpoint/find_model.hpp"
 #include "cli/commands.hpp"
 #include "cli/parse/options.hpp"
+#include "core/text/json_reader.hpp"
 #include "core/text/suggest.hpp"
 #include "session/recorded_run.hpp"
 #include "session/run_session.hpp"
@@ -41,16 +42,6 @@ class Scratch {
  private:
   fs::path path_;
 };
-
-/// Reads what an archive's JSON must hold. \throws InputError naming the field
-template <class T>
-T field(const json& object, const char* name, const std::string& where) {
-  try {
-    return object.at(name).get<T>();
-  } catch (const json::exception&) {
-    throw InputError(where + ": field '" + name + "' is missing or of another type");
-  }
-}
 
 /// The files a run read that are no model's: they are gone, their content is in the cases.
 std::vector<FileRecord> input_records(const RecordedRun& recorded) {
@@ -86,13 +77,14 @@ std::vector<CaseInput> recorded_cases(const RecordedRun& recorded) {
 
 RunArguments recorded_arguments(const RecordedRun& recorded, const Options& options) {
   const std::string where = recorded.file + "/recipe/request";
-  const json &request = recorded.request, &run = recorded.run;
+  const json& run = recorded.run;
+  const JsonReader request(recorded.request, where);
   RunArguments arguments;
-  arguments.name = field<std::string>(request, "name", where);
-  arguments.set = field<std::map<std::string, std::string>>(request, "parameters", where);
-  arguments.dtype = field<std::string>(request, "dtype", where);
-  arguments.device = field<std::string>(request, "device", where);
-  arguments.seed = field<std::uint64_t>(request, "seed", where);
+  arguments.name = request.at("name").string();
+  arguments.set = request.at("parameters").value().get<std::map<std::string, std::string>>();
+  arguments.dtype = request.at("dtype").string();
+  arguments.device = request.at("device").string();
+  arguments.seed = request.at("seed").value().get<std::uint64_t>();
   arguments.threads = recorded.environment.value("threads", std::int64_t{0});
   arguments.model =
       options.text("model").empty() ? place_of_model(recorded) : options.text("model");
@@ -101,8 +93,8 @@ RunArguments recorded_arguments(const RecordedRun& recorded, const Options& opti
   for (const auto& assignment : options.list("set")) add_setting(arguments.set, assignment);
   if (options.given("threads")) arguments.threads = thread_count(options);
   arguments.plugins = plugin_arguments(options);
-  if (request.contains("interventions"))
-    arguments.interventions = interventions_from_json(request["interventions"].dump(), where);
+  if (const auto interventions = request.find("interventions"))
+    arguments.interventions = interventions_from_json(interventions->value().dump(), where);
   arguments.quiet = options.flag("quiet");
   return arguments;
 }
@@ -126,7 +118,7 @@ std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, PluginEntryK
 /// The run as it was asked for, ready to be asked again.
 std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options) {
   const std::string where = recorded.file + "/recipe/request";
-  const bool tool = field<std::string>(recorded.request, "kind", where) == "tool";
+  const bool tool = JsonReader(recorded.request, where).at("kind").string() == "tool";
   RunArguments arguments;
   std::vector<CaseInput> cases;
   try {

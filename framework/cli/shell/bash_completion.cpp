@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 #include "cli/shell/completion.hpp"
+#include "cli/shell/quote.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
@@ -172,12 +173,6 @@ std::string one_case(const std::string& pattern, const std::string& reply) {
 }
 
 }  // namespace
-
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 std::string bash_completion(const std::vector<Command>& all) {
   std::string options, kinds;

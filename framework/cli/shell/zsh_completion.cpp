@@ -2,6 +2,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/shell/completion.hpp"
+#include "cli/shell/quote.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
