@@ -1,33 +1,20 @@
 #include <ATen/ATen.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <ostream>
-#include <string>
-#include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // A checkpoint that is wrong in one way, given to the command: exit code 3 and a sentence that says
 // what is wrong where.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::HasSubstr;
-using testing::lensbench;
-using testing::TempDir;
 
 /// A sound checkpoint of the Llama kind, 61 tokens and 2 layers, before it is spoilt and written.
 struct Checkpoint {
