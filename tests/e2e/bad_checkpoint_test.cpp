@@ -82,17 +82,18 @@ const std::vector<Fault>& faults() {
        {norm + " holds an infinity at [3]"}},
       {"no_layers",
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 0; },
-       {"config.json: num_hidden_layers is 0"}},
+       {"config.json: field num_hidden_layers: expected a whole number from 1 to 16777216, found "
+        "0"}},
       {"text_longer_than_the_positions",
        [](Checkpoint& c) { c.config["max_position_embeddings"] = 16; },
        {"a text of 17 tokens", "the 16 positions of this model"},
        {"--ids", ids(17)}},
       {"setting_that_is_not_followed",
        [](Checkpoint& c) { c.config["hidden_act"] = "mish"; },
-       {"config.json: hidden_act is \"mish\""}},
+       {"config.json: field hidden_act: is \"mish\""}},
       {"unknown_family",
        [](Checkpoint& c) { c.config["model_type"] = "mamba"; },
-       {"config.json: model_type is \"mamba\""}},
+       {"config.json: field model_type: is \"mamba\""}},
       {"gptq",
        [](Checkpoint& c) {
          c.config["quantization_config"] = {{"quant_method", "gptq"}};

@@ -71,12 +71,22 @@ class LENSBENCH_API Dataset {
   ///   differs from what it has here, an element type that is not listed above, invalid UTF-8.
   Dataset& add(Variable variable);
 
-  /// Adds a variable of numbers. The forms below are short for `add({.name = name, ...})`, whose
-  /// fields (see `Variable`) have the same names and the same meaning.
+  /// Adds a variable of numbers; short for `add(Variable)` where nothing else is set.
+  /// \param name       see `Variable::name`
+  /// \param dims       one name per axis of `values`
+  /// \param values     the numbers
+  /// \param units      `nats`, `1`, `bytes`, `s`; never empty
+  /// \param long_name  one line for a reader, which says what NaN means where there may be one
+  /// \param holds      what integers are
   /// \throws UsageError as `add(Variable)`
   Dataset& add(std::string name, std::vector<std::string> dims, at::Tensor values,
                std::string units, std::string long_name, Holds holds = Holds::numbers);
-  /// Adds a variable of texts, which lie on one dimension and have no units.
+  /// Adds a variable of texts over one dimension.
+  /// \param name       see `Variable::name`
+  /// \param dim        name of its dimension
+  /// \param values     valid UTF-8 without NUL
+  /// \param long_name  one line for a reader
+  /// \throws UsageError as `add(Variable)`
   Dataset& add(std::string name, std::string dim, std::vector<std::string> values,
                std::string long_name);
 
