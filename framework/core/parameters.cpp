@@ -4,6 +4,7 @@
 #include <lensbench/parameters.hpp>
 #include <optional>
 
+#include "core/text/boolean.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -20,12 +21,6 @@ std::optional<Number> parse_number(std::string_view text) {
 std::optional<double> parse_finite(std::string_view text) {
   const auto value = parse_number<double>(text);
   return value && std::isfinite(*value) ? value : std::nullopt;
-}
-
-std::optional<bool> parse_boolean(std::string_view text) {
-  if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
-  if (text == "false" || text == "0" || text == "no" || text == "off") return false;
-  return std::nullopt;
 }
 
 bool is_of_type(const std::string& text, ParameterType type) {

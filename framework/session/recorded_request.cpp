@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "core/text/json_reader.hpp"
 #include "session/find_model.hpp"
 
 namespace lensbench {
@@ -11,16 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-/// Reads what an archive's JSON must hold. \throws InputError naming the field
-template <class T>
-T field(const json& object, const char* name, const std::string& where) {
-  try {
-    return object.at(name).get<T>();
-  } catch (const json::exception&) {
-    throw InputError(where + ": field '" + name + "' is missing or of another type");
-  }
-}
 
 /// Where the model was, or where its files are now.
 std::string model_directory(const RecordedRun& archive, const Warn& warn) {
@@ -47,21 +38,22 @@ auto checked(const RecordedRun& recorded, Read read) {
 
 RunRequest read_request(const RecordedRun& recorded, const std::string& model, const Warn& warn) {
   const std::string where = request_place(recorded);
-  const json &asked = recorded.request, &run = recorded.run;
+  const json& run = recorded.run;
+  const JsonReader asked(recorded.request, where);
   RunRequest request;
-  const bool tool = field<std::string>(asked, "kind", where) == "tool";
-  request.kind = tool ? PluginEntryKind::tool : PluginEntryKind::experiment;
-  request.name = field<std::string>(asked, "name", where);
-  request.set = field<std::map<std::string, std::string>>(asked, "parameters", where);
-  request.dtype = field<std::string>(asked, "dtype", where);
-  request.device = field<std::string>(asked, "device", where);
-  request.seed = field<std::uint64_t>(asked, "seed", where);
+  request.kind =
+      asked.at("kind").string() == "tool" ? PluginEntryKind::tool : PluginEntryKind::experiment;
+  request.name = asked.at("name").string();
+  request.set = asked.at("parameters").value().get<std::map<std::string, std::string>>();
+  request.dtype = asked.at("dtype").string();
+  request.device = asked.at("device").string();
+  request.seed = asked.at("seed").value().get<std::uint64_t>();
   request.threads = recorded.environment.value("threads", std::int64_t{0});
   request.model = model.empty() ? model_directory(recorded, warn) : model;
   const auto others = run.value("other_models", std::map<std::string, std::string>());
   for (const auto& [name, directory] : others) request.set[name] = directory;
-  if (asked.contains("interventions"))
-    request.interventions = interventions_from_json(asked["interventions"].dump(), where);
+  if (const auto interventions = asked.find("interventions"))
+    request.interventions = interventions_from_json(interventions->value().dump(), where);
   return request;
 }
 

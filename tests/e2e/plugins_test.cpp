@@ -1,31 +1,18 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "support/embedded_model.hpp"
+#include "support/command.hpp"
 #include "support/fixture_plugins.hpp"
-#include "support/process.hpp"
 
 // Plug-ins of others, as users of the command meet them.
 
 namespace lensbench {
 namespace {
 
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
 using ::testing::ContainsRegex;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using testing::Outcome;
 using testing::place;
-using testing::TempDir;
 
 // Runs a tool of a folder on one prompt.
 Outcome run_tool(const TempDir& directory, const std::string& tool,

@@ -237,7 +237,7 @@ struct Hostile {
 };
 
 void make(const fs::path& path, void (*put)(hid_t)) {
-  write_small_archive(path);
+  write_small_archive_apart(path);
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
   ASSERT_GE(file, 0);
   put(file);
@@ -274,7 +274,7 @@ TEST_P(HostileFile, IsRefusedByEveryCommand) {
   const TempDir folder;
   const std::string path = folder / "hostile.h5";
   make(path, GetParam().put);
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   const Measured verified =
       run_measured({std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench", "verify", path});
   expect_refusal(verified.outcome, "verify");
@@ -334,7 +334,7 @@ TEST(HostileFilter, IsNeverLoaded) {
 
 TEST(NoArchive, IsToldWhateverItIs) {
   const TempDir folder;
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   folder.write("empty", "");
   folder.write("text", "not an archive\n");
   folder.write("cut", slurp(folder / "good.h5").substr(0, 20'000));
@@ -355,7 +355,7 @@ TEST(NoArchive, IsToldWhateverItIs) {
 
 TEST(Versions, LeavesOutWhatItCannotReadAndShowsTheRest) {
   const TempDir folder;
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   make(folder / "cycle.h5", add_hard_link_cycle);
   make(folder / "deep.h5", add_deep_groups);
   ASSERT_EQ(mkfifo((folder / "pipe.h5").c_str(), 0600), 0);

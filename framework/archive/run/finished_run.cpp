@@ -51,9 +51,7 @@ FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& p
   const Digests digests{archive.attribute("results_sha256"), archive.attribute("recipe_sha256"),
                         archive.attribute("environment_sha256"), archive.attribute("seal_sha256")};
   clean_up(out, digests, plan);
-  return {{out, digests.results, digests.recipe, digests.environment, digests.seal},
-          archive.cases(),
-          archive.receipts()};
+  return {{out, digests}, archive.cases(), archive.receipts()};
 }
 
 }  // namespace lensbench

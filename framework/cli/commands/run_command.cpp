@@ -64,13 +64,6 @@ void print_tables(const RunSession& session, const RunSession::Outcome& outcome)
               << " cases; the archive holds all.\n";
 }
 
-nlohmann::json failures_of(const RunReport& report) {
-  nlohmann::json failures = nlohmann::json::array();
-  for (const auto& failure : report.failures)
-    failures.push_back({{"case", failure.index}, {"error", failure.message}});
-  return failures;
-}
-
 int say_outcome(const RunSession& session, const RunArguments& arguments,
                 const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
@@ -85,13 +78,13 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
   }
   const std::string archive = outcome.sealed->path.string();
   if (arguments.json)
-    print_json(*outcome.sealed, failures_of(outcome.report));
+    print_json(*outcome.sealed);
   else if (!arguments.quiet)
     print_tables(session, outcome);
   print_failures(session, outcome.report);
   if (!arguments.quiet)
     std::cerr << "archive " << archive << "\n"
-              << "results sha256 " << outcome.sealed->results_sha256 << "\n";
+              << "results sha256 " << outcome.sealed->digests.results << "\n";
   if (outcome.failed_receipts > 0)
     std::cerr << "lensbench: " << outcome.failed_receipts
               << " receipts FAILED: do not trust these results before the reason is known (see "

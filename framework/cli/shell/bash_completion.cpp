@@ -1,4 +1,5 @@
 #include "cli/shell/completion.hpp"
+#include "cli/shell/quote.hpp"
 #include "cli/table/commands.hpp"
 #include "core/text/suggest.hpp"
 
@@ -172,12 +173,6 @@ std::string one_case(const std::string& pattern, const std::string& reply) {
 }
 
 }  // namespace
-
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 std::string bash_completion(const std::vector<Command>& all) {
   std::string options, kinds;

@@ -12,7 +12,4 @@ namespace lensbench::cli {
 std::string bash_completion(const std::vector<Command>& all);
 std::string zsh_completion(const std::vector<Command>& all);
 
-/// A word for the shell, between single quotes.
-std::string shell_quoted(const std::string& text);
-
 }  // namespace lensbench::cli

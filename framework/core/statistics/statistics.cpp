@@ -55,13 +55,11 @@ void check_shapes(const std::vector<at::Tensor>& cases, const std::string& name)
 
 Variable described(const Variable& like, const std::string& suffix, const std::string& what,
                    std::vector<std::string> dims) {
-  Variable out;
-  out.name = like.name + suffix;
-  out.dims = std::move(dims);
-  out.units = like.units;
-  out.long_name = what + " over cases (NaN: too few) of: " +
-                  (like.long_name.empty() ? like.name : like.long_name);
-  return out;
+  return {.name = like.name + suffix,
+          .dims = std::move(dims),
+          .units = like.units,
+          .long_name = what + " over cases (NaN: too few) of: " +
+                       (like.long_name.empty() ? like.name : like.long_name)};
 }
 
 template <class Reduce>

@@ -50,9 +50,9 @@ json describe(const StoredDataset& dataset) {
   return {{"dims", dims}, {"variables", variables}};
 }
 
-json describe(const std::vector<StoredReceipt>& receipts) {
+json describe(const std::vector<ReceiptRecord>& receipts) {
   json list = json::array();
-  for (const StoredReceipt& stored : receipts)
+  for (const ReceiptRecord& stored : receipts)
     list.push_back({{"name", stored.receipt.name},
                     {"dataset", stored.dataset},
                     {"case", stored.case_number},
@@ -69,9 +69,7 @@ json describe(const std::vector<CaseRecord>& cases) {
     list.push_back({{"id", one.id},
                     {"text", one.text},
                     {"n_tokens", one.n_tokens},
-                    {"status", one.status == 1   ? "complete"
-                               : one.status == 2 ? "failed"
-                                                 : "planned"},
+                    {"status", to_string(one.status)},
                     {"error", one.error}});
   return list;
 }

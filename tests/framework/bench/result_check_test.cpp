@@ -4,10 +4,10 @@
 #include <map>
 
 #include "bench/runner.hpp"
-#include "model/random_model.hpp"
 #include "plugin/plugin_host.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
+#include "support/random_model.hpp"
 
 // What becomes of a tool that throws or that returns what no reader could use.
 

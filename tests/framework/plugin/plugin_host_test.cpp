@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/process.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {

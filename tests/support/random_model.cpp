@@ -1,4 +1,4 @@
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/empty.h>
@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "model/forward/linear.hpp"
 #include "model/forward/transformer_model.hpp"
 
 namespace lensbench {
@@ -38,6 +37,11 @@ class Draw {
   at::ScalarType dtype_;
   double scale_;
 };
+
+/// Outputs begin … begin + count of a layer, a view.
+Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
+  return {whole.weight.narrow(-1, begin, count), whole.bias.narrow(-1, begin, count)};
+}
 
 BlockWeights random_block(const TransformerSpec& spec, Draw& draw) {
   const AttentionSpec& attention = spec.attention;
@@ -89,6 +93,23 @@ BlockWeights random_block(const TransformerSpec& spec, Draw& draw) {
   return block;
 }
 
+ModelWeights random_weights(const TransformerSpec& spec, std::uint64_t seed, at::ScalarType dtype,
+                            double scale) {
+  Draw draw(seed, dtype, scale);
+  ModelWeights weights;
+  weights.embedding = draw.normal({spec.vocab_size, spec.d_model});
+  if (spec.position == PositionKind::learned)
+    weights.positions = draw.normal({spec.max_positions + spec.position_offset, spec.d_model});
+  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+    weights.blocks.push_back(random_block(spec, draw));
+  if (spec.final_norm) weights.ln_final = draw.norm(spec.norm, spec.d_model);
+  weights.unembedding.weight =
+      spec.tied_unembedding ? weights.embedding : draw.normal({spec.vocab_size, spec.d_model});
+  weights.unembedding.logit_scale = spec.logit_scale;
+  weights.unembedding.logit_softcap = spec.logit_softcap;
+  return weights;
+}
+
 }  // namespace
 
 TransformerSpec gpt2_small_spec() {
@@ -131,23 +152,6 @@ TransformerSpec small_llama_spec() {
   spec.mlp.gated = true;
   spec.tied_unembedding = false;
   return spec;
-}
-
-ModelWeights random_weights(const TransformerSpec& spec, std::uint64_t seed, at::ScalarType dtype,
-                            double scale) {
-  Draw draw(seed, dtype, scale);
-  ModelWeights weights;
-  weights.embedding = draw.normal({spec.vocab_size, spec.d_model});
-  if (spec.position == PositionKind::learned)
-    weights.positions = draw.normal({spec.max_positions + spec.position_offset, spec.d_model});
-  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(random_block(spec, draw));
-  if (spec.final_norm) weights.ln_final = draw.norm(spec.norm, spec.d_model);
-  weights.unembedding.weight =
-      spec.tied_unembedding ? weights.embedding : draw.normal({spec.vocab_size, spec.d_model});
-  weights.unembedding.logit_scale = spec.logit_scale;
-  weights.unembedding.logit_softcap = spec.logit_softcap;
-  return weights;
 }
 
 std::shared_ptr<const Model> random_model(const TransformerSpec& spec, std::uint64_t seed,
