@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "bench/plugin_handles.hpp"
 #include "plugin/plugin_host.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"

@@ -1,10 +1,10 @@
-#include "plugin/plugin_lock.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 
+#include "bench/plugin_handles.hpp"
 #include "plugin/plugin_host.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"

@@ -24,7 +24,7 @@ std::filesystem::path shared() {
   return given != nullptr ? given : LENSBENCH_SOURCE_DIR "/../shared";
 }
 
-class TrainedLlama : public testing::Test {
+class TrainedLlama : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto golden = shared() / "golden/aidreams260k_logit_lens.json";

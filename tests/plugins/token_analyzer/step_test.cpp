@@ -17,8 +17,8 @@ using ::testing::ElementsAre;
 
 // Probabilities 1/8, 1/2, 1/4, 1/8.
 std::vector<float> eighths() {
-  const auto ln2 = static_cast<float>(std::numbers::ln2);
-  return {-3 * ln2, -ln2, -2 * ln2, -3 * ln2};
+  const auto log_of_2 = static_cast<float>(std::numbers::ln2);
+  return {-3 * log_of_2, -log_of_2, -2 * log_of_2, -3 * log_of_2};
 }
 
 SamplingOptions sampling(double temperature, std::int64_t top_k, double top_p) {

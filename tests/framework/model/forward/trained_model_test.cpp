@@ -14,7 +14,7 @@ namespace lensbench {
 namespace {
 
 /// A public trained model with results of an independent float64 program, where they are at hand.
-class TrainedModel : public testing::Test {
+class TrainedModel : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* set = std::getenv("LENSBENCH_SHARED");

@@ -77,7 +77,7 @@ void expect_equals_float64(const Unembedding& unembedding, const at::Tensor& nor
 
 // layers, rows, d_model, vocab, top_k
 using Shape = std::tuple<int, int, int, int, int>;
-class ReadoutOfShape : public testing::TestWithParam<Shape> {};
+class ReadoutOfShape : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(ReadoutOfShape, EqualsFloat64) {
   const auto [layers, rows, d_model, vocab, top_k] = GetParam();
@@ -89,12 +89,12 @@ TEST_P(ReadoutOfShape, EqualsFloat64) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ReadoutOfShape,
-                         testing::Values(Shape{1, 1, 1, 1, 1}, Shape{1, 1, 8, 3, 3},
-                                         Shape{2, 3, 5, 17, 17}, Shape{5, 9, 64, 512, 10},
-                                         Shape{3, 4, 48, 1023, 7}, Shape{3, 4, 48, 1024, 1},
-                                         Shape{3, 4, 48, 1025, 1025}, Shape{13, 70, 32, 5003, 10},
-                                         Shape{2, 900, 16, 2100, 4}, Shape{1, 2, 24, 20011, 50},
-                                         Shape{900, 2, 16, 300, 5}));
+                         ::testing::Values(Shape{1, 1, 1, 1, 1}, Shape{1, 1, 8, 3, 3},
+                                           Shape{2, 3, 5, 17, 17}, Shape{5, 9, 64, 512, 10},
+                                           Shape{3, 4, 48, 1023, 7}, Shape{3, 4, 48, 1024, 1},
+                                           Shape{3, 4, 48, 1025, 1025}, Shape{13, 70, 32, 5003, 10},
+                                           Shape{2, 900, 16, 2100, 4}, Shape{1, 2, 24, 20011, 50},
+                                           Shape{900, 2, 16, 300, 5}));
 
 TEST(Readout, EqualsFloat64WithBiasScaleAndSoftcap) {
   Unembedding unembedding = unembedding_of(random({3001, 40}, 0.8, 3));
