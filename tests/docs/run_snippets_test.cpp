@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "docs/snippet_scope.hpp"
 
 // Calls the blocks of C++ that say with which model they run: a block that throws, or that asks for
@@ -41,10 +43,13 @@ void call(const RunnableSnippet& snippet) {
 
 TEST(Docs, HaveCppThatRuns) {
   ASSERT_FALSE(lensbench_docs_runnable.empty());
+  const auto folder = std::filesystem::current_path();
+  std::filesystem::current_path(LENSBENCH_SOURCE_DIR);  // documents name models from there
   for (const RunnableSnippet& snippet : lensbench_docs_runnable) {
     std::cout << snippet.where << "\n";
     EXPECT_NO_THROW(call(snippet)) << snippet.where;
   }
+  std::filesystem::current_path(folder);
 }
 
 }  // namespace
