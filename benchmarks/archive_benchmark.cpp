@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "archive/run_writer.hpp"
-#include "core/sha256.hpp"
+#include "archive/run/run_writer.hpp"
+#include "core/files/sha256.hpp"
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
 #include "model/random_model.hpp"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "model/threads.hpp"
+#include "model/runtime/threads.hpp"
 
 // LENSBENCH_BENCHMARK_THREADS sets the number of threads; otherwise all processors.
 int main(int argc, char** argv) {

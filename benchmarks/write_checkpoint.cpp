@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "checkpoint/safetensors.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 
 // Writes a GPT-2 small checkpoint of 500 MB, every weight 0.01, to time how long opening one takes.
 

@@ -1,5 +1,5 @@
 # lensbench_embed_templates(OUTPUT FOLDER) writes OUTPUT, a C++ file that holds every file of
-# FOLDER/tool and FOLDER/experiment (framework/cli/project_templates.hpp).
+# FOLDER/tool and FOLDER/experiment (framework/cli/project/project_templates.hpp).
 function(lensbench_embed_templates output folder)
   file(GLOB files RELATIVE ${folder} CONFIGURE_DEPENDS ${folder}/tool/* ${folder}/experiment/*)
   set(entries "")
@@ -10,7 +10,7 @@ function(lensbench_embed_templates output folder)
     get_filename_component(name ${file} NAME)
     string(APPEND entries "    {\"${kind}\", \"${name}\", R\"template(${text})template\"},\n")
   endforeach()
-  file(CONFIGURE OUTPUT ${output} @ONLY CONTENT [[#include "cli/project_templates.hpp"
+  file(CONFIGURE OUTPUT ${output} @ONLY CONTENT [[#include "cli/project/project_templates.hpp"
 
 namespace lensbench::cli {
 namespace {

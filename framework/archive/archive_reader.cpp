@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
-#include "archive/attributes.hpp"
-#include "archive/dataset_io.hpp"
-#include "archive/structure.hpp"
-#include "archive/tables.hpp"
-#include "core/json.hpp"
+#include "archive/hdf5/attributes.hpp"
+#include "archive/hdf5/dataset_io.hpp"
+#include "archive/hdf5/structure.hpp"
+#include "archive/seal/tables.hpp"
+#include "core/text/json.hpp"
 
 namespace lensbench {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "archive/stored_dataset.hpp"
+#include "archive/hdf5/stored_dataset.hpp"
 
 namespace lensbench {
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "archive/tables.hpp"
+#include "archive/seal/tables.hpp"
 
 namespace lensbench {
 namespace {

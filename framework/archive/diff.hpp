@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "archive/archive_reader.hpp"
-#include "archive/run_plan.hpp"
+#include "archive/run/run_plan.hpp"
 #include "archive/variable_diff.hpp"
 
 namespace lensbench {

@@ -8,7 +8,7 @@
 #include "bench/cost_meter.hpp"
 #include "bench/result_check.hpp"
 #include "bench/result_name.hpp"
-#include "core/suggest.hpp"
+#include "core/text/suggest.hpp"
 
 namespace lensbench {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <lensbench/error.hpp>
 
-#include "checkpoint/foreign_weights.hpp"
-#include "checkpoint/shard_index.hpp"
-#include "core/json.hpp"
-#include "core/printable.hpp"
+#include "checkpoint/weights/foreign_weights.hpp"
+#include "checkpoint/weights/shard_index.hpp"
+#include "core/text/json.hpp"
+#include "core/text/printable.hpp"
 
 namespace lensbench {
 namespace {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/safetensors.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 
 namespace lensbench {
 

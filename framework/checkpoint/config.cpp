@@ -3,7 +3,7 @@
 #include <lensbench/error.hpp>
 #include <sstream>
 
-#include "core/printable.hpp"
+#include "core/text/printable.hpp"
 
 namespace lensbench {
 

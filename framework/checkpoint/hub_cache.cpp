@@ -7,8 +7,8 @@
 #include <lensbench/error.hpp>
 #include <optional>
 
-#include "checkpoint/foreign_weights.hpp"
-#include "core/printable.hpp"
+#include "checkpoint/weights/foreign_weights.hpp"
+#include "core/text/printable.hpp"
 
 namespace lensbench {
 namespace {

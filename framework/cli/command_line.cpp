@@ -5,10 +5,10 @@
 #include <lensbench/error.hpp>
 
 #include "cli/commands.hpp"
-#include "cli/help.hpp"
-#include "cli/options.hpp"
+#include "cli/parse/options.hpp"
 #include "cli/report_errors.hpp"
-#include "core/suggest.hpp"
+#include "cli/shell/help.hpp"
+#include "core/text/suggest.hpp"
 #include "core/version.hpp"
 
 namespace lensbench::cli {

@@ -9,11 +9,11 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/config.hpp"
 #include "checkpoint/hub_cache.hpp"
-#include "core/suggest.hpp"
+#include "core/text/suggest.hpp"
 #include "model/families/family.hpp"
-#include "model/finite_check.hpp"
-#include "model/transformer_model.hpp"
-#include "model/weight_taker.hpp"
+#include "model/forward/transformer_model.hpp"
+#include "model/weights/finite_check.hpp"
+#include "model/weights/weight_taker.hpp"
 
 namespace lensbench {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "model/linear.hpp"
-#include "model/transformer_model.hpp"
+#include "model/forward/linear.hpp"
+#include "model/forward/transformer_model.hpp"
 
 namespace lensbench {
 namespace {

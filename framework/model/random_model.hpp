@@ -4,7 +4,7 @@
 #include <lensbench/model.hpp>
 #include <memory>
 
-#include "model/weights.hpp"
+#include "model/weights/weights.hpp"
 
 namespace lensbench {
 

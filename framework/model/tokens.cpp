@@ -7,7 +7,7 @@
 #include <lensbench/model.hpp>
 #include <lensbench/tokens.hpp>
 
-#include "checkpoint/tokenizer/foreign_tokenizer.hpp"
+#include "checkpoint/tokenizer/formats/foreign_tokenizer.hpp"
 
 namespace lensbench {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "archive/run_folder.hpp"
+#include "archive/run/run_folder.hpp"
 #include "durability/workload.hpp"
 #include "fixtures/faults/io_faults.hpp"
 #include "support/process.hpp"

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive_reader.hpp"
-#include "archive/finished_run.hpp"
+#include "archive/run/finished_run.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 

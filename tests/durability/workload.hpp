@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "archive/run_writer.hpp"
+#include "archive/run/run_writer.hpp"
 
 // A run without a model: what the command does with its folder, in milliseconds.
 

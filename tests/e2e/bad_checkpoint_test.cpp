@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/safetensors.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 

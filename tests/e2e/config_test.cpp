@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "archive/archive_reader.hpp"
-#include "core/sha256.hpp"
+#include "core/files/sha256.hpp"
 #include "support/embedded_model.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"

@@ -11,7 +11,7 @@
 #include <regex>
 #include <sstream>
 
-#include "core/sha256.hpp"
+#include "core/files/sha256.hpp"
 #include "support/embedded_model.hpp"
 #include "support/process.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "checkpoint/config.hpp"
-#include "core/json.hpp"
+#include "core/text/json.hpp"
 #include "model/families/family.hpp"
 
 namespace lensbench::fuzz {

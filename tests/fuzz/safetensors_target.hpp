@@ -4,7 +4,7 @@
 #include <lensbench/error.hpp>
 #include <string_view>
 
-#include "checkpoint/safetensors_header.hpp"
+#include "checkpoint/weights/safetensors_header.hpp"
 
 namespace lensbench::fuzz {
 

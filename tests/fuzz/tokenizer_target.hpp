@@ -5,7 +5,7 @@
 #include <lensbench/tokenizer.hpp>
 #include <string_view>
 
-#include "checkpoint/tokenizer/loader.hpp"
+#include "checkpoint/tokenizer/formats/loader.hpp"
 
 namespace lensbench::fuzz {
 

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "archive/run_writer.hpp"
+#include "archive/run/run_writer.hpp"
 #include "cli/command_line.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "archive/verify.hpp"
-#include "cli/confine.hpp"
+#include "archive/digest/verify.hpp"
+#include "archive/sandbox/confine.hpp"
 #include "hostile/archives.hpp"
 #include "support/long_form.hpp"
 #include "support/temp_dir.hpp"

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/confine.hpp"
-#include "cli/guard.hpp"
+#include "archive/sandbox/confine.hpp"
+#include "archive/sandbox/guard.hpp"
 #include "hostile/archives.hpp"
 #include "support/temp_dir.hpp"
 

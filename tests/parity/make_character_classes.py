@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes framework/checkpoint/tokenizer/character_classes.cpp: classes of characters as Hugging Face
+"""Writes framework/checkpoint/tokenizer/text/character_classes.cpp: classes of characters as Hugging Face
 `tokenizers` has them, asked of the library character by character.
 
-    python3 tests/parity/make_character_classes.py && clang-format -i framework/checkpoint/tokenizer/character_classes.cpp
+    python3 tests/parity/make_character_classes.py && clang-format -i framework/checkpoint/tokenizer/text/character_classes.cpp
 
 Its tables are those of Unicode 8 and 9: characters assigned since belong to none of these classes, so the
 Unicode library of the system cannot be asked.
@@ -53,7 +53,7 @@ ASCII = {
 }
 
 HEAD = """// Written by tests/parity/make_character_classes.py.
-#include "checkpoint/tokenizer/character_classes.hpp"
+#include "checkpoint/tokenizer/text/character_classes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -87,7 +87,7 @@ def main():
         first = f"if (character < 0x80) return {ascii_part}; " if ascii_part else ""
         text += f"\nbool {function}(char32_t character) {{ {first}return holds({name}, character); }}\n"
     text += "\n}  // namespace lensbench\n"
-    (ROOT / "framework/checkpoint/tokenizer/character_classes.cpp").write_text(text)
+    (ROOT / "framework/checkpoint/tokenizer/text/character_classes.cpp").write_text(text)
 
 
 if __name__ == "__main__":

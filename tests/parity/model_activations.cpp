@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "checkpoint/safetensors.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "archive/stored_dataset.hpp"
+#include "archive/hdf5/stored_dataset.hpp"
 
 namespace lensbench::testing {
 

@@ -1,7 +1,7 @@
 #include "checkpoint/tokenizer/added_tokens.hpp"
 
-#include "checkpoint/tokenizer/pattern.hpp"
-#include "checkpoint/tokenizer/utf8.hpp"
+#include "checkpoint/tokenizer/splitting/pattern.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "checkpoint/tokenizer/aligned_text.hpp"
-#include "checkpoint/tokenizer/json_field.hpp"
-#include "checkpoint/tokenizer/normalizer.hpp"
-#include "checkpoint/tokenizer/vocabulary.hpp"
+#include "checkpoint/tokenizer/models/vocabulary.hpp"
+#include "checkpoint/tokenizer/normalizers/normalizer.hpp"
+#include "checkpoint/tokenizer/text/aligned_text.hpp"
+#include "core/text/json_field.hpp"
 
 namespace lensbench {
 

@@ -4,10 +4,10 @@
 #include <optional>
 #include <utility>
 
-#include "checkpoint/tokenizer/byte_alphabet.hpp"
-#include "checkpoint/tokenizer/byte_token.hpp"
-#include "checkpoint/tokenizer/pattern.hpp"
-#include "checkpoint/tokenizer/utf8.hpp"
+#include "checkpoint/tokenizer/models/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/models/byte_token.hpp"
+#include "checkpoint/tokenizer/splitting/pattern.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/tokenizer/json_field.hpp"
+#include "core/text/json_field.hpp"
 
 namespace lensbench {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "checkpoint/tokenizer/utf8.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
 
 namespace lensbench {
 

@@ -9,10 +9,10 @@
 
 #include "checkpoint/tokenizer/added_tokens.hpp"
 #include "checkpoint/tokenizer/decoder.hpp"
-#include "checkpoint/tokenizer/normalizer.hpp"
+#include "checkpoint/tokenizer/models/token_model.hpp"
+#include "checkpoint/tokenizer/normalizers/normalizer.hpp"
 #include "checkpoint/tokenizer/post_processor.hpp"
-#include "checkpoint/tokenizer/pre_tokenizer.hpp"
-#include "checkpoint/tokenizer/token_model.hpp"
+#include "checkpoint/tokenizer/splitting/pre_tokenizer.hpp"
 
 namespace lensbench {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "checkpoint/tokenizer/byte_alphabet.hpp"
-#include "checkpoint/tokenizer/utf8.hpp"
+#include "checkpoint/tokenizer/models/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/tokenizer/aligned_text.hpp"
-#include "checkpoint/tokenizer/json_field.hpp"
+#include "checkpoint/tokenizer/text/aligned_text.hpp"
+#include "core/text/json_field.hpp"
 
 namespace lensbench {
 

@@ -10,8 +10,8 @@
 #include "checkpoint/config.hpp"
 #include "model/families/config_parts.hpp"
 #include "model/families/weight_parts.hpp"
-#include "model/weight_taker.hpp"
-#include "model/weights.hpp"
+#include "model/weights/weight_taker.hpp"
+#include "model/weights/weights.hpp"
 
 namespace lensbench {
 

@@ -2,7 +2,7 @@
 
 #include <lensbench/model.hpp>
 
-#include "core/suggest.hpp"
+#include "core/text/suggest.hpp"
 
 namespace lensbench {
 

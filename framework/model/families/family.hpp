@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "checkpoint/config.hpp"
-#include "model/weight_taker.hpp"
-#include "model/weights.hpp"
+#include "model/weights/weight_taker.hpp"
+#include "model/weights/weights.hpp"
 
 namespace lensbench {
 

@@ -1,5 +1,5 @@
 #include "model/families/gemma_parts.hpp"
-#include "model/rope.hpp"
+#include "model/forward/rope.hpp"
 
 namespace lensbench {
 namespace {

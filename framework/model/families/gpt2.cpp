@@ -3,7 +3,7 @@
 
 #include "model/families/config_parts.hpp"
 #include "model/families/family.hpp"
-#include "model/linear.hpp"
+#include "model/forward/linear.hpp"
 
 namespace lensbench {
 namespace {

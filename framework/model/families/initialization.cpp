@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/hook_plan.hpp"
+#include "model/hooks/hook_plan.hpp"
 
 namespace lensbench {
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "checkpoint/config.hpp"
-#include "model/weight_plan.hpp"
+#include "model/weights/weight_sources.hpp"
 
 namespace lensbench {
 

@@ -1,6 +1,6 @@
 #include "model/families/decoder_parts.hpp"
 #include "model/families/family.hpp"
-#include "model/linear.hpp"
+#include "model/forward/linear.hpp"
 
 namespace lensbench {
 namespace {

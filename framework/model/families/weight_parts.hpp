@@ -4,8 +4,8 @@
 #include <lensbench/spec.hpp>
 #include <string>
 
-#include "model/weight_taker.hpp"
-#include "model/weights.hpp"
+#include "model/weights/weight_taker.hpp"
+#include "model/weights/weights.hpp"
 
 namespace lensbench {
 

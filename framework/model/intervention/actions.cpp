@@ -11,8 +11,8 @@
 #include <lensbench/random.hpp>
 #include <numbers>
 
-#include "core/sha256.hpp"
-#include "model/linear.hpp"
+#include "core/files/sha256.hpp"
+#include "model/forward/linear.hpp"
 
 namespace lensbench {
 namespace {

@@ -7,10 +7,10 @@
 #include <set>
 #include <utility>
 
+#include "model/forward/kv_cache.hpp"
 #include "model/intervention/actions.hpp"
 #include "model/intervention/region.hpp"
-#include "model/kv_cache.hpp"
-#include "model/profiled.hpp"
+#include "model/runtime/profiled.hpp"
 
 namespace lensbench {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/json.hpp"
+#include "core/text/json.hpp"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
@@ -13,7 +13,7 @@
 #include <optional>
 #include <set>
 
-#include "core/suggest.hpp"
+#include "core/text/suggest.hpp"
 
 namespace lensbench {
 namespace {

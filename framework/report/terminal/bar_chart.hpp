@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "report/terminal/view.hpp"
+#include "report/views/view.hpp"
 
 namespace lensbench::terminal {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "archive/run_writer.hpp"
+#include "archive/run/run_writer.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <map>
 
-#include "bench/plugin_host.hpp"
 #include "bench/runner.hpp"
 #include "model/random_model.hpp"
+#include "plugin/plugin_host.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
 

@@ -13,8 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "checkpoint/safetensors.hpp"
-#include "model/finite_check.hpp"
+#include "checkpoint/weights/safetensors.hpp"
+#include "model/weights/finite_check.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/safetensors.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 #include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
 

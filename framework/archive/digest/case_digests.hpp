@@ -1,0 +1,57 @@
+#pragma once
+
+#include <hdf5.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "archive/hdf5/dataset_io.hpp"
+#include "core/files/sha256.hpp"
+
+namespace lensbench {
+
+/// Digest of what one case has in one group of results: `{"/results/lens", 3}`.
+using CaseDigests = std::map<std::pair<std::string, std::int64_t>, Sha256Digest>;
+
+/// Rows of one case along a dimension.
+struct CaseRows {
+  std::int64_t number;
+  std::size_t first, count;
+};
+
+/// Which rows belong to which case, by dimension: from the group's variable `case`.
+using RowsByDimension = std::map<std::string, std::vector<CaseRows>>;
+/// \throws InputError
+RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions);
+
+/// Hashes the elements of each case while a variable is read from front to back.
+class CaseHashes {
+ public:
+  /// \param rows   of the dimension `axis`
+  /// \param lengths  of all axes \param element_bytes  of one element
+  CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> lengths, std::size_t axis,
+             std::size_t element_bytes);
+
+  /// The next elements in C order; whole rows of the first axis.
+  void add(std::span<const std::byte> bytes);
+  /// The next text of a list of texts.
+  void add_text(const std::string& text);
+  std::map<std::int64_t, Sha256Digest> finish();
+
+ private:
+  const std::vector<CaseRows>& rows_;
+  std::vector<Sha256> hashes_;
+  std::size_t row_bytes_ = 1;  ///< of one row of the axis
+  std::size_t axis_length_ = 1;
+  std::size_t next_text_ = 0, next_case_ = 0;
+  bool first_axis_;
+  std::size_t next_row_ = 0;  ///< where the axis is the first one
+};
+
+}  // namespace lensbench

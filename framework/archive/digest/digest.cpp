@@ -1,0 +1,286 @@
+#include "archive/digest/digest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <future>
+#include <lensbench/error.hpp>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "archive/hdf5/attributes.hpp"
+#include "archive/hdf5/dataset_io.hpp"
+#include "core/files/sha256.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+using hdf5::readable;
+
+static_assert(std::endian::native == std::endian::little,
+              "elements are hashed as they lie in memory");
+
+constexpr std::size_t kBlockBytes = std::size_t{8} << 20;  // two are in memory
+constexpr std::array<const char*, 4> kDigestNames = {"results_sha256", "recipe_sha256",
+                                                     "environment_sha256", "seal_sha256"};
+
+/// Feeds a hash so that no two different contents give the same bytes.
+class Content {
+ public:
+  explicit Content(char kind) { hash_.update(std::string_view(&kind, 1)); }
+
+  void number(std::uint64_t value) { hash_.update(std::as_bytes(std::span(&value, 1))); }
+  void text(std::string_view value) {
+    number(value.size());
+    hash_.update(value);
+  }
+  void raw(std::span<const std::byte> bytes) { hash_.update(bytes); }
+  Sha256Digest finish() { return hash_.finish(); }
+
+ private:
+  Sha256 hash_;
+};
+
+void add_attribute(Content& content, const std::string& name, const Attribute& value) {
+  content.text(name);
+  content.number(value.index());
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    content.number(std::bit_cast<std::uint64_t>(*integer));
+  } else if (const auto* number = std::get_if<double>(&value)) {
+    content.number(std::bit_cast<std::uint64_t>(*number));
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    content.text(*text);
+  } else {
+    const auto& texts = std::get<std::vector<std::string>>(value);
+    content.number(texts.size());
+    for (const std::string& item : texts) content.text(item);
+  }
+}
+
+void add_attributes(Content& content, hid_t object, const std::string& path) {
+  auto attributes = read_attributes(object, path);
+  for (const char* name : kDigestNames) attributes.erase(name);
+  content.number(attributes.size());
+  for (const auto& [name, value] : attributes) add_attribute(content, name, value);
+}
+
+/// `f32`, `i8`, `u8`, `str`: class and width.
+std::string type_tag(hid_t type, const std::string& path) {
+  const auto bits = std::to_string(8 * H5Tget_size(type));
+  switch (H5Tget_class(type)) {
+    case H5T_STRING:
+      return "str";
+    case H5T_FLOAT:
+      return "f" + bits;
+    case H5T_INTEGER:
+      return (H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "i") + bits;
+    default:
+      throw InputError(path + ": an element type no lensbench archive has");
+  }
+}
+
+/// Hashes blocks in a thread of its own while the next one is read.
+class BlockHasher {
+ public:
+  BlockHasher(Content& content, CaseHashes* cases) : content_(content), cases_(cases) {}
+
+  /// Memory for the next block, of at most `bytes`; nothing reads it any more.
+  std::byte* next(std::size_t bytes) {
+    current_ ^= 1;
+    if (!blocks_[current_]) blocks_[current_] = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    return blocks_[current_].get();
+  }
+
+  /// Takes the first `bytes` of what `next` gave. \param last  nothing is read meanwhile
+  void add(std::size_t bytes, bool last) {
+    finish();
+    const auto hash = [this, read = std::span(blocks_[current_].get(), bytes)] {
+      content_.raw(read);
+      if (cases_ != nullptr) cases_->add(read);
+    };
+    try {
+      if (!last) running_ = std::async(std::launch::async, hash);
+    } catch (const std::system_error&) {
+      last = true;  // the system gives no thread
+    }
+    if (last) hash();
+  }
+
+ private:
+  void finish() {
+    if (running_.valid()) running_.get();
+  }
+
+  Content& content_;
+  CaseHashes* cases_;
+  std::array<std::unique_ptr<std::byte[]>, 2> blocks_;
+  std::size_t current_ = 0;
+  std::future<void> running_;  ///< waits where it ends, before the blocks go
+};
+
+/// Rows at a time, so that a large dataset is never in memory whole.
+void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
+                 const std::string& path, CaseHashes* cases, const Relieve& relieve) {
+  const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
+  std::size_t row_bytes = H5Tget_size(native);
+  for (std::size_t axis = 1; axis < lengths.size(); ++axis)
+    row_bytes *= static_cast<std::size_t>(lengths[axis]);
+  const hsize_t rows = lengths.empty() ? 1 : lengths.front();
+  if (rows == 0 || row_bytes == 0) return;
+  const hsize_t step = std::min<hsize_t>(rows, std::max<std::size_t>(1, kBlockBytes / row_bytes));
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  const std::size_t block_bytes = static_cast<std::size_t>(step) * row_bytes;
+  BlockHasher hasher(content, cases);
+  for (hsize_t row = 0; row < rows; row += step) {
+    std::vector<hsize_t> start(lengths.size(), 0), count = lengths;
+    const hsize_t n = std::min(step, rows - row);
+    Handle memory(readable(H5Screate(H5S_SCALAR), path), H5Sclose);
+    if (!lengths.empty()) {
+      start.front() = row;
+      count.front() = n;
+      readable(
+          H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+          path);
+      memory = Handle(
+          readable(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), path),
+          H5Sclose);
+    }
+    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, hasher.next(block_bytes)), path);
+    hasher.add(static_cast<std::size_t>(n) * row_bytes, row + step >= rows);
+    if (relieve) relieve();
+  }
+}
+
+/// \param cases  gets every element too, if any
+Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
+                            const std::vector<std::string>& dims, CaseHashes* cases,
+                            const Relieve& relieve) {
+  Content content('\0');
+  content.text(path);
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  content.text(type_tag(type, path));
+  const bool bare = is_bare_dimension(dataset);
+  const auto lengths = extent(dataset, path);
+  content.number(lengths.size());
+  for (const std::string& dim : dims) content.text(dim);
+  for (const hsize_t length : lengths) content.number(length);
+  if (H5Tget_class(type) == H5T_STRING)
+    for_each_string(dataset, path, [&](const std::string& text) {
+      content.text(text);
+      if (cases != nullptr) cases->add_text(text);
+    });
+  else if (!bare)
+    add_numbers(content, dataset, type, lengths, path, cases, relieve);
+  add_attributes(content, dataset, path);
+  return content.finish();
+}
+
+/// Digests of a file's groups, each computed once.
+class Walk {
+ public:
+  Walk(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
+      : known_(known), cases_(cases), relieve_(relieve) {}
+
+  Sha256Digest group(hid_t group, const std::string& path) {
+    if (const auto found = known_.find(path); found != known_.end()) return found->second;
+    Content content('\1');
+    content.text(path.empty() ? "/" : path);
+    add_attributes(content, group, path);
+    auto members = hdf5::children(group, path);
+    std::sort(members.begin(), members.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    content.number(members.size());
+    const Dimensions dimensions(members);
+    if (cases_ != nullptr) rows_ = case_rows(group, path, dimensions);
+    for (const hdf5::Child& member : members) {
+      content.text(member.name);
+      const Sha256Digest below = digest(group, member, dimensions, path + "/" + member.name);
+      content.raw(std::as_bytes(std::span(below)));
+    }
+    return known_[path] = content.finish();
+  }
+
+ private:
+  Sha256Digest digest(hid_t group, const hdf5::Child& member, const Dimensions& dimensions,
+                      const std::string& path) {
+    if (member.is_group) {
+      const auto found = known_.find(path);
+      return found != known_.end() ? found->second
+                                   : this->group(hdf5::open_group(group, member.name), path);
+    }
+    const Handle dataset(readable(H5Dopen2(group, member.name.c_str(), H5P_DEFAULT), path),
+                         H5Dclose);
+    const bool bare = is_bare_dimension(dataset);
+    const auto dims = dimensions.names(dataset, path);
+    auto hashes = bare ? std::nullopt : case_hashes(dataset, path, dims);
+    known_[path] = dataset_digest(dataset, path, dims, hashes ? &*hashes : nullptr, relieve_);
+    if (hashes) note(path.substr(0, path.rfind('/')), member.name, hashes->finish());
+    return known_[path];
+  }
+
+  /// Where a variable lies along a dimension whose rows belong to cases.
+  std::optional<CaseHashes> case_hashes(hid_t dataset, const std::string& path,
+                                        const std::vector<std::string>& dims) const {
+    if (rows_.empty()) return std::nullopt;
+    const auto lengths = extent(dataset, path);
+    const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+    if (H5Tget_class(type) == H5T_STRING && dims.size() != 1) return std::nullopt;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+      if (const auto rows = rows_.find(dims[axis]); rows != rows_.end())
+        return CaseHashes(rows->second, lengths, axis, H5Tget_size(type));
+    return std::nullopt;
+  }
+
+  /// Chains the variables of a group, which come by name.
+  void note(const std::string& group, const std::string& name,
+            const std::map<std::int64_t, Sha256Digest>& digests) {
+    for (const auto& [number, digest] : digests) {
+      Sha256Digest& known = (*cases_)[{group, number}];
+      Sha256 chained;
+      chained.update(std::as_bytes(std::span(known))).update(name);
+      chained.update(std::as_bytes(std::span(digest)));
+      known = chained.finish();
+    }
+  }
+
+  DigestsByPath& known_;
+  CaseDigests* cases_;
+  const Relieve& relieve_;
+  RowsByDimension rows_;  ///< of the group in hand
+};
+
+}  // namespace
+
+void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, CaseDigests* cases,
+                     const Relieve& relieve) {
+  Walk(known, cases, relieve).group(hdf5::open_group(file, path), path);
+}
+
+Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve) {
+  for (const char* path : {"/results", "/recipe", "/environment"})
+    collect_digests(file, path, known, nullptr, relieve);
+  const Sha256Digest seal = Walk(known, nullptr, relieve).group(file, "");
+  return {to_hex(known["/results"]), to_hex(known["/recipe"]), to_hex(known["/environment"]),
+          to_hex(seal)};
+}
+
+Digests compute_digests(hid_t file, const Relieve& relieve) {
+  DigestsByPath known;
+  return compute_digests(file, known, relieve);
+}
+
+Digests stored_digests(hid_t file) {
+  const auto of = [&](const char* name) { return text_attribute(file, "/", name).value_or(""); };
+  return {of(kDigestNames[0]), of(kDigestNames[1]), of(kDigestNames[2]), of(kDigestNames[3])};
+}
+
+void write_digests(hid_t file, const Digests& digests) {
+  write_attribute(file, kDigestNames[0], digests.results);
+  write_attribute(file, kDigestNames[1], digests.recipe);
+  write_attribute(file, kDigestNames[2], digests.environment);
+  write_attribute(file, kDigestNames[3], digests.seal);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,57 @@
+#include "archive/digest/verify.hpp"
+
+#include "archive/archive_reader.hpp"
+#include "archive/digest/digest_table.hpp"
+
+namespace lensbench {
+
+namespace {
+
+void compare(VerifyResult& result, const std::string& what, const std::string& now,
+             const std::string& before) {
+  if (now != before)
+    result.findings.push_back(what + " is damaged: its digest is " + now + ", stored is " +
+                              (before.empty() ? "none" : before));
+}
+
+void say_where(VerifyResult& result, hid_t file, DigestsByPath places) {
+  const PartDigests stored = stored_part_digests(file);
+  if (stored.places.empty()) return;
+  PartDigests found{std::move(places), {}};
+  DigestsByPath read_again;
+  collect_digests(file, "/results", read_again, &found.cases);
+  constexpr std::size_t kMost = 20;
+  const auto parts = differing_parts(stored, found);
+  for (std::size_t i = 0; i < parts.size() && i < kMost; ++i) result.findings.push_back(parts[i]);
+  if (parts.size() > kMost)
+    result.findings.push_back("and " + std::to_string(parts.size() - kMost) + " more places");
+  if (parts.empty())
+    result.findings.push_back("/units, or an attribute of the root, is not what was written");
+}
+
+}  // namespace
+
+VerifyResult verify_archive(const std::filesystem::path& path,
+                            const std::optional<std::string>& expected) {
+  VerifyResult result;
+  result.complete = ArchiveReader(path).complete();
+  const hdf5::Handle file = hdf5::open_file(path.string());
+  DigestsByPath known;
+  const Digests found = compute_digests(file, known), stored = stored_digests(file);
+  compare(result, "/results", found.results, stored.results);
+  compare(result, "/recipe", found.recipe, stored.recipe);
+  compare(result, "/environment", found.environment, stored.environment);
+  compare(result, "the archive", found.seal, stored.seal);
+  result.intact = result.findings.empty();
+  if (!result.intact) say_where(result, file, std::move(known));
+  result.expected = !expected || *expected == found.results || *expected == found.recipe ||
+                    *expected == found.environment || *expected == found.seal;
+  if (!result.expected)
+    result.findings.push_back("the expected digest " + *expected +
+                              " is none of this archive's four");
+  if (!result.complete) result.findings.push_back("not every planned case has run");
+  result.seal_sha256 = found.seal;
+  return result;
+}
+
+}  // namespace lensbench

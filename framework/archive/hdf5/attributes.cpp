@@ -1,0 +1,130 @@
+#include "archive/hdf5/attributes.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <vector>
+
+#include "core/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+using hdf5::readable;
+using hdf5::written;
+
+// Compact attributes share one object header of 64 KiB; a string in a list takes 16 bytes there.
+constexpr std::size_t kLongestList = 3500;
+
+void write_values(hid_t object, const std::string& name, hid_t type, const Handle& space,
+                  const void* values) {
+  const std::string what = "attribute '" + name + "'";
+  Handle attribute(
+      written(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), what),
+      H5Aclose);
+  if (values != nullptr)
+    written(H5Awrite(attribute, type, values), what);  // an empty list has none
+  attribute.close_written(what);
+}
+
+Handle scalar_space() {
+  return Handle(written(H5Screate(H5S_SCALAR), "attribute space"), H5Sclose);
+}
+
+void write_texts(hid_t object, const std::string& name, const std::vector<std::string>& texts,
+                 bool scalar) {
+  if (texts.size() > kLongestList)
+    throw UsageError("attribute '" + name + "': a list of " + std::to_string(texts.size()) +
+                     " texts; keep more than " + std::to_string(kLongestList) + " in a variable");
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) {
+    if (!is_storable_text(text))
+      throw UsageError("attribute '" + name + "': its text is not valid UTF-8 without NUL");
+    pointers.push_back(text.c_str());
+  }
+  const hsize_t count = texts.size();
+  const Handle space =
+      scalar ? scalar_space()
+             : Handle(written(H5Screate_simple(1, &count, nullptr), "attribute space"), H5Sclose);
+  write_values(object, name, hdf5::string_type(), space, pointers.data());
+}
+
+Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
+  const bool scalar = H5Sget_simple_extent_type(space) == H5S_SCALAR;
+  const auto count = readable(H5Sget_simple_extent_npoints(space), what);
+  const Handle stored(readable(H5Aget_type(attribute), what), H5Tclose);
+  if (readable(H5Tis_variable_str(stored), what) == 0)
+    throw InputError(what + ": a fixed-length string, which no lensbench archive has");
+  std::vector<char*> pointers(static_cast<std::size_t>(count));
+  const Handle type = hdf5::string_type();
+  if (count > 0) readable(H5Aread(attribute, type, pointers.data()), what);
+  std::vector<std::string> texts;
+  const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
+  if (whole) texts.assign(pointers.begin(), pointers.end());
+  if (count > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+  if (!whole) throw InputError(what + ": a null text, which no lensbench archive has");
+  if (scalar) return texts.at(0);
+  return texts;
+}
+
+Attribute read_attribute(hid_t object, const std::string& path, const std::string& name) {
+  const std::string what = path + "@" + name;
+  const Handle attribute(readable(H5Aopen(object, name.c_str(), H5P_DEFAULT), what), H5Aclose);
+  const Handle type(readable(H5Aget_type(attribute), what), H5Tclose);
+  const Handle space(readable(H5Aget_space(attribute), what), H5Sclose);
+  const auto kind = H5Tget_class(type);
+  if (kind == H5T_STRING) return read_texts(attribute, space, what);
+  if (H5Sget_simple_extent_npoints(space) != 1)
+    throw InputError(what + ": a list of numbers, which no lensbench archive has");
+  if (kind == H5T_INTEGER) {
+    std::int64_t value = 0;
+    readable(H5Aread(attribute, H5T_NATIVE_INT64, &value), what);
+    return value;
+  }
+  if (kind != H5T_FLOAT) throw InputError(what + ": neither text nor number");
+  double value = 0;
+  readable(H5Aread(attribute, H5T_NATIVE_DOUBLE, &value), what);
+  return value;
+}
+
+}  // namespace
+
+void write_attribute(hid_t object, const std::string& name, const Attribute& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value))
+    write_values(object, name, H5T_STD_I64LE, scalar_space(), integer);
+  else if (const auto* number = std::get_if<double>(&value))
+    write_values(object, name, H5T_IEEE_F64LE, scalar_space(), number);
+  else if (const auto* text = std::get_if<std::string>(&value))
+    write_texts(object, name, {*text}, true);
+  else
+    write_texts(object, name, std::get<std::vector<std::string>>(value), false);
+}
+
+bool is_bookkeeping(const std::string& name) {
+  return name == "CLASS" || name == "NAME" || name == "DIMENSION_LIST" ||
+         name == "REFERENCE_LIST" || name == "DIMENSION_LABELS" || name == "_Netcdf4Dimid" ||
+         name == "_Netcdf4Coordinates" || name == "_NCProperties";
+}
+
+std::map<std::string, Attribute> read_attributes(hid_t object, const std::string& path) {
+  std::vector<std::string> names;
+  const auto collect = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
+    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    return 0;
+  };
+  readable(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &names), path);
+  std::map<std::string, Attribute> attributes;
+  for (const std::string& name : names)
+    if (!is_bookkeeping(name)) attributes.emplace(name, read_attribute(object, path, name));
+  return attributes;
+}
+
+std::optional<std::string> text_attribute(hid_t object, const std::string& path,
+                                          const std::string& name) {
+  if (H5Aexists(object, name.c_str()) <= 0) return std::nullopt;
+  const Attribute value = read_attribute(object, path, name);
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return std::nullopt;
+}
+
+}  // namespace lensbench

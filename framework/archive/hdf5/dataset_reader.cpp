@@ -1,0 +1,347 @@
+#include <ATen/ATen.h>
+#include <hdf5_hl.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+#include "archive/hdf5/attributes.hpp"
+#include "archive/hdf5/dataset_io.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+using hdf5::readable;
+
+constexpr int kMaxRank = 8;
+
+std::string last_component(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+at::ScalarType element_type(hid_t dataset, const std::string& path) {
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  const std::size_t size = H5Tget_size(type);
+  const auto kind = H5Tget_class(type);
+  if (kind == H5T_FLOAT && size == 4) return at::kFloat;
+  if (kind == H5T_FLOAT && size == 8) return at::kDouble;
+  if (kind == H5T_INTEGER && size == 1)
+    return H5Tget_sign(type) == H5T_SGN_NONE ? at::kByte : at::kChar;
+  if (kind == H5T_INTEGER && size == 4) return at::kInt;
+  if (kind == H5T_INTEGER && size == 8) return at::kLong;
+  throw InputError(path + ": an element type no lensbench archive has");
+}
+
+hid_t memory_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return H5T_NATIVE_FLOAT;
+    case at::kDouble:
+      return H5T_NATIVE_DOUBLE;
+    case at::kByte:
+      return H5T_NATIVE_UINT8;
+    case at::kInt:
+      return H5T_NATIVE_INT32;
+    case at::kLong:
+      return H5T_NATIVE_INT64;
+    default:
+      return H5T_NATIVE_INT8;
+  }
+}
+
+/// The values where they lie in the file's image: if they do so in one piece, and are most of it.
+std::optional<at::Tensor> values_in_place(hid_t dataset, const std::vector<std::int64_t>& shape,
+                                          at::ScalarType type, const Image& image) {
+  const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  const haddr_t offset = H5Dget_offset(dataset);
+  const std::uint64_t bytes = H5Dget_storage_size(dataset), all = image.bytes.size();
+  std::uint64_t expected = c10::elementSize(type);
+  for (const std::int64_t length : shape)
+    if (__builtin_mul_overflow(expected, static_cast<std::uint64_t>(length), &expected))
+      return std::nullopt;
+  if (H5Pget_layout(properties) != H5D_CONTIGUOUS || offset == HADDR_UNDEF || bytes != expected ||
+      bytes < all / 2 || offset > all || bytes > all - offset ||
+      offset % c10::elementSize(type) != 0)
+    return std::nullopt;
+  return at::from_blob(
+      image.bytes.data() + offset, shape, [owner = image.owner](void*) {},
+      at::TensorOptions().dtype(type));
+}
+
+at::Tensor read_values(hid_t dataset, const std::string& path, const Image* image = nullptr) {
+  const auto lengths = extent(dataset, path);
+  const auto type = element_type(dataset, path);
+  if (image != nullptr)
+    if (auto values = values_in_place(dataset, {lengths.begin(), lengths.end()}, type, *image))
+      return *values;
+  const at::Tensor values =
+      at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
+  if (values.numel() > 0)
+    readable(H5Dread(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr()),
+             path);
+  return values;
+}
+
+/// A part of them, see `StoredVariable::rows`.
+at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<std::int64_t>& index,
+                     std::int64_t first, std::int64_t count) {
+  auto lengths = extent(dataset, path);
+  if (lengths.empty()) return read_values(dataset, path);
+  std::vector<hsize_t> start(lengths.size(), 0);
+  for (std::size_t axis = 0; axis < index.size(); ++axis) {
+    start[axis] = static_cast<hsize_t>(index[axis]);
+    lengths[axis] = 1;
+  }
+  start[index.size()] = static_cast<hsize_t>(first);
+  lengths[index.size()] = static_cast<hsize_t>(count);
+  const auto type = element_type(dataset, path);
+  const at::Tensor values =
+      at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
+  if (values.numel() == 0) return values;
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  readable(
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr),
+      path);
+  const Handle memory(
+      readable(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr), path),
+      H5Sclose);
+  readable(H5Dread(dataset, memory_type(type), memory, space, H5P_DEFAULT, values.data_ptr()),
+           path);
+  return values;
+}
+
+std::string take_text(std::map<std::string, Attribute>& attributes, const std::string& name) {
+  const auto found = attributes.find(name);
+  if (found == attributes.end()) return "";
+  const auto* text = std::get_if<std::string>(&found->second);
+  const std::string value = text == nullptr ? "" : *text;
+  attributes.erase(found);
+  return value;
+}
+
+bool is_text(hid_t dataset, const std::string& path) {
+  const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+  return H5Tget_class(type) == H5T_STRING;
+}
+
+/// What is asked of a group to read its variables.
+struct GroupFacts {
+  Dimensions dimensions;
+  std::set<std::string> labels;  ///< variables that label axes of others
+};
+
+/// All of a variable but its numbers. \param boolean  set if these stand for truth values
+Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& group,
+                    bool& boolean) {
+  Variable variable;
+  variable.name = last_component(path);
+  variable.dims = group.dimensions.names(dataset, path);
+  variable.attributes = read_attributes(dataset, path);
+  variable.units = take_text(variable.attributes, "units");
+  variable.long_name = take_text(variable.attributes, "long_name");
+  if (variable.long_name == variable.name) variable.long_name.clear();
+  const bool of_axis = variable.dims == std::vector<std::string>{variable.name};
+  variable.coordinate = of_axis || group.labels.contains(variable.name);
+  if (take_text(variable.attributes, "holds") == "token_ids") variable.holds = Holds::token_ids;
+  take_text(variable.attributes, "coordinates");
+  boolean = take_text(variable.attributes, "dtype") == "bool";
+  if (is_text(dataset, path)) variable.strings = read_strings(dataset, path);
+  return variable;
+}
+
+Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group,
+                       const Image* image) {
+  bool boolean = false;
+  Variable variable = read_facts(dataset, path, group, boolean);
+  if (is_text(dataset, path)) return variable;
+  variable.tensor = read_values(dataset, path, image);
+  if (boolean) variable.tensor = variable.tensor.to(at::kBool);
+  return variable;
+}
+
+StoredVariable stored_variable(Handle handle, const std::string& path, const GroupFacts& group) {
+  StoredVariable stored;
+  bool boolean = false;
+  stored.facts = read_facts(handle, path, group, boolean);
+  const auto lengths = extent(handle, path);
+  stored.shape.assign(lengths.begin(), lengths.end());
+  if (is_text(handle, path)) return stored;
+  stored.type = boolean ? at::kBool : element_type(handle, path);
+  const auto dataset = std::make_shared<const Handle>(std::move(handle));
+  stored.rows = [dataset, path, boolean](const std::vector<std::int64_t>& index, std::int64_t first,
+                                         std::int64_t count) {
+    const at::Tensor values = read_rows(*dataset, path, index, first, count);
+    return boolean ? values.to(at::kBool) : values;
+  };
+  return stored;
+}
+
+/// The label that HDF5 keeps beside a dimension is no content, so no digest has it: it must be what
+/// the writer gives.
+void check_scale(hid_t dataset, const std::string& path, const std::vector<hsize_t>& lengths) {
+  char label[128] = {};
+  readable(static_cast<hid_t>(H5DSget_scale_name(dataset, label, sizeof label)), path);
+  const std::string name = last_component(path);
+  if (lengths.size() != 1 ||
+      (label != name && label != bare_dimension_label(static_cast<std::int64_t>(lengths[0]))))
+    throw InputError(path + ": not a dimension as archives have them: it is labelled '" +
+                     std::string(label) + "'");
+}
+
+std::set<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  std::set<std::string> found;
+  for (std::string word; stream >> word;) found.insert(word);
+  return found;
+}
+
+}  // namespace
+
+std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  const auto rank = readable(H5Sget_simple_extent_ndims(space), path);
+  if (rank > kMaxRank)
+    throw InputError(path + ": has " + std::to_string(rank) + " axes, more than the " +
+                     std::to_string(kMaxRank) + " an archive may have");
+  std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
+  readable(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), path);
+  return lengths;
+}
+
+std::string bare_dimension_label(std::int64_t length) {
+  char label[80];
+  std::snprintf(label, sizeof label, "This is a netCDF dimension but not a netCDF variable. %9lld",
+                static_cast<long long>(length));
+  return label;
+}
+
+bool is_bare_dimension(hid_t dataset) {
+  if (H5DSis_scale(dataset) <= 0) return false;
+  char label[64] = {};
+  const std::string expected = "This is a netCDF dimension but not a netCDF variable";
+  return H5DSget_scale_name(dataset, label, sizeof label) > 0 &&
+         std::string(label).rfind(expected, 0) == 0;
+}
+
+Dimensions::Dimensions(const std::vector<hdf5::Child>& members) {
+  for (const hdf5::Child& member : members) members_[member.address] = member.name;
+}
+
+std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& path) const {
+  const auto lengths = extent(dataset, path);
+  if (readable(H5DSis_scale(dataset), path) > 0) {
+    check_scale(dataset, path, lengths);
+    return {last_component(path)};
+  }
+  std::vector<std::string> names;
+  for (unsigned axis = 0; axis < lengths.size(); ++axis) {
+    haddr_t address = HADDR_UNDEF;
+    const auto visit = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
+      H5O_info_t info;
+      if (H5Oget_info2(scale, &info, H5O_INFO_BASIC) < 0) return -1;
+      *static_cast<haddr_t*>(out) = info.addr;
+      return 1;
+    };
+    readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &address), path);
+    if (address == HADDR_UNDEF)
+      throw InputError(path + ": axis " + std::to_string(axis) + " has no dimension scale");
+    const auto scale = members_.find(address);
+    if (scale == members_.end())
+      throw InputError(path + ": axis " + std::to_string(axis) +
+                       " has its dimension scale in another group, expected one in the same");
+    names.push_back(scale->second);
+  }
+  return names;
+}
+
+void for_each_string(hid_t dataset, const std::string& path,
+                     const std::function<void(std::string)>& use) {
+  const Handle stored(readable(H5Dget_type(dataset), path), H5Tclose);
+  if (readable(H5Tis_variable_str(stored), path) == 0)
+    throw InputError(path + ": a fixed-length string, which no lensbench archive has");
+  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
+  const auto lengths = extent(dataset, path);
+  const auto total = static_cast<hsize_t>(readable(H5Sget_simple_extent_npoints(space), path));
+  const Handle type = hdf5::string_type();
+  // Blocks of rows where there is one axis, so that a long list is never in memory whole.
+  constexpr hsize_t kRows = 1 << 14;
+  const hsize_t step = lengths.size() == 1 ? std::min(total, kRows) : total;
+  for (hsize_t first = 0; first < total; first += step) {
+    const hsize_t count = std::min(step, total - first);
+    if (lengths.size() == 1)
+      readable(H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, nullptr, &count, nullptr), path);
+    const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
+    std::vector<char*> pointers(static_cast<std::size_t>(count));
+    readable(H5Dread(dataset, type, memory, space, H5P_DEFAULT, pointers.data()), path);
+    const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
+    if (whole)
+      for (const char* pointer : pointers) use(pointer);
+    H5Dvlen_reclaim(type, memory, H5P_DEFAULT, pointers.data());
+    if (!whole) throw InputError(path + ": a null text, which no lensbench archive has");
+  }
+}
+
+std::vector<std::string> read_strings(hid_t dataset, const std::string& path) {
+  std::vector<std::string> texts;
+  for_each_string(dataset, path, [&](std::string text) { texts.push_back(std::move(text)); });
+  return texts;
+}
+
+std::string read_text(hid_t group, const std::string& path, const std::string& name) {
+  const std::string what = path + "/" + name;
+  const Handle dataset(readable(H5Dopen2(group, name.c_str(), H5P_DEFAULT), what), H5Dclose);
+  const auto texts = read_strings(dataset, what);
+  if (texts.size() != 1) throw InputError(what + ": expected one text");
+  return texts.front();
+}
+
+namespace {
+
+/// Calls `use` with every variable of a group, its path and what to know of the group.
+template <class Use>
+void for_each_variable(hid_t group, const std::string& path, const std::set<std::string>& skip,
+                       std::set<std::string> labels, Use&& use) {
+  const auto members = hdf5::children(group, path);
+  const GroupFacts facts{Dimensions(members), std::move(labels)};
+  for (const hdf5::Child& child : members) {
+    if (skip.count(child.name) > 0) continue;
+    const std::string what = path + "/" + child.name;
+    if (child.is_group) throw InputError(what + ": a group where a dataset was expected");
+    Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
+    if (!is_bare_dimension(handle)) use(std::move(handle), what, facts);
+  }
+}
+
+}  // namespace
+
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip,
+                     const Image* image) {
+  Dataset dataset;
+  dataset.attributes = read_attributes(group, path);
+  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+  const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
+    try {
+      dataset.add(read_variable(handle, what, facts, image));
+    } catch (const UsageError& error) {
+      throw InputError(what + ": " + error.what());
+    }
+  };
+  for_each_variable(group, path, skip, labels, add);
+  return dataset;
+}
+
+StoredDataset stored_dataset(hid_t group, const std::string& path) {
+  StoredDataset dataset;
+  dataset.attributes = read_attributes(group, path);
+  const auto labels = words(take_text(dataset.attributes, "coordinates"));
+  const auto add = [&](Handle handle, const std::string& what, const GroupFacts& facts) {
+    dataset.variables.push_back(stored_variable(std::move(handle), what, facts));
+  };
+  for_each_variable(group, path, {}, labels, add);
+  return dataset;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,103 @@
+#include "archive/hdf5/growing_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <lensbench/error.hpp>
+#include <string>
+
+namespace lensbench::hdf5 {
+namespace {
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+std::byte* map(std::size_t bytes, int flags, int file) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
+
+}  // namespace
+
+GrowingFile::GrowingFile(std::filesystem::path path) : path_(std::move(path)) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  file_ = FileDescriptor(uninterrupted([&] { return ::open(path_.c_str(), kFlags, 0666); }));
+  if (!file_) throw RunError(path_.string() + ": cannot be created: " + errno_text(errno));
+}
+
+GrowingFile::~GrowingFile() {
+  unmap();
+  if (!finished_) ::unlink(path_.c_str());
+}
+
+void GrowingFile::unmap() {
+  if (memory_ != nullptr) ::munmap(memory_, mapped_ + beyond_);
+  memory_ = nullptr;
+  mapped_ = beyond_ = 0;
+}
+
+/// posix_fallocate gives its error back and leaves errno alone.
+int GrowingFile::allocate(std::size_t bytes) {
+  int error = EINTR;
+  while (error == EINTR)
+    error = ::posix_fallocate(file_.get(), static_cast<off_t>(mapped_),
+                              static_cast<off_t>(bytes - mapped_));
+  return error;
+}
+
+void* GrowingFile::resize(std::size_t bytes) {
+  if (bytes <= mapped_ + beyond_) return memory_;  // given up only at the end
+  // Allocated, not only made longer: a write to a mapped hole on a full disk kills the process.
+  const int error = error_ != 0 ? error_ : allocate(bytes);
+  if (error != 0) {
+    continue_in_memory(bytes, error);
+    return bytes <= mapped_ + beyond_ ? memory_ : nullptr;
+  }
+  void* moved = memory_ == nullptr ? static_cast<void*>(map(bytes, MAP_SHARED, file_.get()))
+                                   : ::mremap(memory_, mapped_, bytes, MREMAP_MAYMOVE);
+  if (moved == nullptr || moved == MAP_FAILED) return nullptr;
+  memory_ = static_cast<std::byte*>(moved);
+  mapped_ = bytes;
+  return memory_;
+}
+
+void GrowingFile::continue_in_memory(std::size_t bytes, int error) {
+  error_ = error;
+  wanted_ = bytes;
+  std::byte* whole = map(bytes, kAnonymous, -1);
+  if (whole == nullptr) return;  // what libhdf5 has stays valid, and it is told of no more
+  if (mapped_ > 0) ::mremap(memory_, mapped_, mapped_, MREMAP_MAYMOVE | MREMAP_FIXED, whole);
+  if (beyond_ > 0) {
+    std::memcpy(whole + mapped_, memory_ + mapped_, beyond_);
+    ::munmap(memory_ + mapped_, beyond_);
+  }
+  memory_ = whole;
+  beyond_ = bytes - mapped_;
+}
+
+void GrowingFile::check() const {
+  if (error_ != 0)
+    throw RunError(path_.string() + ": cannot grow to " + std::to_string(wanted_) +
+                   " bytes: " + errno_text(error_));
+}
+
+void GrowingFile::relieve() {
+  if (mapped_ > 0) ::madvise(memory_, mapped_, MADV_DONTNEED);
+}
+
+void GrowingFile::finish(std::size_t bytes) {
+  check();
+  unmap();
+  if (uninterrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(bytes)); }) != 0)
+    throw RunError(path_.string() + ": cannot be cut to size: " + errno_text(errno));
+  // After a failed fsync the kernel may have dropped the pages: never retried.
+  if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0)
+    throw RunError(path_.string() + ": cannot be synced to disk: " + errno_text(errno));
+  if (file_.close() != 0)
+    throw RunError(path_.string() + ": cannot be closed: " + errno_text(errno));
+  finished_ = true;
+}
+
+}  // namespace lensbench::hdf5

@@ -1,0 +1,201 @@
+#include "archive/hdf5/hdf5.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <lensbench/error.hpp>
+#include <mutex>
+
+#include "archive/hdf5/growing_file.hpp"
+#include "archive/hdf5/growing_memory.hpp"
+#include "archive/hdf5/image_callbacks.hpp"
+
+namespace lensbench::hdf5 {
+namespace {
+
+/// The innermost message of libhdf5's error stack.
+std::string reason() {
+  std::string text;
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_DOWNWARD,
+      [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
+        if (error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
+        return 0;
+      },
+      &text);
+  return text.empty() ? "" : " (HDF5: " + text + ")";
+}
+
+/// Bounds V18 give files that every HDF5 since 1.8 reads, byte-identical from run to run.
+Handle access_properties() {
+  Handle access(written(H5Pcreate(H5P_FILE_ACCESS), "file properties"), H5Pclose);
+  written(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "file version bounds");
+  return access;
+}
+
+void set_group_properties(hid_t properties) {
+  written(H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
+          "link order");
+  written(H5Pset_obj_track_times(properties, false), "object times");
+  // Compact links and attributes: the dense form crashes libhdf5 when damaged.
+  written(H5Pset_link_phase_change(properties, 60000, 0), "link storage");
+  written(H5Pset_attr_phase_change(properties, 60000, 0), "attribute storage");
+}
+
+/// A file of the core driver.
+template <class Memory>
+Handle create_in_memory(Memory& memory) {
+  const Handle access = access_properties();
+  H5FD_file_image_callbacks_t callbacks = image_callbacks(memory);
+  written(H5Pset_file_image_callbacks(access, &callbacks), "memory file properties");
+  constexpr std::size_t kGrowth = 1 << 20;
+  written(H5Pset_fapl_core(access, kGrowth, false), "memory file properties");
+  const Handle creation(written(H5Pcreate(H5P_FILE_CREATE), "file properties"), H5Pclose);
+  set_group_properties(creation);
+  return Handle(written(H5Fcreate("lensbench.h5", H5F_ACC_TRUNC, creation, access), "memory file"),
+                H5Fclose);
+}
+
+}  // namespace
+
+void initialise() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    H5PLset_loading_state(0);
+    H5Lunregister(H5L_TYPE_EXTERNAL);
+  });
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // the error stack is one a thread
+}
+
+hid_t written(hid_t result, const std::string& what) {
+  if (result < 0) throw RunError("cannot write " + what + reason());
+  return result;
+}
+
+hid_t readable(hid_t result, const std::string& what) {
+  if (result < 0) throw InputError(what + ": cannot be read" + reason());
+  return result;
+}
+
+void Handle::close_written(const std::string& what) {
+  if (id_ >= 0) written(close_(std::exchange(id_, -1)), what);
+}
+
+Handle create_group(hid_t parent, const std::string& name) {
+  const Handle properties(written(H5Pcreate(H5P_GROUP_CREATE), "group properties"), H5Pclose);
+  set_group_properties(properties);
+  return Handle(written(H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
+                        "group '" + name + "'"),
+                H5Gclose);
+}
+
+Handle open_group(hid_t parent, const std::string& name) {
+  return Handle(readable(H5Gopen2(parent, name.c_str(), H5P_DEFAULT), "group '" + name + "'"),
+                H5Gclose);
+}
+
+bool exists(hid_t parent, const std::string& name) {
+  return H5Lexists(parent, name.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<Child> children(hid_t group, const std::string& path) {
+  struct Found {
+    std::vector<std::string> names;
+    bool foreign_link = false;
+  } found;
+  const auto collect = [](hid_t, const char* name, const H5L_info_t* link, void* out) -> herr_t {
+    auto& to = *static_cast<Found*>(out);
+    to.names.emplace_back(name);
+    to.foreign_link |= link->type != H5L_TYPE_HARD;
+    return 0;
+  };
+  const Handle itself = open_group(group, ".");  // the root may come as a file
+  const Handle properties(readable(H5Gget_create_plist(itself), path), H5Pclose);
+  unsigned order = 0;
+  readable(H5Pget_link_creation_order(properties, &order), path);
+  const auto index = (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+  readable(H5Literate(group, index, H5_ITER_INC, nullptr, collect, &found), path);
+  if (found.foreign_link)
+    throw InputError(path + ": holds a soft or external link, which no lensbench archive has");
+  std::vector<Child> result;
+  for (const std::string& name : found.names) {
+    H5O_info_t info;
+    readable(H5Oget_info_by_name2(group, name.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT),
+             path + "/" + name);
+    if (info.type != H5O_TYPE_GROUP && info.type != H5O_TYPE_DATASET)
+      throw InputError(path + "/" + name + ": is neither a group nor a dataset");
+    result.push_back({name, info.type == H5O_TYPE_GROUP, info.addr});
+  }
+  return result;
+}
+
+Handle string_type() {
+  Handle type(written(H5Tcopy(H5T_C_S1), "string type"), H5Tclose);
+  written(H5Tset_size(type, H5T_VARIABLE), "string type");
+  written(H5Tset_cset(type, H5T_CSET_UTF8), "string type");
+  return type;
+}
+
+ImageWriter::ImageWriter() : memory_(std::make_unique<GrowingMemory>()) {
+  initialise();
+  file_ = create_in_memory(*memory_);
+}
+
+ImageWriter::~ImageWriter() = default;
+
+void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& use) {
+  written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
+  const auto size = written(H5Fget_file_image(file_, nullptr, 0), "file image");
+  // The driver's own memory: H5Fget_file_image clears a flag of the superblock in its copy and
+  // leaves the superblock's checksum as it was, so that no HDF5 opens the result.
+  void* memory = nullptr;
+  written(H5Fget_vfd_handle(file_, H5P_DEFAULT, &memory), "file image");
+  const auto* first = *static_cast<const std::byte* const*>(memory);
+  use({first, static_cast<std::size_t>(size)});
+  file_.close_written("file image");
+}
+
+FileWriter::FileWriter(const std::filesystem::path& path)
+    : memory_(std::make_unique<GrowingFile>(path)) {
+  initialise();
+  file_ = create_in_memory(*memory_);
+}
+
+FileWriter::~FileWriter() = default;
+
+void FileWriter::relieve() {
+  memory_->check();
+  memory_->relieve();
+}
+
+void FileWriter::finish() {
+  written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "archive file");
+  // The end of the content; the driver's memory is longer.
+  const auto size = written(H5Fget_file_image(file_, nullptr, 0), "archive file");
+  file_.close_written("archive file");
+  memory_->finish(static_cast<std::size_t>(size));
+}
+
+Handle open_image(std::span<std::byte> bytes, const std::string& name) {
+  initialise();
+  const std::string what = name + ": HDF5 content";
+  const Handle access(readable(H5Pcreate(H5P_FILE_ACCESS), what), H5Pclose);
+  readable(H5Pset_fapl_core(access, 1, false), what);
+  H5FD_file_image_callbacks_t callbacks = borrowed_image(bytes);
+  readable(H5Pset_file_image_callbacks(access, &callbacks), what);
+  readable(H5Pset_file_image(access, bytes.data(), bytes.size()), what);
+  // libhdf5 takes files in memory for one and the same if they have one name.
+  char unique[48];
+  std::snprintf(unique, sizeof unique, "image at %p", static_cast<void*>(bytes.data()));
+  return Handle(readable(H5Fopen(unique, H5F_ACC_RDONLY, access), what), H5Fclose);
+}
+
+Handle open_file(const std::string& path) {
+  initialise();
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    throw InputError(path + ": no such file; expected an archive (.h5)");
+  return Handle(readable(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), path), H5Fclose);
+}
+
+}  // namespace lensbench::hdf5

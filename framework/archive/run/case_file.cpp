@@ -1,0 +1,178 @@
+#include "archive/run/case_file.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <span>
+#include <string_view>
+
+#include "archive/hdf5/attributes.hpp"
+#include "archive/hdf5/dataset_io.hpp"
+#include "archive/hdf5/growing_memory.hpp"
+#include "core/files/checksum.hpp"
+#include "core/text/json.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+
+void write_costs(hid_t file, const CaseCosts& costs) {
+  Handle group = hdf5::create_group(file, "costs");
+  write_text(group, "json", canonical_json(to_json(costs)));
+  group.close_written("costs");
+}
+
+constexpr std::string_view kTrailer = "\nlensbench unit xxh3-128 ";
+
+/// A checksum of the bytes before it, at the end of a unit file, where HDF5 does not look: a
+/// damaged unit could end the process that lets libhdf5 read it.
+std::string trailer_of(std::span<const std::byte> image) {
+  return std::string(kTrailer) + checksum_hex(image) + "\n";
+}
+
+/// \return the image before the trailer
+/// \throws InputError if the bytes are not those that were written
+std::span<std::byte> check_bytes(std::span<std::byte> bytes, const std::string& path) {
+  const std::size_t length = kTrailer.size() + kChecksumDigits + 1;
+  if (bytes.size() < length) throw InputError(path + ": not a unit of a run, or cut off");
+  const auto image = bytes.first(bytes.size() - length);
+  const auto end = bytes.last(length);
+  const std::string found(reinterpret_cast<const char*>(end.data()), end.size());
+  if (found != trailer_of(image))
+    throw InputError(path + ": damaged: its bytes are not those that were written");
+  return image;
+}
+
+std::span<std::byte> read_bytes(const std::string& path, hdf5::GrowingMemory& memory) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || !file) throw InputError(path + ": cannot be read");
+  auto* first = static_cast<char*>(memory.resize(std::max<std::size_t>(1, size)));
+  if (first == nullptr)
+    throw RunError(path + ": no memory for its " + std::to_string(size) + " bytes");
+  file.read(first, static_cast<std::streamsize>(size));
+  if (!file) throw InputError(path + ": cannot be read");
+  return std::as_writable_bytes(std::span(first, size));
+}
+
+Variable column(const std::string& name, const std::string& units, const std::string& long_name) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = {"receipt"};
+  variable.units = units;
+  variable.long_name = long_name;
+  return variable;
+}
+
+}  // namespace
+
+Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
+  Variable name = column("name", "1", "fact that was checked");
+  Variable value = column("value", "1", "what was measured");
+  Variable tolerance = column("tolerance", "1", "the most it may be");
+  Variable passed = column("passed", "1", "value is within tolerance");
+  Variable note = column("note", "1", "why this tolerance, or what was skipped");
+  std::vector<double> values, tolerances;
+  std::vector<std::int64_t> flags;
+  for (const Receipt& receipt : receipts) {
+    name.strings.push_back(receipt.name);
+    note.strings.push_back(receipt.note);
+    values.push_back(receipt.value);
+    tolerances.push_back(receipt.tolerance);
+    flags.push_back(receipt.passed ? 1 : 0);
+  }
+  value.tensor = at::tensor(values, at::kDouble);
+  tolerance.tensor = at::tensor(tolerances, at::kDouble);
+  passed.tensor = at::tensor(flags, at::kLong).to(at::kBool);
+  Dataset dataset;
+  for (Variable* variable : {&name, &value, &tolerance, &passed, &note})
+    dataset.add(std::move(*variable));
+  return dataset;
+}
+
+std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
+  std::vector<Receipt> receipts;
+  if (!dataset.contains("name")) return receipts;
+  for (std::int64_t i = 0; i < dataset.dim("receipt"); ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    receipts.push_back({dataset["name"].strings.at(row), dataset["value"].tensor[i].item<double>(),
+                        dataset["tolerance"].tensor[i].item<double>(),
+                        dataset["passed"].tensor[i].item<bool>(), dataset["note"].strings.at(row)});
+  }
+  return receipts;
+}
+
+void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
+               const CaseCosts& costs, const WriteUnit& write) {
+  hdf5::ImageWriter image;
+  Handle results = hdf5::create_group(image.root(), "results");
+  Handle receipts = hdf5::create_group(image.root(), "receipts");
+  for (const auto& [name, dataset] : saved) {
+    Handle group = hdf5::create_group(results, name);
+    write_dataset(group, dataset, Checks::outside);
+    group.close_written("group '" + name + "'");
+    if (dataset.receipts.empty()) continue;
+    Handle checks = hdf5::create_group(receipts, name);
+    write_dataset(checks, receipts_to_dataset(dataset.receipts), Checks::outside);
+    checks.close_written("receipts of '" + name + "'");
+  }
+  results.close_written("results");
+  receipts.close_written("receipts");
+  write_costs(image.root(), costs);
+  write_attribute(image.root(), "key", header.key);
+  write_attribute(image.root(), "case", header.index);
+  write_attribute(image.root(), "error", header.error);
+  image.finish([&](std::span<const std::byte> bytes) { write(bytes, trailer_of(bytes)); });
+}
+
+UnitReader::UnitReader(const std::string& path) : path_(path) {
+  auto memory = std::make_shared<hdf5::GrowingMemory>();
+  const auto bytes = check_bytes(read_bytes(path, *memory), path);
+  image_ = {bytes, std::move(memory)};
+  file_ = hdf5::open_image(bytes, path);
+  const auto attributes = read_attributes(file_, path);
+  try {
+    header_.key = std::get<std::string>(attributes.at("key"));
+    header_.index = std::get<std::int64_t>(attributes.at("case"));
+    header_.error = std::get<std::string>(attributes.at("error"));
+  } catch (const std::exception&) {
+    throw InputError(path + ": not a unit of a run: its attributes are incomplete");
+  }
+}
+
+std::vector<std::string> UnitReader::names() const {
+  std::vector<std::string> names;
+  for (const auto& child : hdf5::children(hdf5::open_group(file_, "results"), "/results"))
+    names.push_back(child.name);
+  return names;
+}
+
+bool UnitReader::contains(const std::string& name) const {
+  return hdf5::exists(hdf5::open_group(file_, "results"), name);
+}
+
+Dataset UnitReader::read(const std::string& name) const {
+  Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(file_, "results"), name),
+                                 path_ + "/results/" + name, {}, &image_);
+  const Handle receipts = hdf5::open_group(file_, "receipts");
+  if (hdf5::exists(receipts, name))
+    dataset.receipts = receipts_from_dataset(
+        read_dataset(hdf5::open_group(receipts, name), path_ + "/receipts/" + name));
+  return dataset;
+}
+
+CaseCosts UnitReader::costs() const {
+  const std::string text = read_text(hdf5::open_group(file_, "costs"), path_ + "/costs", "json");
+  try {
+    return costs_from_json(parse_json(text, path_ + "/costs/json"));
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(path_ + "/costs/json: not what a run writes: " + error.what());
+  }
+}
+
+}  // namespace lensbench

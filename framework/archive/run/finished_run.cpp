@@ -1,0 +1,59 @@
+#include "archive/run/finished_run.hpp"
+
+#include <lensbench/error.hpp>
+
+#include "archive/diff.hpp"
+#include "archive/digest/verify.hpp"
+#include "archive/run/run_folder.hpp"
+#include "archive/seal/seal.hpp"
+#include "core/text/json.hpp"
+
+namespace lensbench {
+namespace {
+
+void require_intact(const std::filesystem::path& out) {
+  const VerifyResult found = verify_archive(out);
+  if (!found.intact)
+    throw InputError(out.string() + ": damaged: " + found.findings.front() +
+                     "; move it away and run the same command again");
+}
+
+void require_same_request(const std::filesystem::path& out, const ArchiveReader& archive,
+                          const RunPlan& plan) {
+  const auto differences = diff_recipe(archive, plan);
+  if (differences.empty()) return;
+  const FactDifference& first = differences.front();
+  throw UsageError(out.string() + ": exists already and answers another request: " + first.where +
+                   " was " + (first.first.empty() ? "none" : first.first) + ", now " +
+                   (first.second.empty() ? "none" : first.second) +
+                   "; choose another --out or move it away");
+}
+
+void clean_up(const std::filesystem::path& out, const Digests& digests, const RunPlan& plan) {
+  const auto path = run_folder_of(out);
+  if (!std::filesystem::exists(path)) return;
+  RunFolder folder(path);
+  if (std::filesystem::exists(folder.plan()) &&
+      read_json(folder.plan(), kPlanLimits) != to_json(plan))
+    throw UsageError(path.string() +
+                     ": holds an interrupted run of another request, though its archive is there; "
+                     "move one of them away");
+  write_sidecar(out, digests, folder);
+  folder.remove();
+}
+
+}  // namespace
+
+FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan) {
+  require_intact(out);
+  const ArchiveReader archive(out);
+  require_same_request(out, archive, plan);
+  const Digests digests{archive.attribute("results_sha256"), archive.attribute("recipe_sha256"),
+                        archive.attribute("environment_sha256"), archive.attribute("seal_sha256")};
+  clean_up(out, digests, plan);
+  return {{out, digests.results, digests.recipe, digests.environment, digests.seal},
+          archive.cases(),
+          archive.receipts()};
+}
+
+}  // namespace lensbench

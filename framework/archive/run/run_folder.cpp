@@ -1,0 +1,88 @@
+#include "archive/run/run_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <lensbench/error.hpp>
+#include <system_error>
+
+#include "core/files/atomic_file.hpp"
+
+namespace lensbench {
+namespace {
+
+using std::filesystem::path;
+
+/// With all above it that is missing; survives a power cut.
+void make_folder(const path& folder) {
+  std::error_code error;
+  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+  make_folder(folder.parent_path());
+  std::filesystem::create_directory(folder, error);
+  if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
+  sync_folder(folder.parent_path());
+}
+
+FileDescriptor lock(const path& file) {
+  FileDescriptor descriptor(uninterrupted(
+      [&] { return ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); }));
+  if (!descriptor) throw RunError(file.string() + ": cannot be opened: " + errno_text(errno));
+  struct stat opened {};
+  const bool locked =
+      uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0;
+  // A run that ended in between has removed the file it had locked.
+  const bool gone = locked && ::fstat(descriptor.get(), &opened) == 0 && opened.st_nlink == 0;
+  if (locked && !gone) return descriptor;
+  if (gone || errno == EWOULDBLOCK)
+    throw UsageError(
+        file.parent_path().string() +
+        ": another lensbench is writing this run; wait for it or choose another --out");
+  throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
+}
+
+}  // namespace
+
+std::filesystem::path run_folder_of(const path& archive) {
+  return path(archive).replace_extension(".run");
+}
+
+RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
+  make_folder(path_);
+  lock_ = lock(path_ / "LOCK");
+  make_folder(path_ / "units");
+  std::error_code ignored;
+  std::filesystem::remove_all(temporary(), ignored);
+  make_folder(temporary());
+  // Also where they were there: an earlier process may have been killed before it came to this.
+  sync_folder(path_);
+  sync_folder(path_.parent_path());
+}
+
+std::size_t RunFolder::unit_count() const {
+  std::error_code ignored;
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path_ / "units", ignored))
+    count += entry.path().extension() == ".h5";
+  return count;
+}
+
+void RunFolder::quarantine(const std::string& key) const {
+  make_folder(path_ / "quarantine");
+  publish_file(unit(key), path_ / "quarantine" / (key + ".h5"));
+}
+
+void RunFolder::remove() {
+  std::error_code error;
+  for (const std::filesystem::path& part :
+       {plan(), path_ / "units", path_ / "quarantine", temporary(), path_}) {
+    std::filesystem::remove_all(part, error);
+    if (error)
+      throw RunError(part.string() + ": cannot be removed: " + error.message() +
+                     "; nothing in it is needed, remove the folder by hand");
+  }
+  lock_.close();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,218 @@
+#include "archive/run/run_writer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <lensbench/error.hpp>
+#include <set>
+
+#include "archive/run/case_file.hpp"
+#include "archive/run/run_folder.hpp"
+#include "archive/seal/seal.hpp"
+#include "core/files/atomic_file.hpp"
+#include "core/text/json.hpp"
+
+namespace lensbench {
+namespace {
+
+/// The same variables with axes of length 0: enough to check what later cases save.
+Dataset outline(const Dataset& dataset) {
+  Dataset result;
+  for (const Variable& variable : dataset.variables()) {
+    Variable empty = variable;
+    empty.strings.clear();
+    if (!variable.is_text())
+      empty.tensor = at::empty(std::vector<std::int64_t>(variable.dims.size(), 0),
+                               variable.tensor.scalar_type());
+    result.add(std::move(empty));
+  }
+  return result;
+}
+
+void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
+  for (const Variable& variable : dataset.variables()) {
+    if (variable.holds != Holds::token_ids || variable.is_text()) continue;
+    const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
+    const auto* first = values.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < values.numel(); ++i)
+      if (first[i] >= 0) ids.insert(first[i]);  // a negative id says "none"
+  }
+}
+
+void refuse_existing(const std::filesystem::path& out) {
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(out, ignored)))
+    throw UsageError(out.string() +
+                     ": exists already and is not overwritten; choose another --out or move it "
+                     "away");
+}
+
+}  // namespace
+
+struct RunWriter::State {
+  State(std::filesystem::path archive, RunPlan run_plan)
+      : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), UnitStatus::planned, ""});
+  }
+
+  UnitRecord& unit(std::int64_t index) {
+    if (index < 0 || index >= static_cast<std::int64_t>(units.size()))
+      throw UsageError("the run has no case " + std::to_string(index) + "; it has " +
+                       std::to_string(units.size()));
+    return units[static_cast<std::size_t>(index)];
+  }
+
+  UnitReader open(std::int64_t index) {
+    const UnitRecord& record = unit(index);
+    if (record.status != UnitStatus::complete)
+      throw UsageError("case " + std::to_string(index) + " has not completed");
+    return UnitReader(folder.unit(record.key).string());
+  }
+
+  void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const {
+    for (const auto& [name, dataset] : saved) {
+      const auto known = outlines.find(name);
+      if (known == outlines.end()) continue;
+      try {
+        check_joinable(known->second, dataset);
+      } catch (const UsageError& error) {
+        throw UsageError("dataset '" + name + "': " + error.what());
+      }
+    }
+  }
+
+  void write(std::int64_t index, const std::string& error,
+             const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
+    UnitRecord& record = unit(index);
+    make_unit({record.key, index, error}, saved, costs,
+              [&](std::span<const std::byte> image, std::string_view trailer) {
+                write_parts_atomically(folder.unit(record.key),
+                                       {image, std::as_bytes(std::span(trailer))},
+                                       folder.temporary());
+              });
+    record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
+    record.error = error;
+  }
+
+  /// What is needed of a saved case after it has left memory.
+  void remember(const std::map<std::string, Dataset>& saved) {
+    for (const auto& [name, dataset] : saved) {
+      if (outlines.count(name) == 0) outlines[name] = outline(dataset);
+      collect_ids(dataset, token_ids);
+    }
+  }
+
+  /// Takes over a unit that an earlier process left, or moves it aside.
+  void recover(std::int64_t index) {
+    UnitRecord& record = unit(index);
+    if (!std::filesystem::exists(folder.unit(record.key))) return;
+    try {
+      const UnitReader reader(folder.unit(record.key).string());
+      if (reader.header().key != record.key || reader.header().index != index)
+        throw InputError("it belongs to another case");
+      std::map<std::string, Dataset> saved;
+      for (const std::string& name : reader.names()) saved[name] = reader.read(name);
+      record.status = reader.header().failed() ? UnitStatus::failed : UnitStatus::complete;
+      record.error = reader.header().error;
+      remember(saved);
+    } catch (const InputError&) {
+      folder.quarantine(record.key);
+    }
+  }
+
+  std::filesystem::path out;
+  RunPlan plan;
+  RunFolder folder;
+  std::vector<UnitRecord> units;
+  std::map<std::string, Dataset> outlines;
+  std::set<std::int64_t> token_ids;
+};
+
+RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunWriter::~RunWriter() = default;
+RunWriter::RunWriter(RunWriter&&) noexcept = default;
+
+RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume) {
+  refuse_existing(out);
+  auto state = std::make_unique<State>(out, plan);
+  refuse_existing(out);  // sealed by another process before the lock was ours
+  const RunFolder& folder = state->folder;
+  const nlohmann::json now = to_json(plan);
+  if (std::filesystem::exists(folder.plan())) {
+    if (!resume)
+      throw UsageError(folder.path().string() + ": holds an interrupted run with " +
+                       std::to_string(folder.unit_count()) + " of " +
+                       std::to_string(plan.cases.size()) +
+                       " cases; add --resume to go on with it, or remove the folder");
+    const auto before = read_json(folder.plan(), kPlanLimits);
+    if (before != now)
+      throw UsageError(
+          folder.path().string() + ": the interrupted run was asked for something else: " +
+          plan_difference(before, now) + "; resume with the same request or choose another --out");
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      state->recover(static_cast<std::int64_t>(i));
+  } else {
+    write_file_atomically(folder.plan(), canonical_json(now), folder.temporary());
+  }
+  return RunWriter(std::move(state));
+}
+
+std::vector<std::int64_t> RunWriter::done() const {
+  std::vector<std::int64_t> indices;
+  for (std::size_t i = 0; i < state_->units.size(); ++i)
+    if (state_->units[i].status == UnitStatus::complete)
+      indices.push_back(static_cast<std::int64_t>(i));
+  return indices;
+}
+
+void RunWriter::commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+                       const CaseCosts& costs) {
+  state_->check_joinable_with_others(saved);
+  state_->write(index, "", saved, costs);
+  state_->remember(saved);
+}
+
+void RunWriter::commit_failure(std::int64_t index, const std::string& error,
+                               const CaseCosts& costs) {
+  state_->write(index, error.empty() ? "failed without a message" : printable_error(error), {},
+                costs);
+}
+
+Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
+  const UnitReader unit = state_->open(index);
+  if (!unit.contains(name))
+    throw UsageError("case " + std::to_string(index) + " saved no dataset '" + name + "'");
+  return unit.read(name);
+}
+
+std::vector<std::string> RunWriter::names(std::int64_t index) const {
+  return state_->open(index).names();
+}
+
+std::vector<std::int64_t> RunWriter::token_ids() const {
+  return {state_->token_ids.begin(), state_->token_ids.end()};
+}
+
+void RunWriter::discard() {
+  if (!done().empty())
+    throw UsageError(state_->folder.path().string() +
+                     ": holds completed cases and is not discarded; seal it");
+  state_->folder.remove();
+}
+
+SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
+                           const std::map<std::int64_t, std::string>& vocabulary,
+                           const std::map<std::int64_t, std::string>& vocabulary_bytes,
+                           const nlohmann::json& environment, const nlohmann::json& run) {
+  for (std::size_t i = 0; i < state_->units.size(); ++i)
+    if (state_->units[i].status == UnitStatus::planned)
+      throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
+                       " has not run yet; finish the run with --resume before sealing it");
+  const SealInput input{state_->plan,     state_->units, summaries, vocabulary,
+                        vocabulary_bytes, environment,   run};
+  const SealResult result = write_archive(state_->out, state_->folder, input);
+  state_->folder.remove();
+  return result;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,136 @@
+#include "archive/sandbox/confine.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
+#include "archive/hdf5/read_limits.hpp"
+#include "core/files/file_descriptor.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20, kGiB = std::uint64_t{1} << 30;
+
+void limit(decltype(RLIMIT_AS) resource, rlim_t most) {
+  rlimit current{};
+  if (getrlimit(resource, &current) != 0) return;
+  if (current.rlim_cur != RLIM_INFINITY && current.rlim_cur <= most) return;
+  // A second more for the hard limit: SIGXCPU tells more than SIGKILL.
+  const rlim_t hard = resource == RLIMIT_CPU ? most + 1 : most;
+  const rlimit lower{most, std::min(current.rlim_max, hard)};
+  setrlimit(resource, &lower);
+}
+
+std::uint64_t size_of(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  return error ? 0 : size;
+}
+
+// The system calls by number and the structures by hand: not every libc and kernel header has them.
+constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
+constexpr int kRulePathBeneath = 1;
+
+struct Ruleset {
+  std::uint64_t files;    ///< what is forbidden unless a rule allows it
+  std::uint64_t network;  ///< since version 4
+};
+
+struct __attribute__((packed)) PathRule {
+  std::uint64_t allowed;
+  std::int32_t parent;
+};
+
+enum FileRight : std::uint64_t {
+  kWriteFile = 1 << 1,
+  kReadFile = 1 << 2,
+  kReadDir = 1 << 3,
+  kRemoveFile = 1 << 5,
+  kMakeFile = 1 << 8,
+  kTruncate = 1 << 14,
+};
+
+long landlock_version() {
+  constexpr unsigned kAskVersion = 1;
+  return ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
+}
+
+/// All rights this version knows.
+std::uint64_t all_rights(long version) {
+  const int bits = version == 1 ? 13 : version == 2 ? 14 : version < 5 ? 15 : 16;
+  return (std::uint64_t{1} << bits) - 1;
+}
+
+void allow(int ruleset, const std::filesystem::path& path, std::uint64_t rights) {
+  const FileDescriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!place) return;
+  const PathRule rule{rights, place.get()};
+  ::syscall(kAddRule, ruleset, kRulePathBeneath, &rule, 0);
+}
+
+void confine_files(const Access& access) {
+  const long version = landlock_version();
+  if (version < 1) return;
+  const std::uint64_t known = all_rights(version);
+  const Ruleset forbidden{known, 3};
+  const std::size_t size = version < 4 ? sizeof forbidden.files : sizeof forbidden;
+  const FileDescriptor ruleset(static_cast<int>(::syscall(kCreateRuleset, &forbidden, size, 0)));
+  if (!ruleset) return;
+  for (const auto& file : access.files) allow(ruleset.get(), file, kReadFile);
+  for (const auto& folder : access.folders)
+    allow(ruleset.get(), folder, known & (kReadFile | kReadDir));
+  for (const auto& folder : access.writable)
+    allow(ruleset.get(), folder.empty() ? "." : folder,
+          known & (kWriteFile | kReadFile | kReadDir | kRemoveFile | kMakeFile | kTruncate));
+  ::syscall(kRestrictSelf, ruleset.get(), 0);
+}
+
+}  // namespace
+
+ReadLimits limits_for(const Access& access) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : access.files) bytes += size_of(file);
+  for (const auto& folder : access.folders) {
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator entry(folder, error), end;
+         !error && entry != end; entry.increment(error))
+      bytes += size_of(entry->path());
+  }
+  // An archive of results takes some times its size when it is read; a diff holds two.
+  ReadLimits limits{768 * kMiB + 16 * bytes + extra_gib() * kGiB,
+                    10 + 10 * (bytes / kMiB) + 600 * extra_gib(), 0};
+  limits.wall_seconds = 60 + 10 * limits.cpu_seconds;
+  return limits;
+}
+
+bool can_confine_files() {
+  return landlock_version() >= 1;
+}
+
+void limit_memory(const ReadLimits& limits) {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t mapped_pages = 0;
+  file >> mapped_pages;
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  limit(RLIMIT_AS, mapped_pages * page_bytes + limits.memory_bytes);
+}
+
+void confine(const Access& access, const ReadLimits& limits) {
+  constexpr rlim_t kOpenFiles = 64;
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, limits.cpu_seconds);
+  limit(RLIMIT_NOFILE, kOpenFiles + access.files.size());
+  if (access.writable.empty()) limit(RLIMIT_FSIZE, 0);
+  limit_memory(limits);
+  confine_files(access);
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,251 @@
+#include "archive/sandbox/guard.hpp"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <string_view>
+
+#include "core/files/file_descriptor.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Take = std::function<void(std::string_view)>;
+
+constexpr int kInvalidInput = 3, kRunFailed = 5;
+constexpr std::size_t kMostWords = 1 << 20, kMostAnswer = std::size_t{1} << 30;
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+void require_file(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    throw InputError(path.string() + ": " +
+                     (errno == ENOENT ? "no such file" : "cannot be read: " + errno_text(errno)) +
+                     "; expected an archive (.h5)");
+  if (!S_ISREG(status.st_mode))
+    throw InputError(path.string() + ": is " + kind_of(status.st_mode) +
+                     "; expected an archive (.h5)");
+}
+
+std::string names_of(const Access& access) {
+  std::string names;
+  for (const auto* paths : {&access.files, &access.folders})
+    for (const auto& path : *paths) names += (names.empty() ? "" : " or ") + path.string();
+  return names;
+}
+
+/// The sentence, with the files it may be about where it names none of them.
+std::string with_names(const std::string& sentence, const Access& access) {
+  for (const auto* paths : {&access.files, &access.folders})
+    for (const auto& path : *paths)
+      if (sentence.find(path.string()) != std::string::npos) return sentence;
+  return names_of(access) + ": " + sentence;
+}
+
+/// What reads in the child, and what it does to the words on its way out.
+int answer_of(const Access& access, const std::function<int()>& work) {
+  const auto say = [&](const std::string& what) {
+    std::cerr << "lensbench: " << what << "\n";
+    return kInvalidInput;
+  };
+  const std::string subject = names_of(access);
+  try {
+    const int code = work();
+    std::cout.flush();
+    return std::cout ? code : kRunFailed;
+  } catch (const RunError& error) {
+    say(error.what());
+    return error.exit_code();
+  } catch (const Error& error) {
+    return say(with_names(error.what(), access));
+  } catch (const std::bad_alloc&) {
+    return say(subject +
+               ": reading it takes more memory than an archive of its size may; if you "
+               "trust it, LENSBENCH_READ_GIB=8 allows 8 GiB more");
+  } catch (const c10::Error& error) {
+    return say(subject + ": damaged archive: " + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return say(subject + ": damaged archive: " + error.what());
+  }
+}
+
+struct Pipe {
+  FileDescriptor read, write;
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      throw RunError("no pipe can be made: " + errno_text(errno));
+    read = FileDescriptor(ends[0]);
+    write = FileDescriptor(ends[1]);
+  }
+};
+
+[[noreturn]] void be_the_child(const Access& access, const ReadLimits& limits, Pipe& out, Pipe& err,
+                               const std::function<int()>& work) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::dup2(out.write.get(), STDOUT_FILENO);
+  ::dup2(err.write.get(), STDERR_FILENO);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ})
+    std::signal(signal, SIG_DFL);
+  at::set_num_threads(1);  // threads of the parent do not exist here
+  confine(access, limits);
+  const int code = answer_of(access, work);
+  std::cout.flush();
+  std::cerr.flush();
+  ::_exit(code);
+}
+
+/// Passes on what the child prints until it has closed both pipes. Time that `take` needs (a pager
+/// that waits for its reader) is not the child's.
+/// \return false if the child was too slow
+bool relay(pid_t child, Pipe& out, Pipe& err, std::uint64_t seconds, const Take& take,
+           std::string& words) {
+  auto end = Clock::now() + std::chrono::seconds(seconds);
+  std::array<char, 1 << 16> buffer;
+  std::array<pollfd, 2> sources{pollfd{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}};
+  while (sources[0].fd >= 0 || sources[1].fd >= 0) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+    if (left <= 0) {
+      ::kill(child, SIGKILL);
+      return false;
+    }
+    constexpr long kLongest = 60'000;
+    if (::poll(sources.data(), sources.size(), static_cast<int>(std::min(left, kLongest))) <= 0)
+      continue;
+    for (pollfd& source : sources) {
+      if (source.fd < 0 || source.revents == 0) continue;
+      const ssize_t n =
+          uninterrupted([&] { return ::read(source.fd, buffer.data(), buffer.size()); });
+      const std::string_view text(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+      const auto began = Clock::now();
+      if (n <= 0)
+        source.fd = -1;
+      else if (&source == &sources[0])
+        take(text);
+      else if (words.size() < kMostWords)
+        words += text;
+      end += Clock::now() - began;
+    }
+  }
+  return true;
+}
+
+/// Ends the child where the parent gives up, so that none is ever left.
+class Child {
+ public:
+  explicit Child(pid_t number) : number_(number) {}
+  ~Child() {
+    if (number_ <= 0) return;
+    ::kill(number_, SIGKILL);
+    wait();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  int wait() {
+    int status = 0;
+    uninterrupted([&] { return ::waitpid(number_, &status, 0); });
+    number_ = 0;
+    return status;
+  }
+
+ private:
+  pid_t number_;
+};
+
+std::string what_ended(int signal, bool in_time) {
+  if (!in_time || signal == SIGXCPU || signal == SIGKILL)
+    return "reading it takes more time than an archive of its size may; if you trust it, "
+           "LENSBENCH_READ_GIB=8 allows more";
+  return std::string("reading it ended in '") + strsignal(signal) + "'";
+}
+
+struct Answer {
+  int code = 0;
+  std::string words;
+};
+
+Answer run_confined(const Access& access, const std::function<int()>& work, const Take& take) {
+  for (const auto& file : access.files) require_file(file);
+  const ReadLimits limits = limits_for(access);
+  std::cout.flush();
+  std::cerr.flush();
+  Pipe out, err;
+  const pid_t number = ::fork();
+  if (number < 0) throw RunError("no process can be started to read in: " + errno_text(errno));
+  if (number == 0) be_the_child(access, limits, out, err, work);
+  Child child(number);
+  out.write.close();
+  err.write.close();
+  Answer answer;
+  const bool in_time = relay(number, out, err, limits.wall_seconds, take, answer.words);
+  const int status = child.wait();
+  if (in_time && WIFEXITED(status)) {
+    answer.code = WEXITSTATUS(status);
+    return answer;
+  }
+  // What the C library says of a corrupted heap helps nobody.
+  throw InputError(names_of(access) + ": damaged archive: " +
+                   what_ended(WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time));
+}
+
+void pass_on(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n =
+        uninterrupted([&] { return ::write(STDOUT_FILENO, text.data(), text.size()); });
+    if (n < 0) throw RunError("standard output could not be written: " + errno_text(errno));
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace
+
+int in_child(const Access& access, const std::function<int()>& work) {
+  const Answer answer = run_confined(access, work, pass_on);
+  std::cerr << answer.words;
+  return answer.code;
+}
+
+std::string ask_child(const Access& access, const std::function<std::string()>& work) {
+  std::string text;
+  const auto collect = [&](std::string_view part) {
+    if (text.size() + part.size() > kMostAnswer)
+      throw InputError(names_of(access) + ": holds more text than is taken over");
+    text += part;
+  };
+  const auto print = [&] {
+    std::cout << work();
+    return 0;
+  };
+  const Answer answer = run_confined(access, print, collect);
+  if (answer.code == 0) return text;
+  std::string words = answer.words;
+  while (!words.empty() && words.back() == '\n') words.pop_back();
+  constexpr std::string_view kName = "lensbench: ";
+  if (words.starts_with(kName)) words.erase(0, kName.size());
+  throw InputError(words.empty() ? names_of(access) + ": damaged archive" : words);
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,185 @@
+#include "archive/seal/joined_group.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "archive/hdf5/group_writer.hpp"
+
+namespace lensbench {
+namespace {
+
+using Source = JoinedVariable::Source;
+
+/// Values of all variables of one round that wait for their chunk to be full.
+constexpr std::int64_t kBufferBytes = 64 << 20;
+constexpr std::size_t kPartsBetweenRelief = 64;
+/// A pointer and the text of a token, roughly.
+constexpr std::int64_t kTextBytes = 64;
+constexpr std::int64_t kTextRows = 8192;
+
+/// Collects the pieces of one variable and writes them in whole chunks: a chunk that is filled
+/// piece by piece would be read, unpacked and packed again each time.
+class Appender {
+ public:
+  Appender(GroupWriter& writer, const JoinedVariable& joined) : writer_(writer), joined_(joined) {
+    const auto bytes =
+        joined.is_text ? kTextBytes : static_cast<std::int64_t>(c10::elementSize(joined.type));
+    if (joined.is_text)
+      rows_ = kTextRows;
+    else if (!joined.shape.empty())
+      rows_ = std::max<std::int64_t>(1, chunk_rows(joined.shape, joined.axis, bytes));
+    row_bytes_ = bytes;
+    for (std::size_t axis = 0; axis < joined.shape.size(); ++axis)
+      if (static_cast<std::int64_t>(axis) != joined.axis) row_bytes_ *= joined.shape[axis];
+  }
+
+  std::int64_t buffer_bytes() const { return rows_ * row_bytes_; }
+
+  void append(Variable piece) {
+    if (piece.is_text()) {
+      waiting_rows_ += static_cast<std::int64_t>(piece.strings.size());
+      std::move(piece.strings.begin(), piece.strings.end(), std::back_inserter(texts_));
+    } else {
+      waiting_rows_ += piece.tensor.size(joined_.axis);
+      tensors_.push_back(std::move(piece.tensor));
+    }
+    if (waiting_rows_ >= rows_) write(waiting_rows_ - waiting_rows_ % rows_);
+  }
+
+  void finish() {
+    if (waiting_rows_ > 0) write(waiting_rows_);
+    writer_.close(joined_.variable.name);
+  }
+
+ private:
+  void write(std::int64_t rows) {
+    Variable block = joined_.variable;
+    if (joined_.is_text) {
+      const auto end = texts_.begin() + rows;
+      block.strings.assign(std::make_move_iterator(texts_.begin()), std::make_move_iterator(end));
+      texts_.erase(texts_.begin(), end);
+    } else {
+      const at::Tensor whole =
+          tensors_.size() == 1 ? tensors_.front() : at::cat(tensors_, joined_.axis);
+      block.tensor = whole.narrow(joined_.axis, 0, rows);
+      // A copy, so that the rest does not keep what is written alive.
+      tensors_ = {whole.narrow(joined_.axis, rows, waiting_rows_ - rows).clone()};
+    }
+    writer_.write(block, joined_.axis, written_);
+    written_ += rows;
+    waiting_rows_ -= rows;
+  }
+
+  GroupWriter& writer_;
+  const JoinedVariable& joined_;
+  std::vector<at::Tensor> tensors_;
+  std::vector<std::string> texts_;
+  std::int64_t rows_ = 1, row_bytes_ = 1, waiting_rows_ = 0, written_ = 0;
+};
+
+class JoinedWriter {
+ public:
+  JoinedWriter(hid_t group, const CaseJoin& join, std::size_t n_parts, const ReadPart& read,
+               const std::function<void()>& relieve)
+      : writer_(group), join_(join), n_parts_(n_parts), read_(read), relieve_(relieve) {}
+
+  void write() {
+    create_common();
+    std::vector<std::size_t> streamed, apart;
+    for (std::size_t i = 0; i < variables().size(); ++i) {
+      if (variables()[i].source == Source::pieces) streamed.push_back(i);
+      if (variables()[i].source == Source::apart) apart.push_back(i);
+    }
+    for (auto next = streamed.cbegin(); next != streamed.cend();)
+      next = write_round(next, streamed);
+    if (!apart.empty()) write_apart();
+    writer_.finish(join_.attributes());
+  }
+
+ private:
+  using Indices = std::vector<std::size_t>;
+  const std::vector<JoinedVariable>& variables() const { return join_.variables(); }
+
+  void create_common() {
+    for (const JoinedVariable& joined : variables())
+      if (joined.source != Source::apart) common_.push_back(joined.variable);
+    for (const JoinedVariable& joined : variables())
+      if (joined.source != Source::apart)
+        writer_.create(joined.variable, joined.is_text, joined.type, joined.shape, common_);
+    writer_.attach_scales();
+    for (const JoinedVariable& joined : variables()) {
+      if (joined.source != Source::known) continue;
+      writer_.write(joined.variable, 0, 0);
+      writer_.close(joined.variable.name);
+    }
+  }
+
+  /// Variables from `first` on whose buffers fit together. \return the first of the next round
+  Indices::const_iterator write_round(Indices::const_iterator first, const Indices& streamed) {
+    std::map<std::size_t, Appender> appenders;
+    std::int64_t bytes = 0;
+    auto next = first;
+    for (; next != streamed.end(); ++next) {
+      Appender appender(writer_, variables()[*next]);
+      bytes += appender.buffer_bytes();
+      if (bytes > kBufferBytes && next != first) break;
+      appenders.emplace(*next, std::move(appender));
+    }
+    for_each_part([&](std::size_t p, const Dataset& part) {
+      join_.pieces(p, part, [&](std::size_t i, Variable piece) {
+        const auto appender = appenders.find(i);
+        if (appender != appenders.end()) appender->second.append(std::move(piece));
+      });
+    });
+    for (auto& [i, appender] : appenders) appender.finish();
+    return next;
+  }
+
+  void write_apart() {
+    for_each_part([&](std::size_t p, const Dataset& part) {
+      std::vector<Variable> own, labels = common_;
+      join_.pieces(p, part, [&](std::size_t i, Variable piece) {
+        if (variables()[i].source != Source::apart) return;
+        labels.push_back(piece);
+        own.push_back(std::move(piece));
+      });
+      for (const Variable& variable : own) {
+        const auto type = variable.is_text() ? at::kByte : variable.tensor.scalar_type();
+        writer_.create(variable, variable.is_text(), type, variable.shape(), labels);
+      }
+      writer_.attach_scales();
+      for (const Variable& variable : own) {
+        writer_.write(variable, 0, 0);
+        writer_.close(variable.name);
+      }
+    });
+  }
+
+  template <class Use>
+  void for_each_part(Use&& use) {
+    for (std::size_t p = 0; p < n_parts_; ++p) {
+      use(p, read_(p));
+      if ((p + 1) % kPartsBetweenRelief == 0 || p + 1 == n_parts_) relieve_();
+    }
+  }
+
+  GroupWriter writer_;
+  const CaseJoin& join_;
+  std::size_t n_parts_;
+  const ReadPart& read_;
+  const std::function<void()>& relieve_;
+  std::vector<Variable> common_;
+};
+
+}  // namespace
+
+void write_joined(hid_t group, const CaseJoin& join, std::size_t n_parts, const ReadPart& read,
+                  const std::function<void()>& relieve) {
+  JoinedWriter(group, join, n_parts, read, relieve).write();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,145 @@
+#include "archive/seal/run_tables.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace lensbench {
+namespace {
+
+Variable column(const std::string& name, std::vector<std::string> dims, const std::string& units,
+                const std::string& long_name, at::Tensor values) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = std::move(dims);
+  variable.units = units;
+  variable.long_name = long_name;
+  variable.tensor = std::move(values);
+  return variable;
+}
+
+/// [rows, columns] of what `value` says of each.
+template <class Number, class Rows, class Columns, class Value>
+at::Tensor grid(const Rows& rows, const Columns& columns, at::ScalarType type, Value&& value) {
+  std::vector<Number> values;
+  for (const auto& row : rows)
+    for (const auto& column : columns) values.push_back(value(row, column));
+  return at::tensor(values, at::TensorOptions(type))
+      .reshape({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns.size())});
+}
+
+}  // namespace
+
+void RunCosts::add(std::int64_t case_number, CaseCosts costs) {
+  for (const ProfileEntry& entry : costs.profile) {
+    ProfileEntry& sum = profile_[{entry.block, entry.component}];
+    sum.calls += entry.calls;
+    sum.seconds += entry.seconds;
+    sum.allocated_bytes += entry.allocated_bytes;
+    sum.peak_bytes = std::max(sum.peak_bytes, entry.peak_bytes);
+    sum.weight_bytes += entry.weight_bytes;
+  }
+  costs.profile = {};
+  cases_[case_number] = std::move(costs);
+}
+
+Dataset RunCosts::table() const {
+  Dataset table;
+  if (cases_.empty()) return table;
+  std::vector<std::int64_t> numbers;
+  std::vector<double> seconds, peaks;
+  Variable session;
+  session.name = "session";
+  session.dims = {"case"};
+  session.long_name = "when the process that ran the case started; several after a resume";
+  for (const auto& [number, costs] : cases_) {
+    numbers.push_back(number);
+    seconds.push_back(costs.whole.seconds);
+    peaks.push_back(costs.whole.peak_memory_bytes);
+    session.strings.push_back(costs.session);
+  }
+  table.add_coordinate("case", at::tensor(numbers, at::kLong).to(at::kInt), "number of the case");
+  table.add(column("case_seconds", {"case"}, "s", "wall time of each case",
+                   at::tensor(seconds, at::kDouble)));
+  table.add(column("case_peak_memory", {"case"}, "bytes",
+                   "most memory resident in the process while the case ran, NaN where unknown",
+                   at::tensor(peaks, at::kDouble)));
+  table.add(std::move(session));
+  add_tools(table);
+  add_profile(table);
+  return table;
+}
+
+void RunCosts::add_tools(Dataset& table) const {
+  std::set<std::string> tools;
+  for (const auto& [number, costs] : cases_)
+    for (const auto& [tool, cost] : costs.tools) tools.insert(tool);
+  if (tools.empty()) return;
+  static const Cost kNone;
+  const auto cost_of = [](const auto& one, const std::string& tool) -> const Cost& {
+    const auto found = one.second.tools.find(tool);
+    return found == one.second.tools.end() ? kNone : found->second;
+  };
+  table.add_coordinate("tool", std::vector<std::string>(tools.begin(), tools.end()),
+                       "tools that were called");
+  table.add(column("tool_seconds", {"case", "tool"}, "s", "wall time in each tool",
+                   grid<double>(cases_, tools, at::kDouble, [&](const auto& one, const auto& tool) {
+                     return cost_of(one, tool).seconds;
+                   })));
+  table.add(column("tool_peak_memory", {"case", "tool"}, "bytes",
+                   "most memory resident in the process while the tool ran, NaN where unknown",
+                   grid<double>(cases_, tools, at::kDouble, [&](const auto& one, const auto& tool) {
+                     return cost_of(one, tool).peak_memory_bytes;
+                   })));
+  table.add(
+      column("tool_calls", {"case", "tool"}, "1", "calls of each tool",
+             grid<std::int64_t>(cases_, tools, at::kLong, [&](const auto& one, const auto& tool) {
+               return cost_of(one, tool).calls;
+             })));
+}
+
+void RunCosts::add_profile(Dataset& table) const {
+  if (profile_.empty()) return;
+  std::set<std::int64_t> blocks;
+  std::set<std::string> components;
+  for (const auto& [key, entry] : profile_) {
+    blocks.insert(key.first);
+    components.insert(key.second);
+  }
+  const auto entry_of = [&](std::int64_t block, const std::string& component) {
+    const auto found = profile_.find({block, component});
+    return found == profile_.end() ? ProfileEntry() : found->second;
+  };
+  table.add_coordinate(
+      "block",
+      at::tensor(std::vector<std::int64_t>(blocks.begin(), blocks.end()), at::kLong).to(at::kInt),
+      "block of the model, -1 for what lies outside of the blocks");
+  table.add_coordinate("component", std::vector<std::string>(components.begin(), components.end()),
+                       "part of the model");
+  table.add(column("profile_seconds", {"block", "component"}, "s",
+                   "wall time of each component over all cases",
+                   grid<double>(blocks, components, at::kDouble,
+                                [&](std::int64_t block, const std::string& component) {
+                                  return entry_of(block, component).seconds;
+                                })));
+  const auto add_count = [&](const std::string& name, const std::string& units,
+                             const std::string& long_name, std::int64_t ProfileEntry::*field) {
+    table.add(column(name, {"block", "component"}, units, long_name,
+                     grid<std::int64_t>(blocks, components, at::kLong,
+                                        [&](std::int64_t block, const std::string& component) {
+                                          return entry_of(block, component).*field;
+                                        })));
+  };
+  add_count("profile_calls", "1", "how often each component ran", &ProfileEntry::calls);
+  add_count("profile_allocated_bytes", "bytes", "memory of the tensors made in each component",
+            &ProfileEntry::allocated_bytes);
+  add_count("profile_peak_bytes", "bytes",
+            "most tensor memory alive at once in one call, of what the component made",
+            &ProfileEntry::peak_bytes);
+  add_count("profile_weight_bytes", "bytes", "parameters that each component read, once a call",
+            &ProfileEntry::weight_bytes);
+}
+
+}  // namespace lensbench

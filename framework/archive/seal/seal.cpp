@@ -1,0 +1,250 @@
+#include "archive/seal/seal.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <set>
+#include <sstream>
+
+#include "archive/digest/digest.hpp"
+#include "archive/digest/digest_table.hpp"
+#include "archive/hdf5/attributes.hpp"
+#include "archive/hdf5/dataset_io.hpp"
+#include "archive/run/case_file.hpp"
+#include "archive/seal/joined_group.hpp"
+#include "archive/seal/run_tables.hpp"
+#include "archive/seal/tables.hpp"
+#include "core/files/atomic_file.hpp"
+#include "core/text/json.hpp"
+#include "core/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+using hdf5::Handle;
+
+void write_group(hid_t parent, const std::string& name, const Dataset& dataset) {
+  Handle group = hdf5::create_group(parent, name);
+  write_dataset(group, dataset);
+  group.close_written("group '" + name + "'");
+}
+
+std::size_t bytes_of(const Dataset& dataset) {
+  std::size_t bytes = 0;
+  for (const Variable& variable : dataset.variables()) {
+    for (const std::string& text : variable.strings) bytes += sizeof text + text.size();
+    if (!variable.is_text()) bytes += variable.tensor.nbytes();
+  }
+  return bytes;
+}
+
+class Packer {
+ public:
+  Packer(const RunFolder& folder, const SealInput& input, const std::filesystem::path& file)
+      : folder_(folder), input_(input), image_(file) {}
+
+  void pack() {
+    write_root();
+    write_recipe();
+    write_results();
+    write_group(image_.root(), "receipts", receipts_table(receipts_));
+    write_group(image_.root(), "vocabulary",
+                vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
+    write_facts("environment", input_.environment, {});
+    write_facts("run", input_.run, costs_.table());
+    write_units();
+    write_digests(image_.root(), digests_);
+    image_.finish();
+  }
+
+  const Digests& digests() const { return digests_; }
+
+ private:
+  /// Last, since it says what the others are; what was read for that is not read again.
+  void write_units() {
+    PartDigests known;
+    const Relieve relieve = [&] { image_.relieve(); };
+    for (const char* path :
+         {"/results", "/recipe", "/receipts", "/vocabulary", "/environment", "/run"}) {
+      const bool of_cases = path == std::string_view("/results");
+      collect_digests(image_.root(), path, known.places, of_cases ? &known.cases : nullptr,
+                      relieve);
+    }
+    Dataset units = units_table(input_.plan, input_.units);
+    add_digests(units, known);
+    write_group(image_.root(), "units", units);
+    digests_ = compute_digests(image_.root(), known.places, relieve);
+  }
+
+  void write_root() {
+    const auto attribute = [&](const char* name, const Attribute& value) {
+      write_attribute(image_.root(), name, value);
+    };
+    attribute("Conventions", "lensbench-1.0");
+    attribute("format_version", std::int64_t{1});
+    attribute("title", input_.plan.title);
+    attribute("experiment", input_.plan.experiment);
+    attribute("experiment_version", input_.plan.experiment_version);
+    attribute("default", "results");
+    attribute("NX_class", "NXroot");
+    attribute("complete", std::int64_t{1});
+  }
+
+  void write_recipe() {
+    Handle group = hdf5::create_group(image_.root(), "recipe");
+    write_text(group, "request", canonical_json(input_.plan.request));
+    if (!is_storable_text(input_.plan.source))
+      throw UsageError("the source text of the experiment is not valid UTF-8");
+    write_text(group, "source", input_.plan.source);
+    write_dataset(group, recipe_table(input_.plan));
+    group.close_written("recipe");
+  }
+
+  UnitReader open(std::size_t index) const {
+    return UnitReader(folder_.unit(input_.units[index].key).string());
+  }
+
+  /// What the cases saved under one name, known but for the values.
+  struct Joining {
+    CaseJoin join;
+    std::vector<std::size_t> units;
+  };
+
+  /// Reads every unit once. What small ones saved stays in memory, so that a run of few cases is
+  /// not read twice.
+  std::map<std::string, Joining> scan_units() {
+    std::map<std::string, Joining> joinings;
+    for (std::size_t i = 0; i < input_.units.size(); ++i) {
+      if (input_.units[i].status == UnitStatus::planned) continue;
+      const auto number = static_cast<std::int64_t>(i);
+      const UnitReader unit = open(i);
+      for (const std::string& name : unit.names()) {
+        Dataset part = unit.read(name);
+        joinings[name].join.scan(part, number, input_.plan.cases[i].id);
+        joinings[name].units.push_back(i);
+        for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
+        keep(i, name, std::move(part));
+      }
+      costs_.add(number, unit.costs());
+    }
+    return joinings;
+  }
+
+  void keep(std::size_t index, const std::string& name, Dataset part) {
+    constexpr std::size_t kMostBytes = std::size_t{8} << 20;
+    const std::size_t bytes = bytes_of(part);
+    if (bytes > kMostBytes - kept_bytes_) return;
+    kept_bytes_ += bytes;
+    kept_.emplace(std::pair(index, name), std::move(part));
+  }
+
+  Dataset read(std::size_t index, const std::string& name) const {
+    const auto kept = kept_.find({index, name});
+    return kept != kept_.end() ? kept->second : open(index).read(name);
+  }
+
+  void write_results() {
+    auto joinings = scan_units();
+    Handle results = hdf5::create_group(image_.root(), "results");
+    for (auto& [name, joining] : joinings) {
+      joining.join.finish();
+      Handle group = hdf5::create_group(results, name);
+      const auto read = [&](std::size_t p) { return this->read(joining.units[p], name); };
+      write_joined(group, joining.join, joining.units.size(), read, [&] { image_.relieve(); });
+      group.close_written("group '" + name + "'");
+    }
+    for (const auto& [name, dataset] : input_.summaries) {
+      if (joinings.contains(name))
+        throw UsageError("the summary '" + name + "' has the name of a dataset of the cases");
+      write_group(results, name, dataset);
+      for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
+    }
+    results.close_written("results");
+  }
+
+  void note_receipt(ReceiptRecord record) {
+    for (ReceiptRecord& known : receipts_)
+      if (known.dataset == record.dataset && known.receipt.name == record.receipt.name) {
+        if (is_worse(record.receipt, known.receipt)) known = std::move(record);
+        return;
+      }
+    receipts_.push_back(std::move(record));
+  }
+
+  void write_facts(const std::string& name, const nlohmann::json& facts, const Dataset& table) {
+    Handle group = hdf5::create_group(image_.root(), name);
+    write_text(group, "json", canonical_json(facts));
+    write_dataset(group, table);
+    for (const auto& [key, value] : fact_attributes(facts)) write_attribute(group, key, value);
+    group.close_written(name);
+  }
+
+  const RunFolder& folder_;
+  const SealInput& input_;
+  hdf5::FileWriter image_;
+  std::vector<ReceiptRecord> receipts_;
+  RunCosts costs_;
+  std::map<std::pair<std::size_t, std::string>, Dataset> kept_;
+  std::size_t kept_bytes_ = 0;
+  Digests digests_;
+};
+
+/// Reads the packed file as a stranger would and compares every digest.
+void verify_file(const std::filesystem::path& path, const Digests& expected) {
+  const Handle file = hdf5::open_file(path.string());
+  if (compute_digests(file) != expected || stored_digests(file) != expected)
+    throw RunError("the packed archive does not verify; the units are kept, seal again");
+}
+
+std::string sidecar_text(const Digests& digests) {
+  return "results_sha256 " + digests.results + "\nrecipe_sha256 " + digests.recipe +
+         "\nenvironment_sha256 " + digests.environment + "\nseal_sha256 " + digests.seal + "\n";
+}
+
+/// A temporary file that is gone at the end of the scope, unless it was renamed.
+struct Removal {
+  std::filesystem::path path;
+  ~Removal() {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+};
+
+}  // namespace
+
+std::filesystem::path sidecar_of(const std::filesystem::path& archive) {
+  return archive.string() + ".sha256";
+}
+
+void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
+                   const RunFolder& folder) {
+  const std::string text = sidecar_text(digests);
+  std::ostringstream before;
+  before << std::ifstream(sidecar_of(archive), std::ios::binary).rdbuf();
+  if (before.str() != text) write_file_atomically(sidecar_of(archive), text, folder.temporary());
+}
+
+SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
+                         const SealInput& input) {
+  const std::filesystem::path packed = folder.temporary() / "archive.h5";
+  const Removal removal{packed};
+  Packer packer(folder, input, packed);
+  packer.pack();
+  const Digests& digests = packer.digests();
+  verify_file(packed, digests);
+  if (!publish_new_file(packed, out))
+    throw RunError(out.string() +
+                   ": appeared while the run went on and is not overwritten; move it away");
+  write_sidecar(out, digests, folder);
+  return {out, digests.results, digests.recipe, digests.environment, digests.seal};
+}
+
+std::string printable_error(const std::string& text) {
+  std::string valid = replace_invalid_utf8(text);
+  std::replace(valid.begin(), valid.end(), '\0', ' ');
+  return valid;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,23 @@
+#include "checkpoint/tokenizer/formats/foreign_tokenizer.hpp"
+
+#include <array>
+
+namespace lensbench {
+
+std::string explain_foreign_tokenizer(const std::filesystem::path& directory) {
+  constexpr std::array kFiles = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                 "spm.model", "qwen.tiktoken"};
+  for (const char* name : kFiles) {
+    std::error_code error;
+    if (!std::filesystem::exists(directory / name, error)) continue;
+    const std::string here = directory.string();
+    return here + ": has the tokenizer " + name +
+           ", and lensbench reads tokenizer.json; write one beside it with python3 -c \"from "
+           "transformers import AutoTokenizer as T; T.from_pretrained('" +
+           here + "').save_pretrained('" + here +
+           "')\" (which needs the Python packages sentencepiece and tiktoken), or give token ids";
+  }
+  return "";
+}
+
+}  // namespace lensbench

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/tokenizer/models/pair_table.hpp"
+#include "checkpoint/tokenizer/models/token_model.hpp"
+
+namespace lensbench {
+
+struct BpeOptions {
+  std::string unk_token;  ///< empty: none
+  std::string continuing_subword_prefix;
+  std::string end_of_word_suffix;
+  bool fuse_unk = false;
+  bool byte_fallback = false;
+  bool ignore_merges = false;
+};
+
+/// Byte-pair encoding: characters, joined pair by pair, the pair of the lowest rank first.
+class BpeModel final : public TokenModel {
+ public:
+  /// \param where  the field of the vocabulary, for messages
+  BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonField& where);
+
+  /// The merge of the next rank. \throws InputError (through `where`) if a token is not in the
+  /// vocabulary
+  void add_merge(std::string_view first, std::string_view second, const JsonField& where);
+  void reserve_merges(std::size_t count) { merges_.reserve(count); }
+
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  void tokenize(std::string_view word, std::vector<ModelToken>& tokens) const override;
+  std::string description() const override;
+
+ private:
+  struct Symbol {
+    std::uint32_t id;
+    std::uint32_t length;  // bytes of the word; 0 once it has been joined to the one before it
+    std::int32_t previous, next;
+  };
+  class Word;
+
+  std::vector<Symbol> characters_of(std::string_view word) const;
+  std::int64_t find_character(std::string_view character, bool first, bool last) const;
+  bool add_bytes(std::string_view character, Word& word) const;
+  void merge_all(std::vector<Symbol>& symbols) const;
+
+  std::string name_;  // of the file, for messages
+  Vocabulary vocabulary_;
+  BpeOptions options_;
+  std::int64_t unk_id_ = kNoToken;
+  std::array<std::int64_t, 256> byte_ids_;  // of <0x00> to <0xFF>; kNoToken where missing
+  PairTable merges_;
+  std::uint32_t next_rank_ = 0;
+};
+
+std::unique_ptr<const TokenModel> read_bpe_model(const JsonField& field);
+
+/// "a b" as two tokens. \throws InputError if it is not two
+void add_merge_line(BpeModel& model, std::string_view line, const JsonField& where);
+
+}  // namespace lensbench

@@ -1,0 +1,57 @@
+#include "checkpoint/tokenizer/models/byte_alphabet.hpp"
+
+#include <array>
+
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr bool stands_for_itself(int byte) {
+  return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+}
+
+constexpr std::array<char32_t, 256> make_alphabet() {
+  std::array<char32_t, 256> alphabet{};
+  char32_t next = 256;
+  for (int byte = 0; byte < 256; ++byte)
+    alphabet[byte] = stands_for_itself(byte) ? static_cast<char32_t>(byte) : next++;
+  return alphabet;
+}
+
+constexpr auto kAlphabet = make_alphabet();
+constexpr char32_t kAlphabetEnd = 256 + 68;  // 68 bytes do not stand for themselves
+
+constexpr std::array<short, kAlphabetEnd> make_inverse() {
+  std::array<short, kAlphabetEnd> inverse{};
+  for (auto& entry : inverse) entry = -1;
+  for (int byte = 0; byte < 256; ++byte) inverse[kAlphabet[byte]] = static_cast<short>(byte);
+  return inverse;
+}
+
+constexpr auto kInverse = make_inverse();
+
+}  // namespace
+
+char32_t byte_to_character(unsigned char byte) {
+  return kAlphabet[byte];
+}
+
+std::optional<unsigned char> character_to_byte(char32_t character) {
+  if (character >= kAlphabetEnd || kInverse[character] < 0) return std::nullopt;
+  return static_cast<unsigned char>(kInverse[character]);
+}
+
+std::string bytes_of_stand_ins(std::string_view token) {
+  std::string bytes;
+  for (std::size_t at = 0; at < token.size();) {
+    const Utf8Unit unit = read_utf8(token.substr(at));
+    const auto byte = character_to_byte(unit.character);
+    if (!byte) return std::string(token);
+    bytes.push_back(static_cast<char>(*byte));
+    at += unit.length;
+  }
+  return bytes;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,174 @@
+#include "checkpoint/tokenizer/models/unigram_model.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <lensbench/error.hpp>
+
+#include "checkpoint/tokenizer/models/byte_token.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr double kUnknownPenalty = 10.0;  // below the worst token, as in SentencePiece
+constexpr std::size_t kMostBytes = 16u << 20;
+
+/// The number as the reference library's JSON reader would have it: its digits as an integer, then
+/// one multiplication or division by a power of ten, which is often one bit off. Sums of scores
+/// that tie are told apart by such bits.
+double as_serde_reads(double exact) {
+  char text[32];
+  const auto written =
+      std::to_chars(text, text + sizeof text, std::fabs(exact), std::chars_format::scientific);
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text;
+  for (bool fraction = false; at != written.ptr && *at != 'e'; ++at) {
+    if (*at == '.') {
+      fraction = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+    exponent -= fraction;
+  }
+  int power = 0;
+  if (at != written.ptr) std::from_chars(at[1] == '+' ? at + 2 : at + 1, written.ptr, power);
+  exponent += power;
+  const double scale = std::pow(10.0, std::abs(exponent));  // exact up to 1e22
+  if (std::abs(exponent) > 22) return exact;
+  const double whole = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? whole / scale : whole * scale, exact);
+}
+
+std::size_t bytes_of(const Vocabulary& vocabulary) {
+  std::size_t bytes = 0;
+  for (std::int64_t id = 0; id < vocabulary.end_id(); ++id) bytes += vocabulary.token_of(id).size();
+  return bytes;
+}
+
+}  // namespace
+
+/// The best way to split the text up to one place.
+struct UnigramModel::Node {
+  double score = 0.0;
+  std::size_t begin = kUnreached;  // of its last token
+  std::int64_t id = kNoToken;      // of its last token
+
+  static constexpr std::size_t kUnreached = ~std::size_t{0};
+  void offer(double candidate, std::size_t from, std::int64_t token) {
+    if (begin != kUnreached && candidate <= score) return;
+    score = candidate;
+    begin = from;
+    id = token;
+  }
+};
+
+UnigramModel::UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
+                           std::optional<std::int64_t> unk_id, bool byte_fallback, std::string file)
+    : vocabulary_(std::move(vocabulary)),
+      scores_(std::move(scores)),
+      unk_id_(unk_id),
+      file_(std::move(file)),
+      tree_(bytes_of(vocabulary_)) {
+  for (std::int64_t id = 0; id < vocabulary_.end_id(); ++id)
+    tree_.add(vocabulary_.token_of(id), static_cast<std::uint32_t>(id));
+  if (!scores_.empty()) unknown_score_ = *std::ranges::min_element(scores_) - kUnknownPenalty;
+  if (byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
+}
+
+std::vector<UnigramModel::Node> UnigramModel::best_paths(std::string_view word) const {
+  std::vector<Node> best(word.size() + 1);
+  for (std::size_t at = 0; at < word.size();) {
+    const double score = best[at].score;
+    const std::size_t character = utf8_length(word[at]);
+    bool covered = false;  // by a token of one character
+    tree_.prefixes_of(word.substr(at), [&](std::size_t length, std::uint32_t id) {
+      best[at + length].offer(scores_[id] + score, at, id);
+      covered = covered || length == character;
+    });
+    if (!covered)
+      best[at + character].offer(unknown_score_ + score, at,
+                                 require_unknown(word.substr(at, character)));
+    at += character;
+  }
+  return best;
+}
+
+void UnigramModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) const {
+  const auto best = best_paths(word);
+  std::vector<Span> parts;  // from the end; unknown ones that touch are one
+  bool previous_unknown = false;
+  for (std::size_t end = word.size(); end > 0;) {
+    const Node& node = best[end];
+    const bool unknown = unk_id_ && node.id == *unk_id_;
+    if (unknown && previous_unknown)
+      parts.back().begin = node.begin;
+    else
+      parts.push_back({node.begin, end});
+    previous_unknown = unknown;
+    end = node.begin;
+  }
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) add_part(word, *part, tokens);
+}
+
+/// By its text: an unknown part may have become one that is known.
+void UnigramModel::add_part(std::string_view word, Span range,
+                            std::vector<ModelToken>& tokens) const {
+  const std::string_view text = word.substr(range.begin, range.end - range.begin);
+  if (const auto id = vocabulary_.id_of(text)) {
+    tokens.push_back({*id, range});
+    return;
+  }
+  const auto id_of_byte = [&](char byte) { return (*byte_ids_)[static_cast<unsigned char>(byte)]; };
+  const bool spelled = byte_ids_ && std::ranges::all_of(text, [&](char byte) {
+                         return id_of_byte(byte) != kNoToken;
+                       });
+  if (!spelled) {
+    tokens.push_back({require_unknown(text), range});
+    return;
+  }
+  for (const char byte : text) tokens.push_back({id_of_byte(byte), range});
+}
+
+std::int64_t UnigramModel::require_unknown(std::string_view text) const {
+  if (!unk_id_)
+    throw InputError(file_ + ": no token for \"" + std::string(text.substr(0, 80)) +
+                     "\" of the text, and none for unknown characters");
+  return *unk_id_;
+}
+
+std::string UnigramModel::description() const {
+  return byte_ids_ ? "Unigram with byte fallback" : "Unigram";
+}
+
+std::unique_ptr<const TokenModel> read_unigram_model(const JsonField& field) {
+  const JsonField vocab = field.at("vocab");
+  const std::size_t count = vocab.size();
+  Vocabulary vocabulary(count);
+  std::vector<double> scores;
+  scores.reserve(count);
+  std::size_t bytes = 0;
+  for (const auto& entry : vocab.value()) {
+    const auto fail = [&](const std::string& what) {
+      vocab.fail("entry " + std::to_string(scores.size()) + " " + what);
+    };
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
+      fail("is not [\"token\", score]");
+    const auto& token = entry[0].get_ref<const std::string&>();
+    bytes += token.size();
+    if (vocabulary.add(token, static_cast<std::int64_t>(scores.size())) != Vocabulary::Fault::none)
+      fail("(\"" + token + "\") is a second one for this token");
+    scores.push_back(as_serde_reads(entry[1].get<double>()));
+  }
+  if (bytes > kMostBytes)
+    vocab.fail(std::to_string(bytes) + " bytes of tokens, more than the " +
+               std::to_string(kMostBytes) + " allowed");
+  std::optional<std::int64_t> unk_id;
+  if (const auto unk = field.find("unk_id"))
+    unk_id = unk->integer(0, static_cast<std::int64_t>(count) - 1);
+  return std::make_unique<UnigramModel>(std::move(vocabulary), std::move(scores), unk_id,
+                                        field.boolean_or("byte_fallback", false), field.file());
+}
+
+}  // namespace lensbench

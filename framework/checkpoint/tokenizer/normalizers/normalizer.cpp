@@ -1,0 +1,199 @@
+#include "checkpoint/tokenizer/normalizers/normalizer.hpp"
+
+#include <utf8proc.h>
+
+#include "checkpoint/tokenizer/models/byte_alphabet.hpp"
+#include "checkpoint/tokenizer/splitting/pattern.hpp"
+#include "checkpoint/tokenizer/text/character_classes.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+class Prepend final : public Normalizer {
+ public:
+  explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    if (text.text.empty()) return text;
+    AlignedText result;
+    result.append(prefix_, text.source.front());
+    result.append(text, {0, text.text.size()});
+    return result;
+  }
+
+ private:
+  std::string prefix_;
+};
+
+class Replace final : public Normalizer {
+ public:
+  Replace(std::unique_ptr<const Pattern> pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    AlignedText result;
+    std::size_t copied = 0;
+    pattern_->find_all(text.text, [&](Span match) {
+      result.append(text, {copied, match.begin});
+      result.append(content_, text.source[match.end - 1]);
+      copied = match.end;
+    });
+    if (copied == 0) return text;
+    result.append(text, {copied, text.text.size()});
+    return result;
+  }
+
+ private:
+  std::unique_ptr<const Pattern> pattern_;
+  std::string content_;
+};
+
+class MappedCharacters final : public Normalizer {
+ public:
+  explicit MappedCharacters(CharacterMap map) : map_(map) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    AlignedText result;
+    std::string mapped;
+    for (std::size_t at = 0; at < text.text.size();) {
+      const Utf8Unit unit = read_utf8(std::string_view(text.text).substr(at));
+      mapped.clear();
+      map_(unit.character, mapped);
+      result.append(mapped, text.source[at]);
+      at += unit.length;
+    }
+    return result;
+  }
+
+ private:
+  CharacterMap map_;
+};
+
+void append_lowercase(char32_t character, std::string& out) {
+  if (character == 0x130) {  // the one character whose lowercase is two, in any language
+    append_utf8(out, U'i');
+    append_utf8(out, 0x307);
+    return;
+  }
+  append_utf8(out,
+              static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(character))));
+}
+
+void append_unless_mark(char32_t character, std::string& out) {
+  if (!is_mark(character)) append_utf8(out, character);
+}
+
+class Strip final : public Normalizer {
+ public:
+  Strip(bool left, bool right) : left_(left), right_(right) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    std::size_t first = text.text.size(), last = 0;  // [first, last) spans what is no white space
+    for (std::size_t at = 0; at < text.text.size();) {
+      const Utf8Unit unit = read_utf8(std::string_view(text.text).substr(at));
+      if (!is_white_space(unit.character)) {
+        first = std::min(first, at);
+        last = at + unit.length;
+      }
+      at += unit.length;
+    }
+    AlignedText result;
+    const Span kept = {left_ ? first : 0, right_ ? last : text.text.size()};
+    if (kept.begin < kept.end) result.append(text, kept);
+    return result;
+  }
+
+ private:
+  bool left_, right_;
+};
+
+/// What Google's neural translation models drop and what they read as a space.
+void append_nmt(char32_t c, std::string& out) {
+  if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+      c == 0x9F)
+    return;
+  const bool space = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 ||
+                     (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                     c == 0xFEFF || c == 0xFFFD;
+  append_utf8(out, space ? U' ' : c);
+}
+
+void append_stand_ins(char32_t character, std::string& out) {
+  std::string bytes;
+  append_utf8(bytes, character);
+  for (const char byte : bytes)
+    append_utf8(out, byte_to_character(static_cast<unsigned char>(byte)));
+}
+
+class Sequence final : public Normalizer {
+ public:
+  explicit Sequence(std::vector<std::unique_ptr<const Normalizer>> steps)
+      : steps_(std::move(steps)) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    for (const auto& step : steps_) text = step->normalize(std::move(text));
+    return text;
+  }
+
+ private:
+  std::vector<std::unique_ptr<const Normalizer>> steps_;
+};
+
+std::unique_ptr<const Normalizer> read_sequence(const JsonField& field) {
+  std::vector<std::unique_ptr<const Normalizer>> steps;
+  for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_normalizer(field.at(i)));
+  return normalizer_sequence(std::move(steps));
+}
+
+std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field) {
+  BertNormalization options;
+  options.clean_text = field.boolean_or("clean_text", true);
+  options.chinese_characters = field.boolean_or("handle_chinese_chars", true);
+  options.lowercase = field.boolean_or("lowercase", true);
+  options.strip_accents = field.boolean_or("strip_accents", options.lowercase);
+  return bert_normalizer(options);
+}
+
+}  // namespace
+
+std::unique_ptr<const Normalizer> character_map(CharacterMap map) {
+  return std::make_unique<MappedCharacters>(map);
+}
+
+std::unique_ptr<const Normalizer> lowercase_normalizer() {
+  return character_map(append_lowercase);
+}
+
+std::unique_ptr<const Normalizer> normalizer_sequence(
+    std::vector<std::unique_ptr<const Normalizer>> steps) {
+  return std::make_unique<Sequence>(std::move(steps));
+}
+
+std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
+  const JsonField kind = field.at("type");
+  const std::string& type = kind.string();
+  if (type == "NFC") return unicode_normalizer(UnicodeForm::nfc);
+  if (type == "NFD") return unicode_normalizer(UnicodeForm::nfd);
+  if (type == "NFKC") return unicode_normalizer(UnicodeForm::nfkc);
+  if (type == "NFKD") return unicode_normalizer(UnicodeForm::nfkd);
+  if (type == "Prepend") return std::make_unique<Prepend>(field.at("prepend").string());
+  if (type == "Replace")
+    return std::make_unique<Replace>(read_pattern(field.at("pattern")),
+                                     field.at("content").string());
+  if (type == "Lowercase") return lowercase_normalizer();
+  if (type == "StripAccents") return character_map(append_unless_mark);
+  if (type == "Strip")
+    return std::make_unique<Strip>(field.boolean_or("strip_left", true),
+                                   field.boolean_or("strip_right", true));
+  if (type == "BertNormalizer") return read_bert_normalizer(field);
+  if (type == "Precompiled") return read_precompiled_normalizer(field.at("precompiled_charsmap"));
+  if (type == "Nmt") return character_map(append_nmt);
+  if (type == "ByteLevel") return character_map(append_stand_ins);
+  if (type == "Sequence") return read_sequence(field.at("normalizers"));
+  kind.fail("the normalizer '" + type +
+            "' is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, "
+            "StripAccents, BertNormalizer, Precompiled, Nmt, ByteLevel and Sequence are)");
+}
+
+}  // namespace lensbench

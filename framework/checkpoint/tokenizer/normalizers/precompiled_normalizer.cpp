@@ -1,0 +1,187 @@
+#include <utf8proc.h>
+
+#include <optional>
+
+#include "checkpoint/tokenizer/normalizers/normalizer.hpp"
+#include "checkpoint/tokenizer/text/character_changes.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+int base64_digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+std::string decode_base64(const JsonField& field) {
+  std::string_view text = field.string();
+  if (text.size() % 4 != 0) field.fail("is no base64: its length is no multiple of 4");
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  unsigned bits = 0, count = 0;
+  for (const char c : text) {
+    const int digit = base64_digit(c);
+    if (digit < 0) field.fail("is no base64: holds a character that is no digit of it");
+    bits = bits << 6 | static_cast<unsigned>(digit);
+    if ((count += 6) < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<char>(bits >> count & 0xFF));
+    bits &= (1u << count) - 1;
+  }
+  return bytes;
+}
+
+std::uint32_t little_endian(std::string_view bytes) {
+  std::uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+/// The table of a SentencePiece normalizer: a double array (darts-clone) of 32-bit units from
+/// strings to offsets into `texts`, where replacements end with NUL.
+class Charsmap {
+ public:
+  explicit Charsmap(const JsonField& field) {
+    const std::string bytes = decode_base64(field);
+    const std::size_t size = bytes.size() < 4 ? 0 : little_endian(bytes);
+    if (size == 0 || size % 4 != 0 || size > bytes.size() - 4)
+      field.fail("holds no double array: its size does not fit the data");
+    for (std::size_t at = 4; at < size + 4; at += 4)
+      units_.push_back(little_endian(std::string_view(bytes).substr(at)));
+    texts_ = bytes.substr(size + 4);
+    if (valid_utf8_prefix(texts_) != texts_.size()) field.fail("the replacements are not UTF-8");
+  }
+
+  /// What the shortest entry that `text` starts with becomes. (The shortest, although the whole
+  /// text is replaced by it: so does the reference library.)
+  std::optional<std::string_view> replacement(std::string_view text) const {
+    std::size_t node = offset(units_[0]);
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      node ^= byte;
+      if (byte == 0 || node >= units_.size() || label(units_[node]) != byte) return std::nullopt;
+      const std::uint32_t unit = units_[node];
+      node ^= offset(unit);
+      if ((unit >> 8 & 1) == 0) continue;
+      return node < units_.size() ? text_at(units_[node] & 0x7FFFFFFF) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static std::uint32_t label(std::uint32_t unit) { return unit & (1u << 31 | 0xFF); }
+  static std::size_t offset(std::uint32_t unit) {
+    return std::size_t{unit >> 10} << ((unit & 1u << 9) >> 6);
+  }
+
+  std::optional<std::string_view> text_at(std::size_t begin) const {
+    const bool inside_character =
+        begin < texts_.size() && (static_cast<unsigned char>(texts_[begin]) & 0xC0) == 0x80;
+    if (begin > texts_.size() || inside_character) return std::nullopt;
+    const std::size_t end = std::min(texts_.find('\0', begin), texts_.size());
+    return std::string_view(texts_).substr(begin, end - begin);
+  }
+
+  std::vector<std::uint32_t> units_;
+  std::string texts_;
+};
+
+int count_characters(std::string_view text) {
+  int count = 0;
+  for (std::size_t at = 0; at < text.size(); at += utf8_length(text[at])) ++count;
+  return count;
+}
+
+/// The new text, and how its characters stand to those of the old one.
+class Rewriting {
+ public:
+  void keep(char32_t character) { changes_.push_back({character, 0}); }
+
+  /// If it grows, the last characters count as added; if it shrinks, the last one swallows the
+  /// rest.
+  void replace(std::string_view before, std::string_view after) {
+    changed_ = true;
+    for (std::size_t at = 0; at < after.size();) {
+      const Utf8Unit unit = read_utf8(after.substr(at));
+      keep(unit.character);
+      at += unit.length;
+    }
+    const int difference = count_characters(after) - count_characters(before);
+    for (int i = 0; i < difference; ++i) changes_[changes_.size() - 1 - i].change = 1;
+    if (difference < 0 && !changes_.empty()) changes_.back().change += difference;
+  }
+
+  bool changed() const { return changed_; }
+  const std::vector<CharacterChange>& changes() const { return changes_; }
+
+ private:
+  std::vector<CharacterChange> changes_;
+  bool changed_ = false;
+};
+
+class Precompiled final : public Normalizer {
+ public:
+  explicit Precompiled(const JsonField& field) : charsmap_(field) {}
+
+  AlignedText normalize(AlignedText text) const override {
+    Rewriting rewriting;
+    const std::string_view all = text.text;
+    for (std::size_t begin = 0; begin < all.size();) {
+      const std::size_t end = grapheme_end(all, begin);
+      rewrite(all.substr(begin, end - begin), rewriting);
+      begin = end;
+    }
+    return rewriting.changed() ? apply_changes(rewriting.changes(), text) : text;
+  }
+
+ private:
+  /// End of the extended grapheme cluster (UAX 29) that starts at `begin`.
+  static std::size_t grapheme_end(std::string_view text, std::size_t begin) {
+    Utf8Unit unit = read_utf8(text.substr(begin));
+    std::size_t end = begin + unit.length;
+    utf8proc_int32_t state = 0;
+    while (end < text.size()) {
+      const Utf8Unit next = read_utf8(text.substr(end));
+      if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(unit.character),
+                                           static_cast<utf8proc_int32_t>(next.character), &state))
+        break;
+      end += next.length;
+      unit = next;
+    }
+    return end;
+  }
+
+  /// Short clusters as a whole if the table has them, else character by character.
+  void rewrite(std::string_view cluster, Rewriting& rewriting) const {
+    constexpr std::size_t kLongestCluster = 5;
+    if (cluster.size() <= kLongestCluster) {
+      if (const auto text = charsmap_.replacement(cluster)) {
+        rewriting.replace(cluster, *text);
+        return;
+      }
+    }
+    for (std::size_t at = 0; at < cluster.size();) {
+      const Utf8Unit unit = read_utf8(cluster.substr(at));
+      const std::string_view character = cluster.substr(at, unit.length);
+      if (const auto text = charsmap_.replacement(character))
+        rewriting.replace(character, *text);
+      else
+        rewriting.keep(unit.character);
+      at += unit.length;
+    }
+  }
+
+  Charsmap charsmap_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& charsmap) {
+  return std::make_unique<Precompiled>(charsmap);
+}
+
+}  // namespace lensbench

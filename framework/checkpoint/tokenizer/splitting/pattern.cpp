@@ -1,0 +1,135 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "checkpoint/tokenizer/splitting/pattern.hpp"
+
+#include <pcre2.h>
+
+#include <lensbench/error.hpp>
+#include <stdexcept>
+
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+class LiteralPattern final : public Pattern {
+ public:
+  explicit LiteralPattern(std::string text) : text_(std::move(text)) {}
+
+  void find_all(std::string_view text, const Visitor& visit) const override {
+    for (std::size_t at = text.find(text_); at != std::string_view::npos;
+         at = text.find(text_, at + text_.size()))
+      visit({at, at + text_.size()});
+  }
+
+ private:
+  std::string text_;
+};
+
+class CharacterPattern final : public Pattern {
+ public:
+  explicit CharacterPattern(bool (*is_member)(char32_t)) : is_member_(is_member) {}
+
+  void find_all(std::string_view text, const Visitor& visit) const override {
+    for (std::size_t at = 0; at < text.size();) {
+      const Utf8Unit unit = read_utf8(text.substr(at));
+      if (is_member_(unit.character)) visit({at, at + unit.length});
+      at += unit.length;
+    }
+  }
+
+ private:
+  bool (*is_member_)(char32_t);
+};
+
+struct FreePcre2 {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+};
+
+std::string pcre2_message(int code) {
+  PCRE2_UCHAR message[256];
+  pcre2_get_error_message(code, message, sizeof message);
+  return reinterpret_cast<const char*>(message);
+}
+
+class RegexPattern final : public Pattern {
+ public:
+  explicit RegexPattern(std::string_view pcre2) {
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pcre2.data()), pcre2.size(),
+                              PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
+                              nullptr));
+    if (!code_) throw std::logic_error(pcre2_message(error));
+    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // optional: the interpreter matches alike
+  }
+
+  bool may_match_nothing() const {
+    std::uint32_t empty = 0;
+    pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &empty);
+    return empty != 0;
+  }
+
+  void find_all(std::string_view text, const Visitor& visit) const override {
+    const std::unique_ptr<pcre2_match_data, FreePcre2> match(
+        pcre2_match_data_create_from_pattern(code_.get(), nullptr));
+    if (!match) throw RunError("out of memory while splitting a text");
+    for (std::size_t at = 0; at < text.size();) {
+      if (!find_next(text, at, match.get())) return;
+      const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
+      if (bounds[1] > bounds[0]) visit({bounds[0], bounds[1]});
+      at = bounds[1] > at ? bounds[1] : at + utf8_length(text[at]);
+    }
+  }
+
+ private:
+  bool find_next(std::string_view text, std::size_t at, pcre2_match_data* match) const {
+    // The text is known to be valid; checking it anew at each match would take quadratic time.
+    const auto find = [&](std::uint32_t options) {
+      return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
+                         PCRE2_NO_UTF_CHECK | options, match, nullptr);
+    };
+    int result = find(0);
+    if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = find(PCRE2_NO_JIT);
+    if (result == PCRE2_ERROR_NOMATCH) return false;
+    if (result < 0)
+      throw InputError("the tokenizer's split pattern failed at byte " + std::to_string(at) +
+                       " of the text: " + pcre2_message(result));
+    return true;
+  }
+
+  std::unique_ptr<pcre2_code, FreePcre2> code_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Pattern> literal_pattern(std::string text) {
+  return std::make_unique<LiteralPattern>(std::move(text));
+}
+
+std::unique_ptr<const Pattern> character_pattern(bool (*is_member)(char32_t)) {
+  return std::make_unique<CharacterPattern>(is_member);
+}
+
+std::unique_ptr<const Pattern> internal_pattern(std::string_view pcre2) {
+  return std::make_unique<RegexPattern>(pcre2);
+}
+
+std::unique_ptr<const Pattern> read_pattern(const JsonField& field) {
+  if (const auto text = field.find("String")) {
+    if (text->string().empty()) text->fail("the string to look for is empty");
+    return literal_pattern(text->string());
+  }
+  const JsonField regex = field.at("Regex");
+  const std::string translated = translate_regex(regex);
+  try {
+    auto pattern = std::make_unique<RegexPattern>(translated);
+    if (pattern->may_match_nothing())
+      regex.fail("the regular expression \"" + regex.string() + "\" may match an empty text");
+    return pattern;
+  } catch (const std::logic_error& error) {
+    regex.fail("the regular expression \"" + regex.string() + "\" is malformed: " + error.what());
+  }
+}
+
+}  // namespace lensbench

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/tokenizer/text/aligned_text.hpp"
+#include "core/text/json_field.hpp"
+
+namespace lensbench {
+
+/// Something to look for in a text: a string, a regular expression or a class of characters.
+class Pattern {
+ public:
+  using Visitor = std::function<void(Span)>;
+  virtual ~Pattern() = default;
+  /// Calls `visit` for each match, from left to right, none overlapping, none empty.
+  virtual void find_all(std::string_view text, const Visitor& visit) const = 0;
+};
+
+std::unique_ptr<const Pattern> literal_pattern(std::string text);
+std::unique_ptr<const Pattern> character_pattern(bool (*is_member)(char32_t));
+
+/// A regular expression in PCRE2's own syntax. \throws std::logic_error if it does not compile
+std::unique_ptr<const Pattern> internal_pattern(std::string_view pcre2);
+
+/// `{"String": …}` or `{"Regex": …}`, as tokenizer files write patterns. A regular expression is
+/// written for Oniguruma; only constructs that mean the same in PCRE2 are accepted.
+/// \throws InputError naming the pattern
+std::unique_ptr<const Pattern> read_pattern(const JsonField& field);
+
+/// The PCRE2 form of an Oniguruma (Ruby syntax) expression.
+///
+/// Accepted: literals, `|`, classes, `\s \S \d`, `\p{…}` of general categories and some scripts,
+/// greedy, lazy and possessive repetition of single characters, optional groups, lookahead and
+/// `(?i:…)`. That covers the splits of GPT-2, GPT-4, Llama 3, Qwen, Mistral, DeepSeek and others.
+/// A repeated group is refused, so that no expression from a file can take exponential time.
+/// \throws InputError naming the construct that is not accepted
+std::string translate_regex(const JsonField& field);
+
+}  // namespace lensbench

@@ -1,0 +1,225 @@
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "checkpoint/tokenizer/splitting/pattern.hpp"
+#include "checkpoint/tokenizer/text/character_classes.hpp"
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+// PCRE2's own \s holds U+180E, Oniguruma's does not.
+constexpr const char* kWhiteSpace =
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
+    "\\x{205f}\\x{3000}";
+
+constexpr std::array kCategories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc",
+                                    "Me", "N",  "Nd", "Nl", "No", "P",  "Pc", "Pd", "Ps",
+                                    "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So",
+                                    "Z",  "Zs", "Zl", "Zp", "C",  "Cc", "Cf"};
+constexpr std::array kScripts = {"Han",  "Hiragana", "Katakana", "Hangul", "Latin",
+                                 "Thai", "Cyrillic", "Greek",    "Arabic", "Hebrew"};
+
+class Translator {
+ public:
+  explicit Translator(const JsonField& field) : field_(field), in_(field.string()) {}
+
+  std::string run() {
+    alternatives();
+    if (!done()) refuse("an unmatched ')'");
+    return out_;
+  }
+
+ private:
+  enum class Atom { none, character, group, lookaround };
+
+  bool done() const { return at_ >= in_.size(); }
+  bool next_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
+  bool take(std::string_view text) {
+    if (!next_is(text)) return false;
+    at_ += text.size();
+    return true;
+  }
+
+  [[noreturn]] void refuse(const std::string& what) const {
+    field_.fail("the regular expression \"" + std::string(in_) + "\" is not supported: " + what +
+                " at byte " + std::to_string(at_) +
+                " (only constructs that mean the same in every engine, and whose time is bounded, "
+                "are accepted)");
+  }
+
+  void alternatives() {
+    if (++depth_ > 16) refuse("more than 16 nested groups");
+    while (!done() && !next_is(")")) {
+      if (take("|")) {
+        out_ += '|';
+        continue;
+      }
+      quantifier(atom());
+    }
+    --depth_;
+  }
+
+  Atom atom() {
+    if (next_is("(")) return group();
+    if (take("[")) {
+      character_class();
+      return Atom::character;
+    }
+    if (take("\\")) {
+      escape(false);
+      return Atom::character;
+    }
+    if (next_is(".") || next_is("^") || next_is("$") || next_is("*") || next_is("+") ||
+        next_is("?") || next_is("{") || next_is("]") || next_is("}"))
+      refuse(std::string("'") + in_[at_] + "'");
+    literal();
+    return Atom::character;
+  }
+
+  void literal() {
+    const Utf8Unit unit = read_utf8(in_.substr(at_));
+    put(unit.character);
+    at_ += unit.length;
+  }
+
+  void put(char32_t character) {
+    char code[16];
+    std::snprintf(code, sizeof code, "\\x{%x}", static_cast<unsigned>(character));
+    out_ += code;
+  }
+
+  Atom group() {
+    Atom kind = Atom::group;
+    if (take("(?i:")) {
+      out_ += "(?i:";
+    } else if (take("(?:")) {
+      out_ += "(?:";
+    } else if (next_is("(?!") || next_is("(?=")) {
+      out_ += in_.substr(at_, 3);
+      at_ += 3;
+      kind = Atom::lookaround;
+    } else if (!next_is("(?") && take("(")) {
+      out_ += "(?:";
+    } else {
+      refuse("this kind of group");
+    }
+    alternatives();
+    if (!take(")")) refuse("a group without ')'");
+    out_ += ')';
+    return kind;
+  }
+
+  void quantifier(Atom atom) {
+    const bool braces = next_is("{");
+    if (!braces && !next_is("?") && !next_is("*") && !next_is("+")) return;
+    if (atom == Atom::lookaround) refuse("a repeated lookahead");
+    if (atom == Atom::group && !next_is("?")) refuse("a repeated group");
+    if (braces) {
+      interval();
+      // Ruby reads X{n,m}+ as (X{n,m})+ and X{n}? as (X{n})?, PCRE2 does not.
+      if (next_is("?") || next_is("+") || next_is("*")) refuse("a repetition of a repetition");
+      return;
+    }
+    out_ += in_[at_++];
+    if (next_is("?") || next_is("+")) out_ += in_[at_++];
+    if (next_is("?") || next_is("+") || next_is("*") || next_is("{"))
+      refuse("a repetition of a repetition");
+  }
+
+  void interval() {
+    const std::size_t end = in_.find('}', at_);
+    if (end == std::string_view::npos) refuse("'{'");
+    const std::string_view body = in_.substr(at_ + 1, end - at_ - 1);
+    const std::size_t comma = body.find(',');
+    const auto number = [&](std::string_view digits) {
+      return !digits.empty() && digits.size() <= 3 &&
+             digits.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    const bool ok = comma == std::string_view::npos
+                        ? number(body)
+                        : number(body.substr(0, comma)) &&
+                              (comma + 1 == body.size() || number(body.substr(comma + 1)));
+    if (!ok) refuse("'{'");
+    out_ += in_.substr(at_, end + 1 - at_);
+    at_ = end + 1;
+  }
+
+  void character_class() {
+    out_ += '[';
+    if (take("^")) out_ += '^';
+    if (next_is("]")) refuse("an empty class");
+    class_members();
+    out_ += ']';
+  }
+
+  /// Up to and with the ']'. A class inside a class adds its members.
+  void class_members() {
+    for (bool first = true; !take("]"); first = false) {
+      if (done()) refuse("a class without ']'");
+      if (next_is("&&") || next_is("[^") || next_is("[:") || next_is("[]") || next_is("[-"))
+        refuse("this kind of class inside a class");
+      if (take("[")) {
+        class_members();
+      } else if (take("\\")) {
+        escape(true);
+      } else if (next_is("-") && !first && !next_is("-]")) {
+        if (next_is("-[")) refuse("a range that ends with a class");
+        out_ += '-';
+        ++at_;
+      } else {
+        literal();
+      }
+    }
+  }
+
+  void escape(bool in_class) {
+    if (done()) refuse("a '\\' at the end");
+    const char c = in_[at_];
+    if (c == 'p' || c == 'P') return property();
+    if (c == 's') {
+      out_ += in_class ? kWhiteSpace : "[" + std::string(kWhiteSpace) + "]";
+    } else if (c == 'S' && !in_class) {
+      out_ += "[^" + std::string(kWhiteSpace) + "]";
+    } else if (c == 'd') {
+      out_ += "\\p{Nd}";
+    } else if (c == 'r' || c == 'n' || c == 't') {
+      put(c == 'r' ? U'\r' : c == 'n' ? U'\n' : U'\t');
+    } else if (static_cast<unsigned char>(c) < 0x80 && is_punctuation(static_cast<char32_t>(c))) {
+      put(static_cast<char32_t>(c));
+    } else {
+      refuse(std::string("'\\") + c + "'");
+    }
+    ++at_;
+  }
+
+  void property() {
+    const bool negated = in_[at_++] == 'P';
+    const std::size_t end = in_.find('}', at_);
+    if (!next_is("{") || end == std::string_view::npos) refuse("'\\p' without '{…}'");
+    const std::string_view name = in_.substr(at_ + 1, end - at_ - 1);
+    out_ += negated ? "\\P{" : "\\p{";
+    // A bare script name would mean the script's extensions too.
+    if (std::ranges::find(kScripts, name) != kScripts.end())
+      out_ += "sc:";
+    else if (std::ranges::find(kCategories, name) == kCategories.end())
+      refuse("the property '" + std::string(name) + "'");
+    out_ += std::string(name) + "}";
+    at_ = end + 1;
+  }
+
+  const JsonField& field_;
+  std::string_view in_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string translate_regex(const JsonField& field) {
+  return Translator(field).run();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,72 @@
+#include <algorithm>
+
+#include "checkpoint/tokenizer/splitting/pre_tokenizer.hpp"
+
+namespace lensbench {
+namespace {
+
+struct Section {
+  Span range;
+  bool match;
+};
+
+/// Matches and what lies between them, without gaps.
+std::vector<Section> sections_of(std::string_view text, const Pattern& pattern, bool invert) {
+  std::vector<Section> sections;
+  std::size_t end = 0;
+  pattern.find_all(text, [&](Span match) {
+    if (match.begin > end) sections.push_back({{end, match.begin}, invert});
+    sections.push_back({match, !invert});
+    end = match.end;
+  });
+  if (end < text.size()) sections.push_back({{end, text.size()}, invert});
+  return sections;
+}
+
+/// Joins each section for which `joins(previous is a match, this is one)` to the one before it.
+template <class Joins>
+std::vector<Section> join(const std::vector<Section>& sections, Joins joins) {
+  std::vector<Section> joined;
+  bool previous = false;
+  for (const Section& section : sections) {
+    if (!joined.empty() && joins(previous, section.match))
+      joined.back().range = {std::min(joined.back().range.begin, section.range.begin),
+                             std::max(joined.back().range.end, section.range.end)};
+    else
+      joined.push_back(section);
+    previous = section.match;
+  }
+  return joined;
+}
+
+std::vector<Section> arrange(std::vector<Section> sections, SplitBehavior behavior) {
+  const auto match_after_other = [](bool previous, bool match) { return match && !previous; };
+  switch (behavior) {
+    case SplitBehavior::removed:
+      std::erase_if(sections, [](const Section& section) { return section.match; });
+      return sections;
+    case SplitBehavior::isolated:
+      return sections;
+    case SplitBehavior::contiguous:
+      return join(sections, [](bool previous, bool match) { return previous == match; });
+    case SplitBehavior::merged_with_previous:
+      return join(sections, match_after_other);
+    case SplitBehavior::merged_with_next:
+      std::ranges::reverse(sections);
+      sections = join(sections, match_after_other);
+      std::ranges::reverse(sections);
+      return sections;
+  }
+  return sections;
+}
+
+}  // namespace
+
+void Split::apply(Pieces& pieces) const {
+  split_parts(pieces, [&](std::string_view text, auto add) {
+    for (const Section& section : arrange(sections_of(text, *pattern_, invert_), behavior_))
+      add(section.range);
+  });
+}
+
+}  // namespace lensbench

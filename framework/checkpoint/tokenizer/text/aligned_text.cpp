@@ -1,0 +1,40 @@
+#include "checkpoint/tokenizer/text/aligned_text.hpp"
+
+#include "checkpoint/tokenizer/text/utf8.hpp"
+
+namespace lensbench {
+
+AlignedText AlignedText::from(std::string_view text) {
+  AlignedText aligned;
+  aligned.text = text;
+  aligned.source.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text[at]);
+    aligned.source.insert(aligned.source.end(), length, {at, at + length});
+    at += length;
+  }
+  return aligned;
+}
+
+void AlignedText::append(const AlignedText& other, Span range) {
+  text.append(other.text, range.begin, range.end - range.begin);
+  source.insert(source.end(), other.source.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                other.source.begin() + static_cast<std::ptrdiff_t>(range.end));
+}
+
+void AlignedText::append(char32_t character, Span origin) {
+  append_utf8(text, character);
+  source.resize(text.size(), origin);
+}
+
+void AlignedText::append(std::string_view characters, Span origin) {
+  text.append(characters);
+  source.resize(text.size(), origin);
+}
+
+Span AlignedText::source_of(Span range) const {
+  if (range.begin >= range.end || range.end > source.size()) return range;
+  return {source[range.begin].begin, source[range.end - 1].end};
+}
+
+}  // namespace lensbench

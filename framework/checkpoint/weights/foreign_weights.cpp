@@ -1,0 +1,170 @@
+#include "checkpoint/weights/foreign_weights.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <vector>
+
+#include "core/text/printable.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A path as it stands in a Python string inside double quotes of a shell.
+std::string quoted(const fs::path& path) {
+  std::string text = "'";
+  for (const char c : printable(path.string())) {
+    if (c == '\\' || c == '\'' || c == '"' || c == '$' || c == '`') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
+std::string python(const std::string& program) {
+  return "python3 -c \"" + program + "\"";
+}
+
+/// The class of transformers that loads the model with its head.
+std::string auto_class(const nlohmann::json& config) {
+  const auto names = config.is_object() ? config.find("architectures") : config.end();
+  const std::string text = config.is_object() && names != config.end() ? names->dump() : "";
+  return text.find("MaskedLM") == std::string::npos ? "AutoModelForCausalLM"
+                                                    : "AutoModelForMaskedLM";
+}
+
+/// Loads the pickled weights of a directory and writes safetensors beside them.
+std::string convert_in_place(const fs::path& directory, const nlohmann::json& config) {
+  const std::string here = quoted(directory);
+  return python("from transformers import " + auto_class(config) + " as M; M.from_pretrained(" +
+                here + ").save_pretrained(" + here + ")");
+}
+
+std::string explain_gguf(const fs::path& file) {
+  const fs::path directory = file.parent_path().empty() ? "." : file.parent_path();
+  const std::string from =
+      "from_pretrained(" + quoted(directory) + ", gguf_file=" + quoted(file.filename()) + ")";
+  const std::string to =
+      ".save_pretrained(" + quoted(directory / (file.stem().string() + "-safetensors")) + ")";
+  return "a GGUF file, and lensbench reads safetensors; convert it, or better use the checkpoint "
+         "it "
+         "was made from: " +
+         python("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; M." +
+                from + to + "; T." + from + to) +
+         " (which needs the Python package gguf)";
+}
+
+std::vector<std::string> file_names(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+    names.push_back(it->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool ends_with_any(const std::string& name, std::initializer_list<const char*> endings) {
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](const char* ending) { return name.ends_with(ending); });
+}
+
+}  // namespace
+
+std::string explain_missing_weights(const fs::path& directory, const nlohmann::json& config) {
+  const std::string where = directory.string() + ": ";
+  const auto names = file_names(directory);
+  const auto found = [&](std::initializer_list<const char*> endings) {
+    const auto it = std::find_if(names.begin(), names.end(),
+                                 [&](const std::string& n) { return ends_with_any(n, endings); });
+    return it == names.end() ? std::string() : printable(*it);
+  };
+  if (const auto name = found({".gguf"}); !name.empty())
+    return where + "has " + name + ", " + explain_gguf(directory / name);
+  if (const auto name = found({".bin", ".pt", ".pth", ".ckpt", ".pkl"}); !name.empty())
+    return where + "has pickled weights (" + name +
+           "), which can run code when loaded and are never opened here; if you trust them, write "
+           "safetensors beside them: " +
+           convert_in_place(directory, config);
+  if (const auto name = found({".h5", ".msgpack", ".onnx"}); !name.empty())
+    return where + "has " + name +
+           " and no safetensors; export it to PyTorch and save it with save_pretrained";
+  if (const auto name = found({".safetensors"}); !name.empty())
+    return where + "has " + name +
+           ", but neither model.safetensors nor model.safetensors.index.json; rename it if it is "
+           "the "
+           "whole model";
+  return where + "has no weights (neither model.safetensors nor model.safetensors.index.json)";
+}
+
+bool holds_foreign_weights(const fs::path& directory) {
+  const auto names = file_names(directory);
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return ends_with_any(name, {".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl"});
+  });
+}
+
+std::string explain_weight_file(const fs::path& file) {
+  const std::string name = file.filename().string(), where = printable(file.string()) + ": is ";
+  if (ends_with_any(name, {".gguf"})) return where + explain_gguf(file);
+  if (ends_with_any(name, {".bin", ".pt", ".pth", ".ckpt", ".pkl"}))
+    return where +
+           "a file of pickled weights, which can run code when loaded and are never opened here; "
+           "name a directory with config.json and model.safetensors";
+  if (ends_with_any(name, {".safetensors"}))
+    return where + "one file of a model; name its directory, which holds config.json too";
+  return "";
+}
+
+namespace {
+
+std::string method_of(const nlohmann::json& settings) {
+  const auto method = settings.is_object() ? settings.find("quant_method") : settings.end();
+  if (!settings.is_object() || method == settings.end() || !method->is_string()) return "quantized";
+  return printable(method->get<std::string>());
+}
+
+/// bitsandbytes and FP8 weights can be made plain again; GPTQ and AWQ have no way back.
+std::string advice_on(const std::string& method, const fs::path& directory) {
+  const fs::path target = directory.string() + "-plain";
+  const std::string copy = "; from transformers import AutoTokenizer as T; T.from_pretrained(" +
+                           quoted(directory) + ").save_pretrained(" + quoted(target) + ")";
+  const auto load = [&](const std::string& imports, const std::string& options,
+                        const std::string& then) {
+    return "make them plain: " +
+           python("import torch; from transformers import AutoModelForCausalLM as M" + imports +
+                  "; M.from_pretrained(" + quoted(directory) + ", dtype=torch.bfloat16" + options +
+                  ")" + then + ".save_pretrained(" + quoted(target) + ")" + copy);
+  };
+  if (method == "bitsandbytes") return load("", "", ".dequantize()");
+  if (method == "fp8")
+    return load(", FineGrainedFP8Config as Q", ", quantization_config=Q(dequantize=True)", "");
+  if (method == "mxfp4")
+    return load(", Mxfp4Config as Q", ", quantization_config=Q(dequantize=True)", "");
+  return "use the checkpoint they were quantized from (its name is in the model card): hf download "
+         "NAME, then --model NAME";
+}
+
+}  // namespace
+
+void reject_quantized(const nlohmann::json& config, const fs::path& config_path) {
+  const fs::path directory = config_path.parent_path();
+  fs::path where = config_path;
+  std::string method;
+  const auto field = config.find("quantization_config");
+  if (field != config.end() && !field->is_null()) {
+    where += ": quantization_config";
+    method = method_of(*field);
+  }
+  std::error_code error;
+  for (const char* name : {"quantize_config.json", "quant_config.json"})  // of older GPTQ, AWQ
+    if (method.empty() && fs::exists(directory / name, error)) {
+      where = directory / name;
+      method = std::string_view(name) == "quant_config.json" ? "awq" : "gptq";
+    }
+  if (method.empty()) return;
+  throw InputError(where.string() + ": the weights are " + method +
+                   ", and lensbench reads plain float32, float16 or bfloat16; " +
+                   advice_on(method, directory));
+}
+
+}  // namespace lensbench

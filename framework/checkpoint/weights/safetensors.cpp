@@ -1,0 +1,36 @@
+#include "checkpoint/weights/safetensors.hpp"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include <cstring>
+#include <lensbench/error.hpp>
+
+#include "core/text/printable.hpp"
+
+namespace lensbench {
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : file_(std::make_shared<MappedFile>(path)),
+      header_(parse_safetensors_header(file_->bytes(), path.string())) {}
+
+at::Tensor SafetensorsFile::tensor(std::string_view name) const {
+  const auto found = header_.tensors.find(name);
+  if (found == header_.tensors.end())
+    throw InputError(path().string() + ": has no tensor '" + printable(name) + "'");
+  file_->require_unchanged();
+  const SafetensorsEntry& entry = found->second;
+  const auto options = at::TensorOptions().dtype(entry.dtype);
+  const char* data = file_->bytes().data() + header_.data_begin + entry.begin;
+  const auto bytes = entry.end - entry.begin;
+  if (bytes == 0) return at::empty(entry.shape, options);
+  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) != 0) {
+    at::Tensor copy = at::empty(entry.shape, options);
+    std::memcpy(copy.data_ptr(), data, bytes);
+    return copy;
+  }
+  return at::from_blob(
+      const_cast<char*>(data), entry.shape, [keep = file_](void*) {}, options);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,249 @@
+#include "checkpoint/weights/safetensors_header.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/text/printable.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the reference implementation
+constexpr std::size_t kMaxTensors = 100'000;
+constexpr std::size_t kMaxNameBytes = 512;
+constexpr std::size_t kMaxRank = 8;
+constexpr std::uint64_t kMaxInteger = 1ULL << 53;  // beyond it JSON readers disagree
+
+/// Follows the one shape a header may have, event by event, so that a hostile header never becomes
+/// a tree in memory.
+class HeaderReader {
+ public:
+  HeaderReader(const std::string& subject, SafetensorsHeader& header)
+      : subject_(subject), header_(header) {}
+
+  // The names of these are what nlohmann::json::sax_parse calls.
+  bool null() { wrong_value("null"); }
+  bool boolean(bool value) { wrong_value(value ? "true" : "false"); }
+  bool number_integer(std::int64_t value) { wrong_value(std::to_string(value)); }
+  bool number_float(double, const std::string& text) { wrong_value(printable(text)); }
+  bool binary(std::vector<std::uint8_t>&) { wrong_value("binary data"); }
+
+  bool number_unsigned(std::uint64_t value) {
+    if (place_ != Place::shape && place_ != Place::offsets) wrong_value(std::to_string(value));
+    if (value > kMaxInteger) wrong_value(std::to_string(value));
+    auto& list = place_ == Place::shape ? shape_ : offsets_;
+    const std::size_t limit = place_ == Place::shape ? kMaxRank : 2;
+    if (list.size() == limit)
+      fail(tensor() + field_ + " has more than " + std::to_string(limit) + " numbers");
+    list.push_back(value);
+    return true;
+  }
+
+  bool string(std::string& value) {
+    if (place_ == Place::metadata) {
+      header_.metadata[field_] = value;
+    } else if (place_ == Place::tensor && field_ == "dtype") {
+      if (!scalar_type_of(value, entry_.dtype))
+        fail(tensor() + "dtype \"" + printable(value) +
+             "\" is not supported; expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, "
+             "BOOL; convert the checkpoint to one of them");
+    } else {
+      wrong_value("\"" + printable(value) + "\"");
+    }
+    return true;
+  }
+
+  bool start_object(std::size_t) {
+    if (place_ == Place::start) {
+      place_ = Place::root;
+    } else if (place_ == Place::root) {
+      place_ = name_ == "__metadata__" ? Place::metadata : Place::tensor;
+      fields_.clear();
+      entry_ = {};
+      shape_.clear();
+      offsets_.clear();
+    } else {
+      wrong_value("an object");
+    }
+    return true;
+  }
+
+  bool key(std::string& value) {
+    if (place_ == Place::root) {
+      start_tensor(value);
+    } else {
+      field_ = value;
+      if (!fields_.insert(value).second)
+        fail(tensor() + "duplicate field \"" + printable(value) + "\"");
+      if (place_ == Place::tensor && value != "dtype" && value != "shape" &&
+          value != "data_offsets")
+        fail(tensor() + "unknown field \"" + printable(value) + "\"");
+    }
+    return true;
+  }
+
+  bool end_object() {
+    if (place_ == Place::tensor) finish_tensor();
+    place_ = Place::root;
+    return true;
+  }
+
+  bool start_array(std::size_t) {
+    if (place_ != Place::tensor || field_ == "dtype") wrong_value("an array");
+    place_ = field_ == "shape" ? Place::shape : Place::offsets;
+    return true;
+  }
+
+  bool end_array() {
+    place_ = Place::tensor;
+    return true;
+  }
+
+  template <class Exception>
+  bool parse_error(std::size_t position, const std::string&, const Exception&) {
+    fail("the header is not valid JSON at its byte " + std::to_string(position));
+  }
+
+ private:
+  enum class Place { start, root, metadata, tensor, shape, offsets };
+
+  [[noreturn]] void fail(const std::string& fault) const {
+    throw InputError(subject_ + ": " + fault);
+  }
+
+  std::string tensor() const { return "tensor '" + printable(name_) + "': "; }
+
+  [[noreturn]] void wrong_value(const std::string& found) const {
+    if (place_ == Place::start) fail("the header is " + found + ", not a JSON object");
+    if (place_ == Place::root) fail(tensor() + "described by " + found + ", not by an object");
+    if (place_ == Place::metadata)
+      fail("__metadata__ has " + found + " for \"" + printable(field_) + "\"; expected a string");
+    const char* expected = field_ == "dtype" ? "a string" : "whole numbers from 0 to 2^53";
+    fail(tensor() + field_ + " holds " + found + "; expected " + expected);
+  }
+
+  void start_tensor(const std::string& name) {
+    name_ = name;
+    const bool control = std::any_of(name.begin(), name.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    if (name.empty() || name.size() > kMaxNameBytes || control ||
+        name.find("/..") != std::string::npos)
+      fail("a tensor is named '" + printable(name) + "'; expected 1 to " +
+           std::to_string(kMaxNameBytes) + " bytes without control characters and '/..'");
+    if (!names_.insert(name).second) fail(tensor() + "described twice");
+    if (names_.size() > kMaxTensors) fail("more than " + std::to_string(kMaxTensors) + " tensors");
+  }
+
+  void finish_tensor() {
+    for (const char* field : {"dtype", "shape", "data_offsets"})
+      if (!fields_.count(field)) fail(tensor() + "has no field \"" + field + "\"");
+    if (offsets_.size() != 2)
+      fail(tensor() + "data_offsets holds " + std::to_string(offsets_.size()) +
+           " numbers; expected begin and end");
+    entry_.begin = offsets_[0];
+    entry_.end = offsets_[1];
+    if (entry_.begin > entry_.end)
+      fail(tensor() + "begins at byte " + std::to_string(entry_.begin) + ", after its end " +
+           std::to_string(entry_.end));
+    check_bytes();
+    entry_.shape.assign(shape_.begin(), shape_.end());
+    header_.tensors.emplace(name_, std::move(entry_));
+  }
+
+  void check_bytes() {
+    std::uint64_t bytes = c10::elementSize(entry_.dtype);
+    // A factor of zero makes the whole product zero, wherever it stands.
+    const bool empty = std::find(shape_.begin(), shape_.end(), 0U) != shape_.end();
+    for (const auto size : shape_)
+      if (empty)
+        bytes = 0;
+      else if (__builtin_mul_overflow(bytes, size, &bytes))
+        fail(tensor() + "its shape has more elements than memory has bytes");
+    if (bytes != entry_.end - entry_.begin)
+      fail(tensor() + "data_offsets span " + std::to_string(entry_.end - entry_.begin) +
+           " bytes, but its dtype and shape need " + std::to_string(bytes));
+  }
+
+  const std::string& subject_;
+  SafetensorsHeader& header_;
+  Place place_ = Place::start;
+  std::string name_, field_;
+  std::set<std::string, std::less<>> names_, fields_;
+  SafetensorsEntry entry_;
+  std::vector<std::uint64_t> shape_, offsets_;
+};
+
+std::string_view header_text(std::string_view file, const std::string& subject) {
+  if (file.size() < 8)
+    throw InputError(subject + ": " + std::to_string(file.size()) +
+                     " bytes, too short for a safetensors file");
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i)
+    length = length << 8 | static_cast<unsigned char>(file[static_cast<std::size_t>(i)]);
+  if (length > kMaxHeaderBytes)
+    throw InputError(subject + ": states a header of " + std::to_string(length) +
+                     " bytes; the format allows " + std::to_string(kMaxHeaderBytes) +
+                     " (is this a safetensors file?)");
+  if (length > file.size() - 8)
+    throw InputError(subject + ": states a header of " + std::to_string(length) +
+                     " bytes, but only " + std::to_string(file.size() - 8) +
+                     " follow; the file is truncated");
+  return file.substr(8, length);
+}
+
+void check_frame(std::string_view text, const std::string& subject) {
+  if (text.empty()) throw InputError(subject + ": the header is empty");
+  if (text.front() != '{')
+    throw InputError(subject +
+                     ": the header does not begin with '{' (is this a safetensors file?)");
+  // The JSON reader would take a NUL byte for the end of the text and ignore what follows.
+  if (text.find('\0') != std::string_view::npos)
+    throw InputError(subject + ": the header holds a NUL byte");
+}
+
+/// Tensors in the order of their data must tile it: a gap could hide other data, an overlap two
+/// meanings.
+void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes,
+                  const std::string& subject) {
+  using Item = const std::pair<const std::string, SafetensorsEntry>*;
+  std::vector<Item> order;
+  for (const auto& item : header.tensors) order.push_back(&item);
+  std::sort(order.begin(), order.end(), [](Item a, Item b) {
+    return std::pair(a->second.begin, a->second.end) < std::pair(b->second.begin, b->second.end);
+  });
+  std::uint64_t reached = 0;
+  for (const Item item : order) {
+    const auto& [name, entry] = *item;
+    if (entry.end > data_bytes)
+      throw InputError(subject + ": tensor '" + name + "': ends at byte " +
+                       std::to_string(entry.end) + " of data, but the file has " +
+                       std::to_string(data_bytes) + "; the file is truncated");
+    if (entry.begin != reached)
+      throw InputError(subject + ": tensor '" + name + "': begins at byte " +
+                       std::to_string(entry.begin) + ", " +
+                       (entry.begin < reached ? "inside another tensor" : "after a gap") +
+                       "; expected " + std::to_string(reached));
+    reached = entry.end;
+  }
+  if (reached != data_bytes)
+    throw InputError(subject + ": " + std::to_string(data_bytes - reached) +
+                     " bytes follow the last tensor; a safetensors file has none");
+}
+
+}  // namespace
+
+SafetensorsHeader parse_safetensors_header(std::string_view file, const std::string& subject) {
+  const auto text = header_text(file, subject);
+  check_frame(text, subject);
+  SafetensorsHeader header;
+  header.data_begin = 8 + text.size();
+  HeaderReader reader(subject, header);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
+  check_layout(header, file.size() - header.data_begin, subject);
+  return header;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,86 @@
+#include "checkpoint/weights/shard_index.hpp"
+
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <set>
+
+#include "core/text/json.hpp"
+#include "core/text/printable.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::size_t kMaxIndexBytes = 64 << 20;
+
+void check_shard_name(const std::string& name, const fs::path& index) {
+  const bool plain = name.find('/') == std::string::npos && name.find('\\') == std::string::npos &&
+                     name.find('\0') == std::string::npos && name != "..";
+  if (!plain || !name.ends_with(".safetensors"))
+    throw InputError(index.string() + ": weight_map names the shard '" + printable(name) +
+                     "'; expected the name of a .safetensors file beside it");
+}
+
+bool is_below(const fs::path& path, const fs::path& folder) {
+  const auto relative = path.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+/// Where links of a shard may lead: its own folder or, in the hub cache
+/// (`models--org--name/snapshots/<hash>`), the folder of the repository.
+void check_shard_place(const fs::path& shard, const fs::path& index) {
+  std::error_code error;
+  const auto folder = fs::canonical(shard.parent_path(), error);
+  const auto target = fs::canonical(shard, error);
+  if (error)
+    throw InputError(index.string() + ": weight_map names the shard " + shard.filename().string() +
+                     ", which is not there; the checkpoint is incomplete");
+  const bool cached = folder.parent_path().filename() == "snapshots";
+  const auto home = cached ? folder.parent_path().parent_path() : folder;
+  if (!is_below(target, home))
+    throw InputError(index.string() + ": the shard " + shard.filename().string() +
+                     " is a link out of its folder, to " + target.string() +
+                     "; put the file itself there");
+}
+
+std::optional<std::uint64_t> stated_total(const json& index, const fs::path& path) {
+  const auto metadata = index.find("metadata");
+  if (metadata == index.end() || !metadata->is_object()) return std::nullopt;
+  const auto total = metadata->find("total_size");
+  if (total == metadata->end()) return std::nullopt;
+  // Some writers state it as a floating-point number.
+  const double value = total->is_number() ? total->get<double>() : -1.0;
+  if (value < 0 || value > 9e15 || value != std::floor(value))
+    throw InputError(path.string() + ": metadata.total_size is " + printable(total->dump()) +
+                     "; expected a number of bytes");
+  return static_cast<std::uint64_t>(value);
+}
+
+}  // namespace
+
+ShardIndex read_shard_index(const fs::path& path) {
+  const json index = read_json(path, {.max_bytes = kMaxIndexBytes, .max_depth = 8});
+  const auto map = index.is_object() ? index.find("weight_map") : index.end();
+  if (!index.is_object() || map == index.end() || !map->is_object() || map->empty())
+    throw InputError(path.string() + ": has no weight_map from tensor names to shards");
+  ShardIndex result;
+  std::set<std::string> shards;
+  for (const auto& [tensor, shard] : map->items()) {
+    if (!shard.is_string())
+      throw InputError(path.string() + ": weight_map: '" + printable(tensor) + "' is " +
+                       printable(shard.dump()) + "; expected a file name");
+    const auto& name = shard.get_ref<const std::string&>();
+    if (shards.insert(name).second) {
+      check_shard_name(name, path);
+      check_shard_place(path.parent_path() / name, path);
+    }
+    result.shard_of.emplace(tensor, name);
+  }
+  result.shards.assign(shards.begin(), shards.end());
+  result.total_bytes = stated_total(index, path);
+  return result;
+}
+
+}  // namespace lensbench

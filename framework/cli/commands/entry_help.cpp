@@ -1,0 +1,55 @@
+#include "cli/commands/entry_help.hpp"
+
+#include "core/text/suggest.hpp"
+#include "report/terminal/text.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+void add_lines(std::string& text, const std::string& paragraph, int width, int indent) {
+  for (const auto& line : terminal::wrap(paragraph, width - indent))
+    text += std::string(static_cast<std::size_t>(indent), ' ') + line + "\n";
+}
+
+void add_parameters(std::string& text, const PluginInfo& entry, int width) {
+  if (entry.parameters.empty()) {
+    text += "\nNo parameters.\n";
+    return;
+  }
+  text += "\nParameters (--set KEY=VALUE):\n";
+  for (const auto& p : entry.parameters) {
+    text += "  " + parameter_text(p) + "\n";
+    add_lines(text, p.help, width, 6);
+  }
+}
+
+}  // namespace
+
+std::string parameter_text(const ParameterInfo& p) {
+  const bool has_units = !p.units.empty() && p.units != "1";
+  return p.name + " = " +
+         (p.required                ? "(must be set)"
+          : p.default_value.empty() ? "none"
+                                    : p.default_value) +
+         " (" + describe(p.type) + (has_units ? ", in " + p.units : "") + ")";
+}
+
+std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
+  std::vector<std::string> tools;
+  const auto instance = host.create_experiment(experiment.name);
+  for (const auto* slot : instance->tool_slots()) tools.push_back(slot->tool_name());
+  return tools;
+}
+
+std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::string& name,
+                       int width) {
+  const auto& entry = host.find(kind, name);
+  std::string text = "\n";
+  add_lines(text, name + " " + entry.version + ": " + entry.summary, width, 0);
+  if (kind == PluginEntryKind::experiment)
+    add_lines(text, "Tools it uses: " + join(declared_tools(host, entry), ", "), width, 0);
+  add_parameters(text, entry, width);
+  return text;
+}
+
+}  // namespace lensbench::cli

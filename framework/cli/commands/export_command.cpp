@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive_reader.hpp"
+#include "archive/sandbox/guard.hpp"
+#include "cli/commands.hpp"
+#include "cli/parse/options.hpp"
+#include "core/files/atomic_file.hpp"
+#include "core/text/suggest.hpp"
+#include "report/export/csv.hpp"
+#include "report/export/json.hpp"
+#include "report/export/npz.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+/// `lens/entropy` -> dataset `lens`, variable `entropy`.
+struct Wanted {
+  std::string dataset, variable;
+};
+
+Wanted parse_wanted(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) return {text, ""};
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+/// \throws InputError if the dataset has no such variable
+void check_variable(const ArchiveReader& archive, const StoredDataset& dataset,
+                    const Wanted& wanted) {
+  std::vector<std::string> names;
+  for (const StoredVariable& variable : dataset.variables) names.push_back(variable.facts.name);
+  if (wanted.variable.empty() ||
+      std::find(names.begin(), names.end(), wanted.variable) != names.end())
+    return;
+  throw InputError(archive.path().string() + "/results/" + wanted.dataset + ": has no variable '" +
+                   wanted.variable + "'" + suggest(wanted.variable, names));
+}
+
+/// The variable with the coordinates of its axes, or the whole dataset.
+StoredDataset selected(StoredDataset dataset, const std::string& variable) {
+  if (variable.empty()) return dataset;
+  const std::vector<std::string> dims = dataset[variable].facts.dims;
+  StoredDataset result;
+  for (StoredVariable& other : dataset.variables) {
+    const bool labels =
+        other.facts.coordinate &&
+        std::all_of(other.facts.dims.begin(), other.facts.dims.end(), [&](const auto& dim) {
+          return std::find(dims.begin(), dims.end(), dim) != dims.end();
+        });
+    if (other.facts.name == variable || labels) result.variables.push_back(std::move(other));
+  }
+  return result;
+}
+
+/// numpy's files say the length of each array first, and libzip wants it whole.
+std::vector<Variable> in_memory(const StoredDataset& dataset) {
+  std::vector<Variable> variables;
+  for (const StoredVariable& stored : dataset.variables) {
+    variables.push_back(stored.facts);
+    if (stored.rows)
+      variables.back().tensor = stored.rows({}, 0, stored.shape.empty() ? 1 : stored.shape.front());
+  }
+  return variables;
+}
+
+void write(const ArchiveReader& archive, const Wanted& wanted, const std::string& format,
+           const std::string& out) {
+  StoredDataset dataset = archive.stored(wanted.dataset);
+  check_variable(archive, dataset, wanted);
+  dataset = selected(std::move(dataset), wanted.variable);
+  if (format == "npz") {
+    write_npz(out, in_memory(dataset));
+    return;
+  }
+  const auto write_text = [&](std::ostream& text) {
+    if (format == "csv") {
+      write_csv(text, dataset, wanted.variable);
+    } else {
+      write_json(text, dataset);
+      text << "\n";
+    }
+  };
+  if (out.empty())
+    write_text(std::cout);
+  else
+    write_file_atomically(std::filesystem::absolute(out), write_text);
+}
+
+int export_variable(const Options& options) {
+  const std::string &format = options.text("format"), &out = options.text("out");
+  if (!out.empty() && std::filesystem::exists(out))
+    throw UsageError(out + ": exists already and is not overwritten; give another --out");
+  const Wanted wanted = parse_wanted(options.operand(1));
+  if (format == "npz" && out.empty())
+    throw UsageError("export: npz is no text; say where to with --out FILE");
+  if (format == "csv" && wanted.variable.empty())
+    throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
+  Access access{{options.operand(0)}};
+  if (!out.empty()) access.writable.push_back(std::filesystem::absolute(out).parent_path());
+  return in_child(access, [&] {
+    write(ArchiveReader(options.operand(0)), wanted, format, out);
+    return 0;
+  });
+}
+
+}  // namespace
+
+Command export_command() {
+  return {.name = "export",
+          .group = "Archives",
+          .summary = "a variable as json, csv or npz",
+          .description = R"(One dataset of an archive, or one variable of it, for other programs.
+`lensbench show FILE` lists what there is. An existing --out is not overwritten.
+
+  json   with dimensions, coordinates, units
+  csv    one variable as a tidy table: a line an element, a column for each coordinate
+  npz    for numpy.load: the variable and its coordinates; needs --out)",
+          .operands = {{"FILE", "an archive", Values::archive},
+                       {"RESULTS[/VARIABLE]", "which of its results"}},
+          .options = {{.name = "format",
+                       .argument = "FORMAT",
+                       .help = "what to write",
+                       .words = {"json", "csv", "npz"},
+                       .initial = "json"},
+                      {.name = "out",
+                       .argument = "FILE",
+                       .help = "where to (default: standard output)",
+                       .values = Values::file}},
+          .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
+                        "one variable as a table"}},
+          .run = export_variable};
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,130 @@
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/stored_model.hpp"
+#include "cli/commands.hpp"
+#include "cli/parse/options.hpp"
+#include "core/text/suggest.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+const char* norm_name(NormKind kind) {
+  return kind == NormKind::layer_norm ? "LayerNorm" : "RMSNorm";
+}
+
+const char* position_name(PositionKind kind) {
+  switch (kind) {
+    case PositionKind::none:
+      return "none";
+    case PositionKind::learned:
+      return "learned";
+    case PositionKind::rotary:
+      return "rotary";
+    case PositionKind::alibi:
+      return "ALiBi";
+  }
+  return "";
+}
+
+nlohmann::json facts_of(const StoredModel& stored) {
+  const auto& model = *stored.model;
+  const auto& spec = model.spec();
+  nlohmann::json files = nlohmann::json::array();
+  for (const auto& file : model.files())
+    files.push_back({{"role", file.role},
+                     {"path", file.path.string()},
+                     {"bytes", std::filesystem::file_size(file.path)}});
+  const auto tokenizer = model.tokenizer();
+  return {{"directory", model.directory().string()},
+          {"family", spec.family},
+          {"n_layers", spec.n_layers},
+          {"d_model", spec.d_model},
+          {"n_heads", spec.attention.n_heads},
+          {"n_key_value_heads", spec.attention.n_key_value_heads},
+          {"d_head", spec.attention.d_head},
+          {"d_mlp", spec.mlp.d_mlp},
+          {"gated_mlp", spec.mlp.gated},
+          {"vocab_size", spec.vocab_size},
+          {"max_positions", spec.max_positions},
+          {"norm", norm_name(spec.norm.kind)},
+          {"positions", position_name(spec.position)},
+          {"tied_unembedding", spec.tied_unembedding},
+          {"parameters", stored.parameters},
+          {"weight_bytes", stored.weight_bytes},
+          {"elements_by_dtype", stored.elements_by_dtype},
+          {"tokenizer", tokenizer ? nlohmann::json(tokenizer->description()) : nlohmann::json()},
+          {"end_of_sequence_ids", model.end_of_sequence_ids()},
+          {"hook_points", hook_points(spec).size()},
+          {"files", files}};
+}
+
+std::string grouped(std::int64_t number) {
+  std::string text = std::to_string(number);
+  for (auto i = static_cast<std::int64_t>(text.size()) - 3; i > 0; i -= 3)
+    text.insert(static_cast<std::size_t>(i), ",");
+  return text;
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  const auto tenths = (bytes + 50000) / 100000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
+}
+
+void print_facts(const nlohmann::json& facts) {
+  const auto line = [](const char* label, const std::string& value) {
+    std::cout << "  " << label << std::string(14 - std::string_view(label).size(), ' ') << value
+              << "\n";
+  };
+  const auto number = [&](const char* key) { return grouped(facts[key].get<std::int64_t>()); };
+  std::cout << facts["directory"].get<std::string>() << "\n";
+  line("family", facts["family"]);
+  line("parameters",
+       number("parameters") + " (" + megabytes(facts["weight_bytes"].get<std::uint64_t>()) + ")");
+  line("layers", number("n_layers") + ", d_model " + number("d_model") + ", d_mlp " +
+                     number("d_mlp") + (facts["gated_mlp"].get<bool>() ? " (gated)" : ""));
+  line("attention", number("n_heads") + " heads of " + number("d_head") + ", " +
+                        number("n_key_value_heads") + " key-value heads");
+  line("positions", facts["positions"].get<std::string>() + ", at most " + number("max_positions"));
+  line("norm", facts["norm"]);
+  line("vocabulary", number("vocab_size") + " tokens, unembedding " +
+                         (facts["tied_unembedding"].get<bool>() ? "tied" : "untied"));
+  line("tokenizer",
+       facts["tokenizer"].is_null() ? "none (use --ids)" : facts["tokenizer"].get<std::string>());
+  std::vector<std::string> types;
+  for (const auto& [type, count] : facts["elements_by_dtype"].items())
+    types.push_back(grouped(count.get<std::int64_t>()) + " in " + type);
+  line("stored", join(types, ", "));
+  line("hook points", number("hook_points") + " (lensbench list hooks --model DIR)");
+  for (const auto& file : facts["files"])
+    line("file", file["path"].get<std::string>() + " (" + file["role"].get<std::string>() + ", " +
+                     megabytes(file["bytes"].get<std::uint64_t>()) + ")");
+}
+
+int model_info(const Options& options) {
+  const auto facts = facts_of(open_as_stored(options.operand(0)));
+  if (options.flag("json"))
+    std::cout << facts.dump(1) << "\n";
+  else
+    print_facts(facts);
+  return 0;
+}
+
+}  // namespace
+
+Command model_info_command() {
+  return {
+      .name = "model info",
+      .group = "Models",
+      .summary = "what a checkpoint is",
+      .description = R"(What a checkpoint is: family, sizes, element types, tokenizer, files. Opens
+it as a run would, so that a checkpoint with missing, extra or misshapen tensors is refused here
+already. DIR is a model directory, or a hub name that is in the local hub cache.)",
+      .operands = {{"DIR", "a model directory", Values::directory}},
+      .options = {json_option("the same for a script")},
+      .examples = {{"lensbench model info models/kjv-gpt2", "the embedded model"}},
+      .run = model_info};
+}
+
+}  // namespace lensbench::cli

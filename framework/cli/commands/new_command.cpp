@@ -1,0 +1,63 @@
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.hpp"
+#include "cli/parse/options.hpp"
+#include "cli/project/new_project.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The folder this program is installed in, or empty where CMake looks by itself.
+fs::path own_prefix() {
+  std::error_code error;
+  const auto program = fs::read_symlink("/proc/self/exe", error);
+  const auto prefix = program.parent_path().parent_path();
+  return prefix == "/usr" || prefix == "/usr/local" ? fs::path() : prefix;
+}
+
+void say_next(ProjectKind kind, const std::string& name, const fs::path& folder) {
+  const auto prefix = own_prefix();
+  const auto program =
+      prefix.empty() ? std::string("lensbench") : (prefix / "bin/lensbench").string();
+  std::cerr << "wrote " << folder.string() << ": CMakeLists.txt, " << name
+            << ".cpp, test.sh, README.md\n\nBuild it, test it, run it:\n"
+            << "  cd " << folder.string() << "\n  cmake -B build"
+            << (prefix.empty() ? "" : " -DCMAKE_PREFIX_PATH=" + prefix.string())
+            << "\n  cmake --build build\n  ctest --test-dir build\n  " << program
+            << (kind == ProjectKind::tool ? " tool " : " run ") << name
+            << " --plugin-dir build/lib/lensbench/plugins --model DIR --prompt TEXT\n";
+}
+
+int write_new(const Options& options) {
+  const auto kind = options.operand(0) == "tool" ? ProjectKind::tool : ProjectKind::experiment;
+  const auto& name = options.operand(1);
+  const fs::path folder = options.given("dir") ? options.text("dir") : name;
+  write_project(kind, name, folder);
+  say_next(kind, name, folder);
+  return 0;
+}
+
+}  // namespace
+
+Command new_command() {
+  return {.name = "new",
+          .group = "lensbench itself",
+          .summary = "a project for a tool or an experiment of your own",
+          .description = R"(A project for a tool or an experiment of your own: CMakeLists.txt, one
+source, one test, a README. It builds, loads and passes its test as it is; then make it yours.
+
+NAME is what `lensbench tool` or `lensbench run` will know it by: small letters, digits, underscores.)",
+          .operands = {{"KIND", "what to make", Values::any, {"tool", "experiment"}},
+                       {"NAME", "what it is called"}},
+          .options = {{.name = "dir",
+                       .argument = "DIR",
+                       .help = "the folder to write, new or empty; without it NAME, here",
+                       .values = Values::directory}},
+          .examples = {{"lensbench new tool my_probe", "a tool that measures something at once"}},
+          .run = write_new};
+}
+
+}  // namespace lensbench::cli

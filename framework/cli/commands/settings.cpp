@@ -1,0 +1,56 @@
+#include "cli/commands/settings.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+
+#include "cli/commands/entry_help.hpp"
+#include "core/text/suggest.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+bool has_parameter(const PluginInfo& entry, const std::string& key) {
+  return std::any_of(entry.parameters.begin(), entry.parameters.end(),
+                     [&](const ParameterInfo& parameter) { return parameter.name == key; });
+}
+
+/// `FILE:LINE: ` of the config file, or nothing.
+std::string place_of(const RunArguments& arguments, const std::string& key) {
+  if (!arguments.config) return "";
+  for (const auto& entry : arguments.config->entries)
+    if (entry.key == "set." + key) return arguments.config->where(entry) + ": ";
+  return "";
+}
+
+/// The tool of an experiment that has the parameter, or nothing.
+std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
+                      const std::string& key) {
+  if (experiment.kind != PluginEntryKind::experiment) return "";
+  for (const auto& name : declared_tools(host, experiment))
+    for (const auto& tool : host.entries())
+      if (tool.kind == PluginEntryKind::tool && tool.name == name && has_parameter(tool, key))
+        return name;
+  return "";
+}
+
+}  // namespace
+
+void check_settings(const PluginHost& host, const PluginInfo& entry,
+                    const RunArguments& arguments) {
+  const bool is_tool = entry.kind == PluginEntryKind::tool;
+  for (const auto& [key, value] : arguments.set) {
+    if (has_parameter(entry, key)) continue;
+    const std::string problem = place_of(arguments, key) + (is_tool ? "tool '" : "experiment '") +
+                                entry.name + "': no parameter '" + key + "'";
+    if (const auto tool = tool_with(host, entry, key); !tool.empty())
+      throw UsageError(problem + "; its tool '" + tool +
+                       "' has one, which the experiment sets itself (see lensbench run " +
+                       entry.name + " --help, or lensbench tool " + tool + ")");
+    std::vector<std::string> known;
+    for (const auto& parameter : entry.parameters) known.push_back(parameter.name);
+    throw UsageError(problem + suggest(key, known) + " (see lensbench " +
+                     (is_tool ? "tool " : "run ") + entry.name + " --help)");
+  }
+}
+
+}  // namespace lensbench::cli

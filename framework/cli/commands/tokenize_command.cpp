@@ -1,0 +1,95 @@
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <lensbench/tokenizer.hpp>
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/hub_cache.hpp"
+#include "checkpoint/tokenizer/formats/foreign_tokenizer.hpp"
+#include "cli/commands.hpp"
+#include "cli/parse/options.hpp"
+#include "session/prompts.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+void print_plain(const CaseInput& input, const Encoding& encoding, const Tokenizer& tokenizer) {
+  std::cout << input.id << ": " << encoding.ids.size() << " tokens\n";
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+    std::cout << "  " << i << "\t" << encoding.ids[i] << "\t"
+              << nlohmann::json(tokenizer.token_text(encoding.ids[i])).dump();
+    if (encoding.special[i])
+      std::cout << "\tadded";
+    else
+      std::cout << "\t" << encoding.offsets[i].first << "-" << encoding.offsets[i].second;
+    std::cout << "\n";
+  }
+}
+
+void print_json(const CaseInput& input, const Encoding& encoding, const Tokenizer& tokenizer) {
+  std::vector<std::string> texts;
+  for (const auto id : encoding.ids) texts.push_back(tokenizer.token_text(id));
+  // The prompt may hold invalid UTF-8, which JSON cannot: shown as U+FFFD, as the tokenizer read
+  // it.
+  std::cout << nlohmann::json{{"id", input.id},
+                              {"text", input.text},
+                              {"ids", encoding.ids},
+                              {"texts", texts},
+                              {"offsets", encoding.offsets},
+                              {"special", encoding.special}}
+                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+            << "\n";
+}
+
+int tokenize_prompts(const Options& options) {
+  if (options.list("prompt").empty() && options.text("prompts").empty())
+    throw UsageError("tokenize: nothing to tokenize; give --prompt TEXT or --prompts FILE");
+  const auto directory = resolve_model_directory(options.text("model"));
+  const auto tokenizer = Tokenizer::open(directory);
+  if (!tokenizer) {
+    const auto foreign = explain_foreign_tokenizer(directory);
+    throw InputError(
+        !foreign.empty()
+            ? foreign
+            : directory.string() +
+                  ": no tokenizer (tokenizer.json, vocab.json with merges.txt, or "
+                  "vocab.txt); run and tool take token ids for it, as in --ids \"1 2 3\"");
+  }
+  for (const auto& input : read_cases(options.list("prompt"), {}, options.text("prompts"))) {
+    if (!input.ids.empty())
+      throw InputError("tokenize: case '" + input.id + "' holds ids; there is no text to tokenize");
+    const auto encoding = tokenizer->encode(input.text, !options.flag("no-special"));
+    if (options.flag("json"))
+      print_json(input, encoding, *tokenizer);
+    else
+      print_plain(input, encoding, *tokenizer);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command tokenize_command() {
+  return {
+      .name = "tokenize",
+      .group = "What there is",
+      .summary = "ids and texts of a prompt",
+      .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
+      .description = R"(Ids, texts and byte offsets of each prompt, with the special tokens that the
+tokenizer's template adds.)",
+      .operands = {},
+      .options = {model_option(),
+                  {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
+                  {.name = "prompts",
+                   .argument = "FILE",
+                   .help = "one prompt a line, or JSONL (.jsonl) with text",
+                   .values = Values::file},
+                  {.name = "no-special",
+                   .argument = "",
+                   .help = "leave the template's special tokens (BOS, EOS) out"},
+                  json_option("one JSON line a prompt: id, text, ids, texts, offsets, special")},
+      .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
+                    "one token a line"}},
+      .run = tokenize_prompts};
+}
+
+}  // namespace lensbench::cli

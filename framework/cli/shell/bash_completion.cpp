@@ -1,0 +1,205 @@
+#include "cli/commands.hpp"
+#include "cli/shell/completion.hpp"
+#include "core/text/suggest.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr const char* kBefore =
+    R"(# Completion of lensbench for bash, as `lensbench completion bash` prints it.
+
+)";
+
+// COMP_WORDS breaks words at `=`: `--set top_k=5` comes as four, and what is offered after a `=` is
+// the value alone.
+constexpr const char* kAfter = R"(
+# What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
+_lensbench_known() {
+  local program=${COMP_WORDS[0]/#\~/$HOME} place="${LENSBENCH_PLUGIN_PATH-}" word i
+  local -a where=()
+  for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; ++i)); do
+    word=${COMP_WORDS[i + 1]/#\~/$HOME}
+    if [[ ${COMP_WORDS[i]} == --plugin-dir && $i -lt $((COMP_CWORD - 1)) ]]; then
+      where+=(--plugin-dir "$word")
+    fi
+  done
+  place+=" ${where[*]}"
+  if [[ ${_lensbench_place-unset} != "$place" ]]; then
+    _lensbench_place=$place
+    _lensbench_lines=$("$program" completion names "${where[@]}" 2>/dev/null </dev/null)
+  fi
+}
+
+# Names of a kind, or of every kind; with a name: the parameters of that one.
+_lensbench_names() {
+  local kind=${1-} name=${2-} line
+  local -a fields
+  REPLY=
+  _lensbench_known
+  while IFS= read -r line; do
+    read -ra fields <<<"$line"
+    [[ ${#fields[@]} -lt 2 || (-n $kind && ${fields[0]} != "$kind") ]] && continue
+    if [[ -z $name ]]; then
+      REPLY+="${fields[1]} "
+    elif [[ ${fields[1]} == "$name" ]]; then
+      REPLY+="${fields[*]:2} "
+    fi
+  done <<<"$_lensbench_lines"
+}
+
+# Offers what begins with the current word. $1: what a value is; $2: the word; $3: the command;
+# $4: its first operand
+_lensbench_offer() {
+  local kind=$1 current=$2 words IFS=$' \t\n'
+  case $kind in
+    words:*) words=${kind#words:} ;;
+    tool | experiment) _lensbench_names "$kind"; words=$REPLY ;;
+    entry) _lensbench_names; words=$REPLY ;;
+    setting)
+      [[ $3 == run ]] && _lensbench_names experiment "$4" || _lensbench_names tool "$4"
+      [[ -n $4 ]] || REPLY=
+      words=${REPLY// /= }
+      compopt -o nospace 2>/dev/null ;;
+    directory | file | archive)
+      compopt -o filenames 2>/dev/null
+      IFS=$'\n'
+      COMPREPLY=($(compgen -d -- "$current"))
+      [[ $kind == file ]] && COMPREPLY=($(compgen -f -- "$current"))
+      [[ $kind == archive ]] && COMPREPLY+=($(compgen -f -X '!*.h5' -- "$current"))
+      return ;;
+    *) return ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+
+_lensbench() {
+  local word command= option= kind= current= i operands=0 first= IFS=$' \t\n'
+  local -a words=()
+  COMPREPLY=()
+  # The words up to the current one, those that were broken at `=` put together again.
+  for ((i = 1; i <= COMP_CWORD; ++i)); do
+    word=${COMP_WORDS[i]}
+    if [[ ${#words[@]} -gt 0 && ($word == "=" || ${COMP_WORDS[i - 1]} == "=") ]]; then
+      words[${#words[@]} - 1]+=$word
+    else
+      words+=("$word")
+    fi
+  done
+  current=${words[${#words[@]} - 1]}
+
+  if [[ ${#words[@]} -le 1 ]]; then
+    COMPREPLY=($(compgen -W "$_lensbench_first --help --version" -- "$current"))
+    return
+  fi
+  command=${words[0]} i=1
+  if [[ " $_lensbench_families " == *" $command "* ]]; then
+    if [[ ${#words[@]} -eq 2 ]]; then
+      _lensbench_parts "$command"
+      COMPREPLY=($(compgen -W "$REPLY" -- "$current"))
+      return
+    fi
+    command+=" ${words[1]}" i=2
+  fi
+
+  # What stands before: how many operands, and whether an option waits for its value.
+  for (( ; i < ${#words[@]} - 1; ++i)); do
+    word=${words[i]}
+    if [[ -n $option ]]; then
+      option=
+    elif [[ $word == -* ]]; then
+      _lensbench_kind "$command" "$word"
+      [[ -n $REPLY ]] && option=$word
+    else
+      ((operands++))
+      [[ $operands -eq 1 ]] && first=$word
+    fi
+  done
+  if [[ -n $option ]]; then
+    _lensbench_kind "$command" "$option"
+    [[ $REPLY == setting && $current == *=* ]] && return
+    _lensbench_offer "$REPLY" "$current" "$command" "$first"
+  elif [[ $current == --*=* ]]; then
+    _lensbench_kind "$command" "${current%%=*}"
+    current=${current#*=}
+    [[ $REPLY == setting && $current == *=* ]] && return
+    _lensbench_offer "$REPLY" "$current" "$command" "$first"
+  elif [[ $current == -* ]]; then
+    _lensbench_options "$command"
+    COMPREPLY=($(compgen -W "$REPLY --help" -- "$current"))
+  else
+    _lensbench_kind "$command" $((operands + 1))
+    _lensbench_offer "$REPLY" "$current" "$command" "$first"
+  fi
+}
+
+complete -F _lensbench lensbench
+)";
+
+const char* kind_of(Values values) {
+  switch (values) {
+    case Values::any:
+    case Values::count:
+      return "any";
+    case Values::file:
+      return "file";
+    case Values::directory:
+      return "directory";
+    case Values::archive:
+      return "archive";
+    case Values::tool:
+      return "tool";
+    case Values::experiment:
+      return "experiment";
+    case Values::entry:
+      return "entry";
+    case Values::setting:
+      return "setting";
+  }
+  return "any";
+}
+
+std::string kind_of(Values values, const std::vector<std::string>& words) {
+  return words.empty() ? kind_of(values) : "words:" + join(words, " ");
+}
+
+/// A function that puts into REPLY what `cases` say of its arguments.
+std::string lookup(const std::string& name, const std::string& subject, const std::string& cases) {
+  return name + "() {\n  REPLY=\n  case " + subject + " in\n" + cases + "  esac\n}\n";
+}
+
+std::string one_case(const std::string& pattern, const std::string& reply) {
+  return "    " + shell_quoted(pattern) + ") REPLY=" + shell_quoted(reply) + " ;;\n";
+}
+
+}  // namespace
+
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string bash_completion(const std::vector<Command>& all) {
+  std::string options, kinds;
+  for (const Command& command : all) {
+    std::vector<std::string> names;
+    for (const Option& option : command.options) {
+      names.push_back("--" + option.name);
+      if (!option.is_flag())
+        kinds += one_case(command.name + " --" + option.name, kind_of(option.values, option.words));
+    }
+    options += one_case(command.name, join(names, " "));
+    for (std::size_t i = 0; i < command.operands.size(); ++i)
+      kinds += one_case(command.name + " " + std::to_string(i + 1),
+                        kind_of(command.operands[i].values, command.operands[i].words));
+  }
+  std::string parts;
+  for (const auto& word : family_words(all))
+    parts += one_case(word, join(parts_of(all, word), " "));
+  return kBefore + ("_lensbench_first=" + shell_quoted(join(first_words(all), " "))) +
+         "\n_lensbench_families=" + shell_quoted(join(family_words(all), " ")) + "\n\n" +
+         lookup("_lensbench_parts", "$1", parts) + lookup("_lensbench_options", "$1", options) +
+         lookup("_lensbench_kind", "\"$1 $2\"", kinds) + kAfter;
+}
+
+}  // namespace lensbench::cli

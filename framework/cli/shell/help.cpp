@@ -1,0 +1,167 @@
+#include "cli/shell/help.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "cli/commands.hpp"
+#include "core/text/suggest.hpp"
+#include "report/terminal/terminal.hpp"
+#include "report/terminal/text.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr int kColumn = 24;   // where meanings begin
+constexpr int kNarrow = 60;   // below it a meaning has a line of its own
+constexpr int kWidest = 100;  // longer lines are hard to read
+
+/// A label and, beside or below it, what it means.
+void add_entry(std::string& text, const std::string& label, const std::string& meaning, int width) {
+  const bool beside =
+      width >= kNarrow && 2 + terminal::display_width(label) + 2 <= kColumn && !meaning.empty();
+  const int indent = width >= kNarrow ? kColumn : 6;
+  text += "  " + label;
+  text += beside ? std::string(
+                       static_cast<std::size_t>(kColumn - 2 - terminal::display_width(label)), ' ')
+                 : "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+  bool first = true;
+  for (const auto& line : terminal::wrap(meaning, width - indent)) {
+    if (!first) text += std::string(static_cast<std::size_t>(indent), ' ');
+    text += line + "\n";
+    first = false;
+  }
+}
+
+void add_wrapped(std::string& text, const std::string& paragraph, int width, int indent = 0) {
+  for (const auto& line : terminal::wrap(paragraph, width, indent)) text += line + "\n";
+}
+
+void add_indented(std::string& text, const std::string& paragraph, int width) {
+  for (const auto& line : terminal::wrap(paragraph, width - 6)) text += "      " + line + "\n";
+}
+
+void add_paragraphs(std::string& text, const std::string& paragraphs, int width) {
+  for (const auto& paragraph : split_paragraphs(paragraphs)) {
+    text += "\n";
+    if (paragraph.starts_with(' '))
+      text += paragraph + "\n";
+    else
+      add_wrapped(text, paragraph, width);
+  }
+}
+
+void add_examples(std::string& text, const Command& command, int width) {
+  if (command.examples.empty()) return;
+  text += command.examples.size() == 1 ? "\nExample:\n" : "\nExamples:\n";
+  for (const auto& example : command.examples) {
+    text += "  " + example.command + "\n";
+    add_indented(text, example.meaning, width);
+  }
+}
+
+/// A word that several commands begin with, or a whole name.
+bool begins_with_word(const Command& command, const std::string& word) {
+  return command.name.starts_with(word + " ");
+}
+
+}  // namespace
+
+const char* const kExitCodes =
+    "Exit codes: 0 done; 1 the answer is no (a receipt failed, a comparison differs); 2 wrong "
+    "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed.";
+
+std::vector<std::string> split_paragraphs(const std::string& text) {
+  std::vector<std::string> paragraphs;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find("\n\n", begin), text.size());
+    paragraphs.push_back(text.substr(begin, end - begin));
+    begin = end + 2;
+    auto& last = paragraphs.back();
+    if (!last.starts_with(' ')) std::replace(last.begin(), last.end(), '\n', ' ');
+  }
+  return paragraphs;
+}
+
+std::string operand_names(const Command& command) {
+  std::vector<std::string> names;
+  for (const auto& operand : command.operands) names.push_back(operand.name);
+  return join(names, " ");
+}
+
+std::string usage_line(const Command& command) {
+  std::string line = "lensbench " + command.name;
+  if (!command.usage.empty()) return line + " " + command.usage;
+  for (const auto& operand : command.operands)
+    line += " " + (operand.words.empty() ? operand.name : join(operand.words, "|"));
+  for (const auto& option : command.options)
+    if (option.required) line += " " + option_label(option);
+  return command.options.empty() ? line : line + " [options]";
+}
+
+std::string option_label(const Option& option) {
+  const std::string letter = option.letter == '\0' ? "" : std::string("-") + option.letter + ", ";
+  return letter + "--" + option.name + (option.is_flag() ? "" : " " + option.argument);
+}
+
+std::string option_meaning(const Option& option) {
+  std::string meaning = option.help;
+  if (!option.words.empty()) meaning += ": " + join(option.words, ", ");
+  if (!option.initial.empty()) meaning += " (default: " + option.initial + ")";
+  if (option.repeats) meaning += "; may be repeated";
+  return meaning;
+}
+
+std::string command_help(const Options& options, int width) {
+  const Command& command = options.command();
+  std::string text;
+  add_wrapped(text, "usage: " + usage_line(command), width, 7);
+  add_paragraphs(text, command.description, width);
+  if (command.more_help != nullptr) text += command.more_help(options);
+  text += "\nOptions:\n";
+  for (const auto& option : command.options)
+    add_entry(text, option_label(option), option_meaning(option), width);
+  add_entry(text, option_label(help_option()), help_option().help, width);
+  add_examples(text, command, width);
+  return text;
+}
+
+std::string family_help(const std::string& word, int width) {
+  std::string text;
+  for (const auto& command : commands()) {
+    if (!begins_with_word(command, word)) continue;
+    add_wrapped(text, usage_line(command), width, 4);
+    add_indented(text, command.summary, width);
+  }
+  return text + "\nlensbench " + word + " COMMAND --help has the options.\n";
+}
+
+std::string overview(int width) {
+  std::string text = "lensbench: look inside a language model, and keep proof of what you saw\n\n";
+  text += "usage: lensbench COMMAND [ARGUMENTS]\n";
+  std::string group;
+  for (const auto& command : commands()) {
+    if (command.group != group) text += "\n" + (group = command.group) + "\n";
+    const std::string operands = operand_names(command);
+    add_entry(text, command.name + (operands.empty() ? "" : " " + operands), command.summary,
+              width);
+  }
+  text += "\nMore\n";
+  add_entry(text, "COMMAND --help", "options of a command, with an example", width);
+  add_entry(text, "tool TOOL --help", "parameters of a tool (same for run EXPERIMENT)", width);
+  add_entry(text, "--version", "version, commit and compiler", width);
+  text +=
+      "\nFirst steps, with the embedded model:\n"
+      "  lensbench tool logit_lens --model models/kjv-gpt2 \\\n"
+      "      --prompt \"And the LORD spake unto Moses,\"\n\n";
+  add_wrapped(text, "Data goes to stdout, words and progress to stderr.", width);
+  add_wrapped(text, kExitCodes, width);
+  return text;
+}
+
+int help_width() {
+  return std::clamp(detect_terminal(STDOUT_FILENO).columns, 30, kWidest);
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,178 @@
+#include <algorithm>
+
+#include "cli/commands.hpp"
+#include "cli/shell/completion.hpp"
+#include "core/text/suggest.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr const char* kBefore = R"(#compdef lensbench
+# Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
+
+# What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
+_lensbench_known() {
+  local -a where
+  local i
+  for ((i = 2; i < $#_lensbench_line - 1; ++i)); do
+    [[ $_lensbench_line[i] == --plugin-dir ]] && where+=(--plugin-dir ${(Q)~_lensbench_line[i+1]})
+  done
+  if [[ ${_lensbench_place-} != "at ${LENSBENCH_PLUGIN_PATH-} $where" ]]; then
+    typeset -g _lensbench_place="at ${LENSBENCH_PLUGIN_PATH-} $where"
+    typeset -ga _lensbench_lines
+    _lensbench_lines=("${(@f)$(${(Q)~_lensbench_line[1]} completion names $where 2>/dev/null)}")
+  fi
+}
+
+# Names of a kind, or of every kind.
+_lensbench_names() {
+  local -a names
+  local line
+  _lensbench_known
+  for line in $_lensbench_lines; do
+    [[ -z ${1-} || ${line%% *} == $1 ]] && names+=(${${(s: :)line}[2]})
+  done
+  _wanted names expl "${1:-name}" compadd -a names
+}
+
+# Parameters of the tool or experiment that stands on the line.
+_lensbench_settings() {
+  local -a keys
+  local line word
+  [[ $PREFIX == *=* ]] && { _message value; return }
+  _lensbench_known
+  for line in $_lensbench_lines; do
+    word=${${(s: :)line}[2]}
+    (( ${_lensbench_line[(Ie)$word]} )) && keys+=(${${(s: :)line}[3,-1]})
+  done
+  _wanted parameters expl parameter compadd -S= -a keys
+}
+
+)";
+
+constexpr const char* kAfter = R"(
+_lensbench() {
+  local -a _lensbench_line
+  _lensbench_line=("${(@)words}")
+  if (( CURRENT == 2 )); then
+    local -a first
+    first=($_lensbench_first)
+    _describe -t commands command first
+    return
+  fi
+  local name=_lensbench_$words[2]
+  shift words
+  (( CURRENT-- ))
+  if (( $+parameters[${name}_parts] )); then
+    if (( CURRENT == 2 )); then
+      _describe -t commands command ${name}_parts
+      return
+    fi
+    name+=_$words[2]
+    shift words
+    (( CURRENT-- ))
+  fi
+  (( $+functions[$name] )) && $name
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  _lensbench "$@"
+else
+  compdef _lensbench lensbench
+fi
+)";
+
+std::string function_name(const Command& command) {
+  std::string name = "_lensbench_" + command.name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+/// Text within a specification of _arguments or _describe, which `:`, `[` and `]` would end.
+std::string plain(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == ':' || c == '[' || c == ']' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+std::string action(Values values, const std::vector<std::string>& words) {
+  if (!words.empty()) return "(" + join(words, " ") + ")";
+  switch (values) {
+    case Values::any:
+    case Values::count:
+      return " ";
+    case Values::file:
+      return "_files";
+    case Values::directory:
+      return "_files -/";
+    case Values::archive:
+      return "_files -g \"*.h5\"";
+    case Values::tool:
+      return " _lensbench_names tool";
+    case Values::experiment:
+      return " _lensbench_names experiment";
+    case Values::entry:
+      return " _lensbench_names";
+    case Values::setting:
+      return " _lensbench_settings";
+  }
+  return " ";
+}
+
+std::string of_option(const Option& option) {
+  const std::string meaning = "[" + plain(option.help) + "]";
+  const std::string value =
+      option.is_flag() ? ""
+                       : ":" + plain(option.argument) + ":" + action(option.values, option.words);
+  const std::string name =
+      (option.repeats ? "*--" : "--") + option.name + (option.is_flag() ? "" : "=");
+  std::string lines = "    " + shell_quoted(name + meaning + value) + " \\\n";
+  if (option.letter != '\0')
+    lines += "    " + shell_quoted(std::string("-") + option.letter + meaning + value) + " \\\n";
+  return lines;
+}
+
+std::string of_command(const Command& command) {
+  std::string text = function_name(command) + "() {\n  _arguments -s \\\n";
+  for (const Option& option : command.options) text += of_option(option);
+  text += of_option(help_option());
+  for (std::size_t i = 0; i < command.operands.size(); ++i) {
+    const Operand& operand = command.operands[i];
+    text += "    " +
+            shell_quoted(std::to_string(i + 1) + ":" + plain(operand.name) + ":" +
+                         action(operand.values, operand.words)) +
+            " \\\n";
+  }
+  text.erase(text.size() - 3);
+  return text + "\n}\n\n";
+}
+
+std::string described(const std::string& word, const std::string& summary) {
+  return "  " + shell_quoted(plain(word) + ":" + plain(summary)) + "\n";
+}
+
+}  // namespace
+
+std::string zsh_completion(const std::vector<Command>& all) {
+  std::string text = kBefore;
+  for (const Command& command : all) text += of_command(command);
+  const auto families = family_words(all);
+  std::string first;
+  for (const Command& command : all)
+    if (command.name.find(' ') == std::string::npos)
+      first += described(command.name, command.summary);
+  for (const auto& word : families) {
+    first += described(word, join(parts_of(all, word), ", "));
+    text += "typeset -ga _lensbench_" + word + "_parts\n_lensbench_" + word + "_parts=(\n";
+    for (const Command& command : all)
+      if (command.name.starts_with(word + " "))
+        text += described(command.name.substr(word.size() + 1), command.summary);
+    text += ")\n";
+  }
+  return text + "typeset -ga _lensbench_first\n_lensbench_first=(\n" + first + ")\n" + kAfter;
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,296 @@
+#include "core/dataset/case_join.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstring>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+namespace lensbench {
+namespace {
+
+using Source = JoinedVariable::Source;
+
+bool has_dim(const Variable& variable, const std::string& dim) {
+  return std::find(variable.dims.begin(), variable.dims.end(), dim) != variable.dims.end();
+}
+
+bool has_dim(const Dataset& dataset, const std::string& dim) {
+  return std::any_of(dataset.dims().begin(), dataset.dims().end(),
+                     [&](const auto& known) { return known.first == dim; });
+}
+
+/// Equal to the bit, NaN included.
+bool same_values(const Variable& a, const Variable& b) {
+  if (a.is_text()) return a.strings == b.strings;
+  return a.tensor.sizes() == b.tensor.sizes() &&
+         std::memcmp(a.tensor.data_ptr(), b.tensor.data_ptr(), a.tensor.nbytes()) == 0;
+}
+
+/// Everything of `like` but its values.
+Variable described_as(const Variable& like) {
+  Variable variable = like;
+  variable.tensor = at::Tensor();
+  variable.strings.clear();
+  return variable;
+}
+
+Variable coordinate(const std::string& name, const std::string& dim, const std::string& long_name) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = {dim};
+  variable.long_name = long_name;
+  variable.coordinate = true;
+  return variable;
+}
+
+std::string attribute_text(const Attribute& attribute) {
+  if (const auto* text = std::get_if<std::string>(&attribute)) return *text;
+  return std::visit([](const auto& value) { return nlohmann::json(value).dump(); }, attribute);
+}
+
+std::optional<double> attribute_number(const std::optional<Attribute>& attribute) {
+  if (!attribute) return std::nullopt;
+  if (const auto* integer = std::get_if<std::int64_t>(&*attribute))
+    return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&*attribute)) return *number;
+  return std::nullopt;
+}
+
+Variable numbered(Variable variable, std::int64_t count, std::int64_t number) {
+  variable.tensor = at::full({count}, number, at::kInt);
+  return variable;
+}
+
+}  // namespace
+
+void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string& id) {
+  if (parts_.empty()) {
+    first_ = part;
+    has_tokens_ = has_dim(first_, "token");
+    has_cases_ = has_dim(first_, "case");
+    case_dim_ = has_tokens_ && !has_cases_ ? "case_number" : "case";
+  } else {
+    check_joinable(first_, part);
+    note_differences(part);
+  }
+  note_attributes(part);
+  note_receipts(part);
+  Part entry{number, id, {}, 0};
+  for (const auto& [dim, length] : first_.dims()) entry.lengths.push_back(part.dim(dim));
+  parts_.push_back(std::move(entry));
+}
+
+void CaseJoin::note_differences(const Dataset& part) {
+  for (const auto& [dim, length] : first_.dims()) {
+    if (dim == "token" || dim == "case" || varying_.contains(dim)) continue;
+    bool differs = part.dim(dim) != length;
+    for (const Variable& variable : first_.variables())
+      differs = differs || (variable.coordinate && variable.dims == std::vector<std::string>{dim} &&
+                            !same_values(variable, part[variable.name]));
+    if (differs) varying_.insert(dim);
+  }
+}
+
+void CaseJoin::note_attributes(const Dataset& part) {
+  const std::size_t seen = parts_.size();
+  for (const auto& [name, value] : part.attributes) {
+    auto [known, is_new] = part_attributes_.try_emplace(name);
+    if (is_new && seen > 0) known->second.assign(seen, std::nullopt);
+  }
+  for (auto& [name, values] : part_attributes_) {
+    const auto found = part.attributes.find(name);
+    const auto value = found == part.attributes.end() ? std::nullopt : std::optional(found->second);
+    if (seen > 0 && values.size() == 1 && values.front() == value) continue;
+    values.resize(std::max<std::size_t>(seen, values.size()),
+                  values.empty() ? value : values.front());
+    values.push_back(value);
+  }
+}
+
+void CaseJoin::note_receipts(const Dataset& part) {
+  for (const Receipt& receipt : part.receipts) {
+    const auto known = std::find_if(receipts_.begin(), receipts_.end(), [&](const Receipt& other) {
+      return other.name == receipt.name;
+    });
+    if (known == receipts_.end())
+      receipts_.push_back(receipt);
+    else if (is_worse(receipt, *known))
+      *known = receipt;
+  }
+}
+
+std::int64_t CaseJoin::length(const Part& part, const std::string& dim) const {
+  const auto& dims = first_.dims();
+  const auto found =
+      std::find_if(dims.begin(), dims.end(), [&](const auto& known) { return known.first == dim; });
+  return part.lengths[static_cast<std::size_t>(found - dims.begin())];
+}
+
+std::int64_t CaseJoin::total(const std::string& dim) const {
+  std::int64_t sum = 0;
+  for (const Part& part : parts_) sum += length(part, dim);
+  return sum;
+}
+
+bool CaseJoin::varies(const Variable& variable) const {
+  return std::any_of(variable.dims.begin(), variable.dims.end(),
+                     [&](const auto& dim) { return varying_.contains(dim); });
+}
+
+bool CaseJoin::knows(const std::string& name) const {
+  return std::any_of(variables_.begin(), variables_.end(), [&](const JoinedVariable& joined) {
+    return joined.source != Source::apart && joined.variable.name == name;
+  });
+}
+
+void CaseJoin::finish() {
+  if (has_tokens_) add_token_rows();
+  for (const Variable& variable : first_.variables())
+    if (!knows(variable.name)) add_of_parts(variable);
+  add_attributes();
+  if (case_axis_used_) add_case_axis();
+}
+
+void CaseJoin::add(Variable variable, Source source, std::int64_t axis,
+                   std::vector<std::int64_t> shape) {
+  JoinedVariable joined;
+  joined.source = source;
+  joined.is_text = variable.is_text();
+  if (variable.tensor.defined()) joined.type = variable.tensor.scalar_type();
+  joined.variable = source == Source::known ? std::move(variable) : described_as(variable);
+  joined.axis = axis;
+  joined.shape = std::move(shape);
+  variables_.push_back(std::move(joined));
+}
+
+void CaseJoin::add_token_rows() {
+  std::int64_t rows_before = 0;
+  for (Part& part : parts_) {
+    part.first_token = rows_before;
+    rows_before += length(part, "token");
+  }
+  const std::vector<std::int64_t> rows{rows_before};
+  Variable token = coordinate("token", "token", "row of the token axis");
+  token.tensor = at::empty({0}, at::kInt);
+  add(std::move(token), Source::pieces, 0, rows);
+  if (has_cases_) return;
+  Variable number = coordinate("case", "token", "number of the case");
+  number.tensor = at::empty({0}, at::kInt);
+  add(std::move(number), Source::pieces, 0, rows);
+}
+
+void CaseJoin::add_of_parts(const Variable& variable) {
+  const bool text_of_a_case = variable.is_text() && !has_dim(variable, "token") &&
+                              !has_dim(variable, "case") && !variable.coordinate;
+  if (variable.name == "case" && has_cases_) {
+    case_axis_used_ = true;
+    return;  // made anew
+  }
+  if (varies(variable) || text_of_a_case) return add(variable, Source::apart, 0, {});
+  for (const char* dim : {"token", "case"}) {
+    const auto at = std::find(variable.dims.begin(), variable.dims.end(), dim);
+    if (at == variable.dims.end()) continue;
+    case_axis_used_ = case_axis_used_ || std::string(dim) == "case";
+    std::vector<std::int64_t> shape = variable.shape();
+    shape[static_cast<std::size_t>(at - variable.dims.begin())] = total(dim);
+    add(variable, Source::pieces, at - variable.dims.begin(), std::move(shape));
+    return;
+  }
+  if (variable.coordinate && !variable.dims.empty())
+    return add(variable, Source::known, 0, variable.shape());
+  case_axis_used_ = true;
+  std::vector<std::int64_t> shape = variable.shape();
+  shape.insert(shape.begin(), static_cast<std::int64_t>(parts_.size()));
+  Variable stacked = variable;
+  stacked.dims.insert(stacked.dims.begin(), case_dim_);
+  add(std::move(stacked), Source::pieces, 0, std::move(shape));
+}
+
+void CaseJoin::add_case_axis() {
+  const bool own = has_cases_ && case_dim_ == "case";
+  std::vector<std::int64_t> numbers;
+  Variable id = coordinate("case_id", case_dim_, "id of the case");
+  for (const Part& part : parts_) {
+    const auto rows = static_cast<std::size_t>(own ? length(part, "case") : 1);
+    numbers.insert(numbers.end(), rows, part.number);
+    id.strings.insert(id.strings.end(), rows, part.id);
+  }
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(numbers.size())};
+  Variable number = coordinate(case_dim_, case_dim_, "number of the case");
+  number.tensor = at::tensor(numbers, at::kLong).to(at::kInt);
+  add(std::move(number), Source::known, 0, shape);
+  if (!knows("case_id")) add(std::move(id), Source::known, 0, shape);
+}
+
+void CaseJoin::add_attributes() {
+  for (const auto& [name, values] : part_attributes_)
+    if (values.size() == 1 && values.front())
+      attributes_[name] = *values.front();
+    else
+      add_attribute_over_cases(name);
+}
+
+/// As numbers where all cases have numbers, else as texts.
+void CaseJoin::add_attribute_over_cases(const std::string& name) {
+  std::vector<std::string> texts;
+  std::vector<double> numbers;
+  for (const auto& value : part_attributes_.at(name)) {
+    texts.push_back(value ? attribute_text(*value) : "");
+    if (const auto number = attribute_number(value)) numbers.push_back(*number);
+  }
+  // Where a case has several rows, no axis has one entry a case.
+  if (has_cases_) {
+    attributes_[name] = texts;
+    return;
+  }
+  Variable variable;
+  variable.name = knows(name) ? name + "_of_case" : name;
+  variable.dims = {case_dim_};
+  variable.long_name = "attribute '" + name + "' of each case";
+  if (numbers.size() == parts_.size())
+    variable.tensor = at::tensor(numbers, at::kDouble);
+  else
+    variable.strings = std::move(texts);
+  case_axis_used_ = true;
+  add(std::move(variable), Source::known, 0, {static_cast<std::int64_t>(parts_.size())});
+}
+
+Variable CaseJoin::apart(const Variable& own, std::int64_t number) const {
+  const std::string suffix = "_case" + std::to_string(number);
+  Variable variable = own;
+  variable.name += suffix;
+  for (std::string& dim : variable.dims)
+    if (varying_.contains(dim) || dim == "token" || dim == "case") dim += suffix;
+  return variable;
+}
+
+std::optional<Variable> CaseJoin::piece_of(const JoinedVariable& joined, std::size_t index,
+                                           const Dataset& part) const {
+  const std::string& name = joined.variable.name;
+  const Part& facts = parts_[index];
+  if (joined.source == Source::known) return std::nullopt;
+  if (joined.source == Source::apart) return apart(part[name], facts.number);
+  if (has_tokens_ && name == "token") {
+    Variable rows = joined.variable;
+    rows.tensor =
+        at::arange(facts.first_token, facts.first_token + length(facts, "token"), at::kInt);
+    return rows;
+  }
+  if (has_tokens_ && !has_cases_ && name == "case")
+    return numbered(joined.variable, length(facts, "token"), facts.number);
+  Variable piece = part[name];
+  if (piece.dims.size() < joined.variable.dims.size()) {
+    piece.dims = joined.variable.dims;
+    piece.tensor = piece.tensor.unsqueeze(0);
+  }
+  return piece;
+}
+
+void CaseJoin::pieces(std::size_t index, const Dataset& part, const Take& take) const {
+  for (std::size_t i = 0; i < variables_.size(); ++i)
+    if (auto piece = piece_of(variables_[i], index, part)) take(i, std::move(*piece));
+}
+
+}  // namespace lensbench

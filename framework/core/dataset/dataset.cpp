@@ -1,0 +1,216 @@
+#include <ATen/ATen.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/dataset.hpp>
+#include <lensbench/error.hpp>
+#include <set>
+#include <sstream>
+
+#include "core/dataset/names.hpp"
+#include "core/text/utf8.hpp"
+
+namespace lensbench {
+namespace {
+
+std::string subject(const Variable& variable) {
+  return "variable '" + variable.name + "'";
+}
+
+void check_names(const Variable& variable) {
+  if (!is_variable_name(variable.name))
+    throw UsageError(subject(variable) +
+                     ": a name starts with a letter and goes on with letters, digits, '_' and '.'");
+  std::set<std::string> seen;
+  for (const std::string& dim : variable.dims) {
+    if (!is_variable_name(dim))
+      throw UsageError(subject(variable) + ": dimension '" + dim +
+                       "': a name starts with a letter and goes on with letters, digits, '_' "
+                       "and '.'");
+    // xarray's sel(dim=...) would silently take the diagonal.
+    if (!seen.insert(dim).second)
+      throw UsageError(subject(variable) + ": dimension '" + dim +
+                       "' occurs twice; give each axis a name of its own, as query_position and "
+                       "key_position");
+  }
+}
+
+void check_text(const Variable& variable) {
+  if (variable.strings.empty() && variable.dims.size() != 1)
+    throw UsageError(subject(variable) + ": has neither numbers nor strings; give a tensor");
+  if (variable.dims.size() != 1)
+    throw UsageError(subject(variable) + ": strings need exactly one dimension, found " +
+                     std::to_string(variable.dims.size()));
+  for (std::size_t i = 0; i < variable.strings.size(); ++i)
+    if (!is_storable_text(variable.strings[i]))
+      throw UsageError(subject(variable) + ": string " + std::to_string(i) +
+                       " is not valid UTF-8 without NUL; keep raw bytes as uint8 numbers");
+}
+
+bool is_stored_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+    case at::kDouble:
+    case at::kChar:
+    case at::kByte:
+    case at::kInt:
+    case at::kLong:
+    case at::kBool:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// An expanded tensor has more elements than memory behind it.
+void check_size(const Variable& variable, const at::Tensor& values) {
+  const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double memory = page * static_cast<double>(sysconf(_SC_PHYS_PAGES));
+  const double bytes =
+      static_cast<double>(values.numel()) * static_cast<double>(values.element_size());
+  if (bytes > memory)
+    throw UsageError(subject(variable) + ": claims " + std::to_string(values.numel()) +
+                     " elements, which is more than this machine has memory for");
+}
+
+/// On the CPU, contiguous, without autograd, of a type an archive stores.
+void normalise_tensor(Variable& variable) {
+  if (!variable.strings.empty())
+    throw UsageError(subject(variable) + ": has both numbers and strings; give one");
+  at::Tensor values = variable.tensor.detach();
+  if (values.layout() != at::kStrided || values.is_quantized())
+    throw UsageError(subject(variable) + ": a sparse or quantized tensor; make it dense first");
+  if (static_cast<std::size_t>(values.dim()) != variable.dims.size())
+    throw UsageError(subject(variable) + ": the tensor has " + std::to_string(values.dim()) +
+                     " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
+  check_size(variable, values);
+  const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
+  if (half) {
+    variable.attributes.emplace("source_dtype",
+                                values.scalar_type() == at::kHalf ? "float16" : "bfloat16");
+    values = values.to(at::kFloat);
+  }
+  if (!is_stored_type(values.scalar_type()))
+    throw UsageError(subject(variable) + ": element type " + at::toString(values.scalar_type()) +
+                     " is not stored; use float32, float64, int8, uint8, int32, int64 or bool");
+  variable.tensor = values.to(at::kCPU).contiguous();
+}
+
+std::string joined_names(const std::vector<Variable>& variables) {
+  std::string names;
+  for (const Variable& variable : variables)
+    names += (names.empty() ? "'" : ", '") + variable.name + "'";
+  return names.empty() ? "none" : names;
+}
+
+bool is_index_of(const Variable& variable, const std::string& dim) {
+  return variable.dims == std::vector<std::string>{dim};
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Variable::shape() const {
+  if (is_text()) return {static_cast<std::int64_t>(strings.size())};
+  return tensor.sizes().vec();
+}
+
+Receipt make_receipt(std::string name, double value, double tolerance, std::string note) {
+  return {std::move(name), value, tolerance, value <= tolerance, std::move(note)};
+}
+
+bool is_worse(const Receipt& a, const Receipt& b) {
+  if (a.passed != b.passed) return !a.passed;
+  if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(a.value);
+  return a.value - a.tolerance > b.value - b.tolerance;
+}
+
+Dataset& Dataset::add(Variable variable) {
+  check_names(variable);
+  if (variable.is_text())
+    check_text(variable);
+  else
+    normalise_tensor(variable);
+  for (const Variable& other : variables_) {
+    if (equal_ignoring_case(other.name, variable.name))
+      throw UsageError(subject(variable) + ": the dataset has '" + other.name +
+                       "' already; names must differ by more than upper and lower case");
+    // A dimension's name belongs to its coordinate: readers take such a variable for it.
+    for (const std::string& dim : other.dims)
+      if (dim == variable.name && !is_index_of(variable, dim))
+        throw UsageError(subject(variable) + ": '" + dim + "' is a dimension of '" + other.name +
+                         "', so a variable of that name must have it as its only dimension");
+    for (const std::string& dim : variable.dims)
+      if (dim == other.name && !is_index_of(other, dim))
+        throw UsageError(subject(variable) + ": dimension '" + dim +
+                         "' has the name of variable '" + other.name +
+                         "', which is not its coordinate; rename one of them");
+  }
+  for (const std::string& dim : variable.dims)
+    if (dim == variable.name && !is_index_of(variable, dim))
+      throw UsageError(subject(variable) +
+                       ": has its own name among several dimensions; a "
+                       "coordinate has its dimension alone");
+
+  const std::vector<std::int64_t> lengths = variable.shape();
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto known = std::find_if(dims_.begin(), dims_.end(),
+                                    [&](const auto& dim) { return dim.first == variable.dims[i]; });
+    if (known != dims_.end() && known->second != lengths[i])
+      throw UsageError(subject(variable) + ": dimension '" + variable.dims[i] + "' has length " +
+                       std::to_string(lengths[i]) + ", but " + std::to_string(known->second) +
+                       " in this dataset");
+  }
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    if (std::none_of(dims_.begin(), dims_.end(),
+                     [&](const auto& dim) { return dim.first == variable.dims[i]; }))
+      dims_.emplace_back(variable.dims[i], lengths[i]);
+  if (is_index_of(variable, variable.name)) variable.coordinate = true;
+  variables_.push_back(std::move(variable));
+  return *this;
+}
+
+Dataset& Dataset::add_coordinate(const std::string& name, at::Tensor values,
+                                 std::string long_name) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = {name};
+  variable.tensor = std::move(values);
+  variable.long_name = std::move(long_name);
+  variable.coordinate = true;
+  return add(std::move(variable));
+}
+
+Dataset& Dataset::add_coordinate(const std::string& name, std::vector<std::string> values,
+                                 std::string long_name) {
+  Variable variable;
+  variable.name = name;
+  variable.dims = {name};
+  variable.strings = std::move(values);
+  variable.long_name = std::move(long_name);
+  variable.coordinate = true;
+  return add(std::move(variable));
+}
+
+bool Dataset::contains(const std::string& name) const {
+  return std::any_of(variables_.begin(), variables_.end(),
+                     [&](const Variable& variable) { return variable.name == name; });
+}
+
+const Variable& Dataset::operator[](const std::string& name) const {
+  for (const Variable& variable : variables_)
+    if (variable.name == name) return variable;
+  throw UsageError("the dataset has no variable '" + name + "'; it has " +
+                   joined_names(variables_));
+}
+
+std::int64_t Dataset::dim(const std::string& name) const {
+  for (const auto& [known, length] : dims_)
+    if (known == name) return length;
+  std::string names;
+  for (const auto& dim : dims_) names += (names.empty() ? "'" : ", '") + dim.first + "'";
+  throw UsageError("the dataset has no dimension '" + name + "'; it has " +
+                   (names.empty() ? "none" : names));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,19 @@
+#include "core/files/file_descriptor.hpp"
+
+#include <unistd.h>
+
+#include <system_error>
+
+namespace lensbench {
+
+int FileDescriptor::close() {
+  if (descriptor_ < 0) return 0;
+  // Linux releases the descriptor whatever close returns, so it is never tried twice.
+  return ::close(std::exchange(descriptor_, -1));
+}
+
+std::string errno_text(int error) {
+  return std::generic_category().message(error);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,64 @@
+#include "core/files/new_folder.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <lensbench/error.hpp>
+#include <string>
+#include <system_error>
+
+#include "core/files/atomic_file.hpp"
+#include "core/files/file_descriptor.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_free(const fs::path& target) {
+  std::error_code error;
+  const auto status = fs::symlink_status(target, error);
+  if (status.type() == fs::file_type::not_found) return;
+  if (status.type() == fs::file_type::directory && fs::is_empty(target, error) && !error) return;
+  throw UsageError(target.string() +
+                   ": exists already; name a folder that does not exist or is empty");
+}
+
+void sync_file(const fs::path& file) {
+  const FileDescriptor open_file(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!open_file || ::fsync(open_file.get()) != 0)
+    throw RunError(file.string() + ": cannot be synced to disk: " + errno_text(errno));
+}
+
+}  // namespace
+
+NewFolder::NewFolder(const fs::path& target) : target_(fs::absolute(target).lexically_normal()) {
+  if (target.empty()) throw UsageError("the folder to write has an empty name");
+  if (!target_.has_filename()) target_ = target_.parent_path();  // written with a slash at the end
+  require_free(target_);
+  const fs::path beside = target_.parent_path() / ("." + target_.filename().string() + ".part-" +
+                                                   std::to_string(::getpid()));
+  std::error_code error;
+  fs::create_directories(target_.parent_path(), error);
+  if (!error) fs::remove_all(beside, error);
+  if (!error) fs::create_directory(beside, error);
+  if (error) throw RunError(target_.string() + ": cannot be created: " + error.message());
+  temporary_ = beside;
+}
+
+NewFolder::~NewFolder() {
+  std::error_code ignored;
+  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+}
+
+void NewFolder::publish() {
+  for (const auto& entry : fs::directory_iterator(temporary_)) sync_file(entry.path());
+  sync_folder(temporary_);
+  require_free(target_);
+  publish_file(temporary_, target_);  // replaces an empty folder, and nothing else
+  temporary_.clear();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,135 @@
+#include "core/text/json.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <sstream>
+#include <vector>
+
+namespace lensbench {
+namespace {
+
+/// A dump would write `null` for NaN and the infinities, silently.
+void require_finite(const nlohmann::json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    throw UsageError("a number that is not finite cannot be written as JSON");
+  if (value.is_structured())
+    for (const auto& item : value) require_finite(item);
+}
+
+}  // namespace
+
+using nlohmann::json;
+
+namespace {
+
+/// Builds a value from parser events. (nlohmann's own callback would copy every key, and lets
+/// duplicate keys through: a tokenizer's vocabulary then takes seconds.)
+class StrictBuilder final : public nlohmann::json_sax<json> {
+ public:
+  StrictBuilder(const std::string& subject, int max_depth)
+      : subject_(subject), max_depth_(static_cast<std::size_t>(max_depth)) {}
+
+  json take() { return std::move(root_); }
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(json::number_integer_t value) override { return put(value); }
+  bool number_unsigned(json::number_unsigned_t value) override { return put(value); }
+  bool number_float(json::number_float_t value, const std::string&) override { return put(value); }
+  bool string(std::string& value) override { return put(std::move(value)); }
+  bool binary(json::binary_t& value) override { return put(std::move(value)); }
+  bool start_object(std::size_t) override { return open(json::object()); }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(std::string& name) override {
+    const auto [member, inserted] =
+        containers_.back()->get_ref<json::object_t&>().try_emplace(std::move(name));
+    if (!inserted) throw InputError(subject_ + ": duplicate JSON key \"" + member->first + "\"");
+    member_ = &member->second;
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
+    throw InputError(subject_ + ": not valid JSON: " + e.what());
+  }
+
+ private:
+  json* place(json&& value) {
+    if (containers_.empty()) return &(root_ = std::move(value));
+    if (containers_.back()->is_object()) return &(*member_ = std::move(value));
+    auto& array = containers_.back()->get_ref<json::array_t&>();
+    return &array.emplace_back(std::move(value));
+  }
+  bool put(json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(json value) {
+    if (containers_.size() > max_depth_)
+      throw InputError(subject_ + ": JSON nested deeper than " + std::to_string(max_depth_) +
+                       " levels");
+    // Growing an array moves only finished elements: its open one is always the last.
+    containers_.push_back(place(std::move(value)));
+    return true;
+  }
+  bool close() {
+    containers_.pop_back();
+    return true;
+  }
+
+  const std::string& subject_;
+  std::size_t max_depth_;
+  json root_;
+  std::vector<json*> containers_;
+  json* member_ = nullptr;  // the value of the key read last
+};
+
+}  // namespace
+
+json parse_json(std::string_view text, const std::string& subject, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes)
+    throw InputError(subject + ": " + std::to_string(text.size()) +
+                     " bytes of JSON, more than the " + std::to_string(limits.max_bytes) +
+                     " that are allowed here");
+  // The parser would skip a byte order mark, and take a NUL byte for the end of the text.
+  if (text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos)
+    throw InputError(subject +
+                     ": not valid JSON: begins with a byte order mark or holds a NUL byte");
+  StrictBuilder builder(subject, limits.max_depth);
+  try {
+    json::sax_parse(text.begin(), text.end(), &builder);
+  } catch (const json::exception& error) {
+    throw InputError(subject + ": not valid JSON: " + error.what());
+  }
+  return builder.take();
+}
+
+nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    throw InputError(path.string() + ": no such file");
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (!error && bytes > limits.max_bytes)
+    throw InputError(path.string() + ": " + std::to_string(bytes) + " bytes, more than the " +
+                     std::to_string(limits.max_bytes) + " that are allowed for this file");
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw InputError(path.string() + ": cannot be read");
+  return parse_json(text.str(), path.string(), limits);
+}
+
+std::string canonical_json(const nlohmann::json& value) {
+  require_finite(value);
+  try {
+    // nlohmann::json keeps object keys in a std::map, so the dump is sorted already.
+    return value.dump();
+  } catch (const nlohmann::json::exception& error) {
+    throw UsageError(std::string("a value cannot be written as JSON: ") + error.what());
+  }
+}
+
+}  // namespace lensbench

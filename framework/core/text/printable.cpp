@@ -1,0 +1,22 @@
+#include "core/text/printable.hpp"
+
+namespace lensbench {
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 80;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // Cut between characters, not within one.
+    if (i >= kMaxBytes && (byte & 0xc0) != 0x80) return out + "...";
+    if (byte < 0x20 || byte == 0x7f) {
+      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace lensbench

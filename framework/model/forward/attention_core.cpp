@@ -1,0 +1,220 @@
+#include "model/forward/attention_core.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "model/forward/linear.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+
+/// Scores held at once, in elements over all heads (16 MiB of float32), and the fewest query rows
+/// for which a matrix product still runs at speed.
+constexpr std::int64_t kScoreElements = 1 << 22;
+constexpr std::int64_t kFewestRows = 32;
+
+/// Some consecutive queries of one sequence and the keys that any of them sees.
+struct Tile {
+  std::int64_t row;                   ///< of the batch
+  std::int64_t query_begin, queries;  ///< in the new positions
+  std::int64_t key_begin, keys;       ///< in all positions, cached first
+
+  at::Tensor of_queries(const at::Tensor& x) const {  // [batch, head, pos, ...]
+    return x.select(0, row).narrow(1, query_begin, queries);
+  }
+  at::Tensor of_keys(const at::Tensor& x, std::int64_t first) const {  // x from key `first` on
+    return x.select(0, row).narrow(1, key_begin - first, keys);
+  }
+  at::Tensor of_pairs(const at::Tensor& x) const {  // [batch, head, query, key]
+    return of_queries(x).narrow(2, key_begin, keys);
+  }
+};
+
+class Attend {
+ public:
+  /// \param pairs  scores and pattern over all keys are wanted
+  Attend(Run& run, std::int64_t layer, const Heads& heads, bool pairs)
+      : run_(run),
+        spec_(run.spec.attention),
+        heads_(heads),
+        dtype_(heads.v.scalar_type()),
+        wide_(accumulation_type(dtype_)) {
+    const auto l = static_cast<std::size_t>(layer);
+    window_ = spec_.window(layer);
+    scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
+    all_positions_ = heads.k.size(2);
+    // Cached keys that no new query sees are not even converted.
+    if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, run.past - window_ + 1);
+    const auto seen = [&](const at::Tensor& x) {
+      return x.narrow(2, first_key_, all_positions_ - first_key_).to(wide_);
+    };
+    q_ = heads.q.to(wide_);
+    k_ = seen(heads.k);
+    v_ = seen(heads.v);
+  }
+
+  at::Tensor without_pairs() {
+    at::Tensor z = empty_z();
+    for (const Tile& tile : tiles()) store(z, tile, weighted_values(tile, softmax(scores(tile))));
+    return z;
+  }
+
+  at::Tensor with_pairs(const HookSite& hooks) {
+    at::Tensor all_scores = at::full(pair_shape(), kMinusInfinity, q_.options());
+    for (const Tile& tile : tiles()) tile.of_pairs(all_scores).copy_(scores(tile));
+    const at::Tensor hooked_scores = hooks.apply(Point::attn_scores, all_scores);
+    // A replacement may let queries see keys that the tiles leave out, and a derivative by the
+    // pattern asks what they would do.
+    bool whole = run_.gradients || !same_values(all_scores, hooked_scores);
+    const at::Tensor pattern = pattern_of(hooked_scores, whole);
+    const at::Tensor hooked_pattern = hooks.apply(Point::pattern, pattern);
+    whole = whole || !same_values(pattern, hooked_pattern);
+    return values_of(hooked_pattern, whole);
+  }
+
+ private:
+  std::int64_t positions() const { return q_.size(2); }
+  std::int64_t all_positions() const { return all_positions_; }
+  std::vector<std::int64_t> pair_shape() const {
+    return {q_.size(0), q_.size(1), positions(), all_positions()};
+  }
+  at::Tensor empty_z() const {
+    return at::zeros({q_.size(0), positions(), q_.size(1), v_.size(3)}, q_.options().dtype(dtype_));
+  }
+
+  /// Tiles that cover the real queries. \param whole  each with every key
+  std::vector<Tile> tiles(bool whole = false) const {
+    const std::int64_t rows =
+        std::max(kFewestRows, kScoreElements / (q_.size(1) * all_positions()));
+    std::vector<Tile> result;
+    for (std::int64_t b = 0; b < q_.size(0); ++b) {
+      const std::int64_t padding = run_.padding.empty() ? 0 : run_.padding[b];
+      std::int64_t begin = std::max<std::int64_t>(0, padding - run_.past);
+      for (; begin < positions(); begin += rows) {
+        Tile tile{b, begin, std::min(rows, positions() - begin), 0, all_positions()};
+        if (!whole) trim_keys(tile, padding);
+        result.push_back(tile);
+      }
+    }
+    return result;
+  }
+
+  void trim_keys(Tile& tile, std::int64_t padding) const {
+    const std::int64_t first = run_.past + tile.query_begin;
+    const std::int64_t end = spec_.causal ? first + tile.queries : all_positions();
+    tile.key_begin = window_ > 0 ? std::max(padding, first - window_ + 1) : padding;
+    tile.keys = end - tile.key_begin;
+  }
+
+  /// 0 where a query sees a key, minus infinity elsewhere; undefined when all is seen.
+  at::Tensor mask(const Tile& tile) {
+    if (!spec_.causal || tile.queries == 1) return {};
+    const std::int64_t diagonal = run_.past + tile.query_begin - tile.key_begin;
+    at::Tensor& mask = run_.masks[{tile.queries, tile.keys, diagonal, window_}];
+    if (mask.defined()) return mask;
+    const auto index = q_.options().dtype(at::kLong);
+    const at::Tensor last = at::arange(diagonal, diagonal + tile.queries, index).unsqueeze(1);
+    const at::Tensor key = at::arange(tile.keys, index).unsqueeze(0);
+    at::Tensor hidden = key.gt(last);
+    if (window_ > 0) hidden = hidden.logical_or(key.le(last.sub(window_)));
+    mask = at::zeros({tile.queries, tile.keys}, q_.options().requires_grad(false))
+               .masked_fill(hidden, kMinusInfinity);
+    return mask;
+  }
+
+  /// Query heads that share a key head are stacked, so that one product serves them all.
+  at::Tensor grouped(
+      const at::Tensor& x) const {  // [head, queries, n] -> [kv_head, group * queries, n]
+    const std::int64_t kv = k_.size(1);
+    return x.size(0) == kv ? x : x.reshape({kv, x.size(0) / kv * x.size(1), x.size(2)});
+  }
+
+  at::Tensor scores(const Tile& tile) {
+    const at::Tensor q = grouped(tile.of_queries(q_));
+    const at::Tensor k = tile.of_keys(k_, first_key_).transpose(1, 2);
+    const at::Tensor mask = this->bias(tile);
+    const std::vector<std::int64_t> shape{q_.size(1), tile.queries, tile.keys};
+    if (spec_.score_softcap > 0.0) {
+      const at::Tensor capped = softcap(at::bmm(q, k).mul(scale_), spec_.score_softcap).view(shape);
+      return mask.defined() ? capped.add(mask) : capped;
+    }
+    if (!mask.defined()) return at::bmm(q, k).mul(scale_).view(shape);
+    if (mask.dim() == 3)
+      return at::baddbmm(grouped(mask.expand(shape)), q, k, 1.0, scale_).view(shape);
+    const std::int64_t group = q_.size(1) / k_.size(1);
+    const at::Tensor stacked = group == 1 ? mask : mask.repeat({group, 1});
+    return at::baddbmm(stacked.unsqueeze(0).expand({k.size(0), stacked.size(0), tile.keys}), q, k,
+                       1.0, scale_)
+        .view(shape);
+  }
+
+  /// What is added to the products: the mask [query, key], or with ALiBi [head, query or 1, key].
+  at::Tensor bias(const Tile& tile) {
+    const at::Tensor mask = this->mask(tile);
+    if (!run_.alibi.defined()) return mask;
+    const at::Tensor row = run_.alibi.select(0, run_.alibi.size(0) == 1 ? 0 : tile.row);
+    const at::Tensor keys = row.narrow(1, tile.key_begin, tile.keys).unsqueeze(1);
+    return mask.defined() ? keys.add(mask) : keys;
+  }
+
+  at::Tensor softmax(const at::Tensor& scores) const { return at::softmax(scores, -1).to(dtype_); }
+
+  at::Tensor weighted_values(const Tile& tile, const at::Tensor& pattern) const {
+    const at::Tensor z = at::bmm(grouped(pattern.to(wide_)), tile.of_keys(v_, first_key_));
+    return z.view({q_.size(1), tile.queries, v_.size(3)});
+  }
+
+  void store(at::Tensor& z, const Tile& tile, const at::Tensor& values) const {
+    z.select(0, tile.row).narrow(0, tile.query_begin, tile.queries).copy_(values.transpose(0, 1));
+  }
+
+  at::Tensor pattern_of(const at::Tensor& scores, bool whole) const {
+    at::Tensor pattern = at::zeros(pair_shape(), q_.options().dtype(dtype_));
+    for (const Tile& tile : tiles(whole))
+      tile.of_pairs(pattern).copy_(without_nan(softmax(tile.of_pairs(scores)), whole));
+    return pattern;
+  }
+
+  /// A replacement may hide every key of a query; such a query attends to nothing.
+  static at::Tensor without_nan(const at::Tensor& pattern, bool replaced) {
+    return replaced ? pattern.masked_fill(pattern.isnan(), 0.0) : pattern;
+  }
+
+  at::Tensor values_of(const at::Tensor& pattern, bool whole) const {
+    at::Tensor z = empty_z();
+    for (const Tile& tile : tiles(whole))
+      store(z, tile, weighted_values(tile, tile.of_pairs(pattern)));
+    return z;
+  }
+
+  Run& run_;
+  const AttentionSpec& spec_;
+  const Heads& heads_;
+  at::ScalarType dtype_, wide_;
+  std::int64_t window_ = 0;
+  std::int64_t all_positions_ = 0;
+  std::int64_t first_key_ = 0;  ///< that k_ and v_ hold
+  double scale_ = 1.0;
+  at::Tensor q_, k_, v_;
+};
+
+}  // namespace
+
+at::Tensor attend(Run& run, std::int64_t layer, const Heads& heads) {
+  const HookSite hooks(run.plan, layer);
+  const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
+  Attend core(run, layer, heads, pairs);
+  return pairs ? core.with_pairs(hooks) : core.without_pairs();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,218 @@
+#include "model/forward/forward.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/scalar_tensor.h>
+
+#include <lensbench/error.hpp>
+
+#include "model/forward/attention.hpp"
+#include "model/forward/forward_setup.hpp"
+#include "model/forward/linear.hpp"
+#include "model/forward/mlp.hpp"
+#include "model/forward/norm.hpp"
+#include "model/forward/per_head_inputs.hpp"
+#include "model/forward/prediction_head.hpp"
+#include "model/runtime/profiled.hpp"
+
+namespace lensbench {
+namespace {
+
+class Forward {
+ public:
+  Forward(Run& run, const ForwardOptions& options) : run_(run), options_(options) {}
+
+  ForwardOutput operator()(const TokenBatch& tokens, const Reach& reach) {
+    at::Tensor x = reach.embedding ? embed(tokens) : options_.residual;
+    if (run_.gradients && !x.requires_grad()) x = x.detach().requires_grad_();
+    const bool after_add = spec().norm_placement == NormPlacement::after_add;
+    for (std::int64_t layer = reach.first_layer; layer < reach.end_layer; ++layer)
+      x = after_add ? block_with_norms_after(layer, x) : block(layer, x);
+    ForwardOutput output;
+    output.residual = x;
+    if (reach.head) output.logits = head(x);
+    return output;
+  }
+
+ private:
+  const TransformerSpec& spec() const { return run_.spec; }
+
+  /// A graph starts here: what the model adds at the embedding is a leaf.
+  at::Tensor leaf(at::Tensor x) const {
+    if (run_.gradients) x.requires_grad_();
+    return x;
+  }
+
+  at::Tensor embed(const TokenBatch& tokens) {
+    const ProfileScope scope(run_.profile, -1, "embed");
+    const HookSite hooks(run_.plan, -1);
+    at::Tensor x = at::embedding(run_.weights.embedding, tokens.ids);
+    if (run_.weights.project_in.weight.defined()) x = linear(x, run_.weights.project_in);
+    if (spec().embedding_scale != 1.0)  // the scale itself is rounded to the model's type
+      x = x.mul(at::scalar_tensor(spec().embedding_scale, x.options().requires_grad(false)));
+    const bool norm_of_sum = spec().masked_language_model;
+    if (spec().embedding_norm && !norm_of_sum)
+      x = norm(-1, run_.weights.ln_embed, leaf(x),
+               {Point::word_norm_scale, Point::word_norm_normalized});
+    x = hooks.apply(Point::embed, leaf(x));
+    const at::Tensor pos = position_rows(tokens, hooks, x.sizes());
+    const at::Tensor type = type_rows(tokens, hooks, x.sizes());
+    if (type.defined()) x = x.add(type);
+    if (pos.defined()) x = x.add(pos);
+    if (!spec().embedding_norm || !norm_of_sum) return x;
+    x = norm(-1, run_.weights.ln_embed, x, {Point::embed_norm_scale, Point::embed_norm_normalized});
+    return hooks.apply(Point::full_embed, x);
+  }
+
+  at::Tensor hooked_rows(const at::Tensor& rows, const HookSite& hooks, Point point,
+                         at::IntArrayRef shape) const {
+    if (!hooks.wants(point)) return rows;
+    return hooks.apply(point, leaf(rows.expand(shape).contiguous()));
+  }
+
+  at::Tensor position_rows(const TokenBatch& tokens, const HookSite& hooks,
+                           at::IntArrayRef shape) const {
+    if (spec().position != PositionKind::learned) return {};
+    at::Tensor index = run_.positions;
+    if (spec().uncounted_id) {
+      at::Tensor counted = tokens.ids.ne(*spec().uncounted_id);
+      if (tokens.mask.defined()) counted = counted.logical_and(tokens.mask);
+      index = counted.cumsum(1).mul(counted).sub(1);
+    }
+    return hooked_rows(at::embedding(run_.weights.positions, index.add(spec().position_offset)),
+                       hooks, Point::pos_embed, shape);
+  }
+
+  at::Tensor type_rows(const TokenBatch& tokens, const HookSite& hooks,
+                       at::IntArrayRef shape) const {
+    const at::Tensor& table = run_.weights.token_types;
+    if (!table.defined()) return {};
+    const at::Tensor rows =
+        tokens.types.defined() ? at::embedding(table, tokens.types) : table.select(0, 0);
+    return hooked_rows(rows, hooks, Point::token_type_embed, shape);
+  }
+
+  at::Tensor norm(std::int64_t layer, const NormWeights& weights, const at::Tensor& x,
+                  NormPoints points) const {
+    ProfileScope scope(run_.profile, layer, "norm");
+    if (scope.active()) scope.reads(bytes_of(weights));
+    return apply_norm(spec().norm, weights, x, HookSite(run_.plan, layer), points, run_.gradients);
+  }
+
+  /// What a sublayer made, as it is added to the stream.
+  at::Tensor added(std::int64_t layer, at::Tensor x, const NormWeights& after, NormPoints points,
+                   Point out) const {
+    if (after.gain.defined()) x = norm(layer, after, x, points);
+    if (spec().residual_scale != 1.0) x = x.mul(spec().residual_scale);
+    return HookSite(run_.plan, layer).apply(out, x);
+  }
+
+  /// A tensor of its own where its gradient is asked for: that of the MLP's path alone.
+  at::Tensor mlp_source_of(const at::Tensor& x, const HookSite& hooks) const {
+    if (!hooks.wants(Point::mlp_in)) return x;
+    return hooks.apply(Point::mlp_in, run_.gradients ? x.view_as(x) : x);
+  }
+
+  /// The MLP's input where it reads the norm of attention: the same unless a hook gave it another
+  /// source.
+  at::Tensor shared_norm(const NormWeights& weights, const at::Tensor& x, const at::Tensor& source,
+                         const at::Tensor& normed, const HookSite& hooks) const {
+    const bool own = hooks.wants(Point::mlp_in) && (run_.gradients || !same_values(x, source));
+    return own ? apply_norm(spec().norm, weights, source) : normed;
+  }
+
+  at::Tensor block(std::int64_t layer, at::Tensor x) {
+    const ProfileScope scope(run_.profile, layer, "residual");
+    const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
+    const HookSite hooks(run_.plan, layer);
+    constexpr NormPoints ln1{Point::ln1_scale, Point::ln1_normalized};
+    constexpr NormPoints ln2{Point::ln2_scale, Point::ln2_normalized};
+    const bool norms_before = spec().norm_placement != NormPlacement::after_sublayer;
+    x = hooks.apply(Point::resid_pre, x);
+    const HeadInputs own = head_inputs(run_, layer, x);
+    const at::Tensor attention_input =
+        norms_before ? hooks.apply(Point::ln1_out, norm(layer, weights.ln1, x, ln1)) : x;
+    const at::Tensor attention_output =
+        added(layer, attention(run_, layer, attention_input, own), weights.ln1_post,
+              {Point::ln1_post_scale, Point::ln1_post_normalized}, Point::attn_out);
+    const at::Tensor mid = x.add(attention_output);
+    at::Tensor middle = spec().parallel_blocks ? x : hooks.apply(Point::resid_mid, mid);
+    const at::Tensor mlp_source = mlp_source_of(middle, hooks);
+    const at::Tensor mlp_input =
+        spec().shared_parallel_norm
+            ? shared_norm(weights.ln1, middle, mlp_source, attention_input, hooks)
+        : norms_before ? hooks.apply(Point::ln2_out, norm(layer, weights.ln2, mlp_source, ln2))
+                       : mlp_source;
+    const at::Tensor mlp_output =
+        added(layer, mlp(run_, layer, mlp_input), weights.ln2_post,
+              {Point::ln2_post_scale, Point::ln2_post_normalized}, Point::mlp_out);
+    return hooks.apply(Point::resid_post, (spec().parallel_blocks ? mid : middle).add(mlp_output));
+  }
+
+  /// The names are those of TransformerLens' BertBlock: resid_mid and resid_post are the sums, and
+  /// the stream goes on with what the norms make of them.
+  at::Tensor block_with_norms_after(std::int64_t layer, at::Tensor x) {
+    const ProfileScope scope(run_.profile, layer, "residual");
+    const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
+    const HookSite hooks(run_.plan, layer);
+    x = hooks.apply(Point::resid_pre, x);
+    const at::Tensor attention_output = added(
+        layer, attention(run_, layer, x, head_inputs(run_, layer, x)), {}, {}, Point::attn_out);
+    at::Tensor middle = hooks.apply(Point::resid_mid, x.add(attention_output));
+    middle =
+        norm(layer, weights.ln1, middle, {Point::ln1_added_scale, Point::ln1_added_normalized});
+    const at::Tensor mlp_output =
+        added(layer, mlp(run_, layer, mlp_source_of(middle, hooks)), {}, {}, Point::mlp_out);
+    x = hooks.apply(Point::resid_post, middle.add(mlp_output));
+    x = norm(layer, weights.ln2, x, {Point::ln2_added_scale, Point::ln2_added_normalized});
+    return hooks.apply(Point::normalized_resid_post, x);
+  }
+
+  at::Tensor head(at::Tensor x) const {
+    ProfileScope scope(run_.profile, -1, "unembed");
+    if (scope.active())
+      scope.reads(bytes_of(run_.weights.unembedding.weight) + bytes_of(run_.weights.head));
+    const HookSite hooks(run_.plan, -1);
+    if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
+    x = head_transform(spec(), run_.weights, x);
+    if (spec().final_norm)
+      x = norm(-1, run_.weights.ln_final, x, {Point::final_scale, Point::final_normalized});
+    x = hooks.apply(Point::unembed_in, project_out(run_.weights, x));
+    return hooks.apply(Point::unembed_out, unembed_rows(x, run_.weights.unembedding));
+  }
+
+  Run& run_;
+  const ForwardOptions& options_;
+};
+
+void require(bool supported, const TransformerSpec& spec, const char* feature) {
+  if (!supported)
+    throw InputError("models of family '" + spec.family + "' with " + feature +
+                     " are not supported");
+}
+
+}  // namespace
+
+ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weights,
+                          const TokenBatch& tokens, const ForwardOptions& options,
+                          const Hooks& hooks, Profile* profile) {
+  const ProfileScope scope(profile, -1, "setup");
+  const at::AutoGradMode mode(options.gradients);
+  const Reach reach = checked_reach(spec, weights, tokens, options);
+  HookPlan plan(spec, hooks, reach);
+  Run run = start_run(spec, weights, plan, tokens, options);
+  run.profile = profile;
+  place_hooks(plan, run, tokens, options);
+  ForwardOutput output = Forward(run, options)(tokens, reach);
+  if (run.cache) finish_cache(run, tokens.length());
+  return output;
+}
+
+void require_supported(const TransformerSpec& spec) {
+  require(spec.norm_placement != NormPlacement::after_add || !spec.parallel_blocks, spec,
+          "norms after the addition in parallel blocks");
+  require(spec.attention.causal || spec.attention.windows.empty(), spec,
+          "windows of bidirectional attention");
+}
+
+}  // namespace lensbench

@@ -1,0 +1,238 @@
+#include "model/forward/forward_setup.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <sstream>
+
+#include "model/forward/alibi.hpp"
+
+namespace lensbench {
+namespace {
+
+template <class... Parts>
+[[noreturn]] void refuse(const Parts&... parts) {
+  std::ostringstream message;
+  message << "forward: ";
+  (message << ... << parts);
+  throw UsageError(message.str());
+}
+
+void check_ids(const TransformerSpec& spec, const TokenBatch& tokens) {
+  const at::Tensor& ids = tokens.ids;
+  if (!ids.defined() || ids.dim() != 2 || ids.scalar_type() != at::kLong || ids.numel() == 0)
+    refuse("token ids must be an int64 tensor [batch, pos] with at least one token");
+  const std::int64_t low = ids.min().item<std::int64_t>(), high = ids.max().item<std::int64_t>();
+  if (low < 0 || high >= spec.vocab_size)
+    refuse("token id ", low < 0 ? low : high, " is outside the vocabulary of ", spec.vocab_size,
+           " tokens");
+}
+
+void check_mask(const TokenBatch& tokens) {
+  const at::Tensor& mask = tokens.mask;
+  if (!mask.defined()) return;
+  if (mask.scalar_type() != at::kBool || mask.sizes() != tokens.ids.sizes())
+    refuse("the mask must be bool of the shape of the ids ", tokens.ids.sizes(), ", found ",
+           mask.scalar_type(), " ", mask.sizes());
+  const std::int64_t length = mask.size(1);
+  const bool ends_real = mask.select(1, length - 1).all().item<bool>();
+  const bool only_left =
+      length == 1 ||
+      mask.narrow(1, 0, length - 1).le(mask.narrow(1, 1, length - 1)).all().item<bool>();
+  if (!ends_real || !only_left)
+    refuse("padding must be on the left of at least one real token in each sequence");
+}
+
+void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
+  const at::Tensor& types = tokens.types;
+  if (!types.defined()) return;
+  if (spec.token_types == 0) refuse("a model of family '", spec.family, "' has no token types");
+  if (types.scalar_type() != at::kLong || types.sizes() != tokens.ids.sizes())
+    refuse("token types must be int64 of the shape of the ids ", tokens.ids.sizes(), ", found ",
+           types.scalar_type(), " ", types.sizes());
+  if (types.min().item<std::int64_t>() < 0 || types.max().item<std::int64_t>() >= spec.token_types)
+    refuse("token types must be from 0 to ", spec.token_types - 1);
+}
+
+void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
+                 const ForwardOptions& options) {
+  if (!options.cache) return;
+  if (!spec.attention.causal)
+    refuse("every position of a '", spec.family,
+           "' model sees the whole text, so that keys and values cannot be kept; run without a "
+           "cache");
+  if (options.start_at_layer != 0 || options.stop_at_layer || options.residual.defined())
+    refuse("a cache needs every block to run; leave out start_at_layer, residual, stop_at_layer");
+  if (options.gradients) refuse("gradients do not pass through a key-value cache");
+  const KeyValueCache::State& state = options.cache->state();
+  if (state.length == 0) return;
+  const at::Tensor& keys = state.layers.empty() ? at::Tensor() : state.layers.front().keys;
+  if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || !keys.defined() ||
+      keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head)
+    refuse("the cache was filled by another model");
+  if (keys.size(0) != tokens.batch_size())
+    refuse("the cache holds ", keys.size(0), " sequences, the tokens are ", tokens.batch_size());
+  if (tokens.mask.defined() && !tokens.mask.all().item<bool>())
+    refuse("tokens that continue a cache cannot be padded");
+}
+
+void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
+                  const ForwardOptions& options) {
+  if (!options.prefix) return;
+  if (options.cache || tokens.mask.defined())
+    refuse("a prefix goes together neither with a cache nor with a mask");
+  if (options.gradients) refuse("gradients do not pass through a key-value cache");
+  const KeyValueCache::State& state = options.prefix->state();
+  if (options.prefix_columns < 0 || options.prefix_columns > state.length)
+    refuse("the prefix has ", state.length, " columns, not ", options.prefix_columns);
+  if (options.prefix_columns == 0) return;
+  const at::Tensor& keys = state.layers.front().keys;
+  if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || keys.size(0) != 1 ||
+      keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head ||
+      !state.padding.empty())
+    refuse("the prefix must be one sequence of this model without padding");
+}
+
+void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
+                    const TokenBatch& tokens, const ForwardOptions& options) {
+  const at::Tensor& residual = options.residual;
+  if (!residual.defined()) {
+    if (options.start_at_layer > 0)
+      refuse("start_at_layer ", options.start_at_layer, " needs the residual that enters it");
+    return;
+  }
+  const std::vector<std::int64_t> expected{tokens.batch_size(), tokens.length(), spec.d_model};
+  if (residual.sizes() != at::IntArrayRef(expected) ||
+      residual.scalar_type() != weights.embedding.scalar_type())
+    refuse("the residual must be ", weights.embedding.scalar_type(), " ", at::IntArrayRef(expected),
+           ", found ", residual.scalar_type(), " ", residual.sizes());
+}
+
+std::int64_t cached_length(const ForwardOptions& options) {
+  if (options.prefix) return options.prefix_columns;
+  return options.cache ? options.cache->length() : 0;
+}
+
+/// A cache must hold what a whole forward of the longer sequence would compute.
+void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
+                   const ForwardOptions& options) {
+  const std::int64_t columns = cached_length(options);
+  if (columns == 0 || !spec.rope) return;
+  if (options.prefix) {
+    const std::int64_t ran = options.prefix->state().length;
+    if (ran != columns + tokens.length() &&
+        outgrows_cache(*spec.rope, columns + tokens.length(), std::max(ran, spec.max_positions)))
+      refuse(
+          "the rotary scaling of this model depends on the length, so that a prefix of a run of ",
+          ran, " tokens serves only a forward that ends where it did");
+    return;
+  }
+  const std::vector<std::int64_t>& padding = options.cache->state().padding;
+  for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
+    const std::int64_t held =
+        padding.empty() ? columns : columns - padding[static_cast<std::size_t>(row)];
+    if (outgrows_cache(*spec.rope, held, held + tokens.length()))
+      refuse("beyond ", spec.rope->original_max_positions,
+             " positions the rotary scaling of this model is another, so that a cache of ", held,
+             " positions does not hold what a whole forward computes; run without it");
+  }
+}
+
+void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
+                     const ForwardOptions& options) {
+  std::int64_t longest = tokens.length();
+  if (tokens.mask.defined()) longest = tokens.mask.sum(1).max().item<std::int64_t>();
+  std::int64_t held = cached_length(options);
+  if (held > 0 && options.cache) {
+    const std::vector<std::int64_t>& padding = options.cache->state().padding;
+    if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
+  }
+  if (held + longest > spec.max_positions)
+    throw InputError("a text of " + std::to_string(held + longest) + " tokens is longer than the " +
+                     std::to_string(spec.max_positions) +
+                     " positions of this model; shorten the prompt");
+  check_scaling(spec, tokens, options);
+}
+
+std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
+  if (options.cache && cached_length(options) > 0) return options.cache->state().padding;
+  if (!tokens.mask.defined() || tokens.mask.all().item<bool>()) return {};
+  const at::Tensor counts = tokens.mask.logical_not().sum(1).to(at::kCPU).contiguous();
+  const std::int64_t* begin = counts.data_ptr<std::int64_t>();
+  return {begin, begin + counts.numel()};
+}
+
+/// Positions [batch or 1, count] of columns begin … begin + count, real tokens counted from 0.
+at::Tensor positions_from(const std::vector<std::int64_t>& padding, std::int64_t begin,
+                          std::int64_t count, at::Device device) {
+  const auto options = at::TensorOptions().dtype(at::kLong).device(device);
+  const at::Tensor columns = at::arange(begin, begin + count, options).unsqueeze(0);
+  if (padding.empty()) return columns;
+  const at::Tensor shift = at::tensor(padding, at::kLong).to(device).unsqueeze(1);
+  return columns.sub(shift).clamp_min(0);
+}
+
+}  // namespace
+
+Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
+                    const TokenBatch& tokens, const ForwardOptions& options) {
+  check_ids(spec, tokens);
+  check_mask(tokens);
+  check_types(spec, tokens);
+  const std::int64_t stop = options.stop_at_layer.value_or(spec.n_layers);
+  if (options.start_at_layer < 0 || stop > spec.n_layers || options.start_at_layer > stop)
+    refuse("layers ", options.start_at_layer, " to ", stop, " of a model with ", spec.n_layers);
+  check_residual(spec, weights, tokens, options);
+  check_cache(spec, tokens, options);
+  check_prefix(spec, tokens, options);
+  check_positions(spec, tokens, options);
+  const bool head = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
+  return {options.start_at_layer, stop, !options.residual.defined(), head};
+}
+
+Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const HookPlan& plan,
+              const TokenBatch& tokens, const ForwardOptions& options) {
+  Run run{spec, weights, plan};
+  run.gradients = options.gradients;
+  run.past = cached_length(options);
+  run.padding = left_padding(tokens, options);
+  const at::Device device = weights.embedding.device();
+  run.positions = positions_from(run.padding, run.past, tokens.length(), device);
+  if (options.prefix) run.prefix = &options.prefix->state();
+  if (options.cache) {
+    run.cache = &options.cache->state();
+    if (run.past == 0) run.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
+  }
+  if (spec.position == PositionKind::alibi)
+    run.alibi = alibi_bias(spec, weights.embedding.scalar_type(),
+                           positions_from(run.padding, 0, run.past + tokens.length(), device));
+  if (!spec.rope) return run;
+  run.rope = rope_table(*spec.rope, run.positions);
+  if (spec.local_rope) run.local_rope = rope_table(*spec.local_rope, run.positions);
+  return run;
+}
+
+void place_hooks(HookPlan& plan, const Run& run, const TokenBatch& tokens,
+                 const ForwardOptions& options) {
+  SequencePlace place;
+  place.first_column = run.past;
+  place.columns = tokens.length();
+  place.padding = run.padding;
+  place.grows = options.prompt_length.has_value() || options.cache || options.prefix;
+  place.prompt_columns = options.prompt_length.value_or(run.past + tokens.length());
+  SequencePlace head = place;
+  if (options.logits == ForwardOptions::Logits::last) {
+    head.first_column += head.columns - 1;
+    head.columns = 1;
+  }
+  plan.set_place(place, head);
+}
+
+void finish_cache(const Run& run, std::int64_t new_positions) {
+  run.cache->length = run.past + new_positions;
+  run.cache->padding = run.padding;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,83 @@
+#include "model/forward/linear.hpp"
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/addmv.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/mv.h>
+
+#include <algorithm>
+
+namespace lensbench {
+namespace {
+
+at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
+  if (rows.size(0) == 1) {  // a step of generation: the matrix product would copy the weight first
+    const at::Tensor row = rows[0], matrix = weight.t();
+    return (bias.defined() ? at::addmv(bias, matrix, row) : at::mv(matrix, row)).unsqueeze(0);
+  }
+  return bias.defined() ? at::addmm(bias, rows, weight) : at::mm(rows, weight);
+}
+
+at::Tensor widened(const at::Tensor& tensor, at::ScalarType dtype) {
+  return tensor.defined() ? tensor.to(dtype) : tensor;
+}
+
+std::vector<std::int64_t> with_last(const at::Tensor& x, std::int64_t last) {
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = last;
+  return shape;
+}
+
+/// Vocabulary rows widened at a time, so that a half-precision unembedding never needs a whole
+/// float32 copy of itself.
+constexpr std::int64_t kVocabularyTile = 8192;
+
+at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {
+  const at::Tensor& weight = unembedding.weight;
+  if (weight.scalar_type() == at::kFloat) return product(rows, weight.t(), unembedding.bias);
+  std::vector<at::Tensor> tiles;
+  for (std::int64_t begin = 0; begin < weight.size(0); begin += kVocabularyTile) {
+    const std::int64_t size = std::min(kVocabularyTile, weight.size(0) - begin);
+    const at::Tensor bias =
+        unembedding.bias.defined() ? unembedding.bias.narrow(0, begin, size) : at::Tensor();
+    tiles.push_back(
+        product(rows, weight.narrow(0, begin, size).to(at::kFloat).t(), widened(bias, at::kFloat)));
+  }
+  return tiles.size() == 1 ? tiles.front() : at::cat(tiles, 1);
+}
+
+}  // namespace
+
+at::ScalarType accumulation_type(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 || dtype == at::kHalf ? at::kFloat : dtype;
+}
+
+at::Tensor linear(const at::Tensor& x, const Linear& layer) {
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  const at::ScalarType wide = accumulation_type(x.scalar_type());
+  const at::Tensor result =
+      product(rows.to(wide), layer.weight.to(wide), widened(layer.bias, wide));
+  return result.to(x.scalar_type()).view(with_last(x, layer.weight.size(1)));
+}
+
+Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
+  const auto part = [&](const at::Tensor& x) {
+    return x.defined() ? x.narrow(-1, begin, count) : x;
+  };
+  return {part(whole.weight), part(whole.bias)};
+}
+
+at::Tensor softcap(const at::Tensor& x, double cap) {
+  return x.div(cap).tanh().mul(cap);
+}
+
+at::Tensor unembed_rows(const at::Tensor& x, const Unembedding& unembedding) {
+  const at::Tensor rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
+  at::Tensor logits = raw_logits(rows, unembedding);
+  if (unembedding.logit_scale != 1.0) logits = logits.mul(unembedding.logit_scale);
+  if (unembedding.logit_softcap > 0.0) logits = softcap(logits, unembedding.logit_softcap);
+  return logits.view(with_last(x, unembedding.weight.size(0)));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,86 @@
+#include "model/forward/mixture.hpp"
+
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/topk.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+
+#include <lensbench/error.hpp>
+#include <tuple>
+
+#include "model/forward/linear.hpp"
+#include "model/forward/mlp.hpp"
+#include "model/runtime/profiled.hpp"
+
+namespace lensbench {
+namespace {
+
+struct Routing {
+  at::Tensor weights;  ///< [row, choice] float32, of each row 1 in sum
+  at::Tensor experts;  ///< [row, choice] int64
+};
+
+Routing route(const Run& run, const HookSite& hooks, const BlockWeights& weights,
+              const at::Tensor& rows) {
+  const MlpSpec& spec = run.spec.mlp;
+  const at::Tensor scores = hooks.apply(Point::router_scores, linear(rows, weights.router));
+  const at::Tensor probabilities =
+      hooks.apply(Point::expert_weights, at::softmax(scores.to(at::kFloat), -1));
+  const at::Tensor best = std::get<1>(at::topk(probabilities, spec.experts_per_token, -1));
+  const at::Tensor experts = hooks.apply(Point::expert_indices, best);
+  if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
+                                             experts.max().item<std::int64_t>() >= spec.n_experts))
+    throw UsageError("hook_expert_indices: a replacement names an expert outside 0 to " +
+                     std::to_string(spec.n_experts - 1));
+  const at::Tensor chosen = probabilities.gather(-1, experts);
+  return {chosen.div(chosen.sum(-1, true)), experts};
+}
+
+at::Tensor expert_output(const MlpSpec& spec, const HookSite& hooks, const ExpertWeights& expert,
+                         const at::Tensor& x) {
+  at::Tensor gate;
+  if (spec.gated) gate = hooks.apply(Point::expert_gate, linear(x, expert.gate));
+  const at::Tensor pre = hooks.apply(Point::expert_pre, linear(x, expert.in));
+  const at::Tensor post =
+      spec.gated ? activate(spec.activation, gate).mul(pre) : activate(spec.activation, pre);
+  return linear(hooks.apply(Point::expert_post, post), expert.out);
+}
+
+bool wants_any(const HookSite& hooks) {
+  return hooks.wants(Point::expert_gate) || hooks.wants(Point::expert_pre) ||
+         hooks.wants(Point::expert_post);
+}
+
+/// An expert's weights, to the sublayer that is being profiled.
+void note_read(Profile& profile, std::int64_t layer, const ExpertWeights& expert) {
+  ProfileEntry entry;
+  entry.block = layer;
+  entry.component = "mlp";
+  entry.weight_bytes = bytes_of(expert.gate) + bytes_of(expert.in) + bytes_of(expert.out);
+  profile.add(entry);
+}
+
+}  // namespace
+
+at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x) {
+  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  const Routing routing = route(run, HookSite(run.plan, layer), weights, rows);
+  const at::ScalarType wide = accumulation_type(x.scalar_type());
+  at::Tensor sum = at::zeros(rows.sizes(), rows.options().dtype(wide));
+  for (std::size_t e = 0; e < weights.experts.size(); ++e) {
+    const std::vector<at::Tensor> places =
+        at::where(routing.experts.eq(static_cast<std::int64_t>(e)));
+    const HookSite hooks(run.plan, layer, static_cast<std::int64_t>(e));
+    // A hook fires all the same, and sees no row.
+    if (places[0].numel() == 0 && !wants_any(hooks)) continue;
+    if (run.profile != nullptr) note_read(*run.profile, layer, weights.experts[e]);
+    const at::Tensor made =
+        expert_output(run.spec.mlp, hooks, weights.experts[e], rows.index_select(0, places[0]));
+    const at::Tensor share = routing.weights.index({places[0], places[1]}).unsqueeze(1);
+    sum = sum.index_add(0, places[0], made.to(wide).mul(share.to(wide)));
+  }
+  return sum.to(x.scalar_type()).view(x.sizes());
+}
+
+}  // namespace lensbench

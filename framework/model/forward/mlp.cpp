@@ -1,0 +1,52 @@
+#include "model/forward/mlp.hpp"
+
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/silu.h>
+
+#include "model/forward/linear.hpp"
+#include "model/forward/mixture.hpp"
+#include "model/runtime/profiled.hpp"
+
+namespace lensbench {
+
+namespace {
+
+at::Tensor activate_wide(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::gelu:
+      return at::gelu(x);
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Activation::quick_gelu:
+      return x.mul(x.mul(1.702).sigmoid());
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::silu:
+      return at::silu(x);
+  }
+  return x;
+}
+
+}  // namespace
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
+  return activate_wide(activation, wide).to(x.scalar_type());
+}
+
+at::Tensor mlp(const Run& run, std::int64_t layer, const at::Tensor& x) {
+  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
+  const MlpSpec& spec = run.spec.mlp;
+  ProfileScope scope(run.profile, layer, "mlp");
+  if (scope.active()) scope.reads(mlp_bytes(weights));
+  if (spec.n_experts > 0) return mixture(run, layer, x);
+  const HookSite hooks(run.plan, layer);
+  const at::Tensor pre =
+      hooks.apply(Point::mlp_pre, linear(x, spec.gated ? weights.gate : weights.in));
+  at::Tensor post = activate(spec.activation, pre);
+  if (spec.gated) post = post.mul(hooks.apply(Point::mlp_pre_linear, linear(x, weights.in)));
+  return linear(hooks.apply(Point::mlp_post, post), weights.out);
+}
+
+}  // namespace lensbench

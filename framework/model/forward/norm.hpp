@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <lensbench/spec.hpp>
+
+#include "model/hooks/hook_plan.hpp"
+#include "model/weights/weights.hpp"
+
+namespace lensbench {
+
+/// The pair of hook points of one norm.
+struct NormPoints {
+  Point scale, normalized;
+};
+
+/// LayerNorm (x - mean) / sqrt(var + eps) * gain + bias, or RMSNorm x / sqrt(mean(x²) + eps) *
+/// gain, over the last dimension, statistics in float32.
+at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x);
+
+/// The same with its hooks: `scale` (float32 [..., 1]) is what the centred input is divided by,
+/// `normalized` is before gain and bias.
+/// \param gradients  the result must depend on the very tensors that the hooks saw
+at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x,
+                      const HookSite& hooks, NormPoints points, bool gradients);
+
+}  // namespace lensbench

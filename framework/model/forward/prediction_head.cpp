@@ -1,0 +1,26 @@
+#include "model/forward/prediction_head.hpp"
+
+#include "model/forward/linear.hpp"
+#include "model/forward/mlp.hpp"
+#include "model/forward/norm.hpp"
+
+namespace lensbench {
+
+at::Tensor head_transform(const TransformerSpec& spec, const ModelWeights& weights,
+                          const at::Tensor& x) {
+  if (!weights.head.weight.defined()) return x;
+  return activate(spec.head_activation, linear(x, weights.head));
+}
+
+at::Tensor project_out(const ModelWeights& weights, const at::Tensor& x) {
+  return weights.project_out.weight.defined() ? linear(x, weights.project_out) : x;
+}
+
+at::Tensor unembedding_input(const TransformerSpec& spec, const ModelWeights& weights,
+                             const at::Tensor& residual) {
+  at::Tensor x = head_transform(spec, weights, residual);
+  if (spec.final_norm) x = apply_norm(spec.norm, weights.ln_final, x);
+  return project_out(weights, x);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,172 @@
+#include "model/forward/rope.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+namespace lensbench {
+namespace {
+
+constexpr double kPi = std::numbers::pi;
+
+at::Tensor frequencies(double theta, std::int64_t dim) {
+  const at::Tensor exponent = at::arange(0, dim, 2, at::kFloat).div(static_cast<double>(dim));
+  return at::pow(theta, exponent).reciprocal();
+}
+
+/// NTK-aware base: unchanged up to the original length, larger beyond it.
+double dynamic_theta(const RopeSpec& spec, std::int64_t length) {
+  const auto original = static_cast<double>(spec.original_max_positions);
+  const double seen = std::max(static_cast<double>(length), original);
+  const auto dim = static_cast<double>(spec.rotary_dim);
+  const double growth = spec.factor * seen / original - (spec.factor - 1.0);
+  return spec.theta * std::pow(growth, dim / (dim - 2.0));
+}
+
+/// Llama 3.1: long wavelengths are divided by the factor, short ones kept, a ramp between.
+at::Tensor llama3_frequencies(const RopeSpec& spec) {
+  const at::Tensor plain = frequencies(spec.theta, spec.rotary_dim);
+  const auto original = static_cast<double>(spec.original_max_positions);
+  const at::Tensor wavelength = plain.reciprocal().mul(2.0 * kPi);
+  const at::Tensor ramp = wavelength.reciprocal()
+                              .mul(original)
+                              .sub(spec.low_frequency_factor)
+                              .div(spec.high_frequency_factor - spec.low_frequency_factor);
+  const at::Tensor mixed = ramp.neg().add(1.0).mul(plain).div(spec.factor).add(ramp.mul(plain));
+  const at::Tensor is_long = wavelength.gt(original / spec.low_frequency_factor);
+  const at::Tensor is_short = wavelength.lt(original / spec.high_frequency_factor);
+  return at::where(is_short, plain, at::where(is_long, plain.div(spec.factor), mixed));
+}
+
+/// Dimension at which a rotation turns `turns` times within the original length.
+double yarn_dimension(const RopeSpec& spec, double turns) {
+  const auto original = static_cast<double>(spec.original_max_positions);
+  return static_cast<double>(spec.rotary_dim) * std::log(original / (turns * 2.0 * kPi)) /
+         (2.0 * std::log(spec.theta));
+}
+
+/// LongRoPE (arXiv:2402.13753): each frequency divided by its own factor, one set of factors up to
+/// the original length and another beyond it.
+at::Tensor longrope_frequencies(const RopeSpec& spec, std::int64_t length) {
+  const std::vector<double>& factors =
+      length > spec.original_max_positions ? spec.long_factor : spec.short_factor;
+  return frequencies(spec.theta, spec.rotary_dim).div(at::tensor(factors, at::kFloat));
+}
+
+at::Tensor yarn_frequencies(const RopeSpec& spec) {
+  double low = yarn_dimension(spec, spec.beta_fast);
+  double high = yarn_dimension(spec, spec.beta_slow);
+  if (spec.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(spec.rotary_dim - 1));
+  if (low == high) high += 0.001;
+  const at::Tensor ramp =
+      at::arange(0, spec.rotary_dim / 2, at::kFloat).sub(low).div(high - low).clamp(0.0, 1.0);
+  const at::Tensor plain = frequencies(spec.theta, spec.rotary_dim);
+  return plain.div(spec.factor).mul(ramp).add(plain.mul(ramp.neg().add(1.0)));
+}
+
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
+
+std::pair<at::Tensor, at::Tensor> halves(const RopeSpec& spec, const at::Tensor& x) {
+  const std::int64_t half = spec.rotary_dim / 2;
+  if (!spec.interleaved) return {x.narrow(-1, 0, half), x.narrow(-1, half, half)};
+  const at::Tensor rotary = x.narrow(-1, 0, spec.rotary_dim);
+  return {rotary.slice(-1, 0, spec.rotary_dim, 2), rotary.slice(-1, 1, spec.rotary_dim, 2)};
+}
+
+at::Tensor table_angles(const RopeSpec& spec, const at::Tensor& positions) {
+  if (!depends_on_length(spec))
+    return positions.to(at::kFloat)
+        .unsqueeze(-1)
+        .mul(inverse_frequencies(spec, 0).to(positions.device()));
+  // Each sequence has its own length, so that a batch equals its sequences run one by one.
+  std::vector<at::Tensor> rows;
+  for (std::int64_t row = 0; row < positions.size(0); ++row) {
+    const std::int64_t length = positions[row].max().item<std::int64_t>() + 1;
+    rows.push_back(positions[row]
+                       .to(at::kFloat)
+                       .unsqueeze(-1)
+                       .mul(inverse_frequencies(spec, length).to(positions.device())));
+  }
+  return at::stack(rows);
+}
+
+}  // namespace
+
+bool depends_on_length(const RopeSpec& spec) {
+  return spec.scaling == RopeSpec::Scaling::dynamic || spec.scaling == RopeSpec::Scaling::longrope;
+}
+
+bool outgrows_cache(const RopeSpec& spec, std::int64_t held, std::int64_t length) {
+  if (!depends_on_length(spec) || held == 0 || length <= spec.original_max_positions) return false;
+  return spec.scaling == RopeSpec::Scaling::dynamic || held <= spec.original_max_positions;
+}
+
+at::Tensor inverse_frequencies(const RopeSpec& spec, std::int64_t length) {
+  switch (spec.scaling) {
+    case RopeSpec::Scaling::linear:
+      return frequencies(spec.theta, spec.rotary_dim).div(spec.factor);
+    case RopeSpec::Scaling::dynamic:
+      return frequencies(dynamic_theta(spec, length), spec.rotary_dim);
+    case RopeSpec::Scaling::llama3:
+      return llama3_frequencies(spec);
+    case RopeSpec::Scaling::yarn:
+      return yarn_frequencies(spec);
+    case RopeSpec::Scaling::longrope:
+      return longrope_frequencies(spec, length);
+    default:
+      return frequencies(spec.theta, spec.rotary_dim);
+  }
+}
+
+double attention_factor(const RopeSpec& spec) {
+  if (spec.scaling != RopeSpec::Scaling::yarn && spec.scaling != RopeSpec::Scaling::longrope)
+    return 1.0;
+  if (spec.attention_factor) return *spec.attention_factor;
+  if (spec.scaling == RopeSpec::Scaling::longrope)
+    return spec.factor <= 1.0
+               ? 1.0
+               : std::sqrt(1.0 + std::log(spec.factor) /
+                                     std::log(static_cast<double>(spec.original_max_positions)));
+  if (spec.mscale.value_or(0.0) != 0.0 && spec.mscale_all_dim.value_or(0.0) != 0.0)
+    return yarn_mscale(spec.factor, *spec.mscale) / yarn_mscale(spec.factor, *spec.mscale_all_dim);
+  return yarn_mscale(spec.factor, 1.0);
+}
+
+RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions) {
+  const at::Tensor angles = table_angles(spec, positions).unsqueeze(1);
+  const double factor = attention_factor(spec);
+  return {angles.cos().mul(factor), angles.sin().mul(factor)};
+}
+
+at::Tensor rotate(const RopeSpec& spec, const RopeTable& table, const at::Tensor& x) {
+  const auto [first, second] = halves(spec, x);
+  const at::Tensor new_first = first.mul(table.cos).sub(second.mul(table.sin));
+  const at::Tensor new_second = second.mul(table.cos).add(first.mul(table.sin));
+  std::vector<at::Tensor> parts;
+  if (spec.interleaved) {
+    parts.push_back(at::stack({new_first, new_second}, -1).flatten(-2));
+  } else {
+    parts = {new_first, new_second};
+  }
+  const std::int64_t rest = x.size(-1) - spec.rotary_dim;
+  if (rest > 0) parts.push_back(x.narrow(-1, spec.rotary_dim, rest).to(new_first.scalar_type()));
+  return at::cat(parts, -1).to(x.scalar_type());
+}
+
+}  // namespace lensbench

@@ -1,0 +1,77 @@
+#include "model/forward/transformer_model.hpp"
+
+#include <utility>
+
+#include "model/forward/forward.hpp"
+#include "model/forward/linear.hpp"
+#include "model/forward/prediction_head.hpp"
+#include "model/runtime/profiled.hpp"
+#include "model/weights/weight_names.hpp"
+
+namespace lensbench {
+namespace {
+
+class TransformerModel final : public Model, public Profiled {
+ public:
+  TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
+                   std::shared_ptr<Profile> profile = nullptr)
+      : spec_(std::move(spec)),
+        weights_(std::move(weights)),
+        parts_(std::move(parts)),
+        profile_(std::move(profile)) {}
+
+  const TransformerSpec& spec() const override { return spec_; }
+  const ModelOptions& options() const override { return parts_.options; }
+  const std::filesystem::path& directory() const override { return parts_.directory; }
+  std::vector<ModelFile> files() const override { return parts_.files; }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return parts_.tokenizer; }
+  std::vector<std::int64_t> end_of_sequence_ids() const override {
+    return parts_.end_of_sequence_ids;
+  }
+
+  ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
+                        const Hooks& hooks) const override {
+    return run_forward(spec_, weights_, tokens, options, hooks, profile_.get());
+  }
+
+  // The next two follow the caller's gradient mode: a metric may go through them.
+  at::Tensor final_norm(const at::Tensor& residual) const override {
+    const ProfileScope scope(profile_.get(), -1, "norm");
+    return unembedding_input(spec_, weights_, residual);
+  }
+  at::Tensor unembed(const at::Tensor& normalized) const override {
+    ProfileScope scope(profile_.get(), -1, "unembed");
+    if (scope.active()) scope.reads(bytes_of(weights_.unembedding.weight));
+    return unembed_rows(normalized, weights_.unembedding);
+  }
+  const Unembedding& unembedding() const override { return weights_.unembedding; }
+
+  at::Tensor weight(std::string_view name) const override {
+    return named_weight(spec_, weights_, name);
+  }
+
+  Profile* profile() const override { return profile_.get(); }
+  std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
+    return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
+  }
+
+ private:
+  TransformerSpec spec_;
+  ModelWeights weights_;
+  ModelParts parts_;
+  std::shared_ptr<Profile> profile_;
+};
+
+}  // namespace
+
+Model::~Model() = default;
+
+void Model::check_reached(std::int64_t) const {}
+
+std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
+                                        ModelParts parts) {
+  require_supported(spec);
+  return std::make_shared<TransformerModel>(std::move(spec), std::move(weights), std::move(parts));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,90 @@
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/generation.hpp>
+#include <string>
+
+#include "model/forward/rope.hpp"
+
+namespace lensbench {
+namespace {
+
+void check_length(const Model& model, const Tokens& prompt, const GenerationOptions& options) {
+  if (options.max_new_tokens < 0) throw UsageError("max_new_tokens must not be negative");
+  const std::int64_t limit = model.spec().max_positions;
+  if (prompt.size() > limit)
+    throw InputError("a prompt of " + std::to_string(prompt.size()) +
+                     " tokens is longer than the " + std::to_string(limit) +
+                     " positions of this model; shorten it");
+  // The last new token is never fed back.
+  const std::int64_t needed = prompt.size() + std::max<std::int64_t>(0, options.max_new_tokens - 1);
+  if (needed > limit)
+    throw UsageError("a prompt of " + std::to_string(prompt.size()) + " tokens and " +
+                     std::to_string(options.max_new_tokens) + " new ones need " +
+                     std::to_string(needed) + " positions; the model has " + std::to_string(limit));
+}
+
+/// The last logits of a growing sequence, with a cache or from the whole sequence each time.
+class NextLogits {
+ public:
+  NextLogits(const Model& model, const Tokens& prompt, bool use_cache, const Hooks& hooks)
+      : model_(model),
+        hooks_(hooks),
+        use_cache_(use_cache),
+        prompt_length_(prompt.size()),
+        ids_(prompt.ids) {}
+
+  at::Tensor operator()() {
+    ForwardOptions options;
+    options.logits = ForwardOptions::Logits::last;
+    options.prompt_length = prompt_length_;
+    if (use_cache_) options.cache = &cache_;
+    const auto& rope = model_.spec().rope;
+    const auto length = static_cast<std::int64_t>(ids_.size());
+    if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
+    const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
+    const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
+    return model_.forward(batch, options, hooks_).logits[0][0];
+  }
+  void push(std::int64_t id) { ids_.push_back(id); }
+
+ private:
+  const Model& model_;
+  const Hooks& hooks_;
+  bool use_cache_;
+  std::int64_t prompt_length_;
+  KeyValueCache cache_;
+  std::vector<std::int64_t> ids_;  ///< of the whole sequence
+};
+
+}  // namespace
+
+std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
+                                   const GenerationOptions& options, const GenerationStep& on_step,
+                                   const Hooks& hooks) {
+  if (!model.spec().attention.causal)
+    throw UsageError("generation: '" + model.spec().family +
+                     "' is a masked-language model, which sees the whole text at once; use a "
+                     "causal model");
+  if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
+  check_length(model, prompt, options);
+  const std::vector<std::int64_t> ends = model.end_of_sequence_ids();
+  NextLogits next(model, prompt, options.use_cache, hooks);
+  Philox random(options.sampling.seed);
+  std::vector<std::int64_t> generated;
+  for (std::int64_t step = 0; step < options.max_new_tokens; ++step) {
+    const at::Tensor logits = next();
+    const std::int64_t chosen = choose_token(logits, options.sampling, random);
+    generated.push_back(chosen);
+    if (on_step) on_step(step, logits, chosen);
+    const bool ended = std::find(ends.begin(), ends.end(), chosen) != ends.end();
+    if (ended && options.stop_at_end_of_sequence) break;
+    next.push(chosen);
+  }
+  const auto made = static_cast<std::int64_t>(generated.size());
+  if (made > 0) model.check_reached(prompt.size() + made - 1);  // the last was not run
+  return generated;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "core/text/suggest.hpp"
+#include "model/hooks/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Length of the set `[...]` at the start of `glob`, 0 if it is not closed. A `]` right after the
+/// opening bracket (or its `!`) is a member, as in fnmatch.
+std::size_t set_length(std::string_view glob) {
+  std::size_t i = glob.size() > 1 && glob[1] == '!' ? 2 : 1;
+  const std::size_t end = glob.find(']', i + 1);
+  return end == std::string_view::npos ? 0 : end + 1;
+}
+
+bool in_set(std::string_view set, char c) {
+  std::string_view members = set.substr(1, set.size() - 2);
+  const bool negated = !members.empty() && members.front() == '!';
+  if (negated) members.remove_prefix(1);
+  bool found = false;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (i + 2 < members.size() && members[i + 1] == '-') {
+      found = found || (members[i] <= c && c <= members[i + 2]);
+      i += 2;
+    } else {
+      found = found || members[i] == c;
+    }
+  }
+  return found != negated;
+}
+
+/// How many characters of the glob match one character `c`; 0: no match.
+std::size_t match_one(std::string_view glob, char c) {
+  if (glob.empty()) return 0;
+  if (glob.front() == '?') return 1;
+  if (glob.front() == '[') {
+    const std::size_t length = set_length(glob);
+    if (length > 0) return in_set(glob.substr(0, length), c) ? length : 0;
+  }
+  return glob.front() == c ? 1 : 0;
+}
+
+/// `blocks.{layer}.{rest}` taken apart; the layer as text, since it may be a pattern.
+std::optional<std::pair<std::string_view, std::string_view>> split_block(std::string_view name) {
+  constexpr std::string_view prefix = "blocks.";
+  if (name.substr(0, prefix.size()) != prefix) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  const std::size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  return std::pair{name.substr(0, dot), name.substr(dot + 1)};
+}
+
+/// Points of TransformerLens that no family here has, below `blocks.{i}.` where `in_block`.
+struct UnknownPoint {
+  bool in_block;
+  std::string_view glob;
+  const char* reason;
+};
+constexpr const char* kNoPooler =
+    "the pooler and the next-sentence head are no part of a masked-language model";
+constexpr const char* kNoCrossAttention = "no family here has an encoder beside its decoder";
+constexpr std::array<UnknownPoint, 9> kUnknownPoints = {{
+    {false, "hook_tokens", "token ids are what a forward is given; results hold them as input_id"},
+    {false, "hook_pooler_out", kNoPooler},
+    {false, "hook_nsp_out", kNoPooler},
+    {true, "attn.hook_attn_input", "no family here adds positions to queries and keys alone"},
+    {true, "mlp.hook_mid", "no MLP here has a norm behind its activation function"},
+    {true, "mlp.ln.*", "no MLP here has a norm behind its activation function"},
+    {true, "*cross_attn*", kNoCrossAttention},
+    {true, "hook_resid_mid_cross", kNoCrossAttention},
+    {true, "*rel_pos_bias*", "no family here has relative position biases"},
+}};
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = -1;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// Takes the number out of `mlp.experts.7.hook_pre`: the table has `mlp.experts.{e}.hook_pre`.
+std::optional<std::int64_t> take_expert(std::string& name) {
+  constexpr std::string_view prefix = "mlp.experts.";
+  const std::size_t dot = name.find('.', prefix.size());
+  if (!name.starts_with(prefix) || dot == std::string::npos) return std::nullopt;
+  const auto expert =
+      whole_number(std::string_view(name).substr(prefix.size(), dot - prefix.size()));
+  if (expert) name.replace(prefix.size(), dot - prefix.size(), "{e}");
+  return expert;
+}
+
+std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
+  const auto block = split_block(glob);
+  const auto layer = block ? whole_number(block->first) : std::nullopt;
+  if (layer && *layer >= spec.n_layers)
+    return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
+  std::string rest(block ? block->second : glob);
+  const auto expert = take_expert(rest);
+  if (expert && *expert >= spec.mlp.n_experts && spec.mlp.n_experts > 0)
+    return "the mixture has experts 0 to " + std::to_string(spec.mlp.n_experts - 1);
+  for (const PointFacts& facts : point_table())
+    if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
+      if (const char* reason = facts.absent(spec)) return reason;
+  for (const UnknownPoint& unknown : kUnknownPoints)
+    if (unknown.in_block == block.has_value() && glob_matches(unknown.glob, rest))
+      return unknown.reason;
+  return {};
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view glob, std::string_view name) {
+  std::size_t g = 0, n = 0, star = std::string_view::npos, star_name = 0;
+  while (n < name.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      star_name = n;
+    } else if (const std::size_t used = match_one(glob.substr(g), name[n])) {
+      g += used;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      n = ++star_name;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+std::string no_match_message(const TransformerSpec& spec, std::string_view glob) {
+  std::string message =
+      "hook '" + std::string(glob) + "' matches no hook point of this " + spec.family + " model";
+  if (const std::string reason = why_absent(spec, glob); !reason.empty())
+    return message + ": " + reason;
+
+  std::vector<std::string> names;
+  for (PlacedPoint& placed : placed_points(spec)) {
+    names.insert(names.end(), placed.hook.aliases.begin(), placed.hook.aliases.end());
+    names.push_back(std::move(placed.hook.name));
+  }
+  const std::vector<std::string> nearest = nearest_names(glob, names);
+  if (nearest.empty()) return message + "; `lensbench list hooks` shows them all";
+  return message + "; nearest are '" + join(nearest, "', '") + "'";
+}
+
+}  // namespace lensbench

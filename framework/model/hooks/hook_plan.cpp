@@ -1,0 +1,109 @@
+#include "model/hooks/hook_plan.hpp"
+
+#include <ATen/ops/equal.h>
+
+#include <lensbench/error.hpp>
+#include <sstream>
+
+namespace lensbench {
+namespace {
+
+constexpr std::size_t kPoints = static_cast<std::size_t>(Point::unembed_out) + 1;
+constexpr std::size_t kPointsOfExpert =
+    static_cast<std::size_t>(kLastOfExpert) - static_cast<std::size_t>(kFirstOfExpert) + 1;
+
+bool reached(const PlacedPoint& placed, const Reach& reach) {
+  if (placed.hook.layer >= 0)
+    return placed.hook.layer >= reach.first_layer && placed.hook.layer < reach.end_layer;
+  return placed.point < Point::resid_pre ? reach.embedding : reach.head;
+}
+
+std::string unreachable_message(const std::string& glob, const Reach& reach) {
+  std::ostringstream message;
+  message << "hook '" << glob << "' would never be reached: this forward runs "
+          << (reach.embedding ? "the embedding, " : "") << "blocks " << reach.first_layer
+          << " up to, not including, " << reach.end_layer
+          << (reach.head ? " and the unembedding" : " and no unembedding");
+  return message.str();
+}
+
+std::string describe(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.scalar_type() << " " << tensor.sizes() << " on " << tensor.device();
+  return text.str();
+}
+
+}  // namespace
+
+Hooks& Hooks::read(std::string glob, HookReader reader) {
+  if (!reader) throw UsageError("hook '" + glob + "': the reader is empty");
+  entries_.push_back({std::move(glob), std::move(reader), {}});
+  return *this;
+}
+
+Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
+  if (!replacer) throw UsageError("hook '" + glob + "': the replacer is empty");
+  entries_.push_back({std::move(glob), {}, std::move(replacer)});
+  return *this;
+}
+
+/// Those of the experts come behind the other points of their layer.
+std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert) const {
+  const std::size_t first = static_cast<std::size_t>(layer + 1) * slots_per_layer_;
+  const auto place = static_cast<std::size_t>(point);
+  if (expert < 0) return first + place;
+  return first + kPoints + static_cast<std::size_t>(expert) * kPointsOfExpert + place -
+         static_cast<std::size_t>(kFirstOfExpert);
+}
+
+HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach) {
+  if (hooks.empty()) return;
+  slots_per_layer_ = kPoints + static_cast<std::size_t>(spec.mlp.n_experts) * kPointsOfExpert;
+  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * slots_per_layer_);
+  const std::vector<PlacedPoint> points = placed_points(spec);
+  for (const Hooks::Entry& entry : hooks.entries()) {
+    bool fires = false;
+    for (const PlacedPoint& placed : matching_points(spec, points, entry.glob)) {
+      if (!reached(placed, reach)) continue;
+      fires = true;
+      Slot& slot = slots_[index(placed.point, placed.hook.layer, placed.expert)];
+      slot.hook = placed.hook;
+      slot.after_blocks = placed.hook.layer < 0 && placed.point > Point::resid_pre;
+      slot.entries.push_back(&entry);
+    }
+    if (!fires) throw UsageError(unreachable_message(entry.glob, reach));
+  }
+}
+
+void HookPlan::set_place(const SequencePlace& stream, const SequencePlace& head) {
+  if (slots_.empty()) return;
+  const auto in_blocks = std::make_shared<const SequencePlace>(stream);
+  const auto after = std::make_shared<const SequencePlace>(head);
+  for (Slot& slot : slots_)
+    if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : in_blocks;
+}
+
+at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
+                           at::Tensor value) const {
+  const Slot& slot = slots_[index(point, layer, expert)];
+  for (const Hooks::Entry* entry : slot.entries) {
+    if (entry->reader) {
+      entry->reader(value, slot.hook);
+      continue;
+    }
+    at::Tensor replacement = entry->replacer(value, slot.hook);
+    if (!replacement.defined()) continue;
+    if (replacement.sizes() != value.sizes() || replacement.scalar_type() != value.scalar_type() ||
+        replacement.device() != value.device())
+      throw UsageError("hook '" + slot.hook.name + "': the replacement is " +
+                       describe(replacement) + ", the activation " + describe(value));
+    value = std::move(replacement);
+  }
+  return value;
+}
+
+bool same_values(const at::Tensor& a, const at::Tensor& b) {
+  return a.is_same(b) || at::equal(a, b);
+}
+
+}  // namespace lensbench

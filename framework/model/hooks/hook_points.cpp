@@ -1,0 +1,272 @@
+#include <lensbench/error.hpp>
+
+#include "model/hooks/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+using Dims = std::vector<std::string>;
+
+Dims stream(const TransformerSpec&) {
+  return {"batch", "pos", "d_model"};
+}
+Dims scale(const TransformerSpec&) {
+  return {"batch", "pos", "one"};
+}
+Dims heads(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_head"};
+}
+Dims key_value_heads(const TransformerSpec& spec) {
+  const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
+  return {"batch", "pos", grouped ? "kv_head" : "head", "d_head"};
+}
+Dims pairs(const TransformerSpec&) {
+  return {"batch", "head", "query_pos", "key_pos"};
+}
+Dims results(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_model"};
+}
+Dims inputs(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_model"};
+}
+Dims key_value_inputs(const TransformerSpec& spec) {
+  const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
+  return {"batch", "pos", grouped ? "kv_head" : "head", "d_model"};
+}
+Dims neurons(const TransformerSpec&) {
+  return {"batch", "pos", "d_mlp"};
+}
+Dims unembedded(const TransformerSpec& spec) {
+  return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
+}
+Dims of_query_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "query"} : heads(spec);
+}
+Dims of_key_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "key"} : key_value_heads(spec);
+}
+Dims query_norm_scale(const TransformerSpec& spec) {
+  Dims dims = of_query_norm(spec);
+  dims.back() = "one";
+  return dims;
+}
+Dims key_norm_scale(const TransformerSpec& spec) {
+  Dims dims = of_key_norm(spec);
+  dims.back() = "one";
+  return dims;
+}
+Dims routing(const TransformerSpec&) {
+  return {"batch_pos", "expert"};
+}
+Dims routed(const TransformerSpec&) {
+  return {"batch_pos", "choice"};
+}
+Dims routed_neurons(const TransformerSpec&) {
+  return {"routed", "d_mlp"};
+}
+Dims vocabulary(const TransformerSpec&) {
+  return {"batch", "pos", "vocab"};
+}
+
+const char* always(const TransformerSpec&) {
+  return nullptr;
+}
+const char* learned_positions(const TransformerSpec& spec) {
+  return spec.position == PositionKind::learned ? nullptr : "this model adds no position embedding";
+}
+const char* norm_of_word(const TransformerSpec& spec) {
+  return spec.embedding_norm && !spec.masked_language_model ? nullptr
+                                                            : "this model does not normalise it";
+}
+const char* norm_of_sum(const TransformerSpec& spec) {
+  return spec.embedding_norm && spec.masked_language_model
+             ? nullptr
+             : "this model has no norm of the summed embeddings; hook_embed is what enters the "
+               "stream";
+}
+const char* token_types(const TransformerSpec& spec) {
+  return spec.token_types > 0 ? nullptr : "this model has no token types";
+}
+const char* rotary(const TransformerSpec& spec) {
+  return spec.rope ? nullptr : "this model has no rotary positions";
+}
+const char* sequential(const TransformerSpec& spec) {
+  return spec.parallel_blocks
+             ? "attention and MLP of this model run in parallel, so nothing lies between them"
+             : nullptr;
+}
+const char* first_norm(const TransformerSpec& spec) {
+  if (spec.norm_placement == NormPlacement::after_add)
+    return "the norms of this model are behind the additions";
+  return spec.norm_placement == NormPlacement::after_sublayer
+             ? "this model normalises after its sublayers only (ln1_post, ln2_post)"
+             : nullptr;
+}
+const char* second_norm(const TransformerSpec& spec) {
+  return spec.shared_parallel_norm ? "attention and MLP of this model share the norm ln1"
+                                   : first_norm(spec);
+}
+const char* norm_of_added(const TransformerSpec& spec) {
+  return spec.norm_placement == NormPlacement::after_add
+             ? nullptr
+             : "this model has no norm behind its additions";
+}
+const char* norm_after(const TransformerSpec& spec) {
+  return spec.norm_placement == NormPlacement::before_and_after ||
+                 spec.norm_placement == NormPlacement::after_sublayer
+             ? nullptr
+             : "this model has no norm after its sublayers";
+}
+const char* query_key_norm(const TransformerSpec& spec) {
+  return spec.attention.query_key_norm ? nullptr : "this model does not norm queries and keys";
+}
+const char* mixture(const TransformerSpec& spec) {
+  return spec.mlp.n_experts > 0 ? nullptr : "the MLP of this model is no mixture of experts";
+}
+const char* dense(const TransformerSpec& spec) {
+  return spec.mlp.n_experts > 0
+             ? "the neurons of this model lie in its experts, each position in other ones; "
+               "mlp.experts.{e}.hook_gate, hook_pre and hook_post are those of expert e"
+             : nullptr;
+}
+const char* own_keys(const TransformerSpec& spec) {
+  return spec.attention.n_key_value_heads == spec.attention.n_heads
+             ? nullptr
+             : "heads of this model share keys and values, so that none has an input of its own; "
+               "hook_q_input, hook_k_input and hook_v_input are what there is";
+}
+const char* gated(const TransformerSpec& spec) {
+  return spec.mlp.gated ? dense(spec) : "the MLP of this model is not gated";
+}
+const char* gated_mixture(const TransformerSpec& spec) {
+  if (const char* reason = mixture(spec)) return reason;
+  return spec.mlp.gated ? nullptr : "the experts of this model are not gated";
+}
+const char* final_norm(const TransformerSpec& spec) {
+  return spec.final_norm ? nullptr : "this model has no final norm";
+}
+
+}  // namespace
+
+const std::vector<PointFacts>& point_table() {
+  static const std::vector<PointFacts> table = {
+      {Point::word_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_word},
+      {Point::word_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_word},
+      {Point::embed, "hook_embed", false, stream, always},
+      {Point::pos_embed, "hook_pos_embed", false, stream, learned_positions},
+      {Point::token_type_embed, "embed.hook_token_type_embed", false, stream, token_types},
+      {Point::embed_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_sum},
+      {Point::embed_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_sum},
+      {Point::full_embed, "hook_full_embed", false, stream, norm_of_sum},
+      {Point::resid_pre, "hook_resid_pre", true, stream, always},
+      {Point::attn_in, "hook_attn_in", true, inputs, own_keys},
+      {Point::q_input, "hook_q_input", true, inputs, always},
+      {Point::k_input, "hook_k_input", true, key_value_inputs, always},
+      {Point::v_input, "hook_v_input", true, key_value_inputs, always},
+      {Point::ln1_scale, "ln1.hook_scale", true, scale, first_norm},
+      {Point::ln1_normalized, "ln1.hook_normalized", true, stream, first_norm},
+      {Point::ln1_out, "ln1.hook_out", true, stream, first_norm},
+      {Point::q, "attn.hook_q", true, heads, always},
+      {Point::k, "attn.hook_k", true, key_value_heads, always},
+      {Point::v, "attn.hook_v", true, key_value_heads, always},
+      {Point::q_norm_scale, "attn.q_norm.hook_scale", true, query_norm_scale, query_key_norm},
+      {Point::q_norm_normalized, "attn.q_norm.hook_normalized", true, of_query_norm,
+       query_key_norm},
+      {Point::k_norm_scale, "attn.k_norm.hook_scale", true, key_norm_scale, query_key_norm},
+      {Point::k_norm_normalized, "attn.k_norm.hook_normalized", true, of_key_norm, query_key_norm},
+      {Point::rot_q, "attn.hook_rot_q", true, heads, rotary},
+      {Point::rot_k, "attn.hook_rot_k", true, key_value_heads, rotary},
+      {Point::attn_scores, "attn.hook_attn_scores", true, pairs, always},
+      {Point::pattern, "attn.hook_pattern", true, pairs, always},
+      {Point::z, "attn.hook_z", true, heads, always},
+      {Point::result, "attn.hook_result", true, results, always},
+      {Point::ln1_post_scale, "ln1_post.hook_scale", true, scale, norm_after},
+      {Point::ln1_post_normalized, "ln1_post.hook_normalized", true, stream, norm_after},
+      {Point::attn_out, "hook_attn_out", true, stream, always},
+      {Point::resid_mid, "hook_resid_mid", true, stream, sequential},
+      {Point::ln1_added_scale, "ln1.hook_scale", true, scale, norm_of_added},
+      {Point::ln1_added_normalized, "ln1.hook_normalized", true, stream, norm_of_added},
+      {Point::mlp_in, "hook_mlp_in", true, stream, always},
+      {Point::ln2_scale, "ln2.hook_scale", true, scale, second_norm},
+      {Point::ln2_normalized, "ln2.hook_normalized", true, stream, second_norm},
+      {Point::ln2_out, "ln2.hook_out", true, stream, second_norm},
+      {Point::router_scores, "mlp.hook_router_scores", true, routing, mixture},
+      {Point::expert_weights, "mlp.hook_expert_weights", true, routing, mixture},
+      {Point::expert_indices, "mlp.hook_expert_indices", true, routed, mixture},
+      {Point::expert_gate, "mlp.experts.{e}.hook_gate", true, routed_neurons, gated_mixture},
+      {Point::expert_pre, "mlp.experts.{e}.hook_pre", true, routed_neurons, mixture},
+      {Point::expert_post, "mlp.experts.{e}.hook_post", true, routed_neurons, mixture},
+      {Point::mlp_pre, "mlp.hook_pre", true, neurons, dense},
+      {Point::mlp_pre_linear, "mlp.hook_pre_linear", true, neurons, gated},
+      {Point::mlp_post, "mlp.hook_post", true, neurons, dense},
+      {Point::ln2_post_scale, "ln2_post.hook_scale", true, scale, norm_after},
+      {Point::ln2_post_normalized, "ln2_post.hook_normalized", true, stream, norm_after},
+      {Point::mlp_out, "hook_mlp_out", true, stream, always},
+      {Point::resid_post, "hook_resid_post", true, stream, always},
+      {Point::ln2_added_scale, "ln2.hook_scale", true, scale, norm_of_added},
+      {Point::ln2_added_normalized, "ln2.hook_normalized", true, stream, norm_of_added},
+      {Point::normalized_resid_post, "hook_normalized_resid_post", true, stream, norm_of_added},
+      {Point::final_scale, "ln_final.hook_scale", false, scale, final_norm},
+      {Point::final_normalized, "ln_final.hook_normalized", false, stream, final_norm},
+      {Point::unembed_in, "unembed.hook_in", false, unembedded, always},
+      {Point::unembed_out, "unembed.hook_out", false, vocabulary, always},
+  };
+  return table;
+}
+
+std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
+  std::vector<PlacedPoint> points;
+  const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
+    if (facts.absent(spec)) return;
+    std::string name(facts.name);
+    if (expert >= 0) name.replace(name.find("{e}"), 3, std::to_string(expert));
+    if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
+    points.push_back(
+        {facts.point,
+         {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)},
+         expert});
+  };
+  const auto add_experts = [&](std::int64_t layer) {
+    for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
+      for (const PointFacts& facts : point_table())
+        if (is_of_expert(facts.point)) add(facts, layer, expert);
+  };
+  const auto outside = [&](bool before_blocks) {
+    for (const PointFacts& facts : point_table())
+      if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);
+  };
+  outside(true);
+  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+    for (const PointFacts& facts : point_table())
+      if (facts.point == kFirstOfExpert)
+        add_experts(layer);
+      else if (facts.in_block && !is_of_expert(facts.point))
+        add(facts, layer);
+  outside(false);
+  return points;
+}
+
+std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
+  std::vector<HookPoint> points;
+  for (PlacedPoint& placed : placed_points(spec)) points.push_back(std::move(placed.hook));
+  return points;
+}
+
+std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
+  if (layer < 0 || layer > spec.n_layers)
+    throw UsageError("layer " + std::to_string(layer) +
+                     " does not exist; give 0 (the embedding) to " + std::to_string(spec.n_layers));
+  if (layer == 0) return "blocks.0.hook_resid_pre";
+  const bool after = spec.norm_placement == NormPlacement::after_add;
+  return "blocks." + std::to_string(layer - 1) +
+         (after ? ".hook_normalized_resid_post" : ".hook_resid_post");
+}
+
+std::vector<HookPoint> match_hook_points(const TransformerSpec& spec, std::string_view glob) {
+  std::vector<HookPoint> matches;
+  for (PlacedPoint& placed : matching_points(spec, placed_points(spec), glob))
+    matches.push_back(std::move(placed.hook));
+  return matches;
+}
+
+}  // namespace lensbench

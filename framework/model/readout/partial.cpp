@@ -1,0 +1,78 @@
+#include "model/readout/partial.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace lensbench::readout {
+
+void TopK::trim() {
+  if (entries_.size() <= k_) return;
+  std::nth_element(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(k_) - 1,
+                   entries_.end(), better);
+  entries_.resize(k_);
+  threshold_ = entries_.back().logit;
+}
+
+void TopK::expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks) {
+  if (!entries_.empty() || k_ == 0 || n_blocks < static_cast<std::int64_t>(k_)) return;
+  std::vector<float> sorted(maxima.begin(), maxima.begin() + n_blocks);
+  const auto kth = sorted.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
+  std::nth_element(sorted.begin(), kth, sorted.end(), std::greater<>());
+  // Its equals stay candidates.
+  threshold_ = std::nextafter(*kth, std::numeric_limits<float>::lowest());
+}
+
+void TopK::merge(const TopK& other) {
+  for (const Candidate& candidate : other.entries_) offer(candidate);
+}
+
+const std::vector<Candidate>& TopK::finish() {
+  trim();
+  std::sort(entries_.begin(), entries_.end(), better);
+  entries_.shrink_to_fit();
+  return entries_;
+}
+
+void Partial::merge_sums(const Partial& other) {
+  const double most = std::max(max, other.max);
+  // exp(-inf) is 0, but 0 * (-inf - most) would be NaN: an empty side has nothing to shift.
+  const auto shift = [most](const Partial& part, double& sum, double& weighted_sum) {
+    if (part.exponentials == 0) return;
+    const double scale = std::exp(part.max - most);
+    weighted_sum += scale * (part.weighted + part.exponentials * (part.max - most));
+    sum += scale * part.exponentials;
+  };
+  double sum = 0, weighted_sum = 0;
+  shift(*this, sum, weighted_sum);
+  shift(other, sum, weighted_sum);
+  max = most;
+  exponentials = sum;
+  weighted = weighted_sum;
+
+  const double reference = std::max(reference_max, other.reference_max);
+  if (!std::isfinite(reference)) return;
+  divergence = divergence * std::exp(reference_max - reference) +
+               other.divergence * std::exp(other.reference_max - reference);
+  reference_max = reference;
+}
+
+void Partial::merge(const Partial& other) {
+  merge_sums(other);
+  above += other.above;
+  near.insert(near.end(), other.near.begin(), other.near.end());
+  if (!std::isnan(other.target_logit)) target_logit = other.target_logit;
+  if (!std::isnan(other.scored_logit)) scored_logit = other.scored_logit;
+  top.merge(other.top);
+}
+
+double Partial::log_sum_exp() const {
+  return max + std::log(exponentials);
+}
+
+std::int64_t Partial::rank() const {
+  return 1 + above +
+         std::count_if(near.begin(), near.end(), [this](float z) { return z > target_logit; });
+}
+
+}  // namespace lensbench::readout

@@ -1,0 +1,211 @@
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <lensbench/readout.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/readout/partial.hpp"
+#include "model/readout/tile_layout.hpp"
+#include "model/readout/tile_reader.hpp"
+#include "model/runtime/parallel.hpp"
+
+namespace lensbench {
+namespace {
+
+using readout::Partial;
+using readout::Plan;
+using readout::Targets;
+
+void check_shapes(const Unembedding& unembedding, const at::Tensor& normalized) {
+  if (normalized.dim() != 3 || normalized.numel() == 0)
+    throw UsageError("readout: the residuals have " + std::to_string(normalized.dim()) +
+                     " axes and " + std::to_string(normalized.numel()) +
+                     " elements; expected [layer, row, d_model] with at least one of each");
+  if (unembedding.weight.dim() != 2 || unembedding.weight.size(1) != normalized.size(2))
+    throw UsageError("readout: the residuals have width " + std::to_string(normalized.size(2)) +
+                     ", the unembedding " + std::to_string(unembedding.weight.size(-1)) +
+                     "; both must be d_model");
+}
+
+void check_top_k(std::int64_t top_k, std::int64_t vocab) {
+  if (top_k < 0 || top_k > vocab)
+    throw UsageError("readout: top_k is " + std::to_string(top_k) + "; expected 0 to " +
+                     std::to_string(vocab) + ", the size of the vocabulary");
+}
+
+at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int64_t vocab) {
+  if (ids.dim() != 1 || ids.size(0) != rows)
+    throw UsageError("readout: " + std::to_string(ids.numel()) + " target ids for " +
+                     std::to_string(rows) + " rows; expected one a row");
+  const at::Tensor checked = ids.to(at::Device(at::kCPU), at::kLong).contiguous();
+  const std::int64_t* begin = checked.data_ptr<std::int64_t>();
+  for (std::int64_t row = 0; row < rows; ++row)
+    if (begin[row] < 0 || begin[row] >= vocab)
+      throw UsageError("readout: target id " + std::to_string(begin[row]) + " of row " +
+                       std::to_string(row) + " is outside the vocabulary 0.." +
+                       std::to_string(vocab - 1));
+  return checked;
+}
+
+at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normalized,
+                      const ReadoutOptions& options) {
+  if (!options.target_is_own_top) {
+    if (!options.target_ids.defined()) return {};
+    return checked_target_ids(options.target_ids, normalized.size(1), unembedding.weight.size(0));
+  }
+  ReadoutOptions only_top;
+  only_top.top_k = 1;
+  only_top.entropy = only_top.kl_to_last = false;
+  const std::int64_t last = normalized.size(0) - 1;
+  return read_out(unembedding, normalized.narrow(0, last, 1), only_top).top_ids.reshape({-1});
+}
+
+Readout make_readout(const Plan& plan, const ReadoutOptions& options, const at::Tensor& targets) {
+  Readout out;
+  const std::vector<std::int64_t> shape = {plan.layers, plan.rows};
+  const std::vector<std::int64_t> top_shape = {plan.layers, plan.rows, options.top_k};
+  out.log_sum_exp = at::empty(shape, at::kDouble);
+  if (options.top_k > 0) {
+    out.top_ids = at::empty(top_shape, at::kLong);
+    out.top_logits = at::empty(top_shape, at::kFloat);
+    out.top_probabilities = at::empty(top_shape, at::kFloat);
+  }
+  if (options.entropy) out.entropy = at::empty(shape, at::kFloat);
+  if (options.kl_to_last) out.kl_to_last = at::empty(shape, at::kFloat);
+  if (options.scored_ids.defined()) out.scored_log_probabilities = at::empty(shape, at::kFloat);
+  if (targets.defined()) {
+    out.target_ids = targets;
+    out.target_logits = at::empty(shape, at::kFloat);
+    out.target_log_probabilities = at::empty(shape, at::kFloat);
+    out.target_ranks = at::empty(shape, at::kInt);
+  }
+  return out;
+}
+
+template <class T>
+T& at_index(at::Tensor& tensor, std::int64_t index) {
+  return tensor.data_ptr<T>()[index];
+}
+
+// Rounding can leave a divergence or an entropy a hair below zero.
+float not_negative(double value) {
+  return value < 0 ? 0.0F : static_cast<float>(value);
+}
+
+void check_finite(const Partial& partial, std::int64_t layer, std::int64_t row,
+                  std::int64_t n_top) {
+  if (std::isfinite(partial.log_sum_exp()) && std::isfinite(partial.weighted) &&
+      partial.top.size() == n_top)
+    return;
+  throw RunError("readout: a logit of row " + std::to_string(row) + " at layer " +
+                 std::to_string(layer) +
+                 " is not a finite number; check the weights, or use a wider --dtype");
+}
+
+void write_top(Readout& out, std::int64_t at, Partial& partial, std::int64_t top_k) {
+  const double log_sum_exp = partial.log_sum_exp();
+  const std::vector<readout::Candidate>& top = partial.top.finish();
+  for (std::int64_t k = 0; k < top_k; ++k) {
+    const readout::Candidate& candidate = top[static_cast<std::size_t>(k)];
+    const std::int64_t index = at * top_k + k;
+    at_index<std::int64_t>(out.top_ids, index) = candidate.id;
+    at_index<float>(out.top_logits, index) = candidate.logit;
+    at_index<float>(out.top_probabilities, index) =
+        static_cast<float>(std::exp(static_cast<double>(candidate.logit) - log_sum_exp));
+  }
+}
+
+// One (layer, row); `last` is the same row at the last layer.
+void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial& last,
+                 std::int64_t top_k) {
+  const double log_sum_exp = partial.log_sum_exp();
+  at_index<double>(out.log_sum_exp, at) = log_sum_exp;
+  if (top_k > 0) write_top(out, at, partial, top_k);
+  if (out.entropy.defined())
+    at_index<float>(out.entropy, at) =
+        not_negative(std::log(partial.exponentials) - partial.weighted / partial.exponentials);
+  if (out.kl_to_last.defined())
+    at_index<float>(out.kl_to_last, at) =
+        &partial == &last ? 0.0F
+                          : not_negative(partial.divergence / last.exponentials -
+                                         last.log_sum_exp() + log_sum_exp);
+  if (out.scored_log_probabilities.defined())
+    at_index<float>(out.scored_log_probabilities, at) =
+        static_cast<float>(static_cast<double>(partial.scored_logit) - log_sum_exp);
+  if (!out.target_ids.defined()) return;
+  at_index<float>(out.target_logits, at) = partial.target_logit;
+  at_index<float>(out.target_log_probabilities, at) =
+      static_cast<float>(static_cast<double>(partial.target_logit) - log_sum_exp);
+  at_index<std::int32_t>(out.target_ranks, at) = static_cast<std::int32_t>(partial.rank());
+}
+
+void write_block(Readout& out, const Plan& plan, std::int64_t block, std::vector<Partial>& partials,
+                 std::int64_t top_k) {
+  const std::int64_t first = block * plan.rows_per_block;
+  const std::int64_t rows = static_cast<std::int64_t>(partials.size()) / plan.layers;
+  const auto partial = [&](std::int64_t layer, std::int64_t row) -> Partial& {
+    return partials[static_cast<std::size_t>(layer * rows + row)];
+  };
+  for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t layer = 0; layer < plan.layers; ++layer) {
+      check_finite(partial(layer, row), layer, first + row, top_k);
+      write_entry(out, layer * plan.rows + first + row, partial(layer, row),
+                  partial(plan.layers - 1, row), top_k);
+    }
+}
+
+// The units of a block, joined in the order of the vocabulary.
+std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& units, const Plan& plan,
+                                 std::int64_t block) {
+  const auto unit = [&](std::int64_t chunk) -> std::vector<Partial>& {
+    return units[static_cast<std::size_t>(block * plan.chunks + chunk)];
+  };
+  std::vector<Partial> joined = std::move(unit(0));
+  for (std::int64_t chunk = 1; chunk < plan.chunks; ++chunk) {
+    for (std::size_t i = 0; i < joined.size(); ++i) joined[i].merge(unit(chunk)[i]);
+    unit(chunk) = {};
+  }
+  for (Partial& partial : joined) partial.top.finish();
+  return joined;
+}
+
+}  // namespace
+
+Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
+                 const ReadoutOptions& options) {
+  check_shapes(unembedding, normalized);
+  const c10::NoGradGuard no_gradients;
+  check_top_k(options.top_k, unembedding.weight.size(0));
+  Unembedding detached = unembedding;
+  detached.weight = unembedding.weight.detach();
+  if (unembedding.bias.defined()) detached.bias = unembedding.bias.detach();
+  const at::Tensor rows = normalized.detach().to(at::Device(at::kCPU), at::kFloat).contiguous();
+
+  const Plan plan =
+      readout::make_plan(rows.size(0), rows.size(1), rows.size(2), unembedding.weight.size(0));
+  Targets targets =
+      readout::make_targets(detached, rows, plan, target_ids(detached, rows, options));
+  if (options.scored_ids.defined()) {
+    const at::Tensor scored = checked_target_ids(options.scored_ids, plan.rows, plan.vocab);
+    targets.scored.assign(scored.data_ptr<std::int64_t>(),
+                          scored.data_ptr<std::int64_t>() + plan.rows);
+  }
+  Readout out = make_readout(plan, options, targets.tensor);
+  std::vector<std::vector<Partial>> units(static_cast<std::size_t>(plan.blocks * plan.chunks));
+  for_each_parallel(plan.blocks * plan.chunks, [&](std::int64_t i) {
+    units[static_cast<std::size_t>(i)] =
+        readout::Unit(plan, detached, rows, options, targets, i / plan.chunks, i % plan.chunks)
+            .read();
+  });
+  for (std::int64_t block = 0; block < plan.blocks; ++block) {
+    std::vector<Partial> joined = join_chunks(units, plan, block);
+    write_block(out, plan, block, joined, options.top_k);
+  }
+  return out;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,129 @@
+#include "model/readout/tile_reader.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lensbench::readout {
+
+Unit::Unit(const Plan& plan, const Unembedding& unembedding, const at::Tensor& normalized,
+           const ReadoutOptions& options, const Targets& targets, std::int64_t block,
+           std::int64_t chunk)
+    : plan_(plan),
+      unembedding_(unembedding),
+      options_(options),
+      targets_(targets),
+      first_row_(block * plan.rows_per_block),
+      rows_(std::min(plan.rows_per_block, plan.rows - first_row_)),
+      first_tile_(chunk * plan.tiles_per_chunk),
+      last_tile_(std::min(plan.tiles, first_tile_ + plan.tiles_per_chunk)),
+      product_(kernel_,
+               normalized.narrow(1, first_row_, rows_)
+                   .transpose(0, 1)
+                   .reshape({-1, plan.d_model})
+                   .contiguous(),
+               plan.layers * std::min(rows_, plan.rows_in_cache), plan.tile),
+      row_(plan.tile),
+      reference_(plan.tile),
+      partials_(static_cast<std::size_t>(plan.layers * rows_)) {
+  for (Partial& partial : partials_) partial.top = TopK(options.top_k);
+}
+
+std::vector<Partial> Unit::read() {
+  for (std::int64_t tile = first_tile_; tile < last_tile_; ++tile) {
+    const std::int64_t begin = tile * plan_.tile;
+    const std::int64_t columns = std::min(plan_.tile, plan_.vocab - begin);
+    product_.set_tile(unembedding_.weight, begin, columns);
+    std::int64_t row = 0;
+    for (std::int64_t block = 0; block < product_.blocks(); ++block) {
+      const float* logits = make_logits(block, begin, columns);
+      const std::int64_t end = row + product_.rows_of(block) / plan_.layers;
+      for (; row < end; ++row, logits += plan_.layers * product_.stride())
+        // The last layer comes first: it is the reference of the others.
+        for (std::int64_t layer = plan_.layers - 1; layer >= 0; --layer)
+          reduce(layer, row, logits + layer * product_.stride(), begin, columns);
+    }
+  }
+  for (Partial& partial : partials_) partial.top.finish();
+  return std::move(partials_);
+}
+
+const float* Unit::make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns) {
+  float* logits = product_.multiply(block);
+  const bool as_they_are = !unembedding_.bias.defined() && unembedding_.logit_scale == 1.0 &&
+                           !(unembedding_.logit_softcap > 0);
+  if (as_they_are) return logits;
+  const at::Tensor view =
+      at::from_blob(logits, {product_.rows_of(block), columns}, {product_.stride(), 1}, at::kFloat);
+  if (unembedding_.bias.defined())
+    view.add_(unembedding_.bias.narrow(0, begin, columns).to(at::Device(at::kCPU), at::kFloat));
+  if (unembedding_.logit_scale != 1.0) view.mul_(unembedding_.logit_scale);
+  if (const double cap = unembedding_.logit_softcap; cap > 0) view.div_(cap).tanh_().mul_(cap);
+  return logits;
+}
+
+void Unit::reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
+                  std::int64_t columns) {
+  const std::int64_t index = layer * rows_ + row;
+  kernel_.load_row(logits, columns, row_);
+  Partial& partial = partials_[static_cast<std::size_t>(index)];
+  add_sums(partial, layer == plan_.layers - 1);
+  if (options_.top_k > 0) add_top(partial.top, begin);
+  if (!targets_.ids.empty()) add_target(partial, layer, first_row_ + row, begin);
+  if (targets_.scored.empty()) return;
+  const std::int64_t scored = targets_.scored[static_cast<std::size_t>(first_row_ + row)] - begin;
+  if (scored >= 0 && scored < columns)
+    partial.scored_logit = row_.values[static_cast<std::size_t>(scored)];
+}
+
+void Unit::add_sums(Partial& partial, bool is_reference) {
+  Partial sums;
+  sums.max = static_cast<double>(row_.max);
+  RowSums s;
+  if (!options_.kl_to_last) {
+    s = kernel_.sum(row_);
+  } else if (is_reference) {
+    s = kernel_.sum_reference(row_, reference_);
+    reference_max_ = sums.max;
+    reference_sum_ = s.exponentials;
+  } else {
+    s = kernel_.sum_against(row_, reference_);
+    // The kernel's differences are of logits less their maxima.
+    sums.divergence = s.from_reference + (reference_max_ - sums.max) * reference_sum_;
+    sums.reference_max = reference_max_;
+  }
+  sums.exponentials = s.exponentials;
+  sums.weighted = s.weighted;
+  partial.merge_sums(sums);
+}
+
+void Unit::add_top(TopK& top, std::int64_t begin) {
+  top.expect_blocks(row_.block_max, blocks(row_.columns));
+  for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
+    if (!(row_.block_max[static_cast<std::size_t>(block)] > top.threshold())) continue;
+    const std::int64_t end = std::min(row_.columns, (block + 1) * kBlock);
+    for (std::int64_t i = block * kBlock; i < end; ++i) {
+      const float z = row_.values[static_cast<std::size_t>(i)];
+      if (z > top.threshold()) top.offer({z, begin + i});
+    }
+  }
+}
+
+void Unit::add_target(Partial& partial, std::int64_t layer, std::int64_t row, std::int64_t begin) {
+  const Band band = targets_.bands[static_cast<std::size_t>(layer * plan_.rows + row)];
+  partial.above += kernel_.count(row_, band.low, band.high);
+  for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
+    if (!row_.block_within[static_cast<std::size_t>(block)]) continue;
+    const std::int64_t end = std::min(row_.columns, (block + 1) * kBlock);
+    for (std::int64_t i = block * kBlock; i < end; ++i) {
+      const float z = row_.values[static_cast<std::size_t>(i)];
+      if (z >= band.low && z <= band.high) partial.near.push_back(z);
+    }
+  }
+  const std::int64_t column = targets_.ids[static_cast<std::size_t>(row)] - begin;
+  if (column >= 0 && column < row_.columns)
+    partial.target_logit = row_.values[static_cast<std::size_t>(column)];
+}
+
+}  // namespace lensbench::readout

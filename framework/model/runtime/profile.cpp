@@ -1,0 +1,132 @@
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <lensbench/error.hpp>
+#include <lensbench/profile.hpp>
+
+#include "model/runtime/profiled.hpp"
+
+namespace lensbench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
+
+}  // namespace
+
+/// One scope as libtorch's allocator sees it: what a thread allocates is told to the innermost one,
+/// and by it to those around. Work that libtorch spreads over threads brings it along.
+struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
+  Active(Profile& to, std::int64_t block, const char* component)
+      : profile(to),
+        around(dynamic_cast<Active*>(c10::ThreadLocalDebugInfo::get(kKind))),
+        start(Clock::now()) {
+    entry.block = block;
+    entry.component = component;
+    entry.calls = 1;
+  }
+
+  void reportMemoryUsage(void*, std::int64_t bytes, std::int64_t, std::int64_t,
+                         c10::Device) override {
+    if (bytes > 0) allocated += bytes;
+    for (Active* scope = this; scope != nullptr; scope = scope->around) scope->note_live(bytes);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+
+  void note_live(std::int64_t bytes) {
+    const std::int64_t now = live += bytes;
+    std::int64_t most = peak;
+    while (most < now && !peak.compare_exchange_weak(most, now)) {
+    }
+  }
+
+  Profile& profile;
+  Active* around;
+  Clock::time_point start;
+  ProfileEntry entry;
+  std::atomic<double> seconds_within = 0;
+  std::atomic<std::int64_t> allocated = 0, live = 0, peak = 0;
+  std::unique_ptr<c10::DebugInfoGuard> guard;
+};
+
+void ProfileScope::begin(Profile& profile, std::int64_t block, const char* component) {
+  active_ = std::make_shared<Active>(profile, block, component);
+  active_->guard = std::make_unique<c10::DebugInfoGuard>(kKind, active_);
+}
+
+void ProfileScope::end() noexcept {
+  active_->guard.reset();
+  const double seconds = std::chrono::duration<double>(Clock::now() - active_->start).count();
+  ProfileEntry& entry = active_->entry;
+  entry.seconds = std::max(0.0, seconds - active_->seconds_within);
+  entry.allocated_bytes = active_->allocated;
+  entry.peak_bytes = active_->peak;
+  if (active_->around != nullptr) active_->around->seconds_within += seconds;
+  active_->profile.add(entry);
+}
+
+void ProfileScope::reads(std::int64_t weight_bytes) {
+  if (active_) active_->entry.weight_bytes += weight_bytes;
+}
+
+void Profile::add(const ProfileEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  ProfileEntry& sum = entries_[{entry.block, entry.component}];
+  sum.block = entry.block;
+  sum.component = entry.component;
+  sum.calls += entry.calls;
+  sum.seconds += entry.seconds;
+  sum.allocated_bytes += entry.allocated_bytes;
+  sum.peak_bytes = std::max(sum.peak_bytes, entry.peak_bytes);
+  sum.weight_bytes += entry.weight_bytes;
+}
+
+std::vector<ProfileEntry> Profile::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<ProfileEntry> all;
+  for (auto& [key, entry] : entries_) all.push_back(std::move(entry));
+  entries_.clear();
+  return all;
+}
+
+std::shared_ptr<const Model> with_profile(const std::shared_ptr<const Model>& model,
+                                          std::shared_ptr<Profile> profile) {
+  const auto* known = dynamic_cast<const Profiled*>(model.get());
+  if (known == nullptr)
+    throw UsageError("this kind of model cannot be profiled; only what Model::open gives can");
+  return known->profiled(std::move(profile));
+}
+
+Profile* profile_of(const Model& model) {
+  const auto* known = dynamic_cast<const Profiled*>(&model);
+  return known == nullptr ? nullptr : known->profile();
+}
+
+std::int64_t bytes_of(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<std::int64_t>(tensor.nbytes()) : 0;
+}
+
+std::int64_t bytes_of(const Linear& linear) {
+  return bytes_of(linear.weight) + bytes_of(linear.bias);
+}
+
+std::int64_t bytes_of(const NormWeights& norm) {
+  return bytes_of(norm.gain) + bytes_of(norm.bias);
+}
+
+std::int64_t attention_bytes(const BlockWeights& block) {
+  // Where the three projections are stored as one, they are views of it.
+  const std::int64_t projections = block.qkv.weight.defined()
+                                       ? bytes_of(block.qkv)
+                                       : bytes_of(block.q) + bytes_of(block.k) + bytes_of(block.v);
+  return projections + bytes_of(block.o) + bytes_of(block.q_norm) + bytes_of(block.k_norm);
+}
+
+std::int64_t mlp_bytes(const BlockWeights& block) {
+  return bytes_of(block.gate) + bytes_of(block.in) + bytes_of(block.out) + bytes_of(block.router);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <lensbench/model.hpp>
+#include <lensbench/profile.hpp>
+#include <memory>
+
+#include "model/weights/weights.hpp"
+
+namespace lensbench {
+
+/// What this library's own models know of profiling.
+class Profiled {
+ public:
+  virtual Profile* profile() const = 0;
+  virtual std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const = 0;
+
+ protected:
+  ~Profiled() = default;
+};
+
+std::int64_t bytes_of(const at::Tensor& tensor);
+std::int64_t bytes_of(const Linear& linear);
+std::int64_t bytes_of(const NormWeights& norm);
+/// Projections and the norms of queries and keys.
+std::int64_t attention_bytes(const BlockWeights& block);
+/// Of a mixture the router alone: which experts are read is seen as they run.
+std::int64_t mlp_bytes(const BlockWeights& block);
+
+}  // namespace lensbench

@@ -1,0 +1,168 @@
+#include "model/weights/weight_names.hpp"
+
+#include <array>
+#include <charconv>
+#include <lensbench/error.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lensbench {
+namespace {
+
+using Found = std::optional<at::Tensor>;
+
+/// [d_model, n * d_head] -> [n, d_model, d_head], a view.
+at::Tensor by_head_in(const at::Tensor& weight, std::int64_t d_head) {
+  return weight.view({weight.size(0), weight.size(1) / d_head, d_head}).transpose(0, 1);
+}
+
+/// [n * d_head, d_model] -> [n, d_head, d_model], a view.
+at::Tensor by_head_out(const at::Tensor& weight, std::int64_t d_head) {
+  return weight.view({weight.size(0) / d_head, d_head, weight.size(1)});
+}
+
+at::Tensor bias_by_head(const at::Tensor& bias, std::int64_t d_head) {
+  return bias.defined() ? bias.view({bias.size(0) / d_head, d_head}) : bias;
+}
+
+Found norm_weight(const NormWeights& norm, std::string_view part) {
+  if (!norm.gain.defined()) return std::nullopt;
+  if (part == "w") return norm.gain;
+  if (part == "b") return norm.bias;
+  return std::nullopt;
+}
+
+/// The part of one letter of a matrix [in, kv_head * (group + 2) * d_head] or its bias
+/// [kv_head * (group + 2) * d_head], as [in, head, d_head] or [head, d_head].
+at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, char letter) {
+  if (!fused.defined()) return fused;
+  const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
+  std::vector<std::int64_t> shape = fused.sizes().vec();
+  shape.back() = kv;
+  shape.insert(shape.end(), {group + 2, spec.d_head});
+  const at::Tensor groups = fused.view(shape);
+  if (letter == 'Q') return groups.narrow(-2, 0, group).flatten(-3, -2);
+  return groups.select(-2, letter == 'K' ? group : group + 1);
+}
+
+Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_view part) {
+  if (part.size() != 3 || part[1] != '_' || std::string_view("QKV").find(part[2]) == part.npos)
+    return std::nullopt;
+  if (part[0] == 'W') return part_of_fused(spec, fused.weight, part[2]).transpose(0, 1);
+  if (part[0] == 'b') return part_of_fused(spec, fused.bias, part[2]);
+  return std::nullopt;
+}
+
+Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
+                       std::string_view part) {
+  const std::int64_t d = spec.attention.d_head;
+  if (part == "W_O") return by_head_out(block.o.weight, d);
+  if (part == "b_O") return block.o.bias;
+  if (spec.attention.fused_by_group) return fused_weight(spec.attention, block.qkv, part);
+  const std::array<std::pair<std::string_view, const Linear*>, 3> inputs = {
+      {{"Q", &block.q}, {"K", &block.k}, {"V", &block.v}}};
+  for (const auto& [letter, layer] : inputs) {
+    if (part == "W_" + std::string(letter)) return by_head_in(layer->weight, d);
+    if (part == "b_" + std::string(letter)) return bias_by_head(layer->bias, d);
+  }
+  constexpr std::string_view q_norm = "q_norm.", k_norm = "k_norm.";
+  if (part.substr(0, q_norm.size()) == q_norm)
+    return norm_weight(block.q_norm, part.substr(q_norm.size()));
+  if (part.substr(0, k_norm.size()) == k_norm)
+    return norm_weight(block.k_norm, part.substr(k_norm.size()));
+  return std::nullopt;
+}
+
+/// A number in front of `rest`, which then starts behind it; nullopt unless 0 <= number < end.
+std::optional<std::size_t> leading_index(std::string_view& rest, std::size_t end) {
+  std::size_t index = 0;
+  const auto [after, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
+  if (fault != std::errc() || index >= end) return std::nullopt;
+  rest.remove_prefix(static_cast<std::size_t>(after - rest.data()));
+  return index;
+}
+
+/// `W_gate` is the router; `experts.{e}.W_gate` and so on are those of an expert.
+Found mixture_weight(const BlockWeights& block, std::string_view part) {
+  constexpr std::string_view experts = "experts.";
+  if (part == "W_gate") return block.router.weight;
+  if (part.substr(0, experts.size()) != experts) return std::nullopt;
+  part.remove_prefix(experts.size());
+  const auto index = leading_index(part, block.experts.size());
+  if (!index) return std::nullopt;
+  const ExpertWeights& expert = block.experts[*index];
+  if (part == ".W_gate" && expert.gate.weight.defined()) return expert.gate.weight;
+  if (part == ".W_in") return expert.in.weight;
+  if (part == ".W_out") return expert.out.weight;
+  return std::nullopt;
+}
+
+Found mlp_weight(const BlockWeights& block, std::string_view part) {
+  if (block.router.weight.defined()) return mixture_weight(block, part);
+  if (part == "W_in") return block.in.weight;
+  if (part == "b_in") return block.in.bias;
+  if (part == "W_out") return block.out.weight;
+  if (part == "b_out") return block.out.bias;
+  if (part == "W_gate" && block.gate.weight.defined()) return block.gate.weight;
+  if (part == "b_gate" && block.gate.weight.defined()) return block.gate.bias;
+  return std::nullopt;
+}
+
+Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
+                   std::string_view rest) {
+  const auto layer = leading_index(rest, weights.blocks.size());
+  const std::size_t dot = rest.find('.', 1);
+  if (!layer || rest.empty() || rest.front() != '.' || dot == std::string_view::npos)
+    return std::nullopt;
+  const std::string_view module = rest.substr(1, dot - 1), part = rest.substr(dot + 1);
+  const BlockWeights& block = weights.blocks[*layer];
+  if (module == "attn") return attention_weight(spec, block, part);
+  if (module == "mlp") return mlp_weight(block, part);
+  if (module == "ln1") return norm_weight(block.ln1, part);
+  if (module == "ln2") return norm_weight(block.ln2, part);
+  if (module == "ln1_post") return norm_weight(block.ln1_post, part);
+  if (module == "ln2_post") return norm_weight(block.ln2_post, part);
+  return std::nullopt;
+}
+
+Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
+  constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.",
+                             embedding_norm = "embed.ln.";
+  if (name == "embed.W_E") return weights.embedding;
+  if (name == "pos_embed.W_pos" && weights.positions.defined())
+    return weights.positions.narrow(0, spec.position_offset, spec.max_positions);
+  if (name == "embed.token_type_embed.W_token_type" && weights.token_types.defined())
+    return weights.token_types;
+  if (name == "embed.W_proj" && weights.project_in.weight.defined())
+    return weights.project_in.weight;
+  if (name == "unembed.W_proj" && weights.project_out.weight.defined())
+    return weights.project_out.weight;
+  if (name == "mlm_head.W" && weights.head.weight.defined()) return weights.head.weight;
+  if (name == "mlm_head.b" && weights.head.weight.defined()) return weights.head.bias;
+  if (name.substr(0, embedding_norm.size()) == embedding_norm)
+    return norm_weight(weights.ln_embed, name.substr(embedding_norm.size()));
+  if (name == "unembed.W_U") return weights.unembedding.weight.t();
+  if (name == "unembed.b_U") return weights.unembedding.bias;
+  if (name.substr(0, final_norm.size()) == final_norm)
+    return norm_weight(weights.ln_final, name.substr(final_norm.size()));
+  if (name.substr(0, blocks.size()) == blocks)
+    return block_weight(spec, weights, name.substr(blocks.size()));
+  return std::nullopt;
+}
+
+}  // namespace
+
+at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights,
+                        std::string_view name) {
+  const Found found = find_weight(spec, weights, name);
+  if (!found)
+    throw UsageError("weight '" + std::string(name) + "': a " + spec.family + " model of " +
+                     std::to_string(spec.n_layers) +
+                     " layers has no such weight; names are those of TransformerLens, as "
+                     "'embed.W_E' or 'blocks.0.attn.W_Q'");
+  return *found;
+}
+
+}  // namespace lensbench

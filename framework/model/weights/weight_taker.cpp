@@ -1,0 +1,124 @@
+#include "model/weights/weight_taker.hpp"
+
+#include <ATen/ops/equal.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+
+#include "core/text/suggest.hpp"
+#include "model/hooks/hook_plan.hpp"
+
+namespace lensbench {
+namespace {
+
+/// A list for a message, cut where nobody would read on.
+std::string listed(std::vector<std::string> items) {
+  constexpr std::size_t shown = 12;
+  const std::size_t more = items.size() > shown ? items.size() - shown : 0;
+  items.resize(items.size() - more);
+  return join(items, ", ") + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
+  return std::string("[").append(join(sizes, ", ")) += "]";
+}
+
+bool is_weight_type(at::ScalarType type) {
+  return type == at::kFloat || type == at::kHalf || type == at::kBFloat16 || type == at::kDouble;
+}
+
+}  // namespace
+
+WeightTaker::~WeightTaker() = default;
+
+CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
+                                 std::string_view optional_prefix)
+    : checkpoint_(checkpoint), options_(options), prefix_(optional_prefix) {}
+
+std::string CheckpointTaker::stored_name(const std::string& name) const {
+  return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
+}
+
+std::string CheckpointTaker::without_prefix(const std::string& name) const {
+  return name.starts_with(prefix_) ? name.substr(prefix_.size()) : name;
+}
+
+bool CheckpointTaker::has(const std::string& name) const {
+  return checkpoint_.has(stored_name(name));
+}
+
+at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
+  const std::string stored = stored_name(name);
+  if (checkpoint_.has(stored)) return take_stored(stored, shape);
+  missing_.push_back(prefix_ + name);
+  return {};
+}
+
+at::Tensor CheckpointTaker::take_head(const std::string& name,
+                                      const std::vector<std::int64_t>& shape) {
+  if (checkpoint_.has(name)) return take_stored(name, shape);
+  missing_.push_back(name);
+  return {};
+}
+
+at::Tensor CheckpointTaker::take_stored(const std::string& stored,
+                                        const std::vector<std::int64_t>& shape) {
+  taken_.insert(stored);
+  const at::Tensor tensor = checkpoint_.tensor(stored);
+  if (tensor.sizes() != at::IntArrayRef(shape)) {
+    wrong_.push_back(stored + " is " + shape_text(tensor.sizes().vec()) + ", expected " +
+                     shape_text(shape));
+    return {};
+  }
+  if (!is_weight_type(tensor.scalar_type())) {
+    wrong_.push_back(stored + " holds integers");
+    return {};
+  }
+  return tensor.to(options_.device, options_.dtype);
+}
+
+Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
+                                              const at::Tensor& embedding) {
+  Unembedding unembedding;
+  unembedding.logit_scale = spec.logit_scale;
+  unembedding.logit_softcap = spec.logit_softcap;
+  unembedding.weight = embedding;
+  const bool stored = checkpoint_.has(name);
+  if (spec.tied_unembedding && !stored) return unembedding;
+  const std::string full_name = stored ? name : prefix_ + name;
+  if (!stored && !checkpoint_.has(full_name)) {
+    missing_.push_back(name);
+    return unembedding;
+  }
+  const at::Tensor own = take(name, {spec.vocab_size, spec.embedding_width()});
+  if (!spec.tied_unembedding)
+    unembedding.weight = own;
+  else if (own.defined() && embedding.defined() && !at::equal(own, embedding))
+    wrong_.push_back(name +
+                     " differs from the embedding although tie_word_embeddings is true (set it to "
+                     "false in config.json to use both)");
+  return unembedding;
+}
+
+void CheckpointTaker::finish(const std::vector<std::string_view>& buffers) {
+  std::vector<std::string> extra;
+  for (const std::string& name : checkpoint_.names()) {
+    if (taken_.contains(name)) continue;
+    const std::string plain = without_prefix(name);
+    const bool known = std::any_of(buffers.begin(), buffers.end(), [&](std::string_view glob) {
+      return glob_matches(glob, plain);
+    });
+    if (!known) extra.push_back(name);
+  }
+  if (missing_.empty() && wrong_.empty() && extra.empty()) return;
+  std::vector<std::string> faults;
+  if (!missing_.empty()) faults.push_back("missing: " + listed(missing_));
+  if (!wrong_.empty()) faults.push_back("wrong: " + listed(wrong_));
+  if (!extra.empty()) faults.push_back("not part of this model: " + listed(extra));
+  throw InputError(checkpoint_.directory().string() + ": the tensors do not fit config.json; " +
+                   join(faults, "; "));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,61 @@
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <lensbench/error.hpp>
+#include <string_view>
+
+#include "plugin/plugin_host.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kVariable = "LENSBENCH_PLUGIN_PATH";
+
+fs::path given_folder(const std::string& text) {
+  const fs::path folder = fs::path(text).lexically_normal();
+  if (folder.empty() || folder == "." || folder == "./")
+    throw UsageError("--plugin-dir '" + text +
+                     "' is the current directory; give the folder's absolute path, so that nothing "
+                     "is loaded from the current directory by accident");
+  return fs::absolute(folder);
+}
+
+std::vector<fs::path> folders_of(std::string_view list) {
+  std::vector<fs::path> folders;
+  for (bool more = true; more;) {
+    const auto colon = list.find(':');
+    const fs::path element(list.substr(0, colon));
+    if (!element.is_absolute())
+      throw UsageError(std::string(kVariable) + " holds '" + element.string() +
+                       "'; every element must be an absolute path, so that nothing is loaded from "
+                       "the current directory by accident");
+    folders.push_back(element);
+    more = colon != std::string_view::npos;
+    if (more) list.remove_prefix(colon + 1);
+  }
+  return folders;
+}
+
+}  // namespace
+
+fs::path own_library() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&plugin_directories), &info) == 0) return {};
+  std::error_code error;
+  return fs::canonical(info.dli_fname, error);
+}
+
+std::vector<fs::path> plugin_directories(const std::vector<std::string>& given) {
+  std::vector<fs::path> directories;
+  for (const auto& directory : given) directories.push_back(given_folder(directory));
+  if (const char* variable = std::getenv(kVariable); variable != nullptr && *variable != '\0')
+    for (auto& folder : folders_of(variable)) directories.push_back(std::move(folder));
+  std::error_code error;
+  const auto installed = own_library().parent_path() / "lensbench" / "plugins";
+  if (fs::is_directory(installed, error)) directories.push_back(installed);
+  return directories;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,139 @@
+#include "plugin/library_loader.hpp"
+
+#include <cxxabi.h>
+#include <dlfcn.h>
+
+#include <boost/dll/shared_library.hpp>
+#include <cstdlib>
+#include <lensbench/error.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "plugin/descriptor_reader.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(PluginFault fault, const fs::path& path, const std::string& why) {
+  throw PluginError(fault, "plug-in '" + path.string() + "': " + why);
+}
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+// A mangled name at the end of the loader's sentence, as a person would write it.
+void demangle_last_word(std::string& text) {
+  const auto begin = text.rfind(' ') + 1;
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> plain(
+      abi::__cxa_demangle(text.c_str() + begin, nullptr, nullptr, &status), &std::free);
+  if (status == 0) text.replace(begin, std::string::npos, plain.get());
+}
+
+// Boost wraps the loader's sentence in its own name and a stale errno text.
+std::string loader_sentence(const std::string& what, const std::string& loader_path) {
+  const std::string prefix = "boost::dll::shared_library::load() failed";
+  std::string text = what.starts_with(prefix) ? what.substr(prefix.size()) : what;
+  const auto begin = text.find_first_not_of(" :(");
+  text = begin == std::string::npos ? what : text.substr(begin);
+  if (const auto end = text.rfind(": Bad file descriptor"); end != std::string::npos)
+    text.resize(end);
+  while (!text.empty() && text.back() == ')' && text.find('(') == std::string::npos)
+    text.pop_back();
+  replace_all(text, "dlerror system message: ", "");
+  replace_all(text, loader_path + ": ", "");
+  demangle_last_word(text);
+  return text;
+}
+
+boost::dll::shared_library open_file(const std::string& file, const fs::path& path) {
+  using boost::dll::load_mode::type;
+  // Resolve everything now: an unresolved symbol found later would end the process.
+  const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local |
+                    static_cast<type>(RTLD_NODELETE);
+  try {
+    return boost::dll::shared_library(file, mode);
+  } catch (const std::exception& error) {
+    refuse(PluginFault::not_loadable, path,
+           "cannot be loaded: " + loader_sentence(error.what(), file) +
+               "; rebuild it against this lensbench, with all it needs");
+  }
+}
+
+bool is_in_process(const std::string& name) {
+  void* handle = dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+  if (handle != nullptr) dlclose(handle);
+  return handle != nullptr;
+}
+
+// The loader would take $ORIGIN for the folder of the bytes in memory, and an empty element for the
+// current directory.
+void load_needed(const std::string& name, const LoadRequest& request) {
+  for (std::string folder : request.image->search_path()) {
+    const std::string origin = request.path.parent_path().string();
+    replace_all(folder, "${ORIGIN}", origin);
+    replace_all(folder, "$ORIGIN", origin);
+    const fs::path candidate = fs::path(folder) / name;
+    std::error_code ignored;
+    if (!fs::exists(candidate, ignored)) continue;
+    if (!candidate.is_absolute())
+      refuse(PluginFault::insecure, request.path,
+             "it would load '" + name + "' from the current directory, since its RUNPATH holds '" +
+                 folder + "'; link it with absolute paths or $ORIGIN");
+    const PlacedFile placed = open_placed(fs::absolute(candidate), *request.trust);
+    open_file(placed.path.string(), request.path);
+    return;
+  }
+}
+
+struct Loaded {
+  SealedFile file;
+  const PluginDescriptor* descriptor = nullptr;  ///< none if the loader refused it
+};
+
+// The system's loader keeps one list of libraries for the process; this says which bytes they are.
+// Never destroyed, as they are never unloaded.
+std::map<std::string, Loaded>& loaded_libraries() {
+  static auto& libraries = *new std::map<std::string, Loaded>;
+  return libraries;
+}
+
+std::mutex& loading() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+}  // namespace
+
+const PluginDescriptor& open_library(const LoadRequest& request) {
+  for (const std::string& name : request.image->needed())
+    if (name.find('/') == std::string::npos && !is_in_process(name)) load_needed(name, request);
+  const auto library = open_file(request.file->loader_path(), request.path);
+  return library.get<const PluginDescriptor>(kDescriptorSymbol);
+}
+
+const PluginDescriptor* loaded_library(const std::string& sha256) {
+  const std::lock_guard lock(loading());
+  const auto found = loaded_libraries().find(sha256);
+  return found == loaded_libraries().end() ? nullptr : found->second.descriptor;
+}
+
+const PluginDescriptor& load_library(SealedFile file, const fs::path& path,
+                                     const PlaceTrust& trust) {
+  const std::lock_guard lock(loading());
+  const std::string sha256 = file.sha256();
+  // Kept even if loading fails half way: another file may not get the name of this one.
+  auto& loaded = loaded_libraries().try_emplace(sha256, Loaded{std::move(file)}).first->second;
+  if (loaded.descriptor == nullptr) {
+    const ElfImage image(loaded.file.bytes(), path);
+    loaded.descriptor = &open_library({path, &loaded.file, &image, &trust});
+  }
+  return *loaded.descriptor;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,204 @@
+#include "plugin/load_probe.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+
+#include "plugin/descriptor_reader.hpp"
+
+namespace lensbench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What the child tells: that it begins a step, or how a library came through.
+struct Message {
+  enum Kind : std::uint32_t { step, passed, refused } kind;
+  PluginFault fault;
+  std::array<char, 1024> text;
+};
+
+void tell(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
+  Message message{kind, fault, {}};
+  text.copy(message.text.data(), message.text.size() - 1);
+  // Less than PIPE_BUF, so whole or not at all.
+  while (write(pipe, &message, sizeof message) < 0 && errno == EINTR) {
+  }
+}
+
+void try_entries(const PluginDescriptor& descriptor, int pipe) {
+  for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
+    const auto& entry = descriptor.entries[i];
+    tell(pipe, Message::step,
+         std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
+    try {
+      if (void* object = entry.create()) entry.destroy(object);
+    } catch (...) {
+      // Said when it is asked for in earnest.
+    }
+  }
+}
+
+void try_library(const LoadRequest& library, int pipe) {
+  tell(pipe, Message::step, "loading it");
+  try {
+    try_entries(open_library(library), pipe);
+    tell(pipe, Message::passed);
+  } catch (const PluginError& error) {
+    tell(pipe, Message::refused, error.what(), error.fault());
+  } catch (const std::exception& error) {
+    tell(pipe, Message::refused,
+         "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
+         PluginFault::not_loadable);
+  }
+}
+
+[[noreturn]] void run_child(const std::vector<LoadRequest>& libraries, std::size_t first, int pipe,
+                            int words) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setpgid(0, 0);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  dup2(null, STDIN_FILENO);
+  dup2(words, STDOUT_FILENO);
+  dup2(words, STDERR_FILENO);
+  for (std::size_t i = first; i < libraries.size(); ++i) try_library(libraries[i], pipe);
+  _exit(0);
+}
+
+/// One child process and the pipe it reports through.
+class Child {
+ public:
+  Child(const std::vector<LoadRequest>& libraries, std::size_t first)
+      : words_(memfd_create("words", MFD_CLOEXEC)) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) fail();
+    reports_ = FileDescriptor(ends[0]);
+    FileDescriptor write_end(ends[1]);
+    id_ = fork();
+    if (id_ < 0) fail();
+    if (id_ == 0) run_child(libraries, first, write_end.get(), words_.get());
+  }
+  ~Child() {
+    if (id_ > 0) wait(true);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  /// The next message; nothing if the child ended or the time is over.
+  std::optional<Message> next(Clock::time_point until) {
+    while (Clock::now() < until) {
+      pollfd waiting{reports_.get(), POLLIN, 0};
+      // In slices: a process that the library started may keep the pipe open.
+      if (poll(&waiting, 1, 50) > 0) {
+        Message message{};
+        const ssize_t got = read(reports_.get(), &message, sizeof message);
+        message.text.back() = '\0';
+        if (got == static_cast<ssize_t>(sizeof message)) return message;
+        if (got >= 0) return std::nullopt;
+      } else if (wait(false)) {
+        return std::nullopt;
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// How it ended, as the end of "loading it ...".
+  std::string end(Clock::time_point until, std::chrono::milliseconds limit) {
+    // It may have closed the pipe and live on.
+    while (!wait(false) && Clock::now() < until) poll(nullptr, 0, 5);
+    if (id_ > 0) {
+      wait(true);
+      return "takes more than " + std::to_string(limit.count() / 1000) + " s";
+    }
+    if (WIFSIGNALED(status_))
+      return std::string("ends the process (") + strsignal(WTERMSIG(status_)) + ")";
+    return "ends the process (exit with code " + std::to_string(WEXITSTATUS(status_)) + ")";
+  }
+
+  /// The last it wrote to its terminal, on one line.
+  std::string words() const {
+    std::array<char, 512> text{};
+    const off_t size = lseek(words_.get(), 0, SEEK_END);
+    const off_t from = std::max<off_t>(0, size - static_cast<off_t>(text.size() - 1));
+    const ssize_t got = pread(words_.get(), text.data(), text.size() - 1, from);
+    std::string line(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    for (char& c : line)
+      if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
+    line.erase(
+        std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+        line.end());
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    return line.empty() ? "" : ", saying: " + line;
+  }
+
+ private:
+  [[noreturn]] static void fail() {
+    throw PluginError(
+        PluginFault::not_loadable,
+        "plug-ins cannot be tried out: no process can be started: " + errno_text(errno));
+  }
+
+  bool wait(bool kill_first) {
+    if (id_ <= 0) return true;
+    if (kill_first) kill(id_, SIGKILL);
+    pid_t got = 0;
+    while ((got = waitpid(id_, &status_, kill_first ? 0 : WNOHANG)) < 0 && errno == EINTR) {
+    }
+    if (got == 0) return false;
+    kill(-id_, SIGKILL);  // what it may have started
+    id_ = -1;
+    return true;
+  }
+
+  FileDescriptor words_, reports_;
+  pid_t id_ = -1;
+  int status_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRequest>& libraries,
+                                                        std::chrono::milliseconds limit) {
+  std::vector<std::optional<PluginError>> verdicts;
+  while (verdicts.size() < libraries.size()) {
+    Child child(libraries, verdicts.size());
+    std::string step = "loading it";
+    auto until = Clock::now() + limit;
+    while (verdicts.size() < libraries.size()) {
+      const auto message = child.next(until);
+      const std::string subject = "plug-in '" + libraries[verdicts.size()].path.string() + "': ";
+      if (!message) {
+        verdicts.emplace_back(PluginError(PluginFault::crashed,
+                                          subject + step + " " + child.end(until, limit) +
+                                              ", tried in a process of its own" + child.words() +
+                                              "; mend its static initialisers and constructors"));
+        break;
+      }
+      if (message->kind == Message::step) {
+        step = message->text.data();
+        continue;
+      }
+      if (message->kind == Message::passed) verdicts.emplace_back();
+      if (message->kind == Message::refused)
+        verdicts.emplace_back(PluginError(message->fault, message->text.data()));
+      step = "loading it";
+      until = Clock::now() + limit;
+    }
+  }
+  return verdicts;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,171 @@
+#include "plugin/permissions.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <lensbench/error.hpp>
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+constexpr const char* kOverride = ", or allow it with --allow-insecure-plugins";
+
+std::string quoted(const fs::path& path) {
+  return "'" + path.string() + "'";
+}
+
+[[noreturn]] void refuse(PluginFault fault, const std::string& subject, const std::string& why) {
+  throw PluginError(fault, subject + ": " + why);
+}
+
+std::string user_name(uid_t uid) {
+  std::array<char, 4096> buffer{};
+  passwd entry{}, *found = nullptr;
+  const bool known = getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found;
+  return (known ? "'" + std::string(entry.pw_name) + "' " : "") + "(uid " + std::to_string(uid) +
+         ")";
+}
+
+// The user's own group, with nobody else in it, as many systems give each user.
+bool is_private_group(gid_t group) {
+  std::array<char, 4096> user_buffer{}, group_buffer{};
+  passwd user{}, *found_user = nullptr;
+  struct group entry {
+  }, *found_group = nullptr;
+  if (getpwuid_r(geteuid(), &user, user_buffer.data(), user_buffer.size(), &found_user) != 0 ||
+      found_user == nullptr || user.pw_gid != group ||
+      getgrgid_r(group, &entry, group_buffer.data(), group_buffer.size(), &found_group) != 0 ||
+      found_group == nullptr)
+    return false;
+  const std::string name = user.pw_name;
+  for (char** member = entry.gr_mem; *member != nullptr; ++member)
+    if (name != *member) return false;
+  return name == entry.gr_name;
+}
+
+std::string octal(mode_t mode) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
+  return text.data();
+}
+
+// One file or folder on the way.
+void check_status(const struct stat& status, const fs::path& path, bool sticky_helps,
+                  const PlaceTrust& trust, const std::string& subject) {
+  const bool folder = S_ISDIR(status.st_mode);
+  const std::string what = folder ? "the folder " + quoted(path) : "the file";
+  if (!trust.owners.contains(status.st_uid))
+    refuse(PluginFault::insecure, subject,
+           what + " belongs to " + user_name(status.st_uid) +
+               ", who is neither root nor you; give it to yourself with chown, copy the plug-in to "
+               "a folder of your own" +
+               kOverride);
+  mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
+  if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};
+  if (open_to == 0 || (folder && sticky_helps && (status.st_mode & S_ISVTX) != 0)) return;
+  const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
+  refuse(PluginFault::insecure, subject,
+         what + " can be written by " + who + " (mode " + octal(status.st_mode) +
+             "), so others could put code of theirs there; run chmod go-w " + path.string() +
+             kOverride);
+}
+
+fs::path real_path(const fs::path& path, const std::string& subject) {
+  std::error_code error;
+  if (fs::path real = fs::canonical(path, error); !error) return real;
+  std::error_code ignored;
+  if (error == std::errc::too_many_symbolic_link_levels)
+    refuse(PluginFault::not_found, subject, "a symbolic link that leads back to itself");
+  if (fs::is_symlink(path, ignored))
+    refuse(PluginFault::not_found, subject,
+           "a symbolic link to " + quoted(fs::read_symlink(path, ignored)) +
+               ", which cannot be reached: " + error.message());
+  if (error == std::errc::no_such_file_or_directory)
+    refuse(PluginFault::not_found, subject, "no such file or folder");
+  refuse(PluginFault::not_found, subject, "cannot be reached: " + error.message());
+}
+
+bool is_within(const fs::path& path, const fs::path& ancestor) {
+  const auto rest = path.lexically_relative(ancestor);
+  return !rest.empty() && *rest.begin() != "..";
+}
+
+// Opens `real` itself, link by link from the root, each checked as it is passed.
+FileDescriptor walk(const fs::path& real, const PlaceTrust& trust, const std::string& subject) {
+  FileDescriptor here(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  fs::path passed = "/";
+  for (auto part = real.begin(); part != real.end(); ++part) {
+    if (part != real.begin()) {
+      passed /= *part;
+      here = FileDescriptor(openat(here.get(), part->c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    }
+    struct stat status {};
+    if (!here || fstat(here.get(), &status) != 0)
+      refuse(PluginFault::not_found, subject,
+             quoted(passed) + " cannot be opened: " + errno_text(errno));
+    const bool last = std::next(part) == real.end();
+    if (!last && !S_ISDIR(status.st_mode))
+      refuse(PluginFault::not_found, subject, quoted(passed) + " changed while it was looked at");
+    const bool known = S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
+    const bool taken_as_it_is = !trust.from.empty() && is_within(trust.from, passed);
+    if (known && !trust.anything && !taken_as_it_is)
+      check_status(status, passed, !last, trust, subject);
+  }
+  return here;
+}
+
+}  // namespace
+
+PlaceTrust strict_trust() {
+  return {{0, geteuid()}, 0, {}, false};
+}
+
+PlaceTrust trust_beside(const fs::path& anchor) {
+  PlaceTrust trust = strict_trust();
+  trust.from = anchor.parent_path();
+  struct stat file {
+  }, folder{};
+  if (stat(anchor.c_str(), &file) == 0 && stat(trust.from.c_str(), &folder) == 0) {
+    trust.owners.insert(file.st_uid);
+    trust.writable = folder.st_mode & kOthersWrite;
+  }
+  return trust;
+}
+
+PlacedFile open_placed(const fs::path& file, const PlaceTrust& trust) {
+  const std::string subject = "plug-in " + quoted(file);
+  // A bare name would be looked for in the current directory and in the loader's own places.
+  if (!file.is_absolute())
+    refuse(PluginFault::not_found, subject,
+           "not an absolute path; nothing is loaded from the current directory or a search path");
+  PlacedFile placed{real_path(file, subject), {}};
+  const FileDescriptor found = walk(placed.path, trust, subject);
+  struct stat status {};
+  if (fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    refuse(PluginFault::not_loadable, subject, "not a regular file");
+  const std::string link = "/proc/self/fd/" + std::to_string(found.get());
+  placed.descriptor = FileDescriptor(open(link.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!placed.descriptor)
+    refuse(PluginFault::not_loadable, subject, "cannot be read: " + errno_text(errno));
+  return placed;
+}
+
+fs::path check_folder(const fs::path& folder, const PlaceTrust& trust) {
+  const std::string subject = "plug-in folder " + quoted(folder);
+  fs::path real = real_path(folder, subject);
+  const FileDescriptor found = walk(real, trust, subject);
+  struct stat status {};
+  if (fstat(found.get(), &status) != 0 || !S_ISDIR(status.st_mode))
+    refuse(PluginFault::not_found, subject, "not a folder");
+  return real;
+}
+
+}  // namespace lensbench

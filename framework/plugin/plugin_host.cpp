@@ -1,0 +1,293 @@
+#include "plugin/plugin_host.hpp"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/text/suggest.hpp"
+#include "plugin/load_probe.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(PluginFault fault, const fs::path& path, const std::string& why) {
+  throw PluginError(fault, "plug-in '" + path.string() + "': " + why);
+}
+
+std::string subject_of(PluginEntryKind kind, const std::string& name) {
+  return std::string(kind_name(kind)) + " '" + name + "'";
+}
+
+std::string place_of(const PluginInfo& info) {
+  return "'" + info.path.string() + "' (sha256 " + info.sha256 + ")";
+}
+
+// As `find` needs it: libraries that differ.
+std::vector<std::string> distinct_places(const std::vector<const PluginInfo*>& list) {
+  std::vector<std::string> places;
+  std::set<std::string> seen;
+  for (const auto* info : list)
+    if (seen.insert(info->sha256).second) places.push_back(place_of(*info));
+  return places;
+}
+
+std::string undecided(PluginEntryKind kind, const std::string& name,
+                      const std::vector<std::string>& places) {
+  return subject_of(kind, name) + " is offered by " + join(places, " and by ") +
+         ", and none of them wins; say which with --pin " + name + "=SHA256 or --pin " + name +
+         "=PATH, or remove the others";
+}
+
+// The bytes of a library, and nothing else than those it was registered with.
+SealedFile seal_again(const PluginInfo& info, const PlaceTrust& trust) {
+  SealedFile file(open_placed(info.path, trust).descriptor, info.path);
+  if (file.sha256() != info.sha256)
+    refuse(PluginFault::not_pinned, info.path,
+           "it changed since it was looked at a moment ago (sha256 " + info.sha256 + " then, " +
+               file.sha256() + " now); run the command again");
+  return file;
+}
+
+/// A library as it is tried and loaded: everything that `LoadRequest` points to.
+struct Candidate {
+  Candidate(const PluginInfo& info, PlaceTrust place)
+      : path(info.path),
+        sha256(info.sha256),
+        trust(std::move(place)),
+        file(seal_again(info, trust)),
+        image(file.bytes(), path) {}
+  LoadRequest request() const { return {path, &file, &image, &trust}; }
+
+  fs::path path;
+  std::string sha256;
+  PlaceTrust trust;
+  SealedFile file;
+  ElfImage image;
+};
+
+const PluginEntry& entry_in(const PluginDescriptor& descriptor, const PluginInfo& info) {
+  for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
+    const auto& entry = descriptor.entries[i];
+    if (entry.kind == info.kind && info.name == entry.name) return entry;
+  }
+  refuse(PluginFault::malformed, info.path,
+         "its descriptor lost " + subject_of(info.kind, info.name) +
+             " while it was loaded; it must be constant data");
+}
+
+}  // namespace
+
+PluginHost::PluginHost(PluginPolicy policy) : policy_(std::move(policy)) {}
+PluginHost::~PluginHost() = default;
+
+PlaceTrust PluginHost::trust_of(const fs::path& library) const {
+  const auto own = own_library();
+  const auto installed = own.parent_path() / "lensbench" / "plugins";
+  PlaceTrust trust = library == installed || library.parent_path() == installed ? trust_beside(own)
+                                                                                : strict_trust();
+  trust.anything = policy_.allow_insecure;
+  return trust;
+}
+
+void PluginHost::add(const fs::path& library) {
+  const PlacedFile placed = open_placed(library, trust_of(library));
+  const auto is_this = [&](const PluginInfo& entry) { return entry.path == placed.path; };
+  // A folder may be named twice, by an option and by the environment.
+  if (std::any_of(entries_.begin(), entries_.end(), is_this)) return;
+  const SealedFile file(placed.descriptor, placed.path);
+  if (policy_.lock) policy_.lock->check(placed.path, file.sha256());
+  const auto descriptor = read_descriptor(ElfImage(file.bytes(), placed.path), placed.path);
+  for (const auto& entry : descriptor.entries)
+    entries_.push_back({entry, descriptor.name, placed.path, descriptor.source, file.sha256()});
+}
+
+void PluginHost::load(const fs::path& library) {
+  add(library);
+  std::error_code error;
+  const auto path = fs::canonical(library, error);
+  for (const auto& entry : entries_)
+    if (entry.path == path) return void(open(entry));
+}
+
+void PluginHost::load_directory(const fs::path& directory) {
+  searched_.push_back(directory);
+  const fs::path folder = check_folder(directory, trust_of(directory));
+  std::error_code error;
+  std::vector<fs::path> libraries;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == ".so") libraries.push_back(it->path());
+  if (error)
+    throw PluginError(PluginFault::not_found, "plug-in folder '" + directory.string() +
+                                                  "' cannot be read: " + error.message());
+  std::sort(libraries.begin(), libraries.end());
+  for (const auto& library : libraries) {
+    try {
+      add(library);
+    } catch (const PluginError& refusal) {
+      refusals_.push_back({library, refusal.fault(), refusal.what()});
+    }
+  }
+}
+
+void PluginHost::try_all() {
+  std::vector<std::unique_ptr<Candidate>> candidates;
+  std::map<fs::path, PluginError> failed;
+  std::set<fs::path> seen;
+  for (const auto& entry : entries_) {
+    if (!seen.insert(entry.path).second || tried_.contains(entry.sha256)) continue;
+    try {
+      candidates.push_back(std::make_unique<Candidate>(entry, trust_of(entry.path)));
+    } catch (const PluginError& error) {
+      failed.emplace(entry.path, error);
+    }
+  }
+  std::vector<LoadRequest> requests;
+  for (const auto& candidate : candidates) requests.push_back(candidate->request());
+  const auto verdicts = probe_libraries(requests, policy_.load_limit);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (verdicts[i])
+      failed.emplace(candidates[i]->path, *verdicts[i]);
+    else
+      tried_.insert(candidates[i]->sha256);
+  }
+  for (const auto& [path, error] : failed) refusals_.push_back({path, error.fault(), error.what()});
+  std::erase_if(entries_, [&](const PluginInfo& entry) { return failed.contains(entry.path); });
+}
+
+std::vector<const PluginInfo*> PluginHost::candidates(PluginEntryKind kind,
+                                                      const std::string& name) const {
+  std::vector<const PluginInfo*> list;
+  for (const auto& entry : entries_)
+    if (entry.kind == kind && entry.name == name) list.push_back(&entry);
+  const auto pin = policy_.pins.find(name);
+  if (pin == policy_.pins.end() || list.empty()) return list;
+  std::error_code error;
+  const auto path = fs::weakly_canonical(pin->second, error);
+  const auto places = distinct_places(list);
+  std::erase_if(list, [&](const PluginInfo* info) {
+    return info->sha256 != pin->second && info->path != path;
+  });
+  if (list.empty())
+    throw PluginError(PluginFault::not_pinned, subject_of(kind, name) + " is pinned to " +
+                                                   (is_sha256(pin->second) ? "sha256 " : "") +
+                                                   pin->second + ", but is offered by " +
+                                                   join(places, " and by "));
+  return list;
+}
+
+std::vector<std::string> PluginHost::complaints() const {
+  std::vector<std::string> list;
+  std::set<std::pair<PluginEntryKind, std::string>> seen;
+  for (const auto& entry : entries_) {
+    if (!seen.insert({entry.kind, entry.name}).second) continue;
+    try {
+      find(entry.kind, entry.name);
+    } catch (const PluginError& error) {
+      list.push_back(error.what());
+    }
+  }
+  if (!policy_.lock) return list;
+  for (const auto& locked : policy_.lock->plugins) {
+    const auto is_it = [&](const PluginInfo& entry) { return entry.sha256 == locked.sha256; };
+    if (std::none_of(entries_.begin(), entries_.end(), is_it))
+      list.push_back("plug-in '" + locked.file + "' of lock '" + policy_.lock->path.string() +
+                     "' (sha256 " + locked.sha256 + ") was not found");
+  }
+  return list;
+}
+
+void PluginHost::not_found(PluginEntryKind kind, const std::string& name) const {
+  std::vector<std::string> known, places;
+  for (const auto& entry : entries_)
+    if (entry.kind == kind) known.push_back(entry.name);
+  for (const auto& directory : searched_) places.push_back(directory.string());
+  std::string message = "no " + subject_of(kind, name) + suggest(name, known) +
+                        " (searched: " + (places.empty() ? "nowhere" : join(places, ", ")) + ")";
+  if (policy_.lock)
+    for (const auto& locked : policy_.lock->plugins)
+      for (const auto& entry : locked.entries)
+        if (entry.starts_with(std::string(kind_name(kind)) + " " + name + " "))
+          message += "\n  locked: '" + locked.file + "' (sha256 " + locked.sha256 + ") of '" +
+                     policy_.lock->path.string() + "' has it, and was not found";
+  for (const auto& refusal : refusals_) message += "\n  refused: " + refusal.message;
+  throw PluginError(PluginFault::not_found, message);
+}
+
+const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name) const {
+  const auto list = candidates(kind, name);
+  if (list.empty()) not_found(kind, name);
+  if (const auto places = distinct_places(list); places.size() > 1)
+    throw PluginError(PluginFault::duplicate_name, undecided(kind, name, places));
+  return *list.front();
+}
+
+const PluginEntry& PluginHost::open(const PluginInfo& info) const {
+  if (const auto* known = loaded_library(info.sha256)) return entry_in(*known, info);
+  Candidate candidate(info, trust_of(info.path));
+  if (!tried_.contains(info.sha256))
+    if (const auto failure = probe_libraries({candidate.request()}, policy_.load_limit).front())
+      throw *failure;
+  return entry_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
+}
+
+template <class Base>
+std::unique_ptr<Base, EntryDeleter<Base>> PluginHost::create(PluginEntryKind kind,
+                                                             const std::string& name) const {
+  const auto& info = find(kind, name);
+  const auto& entry = open(info);
+  const std::string subject =
+      subject_of(kind, name) + " of '" + info.path.string() + "': its factory ";
+  try {
+    if (void* object = entry.create()) return {static_cast<Base*>(object), {entry.destroy}};
+  } catch (const c10::Error& error) {
+    throw PluginError(PluginFault::factory_failed,
+                      subject + "failed: " + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw PluginError(PluginFault::factory_failed, subject + "failed: " + error.what());
+  } catch (...) {
+    throw PluginError(PluginFault::factory_failed,
+                      subject + "threw something that is no exception");
+  }
+  throw PluginError(PluginFault::factory_failed, subject + "returned nothing");
+}
+
+ToolHandle PluginHost::create_tool(const std::string& name) const {
+  return create<Tool>(PluginEntryKind::tool, name);
+}
+
+ExperimentHandle PluginHost::create_experiment(const std::string& name) const {
+  return create<Experiment>(PluginEntryKind::experiment, name);
+}
+
+Parameters PluginHost::resolve(const PluginInfo& entry,
+                               const std::map<std::string, std::string>& given) const {
+  std::vector<ParameterSpec> specs;
+  for (const auto& p : entry.parameters)
+    specs.push_back({p.name.c_str(), p.type, p.required ? nullptr : p.default_value.c_str(),
+                     p.units.c_str(), p.help.c_str()});
+  return Parameters::resolve(specs, given, subject_of(entry.kind, entry.name));
+}
+
+PluginLock PluginHost::lock() const {
+  std::map<std::string, LockedPlugin> plugins;
+  for (const auto& entry : entries_) {
+    auto& plugin = plugins[entry.sha256];
+    plugin.name = entry.plugin;
+    plugin.file = entry.path.filename().string();
+    plugin.sha256 = entry.sha256;
+    const std::string text =
+        std::string(kind_name(entry.kind)) + " " + entry.name + " " + entry.version;
+    if (std::find(plugin.entries.begin(), plugin.entries.end(), text) == plugin.entries.end())
+      plugin.entries.push_back(text);
+  }
+  PluginLock lock;
+  for (auto& [sha256, plugin] : plugins) lock.plugins.push_back(std::move(plugin));
+  std::sort(lock.plugins.begin(), lock.plugins.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return lock;
+}
+
+}  // namespace lensbench

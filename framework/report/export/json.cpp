@@ -1,0 +1,185 @@
+#include "report/export/json.hpp"
+
+#include <cmath>
+#include <functional>
+#include <map>
+#include <ostream>
+
+#include "report/export/blocks.hpp"
+
+namespace lensbench {
+namespace {
+
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+}
+
+nlohmann::json element(const at::Tensor& tensor, std::int64_t index) {
+  switch (tensor.scalar_type()) {
+    case at::kDouble:
+      return number(tensor.data_ptr<double>()[index]);
+    case at::kFloat:
+      return number(static_cast<double>(tensor.data_ptr<float>()[index]));
+    case at::kBool:
+      return tensor.data_ptr<bool>()[index];
+    default:
+      return tensor.data_ptr<std::int64_t>()[index];
+  }
+}
+
+// `offset` counts elements of the flat tensor that were written so far.
+nlohmann::json nested(const at::Tensor& flat, const std::vector<std::int64_t>& shape,
+                      std::size_t axis, std::int64_t& offset) {
+  if (axis == shape.size()) return element(flat, offset++);
+  nlohmann::json list = nlohmann::json::array();
+  for (std::int64_t i = 0; i < shape[axis]; ++i)
+    list.push_back(nested(flat, shape, axis + 1, offset));
+  return list;
+}
+
+/// Values in C order, in a type that `element` reads.
+at::Tensor flat_values(const at::Tensor& tensor) {
+  at::Tensor flat = tensor.to(at::kCPU);
+  const at::ScalarType type = flat.scalar_type();
+  if (type != at::kDouble && type != at::kFloat && type != at::kBool)
+    flat = flat.to(at::isFloatingType(type) ? at::kFloat : at::kLong);
+  return flat.contiguous();
+}
+
+nlohmann::json data_of(const Variable& variable) {
+  if (variable.is_text()) return variable.strings;
+  std::int64_t offset = 0;
+  return nested(flat_values(variable.tensor), variable.shape(), 0, offset);
+}
+
+nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes) {
+  nlohmann::json out = nlohmann::json::object();
+  for (const auto& [name, value] : attributes)
+    out[name] = std::visit(
+        [](const auto& v) -> nlohmann::json {
+          if constexpr (std::is_same_v<std::decay_t<decltype(v)>, double>)
+            return number(v);
+          else
+            return v;
+        },
+        value);
+  return out;
+}
+
+/// All but its data.
+nlohmann::json facts_to_json(const Variable& variable) {
+  nlohmann::json out{
+      {"dims", variable.dims}, {"units", variable.units}, {"long_name", variable.long_name}};
+  if (variable.holds == Holds::token_ids) out["holds"] = "token_ids";
+  if (!variable.attributes.empty()) out["attributes"] = attributes_of(variable.attributes);
+  return out;
+}
+
+nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const auto& receipt : receipts)
+    out.push_back({{"name", receipt.name},
+                   {"value", number(receipt.value)},
+                   {"tolerance", number(receipt.tolerance)},
+                   {"passed", receipt.passed},
+                   {"note", receipt.note}});
+  return out;
+}
+
+/// Elements of axis `index.size()` with commas between them, read in blocks.
+void write_elements(std::ostream& out, const StoredVariable& variable,
+                    std::vector<std::int64_t>& index) {
+  if (row_elements(variable, index) > kBlock) {
+    for (std::int64_t i = 0; i < variable.shape[index.size()]; ++i) {
+      out << (i > 0 ? ",[" : "[");
+      index.push_back(i);
+      write_elements(out, variable, index);
+      index.pop_back();
+      out << "]";
+    }
+    return;
+  }
+  const std::vector<std::int64_t> inner(
+      variable.shape.begin() + static_cast<std::ptrdiff_t>(index.size()) + 1, variable.shape.end());
+  for_each_block_of_rows(variable, index, [&](const at::Tensor& rows, std::int64_t first) {
+    const at::Tensor flat = flat_values(rows);
+    std::int64_t offset = 0;
+    for (std::int64_t i = 0; i < rows.size(0); ++i)
+      out << (first + i > 0 ? "," : "") << nested(flat, inner, 0, offset).dump();
+  });
+}
+
+void write_data(std::ostream& out, const StoredVariable& variable) {
+  if (!variable.rows) {
+    out << nlohmann::json(variable.facts.strings).dump();
+    return;
+  }
+  std::vector<std::int64_t> index;
+  if (variable.shape.empty()) {
+    out << element(flat_values(variable.rows({}, 0, 1)), 0).dump();
+    return;
+  }
+  out << "[";
+  write_elements(out, variable, index);
+  out << "]";
+}
+
+/// The members of an object by name, as the text of nlohmann::json has them.
+void write_members(std::ostream& out, const std::map<std::string, std::function<void()>>& members) {
+  bool first = true;
+  out << "{";
+  for (const auto& [name, write] : members) {
+    out << (first ? "" : ",") << nlohmann::json(name).dump() << ":";
+    write();
+    first = false;
+  }
+  out << "}";
+}
+
+void write_variable(std::ostream& out, const StoredVariable& variable) {
+  std::map<std::string, std::function<void()>> members;
+  const nlohmann::json facts = facts_to_json(variable.facts);
+  for (const auto& [name, value] : facts.items())
+    members[name] = [&out, text = value.dump()] { out << text; };
+  members["data"] = [&] { write_data(out, variable); };
+  write_members(out, members);
+}
+
+void write_variables(std::ostream& out, const StoredDataset& dataset, bool coordinates) {
+  std::map<std::string, std::function<void()>> members;
+  for (const StoredVariable& variable : dataset.variables)
+    if (variable.facts.coordinate == coordinates)
+      members[variable.facts.name] = [&] { write_variable(out, variable); };
+  write_members(out, members);
+}
+
+}  // namespace
+
+nlohmann::json dataset_to_json(const Dataset& dataset) {
+  nlohmann::json out{{"dims", nlohmann::json::object()},
+                     {"coordinates", nlohmann::json::object()},
+                     {"variables", nlohmann::json::object()},
+                     {"attributes", attributes_of(dataset.attributes)},
+                     {"receipts", receipts_to_json(dataset.receipts)}};
+  for (const auto& [name, length] : dataset.dims()) out["dims"][name] = length;
+  for (const auto& variable : dataset.variables()) {
+    nlohmann::json& place = out[variable.coordinate ? "coordinates" : "variables"][variable.name];
+    place = facts_to_json(variable);
+    place["data"] = data_of(variable);
+  }
+  return out;
+}
+
+void write_json(std::ostream& out, const StoredDataset& dataset) {
+  nlohmann::json dims = nlohmann::json::object();
+  for (const StoredVariable& variable : dataset.variables)
+    for (std::size_t axis = 0; axis < variable.shape.size(); ++axis)
+      dims[variable.facts.dims[axis]] = variable.shape[axis];
+  write_members(out, {{"attributes", [&] { out << attributes_of(dataset.attributes).dump(); }},
+                      {"coordinates", [&] { write_variables(out, dataset, true); }},
+                      {"dims", [&] { out << dims.dump(); }},
+                      {"receipts", [&] { out << receipts_to_json(dataset.receipts).dump(); }},
+                      {"variables", [&] { write_variables(out, dataset, false); }}});
+}
+
+}  // namespace lensbench

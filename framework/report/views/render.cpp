@@ -1,0 +1,89 @@
+#include "report/views/render.hpp"
+
+#include <algorithm>
+
+#include "report/terminal/paint.hpp"
+#include "report/views/view.hpp"
+
+namespace lensbench {
+namespace terminal {
+namespace {
+
+Lines body(const View& view) {
+  if (is_lens(view.dataset)) return lens_view(view);
+  if (is_attribution(view.dataset)) return attribution_view(view);
+  if (is_average_attribution(view.dataset)) return average_attribution_view(view);
+  if (is_comparison(view.dataset)) return comparison_view(view);
+  if (is_token_analysis(view.dataset)) return token_view(view);
+  return general_view(view);
+}
+
+std::string title(const std::string& name, const View& view) {
+  std::string line = view.text(name);
+  std::string sizes;
+  for (const auto& [dim, length] : view.dataset.dims())
+    sizes += view.separator() + view.text(dim) + " " + std::to_string(length);
+  line = shorten(line, view.style.columns, view.style.unicode);
+  const int room = view.style.columns - display_width(line);
+  return bold(line, view.style) + faint(shorten(sizes, room, view.style.unicode), view.style);
+}
+
+// Numbers and short words; long texts are for the archive.
+void attributes(Lines& lines, const View& view) {
+  constexpr int kLongest = 40;
+  std::string line;
+  for (const auto& [name, value] : view.dataset.attributes) {
+    const std::string shown = view.attribute(name);
+    if (shown.empty() || display_width(shown) > kLongest) continue;
+    line += cat({line.empty() ? "" : "; ", view.text(name), " = ", shown});
+  }
+  if (line.empty()) return;
+  lines.emplace_back();
+  say(lines, line, view.style, 2);
+}
+
+void receipts(Lines& lines, const View& view) {
+  std::int64_t held = 0;
+  for (const auto& receipt : view.dataset.receipts) held += receipt.passed ? 1 : 0;
+  const std::int64_t failed = std::ssize(view.dataset.receipts) - held;
+  lines.emplace_back();
+  if (view.dataset.receipts.empty()) lines.push_back("No receipts of its own.");
+  if (held > 0) lines.push_back(count(held, "receipt") + (held == 1 ? " holds." : " hold."));
+  if (failed > 0)
+    lines.push_back(
+        alarm(count(failed, "RECEIPT") + (failed == 1 ? " FAILS." : " FAIL."), view.style));
+  for (const auto& receipt : view.dataset.receipts) {
+    if (receipt.passed) continue;
+    Lines wrapped =
+        wrap("FAILED " + view.text(receipt.name) + ": " + number(receipt.value) + ", at most " +
+                 number(receipt.tolerance) + " is allowed. " + view.text(receipt.note),
+             view.style.columns, 2, view.style.unicode);
+    for (auto& line : wrapped) lines.push_back(alarm(line, view.style));
+  }
+}
+
+}  // namespace
+}  // namespace terminal
+
+std::string render_dataset(const std::string& name, const Dataset& dataset,
+                           const TokenText& token_text, const TerminalStyle& style) {
+  TerminalStyle usable = style;
+  usable.columns = std::clamp(style.columns, 60, 400);
+  const terminal::View view{dataset, token_text, usable};
+  terminal::Lines lines{terminal::title(name, view)};
+  terminal::append(lines, terminal::body(view));
+  terminal::attributes(lines, view);
+  terminal::receipts(lines, view);
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+int reading_order(const Dataset& dataset) {
+  if (terminal::is_lens(dataset)) return 0;
+  if (terminal::is_attribution(dataset)) return 1;
+  if (terminal::is_token_analysis(dataset)) return 2;
+  return 3;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "archive/run/run_writer.hpp"
+#include "bench/runner.hpp"
+
+namespace lensbench::cli {
+
+/// Connects the runner to an archive, and counts receipts that failed on the way.
+class ArchiveSink final : public ResultSink {
+ public:
+  /// \param session  when this process began, for the costs of its cases
+  ArchiveSink(RunWriter& writer, std::string session)
+      : writer_(writer), session_(std::move(session)) {
+    for (const auto index : writer_.done())
+      for (const auto& name : writer_.names(index)) count(writer_.read(index, name));
+  }
+
+  /// Receipts that did not hold, over all cases, those of an earlier run included.
+  std::int64_t failed_receipts() const { return failed_receipts_; }
+  void count(const Dataset& dataset) {
+    failed_receipts_ += std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
+                                      [](const Receipt& receipt) { return !receipt.passed; });
+  }
+
+  std::vector<std::int64_t> done() const override { return writer_.done(); }
+  void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+              const CaseCosts& costs) override {
+    writer_.commit(index, saved, of_this_session(costs));
+    for (const auto& [name, dataset] : saved) count(dataset);
+  }
+  void commit_failure(std::int64_t index, const std::string& error,
+                      const CaseCosts& costs) override {
+    writer_.commit_failure(index, error, of_this_session(costs));
+  }
+  Dataset read(std::int64_t index, const std::string& name) const override {
+    return writer_.read(index, name);
+  }
+  std::vector<std::string> names(std::int64_t index) const override { return writer_.names(index); }
+
+ private:
+  CaseCosts of_this_session(CaseCosts costs) const {
+    costs.session = session_;
+    return costs;
+  }
+
+  RunWriter& writer_;
+  std::string session_;
+  std::int64_t failed_receipts_ = 0;
+};
+
+}  // namespace lensbench::cli

@@ -1,0 +1,108 @@
+#include "session/prompts.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "core/text/json.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+std::vector<std::int64_t> parse_ids(const std::string& text) {
+  std::vector<std::int64_t> ids;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (word.back() == ',') word.pop_back();
+    std::int64_t id = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || end != word.data() + word.size())
+      throw UsageError("--ids '" + text + "': '" + word +
+                       "' is no token id; give numbers separated by spaces, as in --ids \"1 2 3\"");
+    ids.push_back(id);
+  }
+  if (ids.empty()) throw UsageError("--ids holds no token id; give numbers, as in --ids \"1 2 3\"");
+  return ids;
+}
+
+std::string as_text(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+CaseInput parse_json_case(const std::string& line, const std::string& where) {
+  const auto object = parse_json(line, where);
+  if (!object.is_object()) throw InputError(where + ": expected a JSON object a line");
+  CaseInput input;
+  for (const auto& [key, value] : object.items()) {
+    if (key == "text" || key == "prompt") {
+      if (!value.is_string()) throw InputError(where + ": '" + key + "' is not a string");
+      if (!input.text.empty()) throw InputError(where + ": has both 'text' and 'prompt'");
+      input.text = value.get<std::string>();
+    } else if (key == "ids") {
+      if (!value.is_array()) throw InputError(where + ": 'ids' is not an array of numbers");
+      for (const auto& id : value) {
+        if (!id.is_number_integer()) throw InputError(where + ": 'ids' holds " + id.dump());
+        input.ids.push_back(id.get<std::int64_t>());
+      }
+    } else if (key == "id") {
+      input.id = as_text(value);
+    } else {
+      input.fields[key] = as_text(value);
+    }
+  }
+  if (input.text.empty() == input.ids.empty())
+    throw InputError(where + ": needs either 'text' or 'ids'");
+  return input;
+}
+
+}  // namespace
+
+std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(path, ignored).type();
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character)
+    throw InputError(path.string() +
+                     ": a pipe or device can be read only once; save the prompts to a file, whose "
+                     "SHA-256 the archive records");
+  std::ifstream file(path, std::ios::binary);
+  if (!file || kind == std::filesystem::file_type::directory)
+    throw InputError(path.string() + ": the prompts file cannot be read");
+  const bool json_lines = path.extension() == ".jsonl";
+  std::vector<CaseInput> cases;
+  std::string line;
+  for (std::int64_t number = 1; std::getline(file, line); ++number) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty()) continue;
+    const std::string where = path.string() + ":" + std::to_string(number);
+    CaseInput input = json_lines ? parse_json_case(line, where) : CaseInput{{}, line, {}, {}};
+    if (input.id.empty()) input.id = "line-" + std::to_string(number);
+    cases.push_back(std::move(input));
+  }
+  if (cases.empty()) throw InputError(path.string() + ": holds no prompt");
+  return cases;
+}
+
+std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
+                                  const std::vector<std::string>& ids, const std::string& file) {
+  std::vector<CaseInput> cases;
+  for (const auto& prompt : prompts) {
+    if (prompt.empty()) throw UsageError("--prompt is empty; give a text, or --ids");
+    cases.push_back({"prompt-" + std::to_string(cases.size() + 1), prompt, {}, {}});
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    cases.push_back({"ids-" + std::to_string(i + 1), {}, parse_ids(ids[i]), {}});
+  if (!file.empty())
+    for (auto& input : read_prompt_file(file)) cases.push_back(std::move(input));
+  if (cases.empty())
+    throw UsageError("nothing to run on; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
+  std::set<std::string> seen;
+  for (const auto& input : cases)
+    if (!seen.insert(input.id).second)
+      throw UsageError("two cases have the id '" + input.id + "'; ids must differ");
+  return cases;
+}
+
+}  // namespace lensbench::cli

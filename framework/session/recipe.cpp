@@ -1,0 +1,179 @@
+#include "session/recipe.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/hub_cache.hpp"
+#include "core/files/sha256.hpp"
+#include "core/text/json.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+/// The parameters without the places of this machine: of a model its name stays, and its files are
+/// listed with their digests.
+std::map<std::string, std::string> portable(const Parameters& parameters) {
+  auto values = parameters.values();
+  for (const auto& name : parameters.names_of(ParameterType::model))
+    if (auto& value = values[name]; !value.empty()) value = model_label(value);
+  return values;
+}
+
+/// What config.json says, but for the place it was saved at.
+nlohmann::json config_of(const Model& model) {
+  for (const auto& file : model.files())
+    if (file.role == "config") {
+      auto config = read_json(file.path);
+      config.erase("_name_or_path");
+      return config;
+    }
+  return nlohmann::json::object();
+}
+
+nlohmann::json request_of(const RunArguments& arguments, const Model& model,
+                          const PluginInfo& entry, const std::vector<std::string>& tools,
+                          const Parameters& parameters) {
+  const auto& spec = model.spec();
+  return {{"kind", entry.kind == PluginEntryKind::tool ? "tool" : "experiment"},
+          {"name", entry.name},
+          {"version", entry.version},
+          {"tools", tools},
+          {"parameters", portable(parameters)},
+          {"model",
+           {{"family", spec.family},
+            {"n_layers", spec.n_layers},
+            {"d_model", spec.d_model},
+            {"vocab_size", spec.vocab_size},
+            {"config", config_of(model)}}},
+          {"dtype", arguments.dtype},
+          {"device", arguments.device},
+          {"seed", arguments.seed},
+          {"batch_size", 1},
+          {"bos_policy", "prompts: the tokenizer's own template; ids: nothing added"},
+          {"lens",
+           {{"logarithm", "natural"},
+            {"layer_0", "embedding output"},
+            {"last_layer", "input of the final norm"},
+            {"rank", "1 + tokens with a strictly larger logit"}}}};
+}
+
+FileRecord file_record(const std::string& role, const std::filesystem::path& path) {
+  return {role, path.filename().string(), sha256_file(path),
+          static_cast<std::int64_t>(std::filesystem::file_size(path))};
+}
+
+/// Every file of every model, the other ones' roles after the parameter that names them.
+std::vector<FileRecord> file_records(const Model& model, const Parameters& parameters) {
+  std::vector<FileRecord> records;
+  for (const auto& file : model.files()) records.push_back(file_record(file.role, file.path));
+  for (const auto& name : parameters.names_of(ParameterType::model)) {
+    if (parameters.text(name).empty()) continue;
+    const Checkpoint checkpoint(resolve_model_directory(parameters.text(name)));
+    for (const auto& file : checkpoint.files())
+      records.push_back(file_record(name + " " + file.role, file.path));
+    if (const auto tokenizer = Tokenizer::open(checkpoint.directory()))
+      for (const auto& path : tokenizer->files())
+        records.push_back(file_record(name + " tokenizer", path));
+  }
+  return records;
+}
+
+std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInfo& entry,
+                                         const std::vector<std::string>& tools) {
+  // One record a library, with the entries of it that this run uses.
+  std::map<std::filesystem::path, PluginRecord> libraries;
+  const auto use = [&](const PluginInfo& info) {
+    auto& record = libraries[info.path];
+    const std::string text = info.name + " " + info.version;
+    if (record.sha256.empty())
+      record = {info.plugin, info.version, info.sha256, text};
+    else if (record.entries.find(text) == std::string::npos)
+      record.entries += ", " + text;
+  };
+  use(entry);
+  for (const auto& tool : tools) use(host.find(PluginEntryKind::tool, tool));
+  std::vector<PluginRecord> records;
+  for (auto& [path, record] : libraries) records.push_back(std::move(record));
+  std::sort(records.begin(), records.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return records;
+}
+
+CasePlan plan_case(const CaseInput& input, const Model& model) {
+  CasePlan plan{input.id, input.text, 0, ""};
+  // A prompt that cannot be tokenized is planned all the same, and fails as a case of its own.
+  std::vector<std::int64_t> ids = input.ids;
+  if (ids.empty()) {
+    try {
+      ids = tokenize(model, input.text).ids;
+    } catch (const UsageError&) {
+      return plan;
+    }
+  }
+  std::string text;
+  for (const auto id : ids) text += std::to_string(id) + " ";
+  plan.n_tokens = static_cast<std::int64_t>(ids.size());
+  plan.ids_sha256 = sha256_hex(text);
+  plan.ids = std::move(ids);
+  return plan;
+}
+
+}  // namespace
+
+RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
+                  const PluginInfo& entry, const std::vector<std::string>& tools,
+                  const Parameters& parameters, const std::vector<CaseInput>& cases,
+                  const std::vector<FileRecord>& inputs) {
+  RunPlan plan;
+  plan.title = entry.name + " on " + model.spec().family + ", " + std::to_string(cases.size()) +
+               (cases.size() == 1 ? " case" : " cases");
+  plan.experiment = entry.name;
+  plan.experiment_version = entry.version;
+  plan.request = request_of(arguments, model, entry, tools, parameters);
+  if (!arguments.interventions.empty())
+    plan.request["interventions"] =
+        nlohmann::json::parse(interventions_to_json(arguments.interventions));
+  nlohmann::json fields = nlohmann::json::object();
+  for (const auto& input : cases)
+    if (!input.fields.empty()) fields[input.id] = input.fields;
+  if (!fields.empty()) plan.request["case_fields"] = fields;
+  plan.files = file_records(model, parameters);
+  plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
+  plan.plugins = plugin_records(host, entry, tools);
+  for (const auto& input : cases) plan.cases.push_back(plan_case(input, model));
+  plan.source = entry.source;
+  return plan;
+}
+
+FileRecord prompts_record(const std::filesystem::path& file) {
+  return file_record("prompts", file);
+}
+
+std::string model_label(const std::string& model) {
+  auto name = std::filesystem::path(model).lexically_normal();
+  if (name.filename().empty()) name = name.parent_path();
+  std::string label = name.filename().string();
+  for (char& c : label)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
+  return label.empty() ? "model" : label;
+}
+
+Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {
+  Vocabulary vocabulary;
+  const auto tokenizer = model.tokenizer();
+  for (const auto id : ids) {
+    if (id < 0) continue;
+    auto& text = vocabulary.texts[id];
+    text = tokenizer ? tokenizer->token_text(id) : "<" + std::to_string(id) + ">";
+    if (!tokenizer) continue;
+    if (auto bytes = tokenizer->token_bytes(id); !bytes.empty() && bytes != text)
+      vocabulary.bytes[id] = std::move(bytes);
+  }
+  return vocabulary;
+}
+
+}  // namespace lensbench::cli

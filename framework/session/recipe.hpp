@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <lensbench/experiment.hpp>
+#include <lensbench/model.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "archive/run/run_writer.hpp"
+#include "cli/parse/arguments.hpp"
+#include "plugin/plugin_host.hpp"
+
+namespace lensbench::cli {
+
+/// What a run was asked to do, complete enough to ask it again: parameters with defaults resolved,
+/// hashes of every file read, plug-ins with their hashes, prompts.
+/// \param entry  the experiment, or the tool of a bare tool run
+/// \param tools  names of the tools in use
+/// \param inputs  files read beside those of models: the prompts
+RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
+                  const PluginInfo& entry, const std::vector<std::string>& tools,
+                  const Parameters& parameters, const std::vector<CaseInput>& cases,
+                  const std::vector<FileRecord>& inputs);
+
+FileRecord prompts_record(const std::filesystem::path& file);
+
+/// What a model is called: the last part of its path, in characters a file name may have.
+std::string model_label(const std::string& model);
+
+/// Display text of every id, and the raw bytes of those whose text is not exactly them.
+struct Vocabulary {
+  std::map<std::int64_t, std::string> texts, bytes;
+};
+Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids);
+
+}  // namespace lensbench::cli

@@ -1,0 +1,78 @@
+#include "session/recorded_run.hpp"
+
+#include <lensbench/error.hpp>
+
+#include "archive/digest/verify.hpp"
+#include "archive/sandbox/guard.hpp"
+#include "core/text/json.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr JsonLimits kLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 80};
+
+json cases_of(const ArchiveReader& archive) {
+  json list = json::array();
+  for (const CaseRecord& one : archive.cases())
+    list.push_back({{"id", one.id}, {"text", one.text}, {"ids", one.ids}});
+  return list;
+}
+
+json files_of(const ArchiveReader& archive) {
+  json list = json::array();
+  const Dataset recipe = archive.recipe();
+  for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
+    list.push_back(
+        {{"role", recipe["file_role"].strings[i]},
+         {"name", recipe["file_name"].strings.at(i)},
+         {"sha256", recipe["file_sha256"].strings.at(i)},
+         {"bytes",
+          recipe["file_bytes"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()}});
+  return list;
+}
+
+std::string text_of(const std::string& file) {
+  const VerifyResult result = verify_archive(file);
+  if (!result.intact) throw InputError(file + ": damaged: " + result.findings.front());
+  const ArchiveReader archive(file);
+  return json{{"request", archive.request()},
+              {"environment", archive.environment()},
+              {"run", archive.run()},
+              {"cases", cases_of(archive)},
+              {"files", files_of(archive)}}
+      .dump();
+}
+
+}  // namespace
+
+RecordedRun read_recorded_run(const std::string& file) {
+  json all = parse_json(ask_child({{file}}, [&] { return text_of(file); }), file, kLimits);
+  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}};
+  for (const json& one : all["cases"]) {
+    CaseRecord record;
+    record.id = one["id"];
+    record.text = one["text"];
+    record.ids = one["ids"].get<std::vector<std::int64_t>>();
+    recorded.cases.push_back(std::move(record));
+  }
+  for (const json& one : all["files"])
+    recorded.files.push_back({one["role"], one["name"], one["sha256"], one["bytes"]});
+  return recorded;
+}
+
+std::vector<FactDifference> recipe_differences(const std::string& file, const RunPlan& plan) {
+  const std::string text = ask_child({{file}}, [&] {
+    json list = json::array();
+    for (const FactDifference& fact : diff_recipe(ArchiveReader(file), plan))
+      list.push_back({fact.where, fact.first, fact.second});
+    return list.dump(-1, ' ', false, json::error_handler_t::replace);
+  });
+  std::vector<FactDifference> differences;
+  for (const json& fact : parse_json(text, file, kLimits))
+    differences.push_back({fact[0], fact[1], fact[2]});
+  return differences;
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,141 @@
+#include "archive/digest/verify.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "archive/run/run_writer.hpp"
+#include "archive/run/unfinished_run.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include "support/variables.hpp"
+
+// Where an archive is damaged, and how far a run has come that has none.
+
+namespace lensbench {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::numbers;
+using testing::TempDir;
+
+RunPlan three_cases() {
+  RunPlan plan;
+  plan.title = "where";
+  plan.experiment = "look";
+  plan.experiment_version = "1.0.0";
+  plan.request = {{"seed", 1}};
+  for (int i = 0; i < 3; ++i)
+    plan.cases.push_back({"case" + std::to_string(i), "", i + 1, std::string(64, 'c'),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(i) + 1, 17)});
+  return plan;
+}
+
+void commit(RunWriter& writer, std::int64_t index) {
+  Dataset dataset;
+  const auto n = static_cast<std::size_t>(index) + 1;
+  add_token_axis(dataset, std::vector<std::int64_t>(n, 17), std::vector<std::string>(n, "In"));
+  add_layer_axis(dataset, 1);
+  dataset.add(numbers("entropy", {"layer", "token"},
+                      at::full({2, index + 1}, static_cast<float>(index)), "nats"));
+  dataset.add(numbers("rank", {"token"}, at::full({index + 1}, index), "1"));
+  writer.commit(index, {{"lens", dataset}}, {});
+}
+
+std::string sealed_in(const TempDir& folder) {
+  const std::string path = folder / "a.h5";
+  RunWriter writer = RunWriter::start(path, three_cases(), false);
+  for (std::int64_t i = 0; i < 3; ++i) commit(writer, i);
+  writer.seal({}, {{17, "In"}}, {}, {{"threads", 1}}, {{"host", "here"}});
+  return path;
+}
+
+/// Opens the archive with the plain HDF5 library and lets `change` at it.
+template <class Change>
+std::vector<std::string> findings_after(Change&& change) {
+  const TempDir folder;
+  const std::string path = sealed_in(folder);
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  change(file);
+  H5Fclose(file);
+  const VerifyResult result = verify_archive(path);
+  EXPECT_FALSE(result.intact);
+  EXPECT_TRUE(result.complete);
+  return result.findings;
+}
+
+TEST(VerifySaysWhere, OneNumberChanged) {
+  // Tokens lie one after the other: column 1 is the first of case 1's two.
+  const auto findings = findings_after([](hid_t file) {
+    const hid_t dataset = H5Dopen2(file, "/results/lens/entropy", H5P_DEFAULT);
+    std::vector<float> values(2 * 6);
+    H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    values[6 + 1] = 9;
+    H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    H5Dclose(dataset);
+  });
+  EXPECT_THAT(findings, Contains("/results/lens/entropy is not what was written"));
+  EXPECT_THAT(findings, Contains("/results/lens of case 1 is not what was written"));
+  EXPECT_THAT(findings, Not(Contains(HasSubstr("case 0"))));
+  EXPECT_THAT(findings, Not(Contains(HasSubstr("case 2"))));
+  EXPECT_THAT(findings, Not(Contains(HasSubstr("/results/lens/rank"))));
+  EXPECT_THAT(findings, Not(Contains(HasSubstr("/recipe"))));
+}
+
+TEST(VerifySaysWhere, ADatasetIsGone) {
+  const auto findings =
+      findings_after([](hid_t file) { H5Ldelete(file, "/results/lens/rank", H5P_DEFAULT); });
+  EXPECT_THAT(findings, Contains("/results/lens/rank is missing"));
+}
+
+TEST(VerifySaysWhere, SomethingWasAdded) {
+  const auto findings = findings_after([](hid_t file) {
+    const hid_t space = H5Screate(H5S_SCALAR);
+    H5Dclose(H5Dcreate2(file, "/environment/more", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT));
+  });
+  EXPECT_THAT(findings, Contains("/environment/more was added"));
+}
+
+TEST(VerifySaysWhere, AnAttributeChanged) {
+  const auto findings = findings_after([](hid_t file) {
+    const hid_t group = H5Gopen2(file, "/environment", H5P_DEFAULT);
+    const hid_t attribute = H5Aopen(group, "threads", H5P_DEFAULT);
+    const std::int64_t threads = 2;
+    H5Awrite(attribute, H5T_NATIVE_INT64, &threads);
+    H5Aclose(attribute);
+    H5Gclose(group);
+  });
+  EXPECT_THAT(findings, Contains("/environment is not what was written"));
+}
+
+TEST(UnfinishedRun, IsCountedUnitByUnit) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "a.h5", three_cases(), false);
+  commit(writer, 0);
+  writer.commit_failure(1, "no answer", {});
+  UnfinishedRun run = inspect_run(folder / "a.run");
+  EXPECT_EQ(run.planned, 3U);
+  EXPECT_EQ(run.complete, 1U);
+  EXPECT_EQ(run.failed, 1U);
+  EXPECT_EQ(run.damaged, 0U);
+
+  for (const auto& unit : std::filesystem::directory_iterator(folder / "a.run/units")) {
+    std::string bytes = testing::slurp(unit.path());
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+    folder.write(unit.path(), bytes);
+  }
+  run = inspect_run(folder / "a.run");
+  EXPECT_EQ(run.complete, 0U);
+  EXPECT_EQ(run.damaged, 2U);
+}
+
+}  // namespace
+}  // namespace lensbench

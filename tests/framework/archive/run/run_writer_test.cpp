@@ -1,0 +1,370 @@
+#include "archive/run/run_writer.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <limits>
+#include <sstream>
+
+#include "archive/archive_reader.hpp"
+#include "archive/digest/verify.hpp"
+#include "core/files/sha256.hpp"
+#include "report/summary/show.hpp"
+#include "support/file_size_limit.hpp"
+#include "support/temp_dir.hpp"
+#include "support/variables.hpp"
+
+namespace lensbench {
+namespace {
+
+using testing::numbers;
+using testing::TempDir;
+
+RunPlan plan_of(int cases) {
+  RunPlan plan;
+  plan.title = "Where is it known?";
+  plan.experiment = "fact_recall";
+  plan.experiment_version = "1.0.0";
+  plan.request = {{"model", "tiny"}, {"seed", 7}};
+  plan.files = {{"weights", "model.safetensors", std::string(64, 'a'), 1000}};
+  plan.plugins = {{"logit_lens", "1.0.0", std::string(64, 'b'), "logit_lens 1.0.0"}};
+  plan.source = "class FactRecall {};\n";
+  for (int i = 0; i < cases; ++i)
+    plan.cases.push_back({"case" + std::to_string(i), "prompt " + std::to_string(i), 2 + i,
+                          std::string(64, 'c'),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(2 + i), 17)});
+  return plan;
+}
+
+Dataset lens(std::int64_t n_tokens, float value) {
+  Dataset dataset;
+  const auto n = static_cast<std::size_t>(n_tokens);
+  add_token_axis(dataset, std::vector<std::int64_t>(n, 17),
+                 std::vector<std::string>(n,
+                                          "\xE2\x96\x81"
+                                          "the"));
+  add_layer_axis(dataset, 2);
+  dataset.add(numbers("entropy", {"layer", "token"}, at::full({3, n_tokens}, value), "nats"));
+  dataset.receipts = {make_receipt("last_layer_equals_logits", value * 1e-6, 1e-5)};
+  return dataset;
+}
+
+CaseCosts took(double seconds) {
+  CaseCosts costs;
+  costs.whole.seconds = seconds;
+  return costs;
+}
+
+std::map<std::string, Dataset> saved(std::int64_t index) {
+  return {{"lens", lens(2 + index, static_cast<float>(index))}};
+}
+
+SealResult seal(RunWriter& writer) {
+  return writer.seal({},
+                     {{17,
+                       "\xE2\x96\x81"
+                       "the"}},
+                     {}, {{"version", "0.1.0"}, {"threads", 2}}, {{"host", "somewhere"}});
+}
+
+SealResult run_whole(const std::filesystem::path& out, int cases = 3) {
+  RunWriter writer = RunWriter::start(out, plan_of(cases), false);
+  for (int i = 0; i < cases; ++i) writer.commit(i, saved(i), took(0.5 + i));
+  return seal(writer);
+}
+
+std::string bytes_of(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+TEST(RunWriter, LeavesTheArchiveAndItsSidecarOnly) {
+  const TempDir folder;
+  const SealResult result = run_whole(folder / "facts.h5");
+  EXPECT_EQ(files_in(folder.path()),
+            (std::vector<std::filesystem::path>{folder / "facts.h5", folder / "facts.h5.sha256"}));
+  EXPECT_NE(bytes_of(folder / "facts.h5.sha256").find(result.seal_sha256), std::string::npos);
+}
+
+TEST(RunWriter, ReadsBackWhatACaseSaved) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(3), false);
+  writer.commit(1, saved(1), {});
+  const Dataset read = writer.read(1, "lens");
+  EXPECT_TRUE(read["entropy"].tensor.equal(at::ones({3, 3})));
+  EXPECT_EQ(read.receipts.at(0).name, "last_layer_equals_logits");
+  EXPECT_EQ(writer.names(1), std::vector<std::string>{"lens"});
+  EXPECT_EQ(writer.done(), std::vector<std::int64_t>{1});
+  EXPECT_THROW(writer.read(0, "lens"), UsageError);
+  EXPECT_THROW(writer.read(1, "lense"), UsageError);
+}
+
+TEST(RunWriter, CollectsTheTokenIdsOfResults) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(1), false);
+  Dataset dataset = lens(2, 0);
+  Variable top = numbers("top_id", {"layer", "token"}, at::full({3, 2}, 5, at::kInt));
+  top.holds = Holds::token_ids;
+  dataset.add(top);
+  writer.commit(0, {{"lens", dataset}}, {});
+  EXPECT_EQ(writer.token_ids(), (std::vector<std::int64_t>{5, 17}));
+}
+
+TEST(RunWriter, GivesEqualDigestsForEqualRunsElsewhereAndLater) {
+  const TempDir first, second;
+  const SealResult a = run_whole(first / "a.h5");
+  const SealResult b = run_whole(second / "other_name.h5");
+  EXPECT_EQ(a.results_sha256, b.results_sha256);
+  EXPECT_EQ(a.recipe_sha256, b.recipe_sha256);
+  EXPECT_EQ(a.environment_sha256, b.environment_sha256);
+  EXPECT_EQ(a.seal_sha256, b.seal_sha256);
+  EXPECT_EQ(bytes_of(a.path), bytes_of(b.path));
+}
+
+TEST(RunWriter, GivesOtherDigestsForOtherResults) {
+  const TempDir folder;
+  const SealResult a = run_whole(folder / "a.h5");
+  RunWriter writer = RunWriter::start(folder / "b.h5", plan_of(3), false);
+  for (int i = 0; i < 3; ++i) writer.commit(i, {{"lens", lens(2 + i, 9)}}, took(0.5 + i));
+  const SealResult b = seal(writer);
+  EXPECT_NE(a.results_sha256, b.results_sha256);
+  EXPECT_EQ(a.recipe_sha256, b.recipe_sha256);
+}
+
+TEST(RunWriter, WritesEqualUnitsByteForByte) {
+  const TempDir first, second;
+  std::vector<std::string> contents;
+  for (const TempDir* folder : {&first, &second}) {
+    RunWriter writer = RunWriter::start(*folder / "facts.h5", plan_of(1), false);
+    writer.commit(0, saved(0), took(1.5));
+    const auto units = files_in(*folder / "facts.run/units");
+    ASSERT_EQ(units.size(), 1u);
+    contents.push_back(units[0].filename().string() + bytes_of(units[0]));
+  }
+  EXPECT_EQ(contents[0], contents[1]);
+}
+
+TEST(RunWriter, ResumesToTheDigestsOfAnUninterruptedRun) {
+  const TempDir folder;
+  const SealResult whole = run_whole(folder / "whole.h5");
+  {
+    RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), false);
+    writer.commit(2, saved(2), took(2.5));
+    writer.commit_failure(1, "out of memory", {});
+  }
+  RunWriter writer = RunWriter::start(folder / "parts.h5", plan_of(3), true);
+  EXPECT_EQ(writer.done(), std::vector<std::int64_t>{2});
+  writer.commit(1, saved(1), took(1.5));
+  writer.commit(0, saved(0), took(0.5));
+  const SealResult resumed = seal(writer);
+  EXPECT_EQ(resumed.results_sha256, whole.results_sha256);
+  EXPECT_EQ(resumed.seal_sha256, whole.seal_sha256);
+}
+
+TEST(RunWriter, KeepsWhatAFailedCaseCost) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+  writer.commit_failure(0, "out of memory", took(7.25));
+  writer.commit(1, saved(1), took(1.5));
+  seal(writer);
+  const Dataset costs = ArchiveReader(folder / "facts.h5").costs();
+  EXPECT_EQ(costs["case"].tensor[0].item<int>(), 0);
+  EXPECT_EQ(costs["case_seconds"].tensor[0].item<double>(), 7.25);
+  EXPECT_EQ(costs["case_seconds"].tensor[1].item<double>(), 1.5);
+}
+
+TEST(RunWriter, MovesADamagedUnitAsideOnResume) {
+  const TempDir folder;
+  {
+    RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+    writer.commit(0, saved(0), {});
+    writer.commit(1, saved(1), {});
+  }
+  const auto unit = files_in(folder / "facts.run/units").front();
+  std::filesystem::resize_file(unit, std::filesystem::file_size(unit) / 2);
+  const RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), true);
+  EXPECT_EQ(writer.done().size(), 1u);
+  EXPECT_EQ(files_in(folder / "facts.run/quarantine").size(), 1u);
+}
+
+TEST(RunWriter, RefusesAnArchiveThatExists) {
+  const TempDir folder;
+  run_whole(folder / "facts.h5");
+  EXPECT_THROW(RunWriter::start(folder / "facts.h5", plan_of(3), false), UsageError);
+  EXPECT_THROW(RunWriter::start(folder / "facts.h5", plan_of(3), true), UsageError);
+}
+
+TEST(RunWriter, RefusesAnInterruptedRunWithoutResume) {
+  const TempDir folder;
+  { RunWriter::start(folder / "facts.h5", plan_of(3), false); }
+  EXPECT_THROW(RunWriter::start(folder / "facts.h5", plan_of(3), false), UsageError);
+}
+
+TEST(RunWriter, NamesWhatDiffersWhenAnotherRequestIsResumed) {
+  const TempDir folder;
+  { RunWriter::start(folder / "facts.h5", plan_of(3), false); }
+  RunPlan other = plan_of(3);
+  other.request["seed"] = 8;
+  try {
+    RunWriter::start(folder / "facts.h5", other, true);
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("/request/seed was 7, now 8"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(RunWriter, RefusesARunThatAnotherWriterHolds) {
+  const TempDir folder;
+  const RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(3), false);
+  EXPECT_THROW(RunWriter::start(folder / "facts.h5", plan_of(3), true), UsageError);
+}
+
+TEST(RunWriter, RefusesToSealWhileCasesAreMissing) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(3), false);
+  writer.commit(0, saved(0), {});
+  EXPECT_THROW(seal(writer), UsageError);
+  EXPECT_FALSE(std::filesystem::exists(folder / "facts.h5"));
+}
+
+TEST(RunWriter, RecordsAFailedCaseAndKeepsTheOthers) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+  writer.commit_failure(0, "tool 'logit_lens': out of memory", {});
+  writer.commit(1, saved(1), {});
+  const ArchiveReader archive(seal(writer).path);
+  EXPECT_EQ(archive.cases().at(0).status, 2);
+  EXPECT_EQ(archive.cases().at(0).error, "tool 'logit_lens': out of memory");
+  EXPECT_EQ(archive.cases().at(1).status, 1);
+  EXPECT_TRUE(archive.read("lens")["case"].tensor.equal(at::ones({3}, at::kInt)));
+}
+
+TEST(RunWriter, LeavesNothingOfACaseWhenTheDiskIsFull) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(1), false);
+  {
+    const testing::FileSizeLimit limit(2000);
+    EXPECT_THROW(writer.commit(0, saved(0), {}), RunError);
+  }
+  EXPECT_TRUE(writer.done().empty());
+  EXPECT_TRUE(files_in(folder / "facts.run/units").empty());
+  EXPECT_TRUE(files_in(folder / "facts.run/tmp").empty());
+}
+
+TEST(RunWriter, KeepsTheUnitsWhenTheDiskIsFullAtTheSeal) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(1), false);
+  writer.commit(0, saved(0), {});
+  {
+    const testing::FileSizeLimit limit(2000);
+    EXPECT_THROW(seal(writer), RunError);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "facts.h5"));
+  EXPECT_NO_THROW(seal(writer));
+}
+
+TEST(RunWriter, RefusesADatasetThatCannotBeJoinedWithEarlierOnes) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+  writer.commit(0, saved(0), {});
+  Dataset other;
+  add_token_axis(other, {1}, {"a"});
+  EXPECT_THROW(writer.commit(1, {{"lens", other}}, {}), UsageError);
+}
+
+TEST(Archive, HoldsTheRecipeReceiptsVocabularyAndEnvironment) {
+  const TempDir folder;
+  const ArchiveReader archive(run_whole(folder / "facts.h5").path);
+  EXPECT_EQ(archive.attribute("experiment"), "fact_recall");
+  EXPECT_TRUE(archive.complete());
+  EXPECT_EQ(archive.request()["seed"], 7);
+  EXPECT_EQ(archive.source(), "class FactRecall {};\n");
+  EXPECT_EQ(archive.recipe()["file_name"].strings.at(0), "model.safetensors");
+  EXPECT_EQ(archive.environment()["threads"], 2);
+  EXPECT_EQ(archive.run()["host"], "somewhere");
+  EXPECT_EQ(archive.vocabulary()["text"].strings.at(0),
+            "\xE2\x96\x81"
+            "the");
+  EXPECT_EQ(archive.names(), std::vector<std::string>{"lens"});
+  ASSERT_EQ(archive.receipts().size(), 1u);
+  EXPECT_EQ(archive.receipts()[0].case_number, 2);
+  EXPECT_THROW(archive.read("attribution"), InputError);
+}
+
+TEST(Archive, KeepsRawBytesOfTokensThatAreNoText) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(1), false);
+  writer.commit(0, saved(0), {});
+  const SealResult result = writer.seal({}, {{17, "<0xFF>"}}, {{17, std::string("\xFF\0", 2)}},
+                                        nlohmann::json::object(), nlohmann::json::object());
+  const Dataset vocabulary = ArchiveReader(result.path).vocabulary();
+  EXPECT_EQ(vocabulary["raw_id"].tensor[0].item<int>(), 17);
+  EXPECT_TRUE(vocabulary["raw_bytes"].tensor.equal(at::tensor({255, 0}, at::kByte)));
+}
+
+TEST(Archive, RefusesWhatIsNoArchive) {
+  const TempDir folder;
+  EXPECT_THROW(ArchiveReader(folder / "missing.h5"), InputError);
+  EXPECT_THROW(ArchiveReader(folder.path()), InputError);
+  std::ofstream(folder / "text.h5") << "no HDF5";
+  EXPECT_THROW(ArchiveReader(folder / "text.h5"), InputError);
+  run_whole(folder / "facts.h5");
+  std::filesystem::resize_file(folder / "facts.h5", 3000);
+  EXPECT_THROW(describe_archive(folder / "facts.h5"), InputError);
+}
+
+TEST(Verify, FindsAnIntactArchiveIntact) {
+  const TempDir folder;
+  const SealResult result = run_whole(folder / "facts.h5");
+  const VerifyResult verified = verify_archive(result.path, result.seal_sha256);
+  EXPECT_TRUE(verified.intact);
+  EXPECT_TRUE(verified.complete);
+  EXPECT_TRUE(verified.findings.empty());
+  const auto other = verify_archive(result.path, std::string(64, '0'));
+  EXPECT_TRUE(other.intact);
+  EXPECT_FALSE(other.expected);
+}
+
+TEST(Verify, FindsAChangedTextDamaged) {
+  const TempDir folder;
+  run_whole(folder / "facts.h5");
+  std::string bytes = bytes_of(folder / "facts.h5");
+  const auto at = bytes.find("prompt 1");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 7] = '9';
+  std::ofstream(folder / "facts.h5", std::ios::binary) << bytes;
+  const VerifyResult verified = verify_archive(folder / "facts.h5");
+  EXPECT_FALSE(verified.intact);
+  EXPECT_NE(verified.findings.at(0).find("/recipe is damaged"), std::string::npos);
+}
+
+TEST(Show, SaysWhatAReaderAsksFirst) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
+  Dataset bad = lens(2, 100);
+  writer.commit(0, {{"lens", bad}}, {});
+  writer.commit_failure(1, "no such token", {});
+  const SealResult result = seal(writer);
+  const std::string text = describe_archive(result.path);
+  for (const std::string part :
+       {"Where is it known?", "fact_recall 1.0.0", "1 FAILED", "no such token",
+        "FAILED    lens/last_layer_equals_logits", "/results/lens", "entropy(layer, token) float32",
+        "[nats]", "* input_token(token) text"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  EXPECT_NE(text.find(result.seal_sha256), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lensbench

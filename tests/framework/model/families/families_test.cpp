@@ -1,0 +1,274 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <lensbench/model.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "checkpoint/weights/safetensors.hpp"
+#include "model/families/family.hpp"
+#include "model/weights/weight_sources.hpp"
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench {
+namespace {
+
+using lensbench::testing::message_of;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// A committed sample, changed before it is opened.
+class ChangedSample {
+ public:
+  explicit ChangedSample(const std::string& name)
+      : sample_(std::string(LENSBENCH_TEST_DATA) + "/models/" + name) {
+    config = json::parse(std::ifstream(sample_ + "/config.json"));
+    const SafetensorsFile file(sample_ + "/model.safetensors");
+    for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
+  }
+
+  std::shared_ptr<const Model> open() const {
+    folder_.write("config.json", config.dump());
+    write_safetensors(folder_ / "model.safetensors", tensors, {{"format", "pt"}});
+    return Model::open(folder_.path().string());
+  }
+  std::string fault() const {
+    return message_of<InputError>([&] { open(); });
+  }
+
+  /// Whether the sample's logits in transformers are this model's too, to the rounding of float32.
+  bool is_unchanged() const {
+    const SafetensorsFile expected(sample_ + "/expected.safetensors");
+    const at::Tensor logits = open()->forward({expected.tensor("ids"), {}}).logits;
+    return at::allclose(logits, expected.tensor("logits"), 5e-5, 5e-5);
+  }
+
+  void rename(const std::string& from, const std::string& to) {
+    std::map<std::string, at::Tensor> renamed;
+    for (auto& [name, tensor] : tensors) {
+      std::string changed = name;
+      if (const auto at = changed.find(from); at != changed.npos)
+        changed.replace(at, from.size(), to);
+      renamed[changed] = tensor;
+    }
+    tensors = std::move(renamed);
+  }
+
+  json config;
+  std::map<std::string, at::Tensor> tensors;
+
+ private:
+  std::string sample_;
+  lensbench::testing::TempDir folder_;
+};
+
+// -- names that vary between checkpoints
+
+TEST(BertCheckpoint, MayUseTheFirstNamesOfNormsAndHoldPoolerAndNextSentenceHead) {
+  ChangedSample checkpoint("bert");
+  checkpoint.rename("LayerNorm.weight", "LayerNorm.gamma");
+  checkpoint.rename("LayerNorm.bias", "LayerNorm.beta");
+  checkpoint.tensors["bert.pooler.dense.weight"] = at::zeros({24, 24});
+  checkpoint.tensors["bert.pooler.dense.bias"] = at::zeros({24});
+  checkpoint.tensors["cls.seq_relationship.weight"] = at::zeros({2, 24});
+  checkpoint.tensors["bert.embeddings.position_ids"] = at::arange(64).unsqueeze(0);
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(BertCheckpoint, MayHoldTheTiedDecoderAsWell) {
+  ChangedSample checkpoint("bert");
+  checkpoint.tensors["cls.predictions.decoder.weight"] =
+      checkpoint.tensors.at("bert.embeddings.word_embeddings.weight");
+  checkpoint.tensors["cls.predictions.decoder.bias"] =
+      checkpoint.tensors.at("cls.predictions.bias");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(BertCheckpoint, OfAnotherArchitectureIsRefusedByName) {
+  ChangedSample checkpoint("bert");
+  checkpoint.config["architectures"] = {"BertForSequenceClassification"};
+  EXPECT_THAT(checkpoint.fault(),
+              AllOf(HasSubstr("architectures"), HasSubstr("BertForSequenceClassification"),
+                    HasSubstr("ForMaskedLM")));
+}
+
+TEST(RobertaCheckpoint, MayHoldPositionIdsAndPooler) {
+  ChangedSample checkpoint("roberta");
+  checkpoint.tensors["roberta.embeddings.position_ids"] = at::arange(128).unsqueeze(0);
+  checkpoint.tensors["roberta.pooler.dense.weight"] = at::zeros({24, 24});
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(BloomCheckpoint, MayLeaveOutThePrefixAndSpellItsSizesAsPublished) {
+  ChangedSample checkpoint("bloom");
+  checkpoint.rename("transformer.", "");
+  checkpoint.config["n_embed"] = checkpoint.config["hidden_size"];
+  checkpoint.config["num_attention_heads"] = checkpoint.config["n_head"];
+  checkpoint.config.erase("hidden_size");
+  checkpoint.config.erase("n_head");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(Gpt2Checkpoint, MaySpellItsSizesAsOtherFamiliesDo) {
+  ChangedSample checkpoint("gpt2");
+  for (const auto& [own, other] :
+       {std::pair{"n_embd", "hidden_size"}, std::pair{"n_head", "num_attention_heads"},
+        std::pair{"n_layer", "num_hidden_layers"},
+        std::pair{"n_positions", "max_position_embeddings"}}) {
+    checkpoint.config[other] = checkpoint.config[own];
+    checkpoint.config.erase(own);
+  }
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(NeoxCheckpoint, MayHoldTheBuffersOfOlderVersions) {
+  ChangedSample checkpoint("gpt-neox");
+  checkpoint.tensors["gpt_neox.layers.0.attention.bias"] = at::ones({1, 1, 4, 4}, at::kBool);
+  checkpoint.tensors["gpt_neox.layers.0.attention.masked_bias"] = at::zeros({});
+  checkpoint.tensors["gpt_neox.layers.1.attention.rotary_emb.inv_freq"] = at::zeros({2});
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(NeoxCheckpoint, MayNameItsHeadAsTransformers5Does) {
+  ChangedSample checkpoint("gpt-neox");
+  checkpoint.rename("embed_out", "lm_head");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(OptCheckpoint, MayLeaveOutThePrefix) {
+  ChangedSample checkpoint("opt");
+  checkpoint.rename("model.decoder.", "decoder.");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(DistilBertCheckpoint, SpellsItsSizesAsBertIfItLikes) {
+  ChangedSample checkpoint("distilbert");
+  for (const auto& [own, other] : {std::pair{"dim", "hidden_size"},
+                                   {"n_layers", "num_hidden_layers"},
+                                   {"n_heads", "num_attention_heads"}}) {
+    checkpoint.config[other] = checkpoint.config[own];
+    checkpoint.config.erase(own);
+  }
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+// -- settings that change what is computed
+
+struct Refusal {
+  const char* sample;
+  const char* field;
+  json value;
+};
+
+class Refused : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(Refused, IsNamed) {
+  ChangedSample checkpoint(GetParam().sample);
+  checkpoint.config[GetParam().field] = GetParam().value;
+  EXPECT_THAT(checkpoint.fault(), HasSubstr(GetParam().field));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Settings, Refused,
+    ::testing::Values(Refusal{"bloom", "apply_residual_connection_post_layernorm", true},
+                      Refusal{"bloom", "num_attention_heads", 2},
+                      Refusal{"bert", "is_decoder", true},
+                      Refusal{"bert", "position_embedding_type", "relative_key"},
+                      Refusal{"roberta", "pad_token_id", 200},
+                      Refusal{"gpt-neo", "attention_types", {{{"global", "sparse"}, 1}}},
+                      Refusal{"gpt-neo", "attention_types", {{{"global"}, 1}}},
+                      Refusal{"gpt-neo", "attention_types", "local"},
+                      Refusal{"gpt-neo", "attention_layers", {"local", "global"}},
+                      Refusal{"gptj", "rotary_dim", 3}, Refusal{"gptj", "rotary_dim", 64},
+                      Refusal{"gpt-neox", "num_attention_heads", 5},
+                      Refusal{"falcon", "num_ln_in_parallel_attn", 2},
+                      Refusal{"falcon-40b", "parallel_attn", false},
+                      Refusal{"falcon-40b", "num_kv_heads", 4},
+                      Refusal{"falcon-rw", "num_kv_heads", 1}),
+    [](const auto& param_info) { return "Setting" + std::to_string(param_info.index); });
+
+// -- a checkpoint to be made
+
+class Plan : public ::testing::TestWithParam<const char*> {};
+
+// The samples were written by save_pretrained.
+TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
+  const ChangedSample sample(GetParam());
+  const ConfigReader config(sample.config, "config.json");
+  const Family& family = find_family(config);
+  std::map<std::string, std::vector<std::int64_t>> planned, saved;
+  for (const PlannedTensor& tensor : plan_weights(family, family.read_spec(config)))
+    planned[tensor.name] = tensor.shape;
+  for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
+  EXPECT_EQ(planned, saved);
+}
+
+std::string identifier(const ::testing::TestParamInfo<const char*>& param_info) {
+  std::string name = param_info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Plan,
+                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m",
+                                           "opt-no-bias", "bloom", "falcon", "falcon-40b",
+                                           "falcon-11b", "falcon-rw", "bert", "bert-untied",
+                                           "roberta", "distilbert"),
+                         identifier);
+
+// -- weights by name
+
+at::Tensor input_of(const Model& model, std::int64_t layer) {
+  const at::Tensor ids = at::arange(9, at::kLong).unsqueeze(0);
+  const std::string block = "blocks." + std::to_string(layer) + ".";
+  const at::Tensor normalized =
+      run_with_cache(model, {ids, {}}, {block + "ln1.hook_normalized"}).begin()->second;
+  return normalized.mul(model.weight(block + "ln1.w")).add(model.weight(block + "ln1.b"));
+}
+
+class Weights : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Weights, OfQueriesKeysAndValuesMakeTheHookedOnes) {
+  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+  const at::Tensor x = input_of(*model, 1);
+  const auto seen =
+      run_with_cache(*model, {at::arange(9, at::kLong).unsqueeze(0), {}}, {"blocks.1.attn.hook_?"});
+  for (const std::string letter : {"q", "k", "v"}) {
+    const std::string upper(1, static_cast<char>(letter[0] - 'a' + 'A'));
+    const at::Tensor weight = model->weight("blocks.1.attn.W_" + upper);
+    const at::Tensor bias = model->weight("blocks.1.attn.b_" + upper);
+    at::Tensor expected = at::einsum("bpd,hde->bphe", {x, weight});
+    if (bias.defined()) expected = expected.add(bias);
+    EXPECT_TRUE(at::allclose(seen.at("blocks.1.attn.hook_" + letter), expected, 1e-4, 1e-5))
+        << letter;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Weights,
+                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "bloom", "falcon",
+                                           "falcon-40b", "falcon-rw", "opt"),
+                         identifier);
+
+TEST(Weights, OfPositionsLeaveOutTheRowsInFrontOfTheFirst) {
+  const ChangedSample checkpoint("opt");
+  const at::Tensor table = checkpoint.tensors.at("model.decoder.embed_positions.weight");
+  EXPECT_TRUE(checkpoint.open()->weight("pos_embed.W_pos").equal(table.narrow(0, 2, 64)));
+}
+
+TEST(Weights, OfAProjectedEmbeddingHaveItsWidth) {
+  const auto model = ChangedSample("opt-350m").open();
+  EXPECT_EQ(model->weight("embed.W_E").sizes(), at::IntArrayRef({61, 16}));
+  EXPECT_EQ(model->weight("embed.W_proj").sizes(), at::IntArrayRef({16, 24}));
+  EXPECT_EQ(model->weight("unembed.W_proj").sizes(), at::IntArrayRef({24, 16}));
+  EXPECT_EQ(model->final_norm(at::zeros({2, 24})).sizes(), at::IntArrayRef({2, 16}));
+}
+
+}  // namespace
+}  // namespace lensbench

@@ -1,0 +1,312 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "report/terminal/text.hpp"
+#include "report/views/render.hpp"
+
+namespace lensbench {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::vector<std::string> kVocabulary = {" In", " the", "本", "\n", " beginning", "\x1b[2J"};
+
+std::string token_text(std::int64_t id) {
+  return kVocabulary[static_cast<std::size_t>(id) % kVocabulary.size()];
+}
+
+Variable variable(std::string name, std::vector<std::string> dims, at::Tensor tensor,
+                  Holds holds = Holds::numbers) {
+  Variable v;
+  v.name = std::move(name);
+  v.dims = std::move(dims);
+  v.tensor = std::move(tensor);
+  v.holds = holds;
+  return v;
+}
+
+at::Tensor numbers(const std::vector<double>& values, const std::vector<std::int64_t>& shape) {
+  return at::tensor(values, at::kDouble).reshape(shape);
+}
+
+at::Tensor ids(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& shape) {
+  return at::tensor(values, at::kLong).reshape(shape);
+}
+
+/// Two blocks over three tokens; the vocabulary holds an escape sequence, a newline, a wide
+/// character.
+Dataset small_lens() {
+  Dataset lens;
+  add_token_axis(lens, {0, 1, 2}, {" In", " the", "本"});
+  add_layer_axis(lens, 2);
+  lens.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
+  const std::vector<std::string> full{"layer", "token", "rank"}, plane{"layer", "token"};
+  lens.add(variable("top_id", full,
+                    ids({1, 0, 4, 0, 5, 0, 1, 0, 4, 0, 0, 3, 1, 0, 4, 0, 3, 5}, {3, 3, 2}),
+                    Holds::token_ids));
+  lens.add(variable(
+      "top_probability", full,
+      numbers({.025, 0, .125, 0, .05, .025, .5, 0, .255, 0, .3, .2, .999, 0, .625, 0, .875, .0625},
+              {3, 3, 2})));
+  lens.add(variable("entropy", plane, numbers({0, 0, 1.5, 0, 0, 1.25, 0, 0, .5}, {3, 3})));
+  lens.add(variable("kl_final_to_layer", plane, numbers({0, 0, 3.25, 0, 0, .5, 0, 0, 0}, {3, 3})));
+  lens.add(variable("target_id", {"token"}, ids({1, 2, 3}, {3}), Holds::token_ids));
+  lens.add(
+      variable("target_probability", plane, numbers({0, 0, .025, 0, 0, .2, 0, 0, .875}, {3, 3})));
+  lens.add(variable("target_rank", plane, ids({1, 1, 4, 1, 1, 2, 1, 1, 1}, {3, 3})));
+  lens.add(variable("settled_layer", {"token"}, ids({0, 0, 2}, {3})));
+  lens.receipts.push_back(make_receipt("lens_last_layer_equals_logits", 1e-6, 1e-4));
+  return lens;
+}
+
+/// A lens over many positions, every number the same.
+Dataset long_lens(std::int64_t n_tokens, std::int64_t n_layers) {
+  Dataset lens;
+  std::vector<std::int64_t> input;
+  std::vector<std::string> texts;
+  for (std::int64_t i = 0; i < n_tokens; ++i) {
+    input.push_back(i);
+    texts.push_back(token_text(i));
+  }
+  add_token_axis(lens, input, texts);
+  add_layer_axis(lens, n_layers);
+  const std::vector<std::int64_t> shape{n_layers + 1, n_tokens, 1};
+  lens.add(variable("top_id", {"layer", "token", "rank"},
+                    at::arange((n_layers + 1) * n_tokens, at::kLong).reshape(shape),
+                    Holds::token_ids));
+  lens.add(variable("top_probability", {"layer", "token", "rank"}, at::full(shape, 0.5)));
+  return lens;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string without_colours(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\x1b') {
+      out += text[i];
+      continue;
+    }
+    i = text.find('m', i);
+  }
+  return out;
+}
+
+TEST(RenderLens, DrawsLayersDownAndPositionsAcross) {
+  EXPECT_EQ(render_dataset("lens", small_lens(), token_text, {}),
+            R"(lens · token 3 · layer 3 · rank 2
+Layers down (0: embedding, l: after l blocks), positions across. Each cell: the
+token the model would predict next if it stopped there, and its probability in
+per cent. Last row: from which layer on the final answer stays first.
+
+   at  0        1              2
+input  ·In      ·the           本
+    0  ·the  2  ·beginning 12  \x1b[2J  5
+    1  ·the 50  ·beginning 25  ·In     30
+    2  ·the 99  ·beginning 62  ⏎       87
+ from  0        0              2
+
+What follows “本” (position 2), layer by layer; the target is “⏎”:
+layer  1st         p  2nd         p  entropy    KL  rank
+    0  \x1b[2J  .050  ·In      .025     1.50  3.25     4
+    1  ·In      .300  ⏎        .200     1.25  0.50     2
+    2  ⏎        .875  \x1b[2J  .062     0.50  0.00     1
+Target “⏎”: probability ▁▂█  0.025 → 0.875, rank 4 → 1
+The final answer “⏎” is the first choice from layer 2 on.
+
+1 receipt holds.
+)");
+}
+
+TEST(RenderLens, ShowsTheLastMaskedPositionOfAMaskedLanguageModel) {
+  Dataset lens = small_lens();
+  lens.add(variable("masked", {"token"}, ids({1, 1, 0}, {3}).to(at::kChar)));
+  const std::string drawn = render_dataset("lens", lens, token_text, {});
+  EXPECT_THAT(drawn, HasSubstr("model would predict at this position if it"));
+  EXPECT_THAT(drawn, HasSubstr("What stands at “·the” (position 1), layer by layer"));
+}
+
+TEST(RenderLens, ColoursShowProbabilityInsteadOfDigits) {
+  TerminalStyle style;
+  style.colour = true;
+  const std::string drawn = render_dataset("lens", small_lens(), token_text, style);
+  EXPECT_THAT(drawn, HasSubstr("\x1b[38;5;231;48;5;"));
+  EXPECT_THAT(without_colours(drawn), HasSubstr("    2   ·the  ·beginning  ⏎       \n"));
+}
+
+TEST(RenderLens, SaysWhichPositionsOfALongTextAreLeftOut) {
+  const std::string drawn = render_dataset("lens", long_lens(200, 2), token_text, {});
+  EXPECT_THAT(drawn, HasSubstr("Positions 0 to "));
+  EXPECT_THAT(drawn, HasSubstr(" 199"));
+}
+
+TEST(RenderLens, DrawsFirstAndLastOfManyLayers) {
+  const std::string drawn = render_dataset("lens", long_lens(2, 96), token_text, {});
+  EXPECT_THAT(drawn, HasSubstr("\n    0  "));
+  EXPECT_THAT(drawn, HasSubstr("\n   96  "));
+  EXPECT_THAT(drawn, HasSubstr("Only some layers are drawn; the archive has all 97."));
+}
+
+TEST(RenderLens, SaysHowManyMoreCasesThereAre) {
+  Dataset lens = small_lens();
+  lens.add(variable("loss", {}, numbers({0.5}, {})));  // case ids are kept where cases are rows
+  const std::vector<Dataset> cases(5, lens);
+  const Dataset joined = join_cases(cases, {0, 1, 2, 3, 4}, {"a", "b", "c", "d", "e"});
+  const std::string drawn = render_dataset("lens", joined, token_text, {});
+  EXPECT_THAT(drawn, HasSubstr("case 0 (a)"));
+  EXPECT_THAT(drawn, HasSubstr("4 more cases in the archive."));
+}
+
+TEST(RenderDataset, NeverFillsMoreThanTheTerminalsWidth) {
+  for (const int columns : {60, 80, 81, 100, 140}) {
+    for (const bool unicode : {true, false}) {
+      TerminalStyle style;
+      style.columns = columns;
+      style.unicode = unicode;
+      for (const Dataset& lens : {small_lens(), long_lens(50, 12)})
+        for (const auto& line : lines_of(render_dataset("lens", lens, token_text, style)))
+          EXPECT_LE(terminal::display_width(line), columns) << line;
+    }
+  }
+}
+
+TEST(RenderDataset, WritesNoEscapeSequenceWithoutColour) {
+  EXPECT_THAT(render_dataset("lens", small_lens(), token_text, {}), Not(HasSubstr("\x1b")));
+}
+
+TEST(RenderDataset, LetsNoEscapeSequenceOfATokenThroughWithColour) {
+  TerminalStyle style;
+  style.colour = true;
+  EXPECT_THAT(render_dataset("lens", small_lens(), token_text, style), Not(HasSubstr("\x1b[2J")));
+}
+
+TEST(RenderDataset, KeepsToAsciiWhereUtf8IsNotUnderstood) {
+  TerminalStyle style;
+  style.unicode = false;
+  for (const char c : render_dataset("lens", small_lens(), token_text, style))
+    EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << static_cast<int>(c);
+}
+
+TEST(RenderDataset, SaysLoudlyWhichReceiptFails) {
+  Dataset dataset;
+  dataset.receipts.push_back(make_receipt("fine", 0, 1));
+  dataset.receipts.push_back(make_receipt("sum_of_components", 0.5, 0.001, "one rounding each"));
+  EXPECT_EQ(render_dataset("x", dataset, token_text, {}),
+            "x\n"
+            "\n"
+            "1 receipt holds.\n"
+            "1 RECEIPT FAILS.\n"
+            "FAILED sum_of_components: 0.5, at most 0.001 is allowed. one rounding each\n");
+}
+
+TEST(RenderAttribution, DrawsSignedBarsWithAblationBeside) {
+  Dataset dataset;
+  add_token_axis(dataset, {0}, {" In"});
+  dataset.add_coordinate("component",
+                         std::vector<std::string>{"embed", "0_attn_out", "0_mlp_out", "bias"});
+  dataset.add(variable("target_id", {"token"}, ids({1}, {1}), Holds::token_ids));
+  dataset.add(variable("target_logit", {"token"}, numbers({1.5}, {1})));
+  dataset.add(
+      variable("logit_contribution", {"component", "token"}, numbers({1, -2, 4, -1.5}, {4, 1})));
+  dataset.add_coordinate("ablation", std::vector<std::string>{"zero"});
+  dataset.add(variable("ablation_effect", {"ablation", "component", "token"},
+                       numbers({NAN, 1.75, -3.5, NAN}, {1, 4, 1})));
+  TerminalStyle style;
+  style.columns = 60;
+  EXPECT_EQ(render_dataset("why", dataset, token_text, style),
+            R"(why · token 1 · component 4 · ablation 1
+Logit of “·the” after “·In” (position 0): 1.500, the sum of
+what was added to the stream:
+component    direct                                   zero
+embed        +1.000               │███▌
+0_attn_out   -2.000        ███████│                 +1.750
+0_mlp_out    +4.000               │██████████████   -3.500
+bias         -1.500         ▐█████│
+
+direct: what the component adds to the logit. zero: change
+of the logit when its output is replaced by zeros.
+
+No receipts of its own.
+)");
+}
+
+TEST(RenderAttribution, DrawsTheMeanOverCasesAlike) {
+  Dataset dataset;
+  dataset.add_coordinate("component", std::vector<std::string>{"embed", "0_attn_out"});
+  dataset.add_coordinate("ablation", std::vector<std::string>{"mean"});
+  dataset.add(variable("logit_contribution_mean", {"component"}, numbers({-1, 2}, {2})));
+  dataset.add(
+      variable("ablation_effect_mean", {"ablation", "component"}, numbers({NAN, -1.25}, {1, 2})));
+  dataset.add(variable("pearson", {"ablation"}, numbers({0.5}, {1})));
+  dataset.add(variable("spearman", {"ablation"}, numbers({NAN}, {1})));
+  TerminalStyle style;
+  style.columns = 60;
+  EXPECT_EQ(render_dataset("responsibility", dataset, token_text, style),
+            R"(responsibility · component 2 · ablation 1
+Mean over the cases of what each component adds to the
+target logit:
+component    direct                                   mean
+embed        -1.000        ███████│
+0_attn_out   +2.000               │██████████████   -1.250
+
+Mean contribution against mean logit lost: mean r = 0.50,
+rank correlation undefined.
+
+direct: what the component adds to the logit. mean: change
+of the logit when its output is replaced by its mean.
+
+No receipts of its own.
+)");
+}
+
+TEST(RenderTokenAnalysis, MarksWhereTheModelLeftItsFirstChoice) {
+  Dataset dataset;
+  add_token_axis(dataset, {0, 1, 2}, {" In", " the", "本"});
+  dataset.add(variable("chosen_probability", {"token"}, numbers({NAN, .5, .25}, {3})));
+  dataset.add(variable("chosen_rank", {"token"}, ids({-1, 1, 2}, {3})));
+  dataset.add(variable("surprisal", {"token"}, numbers({NAN, .69, 1.39}, {3})));
+  dataset.add(variable("generated", {"token"}, ids({0, 0, 1}, {3})));
+  dataset.add(variable("top_id", {"token", "rank"}, ids({-1, 1, 4}, {3, 1}), Holds::token_ids));
+  dataset.add(variable("top_probability", {"token", "rank"}, numbers({NAN, .5, .75}, {3, 1})));
+  // exp((0.69 + 1.39) / 2) = 2.829
+  EXPECT_THAT(render_dataset("audit", dataset, token_text, {}), HasSubstr(R"(
+at       token     p  rank  -ln p  most probable
+ 0       ·In
+ 1       ·the   .500     1   0.69  ·the 50
+ 2  +!   本     .250     2   1.39  ·beginning 75
+)"));
+  EXPECT_THAT(render_dataset("audit", dataset, token_text, {}),
+              HasSubstr("Mean surprisal 1.040 nats, perplexity 2.829"));
+}
+
+TEST(RenderTables, PutsAMeanAndItsStandardErrorInOneColumn) {
+  Dataset dataset;
+  add_layer_axis(dataset, 1);
+  Variable mean = variable("entropy_mean", {"layer"}, numbers({4.25, 1.5}, {2}));
+  mean.units = "nats";
+  dataset.add(mean);
+  dataset.add(variable("entropy_se", {"layer"}, numbers({.5, .25}, {2})));
+  EXPECT_EQ(render_dataset("trajectory", dataset, token_text, {}),
+            R"(trajectory · layer 2
+layer  layer_label   entropy [nats]
+    0  embed         4.250 ± 0.5000
+    1  0_resid_post  1.500 ± 0.2500
+
+No receipts of its own.
+)");
+}
+
+}  // namespace
+}  // namespace lensbench
