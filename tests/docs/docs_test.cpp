@@ -134,9 +134,10 @@ TEST_P(EveryDocument, HasPythonThatParses) {
   for (const auto& block : documents()[GetParam()].blocks) {
     if (block.language != "python") continue;
     std::ofstream(file) << block.text;
-    const auto outcome = testing::run(
-        {"/bin/sh", "-c", "python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' " +
-                              quoted(file.string())});
+    const auto outcome =
+        testing::run({"/bin/sh", "-c",
+                      "python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' " +
+                          quoted(file.string())});
     EXPECT_EQ(outcome.exit_code, 0) << block.where() << "\n" << outcome.err;
   }
 }

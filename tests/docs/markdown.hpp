@@ -13,8 +13,8 @@ namespace lensbench::testing {
 struct CodeBlock {
   std::filesystem::path file;
   int line = 0;          ///< of its first line of text, from 1
-  std::string language;     ///< the word after the opening fence
-  std::string not_run;      ///< the reason in `<!-- not run: REASON -->` on the line above the fence
+  std::string language;  ///< the word after the opening fence
+  std::string not_run;   ///< the reason in `<!-- not run: REASON -->` on the line above the fence
   std::string parsed_only;  ///< the reason in `<!-- parsed: REASON -->` there
   std::string model;        ///< the model in `<!-- run with: MODEL -->` there
   std::string to_file;      ///< the name in `<!-- file: NAME -->` there

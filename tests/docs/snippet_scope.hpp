@@ -33,8 +33,8 @@ using namespace lensbench;
 
 /// A block that the documents promise to run (`<!-- run with: MODEL -->`).
 struct RunnableSnippet {
-  const char* where;  ///< document and line
-  const char* model;  ///< folder of the model, from the top of the checkout
+  const char *where;  ///< document and line
+  const char *model;  ///< folder of the model, from the top of the checkout
   void (*run)(SNIPPET_SCOPE);
 };
 extern const std::vector<RunnableSnippet> lensbench_docs_runnable;
