@@ -14,7 +14,7 @@
 #include "core/files/sha256.hpp"
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 // What an archive costs: against the analysis it keeps, and against writing the same bytes to a
 // plain file (write, fsync), by turns in the same run. The folder is LENSBENCH_BENCHMARK_FOLDER,
@@ -117,13 +117,8 @@ BENCHMARK(archive_share_of_a_lens_run)
 
 /// One variable of 128 MiB, as `activations` gives it.
 Dataset large_dataset(const at::Tensor& values) {
-  Variable variable;
-  variable.name = "blocks_hook_resid_post";
-  variable.dims = {"token", "d_model"};
-  variable.long_name = "residual stream";
-  variable.tensor = values;
   Dataset dataset;
-  dataset.add(std::move(variable));
+  dataset.add("blocks_hook_resid_post", {"token", "d_model"}, values, "1", "residual stream");
   return dataset;
 }
 

@@ -8,7 +8,7 @@
 
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 // The lens at the shape of GPT-2 small: 12 layers and the embedding, 256 positions, top-10, every
 // metric, random weights. Its floor is the bare matrix product of the same shape, measured in the

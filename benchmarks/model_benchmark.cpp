@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "measure.hpp"
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 // Tokens a second of a GPT-2-small-shaped model with random weights, beside the floor that the
 // machine sets: arithmetic for a prompt, reading the weights once a token for generation.

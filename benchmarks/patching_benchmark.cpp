@@ -6,7 +6,7 @@
 #include <string>
 
 #include "measure.hpp"
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 // A patching sweep of the residual stream over layers and positions of a GPT-2-small-shaped model
 // with random weights, beside the plain loop of one whole forward a cell in the same run. The two

@@ -4,6 +4,9 @@
 find_package(Threads REQUIRED)
 include(LensbenchTorch)
 find_package(HDF5 REQUIRED COMPONENTS C HL)
+# The functions and types of HDF5 1.10 under the names they have there: newer versions have others of
+# the same names.
+target_compile_definitions(hdf5::hdf5 INTERFACE H5_USE_110_API)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)

@@ -1,11 +1,12 @@
-# lensbench_add_tool(NAME SOURCES file... [LINK_LIBRARIES lib...])
-# lensbench_add_experiment(NAME SOURCES file... [LINK_LIBRARIES lib...])
+# lensbench_add_tool(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
+# lensbench_add_experiment(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
 #
 # Builds a shared library the bench can load: hidden symbols, every symbol resolved at link time, and
-# the text of the first source file embedded, so that an archive can say what ran.
+# the text of SOURCE_TEXT (the first source file, if not given) embedded, so that an archive can say
+# what ran.
 
 function(lensbench_add_plugin_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LINK_LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "SOURCE_TEXT" "SOURCES;LINK_LIBRARIES")
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
     message(FATAL_ERROR "lensbench: '${name}' is no name for a plug-in: use small letters, digits and "
       "underscores, a letter first")
@@ -18,7 +19,10 @@ function(lensbench_add_plugin_library name)
     message(FATAL_ERROR
       "lensbench: '${name}' has no SOURCES; say: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
-  list(GET ARG_SOURCES 0 main_source)
+  set(main_source ${ARG_SOURCE_TEXT})
+  if(NOT main_source)
+    list(GET ARG_SOURCES 0 main_source)
+  endif()
   get_filename_component(main_source ${main_source} ABSOLUTE)
   set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${name}_source_text.cpp)
   add_custom_command(

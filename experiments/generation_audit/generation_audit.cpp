@@ -55,13 +55,7 @@ class GenerationAudit final : public Experiment {
                          auto value_of) {
       std::vector<double> values;
       for (const Dataset& audit : audits) values.push_back(value_of(audit));
-      Variable column;
-      column.name = name;
-      column.dims = {"case"};
-      column.tensor = at::tensor(values, at::kDouble);
-      column.units = units;
-      column.long_name = long_name;
-      table.add(std::move(column));
+      table.add(name, {"case"}, at::tensor(values, at::kDouble), units, long_name);
     };
     add("new_tokens", "1", "tokens generated", [](const Dataset& audit) {
       return static_cast<double>(of_generated(audit, "surprisal").size());

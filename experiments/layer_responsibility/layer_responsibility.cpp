@@ -83,21 +83,10 @@ class LayerResponsibility final : public Experiment {
       pearson.push_back(statistics::pearson(direct, lost));
       spearman.push_back(statistics::spearman(direct, lost));
     }
-    add_per_ablation(
-        out, "pearson", pearson,
-        "correlation of mean contribution and mean logit lost (NaN: one of them is constant)");
-    add_per_ablation(out, "spearman", spearman,
-                     "rank correlation of the same (NaN: one of them is constant)");
-  }
-
-  static void add_per_ablation(Dataset& out, const std::string& name,
-                               const std::vector<double>& values, const std::string& long_name) {
-    Variable variable;
-    variable.name = name;
-    variable.dims = {"ablation"};
-    variable.tensor = at::tensor(values, at::kDouble);
-    variable.long_name = long_name;
-    out.add(std::move(variable));
+    out.add("pearson", {"ablation"}, at::tensor(pearson, at::kDouble), "1",
+            "correlation of mean contribution and mean logit lost (NaN: one of them is constant)");
+    out.add("spearman", {"ablation"}, at::tensor(spearman, at::kDouble), "1",
+            "rank correlation of the same (NaN: one of them is constant)");
   }
 
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};

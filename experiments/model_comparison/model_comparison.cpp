@@ -53,10 +53,9 @@ class ModelComparison final : public Experiment {
 
   /// Whether one of the models reads the texts with less surprise, pair by pair.
   static void add_test(Dataset& table) {
-    Variable like;
-    like.name = "log_perplexity";
-    like.units = "nats";
-    like.long_name = "mean surprisal of a text, this model against the other";
+    const Variable like{.name = "log_perplexity",
+                        .units = "nats",
+                        .long_name = "mean surprisal of a text, this model against the other"};
     const auto logs = [&](const char* name) { return table[name].tensor.log().unbind(0); };
     statistics::add_comparison(table, like, {}, logs("perplexity"), logs("perplexity_in_other"),
                                statistics::Comparison::paired_permutation);

@@ -77,12 +77,9 @@ class PredictionTrajectory final : public Experiment {
     at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
     for (const at::Tensor& layer : over_cases(summary, "settled_layer"))
       settled.slice(0, layer.item<std::int64_t>()) += 1.0;
-    Variable share;
-    share.name = "settled_share";
-    share.dims = {"layer"};
-    share.tensor = settled.div(static_cast<double>(summary.cases().size()));
-    share.long_name = "share of cases whose final answer stays first from here on";
-    trajectory.add(std::move(share));
+    trajectory.add("settled_share", {"layer"},
+                   settled.div(static_cast<double>(summary.cases().size())), "1",
+                   "share of cases whose final answer stays first from here on");
   }
 
   Uses<LogitLens> lens_{this, "logit_lens"};

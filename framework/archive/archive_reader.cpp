@@ -101,6 +101,18 @@ Dataset ArchiveReader::vocabulary() const {
   return state_->table("vocabulary");
 }
 
+std::string to_string(CaseStatus status) {
+  switch (status) {
+    case CaseStatus::planned:
+      return "planned";
+    case CaseStatus::complete:
+      return "complete";
+    case CaseStatus::failed:
+      return "failed";
+  }
+  return "unknown";  // a number that no version of this program writes
+}
+
 std::vector<CaseRecord> ArchiveReader::cases() const {
   const Dataset plan = recipe(), units = state_->table("units");
   std::vector<CaseRecord> cases;
@@ -113,7 +125,7 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
       if (n_tokens < 0 || n_tokens > ids.end() - next) throw InputError("too few token ids");
       cases.push_back({plan["case_id"].strings.at(row), plan["text"].strings.at(row), n_tokens,
                        std::vector(next, next + n_tokens),
-                       units["status"].tensor[i].item<std::int8_t>(),
+                       static_cast<CaseStatus>(units["status"].tensor[i].item<std::int8_t>()),
                        units["error_text"].strings.at(row)});
       next += n_tokens;
     }
@@ -123,15 +135,12 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
   return cases;
 }
 
-std::vector<StoredReceipt> ArchiveReader::receipts() const {
-  std::vector<StoredReceipt> receipts;
+std::vector<ReceiptRecord> ArchiveReader::receipts() const {
   try {
-    for (ReceiptRecord& record : receipts_from_table(state_->table("receipts")))
-      receipts.push_back({std::move(record.receipt), record.dataset, record.case_number});
+    return receipts_from_table(state_->table("receipts"));
   } catch (const UsageError& error) {
     throw InputError(state_->path.string() + "/receipts: " + error.what());
   }
-  return receipts;
 }
 
 std::vector<std::string> ArchiveReader::names() const {
@@ -154,7 +163,7 @@ auto ArchiveReader::State::results(const ArchiveReader& reader, const std::strin
   }
   auto dataset = read(hdf5::open_group(hdf5::open_group(file, "results"), name),
                       path.string() + "/results/" + name);
-  for (StoredReceipt& stored : reader.receipts())
+  for (ReceiptRecord& stored : reader.receipts())
     if (stored.dataset == name) dataset.receipts.push_back(std::move(stored.receipt));
   return dataset;
 }

@@ -11,25 +11,9 @@
 #include <vector>
 
 #include "archive/hdf5/stored_dataset.hpp"
+#include "archive/records.hpp"
 
 namespace lensbench {
-
-/// The row of one case in `/units`.
-struct CaseRecord {
-  std::string id;
-  std::string text;
-  std::int64_t n_tokens = 0;
-  std::vector<std::int64_t> ids;  ///< empty if it could not be tokenized
-  int status = 0;                 ///< 0 planned, 1 complete, 2 failed
-  std::string error;
-};
-
-/// The worst value of one receipt over all cases.
-struct StoredReceipt {
-  Receipt receipt;
-  std::string dataset;
-  std::int64_t case_number = -1;  ///< -1: of no single case
-};
 
 /// A sealed archive, opened for reading. Every call throws InputError for damaged content.
 class LENSBENCH_API ArchiveReader {
@@ -56,7 +40,7 @@ class LENSBENCH_API ArchiveReader {
   /// Dimensions file, plugin and case of `/recipe`.
   Dataset recipe() const;
   std::vector<CaseRecord> cases() const;
-  std::vector<StoredReceipt> receipts() const;
+  std::vector<ReceiptRecord> receipts() const;
   Dataset vocabulary() const;
 
   /// Names of the datasets under `/results`.

@@ -1,7 +1,6 @@
 #include "archive/diff.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <set>
 #include <utility>
@@ -12,15 +11,6 @@ namespace lensbench {
 namespace {
 
 using nlohmann::json;
-
-std::string shortened(const json& value) {
-  constexpr std::size_t kLongest = 80;
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() <= kLongest) return text;
-  std::size_t end = kLongest;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
-}
 
 /// One object a row, by a name that is the row's own.
 json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<std::string>& keys,
@@ -63,11 +53,9 @@ json recipe_facts(const ArchiveReader& archive) {
 
 /// Status of each case by its id, with its error.
 json outcome_facts(const ArchiveReader& archive) {
-  constexpr std::array<const char*, 3> names = {"planned", "complete", "failed"};
   json facts = json::object();
   for (const CaseRecord& one : archive.cases()) {
-    const bool known = one.status >= 0 && one.status < static_cast<int>(names.size());
-    const std::string status = known ? names[static_cast<std::size_t>(one.status)] : "unknown";
+    const std::string status = to_string(one.status);
     facts[one.id] = one.error.empty() ? status : status + ": " + one.error;
   }
   return facts;
@@ -98,7 +86,7 @@ DatasetDifference diff_dataset(const std::string& name, const Dataset& first, co
                                const std::vector<CaseRecord>& cases) {
   DatasetDifference result;
   result.name = name;
-  result.attributes = diff_facts(attribute_facts(first), attribute_facts(second), "");
+  result.attributes = diff_facts(attribute_facts(first), attribute_facts(second));
   for (const Variable& variable : first.variables())
     result.variables.push_back(compare_variable(first, second, variable.name));
   for (const Variable& variable : second.variables())
@@ -116,35 +104,14 @@ Dataset read_if_there(const ArchiveReader& archive, const std::string& name) {
 
 }  // namespace
 
-std::vector<FactDifference> diff_facts(const json& first, const json& second,
-                                       const std::string& root) {
-  if (first == second) return {};
-  const bool leaf = !first.is_object() || !second.is_object();
-  if (leaf)
-    return {
-        {root, first.is_null() ? "" : shortened(first), second.is_null() ? "" : shortened(second)}};
-  std::vector<FactDifference> differences;
-  std::set<std::string> keys;
-  for (const json* side : {&first, &second})
-    for (const auto& [key, value] : side->items()) keys.insert(key);
-  const json none;
-  for (const std::string& key : keys)
-    for (FactDifference& difference : diff_facts(first.contains(key) ? first[key] : none,
-                                                 second.contains(key) ? second[key] : none,
-                                                 root.empty() ? key : root + "/" + key))
-      differences.push_back(std::move(difference));
-  return differences;
-}
-
 std::vector<FactDifference> diff_recipe(const ArchiveReader& archive, const RunPlan& plan) {
   return diff_facts(recipe_facts(archive),
                     recipe_facts(recipe_table(plan), plan.request, plan.experiment,
-                                 plan.experiment_version, plan.source),
-                    "");
+                                 plan.experiment_version, plan.source));
 }
 
 std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const ArchiveReader& second) {
-  return diff_facts(recipe_facts(first), recipe_facts(second), "");
+  return diff_facts(recipe_facts(first), recipe_facts(second));
 }
 
 Agreement ArchiveDifference::results() const {
@@ -160,8 +127,8 @@ Agreement ArchiveDifference::results() const {
 ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader& second) {
   ArchiveDifference result;
   result.recipe = diff_recipe(first, second);
-  result.outcomes = diff_facts(outcome_facts(first), outcome_facts(second), "");
-  result.environment = diff_facts(first.environment(), second.environment(), "");
+  result.outcomes = diff_facts(outcome_facts(first), outcome_facts(second));
+  result.environment = diff_facts(first.environment(), second.environment());
   const auto cases = first.cases();
   std::set<std::string> names;
   for (const ArchiveReader* archive : {&first, &second})

@@ -8,14 +8,9 @@
 #include "archive/archive_reader.hpp"
 #include "archive/run/run_plan.hpp"
 #include "archive/variable_diff.hpp"
+#include "core/text/json_difference.hpp"
 
 namespace lensbench {
-
-/// One fact that two archives state differently.
-struct FactDifference {
-  std::string where;          ///< `request/parameters/top_k`, `files/model.safetensors/sha256`
-  std::string first, second;  ///< empty where one does not state it
-};
 
 struct DatasetDifference {
   std::string name;
@@ -48,11 +43,6 @@ LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& archi
                                                       const RunPlan& plan);
 LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& first,
                                                       const ArchiveReader& second);
-
-/// What two JSON values state differently, one fact a leaf, by path.
-LENSBENCH_API std::vector<FactDifference> diff_facts(const nlohmann::json& first,
-                                                     const nlohmann::json& second,
-                                                     const std::string& root);
 
 /// For a reader: what was asked otherwise, then each variable that is not identical.
 LENSBENCH_API std::string describe(const ArchiveDifference& difference);

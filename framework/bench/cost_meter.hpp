@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <lensbench/experiment.hpp>
+#include <lensbench/profile.hpp>
 #include <mutex>
 #include <string>
 #include <vector>

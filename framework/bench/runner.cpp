@@ -154,7 +154,7 @@ void load_declared_tools(const PluginHost& host, const Experiment& experiment) {
   std::string problems;
   for (const auto* slot : experiment.tool_slots()) {
     try {
-      host.create_tool(slot->tool_name());
+      create_tool(host, slot->tool_name());
     } catch (const PluginError& error) {
       problems += std::string("\n  ") + error.what();
     }
@@ -169,7 +169,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
   for (auto* slot : experiment_->tool_slots()) {
     const auto& name = slot->tool_name();
     try {
-      auto tool = host.create_tool(name);
+      auto tool = create_tool(host, name);
       tool->attach(context);
       if (!slot->bind(*tool)) {
         problems += "\n  tool '" + name + "' of '" +

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/plugin_handles.hpp"
 #include "core/costs.hpp"
-#include "plugin/plugin_host.hpp"
 
 namespace lensbench {
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 #include <lensbench/export.hpp>
-#include <lensbench/model.hpp>
+#include <lensbench/model_file.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>

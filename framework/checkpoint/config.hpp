@@ -1,67 +1,72 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
+
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
-/// Closed interval a number of a configuration must lie in.
-template <class T>
-struct Range {
-  T min, max;
-};
-
 /// Sizes of a model: positive and small enough that the product of two cannot overflow.
 inline constexpr Range<std::int64_t> kDimension{1, std::int64_t{1} << 24};
-/// Any positive finite number (a norm's epsilon, a rotary base).
-inline constexpr Range<double> kPositive{1e-300, 1e300};
-inline constexpr Range<double> kAnyNumber{-1e300, 1e300};
 
-/// Typed, range-checked reading of a JSON object of settings. A field that is null counts as
-/// absent, as in Hugging Face configurations. Each error names file, field, what was found and what
-/// was expected. Refers to the object and to the file's name: it must not outlive them.
+/// A JSON object of settings, read field by field through a `JsonReader`; a field that is null
+/// counts as absent. Refers to the object, which must outlive it.
 class LENSBENCH_API ConfigReader {
  public:
   /// \param file  named in messages
-  /// \param prefix  names the object inside the file in messages (`rope_scaling.`)
-  ConfigReader(const nlohmann::json& object, std::filesystem::path file, std::string prefix = {});
+  /// \throws InputError if the value is not an object
+  ConfigReader(const nlohmann::json& object, const std::filesystem::path& file)
+      : ConfigReader(JsonReader(object, file.string())) {}
 
-  bool has(std::string_view field) const { return find(field) != nullptr; }
-  /// Written, and null: in some fields that says something else than their absence.
+  bool has(std::string_view field) const { return raw(field) != nullptr; }
+  /// True for a field that is written and null, where that differs from a field left out.
   bool is_null(std::string_view field) const;
 
   // The first form of each requires the field, the second has a default (nullopt included).
-  std::int64_t integer(std::string_view field, Range<std::int64_t> range = kDimension) const;
+  std::int64_t integer(std::string_view field, Range<std::int64_t> range = kDimension) const {
+    return object_.at(field, "a whole number").integer(range);
+  }
   std::int64_t integer_or(std::string_view field, std::int64_t otherwise,
-                          Range<std::int64_t> range = kDimension) const;
+                          Range<std::int64_t> range = kDimension) const {
+    return optional_integer(field, range).value_or(otherwise);
+  }
   std::optional<std::int64_t> optional_integer(std::string_view field,
-                                               Range<std::int64_t> range = kDimension) const;
+                                               Range<std::int64_t> range = kDimension) const {
+    return has(field) ? std::optional(integer(field, range)) : std::nullopt;
+  }
 
-  double number(std::string_view field, Range<double> range = kAnyNumber) const;
+  double number(std::string_view field, Range<double> range = kAnyNumber) const {
+    return object_.at(field, "a number").number(range);
+  }
   double number_or(std::string_view field, double otherwise,
-                   Range<double> range = kAnyNumber) const;
+                   Range<double> range = kAnyNumber) const {
+    return optional_number(field, range).value_or(otherwise);
+  }
   std::optional<double> optional_number(std::string_view field,
-                                        Range<double> range = kAnyNumber) const;
+                                        Range<double> range = kAnyNumber) const {
+    return has(field) ? std::optional(number(field, range)) : std::nullopt;
+  }
 
-  bool boolean(std::string_view field) const;
-  bool boolean_or(std::string_view field, bool otherwise) const;
+  bool boolean(std::string_view field) const {
+    return object_.at(field, "true or false").boolean();
+  }
+  bool boolean_or(std::string_view field, bool otherwise) const {
+    return object_.boolean_or(field, otherwise);
+  }
 
-  std::string string(std::string_view field) const;
-  std::string string_or(std::string_view field, std::string_view otherwise) const;
+  std::string string(std::string_view field) const {
+    return object_.at(field, "a string").string();
+  }
+  std::string string_or(std::string_view field, std::string_view otherwise) const {
+    return has(field) ? string(field) : std::string(otherwise);
+  }
 
-  /// \return empty if absent
+  // The elements of a list; none if it is absent.
   std::vector<double> numbers(std::string_view field, Range<double> range = kAnyNumber) const;
-  std::vector<std::int64_t> integers(std::string_view field, Range<std::int64_t> range) const;
+  std::vector<std::string> strings(std::string_view field) const;
   /// A number or a list of them (`eos_token_id`); empty if absent.
   std::vector<std::int64_t> integer_or_integers(std::string_view field,
                                                 Range<std::int64_t> range) const;
-  std::vector<std::string> strings(std::string_view field) const;
 
   /// An object inside this one; nullopt if absent.
   std::optional<ConfigReader> object(std::string_view field) const;
@@ -70,22 +75,18 @@ class LENSBENCH_API ConfigReader {
   /// it is absent or has this value. \throws InputError otherwise
   void require_absent_or(std::string_view field, const nlohmann::json& supported) const;
 
-  /// The field as it is, for shapes no other reader has; nullptr if absent.
-  const nlohmann::json* raw(std::string_view field) const { return find(field); }
+  /// The field as it is, for shapes that no other function reads; nullptr if absent.
+  const nlohmann::json* raw(std::string_view field) const;
 
-  /// An InputError `file: field: fault`, for checks that concern several fields.
-  [[noreturn]] void fail(std::string_view field, const std::string& fault) const;
+  /// \throws InputError "FILE: field FIELD: fault", for checks that concern several fields
+  [[noreturn]] void fail(std::string_view field, const std::string& fault) const {
+    object_.fail(field, fault);
+  }
 
  private:
-  const nlohmann::json* find(std::string_view field) const;
-  const nlohmann::json& require(std::string_view field, const char* expected) const;
-  std::int64_t as_integer(std::string_view field, const nlohmann::json& value,
-                          Range<std::int64_t> range) const;
-  double as_number(std::string_view field, const nlohmann::json& value, Range<double> range) const;
+  explicit ConfigReader(JsonReader object);
 
-  const nlohmann::json* object_;
-  std::filesystem::path file_;
-  std::string prefix_;
+  JsonReader object_;
 };
 
 }  // namespace lensbench

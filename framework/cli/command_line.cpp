@@ -4,20 +4,38 @@
 #include <iostream>
 #include <lensbench/error.hpp>
 
-#include "cli/commands.hpp"
 #include "cli/parse/options.hpp"
 #include "cli/report_errors.hpp"
+#include "cli/shell/completion.hpp"
+#include "cli/shell/describe.hpp"
 #include "cli/shell/help.hpp"
+#include "cli/table/commands.hpp"
 #include "core/text/suggest.hpp"
 #include "core/version.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-int run_or_help(const Command& command, const Arguments& rest) {
-  const Options options(command, rest);
-  if (!options.flag("help")) return command.run(options);
-  std::cout << command_help(options, help_width());
+using Rest = std::function<int(const Options&)>;
+
+/// The text of a command that only describes the table; empty for all others.
+std::string description(const Options& options) {
+  if (options.command().name == "man") return manual_page();
+  if (options.command().name != "completion") return "";
+  const auto& shell = options.operand(0);
+  if (shell == "bash") return bash_completion(commands());
+  return shell == "zsh" ? zsh_completion(commands()) : "";
+}
+
+int run_or_help(const Command& command, const Arguments& words, const Rest& rest) {
+  const Options options(command, words);
+  std::string text;
+  if (!options.flag("help"))
+    text = description(options);
+  else if (!command.more_help || options.operand(0).empty())
+    text = command_help(options, "", help_width());
+  if (text.empty()) return rest(options);
+  std::cout << text;
   return 0;
 }
 
@@ -46,11 +64,11 @@ int no_command(const std::string& word, const Arguments& rest) {
   return rest.empty() ? 2 : 0;
 }
 
-int dispatch(const Arguments& arguments) {
+int dispatch(const Arguments& arguments, const Rest& rest) {
   const Command* command = find_command(arguments);
   if (command == nullptr) return no_command(arguments[0], {arguments.begin() + 1, arguments.end()});
   const auto words = std::count(command->name.begin(), command->name.end(), ' ') + 1;
-  return run_or_help(*command, {arguments.begin() + words, arguments.end()});
+  return run_or_help(*command, {arguments.begin() + words, arguments.end()}, rest);
 }
 
 int print_version() {
@@ -64,7 +82,7 @@ bool asks_for_help(const std::string& word) {
   return word == "--help" || word == "-h" || word == "help";
 }
 
-int answer(Arguments arguments) {
+int answer(Arguments arguments, const Rest& rest) {
   if (arguments[0] == "--version") return print_version();
   // `lensbench help run` is `lensbench run --help`.
   if (asks_for_help(arguments[0])) {
@@ -75,17 +93,17 @@ int answer(Arguments arguments) {
     arguments.erase(arguments.begin());
     arguments.push_back("--help");
   }
-  return dispatch(arguments);
+  return dispatch(arguments, rest);
 }
 
 }  // namespace
 
-int run_command_line(const Arguments& arguments) {
+int run_command_line(const Arguments& arguments, const Rest& rest) {
   if (arguments.empty()) {
     std::cerr << overview(help_width());
     return 2;
   }
-  return report_errors([&] { return answer(arguments); });
+  return report_errors([&] { return answer(arguments, rest); });
 }
 
 }  // namespace lensbench::cli

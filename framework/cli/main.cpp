@@ -1,5 +1,31 @@
+// The program `lensbench`. It holds the table of commands, and loads the library, which needs
+// libtorch, only when a command has to be carried out: help, completion and mistakes are answered
+// at once.
+#include <dlfcn.h>
+
+#include <lensbench/error.hpp>
+#include <string>
+
 #include "cli/command_line.hpp"
 
+namespace {
+
+using CommandLine = int (*)(int, char**);
+
+// By the program's run path: beside it in the build tree, and where it is installed.
+CommandLine load_library() {
+  void* library = dlopen(LENSBENCH_LIBRARY, RTLD_NOW | RTLD_GLOBAL);
+  void* found = library == nullptr ? nullptr : dlsym(library, "lensbench_command_line");
+  if (found == nullptr)
+    throw lensbench::RunError(std::string("the library " LENSBENCH_LIBRARY " cannot be loaded: ") +
+                              dlerror() + "; install lensbench again");
+  return reinterpret_cast<CommandLine>(found);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  return lensbench::cli::run_command_line({argv + 1, argv + argc});
+  return lensbench::cli::run_command_line(
+      {argv + 1, argv + argc},
+      [&](const lensbench::cli::Options&) { return load_library()(argc - 1, argv + 1); });
 }

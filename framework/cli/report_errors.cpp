@@ -1,7 +1,5 @@
 #include "cli/report_errors.hpp"
 
-#include <c10/util/Exception.h>
-
 #include <exception>
 #include <iostream>
 #include <lensbench/error.hpp>
@@ -17,8 +15,6 @@ int report_errors(const std::function<int()>& work) {
   } catch (const Error& error) {
     std::cerr << "lensbench: " << error.what() << "\n";
     return error.exit_code();
-  } catch (const c10::Error& error) {
-    std::cerr << "lensbench: libtorch: " << error.what_without_backtrace() << "\n";
   } catch (const std::bad_alloc&) {
     std::cerr << "lensbench: out of memory\n";
   } catch (const std::exception& error) {

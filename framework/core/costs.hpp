@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/costs.hpp>
 #include <lensbench/export.hpp>
-#include <lensbench/profile.hpp>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>

@@ -4,6 +4,7 @@
 #include <lensbench/parameters.hpp>
 #include <optional>
 
+#include "core/text/boolean.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -20,12 +21,6 @@ std::optional<Number> parse_number(std::string_view text) {
 std::optional<double> parse_finite(std::string_view text) {
   const auto value = parse_number<double>(text);
   return value && std::isfinite(*value) ? value : std::nullopt;
-}
-
-std::optional<bool> parse_boolean(std::string_view text) {
-  if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
-  if (text == "false" || text == "0" || text == "no" || text == "off") return false;
-  return std::nullopt;
 }
 
 bool is_of_type(const std::string& text, ParameterType type) {
@@ -80,8 +75,8 @@ Parameters Parameters::resolve(std::span<const ParameterSpec> specs,
     known.emplace_back(spec.name);
     resolved.types_[spec.name] = spec.type;
     if (!spec.default_value && given.count(spec.name) == 0)
-      throw UsageError(subject + ": parameter '" + spec.name + "' must be set: --set " + spec.name +
-                       "=VALUE, " + describe(spec.type) + " (" + spec.help + ")");
+      throw UsageError(subject + ": parameter '" + spec.name + "' must be set to " +
+                       describe(spec.type) + " (" + spec.help + ")");
     resolved.values_[spec.name] = spec.default_value ? spec.default_value : "";
   }
   for (const auto& [name, value] : given) {

@@ -67,7 +67,7 @@ void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
     throw InputError(checkpoint.directory().string() + ": tensor " + name + " holds " +
                      std::to_string(value) + " at " + place_text(tensor, found->element) +
                      ", which " + at::toString(type) +
-                     " cannot hold; run with --dtype bfloat16 or float32");
+                     " cannot hold; compute in bfloat16 or float32");
   }
 }
 

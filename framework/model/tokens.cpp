@@ -83,7 +83,7 @@ Tokens tokenize(const Model& model, std::string_view text, bool add_special_toke
     if (const auto foreign = explain_foreign_tokenizer(model.directory()); !foreign.empty())
       throw InputError(foreign);
     throw UsageError("the model in '" + model.directory().string() +
-                     "' has no tokenizer; give token ids instead, as in --ids \"1 2 3\"");
+                     "' has no tokenizer; give token ids instead of text");
   }
   Encoding encoding = tokenizer->encode(text, add_special_tokens);
   if (encoding.ids.empty()) throw UsageError("the prompt is empty: it gives no token");

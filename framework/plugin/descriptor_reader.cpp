@@ -5,16 +5,13 @@
 #include <lensbench/error.hpp>
 #include <set>
 
+#include "plugin/refuse.hpp"
+
 namespace lensbench {
 namespace {
 
 using Address = ElfImage::Address;
 constexpr std::size_t kMostEntries = 10'000;
-
-[[noreturn]] void refuse(PluginFault fault, const std::filesystem::path& path,
-                         const std::string& why) {
-  throw PluginError(fault, "plug-in '" + path.string() + "': " + why);
-}
 
 std::string version_text(std::uint32_t major, std::uint32_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
@@ -23,30 +20,30 @@ std::string version_text(std::uint32_t major, std::uint32_t minor) {
 void check_api(std::uint32_t major, std::uint32_t minor, const std::filesystem::path& path) {
   if (is_compatible_api(major, minor)) return;
   const bool newer = major > kPluginApiMajor || major == kPluginApiMajor;
-  refuse(PluginFault::wrong_api, path,
-         "built for plug-in API " + version_text(major, minor) + ", this lensbench speaks " +
-             version_text(kPluginApiMajor, kPluginApiMinor) +
-             (newer ? "; update lensbench, or rebuild the plug-in against this one"
-                    : "; rebuild the plug-in against this lensbench"));
+  refuse_plugin(PluginFault::wrong_api, path,
+                "built for plug-in API " + version_text(major, minor) + ", this lensbench speaks " +
+                    version_text(kPluginApiMajor, kPluginApiMinor) +
+                    (newer ? "; update lensbench, or rebuild the plug-in against this one"
+                           : "; rebuild the plug-in against this lensbench"));
 }
 
 void check_contract(const ElfImage& library, Address at, const std::filesystem::path& path) {
   const auto magic = library.value<std::uint64_t>(at + offsetof(PluginDescriptor, magic));
   const auto format = library.value<std::uint32_t>(at + offsetof(PluginDescriptor, format_version));
   if (magic != kPluginMagic || format != kPluginFormatVersion)
-    refuse(PluginFault::wrong_format, path,
-           "its descriptor has an unknown format (version " + std::to_string(format) +
-               "), this lensbench reads version " + std::to_string(kPluginFormatVersion) +
-               "; rebuild it against this lensbench");
+    refuse_plugin(PluginFault::wrong_format, path,
+                  "its descriptor has an unknown format (version " + std::to_string(format) +
+                      "), this lensbench reads version " + std::to_string(kPluginFormatVersion) +
+                      "; rebuild it against this lensbench");
   check_api(library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_major)),
             library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_minor)), path);
   const Address tag_at = library.pointer(at + offsetof(PluginDescriptor, abi_tag));
   const std::string tag = tag_at == 0 ? "" : library.text(tag_at);
   if (tag != LENSBENCH_ABI_TAG)
-    refuse(PluginFault::wrong_abi, path,
-           "built with another ABI (" + tag +
-               "), this lensbench has (" LENSBENCH_ABI_TAG
-               "); rebuild it with the same compiler and libtorch");
+    refuse_plugin(PluginFault::wrong_abi, path,
+                  "built with another ABI (" + tag +
+                      "), this lensbench has (" LENSBENCH_ABI_TAG
+                      "); rebuild it with the same compiler and libtorch");
 }
 
 bool is_entry_name(const std::string& name) {
@@ -82,7 +79,7 @@ class EntryReader {
 
  private:
   [[noreturn]] void malformed(const std::string& why) const {
-    refuse(PluginFault::malformed, path_, which_ + " " + why);
+    refuse_plugin(PluginFault::malformed, path_, which_ + " " + why);
   }
 
   std::string text(Address at, const std::string& what) const {
@@ -135,15 +132,16 @@ const char* kind_name(PluginEntryKind kind) {
 DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::path& path) {
   const auto at = library.symbol(kDescriptorSymbol);
   if (!at)
-    refuse(PluginFault::no_descriptor, path,
-           "exports no '" + std::string(kDescriptorSymbol) +
-               "'; it is not a lensbench plug-in, or its source lacks LENSBENCH_PLUGIN(...)");
+    refuse_plugin(
+        PluginFault::no_descriptor, path,
+        "exports no '" + std::string(kDescriptorSymbol) +
+            "'; it is not a lensbench plug-in, or its source lacks LENSBENCH_PLUGIN(...)");
   check_contract(library, *at, path);
   const Address name = library.pointer(*at + offsetof(PluginDescriptor, name));
   const Address table = library.pointer(*at + offsetof(PluginDescriptor, entries));
   const auto count = library.value<std::size_t>(*at + offsetof(PluginDescriptor, n_entries));
   if (name == 0 || table == 0 || count == 0 || count > kMostEntries)
-    refuse(PluginFault::malformed, path, "its descriptor lists no tool and no experiment");
+    refuse_plugin(PluginFault::malformed, path, "its descriptor lists no tool and no experiment");
   DescriptorInfo info;
   info.name = library.text(name);
   if (const Address source = library.pointer(*at + offsetof(PluginDescriptor, source)); source != 0)
@@ -154,8 +152,9 @@ DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::p
     const auto& added = info.entries.back();
     for (std::size_t k = 0; k < i; ++k)
       if (info.entries[k].kind == added.kind && info.entries[k].name == added.name)
-        refuse(PluginFault::malformed, path,
-               std::string("it lists ") + kind_name(added.kind) + " '" + added.name + "' twice");
+        refuse_plugin(
+            PluginFault::malformed, path,
+            std::string("it lists ") + kind_name(added.kind) + " '" + added.name + "' twice");
   }
   return info;
 }

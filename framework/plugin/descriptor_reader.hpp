@@ -2,7 +2,7 @@
 
 #include <filesystem>
 #include <lensbench/parameters.hpp>
-#include <lensbench/plugin.hpp>
+#include <lensbench/plugin_descriptor.hpp>
 #include <string>
 #include <vector>
 

@@ -16,7 +16,7 @@ constexpr const char* kVariable = "LENSBENCH_PLUGIN_PATH";
 fs::path given_folder(const std::string& text) {
   const fs::path folder = fs::path(text).lexically_normal();
   if (folder.empty() || folder == "." || folder == "./")
-    throw UsageError("--plugin-dir '" + text +
+    throw UsageError("plug-in folder '" + text +
                      "' is the current directory; give the folder's absolute path, so that nothing "
                      "is loaded from the current directory by accident");
   return fs::absolute(folder);

@@ -11,15 +11,12 @@
 #include <mutex>
 
 #include "plugin/descriptor_reader.hpp"
+#include "plugin/refuse.hpp"
 
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(PluginFault fault, const fs::path& path, const std::string& why) {
-  throw PluginError(fault, "plug-in '" + path.string() + "': " + why);
-}
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -59,9 +56,9 @@ boost::dll::shared_library open_file(const std::string& file, const fs::path& pa
   try {
     return boost::dll::shared_library(file, mode);
   } catch (const std::exception& error) {
-    refuse(PluginFault::not_loadable, path,
-           "cannot be loaded: " + loader_sentence(error.what(), file) +
-               "; rebuild it against this lensbench, with all it needs");
+    refuse_plugin(PluginFault::not_loadable, path,
+                  "cannot be loaded: " + loader_sentence(error.what(), file) +
+                      "; rebuild it against this lensbench, with all it needs");
   }
 }
 
@@ -82,9 +79,10 @@ void load_needed(const std::string& name, const LoadRequest& request) {
     std::error_code ignored;
     if (!fs::exists(candidate, ignored)) continue;
     if (!candidate.is_absolute())
-      refuse(PluginFault::insecure, request.path,
-             "it would load '" + name + "' from the current directory, since its RUNPATH holds '" +
-                 folder + "'; link it with absolute paths or $ORIGIN");
+      refuse_plugin(PluginFault::insecure, request.path,
+                    "it would load '" + name +
+                        "' from the current directory, since its RUNPATH holds '" + folder +
+                        "'; link it with absolute paths or $ORIGIN");
     const PlacedFile placed = open_placed(fs::absolute(candidate), *request.trust);
     open_file(placed.path.string(), request.path);
     return;

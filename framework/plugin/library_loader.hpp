@@ -1,7 +1,7 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/plugin.hpp>
+#include <lensbench/plugin_descriptor.hpp>
 #include <string>
 
 #include "plugin/elf_image.hpp"

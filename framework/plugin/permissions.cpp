@@ -16,13 +16,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
-constexpr const char* kOverride = ", or allow it with --allow-insecure-plugins";
+constexpr const char* kOverride = ", or allow insecure plug-ins";
 
 std::string quoted(const fs::path& path) {
   return "'" + path.string() + "'";
 }
 
-[[noreturn]] void refuse(PluginFault fault, const std::string& subject, const std::string& why) {
+[[noreturn]] void refuse_place(PluginFault fault, const std::string& subject,
+                               const std::string& why) {
   throw PluginError(fault, subject + ": " + why);
 }
 
@@ -63,19 +64,20 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
   const bool folder = S_ISDIR(status.st_mode);
   const std::string what = folder ? "the folder " + quoted(path) : "the file";
   if (!trust.owners.contains(status.st_uid))
-    refuse(PluginFault::insecure, subject,
-           what + " belongs to " + user_name(status.st_uid) +
-               ", who is neither root nor you; give it to yourself with chown, copy the plug-in to "
-               "a folder of your own" +
-               kOverride);
+    refuse_place(
+        PluginFault::insecure, subject,
+        what + " belongs to " + user_name(status.st_uid) +
+            ", who is neither root nor you; give it to yourself with chown, copy the plug-in to "
+            "a folder of your own" +
+            kOverride);
   mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
   if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};
   if (open_to == 0 || (folder && sticky_helps && (status.st_mode & S_ISVTX) != 0)) return;
   const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
-  refuse(PluginFault::insecure, subject,
-         what + " can be written by " + who + " (mode " + octal(status.st_mode) +
-             "), so others could put code of theirs there; run chmod go-w " + path.string() +
-             kOverride);
+  refuse_place(PluginFault::insecure, subject,
+               what + " can be written by " + who + " (mode " + octal(status.st_mode) +
+                   "), so others could put code of theirs there; run chmod go-w " + path.string() +
+                   kOverride);
 }
 
 fs::path real_path(const fs::path& path, const std::string& subject) {
@@ -83,14 +85,14 @@ fs::path real_path(const fs::path& path, const std::string& subject) {
   if (fs::path real = fs::canonical(path, error); !error) return real;
   std::error_code ignored;
   if (error == std::errc::too_many_symbolic_link_levels)
-    refuse(PluginFault::not_found, subject, "a symbolic link that leads back to itself");
+    refuse_place(PluginFault::not_found, subject, "a symbolic link that leads back to itself");
   if (fs::is_symlink(path, ignored))
-    refuse(PluginFault::not_found, subject,
-           "a symbolic link to " + quoted(fs::read_symlink(path, ignored)) +
-               ", which cannot be reached: " + error.message());
+    refuse_place(PluginFault::not_found, subject,
+                 "a symbolic link to " + quoted(fs::read_symlink(path, ignored)) +
+                     ", which cannot be reached: " + error.message());
   if (error == std::errc::no_such_file_or_directory)
-    refuse(PluginFault::not_found, subject, "no such file or folder");
-  refuse(PluginFault::not_found, subject, "cannot be reached: " + error.message());
+    refuse_place(PluginFault::not_found, subject, "no such file or folder");
+  refuse_place(PluginFault::not_found, subject, "cannot be reached: " + error.message());
 }
 
 bool is_within(const fs::path& path, const fs::path& ancestor) {
@@ -109,11 +111,12 @@ FileDescriptor walk(const fs::path& real, const PlaceTrust& trust, const std::st
     }
     struct stat status {};
     if (!here || fstat(here.get(), &status) != 0)
-      refuse(PluginFault::not_found, subject,
-             quoted(passed) + " cannot be opened: " + errno_text(errno));
+      refuse_place(PluginFault::not_found, subject,
+                   quoted(passed) + " cannot be opened: " + errno_text(errno));
     const bool last = std::next(part) == real.end();
     if (!last && !S_ISDIR(status.st_mode))
-      refuse(PluginFault::not_found, subject, quoted(passed) + " changed while it was looked at");
+      refuse_place(PluginFault::not_found, subject,
+                   quoted(passed) + " changed while it was looked at");
     const bool known = S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
     const bool taken_as_it_is = !trust.from.empty() && is_within(trust.from, passed);
     if (known && !trust.anything && !taken_as_it_is)
@@ -144,17 +147,18 @@ PlacedFile open_placed(const fs::path& file, const PlaceTrust& trust) {
   const std::string subject = "plug-in " + quoted(file);
   // A bare name would be looked for in the current directory and in the loader's own places.
   if (!file.is_absolute())
-    refuse(PluginFault::not_found, subject,
-           "not an absolute path; nothing is loaded from the current directory or a search path");
+    refuse_place(
+        PluginFault::not_found, subject,
+        "not an absolute path; nothing is loaded from the current directory or a search path");
   PlacedFile placed{real_path(file, subject), {}};
   const FileDescriptor found = walk(placed.path, trust, subject);
   struct stat status {};
   if (fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    refuse(PluginFault::not_loadable, subject, "not a regular file");
+    refuse_place(PluginFault::not_loadable, subject, "not a regular file");
   const std::string link = "/proc/self/fd/" + std::to_string(found.get());
   placed.descriptor = FileDescriptor(open(link.c_str(), O_RDONLY | O_CLOEXEC));
   if (!placed.descriptor)
-    refuse(PluginFault::not_loadable, subject, "cannot be read: " + errno_text(errno));
+    refuse_place(PluginFault::not_loadable, subject, "cannot be read: " + errno_text(errno));
   return placed;
 }
 
@@ -164,7 +168,7 @@ fs::path check_folder(const fs::path& folder, const PlaceTrust& trust) {
   const FileDescriptor found = walk(real, trust, subject);
   struct stat status {};
   if (fstat(found.get(), &status) != 0 || !S_ISDIR(status.st_mode))
-    refuse(PluginFault::not_found, subject, "not a folder");
+    refuse_place(PluginFault::not_found, subject, "not a folder");
   return real;
 }
 

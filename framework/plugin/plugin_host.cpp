@@ -7,15 +7,12 @@
 
 #include "core/text/suggest.hpp"
 #include "plugin/load_probe.hpp"
+#include "plugin/refuse.hpp"
 
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(PluginFault fault, const fs::path& path, const std::string& why) {
-  throw PluginError(fault, "plug-in '" + path.string() + "': " + why);
-}
 
 std::string subject_of(PluginEntryKind kind, const std::string& name) {
   return std::string(kind_name(kind)) + " '" + name + "'";
@@ -37,17 +34,17 @@ std::vector<std::string> distinct_places(const std::vector<const PluginInfo*>& l
 std::string undecided(PluginEntryKind kind, const std::string& name,
                       const std::vector<std::string>& places) {
   return subject_of(kind, name) + " is offered by " + join(places, " and by ") +
-         ", and none of them wins; say which with --pin " + name + "=SHA256 or --pin " + name +
-         "=PATH, or remove the others";
+         ", and none of them wins; pin '" + name +
+         "' to one by its SHA-256 or path, or remove the others";
 }
 
 // The bytes of a library, and nothing else than those it was registered with.
 SealedFile seal_again(const PluginInfo& info, const PlaceTrust& trust) {
   SealedFile file(open_placed(info.path, trust).descriptor, info.path);
   if (file.sha256() != info.sha256)
-    refuse(PluginFault::not_pinned, info.path,
-           "it changed since it was looked at a moment ago (sha256 " + info.sha256 + " then, " +
-               file.sha256() + " now); run the command again");
+    refuse_plugin(PluginFault::not_pinned, info.path,
+                  "it changed since it was looked at a moment ago (sha256 " + info.sha256 +
+                      " then, " + file.sha256() + " now); run the command again");
   return file;
 }
 
@@ -73,9 +70,9 @@ const PluginEntry& entry_in(const PluginDescriptor& descriptor, const PluginInfo
     const auto& entry = descriptor.entries[i];
     if (entry.kind == info.kind && info.name == entry.name) return entry;
   }
-  refuse(PluginFault::malformed, info.path,
-         "its descriptor lost " + subject_of(info.kind, info.name) +
-             " while it was loaded; it must be constant data");
+  refuse_plugin(PluginFault::malformed, info.path,
+                "its descriptor lost " + subject_of(info.kind, info.name) +
+                    " while it was loaded; it must be constant data");
 }
 
 }  // namespace
@@ -233,15 +230,13 @@ const PluginEntry& PluginHost::open(const PluginInfo& info) const {
   return entry_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
 }
 
-template <class Base>
-std::unique_ptr<Base, EntryDeleter<Base>> PluginHost::create(PluginEntryKind kind,
-                                                             const std::string& name) const {
+PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) const {
   const auto& info = find(kind, name);
   const auto& entry = open(info);
   const std::string subject =
       subject_of(kind, name) + " of '" + info.path.string() + "': its factory ";
   try {
-    if (void* object = entry.create()) return {static_cast<Base*>(object), {entry.destroy}};
+    if (void* object = entry.create()) return {object, entry.destroy};
   } catch (const c10::Error& error) {
     throw PluginError(PluginFault::factory_failed,
                       subject + "failed: " + error.what_without_backtrace());
@@ -252,14 +247,6 @@ std::unique_ptr<Base, EntryDeleter<Base>> PluginHost::create(PluginEntryKind kin
                       subject + "threw something that is no exception");
   }
   throw PluginError(PluginFault::factory_failed, subject + "returned nothing");
-}
-
-ToolHandle PluginHost::create_tool(const std::string& name) const {
-  return create<Tool>(PluginEntryKind::tool, name);
-}
-
-ExperimentHandle PluginHost::create_experiment(const std::string& name) const {
-  return create<Experiment>(PluginEntryKind::experiment, name);
 }
 
 Parameters PluginHost::resolve(const PluginInfo& entry,

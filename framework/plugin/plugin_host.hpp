@@ -3,9 +3,9 @@
 #include <chrono>
 #include <filesystem>
 #include <lensbench/error.hpp>
-#include <lensbench/experiment.hpp>
-#include <lensbench/plugin.hpp>
-#include <lensbench/tool.hpp>
+#include <lensbench/export.hpp>
+#include <lensbench/parameters.hpp>
+#include <lensbench/plugin_descriptor.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,14 +46,8 @@ struct PluginRefusal {
   std::string message;
 };
 
-/// Gives an object back to the library that made it.
-template <class Base>
-struct EntryDeleter {
-  void (*destroy)(void*);
-  void operator()(Base* object) const { destroy(object); }
-};
-using ToolHandle = std::unique_ptr<Tool, EntryDeleter<Tool>>;
-using ExperimentHandle = std::unique_ptr<Experiment, EntryDeleter<Experiment>>;
+/// A `Tool` or an `Experiment` with the function of its library that destroys it.
+using PluginObject = std::unique_ptr<void, void (*)(void*)>;
 
 /// Finds plug-ins and makes what they offer. Owned by the bench; a process may have several.
 ///
@@ -96,9 +90,9 @@ class LENSBENCH_API PluginHost {
   /// \throws PluginError naming where was searched, what is there, and what was refused
   const PluginInfo& find(PluginEntryKind kind, const std::string& name) const;
 
+  /// Calls the factory of an entry. \return never null
   /// \throws PluginError if there is none or its factory fails
-  ToolHandle create_tool(const std::string& name) const;
-  ExperimentHandle create_experiment(const std::string& name) const;
+  PluginObject create(PluginEntryKind kind, const std::string& name) const;
 
   /// Values for an entry's parameters. \throws UsageError as `Parameters::resolve`
   Parameters resolve(const PluginInfo& entry,
@@ -108,9 +102,6 @@ class LENSBENCH_API PluginHost {
   PluginLock lock() const;
 
  private:
-  template <class Base>
-  std::unique_ptr<Base, EntryDeleter<Base>> create(PluginEntryKind kind,
-                                                   const std::string& name) const;
   PlaceTrust trust_of(const std::filesystem::path& library) const;
   const PluginEntry& open(const PluginInfo& info) const;
   std::vector<const PluginInfo*> candidates(PluginEntryKind kind, const std::string& name) const;

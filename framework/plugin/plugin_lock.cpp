@@ -15,7 +15,7 @@ using nlohmann::json;
 
 constexpr const char* kKey = "lensbench_plugin_lock";
 constexpr int kVersion = 1;
-constexpr const char* kRemedy = "; write it anew with lensbench list tools --lock";
+constexpr const char* kRemedy = "; regenerate the lock";
 
 LockedPlugin read_plugin(const json& item, const std::string& where) {
   LockedPlugin plugin;

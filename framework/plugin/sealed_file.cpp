@@ -10,16 +10,13 @@
 #include <vector>
 
 #include "core/files/sha256.hpp"
+#include "plugin/refuse.hpp"
 
 namespace lensbench {
 namespace {
 
 // It is held in memory.
 constexpr std::size_t kMostBytes = std::size_t{2} << 30;
-
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
-  throw PluginError(PluginFault::not_loadable, "plug-in '" + path.string() + "': " + why);
-}
 
 FileDescriptor new_memory(const std::filesystem::path& path) {
   const std::string name = path.filename().string().substr(0, 200);
@@ -37,7 +34,9 @@ void write_all(int descriptor, std::span<const std::byte> bytes,
   while (!bytes.empty()) {
     const ssize_t written = write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) refuse(path, "cannot be copied to memory: " + errno_text(errno));
+    if (written <= 0)
+      refuse_plugin(PluginFault::not_loadable, path,
+                    "cannot be copied to memory: " + errno_text(errno));
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
@@ -46,7 +45,9 @@ void write_all(int descriptor, std::span<const std::byte> bytes,
 
 SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::path& path)
     : memory_(new_memory(path)) {
-  if (!memory_) refuse(path, "cannot be copied to memory: " + errno_text(errno));
+  if (!memory_)
+    refuse_plugin(PluginFault::not_loadable, path,
+                  "cannot be copied to memory: " + errno_text(errno));
   std::vector<std::byte> block(1 << 18);
   std::size_t size = 0;
   Sha256 hash;
@@ -54,12 +55,14 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
     const ssize_t got =
         pread(descriptor.get(), block.data(), block.size(), static_cast<off_t>(size));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) refuse(path, "cannot be read: " + errno_text(errno));
+    if (got < 0)
+      refuse_plugin(PluginFault::not_loadable, path, "cannot be read: " + errno_text(errno));
     if (got == 0) break;
     const std::span<const std::byte> piece(block.data(), static_cast<std::size_t>(got));
     if (size + piece.size() > kMostBytes)
-      refuse(path, "larger than " + std::to_string(kMostBytes >> 30) +
-                       " GiB, which no plug-in needs to be");
+      refuse_plugin(
+          PluginFault::not_loadable, path,
+          "larger than " + std::to_string(kMostBytes >> 30) + " GiB, which no plug-in needs to be");
     hash.update(piece);
     write_all(memory_.get(), piece, path);
     size += piece.size();
@@ -67,10 +70,12 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
   sha256_ = to_hex(hash.finish());
   if (fcntl(memory_.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
       0)
-    refuse(path, "its copy in memory cannot be sealed: " + errno_text(errno));
+    refuse_plugin(PluginFault::not_loadable, path,
+                  "its copy in memory cannot be sealed: " + errno_text(errno));
   if (size == 0) return;
   void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, memory_.get(), 0);
-  if (mapped == MAP_FAILED) refuse(path, "cannot be mapped: " + errno_text(errno));
+  if (mapped == MAP_FAILED)
+    refuse_plugin(PluginFault::not_loadable, path, "cannot be mapped: " + errno_text(errno));
   bytes_ = {static_cast<const std::byte*>(mapped), size};
 }
 

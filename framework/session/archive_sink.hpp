@@ -10,7 +10,7 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// Connects the runner to an archive, and counts receipts that failed on the way.
 class ArchiveSink final : public ResultSink {
@@ -55,4 +55,4 @@ class ArchiveSink final : public ResultSink {
   std::int64_t failed_receipts_ = 0;
 };
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -25,7 +25,7 @@
 #include "model/runtime/libtorch_facts.hpp"
 #include "model/runtime/threads.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 // `model name` or `flags` of the first processor.
@@ -151,4 +151,4 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

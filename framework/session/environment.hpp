@@ -1,9 +1,10 @@
 #pragma once
 
+#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// What the bits of a result depend on beside the request: versions, effective BLAS kernel and
 /// threads, CPU, flags. Equal on two runs of one machine and build.
@@ -13,8 +14,8 @@ nlohmann::json environment_facts();
 nlohmann::json place_variables();
 
 /// `2026-01-31T12:00:00Z`
-std::string utc_now();
+LENSBENCH_API std::string utc_now();
 
 std::string host_name();
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

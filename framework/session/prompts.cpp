@@ -1,32 +1,13 @@
 #include "session/prompts.hpp"
 
-#include <charconv>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
 
 #include "core/text/json.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
-
-std::vector<std::int64_t> parse_ids(const std::string& text) {
-  std::vector<std::int64_t> ids;
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (word.back() == ',') word.pop_back();
-    std::int64_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || end != word.data() + word.size())
-      throw UsageError("--ids '" + text + "': '" + word +
-                       "' is no token id; give numbers separated by spaces, as in --ids \"1 2 3\"");
-    ids.push_back(id);
-  }
-  if (ids.empty()) throw UsageError("--ids holds no token id; give numbers, as in --ids \"1 2 3\"");
-  return ids;
-}
 
 std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
@@ -85,24 +66,4 @@ std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
   return cases;
 }
 
-std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
-                                  const std::vector<std::string>& ids, const std::string& file) {
-  std::vector<CaseInput> cases;
-  for (const auto& prompt : prompts) {
-    if (prompt.empty()) throw UsageError("--prompt is empty; give a text, or --ids");
-    cases.push_back({"prompt-" + std::to_string(cases.size() + 1), prompt, {}, {}});
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    cases.push_back({"ids-" + std::to_string(i + 1), {}, parse_ids(ids[i]), {}});
-  if (!file.empty())
-    for (auto& input : read_prompt_file(file)) cases.push_back(std::move(input));
-  if (cases.empty())
-    throw UsageError("nothing to run on; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
-  std::set<std::string> seen;
-  for (const auto& input : cases)
-    if (!seen.insert(input.id).second)
-      throw UsageError("two cases have the id '" + input.id + "'; ids must differ");
-  return cases;
-}
-
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -11,7 +11,7 @@
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 /// The parameters without the places of this machine: of a model its name stays, and its files are
@@ -34,9 +34,8 @@ nlohmann::json config_of(const Model& model) {
   return nlohmann::json::object();
 }
 
-nlohmann::json request_of(const RunArguments& arguments, const Model& model,
-                          const PluginInfo& entry, const std::vector<std::string>& tools,
-                          const Parameters& parameters) {
+nlohmann::json request_of(const RunRequest& request, const Model& model, const PluginInfo& entry,
+                          const std::vector<std::string>& tools, const Parameters& parameters) {
   const auto& spec = model.spec();
   return {{"kind", entry.kind == PluginEntryKind::tool ? "tool" : "experiment"},
           {"name", entry.name},
@@ -49,9 +48,9 @@ nlohmann::json request_of(const RunArguments& arguments, const Model& model,
             {"d_model", spec.d_model},
             {"vocab_size", spec.vocab_size},
             {"config", config_of(model)}}},
-          {"dtype", arguments.dtype},
-          {"device", arguments.device},
-          {"seed", arguments.seed},
+          {"dtype", request.dtype},
+          {"device", request.device},
+          {"seed", request.seed},
           {"batch_size", 1},
           {"bos_policy", "prompts: the tokenizer's own template; ids: nothing added"},
           {"lens",
@@ -124,7 +123,7 @@ CasePlan plan_case(const CaseInput& input, const Model& model) {
 
 }  // namespace
 
-RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
+RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
                   const std::vector<FileRecord>& inputs) {
@@ -133,10 +132,10 @@ RunPlan make_plan(const RunArguments& arguments, const Model& model, const Plugi
                (cases.size() == 1 ? " case" : " cases");
   plan.experiment = entry.name;
   plan.experiment_version = entry.version;
-  plan.request = request_of(arguments, model, entry, tools, parameters);
-  if (!arguments.interventions.empty())
+  plan.request = request_of(request, model, entry, tools, parameters);
+  if (!request.interventions.empty())
     plan.request["interventions"] =
-        nlohmann::json::parse(interventions_to_json(arguments.interventions));
+        nlohmann::json::parse(interventions_to_json(request.interventions));
   nlohmann::json fields = nlohmann::json::object();
   for (const auto& input : cases)
     if (!input.fields.empty()) fields[input.id] = input.fields;
@@ -176,4 +175,4 @@ Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& id
   return vocabulary;
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -8,25 +8,25 @@
 #include <vector>
 
 #include "archive/run/run_writer.hpp"
-#include "cli/parse/arguments.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/run_request.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// What a run was asked to do, complete enough to ask it again: parameters with defaults resolved,
 /// hashes of every file read, plug-ins with their hashes, prompts.
 /// \param entry  the experiment, or the tool of a bare tool run
 /// \param tools  names of the tools in use
 /// \param inputs  files read beside those of models: the prompts
-RunPlan make_plan(const RunArguments& arguments, const Model& model, const PluginHost& host,
+RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
                   const std::vector<FileRecord>& inputs);
 
-FileRecord prompts_record(const std::filesystem::path& file);
+LENSBENCH_API FileRecord prompts_record(const std::filesystem::path& file);
 
 /// What a model is called: the last part of its path, in characters a file name may have.
-std::string model_label(const std::string& model);
+LENSBENCH_API std::string model_label(const std::string& model);
 
 /// Display text of every id, and the raw bytes of those whose text is not exactly them.
 struct Vocabulary {
@@ -34,4 +34,4 @@ struct Vocabulary {
 };
 Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids);
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -6,7 +6,7 @@
 #include "archive/sandbox/guard.hpp"
 #include "core/text/json.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 using nlohmann::json;
@@ -75,4 +75,4 @@ std::vector<FactDifference> recipe_differences(const std::string& file, const Ru
   return differences;
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

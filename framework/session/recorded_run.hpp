@@ -8,7 +8,7 @@
 #include "archive/diff.hpp"
 #include "archive/run/run_plan.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// What `replay` needs of an archive.
 struct RecordedRun {
@@ -20,9 +20,10 @@ struct RecordedRun {
 
 /// Verified and read in a child process (see guard.hpp): nothing but text comes out of it.
 /// \throws InputError if the archive is damaged
-RecordedRun read_recorded_run(const std::string& file);
+LENSBENCH_API RecordedRun read_recorded_run(const std::string& file);
 
 /// What `plan` asks otherwise than the archive; in a child process as well.
-std::vector<FactDifference> recipe_differences(const std::string& file, const RunPlan& plan);
+LENSBENCH_API std::vector<FactDifference> recipe_differences(const std::string& file,
+                                                             const RunPlan& plan);
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <lensbench/experiment.hpp>
+#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
@@ -13,22 +15,36 @@
 
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
-#include "cli/parse/arguments.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/run_request.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 
-/// One run of an experiment or a tool, from a request to a sealed archive; `run`, `tool` and
-/// `replay` are this with other ways to ask and to answer.
-class RunSession {
+/// One case that ended, for whoever shows progress.
+struct CaseProgress {
+  std::int64_t index;
+  const std::string& id;
+  bool failed;
+  std::int64_t done, total;  ///< cases, those of an earlier process included
+};
+
+/// Receives what a run says while it works.
+struct RunListener {
+  Warn warn = [](const std::string&) {};
+  std::function<void(const CaseProgress&)> on_case = [](const CaseProgress&) {};
+};
+
+/// One run of an experiment or a tool, from a request to a sealed archive.
+class LENSBENCH_API RunSession {
  public:
   /// Loads the plug-ins and finds the entry; no model yet.
-  /// \throws PluginError if it is not there
-  RunSession(PluginEntryKind kind, RunArguments arguments);
+  /// \throws PluginError if it is not there; UsageError if a tool is asked for as an experiment or
+  ///   the other way round
+  RunSession(RunRequest request, RunListener listener);
 
   const PluginHost& host() const { return host_; }
   const PluginInfo& entry() const { return *entry_; }
-  const RunArguments& arguments() const { return arguments_; }
+  const RunRequest& request() const { return request_; }
   const Model& model() const { return *model_; }
   const std::vector<CaseInput>& cases() const { return cases_; }
 
@@ -45,17 +61,15 @@ class RunSession {
     std::map<std::string, Dataset> results;  ///< joined, of the cases that were asked for
 
     /// 0; 1 if a receipt failed; else the report's.
-    int exit_code() const;
+    LENSBENCH_API int exit_code() const;
   };
   /// Which cases' results the outcome holds, decided when all have run.
   using Choose = std::vector<std::int64_t> (*)(const RunReport&);
 
   /// Runs every case and seals `out`. A request of which no case could run leaves no archive.
+  /// \param argv  the words of the command, kept in the archive
   Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv,
                   Choose shown);
-
-  /// One line a failure, the first few.
-  void say_failures(const RunReport& report) const;
 
  private:
   RunReport run_cases(ResultSink& sink);
@@ -63,8 +77,8 @@ class RunSession {
                                         const std::vector<std::int64_t>& cases) const;
   nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report) const;
 
-  RunArguments arguments_;
-  PluginEntryKind kind_;
+  RunRequest request_;
+  RunListener listener_;
   std::string started_;
   PluginHost host_;
   const PluginInfo* entry_ = nullptr;
@@ -76,4 +90,4 @@ class RunSession {
   RunPlan plan_;
 };
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

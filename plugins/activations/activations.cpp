@@ -78,12 +78,8 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
     const auto routing = routing_of(point);
     Layout layout = lay_out(point, activations.at(point.name),
                             routing ? activations.at(*routing) : at::Tensor(), options.positions);
-    Variable variable;
-    variable.name = point.name;
-    variable.dims = std::move(layout.dims);
-    variable.tensor = stored_as(options.store, point, layout.values);
-    variable.long_name = meaning(point);
-    dataset.add(std::move(variable));
+    dataset.add(point.name, std::move(layout.dims), stored_as(options.store, point, layout.values),
+                "1", meaning(point));
   }
   add_missing_coordinates(dataset, tokens.size(), options.positions);
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);

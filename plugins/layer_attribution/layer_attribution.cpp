@@ -18,34 +18,23 @@ at::Tensor numbers(std::int64_t first, std::int64_t count) {
   return at::arange(first, first + count, at::kInt);
 }
 
-void add(Dataset& dataset, const char* name, std::vector<std::string> dims, at::Tensor values,
-         const char* long_name, Holds holds = Holds::numbers) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = std::move(dims);
-  variable.tensor = std::move(values);
-  variable.long_name = long_name;
-  variable.holds = holds;
-  dataset.add(std::move(variable));
-}
-
 void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   std::vector<std::string> labels = analysis.parts.labels;
   labels.push_back("bias");
   dataset.add_coordinate("component", std::move(labels), "what was added to the residual stream");
-  add(dataset, "target_id", {"token"}, analysis.target_ids, "token whose logit is attributed",
-      Holds::token_ids);
+  dataset.add("target_id", {"token"}, analysis.target_ids, "1", "token whose logit is attributed",
+              Holds::token_ids);
   if (analysis.versus_ids.defined())
-    add(dataset, "versus_id", {"token"}, analysis.versus_ids,
-        "token whose logit is subtracted from the target's", Holds::token_ids);
-  add(dataset, "target_logit", {"token"}, analysis.target_logit,
-      "logit of the target, or its difference to versus, before any softcap");
-  add(dataset, "final_norm_scale", {"token"}, analysis.direction.scale,
-      "scale of the final norm that contributions are divided by");
-  add(dataset, "logit_contribution", {"component", "token"}, contributions,
-      "direct contribution to the target logit");
-  add(dataset, "cumulative", {"component", "token"}, contributions.cumsum(0),
-      "sum of the contributions up to and including this component");
+    dataset.add("versus_id", {"token"}, analysis.versus_ids, "1",
+                "token whose logit is subtracted from the target's", Holds::token_ids);
+  dataset.add("target_logit", {"token"}, analysis.target_logit, "1",
+              "logit of the target, or its difference to versus, before any softcap");
+  dataset.add("final_norm_scale", {"token"}, analysis.direction.scale, "1",
+              "scale of the final norm that contributions are divided by");
+  dataset.add("logit_contribution", {"component", "token"}, contributions, "1",
+              "direct contribution to the target logit");
+  dataset.add("cumulative", {"component", "token"}, contributions.cumsum(0), "1",
+              "sum of the contributions up to and including this component");
 }
 
 /// Blocks as rows: what each adds, and the logit the stream would give after it.
@@ -57,18 +46,19 @@ void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& co
                                 .sum(1);
   const at::Tensor start = contributions.narrow(0, 0, embeddings).sum(0) + analysis.direction.bias;
   dataset.add_coordinate("layer", numbers(0, n_layers), "block, the first is 0");
-  add(dataset, "layer_contribution", {"layer", "token"}, blocks,
-      "direct contribution of a block, attention and MLP together");
-  add(dataset, "accumulated", {"layer", "token"}, blocks.cumsum(0) + start,
+  dataset.add("layer_contribution", {"layer", "token"}, blocks, "1",
+              "direct contribution of a block, attention and MLP together");
+  dataset.add(
+      "accumulated", {"layer", "token"}, blocks.cumsum(0) + start, "1",
       "logit read from the stream after this block, final norm scale frozen, biases included");
 }
 
 void add_heads(Dataset& dataset, const HeadResult& heads) {
   dataset.add_coordinate("head", numbers(0, heads.contribution.size(1)), "attention head");
-  add(dataset, "head_contribution", {"layer", "head", "token"}, heads.contribution,
-      "direct contribution of an attention head, without the output bias");
-  add(dataset, "attention_bias_contribution", {"layer", "token"}, heads.bias,
-      "direct contribution of the attention output bias");
+  dataset.add("head_contribution", {"layer", "head", "token"}, heads.contribution, "1",
+              "direct contribution of an attention head, without the output bias");
+  dataset.add("attention_bias_contribution", {"layer", "token"}, heads.bias, "1",
+              "direct contribution of the attention output bias");
 }
 
 void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
@@ -82,10 +72,10 @@ void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
     contribution[i] = neuron.contribution;
   }
   dataset.add_coordinate("rank", numbers(1, count), "1 is the largest absolute contribution");
-  add(dataset, "neuron_layer", {"rank"}, layer, "block of the neuron");
-  add(dataset, "neuron_index", {"rank"}, index, "number of the neuron in its MLP");
-  add(dataset, "neuron_contribution", {"rank"}, contribution,
-      "direct contribution of the neuron at the chosen position");
+  dataset.add("neuron_layer", {"rank"}, layer, "1", "block of the neuron");
+  dataset.add("neuron_index", {"rank"}, index, "1", "number of the neuron in its MLP");
+  dataset.add("neuron_contribution", {"rank"}, contribution, "1",
+              "direct contribution of the neuron at the chosen position");
 }
 
 void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResult& result) {
@@ -99,13 +89,15 @@ void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResu
     return at::full({result.effect.size(0), count, result.effect.size(2)},
                     std::numeric_limits<double>::quiet_NaN(), result.effect.options());
   };
-  add(dataset, "ablation_effect", {"ablation", "component", "token"},
-      at::cat({missing(embeddings), result.effect, missing(1)}, 1),
-      "ablated minus real target logit, read at this token (NaN: not ablated)");
-  add(dataset, "pearson", {"ablation", "token"}, result.pearson,
+  dataset.add("ablation_effect", {"ablation", "component", "token"},
+              at::cat({missing(embeddings), result.effect, missing(1)}, 1), "1",
+              "ablated minus real target logit, read at this token (NaN: not ablated)");
+  dataset.add(
+      "pearson", {"ablation", "token"}, result.pearson, "1",
       "correlation over components of contribution with the logit lost to ablation (NaN: one of "
       "them is constant)");
-  add(dataset, "spearman", {"ablation", "token"}, result.spearman,
+  dataset.add(
+      "spearman", {"ablation", "token"}, result.spearman, "1",
       "rank correlation over components of contribution with the logit lost to ablation (NaN: one "
       "of them is constant)");
 }
@@ -165,8 +157,8 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
   Dataset dataset;
   add_token_axis(dataset, tokens.ids, tokens.texts);
   add_components(dataset, analysis, contributions);
-  add(dataset, "sum_residual", {"token"}, sum_residual,
-      "sum of the contributions minus the target logit");
+  dataset.add("sum_residual", {"token"}, sum_residual, "1",
+              "sum of the contributions minus the target logit");
   add_blocks(dataset, analysis, contributions);
   if (options.heads) add_heads(dataset, head_contributions(model(), analysis));
   if (options.neurons > 0) add_neurons(dataset, list_neurons(model(), analysis, options.neurons));

@@ -116,8 +116,8 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& ask
       dataset.receipts.push_back(last_layer_receipt(model(), last, answer.readout));
     keep_masked(answer, masked);
     if (!dataset.contains("target_id"))
-      add(dataset, "target_id", {"token"}, answer.readout.target_ids.to(at::kInt),
-          "token that the target columns score", "1", Holds::token_ids);
+      dataset.add("target_id", {"token"}, answer.readout.target_ids.to(at::kInt), "1",
+                  "token that the target columns score", Holds::token_ids);
     const bool is_stream = residuals.point == "resid_post";
     add_point(dataset, residuals.point, is_stream ? "layer" : "block", answer);
     if (is_stream) add_settling(dataset, answer);
@@ -143,13 +143,13 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
   question.distributions = false;
   const Readout r = decode(question).readout;
   Dataset dataset = with_token_axis(tokens);
-  add(dataset, "target_id", {"token"}, r.target_ids.to(at::kInt), "token that is scored", "1",
-      Holds::token_ids);
-  add(dataset, "probability", {"token"}, r.target_log_probabilities[0].exp(),
-      "probability of the target");
-  add(dataset, "logit", {"token"}, r.target_logits[0], "logit of the target");
-  add(dataset, "rank", {"token"}, r.target_ranks[0],
-      "1 + number of tokens with a strictly larger logit than the target");
+  dataset.add("target_id", {"token"}, r.target_ids.to(at::kInt), "1", "token that is scored",
+              Holds::token_ids);
+  dataset.add("probability", {"token"}, r.target_log_probabilities[0].exp(), "1",
+              "probability of the target");
+  dataset.add("logit", {"token"}, r.target_logits[0], "1", "logit of the target");
+  dataset.add("rank", {"token"}, r.target_ranks[0], "1",
+              "1 + number of tokens with a strictly larger logit than the target");
   dataset.attributes["layer"] = layer;
   dataset.attributes["path"] = path == LensPath::direct
                                    ? "direct: final norm and unembedding at once"
@@ -173,10 +173,10 @@ Dataset LogitLensTool::layer_logits(const Tokens& tokens, const Target& target,
   const Readout r = decode(question).readout;
   Dataset dataset;
   add_layer_axis(dataset, model().spec().n_layers);
-  add(dataset, "target_id", {}, r.target_ids[0].to(at::kInt), "token that is scored", "1",
-      Holds::token_ids);
-  add(dataset, "target_logit", {"layer"}, r.target_logits.select(1, 0),
-      "logit of the target read at each layer");
+  dataset.add("target_id", {}, r.target_ids[0].to(at::kInt), "1", "token that is scored",
+              Holds::token_ids);
+  dataset.add("target_logit", {"layer"}, r.target_logits.select(1, 0), "1",
+              "logit of the target read at each layer");
   dataset.attributes["position"] = index;
   dataset.attributes["target"] = to_string(meant_target(model(), target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);

@@ -6,51 +6,38 @@
 
 namespace lensbench::lens {
 
-void add(Dataset& dataset, const std::string& name, std::vector<std::string> dims,
-         at::Tensor values, const std::string& long_name, const std::string& units, Holds holds) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = std::move(dims);
-  variable.tensor = std::move(values);
-  variable.long_name = long_name;
-  variable.units = units;
-  variable.holds = holds;
-  dataset.add(std::move(variable));
-}
-
 void add_point(Dataset& dataset, const std::string& point, const std::string& axis,
                const Answer& answer) {
   const std::string prefix = point == "resid_post" ? "" : point + "_";
   const std::string of = prefix.empty() ? "" : " decoded from " + point;
   const std::vector<std::string> grid = {axis, "token"}, ranked = {axis, "token", "rank"};
   const Readout& r = answer.readout;
-  add(dataset, prefix + "top_id", ranked, r.top_ids.to(at::kInt),
-      "tokens of largest probability" + of, "1", Holds::token_ids);
-  add(dataset, prefix + "top_probability", ranked, r.top_probabilities,
-      "probability of each of them");
-  add(dataset, prefix + "top_logit", ranked, r.top_logits, "logit of each of them");
-  add(dataset, prefix + "entropy", grid, r.entropy, "entropy of the distribution" + of, "nats");
-  add(dataset, prefix + "kl_final_to_layer", grid, r.kl_to_last,
-      "divergence of the model's own distribution from the one" +
-          (of.empty() ? " at this layer" : of),
-      "nats");
+  dataset.add(prefix + "top_id", ranked, r.top_ids.to(at::kInt), "1",
+              "tokens of largest probability" + of, Holds::token_ids);
+  dataset.add(prefix + "top_probability", ranked, r.top_probabilities, "1",
+              "probability of each of them");
+  dataset.add(prefix + "top_logit", ranked, r.top_logits, "1", "logit of each of them");
+  dataset.add(prefix + "entropy", grid, r.entropy, "nats", "entropy of the distribution" + of);
+  dataset.add(prefix + "kl_final_to_layer", grid, r.kl_to_last, "nats",
+              "divergence of the model's own distribution from the one" +
+                  (of.empty() ? " at this layer" : of));
   if (answer.cross_entropy.defined())
-    add(dataset, prefix + "cross_entropy", grid, answer.cross_entropy,
-        "-ln probability of the token that follows; NaN at the last position, which none follows",
-        "nats");
-  add(dataset, prefix + "target_probability", grid, r.target_log_probabilities.exp(),
-      "probability of the target (NaN: position not scored)");
-  add(dataset, prefix + "target_log_probability", grid, r.target_log_probabilities,
-      "ln probability of the target (NaN: position not scored)", "nats");
-  add(dataset, prefix + "target_rank", grid, r.target_ranks,
-      "1 + number of tokens with a strictly larger logit than the target");
-  add(dataset, prefix + "target_logit", grid, r.target_logits,
-      "logit of the target (NaN: position not scored)");
+    dataset.add(
+        prefix + "cross_entropy", grid, answer.cross_entropy, "nats",
+        "-ln probability of the token that follows; NaN at the last position, which none follows");
+  dataset.add(prefix + "target_probability", grid, r.target_log_probabilities.exp(), "1",
+              "probability of the target (NaN: position not scored)");
+  dataset.add(prefix + "target_log_probability", grid, r.target_log_probabilities, "nats",
+              "ln probability of the target (NaN: position not scored)");
+  dataset.add(prefix + "target_rank", grid, r.target_ranks, "1",
+              "1 + number of tokens with a strictly larger logit than the target");
+  dataset.add(prefix + "target_logit", grid, r.target_logits, "1",
+              "logit of the target (NaN: position not scored)");
 }
 
 void add_masked(Dataset& dataset, const at::Tensor& masked) {
-  add(dataset, "masked", {"token"}, masked.to(at::kChar),
-      "1 at mask tokens, the positions a masked-language model predicts");
+  dataset.add("masked", {"token"}, masked.to(at::kChar), "1",
+              "1 at mask tokens, the positions a masked-language model predicts");
   dataset.attributes["scored_positions"] =
       masked.any().item<bool>()
           ? "the masked ones: elsewhere target_id and target_rank are -1, other target figures NaN"
@@ -64,15 +51,15 @@ void add_settling(Dataset& dataset, const Answer& answer) {
   // Layers, from the last down, in an unbroken run of the final answer.
   const at::Tensor run = is_final.flip(0).to(at::kInt).cumprod(0).sum(0);
   const at::Tensor settled = top.size(0) - run;
-  add(dataset, "settled_layer", {"token"}, settled.masked_fill(run.eq(0), -1).to(at::kInt),
-      "first layer from which the model's own prediction stays rank 1; -1: never");
+  dataset.add("settled_layer", {"token"}, settled.masked_fill(run.eq(0), -1).to(at::kInt), "1",
+              "first layer from which the model's own prediction stays rank 1; -1: never");
   at::Tensor leaves = at::zeros(top.sizes(), at::kChar);
   if (top.size(0) > 1)
     leaves.narrow(0, 1, top.size(0) - 1)
         .copy_(is_final.narrow(0, 0, top.size(0) - 1)
                    .logical_and(is_final.narrow(0, 1, top.size(0) - 1).logical_not()));
-  add(dataset, "leaves_top", {"layer", "token"}, leaves,
-      "1 where the model's own prediction was rank 1 at the layer before and is not here");
+  dataset.add("leaves_top", {"layer", "token"}, leaves, "1",
+              "1 where the model's own prediction was rank 1 at the layer before and is not here");
 }
 
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,

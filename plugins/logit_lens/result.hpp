@@ -9,10 +9,6 @@
 
 namespace lensbench::lens {
 
-void add(Dataset& dataset, const std::string& name, std::vector<std::string> dims,
-         at::Tensor values, const std::string& long_name, const std::string& units = "1",
-         Holds holds = Holds::numbers);
-
 /// The variables of one kind of point; names of other points than `resid_post` start with theirs.
 /// \param axis  `layer` or `block`
 void add_point(Dataset& dataset, const std::string& point, const std::string& axis,

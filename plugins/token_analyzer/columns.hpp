@@ -23,14 +23,12 @@ struct Label {
 template <class T>
 Variable make_variable(const Label& label, std::vector<std::string> dims,
                        const std::vector<std::int64_t>& shape) {
-  Variable variable;
-  variable.name = label.name;
-  variable.dims = std::move(dims);
-  variable.units = label.units;
-  variable.long_name = label.long_name;
-  variable.holds = label.holds;
-  variable.tensor = at::empty(shape, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
-  return variable;
+  return {.name = label.name,
+          .dims = std::move(dims),
+          .tensor = at::empty(shape, c10::CppTypeToScalarType<T>::value),
+          .units = label.units,
+          .long_name = label.long_name,
+          .holds = label.holds};
 }
 
 /// Adds a variable [token] of element type T; `get(record)` is its value.

@@ -8,7 +8,7 @@
 namespace lensbench::token_analysis {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUncompared = std::numeric_limits<double>::quiet_NaN();
 
 /// ln((e^a + e^b) / 2), for at most one of them -inf.
 double log_mean(double a, double b) {
@@ -78,13 +78,13 @@ ComparedStep compare_step(LogitRow own, LogitRow other, std::int64_t chosen, std
 ComparedStep unscored_comparison(std::int64_t top_k) {
   const auto k = static_cast<std::size_t>(top_k);
   ComparedStep step;
-  step.divergence = {kNone, kNone, kNone, kNone};
-  step.surprisal = step.surprisal_in_other = step.entropy = step.entropy_in_other = kNone;
-  step.total = step.total_in_other = kNone;
+  step.divergence = {kUncompared, kUncompared, kUncompared, kUncompared};
+  step.surprisal = step.surprisal_in_other = step.entropy = step.entropy_in_other = kUncompared;
+  step.total = step.total_in_other = kUncompared;
   step.top_ids.assign(k, -1);
   step.other_top_ids.assign(k, -1);
-  step.top_probabilities.assign(k, kNone);
-  step.other_top_probabilities.assign(k, kNone);
+  step.top_probabilities.assign(k, kUncompared);
+  step.other_top_probabilities.assign(k, kUncompared);
   step.top_ranks_in_other.assign(k, -1);
   step.other_top_ranks.assign(k, -1);
   return step;

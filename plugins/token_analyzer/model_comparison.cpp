@@ -11,7 +11,7 @@
 namespace lensbench::token_analysis {
 namespace {
 
-using Steps = std::vector<ComparedStep>;
+using ComparedSteps = std::vector<ComparedStep>;
 
 bool top_differs(const ComparedStep& step) {
   return step.rank > 0 && step.top_ids.front() != step.other_top_ids.front();
@@ -19,19 +19,19 @@ bool top_differs(const ComparedStep& step) {
 
 /// Over the scored tokens; NaN if there are none.
 template <class Get>
-double mean_of(const Steps& steps, Get get) {
+double mean_of(const ComparedSteps& steps, Get get) {
   if (steps.size() < 2) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
   for (std::size_t i = 1; i < steps.size(); ++i) sum += get(steps[i]);
   return sum / static_cast<double>(steps.size() - 1);
 }
 
-std::int64_t first_parting(const Steps& steps) {
+std::int64_t first_parting(const ComparedSteps& steps) {
   const auto parting = std::find_if(steps.begin(), steps.end(), top_differs);
   return parting == steps.end() ? -1 : parting - steps.begin();
 }
 
-void add_divergences(Dataset& dataset, const Steps& steps) {
+void add_divergences(Dataset& dataset, const ComparedSteps& steps) {
   add_column<double>(dataset, {"kl", "nats", "KL(this model || the other) (NaN: first token)"},
                      steps, [](const ComparedStep& s) { return s.divergence.kl; });
   add_column<double>(dataset,
@@ -43,7 +43,7 @@ void add_divergences(Dataset& dataset, const Steps& steps) {
       steps, [](const ComparedStep& s) { return s.divergence.js; });
 }
 
-void add_judgement_of_other(Dataset& dataset, const Steps& steps) {
+void add_judgement_of_other(Dataset& dataset, const ComparedSteps& steps) {
   add_column<double>(
       dataset,
       {"surprisal_in_other", "nats", "-ln of the other model's probability (NaN: first token)"},
@@ -61,7 +61,7 @@ void add_judgement_of_other(Dataset& dataset, const Steps& steps) {
                    steps, top_differs);
 }
 
-void add_other_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
+void add_other_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   using Step = ComparedStep;
   add_table<std::int32_t>(
@@ -80,7 +80,7 @@ void add_other_candidates(Dataset& dataset, const Steps& steps, std::size_t top_
       top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ranks[i]; });
 }
 
-void add_summary(Dataset& dataset, const Steps& steps) {
+void add_summary(Dataset& dataset, const ComparedSteps& steps) {
   add_scalar(dataset,
              {"mean_kl", "nats", "mean of kl over scored tokens (NaN: no token is scored)"},
              mean_of(steps, [](const auto& s) { return s.divergence.kl; }));
@@ -106,7 +106,7 @@ void add_summary(Dataset& dataset, const Steps& steps) {
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal_in_other))));
 }
 
-void add_own(Dataset& dataset, const Tokens& tokens, const Steps& steps) {
+void add_own(Dataset& dataset, const Tokens& tokens, const ComparedSteps& steps) {
   add_column<std::int32_t>(dataset, {"chosen_id", "1", "the token itself", Holds::token_ids},
                            tokens.ids, [](std::int64_t id) { return id; });
   add_column<double>(dataset, {"chosen_probability", "1", "softmax probability (NaN: first token)"},
@@ -126,7 +126,7 @@ void add_own(Dataset& dataset, const Tokens& tokens, const Steps& steps) {
                            tokens.size() - 1);
 }
 
-void add_own_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
+void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   add_rank_axis(dataset, top_k);
   add_table<std::int32_t>(dataset, {"top_id", "1", "this model's candidates", Holds::token_ids},
@@ -138,7 +138,7 @@ void add_own_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k)
       [](const ComparedStep& s, std::size_t i) { return s.top_probabilities[i]; });
 }
 
-double total_error(const Steps& steps) {
+double total_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
     error = std::max({error, std::abs(steps[i].total - 1), std::abs(steps[i].total_in_other - 1)});
@@ -146,7 +146,7 @@ double total_error(const Steps& steps) {
 }
 
 /// Jensen-Shannon again, as H(m) - (H(p) + H(q)) / 2.
-double js_error(const Steps& steps) {
+double js_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i) {
     const double mean_entropy = (steps[i].entropy + steps[i].entropy_in_other) / 2;
@@ -175,7 +175,7 @@ TextComparison compare_text(const Model& own, const at::Tensor& own_residual, co
 }
 
 void add_comparison(Dataset& dataset, const TextComparison& comparison) {
-  const Steps& steps = comparison.steps;
+  const ComparedSteps& steps = comparison.steps;
   add_divergences(dataset, steps);
   add_judgement_of_other(dataset, steps);
   add_other_candidates(dataset, steps, static_cast<std::size_t>(comparison.top_k));

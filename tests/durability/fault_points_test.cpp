@@ -78,11 +78,11 @@ void expect_recovery(const TempDir& folder, const std::string& acknowledged) {
   const Recovered found = recover(folder / "a.h5", acknowledged);
   EXPECT_TRUE(found.acknowledged_kept) << "of the cases " << acknowledged;
   EXPECT_EQ(found.error, "");
-  EXPECT_EQ(found.results, undisturbed().results_sha256);
-  EXPECT_EQ(found.recipe, undisturbed().recipe_sha256);
-  EXPECT_EQ(found.environment, undisturbed().environment_sha256);
+  EXPECT_EQ(found.results, undisturbed().digests.results);
+  EXPECT_EQ(found.recipe, undisturbed().digests.recipe);
+  EXPECT_EQ(found.environment, undisturbed().digests.environment);
   EXPECT_FALSE(fs::exists(folder / "a.run"));
-  EXPECT_EQ(slurp(folder / "a.h5.sha256").substr(15, 64), undisturbed().results_sha256);
+  EXPECT_EQ(slurp(folder / "a.h5.sha256").substr(15, 64), undisturbed().digests.results);
 }
 
 /// Does this call do anything else in this mode than without a fault, or than in mode `kill`?

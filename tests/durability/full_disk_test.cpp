@@ -64,7 +64,7 @@ int fill(const fs::path& place, int kilobytes) {
   if (!mount_disk(place, "size=64m", MS_REMOUNT)) return no_mount;
   const Recovered found = recover(place / "a.h5", acknowledged);
   if (!found.acknowledged_kept) return lost_a_case;
-  return found.results == undisturbed().results_sha256 ? result : not_the_same;
+  return found.results == undisturbed().digests.results ? result : not_the_same;
 }
 
 TEST(FullDisk, KeepsEveryCaseAndIsGoneOnWithAtTenFillLevels) {

@@ -230,7 +230,7 @@ TEST(PowerLoss, LosesNoCaseThatWasReportedAsDone) {
     const Recovered found = recover(folder / "a.h5", acknowledged);
     EXPECT_TRUE(found.acknowledged_kept) << "of the cases " << acknowledged;
     EXPECT_EQ(found.error, "");
-    EXPECT_EQ(found.results, undisturbed().results_sha256);
+    EXPECT_EQ(found.results, undisturbed().digests.results);
     if (HasFailure()) return;
   }
 }

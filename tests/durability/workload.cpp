@@ -41,7 +41,7 @@ nlohmann::json resume_and_tell(const fs::path& out, const std::string& acknowled
     if (letter - '0' != kFailingCase && !holds_case(out, letter - '0')) told["kept"] = false;
   try {
     const SealResult sealed = run_workload(out, true, [](std::int64_t) {});
-    told["digests"] = {sealed.results_sha256, sealed.recipe_sha256, sealed.environment_sha256};
+    told["digests"] = {sealed.digests.results, sealed.digests.recipe, sealed.digests.environment};
   } catch (const std::exception& error) {
     told["error"] = error.what();
   }

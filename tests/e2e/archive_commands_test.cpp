@@ -1,32 +1,12 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
 
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // What is done with an archive once it is there: replay, diff, versions, export.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using ::testing::Not;
-using testing::Outcome;
-using ::testing::StartsWith;
-using testing::TempDir;
 
 class ArchiveCommands : public ::testing::Test {
  protected:

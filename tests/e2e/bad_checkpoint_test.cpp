@@ -1,33 +1,20 @@
 #include <ATen/ATen.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <ostream>
-#include <string>
-#include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // A checkpoint that is wrong in one way, given to the command: exit code 3 and a sentence that says
 // what is wrong where.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::HasSubstr;
-using testing::lensbench;
-using testing::TempDir;
 
 /// A sound checkpoint of the Llama kind, 61 tokens and 2 layers, before it is spoilt and written.
 struct Checkpoint {
@@ -95,17 +82,18 @@ const std::vector<Fault>& faults() {
        {norm + " holds an infinity at [3]"}},
       {"no_layers",
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 0; },
-       {"config.json: num_hidden_layers is 0"}},
+       {"config.json: field num_hidden_layers: expected a whole number from 1 to 16777216, found "
+        "0"}},
       {"text_longer_than_the_positions",
        [](Checkpoint& c) { c.config["max_position_embeddings"] = 16; },
        {"a text of 17 tokens", "the 16 positions of this model"},
        {"--ids", ids(17)}},
       {"setting_that_is_not_followed",
        [](Checkpoint& c) { c.config["hidden_act"] = "mish"; },
-       {"config.json: hidden_act is \"mish\""}},
+       {"config.json: field hidden_act: is \"mish\""}},
       {"unknown_family",
        [](Checkpoint& c) { c.config["model_type"] = "mamba"; },
-       {"config.json: model_type is \"mamba\""}},
+       {"config.json: field model_type: is \"mamba\""}},
       {"gptq",
        [](Checkpoint& c) {
          c.config["quantization_config"] = {{"quant_method", "gptq"}};

@@ -1,43 +1,19 @@
+#include "support/command.hpp"
+
 #include <ATen/Context.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <cmath>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
 
 // The command as its users run it: output, exit codes, archives.
 
 namespace lensbench {
 namespace {
 
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using ::testing::Not;
-using testing::Outcome;
-using testing::TempDir;
-
 json expected_cases() {
   const auto text =
       testing::slurp(fs::path(LENSBENCH_TEST_DATA) / "embedded_model" / "expected.json");
   return json::parse(text)["cases"];
-}
-
-// An archive in a folder of its own; `arguments` come after the tool's or experiment's name.
-Outcome run_into(const TempDir& directory, std::vector<std::string> arguments) {
-  arguments.insert(arguments.end(), {"--out", directory / "a.h5"});
-  return lensbench(std::move(arguments));
 }
 
 TEST(Command, TeachesItselfOnHelp) {
@@ -103,7 +79,7 @@ TEST(Command, NamesTheToolThatHasAParameterTheExperimentHasNot) {
 TEST(Command, RefusesARunWithoutARequiredParameterBeforeItBegins) {
   const TempDir directory;
   const auto outcome =
-      run_into(directory, {"run", "model_comparison", "--model", kModel, "--prompt", "x"});
+      run_into(directory / "a.h5", {"run", "model_comparison", "--model", kModel, "--prompt", "x"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("'other' must be set"), Not(HasSubstr("case"))));
   EXPECT_FALSE(fs::exists(directory / "a.run"));
@@ -122,7 +98,7 @@ TEST(Command, ExitsWith3OnPromptsFromAPipe) {
   const std::string pipe = directory / "prompts.jsonl";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   const auto outcome =
-      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompts", pipe});
+      run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--prompts", pipe});
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr(pipe), HasSubstr("save the prompts to a file")));
 }
@@ -161,8 +137,9 @@ TEST(TokenizeCommand, GivesTheIdsOfHuggingFace) {
 TEST(LogitLensCommand, AgreesWithTransformersAtEveryLayerAndPosition) {
   for (const auto& expected : expected_cases()) {
     const TempDir directory;
-    const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json",
-                                              "--prompt", expected["prompt"].get<std::string>()});
+    const auto outcome =
+        run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--json", "--prompt",
+                                      expected["prompt"].get<std::string>()});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const auto variables = json::parse(outcome.out)["results"]["logit_lens"]["variables"];
     const auto& ids = variables["top_id"]["data"];
@@ -186,9 +163,10 @@ TEST(LogitLensCommand, AgreesWithTransformersAtEveryLayerAndPosition) {
 TEST(TokenAnalyzerCommand, GeneratesTheGreedyContinuationOfTransformers) {
   for (const auto& expected : expected_cases()) {
     const TempDir directory;
-    const auto outcome = run_into(
-        directory, {"tool", "token_analyzer", "--model", kModel, "--json", "--set",
-                    "max_new_tokens=12", "--prompt", expected["prompt"].get<std::string>()});
+    const auto outcome =
+        run_into(directory / "a.h5",
+                 {"tool", "token_analyzer", "--model", kModel, "--json", "--set",
+                  "max_new_tokens=12", "--prompt", expected["prompt"].get<std::string>()});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const auto chosen =
         json::parse(outcome.out)["results"]["token_analyzer"]["variables"]["chosen_id"]["data"];
@@ -200,8 +178,8 @@ TEST(TokenAnalyzerCommand, GeneratesTheGreedyContinuationOfTransformers) {
 
 TEST(RunCommand, PrintsAsJsonWhatTheArchiveHoldsOfAllCases) {
   const TempDir directory;
-  const auto outcome =
-      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json", "--prompt",
+  const auto outcome = run_into(
+      directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--json", "--prompt",
                            "And God said", "--prompt", "In the beginning God", "--set", "top_k=3"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto printed = json::parse(outcome.out);
@@ -213,8 +191,9 @@ TEST(RunCommand, PrintsAsJsonWhatTheArchiveHoldsOfAllCases) {
 
 TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
   const TempDir directory;
-  const auto outcome = run_into(directory, {"run", "first_look", "--model", kModel, "--prompt",
-                                            " the God of Abraham, of Isaac, and of"});
+  const auto outcome =
+      run_into(directory / "a.h5", {"run", "first_look", "--model", kModel, "--prompt",
+                                    " the God of Abraham, of Isaac, and of"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b")));
   EXPECT_THAT(outcome.out, HasSubstr("Jacob"));
@@ -226,8 +205,8 @@ TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
 
 TEST(RunCommand, PrintsNothingWhenQuiet) {
   const TempDir directory;
-  const auto outcome =
-      run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--quiet"});
+  const auto outcome = run_into(
+      directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--quiet"});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.out + outcome.err, "");
   EXPECT_TRUE(fs::exists(directory / "a.h5"));
@@ -247,8 +226,8 @@ TEST(RunCommand, RecordsAFailingCaseAndKeepsTheOthers) {
 {"id": "unknown_id", "ids": [99999]}
 {"id": "also_good", "text": "And it came to pass"}
 )");
-  const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--json",
-                                            "--prompts", directory / "p.jsonl"});
+  const auto outcome = run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel,
+                                                     "--json", "--prompts", directory / "p.jsonl"});
   EXPECT_EQ(outcome.exit_code, 5);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("'too_long' failed"), HasSubstr("'unknown_id' failed")));
   const auto result = json::parse(outcome.out);
@@ -258,8 +237,9 @@ TEST(RunCommand, RecordsAFailingCaseAndKeepsTheOthers) {
 
 TEST(RunCommand, LeavesNothingBehindWhenTheRequestItselfIsWrong) {
   const TempDir directory;
-  const auto outcome = run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt",
-                                            "And", "--set", "points=resid_middle"});
+  const auto outcome = run_into(
+      directory / "a.h5",
+      {"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--set", "points=resid_middle"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("resid_middle"), HasSubstr("no archive was written")));
   EXPECT_TRUE(fs::is_empty(directory.path()));
@@ -275,8 +255,8 @@ TEST(RunCommand, RefusesADeviceThisLibtorchLacks) {
 
 TEST(VerifyCommand, TellsIntactFromChangedAndFromAnotherArchive) {
   const TempDir directory;
-  ASSERT_EQ(run_into(directory, {"tool", "logit_lens", "--model", kModel, "--prompt",
-                                 "And God said", "--quiet"})
+  ASSERT_EQ(run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--prompt",
+                                          "And God said", "--quiet"})
                 .exit_code,
             0);
   const auto archive = (directory / "a.h5").string();
@@ -298,9 +278,9 @@ TEST(RunCommand, KeepsAnExistingArchive) {
   const TempDir directory;
   const std::vector<std::string> command = {"tool",     "logit_lens", "--model", kModel,
                                             "--prompt", "And",        "--quiet"};
-  ASSERT_EQ(run_into(directory, command).exit_code, 0);
+  ASSERT_EQ(run_into(directory / "a.h5", command).exit_code, 0);
   const auto before = testing::slurp(directory / "a.h5");
-  const auto again = run_into(directory, command);
+  const auto again = run_into(directory / "a.h5", command);
   EXPECT_NE(again.exit_code, 0);
   EXPECT_THAT(again.err, HasSubstr("a.h5"));
   EXPECT_EQ(testing::slurp(directory / "a.h5"), before);
@@ -312,8 +292,8 @@ TEST(RunCommand, GivesEqualResultDigestsForEqualRuns) {
   int i = 0;
   for (const auto* directory : {&one, &two}) {
     const auto outcome =
-        run_into(*directory, {"run", "first_look", "--model", kModel, "--json", "--prompt",
-                              "And the LORD spake unto Moses,", "--threads", "1"});
+        run_into(*directory / "a.h5", {"run", "first_look", "--model", kModel, "--json", "--prompt",
+                                       "And the LORD spake unto Moses,", "--threads", "1"});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     digests[i++] = json::parse(outcome.out)["results_sha256"];
   }
@@ -324,13 +304,14 @@ TEST(RunCommand, GivesEqualResultDigestsForEqualRuns) {
 TEST(RunCommand, TakesOptionsFromAConfigFileAndLetsTheCommandLineWin) {
   const TempDir directory;
   directory.write("run.ini", "model = " + kModel + "\nprompt = And God said\n[set]\ntop_k = 7\n");
-  const auto from_file =
-      run_into(directory, {"tool", "logit_lens", "--config", directory / "run.ini", "--json"});
+  const auto from_file = run_into(
+      directory / "a.h5", {"tool", "logit_lens", "--config", directory / "run.ini", "--json"});
   ASSERT_EQ(from_file.exit_code, 0) << from_file.err;
   EXPECT_EQ(json::parse(from_file.out)["results"]["logit_lens"]["dims"]["rank"], 7);
   const TempDir other;
-  const auto overridden = run_into(other, {"tool", "logit_lens", "--config", directory / "run.ini",
-                                           "--json", "--set", "top_k=2"});
+  const auto overridden = run_into(
+      other / "a.h5",
+      {"tool", "logit_lens", "--config", directory / "run.ini", "--json", "--set", "top_k=2"});
   ASSERT_EQ(overridden.exit_code, 0) << overridden.err;
   EXPECT_EQ(json::parse(overridden.out)["results"]["logit_lens"]["dims"]["rank"], 2);
   directory.write("bad.ini", "modell = x\n");
@@ -344,8 +325,8 @@ TEST(RunCommand, WorksWithIdsOnACheckpointWithoutATokenizer) {
   fs::create_directory(directory / "m");
   for (const char* file : {"config.json", "model.safetensors"})
     fs::copy(fs::path(kModel) / file, directory / "m" / fs::path(file));
-  const auto ids = run_into(
-      directory, {"tool", "logit_lens", "--model", directory / "m", "--ids", "259 387 269"});
+  const auto ids = run_into(directory / "a.h5", {"tool", "logit_lens", "--model", directory / "m",
+                                                 "--ids", "259 387 269"});
   EXPECT_EQ(ids.exit_code, 0) << ids.err;
   EXPECT_THAT(ids.out, HasSubstr("<259>"));
   const auto text = lensbench({"tool", "logit_lens", "--model", directory / "m", "--prompt", "x",
@@ -358,8 +339,8 @@ TEST(RunCommand, ReadsEveryEarlierCheckpointOfTheEmbeddedModel) {
   for (const char* step : {"step-0", "step-100", "step-400", "step-1200"}) {
     const TempDir directory;
     const auto outcome =
-        run_into(directory, {"tool", "logit_lens", "--quiet", "--model",
-                             kModel + "/checkpoints/" + step, "--prompt", "And God said"});
+        run_into(directory / "a.h5", {"tool", "logit_lens", "--quiet", "--model",
+                                      kModel + "/checkpoints/" + step, "--prompt", "And God said"});
     EXPECT_EQ(outcome.exit_code, 0) << step << ": " << outcome.err;
   }
 }

@@ -1,13 +1,6 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <sstream>
-#include <string>
-#include <vector>
 
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // Completion as the shells do it, and the manual page as man shows it. A shell that is not there is
 // skipped.
@@ -15,14 +8,7 @@
 namespace lensbench {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
-using testing::lensbench;
-using ::testing::Not;
-using testing::TempDir;
 
 const std::string kCommand = std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench";
 

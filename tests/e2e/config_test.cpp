@@ -1,28 +1,11 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
 #include "archive/archive_reader.hpp"
 #include "core/files/sha256.hpp"
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // Options from a file.
 
 namespace lensbench {
 namespace {
-
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using testing::Outcome;
-using testing::TempDir;
 
 // `tool logit_lens` with a config file of this text.
 Outcome with_config(const TempDir& folder, const std::string& text,

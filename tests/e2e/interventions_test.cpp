@@ -1,26 +1,9 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // Activations as the command writes them, with and without interventions.
 
 namespace lensbench {
 namespace {
-
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using testing::Outcome;
-using testing::TempDir;
 
 const std::string kStream = "blocks.2.hook_resid_post";
 

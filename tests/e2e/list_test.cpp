@@ -1,28 +1,9 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // `lensbench list`: what is there, without running any of it.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using ::testing::Not;
-using testing::TempDir;
 
 TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   const auto tools = lensbench({"list", "tools", "--json"});

@@ -1,37 +1,19 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
-#include <string>
-#include <vector>
 
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // What a run cost, as the archive tells it.
 
 namespace lensbench {
 namespace {
 
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
-using testing::kModel;
-using testing::lensbench;
-using ::testing::Not;
-using testing::TempDir;
-
 constexpr int kBlocks = 6;
 
-testing::Outcome run_into(const std::string& out, std::vector<std::string> command) {
+Outcome run_two_cases(const std::string& out, std::vector<std::string> command) {
   command.insert(command.end(), {"--model", kModel, "--prompt", "In the beginning God created",
-                                 "--ids", "5 6 7 8", "--threads", "1", "--quiet", "--out", out});
-  return lensbench(command);
+                                 "--ids", "5 6 7 8", "--threads", "1", "--quiet"});
+  return run_into(out, std::move(command));
 }
 
 json shown(const std::string& archive) {
@@ -41,8 +23,9 @@ json shown(const std::string& archive) {
 TEST(Profile, ChangesNoDigestOfResultsAndRecipe) {
   const TempDir folder;
   for (const std::string experiment : {"first_look", "layer_responsibility", "generation_audit"}) {
-    const auto off = run_into(folder / (experiment + "-off.h5"), {"run", experiment});
-    const auto on = run_into(folder / (experiment + "-on.h5"), {"run", experiment, "--profile"});
+    const auto off = run_two_cases(folder / (experiment + "-off.h5"), {"run", experiment});
+    const auto on =
+        run_two_cases(folder / (experiment + "-on.h5"), {"run", experiment, "--profile"});
     ASSERT_EQ(off.exit_code, 0) << off.err;
     ASSERT_EQ(on.exit_code, 0) << on.err;
     EXPECT_EQ(on.err, "");  // libtorch says here what its own profiler dislikes
@@ -55,7 +38,7 @@ TEST(Profile, ChangesNoDigestOfResultsAndRecipe) {
 
 TEST(Profile, HoldsEveryBlockAndComponentOfTheModel) {
   const TempDir folder;
-  ASSERT_EQ(run_into(folder / "a.h5", {"tool", "logit_lens", "--profile"}).exit_code, 0);
+  ASSERT_EQ(run_two_cases(folder / "a.h5", {"tool", "logit_lens", "--profile"}).exit_code, 0);
   const json costs = shown(folder / "a.h5")["costs"];
   std::map<int, std::set<std::string>> components;
   double seconds = 0;
@@ -75,7 +58,7 @@ TEST(Profile, HoldsEveryBlockAndComponentOfTheModel) {
 
 TEST(Profile, IsATableForAReader) {
   const TempDir folder;
-  ASSERT_EQ(run_into(folder / "a.h5", {"tool", "logit_lens", "--profile"}).exit_code, 0);
+  ASSERT_EQ(run_two_cases(folder / "a.h5", {"tool", "logit_lens", "--profile"}).exit_code, 0);
   const auto outcome = lensbench({"show", folder / "a.h5"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("component"), HasSubstr("attention"),
@@ -84,14 +67,14 @@ TEST(Profile, IsATableForAReader) {
 
 TEST(Profile, IsNotThereUnlessAskedFor) {
   const TempDir folder;
-  ASSERT_EQ(run_into(folder / "a.h5", {"tool", "logit_lens"}).exit_code, 0);
+  ASSERT_EQ(run_two_cases(folder / "a.h5", {"tool", "logit_lens"}).exit_code, 0);
   EXPECT_TRUE(shown(folder / "a.h5")["costs"]["profile"].empty());
   EXPECT_THAT(lensbench({"show", folder / "a.h5"}).out, Not(HasSubstr("seconds by block")));
 }
 
 TEST(Costs, OfEveryToolAndCaseAreKept) {
   const TempDir folder;
-  ASSERT_EQ(run_into(folder / "a.h5", {"run", "first_look"}).exit_code, 0);
+  ASSERT_EQ(run_two_cases(folder / "a.h5", {"run", "first_look"}).exit_code, 0);
   const json costs = shown(folder / "a.h5")["costs"];
   double in_tools = 0;
   for (const char* tool : {"logit_lens", "layer_attribution", "token_analyzer"}) {

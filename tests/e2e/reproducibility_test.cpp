@@ -1,30 +1,11 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
 
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // The same request elsewhere, at another time, in another environment.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using testing::lensbench;
-using ::testing::Not;
-using ::testing::StartsWith;
-using testing::TempDir;
 
 const std::string kPlugins = std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins";
 
@@ -34,8 +15,8 @@ std::vector<std::string> lens_into(const std::string& out, const std::string& mo
 }
 
 /// Runs the command with variables of the environment set, in a folder.
-testing::Outcome lensbench_in(const fs::path& folder, const std::vector<std::string>& variables,
-                              const std::vector<std::string>& arguments) {
+Outcome lensbench_in(const fs::path& folder, const std::vector<std::string>& variables,
+                     const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {"/usr/bin/env", "--chdir=" + folder.string()};
   command.insert(command.end(), variables.begin(), variables.end());
   command.push_back(std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench");

@@ -1,24 +1,14 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <signal.h>
 
 #include <chrono>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <thread>
 
-#include "support/process.hpp"
+#include "support/command.hpp"
 
 // A run that is stopped on the way and gone on with.
 
 namespace lensbench {
 namespace {
-
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::TempDir;
 
 std::string prompts(int n) {
   std::string text;
@@ -54,7 +44,7 @@ bool wait_for_a_unit(const fs::path& run_directory) {
   return false;
 }
 
-std::string digest_of(const testing::Outcome& outcome) {
+std::string digest_of(const Outcome& outcome) {
   return json::parse(outcome.out)["results_sha256"];
 }
 

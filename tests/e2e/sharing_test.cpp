@@ -1,25 +1,14 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <lensbench/tools/layer_attribution.hpp>
 #include <lensbench/tools/logit_lens.hpp>
-#include <nlohmann/json.hpp>
 
 #include "archive/archive_reader.hpp"
 #include "bench/runner.hpp"
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
-#include "support/temp_dir.hpp"
+#include "support/command.hpp"
 
 // Forwards of the shipped tools: one a case, and the same bits with one for every request.
 
 namespace lensbench {
 namespace {
-
-using testing::kModel;
-using testing::lensbench;
-using testing::TempDir;
 
 /// Counts the forwards of another model.
 class CountingModel final : public Model {

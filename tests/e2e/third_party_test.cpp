@@ -1,19 +1,13 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
 
 #include "core/files/sha256.hpp"
-#include "support/embedded_model.hpp"
-#include "support/process.hpp"
+#include "support/command.hpp"
 
 // Tools and experiments built by strangers: outside this tree, against an installed lensbench that
 // was moved after it was installed.
@@ -21,13 +15,6 @@
 namespace lensbench {
 namespace {
 
-namespace fs = std::filesystem;
-using nlohmann::json;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::kModel;
-using ::testing::Not;
-using testing::Outcome;
 using testing::run;
 
 // A line of CSV (RFC 4180); no field of these files holds a line break.

@@ -11,10 +11,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "archive/run/run_writer.hpp"
-#include "cli/command_line.hpp"
+#include "cli/commands/actions.hpp"
+#include "support/archives.hpp"
 #include "support/temp_dir.hpp"
-#include "support/variables.hpp"
 
 namespace lensbench::testing {
 namespace {
@@ -130,35 +129,15 @@ void add_object(Content& content, hid_t file, const std::string& path) {
     add_object(content, file, (path == "/" ? "" : path) + "/" + name);
 }
 
-RunPlan small_plan() {
-  RunPlan plan;
-  plan.title = "small";
-  plan.experiment = "look";
-  plan.experiment_version = "1.0.0";
-  plan.request = {{"seed", 1}};
-  plan.source = "class Look {};";
-  plan.cases = {{"one", "In", 1, std::string(64, 'c'), {17}},
-                {"two", "In In", 2, std::string(64, 'd'), {17, 17}}};
-  return plan;
-}
-
 }  // namespace
 
-void write_small_archive(const std::filesystem::path& path) {
+void write_small_archive_apart(const std::filesystem::path& path) {
   // In a process of its own: writing forbids external links, which some hostile files need.
   if (const pid_t child = fork(); child != 0) {
     waitpid(child, nullptr, 0);
     return;
   }
-  auto writer = RunWriter::start(path, small_plan(), false);
-  for (std::int64_t i = 0; i < 2; ++i) {
-    Dataset dataset;
-    const auto n = static_cast<std::size_t>(i) + 1;
-    add_token_axis(dataset, std::vector<std::int64_t>(n, 17), std::vector<std::string>(n, "In"));
-    dataset.add(numbers("entropy", {"token"}, at::arange(i + 1, at::kFloat) + 1.5, "nats"));
-    writer.commit(i, {{"lens", dataset}}, {});
-  }
-  writer.seal({}, {{17, "In"}}, {}, {{"threads", 1}}, {{"host", "here"}});
+  write_small_archive(path, 2);
   _exit(0);
 }
 
@@ -200,7 +179,10 @@ Outcome run_here(const std::vector<std::string>& arguments) {
   redirect("stdout", STDOUT_FILENO);
   redirect("stderr", STDERR_FILENO);
   Outcome outcome;
-  outcome.exit_code = cli::run_command_line(arguments);
+  std::vector<std::string> copy = arguments;
+  std::vector<char*> words;
+  for (std::string& word : copy) words.push_back(word.data());
+  outcome.exit_code = lensbench_command_line(static_cast<int>(words.size()), words.data());
   std::cout.flush();
   std::cerr.flush();
   dup2(out, STDOUT_FILENO);

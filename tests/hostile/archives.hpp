@@ -10,8 +10,8 @@
 
 namespace lensbench::testing {
 
-/// A sealed archive of two cases, about as small as one can be.
-void write_small_archive(const std::filesystem::path& path);
+/// Writes a small archive of two cases, in a process of its own.
+void write_small_archive_apart(const std::filesystem::path& path);
 
 /// All that is in a file, decoded by the plain HDF5 library: of each object its kind, type, shape,
 /// elements and every attribute, by path. Nothing of lensbench reads here.

@@ -93,13 +93,13 @@ void work(const TempDir& folder, int worker, const std::vector<std::size_t>& bit
 
 void run_workers(const TempDir& folder, const std::vector<std::size_t>& bits, Shared& shared,
                  const Content& original, const std::string& bytes) {
-  const cli::ReadLimits limits = cli::limits_for({{folder / "a.h5"}, {}});
+  const ReadLimits limits = limits_for({{folder / "a.h5"}, {}});
   std::array<pid_t, 2> workers{};
   const auto start = [&](int worker) {
     folder.write("flipped" + std::to_string(worker) + ".h5", bytes);
     const pid_t child = fork();
     if (child == 0) {
-      cli::limit_memory(limits);
+      limit_memory(limits);
       work(folder, worker, bits, shared, original);
       _exit(0);
     }
@@ -122,7 +122,7 @@ void run_workers(const TempDir& folder, const std::vector<std::size_t>& bits, Sh
 
 TEST(BitFlips, AreFoundOrChangeNothing) {
   const TempDir folder;
-  write_small_archive(folder / "a.h5");
+  write_small_archive_apart(folder / "a.h5");
   const std::string bytes = slurp(folder / "a.h5");
   const Content original = decoded(folder / "a.h5");
   ASSERT_GT(original.size(), 60U);

@@ -237,7 +237,7 @@ struct Hostile {
 };
 
 void make(const fs::path& path, void (*put)(hid_t)) {
-  write_small_archive(path);
+  write_small_archive_apart(path);
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
   ASSERT_GE(file, 0);
   put(file);
@@ -274,7 +274,7 @@ TEST_P(HostileFile, IsRefusedByEveryCommand) {
   const TempDir folder;
   const std::string path = folder / "hostile.h5";
   make(path, GetParam().put);
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   const Measured verified =
       run_measured({std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench", "verify", path});
   expect_refusal(verified.outcome, "verify");
@@ -334,7 +334,7 @@ TEST(HostileFilter, IsNeverLoaded) {
 
 TEST(NoArchive, IsToldWhateverItIs) {
   const TempDir folder;
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   folder.write("empty", "");
   folder.write("text", "not an archive\n");
   folder.write("cut", slurp(folder / "good.h5").substr(0, 20'000));
@@ -355,7 +355,7 @@ TEST(NoArchive, IsToldWhateverItIs) {
 
 TEST(Versions, LeavesOutWhatItCannotReadAndShowsTheRest) {
   const TempDir folder;
-  write_small_archive(folder / "good.h5");
+  write_small_archive_apart(folder / "good.h5");
   make(folder / "cycle.h5", add_hard_link_cycle);
   make(folder / "deep.h5", add_deep_groups);
   ASSERT_EQ(mkfifo((folder / "pipe.h5").c_str(), 0600), 0);
@@ -367,10 +367,10 @@ TEST(Versions, LeavesOutWhatItCannotReadAndShowsTheRest) {
 }
 
 TEST(Reader, CannotReachOtherFilesOrTheNetwork) {
-  if (!cli::can_confine_files()) GTEST_SKIP() << "this kernel has no Landlock";
+  if (!can_confine_files()) GTEST_SKIP() << "this kernel has no Landlock";
   const TempDir folder;
   const std::string mine = folder.write("mine", "x"), other = folder.write("other", "y");
-  const std::string text = cli::ask_child({{mine}}, [&] {
+  const std::string text = ask_child({{mine}}, [&] {
     std::ifstream first(mine), second(other), passwords("/etc/passwd");
     std::ofstream made(folder / "made");
     return std::string(first ? "mine" : "") + (second ? " other" : "") +
@@ -385,7 +385,7 @@ TEST(Reader, IsEndedWhenItTakesTooMuch) {
   const std::string file = folder.write("file", "x");
   const auto says = [&](const std::function<std::string()>& work) -> std::string {
     try {
-      return cli::ask_child({{file}}, work);
+      return ask_child({{file}}, work);
     } catch (const InputError& error) {
       return error.what();
     }

@@ -111,7 +111,7 @@ bool is_one_sentence_on_the_file(const std::string& words) {
 
 TEST(Mutants, AreAnErrorAndNeverMore) {
   const TempDir folder;
-  write_small_archive(folder / "a.h5");
+  write_small_archive_apart(folder / "a.h5");
   const std::string original = slurp(folder / "a.h5"), mutant = folder / "mutant.h5";
   const Content content = decoded(folder / "a.h5");
   const int mutants = in_long_form() ? 10'000 : 500;

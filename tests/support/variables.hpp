@@ -9,21 +9,12 @@ namespace lensbench::testing {
 
 inline Variable numbers(const std::string& name, std::vector<std::string> dims, at::Tensor values,
                         const std::string& units = "1") {
-  Variable variable;
-  variable.name = name;
-  variable.dims = std::move(dims);
-  variable.tensor = std::move(values);
-  variable.units = units;
-  return variable;
+  return {.name = name, .dims = std::move(dims), .tensor = std::move(values), .units = units};
 }
 
 inline Variable texts(const std::string& name, const std::string& dim,
                       std::vector<std::string> values) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {dim};
-  variable.strings = std::move(values);
-  return variable;
+  return {.name = name, .dims = {dim}, .strings = std::move(values)};
 }
 
 }  // namespace lensbench::testing

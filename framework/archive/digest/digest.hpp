@@ -6,20 +6,11 @@
 #include <string>
 
 #include "archive/digest/case_digests.hpp"
+#include "archive/digest/digests.hpp"
 #include "archive/hdf5/hdf5.hpp"
 #include "core/files/sha256.hpp"
 
 namespace lensbench {
-
-/// The four content digests of an archive, 64 hexadecimal digits each.
-struct Digests {
-  std::string results;      ///< of `/results`
-  std::string recipe;       ///< of `/recipe`
-  std::string environment;  ///< of `/environment`
-  std::string seal;         ///< of everything
-
-  bool operator==(const Digests&) const = default;
-};
 
 /// Called now and then: what was read may leave memory.
 using Relieve = std::function<void()>;

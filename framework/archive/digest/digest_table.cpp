@@ -10,40 +10,28 @@
 namespace lensbench {
 namespace {
 
-Variable text_column(const std::string& name, const std::string& dim,
-                     const std::string& long_name) {
-  Variable column;
-  column.name = name;
-  column.dims = {dim};
-  column.long_name = long_name;
-  return column;
-}
-
 void add_places(Dataset& units, const DigestsByPath& known) {
-  Variable paths = text_column("place_path", "place", "group or dataset of this file");
-  Variable digests = text_column("place_sha256", "place", "content digest of it");
+  std::vector<std::string> paths, digests;
   for (const auto& [path, digest] : known) {
-    paths.strings.push_back(path);
-    digests.strings.push_back(to_hex(digest));
+    paths.push_back(path);
+    digests.push_back(to_hex(digest));
   }
-  units.add(std::move(paths));
-  units.add(std::move(digests));
+  units.add("place_path", "place", std::move(paths), "group or dataset of this file");
+  units.add("place_sha256", "place", std::move(digests), "content digest of it");
 }
 
 void add_cases(Dataset& units, const CaseDigests& known) {
-  Variable paths = text_column("part_group", "part", "group of results");
-  Variable cases = text_column("part_case", "part", "number of the case");
-  Variable digests = text_column("part_sha256", "part", "digest of what the case has in it");
+  std::vector<std::string> groups, digests;
   std::vector<std::int64_t> numbers;
   for (const auto& [part, digest] : known) {
-    paths.strings.push_back(part.first);
+    groups.push_back(part.first);
     numbers.push_back(part.second);
-    digests.strings.push_back(to_hex(digest));
+    digests.push_back(to_hex(digest));
   }
-  cases.tensor = at::tensor(numbers, at::kLong).to(at::kInt);
-  units.add(std::move(paths));
-  units.add(std::move(cases));
-  units.add(std::move(digests));
+  units.add("part_group", "part", std::move(groups), "group of results");
+  units.add("part_case", {"part"}, at::tensor(numbers, at::kLong).to(at::kInt), "1",
+            "number of the case");
+  units.add("part_sha256", "part", std::move(digests), "digest of what the case has in it");
 }
 
 /// Whether something below `path` is among `paths`, which are sorted.

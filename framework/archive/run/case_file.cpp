@@ -60,38 +60,27 @@ std::span<std::byte> read_bytes(const std::string& path, hdf5::GrowingMemory& me
   return std::as_writable_bytes(std::span(first, size));
 }
 
-Variable column(const std::string& name, const std::string& units, const std::string& long_name) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {"receipt"};
-  variable.units = units;
-  variable.long_name = long_name;
-  return variable;
-}
-
 }  // namespace
 
 Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
-  Variable name = column("name", "1", "fact that was checked");
-  Variable value = column("value", "1", "what was measured");
-  Variable tolerance = column("tolerance", "1", "the most it may be");
-  Variable passed = column("passed", "1", "value is within tolerance");
-  Variable note = column("note", "1", "why this tolerance, or what was skipped");
+  std::vector<std::string> names, notes;
   std::vector<double> values, tolerances;
   std::vector<std::int64_t> flags;
   for (const Receipt& receipt : receipts) {
-    name.strings.push_back(receipt.name);
-    note.strings.push_back(receipt.note);
+    names.push_back(receipt.name);
+    notes.push_back(receipt.note);
     values.push_back(receipt.value);
     tolerances.push_back(receipt.tolerance);
     flags.push_back(receipt.passed ? 1 : 0);
   }
-  value.tensor = at::tensor(values, at::kDouble);
-  tolerance.tensor = at::tensor(tolerances, at::kDouble);
-  passed.tensor = at::tensor(flags, at::kLong).to(at::kBool);
   Dataset dataset;
-  for (Variable* variable : {&name, &value, &tolerance, &passed, &note})
-    dataset.add(std::move(*variable));
+  dataset.add("name", "receipt", std::move(names), "fact that was checked");
+  dataset.add("value", {"receipt"}, at::tensor(values, at::kDouble), "1", "what was measured");
+  dataset.add("tolerance", {"receipt"}, at::tensor(tolerances, at::kDouble), "1",
+              "the most it may be");
+  dataset.add("passed", {"receipt"}, at::tensor(flags, at::kLong).to(at::kBool), "1",
+              "value is within tolerance");
+  dataset.add("note", "receipt", std::move(notes), "why this tolerance, or what was skipped");
   return dataset;
 }
 

@@ -26,7 +26,7 @@ void require_same_request(const std::filesystem::path& out, const ArchiveReader&
   throw UsageError(out.string() + ": exists already and answers another request: " + first.where +
                    " was " + (first.first.empty() ? "none" : first.first) + ", now " +
                    (first.second.empty() ? "none" : first.second) +
-                   "; choose another --out or move it away");
+                   "; choose another file or move it away");
 }
 
 void clean_up(const std::filesystem::path& out, const Digests& digests, const RunPlan& plan) {
@@ -51,9 +51,7 @@ FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& p
   const Digests digests{archive.attribute("results_sha256"), archive.attribute("recipe_sha256"),
                         archive.attribute("environment_sha256"), archive.attribute("seal_sha256")};
   clean_up(out, digests, plan);
-  return {{out, digests.results, digests.recipe, digests.environment, digests.seal},
-          archive.cases(),
-          archive.receipts()};
+  return {{out, digests}, archive.cases(), archive.receipts()};
 }
 
 }  // namespace lensbench

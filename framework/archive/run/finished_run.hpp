@@ -13,7 +13,7 @@ namespace lensbench {
 struct FinishedRun {
   SealResult sealed;
   std::vector<CaseRecord> cases;
-  std::vector<StoredReceipt> receipts;
+  std::vector<ReceiptRecord> receipts;
 };
 
 /// What is left of a run that is asked to go on although its archive is there: a process that was

@@ -36,9 +36,8 @@ FileDescriptor lock(const path& file) {
   const bool gone = locked && ::fstat(descriptor.get(), &opened) == 0 && opened.st_nlink == 0;
   if (locked && !gone) return descriptor;
   if (gone || errno == EWOULDBLOCK)
-    throw UsageError(
-        file.parent_path().string() +
-        ": another lensbench is writing this run; wait for it or choose another --out");
+    throw UsageError(file.parent_path().string() +
+                     ": another lensbench is writing this run; wait for it or choose another file");
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
 }
 

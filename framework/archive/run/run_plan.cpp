@@ -1,7 +1,10 @@
 #include "archive/run/run_plan.hpp"
 
+#include <algorithm>
+
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
+#include "core/text/json_difference.hpp"
 
 namespace lensbench {
 namespace {
@@ -36,12 +39,6 @@ json common_part(const RunPlan& plan) {
           {"source", plan.source}};
 }
 
-std::string shortened(const json& value) {
-  constexpr std::size_t kLongest = 60;
-  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
-}
-
 }  // namespace
 
 json to_json(const RunPlan& plan) {
@@ -60,20 +57,17 @@ std::string unit_key(const RunPlan& plan, std::int64_t index) {
 
 std::string plan_difference(const json& before, const json& now) {
   constexpr std::size_t kMost = 3;
-  const json flat_before = before.flatten(), flat_now = now.flatten();
+  // Flattened, so that lists are compared element by element.
+  const auto facts = diff_facts(before.flatten(), now.flatten());
   std::string text;
-  std::size_t count = 0;
-  const auto note = [&](const std::string& where, const std::string& what) {
-    if (++count <= kMost) text += (text.empty() ? "" : "; ") + where + " " + what;
-  };
-  for (const auto& [where, value] : flat_before.items())
-    if (!flat_now.contains(where))
-      note(where, "was " + shortened(value) + " and is gone");
-    else if (flat_now[where] != value)
-      note(where, "was " + shortened(value) + ", now " + shortened(flat_now[where]));
-  for (const auto& [where, value] : flat_now.items())
-    if (!flat_before.contains(where)) note(where, "is new: " + shortened(value));
-  if (count > kMost) text += "; and " + std::to_string(count - kMost) + " more";
+  for (std::size_t i = 0; i < std::min(kMost, facts.size()); ++i) {
+    const auto& [where, was, is] = facts[i];
+    text += (i == 0 ? "" : "; ") + where + " ";
+    text += was.empty()  ? "is new: " + is
+            : is.empty() ? "was " + was + " and is gone"
+                         : "was " + was + ", now " + is;
+  }
+  if (facts.size() > kMost) text += "; and " + std::to_string(facts.size() - kMost) + " more";
   return text;
 }
 

@@ -42,7 +42,7 @@ void refuse_existing(const std::filesystem::path& out) {
   std::error_code ignored;
   if (std::filesystem::exists(std::filesystem::symlink_status(out, ignored)))
     throw UsageError(out.string() +
-                     ": exists already and is not overwritten; choose another --out or move it "
+                     ": exists already and is not overwritten; choose another file or move it "
                      "away");
 }
 
@@ -52,7 +52,7 @@ struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan)
       : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), UnitStatus::planned, ""});
+      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), CaseStatus::planned, ""});
   }
 
   UnitRecord& unit(std::int64_t index) {
@@ -64,7 +64,7 @@ struct RunWriter::State {
 
   UnitReader open(std::int64_t index) {
     const UnitRecord& record = unit(index);
-    if (record.status != UnitStatus::complete)
+    if (record.status != CaseStatus::complete)
       throw UsageError("case " + std::to_string(index) + " has not completed");
     return UnitReader(folder.unit(record.key).string());
   }
@@ -90,7 +90,7 @@ struct RunWriter::State {
                                        {image, std::as_bytes(std::span(trailer))},
                                        folder.temporary());
               });
-    record.status = error.empty() ? UnitStatus::complete : UnitStatus::failed;
+    record.status = error.empty() ? CaseStatus::complete : CaseStatus::failed;
     record.error = error;
   }
 
@@ -112,7 +112,7 @@ struct RunWriter::State {
         throw InputError("it belongs to another case");
       std::map<std::string, Dataset> saved;
       for (const std::string& name : reader.names()) saved[name] = reader.read(name);
-      record.status = reader.header().failed() ? UnitStatus::failed : UnitStatus::complete;
+      record.status = reader.header().failed() ? CaseStatus::failed : CaseStatus::complete;
       record.error = reader.header().error;
       remember(saved);
     } catch (const InputError&) {
@@ -143,12 +143,12 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
       throw UsageError(folder.path().string() + ": holds an interrupted run with " +
                        std::to_string(folder.unit_count()) + " of " +
                        std::to_string(plan.cases.size()) +
-                       " cases; add --resume to go on with it, or remove the folder");
+                       " cases; resume it, or remove the folder");
     const auto before = read_json(folder.plan(), kPlanLimits);
     if (before != now)
       throw UsageError(
           folder.path().string() + ": the interrupted run was asked for something else: " +
-          plan_difference(before, now) + "; resume with the same request or choose another --out");
+          plan_difference(before, now) + "; resume with the same request or choose another file");
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
       state->recover(static_cast<std::int64_t>(i));
   } else {
@@ -160,7 +160,7 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
 std::vector<std::int64_t> RunWriter::done() const {
   std::vector<std::int64_t> indices;
   for (std::size_t i = 0; i < state_->units.size(); ++i)
-    if (state_->units[i].status == UnitStatus::complete)
+    if (state_->units[i].status == CaseStatus::complete)
       indices.push_back(static_cast<std::int64_t>(i));
   return indices;
 }
@@ -205,9 +205,9 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,
                            const nlohmann::json& environment, const nlohmann::json& run) {
   for (std::size_t i = 0; i < state_->units.size(); ++i)
-    if (state_->units[i].status == UnitStatus::planned)
+    if (state_->units[i].status == CaseStatus::planned)
       throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
-                       " has not run yet; finish the run with --resume before sealing it");
+                       " has not run yet; resume the run before sealing it");
   const SealInput input{state_->plan,     state_->units, summaries, vocabulary,
                         vocabulary_bytes, environment,   run};
   const SealResult result = write_archive(state_->out, state_->folder, input);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/digest/digests.hpp"
 #include "archive/run/run_plan.hpp"
 #include "core/costs.hpp"
 
@@ -18,7 +19,7 @@ namespace lensbench {
 /// A sealed archive and the digests that vouch for it.
 struct SealResult {
   std::filesystem::path path;
-  std::string results_sha256, recipe_sha256, environment_sha256, seal_sha256;
+  Digests digests;
 };
 
 /// One run: a folder `<name>.run` of unit files while it goes on, `<name>.h5` once sealed.

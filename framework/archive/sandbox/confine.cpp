@@ -13,7 +13,7 @@
 #include "archive/hdf5/read_limits.hpp"
 #include "core/files/file_descriptor.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20, kGiB = std::uint64_t{1} << 30;
@@ -133,4 +133,4 @@ void confine(const Access& access, const ReadLimits& limits) {
   confine_files(access);
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <vector>
 
-namespace lensbench::cli {
+namespace lensbench {
 
 /// What a process that reads foreign files may touch.
 struct Access {
@@ -19,16 +20,16 @@ struct ReadLimits {
   std::uint64_t cpu_seconds;
   std::uint64_t wall_seconds;
 };
-ReadLimits limits_for(const Access& access);
+LENSBENCH_API ReadLimits limits_for(const Access& access);
 
 /// For good, in this process: limits on memory, time, written and open files, no core dump, and,
 /// where the kernel has Landlock, no file but those of `access` and no network.
-void confine(const Access& access, const ReadLimits& limits);
+LENSBENCH_API void confine(const Access& access, const ReadLimits& limits);
 
 /// The limit on memory alone. For good, in this process.
-void limit_memory(const ReadLimits& limits);
+LENSBENCH_API void limit_memory(const ReadLimits& limits);
 
 /// Whether this kernel can take the file system away from a process (Landlock).
-bool can_confine_files();
+LENSBENCH_API bool can_confine_files();
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

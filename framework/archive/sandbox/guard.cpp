@@ -1,6 +1,7 @@
 #include "archive/sandbox/guard.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <c10/util/Exception.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,7 +23,7 @@
 
 #include "core/files/file_descriptor.hpp"
 
-namespace lensbench::cli {
+namespace lensbench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -110,6 +111,9 @@ struct Pipe {
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ})
     std::signal(signal, SIG_DFL);
   at::set_num_threads(1);  // threads of the parent do not exist here
+  // libtorch 2 reads /proc/cpuinfo when it is first asked what the processor can do. A confined
+  // process cannot read it, and libtorch would print an error.
+  at::show_config();
   confine(access, limits);
   const int code = answer_of(access, work);
   std::cout.flush();
@@ -248,4 +252,4 @@ std::string ask_child(const Access& access, const std::function<std::string()>& 
   throw InputError(words.empty() ? names_of(access) + ": damaged archive" : words);
 }
 
-}  // namespace lensbench::cli
+}  // namespace lensbench

@@ -9,17 +9,6 @@
 namespace lensbench {
 namespace {
 
-Variable column(const std::string& name, std::vector<std::string> dims, const std::string& units,
-                const std::string& long_name, at::Tensor values) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = std::move(dims);
-  variable.units = units;
-  variable.long_name = long_name;
-  variable.tensor = std::move(values);
-  return variable;
-}
-
 /// [rows, columns] of what `value` says of each.
 template <class Number, class Rows, class Columns, class Value>
 at::Tensor grid(const Rows& rows, const Columns& columns, at::ScalarType type, Value&& value) {
@@ -50,23 +39,20 @@ Dataset RunCosts::table() const {
   if (cases_.empty()) return table;
   std::vector<std::int64_t> numbers;
   std::vector<double> seconds, peaks;
-  Variable session;
-  session.name = "session";
-  session.dims = {"case"};
-  session.long_name = "when the process that ran the case started; several after a resume";
+  std::vector<std::string> sessions;
   for (const auto& [number, costs] : cases_) {
     numbers.push_back(number);
     seconds.push_back(costs.whole.seconds);
     peaks.push_back(costs.whole.peak_memory_bytes);
-    session.strings.push_back(costs.session);
+    sessions.push_back(costs.session);
   }
   table.add_coordinate("case", at::tensor(numbers, at::kLong).to(at::kInt), "number of the case");
-  table.add(column("case_seconds", {"case"}, "s", "wall time of each case",
-                   at::tensor(seconds, at::kDouble)));
-  table.add(column("case_peak_memory", {"case"}, "bytes",
-                   "most memory resident in the process while the case ran, NaN where unknown",
-                   at::tensor(peaks, at::kDouble)));
-  table.add(std::move(session));
+  table.add("case_seconds", {"case"}, at::tensor(seconds, at::kDouble), "s",
+            "wall time of each case");
+  table.add("case_peak_memory", {"case"}, at::tensor(peaks, at::kDouble), "bytes",
+            "most memory resident in the process while the case ran, NaN where unknown");
+  table.add("session", "case", std::move(sessions),
+            "when the process that ran the case started; several after a resume");
   add_tools(table);
   add_profile(table);
   return table;
@@ -84,20 +70,22 @@ void RunCosts::add_tools(Dataset& table) const {
   };
   table.add_coordinate("tool", std::vector<std::string>(tools.begin(), tools.end()),
                        "tools that were called");
-  table.add(column("tool_seconds", {"case", "tool"}, "s", "wall time in each tool",
-                   grid<double>(cases_, tools, at::kDouble, [&](const auto& one, const auto& tool) {
-                     return cost_of(one, tool).seconds;
-                   })));
-  table.add(column("tool_peak_memory", {"case", "tool"}, "bytes",
-                   "most memory resident in the process while the tool ran, NaN where unknown",
-                   grid<double>(cases_, tools, at::kDouble, [&](const auto& one, const auto& tool) {
-                     return cost_of(one, tool).peak_memory_bytes;
-                   })));
   table.add(
-      column("tool_calls", {"case", "tool"}, "1", "calls of each tool",
-             grid<std::int64_t>(cases_, tools, at::kLong, [&](const auto& one, const auto& tool) {
-               return cost_of(one, tool).calls;
-             })));
+      "tool_seconds", {"case", "tool"},
+      grid<double>(cases_, tools, at::kDouble,
+                   [&](const auto& one, const auto& tool) { return cost_of(one, tool).seconds; }),
+      "s", "wall time in each tool");
+  table.add("tool_peak_memory", {"case", "tool"},
+            grid<double>(cases_, tools, at::kDouble,
+                         [&](const auto& one, const auto& tool) {
+                           return cost_of(one, tool).peak_memory_bytes;
+                         }),
+            "bytes", "most memory resident in the process while the tool ran, NaN where unknown");
+  table.add("tool_calls", {"case", "tool"},
+            grid<std::int64_t>(
+                cases_, tools, at::kLong,
+                [&](const auto& one, const auto& tool) { return cost_of(one, tool).calls; }),
+            "1", "calls of each tool");
 }
 
 void RunCosts::add_profile(Dataset& table) const {
@@ -118,19 +106,20 @@ void RunCosts::add_profile(Dataset& table) const {
       "block of the model, -1 for what lies outside of the blocks");
   table.add_coordinate("component", std::vector<std::string>(components.begin(), components.end()),
                        "part of the model");
-  table.add(column("profile_seconds", {"block", "component"}, "s",
-                   "wall time of each component over all cases",
-                   grid<double>(blocks, components, at::kDouble,
-                                [&](std::int64_t block, const std::string& component) {
-                                  return entry_of(block, component).seconds;
-                                })));
+  table.add("profile_seconds", {"block", "component"},
+            grid<double>(blocks, components, at::kDouble,
+                         [&](std::int64_t block, const std::string& component) {
+                           return entry_of(block, component).seconds;
+                         }),
+            "s", "wall time of each component over all cases");
   const auto add_count = [&](const std::string& name, const std::string& units,
                              const std::string& long_name, std::int64_t ProfileEntry::*field) {
-    table.add(column(name, {"block", "component"}, units, long_name,
-                     grid<std::int64_t>(blocks, components, at::kLong,
-                                        [&](std::int64_t block, const std::string& component) {
-                                          return entry_of(block, component).*field;
-                                        })));
+    table.add(name, {"block", "component"},
+              grid<std::int64_t>(blocks, components, at::kLong,
+                                 [&](std::int64_t block, const std::string& component) {
+                                   return entry_of(block, component).*field;
+                                 }),
+              units, long_name);
   };
   add_count("profile_calls", "1", "how often each component ran", &ProfileEntry::calls);
   add_count("profile_allocated_bytes", "bytes", "memory of the tensors made in each component",

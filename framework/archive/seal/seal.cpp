@@ -117,7 +117,7 @@ class Packer {
   std::map<std::string, Joining> scan_units() {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.units.size(); ++i) {
-      if (input_.units[i].status == UnitStatus::planned) continue;
+      if (input_.units[i].status == CaseStatus::planned) continue;
       const auto number = static_cast<std::int64_t>(i);
       const UnitReader unit = open(i);
       for (const std::string& name : unit.names()) {
@@ -238,7 +238,7 @@ SealResult write_archive(const std::filesystem::path& out, const RunFolder& fold
     throw RunError(out.string() +
                    ": appeared while the run went on and is not overwritten; move it away");
   write_sidecar(out, digests, folder);
-  return {out, digests.results, digests.recipe, digests.environment, digests.seal};
+  return {out, digests};
 }
 
 std::string printable_error(const std::string& text) {

@@ -3,18 +3,17 @@
 #include <string>
 #include <vector>
 
-#include "archive/digest/digest.hpp"
+#include "archive/digest/digests.hpp"
+#include "archive/records.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/run/run_writer.hpp"
 
 namespace lensbench {
 
-enum class UnitStatus : std::int8_t { planned = 0, complete = 1, failed = 2 };
-
 /// What is known of one case's unit.
 struct UnitRecord {
   std::string key;
-  UnitStatus status;
+  CaseStatus status;
   std::string error;
 };
 

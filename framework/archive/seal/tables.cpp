@@ -8,25 +8,6 @@
 namespace lensbench {
 namespace {
 
-Variable text_column(const std::string& name, const std::string& dim, const std::string& long_name,
-                     std::vector<std::string> values) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {dim};
-  variable.strings = std::move(values);
-  variable.long_name = long_name;
-  return variable;
-}
-
-Variable number_column(const std::string& name, const std::string& dim,
-                       const std::string& long_name, at::Tensor values,
-                       const std::string& units = "1") {
-  Variable variable = text_column(name, dim, long_name, {});
-  variable.tensor = std::move(values);
-  variable.units = units;
-  return variable;
-}
-
 at::Tensor longs(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::kLong);
 }
@@ -60,10 +41,10 @@ Dataset receipts_table(const std::vector<ReceiptRecord>& records) {
   std::vector<Receipt> receipts;
   for (const ReceiptRecord& record : records) receipts.push_back(record.receipt);
   Dataset table = receipts_to_dataset(receipts);
-  table.add(text_column("dataset", "receipt", "dataset it was measured on",
-                        texts_of(records, &ReceiptRecord::dataset)));
-  table.add(number_column("case", "receipt", "case with the worst value, -1 for all",
-                          ints(numbers_of(records, &ReceiptRecord::case_number))));
+  table.add("dataset", "receipt", texts_of(records, &ReceiptRecord::dataset),
+            "dataset it was measured on");
+  table.add("case", {"receipt"}, ints(numbers_of(records, &ReceiptRecord::case_number)), "1",
+            "case with the worst value, -1 for all");
   return table;
 }
 
@@ -81,38 +62,33 @@ std::vector<ReceiptRecord> receipts_from_table(const Dataset& table) {
 
 Dataset recipe_table(const RunPlan& plan) {
   Dataset table;
-  const auto add_text = [&](const std::string& name, const std::string& dim,
-                            const std::string& long_name, std::vector<std::string> values) {
-    table.add(text_column(name, dim, long_name, std::move(values)));
-  };
-  add_text("file_role", "file", "what the file was read as",
-           texts_of(plan.files, &FileRecord::role));
-  add_text("file_name", "file", "name of the file", texts_of(plan.files, &FileRecord::name));
-  add_text("file_sha256", "file", "SHA-256 of its bytes",
-           texts_of(plan.files, &FileRecord::sha256));
-  table.add(number_column("file_bytes", "file", "size of the file",
-                          longs(numbers_of(plan.files, &FileRecord::bytes)), "bytes"));
-  add_text("plugin_name", "plugin", "name of the plug-in",
-           texts_of(plan.plugins, &PluginRecord::name));
-  add_text("plugin_version", "plugin", "version of the plug-in",
-           texts_of(plan.plugins, &PluginRecord::version));
-  add_text("plugin_sha256", "plugin", "SHA-256 of its library",
-           texts_of(plan.plugins, &PluginRecord::sha256));
-  add_text("plugin_entries", "plugin", "tools and experiments with their versions",
-           texts_of(plan.plugins, &PluginRecord::entries));
+  table.add("file_role", "file", texts_of(plan.files, &FileRecord::role),
+            "what the file was read as");
+  table.add("file_name", "file", texts_of(plan.files, &FileRecord::name), "name of the file");
+  table.add("file_sha256", "file", texts_of(plan.files, &FileRecord::sha256),
+            "SHA-256 of its bytes");
+  table.add("file_bytes", {"file"}, longs(numbers_of(plan.files, &FileRecord::bytes)), "bytes",
+            "size of the file");
+  table.add("plugin_name", "plugin", texts_of(plan.plugins, &PluginRecord::name),
+            "name of the plug-in");
+  table.add("plugin_version", "plugin", texts_of(plan.plugins, &PluginRecord::version),
+            "version of the plug-in");
+  table.add("plugin_sha256", "plugin", texts_of(plan.plugins, &PluginRecord::sha256),
+            "SHA-256 of its library");
+  table.add("plugin_entries", "plugin", texts_of(plan.plugins, &PluginRecord::entries),
+            "tools and experiments with their versions");
   table.add_coordinate("case", range(plan.cases.size()), "number of the case");
-  add_text("case_id", "case", "id of the case", texts_of(plan.cases, &CasePlan::id));
-  add_text("text", "case", "prompt, empty where ids were given",
-           texts_of(plan.cases, &CasePlan::text));
-  table.add(number_column("n_tokens", "case", "tokens of the prompt",
-                          longs(numbers_of(plan.cases, &CasePlan::n_tokens))));
-  add_text("ids_sha256", "case", "SHA-256 of the token ids",
-           texts_of(plan.cases, &CasePlan::ids_sha256));
+  table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
+  table.add("text", "case", texts_of(plan.cases, &CasePlan::text),
+            "prompt, empty where ids were given");
+  table.add("n_tokens", {"case"}, longs(numbers_of(plan.cases, &CasePlan::n_tokens)), "1",
+            "tokens of the prompt");
+  table.add("ids_sha256", "case", texts_of(plan.cases, &CasePlan::ids_sha256),
+            "SHA-256 of the token ids");
   std::vector<std::int64_t> ids;
   for (const CasePlan& one : plan.cases) ids.insert(ids.end(), one.ids.begin(), one.ids.end());
-  table.add(number_column("token_id", "prompt_token",
-                          "token ids of the cases, n_tokens of each, one case after the other",
-                          ints(ids)));
+  table.add("token_id", {"prompt_token"}, ints(ids), "1",
+            "token ids of the cases, n_tokens of each, one case after the other");
   return table;
 }
 
@@ -121,11 +97,10 @@ Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   std::vector<std::int64_t> status;
   for (const UnitRecord& unit : units) status.push_back(static_cast<std::int64_t>(unit.status));
   table.add_coordinate("case", range(units.size()), "number of the case");
-  table.add(text_column("case_id", "case", "id of the case", texts_of(plan.cases, &CasePlan::id)));
-  table.add(number_column("status", "case", "0 planned, 1 complete, 2 failed",
-                          longs(status).to(at::kChar)));
-  table.add(text_column("error_text", "case", "why the case failed",
-                        texts_of(units, &UnitRecord::error)));
+  table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
+  table.add("status", {"case"}, longs(status).to(at::kChar), "1",
+            "0 planned, 1 complete, 2 failed");
+  table.add("error_text", "case", texts_of(units, &UnitRecord::error), "why the case failed");
   return table;
 }
 
@@ -139,7 +114,7 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
     values.push_back(text);
   }
   table.add_coordinate("id", ints(ids), "token id");
-  table.add(text_column("text", "id", "display text of the token", std::move(values)));
+  table.add("text", "id", std::move(values), "display text of the token");
   if (bytes.empty()) return table;
   std::vector<std::int64_t> raw_ids, lengths, raw;
   for (const auto& [id, text] : bytes) {
@@ -147,10 +122,10 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
     lengths.push_back(static_cast<std::int64_t>(text.size()));
     for (const char byte : text) raw.push_back(static_cast<unsigned char>(byte));
   }
-  table.add(number_column("raw_id", "raw", "token whose text is not its bytes", ints(raw_ids)));
-  table.add(number_column("raw_length", "raw", "bytes of the token", ints(lengths), "bytes"));
-  table.add(number_column("raw_bytes", "byte", "bytes of these tokens, one after the other",
-                          longs(raw).to(at::kByte)));
+  table.add("raw_id", {"raw"}, ints(raw_ids), "1", "token whose text is not its bytes");
+  table.add("raw_length", {"raw"}, ints(lengths), "bytes", "bytes of the token");
+  table.add("raw_bytes", {"byte"}, longs(raw).to(at::kByte), "1",
+            "bytes of these tokens, one after the other");
   return table;
 }
 

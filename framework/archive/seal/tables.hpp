@@ -11,13 +11,6 @@
 
 namespace lensbench {
 
-/// A receipt and where it comes from.
-struct ReceiptRecord {
-  Receipt receipt;
-  std::string dataset;
-  std::int64_t case_number;  ///< -1: of no single case
-};
-
 Dataset receipts_table(const std::vector<ReceiptRecord>& receipts);
 std::vector<ReceiptRecord> receipts_from_table(const Dataset& table);
 

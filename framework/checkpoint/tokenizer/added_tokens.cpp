@@ -1,7 +1,7 @@
 #include "checkpoint/tokenizer/added_tokens.hpp"
 
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -78,7 +78,7 @@ std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
 }
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model,
-                         const Normalizer* normalizer, const JsonField& where)
+                         const Normalizer* normalizer, const JsonReader& where)
     : tokens_(std::move(tokens)) {
   std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
@@ -94,7 +94,7 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model
 }
 
 void AddedTokens::check(const AddedToken& token, const Vocabulary& model,
-                        const JsonField& where) const {
+                        const JsonReader& where) const {
   const auto fail = [&](const std::string& what) {
     where.fail("added token \"" + token.content + "\" (id " + std::to_string(token.id) + ") " +
                what);
@@ -160,7 +160,7 @@ std::size_t AddedTokens::count_beyond(const Vocabulary& model) const {
   return count;
 }
 
-AddedToken read_added_token(const JsonField& field) {
+AddedToken read_added_token(const JsonReader& field) {
   AddedToken token;
   token.content = field.at("content").string();
   token.special = field.boolean_or("special", false);
@@ -171,11 +171,11 @@ AddedToken read_added_token(const JsonField& field) {
   return token;
 }
 
-std::vector<AddedToken> read_added_tokens(const JsonField& field) {
+std::vector<AddedToken> read_added_tokens(const JsonReader& field) {
   std::vector<AddedToken> tokens;
   for (std::size_t i = 0; i < field.size(); ++i) {
     tokens.push_back(read_added_token(field.at(i)));
-    tokens.back().id = field.at(i).at("id").integer(0, INT64_MAX);
+    tokens.back().id = field.at(i).at("id").integer({0, INT64_MAX});
   }
   return tokens;
 }

@@ -10,7 +10,7 @@
 #include "checkpoint/tokenizer/models/vocabulary.hpp"
 #include "checkpoint/tokenizer/normalizers/normalizer.hpp"
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -51,7 +51,7 @@ class AddedTokens {
   /// \param model  the model's vocabulary; \param normalizer  may be null
   /// \throws InputError naming `where` for ids that clash or that the vocabulary contradicts
   AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer,
-              const JsonField& where);
+              const JsonReader& where);
 
   /// Splits off the tokens that are looked for in the text as it is, or in the normalized text.
   void split_raw(Pieces& pieces) const { split(pieces, raw_); }
@@ -66,7 +66,7 @@ class AddedTokens {
   std::size_t count_beyond(const Vocabulary& model) const;
 
  private:
-  void check(const AddedToken& token, const Vocabulary& model, const JsonField& where) const;
+  void check(const AddedToken& token, const Vocabulary& model, const JsonReader& where) const;
   void split(Pieces& pieces, const StringSet& set) const;
 
   std::vector<AddedToken> tokens_;
@@ -76,8 +76,8 @@ class AddedTokens {
 };
 
 /// The `added_tokens` of a tokenizer.json.
-std::vector<AddedToken> read_added_tokens(const JsonField& field);
+std::vector<AddedToken> read_added_tokens(const JsonReader& field);
 /// One entry, without its id.
-AddedToken read_added_token(const JsonField& field);
+AddedToken read_added_token(const JsonReader& field);
 
 }  // namespace lensbench

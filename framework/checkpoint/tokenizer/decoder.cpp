@@ -7,7 +7,7 @@
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
 #include "checkpoint/tokenizer/models/byte_token.hpp"
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -90,9 +90,9 @@ class Replace final : public Decoder {
 
 class Strip final : public Decoder {
  public:
-  explicit Strip(const JsonField& field)
-      : start_(field.at("start").integer(0, INT32_MAX)),
-        stop_(field.at("stop").integer(0, INT32_MAX)),
+  explicit Strip(const JsonReader& field)
+      : start_(field.at("start").integer({0, INT32_MAX})),
+        stop_(field.at("stop").integer({0, INT32_MAX})),
         content_(field.at("content").string()) {
     field.at("content").character();
   }
@@ -117,7 +117,7 @@ class Strip final : public Decoder {
 
 class Metaspace final : public Decoder {
  public:
-  explicit Metaspace(const JsonField& field)
+  explicit Metaspace(const JsonReader& field)
       : replacement_(field.at("replacement").string()),
         spaces_(literal_pattern(replacement_), " "),
         nothing_(literal_pattern(replacement_), "") {
@@ -167,7 +167,7 @@ class EndOfWord final : public Decoder {
 /// that English does not write go away again, token by token.
 class WordPiece final : public Decoder {
  public:
-  explicit WordPiece(const JsonField& field)
+  explicit WordPiece(const JsonReader& field)
       : WordPiece(field.at("prefix").string(), field.boolean_or("cleanup", true)) {}
   WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleanup_(cleanup) {}
 
@@ -211,7 +211,7 @@ class WordPiece final : public Decoder {
 
 class Sequence final : public Decoder {
  public:
-  explicit Sequence(const JsonField& steps) {
+  explicit Sequence(const JsonReader& steps) {
     for (std::size_t i = 0; i < steps.size(); ++i) steps_.push_back(read_decoder(steps.at(i)));
   }
   void decode(std::vector<std::string>& tokens) const override {
@@ -236,8 +236,8 @@ std::unique_ptr<const Decoder> wordpiece_decoder() {
   return std::make_unique<WordPiece>("##", true);
 }
 
-std::unique_ptr<const Decoder> read_decoder(const JsonField& field) {
-  const JsonField kind = field.at("type");
+std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
+  const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
   if (type == "ByteLevel") return byte_level_decoder();
   if (type == "ByteFallback") return std::make_unique<ByteFallback>();

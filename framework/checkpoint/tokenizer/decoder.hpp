@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -21,7 +21,7 @@ class Decoder {
 /// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece,
 /// Sequence.
 /// \throws InputError for any other type
-std::unique_ptr<const Decoder> read_decoder(const JsonField& field);
+std::unique_ptr<const Decoder> read_decoder(const JsonReader& field);
 
 std::unique_ptr<const Decoder> byte_level_decoder();
 std::unique_ptr<const Decoder> wordpiece_decoder();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 

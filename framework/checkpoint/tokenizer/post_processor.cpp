@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -70,9 +70,9 @@ class TrimOffsets final : public PostProcessor {
   bool add_prefix_space_;
 };
 
-class Sequence final : public PostProcessor {
+class SequencePostProcessor final : public PostProcessor {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<const PostProcessor>> steps)
+  explicit SequencePostProcessor(std::vector<std::unique_ptr<const PostProcessor>> steps)
       : steps_(std::move(steps)) {}
 
   void process(std::vector<EncodedToken>& tokens, std::string_view text, bool add) const override {
@@ -96,7 +96,7 @@ class Sequence final : public PostProcessor {
   std::vector<std::unique_ptr<const PostProcessor>> steps_;
 };
 
-void check_id(const JsonField& field, const std::string& token, std::int64_t id,
+void check_id(const JsonReader& field, const std::string& token, std::int64_t id,
               const TokenLookup& lookup) {
   const auto known = lookup(token);
   if (!known) field.fail("the special token \"" + token + "\" is not in the vocabulary");
@@ -106,28 +106,28 @@ void check_id(const JsonField& field, const std::string& token, std::int64_t id,
 }
 
 /// Ids of one special token of a template.
-std::vector<std::int64_t> special_ids(const JsonField& piece, const JsonField& specials,
+std::vector<std::int64_t> special_ids(const JsonReader& piece, const JsonReader& specials,
                                       const TokenLookup& lookup) {
-  const JsonField name = piece.at("id");
-  const auto entry = specials.find(name.string().c_str());
+  const JsonReader name = piece.at("id");
+  const auto entry = specials.find(name.string());
   if (!entry) name.fail("\"" + name.string() + "\" is not among the template's special_tokens");
-  const JsonField ids = entry->at("ids"), tokens = entry->at("tokens");
+  const JsonReader ids = entry->at("ids"), tokens = entry->at("tokens");
   if (ids.size() != tokens.size()) ids.fail("as many ids as tokens are expected");
   std::vector<std::int64_t> result;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    result.push_back(ids.at(i).integer(0, INT64_MAX));
+    result.push_back(ids.at(i).integer({0, INT64_MAX}));
     check_id(ids.at(i), tokens.at(i).string(), result.back(), lookup);
   }
   return result;
 }
 
-std::unique_ptr<const PostProcessor> read_template(const JsonField& field,
+std::unique_ptr<const PostProcessor> read_template(const JsonReader& field,
                                                    const TokenLookup& lookup) {
-  const JsonField single = field.at("single"), specials = field.at("special_tokens");
+  const JsonReader single = field.at("single"), specials = field.at("special_tokens");
   std::vector<std::int64_t> prefix, suffix;
   int sequences = 0;
   for (std::size_t i = 0; i < single.size(); ++i) {
-    const JsonField piece = single.at(i);
+    const JsonReader piece = single.at(i);
     if (const auto special = piece.find("SpecialToken")) {
       std::ranges::copy(special_ids(*special, specials, lookup),
                         std::back_inserter(sequences == 0 ? prefix : suffix));
@@ -142,14 +142,14 @@ std::unique_ptr<const PostProcessor> read_template(const JsonField& field,
 }
 
 /// `["<s>", 0]`
-std::int64_t read_named_id(const JsonField& field, const TokenLookup& lookup) {
+std::int64_t read_named_id(const JsonReader& field, const TokenLookup& lookup) {
   if (field.size() != 2) field.fail("expected a token and its id");
-  const std::int64_t id = field.at(1).integer(0, INT64_MAX);
+  const std::int64_t id = field.at(1).integer({0, INT64_MAX});
   check_id(field, field.at(std::size_t{0}).string(), id, lookup);
   return id;
 }
 
-std::unique_ptr<const PostProcessor> read_cls_sep(const JsonField& field, bool trims,
+std::unique_ptr<const PostProcessor> read_cls_sep(const JsonReader& field, bool trims,
                                                   const TokenLookup& lookup) {
   return roberta_post_processor(
       {read_named_id(field.at("cls"), lookup)}, {read_named_id(field.at("sep"), lookup)},
@@ -167,7 +167,7 @@ std::unique_ptr<const PostProcessor> roberta_post_processor(std::vector<std::int
   std::vector<std::unique_ptr<const PostProcessor>> steps;
   steps.push_back(std::make_unique<TrimOffsets>(add_prefix_space));
   steps.push_back(std::move(around));
-  return std::make_unique<Sequence>(std::move(steps));
+  return std::make_unique<SequencePostProcessor>(std::move(steps));
 }
 
 std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::int64_t> prefix,
@@ -175,9 +175,9 @@ std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::in
   return std::make_unique<Template>(std::move(prefix), std::move(suffix));
 }
 
-std::unique_ptr<const PostProcessor> read_post_processor(const JsonField& field,
+std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field,
                                                          const TokenLookup& lookup) {
-  const JsonField kind = field.at("type");
+  const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
   if (type == "TemplateProcessing") return read_template(field, lookup);
   if (type == "BertProcessing") return read_cls_sep(field, false, lookup);
@@ -188,15 +188,15 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonField& field,
     return template_post_processor({}, {});
   }
   if (type == "Sequence") {
-    const JsonField processors = field.at("processors");
+    const JsonReader processors = field.at("processors");
     std::vector<std::unique_ptr<const PostProcessor>> steps;
     for (std::size_t i = 0; i < processors.size(); ++i)
       steps.push_back(read_post_processor(processors.at(i), lookup));
-    return std::make_unique<Sequence>(std::move(steps));
+    return std::make_unique<SequencePostProcessor>(std::move(steps));
   }
   kind.fail("the post-processor '" + type +
             "' is not supported (TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing "
-            "and Sequence are)");
+            "and SequencePostProcessor are)");
 }
 
 }  // namespace lensbench

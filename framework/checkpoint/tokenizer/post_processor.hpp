@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -36,7 +36,7 @@ using TokenLookup = std::function<std::optional<std::int64_t>(std::string_view)>
 
 /// TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing, Sequence.
 /// \throws InputError for any other type, and for a template that names an unknown token
-std::unique_ptr<const PostProcessor> read_post_processor(const JsonField& field,
+std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field,
                                                          const TokenLookup& lookup);
 
 std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::int64_t> prefix,

@@ -140,8 +140,8 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
     return load(", FineGrainedFP8Config as Q", ", quantization_config=Q(dequantize=True)", "");
   if (method == "mxfp4")
     return load(", Mxfp4Config as Q", ", quantization_config=Q(dequantize=True)", "");
-  return "use the checkpoint they were quantized from (its name is in the model card): hf download "
-         "NAME, then --model NAME";
+  return "use the checkpoint they were quantized from (its name is in the model card; hf download "
+         "NAME), and open that";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "cli/commands/entry_help.hpp"
 
+#include "bench/plugin_handles.hpp"
 #include "core/text/suggest.hpp"
 #include "report/terminal/text.hpp"
 
@@ -36,7 +37,7 @@ std::string parameter_text(const ParameterInfo& p) {
 
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
   std::vector<std::string> tools;
-  const auto instance = host.create_experiment(experiment.name);
+  const auto instance = create_experiment(host, experiment.name);
   for (const auto* slot : instance->tool_slots()) tools.push_back(slot->tool_name());
   return tools;
 }

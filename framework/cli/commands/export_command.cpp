@@ -7,7 +7,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "archive/sandbox/guard.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 #include "core/files/atomic_file.hpp"
 #include "core/text/suggest.hpp"
@@ -91,7 +91,9 @@ void write(const ArchiveReader& archive, const Wanted& wanted, const std::string
     write_file_atomically(std::filesystem::absolute(out), write_text);
 }
 
-int export_variable(const Options& options) {
+}  // namespace
+
+int run_export(const Options& options) {
   const std::string &format = options.text("format"), &out = options.text("out");
   if (!out.empty() && std::filesystem::exists(out))
     throw UsageError(out + ": exists already and is not overwritten; give another --out");
@@ -106,34 +108,6 @@ int export_variable(const Options& options) {
     write(ArchiveReader(options.operand(0)), wanted, format, out);
     return 0;
   });
-}
-
-}  // namespace
-
-Command export_command() {
-  return {.name = "export",
-          .group = "Archives",
-          .summary = "a variable as json, csv or npz",
-          .description = R"(One dataset of an archive, or one variable of it, for other programs.
-`lensbench show FILE` lists what there is. An existing --out is not overwritten.
-
-  json   with dimensions, coordinates, units
-  csv    one variable as a tidy table: a line an element, a column for each coordinate
-  npz    for numpy.load: the variable and its coordinates; needs --out)",
-          .operands = {{"FILE", "an archive", Values::archive},
-                       {"RESULTS[/VARIABLE]", "which of its results"}},
-          .options = {{.name = "format",
-                       .argument = "FORMAT",
-                       .help = "what to write",
-                       .words = {"json", "csv", "npz"},
-                       .initial = "json"},
-                      {.name = "out",
-                       .argument = "FILE",
-                       .help = "where to (default: standard output)",
-                       .values = Values::file}},
-          .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
-                        "one variable as a table"}},
-          .run = export_variable};
 }
 
 }  // namespace lensbench::cli

@@ -4,7 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/entry_help.hpp"
-#include "cli/parse/plugin_options.hpp"
+#include "cli/commands/run_arguments.hpp"
+#include "cli/commands/run_messages.hpp"
 #include "cli/shell/help.hpp"
 #include "core/text/suggest.hpp"
 #include "report/terminal/text.hpp"
@@ -121,9 +122,9 @@ bool say_refusals(const PluginHost& host) {
 }  // namespace
 
 int list_entries(PluginEntryKind kind, const Options& options) {
-  const auto plugins = plugin_arguments(options);
+  const auto plugins = plugin_search(options);
   PluginHost host(plugin_policy(plugins));
-  find_plugins(host, plugins, false);
+  find_plugins(host, plugins, print_warning);
   host.try_all();
   if (options.flag("lock")) {
     std::cout << host.lock().text();

@@ -2,10 +2,10 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/stored_model.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
+#include "model/stored_model.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -102,29 +102,15 @@ void print_facts(const nlohmann::json& facts) {
                      megabytes(file["bytes"].get<std::uint64_t>()) + ")");
 }
 
-int model_info(const Options& options) {
+}  // namespace
+
+int run_model_info(const Options& options) {
   const auto facts = facts_of(open_as_stored(options.operand(0)));
   if (options.flag("json"))
     std::cout << facts.dump(1) << "\n";
   else
     print_facts(facts);
   return 0;
-}
-
-}  // namespace
-
-Command model_info_command() {
-  return {
-      .name = "model info",
-      .group = "Models",
-      .summary = "what a checkpoint is",
-      .description = R"(What a checkpoint is: family, sizes, element types, tokenizer, files. Opens
-it as a run would, so that a checkpoint with missing, extra or misshapen tensors is refused here
-already. DIR is a model directory, or a hub name that is in the local hub cache.)",
-      .operands = {{"DIR", "a model directory", Values::directory}},
-      .options = {json_option("the same for a script")},
-      .examples = {{"lensbench model info models/kjv-gpt2", "the embedded model"}},
-      .run = model_info};
 }
 
 }  // namespace lensbench::cli

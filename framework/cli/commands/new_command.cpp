@@ -1,7 +1,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 #include "cli/project/new_project.hpp"
 
@@ -31,33 +31,15 @@ void say_next(ProjectKind kind, const std::string& name, const fs::path& folder)
             << " --plugin-dir build/lib/lensbench/plugins --model DIR --prompt TEXT\n";
 }
 
-int write_new(const Options& options) {
+}  // namespace
+
+int run_new(const Options& options) {
   const auto kind = options.operand(0) == "tool" ? ProjectKind::tool : ProjectKind::experiment;
   const auto& name = options.operand(1);
   const fs::path folder = options.given("dir") ? options.text("dir") : name;
   write_project(kind, name, folder);
   say_next(kind, name, folder);
   return 0;
-}
-
-}  // namespace
-
-Command new_command() {
-  return {.name = "new",
-          .group = "lensbench itself",
-          .summary = "a project for a tool or an experiment of your own",
-          .description = R"(A project for a tool or an experiment of your own: CMakeLists.txt, one
-source, one test, a README. It builds, loads and passes its test as it is; then make it yours.
-
-NAME is what `lensbench tool` or `lensbench run` will know it by: small letters, digits, underscores.)",
-          .operands = {{"KIND", "what to make", Values::any, {"tool", "experiment"}},
-                       {"NAME", "what it is called"}},
-          .options = {{.name = "dir",
-                       .argument = "DIR",
-                       .help = "the folder to write, new or empty; without it NAME, here",
-                       .values = Values::directory}},
-          .examples = {{"lensbench new tool my_probe", "a tool that measures something at once"}},
-          .run = write_new};
 }
 
 }  // namespace lensbench::cli

@@ -8,14 +8,17 @@
 
 #include "archive/archive_reader.hpp"
 #include "archive/run/run_folder.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/commands/entry_help.hpp"
+#include "cli/commands/given_cases.hpp"
 #include "cli/commands/resume.hpp"
+#include "cli/commands/run_arguments.hpp"
+#include "cli/commands/run_messages.hpp"
+#include "cli/commands/settings.hpp"
 #include "cli/shell/help.hpp"
 #include "report/export/json.hpp"
 #include "report/views/render.hpp"
 #include "session/environment.hpp"
-#include "session/prompts.hpp"
 #include "session/recipe.hpp"
 #include "session/run_session.hpp"
 
@@ -26,11 +29,12 @@ namespace fs = std::filesystem;
 
 fs::path archive_path(const RunArguments& arguments) {
   if (!arguments.out.empty()) return arguments.out;
-  if (arguments.resume)
+  if (arguments.request.resume)
     throw UsageError("--resume needs --out FILE, the archive of the run to go on with");
   std::string stamp = utc_now();
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  const std::string name = arguments.name + "-" + model_label(arguments.model) + "-" + stamp;
+  const std::string name =
+      arguments.request.name + "-" + model_label(arguments.request.model) + "-" + stamp;
   fs::path path = fs::path("results") / (name + ".h5");
   for (int i = 2; fs::exists(path) || fs::exists(fs::path(path).replace_extension(".run")); ++i)
     path = fs::path("results") / (name + "-" + std::to_string(i) + ".h5");
@@ -60,35 +64,27 @@ void print_tables(const RunSession& session, const RunSession::Outcome& outcome)
               << " cases; the archive holds all.\n";
 }
 
-nlohmann::json failures_of(const RunReport& report) {
-  nlohmann::json failures = nlohmann::json::array();
-  for (const auto& failure : report.failures)
-    failures.push_back({{"case", failure.index}, {"error", failure.message}});
-  return failures;
-}
-
-int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
-                const std::string& resume) {
-  const auto& arguments = session.arguments();
+int say_outcome(const RunSession& session, const RunArguments& arguments,
+                const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
     std::cerr << "lensbench: stopped; " << outcome.report.completed.size() << " of "
               << session.cases().size() << " cases are safe. Go on with:\n  " << resume << "\n";
     return outcome.exit_code();
   }
   if (!outcome.sealed) {
-    session.say_failures(outcome.report);
+    print_failures(session, outcome.report);
     std::cerr << "lensbench: no case ran, so no archive was written\n";
     return outcome.exit_code();
   }
   const std::string archive = outcome.sealed->path.string();
   if (arguments.json)
-    print_json(*outcome.sealed, failures_of(outcome.report));
+    print_json(*outcome.sealed);
   else if (!arguments.quiet)
     print_tables(session, outcome);
-  session.say_failures(outcome.report);
+  print_failures(session, outcome.report);
   if (!arguments.quiet)
     std::cerr << "archive " << archive << "\n"
-              << "results sha256 " << outcome.sealed->results_sha256 << "\n";
+              << "results sha256 " << outcome.sealed->digests.results << "\n";
   if (outcome.failed_receipts > 0)
     std::cerr << "lensbench: " << outcome.failed_receipts
               << " receipts FAILED: do not trust these results before the reason is known (see "
@@ -98,25 +94,38 @@ int say_outcome(const RunSession& session, const RunSession::Outcome& outcome,
 }
 
 int run_entry(PluginEntryKind kind, const Options& options) {
-  RunSession session(kind, run_arguments(options));
-  const auto& arguments = session.arguments();
+  const RunArguments arguments = run_arguments(kind, options);
   auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
   std::vector<FileRecord> inputs;
   if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
+  RunSession session(arguments.request, terminal_listener(std::ssize(cases), arguments.quiet,
+                                                          arguments.progress_json));
+  check_settings(session.host(), session.entry(), arguments.request.set, options.config());
   session.prepare(std::move(cases), std::move(inputs));
   const auto path = archive_path(arguments);
-  if (arguments.resume && fs::exists(path)) return finish_and_say(session, path);
+  if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
   const std::string resume =
       resume_command(options.command().name, options.arguments(), arguments, path);
   const auto shown = arguments.json || arguments.quiet ? nullptr : first_cases;
   try {
-    return say_outcome(session, session.execute(path, options.arguments(), shown), resume);
+    return say_outcome(session, arguments, session.execute(path, options.arguments(), shown),
+                       resume);
   } catch (const RunError& error) {
     if (!fs::exists(run_folder_of(path))) throw;
     throw RunError(std::string(error.what()) +
                    "\nEvery case that was done is safe. Go on with:\n  " + resume);
   }
 }
+
+std::string help_of(PluginEntryKind kind, const Options& options) {
+  if (options.operand(0).empty()) return "";
+  const PluginSearch search = plugin_search(options);
+  PluginHost host(plugin_policy(search));
+  find_plugins(host, search, print_warning);
+  return entry_help(host, kind, options.operand(0), help_width());
+}
+
+}  // namespace
 
 int run_experiment(const Options& options) {
   return run_entry(PluginEntryKind::experiment, options);
@@ -126,61 +135,12 @@ int run_tool(const Options& options) {
   return run_entry(PluginEntryKind::tool, options);
 }
 
-std::string help_of(PluginEntryKind kind, const Options& options) {
-  if (options.operand(0).empty()) return "";
-  const RunSession session(kind, run_arguments(options));
-  return entry_help(session.host(), kind, options.operand(0), help_width());
-}
-
 std::string experiment_help(const Options& options) {
   return help_of(PluginEntryKind::experiment, options);
 }
 
 std::string tool_help(const Options& options) {
   return help_of(PluginEntryKind::tool, options);
-}
-
-constexpr const char* kPromptsUsage =
-    " --model DIR (--prompt TEXT | --prompts FILE | --ids IDS) [options]";
-
-}  // namespace
-
-Command run_command() {
-  return {
-      .name = "run",
-      .group = "Ask a model",
-      .summary = "run an experiment on prompts, write an archive",
-      .usage = std::string("EXPERIMENT") + kPromptsUsage,
-      .description = R"(Runs an experiment on every prompt, prints its results and keeps them in
-an archive. `lensbench list experiments` says which there are; `lensbench run EXPERIMENT --help` the
-parameters of one.)",
-      .operands = {{"EXPERIMENT", "the experiment to run (see lensbench list experiments)",
-                    Values::experiment}},
-      .options = run_options(),
-      .examples = {{"lensbench run first_look --model models/kjv-gpt2 --prompt \"And God said\"",
-                    "predictions by layer, contributions and choices for one prompt"},
-                   {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5",
-                    "many prompts into an archive of a name you choose"}},
-      .run = run_experiment,
-      .more_help = experiment_help};
-}
-
-Command tool_command() {
-  return {
-      .name = "tool",
-      .group = "Ask a model",
-      .summary = "run one tool on prompts, no experiment needed",
-      .usage = std::string("TOOL") + kPromptsUsage,
-      .description = R"(Runs one tool on every prompt, prints its result and keeps it in an
-archive. `lensbench list tools` says which there are; `lensbench tool TOOL --help` the parameters of
-one.)",
-      .operands = {{"TOOL", "the tool to run (see lensbench list tools)", Values::tool}},
-      .options = run_options(),
-      .examples = {{"lensbench tool logit_lens --model models/kjv-gpt2 --prompt \"And God said\" "
-                    "--set top_k=5",
-                    "what each layer would answer, its five best"}},
-      .run = run_tool,
-      .more_help = tool_help};
 }
 
 }  // namespace lensbench::cli

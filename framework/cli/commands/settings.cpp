@@ -15,10 +15,10 @@ bool has_parameter(const PluginInfo& entry, const std::string& key) {
 }
 
 /// `FILE:LINE: ` of the config file, or nothing.
-std::string place_of(const RunArguments& arguments, const std::string& key) {
-  if (!arguments.config) return "";
-  for (const auto& entry : arguments.config->entries)
-    if (entry.key == "set." + key) return arguments.config->where(entry) + ": ";
+std::string place_in(const std::optional<ConfigFile>& config, const std::string& key) {
+  if (!config) return "";
+  for (const auto& entry : config->entries)
+    if (entry.key == "set." + key) return config->where(entry) + ": ";
   return "";
 }
 
@@ -36,11 +36,12 @@ std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
 }  // namespace
 
 void check_settings(const PluginHost& host, const PluginInfo& entry,
-                    const RunArguments& arguments) {
+                    const std::map<std::string, std::string>& settings,
+                    const std::optional<ConfigFile>& config) {
   const bool is_tool = entry.kind == PluginEntryKind::tool;
-  for (const auto& [key, value] : arguments.set) {
+  for (const auto& [key, value] : settings) {
     if (has_parameter(entry, key)) continue;
-    const std::string problem = place_of(arguments, key) + (is_tool ? "tool '" : "experiment '") +
+    const std::string problem = place_in(config, key) + (is_tool ? "tool '" : "experiment '") +
                                 entry.name + "': no parameter '" + key + "'";
     if (const auto tool = tool_with(host, entry, key); !tool.empty())
       throw UsageError(problem + "; its tool '" + tool +

@@ -5,9 +5,9 @@
 
 #include "checkpoint/hub_cache.hpp"
 #include "checkpoint/tokenizer/formats/foreign_tokenizer.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
+#include "cli/commands/given_cases.hpp"
 #include "cli/parse/options.hpp"
-#include "session/prompts.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -40,7 +40,9 @@ void print_json(const CaseInput& input, const Encoding& encoding, const Tokenize
             << "\n";
 }
 
-int tokenize_prompts(const Options& options) {
+}  // namespace
+
+int run_tokenize(const Options& options) {
   if (options.list("prompt").empty() && options.text("prompts").empty())
     throw UsageError("tokenize: nothing to tokenize; give --prompt TEXT or --prompts FILE");
   const auto directory = resolve_model_directory(options.text("model"));
@@ -64,32 +66,6 @@ int tokenize_prompts(const Options& options) {
       print_plain(input, encoding, *tokenizer);
   }
   return 0;
-}
-
-}  // namespace
-
-Command tokenize_command() {
-  return {
-      .name = "tokenize",
-      .group = "What there is",
-      .summary = "ids and texts of a prompt",
-      .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
-      .description = R"(Ids, texts and byte offsets of each prompt, with the special tokens that the
-tokenizer's template adds.)",
-      .operands = {},
-      .options = {model_option(),
-                  {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
-                  {.name = "prompts",
-                   .argument = "FILE",
-                   .help = "one prompt a line, or JSONL (.jsonl) with text",
-                   .values = Values::file},
-                  {.name = "no-special",
-                   .argument = "",
-                   .help = "leave the template's special tokens (BOS, EOS) out"},
-                  json_option("one JSON line a prompt: id, text, ids, texts, offsets, special")},
-      .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
-                    "one token a line"}},
-      .run = tokenize_prompts};
 }
 
 }  // namespace lensbench::cli

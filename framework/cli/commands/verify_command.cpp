@@ -5,7 +5,7 @@
 #include "archive/run/run_folder.hpp"
 #include "archive/run/unfinished_run.hpp"
 #include "archive/sandbox/guard.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 
 namespace lensbench::cli {
@@ -43,35 +43,13 @@ int verify_sealed(const std::string& file, const std::string& expected) {
   return result.intact && result.expected && result.complete ? 0 : 1;
 }
 
-int verify(const Options& options) {
+}  // namespace
+
+int run_verify(const Options& options) {
   const std::string &file = options.operand(0), &expected = options.text("expect");
   if (const auto folder = unfinished(file); !folder.empty())
     return in_child({.files = {}, .folders = {folder}}, [&] { return verify_unfinished(folder); });
   return in_child({{file}}, [&] { return verify_sealed(file, expected); });
-}
-
-}  // namespace
-
-Command verify_command() {
-  return {
-      .name = "verify",
-      .group = "Archives",
-      .summary = "whether an archive is as it was written",
-      .description = R"(Recomputes every digest of an archive from its content. A digest stored in
-the file itself cannot prove that nobody rewrote both; --expect compares with one kept elsewhere (the
-.sha256 file beside the archive, or what the run printed).
-
-What is damaged is named, down to the dataset and the case. A run that was interrupted (FILE is its
-folder NAME.run, or the archive it has not come to) is incomplete: its cases are checked one by one.
-
-Exit code 0: intact and complete. 1: changed, not the expected one, or incomplete. 3: not readable as
-an archive.)",
-      .operands = {{"FILE", "an archive", Values::archive}},
-      .options = {{.name = "expect",
-                   .argument = "SHA256",
-                   .help = "the seal's digest as it was written down elsewhere"}},
-      .examples = {{"lensbench verify results/mine.h5", "every digest, from the content"}},
-      .run = verify};
 }
 
 }  // namespace lensbench::cli

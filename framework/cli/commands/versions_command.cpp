@@ -6,7 +6,7 @@
 
 #include "archive/diff.hpp"
 #include "archive/sandbox/guard.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 
 namespace lensbench::cli {
@@ -103,34 +103,14 @@ int list_versions(const std::vector<fs::path>& files, bool as_json) {
   return list.empty() ? 1 : 0;
 }
 
-int versions(const Options& options) {
+}  // namespace
+
+int run_versions(const Options& options) {
   const std::string &experiment = options.operand(0), &directory = options.text("dir");
   const auto files = files_of(directory, experiment);
   if (files.empty() && !options.flag("json"))
     std::cerr << "lensbench: no archive of '" << experiment << "' in " << directory << "\n";
   return in_child({files}, [&] { return list_versions(files, options.flag("json")); });
-}
-
-}  // namespace
-
-Command versions_command() {
-  return {.name = "versions",
-          .group = "Archives",
-          .summary = "an experiment's archives, and what changed between them",
-          .description = R"(Every archive of an experiment (or of a tool run alone) in a folder,
-oldest first, with the digest of its results and what changed in the request, the files, the plug-ins
-or the source since the one before.
-
-Exit code 0: there are some. 1: there is none.)",
-          .operands = {{"EXPERIMENT", "an experiment's or a tool's name", Values::entry}},
-          .options = {{.name = "dir",
-                       .argument = "DIR",
-                       .help = "where archives are",
-                       .values = Values::directory,
-                       .initial = "results"},
-                      json_option("the same for a script")},
-          .examples = {{"lensbench versions first_look", "what results/ holds of it"}},
-          .run = versions};
 }
 
 }  // namespace lensbench::cli

@@ -6,8 +6,10 @@
 #include <lensbench/error.hpp>
 #include <set>
 
-#include "cli/commands.hpp"
 #include "cli/shell/help.hpp"
+#include "cli/table/commands.hpp"
+#include "cli/table/shared_options.hpp"
+#include "core/text/boolean.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
@@ -53,12 +55,6 @@ std::string problem_of(const Option& option, const std::string& value) {
   if (option.values == Values::count && !parse_count(value))
     return "'" + value + "' is not a whole number from 0 to 2^64 - 1";
   return "";
-}
-
-std::optional<bool> parse_switch(const std::string& text) {
-  if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
-  if (text == "false" || text == "0" || text == "no" || text == "off") return false;
-  return std::nullopt;
 }
 
 // Boost takes whatever follows an option as its value: `--prompt --quiet` would be a prompt.
@@ -174,7 +170,7 @@ void Options::add_config(const std::string& path) {
                        suggest(entry.key, option_names(command_)) +
                        " Keys are options; parameters stand in section [set]");
     if (option->is_flag()) {
-      const auto on = parse_switch(entry.value);
+      const auto on = parse_boolean(entry.value);
       if (!on)
         throw InputError(where + "'" + entry.key + "' is '" + entry.value +
                          "', expected true or false");

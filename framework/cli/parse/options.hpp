@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.hpp"
 #include "cli/parse/config_file.hpp"
+#include "cli/table/command.hpp"
 
 namespace lensbench::cli {
 

@@ -1,18 +1,19 @@
-#include "cli/commands.hpp"
 #include "cli/shell/completion.hpp"
+#include "cli/shell/quote.hpp"
+#include "cli/table/commands.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-constexpr const char* kBefore =
+constexpr const char* kBashBefore =
     R"(# Completion of lensbench for bash, as `lensbench completion bash` prints it.
 
 )";
 
 // COMP_WORDS breaks words at `=`: `--set top_k=5` comes as four, and what is offered after a `=` is
 // the value alone.
-constexpr const char* kAfter = R"(
+constexpr const char* kBashAfter = R"(
 # What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
 _lensbench_known() {
   local program=${COMP_WORDS[0]/#\~/$HOME} place="${LENSBENCH_PLUGIN_PATH-}" word i
@@ -173,12 +174,6 @@ std::string one_case(const std::string& pattern, const std::string& reply) {
 
 }  // namespace
 
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string bash_completion(const std::vector<Command>& all) {
   std::string options, kinds;
   for (const Command& command : all) {
@@ -196,10 +191,10 @@ std::string bash_completion(const std::vector<Command>& all) {
   std::string parts;
   for (const auto& word : family_words(all))
     parts += one_case(word, join(parts_of(all, word), " "));
-  return kBefore + ("_lensbench_first=" + shell_quoted(join(first_words(all), " "))) +
+  return kBashBefore + ("_lensbench_first=" + shell_quoted(join(first_words(all), " "))) +
          "\n_lensbench_families=" + shell_quoted(join(family_words(all), " ")) + "\n\n" +
          lookup("_lensbench_parts", "$1", parts) + lookup("_lensbench_options", "$1", options) +
-         lookup("_lensbench_kind", "\"$1 $2\"", kinds) + kAfter;
+         lookup("_lensbench_kind", "\"$1 $2\"", kinds) + kBashAfter;
 }
 
 }  // namespace lensbench::cli

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.hpp"
+#include "cli/table/command.hpp"
 
 namespace lensbench::cli {
 
@@ -11,8 +11,5 @@ namespace lensbench::cli {
 // what plug-ins offer they ask of `lensbench completion names`, once a shell.
 std::string bash_completion(const std::vector<Command>& all);
 std::string zsh_completion(const std::vector<Command>& all);
-
-/// A word for the shell, between single quotes.
-std::string shell_quoted(const std::string& text);
 
 }  // namespace lensbench::cli

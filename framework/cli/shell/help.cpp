@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "cli/commands.hpp"
+#include "cli/table/commands.hpp"
+#include "cli/table/shared_options.hpp"
 #include "core/text/suggest.hpp"
 #include "report/terminal/terminal.hpp"
 #include "report/terminal/text.hpp"
@@ -113,12 +114,12 @@ std::string option_meaning(const Option& option) {
   return meaning;
 }
 
-std::string command_help(const Options& options, int width) {
+std::string command_help(const Options& options, const std::string& more, int width) {
   const Command& command = options.command();
   std::string text;
   add_wrapped(text, "usage: " + usage_line(command), width, 7);
   add_paragraphs(text, command.description, width);
-  if (command.more_help != nullptr) text += command.more_help(options);
+  text += more;
   text += "\nOptions:\n";
   for (const auto& option : command.options)
     add_entry(text, option_label(option), option_meaning(option), width);

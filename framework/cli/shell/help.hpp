@@ -16,7 +16,8 @@ std::string option_meaning(const Option& option);
 std::string operand_names(const Command& command);
 
 /// What `lensbench COMMAND --help` prints, on lines of `width` cells.
-std::string command_help(const Options& options, int width);
+/// \param more  what a plug-in adds, between the description and the options; may be empty
+std::string command_help(const Options& options, const std::string& more, int width);
 /// What `lensbench --help` prints.
 std::string overview(int width);
 /// Of the commands that begin with one word: `lensbench model`.

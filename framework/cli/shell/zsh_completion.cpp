@@ -1,13 +1,15 @@
 #include <algorithm>
 
-#include "cli/commands.hpp"
 #include "cli/shell/completion.hpp"
+#include "cli/shell/quote.hpp"
+#include "cli/table/commands.hpp"
+#include "cli/table/shared_options.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
 namespace {
 
-constexpr const char* kBefore = R"(#compdef lensbench
+constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
 # What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
@@ -50,7 +52,7 @@ _lensbench_settings() {
 
 )";
 
-constexpr const char* kAfter = R"(
+constexpr const char* kZshAfter = R"(
 _lensbench() {
   local -a _lensbench_line
   _lensbench_line=("${(@)words}")
@@ -122,7 +124,7 @@ std::string action(Values values, const std::vector<std::string>& words) {
   return " ";
 }
 
-std::string of_option(const Option& option) {
+std::string zsh_option(const Option& option) {
   const std::string meaning = "[" + plain(option.help) + "]";
   const std::string value =
       option.is_flag() ? ""
@@ -135,10 +137,10 @@ std::string of_option(const Option& option) {
   return lines;
 }
 
-std::string of_command(const Command& command) {
+std::string zsh_command(const Command& command) {
   std::string text = function_name(command) + "() {\n  _arguments -s \\\n";
-  for (const Option& option : command.options) text += of_option(option);
-  text += of_option(help_option());
+  for (const Option& option : command.options) text += zsh_option(option);
+  text += zsh_option(help_option());
   for (std::size_t i = 0; i < command.operands.size(); ++i) {
     const Operand& operand = command.operands[i];
     text += "    " +
@@ -157,8 +159,8 @@ std::string described(const std::string& word, const std::string& summary) {
 }  // namespace
 
 std::string zsh_completion(const std::vector<Command>& all) {
-  std::string text = kBefore;
-  for (const Command& command : all) text += of_command(command);
+  std::string text = kZshBefore;
+  for (const Command& command : all) text += zsh_command(command);
   const auto families = family_words(all);
   std::string first;
   for (const Command& command : all)
@@ -172,7 +174,7 @@ std::string zsh_completion(const std::vector<Command>& all) {
         text += described(command.name.substr(word.size() + 1), command.summary);
     text += ")\n";
   }
-  return text + "typeset -ga _lensbench_first\n_lensbench_first=(\n" + first + ")\n" + kAfter;
+  return text + "typeset -ga _lensbench_first\n_lensbench_first=(\n" + first + ")\n" + kZshAfter;
 }
 
 }  // namespace lensbench::cli

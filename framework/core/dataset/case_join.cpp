@@ -37,12 +37,7 @@ Variable described_as(const Variable& like) {
 }
 
 Variable coordinate(const std::string& name, const std::string& dim, const std::string& long_name) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {dim};
-  variable.long_name = long_name;
-  variable.coordinate = true;
-  return variable;
+  return {.name = name, .dims = {dim}, .long_name = long_name, .coordinate = true};
 }
 
 std::string attribute_text(const Attribute& attribute) {
@@ -245,10 +240,9 @@ void CaseJoin::add_attribute_over_cases(const std::string& name) {
     attributes_[name] = texts;
     return;
   }
-  Variable variable;
-  variable.name = knows(name) ? name + "_of_case" : name;
-  variable.dims = {case_dim_};
-  variable.long_name = "attribute '" + name + "' of each case";
+  Variable variable{.name = knows(name) ? name + "_of_case" : name,
+                    .dims = {case_dim_},
+                    .long_name = "attribute '" + name + "' of each case"};
   if (numbers.size() == parts_.size())
     variable.tensor = at::tensor(numbers, at::kDouble);
   else

@@ -170,26 +170,40 @@ Dataset& Dataset::add(Variable variable) {
   return *this;
 }
 
+Dataset& Dataset::add(std::string name, std::vector<std::string> dims, at::Tensor values,
+                      std::string units, std::string long_name, Holds holds) {
+  return add({.name = std::move(name),
+              .dims = std::move(dims),
+              .tensor = std::move(values),
+              .units = std::move(units),
+              .long_name = std::move(long_name),
+              .holds = holds});
+}
+
+Dataset& Dataset::add(std::string name, std::string dim, std::vector<std::string> values,
+                      std::string long_name) {
+  return add({.name = std::move(name),
+              .dims = {std::move(dim)},
+              .strings = std::move(values),
+              .long_name = std::move(long_name)});
+}
+
 Dataset& Dataset::add_coordinate(const std::string& name, at::Tensor values,
                                  std::string long_name) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {name};
-  variable.tensor = std::move(values);
-  variable.long_name = std::move(long_name);
-  variable.coordinate = true;
-  return add(std::move(variable));
+  return add({.name = name,
+              .dims = {name},
+              .tensor = std::move(values),
+              .long_name = std::move(long_name),
+              .coordinate = true});
 }
 
 Dataset& Dataset::add_coordinate(const std::string& name, std::vector<std::string> values,
                                  std::string long_name) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {name};
-  variable.strings = std::move(values);
-  variable.long_name = std::move(long_name);
-  variable.coordinate = true;
-  return add(std::move(variable));
+  return add({.name = name,
+              .dims = {name},
+              .strings = std::move(values),
+              .long_name = std::move(long_name),
+              .coordinate = true});
 }
 
 bool Dataset::contains(const std::string& name) const {

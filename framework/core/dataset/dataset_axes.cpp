@@ -11,15 +11,6 @@ at::Tensor int32_range(std::int64_t first, std::int64_t count) {
   return at::arange(first, first + count, at::kInt);
 }
 
-Variable label(const std::string& name, const std::string& dim, const std::string& long_name) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {dim};
-  variable.long_name = long_name;
-  variable.coordinate = true;
-  return variable;
-}
-
 at::Tensor int32_ids(const std::vector<std::int64_t>& ids) {
   const auto values = at::empty({static_cast<std::int64_t>(ids.size())}, at::kInt);
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -40,29 +31,36 @@ void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                      std::to_string(texts.size()) + " texts");
   const auto n = static_cast<std::int64_t>(ids.size());
   dataset.add_coordinate("token", int32_range(0, n), "row of the token axis");
-  Variable number = label("case", "token", "number of the case");
-  number.tensor = at::zeros({n}, at::kInt);
-  dataset.add(std::move(number));
-  Variable position = label("position", "token", "position in the sequence, from 0");
-  position.tensor = int32_range(first_position, n);
-  dataset.add(std::move(position));
-  Variable id = label("input_id", "token", "token id at this position");
-  id.tensor = int32_ids(ids);
-  id.holds = Holds::token_ids;
-  dataset.add(std::move(id));
-  Variable text = label("input_token", "token", "token text at this position");
-  text.strings = texts;
-  dataset.add(std::move(text));
+  const auto label = [&](const char* name, at::Tensor values, const char* long_name, Holds holds) {
+    dataset.add({.name = name,
+                 .dims = {"token"},
+                 .tensor = std::move(values),
+                 .long_name = long_name,
+                 .coordinate = true,
+                 .holds = holds});
+  };
+  label("case", at::zeros({n}, at::kInt), "number of the case", Holds::numbers);
+  label("position", int32_range(first_position, n), "position in the sequence, from 0",
+        Holds::numbers);
+  label("input_id", int32_ids(ids), "token id at this position", Holds::token_ids);
+  dataset.add({.name = "input_token",
+               .dims = {"token"},
+               .strings = texts,
+               .long_name = "token text at this position",
+               .coordinate = true});
 }
 
 void add_layer_axis(Dataset& dataset, std::int64_t n_layers) {
   dataset.add_coordinate("layer", int32_range(0, n_layers + 1),
                          "residual stream after this many blocks");
-  Variable names = label("layer_label", "layer", "name of the residual stream");
-  names.strings.push_back("embed");
+  std::vector<std::string> names{"embed"};
   for (std::int64_t layer = 0; layer < n_layers; ++layer)
-    names.strings.push_back(std::to_string(layer) + "_resid_post");
-  dataset.add(std::move(names));
+    names.push_back(std::to_string(layer) + "_resid_post");
+  dataset.add({.name = "layer_label",
+               .dims = {"layer"},
+               .strings = std::move(names),
+               .long_name = "name of the residual stream",
+               .coordinate = true});
 }
 
 }  // namespace lensbench

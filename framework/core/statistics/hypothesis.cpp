@@ -10,18 +10,12 @@
 #include <limits>
 #include <numeric>
 
+#include "core/statistics/samples.hpp"
+
 namespace lensbench::statistics {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t kFewestSamples = 100;
-
-std::vector<double> present(const std::vector<double>& values) {
-  std::vector<double> kept;
-  for (const double value : values)
-    if (!std::isnan(value)) kept.push_back(value);
-  return kept;
-}
 
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
@@ -35,10 +29,6 @@ double size_of(const std::vector<double>& values) {
 double variance(const std::vector<double>& values) {
   const double error = standard_error(values);
   return error * error * size_of(values);
-}
-
-bool is_constant(const std::vector<double>& values) {
-  return std::all_of(values.begin(), values.end(), [&](double v) { return v == values.front(); });
 }
 
 void check(const Resampling& resampling) {

@@ -23,13 +23,11 @@ std::vector<std::vector<double>> columns(const std::vector<at::Tensor>& cases,
 
 Variable described(const Variable& like, const std::string& suffix, const std::string& what,
                    std::vector<std::string> dims, const std::string& units) {
-  Variable out;
-  out.name = like.name + suffix;
-  out.dims = std::move(dims);
-  out.units = units;
-  out.long_name = what + " (NaN: too few cases, or all equal) of: " +
-                  (like.long_name.empty() ? like.name : like.long_name);
-  return out;
+  return {.name = like.name + suffix,
+          .dims = std::move(dims),
+          .units = units,
+          .long_name = what + " (NaN: too few cases, or all equal) of: " +
+                       (like.long_name.empty() ? like.name : like.long_name)};
 }
 
 void set_resampling(Variable& variable, const std::string& method, const Resampling& resampling) {

@@ -9,18 +9,12 @@
 #include <limits>
 #include <numeric>
 
+#include "core/statistics/samples.hpp"
+
 namespace lensbench::statistics {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array<double, 3> kQuantiles = {0.25, 0.5, 0.75};
-
-std::vector<double> present(const std::vector<double>& values) {
-  std::vector<double> kept;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(kept),
-               [](double value) { return !std::isnan(value); });
-  return kept;
-}
 
 std::vector<double> mean_ranks(const std::vector<double>& x) {
   std::vector<std::size_t> order(x.size());
@@ -36,11 +30,6 @@ std::vector<double> mean_ranks(const std::vector<double>& x) {
     first = last + 1;
   }
   return ranks;
-}
-
-/// By comparison, since the rounding of the mean would leave a constant list some variance.
-bool is_constant(const std::vector<double>& x) {
-  return std::all_of(x.begin(), x.end(), [&](double value) { return value == x.front(); });
 }
 
 bool all_finite(const std::vector<double>& x) {
@@ -66,13 +55,11 @@ void check_shapes(const std::vector<at::Tensor>& cases, const std::string& name)
 
 Variable described(const Variable& like, const std::string& suffix, const std::string& what,
                    std::vector<std::string> dims) {
-  Variable out;
-  out.name = like.name + suffix;
-  out.dims = std::move(dims);
-  out.units = like.units;
-  out.long_name = what + " over cases (NaN: too few) of: " +
-                  (like.long_name.empty() ? like.name : like.long_name);
-  return out;
+  return {.name = like.name + suffix,
+          .dims = std::move(dims),
+          .units = like.units,
+          .long_name = what + " over cases (NaN: too few) of: " +
+                       (like.long_name.empty() ? like.name : like.long_name)};
 }
 
 template <class Reduce>

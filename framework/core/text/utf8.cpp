@@ -5,23 +5,66 @@
 namespace lensbench {
 namespace {
 
-/// Bytes of the code point at the start of `text`, or 0 where it is not well-formed.
-std::size_t code_point_length(std::string_view text) {
-  utf8proc_int32_t code_point = 0;
-  const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                       static_cast<utf8proc_ssize_t>(text.size()), &code_point);
-  return length > 0 ? static_cast<std::size_t>(length) : 0;
+struct LeadByte {
+  std::size_t length;
+  unsigned char second_low, second_high;  // allowed range of the second byte
+};
+
+LeadByte classify(unsigned char lead) {
+  if (lead < 0x80) return {1, 0, 0};
+  if (lead >= 0xC2 && lead <= 0xDF) return {2, 0x80, 0xBF};
+  if (lead == 0xE0) return {3, 0xA0, 0xBF};
+  if (lead == 0xED) return {3, 0x80, 0x9F};
+  if (lead >= 0xE1 && lead <= 0xEF) return {3, 0x80, 0xBF};
+  if (lead == 0xF0) return {4, 0x90, 0xBF};
+  if (lead == 0xF4) return {4, 0x80, 0x8F};
+  if (lead >= 0xF1 && lead <= 0xF3) return {4, 0x80, 0xBF};
+  return {0, 0, 0};
+}
+
+utf8proc_category_t category(char32_t character) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(character));
 }
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = code_point_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
+Utf8Unit read_utf8(std::string_view bytes) {
+  if (bytes.empty()) return {kReplacementCharacter, 0, false};
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const LeadByte lead = classify(byte(0));
+  if (lead.length == 1) return {byte(0), 1, true};
+  if (lead.length == 0) return {kReplacementCharacter, 1, false};
+  char32_t character = byte(0) & (0xFFu >> (lead.length + 1));
+  for (std::size_t i = 1; i < lead.length; ++i) {
+    const unsigned char low = i == 1 ? lead.second_low : 0x80;
+    const unsigned char high = i == 1 ? lead.second_high : 0xBF;
+    if (i >= bytes.size() || byte(i) < low || byte(i) > high)
+      return {kReplacementCharacter, i, false};
+    character = character << 6 | (byte(i) & 0x3Fu);
   }
-  return true;
+  return {character, lead.length, true};
+}
+
+void append_utf8(std::string& text, char32_t character) {
+  if (character < 0x80) return text.push_back(static_cast<char>(character));
+  char bytes[4];
+  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(character),
+                                           reinterpret_cast<utf8proc_uint8_t*>(bytes));
+  text.append(bytes, static_cast<std::size_t>(length));
+}
+
+std::size_t valid_utf8_prefix(std::string_view bytes) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    if (static_cast<unsigned char>(bytes[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    const Utf8Unit unit = read_utf8(bytes.substr(at));
+    if (!unit.valid) return at;
+    at += unit.length;
+  }
+  return at;
 }
 
 bool is_storable_text(std::string_view text) {
@@ -32,11 +75,49 @@ std::string replace_invalid_utf8(std::string_view text) {
   std::string valid;
   valid.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t length = code_point_length(text);
-    valid += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
-    text.remove_prefix(length == 0 ? 1 : length);
+    const Utf8Unit unit = read_utf8(text);
+    const std::size_t read = unit.valid ? unit.length : 1;
+    valid += unit.valid ? text.substr(0, read) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(read);
   }
   return valid;
+}
+
+RepairedText repair_utf8(std::string_view bytes) {
+  if (valid_utf8_prefix(bytes) == bytes.size()) return {std::string(bytes), {}};
+  RepairedText repaired;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const Utf8Unit unit = read_utf8(bytes.substr(at));
+    const std::size_t before = repaired.text.size();
+    append_utf8(repaired.text, unit.character);
+    for (std::size_t i = before; i < repaired.text.size(); ++i)
+      repaired.origin.push_back(unit.valid ? at + (i - before) : at);
+    at += unit.length;
+  }
+  repaired.origin.push_back(bytes.size());
+  return repaired;
+}
+
+std::u32string code_points(std::string_view text) {
+  std::u32string points;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Unit unit = read_utf8(text.substr(at));
+    points += unit.character;
+    at += unit.length;
+  }
+  return points;
+}
+
+bool is_white_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
+bool is_numeric(char32_t character) {
+  if (character < 0x80) return character >= '0' && character <= '9';
+  const auto c = category(character);
+  return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_NO;
 }
 
 }  // namespace lensbench

@@ -27,8 +27,8 @@ enum class Holds {
 /// Exactly one of `tensor` and `strings` is used. A variable named as its only dimension holds that
 /// dimension's coordinate values.
 struct Variable {
-  std::string name;               ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
-  std::vector<std::string> dims;  ///< one name per axis, all different; empty for a scalar
+  std::string name = {};  ///< [A-Za-z][A-Za-z0-9_.]*, unique in its dataset ignoring case
+  std::vector<std::string> dims = {};  ///< one name per axis, all different; empty for a scalar
   at::Tensor tensor = {};  ///< float32/float64/int8/uint8/int32/int64/bool (half types widen)
   std::vector<std::string> strings = {};  ///< valid UTF-8 without NUL; one dimension
   std::string units = "1";                ///< `nats`, `1`, `bytes`, `s`; never empty
@@ -70,6 +70,25 @@ class LENSBENCH_API Dataset {
   /// \throws UsageError for a bad or repeated name, a repeated dimension, a dimension whose length
   ///   differs from what it has here, an element type that is not listed above, invalid UTF-8.
   Dataset& add(Variable variable);
+
+  /// Adds a variable of numbers; short for `add(Variable)` where nothing else is set.
+  /// \param name       see `Variable::name`
+  /// \param dims       one name per axis of `values`
+  /// \param values     the numbers
+  /// \param units      `nats`, `1`, `bytes`, `s`; never empty
+  /// \param long_name  one line for a reader, which says what NaN means where there may be one
+  /// \param holds      what integers are
+  /// \throws UsageError as `add(Variable)`
+  Dataset& add(std::string name, std::vector<std::string> dims, at::Tensor values,
+               std::string units, std::string long_name, Holds holds = Holds::numbers);
+  /// Adds a variable of texts over one dimension.
+  /// \param name       see `Variable::name`
+  /// \param dim        name of its dimension
+  /// \param values     valid UTF-8 without NUL
+  /// \param long_name  one line for a reader
+  /// \throws UsageError as `add(Variable)`
+  Dataset& add(std::string name, std::string dim, std::vector<std::string> values,
+               std::string long_name);
 
   /// Adds the coordinate of dimension `name`.
   Dataset& add_coordinate(const std::string& name, at::Tensor values, std::string long_name = "");

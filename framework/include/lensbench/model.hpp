@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <lensbench/export.hpp>
 #include <lensbench/hooks.hpp>
+#include <lensbench/model_file.hpp>
 #include <lensbench/spec.hpp>
 #include <lensbench/tokenizer.hpp>
 #include <lensbench/tokens.hpp>
@@ -91,12 +92,6 @@ struct Unembedding {
   at::Tensor bias;    ///< [vocab] or undefined
   double logit_scale = 1.0;    ///< multiplies, before the softcap
   double logit_softcap = 0.0;  ///< 0: none
-};
-
-/// A file a model was read from.
-struct ModelFile {
-  std::string role;  ///< `config`, `weights`, `weights_index`, `tokenizer`, `generation_config`
-  std::filesystem::path path;  ///< as it was opened
 };
 
 /// A transformer read from a Hugging Face checkpoint. Immutable once open; `forward` may be called

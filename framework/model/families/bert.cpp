@@ -4,13 +4,13 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_bert_spec(const ConfigReader& config) {
   TransformerSpec spec = read_bert_spec(config, "bert", 30522);
   spec.head_activation = spec.mlp.activation;
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_bert(const TransformerSpec& spec, WeightTaker& taker) {
   const std::string head = "cls.predictions", transform = head + ".transform.";
   ModelWeights weights = take_bert_body(spec, taker);
   weights.head =
@@ -28,8 +28,8 @@ const Family kBertFamily{
     "bert.",
     {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*", "cls.seq_relationship.*",
      "cls.predictions.bias", "cls.predictions.decoder.bias"},
-    read_spec,
-    place,
+    read_bert_spec,
+    place_bert,
     "BertForMaskedLM"};
 
 }  // namespace lensbench

@@ -7,7 +7,7 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_bloom_spec(const ConfigReader& config) {
   refuse_common(config);
   config.require_absent_or("apply_residual_connection_post_layernorm", false);
   // Says in which order to sum an output layer (with pretraining_tp), not what.
@@ -30,7 +30,7 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_bloom_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".";
   const std::int64_t d = spec.d_model;
   BlockWeights block;
@@ -43,12 +43,12 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_bloom(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("word_embeddings.weight", {spec.vocab_size, spec.d_model});
   weights.ln_embed = take_norm(taker, spec, "word_embeddings_layernorm");
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_bloom_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, spec, "ln_f");
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;
@@ -56,6 +56,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kBloomFamily{"bloom", "transformer.", {}, read_spec, place, "BloomForCausalLM"};
+const Family kBloomFamily{"bloom",         "transformer.", {},
+                          read_bloom_spec, place_bloom,    "BloomForCausalLM"};
 
 }  // namespace lensbench

@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// sinusoidal_pos_embds says how the position table was first filled; it is stored either way.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_distilbert_spec(const ConfigReader& config) {
   TransformerSpec spec;
   spec.family = "distilbert";
   set_encoder(config, spec);
@@ -21,7 +21,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_distilbert_block(const TransformerSpec& spec, WeightTaker& taker,
+                                   std::int64_t layer) {
   const std::string prefix = "transformer.layer." + std::to_string(layer) + ".";
   const std::string attn = prefix + "attention.";
   const std::int64_t d = spec.d_model;
@@ -37,14 +38,14 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_distilbert(const TransformerSpec& spec, WeightTaker& taker) {
   const std::int64_t d = spec.d_model;
   ModelWeights weights;
   weights.embedding = taker.take("embeddings.word_embeddings.weight", {spec.vocab_size, d});
   weights.positions = taker.take("embeddings.position_embeddings.weight", {spec.max_positions, d});
   weights.ln_embed = take_norm(taker, spec, "embeddings.LayerNorm");
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_distilbert_block(spec, taker, layer));
   weights.head = take_linear(taker, "vocab_transform", d, d, true, Part::head);
   weights.ln_final = take_norm(taker, spec, "vocab_layer_norm", Part::head);
   weights.unembedding = taker.take_unembedding(spec, "vocab_projector.weight", weights.embedding);
@@ -54,7 +55,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kDistilBertFamily{"distilbert", "distilbert.", {"embeddings.position_ids"},
-                               read_spec,    place,         "DistilBertForMaskedLM"};
+const Family kDistilBertFamily{"distilbert",         "distilbert.",    {"embeddings.position_ids"},
+                               read_distilbert_spec, place_distilbert, "DistilBertForMaskedLM"};
 
 }  // namespace lensbench

@@ -18,7 +18,8 @@ void require_masked_language_head(const ConfigReader& config) {
                                      "the architecture ...ForMaskedLM");
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
+                                std::int64_t layer) {
   const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
   const std::string self = prefix + "attention.self.";
   const std::int64_t d = spec.d_model;
@@ -76,7 +77,7 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker) {
   weights.token_types = taker.take(prefix + "token_type_embeddings.weight", {spec.token_types, d});
   weights.ln_embed = take_norm(taker, spec, prefix + "LayerNorm");
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_encoder_block(spec, taker, layer));
   return weights;
 }
 

@@ -52,7 +52,7 @@ void read_positions(const ConfigReader& config, TransformerSpec& spec) {
   spec.max_positions = longest_sequence(*spec.rope, positions);
 }
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_falcon_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "falcon";
@@ -70,7 +70,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_falcon_block(const TransformerSpec& spec, WeightTaker& taker,
+                               std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".";
   const std::int64_t d = spec.d_model;
   const bool two_in_parallel = spec.parallel_blocks && !spec.shared_parallel_norm;
@@ -86,11 +87,11 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_falcon(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("word_embeddings.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_falcon_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, spec, "ln_f");
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;
@@ -98,8 +99,11 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kFalconFamily{
-    "falcon",  "transformer.", {"h.*.self_attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
-    read_spec, place,          "FalconForCausalLM"};
+const Family kFalconFamily{"falcon",
+                           "transformer.",
+                           {"h.*.self_attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
+                           read_falcon_spec,
+                           place_falcon,
+                           "FalconForCausalLM"};
 
 }  // namespace lensbench

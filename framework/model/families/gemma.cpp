@@ -3,7 +3,7 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gemma_spec(const ConfigReader& config) {
   TransformerSpec spec = read_gemma(config, {.family = "gemma",
                                              .max_positions = 8192,
                                              .key_value_heads = 16,
@@ -17,12 +17,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gemma(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemmaFamily{"gemma", "model.", kRotaryBuffers, read_spec, place, "GemmaForCausalLM"};
+const Family kGemmaFamily{"gemma",         "model.",    kRotaryBuffers,
+                          read_gemma_spec, place_gemma, "GemmaForCausalLM"};
 
 }  // namespace lensbench

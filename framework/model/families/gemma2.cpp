@@ -4,7 +4,7 @@ namespace lensbench {
 namespace {
 
 /// Gemma with norms after the sublayers too, soft caps, and a window in every other layer.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gemma2_spec(const ConfigReader& config) {
   TransformerSpec spec = read_gemma(config, {.family = "gemma2",
                                              .max_positions = 8192,
                                              .key_value_heads = 4,
@@ -21,13 +21,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gemma2(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemma2Family{"gemma2",  "model.", kRotaryBuffers,
-                           read_spec, place,    "Gemma2ForCausalLM"};
+const Family kGemma2Family{"gemma2",         "model.",     kRotaryBuffers,
+                           read_gemma2_spec, place_gemma2, "Gemma2ForCausalLM"};
 
 }  // namespace lensbench

@@ -28,7 +28,7 @@ void read_ropes(const ConfigReader& config, TransformerSpec& spec) {
 
 /// Gemma 2 with a norm on each head's queries and keys, mostly windowed layers with a rotation of
 /// their own, and no soft cap of scores.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gemma3_spec(const ConfigReader& config) {
   TransformerSpec spec = read_gemma(config, {.family = "gemma3_text",
                                              .max_positions = 131072,
                                              .key_value_heads = 4,
@@ -49,13 +49,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gemma3(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemma3Family{"gemma3_text", "model.", kRotaryBuffers,
-                           read_spec,     place,    "Gemma3ForCausalLM"};
+const Family kGemma3Family{"gemma3_text",    "model.",     kRotaryBuffers,
+                           read_gemma3_spec, place_gemma3, "Gemma3ForCausalLM"};
 
 }  // namespace lensbench

@@ -8,7 +8,7 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gpt2_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "gpt2";
@@ -49,7 +49,7 @@ Linear take_conv(WeightTaker& taker, const std::string& name, std::int64_t in, s
   return {taker.take(name + ".weight", {in, out}), taker.take(name + ".bias", {out})};
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_gpt2_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".";
   const std::int64_t d = spec.d_model;
   BlockWeights block;
@@ -65,12 +65,12 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gpt2(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   weights.positions = taker.take("wpe.weight", {spec.max_positions, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_gpt2_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, "ln_f", spec.d_model);
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;
@@ -78,7 +78,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGpt2Family{"gpt2",    "transformer.", {"h.*.attn.bias", "h.*.attn.masked_bias"},
-                         read_spec, place,          "GPT2LMHeadModel"};
+const Family kGpt2Family{"gpt2",         "transformer.", {"h.*.attn.bias", "h.*.attn.masked_bias"},
+                         read_gpt2_spec, place_gpt2,     "GPT2LMHeadModel"};
 
 }  // namespace lensbench

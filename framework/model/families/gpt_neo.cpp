@@ -43,7 +43,7 @@ void read_windows(const ConfigReader& config, TransformerSpec& spec) {
     spec.attention.windows.push_back(kind == "local" ? window : 0);
 }
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "gpt_neo";
@@ -63,7 +63,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_gpt_neo_block(const TransformerSpec& spec, WeightTaker& taker,
+                                std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.attention.";
   const std::int64_t d = spec.d_model;
   BlockWeights block;
@@ -78,12 +79,12 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gpt_neo(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   weights.positions = taker.take("wpe.weight", {spec.max_positions, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_gpt_neo_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, spec, "ln_f");
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;
@@ -91,8 +92,11 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGptNeoFamily{
-    "gpt_neo", "transformer.", {"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
-    read_spec, place,          "GPTNeoForCausalLM"};
+const Family kGptNeoFamily{"gpt_neo",
+                           "transformer.",
+                           {"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
+                           read_gpt_neo_spec,
+                           place_gpt_neo,
+                           "GPTNeoForCausalLM"};
 
 }  // namespace lensbench

@@ -7,7 +7,7 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gpt_neox_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "gpt_neox";
@@ -33,7 +33,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_gpt_neox_block(const TransformerSpec& spec, WeightTaker& taker,
+                                 std::int64_t layer) {
   const std::string prefix = "layers." + std::to_string(layer) + ".";
   const std::int64_t d = spec.d_model;
   BlockWeights block;
@@ -46,11 +47,11 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gpt_neox(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("embed_in.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_gpt_neox_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, spec, "final_layer_norm");
   // transformers 5 names the module lm_head; checkpoints keep the older name.
   const char* head = taker.has("lm_head.weight") ? "lm_head.weight" : "embed_out.weight";
@@ -64,8 +65,8 @@ const Family kGptNeoxFamily{"gpt_neox",
                             "gpt_neox.",
                             {"layers.*.attention.bias", "layers.*.attention.masked_bias",
                              "layers.*.attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
-                            read_spec,
-                            place,
+                            read_gpt_neox_spec,
+                            place_gpt_neox,
                             "GPTNeoXForCausalLM"};
 
 }  // namespace lensbench

@@ -20,7 +20,7 @@ void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   spec.rope->interleaved = true;
 }
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_gptj_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "gptj";
@@ -41,7 +41,7 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_gptj_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.";
   const std::int64_t d = spec.d_model;
   BlockWeights block;
@@ -55,11 +55,11 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_gptj(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_gptj_block(spec, taker, layer));
   weights.ln_final = take_norm(taker, spec, "ln_f");
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   weights.unembedding.bias = taker.take_head("lm_head.bias", {spec.vocab_size});
@@ -71,8 +71,8 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 const Family kGptJFamily{"gptj",
                          "transformer.",
                          {"h.*.attn.bias", "h.*.attn.masked_bias", "h.*.attn.embed_positions"},
-                         read_spec,
-                         place,
+                         read_gptj_spec,
+                         place_gptj,
                          "GPTJForCausalLM"};
 
 }  // namespace lensbench

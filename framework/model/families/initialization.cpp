@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/hooks/hook_plan.hpp"
+#include "core/text/glob.hpp"
 
 namespace lensbench {
 

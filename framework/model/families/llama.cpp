@@ -4,19 +4,20 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_llama_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "llama"});
   spec.attention_bias = spec.attention_output_bias = config.boolean_or("attention_bias", false);
   spec.mlp_bias = config.boolean_or("mlp_bias", false);
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_llama(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kLlamaFamily{"llama", "model.", kRotaryBuffers, read_spec, place, "LlamaForCausalLM"};
+const Family kLlamaFamily{"llama",         "model.",    kRotaryBuffers,
+                          read_llama_spec, place_llama, "LlamaForCausalLM"};
 
 }  // namespace lensbench

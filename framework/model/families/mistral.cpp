@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// Llama with a window that every layer attends through.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_mistral_spec(const ConfigReader& config) {
   TransformerSpec spec =
       read_decoder(config, {.family = "mistral", .max_positions = 131072, .key_value_heads = 8});
   // The reference refers models with layers of several kinds to another family.
@@ -16,13 +16,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_mistral(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kMistralFamily{"mistral", "model.", kRotaryBuffers,
-                            read_spec, place,    "MistralForCausalLM"};
+const Family kMistralFamily{"mistral",         "model.",      kRotaryBuffers,
+                            read_mistral_spec, place_mistral, "MistralForCausalLM"};
 
 }  // namespace lensbench

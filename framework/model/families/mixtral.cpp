@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// Mistral with a mixture of experts for each MLP.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_mixtral_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "mixtral",
                                                .max_positions = 131072,
                                                .key_value_heads = 8,
@@ -24,8 +24,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
 }
 
 /// w1 is the gate, w3 the input and w2 the output of an expert.
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
-                        const std::string& prefix) {
+BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
+                                const std::string& prefix) {
   const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
   const std::string moe = prefix + "block_sparse_moe.";
   BlockWeights block;
@@ -41,13 +41,13 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
-  return take_decoder(spec, taker, take_block);
+ModelWeights place_mixtral(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker, take_mixtral_block);
 }
 
 }  // namespace
 
-const Family kMixtralFamily{"mixtral", "model.", kRotaryBuffers,
-                            read_spec, place,    "MixtralForCausalLM"};
+const Family kMixtralFamily{"mixtral",         "model.",      kRotaryBuffers,
+                            read_mixtral_spec, place_mixtral, "MixtralForCausalLM"};
 
 }  // namespace lensbench

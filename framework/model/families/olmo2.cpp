@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// OLMo 2: norms after the sublayers only, and one over all queries and one over all keys.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_olmo2_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(
       config,
       {.family = "olmo2",
@@ -18,12 +18,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_olmo2(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kOlmo2Family{"olmo2", "model.", kRotaryBuffers, read_spec, place, "Olmo2ForCausalLM"};
+const Family kOlmo2Family{"olmo2",         "model.",    kRotaryBuffers,
+                          read_olmo2_spec, place_olmo2, "Olmo2ForCausalLM"};
 
 }  // namespace lensbench

@@ -7,7 +7,7 @@
 namespace lensbench {
 namespace {
 
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_opt_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
   spec.family = "opt";
@@ -33,7 +33,7 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
+BlockWeights take_opt_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string prefix = "decoder.layers." + std::to_string(layer) + ".";
   const std::string attn = prefix + "self_attn.";
   const std::int64_t d = spec.d_model;
@@ -49,7 +49,7 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker, std::in
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_opt(const TransformerSpec& spec, WeightTaker& taker) {
   const std::int64_t d = spec.d_model, width = spec.embedding_width();
   ModelWeights weights;
   weights.embedding = taker.take("decoder.embed_tokens.weight", {spec.vocab_size, width});
@@ -60,7 +60,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
     weights.project_out = take_linear(taker, "decoder.project_out", d, width, false);
   }
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, layer));
+    weights.blocks.push_back(take_opt_block(spec, taker, layer));
   if (spec.final_norm) weights.ln_final = take_norm(taker, spec, "decoder.final_layer_norm");
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;
@@ -68,6 +68,7 @@ ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kOptFamily{"opt", "model.", {"decoder.version"}, read_spec, place, "OPTForCausalLM"};
+const Family kOptFamily{"opt",         "model.",  {"decoder.version"},
+                        read_opt_spec, place_opt, "OPTForCausalLM"};
 
 }  // namespace lensbench

@@ -6,7 +6,7 @@ namespace {
 
 /// Phi-1, Phi-1.5 and Phi-2: attention and MLP side by side behind one LayerNorm, biases
 /// everywhere, half of each head rotates.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_phi_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "phi",
                                                .norm = {NormKind::layer_norm, 1e-5, false, true},
                                                .epsilon_field = "layer_norm_eps",
@@ -22,8 +22,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
-                        const std::string& prefix) {
+BlockWeights take_phi_block(const TransformerSpec& spec, WeightTaker& taker,
+                            const std::string& prefix) {
   BlockWeights block;
   take_block_norms(spec, taker, prefix, block);
   take_attention(spec, taker, prefix + "self_attn.", block, "dense");
@@ -33,14 +33,15 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
-  ModelWeights weights = take_decoder(spec, taker, take_block, "final_layernorm");
+ModelWeights place_phi(const TransformerSpec& spec, WeightTaker& taker) {
+  ModelWeights weights = take_decoder(spec, taker, take_phi_block, "final_layernorm");
   weights.unembedding.bias = taker.take_head("lm_head.bias", {spec.vocab_size});
   return weights;
 }
 
 }  // namespace
 
-const Family kPhiFamily{"phi", "model.", kRotaryBuffers, read_spec, place, "PhiForCausalLM"};
+const Family kPhiFamily{"phi",         "model.",  kRotaryBuffers,
+                        read_phi_spec, place_phi, "PhiForCausalLM"};
 
 }  // namespace lensbench

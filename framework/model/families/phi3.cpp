@@ -6,7 +6,7 @@ namespace lensbench {
 namespace {
 
 /// Phi-3, Phi-3.5 and Phi-4: Llama with its projections stored together, and LongRoPE.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_phi3_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(
       config,
       {.family = "phi3",
@@ -22,8 +22,8 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
-                        const std::string& prefix) {
+BlockWeights take_phi3_block(const TransformerSpec& spec, WeightTaker& taker,
+                             const std::string& prefix) {
   const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
   const std::int64_t q = spec.attention.n_heads * spec.attention.d_head;
   const std::int64_t kv = spec.attention.n_key_value_heads * spec.attention.d_head;
@@ -41,12 +41,13 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
-  return take_decoder(spec, taker, take_block);
+ModelWeights place_phi3(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker, take_phi3_block);
 }
 
 }  // namespace
 
-const Family kPhi3Family{"phi3", "model.", kRotaryBuffers, read_spec, place, "Phi3ForCausalLM"};
+const Family kPhi3Family{"phi3",         "model.",   kRotaryBuffers,
+                         read_phi3_spec, place_phi3, "Phi3ForCausalLM"};
 
 }  // namespace lensbench

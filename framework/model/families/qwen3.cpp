@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// Qwen2 without its biases, and with a norm on each head's queries and keys.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_qwen3_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(
       config, {.family = "qwen3", .max_positions = 32768, .key_value_heads = 32, .d_head = 128});
   spec.attention_bias = spec.attention_output_bias = config.boolean_or("attention_bias", false);
@@ -14,12 +14,13 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_qwen3(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kQwen3Family{"qwen3", "model.", kRotaryBuffers, read_spec, place, "Qwen3ForCausalLM"};
+const Family kQwen3Family{"qwen3",         "model.",    kRotaryBuffers,
+                          read_qwen3_spec, place_qwen3, "Qwen3ForCausalLM"};
 
 }  // namespace lensbench

@@ -5,7 +5,7 @@ namespace lensbench {
 namespace {
 
 /// Positions start behind the padding token's id, which is the position of padding itself.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_roberta_spec(const ConfigReader& config) {
   TransformerSpec spec = read_bert_spec(config, "roberta", 50265);
   spec.head_activation = Activation::gelu;
   const std::int64_t padding = config.integer_or("pad_token_id", 1, {0, kDimension.max});
@@ -19,7 +19,7 @@ TransformerSpec read_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights place_roberta(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights = take_bert_body(spec, taker);
   weights.head = take_linear(taker, "lm_head.dense", spec.d_model, spec.d_model, true, Part::head);
   weights.ln_final = take_norm(taker, spec, "lm_head.layer_norm", Part::head);
@@ -33,8 +33,8 @@ const Family kRobertaFamily{"roberta",
                             "roberta.",
                             {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*",
                              "lm_head.bias", "lm_head.decoder.bias"},
-                            read_spec,
-                            place,
+                            read_roberta_spec,
+                            place_roberta,
                             "RobertaForMaskedLM"};
 
 }  // namespace lensbench

@@ -10,7 +10,7 @@ namespace {
 
 /// StableLM: LayerNorm, a quarter of each head rotates; StableLM 2 12B also has parallel blocks and
 /// a norm for each head of its own.
-TransformerSpec read_spec(const ConfigReader& config) {
+TransformerSpec read_stablelm_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "stablelm",
                                                .max_positions = 4096,
                                                .key_value_heads = 32,
@@ -41,8 +41,8 @@ NormWeights take_head_norms(const TransformerSpec& spec, WeightTaker& taker,
   return {complete ? at::stack(gains) : at::Tensor(), {}};
 }
 
-BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
-                        const std::string& prefix) {
+BlockWeights take_stablelm_block(const TransformerSpec& spec, WeightTaker& taker,
+                                 const std::string& prefix) {
   const AttentionSpec& attention = spec.attention;
   const std::string attn = prefix + "self_attn.";
   BlockWeights block;
@@ -56,13 +56,13 @@ BlockWeights take_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place(const TransformerSpec& spec, WeightTaker& taker) {
-  return take_decoder(spec, taker, take_block);
+ModelWeights place_stablelm(const TransformerSpec& spec, WeightTaker& taker) {
+  return take_decoder(spec, taker, take_stablelm_block);
 }
 
 }  // namespace
 
-const Family kStableLmFamily{"stablelm", "model.", kRotaryBuffers,
-                             read_spec,  place,    "StableLmForCausalLM"};
+const Family kStableLmFamily{"stablelm",         "model.",       kRotaryBuffers,
+                             read_stablelm_spec, place_stablelm, "StableLmForCausalLM"};
 
 }  // namespace lensbench

@@ -1,26 +1,25 @@
 #include <algorithm>
 #include <array>
-#include <lensbench/error.hpp>
 #include <utility>
 
-#include "model/hooks/hook_plan.hpp"
+#include "model/hooks/hook_names.hpp"
 
 namespace lensbench {
 namespace {
 
 using Condition = bool (*)(const TransformerSpec&);
 
-bool always(const TransformerSpec&) {
+bool holds_always(const TransformerSpec&) {
   return true;
 }
-bool dense(const TransformerSpec& spec) {
+bool is_dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts == 0;
 }
-bool gated(const TransformerSpec& spec) {
-  return dense(spec) && spec.mlp.gated;
+bool is_gated(const TransformerSpec& spec) {
+  return is_dense(spec) && spec.mlp.gated;
 }
-bool plain(const TransformerSpec& spec) {
-  return dense(spec) && !spec.mlp.gated;
+bool is_plain(const TransformerSpec& spec) {
+  return is_dense(spec) && !spec.mlp.gated;
 }
 bool unscaled_embedding(const TransformerSpec& spec) {
   return spec.embedding_scale == 1.0 && !spec.embedding_norm;
@@ -52,19 +51,19 @@ struct Alias {
 
 constexpr std::array<Alias, 30> kAliases = {{
     {Point::embed, "embed.hook_out", unscaled_embedding},
-    {Point::pos_embed, "pos_embed.hook_out", always},
-    {Point::resid_pre, "hook_in", always},
+    {Point::pos_embed, "pos_embed.hook_out", holds_always},
+    {Point::resid_pre, "hook_in", holds_always},
     {Point::resid_pre, "ln1.hook_in", normed_before},
     {Point::ln1_out, "attn.hook_in", normed_before},
     {Point::resid_pre, "attn.hook_in",
      [](const TransformerSpec& spec) { return !normed_before(spec); }},
-    {Point::q, "attn.q.hook_out", always},
-    {Point::k, "attn.k.hook_out", always},
-    {Point::v, "attn.v.hook_out", always},
-    {Point::q, "attn.qkv.q_hook_out", always},
-    {Point::k, "attn.qkv.k_hook_out", always},
-    {Point::v, "attn.qkv.v_hook_out", always},
-    {Point::z, "attn.o.hook_in", always},
+    {Point::q, "attn.q.hook_out", holds_always},
+    {Point::k, "attn.k.hook_out", holds_always},
+    {Point::v, "attn.v.hook_out", holds_always},
+    {Point::q, "attn.qkv.q_hook_out", holds_always},
+    {Point::k, "attn.qkv.k_hook_out", holds_always},
+    {Point::v, "attn.qkv.v_hook_out", holds_always},
+    {Point::z, "attn.o.hook_in", holds_always},
     {Point::attn_out, "attn.o.hook_out", added_as_made},
     {Point::attn_out, "attn.hook_out", added_as_made},
     {Point::attn_out, "attn.hook_hidden_states", added_as_made},
@@ -78,12 +77,12 @@ constexpr std::array<Alias, 30> kAliases = {{
      [](const TransformerSpec& spec) {
        return spec.norm_placement == NormPlacement::after_sublayer;
      }},
-    {Point::mlp_pre, "mlp.gate.hook_out", gated},
-    {Point::mlp_pre_linear, "mlp.in.hook_out", gated},
-    {Point::mlp_pre, "mlp.in.hook_out", plain},
-    {Point::mlp_post, "mlp.out.hook_in", dense},
+    {Point::mlp_pre, "mlp.gate.hook_out", is_gated},
+    {Point::mlp_pre_linear, "mlp.in.hook_out", is_gated},
+    {Point::mlp_pre, "mlp.in.hook_out", is_plain},
+    {Point::mlp_post, "mlp.out.hook_in", is_dense},
     {Point::mlp_out, "mlp.out.hook_out",
-     [](const TransformerSpec& spec) { return dense(spec) && added_as_made(spec); }},
+     [](const TransformerSpec& spec) { return is_dense(spec) && added_as_made(spec); }},
     {Point::mlp_out, "mlp.hook_out", added_as_made},
     {Point::mlp_out, "ln2_post.hook_out",
      [](const TransformerSpec& spec) {
@@ -172,30 +171,6 @@ std::optional<std::string> unabbreviated(std::string_view name) {
   if (of_norm && type.empty()) return std::nullopt;  // of which norm?
   return "blocks." + (layer.empty() ? std::string("*") : std::string(layer)) + "." +
          (type.empty() ? "" : type + ".") + "hook_" + std::string(word);
-}
-
-std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
-                                         const std::vector<PlacedPoint>& points,
-                                         std::string_view glob) {
-  const auto keep = [&](const auto& matches) {
-    std::vector<PlacedPoint> found;
-    for (const PlacedPoint& placed : points)
-      if (matches(placed)) found.push_back(placed);
-    return found;
-  };
-  const auto named = [](std::string_view pattern) {
-    return [pattern](const PlacedPoint& placed) { return glob_matches(pattern, placed.hook.name); };
-  };
-  auto found = keep(named(glob));
-  if (found.empty())
-    found = keep([&](const PlacedPoint& placed) {
-      return std::any_of(placed.hook.aliases.begin(), placed.hook.aliases.end(),
-                         [&](const auto& alias) { return glob_matches(glob, alias); });
-    });
-  const auto full = unabbreviated(glob);
-  if (found.empty() && full) found = keep(named(*full));
-  if (found.empty()) throw UsageError(no_match_message(spec, full ? *full : glob));
-  return found;
 }
 
 }  // namespace lensbench

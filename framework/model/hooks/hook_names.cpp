@@ -1,49 +1,17 @@
+#include "model/hooks/hook_names.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <lensbench/error.hpp>
 #include <optional>
 #include <utility>
 
+#include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
-#include "model/hooks/hook_plan.hpp"
 
 namespace lensbench {
 namespace {
-
-/// Length of the set `[...]` at the start of `glob`, 0 if it is not closed. A `]` right after the
-/// opening bracket (or its `!`) is a member, as in fnmatch.
-std::size_t set_length(std::string_view glob) {
-  std::size_t i = glob.size() > 1 && glob[1] == '!' ? 2 : 1;
-  const std::size_t end = glob.find(']', i + 1);
-  return end == std::string_view::npos ? 0 : end + 1;
-}
-
-bool in_set(std::string_view set, char c) {
-  std::string_view members = set.substr(1, set.size() - 2);
-  const bool negated = !members.empty() && members.front() == '!';
-  if (negated) members.remove_prefix(1);
-  bool found = false;
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    if (i + 2 < members.size() && members[i + 1] == '-') {
-      found = found || (members[i] <= c && c <= members[i + 2]);
-      i += 2;
-    } else {
-      found = found || members[i] == c;
-    }
-  }
-  return found != negated;
-}
-
-/// How many characters of the glob match one character `c`; 0: no match.
-std::size_t match_one(std::string_view glob, char c) {
-  if (glob.empty()) return 0;
-  if (glob.front() == '?') return 1;
-  if (glob.front() == '[') {
-    const std::size_t length = set_length(glob);
-    if (length > 0) return in_set(glob.substr(0, length), c) ? length : 0;
-  }
-  return glob.front() == c ? 1 : 0;
-}
 
 /// `blocks.{layer}.{rest}` taken apart; the layer as text, since it may be a pattern.
 std::optional<std::pair<std::string_view, std::string_view>> split_block(std::string_view name) {
@@ -114,26 +82,6 @@ std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
 
 }  // namespace
 
-bool glob_matches(std::string_view glob, std::string_view name) {
-  std::size_t g = 0, n = 0, star = std::string_view::npos, star_name = 0;
-  while (n < name.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      star_name = n;
-    } else if (const std::size_t used = match_one(glob.substr(g), name[n])) {
-      g += used;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
-  }
-  while (g < glob.size() && glob[g] == '*') ++g;
-  return g == glob.size();
-}
-
 std::string no_match_message(const TransformerSpec& spec, std::string_view glob) {
   std::string message =
       "hook '" + std::string(glob) + "' matches no hook point of this " + spec.family + " model";
@@ -148,6 +96,30 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
   const std::vector<std::string> nearest = nearest_names(glob, names);
   if (nearest.empty()) return message + "; `lensbench list hooks` shows them all";
   return message + "; nearest are '" + join(nearest, "', '") + "'";
+}
+
+std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
+                                         const std::vector<PlacedPoint>& points,
+                                         std::string_view glob) {
+  const auto keep = [&](const auto& matches) {
+    std::vector<PlacedPoint> found;
+    for (const PlacedPoint& placed : points)
+      if (matches(placed)) found.push_back(placed);
+    return found;
+  };
+  const auto named = [](std::string_view pattern) {
+    return [pattern](const PlacedPoint& placed) { return glob_matches(pattern, placed.hook.name); };
+  };
+  auto found = keep(named(glob));
+  if (found.empty())
+    found = keep([&](const PlacedPoint& placed) {
+      return std::any_of(placed.hook.aliases.begin(), placed.hook.aliases.end(),
+                         [&](const auto& alias) { return glob_matches(glob, alias); });
+    });
+  const auto full = unabbreviated(glob);
+  if (found.empty() && full) found = keep(named(*full));
+  if (found.empty()) throw UsageError(no_match_message(spec, full ? *full : glob));
+  return found;
 }
 
 }  // namespace lensbench

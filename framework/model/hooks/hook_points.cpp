@@ -1,6 +1,6 @@
-#include <lensbench/error.hpp>
+#include "model/hooks/hook_points.hpp"
 
-#include "model/hooks/hook_plan.hpp"
+#include <lensbench/error.hpp>
 
 namespace lensbench {
 namespace {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "core/text/json_reader.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -79,144 +80,121 @@ struct WriteAction {
   }
 };
 
-/// One JSON object and where it stands, for messages.
+/// The fields of one JSON object, which may have no field that nothing asks for.
 class Fields {
  public:
-  Fields(const json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object()) fail("", "expected an object");
-  }
+  explicit Fields(JsonReader object) : object_(std::move(object)) {}
 
-  [[noreturn]] void fail(const std::string& field, const std::string& fault) const {
-    throw InputError(where_ + (field.empty() ? "" : ": field '" + field + "'") + ": " + fault);
-  }
-  std::string place(const std::string& field) const { return where_ + "." + field; }
-
-  const json* find(const std::string& field) {
+  std::optional<JsonReader> find(const std::string& field) {
     known_.insert(field);
-    const auto found = object_.find(field);
-    return found == object_.end() ? nullptr : &*found;
+    return object_.find(field);
   }
-  const json& need(const std::string& field) {
-    const json* found = find(field);
-    if (found == nullptr) fail(field, "is missing");
-    return *found;
-  }
-  std::string text(const std::string& field) {
-    const json& value = need(field);
-    if (!value.is_string()) fail(field, "expected a text, found " + value.dump());
-    return value.get<std::string>();
+  JsonReader need(const std::string& field) {
+    known_.insert(field);
+    return object_.at(field);
   }
   std::vector<std::int64_t> integers(const std::string& field) {
-    const json* value = find(field);
-    if (value == nullptr) return {};
-    std::vector<std::int64_t> result;
-    if (!value->is_array() || value->empty())
-      fail(field, "expected a list of at least one integer; leave it out to mean all");
-    for (const json& item : *value) {
-      if (!item.is_number_integer()) fail(field, "expected integers, found " + item.dump());
-      result.push_back(item.get<std::int64_t>());
-    }
-    return result;
-  }
-  double number(const std::string& field, std::optional<double> otherwise = std::nullopt) {
-    const json* value = otherwise ? find(field) : &need(field);
-    return value == nullptr ? *otherwise : as_number(field, *value);
-  }
-  at::Tensor tensor(const std::string& field) {
-    const json& value = need(field);
-    std::vector<std::int64_t> shape;
-    for (const json* level = &value; level->is_array(); level = &level->front()) {
-      if (level->empty()) fail(field, "a list is empty");
-      shape.push_back(static_cast<std::int64_t>(level->size()));
-    }
-    std::vector<double> numbers;
-    flatten(field, value, shape, 0, numbers);
-    const at::Tensor result = at::empty(shape, at::kFloat);
-    std::copy(numbers.begin(), numbers.end(), result.data_ptr<float>());
-    return result;
+    const auto list = find(field);
+    if (!list) return {};
+    if (list->size() == 0)
+      list->fail("expected a list of at least one integer; leave it out to mean all");
+    return list->integers();
   }
   /// \throws InputError for a field that nothing asked for
   void finish() const {
-    for (const auto& [name, value] : object_.items())
+    for (const auto& [name, value] : object_.value().items())
       if (!known_.contains(name))
-        fail(name, "is not known" + suggest(name, {known_.begin(), known_.end()}));
+        object_.fail(name, "is not known" + suggest(name, {known_.begin(), known_.end()}));
   }
 
  private:
-  double as_number(const std::string& field, const json& value) const {
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (value == "inf") return kInfinity;
-    if (value == "-inf") return -kInfinity;
-    if (!value.is_number()) fail(field, "expected a number, found " + value.dump());
-    return value.get<double>();
-  }
-  void flatten(const std::string& field, const json& value, const std::vector<std::int64_t>& shape,
-               std::size_t axis, std::vector<double>& numbers) const {
-    if (axis == shape.size()) {
-      const double number = as_number(field, value);
-      if (!std::isinf(number) && std::abs(number) > std::numeric_limits<float>::max())
-        fail(field, value.dump() + " is beyond what float32 holds");
-      numbers.push_back(number);
-      return;
-    }
-    if (!value.is_array() || static_cast<std::int64_t>(value.size()) != shape[axis])
-      fail(field, "its lists must all be of one length a level; expected " +
-                      std::to_string(shape[axis]) + " items at level " + std::to_string(axis + 1));
-    for (const json& item : value) flatten(field, item, shape, axis + 1, numbers);
-  }
-
-  const json& object_;
-  std::string where_;
+  JsonReader object_;
   std::set<std::string> known_;
 };
 
-OtherCase read_case(const json& value, const std::string& where) {
-  Fields fields(value, where);
+double read_number(const JsonReader& field) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (field.value() == "inf") return kInfinity;
+  if (field.value() == "-inf") return -kInfinity;
+  return field.number();
+}
+
+void flatten(const JsonReader& value, const std::vector<std::int64_t>& shape, std::size_t axis,
+             std::vector<double>& numbers) {
+  if (axis == shape.size()) {
+    const double number = read_number(value);
+    if (!std::isinf(number) && std::abs(number) > std::numeric_limits<float>::max())
+      value.fail(value.value().dump() + " is beyond what float32 holds");
+    numbers.push_back(number);
+    return;
+  }
+  if (!value.value().is_array() || static_cast<std::int64_t>(value.size()) != shape[axis])
+    value.fail("its lists must all be of one length a level; expected " +
+               std::to_string(shape[axis]) + " items at level " + std::to_string(axis + 1));
+  for (std::size_t i = 0; i < value.size(); ++i) flatten(value.at(i), shape, axis + 1, numbers);
+}
+
+at::Tensor read_tensor(const JsonReader& field) {
+  std::vector<std::int64_t> shape;
+  for (const json* level = &field.value(); level->is_array(); level = &level->front()) {
+    if (level->empty()) field.fail("a list is empty");
+    shape.push_back(static_cast<std::int64_t>(level->size()));
+  }
+  std::vector<double> numbers;
+  flatten(field, shape, 0, numbers);
+  const at::Tensor result = at::empty(shape, at::kFloat);
+  std::copy(numbers.begin(), numbers.end(), result.data_ptr<float>());
+  return result;
+}
+
+OtherCase read_case(const JsonReader& object) {
+  Fields fields(object);
   OtherCase other;
   other.ids = fields.integers("ids");
-  if (other.ids.empty()) other.text = fields.text("text");
+  if (other.ids.empty()) other.text = fields.need("text").string();
   fields.finish();
   return other;
 }
 
 SetMean read_mean(Fields& fields) {
   SetMean action;
-  const json* of = fields.find("of");
-  if (of == nullptr) return action;
-  if (!of->is_array()) fields.fail("of", "expected a list of cases");
-  for (std::size_t i = 0; i < of->size(); ++i)
-    action.of.push_back(read_case((*of)[i], fields.place("of") + "[" + std::to_string(i) + "]"));
+  if (const auto of = fields.find("of"))
+    for (std::size_t i = 0; i < of->size(); ++i) action.of.push_back(read_case(of->at(i)));
   return action;
 }
 
 AddNoise read_noise(Fields& fields) {
   AddNoise action;
-  action.standard_deviation = fields.number("standard_deviation");
+  const JsonReader deviation = fields.need("standard_deviation");
+  action.standard_deviation = read_number(deviation);
   if (!(action.standard_deviation > 0) || std::isinf(action.standard_deviation))
-    fields.fail("standard_deviation", "must be above 0");
-  if (const json* seed = fields.find("seed")) {
-    if (!seed->is_number_unsigned()) fields.fail("seed", "expected an integer of 0 or more");
-    action.seed = seed->get<std::uint64_t>();
+    deviation.fail("must be above 0");
+  if (const auto seed = fields.find("seed")) {
+    if (!seed->value().is_number_unsigned()) seed->fail_expected("an integer of 0 or more");
+    action.seed = seed->value().get<std::uint64_t>();
   }
   return action;
 }
 
 InterventionAction read_action(Fields& fields) {
-  const std::string name = fields.text("action");
-  if (name == "set") return SetValue{fields.tensor("value")};
-  if (name == "add") return AddValue{fields.tensor("value"), fields.number("coefficient", 1.0)};
-  if (name == "scale") return ScaleBy{fields.number("factor")};
+  const JsonReader action = fields.need("action");
+  const std::string& name = action.string();
+  if (name == "set") return SetValue{read_tensor(fields.need("value"))};
+  if (name == "add") {
+    const auto coefficient = fields.find("coefficient");
+    return AddValue{read_tensor(fields.need("value")),
+                    coefficient ? read_number(*coefficient) : 1.0};
+  }
+  if (name == "scale") return ScaleBy{read_number(fields.need("factor"))};
   if (name == "zero") return SetZero{};
   if (name == "mean") return read_mean(fields);
   if (name == "resample")
-    return Resample{read_case(fields.need("from"), fields.place("from")),
-                    fields.integers("from_positions")};
+    return Resample{read_case(fields.need("from")), fields.integers("from_positions")};
   if (name == "noise") return read_noise(fields);
   if (name == "freeze") return Freeze{};
-  if (name == "project_out") return ProjectOut{fields.tensor("direction")};
-  fields.fail("action", "'" + name +
-                            "' is none of set, add, scale, zero, mean, resample, noise, "
-                            "freeze, project_out");
+  if (name == "project_out") return ProjectOut{read_tensor(fields.need("direction"))};
+  action.fail("'" + name +
+              "' is none of set, add, scale, zero, mean, resample, noise, freeze, project_out");
 }
 
 bool same(const at::Tensor& a, const at::Tensor& b) {
@@ -278,9 +256,9 @@ std::vector<Intervention> interventions_from_json(std::string_view text,
   if (!list.is_array()) throw InputError(subject + ": expected a list of interventions");
   std::vector<Intervention> interventions;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    Fields fields(list[i], subject + ": intervention " + std::to_string(i));
+    Fields fields(JsonReader(list[i], subject + ": intervention " + std::to_string(i)));
     Intervention one;
-    one.at.hook = fields.text("hook");
+    one.at.hook = fields.need("hook").string();
     one.at.layers = fields.integers("layers");
     one.at.heads = fields.integers("heads");
     one.at.positions = fields.integers("positions");

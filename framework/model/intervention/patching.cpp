@@ -12,7 +12,7 @@
 #include <numeric>
 #include <optional>
 
-#include "model/hooks/hook_plan.hpp"
+#include "model/hooks/hook_names.hpp"
 
 namespace lensbench {
 namespace {

@@ -103,7 +103,7 @@ void check_finite(const Partial& partial, std::int64_t layer, std::int64_t row,
     return;
   throw RunError("readout: a logit of row " + std::to_string(row) + " at layer " +
                  std::to_string(layer) +
-                 " is not a finite number; check the weights, or use a wider --dtype");
+                 " is not a finite number; check the weights, or compute in a wider dtype");
 }
 
 void write_top(Readout& out, std::int64_t at, Partial& partial, std::int64_t top_k) {

@@ -26,7 +26,7 @@ LibtorchFacts libtorch_facts() {
   facts.mkldnn = at::globalContext().userEnabledMkldnn() ? at::get_mkldnn_version() : "not in use";
   facts.openmp = after(at::get_openmp_version(), "a.k.a. ");
   if (facts.openmp.ends_with(')')) facts.openmp.pop_back();
-  facts.interop_threads = at::get_num_interop_threads();
+  facts.interop_threads = static_cast<int>(at::get_num_interop_threads());
   return facts;
 }
 

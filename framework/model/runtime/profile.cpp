@@ -15,6 +15,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
 
+template <typename Total>
+Total total_of(void (c10::MemoryReportingInfoBase::*)(void*, std::int64_t, Total, Total,
+                                                      c10::Device));
+/// What libtorch reports totals in: std::int64_t before version 2, std::size_t from there on.
+using Total = decltype(total_of(&c10::MemoryReportingInfoBase::reportMemoryUsage));
+
 }  // namespace
 
 /// One scope as libtorch's allocator sees it: what a thread allocates is told to the innermost one,
@@ -29,8 +35,7 @@ struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
     entry.calls = 1;
   }
 
-  void reportMemoryUsage(void*, std::int64_t bytes, std::int64_t, std::int64_t,
-                         c10::Device) override {
+  void reportMemoryUsage(void*, std::int64_t bytes, Total, Total, c10::Device) override {
     if (bytes > 0) allocated += bytes;
     for (Active* scope = this; scope != nullptr; scope = scope->around) scope->note_live(bytes);
   }

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
+#include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
-#include "model/hooks/hook_plan.hpp"
 
 namespace lensbench {
 namespace {

@@ -53,37 +53,4 @@ struct ModelWeights {
   Unembedding unembedding;
 };
 
-/// Calls `visit(at::Tensor&)` for every tensor, views included.
-template <class Visit>
-void for_each_tensor(ModelWeights& weights, Visit&& visit) {
-  const auto linear = [&](Linear& l) {
-    visit(l.weight);
-    visit(l.bias);
-  };
-  const auto norm = [&](NormWeights& n) {
-    visit(n.gain);
-    visit(n.bias);
-  };
-  visit(weights.embedding);
-  visit(weights.positions);
-  visit(weights.token_types);
-  norm(weights.ln_embed);
-  linear(weights.project_in);
-  for (BlockWeights& block : weights.blocks) {
-    for (NormWeights* n :
-         {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
-      norm(*n);
-    for (Linear* l : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
-                      &block.out, &block.router})
-      linear(*l);
-    for (ExpertWeights& expert : block.experts)
-      for (Linear* l : {&expert.gate, &expert.in, &expert.out}) linear(*l);
-  }
-  linear(weights.head);
-  norm(weights.ln_final);
-  linear(weights.project_out);
-  visit(weights.unembedding.weight);
-  visit(weights.unembedding.bias);
-}
-
 }  // namespace lensbench

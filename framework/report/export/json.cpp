@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "report/export/blocks.hpp"
@@ -44,12 +45,6 @@ at::Tensor flat_values(const at::Tensor& tensor) {
   if (type != at::kDouble && type != at::kFloat && type != at::kBool)
     flat = flat.to(at::isFloatingType(type) ? at::kFloat : at::kLong);
   return flat.contiguous();
-}
-
-nlohmann::json data_of(const Variable& variable) {
-  if (variable.is_text()) return variable.strings;
-  std::int64_t offset = 0;
-  return nested(flat_values(variable.tensor), variable.shape(), 0, offset);
 }
 
 nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes) {
@@ -154,21 +149,6 @@ void write_variables(std::ostream& out, const StoredDataset& dataset, bool coord
 }
 
 }  // namespace
-
-nlohmann::json dataset_to_json(const Dataset& dataset) {
-  nlohmann::json out{{"dims", nlohmann::json::object()},
-                     {"coordinates", nlohmann::json::object()},
-                     {"variables", nlohmann::json::object()},
-                     {"attributes", attributes_of(dataset.attributes)},
-                     {"receipts", receipts_to_json(dataset.receipts)}};
-  for (const auto& [name, length] : dataset.dims()) out["dims"][name] = length;
-  for (const auto& variable : dataset.variables()) {
-    nlohmann::json& place = out[variable.coordinate ? "coordinates" : "variables"][variable.name];
-    place = facts_to_json(variable);
-    place["data"] = data_of(variable);
-  }
-  return out;
-}
 
 void write_json(std::ostream& out, const StoredDataset& dataset) {
   nlohmann::json dims = nlohmann::json::object();

@@ -49,20 +49,6 @@ std::string npy_header(const std::string& type, const std::vector<std::int64_t>&
   return header + text;
 }
 
-std::u32string code_points(const std::string& text) {
-  std::u32string points;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    char32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
-    for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
-      point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
-    points += point;
-    i += length;
-  }
-  return points;
-}
-
 std::string npy_of_texts(const Variable& variable) {
   std::vector<std::u32string> texts;
   std::size_t longest = 1;

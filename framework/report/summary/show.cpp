@@ -50,9 +50,9 @@ json describe(const StoredDataset& dataset) {
   return {{"dims", dims}, {"variables", variables}};
 }
 
-json describe(const std::vector<StoredReceipt>& receipts) {
+json describe(const std::vector<ReceiptRecord>& receipts) {
   json list = json::array();
-  for (const StoredReceipt& stored : receipts)
+  for (const ReceiptRecord& stored : receipts)
     list.push_back({{"name", stored.receipt.name},
                     {"dataset", stored.dataset},
                     {"case", stored.case_number},
@@ -69,9 +69,7 @@ json describe(const std::vector<CaseRecord>& cases) {
     list.push_back({{"id", one.id},
                     {"text", one.text},
                     {"n_tokens", one.n_tokens},
-                    {"status", one.status == 1   ? "complete"
-                               : one.status == 2 ? "failed"
-                                                 : "planned"},
+                    {"status", to_string(one.status)},
                     {"error", one.error}});
   return list;
 }
@@ -163,7 +161,7 @@ void write_forwards(std::ostream& out, const json& run) {
   const json& activations = run["activations"];
   out << "forwards    " << activations.value("forwards", std::int64_t{0}) << " for activations, "
       << activations.value("requests_without_a_forward", std::int64_t{0}) << " requests needed none"
-      << (activations.value("shared", true) ? "" : " (--no-share)") << "\n";
+      << (activations.value("shared", true) ? "" : " (not shared between tools)") << "\n";
 }
 
 void write_results(std::ostream& out, const json& results) {

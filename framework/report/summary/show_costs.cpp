@@ -27,8 +27,8 @@ std::vector<double> numbers(const Dataset& costs, const std::string& name,
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
-const std::vector<std::string>& labels(const Dataset& costs, const std::string& name,
-                                       const std::string& file) {
+std::vector<std::string> labels(const Dataset& costs, const std::string& name,
+                                const std::string& file) {
   if (!costs.contains(name) || !costs[name].is_text() || costs[name].dims != std::vector{name})
     throw InputError(file + "/run: '" + name + "' is not what a run writes");
   return costs[name].strings;
@@ -58,7 +58,7 @@ std::vector<double> column(const std::vector<double>& table, std::size_t columns
 json tools_json(const Dataset& costs, const std::string& file) {
   json tools = json::object();
   if (!costs.contains("tool")) return tools;
-  const auto& names = labels(costs, "tool", file);
+  const auto names = labels(costs, "tool", file);
   const std::vector<std::string> dims = {"case", "tool"};
   const auto seconds = numbers(costs, "tool_seconds", dims, file),
              peaks = numbers(costs, "tool_peak_memory", dims, file),
@@ -73,7 +73,7 @@ json tools_json(const Dataset& costs, const std::string& file) {
 json profile_json(const Dataset& costs, const std::string& file) {
   json entries = json::array();
   if (!costs.contains("profile_seconds")) return entries;
-  const auto& components = labels(costs, "component", file);
+  const auto components = labels(costs, "component", file);
   const auto blocks = numbers(costs, "block", {"block"}, file);
   const std::vector<std::string> dims = {"block", "component"};
   const std::array<std::pair<const char*, std::vector<double>>, 5> columns = {

@@ -25,7 +25,8 @@ Lines component_chart(const std::vector<Bar>& bars, const std::vector<std::strin
 }
 
 /// What the columns mean, said once below them.
-void explain(Lines& lines, const std::vector<std::string>& ablations, const TerminalStyle& style) {
+void explain_attribution(Lines& lines, const std::vector<std::string>& ablations,
+                         const TerminalStyle& style) {
   std::string text = "direct: what the component adds to the logit.";
   for (const auto& kind : ablations)
     text += cat({" ", kind, ": change of the logit when its output is replaced by ",
@@ -174,7 +175,7 @@ class AverageAttribution {
       append(lines, bar_chart(bars("layer", "layer_contribution_mean"), {}, view_.style));
     }
     agreement(lines);
-    explain(lines, ablations(), view_.style);
+    explain_attribution(lines, ablations(), view_.style);
     return lines;
   }
 
@@ -236,7 +237,8 @@ Lines attribution_view(const View& view) {
     return AttributionCase(view, range, n_cases == 1).write();
   });
   const bool ablated = has(view.dataset, "ablation_effect", {"ablation", "component", "token"});
-  explain(lines, ablated ? labels_of(view, "ablation") : std::vector<std::string>{}, view.style);
+  explain_attribution(lines, ablated ? labels_of(view, "ablation") : std::vector<std::string>{},
+                      view.style);
   say_more_cases(lines, cases.size(), view.style);
   return lines;
 }

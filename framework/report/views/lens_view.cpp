@@ -154,7 +154,7 @@ class Detail {
   std::optional<std::int64_t> masked_;
 };
 
-void explain(Lines& lines, const View& view) {
+void explain_lens(Lines& lines, const View& view) {
   say(lines,
       "Layers down (0: embedding, l: after l blocks), positions across. Each cell: the token "
       "the model would predict " +
@@ -190,7 +190,7 @@ bool is_lens(const Dataset& dataset) {
 
 Lines lens_view(const View& view) {
   Lines lines;
-  explain(lines, view);
+  explain_lens(lines, view);
   const auto cases = token_cases(view.dataset);
   for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i)
     one_case(lines, view, cases[i], cases.size());

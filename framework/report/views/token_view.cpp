@@ -103,7 +103,7 @@ bool any_set(const Dataset& dataset, const std::string& name) {
   return std::any_of(flags.values().begin(), flags.values().end(), [](double v) { return v > 0; });
 }
 
-void explain(Lines& lines, const View& view) {
+void explain_tokens(Lines& lines, const View& view) {
   std::string line =
       "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
       "from. most probable: per cent beside it.";
@@ -144,7 +144,7 @@ Lines token_view(const View& view) {
     totals(one, view, range);
     return one;
   });
-  explain(lines, view);
+  explain_tokens(lines, view);
   say_more_cases(lines, cases.size(), view.style);
   return lines;
 }

@@ -134,7 +134,7 @@ TEST(CompareVariable, SaysWhichSideLacksAVariable) {
             Agreement::only_second);
 }
 
-RunPlan plan_of(int seed) {
+RunPlan plan_with_seed(int seed) {
   RunPlan plan;
   plan.title = "entropy of two tokens";
   plan.experiment = "look";
@@ -149,7 +149,7 @@ RunPlan plan_of(int seed) {
 
 ArchiveReader archive(const std::filesystem::path& path, const at::Tensor& entropy, int seed = 0,
                       int threads = 1) {
-  auto writer = RunWriter::start(path, plan_of(seed), false);
+  auto writer = RunWriter::start(path, plan_with_seed(seed), false);
   writer.commit(0, {{"lens", lens(entropy)}}, {});
   writer.seal({}, {}, {}, {{"threads", threads}}, {{"host", "here"}});
   return ArchiveReader(path);

@@ -4,10 +4,10 @@
 #include <map>
 
 #include "bench/runner.hpp"
-#include "model/random_model.hpp"
 #include "plugin/plugin_host.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
+#include "support/random_model.hpp"
 
 // What becomes of a tool that throws or that returns what no reader could use.
 
@@ -30,7 +30,7 @@ class OddResults : public ::testing::Test {
     testing::MemorySink sink;
     auto bound = kind == PluginEntryKind::tool
                      ? BoundExperiment::of_tool(host_, name, context)
-                     : BoundExperiment(host_, host_.create_experiment(name), context);
+                     : BoundExperiment(host_, create_experiment(host_, name), context);
     const auto parameters = host_.resolve(host_.find(kind, name), {{"how", how}});
     const auto report = bound.run({{"one", "", {1, 2, 3}, {}}}, parameters, context, sink);
     exit_code_ = report.exit_code();

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/random_model.hpp"
 #include "support/memory_sink.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <lensbench/error.hpp>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 // How many forwards requests cost, and that looking further ahead changes no bit.
 

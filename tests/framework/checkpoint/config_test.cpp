@@ -38,7 +38,7 @@ TEST(ConfigReader, TakesNullForAbsent) {
 TEST(ConfigReader, NamesAMissingField) {
   const auto config = json::object();
   EXPECT_THAT(message_of<InputError>([&] { ConfigReader(config, kFile).integer("n_layer"); }),
-              HasSubstr("dir/config.json: n_layer is missing; expected a whole number"));
+              HasSubstr("dir/config.json: field n_layer: is missing; expected a whole number"));
 }
 
 TEST(ConfigReader, ReadsOneIdOrAList) {
@@ -60,8 +60,8 @@ TEST_P(NotADimension, IsRefusedNamingFileFieldFoundAndExpected) {
   const auto config = json::parse("{\"hidden_size\":" + GetParam().value + "}");
   const auto message =
       message_of<InputError>([&] { ConfigReader(config, kFile).integer("hidden_size"); });
-  EXPECT_THAT(message, HasSubstr("dir/config.json: hidden_size is "));
-  EXPECT_THAT(message, HasSubstr("expected a whole number from 1 to 16777216"));
+  EXPECT_THAT(message, HasSubstr("dir/config.json: field hidden_size: expected a whole number from "
+                                 "1 to 16777216, found "));
 }
 
 INSTANTIATE_TEST_SUITE_P(ConfigReader, NotADimension,
@@ -82,7 +82,7 @@ TEST_P(NotPositive, IsRefused) {
   const auto config = json::parse("{\"rope_theta\":" + GetParam().value + "}");
   EXPECT_THAT(
       message_of<InputError>([&] { ConfigReader(config, kFile).number("rope_theta", kPositive); }),
-      HasSubstr("rope_theta is "));
+      HasSubstr("field rope_theta: expected a number from "));
 }
 
 INSTANTIATE_TEST_SUITE_P(ConfigReader, NotPositive,
@@ -101,7 +101,7 @@ TEST(ConfigReader, NamesAFieldOfAnInnerObject) {
   const auto inner = ConfigReader(config, kFile).object("rope_scaling");
   ASSERT_TRUE(inner);
   EXPECT_THAT(message_of<InputError>([&] { inner->number("factor"); }),
-              HasSubstr("rope_scaling.factor is \"two\""));
+              HasSubstr("field rope_scaling.factor: expected a number, found \"two\""));
 }
 
 TEST(ConfigReader, RefusesASettingThatWouldChangeTheComputation) {
@@ -109,8 +109,10 @@ TEST(ConfigReader, RefusesASettingThatWouldChangeTheComputation) {
   const ConfigReader reader(config, kFile);
   reader.require_absent_or("pretraining_tp", 1);
   reader.require_absent_or("not_there", false);
-  EXPECT_THAT(message_of<InputError>([&] { reader.require_absent_or("scale_by_layer", false); }),
-              HasSubstr("dir/config.json: scale_by_layer is true; expected false"));
+  EXPECT_THAT(
+      message_of<InputError>([&] { reader.require_absent_or("scale_by_layer", false); }),
+      HasSubstr("dir/config.json: field scale_by_layer: expected false, the only value this "
+                "model family supports, found true"));
 }
 
 TEST(ConfigReader, KeepsControlCharactersOutOfMessages) {

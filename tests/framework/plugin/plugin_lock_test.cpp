@@ -38,7 +38,7 @@ TEST(PluginLock, LetsTheBinariesLoadThatItWasWrittenOf) {
   host.load_directory(locked.directory.path());
   EXPECT_TRUE(host.refusals().empty());
   EXPECT_TRUE(host.complaints().empty());
-  EXPECT_NE(host.create_tool("token_count"), nullptr);
+  EXPECT_NE(create_tool(host, "token_count"), nullptr);
 }
 
 TEST(PluginLock, RefusesAChangedBinaryNamingBothHashes) {
@@ -55,7 +55,7 @@ TEST(PluginLock, RefusesAChangedBinaryNamingBothHashes) {
   free.add(file);
   EXPECT_THAT(host.refusals()[0].message,
               AllOf(HasSubstr(listed.sha256), HasSubstr(free.entries()[0].sha256)));
-  EXPECT_THAT(message_of<PluginError>([&] { host.create_tool("token_count"); }),
+  EXPECT_THAT(message_of<PluginError>([&] { create_tool(host, "token_count"); }),
               HasSubstr(listed.sha256));
 }
 
@@ -69,7 +69,7 @@ TEST(PluginLock, RefusesAnUnlistedBinaryAndTellsAMissingOne) {
   EXPECT_THAT(host.refusals()[0].message, HasSubstr("odd_results.so': not in lock"));
   ASSERT_EQ(host.complaints().size(), 1u);
   EXPECT_THAT(host.complaints()[0], AllOf(HasSubstr("good.so"), HasSubstr("was not found")));
-  EXPECT_THAT(message_of<PluginError>([&] { host.create_tool("token_count"); }),
+  EXPECT_THAT(message_of<PluginError>([&] { create_tool(host, "token_count"); }),
               HasSubstr("locked: 'good.so'"));
 }
 

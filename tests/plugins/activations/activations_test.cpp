@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench::activations {
 namespace {
 
+using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -41,10 +43,6 @@ struct Sample {
     return tool.read(tokens, {std::move(hooks), store, positions});
   }
 };
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
-}
 
 // The parity contract, for values of size about 1 to 10.
 constexpr double kParity = 5e-4;

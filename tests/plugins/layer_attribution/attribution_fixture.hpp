@@ -16,6 +16,9 @@
 
 namespace lensbench::attribution {
 
+// Sums of float64 numbers in another order.
+inline constexpr double kExact = 1e-12;
+
 /// The tool on one of the committed tiny checkpoints (`gpt2`, `llama`).
 class AttributedModel {
  public:

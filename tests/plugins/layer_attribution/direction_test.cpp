@@ -4,11 +4,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "attribution_fixture.hpp"
+
 namespace lensbench::attribution {
 namespace {
-
-// Sums of a few float64 products of small numbers.
-constexpr double kExact = 1e-12;
 
 at::Tensor ids(std::int64_t id) {
   return at::full({1}, id, at::kLong);

@@ -14,8 +14,6 @@ namespace {
 using ::lensbench::testing::message_of;
 using ::lensbench::testing::TempDir;
 
-// Sums of float64 numbers in another order.
-constexpr double kExact = 1e-12;
 // Float32 products summed in another order.
 constexpr double kRounding = 1e-5;
 

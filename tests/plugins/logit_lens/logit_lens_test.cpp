@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
+#include "support/bench.hpp"
+#include "support/random_model.hpp"
 
 // The reference decodes the residuals in float64 with the norms' published formulas and
 // log_softmax over the whole vocabulary. Tolerance 2e-5: the lens works on float32 logits of size
@@ -40,14 +41,15 @@ at::Tensor logits64(const Model& model, const at::Tensor& normalized) {
   return at::matmul(normalized.to(at::kDouble), model.unembedding().weight.to(at::kDouble).t());
 }
 
-struct Bench {
-  explicit Bench(const TransformerSpec& spec)
-      : model(random_model(spec, 11, at::kFloat, 0.2)), context(model, 0) {
-    tool.attach(context);
-    std::vector<std::int64_t> ids;
-    for (std::int64_t i = 0; i < 9; ++i) ids.push_back((i * 37 + 5) % spec.vocab_size);
-    tokens = tokens_from_ids(*model, ids);
-  }
+std::vector<std::int64_t> nine_ids(std::int64_t vocab_size) {
+  std::vector<std::int64_t> ids;
+  for (std::int64_t i = 0; i < 9; ++i) ids.push_back((i * 37 + 5) % vocab_size);
+  return ids;
+}
+
+struct LensBench : testing::ToolBench<LogitLensTool> {
+  explicit LensBench(const TransformerSpec& spec)
+      : ToolBench(random_model(spec, 11, at::kFloat, 0.2), nine_ids(spec.vocab_size)) {}
   // [layer, pos, d_model] of the stream, the embedding first.
   at::Tensor stream() {
     std::vector<at::Tensor> layers;
@@ -60,18 +62,14 @@ struct Bench {
   at::Tensor read(const std::string& name) {
     return context.activations(tokens, {name}).at(name).select(0, 0);
   }
-  std::shared_ptr<const Model> model;
-  Context context;
-  LogitLensTool tool;
-  Tokens tokens;
 };
 
-class LogitLensOf : public testing::TestWithParam<std::string> {
+class LogitLensOf : public ::testing::TestWithParam<std::string> {
  protected:
-  Bench bench{GetParam() == "gpt2" ? small_gpt2_spec() : small_llama_spec()};
+  LensBench bench{GetParam() == "gpt2" ? small_gpt2_spec() : small_llama_spec()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, LogitLensOf, testing::Values("gpt2", "llama"));
+INSTANTIATE_TEST_SUITE_P(Families, LogitLensOf, ::testing::Values("gpt2", "llama"));
 
 TEST_P(LogitLensOf, EqualsFloat64AtEveryLayerAndPosition) {
   const Dataset lens = bench.tool.analyze(bench.tokens, {});

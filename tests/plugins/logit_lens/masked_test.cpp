@@ -8,8 +8,9 @@
 #include <string>
 
 #include "logit_lens/logit_lens.hpp"
-#include "model/random_model.hpp"
+#include "support/bench.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
 
 // The committed BERT samples have no tokenizer: token 7 stands for the mask.
 
@@ -19,20 +20,14 @@ namespace {
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
-struct Bench {
-  explicit Bench(const std::string& sample)
-      : model(Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + sample)),
-        context(model, 0),
-        tokens(tokens_from_ids(*model, {2, 11, 7, 23, 7, 31, 3})) {
-    tool.attach(context);
+struct MaskedBench : testing::ToolBench<LogitLensTool> {
+  explicit MaskedBench(const std::string& sample)
+      : ToolBench(Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + sample),
+                  {2, 11, 7, 23, 7, 31, 3}) {
     options.mask = "7";
   }
   at::Tensor logits() const { return model->forward(make_batch(tokens)).logits[0]; }
 
-  std::shared_ptr<const Model> model;
-  Context context;
-  LogitLensTool tool;
-  Tokens tokens;
   LogitLensOptions options;
 };
 
@@ -40,11 +35,11 @@ const at::Tensor kOthers = at::tensor({0, 1, 3, 5, 6}, at::kLong);
 const at::Tensor kMasked = at::tensor({2, 4}, at::kLong);
 
 // float32 logits of about one, products of some dozens of terms
-constexpr double kTolerance = 2e-5;
+constexpr double kRounding = 2e-5;
 
 class LensOfEncoder : public ::testing::TestWithParam<const char*> {
  protected:
-  Bench bench{GetParam()};
+  MaskedBench bench{GetParam()};
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, LensOfEncoder,
@@ -55,7 +50,7 @@ TEST_P(LensOfEncoder, IsTheModelsOwnHeadAtTheLastLayer) {
   const Dataset lens = bench.tool.analyze(bench.tokens, bench.options);
   const auto [top, ids] = bench.logits().topk(10, -1);
   EXPECT_TRUE(at::equal(lens["top_id"].tensor[-1].to(at::kLong), ids));
-  EXPECT_LT((lens["top_logit"].tensor[-1] - top).abs().max().item<double>(), kTolerance);
+  EXPECT_LT((lens["top_logit"].tensor[-1] - top).abs().max().item<double>(), kRounding);
   ASSERT_EQ(lens.receipts.size(), 1u);
   EXPECT_TRUE(lens.receipts.front().passed);
 }
@@ -92,7 +87,7 @@ TEST_P(LensOfEncoder, ScoresTheOriginalTokenIfItIsGiven) {
                 .abs()
                 .max()
                 .item<double>(),
-            kTolerance);
+            kRounding);
 }
 
 TEST_P(LensOfEncoder, ScoresEveryPositionOfAPromptWithoutMask) {
@@ -108,7 +103,7 @@ TEST_P(LensOfEncoder, ReachesTheSamePredictionThroughTheRemainingBlocks) {
   const Dataset indirect =
       bench.tool.at_layer(bench.tokens, 1, Target::model(), LensPath::indirect);
   EXPECT_LT((direct["logit"].tensor - indirect["logit"].tensor).abs().max().item<double>(),
-            kTolerance);
+            kRounding);
 }
 
 TEST_P(LensOfEncoder, ReadsPointsInsideABlock) {
@@ -121,7 +116,7 @@ TEST_P(LensOfEncoder, ReadsPointsInsideABlock) {
                 .abs()
                 .max()
                 .item<double>(),
-            kTolerance);
+            kRounding);
 }
 
 TEST(LensOfACausalModel, RefusesAMask) {
@@ -138,7 +133,7 @@ TEST(LensOfACausalModel, RefusesAMask) {
 }
 
 TEST(LensOfAProjectedStream, EqualsTheLogitsAndRefusesTheRawOne) {
-  Bench bench("opt-350m");
+  MaskedBench bench("opt-350m");
   bench.options.mask.clear();
   const Dataset lens = bench.tool.analyze(bench.tokens, bench.options);
   EXPECT_TRUE(lens.receipts.front().passed);

@@ -8,15 +8,12 @@
 #include <numbers>
 #include <vector>
 
+#include "tolerances.hpp"
+
 namespace lensbench::token_analysis {
 namespace {
 
 using ::testing::ElementsAre;
-
-// Logits are float32, so a probability written as a logit is off by up to 6e-8 of itself.
-constexpr double kFloat32 = 1e-7;
-constexpr double kFloat64 = 1e-12;
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 Divergence between(const std::vector<float>& p, const std::vector<float>& q) {
   return divergence(Softmax(p), Softmax(q));

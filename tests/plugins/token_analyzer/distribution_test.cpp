@@ -9,17 +9,13 @@
 #include <numbers>
 #include <vector>
 
+#include "tolerances.hpp"
+
 namespace lensbench::token_analysis {
 namespace {
 
 using std::numbers::ln2;
 using ::testing::ElementsAre;
-
-// Logits are float32, so a probability written as a logit is off by up to 6e-8 of itself.
-constexpr double kFloat32 = 1e-7;
-// Float64 sums of a few hundred terms.
-constexpr double kFloat64 = 1e-12;
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 std::vector<float> logits_of(const std::vector<double>& probabilities) {
   std::vector<float> logits;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "support/embedded_model.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
 namespace lensbench {
@@ -20,7 +21,6 @@ namespace {
 using nlohmann::json;
 
 const std::string kData = LENSBENCH_TEST_DATA "/token_analyzer/";
-const std::string kEmbedded = LENSBENCH_SOURCE_DIR "/models/kjv-gpt2";
 
 // The forward is float32, the reference float64: logits of size 10 are off by some 1e-6 (measured:
 // the worst number of all is off by 4.2e-6); the rest is room for other matrix kernels.
@@ -110,8 +110,8 @@ TEST_P(TokenAnalyzerParity, ComparesTwoModelsAsTheLibraryDoes) {
 INSTANTIATE_TEST_SUITE_P(Checkpoints, TokenAnalyzerParity,
                          ::testing::Values(Pair{"gpt2", kData + "gpt2", kData + "gpt2_other"},
                                            Pair{"llama", kData + "llama", kData + "llama_other"},
-                                           Pair{"kjv", kEmbedded,
-                                                kEmbedded + "/checkpoints/step-400"}),
+                                           Pair{"kjv", testing::kModel,
+                                                testing::kModel + "/checkpoints/step-400"}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -8,13 +8,12 @@
 #include <numbers>
 #include <vector>
 
+#include "tolerances.hpp"
+
 namespace lensbench::token_analysis {
 namespace {
 
 using ::testing::ElementsAre;
-
-// Logits are float32, so a probability written as a logit is off by up to 6e-8 of itself.
-constexpr double kFloat32 = 1e-7;
 
 // Probabilities 1/8, 1/2, 1/4, 1/8.
 std::vector<float> eighths() {

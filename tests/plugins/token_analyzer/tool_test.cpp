@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
 namespace lensbench {

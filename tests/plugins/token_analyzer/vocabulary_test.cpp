@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/embedded_model.hpp"
 #include "support/temp_dir.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
@@ -18,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-const std::string kEmbedded = LENSBENCH_SOURCE_DIR "/models/kjv-gpt2";
 
 std::string message_of(const Model& own, const Model& other) {
   try {
@@ -31,24 +30,24 @@ std::string message_of(const Model& own, const Model& other) {
 }
 
 TEST(RequireSameVocabulary, AcceptsAnEarlierMomentOfTheSameTraining) {
-  const auto own = Model::open(kEmbedded);
-  const auto other = Model::open(kEmbedded + "/checkpoints/step-400");
+  const auto own = Model::open(testing::kModel);
+  const auto other = Model::open(testing::kModel + "/checkpoints/step-400");
   EXPECT_NO_THROW(require_same_vocabulary(*own, *other));
 }
 
 TEST(RequireSameVocabulary, AcceptsACheckpointWithoutATokenizer) {
   const testing::TempDir folder;
   for (const char* name : {"config.json", "model.safetensors"})
-    fs::copy(fs::path(kEmbedded) / name, folder / name);
-  const auto own = Model::open(kEmbedded);
+    fs::copy(fs::path(testing::kModel) / name, folder / name);
+  const auto own = Model::open(testing::kModel);
   EXPECT_NO_THROW(require_same_vocabulary(*own, *Model::open(folder.path().string())));
 }
 
 TEST(RequireSameVocabulary, NamesTheFirstTokenThatDiffers) {
   const testing::TempDir folder;
   for (const char* name : {"config.json", "model.safetensors"})
-    fs::copy(fs::path(kEmbedded) / name, folder / name);
-  auto tokenizer = nlohmann::json::parse(std::ifstream(kEmbedded + "/tokenizer.json"));
+    fs::copy(fs::path(testing::kModel) / name, folder / name);
+  auto tokenizer = nlohmann::json::parse(std::ifstream(testing::kModel + "/tokenizer.json"));
   auto& vocabulary = tokenizer["model"]["vocab"];
   const int lord = vocabulary["ĠLORD"];
   const int unto = vocabulary["Ġunto"];
@@ -56,7 +55,7 @@ TEST(RequireSameVocabulary, NamesTheFirstTokenThatDiffers) {
   vocabulary["Ġunto"] = lord;
   folder.write("tokenizer.json", tokenizer.dump());
 
-  const auto own = Model::open(kEmbedded);
+  const auto own = Model::open(testing::kModel);
   const auto other = Model::open(folder.path().string());
   const std::string message = message_of(*own, *other);
   EXPECT_THAT(message, HasSubstr("token " + std::to_string(std::min(lord, unto))));
@@ -65,12 +64,13 @@ TEST(RequireSameVocabulary, NamesTheFirstTokenThatDiffers) {
 }
 
 TEST(VersusModel, AddsTheComparisonToTheAnalysisOfTheSameText) {
-  Context context(Model::open(kEmbedded), 0);
+  Context context(Model::open(testing::kModel), 0);
   TokenAnalyzerTool tool;
   tool.attach(context);
   const auto parameters = Parameters::resolve(
       TokenAnalyzerTool::kParameters,
-      {{"versus_model", kEmbedded + "/checkpoints/step-400"}, {"max_new_tokens", "5"}}, "test");
+      {{"versus_model", testing::kModel + "/checkpoints/step-400"}, {"max_new_tokens", "5"}},
+      "test");
   const Tokens prompt = tokenize(context.model(), " the God of Abraham, of Isaac, and of");
   const Dataset dataset = tool.run(prompt, parameters);
   EXPECT_EQ(dataset.dim("token"), prompt.size() + 5);

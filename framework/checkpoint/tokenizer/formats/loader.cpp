@@ -11,17 +11,18 @@ constexpr JsonLimits kTokenizerLimits{.max_bytes = 64u << 20, .max_depth = 64};
 
 /// `truncation` and `padding` are settings for batches in training. They are checked, not applied:
 /// as `transformers` does by default, every text keeps all its tokens.
-void check_batch_settings(const JsonField& root) {
+void check_batch_settings(const JsonReader& root) {
   if (const auto truncation = root.find("truncation")) {
-    const auto length = truncation->at("max_length").integer(0, INT64_MAX);
+    const auto length = truncation->at("max_length").integer({0, INT64_MAX});
     const auto stride = truncation->find("stride");
-    if (stride && length > 0 && stride->integer(0, INT64_MAX) >= length)
+    if (stride && length > 0 && stride->integer({0, INT64_MAX}) >= length)
       stride->fail("the stride must be less than max_length, " + std::to_string(length));
   }
   if (const auto padding = root.find("padding")) {
-    const JsonField strategy = padding->at("strategy");
-    if (strategy.value().is_object()) strategy.at("Fixed").integer(1, INT32_MAX);
-    if (const auto multiple = padding->find("pad_to_multiple_of")) multiple->integer(1, INT32_MAX);
+    const JsonReader strategy = padding->at("strategy");
+    if (strategy.value().is_object()) strategy.at("Fixed").integer({1, INT32_MAX});
+    if (const auto multiple = padding->find("pad_to_multiple_of"))
+      multiple->integer({1, INT32_MAX});
   }
 }
 
@@ -44,7 +45,7 @@ void find_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config) {
   if (!parts.eos_id) parts.eos_id = only(parts.post_processor->suffix());
 }
 
-TokenizerParts read_parts(const JsonField& root) {
+TokenizerParts read_parts(const JsonReader& root) {
   TokenizerParts parts;
   if (const auto field = root.find("normalizer")) parts.normalizer = read_normalizer(*field);
   if (const auto field = root.find("pre_tokenizer"))
@@ -71,7 +72,7 @@ TokenizerParts read_parts(const JsonField& root) {
 TokenizerParts load_tokenizer_json(const std::filesystem::path& path) {
   const nlohmann::json json = read_json(path, kTokenizerLimits);
   const std::string name = path.string();
-  TokenizerParts parts = read_parts(JsonField(json, name));
+  TokenizerParts parts = read_parts(JsonReader(json, name));
   parts.files = {path};
   return parts;
 }
@@ -79,7 +80,7 @@ TokenizerParts load_tokenizer_json(const std::filesystem::path& path) {
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
                                                       const std::string& name) {
   const nlohmann::json json = parse_json(text, name, kTokenizerLimits);
-  return std::make_shared<PipelineTokenizer>(read_parts(JsonField(json, name)));
+  return std::make_shared<PipelineTokenizer>(read_parts(JsonReader(json, name)));
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& directory) {

@@ -14,7 +14,7 @@ constexpr std::array kRoles = {"bos_token", "eos_token", "unk_token", "sep_token
                                "pad_token", "cls_token", "mask_token"};
 
 /// A token is written as a string or as an object with its content.
-std::optional<std::string> token_of(const JsonField& file, const char* role) {
+std::optional<std::string> token_of(const JsonReader& file, const char* role) {
   const auto field = file.find(role);
   if (!field) return std::nullopt;
   return field->value().is_object() ? field->at("content").string() : field->string();
@@ -75,7 +75,7 @@ std::vector<AddedToken> TokenizerConfig::unordered_added_tokens() const {
   for (const auto& [content, id] : added_.json.items()) {
     AddedToken token;
     token.content = content;
-    token.id = added_.field().at(content.c_str()).integer(0, INT64_MAX);
+    token.id = added_.field().at(content).integer({0, INT64_MAX});
     token.special = std::ranges::find(specials, content) != specials.end();
     token.normalized = !token.special;
     tokens.push_back(std::move(token));
@@ -91,7 +91,7 @@ std::vector<std::string> TokenizerConfig::special_tokens() const {
     const auto more = file->field().find("additional_special_tokens");
     if (!more || !more->value().is_array()) continue;
     for (std::size_t i = 0; i < more->size(); ++i) {
-      const JsonField entry = more->at(i);
+      const JsonReader entry = more->at(i);
       tokens.push_back(entry.value().is_object() ? entry.at("content").string() : entry.string());
     }
   }

@@ -37,7 +37,7 @@ class TokenizerConfig {
   struct File {
     std::string name;
     nlohmann::json json;  // an empty object when there is no such file
-    JsonField field() const { return JsonField(json, name); }
+    JsonReader field() const { return JsonReader(json, name); }
   };
   File read(const std::filesystem::path& path);
   std::vector<AddedToken> unordered_added_tokens() const;

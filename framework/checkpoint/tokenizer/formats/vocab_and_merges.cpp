@@ -44,7 +44,7 @@ void read_merges(BpeModel& model, const std::filesystem::path& path) {
     throw InputError(path.string() + ": " + std::to_string(size) + " bytes, more than allowed");
   const std::string name = path.string();
   const nlohmann::json no_value;
-  const JsonField where(no_value, name);
+  const JsonReader where(no_value, name);
   std::string line;
   while (std::getline(file, line)) {
     if (line.ends_with('\r')) line.pop_back();
@@ -103,7 +103,7 @@ std::unique_ptr<const PreTokenizer> pre_tokenizer_of(Family family, const Tokeni
   const bool add_prefix_space = config.flag("add_prefix_space");
   if (family != Family::qwen2) return byte_level_pre_tokenizer(add_prefix_space, true);
   std::vector<std::unique_ptr<const PreTokenizer>> steps;
-  steps.push_back(std::make_unique<Split>(read_pattern(JsonField(kQwen2Split, name)),
+  steps.push_back(std::make_unique<Split>(read_pattern(JsonReader(kQwen2Split, name)),
                                           SplitBehavior::isolated, false));
   steps.push_back(byte_level_pre_tokenizer(add_prefix_space, false));
   return pre_tokenizer_sequence(std::move(steps));
@@ -112,7 +112,7 @@ std::unique_ptr<const PreTokenizer> pre_tokenizer_of(Family family, const Tokeni
 /// RoBERTa's frame, or what `add_bos_token` and `add_eos_token` ask for.
 std::unique_ptr<const PostProcessor> post_processor_of(Family family, const TokenizerConfig& config,
                                                        const Vocabulary& vocabulary,
-                                                       const JsonField& where) {
+                                                       const JsonReader& where) {
   const auto ids_of = [&](const char* role) {
     const auto token = token_of(family, config, role);
     const auto id = token ? vocabulary.id_of(*token) : std::nullopt;
@@ -137,7 +137,7 @@ TokenizerParts load_vocab_and_merges(const std::filesystem::path& directory,
   const auto vocab_path = directory / "vocab.json", merges_path = directory / "merges.txt";
   const nlohmann::json json = read_json(vocab_path, kVocabularyLimits);
   const std::string name = vocab_path.string();
-  const JsonField root(json, name);
+  const JsonReader root(json, name);
   auto model = std::make_unique<BpeModel>(read_vocabulary(root), BpeOptions{}, root);
   read_merges(*model, merges_path);
 

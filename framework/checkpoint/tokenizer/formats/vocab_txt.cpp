@@ -7,7 +7,7 @@
 
 #include "checkpoint/tokenizer/formats/loader.hpp"
 #include "checkpoint/tokenizer/models/wordpiece_model.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -123,7 +123,7 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory,
   const nlohmann::json no_value;
   const std::string name = path.string();
   parts.added = std::make_unique<AddedTokens>(added_tokens(roles, config, vocabulary), vocabulary,
-                                              parts.normalizer.get(), JsonField(no_value, name));
+                                              parts.normalizer.get(), JsonReader(no_value, name));
   parts.post_processor = template_post_processor({cls}, {sep});
   parts.decoder = wordpiece_decoder();
   WordPieceOptions options;

@@ -4,7 +4,7 @@
 #include <queue>
 
 #include "checkpoint/tokenizer/models/byte_token.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -44,7 +44,7 @@ class BpeModel::Word {
   std::size_t unknown_length_ = 0;
 };
 
-BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonField& where)
+BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonReader& where)
     : name_(where.file()), vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
   byte_ids_.fill(kNoToken);
   if (options_.byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
@@ -54,7 +54,7 @@ BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonField& w
   unk_id_ = *unk;
 }
 
-void BpeModel::add_merge(std::string_view first, std::string_view second, const JsonField& where) {
+void BpeModel::add_merge(std::string_view first, std::string_view second, const JsonReader& where) {
   const auto find = [&](std::string_view token) {
     const auto id = vocabulary_.id_of(token);
     if (!id)
@@ -172,14 +172,14 @@ std::string BpeModel::description() const {
   return options_.byte_fallback ? "BPE with byte fallback" : "BPE";
 }
 
-void add_merge_line(BpeModel& model, std::string_view line, const JsonField& where) {
+void add_merge_line(BpeModel& model, std::string_view line, const JsonReader& where) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
     where.fail("the merge \"" + std::string(line) + "\" is not two tokens separated by a space");
   model.add_merge(line.substr(0, space), line.substr(space + 1), where);
 }
 
-std::unique_ptr<const TokenModel> read_bpe_model(const JsonField& field) {
+std::unique_ptr<const TokenModel> read_bpe_model(const JsonReader& field) {
   const auto string_or_empty = [&](const char* key) {
     const auto value = field.find(key);
     return value ? value->string() : std::string();
@@ -193,9 +193,9 @@ std::unique_ptr<const TokenModel> read_bpe_model(const JsonField& field) {
   options.fuse_unk = field.boolean_or("fuse_unk", false);
   options.byte_fallback = field.boolean_or("byte_fallback", false);
   options.ignore_merges = field.boolean_or("ignore_merges", false);
-  const JsonField vocab = field.at("vocab");
+  const JsonReader vocab = field.at("vocab");
   auto model = std::make_unique<BpeModel>(read_vocabulary(vocab), std::move(options), vocab);
-  const JsonField merges = field.at("merges");
+  const JsonReader merges = field.at("merges");
   model->reserve_merges(merges.size());
   for (const auto& merge : merges.value()) {
     if (merge.is_string()) {

@@ -24,11 +24,11 @@ struct BpeOptions {
 class BpeModel final : public TokenModel {
  public:
   /// \param where  the field of the vocabulary, for messages
-  BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonField& where);
+  BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonReader& where);
 
   /// The merge of the next rank. \throws InputError (through `where`) if a token is not in the
   /// vocabulary
-  void add_merge(std::string_view first, std::string_view second, const JsonField& where);
+  void add_merge(std::string_view first, std::string_view second, const JsonReader& where);
   void reserve_merges(std::size_t count) { merges_.reserve(count); }
 
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -57,9 +57,9 @@ class BpeModel final : public TokenModel {
   std::uint32_t next_rank_ = 0;
 };
 
-std::unique_ptr<const TokenModel> read_bpe_model(const JsonField& field);
+std::unique_ptr<const TokenModel> read_bpe_model(const JsonReader& field);
 
 /// "a b" as two tokens. \throws InputError if it is not two
-void add_merge_line(BpeModel& model, std::string_view line, const JsonField& where);
+void add_merge_line(BpeModel& model, std::string_view line, const JsonReader& where);
 
 }  // namespace lensbench

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

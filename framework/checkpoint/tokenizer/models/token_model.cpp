@@ -9,7 +9,7 @@ namespace lensbench {
 namespace {
 
 /// Files older than the field `type` tell by what else they hold.
-std::string older_type(const JsonField& field) {
+std::string older_type(const JsonReader& field) {
   if (field.find("merges")) return "BPE";
   const auto vocab = field.find("vocab");
   if (vocab && vocab->value().is_array()) return "Unigram";
@@ -18,7 +18,7 @@ std::string older_type(const JsonField& field) {
 
 }  // namespace
 
-std::unique_ptr<const TokenModel> read_token_model(const JsonField& field) {
+std::unique_ptr<const TokenModel> read_token_model(const JsonReader& field) {
   const auto kind = field.find("type");
   const std::string type = kind ? kind->string() : older_type(field);
   if (type == "BPE") return read_bpe_model(field);
@@ -28,7 +28,7 @@ std::unique_ptr<const TokenModel> read_token_model(const JsonField& field) {
       .fail("the tokenizer model '" + type + "' is not supported (BPE, WordPiece and Unigram are)");
 }
 
-Vocabulary read_vocabulary(const JsonField& field) {
+Vocabulary read_vocabulary(const JsonReader& field) {
   if (!field.value().is_object()) field.fail("expected an object of tokens and ids");
   const std::size_t count = field.value().size();
   Vocabulary vocabulary(count);

@@ -7,7 +7,7 @@
 
 #include "checkpoint/tokenizer/models/vocabulary.hpp"
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -30,10 +30,10 @@ class TokenModel {
 };
 
 /// The `model` field of a tokenizer.json. \throws InputError naming file and field
-std::unique_ptr<const TokenModel> read_token_model(const JsonField& field);
+std::unique_ptr<const TokenModel> read_token_model(const JsonReader& field);
 
 /// An object of tokens and ids. \throws InputError for ids that are no small integers or occur
 /// twice
-Vocabulary read_vocabulary(const JsonField& field);
+Vocabulary read_vocabulary(const JsonReader& field);
 
 }  // namespace lensbench

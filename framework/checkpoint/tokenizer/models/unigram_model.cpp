@@ -6,7 +6,7 @@
 #include <lensbench/error.hpp>
 
 #include "checkpoint/tokenizer/models/byte_token.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -142,8 +142,8 @@ std::string UnigramModel::description() const {
   return byte_ids_ ? "Unigram with byte fallback" : "Unigram";
 }
 
-std::unique_ptr<const TokenModel> read_unigram_model(const JsonField& field) {
-  const JsonField vocab = field.at("vocab");
+std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
+  const JsonReader vocab = field.at("vocab");
   const std::size_t count = vocab.size();
   Vocabulary vocabulary(count);
   std::vector<double> scores;
@@ -166,7 +166,7 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonField& field) {
                std::to_string(kMostBytes) + " allowed");
   std::optional<std::int64_t> unk_id;
   if (const auto unk = field.find("unk_id"))
-    unk_id = unk->integer(0, static_cast<std::int64_t>(count) - 1);
+    unk_id = unk->integer({0, static_cast<std::int64_t>(count) - 1});
   return std::make_unique<UnigramModel>(std::move(vocabulary), std::move(scores), unk_id,
                                         field.boolean_or("byte_fallback", false), field.file());
 }

@@ -39,6 +39,6 @@ class UnigramModel final : public TokenModel {
   PrefixTree tree_;
 };
 
-std::unique_ptr<const TokenModel> read_unigram_model(const JsonField& field);
+std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field);
 
 }  // namespace lensbench

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -74,13 +74,13 @@ ModelToken WordPieceModel::unknown(std::string_view word) const {
   return {*unk_id_, {0, word.size()}};
 }
 
-std::unique_ptr<const TokenModel> read_wordpiece_model(const JsonField& field) {
+std::unique_ptr<const TokenModel> read_wordpiece_model(const JsonReader& field) {
   WordPieceOptions options;
   if (const auto unk = field.find("unk_token")) options.unk_token = unk->string();
   if (const auto prefix = field.find("continuing_subword_prefix"))
     options.continuing_subword_prefix = prefix->string();
   if (const auto longest = field.find("max_input_chars_per_word"))
-    options.longest_word = static_cast<std::size_t>(longest->integer(0, 1 << 20));
+    options.longest_word = static_cast<std::size_t>(longest->integer({0, 1 << 20}));
   return std::make_unique<WordPieceModel>(read_vocabulary(field.at("vocab")), std::move(options),
                                           field.file());
 }

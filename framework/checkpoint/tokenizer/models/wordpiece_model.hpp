@@ -35,6 +35,6 @@ class WordPieceModel final : public TokenModel {
   std::size_t longest_token_ = 0;  // bytes, prefix included
 };
 
-std::unique_ptr<const TokenModel> read_wordpiece_model(const JsonField& field);
+std::unique_ptr<const TokenModel> read_wordpiece_model(const JsonReader& field);
 
 }  // namespace lensbench

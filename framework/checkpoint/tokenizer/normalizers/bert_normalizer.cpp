@@ -1,6 +1,6 @@
 #include "checkpoint/tokenizer/normalizers/normalizer.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

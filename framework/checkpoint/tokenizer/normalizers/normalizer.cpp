@@ -5,7 +5,7 @@
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -140,13 +140,13 @@ class Sequence final : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> steps_;
 };
 
-std::unique_ptr<const Normalizer> read_sequence(const JsonField& field) {
+std::unique_ptr<const Normalizer> read_sequence(const JsonReader& field) {
   std::vector<std::unique_ptr<const Normalizer>> steps;
   for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_normalizer(field.at(i)));
   return normalizer_sequence(std::move(steps));
 }
 
-std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field) {
+std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonReader& field) {
   BertNormalization options;
   options.clean_text = field.boolean_or("clean_text", true);
   options.chinese_characters = field.boolean_or("handle_chinese_chars", true);
@@ -170,8 +170,8 @@ std::unique_ptr<const Normalizer> normalizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
-std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
-  const JsonField kind = field.at("type");
+std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
+  const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
   if (type == "NFC") return unicode_normalizer(UnicodeForm::nfc);
   if (type == "NFD") return unicode_normalizer(UnicodeForm::nfd);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -19,7 +19,7 @@ class Normalizer {
 /// NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, StripAccents, BertNormalizer,
 /// Precompiled, Nmt, ByteLevel, Sequence.
 /// \throws InputError for any other type
-std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field);
+std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field);
 
 enum class UnicodeForm { nfc, nfd, nfkc, nfkd };
 std::unique_ptr<const Normalizer> unicode_normalizer(UnicodeForm form);
@@ -44,6 +44,6 @@ std::unique_ptr<const Normalizer> bert_normalizer(const BertNormalization& optio
 
 /// SentencePiece's normalization table (`precompiled_charsmap`, base64): a double array of strings
 /// and what each becomes. \throws InputError naming the field
-std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& charsmap);
+std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonReader& charsmap);
 
 }  // namespace lensbench

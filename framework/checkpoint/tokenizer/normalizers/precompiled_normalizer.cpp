@@ -1,37 +1,31 @@
+#include <openssl/evp.h>
 #include <utf8proc.h>
 
 #include <optional>
 
 #include "checkpoint/tokenizer/normalizers/normalizer.hpp"
 #include "checkpoint/tokenizer/text/character_changes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
 
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-std::string decode_base64(const JsonField& field) {
-  std::string_view text = field.string();
-  if (text.size() % 4 != 0) field.fail("is no base64: its length is no multiple of 4");
-  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  unsigned bits = 0, count = 0;
-  for (const char c : text) {
-    const int digit = base64_digit(c);
-    if (digit < 0) field.fail("is no base64: holds a character that is no digit of it");
-    bits = bits << 6 | static_cast<unsigned>(digit);
-    if ((count += 6) < 8) continue;
-    count -= 8;
-    bytes.push_back(static_cast<char>(bits >> count & 0xFF));
-    bits &= (1u << count) - 1;
-  }
+std::string decode_base64(const JsonReader& field) {
+  constexpr const char* kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string& text = field.string();
+  if (text.size() % 4 != 0) field.fail("is not base64: its length is not a multiple of 4");
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  // OpenSSL skips white space at both ends.
+  if (text.find_first_not_of(kDigits) < text.size() - padding)
+    field.fail("is not base64: it has a character that is not one of its digits");
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                     reinterpret_cast<const unsigned char*>(text.data()),
+                                     static_cast<int>(text.size()));
+  if (length < 0) field.fail("is not base64");
+  bytes.resize(static_cast<std::size_t>(length) - padding);
   return bytes;
 }
 
@@ -45,7 +39,7 @@ std::uint32_t little_endian(std::string_view bytes) {
 /// strings to offsets into `texts`, where replacements end with NUL.
 class Charsmap {
  public:
-  explicit Charsmap(const JsonField& field) {
+  explicit Charsmap(const JsonReader& field) {
     const std::string bytes = decode_base64(field);
     const std::size_t size = bytes.size() < 4 ? 0 : little_endian(bytes);
     if (size == 0 || size % 4 != 0 || size > bytes.size() - 4)
@@ -125,7 +119,7 @@ class Rewriting {
 
 class Precompiled final : public Normalizer {
  public:
-  explicit Precompiled(const JsonField& field) : charsmap_(field) {}
+  explicit Precompiled(const JsonReader& field) : charsmap_(field) {}
 
   AlignedText normalize(AlignedText text) const override {
     Rewriting rewriting;
@@ -180,7 +174,7 @@ class Precompiled final : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& charsmap) {
+std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonReader& charsmap) {
   return std::make_unique<Precompiled>(charsmap);
 }
 

@@ -6,7 +6,7 @@
 
 #include "checkpoint/tokenizer/normalizers/normalizer.hpp"
 #include "checkpoint/tokenizer/text/character_changes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {

@@ -6,7 +6,7 @@
 #include <lensbench/error.hpp>
 #include <stdexcept>
 
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -115,12 +115,12 @@ std::unique_ptr<const Pattern> internal_pattern(std::string_view pcre2) {
   return std::make_unique<RegexPattern>(pcre2);
 }
 
-std::unique_ptr<const Pattern> read_pattern(const JsonField& field) {
+std::unique_ptr<const Pattern> read_pattern(const JsonReader& field) {
   if (const auto text = field.find("String")) {
     if (text->string().empty()) text->fail("the string to look for is empty");
     return literal_pattern(text->string());
   }
-  const JsonField regex = field.at("Regex");
+  const JsonReader regex = field.at("Regex");
   const std::string translated = translate_regex(regex);
   try {
     auto pattern = std::make_unique<RegexPattern>(translated);

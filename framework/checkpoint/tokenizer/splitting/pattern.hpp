@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -28,7 +28,7 @@ std::unique_ptr<const Pattern> internal_pattern(std::string_view pcre2);
 /// `{"String": …}` or `{"Regex": …}`, as tokenizer files write patterns. A regular expression is
 /// written for Oniguruma; only constructs that mean the same in PCRE2 are accepted.
 /// \throws InputError naming the pattern
-std::unique_ptr<const Pattern> read_pattern(const JsonField& field);
+std::unique_ptr<const Pattern> read_pattern(const JsonReader& field);
 
 /// The PCRE2 form of an Oniguruma (Ruby syntax) expression.
 ///
@@ -37,6 +37,6 @@ std::unique_ptr<const Pattern> read_pattern(const JsonField& field);
 /// `(?i:…)`. That covers the splits of GPT-2, GPT-4, Llama 3, Qwen, Mistral, DeepSeek and others.
 /// A repeated group is refused, so that no expression from a file can take exponential time.
 /// \throws InputError naming the construct that is not accepted
-std::string translate_regex(const JsonField& field);
+std::string translate_regex(const JsonReader& field);
 
 }  // namespace lensbench

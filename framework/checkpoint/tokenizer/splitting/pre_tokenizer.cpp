@@ -4,7 +4,7 @@
 
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -55,7 +55,7 @@ enum class PrependScheme { always, first, never };
 
 class Metaspace final : public PreTokenizer {
  public:
-  explicit Metaspace(const JsonField& field) : replacement_(field.at("replacement").string()) {
+  explicit Metaspace(const JsonReader& field) : replacement_(field.at("replacement").string()) {
     field.at("replacement").character();
     scheme_ = read_scheme(field);
     if (field.boolean_or("split", true))
@@ -86,7 +86,7 @@ class Metaspace final : public PreTokenizer {
     return scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && origin == 0);
   }
 
-  static PrependScheme read_scheme(const JsonField& field) {
+  static PrependScheme read_scheme(const JsonReader& field) {
     const auto scheme = field.find("prepend_scheme");
     if (!scheme)
       return field.boolean_or("add_prefix_space", true) ? PrependScheme::always
@@ -118,7 +118,7 @@ class Sequence final : public PreTokenizer {
   std::vector<std::unique_ptr<const PreTokenizer>> steps_;
 };
 
-SplitBehavior read_behavior(const JsonField& field) {
+SplitBehavior read_behavior(const JsonReader& field) {
   const std::string& name = field.string();
   if (name == "Removed") return SplitBehavior::removed;
   if (name == "Isolated") return SplitBehavior::isolated;
@@ -129,7 +129,7 @@ SplitBehavior read_behavior(const JsonField& field) {
              "' is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous");
 }
 
-std::unique_ptr<const PreTokenizer> read_sequence(const JsonField& field) {
+std::unique_ptr<const PreTokenizer> read_sequence(const JsonReader& field) {
   std::vector<std::unique_ptr<const PreTokenizer>> steps;
   for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_pre_tokenizer(field.at(i)));
   return pre_tokenizer_sequence(std::move(steps));
@@ -139,7 +139,7 @@ std::unique_ptr<const PreTokenizer> split_at(bool (*is_member)(char32_t), SplitB
   return std::make_unique<Split>(character_pattern(is_member), behavior, false);
 }
 
-std::unique_ptr<const PreTokenizer> split_at_character(const JsonField& field) {
+std::unique_ptr<const PreTokenizer> split_at_character(const JsonReader& field) {
   field.character();
   return std::make_unique<Split>(literal_pattern(field.string()), SplitBehavior::removed, false);
 }
@@ -163,8 +163,8 @@ std::unique_ptr<const PreTokenizer> pre_tokenizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
-std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonField& field) {
-  const JsonField kind = field.at("type");
+std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonReader& field) {
+  const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
   if (type == "ByteLevel")
     return byte_level_pre_tokenizer(field.boolean_or("add_prefix_space", true),

@@ -5,7 +5,7 @@
 
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "core/text/json_field.hpp"
+#include "core/text/json_reader.hpp"
 
 namespace lensbench {
 
@@ -21,7 +21,7 @@ class PreTokenizer {
 /// ByteLevel, Split, Sequence, Digits, Whitespace, WhitespaceSplit, Metaspace, Punctuation,
 /// BertPreTokenizer, CharDelimiterSplit.
 /// \throws InputError for any other type
-std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonField& field);
+std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonReader& field);
 
 /// What becomes of the text a pattern matched.
 enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };

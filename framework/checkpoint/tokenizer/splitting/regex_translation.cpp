@@ -4,7 +4,7 @@
 
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::array kScripts = {"Han",  "Hiragana", "Katakana", "Hangul", "Lati
 
 class Translator {
  public:
-  explicit Translator(const JsonField& field) : field_(field), in_(field.string()) {}
+  explicit Translator(const JsonReader& field) : field_(field), in_(field.string()) {}
 
   std::string run() {
     alternatives();
@@ -209,7 +209,7 @@ class Translator {
     at_ = end + 1;
   }
 
-  const JsonField& field_;
+  const JsonReader& field_;
   std::string_view in_;
   std::size_t at_ = 0;
   int depth_ = 0;
@@ -218,7 +218,7 @@ class Translator {
 
 }  // namespace
 
-std::string translate_regex(const JsonField& field) {
+std::string translate_regex(const JsonReader& field) {
   return Translator(field).run();
 }
 

@@ -1,6 +1,6 @@
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
 
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 

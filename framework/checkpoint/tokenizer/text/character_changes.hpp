@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
-#include "checkpoint/tokenizer/text/utf8.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 

@@ -14,9 +14,9 @@
 #include "archive/diff.hpp"
 #include "archive/digest/verify.hpp"
 #include "archive/run/run_writer.hpp"
+#include "support/archives.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
-#include "support/variables.hpp"
 
 // Flips one bit of a small archive at a time. What verify says is compared with what is in the
 // file, read variable by variable: either it is damaged, or nothing in it has changed.
@@ -24,26 +24,10 @@
 namespace lensbench {
 namespace {
 
-using testing::numbers;
 using testing::TempDir;
+using testing::write_small_archive;
 
 enum Verdict { damaged = 10, unchanged = 11, wrongly_intact = 12 };
-
-void write_small_archive(const std::filesystem::path& path) {
-  RunPlan plan;
-  plan.title = "small";
-  plan.experiment = "look";
-  plan.experiment_version = "1.0.0";
-  plan.request = {{"seed", 1}};
-  plan.source = "class Look {};";
-  plan.cases = {{"one", "In", 1, std::string(64, 'c'), {17}}};
-  Dataset dataset;
-  add_token_axis(dataset, {17}, {"In"});
-  dataset.add(numbers("entropy", {"token"}, at::tensor({1.5F}), "nats"));
-  auto writer = RunWriter::start(path, plan, false);
-  writer.commit(0, {{"lens", dataset}}, {});
-  writer.seal({}, {{17, "In"}}, {}, {{"threads", 1}}, {{"host", "here"}});
-}
 
 /// What a reader finds in a mutant; in a process of its own, which the HDF5 library may end.
 int examine(const std::string& original, const std::string& mutant) {
@@ -74,7 +58,7 @@ int examine(const std::string& original, const std::string& mutant) {
 TEST(DamagedArchive, IsNeverCalledIntactWithAnotherContent) {
   const TempDir folder;
   const std::string original = folder / "a.h5", mutant = folder / "mutant.h5";
-  write_small_archive(original);
+  write_small_archive(original, 1);
   std::string bytes = testing::slurp(original);
   constexpr int kFlips = 400;
   Philox random(1);
@@ -96,7 +80,7 @@ TEST(DamagedArchive, IsNeverCalledIntactWithAnotherContent) {
 TEST(DamagedArchive, IsNoticedWhereverItIsCutOff) {
   const TempDir folder;
   const std::string original = folder / "a.h5", mutant = folder / "cut.h5";
-  write_small_archive(original);
+  write_small_archive(original, 1);
   const std::string bytes = testing::slurp(original);
   for (std::size_t size = 0; size < bytes.size(); size += bytes.size() / 40) {
     std::ofstream(mutant, std::ios::binary) << bytes.substr(0, size);

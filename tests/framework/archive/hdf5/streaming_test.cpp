@@ -30,7 +30,7 @@ Dataset activations_of(std::int64_t i, std::int64_t width) {
   return dataset;
 }
 
-RunPlan plan_of(std::int64_t cases) {
+RunPlan streaming_plan(std::int64_t cases) {
   RunPlan plan;
   plan.title = "streaming";
   plan.experiment = "activations";
@@ -43,7 +43,7 @@ RunPlan plan_of(std::int64_t cases) {
 
 std::filesystem::path archive_of(const TempDir& folder, std::int64_t cases, std::int64_t width) {
   auto path = folder / ("a" + std::to_string(cases) + ".h5");
-  RunWriter writer = RunWriter::start(path, plan_of(cases), false);
+  RunWriter writer = RunWriter::start(path, streaming_plan(cases), false);
   for (std::int64_t i = 0; i < cases; ++i)
     writer.commit(i, {{"activations", activations_of(i, width)}}, {});
   writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object());

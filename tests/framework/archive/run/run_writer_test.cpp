@@ -94,7 +94,7 @@ TEST(RunWriter, LeavesTheArchiveAndItsSidecarOnly) {
   const SealResult result = run_whole(folder / "facts.h5");
   EXPECT_EQ(files_in(folder.path()),
             (std::vector<std::filesystem::path>{folder / "facts.h5", folder / "facts.h5.sha256"}));
-  EXPECT_NE(bytes_of(folder / "facts.h5.sha256").find(result.seal_sha256), std::string::npos);
+  EXPECT_NE(bytes_of(folder / "facts.h5.sha256").find(result.digests.seal), std::string::npos);
 }
 
 TEST(RunWriter, ReadsBackWhatACaseSaved) {
@@ -125,10 +125,10 @@ TEST(RunWriter, GivesEqualDigestsForEqualRunsElsewhereAndLater) {
   const TempDir first, second;
   const SealResult a = run_whole(first / "a.h5");
   const SealResult b = run_whole(second / "other_name.h5");
-  EXPECT_EQ(a.results_sha256, b.results_sha256);
-  EXPECT_EQ(a.recipe_sha256, b.recipe_sha256);
-  EXPECT_EQ(a.environment_sha256, b.environment_sha256);
-  EXPECT_EQ(a.seal_sha256, b.seal_sha256);
+  EXPECT_EQ(a.digests.results, b.digests.results);
+  EXPECT_EQ(a.digests.recipe, b.digests.recipe);
+  EXPECT_EQ(a.digests.environment, b.digests.environment);
+  EXPECT_EQ(a.digests.seal, b.digests.seal);
   EXPECT_EQ(bytes_of(a.path), bytes_of(b.path));
 }
 
@@ -138,8 +138,8 @@ TEST(RunWriter, GivesOtherDigestsForOtherResults) {
   RunWriter writer = RunWriter::start(folder / "b.h5", plan_of(3), false);
   for (int i = 0; i < 3; ++i) writer.commit(i, {{"lens", lens(2 + i, 9)}}, took(0.5 + i));
   const SealResult b = seal(writer);
-  EXPECT_NE(a.results_sha256, b.results_sha256);
-  EXPECT_EQ(a.recipe_sha256, b.recipe_sha256);
+  EXPECT_NE(a.digests.results, b.digests.results);
+  EXPECT_EQ(a.digests.recipe, b.digests.recipe);
 }
 
 TEST(RunWriter, WritesEqualUnitsByteForByte) {
@@ -168,8 +168,8 @@ TEST(RunWriter, ResumesToTheDigestsOfAnUninterruptedRun) {
   writer.commit(1, saved(1), took(1.5));
   writer.commit(0, saved(0), took(0.5));
   const SealResult resumed = seal(writer);
-  EXPECT_EQ(resumed.results_sha256, whole.results_sha256);
-  EXPECT_EQ(resumed.seal_sha256, whole.seal_sha256);
+  EXPECT_EQ(resumed.digests.results, whole.digests.results);
+  EXPECT_EQ(resumed.digests.seal, whole.digests.seal);
 }
 
 TEST(RunWriter, KeepsWhatAFailedCaseCost) {
@@ -245,9 +245,9 @@ TEST(RunWriter, RecordsAFailedCaseAndKeepsTheOthers) {
   writer.commit_failure(0, "tool 'logit_lens': out of memory", {});
   writer.commit(1, saved(1), {});
   const ArchiveReader archive(seal(writer).path);
-  EXPECT_EQ(archive.cases().at(0).status, 2);
+  EXPECT_EQ(archive.cases().at(0).status, CaseStatus::failed);
   EXPECT_EQ(archive.cases().at(0).error, "tool 'logit_lens': out of memory");
-  EXPECT_EQ(archive.cases().at(1).status, 1);
+  EXPECT_EQ(archive.cases().at(1).status, CaseStatus::complete);
   EXPECT_TRUE(archive.read("lens")["case"].tensor.equal(at::ones({3}, at::kInt)));
 }
 
@@ -328,7 +328,7 @@ TEST(Archive, RefusesWhatIsNoArchive) {
 TEST(Verify, FindsAnIntactArchiveIntact) {
   const TempDir folder;
   const SealResult result = run_whole(folder / "facts.h5");
-  const VerifyResult verified = verify_archive(result.path, result.seal_sha256);
+  const VerifyResult verified = verify_archive(result.path, result.digests.seal);
   EXPECT_TRUE(verified.intact);
   EXPECT_TRUE(verified.complete);
   EXPECT_TRUE(verified.findings.empty());
@@ -363,7 +363,7 @@ TEST(Show, SaysWhatAReaderAsksFirst) {
         "FAILED    lens/last_layer_equals_logits", "/results/lens", "entropy(layer, token) float32",
         "[nats]", "* input_token(token) text"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
-  EXPECT_NE(text.find(result.seal_sha256), std::string::npos);
+  EXPECT_NE(text.find(result.digests.seal), std::string::npos);
 }
 
 }  // namespace

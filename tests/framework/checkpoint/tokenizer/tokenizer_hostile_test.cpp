@@ -38,13 +38,13 @@ json correct() {
               "merges": [["a", "b"]]}})");
 }
 
-std::string error_of(const json& tokenizer) {
+std::string refusal_of(const json& tokenizer) {
   const TempDir folder;
   folder.write("tokenizer.json", tokenizer.dump());
   return message_of<InputError>([&] { Tokenizer::open(folder.path()); });
 }
 
-std::string error_of_text(std::string_view text) {
+std::string refusal_of_text(std::string_view text) {
   const TempDir folder;
   folder.write("tokenizer.json", text);
   return message_of<InputError>([&] { Tokenizer::open(folder.path()); });
@@ -54,7 +54,7 @@ std::string error_of_text(std::string_view text) {
 std::string error_with(const char* pointer, json value) {
   json tokenizer = correct();
   tokenizer[json::json_pointer(pointer)] = std::move(value);
-  return error_of(tokenizer);
+  return refusal_of(tokenizer);
 }
 
 TEST(HostileTokenizer, TheUnbrokenOneOpens) {
@@ -65,23 +65,23 @@ TEST(HostileTokenizer, TheUnbrokenOneOpens) {
 }
 
 TEST(HostileTokenizer, RefusesWhatIsNoJson) {
-  EXPECT_THAT(error_of_text(""), HasSubstr("tokenizer.json"));
-  EXPECT_THAT(error_of_text("{\"model\""), HasSubstr("tokenizer.json"));
-  EXPECT_THAT(error_of_text("[]"), HasSubstr("expected an object"));
-  EXPECT_THAT(error_of_text("\xff\xfe"), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(refusal_of_text(""), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(refusal_of_text("{\"model\""), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(refusal_of_text("[]"), HasSubstr("expected an object"));
+  EXPECT_THAT(refusal_of_text("\xff\xfe"), HasSubstr("tokenizer.json"));
 }
 
 TEST(HostileTokenizer, RefusesDeepNesting) {
-  EXPECT_THAT(error_of_text("{\"model\": " + std::string(100'000, '[')), HasSubstr("nested"));
+  EXPECT_THAT(refusal_of_text("{\"model\": " + std::string(100'000, '[')), HasSubstr("nested"));
 }
 
 TEST(HostileTokenizer, RefusesDuplicateKeys) {
   EXPECT_THAT(
-      error_of_text(R"({"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}})"),
+      refusal_of_text(R"({"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}})"),
       HasSubstr("duplicate"));
-  EXPECT_THAT(
-      error_of_text(R"({"model": {"type": "BPE", "vocab": {"a": 0, "\u0061": 1}, "merges": []}})"),
-      HasSubstr("duplicate"));
+  EXPECT_THAT(refusal_of_text(
+                  R"({"model": {"type": "BPE", "vocab": {"a": 0, "\u0061": 1}, "merges": []}})"),
+              HasSubstr("duplicate"));
 }
 
 TEST(HostileTokenizer, NamesFileAndFieldOfAWrongType) {
@@ -141,9 +141,9 @@ TEST(HostileTokenizer, RefusesDuplicateIds) {
   EXPECT_THAT(error_with("/added_tokens/0/id", 1), HasSubstr("\"b\""));
   json twice = correct();
   twice["added_tokens"].push_back(twice["added_tokens"][0]);
-  EXPECT_THAT(error_of(twice), HasSubstr("twice"));
+  EXPECT_THAT(refusal_of(twice), HasSubstr("twice"));
   twice["added_tokens"][1]["content"] = "<y>";
-  EXPECT_THAT(error_of(twice), HasSubstr("<x>"));
+  EXPECT_THAT(refusal_of(twice), HasSubstr("<x>"));
 }
 
 TEST(HostileTokenizer, RefusesAnAddedTokenThatContradictsTheVocabulary) {

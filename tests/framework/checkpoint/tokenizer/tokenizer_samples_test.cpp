@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kData = fs::path(LENSBENCH_TEST_DATA) / "tokenizers";
+const fs::path kTokenizers = fs::path(LENSBENCH_TEST_DATA) / "tokenizers";
 
 std::string text_of(const nlohmann::json& sample) {
   if (sample.contains("text")) return sample["text"].get<std::string>();
@@ -26,7 +26,7 @@ std::string text_of(const nlohmann::json& sample) {
 }
 
 void expect_equal(const Tokenizer& tokenizer, const std::string& samples) {
-  std::ifstream file(kData / (samples + ".expected.json"));
+  std::ifstream file(kTokenizers / (samples + ".expected.json"));
   ASSERT_TRUE(file) << samples;
   for (const auto& sample : nlohmann::json::parse(file)) {
     const std::string text = text_of(sample);
@@ -42,7 +42,7 @@ void expect_equal(const Tokenizer& tokenizer, const std::string& samples) {
 class TokenizerStyle : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerStyle, EqualsHuggingFaceOnSampleTexts) {
-  const auto tokenizer = Tokenizer::open(kData / GetParam());
+  const auto tokenizer = Tokenizer::open(kTokenizers / GetParam());
   ASSERT_NE(tokenizer, nullptr);
   expect_equal(*tokenizer, GetParam());
 }

@@ -25,6 +25,22 @@ TEST(Dataset, KeepsVariablesAndDimensionsInOrder) {
   EXPECT_FALSE(dataset.contains("c"));
 }
 
+TEST(Dataset, AddsNumbersAndTextsInOneLine) {
+  Dataset dataset;
+  dataset.add("top_id", {"rank"}, at::tensor({7, 3}, at::kInt), "1", "best tokens",
+              Holds::token_ids);
+  dataset.add("seconds", {}, at::tensor(2.5).squeeze(), "s", "wall time");
+  dataset.add("label", "rank", {"first", "second"}, "place");
+  const Variable& ids = dataset["top_id"];
+  EXPECT_EQ(ids.dims, std::vector<std::string>{"rank"});
+  EXPECT_EQ(ids.long_name, "best tokens");
+  EXPECT_EQ(ids.holds, Holds::token_ids);
+  EXPECT_FALSE(ids.coordinate);
+  EXPECT_EQ(dataset["seconds"].units, "s");
+  EXPECT_EQ(dataset["label"].strings, (std::vector<std::string>{"first", "second"}));
+  EXPECT_EQ(dataset["label"].long_name, "place");
+}
+
 TEST(Dataset, NamesWhatItHasWhenAskedForSomethingElse) {
   Dataset dataset;
   dataset.add(numbers("entropy", {"token"}, at::zeros({3})));

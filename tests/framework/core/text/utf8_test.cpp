@@ -43,5 +43,15 @@ TEST(Utf8, ReplacesEachBadByteAndKeepsTheRest) {
             "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz\xC3\xA9");
 }
 
+TEST(Utf8, DecodesEveryLengthOfSequence) {
+  EXPECT_EQ(code_points("a\xC2\x80\xE2\x96\x81\xF4\x8F\xBF\xBF"),
+            (std::u32string{U'a', 0x80, 0x2581, 0x10FFFF}));
+}
+
+TEST(Utf8, FindsTheEndOfTheValidPart) {
+  EXPECT_EQ(valid_utf8_prefix("a\xC3\xA9\xE2\x96"), 3u);
+  EXPECT_EQ(valid_utf8_prefix("a\xC3\xA9"), 3u);
+}
+
 }  // namespace
 }  // namespace lensbench

@@ -24,19 +24,17 @@ namespace {
 using lensbench::testing::message_of;
 using nlohmann::json;
 
-const std::string kData = LENSBENCH_TEST_DATA;
-
-json read(const std::string& path) {
-  return json::parse(std::ifstream(kData + "/" + path));
+json read_data(const std::string& path) {
+  return json::parse(std::ifstream(std::string(LENSBENCH_TEST_DATA) + "/" + path));
 }
 
 TEST(ConfigFields, OfEveryFamilyAreReadUnlessTheyChangeNothing) {
-  const json facts = read("config_fields.json");
+  const json facts = read_data("config_fields.json");
   const auto harmless = facts["harmless"].get<std::vector<std::string>>();
   std::size_t families = 0, read_fields = 0;
   for (const auto& [model_type, family] : facts["families"].items()) {
     ++families;
-    const json sample = read("models/" + family["sample"].get<std::string>() + "/config.json");
+    const json sample = read_data("models/" + family["sample"].get<std::string>() + "/config.json");
     ASSERT_EQ(sample["model_type"], model_type);
     for (const std::string field : family["fields"]) {
       if (std::find(harmless.begin(), harmless.end(), field) != harmless.end()) continue;

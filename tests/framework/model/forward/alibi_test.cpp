@@ -7,7 +7,7 @@
 #include <lensbench/model.hpp>
 #include <vector>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {

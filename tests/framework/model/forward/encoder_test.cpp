@@ -8,10 +8,12 @@
 #include <string>
 
 #include "support/error_matchers.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
+using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
@@ -19,12 +21,8 @@ std::shared_ptr<const Model> sample(const std::string& name) {
   return Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + name);
 }
 
-TokenBatch some_tokens() {
+TokenBatch nine_tokens() {
   return {at::arange(11, 20, at::kLong).unsqueeze(0), {}};
-}
-
-double distance(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 // float32 sums of some tens of terms of about one, possibly in another order
@@ -37,34 +35,34 @@ class Encoder : public ::testing::TestWithParam<const char*> {
 
 TEST_P(Encoder, ReadsItsLogitsFromTheStreamWithItsOwnHead) {
   const std::string last = residual_hook(model_->spec(), model_->spec().n_layers);
-  const auto seen = run_with_cache(*model_, some_tokens(), {last});
-  EXPECT_LT(distance(model_->unembed(model_->final_norm(seen.at(last))),
-                     model_->forward(some_tokens()).logits),
+  const auto seen = run_with_cache(*model_, nine_tokens(), {last});
+  EXPECT_LT(largest_difference(model_->unembed(model_->final_norm(seen.at(last))),
+                               model_->forward(nine_tokens()).logits),
             kRounding);
 }
 
 TEST_P(Encoder, GivesTheStreamBehindTheLastNormAsResidual) {
   const std::string last = residual_hook(model_->spec(), model_->spec().n_layers);
-  const auto seen = run_with_cache(*model_, some_tokens(), {last});
-  EXPECT_TRUE(model_->forward(some_tokens()).residual.equal(seen.at(last)));
+  const auto seen = run_with_cache(*model_, nine_tokens(), {last});
+  EXPECT_TRUE(model_->forward(nine_tokens()).residual.equal(seen.at(last)));
 }
 
 TEST_P(Encoder, ContinuesFromAnyLayer) {
   ForwardOptions options;
   options.stop_at_layer = 1;
-  const at::Tensor residual = model_->forward(some_tokens(), options).residual;
+  const at::Tensor residual = model_->forward(nine_tokens(), options).residual;
   ForwardOptions rest;
   rest.start_at_layer = 1;
   rest.residual = residual;
-  EXPECT_LT(
-      distance(model_->forward(some_tokens(), rest).logits, model_->forward(some_tokens()).logits),
-      kRounding);
+  EXPECT_LT(largest_difference(model_->forward(nine_tokens(), rest).logits,
+                               model_->forward(nine_tokens()).logits),
+            kRounding);
 }
 
 // BertBlock of TransformerLens: resid_mid = resid_pre + attn_out; resid_post = ln1(resid_mid) +
 // mlp_out; normalized_resid_post = ln2(resid_post) goes into the next block.
 TEST_P(Encoder, NamesTheSumsBeforeTheirNorms) {
-  const auto seen = run_with_cache(*model_, some_tokens(), {"blocks.*", "hook_full_embed"});
+  const auto seen = run_with_cache(*model_, nine_tokens(), {"blocks.*", "hook_full_embed"});
   const auto at_block = [&](int layer, const std::string& name) {
     return seen.at("blocks." + std::to_string(layer) + "." + name);
   };
@@ -76,36 +74,38 @@ TEST_P(Encoder, NamesTheSumsBeforeTheirNorms) {
   EXPECT_TRUE(at_block(0, "hook_resid_pre").equal(seen.at("hook_full_embed")));
   EXPECT_TRUE(at_block(1, "hook_resid_pre").equal(at_block(0, "hook_normalized_resid_post")));
   for (const int layer : {0, 1}) {
-    EXPECT_LT(distance(at_block(layer, "hook_resid_mid"),
-                       at_block(layer, "hook_resid_pre") + at_block(layer, "hook_attn_out")),
+    EXPECT_LT(
+        largest_difference(at_block(layer, "hook_resid_mid"),
+                           at_block(layer, "hook_resid_pre") + at_block(layer, "hook_attn_out")),
+        kRounding);
+    EXPECT_LT(largest_difference(at_block(layer, "hook_resid_post"),
+                                 normed(layer, "ln1") + at_block(layer, "hook_mlp_out")),
               kRounding);
-    EXPECT_LT(distance(at_block(layer, "hook_resid_post"),
-                       normed(layer, "ln1") + at_block(layer, "hook_mlp_out")),
-              kRounding);
-    EXPECT_LT(distance(at_block(layer, "hook_normalized_resid_post"), normed(layer, "ln2")),
-              kRounding);
+    EXPECT_LT(
+        largest_difference(at_block(layer, "hook_normalized_resid_post"), normed(layer, "ln2")),
+        kRounding);
   }
 }
 
 TEST_P(Encoder, LetsEveryPositionSeeEveryOther) {
-  TokenBatch changed = some_tokens();
+  TokenBatch changed = nine_tokens();
   changed.ids[0][8] = 1;
-  const at::Tensor before = model_->forward(some_tokens()).logits[0][0];
-  EXPECT_GT(distance(before, model_->forward(changed).logits[0][0]), 1e-3);
+  const at::Tensor before = model_->forward(nine_tokens()).logits[0][0];
+  EXPECT_GT(largest_difference(before, model_->forward(changed).logits[0][0]), 1e-3);
 }
 
 TEST_P(Encoder, IsNotChangedByPadding) {
-  TokenBatch padded{at::cat({at::full({1, 3}, 1, at::kLong), some_tokens().ids}, 1), {}};
+  TokenBatch padded{at::cat({at::full({1, 3}, 1, at::kLong), nine_tokens().ids}, 1), {}};
   padded.mask = at::arange(12).ge(3).unsqueeze(0);
   const at::Tensor logits = model_->forward(padded).logits.narrow(1, 3, 9);
-  EXPECT_LT(distance(logits, model_->forward(some_tokens()).logits), kRounding);
+  EXPECT_LT(largest_difference(logits, model_->forward(nine_tokens()).logits), kRounding);
 }
 
 TEST_P(Encoder, HasNoCacheAndGeneratesNothing) {
   KeyValueCache cache;
   ForwardOptions options;
   options.cache = &cache;
-  EXPECT_THAT(message_of<UsageError>([&] { model_->forward(some_tokens(), options); }),
+  EXPECT_THAT(message_of<UsageError>([&] { model_->forward(nine_tokens(), options); }),
               HasSubstr("without a cache"));
   EXPECT_THAT(message_of<UsageError>([&] {
                 generate(*model_, tokens_from_ids(*model_, {5, 6}), {});
@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(Families, Encoder, ::testing::Values("bert", "roberta",
 TEST(TokenTypes, AddTheirRowOfTheTable) {
   const auto model = sample("bert");
   const at::Tensor table = model->weight("embed.token_type_embed.W_token_type");
-  TokenBatch tokens = some_tokens();
+  TokenBatch tokens = nine_tokens();
   tokens.types = at::arange(9).ge(4).to(at::kLong).unsqueeze(0);
   const auto seen = run_with_cache(
       *model, tokens,
@@ -128,20 +128,21 @@ TEST(TokenTypes, AddTheirRowOfTheTable) {
   EXPECT_TRUE(types[3].equal(table[0]));
   EXPECT_TRUE(types[4].equal(table[1]));
   const at::Tensor sum = seen.at("hook_embed") + seen.at("hook_pos_embed") + types;
-  EXPECT_LT(distance(seen.at("embed.ln.hook_normalized"), at::layer_norm(sum, {24}, {}, {}, 1e-12)),
+  EXPECT_LT(largest_difference(seen.at("embed.ln.hook_normalized"),
+                               at::layer_norm(sum, {24}, {}, {}, 1e-12)),
             kRounding);
 }
 
 TEST(TokenTypes, AreAllTheFirstUnlessGiven) {
   const auto model = sample("bert");
-  TokenBatch tokens = some_tokens();
+  TokenBatch tokens = nine_tokens();
   tokens.types = at::zeros({1, 9}, at::kLong);
-  EXPECT_LT(distance(model->forward(tokens).logits, model->forward(some_tokens()).logits),
+  EXPECT_LT(largest_difference(model->forward(tokens).logits, model->forward(nine_tokens()).logits),
             kRounding);
 }
 
 TEST(TokenTypes, AreRefusedWhereTheyMeanNothing) {
-  TokenBatch tokens = some_tokens();
+  TokenBatch tokens = nine_tokens();
   tokens.types = at::full({1, 9}, 2, at::kLong);
   EXPECT_THAT(message_of<UsageError>([&] { sample("bert")->forward(tokens); }),
               HasSubstr("from 0 to 1"));
@@ -162,10 +163,10 @@ TEST(HookPoints, OfABlockWithOneNormSayWhyTheOthersAreAbsent) {
 TEST(HookPoints, OfBloomHaveTheNormBeforeTheEmbeddingHook) {
   const auto model = sample("bloom");
   const auto seen = run_with_cache(
-      *model, some_tokens(), {"embed.ln.hook_normalized", "hook_embed", "blocks.0.hook_resid_pre"});
+      *model, nine_tokens(), {"embed.ln.hook_normalized", "hook_embed", "blocks.0.hook_resid_pre"});
   const at::Tensor normed = seen.at("embed.ln.hook_normalized") * model->weight("embed.ln.w") +
                             model->weight("embed.ln.b");
-  EXPECT_LT(distance(seen.at("hook_embed"), normed), kRounding);
+  EXPECT_LT(largest_difference(seen.at("hook_embed"), normed), kRounding);
   EXPECT_TRUE(seen.at("blocks.0.hook_resid_pre").equal(seen.at("hook_embed")));
 }
 

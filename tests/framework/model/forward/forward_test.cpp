@@ -11,20 +11,18 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using lensbench::testing::largest_difference;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 // Float32 sums in another order differ by a few units in the last place of values of size 1 to 10.
 constexpr double kReordered = 2e-5;
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return a.sub(b).abs().max().item<double>();
-}
 
 /// Of logits: relative to the largest where that is above 1. Norms behind a sublayer enlarge what a
 /// small output was rounded by.
@@ -39,7 +37,7 @@ Tokens sequence(std::vector<std::int64_t> ids) {
 }
 
 /// What must hold for both kinds of model.
-class Forward : public testing::TestWithParam<const char*> {
+class Forward : public ::testing::TestWithParam<const char*> {
  protected:
   static TransformerSpec spec_of(const std::string& kind) {
     TransformerSpec spec = kind == "gpt2" ? small_gpt2_spec() : small_llama_spec();
@@ -100,7 +98,7 @@ TEST_P(Forward, GivesEveryHookPointOnceInItsOrder) {
     EXPECT_EQ(x.dim(), static_cast<std::int64_t>(point.dims.size())) << point.name;
   }));
   for (const HookPoint& point : hook_points(spec)) expected.push_back(point.name);
-  EXPECT_THAT(seen, testing::UnorderedElementsAreArray(expected));
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAreArray(expected));
 }
 
 TEST_P(Forward, ReplacingEveryActivationByItselfChangesNoBit) {
@@ -245,10 +243,10 @@ TEST_P(Forward, GradientEqualsTheFiniteDifference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Forward,
-                         testing::Values("gpt2", "llama", "dynamic", "window", "softcap",
-                                         "parallel", "norm_after", "norm_only_after",
-                                         "query_key_norm", "whole_query_key_norm", "local_rope",
-                                         "longrope", "mixture"),
+                         ::testing::Values("gpt2", "llama", "dynamic", "window", "softcap",
+                                           "parallel", "norm_after", "norm_only_after",
+                                           "query_key_norm", "whole_query_key_norm", "local_rope",
+                                           "longrope", "mixture"),
                          [](const auto& param_info) { return std::string(param_info.param); });
 
 TEST(LongRope, RefusesACacheThatItsScalingOutgrows) {

@@ -9,13 +9,18 @@
 #include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
+#include "support/sample_models.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
+using lensbench::testing::largest_difference;
+using lensbench::testing::sample_models;
+
 /// Small random checkpoints with what transformers makes of them in float64
 /// (tests/parity/make_samples.py).
-class Sample : public testing::TestWithParam<std::string> {
+class Sample : public ::testing::TestWithParam<std::string> {
  protected:
   std::string directory() const {
     return std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam();
@@ -31,10 +36,6 @@ class Sample : public testing::TestWithParam<std::string> {
  private:
   SafetensorsFile expected_{directory() + "/expected.safetensors"};
 };
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
-}
 
 double scale_of(const at::Tensor& x) {
   return std::max(1.0, x.abs().max().item<double>());
@@ -89,17 +90,7 @@ TEST_P(Sample, PatternsEqualAttentionsOfTransformers) {
         << "layer " << layer;
 }
 
-/// Every folder of tests/data/models.
-std::vector<std::string> samples() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(LENSBENCH_TEST_DATA) + "/models"))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Families, Sample, testing::ValuesIn(samples()),
+INSTANTIATE_TEST_SUITE_P(Families, Sample, ::testing::ValuesIn(sample_models()),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

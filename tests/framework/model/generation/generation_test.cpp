@@ -6,7 +6,7 @@
 #include <lensbench/generation.hpp>
 #include <vector>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {
@@ -79,7 +79,7 @@ TEST(ChooseToken, DrawsEachTokenAsOftenAsItsProbabilitySays) {
   EXPECT_EQ(counts[3], 0);
 }
 
-class Generation : public testing::Test {
+class Generation : public ::testing::Test {
  protected:
   static std::vector<TransformerSpec> specs() {
     TransformerSpec dynamic = small_llama_spec();

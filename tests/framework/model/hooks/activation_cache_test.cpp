@@ -9,20 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
-at::Tensor rows_of(const std::vector<std::vector<std::int64_t>>& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) tensors.push_back(at::tensor(row, at::kLong));
-  return at::stack(tensors);
-}
-
 using lensbench::testing::message_of;
+using lensbench::testing::rows_of;
 using lensbench::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

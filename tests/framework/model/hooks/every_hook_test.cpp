@@ -15,6 +15,8 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/sample_models.hpp"
+#include "support/tensors.hpp"
 
 // Every hook point of every committed sample of a family: its shape, and what must hold between
 // points. Samples are found by themselves, so a new family is tested as soon as it has one.
@@ -22,21 +24,11 @@
 namespace lensbench {
 namespace {
 
+using lensbench::testing::largest;
+using lensbench::testing::sample_models;
+
 namespace fs = std::filesystem;
 using lensbench::testing::message_of;
-
-std::vector<std::string> samples() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(fs::path(LENSBENCH_TEST_DATA) / "models"))
-    if (fs::exists(entry.path() / "expected.safetensors"))
-      names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-double largest(const at::Tensor& x) {
-  return x.abs().max().item<double>();
-}
 
 class EveryHook : public ::testing::TestWithParam<std::string> {
  protected:
@@ -257,7 +249,7 @@ TEST_P(EveryHook, OfTheHeadAreTheLogits) {
   EXPECT_TRUE(model_->unembed(all_.at("unembed.hook_in")).equal(all_.at("unembed.hook_out")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, EveryHook, ::testing::ValuesIn(samples()),
+INSTANTIATE_TEST_SUITE_P(Samples, EveryHook, ::testing::ValuesIn(sample_models()),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace_if(

@@ -12,6 +12,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/tensors.hpp"
 
 // What passes inside the experts of a mixture, beside what transformers makes of the same
 // checkpoint in float64 (tests/parity/mixture_reference.py).
@@ -19,6 +20,7 @@
 namespace lensbench {
 namespace {
 
+using lensbench::testing::largest;
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
@@ -26,10 +28,6 @@ const std::string kData = LENSBENCH_TEST_DATA;
 
 // The parity contract, for values of size 1 to 10.
 constexpr double kParity = 5e-5;
-
-double largest(const at::Tensor& x) {
-  return x.numel() == 0 ? 0.0 : x.abs().max().item<double>();
-}
 
 class ExpertPoints : public ::testing::Test {
  protected:

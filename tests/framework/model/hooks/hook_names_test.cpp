@@ -7,21 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
+#include "support/tensors.hpp"
 
 // Names of TransformerBridge and of get_act_name, with what TransformerLens takes them for.
 
 namespace lensbench {
 namespace {
 
-at::Tensor rows_of(const std::vector<std::vector<std::int64_t>>& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) tensors.push_back(at::tensor(row, at::kLong));
-  return at::stack(tensors);
-}
-
 using lensbench::testing::message_of;
+using lensbench::testing::rows_of;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

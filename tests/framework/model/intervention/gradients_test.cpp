@@ -10,24 +10,18 @@
 #include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
-at::Tensor rows_of(const std::vector<std::vector<std::int64_t>>& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) tensors.push_back(at::tensor(row, at::kLong));
-  return at::stack(tensors);
-}
+using lensbench::testing::largest;
+using lensbench::testing::rows_of;
 
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
-
-double largest(const at::Tensor& x) {
-  return x.abs().max().item<double>();
-}
 
 /// As tests/parity/gradients_reference.py has it.
 at::Tensor reference_metric(const at::Tensor& logits) {

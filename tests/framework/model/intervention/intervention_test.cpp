@@ -11,20 +11,16 @@
 #include <string>
 #include <vector>
 
-#include "model/random_model.hpp"
 #include "model/runtime/threads.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench {
 namespace {
 
-at::Tensor rows_of(const std::vector<std::vector<std::int64_t>>& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) tensors.push_back(at::tensor(row, at::kLong));
-  return at::stack(tensors);
-}
-
 using lensbench::testing::message_of;
+using lensbench::testing::rows_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using List = std::vector<Intervention>;
@@ -292,12 +288,12 @@ TEST(InterventionJson, NamesPlaceFieldAndFault) {
   };
   EXPECT_THAT(fault("{}"), HasSubstr("file.json: expected a list"));
   EXPECT_THAT(fault(R"([{"action": "zero"}])"),
-              HasSubstr("file.json: intervention 0: field 'hook': is missing"));
+              HasSubstr("file.json: intervention 0: field hook: is missing"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zap"}])"), HasSubstr("'zap' is none of set"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "layer": [1]}])"),
-              AllOf(HasSubstr("'layer': is not known"), HasSubstr("layers")));
+              AllOf(HasSubstr("field layer: is not known"), HasSubstr("layers")));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": [1.5]}])"),
-              HasSubstr("expected integers, found 1.5"));
+              HasSubstr("heads[0]: expected a whole number, found 1.5"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": []}])"),
               HasSubstr("leave it out"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": [[1, 2], [3]]}])"),
@@ -305,7 +301,8 @@ TEST(InterventionJson, NamesPlaceFieldAndFault) {
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": 1e300}])"), HasSubstr("float32"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "noise", "standard_deviation": -1}])"),
               HasSubstr("above 0"));
-  EXPECT_THAT(fault(R"([{"hook": "z", "action": "resample"}])"), HasSubstr("'from': is missing"));
+  EXPECT_THAT(fault(R"([{"hook": "z", "action": "resample"}])"),
+              HasSubstr("field from: is missing"));
 }
 
 }  // namespace

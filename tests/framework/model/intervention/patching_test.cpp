@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "model/random_model.hpp"
 #include "support/error_matchers.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {
@@ -52,7 +52,7 @@ class Sweep : public ::testing::TestWithParam<const char*> {
 };
 
 // Sums of some hundred products of size about 1 in another order.
-constexpr double kRounding = 1e-5;
+constexpr double kReordering = 1e-5;
 
 TEST_P(Sweep, OfTheStreamEqualsOneForwardACell) {
   const PatchSweep result = sweep({});
@@ -61,7 +61,7 @@ TEST_P(Sweep, OfTheStreamEqualsOneForwardACell) {
       EXPECT_NEAR(
           result.metric[layer][position].item<double>(),
           patched("blocks." + std::to_string(layer) + ".hook_resid_pre", 1, position, 0, -1, 5),
-          kRounding);
+          kReordering);
 }
 
 TEST_P(Sweep, ByHeadEqualsOneForwardACell) {
@@ -79,7 +79,7 @@ TEST_P(Sweep, ByHeadEqualsOneForwardACell) {
                     patched("blocks." + std::to_string(result.layers[static_cast<std::size_t>(l)]) +
                                 ".attn.hook_z",
                             1, result.positions[static_cast<std::size_t>(p)], 2, head, 5),
-                    kRounding);
+                    kReordering);
 }
 
 TEST_P(Sweep, OfPatternsKeysAndOutputsEqualsOneForwardACellWhereverTheMetricReads) {
@@ -95,7 +95,7 @@ TEST_P(Sweep, OfPatternsKeysAndOutputsEqualsOneForwardACellWhereverTheMetricRead
         EXPECT_NEAR(result.metric[layer][position].item<double>(),
                     patched("blocks." + std::to_string(layer) + "." + hook, pairs ? 2 : 1, position,
                             0, -1, 3),
-                    kRounding)
+                    kReordering)
             << hook << " " << layer << " " << position;
   }
 }

@@ -9,7 +9,7 @@
 #include <set>
 #include <thread>
 
-#include "model/random_model.hpp"
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {

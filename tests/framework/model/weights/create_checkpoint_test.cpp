@@ -169,8 +169,9 @@ TEST(CreatingACheckpoint, RefusesAPaddingTokenBeyondTheVocabulary) {
   json config = sample_config("llama");
   config["pad_token_id"] = 61;
   Creation creation(config);
-  EXPECT_THAT(message_of<InputError>([&] { creation.create(); }),
-              AllOf(HasSubstr("given.json"), HasSubstr("pad_token_id is 61"), HasSubstr("null")));
+  EXPECT_THAT(
+      message_of<InputError>([&] { creation.create(); }),
+      AllOf(HasSubstr("given.json"), HasSubstr("field pad_token_id: is 61"), HasSubstr("null")));
   EXPECT_EQ(creation.files(), 1u);  // the configuration itself
 }
 

@@ -1,0 +1,71 @@
+#include "cli/commands/actions.hpp"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <lensbench/error.hpp>
+
+#include "cli/command_line.hpp"
+#include "cli/shell/help.hpp"
+#include "plugin/plugin_host.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr Action kActions[] = {
+    {"run", run_experiment, experiment_help},
+    {"tool", run_tool, tool_help},
+    {"list", run_list},
+    {"tokenize", run_tokenize},
+    {"model info", run_model_info},
+    {"model init", run_model_init},
+    {"show", run_show},
+    {"verify", run_verify},
+    {"replay", run_replay},
+    {"diff", run_diff},
+    {"versions", run_versions},
+    {"export", run_export},
+    {"new", run_new},
+    {"completion", run_completion_names},
+};
+
+}  // namespace
+
+const Action& action_of(const Command& command) {
+  const auto found =
+      std::find_if(std::begin(kActions), std::end(kActions),
+                   [&](const Action& action) { return action.command == command.name; });
+  if (found == std::end(kActions)) throw RunError("command '" + command.name + "': has no action");
+  return *found;
+}
+
+int carry_out(const Options& options) {
+  const Action& action = action_of(options.command());
+  try {
+    if (!options.flag("help")) return action.run(options);
+    std::cout << command_help(options, action.more_help(options), help_width());
+    return 0;
+  } catch (const c10::Error& error) {
+    throw RunError(std::string("libtorch: ") + error.what_without_backtrace());
+  }
+}
+
+int run_completion_names(const Options& options) {
+  PluginHost host;
+  for (const auto& directory : plugin_directories(options.list("plugin-dir")))
+    host.load_directory(directory);
+  for (const auto& entry : host.entries()) {
+    std::cout << (entry.kind == PluginEntryKind::tool ? "tool " : "experiment ") << entry.name;
+    for (const auto& parameter : entry.parameters) std::cout << " " << parameter.name;
+    std::cout << "\n";
+  }
+  return 0;
+}
+
+}  // namespace lensbench::cli
+
+extern "C" int lensbench_command_line(int argc, char** argv) {
+  return lensbench::cli::run_command_line({argv, argv + argc}, lensbench::cli::carry_out);
+}

@@ -1,0 +1,73 @@
+#include "cli/commands/run_arguments.hpp"
+
+#include <filesystem>
+#include <lensbench/error.hpp>
+#include <limits>
+
+namespace lensbench::cli {
+namespace {
+
+std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pins) {
+  std::map<std::string, std::string> parsed;
+  for (const auto& pin : pins) {
+    const auto equals = pin.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == pin.size())
+      throw UsageError("--pin '" + pin + "' is neither NAME=SHA256 nor NAME=PATH");
+    const std::string name = pin.substr(0, equals), value = pin.substr(equals + 1);
+    const std::string place = is_sha256(value) ? value : std::filesystem::absolute(value).string();
+    if (!parsed.emplace(name, place).second)
+      throw UsageError("--pin names '" + name + "' twice; one library can be pinned to it");
+  }
+  return parsed;
+}
+
+}  // namespace
+
+PluginSearch plugin_search(const Options& options) {
+  return {options.list("plugin-dir"), options.text("plugin-lock"), parse_pins(options.list("pin")),
+          options.flag("allow-insecure-plugins")};
+}
+
+RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
+  RunArguments run;
+  RunRequest& request = run.request;
+  request.kind = kind;
+  request.name = options.operand(0);
+  request.plugins = plugin_search(options);
+  if (options.flag("help")) return run;
+  request.model = options.text("model");
+  if (options.given("interventions"))
+    request.interventions = read_interventions(options.text("interventions"));
+  request.dtype = options.text("dtype");
+  request.device = options.text("device");
+  request.threads = thread_count(options);
+  request.seed = options.count("seed");
+  request.profile = options.flag("profile");
+  request.share = !options.flag("no-share");
+  request.resume = options.flag("resume");
+  for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
+  if (const auto& config = options.config()) request.settings = {config->path, config->text};
+  run.prompts = options.list("prompt");
+  run.ids = options.list("ids");
+  run.prompts_file = options.text("prompts");
+  run.out = options.text("out");
+  run.progress_json = options.text("progress") == "json";
+  run.quiet = options.flag("quiet");
+  run.json = options.flag("json");
+  return run;
+}
+
+std::int64_t thread_count(const Options& options) {
+  if (options.count("threads") > std::numeric_limits<std::int32_t>::max())
+    throw UsageError("--threads is " + options.text("threads") + "; give a count, or 0");
+  return static_cast<std::int64_t>(options.count("threads"));
+}
+
+void add_setting(std::map<std::string, std::string>& settings, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError("--set '" + assignment + "' is not KEY=VALUE, as in --set top_k=5");
+  settings[assignment.substr(0, equals)] = assignment.substr(equals + 1);
+}
+
+}  // namespace lensbench::cli

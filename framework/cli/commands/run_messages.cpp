@@ -1,0 +1,60 @@
+#include "cli/commands/run_messages.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "report/terminal/progress.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+void print_json_line(const CaseProgress& ended) {
+  std::cerr << nlohmann::json{{"case", ended.index},
+                              {"id", ended.id},
+                              {"status", ended.failed ? "failed" : "complete"},
+                              {"over", ended.done},
+                              {"of", ended.total}}
+                       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                   "\n";
+}
+
+}  // namespace
+
+void print_warning(const std::string& sentence) {
+  std::cerr << "lensbench: " << sentence << "\n";
+}
+
+void quietly(const std::string&) {}
+
+RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json) {
+  RunListener listener;
+  if (!quiet) listener.warn = print_warning;
+  if (progress_json) {
+    listener.on_case = print_json_line;
+  } else if (!quiet && cases > 1) {  // one case is over before a bar could say anything
+    auto bar = std::make_shared<ProgressBar>(cases, STDERR_FILENO);
+    listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
+      failed += ended.failed ? 1 : 0;
+      bar->step(ended.done, failed);
+      if (ended.done == ended.total) bar->finish();
+    };
+  }
+  return listener;
+}
+
+void print_failures(const RunSession& session, const RunReport& report) {
+  constexpr std::size_t kMost = 5;
+  for (std::size_t i = 0; i < report.failures.size() && i < kMost; ++i) {
+    const auto& failure = report.failures[i];
+    print_warning("case '" + session.cases()[static_cast<std::size_t>(failure.index)].id +
+                  "' failed: " + failure.message);
+  }
+  if (report.failures.size() > kMost)
+    print_warning("and " + std::to_string(report.failures.size() - kMost) +
+                  " more cases failed; the archive's /units names them");
+}
+
+}  // namespace lensbench::cli

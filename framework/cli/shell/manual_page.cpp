@@ -1,0 +1,129 @@
+#include "cli/parse/options.hpp"
+#include "cli/shell/describe.hpp"
+#include "cli/shell/help.hpp"
+#include "core/text/suggest.hpp"
+#include "core/version.hpp"
+#include "report/terminal/text.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+/// Text as troff shows it unchanged, in one line or several.
+std::string escaped(const std::string& text) {
+  std::string result;
+  bool line_begins = true;
+  for (const char c : text) {
+    if (line_begins && (c == '.' || c == '\'')) result += "\\&";
+    line_begins = c == '\n';
+    if (c == '\\')
+      result += "\\e";
+    else if (c == '-')
+      result += "\\-";
+    else if (c == '\'')
+      result += "\\(aq";
+    else if (c == '`')
+      result += "\\(ga";
+    else if (c == '~')
+      result += "\\(ti";
+    else if (c == '^')
+      result += "\\(ha";
+    else
+      result += c;
+  }
+  return result;
+}
+
+/// Filled text on lines of a length that editors show.
+std::string filled(const std::string& text) {
+  return escaped(join(terminal::wrap(text, 70), "\n")) + "\n";
+}
+
+/// An argument of a macro.
+std::string argument(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : escaped(text)) result += c == '"' ? std::string("\\(dq") : std::string(1, c);
+  return result + "\"";
+}
+
+std::string paragraphs(const std::string& text) {
+  std::string page;
+  for (const auto& paragraph : split_paragraphs(text)) {
+    if (!page.empty()) page += ".PP\n";
+    page +=
+        paragraph.starts_with(' ') ? ".EX\n" + escaped(paragraph) + "\n.EE\n" : filled(paragraph);
+  }
+  return page;
+}
+
+std::string option_entry(const Option& option) {
+  return ".TP\n.B " + argument(option_label(option)) + "\n" + filled(option_meaning(option));
+}
+
+std::string command_section(const Command& command) {
+  std::string page =
+      ".SS " + argument(usage_line(command)) + "\n" +
+      paragraphs(command.description.empty() ? command.summary : command.description);
+  for (const Option& option : command.options) page += option_entry(option);
+  for (const Example& example : command.examples)
+    page += ".PP\n" + filled("Example: " + example.meaning) + ".PP\n.EX\n" +
+            escaped("    " + example.command) + "\n.EE\n";
+  return page;
+}
+
+struct Fact {
+  const char *name, *meaning;
+};
+
+constexpr Fact kVariables[] = {
+    {"LENSBENCH_PLUGIN_PATH",
+     "Folders with plug-ins, absolute, separated by colons; searched after --plugin-dir and before "
+     "the installed ones."},
+    {"HF_HOME, HF_HUB_CACHE", "Where the local hub cache is, for models given by their hub name."},
+    {"COLUMNS, NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG",
+     "How wide output is, whether it has colours, and whether it may have more than ASCII."}};
+
+constexpr Fact kFiles[] = {
+    {"results/NAME.h5", "An archive, and beside it NAME.h5.sha256 with its digests."},
+    {"results/NAME.run/", "A run that has not ended; --resume goes on with it."}};
+
+constexpr Fact kCodes[] = {{"0", "Done."},
+                           {"1",
+                            "It ran, but the answer is no: a receipt failed, archives differ, a "
+                            "digest is not the one."},
+                           {"2", "Wrong usage."},
+                           {"3", "Input that cannot be read or is invalid."},
+                           {"4", "A plug-in could not be loaded, or a declared tool is missing."},
+                           {"5", "The run itself failed."}};
+
+template <std::size_t N>
+std::string table(const char* heading, const Fact (&facts)[N]) {
+  std::string page = std::string(".SH ") + heading + "\n";
+  for (const Fact& fact : facts)
+    page += ".TP\n.B " + argument(fact.name) + "\n" + filled(fact.meaning);
+  return page;
+}
+
+}  // namespace
+
+std::string manual_page() {
+  std::string page = ".TH LENSBENCH 1 \"\" " + argument("lensbench " + build_info().version) +
+                     " \"User Commands\"\n"
+                     ".SH NAME\nlensbench \\- look inside a language model, and keep proof of what "
+                     "was seen\n"
+                     ".SH SYNOPSIS\n.B lensbench\n.I COMMAND\n.RI [ ARGUMENTS ]\n"
+                     ".SH DESCRIPTION\n";
+  page += paragraphs(
+      "lensbench opens Hugging Face checkpoints, runs interpretability tools on them, which are "
+      "plug-ins, and saves every result to an HDF5 archive that says what was asked, of which "
+      "bytes, "
+      "and whether the checks held.\n\n"
+      "Data goes to standard output, words and progress to standard error. Every command has "
+      "--help; "
+      "lensbench tool TOOL --help and lensbench run EXPERIMENT --help tell parameters.");
+  page += ".SH COMMANDS\n";
+  for (const Command& command : commands()) page += command_section(command);
+  page += table("EXIT STATUS", kCodes) + table("ENVIRONMENT", kVariables) + table("FILES", kFiles);
+  return page + ".SH SEE ALSO\n.BR h5dump (1)\n";
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "cli/table/command.hpp"
+
+namespace lensbench::cli {
+
+/// Every command, in the order in which help lists them.
+const std::vector<Command>& commands();
+
+/// First words of names, each once: `run`, `model`.
+std::vector<std::string> first_words(const std::vector<Command>& all);
+/// Those that several words follow: `model`.
+std::vector<std::string> family_words(const std::vector<Command>& all);
+/// What follows one of those: `info`, `init`.
+std::vector<std::string> parts_of(const std::vector<Command>& all, const std::string& word);
+
+// Each is defined in a file of its name.
+Command run_command();
+Command tool_command();
+Command list_command();
+Command tokenize_command();
+Command model_info_command();
+Command model_init_command();
+Command show_command();
+Command verify_command();
+Command replay_command();
+Command diff_command();
+Command versions_command();
+Command export_command();
+Command new_command();
+Command completion_command();
+Command man_command();
+
+}  // namespace lensbench::cli

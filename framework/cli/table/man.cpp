@@ -1,0 +1,14 @@
+#include "cli/table/commands.hpp"
+
+namespace lensbench::cli {
+
+Command man_command() {
+  return {.name = "man",
+          .group = "lensbench itself",
+          .summary = "the manual page",
+          .description = R"(Prints the manual page, which an installed lensbench has put where man
+looks.)",
+          .examples = {{"lensbench man > lensbench.1 && man ./lensbench.1", "read it here"}}};
+}
+
+}  // namespace lensbench::cli

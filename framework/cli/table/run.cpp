@@ -1,0 +1,48 @@
+#include "cli/table/commands.hpp"
+#include "cli/table/shared_options.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+constexpr const char* kPromptsUsage =
+    " --model DIR (--prompt TEXT | --prompts FILE | --ids IDS) [options]";
+
+}  // namespace
+
+Command run_command() {
+  return {
+      .name = "run",
+      .group = "Ask a model",
+      .summary = "run an experiment on prompts, write an archive",
+      .usage = std::string("EXPERIMENT") + kPromptsUsage,
+      .description = R"(Runs an experiment on every prompt, prints its results and keeps them in
+an archive. `lensbench list experiments` says which there are; `lensbench run EXPERIMENT --help` the
+parameters of one.)",
+      .operands = {{"EXPERIMENT", "the experiment to run (see lensbench list experiments)",
+                    Values::experiment}},
+      .options = run_options(),
+      .examples = {{"lensbench run first_look --model models/kjv-gpt2 --prompt \"And God said\"",
+                    "predictions by layer, contributions and choices for one prompt"},
+                   {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5",
+                    "many prompts into an archive of a name you choose"}},
+      .more_help = true};
+}
+
+Command tool_command() {
+  return {
+      .name = "tool",
+      .group = "Ask a model",
+      .summary = "run one tool on prompts, no experiment needed",
+      .usage = std::string("TOOL") + kPromptsUsage,
+      .description = R"(Runs one tool on every prompt, prints its result and keeps it in an
+archive. `lensbench list tools` says which there are; `lensbench tool TOOL --help` the parameters of
+one.)",
+      .operands = {{"TOOL", "the tool to run (see lensbench list tools)", Values::tool}},
+      .options = run_options(),
+      .examples = {{"lensbench tool logit_lens --model models/kjv-gpt2 --prompt \"And God said\" "
+                    "--set top_k=5",
+                    "what each layer would answer, its five best"}},
+      .more_help = true};
+}
+
+}  // namespace lensbench::cli

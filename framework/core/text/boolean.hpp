@@ -1,0 +1,12 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <optional>
+#include <string_view>
+
+namespace lensbench {
+
+/// True for `true`, `1`, `yes`, `on`; false for `false`, `0`, `no`, `off`; nothing for other text.
+LENSBENCH_API std::optional<bool> parse_boolean(std::string_view text);
+
+}  // namespace lensbench

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/hooks.hpp>
+#include <lensbench/spec.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+/// Every place of the forward a hook can be at, in the order it reaches them.
+enum class Point {
+  word_norm_scale,
+  word_norm_normalized,
+  embed,
+  pos_embed,
+  token_type_embed,
+  embed_norm_scale,
+  embed_norm_normalized,
+  full_embed,
+  resid_pre,
+  attn_in,
+  q_input,
+  k_input,
+  v_input,
+  ln1_scale,
+  ln1_normalized,
+  ln1_out,
+  q,
+  k,
+  v,
+  q_norm_scale,
+  q_norm_normalized,
+  k_norm_scale,
+  k_norm_normalized,
+  rot_q,
+  rot_k,
+  attn_scores,
+  pattern,
+  z,
+  result,
+  ln1_post_scale,
+  ln1_post_normalized,
+  attn_out,
+  resid_mid,
+  ln1_added_scale,
+  ln1_added_normalized,
+  mlp_in,
+  ln2_scale,
+  ln2_normalized,
+  ln2_out,
+  router_scores,
+  expert_weights,
+  expert_indices,
+  expert_gate,
+  expert_pre,
+  expert_post,
+  mlp_pre,
+  mlp_pre_linear,
+  mlp_post,
+  ln2_post_scale,
+  ln2_post_normalized,
+  mlp_out,
+  resid_post,
+  ln2_added_scale,
+  ln2_added_normalized,
+  normalized_resid_post,
+  final_scale,
+  final_normalized,
+  unembed_in,
+  unembed_out,
+};
+
+/// Points that each expert of a mixture has.
+inline constexpr Point kFirstOfExpert = Point::expert_gate, kLastOfExpert = Point::expert_post;
+constexpr bool is_of_expert(Point point) {
+  return point >= kFirstOfExpert && point <= kLastOfExpert;
+}
+
+/// What is fixed about a point: its name (below `blocks.{i}.` for points of a block, `{e}` where
+/// the expert's number stands), its dimensions, and why a model may not have it.
+struct PointFacts {
+  Point point;
+  std::string_view name;
+  bool in_block;
+  std::vector<std::string> (*dims)(const TransformerSpec&);
+  /// nullptr if this model has the point, else the reason in words.
+  const char* (*absent)(const TransformerSpec&);
+};
+
+const std::vector<PointFacts>& point_table();
+
+/// A point of one model, with its place in the table.
+struct PlacedPoint {
+  Point point;
+  HookPoint hook;
+  std::int64_t expert = -1;  ///< whose point it is; -1: no expert's
+};
+std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
+
+}  // namespace lensbench

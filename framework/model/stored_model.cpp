@@ -1,0 +1,61 @@
+#include "model/stored_model.hpp"
+
+#include <algorithm>
+
+#include "checkpoint/checkpoint.hpp"
+#include "checkpoint/config.hpp"
+#include "checkpoint/hub_cache.hpp"
+#include "core/text/glob.hpp"
+#include "model/families/family.hpp"
+#include "model/open.hpp"
+
+namespace lensbench {
+namespace {
+
+bool is_buffer(const Family& family, std::string_view name) {
+  std::string bare(name);
+  if (bare.starts_with(family.optional_prefix)) bare.erase(0, family.optional_prefix.size());
+  return std::any_of(family.buffers.begin(), family.buffers.end(),
+                     [&](std::string_view glob) { return glob_matches(glob, bare); });
+}
+
+// The type most elements are stored in, if a model can run in it.
+at::ScalarType main_dtype(const std::map<at::ScalarType, std::int64_t>& elements) {
+  at::ScalarType best = at::kFloat;
+  std::int64_t most = 0;
+  for (const auto& [type, count] : elements)
+    if (count > most && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf)) {
+      best = type;
+      most = count;
+    }
+  return best;
+}
+
+}  // namespace
+
+StoredModel open_as_stored(const std::string& path_or_name) {
+  StoredModel stored;
+  std::map<at::ScalarType, std::int64_t> elements;
+  {
+    const Checkpoint checkpoint(resolve_model_directory(path_or_name));
+    const ConfigReader config(checkpoint.config(), checkpoint.config_path());
+    const auto& family = find_family(config);
+    const bool tied = family.read_spec(config).tied_unembedding;
+    for (const auto& name : checkpoint.names()) {
+      if (is_buffer(family, name)) continue;
+      const auto& entry = checkpoint.entry(name);
+      std::int64_t count = 1;
+      for (const auto size : entry.shape) count *= size;
+      elements[entry.dtype] += count;
+      stored.elements_by_dtype[std::string(safetensors_dtype(entry.dtype))] += count;
+      if (!(tied && name == "lm_head.weight")) stored.parameters += count;
+    }
+    stored.weight_bytes = checkpoint.weight_bytes();
+  }
+  ModelOptions options;
+  options.dtype = main_dtype(elements);
+  stored.model = open_without_reading(path_or_name, options);
+  return stored;
+}
+
+}  // namespace lensbench

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/model.hpp>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace lensbench {
+
+/// A model opened in the element type it is stored in, so that nothing is converted, with what its
+/// files say.
+struct StoredModel {
+  std::shared_ptr<const Model> model;
+  std::int64_t parameters = 0;  ///< a tied unembedding counts once; saved buffers do not count
+  std::uint64_t weight_bytes = 0;
+  std::map<std::string, std::int64_t> elements_by_dtype;  ///< `F32` -> elements
+};
+
+/// \throws InputError as `Model::open`
+LENSBENCH_API StoredModel open_as_stored(const std::string& path_or_name);
+
+}  // namespace lensbench

@@ -1,0 +1,58 @@
+#include "session/find_model.hpp"
+
+#include <algorithm>
+
+#include "checkpoint/hub_cache.hpp"
+#include "core/files/sha256.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Files that a model directory holds; those of other models have their parameter's name in front.
+bool is_of_the_model(const FileRecord& file) {
+  return file.role != "prompts" && file.role.find(' ') == std::string::npos &&
+         fs::path(file.name).filename() == file.name;
+}
+
+bool has_files_of_size(const fs::path& directory, const std::vector<FileRecord>& files) {
+  return std::all_of(files.begin(), files.end(), [&](const FileRecord& file) {
+    std::error_code error;
+    const auto size = fs::file_size(directory / file.name, error);
+    return !error && static_cast<std::int64_t>(size) == file.bytes;
+  });
+}
+
+bool has_files(const fs::path& directory, const std::vector<FileRecord>& files) {
+  return has_files_of_size(directory, files) &&
+         std::all_of(files.begin(), files.end(), [&](const FileRecord& file) {
+           return sha256_file(directory / file.name) == file.sha256;
+         });
+}
+
+std::vector<fs::path> folders_in(const fs::path& parent) {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error))
+    if (std::error_code ignored; it->is_directory(ignored)) folders.push_back(it->path());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+}  // namespace
+
+std::optional<fs::path> find_model(const std::vector<FileRecord>& files, const fs::path& recorded) {
+  std::vector<FileRecord> wanted;
+  std::copy_if(files.begin(), files.end(), std::back_inserter(wanted), is_of_the_model);
+  if (wanted.empty() || recorded.empty()) return std::nullopt;
+  if (has_files_of_size(recorded, wanted)) return recorded;
+  auto candidates = folders_in(recorded.lexically_normal().parent_path());
+  const auto snapshots = hub_snapshots();
+  candidates.insert(candidates.end(), snapshots.begin(), snapshots.end());
+  const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                  [&](const fs::path& one) { return has_files(one, wanted); });
+  return found == candidates.end() ? std::nullopt : std::optional(*found);
+}
+
+}  // namespace lensbench

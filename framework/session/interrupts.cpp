@@ -1,0 +1,26 @@
+#include "session/interrupts.hpp"
+
+#include <csignal>
+
+namespace lensbench {
+namespace {
+
+// A signal handler can set nothing else.
+volatile std::sig_atomic_t interrupted = 0;
+
+}  // namespace
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+bool was_interrupted() {
+  return interrupted != 0;
+}
+
+}  // namespace lensbench

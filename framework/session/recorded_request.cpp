@@ -1,0 +1,92 @@
+#include "session/recorded_request.hpp"
+
+#include <filesystem>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "core/text/json_reader.hpp"
+#include "session/find_model.hpp"
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// Where the model was, or where its files are now.
+std::string model_directory(const RecordedRun& archive, const Warn& warn) {
+  const auto recorded = archive.run.value("model_directory", std::string());
+  const auto found = find_model(archive.files, recorded);
+  if (!found || *found == fs::path(recorded)) return recorded;
+  warn("the model is no longer at " + recorded + "; its files are at " + found->string());
+  return found->string();
+}
+
+std::string request_place(const RecordedRun& recorded) {
+  return recorded.file + "/recipe/request";
+}
+
+// JSON of another shape than a run writes is invalid input, wherever it is met.
+template <class Read>
+auto checked(const RecordedRun& recorded, Read read) {
+  try {
+    return read();
+  } catch (const json::exception& error) {
+    throw InputError(request_place(recorded) + ": not what a run writes: " + error.what());
+  }
+}
+
+RunRequest read_request(const RecordedRun& recorded, const std::string& model, const Warn& warn) {
+  const std::string where = request_place(recorded);
+  const json& run = recorded.run;
+  const JsonReader asked(recorded.request, where);
+  RunRequest request;
+  request.kind =
+      asked.at("kind").string() == "tool" ? PluginEntryKind::tool : PluginEntryKind::experiment;
+  request.name = asked.at("name").string();
+  request.set = asked.at("parameters").value().get<std::map<std::string, std::string>>();
+  request.dtype = asked.at("dtype").string();
+  request.device = asked.at("device").string();
+  request.seed = asked.at("seed").value().get<std::uint64_t>();
+  request.threads = recorded.environment.value("threads", std::int64_t{0});
+  request.model = model.empty() ? model_directory(recorded, warn) : model;
+  const auto others = run.value("other_models", std::map<std::string, std::string>());
+  for (const auto& [name, directory] : others) request.set[name] = directory;
+  if (const auto interventions = asked.find("interventions"))
+    request.interventions = interventions_from_json(interventions->value().dump(), where);
+  return request;
+}
+
+std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
+  const json fields = recorded.request.value("case_fields", json::object());
+  std::vector<CaseInput> cases;
+  for (const CaseRecord& record : recorded.cases) {
+    CaseInput input;
+    input.id = record.id;
+    input.text = record.text;
+    if (record.text.empty()) input.ids = record.ids;
+    if (fields.contains(record.id))
+      input.fields = fields[record.id].get<std::map<std::string, std::string>>();
+    cases.push_back(std::move(input));
+  }
+  return cases;
+}
+
+}  // namespace
+
+RunRequest recorded_request(const RecordedRun& recorded, const std::string& model,
+                            const Warn& warn) {
+  return checked(recorded, [&] { return read_request(recorded, model, warn); });
+}
+
+std::vector<CaseInput> recorded_cases(const RecordedRun& recorded) {
+  return checked(recorded, [&] { return read_cases(recorded); });
+}
+
+std::vector<FileRecord> recorded_inputs(const RecordedRun& recorded) {
+  auto records = recorded.files;
+  std::erase_if(records, [](const FileRecord& file) { return file.role != "prompts"; });
+  return records;
+}
+
+}  // namespace lensbench

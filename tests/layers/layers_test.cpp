@@ -1,0 +1,119 @@
+// The plan of the house (docs/architecture.md): which layer may include which, and how large a room
+// may grow.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+const fs::path kFramework = fs::path(LENSBENCH_SOURCE_DIR) / "framework";
+
+const std::map<std::string, Names> kMayInclude = {
+    {"core", {}},
+    {"checkpoint", {"core"}},
+    {"archive", {"core"}},
+    {"model", {"core", "checkpoint"}},
+    {"plugin", {"core"}},
+    {"bench", {"core", "checkpoint", "archive", "model", "plugin"}},
+    {"report", {"core", "archive"}},
+    {"session", {"core", "checkpoint", "archive", "model", "plugin", "bench", "report"}},
+    {"cli", {"core", "checkpoint", "archive", "model", "plugin", "bench", "report", "session"}},
+};
+
+// The layer that a public header belongs to: <lensbench/NAME.hpp>.
+const std::map<std::string, std::string> kLayerOfHeader = {
+    {"error", "core"},         {"export", "core"},          {"dataset", "core"},
+    {"parameters", "core"},    {"random", "core"},          {"statistics", "core"},
+    {"hypothesis", "core"},    {"costs", "core"},           {"plugin_descriptor", "core"},
+    {"model_file", "core"},    {"tokenizer", "checkpoint"}, {"activation_cache", "model"},
+    {"generation", "model"},   {"gradients", "model"},      {"hooks", "model"},
+    {"intervention", "model"}, {"model", "model"},          {"patching", "model"},
+    {"profile", "model"},      {"readout", "model"},        {"spec", "model"},
+    {"tokens", "model"},       {"target", "bench"},         {"tool", "bench"},
+    {"experiment", "bench"},   {"plugin", "bench"},
+};
+
+bool is_source(const fs::path& path) {
+  return path.extension() == ".cpp" || path.extension() == ".hpp";
+}
+
+/// The layers that a file includes, each with the line that does.
+std::map<std::string, std::string> included_layers(const fs::path& path) {
+  static const std::regex own(R"re(#include "([a-z]+)/.*")re");
+  static const std::regex shared(R"re(#include <lensbench/([a-z_]+)\.hpp>)re");
+  std::map<std::string, std::string> layers;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, own)) {
+      layers.emplace(match[1], line);
+    } else if (std::regex_match(line, match, shared)) {
+      const auto header = kLayerOfHeader.find(match[1]);
+      EXPECT_NE(header, kLayerOfHeader.end()) << line << ": give this header a layer above";
+      if (header != kLayerOfHeader.end()) layers.emplace(header->second, line);
+    }
+  }
+  return layers;
+}
+
+void expect_allowed(const fs::path& path, const std::string& layer) {
+  const auto allowed = kMayInclude.find(layer);
+  ASSERT_NE(allowed, kMayInclude.end())
+      << path << ": give the layer '" << layer << "' a rule above";
+  for (const auto& [other, line] : included_layers(path))
+    EXPECT_TRUE(other == layer || allowed->second.contains(other))
+        << path << ": " << layer << " may not know " << other << " (" << line << ")";
+}
+
+TEST(Layers, IncludeOnlyLayersBeforeThem) {
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(kFramework)) {
+    const auto relative = fs::relative(entry.path(), kFramework);
+    const std::string layer = relative.begin()->string();
+    if (!is_source(entry.path()) || layer == "include") continue;
+    ++files;
+    expect_allowed(entry.path(), layer);
+  }
+  EXPECT_GT(files, 300);
+}
+
+TEST(Layers, PublicHeadersIncludeOnlyLayersBeforeThem) {
+  for (const auto& [header, layer] : kLayerOfHeader)
+    expect_allowed(kFramework / "include" / "lensbench" / (header + ".hpp"), layer);
+}
+
+TEST(Layers, PluginsIncludeOnlyPublicHeadersAndTheirOwn) {
+  static const std::regex own(R"re(#include "([a-z_]+)/.*")re");
+  for (const char* folder : {"plugins", "experiments", "examples"})
+    for (const auto& entry :
+         fs::recursive_directory_iterator(fs::path(LENSBENCH_SOURCE_DIR) / folder)) {
+      if (!is_source(entry.path())) continue;
+      std::ifstream file(entry.path());
+      std::smatch match;
+      for (std::string line; std::getline(file, line);)
+        if (std::regex_match(line, match, own))
+          EXPECT_FALSE(kMayInclude.contains(match[1])) << entry.path() << ": " << line;
+    }
+}
+
+TEST(Rooms, HoldAtMost35Sources) {
+  std::map<fs::path, int> sources;
+  for (const auto& entry : fs::recursive_directory_iterator(kFramework))
+    if (is_source(entry.path())) ++sources[fs::relative(entry.path().parent_path(), kFramework)];
+  for (const auto& [folder, count] : sources)
+    if (folder != "model/families")  // one file a family
+      EXPECT_LE(count, 35) << folder << ": which subject wants a folder of its own?";
+}
+
+}  // namespace
+}  // namespace lensbench
