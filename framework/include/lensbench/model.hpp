@@ -129,15 +129,16 @@ class LENSBENCH_API Model {
   virtual ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options = {},
                                 const Hooks& hooks = {}) const = 0;
 
-  /// Checks, when `generate` has finished a sequence, that every requested intervention took
-  /// effect. \param positions  number of tokens of the sequence that were run \throws UsageError if
-  /// an intervention never took effect
+  /// Checks, when `generate` has finished a sequence, that every intervention took effect.
+  /// \param positions  number of tokens of the sequence that were run
+  /// \throws UsageError if an intervention never took effect
   virtual void check_reached(std::int64_t positions) const;
 
   /// Everything between the residual stream and the unembedding: the final norm, with statistics of
   /// this residual; for a masked-language model the whole transform of its prediction head; then
   /// the projection to the unembedding's width where that is not d_model (OPT-350m).
   /// \param residual [..., d_model]
+  /// \return [..., width of the unembedding, mostly d_model]
   virtual at::Tensor final_norm(const at::Tensor& residual) const = 0;
   /// Logits [..., vocab] float32 of a result of `final_norm`, with scale and softcap applied.
   virtual at::Tensor unembed(const at::Tensor& normalized) const = 0;
