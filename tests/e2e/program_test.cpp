@@ -46,7 +46,7 @@ TEST_F(ProgramAlone, AnswersItsVersionTheCompletionsAndTheManualPage) {
 }
 
 TEST_F(ProgramAlone, RefusesAMistakeWithTheNearestWord) {
-  const auto command = run({"verfy"});
+  const auto command = run({"verifyy"});
   EXPECT_EQ(command.exit_code, 2);
   EXPECT_THAT(command.err, HasSubstr("did you mean 'verify'"));
   const auto option = run({"run", "first_look", "--modl", "x"});
