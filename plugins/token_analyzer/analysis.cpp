@@ -101,7 +101,7 @@ Analysis analyze_generation(const Model& model, const Tokens& tokens, std::int64
   Generation generation = generate_and_watch(model, tokens, max_new_tokens, options);
   const Tokens text = continued(model, tokens, generation.ids);
   // The last token may stand just beyond the model's positions: it was never fed back.
-  const std::int64_t readable = std::min(text.size(), model.spec().max_positions);
+  const std::int64_t readable = std::min(text.size(), position_limit(model.spec()));
   Analysis analysis = analyze_text(model, text, final_residual(model, text, readable), options);
   analysis.given = tokens.size();
   double cached_error = 0;
