@@ -80,7 +80,7 @@ TEST(ShowCosts, SaysWhatIsNotKnown) {
   RunCosts costs;
   costs.add(0, costs_of(1.5, kNaN, {{"lens", {1.25, kNaN, 2}}}));
   EXPECT_THAT(describe_costs(describe_costs_json(costs.table(), "a.h5")),
-              AllOf(HasSubstr("1.50 s in cases"), HasSubstr("not known"), HasSubstr("lens")));
+              AllOf(HasSubstr("1.50 s in cases"), HasSubstr("unknown"), HasSubstr("lens")));
 }
 
 TEST(ShowCosts, SumsComponentsAndListsBlocks) {
