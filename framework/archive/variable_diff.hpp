@@ -41,8 +41,8 @@ struct VariableDifference {
 ///
 /// The tolerance is the attribute `tolerance` of the variable, else 1e-5 * max|a| + 1e-7 for
 /// floats. By measurement, another number of threads or another kernel of the same BLAS changes
-/// float32 results by up to 6e-7 of their largest value. \param a, b  the datasets, whose
-/// coordinates give the labels
+/// float32 results by up to 6e-7 of their largest value.
+/// \param a, b  the datasets, whose coordinates give the labels
 LENSBENCH_API VariableDifference compare_variable(const Dataset& a, const Dataset& b,
                                                   const std::string& name);
 

@@ -207,7 +207,7 @@ void ElfImage::copy(Address address, std::span<std::byte> into) const {
     return;
   }
   damaged("damaged: it refers to address " + std::to_string(address) +
-          ", where the file has no data; build it again");
+          ", which is outside the file's data; build it again");
 }
 
 std::optional<ElfImage::Address> ElfImage::symbol(std::string_view name) const {

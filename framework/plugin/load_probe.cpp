@@ -29,7 +29,7 @@ struct Message {
   std::array<char, 1024> text;
 };
 
-void tell(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
+void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
   Message message{kind, fault, {}};
   text.copy(message.text.data(), message.text.size() - 1);
   // The message is smaller than PIPE_BUF, so the write is atomic.
@@ -40,8 +40,8 @@ void tell(int pipe, Message::Kind kind, const std::string& text = "", PluginFaul
 void try_entries(const PluginDescriptor& descriptor, int pipe) {
   for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
     const auto& entry = descriptor.entries[i];
-    tell(pipe, Message::step,
-         std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
+    report(pipe, Message::step,
+           std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
     try {
       if (void* object = entry.create()) entry.destroy(object);
     } catch (...) {
@@ -51,16 +51,16 @@ void try_entries(const PluginDescriptor& descriptor, int pipe) {
 }
 
 void try_library(const LoadRequest& library, int pipe) {
-  tell(pipe, Message::step, "loading it");
+  report(pipe, Message::step, "loading it");
   try {
     try_entries(open_library(library), pipe);
-    tell(pipe, Message::passed);
+    report(pipe, Message::passed);
   } catch (const PluginError& error) {
-    tell(pipe, Message::refused, error.what(), error.fault());
+    report(pipe, Message::refused, error.what(), error.fault());
   } catch (const std::exception& error) {
-    tell(pipe, Message::refused,
-         "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
-         PluginFault::not_loadable);
+    report(pipe, Message::refused,
+           "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
+           PluginFault::not_loadable);
   }
 }
 

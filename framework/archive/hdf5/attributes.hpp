@@ -11,9 +11,8 @@ namespace lensbench {
 
 /// Writes one attribute: an int64 or float64 scalar, a variable-length UTF-8 string, or a list of
 /// such strings.
-/// \throws RunError; UsageError for text that is not UTF-8 without NUL, or a list of more than
-/// 3,500
-///   texts
+/// \throws RunError; UsageError for text that is not UTF-8 without NUL, or for a list of more
+///   than 3,500 texts
 void write_attribute(hid_t object, const std::string& name, const Attribute& value);
 
 /// All attributes by name, without those of HDF5's dimension scales (`is_bookkeeping`).

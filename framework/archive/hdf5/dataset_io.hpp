@@ -38,9 +38,8 @@ struct Image {
 
 /// Reads the dataset of a group.
 /// \param skip   names of members that are not part of the dataset
-/// \param image  the file, if it is in memory: a variable that is most of it is not copied and
-/// keeps
-///   it alive
+/// \param image  the file, if it is in memory: a variable that is most of it is not copied
+///   and keeps it alive
 /// \throws InputError for content that write_dataset does not write
 Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {},
                      const Image* image = nullptr);

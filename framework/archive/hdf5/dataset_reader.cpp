@@ -133,7 +133,8 @@ struct GroupFacts {
   std::set<std::string> labels;  ///< variables that label axes of others
 };
 
-/// Reads a variable without its numbers. \param boolean  set to true if they represent truth values
+/// Reads a variable without its numbers.
+/// \param boolean  set to true if they represent truth values
 Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& group,
                     bool& boolean) {
   Variable variable;

@@ -32,9 +32,8 @@ class LENSBENCH_API RunWriter {
  public:
   /// Starts or resumes a run.
   /// \param out     path of the archive (`results/name.h5`); missing folders are created
-  /// \param resume  continue an interrupted run: valid case files are kept, damaged ones are moved
-  /// to
-  ///   `quarantine/`. Without an interrupted run, a new one is started.
+  /// \param resume  continue an interrupted run: valid case files are kept, damaged ones are
+  ///   moved to `quarantine/`. Without an interrupted run, a new one is started.
   /// \throws UsageError if `out` exists, if an interrupted run exists and `resume` is false, if its
   ///   plan differs from `plan` (the message has the differences), or if another process is writing
   ///   it; RunError if the folder cannot be written
@@ -46,9 +45,9 @@ class LENSBENCH_API RunWriter {
   std::vector<std::int64_t> done() const;
 
   /// Saves the results of a case, which survive a power cut after the return.
-  /// \throws UsageError for a dataset that an archive cannot store or that cannot be joined with
-  /// that
-  ///   of an earlier case; RunError if it cannot be written. After an exception, nothing is saved.
+  /// \throws UsageError for a dataset that an archive cannot store or that cannot be joined
+  ///   with that of an earlier case; RunError if it cannot be written. After an exception, nothing
+  ///   is saved.
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs);
   void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs);
@@ -67,12 +66,12 @@ class LENSBENCH_API RunWriter {
   void discard();
 
   /// Packs the case files in the order of the plan, verifies the packed file, renames it to its
-  /// final name, writes its digests next to it (`.sha256`) and removes the folder. Before the
-  /// rename, a failure leaves the run unchanged. \param summaries         datasets over all cases,
-  /// by name \param vocabulary        text of each id of `token_ids()`, valid UTF-8 \param
-  /// vocabulary_bytes  exact bytes of the ids whose text is not equal to their bytes \param
-  /// environment       object of facts that affect bits of results (versions, kernels, threads,
-  ///   CPU)
+  /// final name, writes its digests next to it (`.sha256`) and removes the folder. A failure before
+  /// the rename leaves the run unchanged.
+  /// \param summaries         datasets over all cases, by name
+  /// \param vocabulary        text of each id of `token_ids()`, valid UTF-8
+  /// \param vocabulary_bytes  exact bytes of the ids whose text is not equal to their bytes
+  /// \param environment       object of facts that affect bits of results (versions, CPU, …)
   /// \param run               object of facts that differ between runs (times, host, argv)
   /// \throws UsageError if planned cases have not run; RunError
   SealResult seal(const std::map<std::string, Dataset>& summaries,

@@ -93,7 +93,7 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
   return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
 }
 
-bool holds_foreign_weights(const fs::path& directory) {
+bool has_foreign_weights(const fs::path& directory) {
   const auto names = file_names(directory);
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ends_with_any(name, {".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl"});
@@ -121,7 +121,7 @@ std::string method_of(const nlohmann::json& settings) {
   return printable(method->get<std::string>());
 }
 
-/// What to do about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
+/// Advice about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
 /// not GPTQ and AWQ.
 std::string advice_on(const std::string& method, const fs::path& directory) {
   const fs::path target = directory.string() + "-plain";

@@ -16,9 +16,8 @@ enum class Blanks {
 
 /// Text that is safe for a terminal: valid UTF-8 in which every character has a known width.
 /// Control and format characters, bidirectional overrides, private use and invalid bytes become
-/// `\xNN` or
-/// `\u{NNNN}`, so that escape sequences have no effect. A combining mark without a base character
-/// gets a dotted circle, and a character has at most two marks.
+/// `\xNN` or `\u{NNNN}`, so that escape sequences are inactive. A combining mark without a base
+/// character gets a dotted circle, and a character has at most two marks.
 /// \param unicode  if false, characters outside ASCII are escaped too
 LENSBENCH_API std::string visible(std::string_view text, Blanks blanks, bool unicode = true);
 

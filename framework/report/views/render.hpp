@@ -16,8 +16,8 @@ using TokenText = std::function<std::string(std::int64_t id)>;
 
 /// Draws a dataset as text. The variables of the dataset determine the view: logit lens, layer
 /// attribution, token analysis, comparison of models, or else tables. The receipts follow. Every
-/// line is at most `columns` cells wide and ends in a newline. \param name  name under which the
-/// dataset was saved, used as heading
+/// line is at most `columns` cells wide and ends in a newline.
+/// \param name  name under which the dataset was saved, used as heading
 LENSBENCH_API std::string render_dataset(const std::string& name, const Dataset& dataset,
                                          const TokenText& token_text, const TerminalStyle& style);
 
