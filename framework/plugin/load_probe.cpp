@@ -58,9 +58,11 @@ void try_library(const LoadRequest& library, int pipe) {
   } catch (const PluginError& error) {
     report(pipe, Message::refused, error.what(), error.fault());
   } catch (const std::exception& error) {
+    // A static constructor threw an exception, which may also end the process, because dlopen is
+    // declared noexcept: it is reported as a crash.
     report(pipe, Message::refused,
-           "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
-           PluginFault::not_loadable);
+           "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
+           PluginFault::crashed);
   }
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// An experiment asked for as a tool, or the other way round, is a slip that is easily set right.
+// A clear message for requesting an experiment as a tool, or a tool as an experiment.
 void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::string& name) {
   const bool wants_tool = kind == PluginEntryKind::tool;
   bool other = false;
@@ -45,7 +45,8 @@ RunSession::RunSession(RunRequest request, RunListener listener)
   find_plugins(host_, request_.plugins, listener_.warn);
   refuse_other_kind(host_, request_.kind, request_.name);
   entry_ = &host_.find(request_.kind, request_.name);
-  // Now, while the process has one thread and little memory: libraries are tried in a child of it.
+  // Libraries are tried in a child process. That forks safely and fast only now, while this process
+  // has one thread and little memory.
   if (request_.kind == PluginEntryKind::tool)
     create_tool(host_, entry_->name);
   else
@@ -56,7 +57,7 @@ RunSession::RunSession(RunRequest request, RunListener listener)
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
   parameters_ = host_.resolve(*entry_, request_.set);
   cases_ = std::move(cases);
-  // libtorch's own default is one thread in some builds.
+  // Some builds of libtorch use one thread by default.
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : cores));
   model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
@@ -82,7 +83,7 @@ RunReport RunSession::run_cases(ResultSink& sink) {
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 
-// Every dataset name with the cases' results joined, or a summary.
+// All datasets by name: results of cases joined, and summaries.
 std::map<std::string, Dataset> RunSession::joined(const RunReport& report, const ResultSink& sink,
                                                   const std::vector<std::int64_t>& cases) const {
   std::map<std::string, Dataset> results = report.summaries;
@@ -143,12 +144,11 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   if (outcome.report.interrupted) return outcome;
   const int code = outcome.report.exit_code();
   if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
-    // The request itself, or every prompt, was wrong: an archive of nothing would be in the way of
-    // the next try.
+    // The request or every prompt was wrong: an empty archive would only block the next attempt.
     writer.discard();
     return outcome;
   }
-  // Read back before sealing packs the units away.
+  // Results are read back before sealing moves the case files into the archive.
   if (shown) outcome.results = joined(outcome.report, sink, shown(outcome.report));
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,

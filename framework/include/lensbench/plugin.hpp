@@ -10,6 +10,7 @@
 /// An experiment library uses LENSBENCH_EXPERIMENT (below) instead.
 
 #include <cstddef>
+#include <iterator>
 #include <lensbench/experiment.hpp>
 #include <lensbench/parameters.hpp>
 #include <lensbench/plugin_descriptor.hpp>
@@ -35,7 +36,7 @@ constexpr const ParameterSpec* parameter_table() {
 template <class T>
 constexpr std::size_t parameter_count() {
   if constexpr (HasParameters<T>)
-    return sizeof(T::kParameters) / sizeof(T::kParameters[0]);
+    return std::size(T::kParameters);
   else
     return 0;
 }

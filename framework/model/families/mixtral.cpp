@@ -41,13 +41,14 @@ BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place_mixtral(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_mixtral_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker, take_mixtral_block);
 }
 
 }  // namespace
 
-const Family kMixtralFamily{"mixtral",         "model.",      kRotaryBuffers,
-                            read_mixtral_spec, place_mixtral, "MixtralForCausalLM"};
+const Family kMixtralFamily{
+    "mixtral",           "model.", kRotaryBuffers, read_mixtral_spec, take_mixtral_weights,
+    "MixtralForCausalLM"};
 
 }  // namespace lensbench

@@ -34,7 +34,7 @@ class TransformerModel final : public Model, public Profiled {
     return run_forward(spec_, weights_, tokens, options, hooks, profile_.get());
   }
 
-  // The next two follow the caller's gradient mode: a metric may go through them.
+  // The next two functions follow the caller's gradient mode, since a metric may use them.
   at::Tensor final_norm(const at::Tensor& residual) const override {
     const ProfileScope scope(profile_.get(), -1, "norm");
     return unembedding_input(spec_, weights_, residual);

@@ -9,7 +9,7 @@
 
 namespace lensbench {
 
-/// What a model knows beside spec and weights.
+/// Data of a model in addition to spec and weights.
 struct ModelParts {
   ModelOptions options;
   std::filesystem::path directory;
@@ -18,9 +18,9 @@ struct ModelParts {
   std::vector<std::int64_t> end_of_sequence_ids;
 };
 
-/// A model from a spec and its weights, which are used as they are (the caller has them in
-/// `parts.options.dtype`). Shapes must fit the spec.
-/// \throws InputError if the spec asks for what this forward does not do
+/// Creates a model from a spec and weights. The weights are used unchanged: the caller provides
+/// them in `parts.options.dtype` and with the shapes of the spec. \throws InputError if the forward
+/// does not support the spec
 LENSBENCH_API std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
                                                       ModelParts parts = {});
 

@@ -11,7 +11,7 @@
 namespace lensbench {
 namespace {
 
-/// A list for a message, cut where nobody would read on.
+/// A list for a message, shortened after a few items.
 std::string listed(std::vector<std::string> items) {
   constexpr std::size_t shown = 12;
   const std::size_t more = items.size() > shown ? items.size() - shown : 0;
@@ -68,7 +68,7 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
   taken_.insert(stored);
   const at::Tensor tensor = checkpoint_.tensor(stored);
   if (tensor.sizes() != at::IntArrayRef(shape)) {
-    wrong_.push_back(stored + " is " + shape_text(tensor.sizes().vec()) + ", expected " +
+    wrong_.push_back(stored + " has shape " + shape_text(tensor.sizes().vec()) + ", expected " +
                      shape_text(shape));
     return {};
   }
