@@ -1,6 +1,6 @@
-# Compiles through ccache where it is installed and no launcher was chosen (an empty one is a choice).
-# Paths below this folder count as relative, and the folder of the build does not count at all, so that
-# another clone finds what this one compiled.
+# Uses ccache if it is installed and CMAKE_CXX_COMPILER_LAUNCHER is not defined (it may be empty). Paths
+# in this folder are cached as relative ones, and the build folder is ignored, so that clones share the
+# cache.
 find_program(CCACHE ccache)
 if(CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   get_filename_component(lensbench_source ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)

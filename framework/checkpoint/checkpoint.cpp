@@ -30,7 +30,7 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
       throw InputError(explain_adapter(directory_));
     const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
                          fs::exists(directory_ / "model.safetensors.index.json", error);
-    throw InputError(weights || !holds_foreign_weights(directory_)
+    throw InputError(weights || !has_foreign_weights(directory_)
                          ? directory_.string() +
                                ": config.json is missing; expected a Hugging Face model directory"
                          : explain_missing_weights(directory_, nullptr));

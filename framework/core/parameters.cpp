@@ -107,14 +107,16 @@ const std::string& Parameters::value(std::string_view name, ParameterType type) 
 std::int64_t Parameters::integer(std::string_view name) const {
   const auto number = parse_number<std::int64_t>(value(name, ParameterType::integer));
   if (!number)
-    throw UsageError(subject_ + ": parameter '" + std::string(name) + "' has no value; set it");
+    throw UsageError(subject_ + ": parameter '" + std::string(name) +
+                     "' is not set; set it to a value");
   return *number;
 }
 
 double Parameters::number(std::string_view name) const {
   const auto number = parse_finite(value(name, ParameterType::number));
   if (!number)
-    throw UsageError(subject_ + ": parameter '" + std::string(name) + "' has no value; set it");
+    throw UsageError(subject_ + ": parameter '" + std::string(name) +
+                     "' is not set; set it to a value");
   return *number;
 }
 

@@ -289,9 +289,9 @@ TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(probe probe.cpp)",
        "lensbench_add_tool(probe SOURCES probe.cpp)"},
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_experiment(probe)",
-       "'probe' has no SOURCES"},
+       "'probe': SOURCES are missing"},
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(My-Probe SOURCES probe.cpp)",
-       "'My-Probe' is no name for a plug-in"}};
+       "'My-Probe' is not a valid name of a plug-in"}};
   const fs::path project = root() / "mistake";
   fs::create_directories(project);
   for (const auto& [text, message] : mistakes) {

@@ -48,7 +48,8 @@ class StringSet {
 
 class AddedTokens {
  public:
-  /// \param model  the model's vocabulary; \param normalizer  may be null
+  /// \param model       vocabulary of the model
+  /// \param normalizer  may be null
   /// \throws InputError with the field `where` for ids that conflict with each other or with the
   ///   vocabulary
   AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer,

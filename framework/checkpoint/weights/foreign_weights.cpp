@@ -110,7 +110,7 @@ std::string explain_adapter(const fs::path& directory) {
                 quoted(fs::path(directory.string() + "-merged")) + ")");
 }
 
-bool holds_foreign_weights(const fs::path& directory) {
+bool has_foreign_weights(const fs::path& directory) {
   const auto names = file_names(directory);
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ends_with_any(name, {".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl"});
@@ -138,7 +138,7 @@ std::string method_of(const nlohmann::json& settings) {
   return printable(method->get<std::string>());
 }
 
-/// What to do about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
+/// Advice about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
 /// not GPTQ and AWQ.
 std::string advice_on(const std::string& method, const fs::path& directory) {
   const fs::path target = directory.string() + "-plain";

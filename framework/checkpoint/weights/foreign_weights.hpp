@@ -16,7 +16,7 @@ std::string explain_missing_weights(const std::filesystem::path& directory,
                                     const nlohmann::json& config);
 
 /// Whether a directory contains GGUF or pickled weights.
-bool holds_foreign_weights(const std::filesystem::path& directory);
+bool has_foreign_weights(const std::filesystem::path& directory);
 
 /// Message about a weights file that was given as a model; empty if it is not a weights file.
 std::string explain_weight_file(const std::filesystem::path& file);

@@ -215,7 +215,7 @@ bool Dataset::contains(const std::string& name) const {
 const Variable& Dataset::operator[](const std::string& name) const {
   for (const Variable& variable : variables_)
     if (variable.name == name) return variable;
-  throw UsageError("the dataset has no variable '" + name + "'; it has " +
+  throw UsageError("dataset: variable '" + name + "' not found; the dataset has " +
                    joined_names(variables_));
 }
 
@@ -224,7 +224,7 @@ std::int64_t Dataset::dim(const std::string& name) const {
     if (known == name) return length;
   std::string names;
   for (const auto& dim : dims_) names += (names.empty() ? "'" : ", '") + dim.first + "'";
-  throw UsageError("the dataset has no dimension '" + name + "'; it has " +
+  throw UsageError("dataset: dimension '" + name + "' not found; the dataset has " +
                    (names.empty() ? "none" : names));
 }
 

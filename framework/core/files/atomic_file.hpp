@@ -13,9 +13,9 @@ namespace lensbench {
 
 /// Writes a file atomically: after a crash at any moment, `path` is either unchanged or has all of
 /// `bytes`. Steps: a temporary file, `fsync`, `rename`, `fsync` of the folder. After the return,
-/// the bytes survive a power cut. On failure the temporary file is removed. \param temporary_folder
-/// on the same file system; empty: the folder of `path` \throws RunError with the name of the file
-/// and the system's error text
+/// the bytes survive a power cut. On failure the temporary file is removed.
+/// \param temporary_folder  on the same file system; empty: the folder of `path`
+/// \throws RunError with the name of the file and the system's error text
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
                                          std::span<const std::byte> bytes,
                                          const std::filesystem::path& temporary_folder = {});

@@ -103,8 +103,10 @@ enum class Comparison {
 /// heads): `<name>_difference` (mean of `a` minus mean of `b`), `<name>_p`, `<name>_p_adjusted`
 /// (corrected for the number of elements), `<name>_effect_size` (d_z if paired, else Hedges' g),
 /// and for Welch's test `<name>_t` and `<name>_degrees_of_freedom`. Method, correction, seed and
-/// number of samples are attributes of the variables. \param dataset     dataset to extend \param
-/// like, dims  as in `add_over_cases` \param a, b        one tensor per case, all of equal shape
+/// number of samples are attributes of the variables.
+/// \param dataset     dataset to extend
+/// \param like, dims  as in `add_over_cases`
+/// \param a, b        one tensor per case, all of equal shape
 /// \param comparison  test to use
 /// \param correction  correction for the number of elements
 /// \param resampling  settings of a permutation test

@@ -85,13 +85,13 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& directory) {
-  const auto holds = [&](const char* file) {
+  const auto contains = [&](const char* file) {
     std::error_code error;
     return std::filesystem::exists(directory / file, error);
   };
-  const bool one_file = holds("tokenizer.json");
-  const bool two_files = holds("vocab.json") || holds("merges.txt");
-  if (!one_file && !two_files && !holds("vocab.txt")) return nullptr;
+  const bool one_file = contains("tokenizer.json");
+  const bool two_files = contains("vocab.json") || contains("merges.txt");
+  if (!one_file && !two_files && !contains("vocab.txt")) return nullptr;
   const TokenizerConfig config(directory);
   TokenizerParts parts = one_file    ? load_tokenizer_json(directory / "tokenizer.json")
                          : two_files ? load_vocab_and_merges(directory, config)

@@ -31,7 +31,7 @@ TEST(ShowCosts, SaysWhatIsNotKnown) {
   RunCosts costs;
   costs.add(0, one);
   EXPECT_THAT(describe_costs(describe_costs_json(costs.table(), "a.h5")),
-              AllOf(HasSubstr("1.50 s in cases"), HasSubstr("not known"), HasSubstr("lens")));
+              AllOf(HasSubstr("1.50 s in cases"), HasSubstr("unknown"), HasSubstr("lens")));
 }
 
 TEST(ShowCosts, SumsComponentsAndListsBlocks) {
