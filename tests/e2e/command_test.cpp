@@ -59,7 +59,7 @@ TEST(Command, SaysWhatToDoAboutWordsThatStandFree) {
   const auto outcome =
       lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "And", "the", "LORD"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("'the' stands free"), HasSubstr("quote")));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("unexpected argument 'the'"), HasSubstr("quote")));
 }
 
 TEST(Command, KnowsAnExperimentFromATool) {
