@@ -27,7 +27,7 @@ file(COPY ${package_files} ${CMAKE_BINARY_DIR}/lensbenchConfigVersion.cmake
      DESTINATION ${CMAKE_BINARY_DIR}/lib/cmake/lensbench)
 
 set(documents share/doc/lensbench)
-install(FILES README.md CHANGELOG.md DESTINATION ${documents})
+install(FILES README.md CHANGELOG.md SECURITY.md DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
 install(DIRECTORY docs examples DESTINATION ${documents} PATTERN api EXCLUDE)
 # The manual page and the completions, which the build writes (framework/CMakeLists.txt).

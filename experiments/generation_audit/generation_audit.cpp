@@ -56,6 +56,7 @@ class GenerationAudit final : public Experiment {
     const auto add = [&](const char* name, const char* units, const char* long_name,
                          auto value_of) {
       std::vector<double> values;
+      values.reserve(audits.size());
       for (const Dataset& audit : audits) values.push_back(value_of(audit));
       table.add(name, {"case"}, at::tensor(values, at::kDouble), units, long_name);
     };

@@ -15,25 +15,28 @@ namespace fs = std::filesystem;
 nlohmann::json read_object(const fs::path& path) {
   auto value = read_json(path);
   if (!value.is_object())
-    throw InputError(path.string() + ": holds " + value.type_name() + "; expected a JSON object");
+    throw InputError(path.string() + ": expected a JSON object, found " + value.type_name());
   return value;
 }
 
-/// What the index says and what a shard holds must be the same.
+/// Checks that the index and a shard agree on the tensors of the shard.
 void check_against_index(const ShardIndex& index, const std::string& shard,
                          const SafetensorsFile& file) {
   for (const auto& [name, entry] : file.entries()) {
     const auto stated = index.shard_of.find(name);
     if (stated == index.shard_of.end())
-      throw InputError(file.path().string() + ": tensor '" + name + "' is not in the index");
+      throw InputError(file.path().string() + ": tensor '" + name +
+                       "' is missing in the index; fetch the checkpoint again");
     if (stated->second != shard)
-      throw InputError(file.path().string() + ": tensor '" + name + "' should be in the shard " +
-                       stated->second + ", says the index");
+      throw InputError(file.path().string() + ": tensor '" + name +
+                       "' is in another shard of the index (" + stated->second +
+                       "); fetch the checkpoint again");
   }
   for (const auto& [name, owner] : index.shard_of)
     if (owner == shard && !file.entries().count(name))
       throw InputError(file.path().string() + ": tensor '" + printable(name) +
-                       "' is missing; the index says it is here");
+                       "' is missing, but the index lists it for this file; fetch the checkpoint "
+                       "again");
 }
 
 }  // namespace
@@ -41,13 +44,13 @@ void check_against_index(const ShardIndex& index, const std::string& shard,
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))
-    throw InputError(directory_.string() + ": no such model directory");
+    throw InputError(directory_.string() + ": model directory not found");
   if (!fs::exists(config_path(), error)) {
     const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
                          fs::exists(directory_ / "model.safetensors.index.json", error);
     throw InputError(weights || !holds_foreign_weights(directory_)
                          ? directory_.string() +
-                               ": has no config.json, so it is not a Hugging Face model directory"
+                               ": config.json is missing; expected a Hugging Face model directory"
                          : explain_missing_weights(directory_, nullptr));
   }
   config_ = read_object(config_path());
@@ -64,7 +67,7 @@ void Checkpoint::open_weights() {
   const auto single = directory_ / "model.safetensors";
   const auto index = directory_ / "model.safetensors.index.json";
   std::error_code error;
-  // A single file wins over an index, as in transformers.
+  // If both exist, the single file has precedence over the index, as in transformers.
   if (fs::exists(single, error)) {
     open_single(single);
   } else if (fs::exists(index, error)) {
@@ -94,14 +97,13 @@ void Checkpoint::open_sharded(const fs::path& path) {
     throw InputError(
         path.string() + ": metadata.total_size is " + std::to_string(*index.total_bytes) +
         ", but the tensors have " + std::to_string(weight_bytes()) +
-        " bytes; fetch the checkpoint again, or remove total_size if it is known to be "
-        "wrong");
+        " bytes; fetch the checkpoint again, or remove total_size if you know that it is wrong");
 }
 
 const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {
   const auto found = owner_.find(name);
   if (found == owner_.end())
-    throw InputError(directory_.string() + ": has no tensor '" + printable(name) + "'");
+    throw InputError(directory_.string() + ": tensor '" + printable(name) + "' is missing");
   return shards_[found->second];
 }
 

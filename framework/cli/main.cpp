@@ -13,7 +13,7 @@ using CommandLine = int (*)(int, char**);
 
 // The program's run path finds the library both in the build tree and where it is installed.
 CommandLine load_library() {
-  void* library = dlopen(LENSBENCH_LIBRARY, RTLD_NOW | RTLD_GLOBAL);
+  void* library = dlopen(LENSBENCH_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
   void* found = library == nullptr ? nullptr : dlsym(library, "lensbench_command_line");
   if (found == nullptr)
     throw lensbench::RunError(std::string("the library " LENSBENCH_LIBRARY " cannot be loaded: ") +

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <system_error>
 
 #include "plugin/descriptor_reader.hpp"
 #include "plugin/refuse.hpp"
@@ -55,7 +56,7 @@ boost::dll::shared_library open_file(const std::string& file, const fs::path& pa
                     static_cast<type>(RTLD_NODELETE);
   try {
     return boost::dll::shared_library(file, mode);
-  } catch (const std::exception& error) {
+  } catch (const std::system_error& error) {
     refuse_plugin(PluginFault::not_loadable, path,
                   "cannot be loaded: " + loader_sentence(error.what(), file) +
                       "; rebuild it against this lensbench, with all it needs");

@@ -58,9 +58,11 @@ void try_library(const LoadRequest& library, int pipe) {
   } catch (const PluginError& error) {
     tell(pipe, Message::refused, error.what(), error.fault());
   } catch (const std::exception& error) {
+    // A static constructor threw. Elsewhere the same exception ends the process, since dlopen is
+    // declared to throw nothing, so it is reported as a crash.
     tell(pipe, Message::refused,
-         "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
-         PluginFault::not_loadable);
+         "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
+         PluginFault::crashed);
   }
 }
 

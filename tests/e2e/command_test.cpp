@@ -65,7 +65,7 @@ TEST(Command, SaysWhatToDoAboutWordsThatStandFree) {
 TEST(Command, KnowsAnExperimentFromATool) {
   const auto outcome = lensbench({"tool", "first_look", "--model", kModel, "--prompt", "x"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("lensbench run first_look"));
+  EXPECT_THAT(outcome.err, HasSubstr("an experiment, not a tool"));
 }
 
 TEST(Command, NamesTheToolThatHasAParameterTheExperimentHasNot) {

@@ -106,6 +106,11 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
   const std::string resume =
       resume_command(options.command().name, options.arguments(), arguments, path);
+  if (const auto folder = run_folder_of(path);
+      !arguments.request.resume && fs::exists(folder) && !fs::exists(path))
+    throw UsageError(folder.string() +
+                     ": holds an interrupted run; remove the folder, or go on with the run:\n  " +
+                     resume);
   const auto shown = arguments.json || arguments.quiet ? nullptr : first_cases;
   try {
     return say_outcome(session, arguments, session.execute(path, options.arguments(), shown),

@@ -45,6 +45,7 @@ class NextLogits {
     const auto& rope = model_.spec().rope;
     const auto length = static_cast<std::int64_t>(ids_.size());
     // Rotary scaling that depends on the length makes cached keys wrong: start a new cache then.
+    if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
     const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
     const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
     return model_.forward(batch, options, hooks_).logits[0][0];
