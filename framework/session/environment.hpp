@@ -6,7 +6,7 @@
 
 namespace lensbench {
 
-/// Everything besides the request that the bits of a result depend on: versions, effective BLAS
+/// Everything, apart from the request, that the bits of a result depend on: versions, effective BLAS
 /// kernel and threads, CPU, flags. Equal for all runs of one machine and build.
 nlohmann::json environment_facts();
 

@@ -308,9 +308,9 @@ TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
 TEST(NewCommand, RefusesNamesThatCannotBe) {
   const testing::TempDir directory;
   const std::pair<std::string, std::string> names[] = {
-      {"MyProbe", "small letters"},        {"1probe", "small letters"},
-      {"my-probe", "small letters"},       {"", "small letters"},
-      {"class", "a word of C++"},          {"test", "a target that CMake has"},
+      {"MyProbe", "lower-case letters"},   {"1probe", "lower-case letters"},
+      {"my-probe", "lower-case letters"},  {"", "lower-case letters"},
+      {"class", "a C++ keyword"},          {"test", "a CMake target"},
       {std::string(65, 'a'), "at most 64"}};
   for (const auto& [name, message] : names) {
     const auto outcome = testing::lensbench({"new", "tool", name, "--dir", directory / "project"});

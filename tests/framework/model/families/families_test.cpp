@@ -205,7 +205,7 @@ TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
   const Family& family = find_family(config);
   std::map<std::string, std::vector<std::int64_t>> planned, saved;
   for (const WeightSource& tensor : weight_sources(family, family.read_spec(config)))
-    by_name[tensor.name] = tensor.shape;
+    planned[tensor.name] = tensor.shape;
   for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
   EXPECT_EQ(planned, saved);
 }
