@@ -14,9 +14,10 @@
 namespace lensbench::cli {
 namespace {
 
-constexpr int kColumn = 24;   // where meanings begin
-constexpr int kNarrow = 60;   // below it a meaning has a line of its own
-constexpr int kWidest = 100;  // longer lines are hard to read
+constexpr int kColumn = 24;     // where meanings begin
+constexpr int kNarrow = 60;     // below it a meaning has a line of its own
+constexpr int kWidest = 100;    // longer lines are hard to read
+constexpr int kNarrowest = 40;  // the longest word of a usage line needs it
 
 /// A label and, beside or below it, what it means.
 void add_entry(std::string& text, const std::string& label, const std::string& meaning, int width) {
@@ -135,12 +136,16 @@ std::string family_help(const std::string& word, int width) {
     add_wrapped(text, usage_line(command), width, 4);
     add_indented(text, command.summary, width);
   }
-  return text + "\nlensbench " + word + " COMMAND --help has the options.\n";
+  text += "\n";
+  add_wrapped(text, "lensbench " + word + " COMMAND --help has the options.", width);
+  return text;
 }
 
 std::string overview(int width) {
-  std::string text = "lensbench: look inside a language model, and keep proof of what you saw\n\n";
-  text += "usage: lensbench COMMAND [ARGUMENTS]\n";
+  std::string text;
+  add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
+              width);
+  text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
   std::string group;
   for (const auto& command : commands()) {
     if (command.group != group) text += "\n" + (group = command.group) + "\n";
@@ -162,7 +167,7 @@ std::string overview(int width) {
 }
 
 int help_width() {
-  return std::clamp(detect_terminal(STDOUT_FILENO).columns, 30, kWidest);
+  return std::clamp(detect_terminal(STDOUT_FILENO).columns, kNarrowest, kWidest);
 }
 
 }  // namespace lensbench::cli
