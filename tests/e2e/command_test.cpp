@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "support/folders.hpp"
+
 // The command as its users run it: output, exit codes, archives.
 
 namespace lensbench {
@@ -12,7 +14,7 @@ namespace {
 
 json expected_cases() {
   const auto text =
-      testing::slurp(fs::path(LENSBENCH_TEST_DATA) / "embedded_model" / "expected.json");
+      testing::slurp(fs::path(testing::data_folder()) / "embedded_model" / "expected.json");
   return json::parse(text)["cases"];
 }
 

@@ -1,13 +1,14 @@
 #include <fstream>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // The same request elsewhere, at another time, in another environment.
 
 namespace lensbench {
 namespace {
 
-const std::string kPlugins = std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins";
+const std::string kPlugins = testing::build_folder() + "/lib/lensbench/plugins";
 
 std::vector<std::string> lens_into(const std::string& out, const std::string& model = kModel) {
   return {"tool",      "logit_lens", "--model", model,   "--prompt", "In the beginning",
@@ -19,7 +20,7 @@ Outcome lensbench_in(const fs::path& folder, const std::vector<std::string>& var
                      const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {"/usr/bin/env", "--chdir=" + folder.string()};
   command.insert(command.end(), variables.begin(), variables.end());
-  command.push_back(std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench");
+  command.push_back(testing::build_folder() + "/bin/lensbench");
   command.insert(command.end(), arguments.begin(), arguments.end());
   return testing::run(command);
 }

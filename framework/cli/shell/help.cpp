@@ -14,9 +14,10 @@
 namespace lensbench::cli {
 namespace {
 
-constexpr int kColumn = 24;   // column of the meanings
-constexpr int kNarrow = 60;   // below this width a meaning starts on its own line
-constexpr int kWidest = 100;  // longer lines are hard to read
+constexpr int kColumn = 24;     // column of the meanings
+constexpr int kNarrow = 60;     // below this width a meaning starts on its own line
+constexpr int kWidest = 100;    // longer lines are hard to read
+constexpr int kNarrowest = 40;  // width of the longest word of a usage line
 
 /// Adds a label with its meaning to the right of it, or below it.
 void add_entry(std::string& text, const std::string& label, const std::string& meaning, int width) {
@@ -136,12 +137,16 @@ std::string family_help(const std::string& word, int width) {
     add_wrapped(text, usage_line(command), width, 4);
     add_indented(text, command.summary, width);
   }
-  return text + "\nlensbench " + word + " COMMAND --help lists the options.\n";
+  text += "\n";
+  add_wrapped(text, "lensbench " + word + " COMMAND --help lists the options.", width);
+  return text;
 }
 
 std::string overview(int width) {
-  std::string text = "lensbench: look inside a language model, and keep proof of what you saw\n\n";
-  text += "usage: lensbench COMMAND [ARGUMENTS]\n";
+  std::string text;
+  add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
+              width);
+  text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
   std::string group;
   for (const auto& command : commands()) {
     if (command.group != group) text += "\n" + (group = command.group) + "\n";
@@ -164,7 +169,7 @@ std::string overview(int width) {
 }
 
 int help_width() {
-  return std::clamp(detect_terminal(STDOUT_FILENO).columns, 30, kWidest);
+  return std::clamp(detect_terminal(STDOUT_FILENO).columns, kNarrowest, kWidest);
 }
 
 }  // namespace lensbench::cli

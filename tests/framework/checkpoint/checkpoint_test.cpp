@@ -8,6 +8,7 @@
 #include <lensbench/error.hpp>
 
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -246,7 +247,7 @@ TEST(Checkpoint, NamesTheClassThatLoadsPickledMaskedModels) {
 
 TEST(Checkpoint, OpensThePublicTrainedModel) {
   const char* given = std::getenv("LENSBENCH_SHARED");
-  const fs::path shared = given ? given : LENSBENCH_SOURCE_DIR "/../shared";
+  const fs::path shared = given ? given : testing::source_folder() + "/../shared";
   const auto directory = shared / "models" / "aidreams260k";
   if (!fs::exists(directory)) GTEST_SKIP() << directory << " is not there";
   const Checkpoint checkpoint(directory);

@@ -16,6 +16,7 @@
 #include "checkpoint/weights/safetensors.hpp"
 #include "model/weights/finite_check.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -30,7 +31,7 @@ using ::testing::HasSubstr;
 class ChangedCheckpoint {
  public:
   explicit ChangedCheckpoint(const std::string& name) {
-    const std::string from = std::string(LENSBENCH_TEST_DATA) + "/models/" + name;
+    const std::string from = testing::data_folder() + "/models/" + name;
     config = json::parse(std::ifstream(from + "/config.json"));
     const SafetensorsFile file(from + "/model.safetensors");
     for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
@@ -176,9 +177,9 @@ TEST(OpeningAModel, RefusesAnElementTypeItDoesNotRunIn) {
 }
 
 TEST(Weights, LieWhereTheFileIsMapped) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama");
+  const auto model = Model::open(testing::data_folder() + "/models/llama");
   // Two views of one mapping: the unembedding and the embedding are as far apart as in the file.
-  const SafetensorsFile file(std::string(LENSBENCH_TEST_DATA) + "/models/llama/model.safetensors");
+  const SafetensorsFile file(testing::data_folder() + "/models/llama/model.safetensors");
   const auto distance = [](const at::Tensor& a, const at::Tensor& b) {
     return static_cast<const char*>(a.data_ptr()) - static_cast<const char*>(b.data_ptr());
   };
@@ -187,7 +188,7 @@ TEST(Weights, LieWhereTheFileIsMapped) {
 }
 
 TEST(Weights, HaveTheShapesOfTheirNames) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama-gqa");
+  const auto model = Model::open(testing::data_folder() + "/models/llama-gqa");
   EXPECT_EQ(model->weight("blocks.1.attn.W_Q").sizes(), at::IntArrayRef({4, 24, 6}));
   EXPECT_EQ(model->weight("blocks.1.attn.W_K").sizes(), at::IntArrayRef({2, 24, 6}));
   EXPECT_EQ(model->weight("blocks.1.attn.W_O").sizes(), at::IntArrayRef({4, 6, 24}));
@@ -199,7 +200,7 @@ TEST(Weights, HaveTheShapesOfTheirNames) {
 }
 
 TEST(Weights, OfExpertsAndOfQueryKeyNormsHaveTheirNames) {
-  const std::string models = std::string(LENSBENCH_TEST_DATA) + "/models/";
+  const std::string models = testing::data_folder() + "/models/";
   const auto mixtral = Model::open(models + "mixtral");
   EXPECT_EQ(mixtral->weight("blocks.1.mlp.W_gate").sizes(), at::IntArrayRef({16, 4}));
   EXPECT_EQ(mixtral->weight("blocks.1.mlp.experts.3.W_in").sizes(), at::IntArrayRef({16, 20}));
@@ -215,7 +216,7 @@ TEST(Weights, OfExpertsAndOfQueryKeyNormsHaveTheirNames) {
 }
 
 TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
-  const std::string folder = std::string(LENSBENCH_TEST_DATA) + "/models/gemma";
+  const std::string folder = testing::data_folder() + "/models/gemma";
   ModelOptions half;
   half.dtype = at::kBFloat16;
   const at::Tensor gain = Model::open(folder, half)->weight("blocks.0.ln1.w");
@@ -226,7 +227,7 @@ TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
 }
 
 TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/gpt2");
+  const auto model = Model::open(testing::data_folder() + "/models/gpt2");
   const TokenBatch batch{at::tensor({1, 2, 3}, at::kLong).unsqueeze(0), {}};
   const auto seen = run_with_cache(*model, batch, {"blocks.0.ln1.*", "blocks.0.attn.*"});
   const at::Tensor x = seen.at("blocks.0.ln1.hook_normalized")
