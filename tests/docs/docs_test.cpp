@@ -131,7 +131,7 @@ TEST_P(EveryDocument, HasJsonThatParses) {
 TEST_P(EveryDocument, HasPythonThatParses) {
   if (testing::run({"/bin/sh", "-c", "command -v python3"}).exit_code != 0)
     GTEST_SKIP() << "no python3";
-  const fs::path file = fs::path(LENSBENCH_BINARY_DIR) / "docs-block.py";
+  const fs::path file = fs::path(testing::build_folder()) / "docs-block.py";
   for (const auto& block : documents()[GetParam()].blocks) {
     if (block.language != "python") continue;
     std::ofstream(file) << block.text;
