@@ -74,8 +74,8 @@ at::Tensor absolute_sum(const Components& components) {
 double stream_residual(const Components& components) {
   at::Tensor sum = components.final_residual.to(at::kDouble) * -1.0;
   for (const at::Tensor& written : components.written) sum += written.to(at::kDouble);
-  // Where nothing was written, the difference must be zero; dividing by a tiny number exposes
-  // others.
+  // Positions without any addition must have a difference of zero; dividing by a tiny number
+  // exposes others.
   return (sum.abs() / absolute_sum(components).clamp_min(1e-30)).max().item<double>();
 }
 

@@ -152,7 +152,7 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
               "1 + number of tokens with a strictly larger logit than the target");
   dataset.attributes["layer"] = layer;
   dataset.attributes["path"] = path == LensPath::direct
-                                   ? "direct: final norm and unembedding at once"
+                                   ? "direct: final norm and unembedding"
                                    : "indirect: through the remaining blocks first";
   dataset.attributes["target"] = to_string(meant_target(model(), target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);

@@ -105,7 +105,7 @@ TEST(Reproducibility, ReplayNamesAnotherTokenizerAndRefuses) {
   allowed.push_back("--allow-different");
   const auto outcome = lensbench(allowed);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;  // the same answer, and yet no replay
-  EXPECT_THAT(outcome.out, HasSubstr("not a replay: another request; results identical"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay: the request differs; results identical"));
 }
 
 TEST(Reproducibility, ReplayNamesAnotherPluginBinaryAndRefuses) {
@@ -126,7 +126,7 @@ TEST(Reproducibility, ReplayNamesAnotherPluginBinaryAndRefuses) {
   allowed.push_back("--allow-different");
   const auto outcome = lensbench(allowed);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("not a replay: another request; results identical"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay: the request differs; results identical"));
 }
 
 TEST(Reproducibility, ReplayFindsAModelThatWasMovedByItsDigests) {

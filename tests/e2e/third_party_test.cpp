@@ -236,7 +236,7 @@ TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
                                 "--prompt", "And", "--quiet", "--set", "thresholds=" + csv.string(),
                                 "--out", root() / "wrong.h5"});
   EXPECT_EQ(wrong.exit_code, 3) << wrong.err;
-  EXPECT_THAT(wrong.err, HasSubstr("line 2 is of layer 9, but the model has layers 0 to 6"));
+  EXPECT_THAT(wrong.err, HasSubstr("line 2 has layer 9, but the model has layers 0 to 6"));
 }
 
 TEST_F(ThirdParty, CompareTwoToolsOverPrompts) {

@@ -17,7 +17,7 @@ NAME is the name for `lensbench tool` or `lensbench run`: lower-case letters, di
                    .argument = "DIR",
                    .help = "folder to write, new or empty (default: NAME in the current folder)",
                    .values = Values::directory}},
-      .examples = {{"lensbench new tool my_probe", "a tool that can run at once"}}};
+      .examples = {{"lensbench new tool my_probe", "a tool that is ready to run"}}};
 }
 
 }  // namespace lensbench::cli
