@@ -305,8 +305,8 @@ TEST(OpeningAModel, RefusesATokenOfTheTokenizerThatHasNoEmbedding) {
               AllOf(HasSubstr("the id 61 (\"c\")"), HasSubstr("vocab_size of config.json is 61")));
 }
 
-TEST(OpeningAModel, RefusesATextLongerThanItsPositions) {
-  const ChangedCheckpoint checkpoint("llama");
+TEST(OpeningAModel, RefusesATextLongerThanItsTableOfPositions) {
+  const ChangedCheckpoint checkpoint("gpt2");
   const auto model = checkpoint.open();
   const auto limit = model->spec().max_positions;
   const TokenBatch fits{at::zeros({1, limit}, at::kLong), {}};
@@ -315,6 +315,12 @@ TEST(OpeningAModel, RefusesATextLongerThanItsPositions) {
   EXPECT_THAT(message_of<InputError>([&] { model->forward(longer); }),
               AllOf(HasSubstr(std::to_string(limit + 1) + " tokens"),
                     HasSubstr(std::to_string(limit) + " positions")));
+}
+
+TEST(OpeningAModel, RunsBeyondThePositionsThatARotaryModelWasMadeFor) {
+  const auto model = ChangedCheckpoint("llama").open();
+  const TokenBatch longer{at::zeros({1, model->spec().max_positions + 1}, at::kLong), {}};
+  EXPECT_NO_THROW(model->forward(longer));
 }
 
 TEST(FiniteCheck, FindsTheFirstInAnyTypeAtAnyPlace) {
