@@ -15,6 +15,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "model/weights/finite_check.hpp"
+#include "support/changed_checkpoint.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/temp_dir.hpp"
@@ -22,44 +23,11 @@
 namespace lensbench {
 namespace {
 
+using lensbench::testing::ChangedCheckpoint;
 using lensbench::testing::message_of;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-/// A committed sample, changed before it is opened.
-class ChangedCheckpoint {
- public:
-  explicit ChangedCheckpoint(const std::string& name) {
-    const std::string from = testing::data_folder() + "/models/" + name;
-    config = json::parse(std::ifstream(from + "/config.json"));
-    const SafetensorsFile file(from + "/model.safetensors");
-    for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
-  }
-
-  /// \return the directory
-  std::string write() const {
-    directory_.write("config.json", config.dump());
-    write_safetensors(directory_ / "model.safetensors", tensors, {{"format", "pt"}});
-    return directory_.path().string();
-  }
-  std::shared_ptr<const Model> open(const ModelOptions& options = {}) const {
-    return Model::open(write(), options);
-  }
-  std::shared_ptr<const Model> open_with(const std::string& tokenizer) const {
-    directory_.write("tokenizer.json", tokenizer);
-    return open();
-  }
-  std::string fault() const {
-    return message_of<InputError>([&] { open(); });
-  }
-
-  json config;
-  std::map<std::string, at::Tensor> tensors;
-
- private:
-  lensbench::testing::TempDir directory_;
-};
 
 TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
   ChangedCheckpoint checkpoint("llama");
