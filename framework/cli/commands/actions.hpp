@@ -17,7 +17,7 @@ struct Action {
 };
 
 /// The action of a command; every command has one that `run_command_line` does not answer itself.
-const Action& action_of(const Command& command);
+LENSBENCH_API const Action& action_of(const Command& command);
 
 /// Runs the command, or prints its help with what a plug-in adds to it. \return the exit code
 int carry_out(const Options& options);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@ namespace lensbench::cli {
 
 /// The command that goes on with a run, as a shell takes it.
 /// \param argv  what followed `command` on the command line
-std::string resume_command(const std::string& command, const std::vector<std::string>& argv,
-                           const RunArguments& arguments, const std::filesystem::path& out);
+LENSBENCH_API std::string resume_command(const std::string& command,
+                                         const std::vector<std::string>& argv,
+                                         const RunArguments& arguments,
+                                         const std::filesystem::path& out);
 
 /// The sealed archive's results on stdout, with what failed.
 void print_json(const SealResult& sealed);
