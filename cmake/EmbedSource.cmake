@@ -1,4 +1,4 @@
-# Writes OUTPUT, a C++ file that holds the text of INPUT as `lensbench_plugin_source_text`.
+# Writes OUTPUT, a C++ file that defines the text of INPUT as `lensbench_plugin_source_text`.
 file(READ ${INPUT} text HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${text}")
 string(REGEX REPLACE "(('.....?',){16})" "\\1\n" bytes "${bytes}")

@@ -1,4 +1,4 @@
-# lensbench_embed_templates(OUTPUT FOLDER) writes OUTPUT, a C++ file that holds every file of
+# lensbench_embed_templates(OUTPUT FOLDER) writes OUTPUT, a C++ file that contains all files of
 # FOLDER/tool and FOLDER/experiment (framework/cli/project/project_templates.hpp).
 function(lensbench_embed_templates output folder)
   file(GLOB files RELATIVE ${folder} CONFIGURE_DEPENDS ${folder}/tool/* ${folder}/experiment/*)

@@ -1,13 +1,14 @@
-# The CMake package, documents and examples; the command, the library, headers and plug-ins are
-# installed where they are built. The tree is the same under every prefix, `lib` and never a folder of
-# one architecture below it, because the parts find one another by relative paths.
+# Installs the CMake package, documents and examples; the command, the library, headers and plug-ins
+# have their install rules where they are built. The layout of the tree is equal under every prefix
+# and without folders of an architecture below `lib`, because its parts find each other by relative
+# paths.
 
 include(CMakePackageConfigHelpers)
 set(package_files LensbenchTorch.cmake LensbenchPlugin.cmake EmbedSource.cmake)
 list(TRANSFORM package_files PREPEND ${CMAKE_SOURCE_DIR}/cmake/)
 write_basic_package_version_file(lensbenchConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 
-# lensbenchConfig.cmake in FOLDER, for headers in the folders given.
+# Writes lensbenchConfig.cmake to FOLDER, for headers in the given folders.
 function(lensbench_write_config folder)
   set(LENSBENCH_INCLUDE_DIRECTORIES ${ARGN})
   configure_file(${CMAKE_SOURCE_DIR}/cmake/lensbenchConfig.cmake.in
@@ -19,7 +20,7 @@ install(FILES ${package_files} ${CMAKE_BINARY_DIR}/package/lensbenchConfig.cmake
               ${CMAKE_BINARY_DIR}/lensbenchConfigVersion.cmake
         DESTINATION lib/cmake/lensbench)
 
-# The build tree can be built against as well: it is a prefix.
+# The build tree is a prefix too, so that plug-ins can be built against it.
 file(GLOB tool_includes ${CMAKE_SOURCE_DIR}/plugins/*/include)
 lensbench_write_config(${CMAKE_BINARY_DIR}/lib/cmake/lensbench
   ${CMAKE_SOURCE_DIR}/framework/include ${tool_includes})
@@ -27,8 +28,8 @@ file(COPY ${package_files} ${CMAKE_BINARY_DIR}/lensbenchConfigVersion.cmake
      DESTINATION ${CMAKE_BINARY_DIR}/lib/cmake/lensbench)
 
 set(documents share/doc/lensbench)
-install(FILES README.md CHANGELOG.md DESTINATION ${documents})
+install(FILES README.md CHANGELOG.md SECURITY.md DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
 install(DIRECTORY docs examples DESTINATION ${documents} PATTERN api EXCLUDE)
-# The manual page and the completions, which the build writes (framework/CMakeLists.txt).
+# Manual page and shell completions, which the build writes (framework/CMakeLists.txt).
 install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ DESTINATION share)

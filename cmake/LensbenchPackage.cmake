@@ -1,4 +1,4 @@
-# cpack -G DEB (or TGZ) in the build tree writes a package that installs to /usr.
+# Settings of `cpack -G DEB` (or TGZ), which writes a package that installs to /usr.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "The lensbench authors")
 set(CPACK_PACKAGE_CONTACT "The lensbench authors <authors@lensbench.invalid>")
@@ -13,10 +13,10 @@ set(CPACK_STRIP_FILES ON)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
-# The libraries' packages and versions are read off the binaries.
+# Packages and versions of the libraries are determined from the binaries.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR}/lib)
-# A fast BLAS, and what building a tool of one's own needs (lensbench new tool).
+# Recommended: a fast BLAS, and the packages for building plug-ins (lensbench new tool).
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libopenblas0-pthread, g++, cmake, make | ninja-build, libtorch-dev")
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)

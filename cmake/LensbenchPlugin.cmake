@@ -1,23 +1,23 @@
 # lensbench_add_tool(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
 # lensbench_add_experiment(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
 #
-# Builds a shared library the bench can load: hidden symbols, every symbol resolved at link time, and
-# the text of SOURCE_TEXT (the first source file, if not given) embedded, so that an archive can say
-# what ran.
+# Builds a shared library that the bench can load: symbols are hidden, all symbols are resolved at
+# link time, and the text of SOURCE_TEXT (by default the first source file) is embedded, so that
+# archives can store it.
 
 function(lensbench_add_plugin_library name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "SOURCE_TEXT" "SOURCES;LINK_LIBRARIES")
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
-    message(FATAL_ERROR "lensbench: '${name}' is no name for a plug-in: use small letters, digits and "
-      "underscores, a letter first")
+    message(FATAL_ERROR "lensbench: '${name}' is not a valid name of a plug-in; use a lower-case "
+      "letter followed by lower-case letters, digits and underscores")
   endif()
   if(ARG_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "lensbench: '${name}' was given '${ARG_UNPARSED_ARGUMENTS}', which is neither "
-      "after SOURCES nor after LINK_LIBRARIES; say: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
+    message(FATAL_ERROR "lensbench: '${name}': unexpected arguments '${ARG_UNPARSED_ARGUMENTS}'; give "
+      "files after SOURCES: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
   if(NOT ARG_SOURCES)
     message(FATAL_ERROR
-      "lensbench: '${name}' has no SOURCES; say: lensbench_add_tool(${name} SOURCES ${name}.cpp)")
+      "lensbench: '${name}': SOURCES are missing; use lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
   set(main_source ${ARG_SOURCE_TEXT})
   if(NOT main_source)

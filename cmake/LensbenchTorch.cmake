@@ -1,5 +1,5 @@
-# libtorch as one target, for lensbench and for plug-ins built outside it. Its headers are system
-# headers, so that their warnings are not ours.
+# Target of libtorch, for lensbench and for plug-ins built outside of it. Its headers are system
+# headers, so that the compiler does not report warnings in them.
 find_package(Torch REQUIRED)
 if(TARGET lensbench_torch)
   return()

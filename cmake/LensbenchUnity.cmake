@@ -1,6 +1,6 @@
-# lensbench_unity(TARGET) compiles the sources of each folder together, so that its headers are parsed
-# once: most of a compilation is libtorch's headers. LENSBENCH_UNITY=OFF compiles each file alone, as
-# the debug and sanitize presets do, so that each file is known to include what it needs.
+# lensbench_unity(TARGET) compiles the sources of each folder together, so that headers are parsed
+# once: the headers of libtorch take most of the compile time. LENSBENCH_UNITY=OFF, which the debug
+# and sanitize presets use, compiles each file alone and so checks that it includes what it needs.
 option(LENSBENCH_UNITY "Compile the sources of a folder together: faster as a whole" OFF)
 
 function(lensbench_unity target)

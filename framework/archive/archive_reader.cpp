@@ -48,7 +48,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
   state_->attributes = read_attributes(state_->file, path.string());
   if (attribute("Conventions") != "lensbench-1.0")
     throw InputError(path.string() +
-                     ": an HDF5 file, but not a lensbench archive: Conventions is '" +
+                     ": is an HDF5 file, but not a lensbench archive: Conventions is '" +
                      attribute("Conventions") + "', expected 'lensbench-1.0'");
 }
 
@@ -110,7 +110,7 @@ std::string to_string(CaseStatus status) {
     case CaseStatus::failed:
       return "failed";
   }
-  return "unknown";  // a number that no version of this program writes
+  return "unknown";  // lensbench does not write other numbers
 }
 
 std::vector<CaseRecord> ArchiveReader::cases() const {
@@ -130,7 +130,8 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
       next += n_tokens;
     }
   } catch (const std::exception& error) {
-    throw InputError(state_->path.string() + ": /recipe and /units do not agree on the cases");
+    throw InputError(state_->path.string() +
+                     ": damaged: /recipe and /units disagree about the cases");
   }
   return cases;
 }
@@ -150,7 +151,7 @@ std::vector<std::string> ArchiveReader::names() const {
   return names;
 }
 
-/// Adds the receipts of `name` to what `read` makes of its group.
+/// Reads the group of `name` with `read` and adds its receipts.
 template <class Read>
 auto ArchiveReader::State::results(const ArchiveReader& reader, const std::string& name,
                                    Read&& read) const {
@@ -158,7 +159,7 @@ auto ArchiveReader::State::results(const ArchiveReader& reader, const std::strin
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     std::string list;
     for (const std::string& other : known) list += (list.empty() ? "'" : ", '") + other + "'";
-    throw InputError(path.string() + ": has no results '" + name + "'; it has " +
+    throw InputError(path.string() + ": does not contain results '" + name + "'; it has " +
                      (list.empty() ? "none" : list));
   }
   auto dataset = read(hdf5::open_group(hdf5::open_group(file, "results"), name),

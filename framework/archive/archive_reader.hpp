@@ -15,10 +15,10 @@
 
 namespace lensbench {
 
-/// A sealed archive, opened for reading. Every call throws InputError for damaged content.
+/// A sealed archive, open for reading. Every function throws InputError for damaged content.
 class LENSBENCH_API ArchiveReader {
  public:
-  /// \throws InputError if the file is missing, is not HDF5 or not a lensbench archive
+  /// \throws InputError if the file is missing, not HDF5 or not a lensbench archive
   explicit ArchiveReader(const std::filesystem::path& path);
   ~ArchiveReader();
   ArchiveReader(ArchiveReader&&) noexcept;
@@ -27,17 +27,17 @@ class LENSBENCH_API ArchiveReader {
   const std::filesystem::path& path() const;
   /// Attributes of the root: title, experiment, digests.
   const std::map<std::string, Attribute>& attributes() const;
-  /// A text attribute of the root, empty where there is none.
+  /// A text attribute of the root; empty if it is missing.
   std::string attribute(const std::string& name) const;
   bool complete() const;
 
   nlohmann::json request() const;
   nlohmann::json environment() const;
   nlohmann::json run() const;
-  /// What cases, tools and, with a profile, components of the model cost (see docs/archive.md).
+  /// Costs of cases, tools and, with a profile, components of the model (see docs/archive.md).
   Dataset costs() const;
   std::string source() const;
-  /// Dimensions file, plugin and case of `/recipe`.
+  /// Table `/recipe`, with dimensions file, plugin and case.
   Dataset recipe() const;
   std::vector<CaseRecord> cases() const;
   std::vector<ReceiptRecord> receipts() const;
@@ -45,9 +45,9 @@ class LENSBENCH_API ArchiveReader {
 
   /// Names of the datasets under `/results`.
   std::vector<std::string> names() const;
-  /// \throws InputError naming the datasets there are
+  /// Dataset of a name. \throws InputError with the names of all datasets if it is missing
   Dataset read(const std::string& name) const;
-  /// The same with its values left in the file; this reader must outlive it.
+  /// Dataset of a name whose values remain in the file; this reader must outlive it.
   StoredDataset stored(const std::string& name) const;
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-/// One object a row, by a name that is the row's own.
+/// JSON object with one member per row of a table, named by the columns `keys`.
 json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<std::string>& keys,
              const std::vector<std::string>& columns) {
   json rows = json::object();
@@ -51,7 +51,7 @@ json recipe_facts(const ArchiveReader& archive) {
                       archive.attribute("experiment_version"), archive.source());
 }
 
-/// Status of each case by its id, with its error.
+/// Status and error of each case by its id.
 json outcome_facts(const ArchiveReader& archive) {
   json facts = json::object();
   for (const CaseRecord& one : archive.cases()) {

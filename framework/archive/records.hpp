@@ -8,27 +8,27 @@
 
 namespace lensbench {
 
-/// Progress of a case of a run; the numbers are those in `/units/status`.
+/// Progress of a case of a run; `/units/status` stores these numbers.
 enum class CaseStatus : std::int8_t { planned = 0, complete = 1, failed = 2 };
 
-/// `planned`, `complete` or `failed`.
+/// Name of a status: `planned`, `complete` or `failed`.
 LENSBENCH_API std::string to_string(CaseStatus status);
 
-/// One case as an archive has it: what was asked, and what became of it.
+/// One case of an archive: its input and its outcome.
 struct CaseRecord {
   std::string id;
   std::string text;
   std::int64_t n_tokens = 0;
-  std::vector<std::int64_t> ids;  ///< empty if it could not be tokenized
+  std::vector<std::int64_t> ids;  ///< token ids; empty if the text could not be tokenized
   CaseStatus status = CaseStatus::planned;
   std::string error;
 };
 
-/// The worst value of one receipt over all cases, and where it was measured.
+/// Most severe value of one receipt over all cases, with its dataset and case.
 struct ReceiptRecord {
   Receipt receipt;
   std::string dataset;
-  std::int64_t case_number = -1;  ///< -1: of no single case
+  std::int64_t case_number = -1;  ///< -1: not from a single case
 };
 
 }  // namespace lensbench

@@ -16,7 +16,7 @@ namespace lensbench {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-/// Correlations sort all values: beyond this the first so many stand for all.
+/// Number of values in a rank correlation, which sorts them; of a larger variable, the first ones.
 constexpr std::int64_t kMostRanked = 1 << 20;
 
 std::string shape_text(const Variable& variable) {
@@ -31,7 +31,7 @@ std::string type_text(const Variable& variable) {
   return variable.is_text() ? "text" : at::toString(variable.tensor.scalar_type());
 }
 
-/// Why two variables cannot be compared element by element; empty if they can.
+/// Reason why two variables cannot be compared element by element; empty if they can.
 std::string mismatch(const Variable& a, const Variable& b) {
   if (type_text(a) != type_text(b)) return "element types " + type_text(a) + " and " + type_text(b);
   if (a.dims != b.dims || a.shape() != b.shape())
@@ -43,12 +43,12 @@ bool is_float(const Variable& variable) {
   return !variable.is_text() && at::isFloatingType(variable.tensor.scalar_type());
 }
 
-/// Labels of one element: the coordinate of each axis, and what else labels a token.
+/// Labels of one element: the coordinate of each axis and further labels of the token.
 std::string labels(const Dataset& dataset, const Variable& variable, std::int64_t index) {
   const auto shape = variable.shape();
-  std::vector<std::int64_t> place(shape.size());
+  std::vector<std::int64_t> indices(shape.size());
   for (std::size_t axis = shape.size(); axis-- > 0;) {
-    place[axis] = index % shape[axis];
+    indices[axis] = index % shape[axis];
     index /= shape[axis];
   }
   const auto value = [&](const std::string& name, std::int64_t row) -> std::string {
@@ -58,16 +58,16 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     return std::to_string(coordinate.tensor[row].item<std::int64_t>());
   };
   std::string text;
-  for (std::size_t axis = 0; axis < place.size(); ++axis) {
+  for (std::size_t axis = 0; axis < indices.size(); ++axis) {
     const std::string& dim = variable.dims[axis];
     text += (axis > 0 ? ", " : "") + dim + " ";
     const bool labelled = dataset.contains(dim) && dataset[dim].dims == std::vector{dim};
-    text += labelled ? value(dim, place[axis]) : std::to_string(place[axis]);
+    text += labelled ? value(dim, indices[axis]) : std::to_string(indices[axis]);
     if (dim != "token") continue;
     for (const char* more : {"case", "position", "input_token"})
       if (dataset.contains(more) && dataset[more].dims == std::vector{dim})
         text += (std::strcmp(more, "case") == 0 ? " (" : ", ") + std::string(more) + " " +
-                value(more, place[axis]);
+                value(more, indices[axis]);
     if (dataset.contains("case") && dataset["case"].dims == std::vector{dim}) text += ")";
   }
   return text;
@@ -171,7 +171,7 @@ class Comparison {
     result_.max_relative = std::max(result_.max_relative, comparable ? relative(a, b) : kInfinity);
   }
 
-  /// Place of an element along the axis `token`; nothing where there is no such axis.
+  /// Index of an element along the axis `token`; empty without such an axis.
   std::optional<std::int64_t> token_of(std::int64_t index) const {
     if (tokens_ == 0) return std::nullopt;
     return index / below_token_ % tokens_;
@@ -199,8 +199,8 @@ class Comparison {
   const Dataset& dataset_;
   const Variable& a_;
   const Variable& b_;
-  std::int64_t tokens_ = 0;       ///< length of the axis `token`; 0 where there is none
-  std::int64_t below_token_ = 1;  ///< elements of one token, of the axes behind it
+  std::int64_t tokens_ = 0;       ///< length of the axis `token`; 0 without such an axis
+  std::int64_t below_token_ = 1;  ///< number of elements per token on the axes after it
   VariableDifference result_;
 };
 
@@ -211,7 +211,7 @@ VariableDifference only(const std::string& name, Agreement which) {
   return result;
 }
 
-/// What describes a variable rather than is in it.
+/// Difference in the metadata of two variables; empty if it is equal.
 std::string described_otherwise(const Variable& a, const Variable& b) {
   if (a.units != b.units) return "units '" + a.units + "' and '" + b.units + "'";
   if (a.long_name != b.long_name) return "its description differs";

@@ -8,7 +8,7 @@
 
 namespace lensbench {
 
-/// How one variable of two datasets compares, from best to worst.
+/// Agreement of one variable in two datasets, from best to worst.
 enum class Agreement {
   identical,
   within_tolerance,
@@ -18,34 +18,35 @@ enum class Agreement {
   only_second
 };
 
-/// `identical`, `within tolerance`, ...
+/// Name of an agreement: `identical`, `within tolerance`, ...
 LENSBENCH_API std::string to_string(Agreement agreement);
 
 struct VariableDifference {
   std::string name;
   Agreement agreement = Agreement::identical;
-  std::string reason;                    ///< why it cannot be compared, or what else differs
-  std::int64_t elements = 0;             ///< compared
-  std::int64_t differing = 0;            ///< of them not equal in every bit
-  double max_absolute = 0;               ///< largest |a - b|; infinity where one is not a number
+  std::string reason;                    ///< why it cannot be compared, or which metadata differs
+  std::int64_t elements = 0;             ///< number of elements compared
+  std::int64_t differing = 0;            ///< number of elements that are not bitwise equal
+  double max_absolute = 0;               ///< largest |a - b|; infinity if one is not finite
   double max_relative = 0;               ///< largest |a - b| / max(|a|, |b|)
-  double tolerance = 0;                  ///< the most |a - b| may be; 0 for integers and text
+  double tolerance = 0;                  ///< largest allowed |a - b|; 0 for integers and text
   std::optional<double> rank_agreement;  ///< Spearman's correlation of numbers with a fraction
   std::string first;             ///< labels of the first element that differs, outermost first
-  std::string first_a, first_b;  ///< its two values
-  std::optional<std::int64_t> first_token;  ///< least place along `token` that differs anywhere
+  std::string first_a, first_b;  ///< values of that element
+  std::optional<std::int64_t> first_token;  ///< smallest index along `token` with a difference
 };
 
-/// Compares variables of one name. Floats by their bits, so that two NaN of one kind are equal.
+/// Compares the variables of one name in two datasets. Floats are compared by their bits, so that
+/// NaN of equal bits are equal.
 ///
-/// Tolerance: what the attribute `tolerance` of the variable declares, else
-/// 1e-5 * max|a| + 1e-7 for floats. Measured: another number of threads or another kernel of the
-/// same BLAS changes float32 results by up to 6e-7 of their largest value.
+/// The tolerance is the attribute `tolerance` of the variable, else 1e-5 * max|a| + 1e-7 for
+/// floats. By measurement, another number of threads or another kernel of the same BLAS changes
+/// float32 results by up to 6e-7 of their largest value.
 /// \param a, b  the datasets, whose coordinates give the labels
 LENSBENCH_API VariableDifference compare_variable(const Dataset& a, const Dataset& b,
                                                   const std::string& name);
 
-/// `token 5 (case 0, position 5, input_token ' God')`
+/// Label of a token: `token 5 (case 0, position 5, input_token ' God')`.
 std::string token_label(const Dataset& dataset, std::int64_t token);
 
 }  // namespace lensbench

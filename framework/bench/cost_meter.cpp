@@ -15,7 +15,7 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
 void CostMeter::begin_case() {
   const std::lock_guard lock(mutex_);
   costs_ = {};
-  if (profile_ != nullptr) profile_->take();  // what ran before the case is not its cost
+  if (profile_ != nullptr) profile_->take();  // drops costs from before the case
   memory_.begin();
   case_began_ = Clock::now();
 }
@@ -43,7 +43,7 @@ void CostMeter::end() noexcept {
   const std::lock_guard lock(mutex_);
   if (--depth_ > 0) return;
   outermost_->seconds += seconds_since(tool_began_);
-  // Of NaN (no call before, or the system cannot tell) and a number, fmax takes the number.
+  // fmax ignores a NaN, which means that there was no call before or that the system cannot tell.
   outermost_->peak_memory_bytes = std::fmax(outermost_->peak_memory_bytes, memory_.end());
 }
 

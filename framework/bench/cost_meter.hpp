@@ -12,15 +12,15 @@
 
 namespace lensbench {
 
-/// Time and memory of a run's cases and of their tools.
+/// Time and memory of the cases of a run and of their tools.
 class LENSBENCH_API CostMeter final : public ToolMeter {
  public:
-  /// \param profile  of the run's model; may be nullptr
+  /// \param profile  profile of the run's model; may be nullptr
   explicit CostMeter(Profile* profile) : profile_(profile) {}
 
   void begin_case();
   CaseCosts end_case();
-  /// Most over the whole life of the process; NaN where the system does not say.
+  /// Peak over the whole process; NaN where the system does not report it.
   double peak_memory_bytes() { return memory_.overall(); }
 
   void begin(const std::string& tool) override;
@@ -30,15 +30,15 @@ class LENSBENCH_API CostMeter final : public ToolMeter {
   using Clock = std::chrono::steady_clock;
 
   Profile* profile_;
-  std::mutex mutex_;  ///< an experiment may call tools from threads of its own
+  std::mutex mutex_;  ///< an experiment may call tools from its own threads
   PeakMemory memory_;
   CaseCosts costs_;
   Clock::time_point case_began_, tool_began_;
-  int depth_ = 0;  ///< calls that are not over; the first has it all
+  int depth_ = 0;  ///< number of nested calls; the outermost is charged
   Cost* outermost_ = nullptr;
 };
 
-/// Slots that tell a meter of their calls while this lives.
+/// Reports the tool calls of some slots to a meter during its lifetime.
 class MeteredSlots {
  public:
   MeteredSlots(const std::vector<ToolSlot*>& slots, ToolMeter& meter) : slots_(slots) {

@@ -21,8 +21,8 @@ void check_result_name(const std::string& name) {
                       return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
                     });
   if (!good)
-    throw UsageError("'" + name +
-                     "' cannot name a result; use a letter, then letters, digits and underscores");
+    throw UsageError("result name '" + name +
+                     "': use a letter, then letters, digits and underscores, at most 128 in all");
 }
 
 Case::Case(std::int64_t index, const CaseInput& input, Context& context,
@@ -52,7 +52,7 @@ void Case::save(const std::string& name, Dataset dataset) {
   check_result(dataset, "dataset '" + name + "'");
   if (!saved_.emplace(name, std::move(dataset)).second)
     throw SaveError("case '" + id() + "' saved '" + name +
-                    "' twice; give each dataset a name of its own");
+                    "' twice; give each dataset its own name");
 }
 
 Summary::~Summary() = default;

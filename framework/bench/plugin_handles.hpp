@@ -10,7 +10,7 @@
 
 namespace lensbench {
 
-/// Gives an object back to the library that made it.
+/// Deleter that returns an object to the library that made it.
 template <class Base>
 struct EntryDeleter {
   void (*destroy)(void*);
@@ -19,10 +19,10 @@ struct EntryDeleter {
 using ToolHandle = std::unique_ptr<Tool, EntryDeleter<Tool>>;
 using ExperimentHandle = std::unique_ptr<Experiment, EntryDeleter<Experiment>>;
 
-/// Makes a tool of a plug-in. \throws PluginError if there is none or its factory fails
+/// Makes a tool of a plug-in. \throws PluginError if the tool is unknown or its factory fails
 LENSBENCH_API ToolHandle create_tool(const PluginHost& host, const std::string& name);
 
-/// Makes an experiment of a plug-in. \throws PluginError if there is none or its factory fails
+/// Makes an experiment of a plug-in. \throws PluginError if it is unknown or its factory fails
 LENSBENCH_API ExperimentHandle create_experiment(const PluginHost& host, const std::string& name);
 
 }  // namespace lensbench

@@ -9,7 +9,7 @@
 namespace lensbench {
 namespace {
 
-// Coordinates of the axes that tools share, as readers and `join_cases` rely on them.
+// Coordinates that shared axes must have, since readers and `join_cases` rely on them.
 const std::map<std::string, std::vector<std::string>>& required_coordinates() {
   static const std::map<std::string, std::vector<std::string>> table = {
       {"token", {"token", "case", "position", "input_id", "input_token"}},
@@ -34,7 +34,7 @@ class ResultCheck {
     for (const auto& [dim, length] : dataset_.dims()) check_coordinates(dim);
     for (const auto& receipt : dataset_.receipts)
       if (receipt.name.empty())
-        throw ResultError(subject_ + ": a receipt has no name; say what was checked");
+        throw ResultError(subject_ + ": a receipt lacks its name; name what was checked");
   }
 
  private:
@@ -42,7 +42,7 @@ class ResultCheck {
     throw ResultError(subject_ + ": variable '" + variable.name + "': " + rule);
   }
 
-  // The tensor is shared with whoever made it, who may have resized it since.
+  // The plug-in shares the tensor and may have resized it after `Dataset::add` checked it.
   void check_lengths(const Variable& variable) const {
     const auto lengths = variable.shape();
     if (lengths.size() != variable.dims.size())
@@ -53,12 +53,12 @@ class ResultCheck {
         broken(variable, "dimension '" + variable.dims[i] + "' has length " +
                              std::to_string(lengths[i]) + ", but " +
                              std::to_string(dataset_.dim(variable.dims[i])) +
-                             " in this dataset; every dimension has one length");
+                             " elsewhere in this dataset; each dimension must have one length");
   }
 
   void check_units(const Variable& variable) const {
     if (variable.units.empty())
-      broken(variable, "has no units; say 'nats', 's', 'bytes', ..., or '1' for a plain number");
+      broken(variable, "lacks units; give 'nats', 's', 'bytes', ..., or '1' for a plain number");
   }
 
   void check_nan(const Variable& variable) const {
@@ -69,14 +69,15 @@ class ResultCheck {
     if (where.numel() == 0) return;
     const std::string found =
         std::to_string(where.size(0)) + " of " + std::to_string(variable.tensor.numel()) +
-        " values are NaN, the first at " + place(variable, where[0][0].item<std::int64_t>());
-    if (variable.coordinate) broken(variable, found + "; a coordinate has a value everywhere");
-    broken(variable, found +
-                         "; if they are meant, long_name says why, as in 'surprisal (NaN: first "
-                         "token)'");
+        " values are NaN, the first at " + index_text(variable, where[0][0].item<std::int64_t>());
+    if (variable.coordinate) broken(variable, found + "; a coordinate needs a value everywhere");
+    broken(variable,
+           found +
+               "; if they are intended, explain NaN in long_name, as in 'surprisal (NaN: first "
+               "token)'");
   }
 
-  static std::string place(const Variable& variable, std::int64_t flat) {
+  static std::string index_text(const Variable& variable, std::int64_t flat) {
     std::string text;
     for (auto axis = static_cast<std::int64_t>(variable.dims.size()) - 1; axis >= 0; --axis) {
       const std::int64_t length = variable.tensor.size(axis);
@@ -84,7 +85,7 @@ class ResultCheck {
              (text.empty() ? "" : ", ") + text;
       flat /= length;
     }
-    return text.empty() ? "its only place" : text;
+    return text.empty() ? "its only element" : text;
   }
 
   void check_coordinates(const std::string& dim) const {

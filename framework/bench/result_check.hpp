@@ -6,8 +6,8 @@
 
 namespace lensbench {
 
-/// A save that is refused for its name, and one for what is in it. Either says itself what it is
-/// about: no tool's call failed.
+/// Errors for a refused name and for a refused dataset. Their messages name the subject themselves,
+/// so the runner does not add the tool that ran last.
 class SaveError : public UsageError {
  public:
   using UsageError::UsageError;
@@ -17,10 +17,11 @@ class ResultError : public RunError {
   using RunError::RunError;
 };
 
-/// Checks what every saved dataset promises, beyond what `Dataset::add` lets through: each
-/// dimension has one length, the axes that tools share have their coordinates, units are said, and
-/// a NaN is only where the variable's long_name says what it means. \param subject  `dataset
-/// 'lens'`, or `tool 'logit_lens'` \throws ResultError naming the variable and the rule
+/// Checks the rules for saved datasets that `Dataset::add` does not check: each dimension has one
+/// length, shared axes have their coordinates, units are given, and NaN occurs only in variables
+/// whose long_name explains it.
+/// \param subject  `dataset 'lens'`, or `tool 'logit_lens'`
+/// \throws ResultError that names the variable and the rule
 void check_result(const Dataset& dataset, const std::string& subject);
 
 }  // namespace lensbench

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kMissingTool = "a declared tool is missing:";
 
-// The bench's own experiment around one tool, for `lensbench tool`.
+// Built-in experiment around one tool, for `lensbench tool`.
 class SingleTool final : public Experiment {
  public:
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
@@ -41,7 +41,7 @@ class SinkSummary final : public Summary {
   Dataset dataset(std::int64_t case_number, const std::string& name) const override {
     const auto names = sink_.names(case_number);
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw UsageError("case " + std::to_string(case_number) + " saved no '" + name + "'" +
+      throw UsageError("case " + std::to_string(case_number) + " did not save '" + name + "'" +
                        suggest(name, names));
     return sink_.read(case_number, name);
   }
@@ -52,11 +52,11 @@ class SinkSummary final : public Summary {
       const auto taken = sink_.names(cases_.front());
       if (std::find(taken.begin(), taken.end(), name) != taken.end())
         throw UsageError("finish saved '" + name +
-                         "', which cases also saved; give the summary a name of its own");
+                         "', which cases also saved; give the summary its own name");
     }
     check_result(dataset, "dataset '" + name + "'");
     if (!saved_.emplace(name, std::move(dataset)).second)
-      throw UsageError("finish saved '" + name + "' twice; give each dataset a name of its own");
+      throw UsageError("finish saved '" + name + "' twice; give each dataset its own name");
   }
 
   const Parameters& parameters() const override { return parameters_; }
@@ -68,20 +68,20 @@ class SinkSummary final : public Summary {
   std::map<std::string, Dataset>& saved_;
 };
 
-// `message`, with the tools whose call the exception left.
+// Adds to `message` the tools from whose calls the exception came.
 std::string with_tools(const std::string& message, const Experiment& experiment) {
   const auto& tools = experiment.failed_tools();
   if (tools.empty() || message.starts_with("tool '")) return message;
   return "tool '" + join(tools, "' or '") + "': " + message;
 }
 
-// The tools whose result was saved in the expression that a refusal left.
+// Names the tools whose result was saved in the expression that threw the refusal.
 std::string source_of(const Experiment& experiment) {
   const auto& tools = experiment.failed_tools();
   return tools.empty() ? "" : " (saved from tool '" + join(tools, "' or '") + "')";
 }
 
-// Runs `work` of an experiment and turns whatever it throws into a failure.
+// Runs `work` of an experiment and turns any exception into a failure.
 template <class Work>
 std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work) {
   const auto failure = [&](const std::string& message, int exit_code) {
@@ -101,11 +101,11 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
   } catch (const std::exception& error) {
     return failure(error.what(), 5);
   } catch (...) {
-    return failure("threw something that is no exception", 5);
+    return failure("threw something that is not a std::exception", 5);
   }
 }
 
-// Whether the model suits the tool, which says no by throwing UsageError.
+// Checks that the tool can analyse the model; if not, it throws UsageError.
 void check_compatible(const Tool& tool, const std::string& name, const Model& model) {
   const std::string subject = "tool '" + name + "': its check of the model failed: ";
   try {
@@ -117,7 +117,7 @@ void check_compatible(const Tool& tool, const std::string& name, const Model& mo
   } catch (const std::exception& error) {
     throw RunError(subject + error.what());
   } catch (...) {
-    throw RunError(subject + "it threw something that is no exception");
+    throw RunError(subject + "it threw something that is not a std::exception");
   }
 }
 
@@ -128,8 +128,8 @@ void check_compatible(const Tool& tool, const std::string& name, const Model& mo
   throw RunError(message);
 }
 
-// A dataset that no archive can hold is this case's failure. An archive that cannot be written is
-// no case's fault: that ends the run, with every earlier case safe.
+// Saves one case. A dataset that an archive cannot hold is a failure of this case. An archive that
+// cannot be written ends the run, with every earlier case safe.
 std::optional<CaseFailure> commit(ResultSink& sink, std::int64_t index,
                                   const std::map<std::string, Dataset>& saved,
                                   const CaseCosts& costs) {
@@ -191,7 +191,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
 
 BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::string& tool,
                                          Context& context) {
-  host.find(PluginEntryKind::tool, tool);  // its own sentence when there is none
+  host.find(PluginEntryKind::tool, tool);  // throws if the tool is unknown
   ExperimentHandle single(new SingleTool(tool),
                           {[](void* object) { delete static_cast<Experiment*>(object); }});
   return BoundExperiment(host, std::move(single), context);
@@ -233,7 +233,7 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
   }
   if (!report.completed.empty()) {
     SinkSummary summary(sink, report.completed, parameters, report.summaries);
-    // The cases are safe; without their summary the run is not whole.
+    // The cases are safe, but without their summary the run is incomplete.
     if (const auto failure = attempt(-1, *experiment_, [&] { experiment_->finish(summary); }))
       throw_finish_error(*failure);
   }

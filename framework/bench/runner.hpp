@@ -14,13 +14,13 @@
 
 namespace lensbench {
 
-/// Where the runner puts what cases save; the command connects it to an archive.
+/// Receiver of the datasets that cases save; the session connects it to an archive.
 class LENSBENCH_API ResultSink {
  public:
   virtual ~ResultSink();
-  /// Cases that need not run again.
+  /// Cases that are complete already.
   virtual std::vector<std::int64_t> done() const = 0;
-  /// Returns only when the case is safe.
+  /// Saves a case; returns only when it is safe on disk.
   virtual void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
                       const CaseCosts& costs) = 0;
   virtual void commit_failure(std::int64_t index, const std::string& error,
@@ -32,41 +32,42 @@ class LENSBENCH_API ResultSink {
 struct CaseFailure {
   std::int64_t index;
   std::string message;
-  int exit_code;  ///< of the error; 5 for one that is not lensbench's own
+  int exit_code;  ///< exit code of the error; 5 for foreign exceptions
 };
 
 struct RunReport {
-  std::vector<std::int64_t> completed;       ///< in order, those of an earlier run included
-  std::vector<CaseFailure> failures;         ///< of this run
-  std::map<std::string, Dataset> summaries;  ///< what `finish` saved
+  std::vector<std::int64_t>
+      completed;  ///< complete cases in order, including those of an earlier run
+  std::vector<CaseFailure> failures;         ///< cases that failed in this run
+  std::map<std::string, Dataset> summaries;  ///< datasets that `finish` saved
   bool interrupted = false;
-  /// Most memory the process had resident; NaN where the system does not say.
+  /// Peak resident memory of the process; NaN where the system does not report it.
   double peak_memory_bytes = 0;
 
-  /// 0 when nothing failed; the first failure's own code when nothing completed; else 5.
+  /// Exit code: 0 if nothing failed; that of the first failure if nothing completed; else 5.
   LENSBENCH_API int exit_code() const;
 };
 
 struct RunControl {
   std::function<void(std::int64_t index, bool failed)> on_case = {};
-  std::function<bool()> should_stop = {};  ///< asked between cases
+  std::function<bool()> should_stop = {};  ///< called between cases
 };
 
-/// Loads every tool that an experiment declares, and makes and drops one of each.
-/// \throws PluginError with a line for each that cannot be had
+/// Checks that every tool an experiment declares can be loaded, by creating one of each.
+/// \throws PluginError with one line for each tool that cannot be created
 LENSBENCH_API void load_declared_tools(const PluginHost& host, const Experiment& experiment);
 
 /// An experiment with its tools bound to one model.
 class LENSBENCH_API BoundExperiment {
  public:
-  /// \throws PluginError naming every declared tool that is not loaded or has another interface;
+  /// \throws PluginError that names every declared tool that is missing or has another interface;
   ///   UsageError from a tool that cannot analyse this model
   BoundExperiment(const PluginHost& host, ExperimentHandle experiment, Context& context);
 
-  /// A single tool as an experiment that saves under the tool's name.
+  /// Wraps a single tool as an experiment that saves under the tool's name.
   static BoundExperiment of_tool(const PluginHost& host, const std::string& tool, Context& context);
 
-  /// Runs every case that the sink has not, then `finish`. One case's failure is recorded and does
+  /// Runs every case that the sink lacks, then `finish`. A case's failure is recorded and does
   /// not stop the others.
   RunReport run(const std::vector<CaseInput>& cases, const Parameters& parameters, Context& context,
                 ResultSink& sink, const RunControl& control = {});

@@ -8,7 +8,7 @@
 namespace lensbench {
 namespace {
 
-/// A case may ask about any number of sequences (a search over prompts); so many are looked after.
+/// Most sequences of a case that are cached; a case may use more, for instance to search prompts.
 constexpr std::size_t kMostSequences = 8;
 
 std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
@@ -18,7 +18,7 @@ std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
   return bytes;
 }
 
-bool reads_head(const std::set<std::string>& names) {
+bool reads_prediction_head(const std::set<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [](const auto& name) {
     return name.starts_with("ln_final.") || name.starts_with("unembed.");
   });
@@ -35,7 +35,7 @@ void SharedForwards::expect(const std::vector<std::string>& globs) {
 }
 
 void SharedForwards::begin_case() {
-  // A case that asked for nothing, such as one that failed at once, teaches nothing.
+  // A case without requests, such as one that failed at once, predicts nothing.
   if (!now_.empty()) before_ = std::move(now_);
   now_.clear();
   sequences_.clear();
@@ -58,8 +58,8 @@ std::map<std::string, at::Tensor> SharedForwards::activations(
   }
   Activations activations;
   for (const std::string& name : wanted) activations[name] = sequence.held.at(name);
-  if (sequence.place < now_.size()) {
-    Asked& asked = now_[sequence.place];
+  if (sequence.index < now_.size()) {
+    Asked& asked = now_[sequence.index];
     asked.names.insert(wanted.begin(), wanted.end());
     asked.bytes = std::max(asked.bytes, bytes_of(sequence.held));
   }
@@ -76,8 +76,9 @@ SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& g
 
 SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Names& names) {
   ForwardOptions options;
-  // The unembedding is the dearest step of a small model: it runs only for those who read it.
-  options.logits = reads_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
+  // The unembedding is the most expensive step of a small model, so it runs only if it is read.
+  options.logits =
+      reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
   auto activations =
       run_with_cache(*model_, make_batch(tokens), {names.begin(), names.end()}, options);
   ++forwards_;
@@ -95,24 +96,24 @@ SharedForwards::Sequence& SharedForwards::sequence_of(const Tokens& tokens) {
           [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }));
     sequences_.push_back({tokens.ids, begun_++});
     found = std::prev(sequences_.end());
-    if (found->place < kMostSequences) now_.push_back({.length = tokens.size()});
+    if (found->index < kMostSequences) now_.push_back({.length = tokens.size()});
   }
   found->last_used = requests_;
   return *found;
 }
 
-// No more than can be held: what would be dropped at once must not be read ahead.
+// Adds the predicted names, unless their activations exceed the bound and would be dropped at once.
 void SharedForwards::add_foreseen(const Sequence& sequence, Names& names) const {
   if (before_.empty()) {
     names.insert(expected_.begin(), expected_.end());
     return;
   }
-  if (sequence.place >= before_.size()) return;
-  const Asked& asked = before_[sequence.place];
+  if (sequence.index >= before_.size()) return;
+  const Asked& asked = before_[sequence.index];
   const double longer =
       std::max(1.0, static_cast<double>(sequence.ids.size()) /
                         static_cast<double>(std::max<std::int64_t>(1, asked.length)));
-  // Attention patterns grow with the square of the length, nothing grows faster.
+  // Attention patterns grow with the square of the length; no activation grows faster.
   const double bytes = static_cast<double>(asked.bytes) * longer * longer;
   if (bytes <= static_cast<double>(most_bytes_))
     names.insert(asked.names.begin(), asked.names.end());

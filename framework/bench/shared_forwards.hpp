@@ -14,22 +14,23 @@
 
 namespace lensbench {
 
-/// Activations of the sequences of one case, held so that its tools share forwards.
+/// Cache of the activations of one case, so that its tools share forwards.
 ///
-/// The first forward of a sequence reads what the tools said they expect to ask for, and from the
-/// second case on what the sequence in the same place of the case before was asked for. Reading an
-/// activation changes no bit of a forward, so results do not depend on any of this.
+/// The first forward of a sequence also reads hook points that will probably be requested: in the
+/// first case those that the tools announced with `expect`, later those that were requested for the
+/// sequence with the same index in the previous case. Reading an activation does not change a
+/// forward in any bit, so results do not depend on the cache.
 class LENSBENCH_API SharedForwards {
  public:
-  /// \param share  false: every request is a forward of its own, and nothing is held
-  /// \param most_bytes  held between requests; what exceeds it is computed again
+  /// \param share       false: every request runs its own forward, and nothing is cached
+  /// \param most_bytes  most bytes cached between requests; activations beyond it are recomputed
   SharedForwards(std::shared_ptr<const Model> model, bool share,
                  std::int64_t most_bytes = std::int64_t{1} << 30);
 
-  /// \throws UsageError for a name that matches nothing
+  /// Announces globs that tools will request. \throws UsageError for a name without a match
   void expect(const std::vector<std::string>& globs);
   void begin_case();
-  /// As `Context::activations`.
+  /// Implements `Context::activations`.
   std::map<std::string, at::Tensor> activations(const Tokens& tokens,
                                                 const std::vector<std::string>& globs);
 
@@ -41,11 +42,11 @@ class LENSBENCH_API SharedForwards {
   using Activations = std::map<std::string, at::Tensor>;
   struct Sequence {
     std::vector<std::int64_t> ids;
-    std::size_t place = 0;  ///< in the case: the how manyth sequence that was asked about
+    std::size_t index = 0;  ///< index within its case, in order of first request
     std::int64_t last_used = 0;
     Activations held = {};
   };
-  /// What a sequence was asked for in the whole of a case.
+  /// Requests for a sequence during one case.
   struct Asked {
     Names names = {};
     std::int64_t bytes = 0, length = 0;
@@ -62,8 +63,8 @@ class LENSBENCH_API SharedForwards {
   std::int64_t most_bytes_;
   std::int64_t forwards_ = 0, shared_ = 0, requests_ = 0;
   Names expected_;
-  std::vector<Asked> before_, now_;  ///< by place
-  std::size_t begun_ = 0;            ///< sequences of this case so far
+  std::vector<Asked> before_, now_;  ///< by index of the sequence
+  std::size_t begun_ = 0;            ///< number of sequences of this case so far
   std::vector<Sequence> sequences_;
 };
 

@@ -46,7 +46,7 @@ void Tool::attach(Context& context) {
 }
 
 Context& Tool::context() const {
-  if (context_ == nullptr) throw RunError("a tool was used before the bench attached it");
+  if (context_ == nullptr) throw RunError("tool: it was used before the bench attached it");
   return *context_;
 }
 

@@ -15,25 +15,8 @@ namespace fs = std::filesystem;
 nlohmann::json read_object(const fs::path& path) {
   auto value = read_json(path);
   if (!value.is_object())
-    throw InputError(path.string() + ": holds " + value.type_name() + "; expected a JSON object");
+    throw InputError(path.string() + ": expected a JSON object, found " + value.type_name());
   return value;
-}
-
-/// What the index says and what a shard holds must be the same.
-void check_against_index(const ShardIndex& index, const std::string& shard,
-                         const SafetensorsFile& file) {
-  for (const auto& [name, entry] : file.entries()) {
-    const auto stated = index.shard_of.find(name);
-    if (stated == index.shard_of.end())
-      throw InputError(file.path().string() + ": tensor '" + name + "' is not in the index");
-    if (stated->second != shard)
-      throw InputError(file.path().string() + ": tensor '" + name + "' should be in the shard " +
-                       stated->second + ", says the index");
-  }
-  for (const auto& [name, owner] : index.shard_of)
-    if (owner == shard && !file.entries().count(name))
-      throw InputError(file.path().string() + ": tensor '" + printable(name) +
-                       "' is missing; the index says it is here");
 }
 
 }  // namespace
@@ -41,13 +24,15 @@ void check_against_index(const ShardIndex& index, const std::string& shard,
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))
-    throw InputError(directory_.string() + ": no such model directory");
+    throw InputError(directory_.string() + ": model directory not found");
   if (!fs::exists(config_path(), error)) {
+    if (fs::exists(directory_ / "adapter_config.json", error))
+      throw InputError(explain_adapter(directory_));
     const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
                          fs::exists(directory_ / "model.safetensors.index.json", error);
-    throw InputError(weights || !holds_foreign_weights(directory_)
+    throw InputError(weights || !has_foreign_weights(directory_)
                          ? directory_.string() +
-                               ": has no config.json, so it is not a Hugging Face model directory"
+                               ": config.json is missing; expected a Hugging Face model directory"
                          : explain_missing_weights(directory_, nullptr));
   }
   config_ = read_object(config_path());
@@ -64,7 +49,7 @@ void Checkpoint::open_weights() {
   const auto single = directory_ / "model.safetensors";
   const auto index = directory_ / "model.safetensors.index.json";
   std::error_code error;
-  // A single file wins over an index, as in transformers.
+  // If both exist, the single file has precedence over the index, as in transformers.
   if (fs::exists(single, error)) {
     open_single(single);
   } else if (fs::exists(index, error)) {
@@ -86,22 +71,28 @@ void Checkpoint::open_sharded(const fs::path& path) {
   for (const auto& shard : index.shards) {
     const auto number = shards_.size();
     shards_.emplace_back(directory_ / shard);
-    check_against_index(index, shard, shards_.back());
     files_.push_back({"weights", directory_ / shard});
-    for (const auto& [name, entry] : shards_.back().entries()) owner_.emplace(name, number);
+    for (const auto& [name, entry] : shards_.back().entries()) {
+      // The shards decide what there is. The index decides only between two shards with one name.
+      const auto stated = index.shard_of.find(name);
+      const bool here = stated != index.shard_of.end() && stated->second == shard;
+      if (!owner_.emplace(name, number).second && here) owner_[name] = number;
+    }
   }
+  for (const auto& [name, shard] : index.shard_of)
+    if (!has(name))
+      notes_.push_back(path.string() + ": lists tensor '" + printable(name) + "' for " + shard +
+                       ", which does not hold it");
   if (index.total_bytes && *index.total_bytes != weight_bytes())
-    throw InputError(
-        path.string() + ": metadata.total_size is " + std::to_string(*index.total_bytes) +
-        ", but the tensors have " + std::to_string(weight_bytes()) +
-        " bytes; fetch the checkpoint again, or remove total_size if it is known to be "
-        "wrong");
+    notes_.push_back(path.string() + ": metadata.total_size is " +
+                     std::to_string(*index.total_bytes) + ", but the tensors have " +
+                     std::to_string(weight_bytes()) + " bytes");
 }
 
 const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {
   const auto found = owner_.find(name);
   if (found == owner_.end())
-    throw InputError(directory_.string() + ": has no tensor '" + printable(name) + "'");
+    throw InputError(directory_.string() + ": tensor '" + printable(name) + "' is missing");
   return shards_[found->second];
 }
 

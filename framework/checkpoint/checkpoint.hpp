@@ -16,15 +16,16 @@
 
 namespace lensbench {
 
-/// A Hugging Face model directory: `config.json`, `generation_config.json` if there, and the
-/// weights in `model.safetensors` or in the shards of `model.safetensors.index.json`. What is in it
-/// is checked here; whether a model can be made of it is for the model to say.
+/// A Hugging Face model directory: `config.json`, an optional `generation_config.json`, and the
+/// weights in `model.safetensors` or in the shards of `model.safetensors.index.json`. This class
+/// checks the files; the model checks whether it supports the configuration.
 class LENSBENCH_API Checkpoint {
  public:
   /// \param directory  see `resolve_model_directory` for names
-  /// \throws InputError for anything missing, malformed or contradictory; for weights in another
-  ///   form (pickled `.bin`, GGUF, quantized) it says how to convert them. Pickles are never
-  ///   opened.
+  /// \throws InputError for missing, malformed or contradictory files; for weights of another
+  /// format
+  ///   (pickled `.bin`, GGUF, quantized) the message has the command that converts them. Pickles
+  ///   are never opened.
   explicit Checkpoint(std::filesystem::path directory);
 
   const std::filesystem::path& directory() const { return directory_; }
@@ -36,16 +37,20 @@ class LENSBENCH_API Checkpoint {
 
   bool has(std::string_view name) const { return owner_.find(name) != owner_.end(); }
   /// The tensor in its stored element type, a view of the file (`SafetensorsFile::tensor`).
-  /// \throws InputError naming directory and tensor if there is none of that name
+  /// \throws InputError with directory and tensor if the tensor is missing
   at::Tensor tensor(std::string_view name) const;
-  /// Shape and element type without touching the data. \throws InputError as `tensor`
+  /// Shape and element type of a tensor, without access to its data.
+  /// \throws InputError under the conditions of `tensor`
   const SafetensorsEntry& entry(std::string_view name) const;
   /// Names of all tensors, sorted.
   std::vector<std::string> names() const;
-  /// Bytes of all tensors.
+  /// Total size of all tensors in bytes.
   std::uint64_t weight_bytes() const;
 
-  /// Every file read, weights last.
+  /// Sentences about contradictions in the files that change no tensor.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  /// All files that were read, weights last.
   std::vector<ModelFile> files() const;
 
  private:
@@ -57,6 +62,7 @@ class LENSBENCH_API Checkpoint {
   std::filesystem::path directory_;
   nlohmann::json config_, generation_config_;
   std::vector<ModelFile> files_;
+  std::vector<std::string> notes_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, std::size_t, std::less<>> owner_;  // tensor -> index into shards_
 };

@@ -6,11 +6,12 @@
 
 namespace lensbench {
 
-/// Sizes of a model: positive and small enough that the product of two cannot overflow.
+/// Range of the sizes of a model: positive, and small enough that the product of two of them does
+/// not overflow.
 inline constexpr Range<std::int64_t> kDimension{1, std::int64_t{1} << 24};
 
-/// A JSON object of settings, read field by field through a `JsonReader`; a field that is null
-/// counts as absent. Refers to the object, which must outlive it.
+/// Reader of a JSON object of settings, field by field. A null field counts as absent. The reader
+/// refers to the object, which must outlive it.
 class LENSBENCH_API ConfigReader {
  public:
   /// \param file  named in messages
@@ -19,10 +20,13 @@ class LENSBENCH_API ConfigReader {
       : ConfigReader(JsonReader(object, file.string())) {}
 
   bool has(std::string_view field) const { return raw(field) != nullptr; }
-  /// True for a field that is written and null, where that differs from a field left out.
+  /// Whether the object has no field.
+  bool empty() const { return object_.value().empty(); }
+  /// Whether a field is present with the value null, for cases in which that differs from absence.
   bool is_null(std::string_view field) const;
 
-  // The first form of each requires the field, the second has a default (nullopt included).
+  // Functions without a suffix or prefix require the field; `_or` has a default, `optional_`
+  // returns nullopt if the field is absent.
   std::int64_t integer(std::string_view field, Range<std::int64_t> range = kDimension) const {
     return object_.at(field, "a whole number").integer(range);
   }
@@ -61,24 +65,25 @@ class LENSBENCH_API ConfigReader {
     return has(field) ? string(field) : std::string(otherwise);
   }
 
-  // The elements of a list; none if it is absent.
+  // Elements of a list field; empty if it is absent.
   std::vector<double> numbers(std::string_view field, Range<double> range = kAnyNumber) const;
   std::vector<std::string> strings(std::string_view field) const;
-  /// A number or a list of them (`eos_token_id`); empty if absent.
+  /// Values of a field that is an integer or a list of integers (`eos_token_id`); empty if absent.
   std::vector<std::int64_t> integer_or_integers(std::string_view field,
                                                 Range<std::int64_t> range) const;
 
-  /// An object inside this one; nullopt if absent.
+  /// A nested object; nullopt if absent.
   std::optional<ConfigReader> object(std::string_view field) const;
 
-  /// For a field that changes what the model computes in a way that is not supported: passes when
-  /// it is absent or has this value. \throws InputError otherwise
+  /// Checks that a field which would change the computation is absent or has the supported value.
+  /// \throws InputError for any other value
   void require_absent_or(std::string_view field, const nlohmann::json& supported) const;
 
-  /// The field as it is, for shapes that no other function reads; nullptr if absent.
+  /// JSON value of a field, for forms that the other functions do not read; nullptr if absent.
   const nlohmann::json* raw(std::string_view field) const;
 
-  /// \throws InputError "FILE: field FIELD: fault", for checks that concern several fields
+  /// Reports a fault of a field, for checks that involve several fields.
+  /// \throws InputError "FILE: field FIELD: fault"
   [[noreturn]] void fail(std::string_view field, const std::string& fault) const {
     object_.fail(field, fault);
   }

@@ -42,7 +42,8 @@ struct HubName {
   std::string repository, revision = "main";
 };
 
-/// `name`, `org/name` or either with `@revision`; nothing for what cannot be a name on the hub.
+/// Parses `name` or `org/name`, with or without `@revision`; empty if the text is not a valid hub
+/// name.
 std::optional<HubName> parse_hub_name(const std::string& text) {
   HubName name;
   const auto at = text.find('@');
@@ -53,7 +54,7 @@ std::optional<HubName> parse_hub_name(const std::string& text) {
   const bool valid = slash == std::string::npos ? is_name_part(whole)
                                                 : is_name_part(whole.substr(0, slash)) &&
                                                       is_name_part(whole.substr(slash + 1));
-  // A revision may have folders (refs/pr/1), but must stay inside refs.
+  // A revision may have folders (refs/pr/1), but its path must remain inside refs.
   const auto& revision = name.revision;
   const bool inside = !revision.empty() && revision.front() != '/' &&
                       revision.find("..") == std::string::npos &&
@@ -73,7 +74,7 @@ std::string commit_of(const fs::path& repository, const std::string& revision) {
   std::ifstream file(repository / "refs" / revision);
   std::string commit;
   if (file >> commit && is_name_part(commit)) return commit;
-  return revision;  // a commit itself, perhaps
+  return revision;  // the revision may be a commit hash
 }
 
 std::string fetch_command(const HubName& name) {
@@ -98,13 +99,13 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
   const auto name = parse_hub_name(path_or_name);
   if (!name)
     throw InputError(shown +
-                     ": no such model directory; give a folder that holds config.json, "
+                     ": model directory not found; give a folder that contains config.json, "
                      "model.safetensors (or its shards) and the tokenizer's files, or a hub name "
                      "such as openai-community/gpt2 that is in the local hub cache");
   const fs::path repository = repository_folder(*name);
   const fs::path snapshot = repository / "snapshots" / commit_of(repository, name->revision);
   if (fs::is_directory(snapshot, error)) return snapshot;
-  throw InputError(shown + ": neither a directory nor in the local hub cache (" +
+  throw InputError(shown + ": not a directory and not in the local hub cache (" +
                    repository.string() + "); fetch it with `" + fetch_command(*name) + "`");
 }
 

@@ -7,16 +7,18 @@
 
 namespace lensbench {
 
-/// The directory of a model that a user named: a directory as it is, or `org/name`,
-/// `org/name@revision` in the local hub cache, as `hf download` leaves it. Nothing is ever fetched.
+/// Directory of a model that a user names: a path, or `org/name` or `org/name@revision` in the
+/// local hub cache, which `hf download` fills. This function never downloads.
 ///
 /// The cache is `$HF_HUB_CACHE`, else `$HF_HOME/hub`, else `$XDG_CACHE_HOME/huggingface/hub`, else
-/// `~/.cache/huggingface/hub`. In it, `models--org--name/refs/<revision>` holds a commit whose
-/// files are in `snapshots/<commit>`; the revision is `main` unless given, and may be a commit
-/// itself. \throws InputError that says what was searched and which command would fetch the model
+/// `~/.cache/huggingface/hub`. Its file `models--org--name/refs/<revision>` contains a commit hash,
+/// and the files of the commit are in `snapshots/<commit>`. The default revision is `main`; a
+/// commit hash is also valid as revision. \throws InputError with the searched folder and the
+/// command that downloads the model
 LENSBENCH_API std::filesystem::path resolve_model_directory(const std::string& path_or_name);
 
-/// Folders of every model and revision in the local hub cache, by name; none if there is no cache.
+/// Folders of all models and revisions in the local hub cache, sorted by name; empty without a
+/// cache.
 LENSBENCH_API std::vector<std::filesystem::path> hub_snapshots();
 
 }  // namespace lensbench

@@ -13,21 +13,21 @@ namespace lensbench {
 
 struct Cost {
   double seconds = 0;  ///< wall clock
-  /// Most memory the process had resident meanwhile; NaN where the system cannot tell.
+  /// Peak resident memory of the process during that time; NaN if the system does not report it.
   double peak_memory_bytes = std::numeric_limits<double>::quiet_NaN();
   std::int64_t calls = 0;
 };
 
-/// What one case cost: whole, by tool, and by component of the model if that was asked for.
+/// Costs of one case: in total, by tool, and by model component if profiling was requested.
 struct CaseCosts {
   Cost whole;
   std::map<std::string, Cost> tools;
   std::vector<ProfileEntry> profile;
-  std::string session;  ///< when the process that ran it started, as UTC text
+  std::string session;  ///< start time, as UTC text, of the process that ran the case
 };
 
 LENSBENCH_API nlohmann::json to_json(const CaseCosts& costs);
-/// \throws nlohmann::json::exception for what `to_json` does not make
+/// Inverse of `to_json`. \throws nlohmann::json::exception for JSON of another form
 LENSBENCH_API CaseCosts costs_from_json(const nlohmann::json& json);
 
 }  // namespace lensbench

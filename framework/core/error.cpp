@@ -2,7 +2,8 @@
 
 namespace lensbench {
 
-// Out of line, so that each class has one home for its type information.
+// The destructors are out of line so that the type information of each class is in this library
+// alone: exceptions can then be caught across library boundaries.
 Error::~Error() = default;
 UsageError::~UsageError() = default;
 InputError::~InputError() = default;

@@ -82,11 +82,11 @@ Parameters Parameters::resolve(std::span<const ParameterSpec> specs,
   for (const auto& [name, value] : given) {
     const auto type = resolved.types_.find(name);
     if (type == resolved.types_.end())
-      throw UsageError(subject + ": no parameter '" + name + "'" + suggest(name, known));
+      throw UsageError(subject + ": unknown parameter '" + name + "'" + suggest(name, known));
     if (!is_of_type(value, type->second))
       throw UsageError(subject + ": parameter '" + name + "' is '" + value + "', expected " +
                        describe(type->second));
-    // One spelling of a boolean, so that equal requests are equal in the archive.
+    // A boolean is stored with one spelling, so that equal requests are equal in the archive.
     resolved.values_[name] =
         type->second == ParameterType::boolean ? (*parse_boolean(value) ? "true" : "false") : value;
   }
@@ -96,7 +96,8 @@ Parameters Parameters::resolve(std::span<const ParameterSpec> specs,
 const std::string& Parameters::value(std::string_view name, ParameterType type) const {
   const auto found = types_.find(std::string(name));
   if (found == types_.end())
-    throw UsageError(subject_ + ": no parameter '" + std::string(name) + "' is declared");
+    throw UsageError(subject_ + ": parameter '" + std::string(name) +
+                     "' is not declared; add it to the table of parameters");
   if (found->second != type)
     throw UsageError(subject_ + ": parameter '" + std::string(name) + "' is not declared as " +
                      describe(type));
@@ -106,14 +107,16 @@ const std::string& Parameters::value(std::string_view name, ParameterType type) 
 std::int64_t Parameters::integer(std::string_view name) const {
   const auto number = parse_number<std::int64_t>(value(name, ParameterType::integer));
   if (!number)
-    throw UsageError(subject_ + ": parameter '" + std::string(name) + "' has no value; set it");
+    throw UsageError(subject_ + ": parameter '" + std::string(name) +
+                     "' is not set; set it to a value");
   return *number;
 }
 
 double Parameters::number(std::string_view name) const {
   const auto number = parse_finite(value(name, ParameterType::number));
   if (!number)
-    throw UsageError(subject_ + ": parameter '" + std::string(name) + "' has no value; set it");
+    throw UsageError(subject_ + ": parameter '" + std::string(name) +
+                     "' is not set; set it to a value");
   return *number;
 }
 
@@ -150,7 +153,7 @@ std::vector<double> Parameters::numbers(std::string_view name) const {
   for (const auto& item : list(name)) {
     const auto number = parse_finite(item);
     if (!number)
-      throw UsageError(subject_ + ": parameter '" + std::string(name) + "' holds '" + item +
+      throw UsageError(subject_ + ": parameter '" + std::string(name) + "' contains '" + item +
                        "', expected numbers separated by commas");
     numbers.push_back(*number);
   }

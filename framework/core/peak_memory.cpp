@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-/// Peak of the resident memory in bytes since it was last reset, or less than 0.
+/// Peak resident memory in bytes since the last reset; negative if it cannot be read.
 double resident_peak() noexcept {
   std::array<char, 8192> text{};
   const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -25,7 +25,7 @@ double resident_peak() noexcept {
   return field == nullptr ? -1 : std::strtod(field + std::strlen("VmHWM:"), nullptr) * 1024;
 }
 
-/// proc(5): 5 resets the peak of this process to what is resident now.
+/// Resets the peak of this process to its current resident memory: proc(5), clear_refs, value 5.
 bool reset_resident_peak() noexcept {
   const int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
   if (file < 0) return false;
@@ -36,7 +36,8 @@ bool reset_resident_peak() noexcept {
 
 }  // namespace
 
-/// Takes the peak into account everywhere before it is lost. \return it, or less than 0
+/// Records the peak in every open span, before a reset discards it.
+/// \return the peak; negative if it cannot be read
 double PeakMemory::read_all() noexcept {
   const double now = resident_peak();
   overall_ = std::max(overall_, now);

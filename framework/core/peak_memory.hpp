@@ -5,19 +5,19 @@
 
 namespace lensbench {
 
-/// Most memory this process had resident during spans of time, which may lie within each other.
-/// The system counts one peak a process, which each span starts anew; use one of these at a time.
+/// Peak resident memory of this process during spans of time, which may be nested. The system keeps
+/// one peak per process and each span resets it, so use one object of this class at a time.
 class LENSBENCH_API PeakMemory {
  public:
   void begin();
-  /// Bytes since the innermost `begin` that has no `end` yet; NaN where the system cannot tell.
+  /// Ends the innermost open span. \return its peak in bytes; NaN if the system does not report it
   double end() noexcept;
-  /// Most over the whole life of the process; NaN where the system does not say.
+  /// Peak in bytes since the start of the process; NaN if the system does not report it.
   double overall() noexcept;
 
  private:
   double read_all() noexcept;
-  std::vector<double> open_;  ///< most seen so far in each span that is not over
+  std::vector<double> open_;  ///< peak so far of each open span
   double overall_ = 0;
   bool known_ = true;
 };

@@ -5,7 +5,7 @@
 
 namespace lensbench {
 
-/// What this binary was built from and with.
+/// Source revision and compiler of this binary.
 struct BuildInfo {
   std::string version;     ///< `1.0.0`
   std::string git_commit;  ///< with `-dirty` for changed files; empty outside a checkout

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
+#include <set>
 #include <utility>
 
 #include "checkpoint/checkpoint.hpp"
@@ -20,25 +21,26 @@ namespace {
 
 void check_options(const ModelOptions& options) {
   if (options.dtype != at::kFloat && options.dtype != at::kBFloat16 && options.dtype != at::kHalf)
-    throw UsageError(std::string("models run in float32, bfloat16 or float16, not in ") +
-                     at::toString(options.dtype));
+    throw UsageError(std::string("model dtype: found ") + at::toString(options.dtype) +
+                     "; expected float32, bfloat16 or float16");
 }
 
 enum class Values { check, leave };
 
-std::string place_text(const at::Tensor& tensor, std::int64_t element) {
-  std::vector<std::string> place(tensor.sizes().size());
-  for (std::size_t axis = place.size(); axis-- > 0; element /= tensor.sizes()[axis])
-    place[axis] = std::to_string(element % tensor.sizes()[axis]);
-  return "[" + join(place, ", ") + "]";
+std::string index_text(const at::Tensor& tensor, std::int64_t element) {
+  std::vector<std::string> index(tensor.sizes().size());
+  for (std::size_t axis = index.size(); axis-- > 0; element /= tensor.sizes()[axis])
+    index[axis] = std::to_string(element % tensor.sizes()[axis]);
+  return "[" + join(index, ", ") + "]";
 }
 
-/// \throws InputError naming a tensor that holds NaN or an infinity. Reads all weights, where they
-///   lie.
-void require_finite(const Checkpoint& checkpoint) {
+/// Checks that all weights are finite, reading them from the mapped file. Buffers that nothing
+/// reads may hold infinities: masking constants overflow in half precision. \throws InputError that
+/// names a tensor with NaN or an infinity
+void require_finite(const Checkpoint& checkpoint, const std::set<std::string>& weights) {
   std::vector<std::string> names;
   std::vector<at::Tensor> tensors;
-  for (const std::string& name : checkpoint.names()) {
+  for (const std::string& name : weights) {
     if (!at::isFloatingType(checkpoint.entry(name).dtype)) continue;
     names.push_back(name);
     tensors.push_back(checkpoint.tensor(name));
@@ -49,14 +51,16 @@ void require_finite(const Checkpoint& checkpoint) {
   const double value = tensor.reshape({-1})[found->element].item<double>();
   throw InputError(checkpoint.directory().string() + ": tensor " + names[found->tensor] +
                    " holds " + (std::isnan(value) ? "NaN" : "an infinity") + " at " +
-                   place_text(tensor, found->element) +
+                   index_text(tensor, found->element) +
                    "; the weights are damaged (an overflow when they were converted, or a training "
                    "run that diverged): fetch or convert the checkpoint again");
 }
 
-/// Finite weights can overflow when they are converted. \throws InputError naming one that did
-void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
-  for (const std::string& name : checkpoint.names()) {
+/// Checks that no finite weight overflows in conversion to `type`. \throws InputError that names
+/// one
+void require_representable(const Checkpoint& checkpoint, const std::set<std::string>& weights,
+                           at::ScalarType type) {
+  for (const std::string& name : weights) {
     const at::ScalarType stored = checkpoint.entry(name).dtype;
     const bool wider = stored == at::kDouble || (type == at::kHalf && stored != at::kHalf);
     if (!wider || !at::isFloatingType(stored)) continue;
@@ -65,21 +69,21 @@ void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
     if (!found) continue;
     const double value = tensor.reshape({-1})[found->element].item<double>();
     throw InputError(checkpoint.directory().string() + ": tensor " + name + " holds " +
-                     std::to_string(value) + " at " + place_text(tensor, found->element) +
+                     std::to_string(value) + " at " + index_text(tensor, found->element) +
                      ", which " + at::toString(type) +
                      " cannot hold; compute in bfloat16 or float32");
   }
 }
 
 ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
-                          const Checkpoint& checkpoint, const ModelOptions& options,
-                          Values values) {
+                          const Checkpoint& checkpoint, const ModelOptions& options, Values values,
+                          std::vector<std::string>& left_out) {
   CheckpointTaker taker(checkpoint, options, family.optional_prefix);
-  ModelWeights weights = family.place(spec, taker);
-  taker.finish(family.buffers);
+  ModelWeights weights = family.take_weights(spec, taker);
+  left_out = taker.finish(family.buffers);
   if (values == Values::check) {
-    require_finite(checkpoint);
-    require_representable(checkpoint, options.dtype);
+    require_finite(checkpoint, taker.taken());
+    require_representable(checkpoint, taker.taken(), options.dtype);
   }
   return weights;
 }
@@ -94,7 +98,7 @@ std::vector<std::int64_t> end_ids(const Checkpoint& checkpoint, const ConfigRead
   return config.integer_or_integers("eos_token_id", {-1, kDimension.max});
 }
 
-/// Every file read, tokenizer's included, weights last.
+/// Every file that was read, including those of the tokenizer; weights come last.
 std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* tokenizer) {
   std::vector<ModelFile> files = checkpoint.files();
   if (!tokenizer) return files;
@@ -114,8 +118,13 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   const ConfigReader config(checkpoint.config(), checkpoint.config_path());
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
-  ModelWeights weights = load_weights(family, spec, checkpoint, options, values);
   ModelParts parts;
+  std::vector<std::string> left_out;
+  ModelWeights weights = load_weights(family, spec, checkpoint, options, values, left_out);
+  parts.notes = checkpoint.notes();
+  if (!left_out.empty())
+    parts.notes.push_back("left out, since the logits do not depend on them: " +
+                          join(left_out, ", "));
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());

@@ -7,8 +7,8 @@
 
 namespace lensbench {
 
-/// As Model::open, without looking at the weights' values: for telling what a checkpoint is, which
-/// must not take the time of reading it.
+/// Opens a model like Model::open, but without checking the weights' values, which takes the time
+/// of reading them all. For commands that only describe a checkpoint.
 LENSBENCH_API std::shared_ptr<const Model> open_without_reading(const std::string& path_or_name,
                                                                 const ModelOptions& options = {});
 

@@ -19,7 +19,7 @@ bool is_buffer(const Family& family, std::string_view name) {
                      [&](std::string_view glob) { return glob_matches(glob, bare); });
 }
 
-// The type most elements are stored in, if a model can run in it.
+// Type of most stored elements, if a model can run in it.
 at::ScalarType main_dtype(const std::map<at::ScalarType, std::int64_t>& elements) {
   at::ScalarType best = at::kFloat;
   std::int64_t most = 0;

@@ -8,8 +8,8 @@
 
 namespace lensbench {
 
-/// A model opened in the element type it is stored in, so that nothing is converted, with what its
-/// files say.
+/// A model opened in its stored element type, so that nothing is converted, with facts from its
+/// files.
 struct StoredModel {
   std::shared_ptr<const Model> model;
   std::int64_t parameters = 0;  ///< a tied unembedding counts once; saved buffers do not count

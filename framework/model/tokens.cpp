@@ -13,7 +13,8 @@ namespace lensbench {
 namespace {
 
 void require_tokens(const Tokens& tokens) {
-  if (tokens.ids.empty()) throw UsageError("a sequence without tokens cannot be run");
+  if (tokens.ids.empty())
+    throw UsageError("batch: the sequence is empty; it must have at least one token");
 }
 
 }  // namespace
@@ -24,7 +25,7 @@ TokenBatch make_batch(const Tokens& tokens) {
 }
 
 TokenBatch make_batch(const std::vector<Tokens>& sequences) {
-  if (sequences.empty()) throw UsageError("a batch without sequences cannot be run");
+  if (sequences.empty()) throw UsageError("batch: it needs at least one sequence");
   std::int64_t longest = 0, shortest = sequences.front().size();
   for (const Tokens& tokens : sequences) {
     require_tokens(tokens);
@@ -53,11 +54,12 @@ std::string display_text(const Model& model, std::int64_t id) {
 void require_known(const Model& model, const std::vector<std::int64_t>& ids) {
   for (const std::int64_t id : ids)
     if (id < 0 || id >= model.spec().vocab_size)
-      throw UsageError("token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+      throw UsageError("tokens: id " + std::to_string(id) +
+                       " is outside the model's vocabulary of " +
                        std::to_string(model.spec().vocab_size) + " tokens");
 }
 
-/// A vocabulary padded beyond the tokenizer's is fine; a token without an embedding is not.
+/// Checks that every token has an embedding. An embedding with more rows than tokens is fine.
 void require_embedded(const Model& model, const Tokenizer& tokenizer,
                       const std::vector<std::int64_t>& ids) {
   for (const std::int64_t id : ids)
@@ -82,11 +84,12 @@ Tokens tokenize(const Model& model, std::string_view text, bool add_special_toke
   if (!tokenizer) {
     if (const auto foreign = explain_foreign_tokenizer(model.directory()); !foreign.empty())
       throw InputError(foreign);
-    throw UsageError("the model in '" + model.directory().string() +
-                     "' has no tokenizer; give token ids instead of text");
+    throw UsageError(model.directory().string() +
+                     ": the model lacks a tokenizer; give token ids instead of text");
   }
   Encoding encoding = tokenizer->encode(text, add_special_tokens);
-  if (encoding.ids.empty()) throw UsageError("the prompt is empty: it gives no token");
+  if (encoding.ids.empty())
+    throw UsageError("prompt: the text gives no tokens; expected at least one");
   require_embedded(model, *tokenizer, encoding.ids);
   Tokens tokens;
   tokens.texts = display_texts(model, encoding.ids);

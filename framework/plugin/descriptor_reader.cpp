@@ -21,7 +21,7 @@ void check_api(std::uint32_t major, std::uint32_t minor, const std::filesystem::
   if (is_compatible_api(major, minor)) return;
   const bool newer = major > kPluginApiMajor || major == kPluginApiMajor;
   refuse_plugin(PluginFault::wrong_api, path,
-                "built for plug-in API " + version_text(major, minor) + ", this lensbench speaks " +
+                "built for plug-in API " + version_text(major, minor) + ", this lensbench has " +
                     version_text(kPluginApiMajor, kPluginApiMinor) +
                     (newer ? "; update lensbench, or rebuild the plug-in against this one"
                            : "; rebuild the plug-in against this lensbench"));
@@ -32,8 +32,8 @@ void check_contract(const ElfImage& library, Address at, const std::filesystem::
   const auto format = library.value<std::uint32_t>(at + offsetof(PluginDescriptor, format_version));
   if (magic != kPluginMagic || format != kPluginFormatVersion)
     refuse_plugin(PluginFault::wrong_format, path,
-                  "its descriptor has an unknown format (version " + std::to_string(format) +
-                      "), this lensbench reads version " + std::to_string(kPluginFormatVersion) +
+                  "unknown format of the descriptor (version " + std::to_string(format) +
+                      ", expected " + std::to_string(kPluginFormatVersion) + ")" +
                       "; rebuild it against this lensbench");
   check_api(library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_major)),
             library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_minor)), path);
@@ -41,9 +41,9 @@ void check_contract(const ElfImage& library, Address at, const std::filesystem::
   const std::string tag = tag_at == 0 ? "" : library.text(tag_at);
   if (tag != LENSBENCH_ABI_TAG)
     refuse_plugin(PluginFault::wrong_abi, path,
-                  "built with another ABI (" + tag +
-                      "), this lensbench has (" LENSBENCH_ABI_TAG
-                      "); rebuild it with the same compiler and libtorch");
+                  "built with another ABI (found " + tag +
+                      "; expected " LENSBENCH_ABI_TAG
+                      "); rebuild it with the compiler and libtorch of this lensbench");
 }
 
 bool is_entry_name(const std::string& name) {
@@ -53,7 +53,7 @@ bool is_entry_name(const std::string& name) {
          });
 }
 
-/// Reads one entry; `malformed` says what is wrong with it.
+/// Reader of one entry of a descriptor.
 class EntryReader {
  public:
   EntryReader(const ElfImage& library, Address at, std::size_t index,
@@ -64,56 +64,57 @@ class EntryReader {
     EntryInfo entry{};
     entry.kind = library_.value<PluginEntryKind>(at_ + offsetof(PluginEntry, kind));
     if (entry.kind != PluginEntryKind::tool && entry.kind != PluginEntryKind::experiment)
-      malformed("is neither a tool nor an experiment");
-    entry.name = text(at_ + offsetof(PluginEntry, name), "name");
-    if (!is_entry_name(entry.name)) malformed("has no name of the form [a-z][a-z0-9_]*");
-    entry.version = text(at_ + offsetof(PluginEntry, version), "version");
-    if (entry.version.empty()) malformed("has no version");
-    entry.summary = text(at_ + offsetof(PluginEntry, summary), "summary");
+      malformed("unknown kind; expected a tool or an experiment");
+    entry.name = text(at_ + offsetof(PluginEntry, name), "the name");
+    if (!is_entry_name(entry.name)) malformed("invalid name; expected [a-z][a-z0-9_]*");
+    entry.version = text(at_ + offsetof(PluginEntry, version), "the version");
+    if (entry.version.empty()) malformed("the version is missing");
+    entry.summary = text(at_ + offsetof(PluginEntry, summary), "the summary");
     if (library_.pointer(at_ + offsetof(PluginEntry, create)) == 0 ||
         library_.pointer(at_ + offsetof(PluginEntry, destroy)) == 0)
-      malformed("has no factory");
+      malformed("the factory is missing");
     entry.parameters = parameters();
     return entry;
   }
 
  private:
   [[noreturn]] void malformed(const std::string& why) const {
-    refuse_plugin(PluginFault::malformed, path_, which_ + " " + why);
+    refuse_plugin(PluginFault::malformed, path_, which_ + ": " + why);
   }
 
   std::string text(Address at, const std::string& what) const {
     const Address pointer = library_.pointer(at);
-    if (pointer == 0) malformed("has no " + what);
+    if (pointer == 0) malformed(what + " is missing");
     return library_.text(pointer);
   }
 
   std::vector<ParameterInfo> parameters() const {
     const auto count = library_.value<std::size_t>(at_ + offsetof(PluginEntry, n_parameters));
     const Address table = library_.pointer(at_ + offsetof(PluginEntry, parameters));
-    if (count > kMostEntries || (count > 0 && table == 0)) malformed("has no table of parameters");
+    if (count > kMostEntries || (count > 0 && table == 0))
+      malformed("the table of parameters is missing or too long");
     std::vector<ParameterInfo> list;
     std::set<std::string> names;
     for (std::size_t i = 0; i < count; ++i) {
       list.push_back(parameter(table + i * sizeof(ParameterSpec)));
       if (!names.insert(list.back().name).second)
-        malformed("declares parameter '" + list.back().name + "' twice");
+        malformed("parameter '" + list.back().name + "' is declared twice");
     }
     return list;
   }
 
   ParameterInfo parameter(Address at) const {
     ParameterInfo parameter{};
-    parameter.name = text(at + offsetof(ParameterSpec, name), "name for one of its parameters");
+    parameter.name = text(at + offsetof(ParameterSpec, name), "the name of a parameter");
     const std::string of = " of parameter '" + parameter.name + "'";
     parameter.type = library_.value<ParameterType>(at + offsetof(ParameterSpec, type));
     if (parameter.type < ParameterType::integer || parameter.type > ParameterType::model)
-      malformed("has no type" + of + " that this lensbench knows");
+      malformed("the type" + of + " is unknown");
     const Address given = library_.pointer(at + offsetof(ParameterSpec, default_value));
     parameter.required = given == 0;
     if (given != 0) parameter.default_value = library_.text(given);
-    parameter.units = text(at + offsetof(ParameterSpec, units), "units" + of);
-    parameter.help = text(at + offsetof(ParameterSpec, help), "help" + of);
+    parameter.units = text(at + offsetof(ParameterSpec, units), "the units" + of);
+    parameter.help = text(at + offsetof(ParameterSpec, help), "the help" + of);
     return parameter;
   }
 
@@ -132,16 +133,17 @@ const char* kind_name(PluginEntryKind kind) {
 DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::path& path) {
   const auto at = library.symbol(kDescriptorSymbol);
   if (!at)
-    refuse_plugin(
-        PluginFault::no_descriptor, path,
-        "exports no '" + std::string(kDescriptorSymbol) +
-            "'; it is not a lensbench plug-in, or its source lacks LENSBENCH_PLUGIN(...)");
+    refuse_plugin(PluginFault::no_descriptor, path,
+                  "symbol '" + std::string(kDescriptorSymbol) +
+                      "' is missing; it is not a lensbench plug-in, or its source lacks "
+                      "LENSBENCH_PLUGIN(...)");
   check_contract(library, *at, path);
   const Address name = library.pointer(*at + offsetof(PluginDescriptor, name));
   const Address table = library.pointer(*at + offsetof(PluginDescriptor, entries));
   const auto count = library.value<std::size_t>(*at + offsetof(PluginDescriptor, n_entries));
   if (name == 0 || table == 0 || count == 0 || count > kMostEntries)
-    refuse_plugin(PluginFault::malformed, path, "its descriptor lists no tool and no experiment");
+    refuse_plugin(PluginFault::malformed, path,
+                  "its descriptor does not list a tool or an experiment");
   DescriptorInfo info;
   info.name = library.text(name);
   if (const Address source = library.pointer(*at + offsetof(PluginDescriptor, source)); source != 0)
@@ -154,7 +156,7 @@ DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::p
       if (info.entries[k].kind == added.kind && info.entries[k].name == added.name)
         refuse_plugin(
             PluginFault::malformed, path,
-            std::string("it lists ") + kind_name(added.kind) + " '" + added.name + "' twice");
+            std::string("lists ") + kind_name(added.kind) + " '" + added.name + "' twice");
   }
   return info;
 }

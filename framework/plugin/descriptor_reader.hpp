@@ -12,16 +12,16 @@ namespace lensbench {
 
 inline constexpr const char* kDescriptorSymbol = "lensbench_plugin_descriptor";
 
-/// A parameter as a library declares it.
+/// Declaration of a parameter in a library.
 struct ParameterInfo {
   std::string name;
   ParameterType type;
   std::string default_value, units, help;
-  bool required = false;  ///< has no default and must be set
+  bool required = false;  ///< true if it is without a default and must be set
   bool operator==(const ParameterInfo&) const = default;
 };
 
-/// One tool or experiment as a library declares it.
+/// Declaration of a tool or experiment in a library.
 struct EntryInfo {
   PluginEntryKind kind;
   std::string name, version, summary;
@@ -35,11 +35,11 @@ struct DescriptorInfo {
   bool operator==(const DescriptorInfo&) const = default;
 };
 
-/// `tool` or `experiment`
+/// Name of a kind: `tool` or `experiment`.
 const char* kind_name(PluginEntryKind kind);
 
-/// Reads what a library offers from its bytes; none of its code runs. Format, API version and ABI
-/// are checked before anything else of it is looked at.
+/// Reads the descriptor from the bytes of a library, without running its code. Format, API version
+/// and ABI are checked before anything else is read.
 /// \throws PluginError: wrong_format, wrong_api, wrong_abi, no_descriptor, malformed
 DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::path& path);
 

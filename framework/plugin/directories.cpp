@@ -16,9 +16,10 @@ constexpr const char* kVariable = "LENSBENCH_PLUGIN_PATH";
 fs::path given_folder(const std::string& text) {
   const fs::path folder = fs::path(text).lexically_normal();
   if (folder.empty() || folder == "." || folder == "./")
-    throw UsageError("plug-in folder '" + text +
-                     "' is the current directory; give the folder's absolute path, so that nothing "
-                     "is loaded from the current directory by accident");
+    throw UsageError(
+        "plug-in folder '" + text +
+        "' is the current directory; give its absolute path, so that plug-ins are never "
+        "loaded from the current directory by accident");
   return fs::absolute(folder);
 }
 
@@ -28,9 +29,9 @@ std::vector<fs::path> folders_of(std::string_view list) {
     const auto colon = list.find(':');
     const fs::path element(list.substr(0, colon));
     if (!element.is_absolute())
-      throw UsageError(std::string(kVariable) + " holds '" + element.string() +
-                       "'; every element must be an absolute path, so that nothing is loaded from "
-                       "the current directory by accident");
+      throw UsageError(std::string(kVariable) + ": '" + element.string() +
+                       "' is not an absolute path; give absolute paths, so that plug-ins are never "
+                       "loaded from the current directory by accident");
     folders.push_back(element);
     more = colon != std::string_view::npos;
     if (more) list.remove_prefix(colon + 1);

@@ -14,16 +14,16 @@ namespace {
 
 static_assert(sizeof(void*) == 8, "plug-ins are read as 64-bit ELF files");
 
-// How this machine's ELF files say that a word is to become a pointer.
+// Relocation types of this architecture that turn a word into a pointer.
 #if defined(__x86_64__)
 constexpr std::uint32_t kRelative = R_X86_64_RELATIVE, kAbsolute = R_X86_64_64;
 #elif defined(__aarch64__)
 constexpr std::uint32_t kRelative = R_AARCH64_RELATIVE, kAbsolute = R_AARCH64_ABS64;
 #else
-#error "say how relocations are called on this architecture"
+#error "add the names of the relocation types of this architecture"
 #endif
 
-// The machine this code runs on, from the header of the program itself.
+// ELF machine of this process, from the header of its executable.
 Elf64_Half own_machine() {
   Elf64_Ehdr header{};
   std::ifstream("/proc/self/exe", std::ios::binary)
@@ -63,12 +63,13 @@ void ElfImage::read_header() {
   if (ident[EI_DATA] != kOwnOrder)
     damaged("built for another processor architecture (the other byte order)" + rebuild);
   if (bytes_.size() < sizeof(Elf64_Ehdr))
-    damaged("truncated: " + std::to_string(bytes_.size()) + " bytes, less than an ELF header");
+    damaged("truncated: " + std::to_string(bytes_.size()) +
+            " bytes, less than an ELF header; copy or build it again");
   const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
   if (header.e_machine != own_machine())
     damaged("built for another processor architecture (ELF machine " +
-            std::to_string(header.e_machine) + ", this one is " + std::to_string(own_machine()) +
-            ")" + rebuild);
+            std::to_string(header.e_machine) + ", expected " + std::to_string(own_machine()) + ")" +
+            rebuild);
   if (header.e_type != ET_DYN) damaged("an ELF file, but not a shared library");
 }
 
@@ -77,7 +78,8 @@ void ElfImage::read_segments() {
   const std::uint64_t size = bytes_.size();
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size ||
       header.e_phnum * sizeof(Elf64_Phdr) > size - header.e_phoff)
-    damaged("truncated: its program headers lie beyond the end of the file");
+    damaged(
+        "truncated: its program headers are beyond the end of the file; copy or build it again");
   std::optional<Elf64_Phdr> dynamic;
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     const auto segment = record_at<Elf64_Phdr>(bytes_, header.e_phoff + i * sizeof(Elf64_Phdr));
@@ -148,7 +150,8 @@ void ElfImage::read_dynamic(std::span<const std::byte> section) {
   }
 }
 
-// Neither table says how many symbols there are; the hash tables do.
+// The symbol table is without a length, so the number of symbols comes from the hash tables:
+// DT_HASH has it, DT_GNU_HASH gives it as the end of the last chain.
 std::uint64_t ElfImage::symbol_count(Address hash, Address gnu_hash) const {
   if (hash != 0) return value<std::uint32_t>(hash + 4);
   if (gnu_hash == 0) return 0;
@@ -177,8 +180,8 @@ void ElfImage::read_relocations(Table table) {
   }
 }
 
-// RELR: an even word is an address, an odd one a bitmap of the 63 words that follow the last. What
-// the words hold already is the pointer.
+// RELR format: an even word is the address of a pointer; an odd word is a bitmap of which of the
+// next 63 words are pointers. The values of the pointers are stored in the words themselves.
 void ElfImage::read_packed_relocations(Table table) {
   Address next = 0;
   const auto note = [&](Address where) { pointers_[where] = value<Address>(where); };
@@ -204,7 +207,7 @@ void ElfImage::copy(Address address, std::span<std::byte> into) const {
     return;
   }
   damaged("damaged: it refers to address " + std::to_string(address) +
-          ", where the file has no data; build it again");
+          ", which is outside the file's data; build it again");
 }
 
 std::optional<ElfImage::Address> ElfImage::symbol(std::string_view name) const {
@@ -220,7 +223,7 @@ ElfImage::Address ElfImage::pointer(Address address) const {
   const auto found = pointers_.find(address);
   if (found != pointers_.end()) return found->second;
   if (value<Address>(address) != 0)
-    damaged("its descriptor holds a pointer out of the library; it must be constant data");
+    damaged("its descriptor has a pointer to outside of the library; it must be constant data");
   return 0;
 }
 
@@ -233,7 +236,7 @@ std::string ElfImage::text(Address address) const {
     const std::size_t length = strnlen(begin, most);
     if (length < most) return {begin, length};
   }
-  damaged("damaged: a text in it lies outside the file's data; build it again");
+  damaged("damaged: a text in it is outside the file's data; build it again");
 }
 
 }  // namespace lensbench

@@ -12,35 +12,37 @@
 
 namespace lensbench {
 
-/// A shared library read as a file: its symbols and its constant data, before any of its code could
-/// run. Every offset in it is checked against the bytes there are.
+/// A shared library read as a file: symbols and constant data, without running its code. Every
+/// offset in the file is checked against its size.
 class ElfImage {
  public:
-  /// \param bytes  outlive the image
-  /// \throws PluginError(not_loadable) if they are no whole shared library of this machine's kind;
-  /// a
-  ///   truncated one would end a process that loads it with SIGBUS
+  /// \param bytes  bytes of the file, which must outlive the image
+  /// \param path   path of the file, for messages
+  /// \throws PluginError(not_loadable) unless the bytes are a complete shared library for this
+  ///   machine; loading a truncated one would end the process with SIGBUS
   ElfImage(std::span<const std::byte> bytes, const std::filesystem::path& path);
 
   using Address = std::uint64_t;
 
-  /// Where a symbol lies that the library exports; nothing if it exports none of that name.
+  /// Address of an exported symbol; empty if the library does not export it.
   std::optional<Address> symbol(std::string_view name) const;
 
-  /// A plain value. \throws PluginError(malformed) if the address is outside the file's data
+  /// Value at an address. \throws PluginError(not_loadable) if it is outside the file's data
   template <class Value>
   Value value(Address address) const {
     Value result{};
     copy(address, std::as_writable_bytes(std::span(&result, 1)));
     return result;
   }
-  /// A pointer as it will be once the library is loaded at address 0; 0 for null.
+  /// Pointer at an address, with the value that it has in a library loaded at address 0; 0 for
+  /// null.
   Address pointer(Address address) const;
-  /// A string that ends with NUL.
+  /// NUL-terminated string at an address.
   std::string text(Address address) const;
 
-  /// Names of the libraries it needs, and the folders it says to look for them in.
+  /// Names of the libraries that it needs (DT_NEEDED).
   const std::vector<std::string>& needed() const { return needed_; }
+  /// Folders in which the loader searches for them (DT_RPATH, DT_RUNPATH).
   const std::vector<std::string>& search_path() const { return search_path_; }
 
  private:

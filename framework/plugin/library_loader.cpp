@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <system_error>
 
 #include "plugin/descriptor_reader.hpp"
 #include "plugin/refuse.hpp"
@@ -23,7 +24,7 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
     text.replace(at, from.size(), to);
 }
 
-// A mangled name at the end of the loader's sentence, as a person would write it.
+// Demangles a C++ name at the end of the loader's message.
 void demangle_last_word(std::string& text) {
   const auto begin = text.rfind(' ') + 1;
   int status = 0;
@@ -32,7 +33,7 @@ void demangle_last_word(std::string& text) {
   if (status == 0) text.replace(begin, std::string::npos, plain.get());
 }
 
-// Boost wraps the loader's sentence in its own name and a stale errno text.
+// Message of the loader without the prefix and the unrelated errno text that Boost adds.
 std::string loader_sentence(const std::string& what, const std::string& loader_path) {
   const std::string prefix = "boost::dll::shared_library::load() failed";
   std::string text = what.starts_with(prefix) ? what.substr(prefix.size()) : what;
@@ -50,15 +51,15 @@ std::string loader_sentence(const std::string& what, const std::string& loader_p
 
 boost::dll::shared_library open_file(const std::string& file, const fs::path& path) {
   using boost::dll::load_mode::type;
-  // Resolve everything now: an unresolved symbol found later would end the process.
+  // All symbols are resolved now, because an unresolved symbol found later would end the process.
   const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local |
                     static_cast<type>(RTLD_NODELETE);
   try {
     return boost::dll::shared_library(file, mode);
-  } catch (const std::exception& error) {
+  } catch (const std::system_error& error) {
     refuse_plugin(PluginFault::not_loadable, path,
                   "cannot be loaded: " + loader_sentence(error.what(), file) +
-                      "; rebuild it against this lensbench, with all it needs");
+                      "; rebuild it against this lensbench and link all libraries that it needs");
   }
 }
 
@@ -68,8 +69,9 @@ bool is_in_process(const std::string& name) {
   return handle != nullptr;
 }
 
-// The loader would take $ORIGIN for the folder of the bytes in memory, and an empty element for the
-// current directory.
+// Loads a needed library from the search path of the plug-in. The system's loader cannot do this
+// itself: for bytes in memory, it would replace $ORIGIN by the wrong folder, and it reads an empty
+// element as the current directory.
 void load_needed(const std::string& name, const LoadRequest& request) {
   for (std::string folder : request.image->search_path()) {
     const std::string origin = request.path.parent_path().string();
@@ -80,22 +82,22 @@ void load_needed(const std::string& name, const LoadRequest& request) {
     if (!fs::exists(candidate, ignored)) continue;
     if (!candidate.is_absolute())
       refuse_plugin(PluginFault::insecure, request.path,
-                    "it would load '" + name +
-                        "' from the current directory, since its RUNPATH holds '" + folder +
+                    "would load '" + name +
+                        "' from the current directory, because its RUNPATH contains '" + folder +
                         "'; link it with absolute paths or $ORIGIN");
-    const PlacedFile placed = open_placed(fs::absolute(candidate), *request.trust);
-    open_file(placed.path.string(), request.path);
+    const CheckedFile checked = open_checked(fs::absolute(candidate), *request.trust);
+    open_file(checked.path.string(), request.path);
     return;
   }
 }
 
 struct Loaded {
   SealedFile file;
-  const PluginDescriptor* descriptor = nullptr;  ///< none if the loader refused it
+  const PluginDescriptor* descriptor = nullptr;  ///< null if the loader refused the library
 };
 
-// The system's loader keeps one list of libraries for the process; this says which bytes they are.
-// Never destroyed, as they are never unloaded.
+// Libraries in this process by the SHA-256 of their bytes. The map is never destroyed, because
+// libraries are never unloaded.
 std::map<std::string, Loaded>& loaded_libraries() {
   static auto& libraries = *new std::map<std::string, Loaded>;
   return libraries;
@@ -122,10 +124,11 @@ const PluginDescriptor* loaded_library(const std::string& sha256) {
 }
 
 const PluginDescriptor& load_library(SealedFile file, const fs::path& path,
-                                     const PlaceTrust& trust) {
+                                     const PathTrust& trust) {
   const std::lock_guard lock(loading());
   const std::string sha256 = file.sha256();
-  // Kept even if loading fails half way: another file may not get the name of this one.
+  // The file is kept even if loading fails, because its name (a descriptor number) must not be
+  // reused for another file: the loader identifies libraries by name.
   auto& loaded = loaded_libraries().try_emplace(sha256, Loaded{std::move(file)}).first->second;
   if (loaded.descriptor == nullptr) {
     const ElfImage image(loaded.file.bytes(), path);

@@ -10,27 +10,28 @@
 
 namespace lensbench {
 
-/// A plug-in that is about to be loaded.
+/// A plug-in to be loaded.
 struct LoadRequest {
-  std::filesystem::path path;  ///< real path of the file the bytes came from
+  std::filesystem::path path;  ///< real path of the file
   const SealedFile* file;
   const ElfImage* image;
-  const PlaceTrust* trust;
+  const PathTrust* trust;
 };
 
-/// Hands the bytes to the system's loader. The libraries it needs that are not in the process yet
-/// are loaded first, from the folders it names, whose place is checked as its own; none of them
-/// from the current directory. The caller keeps the bytes' descriptor open for good: the loader
-/// knows a library by its name, and a descriptor's number may be used again. \return its descriptor
+/// Loads a plug-in with the system's loader. Needed libraries that are not in the process yet are
+/// loaded first, from the search path of the plug-in, with the permission checks of the plug-in,
+/// and never from the current directory. The caller must keep the file open permanently: the loader
+/// identifies a library by its name, which has the number of the file descriptor.
+/// \return descriptor of the plug-in
 /// \throws PluginError(not_loadable | insecure) with the loader's reason
 const PluginDescriptor& open_library(const LoadRequest& request);
 
-/// The library of these bytes if this process has loaded it, by `load_library`.
+/// Descriptor of the library with this SHA-256 if `load_library` has loaded it; else null.
 const PluginDescriptor* loaded_library(const std::string& sha256);
 
-/// `open_library` once for the same bytes, whoever asks. Libraries are never unloaded: tensors and
-/// exceptions of one may outlive its tools.
+/// Loads a library with `open_library`, once per process for equal bytes. Libraries are never
+/// unloaded, because tensors and exceptions of a library may outlive its tools.
 const PluginDescriptor& load_library(SealedFile file, const std::filesystem::path& path,
-                                     const PlaceTrust& trust);
+                                     const PathTrust& trust);
 
 }  // namespace lensbench

@@ -22,17 +22,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What the child tells: that it begins a step, or how a library came through.
+/// Message of the child: the start of a step, or the result for a library.
 struct Message {
   enum Kind : std::uint32_t { step, passed, refused } kind;
   PluginFault fault;
   std::array<char, 1024> text;
 };
 
-void tell(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
+void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
   Message message{kind, fault, {}};
   text.copy(message.text.data(), message.text.size() - 1);
-  // Less than PIPE_BUF, so whole or not at all.
+  // The message is smaller than PIPE_BUF, so the write is atomic.
   while (write(pipe, &message, sizeof message) < 0 && errno == EINTR) {
   }
 }
@@ -40,27 +40,29 @@ void tell(int pipe, Message::Kind kind, const std::string& text = "", PluginFaul
 void try_entries(const PluginDescriptor& descriptor, int pipe) {
   for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
     const auto& entry = descriptor.entries[i];
-    tell(pipe, Message::step,
-         std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
+    report(pipe, Message::step,
+           std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
     try {
       if (void* object = entry.create()) entry.destroy(object);
     } catch (...) {
-      // Said when it is asked for in earnest.
+      // An exception of a factory is reported when the bench creates the object.
     }
   }
 }
 
 void try_library(const LoadRequest& library, int pipe) {
-  tell(pipe, Message::step, "loading it");
+  report(pipe, Message::step, "loading it");
   try {
     try_entries(open_library(library), pipe);
-    tell(pipe, Message::passed);
+    report(pipe, Message::passed);
   } catch (const PluginError& error) {
-    tell(pipe, Message::refused, error.what(), error.fault());
+    report(pipe, Message::refused, error.what(), error.fault());
   } catch (const std::exception& error) {
-    tell(pipe, Message::refused,
-         "plug-in '" + library.path.string() + "': cannot be loaded: " + error.what(),
-         PluginFault::not_loadable);
+    // A static constructor threw an exception, which may also end the process, because dlopen is
+    // declared noexcept: it is reported as a crash.
+    report(pipe, Message::refused,
+           "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
+           PluginFault::crashed);
   }
 }
 
@@ -78,7 +80,7 @@ void try_library(const LoadRequest& library, int pipe) {
   _exit(0);
 }
 
-/// One child process and the pipe it reports through.
+/// A child process with the pipe for its messages.
 class Child {
  public:
   Child(const std::vector<LoadRequest>& libraries, std::size_t first)
@@ -97,11 +99,12 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// The next message; nothing if the child ended or the time is over.
+  /// Next message; empty if the child ended or the time is over.
   std::optional<Message> next(Clock::time_point until) {
     while (Clock::now() < until) {
       pollfd waiting{reports_.get(), POLLIN, 0};
-      // In slices: a process that the library started may keep the pipe open.
+      // Short waits: a process that the library started may keep the pipe open after the child
+      // ends.
       if (poll(&waiting, 1, 50) > 0) {
         Message message{};
         const ssize_t got = read(reports_.get(), &message, sizeof message);
@@ -115,9 +118,9 @@ class Child {
     return std::nullopt;
   }
 
-  /// How it ended, as the end of "loading it ...".
+  /// How the child ended, as the end of a sentence that begins with "loading it".
   std::string end(Clock::time_point until, std::chrono::milliseconds limit) {
-    // It may have closed the pipe and live on.
+    // The child may still run after it closed the pipe.
     while (!wait(false) && Clock::now() < until) poll(nullptr, 0, 5);
     if (id_ > 0) {
       wait(true);
@@ -128,7 +131,7 @@ class Child {
     return "ends the process (exit with code " + std::to_string(WEXITSTATUS(status_)) + ")";
   }
 
-  /// The last it wrote to its terminal, on one line.
+  /// Last output of the child, in one line.
   std::string words() const {
     std::array<char, 512> text{};
     const off_t size = lseek(words_.get(), 0, SEEK_END);
@@ -141,14 +144,13 @@ class Child {
         std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
         line.end());
     while (!line.empty() && line.back() == ' ') line.pop_back();
-    return line.empty() ? "" : ", saying: " + line;
+    return line.empty() ? "" : ", output: " + line;
   }
 
  private:
   [[noreturn]] static void fail() {
-    throw PluginError(
-        PluginFault::not_loadable,
-        "plug-ins cannot be tried out: no process can be started: " + errno_text(errno));
+    throw PluginError(PluginFault::not_loadable,
+                      "plug-ins cannot be tested: cannot start a process: " + errno_text(errno));
   }
 
   bool wait(bool kill_first) {
@@ -158,7 +160,7 @@ class Child {
     while ((got = waitpid(id_, &status_, kill_first ? 0 : WNOHANG)) < 0 && errno == EINTR) {
     }
     if (got == 0) return false;
-    kill(-id_, SIGKILL);  // what it may have started
+    kill(-id_, SIGKILL);  // processes that the child started
     id_ = -1;
     return true;
   }
@@ -183,8 +185,8 @@ std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRe
       if (!message) {
         verdicts.emplace_back(PluginError(PluginFault::crashed,
                                           subject + step + " " + child.end(until, limit) +
-                                              ", tried in a process of its own" + child.words() +
-                                              "; mend its static initialisers and constructors"));
+                                              " in a test process" + child.words() +
+                                              "; fix its static initialisers and constructors"));
         break;
       }
       if (message->kind == Message::step) {

@@ -9,11 +9,11 @@
 
 namespace lensbench {
 
-/// Loads libraries in a child process first, and makes and drops one object of each of their
-/// entries: what crashes, exits, throws out of a static initialiser or hangs does so there. One
-/// child does for all, and a new one for those after a library that ended it.
-/// \param limit  the longest that one library may take
-/// \return for each library, nothing if it came through, else why it is refused
+/// Tests libraries in a child process: loads them and creates and destroys one object of each
+/// entry, so that a crash, an exit, an exception of a static initialiser or an endless loop happens
+/// there. One child tests all libraries; after a library that ends it, a new child continues.
+/// \param limit  time limit for one library
+/// \return for each library, empty if it passed, else the reason why it is refused
 std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRequest>& libraries,
                                                         std::chrono::milliseconds limit);
 

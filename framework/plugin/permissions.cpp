@@ -22,8 +22,8 @@ std::string quoted(const fs::path& path) {
   return "'" + path.string() + "'";
 }
 
-[[noreturn]] void refuse_place(PluginFault fault, const std::string& subject,
-                               const std::string& why) {
+[[noreturn]] void refuse_path(PluginFault fault, const std::string& subject,
+                              const std::string& why) {
   throw PluginError(fault, subject + ": " + why);
 }
 
@@ -35,7 +35,8 @@ std::string user_name(uid_t uid) {
          ")";
 }
 
-// The user's own group, with nobody else in it, as many systems give each user.
+// Whether a group is the private group of the user, without other members, which many systems
+// create for each user.
 bool is_private_group(gid_t group) {
   std::array<char, 4096> user_buffer{}, group_buffer{};
   passwd user{}, *found_user = nullptr;
@@ -58,26 +59,25 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
-// One file or folder on the way.
+// Checks one file or folder of the path.
 void check_status(const struct stat& status, const fs::path& path, bool sticky_helps,
-                  const PlaceTrust& trust, const std::string& subject) {
+                  const PathTrust& trust, const std::string& subject) {
   const bool folder = S_ISDIR(status.st_mode);
   const std::string what = folder ? "the folder " + quoted(path) : "the file";
   if (!trust.owners.contains(status.st_uid))
-    refuse_place(
+    refuse_path(
         PluginFault::insecure, subject,
         what + " belongs to " + user_name(status.st_uid) +
-            ", who is neither root nor you; give it to yourself with chown, copy the plug-in to "
-            "a folder of your own" +
+            ", expected root or you; change its owner with chown, copy the plug-in to a folder of "
+            "your own" +
             kOverride);
   mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
   if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};
   if (open_to == 0 || (folder && sticky_helps && (status.st_mode & S_ISVTX) != 0)) return;
   const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
-  refuse_place(PluginFault::insecure, subject,
-               what + " can be written by " + who + " (mode " + octal(status.st_mode) +
-                   "), so others could put code of theirs there; run chmod go-w " + path.string() +
-                   kOverride);
+  refuse_path(PluginFault::insecure, subject,
+              what + " can be written by " + who + " (mode " + octal(status.st_mode) +
+                  "), so others could replace code; run chmod go-w " + path.string() + kOverride);
 }
 
 fs::path real_path(const fs::path& path, const std::string& subject) {
@@ -85,14 +85,14 @@ fs::path real_path(const fs::path& path, const std::string& subject) {
   if (fs::path real = fs::canonical(path, error); !error) return real;
   std::error_code ignored;
   if (error == std::errc::too_many_symbolic_link_levels)
-    refuse_place(PluginFault::not_found, subject, "a symbolic link that leads back to itself");
+    refuse_path(PluginFault::not_found, subject, "is a symbolic link to itself");
   if (fs::is_symlink(path, ignored))
-    refuse_place(PluginFault::not_found, subject,
-                 "a symbolic link to " + quoted(fs::read_symlink(path, ignored)) +
-                     ", which cannot be reached: " + error.message());
+    refuse_path(PluginFault::not_found, subject,
+                "is a symbolic link to " + quoted(fs::read_symlink(path, ignored)) +
+                    ", which cannot be reached: " + error.message());
   if (error == std::errc::no_such_file_or_directory)
-    refuse_place(PluginFault::not_found, subject, "no such file or folder");
-  refuse_place(PluginFault::not_found, subject, "cannot be reached: " + error.message());
+    refuse_path(PluginFault::not_found, subject, "file or folder not found");
+  refuse_path(PluginFault::not_found, subject, "cannot be reached: " + error.message());
 }
 
 bool is_within(const fs::path& path, const fs::path& ancestor) {
@@ -100,8 +100,10 @@ bool is_within(const fs::path& path, const fs::path& ancestor) {
   return !rest.empty() && *rest.begin() != "..";
 }
 
-// Opens `real` itself, link by link from the root, each checked as it is passed.
-FileDescriptor walk(const fs::path& real, const PlaceTrust& trust, const std::string& subject) {
+// Opens `real` component by component from the root and checks each component through its open
+// descriptor, so that the checked file and the opened file are the same.
+FileDescriptor open_real_path(const fs::path& real, const PathTrust& trust,
+                              const std::string& subject) {
   FileDescriptor here(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   fs::path passed = "/";
   for (auto part = real.begin(); part != real.end(); ++part) {
@@ -111,64 +113,64 @@ FileDescriptor walk(const fs::path& real, const PlaceTrust& trust, const std::st
     }
     struct stat status {};
     if (!here || fstat(here.get(), &status) != 0)
-      refuse_place(PluginFault::not_found, subject,
-                   quoted(passed) + " cannot be opened: " + errno_text(errno));
+      refuse_path(PluginFault::not_found, subject,
+                  quoted(passed) + " cannot be opened: " + errno_text(errno));
     const bool last = std::next(part) == real.end();
     if (!last && !S_ISDIR(status.st_mode))
-      refuse_place(PluginFault::not_found, subject,
-                   quoted(passed) + " changed while it was looked at");
+      refuse_path(PluginFault::not_found, subject,
+                  quoted(passed) + " changed during the check; run the command again");
     const bool known = S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
-    const bool taken_as_it_is = !trust.from.empty() && is_within(trust.from, passed);
-    if (known && !trust.anything && !taken_as_it_is)
-      check_status(status, passed, !last, trust, subject);
+    const bool unchecked = !trust.from.empty() && is_within(trust.from, passed);
+    if (known && !trust.anything && !unchecked) check_status(status, passed, !last, trust, subject);
   }
   return here;
 }
 
 }  // namespace
 
-PlaceTrust strict_trust() {
+PathTrust strict_trust() {
   return {{0, geteuid()}, 0, {}, false};
 }
 
-PlaceTrust trust_beside(const fs::path& anchor) {
-  PlaceTrust trust = strict_trust();
-  trust.from = anchor.parent_path();
+PathTrust installation_trust(const fs::path& library) {
+  PathTrust trust = strict_trust();
+  trust.from = library.parent_path();
   struct stat file {
   }, folder{};
-  if (stat(anchor.c_str(), &file) == 0 && stat(trust.from.c_str(), &folder) == 0) {
+  if (stat(library.c_str(), &file) == 0 && stat(trust.from.c_str(), &folder) == 0) {
     trust.owners.insert(file.st_uid);
     trust.writable = folder.st_mode & kOthersWrite;
   }
   return trust;
 }
 
-PlacedFile open_placed(const fs::path& file, const PlaceTrust& trust) {
+CheckedFile open_checked(const fs::path& file, const PathTrust& trust) {
   const std::string subject = "plug-in " + quoted(file);
-  // A bare name would be looked for in the current directory and in the loader's own places.
+  // The loader would search for a bare name in its own folders.
   if (!file.is_absolute())
-    refuse_place(
+    refuse_path(
         PluginFault::not_found, subject,
-        "not an absolute path; nothing is loaded from the current directory or a search path");
-  PlacedFile placed{real_path(file, subject), {}};
-  const FileDescriptor found = walk(placed.path, trust, subject);
+        "not an absolute path; give one, because plug-ins are never loaded from the current "
+        "directory or a search path");
+  CheckedFile checked{real_path(file, subject), {}};
+  const FileDescriptor found = open_real_path(checked.path, trust, subject);
   struct stat status {};
   if (fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    refuse_place(PluginFault::not_loadable, subject, "not a regular file");
+    refuse_path(PluginFault::not_loadable, subject, "not a regular file");
   const std::string link = "/proc/self/fd/" + std::to_string(found.get());
-  placed.descriptor = FileDescriptor(open(link.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!placed.descriptor)
-    refuse_place(PluginFault::not_loadable, subject, "cannot be read: " + errno_text(errno));
-  return placed;
+  checked.descriptor = FileDescriptor(open(link.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!checked.descriptor)
+    refuse_path(PluginFault::not_loadable, subject, "cannot be read: " + errno_text(errno));
+  return checked;
 }
 
-fs::path check_folder(const fs::path& folder, const PlaceTrust& trust) {
+fs::path check_folder(const fs::path& folder, const PathTrust& trust) {
   const std::string subject = "plug-in folder " + quoted(folder);
   fs::path real = real_path(folder, subject);
-  const FileDescriptor found = walk(real, trust, subject);
+  const FileDescriptor found = open_real_path(real, trust, subject);
   struct stat status {};
   if (fstat(found.get(), &status) != 0 || !S_ISDIR(status.st_mode))
-    refuse_place(PluginFault::not_found, subject, "not a folder");
+    refuse_path(PluginFault::not_found, subject, "not a folder");
   return real;
 }
 

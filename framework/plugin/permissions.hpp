@@ -9,35 +9,36 @@
 
 namespace lensbench {
 
-/// Who may own and write what a plug-in is read from.
-struct PlaceTrust {
-  std::set<uid_t> owners;      ///< of the file and every folder above it
-  mode_t writable = 0;         ///< bits of 022 that do no harm
-  std::filesystem::path from;  ///< folders down to this one are taken as they are; empty: none
-  bool anything = false;       ///< no check at all: the user said so
+/// Permissions that are accepted for the file of a plug-in and the folders of its path.
+struct PathTrust {
+  std::set<uid_t> owners;      ///< accepted owners of the file and of every folder
+  mode_t writable = 0;         ///< accepted bits of mode 022 (writable by group, by others)
+  std::filesystem::path from;  ///< folders down to this one are not checked; empty: check all
+  bool anything = false;       ///< true if the user disabled the checks
 };
 
-/// Root and the user, nothing that others can write, up to the root of the file system.
-PlaceTrust strict_trust();
+/// Accepts files and folders, up to the root of the file system, that belong to root or the user
+/// and that others cannot write.
+PathTrust strict_trust();
 
-/// For the folder installed beside `anchor` (liblensbench.so): who can change that one needs no
-/// plug-in, so its own owner and its folder's modes are the measure.
-PlaceTrust trust_beside(const std::filesystem::path& anchor);
+/// Accepts the plug-ins installed with `library` (liblensbench.so) if they have its owner and the
+/// write permissions of its folder: who can change the library does not need a plug-in to run code.
+PathTrust installation_trust(const std::filesystem::path& library);
 
-/// A file and the place it was really found at.
-struct PlacedFile {
-  std::filesystem::path path;  ///< no symbolic link in it
-  FileDescriptor descriptor;   ///< for reading
+/// An open file whose path and permissions were checked.
+struct CheckedFile {
+  std::filesystem::path path;  ///< real path, without symbolic links
+  FileDescriptor descriptor;   ///< open for reading
 };
 
-/// Opens a regular file by its real path, component by component, so that what was checked is what
-/// is read. A sticky folder above it, such as /tmp, is no harm: others can change nothing below it
-/// that is not theirs.
-/// \throws PluginError(insecure | not_found | not_loadable) saying what to do
-PlacedFile open_placed(const std::filesystem::path& file, const PlaceTrust& trust);
+/// Opens a regular file by its real path, component by component, so that the checked file is the
+/// one that is read. A sticky folder in the path, such as /tmp, is accepted: others can change only
+/// their own files in it.
+/// \throws PluginError(insecure | not_found | not_loadable) with what to do
+CheckedFile open_checked(const std::filesystem::path& file, const PathTrust& trust);
 
-/// The same check of a folder that plug-ins are looked for in; here sticky is not enough.
-/// \return its real path
-std::filesystem::path check_folder(const std::filesystem::path& folder, const PlaceTrust& trust);
+/// Checks a folder in which plug-ins are searched, which must not be writable for others even if it
+/// is sticky. \return its real path
+std::filesystem::path check_folder(const std::filesystem::path& folder, const PathTrust& trust);
 
 }  // namespace lensbench

@@ -18,49 +18,48 @@ std::string subject_of(PluginEntryKind kind, const std::string& name) {
   return std::string(kind_name(kind)) + " '" + name + "'";
 }
 
-std::string place_of(const PluginInfo& info) {
+std::string description_of(const PluginInfo& info) {
   return "'" + info.path.string() + "' (sha256 " + info.sha256 + ")";
 }
 
-// As `find` needs it: libraries that differ.
-std::vector<std::string> distinct_places(const std::vector<const PluginInfo*>& list) {
-  std::vector<std::string> places;
+// Descriptions of the libraries that differ in their bytes.
+std::vector<std::string> distinct_libraries(const std::vector<const PluginInfo*>& list) {
+  std::vector<std::string> libraries;
   std::set<std::string> seen;
   for (const auto* info : list)
-    if (seen.insert(info->sha256).second) places.push_back(place_of(*info));
-  return places;
+    if (seen.insert(info->sha256).second) libraries.push_back(description_of(*info));
+  return libraries;
 }
 
 std::string undecided(PluginEntryKind kind, const std::string& name,
-                      const std::vector<std::string>& places) {
-  return subject_of(kind, name) + " is offered by " + join(places, " and by ") +
-         ", and none of them wins; pin '" + name +
-         "' to one by its SHA-256 or path, or remove the others";
+                      const std::vector<std::string>& libraries) {
+  return subject_of(kind, name) + ": several libraries provide it (" + join(libraries, " and ") +
+         "); pin '" + name + "' to one of them by its SHA-256 or path, or remove the others";
 }
 
-// The bytes of a library, and nothing else than those it was registered with.
-SealedFile seal_again(const PluginInfo& info, const PlaceTrust& trust) {
-  SealedFile file(open_placed(info.path, trust).descriptor, info.path);
+// Reads a library again and checks that its bytes are those with which it was registered.
+SealedFile seal_again(const PluginInfo& info, const PathTrust& trust) {
+  SealedFile file(open_checked(info.path, trust).descriptor, info.path);
   if (file.sha256() != info.sha256)
     refuse_plugin(PluginFault::not_pinned, info.path,
-                  "it changed since it was looked at a moment ago (sha256 " + info.sha256 +
-                      " then, " + file.sha256() + " now); run the command again");
+                  "changed after it was checked (found sha256 " + file.sha256() + ", expected " +
+                      info.sha256 + "); run the command again");
   return file;
 }
 
-/// A library as it is tried and loaded: everything that `LoadRequest` points to.
+/// A library to be tested or loaded, with everything to which `LoadRequest` points.
 struct Candidate {
-  Candidate(const PluginInfo& info, PlaceTrust place)
+  Candidate(const PluginInfo& info, PathTrust accepted)
       : path(info.path),
         sha256(info.sha256),
-        trust(std::move(place)),
+        trust(std::move(accepted)),
         file(seal_again(info, trust)),
         image(file.bytes(), path) {}
   LoadRequest request() const { return {path, &file, &image, &trust}; }
 
   fs::path path;
   std::string sha256;
-  PlaceTrust trust;
+  PathTrust trust;
   SealedFile file;
   ElfImage image;
 };
@@ -71,8 +70,8 @@ const PluginEntry& entry_in(const PluginDescriptor& descriptor, const PluginInfo
     if (entry.kind == info.kind && info.name == entry.name) return entry;
   }
   refuse_plugin(PluginFault::malformed, info.path,
-                "its descriptor lost " + subject_of(info.kind, info.name) +
-                    " while it was loaded; it must be constant data");
+                "its descriptor does not list " + subject_of(info.kind, info.name) +
+                    " after loading; it must be constant data");
 }
 
 }  // namespace
@@ -80,25 +79,26 @@ const PluginEntry& entry_in(const PluginDescriptor& descriptor, const PluginInfo
 PluginHost::PluginHost(PluginPolicy policy) : policy_(std::move(policy)) {}
 PluginHost::~PluginHost() = default;
 
-PlaceTrust PluginHost::trust_of(const fs::path& library) const {
+PathTrust PluginHost::trust_of(const fs::path& library) const {
   const auto own = own_library();
   const auto installed = own.parent_path() / "lensbench" / "plugins";
-  PlaceTrust trust = library == installed || library.parent_path() == installed ? trust_beside(own)
-                                                                                : strict_trust();
+  PathTrust trust = library == installed || library.parent_path() == installed
+                        ? installation_trust(own)
+                        : strict_trust();
   trust.anything = policy_.allow_insecure;
   return trust;
 }
 
 void PluginHost::add(const fs::path& library) {
-  const PlacedFile placed = open_placed(library, trust_of(library));
-  const auto is_this = [&](const PluginInfo& entry) { return entry.path == placed.path; };
-  // A folder may be named twice, by an option and by the environment.
+  const CheckedFile checked = open_checked(library, trust_of(library));
+  const auto is_this = [&](const PluginInfo& entry) { return entry.path == checked.path; };
+  // A folder may be given twice, by an option and by the environment.
   if (std::any_of(entries_.begin(), entries_.end(), is_this)) return;
-  const SealedFile file(placed.descriptor, placed.path);
-  if (policy_.lock) policy_.lock->check(placed.path, file.sha256());
-  const auto descriptor = read_descriptor(ElfImage(file.bytes(), placed.path), placed.path);
+  const SealedFile file(checked.descriptor, checked.path);
+  if (policy_.lock) policy_.lock->check(checked.path, file.sha256());
+  const auto descriptor = read_descriptor(ElfImage(file.bytes(), checked.path), checked.path);
   for (const auto& entry : descriptor.entries)
-    entries_.push_back({entry, descriptor.name, placed.path, descriptor.source, file.sha256()});
+    entries_.push_back({entry, descriptor.name, checked.path, descriptor.source, file.sha256()});
 }
 
 void PluginHost::load(const fs::path& library) {
@@ -163,15 +163,15 @@ std::vector<const PluginInfo*> PluginHost::candidates(PluginEntryKind kind,
   if (pin == policy_.pins.end() || list.empty()) return list;
   std::error_code error;
   const auto path = fs::weakly_canonical(pin->second, error);
-  const auto places = distinct_places(list);
+  const auto libraries = distinct_libraries(list);
   std::erase_if(list, [&](const PluginInfo* info) {
     return info->sha256 != pin->second && info->path != path;
   });
   if (list.empty())
     throw PluginError(PluginFault::not_pinned, subject_of(kind, name) + " is pinned to " +
                                                    (is_sha256(pin->second) ? "sha256 " : "") +
-                                                   pin->second + ", but is offered by " +
-                                                   join(places, " and by "));
+                                                   pin->second + ", but provided by " +
+                                                   join(libraries, " and ") + "; correct the pin");
   return list;
 }
 
@@ -191,24 +191,25 @@ std::vector<std::string> PluginHost::complaints() const {
     const auto is_it = [&](const PluginInfo& entry) { return entry.sha256 == locked.sha256; };
     if (std::none_of(entries_.begin(), entries_.end(), is_it))
       list.push_back("plug-in '" + locked.file + "' of lock '" + policy_.lock->path.string() +
-                     "' (sha256 " + locked.sha256 + ") was not found");
+                     "' (sha256 " + locked.sha256 + ") not found");
   }
   return list;
 }
 
 void PluginHost::not_found(PluginEntryKind kind, const std::string& name) const {
-  std::vector<std::string> known, places;
+  std::vector<std::string> known, folders;
   for (const auto& entry : entries_)
     if (entry.kind == kind) known.push_back(entry.name);
-  for (const auto& directory : searched_) places.push_back(directory.string());
-  std::string message = "no " + subject_of(kind, name) + suggest(name, known) +
-                        " (searched: " + (places.empty() ? "nowhere" : join(places, ", ")) + ")";
+  for (const auto& directory : searched_) folders.push_back(directory.string());
+  std::string message = subject_of(kind, name) + " not found" + suggest(name, known) +
+                        " (searched: " + (folders.empty() ? "no folders" : join(folders, ", ")) +
+                        ")";
   if (policy_.lock)
     for (const auto& locked : policy_.lock->plugins)
       for (const auto& entry : locked.entries)
         if (entry.starts_with(std::string(kind_name(kind)) + " " + name + " "))
           message += "\n  locked: '" + locked.file + "' (sha256 " + locked.sha256 + ") of '" +
-                     policy_.lock->path.string() + "' has it, and was not found";
+                     policy_.lock->path.string() + "' provides it, but was not found";
   for (const auto& refusal : refusals_) message += "\n  refused: " + refusal.message;
   throw PluginError(PluginFault::not_found, message);
 }
@@ -216,8 +217,8 @@ void PluginHost::not_found(PluginEntryKind kind, const std::string& name) const 
 const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name) const {
   const auto list = candidates(kind, name);
   if (list.empty()) not_found(kind, name);
-  if (const auto places = distinct_places(list); places.size() > 1)
-    throw PluginError(PluginFault::duplicate_name, undecided(kind, name, places));
+  if (const auto libraries = distinct_libraries(list); libraries.size() > 1)
+    throw PluginError(PluginFault::duplicate_name, undecided(kind, name, libraries));
   return *list.front();
 }
 
@@ -244,9 +245,9 @@ PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) c
     throw PluginError(PluginFault::factory_failed, subject + "failed: " + error.what());
   } catch (...) {
     throw PluginError(PluginFault::factory_failed,
-                      subject + "threw something that is no exception");
+                      subject + "threw something that is not a std::exception");
   }
-  throw PluginError(PluginFault::factory_failed, subject + "returned nothing");
+  throw PluginError(PluginFault::factory_failed, subject + "returned a null pointer");
 }
 
 Parameters PluginHost::resolve(const PluginInfo& entry,

@@ -19,27 +19,27 @@
 
 namespace lensbench {
 
-/// Which libraries may be loaded.
+/// Rules about which libraries may be loaded.
 struct PluginPolicy {
-  /// Also from places that others can write.
+  /// Whether libraries may be loaded from files and folders that others can write.
   bool allow_insecure = false;
-  /// If given, only the binaries it lists.
+  /// If set, only binaries in this lock are loaded.
   std::optional<PluginLock> lock = {};
-  /// Tool or experiment -> the SHA-256 or the absolute path of the library to take it from.
+  /// Tool or experiment -> SHA-256 or absolute path of the library that provides it.
   std::map<std::string, std::string> pins = {};
-  /// The longest a library may take to load.
+  /// Time limit for loading a library.
   std::chrono::milliseconds load_limit{10'000};
 };
 
-/// One tool or experiment that can be had.
+/// An available tool or experiment.
 struct PluginInfo : EntryInfo {
   std::string plugin;          ///< name of the library's descriptor
-  std::filesystem::path path;  ///< of the library, without symbolic links
-  std::string source;          ///< text it was built from; may be empty
-  std::string sha256;          ///< of the library's bytes: those looked at, and those loaded
+  std::filesystem::path path;  ///< path of the library, without symbolic links
+  std::string source;          ///< source text of the entry; may be empty
+  std::string sha256;          ///< SHA-256 of the library, checked again when it is loaded
 };
 
-/// A library that was refused, and why.
+/// A refused library with the reason.
 struct PluginRefusal {
   std::filesystem::path path;
   PluginFault fault;
@@ -49,12 +49,13 @@ struct PluginRefusal {
 /// A `Tool` or an `Experiment` with the function of its library that destroys it.
 using PluginObject = std::unique_ptr<void, void (*)(void*)>;
 
-/// Finds plug-ins and makes what they offer. Owned by the bench; a process may have several.
+/// Finds plug-ins and creates their tools and experiments. The bench owns it; a process may have
+/// several.
 ///
-/// What a library offers is read from its bytes, without running any of its code. It is loaded when
-/// something of it is first made: from a sealed copy whose SHA-256 is the one it was listed with,
-/// and after a child process has loaded it and lived. Libraries are never unloaded: a tensor or an
-/// exception from one may outlive every tool.
+/// The entries of a library are read from its bytes, without running its code. The library is
+/// loaded when the first object of it is created: from a sealed copy with the SHA-256 that was
+/// listed, and after a child process loaded it without failure. Libraries are never unloaded,
+/// because a tensor or an exception of a library may outlive its tools.
 class LENSBENCH_API PluginHost {
  public:
   explicit PluginHost(PluginPolicy policy = {});
@@ -62,47 +63,49 @@ class LENSBENCH_API PluginHost {
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
-  /// Registers one library by its absolute path, once however often it is named. All or nothing:
-  /// every entry is checked before any is registered.
-  /// \throws PluginError naming the file, what was found, what was expected
+  /// Registers one library by its absolute path; further calls for the path have no effect. All
+  /// entries are checked before the first is registered.
+  /// \throws PluginError with the file, what was found and what was expected
   void add(const std::filesystem::path& library);
 
-  /// `add`, and loads it at once.
+  /// Registers a library with `add` and loads it immediately.
   void load(const std::filesystem::path& library);
 
-  /// Registers every `*.so` of a directory in name order. A library that is refused is kept in
-  /// `refusals` and does not stop the others.
+  /// Registers all files `*.so` of a directory in order of name. A refused library is added to
+  /// `refusals`; the others are still registered.
   /// \throws PluginError if the directory does not exist or others can write it
   void load_directory(const std::filesystem::path& directory);
 
-  /// Tries to load every library, in child processes; those that fail join `refusals`.
+  /// Tests all libraries by loading them in child processes; those that fail are moved to
+  /// `refusals`.
   void try_all();
 
   const std::vector<PluginInfo>& entries() const { return entries_; }
   const std::vector<PluginRefusal>& refusals() const { return refusals_; }
   const std::vector<std::filesystem::path>& searched() const { return searched_; }
 
-  /// A sentence for each name that several libraries offer and no pin decides, and for each binary
-  /// of the lock that is not there.
+  /// Messages about names that several libraries provide without a pin, and about binaries of the
+  /// lock that are missing.
   std::vector<std::string> complaints() const;
 
-  /// The one entry of that name. Where several libraries offer it, none wins: a pin must say which.
-  /// \throws PluginError naming where was searched, what is there, and what was refused
+  /// Entry of a name. If several libraries provide it, a pin must select one of them.
+  /// \throws PluginError with the searched folders, the known names and the refused libraries
   const PluginInfo& find(PluginEntryKind kind, const std::string& name) const;
 
-  /// Calls the factory of an entry. \return never null
-  /// \throws PluginError if there is none or its factory fails
+  /// Creates an object with the factory of an entry. \return never null
+  /// \throws PluginError if the entry is missing or its factory fails
   PluginObject create(PluginEntryKind kind, const std::string& name) const;
 
-  /// Values for an entry's parameters. \throws UsageError as `Parameters::resolve`
+  /// Values for the parameters of an entry.
+  /// \throws UsageError under the conditions of `Parameters::resolve`
   Parameters resolve(const PluginInfo& entry,
                      const std::map<std::string, std::string>& given) const;
 
-  /// What is registered, as a lock.
+  /// Lock of all registered libraries.
   PluginLock lock() const;
 
  private:
-  PlaceTrust trust_of(const std::filesystem::path& library) const;
+  PathTrust trust_of(const std::filesystem::path& library) const;
   const PluginEntry& open(const PluginInfo& info) const;
   std::vector<const PluginInfo*> candidates(PluginEntryKind kind, const std::string& name) const;
   [[noreturn]] void not_found(PluginEntryKind kind, const std::string& name) const;
@@ -111,17 +114,17 @@ class LENSBENCH_API PluginHost {
   std::vector<PluginInfo> entries_;
   std::vector<PluginRefusal> refusals_;
   std::vector<std::filesystem::path> searched_;
-  std::set<std::string> tried_;  ///< SHA-256 of those that `try_all` found good
+  std::set<std::string> tried_;  ///< SHA-256 of the libraries that passed `try_all`
 };
 
-/// Where plug-ins are looked for: `given` first, then LENSBENCH_PLUGIN_PATH (colon-separated), then
-/// the folder installed beside this library. Never the current directory.
-/// \throws UsageError for an empty element or one that is the current directory, and for a relative
-///   one of LENSBENCH_PLUGIN_PATH
+/// Folders in which plug-ins are searched: `given`, then LENSBENCH_PLUGIN_PATH (colon-separated),
+/// then the folder of the installed plug-ins, but never the current directory.
+/// \throws UsageError for an empty element, the current directory, or a relative path in
+///   LENSBENCH_PLUGIN_PATH
 LENSBENCH_API std::vector<std::filesystem::path> plugin_directories(
     const std::vector<std::string>& given);
 
-/// The file this library was loaded from; its folder holds `lensbench/plugins`.
+/// File of liblensbench.so in this process, whose folder contains `lensbench/plugins`.
 std::filesystem::path own_library();
 
 }  // namespace lensbench

@@ -46,8 +46,7 @@ PluginLock PluginLock::read(const std::filesystem::path& path) {
                      kRemedy);
   if (document[kKey] != kVersion)
     throw InputError(subject + ": version " + document[kKey].dump() +
-                     " is unknown, this lensbench reads version " + std::to_string(kVersion) +
-                     kRemedy);
+                     " is unknown, expected version " + std::to_string(kVersion) + kRemedy);
   PluginLock lock{path, {}};
   std::set<std::string> seen;
   for (std::size_t i = 0; i < document["plugins"].size(); ++i) {
@@ -80,14 +79,13 @@ void PluginLock::check(const std::filesystem::path& library, const std::string& 
   const auto known = has(&LockedPlugin::file, library.filename().string());
   if (known != plugins.end())
     throw PluginError(PluginFault::not_pinned,
-                      subject + "not the binary of lock '" + path.string() + "': its sha256 is " +
-                          sha256 + ", the lock says " + known->sha256 +
-                          "; restore the old one, or write a new lock if you trust it");
+                      subject + "not the binary of lock '" + path.string() + "' (found sha256 " +
+                          sha256 + ", expected " + known->sha256 +
+                          "); restore the old binary, or write a new lock if you trust this one");
   throw PluginError(PluginFault::not_pinned,
-                    subject + "not in lock '" + path.string() + "': its sha256 is " + sha256 +
-                        ", the lock lists " +
-                        (plugins.empty() ? "nothing" : std::to_string(plugins.size()) + " others") +
-                        "; write a new lock if you trust it");
+                    subject + "not in lock '" + path.string() + "' (sha256 " + sha256 +
+                        ", which is not among its " + std::to_string(plugins.size()) +
+                        " binaries); write a new lock if you trust it");
 }
 
 }  // namespace lensbench

@@ -6,7 +6,7 @@
 
 namespace lensbench {
 
-/// `plug-in 'PATH': WHY`. \throws PluginError always
+/// Refuses a plug-in. \throws PluginError always, with the message `plug-in 'PATH': WHY`
 [[noreturn]] inline void refuse_plugin(PluginFault fault, const std::filesystem::path& path,
                                        const std::string& why) {
   throw PluginError(fault, "plug-in '" + path.string() + "': " + why);

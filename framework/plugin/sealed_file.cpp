@@ -15,13 +15,13 @@
 namespace lensbench {
 namespace {
 
-// It is held in memory.
+// Limit of the size of a plug-in, which is copied to memory.
 constexpr std::size_t kMostBytes = std::size_t{2} << 30;
 
 FileDescriptor new_memory(const std::filesystem::path& path) {
   const std::string name = path.filename().string().substr(0, 200);
 #ifdef MFD_EXEC
-  // Newer kernels want to be told that the memory will hold code; older ones do not know the flag.
+  // Newer kernels may require this flag for memory that will contain code; older ones refuse it.
   if (FileDescriptor memory(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC));
       memory)
     return memory;
@@ -60,9 +60,8 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
     if (got == 0) break;
     const std::span<const std::byte> piece(block.data(), static_cast<std::size_t>(got));
     if (size + piece.size() > kMostBytes)
-      refuse_plugin(
-          PluginFault::not_loadable, path,
-          "larger than " + std::to_string(kMostBytes >> 30) + " GiB, which no plug-in needs to be");
+      refuse_plugin(PluginFault::not_loadable, path,
+                    "too large (at most " + std::to_string(kMostBytes >> 30) + " GiB are allowed)");
     hash.update(piece);
     write_all(memory_.get(), piece, path);
     size += piece.size();

@@ -9,12 +9,13 @@
 
 namespace lensbench {
 
-/// The bytes of a file as they were at one moment, in memory that nobody can change any more: what
-/// is hashed, read and loaded from it is one and the same.
+/// Copy of a file in memory that is sealed against changes, so that the bytes that are hashed, read
+/// and loaded are the same.
 class SealedFile {
  public:
-  /// \param descriptor  an open regular file, read from its start
-  /// \param path        for messages
+  /// Copies and seals a file.
+  /// \param descriptor  an open regular file, which is read from its start
+  /// \param path        path of the file, for messages
   /// \throws PluginError(not_loadable) if it cannot be read or copied
   SealedFile(const FileDescriptor& descriptor, const std::filesystem::path& path);
   ~SealedFile();
@@ -24,7 +25,7 @@ class SealedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& sha256() const { return sha256_; }
   int descriptor() const { return memory_.get(); }
-  /// A name by which the system's loader, and a debugger, finds the bytes while this process lives
+  /// Path by which the system's loader and a debugger open the bytes, valid while this process runs
   /// and the descriptor is open.
   std::string loader_path() const;
 

@@ -12,17 +12,17 @@
 
 namespace lensbench {
 
-/// Connects the runner to an archive, and counts receipts that failed on the way.
+/// Connects the runner to an archive and counts failed receipts.
 class ArchiveSink final : public ResultSink {
  public:
-  /// \param session  when this process began, for the costs of its cases
+  /// \param session  start time of this process, for the costs of its cases
   ArchiveSink(RunWriter& writer, std::string session)
       : writer_(writer), session_(std::move(session)) {
     for (const auto index : writer_.done())
       for (const auto& name : writer_.names(index)) count(writer_.read(index, name));
   }
 
-  /// Receipts that did not hold, over all cases, those of an earlier run included.
+  /// Number of failed receipts over all cases, including those of an earlier run.
   std::int64_t failed_receipts() const { return failed_receipts_; }
   void count(const Dataset& dataset) {
     failed_receipts_ += std::count_if(dataset.receipts.begin(), dataset.receipts.end(),

@@ -28,7 +28,7 @@
 namespace lensbench {
 namespace {
 
-// `model name` or `flags` of the first processor.
+// Field of the first processor in /proc/cpuinfo: `model name` or `flags`.
 std::string cpu_field(const std::string& key) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
@@ -39,7 +39,7 @@ std::string cpu_field(const std::string& key) {
   return "";
 }
 
-// Those of the CPU's flags that choose kernels.
+// CPU flags that select kernels.
 std::string vector_flags() {
   const std::set<std::string> chosen = {"sse4_2",  "avx",         "avx2",    "fma",
                                         "avx512f", "avx512_bf16", "amx_bf16"};
@@ -50,10 +50,10 @@ std::string vector_flags() {
   return join(found, " ");
 }
 
-// Only variables that may change numbers, or which libraries make them; never the whole
-// environment, which holds secrets. Those that name a place (a folder, a library) are apart from
-// the others: a result does not become another one by where it was made.
-nlohmann::json variables(bool places) {
+// Environment variables that may change numbers or select the libraries that compute them; never
+// the whole environment, which holds secrets. Variables that hold a path are recorded separately,
+// since a result does not depend on the folder in which it was made.
+nlohmann::json variables(bool paths) {
   constexpr std::array kPrefixes = {"OPENBLAS_", "GOTO_",   "OMP_",           "GOMP_",   "KMP_",
                                     "MKL_",      "ATEN_",   "DNNL_",          "ONEDNN_", "TORCH_",
                                     "HDF5_",     "MALLOC_", "GLIBC_TUNABLES", "LD_"};
@@ -64,14 +64,14 @@ nlohmann::json variables(bool places) {
                                     [&](const char* prefix) { return text.starts_with(prefix); });
     const auto equals = text.find('=');
     if (!counts || equals == std::string::npos) continue;
-    const bool place = text.starts_with("LD_") || text.find('/', equals) != std::string::npos;
-    if (place == places)
+    const bool is_path = text.starts_with("LD_") || text.find('/', equals) != std::string::npos;
+    if (is_path == paths)
       found[text.substr(0, equals)] = replace_invalid_utf8(text.substr(equals + 1));
   }
   return found;
 }
 
-// `PRETTY_NAME` of the distribution, or nothing.
+// `PRETTY_NAME` of the distribution; empty if unknown.
 std::string distribution() {
   std::ifstream file("/etc/os-release");
   for (std::string line; std::getline(file, line);)
@@ -88,7 +88,7 @@ std::string zlib_version() {
   return version == nullptr ? "" : version();
 }
 
-// Numbers too small for a full mantissa may be taken for 0, by a switch of the processor.
+// A processor flag can make it treat denormal numbers as 0.
 std::string denormals() {
 #ifdef __SSE__
   constexpr unsigned kFlushed = 0x8040;  // flush to zero, denormals are zero

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Files that a model directory holds; those of other models have their parameter's name in front.
+/// Recorded files of the main model; roles of other models start with the name of their parameter.
 bool is_of_the_model(const FileRecord& file) {
   return file.role != "prompts" && file.role.find(' ') == std::string::npos &&
          fs::path(file.name).filename() == file.name;

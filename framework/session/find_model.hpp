@@ -9,8 +9,8 @@
 
 namespace lensbench {
 
-/// Where the files of an archive's model are now. `recorded` itself if files of those names and
-/// sizes are there; else the first folder beside it, or snapshot in the local hub cache, whose
+/// Directory that now holds the files of an archive's model. It is `recorded` if that has files of
+/// those names and sizes; else the first sibling folder, or snapshot in the local hub cache, whose
 /// files have the recorded SHA-256.
 LENSBENCH_API std::optional<std::filesystem::path> find_model(
     const std::vector<FileRecord>& files, const std::filesystem::path& recorded);

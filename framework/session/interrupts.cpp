@@ -5,7 +5,7 @@
 namespace lensbench {
 namespace {
 
-// A signal handler can set nothing else.
+// The only type that a signal handler may set.
 volatile std::sig_atomic_t interrupted = 0;
 
 }  // namespace

@@ -2,11 +2,12 @@
 
 namespace lensbench {
 
-/// Lets the first SIGINT or SIGTERM of this process finish and keep the case in hand; a second one
-/// ends the process. A file that may not grow becomes an error of the write.
+/// Installs signal handlers: after the first SIGINT or SIGTERM the current case is finished and
+/// saved; a second signal ends the process. SIGXFSZ is ignored, so that writing a file beyond the
+/// size limit fails with an error.
 void catch_interrupts();
 
-/// Whether such a signal came.
+/// True if such a signal was received.
 bool was_interrupted();
 
 }  // namespace lensbench

@@ -32,7 +32,7 @@ ModelOptions model_options(const std::string& dtype, const std::string& device) 
     throw UsageError("device '" + device + "': expected cpu or cuda:N");
   if (is_cuda_device(device) && !at::hasCUDA())
     throw UsageError("device '" + device +
-                     "': this lensbench runs with a libtorch without CUDA, or the machine has no "
+                     "': this libtorch was built without CUDA, or the machine lacks a "
                      "GPU; use device cpu");
   options.device = at::Device(device);
   return options;

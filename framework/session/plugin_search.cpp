@@ -14,13 +14,13 @@ namespace {
 void check_pins(const PluginHost& host, const std::map<std::string, std::string>& pins) {
   std::vector<std::string> known;
   for (const auto& entry : host.entries()) known.push_back(entry.name);
-  for (const auto& [name, place] : pins)
+  for (const auto& [name, hash_or_path] : pins)
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw UsageError("pin '" + name + "': no tool or experiment of that name was found" +
+      throw UsageError("pin '" + name + "': a tool or experiment of that name was not found" +
                        suggest(name, known));
 }
 
-// Libraries that plug-ins need are looked for there, in front of every other place.
+// True if the system loader would search the current directory for libraries that plug-ins need.
 bool searches_current_directory(const char* list) {
   if (list == nullptr || *list == '\0') return false;
   std::string_view rest = list;
@@ -50,8 +50,8 @@ void find_plugins(PluginHost& host, const PluginSearch& search, const Warn& warn
   if (search.allow_insecure)
     warn("insecure plug-ins are allowed: libraries that others can change are loaded too");
   for (const auto& directory : plugin_directories(search.dirs)) host.load_directory(directory);
-  for (const auto& [name, place] : search.pins)
-    if (!is_sha256(place)) host.add(place);
+  for (const auto& [name, hash_or_path] : search.pins)
+    if (!is_sha256(hash_or_path)) host.add(hash_or_path);
   check_pins(host, search.pins);
 }
 

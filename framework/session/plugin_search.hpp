@@ -10,23 +10,23 @@
 
 namespace lensbench {
 
-/// Receives one sentence that a person should read.
+/// Receives one warning for the user.
 using Warn = std::function<void(const std::string&)>;
 
-/// Where a run looks for plug-ins, and which it may load.
+/// Folders in which a run searches for plug-ins, and the plug-ins that it may load.
 struct PluginSearch {
   std::vector<std::string> dirs;            ///< searched first
-  std::string lock;                         ///< file that lists the only ones allowed; empty: none
+  std::string lock;                         ///< file that lists the allowed libraries; empty: none
   std::map<std::string, std::string> pins;  ///< tool or experiment -> SHA-256 or path
-  bool allow_insecure = false;              ///< also from places that others can write
+  bool allow_insecure = false;              ///< also load from paths that others can write
 };
 
-/// \throws InputError for a lock that cannot be read
+/// Policy of a search. \throws InputError for a lock that cannot be read
 LENSBENCH_API PluginPolicy plugin_policy(const PluginSearch& search);
 
-/// Registers what the folders hold and what pins name by path. Warns of what in the environment or
-/// the request weakens the checks.
-/// \throws PluginError for a folder that may not be used; UsageError for a pin of nothing
+/// Registers the libraries in the folders and those that pins name by path. Warns of settings in
+/// the environment or the request that weaken the checks. \throws PluginError for a folder that may
+/// not be used; UsageError for a pin without a plug-in
 LENSBENCH_API void find_plugins(PluginHost& host, const PluginSearch& search, const Warn& warn);
 
 }  // namespace lensbench

@@ -15,7 +15,7 @@ std::string as_text(const nlohmann::json& value) {
 
 CaseInput parse_json_case(const std::string& line, const std::string& where) {
   const auto object = parse_json(line, where);
-  if (!object.is_object()) throw InputError(where + ": expected a JSON object a line");
+  if (!object.is_object()) throw InputError(where + ": expected one JSON object on each line");
   CaseInput input;
   for (const auto& [key, value] : object.items()) {
     if (key == "text" || key == "prompt") {
@@ -25,7 +25,8 @@ CaseInput parse_json_case(const std::string& line, const std::string& where) {
     } else if (key == "ids") {
       if (!value.is_array()) throw InputError(where + ": 'ids' is not an array of numbers");
       for (const auto& id : value) {
-        if (!id.is_number_integer()) throw InputError(where + ": 'ids' holds " + id.dump());
+        if (!id.is_number_integer())
+          throw InputError(where + ": 'ids' holds " + id.dump() + "; expected integers");
         input.ids.push_back(id.get<std::int64_t>());
       }
     } else if (key == "id") {
@@ -62,7 +63,8 @@ std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
     if (input.id.empty()) input.id = "line-" + std::to_string(number);
     cases.push_back(std::move(input));
   }
-  if (cases.empty()) throw InputError(path.string() + ": holds no prompt");
+  if (cases.empty())
+    throw InputError(path.string() + ": the file lacks prompts; write one on each line");
   return cases;
 }
 

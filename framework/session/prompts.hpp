@@ -7,9 +7,8 @@
 
 namespace lensbench {
 
-/// One prompt a line, or JSONL (`{"text": …}` or `{"ids": […]}`, with `id` and other fields) if the
-/// file ends in `.jsonl`. Empty lines are passed over.
-/// \throws InputError naming file and line
+/// Reads one prompt per line, or JSONL (`{"text": …}` or `{"ids": […]}`, `id` and other fields) if
+/// the file ends in `.jsonl`. Empty lines are skipped. \throws InputError that names file and line
 LENSBENCH_API std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -14,8 +14,8 @@
 namespace lensbench {
 namespace {
 
-/// The parameters without the places of this machine: of a model its name stays, and its files are
-/// listed with their digests.
+/// Parameters without paths of this machine: a model is given by its name, and its files are listed
+/// with their digests.
 std::map<std::string, std::string> portable(const Parameters& parameters) {
   auto values = parameters.values();
   for (const auto& name : parameters.names_of(ParameterType::model))
@@ -23,7 +23,7 @@ std::map<std::string, std::string> portable(const Parameters& parameters) {
   return values;
 }
 
-/// What config.json says, but for the place it was saved at.
+/// Contents of config.json without the path it was saved at.
 nlohmann::json config_of(const Model& model) {
   for (const auto& file : model.files())
     if (file.role == "config") {
@@ -65,7 +65,7 @@ FileRecord file_record(const std::string& role, const std::filesystem::path& pat
           static_cast<std::int64_t>(std::filesystem::file_size(path))};
 }
 
-/// Every file of every model, the other ones' roles after the parameter that names them.
+/// Every file of every model; roles of additional models start with the parameter that names them.
 std::vector<FileRecord> file_records(const Model& model, const Parameters& parameters) {
   std::vector<FileRecord> records;
   for (const auto& file : model.files()) records.push_back(file_record(file.role, file.path));
@@ -83,7 +83,7 @@ std::vector<FileRecord> file_records(const Model& model, const Parameters& param
 
 std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInfo& entry,
                                          const std::vector<std::string>& tools) {
-  // One record a library, with the entries of it that this run uses.
+  // One record for each library, with its entries that this run uses.
   std::map<std::filesystem::path, PluginRecord> libraries;
   const auto use = [&](const PluginInfo& info) {
     auto& record = libraries[info.path];
@@ -104,7 +104,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
 
 CasePlan plan_case(const CaseInput& input, const Model& model) {
   CasePlan plan{input.id, input.text, 0, ""};
-  // A prompt that cannot be tokenized is planned all the same, and fails as a case of its own.
+  // A prompt that cannot be tokenized is still planned and later fails as a case.
   std::vector<std::int64_t> ids = input.ids;
   if (ids.empty()) {
     try {

@@ -13,11 +13,11 @@
 
 namespace lensbench {
 
-/// What a run was asked to do, complete enough to ask it again: parameters with defaults resolved,
-/// hashes of every file read, plug-ins with their hashes, prompts.
-/// \param entry  the experiment, or the tool of a bare tool run
+/// Complete request of a run, sufficient to repeat it: parameters with defaults resolved, hashes of
+/// every file read, plug-ins with their hashes, prompts.
+/// \param entry  the experiment, or the tool of `lensbench tool`
 /// \param tools  names of the tools in use
-/// \param inputs  files read beside those of models: the prompts
+/// \param inputs  files read in addition to those of models: the prompts
 RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
@@ -25,10 +25,10 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
 
 LENSBENCH_API FileRecord prompts_record(const std::filesystem::path& file);
 
-/// What a model is called: the last part of its path, in characters a file name may have.
+/// Name of a model: the last part of its path, in characters that a file name may have.
 LENSBENCH_API std::string model_label(const std::string& model);
 
-/// Display text of every id, and the raw bytes of those whose text is not exactly them.
+/// Display text of every id, and the raw bytes of tokens whose text differs from them.
 struct Vocabulary {
   std::map<std::int64_t, std::string> texts, bytes;
 };

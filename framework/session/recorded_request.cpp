@@ -13,31 +13,31 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Where the model was, or where its files are now.
+/// Recorded directory of the model, or the one that now holds its files.
 std::string model_directory(const RecordedRun& archive, const Warn& warn) {
   const auto recorded = archive.run.value("model_directory", std::string());
   const auto found = find_model(archive.files, recorded);
   if (!found || *found == fs::path(recorded)) return recorded;
-  warn("the model is no longer at " + recorded + "; its files are at " + found->string());
+  warn("model: not at " + recorded + " any more; the same files are at " + found->string());
   return found->string();
 }
 
-std::string request_place(const RecordedRun& recorded) {
+std::string request_path(const RecordedRun& recorded) {
   return recorded.file + "/recipe/request";
 }
 
-// JSON of another shape than a run writes is invalid input, wherever it is met.
+// Turns errors from JSON of another shape than a run writes into InputError.
 template <class Read>
 auto checked(const RecordedRun& recorded, Read read) {
   try {
     return read();
   } catch (const json::exception& error) {
-    throw InputError(request_place(recorded) + ": not what a run writes: " + error.what());
+    throw InputError(request_path(recorded) + ": not a request that a run writes: " + error.what());
   }
 }
 
 RunRequest read_request(const RecordedRun& recorded, const std::string& model, const Warn& warn) {
-  const std::string where = request_place(recorded);
+  const std::string where = request_path(recorded);
   const json& run = recorded.run;
   const JsonReader asked(recorded.request, where);
   RunRequest request;

@@ -10,20 +10,19 @@
 
 namespace lensbench {
 
-/// A recorded run as a request that can be made again. The model is looked for where it was, then
-/// by its files' SHA-256. Plug-ins are never looked for where an archive says, since anybody may
-/// have made it.
-/// \param model  where the model is; empty: where it was, or where its files are found
-/// \param warn   receives a sentence if the model is found in another place
-/// \throws InputError naming the field that is missing or of another type
+/// Request that repeats a recorded run. The model is searched at its recorded path, then by the
+/// SHA-256 of its files. Plug-ins are never searched at paths from an archive, since anybody may
+/// have made it. \param model  directory of the model; empty: search for it \param warn   receives
+/// a sentence if the model is found at another path \throws InputError that names a field that is
+/// missing or of another type
 LENSBENCH_API RunRequest recorded_request(const RecordedRun& recorded, const std::string& model,
                                           const Warn& warn);
 
-/// The cases of a recorded run, with their other fields. \throws InputError
+/// Cases of a recorded run, with their other fields. \throws InputError for malformed ones
 LENSBENCH_API std::vector<CaseInput> recorded_cases(const RecordedRun& recorded);
 
-/// Files that the run read in addition to those of models. They may be gone: what they held is in
-/// the cases.
+/// Files that the run read in addition to those of models. They need not exist any more, since the
+/// cases hold their contents.
 LENSBENCH_API std::vector<FileRecord> recorded_inputs(const RecordedRun& recorded);
 
 }  // namespace lensbench

@@ -10,19 +10,19 @@
 
 namespace lensbench {
 
-/// What `replay` needs of an archive.
+/// Contents of an archive that `replay` needs.
 struct RecordedRun {
   std::string file;
   nlohmann::json request, environment, run;
   std::vector<CaseRecord> cases;
-  std::vector<FileRecord> files;  ///< that the run read
+  std::vector<FileRecord> files;  ///< files that the run read
 };
 
-/// Verified and read in a child process (see guard.hpp): nothing but text comes out of it.
+/// Verifies and reads an archive in a child process (see guard.hpp), which returns only text.
 /// \throws InputError if the archive is damaged
 LENSBENCH_API RecordedRun read_recorded_run(const std::string& file);
 
-/// What `plan` asks otherwise than the archive; in a child process as well.
+/// Differences between `plan` and the request of the archive, which a child process reads.
 LENSBENCH_API std::vector<FactDifference> recipe_differences(const std::string& file,
                                                              const RunPlan& plan);
 

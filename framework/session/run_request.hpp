@@ -12,25 +12,25 @@
 
 namespace lensbench {
 
-/// A file of settings that a run was asked with, kept word for word in the archive.
+/// A settings file of a run, which the archive keeps unchanged.
 struct SettingsFile {
   std::string path, text;
 };
 
-/// What to run on which model, apart from the cases.
+/// Request of a run, without its cases.
 struct RunRequest {
   PluginEntryKind kind = PluginEntryKind::experiment;
-  std::string name;                         ///< of the experiment or tool
+  std::string name;                         ///< name of the experiment or tool
   std::string model;                        ///< directory, or hub name in the local hub cache
   std::map<std::string, std::string> set;   ///< parameters of the experiment or tool, as text
-  std::vector<Intervention> interventions;  ///< in every forward
+  std::vector<Intervention> interventions;  ///< changes of activations in every forward
   PluginSearch plugins;
   std::string dtype = "float32", device = "cpu";
-  std::int64_t threads = 0;  ///< 0: one a core
+  std::int64_t threads = 0;  ///< 0: one per core
   std::uint64_t seed = 0;
   bool profile = false;  ///< measure time and bytes of each component
-  bool share = true;     ///< one forward for what the tools of a case read of the same prompt
-  bool resume = false;   ///< go on with an interrupted run
+  bool share = true;     ///< tools of a case share forwards of the same prompt
+  bool resume = false;   ///< continue an interrupted run
   std::optional<SettingsFile> settings;
 };
 

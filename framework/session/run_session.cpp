@@ -9,6 +9,7 @@
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
+#include "model/forward/transformer_model.hpp"
 #include "model/runtime/threads.hpp"
 #include "session/archive_sink.hpp"
 #include "session/environment.hpp"
@@ -21,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// An experiment asked for as a tool, or the other way round, is a slip that is easily set right.
+// A clear message for requesting an experiment as a tool, or a tool as an experiment.
 void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::string& name) {
   const bool wants_tool = kind == PluginEntryKind::tool;
   bool other = false;
@@ -45,7 +46,8 @@ RunSession::RunSession(RunRequest request, RunListener listener)
   find_plugins(host_, request_.plugins, listener_.warn);
   refuse_other_kind(host_, request_.kind, request_.name);
   entry_ = &host_.find(request_.kind, request_.name);
-  // Now, while the process has one thread and little memory: libraries are tried in a child of it.
+  // Libraries are tried in a child process. That forks safely and fast only now, while this process
+  // has one thread and little memory.
   if (request_.kind == PluginEntryKind::tool)
     create_tool(host_, entry_->name);
   else
@@ -56,10 +58,11 @@ RunSession::RunSession(RunRequest request, RunListener listener)
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
   parameters_ = host_.resolve(*entry_, request_.set);
   cases_ = std::move(cases);
-  // libtorch's own default is one thread in some builds.
+  // Some builds of libtorch use one thread by default.
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : cores));
   model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
+  notes_ = notes_of(*model_);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, request_.interventions);
   context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
@@ -69,6 +72,21 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
+  note_long_cases();
+  for (const std::string& note : notes_) listener_.warn(note);
+}
+
+// Rotary positions have no end, but a model was trained up to one.
+void RunSession::note_long_cases() {
+  const std::int64_t trained = model_->spec().max_positions;
+  const auto is_long = [&](const CasePlan& one) { return one.n_tokens > trained; };
+  const auto longer = std::count_if(plan_.cases.begin(), plan_.cases.end(), is_long);
+  if (longer == 0 || position_limit(model_->spec()) <= trained) return;
+  const auto first = std::find_if(plan_.cases.begin(), plan_.cases.end(), is_long);
+  notes_.push_back(std::to_string(longer) + (longer == 1 ? " case is" : " cases are") +
+                   " longer than the " + std::to_string(trained) +
+                   " positions that the model was made for; the first is '" + first->id +
+                   "' with " + std::to_string(first->n_tokens) + " tokens");
 }
 
 RunReport RunSession::run_cases(ResultSink& sink) {
@@ -82,7 +100,7 @@ RunReport RunSession::run_cases(ResultSink& sink) {
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 
-// Every dataset name with the cases' results joined, or a summary.
+// All datasets by name: results of cases joined, and summaries.
 std::map<std::string, Dataset> RunSession::joined(const RunReport& report, const ResultSink& sink,
                                                   const std::vector<std::int64_t>& cases) const {
   std::map<std::string, Dataset> results = report.summaries;
@@ -118,6 +136,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
       {"model_directory", fs::absolute(model_->directory(), error).string()},
       {"other_models", models},
       {"plugin_directories", request_.plugins.dirs},
+      {"notes", notes_},
       {"profile", request_.profile},
       {"place_variables", place_variables()},
       {"peak_memory_bytes",
@@ -143,12 +162,11 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   if (outcome.report.interrupted) return outcome;
   const int code = outcome.report.exit_code();
   if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
-    // The request itself, or every prompt, was wrong: an archive of nothing would be in the way of
-    // the next try.
+    // The request or every prompt was wrong: an empty archive would only block the next attempt.
     writer.discard();
     return outcome;
   }
-  // Read back before sealing packs the units away.
+  // Results are read back before sealing moves the case files into the archive.
   if (shown) outcome.results = joined(outcome.report, sink, shown(outcome.report));
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,

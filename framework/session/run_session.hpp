@@ -20,26 +20,27 @@
 
 namespace lensbench {
 
-/// One case that ended, for whoever shows progress.
+/// Progress event: one case ended.
 struct CaseProgress {
   std::int64_t index;
   const std::string& id;
   bool failed;
-  std::int64_t done, total;  ///< cases, those of an earlier process included
+  std::int64_t done, total;  ///< numbers of cases, including those of an earlier process
 };
 
-/// Receives what a run says while it works.
+/// Receiver of messages and progress of a run.
 struct RunListener {
   Warn warn = [](const std::string&) {};
   std::function<void(const CaseProgress&)> on_case = [](const CaseProgress&) {};
 };
 
-/// One run of an experiment or a tool, from a request to a sealed archive.
+/// Run of an experiment or a tool, from a request to a sealed archive.
 class LENSBENCH_API RunSession {
  public:
-  /// Loads the plug-ins and finds the entry; no model yet.
-  /// \throws PluginError if it is not there; UsageError if a tool is asked for as an experiment or
-  ///   the other way round
+  /// Loads the plug-ins and finds the entry, without opening a model.
+  /// \throws PluginError if it is missing; UsageError if a tool was requested as an experiment, or
+  /// an
+  ///   experiment as a tool
   RunSession(RunRequest request, RunListener listener);
 
   const PluginHost& host() const { return host_; }
@@ -49,29 +50,30 @@ class LENSBENCH_API RunSession {
   const std::vector<CaseInput>& cases() const { return cases_; }
 
   /// Sets the threads, resolves the parameters, opens the model, binds the tools.
-  /// \param inputs  files the cases were read from
+  /// \param inputs  files that the cases were read from
   void prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs);
-  /// All that is asked, after `prepare`.
+  /// The complete request; valid after `prepare`.
   const RunPlan& plan() const { return plan_; }
 
   struct Outcome {
     RunReport report;
-    std::optional<SealResult> sealed;  ///< nothing if it was interrupted, or no case could run
+    std::optional<SealResult> sealed;  ///< nullopt if interrupted, or if the request was invalid
     std::int64_t failed_receipts = 0;
-    std::map<std::string, Dataset> results;  ///< joined, of the cases that were asked for
+    std::map<std::string, Dataset> results;  ///< joined results of the requested cases
 
-    /// 0; 1 if a receipt failed; else the report's.
+    /// Exit code: that of the report, or 1 if only a receipt failed.
     LENSBENCH_API int exit_code() const;
   };
-  /// Which cases' results the outcome holds, decided when all have run.
+  /// Selects the cases whose results the outcome holds, called when all have run.
   using Choose = std::vector<std::int64_t> (*)(const RunReport&);
 
-  /// Runs every case and seals `out`. A request of which no case could run leaves no archive.
-  /// \param argv  the words of the command, kept in the archive
+  /// Runs every case and seals `out`. If the request or all prompts are invalid, no archive is
+  /// left. \param argv  words of the command, stored in the archive
   Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv,
                   Choose shown);
 
  private:
+  void note_long_cases();
   RunReport run_cases(ResultSink& sink);
   std::map<std::string, Dataset> joined(const RunReport& report, const ResultSink& sink,
                                         const std::vector<std::int64_t>& cases) const;
@@ -88,6 +90,7 @@ class LENSBENCH_API RunSession {
   std::unique_ptr<Context> context_;
   std::optional<BoundExperiment> bound_;
   RunPlan plan_;
+  std::vector<std::string> notes_;  ///< about the model and the cases, kept in the archive
 };
 
 }  // namespace lensbench

@@ -15,9 +15,10 @@
 
 // What the documents show is what happens: every block is compiled, run, or parsed. Blocks of `sh`
 // and `python` of one document run one after the other in a folder that looks like a checkout with
-// a build; a block of C++ is compiled into this program (write_snippets.cpp). What cannot run says
-// why on the line above, `<!-- not run: REASON -->`; `<!-- file: NAME -->` puts a block into a
-// file.
+// a build; a block of C++ is compiled into this program (write_snippets.cpp), and called if it says
+// `<!-- run with: MODEL -->` (run_snippets_test.cpp). What cannot run says why on the line above,
+// `<!-- not run: REASON -->`; Python of another library is parsed, `<!-- parsed: REASON -->`;
+// `<!-- file: NAME -->` puts a block into a file.
 
 extern const int lensbench_docs_snippets;
 
@@ -34,7 +35,8 @@ const std::vector<Document>& documents() {
 }
 
 bool runs(const CodeBlock& block) {
-  return block.not_run.empty() && (block.language == "sh" || block.language == "python");
+  return block.not_run.empty() && block.parsed_only.empty() &&
+         (block.language == "sh" || block.language == "python");
 }
 
 // A folder that looks like a checkout that was built, always at the same place, so that compilers'
@@ -123,6 +125,21 @@ TEST_P(EveryDocument, HasJsonThatParses) {
   for (const auto& block : documents()[GetParam()].blocks) {
     if (block.language != "json") continue;
     EXPECT_TRUE(nlohmann::json::accept(block.text)) << block.where() << "\n" << block.text;
+  }
+}
+
+TEST_P(EveryDocument, HasPythonThatParses) {
+  if (testing::run({"/bin/sh", "-c", "command -v python3"}).exit_code != 0)
+    GTEST_SKIP() << "no python3";
+  const fs::path file = fs::path(testing::build_folder()) / "docs-block.py";
+  for (const auto& block : documents()[GetParam()].blocks) {
+    if (block.language != "python") continue;
+    std::ofstream(file) << block.text;
+    const auto outcome =
+        testing::run({"/bin/sh", "-c",
+                      "python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' " +
+                          quoted(file.string())});
+    EXPECT_EQ(outcome.exit_code, 0) << block.where() << "\n" << outcome.err;
   }
 }
 

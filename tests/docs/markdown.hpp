@@ -13,10 +13,12 @@ namespace lensbench::testing {
 struct CodeBlock {
   std::filesystem::path file;
   int line = 0;          ///< of its first line of text, from 1
-  std::string language;  ///< what stands behind the fence
+  std::string language;  ///< the word after the opening fence
   std::string not_run;   ///< the reason in `<!-- not run: REASON -->` on the line above the fence
-  std::string to_file;   ///< the name in `<!-- file: NAME -->` there
-  std::string text;      ///< with a newline at the end of each line
+  std::string parsed_only;  ///< the reason in `<!-- parsed: REASON -->` there
+  std::string model;        ///< the model in `<!-- run with: MODEL -->` there
+  std::string to_file;      ///< the name in `<!-- file: NAME -->` there
+  std::string text;         ///< with a newline at the end of each line
   std::string where() const { return file.string() + ":" + std::to_string(line); }
 };
 
@@ -50,6 +52,7 @@ inline Document read_document(const std::filesystem::path& file) {
         continue;
       }
       document.blocks.push_back({file, number + 1, line.substr(3), comment(previous, "not run"),
+                                 comment(previous, "parsed"), comment(previous, "run with"),
                                  comment(previous, "file"), ""});
       open = &document.blocks.back();
     } else if (open != nullptr) {
@@ -66,8 +69,8 @@ inline Document read_document(const std::filesystem::path& file) {
 
 /// README.md and what else a reader is sent to, below the top of a checkout.
 inline std::vector<Document> read_documents(const std::filesystem::path& root) {
-  std::vector<std::filesystem::path> files = {"README.md", "CONTRIBUTING.md", "models/README.md",
-                                              "results/README.md"};
+  std::vector<std::filesystem::path> files = {"README.md", "CONTRIBUTING.md", "SECURITY.md",
+                                              "models/README.md", "results/README.md"};
   for (const char* folder : {"docs", "examples"})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder))
       if (entry.path().extension() == ".md")

@@ -5,7 +5,9 @@
 
 #include <ATen/ATen.h>
 
+#include <iostream>
 #include <lensbench/activation_cache.hpp>
+#include <lensbench/generation.hpp>
 #include <lensbench/gradients.hpp>
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/intervention.hpp>
@@ -17,6 +19,7 @@
 #include <lensbench/tools/layer_attribution.hpp>
 #include <lensbench/tools/logit_lens.hpp>
 #include <lensbench/tools/token_analyzer.hpp>
+#include <vector>
 
 using namespace lensbench;
 
@@ -27,3 +30,11 @@ using namespace lensbench;
       [[maybe_unused]] const Parameters &parameters, [[maybe_unused]] Case &c,     \
       [[maybe_unused]] Summary &summary, [[maybe_unused]] Dataset &result,         \
       [[maybe_unused]] std::int64_t target, [[maybe_unused]] std::int64_t other
+
+/// A block that the documents promise to run (`<!-- run with: MODEL -->`).
+struct RunnableSnippet {
+  const char *where;  ///< document and line
+  const char *model;  ///< folder of the model, from the top of the checkout
+  void (*run)(SNIPPET_SCOPE);
+};
+extern const std::vector<RunnableSnippet> lensbench_docs_runnable;

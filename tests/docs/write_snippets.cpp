@@ -2,7 +2,8 @@
 // Writes one C++ file that holds every ```cpp block of the documents below ROOT, so that compiling
 // it compiles them. A whole source file becomes a namespace, with its includes before all and the
 // one symbol a plug-in exports renamed; any other block becomes the body of a function that is
-// given what snippet_scope.hpp says.
+// given what snippet_scope.hpp says. Blocks that say with which model they run are listed, so that
+// run_snippets_test.cpp can call them.
 
 #include <fstream>
 #include <iostream>
@@ -41,7 +42,7 @@ int main(int argc, char** argv) try {
     std::cerr << "usage: write_snippets ROOT OUTPUT\n";
     return 2;
   }
-  std::ostringstream includes, code;
+  std::ostringstream includes, code, runnable;
   int number = 0;
   for (const auto& document : lensbench::testing::read_documents(argv[1]))
     for (const auto& block : document.blocks) {
@@ -51,11 +52,15 @@ int main(int argc, char** argv) try {
         write_whole_file(block, number, includes, code);
       else
         write_function(block, number, code);
+      if (!block.model.empty())
+        runnable << "    {\"" << block.where() << "\", \"" << block.model << "\", snippet_"
+                 << number << "},\n";
     }
   std::ofstream output(argv[2]);
   output << "#include \"docs/snippet_scope.hpp\"\n"
          << includes.str() << "\nextern const int lensbench_docs_snippets = " << number << ";\n"
-         << code.str();
+         << code.str() << "const std::vector<RunnableSnippet> lensbench_docs_runnable = {\n"
+         << runnable.str() << "};\n";
   output.close();
   return output ? 0 : 1;
 } catch (const std::exception& error) {

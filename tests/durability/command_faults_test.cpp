@@ -144,7 +144,7 @@ TEST(CommandTwice, TheSecondFailsAtOnceWhileTheFirstWrites) {
   if (!fs::exists(folder / "a.h5")) {
     const Outcome second = run(command);
     EXPECT_EQ(second.exit_code, 2) << second.err;
-    EXPECT_THAT(second.err, ::testing::HasSubstr("another lensbench is writing this run"));
+    EXPECT_THAT(second.err, ::testing::HasSubstr("another process is writing this run"));
   }
   kill(first, SIGCONT);
   EXPECT_EQ(wait_for(first, notes.path()).exit_code, 0);

@@ -83,7 +83,7 @@ const std::vector<Fault>& faults() {
        {norm + " holds an infinity at [3]"}},
       {"no_layers",
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 0; },
-       {"config.json: field num_hidden_layers: expected a whole number from 1 to 16777216, found "
+       {"config.json: field num_hidden_layers: expected a whole number from 1 to 4096, found "
         "0"}},
       {"text_longer_than_the_positions",
        [](Checkpoint& c) { c.config["max_position_embeddings"] = 16; },

@@ -52,7 +52,8 @@ TEST(Interventions, ThatAreWrongEndTheRunWithASentence) {
   folder.write("unknown.json", R"([{"hook": "resid_post", "action": "zero", "layer": 3}])");
   const auto unknown = activations(folder, "a.h5", {"--interventions", folder / "unknown.json"});
   EXPECT_EQ(unknown.exit_code, 3);
-  EXPECT_THAT(unknown.err, AllOf(HasSubstr("unknown.json"), HasSubstr("'layer': is not known")));
+  EXPECT_THAT(unknown.err,
+              AllOf(HasSubstr("unknown.json"), HasSubstr("field layer: is not known")));
   folder.write("beyond.json", R"([{"hook": "z7", "action": "zero"}])");
   const auto beyond = activations(folder, "b.h5", {"--interventions", folder / "beyond.json"});
   EXPECT_EQ(beyond.exit_code, 2);

@@ -41,7 +41,7 @@ TEST(PluginCommand, RefusesEachBadLibraryWithOneSentenceAndExitCode4) {
       {"wrong_api", "built for plug-in API 99.0"},
       {"newer_minor", "update lensbench"},
       {"wrong_abi", "built with another ABI"},
-      {"no_descriptor", "exports no"},
+      {"no_descriptor", "lensbench_plugin_descriptor' is missing"},
       {"undefined_symbol", "undefined symbol"},
       {"at_load_crash", "ends the process (Segmentation fault)"},
       {"at_load_leave", "exit with code 0"},

@@ -139,7 +139,7 @@ TEST(Resume, OfARunThatIsSealedCleansUpWhatAKillLeft) {
   directory.write("prompts.txt", prompts(3));
   const auto another = testing::run(resume);
   EXPECT_EQ(another.exit_code, 2);
-  EXPECT_THAT(another.err, HasSubstr("answers another request"));
+  EXPECT_THAT(another.err, HasSubstr("for another request"));
 }
 
 TEST(Resume, GoesOnAfterAKillAndGivesTheSameResults) {

@@ -288,9 +288,9 @@ TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(probe probe.cpp)",
        "lensbench_add_tool(probe SOURCES probe.cpp)"},
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_experiment(probe)",
-       "'probe' has no SOURCES"},
+       "'probe': SOURCES are missing"},
       {"find_package(lensbench 1 REQUIRED)\nlensbench_add_tool(My-Probe SOURCES probe.cpp)",
-       "'My-Probe' is no name for a plug-in"}};
+       "'My-Probe' is not a valid name of a plug-in"}};
   const fs::path project = root() / "mistake";
   fs::create_directories(project);
   for (const auto& [text, message] : mistakes) {
@@ -307,9 +307,9 @@ TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
 TEST(NewCommand, RefusesNamesThatCannotBe) {
   const testing::TempDir directory;
   const std::pair<std::string, std::string> names[] = {
-      {"MyProbe", "small letters"},        {"1probe", "small letters"},
-      {"my-probe", "small letters"},       {"", "small letters"},
-      {"class", "a word of C++"},          {"test", "a target that CMake has"},
+      {"MyProbe", "lower-case letters"},   {"1probe", "lower-case letters"},
+      {"my-probe", "lower-case letters"},  {"", "lower-case letters"},
+      {"class", "a C++ keyword"},          {"test", "a CMake target"},
       {std::string(65, 'a'), "at most 64"}};
   for (const auto& [name, message] : names) {
     const auto outcome = testing::lensbench({"new", "tool", name, "--dir", directory / "project"});

@@ -44,8 +44,9 @@ CaseHashes::CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> l
 
 void CaseHashes::add(std::span<const std::byte> bytes) {
   if (row_bytes_ == 0 || axis_length_ == 0) return;
-  // Along the first axis a block is some of its rows, and goes on where the last one ended; along
-  // another one it holds whole sweeps of that axis.
+  // If the case axis is the first one, a block has some of its rows, following those of the last
+  // block. Otherwise, a block has all rows of the case axis for one or more indices of the axes
+  // before it ("sweeps").
   const std::size_t n_rows = bytes.size() / row_bytes_;
   const std::size_t sweep = first_axis_ ? n_rows : axis_length_;
   for (std::size_t at = 0; at + sweep <= n_rows && sweep > 0; at += sweep)
@@ -72,7 +73,7 @@ void CaseHashes::add_text(const std::string& text) {
 std::map<std::int64_t, Sha256Digest> CaseHashes::finish() {
   std::map<std::int64_t, Sha256Digest> digests;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    // A case whose rows do not lie together has its parts one after the other.
+    // The digests of the parts of a case whose rows are not consecutive are chained in order.
     const Sha256Digest part = hashes_[i].finish();
     auto [known, is_new] = digests.emplace(rows_[i].number, part);
     if (is_new) continue;

@@ -16,42 +16,45 @@
 
 namespace lensbench {
 
-/// Digest of what one case has in one group of results: `{"/results/lens", 3}`.
+/// Digest of the values of one case in one group of results, with keys such as
+/// `{"/results/lens", 3}`.
 using CaseDigests = std::map<std::pair<std::string, std::int64_t>, Sha256Digest>;
 
-/// Rows of one case along a dimension.
+/// Consecutive rows of one case along a dimension.
 struct CaseRows {
   std::int64_t number;
   std::size_t first, count;
 };
 
-/// Which rows belong to which case, by dimension: from the group's variable `case`.
+/// Dimension -> rows of each case.
 using RowsByDimension = std::map<std::string, std::vector<CaseRows>>;
-/// \throws InputError
+/// Reads the rows of each case from the group's variable `case`. \throws InputError
 RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions);
 
 /// Hashes the elements of each case while a variable is read from front to back.
 class CaseHashes {
  public:
-  /// \param rows   of the dimension `axis`
-  /// \param lengths  of all axes \param element_bytes  of one element
+  /// \param rows           rows of the cases along `axis`
+  /// \param lengths        lengths of all axes
+  /// \param axis           axis whose rows belong to cases
+  /// \param element_bytes  size of one element
   CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> lengths, std::size_t axis,
              std::size_t element_bytes);
 
-  /// The next elements in C order; whole rows of the first axis.
+  /// Adds the next elements in C order; they are whole rows of the first axis.
   void add(std::span<const std::byte> bytes);
-  /// The next text of a list of texts.
+  /// Adds the next text of a list of texts.
   void add_text(const std::string& text);
   std::map<std::int64_t, Sha256Digest> finish();
 
  private:
   const std::vector<CaseRows>& rows_;
   std::vector<Sha256> hashes_;
-  std::size_t row_bytes_ = 1;  ///< of one row of the axis
+  std::size_t row_bytes_ = 1;  ///< size of one row of the axis
   std::size_t axis_length_ = 1;
   std::size_t next_text_ = 0, next_case_ = 0;
   bool first_axis_;
-  std::size_t next_row_ = 0;  ///< where the axis is the first one
+  std::size_t next_row_ = 0;  ///< next row, used only if the axis is the first one
 };
 
 }  // namespace lensbench

@@ -20,13 +20,14 @@ using hdf5::Handle;
 using hdf5::readable;
 
 static_assert(std::endian::native == std::endian::little,
-              "elements are hashed as they lie in memory");
+              "elements are hashed in the byte order of the memory");
 
-constexpr std::size_t kBlockBytes = std::size_t{8} << 20;  // two are in memory
+constexpr std::size_t kBlockBytes = std::size_t{8} << 20;  // two blocks are in memory
 constexpr std::array<const char*, 4> kDigestNames = {"results_sha256", "recipe_sha256",
                                                      "environment_sha256", "seal_sha256"};
 
-/// Feeds a hash so that no two different contents give the same bytes.
+/// Hash input with lengths and a kind before the values, so that different contents never give
+/// equal bytes. The kind also separates datasets (0) from groups (1) in the Merkle tree.
 class Content {
  public:
   explicit Content(char kind) { hash_.update(std::string_view(&kind, 1)); }
@@ -66,7 +67,7 @@ void add_attributes(Content& content, hid_t object, const std::string& path) {
   for (const auto& [name, value] : attributes) add_attribute(content, name, value);
 }
 
-/// `f32`, `i8`, `u8`, `str`: class and width.
+/// Name of an element type by class and width: `f32`, `i8`, `u8`, `str`.
 std::string type_tag(hid_t type, const std::string& path) {
   const auto bits = std::to_string(8 * H5Tget_size(type));
   switch (H5Tget_class(type)) {
@@ -77,23 +78,24 @@ std::string type_tag(hid_t type, const std::string& path) {
     case H5T_INTEGER:
       return (H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "i") + bits;
     default:
-      throw InputError(path + ": an element type no lensbench archive has");
+      throw InputError(path + ": element type is not allowed in a lensbench archive");
   }
 }
 
-/// Hashes blocks in a thread of its own while the next one is read.
+/// Hashes a block in a second thread while the next block is read.
 class BlockHasher {
  public:
   BlockHasher(Content& content, CaseHashes* cases) : content_(content), cases_(cases) {}
 
-  /// Memory for the next block, of at most `bytes`; nothing reads it any more.
+  /// Free memory for the next block, of at most `bytes`.
   std::byte* next(std::size_t bytes) {
     current_ ^= 1;
     if (!blocks_[current_]) blocks_[current_] = std::make_unique_for_overwrite<std::byte[]>(bytes);
     return blocks_[current_].get();
   }
 
-  /// Takes the first `bytes` of what `next` gave. \param last  nothing is read meanwhile
+  /// Hashes the first `bytes` of the memory that `next` returned.
+  /// \param last  whether this is the last block, which is hashed in the calling thread
   void add(std::size_t bytes, bool last) {
     finish();
     const auto hash = [this, read = std::span(blocks_[current_].get(), bytes)] {
@@ -103,7 +105,7 @@ class BlockHasher {
     try {
       if (!last) running_ = std::async(std::launch::async, hash);
     } catch (const std::system_error&) {
-      last = true;  // the system gives no thread
+      last = true;  // the system cannot start a thread
     }
     if (last) hash();
   }
@@ -117,10 +119,10 @@ class BlockHasher {
   CaseHashes* cases_;
   std::array<std::unique_ptr<std::byte[]>, 2> blocks_;
   std::size_t current_ = 0;
-  std::future<void> running_;  ///< waits where it ends, before the blocks go
+  std::future<void> running_;  ///< declared last: its destructor waits before the blocks are freed
 };
 
-/// Rows at a time, so that a large dataset is never in memory whole.
+/// Hashes numbers in blocks of rows, so that a large dataset is never in memory as a whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
                  const std::string& path, CaseHashes* cases, const Relieve& relieve) {
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
@@ -153,7 +155,7 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
   }
 }
 
-/// \param cases  gets every element too, if any
+/// \param cases  receives every element in addition; may be null
 Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
                             const std::vector<std::string>& dims, CaseHashes* cases,
                             const Relieve& relieve) {
@@ -177,10 +179,10 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
   return content.finish();
 }
 
-/// Digests of a file's groups, each computed once.
-class Walk {
+/// Computes the digests of the groups of a file, each once.
+class TreeDigest {
  public:
-  Walk(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
+  TreeDigest(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
       : known_(known), cases_(cases), relieve_(relieve) {}
 
   Sha256Digest group(hid_t group, const std::string& path) {
@@ -220,7 +222,7 @@ class Walk {
     return known_[path];
   }
 
-  /// Where a variable lies along a dimension whose rows belong to cases.
+  /// Hashes by case for a variable that has a dimension whose rows belong to cases.
   std::optional<CaseHashes> case_hashes(hid_t dataset, const std::string& path,
                                         const std::vector<std::string>& dims) const {
     if (rows_.empty()) return std::nullopt;
@@ -233,7 +235,7 @@ class Walk {
     return std::nullopt;
   }
 
-  /// Chains the variables of a group, which come by name.
+  /// Chains the digests of the variables of a group by case, in order of their names.
   void note(const std::string& group, const std::string& name,
             const std::map<std::int64_t, Sha256Digest>& digests) {
     for (const auto& [number, digest] : digests) {
@@ -248,20 +250,20 @@ class Walk {
   DigestsByPath& known_;
   CaseDigests* cases_;
   const Relieve& relieve_;
-  RowsByDimension rows_;  ///< of the group in hand
+  RowsByDimension rows_;  ///< rows of the cases in the current group
 };
 
 }  // namespace
 
 void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, CaseDigests* cases,
                      const Relieve& relieve) {
-  Walk(known, cases, relieve).group(hdf5::open_group(file, path), path);
+  TreeDigest(known, cases, relieve).group(hdf5::open_group(file, path), path);
 }
 
 Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve) {
   for (const char* path : {"/results", "/recipe", "/environment"})
     collect_digests(file, path, known, nullptr, relieve);
-  const Sha256Digest seal = Walk(known, nullptr, relieve).group(file, "");
+  const Sha256Digest seal = TreeDigest(known, nullptr, relieve).group(file, "");
   return {to_hex(known["/results"]), to_hex(known["/recipe"]), to_hex(known["/environment"]),
           to_hex(seal)};
 }

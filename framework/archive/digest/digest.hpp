@@ -12,27 +12,29 @@
 
 namespace lensbench {
 
-/// Called now and then: what was read may leave memory.
+/// Callback that may release the memory of what was read so far.
 using Relieve = std::function<void()>;
 
-/// SHA-256 over decoded content, a Merkle tree of groups:
+/// Digests of datasets and of groups with their members, by path (`/results/lens/entropy`).
+///
+/// They are SHA-256 digests H of decoded content that form a Merkle tree of groups:
 ///   dataset  H(0x00, path, type, dimension names, lengths, elements, attributes)
 ///   group    H(0x01, path, attributes, digests of the members by name)
-/// Text is its length as u64 and its bytes; numbers are little-endian, floats by their bits;
-/// attributes are sorted by name, without HDF5's bookkeeping and without the digests themselves.
-/// File layout, compression and creation order do not enter.
-///
-/// Here by path, as in `/results/lens/entropy`: of each dataset, and of each group with all below.
+/// Text is encoded as its length (u64) and its bytes, numbers little-endian, floats by their bits.
+/// Attributes are sorted by name; those of HDF5's bookkeeping and the digests are excluded. A
+/// digest does not depend on file layout, compression and creation order.
 using DigestsByPath = std::map<std::string, Sha256Digest>;
 
-/// What is under `path`; adds every digest it comes by to `known`, and those of single cases.
+/// Computes the digests of everything under `path` and adds them to `known`, and those of single
+/// cases to `cases` if it is not null.
 void collect_digests(hid_t file, const std::string& path, DigestsByPath& known,
                      CaseDigests* cases = nullptr, const Relieve& relieve = {});
 
-/// \param known  what is not read again; gets every digest
+/// Computes the digests of an archive.
+/// \param known  digests that are not computed again; receives all others
 Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve = {});
 Digests compute_digests(hid_t file, const Relieve& relieve = {});
-/// As stored in the root's attributes; empty where one is missing.
+/// Digests stored in the attributes of the root; empty text for a missing one.
 Digests stored_digests(hid_t file);
 void write_digests(hid_t file, const Digests& digests);
 

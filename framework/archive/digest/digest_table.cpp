@@ -10,7 +10,7 @@
 namespace lensbench {
 namespace {
 
-void add_places(Dataset& units, const DigestsByPath& known) {
+void add_paths(Dataset& units, const DigestsByPath& known) {
   std::vector<std::string> paths, digests;
   for (const auto& [path, digest] : known) {
     paths.push_back(path);
@@ -34,14 +34,14 @@ void add_cases(Dataset& units, const CaseDigests& known) {
   units.add("part_sha256", "part", std::move(digests), "digest of what the case has in it");
 }
 
-/// Whether something below `path` is among `paths`, which are sorted.
+/// Whether `paths` contains a path below `path`.
 bool has_below(const std::set<std::string>& paths, const std::string& path) {
   const auto next = paths.lower_bound(path + "/");
   return next != paths.end() && next->starts_with(path + "/");
 }
 
-void add_differing_places(std::vector<std::string>& sentences, const DigestsByPath& stored,
-                          const DigestsByPath& found) {
+void add_differing_paths(std::vector<std::string>& sentences, const DigestsByPath& stored,
+                         const DigestsByPath& found) {
   std::set<std::string> changed, gone, added;
   for (const auto& [path, digest] : stored) {
     const auto now = found.find(path);
@@ -54,7 +54,7 @@ void add_differing_places(std::vector<std::string>& sentences, const DigestsByPa
     if (!path.empty() && stored.count(path) == 0 && !path.starts_with("/units")) added.insert(path);
   for (const std::string& path : changed)
     if (!has_below(changed, path) && !has_below(gone, path) && !has_below(added, path))
-      sentences.push_back(path + " is not what was written");
+      sentences.push_back(path + " differs from what was written");
   for (const std::string& path : gone) sentences.push_back(path + " is missing");
   for (const std::string& path : added) sentences.push_back(path + " was added");
 }
@@ -62,7 +62,7 @@ void add_differing_places(std::vector<std::string>& sentences, const DigestsByPa
 }  // namespace
 
 void add_digests(Dataset& units, const PartDigests& known) {
-  add_places(units, known.places);
+  add_paths(units, known.paths);
   add_cases(units, known.cases);
 }
 
@@ -74,7 +74,7 @@ PartDigests stored_part_digests(hid_t file) {
     const auto& paths = units["place_path"].strings;
     for (std::size_t i = 0; i < paths.size(); ++i)
       if (const auto digest = from_hex(units["place_sha256"].strings.at(i)))
-        stored.places[paths[i]] = *digest;
+        stored.paths[paths[i]] = *digest;
     const auto& groups = units["part_group"].strings;
     const at::Tensor numbers = units["part_case"].tensor.to(at::kLong);
     for (std::size_t i = 0; i < groups.size(); ++i)
@@ -82,19 +82,19 @@ PartDigests stored_part_digests(hid_t file) {
         stored.cases[{groups[i], numbers[static_cast<std::int64_t>(i)].item<std::int64_t>()}] =
             *digest;
   } catch (const std::exception&) {
-    return {};  // damaged itself
+    return {};  // the table itself is damaged
   }
   return stored;
 }
 
 std::vector<std::string> differing_parts(const PartDigests& stored, const PartDigests& found) {
   std::vector<std::string> sentences;
-  add_differing_places(sentences, stored.places, found.places);
+  add_differing_paths(sentences, stored.paths, found.paths);
   for (const auto& [part, digest] : stored.cases) {
     const auto now = found.cases.find(part);
     if (now == found.cases.end() || now->second != digest)
       sentences.push_back(part.first + " of case " + std::to_string(part.second) +
-                          " is not what was written");
+                          " differs from what was written");
   }
   return sentences;
 }

@@ -10,17 +10,18 @@ namespace lensbench {
 
 /// Digests of all parts of an archive.
 struct PartDigests {
-  DigestsByPath places;
+  DigestsByPath paths;
   CaseDigests cases;
 };
 
-/// Adds them to the table `/units`, so that `verify` can say where an archive is damaged.
+/// Adds digests to the table `/units`, with which `verify` finds the damaged parts of an archive.
 void add_digests(Dataset& units, const PartDigests& known);
 
-/// As stored by `add_digests`; empty where there are none, or none that can be read.
+/// Digests that `add_digests` stored; empty if they are missing or not readable.
 PartDigests stored_part_digests(hid_t file);
 
-/// The lowest places, and the cases, whose content is not what `stored` says, one sentence each.
+/// Messages about the deepest paths and the cases whose content does not match `stored`, one for
+/// each.
 std::vector<std::string> differing_parts(const PartDigests& stored, const PartDigests& found);
 
 }  // namespace lensbench

@@ -14,19 +14,19 @@ void compare(VerifyResult& result, const std::string& what, const std::string& n
                               (before.empty() ? "none" : before));
 }
 
-void say_where(VerifyResult& result, hid_t file, DigestsByPath places) {
+void say_where(VerifyResult& result, hid_t file, DigestsByPath paths) {
   const PartDigests stored = stored_part_digests(file);
-  if (stored.places.empty()) return;
-  PartDigests found{std::move(places), {}};
+  if (stored.paths.empty()) return;
+  PartDigests found{std::move(paths), {}};
   DigestsByPath read_again;
   collect_digests(file, "/results", read_again, &found.cases);
   constexpr std::size_t kMost = 20;
   const auto parts = differing_parts(stored, found);
   for (std::size_t i = 0; i < parts.size() && i < kMost; ++i) result.findings.push_back(parts[i]);
   if (parts.size() > kMost)
-    result.findings.push_back("and " + std::to_string(parts.size() - kMost) + " more places");
+    result.findings.push_back("and " + std::to_string(parts.size() - kMost) + " more parts");
   if (parts.empty())
-    result.findings.push_back("/units, or an attribute of the root, is not what was written");
+    result.findings.push_back("/units, or an attribute of the root, differs from what was written");
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ VerifyResult verify_archive(const std::filesystem::path& path,
                     *expected == found.environment || *expected == found.seal;
   if (!result.expected)
     result.findings.push_back("the expected digest " + *expected +
-                              " is none of this archive's four");
+                              " is not one of the four digests of this archive");
   if (!result.complete) result.findings.push_back("not every planned case has run");
   result.seal_sha256 = found.seal;
   return result;

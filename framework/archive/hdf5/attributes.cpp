@@ -13,7 +13,8 @@ using hdf5::Handle;
 using hdf5::readable;
 using hdf5::written;
 
-// Compact attributes share one object header of 64 KiB; a string in a list takes 16 bytes there.
+// Compact attributes share one object header of 64 KiB, in which each string of a list takes 16
+// bytes.
 constexpr std::size_t kLongestList = 3500;
 
 void write_values(hid_t object, const std::string& name, hid_t type, const Handle& space,
@@ -23,7 +24,7 @@ void write_values(hid_t object, const std::string& name, hid_t type, const Handl
       written(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), what),
       H5Aclose);
   if (values != nullptr)
-    written(H5Awrite(attribute, type, values), what);  // an empty list has none
+    written(H5Awrite(attribute, type, values), what);  // an empty list does not have values
   attribute.close_written(what);
 }
 
@@ -34,12 +35,13 @@ Handle scalar_space() {
 void write_texts(hid_t object, const std::string& name, const std::vector<std::string>& texts,
                  bool scalar) {
   if (texts.size() > kLongestList)
-    throw UsageError("attribute '" + name + "': a list of " + std::to_string(texts.size()) +
-                     " texts; keep more than " + std::to_string(kLongestList) + " in a variable");
+    throw UsageError("attribute '" + name + "': the list is too long (" +
+                     std::to_string(texts.size()) + " texts, at most " +
+                     std::to_string(kLongestList) + " are allowed); use a variable instead");
   std::vector<const char*> pointers;
   for (const std::string& text : texts) {
     if (!is_storable_text(text))
-      throw UsageError("attribute '" + name + "': its text is not valid UTF-8 without NUL");
+      throw UsageError("attribute '" + name + "': the text is not valid UTF-8 without NUL");
     pointers.push_back(text.c_str());
   }
   const hsize_t count = texts.size();
@@ -54,7 +56,7 @@ Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
   const auto count = readable(H5Sget_simple_extent_npoints(space), what);
   const Handle stored(readable(H5Aget_type(attribute), what), H5Tclose);
   if (readable(H5Tis_variable_str(stored), what) == 0)
-    throw InputError(what + ": a fixed-length string, which no lensbench archive has");
+    throw InputError(what + ": fixed-length strings are not allowed in a lensbench archive");
   std::vector<char*> pointers(static_cast<std::size_t>(count));
   const Handle type = hdf5::string_type();
   if (count > 0) readable(H5Aread(attribute, type, pointers.data()), what);
@@ -62,7 +64,7 @@ Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
   const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
   if (whole) texts.assign(pointers.begin(), pointers.end());
   if (count > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
-  if (!whole) throw InputError(what + ": a null text, which no lensbench archive has");
+  if (!whole) throw InputError(what + ": null strings are not allowed in a lensbench archive");
   if (scalar) return texts.at(0);
   return texts;
 }
@@ -75,13 +77,13 @@ Attribute read_attribute(hid_t object, const std::string& path, const std::strin
   const auto kind = H5Tget_class(type);
   if (kind == H5T_STRING) return read_texts(attribute, space, what);
   if (H5Sget_simple_extent_npoints(space) != 1)
-    throw InputError(what + ": a list of numbers, which no lensbench archive has");
+    throw InputError(what + ": lists of numbers are not allowed in a lensbench archive");
   if (kind == H5T_INTEGER) {
     std::int64_t value = 0;
     readable(H5Aread(attribute, H5T_NATIVE_INT64, &value), what);
     return value;
   }
-  if (kind != H5T_FLOAT) throw InputError(what + ": neither text nor number");
+  if (kind != H5T_FLOAT) throw InputError(what + ": expected a text or a number");
   double value = 0;
   readable(H5Aread(attribute, H5T_NATIVE_DOUBLE, &value), what);
   return value;

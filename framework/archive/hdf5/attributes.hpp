@@ -9,18 +9,21 @@
 
 namespace lensbench {
 
-/// Writes one attribute: int64 and float64 scalars, variable-length UTF-8 strings, lists of them.
-/// \throws RunError; UsageError for text that is not UTF-8 without NUL, or a list over 4,000 long
+/// Writes one attribute: an int64 or float64 scalar, a variable-length UTF-8 string, or a list of
+/// such strings.
+/// \throws RunError; UsageError for text that is not UTF-8 without NUL, or for a list of more
+///   than 3,500 texts
 void write_attribute(hid_t object, const std::string& name, const Attribute& value);
 
-/// All attributes by name, without those that HDF5's dimension scales keep for themselves.
-/// \throws InputError for a type no lensbench archive has
+/// All attributes by name, without those of HDF5's dimension scales (`is_bookkeeping`).
+/// \throws InputError for a type that is not allowed in a lensbench archive
 std::map<std::string, Attribute> read_attributes(hid_t object, const std::string& path);
 
-/// An attribute of HDF5's own bookkeeping (CLASS, NAME, DIMENSION_LIST, REFERENCE_LIST, ...).
+/// Whether an attribute is part of HDF5's bookkeeping (CLASS, NAME, DIMENSION_LIST, REFERENCE_LIST,
+/// ...).
 bool is_bookkeeping(const std::string& attribute);
 
-/// A text attribute, or nothing where there is none or it is no text.
+/// Value of a text attribute; empty if it is missing or not a text.
 std::optional<std::string> text_attribute(hid_t object, const std::string& path,
                                           const std::string& name);
 

@@ -32,7 +32,7 @@ at::ScalarType element_type(hid_t dataset, const std::string& path) {
     return H5Tget_sign(type) == H5T_SGN_NONE ? at::kByte : at::kChar;
   if (kind == H5T_INTEGER && size == 4) return at::kInt;
   if (kind == H5T_INTEGER && size == 8) return at::kLong;
-  throw InputError(path + ": an element type no lensbench archive has");
+  throw InputError(path + ": element type is not allowed in a lensbench archive");
 }
 
 hid_t memory_type(at::ScalarType type) {
@@ -52,7 +52,7 @@ hid_t memory_type(at::ScalarType type) {
   }
 }
 
-/// The values where they lie in the file's image: if they do so in one piece, and are most of it.
+/// Values as a view of the file's image, if they are contiguous there and most of its bytes.
 std::optional<at::Tensor> values_in_place(hid_t dataset, const std::vector<std::int64_t>& shape,
                                           at::ScalarType type, const Image& image) {
   const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
@@ -85,7 +85,7 @@ at::Tensor read_values(hid_t dataset, const std::string& path, const Image* imag
   return values;
 }
 
-/// A part of them, see `StoredVariable::rows`.
+/// A part of the values, see `StoredVariable::rows`.
 at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<std::int64_t>& index,
                      std::int64_t first, std::int64_t count) {
   auto lengths = extent(dataset, path);
@@ -127,13 +127,14 @@ bool is_text(hid_t dataset, const std::string& path) {
   return H5Tget_class(type) == H5T_STRING;
 }
 
-/// What is asked of a group to read its variables.
+/// Facts about a group that are needed to read its variables.
 struct GroupFacts {
   Dimensions dimensions;
   std::set<std::string> labels;  ///< variables that label axes of others
 };
 
-/// All of a variable but its numbers. \param boolean  set if these stand for truth values
+/// Reads a variable without its numbers.
+/// \param boolean  set to true if they represent truth values
 Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& group,
                     bool& boolean) {
   Variable variable;
@@ -179,15 +180,15 @@ StoredVariable stored_variable(Handle handle, const std::string& path, const Gro
   return stored;
 }
 
-/// The label that HDF5 keeps beside a dimension is no content, so no digest has it: it must be what
-/// the writer gives.
+/// Checks that the label of a dimension scale is the one that the writer gives it: digests do not
+/// cover the label.
 void check_scale(hid_t dataset, const std::string& path, const std::vector<hsize_t>& lengths) {
   char label[128] = {};
   readable(static_cast<hid_t>(H5DSget_scale_name(dataset, label, sizeof label)), path);
   const std::string name = last_component(path);
   if (lengths.size() != 1 ||
       (label != name && label != bare_dimension_label(static_cast<std::int64_t>(lengths[0]))))
-    throw InputError(path + ": not a dimension as archives have them: it is labelled '" +
+    throw InputError(path + ": not a valid dimension of an archive: its label is '" +
                      std::string(label) + "'");
 }
 
@@ -204,8 +205,8 @@ std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
   const auto rank = readable(H5Sget_simple_extent_ndims(space), path);
   if (rank > kMaxRank)
-    throw InputError(path + ": has " + std::to_string(rank) + " axes, more than the " +
-                     std::to_string(kMaxRank) + " an archive may have");
+    throw InputError(path + ": too many axes (" + std::to_string(rank) + ", at most " +
+                     std::to_string(kMaxRank) + " are allowed in a lensbench archive)");
   std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
   readable(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), path);
   return lengths;
@@ -247,11 +248,11 @@ std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& pat
     };
     readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &address), path);
     if (address == HADDR_UNDEF)
-      throw InputError(path + ": axis " + std::to_string(axis) + " has no dimension scale");
+      throw InputError(path + ": axis " + std::to_string(axis) + " is without a dimension scale");
     const auto scale = members_.find(address);
     if (scale == members_.end())
       throw InputError(path + ": axis " + std::to_string(axis) +
-                       " has its dimension scale in another group, expected one in the same");
+                       " has its dimension scale in another group; expected one in the same group");
     names.push_back(scale->second);
   }
   return names;
@@ -261,12 +262,12 @@ void for_each_string(hid_t dataset, const std::string& path,
                      const std::function<void(std::string)>& use) {
   const Handle stored(readable(H5Dget_type(dataset), path), H5Tclose);
   if (readable(H5Tis_variable_str(stored), path) == 0)
-    throw InputError(path + ": a fixed-length string, which no lensbench archive has");
+    throw InputError(path + ": fixed-length strings are not allowed in a lensbench archive");
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
   const auto lengths = extent(dataset, path);
   const auto total = static_cast<hsize_t>(readable(H5Sget_simple_extent_npoints(space), path));
   const Handle type = hdf5::string_type();
-  // Blocks of rows where there is one axis, so that a long list is never in memory whole.
+  // A list is read in blocks of rows, so that a long one is never in memory as a whole.
   constexpr hsize_t kRows = 1 << 14;
   const hsize_t step = lengths.size() == 1 ? std::min(total, kRows) : total;
   for (hsize_t first = 0; first < total; first += step) {
@@ -280,7 +281,7 @@ void for_each_string(hid_t dataset, const std::string& path,
     if (whole)
       for (const char* pointer : pointers) use(pointer);
     H5Dvlen_reclaim(type, memory, H5P_DEFAULT, pointers.data());
-    if (!whole) throw InputError(path + ": a null text, which no lensbench archive has");
+    if (!whole) throw InputError(path + ": null strings are not allowed in a lensbench archive");
   }
 }
 
@@ -294,13 +295,14 @@ std::string read_text(hid_t group, const std::string& path, const std::string& n
   const std::string what = path + "/" + name;
   const Handle dataset(readable(H5Dopen2(group, name.c_str(), H5P_DEFAULT), what), H5Dclose);
   const auto texts = read_strings(dataset, what);
-  if (texts.size() != 1) throw InputError(what + ": expected one text");
+  if (texts.size() != 1)
+    throw InputError(what + ": expected one text, found " + std::to_string(texts.size()));
   return texts.front();
 }
 
 namespace {
 
-/// Calls `use` with every variable of a group, its path and what to know of the group.
+/// Calls `use` with every variable of a group, its path and the facts about the group.
 template <class Use>
 void for_each_variable(hid_t group, const std::string& path, const std::set<std::string>& skip,
                        std::set<std::string> labels, Use&& use) {
@@ -309,7 +311,7 @@ void for_each_variable(hid_t group, const std::string& path, const std::set<std:
   for (const hdf5::Child& child : members) {
     if (skip.count(child.name) > 0) continue;
     const std::string what = path + "/" + child.name;
-    if (child.is_group) throw InputError(what + ": a group where a dataset was expected");
+    if (child.is_group) throw InputError(what + ": expected a dataset, found a group");
     Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
     if (!is_bare_dimension(handle)) use(std::move(handle), what, facts);
   }

@@ -17,11 +17,12 @@ using hdf5::Handle;
 using hdf5::written;
 
 constexpr std::int64_t kChunkBytes = 1 << 20;
-// Float32 logits and activations shrink by a quarter at a tenth of the speed, so what is large is
-// stored as it is.
+// Large floating-point data is stored uncompressed: compression makes float32 logits and
+// activations smaller by a quarter, at a tenth of the speed.
 constexpr std::int64_t kLargeFloatBytes = 8 << 20;
-// A unit is gone when the archive is sealed: there, what is small costs more time than it saves.
-constexpr std::int64_t kSmallUnitBytes = 256 << 10;
+// Small data of case files is not compressed: the files are removed when the archive is sealed, so
+// compression costs more time than it saves.
+constexpr std::int64_t kSmallCaseFileBytes = 256 << 10;
 
 void check_attribute_name(const std::string& owner, const std::string& name) {
   static const std::set<std::string> reserved = {
@@ -31,21 +32,22 @@ void check_attribute_name(const std::string& owner, const std::string& name) {
       "flag_values",  "flag_masks",    "_Unsigned",   "_Encoding"};
   if (!is_variable_name(name) || is_bookkeeping(name) || reserved.count(name) > 0)
     throw UsageError(owner + ": attribute '" + name +
-                     "' cannot be used, readers of the archive act on it or cannot name it; choose "
-                     "another name");
+                     "' is reserved or not a valid name for readers of the archive; choose another "
+                     "name");
 }
 
 void check_units(const Variable& variable) {
-  // xarray decodes these to timedelta64 and "... since ..." to dates.
+  // xarray decodes these units to timedelta64, and units "... since ..." to dates.
   static const std::set<std::string> times = {
       "day",         "days",         "hour",       "hours",       "minute",
       "minutes",     "second",       "seconds",    "millisecond", "milliseconds",
       "microsecond", "microseconds", "nanosecond", "nanoseconds"};
   if (variable.units.empty())
-    throw UsageError("variable '" + variable.name + "': has no units; a plain number has '1'");
+    throw UsageError("variable '" + variable.name +
+                     "': units are missing; use '1' for a plain number");
   if (times.count(variable.units) > 0 || variable.units.find(" since ") != std::string::npos)
-    throw UsageError("variable '" + variable.name + "': units '" + variable.units +
-                     "' are taken for a time by xarray; use 's' or 'ms'");
+    throw UsageError("variable '" + variable.name + "': xarray decodes units '" + variable.units +
+                     "' as a time; use 's' or 'ms'");
 }
 
 hid_t file_type(at::ScalarType type) {
@@ -60,12 +62,13 @@ hid_t file_type(at::ScalarType type) {
       return H5T_STD_I32LE;
     case at::kLong:
       return H5T_STD_I64LE;
-    default:  // int8 and bool; Dataset::add lets nothing else in
+    default:  // int8 and bool; Dataset::add refuses all other types
       return H5T_STD_I8LE;
   }
 }
 
-/// Trailing axes whole, up to a megabyte.
+/// Shape of a chunk of up to a megabyte, which has as many trailing axes as possible in full
+/// length.
 std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& shape, std::int64_t element_bytes) {
   std::vector<hsize_t> chunk(shape.size(), 1);
   auto left = static_cast<hsize_t>(std::max<std::int64_t>(1, kChunkBytes / element_bytes));
@@ -82,7 +85,7 @@ Handle creation_properties(const std::vector<hsize_t>& shape, std::int64_t eleme
   written(H5Pset_obj_track_times(properties, false), "dataset properties");
   written(H5Pset_attr_phase_change(properties, 60000, 0), "dataset properties");
   const bool empty = std::find(shape.begin(), shape.end(), hsize_t{0}) != shape.end();
-  if (shape.empty() || empty) return properties;  // HDF5 cannot chunk these
+  if (shape.empty() || empty) return properties;  // HDF5 does not chunk scalars and empty datasets
   const bool in_one_piece = !compress && checks == Checks::outside;
   if (in_one_piece) return properties;
   const auto chunk = chunk_shape(shape, element_bytes);
@@ -110,7 +113,8 @@ Handle create(hid_t group, const std::string& name, hid_t type, const std::vecto
 }
 
 Handle create_strings(hid_t group, const std::string& name, const std::vector<hsize_t>& shape) {
-  // libhdf5 takes no filter on variable-length data; the content digests cover it.
+  // libhdf5 does not filter variable-length data, so it is without a checksum here; the content
+  // digests cover it.
   return create(group, name, hdf5::string_type(), shape,
                 creation_properties({}, 1, false, Checks::outside));
 }
@@ -119,16 +123,16 @@ Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type
                       const std::vector<hsize_t>& shape, Checks checks) {
   auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
   for (const hsize_t length : shape) bytes *= static_cast<std::int64_t>(length);
-  // The low bits of what was widened from a half type are zero, which deflate makes little of.
+  // Values widened from a half type compress well, because their low bits are 0.
   const bool full_width = at::isFloatingType(type) && !variable.attributes.contains("source_dtype");
-  const bool small = checks == Checks::outside && bytes < kSmallUnitBytes;
+  const bool small = checks == Checks::outside && bytes < kSmallCaseFileBytes;
   const bool compress = !small && !(full_width && bytes >= kLargeFloatBytes);
   const auto element_bytes = static_cast<std::int64_t>(c10::elementSize(type));
   return create(group, variable.name, file_type(type), shape,
                 creation_properties(shape, element_bytes, compress, checks));
 }
 
-/// Selects `count` from `start`; all of it where there are no axes.
+/// Selects `count` elements from `start`; everything in a dataset without axes.
 Handle select(hid_t dataset, const std::vector<hsize_t>& start, const std::vector<hsize_t>& count,
               const std::string& what) {
   Handle space(written(H5Dget_space(dataset), what), H5Sclose);
@@ -174,7 +178,7 @@ bool is_label(const Variable& variable) {
   return variable.coordinate && !is_index(variable);
 }
 
-/// Labels of the axes that `variable` has, `""` where there are none.
+/// Names of the variables that label axes of `variable`; empty without such variables.
 std::string labels_of(const std::vector<Variable>& all, const Variable& variable) {
   std::string names;
   for (const Variable& label : all) {
@@ -203,7 +207,7 @@ void describe(hid_t dataset, const Variable& variable, const std::string& labels
   }
 }
 
-/// A dimension without coordinate values, as netCDF-4 writes one.
+/// Writes a dimension without coordinate values, in the form of netCDF-4.
 Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t length) {
   const std::string label = bare_dimension_label(length);
   Handle dataset = create(group, name, H5T_IEEE_F32LE, {static_cast<hsize_t>(length)},

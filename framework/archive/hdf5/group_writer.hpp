@@ -14,25 +14,26 @@
 
 namespace lensbench {
 
-/// Writes a group as `write_dataset` does, a variable in pieces where it is never in memory whole:
-/// `create` variables, `attach_scales` once all dimensions of those created are known, `write`
-/// their values, `finish`.
+/// Writes a group in the form of `write_dataset`, with variables in pieces, so that they are never
+/// in memory as a whole. Order of calls: `create` for the variables, `attach_scales` when all their
+/// dimensions are created, `write` for their values, `finish`.
 class GroupWriter {
  public:
   explicit GroupWriter(hid_t group, Checks checks = Checks::per_chunk)
       : group_(group), checks_(checks) {}
   ~GroupWriter();
 
-  /// \param variable  all but its values
-  /// \param shape     of the whole variable
-  /// \param labels    variables among which those are named that label the axes of this one
+  /// Creates a variable without values.
+  /// \param variable  the variable without its values
+  /// \param shape     shape of the whole variable
+  /// \param labels    variables of the group, some of which may label axes of this variable
   void create(const Variable& variable, bool is_text, at::ScalarType type,
               const std::vector<std::int64_t>& shape, const std::vector<Variable>& labels);
-  /// Gives every axis of the variables created since the last call its dimension scale.
+  /// Attaches a dimension scale to every axis of the variables created since the last call.
   void attach_scales();
-  /// Writes values of an open variable from row `first` of `axis` on.
+  /// Writes values of an open variable, beginning at row `first` of `axis`.
   void write(const Variable& piece, std::int64_t axis, std::int64_t first);
-  /// No more will be written of this variable.
+  /// Closes a variable whose values are complete.
   void close(const std::string& name);
   void finish(const std::map<std::string, Attribute>& attributes);
 
@@ -51,7 +52,7 @@ class GroupWriter {
   std::string label_names_;
 };
 
-/// Rows along `axis` that one chunk of such a variable holds.
+/// Number of rows along `axis` in one chunk of a variable of this shape.
 std::int64_t chunk_rows(const std::vector<std::int64_t>& shape, std::int64_t axis,
                         std::int64_t element_bytes);
 

@@ -38,7 +38,8 @@ void GrowingFile::unmap() {
   mapped_ = beyond_ = 0;
 }
 
-/// posix_fallocate gives its error back and leaves errno alone.
+/// Allocates disk space. \return 0 or the error, which posix_fallocate returns instead of setting
+/// errno
 int GrowingFile::allocate(std::size_t bytes) {
   int error = EINTR;
   while (error == EINTR)
@@ -48,8 +49,8 @@ int GrowingFile::allocate(std::size_t bytes) {
 }
 
 void* GrowingFile::resize(std::size_t bytes) {
-  if (bytes <= mapped_ + beyond_) return memory_;  // given up only at the end
-  // Allocated, not only made longer: a write to a mapped hole on a full disk kills the process.
+  if (bytes <= mapped_ + beyond_) return memory_;  // the memory never shrinks before the end
+  // Disk space is allocated, because a write to a mapped hole on a full disk kills the process.
   const int error = error_ != 0 ? error_ : allocate(bytes);
   if (error != 0) {
     continue_in_memory(bytes, error);
@@ -67,7 +68,7 @@ void GrowingFile::continue_in_memory(std::size_t bytes, int error) {
   error_ = error;
   wanted_ = bytes;
   std::byte* whole = map(bytes, kAnonymous, -1);
-  if (whole == nullptr) return;  // what libhdf5 has stays valid, and it is told of no more
+  if (whole == nullptr) return;  // libhdf5 keeps its memory, which remains valid
   if (mapped_ > 0) ::mremap(memory_, mapped_, mapped_, MREMAP_MAYMOVE | MREMAP_FIXED, whole);
   if (beyond_ > 0) {
     std::memcpy(whole + mapped_, memory_ + mapped_, beyond_);
@@ -91,8 +92,8 @@ void GrowingFile::finish(std::size_t bytes) {
   check();
   unmap();
   if (uninterrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(bytes)); }) != 0)
-    throw RunError(path_.string() + ": cannot be cut to size: " + errno_text(errno));
-  // After a failed fsync the kernel may have dropped the pages: never retried.
+    throw RunError(path_.string() + ": cannot be truncated to its size: " + errno_text(errno));
+  // fsync is never retried: after a failure the kernel may have dropped the dirty pages.
   if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0)
     throw RunError(path_.string() + ": cannot be synced to disk: " + errno_text(errno));
   if (file_.close() != 0)

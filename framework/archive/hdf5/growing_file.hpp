@@ -7,8 +7,8 @@
 
 namespace lensbench::hdf5 {
 
-/// Memory for libhdf5's core driver that is a shared mapping of a file. The driver never sees a
-/// disk error, on which it could crash: once the disk is full it goes on in plain memory, and
+/// Memory for libhdf5's core driver that is a shared mapping of a file. The driver, which could
+/// crash on a disk error, never sees one: when the disk is full, further memory is anonymous, and
 /// `check` throws.
 class GrowingFile {
  public:
@@ -19,14 +19,14 @@ class GrowingFile {
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  /// See image_callbacks.hpp.
+  /// Resizes the memory, for image_callbacks.hpp.
   void* resize(std::size_t bytes);
 
-  /// \throws RunError once the disk was full
+  /// \throws RunError if the disk was full
   void check() const;
-  /// Takes the mapped pages out of this process; their content stays in the file.
+  /// Releases the mapped pages of this process; their content remains in the file.
   void relieve();
-  /// Cuts the file to `bytes` and syncs it. \throws RunError
+  /// Truncates the file to `bytes` and syncs it. \throws RunError
   void finish(std::size_t bytes);
 
  private:
@@ -37,8 +37,8 @@ class GrowingFile {
   std::filesystem::path path_;
   FileDescriptor file_;
   std::byte* memory_ = nullptr;
-  std::size_t mapped_ = 0;  ///< bytes of the file
-  std::size_t beyond_ = 0;  ///< bytes behind them that are plain memory
+  std::size_t mapped_ = 0;  ///< number of bytes mapped to the file
+  std::size_t beyond_ = 0;  ///< number of bytes of anonymous memory that follow them
   int error_ = 0;
   std::size_t wanted_ = 0;
   bool finished_ = false;

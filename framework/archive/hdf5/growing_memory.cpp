@@ -16,7 +16,7 @@ void* GrowingMemory::resize(std::size_t bytes) {
   if (moved == MAP_FAILED) return nullptr;
   memory_ = moved;
   mapped_ = bytes;
-  ::madvise(memory_, mapped_, MADV_HUGEPAGE);  // a system without them goes on with small ones
+  ::madvise(memory_, mapped_, MADV_HUGEPAGE);  // without huge pages, the system uses small ones
   return memory_;
 }
 

@@ -4,8 +4,8 @@
 
 namespace lensbench::hdf5 {
 
-/// Memory for a large HDF5 image, in pages as large as the system gives: faults of 4 KiB pages take
-/// two fifths of the time in which such an image is made and written. Its bytes are 0 at first.
+/// Memory for a large HDF5 image, in huge pages if the system has them: page faults of 4 KiB pages
+/// take two fifths of the time in which such an image is built and written. New bytes are 0.
 class GrowingMemory {
  public:
   GrowingMemory() = default;
@@ -13,7 +13,8 @@ class GrowingMemory {
   GrowingMemory(const GrowingMemory&) = delete;
   GrowingMemory& operator=(const GrowingMemory&) = delete;
 
-  /// At least `bytes`, with what was there before. \return null if the system has no more
+  /// Resizes the memory to at least `bytes` and keeps its content.
+  /// \return null if the system is out of memory
   void* resize(std::size_t bytes);
 
  private:

@@ -12,7 +12,7 @@
 namespace lensbench::hdf5 {
 namespace {
 
-/// The innermost message of libhdf5's error stack.
+/// Innermost message of libhdf5's error stack.
 std::string reason() {
   std::string text;
   H5Ewalk2(
@@ -25,7 +25,8 @@ std::string reason() {
   return text.empty() ? "" : " (HDF5: " + text + ")";
 }
 
-/// Bounds V18 give files that every HDF5 since 1.8 reads, byte-identical from run to run.
+/// File access properties. The version bounds V18 give files that every HDF5 since 1.8 reads, with
+/// equal bytes for equal content.
 Handle access_properties() {
   Handle access(written(H5Pcreate(H5P_FILE_ACCESS), "file properties"), H5Pclose);
   written(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "file version bounds");
@@ -36,12 +37,12 @@ void set_group_properties(hid_t properties) {
   written(H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
           "link order");
   written(H5Pset_obj_track_times(properties, false), "object times");
-  // Compact links and attributes: the dense form crashes libhdf5 when damaged.
+  // Links and attributes are stored compactly, because libhdf5 crashes on damage in the dense form.
   written(H5Pset_link_phase_change(properties, 60000, 0), "link storage");
   written(H5Pset_attr_phase_change(properties, 60000, 0), "attribute storage");
 }
 
-/// A file of the core driver.
+/// Creates a file of the core driver, whose bytes are in `memory`.
 template <class Memory>
 Handle create_in_memory(Memory& memory) {
   const Handle access = access_properties();
@@ -64,7 +65,7 @@ void initialise() {
     H5PLset_loading_state(0);
     H5Lunregister(H5L_TYPE_EXTERNAL);
   });
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // the error stack is one a thread
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // each thread has its own error stack
 }
 
 hid_t written(hid_t result, const std::string& what) {
@@ -109,14 +110,14 @@ std::vector<Child> children(hid_t group, const std::string& path) {
     to.foreign_link |= link->type != H5L_TYPE_HARD;
     return 0;
   };
-  const Handle itself = open_group(group, ".");  // the root may come as a file
+  const Handle itself = open_group(group, ".");  // `group` may be a file, which means its root
   const Handle properties(readable(H5Gget_create_plist(itself), path), H5Pclose);
   unsigned order = 0;
   readable(H5Pget_link_creation_order(properties, &order), path);
   const auto index = (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
   readable(H5Literate(group, index, H5_ITER_INC, nullptr, collect, &found), path);
   if (found.foreign_link)
-    throw InputError(path + ": holds a soft or external link, which no lensbench archive has");
+    throw InputError(path + ": soft and external links are not allowed in a lensbench archive");
   std::vector<Child> result;
   for (const std::string& name : found.names) {
     H5O_info_t info;
@@ -146,8 +147,8 @@ ImageWriter::~ImageWriter() = default;
 void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& use) {
   written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
   const auto size = written(H5Fget_file_image(file_, nullptr, 0), "file image");
-  // The driver's own memory: H5Fget_file_image clears a flag of the superblock in its copy and
-  // leaves the superblock's checksum as it was, so that no HDF5 opens the result.
+  // The bytes come from the driver's memory: H5Fget_file_image clears a flag of the superblock in
+  // its copy but does not update the checksum of the superblock, so HDF5 would refuse the copy.
   void* memory = nullptr;
   written(H5Fget_vfd_handle(file_, H5P_DEFAULT, &memory), "file image");
   const auto* first = *static_cast<const std::byte* const*>(memory);
@@ -170,7 +171,7 @@ void FileWriter::relieve() {
 
 void FileWriter::finish() {
   written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "archive file");
-  // The end of the content; the driver's memory is longer.
+  // Size of the content; the driver's memory is larger.
   const auto size = written(H5Fget_file_image(file_, nullptr, 0), "archive file");
   file_.close_written("archive file");
   memory_->finish(static_cast<std::size_t>(size));
@@ -184,7 +185,7 @@ Handle open_image(std::span<std::byte> bytes, const std::string& name) {
   H5FD_file_image_callbacks_t callbacks = borrowed_image(bytes);
   readable(H5Pset_file_image_callbacks(access, &callbacks), what);
   readable(H5Pset_file_image(access, bytes.data(), bytes.size()), what);
-  // libhdf5 takes files in memory for one and the same if they have one name.
+  // The name is unique, because libhdf5 treats files in memory with equal names as one file.
   char unique[48];
   std::snprintf(unique, sizeof unique, "image at %p", static_cast<void*>(bytes.data()));
   return Handle(readable(H5Fopen(unique, H5F_ACC_RDONLY, access), what), H5Fclose);
@@ -194,7 +195,7 @@ Handle open_file(const std::string& path) {
   initialise();
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
-    throw InputError(path + ": no such file; expected an archive (.h5)");
+    throw InputError(path + ": file not found; expected an archive (.h5)");
   return Handle(readable(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), path), H5Fclose);
 }
 

@@ -12,21 +12,21 @@
 #include <utility>
 #include <vector>
 
-// The few libhdf5 calls the archive layer shares, each with its return code checked. Nothing
-// outside this folder includes <hdf5.h>.
+// libhdf5 calls that the archive layer shares, with checks of their return codes. Only files of
+// this folder include <hdf5.h>.
 
 namespace lensbench::hdf5 {
 
-/// Silences libhdf5's own printing, forbids it to load filter plug-ins or to follow external links.
-/// Called before any other use; cheap when done already.
+/// Stops libhdf5 from printing errors, loading filter plug-ins and following external links. It
+/// must be called before any other use; further calls are cheap.
 void initialise();
 
-/// \throws RunError "cannot write <what>" if `result` is negative, else returns it
+/// Returns `result`. \throws RunError "cannot write <what>" if it is negative
 hid_t written(hid_t result, const std::string& what);
-/// \throws InputError "<what>: cannot be read" if `result` is negative, else returns it
+/// Returns `result`. \throws InputError "<what>: cannot be read" if it is negative
 hid_t readable(hid_t result, const std::string& what);
 
-/// Owns one libhdf5 identifier, of any kind.
+/// Owner of one libhdf5 identifier of any kind.
 class Handle {
  public:
   using Close = herr_t (*)(hid_t);
@@ -44,7 +44,8 @@ class Handle {
   }
 
   operator hid_t() const { return id_; }
-  /// Closes now. A write error of libhdf5 may show only here, so writers always call this.
+  /// Closes the identifier. Writers must call this, because libhdf5 may report a write error only
+  /// here.
   /// \throws RunError
   void close_written(const std::string& what);
 
@@ -53,7 +54,7 @@ class Handle {
   Close close_ = nullptr;
 };
 
-/// A new group below `parent`, without times and with links in creation order.
+/// Creates a group in `parent`, without times and with links in creation order.
 Handle create_group(hid_t parent, const std::string& name);
 Handle open_group(hid_t parent, const std::string& name);
 bool exists(hid_t parent, const std::string& name);
@@ -61,13 +62,13 @@ bool exists(hid_t parent, const std::string& name);
 struct Child {
   std::string name;
   bool is_group;
-  haddr_t address;  ///< of the object in its file
+  haddr_t address;  ///< address of the object in its file
 };
-/// Hard links of a group, in creation order where it is kept, else by name.
+/// Members of a group, in creation order if the file stores it, else by name.
 /// \throws InputError for a soft or external link, or an object that is neither group nor dataset
 std::vector<Child> children(hid_t group, const std::string& path);
 
-/// Variable-length UTF-8.
+/// Type of variable-length UTF-8 strings.
 Handle string_type();
 
 class GrowingMemory;
@@ -78,7 +79,7 @@ class ImageWriter {
   ImageWriter();
   ~ImageWriter();
   hid_t root() const { return file_; }
-  /// Gives `use` the file's bytes where they lie; it is closed after this. \throws RunError
+  /// Closes the file and calls `use` with its bytes, which are not copied. \throws RunError
   void finish(const std::function<void(std::span<const std::byte>)>& use);
 
  private:
@@ -88,18 +89,18 @@ class ImageWriter {
 
 class GrowingFile;
 
-/// An HDF5 file whose memory is a file of the disk, mapped: as safe as `ImageWriter` from an
-/// libhdf5 that crashes on a full disk, for files larger than memory.
+/// Writer of HDF5 files larger than memory. Its memory is a mapped file on disk; it protects from
+/// crashes of libhdf5 on a full disk, as `ImageWriter` does.
 class FileWriter {
  public:
-  /// \param path  created, removed again unless `finish` is reached
+  /// \param path  file to create; it is removed unless `finish` is called
   explicit FileWriter(const std::filesystem::path& path);
   ~FileWriter();
   hid_t root() const { return file_; }
 
-  /// Gives the pages written so far back to the system. \throws RunError if the disk is full
+  /// Releases the memory of the pages written so far. \throws RunError if the disk is full
   void relieve();
-  /// Closes the file; it is complete and synced when this returns. \throws RunError
+  /// Closes the file, which is complete and synced after the return. \throws RunError
   void finish();
 
  private:

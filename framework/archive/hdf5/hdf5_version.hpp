@@ -5,7 +5,7 @@
 
 namespace lensbench {
 
-/// Version of the HDF5 library this process runs with: `1.10.8`.
+/// Version of the HDF5 library in this process: `1.10.8`.
 LENSBENCH_API std::string hdf5_version();
 
 }  // namespace lensbench

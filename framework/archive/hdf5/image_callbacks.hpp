@@ -8,8 +8,9 @@
 
 namespace lensbench::hdf5 {
 
-/// Lets libhdf5's core driver keep one file in `memory`, which must outlive that file and gives it
-/// back itself. \tparam Memory  has `void* resize(std::size_t bytes)`, null where it cannot
+/// Callbacks with which libhdf5's core driver keeps one file in `memory`, which must outlive the
+/// file and frees itself. \tparam Memory  type with `void* resize(std::size_t bytes)`, which
+/// returns null on failure
 template <class Memory>
 H5FD_file_image_callbacks_t image_callbacks(Memory& memory) {
   H5FD_file_image_callbacks_t calls{};
@@ -28,16 +29,16 @@ H5FD_file_image_callbacks_t image_callbacks(Memory& memory) {
   return calls;
 }
 
-/// Lets the core driver read a file where its bytes lie, which must outlive it. H5LTopen_file_image
-/// does that too, and loses some memory with each file.
+/// Callbacks with which the core driver reads a file in memory without a copy; the bytes must
+/// outlive the file. H5LTopen_file_image does that too, but leaks some memory per file.
 inline H5FD_file_image_callbacks_t borrowed_image(std::span<std::byte> bytes) {
   H5FD_file_image_callbacks_t calls{};
   calls.image_malloc = [](std::size_t, H5FD_file_image_op_t, void* first) { return first; };
   calls.image_memcpy = [](void* to, const void*, std::size_t, H5FD_file_image_op_t, void*) {
-    return to;  // from the same place
+    return to;  // source and destination are the same memory
   };
   calls.image_realloc = [](void*, std::size_t, H5FD_file_image_op_t, void*) -> void* {
-    return nullptr;  // it is read only
+    return nullptr;  // the file is read-only
   };
   calls.image_free = [](void*, H5FD_file_image_op_t, void*) -> herr_t { return 0; };
   calls.udata_copy = [](void* first) { return first; };

@@ -5,8 +5,8 @@
 
 namespace lensbench {
 
-/// What the user allows archives that he trusts beyond what their size gives them: the environment
-/// variable LENSBENCH_READ_GIB, else 0.
+/// Memory in GiB that the user allows for trusted archives in addition to the limit by their size:
+/// the environment variable LENSBENCH_READ_GIB, else 0.
 LENSBENCH_API std::uint64_t extra_gib();
 
 }  // namespace lensbench

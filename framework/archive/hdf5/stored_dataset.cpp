@@ -10,7 +10,7 @@ const StoredVariable& StoredDataset::operator[](const std::string& name) const {
     if (variable.facts.name == name) return variable;
     known += (known.empty() ? "'" : ", '") + variable.facts.name + "'";
   }
-  throw UsageError("the dataset has no variable '" + name + "'; it has " +
+  throw UsageError("dataset: variable '" + name + "' not found; the dataset has " +
                    (known.empty() ? "none" : known));
 }
 

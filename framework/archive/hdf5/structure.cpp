@@ -16,18 +16,19 @@ using hdf5::readable;
 
 constexpr int kMostDepth = 16, kMostAxes = 8;
 constexpr std::uint64_t kMostChunkBytes = std::uint64_t{64} << 20;
-/// Deflate makes data at most 1032 times smaller, results of models at most some tens of times;
-/// small files get room for what is never written.
+/// Limit of the decoded size relative to the file. Deflate compresses by at most 1032, and results
+/// of models by some tens; kRoom is an allowance for small files, whose headers describe data that
+/// was never written.
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30, kMostExpansion = 200, kRoom = kGiB / 2;
 constexpr std::size_t kMostObjects = 1'000'000;
 constexpr std::array<H5Z_filter_t, 3> kFilters = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE,
                                                   H5Z_FILTER_FLETCHER32};
 
 [[noreturn]] void refuse(const std::string& path, const std::string& what) {
-  throw InputError(path + ": " + what + ", which no lensbench archive has");
+  throw InputError(path + ": not allowed in a lensbench archive: " + what);
 }
 
-/// a * b, or the largest number there is.
+/// a * b; the largest number on overflow.
 std::uint64_t product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t result = 0;
   return __builtin_mul_overflow(a, b, &result) ? UINT64_MAX : result;
@@ -73,8 +74,8 @@ class Walk {
       bytes = product(bytes, lengths[static_cast<std::size_t>(axis)]);
     if (bytes > most_bytes_ - bytes_)
       throw InputError(path +
-                       ": more data than a file of its size can hold; if you trust it, "
-                       "LENSBENCH_READ_GIB=8 allows 8 GiB more");
+                       ": claims more data than a file of its size can contain; if you trust it, "
+                       "set LENSBENCH_READ_GIB=8 to allow 8 GiB more");
     bytes_ += bytes;
     if (H5Pget_layout(properties) == H5D_CHUNKED) check_chunk(properties, size, path);
   }
@@ -104,7 +105,7 @@ class Walk {
     if (kind == H5T_STRING && H5Tis_variable_str(type) <= 0) refuse(path, "fixed-length text");
     if (kind != H5T_STRING && kind != H5T_FLOAT && kind != H5T_INTEGER)
       refuse(path, "an element type that is neither number nor text");
-    // libhdf5 converts between all others, in code that damaged types break.
+    // Only types that libhdf5 reads without a conversion: damaged types crash its conversion code.
     const std::array<hid_t, 6> numbers = {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE,
                                           H5T_STD_U8LE,   H5T_STD_I32LE,  H5T_STD_I64LE};
     const auto is_type = [&](hid_t known) { return H5Tequal(type, known) > 0; };

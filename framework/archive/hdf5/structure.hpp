@@ -6,12 +6,14 @@
 
 namespace lensbench {
 
-/// Walks a whole file before anything of it is read, and refuses what no lensbench archive has and
-/// what hostile files are made of: links that are not hard, an object with two names (a cycle never
-/// ends), groups nested deeper than 16, more than 8 axes, element types other than numbers and
-/// variable-length text, data kept in other files or put together from them, filters other than
-/// shuffle, deflate and fletcher32, chunks over 64 MiB, more data in all than a file of its size
-/// can hold compressed. \param name  of the file, for messages \throws InputError naming the object
+/// Checks the structure of a whole file before its content is read, and refuses features that
+/// hostile files use and lensbench archives do not: links other than hard links, an object with two
+/// names (a cycle would never end), groups nested deeper than 16, more than 8 axes, element types
+/// other than numbers and variable-length text, data in other files, virtual datasets, filters
+/// other than shuffle, deflate and fletcher32, chunks of more than 64 MiB, and more data in total
+/// than a file of its size can contain in compressed form.
+/// \param name  name of the file, for messages
+/// \throws InputError with the path of the object
 void check_structure(hid_t file, const std::string& name);
 
 }  // namespace lensbench

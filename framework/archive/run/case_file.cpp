@@ -28,22 +28,25 @@ void write_costs(hid_t file, const CaseCosts& costs) {
 
 constexpr std::string_view kTrailer = "\nlensbench unit xxh3-128 ";
 
-/// A checksum of the bytes before it, at the end of a unit file, where HDF5 does not look: a
-/// damaged unit could end the process that lets libhdf5 read it.
+/// Trailer of a case file: a checksum of the HDF5 image before it. Layout of the file: image, then
+/// kTrailer, 32 hexadecimal digits and a line feed. HDF5 ignores bytes after its image. The
+/// checksum is compared before libhdf5 sees the image, because damage could make libhdf5 end the
+/// process.
 std::string trailer_of(std::span<const std::byte> image) {
   return std::string(kTrailer) + checksum_hex(image) + "\n";
 }
 
+/// Checks the bytes of a case file against its trailer.
 /// \return the image before the trailer
-/// \throws InputError if the bytes are not those that were written
+/// \throws InputError if the bytes differ from those that were written
 std::span<std::byte> check_bytes(std::span<std::byte> bytes, const std::string& path) {
   const std::size_t length = kTrailer.size() + kChecksumDigits + 1;
-  if (bytes.size() < length) throw InputError(path + ": not a unit of a run, or cut off");
+  if (bytes.size() < length) throw InputError(path + ": not a case file of a run, or truncated");
   const auto image = bytes.first(bytes.size() - length);
   const auto end = bytes.last(length);
   const std::string found(reinterpret_cast<const char*>(end.data()), end.size());
   if (found != trailer_of(image))
-    throw InputError(path + ": damaged: its bytes are not those that were written");
+    throw InputError(path + ": damaged: its bytes differ from those that were written");
   return image;
 }
 
@@ -54,7 +57,7 @@ std::span<std::byte> read_bytes(const std::string& path, hdf5::GrowingMemory& me
   if (error || !file) throw InputError(path + ": cannot be read");
   auto* first = static_cast<char*>(memory.resize(std::max<std::size_t>(1, size)));
   if (first == nullptr)
-    throw RunError(path + ": no memory for its " + std::to_string(size) + " bytes");
+    throw RunError(path + ": not enough memory for its " + std::to_string(size) + " bytes");
   file.read(first, static_cast<std::streamsize>(size));
   if (!file) throw InputError(path + ": cannot be read");
   return std::as_writable_bytes(std::span(first, size));
@@ -96,8 +99,8 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
   return receipts;
 }
 
-void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-               const CaseCosts& costs, const WriteUnit& write) {
+void make_case_file(const CaseFileHeader& header, const std::map<std::string, Dataset>& saved,
+                    const CaseCosts& costs, const WriteCaseFile& write) {
   hdf5::ImageWriter image;
   Handle results = hdf5::create_group(image.root(), "results");
   Handle receipts = hdf5::create_group(image.root(), "receipts");
@@ -119,7 +122,7 @@ void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& s
   image.finish([&](std::span<const std::byte> bytes) { write(bytes, trailer_of(bytes)); });
 }
 
-UnitReader::UnitReader(const std::string& path) : path_(path) {
+CaseFileReader::CaseFileReader(const std::string& path) : path_(path) {
   auto memory = std::make_shared<hdf5::GrowingMemory>();
   const auto bytes = check_bytes(read_bytes(path, *memory), path);
   image_ = {bytes, std::move(memory)};
@@ -130,22 +133,22 @@ UnitReader::UnitReader(const std::string& path) : path_(path) {
     header_.index = std::get<std::int64_t>(attributes.at("case"));
     header_.error = std::get<std::string>(attributes.at("error"));
   } catch (const std::exception&) {
-    throw InputError(path + ": not a unit of a run: its attributes are incomplete");
+    throw InputError(path + ": not a case file of a run: its attributes are incomplete");
   }
 }
 
-std::vector<std::string> UnitReader::names() const {
+std::vector<std::string> CaseFileReader::names() const {
   std::vector<std::string> names;
   for (const auto& child : hdf5::children(hdf5::open_group(file_, "results"), "/results"))
     names.push_back(child.name);
   return names;
 }
 
-bool UnitReader::contains(const std::string& name) const {
+bool CaseFileReader::contains(const std::string& name) const {
   return hdf5::exists(hdf5::open_group(file_, "results"), name);
 }
 
-Dataset UnitReader::read(const std::string& name) const {
+Dataset CaseFileReader::read(const std::string& name) const {
   Dataset dataset = read_dataset(hdf5::open_group(hdf5::open_group(file_, "results"), name),
                                  path_ + "/results/" + name, {}, &image_);
   const Handle receipts = hdf5::open_group(file_, "receipts");
@@ -155,12 +158,12 @@ Dataset UnitReader::read(const std::string& name) const {
   return dataset;
 }
 
-CaseCosts UnitReader::costs() const {
+CaseCosts CaseFileReader::costs() const {
   const std::string text = read_text(hdf5::open_group(file_, "costs"), path_ + "/costs", "json");
   try {
     return costs_from_json(parse_json(text, path_ + "/costs/json"));
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(path_ + "/costs/json: not what a run writes: " + error.what());
+    throw InputError(path_ + "/costs/json: not costs of a case: " + error.what());
   }
 }
 

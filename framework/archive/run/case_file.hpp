@@ -16,32 +16,34 @@
 
 namespace lensbench {
 
-/// What one case left: its datasets, or why it failed. The smallest thing a run saves.
-struct UnitHeader {
+/// Header of a case file, which stores the datasets of one case or the error with which it failed.
+struct CaseFileHeader {
   std::string key;
   std::int64_t index = 0;
   std::string error;  ///< empty for a completed case
   bool failed() const { return !error.empty(); }
 };
 
-/// Takes an HDF5 image and what stands behind it in the file: a checksum of its bytes.
-using WriteUnit = std::function<void(std::span<const std::byte> image, std::string_view trailer)>;
+/// Writes a case file: an HDF5 image, followed by a trailer with a checksum of its bytes.
+using WriteCaseFile =
+    std::function<void(std::span<const std::byte> image, std::string_view trailer)>;
 
-/// Makes a unit file and gives its bytes to `write`; equal contents give equal bytes.
-/// \throws UsageError for a dataset the archive cannot hold; RunError; what `write` throws
-void make_unit(const UnitHeader& header, const std::map<std::string, Dataset>& saved,
-               const CaseCosts& costs, const WriteUnit& write);
+/// Builds a case file and passes its bytes to `write`; equal contents give equal bytes.
+/// \throws UsageError for a dataset that an archive cannot store; RunError; what `write` throws
+void make_case_file(const CaseFileHeader& header, const std::map<std::string, Dataset>& saved,
+                    const CaseCosts& costs, const WriteCaseFile& write);
 
-/// A unit file, read into memory.
-class UnitReader {
+/// A case file, read into memory.
+class CaseFileReader {
  public:
-  /// \throws InputError also if its bytes are not those that were written; libhdf5 never sees those
-  explicit UnitReader(const std::string& path);
+  /// \throws InputError if the file is not readable or its checksum does not match; libhdf5 never
+  ///   reads damaged bytes
+  explicit CaseFileReader(const std::string& path);
 
-  const UnitHeader& header() const { return header_; }
+  const CaseFileHeader& header() const { return header_; }
   std::vector<std::string> names() const;
   bool contains(const std::string& name) const;
-  /// With its receipts. \throws InputError
+  /// A dataset with its receipts. \throws InputError
   Dataset read(const std::string& name) const;
   /// \throws InputError
   CaseCosts costs() const;
@@ -50,11 +52,12 @@ class UnitReader {
   std::string path_;
   Image image_;
   hdf5::Handle file_;
-  UnitHeader header_;
+  CaseFileHeader header_;
 };
 
-/// Receipts as a dataset on dimension `receipt`, and back.
+/// Converts receipts to a dataset with dimension `receipt`.
 Dataset receipts_to_dataset(const std::vector<Receipt>& receipts);
+/// Inverse of `receipts_to_dataset`.
 std::vector<Receipt> receipts_from_dataset(const Dataset& dataset);
 
 }  // namespace lensbench

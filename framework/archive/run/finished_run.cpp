@@ -23,7 +23,7 @@ void require_same_request(const std::filesystem::path& out, const ArchiveReader&
   const auto differences = diff_recipe(archive, plan);
   if (differences.empty()) return;
   const FactDifference& first = differences.front();
-  throw UsageError(out.string() + ": exists already and answers another request: " + first.where +
+  throw UsageError(out.string() + ": exists already, for another request: " + first.where +
                    " was " + (first.first.empty() ? "none" : first.first) + ", now " +
                    (first.second.empty() ? "none" : first.second) +
                    "; choose another file or move it away");
@@ -35,9 +35,10 @@ void clean_up(const std::filesystem::path& out, const Digests& digests, const Ru
   RunFolder folder(path);
   if (std::filesystem::exists(folder.plan()) &&
       read_json(folder.plan(), kPlanLimits) != to_json(plan))
-    throw UsageError(path.string() +
-                     ": holds an interrupted run of another request, though its archive is there; "
-                     "move one of them away");
+    throw UsageError(
+        path.string() +
+        ": contains an interrupted run of another request, although the archive exists; "
+        "move one of them away");
   write_sidecar(out, digests, folder);
   folder.remove();
 }

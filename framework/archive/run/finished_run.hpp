@@ -9,18 +9,18 @@
 
 namespace lensbench {
 
-/// A run whose archive is there.
+/// A run with a sealed archive.
 struct FinishedRun {
   SealResult sealed;
   std::vector<CaseRecord> cases;
   std::vector<ReceiptRecord> receipts;
 };
 
-/// What is left of a run that is asked to go on although its archive is there: a process that was
-/// killed after it had put the archive in place leaves the folder of units, and perhaps no sidecar.
-/// Verifies the archive, writes the sidecar where it is missing, removes the folder.
-/// \throws UsageError if the archive, or what the folder holds, answers another request; InputError
-///   if the archive is damaged: the folder is left as it is
+/// Completes a resumed run whose archive exists already: a process that is killed after it renamed
+/// the archive to its final name leaves the folder of case files and possibly an archive without
+/// sidecar. Verifies the archive, writes a missing sidecar and removes the folder.
+/// \throws UsageError if the archive or the folder is of another request; InputError if the archive
+///   is damaged: the folder is kept
 LENSBENCH_API FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan);
 
 }  // namespace lensbench

@@ -15,7 +15,7 @@ namespace {
 
 using std::filesystem::path;
 
-/// With all above it that is missing; survives a power cut.
+/// Creates a folder and its missing parents, so that they survive a power cut.
 void make_folder(const path& folder) {
   std::error_code error;
   if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
@@ -32,12 +32,12 @@ FileDescriptor lock(const path& file) {
   struct stat opened {};
   const bool locked =
       uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0;
-  // A run that ended in between has removed the file it had locked.
+  // A run that ended between open and lock has removed the locked file.
   const bool gone = locked && ::fstat(descriptor.get(), &opened) == 0 && opened.st_nlink == 0;
   if (locked && !gone) return descriptor;
   if (gone || errno == EWOULDBLOCK)
     throw UsageError(file.parent_path().string() +
-                     ": another lensbench is writing this run; wait for it or choose another file");
+                     ": another process is writing this run; wait for it or choose another file");
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
 }
 
@@ -54,12 +54,12 @@ RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   std::error_code ignored;
   std::filesystem::remove_all(temporary(), ignored);
   make_folder(temporary());
-  // Also where they were there: an earlier process may have been killed before it came to this.
+  // Existing folders are synced too: a process that created them may have been killed before.
   sync_folder(path_);
   sync_folder(path_.parent_path());
 }
 
-std::size_t RunFolder::unit_count() const {
+std::size_t RunFolder::case_file_count() const {
   std::error_code ignored;
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(path_ / "units", ignored))
@@ -69,7 +69,7 @@ std::size_t RunFolder::unit_count() const {
 
 void RunFolder::quarantine(const std::string& key) const {
   make_folder(path_ / "quarantine");
-  publish_file(unit(key), path_ / "quarantine" / (key + ".h5"));
+  publish_file(case_file(key), path_ / "quarantine" / (key + ".h5"));
 }
 
 void RunFolder::remove() {
@@ -79,7 +79,7 @@ void RunFolder::remove() {
     std::filesystem::remove_all(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +
-                     "; nothing in it is needed, remove the folder by hand");
+                     "; its content is not needed, remove the folder by hand");
   }
   lock_.close();
 }

@@ -8,23 +8,23 @@
 
 namespace lensbench {
 
-/// The folder of a run that goes on, and the lock on it.
+/// Locked folder of an unfinished run.
 class RunFolder {
  public:
-  /// Creates it where needed, locks it, empties `tmp/`.
-  /// \throws UsageError if another process holds the lock; RunError
+  /// Creates the folder if necessary, locks it and empties `tmp/`.
+  /// \throws UsageError if another process has the lock; RunError
   explicit RunFolder(std::filesystem::path path);
 
   std::filesystem::path plan() const { return path_ / "plan.json"; }
   std::filesystem::path temporary() const { return path_ / "tmp"; }
-  std::filesystem::path unit(const std::string& key) const {
+  std::filesystem::path case_file(const std::string& key) const {
     return path_ / "units" / (key + ".h5");
   }
-  std::size_t unit_count() const;
-  /// Moves a unit that cannot be used out of the way.
+  std::size_t case_file_count() const;
+  /// Moves an unusable case file to `quarantine/`.
   void quarantine(const std::string& key) const;
-  /// Removes the folder with everything in it and gives the lock up: the plan first, so that what
-  /// a kill leaves is never taken for a run; the lock last.
+  /// Removes the folder with its content and releases the lock. The plan is removed first, so that
+  /// the remains after a kill are never mistaken for a run; the lock is released last.
   void remove();
   const std::filesystem::path& path() const { return path_; }
 
@@ -33,7 +33,7 @@ class RunFolder {
   FileDescriptor lock_;
 };
 
-/// `results/name.h5` -> `results/name.run`
+/// Folder of the run of an archive: `results/name.h5` -> `results/name.run`.
 LENSBENCH_API std::filesystem::path run_folder_of(const std::filesystem::path& archive);
 
 }  // namespace lensbench

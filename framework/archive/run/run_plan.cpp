@@ -18,7 +18,7 @@ json to_json(const CasePlan& plan) {
           {"ids_sha256", plan.ids_sha256}};
 }
 
-/// The plan without its cases: what every unit depends on.
+/// The plan without its cases, on which the result of every case depends.
 json common_part(const RunPlan& plan) {
   json files = json::array(), plugins = json::array();
   for (const FileRecord& file : plan.files)
@@ -48,7 +48,7 @@ json to_json(const RunPlan& plan) {
   return all;
 }
 
-std::string unit_key(const RunPlan& plan, std::int64_t index) {
+std::string case_key(const RunPlan& plan, std::int64_t index) {
   const json content = {{"plan", sha256_hex(canonical_json(common_part(plan)))},
                         {"index", index},
                         {"case", to_json(plan.cases.at(static_cast<std::size_t>(index)))}};
@@ -57,14 +57,14 @@ std::string unit_key(const RunPlan& plan, std::int64_t index) {
 
 std::string plan_difference(const json& before, const json& now) {
   constexpr std::size_t kMost = 3;
-  // Flattened, so that lists are compared element by element.
+  // Flattened JSON is compared element by element, lists included.
   const auto facts = diff_facts(before.flatten(), now.flatten());
   std::string text;
   for (std::size_t i = 0; i < std::min(kMost, facts.size()); ++i) {
     const auto& [where, was, is] = facts[i];
     text += (i == 0 ? "" : "; ") + where + " ";
     text += was.empty()  ? "is new: " + is
-            : is.empty() ? "was " + was + " and is gone"
+            : is.empty() ? "was " + was + " and is missing"
                          : "was " + was + ", now " + is;
   }
   if (facts.size() > kMost) text += "; and " + std::to_string(facts.size() - kMost) + " more";

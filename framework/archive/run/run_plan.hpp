@@ -11,16 +11,16 @@
 
 namespace lensbench {
 
-/// One case as it was asked for.
+/// Request of one case.
 struct CasePlan {
   std::string id;
-  std::string text;  ///< empty when ids were given
+  std::string text;  ///< empty if ids are given
   std::int64_t n_tokens = 0;
-  std::string ids_sha256;              ///< of the token ids, as the command computes it
-  std::vector<std::int64_t> ids = {};  ///< as the model is given them, `n_tokens` of them
+  std::string ids_sha256;              ///< SHA-256 of the token ids, computed by the command
+  std::vector<std::int64_t> ids = {};  ///< the `n_tokens` token ids that the model receives
 };
 
-/// A file the run read: a model shard, a tokenizer, an input.
+/// A file that the run read: a model shard, a tokenizer, an input.
 struct FileRecord {
   std::string role;
   std::string name;
@@ -32,10 +32,10 @@ struct PluginRecord {
   std::string name;
   std::string version;
   std::string sha256;
-  std::string entries;  ///< its tools and experiments with their versions
+  std::string entries;  ///< tools and experiments of the plug-in with their versions
 };
 
-/// All that is asked of a run: what `/recipe` holds. Equal plans are the same run.
+/// The complete request of a run, which `/recipe` stores. Runs with equal plans are equal.
 struct RunPlan {
   std::string title;
   std::string experiment;
@@ -49,13 +49,14 @@ struct RunPlan {
 
 LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
 
-/// Of the file `plan.json`, which this program wrote.
+/// Limits for the file `plan.json`, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
-/// Name of the unit file of one case: a hash of all that its result depends on.
-LENSBENCH_API std::string unit_key(const RunPlan& plan, std::int64_t index);
+/// Name of the case file of one case: a hash of everything on which its result depends.
+LENSBENCH_API std::string case_key(const RunPlan& plan, std::int64_t index);
 
-/// Where two plans differ, as JSON pointers with both values; empty if they are equal.
+/// Description of the differences between two plans, as JSON pointers with both values; empty if
+/// they are equal.
 LENSBENCH_API std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);
 
 }  // namespace lensbench

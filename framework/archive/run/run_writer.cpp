@@ -14,7 +14,7 @@
 namespace lensbench {
 namespace {
 
-/// The same variables with axes of length 0: enough to check what later cases save.
+/// Copy of a dataset whose axes have length 0, which suffices to check the datasets of later cases.
 Dataset outline(const Dataset& dataset) {
   Dataset result;
   for (const Variable& variable : dataset.variables()) {
@@ -34,7 +34,7 @@ void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
     const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
     const auto* first = values.data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < values.numel(); ++i)
-      if (first[i] >= 0) ids.insert(first[i]);  // a negative id says "none"
+      if (first[i] >= 0) ids.insert(first[i]);  // a negative id means a missing token
   }
 }
 
@@ -52,21 +52,21 @@ struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan)
       : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      units.push_back({unit_key(plan, static_cast<std::int64_t>(i)), CaseStatus::planned, ""});
+      case_files.push_back({case_key(plan, static_cast<std::int64_t>(i)), CaseStatus::planned, ""});
   }
 
-  UnitRecord& unit(std::int64_t index) {
-    if (index < 0 || index >= static_cast<std::int64_t>(units.size()))
-      throw UsageError("the run has no case " + std::to_string(index) + "; it has " +
-                       std::to_string(units.size()));
-    return units[static_cast<std::size_t>(index)];
+  CaseFileRecord& record_of(std::int64_t index) {
+    if (index < 0 || index >= static_cast<std::int64_t>(case_files.size()))
+      throw UsageError("run: case " + std::to_string(index) +
+                       " does not exist; number of cases: " + std::to_string(case_files.size()));
+    return case_files[static_cast<std::size_t>(index)];
   }
 
-  UnitReader open(std::int64_t index) {
-    const UnitRecord& record = unit(index);
+  CaseFileReader open(std::int64_t index) {
+    const CaseFileRecord& record = record_of(index);
     if (record.status != CaseStatus::complete)
       throw UsageError("case " + std::to_string(index) + " has not completed");
-    return UnitReader(folder.unit(record.key).string());
+    return CaseFileReader(folder.case_file(record.key).string());
   }
 
   void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const {
@@ -83,18 +83,18 @@ struct RunWriter::State {
 
   void write(std::int64_t index, const std::string& error,
              const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
-    UnitRecord& record = unit(index);
-    make_unit({record.key, index, error}, saved, costs,
-              [&](std::span<const std::byte> image, std::string_view trailer) {
-                write_parts_atomically(folder.unit(record.key),
-                                       {image, std::as_bytes(std::span(trailer))},
-                                       folder.temporary());
-              });
+    CaseFileRecord& record = record_of(index);
+    make_case_file({record.key, index, error}, saved, costs,
+                   [&](std::span<const std::byte> image, std::string_view trailer) {
+                     write_parts_atomically(folder.case_file(record.key),
+                                            {image, std::as_bytes(std::span(trailer))},
+                                            folder.temporary());
+                   });
     record.status = error.empty() ? CaseStatus::complete : CaseStatus::failed;
     record.error = error;
   }
 
-  /// What is needed of a saved case after it has left memory.
+  /// Keeps what is needed of a saved case after its datasets are freed.
   void remember(const std::map<std::string, Dataset>& saved) {
     for (const auto& [name, dataset] : saved) {
       if (outlines.count(name) == 0) outlines[name] = outline(dataset);
@@ -102,12 +102,13 @@ struct RunWriter::State {
     }
   }
 
-  /// Takes over a unit that an earlier process left, or moves it aside.
+  /// Takes over the case file of an earlier process, or moves it to `quarantine/` if it is
+  /// unusable.
   void recover(std::int64_t index) {
-    UnitRecord& record = unit(index);
-    if (!std::filesystem::exists(folder.unit(record.key))) return;
+    CaseFileRecord& record = record_of(index);
+    if (!std::filesystem::exists(folder.case_file(record.key))) return;
     try {
-      const UnitReader reader(folder.unit(record.key).string());
+      const CaseFileReader reader(folder.case_file(record.key).string());
       if (reader.header().key != record.key || reader.header().index != index)
         throw InputError("it belongs to another case");
       std::map<std::string, Dataset> saved;
@@ -123,7 +124,7 @@ struct RunWriter::State {
   std::filesystem::path out;
   RunPlan plan;
   RunFolder folder;
-  std::vector<UnitRecord> units;
+  std::vector<CaseFileRecord> case_files;
   std::map<std::string, Dataset> outlines;
   std::set<std::int64_t> token_ids;
 };
@@ -135,20 +136,21 @@ RunWriter::RunWriter(RunWriter&&) noexcept = default;
 RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume) {
   refuse_existing(out);
   auto state = std::make_unique<State>(out, plan);
-  refuse_existing(out);  // sealed by another process before the lock was ours
+  // Again under the lock: another process may have sealed the run in the meantime.
+  refuse_existing(out);
   const RunFolder& folder = state->folder;
   const nlohmann::json now = to_json(plan);
   if (std::filesystem::exists(folder.plan())) {
     if (!resume)
-      throw UsageError(folder.path().string() + ": holds an interrupted run with " +
-                       std::to_string(folder.unit_count()) + " of " +
+      throw UsageError(folder.path().string() + ": contains an interrupted run with " +
+                       std::to_string(folder.case_file_count()) + " of " +
                        std::to_string(plan.cases.size()) +
                        " cases; resume it, or remove the folder");
     const auto before = read_json(folder.plan(), kPlanLimits);
     if (before != now)
-      throw UsageError(
-          folder.path().string() + ": the interrupted run was asked for something else: " +
-          plan_difference(before, now) + "; resume with the same request or choose another file");
+      throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
+                       plan_difference(before, now) +
+                       "; resume with the same request or choose another file");
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
       state->recover(static_cast<std::int64_t>(i));
   } else {
@@ -159,8 +161,8 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
 
 std::vector<std::int64_t> RunWriter::done() const {
   std::vector<std::int64_t> indices;
-  for (std::size_t i = 0; i < state_->units.size(); ++i)
-    if (state_->units[i].status == CaseStatus::complete)
+  for (std::size_t i = 0; i < state_->case_files.size(); ++i)
+    if (state_->case_files[i].status == CaseStatus::complete)
       indices.push_back(static_cast<std::int64_t>(i));
   return indices;
 }
@@ -179,10 +181,10 @@ void RunWriter::commit_failure(std::int64_t index, const std::string& error,
 }
 
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
-  const UnitReader unit = state_->open(index);
-  if (!unit.contains(name))
-    throw UsageError("case " + std::to_string(index) + " saved no dataset '" + name + "'");
-  return unit.read(name);
+  const CaseFileReader file = state_->open(index);
+  if (!file.contains(name))
+    throw UsageError("case " + std::to_string(index) + " did not save a dataset '" + name + "'");
+  return file.read(name);
 }
 
 std::vector<std::string> RunWriter::names(std::int64_t index) const {
@@ -196,7 +198,7 @@ std::vector<std::int64_t> RunWriter::token_ids() const {
 void RunWriter::discard() {
   if (!done().empty())
     throw UsageError(state_->folder.path().string() +
-                     ": holds completed cases and is not discarded; seal it");
+                     ": contains completed cases and is not discarded; seal it");
   state_->folder.remove();
 }
 
@@ -204,12 +206,12 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,
                            const nlohmann::json& environment, const nlohmann::json& run) {
-  for (std::size_t i = 0; i < state_->units.size(); ++i)
-    if (state_->units[i].status == CaseStatus::planned)
+  for (std::size_t i = 0; i < state_->case_files.size(); ++i)
+    if (state_->case_files[i].status == CaseStatus::planned)
       throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
                        " has not run yet; resume the run before sealing it");
-  const SealInput input{state_->plan,     state_->units, summaries, vocabulary,
-                        vocabulary_bytes, environment,   run};
+  const SealInput input{state_->plan,     state_->case_files, summaries, vocabulary,
+                        vocabulary_bytes, environment,        run};
   const SealResult result = write_archive(state_->out, state_->folder, input);
   state_->folder.remove();
   return result;

@@ -16,61 +16,64 @@
 
 namespace lensbench {
 
-/// A sealed archive and the digests that vouch for it.
+/// A sealed archive and its digests.
 struct SealResult {
   std::filesystem::path path;
   Digests digests;
 };
 
-/// One run: a folder `<name>.run` of unit files while it goes on, `<name>.h5` once sealed.
+/// Writer of one run, which is a folder `<name>.run` of case files until it is sealed, then an
+/// archive `<name>.h5`.
 ///
-/// libhdf5 never writes to a file of the disk: each case is an HDF5 image built in memory, written
+/// libhdf5 never writes to disk: each case is an HDF5 image that is built in memory, written as a
 /// whole, synced and renamed, and only then reported as done. The folder is locked while this
-/// lives.
+/// object exists.
 class LENSBENCH_API RunWriter {
  public:
-  /// \param out     the archive to be: `results/name.h5`; folders are made as needed
-  /// \param resume  go on with what an interrupted run left: its valid units are kept, damaged ones
-  ///   moved to `quarantine/`. Without an interrupted run it starts afresh.
-  /// \throws UsageError if `out` exists, if an interrupted run is there and `resume` is not set, if
-  ///   its plan differs from `plan` (the differences are named), if another process is writing it;
-  ///   RunError if the folder cannot be written
+  /// Starts or resumes a run.
+  /// \param out     path of the archive (`results/name.h5`); missing folders are created
+  /// \param resume  continue an interrupted run: valid case files are kept, damaged ones are
+  ///   moved to `quarantine/`. Without an interrupted run, a new one is started.
+  /// \throws UsageError if `out` exists, if an interrupted run exists and `resume` is false, if its
+  ///   plan differs from `plan` (the message has the differences), or if another process is writing
+  ///   it; RunError if the folder cannot be written
   static RunWriter start(const std::filesystem::path& out, const RunPlan& plan, bool resume);
   ~RunWriter();
   RunWriter(RunWriter&&) noexcept;
 
-  /// Completed cases, in order. Failed ones are not among them: they run again on resume.
+  /// Completed cases, in order; without failed cases, which run again on resume.
   std::vector<std::int64_t> done() const;
 
-  /// Saves what a case left. When this returns, a power cut cannot lose it.
-  /// \throws UsageError for a dataset an archive cannot hold, or one that cannot be joined with
-  /// that
-  ///   of an earlier case; RunError if it cannot be written. Nothing is left behind in either case.
+  /// Saves the results of a case, which survive a power cut after the return.
+  /// \throws UsageError for a dataset that an archive cannot store or that cannot be joined
+  ///   with that of an earlier case; RunError if it cannot be written. After an exception, nothing
+  ///   is saved.
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs);
   void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs);
 
-  /// What a completed case saved, read back with its receipts.
-  /// \throws UsageError if the case is not done or saved nothing of that name
+  /// Dataset that a completed case saved, with its receipts.
+  /// \throws UsageError if the case is not complete or did not save a dataset of that name
   Dataset read(std::int64_t index, const std::string& name) const;
   /// Names of a completed case's datasets.
   std::vector<std::string> names(std::int64_t index) const;
 
-  /// Every token id that variables marked `Holds::token_ids` hold, ascending.
+  /// All token ids in variables with `Holds::token_ids`, in ascending order.
   std::vector<std::int64_t> token_ids() const;
 
-  /// Gives up a run of which no case completed: removes its folder, writes no archive.
-  /// \throws UsageError if a case is done
+  /// Discards a run without completed cases: removes its folder and does not write an archive.
+  /// \throws UsageError if a case is complete
   void discard();
 
-  /// Packs the units in the plan's order, verifies the packed file, puts it in place, writes its
-  /// digests beside it (`.sha256`) and removes the folder. Until the rename nothing is changed.
+  /// Packs the case files in the order of the plan, verifies the packed file, renames it to its
+  /// final name, writes its digests next to it (`.sha256`) and removes the folder. A failure before
+  /// the rename leaves the run unchanged.
   /// \param summaries         datasets over all cases, by name
   /// \param vocabulary        text of each id of `token_ids()`, valid UTF-8
-  /// \param vocabulary_bytes  exact bytes of those ids whose text does not say them
-  /// \param environment       an object: what predicts equal bits (versions, kernels, threads, CPU)
-  /// \param run               an object: times, host, argv, and what else differs every time
-  /// \throws UsageError if cases are planned that have not run; RunError
+  /// \param vocabulary_bytes  exact bytes of the ids whose text is not equal to their bytes
+  /// \param environment       object of facts that affect bits of results (versions, CPU, …)
+  /// \param run               object of facts that differ between runs (times, host, argv)
+  /// \throws UsageError if planned cases have not run; RunError
   SealResult seal(const std::map<std::string, Dataset>& summaries,
                   const std::map<std::int64_t, std::string>& vocabulary,
                   const std::map<std::int64_t, std::string>& vocabulary_bytes,

@@ -17,9 +17,10 @@ UnfinishedRun inspect_run(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder / "units")) {
     if (entry.path().extension() != ".h5") continue;
     try {
-      const UnitReader unit(entry.path().string());
-      if (unit.header().key != entry.path().stem()) throw InputError("another unit's name");
-      ++(unit.header().failed() ? run.failed : run.complete);
+      const CaseFileReader file(entry.path().string());
+      if (file.header().key != entry.path().stem())
+        throw InputError("the file has the name of another case");
+      ++(file.header().failed() ? run.failed : run.complete);
     } catch (const InputError&) {
       ++run.damaged;
     }

@@ -22,7 +22,8 @@ void limit(decltype(RLIMIT_AS) resource, rlim_t most) {
   rlimit current{};
   if (getrlimit(resource, &current) != 0) return;
   if (current.rlim_cur != RLIM_INFINITY && current.rlim_cur <= most) return;
-  // A second more for the hard limit: SIGXCPU tells more than SIGKILL.
+  // The hard limit is a second higher, so that the process ends by SIGXCPU, which names the cause,
+  // and not by SIGKILL.
   const rlim_t hard = resource == RLIMIT_CPU ? most + 1 : most;
   const rlimit lower{most, std::min(current.rlim_max, hard)};
   setrlimit(resource, &lower);
@@ -34,13 +35,14 @@ std::uint64_t size_of(const std::filesystem::path& file) {
   return error ? 0 : size;
 }
 
-// The system calls by number and the structures by hand: not every libc and kernel header has them.
+// System calls and structures of Landlock are defined here, because not all versions of libc and of
+// the kernel headers have them.
 constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
 constexpr int kRulePathBeneath = 1;
 
 struct Ruleset {
-  std::uint64_t files;    ///< what is forbidden unless a rule allows it
-  std::uint64_t network;  ///< since version 4
+  std::uint64_t files;    ///< file rights that are denied unless a rule allows them
+  std::uint64_t network;  ///< network rights, since version 4
 };
 
 struct __attribute__((packed)) PathRule {
@@ -62,16 +64,16 @@ long landlock_version() {
   return ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
 }
 
-/// All rights this version knows.
+/// All file rights of a version of Landlock.
 std::uint64_t all_rights(long version) {
   const int bits = version == 1 ? 13 : version == 2 ? 14 : version < 5 ? 15 : 16;
   return (std::uint64_t{1} << bits) - 1;
 }
 
 void allow(int ruleset, const std::filesystem::path& path, std::uint64_t rights) {
-  const FileDescriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!place) return;
-  const PathRule rule{rights, place.get()};
+  const FileDescriptor file(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return;
+  const PathRule rule{rights, file.get()};
   ::syscall(kAddRule, ruleset, kRulePathBeneath, &rule, 0);
 }
 
@@ -103,7 +105,7 @@ ReadLimits limits_for(const Access& access) {
          !error && entry != end; entry.increment(error))
       bytes += size_of(entry->path());
   }
-  // An archive of results takes some times its size when it is read; a diff holds two.
+  // Reading an archive takes several times its size in memory, and a diff reads two.
   ReadLimits limits{768 * kMiB + 16 * bytes + extra_gib() * kGiB,
                     10 + 10 * (bytes / kMiB) + 600 * extra_gib(), 0};
   limits.wall_seconds = 60 + 10 * limits.cpu_seconds;

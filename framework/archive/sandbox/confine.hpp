@@ -7,29 +7,31 @@
 
 namespace lensbench {
 
-/// What a process that reads foreign files may touch.
+/// Files that a process which reads untrusted files may access.
 struct Access {
-  std::vector<std::filesystem::path> files;          ///< to read
-  std::vector<std::filesystem::path> writable = {};  ///< folders to write in
-  std::vector<std::filesystem::path> folders = {};   ///< to read with all in them
+  std::vector<std::filesystem::path> files;          ///< files to read
+  std::vector<std::filesystem::path> writable = {};  ///< folders to write to
+  std::vector<std::filesystem::path> folders = {};   ///< folders to read with their content
 };
 
-/// What reading these files may take, by their size.
+/// Limits for reading files.
 struct ReadLimits {
-  std::uint64_t memory_bytes;  ///< over what is mapped already
+  std::uint64_t memory_bytes;  ///< in addition to the memory that is mapped already
   std::uint64_t cpu_seconds;
   std::uint64_t wall_seconds;
 };
+/// Limits by the size of the files in `access`.
 LENSBENCH_API ReadLimits limits_for(const Access& access);
 
-/// For good, in this process: limits on memory, time, written and open files, no core dump, and,
-/// where the kernel has Landlock, no file but those of `access` and no network.
+/// Permanently confines this process: limits memory, time, written and open files, disables core
+/// dumps and, if the kernel has Landlock, denies the network and all files except those of
+/// `access`.
 LENSBENCH_API void confine(const Access& access, const ReadLimits& limits);
 
-/// The limit on memory alone. For good, in this process.
+/// Permanently limits the memory of this process.
 LENSBENCH_API void limit_memory(const ReadLimits& limits);
 
-/// Whether this kernel can take the file system away from a process (Landlock).
+/// Whether this kernel can deny a process access to files (Landlock).
 LENSBENCH_API bool can_confine_files();
 
 }  // namespace lensbench

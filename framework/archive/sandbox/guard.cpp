@@ -43,7 +43,7 @@ void require_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     throw InputError(path.string() + ": " +
-                     (errno == ENOENT ? "no such file" : "cannot be read: " + errno_text(errno)) +
+                     (errno == ENOENT ? "file not found" : "cannot be read: " + errno_text(errno)) +
                      "; expected an archive (.h5)");
   if (!S_ISREG(status.st_mode))
     throw InputError(path.string() + ": is " + kind_of(status.st_mode) +
@@ -57,7 +57,7 @@ std::string names_of(const Access& access) {
   return names;
 }
 
-/// The sentence, with the files it may be about where it names none of them.
+/// A message, with the names of the files before it unless it has one of them already.
 std::string with_names(const std::string& sentence, const Access& access) {
   for (const auto* paths : {&access.files, &access.folders})
     for (const auto& path : *paths)
@@ -65,7 +65,7 @@ std::string with_names(const std::string& sentence, const Access& access) {
   return names_of(access) + ": " + sentence;
 }
 
-/// What reads in the child, and what it does to the words on its way out.
+/// Runs `work` in the child and prints errors. \return exit code of the child
 int answer_of(const Access& access, const std::function<int()>& work) {
   const auto say = [&](const std::string& what) {
     std::cerr << "lensbench: " << what << "\n";
@@ -83,8 +83,8 @@ int answer_of(const Access& access, const std::function<int()>& work) {
     return say(with_names(error.what(), access));
   } catch (const std::bad_alloc&) {
     return say(subject +
-               ": reading it takes more memory than an archive of its size may; if you "
-               "trust it, LENSBENCH_READ_GIB=8 allows 8 GiB more");
+               ": reading it takes more memory than is allowed for its size; if you trust it, set "
+               "LENSBENCH_READ_GIB=8 to allow 8 GiB more");
   } catch (const c10::Error& error) {
     return say(subject + ": damaged archive: " + error.what_without_backtrace());
   } catch (const std::exception& error) {
@@ -97,22 +97,22 @@ struct Pipe {
   Pipe() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw RunError("no pipe can be made: " + errno_text(errno));
+      throw RunError("cannot create a pipe: " + errno_text(errno));
     read = FileDescriptor(ends[0]);
     write = FileDescriptor(ends[1]);
   }
 };
 
-[[noreturn]] void be_the_child(const Access& access, const ReadLimits& limits, Pipe& out, Pipe& err,
+[[noreturn]] void run_in_child(const Access& access, const ReadLimits& limits, Pipe& out, Pipe& err,
                                const std::function<int()>& work) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::dup2(out.write.get(), STDOUT_FILENO);
   ::dup2(err.write.get(), STDERR_FILENO);
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ})
     std::signal(signal, SIG_DFL);
-  at::set_num_threads(1);  // threads of the parent do not exist here
-  // libtorch 2 reads /proc/cpuinfo when it is first asked what the processor can do. A confined
-  // process cannot read it, and libtorch would print an error.
+  at::set_num_threads(1);  // the threads of the parent do not exist after a fork
+  // The first call that asks libtorch 2 about the processor reads /proc/cpuinfo. It is made here,
+  // because a confined process cannot read that file and libtorch would print an error.
   at::show_config();
   confine(access, limits);
   const int code = answer_of(access, work);
@@ -121,8 +121,8 @@ struct Pipe {
   ::_exit(code);
 }
 
-/// Passes on what the child prints until it has closed both pipes. Time that `take` needs (a pager
-/// that waits for its reader) is not the child's.
+/// Forwards the output of the child until it closes both pipes. The time that `take` needs (a pager
+/// that waits for the user) does not count against the child.
 /// \return false if the child was too slow
 bool relay(pid_t child, Pipe& out, Pipe& err, std::uint64_t seconds, const Take& take,
            std::string& words) {
@@ -157,7 +157,7 @@ bool relay(pid_t child, Pipe& out, Pipe& err, std::uint64_t seconds, const Take&
   return true;
 }
 
-/// Ends the child where the parent gives up, so that none is ever left.
+/// Owner of the child process, which it ends if the parent does not wait for it.
 class Child {
  public:
   explicit Child(pid_t number) : number_(number) {}
@@ -181,8 +181,8 @@ class Child {
 
 std::string what_ended(int signal, bool in_time) {
   if (!in_time || signal == SIGXCPU || signal == SIGKILL)
-    return "reading it takes more time than an archive of its size may; if you trust it, "
-           "LENSBENCH_READ_GIB=8 allows more";
+    return "reading it takes more time than is allowed for its size; if you trust it, set "
+           "LENSBENCH_READ_GIB=8 to allow more";
   return std::string("reading it ended in '") + strsignal(signal) + "'";
 }
 
@@ -198,8 +198,8 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
   std::cerr.flush();
   Pipe out, err;
   const pid_t number = ::fork();
-  if (number < 0) throw RunError("no process can be started to read in: " + errno_text(errno));
-  if (number == 0) be_the_child(access, limits, out, err, work);
+  if (number < 0) throw RunError("cannot start a process for reading: " + errno_text(errno));
+  if (number == 0) run_in_child(access, limits, out, err, work);
   Child child(number);
   out.write.close();
   err.write.close();
@@ -210,7 +210,7 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
     answer.code = WEXITSTATUS(status);
     return answer;
   }
-  // What the C library says of a corrupted heap helps nobody.
+  // The output of the child is dropped: messages of the C library about its heap do not help users.
   throw InputError(names_of(access) + ": damaged archive: " +
                    what_ended(WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time));
 }
@@ -219,7 +219,7 @@ void pass_on(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n =
         uninterrupted([&] { return ::write(STDOUT_FILENO, text.data(), text.size()); });
-    if (n < 0) throw RunError("standard output could not be written: " + errno_text(errno));
+    if (n < 0) throw RunError("standard output cannot be written: " + errno_text(errno));
     text.remove_prefix(static_cast<std::size_t>(n));
   }
 }
@@ -236,7 +236,8 @@ std::string ask_child(const Access& access, const std::function<std::string()>& 
   std::string text;
   const auto collect = [&](std::string_view part) {
     if (text.size() + part.size() > kMostAnswer)
-      throw InputError(names_of(access) + ": holds more text than is taken over");
+      throw InputError(names_of(access) + ": contains too much text (at most " +
+                       std::to_string(kMostAnswer) + " bytes are accepted)");
     text += part;
   };
   const auto print = [&] {

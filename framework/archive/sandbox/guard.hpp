@@ -8,15 +8,16 @@
 
 namespace lensbench {
 
-/// Runs `work`, which reads files that anybody may have made, in a child process with limits (see
-/// `confine`), so that a file made to break the HDF5 library ends the child and not the command.
-/// What it prints is passed on. Whatever the file makes it throw is invalid input.
-/// \return what `work` returned, or 3 with a sentence on stderr
-/// \throws InputError if a file is not there or is no file, or if the child was ended
+/// Runs `work`, which reads untrusted files, in a confined child process (see `confine`), so that a
+/// file that crashes the HDF5 library ends the child and not the command. The output of the child
+/// is forwarded; exceptions in it count as invalid input. \return the result of `work`, or 3 after
+/// a message on stderr \throws InputError if a file is missing or not a regular file, or if a
+/// signal ended the child
 LENSBENCH_API int in_child(const Access& access, const std::function<int()>& work);
 
-/// The same for a text that `work` returns.
-/// \throws InputError also with what `work` threw
+/// Runs `work` in a confined child process and returns its text.
+/// \throws InputError under the conditions of `in_child`, and with the message of an exception of
+///   `work`
 LENSBENCH_API std::string ask_child(const Access& access, const std::function<std::string()>& work);
 
 }  // namespace lensbench

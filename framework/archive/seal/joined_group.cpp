@@ -14,15 +14,15 @@ namespace {
 
 using Source = JoinedVariable::Source;
 
-/// Values of all variables of one round that wait for their chunk to be full.
+/// Total size of the values of one round that are kept until their chunks are complete.
 constexpr std::int64_t kBufferBytes = 64 << 20;
 constexpr std::size_t kPartsBetweenRelief = 64;
-/// A pointer and the text of a token, roughly.
+/// Approximate size of a token's text with its pointer.
 constexpr std::int64_t kTextBytes = 64;
 constexpr std::int64_t kTextRows = 8192;
 
-/// Collects the pieces of one variable and writes them in whole chunks: a chunk that is filled
-/// piece by piece would be read, unpacked and packed again each time.
+/// Collects the pieces of one variable and writes whole chunks: HDF5 would read, decompress and
+/// compress a chunk again for each piece written to it.
 class Appender {
  public:
   Appender(GroupWriter& writer, const JoinedVariable& joined) : writer_(writer), joined_(joined) {
@@ -66,7 +66,7 @@ class Appender {
       const at::Tensor whole =
           tensors_.size() == 1 ? tensors_.front() : at::cat(tensors_, joined_.axis);
       block.tensor = whole.narrow(joined_.axis, 0, rows);
-      // A copy, so that the rest does not keep what is written alive.
+      // The rest is copied, so that it does not keep the memory of the written values alive.
       tensors_ = {whole.narrow(joined_.axis, rows, waiting_rows_ - rows).clone()};
     }
     writer_.write(block, joined_.axis, written_);
@@ -118,7 +118,8 @@ class JoinedWriter {
     }
   }
 
-  /// Variables from `first` on whose buffers fit together. \return the first of the next round
+  /// Writes as many variables, beginning with `first`, as have buffers that fit into memory
+  /// together. \return the first variable of the next round
   Indices::const_iterator write_round(Indices::const_iterator first, const Indices& streamed) {
     std::map<std::size_t, Appender> appenders;
     std::int64_t bytes = 0;

@@ -9,7 +9,7 @@
 namespace lensbench {
 namespace {
 
-/// [rows, columns] of what `value` says of each.
+/// Tensor [rows, columns] of `value(row, column)`.
 template <class Number, class Rows, class Columns, class Value>
 at::Tensor grid(const Rows& rows, const Columns& columns, at::ScalarType type, Value&& value) {
   std::vector<Number> values;

@@ -10,13 +10,13 @@
 
 namespace lensbench {
 
-/// The costs of a run's cases as they come, for `/run`. Of the profile only sums are kept.
+/// Collects the costs of the cases of a run for `/run`. Profiles are kept only as sums.
 class LENSBENCH_API RunCosts {
  public:
   void add(std::int64_t case_number, CaseCosts costs);
 
-  /// Dimensions case, tool and, if there is a profile, block and component. NaN where a peak is not
-  /// known; a tool that a case did not call has 0 calls.
+  /// Table of costs with dimensions case, tool and, with a profile, block and component. NaN is an
+  /// unknown peak; a tool that a case did not call has 0 calls.
   Dataset table() const;
 
  private:

@@ -54,7 +54,7 @@ class Packer {
                 vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
     write_facts("environment", input_.environment, {});
     write_facts("run", input_.run, costs_.table());
-    write_units();
+    write_units_table();
     write_digests(image_.root(), digests_);
     image_.finish();
   }
@@ -62,20 +62,20 @@ class Packer {
   const Digests& digests() const { return digests_; }
 
  private:
-  /// Last, since it says what the others are; what was read for that is not read again.
-  void write_units() {
+  /// Writes the table `/units` with the digests of all other groups. It must be the last group: the
+  /// others cannot change after it. Their digests are reused for the digests of the archive.
+  void write_units_table() {
     PartDigests known;
     const Relieve relieve = [&] { image_.relieve(); };
     for (const char* path :
          {"/results", "/recipe", "/receipts", "/vocabulary", "/environment", "/run"}) {
       const bool of_cases = path == std::string_view("/results");
-      collect_digests(image_.root(), path, known.places, of_cases ? &known.cases : nullptr,
-                      relieve);
+      collect_digests(image_.root(), path, known.paths, of_cases ? &known.cases : nullptr, relieve);
     }
-    Dataset units = units_table(input_.plan, input_.units);
+    Dataset units = units_table(input_.plan, input_.case_files);
     add_digests(units, known);
     write_group(image_.root(), "units", units);
-    digests_ = compute_digests(image_.root(), known.places, relieve);
+    digests_ = compute_digests(image_.root(), known.paths, relieve);
   }
 
   void write_root() {
@@ -96,38 +96,39 @@ class Packer {
     Handle group = hdf5::create_group(image_.root(), "recipe");
     write_text(group, "request", canonical_json(input_.plan.request));
     if (!is_storable_text(input_.plan.source))
-      throw UsageError("the source text of the experiment is not valid UTF-8");
+      throw UsageError("experiment '" + input_.plan.experiment +
+                       "': its source text is not valid UTF-8 without NUL");
     write_text(group, "source", input_.plan.source);
     write_dataset(group, recipe_table(input_.plan));
     group.close_written("recipe");
   }
 
-  UnitReader open(std::size_t index) const {
-    return UnitReader(folder_.unit(input_.units[index].key).string());
+  CaseFileReader open(std::size_t index) const {
+    return CaseFileReader(folder_.case_file(input_.case_files[index].key).string());
   }
 
-  /// What the cases saved under one name, known but for the values.
+  /// Join of the datasets that the cases saved under one name, before their values are written.
   struct Joining {
     CaseJoin join;
-    std::vector<std::size_t> units;
+    std::vector<std::size_t> cases;
   };
 
-  /// Reads every unit once. What small ones saved stays in memory, so that a run of few cases is
-  /// not read twice.
-  std::map<std::string, Joining> scan_units() {
+  /// Reads every case file once. Small datasets are kept in memory, so that the case files of a
+  /// short run are not read twice.
+  std::map<std::string, Joining> scan_case_files() {
     std::map<std::string, Joining> joinings;
-    for (std::size_t i = 0; i < input_.units.size(); ++i) {
-      if (input_.units[i].status == CaseStatus::planned) continue;
+    for (std::size_t i = 0; i < input_.case_files.size(); ++i) {
+      if (input_.case_files[i].status == CaseStatus::planned) continue;
       const auto number = static_cast<std::int64_t>(i);
-      const UnitReader unit = open(i);
-      for (const std::string& name : unit.names()) {
-        Dataset part = unit.read(name);
+      const CaseFileReader file = open(i);
+      for (const std::string& name : file.names()) {
+        Dataset part = file.read(name);
         joinings[name].join.scan(part, number, input_.plan.cases[i].id);
-        joinings[name].units.push_back(i);
+        joinings[name].cases.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
         keep(i, name, std::move(part));
       }
-      costs_.add(number, unit.costs());
+      costs_.add(number, file.costs());
     }
     return joinings;
   }
@@ -146,18 +147,19 @@ class Packer {
   }
 
   void write_results() {
-    auto joinings = scan_units();
+    auto joinings = scan_case_files();
     Handle results = hdf5::create_group(image_.root(), "results");
     for (auto& [name, joining] : joinings) {
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
-      const auto read = [&](std::size_t p) { return this->read(joining.units[p], name); };
-      write_joined(group, joining.join, joining.units.size(), read, [&] { image_.relieve(); });
+      const auto read = [&](std::size_t p) { return this->read(joining.cases[p], name); };
+      write_joined(group, joining.join, joining.cases.size(), read, [&] { image_.relieve(); });
       group.close_written("group '" + name + "'");
     }
     for (const auto& [name, dataset] : input_.summaries) {
       if (joinings.contains(name))
-        throw UsageError("the summary '" + name + "' has the name of a dataset of the cases");
+        throw UsageError("summary '" + name +
+                         "': cases saved a dataset of this name; choose another name");
       write_group(results, name, dataset);
       for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
     }
@@ -191,11 +193,13 @@ class Packer {
   Digests digests_;
 };
 
-/// Reads the packed file as a stranger would and compares every digest.
+/// Reads the packed file from disk, like any later reader, and compares all digests.
 void verify_file(const std::filesystem::path& path, const Digests& expected) {
   const Handle file = hdf5::open_file(path.string());
   if (compute_digests(file) != expected || stored_digests(file) != expected)
-    throw RunError("the packed archive does not verify; the units are kept, seal again");
+    throw RunError(path.string() +
+                   ": the digests of the packed archive do not match; the case files are kept, "
+                   "resume the run to seal it again");
 }
 
 std::string sidecar_text(const Digests& digests) {
@@ -203,7 +207,7 @@ std::string sidecar_text(const Digests& digests) {
          "\nenvironment_sha256 " + digests.environment + "\nseal_sha256 " + digests.seal + "\n";
 }
 
-/// A temporary file that is gone at the end of the scope, unless it was renamed.
+/// Removes a temporary file at the end of the scope, unless it was renamed.
 struct Removal {
   std::filesystem::path path;
   ~Removal() {
@@ -226,6 +230,10 @@ void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
   if (before.str() != text) write_file_atomically(sidecar_of(archive), text, folder.temporary());
 }
 
+// The order makes sealing safe against crashes: the archive is packed to a temporary file, synced
+// and verified before the rename gives it its name, and the caller removes the case files only
+// after this returns. A crash before the rename leaves a run that can be resumed; a crash after it
+// leaves a complete archive, to which finish_sealed_run adds a missing sidecar.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input) {
   const std::filesystem::path packed = folder.temporary() / "archive.h5";
@@ -235,8 +243,10 @@ SealResult write_archive(const std::filesystem::path& out, const RunFolder& fold
   const Digests& digests = packer.digests();
   verify_file(packed, digests);
   if (!publish_new_file(packed, out))
-    throw RunError(out.string() +
-                   ": appeared while the run went on and is not overwritten; move it away");
+    throw RunError(
+        out.string() +
+        ": was created by another process during the run and is not overwritten; move it "
+        "away");
   write_sidecar(out, digests, folder);
   return {out, digests};
 }

@@ -10,8 +10,8 @@
 
 namespace lensbench {
 
-/// What is known of one case's unit.
-struct UnitRecord {
+/// Key, status and error of one case file.
+struct CaseFileRecord {
   std::string key;
   CaseStatus status;
   std::string error;
@@ -19,7 +19,7 @@ struct UnitRecord {
 
 struct SealInput {
   const RunPlan& plan;
-  const std::vector<UnitRecord>& units;  ///< in the plan's order
+  const std::vector<CaseFileRecord>& case_files;  ///< in the order of the plan
   const std::map<std::string, Dataset>& summaries;
   const std::map<std::int64_t, std::string>& vocabulary;
   const std::map<std::int64_t, std::string>& vocabulary_bytes;
@@ -27,17 +27,18 @@ struct SealInput {
   const nlohmann::json& run;
 };
 
-/// Packs the units of `folder` into `out`, verified before it is put in place.
+/// Packs the case files of `folder` into the archive `out`, which is verified before it gets its
+/// name.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input);
 
-/// `results/name.h5` -> `results/name.h5.sha256`
+/// File of the digests of an archive: `results/name.h5` -> `results/name.h5.sha256`.
 std::filesystem::path sidecar_of(const std::filesystem::path& archive);
-/// The digests beside the archive, unless that is what stands there.
+/// Writes the digests to the sidecar of an archive, unless it has them already.
 void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
                    const RunFolder& folder);
 
-/// Text an attribute can hold: bad bytes and NUL replaced.
+/// Text for an attribute: invalid UTF-8 and NUL are replaced.
 std::string printable_error(const std::string& text);
 
 }  // namespace lensbench

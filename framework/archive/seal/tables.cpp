@@ -19,7 +19,7 @@ at::Tensor range(std::size_t count) {
   return at::arange(static_cast<std::int64_t>(count), at::kInt);
 }
 
-/// One text of each record.
+/// Text member of each record.
 template <class Record>
 std::vector<std::string> texts_of(const std::vector<Record>& records, std::string Record::*field) {
   std::vector<std::string> texts;
@@ -92,15 +92,17 @@ Dataset recipe_table(const RunPlan& plan) {
   return table;
 }
 
-Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
+Dataset units_table(const RunPlan& plan, const std::vector<CaseFileRecord>& case_files) {
   Dataset table;
   std::vector<std::int64_t> status;
-  for (const UnitRecord& unit : units) status.push_back(static_cast<std::int64_t>(unit.status));
-  table.add_coordinate("case", range(units.size()), "number of the case");
+  for (const CaseFileRecord& file : case_files)
+    status.push_back(static_cast<std::int64_t>(file.status));
+  table.add_coordinate("case", range(case_files.size()), "number of the case");
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("status", {"case"}, longs(status).to(at::kChar), "1",
             "0 planned, 1 complete, 2 failed");
-  table.add("error_text", "case", texts_of(units, &UnitRecord::error), "why the case failed");
+  table.add("error_text", "case", texts_of(case_files, &CaseFileRecord::error),
+            "why the case failed");
   return table;
 }
 

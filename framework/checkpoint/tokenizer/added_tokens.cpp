@@ -6,7 +6,7 @@
 namespace lensbench {
 namespace {
 
-constexpr std::size_t kLongestContent = 1024;  // bounds the time of a search in a long text
+constexpr std::size_t kLongestContent = 1024;  // limits the time of a search in a long text
 
 std::size_t previous_character(std::string_view text, std::size_t at) {
   do --at;
@@ -15,7 +15,7 @@ std::size_t previous_character(std::string_view text, std::size_t at) {
 }
 
 bool is_word_character(std::string_view character) {
-  // Built once a process, on first use: single_word tokens are rare.
+  // The pattern is compiled on first use, because tokens with single_word are rare.
   static const auto word = internal_pattern(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])");
   bool found = false;
   word->find_all(character, [&](Span) { found = true; });
@@ -100,23 +100,23 @@ void AddedTokens::check(const AddedToken& token, const Vocabulary& model,
                what);
   };
   if (token.content.size() > kLongestContent)
-    where.fail("an added token of " + std::to_string(token.content.size()) +
-               " bytes, more than the " + std::to_string(kLongestContent) + " allowed");
+    where.fail("an added token is too long (" + std::to_string(token.content.size()) +
+               " bytes, at most " + std::to_string(kLongestContent) + " are allowed)");
   if (token.id < 0 || token.id > Vocabulary::largest_id(model.count() + tokens_.size()))
     fail("has an id outside 0 to " +
          std::to_string(Vocabulary::largest_id(model.count() + tokens_.size())));
-  if (by_content_.contains(token.content)) fail("is there twice");
+  if (by_content_.contains(token.content)) fail("occurs twice");
   if (by_id_.contains(token.id))
-    fail("has the id of \"" + tokens_[by_id_.at(token.id)].content + "\"");
+    fail("has the id of the added token \"" + tokens_[by_id_.at(token.id)].content + "\"");
   const auto known = model.id_of(token.content);
   if (known && *known != token.id)
-    fail("has the id " + std::to_string(*known) + " in the vocabulary");
-  // The reference library numbers new tokens itself, whatever the file says: one after the other.
+    fail("has another id in the vocabulary: " + std::to_string(*known));
+  // The reference library ignores the ids of new tokens in the file and numbers them consecutively.
   const auto next = std::max(static_cast<std::int64_t>(model.count()), end_id());
   if (!known && !model.has(token.id) && token.id != next)
-    fail("leaves a hole: the next id is " + std::to_string(next));
+    fail("does not have the next free id; expected " + std::to_string(next));
   if (!known && model.has(token.id))
-    fail("has the id of \"" + std::string(model.token_of(token.id)) + "\" in the vocabulary");
+    fail("has the id of the vocabulary token \"" + std::string(model.token_of(token.id)) + "\"");
 }
 
 void AddedTokens::split(Pieces& pieces, const StringSet& set) const {

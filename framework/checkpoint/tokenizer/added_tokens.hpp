@@ -14,25 +14,25 @@
 
 namespace lensbench {
 
-/// A token that is looked for in the text before the model sees it.
+/// A token that is searched in the text before the tokenizer's model is applied.
 struct AddedToken {
   std::string content;
-  std::string form;  ///< what it decodes from: its normalized form if it is looked for so
+  std::string form;  ///< text that is searched: the normalized content if `normalized`
   std::int64_t id = kNoToken;
-  bool single_word = false;  ///< not where a word character touches it
-  bool lstrip = false;       ///< takes the white space before it
-  bool rstrip = false;       ///< takes the white space after it
-  bool normalized = false;   ///< looked for in its normalized form, in the normalized text
+  bool single_word = false;  ///< found only without an adjacent word character
+  bool lstrip = false;       ///< includes the white space before it
+  bool rstrip = false;       ///< includes the white space after it
+  bool normalized = false;   ///< searched in normalized form in the normalized text
   bool special = false;
 };
 
-/// Finds strings in a text: at each place the longest, from left to right.
+/// Set of strings with a search, from left to right, for the longest string at each position.
 class StringSet {
  public:
   StringSet();
   void add(std::string_view text, std::size_t index);
   bool empty() const { return nodes_.size() == 1; }
-  /// The longest string at `text[at]`: its index and length; length 0 if there is none.
+  /// Index and length of the longest string at `text[at]`; length 0 if none matches.
   std::pair<std::size_t, std::size_t> longest_at(std::string_view text, std::size_t at) const;
   bool may_start_with(char byte) const { return first_[static_cast<unsigned char>(byte)]; }
 
@@ -48,21 +48,23 @@ class StringSet {
 
 class AddedTokens {
  public:
-  /// \param model  the model's vocabulary; \param normalizer  may be null
-  /// \throws InputError naming `where` for ids that clash or that the vocabulary contradicts
+  /// \param model       vocabulary of the model
+  /// \param normalizer  may be null
+  /// \throws InputError with the field `where` for ids that conflict with each other or with the
+  ///   vocabulary
   AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer,
               const JsonReader& where);
 
-  /// Splits off the tokens that are looked for in the text as it is, or in the normalized text.
+  /// Splits off the tokens that are searched in the original text (`raw`) or the normalized text.
   void split_raw(Pieces& pieces) const { split(pieces, raw_); }
   void split_normalized(Pieces& pieces) const { split(pieces, normalized_); }
 
-  /// Null if `id` is no added token.
+  /// The added token of an id or content; null if it is not an added token.
   const AddedToken* find(std::int64_t id) const;
   const AddedToken* find(std::string_view content) const;
-  /// One more than the largest id; 0 if there are none.
+  /// Largest id plus one; 0 without added tokens.
   std::int64_t end_id() const { return by_id_.empty() ? 0 : by_id_.rbegin()->first + 1; }
-  /// Tokens that the model's vocabulary lacks.
+  /// Number of added tokens that are not in the model's vocabulary.
   std::size_t count_beyond(const Vocabulary& model) const;
 
  private:
@@ -75,9 +77,9 @@ class AddedTokens {
   StringSet raw_, normalized_;
 };
 
-/// The `added_tokens` of a tokenizer.json.
+/// Reads `added_tokens` of a tokenizer.json.
 std::vector<AddedToken> read_added_tokens(const JsonReader& field);
-/// One entry, without its id.
+/// Reads one entry of `added_tokens` without its id.
 AddedToken read_added_token(const JsonReader& field);
 
 }  // namespace lensbench

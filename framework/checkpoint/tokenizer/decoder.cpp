@@ -22,10 +22,12 @@ class ByteLevel final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override {
     std::string bytes;
-    for (const std::string& token : tokens) bytes += bytes_of_stand_ins(token);
+    for (const std::string& token : tokens) bytes += bytes_of_byte_characters(token);
     tokens = {repair_utf8(bytes).text};
   }
-  std::string token_bytes(std::string token) const override { return bytes_of_stand_ins(token); }
+  std::string token_bytes(std::string token) const override {
+    return bytes_of_byte_characters(token);
+  }
 };
 
 class ByteFallback final : public Decoder {
@@ -107,7 +109,7 @@ class Strip final : public Decoder {
       token = std::string(kept);
     }
   }
-  // What is stripped depends on the place of the token.
+  // A single token remains unchanged, because stripping depends on its position in the text.
   std::string token_bytes(std::string token) const override { return token; }
 
  private:
@@ -143,7 +145,8 @@ class Metaspace final : public Decoder {
   bool strips_first_;
 };
 
-/// A suffix that marks the end of a word becomes a space, except at the end of the text.
+/// Replaces the suffix that marks the end of a word by a space, and removes it at the end of the
+/// text.
 class EndOfWord final : public Decoder {
  public:
   explicit EndOfWord(const std::string& suffix)
@@ -163,8 +166,8 @@ class EndOfWord final : public Decoder {
   Replace spaces_, nothing_;
 };
 
-/// Words are joined by spaces, pieces that continue one are not; then, if asked for, the spaces
-/// that English does not write go away again, token by token.
+/// Joins words with spaces, and continuing pieces without. Option `cleanup` then removes, token by
+/// token, spaces that English does not have, such as those before a comma.
 class WordPiece final : public Decoder {
  public:
   explicit WordPiece(const JsonReader& field)
@@ -181,7 +184,7 @@ class WordPiece final : public Decoder {
       if (cleanup_) token = cleaned(std::move(token));
     }
   }
-  // Alone, a token keeps the prefix that says it continues a word.
+  // A single token keeps the prefix that marks the continuation of a word.
   std::string token_bytes(std::string token) const override { return token; }
 
  private:
@@ -249,7 +252,7 @@ std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
   if (type == "Metaspace") return std::make_unique<Metaspace>(field);
   if (type == "BPEDecoder") {
     const auto suffix = field.find("suffix");
-    if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty");
+    if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty; expected a text");
     return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");
   }
   if (type == "WordPiece") return std::make_unique<WordPiece>(field);

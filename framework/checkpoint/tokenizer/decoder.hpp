@@ -8,18 +8,18 @@
 
 namespace lensbench {
 
-/// Turns tokens back into text.
+/// Converts tokens to text.
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Rewrites the tokens of a whole text; joined, they are the text.
+  /// Rewrites the tokens of a whole text; their concatenation is the text.
   virtual void decode(std::vector<std::string>& tokens) const = 0;
-  /// The bytes one token stands for, wherever it stands.
+  /// Bytes that one token represents, independent of its position.
   virtual std::string token_bytes(std::string token) const = 0;
 };
 
-/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece,
-/// Sequence.
+/// Reads a decoder of type ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder,
+/// WordPiece or Sequence.
 /// \throws InputError for any other type
 std::unique_ptr<const Decoder> read_decoder(const JsonReader& field);
 

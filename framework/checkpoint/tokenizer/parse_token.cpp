@@ -16,7 +16,8 @@ std::int64_t in_range(std::string_view text, std::int64_t id, std::int64_t vocab
                    std::to_string(vocab_size - 1));
 }
 
-/// A token that spells `text` exactly, whatever it would be tokenized to on its own.
+/// Id of a token whose bytes are exactly `text`, even if `text` is tokenized differently; -1
+/// without one.
 std::int64_t find_spelling(const Tokenizer& tokenizer, std::string_view text) {
   for (std::int64_t id = 0; id < tokenizer.size(); ++id)
     if (tokenizer.token_bytes(id) == text) return id;
@@ -41,17 +42,17 @@ std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
     return in_range(text, parsed.ec == std::errc() ? id : -1, vocab_size);
   }
-  if (text.empty()) throw UsageError("a token is named by an id or a text, not by an empty text");
+  if (text.empty()) throw UsageError("token: the text is empty; give a token id or a text");
   if (tokenizer == nullptr)
     throw UsageError("token '" + std::string(text) +
-                     "': this model has no tokenizer, so give the token's id");
+                     "': the model does not have a tokenizer; give a token id");
   if (const auto id = tokenizer->id_of(text)) return in_range(text, *id, vocab_size);
   const auto ids = tokenizer->encode(text, false).ids;
   if (ids.size() == 1) return in_range(text, ids.front(), vocab_size);
   const std::int64_t spelled = find_spelling(*tokenizer, text);
   if (spelled >= 0) return in_range(text, spelled, vocab_size);
-  throw UsageError("'" + std::string(text) + "' is not one token; it splits into " +
-                   list_of(*tokenizer, ids));
+  throw UsageError("token '" + std::string(text) +
+                   "': the text is not a single token; it splits into " + list_of(*tokenizer, ids));
 }
 
 }  // namespace lensbench

@@ -16,7 +16,7 @@
 
 namespace lensbench {
 
-/// The parts of a tokenizer, in the order text walks. Null where a tokenizer has no such part.
+/// Parts of a tokenizer in the order of processing; null for parts that a tokenizer does not have.
 struct TokenizerParts {
   std::unique_ptr<const Normalizer> normalizer;
   std::unique_ptr<const PreTokenizer> pre_tokenizer;
@@ -28,7 +28,7 @@ struct TokenizerParts {
   std::vector<std::filesystem::path> files;
 };
 
-/// A tokenizer made of the parts that the `tokenizers` library composes.
+/// A tokenizer composed of parts, as in the `tokenizers` library.
 class PipelineTokenizer final : public Tokenizer {
  public:
   explicit PipelineTokenizer(TokenizerParts parts) : parts_(std::move(parts)) {}

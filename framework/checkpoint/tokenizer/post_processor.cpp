@@ -8,7 +8,7 @@
 namespace lensbench {
 namespace {
 
-/// Special tokens before and after the text.
+/// Adds special tokens before and after the text.
 class Template final : public PostProcessor {
  public:
   Template(std::vector<std::int64_t> prefix, std::vector<std::int64_t> suffix)
@@ -28,7 +28,7 @@ class Template final : public PostProcessor {
 };
 
 struct Margins {
-  std::size_t leading = 0, trailing = 0;  // characters of white space at the ends of a token
+  std::size_t leading = 0, trailing = 0;  // number of white-space characters at each end of a token
 };
 
 Margins white_space_margins(std::string_view form) {
@@ -43,8 +43,8 @@ Margins white_space_margins(std::string_view form) {
   return {static_cast<std::size_t>(leading), static_cast<std::size_t>(trailing)};
 }
 
-/// Takes white space out of the offsets of byte-level tokens, except for the space that was put
-/// before the text.
+/// Excludes white space from the offsets of byte-level tokens, except the space that the tokenizer
+/// added before the text.
 class TrimOffsets final : public PostProcessor {
  public:
   explicit TrimOffsets(bool add_prefix_space) : add_prefix_space_(add_prefix_space) {}
@@ -110,9 +110,9 @@ std::vector<std::int64_t> special_ids(const JsonReader& piece, const JsonReader&
                                       const TokenLookup& lookup) {
   const JsonReader name = piece.at("id");
   const auto entry = specials.find(name.string());
-  if (!entry) name.fail("\"" + name.string() + "\" is not among the template's special_tokens");
+  if (!entry) name.fail("\"" + name.string() + "\" is missing in the template's special_tokens");
   const JsonReader ids = entry->at("ids"), tokens = entry->at("tokens");
-  if (ids.size() != tokens.size()) ids.fail("as many ids as tokens are expected");
+  if (ids.size() != tokens.size()) ids.fail("expected one id per token");
   std::vector<std::int64_t> result;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     result.push_back(ids.at(i).integer({0, INT64_MAX}));
@@ -134,14 +134,14 @@ std::unique_ptr<const PostProcessor> read_template(const JsonReader& field,
     } else if (piece.at("Sequence").at("id").string() == "A") {
       ++sequences;
     } else {
-      piece.fail("a template of one text may only name the sequence A");
+      piece.fail("a template of one text may refer to the sequence A only");
     }
   }
-  if (sequences != 1) single.fail("a template of one text must hold the sequence A once");
+  if (sequences != 1) single.fail("a template of one text must contain the sequence A once");
   return std::make_unique<Template>(std::move(prefix), std::move(suffix));
 }
 
-/// `["<s>", 0]`
+/// Reads a token and its id in the form `["<s>", 0]`.
 std::int64_t read_named_id(const JsonReader& field, const TokenLookup& lookup) {
   if (field.size() != 2) field.fail("expected a token and its id");
   const std::int64_t id = field.at(1).integer({0, INT64_MAX});

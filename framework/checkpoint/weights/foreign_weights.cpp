@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A path as it stands in a Python string inside double quotes of a shell.
+/// A path as a Python string literal, escaped for double quotes in a shell.
 std::string quoted(const fs::path& path) {
   std::string text = "'";
   for (const char c : printable(path.string())) {
@@ -25,7 +25,7 @@ std::string python(const std::string& program) {
   return "python3 -c \"" + program + "\"";
 }
 
-/// The class of transformers that loads the model with its head.
+/// Class of transformers that loads the model with its prediction head.
 std::string auto_class(const nlohmann::json& config) {
   const auto names = config.is_object() ? config.find("architectures") : config.end();
   const std::string text = config.is_object() && names != config.end() ? names->dump() : "";
@@ -33,7 +33,7 @@ std::string auto_class(const nlohmann::json& config) {
                                                     : "AutoModelForMaskedLM";
 }
 
-/// Loads the pickled weights of a directory and writes safetensors beside them.
+/// Command that loads the pickled weights of a directory and writes safetensors to it.
 std::string convert_in_place(const fs::path& directory, const nlohmann::json& config) {
   const std::string here = quoted(directory);
   return python("from transformers import " + auto_class(config) + " as M; M.from_pretrained(" +
@@ -46,9 +46,8 @@ std::string explain_gguf(const fs::path& file) {
       "from_pretrained(" + quoted(directory) + ", gguf_file=" + quoted(file.filename()) + ")";
   const std::string to =
       ".save_pretrained(" + quoted(directory / (file.stem().string() + "-safetensors")) + ")";
-  return "a GGUF file, and lensbench reads safetensors; convert it, or better use the checkpoint "
-         "it "
-         "was made from: " +
+  return "a GGUF file, which is not supported; use the safetensors checkpoint from which it was "
+         "made, or convert it: " +
          python("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; M." +
                 from + to + "; T." + from + to) +
          " (which needs the Python package gguf)";
@@ -79,24 +78,39 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
     return it == names.end() ? std::string() : printable(*it);
   };
   if (const auto name = found({".gguf"}); !name.empty())
-    return where + "has " + name + ", " + explain_gguf(directory / name);
+    return where + name + " is " + explain_gguf(directory / name);
   if (const auto name = found({".bin", ".pt", ".pth", ".ckpt", ".pkl"}); !name.empty())
-    return where + "has pickled weights (" + name +
-           "), which can run code when loaded and are never opened here; if you trust them, write "
-           "safetensors beside them: " +
+    return where + "the weights are pickled (" + name +
+           "), which lensbench never opens because loading them can run code; if you trust them, "
+           "convert them to safetensors: " +
            convert_in_place(directory, config);
   if (const auto name = found({".h5", ".msgpack", ".onnx"}); !name.empty())
-    return where + "has " + name +
-           " and no safetensors; export it to PyTorch and save it with save_pretrained";
+    return where + "the weights are not safetensors (" + name +
+           "); export them to PyTorch and save them with save_pretrained";
+  const auto is_shard = [](const std::string& name) {
+    return name.ends_with(".safetensors") && name.find("-of-") != std::string::npos;
+  };
+  if (const auto shards = std::count_if(names.begin(), names.end(), is_shard); shards > 0)
+    return where + "model.safetensors.index.json, the index of the " + std::to_string(shards) +
+           " shards, is missing; fetch it into this folder (hf download NAME "
+           "model.safetensors.index.json)";
   if (const auto name = found({".safetensors"}); !name.empty())
-    return where + "has " + name +
-           ", but neither model.safetensors nor model.safetensors.index.json; rename it if it is "
-           "the "
-           "whole model";
-  return where + "has no weights (neither model.safetensors nor model.safetensors.index.json)";
+    return where + "model.safetensors and model.safetensors.index.json are missing; rename " +
+           name + " to model.safetensors if it is the whole model";
+  return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
 }
 
-bool holds_foreign_weights(const fs::path& directory) {
+std::string explain_adapter(const fs::path& directory) {
+  const std::string here = quoted(directory);
+  return directory.string() +
+         ": is an adapter (adapter_config.json), which is not a whole model; merge it into its "
+         "base model: " +
+         python("from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(" + here +
+                ").merge_and_unload().save_pretrained(" +
+                quoted(fs::path(directory.string() + "-merged")) + ")");
+}
+
+bool has_foreign_weights(const fs::path& directory) {
   const auto names = file_names(directory);
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ends_with_any(name, {".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl"});
@@ -108,10 +122,11 @@ std::string explain_weight_file(const fs::path& file) {
   if (ends_with_any(name, {".gguf"})) return where + explain_gguf(file);
   if (ends_with_any(name, {".bin", ".pt", ".pth", ".ckpt", ".pkl"}))
     return where +
-           "a file of pickled weights, which can run code when loaded and are never opened here; "
-           "name a directory with config.json and model.safetensors";
+           "a file of pickled weights, which lensbench never opens because loading it can run "
+           "code; "
+           "give a directory with config.json and model.safetensors";
   if (ends_with_any(name, {".safetensors"}))
-    return where + "one file of a model; name its directory, which holds config.json too";
+    return where + "one file of a model; give its directory, which also contains config.json";
   return "";
 }
 
@@ -123,14 +138,15 @@ std::string method_of(const nlohmann::json& settings) {
   return printable(method->get<std::string>());
 }
 
-/// bitsandbytes and FP8 weights can be made plain again; GPTQ and AWQ have no way back.
+/// Advice about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
+/// not GPTQ and AWQ.
 std::string advice_on(const std::string& method, const fs::path& directory) {
   const fs::path target = directory.string() + "-plain";
   const std::string copy = "; from transformers import AutoTokenizer as T; T.from_pretrained(" +
                            quoted(directory) + ").save_pretrained(" + quoted(target) + ")";
   const auto load = [&](const std::string& imports, const std::string& options,
                         const std::string& then) {
-    return "make them plain: " +
+    return "dequantize them: " +
            python("import torch; from transformers import AutoModelForCausalLM as M" + imports +
                   "; M.from_pretrained(" + quoted(directory) + ", dtype=torch.bfloat16" + options +
                   ")" + then + ".save_pretrained(" + quoted(target) + ")" + copy);
@@ -140,8 +156,7 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
     return load(", FineGrainedFP8Config as Q", ", quantization_config=Q(dequantize=True)", "");
   if (method == "mxfp4")
     return load(", Mxfp4Config as Q", ", quantization_config=Q(dequantize=True)", "");
-  return "use the checkpoint they were quantized from (its name is in the model card; hf download "
-         "NAME), and open that";
+  return "use the original checkpoint, which the model card names (hf download NAME)";
 }
 
 }  // namespace
@@ -150,21 +165,23 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
   std::string method;
-  const auto field = config.find("quantization_config");
-  if (field != config.end() && !field->is_null()) {
-    where += ": quantization_config";
+  // MLX writes "quantization", the others "quantization_config".
+  for (const char* name : {"quantization_config", "quantization"}) {
+    const auto field = config.find(name);
+    if (field == config.end() || field->is_null() || !method.empty()) continue;
+    where += std::string(": ") + name;
     method = method_of(*field);
   }
   std::error_code error;
-  for (const char* name : {"quantize_config.json", "quant_config.json"})  // of older GPTQ, AWQ
+  // Older versions of GPTQ and AWQ describe the quantization in files of their own.
+  for (const char* name : {"quantize_config.json", "quant_config.json"})
     if (method.empty() && fs::exists(directory / name, error)) {
       where = directory / name;
       method = std::string_view(name) == "quant_config.json" ? "awq" : "gptq";
     }
   if (method.empty()) return;
   throw InputError(where.string() + ": the weights are " + method +
-                   ", and lensbench reads plain float32, float16 or bfloat16; " +
-                   advice_on(method, directory));
+                   ", expected float32, float16 or bfloat16; " + advice_on(method, directory));
 }
 
 }  // namespace lensbench

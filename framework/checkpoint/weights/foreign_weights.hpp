@@ -6,21 +6,23 @@
 
 namespace lensbench {
 
-/// Explains a directory without safetensors weights: what it holds instead and the command that
-/// converts it. Nothing in it is opened.
-/// \param config  of the directory; null if it has none
+/// What to do about a folder that holds a PEFT adapter and not a model.
+std::string explain_adapter(const std::filesystem::path& directory);
+
+/// Message about a directory without safetensors weights: the weights that it has and the command
+/// that converts them. The files are not opened.
+/// \param config  content of config.json; null if it is missing
 std::string explain_missing_weights(const std::filesystem::path& directory,
                                     const nlohmann::json& config);
 
-/// Whether a directory holds GGUF or pickled weights.
-bool holds_foreign_weights(const std::filesystem::path& directory);
+/// Whether a directory contains GGUF or pickled weights.
+bool has_foreign_weights(const std::filesystem::path& directory);
 
-/// As above for one file that was named as a model; empty if it is no weights file.
+/// Message about a weights file that was given as a model; empty if it is not a weights file.
 std::string explain_weight_file(const std::filesystem::path& file);
 
-/// \throws InputError if the configuration, or a file beside it, says that the weights are
-/// quantized
-///   (GPTQ, AWQ, bitsandbytes…)
+/// Refuses quantized weights (GPTQ, AWQ, bitsandbytes, …).
+/// \throws InputError if the configuration or a file in its directory describes a quantization
 void reject_quantized(const nlohmann::json& config, const std::filesystem::path& config_path);
 
 }  // namespace lensbench

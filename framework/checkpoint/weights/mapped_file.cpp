@@ -18,7 +18,7 @@ namespace {
 
 class Descriptor {
  public:
-  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  // With O_NONBLOCK, opening a FIFO does not wait for a writer.
   explicit Descriptor(const std::filesystem::path& path)
       : value_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (value_ < 0) fail(path, std::string("cannot be opened: ") + std::strerror(errno));
@@ -63,10 +63,11 @@ void MappedFile::require_unchanged() const {
   if (::fstat(descriptor_, &now) != 0) fail(path_, std::strerror(errno));
   const auto size = static_cast<std::size_t>(now.st_size);
   if (size != size_)
-    fail(path_, "changed while it was in use: " + std::to_string(size) + " bytes now, " +
-                    std::to_string(size_) + " when it was opened; run again when it is complete");
+    fail(path_, "changed while it was in use (" + std::to_string(size) + " bytes now, " +
+                    std::to_string(size_) +
+                    " bytes when it was opened); run again when the file is complete");
   if (now.st_mtim.tv_sec != modified_.tv_sec || now.st_mtim.tv_nsec != modified_.tv_nsec)
-    fail(path_, "was rewritten while it was in use; run again when it is complete");
+    fail(path_, "was rewritten while it was in use; run again when the file is complete");
 }
 
 }  // namespace lensbench

@@ -9,12 +9,11 @@
 
 namespace lensbench {
 
-/// A regular file mapped read-only, as it was when it was opened.
+/// A regular file, mapped read-only.
 class LENSBENCH_API MappedFile {
  public:
-  /// \throws InputError if the path is missing, unreadable or not a regular file (a FIFO or a
-  /// device
-  ///   is refused without being waited for)
+  /// \throws InputError if the file is missing, unreadable or not a regular file (a FIFO or device
+  ///   is refused without waiting for it)
   explicit MappedFile(std::filesystem::path path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -23,8 +22,9 @@ class LENSBENCH_API MappedFile {
   const std::filesystem::path& path() const { return path_; }
   std::string_view bytes() const { return {data_, size_}; }
 
-  /// Reading a mapping beyond the end of a file that has been truncated since kills the process, so
-  /// every reader asks first. (A file cut between this call and the read cannot be caught.)
+  /// Checks that the file did not change; call it before reading. A read beyond the end of a
+  /// truncated file would kill the process. (A truncation between this call and the read cannot be
+  /// detected.)
   /// \throws InputError if the file was truncated, extended or rewritten since it was opened
   void require_unchanged() const;
 

@@ -17,7 +17,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const auto found = header_.tensors.find(name);
   if (found == header_.tensors.end())
-    throw InputError(path().string() + ": has no tensor '" + printable(name) + "'");
+    throw InputError(path().string() + ": tensor '" + printable(name) + "' is missing");
   file_->require_unchanged();
   const SafetensorsEntry& entry = found->second;
   const auto options = at::TensorOptions().dtype(entry.dtype);

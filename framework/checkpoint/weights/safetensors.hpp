@@ -15,10 +15,11 @@
 
 namespace lensbench {
 
-/// A safetensors file, mapped: its tensors are views of the file, nothing is copied or converted.
+/// A memory-mapped safetensors file, whose tensors are views of the file without copy or
+/// conversion.
 class LENSBENCH_API SafetensorsFile {
  public:
-  /// \throws InputError naming file, tensor and fault for a file that breaks any rule of the format
+  /// \throws InputError with file, tensor and fault for a file that violates a rule of the format
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return file_->path(); }
@@ -29,10 +30,10 @@ class LENSBENCH_API SafetensorsFile {
     return header_.metadata;
   }
 
-  /// A view of the file, in its stored element type and shape, on the CPU; it keeps the mapping
-  /// alive by itself. Read-only memory: writing into it ends the process, so clone first. A tensor
-  /// that does not lie at a multiple of its element size is copied.
-  /// \throws InputError if there is no such tensor, or the file changed since it was opened
+  /// CPU tensor of the stored element type and shape, a view of the file that keeps the mapping
+  /// alive. The memory is read-only: a write ends the process, so clone the tensor first. A tensor
+  /// whose offset is not a multiple of its element size is copied.
+  /// \throws InputError if the tensor is missing, or the file changed since it was opened
   at::Tensor tensor(std::string_view name) const;
 
  private:
@@ -40,24 +41,25 @@ class LENSBENCH_API SafetensorsFile {
   SafetensorsHeader header_;
 };
 
-/// A tensor to be written.
+/// Description of a tensor to write.
 struct SafetensorsTensor {
   std::string name;
   at::ScalarType dtype = at::kFloat;
   std::vector<std::int64_t> shape;
 };
 
-/// Writes a safetensors file: header padded so that all data is aligned, wider element types first,
-/// then by name. Complete or not there: written beside and renamed.
-/// \param make  called once for each tensor in the order of the file, so that no two need to be in
-///   memory at once; any strides and device
-/// \throws UsageError for an element type the format does not have; RunError when writing fails
+/// Writes a safetensors file, with wider element types first, then by name, and a header padded so
+/// that all data is aligned. The data goes to a temporary file that is renamed at the end, so the
+/// file is complete or does not exist.
+/// \param make  returns the tensor, of any strides and device; called once per tensor in the order
+///   of the file, so that one tensor at a time is in memory
+/// \throws UsageError for an element type that the format does not have; RunError if writing fails
 LENSBENCH_API void write_safetensors(
     const std::filesystem::path& path, std::vector<SafetensorsTensor> tensors,
     const std::function<at::Tensor(const SafetensorsTensor&)>& make,
     const std::map<std::string, std::string>& metadata = {});
 
-/// As above, of tensors that are there.
+/// Writes a safetensors file of tensors in memory.
 LENSBENCH_API void write_safetensors(const std::filesystem::path& path,
                                      const std::map<std::string, at::Tensor>& tensors,
                                      const std::map<std::string, std::string>& metadata = {});

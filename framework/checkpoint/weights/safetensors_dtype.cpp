@@ -34,7 +34,8 @@ bool scalar_type_of(std::string_view word, at::ScalarType& type) {
 std::string_view safetensors_dtype(at::ScalarType type) {
   for (const auto& [name, value] : kTypes)
     if (value == type) return name;
-  throw UsageError(std::string("safetensors has no element type for ") + at::toString(type));
+  throw UsageError(std::string("safetensors: element type ") + at::toString(type) +
+                   " is not supported");
 }
 
 }  // namespace lensbench

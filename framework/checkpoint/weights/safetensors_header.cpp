@@ -5,25 +5,26 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/text/lfs_pointer.hpp"
 #include "core/text/printable.hpp"
 
 namespace lensbench {
 namespace {
 
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the reference implementation
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // limit of the reference implementation
 constexpr std::size_t kMaxTensors = 100'000;
 constexpr std::size_t kMaxNameBytes = 512;
 constexpr std::size_t kMaxRank = 8;
-constexpr std::uint64_t kMaxInteger = 1ULL << 53;  // beyond it JSON readers disagree
+constexpr std::uint64_t kMaxInteger = 1ULL << 53;  // JSON readers disagree about larger integers
 
-/// Follows the one shape a header may have, event by event, so that a hostile header never becomes
-/// a tree in memory.
+/// Parses the header event by event and accepts its only valid form, so that a hostile header never
+/// becomes a tree in memory.
 class HeaderReader {
  public:
   HeaderReader(const std::string& subject, SafetensorsHeader& header)
       : subject_(subject), header_(header) {}
 
-  // The names of these are what nlohmann::json::sax_parse calls.
+  // nlohmann::json::sax_parse requires these names.
   bool null() { wrong_value("null"); }
   bool boolean(bool value) { wrong_value(value ? "true" : "false"); }
   bool number_integer(std::int64_t value) { wrong_value(std::to_string(value)); }
@@ -31,10 +32,10 @@ class HeaderReader {
   bool binary(std::vector<std::uint8_t>&) { wrong_value("binary data"); }
 
   bool number_unsigned(std::uint64_t value) {
-    if (place_ != Place::shape && place_ != Place::offsets) wrong_value(std::to_string(value));
+    if (state_ != State::shape && state_ != State::offsets) wrong_value(std::to_string(value));
     if (value > kMaxInteger) wrong_value(std::to_string(value));
-    auto& list = place_ == Place::shape ? shape_ : offsets_;
-    const std::size_t limit = place_ == Place::shape ? kMaxRank : 2;
+    auto& list = state_ == State::shape ? shape_ : offsets_;
+    const std::size_t limit = state_ == State::shape ? kMaxRank : 2;
     if (list.size() == limit)
       fail(tensor() + field_ + " has more than " + std::to_string(limit) + " numbers");
     list.push_back(value);
@@ -42,9 +43,9 @@ class HeaderReader {
   }
 
   bool string(std::string& value) {
-    if (place_ == Place::metadata) {
+    if (state_ == State::metadata) {
       header_.metadata[field_] = value;
-    } else if (place_ == Place::tensor && field_ == "dtype") {
+    } else if (state_ == State::tensor && field_ == "dtype") {
       if (!scalar_type_of(value, entry_.dtype))
         fail(tensor() + "dtype \"" + printable(value) +
              "\" is not supported; expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, "
@@ -56,10 +57,10 @@ class HeaderReader {
   }
 
   bool start_object(std::size_t) {
-    if (place_ == Place::start) {
-      place_ = Place::root;
-    } else if (place_ == Place::root) {
-      place_ = name_ == "__metadata__" ? Place::metadata : Place::tensor;
+    if (state_ == State::start) {
+      state_ = State::root;
+    } else if (state_ == State::root) {
+      state_ = name_ == "__metadata__" ? State::metadata : State::tensor;
       fields_.clear();
       entry_ = {};
       shape_.clear();
@@ -71,13 +72,13 @@ class HeaderReader {
   }
 
   bool key(std::string& value) {
-    if (place_ == Place::root) {
+    if (state_ == State::root) {
       start_tensor(value);
     } else {
       field_ = value;
       if (!fields_.insert(value).second)
         fail(tensor() + "duplicate field \"" + printable(value) + "\"");
-      if (place_ == Place::tensor && value != "dtype" && value != "shape" &&
+      if (state_ == State::tensor && value != "dtype" && value != "shape" &&
           value != "data_offsets")
         fail(tensor() + "unknown field \"" + printable(value) + "\"");
     }
@@ -85,19 +86,19 @@ class HeaderReader {
   }
 
   bool end_object() {
-    if (place_ == Place::tensor) finish_tensor();
-    place_ = Place::root;
+    if (state_ == State::tensor) finish_tensor();
+    state_ = State::root;
     return true;
   }
 
   bool start_array(std::size_t) {
-    if (place_ != Place::tensor || field_ == "dtype") wrong_value("an array");
-    place_ = field_ == "shape" ? Place::shape : Place::offsets;
+    if (state_ != State::tensor || field_ == "dtype") wrong_value("an array");
+    state_ = field_ == "shape" ? State::shape : State::offsets;
     return true;
   }
 
   bool end_array() {
-    place_ = Place::tensor;
+    state_ = State::tensor;
     return true;
   }
 
@@ -107,7 +108,7 @@ class HeaderReader {
   }
 
  private:
-  enum class Place { start, root, metadata, tensor, shape, offsets };
+  enum class State { start, root, metadata, tensor, shape, offsets };
 
   [[noreturn]] void fail(const std::string& fault) const {
     throw InputError(subject_ + ": " + fault);
@@ -116,12 +117,12 @@ class HeaderReader {
   std::string tensor() const { return "tensor '" + printable(name_) + "': "; }
 
   [[noreturn]] void wrong_value(const std::string& found) const {
-    if (place_ == Place::start) fail("the header is " + found + ", not a JSON object");
-    if (place_ == Place::root) fail(tensor() + "described by " + found + ", not by an object");
-    if (place_ == Place::metadata)
+    if (state_ == State::start) fail("the header is " + found + ", not a JSON object");
+    if (state_ == State::root) fail(tensor() + "expected an object, found " + found);
+    if (state_ == State::metadata)
       fail("__metadata__ has " + found + " for \"" + printable(field_) + "\"; expected a string");
     const char* expected = field_ == "dtype" ? "a string" : "whole numbers from 0 to 2^53";
-    fail(tensor() + field_ + " holds " + found + "; expected " + expected);
+    fail(tensor() + field_ + " has " + found + "; expected " + expected);
   }
 
   void start_tensor(const std::string& name) {
@@ -131,7 +132,7 @@ class HeaderReader {
     });
     if (name.empty() || name.size() > kMaxNameBytes || control ||
         name.find("/..") != std::string::npos)
-      fail("a tensor is named '" + printable(name) + "'; expected 1 to " +
+      fail("invalid tensor name '" + printable(name) + "'; expected 1 to " +
            std::to_string(kMaxNameBytes) + " bytes without control characters and '/..'");
     if (!names_.insert(name).second) fail(tensor() + "described twice");
     if (names_.size() > kMaxTensors) fail("more than " + std::to_string(kMaxTensors) + " tensors");
@@ -139,9 +140,9 @@ class HeaderReader {
 
   void finish_tensor() {
     for (const char* field : {"dtype", "shape", "data_offsets"})
-      if (!fields_.count(field)) fail(tensor() + "has no field \"" + field + "\"");
+      if (!fields_.count(field)) fail(tensor() + "field \"" + field + "\" is missing");
     if (offsets_.size() != 2)
-      fail(tensor() + "data_offsets holds " + std::to_string(offsets_.size()) +
+      fail(tensor() + "data_offsets has " + std::to_string(offsets_.size()) +
            " numbers; expected begin and end");
     entry_.begin = offsets_[0];
     entry_.end = offsets_[1];
@@ -155,13 +156,13 @@ class HeaderReader {
 
   void check_bytes() {
     std::uint64_t bytes = c10::elementSize(entry_.dtype);
-    // A factor of zero makes the whole product zero, wherever it stands.
+    // A dimension of 0 makes the product 0, even if the product of the others would overflow.
     const bool empty = std::find(shape_.begin(), shape_.end(), 0U) != shape_.end();
     for (const auto size : shape_)
       if (empty)
         bytes = 0;
       else if (__builtin_mul_overflow(bytes, size, &bytes))
-        fail(tensor() + "its shape has more elements than memory has bytes");
+        fail(tensor() + "the shape has too many elements for 64-bit sizes");
     if (bytes != entry_.end - entry_.begin)
       fail(tensor() + "data_offsets span " + std::to_string(entry_.end - entry_.begin) +
            " bytes, but its dtype and shape need " + std::to_string(bytes));
@@ -169,7 +170,7 @@ class HeaderReader {
 
   const std::string& subject_;
   SafetensorsHeader& header_;
-  Place place_ = Place::start;
+  State state_ = State::start;
   std::string name_, field_;
   std::set<std::string, std::less<>> names_, fields_;
   SafetensorsEntry entry_;
@@ -177,6 +178,7 @@ class HeaderReader {
 };
 
 std::string_view header_text(std::string_view file, const std::string& subject) {
+  refuse_lfs_pointer(file, subject);
   if (file.size() < 8)
     throw InputError(subject + ": " + std::to_string(file.size()) +
                      " bytes, too short for a safetensors file");
@@ -184,13 +186,13 @@ std::string_view header_text(std::string_view file, const std::string& subject) 
   for (int i = 7; i >= 0; --i)
     length = length << 8 | static_cast<unsigned char>(file[static_cast<std::size_t>(i)]);
   if (length > kMaxHeaderBytes)
-    throw InputError(subject + ": states a header of " + std::to_string(length) +
-                     " bytes; the format allows " + std::to_string(kMaxHeaderBytes) +
-                     " (is this a safetensors file?)");
+    throw InputError(subject + ": the stated header is too long (" + std::to_string(length) +
+                     " bytes, at most " + std::to_string(kMaxHeaderBytes) +
+                     " are allowed); is this a safetensors file?");
   if (length > file.size() - 8)
-    throw InputError(subject + ": states a header of " + std::to_string(length) +
-                     " bytes, but only " + std::to_string(file.size() - 8) +
-                     " follow; the file is truncated");
+    throw InputError(subject + ": the file is truncated: the stated header has " +
+                     std::to_string(length) + " bytes, but only " +
+                     std::to_string(file.size() - 8) + " follow");
   return file.substr(8, length);
 }
 
@@ -199,13 +201,13 @@ void check_frame(std::string_view text, const std::string& subject) {
   if (text.front() != '{')
     throw InputError(subject +
                      ": the header does not begin with '{' (is this a safetensors file?)");
-  // The JSON reader would take a NUL byte for the end of the text and ignore what follows.
+  // The JSON parser treats a NUL byte as the end of the text and would ignore the rest.
   if (text.find('\0') != std::string_view::npos)
-    throw InputError(subject + ": the header holds a NUL byte");
+    throw InputError(subject + ": the header contains a NUL byte");
 }
 
-/// Tensors in the order of their data must tile it: a gap could hide other data, an overlap two
-/// meanings.
+/// Checks that the tensors cover the data without gap or overlap: a gap could hide other data, and
+/// overlapping bytes would have two meanings.
 void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes,
                   const std::string& subject) {
   using Item = const std::pair<const std::string, SafetensorsEntry>*;
@@ -230,7 +232,7 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes,
   }
   if (reached != data_bytes)
     throw InputError(subject + ": " + std::to_string(data_bytes - reached) +
-                     " bytes follow the last tensor; a safetensors file has none");
+                     " bytes follow the last tensor; expected the end of the file");
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 
 namespace lensbench {
 
-/// One tensor as the header of a safetensors file describes it.
+/// Description of one tensor in the header of a safetensors file.
 struct SafetensorsEntry {
   at::ScalarType dtype = at::kFloat;
   std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0;  ///< bytes from the end of the header
+  std::uint64_t begin = 0;  ///< [begin, end) in bytes from the end of the header
   std::uint64_t end = 0;
 };
 
@@ -25,21 +25,24 @@ struct SafetensorsHeader {
   std::uint64_t data_begin = 0;  ///< bytes from the start of the file
 };
 
-/// Reads and checks the header of a whole safetensors file: every rule of the format, before
-/// anything is allocated for what the header claims. Memory used is bounded by the header's size.
+/// Reads the header of a safetensors file and checks all rules of the format before memory is
+/// allocated for what the header claims. The memory used is bounded by the size of the header.
 ///
-/// Format: u64 little-endian header length N; N bytes of JSON, padded with spaces, mapping each
+/// Format: u64 little-endian header length N; N bytes of JSON, padded with spaces, which map each
 /// name to `dtype`, `shape`, `data_offsets` [begin, end), and `__metadata__` to strings; then the
-/// data, which the tensors cover without gap or overlap. \param file  the bytes of the file \param
-/// subject  named in messages: its path \throws InputError naming subject, tensor and fault
+/// data, which the tensors cover without gap or overlap.
+/// \param file     all bytes of the file
+/// \param subject  path of the file, for messages
+/// \throws InputError with subject, tensor and fault
 LENSBENCH_API SafetensorsHeader parse_safetensors_header(std::string_view file,
                                                          const std::string& subject);
 
-/// Element type of a safetensors dtype word: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
-/// \return false if the word is none of them
+/// Element type of a safetensors dtype: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
+/// \return false for any other word
 LENSBENCH_API bool scalar_type_of(std::string_view word, at::ScalarType& type);
 
-/// The word for an element type. \throws UsageError for one the format does not have
+/// The safetensors dtype of an element type. \throws UsageError for one that the format does not
+/// have
 LENSBENCH_API std::string_view safetensors_dtype(at::ScalarType type);
 
 }  // namespace lensbench

@@ -43,22 +43,22 @@ std::string header_of(const Tensors& order, const std::map<std::string, std::str
 void write_tensor(std::ofstream& out, const SafetensorsTensor& expected, const at::Tensor& tensor) {
   const at::Tensor plain = tensor.detach().cpu().contiguous();
   if (plain.scalar_type() != expected.dtype || plain.sizes() != at::IntArrayRef(expected.shape))
-    throw UsageError("the tensor to write as '" + expected.name +
-                     "' has another type or shape than announced");
+    throw UsageError("tensor '" + expected.name +
+                     "': element type or shape differs from the announced one");
   out.write(static_cast<const char*>(plain.data_ptr()),
             static_cast<std::streamsize>(plain.nbytes()));
 }
 
-/// A file that is removed unless it was renamed.
-class Beside {
+/// A temporary file next to the final one, removed unless it was renamed.
+class PartFile {
  public:
-  explicit Beside(std::filesystem::path path) : path_(std::move(path)) { path_ += ".part"; }
-  ~Beside() {
+  explicit PartFile(std::filesystem::path path) : path_(std::move(path)) { path_ += ".part"; }
+  ~PartFile() {
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
   }
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
   const std::filesystem::path& path() const { return path_; }
 
  private:
@@ -72,8 +72,8 @@ void write_safetensors(const std::filesystem::path& path, Tensors tensors,
                        const std::map<std::string, std::string>& metadata) {
   put_in_file_order(tensors);
   const std::string header = header_of(tensors, metadata);
-  const Beside beside(path);
-  std::ofstream out(beside.path(), std::ios::binary | std::ios::trunc);
+  const PartFile part(path);
+  std::ofstream out(part.path(), std::ios::binary | std::ios::trunc);
   std::uint64_t length = header.size();
   for (int i = 0; i < 8; ++i, length >>= 8) out.put(static_cast<char>(length & 0xff));
   out << header;
@@ -81,7 +81,7 @@ void write_safetensors(const std::filesystem::path& path, Tensors tensors,
     write_tensor(out, *tensor, make(*tensor));
   out.close();
   std::error_code error;
-  if (out) std::filesystem::rename(beside.path(), path, error);
+  if (out) std::filesystem::rename(part.path(), path, error);
   if (out && !error) return;
   throw RunError(path.string() + ": cannot be written" +
                  (error ? ": " + error.message() : " (is the disk full?)"));

@@ -20,7 +20,7 @@ void check_shard_name(const std::string& name, const fs::path& index) {
                      name.find('\0') == std::string::npos && name != "..";
   if (!plain || !name.ends_with(".safetensors"))
     throw InputError(index.string() + ": weight_map names the shard '" + printable(name) +
-                     "'; expected the name of a .safetensors file beside it");
+                     "'; expected the name of a .safetensors file in the same folder");
 }
 
 bool is_below(const fs::path& path, const fs::path& folder) {
@@ -28,21 +28,21 @@ bool is_below(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// Where links of a shard may lead: its own folder or, in the hub cache
-/// (`models--org--name/snapshots/<hash>`), the folder of the repository.
-void check_shard_place(const fs::path& shard, const fs::path& index) {
+/// Checks the target of a shard that is a link: it must be in the folder of the shard or, in the
+/// hub cache (`models--org--name/snapshots/<hash>`), in the folder of the repository.
+void check_shard_path(const fs::path& shard, const fs::path& index) {
   std::error_code error;
   const auto folder = fs::canonical(shard.parent_path(), error);
   const auto target = fs::canonical(shard, error);
   if (error)
     throw InputError(index.string() + ": weight_map names the shard " + shard.filename().string() +
-                     ", which is not there; the checkpoint is incomplete");
+                     ", which does not exist; fetch the checkpoint again");
   const bool cached = folder.parent_path().filename() == "snapshots";
   const auto home = cached ? folder.parent_path().parent_path() : folder;
   if (!is_below(target, home))
     throw InputError(index.string() + ": the shard " + shard.filename().string() +
-                     " is a link out of its folder, to " + target.string() +
-                     "; put the file itself there");
+                     " is a link to a file outside its folder (" + target.string() +
+                     "); replace it by the file itself");
 }
 
 std::optional<std::uint64_t> stated_total(const json& index, const fs::path& path) {
@@ -50,7 +50,7 @@ std::optional<std::uint64_t> stated_total(const json& index, const fs::path& pat
   if (metadata == index.end() || !metadata->is_object()) return std::nullopt;
   const auto total = metadata->find("total_size");
   if (total == metadata->end()) return std::nullopt;
-  // Some writers state it as a floating-point number.
+  // Some programs write total_size as a floating-point number.
   const double value = total->is_number() ? total->get<double>() : -1.0;
   if (value < 0 || value > 9e15 || value != std::floor(value))
     throw InputError(path.string() + ": metadata.total_size is " + printable(total->dump()) +
@@ -64,7 +64,7 @@ ShardIndex read_shard_index(const fs::path& path) {
   const json index = read_json(path, {.max_bytes = kMaxIndexBytes, .max_depth = 8});
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (!index.is_object() || map == index.end() || !map->is_object() || map->empty())
-    throw InputError(path.string() + ": has no weight_map from tensor names to shards");
+    throw InputError(path.string() + ": weight_map from tensor names to shards is missing");
   ShardIndex result;
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : map->items()) {
@@ -74,7 +74,7 @@ ShardIndex read_shard_index(const fs::path& path) {
     const auto& name = shard.get_ref<const std::string&>();
     if (shards.insert(name).second) {
       check_shard_name(name, path);
-      check_shard_place(path.parent_path() / name, path);
+      check_shard_path(path.parent_path() / name, path);
     }
     result.shard_of.emplace(tensor, name);
   }

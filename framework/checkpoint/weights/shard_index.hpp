@@ -10,15 +10,17 @@
 
 namespace lensbench {
 
-/// `model.safetensors.index.json`: which shard holds which tensor.
+/// Content of `model.safetensors.index.json`: the shard of each tensor.
 struct ShardIndex {
   std::map<std::string, std::string, std::less<>> shard_of;  ///< tensor -> file name
-  std::vector<std::string> shards;                           ///< file names, sorted, each once
-  std::optional<std::uint64_t> total_bytes;                  ///< `metadata.total_size`, if stated
+  std::vector<std::string> shards;                           ///< unique file names, sorted
+  std::optional<std::uint64_t> total_bytes;                  ///< `metadata.total_size` if present
 };
 
-/// \throws InputError for anything but file names of this directory as shards: no folders, no links
-///   that lead out of it (those of the hub cache, which stay in the repository's folder, are fine)
+/// Reads an index.
+/// \throws InputError unless all shards are files of the same directory; a link to a file outside
+/// is
+///   refused, except in the hub cache for files in the folder of the repository
 LENSBENCH_API ShardIndex read_shard_index(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -21,14 +21,14 @@ bool has_dim(const Dataset& dataset, const std::string& dim) {
                      [&](const auto& known) { return known.first == dim; });
 }
 
-/// Equal to the bit, NaN included.
+/// Whether two variables have bitwise equal values, NaN included.
 bool same_values(const Variable& a, const Variable& b) {
   if (a.is_text()) return a.strings == b.strings;
   return a.tensor.sizes() == b.tensor.sizes() &&
          std::memcmp(a.tensor.data_ptr(), b.tensor.data_ptr(), a.tensor.nbytes()) == 0;
 }
 
-/// Everything of `like` but its values.
+/// Copy of `like` without its values.
 Variable described_as(const Variable& like) {
   Variable variable = like;
   variable.tensor = at::Tensor();
@@ -181,7 +181,7 @@ void CaseJoin::add_of_parts(const Variable& variable) {
                               !has_dim(variable, "case") && !variable.coordinate;
   if (variable.name == "case" && has_cases_) {
     case_axis_used_ = true;
-    return;  // made anew
+    return;  // add_case_axis() makes it for all cases
   }
   if (varies(variable) || text_of_a_case) return add(variable, Source::apart, 0, {});
   for (const char* dim : {"token", "case"}) {
@@ -227,7 +227,7 @@ void CaseJoin::add_attributes() {
       add_attribute_over_cases(name);
 }
 
-/// As numbers where all cases have numbers, else as texts.
+/// Stores an attribute as a variable over cases: numbers if all cases have numbers, else texts.
 void CaseJoin::add_attribute_over_cases(const std::string& name) {
   std::vector<std::string> texts;
   std::vector<double> numbers;
@@ -235,7 +235,7 @@ void CaseJoin::add_attribute_over_cases(const std::string& name) {
     texts.push_back(value ? attribute_text(*value) : "");
     if (const auto number = attribute_number(value)) numbers.push_back(*number);
   }
-  // Where a case has several rows, no axis has one entry a case.
+  // A case with several rows on the case axis leaves no axis with one entry per case.
   if (has_cases_) {
     attributes_[name] = texts;
     return;

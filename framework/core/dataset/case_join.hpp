@@ -15,25 +15,28 @@
 
 namespace lensbench {
 
-/// One variable of a joined dataset before its values are there.
+/// Description of one variable of a joined dataset, complete before its values are.
 struct JoinedVariable {
-  /// From the parts in order, along `axis`; known already; or each part's own, in variables named
-  /// and shaped as their pieces are.
-  enum class Source { pieces, known, apart };
+  /// Source of the values.
+  enum class Source {
+    pieces,  ///< pieces of the parts, concatenated in order along `axis`
+    known,   ///< `variable` has them
+    apart,   ///< each part keeps a variable of its own, with the name and shape of its piece
+  };
   Source source = Source::pieces;
-  Variable variable;  ///< values only where they are known
+  Variable variable;  ///< has values only for `Source::known`
   std::int64_t axis = 0;
-  std::vector<std::int64_t> shape;  ///< of the whole; empty for `apart`
+  std::vector<std::int64_t> shape;  ///< shape after joining; empty for `apart`
   at::ScalarType type = at::kFloat;
   bool is_text = false;
 };
 
-/// Joins datasets that are never in memory together (see `join_cases` for what becomes of each
-/// variable): `scan` every part in order, `finish`, then `pieces` of every part in order again.
-/// Keeps a few numbers a part.
+/// Joins datasets without holding them in memory together; `join_cases` describes the result. Call
+/// `scan` for every part in order, then `finish`, then `pieces` for every part in order again. The
+/// memory per part is a few numbers.
 class LENSBENCH_API CaseJoin {
  public:
-  /// \throws UsageError as `check_joinable`
+  /// \throws UsageError under the conditions of `check_joinable`
   void scan(const Dataset& part, std::int64_t number, const std::string& id);
   void finish();
 
@@ -41,16 +44,18 @@ class LENSBENCH_API CaseJoin {
   const std::map<std::string, Attribute>& attributes() const { return attributes_; }
   const std::vector<Receipt>& receipts() const { return receipts_; }
 
-  /// Takes what part `index` (counted from 0 in the order of `scan`) adds to `variables()[i]`.
+  /// Receives one part's piece of `variables()[i]`.
   using Take = std::function<void(std::size_t i, Variable piece)>;
+  /// Passes all pieces of a part to `take`.
+  /// \param index  number of the part, from 0 in the order of `scan`
   void pieces(std::size_t index, const Dataset& part, const Take& take) const;
 
  private:
   struct Part {
     std::int64_t number;
     std::string id;
-    std::vector<std::int64_t> lengths;  ///< of the first part's dimensions
-    std::int64_t first_token;           ///< row of its first token
+    std::vector<std::int64_t> lengths;  ///< one per dimension of the first part
+    std::int64_t first_token;           ///< row of this part's first token
   };
 
   std::int64_t length(const Part& part, const std::string& dim) const;
@@ -74,7 +79,7 @@ class LENSBENCH_API CaseJoin {
   Dataset first_;
   std::vector<Part> parts_;
   std::set<std::string> varying_;
-  /// Of each name, the values of the parts so far; one value where all agree.
+  /// Attribute name -> values in the parts scanned so far; a single value if all parts agree.
   std::map<std::string, std::vector<std::optional<Attribute>>> part_attributes_;
   bool has_tokens_ = false, has_cases_ = false, case_axis_used_ = false;
   std::string case_dim_;

@@ -21,17 +21,17 @@ std::string subject(const Variable& variable) {
 void check_names(const Variable& variable) {
   if (!is_variable_name(variable.name))
     throw UsageError(subject(variable) +
-                     ": a name starts with a letter and goes on with letters, digits, '_' and '.'");
+                     ": not a valid name; use a letter followed by letters, digits, '_' and '.'");
   std::set<std::string> seen;
   for (const std::string& dim : variable.dims) {
     if (!is_variable_name(dim))
       throw UsageError(subject(variable) + ": dimension '" + dim +
-                       "': a name starts with a letter and goes on with letters, digits, '_' "
+                       "' is not a valid name; use a letter followed by letters, digits, '_' "
                        "and '.'");
-    // xarray's sel(dim=...) would silently take the diagonal.
+    // xarray's sel(dim=...) silently takes the diagonal of a variable with a repeated dimension.
     if (!seen.insert(dim).second)
       throw UsageError(subject(variable) + ": dimension '" + dim +
-                       "' occurs twice; give each axis a name of its own, as query_position and "
+                       "' occurs twice; give each axis its own name, such as query_position and "
                        "key_position");
   }
 }
@@ -40,7 +40,7 @@ void check_text(const Variable& variable) {
   if (variable.strings.empty() && variable.dims.size() != 1)
     throw UsageError(subject(variable) + ": has neither numbers nor strings; give a tensor");
   if (variable.dims.size() != 1)
-    throw UsageError(subject(variable) + ": strings need exactly one dimension, found " +
+    throw UsageError(subject(variable) + ": strings must have exactly one dimension, found " +
                      std::to_string(variable.dims.size()));
   for (std::size_t i = 0; i < variable.strings.size(); ++i)
     if (!is_storable_text(variable.strings[i]))
@@ -63,7 +63,8 @@ bool is_stored_type(at::ScalarType type) {
   }
 }
 
-// An expanded tensor has more elements than memory behind it.
+// An expanded tensor claims more elements than its storage has: making it contiguous could exhaust
+// the memory.
 void check_size(const Variable& variable, const at::Tensor& values) {
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
   const double memory = page * static_cast<double>(sysconf(_SC_PHYS_PAGES));
@@ -71,16 +72,16 @@ void check_size(const Variable& variable, const at::Tensor& values) {
       static_cast<double>(values.numel()) * static_cast<double>(values.element_size());
   if (bytes > memory)
     throw UsageError(subject(variable) + ": claims " + std::to_string(values.numel()) +
-                     " elements, which is more than this machine has memory for");
+                     " elements, which do not fit into the memory of this machine");
 }
 
-/// On the CPU, contiguous, without autograd, of a type an archive stores.
+/// Makes the tensor a contiguous CPU tensor without autograd, of a type that an archive stores.
 void normalise_tensor(Variable& variable) {
   if (!variable.strings.empty())
     throw UsageError(subject(variable) + ": has both numbers and strings; give one");
   at::Tensor values = variable.tensor.detach();
   if (values.layout() != at::kStrided || values.is_quantized())
-    throw UsageError(subject(variable) + ": a sparse or quantized tensor; make it dense first");
+    throw UsageError(subject(variable) + ": is a sparse or quantized tensor; make it dense first");
   if (static_cast<std::size_t>(values.dim()) != variable.dims.size())
     throw UsageError(subject(variable) + ": the tensor has " + std::to_string(values.dim()) +
                      " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
@@ -93,7 +94,7 @@ void normalise_tensor(Variable& variable) {
   }
   if (!is_stored_type(values.scalar_type()))
     throw UsageError(subject(variable) + ": element type " + at::toString(values.scalar_type()) +
-                     " is not stored; use float32, float64, int8, uint8, int32, int64 or bool");
+                     " is not supported; use float32, float64, int8, uint8, int32, int64 or bool");
   variable.tensor = values.to(at::kCPU).contiguous();
 }
 
@@ -133,9 +134,9 @@ Dataset& Dataset::add(Variable variable) {
     normalise_tensor(variable);
   for (const Variable& other : variables_) {
     if (equal_ignoring_case(other.name, variable.name))
-      throw UsageError(subject(variable) + ": the dataset has '" + other.name +
-                       "' already; names must differ by more than upper and lower case");
-    // A dimension's name belongs to its coordinate: readers take such a variable for it.
+      throw UsageError(subject(variable) + ": the dataset already has '" + other.name +
+                       "'; use a name that differs by more than upper and lower case");
+    // Readers such as xarray take a variable with the name of a dimension for its coordinate.
     for (const std::string& dim : other.dims)
       if (dim == variable.name && !is_index_of(variable, dim))
         throw UsageError(subject(variable) + ": '" + dim + "' is a dimension of '" + other.name +
@@ -149,8 +150,8 @@ Dataset& Dataset::add(Variable variable) {
   for (const std::string& dim : variable.dims)
     if (dim == variable.name && !is_index_of(variable, dim))
       throw UsageError(subject(variable) +
-                       ": has its own name among several dimensions; a "
-                       "coordinate has its dimension alone");
+                       ": has its own name among several dimensions; a coordinate must have "
+                       "its dimension only");
 
   const std::vector<std::int64_t> lengths = variable.shape();
   for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -214,7 +215,7 @@ bool Dataset::contains(const std::string& name) const {
 const Variable& Dataset::operator[](const std::string& name) const {
   for (const Variable& variable : variables_)
     if (variable.name == name) return variable;
-  throw UsageError("the dataset has no variable '" + name + "'; it has " +
+  throw UsageError("dataset: variable '" + name + "' not found; the dataset has " +
                    joined_names(variables_));
 }
 
@@ -223,7 +224,7 @@ std::int64_t Dataset::dim(const std::string& name) const {
     if (known == name) return length;
   std::string names;
   for (const auto& dim : dims_) names += (names.empty() ? "'" : ", '") + dim.first + "'";
-  throw UsageError("the dataset has no dimension '" + name + "'; it has " +
+  throw UsageError("dataset: dimension '" + name + "' not found; the dataset has " +
                    (names.empty() ? "none" : names));
 }
 

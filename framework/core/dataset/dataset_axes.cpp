@@ -16,7 +16,7 @@ at::Tensor int32_ids(const std::vector<std::int64_t>& ids) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || ids[i] > std::numeric_limits<std::int32_t>::max())
       throw UsageError("token axis: id " + std::to_string(ids[i]) + " at position " +
-                       std::to_string(i) + " is not a token id");
+                       std::to_string(i) + " is not a token id (expected 0 to 2147483647)");
     values.data_ptr<std::int32_t>()[i] = static_cast<std::int32_t>(ids[i]);
   }
   return values;

@@ -69,9 +69,11 @@ void check_joinable(const Dataset& first, const Dataset& other) {
 Dataset join_cases(const std::vector<Dataset>& parts, const std::vector<std::int64_t>& case_numbers,
                    const std::vector<std::string>& case_ids) {
   if (parts.empty() || parts.size() != case_numbers.size() || parts.size() != case_ids.size())
-    throw UsageError("joining cases needs as many numbers (" + std::to_string(case_numbers.size()) +
-                     ") and ids (" + std::to_string(case_ids.size()) + ") as datasets (" +
-                     std::to_string(parts.size()) + "), and at least one");
+    throw UsageError(
+        "join_cases: expected one case number and one id per dataset, and at least "
+        "one dataset (found " +
+        std::to_string(case_numbers.size()) + " numbers, " + std::to_string(case_ids.size()) +
+        " ids, " + std::to_string(parts.size()) + " datasets)");
   CaseJoin join;
   for (std::size_t p = 0; p < parts.size(); ++p) join.scan(parts[p], case_numbers[p], case_ids[p]);
   join.finish();

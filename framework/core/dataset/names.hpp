@@ -5,11 +5,11 @@
 
 namespace lensbench {
 
-/// [A-Za-z][A-Za-z0-9_.]*: what variables, dimensions and attributes are called (CF, section 2.3,
-/// and the dot that hook names have).
+/// Whether `name` is valid for a variable, dimension or attribute: [A-Za-z][A-Za-z0-9_.]* (CF
+/// conventions, section 2.3, and in addition the dot, which hook names contain).
 LENSBENCH_API bool is_variable_name(std::string_view name);
 
-/// ASCII letters only, whatever the locale.
+/// Whether two names are equal up to the case of ASCII letters, independent of the locale.
 LENSBENCH_API bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace lensbench

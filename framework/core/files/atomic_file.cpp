@@ -50,7 +50,8 @@ FileDescriptor create_exclusive(const path& file) {
   };
   FileDescriptor created = create();
   if (created || errno != EEXIST) return created;
-  // Left by an earlier process with our number; nobody else writes under that name.
+  // The file is the remains of an ended process with our process id: no other process uses the
+  // name.
   ::unlink(file.c_str());
   return create();
 }
@@ -65,7 +66,9 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, con
   }
 }
 
-/// A temporary file, filled by `fill`, in place of `target`.
+/// Replaces `target` by a temporary file that `fill` wrote. The order makes the write durable: the
+/// data is synced before the rename, so the new name never refers to an incomplete file; the folder
+/// is synced after it, so that the new name itself survives a power cut.
 template <class Fill>
 void write_and_rename(const path& target, const path& temporary_folder, Fill&& fill) {
   const path name = temporary_name(target, temporary_folder);
@@ -73,8 +76,8 @@ void write_and_rename(const path& target, const path& temporary_folder, Fill&& f
   if (!file) fail(target, "cannot create the temporary file '" + name.string() + "'", errno);
   Temporary temporary(name);
   fill(file);
-  // After a failed fsync the kernel may have dropped the pages: never retried, the file is
-  // discarded.
+  // After a failed fsync the kernel may have dropped the dirty pages, and a second fsync would
+  // report success: the file is discarded, never retried.
   if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
     fail(target, "cannot be synced to disk", errno);
   if (file.close() != 0) fail(target, "cannot be closed", errno);
@@ -83,7 +86,7 @@ void write_and_rename(const path& target, const path& temporary_folder, Fill&& f
   sync_folder(target.parent_path());
 }
 
-/// What an output stream writes into an open file.
+/// Buffer of an output stream that writes into an open file.
 class FileBuffer final : public std::streambuf {
  public:
   FileBuffer(const FileDescriptor& file, const path& target) : file_(file), target_(target) {
@@ -134,7 +137,7 @@ bool publish_new_file(const path& from, const path& to) {
   };
   if (uninterrupted(rename) != 0) {
     if (errno == EEXIST) return false;
-    // A file system without that flag.
+    // The file system does not support RENAME_NOREPLACE: check, then rename.
     if (errno != EINVAL && errno != ENOSYS)
       fail(to, "cannot be put in place of '" + from.string() + "'", errno);
     std::error_code ignored;
@@ -169,7 +172,7 @@ void write_file_atomically(const path& target, const std::function<void(std::ost
   write_and_rename(target, {}, [&](const FileDescriptor& file) {
     FileBuffer buffer(file, target);
     std::ostream out(&buffer);
-    out.exceptions(std::ios::badbit);  // lets out what the buffer throws
+    out.exceptions(std::ios::badbit);  // the stream rethrows what the buffer throws
     write(out);
     out.flush();
   });

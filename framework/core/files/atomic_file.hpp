@@ -11,22 +11,22 @@
 
 namespace lensbench {
 
-/// Writes a file so that, whatever happens, its name holds either nothing new or all of `bytes`:
-/// a temporary file, `fsync`, `rename`, `fsync` of the folder. When this returns, the bytes survive
-/// a power cut. On failure the temporary file is removed.
-/// \param temporary_folder  on the same file system; empty: beside `path`
-/// \throws RunError naming the file and what the system said
+/// Writes a file atomically: after a crash at any moment, `path` is either unchanged or has all of
+/// `bytes`. Steps: a temporary file, `fsync`, `rename`, `fsync` of the folder. After the return,
+/// the bytes survive a power cut. On failure the temporary file is removed.
+/// \param temporary_folder  on the same file system; empty: the folder of `path`
+/// \throws RunError with the name of the file and the system's error text
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
                                          std::span<const std::byte> bytes,
                                          const std::filesystem::path& temporary_folder = {});
-/// The same of bytes that lie in several places.
+/// Atomic write of the concatenation of several parts.
 LENSBENCH_API void write_parts_atomically(const std::filesystem::path& path,
                                           std::initializer_list<std::span<const std::byte>> parts,
                                           const std::filesystem::path& temporary_folder = {});
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                                          const std::filesystem::path& temporary_folder = {});
 
-/// The same of a text that is written as it is made, and never in memory whole.
+/// Atomic write of streamed output, which is never in memory as a whole.
 /// \throws also what `write` throws
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
                                          const std::function<void(std::ostream&)>& write);
@@ -35,7 +35,7 @@ LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
 /// \throws RunError
 LENSBENCH_API void publish_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// As `publish_file`, but never in place of another file.
+/// Renames a finished file like `publish_file`, but never replaces an existing file.
 /// \return false if `to` exists \throws RunError
 LENSBENCH_API bool publish_new_file(const std::filesystem::path& from,
                                     const std::filesystem::path& to);

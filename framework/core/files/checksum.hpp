@@ -7,11 +7,11 @@
 
 namespace lensbench {
 
-/// Hexadecimal digits of a checksum.
+/// Number of hexadecimal digits of a checksum.
 inline constexpr std::size_t kChecksumDigits = 32;
 
-/// XXH3, 128 bits, as `xxh128sum` prints it: finds damage at the speed of memory. It is no proof
-/// against a forger; what leaves a run is covered by SHA-256.
+/// XXH3 checksum (128 bits), as `xxh128sum` prints it: detects damage at memory speed. It does not
+/// protect against forgery; SHA-256 covers everything that leaves a run.
 LENSBENCH_API std::string checksum_hex(std::span<const std::byte> bytes);
 
 }  // namespace lensbench

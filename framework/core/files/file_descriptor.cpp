@@ -8,7 +8,8 @@ namespace lensbench {
 
 int FileDescriptor::close() {
   if (descriptor_ < 0) return 0;
-  // Linux releases the descriptor whatever close returns, so it is never tried twice.
+  // Linux releases the descriptor whatever close() returns, so a second call could close another
+  // file.
   return ::close(std::exchange(descriptor_, -1));
 }
 

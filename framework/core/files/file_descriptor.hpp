@@ -11,7 +11,7 @@ namespace lensbench {
 class LENSBENCH_API FileDescriptor {
  public:
   FileDescriptor() = default;
-  /// \param descriptor  what `open` returned; negative means none
+  /// \param descriptor  return value of `open`; negative means no file
   explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
   ~FileDescriptor() { close(); }
   FileDescriptor(FileDescriptor&& other) noexcept
@@ -23,14 +23,15 @@ class LENSBENCH_API FileDescriptor {
 
   int get() const { return descriptor_; }
   explicit operator bool() const { return descriptor_ >= 0; }
-  /// \return what `close` returned; 0 if nothing was open. A late write error can show here.
+  /// Closes the file; a delayed write error is reported here.
+  /// \return the result of `close`; 0 if no file was open
   int close();
 
  private:
   int descriptor_ = -1;
 };
 
-/// A system call again and again while a signal interrupts it.
+/// Makes a system call, again if a signal interrupted it.
 template <class Call>
 auto uninterrupted(Call&& call) {
   auto result = call();
@@ -38,7 +39,7 @@ auto uninterrupted(Call&& call) {
   return result;
 }
 
-/// The system's words for an errno value; safe to call from any thread.
+/// The system's error text for an errno value; thread-safe.
 LENSBENCH_API std::string errno_text(int error);
 
 }  // namespace lensbench

@@ -35,17 +35,17 @@ void sync_file(const fs::path& file) {
 }  // namespace
 
 NewFolder::NewFolder(const fs::path& target) : target_(fs::absolute(target).lexically_normal()) {
-  if (target.empty()) throw UsageError("the folder to write has an empty name");
-  if (!target_.has_filename()) target_ = target_.parent_path();  // written with a slash at the end
+  if (target.empty()) throw UsageError("output folder: the name is empty; give a path");
+  if (!target_.has_filename()) target_ = target_.parent_path();  // the path ended in a slash
   require_free(target_);
-  const fs::path beside = target_.parent_path() / ("." + target_.filename().string() + ".part-" +
-                                                   std::to_string(::getpid()));
+  const fs::path temporary = target_.parent_path() / ("." + target_.filename().string() + ".part-" +
+                                                      std::to_string(::getpid()));
   std::error_code error;
   fs::create_directories(target_.parent_path(), error);
-  if (!error) fs::remove_all(beside, error);
-  if (!error) fs::create_directory(beside, error);
+  if (!error) fs::remove_all(temporary, error);
+  if (!error) fs::create_directory(temporary, error);
   if (error) throw RunError(target_.string() + ": cannot be created: " + error.message());
-  temporary_ = beside;
+  temporary_ = temporary;
 }
 
 NewFolder::~NewFolder() {
@@ -57,7 +57,7 @@ void NewFolder::publish() {
   for (const auto& entry : fs::directory_iterator(temporary_)) sync_file(entry.path());
   sync_folder(temporary_);
   require_free(target_);
-  publish_file(temporary_, target_);  // replaces an empty folder, and nothing else
+  publish_file(temporary_, target_);  // rename(2) of a folder replaces nothing but an empty folder
   temporary_.clear();
 }
 

@@ -5,18 +5,20 @@
 
 namespace lensbench {
 
-/// A folder that appears under its name only when everything in it is written: it is filled beside
-/// and renamed. What was written is removed again unless `publish` was reached.
+/// A folder that gets its name only when all its files are written: the files are written to a
+/// temporary folder with the same parent, which is then renamed. Without a call of `publish`, the
+/// destructor removes the temporary folder.
 class LENSBENCH_API NewFolder {
  public:
-  /// \throws UsageError if `target` exists and is anything but an empty folder; RunError if nothing
-  ///   can be written beside it
+  /// \throws UsageError if `target` exists and is not an empty folder; RunError if its parent
+  /// folder
+  ///   is not writable
   explicit NewFolder(const std::filesystem::path& target);
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
 
-  /// Where to write the files.
+  /// Temporary folder for the files.
   const std::filesystem::path& path() const { return temporary_; }
 
   /// Syncs every file and gives the folder its name. \throws RunError

@@ -25,7 +25,7 @@ class LENSBENCH_API Sha256 {
 
   Sha256& update(std::span<const std::byte> bytes);
   Sha256& update(std::string_view bytes);
-  /// The digest of all that was given. Call once.
+  /// The digest of all bytes passed to `update`. Call once.
   Sha256Digest finish();
 
  private:
@@ -33,9 +33,9 @@ class LENSBENCH_API Sha256 {
   std::unique_ptr<State> state_;
 };
 
-/// 64 lower-case hexadecimal digits.
+/// The digest as 64 lower-case hexadecimal digits.
 LENSBENCH_API std::string to_hex(const Sha256Digest& digest);
-/// Nothing if these are not 64 such digits.
+/// Parses the text that `to_hex` writes; empty for any other text.
 LENSBENCH_API std::optional<Sha256Digest> from_hex(std::string_view text);
 LENSBENCH_API std::string sha256_hex(std::string_view bytes);
 

@@ -16,7 +16,7 @@ SpillFile::SpillFile(std::filesystem::path folder)
   std::string name = (folder_ / "lensbench-spill-XXXXXX").string();
   file_ = FileDescriptor(::mkostemp(name.data(), O_CLOEXEC));
   if (!file_)
-    throw RunError(folder_.string() + ": no temporary file can be made: " + errno_text(errno));
+    throw RunError(folder_.string() + ": cannot create a temporary file: " + errno_text(errno));
   ::unlink(name.c_str());
 }
 
@@ -30,7 +30,7 @@ std::int64_t SpillFile::append(std::span<const std::byte> bytes) {
     if (n < 0)
       throw RunError(folder_.string() + ": the temporary file cannot grow beyond " +
                      std::to_string(at) + " bytes: " + errno_text(errno) +
-                     "; give a folder with more room, or more memory");
+                     "; use a folder with more free space, or more memory");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
     at += n;
   }

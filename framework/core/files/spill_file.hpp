@@ -11,21 +11,21 @@
 
 namespace lensbench {
 
-/// A temporary file without a name, for what memory has no room for: it is gone when its last user
-/// is, however the process ends.
+/// An unnamed temporary file for data that does not fit into memory. The system deletes it with its
+/// last user, however the process ends.
 class LENSBENCH_API SpillFile {
  public:
   /// \param folder  empty: the system's folder for temporary files
   /// \throws RunError
   explicit SpillFile(std::filesystem::path folder = {});
 
-  /// \return where the bytes lie, at a multiple of the page size
+  /// \return offset of the bytes, a multiple of the page size
   /// \throws RunError on a full disk
   std::int64_t append(std::span<const std::byte> bytes);
   std::int64_t size() const { return size_; }
 
-  /// Private memory that holds `bytes` bytes from `offset` on, read as it is touched; it may
-  /// outlive the file. Writing to it changes nothing in the file.
+  /// Private mapping of `bytes` bytes from `offset` on, read page by page on first access. It may
+  /// outlive this object; writes to it do not change the file.
   std::shared_ptr<void> map(std::int64_t offset, std::size_t bytes) const;
 
  private:

@@ -25,7 +25,7 @@ double size_of(const std::vector<double>& values) {
   return static_cast<double>(values.size());
 }
 
-/// With n - 1; NaN for fewer than two.
+/// Sample variance (divisor n - 1); NaN for fewer than two values.
 double variance(const std::vector<double>& values) {
   const double error = standard_error(values);
   return error * error * size_of(values);
@@ -33,14 +33,14 @@ double variance(const std::vector<double>& values) {
 
 void check(const Resampling& resampling) {
   if (resampling.samples < kFewestSamples)
-    throw UsageError("resampling needs at least " + std::to_string(kFewestSamples) +
-                     " samples, found " + std::to_string(resampling.samples));
+    throw UsageError("resampling: " + std::to_string(resampling.samples) +
+                     " samples, expected at least " + std::to_string(kFewestSamples));
   if (!(resampling.confidence > 0 && resampling.confidence < 1))
-    throw UsageError("a confidence lies between 0 and 1, found " +
-                     std::to_string(resampling.confidence));
+    throw UsageError("resampling: confidence " + std::to_string(resampling.confidence) +
+                     ", expected a number between 0 and 1");
 }
 
-/// Means of samples drawn with replacement, ascending.
+/// Means of samples drawn with replacement, in ascending order.
 std::vector<double> resampled_means(const std::vector<double>& values,
                                     const Resampling& resampling) {
   Philox random(resampling.seed);
@@ -54,7 +54,8 @@ std::vector<double> resampled_means(const std::vector<double>& values,
   return means;
 }
 
-/// Skewness of the jackknife's means: a sixth of it is how fast the standard error changes.
+/// Acceleration of the BCa interval: a sixth of the skewness of the jackknife means, which
+/// estimates the rate of change of the standard error (Efron 1987).
 double acceleration(const std::vector<double>& values) {
   const double total = sum(values), n = size_of(values);
   std::vector<double> left_out;
@@ -68,7 +69,8 @@ double acceleration(const std::vector<double>& values) {
   return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
 }
 
-/// Share of the resampled means below the estimate, ties counted half, kept off 0 and 1.
+/// Share of resampled means below the estimate. Ties count half; the result is kept away from 0 and
+/// 1, whose normal quantiles are infinite.
 double share_below(const std::vector<double>& means, double estimate) {
   const auto below = std::lower_bound(means.begin(), means.end(), estimate) - means.begin();
   const auto not_above = std::upper_bound(means.begin(), means.end(), estimate) - means.begin();
@@ -80,8 +82,8 @@ double standardised(double difference, double deviation) {
   return deviation > 0 ? difference / deviation : (difference == 0 ? 0 : kUndefined);
 }
 
-/// Whether a permuted statistic is at least as extreme as the observed one; sums in another order
-/// may differ in the last bits.
+/// Tests whether a permuted statistic is at least as extreme as the observed one. The tolerance
+/// covers the last bits, in which sums of another order differ.
 class AsExtreme {
  public:
   explicit AsExtreme(double observed) : least_(std::abs(observed) * (1 - 1e-12)) {}
@@ -91,7 +93,7 @@ class AsExtreme {
   double least_;
 };
 
-/// Ways to choose k of n, or `most` + 1 if they are more.
+/// Binomial coefficient n over k; `most` + 1 if it is greater than `most`.
 std::int64_t combinations(std::size_t n, std::size_t k, std::int64_t most) {
   double ways = 1;
   for (std::size_t i = 1; i <= std::min(k, n - k); ++i) {
@@ -205,8 +207,10 @@ TestResult paired_permutation_test(const std::vector<double>& a, const std::vect
                                    const Resampling& resampling) {
   check(resampling);
   if (a.size() != b.size())
-    throw UsageError("a paired test needs pairs, found " + std::to_string(a.size()) + " and " +
-                     std::to_string(b.size()) + " values");
+    throw UsageError("paired test: the samples differ in length (" + std::to_string(a.size()) +
+                     " and " + std::to_string(b.size()) +
+                     " values); give one value of each per "
+                     "pair");
   std::vector<double> differences;
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!std::isnan(a[i]) && !std::isnan(b[i])) differences.push_back(a[i] - b[i]);

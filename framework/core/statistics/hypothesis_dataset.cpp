@@ -7,14 +7,16 @@
 namespace lensbench::statistics {
 namespace {
 
-/// One list over cases for each element.
+/// For each element of the tensors, the list of its values over cases.
 std::vector<std::vector<double>> columns(const std::vector<at::Tensor>& cases,
                                          const std::string& name) {
-  if (cases.empty()) throw UsageError("statistics of '" + name + "' over cases need a case");
+  if (cases.empty())
+    throw UsageError("statistics of '" + name +
+                     "' over cases: expected at least one case, found 0");
   std::vector<std::vector<double>> result(static_cast<std::size_t>(cases.front().numel()));
   for (const at::Tensor& one : cases) {
     if (one.sizes() != cases.front().sizes())
-      throw UsageError("statistics of '" + name + "' over cases need tensors of one shape");
+      throw UsageError("statistics of '" + name + "' over cases: the tensors differ in shape");
     const auto values = values_of(one);
     for (std::size_t i = 0; i < values.size(); ++i) result[i].push_back(values[i]);
   }
@@ -134,7 +136,7 @@ void add_comparison(Dataset& dataset, const Variable& like, const std::vector<st
                     Comparison comparison, Correction correction, const Resampling& resampling) {
   const auto of_a = columns(a, like.name), of_b = columns(b, like.name);
   if (a.front().sizes() != b.front().sizes())
-    throw UsageError("statistics of '" + like.name + "' over cases need tensors of one shape");
+    throw UsageError("statistics of '" + like.name + "' over cases: the tensors differ in shape");
   std::vector<double> difference, p, effect, t, degrees;
   for (std::size_t i = 0; i < of_a.size(); ++i) {
     const TestResult test = compare(of_a[i], of_b[i], comparison, resampling);

@@ -47,8 +47,9 @@ double Philox::normal() {
 }
 
 std::uint64_t Philox::below(std::uint64_t bound) {
-  if (bound == 0) throw UsageError("a random number below 0 was asked for; give a bound from 1");
-  const std::uint64_t excess = (0 - bound) % bound;  // 2^64 mod bound: rejected, else uneven
+  if (bound == 0) throw UsageError("random number: bound is 0; give a bound of at least 1");
+  // 2^64 mod bound values are rejected: otherwise small results would be more probable.
+  const std::uint64_t excess = (0 - bound) % bound;
   while (true) {
     const std::uint64_t high = next_u32(), low = next_u32();
     const std::uint64_t value = (high << 32) | low;

@@ -5,14 +5,14 @@
 
 namespace lensbench::statistics {
 
-/// The value of a statistic that too few samples define.
+/// Value of a statistic with too few samples.
 inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
-/// The samples that are not NaN.
+/// Copy of the samples without NaN.
 std::vector<double> present(const std::vector<double>& values);
 
-/// Whether all samples are equal. By comparison, since the rounding of the mean would leave a
-/// constant list some variance.
+/// Whether all samples are equal. Values are compared, because rounding of the mean gives a
+/// constant list a variance greater than 0.
 bool is_constant(const std::vector<double>& values);
 
 }  // namespace lensbench::statistics

@@ -36,7 +36,7 @@ bool all_finite(const std::vector<double>& x) {
   return std::all_of(x.begin(), x.end(), [](double value) { return std::isfinite(value); });
 }
 
-/// Element `i` of every case.
+/// Values of element `i` in all cases.
 std::vector<double> across(const std::vector<std::vector<double>>& cases, std::size_t i) {
   std::vector<double> column;
   for (const auto& one : cases) column.push_back(one[i]);
@@ -45,12 +45,13 @@ std::vector<double> across(const std::vector<std::vector<double>>& cases, std::s
 
 void check_shapes(const std::vector<at::Tensor>& cases, const std::string& name) {
   if (cases.empty())
-    throw UsageError("statistics of '" + name + "' over cases need at least one case");
+    throw UsageError("statistics of '" + name +
+                     "' over cases: expected at least one case, found 0");
   for (const auto& one : cases)
     if (one.sizes() != cases.front().sizes())
       throw UsageError("statistics of '" + name +
-                       "' over cases need tensors of one shape; reduce the axes that differ, such "
-                       "as `token`, first");
+                       "' over cases: the tensors differ in shape; first reduce the axes that "
+                       "differ, such as `token`");
 }
 
 Variable described(const Variable& like, const std::string& suffix, const std::string& what,
@@ -92,12 +93,12 @@ double quantile(const std::vector<double>& values, double q) {
   auto kept = present(values);
   if (kept.empty()) return kUndefined;
   std::sort(kept.begin(), kept.end());
-  const double place = std::clamp(q, 0.0, 1.0) * static_cast<double>(kept.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
+  const double rank = std::clamp(q, 0.0, 1.0) * static_cast<double>(kept.size() - 1);
+  const auto below = static_cast<std::size_t>(rank);
   const auto above = std::min(below + 1, kept.size() - 1);
-  // Equal neighbours may be infinite, and their difference then NaN.
+  // Equal neighbours may be infinite; their difference would be NaN.
   if (kept[below] == kept[above]) return kept[below];
-  return kept[below] + (place - static_cast<double>(below)) * (kept[above] - kept[below]);
+  return kept[below] + (rank - static_cast<double>(below)) * (kept[above] - kept[below]);
 }
 
 double pearson(const std::vector<double>& x, const std::vector<double>& y) {
@@ -115,7 +116,7 @@ double pearson(const std::vector<double>& x, const std::vector<double>& y) {
 }
 
 double spearman(const std::vector<double>& x, const std::vector<double>& y) {
-  // A NaN has no rank, and an unordered value would break the sort.
+  // NaN cannot be ranked: it breaks the strict weak ordering that std::sort requires.
   if (!all_finite(x) || !all_finite(y)) return kUndefined;
   return pearson(mean_ranks(x), mean_ranks(y));
 }

@@ -6,7 +6,7 @@
 
 namespace lensbench {
 
-/// True for `true`, `1`, `yes`, `on`; false for `false`, `0`, `no`, `off`; nothing for other text.
+/// True for `true`, `1`, `yes`, `on`; false for `false`, `0`, `no`, `off`; empty for other text.
 LENSBENCH_API std::optional<bool> parse_boolean(std::string_view text);
 
 }  // namespace lensbench

@@ -4,9 +4,9 @@
 
 namespace lensbench {
 
-/// Whether the whole of `text` matches a glob as in fnmatch(3): `*` any characters, `?` one,
-/// `[abc]`, `[a-z]`, `[!a]` one of a set. A backslash is a character like any other, and so is a
-/// slash.
+/// Whether the whole of `text` matches a glob of fnmatch(3): `*` matches any characters, `?` one
+/// character, `[abc]`, `[a-z]` and `[!a]` one character of a set. Backslash and slash are ordinary
+/// characters.
 bool glob_matches(std::string_view glob, std::string_view text);
 
 }  // namespace lensbench

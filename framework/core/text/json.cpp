@@ -6,13 +6,15 @@
 #include <sstream>
 #include <vector>
 
+#include "core/text/lfs_pointer.hpp"
+
 namespace lensbench {
 namespace {
 
-/// A dump would write `null` for NaN and the infinities, silently.
+/// Refuses NaN and infinities, which `dump` would silently write as `null`.
 void require_finite(const nlohmann::json& value) {
   if (value.is_number_float() && !std::isfinite(value.get<double>()))
-    throw UsageError("a number that is not finite cannot be written as JSON");
+    throw UsageError("JSON: cannot store a number that is not finite (NaN or infinity)");
   if (value.is_structured())
     for (const auto& item : value) require_finite(item);
 }
@@ -23,8 +25,8 @@ using nlohmann::json;
 
 namespace {
 
-/// Builds a value from parser events. (nlohmann's own callback would copy every key, and lets
-/// duplicate keys through: a tokenizer's vocabulary then takes seconds.)
+/// Builds a value from parser events. nlohmann's own parser callback accepts duplicate keys and
+/// copies every key, which takes seconds for the vocabulary of a tokenizer.
 class StrictBuilder final : public nlohmann::json_sax<json> {
  public:
   StrictBuilder(const std::string& subject, int max_depth)
@@ -57,22 +59,23 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
   }
 
  private:
-  json* place(json&& value) {
+  json* insert(json&& value) {
     if (containers_.empty()) return &(root_ = std::move(value));
     if (containers_.back()->is_object()) return &(*member_ = std::move(value));
     auto& array = containers_.back()->get_ref<json::array_t&>();
     return &array.emplace_back(std::move(value));
   }
   bool put(json value) {
-    place(std::move(value));
+    insert(std::move(value));
     return true;
   }
   bool open(json value) {
     if (containers_.size() > max_depth_)
       throw InputError(subject_ + ": JSON nested deeper than " + std::to_string(max_depth_) +
                        " levels");
-    // Growing an array moves only finished elements: its open one is always the last.
-    containers_.push_back(place(std::move(value)));
+    // Pointers to open containers stay valid: an array grows only after its last element is
+    // complete, so a reallocation moves complete elements only.
+    containers_.push_back(insert(std::move(value)));
     return true;
   }
   bool close() {
@@ -84,20 +87,18 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
   std::size_t max_depth_;
   json root_;
   std::vector<json*> containers_;
-  json* member_ = nullptr;  // the value of the key read last
+  json* member_ = nullptr;  // value of the most recent key
 };
 
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& subject, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes)
-    throw InputError(subject + ": " + std::to_string(text.size()) +
-                     " bytes of JSON, more than the " + std::to_string(limits.max_bytes) +
-                     " that are allowed here");
-  // The parser would skip a byte order mark, and take a NUL byte for the end of the text.
+    throw InputError(subject + ": too large for JSON (" + std::to_string(text.size()) +
+                     " bytes, at most " + std::to_string(limits.max_bytes) + " are allowed)");
+  // The parser skips a byte order mark and treats a NUL byte as the end of the text.
   if (text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos)
-    throw InputError(subject +
-                     ": not valid JSON: begins with a byte order mark or holds a NUL byte");
+    throw InputError(subject + ": not valid JSON: has a byte order mark or a NUL byte; remove it");
   StrictBuilder builder(subject, limits.max_depth);
   try {
     json::sax_parse(text.begin(), text.end(), &builder);
@@ -107,19 +108,51 @@ json parse_json(std::string_view text, const std::string& subject, const JsonLim
   return builder.take();
 }
 
+namespace {
+
+// Python's json writes NaN and infinities as bare words. As texts they are read, and a field that
+// must be a finite number is refused by name.
+void quote_non_finite(std::string& text) {
+  if (text.find("NaN") == std::string::npos && text.find("Infinity") == std::string::npos) return;
+  std::string result;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    std::string_view word;
+    if (!in_string)
+      for (const std::string_view candidate : {"NaN", "-Infinity", "Infinity"})
+        if (text.compare(i, candidate.size(), candidate) == 0) word = candidate;
+    if (!word.empty()) {
+      result.append("\"").append(word).append("\"");
+      i += word.size();
+      continue;
+    }
+    if (in_string && text[i] == '\\' && i + 1 < text.size())
+      result += text[i++];
+    else if (text[i] == '"')
+      in_string = !in_string;
+    result += text[i++];
+  }
+  text = std::move(result);
+}
+
+}  // namespace
+
 nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw InputError(path.string() + ": no such file");
   const auto bytes = std::filesystem::file_size(path, error);
   if (!error && bytes > limits.max_bytes)
-    throw InputError(path.string() + ": " + std::to_string(bytes) + " bytes, more than the " +
-                     std::to_string(limits.max_bytes) + " that are allowed for this file");
+    throw InputError(path.string() + ": too large (" + std::to_string(bytes) + " bytes, at most " +
+                     std::to_string(limits.max_bytes) + " are allowed for this file)");
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) throw InputError(path.string() + ": cannot be read");
-  return parse_json(text.str(), path.string(), limits);
+  std::string content = std::move(text).str();
+  refuse_lfs_pointer(content, path.string());
+  quote_non_finite(content);
+  return parse_json(content, path.string(), limits);
 }
 
 std::string canonical_json(const nlohmann::json& value) {
@@ -128,7 +161,7 @@ std::string canonical_json(const nlohmann::json& value) {
     // nlohmann::json keeps object keys in a std::map, so the dump is sorted already.
     return value.dump();
   } catch (const nlohmann::json::exception& error) {
-    throw UsageError(std::string("a value cannot be written as JSON: ") + error.what());
+    throw UsageError(std::string("JSON: cannot store a value: ") + error.what());
   }
 }
 

@@ -14,7 +14,7 @@ struct JsonLimits {
   int max_depth = 64;
 };
 
-/// Strict JSON: valid UTF-8, one value, no duplicate keys, bounded size and depth.
+/// Parses strict JSON: valid UTF-8, one value, no duplicate keys, limited size and depth.
 /// \param subject  named in messages: a file path
 /// \throws InputError
 LENSBENCH_API nlohmann::json parse_json(std::string_view text, const std::string& subject,

@@ -7,13 +7,13 @@
 
 namespace lensbench {
 
-/// One fact that two JSON values state differently.
+/// One difference between two JSON values.
 struct FactDifference {
   std::string where;          ///< `request/parameters/top_k`, `files/model.safetensors/sha256`
-  std::string first, second;  ///< JSON text, shortened; empty where a value does not state it
+  std::string first, second;  ///< shortened JSON text; empty if the value lacks this member
 };
 
-/// Compares objects member by member; all other values, lists included, are compared whole.
+/// Compares objects member by member; all other values, including lists, are compared as a whole.
 /// \param root  prefix of each path
 LENSBENCH_API std::vector<FactDifference> diff_facts(const nlohmann::json& first,
                                                      const nlohmann::json& second,

@@ -78,7 +78,7 @@ bool JsonReader::boolean() const {
 }
 
 std::int64_t JsonReader::integer(Range<std::int64_t> range) const {
-  // An unsigned number beyond int64 would wrap when read as signed.
+  // An unsigned number greater than the maximum of int64 would wrap around.
   const bool fits =
       value_->is_number_integer() &&
       (!value_->is_number_unsigned() || value_->get<std::uint64_t>() <= std::uint64_t{INT64_MAX});

@@ -12,7 +12,7 @@
 
 namespace lensbench {
 
-/// Closed interval that a number of a file must be in.
+/// Closed interval of the values that are allowed for a number in a file.
 template <class T>
 struct Range {
   T min, max;
@@ -21,12 +21,11 @@ struct Range {
 inline constexpr Range<std::int64_t> kAnyInteger{INT64_MIN, INT64_MAX};
 inline constexpr Range<double> kAnyNumber{std::numeric_limits<double>::lowest(),
                                           std::numeric_limits<double>::max()};
-/// Any positive finite number (a norm's epsilon, a rotary base).
+/// Positive finite numbers (the epsilon of a norm, a rotary base).
 inline constexpr Range<double> kPositive{1e-300, 1e300};
 
-/// A value inside a JSON file together with its path, for typed reading: each error is an
-/// InputError that names file and field, what was expected and what was found. Refers to the value,
-/// which must outlive it.
+/// Typed reader of a value inside a JSON file. Each error is an InputError that names the file, the
+/// field, the expected and the found value. The reader refers to the value, which must outlive it.
 class LENSBENCH_API JsonReader {
  public:
   /// \param file  named in messages
@@ -37,11 +36,12 @@ class LENSBENCH_API JsonReader {
   const std::string& file() const { return *file_; }
   bool is_null() const { return value_->is_null(); }
 
-  /// A field of this object. A field that is null counts as missing, as in Hugging Face files.
-  /// \param expected  what the field should hold, for the message about a missing field
+  /// A field of this object. A null field counts as missing, as in Hugging Face files.
+  /// \param expected  expected content, for the message about a missing field
   /// \throws InputError if this is not an object or lacks the field
   JsonReader at(std::string_view key, std::string_view expected = {}) const;
-  /// None if the field is missing or null. \throws InputError if this is not an object
+  /// A field of this object; empty if it is missing or null.
+  /// \throws InputError if this is not an object
   std::optional<JsonReader> find(std::string_view key) const;
   /// Number of elements of an array. \throws InputError if this is not an array
   std::size_t size() const;
@@ -61,7 +61,7 @@ class LENSBENCH_API JsonReader {
 
   /// \throws InputError "FILE: field FIELD: message"
   [[noreturn]] void fail(std::string_view message) const;
-  /// The same about a field of this object, which may be missing.
+  /// Reports an error in a field of this object, which may be missing.
   [[noreturn]] void fail(std::string_view key, std::string_view message) const;
   /// \throws InputError "FILE: field FIELD: expected ..., found ..."
   [[noreturn]] void fail_expected(std::string_view expected) const;

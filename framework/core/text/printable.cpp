@@ -8,7 +8,7 @@ std::string printable(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    // Cut between characters, not within one.
+    // The text is cut between UTF-8 characters, never inside one.
     if (i >= kMaxBytes && (byte & 0xc0) != 0x80) return out + "...";
     if (byte < 0x20 || byte == 0x7f) {
       out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};

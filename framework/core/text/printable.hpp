@@ -6,8 +6,8 @@
 
 namespace lensbench {
 
-/// Text from a file that is not trusted, fit for a message: control characters as \xNN, so that
-/// they never reach a terminal, and at most 80 bytes of it.
+/// Text from an untrusted file, made safe for a message: control characters become \xNN, so that
+/// they never reach a terminal, and the text is cut after 80 bytes.
 LENSBENCH_API std::string printable(std::string_view text);
 
 }  // namespace lensbench

@@ -23,7 +23,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known,
                                        std::size_t limit) {
-  // A hostile name of megabytes must not cost a quadratic table.
+  // The edit distance takes quadratic time, which a hostile name of megabytes must not cause.
   if (name.size() > 256) return {};
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const auto& candidate : known) {

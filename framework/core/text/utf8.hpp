@@ -10,15 +10,15 @@ namespace lensbench {
 
 inline constexpr char32_t kReplacementCharacter = 0xFFFD;
 
-/// One step of decoding a byte string.
+/// Result of decoding one character of a byte string.
 struct Utf8Unit {
   char32_t character;  ///< kReplacementCharacter if not valid
-  std::size_t length;  ///< bytes; of the maximal invalid subpart if not valid; 0 only at the end
+  std::size_t length;  ///< in bytes; if not valid, of the maximal invalid subpart; 0 at the end
   bool valid;
 };
 
-/// Decodes the first unit of a byte string by the well-formed byte sequences of Unicode 15, table
-/// 3-7: no overlong form, no surrogate, nothing above U+10FFFF.
+/// Decodes the first character of a byte string by the well-formed byte sequences of Unicode 15,
+/// table 3-7, which exclude overlong forms, surrogates and code points above U+10FFFF.
 Utf8Unit read_utf8(std::string_view bytes);
 
 void append_utf8(std::string& text, char32_t character);
@@ -29,35 +29,35 @@ inline std::size_t utf8_length(char lead) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-/// Index of the first byte that is not valid UTF-8, or the length.
+/// Index of the first byte that is not valid UTF-8; the length if all bytes are valid.
 LENSBENCH_API std::size_t valid_utf8_prefix(std::string_view bytes);
 
-/// True for well-formed UTF-8. NUL is well-formed; `is_storable_text` says what an archive can
-/// hold.
+/// True for well-formed UTF-8, including NUL, which an archive cannot store (`is_storable_text`).
 inline bool is_valid_utf8(std::string_view text) {
   return valid_utf8_prefix(text) == text.size();
 }
 
-/// True for well-formed UTF-8 without NUL, which a variable-length HDF5 string holds without loss.
+/// True for well-formed UTF-8 without NUL: text that a variable-length HDF5 string stores without
+/// loss.
 LENSBENCH_API bool is_storable_text(std::string_view text);
 
 /// Copy of `text` in which U+FFFD replaces each byte that is not part of a well-formed sequence.
 LENSBENCH_API std::string replace_invalid_utf8(std::string_view text);
 
-/// Text with each maximal invalid subpart replaced by U+FFFD, as by Python's `errors="replace"`.
+/// Text in which U+FFFD replaces each maximal invalid subpart, as in Python's `errors="replace"`.
 struct RepairedText {
   std::string text;
-  /// For each byte of `text` and its end, the offset in the input; empty when nothing changed.
+  /// Offset in the input of each byte of `text` and of its end; empty if nothing was replaced.
   std::vector<std::size_t> origin;
 };
 RepairedText repair_utf8(std::string_view bytes);
 
-/// The characters of valid text.
+/// Code points of a text that is valid UTF-8.
 LENSBENCH_API std::u32string code_points(std::string_view text);
 
-/// Unicode White_Space.
+/// Whether a character has the Unicode property White_Space.
 bool is_white_space(char32_t character);
-/// General categories Nd, Nl and No.
+/// Whether a character has the general category Nd, Nl or No.
 bool is_numeric(char32_t character);
 
 }  // namespace lensbench

@@ -5,17 +5,18 @@
 
 namespace lensbench {
 
-/// What one component of a model cost, over all its calls.
+/// Cost of one component of a model, summed over its calls.
 struct ProfileEntry {
-  std::int64_t block = -1;  ///< -1: outside the blocks
-  /// `embed`, `norm`, `attention`, `mlp`, `residual` (what a block adds up), `unembed`, `readout`
-  /// (the lens' own unembedding), `setup` (masks, positions, checks); tools may add their own.
+  std::int64_t block = -1;  ///< index of the block; -1: outside the blocks
+  /// `embed`, `norm`, `attention`, `mlp`, `residual` (additions to the residual stream), `unembed`,
+  /// `readout` (the lens' own unembedding), `setup` (masks, positions, checks), or a name of a
+  /// tool.
   std::string component;
-  std::int64_t calls = 0;            ///< scopes that ended
-  double seconds = 0;                ///< wall clock, without that of components within
-  std::int64_t allocated_bytes = 0;  ///< of tensors made while it ran, those it dropped included
-  std::int64_t peak_bytes = 0;       ///< most of those alive at once in one call
-  std::int64_t weight_bytes = 0;     ///< of parameters read, once a call
+  std::int64_t calls = 0;            ///< completed calls
+  double seconds = 0;                ///< wall-clock time, without nested components
+  std::int64_t allocated_bytes = 0;  ///< size of all tensors allocated during the calls
+  std::int64_t peak_bytes = 0;       ///< largest size of such tensors at one moment of a call
+  std::int64_t weight_bytes = 0;     ///< size of the parameters read, counted once per call
 };
 
 }  // namespace lensbench

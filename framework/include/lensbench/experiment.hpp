@@ -14,44 +14,46 @@
 
 namespace lensbench {
 
-/// What one case is given: a prompt with its other fields.
+/// Input of one case: a prompt and its further fields.
 struct CaseInput {
-  /// Unique in the run; `prompt-1`, `ids-1`, `line-1`, … unless the prompts file says.
+  /// Id, unique in the run: from the prompts file, else `prompt-1`, `ids-1`, `line-1`, …
   std::string id;
-  std::string text;                           ///< the prompt; empty when ids were given
-  std::vector<std::int64_t> ids;              ///< token ids as they are; empty when text was given
+  std::string text;                           ///< the prompt; empty if ids are given
+  std::vector<std::int64_t> ids;              ///< token ids; empty if text is given
   std::map<std::string, std::string> fields;  ///< other keys of a JSONL line, values as text
 };
 
-/// One case while it runs: what was asked, and where to put results.
+/// One case during its run: its input and its results.
 class LENSBENCH_API Case {
  public:
-  /// Made by the runner; what it is given outlives it.
+  /// For the runner. The arguments must outlive this object.
   Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters);
 
   std::int64_t index() const { return index_; }                 ///< number of the case, from 0
   const std::string& id() const { return input_.id; }           ///< `prompt-1`, …
-  const Model& model() const { return context_.model(); }       ///< of the run
-  const Parameters& parameters() const { return parameters_; }  ///< of the experiment
+  const Model& model() const { return context_.model(); }       ///< model of the run
+  const Parameters& parameters() const { return parameters_; }  ///< parameters of the experiment
   /// Seed of the run (`--seed`); add the case's index for draws of its own.
   std::uint64_t seed() const { return context_.seed(); }
 
   /// The prompt as the model sees it.
   const Tokens& tokens() const { return tokens_; }
-  /// Field `target` of the case, else the experiment's parameter `target` if it has one, else the
-  /// model's own prediction. \throws UsageError as `parse_target`
+  /// Target from field `target` of the case, else from the experiment's parameter `target`, else
+  /// the model's own prediction. \throws UsageError under the conditions of `parse_target`
   Target target() const;
-  /// Another field of a JSONL line.
+  /// Value of another field of the case's JSONL line; empty if the line does not have it.
   std::optional<std::string> field(const std::string& name) const;
 
-  /// Keeps a dataset under `/results/<name>`; the runner joins those of all cases.
-  /// \throws UsageError if this case already saved one of that name, or for a name that is not
-  ///   [A-Za-z][A-Za-z0-9_]*; RunError for a dataset that breaks a promise: an axis `token`,
-  ///   `layer`, `head`, `component` or `rank` without its coordinates, no units, a NaN in a
-  ///   coordinate or in a variable whose long_name does not say what NaN means
+  /// Stores a dataset under `/results/<name>`; the runner joins the datasets of all cases.
+  /// \throws UsageError if this case already saved a dataset of that name, or for a name that is
+  /// not
+  ///   [A-Za-z][A-Za-z0-9_]*; RunError for a dataset that violates a convention: an axis `token`,
+  ///   `layer`, `head`, `component` or `rank` without its coordinates, missing units, NaN in a
+  ///   coordinate or in a variable whose long_name does not give the meaning of NaN
   void save(const std::string& name, Dataset dataset);
 
-  const std::map<std::string, Dataset>& saved() const { return saved_; }  ///< so far
+  /// Datasets that were saved so far.
+  const std::map<std::string, Dataset>& saved() const { return saved_; }
 
  private:
   std::int64_t index_;
@@ -62,46 +64,46 @@ class LENSBENCH_API Case {
   std::map<std::string, Dataset> saved_;
 };
 
-/// All cases after the last one ran, for statistics over them.
+/// Results of all cases, for statistics over cases after the last case.
 class LENSBENCH_API Summary {
  public:
   virtual ~Summary();
 
-  /// Cases that completed, in order, by number.
+  /// Numbers of the completed cases, in order.
   virtual const std::vector<std::int64_t>& cases() const = 0;
-  /// What one case saved, read back. \throws UsageError if it saved nothing of that name
+  /// Dataset that one case saved. \throws UsageError if the case did not save one of that name
   virtual Dataset dataset(std::int64_t case_number, const std::string& name) const = 0;
-  /// Keeps a dataset over all cases under `/results/<name>`.
+  /// Stores a dataset over all cases under `/results/<name>`.
   virtual void save(const std::string& name, Dataset dataset) = 0;
-  virtual const Parameters& parameters() const = 0;  ///< of the experiment
+  virtual const Parameters& parameters() const = 0;  ///< parameters of the experiment
 };
 
 class Experiment;
 
-/// Told of every call of a tool through its slot: the bench's clock.
+/// Observer of all tool calls through slots, with which the bench measures their cost.
 class LENSBENCH_API ToolMeter {
  public:
   virtual ~ToolMeter();
   /// A call of this tool begins.
   virtual void begin(const std::string& tool) = 0;
-  /// The latest call that began is over.
+  /// The most recent call that began has ended.
   virtual void end() noexcept = 0;
 };
 
-/// A tool an experiment declares. Bound by the bench before the first case.
+/// A tool that an experiment declares. The bench binds it before the first case.
 class LENSBENCH_API ToolSlot {
  public:
-  /// \param owner      the experiment it is a member of
-  /// \param tool_name  the name the tool is registered under
+  /// \param owner      experiment that has this slot as a member
+  /// \param tool_name  registered name of the tool
   ToolSlot(Experiment* owner, std::string tool_name);
   virtual ~ToolSlot();
   ToolSlot(const ToolSlot&) = delete;
   ToolSlot& operator=(const ToolSlot&) = delete;
 
-  const std::string& tool_name() const { return tool_name_; }  ///< as declared
-  /// \return false if the tool does not implement the slot's interface
+  const std::string& tool_name() const { return tool_name_; }  ///< registered name of the tool
+  /// Binds the slot to a tool. \return false if the tool does not implement the slot's interface
   virtual bool bind(Tool& tool) = 0;
-  /// Who is told of calls through this slot; nullptr: nobody.
+  /// Sets the observer of calls through this slot; nullptr disables it.
   void set_meter(ToolMeter* meter) { meter_ = meter; }
 
  private:
@@ -111,13 +113,12 @@ class LENSBENCH_API ToolSlot {
   ToolMeter* meter_ = nullptr;
 };
 
-/// A call of a tool while it runs, so that the bench can say whose call an exception left, and what
-/// calls cost.
+/// Scope of one tool call, with which the bench attributes exceptions and costs to tools.
 class LENSBENCH_API ToolCall {
  public:
   /// Begins a call of the slot's tool.
   explicit ToolCall(const ToolSlot& slot);
-  /// Ends it; notes the tool in the experiment's `failed_tools` if an exception is on its way.
+  /// Ends the call; adds the tool to the experiment's `failed_tools` if an exception ends it.
   ~ToolCall();
   ToolCall(const ToolCall&) = delete;
   ToolCall& operator=(const ToolCall&) = delete;
@@ -138,16 +139,16 @@ class Uses final : public ToolSlot {
     tool_ = dynamic_cast<Interface*>(&tool);
     return tool_ != nullptr;
   }
-  /// A call, whose time and memory the archive keeps as this tool's. Of calls within one expression
-  /// the first one's tool has it all.
-  /// \throws RunError when used before the bench bound it (in a constructor, say)
+  /// Calls the tool. The archive stores time and memory of the call as this tool's cost. If one
+  /// expression calls several tools, the first tool is charged.
+  /// \throws RunError before the bench bound the slot (for example in a constructor)
   auto operator->() const { return Call(*this, get()); }
-  /// The tool itself; calls through it are not measured apart from the case's.
-  /// \throws RunError as `operator->`
+  /// The tool itself; its calls are measured only as part of the case.
+  /// \throws RunError under the conditions of `operator->`
   Interface& operator*() const { return get(); }
 
  private:
-  /// `tool->call()` goes through one of these, which lives until the call is over.
+  /// Temporary object of `tool->call()`, which exists until the end of the expression.
   class Call : public ToolCall {
    public:
     /// Begins a call of `tool`.
@@ -161,29 +162,30 @@ class Uses final : public ToolSlot {
 
   Interface& get() const {
     if (tool_ == nullptr)
-      throw RunError("tool '" + tool_name() + "' was used before the bench bound it");
+      throw RunError("tool '" + tool_name() +
+                     "': used before the bench bound it; use tools in run(), not in a constructor");
     return *tool_;
   }
   Interface* tool_ = nullptr;
 };
 
-/// Base of experiment classes. Declare tools as `Uses<...>` members; `run` is called once a case.
+/// Base of experiment classes. Declare tools as `Uses<...>` members; `run` is called once per case.
 class LENSBENCH_API Experiment {
  public:
   virtual ~Experiment();
   Experiment(const Experiment&) = delete;
   Experiment& operator=(const Experiment&) = delete;
 
-  /// One case: asks the tools, saves what they answer. What it throws makes this case a failed one;
-  /// the others still run.
+  /// Runs one case: calls the tools and saves their results. An exception marks this case as
+  /// failed; the other cases still run.
   virtual void run(Case& c) = 0;
-  /// Sees every saved dataset after the last case.
+  /// Computes statistics over the saved datasets of all cases, after the last case.
   virtual void finish(Summary& summary);
 
-  /// The tools declared as members, in the order of declaration.
+  /// Tools declared as members, in the order of declaration.
   const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
-  /// Names of the tools in the latest expression that an exception left; empty if it was left
-  /// normally. More than one if the expression called several.
+  /// Names of the tools that the most recent expression with tools called, if an exception ended
+  /// it; empty if it ended normally.
   const std::vector<std::string>& failed_tools() const { return failed_tools_; }
 
  protected:

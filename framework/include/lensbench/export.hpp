@@ -1,7 +1,8 @@
 #pragma once
 
 /// \file
-/// Everything is hidden by default; what crosses a library boundary says so with LENSBENCH_API.
+/// Visibility of symbols. All symbols are hidden by default; a declaration that crosses a library
+/// boundary is marked with LENSBENCH_API.
 
-/// On a class or function that another library may use.
+/// Marks a class or function that other libraries may use.
 #define LENSBENCH_API __attribute__((visibility("default")))

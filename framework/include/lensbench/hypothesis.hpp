@@ -8,50 +8,51 @@
 #include <string>
 #include <vector>
 
-/// Confidence intervals and hypothesis tests over cases. Random ones draw from Philox, so that seed
-/// and number of samples give the same result everywhere; both are kept beside what they made.
-/// NaN is a missing value and is left out; too few values give NaN, never an error.
+/// Confidence intervals and hypothesis tests over cases. Resampling draws from Philox, so seed and
+/// number of samples determine the result on every machine; both are stored as attributes of the
+/// result. NaN is a missing value and is left out; too few values give NaN, never an error.
 namespace lensbench::statistics {
 
-/// How often and from which seed something is drawn again.
+/// Settings of resampling: number of samples, random seed and confidence level.
 struct Resampling {
-  std::int64_t samples = 10000;  ///< draws
-  std::uint64_t seed = 0;        ///< of the draws
-  double confidence = 0.95;      ///< of intervals
+  std::int64_t samples = 10000;  ///< number of random samples
+  std::uint64_t seed = 0;        ///< random seed
+  double confidence = 0.95;      ///< confidence level of intervals
 };
 
-/// An estimate between its bounds.
+/// Confidence interval of an estimate.
 struct Interval {
-  double estimate;  ///< of all values
+  double estimate;  ///< estimate from all values
   double low;       ///< lower bound
   double high;      ///< upper bound
 };
 
 /// Bootstrap interval of the mean, bias-corrected and accelerated (BCa; Efron, "Better bootstrap
-/// confidence intervals", JASA 82, 1987). A constant sample has an interval of no width; fewer than
-/// two values have NaN bounds.
+/// confidence intervals", JASA 82, 1987). The interval of a constant sample has width 0; for fewer
+/// than two values, the bounds are NaN.
 /// \throws UsageError for a confidence outside (0, 1) or fewer than 100 samples
 LENSBENCH_API Interval bootstrap_mean(const std::vector<double>& values,
                                       const Resampling& resampling = {});
 
-/// A test of two samples, or of one against zero.
+/// Result of a test of two samples, or of one sample against zero.
 struct TestResult {
   double difference;          ///< mean(a) - mean(b), or mean(a)
-  double p;                   ///< two-sided
+  double p;                   ///< two-sided p-value
   double effect_size;         ///< standardised difference; see each test
   double statistic;           ///< t, or the difference for a permutation test
-  double degrees_of_freedom;  ///< NaN where there are none
+  double degrees_of_freedom;  ///< NaN for permutation tests
 };
 
-/// Unpaired permutation test of the means: every split of the pooled values if there are no more
-/// than `samples`, else that many random ones, p = (1 + as extreme) / (1 + samples) (Phipson and
-/// Smyth, SAGMB 9, 2010). Effect size: Hedges' g.
+/// Unpaired permutation test of the means: all splits of the pooled values if there are at most
+/// `samples`, else `samples` random splits with p = (1 + number as extreme) / (1 + samples)
+/// (Phipson and Smyth, SAGMB 9, 2010). Effect size: Hedges' g.
 LENSBENCH_API TestResult permutation_test(const std::vector<double>& a,
                                           const std::vector<double>& b,
                                           const Resampling& resampling = {});
 
-/// Paired permutation test: signs of the differences a - b are flipped, all of them if there are no
-/// more than `samples`. Pairs with a missing value are left out. Effect size: Cohen's d_z.
+/// Paired permutation test, which flips the signs of the differences a - b: all sign patterns if
+/// there are at most `samples`, else random ones. Pairs with a missing value are left out. Effect
+/// size: Cohen's d_z.
 /// \throws UsageError for samples of different length
 LENSBENCH_API TestResult paired_permutation_test(const std::vector<double>& a,
                                                  const std::vector<double>& b,
@@ -60,55 +61,56 @@ LENSBENCH_API TestResult paired_permutation_test(const std::vector<double>& a,
 /// Welch's t-test, with the degrees of freedom of Welch and Satterthwaite. Effect size: Hedges' g.
 LENSBENCH_API TestResult welch_t_test(const std::vector<double>& a, const std::vector<double>& b);
 
-/// (mean(a) - mean(b)) / pooled standard deviation, times the small-sample factor 1 - 3/(4n - 9)
-/// with n values in all (Hedges, J. Educational Statistics 6, 1981).
+/// Hedges' g: (mean(a) - mean(b)) / pooled standard deviation, times the small-sample factor
+/// 1 - 3/(4n - 9) for n values in total (Hedges, J. Educational Statistics 6, 1981).
 LENSBENCH_API double hedges_g(const std::vector<double>& a, const std::vector<double>& b);
 
-/// Of p-values for the number of tests.
+/// Correction of p-values for the number of tests.
 enum class Correction {
   none,
   holm,                ///< family-wise error rate (Holm 1979)
   benjamini_hochberg,  ///< false discovery rate (Benjamini and Hochberg 1995)
 };
 
-/// Adjusted p-values in the order given; a missing one stays missing and does not count.
+/// Adjusted p-values in the given order; missing values remain missing and are not counted.
 LENSBENCH_API std::vector<double> adjust(const std::vector<double>& p, Correction correction);
 
 /// Adds `<name>_interval` with a leading axis `bound` (low, high): the bootstrap interval of the
 /// mean over cases, element by element, with method, confidence, samples and seed as its
-/// attributes. Arguments as of `add_over_cases`.
+/// attributes. The arguments are those of `add_over_cases`.
 LENSBENCH_API void add_intervals(Dataset& dataset, const Variable& like,
                                  const std::vector<std::string>& dims,
                                  const std::vector<at::Tensor>& cases,
                                  const Resampling& resampling = {});
 
-/// Adds `<name>_p` and `<name>_p_adjusted`: whether the mean over cases differs from zero, by
-/// flipping signs, corrected for the number of elements tested; and `<name>_effect_size` (d_z).
+/// Adds a sign-flip permutation test, element by element, of whether the mean over cases differs
+/// from zero: `<name>_p`, `<name>_p_adjusted` (corrected for the number of elements) and
+/// `<name>_effect_size` (d_z).
 LENSBENCH_API void add_tests_against_zero(Dataset& dataset, const Variable& like,
                                           const std::vector<std::string>& dims,
                                           const std::vector<at::Tensor>& cases,
                                           Correction correction = Correction::benjamini_hochberg,
                                           const Resampling& resampling = {});
 
-/// How two groups of cases are compared.
+/// Test for the comparison of two groups of cases.
 enum class Comparison {
-  paired_permutation,  ///< the same cases under two conditions, in the same order
-  permutation,         ///< two groups of cases
-  welch,               ///< two groups, by the t-test; draws nothing
+  paired_permutation,  ///< permutation test of the same cases under two conditions, in equal order
+  permutation,         ///< permutation test of two groups of cases
+  welch,               ///< Welch's t-test of two groups of cases, without random numbers
 };
 
-/// Adds how two groups of cases differ, element by element of a grid (layers, positions, heads):
-/// `<name>_difference` (mean of `a` less mean of `b`), `<name>_p`, `<name>_p_adjusted` for the
-/// number of elements tested, `<name>_effect_size` (d_z if paired, else Hedges' g); for Welch's
-/// test `<name>_t` and `<name>_degrees_of_freedom` too. Method, correction, and what was drawn with
-/// (seed, number of samples) are their attributes.
-/// \param dataset     what they are added to
-/// \param like, dims  as of `add_over_cases`
-/// \param a, b        one tensor a case, all of one shape
-/// \param comparison  the test
-/// \param correction  for the number of elements tested
-/// \param resampling  what a permutation test draws
-/// \throws UsageError for other shapes, no cases, or pairs of different number
+/// Adds a comparison of two groups of cases, element by element of a grid (layers, positions,
+/// heads): `<name>_difference` (mean of `a` minus mean of `b`), `<name>_p`, `<name>_p_adjusted`
+/// (corrected for the number of elements), `<name>_effect_size` (d_z if paired, else Hedges' g),
+/// and for Welch's test `<name>_t` and `<name>_degrees_of_freedom`. Method, correction, seed and
+/// number of samples are attributes of the variables.
+/// \param dataset     dataset to extend
+/// \param like, dims  as in `add_over_cases`
+/// \param a, b        one tensor per case, all of equal shape
+/// \param comparison  test to use
+/// \param correction  correction for the number of elements
+/// \param resampling  settings of a permutation test
+/// \throws UsageError if shapes differ, `a` or `b` is empty, or pairs are incomplete
 LENSBENCH_API void add_comparison(Dataset& dataset, const Variable& like,
                                   const std::vector<std::string>& dims,
                                   const std::vector<at::Tensor>& a,

@@ -15,119 +15,120 @@
 
 namespace lensbench {
 
-// Changes of a forward as values: built, written as JSON, read back, archived, and active in every
-// forward of the model they are put on, generation included.
+// Interventions are values: they can be built, written as JSON, read back and archived, and they
+// act in every forward of the model that they are applied to, including generation.
 
-/// Where an intervention acts. An empty list means all.
+/// Part of the activations that an intervention changes. An empty list means all.
 struct InterventionSite {
   std::string hook;                  ///< name, alias, short name or glob of hook points
-  std::vector<std::int64_t> layers;  ///< of the points that `hook` matches, those of these blocks
-  std::vector<std::int64_t> heads;   ///< of the axis `head` or `kv_head`
-  /// In the sequence, padding not counted, cached positions counted: 12 is the thirteenth token
-  /// however the forward gets there. Negative ones count from the end, in generation from the end
-  /// of the prompt. On the axis `pos` or `query_pos`.
+  std::vector<std::int64_t> layers;  ///< block indices; of the matches, those blocks
+  std::vector<std::int64_t> heads;   ///< indices on the axis `head` or `kv_head`
+  /// Positions in the sequence, on the axis `pos` or `query_pos`. Padding is not counted, cached
+  /// positions are: 12 is always the thirteenth token. Negative positions count from the end, in
+  /// generation from the end of the prompt.
   std::vector<std::int64_t> positions;
-  std::vector<std::int64_t> keys;     ///< the same on the axis `key_pos`
-  std::vector<std::int64_t> neurons;  ///< of the last axis (`d_model`, `d_mlp`, `d_head`, `vocab`)
+  std::vector<std::int64_t> keys;  ///< positions on the axis `key_pos`
+  std::vector<std::int64_t>
+      neurons;  ///< indices on the last axis (`d_model`, `d_mlp`, `d_head`, `vocab`)
 
-  bool operator==(const InterventionSite&) const = default;  ///< field by field
+  bool operator==(const InterventionSite&) const = default;  ///< true if all fields are equal
 };
 
-/// Another sequence that the model is run on: token ids as they are, or else a text.
+/// Another sequence that the model is run on, given as token ids or as text.
 struct OtherCase {
-  std::vector<std::int64_t> ids;  ///< as they are; empty where a text is given
-  std::string text;               ///< tokenized as a prompt is; empty where ids are given
+  std::vector<std::int64_t> ids;  ///< token ids, nothing added; empty where a text is given
+  std::string text;               ///< tokenized like a prompt; empty where ids are given
 
-  bool operator==(const OtherCase&) const = default;  ///< field by field
+  bool operator==(const OtherCase&) const = default;  ///< true if all fields are equal
 };
 
-/// The activation becomes `value`: a number, or numbers on the last axes of what is selected
+/// Sets the activation to `value`: a scalar, or a tensor over the last axes of the selection
 /// ([d_model], or [pos, d_model], …).
 struct SetValue {
-  at::Tensor value;  ///< a scalar, or the last axes
+  at::Tensor value;  ///< a scalar, or a tensor over the last axes
 };
-/// x + coefficient * value; `value` as for SetValue.
+/// Adds: x + coefficient * value; `value` has the shapes of SetValue.
 struct AddValue {
-  at::Tensor value;          ///< a scalar, or the last axes
-  double coefficient = 1.0;  ///< multiplies it
+  at::Tensor value;          ///< a scalar, or a tensor over the last axes
+  double coefficient = 1.0;  ///< factor on `value`
 };
-/// factor * x
+/// Scales: factor * x.
 struct ScaleBy {
-  double factor = 1.0;  ///< multiplies the activation
+  double factor = 1.0;  ///< factor on the activation
 };
-/// 0
+/// Sets the activation to 0.
 struct SetZero {};
-/// The mean over all positions of other sequences; without any, over the positions of the sequence
-/// itself (which one forward must see whole).
+/// Sets the activation to its mean over all positions of other sequences or, if none are given, of
+/// the sequence itself, which must then run in one forward.
 struct SetMean {
   std::vector<OtherCase> of;  ///< the other sequences
 };
-/// The activation of another sequence at the same positions, or at `positions` of it, one for each
-/// position of the site.
+/// Replaces the activation by that of another sequence (interchange intervention), at the same
+/// positions or at `positions` of that sequence, one for each position of the site.
 struct Resample {
   OtherCase from;                       ///< the other sequence
-  std::vector<std::int64_t> positions;  ///< of it; empty: those of the site
+  std::vector<std::int64_t> positions;  ///< positions in `from`; empty: those of the site
 };
-/// Adds normal noise. It depends on the seed, the hook point, the position and the element alone:
-/// not on threads, on the batch, or on how the forward is cut into steps.
+/// Adds normal noise. It depends only on the seed, the hook point, the position and the element:
+/// not on threads, the batch, or the steps into which a forward is split.
 struct AddNoise {
   double standard_deviation = 1.0;  ///< in units of the activation
-  std::uint64_t seed = 0;           ///< of the noise
+  std::uint64_t seed = 0;           ///< seed of the noise
 };
-/// The activation stays as it is without any intervention (attention patterns, norm scales).
+/// Keeps the value that the activation has without interventions (attention patterns, norm scales).
 struct Freeze {};
-/// x - (x · d) d with d = direction / |direction|, on the last axis.
+/// Projects a direction out: x - (x · d) d with d = direction / |direction|, on the last axis.
 struct ProjectOut {
-  at::Tensor direction;  ///< [last axis], of any length but 0
+  at::Tensor direction;  ///< [last axis], not the zero vector
 };
 
-/// What becomes of the activation.
+/// Change that an intervention makes to an activation.
 using InterventionAction = std::variant<SetValue, AddValue, ScaleBy, SetZero, SetMean, Resample,
                                         AddNoise, Freeze, ProjectOut>;
 
 /// One change of a forward.
 struct Intervention {
-  InterventionSite at;        ///< where
-  InterventionAction action;  ///< what
+  InterventionSite at;        ///< the activations to change
+  InterventionAction action;  ///< the change
 };
 
-/// Equal to the bit.
+/// True if all fields are equal and all tensors are equal in every bit.
 LENSBENCH_API bool operator==(const Intervention& a, const Intervention& b);
 
-/// A JSON list, one object an intervention:
+/// Interventions as a JSON list with one object for each:
 ///
 ///     [{"hook": "resid_post", "layers": [3], "positions": [-1], "action": "add",
 ///       "value": [0.5, …], "coefficient": 2},
 ///      {"hook": "blocks.*.attn.hook_pattern", "action": "freeze"}]
 ///
-/// Site: `hook`, and `layers`, `heads`, `positions`, `keys`, `neurons` where not all are meant.
+/// Site: `hook`; `layers`, `heads`, `positions`, `keys`, `neurons` to select only some.
 /// Actions and their fields: `set` (value), `add` (value, coefficient), `scale` (factor), `zero`,
 /// `mean` (of: list of cases), `resample` (from: case; from_positions), `noise`
 /// (standard_deviation, seed), `freeze`, `project_out` (direction). A case is {"ids": [1, 2]} or
 /// {"text": "…"}; numbers are nested lists in C order; infinities are "inf" and "-inf".
 LENSBENCH_API std::string interventions_to_json(const std::vector<Intervention>& interventions);
 
-/// Reads what `interventions_to_json` writes.
+/// Interventions read from the JSON of `interventions_to_json`.
 /// \param text     a JSON list
-/// \param subject  named in messages: a file
-/// \throws InputError naming place, field and fault, for unknown fields too
+/// \param subject  name of the source in messages, for instance a file
+/// \throws InputError that names position, field and fault; also for unknown fields
 LENSBENCH_API std::vector<Intervention> interventions_from_json(std::string_view text,
                                                                 const std::string& subject);
-/// The same from a file. \throws InputError also if it cannot be read
+/// Interventions read from a JSON file. \throws InputError also if the file cannot be read
 LENSBENCH_API std::vector<Intervention> read_interventions(const std::filesystem::path& path);
 
-/// The model with interventions in every forward, in their order and before the hooks of that
-/// forward. A partial forward has those of the part it runs. Final norm, unembedding and weights
-/// are the model's own.
+/// A model that applies interventions in every forward, in their order and before the hooks of that
+/// forward. A partial forward applies those of the part that it runs. `final_norm`, `unembed` and
+/// `weight` are those of the wrapped model.
 ///
-/// Other sequences are run here, once. `Freeze` costs a second forward each time.
-/// \throws UsageError for a hook that matches nothing, a layer, head or neuron out of range,
-///   an axis the hook does not have, a value of another shape; and from `forward` for a position
-///   that the sequence does not have, from `generate` for one that it never reached
+/// This function runs the other sequences, once. `Freeze` needs a second forward each time.
+/// \throws UsageError for a hook without a match, a layer, head or neuron out of range, an axis
+///   that the hook lacks, a value of another shape. `forward` throws it for a position outside the
+///   sequence, `generate` for a position that it never reached.
 LENSBENCH_API std::shared_ptr<const Model> with_interventions(
     std::shared_ptr<const Model> model, std::vector<Intervention> interventions);
 
-/// The same for one forward of `tokens` on the plain model, as hooks.
+/// Interventions as hooks for one forward of `tokens` on the unwrapped model.
 LENSBENCH_API Hooks intervention_hooks(const Model& model, const TokenBatch& tokens,
                                        const std::vector<Intervention>& interventions);
 

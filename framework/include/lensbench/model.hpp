@@ -18,79 +18,78 @@
 
 namespace lensbench {
 
-/// How a model is opened.
+/// Settings for opening a model.
 struct ModelOptions {
-  /// Element type of weights and activations. A checkpoint in this type is used where it lies
-  /// (mapped, not copied); another is converted once at load.
+  /// Element type of weights and activations. A checkpoint in this type is memory-mapped and not
+  /// copied; any other is converted once at load.
   at::ScalarType dtype = at::kFloat;
-  at::Device device = at::kCPU;  ///< where weights and activations are
+  at::Device device = at::kCPU;  ///< device of weights and activations
 };
 
-/// Keys and values of the positions already seen, grown by each forward that is given it.
+/// Keys and values of earlier positions (KV cache); each forward that uses it appends its own.
 class LENSBENCH_API KeyValueCache {
  public:
-  KeyValueCache();  ///< holds nothing yet
+  KeyValueCache();  ///< an empty cache
   ~KeyValueCache();
-  KeyValueCache(KeyValueCache&&) noexcept;             ///< takes over what the other holds
-  KeyValueCache& operator=(KeyValueCache&&) noexcept;  ///< takes over what the other holds
+  KeyValueCache(KeyValueCache&&) noexcept;             ///< moves the contents
+  KeyValueCache& operator=(KeyValueCache&&) noexcept;  ///< moves the contents
 
-  /// Positions held, padding included.
+  /// Number of cached positions, padding included.
   std::int64_t length() const;
 
-  struct State;                                   ///< the forward's own
-  State& state() { return *state_; }              ///< for the forward
-  const State& state() const { return *state_; }  ///< for the forward
+  struct State;                                   ///< internal to the forward
+  State& state() { return *state_; }              ///< internal to the forward
+  const State& state() const { return *state_; }  ///< internal to the forward
 
  private:
   std::unique_ptr<State> state_;
 };
 
-/// What part of a model runs, and on what.
+/// Part of a model that a forward runs, and its input.
 struct ForwardOptions {
-  /// At which positions logits are made.
+  /// Positions at which logits are computed.
   enum class Logits {
-    none,  ///< at none; nothing after the blocks runs
-    last,  ///< at the last; points after the blocks have one position
-    all,   ///< at every one
+    none,  ///< no position; nothing after the blocks runs
+    last,  ///< the last position; hook points after the blocks have one position
+    all,   ///< every position
   };
-  Logits logits = Logits::all;  ///< at which positions logits are made
+  Logits logits = Logits::all;  ///< positions at which logits are computed
 
-  /// Runs blocks [start_at_layer, stop_at_layer) only. With a start, `residual`
-  /// [batch, pos, d_model] is the input of that block (and the tokens give mask and positions).
-  /// With a stop there are no logits.
+  /// Runs only blocks [start_at_layer, stop_at_layer), counted from 0. With a start, `residual`
+  /// [batch, pos, d_model] is the input of that block; the tokens still give mask and positions.
+  /// With a stop no logits are computed.
   std::int64_t start_at_layer = 0;
   at::Tensor residual = {};  ///< [batch, pos, d_model] input of block `start_at_layer`
   std::optional<std::int64_t> stop_at_layer = std::nullopt;  ///< first block that does not run
 
-  /// Tokens continue what the cache holds. The mask, if any, covers the new positions.
+  /// Cache that the tokens continue and extend. A mask, if any, covers only the new positions.
   KeyValueCache* cache = nullptr;
 
-  /// What this forward's tokens follow: the first `prefix_columns` columns that this cache holds,
-  /// of one sequence, for every row of the batch. It is read only, and a partial forward may have
-  /// one. Not together with `cache` or a mask.
+  /// Cache of one sequence whose first `prefix_columns` columns precede the tokens in every row of
+  /// the batch. It is only read, and a partial forward may use one. Excludes `cache` and a mask.
   const KeyValueCache* prefix = nullptr;
-  std::int64_t prefix_columns = 0;  ///< columns of `prefix` that are followed
+  std::int64_t prefix_columns = 0;  ///< number of columns of `prefix` in use
 
-  /// For a sequence that grows over several forwards, as `generate` does: how many columns its
-  /// first one had. Negative positions of interventions count from their end. Without it they count
+  /// Number of columns of the first forward of a sequence that grows over several, as in
+  /// `generate`. Negative positions of interventions count from the end of those columns; if unset,
   /// from the end of this forward.
   std::optional<std::int64_t> prompt_length = std::nullopt;
 
-  /// Record the graph, so that logits and hooked activations can be differentiated.
+  /// Records the autograd graph, so that logits and hooked activations can be differentiated.
   bool gradients = false;
 };
 
-/// What a forward gives.
+/// Result of a forward.
 struct ForwardOutput {
   at::Tensor logits;    ///< [batch, pos, vocab] ([batch, 1, vocab] for Logits::last); or undefined
-  at::Tensor residual;  ///< [batch, pos, d_model] stream after the last block that ran
+  at::Tensor residual;  ///< [batch, pos, d_model] residual stream after the last block run
 };
 
-/// From the normalised residual to logits: softcap(logit_scale * (x · weightᵀ + bias)).
+/// Map from the normalised residual to logits: softcap(logit_scale * (x · weightᵀ + bias)).
 struct Unembedding {
   at::Tensor weight;  ///< [vocab, d_model or the embedding's own width], in the model's dtype
   at::Tensor bias;    ///< [vocab] or undefined
-  double logit_scale = 1.0;    ///< multiplies, before the softcap
+  double logit_scale = 1.0;    ///< factor, before the softcap
   double logit_softcap = 0.0;  ///< 0: none
 };
 
@@ -98,6 +97,7 @@ struct Unembedding {
 /// from several threads.
 class LENSBENCH_API Model {
  public:
+  /// Opens a checkpoint.
   /// \param path_or_name  a model directory, or a hub name (`openai-community/gpt2`) that is in the
   ///   local hub cache
   /// \param options  element type and device
@@ -108,41 +108,43 @@ class LENSBENCH_API Model {
 
   virtual ~Model();
 
-  virtual const TransformerSpec& spec() const = 0;             ///< what the model is
-  virtual const ModelOptions& options() const = 0;             ///< how it was opened
-  virtual const std::filesystem::path& directory() const = 0;  ///< where it was read from
-  /// Every file that was read, weights last.
+  virtual const TransformerSpec& spec() const = 0;             ///< description of the architecture
+  virtual const ModelOptions& options() const = 0;             ///< settings it was opened with
+  virtual const std::filesystem::path& directory() const = 0;  ///< directory it was read from
+  /// Every file that was read; weights come last.
   virtual std::vector<ModelFile> files() const = 0;
-  /// nullptr for a checkpoint without one.
+  /// Tokenizer of the checkpoint; nullptr if it has none.
   virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
-  /// `eos_token_id` of generation_config.json, else of config.json; may be empty.
+  /// End-of-sequence ids: `eos_token_id` of generation_config.json, else of config.json; may be
+  /// empty.
   virtual std::vector<std::int64_t> end_of_sequence_ids() const = 0;
 
-  /// Runs the model, or the part of it that `options` say.
-  /// \param tokens   the sequences, each its own row
-  /// \param options  what part runs, and which logits are made
-  /// \param hooks    what to read and replace on the way
+  /// Runs the model, or the part of it that `options` selects.
+  /// \param tokens   the sequences, one for each row
+  /// \param options  the part to run and the logits to compute
+  /// \param hooks    activations to read and to replace
   /// \throws InputError for more positions than the model has
-  /// \throws UsageError for ids outside the vocabulary, a hook name that matches nothing, a hook
-  ///   that this forward would never reach, a replacement of another shape
+  /// \throws UsageError for ids outside the vocabulary, a hook name without a match, a hook
+  ///   that this forward never reaches, a replacement of another shape
   virtual ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options = {},
                                 const Hooks& hooks = {}) const = 0;
 
-  /// `generate` calls this when a sequence has come to its end.
-  /// \param positions  how many of its tokens were run
-  /// \throws UsageError if what was asked of this model (an intervention) never happened
+  /// Checks, when `generate` has finished a sequence, that every intervention took effect.
+  /// \param positions  number of tokens of the sequence that were run
+  /// \throws UsageError if an intervention never took effect
   virtual void check_reached(std::int64_t positions) const;
 
-  /// All between the residual stream and the unembedding: the final norm, with statistics of this
-  /// residual; for a masked-language model its whole prediction-head transform; with the projection
-  /// to the unembedding's width where it has another (OPT-350m).
-  /// \param residual [..., d_model] \return [..., width of the unembedding, mostly d_model]
+  /// Everything between the residual stream and the unembedding: the final norm, with statistics of
+  /// this residual; for a masked-language model the whole transform of its prediction head; then
+  /// the projection to the unembedding's width where that is not d_model (OPT-350m).
+  /// \param residual [..., d_model]
+  /// \return [..., width of the unembedding, mostly d_model]
   virtual at::Tensor final_norm(const at::Tensor& residual) const = 0;
-  /// Logits of what `final_norm` gives: -> [..., vocab] float32, scale and softcap applied.
+  /// Logits [..., vocab] float32 of a result of `final_norm`, with scale and softcap applied.
   virtual at::Tensor unembed(const at::Tensor& normalized) const = 0;
-  virtual const Unembedding& unembedding() const = 0;  ///< what `unembed` applies
+  virtual const Unembedding& unembedding() const = 0;  ///< parameters of `unembed`
 
-  /// A weight in the right-multiplying form and under the name of TransformerLens:
+  /// A weight by its TransformerLens name, in the right-multiplying form:
   ///
   /// - `embed.W_E` [vocab, d_model], `pos_embed.W_pos` [pos, d_model]
   /// - in `blocks.{l}.attn.`: `W_Q`, `W_K`, `W_V` [head, d_model, d_head]; `W_O` [head, d_head,
@@ -158,17 +160,17 @@ class LENSBENCH_API Model {
   ///   embedding of its own width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model,
   ///   width]
   ///
-  /// Gains of norms are as applied, float32 where the file has them less one.
-  /// A view where the layout allows. Undefined for a bias the model does not have.
-  /// \throws UsageError for a name this model has no place for
+  /// Gains of norms are as applied; float32 where the file stores them minus one. The tensor is a
+  /// view where the layout allows, and undefined for a bias that the model lacks.
+  /// \throws UsageError for a name that this model does not have
   virtual at::Tensor weight(std::string_view name) const = 0;
 };
 
-/// Runs once and keeps what was asked for.
+/// Runs the model once and returns the activations of the requested hook points.
 /// \param model    the model to run
 /// \param tokens   the batch to run it on
 /// \param globs    hook names or globs
-/// \param options  what part of the model runs
+/// \param options  the part of the model to run
 /// \return name -> activation, shapes as in `hook_points`
 LENSBENCH_API std::map<std::string, at::Tensor> run_with_cache(
     const Model& model, const TokenBatch& tokens, const std::vector<std::string>& globs,
@@ -176,13 +178,13 @@ LENSBENCH_API std::map<std::string, at::Tensor> run_with_cache(
 
 /// Tokens of a prompt.
 /// \throws UsageError if the model has no tokenizer or the text gives no token
-/// \throws InputError for a tokenizer that cannot be read, or gives an id the embedding has not
+/// \throws InputError for a tokenizer that cannot be read or gives an id outside the embedding
 LENSBENCH_API Tokens tokenize(const Model& model, std::string_view text,
                               bool add_special_tokens = true);
-/// Ids as they are, nothing added. \throws UsageError for an id outside the vocabulary.
+/// Tokens of the given ids, nothing added. \throws UsageError for an id outside the vocabulary.
 LENSBENCH_API Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids);
 
-/// Model families this build can open (`gpt2`, `llama`, …).
+/// Names of the model families that this build can open (`gpt2`, `llama`, …).
 LENSBENCH_API std::vector<std::string> model_families();
 
 }  // namespace lensbench

@@ -5,10 +5,10 @@
 
 namespace lensbench {
 
-/// A file a model was read from.
+/// A file from which a model was read.
 struct ModelFile {
   std::string role;  ///< `config`, `weights`, `weights_index`, `tokenizer`, `generation_config`
-  std::filesystem::path path;  ///< as it was opened
+  std::filesystem::path path;  ///< path that was opened
 };
 
 }  // namespace lensbench

@@ -14,12 +14,12 @@ namespace lensbench {
 
 class Model;
 
-/// Where time and memory of a model's forwards go. May be filled from several threads.
+/// Time and memory of a model's forwards by block and component. Several threads may fill it.
 class LENSBENCH_API Profile {
  public:
-  /// Adds to what is known of this block and component; of peaks the larger one stays.
+  /// Adds an entry to the totals of its block and component; for peak memory keeps the maximum.
   void add(const ProfileEntry& entry);
-  /// All entries, by block and component; there are none afterwards.
+  /// Returns all entries, ordered by block and component, and clears the profile.
   std::vector<ProfileEntry> take();
 
  private:
@@ -27,25 +27,27 @@ class LENSBENCH_API Profile {
   std::map<std::pair<std::int64_t, std::string>, ProfileEntry> entries_;
 };
 
-/// Measures what runs while it lives, for a profile; does nothing without one. Tensor memory is
-/// counted as libtorch allocates it for this thread.
+/// Measures the code that runs during its lifetime and adds the result to a profile; without a
+/// profile it does nothing. Tensor memory is what libtorch allocates on this thread.
 class LENSBENCH_API ProfileScope {
  public:
-  /// Begins to measure. \param profile  may be nullptr \param block  -1: outside the blocks
-  /// \param component  its name
+  /// Starts the measurement.
+  /// \param profile    profile to add to; may be nullptr
+  /// \param block      block index; -1: outside the blocks
+  /// \param component  name of the component
   ProfileScope(Profile* profile, std::int64_t block, const char* component) {
     if (profile != nullptr) begin(*profile, block, component);
   }
-  /// Adds what was measured to the profile.
+  /// Adds the measurement to the profile.
   ~ProfileScope() {
     if (active_) end();
   }
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 
-  /// Whether there is a profile.
+  /// True if there is a profile.
   bool active() const { return active_ != nullptr; }
-  /// Parameters that are read meanwhile.
+  /// Counts weight bytes that the measured code reads.
   void reads(std::int64_t weight_bytes);
 
  private:
@@ -55,12 +57,13 @@ class LENSBENCH_API ProfileScope {
   std::shared_ptr<Active> active_;
 };
 
-/// The same model, whose forwards fill `profile`. What it computes is the same in every bit.
-/// \throws UsageError for a model with interventions; profile it before they are put on it
+/// A model that computes the same in every bit and adds the costs of its forwards to `profile`.
+/// \throws UsageError for a model with interventions; call `with_profile` before
+/// `with_interventions`
 LENSBENCH_API std::shared_ptr<const Model> with_profile(const std::shared_ptr<const Model>& model,
                                                         std::shared_ptr<Profile> profile);
 
-/// What forwards of this model fill; nullptr unless it came of `with_profile`.
+/// Profile of this model's forwards; nullptr if the model was not created by `with_profile`.
 LENSBENCH_API Profile* profile_of(const Model& model);
 
 }  // namespace lensbench

@@ -8,21 +8,22 @@
 
 namespace lensbench {
 
-/// What to take from the distributions over the vocabulary that a stack of residuals decodes to.
+/// Quantities to compute from the vocabulary distributions that a stack of residuals decodes to.
 struct ReadoutOptions {
-  std::int64_t top_k = 10;         ///< 0: none
-  at::Tensor target_ids = {};      ///< [row] int64: the token whose rank and probability are wanted
+  std::int64_t top_k = 10;         ///< candidates for each entry; 0: none
+  at::Tensor target_ids = {};      ///< [row] int64: token whose rank and probability to compute
   bool target_is_own_top = false;  ///< score each row's final-layer top-1 token instead of ids
-  /// [row] int64: a second token whose log-probability alone is wanted (a cross-entropy)
+  /// [row] int64: a second token, of which only the log-probability is computed (cross-entropy)
   at::Tensor scored_ids = {};
-  bool entropy = true;  ///< of each distribution
-  /// Divergence of the last layer from each layer (`kl_final_to_layer`).
+  bool entropy = true;  ///< compute the entropy of each distribution
+                        /// Compute the KL divergence KL(last layer || layer) (`kl_final_to_layer`).
   bool kl_to_last = true;
 };
 
-/// One entry a (layer, row); natural logarithms; computed from float32 logits (half-precision
-/// weights are widened first), accumulated in float64. Nothing depends on the number of threads,
-/// and equal rows of the unembedding get equal logits. What was not asked for is undefined.
+/// Results for each (layer, row), with natural logarithms, computed from float32 logits
+/// (half-precision weights are widened first) and accumulated in float64. Results do not depend on
+/// the number of threads, and equal rows of the unembedding get equal logits. Tensors that were not
+/// requested are undefined.
 struct Readout {
   at::Tensor top_ids;            ///< [layer, row, top_k] int64, best first, ties by smaller id
   at::Tensor top_logits;         ///< [layer, row, top_k] float32
@@ -37,16 +38,16 @@ struct Readout {
   at::Tensor scored_log_probabilities;  ///< [layer, row] float32, nats
 };
 
-/// Reads every (layer, row) against the whole vocabulary without ever holding more than a tile of
-/// logits: a matrix product in tiles of vocabulary, reduced as it is made (online log-sum-exp,
-/// top-k, rank, entropy, divergence). Runs on the CPU; weights elsewhere are fetched a tile at a
-/// time.
-/// \param unembedding  what turns a row into logits
+/// Decodes every (layer, row) over the whole vocabulary and holds only a tile of logits at a time:
+/// the matrix product runs in tiles of the vocabulary, and each tile is reduced at once (online
+/// log-sum-exp, top-k, rank, entropy, divergence). Runs on the CPU; weights on another device are
+/// copied tile by tile.
+/// \param unembedding  map from a row to logits
 /// \param normalized   [layer, row, d_model] rows after the final norm; the last layer is the
 ///   reference of kl_to_last and target_is_own_top
-/// \param options      what to take
+/// \param options      the quantities to compute
 /// \throws UsageError for shapes that do not fit, top_k above the vocabulary, ids out of range
-/// \throws RunError naming layer and row where a logit is not finite
+/// \throws RunError that names layer and row of a logit that is not finite
 LENSBENCH_API Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                                const ReadoutOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <lensbench/export.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,15 +17,15 @@ enum class NormKind {
 
 /// One normalisation.
 struct NormSpec {
-  NormKind kind = NormKind::layer_norm;  ///< which statistics it divides by
+  NormKind kind = NormKind::layer_norm;  ///< statistics of the norm
   double epsilon = 1e-5;                 ///< added to the variance or the mean square
   bool gain_plus_one = false;            ///< the stored weight is the gain minus one (Gemma)
-  bool has_bias = true;                  ///< LayerNorm without bias exists
-  bool has_gain = true;                  ///< and one without gain and bias (OPT)
-  bool wide_gain = false;  ///< reduced precision is rounded after the gain, not before (Gemma)
+  bool has_bias = true;                  ///< false: LayerNorm without bias
+  bool has_gain = true;                  ///< false: LayerNorm without gain and bias (OPT)
+  bool wide_gain = false;  ///< round to reduced precision after the gain, not before (Gemma)
 };
 
-/// Where a block normalises.
+/// Position of the norms in a block.
 enum class NormPlacement {
   before,            ///< GPT-2, Llama: norm, sublayer, add
   after_add,         ///< BERT: sublayer, add, norm
@@ -32,10 +33,10 @@ enum class NormPlacement {
   before_and_after,  ///< Gemma 2: norm, sublayer, norm, add
 };
 
-/// How the model knows where a token stands.
+/// Encoding of token positions.
 enum class PositionKind {
-  none,     ///< it does not
-  learned,  ///< a vector a position, added to the embedding (GPT-2)
+  none,     ///< no position encoding
+  learned,  ///< one vector for each position, added to the embedding (GPT-2)
   rotary,   ///< queries and keys are rotated by position: RopeSpec
   alibi,    ///< scores fall with distance: AlibiSpec
 };
@@ -45,12 +46,12 @@ enum class PositionKind {
 /// -slope_h * distance differs by a constant per query, which the softmax does not see.
 struct AlibiSpec {
   bool scaled = false;             ///< multiplied by AttentionSpec::scale like the product (Falcon)
-  bool bfloat16_products = false;  ///< made in bfloat16 whatever the model's type (Falcon)
+  bool bfloat16_products = false;  ///< computed in bfloat16 for every model dtype (Falcon)
 };
 
 /// Rotary embedding; `inverse frequencies` as in Hugging Face `modeling_rope_utils.py`.
 struct RopeSpec {
-  /// How frequencies are changed for contexts longer than those trained on.
+  /// Change of the frequencies for contexts longer than in training.
   enum class Scaling {
     none,      ///< not at all
     linear,    ///< positions divided by `factor`
@@ -62,42 +63,43 @@ struct RopeSpec {
   std::int64_t rotary_dim = 0;      ///< leading dimensions of each head that rotate
   double theta = 10000.0;           ///< base of the frequencies
   bool interleaved = false;         ///< pairs (0,1),(2,3),… (GPT-J) rather than (i, i + d/2)
-  Scaling scaling = Scaling::none;  ///< which of the fields below count
-  double factor = 1.0;              ///< how much longer than trained, in most
+  Scaling scaling = Scaling::none;  ///< selects which of the fields below apply
+  double factor = 1.0;  ///< in most kinds, the ratio of the context length to that of training
   std::int64_t original_max_positions = 0;  ///< context length before scaling
-  /// llama3: wavelengths above `original_max_positions` over this are divided whole.
+  bool from_table = false;  ///< angles come from a table that ends at `max_positions` (GPT-J)
+  /// llama3: wavelengths above `original_max_positions` / this are divided by `factor`.
   double low_frequency_factor = 1.0;
-  /// llama3: wavelengths below `original_max_positions` over this are kept.
+  /// llama3: wavelengths below `original_max_positions` / this are kept.
   double high_frequency_factor = 4.0;
   double beta_fast = 32.0;  ///< yarn: dimensions that turn more often than this are kept
-  double beta_slow = 1.0;   ///< yarn: those that turn less often are divided whole
-  bool truncate = true;     ///< yarn: the ramp between them begins and ends at whole dimensions
-  /// yarn, longrope: factor on queries and keys; without it that of the reference.
+  double beta_slow = 1.0;   ///< yarn: dimensions that turn less often are divided by `factor`
+  bool truncate = true;     ///< yarn: the ramp between them starts and ends at integer dimensions
+  /// yarn, longrope: factor on queries and keys; unset: the value of the reference implementation.
   std::optional<double> attention_factor;
   std::optional<double> mscale;          ///< yarn: numerator of the attention factor
-  std::optional<double> mscale_all_dim;  ///< yarn: its denominator
+  std::optional<double> mscale_all_dim;  ///< yarn: denominator of the attention factor
   /// longrope: divisor of each frequency, up to `original_max_positions` tokens.
   std::vector<double> short_factor;
-  std::vector<double> long_factor;  ///< longrope: the same, beyond
+  std::vector<double> long_factor;  ///< longrope: divisors for longer sequences
 };
 
-/// The attention of every block.
+/// Attention layer, equal in all blocks except for `windows` and `layer_scale`.
 struct AttentionSpec {
   std::int64_t n_heads = 0;            ///< query heads
   std::int64_t n_key_value_heads = 0;  ///< fewer than n_heads: grouped-query attention
   std::int64_t d_head = 0;             ///< width of one head
-  double scale = 0.0;                  ///< scores are q·k times this (1/sqrt(d_head) in most)
+  double scale = 0.0;                  ///< factor on q·k (mostly 1/sqrt(d_head))
   double score_softcap = 0.0;          ///< cap*tanh(x/cap); 0: none
   bool causal = true;                  ///< a query sees no later key
-  std::vector<std::int64_t> windows;   ///< per layer: keys a query sees, itself included; 0: all
-  std::vector<double> layer_scale;     ///< per layer factor on `scale`; empty: 1
+  std::vector<std::int64_t> windows;   ///< per block: keys a query sees, itself included; 0: all
+  std::vector<double> layer_scale;     ///< per block: factor on `scale`; empty: 1
   std::optional<NormSpec> query_key_norm;  ///< after the projections, before rotary
-  bool query_key_norm_whole = false;       ///< over all heads at once (OLMo 2), not each
-  /// The stored q, k and v are one matrix, for each key-value head its queries, its key, its value
-  /// (GPT-NeoX, BLOOM, Falcon).
+  bool query_key_norm_whole = false;       ///< one norm over all heads (OLMo 2), not one per head
+  /// The file stores q, k and v as one matrix that holds, for each key-value head, its queries, its
+  /// key and its value (GPT-NeoX, BLOOM, Falcon).
   bool fused_by_group = false;
 
-  /// Keys a query of this block sees, itself included; 0: all.
+  /// Number of keys that a query of this block sees, itself included; 0: all.
   std::int64_t window(std::int64_t layer) const {
     return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
   }
@@ -106,68 +108,76 @@ struct AttentionSpec {
 /// Nonlinearity of an MLP.
 enum class Activation {
   gelu,        ///< x * Phi(x)
-  gelu_tanh,   ///< its approximation with tanh
+  gelu_tanh,   ///< approximation of GELU with tanh
   quick_gelu,  ///< x * sigmoid(1.702 x)
   relu,        ///< max(x, 0)
   silu,        ///< x * sigmoid(x)
 };
 
-/// A mixture of experts routes each position to the experts of highest probability, a softmax over
-/// all of them, and adds what these make, weighted by their probabilities made to sum to 1
-/// (Mixtral, arXiv:2401.04088).
+/// MLP, dense or a mixture of experts. A mixture sends each position to the experts with the
+/// highest router probability (softmax over all experts) and adds their outputs, weighted by these
+/// probabilities renormalised to sum to 1 (Mixtral, arXiv:2401.04088).
 struct MlpSpec {
-  std::int64_t d_mlp = 0;                         ///< of one expert, in a mixture
+  std::int64_t d_mlp = 0;                         ///< hidden width; in a mixture that of one expert
   Activation activation = Activation::gelu_tanh;  ///< between the projections
   bool gated = false;                             ///< act(gate(x)) * up(x)
   std::int64_t n_experts = 0;                     ///< 0: dense
-  std::int64_t experts_per_token = 0;             ///< of a mixture
+  std::int64_t experts_per_token = 0;             ///< experts that process one token, in a mixture
 };
 
-/// A transformer as plain facts: everything the one forward needs to know, nothing about files.
-/// Families (`framework/model/families/`) fill it from `config.json`.
+/// Description of a transformer: everything that the forward needs to know, nothing about files.
+/// The families in `framework/model/families/` fill it from `config.json`.
 struct TransformerSpec {
-  std::string family;              ///< `gpt2`, `llama`: the config's model_type
-  std::int64_t n_layers = 0;       ///< blocks
+  std::string family;              ///< model_type of the config: `gpt2`, `llama`, …
+  std::int64_t n_layers = 0;       ///< number of blocks
   std::int64_t d_model = 0;        ///< width of the residual stream
   std::int64_t vocab_size = 0;     ///< rows of the unembedding
-  std::int64_t max_positions = 0;  ///< longest sequence the forward takes
+  std::int64_t max_positions = 0;  ///< longest sequence that the model was made for (n_ctx)
 
-  PositionKind position = PositionKind::learned;  ///< how positions enter
+  PositionKind position = PositionKind::learned;  ///< encoding of positions
   std::int64_t position_offset = 0;  ///< added to the index into the position table (OPT: 2)
-  /// Tokens with this id count as no position and have the one before the first (RoBERTa).
+  /// Tokens with this id do not count as positions and get the position before the first (RoBERTa).
   std::optional<std::int64_t> uncounted_id;
   AlibiSpec alibi;                     ///< for PositionKind::alibi
   std::optional<RopeSpec> rope;        ///< for PositionKind::rotary
   std::optional<RopeSpec> local_rope;  ///< for windowed layers where it differs (Gemma 3)
 
   NormSpec norm;                                         ///< every norm of the stream
-  NormPlacement norm_placement = NormPlacement::before;  ///< where blocks have theirs
+  NormPlacement norm_placement = NormPlacement::before;  ///< position of the norms in each block
   bool parallel_blocks = false;       ///< attention and MLP read the same residual (GPT-J, NeoX)
   bool shared_parallel_norm = false;  ///< parallel, and the MLP reads ln1's output (GPT-J, Phi-2)
-  bool embedding_norm = false;        ///< BLOOM, BERT
-  std::int64_t token_types = 0;       ///< kinds of segment a token may be of (BERT); 0: none
-  /// Width of the token embedding where it is not d_model (OPT-350m): it is projected to d_model,
-  /// and the normalised stream back before the unembedding. 0: d_model.
+  bool embedding_norm = false;        ///< norm after the embedding (BLOOM, BERT)
+  std::int64_t token_types = 0;       ///< number of segment types (BERT); 0: none
+  /// Width of the token embedding if it is not d_model (OPT-350m): a projection leads to d_model,
+  /// and another one back before the unembedding. 0: d_model.
   std::int64_t d_embedding = 0;
-  bool final_norm = true;        ///< before the unembedding
-  double embedding_scale = 1.0;  ///< Gemma: sqrt(d_model)
-  double residual_scale = 1.0;   ///< on each sublayer's output
+  bool final_norm = true;        ///< norm before the unembedding
+  double embedding_scale = 1.0;  ///< factor on the embedding (Gemma: sqrt(d_model))
+  double residual_scale = 1.0;   ///< factor on each sublayer's output
 
-  AttentionSpec attention;            ///< of every block
+  AttentionSpec attention;            ///< attention of every block
   bool attention_bias = true;         ///< biases of the query, key and value projections
   bool attention_output_bias = true;  ///< bias of the output projection
-  MlpSpec mlp;                        ///< of every block
-  bool mlp_bias = true;               ///< biases of its projections
+  MlpSpec mlp;                        ///< MLP of every block
+  bool mlp_bias = true;               ///< biases of the MLP's projections
 
   bool tied_unembedding = true;        ///< the unembedding is the token embedding
-  double logit_scale = 1.0;            ///< multiplies the logits, before the softcap
+  double logit_scale = 1.0;            ///< factor on the logits, before the softcap
   double logit_softcap = 0.0;          ///< 0: none
   bool masked_language_model = false;  ///< BERT: bidirectional, scores masked positions
-  /// Of the dense layer that a masked-language model has before its final norm.
+  /// Activation of the dense layer before the final norm of a masked-language model.
   Activation head_activation = Activation::gelu;
 
   /// Width of the token embedding: `d_embedding`, or `d_model` where that is 0.
   std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }
 };
+
+/// Longest sequence that the forward accepts: `max_positions` where positions come from a table, as
+/// learned ones do, otherwise any length. Rotary models run beyond `max_positions` as in Hugging
+/// Face, although they were not trained there.
+inline std::int64_t position_limit(const TransformerSpec& spec) {
+  const bool table = spec.position == PositionKind::learned || (spec.rope && spec.rope->from_table);
+  return table ? spec.max_positions : std::numeric_limits<std::int32_t>::max();
+}
 
 }  // namespace lensbench

@@ -12,11 +12,11 @@
 
 namespace lensbench {
 
-/// Ids of a text, and where each came from.
+/// Token ids of a text and the range of bytes of each token.
 struct Encoding {
-  std::vector<std::int64_t> ids;                             ///< in order
+  std::vector<std::int64_t> ids;                             ///< token ids in order
   std::vector<std::pair<std::size_t, std::size_t>> offsets;  ///< [begin, end) in bytes of the text
-  std::vector<bool> special;  ///< added by the tokenizer's template (BOS, EOS, [CLS], …)
+  std::vector<bool> special;  ///< true if added by the tokenizer's template (BOS, EOS, [CLS], …)
 };
 
 /// A Hugging Face tokenizer, read from `tokenizer.json` or from `vocab.json` and `merges.txt`.
@@ -24,13 +24,13 @@ struct Encoding {
 class LENSBENCH_API Tokenizer {
  public:
   /// \param directory  a model directory
-  /// \return nullptr if it holds no tokenizer
-  /// \throws InputError naming file and field for anything malformed or unsupported
+  /// \return nullptr if the directory does not contain a tokenizer
+  /// \throws InputError with file and field for malformed or unsupported content
   static std::shared_ptr<const Tokenizer> open(const std::filesystem::path& directory);
 
   virtual ~Tokenizer();
 
-  /// \param text  bytes; invalid UTF-8 is replaced by U+FFFD first, as Python's `errors="replace"`
+  /// \param text  bytes; U+FFFD replaces invalid UTF-8, as in Python's `errors="replace"`
   /// \param add_special_tokens  apply the tokenizer's template (its default BOS and EOS)
   virtual Encoding encode(std::string_view text, bool add_special_tokens = true) const = 0;
 
@@ -38,36 +38,37 @@ class LENSBENCH_API Tokenizer {
   virtual std::string decode(const std::vector<std::int64_t>& ids,
                              bool skip_special_tokens = false) const = 0;
 
-  /// One token for display: its decoded text where that is valid UTF-8, else `\xNN` escapes of its
-  /// bytes; always valid UTF-8 without NUL. Leading spaces are kept. `<id>` for an unknown id.
+  /// Display text of one token: the decoded text if it is valid UTF-8, else `\xNN` escapes of the
+  /// bytes, and `<id>` for an unknown id. Always valid UTF-8 without NUL; leading spaces are kept.
   virtual std::string token_text(std::int64_t id) const = 0;
 
-  /// The exact bytes a token stands for (` the` for `Ġthe`); empty for an unknown id.
+  /// Exact bytes that a token represents (` the` for `Ġthe`); empty for an unknown id.
   virtual std::string token_bytes(std::int64_t id) const = 0;
 
-  /// Id of a token by its exact vocabulary form (`Ġthe`, `<|endoftext|>`); none if unknown.
+  /// Id of a token by its exact vocabulary form (`Ġthe`, `<|endoftext|>`); empty if unknown.
   virtual std::optional<std::int64_t> id_of(std::string_view token) const = 0;
 
   /// One more than the largest id, added tokens included.
   virtual std::int64_t size() const = 0;
 
-  /// From the template, `tokenizer_config.json` or `special_tokens_map.json`.
+  /// Id of the BOS token, from the template, `tokenizer_config.json` or `special_tokens_map.json`.
   virtual std::optional<std::int64_t> bos_id() const = 0;
-  /// From the same places as `bos_id`.
+  /// Id of the EOS token, from the files of `bos_id`.
   virtual std::optional<std::int64_t> eos_id() const = 0;
   /// True for tokens that `decode` can skip.
   virtual bool is_special(std::int64_t id) const = 0;
 
-  /// One line for `model info`: `byte-level BPE, 50257 tokens`.
+  /// Description in one line, for `model info`: `byte-level BPE, 50257 tokens`.
   virtual std::string description() const = 0;
 
-  /// The files this tokenizer was read from (their hashes go into the archive).
+  /// Files from which this tokenizer was read; the archive stores their hashes.
   virtual std::vector<std::filesystem::path> files() const = 0;
 };
 
-/// The single token a user names: an id (`"262"`), a vocabulary form (`"Ġthe"`), or a text that
-/// encodes to exactly one token (`" the"`).
-/// \throws UsageError saying into which tokens the text splits, or that the id is out of range.
+/// Id of the single token that a user specifies by an id (`"262"`), a vocabulary form (`"Ġthe"`),
+/// or a text that encodes to exactly one token (`" the"`). \throws UsageError if the text is more
+/// than one token (the message lists them), or the id is out
+///   of range
 LENSBENCH_API std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
                                        std::int64_t vocab_size);
 

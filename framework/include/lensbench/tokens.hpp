@@ -9,32 +9,33 @@
 
 namespace lensbench {
 
-/// One sequence as the model sees it.
+/// Token ids of one sequence, as the model reads them.
 struct Tokens {
-  std::vector<std::int64_t> ids;   ///< in order, added ones included
-  std::vector<std::string> texts;  ///< display text of each id; `<17>` where there is no tokenizer
-  std::string text;                ///< the prompt; empty when ids were given
-  bool bos_added = false;          ///< ids[0] was put there by the tokenizer, not by the prompt
+  std::vector<std::int64_t>
+      ids;  ///< token ids in order, including special tokens that the tokenizer added
+  std::vector<std::string> texts;  ///< display text of each id; `<17>` without a tokenizer
+  std::string text;                ///< the prompt; empty if ids were given
+  bool bos_added = false;          ///< the tokenizer added ids[0]; it is not part of the prompt
 
-  /// How many.
+  /// Number of tokens.
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
-/// Sequences of different length in one rectangle. Positions count real tokens from 0, so padding
-/// changes nothing; a model output at a padded position means nothing and must not be read.
+/// Sequences of different length as one padded tensor. Positions count real tokens from 0, so
+/// padding does not change results. Model outputs at padded positions are meaningless.
 struct TokenBatch {
   at::Tensor ids;   ///< [batch, pos] int64
   at::Tensor mask;  ///< [batch, pos] bool, true at real tokens; undefined when all are real
-  /// [batch, pos] int64, the segment each token is of (BERT); undefined: all 0.
+                    /// [batch, pos] int64, segment type of each token (BERT); undefined: all 0.
   at::Tensor types = {};
 
-  std::int64_t batch_size() const { return ids.size(0); }  ///< sequences
-  std::int64_t length() const { return ids.size(1); }      ///< columns, padding included
+  std::int64_t batch_size() const { return ids.size(0); }  ///< number of sequences
+  std::int64_t length() const { return ids.size(1); }      ///< number of columns, padding included
 };
 
-/// One sequence as a batch of one. \throws UsageError if it is empty.
+/// Batch of one sequence. \throws UsageError if it is empty.
 LENSBENCH_API TokenBatch make_batch(const Tokens& tokens);
-/// Several, padded on the left with id 0 (never read). \throws UsageError if any is empty.
+/// Batch of several sequences, padded on the left with id 0. \throws UsageError if one is empty.
 LENSBENCH_API TokenBatch make_batch(const std::vector<Tokens>& sequences);
 
 }  // namespace lensbench

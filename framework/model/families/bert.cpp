@@ -10,10 +10,10 @@ TransformerSpec read_bert_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_bert(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_bert_weights(const TransformerSpec& spec, WeightTaker& taker) {
   const std::string head = "cls.predictions", transform = head + ".transform.";
   ModelWeights weights = take_bert_body(spec, taker);
-  weights.head =
+  weights.prediction_head =
       take_linear(taker, transform + "dense", spec.d_model, spec.d_model, true, Part::head);
   weights.ln_final = take_norm(taker, spec, transform + "LayerNorm", Part::head);
   weights.unembedding = take_masked_unembedding(spec, taker, head, weights.embedding);
@@ -29,7 +29,7 @@ const Family kBertFamily{
     {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*", "cls.seq_relationship.*",
      "cls.predictions.bias", "cls.predictions.decoder.bias"},
     read_bert_spec,
-    place_bert,
+    take_bert_weights,
     "BertForMaskedLM"};
 
 }  // namespace lensbench

@@ -10,7 +10,7 @@ namespace {
 TransformerSpec read_bloom_spec(const ConfigReader& config) {
   refuse_common(config);
   config.require_absent_or("apply_residual_connection_post_layernorm", false);
-  // Says in which order to sum an output layer (with pretraining_tp), not what.
+  // Changes only the order of sums of an output layer (with pretraining_tp), not the result.
   config.boolean_or("slow_but_exact", false);
   TransformerSpec spec;
   spec.family = "bloom";
@@ -43,7 +43,7 @@ BlockWeights take_bloom_block(const TransformerSpec& spec, WeightTaker& taker, s
   return block;
 }
 
-ModelWeights place_bloom(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_bloom_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("word_embeddings.weight", {spec.vocab_size, spec.d_model});
   weights.ln_embed = take_norm(taker, spec, "word_embeddings_layernorm");
@@ -56,7 +56,7 @@ ModelWeights place_bloom(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kBloomFamily{"bloom",         "transformer.", {},
-                          read_bloom_spec, place_bloom,    "BloomForCausalLM"};
+const Family kBloomFamily{"bloom",         "transformer.",     {},
+                          read_bloom_spec, take_bloom_weights, "BloomForCausalLM"};
 
 }  // namespace lensbench

@@ -26,7 +26,7 @@ Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
   for (const auto& [type, scaling] : known)
     if (type == name) return scaling;
   rope.fail(field, "is \"" + name +
-                       "\", which is not supported; supported: default, linear, dynamic, llama3, "
+                       "\"; supported: default, linear, dynamic, llama3, "
                        "yarn, longrope");
 }
 
@@ -70,7 +70,7 @@ void read_longrope(const ConfigReader& rope, RopeSpec& spec) {
     rope.fail("original_max_position_embeddings", "is 1; longrope needs at least 2");
 }
 
-/// The settings of a scaling other than `default`.
+/// Reads the settings of a scaling other than `default`.
 void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int64_t max_positions,
                  const RopeDefaults& defaults, RopeSpec& spec) {
   spec.original_max_positions = max_positions;
@@ -91,10 +91,10 @@ void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int6
   if (spec.scaling == Scaling::yarn) read_yarn(rope, spec);
   if (spec.scaling == Scaling::longrope) read_longrope(rope, spec);
   if (spec.scaling == Scaling::dynamic && spec.rotary_dim <= 2)
-    rope.fail("rope_type", "is \"dynamic\" with a head size of 2; it needs more");
+    rope.fail("rope_type", "is \"dynamic\" with a head size of 2; expected at least 4");
 }
 
-/// Rotating dimensions of each head: whole heads, or the leading part a config names.
+/// Number of dimensions of each head that rotate: all, or the leading part that a config names.
 std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rope,
                              std::int64_t d_head, const RopeDefaults& defaults) {
   const char* field = defaults.partial_field;
@@ -103,12 +103,12 @@ std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rop
     config.require_absent_or(field, 1.0);
     rope.require_absent_or(own_field, 1.0);
   }
-  const double beside = config.number_or(field, defaults.partial.value_or(1.0), {0.0, 1.0});
-  const double partial = rope.number_or(own_field, beside, {0.0, 1.0});
+  const double outer = config.number_or(field, defaults.partial.value_or(1.0), {0.0, 1.0});
+  const double partial = rope.number_or(own_field, outer, {0.0, 1.0});
   const auto dim = static_cast<std::int64_t>(static_cast<double>(d_head) * partial);
   if (dim < 2 || dim % 2 != 0)
-    config.fail(field, "makes " + std::to_string(dim) + " of " + std::to_string(d_head) +
-                           " dimensions of a head rotate; it must be an even number of at least 2");
+    config.fail(field, "rotates " + std::to_string(dim) + " of " + std::to_string(d_head) +
+                           " dimensions of a head; expected an even number of at least 2");
   return dim;
 }
 
@@ -134,7 +134,7 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
     if (known_name == name) return activation;
     names += (names.empty() ? "" : ", ") + std::string(known_name);
   }
-  config.fail(field, "is \"" + name + "\", which is not supported; supported: " + names);
+  config.fail(field, "is \"" + name + "\"; supported: " + names);
 }
 
 RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
@@ -152,12 +152,13 @@ RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, 
 RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t max_positions,
                    const RopeDefaults& defaults) {
   static const nlohmann::json nothing = nlohmann::json::object();
-  RopeDefaults beside = defaults;
-  beside.theta = config.number_or(defaults.theta_field, defaults.theta, kPositive);
+  RopeDefaults outer = defaults;
+  outer.theta = config.number_or(defaults.theta_field, defaults.theta, kPositive);
+  // An empty object counts as absent, as in transformers.
   std::optional<ConfigReader> rope = config.object("rope_scaling");
-  if (!rope) rope = config.object("rope_parameters");
+  if (!rope || rope->empty()) rope = config.object("rope_parameters");
   return read_rope_object(config, rope ? *rope : ConfigReader(nothing, {}), d_head, max_positions,
-                          beside);
+                          outer);
 }
 
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
@@ -178,13 +179,13 @@ std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
   if (!config.has(field)) return std::nullopt;
   const std::vector<std::string> types = config.strings(field);
   if (static_cast<std::int64_t>(types.size()) != n_layers)
-    config.fail(field, "names " + std::to_string(types.size()) + " layers; the model has " +
+    config.fail(field, "names " + std::to_string(types.size()) + " layers, but the model has " +
                            std::to_string(n_layers));
   std::vector<bool> sliding;
   for (const std::string& type : types) {
     if (type != "full_attention" && type != "sliding_attention")
       config.fail(field, "holds \"" + type +
-                             "\", which is not supported; supported: full_attention, "
+                             "\"; supported: full_attention, "
                              "sliding_attention");
     sliding.push_back(type == "sliding_attention");
   }

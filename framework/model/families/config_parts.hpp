@@ -11,71 +11,70 @@
 
 namespace lensbench {
 
-/// Blocks of a model: bounded, so that a hostile number costs neither time nor memory.
+/// Bound on the number of blocks, so that a hostile number costs neither time nor memory.
 inline constexpr Range<std::int64_t> kLayers{1, 4096};
 
-/// An activation by its Hugging Face name. \throws InputError for one that is not supported
+/// Activation by its Hugging Face name. \throws InputError for an unsupported one
 Activation read_activation(const ConfigReader& config, std::string_view field,
                            std::string_view otherwise);
 
-/// What a family's rotary settings are where its config does not say.
+/// Rotary settings of a family for fields that its config leaves out.
 struct RopeDefaults {
   double theta = 10000.0;
-  /// Part of each head that rotates; nullopt: all, and a config that says otherwise is refused.
+  /// Part of each head that rotates; nullopt: all, and a config with another part is refused.
   std::optional<double> partial = std::nullopt;
-  /// Where the family has `original_max_position_embeddings` beside the rotary settings, which
-  /// then counts rather than theirs.
+  /// True if the family has `original_max_position_embeddings` outside the rotary settings, which
+  /// then overrides theirs.
   std::optional<std::int64_t> original_max_positions = std::nullopt;
   bool old_longrope_names = false;  ///< `su` and `yarn` mean `longrope` (Phi-3)
-  /// Where older configs have base and rotating part, beside the object of the settings.
+  /// Fields outside the settings object with which older configs give base and rotating part.
   const char* theta_field = "rope_theta";
   const char* partial_field = "partial_rotary_factor";
 };
 
-/// Rotary settings in either spelling: `rope_theta` with `rope_scaling` (transformers 4), or
-/// `rope_parameters` (transformers 5).
-/// \param max_positions  `max_position_embeddings`
+/// Reads the rotary settings in either spelling: `rope_theta` with `rope_scaling` (transformers 4),
+/// or `rope_parameters` (transformers 5). \param max_positions  `max_position_embeddings`
 RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t max_positions,
                    const RopeDefaults& defaults = {});
 
-/// The rotary settings in one object of them.
-/// \param config  the object around it, for what older configs have there
+/// Reads the rotary settings from one object.
+/// \param config  the enclosing object, in which older configs have some fields
 RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
                           std::int64_t max_positions, const RopeDefaults& defaults);
 
-/// Longest sequence: frequencies of dynamic scaling follow it, up to `factor` times the trained
-/// length.
+/// Longest sequence: with dynamic scaling up to `factor` times the trained length, since the
+/// frequencies follow the length.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions);
 
-/// An optional number of a config whose default is not "none": null means none.
+/// An optional number of a config; null means none, even if the default is a number.
 std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::string_view field,
                                              std::optional<std::int64_t> otherwise);
 
-/// Windows per layer from `layer_types` (`full_attention`, `sliding_attention`); where the config
-/// has none, `is_sliding(layer)` says. \return empty if no layer slides
-/// \throws InputError if a layer slides and there is no window
+/// Windows per block from `layer_types` (`full_attention`, `sliding_attention`); where the config
+/// lacks the list, `is_sliding(layer)` decides. \return empty if no block has a window
+/// \throws InputError if a block needs a window and the config lacks its size
 template <class IsSliding>
 std::vector<std::int64_t> read_windows(const ConfigReader& config, std::int64_t n_layers,
                                        std::optional<std::int64_t> window, IsSliding&& is_sliding);
 
-/// For every layer whether `layer_types` has it sliding; nullopt if the config has no such list.
+/// For every block, true if `layer_types` says sliding; nullopt if the config lacks the list.
 std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
                                                   std::int64_t n_layers);
 
-/// The spelling a config uses of a field that has two. \throws InputError if both are there and
-/// differ
+/// The name that a config uses for a field with two names. \throws InputError if both are present
+/// and differ
 std::string_view spelling(const ConfigReader& config, std::string_view name,
                           std::string_view other);
 
-/// `n_heads` query heads that share d_model, each with its own key and value.
-/// \throws InputError naming `field` if they do not divide it
+/// Sets `n_heads` query heads that share d_model, each with its own key and value.
+/// \throws InputError that names `field` if they do not divide d_model
 void set_heads(const ConfigReader& config, std::string_view field, std::int64_t n_heads,
                TransformerSpec& spec);
 
-/// What limits a sequence without learned positions or rotation: nothing but this bound.
+/// Bound on the length of a sequence for models without learned positions or rotation.
 inline constexpr std::int64_t kAnyLength = std::int64_t{1} << 20;
 
-/// Settings no family here implements, in any config. \throws InputError naming the one that is set
+/// Refuses settings that all families here lack. \throws InputError that names the one that is set
 void refuse_common(const ConfigReader& config);
 
 template <class IsSliding>

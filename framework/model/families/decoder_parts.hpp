@@ -15,7 +15,7 @@
 
 namespace lensbench {
 
-/// Where the configs of the Llama line differ: names of fields, and values of those left out.
+/// Differences between configs of the Llama line: names of fields and their default values.
 struct DecoderDefaults {
   std::string_view family;
   std::int64_t max_positions = 2048;
@@ -30,35 +30,35 @@ struct DecoderDefaults {
   bool own_rope = false;  ///< the family reads its rotary settings itself
 };
 
-/// A decoder as Llama is one: rotary positions, grouped queries, a gated MLP, norms before the
-/// sublayers, no biases. Families change what is special about them.
+/// Spec of a decoder like Llama: rotary positions, grouped queries, a gated MLP, norms before the
+/// sublayers, no biases. Families then change what differs.
 TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& defaults);
 
-/// Windows as Qwen has them: off unless `use_sliding_window`, then from `max_window_layers` on.
+/// Windows of Qwen: off unless `use_sliding_window`, then from block `max_window_layers` on.
 std::vector<std::int64_t> read_qwen_windows(const ConfigReader& config, std::int64_t n_layers);
 
-/// `q_proj`, `k_proj`, `v_proj` and the output projection, biases as the spec says.
+/// Takes `q_proj`, `k_proj`, `v_proj` and the output projection, with the biases of the spec.
 void take_attention(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                     BlockWeights& block, const char* output = "o_proj");
 
-/// The norms of queries and keys, if the spec has them.
+/// Takes the norms of queries and keys, if the spec has them.
 void take_query_key_norms(const TransformerSpec& spec, WeightTaker& taker,
                           const std::string& prefix, BlockWeights& block,
                           const char* query = "q_norm", const char* key = "k_norm");
 
-/// `gate_proj`, `up_proj`, `down_proj`.
+/// Takes `gate_proj`, `up_proj` and `down_proj`.
 void take_gated_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                     BlockWeights& block);
 
-/// The norms of a block under the names that go with their placement.
+/// Takes the norms of a block, whose names depend on their placement.
 void take_block_norms(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                       BlockWeights& block);
 
-/// Norms, `self_attn` and `mlp` of a block as Llama has them. \param prefix  `layers.3.`
+/// Takes norms, `self_attn` and `mlp` of a Llama block. \param prefix  for instance `layers.3.`
 BlockWeights take_decoder_block(const TransformerSpec& spec, WeightTaker& taker,
                                 const std::string& prefix);
 
-/// Embedding, blocks, final norm and unembedding.
+/// Takes embedding, blocks, final norm and unembedding.
 /// \param take_block  takes the weights of one block, whose names start with `prefix`
 ModelWeights take_decoder(
     const TransformerSpec& spec, WeightTaker& taker,
@@ -66,7 +66,7 @@ ModelWeights take_decoder(
                                const std::string& prefix) = take_decoder_block,
     const std::string& final_norm = "norm");
 
-/// Buffers that older checkpoints of the line hold.
+/// Buffers in older checkpoints of the Llama line.
 inline const std::vector<std::string_view> kRotaryBuffers = {
     "layers.*.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"};
 

@@ -4,7 +4,8 @@
 namespace lensbench {
 namespace {
 
-/// sinusoidal_pos_embds says how the position table was first filled; it is stored either way.
+/// sinusoidal_pos_embds gives only the initial values of the position table, which is always
+/// stored.
 TransformerSpec read_distilbert_spec(const ConfigReader& config) {
   TransformerSpec spec;
   spec.family = "distilbert";
@@ -38,7 +39,7 @@ BlockWeights take_distilbert_block(const TransformerSpec& spec, WeightTaker& tak
   return block;
 }
 
-ModelWeights place_distilbert(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_distilbert_weights(const TransformerSpec& spec, WeightTaker& taker) {
   const std::int64_t d = spec.d_model;
   ModelWeights weights;
   weights.embedding = taker.take("embeddings.word_embeddings.weight", {spec.vocab_size, d});
@@ -46,7 +47,7 @@ ModelWeights place_distilbert(const TransformerSpec& spec, WeightTaker& taker) {
   weights.ln_embed = take_norm(taker, spec, "embeddings.LayerNorm");
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
     weights.blocks.push_back(take_distilbert_block(spec, taker, layer));
-  weights.head = take_linear(taker, "vocab_transform", d, d, true, Part::head);
+  weights.prediction_head = take_linear(taker, "vocab_transform", d, d, true, Part::head);
   weights.ln_final = take_norm(taker, spec, "vocab_layer_norm", Part::head);
   weights.unembedding = taker.take_unembedding(spec, "vocab_projector.weight", weights.embedding);
   weights.unembedding.bias = taker.take_head("vocab_projector.bias", {spec.vocab_size});
@@ -55,7 +56,8 @@ ModelWeights place_distilbert(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kDistilBertFamily{"distilbert",         "distilbert.",    {"embeddings.position_ids"},
-                               read_distilbert_spec, place_distilbert, "DistilBertForMaskedLM"};
+const Family kDistilBertFamily{
+    "distilbert",         "distilbert.",           {"embeddings.position_ids"},
+    read_distilbert_spec, take_distilbert_weights, "DistilBertForMaskedLM"};
 
 }  // namespace lensbench

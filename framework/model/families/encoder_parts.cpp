@@ -5,7 +5,7 @@
 namespace lensbench {
 namespace {
 
-/// A checkpoint that says it was made for something else has no such head.
+/// Refuses a checkpoint whose `architectures` say that it lacks the prediction head.
 void require_masked_language_head(const ConfigReader& config) {
   if (!config.has("architectures")) return;
   const std::vector<std::string> names = config.strings("architectures");
@@ -13,9 +13,10 @@ void require_masked_language_head(const ConfigReader& config) {
     return name.ends_with("ForMaskedLM") || name.ends_with("ForPreTraining");
   });
   if (!found && !names.empty())
-    config.fail("architectures", "is " + names.front() +
-                                     ", which has no masked-language head; use a checkpoint of "
-                                     "the architecture ...ForMaskedLM");
+    config.fail("architectures",
+                "is " + names.front() +
+                    ", which lacks a masked-language prediction head; use a checkpoint of "
+                    "the architecture ...ForMaskedLM");
 }
 
 BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
@@ -82,9 +83,10 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker) {
 }
 
 Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& taker,
-                                    const std::string& head, const at::Tensor& embedding) {
+                                    const std::string& head, at::Tensor& embedding) {
   Unembedding unembedding = taker.take_unembedding(spec, head + ".decoder.weight", embedding);
-  // Tied, both are one tensor; untied, only the decoder's is used, and a new checkpoint has both.
+  // Tied, both names mean one tensor. Untied, only the decoder's is used; new checkpoints have
+  // both.
   const std::string shared = head + ".bias", own = head + ".decoder.bias";
   const bool has_shared = taker.has(shared), has_own = taker.has(own);
   const bool use_own = spec.tied_unembedding ? has_own && !has_shared : has_own || !has_shared;

@@ -7,19 +7,20 @@
 
 namespace lensbench {
 
-/// What a bidirectional model with a masked-language head has whatever its family.
+/// Spec fields that all bidirectional models with a masked-language prediction head share.
 void set_encoder(const ConfigReader& config, TransformerSpec& spec);
 
-/// BERT's fields, which RoBERTa shares.
+/// Reads BERT's fields, which RoBERTa shares.
 TransformerSpec read_bert_spec(const ConfigReader& config, const char* family,
                                std::int64_t vocab_size);
 
-/// BERT's embeddings and blocks, which RoBERTa shares.
+/// Takes BERT's embeddings and blocks, which RoBERTa shares.
 ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker);
 
-/// The unembedding with its bias, which older checkpoints keep only beside the decoder and newer
-/// ones may keep at both places. \param head  `cls.predictions`
+/// Takes the unembedding with its bias. Older checkpoints name the bias `{head}.bias`, newer ones
+/// may also have `{head}.decoder.bias`. \param head  prefix of the names, for instance
+/// `cls.predictions`
 Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& taker,
-                                    const std::string& head, const at::Tensor& embedding);
+                                    const std::string& head, at::Tensor& embedding);
 
 }  // namespace lensbench

@@ -87,7 +87,7 @@ BlockWeights take_falcon_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place_falcon(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_falcon_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("word_embeddings.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
@@ -103,7 +103,7 @@ const Family kFalconFamily{"falcon",
                            "transformer.",
                            {"h.*.self_attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
                            read_falcon_spec,
-                           place_falcon,
+                           take_falcon_weights,
                            "FalconForCausalLM"};
 
 }  // namespace lensbench

@@ -26,9 +26,9 @@ const Family& find_family(const ConfigReader& config) {
   const std::string model_type = config.string("model_type");
   for (const Family& family : family_table())
     if (family.model_type == model_type) return family;
-  config.fail("model_type", "is \"" + model_type +
-                                "\", a family this version does not open; known: " +
-                                join(model_families(), ", "));
+  config.fail("model_type",
+              "is \"" + model_type +
+                  "\", which this version cannot open; supported: " + join(model_families(), ", "));
 }
 
 }  // namespace lensbench

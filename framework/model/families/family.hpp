@@ -11,26 +11,26 @@
 
 namespace lensbench {
 
-/// What is special about one family: how its config reads and where its weights lie.
+/// Model family: functions that read its config and take its weights.
 struct Family {
   std::string_view model_type;  ///< `model_type` of config.json
-  /// Start of tensor names that some checkpoints have and others leave out.
+  /// Prefix of tensor names that some checkpoints have and others lack.
   std::string_view optional_prefix;
-  /// Names (globs, without that prefix) of tensors that are no weights: buffers older versions
-  /// saved.
+  /// Names (globs, without that prefix) of tensors that are not weights: buffers saved by older
+  /// versions.
   std::vector<std::string_view> buffers;
-  /// \throws InputError naming the field for anything missing, malformed or unsupported
+  /// Reads config.json. \throws InputError that names a missing, malformed or unsupported field
   TransformerSpec (*read_spec)(const ConfigReader& config);
-  /// Takes every weight; what is missing or misshapen is noted by the taker.
-  ModelWeights (*place)(const TransformerSpec& spec, WeightTaker& taker);
-  /// The class of transformers that has this head, for `architectures` of a new config.json.
+  /// Takes every weight. The taker records missing and misshapen tensors.
+  ModelWeights (*take_weights)(const TransformerSpec& spec, WeightTaker& taker);
+  /// Class in transformers, for `architectures` of a new config.json.
   std::string_view architecture;
 };
 
-/// Every family, in the order they are listed.
+/// All families, in the order of listings.
 const std::vector<Family>& family_table();
 
-/// \throws InputError naming `model_type` and the families there are
+/// Family of a config. \throws InputError that names `model_type` and the supported families
 LENSBENCH_API const Family& find_family(const ConfigReader& config);
 
 extern const Family kGpt2Family;

@@ -9,21 +9,21 @@ TransformerSpec read_gemma_spec(const ConfigReader& config) {
                                              .key_value_heads = 16,
                                              .d_head = 256,
                                              .activation = "gelu_pytorch_tanh"});
-  // Early configs say "gelu" and mean its tanh approximation, as the reference does.
+  // Early configs say "gelu" but mean its tanh approximation, as in the reference.
   if (spec.mlp.activation == Activation::gelu) spec.mlp.activation = Activation::gelu_tanh;
   if (config.has("hidden_activation") &&
       read_activation(config, "hidden_activation", "") != spec.mlp.activation)
-    config.fail("hidden_activation", "is another activation than hidden_act; set both to one");
+    config.fail("hidden_activation", "differs from hidden_act; set both to the same activation");
   return spec;
 }
 
-ModelWeights place_gemma(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gemma_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemmaFamily{"gemma",         "model.",    kRotaryBuffers,
-                          read_gemma_spec, place_gemma, "GemmaForCausalLM"};
+const Family kGemmaFamily{"gemma",         "model.",           kRotaryBuffers,
+                          read_gemma_spec, take_gemma_weights, "GemmaForCausalLM"};
 
 }  // namespace lensbench

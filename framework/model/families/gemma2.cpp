@@ -21,13 +21,13 @@ TransformerSpec read_gemma2_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_gemma2(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gemma2_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemma2Family{"gemma2",         "model.",     kRotaryBuffers,
-                           read_gemma2_spec, place_gemma2, "Gemma2ForCausalLM"};
+const Family kGemma2Family{
+    "gemma2", "model.", kRotaryBuffers, read_gemma2_spec, take_gemma2_weights, "Gemma2ForCausalLM"};
 
 }  // namespace lensbench

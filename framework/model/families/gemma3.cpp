@@ -4,8 +4,8 @@
 namespace lensbench {
 namespace {
 
-/// The rotary settings of full and of windowed layers: an object for each (transformers 5), or
-/// `rope_theta` with `rope_scaling` for full layers and `rope_local_base_freq` for the others.
+/// Reads the rotary settings of full and of windowed layers: an object for each (transformers 5),
+/// or `rope_theta` with `rope_scaling` for full layers and `rope_local_base_freq` for the others.
 void read_ropes(const ConfigReader& config, TransformerSpec& spec) {
   static const nlohmann::json nothing = nlohmann::json::object();
   const ConfigReader empty(nothing, {});
@@ -22,12 +22,13 @@ void read_ropes(const ConfigReader& config, TransformerSpec& spec) {
                                positions, {.theta = theta});
   spec.local_rope = read_rope_object(config, local, d_head, positions, {.theta = local_theta});
   if (depends_on_length(*spec.local_rope))
-    local.fail("rope_type", "depends on the length of the sequence; windowed layers do not");
+    local.fail("rope_type",
+               "depends on the length of the sequence, which windowed layers do not support");
   spec.max_positions = longest_sequence(*spec.rope, positions);
 }
 
-/// Gemma 2 with a norm on each head's queries and keys, mostly windowed layers with a rotation of
-/// their own, and no soft cap of scores.
+/// Gemma 2 with a norm on each head's queries and keys, mostly windowed layers with their own
+/// rotation, and without a soft cap of scores.
 TransformerSpec read_gemma3_spec(const ConfigReader& config) {
   TransformerSpec spec = read_gemma(config, {.family = "gemma3_text",
                                              .max_positions = 131072,
@@ -49,13 +50,14 @@ TransformerSpec read_gemma3_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_gemma3(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gemma3_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kGemma3Family{"gemma3_text",    "model.",     kRotaryBuffers,
-                           read_gemma3_spec, place_gemma3, "Gemma3ForCausalLM"};
+const Family kGemma3Family{"gemma3_text",       "model.",
+                           kRotaryBuffers,      read_gemma3_spec,
+                           take_gemma3_weights, "Gemma3ForCausalLM"};
 
 }  // namespace lensbench

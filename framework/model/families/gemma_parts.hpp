@@ -7,14 +7,14 @@
 
 namespace lensbench {
 
-/// What every Gemma has: gains stored less one, embeddings scaled by sqrt(d_model), a tied
-/// unembedding unless the config says otherwise.
+/// Spec fields that all Gemma models share: gains stored minus one, embeddings scaled by
+/// sqrt(d_model), a tied unembedding unless the config says otherwise.
 TransformerSpec read_gemma(const ConfigReader& config, DecoderDefaults defaults);
 
-/// What scores are multiplied by: 1 / sqrt(`query_pre_attn_scalar`).
+/// Factor on scores: 1 / sqrt(`query_pre_attn_scalar`).
 double query_scale(const ConfigReader& config);
 
-/// A soft cap; null or 0 means none.
+/// Reads a soft cap; null or 0 means none.
 double softcap_or(const ConfigReader& config, std::string_view field, double otherwise);
 
 }  // namespace lensbench

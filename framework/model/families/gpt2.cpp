@@ -32,7 +32,7 @@ TransformerSpec read_gpt2_spec(const ConfigReader& config) {
   if (config.boolean_or("scale_attn_by_inverse_layer_idx", false))
     for (std::int64_t layer = 1; layer <= spec.n_layers; ++layer)
       attention.layer_scale.push_back(1.0 / static_cast<double>(layer));
-  // Says in which order and precision to compute scores; they are always made in float32 here.
+  // Selects order and precision of the scores, which are always computed in float32 here.
   config.boolean_or("reorder_and_upcast_attn", false);
 
   spec.mlp.d_mlp = config.integer_or("n_inner", 4 * spec.d_model);
@@ -44,7 +44,7 @@ NormWeights take_norm(WeightTaker& taker, const std::string& name, std::int64_t 
   return {taker.take(name + ".weight", {d}), taker.take(name + ".bias", {d})};
 }
 
-/// Conv1D: stored [in, out].
+/// Takes a Conv1D layer, whose weight is stored [in, out].
 Linear take_conv(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out) {
   return {taker.take(name + ".weight", {in, out}), taker.take(name + ".bias", {out})};
 }
@@ -65,7 +65,7 @@ BlockWeights take_gpt2_block(const TransformerSpec& spec, WeightTaker& taker, st
   return block;
 }
 
-ModelWeights place_gpt2(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gpt2_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   weights.positions = taker.take("wpe.weight", {spec.max_positions, spec.d_model});
@@ -78,7 +78,8 @@ ModelWeights place_gpt2(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kGpt2Family{"gpt2",         "transformer.", {"h.*.attn.bias", "h.*.attn.masked_bias"},
-                         read_gpt2_spec, place_gpt2,     "GPT2LMHeadModel"};
+const Family kGpt2Family{
+    "gpt2",         "transformer.",    {"h.*.attn.bias", "h.*.attn.masked_bias"},
+    read_gpt2_spec, take_gpt2_weights, "GPT2LMHeadModel"};
 
 }  // namespace lensbench

@@ -7,13 +7,15 @@
 namespace lensbench {
 namespace {
 
-/// `[[["global", "local"], 12]]`: the kinds in turn, twelve times. \return kinds layer by layer
+/// Reads attention kinds: `[[["global", "local"], 12]]` repeats both twelve times. \return one per
+/// block
 std::vector<std::string> attention_layers(const ConfigReader& config) {
   constexpr const char* field = "attention_types";
   const nlohmann::json otherwise = {{{"global", "local"}, 12}};
   const nlohmann::json types = config.raw(field) ? *config.raw(field) : otherwise;
   const auto malformed = [&] {
-    config.fail(field, "must be a list of [[kinds], times], as [[[\"global\", \"local\"], 12]]");
+    config.fail(field,
+                "must be a list of [[kinds], times], for instance [[[\"global\", \"local\"], 12]]");
   };
   std::vector<std::string> layers;
   if (!types.is_array()) malformed();
@@ -35,9 +37,10 @@ void read_windows(const ConfigReader& config, TransformerSpec& spec) {
   const std::vector<std::string> layers = attention_layers(config);
   if (std::ssize(layers) != spec.n_layers)
     config.fail("attention_types", "describes " + std::to_string(layers.size()) +
-                                       " layers, num_layers is " + std::to_string(spec.n_layers));
+                                       " layers, but num_layers is " +
+                                       std::to_string(spec.n_layers));
   if (config.has("attention_layers") && config.strings("attention_layers") != layers)
-    config.fail("attention_layers", "differs from attention_types, which it repeats");
+    config.fail("attention_layers", "differs from attention_types; they must agree");
   const std::int64_t window = config.integer_or("window_size", 256);
   for (const std::string& kind : layers)
     spec.attention.windows.push_back(kind == "local" ? window : 0);
@@ -55,7 +58,7 @@ TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
   const std::string_view heads = spelling(config, "num_heads", "num_attention_heads");
   set_heads(config, heads, config.integer_or(heads, 16), spec);
-  spec.attention.scale = 1.0;  // queries and keys are multiplied as they are
+  spec.attention.scale = 1.0;  // products of queries and keys are not scaled
   read_windows(config, spec);
   spec.mlp.d_mlp = config.integer_or("intermediate_size", 4 * spec.d_model);
   spec.mlp.activation = read_activation(config, "activation_function", "gelu_new");
@@ -79,7 +82,7 @@ BlockWeights take_gpt_neo_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place_gpt_neo(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gpt_neo_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   weights.positions = taker.take("wpe.weight", {spec.max_positions, spec.d_model});
@@ -96,7 +99,7 @@ const Family kGptNeoFamily{"gpt_neo",
                            "transformer.",
                            {"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
                            read_gpt_neo_spec,
-                           place_gpt_neo,
+                           take_gpt_neo_weights,
                            "GPTNeoForCausalLM"};
 
 }  // namespace lensbench

@@ -47,7 +47,7 @@ BlockWeights take_gpt_neox_block(const TransformerSpec& spec, WeightTaker& taker
   return block;
 }
 
-ModelWeights place_gpt_neox(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gpt_neox_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("embed_in.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
@@ -66,7 +66,7 @@ const Family kGptNeoxFamily{"gpt_neox",
                             {"layers.*.attention.bias", "layers.*.attention.masked_bias",
                              "layers.*.attention.rotary_emb.inv_freq", "rotary_emb.inv_freq"},
                             read_gpt_neox_spec,
-                            place_gpt_neox,
+                            take_gpt_neox_weights,
                             "GPTNeoXForCausalLM"};
 
 }  // namespace lensbench

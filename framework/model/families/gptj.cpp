@@ -18,6 +18,7 @@ void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   spec.rope.emplace();
   spec.rope->rotary_dim = dim;
   spec.rope->interleaved = true;
+  spec.rope->from_table = true;
 }
 
 TransformerSpec read_gptj_spec(const ConfigReader& config) {
@@ -55,7 +56,7 @@ BlockWeights take_gptj_block(const TransformerSpec& spec, WeightTaker& taker, st
   return block;
 }
 
-ModelWeights place_gptj(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_gptj_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights;
   weights.embedding = taker.take("wte.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
@@ -72,7 +73,7 @@ const Family kGptJFamily{"gptj",
                          "transformer.",
                          {"h.*.attn.bias", "h.*.attn.masked_bias", "h.*.attn.embed_positions"},
                          read_gptj_spec,
-                         place_gptj,
+                         take_gptj_weights,
                          "GPTJForCausalLM"};
 
 }  // namespace lensbench

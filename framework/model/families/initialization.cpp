@@ -9,15 +9,15 @@
 
 namespace lensbench {
 
-/// What differs from: weights normal(0, initializer_range), biases 0, norm gains 1 (0 where the
-/// gain is stored minus one). Tensors by globs of their names.
+/// Exceptions of a family from the defaults: weights normal(0, initializer_range), biases 0, norm
+/// gains 1 (0 where the gain is stored minus one). Tensors are given as globs of names.
 struct Initialization::Rules {
   std::string_view model_type;
-  /// Tables with a zero row at `pad_token_id`.
+  /// Tables whose row at `pad_token_id` is zero.
   std::vector<std::string_view> padded;
-  /// `pad_token_id` of a configuration that does not mention it.
+  /// Default of `pad_token_id`.
   std::optional<std::int64_t> padding;
-  /// Outputs into the residual stream, smaller by sqrt(2 n_layers).
+  /// Projections into the residual stream, divided by sqrt(2 n_layers).
   std::vector<std::string_view> residual;
   std::string_view deviation_field = "initializer_range";
 };
@@ -58,7 +58,7 @@ bool any_matches(const std::vector<std::string_view>& globs, std::string_view na
                      [&](std::string_view glob) { return glob_matches(glob, name); });
 }
 
-/// The padding token's row. A null in the configuration says there is none.
+/// Row of the padding token. null in the configuration means none.
 std::optional<std::int64_t> read_padding(const Rules& rules, const TransformerSpec& spec,
                                          const ConfigReader& config) {
   if (rules.padded.empty() || config.is_null("pad_token_id")) return std::nullopt;
@@ -85,7 +85,7 @@ Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& 
       sinusoidal_(spec.family == "distilbert" && config.boolean_or("sinusoidal_pos_embds", false)) {
 }
 
-InitialValues Initialization::values_of(const PlannedTensor& tensor) const {
+InitialValues Initialization::values_of(const WeightSource& tensor) const {
   using Kind = InitialValues::Kind;
   const std::string_view name = tensor.plain_name;
   if (name.ends_with("bias")) return {Kind::zeros, 0.0, {}};

@@ -8,26 +8,26 @@
 
 namespace lensbench {
 
-/// What a new tensor holds before any training.
+/// Values of a new tensor before training.
 struct InitialValues {
   enum class Kind {
     zeros,
     ones,
-    normal,      ///< mean 0, `deviation`
+    normal,      ///< normal with mean 0 and standard deviation `deviation`
     sinusoidal,  ///< position tables of DistilBERT: sin and cos of pos / 10000^(2 (j/2) / d)
   };
   Kind kind = Kind::normal;
   double deviation = 0.0;
-  std::optional<std::int64_t> zero_row;  ///< of a table: the padding token's
+  std::optional<std::int64_t> zero_row;  ///< row of the padding token in a table
 };
 
-/// How each family's reference in `transformers` (`_init_weights`) fills a new model.
+/// Initial values like those of each family's reference in `transformers` (`_init_weights`).
 class LENSBENCH_API Initialization {
  public:
-  /// \throws InputError naming the field of a configuration that no model could be made of
+  /// \throws InputError that names a field of a configuration that does not describe a model
   Initialization(const TransformerSpec& spec, const ConfigReader& config);
 
-  InitialValues values_of(const PlannedTensor& tensor) const;
+  InitialValues values_of(const WeightSource& tensor) const;
 
   struct Rules;
 

@@ -11,13 +11,13 @@ TransformerSpec read_llama_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_llama(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_llama_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kLlamaFamily{"llama",         "model.",    kRotaryBuffers,
-                          read_llama_spec, place_llama, "LlamaForCausalLM"};
+const Family kLlamaFamily{"llama",         "model.",           kRotaryBuffers,
+                          read_llama_spec, take_llama_weights, "LlamaForCausalLM"};
 
 }  // namespace lensbench

@@ -4,11 +4,11 @@
 namespace lensbench {
 namespace {
 
-/// Llama with a window that every layer attends through.
+/// Llama with a window in every layer.
 TransformerSpec read_mistral_spec(const ConfigReader& config) {
   TransformerSpec spec =
       read_decoder(config, {.family = "mistral", .max_positions = 131072, .key_value_heads = 8});
-  // The reference refers models with layers of several kinds to another family.
+  // In the reference, models with several kinds of layers belong to another family.
   config.require_absent_or("layer_types", nullptr);
   const std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", 4096);
   spec.attention.windows =
@@ -16,13 +16,14 @@ TransformerSpec read_mistral_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_mistral(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_mistral_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kMistralFamily{"mistral",         "model.",      kRotaryBuffers,
-                            read_mistral_spec, place_mistral, "MistralForCausalLM"};
+const Family kMistralFamily{
+    "mistral",           "model.", kRotaryBuffers, read_mistral_spec, take_mistral_weights,
+    "MistralForCausalLM"};
 
 }  // namespace lensbench

@@ -4,7 +4,7 @@
 namespace lensbench {
 namespace {
 
-/// OLMo 2: norms after the sublayers only, and one over all queries and one over all keys.
+/// OLMo 2: norms only after the sublayers, and one norm over all queries and one over all keys.
 TransformerSpec read_olmo2_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(
       config,
@@ -18,13 +18,13 @@ TransformerSpec read_olmo2_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_olmo2(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_olmo2_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kOlmo2Family{"olmo2",         "model.",    kRotaryBuffers,
-                          read_olmo2_spec, place_olmo2, "Olmo2ForCausalLM"};
+const Family kOlmo2Family{"olmo2",         "model.",           kRotaryBuffers,
+                          read_olmo2_spec, take_olmo2_weights, "Olmo2ForCausalLM"};
 
 }  // namespace lensbench

@@ -49,7 +49,7 @@ BlockWeights take_opt_block(const TransformerSpec& spec, WeightTaker& taker, std
   return block;
 }
 
-ModelWeights place_opt(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_opt_weights(const TransformerSpec& spec, WeightTaker& taker) {
   const std::int64_t d = spec.d_model, width = spec.embedding_width();
   ModelWeights weights;
   weights.embedding = taker.take("decoder.embed_tokens.weight", {spec.vocab_size, width});
@@ -68,7 +68,7 @@ ModelWeights place_opt(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kOptFamily{"opt",         "model.",  {"decoder.version"},
-                        read_opt_spec, place_opt, "OPTForCausalLM"};
+const Family kOptFamily{"opt",         "model.",         {"decoder.version"},
+                        read_opt_spec, take_opt_weights, "OPTForCausalLM"};
 
 }  // namespace lensbench

@@ -4,8 +4,8 @@
 namespace lensbench {
 namespace {
 
-/// Phi-1, Phi-1.5 and Phi-2: attention and MLP side by side behind one LayerNorm, biases
-/// everywhere, half of each head rotates.
+/// Phi-1, Phi-1.5 and Phi-2: parallel attention and MLP that share one LayerNorm, biases
+/// everywhere, rotation of half of each head.
 TransformerSpec read_phi_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "phi",
                                                .norm = {NormKind::layer_norm, 1e-5, false, true},
@@ -18,7 +18,7 @@ TransformerSpec read_phi_spec(const ConfigReader& config) {
   if (!config.boolean_or("qk_layernorm", false)) return spec;
   spec.attention.query_key_norm = spec.norm;
   if (spec.attention.d_head * spec.attention.n_heads != spec.d_model)
-    config.fail("head_dim", "is not hidden_size / num_attention_heads, which qk_layernorm needs");
+    config.fail("head_dim", "must be hidden_size / num_attention_heads with qk_layernorm");
   return spec;
 }
 
@@ -33,7 +33,7 @@ BlockWeights take_phi_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place_phi(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_phi_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights = take_decoder(spec, taker, take_phi_block, "final_layernorm");
   weights.unembedding.bias = taker.take_head("lm_head.bias", {spec.vocab_size});
   return weights;
@@ -41,7 +41,7 @@ ModelWeights place_phi(const TransformerSpec& spec, WeightTaker& taker) {
 
 }  // namespace
 
-const Family kPhiFamily{"phi",         "model.",  kRotaryBuffers,
-                        read_phi_spec, place_phi, "PhiForCausalLM"};
+const Family kPhiFamily{"phi",         "model.",         kRotaryBuffers,
+                        read_phi_spec, take_phi_weights, "PhiForCausalLM"};
 
 }  // namespace lensbench

@@ -41,13 +41,13 @@ BlockWeights take_phi3_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-ModelWeights place_phi3(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_phi3_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker, take_phi3_block);
 }
 
 }  // namespace
 
-const Family kPhi3Family{"phi3",         "model.",   kRotaryBuffers,
-                         read_phi3_spec, place_phi3, "Phi3ForCausalLM"};
+const Family kPhi3Family{"phi3",         "model.",          kRotaryBuffers,
+                         read_phi3_spec, take_phi3_weights, "Phi3ForCausalLM"};
 
 }  // namespace lensbench

@@ -14,13 +14,13 @@ TransformerSpec read_qwen3_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_qwen3(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_qwen3_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker);
 }
 
 }  // namespace
 
-const Family kQwen3Family{"qwen3",         "model.",    kRotaryBuffers,
-                          read_qwen3_spec, place_qwen3, "Qwen3ForCausalLM"};
+const Family kQwen3Family{"qwen3",         "model.",           kRotaryBuffers,
+                          read_qwen3_spec, take_qwen3_weights, "Qwen3ForCausalLM"};
 
 }  // namespace lensbench

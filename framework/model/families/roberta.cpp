@@ -4,7 +4,7 @@
 namespace lensbench {
 namespace {
 
-/// Positions start behind the padding token's id, which is the position of padding itself.
+/// Reads RoBERTa's config. Positions start after the padding token's id, which is that of padding.
 TransformerSpec read_roberta_spec(const ConfigReader& config) {
   TransformerSpec spec = read_bert_spec(config, "roberta", 50265);
   spec.head_activation = Activation::gelu;
@@ -19,9 +19,10 @@ TransformerSpec read_roberta_spec(const ConfigReader& config) {
   return spec;
 }
 
-ModelWeights place_roberta(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_roberta_weights(const TransformerSpec& spec, WeightTaker& taker) {
   ModelWeights weights = take_bert_body(spec, taker);
-  weights.head = take_linear(taker, "lm_head.dense", spec.d_model, spec.d_model, true, Part::head);
+  weights.prediction_head =
+      take_linear(taker, "lm_head.dense", spec.d_model, spec.d_model, true, Part::head);
   weights.ln_final = take_norm(taker, spec, "lm_head.layer_norm", Part::head);
   weights.unembedding = take_masked_unembedding(spec, taker, "lm_head", weights.embedding);
   return weights;
@@ -34,7 +35,7 @@ const Family kRobertaFamily{"roberta",
                             {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.*",
                              "lm_head.bias", "lm_head.decoder.bias"},
                             read_roberta_spec,
-                            place_roberta,
+                            take_roberta_weights,
                             "RobertaForMaskedLM"};
 
 }  // namespace lensbench

@@ -8,8 +8,8 @@
 namespace lensbench {
 namespace {
 
-/// StableLM: LayerNorm, a quarter of each head rotates; StableLM 2 12B also has parallel blocks and
-/// a norm for each head of its own.
+/// StableLM: LayerNorm, rotation of a quarter of each head; StableLM 2 12B also has parallel blocks
+/// and a separate norm for each head.
 TransformerSpec read_stablelm_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "stablelm",
                                                .max_positions = 4096,
@@ -18,7 +18,7 @@ TransformerSpec read_stablelm_spec(const ConfigReader& config) {
                                                .epsilon_field = "layer_norm_eps",
                                                .rope = {.partial = 0.25}});
   if (spec.attention.d_head * spec.attention.n_heads != spec.d_model)
-    config.fail("head_dim", "is not hidden_size / num_attention_heads, as in every StableLM");
+    config.fail("head_dim", "must be hidden_size / num_attention_heads");
   spec.attention_bias = config.boolean_or("use_qkv_bias", false);
   spec.parallel_blocks = spec.shared_parallel_norm =
       config.boolean_or("use_parallel_residual", false);
@@ -29,7 +29,7 @@ TransformerSpec read_stablelm_spec(const ConfigReader& config) {
   return spec;
 }
 
-/// Gains of each head, stored apart: [head, d_head].
+/// Takes the gains of all heads, stored one by one: [head, d_head].
 NormWeights take_head_norms(const TransformerSpec& spec, WeightTaker& taker,
                             const std::string& name, std::int64_t heads) {
   std::vector<at::Tensor> gains;
@@ -56,13 +56,14 @@ BlockWeights take_stablelm_block(const TransformerSpec& spec, WeightTaker& taker
   return block;
 }
 
-ModelWeights place_stablelm(const TransformerSpec& spec, WeightTaker& taker) {
+ModelWeights take_stablelm_weights(const TransformerSpec& spec, WeightTaker& taker) {
   return take_decoder(spec, taker, take_stablelm_block);
 }
 
 }  // namespace
 
-const Family kStableLmFamily{"stablelm",         "model.",       kRotaryBuffers,
-                             read_stablelm_spec, place_stablelm, "StableLmForCausalLM"};
+const Family kStableLmFamily{
+    "stablelm",           "model.", kRotaryBuffers, read_stablelm_spec, take_stablelm_weights,
+    "StableLmForCausalLM"};
 
 }  // namespace lensbench

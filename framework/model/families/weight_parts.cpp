@@ -9,8 +9,8 @@ at::Tensor take(WeightTaker& taker, Part part, const std::string& name,
   return part == Part::body ? taker.take(name, shape) : taker.take_head(name, shape);
 }
 
-/// The gain that a norm applies, where the file has it less one. In float32: one plus a small
-/// number has no room in bfloat16.
+/// Gain of a norm from a file that stores it minus one. The result is float32, since bfloat16 would
+/// round one plus a small number.
 at::Tensor plus_one(const at::Tensor& stored) {
   return stored.defined() ? stored.to(at::kFloat).add(1.0) : stored;
 }

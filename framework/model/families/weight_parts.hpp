@@ -9,23 +9,24 @@
 
 namespace lensbench {
 
-/// Tensors of the body may have the family's prefix, those of the head never do.
+/// Part of a checkpoint: names of the body may have the family's prefix, those of the head never
+/// do.
 enum class Part { body, head };
 
-/// torch.nn.Linear, stored [out, in].
+/// Takes a torch.nn.Linear, whose weight is stored [out, in].
 Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
                    bool bias = false, Part part = Part::body);
 
-/// What a norm of `size` values has of gain, as applied, and bias. Also under the names of the
-/// first BERT checkpoints, `gamma` and `beta`.
+/// Takes gain (as applied) and bias of a norm over `size` values, if it has them; also by their
+/// names in the first BERT checkpoints, `gamma` and `beta`.
 NormWeights take_norm(WeightTaker& taker, const NormSpec& norm, const std::string& name,
                       std::int64_t size, Part part = Part::body);
 
-/// The same for `spec.norm` over the stream.
+/// Takes a norm of the residual stream, `spec.norm`.
 NormWeights take_norm(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
                       Part part = Part::body);
 
-/// Queries, keys and values as one matrix, for AttentionSpec::fused_by_group.
+/// Takes queries, keys and values as one matrix, for AttentionSpec::fused_by_group.
 Linear take_fused(WeightTaker& taker, const TransformerSpec& spec, const std::string& name,
                   bool bias);
 

@@ -11,7 +11,7 @@
 namespace lensbench {
 namespace {
 
-/// Powers first, first + step, … of 2^(-8 / heads), `count` of them.
+/// Powers 1, 1 + step, … of 2^(-8 / heads), `count` of them.
 at::Tensor powers(std::int64_t heads, std::int64_t count, std::int64_t step) {
   const at::Tensor base = at::full({}, std::exp2(-8.0 / static_cast<double>(heads)), at::kFloat);
   return at::pow(base, at::arange(1, 1 + step * count, step, at::kInt));

@@ -16,8 +16,8 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t d_head) {
   return x.view({x.size(0), x.size(1), x.size(2) / d_head, d_head});
 }
 
-Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) {
-  const AttentionSpec& spec = run.spec.attention;
+Heads project(const ForwardState& state, const BlockWeights& weights, const at::Tensor& x) {
+  const AttentionSpec& spec = state.spec.attention;
   const std::int64_t d = spec.d_head;
   if (!weights.qkv.weight.defined())
     return {split_heads(linear(x, weights.q), d), split_heads(linear(x, weights.k), d),
@@ -34,49 +34,50 @@ Heads project(const Run& run, const BlockWeights& weights, const at::Tensor& x) 
 }
 
 /// \param x [batch, pos, head, d_head] \return the same shape
-at::Tensor normed(const Run& run, const HookSite& hooks, const NormWeights& weights,
+at::Tensor normed(const ForwardState& state, const HookSite& hooks, const NormWeights& weights,
                   const at::Tensor& x, NormPoints points) {
-  const AttentionSpec& spec = run.spec.attention;
+  const AttentionSpec& spec = state.spec.attention;
   const at::Tensor input = spec.query_key_norm_whole ? x.flatten(2) : x;
-  return apply_norm(*spec.query_key_norm, weights, input, hooks, points, run.gradients)
+  return apply_norm(*spec.query_key_norm, weights, input, hooks, points, state.gradients)
       .view(x.sizes());
 }
 
 /// Rotates x [batch, pos, head, d_head] and runs the hook in that shape.
 /// \return [batch, head, pos, d_head]
-at::Tensor rotated(const Run& run, std::int64_t layer, const HookSite& hooks, Point point,
-                   const at::Tensor& x) {
-  const bool local = run.spec.local_rope && run.spec.attention.window(layer) > 0;
-  at::Tensor result = rotate(local ? *run.spec.local_rope : *run.spec.rope,
-                             local ? run.local_rope : run.rope, x.transpose(1, 2));
+at::Tensor rotated(const ForwardState& state, std::int64_t layer, const HookSite& hooks,
+                   Point point, const at::Tensor& x) {
+  const bool local = state.spec.local_rope && state.spec.attention.window(layer) > 0;
+  at::Tensor result = rotate(local ? *state.spec.local_rope : *state.spec.rope,
+                             local ? state.local_rope : state.rope, x.transpose(1, 2));
   if (!hooks.wants(point)) return result;
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
 
-void rotate_and_cache(Run& run, std::int64_t layer, const HookSite& hooks, Heads& heads) {
-  if (run.spec.rope) {
-    heads.q = rotated(run, layer, hooks, Point::rot_q, heads.q);
-    heads.k = rotated(run, layer, hooks, Point::rot_k, heads.k);
+void rotate_and_cache(const ForwardState& state, std::int64_t layer, const HookSite& hooks,
+                      Heads& heads) {
+  if (state.spec.rope) {
+    heads.q = rotated(state, layer, hooks, Point::rot_q, heads.q);
+    heads.k = rotated(state, layer, hooks, Point::rot_k, heads.k);
   } else {
     heads.q = heads.q.transpose(1, 2);
     heads.k = heads.k.transpose(1, 2);
   }
   heads.v = heads.v.transpose(1, 2);
-  if (run.prefix && run.past > 0) {
-    const auto& held = run.prefix->layers[static_cast<std::size_t>(layer)];
-    const auto behind = [&](const at::Tensor& before, const at::Tensor& x) {
-      return at::cat({before.narrow(2, 0, run.past).expand({x.size(0), -1, -1, -1}), x}, 2);
+  if (state.prefix && state.past > 0) {
+    const auto& held = state.prefix->layers[static_cast<std::size_t>(layer)];
+    const auto continued = [&](const at::Tensor& before, const at::Tensor& x) {
+      return at::cat({before.narrow(2, 0, state.past).expand({x.size(0), -1, -1, -1}), x}, 2);
     };
-    heads.k = behind(held.keys, heads.k);
-    heads.v = behind(held.values, heads.v);
+    heads.k = continued(held.keys, heads.k);
+    heads.v = continued(held.values, heads.v);
   }
-  if (!run.cache) return;
-  const auto all = run.cache->extended(layer, heads.k, heads.v);
+  if (!state.cache) return;
+  const auto all = state.cache->extended(layer, heads.k, heads.v);
   heads.k = all.keys;
   heads.v = all.values;
 }
 
-/// z · W_O for each head apart. \return [batch, pos, head, d_model]
+/// z · W_O of each head separately. \return [batch, pos, head, d_model]
 at::Tensor head_results(const at::Tensor& z, const at::Tensor& w_o) {
   const std::int64_t batch = z.size(0), pos = z.size(1), heads = z.size(2), d = z.size(3);
   const at::ScalarType wide = accumulation_type(z.scalar_type());
@@ -88,39 +89,41 @@ at::Tensor head_results(const at::Tensor& z, const at::Tensor& w_o) {
       .reshape({batch, pos, heads, w_o.size(1)});
 }
 
-at::Tensor project_out(const Run& run, const BlockWeights& weights, const HookSite& hooks,
-                       const at::Tensor& z) {
+at::Tensor project_out(const ForwardState& state, const BlockWeights& weights,
+                       const HookSite& hooks, const at::Tensor& z) {
   const auto flat = [&] { return linear(z.flatten(2), weights.o); };
   if (!hooks.wants(Point::result)) return flat();
   const at::Tensor result = head_results(z, weights.o.weight);
   const at::Tensor hooked = hooks.apply(Point::result, result);
-  // The one product differs from the sum over heads in the last bit; looking on must not change it.
-  if (!run.gradients && same_values(result, hooked)) return flat();
+  // One product over all heads differs from the sum over heads in the last bit. A hook that only
+  // reads must not change the result, so the sum is used only where a hook changed it.
+  if (!state.gradients && same_values(result, hooked)) return flat();
   const at::Tensor sum = hooked.sum(2);
   return weights.o.bias.defined() ? sum.add(weights.o.bias) : sum;
 }
 
 }  // namespace
 
-at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x, const HeadInputs& own) {
-  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
-  ProfileScope scope(run.profile, layer, "attention");
+at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t layer,
+                     const at::Tensor& x, const PerHeadInputs& own) {
+  const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
+  ProfileScope scope(state.profile, layer, "attention");
   if (scope.active()) scope.reads(attention_bytes(weights));
-  const HookSite hooks(run.plan, layer);
-  Heads heads = project(run, weights, x);
-  if (own.any()) project_own(run, layer, own, x, heads);
+  const HookSite hooks(state.plan, layer);
+  Heads heads = project(state, weights, x);
+  if (own.any()) project_own(state, layer, own, x, heads);
   heads.q = hooks.apply(Point::q, heads.q);
   heads.k = hooks.apply(Point::k, heads.k);
   heads.v = hooks.apply(Point::v, heads.v);
-  if (run.spec.attention.query_key_norm) {
-    heads.q = normed(run, hooks, weights.q_norm, heads.q,
+  if (state.spec.attention.query_key_norm) {
+    heads.q = normed(state, hooks, weights.q_norm, heads.q,
                      {Point::q_norm_scale, Point::q_norm_normalized});
-    heads.k = normed(run, hooks, weights.k_norm, heads.k,
+    heads.k = normed(state, hooks, weights.k_norm, heads.k,
                      {Point::k_norm_scale, Point::k_norm_normalized});
   }
-  rotate_and_cache(run, layer, hooks, heads);
-  const at::Tensor z = hooks.apply(Point::z, attend(run, layer, heads));
-  return project_out(run, weights, hooks, z);
+  rotate_and_cache(state, layer, hooks, heads);
+  const at::Tensor z = hooks.apply(Point::z, attend(state, masks, layer, heads));
+  return project_out(state, weights, hooks, z);
 }
 
 }  // namespace lensbench

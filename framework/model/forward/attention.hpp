@@ -9,10 +9,13 @@
 
 namespace lensbench {
 
-/// Self-attention of one layer with its hook points, output projection and bias included.
-/// Scores exist for a block of queries at a time, unless a hook asks for scores or pattern.
-/// \param x    [batch, pos, d_model] \return the same shape
-/// \param own  inputs that heads have of their own
-at::Tensor attention(Run& run, std::int64_t layer, const at::Tensor& x, const HeadInputs& own = {});
+/// Self-attention of one block with its hook points, including output projection and bias.
+/// Scores exist for a few queries at a time, unless a hook needs scores or pattern.
+/// \param masks  masks made so far; the call adds those it needs
+/// \param x      [batch, pos, d_model]
+/// \param own    inputs of single heads that hooks changed
+/// \return [batch, pos, d_model]
+at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t layer,
+                     const at::Tensor& x, const PerHeadInputs& own = {});
 
 }  // namespace lensbench

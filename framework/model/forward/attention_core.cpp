@@ -18,16 +18,16 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-/// Scores held at once, in elements over all heads (16 MiB of float32), and the fewest query rows
-/// for which a matrix product still runs at speed.
+/// Most score elements held at once over all heads (16 MiB of float32), and the fewest query rows
+/// for which a matrix product is still fast.
 constexpr std::int64_t kScoreElements = 1 << 22;
 constexpr std::int64_t kFewestRows = 32;
 
-/// Some consecutive queries of one sequence and the keys that any of them sees.
+/// Consecutive queries of one sequence and the keys that any of them sees.
 struct Tile {
-  std::int64_t row;                   ///< of the batch
-  std::int64_t query_begin, queries;  ///< in the new positions
-  std::int64_t key_begin, keys;       ///< in all positions, cached first
+  std::int64_t row;                   ///< row of the batch
+  std::int64_t query_begin, queries;  ///< range in the new positions
+  std::int64_t key_begin, keys;       ///< range in all positions, cached ones first
 
   at::Tensor of_queries(const at::Tensor& x) const {  // [batch, head, pos, ...]
     return x.select(0, row).narrow(1, query_begin, queries);
@@ -40,12 +40,16 @@ struct Tile {
   }
 };
 
+/// Attention in tiles of queries, so that memory grows with the sequence and not with its square.
+/// Each tile has only the keys that its queries can see: causal masks and windows thus save work.
 class Attend {
  public:
-  /// \param pairs  scores and pattern over all keys are wanted
-  Attend(Run& run, std::int64_t layer, const Heads& heads, bool pairs)
-      : run_(run),
-        spec_(run.spec.attention),
+  /// \param pairs  true to keep scores and pattern over all keys, for hooks
+  Attend(const ForwardState& state, MaskCache& masks, std::int64_t layer, const Heads& heads,
+         bool pairs)
+      : state_(state),
+        masks_(masks),
+        spec_(state.spec.attention),
         heads_(heads),
         dtype_(heads.v.scalar_type()),
         wide_(accumulation_type(dtype_)) {
@@ -53,8 +57,8 @@ class Attend {
     window_ = spec_.window(layer);
     scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
     all_positions_ = heads.k.size(2);
-    // Cached keys that no new query sees are not even converted.
-    if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, run.past - window_ + 1);
+    // Cached keys that no new query sees are skipped, so they are not converted either.
+    if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, state.past - window_ + 1);
     const auto seen = [&](const at::Tensor& x) {
       return x.narrow(2, first_key_, all_positions_ - first_key_).to(wide_);
     };
@@ -73,9 +77,9 @@ class Attend {
     at::Tensor all_scores = at::full(pair_shape(), kMinusInfinity, q_.options());
     for (const Tile& tile : tiles()) tile.of_pairs(all_scores).copy_(scores(tile));
     const at::Tensor hooked_scores = hooks.apply(Point::attn_scores, all_scores);
-    // A replacement may let queries see keys that the tiles leave out, and a derivative by the
-    // pattern asks what they would do.
-    bool whole = run_.gradients || !same_values(all_scores, hooked_scores);
+    // A replacement may let queries see keys that the tiles leave out, and the gradient with
+    // respect to the pattern includes those keys.
+    bool whole = state_.gradients || !same_values(all_scores, hooked_scores);
     const at::Tensor pattern = pattern_of(hooked_scores, whole);
     const at::Tensor hooked_pattern = hooks.apply(Point::pattern, pattern);
     whole = whole || !same_values(pattern, hooked_pattern);
@@ -92,14 +96,14 @@ class Attend {
     return at::zeros({q_.size(0), positions(), q_.size(1), v_.size(3)}, q_.options().dtype(dtype_));
   }
 
-  /// Tiles that cover the real queries. \param whole  each with every key
+  /// Tiles that cover the real queries. \param whole  true to give every tile all keys
   std::vector<Tile> tiles(bool whole = false) const {
     const std::int64_t rows =
         std::max(kFewestRows, kScoreElements / (q_.size(1) * all_positions()));
     std::vector<Tile> result;
     for (std::int64_t b = 0; b < q_.size(0); ++b) {
-      const std::int64_t padding = run_.padding.empty() ? 0 : run_.padding[b];
-      std::int64_t begin = std::max<std::int64_t>(0, padding - run_.past);
+      const std::int64_t padding = state_.padding.empty() ? 0 : state_.padding[b];
+      std::int64_t begin = std::max<std::int64_t>(0, padding - state_.past);
       for (; begin < positions(); begin += rows) {
         Tile tile{b, begin, std::min(rows, positions() - begin), 0, all_positions()};
         if (!whole) trim_keys(tile, padding);
@@ -110,17 +114,17 @@ class Attend {
   }
 
   void trim_keys(Tile& tile, std::int64_t padding) const {
-    const std::int64_t first = run_.past + tile.query_begin;
+    const std::int64_t first = state_.past + tile.query_begin;
     const std::int64_t end = spec_.causal ? first + tile.queries : all_positions();
     tile.key_begin = window_ > 0 ? std::max(padding, first - window_ + 1) : padding;
     tile.keys = end - tile.key_begin;
   }
 
-  /// 0 where a query sees a key, minus infinity elsewhere; undefined when all is seen.
+  /// Mask [query, key]: 0 where a query sees a key, else minus infinity; undefined if all are seen.
   at::Tensor mask(const Tile& tile) {
     if (!spec_.causal || tile.queries == 1) return {};
-    const std::int64_t diagonal = run_.past + tile.query_begin - tile.key_begin;
-    at::Tensor& mask = run_.masks[{tile.queries, tile.keys, diagonal, window_}];
+    const std::int64_t diagonal = state_.past + tile.query_begin - tile.key_begin;
+    at::Tensor& mask = masks_[{tile.queries, tile.keys, diagonal, window_}];
     if (mask.defined()) return mask;
     const auto index = q_.options().dtype(at::kLong);
     const at::Tensor last = at::arange(diagonal, diagonal + tile.queries, index).unsqueeze(1);
@@ -158,11 +162,11 @@ class Attend {
         .view(shape);
   }
 
-  /// What is added to the products: the mask [query, key], or with ALiBi [head, query or 1, key].
+  /// Term added to the products: the mask [query, key], or with ALiBi [head, query or 1, key].
   at::Tensor bias(const Tile& tile) {
     const at::Tensor mask = this->mask(tile);
-    if (!run_.alibi.defined()) return mask;
-    const at::Tensor row = run_.alibi.select(0, run_.alibi.size(0) == 1 ? 0 : tile.row);
+    if (!state_.alibi.defined()) return mask;
+    const at::Tensor row = state_.alibi.select(0, state_.alibi.size(0) == 1 ? 0 : tile.row);
     const at::Tensor keys = row.narrow(1, tile.key_begin, tile.keys).unsqueeze(1);
     return mask.defined() ? keys.add(mask) : keys;
   }
@@ -197,23 +201,25 @@ class Attend {
     return z;
   }
 
-  Run& run_;
+  const ForwardState& state_;
+  MaskCache& masks_;
   const AttentionSpec& spec_;
   const Heads& heads_;
   at::ScalarType dtype_, wide_;
   std::int64_t window_ = 0;
   std::int64_t all_positions_ = 0;
-  std::int64_t first_key_ = 0;  ///< that k_ and v_ hold
+  std::int64_t first_key_ = 0;  ///< first key in k_ and v_
   double scale_ = 1.0;
   at::Tensor q_, k_, v_;
 };
 
 }  // namespace
 
-at::Tensor attend(Run& run, std::int64_t layer, const Heads& heads) {
-  const HookSite hooks(run.plan, layer);
+at::Tensor attend(const ForwardState& state, MaskCache& masks, std::int64_t layer,
+                  const Heads& heads) {
+  const HookSite hooks(state.plan, layer);
   const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
-  Attend core(run, layer, heads, pairs);
+  Attend core(state, masks, layer, heads, pairs);
   return pairs ? core.with_pairs(hooks) : core.without_pairs();
 }
 

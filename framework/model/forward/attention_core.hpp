@@ -14,8 +14,10 @@ struct Heads {
   at::Tensor v;
 };
 
-/// softmax(scale * q·kᵀ + mask) · v with the hooks of scores and pattern.
+/// softmax(scale * q·kᵀ + mask) · v, with the hook points of scores and pattern.
+/// \param masks  masks made so far; the call adds those it needs
 /// \return z [batch, pos, head, d_head]; 0 at padded positions
-at::Tensor attend(Run& run, std::int64_t layer, const Heads& heads);
+at::Tensor attend(const ForwardState& state, MaskCache& masks, std::int64_t layer,
+                  const Heads& heads);
 
 }  // namespace lensbench

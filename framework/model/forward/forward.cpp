@@ -20,39 +20,41 @@ namespace {
 
 class Forward {
  public:
-  Forward(Run& run, const ForwardOptions& options) : run_(run), options_(options) {}
+  Forward(const ForwardState& state, const ForwardOptions& options)
+      : state_(state), options_(options) {}
 
   ForwardOutput operator()(const TokenBatch& tokens, const Reach& reach) {
     at::Tensor x = reach.embedding ? embed(tokens) : options_.residual;
-    if (run_.gradients && !x.requires_grad()) x = x.detach().requires_grad_();
+    if (state_.gradients && !x.requires_grad()) x = x.detach().requires_grad_();
     const bool after_add = spec().norm_placement == NormPlacement::after_add;
     for (std::int64_t layer = reach.first_layer; layer < reach.end_layer; ++layer)
       x = after_add ? block_with_norms_after(layer, x) : block(layer, x);
     ForwardOutput output;
     output.residual = x;
-    if (reach.head) output.logits = head(x);
+    if (reach.prediction_head) output.logits = prediction_head(x);
     return output;
   }
 
  private:
-  const TransformerSpec& spec() const { return run_.spec; }
+  const TransformerSpec& spec() const { return state_.spec; }
 
-  /// A graph starts here: what the model adds at the embedding is a leaf.
+  /// Start of the autograd graph: weights are constants, so the terms that the embedding adds to
+  /// the stream are the leaves.
   at::Tensor leaf(at::Tensor x) const {
-    if (run_.gradients) x.requires_grad_();
+    if (state_.gradients) x.requires_grad_();
     return x;
   }
 
   at::Tensor embed(const TokenBatch& tokens) {
-    const ProfileScope scope(run_.profile, -1, "embed");
-    const HookSite hooks(run_.plan, -1);
-    at::Tensor x = at::embedding(run_.weights.embedding, tokens.ids);
-    if (run_.weights.project_in.weight.defined()) x = linear(x, run_.weights.project_in);
+    const ProfileScope scope(state_.profile, -1, "embed");
+    const HookSite hooks(state_.plan, -1);
+    at::Tensor x = at::embedding(state_.weights.embedding, tokens.ids);
+    if (state_.weights.project_in.weight.defined()) x = linear(x, state_.weights.project_in);
     if (spec().embedding_scale != 1.0)  // the scale itself is rounded to the model's type
       x = x.mul(at::scalar_tensor(spec().embedding_scale, x.options().requires_grad(false)));
     const bool norm_of_sum = spec().masked_language_model;
     if (spec().embedding_norm && !norm_of_sum)
-      x = norm(-1, run_.weights.ln_embed, leaf(x),
+      x = norm(-1, state_.weights.ln_embed, leaf(x),
                {Point::word_norm_scale, Point::word_norm_normalized});
     x = hooks.apply(Point::embed, leaf(x));
     const at::Tensor pos = position_rows(tokens, hooks, x.sizes());
@@ -60,7 +62,8 @@ class Forward {
     if (type.defined()) x = x.add(type);
     if (pos.defined()) x = x.add(pos);
     if (!spec().embedding_norm || !norm_of_sum) return x;
-    x = norm(-1, run_.weights.ln_embed, x, {Point::embed_norm_scale, Point::embed_norm_normalized});
+    x = norm(-1, state_.weights.ln_embed, x,
+             {Point::embed_norm_scale, Point::embed_norm_normalized});
     return hooks.apply(Point::full_embed, x);
   }
 
@@ -73,19 +76,19 @@ class Forward {
   at::Tensor position_rows(const TokenBatch& tokens, const HookSite& hooks,
                            at::IntArrayRef shape) const {
     if (spec().position != PositionKind::learned) return {};
-    at::Tensor index = run_.positions;
+    at::Tensor index = state_.positions;
     if (spec().uncounted_id) {
       at::Tensor counted = tokens.ids.ne(*spec().uncounted_id);
       if (tokens.mask.defined()) counted = counted.logical_and(tokens.mask);
       index = counted.cumsum(1).mul(counted).sub(1);
     }
-    return hooked_rows(at::embedding(run_.weights.positions, index.add(spec().position_offset)),
+    return hooked_rows(at::embedding(state_.weights.positions, index.add(spec().position_offset)),
                        hooks, Point::pos_embed, shape);
   }
 
   at::Tensor type_rows(const TokenBatch& tokens, const HookSite& hooks,
                        at::IntArrayRef shape) const {
-    const at::Tensor& table = run_.weights.token_types;
+    const at::Tensor& table = state_.weights.token_types;
     if (!table.defined()) return {};
     const at::Tensor rows =
         tokens.types.defined() ? at::embedding(table, tokens.types) : table.select(0, 0);
@@ -94,46 +97,48 @@ class Forward {
 
   at::Tensor norm(std::int64_t layer, const NormWeights& weights, const at::Tensor& x,
                   NormPoints points) const {
-    ProfileScope scope(run_.profile, layer, "norm");
+    ProfileScope scope(state_.profile, layer, "norm");
     if (scope.active()) scope.reads(bytes_of(weights));
-    return apply_norm(spec().norm, weights, x, HookSite(run_.plan, layer), points, run_.gradients);
+    return apply_norm(spec().norm, weights, x, HookSite(state_.plan, layer), points,
+                      state_.gradients);
   }
 
-  /// What a sublayer made, as it is added to the stream.
+  /// Output of a sublayer as it is added to the stream.
   at::Tensor added(std::int64_t layer, at::Tensor x, const NormWeights& after, NormPoints points,
                    Point out) const {
     if (after.gain.defined()) x = norm(layer, after, x, points);
     if (spec().residual_scale != 1.0) x = x.mul(spec().residual_scale);
-    return HookSite(run_.plan, layer).apply(out, x);
+    return HookSite(state_.plan, layer).apply(out, x);
   }
 
-  /// A tensor of its own where its gradient is asked for: that of the MLP's path alone.
+  /// Input of the MLP's path. With gradients it is a separate tensor, so that its gradient is
+  /// that of the MLP's path alone.
   at::Tensor mlp_source_of(const at::Tensor& x, const HookSite& hooks) const {
     if (!hooks.wants(Point::mlp_in)) return x;
-    return hooks.apply(Point::mlp_in, run_.gradients ? x.view_as(x) : x);
+    return hooks.apply(Point::mlp_in, state_.gradients ? x.view_as(x) : x);
   }
 
-  /// The MLP's input where it reads the norm of attention: the same unless a hook gave it another
-  /// source.
+  /// MLP input of a block that shares the norm of attention: that norm's output, unless a hook
+  /// changed the source.
   at::Tensor shared_norm(const NormWeights& weights, const at::Tensor& x, const at::Tensor& source,
                          const at::Tensor& normed, const HookSite& hooks) const {
-    const bool own = hooks.wants(Point::mlp_in) && (run_.gradients || !same_values(x, source));
+    const bool own = hooks.wants(Point::mlp_in) && (state_.gradients || !same_values(x, source));
     return own ? apply_norm(spec().norm, weights, source) : normed;
   }
 
   at::Tensor block(std::int64_t layer, at::Tensor x) {
-    const ProfileScope scope(run_.profile, layer, "residual");
-    const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
-    const HookSite hooks(run_.plan, layer);
+    const ProfileScope scope(state_.profile, layer, "residual");
+    const BlockWeights& weights = state_.weights.blocks[static_cast<std::size_t>(layer)];
+    const HookSite hooks(state_.plan, layer);
     constexpr NormPoints ln1{Point::ln1_scale, Point::ln1_normalized};
     constexpr NormPoints ln2{Point::ln2_scale, Point::ln2_normalized};
     const bool norms_before = spec().norm_placement != NormPlacement::after_sublayer;
     x = hooks.apply(Point::resid_pre, x);
-    const HeadInputs own = head_inputs(run_, layer, x);
+    const PerHeadInputs own = per_head_inputs(state_, layer, x);
     const at::Tensor attention_input =
         norms_before ? hooks.apply(Point::ln1_out, norm(layer, weights.ln1, x, ln1)) : x;
     const at::Tensor attention_output =
-        added(layer, attention(run_, layer, attention_input, own), weights.ln1_post,
+        added(layer, attention(state_, masks_, layer, attention_input, own), weights.ln1_post,
               {Point::ln1_post_scale, Point::ln1_post_normalized}, Point::attn_out);
     const at::Tensor mid = x.add(attention_output);
     at::Tensor middle = spec().parallel_blocks ? x : hooks.apply(Point::resid_mid, mid);
@@ -144,50 +149,53 @@ class Forward {
         : norms_before ? hooks.apply(Point::ln2_out, norm(layer, weights.ln2, mlp_source, ln2))
                        : mlp_source;
     const at::Tensor mlp_output =
-        added(layer, mlp(run_, layer, mlp_input), weights.ln2_post,
+        added(layer, mlp(state_, layer, mlp_input), weights.ln2_post,
               {Point::ln2_post_scale, Point::ln2_post_normalized}, Point::mlp_out);
     return hooks.apply(Point::resid_post, (spec().parallel_blocks ? mid : middle).add(mlp_output));
   }
 
-  /// The names are those of TransformerLens' BertBlock: resid_mid and resid_post are the sums, and
-  /// the stream goes on with what the norms make of them.
+  /// Block that normalises after each addition, with the names of TransformerLens' BertBlock:
+  /// resid_mid and resid_post are the sums, and the stream continues with their norms.
   at::Tensor block_with_norms_after(std::int64_t layer, at::Tensor x) {
-    const ProfileScope scope(run_.profile, layer, "residual");
-    const BlockWeights& weights = run_.weights.blocks[static_cast<std::size_t>(layer)];
-    const HookSite hooks(run_.plan, layer);
+    const ProfileScope scope(state_.profile, layer, "residual");
+    const BlockWeights& weights = state_.weights.blocks[static_cast<std::size_t>(layer)];
+    const HookSite hooks(state_.plan, layer);
     x = hooks.apply(Point::resid_pre, x);
-    const at::Tensor attention_output = added(
-        layer, attention(run_, layer, x, head_inputs(run_, layer, x)), {}, {}, Point::attn_out);
+    const at::Tensor attention_output =
+        added(layer, attention(state_, masks_, layer, x, per_head_inputs(state_, layer, x)), {}, {},
+              Point::attn_out);
     at::Tensor middle = hooks.apply(Point::resid_mid, x.add(attention_output));
     middle =
         norm(layer, weights.ln1, middle, {Point::ln1_added_scale, Point::ln1_added_normalized});
     const at::Tensor mlp_output =
-        added(layer, mlp(run_, layer, mlp_source_of(middle, hooks)), {}, {}, Point::mlp_out);
+        added(layer, mlp(state_, layer, mlp_source_of(middle, hooks)), {}, {}, Point::mlp_out);
     x = hooks.apply(Point::resid_post, middle.add(mlp_output));
     x = norm(layer, weights.ln2, x, {Point::ln2_added_scale, Point::ln2_added_normalized});
     return hooks.apply(Point::normalized_resid_post, x);
   }
 
-  at::Tensor head(at::Tensor x) const {
-    ProfileScope scope(run_.profile, -1, "unembed");
+  at::Tensor prediction_head(at::Tensor x) const {
+    ProfileScope scope(state_.profile, -1, "unembed");
     if (scope.active())
-      scope.reads(bytes_of(run_.weights.unembedding.weight) + bytes_of(run_.weights.head));
-    const HookSite hooks(run_.plan, -1);
+      scope.reads(bytes_of(state_.weights.unembedding.weight) +
+                  bytes_of(state_.weights.prediction_head));
+    const HookSite hooks(state_.plan, -1);
     if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
-    x = head_transform(spec(), run_.weights, x);
+    x = prediction_head_transform(spec(), state_.weights, x);
     if (spec().final_norm)
-      x = norm(-1, run_.weights.ln_final, x, {Point::final_scale, Point::final_normalized});
-    x = hooks.apply(Point::unembed_in, project_out(run_.weights, x));
-    return hooks.apply(Point::unembed_out, unembed_rows(x, run_.weights.unembedding));
+      x = norm(-1, state_.weights.ln_final, x, {Point::final_scale, Point::final_normalized});
+    x = hooks.apply(Point::unembed_in, project_out(state_.weights, x));
+    return hooks.apply(Point::unembed_out, unembed_rows(x, state_.weights.unembedding));
   }
 
-  Run& run_;
+  const ForwardState& state_;
   const ForwardOptions& options_;
+  MaskCache masks_;
 };
 
 void require(bool supported, const TransformerSpec& spec, const char* feature) {
   if (!supported)
-    throw InputError("models of family '" + spec.family + "' with " + feature +
+    throw InputError("forward: models of family '" + spec.family + "' with " + feature +
                      " are not supported");
 }
 
@@ -200,11 +208,10 @@ ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weigh
   const at::AutoGradMode mode(options.gradients);
   const Reach reach = checked_reach(spec, weights, tokens, options);
   HookPlan plan(spec, hooks, reach);
-  Run run = start_run(spec, weights, plan, tokens, options);
-  run.profile = profile;
-  place_hooks(plan, run, tokens, options);
-  ForwardOutput output = Forward(run, options)(tokens, reach);
-  if (run.cache) finish_cache(run, tokens.length());
+  const ForwardState state = start_forward(spec, weights, plan, tokens, options, profile);
+  set_hook_positions(plan, state, tokens, options);
+  ForwardOutput output = Forward(state, options)(tokens, reach);
+  if (state.cache) finish_cache(state, tokens.length());
   return output;
 }
 

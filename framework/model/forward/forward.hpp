@@ -7,13 +7,13 @@
 
 namespace lensbench {
 
-/// The one forward of every family; see Model::forward.
-/// \param profile  what its components cost is added here; may be nullptr
+/// Forward of every model family; see Model::forward.
+/// \param profile  receives the costs of the components; may be nullptr
 ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weights,
                           const TokenBatch& tokens, const ForwardOptions& options,
                           const Hooks& hooks, Profile* profile);
 
-/// \throws InputError naming what a spec asks for and this forward does not do
+/// Checks that the forward supports a spec. \throws InputError that names an unsupported feature
 void require_supported(const TransformerSpec& spec);
 
 }  // namespace lensbench

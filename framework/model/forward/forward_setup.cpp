@@ -34,7 +34,7 @@ void check_mask(const TokenBatch& tokens) {
   const at::Tensor& mask = tokens.mask;
   if (!mask.defined()) return;
   if (mask.scalar_type() != at::kBool || mask.sizes() != tokens.ids.sizes())
-    refuse("the mask must be bool of the shape of the ids ", tokens.ids.sizes(), ", found ",
+    refuse("the mask must be bool with the shape of the ids ", tokens.ids.sizes(), ", found ",
            mask.scalar_type(), " ", mask.sizes());
   const std::int64_t length = mask.size(1);
   const bool ends_real = mask.select(1, length - 1).all().item<bool>();
@@ -42,15 +42,17 @@ void check_mask(const TokenBatch& tokens) {
       length == 1 ||
       mask.narrow(1, 0, length - 1).le(mask.narrow(1, 1, length - 1)).all().item<bool>();
   if (!ends_real || !only_left)
-    refuse("padding must be on the left of at least one real token in each sequence");
+    refuse("padding must be on the left, with at least one real token after it in each sequence");
 }
 
 void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
   const at::Tensor& types = tokens.types;
   if (!types.defined()) return;
-  if (spec.token_types == 0) refuse("a model of family '", spec.family, "' has no token types");
+  if (spec.token_types == 0)
+    refuse("token types are given, but models of family '", spec.family,
+           "' lack them; leave them out");
   if (types.scalar_type() != at::kLong || types.sizes() != tokens.ids.sizes())
-    refuse("token types must be int64 of the shape of the ids ", tokens.ids.sizes(), ", found ",
+    refuse("token types must be int64 with the shape of the ids ", tokens.ids.sizes(), ", found ",
            types.scalar_type(), " ", types.sizes());
   if (types.min().item<std::int64_t>() < 0 || types.max().item<std::int64_t>() >= spec.token_types)
     refuse("token types must be from 0 to ", spec.token_types - 1);
@@ -61,19 +63,20 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
   if (!options.cache) return;
   if (!spec.attention.causal)
     refuse("every position of a '", spec.family,
-           "' model sees the whole text, so that keys and values cannot be kept; run without a "
-           "cache");
+           "' model sees the whole text, so keys and values cannot be cached; run without a cache");
   if (options.start_at_layer != 0 || options.stop_at_layer || options.residual.defined())
-    refuse("a cache needs every block to run; leave out start_at_layer, residual, stop_at_layer");
+    refuse(
+        "a cache needs a forward of all blocks; leave out start_at_layer, residual, stop_at_layer");
   if (options.gradients) refuse("gradients do not pass through a key-value cache");
   const KeyValueCache::State& state = options.cache->state();
   if (state.length == 0) return;
   const at::Tensor& keys = state.layers.empty() ? at::Tensor() : state.layers.front().keys;
   if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || !keys.defined() ||
       keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head)
-    refuse("the cache was filled by another model");
+    refuse("the cache was filled by a model of another shape; start with an empty cache");
   if (keys.size(0) != tokens.batch_size())
-    refuse("the cache holds ", keys.size(0), " sequences, the tokens are ", tokens.batch_size());
+    refuse("the cache holds ", keys.size(0), " sequences, but the tokens have ",
+           tokens.batch_size());
   if (tokens.mask.defined() && !tokens.mask.all().item<bool>())
     refuse("tokens that continue a cache cannot be padded");
 }
@@ -82,17 +85,18 @@ void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
                   const ForwardOptions& options) {
   if (!options.prefix) return;
   if (options.cache || tokens.mask.defined())
-    refuse("a prefix goes together neither with a cache nor with a mask");
+    refuse("a prefix excludes a cache and a mask; leave these out");
   if (options.gradients) refuse("gradients do not pass through a key-value cache");
   const KeyValueCache::State& state = options.prefix->state();
   if (options.prefix_columns < 0 || options.prefix_columns > state.length)
-    refuse("the prefix has ", state.length, " columns, not ", options.prefix_columns);
+    refuse("prefix_columns is ", options.prefix_columns, ", but the prefix has ", state.length,
+           " columns");
   if (options.prefix_columns == 0) return;
   const at::Tensor& keys = state.layers.front().keys;
   if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || keys.size(0) != 1 ||
       keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head ||
       !state.padding.empty())
-    refuse("the prefix must be one sequence of this model without padding");
+    refuse("the prefix must be one sequence, without padding, of a model of this shape");
 }
 
 void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
@@ -100,7 +104,8 @@ void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
   const at::Tensor& residual = options.residual;
   if (!residual.defined()) {
     if (options.start_at_layer > 0)
-      refuse("start_at_layer ", options.start_at_layer, " needs the residual that enters it");
+      refuse("start_at_layer ", options.start_at_layer,
+             " needs the residual that enters that block");
     return;
   }
   const std::vector<std::int64_t> expected{tokens.batch_size(), tokens.length(), spec.d_model};
@@ -115,7 +120,7 @@ std::int64_t cached_length(const ForwardOptions& options) {
   return options.cache ? options.cache->length() : 0;
 }
 
-/// A cache must hold what a whole forward of the longer sequence would compute.
+/// Refuses a cache whose keys differ from those that a whole forward of the longer sequence makes.
 void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
                    const ForwardOptions& options) {
   const std::int64_t columns = cached_length(options);
@@ -125,8 +130,8 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
     if (ran != columns + tokens.length() &&
         outgrows_cache(*spec.rope, columns + tokens.length(), std::max(ran, spec.max_positions)))
       refuse(
-          "the rotary scaling of this model depends on the length, so that a prefix of a run of ",
-          ran, " tokens serves only a forward that ends where it did");
+          "the rotary scaling of this model depends on the length, so a prefix from a forward of ",
+          ran, " tokens serves only forwards that end at the same position");
     return;
   }
   const std::vector<std::int64_t>& padding = options.cache->state().padding;
@@ -135,8 +140,8 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
         padding.empty() ? columns : columns - padding[static_cast<std::size_t>(row)];
     if (outgrows_cache(*spec.rope, held, held + tokens.length()))
       refuse("beyond ", spec.rope->original_max_positions,
-             " positions the rotary scaling of this model is another, so that a cache of ", held,
-             " positions does not hold what a whole forward computes; run without it");
+             " positions the rotary scaling of this model changes, so a cache of ", held,
+             " positions differs from a whole forward; run without the cache");
   }
 }
 
@@ -149,9 +154,9 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
     const std::vector<std::int64_t>& padding = options.cache->state().padding;
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
-  if (held + longest > spec.max_positions)
-    throw InputError("a text of " + std::to_string(held + longest) + " tokens is longer than the " +
-                     std::to_string(spec.max_positions) +
+  if (const std::int64_t limit = position_limit(spec); held + longest > limit)
+    throw InputError("forward: a text of " + std::to_string(held + longest) +
+                     " tokens is longer than the " + std::to_string(limit) +
                      " positions of this model; shorten the prompt");
   check_scaling(spec, tokens, options);
 }
@@ -183,56 +188,60 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   check_types(spec, tokens);
   const std::int64_t stop = options.stop_at_layer.value_or(spec.n_layers);
   if (options.start_at_layer < 0 || stop > spec.n_layers || options.start_at_layer > stop)
-    refuse("layers ", options.start_at_layer, " to ", stop, " of a model with ", spec.n_layers);
+    refuse("blocks ", options.start_at_layer, " to ", stop, " were requested of a model with ",
+           spec.n_layers, " blocks");
   check_residual(spec, weights, tokens, options);
   check_cache(spec, tokens, options);
   check_prefix(spec, tokens, options);
   check_positions(spec, tokens, options);
-  const bool head = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
-  return {options.start_at_layer, stop, !options.residual.defined(), head};
+  const bool logits = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
+  return {options.start_at_layer, stop, !options.residual.defined(), logits};
 }
 
-Run start_run(const TransformerSpec& spec, const ModelWeights& weights, const HookPlan& plan,
-              const TokenBatch& tokens, const ForwardOptions& options) {
-  Run run{spec, weights, plan};
-  run.gradients = options.gradients;
-  run.past = cached_length(options);
-  run.padding = left_padding(tokens, options);
+ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weights,
+                           const HookPlan& plan, const TokenBatch& tokens,
+                           const ForwardOptions& options, Profile* profile) {
+  ForwardState state{spec, weights, plan};
+  state.profile = profile;
+  state.gradients = options.gradients;
+  state.past = cached_length(options);
+  state.padding = left_padding(tokens, options);
   const at::Device device = weights.embedding.device();
-  run.positions = positions_from(run.padding, run.past, tokens.length(), device);
-  if (options.prefix) run.prefix = &options.prefix->state();
+  state.positions = positions_from(state.padding, state.past, tokens.length(), device);
+  if (options.prefix) state.prefix = &options.prefix->state();
   if (options.cache) {
-    run.cache = &options.cache->state();
-    if (run.past == 0) run.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
+    state.cache = &options.cache->state();
+    if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
   if (spec.position == PositionKind::alibi)
-    run.alibi = alibi_bias(spec, weights.embedding.scalar_type(),
-                           positions_from(run.padding, 0, run.past + tokens.length(), device));
-  if (!spec.rope) return run;
-  run.rope = rope_table(*spec.rope, run.positions);
-  if (spec.local_rope) run.local_rope = rope_table(*spec.local_rope, run.positions);
-  return run;
+    state.alibi =
+        alibi_bias(spec, weights.embedding.scalar_type(),
+                   positions_from(state.padding, 0, state.past + tokens.length(), device));
+  if (!spec.rope) return state;
+  state.rope = rope_table(*spec.rope, state.positions);
+  if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
+  return state;
 }
 
-void place_hooks(HookPlan& plan, const Run& run, const TokenBatch& tokens,
-                 const ForwardOptions& options) {
+void set_hook_positions(HookPlan& plan, const ForwardState& state, const TokenBatch& tokens,
+                        const ForwardOptions& options) {
   SequencePlace place;
-  place.first_column = run.past;
+  place.first_column = state.past;
   place.columns = tokens.length();
-  place.padding = run.padding;
+  place.padding = state.padding;
   place.grows = options.prompt_length.has_value() || options.cache || options.prefix;
-  place.prompt_columns = options.prompt_length.value_or(run.past + tokens.length());
-  SequencePlace head = place;
+  place.prompt_columns = options.prompt_length.value_or(state.past + tokens.length());
+  SequencePlace after_blocks = place;
   if (options.logits == ForwardOptions::Logits::last) {
-    head.first_column += head.columns - 1;
-    head.columns = 1;
+    after_blocks.first_column += after_blocks.columns - 1;
+    after_blocks.columns = 1;
   }
-  plan.set_place(place, head);
+  plan.set_positions(place, after_blocks);
 }
 
-void finish_cache(const Run& run, std::int64_t new_positions) {
-  run.cache->length = run.past + new_positions;
-  run.cache->padding = run.padding;
+void finish_cache(const ForwardState& state, std::int64_t new_positions) {
+  state.cache->length = state.past + new_positions;
+  state.cache->padding = state.padding;
 }
 
 }  // namespace lensbench

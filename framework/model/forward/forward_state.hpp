@@ -16,28 +16,30 @@
 
 namespace lensbench {
 
-/// What one forward knows beside the activations; built once, read by every block.
-struct Run {
+/// State of one forward apart from the activations: created once, read by every block.
+struct ForwardState {
   const TransformerSpec& spec;
   const ModelWeights& weights;
   const HookPlan& plan;
   bool gradients = false;
-  Profile* profile = nullptr;  ///< what it costs, where that is asked for
+  Profile* profile = nullptr;  ///< receives the costs; may be nullptr
 
   KeyValueCache::State* cache = nullptr;
-  const KeyValueCache::State* prefix = nullptr;  ///< of one row, its first `past` columns
-  std::int64_t past = 0;                         ///< positions in the cache before this forward
+  const KeyValueCache::State* prefix =
+      nullptr;            ///< one row, of which the first `past` columns count
+  std::int64_t past = 0;  ///< cached positions before this forward
   std::vector<std::int64_t> padding =
-      {};  ///< padded positions at the left of each row, cached included
+      {};  ///< padded positions at the left of each row, cached ones included
 
   at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
   at::Tensor alibi = {};      ///< [batch or 1, head, all pos] float32; undefined without ALiBi
-  RopeTable rope = {};        ///< of `positions`; undefined without rotary embedding
-  RopeTable local_rope = {};  ///< for windowed layers, where the spec has one of its own
-
-  /// Additive masks made so far: rows, columns, first row's last visible column, window.
-  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> masks =
-      {};
+  RopeTable rope = {};        ///< angles of `positions`; undefined without rotary embedding
+  RopeTable local_rope = {};  ///< angles of windowed blocks, where the spec has its own
 };
+
+/// Additive attention masks of one forward, by rows, columns, last visible column of the first row,
+/// and window. Most blocks need the same masks, so each mask is made only once.
+using MaskCache =
+    std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor>;
 
 }  // namespace lensbench

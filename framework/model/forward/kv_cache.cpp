@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::int64_t kSmallestCapacity = 64;
 
-/// A buffer with room for `needed` positions that starts with what `buffer` holds.
+/// Makes room for `needed` positions and keeps the first `held`. The capacity doubles, so that
+/// generation of n tokens copies each position only a constant number of times on average.
 void grow(at::Tensor& buffer, const at::Tensor& like, std::int64_t held, std::int64_t needed) {
   if (buffer.defined() && buffer.size(2) >= needed) return;
   const std::int64_t doubled = buffer.defined() ? 2 * buffer.size(2) : kSmallestCapacity;

@@ -12,7 +12,7 @@ namespace lensbench {
 namespace {
 
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
-  if (rows.size(0) == 1) {  // a step of generation: the matrix product would copy the weight first
+  if (rows.size(0) == 1) {  // a generation step: a matrix product would first copy the weight
     const at::Tensor row = rows[0], matrix = weight.t();
     return (bias.defined() ? at::addmv(bias, matrix, row) : at::mv(matrix, row)).unsqueeze(0);
   }
@@ -29,8 +29,8 @@ std::vector<std::int64_t> with_last(const at::Tensor& x, std::int64_t last) {
   return shape;
 }
 
-/// Vocabulary rows widened at a time, so that a half-precision unembedding never needs a whole
-/// float32 copy of itself.
+/// Vocabulary rows converted at a time, so that a half-precision unembedding never needs a complete
+/// float32 copy.
 constexpr std::int64_t kVocabularyTile = 8192;
 
 at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {

@@ -16,13 +16,13 @@ namespace lensbench {
 namespace {
 
 struct Routing {
-  at::Tensor weights;  ///< [row, choice] float32, of each row 1 in sum
+  at::Tensor weights;  ///< [row, choice] float32, each row sums to 1
   at::Tensor experts;  ///< [row, choice] int64
 };
 
-Routing route(const Run& run, const HookSite& hooks, const BlockWeights& weights,
+Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeights& weights,
               const at::Tensor& rows) {
-  const MlpSpec& spec = run.spec.mlp;
+  const MlpSpec& spec = state.spec.mlp;
   const at::Tensor scores = hooks.apply(Point::router_scores, linear(rows, weights.router));
   const at::Tensor probabilities =
       hooks.apply(Point::expert_weights, at::softmax(scores.to(at::kFloat), -1));
@@ -30,10 +30,10 @@ Routing route(const Run& run, const HookSite& hooks, const BlockWeights& weights
   const at::Tensor experts = hooks.apply(Point::expert_indices, best);
   if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
                                              experts.max().item<std::int64_t>() >= spec.n_experts))
-    throw UsageError("hook_expert_indices: a replacement names an expert outside 0 to " +
+    throw UsageError("hook_expert_indices: the replacement holds an expert outside 0 to " +
                      std::to_string(spec.n_experts - 1));
-  const at::Tensor chosen = probabilities.gather(-1, experts);
-  return {chosen.div(chosen.sum(-1, true)), experts};
+  const at::Tensor weights_of_chosen = probabilities.gather(-1, experts);
+  return {weights_of_chosen.div(weights_of_chosen.sum(-1, true)), experts};
 }
 
 at::Tensor expert_output(const MlpSpec& spec, const HookSite& hooks, const ExpertWeights& expert,
@@ -51,7 +51,7 @@ bool wants_any(const HookSite& hooks) {
          hooks.wants(Point::expert_post);
 }
 
-/// An expert's weights, to the sublayer that is being profiled.
+/// Counts the weights of an expert as read by the MLP that is being profiled.
 void note_read(Profile& profile, std::int64_t layer, const ExpertWeights& expert) {
   ProfileEntry entry;
   entry.block = layer;
@@ -62,23 +62,23 @@ void note_read(Profile& profile, std::int64_t layer, const ExpertWeights& expert
 
 }  // namespace
 
-at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x) {
-  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
+at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
+  const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
-  const Routing routing = route(run, HookSite(run.plan, layer), weights, rows);
+  const Routing routing = route(state, HookSite(state.plan, layer), weights, rows);
   const at::ScalarType wide = accumulation_type(x.scalar_type());
   at::Tensor sum = at::zeros(rows.sizes(), rows.options().dtype(wide));
   for (std::size_t e = 0; e < weights.experts.size(); ++e) {
-    const std::vector<at::Tensor> places =
+    const std::vector<at::Tensor> chosen =  // indices of row and of choice
         at::where(routing.experts.eq(static_cast<std::int64_t>(e)));
-    const HookSite hooks(run.plan, layer, static_cast<std::int64_t>(e));
-    // A hook fires all the same, and sees no row.
-    if (places[0].numel() == 0 && !wants_any(hooks)) continue;
-    if (run.profile != nullptr) note_read(*run.profile, layer, weights.experts[e]);
+    const HookSite hooks(state.plan, layer, static_cast<std::int64_t>(e));
+    // An expert with hooks runs even without rows, so that each hook fires.
+    if (chosen[0].numel() == 0 && !wants_any(hooks)) continue;
+    if (state.profile != nullptr) note_read(*state.profile, layer, weights.experts[e]);
     const at::Tensor made =
-        expert_output(run.spec.mlp, hooks, weights.experts[e], rows.index_select(0, places[0]));
-    const at::Tensor share = routing.weights.index({places[0], places[1]}).unsqueeze(1);
-    sum = sum.index_add(0, places[0], made.to(wide).mul(share.to(wide)));
+        expert_output(state.spec.mlp, hooks, weights.experts[e], rows.index_select(0, chosen[0]));
+    const at::Tensor share = routing.weights.index({chosen[0], chosen[1]}).unsqueeze(1);
+    sum = sum.index_add(0, chosen[0], made.to(wide).mul(share.to(wide)));
   }
   return sum.to(x.scalar_type()).view(x.sizes());
 }

@@ -8,10 +8,9 @@
 
 namespace lensbench {
 
-/// The MLP of a layer as a mixture of experts (see MlpSpec); only experts that some position chose
-/// or a hook wants are computed. The router's softmax is float32 whatever the model's type, as in
-/// transformers.
+/// MLP of a block as a mixture of experts (see MlpSpec). Only experts that a position chose or that
+/// have a hook are computed. The router's softmax is always float32, as in transformers.
 /// \param x [batch, pos, d_model] \return the same shape
-at::Tensor mixture(const Run& run, std::int64_t layer, const at::Tensor& x);
+at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tensor& x);
 
 }  // namespace lensbench

@@ -35,13 +35,13 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return activate_wide(activation, wide).to(x.scalar_type());
 }
 
-at::Tensor mlp(const Run& run, std::int64_t layer, const at::Tensor& x) {
-  const BlockWeights& weights = run.weights.blocks[static_cast<std::size_t>(layer)];
-  const MlpSpec& spec = run.spec.mlp;
-  ProfileScope scope(run.profile, layer, "mlp");
+at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
+  const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
+  const MlpSpec& spec = state.spec.mlp;
+  ProfileScope scope(state.profile, layer, "mlp");
   if (scope.active()) scope.reads(mlp_bytes(weights));
-  if (spec.n_experts > 0) return mixture(run, layer, x);
-  const HookSite hooks(run.plan, layer);
+  if (spec.n_experts > 0) return mixture(state, layer, x);
+  const HookSite hooks(state.plan, layer);
   const at::Tensor pre =
       hooks.apply(Point::mlp_pre, linear(x, spec.gated ? weights.gate : weights.in));
   at::Tensor post = activate(spec.activation, pre);

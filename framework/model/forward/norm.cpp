@@ -24,7 +24,8 @@ at::Tensor with_gain(const NormSpec& spec, const NormWeights& weights, const at:
   return (weights.bias.defined() ? scaled.add(weights.bias.to(product)) : scaled).to(type);
 }
 
-/// LayerNorm with gains of each head is made without them first.
+/// LayerNorm. The fused function takes only one-dimensional gains; a gain for each head is applied
+/// after it.
 at::Tensor layer_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& wide) {
   const at::ScalarType type = wide.scalar_type();
   const auto widened = [&](const at::Tensor& w) { return w.defined() ? w.to(type) : w; };
@@ -53,7 +54,8 @@ at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at
   const at::Tensor new_scale = hooks.apply(points.scale, scale);
   const at::Tensor normalized = input.div(new_scale).to(x.scalar_type());
   const at::Tensor new_normalized = hooks.apply(points.normalized, normalized);
-  // The fused norm differs from this one in the last bit; looking on must not change the result.
+  // The fused norm differs from this one in the last bit. A hook that only reads must not change
+  // the result, so the fused norm is used unless a hook changed a value.
   const bool unchanged = same_values(scale, new_scale) && same_values(normalized, new_normalized);
   if (unchanged && !gradients) return apply_norm(spec, weights, x);
   return with_gain(spec, weights, new_normalized, x.scalar_type());

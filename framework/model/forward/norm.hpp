@@ -9,7 +9,7 @@
 
 namespace lensbench {
 
-/// The pair of hook points of one norm.
+/// Hook points of one norm.
 struct NormPoints {
   Point scale, normalized;
 };
@@ -18,9 +18,9 @@ struct NormPoints {
 /// gain, over the last dimension, statistics in float32.
 at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x);
 
-/// The same with its hooks: `scale` (float32 [..., 1]) is what the centred input is divided by,
-/// `normalized` is before gain and bias.
-/// \param gradients  the result must depend on the very tensors that the hooks saw
+/// Norm with its hooks: `scale` (float32 [..., 1]) is the divisor of the centred input,
+/// `normalized` is the value before gain and bias. \param gradients  true if the result must depend
+/// on the tensors that the hooks received
 at::Tensor apply_norm(const NormSpec& spec, const NormWeights& weights, const at::Tensor& x,
                       const HookSite& hooks, NormPoints points, bool gradients);
 

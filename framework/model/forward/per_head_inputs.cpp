@@ -13,12 +13,13 @@
 namespace lensbench {
 namespace {
 
-/// x · W of each head with that head's own x.
+/// x · W for each head with its own x.
 /// \param x [batch, pos, head, d_model] \return [batch, pos, head, d_head]
-at::Tensor project(const Run& run, std::int64_t layer, char letter, const at::Tensor& x) {
-  const std::string place = "blocks." + std::to_string(layer) + ".attn.";
-  const at::Tensor w = named_weight(run.spec, run.weights, place + "W_" + letter);
-  const at::Tensor b = named_weight(run.spec, run.weights, place + "b_" + letter);
+at::Tensor project(const ForwardState& state, std::int64_t layer, char letter,
+                   const at::Tensor& x) {
+  const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+  const at::Tensor w = named_weight(state.spec, state.weights, prefix + "W_" + letter);
+  const at::Tensor b = named_weight(state.spec, state.weights, prefix + "b_" + letter);
   const at::ScalarType wide = accumulation_type(x.scalar_type());
   const at::Tensor rows = x.flatten(0, 1).transpose(0, 1).to(wide);
   at::Tensor heads = at::bmm(rows, w.to(wide)).transpose(0, 1);
@@ -26,32 +27,33 @@ at::Tensor project(const Run& run, std::int64_t layer, char letter, const at::Te
   return heads.to(x.scalar_type()).reshape({x.size(0), x.size(1), x.size(2), w.size(2)});
 }
 
-at::Tensor normalised(const Run& run, std::int64_t layer, const at::Tensor& x) {
-  const NormWeights& ln1 = run.weights.blocks[static_cast<std::size_t>(layer)].ln1;
-  const bool before = run.spec.norm_placement == NormPlacement::before ||
-                      run.spec.norm_placement == NormPlacement::before_and_after;
-  return before ? apply_norm(run.spec.norm, ln1, x) : x;
+at::Tensor normalised(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
+  const NormWeights& ln1 = state.weights.blocks[static_cast<std::size_t>(layer)].ln1;
+  const bool before = state.spec.norm_placement == NormPlacement::before ||
+                      state.spec.norm_placement == NormPlacement::before_and_after;
+  return before ? apply_norm(state.spec.norm, ln1, x) : x;
 }
 
 }  // namespace
 
-HeadInputs head_inputs(const Run& run, std::int64_t layer, const at::Tensor& x) {
-  const HookSite hooks(run.plan, layer);
+PerHeadInputs per_head_inputs(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
+  const HookSite hooks(state.plan, layer);
   const bool together = hooks.wants(Point::attn_in);
   const auto copies = [&](std::int64_t heads) {
     return x.unsqueeze(2).expand({x.size(0), x.size(1), heads, x.size(2)});
   };
-  const AttentionSpec& spec = run.spec.attention;
+  const AttentionSpec& spec = state.spec.attention;
   const at::Tensor all =
       together ? hooks.apply(Point::attn_in, copies(spec.n_heads)) : at::Tensor();
   const auto own = [&](Point point, std::int64_t heads) {
     if (!together && !hooks.wants(point)) return at::Tensor();
-    // A tensor of its own for each, so that its gradient is that of its own path.
+    // Separate tensors for q, k and v, so that each gradient is that of one path alone.
     at::Tensor input = hooks.apply(point, together ? all.view_as(all) : copies(heads));
-    // The one product differs from those by head in the last bit; looking on must not change it.
-    return !run.gradients && same_values(input, copies(heads)) ? at::Tensor() : input;
+    // One product for all heads differs from products per head in the last bit. A hook that only
+    // reads must not change the result, so unchanged inputs keep the one product.
+    return !state.gradients && same_values(input, copies(heads)) ? at::Tensor() : input;
   };
-  HeadInputs inputs;
+  PerHeadInputs inputs;
   inputs.q = own(Point::q_input, spec.n_heads);
   inputs.k = own(Point::k_input, spec.n_key_value_heads);
   inputs.v = own(Point::v_input, spec.n_key_value_heads);
@@ -59,15 +61,15 @@ HeadInputs head_inputs(const Run& run, std::int64_t layer, const at::Tensor& x) 
   return inputs;
 }
 
-void project_own(const Run& run, std::int64_t layer, const HeadInputs& own,
+void project_own(const ForwardState& state, std::int64_t layer, const PerHeadInputs& own,
                  const at::Tensor& normed, Heads& heads) {
   const auto replace = [&](char letter, const at::Tensor& input, at::Tensor& projected) {
     if (!input.defined()) return;
-    at::Tensor x = normalised(run, layer, input);
-    if (!run.gradients)
-      // Heads whose input is as it was read what hooks made of the common norm.
+    at::Tensor x = normalised(state, layer, input);
+    if (!state.gradients)
+      // Heads with an unchanged input read the common norm, including changes by hooks.
       x = at::where(input.eq(own.residual.unsqueeze(2)).all(-1, true), normed.unsqueeze(2), x);
-    projected = project(run, layer, letter, x);
+    projected = project(state, layer, letter, x);
   };
   replace('Q', own.q, heads.q);
   replace('K', own.k, heads.k);

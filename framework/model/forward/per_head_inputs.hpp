@@ -10,24 +10,24 @@ namespace lensbench {
 
 struct Heads;
 
-/// What single heads read in place of the residual stream, before the norm; each undefined where
-/// no hook changed it.
-struct HeadInputs {
+/// Inputs that single heads read instead of the residual stream, before the norm; undefined where
+/// hooks changed nothing.
+struct PerHeadInputs {
   at::Tensor q;         ///< [batch, pos, head, d_model]
   at::Tensor k, v;      ///< [batch, pos, kv_head, d_model]
-  at::Tensor residual;  ///< [batch, pos, d_model] what the others read
+  at::Tensor residual;  ///< [batch, pos, d_model] input of all other heads
   bool any() const { return q.defined() || k.defined() || v.defined(); }
 };
 
-/// Runs the hooks of the copies of the stream that each head could have as its own
-/// (`hook_attn_in`, `hook_q_input`, `hook_k_input`, `hook_v_input`), which exist only for them.
+/// Runs the hooks on the per-head copies of the stream (`hook_attn_in`, `hook_q_input`,
+/// `hook_k_input`, `hook_v_input`). The copies exist only for these hooks.
 /// \param x [batch, pos, d_model] the residual that enters the block
-HeadInputs head_inputs(const Run& run, std::int64_t layer, const at::Tensor& x);
+PerHeadInputs per_head_inputs(const ForwardState& state, std::int64_t layer, const at::Tensor& x);
 
-/// Puts queries, keys and values of heads with an input of their own, each normalised by itself, in
-/// the place of what was projected from the common input.
-/// \param normed [batch, pos, d_model] what the heads whose input is as it was go on to read
-void project_own(const Run& run, std::int64_t layer, const HeadInputs& own,
+/// Replaces the queries, keys and values of heads with changed inputs. Each of these inputs is
+/// normalised separately.
+/// \param normed [batch, pos, d_model] normalised input of the heads without a changed input
+void project_own(const ForwardState& state, std::int64_t layer, const PerHeadInputs& own,
                  const at::Tensor& normed, Heads& heads);
 
 }  // namespace lensbench

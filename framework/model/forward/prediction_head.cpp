@@ -6,10 +6,10 @@
 
 namespace lensbench {
 
-at::Tensor head_transform(const TransformerSpec& spec, const ModelWeights& weights,
-                          const at::Tensor& x) {
-  if (!weights.head.weight.defined()) return x;
-  return activate(spec.head_activation, linear(x, weights.head));
+at::Tensor prediction_head_transform(const TransformerSpec& spec, const ModelWeights& weights,
+                                     const at::Tensor& x) {
+  if (!weights.prediction_head.weight.defined()) return x;
+  return activate(spec.head_activation, linear(x, weights.prediction_head));
 }
 
 at::Tensor project_out(const ModelWeights& weights, const at::Tensor& x) {
@@ -18,7 +18,7 @@ at::Tensor project_out(const ModelWeights& weights, const at::Tensor& x) {
 
 at::Tensor unembedding_input(const TransformerSpec& spec, const ModelWeights& weights,
                              const at::Tensor& residual) {
-  at::Tensor x = head_transform(spec, weights, residual);
+  at::Tensor x = prediction_head_transform(spec, weights, residual);
   if (spec.final_norm) x = apply_norm(spec.norm, weights.ln_final, x);
   return project_out(weights, x);
 }

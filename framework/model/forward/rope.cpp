@@ -32,7 +32,8 @@ double dynamic_theta(const RopeSpec& spec, std::int64_t length) {
   return spec.theta * std::pow(growth, dim / (dim - 2.0));
 }
 
-/// Llama 3.1: long wavelengths are divided by the factor, short ones kept, a ramp between.
+/// Llama 3.1: frequencies of long wavelengths divided by the factor, short ones kept, a ramp
+/// between.
 at::Tensor llama3_frequencies(const RopeSpec& spec) {
   const at::Tensor plain = frequencies(spec.theta, spec.rotary_dim);
   const auto original = static_cast<double>(spec.original_max_positions);
@@ -94,7 +95,8 @@ at::Tensor table_angles(const RopeSpec& spec, const at::Tensor& positions) {
     return positions.to(at::kFloat)
         .unsqueeze(-1)
         .mul(inverse_frequencies(spec, 0).to(positions.device()));
-  // Each sequence has its own length, so that a batch equals its sequences run one by one.
+  // Each row uses its own length, so that a batch gives the results of its sequences run one by
+  // one.
   std::vector<at::Tensor> rows;
   for (std::int64_t row = 0; row < positions.size(0); ++row) {
     const std::int64_t length = positions[row].max().item<std::int64_t>() + 1;

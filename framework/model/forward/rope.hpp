@@ -13,23 +13,23 @@ struct RopeTable {
   at::Tensor sin;
 };
 
-/// Whether the angles of a position depend on how long the sequence is.
+/// True if the angles of a position depend on the length of the sequence.
 bool depends_on_length(const RopeSpec& spec);
 
-/// Whether what a cache holds, `held` positions of a sequence, is no longer right when it grows to
-/// `length`: beyond original_max_positions dynamic scaling changes with every position; long-rope
-/// changes once, there.
+/// True if the cached keys of `held` positions become wrong when the sequence grows to `length`.
+/// Beyond original_max_positions, dynamic scaling changes the angles with every position; long-rope
+/// changes them once, at that length.
 bool outgrows_cache(const RopeSpec& spec, std::int64_t held, std::int64_t length);
 
 /// Inverse frequencies [rotary_dim / 2], float32 as Hugging Face computes them
 /// (`modeling_rope_utils.py`, transformers 5).
-/// \param length  positions of the sequence, used by dynamic and long-rope scaling only
+/// \param length  length of the sequence; only dynamic and long-rope scaling use it
 at::Tensor inverse_frequencies(const RopeSpec& spec, std::int64_t length);
 
-/// What cosine and sine are multiplied by (YaRN, arXiv:2309.00071; LongRoPE; 1 otherwise).
+/// Factor on cosine and sine (YaRN, arXiv:2309.00071; LongRoPE; 1 otherwise).
 double attention_factor(const RopeSpec& spec);
 
-/// \param positions [batch or 1, pos] int64, each row counting from 0 to its own last position
+/// Rotation angles. \param positions [batch or 1, pos] int64, in each row 0 to its last position
 RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions);
 
 /// Rotates the leading rotary_dim of the last dimension.

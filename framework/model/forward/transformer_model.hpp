@@ -3,25 +3,30 @@
 #include <filesystem>
 #include <lensbench/model.hpp>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model/weights/weights.hpp"
 
 namespace lensbench {
 
-/// What a model knows beside spec and weights.
+/// Data of a model in addition to spec and weights.
 struct ModelParts {
   ModelOptions options;
   std::filesystem::path directory;
   std::vector<ModelFile> files;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<std::int64_t> end_of_sequence_ids;
+  std::vector<std::string> notes;  ///< sentences about the files that a user should know
 };
 
-/// A model from a spec and its weights, which are used as they are (the caller has them in
-/// `parts.options.dtype`). Shapes must fit the spec.
-/// \throws InputError if the spec asks for what this forward does not do
+/// Creates a model from a spec and weights. The weights are used unchanged: the caller provides
+/// them in `parts.options.dtype` and with the shapes of the spec. \throws InputError if the forward
+/// does not support the spec
 LENSBENCH_API std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
                                                       ModelParts parts = {});
+
+/// Sentences about the files of an opened model that a user should know; none for other models.
+LENSBENCH_API const std::vector<std::string>& notes_of(const Model& model);
 
 }  // namespace lensbench

@@ -11,21 +11,23 @@ namespace lensbench {
 namespace {
 
 void check_length(const Model& model, const Tokens& prompt, const GenerationOptions& options) {
-  if (options.max_new_tokens < 0) throw UsageError("max_new_tokens must not be negative");
-  const std::int64_t limit = model.spec().max_positions;
+  if (options.max_new_tokens < 0)
+    throw UsageError("generation: max_new_tokens must not be negative");
+  const std::int64_t limit = position_limit(model.spec());
   if (prompt.size() > limit)
-    throw InputError("a prompt of " + std::to_string(prompt.size()) +
+    throw InputError("generation: a prompt of " + std::to_string(prompt.size()) +
                      " tokens is longer than the " + std::to_string(limit) +
                      " positions of this model; shorten it");
-  // The last new token is never fed back.
+  // The last new token is not run.
   const std::int64_t needed = prompt.size() + std::max<std::int64_t>(0, options.max_new_tokens - 1);
   if (needed > limit)
-    throw UsageError("a prompt of " + std::to_string(prompt.size()) + " tokens and " +
+    throw UsageError("generation: a prompt of " + std::to_string(prompt.size()) + " tokens and " +
                      std::to_string(options.max_new_tokens) + " new ones need " +
-                     std::to_string(needed) + " positions; the model has " + std::to_string(limit));
+                     std::to_string(needed) + " positions, but the model has " +
+                     std::to_string(limit) + "; generate fewer tokens");
 }
 
-/// The last logits of a growing sequence, with a cache or from the whole sequence each time.
+/// Logits at the end of a growing sequence, with a cache or from the whole sequence at each step.
 class NextLogits {
  public:
   NextLogits(const Model& model, const Tokens& prompt, bool use_cache, const Hooks& hooks)
@@ -42,6 +44,7 @@ class NextLogits {
     if (use_cache_) options.cache = &cache_;
     const auto& rope = model_.spec().rope;
     const auto length = static_cast<std::int64_t>(ids_.size());
+    // Rotary scaling that depends on the length makes cached keys wrong: start a new cache then.
     if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
     const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
     const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
@@ -55,7 +58,7 @@ class NextLogits {
   bool use_cache_;
   std::int64_t prompt_length_;
   KeyValueCache cache_;
-  std::vector<std::int64_t> ids_;  ///< of the whole sequence
+  std::vector<std::int64_t> ids_;  ///< prompt and generated tokens
 };
 
 }  // namespace
@@ -67,7 +70,7 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
     throw UsageError("generation: '" + model.spec().family +
                      "' is a masked-language model, which sees the whole text at once; use a "
                      "causal model");
-  if (prompt.ids.empty()) throw UsageError("generation needs a prompt of at least one token");
+  if (prompt.ids.empty()) throw UsageError("generation: the prompt must have at least one token");
   check_length(model, prompt, options);
   const std::vector<std::int64_t> ends = model.end_of_sequence_ids();
   NextLogits next(model, prompt, options.use_cache, hooks);
@@ -83,7 +86,7 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
     next.push(chosen);
   }
   const auto made = static_cast<std::int64_t>(generated.size());
-  if (made > 0) model.check_reached(prompt.size() + made - 1);  // the last was not run
+  if (made > 0) model.check_reached(prompt.size() + made - 1);  // the last token was not run
   return generated;
 }
 

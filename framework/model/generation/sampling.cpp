@@ -14,22 +14,23 @@ namespace {
 
 void check(const at::Tensor& logits, const SamplingOptions& options) {
   if (!logits.defined() || logits.dim() != 1 || logits.size(0) == 0)
-    throw UsageError("sampling needs the logits of one position, [vocab]");
+    throw UsageError("sampling: the logits must have shape [vocab], of one position");
   if (!(options.temperature >= 0.0) || !std::isfinite(options.temperature))
-    throw UsageError("temperature must be 0 (greedy) or a positive number");
-  if (options.top_k < 0) throw UsageError("top_k must be 0 (all) or positive");
-  if (!(options.top_p > 0.0 && options.top_p <= 1.0)) throw UsageError("top_p must lie in (0, 1]");
+    throw UsageError("sampling: temperature must be 0 (greedy) or a positive number");
+  if (options.top_k < 0) throw UsageError("sampling: top_k must be 0 (all) or positive");
+  if (!(options.top_p > 0.0 && options.top_p <= 1.0))
+    throw UsageError("sampling: top_p must be in (0, 1]");
 }
 
-/// The first of the largest logits.
+/// Id of the first largest logit.
 std::int64_t first_largest(const at::Tensor& logits) {
   const at::Tensor values = logits.to(at::kCPU, at::kDouble).contiguous();
   const double* begin = values.data_ptr<double>();
   return std::max_element(begin, begin + values.numel()) - begin;
 }
 
-/// Entries kept of probabilities sorted downwards: at most top_k, then the fewest that reach top_p
-/// of what top-k kept.
+/// Number of entries kept of probabilities in descending order: at most top_k, then the fewest that
+/// reach top_p of the probability that top-k kept.
 std::int64_t kept(const at::Tensor& sorted, const SamplingOptions& options) {
   const double* p = sorted.data_ptr<double>();
   std::int64_t count = sorted.numel();
@@ -54,11 +55,11 @@ at::Tensor sampling_distribution(const at::Tensor& logits, const SamplingOptions
     return distribution;
   }
   const at::Tensor wide = logits.to(at::kCPU, at::kDouble).div(options.temperature);
-  // A stable sort, so that among equal logits the smaller ids are kept.
+  // Stable, so that among equal logits the smaller ids are kept.
   const auto [sorted, ids] = at::sort(at::softmax(wide, 0), true, 0, true);
   const std::int64_t count = kept(sorted.contiguous(), options);
-  const at::Tensor head = sorted.narrow(0, 0, count);
-  distribution.index_copy_(0, ids.narrow(0, 0, count), head.div(head.sum()));
+  const at::Tensor best = sorted.narrow(0, 0, count);
+  distribution.index_copy_(0, ids.narrow(0, 0, count), best.div(best.sum()));
   return distribution;
 }
 
@@ -77,7 +78,7 @@ std::int64_t choose_token(const at::Tensor& logits, const SamplingOptions& optio
     last = id;
     if (drawn < reached) return id;
   }
-  return last;  // rounding left the sum just below the number drawn
+  return last;  // by rounding the sum stayed below the drawn number
 }
 
 }  // namespace lensbench

@@ -18,7 +18,7 @@ std::int64_t bytes_of(const at::Tensor& x) {
   return x.numel() * static_cast<std::int64_t>(x.element_size());
 }
 
-/// Of its own size: a part of a larger tensor would keep all of that alive.
+/// Copy of a tensor that is a part of a larger one, since a view would keep the whole one alive.
 at::Tensor compact(const at::Tensor& x) {
   const at::Tensor values = x.detach().contiguous();
   const bool owns = static_cast<std::int64_t>(values.storage().nbytes()) == bytes_of(values);
@@ -29,14 +29,14 @@ at::Tensor as_half(const at::Tensor& x, const std::string& name) {
   const at::Tensor half = x.to(at::kHalf);
   if (half.isinf().equal(x.isinf())) return half;
   throw UsageError("activation cache: '" + name +
-                   "' holds a value beyond the 65504 of float16; keep float32");
+                   "' holds a value beyond 65504, the largest of float16; keep float32");
 }
 
 }  // namespace
 
 struct ActivationCache::State {
   struct Entry {
-    at::Tensor held;  ///< undefined if it lies in the file
+    at::Tensor held;  ///< undefined if stored in the file
     std::int64_t offset = 0;
     std::vector<std::int64_t> shape;
     at::ScalarType stored = at::kFloat, original = at::kFloat;
@@ -50,7 +50,7 @@ struct ActivationCache::State {
   }
 
   void keep(const at::Tensor& activation, const std::string& name) {
-    if (entries.contains(name)) return;  // two globs may ask for it
+    if (entries.contains(name)) return;  // two globs may match it
     const bool half = options.float16 && activation.is_floating_point();
     at::Tensor x = compact(half ? as_half(activation, name) : activation);
     Entry entry;
@@ -81,14 +81,14 @@ struct ActivationCache::State {
     return mapped.to(at::TensorOptions().dtype(entry.original).device(entry.device));
   }
 
-  /// The entry that a name means; nullptr if it was not asked for.
+  /// Entry of a hook point; nullptr if the point was not cached.
   const Entry* find(std::string_view name) const {
     const auto exact = entries.find(std::string(name));
     if (exact != entries.end()) return &exact->second;
     const auto points = match_hook_points(spec, name);
     if (points.size() != 1)
-      throw UsageError("activation cache: '" + std::string(name) + "' means " +
-                       std::to_string(points.size()) + " hook points; name one");
+      throw UsageError("activation cache: '" + std::string(name) + "' matches " +
+                       std::to_string(points.size()) + " hook points; name a single one");
     const auto found = entries.find(points.front().name);
     return found == entries.end() ? nullptr : &found->second;
   }
@@ -124,7 +124,7 @@ ActivationCache& ActivationCache::operator=(ActivationCache&&) noexcept = defaul
 at::Tensor ActivationCache::operator[](std::string_view name) const {
   if (const auto* entry = state_->find(name)) return state_->get(*entry);
   throw UsageError("activation cache: '" + std::string(name) +
-                   "' was not asked for when the forward ran; add it to the globs");
+                   "' was not cached; add it to the globs of the cache");
 }
 
 bool ActivationCache::contains(std::string_view name) const {
@@ -174,7 +174,9 @@ struct Stacking {
     }
   }
   LabelledStack stack() {
-    if (parts.empty()) throw UsageError("activation cache: there is no layer below 0 to stack");
+    if (parts.empty())
+      throw UsageError(
+          "activation cache: layer 0 leaves nothing to stack; give a larger layer, or -1 for all");
     return {std::move(labels), at::stack(parts)};
   }
 };
@@ -203,14 +205,14 @@ LabelledStack ActivationCache::decomposed_residual(std::int64_t layer, bool by_h
   const std::int64_t end = checked_layer(spec, layer);
   if (spec.norm_placement == NormPlacement::after_add)
     throw UsageError(
-        "activation cache: this model normalises its stream after each addition, so that the "
+        "activation cache: this model normalises its stream after each addition, so the "
         "stream "
-        "is no sum of what was added");
+        "is not a sum of its additions");
   if (by_head && spec.norm_placement != NormPlacement::before)
     throw UsageError(
-        "activation cache: this model normalises what attention made before it is added, so that "
+        "activation cache: this model normalises the attention output before the addition, so "
         "it "
-        "is no sum over heads");
+        "is not a sum over heads");
   Stacking stacking;
   stacking.add("embed", (*this)["hook_embed"]);
   if (spec.position == PositionKind::learned)

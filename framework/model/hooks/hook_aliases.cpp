@@ -24,7 +24,7 @@ bool is_plain(const TransformerSpec& spec) {
 bool unscaled_embedding(const TransformerSpec& spec) {
   return spec.embedding_scale == 1.0 && !spec.embedding_norm;
 }
-/// What a sublayer makes is added as it is.
+/// True if the output of a sublayer is added to the stream unchanged.
 bool added_as_made(const TransformerSpec& spec) {
   return spec.residual_scale == 1.0 && (spec.norm_placement == NormPlacement::before ||
                                         spec.norm_placement == NormPlacement::after_add);
@@ -95,7 +95,7 @@ constexpr std::array<Alias, 30> kAliases = {{
     {Point::unembed_in, "ln_final.hook_out", unprojected_norm},
 }};
 
-/// What `get_act_name` calls a point beside the name below `hook_`.
+/// Names of `get_act_name` that differ from the hook's name after `hook_`.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kShort = {{
     {"attn", "pattern"},
     {"attn_logits", "attn_scores"},
@@ -168,7 +168,7 @@ std::optional<std::string> unabbreviated(std::string_view name) {
     type = "mlp";
   else
     type = sublayer(type);
-  if (of_norm && type.empty()) return std::nullopt;  // of which norm?
+  if (of_norm && type.empty()) return std::nullopt;  // the norm is ambiguous
   return "blocks." + (layer.empty() ? std::string("*") : std::string(layer)) + "." +
          (type.empty() ? "" : type + ".") + "hook_" + std::string(word);
 }

@@ -13,7 +13,8 @@
 namespace lensbench {
 namespace {
 
-/// `blocks.{layer}.{rest}` taken apart; the layer as text, since it may be a pattern.
+/// Splits `blocks.{layer}.{rest}` into layer and rest. The layer is text, since it may be a
+/// pattern.
 std::optional<std::pair<std::string_view, std::string_view>> split_block(std::string_view name) {
   constexpr std::string_view prefix = "blocks.";
   if (name.substr(0, prefix.size()) != prefix) return std::nullopt;
@@ -23,25 +24,26 @@ std::optional<std::pair<std::string_view, std::string_view>> split_block(std::st
   return std::pair{name.substr(0, dot), name.substr(dot + 1)};
 }
 
-/// Points of TransformerLens that no family here has, below `blocks.{i}.` where `in_block`.
+/// TransformerLens points that all families here lack; below `blocks.{i}.` if `in_block`.
 struct UnknownPoint {
   bool in_block;
   std::string_view glob;
   const char* reason;
 };
 constexpr const char* kNoPooler =
-    "the pooler and the next-sentence head are no part of a masked-language model";
-constexpr const char* kNoCrossAttention = "no family here has an encoder beside its decoder";
+    "a masked-language model does not include the pooler and the next-sentence head";
+constexpr const char* kNoCrossAttention = "no supported family has both an encoder and a decoder";
 constexpr std::array<UnknownPoint, 9> kUnknownPoints = {{
-    {false, "hook_tokens", "token ids are what a forward is given; results hold them as input_id"},
+    {false, "hook_tokens", "token ids are the input of a forward; results hold them as input_id"},
     {false, "hook_pooler_out", kNoPooler},
     {false, "hook_nsp_out", kNoPooler},
-    {true, "attn.hook_attn_input", "no family here adds positions to queries and keys alone"},
-    {true, "mlp.hook_mid", "no MLP here has a norm behind its activation function"},
-    {true, "mlp.ln.*", "no MLP here has a norm behind its activation function"},
+    {true, "attn.hook_attn_input", "no supported family adds positions to queries and keys only"},
+    {true, "mlp.hook_mid",
+     "no supported family has a norm after the activation function of its MLP"},
+    {true, "mlp.ln.*", "no supported family has a norm after the activation function of its MLP"},
     {true, "*cross_attn*", kNoCrossAttention},
     {true, "hook_resid_mid_cross", kNoCrossAttention},
-    {true, "*rel_pos_bias*", "no family here has relative position biases"},
+    {true, "*rel_pos_bias*", "no supported family has relative position biases"},
 }};
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
@@ -51,7 +53,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return number;
 }
 
-/// Takes the number out of `mlp.experts.7.hook_pre`: the table has `mlp.experts.{e}.hook_pre`.
+/// Replaces the number in `mlp.experts.7.hook_pre` by `{e}`, as in the table, and returns it.
 std::optional<std::int64_t> take_expert(std::string& name) {
   constexpr std::string_view prefix = "mlp.experts.";
   const std::size_t dot = name.find('.', prefix.size());
@@ -94,8 +96,8 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
     names.push_back(std::move(placed.hook.name));
   }
   const std::vector<std::string> nearest = nearest_names(glob, names);
-  if (nearest.empty()) return message + "; `lensbench list hooks` shows them all";
-  return message + "; nearest are '" + join(nearest, "', '") + "'";
+  if (nearest.empty()) return message + "; `lensbench list hooks` lists all hook points";
+  return message + "; nearest names: '" + join(nearest, "', '") + "'";
 }
 
 std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,

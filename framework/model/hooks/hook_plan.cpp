@@ -15,15 +15,15 @@ constexpr std::size_t kPointsOfExpert =
 bool reached(const PlacedPoint& placed, const Reach& reach) {
   if (placed.hook.layer >= 0)
     return placed.hook.layer >= reach.first_layer && placed.hook.layer < reach.end_layer;
-  return placed.point < Point::resid_pre ? reach.embedding : reach.head;
+  return placed.point < Point::resid_pre ? reach.embedding : reach.prediction_head;
 }
 
 std::string unreachable_message(const std::string& glob, const Reach& reach) {
   std::ostringstream message;
-  message << "hook '" << glob << "' would never be reached: this forward runs "
+  message << "hook '" << glob << "': this forward does not reach it; it runs "
           << (reach.embedding ? "the embedding, " : "") << "blocks " << reach.first_layer
           << " up to, not including, " << reach.end_layer
-          << (reach.head ? " and the unembedding" : " and no unembedding");
+          << (reach.prediction_head ? ", and the unembedding" : ", without the unembedding");
   return message.str();
 }
 
@@ -47,12 +47,13 @@ Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
   return *this;
 }
 
-/// Those of the experts come behind the other points of their layer.
+/// Slots are ordered by layer, the points outside the blocks (layer -1) first. Within a layer the
+/// points of experts follow all others.
 std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert) const {
   const std::size_t first = static_cast<std::size_t>(layer + 1) * slots_per_layer_;
-  const auto place = static_cast<std::size_t>(point);
-  if (expert < 0) return first + place;
-  return first + kPoints + static_cast<std::size_t>(expert) * kPointsOfExpert + place -
+  const auto entry = static_cast<std::size_t>(point);
+  if (expert < 0) return first + entry;
+  return first + kPoints + static_cast<std::size_t>(expert) * kPointsOfExpert + entry -
          static_cast<std::size_t>(kFirstOfExpert);
 }
 
@@ -75,12 +76,12 @@ HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach&
   }
 }
 
-void HookPlan::set_place(const SequencePlace& stream, const SequencePlace& head) {
+void HookPlan::set_positions(const SequencePlace& in_blocks, const SequencePlace& after_blocks) {
   if (slots_.empty()) return;
-  const auto in_blocks = std::make_shared<const SequencePlace>(stream);
-  const auto after = std::make_shared<const SequencePlace>(head);
+  const auto stream = std::make_shared<const SequencePlace>(in_blocks);
+  const auto after = std::make_shared<const SequencePlace>(after_blocks);
   for (Slot& slot : slots_)
-    if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : in_blocks;
+    if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : stream;
 }
 
 at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,

@@ -12,30 +12,33 @@
 
 namespace lensbench {
 
-/// Which part of the model a forward runs.
+/// Part of the model that a forward runs.
 struct Reach {
   std::int64_t first_layer = 0;
   std::int64_t end_layer = 0;
   bool embedding = true;
-  bool head = true;  ///< final norm and unembed
+  bool prediction_head = true;  ///< final norm and unembedding
 };
 
-/// Hooks resolved against a model before it runs: for each point of each layer, which hooks.
+/// Hooks resolved against a model before it runs. Each point of each block has a slot with its
+/// hooks, so the forward only looks up an index per point. A plan without hooks has no slots at
+/// all.
 class HookPlan {
  public:
   HookPlan() = default;
-  /// \throws UsageError for a glob that matches nothing or only what this forward does not run
+  /// \throws UsageError for a glob without a match in the part that this forward runs
   HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach);
 
   bool wants(Point point, std::int64_t layer = -1, std::int64_t expert = -1) const {
     return !slots_.empty() && !slots_[index(point, layer, expert)].entries.empty();
   }
 
-  /// Tells hooks where the positions of this forward stand.
-  /// \param head  for the points after the blocks, which may have the last position only
-  void set_place(const SequencePlace& stream, const SequencePlace& head);
+  /// Sets the mapping from positions to indices that hooks receive.
+  /// \param in_blocks     mapping for points up to the last block
+  /// \param after_blocks  mapping for later points, which may have only the last position
+  void set_positions(const SequencePlace& in_blocks, const SequencePlace& after_blocks);
 
-  /// Runs the hooks of a point. \return what the forward goes on with
+  /// Runs the hooks of a point. \return the value to continue with
   /// \throws UsageError if a replacement has another shape, element type or device
   at::Tensor apply(Point point, std::int64_t layer, std::int64_t expert, at::Tensor value) const;
 
@@ -50,8 +53,7 @@ class HookPlan {
   std::vector<Slot> slots_;
 };
 
-/// One layer's (or the head's, or one expert's) view of the plan, handed to the parts of the
-/// forward.
+/// View of the plan for one block, one expert, or the points outside the blocks (layer -1).
 class HookSite {
  public:
   HookSite(const HookPlan& plan, std::int64_t layer, std::int64_t expert = -1)
@@ -66,7 +68,7 @@ class HookSite {
   std::int64_t layer_, expert_;
 };
 
-/// Whether two activations hold the same numbers, so that a hook left the forward as it was.
+/// True if two activations hold the same numbers, that is, if a hook changed nothing.
 bool same_values(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace lensbench

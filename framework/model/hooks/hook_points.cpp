@@ -72,32 +72,33 @@ const char* always(const TransformerSpec&) {
   return nullptr;
 }
 const char* learned_positions(const TransformerSpec& spec) {
-  return spec.position == PositionKind::learned ? nullptr : "this model adds no position embedding";
+  return spec.position == PositionKind::learned ? nullptr
+                                                : "this model does not add a position embedding";
 }
 const char* norm_of_word(const TransformerSpec& spec) {
-  return spec.embedding_norm && !spec.masked_language_model ? nullptr
-                                                            : "this model does not normalise it";
+  return spec.embedding_norm && !spec.masked_language_model
+             ? nullptr
+             : "this model does not normalise the token embedding";
 }
 const char* norm_of_sum(const TransformerSpec& spec) {
   return spec.embedding_norm && spec.masked_language_model
              ? nullptr
-             : "this model has no norm of the summed embeddings; hook_embed is what enters the "
-               "stream";
+             : "this model does not normalise the summed embeddings; hook_embed enters the stream";
 }
 const char* token_types(const TransformerSpec& spec) {
-  return spec.token_types > 0 ? nullptr : "this model has no token types";
+  return spec.token_types > 0 ? nullptr : "this model does not use token types";
 }
 const char* rotary(const TransformerSpec& spec) {
-  return spec.rope ? nullptr : "this model has no rotary positions";
+  return spec.rope ? nullptr : "this model does not use rotary positions";
 }
 const char* sequential(const TransformerSpec& spec) {
   return spec.parallel_blocks
-             ? "attention and MLP of this model run in parallel, so nothing lies between them"
+             ? "attention and MLP of this model run in parallel, so there is no stream between them"
              : nullptr;
 }
 const char* first_norm(const TransformerSpec& spec) {
   if (spec.norm_placement == NormPlacement::after_add)
-    return "the norms of this model are behind the additions";
+    return "the norms of this model follow the additions";
   return spec.norm_placement == NormPlacement::after_sublayer
              ? "this model normalises after its sublayers only (ln1_post, ln2_post)"
              : nullptr;
@@ -109,31 +110,31 @@ const char* second_norm(const TransformerSpec& spec) {
 const char* norm_of_added(const TransformerSpec& spec) {
   return spec.norm_placement == NormPlacement::after_add
              ? nullptr
-             : "this model has no norm behind its additions";
+             : "this model does not normalise after its additions";
 }
 const char* norm_after(const TransformerSpec& spec) {
   return spec.norm_placement == NormPlacement::before_and_after ||
                  spec.norm_placement == NormPlacement::after_sublayer
              ? nullptr
-             : "this model has no norm after its sublayers";
+             : "this model does not normalise after its sublayers";
 }
 const char* query_key_norm(const TransformerSpec& spec) {
-  return spec.attention.query_key_norm ? nullptr : "this model does not norm queries and keys";
+  return spec.attention.query_key_norm ? nullptr : "this model does not normalise queries and keys";
 }
 const char* mixture(const TransformerSpec& spec) {
-  return spec.mlp.n_experts > 0 ? nullptr : "the MLP of this model is no mixture of experts";
+  return spec.mlp.n_experts > 0 ? nullptr : "the MLP of this model is not a mixture of experts";
 }
 const char* dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts > 0
-             ? "the neurons of this model lie in its experts, each position in other ones; "
-               "mlp.experts.{e}.hook_gate, hook_pre and hook_post are those of expert e"
+             ? "the neurons of this model belong to experts, and each position uses other experts; "
+               "for expert e there are mlp.experts.{e}.hook_gate, hook_pre and hook_post"
              : nullptr;
 }
 const char* own_keys(const TransformerSpec& spec) {
   return spec.attention.n_key_value_heads == spec.attention.n_heads
              ? nullptr
-             : "heads of this model share keys and values, so that none has an input of its own; "
-               "hook_q_input, hook_k_input and hook_v_input are what there is";
+             : "heads of this model share keys and values, so they do not have separate inputs; "
+               "use hook_q_input, hook_k_input or hook_v_input";
 }
 const char* gated(const TransformerSpec& spec) {
   return spec.mlp.gated ? dense(spec) : "the MLP of this model is not gated";
@@ -143,7 +144,7 @@ const char* gated_mixture(const TransformerSpec& spec) {
   return spec.mlp.gated ? nullptr : "the experts of this model are not gated";
 }
 const char* final_norm(const TransformerSpec& spec) {
-  return spec.final_norm ? nullptr : "this model has no final norm";
+  return spec.final_norm ? nullptr : "this model does not have a final norm";
 }
 
 }  // namespace
@@ -254,7 +255,7 @@ std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
 
 std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
   if (layer < 0 || layer > spec.n_layers)
-    throw UsageError("layer " + std::to_string(layer) +
+    throw UsageError("residual stream: layer " + std::to_string(layer) +
                      " does not exist; give 0 (the embedding) to " + std::to_string(spec.n_layers));
   if (layer == 0) return "blocks.0.hook_resid_pre";
   const bool after = spec.norm_placement == NormPlacement::after_add;

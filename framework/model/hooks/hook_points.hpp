@@ -9,7 +9,7 @@
 
 namespace lensbench {
 
-/// Every place of the forward a hook can be at, in the order it reaches them.
+/// Every point of the forward where a hook can run, in forward order.
 enum class Point {
   word_norm_scale,
   word_norm_normalized,
@@ -72,30 +72,30 @@ enum class Point {
   unembed_out,
 };
 
-/// Points that each expert of a mixture has.
+/// Points that exist once for each expert of a mixture.
 inline constexpr Point kFirstOfExpert = Point::expert_gate, kLastOfExpert = Point::expert_post;
 constexpr bool is_of_expert(Point point) {
   return point >= kFirstOfExpert && point <= kLastOfExpert;
 }
 
-/// What is fixed about a point: its name (below `blocks.{i}.` for points of a block, `{e}` where
-/// the expert's number stands), its dimensions, and why a model may not have it.
+/// Fixed facts about a point: its name (below `blocks.{i}.` for points of a block, with `{e}` for
+/// the expert's number), its dimensions, and the reason why a model may lack it.
 struct PointFacts {
   Point point;
   std::string_view name;
   bool in_block;
   std::vector<std::string> (*dims)(const TransformerSpec&);
-  /// nullptr if this model has the point, else the reason in words.
+  /// Returns nullptr if the model has the point, else the reason why not.
   const char* (*absent)(const TransformerSpec&);
 };
 
 const std::vector<PointFacts>& point_table();
 
-/// A point of one model, with its place in the table.
+/// Hook point of one model, with its entry in the table.
 struct PlacedPoint {
   Point point;
   HookPoint hook;
-  std::int64_t expert = -1;  ///< whose point it is; -1: no expert's
+  std::int64_t expert = -1;  ///< expert that the point belongs to; -1: none
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
 

@@ -31,23 +31,23 @@ at::Tensor wide(const at::Tensor& x) {
   return x.to(accumulation_type(x.scalar_type()));
 }
 
-/// A given value on the axes of the region.
+/// Value of an action, expanded to the shape of the region.
 at::Tensor fitted(const Region& region, const at::Tensor& value) {
   const at::IntArrayRef shape = region.values.sizes();
-  if (!value.defined()) refuse(region, "the action has no value");
+  if (!value.defined()) refuse(region, "the action lacks its value");
   bool fits = value.dim() < region.values.dim();
   for (std::int64_t i = 1; fits && i <= value.dim(); ++i)
     fits =
         value.size(-i) == 1 || value.size(-i) == shape[shape.size() - static_cast<std::size_t>(i)];
   if (!fits)
-    refuse(region, "the value has shape " + shape_text(value.sizes()) + ", what is selected has " +
+    refuse(region, "the value has shape " + shape_text(value.sizes()) + ", the selection " +
                        shape_text(shape.slice(1)) +
-                       "; give one number, or numbers for its last axes");
+                       "; give one number, or numbers for the last axes of the selection");
   return value.to(wide(region.values).options()).expand(shape);
 }
 
-/// The part of `source` (on the axes of the activation, a batch of one or of these rows) that a
-/// region selects, with other indices on the axis `position`.
+/// Part of `source` that a region selects, with the indices `columns` on the axis `position`.
+/// \param source  same axes as the activation; a batch of one, or of the region's rows
 at::Tensor part_of(const Region& region, at::Tensor source, std::int64_t position,
                    const std::vector<std::int64_t>& columns) {
   for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) {
@@ -81,8 +81,8 @@ struct Act {
     const SequencePlace& place = *region.point->place;
     if (place.grows || place.first_column > 0)
       refuse(region,
-             "the mean over the sequence's own positions needs all of it in one forward; give the "
-             "cases to take the mean of");
+             "the mean over the sequence's own positions needs the whole sequence in one forward; "
+             "give the cases to average in 'of'");
     const at::Tensor real = region.rows.narrow(axes.position, region.padding,
                                                region.rows.size(axes.position) - region.padding);
     return part_of(region, wide(real).mean(axes.position, true), axes.position, {0});
@@ -94,18 +94,19 @@ struct Act {
     if (axes.key >= 0 && other.size(axes.key) != region.rows.size(axes.key))
       refuse(region, "the other case has " + std::to_string(other.size(axes.key)) +
                          " positions, this sequence " + std::to_string(region.rows.size(axes.key)) +
-                         "; patterns and scores need as many");
+                         "; patterns and scores need equal lengths");
     std::vector<std::int64_t> columns =
         action.positions.empty() ? region.positions : action.positions;
     if (columns.size() != region.positions.size())
-      refuse(region, "from_positions names " + std::to_string(columns.size()) + " positions for " +
-                         std::to_string(region.positions.size()));
+      refuse(region, "from_positions has " + std::to_string(columns.size()) +
+                         " positions, the site " + std::to_string(region.positions.size()) +
+                         "; give one for each");
     for (std::int64_t& column : columns) {
       if (column >= other.size(axes.position))
         refuse(region, "the other case has " + std::to_string(other.size(axes.position)) +
-                           " tokens, so that position " + std::to_string(column) +
-                           " of it does not exist; name the positions to act at");
-      column = std::max<std::int64_t>(column, 0);  // padding, never read
+                           " tokens, so its position " + std::to_string(column) +
+                           " does not exist; give the positions of the site");
+      column = std::max<std::int64_t>(column, 0);  // a padded position, whose value is never read
     }
     return part_of(region, other, axes.position, columns);
   }
@@ -124,7 +125,7 @@ struct Act {
     const std::int64_t size = region.values.size(-1);
     if (!action.direction.defined() || action.direction.dim() != 1 ||
         action.direction.size(0) != size)
-      refuse(region, "the direction must have " + std::to_string(size) + " numbers");
+      refuse(region, "the direction must be a list of " + std::to_string(size) + " numbers");
     const at::Tensor direction = action.direction.to(wide(region.values).options());
     const double norm = direction.norm().item<double>();
     if (!(norm > 0) || std::isinf(norm))
@@ -135,8 +136,9 @@ struct Act {
   }
 
  private:
-  /// Standard normals by Box-Muller from one Philox block an element: the key is the seed, the
-  /// counter is (element, position, hash of the point's name).
+  /// Standard normal noise by Box-Muller, from one Philox block for each element. The key is the
+  /// seed and the counter (element, position, hash of the point's name), so that the noise does not
+  /// depend on batch, threads or steps.
   at::Tensor noise(const AddNoise& action) const {
     const std::uint64_t point = name_hash(region.point->name);
     const SiteAxes axes = axes_of(*region.point);

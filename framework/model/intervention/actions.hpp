@@ -10,15 +10,16 @@
 
 namespace lensbench {
 
-/// What an action takes from other forwards, by hook point.
+/// Activations from other forwards that an action needs, by hook point.
 struct ActionSources {
-  std::map<std::string, at::Tensor> means;   ///< [head, last] or [last], over positions
-  std::map<std::string, at::Tensor> others;  ///< of another sequence, a batch of one
-  std::map<std::string, at::Tensor> frozen;  ///< of the same tokens without interventions
+  std::map<std::string, at::Tensor> means;   ///< means over positions, [head, last] or [last]
+  std::map<std::string, at::Tensor> others;  ///< activations of another sequence, a batch of one
+  std::map<std::string, at::Tensor>
+      frozen;  ///< activations of the same tokens without interventions
 };
 
-/// New values of a region. Computed in float32 (or float64 where the activation is).
-/// \throws UsageError for a value that does not fit, a position the other sequence does not have
+/// New values of a region, computed in float32 (float64 for float64 activations).
+/// \throws UsageError for a value of another shape, a position outside the other sequence
 at::Tensor act(const InterventionAction& action, const ActionSources& sources,
                const Region& region);
 

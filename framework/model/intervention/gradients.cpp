@@ -9,8 +9,8 @@
 namespace lensbench {
 namespace {
 
-/// Heads with an input of their own take another way through the norm, which the common one has no
-/// part in: its derivative needs a forward without them.
+/// True for inputs of single heads. They bypass the common norm, so its gradient needs a second
+/// forward without hooks on them.
 bool is_head_input(const std::string& name) {
   for (const char* ending : {".hook_attn_in", ".hook_q_input", ".hook_k_input", ".hook_v_input"})
     if (name.ends_with(ending)) return true;
@@ -20,13 +20,13 @@ bool is_head_input(const std::string& name) {
 at::Tensor checked_value(const LogitMetric& metric, const at::Tensor& logits) {
   const at::Tensor value = metric(logits);
   if (!value.defined() || value.numel() != 1)
-    throw UsageError("gradients: the metric gave " +
+    throw UsageError("gradients: the metric returned " +
                      (value.defined() ? std::to_string(value.numel()) + " numbers" : "nothing") +
-                     "; it must give one");
+                     "; it must return one number");
   if (!value.requires_grad())
     throw UsageError(
-        "gradients: the metric's value does not depend on the logits in a way that can be "
-        "differentiated; compute it from them with tensor operations");
+        "gradients: the metric is not a differentiable function of the logits; compute it from "
+        "them with tensor operations");
   return value.reshape({});
 }
 
@@ -37,9 +37,10 @@ void add_gradients(std::map<std::string, at::Tensor>& results, const Model& mode
   for (const std::string& name : names)
     hooks.replace(name, [&](const at::Tensor& activation, const HookPoint& point) {
       if (!activation.is_floating_point())
-        throw UsageError("gradients: nothing can be differentiated by '" + point.name +
-                         "', which holds integers");
-      // What another hook set is a constant; the forward goes on from it all the same.
+        throw UsageError("gradients: '" + point.name +
+                         "' holds integers, which have no gradient; leave it out");
+      // A value set by another hook is a constant: it becomes a leaf, so that it gets a gradient
+      // too.
       seen[point.name] =
           activation.requires_grad() ? activation : activation.detach().requires_grad_();
       return seen[point.name];

@@ -15,7 +15,7 @@
 namespace lensbench {
 namespace {
 
-/// An intervention on a model: the points it means and what it needs of other sequences.
+/// An intervention on a model, with its hook points and the activations of other sequences.
 struct Prepared {
   Intervention intervention;
   std::vector<HookPoint> points;
@@ -30,7 +30,7 @@ std::vector<HookPoint> points_of(const TransformerSpec& spec, const Intervention
   for (const std::int64_t layer : site.layers)
     if (std::none_of(points.begin(), points.end(),
                      [&](const HookPoint& point) { return point.layer == layer; }))
-      throw UsageError("intervention at '" + site.hook + "': it has no point in layer " +
+      throw UsageError("intervention at '" + site.hook + "': the hook lacks a point in layer " +
                        std::to_string(layer) + "; the model has layers 0 to " +
                        std::to_string(spec.n_layers - 1));
   std::erase_if(points, [&](const HookPoint& point) {
@@ -39,7 +39,7 @@ std::vector<HookPoint> points_of(const TransformerSpec& spec, const Intervention
   return points;
 }
 
-/// Length of an axis that every forward gives the same one; -1 for others.
+/// Length of an axis if it is the same in every forward; -1 for other axes.
 std::int64_t axis_size(const TransformerSpec& spec, const std::string& dim) {
   const AttentionSpec& attention = spec.attention;
   if (dim == "head") return attention.n_heads;
@@ -57,7 +57,7 @@ void require_axis(const HookPoint& point, const char* field, std::int64_t axis, 
   std::string dims;
   for (const std::string& dim : point.dims) dims += (dims.empty() ? "" : ", ") + dim;
   throw UsageError("intervention at '" + point.name + "': " + field +
-                   " are given, but this hook has no such axis; it has " + dims);
+                   " need an axis that this hook lacks; its axes are " + dims);
 }
 
 void check_site(const TransformerSpec& spec, const Intervention& intervention,
@@ -76,24 +76,25 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   check("head", axes.head, site.heads);
   check("neuron", axes.neuron, site.neurons);
   if (point.name.ends_with("_indices"))
-    throw UsageError("intervention at '" + point.name + "': it holds integers");
+    throw UsageError("intervention at '" + point.name +
+                     "': it holds integers, which interventions cannot change");
   const InterventionAction& action = intervention.action;
   if (std::holds_alternative<Freeze>(action) && point.dims.front() == "routed")
     throw UsageError("intervention at '" + point.name +
-                     "': what an expert sees depends on the routing, so that it cannot be frozen; "
-                     "freeze mlp.hook_expert_weights");
+                     "': the rows of an expert depend on the routing and cannot be frozen; freeze "
+                     "mlp.hook_expert_weights instead");
   const bool by_position = std::holds_alternative<SetMean>(action) ||
                            std::holds_alternative<Resample>(action) ||
                            std::holds_alternative<AddNoise>(action);
-  require_axis(point, "values at positions", axes.position, by_position);
+  require_axis(point, "mean, resample and noise", axes.position, by_position);
   if (std::holds_alternative<SetMean>(action) && axes.key >= 0)
     throw UsageError("intervention at '" + point.name +
-                     "': a mean over positions has no meaning for pairs of positions; resample or "
-                     "set it");
+                     "': a mean over positions is undefined for pairs of positions; use resample "
+                     "or set");
   if (std::holds_alternative<ProjectOut>(action) && (axes.neuron < 0 || !site.neurons.empty()))
     throw UsageError("intervention at '" + point.name +
-                     "': a direction is projected out of the whole last axis of a hook that is no "
-                     "pattern; leave out neurons");
+                     "': project_out needs the whole last axis of a hook that is not a pattern; "
+                     "leave out neurons");
 }
 
 Tokens tokens_of(const Model& model, const OtherCase& other) {
@@ -159,7 +160,8 @@ Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepare
   return hooks;
 }
 
-/// What the points to freeze hold without interventions. A cache brings along one of its own.
+/// Activations of the frozen points without interventions. A forward with a cache uses a second
+/// cache for them.
 std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
                                                         const std::vector<Prepared>& prepared,
                                                         const TokenBatch& tokens,
@@ -172,15 +174,15 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
   if (names.empty()) return {};
   if (options.residual.defined() || options.prefix != nullptr)
     throw UsageError(
-        "an intervention freezes activations at what they are without any, which a forward that "
-        "starts within the model does not know; run it from the embedding");
+        "intervention: freeze needs the activations without interventions, which a partial forward "
+        "cannot compute; run the model from the embedding");
   if (options.cache != nullptr) {
     auto& unchanged = options.cache->state().unchanged;
     if (!unchanged) {
       if (options.cache->length() > 0)
         throw UsageError(
-            "an intervention freezes activations, but this cache was filled without it; start with "
-            "an empty one");
+            "intervention: freeze needs a cache that was filled with it from the start; use an "
+            "empty cache");
       unchanged = std::make_shared<KeyValueCache>();
     }
     options.cache = unchanged.get();
@@ -234,7 +236,8 @@ class IntervenedModel final : public Model, public Profiled {
 
   Profile* profile() const override { return profile_of(*model_); }
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile>) const override {
-    throw UsageError("a model with interventions is profiled before they are put on it");
+    throw UsageError(
+        "profile: this model has interventions; call with_profile before with_interventions");
   }
 
  private:
@@ -257,7 +260,7 @@ Hooks intervention_hooks(const Model& model, const TokenBatch& tokens,
   const auto frozen = std::make_shared<const std::map<std::string, at::Tensor>>(
       unchanged_activations(model, *prepared, tokens, {}));
   const Hooks borrowed = hooks_of(model.spec(), *prepared, {}, frozen);
-  Hooks hooks;  // each keeps what it was made from
+  Hooks hooks;  // each hook shares ownership of the prepared interventions
   for (const Hooks::Entry& entry : borrowed.entries())
     hooks.replace(entry.glob,
                   [prepared, replacer = entry.replacer](

@@ -25,12 +25,13 @@ constexpr JsonLimits kLimits = {.max_bytes = std::size_t{256} << 20, .max_depth 
 
 json number_json(double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  if (std::isnan(value)) throw UsageError("an intervention holds NaN, which JSON has no word for");
+  if (std::isnan(value))
+    throw UsageError("intervention: the value holds NaN, which JSON cannot express");
   return value;
 }
 
 json tensor_json(const at::Tensor& value) {
-  if (!value.defined()) throw UsageError("an intervention has no value");
+  if (!value.defined()) throw UsageError("intervention: the action lacks its value");
   if (value.dim() == 0) return number_json(value.item<double>());
   json list = json::array();
   for (std::int64_t i = 0; i < value.size(0); ++i) list.push_back(tensor_json(value[i]));
@@ -80,7 +81,7 @@ struct WriteAction {
   }
 };
 
-/// The fields of one JSON object, which may have no field that nothing asks for.
+/// Fields of one JSON object. Fields that were never read are an error.
 class Fields {
  public:
   explicit Fields(JsonReader object) : object_(std::move(object)) {}
@@ -97,10 +98,10 @@ class Fields {
     const auto list = find(field);
     if (!list) return {};
     if (list->size() == 0)
-      list->fail("expected a list of at least one integer; leave it out to mean all");
+      list->fail("expected a list of at least one integer; leave the field out to select all");
     return list->integers();
   }
-  /// \throws InputError for a field that nothing asked for
+  /// \throws InputError for a field that was never read
   void finish() const {
     for (const auto& [name, value] : object_.value().items())
       if (!known_.contains(name))
@@ -124,12 +125,12 @@ void flatten(const JsonReader& value, const std::vector<std::int64_t>& shape, st
   if (axis == shape.size()) {
     const double number = read_number(value);
     if (!std::isinf(number) && std::abs(number) > std::numeric_limits<float>::max())
-      value.fail(value.value().dump() + " is beyond what float32 holds");
+      value.fail(value.value().dump() + " is beyond the range of float32");
     numbers.push_back(number);
     return;
   }
   if (!value.value().is_array() || static_cast<std::int64_t>(value.size()) != shape[axis])
-    value.fail("its lists must all be of one length a level; expected " +
+    value.fail("its lists must have equal length on each level; expected " +
                std::to_string(shape[axis]) + " items at level " + std::to_string(axis + 1));
   for (std::size_t i = 0; i < value.size(); ++i) flatten(value.at(i), shape, axis + 1, numbers);
 }
@@ -193,8 +194,9 @@ InterventionAction read_action(Fields& fields) {
   if (name == "noise") return read_noise(fields);
   if (name == "freeze") return Freeze{};
   if (name == "project_out") return ProjectOut{read_tensor(fields.need("direction"))};
-  action.fail("'" + name +
-              "' is none of set, add, scale, zero, mean, resample, noise, freeze, project_out");
+  action.fail(
+      "'" + name +
+      "' is unknown; expected set, add, scale, zero, mean, resample, noise, freeze or project_out");
 }
 
 bool same(const at::Tensor& a, const at::Tensor& b) {

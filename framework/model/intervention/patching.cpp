@@ -21,7 +21,7 @@ namespace {
   throw UsageError("patch_sweep: " + fault);
 }
 
-/// The hook below `blocks.{layer}.`, and its axes.
+/// Hook point of each block, named without `blocks.{layer}.`, and its axes.
 struct PatchedHook {
   std::string name;
   std::int64_t position_axis = -1, head_axis = -1, n_heads = 0;
@@ -39,7 +39,8 @@ PatchedHook find_hook(const TransformerSpec& spec, const PatchSweepOptions& opti
     glob += "0";
   const auto points = match_hook_points(spec, glob);
   if (points.size() != 1 || points.front().layer != 0)
-    refuse("'" + options.hook + "' must name one hook point of a block, as hook_resid_pre");
+    refuse("'" + options.hook +
+           "' must name one hook point of a block, for instance hook_resid_pre");
   PatchedHook hook;
   hook.name = points.front().name.substr(std::string("blocks.0.").size());
   const auto& dims = points.front().dims;
@@ -50,8 +51,8 @@ PatchedHook find_hook(const TransformerSpec& spec, const PatchSweepOptions& opti
     if (dims[axis] == "kv_head")
       hook.head_axis = index, hook.n_heads = spec.attention.n_key_value_heads;
   }
-  if (hook.position_axis < 0) refuse("'" + hook.name + "' has no position axis");
-  if (options.heads && hook.head_axis < 0) refuse("'" + hook.name + "' has no head axis");
+  if (hook.position_axis < 0) refuse("'" + hook.name + "' lacks a position axis");
+  if (options.heads && hook.head_axis < 0) refuse("'" + hook.name + "' lacks a head axis");
   return hook;
 }
 
@@ -64,8 +65,8 @@ std::vector<std::int64_t> checked(const char* name, std::vector<std::int64_t> gi
   for (std::int64_t& index : given) {
     const std::int64_t real = from_end && index < 0 ? index + size : index;
     if (real < 0 || real >= size)
-      refuse(std::string(name) + " " + std::to_string(index) + " does not exist; there are " +
-             std::to_string(size));
+      refuse(std::string(name) + " " + std::to_string(index) + " does not exist; give 0 to " +
+             std::to_string(size - 1));
     index = real;
   }
   return given;
@@ -73,8 +74,8 @@ std::vector<std::int64_t> checked(const char* name, std::vector<std::int64_t> gi
 
 struct Cell {
   std::int64_t layer = 0, position = 0;
-  std::int64_t head = -1;  ///< -1: all
-  std::int64_t at = 0;     ///< index in the result, of its position
+  std::int64_t head = -1;  ///< -1: all heads
+  std::int64_t at = 0;     ///< index in the result of its position
 };
 
 class Sweep {
@@ -90,12 +91,13 @@ class Sweep {
     if (clean.size() != corrupted.size())
       refuse("the clean prompt has " + std::to_string(clean.size()) +
              " tokens, the corrupted one " + std::to_string(corrupted.size()) +
-             "; they must have as many");
+             "; the lengths must be equal");
     length_ = corrupted.size();
     result_.layers = checked("layer", options.layers, spec_.n_layers, false);
     result_.positions = checked("position", options.positions, length_, true);
     metric_position_ = checked("metric position", {options.metric_position}, length_, true).front();
-    // Where later positions act on earlier ones, nothing can be kept of the corrupted run.
+    // In a bidirectional model a patch changes earlier positions too, so no cached keys can be
+    // reused.
     causal_ = spec_.attention.causal;
     run_clean(clean);
     run_corrupted();
@@ -103,7 +105,7 @@ class Sweep {
         !std::isfinite(result_.clean_metric - result_.corrupted_metric))
       refuse("the metric is " + std::to_string(result_.clean_metric) + " on the clean prompt and " +
              std::to_string(result_.corrupted_metric) +
-             " on the corrupted one; there is nothing to recover");
+             " on the corrupted one; recovery needs two different finite values");
   }
 
   PatchSweep run() {
@@ -128,7 +130,7 @@ class Sweep {
     const at::Tensor logits = model_.unembed(model_.final_norm(residual));
     const at::Tensor values = metric_(logits);
     if (!values.defined() || values.numel() != logits.size(0))
-      refuse("the metric gave " + std::to_string(values.defined() ? values.numel() : 0) +
+      refuse("the metric returned " + std::to_string(values.defined() ? values.numel() : 0) +
              " numbers for " + std::to_string(logits.size(0)) + " cells");
     return values.reshape({-1}).to(at::kDouble).to(at::kCPU);
   }
@@ -165,7 +167,7 @@ class Sweep {
     result_.corrupted_metric = metric_of_run(corrupted_residual_);
   }
 
-  /// Metrics of all cells of one position, by layer, then head.
+  /// Metrics of all cells of one position, ordered by layer, then head.
   at::Tensor column(std::int64_t position, std::int64_t heads) {
     std::vector<Cell> cells;
     for (std::size_t i = 0; i < result_.layers.size(); ++i)
@@ -174,10 +176,10 @@ class Sweep {
                          static_cast<std::int64_t>(cells.size())});
     at::Tensor values =
         at::full({static_cast<std::int64_t>(cells.size())}, result_.corrupted_metric, at::kDouble);
-    // What comes after the metric's position does not act on it.
+    // Positions after the metric's position do not affect it.
     if (causal_ && position > metric_position_) return values;
-    // Nor does a patch that is there already: before the first token that differs, and in the
-    // embedding wherever the tokens are the same.
+    // A patch equal to the corrupted activation has no effect: before the first token that differs,
+    // and in the embedding wherever the tokens are equal.
     std::erase_if(cells, [&](const Cell& cell) { return changes_nothing(cell); });
     std::stable_sort(cells.begin(), cells.end(),
                      [](const Cell& a, const Cell& b) { return a.layer < b.layer; });
@@ -189,10 +191,11 @@ class Sweep {
     return values;
   }
 
-  /// Cells join the batch at their layer, sorted by it, and all go on to the end together.
+  /// Runs cells as one batch. Rows up to a cell's layer equal the corrupted run, so each cell joins
+  /// the batch only at its own layer, and all run from there to the end together.
   void run_cells(const std::vector<Cell>& cells, std::int64_t position, at::Tensor& values) {
     const std::int64_t first = causal_ ? position : 0;
-    // Columns after the metric's position are never read, but a rotary scaling may count them.
+    // Columns after the metric's position are never read, but rotary scaling may count them.
     const bool whole = !causal_ || spec_.rope.has_value();
     const std::int64_t columns = (whole ? length_ : metric_position_ + 1) - first;
     at::Tensor batch;
@@ -235,7 +238,7 @@ class Sweep {
     return model_.forward(tokens, options, hooks).residual;
   }
 
-  /// The part of an activation of one sequence, without its batch axis, that a cell replaces.
+  /// Part that a cell replaces of an activation of one sequence, without batch axis.
   /// \param first  position of its first row
   at::Tensor part(const at::Tensor& x, const Cell& cell, std::int64_t first) const {
     const std::int64_t axis = hook_.position_axis - 1;
@@ -250,7 +253,7 @@ class Sweep {
     return part(clean_.at(name)[0], cell, 0).equal(part(corrupted_.at(name)[0], cell, 0));
   }
 
-  /// The last rows are the cells that enter here.
+  /// Patches the last rows of the batch, which are the cells that enter at this block.
   at::Tensor patched(const at::Tensor& x, const std::vector<Cell>& entering,
                      std::int64_t first) const {
     at::Tensor result = x.clone();
@@ -259,7 +262,7 @@ class Sweep {
       const Cell& cell = entering[i];
       at::Tensor to = part(result[rows_before + static_cast<std::int64_t>(i)], cell, first);
       at::Tensor from = part(clean_.at(hook_.in(cell.layer))[0], cell, 0);
-      // Keys beyond the metric's position are left out.
+      // The batch may lack keys after the metric's position.
       if (from.size(-1) > to.size(-1)) from = from.narrow(-1, 0, to.size(-1));
       to.copy_(from);
     }
@@ -274,8 +277,9 @@ class Sweep {
   TokenBatch corrupted_tokens_;
   std::int64_t length_ = 0, metric_position_ = 0;
   bool causal_ = true;
-  KeyValueCache cache_;              ///< of the corrupted run
-  std::vector<at::Tensor> streams_;  ///< that enter each block of it
+  KeyValueCache cache_;  ///< keys and values of the corrupted run
+  std::vector<at::Tensor>
+      streams_;  ///< residual stream that enters each block of the corrupted run
   at::Tensor corrupted_residual_;
   std::map<std::string, at::Tensor> clean_, corrupted_;  ///< activations of the hook
   PatchSweep result_;
@@ -287,8 +291,9 @@ CellMetric logit_difference(std::int64_t token, std::int64_t versus) {
   return [token, versus](const at::Tensor& logits) {
     for (const std::int64_t id : {token, versus})
       if (id < 0 || id >= logits.size(1))
-        throw UsageError("token id " + std::to_string(id) + " is outside the vocabulary of " +
-                         std::to_string(logits.size(1)) + " tokens");
+        throw UsageError("logit_difference: token id " + std::to_string(id) +
+                         " is outside the vocabulary of " + std::to_string(logits.size(1)) +
+                         " tokens");
     return logits.select(1, token).sub(logits.select(1, versus));
   };
 }

@@ -26,12 +26,12 @@ std::int64_t padding_of(const SequencePlace& place, std::int64_t row) {
 [[noreturn]] void refuse_position(const HookPoint& point, std::int64_t position,
                                   std::int64_t length) {
   throw UsageError("intervention at '" + point.name + "': position " + std::to_string(position) +
-                   " is not in this sequence of " + std::to_string(length) + " tokens; give 0 to " +
-                   std::to_string(length - 1) + ", or -1 for the last one");
+                   " is outside this sequence of " + std::to_string(length) +
+                   " tokens; give 0 to " + std::to_string(length - 1) + ", or -1 for the last one");
 }
 
-/// Index of a position on an axis whose first column is `first`; nothing if another forward of the
-/// same growing sequence has it.
+/// Index of a position on an axis whose first column is `first`; nullopt if the position belongs to
+/// another forward of a growing sequence.
 std::optional<std::int64_t> column_of(const HookPoint& point, std::int64_t position,
                                       std::int64_t padding, std::int64_t first,
                                       std::int64_t columns) {
@@ -59,7 +59,7 @@ at::Tensor index_tensor(const Indices& indices, at::Device device) {
   return at::tensor(indices, at::kLong).to(device);
 }
 
-/// Fills in the selection of a region. \return false if it selects nothing
+/// Computes the selection of a region. \return false if it is empty
 bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) {
   const HookPoint& point = *region.point;
   const SequencePlace& place = *point.place;
@@ -94,7 +94,7 @@ bool is_whole(const Region& region) {
   return true;
 }
 
-/// The rows with `values` where the region lies.
+/// Rows of the region with its selected part replaced by `values`.
 at::Tensor put_back(const Region& region, const at::Tensor& values) {
   const std::int64_t axes = region.rows.dim();
   std::vector<at::indexing::TensorIndex> index;
@@ -117,7 +117,7 @@ at::Tensor selected(const Region& region) {
   return values;
 }
 
-/// \return the changed rows; undefined if nothing of them is selected
+/// Applies a change to a region. \return the changed rows; undefined if nothing is selected
 at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Region region,
                         const RegionChange& change) {
   if (!select(site, axes, region)) return {};

@@ -5,8 +5,8 @@
 #include <limits>
 
 // The loops are written once, on vectors of N floats, and compiled for each instruction set: a
-// function with a `target` attribute inlines them and so gets its instructions. 16 lanes are summed
-// apart whatever N is, so that the order of additions is the same for all.
+// function with a `target` attribute inlines them and thus uses its instructions. For every N, 16
+// lanes are summed separately, so that the order of additions is the same for all sets.
 
 namespace lensbench::readout {
 namespace {
@@ -17,7 +17,7 @@ struct Vectors {
   using Int [[gnu::vector_size(N * sizeof(std::int32_t))]] = std::int32_t;
 };
 
-// Below any logit, and small enough that 4e-38 (the least exponential) times it is nothing.
+// Below any logit, but small enough that 4e-38 (the least exponential) times it is negligible.
 constexpr float kPadding = -1e20F;
 
 #define LENSBENCH_INLINE [[gnu::always_inline]] inline
@@ -59,7 +59,7 @@ LENSBENCH_INLINE void exponential(const typename Vectors<N>::Float& argument,
   reinterpret(bits, result);
 }
 
-/// As many rows at once as sums fit the registers.
+/// Product of kRows rows at once, chosen so that all sums fit the registers.
 template <int N, int kRows>
 LENSBENCH_INLINE void product_body(std::int64_t k, const float* a, const float* b, float* c,
                                    std::int64_t stride, bool accumulate) {
@@ -132,7 +132,7 @@ LENSBENCH_INLINE RowSums sum_body(const Row& row, float* shifted, float* exponen
         load(values + at, z);
         const Float x = z - row.max;
         exponential<N>(x, e);
-        // Padding and far tails: x stays finite, and 4e-38 times it is nothing.
+        // For padding and far tails x stays finite, and 4e-38 times it is negligible.
         lanes[0][v] += e;
         lanes[1][v] += e * x;
         if constexpr (kind == Sum::reference) {

@@ -6,7 +6,8 @@
 
 namespace lensbench::readout {
 
-/// Columns whose largest logit is known after `load_row`; what top-k and rank look into by element.
+/// Columns of a block, whose largest logit `load_row` finds. Top-k and rank look only into blocks
+/// that can matter.
 inline constexpr std::int64_t kBlock = 64;
 /// Rows of the kernel are padded to this many columns.
 inline constexpr std::int64_t kLanes = 16;
@@ -18,8 +19,8 @@ constexpr std::int64_t blocks(std::int64_t columns) {
   return (columns + kBlock - 1) / kBlock;
 }
 
-/// One row of a tile, as the sums below read it: `values` padded with a number whose
-/// exponential counts for nothing, and the largest value of each block.
+/// One row of a tile in the form that the sums read: `values` padded with a number whose
+/// exponential does not change a sum, and the largest value of each block.
 struct Row {
   explicit Row(std::int64_t most_columns)
       : values(static_cast<std::size_t>(padded(most_columns))),
@@ -48,8 +49,8 @@ struct RowSums {
   double from_reference = 0;  ///< sum exp(x_ref) (x_ref - x)
 };
 
-/// The loops over a row, for one instruction set. Relative error of the exponential < 2e-7; which
-/// set runs depends on the processor alone, and no sum on the number of threads.
+/// Loops over a row for one instruction set, which only the processor determines. The relative
+/// error of the exponential is below 2e-7, and sums do not depend on the number of threads.
 struct Kernel {
   /// c[product_rows, kLanes] = (accumulate ? c : 0) + a · b, rows of c `stride` apart; each element
   /// a sum over k in order.
@@ -61,16 +62,16 @@ struct Kernel {
   /// Copies `columns` logits and finds their maxima.
   void (*load_row)(const float* logits, std::int64_t columns, Row& row);
   RowSums (*sum)(const Row& row);
-  /// As `sum`, and keeps the row as a reference.
+  /// Sums of a row, which also becomes the reference of later rows.
   RowSums (*sum_reference)(const Row& row, Reference& reference);
   RowSums (*sum_against)(const Row& row, const Reference& reference);
   /// Columns with z > high; marks in `row.block_within` the blocks with one in [low, high].
   std::int64_t (*count)(Row& row, float low, float high);
 };
 
-/// The fastest set of loops this processor runs.
+/// The fastest set of loops that this processor supports.
 LENSBENCH_API const Kernel& best_kernel();
-/// Every set this processor runs, for tests.
+/// Every set of loops that this processor supports, for tests.
 LENSBENCH_API std::vector<const Kernel*> available_kernels();
 
 }  // namespace lensbench::readout

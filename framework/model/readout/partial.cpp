@@ -19,7 +19,7 @@ void TopK::expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks
   std::vector<float> sorted(maxima.begin(), maxima.begin() + n_blocks);
   const auto kth = sorted.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
   std::nth_element(sorted.begin(), kth, sorted.end(), std::greater<>());
-  // Its equals stay candidates.
+  // Candidates equal to it must still pass the threshold.
   threshold_ = std::nextafter(*kth, std::numeric_limits<float>::lowest());
 }
 
@@ -36,7 +36,8 @@ const std::vector<Candidate>& TopK::finish() {
 
 void Partial::merge_sums(const Partial& other) {
   const double most = std::max(max, other.max);
-  // exp(-inf) is 0, but 0 * (-inf - most) would be NaN: an empty side has nothing to shift.
+  // Both sides are rescaled to the larger maximum. An empty side is skipped: exp(-inf) is 0, but
+  // 0 * (-inf - most) would be NaN.
   const auto shift = [most](const Partial& part, double& sum, double& weighted_sum) {
     if (part.exponentials == 0) return;
     const double scale = std::exp(part.max - most);

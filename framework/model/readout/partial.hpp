@@ -16,22 +16,23 @@ inline bool better(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-/// The k best of the candidates offered, in any order of offering.
+/// The k best of all offered candidates, whatever their order.
 class TopK {
  public:
   explicit TopK(std::int64_t k = 0) : k_(static_cast<std::size_t>(k)) {}
 
-  /// A candidate with a logit not above this and a larger id than all before it changes nothing.
+  /// Logit that a candidate must exceed if its id is larger than all earlier ids.
   float threshold() const { return threshold_; }
   void offer(const Candidate& candidate) {
     entries_.push_back(candidate);
     if (entries_.size() >= 2 * k_ + 32) trim();
   }
-  /// Nothing below the k-th largest of so many maxima of disjoint blocks can be among the k best.
+  /// Raises the threshold from the maxima of disjoint blocks of candidates: candidates below the
+  /// k-th largest maximum cannot be among the k best.
   void expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks);
   void merge(const TopK& other);
   std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
-  /// Drops all but the k best, sorted; frees the rest.
+  /// Sorts the k best candidates and drops the others.
   const std::vector<Candidate>& finish();
 
  private:
@@ -42,7 +43,9 @@ class TopK {
   std::vector<Candidate> entries_;
 };
 
-/// What is known of one (layer, row) after part of the vocabulary. Parts merge in vocabulary order.
+/// Reduction of one (layer, row) over part of the vocabulary. Parts are merged in vocabulary order.
+/// Sums are relative to the largest logit so far (online log-sum-exp, Milakov and Gimelshein 2018,
+/// arXiv:1805.02867), so one pass over the logits is enough and exponentials never overflow.
 struct Partial {
   // With x = z - max: sum exp(x) and sum exp(x) x.
   double max = -std::numeric_limits<double>::infinity();
@@ -51,8 +54,8 @@ struct Partial {
   // sum exp(z_ref - reference_max) (z_ref - z), the divergence from the reference row.
   double reference_max = -std::numeric_limits<double>::infinity();
   double divergence = 0;
-  // Columns surely above the target, and the logits too near to tell before the target's own is
-  // known.
+  // Number of columns certainly above the target, and the logits within its band, which are
+  // compared once the target's own logit is known.
   std::int64_t above = 0;
   std::vector<float> near;
   float target_logit = std::numeric_limits<float>::quiet_NaN();

@@ -18,7 +18,7 @@ std::int64_t k_block_of(std::int64_t width) {
   return (width + n_blocks - 1) / n_blocks;
 }
 
-// [column, k] -> [column group][k][lane], missing columns 0.
+// Packs [column, k] as [column group][k][lane], with zeros for missing columns.
 template <class T>
 void pack(const T* weight, std::int64_t width, std::int64_t columns, std::int64_t k,
           float* packed) {

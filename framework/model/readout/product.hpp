@@ -11,10 +11,10 @@ namespace lensbench::readout {
 
 /// The product of a block of rows with tiles of the unembedding, in float32.
 ///
-/// Our own rather than the BLAS's for one property: every element is summed in the same order
-/// wherever it stands and whoever computes it. Equal rows of the unembedding then tie exactly, and
-/// no bit depends on threads; with OpenBLAS both fail. Half-precision weights widen as they are
-/// packed, which loses nothing. Blocking after Goto and van de Geijn (2008).
+/// It does not use the BLAS, because every element must be summed in the same order at every
+/// position and on every thread. Equal rows of the unembedding then tie exactly, and results do not
+/// depend on threads; OpenBLAS gives neither. Half-precision weights are widened while they are
+/// packed, which is exact. Blocking follows Goto and van de Geijn (2008).
 class Product {
  public:
   /// \param inputs       [row, d_model] float32, contiguous, on the CPU
@@ -23,12 +23,12 @@ class Product {
   Product(const Kernel& kernel, const at::Tensor& inputs, std::int64_t block_rows,
           std::int64_t most_columns);
 
-  /// Takes columns [first, first + columns) of the product: the tile that `multiply` makes.
+  /// Selects columns [first, first + columns) of the product, the tile of `multiply`.
   /// \param weight  [vocab, d_model]
   void set_tile(const at::Tensor& weight, std::int64_t first, std::int64_t columns);
 
-  /// logits[row, column] = inputs[row] · weight[first + column] for the rows of one block, which
-  /// then lie in the second-level cache.
+  /// Computes logits[row, column] = inputs[row] · weight[first + column] for the rows of one block.
+  /// The result fits the second-level cache.
   /// \return the block's first row; rows are `stride()` apart; valid until the next call
   float* multiply(std::int64_t block);
 
@@ -42,7 +42,7 @@ class Product {
   const Kernel& kernel_;
   std::int64_t rows_, width_, block_rows_, blocks_, padded_block_rows_, stride_;
   std::int64_t columns_ = 0;
-  std::int64_t k_block_;        // terms summed before a partial sum goes back to the logits
+  std::int64_t k_block_;        // terms summed before a partial sum is stored
   std::vector<float> inputs_;   // [block][k block][row group][k][row of the group]
   std::vector<float> weights_;  // [k block][column group][k][kLanes]
   std::vector<float> logits_;   // [row of a block, stride]

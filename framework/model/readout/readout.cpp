@@ -17,8 +17,8 @@ namespace lensbench {
 namespace {
 
 using readout::Partial;
-using readout::Plan;
 using readout::Targets;
+using readout::TileLayout;
 
 void check_shapes(const Unembedding& unembedding, const at::Tensor& normalized) {
   if (normalized.dim() != 3 || normalized.numel() == 0)
@@ -40,7 +40,7 @@ void check_top_k(std::int64_t top_k, std::int64_t vocab) {
 at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int64_t vocab) {
   if (ids.dim() != 1 || ids.size(0) != rows)
     throw UsageError("readout: " + std::to_string(ids.numel()) + " target ids for " +
-                     std::to_string(rows) + " rows; expected one a row");
+                     std::to_string(rows) + " rows; expected one for each row");
   const at::Tensor checked = ids.to(at::Device(at::kCPU), at::kLong).contiguous();
   const std::int64_t* begin = checked.data_ptr<std::int64_t>();
   for (std::int64_t row = 0; row < rows; ++row)
@@ -64,10 +64,11 @@ at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normaliz
   return read_out(unembedding, normalized.narrow(0, last, 1), only_top).top_ids.reshape({-1});
 }
 
-Readout make_readout(const Plan& plan, const ReadoutOptions& options, const at::Tensor& targets) {
+Readout make_readout(const TileLayout& layout, const ReadoutOptions& options,
+                     const at::Tensor& targets) {
   Readout out;
-  const std::vector<std::int64_t> shape = {plan.layers, plan.rows};
-  const std::vector<std::int64_t> top_shape = {plan.layers, plan.rows, options.top_k};
+  const std::vector<std::int64_t> shape = {layout.layers, layout.rows};
+  const std::vector<std::int64_t> top_shape = {layout.layers, layout.rows, options.top_k};
   out.log_sum_exp = at::empty(shape, at::kDouble);
   if (options.top_k > 0) {
     out.top_ids = at::empty(top_shape, at::kLong);
@@ -91,7 +92,7 @@ T& at_index(at::Tensor& tensor, std::int64_t index) {
   return tensor.data_ptr<T>()[index];
 }
 
-// Rounding can leave a divergence or an entropy a hair below zero.
+// By rounding, a divergence or an entropy can be slightly below zero.
 float not_negative(double value) {
   return value < 0 ? 0.0F : static_cast<float>(value);
 }
@@ -103,7 +104,7 @@ void check_finite(const Partial& partial, std::int64_t layer, std::int64_t row,
     return;
   throw RunError("readout: a logit of row " + std::to_string(row) + " at layer " +
                  std::to_string(layer) +
-                 " is not a finite number; check the weights, or compute in a wider dtype");
+                 " is not finite; check the weights, or compute in a wider dtype");
 }
 
 void write_top(Readout& out, std::int64_t at, Partial& partial, std::int64_t top_k) {
@@ -119,7 +120,7 @@ void write_top(Readout& out, std::int64_t at, Partial& partial, std::int64_t top
   }
 }
 
-// One (layer, row); `last` is the same row at the last layer.
+// Writes the results of one (layer, row). `last` is the same row at the last layer.
 void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial& last,
                  std::int64_t top_k) {
   const double log_sum_exp = partial.log_sum_exp();
@@ -143,31 +144,32 @@ void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial&
   at_index<std::int32_t>(out.target_ranks, at) = static_cast<std::int32_t>(partial.rank());
 }
 
-void write_block(Readout& out, const Plan& plan, std::int64_t block, std::vector<Partial>& partials,
-                 std::int64_t top_k) {
-  const std::int64_t first = block * plan.rows_per_block;
-  const std::int64_t rows = static_cast<std::int64_t>(partials.size()) / plan.layers;
+void write_block(Readout& out, const TileLayout& layout, std::int64_t block,
+                 std::vector<Partial>& partials, std::int64_t top_k) {
+  const std::int64_t first = block * layout.rows_per_block;
+  const std::int64_t rows = static_cast<std::int64_t>(partials.size()) / layout.layers;
   const auto partial = [&](std::int64_t layer, std::int64_t row) -> Partial& {
     return partials[static_cast<std::size_t>(layer * rows + row)];
   };
   for (std::int64_t row = 0; row < rows; ++row)
-    for (std::int64_t layer = 0; layer < plan.layers; ++layer) {
+    for (std::int64_t layer = 0; layer < layout.layers; ++layer) {
       check_finite(partial(layer, row), layer, first + row, top_k);
-      write_entry(out, layer * plan.rows + first + row, partial(layer, row),
-                  partial(plan.layers - 1, row), top_k);
+      write_entry(out, layer * layout.rows + first + row, partial(layer, row),
+                  partial(layout.layers - 1, row), top_k);
     }
 }
 
-// The units of a block, joined in the order of the vocabulary.
-std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& units, const Plan& plan,
+// Joins the parts of a block in the order of the vocabulary, so that results do not depend on
+// threads.
+std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& parts, const TileLayout& layout,
                                  std::int64_t block) {
-  const auto unit = [&](std::int64_t chunk) -> std::vector<Partial>& {
-    return units[static_cast<std::size_t>(block * plan.chunks + chunk)];
+  const auto part = [&](std::int64_t chunk) -> std::vector<Partial>& {
+    return parts[static_cast<std::size_t>(block * layout.chunks + chunk)];
   };
-  std::vector<Partial> joined = std::move(unit(0));
-  for (std::int64_t chunk = 1; chunk < plan.chunks; ++chunk) {
-    for (std::size_t i = 0; i < joined.size(); ++i) joined[i].merge(unit(chunk)[i]);
-    unit(chunk) = {};
+  std::vector<Partial> joined = std::move(part(0));
+  for (std::int64_t chunk = 1; chunk < layout.chunks; ++chunk) {
+    for (std::size_t i = 0; i < joined.size(); ++i) joined[i].merge(part(chunk)[i]);
+    part(chunk) = {};
   }
   for (Partial& partial : joined) partial.top.finish();
   return joined;
@@ -185,25 +187,26 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
   if (unembedding.bias.defined()) detached.bias = unembedding.bias.detach();
   const at::Tensor rows = normalized.detach().to(at::Device(at::kCPU), at::kFloat).contiguous();
 
-  const Plan plan =
-      readout::make_plan(rows.size(0), rows.size(1), rows.size(2), unembedding.weight.size(0));
+  const TileLayout layout = readout::make_tile_layout(rows.size(0), rows.size(1), rows.size(2),
+                                                      unembedding.weight.size(0));
   Targets targets =
-      readout::make_targets(detached, rows, plan, target_ids(detached, rows, options));
+      readout::make_targets(detached, rows, layout, target_ids(detached, rows, options));
   if (options.scored_ids.defined()) {
-    const at::Tensor scored = checked_target_ids(options.scored_ids, plan.rows, plan.vocab);
+    const at::Tensor scored = checked_target_ids(options.scored_ids, layout.rows, layout.vocab);
     targets.scored.assign(scored.data_ptr<std::int64_t>(),
-                          scored.data_ptr<std::int64_t>() + plan.rows);
+                          scored.data_ptr<std::int64_t>() + layout.rows);
   }
-  Readout out = make_readout(plan, options, targets.tensor);
-  std::vector<std::vector<Partial>> units(static_cast<std::size_t>(plan.blocks * plan.chunks));
-  for_each_parallel(plan.blocks * plan.chunks, [&](std::int64_t i) {
-    units[static_cast<std::size_t>(i)] =
-        readout::Unit(plan, detached, rows, options, targets, i / plan.chunks, i % plan.chunks)
+  Readout out = make_readout(layout, options, targets.tensor);
+  std::vector<std::vector<Partial>> parts(static_cast<std::size_t>(layout.blocks * layout.chunks));
+  for_each_parallel(layout.blocks * layout.chunks, [&](std::int64_t i) {
+    parts[static_cast<std::size_t>(i)] =
+        readout::TileReader(layout, detached, rows, options, targets, i / layout.chunks,
+                            i % layout.chunks)
             .read();
   });
-  for (std::int64_t block = 0; block < plan.blocks; ++block) {
-    std::vector<Partial> joined = join_chunks(units, plan, block);
-    write_block(out, plan, block, joined, options.top_k);
+  for (std::int64_t block = 0; block < layout.blocks; ++block) {
+    std::vector<Partial> joined = join_chunks(parts, layout, block);
+    write_block(out, layout, block, joined, options.top_k);
   }
   return out;
 }

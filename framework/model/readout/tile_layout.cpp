@@ -14,8 +14,9 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
-// Positions whose rows, all layers, are multiplied and reduced together: about 80 rows, so that
-// inputs and logits stay in the second-level cache, and as near as may be to whole row groups.
+// Number of positions whose rows (all layers) are multiplied and reduced together: about 80 rows,
+// so that inputs and logits stay in the second-level cache, and close to a multiple of the row
+// group.
 std::int64_t rows_in_cache(std::int64_t layers) {
   constexpr std::int64_t kMost = 84, kGroup = 6;
   std::int64_t best = 1;
@@ -28,8 +29,8 @@ std::int64_t rows_in_cache(std::int64_t layers) {
   return best;
 }
 
-// Bound of the rounding error of a float32 dot product of n terms, n u sum |x_i w_i| (Higham 2002,
-// section 3.1), and of what follows it.
+// Interval around the float64 logit, as wide as the bound on the rounding error of a float32 dot
+// product of n terms, n u sum |x_i w_i| (Higham 2002, section 3.1), and of the steps after it.
 Band target_band(const Unembedding& unembedding, const float* x, const float* w, std::int64_t n,
                  double bias) {
   constexpr double kUnit = 6.0e-8;
@@ -52,36 +53,37 @@ Band target_band(const Unembedding& unembedding, const float* x, const float* w,
 
 }  // namespace
 
-Plan make_plan(std::int64_t layers, std::int64_t rows, std::int64_t d_model, std::int64_t vocab) {
-  constexpr std::int64_t kTileColumns = 768;   // 4 KiB a row: the epilogue stays in L1
-  constexpr std::int64_t kProductRows = 1664;  // enough to repay packing the weights
-  constexpr std::int64_t kElements = std::int64_t{1} << 22;  // of one operand: 16 MiB
-  constexpr std::int64_t kUnits = 16;                        // work for as many threads
-  Plan plan;
-  plan.layers = layers;
-  plan.rows = rows;
-  plan.d_model = d_model;
-  plan.vocab = vocab;
+TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t d_model,
+                            std::int64_t vocab) {
+  constexpr std::int64_t kTileColumns = 768;   // 3 KiB a row: the reduction stays in L1
+  constexpr std::int64_t kProductRows = 1664;  // enough rows to outweigh packing the weights
+  constexpr std::int64_t kElements = std::int64_t{1} << 22;  // elements of one operand: 16 MiB
+  constexpr std::int64_t kWorkItems = 16;  // work for up to this number of threads
+  TileLayout layout;
+  layout.layers = layers;
+  layout.rows = rows;
+  layout.d_model = d_model;
+  layout.vocab = vocab;
   const std::int64_t widest = std::clamp(kElements / d_model, std::int64_t{64}, kTileColumns);
-  plan.tile = padded(divide_up(vocab, divide_up(vocab, widest)));
-  plan.tiles = divide_up(vocab, plan.tile);
+  layout.tile = padded(divide_up(vocab, divide_up(vocab, widest)));
+  layout.tiles = divide_up(vocab, layout.tile);
   const std::int64_t product_rows = std::clamp(kElements / d_model, std::int64_t{64}, kProductRows);
-  plan.rows_per_block = std::clamp(product_rows / layers, std::int64_t{1}, rows);
-  plan.rows_in_cache = rows_in_cache(layers);
-  plan.blocks = divide_up(rows, plan.rows_per_block);
-  plan.tiles_per_chunk =
-      divide_up(plan.tiles, std::min(plan.tiles, divide_up(kUnits, plan.blocks)));
-  plan.chunks = divide_up(plan.tiles, plan.tiles_per_chunk);
-  return plan;
+  layout.rows_per_block = std::clamp(product_rows / layers, std::int64_t{1}, rows);
+  layout.rows_in_cache = rows_in_cache(layers);
+  layout.blocks = divide_up(rows, layout.rows_per_block);
+  layout.tiles_per_chunk =
+      divide_up(layout.tiles, std::min(layout.tiles, divide_up(kWorkItems, layout.blocks)));
+  layout.chunks = divide_up(layout.tiles, layout.tiles_per_chunk);
+  return layout;
 }
 
-Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalized, const Plan& plan,
-                     const at::Tensor& ids) {
+Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalized,
+                     const TileLayout& layout, const at::Tensor& ids) {
   Targets targets;
   if (!ids.defined()) return targets;
-  targets.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + plan.rows);
+  targets.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + layout.rows);
   targets.tensor = ids;
-  targets.bands.resize(static_cast<std::size_t>(plan.layers * plan.rows));
+  targets.bands.resize(static_cast<std::size_t>(layout.layers * layout.rows));
   const at::Tensor device_ids = ids.to(unembedding.weight.device());
   const at::Tensor weights = unembedding.weight.index_select(0, device_ids)
                                  .to(at::Device(at::kCPU), at::kFloat)
@@ -94,10 +96,10 @@ Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalize
   const float* x = normalized.data_ptr<float>();
   const float* w = weights.data_ptr<float>();
   const double* b = biases.defined() ? biases.data_ptr<double>() : nullptr;
-  for (std::int64_t i = 0; i < plan.layers * plan.rows; ++i) {
-    const std::int64_t row = i % plan.rows;
+  for (std::int64_t i = 0; i < layout.layers * layout.rows; ++i) {
+    const std::int64_t row = i % layout.rows;
     targets.bands[static_cast<std::size_t>(i)] =
-        target_band(unembedding, x + i * plan.d_model, w + row * plan.d_model, plan.d_model,
+        target_band(unembedding, x + i * layout.d_model, w + row * layout.d_model, layout.d_model,
                     b != nullptr ? b[row] : 0.0);
   }
   return targets;

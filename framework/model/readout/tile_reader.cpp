@@ -7,41 +7,41 @@
 
 namespace lensbench::readout {
 
-Unit::Unit(const Plan& plan, const Unembedding& unembedding, const at::Tensor& normalized,
-           const ReadoutOptions& options, const Targets& targets, std::int64_t block,
-           std::int64_t chunk)
-    : plan_(plan),
+TileReader::TileReader(const TileLayout& layout, const Unembedding& unembedding,
+                       const at::Tensor& normalized, const ReadoutOptions& options,
+                       const Targets& targets, std::int64_t block, std::int64_t chunk)
+    : layout_(layout),
       unembedding_(unembedding),
       options_(options),
       targets_(targets),
-      first_row_(block * plan.rows_per_block),
-      rows_(std::min(plan.rows_per_block, plan.rows - first_row_)),
-      first_tile_(chunk * plan.tiles_per_chunk),
-      last_tile_(std::min(plan.tiles, first_tile_ + plan.tiles_per_chunk)),
+      first_row_(block * layout.rows_per_block),
+      rows_(std::min(layout.rows_per_block, layout.rows - first_row_)),
+      first_tile_(chunk * layout.tiles_per_chunk),
+      last_tile_(std::min(layout.tiles, first_tile_ + layout.tiles_per_chunk)),
       product_(kernel_,
                normalized.narrow(1, first_row_, rows_)
                    .transpose(0, 1)
-                   .reshape({-1, plan.d_model})
+                   .reshape({-1, layout.d_model})
                    .contiguous(),
-               plan.layers * std::min(rows_, plan.rows_in_cache), plan.tile),
-      row_(plan.tile),
-      reference_(plan.tile),
-      partials_(static_cast<std::size_t>(plan.layers * rows_)) {
+               layout.layers * std::min(rows_, layout.rows_in_cache), layout.tile),
+      row_(layout.tile),
+      reference_(layout.tile),
+      partials_(static_cast<std::size_t>(layout.layers * rows_)) {
   for (Partial& partial : partials_) partial.top = TopK(options.top_k);
 }
 
-std::vector<Partial> Unit::read() {
+std::vector<Partial> TileReader::read() {
   for (std::int64_t tile = first_tile_; tile < last_tile_; ++tile) {
-    const std::int64_t begin = tile * plan_.tile;
-    const std::int64_t columns = std::min(plan_.tile, plan_.vocab - begin);
+    const std::int64_t begin = tile * layout_.tile;
+    const std::int64_t columns = std::min(layout_.tile, layout_.vocab - begin);
     product_.set_tile(unembedding_.weight, begin, columns);
     std::int64_t row = 0;
     for (std::int64_t block = 0; block < product_.blocks(); ++block) {
       const float* logits = make_logits(block, begin, columns);
-      const std::int64_t end = row + product_.rows_of(block) / plan_.layers;
-      for (; row < end; ++row, logits += plan_.layers * product_.stride())
-        // The last layer comes first: it is the reference of the others.
-        for (std::int64_t layer = plan_.layers - 1; layer >= 0; --layer)
+      const std::int64_t end = row + product_.rows_of(block) / layout_.layers;
+      for (; row < end; ++row, logits += layout_.layers * product_.stride())
+        // The last layer comes first, since it is the reference of the divergence of the others.
+        for (std::int64_t layer = layout_.layers - 1; layer >= 0; --layer)
           reduce(layer, row, logits + layer * product_.stride(), begin, columns);
     }
   }
@@ -49,11 +49,11 @@ std::vector<Partial> Unit::read() {
   return std::move(partials_);
 }
 
-const float* Unit::make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns) {
+const float* TileReader::make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns) {
   float* logits = product_.multiply(block);
-  const bool as_they_are = !unembedding_.bias.defined() && unembedding_.logit_scale == 1.0 &&
-                           !(unembedding_.logit_softcap > 0);
-  if (as_they_are) return logits;
+  const bool unchanged = !unembedding_.bias.defined() && unembedding_.logit_scale == 1.0 &&
+                         !(unembedding_.logit_softcap > 0);
+  if (unchanged) return logits;
   const at::Tensor view =
       at::from_blob(logits, {product_.rows_of(block), columns}, {product_.stride(), 1}, at::kFloat);
   if (unembedding_.bias.defined())
@@ -63,12 +63,12 @@ const float* Unit::make_logits(std::int64_t block, std::int64_t begin, std::int6
   return logits;
 }
 
-void Unit::reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
-                  std::int64_t columns) {
+void TileReader::reduce(std::int64_t layer, std::int64_t row, const float* logits,
+                        std::int64_t begin, std::int64_t columns) {
   const std::int64_t index = layer * rows_ + row;
   kernel_.load_row(logits, columns, row_);
   Partial& partial = partials_[static_cast<std::size_t>(index)];
-  add_sums(partial, layer == plan_.layers - 1);
+  add_sums(partial, layer == layout_.layers - 1);
   if (options_.top_k > 0) add_top(partial.top, begin);
   if (!targets_.ids.empty()) add_target(partial, layer, first_row_ + row, begin);
   if (targets_.scored.empty()) return;
@@ -77,7 +77,7 @@ void Unit::reduce(std::int64_t layer, std::int64_t row, const float* logits, std
     partial.scored_logit = row_.values[static_cast<std::size_t>(scored)];
 }
 
-void Unit::add_sums(Partial& partial, bool is_reference) {
+void TileReader::add_sums(Partial& partial, bool is_reference) {
   Partial sums;
   sums.max = static_cast<double>(row_.max);
   RowSums s;
@@ -89,7 +89,7 @@ void Unit::add_sums(Partial& partial, bool is_reference) {
     reference_sum_ = s.exponentials;
   } else {
     s = kernel_.sum_against(row_, reference_);
-    // The kernel's differences are of logits less their maxima.
+    // The kernel subtracts each row's maximum; this adds the difference of the maxima back.
     sums.divergence = s.from_reference + (reference_max_ - sums.max) * reference_sum_;
     sums.reference_max = reference_max_;
   }
@@ -98,7 +98,7 @@ void Unit::add_sums(Partial& partial, bool is_reference) {
   partial.merge_sums(sums);
 }
 
-void Unit::add_top(TopK& top, std::int64_t begin) {
+void TileReader::add_top(TopK& top, std::int64_t begin) {
   top.expect_blocks(row_.block_max, blocks(row_.columns));
   for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
     if (!(row_.block_max[static_cast<std::size_t>(block)] > top.threshold())) continue;
@@ -110,8 +110,9 @@ void Unit::add_top(TopK& top, std::int64_t begin) {
   }
 }
 
-void Unit::add_target(Partial& partial, std::int64_t layer, std::int64_t row, std::int64_t begin) {
-  const Band band = targets_.bands[static_cast<std::size_t>(layer * plan_.rows + row)];
+void TileReader::add_target(Partial& partial, std::int64_t layer, std::int64_t row,
+                            std::int64_t begin) {
+  const Band band = targets_.bands[static_cast<std::size_t>(layer * layout_.rows + row)];
   partial.above += kernel_.count(row_, band.low, band.high);
   for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
     if (!row_.block_within[static_cast<std::size_t>(block)]) continue;

@@ -13,20 +13,20 @@
 
 namespace lensbench::readout {
 
-/// One thread's reading of a block of rows against a chunk of the vocabulary: products of a few
-/// rows with a tile, each reduced while it is in the cache.
-class Unit {
+/// Readout of a block of rows against a chunk of the vocabulary, on one thread. A few rows at a
+/// time are multiplied with a tile, and the logits are reduced while they are in the cache.
+class TileReader {
  public:
   /// \param normalized  [layer, row, d_model] float32, contiguous, on the CPU
-  Unit(const Plan& plan, const Unembedding& unembedding, const at::Tensor& normalized,
-       const ReadoutOptions& options, const Targets& targets, std::int64_t block,
-       std::int64_t chunk);
+  TileReader(const TileLayout& layout, const Unembedding& unembedding, const at::Tensor& normalized,
+             const ReadoutOptions& options, const Targets& targets, std::int64_t block,
+             std::int64_t chunk);
 
   /// \return [layer, row of the block]
   std::vector<Partial> read();
 
  private:
-  /// \return logits of one position's row of each layer after another, product_.stride() apart
+  /// \return logits [row, layer], product_.stride() apart
   const float* make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns);
   void reduce(std::int64_t layer, std::int64_t row, const float* logits, std::int64_t begin,
               std::int64_t columns);
@@ -34,13 +34,13 @@ class Unit {
   void add_top(TopK& top, std::int64_t begin);
   void add_target(Partial& partial, std::int64_t layer, std::int64_t row, std::int64_t begin);
 
-  const Plan& plan_;
+  const TileLayout& layout_;
   const Unembedding& unembedding_;
   const ReadoutOptions& options_;
   const Targets& targets_;
   const Kernel& kernel_ = best_kernel();
   std::int64_t first_row_, rows_, first_tile_, last_tile_;
-  Product product_;  // of rows [row, layer], d_model wide
+  Product product_;  // rows [row, layer], d_model wide
   Row row_;
   Reference reference_;
   double reference_max_ = 0, reference_sum_ = 0;

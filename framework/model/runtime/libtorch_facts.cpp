@@ -8,7 +8,7 @@
 namespace lensbench {
 namespace {
 
-/// What follows `label` on its line of `text`, or nothing.
+/// Rest of the line of `text` that contains `label`; empty if none does.
 std::string after(const std::string& text, const std::string& label) {
   const auto found = text.find(label);
   if (found == std::string::npos) return "";
@@ -21,7 +21,7 @@ std::string after(const std::string& text, const std::string& label) {
 LibtorchFacts libtorch_facts() {
   LibtorchFacts facts;
   facts.version = TORCH_VERSION;
-  // Since version 2 there is a function for it; this line of the report is in all.
+  // Only version 2 has a function for it; this line of the report exists in all versions.
   facts.cpu_capability = after(at::show_config(), "CPU capability usage: ");
   facts.mkldnn = at::globalContext().userEnabledMkldnn() ? at::get_mkldnn_version() : "not in use";
   facts.openmp = after(at::get_openmp_version(), "a.k.a. ");

@@ -5,7 +5,7 @@
 
 namespace lensbench {
 
-/// What libtorch computes with in this process.
+/// Versions, kernels and threads that libtorch uses in this process.
 struct LibtorchFacts {
   std::string version;
   std::string cpu_capability;  ///< kernels in use: `AVX2`, `AVX512`, `DEFAULT`, …

@@ -6,10 +6,10 @@
 
 namespace lensbench {
 
-/// Calls `work(i)` for every i below `count`, on as many threads as `thread_report().threads`; the
-/// caller's is one of them. The threads end with the call: a pool that waits in a loop for more
-/// would take the cores from the BLAS's own.
-/// \throws what the first `work` that threw threw, after all have stopped
+/// Calls `work(i)` for every i below `count` on `thread_report().threads` threads, including the
+/// calling one. The other threads end with the call: idle pool threads that spin would take cores
+/// from the BLAS's own threads.
+/// \throws the exception of the first `work` that threw, after all threads have stopped
 LENSBENCH_API void for_each_parallel(std::int64_t count,
                                      const std::function<void(std::int64_t)>& work);
 

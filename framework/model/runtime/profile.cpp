@@ -18,13 +18,14 @@ constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
 template <typename Total>
 Total total_of(void (c10::MemoryReportingInfoBase::*)(void*, std::int64_t, Total, Total,
                                                       c10::Device));
-/// What libtorch reports totals in: std::int64_t before version 2, std::size_t from there on.
+/// Type in which libtorch reports totals: std::int64_t before version 2, std::size_t since then.
 using Total = decltype(total_of(&c10::MemoryReportingInfoBase::reportMemoryUsage));
 
 }  // namespace
 
-/// One scope as libtorch's allocator sees it: what a thread allocates is told to the innermost one,
-/// and by it to those around. Work that libtorch spreads over threads brings it along.
+/// Receiver of libtorch's allocation reports for one scope. libtorch reports each allocation to the
+/// innermost scope of the thread, which passes it on to the enclosing scopes. Threads that libtorch
+/// starts inherit the scope.
 struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
   Active(Profile& to, std::int64_t block, const char* component)
       : profile(to),
@@ -101,7 +102,7 @@ std::shared_ptr<const Model> with_profile(const std::shared_ptr<const Model>& mo
                                           std::shared_ptr<Profile> profile) {
   const auto* known = dynamic_cast<const Profiled*>(model.get());
   if (known == nullptr)
-    throw UsageError("this kind of model cannot be profiled; only what Model::open gives can");
+    throw UsageError("profile: this kind of model cannot be profiled; use one from Model::open");
   return known->profiled(std::move(profile));
 }
 
@@ -123,7 +124,7 @@ std::int64_t bytes_of(const NormWeights& norm) {
 }
 
 std::int64_t attention_bytes(const BlockWeights& block) {
-  // Where the three projections are stored as one, they are views of it.
+  // If one matrix stores the three projections, q, k and v are views of it.
   const std::int64_t projections = block.qkv.weight.defined()
                                        ? bytes_of(block.qkv)
                                        : bytes_of(block.q) + bytes_of(block.k) + bytes_of(block.v);

@@ -8,7 +8,7 @@
 
 namespace lensbench {
 
-/// What this library's own models know of profiling.
+/// Interface of models that can be profiled.
 class Profiled {
  public:
   virtual Profile* profile() const = 0;
@@ -21,9 +21,9 @@ class Profiled {
 std::int64_t bytes_of(const at::Tensor& tensor);
 std::int64_t bytes_of(const Linear& linear);
 std::int64_t bytes_of(const NormWeights& norm);
-/// Projections and the norms of queries and keys.
+/// Weight bytes of attention: projections and the norms of queries and keys.
 std::int64_t attention_bytes(const BlockWeights& block);
-/// Of a mixture the router alone: which experts are read is seen as they run.
+/// Weight bytes of the MLP; in a mixture only the router, since experts are counted as they run.
 std::int64_t mlp_bytes(const BlockWeights& block);
 
 }  // namespace lensbench

@@ -9,7 +9,7 @@
 namespace lensbench {
 namespace {
 
-/// A function of the BLAS this process happens to have, which no header here declares.
+/// A function of the BLAS in this process, looked up by name since the headers depend on the BLAS.
 template <class Function>
 Function* blas_function(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
@@ -21,7 +21,7 @@ std::string blas_text(const char* name) {
   return text ? text : "";
 }
 
-/// Whether the products run on threads that OpenBLAS keeps itself, beside libtorch's.
+/// True if matrix products run on OpenBLAS's own threads, in addition to those of libtorch.
 bool blas_has_own_threads() {
   constexpr int kPosixThreads = 1;  // openblas_get_parallel: 0 none, 1 its own, 2 OpenMP
   const auto get_kind = blas_function<int()>("openblas_get_parallel");
@@ -31,9 +31,10 @@ bool blas_has_own_threads() {
 }  // namespace
 
 void set_threads(int threads) {
-  if (threads < 1) throw UsageError("threads must be at least 1, found " + std::to_string(threads));
-  // Both kinds of thread wait in a loop for the next piece of work: with as many of each as cores,
-  // a forward takes longer than on one. Nearly all of the time is in products.
+  if (threads < 1)
+    throw UsageError("threads: found " + std::to_string(threads) + ", expected at least 1");
+  // Threads of both kinds spin while they wait for work: with one of each per core, a forward takes
+  // longer than on a single core. Nearly all time is spent in products, so the BLAS gets the cores.
   at::set_num_threads(blas_has_own_threads() ? 1 : threads);
   if (const auto set_blas = blas_function<void(int)>("openblas_set_num_threads")) set_blas(threads);
 }

@@ -31,11 +31,11 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 3> kTypes = {
 std::string_view type_name(at::ScalarType type) {
   for (const auto& [name, known] : kTypes)
     if (known == type) return name;
-  throw UsageError(std::string("a model is made in float32, bfloat16 or float16, not in ") +
+  throw UsageError(std::string("model init: expected dtype float32, bfloat16 or float16, found ") +
                    at::toString(type));
 }
 
-/// `dtype` (transformers 5) or `torch_dtype` (4).
+/// Element type from `dtype` (transformers 5) or `torch_dtype` (transformers 4).
 std::optional<at::ScalarType> stated_type(const ConfigReader& config) {
   for (const char* field : {"dtype", "torch_dtype"}) {
     const std::string stated = config.string_or(field, "");
@@ -47,20 +47,21 @@ std::optional<at::ScalarType> stated_type(const ConfigReader& config) {
   return std::nullopt;
 }
 
-/// Elements above which a plan is a mistake rather than a model: 2^42 (4 million million).
+/// Largest number of elements of a new checkpoint, 2^42: more must be a mistake in the
+/// configuration.
 constexpr double kMostElements = 4398046511104.0;
 
-void check_size(const std::vector<PlannedTensor>& plan, const fs::path& config) {
+void check_size(const std::vector<WeightSource>& sources, const fs::path& config) {
   double elements = 0;
-  for (const PlannedTensor& tensor : plan) {
+  for (const WeightSource& tensor : sources) {
     double count = 1;
     for (const std::int64_t size : tensor.shape) count *= static_cast<double>(size);
     elements += count;
   }
   if (elements > kMostElements) {
     std::ostringstream message;
-    message << config.string() << ": describes a model of " << elements
-            << " parameters, more than the 4.4e12 that can be written";
+    message << config.string() << ": the model has " << elements
+            << " parameters, but at most 4.4e12 can be written";
     throw InputError(message.str());
   }
 }
@@ -82,8 +83,8 @@ at::Tensor sinusoidal(const std::vector<std::int64_t>& shape) {
   return table;
 }
 
-at::Tensor make_tensor(const PlannedTensor& tensor, const InitialValues& values,
-                       at::ScalarType type, std::uint64_t seed) {
+at::Tensor make_tensor(const WeightSource& tensor, const InitialValues& values, at::ScalarType type,
+                       std::uint64_t seed) {
   switch (values.kind) {
     case InitialValues::Kind::zeros:
       return at::full(tensor.shape, 0.0, type);
@@ -100,7 +101,7 @@ at::Tensor make_tensor(const PlannedTensor& tensor, const InitialValues& values,
   return made;
 }
 
-/// The bytes of the configuration, changed only where it does not say what was written.
+/// Text of the configuration, changed only where it does not describe the written weights.
 std::string config_text(const fs::path& path, const Family& family, at::ScalarType type,
                         std::optional<at::ScalarType> stated) {
   std::ostringstream text;
@@ -123,16 +124,16 @@ void write_text(const fs::path& path, const std::string& text) {
   if (!file) throw RunError(path.string() + ": cannot be written (is the disk full?)");
 }
 
-void write_weights(const fs::path& path, const std::vector<PlannedTensor>& plan,
+void write_weights(const fs::path& path, const std::vector<WeightSource>& sources,
                    const Initialization& initialization, at::ScalarType type, std::uint64_t seed) {
   std::vector<SafetensorsTensor> tensors;
-  std::unordered_map<std::string, const PlannedTensor*> planned;
-  for (const PlannedTensor& tensor : plan) {
+  std::unordered_map<std::string, const WeightSource*> by_name;
+  for (const WeightSource& tensor : sources) {
     tensors.push_back({tensor.name, type, tensor.shape});
-    planned[tensor.name] = &tensor;
+    by_name[tensor.name] = &tensor;
   }
   const auto make = [&](const SafetensorsTensor& wanted) {
-    const PlannedTensor& tensor = *planned.at(wanted.name);
+    const WeightSource& tensor = *by_name.at(wanted.name);
     return make_tensor(tensor, initialization.values_of(tensor), type, seed);
   };
   write_safetensors(path, std::move(tensors), make, {{"format", "pt"}});
@@ -149,17 +150,17 @@ CreatedCheckpoint create_checkpoint(const NewCheckpoint& request) {
   const Initialization initialization(spec, config);
   const auto stated = stated_type(config);
   const at::ScalarType type = request.dtype.value_or(stated.value_or(at::kFloat));
-  type_name(type);  // one of the three
-  const std::vector<PlannedTensor> plan = plan_weights(family, spec);
-  check_size(plan, request.config);
+  type_name(type);  // throws for any other type
+  const std::vector<WeightSource> sources = weight_sources(family, spec);
+  check_size(sources, request.config);
 
   NewFolder folder(request.directory);
   write_text(folder.path() / "config.json", config_text(request.config, family, type, stated));
-  write_weights(folder.path() / "model.safetensors", plan, initialization, type, request.seed);
+  write_weights(folder.path() / "model.safetensors", sources, initialization, type, request.seed);
   folder.publish();
 
   CreatedCheckpoint created;
-  for (const PlannedTensor& tensor : plan) {
+  for (const WeightSource& tensor : sources) {
     std::int64_t count = 1;
     for (const std::int64_t size : tensor.shape) count *= size;
     created.parameters += count;

@@ -9,9 +9,9 @@
 namespace lensbench {
 namespace {
 
-/// A number is NaN or infinite when all bits of its exponent are set. Adding the lowest of them
-/// then carries into the sign bit, which the mask has cleared; so several numbers are tested in one
-/// word.
+/// Bit masks of a floating-point type. A number is NaN or infinite if all exponent bits are set:
+/// then adding the lowest exponent bit carries into the sign bit, which the mask has cleared. So
+/// several numbers are tested in one word.
 struct Lanes {
   std::uint64_t exponent, lowest, sign;
   std::size_t width;  // bytes of a number

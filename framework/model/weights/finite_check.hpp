@@ -14,8 +14,8 @@ struct NonFinite {
   std::int64_t element;  ///< in row-major order
 };
 
-/// The first NaN or infinity in a list of contiguous CPU tensors of floating-point numbers; none if
-/// all are finite. On all threads, as fast as the memory is read.
+/// First NaN or infinity in a list of contiguous CPU tensors of floating-point numbers; nullopt if
+/// all are finite. Runs on all threads, as fast as memory can be read.
 LENSBENCH_API std::optional<NonFinite> find_non_finite(const std::vector<at::Tensor>& tensors);
 
 }  // namespace lensbench

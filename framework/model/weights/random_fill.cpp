@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kBlocksPerTask = 1 << 16;
 
-/// Uniform in [0, 1), 53 bits, from two random words.
+/// Uniform number in [0, 1) with 53 bits, from two random words.
 double uniform(std::uint32_t first, std::uint32_t second) {
   const std::uint64_t high = first >> 5, low = second >> 6;
   return static_cast<double>((high << 26) | low) * 0x1p-53;
@@ -62,9 +62,8 @@ void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed, std::
     case at::kHalf:
       return fill(tensor.data_ptr<at::Half>(), tensor.numel(), normals);
     default:
-      throw UsageError(
-          std::string("random numbers are made in float32, bfloat16 or float16, not ") +
-          at::toString(tensor.scalar_type()));
+      throw UsageError(std::string("random fill: expected float32, bfloat16 or float16, found ") +
+                       at::toString(tensor.scalar_type()));
   }
 }
 

@@ -34,7 +34,7 @@ Found norm_weight(const NormWeights& norm, std::string_view part) {
   return std::nullopt;
 }
 
-/// The part of one letter of a matrix [in, kv_head * (group + 2) * d_head] or its bias
+/// Part of q, k or v in a matrix [in, kv_head * (group + 2) * d_head] or in its bias
 /// [kv_head * (group + 2) * d_head], as [in, head, d_head] or [head, d_head].
 at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, char letter) {
   if (!fused.defined()) return fused;
@@ -75,7 +75,7 @@ Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
   return std::nullopt;
 }
 
-/// A number in front of `rest`, which then starts behind it; nullopt unless 0 <= number < end.
+/// Reads the number at the start of `rest` and removes it; nullopt unless 0 <= number < end.
 std::optional<std::size_t> leading_index(std::string_view& rest, std::size_t end) {
   std::size_t index = 0;
   const auto [after, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
@@ -84,7 +84,7 @@ std::optional<std::size_t> leading_index(std::string_view& rest, std::size_t end
   return index;
 }
 
-/// `W_gate` is the router; `experts.{e}.W_gate` and so on are those of an expert.
+/// Weight of a mixture: `W_gate` is the router; `experts.{e}.W_gate` and so on belong to an expert.
 Found mixture_weight(const BlockWeights& block, std::string_view part) {
   constexpr std::string_view experts = "experts.";
   if (part == "W_gate") return block.router.weight;
@@ -139,8 +139,10 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
     return weights.project_in.weight;
   if (name == "unembed.W_proj" && weights.project_out.weight.defined())
     return weights.project_out.weight;
-  if (name == "mlm_head.W" && weights.head.weight.defined()) return weights.head.weight;
-  if (name == "mlm_head.b" && weights.head.weight.defined()) return weights.head.bias;
+  if (name == "mlm_head.W" && weights.prediction_head.weight.defined())
+    return weights.prediction_head.weight;
+  if (name == "mlm_head.b" && weights.prediction_head.weight.defined())
+    return weights.prediction_head.bias;
   if (name.substr(0, embedding_norm.size()) == embedding_norm)
     return norm_weight(weights.ln_embed, name.substr(embedding_norm.size()));
   if (name == "unembed.W_U") return weights.unembedding.weight.t();
@@ -160,8 +162,8 @@ at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights
   if (!found)
     throw UsageError("weight '" + std::string(name) + "': a " + spec.family + " model of " +
                      std::to_string(spec.n_layers) +
-                     " layers has no such weight; names are those of TransformerLens, as "
-                     "'embed.W_E' or 'blocks.0.attn.W_Q'");
+                     " layers lacks it; use TransformerLens names, for instance 'embed.W_E' or "
+                     "'blocks.0.attn.W_Q'");
   return *found;
 }
 

@@ -7,11 +7,11 @@
 namespace lensbench {
 namespace {
 
-/// Notes what is asked for and hands out tensors without storage, so that a family can take them
-/// apart as it would real ones.
-class PlanTaker final : public WeightTaker {
+/// Records the requested weights and returns tensors without storage, so that a family can slice
+/// them like real ones.
+class SourceTaker final : public WeightTaker {
  public:
-  explicit PlanTaker(std::string_view prefix) : prefix_(prefix) {}
+  explicit SourceTaker(std::string_view prefix) : prefix_(prefix) {}
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return note({prefix_ + name, name, shape});
@@ -21,7 +21,7 @@ class PlanTaker final : public WeightTaker {
   }
   bool has(const std::string&) const override { return false; }
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                               const at::Tensor& embedding) override {
+                               at::Tensor& embedding) override {
     Unembedding unembedding;
     unembedding.weight = spec.tied_unembedding
                              ? embedding
@@ -29,24 +29,25 @@ class PlanTaker final : public WeightTaker {
     return unembedding;
   }
 
-  std::vector<PlannedTensor> plan() && { return std::move(plan_); }
+  std::vector<WeightSource> sources() && { return std::move(sources_); }
 
  private:
-  at::Tensor note(PlannedTensor tensor) {
-    plan_.push_back(std::move(tensor));
-    return at::empty(plan_.back().shape, at::TensorOptions().device(at::kMeta).dtype(at::kFloat));
+  at::Tensor note(WeightSource tensor) {
+    sources_.push_back(std::move(tensor));
+    return at::empty(sources_.back().shape,
+                     at::TensorOptions().device(at::kMeta).dtype(at::kFloat));
   }
 
   std::string prefix_;
-  std::vector<PlannedTensor> plan_;
+  std::vector<WeightSource> sources_;
 };
 
 }  // namespace
 
-std::vector<PlannedTensor> plan_weights(const Family& family, const TransformerSpec& spec) {
-  PlanTaker taker(family.optional_prefix);
-  family.place(spec, taker);
-  return std::move(taker).plan();
+std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec) {
+  SourceTaker taker(family.optional_prefix);
+  family.take_weights(spec, taker);
+  return std::move(taker).sources();
 }
 
 }  // namespace lensbench

@@ -8,16 +8,16 @@
 
 namespace lensbench {
 
-/// A tensor that a checkpoint of some configuration has.
-struct PlannedTensor {
-  std::string name;        ///< as `save_pretrained` writes it
-  std::string plain_name;  ///< without the family's optional prefix
+/// A stored tensor that a model's weights come from.
+struct WeightSource {
+  std::string name;        ///< name that `save_pretrained` writes
+  std::string plain_name;  ///< name without the family's optional prefix
   std::vector<std::int64_t> shape;
 };
 
-/// Every weight of a checkpoint that does not exist yet, found by asking the family where it would
-/// take each from. A tied unembedding is no tensor of its own.
-LENSBENCH_API std::vector<PlannedTensor> plan_weights(const Family& family,
-                                                      const TransformerSpec& spec);
+/// All stored tensors of a configuration, found by running the family's `take_weights` without a
+/// checkpoint. A tied unembedding is not a separate tensor.
+LENSBENCH_API std::vector<WeightSource> weight_sources(const Family& family,
+                                                       const TransformerSpec& spec);
 
 }  // namespace lensbench

@@ -13,32 +13,33 @@
 
 namespace lensbench {
 
-/// Where a family takes its weights from: a checkpoint, or the plan of one to be made.
+/// Source of a family's weights: a checkpoint, or the list of weights of one to be created.
 class WeightTaker {
  public:
   virtual ~WeightTaker();
 
-  /// The tensor in the model's dtype and device. Undefined after a fault.
+  /// A tensor of the body in the model's dtype and device; undefined after a fault.
   virtual at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
-  /// As `take`, for a tensor outside the body, whose name never has the family's optional prefix
+  /// A tensor outside the body, whose name never has the family's optional prefix
   /// (`lm_head.bias`, `cls.predictions.bias`).
   virtual at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
-  /// Whether a tensor is stored, for names that vary between checkpoints; never in a plan.
+  /// True if a checkpoint stores this tensor, for names that vary between checkpoints.
   virtual bool has(const std::string& name) const = 0;
 
-  /// The unembedding, tied to the embedding or its own tensor. A tied checkpoint may hold a copy.
+  /// The unembedding, tied to the embedding or a separate tensor. A tied checkpoint may hold a
+  /// copy, or store the pair under the unembedding's name only.
+  /// \param embedding  filled in the latter case
   virtual Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                                       const at::Tensor& embedding) = 0;
+                                       at::Tensor& embedding) = 0;
 };
 
-/// Hands out the tensors of a checkpoint by name, as views of the file if they are stored in the
-/// model's dtype, and keeps account: what was missing, misshapen or never asked for becomes one
-/// error.
+/// Weights of a checkpoint by name, as views of the mapped file if they are stored in the model's
+/// dtype. `finish` reports all missing, misshapen and unused tensors in one error.
 class CheckpointTaker final : public WeightTaker {
  public:
-  /// \param optional_prefix  tensors are found with it or without it
+  /// \param optional_prefix  prefix that tensor names may have or lack
   CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
                   std::string_view optional_prefix);
 
@@ -46,13 +47,23 @@ class CheckpointTaker final : public WeightTaker {
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
   bool has(const std::string& name) const override;
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                               const at::Tensor& embedding) override;
+                               at::Tensor& embedding) override;
 
-  /// \param buffers  globs of names, without the prefix, that are no weights
-  /// \throws InputError naming every tensor at fault
-  void finish(const std::vector<std::string_view>& buffers);
+  /// \param buffers  globs of names, without the prefix, of tensors that are not weights
+  /// \return the tensors of training heads, which the checkpoint has in addition to the model
+  /// \throws InputError that names every faulty tensor, or what made all names differ
+  std::vector<std::string> finish(const std::vector<std::string_view>& buffers) const;
+
+  /// Names of the tensors that the model computes with.
+  const std::set<std::string>& taken() const { return taken_; }
 
  private:
+  struct MissingTensor {
+    std::string name;
+    std::vector<std::int64_t> shape;
+  };
+  std::vector<std::string> unused(const std::vector<std::string_view>& buffers) const;
+  std::string explain(const std::vector<std::string>& extra) const;
   std::string stored_name(const std::string& name) const;
   std::string without_prefix(const std::string& name) const;
   at::Tensor take_stored(const std::string& stored, const std::vector<std::int64_t>& shape);
@@ -61,7 +72,8 @@ class CheckpointTaker final : public WeightTaker {
   ModelOptions options_;
   std::string prefix_;
   std::set<std::string> taken_;
-  std::vector<std::string> missing_, wrong_;
+  std::vector<MissingTensor> missing_;
+  std::vector<std::string> wrong_;
 };
 
 }  // namespace lensbench

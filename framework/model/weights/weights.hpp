@@ -7,8 +7,8 @@
 
 namespace lensbench {
 
-/// A matrix in right-multiplying form, y = x · weight + bias. A view of the stored tensor,
-/// whichever way round the checkpoint has it.
+/// A matrix in right-multiplying form, y = x · weight + bias. It is a view of the stored tensor,
+/// transposed where the checkpoint stores [out, in].
 struct Linear {
   at::Tensor weight;  ///< [in, out], any strides
   at::Tensor bias;    ///< [out] or undefined
@@ -25,19 +25,21 @@ struct ExpertWeights {
 };
 
 struct BlockWeights {
-  NormWeights ln1, ln2;            ///< undefined where NormPlacement or a shared norm leaves none
+  NormWeights ln1, ln2;            ///< undefined where NormPlacement or a shared norm excludes them
   NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after and after_sublayer
-  /// [d_head], [head, d_head] for gains of each head, or [head * d_head] for one norm over all.
+  /// [d_head], [head, d_head] for separate gains per head, or [head * d_head] for one norm over
+  /// all.
   NormWeights q_norm, k_norm;
-  /// One product instead of three where the checkpoint stores them as one; undefined otherwise.
+  /// The three projections as one matrix, where the checkpoint stores them so; else undefined.
   /// [in, q + k + v], and q, k and v are views of it; or, for AttentionSpec::fused_by_group,
   /// [in, kv_head * (group + 2) * d_head], and q, k and v are undefined.
   Linear qkv;
   Linear q, k, v, o;
   Linear gate;  ///< undefined unless gated
   Linear in, out;
-  Linear router;                       ///< [d_model, expert]; undefined unless a mixture
-  std::vector<ExpertWeights> experts;  ///< then gate, in and out are undefined
+  Linear router;  ///< [d_model, expert]; undefined unless a mixture
+  std::vector<ExpertWeights>
+      experts;  ///< experts of a mixture, where gate, in and out are undefined
 };
 
 struct ModelWeights {
@@ -47,7 +49,8 @@ struct ModelWeights {
   NormWeights ln_embed;    ///< for TransformerSpec::embedding_norm
   Linear project_in;       ///< [embedding_width, d_model] where the two differ
   std::vector<BlockWeights> blocks;
-  Linear head;  ///< [d_model, d_model] of a masked-language model, before ln_final
+  Linear prediction_head;  ///< [d_model, d_model] dense layer of a masked-language model, before
+                           ///< ln_final
   NormWeights ln_final;
   Linear project_out;  ///< [d_model, embedding_width] where the two differ
   Unembedding unembedding;

@@ -10,10 +10,10 @@
 
 namespace lensbench {
 
-/// Numbers that are in memory at once while a stored variable is written.
+/// Number of values that are in memory while a stored variable is written.
 inline constexpr std::int64_t kBlock = 1 << 16;
 
-/// Elements below one row of axis `index.size()`.
+/// Number of elements in one row of axis `index.size()`.
 inline std::int64_t row_elements(const StoredVariable& variable,
                                  const std::vector<std::int64_t>& index) {
   std::int64_t elements = 1;
@@ -22,7 +22,7 @@ inline std::int64_t row_elements(const StoredVariable& variable,
   return elements;
 }
 
-/// Calls `use` with the rows of axis `index.size()` at `index`, block after block.
+/// Calls `use` with blocks of rows of axis `index.size()` at `index`, in order.
 template <class Use>
 void for_each_block_of_rows(const StoredVariable& variable, const std::vector<std::int64_t>& index,
                             Use&& use) {
@@ -33,7 +33,7 @@ void for_each_block_of_rows(const StoredVariable& variable, const std::vector<st
     use(variable.rows(index, first, std::min(step, length - first)), first);
 }
 
-/// Calls `use` with all of a variable's numbers in C order, block after block.
+/// Calls `use` with blocks of all numbers of a variable, in C order.
 template <class Use>
 void for_each_block(const StoredVariable& variable, Use&& use,
                     std::vector<std::int64_t> index = {}) {

@@ -48,7 +48,7 @@ void for_each_cell(const StoredVariable& variable, Use&& use) {
   });
 }
 
-/// A column of the table: its texts along one axis.
+/// A column of the table: texts along one axis.
 struct Column {
   std::string name;
   std::size_t axis;
@@ -84,14 +84,14 @@ void write_csv(std::ostream& out, const StoredDataset& dataset, const std::strin
   for (const Column& column : columns) out << quoted(column.name) << ",";
   out << quoted(name) << "\r\n";
   const std::vector<std::int64_t>& shape = variable.shape;
-  std::vector<std::int64_t> place(shape.size(), 0);
+  std::vector<std::int64_t> position(shape.size(), 0);
   for_each_cell(variable, [&](const std::string& value) {
     for (const Column& column : columns)
-      out << column.texts.at(static_cast<std::size_t>(place[column.axis])) << ",";
+      out << column.texts.at(static_cast<std::size_t>(position[column.axis])) << ",";
     out << value << "\r\n";
     for (std::size_t axis = shape.size(); axis-- > 0;) {
-      if (++place[axis] < shape[axis]) break;
-      place[axis] = 0;
+      if (++position[axis] < shape[axis]) break;
+      position[axis] = 0;
     }
   });
 }

@@ -8,10 +8,10 @@
 
 namespace lensbench {
 
-/// One variable as a tidy table (RFC 4180): a line an element, a column for each coordinate of each
-/// of its axes, and the value in the last. Numbers are written so that they read back exactly; a
-/// NaN is an empty field. Its values are read and written in blocks.
-/// \throws UsageError if the dataset has no such variable
+/// Writes one variable as a tidy table (RFC 4180): one line per element, with a column for each
+/// coordinate of each axis and the value in the last column. Numbers are written with enough digits
+/// to read them back exactly; NaN is an empty field. Values are read and written in blocks.
+/// \throws UsageError if the dataset does not have the variable
 LENSBENCH_API void write_csv(std::ostream& out, const StoredDataset& dataset,
                              const std::string& name);
 

@@ -28,7 +28,7 @@ nlohmann::json element(const at::Tensor& tensor, std::int64_t index) {
   }
 }
 
-// `offset` counts elements of the flat tensor that were written so far.
+// `offset` is the number of elements of the flat tensor that were written so far.
 nlohmann::json nested(const at::Tensor& flat, const std::vector<std::int64_t>& shape,
                       std::size_t axis, std::int64_t& offset) {
   if (axis == shape.size()) return element(flat, offset++);
@@ -38,7 +38,7 @@ nlohmann::json nested(const at::Tensor& flat, const std::vector<std::int64_t>& s
   return list;
 }
 
-/// Values in C order, in a type that `element` reads.
+/// Values of a tensor in C order, converted to a type that `element` reads.
 at::Tensor flat_values(const at::Tensor& tensor) {
   at::Tensor flat = tensor.to(at::kCPU);
   const at::ScalarType type = flat.scalar_type();
@@ -61,7 +61,7 @@ nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes)
   return out;
 }
 
-/// All but its data.
+/// JSON of a variable without its data.
 nlohmann::json facts_to_json(const Variable& variable) {
   nlohmann::json out{
       {"dims", variable.dims}, {"units", variable.units}, {"long_name", variable.long_name}};
@@ -81,7 +81,7 @@ nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
   return out;
 }
 
-/// Elements of axis `index.size()` with commas between them, read in blocks.
+/// Writes the elements of axis `index.size()`, separated by commas and read in blocks.
 void write_elements(std::ostream& out, const StoredVariable& variable,
                     std::vector<std::int64_t>& index) {
   if (row_elements(variable, index) > kBlock) {
@@ -119,7 +119,7 @@ void write_data(std::ostream& out, const StoredVariable& variable) {
   out << "]";
 }
 
-/// The members of an object by name, as the text of nlohmann::json has them.
+/// Writes the members of an object in order of name, in the format of nlohmann::json.
 void write_members(std::ostream& out, const std::map<std::string, std::function<void()>>& members) {
   bool first = true;
   out << "{";

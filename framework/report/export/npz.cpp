@@ -34,7 +34,7 @@ std::string type_string(const at::Tensor& values) {
   }
 }
 
-/// Magic, version, and a header padded to a multiple of 64 bytes.
+/// Start of an `.npy` file: magic string, version and header, padded to a multiple of 64 bytes.
 std::string npy_header(const std::string& type, const std::vector<std::int64_t>& shape) {
   std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t length : shape) text += std::to_string(length) + ", ";
@@ -91,7 +91,7 @@ void write_npz(const std::filesystem::path& path, const std::vector<Variable>& v
     zip_error_fini(&error);
     fail(why);
   }
-  std::vector<std::string> members;  // libzip reads them when it closes
+  std::vector<std::string> members;  // must exist until zip_close, which reads them
   for (const Variable& variable : variables) members.push_back(npy_of(variable));
   for (std::size_t i = 0; i < variables.size(); ++i) {
     zip_source_t* source =

@@ -7,9 +7,9 @@
 
 namespace lensbench {
 
-/// Writes variables as a NumPy archive (`numpy.load`): one `.npy` a variable, in its own element
-/// type; texts as fixed-width Unicode. Written beside its place first, then renamed.
-/// \throws RunError if it cannot be written
+/// Writes variables as a NumPy archive (`numpy.load`) with one `.npy` per variable, of the element
+/// type of the variable; texts become fixed-width Unicode. The data goes to a temporary file that
+/// is renamed at the end. \throws RunError if it cannot be written
 LENSBENCH_API void write_npz(const std::filesystem::path& path,
                              const std::vector<Variable>& variables);
 

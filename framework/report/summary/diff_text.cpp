@@ -11,7 +11,7 @@ using nlohmann::json;
 void write_facts(std::ostream& out, const std::string& title,
                  const std::vector<FactDifference>& facts) {
   constexpr std::size_t kMost = 20;
-  out << title << (facts.empty() ? "the same\n" : "") << (facts.empty() ? "" : "differs\n");
+  out << title << (facts.empty() ? "equal\n" : "") << (facts.empty() ? "" : "differs\n");
   for (std::size_t i = 0; i < facts.size() && i < kMost; ++i)
     out << "  " << facts[i].where << ": " << (facts[i].first.empty() ? "none" : facts[i].first)
         << " -> " << (facts[i].second.empty() ? "none" : facts[i].second) << "\n";

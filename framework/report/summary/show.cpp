@@ -83,7 +83,7 @@ json files(const Dataset& recipe) {
   return list;
 }
 
-/// The start of a text, never cut within a character.
+/// Start of a text, cut between UTF-8 characters.
 std::string beginning(const std::string& text) {
   constexpr std::size_t kLongest = 60;
   if (text.size() <= kLongest) return text;
@@ -111,13 +111,13 @@ void write_cases(std::ostream& out, const json& cases) {
   if (shown > kMost) out << "  and " << shown - kMost << " more\n";
 }
 
-/// The model's own facts; its config is in the JSON.
+/// Writes facts about the model without its configuration, which only the JSON has.
 void write_model(std::ostream& out, json model) {
   if (model.is_object()) model.erase("config");
   out << "model       " << model.dump() << "\n";
 }
 
-/// What ran it, in a few lines; the JSON has all.
+/// Writes the most important facts about program and machine; the JSON has all of them.
 void write_machine(std::ostream& out, const json& environment, const json& run) {
   const auto text = [](const json& facts, const char* key) -> std::string {
     if (!facts.is_object() || !facts.contains(key)) return "";
@@ -142,11 +142,11 @@ void write_machine(std::ostream& out, const json& environment, const json& run) 
 void write_receipts(std::ostream& out, const json& receipts) {
   std::size_t failed = 0;
   for (const json& receipt : receipts) failed += !receipt["passed"].get<bool>();
-  out << "receipts    " << receipts.size() - failed << " of " << receipts.size() << " hold\n";
+  out << "receipts    " << receipts.size() - failed << " of " << receipts.size() << " passed\n";
   for (const bool passed : {false, true})
     for (const json& receipt : receipts) {
       if (receipt["passed"].get<bool>() != passed) continue;
-      out << (passed ? "  holds     " : "  FAILED    ") << receipt["dataset"].get<std::string>()
+      out << (passed ? "  passed    " : "  FAILED    ") << receipt["dataset"].get<std::string>()
           << "/" << receipt["name"].get<std::string>() << ": " << receipt["value"].dump()
           << (passed ? " <= " : " > ") << receipt["tolerance"].dump();
       if (receipt["case"].get<std::int64_t>() >= 0 && !passed)
@@ -155,12 +155,13 @@ void write_receipts(std::ostream& out, const json& receipts) {
     }
 }
 
-/// Older archives do not count them.
+/// Writes the numbers of forwards, which older archives do not have.
 void write_forwards(std::ostream& out, const json& run) {
   if (!run.is_object() || !run.contains("activations")) return;
   const json& activations = run["activations"];
   out << "forwards    " << activations.value("forwards", std::int64_t{0}) << " for activations, "
-      << activations.value("requests_without_a_forward", std::int64_t{0}) << " requests needed none"
+      << activations.value("requests_without_a_forward", std::int64_t{0})
+      << " requests without a forward"
       << (activations.value("shared", true) ? "" : " (not shared between tools)") << "\n";
 }
 
@@ -223,7 +224,7 @@ std::string describe_archive(const std::filesystem::path& path) {
     out << "  " << file["role"].get<std::string>() << "  " << file["name"].get<std::string>()
         << "  " << file["sha256"].get<std::string>().substr(0, 16) << "\n";
   write_machine(out, facts["environment"], facts["run"]);
-  if (!facts["complete"].get<bool>()) out << "INCOMPLETE: not every planned case has run\n";
+  if (!facts["complete"].get<bool>()) out << "INCOMPLETE: some planned cases have not run\n";
   write_cases(out, facts["cases"]);
   write_receipts(out, facts["receipts"]);
   out << describe_costs(facts["costs"]);

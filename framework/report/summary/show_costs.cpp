@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-/// A column of numbers, row by row. \throws InputError if it is another thing
+/// Numbers of a variable in C order. \throws InputError for a text or other dimensions
 std::vector<double> numbers(const Dataset& costs, const std::string& name,
                             const std::vector<std::string>& dims, const std::string& file) {
   if (!costs.contains(name) || costs[name].is_text() || costs[name].dims != dims)
@@ -34,7 +34,7 @@ std::vector<std::string> labels(const Dataset& costs, const std::string& name,
   return costs[name].strings;
 }
 
-/// The largest, leaving out what is not known; null if nothing is.
+/// Largest value without NaN; null if all values are NaN.
 json most(const std::vector<double>& values) {
   double result = std::nan("");
   for (const double value : values) result = std::fmax(result, value);
@@ -47,7 +47,7 @@ double sum(const std::vector<double>& values) {
   return result;
 }
 
-/// Of a [row, column] table one column.
+/// One column of a table [row, column].
 std::vector<double> column(const std::vector<double>& table, std::size_t columns,
                            std::size_t which) {
   std::vector<double> values;
@@ -93,7 +93,7 @@ json profile_json(const Dataset& costs, const std::string& file) {
 }
 
 std::string mebibytes(const json& bytes) {
-  if (bytes.is_null()) return "not known";
+  if (bytes.is_null()) return "unknown";
   std::ostringstream text;
   text << std::fixed << std::setprecision(1) << bytes.get<double>() / (1 << 20) << " MiB";
   return text.str();
@@ -105,7 +105,8 @@ std::string number(double value, int digits) {
   return text.str();
 }
 
-/// Columns as wide as their widest cell; the first to the left, the others to the right.
+/// Text table: columns are as wide as their widest cell, the first left-aligned, the others
+/// right-aligned.
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
@@ -123,7 +124,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   return text.str();
 }
 
-/// Rows of the profile added up over the blocks.
+/// Rows of the profile by component, summed over the blocks.
 std::map<std::string, json> components_of(const json& profile) {
   std::map<std::string, json> sums;
   for (const json& entry : profile) {
@@ -199,7 +200,7 @@ std::string describe_costs(const json& costs) {
   std::ostringstream out;
   out << "cost        " << number(costs["case_seconds"].get<double>(), 2) << " s in cases, slowest "
       << (costs["slowest_case_seconds"].is_null()
-              ? "not known"
+              ? "unknown"
               : number(costs["slowest_case_seconds"].get<double>(), 2) + " s")
       << ", peak memory " << mebibytes(costs["peak_memory_bytes"]) << "\n";
   if (!costs["tools"].empty()) {
@@ -211,7 +212,7 @@ std::string describe_costs(const json& costs) {
     out << aligned(rows);
   }
   if (!costs["profile"].empty())
-    out << "profile     of the model's forwards and readouts, over all cases\n"
+    out << "profile     forwards and readouts of the model, over all cases\n"
         << by_component(costs["profile"]) << "\n  seconds by block\n"
         << by_block(costs["profile"]);
   return out.str();

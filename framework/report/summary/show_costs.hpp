@@ -7,11 +7,11 @@
 
 namespace lensbench {
 
-/// The table of `/run` as JSON: time and peak memory of the cases and of each tool, and with a
-/// profile those of each component. \throws InputError for a table that no run writes
+/// Table `/run` as JSON: time and peak memory of the cases and of each tool and, with a profile, of
+/// each component. \throws InputError for a table of another form
 LENSBENCH_API nlohmann::json describe_costs_json(const Dataset& costs, const std::string& file);
 
-/// The same for a reader, a few lines a table; empty if nothing was recorded.
+/// Text of these costs for users, in a few lines per table; empty if no costs were recorded.
 LENSBENCH_API std::string describe_costs(const nlohmann::json& costs);
 
 }  // namespace lensbench

@@ -13,7 +13,7 @@ constexpr int kNumber = 8;
 constexpr int kWidestName = 16;
 
 struct Layout {
-  int name = 0, bar = 0;  // cells
+  int name = 0, bar = 0;  // widths in cells
   double scale = 0;
 };
 
@@ -22,7 +22,7 @@ std::string with_sign(double value) {
   return value >= 0 ? cat({"+", digits}) : digits;
 }
 
-Layout layout_of(const std::vector<Bar>& bars, const std::string& header, std::size_t n_beside,
+Layout layout_of(const std::vector<Bar>& bars, const std::string& header, std::size_t n_further,
                  const TerminalStyle& style) {
   Layout layout{display_width(header), 0, 0};
   for (const Bar& bar : bars) {
@@ -30,7 +30,7 @@ Layout layout_of(const std::vector<Bar>& bars, const std::string& header, std::s
     layout.scale = std::max(layout.scale, std::isfinite(bar.value) ? std::abs(bar.value) : 0.0);
   }
   layout.name = std::min(layout.name, kWidestName);
-  const int numbers = static_cast<int>(1 + n_beside) * (kNumber + 1);
+  const int numbers = static_cast<int>(1 + n_further) * (kNumber + 1);
   layout.bar = std::clamp(style.columns - layout.name - numbers - 2, 7, 61);
   return layout;
 }
@@ -51,7 +51,7 @@ std::string line_of(const Bar& bar, const Layout& layout, const TerminalStyle& s
   std::string text = fit(bar.name, layout.name, Align::left, style.unicode) + " " +
                      fit(with_sign(bar.value), kNumber, Align::right, style.unicode) + " " +
                      signed_bar(bar.value, layout.scale, layout.bar, style);
-  for (const double value : bar.beside) {
+  for (const double value : bar.further) {
     const std::string shown = std::isnan(value) ? "" : with_sign(value);
     text += cat({" ", fit(shown, kNumber, Align::right, style.unicode)});
   }
@@ -62,22 +62,22 @@ std::string line_of(const Bar& bar, const Layout& layout, const TerminalStyle& s
 }  // namespace
 
 std::vector<Bar> largest(std::vector<Bar> bars, std::size_t most, BarOrder order) {
-  std::vector<std::size_t> places(bars.size());
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
+  std::vector<std::size_t> indices(bars.size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
     return std::abs(bars[a].value) > std::abs(bars[b].value);
   });
-  places.resize(std::min(places.size(), most));
-  if (order == BarOrder::as_given) std::sort(places.begin(), places.end());
+  indices.resize(std::min(indices.size(), most));
+  if (order == BarOrder::as_given) std::sort(indices.begin(), indices.end());
   std::vector<Bar> kept;
-  for (const std::size_t place : places) kept.push_back(std::move(bars[place]));
+  for (const std::size_t index : indices) kept.push_back(std::move(bars[index]));
   return kept;
 }
 
 Lines bar_chart(const std::vector<Bar>& bars, const std::vector<std::string>& headers,
                 const TerminalStyle& style) {
-  const std::size_t n_beside = bars.empty() ? 0 : bars.front().beside.size();
-  const Layout layout = layout_of(bars, headers.empty() ? "" : headers.front(), n_beside, style);
+  const std::size_t n_further = bars.empty() ? 0 : bars.front().further.size();
+  const Layout layout = layout_of(bars, headers.empty() ? "" : headers.front(), n_further, style);
   Lines lines;
   if (headers.size() > 1) lines.push_back(header_line(headers, layout, style));
   for (const Bar& bar : bars) lines.push_back(line_of(bar, layout, style));

@@ -16,7 +16,7 @@ std::string_view environment(const char* name) {
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 
-/// 0 where neither the environment nor the terminal says.
+/// Width of a terminal in cells; 0 if neither the environment nor the terminal gives it.
 int columns_of(int fd) {
   constexpr int kMost = 1000;
   const std::string_view given = environment("COLUMNS");
@@ -30,8 +30,9 @@ int columns_of(int fd) {
   return 0;
 }
 
-/// The character set of the locale, by the variables' usual precedence. No locale at all is taken
-/// for UTF-8: that is a container, and its terminal is somewhere else.
+/// Whether the character set of the locale is UTF-8, by the usual precedence of the variables. An
+/// environment without a locale counts as UTF-8: it is typical for containers, whose terminal is on
+/// another system.
 bool is_utf8_locale() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const std::string_view value = environment(name);

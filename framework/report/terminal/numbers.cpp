@@ -26,7 +26,8 @@ bool is_whole(double value) {
   return !std::isfinite(value) || (value == std::floor(value) && std::abs(value) < 1e15);
 }
 
-// Joined datasets number their cases on `case`, or on `case_number` where `case` labels tokens.
+// Joined datasets have the numbers of their cases in `case`, or in `case_number` if `case` labels
+// tokens.
 std::string case_name(const Dataset& dataset, std::int64_t number) {
   if (!dataset.contains("case_id") || !dataset["case_id"].is_text()) return "";
   const Variable& names = dataset["case_id"];

@@ -9,7 +9,7 @@
 
 namespace lensbench::terminal {
 
-/// Numbers of a tensor in double, in C order, by index.
+/// Values of a tensor as double, with access by index.
 class Grid {
  public:
   Grid() = default;
@@ -34,42 +34,43 @@ class Grid {
 /// Tokens [begin, end) of the token axis that belong to one case.
 struct CaseRange {
   std::int64_t number = 0;
-  std::string id;  ///< of `case_id`, or empty
+  std::string id;  ///< id from `case_id`; may be empty
   std::int64_t begin = 0, end = 0;
   std::int64_t size() const { return end - begin; }
 };
 
-/// The cases on the token axis, in order; one if the axis has no `case`.
+/// Cases on the token axis, in order; a single case if the axis is without `case`.
 std::vector<CaseRange> token_cases(const Dataset& dataset);
 
 /// Whether a variable exists with exactly these dimensions.
 bool has(const Dataset& dataset, const std::string& name, const std::vector<std::string>& dims);
 
-/// A variable restricted to `range` where it has a `token` axis; an empty grid if there is no such
-/// variable of numbers.
+/// Values of a variable, restricted to `range` if it has a `token` axis; empty if the dataset does
+/// not have a numeric variable of that name.
 Grid grid(const Dataset& dataset, const std::string& name, const CaseRange& range);
 
-/// Texts of a coordinate of `token` within a range, or position numbers if there is no such text.
+/// Texts of the tokens in a range; their positions if the dataset does not have texts.
 std::vector<std::string> token_texts(const Dataset& dataset, const CaseRange& range);
 std::vector<std::int64_t> token_positions(const Dataset& dataset, const CaseRange& range);
 
-/// `0.871`; `1` and `0` only where exact at three digits; blank for NaN.
+/// Probability such as `0.871`; `1` and `0` only if exact at three digits; blank for NaN.
 std::string probability(double value);
-/// `.871` in a table; `1.00` where it rounds to that.
+/// Probability in a table, such as `.871`; `1.00` if it rounds to 1.
 LENSBENCH_API std::string short_probability(double value);
-/// `87`: per cent rounded down, at most 99 and so always two cells.
+/// Per cent, such as `87`, rounded down and at most 99, so that two cells suffice.
 LENSBENCH_API std::string percent(double value);
-/// A number with `decimals` digits after the point; blank for NaN, `inf`.
+/// Number with `decimals` digits after the point; blank for NaN, `inf` for infinity.
 std::string fixed(double value, int decimals);
-/// A count without digits after the point; blank for NaN.
+/// Number without digits after the point; blank for NaN.
 std::string whole(double value);
-/// Four significant digits, for one value in running text.
+/// Number with four significant digits, for running text.
 std::string number(double value);
-/// `1 case`, `3 cases`.
+/// Number and noun: `1 case`, `3 cases`.
 std::string count(std::int64_t n, std::string_view noun);
 
-/// A column of numbers in one format: whole numbers if all are, else as many digits after the point
-/// as show four significant ones of the largest; scientific where that would hide the smaller ones.
+/// Column of numbers in one format: without digits after the point if all are whole, else with
+/// enough digits to show four significant digits of the largest; scientific notation if that would
+/// hide the smaller ones.
 LENSBENCH_API std::vector<std::string> column_of(const std::vector<double>& values);
 
 }  // namespace lensbench::terminal

@@ -14,20 +14,20 @@ struct Rgb {
   double red = 0, green = 0, blue = 0;
 };
 
-// Lightness rises evenly along it, so it also reads in grey.
+// The lightness of the ramp increases evenly, so that it is also readable in greyscale.
 constexpr std::array<Rgb, 6> kRamp = {
     {{34, 36, 62}, {52, 72, 124}, {38, 114, 142}, {38, 158, 136}, {122, 200, 92}, {248, 224, 72}}};
 
 Rgb ramp(double share) {
-  const double place = std::clamp(share, 0.0, 1.0) * (kRamp.size() - 1);
-  const auto below = std::min(static_cast<std::size_t>(place), kRamp.size() - 2);
-  const double t = place - static_cast<double>(below);
+  const double position = std::clamp(share, 0.0, 1.0) * (kRamp.size() - 1);
+  const auto below = std::min(static_cast<std::size_t>(position), kRamp.size() - 2);
+  const double t = position - static_cast<double>(below);
   const Rgb &a = kRamp[below], &b = kRamp[below + 1];
   return {a.red + t * (b.red - a.red), a.green + t * (b.green - a.green),
           a.blue + t * (b.blue - a.blue)};
 }
 
-// Nearest of the 6x6x6 cube of the 256-colour palette: levels 0, 95, 135, ..., 255.
+// Nearest level in the 6x6x6 cube of the 256-colour palette: 0, 95, 135, ..., 255.
 int cube_level(double value) {
   if (value < 48) return 0;
   if (value < 115) return 1;
@@ -71,7 +71,7 @@ std::string signed_colour(std::string_view text, double value, const TerminalSty
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong) {
   const Rgb c = ramp(std::isnan(probability) ? 0 : probability);
-  // Rec. 709 luma; text on the upper half of the ramp must be dark to be read.
+  // By the Rec. 709 luma: text on the upper half of the ramp must be dark to be readable.
   const double luma = 0.2126 * c.red + 0.7152 * c.green + 0.0722 * c.blue;
   const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
   return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);

@@ -8,26 +8,29 @@
 
 namespace lensbench::terminal {
 
-/// Each returns the text as it is when the style has no colour.
+/// Text in bold. This and the following functions return the text unchanged for a style without
+/// colour.
 std::string bold(std::string_view text, const TerminalStyle& style);
+/// Text with less contrast.
 std::string faint(std::string_view text, const TerminalStyle& style);
+/// Text in the colour of warnings.
 std::string alarm(std::string_view text, const TerminalStyle& style);
-/// Blue above zero, orange below: told apart with any colour vision.
+/// Text in blue for values above zero, orange below: distinguishable with any colour vision.
 std::string signed_colour(std::string_view text, double value, const TerminalStyle& style);
 
-/// Background from dark blue (0) to yellow (1), with black or white text on it, whichever
-/// contrasts.
+/// Text on a background from dark blue (0) to yellow (1), in black or white, whichever has more
+/// contrast.
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong = false);
 
-/// A line that shows what the backgrounds mean.
+/// Legend of the backgrounds, in one line.
 std::string probability_legend(const TerminalStyle& style);
 
-/// One character per value, its height from 0 to `top`.
+/// Sparkline with one character per value, whose height is between 0 and `top`.
 std::string sparkline(const std::vector<double>& values, double top, const TerminalStyle& style);
 
-/// A bar from the middle of `width` cells, to the right above zero and to the left below, its
-/// length a share of `scale`; half-cell steps.
+/// Bar of length |value| / `scale` in half-cell steps, from the middle of `width` cells to the
+/// right for values above zero and to the left below.
 std::string signed_bar(double value, double scale, int width, const TerminalStyle& style);
 
 }  // namespace lensbench::terminal

@@ -67,7 +67,7 @@ ProgressBar::~ProgressBar() {
   if (!finished_ && drawn_) write("\r\x1b[K");
 }
 
-// From the average so far: cases are of one kind, and a moving average would jump about.
+// The estimate uses the average over all cases so far, because a moving average would fluctuate.
 std::string ProgressBar::estimate(std::int64_t done) const {
   if (done <= 0 || done >= total_) return "";
   const double spent = seconds_between(start_, clock_());
@@ -82,7 +82,7 @@ std::string ProgressBar::live_line(std::int64_t done, std::int64_t failed) const
   if (failed > 0) tail += ", " + std::to_string(failed) + " failed";
   if (const auto left = estimate(done); !left.empty()) tail += ", " + left;
   const int used = terminal::display_width(head) + terminal::display_width(tail);
-  // The last column stays free: some terminals wrap when it is filled.
+  // The last column is left free, because some terminals wrap a line that fills it.
   const int room = std::min(40, style_.columns - 1 - used);
   const std::string line = head + (room >= 5 ? bar(share, room, style_.unicode) : "") + tail;
   return terminal::shorten(line, style_.columns - 1, style_.unicode);
@@ -111,7 +111,7 @@ void ProgressBar::finish() {
   finished_ = true;
 }
 
-// Progress is a courtesy: a closed stderr must not end a run.
+// Errors are ignored, because a closed stderr must not end a run.
 void ProgressBar::write(const std::string& text) const {
   std::string_view rest = text;
   while (!rest.empty()) {

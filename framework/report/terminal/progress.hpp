@@ -10,28 +10,29 @@
 
 namespace lensbench {
 
-/// How far a long run is, on stderr. In a terminal one line that is drawn over itself, at most ten
-/// times a second, and erased at the end; elsewhere (a log) one plain line at most every 10 s.
+/// Progress of a long run on stderr: in a terminal one line that is redrawn at most ten times a
+/// second and erased at the end; otherwise (a log) a plain line at most every 10 s.
 class LENSBENCH_API ProgressBar {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
-  /// \param total  how many cases there are
-  /// \param fd     where to write; must stay open as long as this lives
-  /// \param noun   what is counted, in the plural
+  /// \param total  number of cases
+  /// \param fd     file descriptor for the output, which must remain open while this object exists
+  /// \param noun   noun for what is counted, in the plural
   ProgressBar(std::int64_t total, int fd, std::string noun = "cases");
-  /// For tests: a style that is given, and a clock.
+  /// Progress bar with a given style and clock, for tests.
   ProgressBar(std::int64_t total, int fd, std::string noun, bool live, TerminalStyle style,
               Clock clock);
-  /// Erases the bar if `finish` was not called (an error is on its way).
+  /// Erases the bar if `finish` was not called because of an exception.
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// \param done    cases that are over, failed ones among them
-  /// \param failed  how many of them failed
+  /// Updates the bar.
+  /// \param done    number of finished cases, including failed ones
+  /// \param failed  number of failed cases
   void step(std::int64_t done, std::int64_t failed = 0);
-  /// Erases the bar. Nothing is written after it.
+  /// Erases the bar; later calls of `step` write nothing.
   void finish();
 
  private:
@@ -50,7 +51,7 @@ class LENSBENCH_API ProgressBar {
   bool finished_ = false;
 };
 
-/// `0:07`, `12:30`, `3:05:00`: a duration in whole seconds, rounded up.
+/// Duration in whole seconds, rounded up: `0:07`, `12:30`, `3:05:00`.
 LENSBENCH_API std::string clock_text(double seconds);
 
 }  // namespace lensbench

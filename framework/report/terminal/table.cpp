@@ -21,7 +21,7 @@ int total(const std::vector<int>& widths) {
   return sum;
 }
 
-// Takes one cell at a time from the widest column that may give one.
+// Narrows columns to a total width of `limit`, each time the widest one by a cell.
 void narrow(const std::vector<Column>& columns, std::vector<int>& widths, int limit) {
   while (total(widths) > limit) {
     std::size_t widest = widths.size();

@@ -11,13 +11,13 @@ namespace lensbench::terminal {
 struct Column {
   std::string header;
   Align align = Align::right;
-  std::vector<std::string> cells;  ///< as from `visible`; no escape sequences
-  int least = 0;                   ///< cells it may be narrowed to; 0: never narrowed
+  std::vector<std::string> cells;  ///< texts from `visible`, without escape sequences
+  int least = 0;                   ///< smallest width in cells; 0: the column is never narrowed
 };
 
-/// Columns side by side, two spaces apart, under a header line. If they are wider than the
-/// terminal, narrowable columns give way first; what still does not fit follows below in further
-/// tables that repeat the first `keys` columns.
+/// Table with a header line and two spaces between columns. If it is wider than the terminal,
+/// columns are narrowed first; columns that still do not fit follow in further tables, which repeat
+/// the first `keys` columns.
 std::vector<std::string> table(std::vector<Column> columns, std::size_t keys,
                                const TerminalStyle& style);
 

@@ -4,17 +4,17 @@
 
 namespace lensbench {
 
-/// What the terminal that text goes to can show.
+/// Capabilities of a terminal.
 struct TerminalStyle {
-  int columns = 80;          ///< cells a line may fill; taken for 60 where it is less
-  bool colour = false;       ///< escape sequences for colour may be written
-  bool unicode = true;       ///< UTF-8 is understood; else ASCII only
-  bool true_colour = false;  ///< 24-bit colours; else the 256-colour palette
+  int columns = 80;          ///< width in cells; smaller widths than 60 count as 60
+  bool colour = false;       ///< whether colour escape sequences are supported
+  bool unicode = true;       ///< whether UTF-8 is supported; otherwise ASCII is used
+  bool true_colour = false;  ///< whether 24-bit colour is supported; otherwise 256 colours are used
 };
 
-/// Reads the terminal at a file descriptor: its width (`COLUMNS`, then the window size), colour
-/// (off for a pipe, `NO_COLOR`, `TERM=dumb`; 24-bit by `COLORTERM`), UTF-8 by the locale variables.
-/// A pipe gets 80 columns unless `COLUMNS` says otherwise, and never colour.
+/// Detects the capabilities of the terminal at a file descriptor: width (`COLUMNS`, then the window
+/// size), colour (off for a pipe, `NO_COLOR`, `TERM=dumb`; 24-bit by `COLORTERM`), and UTF-8 by the
+/// locale variables. A pipe has 80 columns unless `COLUMNS` is set, and never colour.
 LENSBENCH_API TerminalStyle detect_terminal(int fd);
 
 }  // namespace lensbench

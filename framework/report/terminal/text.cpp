@@ -10,7 +10,7 @@ namespace lensbench::terminal {
 namespace {
 
 struct Character {
-  utf8proc_int32_t code_point = -1;  // -1: an invalid byte
+  utf8proc_int32_t code_point = -1;  // -1 for an invalid byte
   std::string_view bytes;
 };
 
@@ -45,13 +45,14 @@ bool is_mark(utf8proc_int32_t code_point) {
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME;
 }
 
-// Spacing marks (Devanagari vowel signs) take a cell of their own in terminals.
+// Number of cells of a character. Spacing marks (Devanagari vowel signs) fill a cell in terminals.
 int cells_of(utf8proc_int32_t code_point) {
   if (code_point < 0 || utf8proc_category(code_point) == UTF8PROC_CATEGORY_MC) return 1;
   return utf8proc_charwidth(code_point);
 }
 
-// Whether terminals agree on how many cells it fills and leave its neighbours where they are.
+// Whether a character fills an equal number of cells in all terminals and does not move its
+// neighbours.
 bool has_known_shape(utf8proc_int32_t code_point) {
   switch (utf8proc_category(code_point)) {
     case UTF8PROC_CATEGORY_CN:
@@ -91,7 +92,7 @@ bool is_blank(utf8proc_int32_t c) {
 std::string visible(std::string_view text, Blanks blanks, bool unicode) {
   constexpr int kMostMarks = 2;
   std::string out;
-  int marks = kMostMarks + 1;  // above the limit: nothing here that a mark could sit on
+  int marks = kMostMarks + 1;  // above the limit, because a mark at the start is without a base
   while (!text.empty()) {
     const Character c = next_character(text);
     text.remove_prefix(c.bytes.size());

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kMostComponents = 50;
 constexpr std::size_t kMostHeads = 8;
 
-/// Bars of contributions, what each ablation changes beside them.
+/// Bars of contributions, with the effect of each ablation after them.
 Lines component_chart(const std::vector<Bar>& bars, const std::vector<std::string>& ablations,
                       const TerminalStyle& style) {
   std::vector<std::string> headers{"component", "direct"};
@@ -19,12 +19,12 @@ Lines component_chart(const std::vector<Bar>& bars, const std::vector<std::strin
     say(lines,
         count(std::ssize(bars) - static_cast<std::ptrdiff_t>(kMostComponents),
               "smaller component") +
-            " left out here; the archive has all.",
+            " not shown; the archive has all.",
         style);
   return lines;
 }
 
-/// What the columns mean, said once below them.
+/// Adds an explanation of the columns.
 void explain_attribution(Lines& lines, const std::vector<std::string>& ablations,
                          const TerminalStyle& style) {
   std::string text = "direct: what the component adds to the logit.";
@@ -57,7 +57,8 @@ class AttributionCase {
   }
 
  private:
-  // The analysed position is one number for the dataset; joined cases differ in length.
+  // Analysed position: the attribute of a dataset of a single case (`only`), else the last
+  // position, because the attribute does not apply to joined cases of different lengths.
   std::int64_t position(bool only) const {
     const auto found = view_.dataset.attributes.find("position");
     if (only && found != view_.dataset.attributes.end())
@@ -103,7 +104,7 @@ class AttributionCase {
     std::vector<Bar> bars;
     for (std::int64_t c = 0; c < values.length(0); ++c) {
       Bar bar{names[static_cast<std::size_t>(c)], values(c, token_), {}};
-      for (std::size_t k = 0; k < kinds.size(); ++k) bar.beside.push_back(effects(k, c, token_));
+      for (std::size_t k = 0; k < kinds.size(); ++k) bar.further.push_back(effects(k, c, token_));
       bars.push_back(std::move(bar));
     }
     append(lines, component_chart(bars, kinds, view_.style));
@@ -159,7 +160,7 @@ class AttributionCase {
   std::int64_t token_;
 };
 
-/// A variable's mean over cases, saved as `<name>_mean` [dim] or [ablation, dim].
+/// View of an attribution averaged over cases, in variables `<name>_mean` [dim] or [ablation, dim].
 class AverageAttribution {
  public:
   explicit AverageAttribution(const View& view) : view_(view) {}
@@ -194,7 +195,7 @@ class AverageAttribution {
     for (std::int64_t i = 0; i < values.length(0); ++i) {
       Bar bar{names[static_cast<std::size_t>(i)], values(i), {}};
       for (std::int64_t k = 0; ablated && k < effects.length(0); ++k)
-        bar.beside.push_back(effects(k, i));
+        bar.further.push_back(effects(k, i));
       all.push_back(std::move(bar));
     }
     return all;

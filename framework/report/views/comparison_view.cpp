@@ -7,7 +7,8 @@
 namespace lensbench::terminal {
 namespace {
 
-/// One row a token: what each model made of it, and how far their distributions are apart.
+/// Table with one row per token: the prediction of each model and the distance of their
+/// distributions.
 class ComparisonTable {
  public:
   ComparisonTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {}
@@ -100,7 +101,7 @@ Lines comparison_view(const View& view) {
       cat({"rank: of the token; other: under the other model. KL and Jensen-Shannon divergence in "
            "nats. ",
            view.style.unicode ? "≠" : "!=",
-           " marks different first choices, per cent beside them."}),
+           " marks different first choices, followed by per cent."}),
       view.style);
   say_more_cases(lines, cases.size(), view.style);
   return lines;

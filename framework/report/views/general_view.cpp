@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kMostRows = 60;
 
-/// Everything with one dimension as a table a dimension; scalars as a list; the rest by its shape
-/// and range.
+/// View of any dataset: a list of scalars, one table per dimension of the variables that have only
+/// this dimension, and shape and range of all other variables.
 class GeneralView {
  public:
   explicit GeneralView(const View& view) : view_(view) {}
@@ -60,11 +60,11 @@ class GeneralView {
     if (length > kMostRows)
       say(lines,
           "Only the first " + std::to_string(kMostRows) + " of " + std::to_string(length) +
-              " rows are drawn; the archive has them all.",
+              " rows are shown; the archive has all.",
           view_.style);
   }
 
-  // `entropy` of `entropy_mean` where its standard error is beside it; else empty.
+  // `entropy` for `entropy_mean` if the dataset has its standard error, `entropy_se`; else empty.
   std::string stem_of_mean(const Variable& variable) const {
     constexpr std::string_view kMean = "_mean";
     if (!variable.name.ends_with(kMean) || variable.is_text()) return "";
@@ -72,12 +72,12 @@ class GeneralView {
     return has(view_.dataset, stem + "_se", variable.dims) ? stem : "";
   }
 
-  // Running numbers say nothing that the columns beside them do not.
+  // Variables that are redundant: running numbers of tokens, and errors shown with their mean.
   bool hides(const Variable& variable) const {
     const auto& name = variable.name;
     if (name == "token" || name == "input_id") return view_.dataset.contains("input_token");
     if (name.ends_with("_se") && view_.dataset.contains(name.substr(0, name.size() - 3) + "_mean"))
-      return true;  // shown beside the mean
+      return true;  // the column of the mean shows it
     if (name == "case" && variable.dims == std::vector<std::string>{"token"})
       return token_cases(view_.dataset).size() < 2;
     return false;
@@ -142,7 +142,7 @@ class GeneralView {
     append(lines, table(std::move(columns), 1, view_.style));
   }
 
-  // Too many numbers for a terminal, and the mean stands above.
+  // Variables with too many numbers for a terminal, whose mean is shown.
   static bool stays_in_archive(const Variable& variable) {
     return variable.name.ends_with("_quantile") || variable.name.ends_with("_interval");
   }

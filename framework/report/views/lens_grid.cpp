@@ -8,18 +8,18 @@ namespace lensbench::terminal {
 namespace {
 
 constexpr int kLabelWidth = 7;
-constexpr int kNarrowest = 4;  // of the token in a cell
-constexpr int kShortened = 7;  // to save a block
+constexpr int kNarrowest = 4;  // smallest width of a token
+constexpr int kShortened = 7;  // smallest width of a token that is shortened to save a block
 constexpr int kWidest = 12;
-constexpr std::size_t kMostLines = 66;  // of all blocks, about; two blocks are always drawn
+constexpr std::size_t kMostLines = 66;  // approximate limit for all blocks; at least two are shown
 
-/// Everything drawn in one column.
+/// Content of one column.
 struct Position {
   std::string number, input, settles;
-  std::vector<std::string> tokens;  // one a layer
+  std::vector<std::string> tokens;  // one per layer
   std::vector<double> probabilities;
-  std::vector<bool> final;  // first choice is already, and stays, the final one
-  int width = kNarrowest;   // of its tokens
+  std::vector<bool> final;  // whether the first choice is the final one from this layer on
+  int width = kNarrowest;   // width of the tokens
 };
 
 class GridWriter {
@@ -33,8 +33,8 @@ class GridWriter {
         numbers_(layer_numbers(view.dataset, point.axis)),
         layers_(layers_to_draw(ids_.length(0))) {
     const auto inputs = token_texts(view.dataset, range);
-    const auto places = token_positions(view.dataset, range);
-    for (std::size_t p = 0; p < inputs.size(); ++p) add_position(p, places[p], inputs[p]);
+    const auto numbers = token_positions(view.dataset, range);
+    for (std::size_t p = 0; p < inputs.size(); ++p) add_position(p, numbers[p], inputs[p]);
     choose_widths();
   }
 
@@ -46,7 +46,7 @@ class GridWriter {
       const std::string last_left_out = positions_[blocks[first].first - 1].number;
       say(lines,
           "Positions " + positions_.front().number + " to " + last_left_out +
-              " are left out here; the archive has them.",
+              " are not shown; the archive has them.",
           style_);
     }
     for (std::size_t b = first; b < blocks.size(); ++b) {
@@ -55,7 +55,7 @@ class GridWriter {
     }
     if (std::ssize(layers_) < ids_.length(0))
       say(lines,
-          "Only some layers are drawn; the archive has all " + std::to_string(ids_.length(0)) + ".",
+          "Only some layers are shown; the archive has all " + std::to_string(ids_.length(0)) + ".",
           style_);
     return lines;
   }
@@ -63,9 +63,9 @@ class GridWriter {
  private:
   using Span = std::pair<std::size_t, std::size_t>;
 
-  void add_position(std::size_t p, std::int64_t place, const std::string& input) {
+  void add_position(std::size_t p, std::int64_t number, const std::string& input) {
     Position column;
-    column.number = std::to_string(place);
+    column.number = std::to_string(number);
     column.input = view_.token(input);
     if (!settled_.empty())
       column.settles = settled_(p) < 0 ? (style_.unicode ? "–" : "-") : whole(settled_(p));
@@ -85,14 +85,14 @@ class GridWriter {
     return static_cast<double>(numbers_[static_cast<std::size_t>(layer)]);
   }
 
-  // Cells of a column beyond its token: a margin each side, or a gap and two digits.
+  // Width of a column: the token and a margin on each side, or a gap and two digits.
   int cell_width(const Position& p) const { return p.width + (style_.colour ? 2 : 5); }
 
   std::size_t most_blocks() const {
     return std::max<std::size_t>(2, kMostLines / (layers_.size() + 4));
   }
 
-  // Packed from the end, so that of a long text the last block drawn is a full one.
+  // Blocks of positions, packed from the end, so that the last block of a long text is full.
   std::vector<Span> pack(int columns) const {
     std::vector<Span> blocks;
     std::size_t end = positions_.size();
@@ -109,7 +109,8 @@ class GridWriter {
     return blocks;
   }
 
-  // Blocks of about the same width where all are drawn: narrower lines, no more of them.
+  // Blocks of about equal width: if all blocks are shown, lines are made narrower as long as that
+  // does not add a block.
   std::vector<Span> split() const {
     const std::size_t n = pack(style_.columns).size();
     int columns = style_.columns;
@@ -117,7 +118,7 @@ class GridWriter {
     return pack(columns);
   }
 
-  // Shorter tokens, if that saves a block.
+  // Shortens tokens if that saves a block.
   void choose_widths() {
     std::size_t fewest = pack(style_.columns).size();
     std::vector<Position> best = positions_;

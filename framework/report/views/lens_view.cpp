@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kOrdinals[] = {"1st", "2nd", "3rd"};
 
-/// The lens at one position, layer by layer.
+/// Logit lens at one position, layer by layer.
 class Detail {
  public:
   Detail(const View& view, const LensPoint& point, const CaseRange& range)
@@ -28,9 +28,9 @@ class Detail {
     Lines lines;
     const std::string token = view_.quoted(view_.token(token_texts(view_.dataset, range_).front()));
     const auto position = token_positions(view_.dataset, range_).front();
-    const bool stands = has(view_.dataset, "masked", {"token"});
+    const bool masked = has(view_.dataset, "masked", {"token"});
     say(lines,
-        std::string(stands ? "What stands at " : "What follows ") + token + " (position " +
+        std::string(masked ? "Prediction at " : "Prediction after ") + token + " (position " +
             std::to_string(position) + "), layer by layer" + target_note(),
         view_.style);
     append(lines, rows());
@@ -40,7 +40,7 @@ class Detail {
   }
 
  private:
-  /// The last position that a masked-language model was asked about.
+  /// Last masked position of a masked-language model.
   static std::optional<std::int64_t> last_masked(const Dataset& dataset, const CaseRange& range) {
     if (!has(dataset, "masked", {"token"})) return std::nullopt;
     const Grid masked = grid(dataset, "masked", range);
@@ -59,7 +59,7 @@ class Detail {
     return id.empty() ? "" : view_.token(id(0));
   }
 
-  // [layer] of a variable [layer, token] at this position, for the layers drawn.
+  // Values of a variable [layer, token] at this position, for the layers shown.
   std::vector<double> over_layers(const std::string& name) const {
     const std::string full = point_.prefix + name;
     if (!has(view_.dataset, full, {point_.axis, "token"})) return {};
@@ -162,7 +162,7 @@ void explain_lens(Lines& lines, const View& view) {
           " if it stopped there" +
           std::string(view.style.colour ? "." : ", and its probability in per cent.") +
           (has(view.dataset, "settled_layer", {"token"})
-               ? std::string(" Last row: from which layer on the final answer stays first.")
+               ? std::string(" Last row: first layer from which on the final answer is first.")
                : ""),
       view.style);
   if (view.style.colour && view.style.columns >= 56)

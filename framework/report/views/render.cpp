@@ -28,7 +28,7 @@ std::string title(const std::string& name, const View& view) {
   return bold(line, view.style) + faint(shorten(sizes, room, view.style.unicode), view.style);
 }
 
-// Numbers and short words; long texts are for the archive.
+// Adds the attributes that are numbers or short texts; longer ones are only in the archive.
 void attributes(Lines& lines, const View& view) {
   constexpr int kLongest = 40;
   std::string line;
@@ -43,15 +43,13 @@ void attributes(Lines& lines, const View& view) {
 }
 
 void receipts(Lines& lines, const View& view) {
-  std::int64_t held = 0;
-  for (const auto& receipt : view.dataset.receipts) held += receipt.passed ? 1 : 0;
-  const std::int64_t failed = std::ssize(view.dataset.receipts) - held;
+  std::int64_t passed = 0;
+  for (const auto& receipt : view.dataset.receipts) passed += receipt.passed ? 1 : 0;
+  const std::int64_t failed = std::ssize(view.dataset.receipts) - passed;
   lines.emplace_back();
-  if (view.dataset.receipts.empty()) lines.push_back("No receipts of its own.");
-  if (held > 0) lines.push_back(count(held, "receipt") + (held == 1 ? " holds." : " hold."));
-  if (failed > 0)
-    lines.push_back(
-        alarm(count(failed, "RECEIPT") + (failed == 1 ? " FAILS." : " FAIL."), view.style));
+  if (view.dataset.receipts.empty()) lines.push_back("No receipts.");
+  if (passed > 0) lines.push_back(count(passed, "receipt") + " passed.");
+  if (failed > 0) lines.push_back(alarm(count(failed, "RECEIPT") + " FAILED.", view.style));
   for (const auto& receipt : view.dataset.receipts) {
     if (receipt.passed) continue;
     Lines wrapped =

@@ -10,18 +10,19 @@
 
 namespace lensbench {
 
-/// Display text of a token id. Not trusted: control characters in it never reach the terminal.
+/// Function from a token id to its display text. The text is untrusted: its control characters
+/// never reach the terminal.
 using TokenText = std::function<std::string(std::int64_t id)>;
 
-/// A dataset as text for a reader. The view follows from the variables it has: a logit lens, a
-/// layer attribution, a token analysis, or else tables of everything that fits one. Ends with its
-/// receipts. Every line is at most `columns` cells wide and ends in a newline.
-/// \param name  under which it was saved; the heading
+/// Draws a dataset as text. The variables of the dataset determine the view: logit lens, layer
+/// attribution, token analysis, comparison of models, or else tables. The receipts follow. Every
+/// line is at most `columns` cells wide and ends in a newline.
+/// \param name  name under which the dataset was saved, used as heading
 LENSBENCH_API std::string render_dataset(const std::string& name, const Dataset& dataset,
                                          const TokenText& token_text, const TerminalStyle& style);
 
-/// Rank of a dataset among those of one run, smallest first: predictions by layer, then
-/// contributions, then choices, then all else.
+/// Order of a dataset among those of one run, smallest first: predictions by layer, contributions,
+/// choices, others.
 LENSBENCH_API int reading_order(const Dataset& dataset);
 
 }  // namespace lensbench

@@ -8,7 +8,7 @@
 namespace lensbench::terminal {
 namespace {
 
-/// One row a token: what was chosen, how surely, and what else might have been.
+/// Table with one row per token: the chosen token, its probability and the alternatives.
 class TokenTable {
  public:
   TokenTable(const View& view, CaseRange range) : view_(view), range_(std::move(range)) {}
@@ -40,7 +40,7 @@ class TokenTable {
     return column;
   }
 
-  // `+` generated, `!` not the first choice, `^` entropy jump.
+  // Marks of a token: `+` generated, `!` not the first choice, `^` entropy jump.
   Column marks() const {
     Column column{"", Align::left, {}};
     const Grid generated = of("generated"), rank = of("chosen_rank"), jump = of("entropy_jump");
@@ -83,7 +83,7 @@ class TokenTable {
     return column;
   }
 
-  // As many as show in a line: the table narrows this column first, from its end.
+  // Alternatives of one token, as many as fit in a line; the table shortens this column first.
   std::string candidates(const Grid& ids, const Grid& shares, std::int64_t i) const {
     const std::int64_t most = view_.style.columns > 100 ? 5 : 3;
     std::string cell;
@@ -106,7 +106,7 @@ bool any_set(const Dataset& dataset, const std::string& name) {
 void explain_tokens(Lines& lines, const View& view) {
   std::string line =
       "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
-      "from. most probable: per cent beside it.";
+      "from. most probable: followed by per cent.";
   if (any_set(view.dataset, "generated")) line += " + generated, ! not the first choice.";
   if (any_set(view.dataset, "entropy_jump")) line += " ^ entropy jumps.";
   lines.emplace_back();
@@ -127,7 +127,7 @@ void totals(Lines& lines, const View& view, const CaseRange& range) {
   if (std::isnan(mean)) return;
   say(lines,
       "Mean surprisal " + fixed(mean, 3) + " nats, perplexity " + number(std::exp(mean)) +
-          " over the tokens that have one.",
+          " over the scored tokens.",
       view.style);
 }
 

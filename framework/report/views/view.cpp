@@ -80,7 +80,7 @@ Lines keep_last_rows(CaseRange& range, const TerminalStyle& style) {
   const std::int64_t left_out = range.size() - kMostRows;
   if (left_out <= 0) return lines;
   range.begin += left_out;
-  say(lines, "The first " + count(left_out, "token") + " are left out here; the archive has them.",
+  say(lines, "The first " + count(left_out, "token") + " are not shown; the archive has them.",
       style);
   return lines;
 }

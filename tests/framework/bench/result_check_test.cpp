@@ -86,7 +86,7 @@ TEST_F(OddResults, BrokenPromisesAreToldWithToolVariableAndRule) {
       {"no_units", "'odd': has no units"},
       {"resized", "'odd': dimension 'thing' has length 5, but 3"},
       {"nan_coordinate", "'thing': 3 of 3 values are NaN, the first at thing 0; a coordinate"},
-      {"slash", "'odd/thing': a name starts with a letter"},
+      {"slash", "'odd/thing': not a valid name"},
       {"twice", "'odd': dimension 'thing' occurs twice"},
       {"axes", "'odd': the tensor has 1 axes, but 2 dimension names"},
       {"length", "'odd': dimension 'token' has length 4, but 3"},

@@ -58,7 +58,7 @@ TEST(Checkpoint, NamesATensorThatIsNotThere) {
   dir.write("config.json", kConfig);
   write_safetensors(dir.path() / "model.safetensors", {{"a", at::ones({1})}});
   EXPECT_THAT(message_of<InputError>([&] { Checkpoint(dir.path()).tensor("wte.weight"); }),
-              HasSubstr("has no tensor 'wte.weight'"));
+              HasSubstr("tensor 'wte.weight' is missing"));
 }
 
 /// Two shards: `a` (4 bytes) in 1.safetensors, `b` (8 bytes) in 2.safetensors.
@@ -86,7 +86,8 @@ TEST_F(ShardedCheckpoint, FindsEachTensorInItsShard) {
 TEST_F(ShardedCheckpoint, RefusesATensorInTwoShards) {
   write_safetensors(dir_.path() / "2.safetensors", {{"a", at::ones({1})}, {"b", at::ones({2})}});
   map(R"("a":"1.safetensors","b":"2.safetensors")");
-  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'a' should be in the shard 1.safetensors"));
+  EXPECT_THAT(message_for(dir_),
+              HasSubstr("tensor 'a' is in another shard of the index (1.safetensors)"));
 }
 
 TEST_F(ShardedCheckpoint, RefusesATensorInNoShard) {
@@ -97,7 +98,7 @@ TEST_F(ShardedCheckpoint, RefusesATensorInNoShard) {
 TEST_F(ShardedCheckpoint, RefusesATensorTheIndexDoesNotName) {
   write_safetensors(dir_.path() / "2.safetensors", {{"b", at::ones({2})}, {"x", at::ones({2})}});
   map(R"("a":"1.safetensors","b":"2.safetensors")");
-  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'x' is not in the index"));
+  EXPECT_THAT(message_for(dir_), HasSubstr("tensor 'x' is missing in the index"));
 }
 
 TEST_F(ShardedCheckpoint, RefusesAMissingShard) {
@@ -118,7 +119,8 @@ TEST_F(ShardedCheckpoint, RefusesDuplicateKeysOfTheMap) {
 TEST_F(ShardedCheckpoint, RefusesAnIndexWithoutAMap) {
   for (const char* text : {"[]", "{}", R"({"weight_map":{}})", R"({"weight_map":["a"]})"}) {
     index(text);
-    EXPECT_THAT(message_for(dir_), HasSubstr("has no weight_map")) << text;
+    EXPECT_THAT(message_for(dir_), HasSubstr("weight_map from tensor names to shards is missing"))
+        << text;
   }
 }
 
@@ -135,7 +137,7 @@ TEST_F(ShardedCheckpoint, RefusesALinkOutOfItsFolder) {
   write_safetensors(elsewhere.path() / "c.safetensors", {{"c", at::ones({1})}});
   fs::create_symlink(elsewhere.path() / "c.safetensors", dir_.path() / "3.safetensors");
   map(R"("c":"3.safetensors")");
-  EXPECT_THAT(message_for(dir_), HasSubstr("is a link out of its folder"));
+  EXPECT_THAT(message_for(dir_), HasSubstr("is a link to a file outside its folder"));
 }
 
 TEST(Checkpoint, FollowsTheLinksOfTheHubCache) {
@@ -154,7 +156,7 @@ TEST(Checkpoint, FollowsTheLinksOfTheHubCache) {
 
 TEST(Checkpoint, SaysThatAFolderIsNotAModel) {
   TempDir dir;
-  EXPECT_THAT(message_for(dir), HasSubstr("has no config.json"));
+  EXPECT_THAT(message_for(dir), HasSubstr("config.json is missing"));
 }
 
 TEST(Checkpoint, RefusesAConfigThatIsNotAnObject) {
@@ -169,7 +171,7 @@ TEST(Checkpoint, RefusesAConfigThatIsNotAnObject) {
 TEST(Checkpoint, RefusesAConfigOverOneMegabyte) {
   TempDir dir;
   dir.write("config.json", "{\"a\":\"" + std::string(1 << 20, 'x') + "\"}");
-  EXPECT_THAT(message_for(dir), HasSubstr("more than the 1048576"));
+  EXPECT_THAT(message_for(dir), HasSubstr("at most 1048576 are allowed"));
 }
 
 TEST(Checkpoint, RefusesAConfigNestedTooDeeply) {
@@ -196,14 +198,14 @@ TEST_P(CheckpointWithForeignWeights, SaysHowToConvertThemAndOpensNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     , CheckpointWithForeignWeights,
-    ::testing::Values(ForeignWeights{"Pickle", "pytorch_model.bin", "save_pretrained"},
-                      ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin",
-                                     "never opened"},
-                      ForeignWeights{"Original", "consolidated.00.pth", "never opened"},
-                      ForeignWeights{"Gguf", "model-Q4_K_M.gguf", "gguf_file='model-Q4_K_M.gguf'"},
-                      ForeignWeights{"TensorFlow", "tf_model.h5", "export it to PyTorch"},
-                      ForeignWeights{"Flax", "flax_model.msgpack", "export it to PyTorch"},
-                      ForeignWeights{"OtherName", "weights.safetensors", "rename it"}),
+    ::testing::Values(
+        ForeignWeights{"Pickle", "pytorch_model.bin", "save_pretrained"},
+        ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin", "never opened"},
+        ForeignWeights{"Original", "consolidated.00.pth", "never opened"},
+        ForeignWeights{"Gguf", "model-Q4_K_M.gguf", "gguf_file='model-Q4_K_M.gguf'"},
+        ForeignWeights{"TensorFlow", "tf_model.h5", "export them to PyTorch"},
+        ForeignWeights{"Flax", "flax_model.msgpack", "export them to PyTorch"},
+        ForeignWeights{"OtherName", "weights.safetensors", "rename weights.safetensors"}),
     [](const auto& item) { return item.param.name; });
 
 TEST(Checkpoint, RefusesQuantizedWeightsNamingTheMethod) {

@@ -101,7 +101,7 @@ TEST_F(HubCache, DoesNotOfferToFetchWhatIsNoName) {
   for (const char* text : {"/no/such/folder", "./folder", "../folder", "a/b/c", "", "a--b/c",
                            "org/name@../../x", "org/name@", "org/na me", "-x"})
     EXPECT_THAT(message_of<InputError>([&] { resolve_model_directory(text); }),
-                HasSubstr("no such model directory"))
+                HasSubstr("model directory not found"))
         << text;
 }
 
@@ -121,7 +121,7 @@ TEST_F(HubCache, SaysThatAFileIsNotAModelDirectory) {
               HasSubstr("is a file; expected a Hugging Face model directory"));
   EXPECT_THAT(message("model.gguf"), HasSubstr("gguf_file='model.gguf'"));
   EXPECT_THAT(message("pytorch_model.bin"), HasSubstr("never opened"));
-  EXPECT_THAT(message("model.safetensors"), HasSubstr("name its directory"));
+  EXPECT_THAT(message("model.safetensors"), HasSubstr("give its directory"));
 }
 
 }  // namespace

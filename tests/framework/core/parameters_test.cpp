@@ -44,7 +44,8 @@ TEST(Parameters, SuggestTheNearestNameForAnUnknownOne) {
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_EQ(error.exit_code(), 2);
-    EXPECT_THAT(error.what(), HasSubstr("tool 'lens': no parameter 'topk'; did you mean 'top_k'"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("tool 'lens': unknown parameter 'topk'; did you mean 'top_k'"));
   }
 }
 

@@ -215,7 +215,7 @@ TEST(PluginHost, SaysWhatAFactoryThrew) {
     return message_of<PluginError>([&] { create_tool(host, tool); });
   };
   EXPECT_THAT(message("throws"), AllOf(HasSubstr("tool 'throws'"), HasSubstr("no licence found")));
-  EXPECT_THAT(message("throws_int"), HasSubstr("threw something that is no exception"));
+  EXPECT_THAT(message("throws_int"), HasSubstr("threw something that is not a std::exception"));
   EXPECT_THAT(message("throws_c10"),
               AllOf(HasSubstr("no such device"), ::testing::Not(HasSubstr("frame #"))));
 }

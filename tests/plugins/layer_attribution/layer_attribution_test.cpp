@@ -313,7 +313,7 @@ TEST(AttributionOfFamily, RefusesNormsBehindTheAdditions) {
     EXPECT_THAT(message_of<UsageError>([&] {
                   model.tool().to_logit(model.tokens({3, 4}), Target::model(), {});
                 }),
-                ::testing::HasSubstr("normalises the stream itself"));
+                ::testing::HasSubstr("normalises the stream after each sublayer"));
   }
 }
 

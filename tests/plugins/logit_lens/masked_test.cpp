@@ -130,7 +130,7 @@ TEST(LensOfACausalModel, RefusesAMask) {
   EXPECT_THAT(message_of<UsageError>([&] {
                 tool.analyze(tokens_from_ids(*model, {1, 2}), options);
               }),
-              HasSubstr("no masked-language model"));
+              HasSubstr("not a masked-language model"));
 }
 
 TEST(LensOfAProjectedStream, EqualsTheLogitsAndRefusesTheRawOne) {

@@ -11,8 +11,8 @@ std::string explain_foreign_tokenizer(const std::filesystem::path& directory) {
     std::error_code error;
     if (!std::filesystem::exists(directory / name, error)) continue;
     const std::string here = directory.string();
-    return here + ": has the tokenizer " + name +
-           ", and lensbench reads tokenizer.json; write one beside it with python3 -c \"from "
+    return here + ": the tokenizer " + name +
+           " is not supported; write a tokenizer.json next to it with python3 -c \"from "
            "transformers import AutoTokenizer as T; T.from_pretrained('" +
            here + "').save_pretrained('" + here +
            "')\" (which needs the Python packages sentencepiece and tiktoken), or give token ids";

@@ -6,9 +6,8 @@
 
 namespace lensbench {
 
-/// For a directory in which `Tokenizer::open` found nothing: the sentence that says which tokenizer
-/// in another form it holds (SentencePiece, tiktoken) and how to convert it; empty if there is
-/// none.
+/// Message about a tokenizer of another format (SentencePiece, tiktoken) in a directory in which
+/// `Tokenizer::open` did not find a tokenizer, and how to convert it; empty without such a file.
 LENSBENCH_API std::string explain_foreign_tokenizer(const std::filesystem::path& directory);
 
 }  // namespace lensbench

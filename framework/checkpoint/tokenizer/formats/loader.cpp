@@ -9,8 +9,8 @@ namespace {
 
 constexpr JsonLimits kTokenizerLimits{.max_bytes = 64u << 20, .max_depth = 64};
 
-/// `truncation` and `padding` are settings for batches in training. They are checked, not applied:
-/// as `transformers` does by default, every text keeps all its tokens.
+/// Checks `truncation` and `padding`, which are settings for batches. They are not applied: every
+/// text keeps all its tokens, as by default in `transformers`.
 void check_batch_settings(const JsonReader& root) {
   if (const auto truncation = root.find("truncation")) {
     const auto length = truncation->at("max_length").integer({0, INT64_MAX});
@@ -26,7 +26,8 @@ void check_batch_settings(const JsonReader& root) {
   }
 }
 
-/// The only special token on its side of the text, as a template has it.
+/// The special token that a template adds on one side of the text; empty unless it adds exactly
+/// one.
 std::optional<std::int64_t> only(const std::vector<std::int64_t>& ids) {
   return ids.size() == 1 ? std::optional(ids.front()) : std::nullopt;
 }
@@ -84,13 +85,13 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& directory) {
-  const auto holds = [&](const char* file) {
+  const auto contains = [&](const char* file) {
     std::error_code error;
     return std::filesystem::exists(directory / file, error);
   };
-  const bool one_file = holds("tokenizer.json");
-  const bool two_files = holds("vocab.json") || holds("merges.txt");
-  if (!one_file && !two_files && !holds("vocab.txt")) return nullptr;
+  const bool one_file = contains("tokenizer.json");
+  const bool two_files = contains("vocab.json") || contains("merges.txt");
+  if (!one_file && !two_files && !contains("vocab.txt")) return nullptr;
   const TokenizerConfig config(directory);
   TokenizerParts parts = one_file    ? load_tokenizer_json(directory / "tokenizer.json")
                          : two_files ? load_vocab_and_merges(directory, config)

@@ -13,7 +13,7 @@ constexpr JsonLimits kConfigLimits{.max_bytes = 16u << 20, .max_depth = 64};
 constexpr std::array kRoles = {"bos_token", "eos_token", "unk_token", "sep_token",
                                "pad_token", "cls_token", "mask_token"};
 
-/// A token is written as a string or as an object with its content.
+/// Content of a token, which the files store as a string or as an object with the field `content`.
 std::optional<std::string> token_of(const JsonReader& file, const char* role) {
   const auto field = file.find(role);
   if (!field) return std::nullopt;
@@ -66,7 +66,7 @@ std::vector<AddedToken> TokenizerConfig::unordered_added_tokens() const {
       const char* end = id.data() + id.size();
       const auto parsed = std::from_chars(id.data(), end, token.id);
       if (parsed.ec != std::errc() || parsed.ptr != end)
-        decoder->fail("\"" + id + "\" is no token id");
+        decoder->fail("\"" + id + "\" is not a token id");
       tokens.push_back(std::move(token));
     }
     return tokens;

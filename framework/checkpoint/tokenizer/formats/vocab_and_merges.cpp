@@ -13,7 +13,7 @@ namespace {
 constexpr JsonLimits kVocabularyLimits{.max_bytes = 64u << 20, .max_depth = 2};
 constexpr const char* kGpt2EndOfText = "<|endoftext|>";
 
-// The split that Qwen2 tokenizers are built with; tokenizer.json files of Qwen hold the same.
+// Split pattern of Qwen2 tokenizers, as in the tokenizer.json files of Qwen.
 const nlohmann::json kQwen2Split = {
     {"Regex",
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
@@ -39,9 +39,11 @@ void read_merges(BpeModel& model, const std::filesystem::path& path) {
   const auto size = std::filesystem::file_size(path, error);
   std::ifstream file(path, std::ios::binary);
   if (error || !std::filesystem::is_regular_file(path, error) || !file)
-    throw InputError(path.string() + ": cannot be read; vocab.json needs it beside it");
+    throw InputError(path.string() +
+                     ": cannot be read; vocab.json needs merges.txt in its directory");
   if (size > kVocabularyLimits.max_bytes)
-    throw InputError(path.string() + ": " + std::to_string(size) + " bytes, more than allowed");
+    throw InputError(path.string() + ": too large (" + std::to_string(size) + " bytes, at most " +
+                     std::to_string(kVocabularyLimits.max_bytes) + " are allowed)");
   const std::string name = path.string();
   const nlohmann::json no_value;
   const JsonReader where(no_value, name);
@@ -52,7 +54,7 @@ void read_merges(BpeModel& model, const std::filesystem::path& path) {
   }
 }
 
-/// The token of a role when no file names it; null if there is none.
+/// Default token of a role, for tokenizers whose files do not name it; null without a default.
 const char* default_token(Family family, std::string_view role) {
   using Roles = std::map<std::string_view, const char*>;
   static const Roles gpt2 = {
@@ -91,7 +93,7 @@ std::vector<AddedToken> added_tokens(Family family, const TokenizerConfig& confi
     if (std::ranges::any_of(tokens, same)) continue;
     AddedToken token = config.special_entry(content);
     const auto id = vocabulary.id_of(content);
-    if (!id) continue;  // named, but no part of this vocabulary: it can never occur
+    if (!id) continue;  // a named token outside the vocabulary can never occur
     token.id = *id;
     tokens.push_back(std::move(token));
   }
@@ -109,14 +111,15 @@ std::unique_ptr<const PreTokenizer> pre_tokenizer_of(Family family, const Tokeni
   return pre_tokenizer_sequence(std::move(steps));
 }
 
-/// RoBERTa's frame, or what `add_bos_token` and `add_eos_token` ask for.
+/// Post-processor of RoBERTa, or the one that `add_bos_token` and `add_eos_token` request.
 std::unique_ptr<const PostProcessor> post_processor_of(Family family, const TokenizerConfig& config,
                                                        const Vocabulary& vocabulary,
                                                        const JsonReader& where) {
   const auto ids_of = [&](const char* role) {
     const auto token = token_of(family, config, role);
     const auto id = token ? vocabulary.id_of(*token) : std::nullopt;
-    if (token && !id) where.fail("the " + std::string(role) + " \"" + *token + "\" is missing");
+    if (token && !id)
+      where.fail("the " + std::string(role) + " \"" + *token + "\" is missing in the vocabulary");
     return id ? std::vector<std::int64_t>{*id} : std::vector<std::int64_t>();
   };
   if (family == Family::roberta)

@@ -37,13 +37,14 @@ std::string read_file(const std::filesystem::path& path) {
   if (error || !std::filesystem::is_regular_file(path, error) || !file)
     throw InputError(path.string() + ": cannot be read");
   if (size > kMostBytes)
-    throw InputError(path.string() + ": " + std::to_string(size) + " bytes, more than allowed");
+    throw InputError(path.string() + ": too large (" + std::to_string(size) + " bytes, at most " +
+                     std::to_string(kMostBytes) + " are allowed)");
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
 }
 
-/// Lines as Python's text files have them: ended by LF, CR or CR LF.
+/// Lines of a text by the rules of Python's text files: ended by LF, CR or CR LF.
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -55,12 +56,13 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-/// One token a line, its id the line's number; of two equal lines the later counts.
+/// Vocabulary with one token per line, whose id is the line number; of equal lines, the last
+/// counts.
 Vocabulary read_lines(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   if (valid_utf8_prefix(text) != text.size())
     throw InputError(path.string() + ": byte " + std::to_string(valid_utf8_prefix(text)) +
-                     " is not UTF-8");
+                     " is not valid UTF-8");
   const auto lines = lines_of(text);
   std::unordered_map<std::string_view, std::size_t> last;
   for (std::size_t i = 0; i < lines.size(); ++i) last[lines[i]] = i;
@@ -106,7 +108,7 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory,
   Vocabulary vocabulary = read_lines(path);
   const auto require = [&](const std::string& token, const char* role) {
     if (const auto id = vocabulary.id_of(token)) return *id;
-    throw InputError(path.string() + ": has no line \"" + token + "\", the " + role +
+    throw InputError(path.string() + ": a line \"" + token + "\" is missing, the " + role +
                      " of this tokenizer");
   };
   require(roles.unk, "unk_token");

@@ -9,11 +9,12 @@
 namespace lensbench {
 namespace {
 
-constexpr std::size_t kLongestWord = 1u << 30;  // symbols are linked by 32-bit indices
+constexpr std::size_t kLongestWord = 1u << 30;  // the links between symbols are 32-bit indices
 
 }  // namespace
 
-/// The characters of a word while they are looked up. Unknown ones wait, to be fused.
+/// Symbols of a word, built character by character. Unknown characters are kept back until the next
+/// known one, because consecutive unknown characters may be fused into one symbol.
 class BpeModel::Word {
  public:
   explicit Word(std::size_t size) { symbols_.reserve(size); }
@@ -59,8 +60,8 @@ void BpeModel::add_merge(std::string_view first, std::string_view second, const 
     const auto id = vocabulary_.id_of(token);
     if (!id)
       where.fail("merge " + std::to_string(next_rank_) + " (\"" + std::string(first) + "\" \"" +
-                 std::string(second) + "\") needs the token \"" + std::string(token) +
-                 "\", which the vocabulary lacks");
+                 std::string(second) + "\"): the token \"" + std::string(token) +
+                 "\" is missing in the vocabulary");
     return static_cast<std::uint32_t>(*id);
   };
   const std::string& prefix = options_.continuing_subword_prefix;
@@ -75,7 +76,8 @@ void BpeModel::add_merge(std::string_view first, std::string_view second, const 
 
 void BpeModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) const {
   if (word.size() > kLongestWord)
-    throw InputError("a word of " + std::to_string(word.size()) + " bytes is too long to tokenize");
+    throw InputError(name_ + ": a word of the text is too long (" + std::to_string(word.size()) +
+                     " bytes, at most " + std::to_string(kLongestWord) + " are supported)");
   if (options_.ignore_merges) {
     if (const auto id = vocabulary_.id_of(word)) {
       tokens.push_back({*id, {0, word.size()}});
@@ -103,8 +105,8 @@ std::vector<BpeModel::Symbol> BpeModel::characters_of(std::string_view text) con
       word.add(id, length);
     } else if (!options_.byte_fallback || !add_bytes(character, word)) {
       if (unk_id_ == kNoToken)
-        throw InputError(name_ + ": no token for the character \"" + std::string(character) +
-                         "\" of the text, and none for unknown characters");
+        throw InputError(name_ + ": the vocabulary has neither the character \"" +
+                         std::string(character) + "\" of the text nor an unknown token");
       word.add_unknown(unk_id_, length, options_.fuse_unk);
     }
     at += length;
@@ -130,6 +132,9 @@ bool BpeModel::add_bytes(std::string_view character, Word& word) const {
   return true;
 }
 
+// Merges are applied in order of rank, and from left to right within one rank, which is the order
+// in which training learned them. A heap of candidate pairs makes that O(n log n). Candidates whose
+// symbols were merged in the meantime are not removed from the heap but skipped when they come up.
 void BpeModel::merge_all(std::vector<Symbol>& symbols) const {
   struct Candidate {
     std::uint32_t rank;
@@ -156,7 +161,7 @@ void BpeModel::merge_all(std::vector<Symbol>& symbols) const {
     queue.pop();
     Symbol& left = symbols[top.position];
     const auto* merge = left.length == 0 ? nullptr : candidate_at(top.position);
-    if (merge == nullptr || merge->id != top.id) continue;  // a neighbour was joined meanwhile
+    if (merge == nullptr || merge->id != top.id) continue;  // the candidate is outdated
     Symbol& right = symbols[left.next];
     left.id = top.id;
     left.length += right.length;

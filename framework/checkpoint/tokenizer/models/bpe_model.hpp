@@ -12,7 +12,7 @@
 namespace lensbench {
 
 struct BpeOptions {
-  std::string unk_token;  ///< empty: none
+  std::string unk_token;  ///< empty without an unknown token
   std::string continuing_subword_prefix;
   std::string end_of_word_suffix;
   bool fuse_unk = false;
@@ -20,14 +20,15 @@ struct BpeOptions {
   bool ignore_merges = false;
 };
 
-/// Byte-pair encoding: characters, joined pair by pair, the pair of the lowest rank first.
+/// Byte-pair encoding: merges pairs of adjacent symbols, beginning with characters, in order of the
+/// rank of the merge.
 class BpeModel final : public TokenModel {
  public:
-  /// \param where  the field of the vocabulary, for messages
+  /// \param where  field of the vocabulary, for messages
   BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonReader& where);
 
-  /// The merge of the next rank. \throws InputError (through `where`) if a token is not in the
-  /// vocabulary
+  /// Adds the merge of the next rank.
+  /// \throws InputError with the field `where` if a token is not in the vocabulary
   void add_merge(std::string_view first, std::string_view second, const JsonReader& where);
   void reserve_merges(std::size_t count) { merges_.reserve(count); }
 
@@ -38,7 +39,7 @@ class BpeModel final : public TokenModel {
  private:
   struct Symbol {
     std::uint32_t id;
-    std::uint32_t length;  // bytes of the word; 0 once it has been joined to the one before it
+    std::uint32_t length;  // in bytes; 0 after the symbol was merged into the previous one
     std::int32_t previous, next;
   };
   class Word;
@@ -48,18 +49,18 @@ class BpeModel final : public TokenModel {
   bool add_bytes(std::string_view character, Word& word) const;
   void merge_all(std::vector<Symbol>& symbols) const;
 
-  std::string name_;  // of the file, for messages
+  std::string name_;  // name of the file, for messages
   Vocabulary vocabulary_;
   BpeOptions options_;
   std::int64_t unk_id_ = kNoToken;
-  std::array<std::int64_t, 256> byte_ids_;  // of <0x00> to <0xFF>; kNoToken where missing
+  std::array<std::int64_t, 256> byte_ids_;  // ids of <0x00> to <0xFF>; kNoToken if missing
   PairTable merges_;
   std::uint32_t next_rank_ = 0;
 };
 
 std::unique_ptr<const TokenModel> read_bpe_model(const JsonReader& field);
 
-/// "a b" as two tokens. \throws InputError if it is not two
+/// Adds a merge in the form "a b". \throws InputError if the line is not two tokens
 void add_merge_line(BpeModel& model, std::string_view line, const JsonReader& where);
 
 }  // namespace lensbench

@@ -20,7 +20,7 @@ constexpr std::array<char32_t, 256> make_alphabet() {
 }
 
 constexpr auto kAlphabet = make_alphabet();
-constexpr char32_t kAlphabetEnd = 256 + 68;  // 68 bytes do not stand for themselves
+constexpr char32_t kAlphabetEnd = 256 + 68;  // 68 bytes are represented by characters from U+0100
 
 constexpr std::array<short, kAlphabetEnd> make_inverse() {
   std::array<short, kAlphabetEnd> inverse{};
@@ -42,7 +42,7 @@ std::optional<unsigned char> character_to_byte(char32_t character) {
   return static_cast<unsigned char>(kInverse[character]);
 }
 
-std::string bytes_of_stand_ins(std::string_view token) {
+std::string bytes_of_byte_characters(std::string_view token) {
   std::string bytes;
   for (std::size_t at = 0; at < token.size();) {
     const Utf8Unit unit = read_utf8(token.substr(at));

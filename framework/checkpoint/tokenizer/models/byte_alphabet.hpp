@@ -6,14 +6,15 @@
 
 namespace lensbench {
 
-/// GPT-2's printable stand-ins for the 256 bytes: printable Latin-1 stands for itself, the other
-/// bytes for the characters from U+0100 on (a space is `Ġ`).
+/// Printable character that represents a byte in GPT-2's vocabulary: printable Latin-1 characters
+/// represent themselves, characters from U+0100 on the other bytes (`Ġ` is the space).
 char32_t byte_to_character(unsigned char byte);
 
-/// The byte a character stands for.
+/// Byte that a character represents; empty for other characters.
 std::optional<unsigned char> character_to_byte(char32_t character);
 
-/// Bytes a token of stand-ins spells; the token's own UTF-8 if any character is no stand-in.
-std::string bytes_of_stand_ins(std::string_view token);
+/// Bytes that the characters of a token represent; the UTF-8 text of the token if one of its
+/// characters does not represent a byte.
+std::string bytes_of_byte_characters(std::string_view token);
 
 }  // namespace lensbench

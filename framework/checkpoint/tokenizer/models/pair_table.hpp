@@ -8,7 +8,7 @@
 
 namespace lensbench {
 
-/// Rank and result of joining two tokens, by their ids: an open-addressing hash table.
+/// Open-addressing hash table from the ids of two tokens to the rank and the result of their merge.
 class PairTable {
  public:
   struct Merge {
@@ -20,7 +20,7 @@ class PairTable {
     if (count * 2 > slots_.size()) resize(std::bit_ceil(std::max<std::size_t>(16, count * 2)));
   }
 
-  /// The later of two entries for one pair counts.
+  /// Sets the merge of a pair; replaces an earlier entry.
   void set(std::uint32_t first, std::uint32_t second, Merge merge) {
     reserve(count_ + 1);
     Slot& slot = slots_[find_slot(key(first, second))];
@@ -35,7 +35,7 @@ class PairTable {
   }
 
  private:
-  static constexpr std::uint64_t kEmpty = ~0ull;  // no vocabulary has ids so large
+  static constexpr std::uint64_t kEmpty = ~0ull;  // ids of vocabularies are smaller
   struct Slot {
     std::uint64_t key = kEmpty;
     Merge merge{};

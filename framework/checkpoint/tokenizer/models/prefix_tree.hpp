@@ -7,11 +7,11 @@
 
 namespace lensbench {
 
-/// Finds every string of a set that a text goes on with at some place. One hash table of steps
-/// (node, byte) -> node, so that hundreds of thousands of strings take milliseconds to add.
+/// Trie that finds all strings of a set at the start of a text. Its edges (node, byte) -> node are
+/// in one hash table, so that adding hundreds of thousands of strings takes milliseconds.
 class PrefixTree {
  public:
-  /// \param bytes  of all strings together, to size the table once
+  /// \param bytes  total length of all strings, to allocate the table once
   explicit PrefixTree(std::size_t bytes) { steps_.reserve(bytes / 2); }
 
   void add(std::string_view text, std::uint32_t value) {
@@ -40,7 +40,7 @@ class PrefixTree {
 
  private:
   static constexpr std::uint32_t kNone = ~0u;
-  PairTable steps_;  // rank: value of the string that ends here
+  PairTable steps_;  // the rank of an edge is the value of the string that ends with it
   std::uint32_t nodes_ = 0;
 };
 

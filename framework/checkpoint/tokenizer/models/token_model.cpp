@@ -8,7 +8,7 @@ namespace lensbench {
 
 namespace {
 
-/// Files older than the field `type` tell by what else they hold.
+/// Model type of a file that predates the field `type`, recognised by its other fields.
 std::string older_type(const JsonReader& field) {
   if (field.find("merges")) return "BPE";
   const auto vocab = field.find("vocab");
@@ -38,16 +38,16 @@ Vocabulary read_vocabulary(const JsonReader& field) {
     const auto fail = [&](const std::string& what) {
       field.fail("token \"" + token + "\": id " + id.dump() + " " + what);
     };
-    if (!id.is_number_integer()) fail("is no integer");
+    if (!id.is_number_integer()) fail("is not an integer");
     const bool huge = id.is_number_unsigned() && id.get<std::uint64_t>() > (1ull << 62);
     switch (vocabulary.add(token, huge ? -1 : id.get<std::int64_t>())) {
       case Vocabulary::Fault::none:
         break;
       case Vocabulary::Fault::duplicate_id:
-        fail("belongs to another token too");
+        fail("is also the id of another token");
         break;
       case Vocabulary::Fault::duplicate_token:
-        fail("is a second one for this token");
+        fail("is a second id for this token");
         break;
       case Vocabulary::Fault::id_out_of_range:
         fail("is not in the range 0 to " + std::to_string(Vocabulary::largest_id(count)) +

@@ -11,12 +11,12 @@
 namespace lensbench {
 namespace {
 
-constexpr double kUnknownPenalty = 10.0;  // below the worst token, as in SentencePiece
+constexpr double kUnknownPenalty = 10.0;  // below the lowest score of a token, as in SentencePiece
 constexpr std::size_t kMostBytes = 16u << 20;
 
-/// The number as the reference library's JSON reader would have it: its digits as an integer, then
-/// one multiplication or division by a power of ten, which is often one bit off. Sums of scores
-/// that tie are told apart by such bits.
+/// Value of a number in the JSON reader of the reference library (serde): the digits as an integer,
+/// multiplied or divided once by a power of ten, which is often off by one bit. Such bits decide
+/// between splits whose exact scores are equal.
 double as_serde_reads(double exact) {
   char text[32];
   const auto written =
@@ -35,7 +35,7 @@ double as_serde_reads(double exact) {
   int power = 0;
   if (at != written.ptr) std::from_chars(at[1] == '+' ? at + 2 : at + 1, written.ptr, power);
   exponent += power;
-  const double scale = std::pow(10.0, std::abs(exponent));  // exact up to 1e22
+  const double scale = std::pow(10.0, std::abs(exponent));  // powers of ten are exact up to 1e22
   if (std::abs(exponent) > 22) return exact;
   const double whole = static_cast<double>(digits);
   return std::copysign(exponent < 0 ? whole / scale : whole * scale, exact);
@@ -49,11 +49,11 @@ std::size_t bytes_of(const Vocabulary& vocabulary) {
 
 }  // namespace
 
-/// The best way to split the text up to one place.
+/// Best split of the text up to one position: its score and its last token.
 struct UnigramModel::Node {
   double score = 0.0;
-  std::size_t begin = kUnreached;  // of its last token
-  std::int64_t id = kNoToken;      // of its last token
+  std::size_t begin = kUnreached;  // start of the last token
+  std::int64_t id = kNoToken;      // id of the last token
 
   static constexpr std::size_t kUnreached = ~std::size_t{0};
   void offer(double candidate, std::size_t from, std::int64_t token) {
@@ -77,12 +77,15 @@ UnigramModel::UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
   if (byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
 }
 
+// Viterbi algorithm: from left to right, every token that matches at a position extends the best
+// split up to there. A character without a token of its own extends it as unknown, so that every
+// position is reachable.
 std::vector<UnigramModel::Node> UnigramModel::best_paths(std::string_view word) const {
   std::vector<Node> best(word.size() + 1);
   for (std::size_t at = 0; at < word.size();) {
     const double score = best[at].score;
     const std::size_t character = utf8_length(word[at]);
-    bool covered = false;  // by a token of one character
+    bool covered = false;  // whether a token is equal to this one character
     tree_.prefixes_of(word.substr(at), [&](std::size_t length, std::uint32_t id) {
       best[at + length].offer(scores_[id] + score, at, id);
       covered = covered || length == character;
@@ -97,7 +100,7 @@ std::vector<UnigramModel::Node> UnigramModel::best_paths(std::string_view word) 
 
 void UnigramModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) const {
   const auto best = best_paths(word);
-  std::vector<Span> parts;  // from the end; unknown ones that touch are one
+  std::vector<Span> parts;  // in reverse order; adjacent unknown parts are fused
   bool previous_unknown = false;
   for (std::size_t end = word.size(); end > 0;) {
     const Node& node = best[end];
@@ -112,7 +115,8 @@ void UnigramModel::tokenize(std::string_view word, std::vector<ModelToken>& toke
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) add_part(word, *part, tokens);
 }
 
-/// By its text: an unknown part may have become one that is known.
+/// Adds the tokens of a part, looked up by its text: a part fused from unknown characters may be in
+/// the vocabulary. Other unknown parts are encoded byte by byte or become the unknown token.
 void UnigramModel::add_part(std::string_view word, Span range,
                             std::vector<ModelToken>& tokens) const {
   const std::string_view text = word.substr(range.begin, range.end - range.begin);
@@ -133,8 +137,8 @@ void UnigramModel::add_part(std::string_view word, Span range,
 
 std::int64_t UnigramModel::require_unknown(std::string_view text) const {
   if (!unk_id_)
-    throw InputError(file_ + ": no token for \"" + std::string(text.substr(0, 80)) +
-                     "\" of the text, and none for unknown characters");
+    throw InputError(file_ + ": the vocabulary has neither \"" + std::string(text.substr(0, 80)) +
+                     "\" of the text nor an unknown token");
   return *unk_id_;
 }
 
@@ -158,12 +162,12 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
     const auto& token = entry[0].get_ref<const std::string&>();
     bytes += token.size();
     if (vocabulary.add(token, static_cast<std::int64_t>(scores.size())) != Vocabulary::Fault::none)
-      fail("(\"" + token + "\") is a second one for this token");
+      fail("(\"" + token + "\") is a second entry for this token");
     scores.push_back(as_serde_reads(entry[1].get<double>()));
   }
   if (bytes > kMostBytes)
-    vocab.fail(std::to_string(bytes) + " bytes of tokens, more than the " +
-               std::to_string(kMostBytes) + " allowed");
+    vocab.fail("the tokens are too long in total (" + std::to_string(bytes) + " bytes, at most " +
+               std::to_string(kMostBytes) + " are allowed)");
   std::optional<std::int64_t> unk_id;
   if (const auto unk = field.find("unk_id"))
     unk_id = unk->integer({0, static_cast<std::int64_t>(count) - 1});

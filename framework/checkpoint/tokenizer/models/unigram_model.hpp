@@ -11,11 +11,11 @@
 
 namespace lensbench {
 
-/// Kudo's unigram language model (SentencePiece): of all ways to split a word the one whose tokens
-/// have the largest sum of scores (log probabilities), found by the Viterbi algorithm.
+/// Kudo's unigram language model (SentencePiece): splits a word into the tokens with the largest
+/// sum of scores (log probabilities), which the Viterbi algorithm finds.
 class UnigramModel final : public TokenModel {
  public:
-  /// \param scores  by id
+  /// \param scores  scores by token id
   /// \param file  named in messages
   UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
                std::optional<std::int64_t> unk_id, bool byte_fallback, std::string file);
@@ -34,7 +34,7 @@ class UnigramModel final : public TokenModel {
   std::vector<double> scores_;
   double unknown_score_ = 0.0;
   std::optional<std::int64_t> unk_id_;
-  std::optional<std::array<std::int64_t, 256>> byte_ids_;  // with byte fallback
+  std::optional<std::array<std::int64_t, 256>> byte_ids_;  // set with byte fallback
   std::string file_;
   PrefixTree tree_;
 };

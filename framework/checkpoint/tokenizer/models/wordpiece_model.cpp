@@ -68,9 +68,9 @@ std::optional<ModelToken> WordPieceModel::longest_token(std::string_view word,
 
 ModelToken WordPieceModel::unknown(std::string_view word) const {
   if (!unk_id_)
-    throw InputError(file_ + ": no tokens for the word \"" + std::string(word.substr(0, 80)) +
-                     "\" of the text, and the unknown token \"" + options_.unk_token +
-                     "\" is not in the vocabulary");
+    throw InputError(file_ + ": the vocabulary has neither tokens for the word \"" +
+                     std::string(word.substr(0, 80)) + "\" of the text nor the unknown token \"" +
+                     options_.unk_token + "\"");
   return {*unk_id_, {0, word.size()}};
 }
 

@@ -10,11 +10,11 @@ namespace lensbench {
 struct WordPieceOptions {
   std::string unk_token = "[UNK]";
   std::string continuing_subword_prefix = "##";
-  std::size_t longest_word = 100;  ///< in characters; a longer one becomes the unknown token
+  std::size_t longest_word = 100;  ///< in characters; a longer word becomes the unknown token
 };
 
-/// BERT's greedy splitting: at each place the longest token there is; a word that cannot be split
-/// so is one unknown token.
+/// BERT's greedy tokenization, which takes the longest matching token at each position. A word that
+/// cannot be split in this way becomes one unknown token.
 class WordPieceModel final : public TokenModel {
  public:
   /// \param file  named in messages
@@ -32,7 +32,7 @@ class WordPieceModel final : public TokenModel {
   WordPieceOptions options_;
   std::string file_;
   std::optional<std::int64_t> unk_id_;
-  std::size_t longest_token_ = 0;  // bytes, prefix included
+  std::size_t longest_token_ = 0;  // in bytes, including the prefix
 };
 
 std::unique_ptr<const TokenModel> read_wordpiece_model(const JsonReader& field);

@@ -10,7 +10,8 @@ void append_visible(char32_t character, std::string& out) {
   append_utf8(out, is_white_space(character) ? U' ' : character);
 }
 
-/// The blocks of CJK ideographs; BERT's code starts two of them a little late.
+/// Whether a character is in the CJK blocks of BERT's code, which starts two of them later than
+/// Unicode does.
 bool is_chinese(char32_t c) {
   return (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) ||
          (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x2A6DF) ||

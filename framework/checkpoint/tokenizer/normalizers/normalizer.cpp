@@ -71,7 +71,7 @@ class MappedCharacters final : public Normalizer {
 };
 
 void append_lowercase(char32_t character, std::string& out) {
-  if (character == 0x130) {  // the one character whose lowercase is two, in any language
+  if (character == 0x130) {  // the only character whose lower case is two characters
     append_utf8(out, U'i');
     append_utf8(out, 0x307);
     return;
@@ -89,7 +89,7 @@ class Strip final : public Normalizer {
   Strip(bool left, bool right) : left_(left), right_(right) {}
 
   AlignedText normalize(AlignedText text) const override {
-    std::size_t first = text.text.size(), last = 0;  // [first, last) spans what is no white space
+    std::size_t first = text.text.size(), last = 0;  // [first, last) is the text without margins
     for (std::size_t at = 0; at < text.text.size();) {
       const Utf8Unit unit = read_utf8(std::string_view(text.text).substr(at));
       if (!is_white_space(unit.character)) {
@@ -108,7 +108,8 @@ class Strip final : public Normalizer {
   bool left_, right_;
 };
 
-/// What Google's neural translation models drop and what they read as a space.
+/// Normalization of Google's neural machine translation (NMT): drops control characters and
+/// replaces white space and format characters by a space.
 void append_nmt(char32_t c, std::string& out) {
   if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F ||
       c == 0x9F)
@@ -119,7 +120,7 @@ void append_nmt(char32_t c, std::string& out) {
   append_utf8(out, space ? U' ' : c);
 }
 
-void append_stand_ins(char32_t character, std::string& out) {
+void append_byte_characters(char32_t character, std::string& out) {
   std::string bytes;
   append_utf8(bytes, character);
   for (const char byte : bytes)
@@ -189,7 +190,7 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
   if (type == "BertNormalizer") return read_bert_normalizer(field);
   if (type == "Precompiled") return read_precompiled_normalizer(field.at("precompiled_charsmap"));
   if (type == "Nmt") return character_map(append_nmt);
-  if (type == "ByteLevel") return character_map(append_stand_ins);
+  if (type == "ByteLevel") return character_map(append_byte_characters);
   if (type == "Sequence") return read_sequence(field.at("normalizers"));
   kind.fail("the normalizer '" + type +
             "' is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, "

@@ -17,7 +17,7 @@ std::string decode_base64(const JsonReader& field) {
   if (text.size() % 4 != 0) field.fail("is not base64: its length is not a multiple of 4");
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  // OpenSSL skips white space at both ends.
+  // OpenSSL accepts white space at both ends, so the characters are checked first.
   if (text.find_first_not_of(kDigits) < text.size() - padding)
     field.fail("is not base64: it has a character that is not one of its digits");
   std::string bytes(text.size() / 4 * 3, '\0');
@@ -35,23 +35,24 @@ std::uint32_t little_endian(std::string_view bytes) {
   return value;
 }
 
-/// The table of a SentencePiece normalizer: a double array (darts-clone) of 32-bit units from
-/// strings to offsets into `texts`, where replacements end with NUL.
+/// Table of a SentencePiece normalizer: a double-array trie (darts-clone) of 32-bit units, which
+/// maps strings to offsets in `texts_`, where replacements end with NUL.
 class Charsmap {
  public:
   explicit Charsmap(const JsonReader& field) {
     const std::string bytes = decode_base64(field);
     const std::size_t size = bytes.size() < 4 ? 0 : little_endian(bytes);
     if (size == 0 || size % 4 != 0 || size > bytes.size() - 4)
-      field.fail("holds no double array: its size does not fit the data");
+      field.fail("is not a double array: its size does not fit the data");
     for (std::size_t at = 4; at < size + 4; at += 4)
       units_.push_back(little_endian(std::string_view(bytes).substr(at)));
     texts_ = bytes.substr(size + 4);
-    if (valid_utf8_prefix(texts_) != texts_.size()) field.fail("the replacements are not UTF-8");
+    if (valid_utf8_prefix(texts_) != texts_.size())
+      field.fail("the replacements are not valid UTF-8");
   }
 
-  /// What the shortest entry that `text` starts with becomes. (The shortest, although the whole
-  /// text is replaced by it: so does the reference library.)
+  /// Replacement of the shortest entry at the start of `text`, which the caller uses for the whole
+  /// text, as the reference library does.
   std::optional<std::string_view> replacement(std::string_view text) const {
     std::size_t node = offset(units_[0]);
     for (const char c : text) {
@@ -90,13 +91,13 @@ int count_characters(std::string_view text) {
   return count;
 }
 
-/// The new text, and how its characters stand to those of the old one.
+/// New text with the relation of its characters to those of the old text.
 class Rewriting {
  public:
   void keep(char32_t character) { changes_.push_back({character, 0}); }
 
-  /// If it grows, the last characters count as added; if it shrinks, the last one swallows the
-  /// rest.
+  /// Replaces `before` by `after`. Of a longer text, the last characters count as added; of a
+  /// shorter text, the last character consumes the rest of `before`.
   void replace(std::string_view before, std::string_view after) {
     changed_ = true;
     for (std::size_t at = 0; at < after.size();) {
@@ -149,7 +150,7 @@ class Precompiled final : public Normalizer {
     return end;
   }
 
-  /// Short clusters as a whole if the table has them, else character by character.
+  /// Rewrites a short cluster as a whole if the table has it, else each of its characters.
   void rewrite(std::string_view cluster, Rewriting& rewriting) const {
     constexpr std::size_t kLongestCluster = 5;
     if (cluster.size() <= kLongestCluster) {

@@ -11,17 +11,20 @@
 namespace lensbench {
 namespace {
 
-/// A character of a decomposition; `change` as for apply_changes.
+/// A character of a decomposition; `change` has the meaning of CharacterChange::change.
 struct Unit {
   utf8proc_int32_t character;
   int change;
   int combining_class;
 };
 
-constexpr utf8proc_int32_t kFirstThatMayChange = 0xC0;  // below, every form is the identity
-constexpr utf8proc_int32_t kFirstThatMayChangeComposed = 0x300;  // below, all are NFC already
+// All characters below are unchanged in every normalization form.
+constexpr utf8proc_int32_t kFirstThatMayChange = 0xC0;
+// All characters below are unchanged in NFC.
+constexpr utf8proc_int32_t kFirstThatMayChangeComposed = 0x300;
 
-/// Characters assigned after Unicode 9, whose decompositions the reference library does not know.
+/// Whether a character was assigned after Unicode 9: the reference library does not have the
+/// decompositions of such characters.
 bool is_too_new(utf8proc_int32_t c) {
   constexpr std::array<std::pair<utf8proc_int32_t, utf8proc_int32_t>, 16> kRanges = {
       {{0x32FF, 0x32FF},
@@ -83,7 +86,7 @@ void order_marks(std::vector<Unit>& units) {
   }
 }
 
-/// The primary composite of two characters, or 0.
+/// Primary composite of two characters; 0 without one.
 utf8proc_int32_t composite(utf8proc_int32_t first, utf8proc_int32_t second) {
   if (second < kFirstThatMayChangeComposed) return 0;
   std::array<utf8proc_int32_t, 2> pair = {first, second};
@@ -91,13 +94,13 @@ utf8proc_int32_t composite(utf8proc_int32_t first, utf8proc_int32_t second) {
   return utf8proc_normalize_utf32(pair.data(), 2, options) == 1 ? pair[0] : 0;
 }
 
-/// Canonical composition (UAX 15, section 1.3): a character joins the last starter unless another
-/// one of the same or a higher class stands between.
+/// Canonical composition (UAX 15, section 1.3): a character is combined with the last starter
+/// unless a character of equal or higher combining class is between them.
 std::vector<Unit> compose(const std::vector<Unit>& units) {
   std::vector<Unit> composed;
   composed.reserve(units.size());
   std::ptrdiff_t starter = -1;
-  int last_class = -1;  // of what stands after the starter; -1 when nothing does
+  int last_class = -1;  // combining class of the last character after the starter; -1 without one
   for (const Unit& unit : units) {
     if (starter >= 0 && last_class < unit.combining_class) {
       Unit& base = composed[starter];

@@ -61,7 +61,8 @@ class RegexPattern final : public Pattern {
                               PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
                               nullptr));
     if (!code_) throw std::logic_error(pcre2_message(error));
-    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // optional: the interpreter matches alike
+    // A failure of the JIT compiler is ignored, because the interpreter gives equal matches.
+    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
   }
 
   bool may_match_nothing() const {
@@ -84,7 +85,7 @@ class RegexPattern final : public Pattern {
 
  private:
   bool find_next(std::string_view text, std::size_t at, pcre2_match_data* match) const {
-    // The text is known to be valid; checking it anew at each match would take quadratic time.
+    // The text is valid UTF-8; a check by PCRE2 at each match would take quadratic time.
     const auto find = [&](std::uint32_t options) {
       return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
                          PCRE2_NO_UTF_CHECK | options, match, nullptr);
@@ -117,7 +118,7 @@ std::unique_ptr<const Pattern> internal_pattern(std::string_view pcre2) {
 
 std::unique_ptr<const Pattern> read_pattern(const JsonReader& field) {
   if (const auto text = field.find("String")) {
-    if (text->string().empty()) text->fail("the string to look for is empty");
+    if (text->string().empty()) text->fail("the string to search for is empty; expected a text");
     return literal_pattern(text->string());
   }
   const JsonReader regex = field.at("Regex");

@@ -9,13 +9,14 @@
 namespace lensbench {
 namespace {
 
-// The splits of "Language Models are Unsupervised Multitask Learners" (GPT-2), white space spelled
-// out as in regex_translation.cpp: PCRE2's own \s holds one character more.
+// Split expression of GPT-2 ("Language Models are Unsupervised Multitask Learners"). White space is
+// listed explicitly, as in regex_translation.cpp, because \s of PCRE2 has one character more.
 constexpr std::string_view kGpt2Words =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\t-\r\x{85}\p{Z}\p{L}\p{N}]+)"
     R"(|[\t-\r\x{85}\p{Z}]+(?![^\t-\r\x{85}\p{Z}])|[\t-\r\x{85}\p{Z}]+)";
 
-// Unicode's word characters (UTS 18, annex C), then runs that are neither word nor white space.
+// Runs of Unicode word characters (UTS 18, annex C), or of characters that are neither word
+// characters nor white space.
 constexpr std::string_view kWords =
     R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+)"
     R"(|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\t-\r\x{85}\p{Z}]+)";
@@ -94,7 +95,7 @@ class Metaspace final : public PreTokenizer {
     if (scheme->string() == "always") return PrependScheme::always;
     if (scheme->string() == "first") return PrependScheme::first;
     if (scheme->string() == "never") return PrependScheme::never;
-    scheme->fail("'" + scheme->string() + "' is none of always, first, never");
+    scheme->fail("'" + scheme->string() + "' is not supported; expected always, first or never");
   }
 
   std::string replacement_;
@@ -125,8 +126,10 @@ SplitBehavior read_behavior(const JsonReader& field) {
   if (name == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
   if (name == "MergedWithNext") return SplitBehavior::merged_with_next;
   if (name == "Contiguous") return SplitBehavior::contiguous;
-  field.fail("'" + name +
-             "' is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous");
+  field.fail(
+      "'" + name +
+      "' is not supported; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or "
+      "Contiguous");
 }
 
 std::unique_ptr<const PreTokenizer> read_sequence(const JsonReader& field) {

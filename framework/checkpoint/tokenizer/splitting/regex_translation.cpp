@@ -9,7 +9,7 @@
 namespace lensbench {
 namespace {
 
-// PCRE2's own \s holds U+180E, Oniguruma's does not.
+// Members of \s in Oniguruma; \s of PCRE2 has U+180E in addition.
 constexpr const char* kWhiteSpace =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
     "\\x{205f}\\x{3000}";
@@ -21,6 +21,10 @@ constexpr std::array kCategories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "M
 constexpr std::array kScripts = {"Han",  "Hiragana", "Katakana", "Hangul", "Latin",
                                  "Thai", "Cyrillic", "Greek",    "Arabic", "Hebrew"};
 
+/// Recursive-descent translator. It writes only constructs that it has recognised, each in a form
+/// of PCRE2 with the meaning that Oniguruma gives it (every literal as a code point), and refuses
+/// all others: an unknown construct is an error, never a silently different split. It also refuses
+/// repeated groups, whose backtracking can take exponential time.
 class Translator {
  public:
   explicit Translator(const JsonReader& field) : field_(field), in_(field.string()) {}
@@ -45,8 +49,8 @@ class Translator {
   [[noreturn]] void refuse(const std::string& what) const {
     field_.fail("the regular expression \"" + std::string(in_) + "\" is not supported: " + what +
                 " at byte " + std::to_string(at_) +
-                " (only constructs that mean the same in every engine, and whose time is bounded, "
-                "are accepted)");
+                " (accepted are constructs with equal meaning in Oniguruma and PCRE2 and with "
+                "bounded time)");
   }
 
   void alternatives() {
@@ -118,7 +122,8 @@ class Translator {
     if (atom == Atom::group && !next_is("?")) refuse("a repeated group");
     if (braces) {
       interval();
-      // Ruby reads X{n,m}+ as (X{n,m})+ and X{n}? as (X{n})?, PCRE2 does not.
+      // In Ruby syntax, X{n,m}+ means (X{n,m})+ and X{n}? means (X{n})?; in PCRE2 they are the
+      // possessive and the lazy form.
       if (next_is("?") || next_is("+") || next_is("*")) refuse("a repetition of a repetition");
       return;
     }
@@ -154,7 +159,7 @@ class Translator {
     out_ += ']';
   }
 
-  /// Up to and with the ']'. A class inside a class adds its members.
+  /// Translates the members of a class, including the final ']'. A nested class adds its members.
   void class_members() {
     for (bool first = true; !take("]"); first = false) {
       if (done()) refuse("a class without ']'");
@@ -200,7 +205,7 @@ class Translator {
     if (!next_is("{") || end == std::string_view::npos) refuse("'\\p' without '{…}'");
     const std::string_view name = in_.substr(at_ + 1, end - at_ - 1);
     out_ += negated ? "\\P{" : "\\p{";
-    // A bare script name would mean the script's extensions too.
+    // Without "sc:", PCRE2 would include the script extensions.
     if (std::ranges::find(kScripts, name) != kScripts.end())
       out_ += "sc:";
     else if (std::ranges::find(kCategories, name) == kCategories.end())

@@ -10,7 +10,7 @@ struct Section {
   bool match;
 };
 
-/// Matches and what lies between them, without gaps.
+/// Splits a text into matches and the sections between them, which cover it without gaps.
 std::vector<Section> sections_of(std::string_view text, const Pattern& pattern, bool invert) {
   std::vector<Section> sections;
   std::size_t end = 0;
@@ -23,7 +23,8 @@ std::vector<Section> sections_of(std::string_view text, const Pattern& pattern, 
   return sections;
 }
 
-/// Joins each section for which `joins(previous is a match, this is one)` to the one before it.
+/// Joins each section for which `joins(previous_is_match, is_match)` is true to the previous
+/// section.
 template <class Joins>
 std::vector<Section> join(const std::vector<Section>& sections, Joins joins) {
   std::vector<Section> joined;

@@ -8,37 +8,38 @@
 
 namespace lensbench {
 
-/// [begin, end) in bytes.
+/// Range [begin, end) in bytes.
 struct Span {
   std::size_t begin = 0;
   std::size_t end = 0;
   bool operator==(const Span&) const = default;
 };
 
-/// Valid UTF-8 that may have been rewritten, and for each byte the bytes of the original text it
-/// stands for.
+/// Text (valid UTF-8) after rewriting, with the range of the original text that each byte
+/// represents.
 struct AlignedText {
   std::string text;
-  std::vector<Span> source;  ///< one per byte of `text`; every byte of a character has the same
+  std::vector<Span> source;  ///< one per byte of `text`; equal for all bytes of a character
 
-  /// The text as it is: each character stands for itself.
+  /// Text without changes: each character represents itself.
   static AlignedText from(std::string_view text);
 
   void append(const AlignedText& other, Span range);
-  /// A character that stands for `origin`.
+  /// Appends characters that represent the range `origin` of the original text.
   void append(char32_t character, Span origin);
   void append(std::string_view characters, Span origin);
 
-  /// Original bytes of a range. An empty range stands for nothing at its own place.
+  /// Range of the original text that a range represents. An empty range gives an empty range at the
+  /// corresponding position.
   Span source_of(Span range) const;
 };
 
 inline constexpr std::int64_t kNoToken = -1;
 
-/// A part of a text on its way to the model: text still to be split, or an added token found in it.
+/// A part of a text: text that will be split further, or an added token.
 struct Piece {
-  Span range;                     ///< in the body
-  std::int64_t token = kNoToken;  ///< id of the added token, which nothing splits further
+  Span range;                     ///< range in the body
+  std::int64_t token = kNoToken;  ///< id of the added token, which is never split further
 };
 
 struct Pieces {
@@ -51,7 +52,8 @@ struct Pieces {
   }
 };
 
-/// Replaces each part that is not a token by the parts `split(text, add)` adds; empty ones vanish.
+/// Replaces each part that is not a token by the parts that `split(text, add)` adds. Empty parts
+/// are dropped.
 template <class Split>
 void split_parts(Pieces& pieces, Split split) {
   std::vector<Piece> parts;
@@ -70,7 +72,7 @@ void split_parts(Pieces& pieces, Split split) {
 }
 
 /// Rewrites each part that is not a token: `rewrite(old_body, range, new_body)` appends its new
-/// form. Parts that become empty vanish.
+/// form. Empty parts are dropped.
 template <class Rewrite>
 void rewrite_parts(Pieces& pieces, Rewrite rewrite) {
   Pieces rewritten;

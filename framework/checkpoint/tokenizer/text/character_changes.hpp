@@ -7,16 +7,16 @@
 
 namespace lensbench {
 
-/// A character of a rewritten text. `change` counts the characters of the old text it consumes: 0
-/// takes the place of one, 1 is added without one, -n takes the place of one and swallows n more.
+/// A character of a rewritten text. `change` relates it to the old text: 0 replaces one character,
+/// 1 is an addition, -n replaces one character and consumes n more.
 struct CharacterChange {
   char32_t character;
   int change;
 };
 
-/// The rewritten text. A character stands for the first of the characters it consumed; an added one
-/// for the same as the character before it.
-/// \param changes  of CharacterChange or alike
+/// Builds the rewritten text. A character represents the first of the characters that it replaces;
+/// an added character represents what the character before it represents.
+/// \param changes  CharacterChange or a type with the same members
 template <class Change>
 AlignedText apply_changes(const std::vector<Change>& changes, const AlignedText& before) {
   AlignedText after;

@@ -4,17 +4,17 @@
 
 namespace lensbench {
 
-// Classes of characters exactly as Hugging Face `tokenizers` has them: of Unicode 8 and 9, so that
-// a character assigned later belongs to none.
+// Character classes of Hugging Face `tokenizers`, which follow Unicode 8 and 9: characters assigned
+// later are in none of them.
 
-/// What BertNormalizer drops: control, format and private-use characters, U+FFFD; not tab, line
-/// feed and carriage return.
+/// Whether BertNormalizer drops a character as invisible: control, format and private-use
+/// characters and U+FFFD, but not tab, line feed and carriage return.
 LENSBENCH_API bool is_invisible(char32_t character);
-/// General category Mn: what BertNormalizer drops as an accent.
+/// Whether a character has the general category Mn, which BertNormalizer drops as an accent.
 LENSBENCH_API bool is_nonspacing_mark(char32_t character);
-/// General categories M*: what the StripAccents normalizer drops.
+/// Whether a character has a general category M*, which the StripAccents normalizer drops.
 LENSBENCH_API bool is_mark(char32_t character);
-/// ASCII punctuation and symbols, and the general categories P*.
+/// Whether a character is ASCII punctuation, an ASCII symbol, or of a general category P*.
 LENSBENCH_API bool is_punctuation(char32_t character);
 
 }  // namespace lensbench

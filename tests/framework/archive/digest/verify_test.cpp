@@ -81,8 +81,8 @@ TEST(VerifySaysWhere, OneNumberChanged) {
     H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
     H5Dclose(dataset);
   });
-  EXPECT_THAT(findings, Contains("/results/lens/entropy is not what was written"));
-  EXPECT_THAT(findings, Contains("/results/lens of case 1 is not what was written"));
+  EXPECT_THAT(findings, Contains("/results/lens/entropy differs from what was written"));
+  EXPECT_THAT(findings, Contains("/results/lens of case 1 differs from what was written"));
   EXPECT_THAT(findings, Not(Contains(HasSubstr("case 0"))));
   EXPECT_THAT(findings, Not(Contains(HasSubstr("case 2"))));
   EXPECT_THAT(findings, Not(Contains(HasSubstr("/results/lens/rank"))));
@@ -113,7 +113,7 @@ TEST(VerifySaysWhere, AnAttributeChanged) {
     H5Aclose(attribute);
     H5Gclose(group);
   });
-  EXPECT_THAT(findings, Contains("/environment is not what was written"));
+  EXPECT_THAT(findings, Contains("/environment differs from what was written"));
 }
 
 TEST(UnfinishedRun, IsCountedUnitByUnit) {

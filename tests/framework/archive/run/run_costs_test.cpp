@@ -5,14 +5,11 @@
 #include <limits>
 
 #include "archive/seal/run_tables.hpp"
-#include "report/summary/show_costs.hpp"
 
 namespace lensbench {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 const double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -70,28 +67,6 @@ TEST(RunCosts, AddUpTheProfileOverCasesAndKeepItsLargestPeak) {
   EXPECT_EQ(table["profile_peak_bytes"].tensor[0][0].item<std::int64_t>(), 300);
   EXPECT_EQ(table["profile_allocated_bytes"].tensor[0][0].item<std::int64_t>(), 1200);
   EXPECT_EQ(table["profile_calls"].tensor[0][1].item<std::int64_t>(), 0);  // no mlp outside blocks
-}
-
-TEST(ShowCosts, IsEmptyForARunThatKeptNone) {
-  EXPECT_EQ(describe_costs(describe_costs_json(Dataset(), "a.h5")), "");
-}
-
-TEST(ShowCosts, SaysWhatIsNotKnown) {
-  RunCosts costs;
-  costs.add(0, costs_of(1.5, kNaN, {{"lens", {1.25, kNaN, 2}}}));
-  EXPECT_THAT(describe_costs(describe_costs_json(costs.table(), "a.h5")),
-              AllOf(HasSubstr("1.50 s in cases"), HasSubstr("not known"), HasSubstr("lens")));
-}
-
-TEST(ShowCosts, SumsComponentsAndListsBlocks) {
-  RunCosts costs;
-  CaseCosts one = costs_of(1.0, 100, {});
-  one.profile = {entry(-1, "embed", 0.25, 1 << 20), entry(0, "mlp", 0.5, 1 << 20),
-                 entry(1, "mlp", 0.25, 1 << 21)};
-  costs.add(0, one);
-  const std::string text = describe_costs(describe_costs_json(costs.table(), "a.h5"));
-  EXPECT_THAT(text, HasSubstr("mlp            2   0.7500  75.0 %       6.0 MiB         2.0 MiB"));
-  EXPECT_THAT(text, HasSubstr("seconds by block"));
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include "archive/archive_reader.hpp"
 #include "archive/digest/verify.hpp"
 #include "core/files/sha256.hpp"
-#include "report/summary/show.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
@@ -322,7 +321,7 @@ TEST(Archive, RefusesWhatIsNoArchive) {
   EXPECT_THROW(ArchiveReader(folder / "text.h5"), InputError);
   run_whole(folder / "facts.h5");
   std::filesystem::resize_file(folder / "facts.h5", 3000);
-  EXPECT_THROW(describe_archive(folder / "facts.h5"), InputError);
+  EXPECT_THROW(ArchiveReader(folder / "facts.h5"), InputError);
 }
 
 TEST(Verify, FindsAnIntactArchiveIntact) {
@@ -348,22 +347,6 @@ TEST(Verify, FindsAChangedTextDamaged) {
   const VerifyResult verified = verify_archive(folder / "facts.h5");
   EXPECT_FALSE(verified.intact);
   EXPECT_NE(verified.findings.at(0).find("/recipe is damaged"), std::string::npos);
-}
-
-TEST(Show, SaysWhatAReaderAsksFirst) {
-  const TempDir folder;
-  RunWriter writer = RunWriter::start(folder / "facts.h5", plan_of(2), false);
-  Dataset bad = lens(2, 100);
-  writer.commit(0, {{"lens", bad}}, {});
-  writer.commit_failure(1, "no such token", {});
-  const SealResult result = seal(writer);
-  const std::string text = describe_archive(result.path);
-  for (const std::string part :
-       {"Where is it known?", "fact_recall 1.0.0", "1 FAILED", "no such token",
-        "FAILED    lens/last_layer_equals_logits", "/results/lens", "entropy(layer, token) float32",
-        "[nats]", "* input_token(token) text"})
-    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
-  EXPECT_NE(text.find(result.digests.seal), std::string::npos);
 }
 
 }  // namespace

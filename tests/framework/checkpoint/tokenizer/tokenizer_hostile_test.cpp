@@ -168,7 +168,7 @@ TEST(HostileTokenizer, RefusesAnEndlessAddedToken) {
 }
 
 TEST(HostileTokenizer, RefusesHolesBeforeAddedTokens) {
-  EXPECT_THAT(error_with("/added_tokens/0/id", 900), HasSubstr("the next id is 3"));
+  EXPECT_THAT(error_with("/added_tokens/0/id", 900), HasSubstr("next free id; expected 3"));
 }
 
 TEST(HostileTokenizer, AllowsHolesInTheVocabulary) {

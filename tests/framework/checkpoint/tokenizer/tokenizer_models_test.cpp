@@ -127,7 +127,7 @@ TEST(Unigram, SpellsAnUnknownCharacterInBytesIfItHasThemAll) {
 }
 
 TEST(Unigram, RefusesAVocabularyThatIsNone) {
-  EXPECT_THAT(error_of(unigram({{"a", 0.0}, {"a", 1.0}})), HasSubstr("second one"));
+  EXPECT_THAT(error_of(unigram({{"a", 0.0}, {"a", 1.0}})), HasSubstr("second entry"));
   EXPECT_THAT(error_of(unigram({{"a", "0"}})), AllOf(HasSubstr("vocab"), HasSubstr("entry 0")));
   EXPECT_THAT(error_of(unigram({})), HasSubstr("unk_id"));
   json tokenizer = unigram({{"a", 0.0}});

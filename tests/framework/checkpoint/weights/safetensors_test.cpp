@@ -81,7 +81,7 @@ TEST(SafetensorsFile, CopiesATensorThatIsNotAligned) {
 
 TEST(SafetensorsFile, NamesATensorThatIsNotThere) {
   EXPECT_THAT(message_of<InputError>([] { reference_file().tensor("absent"); }),
-              HasSubstr("all_dtypes.safetensors: has no tensor 'absent'"));
+              HasSubstr("all_dtypes.safetensors: tensor 'absent' is missing"));
 }
 
 TEST(SafetensorsFile, RefusesWhatIsNotARegularFile) {
@@ -104,7 +104,7 @@ TEST(SafetensorsFile, NoticesThatTheFileWasTruncatedAfterItWasOpened) {
   const SafetensorsFile file(path);
   std::filesystem::resize_file(path, 10);
   EXPECT_THAT(message_of<InputError>([&] { file.tensor("w"); }),
-              HasSubstr("changed while it was in use: 10 bytes now"));
+              HasSubstr("changed while it was in use (10 bytes now"));
 }
 
 TEST(SafetensorsFile, NoticesThatTheFileWasRewrittenAfterItWasOpened) {

@@ -205,7 +205,7 @@ TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
   const ConfigReader config(sample.config, "config.json");
   const Family& family = find_family(config);
   std::map<std::string, std::vector<std::int64_t>> planned, saved;
-  for (const PlannedTensor& tensor : plan_weights(family, family.read_spec(config)))
+  for (const WeightSource& tensor : weight_sources(family, family.read_spec(config)))
     planned[tensor.name] = tensor.shape;
   for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
   EXPECT_EQ(planned, saved);

@@ -148,7 +148,7 @@ TEST(TokenTypes, AreRefusedWhereTheyMeanNothing) {
   EXPECT_THAT(message_of<UsageError>([&] { sample("bert")->forward(tokens); }),
               HasSubstr("from 0 to 1"));
   EXPECT_THAT(message_of<UsageError>([&] { sample("distilbert")->forward(tokens); }),
-              HasSubstr("no token types"));
+              HasSubstr("lack them"));
 }
 
 TEST(HookPoints, OfABlockWithOneNormSayWhyTheOthersAreAbsent) {

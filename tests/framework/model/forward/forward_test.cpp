@@ -358,9 +358,9 @@ TEST(HookNames, ThatMatchNothingNameTheNearest) {
 
 TEST(HookNames, ThatAFamilyDoesNotHaveSayWhy) {
   EXPECT_THAT([] { match_hook_points(small_gpt2_spec(), "blocks.0.attn.hook_rot_q"); },
-              ThrowsMessage<UsageError>(HasSubstr("no rotary positions")));
+              ThrowsMessage<UsageError>(HasSubstr("does not use rotary positions")));
   EXPECT_THAT([] { match_hook_points(small_llama_spec(), "hook_pos_embed"); },
-              ThrowsMessage<UsageError>(HasSubstr("no position embedding")));
+              ThrowsMessage<UsageError>(HasSubstr("does not add a position embedding")));
   EXPECT_THAT([] { match_hook_points(small_llama_spec(), "blocks.3.hook_mlp_out"); },
               ThrowsMessage<UsageError>(HasSubstr("layers 0 to 2")));
 }

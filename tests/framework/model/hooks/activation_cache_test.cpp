@@ -42,7 +42,7 @@ TEST_F(Cache, TakesAliasesAndShortNames) {
   EXPECT_TRUE(cache["blocks.1.hook_out"].equal(all_.at("blocks.1.hook_resid_post")));
   EXPECT_TRUE(cache["k2"].equal(all_.at("blocks.2.attn.hook_k")));
   EXPECT_FALSE(cache.contains("q2"));
-  EXPECT_THAT(message_of<UsageError>([&] { cache["q2"]; }), HasSubstr("was not asked for"));
+  EXPECT_THAT(message_of<UsageError>([&] { cache["q2"]; }), HasSubstr("was not cached"));
   EXPECT_THAT(message_of<UsageError>([&] { cache["resid_post"]; }), HasSubstr("3 hook points"));
 }
 

@@ -116,7 +116,7 @@ TEST(Gradients, RefuseAMetricThatIsNoNumberOrDoesNotDependOnTheLogits) {
   EXPECT_THAT(message_of<UsageError>([&] {
                 gradients(*model, tokens, {"hook_embed"}, [](const at::Tensor& x) { return x; });
               }),
-              HasSubstr("it must give one"));
+              HasSubstr("it must return one number"));
   EXPECT_THAT(message_of<UsageError>([&] {
                 gradients(*model, tokens, {"hook_embed"},
                           [](const at::Tensor&) { return at::ones({}); });

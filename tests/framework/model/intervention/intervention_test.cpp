@@ -248,7 +248,8 @@ TEST_F(Interventions, RefuseWhatDoesNotExist) {
   EXPECT_THAT(refusal({{at_hook(kStream, {-7}), SetZero{}}}), HasSubstr("position -7"));
   site = at_hook(kStream);
   site.heads = {0};
-  EXPECT_THAT(refusal({{site, SetZero{}}}), HasSubstr("no such axis; it has batch, pos, d_model"));
+  EXPECT_THAT(refusal({{site, SetZero{}}}),
+              HasSubstr("need an axis that this hook lacks; its axes are batch, pos, d_model"));
   EXPECT_THAT(refusal({{at_hook("blocks.0.hook_nothing"), SetZero{}}}), HasSubstr("matches no"));
   EXPECT_THAT(refusal({{at_hook(kStream), SetValue{vector_of(5)}}}),
               AllOf(HasSubstr("[5]"), HasSubstr("[6, 24]")));
@@ -297,7 +298,7 @@ TEST(InterventionJson, NamesPlaceFieldAndFault) {
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": []}])"),
               HasSubstr("leave it out"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": [[1, 2], [3]]}])"),
-              HasSubstr("of one length"));
+              HasSubstr("have equal length"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": 1e300}])"), HasSubstr("float32"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "noise", "standard_deviation": -1}])"),
               HasSubstr("above 0"));

@@ -122,9 +122,9 @@ TEST(PatchSweep, RefusesWhatHasNoMeaning) {
   };
   const CellMetric metric = logit_difference(1, 2);
   EXPECT_THAT(fault(a, tokens_of({1, 2}), {}, metric), HasSubstr("3 tokens, the corrupted one 2"));
-  EXPECT_THAT(fault(a, a, {}, metric), HasSubstr("nothing to recover"));
+  EXPECT_THAT(fault(a, a, {}, metric), HasSubstr("recovery needs two different finite values"));
   EXPECT_THAT(fault(a, b, {.hook = "unembed.hook_out"}, metric), HasSubstr("unembed.hook_out"));
-  EXPECT_THAT(fault(a, b, {.heads = true}, metric), HasSubstr("no head axis"));
+  EXPECT_THAT(fault(a, b, {.heads = true}, metric), HasSubstr("lacks a head axis"));
   EXPECT_THAT(fault(a, b, {.layers = {3}}, metric), HasSubstr("layer 3 does not exist"));
   EXPECT_THAT(fault(a, b, {.positions = {3}}, metric), HasSubstr("position 3"));
   EXPECT_THAT(fault(a, b, {}, [](const at::Tensor& x) { return x; }), HasSubstr("for 1 cells"));

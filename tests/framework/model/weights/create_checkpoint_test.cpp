@@ -257,7 +257,7 @@ TEST(CreatingACheckpoint, RefusesAnUnknownFamilyAndAModelBeyondAnyDisk) {
   config = sample_config("llama");
   config.update({{"hidden_size", 1 << 22}, {"intermediate_size", 1 << 24}});
   EXPECT_THAT(message_of<InputError>([&] { Creation(config).create(); }),
-              HasSubstr("parameters, more than"));
+              HasSubstr("parameters, but at most"));
 }
 
 }  // namespace

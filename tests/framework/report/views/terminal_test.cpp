@@ -118,7 +118,7 @@ input  ·In      ·the           本
     2  ·the 99  ·beginning 62  ⏎       87
  from  0        0              2
 
-What follows “本” (position 2), layer by layer; the target is “⏎”:
+Prediction after “本” (position 2), layer by layer; the target is “⏎”:
 layer  1st         p  2nd         p  entropy    KL  rank
     0  \x1b[2J  .050  ·In      .025     1.50  3.25     4
     1  ·In      .300  ⏎        .200     1.25  0.50     2
@@ -126,7 +126,7 @@ layer  1st         p  2nd         p  entropy    KL  rank
 Target “⏎”: probability ▁▂█  0.025 → 0.875, rank 4 → 1
 The final answer “⏎” is the first choice from layer 2 on.
 
-1 receipt holds.
+1 receipt passed.
 )");
 }
 
@@ -135,7 +135,7 @@ TEST(RenderLens, ShowsTheLastMaskedPositionOfAMaskedLanguageModel) {
   lens.add(variable("masked", {"token"}, ids({1, 1, 0}, {3}).to(at::kChar)));
   const std::string drawn = render_dataset("lens", lens, token_text, {});
   EXPECT_THAT(drawn, HasSubstr("model would predict at this position if it"));
-  EXPECT_THAT(drawn, HasSubstr("What stands at “·the” (position 1), layer by layer"));
+  EXPECT_THAT(drawn, HasSubstr("Prediction at “·the” (position 1), layer by layer"));
 }
 
 TEST(RenderLens, ColoursShowProbabilityInsteadOfDigits) {
@@ -156,7 +156,7 @@ TEST(RenderLens, DrawsFirstAndLastOfManyLayers) {
   const std::string drawn = render_dataset("lens", long_lens(2, 96), token_text, {});
   EXPECT_THAT(drawn, HasSubstr("\n    0  "));
   EXPECT_THAT(drawn, HasSubstr("\n   96  "));
-  EXPECT_THAT(drawn, HasSubstr("Only some layers are drawn; the archive has all 97."));
+  EXPECT_THAT(drawn, HasSubstr("Only some layers are shown; the archive has all 97."));
 }
 
 TEST(RenderLens, SaysHowManyMoreCasesThereAre) {
@@ -206,8 +206,8 @@ TEST(RenderDataset, SaysLoudlyWhichReceiptFails) {
   EXPECT_EQ(render_dataset("x", dataset, token_text, {}),
             "x\n"
             "\n"
-            "1 receipt holds.\n"
-            "1 RECEIPT FAILS.\n"
+            "1 receipt passed.\n"
+            "1 RECEIPT FAILED.\n"
             "FAILED sum_of_components: 0.5, at most 0.001 is allowed. one rounding each\n");
 }
 
@@ -238,7 +238,7 @@ bias         -1.500         ▐█████│
 direct: what the component adds to the logit. zero: change
 of the logit when its output is replaced by zeros.
 
-No receipts of its own.
+No receipts.
 )");
 }
 
@@ -267,7 +267,7 @@ rank correlation undefined.
 direct: what the component adds to the logit. mean: change
 of the logit when its output is replaced by its mean.
 
-No receipts of its own.
+No receipts.
 )");
 }
 
@@ -304,7 +304,7 @@ layer  layer_label   entropy [nats]
     0  embed         4.250 ± 0.5000
     1  0_resid_post  1.500 ± 0.2500
 
-No receipts of its own.
+No receipts.
 )");
 }
 

@@ -8,34 +8,34 @@ namespace lensbench {
 
 /// Element type that `Activations` rounds to.
 enum class ActivationStore {
-  float32,  ///< exactly, for models of that type
-  float16,  ///< half the bytes in an archive, which holds it as float32 of the same values
+  float32,  ///< exact for float32 models
+  float16,  ///< half the bytes in an archive, stored as float32 of the rounded values
 };
 
 /// Positions that `Activations` keeps.
 enum class ActivationPositions {
   all,   ///< every token
-  last,  ///< the last token alone, as the query for points over pairs of positions
+  last,  ///< only the last token; at points over pairs of positions, the last query
 };
 
-/// What `Activations` reads, and how it keeps it.
+/// Hook points that `Activations` reads, and the form in which it keeps them.
 struct ActivationsOptions {
-  /// Names, aliases or globs of hook points; `!` before one leaves out what it matches.
+  /// Names, aliases or globs of hook points; a leading `!` excludes the points that match.
   std::vector<std::string> hooks = {"blocks.*.hook_resid_post"};
-  ActivationStore store = ActivationStore::float32;          ///< what floats are rounded to
-  ActivationPositions positions = ActivationPositions::all;  ///< which tokens are kept
+  ActivationStore store = ActivationStore::float32;  ///< element type that floats are rounded to
+  ActivationPositions positions = ActivationPositions::all;  ///< positions to keep
 };
 
-/// Activations as they are, for decoders and probes outside and for comparing with other programs.
+/// Raw activations, for external decoders and probes and for comparison with other programs.
 class LENSBENCH_API Activations : public Tool {
  public:
-  /// A variable for each hook point, named as the point (`blocks.3.hook_resid_post`), in the order
-  /// the forward reaches them.
+  /// Reads the activations of a prompt: one variable for each hook point, named like the point
+  /// (`blocks.3.hook_resid_post`), in forward order.
   ///
-  /// Dimensions are the point's own without `batch`: `pos` is `token`; `query_pos` and `key_pos`
-  /// are `query_position` and `key_position`. Every axis but `one` has coordinates. Points of
-  /// integers stay integers. `unembed.hook_out` holds the logits.
-  /// \throws UsageError for no tokens, a name that matches nothing, exclusions that leave nothing,
+  /// Dimensions are those of the hook point without `batch`; `pos` becomes `token`, `query_pos` and
+  /// `key_pos` become `query_position` and `key_position`. Every axis but `one` has coordinates.
+  /// Integer activations stay integers. `unembed.hook_out` holds the logits.
+  /// \throws UsageError for an empty prompt, a name without a match, exclusions that leave nothing,
   ///   a value that float16 cannot hold
   virtual Dataset read(const Tokens& tokens, const ActivationsOptions& options = {}) = 0;
 };

@@ -8,30 +8,32 @@
 
 namespace lensbench {
 
-/// What is listed and compared at each token.
+/// Candidates, sampler and comparisons for each token.
 struct TokenAnalyzerOptions {
-  std::int64_t top_k = 10;          ///< candidates listed at each step; 0: none
+  std::int64_t top_k = 10;          ///< candidates listed for each token; 0: none
   std::int64_t max_new_tokens = 0;  ///< 0: analyse the text as given
-  SamplingOptions sampling = {};    ///< how to generate, and the sampler the text is held against
-  std::vector<double> temperatures = {};  ///< distributions to compare at each step; 0 is greedy
-  std::vector<double> nucleus = {};       ///< p of the nuclei to measure at each step
-  /// A robust z-score of the entropy above this is a jump (`JumpRule` in the tool's flags.hpp: the
-  /// modified z-score of Iglewicz and Hoaglin 1993, one-sided, against the sequence so far).
+  SamplingOptions sampling = {};  ///< sampler that generates, or that a given text is compared with
+  std::vector<double> temperatures = {};  ///< temperatures to compare at each token; 0 is greedy
+  std::vector<double> nucleus = {};       ///< p of each nucleus to measure at each token
+  /// Robust z-score of the entropy above which a token is a jump (`JumpRule` in the tool's
+  /// flags.hpp: the modified z-score of Iglewicz and Hoaglin 1993, one-sided, against the sequence
+  /// so far).
   double entropy_jump_threshold = 3.5;
   std::int64_t entropy_jump_history = 8;  ///< entropies needed before the first judgement
 };
 
-/// How a model chose each token, of a given text or of its own generation.
+/// Analysis of how a model chose each token of a given text or of its own generation.
 ///
-/// What stands at a token describes how that very token was chosen: the distribution is the model's
-/// at the position before it. The first token has none: there every number is NaN, every id, rank
-/// and count -1, every flag false. Probabilities are the softmax of the final logits unless the
-/// name says otherwise; sums are float64 in index order. Needs a causal language model.
+/// The values at a token describe how that token was chosen: they come from the model's
+/// distribution at the position before it. The first token has no such distribution: its numbers
+/// are NaN, its ids, ranks and counts -1, its flags false. Probabilities are the softmax of the
+/// final logits unless the name says otherwise; sums are float64 in index order. Needs a causal
+/// language model.
 class LENSBENCH_API TokenAnalyzer : public Tool {
  public:
-  /// Over the text followed by what was generated. Receipts: distributions sum to 1, perplexity
-  /// recomputed from the probabilities, the sampler's probabilities, cached steps against a full
-  /// forward. Variables (float64 unless said):
+  /// Analyses the text and the tokens generated after it. Receipts: distributions sum to 1,
+  /// perplexity recomputed from the probabilities, the sampler's probabilities, cached steps
+  /// against a full forward. Variables (float64 unless stated):
   ///
   /// | dims | variable | units | meaning |
   /// |---|---|---|---|
@@ -66,9 +68,9 @@ class LENSBENCH_API TokenAnalyzer : public Tool {
   ///   model's positions; RunError where logits are not finite
   virtual Dataset analyze(const Tokens& tokens, const TokenAnalyzerOptions& options = {}) = 0;
 
-  /// The same text read by another model with the same vocabulary. Besides `chosen_id`,
-  /// `chosen_probability`, `chosen_rank`, `surprisal`, `entropy`, `top_id`, `top_probability`,
-  /// `perplexity`, `scored_tokens` of this model, as above:
+  /// Compares with another model of the same vocabulary on the same text. In addition to
+  /// `chosen_id`, `chosen_probability`, `chosen_rank`, `surprisal`, `entropy`, `top_id`,
+  /// `top_probability`, `perplexity`, `scored_tokens` of this model, as above:
   ///
   /// | dims | variable | units | meaning |
   /// |---|---|---|---|
