@@ -24,7 +24,7 @@ class EmptySummary final : public Summary {
 };
 
 void call(const RunnableSnippet& snippet) {
-  const auto model = Model::open(std::string(testing::source_folder() + "/") + snippet.model);
+  const auto model = Model::open(testing::source_folder() + "/" + snippet.model);
   const Tokens clean = tokenize(*model, " the God of Abraham, of Isaac, and of");
   const Tokens corrupted = tokenize(*model, " the God of Abraham, of Jacob, and of");
   const auto id_of = [&](const char* text) {

@@ -121,15 +121,15 @@ TEST(CommandLine, ShowsTheCommandsOfAFamily) {
 TEST(CommandLine, NamesTheNearestOfAnUnknownCommand) {
   const Answer found = answer({"tokenise"});
   EXPECT_EQ(found.exit_code, 2);
-  EXPECT_THAT(found.err, AllOf(HasSubstr("no command 'tokenise'"), HasSubstr("'tokenize'")));
+  EXPECT_THAT(found.err, AllOf(HasSubstr("unknown command 'tokenise'"), HasSubstr("'tokenize'")));
   EXPECT_THAT(answer({"model", "inf"}).err,
-              AllOf(HasSubstr("model: no 'inf'"), HasSubstr("'info'")));
+              AllOf(HasSubstr("model: unknown word 'inf'"), HasSubstr("'info'")));
 }
 
 TEST(CommandLine, SaysThatACommandComesFirst) {
   const Answer found = answer({"--model", "x", "run"});
   EXPECT_EQ(found.exit_code, 2);
-  EXPECT_THAT(found.err, AllOf(HasSubstr("'--model'"), HasSubstr("a command comes first")));
+  EXPECT_THAT(found.err, AllOf(HasSubstr("'--model'"), HasSubstr("give a command first")));
 }
 
 TEST(CommandLine, ExitsWithTheCodeOfTheError) {

@@ -41,14 +41,15 @@ TEST(GivenCases, TakeIdsSeparatedByBlanksOrCommas) {
 
 TEST(GivenCases, NameWhatIsNoTokenId) {
   for (const char* text : {"1 two 3", "1.5", "1 2,3", "99999999999999999999"})
-    EXPECT_THAT(message_of<UsageError>([&] { read_cases({}, {text}, ""); }),
-                AllOf(HasSubstr("--ids '" + std::string(text) + "'"), HasSubstr("is no token id")));
+    EXPECT_THAT(
+        message_of<UsageError>([&] { read_cases({}, {text}, ""); }),
+        AllOf(HasSubstr("--ids '" + std::string(text) + "'"), HasSubstr("is not a token id")));
   EXPECT_THAT(message_of<UsageError>([] { read_cases({}, {"1 two 3"}, ""); }), HasSubstr("'two'"));
 }
 
 TEST(GivenCases, RefuseACommaAlone) {
   EXPECT_THAT(message_of<UsageError>([] { read_cases({}, {"1 , 2"}, ""); }),
-              HasSubstr("is no token id"));
+              HasSubstr("is not a token id"));
 }
 
 TEST(GivenCases, RefuseEmptyPromptsAndIds) {
@@ -56,7 +57,7 @@ TEST(GivenCases, RefuseEmptyPromptsAndIds) {
               HasSubstr("--prompt is empty"));
   for (const char* text : {"", "  "})
     EXPECT_THAT(message_of<UsageError>([&] { read_cases({}, {text}, ""); }),
-                HasSubstr("--ids holds no token id"));
+                HasSubstr("--ids is empty"));
 }
 
 TEST(GivenCases, SayHowToGiveOneWhereThereIsNone) {

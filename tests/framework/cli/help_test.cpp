@@ -115,7 +115,7 @@ TEST(Help, OfAllCommandsNamesEachWithItsSummary) {
   for (const Command& command : commands())
     EXPECT_THAT(text, AllOf(HasSubstr("  " + command.name), HasSubstr(command.summary)));
   for (const char* code :
-       {"0 done", "1 the answer is no", "2 wrong", "3 invalid", "4 a plug-in", "5 the run failed"})
+       {"0 done", "1 a check failed", "2 wrong", "3 invalid", "4 a plug-in", "5 the run failed"})
     EXPECT_THAT(words_of(text), HasSubstr(code));
 }
 

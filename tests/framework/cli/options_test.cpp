@@ -154,12 +154,12 @@ TEST(Options, SayWhichOperandIsMissingAndHowItIsUsed) {
 
 TEST(Options, RefuseAnOperandThatIsNoneOfItsWords) {
   EXPECT_THAT(refusal_of_all({"thing", "fats", "--model", "here"}),
-              AllOf(HasSubstr("no 'fats'"), HasSubstr("did you mean 'fast'")));
+              AllOf(HasSubstr("unknown HOW 'fats'"), HasSubstr("did you mean 'fast'")));
 }
 
-TEST(Options, RefuseAWordThatStandsFreeAndTellHowToQuote) {
-  EXPECT_THAT(refusal({"more"}),
-              AllOf(HasSubstr("'more' stands free, after HOW 'fast'"), HasSubstr("--prompt \"")));
+TEST(Options, RefuseAnOperandTooManyAndSayHowToQuote) {
+  EXPECT_THAT(refusal({"more"}), AllOf(HasSubstr("unexpected argument 'more' after HOW 'fast'"),
+                                       HasSubstr("--prompt \"")));
 }
 
 TEST(Options, SayWhichRequiredOptionIsMissing) {

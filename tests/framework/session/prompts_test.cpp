@@ -85,7 +85,7 @@ TEST_F(PromptFile, NamesFileAndLineOfWhatIsNoCase) {
   const std::string good = "{\"text\": \"a\"}\n\n";
   for (const auto& [line, problem] : std::map<std::string, std::string>{
            {"{\"text\": ", ""},
-           {"[1, 2]", "expected a JSON object"},
+           {"[1, 2]", "expected one JSON object"},
            {"{\"text\": 5}", "'text' is not a string"},
            {"{\"text\": \"a\", \"prompt\": \"b\"}", "both 'text' and 'prompt'"},
            {"{\"text\": \"a\", \"text\": \"b\"}", "text"},
@@ -104,7 +104,7 @@ TEST_F(PromptFile, NamesFileAndLineOfWhatIsNoCase) {
 
 TEST_F(PromptFile, HoldsAtLeastOnePrompt) {
   EXPECT_THAT(message_of<InputError>([&] { lines("\n\r\n\n"); }),
-              AllOf(HasSubstr("prompts.txt"), HasSubstr("holds no prompt")));
+              AllOf(HasSubstr("prompts.txt"), HasSubstr("lacks prompts")));
 }
 
 TEST_F(PromptFile, IsAFileThatCanBeRead) {
