@@ -74,8 +74,10 @@ class PredictionTrajectory final : public Experiment {
   /// Share of cases whose final answer is the first choice from this layer or an earlier one on.
   static void add_settling(Dataset& trajectory, const Summary& summary) {
     at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
-    for (const at::Tensor& layer : over_cases(summary, "settled_layer"))
-      settled.slice(0, layer.item<std::int64_t>()) += 1.0;
+    for (const at::Tensor& layer : over_cases(summary, "settled_layer")) {
+      const auto first = layer.item<std::int64_t>();
+      if (first >= 0) settled.slice(0, first) += 1.0;  // -1: it never settled
+    }
     trajectory.add("settled_share", {"layer"},
                    settled.div(static_cast<double>(summary.cases().size())), "1",
                    "share of cases whose final answer stays first from this layer on");

@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // The program `lensbench` without its library: what it answers before libtorch is loaded.
 

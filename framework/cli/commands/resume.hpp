@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@ namespace lensbench::cli {
 
 /// Command that resumes a run, quoted for a shell.
 /// \param argv  words after `command` on the command line
-std::string resume_command(const std::string& command, const std::vector<std::string>& argv,
-                           const RunArguments& arguments, const std::filesystem::path& out);
+LENSBENCH_API std::string resume_command(const std::string& command,
+                                         const std::vector<std::string>& argv,
+                                         const RunArguments& arguments,
+                                         const std::filesystem::path& out);
 
 /// Prints the sealed archive's results and failures on stdout.
 void print_json(const SealResult& sealed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct RunArguments {
 
 /// \throws UsageError for parameters that are not KEY=VALUE; InputError for interventions that
 ///   cannot be read
-RunArguments run_arguments(PluginEntryKind kind, const Options& options);
+LENSBENCH_API RunArguments run_arguments(PluginEntryKind kind, const Options& options);
 
 /// Reads `plugin_options`. \throws UsageError for a malformed pin
 PluginSearch plugin_search(const Options& options);

@@ -115,7 +115,7 @@ std::vector<HostileFile> value_faults() {
        "dtype \"F4\" is not supported"},
       {"DtypeIsNumber",
        safetensors_bytes(one_tensor(R"("dtype":4,"shape":[1],"data_offsets":[0,1])"), 1),
-       "dtype holds 4; expected a string"},
+       "dtype has 4; expected a string"},
       {"NumberAsString", offsets(R"([0,"1"])"), "data_offsets has \"1\""},
       {"NumberAsFloat", offsets("[0,1.0]"), "data_offsets has 1.0"},
       {"NumberWithExponent", offsets("[0,1e3]"), "data_offsets has 1e3"},

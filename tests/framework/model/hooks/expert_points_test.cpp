@@ -164,8 +164,8 @@ TEST_F(ExpertPoints, RefuseInterventionsThatNeedPositions) {
     site.positions = std::move(positions);
     return message_of<UsageError>([&] { with_interventions(model_, {{site, action}}); });
   };
-  EXPECT_THAT(fault(SetZero{}, {2}), HasSubstr("it has routed, d_mlp"));
-  EXPECT_THAT(fault(AddNoise{}, {}), HasSubstr("it has routed, d_mlp"));
+  EXPECT_THAT(fault(SetZero{}, {2}), HasSubstr("its axes are routed, d_mlp"));
+  EXPECT_THAT(fault(AddNoise{}, {}), HasSubstr("its axes are routed, d_mlp"));
   EXPECT_THAT(fault(Freeze{}, {}), HasSubstr("freeze mlp.hook_expert_weights"));
 }
 

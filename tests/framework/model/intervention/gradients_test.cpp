@@ -121,7 +121,7 @@ TEST(Gradients, RefuseAMetricThatIsNoNumberOrDoesNotDependOnTheLogits) {
                 gradients(*model, tokens, {"hook_embed"},
                           [](const at::Tensor&) { return at::ones({}); });
               }),
-              HasSubstr("does not depend on the logits"));
+              HasSubstr("is not a differentiable function of the logits"));
 }
 
 }  // namespace

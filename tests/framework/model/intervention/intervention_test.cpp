@@ -297,7 +297,7 @@ TEST(InterventionJson, NamesPlaceFieldAndFault) {
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": [1.5]}])"),
               HasSubstr("heads[0]: expected a whole number, found 1.5"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": []}])"),
-              HasSubstr("leave it out"));
+              HasSubstr("leave the field out"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": [[1, 2], [3]]}])"),
               HasSubstr("have equal length"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": 1e300}])"), HasSubstr("float32"));
