@@ -35,9 +35,10 @@ TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
   checkpoint.tensors.erase("model.norm.weight");
   checkpoint.tensors["surplus.weight"] = at::zeros({2});
   checkpoint.tensors["lm_head.weight"] = at::zeros({5, 24});
-  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"),
-                                        HasSubstr("model.norm.weight"), HasSubstr("surplus.weight"),
-                                        HasSubstr("lm_head.weight has shape [5, 24], expected [61, 24]")));
+  EXPECT_THAT(checkpoint.fault(),
+              AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"), HasSubstr("model.norm.weight"),
+                    HasSubstr("surplus.weight"),
+                    HasSubstr("lm_head.weight has shape [5, 24], expected [61, 24]")));
 }
 
 TEST(OpeningAModel, IgnoresBuffersThatOlderVersionsSaved) {
