@@ -90,7 +90,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
     const std::string text = info.name + " " + info.version;
     if (record.sha256.empty())
       record = {info.plugin, info.version, info.sha256, text};
-    else if (record.entries.find(text) == std::string::npos)
+    else if ((", " + record.entries + ", ").find(", " + text + ", ") == std::string::npos)
       record.entries += ", " + text;
   };
   use(entry);

@@ -59,6 +59,8 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
 
 std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
   const json fields = recorded.request.value("case_fields", json::object());
+  if (!fields.is_object())
+    throw InputError(request_path(recorded) + ": field case_fields: expected an object");
   std::vector<CaseInput> cases;
   for (const CaseRecord& record : recorded.cases) {
     CaseInput input;

@@ -71,9 +71,13 @@ double acceleration(const std::vector<double>& values) {
 
 /// Share of resampled means below the estimate. Ties count half; the result is kept away from 0 and
 /// 1, whose normal quantiles are infinite.
-double share_below(const std::vector<double>& means, double estimate) {
-  const auto below = std::lower_bound(means.begin(), means.end(), estimate) - means.begin();
-  const auto not_above = std::upper_bound(means.begin(), means.end(), estimate) - means.begin();
+/// \param rounding  difference up to which two means are a tie: every order of the same values has
+///   the same mean, but its sum is rounded in another way
+double share_below(const std::vector<double>& means, double estimate, double rounding) {
+  const auto below =
+      std::lower_bound(means.begin(), means.end(), estimate - rounding) - means.begin();
+  const auto not_above =
+      std::upper_bound(means.begin(), means.end(), estimate + rounding) - means.begin();
   const double n = size_of(means);
   return std::clamp(0.5 * static_cast<double>(below + not_above) / n, 0.5 / n, 1 - 0.5 / n);
 }
@@ -170,7 +174,10 @@ Interval bootstrap_mean(const std::vector<double>& values, const Resampling& res
   if (is_constant(kept)) return {estimate, estimate, estimate};
   const auto means = resampled_means(kept, resampling);
   const boost::math::normal normal;
-  const double bias = quantile(normal, share_below(means, estimate));
+  const double largest = std::abs(*std::max_element(
+      kept.begin(), kept.end(), [](double x, double y) { return std::abs(x) < std::abs(y); }));
+  const double rounding = size_of(kept) * std::numeric_limits<double>::epsilon() * largest;
+  const double bias = quantile(normal, share_below(means, estimate, rounding));
   const double a = acceleration(kept), tail = (1 - resampling.confidence) / 2;
   const auto bound = [&](double share) {
     const double z = bias + quantile(normal, share);
