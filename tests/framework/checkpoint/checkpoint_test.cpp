@@ -102,7 +102,7 @@ TEST_F(ShardedCheckpoint, RefusesATensorTheIndexDoesNotName) {
 
 TEST_F(ShardedCheckpoint, RefusesAMissingShard) {
   map(R"("a":"1.safetensors","b":"3.safetensors")");
-  EXPECT_THAT(message_for(dir_), HasSubstr("3.safetensors, which is not there"));
+  EXPECT_THAT(message_for(dir_), HasSubstr("3.safetensors, which does not exist"));
 }
 
 TEST_F(ShardedCheckpoint, RefusesATotalThatIsNotTheSum) {
@@ -199,8 +199,8 @@ INSTANTIATE_TEST_SUITE_P(
     , CheckpointWithForeignWeights,
     ::testing::Values(
         ForeignWeights{"Pickle", "pytorch_model.bin", "save_pretrained"},
-        ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin", "never opened"},
-        ForeignWeights{"Original", "consolidated.00.pth", "never opened"},
+        ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin", "never opens"},
+        ForeignWeights{"Original", "consolidated.00.pth", "never opens"},
         ForeignWeights{"Gguf", "model-Q4_K_M.gguf", "gguf_file='model-Q4_K_M.gguf'"},
         ForeignWeights{"TensorFlow", "tf_model.h5", "export them to PyTorch"},
         ForeignWeights{"Flax", "flax_model.msgpack", "export them to PyTorch"},

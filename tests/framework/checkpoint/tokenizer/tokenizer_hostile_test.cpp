@@ -147,7 +147,8 @@ TEST(HostileTokenizer, RefusesDuplicateIds) {
 }
 
 TEST(HostileTokenizer, RefusesAnAddedTokenThatContradictsTheVocabulary) {
-  EXPECT_THAT(error_with("/added_tokens/0/content", "ab"), HasSubstr("id 2"));
+  EXPECT_THAT(error_with("/added_tokens/0/content", "ab"),
+              HasSubstr("another id in the vocabulary: 2"));
 }
 
 TEST(HostileTokenizer, TakesTheLongestOfOverlappingAddedTokens) {
