@@ -109,7 +109,7 @@ TEST(RenderLens, DrawsLayersDownAndPositionsAcross) {
             R"(lens · token 3 · layer 3 · rank 2
 Layers down (0: embedding, l: after l blocks), positions across. Each cell: the
 token the model would predict next if it stopped there, and its probability in
-per cent. Last row: from which layer on the final answer stays first.
+per cent. Last row: first layer from which on the final answer is first.
 
    at  0        1              2
 input  ·In      ·the           本
