@@ -10,6 +10,7 @@
 
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
+#include "support/folders.hpp"
 
 // What deflate saves and costs on what archives hold: the lens' results and full-width activations
 // of the embedded model, which was trained (random weights would compress otherwise). By turns, in
@@ -100,8 +101,7 @@ void compare(benchmark::State& state, const std::vector<at::Tensor>& arrays) {
 }
 
 struct Embedded {
-  std::shared_ptr<const Model> model =
-      Model::open(std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2");
+  std::shared_ptr<const Model> model = Model::open(testing::source_folder() + "/models/kjv-gpt2");
   Tokens tokens = tokenize(*model, [] {
     std::string text;
     for (int i = 0; i < 16; ++i)

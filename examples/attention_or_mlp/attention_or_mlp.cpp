@@ -1,5 +1,5 @@
-// Which kind of sublayer writes the answer, attention or MLP? Two tools look at each prompt, and
-// the kinds are compared over prompts.
+// Experiment that asks whether attention or MLPs write the answer. Two tools analyse each prompt,
+// and the summary compares the two kinds of sublayers over prompts.
 
 #include <ATen/ATen.h>
 
@@ -17,8 +17,8 @@ double at_last_token(const Variable& variable) {
   return variable.tensor.select(-1, -1).to(at::kDouble).item<double>();
 }
 
-/// Sum over all components of one kind (`attn_out`, `mlp_out`) of what they add to the logit of the
-/// last token's target.
+/// Sum of the contributions of all components of one kind (`attn_out`, `mlp_out`) to the logit of
+/// the last token's target.
 double sum_of(const Dataset& attribution, const std::string& kind) {
   const auto& names = attribution["component"].strings;
   const auto last = statistics::values_of(
@@ -42,7 +42,8 @@ class AttentionOrMlp final : public Experiment {
 
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"samples", ParameterType::integer, "10000", "1", "resamplings of interval and test"},
+      {"samples", ParameterType::integer, "10000", "1",
+       "number of resamples for interval and test"},
   };
 
   void run(Case& c) override {

@@ -7,8 +7,8 @@
 
 using namespace lensbench;
 
-/// L2 norm of the residual stream after each layer at each token, and whether it is larger than a
-/// threshold that was learned from other texts.
+/// Tool: L2 norm of the residual stream after each layer at each token, compared with a threshold
+/// that was learned from other texts.
 class ResidualNorm final : public Tool {
  public:
   static constexpr ParameterSpec kParameters[] = {
@@ -41,7 +41,7 @@ class ResidualNorm final : public Tool {
   }
 
  private:
-  /// [layer, token] float32
+  /// Norms [layer, token] float32.
   at::Tensor measure(const Tokens& tokens) {
     std::vector<std::string> hooks;
     for (std::int64_t layer = 0; layer <= model().spec().n_layers; ++layer)
@@ -53,8 +53,8 @@ class ResidualNorm final : public Tool {
   }
 };
 
-/// Learns the thresholds: of each layer the quantile of the norms of all tokens of all prompts but
-/// the first token of each, whose norm is of another size in many models.
+/// Experiment that learns the thresholds: for each layer the quantile of the norms of all tokens of
+/// all prompts except the first token of each, whose norm has another size in many models.
 class ResidualNormThresholds final : public Experiment {
   Uses<Tool> norm{this, "residual_norm"};
 
@@ -100,6 +100,6 @@ class ResidualNormThresholds final : public Experiment {
 LENSBENCH_PLUGIN(
     "residual_norm",
     LENSBENCH_TOOL(ResidualNorm, "residual_norm", "2.0.0",
-                   "L2 norm of the residual stream, against a learned threshold."),
+                   "L2 norm of the residual stream, compared with a learned threshold."),
     LENSBENCH_EXPERIMENT_ENTRY(ResidualNormThresholds, "residual_norm_thresholds", "1.0.0",
                                "Which norm of the residual stream is unusual at each layer?"));

@@ -17,10 +17,10 @@ inline std::vector<std::string> fields_of(std::string line) {
   return fields;
 }
 
-/// The thresholds of layers 0 to `n_layers` - 1, from the columns `layer` and `threshold` of a CSV
-/// file as `lensbench export` writes it.
-/// \throws lensbench::InputError for a file that cannot be read, lacks a column or a layer, or has
-///   layers the model lacks
+/// Reads the thresholds of layers 0 to `n_layers` - 1 from the columns `layer` and `threshold` of a
+/// CSV file of `lensbench export`. \throws lensbench::InputError for a file that cannot be read,
+/// lacks a column or a layer, or has
+///   layers that the model lacks
 inline std::vector<double> read_thresholds(const std::string& file, std::int64_t n_layers) {
   std::ifstream stream(file);
   std::string line;
@@ -33,7 +33,7 @@ inline std::vector<double> read_thresholds(const std::string& file, std::int64_t
     if (heading[i] == "threshold") threshold_column = i;
   }
   if (layer_column == std::string::npos || threshold_column == std::string::npos)
-    throw lensbench::InputError(file + ": has no columns 'layer' and 'threshold'");
+    throw lensbench::InputError(file + ": lacks the columns 'layer' and 'threshold'");
 
   std::vector<double> thresholds(static_cast<std::size_t>(n_layers), std::nan(""));
   for (std::int64_t number = 2; std::getline(stream, line); ++number) {
@@ -44,15 +44,15 @@ inline std::vector<double> read_thresholds(const std::string& file, std::int64_t
     try {
       const auto layer = std::stoll(fields.at(layer_column));
       if (layer < 0 || layer >= n_layers)
-        throw bad("is of layer " + std::to_string(layer) + ", but the model has layers 0 to " +
+        throw bad("has layer " + std::to_string(layer) + ", but the model has layers 0 to " +
                   std::to_string(n_layers - 1));
       thresholds[static_cast<std::size_t>(layer)] = std::stod(fields.at(threshold_column));
     } catch (const std::logic_error&) {
-      throw bad("has no numbers under 'layer' and 'threshold'");
+      throw bad("lacks numbers under 'layer' and 'threshold'");
     }
   }
   for (std::size_t layer = 0; layer < thresholds.size(); ++layer)
     if (!std::isfinite(thresholds[layer]))
-      throw lensbench::InputError(file + ": has no threshold for layer " + std::to_string(layer));
+      throw lensbench::InputError(file + ": lacks a threshold for layer " + std::to_string(layer));
   return thresholds;
 }

@@ -7,15 +7,15 @@ namespace {
 
 using namespace lensbench;
 
-/// One look inside a model: what each layer would predict, what each layer contributed to the
-/// answer, and how the next tokens are chosen.
+/// First look inside a model: prediction of each layer, contribution of each layer to the answer,
+/// and choice of the next tokens.
 class FirstLook final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"target", ParameterType::text, "model", "",
        "token whose logit is attributed: model, next, an id, or the text of one token"},
-      {"max_new_tokens", ParameterType::integer, "12", "tokens", "how many tokens to generate"},
-      {"top_k", ParameterType::integer, "5", "1", "candidates kept at each layer and step"},
+      {"max_new_tokens", ParameterType::integer, "12", "tokens", "number of tokens to generate"},
+      {"top_k", ParameterType::integer, "5", "1", "candidates listed at each layer and step"},
   };
 
   void run(Case& c) override {
@@ -36,4 +36,4 @@ class FirstLook final : public Experiment {
 }  // namespace
 
 LENSBENCH_EXPERIMENT(FirstLook, "first_look", "1.0.0",
-                     "One look inside: predictions by layer, contributions, and choices.");
+                     "First look inside: predictions by layer, contributions, and choices.");

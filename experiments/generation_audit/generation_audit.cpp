@@ -1,5 +1,5 @@
-// How a model chose each token of its own continuation, and one line a prompt that says where to
-// look: how surprised it was, how often it left its first choice, where its uncertainty jumped.
+// Audit of a model's own continuations: how it chose each token, and a summary for each prompt with
+// surprisal, share of tokens that were not the first choice, and jumps of uncertainty.
 
 #include <ATen/ops/tensor.h>
 
@@ -13,7 +13,7 @@ namespace {
 using namespace lensbench;
 using statistics::values_of;
 
-/// Values of a variable [token] at the tokens the model generated.
+/// Values of a variable [token] at the generated tokens.
 std::vector<double> of_generated(const Dataset& audit, const std::string& name) {
   return values_of(audit[name].tensor.masked_select(audit["generated"].tensor.to(at::kBool)));
 }
@@ -21,14 +21,16 @@ std::vector<double> of_generated(const Dataset& audit, const std::string& name) 
 class GenerationAudit final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"max_new_tokens", ParameterType::integer, "40", "tokens", "how far to continue"},
-      {"temperature", ParameterType::number, "0", "1", "0 takes the first choice, always"},
-      {"sample_top_k", ParameterType::integer, "0", "tokens", "draw from the k best; 0: all"},
-      {"sample_top_p", ParameterType::number, "1", "1", "draw from the nucleus of p; 1: all"},
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept at each step"},
-      {"temperatures", ParameterType::list, "", "1", "distributions to compare at each step"},
+      {"max_new_tokens", ParameterType::integer, "40", "tokens", "number of tokens to generate"},
+      {"temperature", ParameterType::number, "0", "1", "temperature of sampling; 0 is greedy"},
+      {"sample_top_k", ParameterType::integer, "0", "tokens",
+       "sample from this many best tokens; 0: all"},
+      {"sample_top_p", ParameterType::number, "1", "1",
+       "sample from the nucleus of this probability; 1: all"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each step"},
+      {"temperatures", ParameterType::list, "", "1", "temperatures to compare at each step"},
       {"entropy_jump_threshold", ParameterType::number, "3.5", "1",
-       "robust z-score of the entropy above which it counts as a jump"},
+       "robust z-score of the entropy above which a token is a jump"},
   };
 
   void run(Case& c) override {
@@ -61,11 +63,11 @@ class GenerationAudit final : public Experiment {
     add("new_tokens", "1", "tokens generated", [](const Dataset& audit) {
       return static_cast<double>(of_generated(audit, "surprisal").size());
     });
-    add("perplexity", "1", "of the generated tokens (NaN: there are none)",
+    add("perplexity", "1", "perplexity of the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return audit["generated_perplexity"].tensor.item<double>(); });
-    add("surprisal", "nats", "mean over the generated tokens (NaN: there are none)",
+    add("surprisal", "nats", "mean surprisal of the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return statistics::mean(of_generated(audit, "surprisal")); });
-    add("entropy", "nats", "mean over the generated tokens (NaN: there are none)",
+    add("entropy", "nats", "mean entropy of the generated tokens (NaN: there are none)",
         [](const Dataset& audit) { return statistics::mean(of_generated(audit, "entropy")); });
     add("off_first_choice", "1",
         "share of generated tokens that were not the first choice (NaN: there are none)",

@@ -1,5 +1,5 @@
-// Which layers wrote the answer: what each adds to the target logit, against what is lost when it
-// is ablated, over all prompts.
+// Responsibility of layers for the answer: the contribution of each layer to the target logit,
+// compared with the logit lost when the layer is ablated, over all prompts.
 
 #include <ATen/ops/tensor.h>
 
@@ -13,7 +13,7 @@ namespace {
 using namespace lensbench;
 using statistics::values_of;
 
-/// A variable [..., token] at the last token.
+/// Values of a variable [..., token] at the last token.
 at::Tensor at_last_token(const Variable& variable) {
   return variable.tensor.select(-1, -1);
 }
@@ -26,7 +26,8 @@ class LayerResponsibility final : public Experiment {
        "wins"},
       {"versus", ParameterType::text, "none", "",
        "explain the difference to this token's logit; a case's own field `versus` wins"},
-      {"ablation", ParameterType::list, "zero,mean", "", "what outputs are replaced by"},
+      {"ablation", ParameterType::list, "zero,mean", "",
+       "replacements of each output: zero, mean, both, or none"},
   };
 
   void run(Case& c) override {
@@ -67,7 +68,7 @@ class LayerResponsibility final : public Experiment {
     statistics::add_tests_against_zero(out, first[name], dims, cases);
   }
 
-  /// Whether the components that contribute most on average are those whose loss costs most.
+  /// Correlation of the mean contribution of components with the mean logit lost to their ablation.
   static void add_agreement(Dataset& out) {
     const at::Tensor effect = out["ablation_effect_mean"].tensor;  // [ablation, component]
     std::vector<double> pearson, spearman;
@@ -85,8 +86,9 @@ class LayerResponsibility final : public Experiment {
     }
     out.add("pearson", {"ablation"}, at::tensor(pearson, at::kDouble), "1",
             "correlation of mean contribution and mean logit lost (NaN: one of them is constant)");
-    out.add("spearman", {"ablation"}, at::tensor(spearman, at::kDouble), "1",
-            "rank correlation of the same (NaN: one of them is constant)");
+    out.add(
+        "spearman", {"ablation"}, at::tensor(spearman, at::kDouble), "1",
+        "rank correlation of mean contribution and mean logit lost (NaN: one of them is constant)");
   }
 
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};

@@ -1,5 +1,5 @@
-// The same texts read by two checkpoints with one vocabulary, such as two points of one training
-// run: how far their predictions are apart, and where they part.
+// Comparison of two checkpoints with one vocabulary, such as two steps of one training run, on the
+// same texts: distance of their predictions, and the first position where their choices differ.
 
 #include <ATen/ops/tensor.h>
 
@@ -17,7 +17,7 @@ class ModelComparison final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"other", ParameterType::model, nullptr, "", "the other model"},
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept of each model"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed for each model"},
   };
 
   void run(Case& c) override {
@@ -36,14 +36,14 @@ class ModelComparison final : public Experiment {
                              "perplexity", "perplexity_in_other"})
       table.add(per_case(comparisons, name));
     add_test(table);
-    // The name alone: where it lies does not change the result.
+    // Only the name, since the path does not change the result.
     table.attributes["other"] =
         std::filesystem::path(summary.parameters().text("other")).filename().string();
     summary.save("summary", std::move(table));
   }
 
  private:
-  /// Opened at the first case, in the same dtype and on the same device as the model under test.
+  /// The other model, opened at the first case, in the dtype and on the device of the tested model.
   const Model& other(const Case& c) {
     if (other_ == nullptr) {
       other_ = Model::open(c.parameters().text("other"), c.model().options());
@@ -51,7 +51,7 @@ class ModelComparison final : public Experiment {
     return *other_;
   }
 
-  /// Whether one of the models reads the texts with less surprise, pair by pair.
+  /// Paired test of the mean surprisal of the texts under the two models.
   static void add_test(Dataset& table) {
     const Variable like{.name = "log_perplexity",
                         .units = "nats",
@@ -61,7 +61,7 @@ class ModelComparison final : public Experiment {
                                statistics::Comparison::paired_permutation);
   }
 
-  /// A number of each comparison as one variable over cases.
+  /// A scalar of each comparison as one variable over cases.
   static Variable per_case(const std::vector<Dataset>& comparisons, const std::string& name) {
     std::vector<double> values;
     for (const Dataset& comparison : comparisons)
@@ -79,4 +79,4 @@ class ModelComparison final : public Experiment {
 }  // namespace
 
 LENSBENCH_EXPERIMENT(ModelComparison, "model_comparison", "1.1.0",
-                     "Where do two checkpoints read the same text differently?");
+                     "Where do the predictions of two checkpoints differ on the same text?");

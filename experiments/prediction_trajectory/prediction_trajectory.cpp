@@ -1,4 +1,4 @@
-// How a prediction forms over the layers: the logit lens on every prompt, then statistics over
+// Formation of a prediction over the layers: the logit lens on every prompt, then statistics over
 // prompts at their last position, or the last masked one of a masked-language model.
 
 #include <ATen/ops/nonzero.h>
@@ -14,7 +14,7 @@ namespace {
 
 using namespace lensbench;
 
-/// [layer] of a variable [layer, token] at the last token, or at the last masked one.
+/// Values [layer] of a variable [layer, token] at the last token, or at the last masked one.
 at::Tensor at_followed_token(const Dataset& lens, const std::string& name) {
   const at::Tensor& values = lens[name].tensor;
   if (!lens.contains("masked")) return values.select(-1, -1);
@@ -24,12 +24,12 @@ at::Tensor at_followed_token(const Dataset& lens, const std::string& name) {
 class PredictionTrajectory final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates kept at each layer"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each layer"},
       {"target", ParameterType::text, "model", "",
-       "token whose rank is followed: next, model, an id or a text; a case's own field `target` "
+       "token whose rank is reported: next, model, an id or a text; a case's own field `target` "
        "wins"},
       {"points", ParameterType::list, "resid_post", "",
-       "where to read: resid_post, resid_pre, resid_mid, attn_out, mlp_out"},
+       "points to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out"},
   };
 
   void run(Case& c) override {
@@ -40,8 +40,8 @@ class PredictionTrajectory final : public Experiment {
     Dataset lens = lens_->analyze(c.tokens(), options);
     if (lens.contains("masked") && !lens["masked"].tensor.any().item<bool>())
       throw UsageError(
-          "prediction_trajectory: the prompt has no mask token, at which a "
-          "masked-language model's prediction could be followed");
+          "prediction_trajectory: the prompt lacks a mask token, where a masked-language model "
+          "predicts; add one");
     c.save("lens", std::move(lens));
   }
 
@@ -71,15 +71,16 @@ class PredictionTrajectory final : public Experiment {
     return rows;
   }
 
-  /// The share of cases whose final answer is the first choice from this layer, or an earlier one,
-  /// on.
+  /// Share of cases whose final answer is the first choice from this layer or an earlier one on.
   static void add_settling(Dataset& trajectory, const Summary& summary) {
     at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
-    for (const at::Tensor& layer : over_cases(summary, "settled_layer"))
-      settled.slice(0, layer.item<std::int64_t>()) += 1.0;
+    for (const at::Tensor& layer : over_cases(summary, "settled_layer")) {
+      const auto first = layer.item<std::int64_t>();
+      if (first >= 0) settled.slice(0, first) += 1.0;  // -1: it never settled
+    }
     trajectory.add("settled_share", {"layer"},
                    settled.div(static_cast<double>(summary.cases().size())), "1",
-                   "share of cases whose final answer stays first from here on");
+                   "share of cases whose final answer stays first from this layer on");
   }
 
   Uses<LogitLens> lens_{this, "logit_lens"};

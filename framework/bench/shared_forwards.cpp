@@ -35,7 +35,7 @@ void SharedForwards::expect(const std::vector<std::string>& globs) {
 }
 
 void SharedForwards::begin_case() {
-  // A case without requests, such as one that failed at once, predicts nothing.
+  // A case without requests, such as one that failed immediately, predicts nothing.
   if (!now_.empty()) before_ = std::move(now_);
   now_.clear();
   sequences_.clear();

@@ -19,26 +19,6 @@ nlohmann::json read_object(const fs::path& path) {
   return value;
 }
 
-/// Checks that the index and a shard agree on the tensors of the shard.
-void check_against_index(const ShardIndex& index, const std::string& shard,
-                         const SafetensorsFile& file) {
-  for (const auto& [name, entry] : file.entries()) {
-    const auto stated = index.shard_of.find(name);
-    if (stated == index.shard_of.end())
-      throw InputError(file.path().string() + ": tensor '" + name +
-                       "' is missing in the index; fetch the checkpoint again");
-    if (stated->second != shard)
-      throw InputError(file.path().string() + ": tensor '" + name +
-                       "' is in another shard of the index (" + stated->second +
-                       "); fetch the checkpoint again");
-  }
-  for (const auto& [name, owner] : index.shard_of)
-    if (owner == shard && !file.entries().count(name))
-      throw InputError(file.path().string() + ": tensor '" + printable(name) +
-                       "' is missing, but the index lists it for this file; fetch the checkpoint "
-                       "again");
-}
-
 }  // namespace
 
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
@@ -46,6 +26,8 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   if (!fs::is_directory(directory_, error))
     throw InputError(directory_.string() + ": model directory not found");
   if (!fs::exists(config_path(), error)) {
+    if (fs::exists(directory_ / "adapter_config.json", error))
+      throw InputError(explain_adapter(directory_));
     const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
                          fs::exists(directory_ / "model.safetensors.index.json", error);
     throw InputError(weights || !has_foreign_weights(directory_)
@@ -89,15 +71,22 @@ void Checkpoint::open_sharded(const fs::path& path) {
   for (const auto& shard : index.shards) {
     const auto number = shards_.size();
     shards_.emplace_back(directory_ / shard);
-    check_against_index(index, shard, shards_.back());
     files_.push_back({"weights", directory_ / shard});
-    for (const auto& [name, entry] : shards_.back().entries()) owner_.emplace(name, number);
+    for (const auto& [name, entry] : shards_.back().entries()) {
+      // The shards decide what there is. The index decides only between two shards with one name.
+      const auto stated = index.shard_of.find(name);
+      const bool here = stated != index.shard_of.end() && stated->second == shard;
+      if (!owner_.emplace(name, number).second && here) owner_[name] = number;
+    }
   }
+  for (const auto& [name, shard] : index.shard_of)
+    if (!has(name))
+      notes_.push_back(path.string() + ": lists tensor '" + printable(name) + "' for " + shard +
+                       ", which does not hold it");
   if (index.total_bytes && *index.total_bytes != weight_bytes())
-    throw InputError(
-        path.string() + ": metadata.total_size is " + std::to_string(*index.total_bytes) +
-        ", but the tensors have " + std::to_string(weight_bytes()) +
-        " bytes; fetch the checkpoint again, or remove total_size if you know that it is wrong");
+    notes_.push_back(path.string() + ": metadata.total_size is " +
+                     std::to_string(*index.total_bytes) + ", but the tensors have " +
+                     std::to_string(weight_bytes()) + " bytes");
 }
 
 const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {

@@ -47,6 +47,9 @@ class LENSBENCH_API Checkpoint {
   /// Total size of all tensors in bytes.
   std::uint64_t weight_bytes() const;
 
+  /// Sentences about contradictions in the files that change no tensor.
+  const std::vector<std::string>& notes() const { return notes_; }
+
   /// All files that were read, weights last.
   std::vector<ModelFile> files() const;
 
@@ -59,6 +62,7 @@ class LENSBENCH_API Checkpoint {
   std::filesystem::path directory_;
   nlohmann::json config_, generation_config_;
   std::vector<ModelFile> files_;
+  std::vector<std::string> notes_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, std::size_t, std::less<>> owner_;  // tensor -> index into shards_
 };

@@ -20,6 +20,8 @@ class LENSBENCH_API ConfigReader {
       : ConfigReader(JsonReader(object, file.string())) {}
 
   bool has(std::string_view field) const { return raw(field) != nullptr; }
+  /// Whether the object has no field.
+  bool empty() const { return object_.value().empty(); }
   /// Whether a field is present with the value null, for cases in which that differs from absence.
   bool is_null(std::string_view field) const;
 

@@ -18,7 +18,7 @@ namespace {
 
 using Rest = std::function<int(const Options&)>;
 
-/// The text of a command that only describes the table; empty for all others.
+/// Output of a command that only needs the table; empty for all others.
 std::string description(const Options& options) {
   if (options.command().name == "man") return manual_page();
   if (options.command().name != "completion") return "";
@@ -39,7 +39,7 @@ int run_or_help(const Command& command, const Arguments& words, const Rest& rest
   return 0;
 }
 
-/// The command whose name the arguments begin with.
+/// Command whose name the arguments begin with.
 const Command* find_command(const Arguments& arguments) {
   for (const auto& command : commands()) {
     const bool two = arguments.size() > 1 && command.name == arguments[0] + " " + arguments[1];
@@ -48,18 +48,18 @@ const Command* find_command(const Arguments& arguments) {
   return nullptr;
 }
 
-/// \param word  what is no command; \param rest  what follows it
+/// \param word  the unknown command
 int no_command(const std::string& word, const Arguments& rest) {
   const auto& all = commands();
   const auto parts = parts_of(all, word);
   if (word.starts_with('-'))
     throw UsageError("'" + word +
-                     "' is no option of lensbench itself; a command comes "
-                     "first (see lensbench --help)");
+                     "' is not an option of lensbench itself; give a command first (see lensbench "
+                     "--help)");
   if (parts.empty())
-    throw UsageError("no command '" + word + "'" + suggest(word, first_words(all)));
+    throw UsageError("unknown command '" + word + "'" + suggest(word, first_words(all)));
   if (!rest.empty() && rest[0] != "--help" && rest[0] != "-h")
-    throw UsageError(word + ": no '" + rest[0] + "'" + suggest(rest[0], parts));
+    throw UsageError(word + ": unknown word '" + rest[0] + "'" + suggest(rest[0], parts));
   (rest.empty() ? std::cerr : std::cout) << family_help(word, help_width());
   return rest.empty() ? 2 : 0;
 }

@@ -1,6 +1,5 @@
-// The program `lensbench`. It holds the table of commands, and loads the library, which needs
-// libtorch, only when a command has to be carried out: help, completion and mistakes are answered
-// at once.
+// The program `lensbench`. It contains the table of commands and loads the library, which needs
+// libtorch, only to run a command. Help, completion and usage errors therefore need little time.
 #include <dlfcn.h>
 
 #include <lensbench/error.hpp>
@@ -12,7 +11,7 @@ namespace {
 
 using CommandLine = int (*)(int, char**);
 
-// By the program's run path: beside it in the build tree, and where it is installed.
+// The program's run path finds the library both in the build tree and where it is installed.
 CommandLine load_library() {
   void* library = dlopen(LENSBENCH_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
   void* found = library == nullptr ? nullptr : dlsym(library, "lensbench_command_line");

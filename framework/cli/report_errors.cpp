@@ -10,7 +10,7 @@ int report_errors(const std::function<int()>& work) {
   try {
     const int code = work();
     std::cout.flush();
-    if (!std::cout) throw RunError("standard output could not be written");
+    if (!std::cout) throw RunError("standard output: cannot be written");
     return code;
   } catch (const Error& error) {
     std::cerr << "lensbench: " << error.what() << "\n";

@@ -4,7 +4,7 @@
 
 namespace lensbench::cli {
 
-/// Runs `work`; what it throws becomes one sentence on stderr and an exit code.
+/// Runs `work` and turns an exception into one sentence on stderr and an exit code.
 int report_errors(const std::function<int()>& work);
 
 }  // namespace lensbench::cli

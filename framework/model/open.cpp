@@ -4,6 +4,7 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
+#include <set>
 #include <utility>
 
 #include "checkpoint/checkpoint.hpp"
@@ -33,12 +34,13 @@ std::string index_text(const at::Tensor& tensor, std::int64_t element) {
   return "[" + join(index, ", ") + "]";
 }
 
-/// Checks that all weights are finite, reading them from the mapped file.
-/// \throws InputError that names a tensor with NaN or an infinity
-void require_finite(const Checkpoint& checkpoint) {
+/// Checks that all weights are finite, reading them from the mapped file. Buffers that nothing
+/// reads may hold infinities: masking constants overflow in half precision. \throws InputError that
+/// names a tensor with NaN or an infinity
+void require_finite(const Checkpoint& checkpoint, const std::set<std::string>& weights) {
   std::vector<std::string> names;
   std::vector<at::Tensor> tensors;
-  for (const std::string& name : checkpoint.names()) {
+  for (const std::string& name : weights) {
     if (!at::isFloatingType(checkpoint.entry(name).dtype)) continue;
     names.push_back(name);
     tensors.push_back(checkpoint.tensor(name));
@@ -56,8 +58,9 @@ void require_finite(const Checkpoint& checkpoint) {
 
 /// Checks that no finite weight overflows in conversion to `type`. \throws InputError that names
 /// one
-void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
-  for (const std::string& name : checkpoint.names()) {
+void require_representable(const Checkpoint& checkpoint, const std::set<std::string>& weights,
+                           at::ScalarType type) {
+  for (const std::string& name : weights) {
     const at::ScalarType stored = checkpoint.entry(name).dtype;
     const bool wider = stored == at::kDouble || (type == at::kHalf && stored != at::kHalf);
     if (!wider || !at::isFloatingType(stored)) continue;
@@ -73,14 +76,14 @@ void require_representable(const Checkpoint& checkpoint, at::ScalarType type) {
 }
 
 ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
-                          const Checkpoint& checkpoint, const ModelOptions& options,
-                          Values values) {
+                          const Checkpoint& checkpoint, const ModelOptions& options, Values values,
+                          std::vector<std::string>& left_out) {
   CheckpointTaker taker(checkpoint, options, family.optional_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
-  taker.finish(family.buffers);
+  left_out = taker.finish(family.buffers);
   if (values == Values::check) {
-    require_finite(checkpoint);
-    require_representable(checkpoint, options.dtype);
+    require_finite(checkpoint, taker.taken());
+    require_representable(checkpoint, taker.taken(), options.dtype);
   }
   return weights;
 }
@@ -115,8 +118,13 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   const ConfigReader config(checkpoint.config(), checkpoint.config_path());
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
-  ModelWeights weights = load_weights(family, spec, checkpoint, options, values);
   ModelParts parts;
+  std::vector<std::string> left_out;
+  ModelWeights weights = load_weights(family, spec, checkpoint, options, values, left_out);
+  parts.notes = checkpoint.notes();
+  if (!left_out.empty())
+    parts.notes.push_back("left out, since the logits do not depend on them: " +
+                          join(left_out, ", "));
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());

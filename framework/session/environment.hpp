@@ -6,8 +6,8 @@
 
 namespace lensbench {
 
-/// Everything besides the request that the bits of a result depend on: versions, effective BLAS
-/// kernel and threads, CPU, flags. Equal for all runs of one machine and build.
+/// Everything, apart from the request, that the bits of a result depend on: versions, effective
+/// BLAS kernel and threads, CPU, flags. Equal for all runs of one machine and build.
 nlohmann::json environment_facts();
 
 /// Environment variables that hold paths of this machine, for `/run`; comparisons ignore them.

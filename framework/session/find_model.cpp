@@ -31,6 +31,12 @@ bool has_files(const fs::path& directory, const std::vector<FileRecord>& files) 
          });
 }
 
+/// The folder that a folder is in, whether or not its name ends with a slash.
+fs::path folder_of(const fs::path& folder) {
+  const fs::path normal = folder.lexically_normal();
+  return normal.has_filename() ? normal.parent_path() : normal.parent_path().parent_path();
+}
+
 std::vector<fs::path> folders_in(const fs::path& parent) {
   std::vector<fs::path> folders;
   std::error_code error;
@@ -47,7 +53,7 @@ std::optional<fs::path> find_model(const std::vector<FileRecord>& files, const f
   std::copy_if(files.begin(), files.end(), std::back_inserter(wanted), is_of_the_model);
   if (wanted.empty() || recorded.empty()) return std::nullopt;
   if (has_files_of_size(recorded, wanted)) return recorded;
-  auto candidates = folders_in(recorded.lexically_normal().parent_path());
+  auto candidates = folders_in(folder_of(recorded));
   const auto snapshots = hub_snapshots();
   candidates.insert(candidates.end(), snapshots.begin(), snapshots.end());
   const auto found = std::find_if(candidates.begin(), candidates.end(),

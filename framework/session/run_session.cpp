@@ -9,6 +9,7 @@
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
+#include "model/forward/transformer_model.hpp"
 #include "model/runtime/threads.hpp"
 #include "session/archive_sink.hpp"
 #include "session/environment.hpp"
@@ -61,6 +62,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : cores));
   model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
+  notes_ = notes_of(*model_);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, request_.interventions);
   context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
@@ -70,6 +72,21 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
+  note_long_cases();
+  for (const std::string& note : notes_) listener_.warn(note);
+}
+
+// Rotary positions have no end, but a model was trained up to one.
+void RunSession::note_long_cases() {
+  const std::int64_t trained = model_->spec().max_positions;
+  const auto is_long = [&](const CasePlan& one) { return one.n_tokens > trained; };
+  const auto longer = std::count_if(plan_.cases.begin(), plan_.cases.end(), is_long);
+  if (longer == 0 || position_limit(model_->spec()) <= trained) return;
+  const auto first = std::find_if(plan_.cases.begin(), plan_.cases.end(), is_long);
+  notes_.push_back(std::to_string(longer) + (longer == 1 ? " case is" : " cases are") +
+                   " longer than the " + std::to_string(trained) +
+                   " positions that the model was made for; the first is '" + first->id +
+                   "' with " + std::to_string(first->n_tokens) + " tokens");
 }
 
 RunReport RunSession::run_cases(ResultSink& sink) {
@@ -119,6 +136,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
       {"model_directory", fs::absolute(model_->directory(), error).string()},
       {"other_models", models},
       {"plugin_directories", request_.plugins.dirs},
+      {"notes", notes_},
       {"profile", request_.profile},
       {"place_variables", place_variables()},
       {"peak_memory_bytes",

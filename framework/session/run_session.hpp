@@ -73,6 +73,7 @@ class LENSBENCH_API RunSession {
                   Choose shown);
 
  private:
+  void note_long_cases();
   RunReport run_cases(ResultSink& sink);
   std::map<std::string, Dataset> joined(const RunReport& report, const ResultSink& sink,
                                         const std::vector<std::int64_t>& cases) const;
@@ -89,6 +90,7 @@ class LENSBENCH_API RunSession {
   std::unique_ptr<Context> context_;
   std::optional<BoundExperiment> bound_;
   RunPlan plan_;
+  std::vector<std::string> notes_;  ///< about the model and the cases, kept in the archive
 };
 
 }  // namespace lensbench

@@ -22,7 +22,7 @@ Value choice(const Parameters& parameters, const char* name,
   throw UsageError("activations: " + std::string(name) + " is '" + given + "'; give " + known);
 }
 
-/// Points that the globs ask for, in forward order.
+/// Hook points that the globs select, in forward order.
 std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
                                      const std::vector<std::string>& globs) {
   std::set<std::string> wanted, left_out;
@@ -37,8 +37,8 @@ std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
       points.push_back(std::move(point));
   if (points.empty())
     throw UsageError(
-        "activations: parameter hooks names no hook point to read; give at least one name or glob "
-        "that no exclusion takes back");
+        "activations: parameter hooks selects nothing; give at least one name or glob that is not "
+        "excluded again");
   return points;
 }
 
@@ -64,7 +64,7 @@ Dataset ActivationsTool::run(const Tokens& tokens, const Parameters& parameters)
 
 Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& options) {
   if (tokens.ids.empty())
-    throw UsageError("activations: the prompt has no token; give a prompt or --ids");
+    throw UsageError("activations: the prompt is empty; give at least one token");
   const std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
   std::vector<std::string> names;
   for (const HookPoint& point : points) {

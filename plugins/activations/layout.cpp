@@ -12,7 +12,7 @@
 namespace lensbench::activations {
 namespace {
 
-/// Position axes as hook points and as archives name them. `batch_pos` is both in one.
+/// Names of position axes in hook points and in archives. `batch_pos` is a joined axis.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAxes = {{
     {"pos", "token"},
     {"batch_pos", "token"},
@@ -21,28 +21,28 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAxes = {
     {"key_pos", "key_position"},
 }};
 
-/// The same for the points of an expert.
+/// Meanings of the hook points of an expert, by the end of their names.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeaningsOfExpert = {{
     {"hook_gate", "expert's gate before its activation function"},
     {"hook_pre", "expert's linear branch of the gate"},
     {"hook_post", "expert after its activation function"},
 }};
 
-/// Ends of hook names and what is there.
+/// Meanings of hook points, by the end of their names.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
     {"hook_resid_pre", "residual stream that enters the block"},
     {"hook_resid_mid", "residual stream between attention and MLP"},
     {"hook_resid_post", "residual stream that leaves the block"},
-    {"hook_attn_out", "what attention adds to the residual stream"},
-    {"hook_mlp_out", "what the MLP adds to the residual stream"},
+    {"hook_attn_out", "output of attention, added to the residual stream"},
+    {"hook_mlp_out", "output of the MLP, added to the residual stream"},
     {"hook_attn_in", "input of each head before the norm"},
     {"hook_q_input", "input of each head's query before the norm"},
     {"hook_k_input", "input of each head's key before the norm"},
     {"hook_v_input", "input of each head's value before the norm"},
     {"hook_mlp_in", "input of the MLP before its norm"},
-    {"hook_scale", "what the norm divides by"},
+    {"hook_scale", "divisor of the norm"},
     {"hook_normalized", "normalised input before gain and bias"},
     {"hook_q", "query, before rotary positions"},
     {"hook_k", "key, before rotary positions"},
@@ -52,7 +52,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeaning
     {"hook_attn_scores", "attention score before softmax, -inf where masked"},
     {"hook_pattern", "attention probability"},
     {"hook_z", "values weighted by the pattern"},
-    {"hook_result", "what each head adds, before the bias"},
+    {"hook_result", "output of each head, without the bias"},
     {"hook_pre", "MLP before its activation function"},
     {"hook_pre_linear", "MLP linear branch of the gate"},
     {"hook_post", "MLP after its activation function"},
@@ -72,7 +72,7 @@ std::string archive_axis(const std::string& dim) {
   return dim;
 }
 
-/// The axis that `positions` cuts: tokens, or queries where keys are an axis of their own.
+/// Axis that `positions` selects on: tokens, or queries where keys have a separate axis.
 std::int64_t position_axis(const std::vector<std::string>& dims) {
   for (const char* name : {"token", "query_position"}) {
     const auto found = std::find(dims.begin(), dims.end(), name);
@@ -87,7 +87,7 @@ bool is_of_expert(const HookPoint& point) {
   return point.name.find(kExperts) != std::string::npos;
 }
 
-/// A row for each token, NaN for those that went to other experts.
+/// One row for each token, NaN for tokens that went to other experts.
 at::Tensor by_token(const HookPoint& point, const at::Tensor& routed, const at::Tensor& experts) {
   const std::string_view number =
       std::string_view(point.name).substr(point.name.find(kExperts) + kExperts.size());
@@ -126,7 +126,7 @@ at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Te
   throw UsageError(
       "activations: '" + point.name + "' holds " +
       std::to_string(values.masked_fill(values.isinf(), 0).abs().max().item<double>()) +
-      ", more than the 65504 of float16; use store=float32");
+      ", beyond 65504, the largest of float16; use store=float32");
 }
 
 std::string meaning(const HookPoint& point) {
@@ -150,7 +150,7 @@ void add_missing_coordinates(Dataset& dataset, std::int64_t n_tokens,
     const bool cut = dim == "query_position" && positions == ActivationPositions::last;
     const std::int64_t first = cut ? n_tokens - 1 : 0;
     dataset.add_coordinate(dim, at::arange(first, first + length, at::kInt),
-                           "index along " + dim + ", the first is 0");
+                           "index along " + dim + ", counted from 0");
   }
 }
 

@@ -11,30 +11,32 @@
 
 namespace lensbench::activations {
 
-/// An activation of one sequence on the axes an archive has.
+/// Activation of one sequence, with the axes of an archive.
 struct Layout {
   std::vector<std::string> dims;
   at::Tensor values;
 };
 
-/// Name of the point that says which tokens the rows of an expert's point are; none for others.
+/// Hook point with the tokens that the rows of an expert's point belong to; nullopt for other
+/// points.
 std::optional<std::string> routing_of(const HookPoint& point);
 
-/// Takes the batch axis away and names positions as tools do. An expert's point gets a row for each
-/// token, NaN for those that went to other experts.
-/// \param activation  of a batch of one, on the axes of `point`
-/// \param experts  for an expert's point, what is at `routing_of`; else undefined
+/// Removes the batch axis and renames position axes like other tools. An expert's point gets one
+/// row for each token, NaN for tokens that went to other experts. \param activation  activation of
+/// a batch of one, with the axes of `point` \param experts     for an expert's point, the
+/// activation at `routing_of`; else undefined
 Layout lay_out(const HookPoint& point, const at::Tensor& activation, const at::Tensor& experts,
                ActivationPositions positions);
 
-/// Rounded to the type to keep; integers as they are.
-/// \throws UsageError naming the point if a finite value would become infinite
+/// Activation rounded to the element type to keep; integers stay unchanged.
+/// \throws UsageError that names the point if a finite value would become infinite
 at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Tensor& values);
 
-/// What a point is, in words.
+/// Meaning of a hook point, in words.
 std::string meaning(const HookPoint& point);
 
-/// Coordinates of every axis of `dataset` that has none: 0, 1, 2, …, or the last position alone.
+/// Adds coordinates to every axis of `dataset` that lacks them: 0, 1, 2, …, or only the last
+/// position.
 void add_missing_coordinates(Dataset& dataset, std::int64_t n_tokens,
                              ActivationPositions positions);
 

@@ -4,4 +4,4 @@
 
 LENSBENCH_PLUGIN("activations",
                  LENSBENCH_TOOL(lensbench::activations::ActivationsTool, "activations", "1.0.0",
-                                "What the model computes at any hook points, as it is"));
+                                "Raw activations at any hook points"));

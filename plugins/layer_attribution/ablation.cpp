@@ -11,11 +11,11 @@
 namespace lensbench::attribution {
 namespace {
 
-/// Tokens of one batch: enough to fill the matrix products, few enough to bound the activations.
+/// Tokens of one batch: enough for fast matrix products, few enough to bound the activations.
 constexpr std::int64_t kTokensPerBatch = 1024;
 
-/// One row of a batch: a residual to start from, and what to write instead of the first block's
-/// attention output (undefined: leave it).
+/// One row of a batch: a residual to start from, and the replacement of the first block's attention
+/// output (undefined: unchanged).
 struct Cell {
   std::int64_t kind = 0, component = 0;
   at::Tensor residual;
@@ -28,7 +28,8 @@ at::Tensor ablated(const at::Tensor& output, Ablation kind) {
   return mean.to(output.scalar_type()).expand_as(output);
 }
 
-/// The MLP is the last to write in its block, so a run with its output replaced starts at the next.
+/// Cell for the MLP of a block. The MLP writes last in its block, so the forward starts at the
+/// next.
 std::vector<Cell> cells_starting_at(std::int64_t layer, const BlockActivations& blocks,
                                     const std::vector<Ablation>& kinds) {
   std::vector<Cell> cells;
@@ -63,7 +64,7 @@ TokenBatch repeated(const TokenBatch& tokens, std::int64_t rows) {
   return batch;
 }
 
-/// Last residuals of cells that start at the same block, [row, token, d_model].
+/// Final residuals of cells that start at the same block, [row, token, d_model].
 at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t layer,
                      const std::vector<Cell>& cells) {
   std::vector<at::Tensor> rows;
@@ -89,7 +90,7 @@ std::vector<Ablation> parse_ablations(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (name != "zero" && name != "mean")
       throw UsageError("layer_attribution: unknown ablation '" + name +
-                       "'; give zero, mean, both with a comma between, or none");
+                       "'; give zero, mean, both separated by a comma, or none");
     const Ablation kind = name == "zero" ? Ablation::zero : Ablation::mean;
     if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
       throw UsageError("layer_attribution: ablation '" + name + "' is given twice; give it once");

@@ -21,7 +21,7 @@ std::string in_block(std::int64_t layer, const std::string& name) {
   return "blocks." + std::to_string(layer) + "." + name;
 }
 
-/// Distance from 1 to the next number of a type.
+/// Machine epsilon: distance from 1 to the next number of a type.
 double machine_epsilon(at::ScalarType type) {
   if (type == at::kBFloat16) return std::ldexp(1.0, -7);
   if (type == at::kHalf) return std::ldexp(1.0, -10);
@@ -29,12 +29,12 @@ double machine_epsilon(at::ScalarType type) {
   return std::numeric_limits<float>::epsilon();
 }
 
-/// 0 / 0 is no difference; anything else over 0 is one.
+/// Largest ratio of difference and size. 0 / 0 counts as 0, any other number over 0 as very large.
 double largest_ratio(const at::Tensor& difference, const at::Tensor& size) {
   return (difference.abs() / size.clamp_min(1e-30)).max().item<double>();
 }
 
-/// Whether a norm lies between a sublayer and the stream.
+/// True if a norm follows each sublayer before the addition to the stream.
 bool normalises_after(const TransformerSpec& spec) {
   return spec.norm_placement == NormPlacement::before_and_after ||
          spec.norm_placement == NormPlacement::after_sublayer;
@@ -43,13 +43,13 @@ bool normalises_after(const TransformerSpec& spec) {
 void check_options(const TransformerSpec& spec, const LayerAttributionOptions& options) {
   if (options.neurons < 0)
     throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
-                     "; give how many to list, or 0 for none");
+                     "; give the number to list, or 0 for none");
   const std::int64_t available = spec.n_layers * spec.mlp.d_mlp;
   if (options.neurons > available)
     throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
-                     ", but the model has " + std::to_string(available) + "; give no more");
+                     ", but the model has " + std::to_string(available) + "; give at most that");
   if (options.neurons > 0 && spec.mlp.n_experts > 0)
-    throw UsageError("layer_attribution: neurons of a mixture of experts are not listed; give 0");
+    throw UsageError("layer_attribution: neurons of a mixture of experts cannot be listed; give 0");
 }
 
 std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
@@ -63,8 +63,9 @@ std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
   return hooks;
 }
 
-/// The direction as what a sublayer makes meets it: through the norm behind it, if there is one.
-LogitDirection behind(const Model& model, const Analysis& analysis, const std::string& norm) {
+/// Direction for the output of a sublayer: through the norm that follows the sublayer, if any.
+LogitDirection through_post_norm(const Model& model, const Analysis& analysis,
+                                 const std::string& norm) {
   if (!normalises_after(analysis.spec)) return analysis.direction;
   return through_norm(analysis.direction, analysis.spec.norm.kind, model.weight(norm + ".w"),
                       analysis.activations.at(norm + ".hook_scale")[0]);
@@ -74,8 +75,8 @@ double softcapped(double logit, double cap) {
   return cap == 0.0 ? logit : cap * std::tanh(logit / cap);
 }
 
-/// Largest difference at one token between the logits read here and those the model says, relative
-/// to the size of the products that were summed.
+/// Largest difference at one token between logits computed here and those of the model, relative to
+/// the size of the summed products.
 double model_difference(const Model& model, const Analysis& analysis) {
   const Unembedding& unembedding = model.unembedding();
   const at::Tensor normalized =
@@ -100,8 +101,8 @@ std::vector<double> column(const at::Tensor& values, std::int64_t token) {
   return {data, data + one.numel()};
 }
 
-/// Over the ablated components, at every token. The lost logit is minus the effect, so that 1 means
-/// that what a component seems to add is what goes when it goes.
+/// Correlations over the ablated components, at every token. The lost logit is minus the effect, so
+/// 1 means that contributions agree with the logits lost to ablation.
 void correlate(AblationResult& result, const at::Tensor& contributions) {
   const std::int64_t n_tokens = result.effect.size(2);
   result.pearson = at::empty({result.effect.size(0), n_tokens}, at::kDouble);
@@ -129,7 +130,7 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
   Analysis analysis;
   analysis.spec = model.spec();
   if (tokens.size() == 0)
-    throw UsageError("layer_attribution: the prompt has no tokens; give at least one");
+    throw UsageError("layer_attribution: the prompt is empty; give at least one token");
   check_options(analysis.spec, options);
   analysis.position = resolve_position(options.position, tokens.size());
   analysis.activations = context.activations(tokens, wanted_hooks(analysis.spec, options));
@@ -182,7 +183,8 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
     const at::Tensor z = analysis.activations.at(in_block(layer, "attn.hook_z"))[0];
     const at::Tensor& written = analysis.activations.at(in_block(layer, "hook_attn_out"))[0];
-    const LogitDirection direction = behind(model, analysis, in_block(layer, "ln1_post"));
+    const LogitDirection direction =
+        through_post_norm(model, analysis, in_block(layer, "ln1_post"));
     const at::Tensor terms = head_terms(direction, z, model.weight(in_block(layer, "attn.W_O"))) *
                              analysis.spec.residual_scale;
     const at::Tensor heads = terms.sum(-1);  // [token, head]
@@ -211,7 +213,8 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
     const at::Tensor post =
         analysis.activations.at(in_block(layer, "mlp.hook_post"))[0][analysis.position];
-    const LogitDirection direction = behind(model, analysis, in_block(layer, "ln2_post"));
+    const LogitDirection direction =
+        through_post_norm(model, analysis, in_block(layer, "ln2_post"));
     contributions.push_back(neuron_contributions(direction.vector[analysis.position], post,
                                                  model.weight(in_block(layer, "mlp.W_out"))) *
                             analysis.spec.residual_scale);

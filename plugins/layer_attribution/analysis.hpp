@@ -14,38 +14,38 @@
 
 namespace lensbench::attribution {
 
-/// One forward of one prompt, seen from the logit that is asked about.
+/// One forward of one prompt, with the target logit and its linear direction.
 struct Analysis {
   TransformerSpec spec;
   double rounding = 0.0;  ///< machine epsilon of the activations
   std::int64_t position = 0;
   Activations activations;
   Components parts;
-  at::Tensor target_ids, versus_ids;  ///< [token] int64; versus undefined without one
+  at::Tensor target_ids, versus_ids;  ///< [token] int64; versus_ids undefined for a single logit
   LogitDirection direction;
-  at::Tensor target_logit;  ///< [token] float64, of the model, before any softcap
+  at::Tensor target_logit;  ///< [token] float64, logit of the model before any softcap
   std::vector<Receipt> receipts;
 };
 
-/// Contributions of heads, [block, head, token], and of the biases beside them, [block, token].
+/// Contributions of heads, [block, head, token], and of the output biases, [block, token].
 struct HeadResult {
   at::Tensor contribution, bias;
 };
 
-/// What ablation does, all float64.
+/// Effects of ablation, all float64.
 struct AblationResult {
   std::vector<Ablation> kinds;
   at::Tensor effect;             ///< [ablation, 2 * n_layers, token]
   at::Tensor pearson, spearman;  ///< [ablation, token]
 };
 
-/// What `analyse` reads with default options.
+/// Hook points that `analyse` reads with default options.
 std::vector<std::string> default_hooks(const TransformerSpec& spec);
 
 Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                  const LayerAttributionOptions& options);
 
-/// [component, token] float64, `bias` last.
+/// Contributions [component, token] float64, with `bias` last.
 at::Tensor component_contributions(const Analysis& analysis);
 
 /// Adds the receipt that heads and bias sum to the attention output.
@@ -54,7 +54,7 @@ HeadResult head_contributions(const Model& model, Analysis& analysis);
 std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, std::int64_t count);
 
 /// Adds the receipt that replacing an activation by itself changes nothing.
-/// \param contributions  as `component_contributions` gives them
+/// \param contributions  result of `component_contributions`
 AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
                       const at::Tensor& contributions, const std::vector<Ablation>& kinds);
 

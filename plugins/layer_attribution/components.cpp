@@ -7,7 +7,8 @@
 namespace lensbench::attribution {
 namespace {
 
-/// A norm on the embeddings mixes them, so there the stream it makes is the one first component.
+/// Hook points of the embeddings. A norm of their sum mixes them, so then its output is one
+/// component.
 std::vector<std::string> embedding_hooks(const TransformerSpec& spec) {
   if (spec.embedding_norm) return {"blocks.0.hook_resid_pre"};
   if (spec.position == PositionKind::learned) return {"hook_embed", "hook_pos_embed"};
@@ -21,7 +22,7 @@ std::string block_hook(std::int64_t layer, const std::string& name) {
 const at::Tensor& activation(const Activations& activations, const std::string& name) {
   const auto found = activations.find(name);
   if (found == activations.end())
-    throw RunError("layer_attribution: the forward gave no activation '" + name + "'");
+    throw RunError("layer_attribution: the forward lacks the activation '" + name + "'");
   return found->second;
 }
 
@@ -73,8 +74,8 @@ at::Tensor absolute_sum(const Components& components) {
 double stream_residual(const Components& components) {
   at::Tensor sum = components.final_residual.to(at::kDouble) * -1.0;
   for (const at::Tensor& written : components.written) sum += written.to(at::kDouble);
-  // Where nothing was written the difference must be zero itself; dividing by a tiny number shows
-  // it.
+  // Positions without any addition must have a difference of zero; dividing by a tiny number
+  // exposes others.
   return (sum.abs() / absolute_sum(components).clamp_min(1e-30)).max().item<double>();
 }
 

@@ -9,7 +9,7 @@ at::Tensor as_double(const at::Tensor& values) {
   return values.to(at::kDouble);
 }
 
-/// Row of the unembedding for each token, the difference of two where there is a `versus`.
+/// Row of the unembedding for each token, or the difference of two rows with `versus`.
 at::Tensor unembedding_rows(const Unembedding& unembedding, const at::Tensor& target_ids,
                             const at::Tensor& versus_ids) {
   at::Tensor rows = as_double(unembedding.weight.index_select(0, target_ids));
@@ -17,7 +17,7 @@ at::Tensor unembedding_rows(const Unembedding& unembedding, const at::Tensor& ta
   return rows * unembedding.logit_scale;
 }
 
-/// [token] float64, zeros where the unembedding has no bias.
+/// Biases of the targets, [token] float64; zeros if the unembedding lacks a bias.
 at::Tensor unembedding_bias(const Unembedding& unembedding, const at::Tensor& target_ids,
                             const at::Tensor& versus_ids) {
   if (!unembedding.bias.defined()) return as_double(target_ids) * 0.0;

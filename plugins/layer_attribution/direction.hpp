@@ -6,9 +6,9 @@
 
 namespace lensbench::attribution {
 
-/// How a model turns its last residual into logits, as far as single logits need it.
+/// Parameters that map the final residual to single logits.
 struct FinalReadout {
-  bool norm = true;  ///< false: the residual is unembedded as it is
+  bool norm = true;  ///< false: the model lacks a final norm
   NormKind kind = NormKind::layer_norm;
   double epsilon = 1e-5;
   at::Tensor gain;  ///< [d_model], as applied
@@ -18,16 +18,16 @@ struct FinalReadout {
 
 FinalReadout final_readout(const Model& model);
 
-/// The linear map from residual stream to one logit (or a difference of two) at every token, with
+/// Linear map from the residual stream to one logit (or a difference of two) at every token, with
 /// the scale of the final norm frozen at its real value:
 ///   logit = residual · vector + bias.
-/// LayerNorm's centring is in the vector: (x - mean(x)) · v = x · (v - mean(v)).
+/// The vector includes LayerNorm's centring: (x - mean(x)) · v = x · (v - mean(v)).
 struct LogitDirection {
   at::Tensor vector;  ///< [token, d_model] float64
   at::Tensor bias;    ///< [token] float64: the norm's bias through the unembedding, plus its bias
   at::Tensor scale;   ///< [token] float64: sqrt(variance + epsilon), or the root mean square
-  /// [token, d_model] float64: the size of the factors that were summed into `vector`, so
-  /// |residual| · magnitude bounds the terms whose rounding a comparison must allow for.
+  /// [token, d_model] float64: size of the factors that were summed into `vector`. |residual| ·
+  /// magnitude bounds the terms whose rounding a comparison must allow.
   at::Tensor magnitude;
 };
 
@@ -37,18 +37,19 @@ struct LogitDirection {
 LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& residual,
                                const at::Tensor& target_ids, const at::Tensor& versus_ids);
 
-/// The direction as what a norm passes on meets it, with that norm's scale frozen at its real
-/// value: for a model that normalises after its sublayers (Gemma 2, OLMo 2), what a head writes is
-/// seen through the norm behind the attention. \param gain   [d_model], as applied \param scale
-/// [token, 1], `ln1_post.hook_scale` or `ln2_post.hook_scale`
+/// Direction for the input of a norm, with that norm's scale frozen at its real value. In a model
+/// that normalises after its sublayers (Gemma 2, OLMo 2), the output of a head passes the norm that
+/// follows attention.
+/// \param gain   [d_model], as applied
+/// \param scale  [token, 1], `ln1_post.hook_scale` or `ln2_post.hook_scale`
 LogitDirection through_norm(const LogitDirection& direction, NormKind kind, const at::Tensor& gain,
                             const at::Tensor& scale);
 
-/// Contribution of something that was added to the residual stream.
+/// Contribution of a tensor that was added to the residual stream.
 /// \param written  [..., token, d_model] \return [..., token] float64
 at::Tensor project(const at::Tensor& written, const LogitDirection& direction);
 
-/// The logit (or difference) from normalised rows, scaled, before any softcap.
+/// Logit (or difference) of normalised rows, scaled, before any softcap.
 /// \param normalized  [..., token, d_model], after the model's final norm \return [..., token]
 /// float64
 at::Tensor read_logit(const Unembedding& unembedding, const at::Tensor& normalized,

@@ -21,7 +21,7 @@ at::Tensor numbers(std::int64_t first, std::int64_t count) {
 void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   std::vector<std::string> labels = analysis.parts.labels;
   labels.push_back("bias");
-  dataset.add_coordinate("component", std::move(labels), "what was added to the residual stream");
+  dataset.add_coordinate("component", std::move(labels), "addition to the residual stream");
   dataset.add("target_id", {"token"}, analysis.target_ids, "1", "token whose logit is attributed",
               Holds::token_ids);
   if (analysis.versus_ids.defined())
@@ -37,7 +37,7 @@ void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor
               "sum of the contributions up to and including this component");
 }
 
-/// Blocks as rows: what each adds, and the logit the stream would give after it.
+/// Adds contributions by block, and the logit read from the stream after each block.
 void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   const std::int64_t n_layers = analysis.spec.n_layers;
   const std::int64_t embeddings = contributions.size(0) - 2 * n_layers - 1;
@@ -45,7 +45,7 @@ void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& co
                                 .reshape({n_layers, 2, contributions.size(1)})
                                 .sum(1);
   const at::Tensor start = contributions.narrow(0, 0, embeddings).sum(0) + analysis.direction.bias;
-  dataset.add_coordinate("layer", numbers(0, n_layers), "block, the first is 0");
+  dataset.add_coordinate("layer", numbers(0, n_layers), "block, counted from 0");
   dataset.add("layer_contribution", {"layer", "token"}, blocks, "1",
               "direct contribution of a block, attention and MLP together");
   dataset.add(
@@ -73,7 +73,7 @@ void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
   }
   dataset.add_coordinate("rank", numbers(1, count), "1 is the largest absolute contribution");
   dataset.add("neuron_layer", {"rank"}, layer, "1", "block of the neuron");
-  dataset.add("neuron_index", {"rank"}, index, "1", "number of the neuron in its MLP");
+  dataset.add("neuron_index", {"rank"}, index, "1", "index of the neuron in its MLP");
   dataset.add("neuron_contribution", {"rank"}, contribution, "1",
               "direct contribution of the neuron at the chosen position");
 }
@@ -81,8 +81,8 @@ void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
 void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResult& result) {
   std::vector<std::string> kinds;
   for (const Ablation kind : result.kinds) kinds.push_back(to_string(kind));
-  dataset.add_coordinate("ablation", kinds, "what the output was replaced by, at every token");
-  // Embeddings and biases stay: NaN says that they were not ablated.
+  dataset.add_coordinate("ablation", kinds, "replacement of the output, at every token");
+  // Embeddings and biases are not ablated: NaN.
   const std::int64_t embeddings =
       static_cast<std::int64_t>(analysis.parts.labels.size()) - result.effect.size(1);
   const auto missing = [&](std::int64_t count) {
@@ -111,7 +111,7 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
       "scale frozen at its real value, centring and gain folded into the unembedding";
   if (analysis.spec.norm_placement != NormPlacement::before)
     dataset.attributes["sublayer_norm"] =
-        "heads and neurons are seen through the norm behind their sublayer, its scale frozen too";
+        "heads and neurons pass the norm that follows their sublayer, with its scale frozen too";
 }
 
 }  // namespace
@@ -120,14 +120,14 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
   const TransformerSpec& spec = model.spec();
   if (spec.norm_placement == NormPlacement::after_add || spec.masked_language_model)
     throw UsageError("layer_attribution: model family '" + spec.family +
-                     "' normalises the stream itself after each sublayer, so its logits are not a "
-                     "sum of what these wrote; use a model that does not, such as GPT-2 or Llama");
+                     "' normalises the stream after each sublayer, so its logits are not a sum of "
+                     "contributions; use another model, such as GPT-2 or Llama");
   if (spec.d_embedding > 0)
     throw UsageError("layer_attribution: this '" + spec.family +
                      "' model projects the stream to another width before the unembedding; use a "
                      "model whose unembedding reads the stream itself");
   if (spec.n_layers < 1)
-    throw UsageError("layer_attribution: the model has no layers; there is nothing to attribute");
+    throw UsageError("layer_attribution: the model has 0 blocks; expected at least one");
 }
 
 std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec& spec) const {

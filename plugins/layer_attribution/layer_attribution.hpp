@@ -4,7 +4,7 @@
 
 namespace lensbench::attribution {
 
-/// The tool: typed interface and generic entry.
+/// Implementation of the tool: typed interface and generic entry.
 class LayerAttributionTool final : public LayerAttribution {
  public:
   static constexpr ParameterSpec kParameters[] = {
@@ -13,12 +13,12 @@ class LayerAttributionTool final : public LayerAttribution {
       {"versus", ParameterType::text, "", "",
        "Attribute the logit difference to this token: none, a token id, or the text of one token."},
       {"position", ParameterType::integer, "-1", "tokens",
-       "Where to list neurons; negative counts from the end."},
+       "Position of the listed neurons; negative ones count from the end."},
       {"heads", ParameterType::boolean, "true", "", "Contributions of single attention heads."},
       {"neurons", ParameterType::integer, "0", "1",
-       "How many MLP neurons to list, by size of contribution; 0 for none."},
+       "Number of MLP neurons to list, largest contribution first; 0 for none."},
       {"ablation", ParameterType::list, "zero,mean", "",
-       "What to replace each attention and MLP output by: zero, mean, both, or none."},
+       "Replacements of each attention and MLP output: zero, mean, both, or none."},
   };
 
   void check_compatible(const Model& model) const override;

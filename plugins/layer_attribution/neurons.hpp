@@ -7,7 +7,7 @@
 
 namespace lensbench::attribution {
 
-/// One MLP neuron and what it wrote.
+/// One MLP neuron and its contribution.
 struct Neuron {
   std::int64_t layer = 0;
   std::int64_t index = 0;
@@ -22,8 +22,8 @@ struct Neuron {
 at::Tensor neuron_contributions(const at::Tensor& vector, const at::Tensor& post,
                                 const at::Tensor& w_out);
 
-/// The `count` largest by absolute contribution, largest first; equal ones by layer, then index.
-/// \param contributions  one [d_mlp] tensor a layer
+/// The `count` neurons of largest absolute contribution, in that order; ties by layer, then index.
+/// \param contributions  one [d_mlp] tensor per block
 std::vector<Neuron> strongest_neurons(const std::vector<at::Tensor>& contributions,
                                       std::int64_t count);
 

@@ -10,7 +10,7 @@
 namespace lensbench::attribution {
 namespace {
 
-/// 64 MiB of float32 logits at a time.
+/// Most logits held at a time: 64 MiB of float32.
 constexpr std::int64_t kLogitsPerBlock = std::int64_t{1} << 24;
 
 void write_predictions(const Model& model, const at::Tensor& normalized, std::int64_t first,

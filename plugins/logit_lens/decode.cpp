@@ -21,7 +21,7 @@ std::string hook(std::int64_t layer, const std::string& point) {
   return "blocks." + std::to_string(layer) + ".hook_" + point;
 }
 
-/// The names of a point layer by layer; `resid_post` is the stream, the embedding first.
+/// Hook names of a point, one per layer; `resid_post` is the stream, starting with the embedding.
 std::vector<std::string> point_hooks(const TransformerSpec& spec, const std::string& point) {
   std::vector<std::string> names;
   if (point == "resid_post") {
@@ -59,7 +59,8 @@ struct Block {
   at::Tensor of(const at::Tensor& positions) const { return positions.narrow(0, first, count); }
 };
 
-/// [layer, pos, d_model] float32 rows of the layers asked for, then the model's own final ones.
+/// Rows [layer, pos, d_model] float32 of the requested layers, then those of the model's final
+/// layer.
 at::Tensor normalized_rows(const Question& question, const Block& block) {
   const Model& model = *question.model;
   const auto n_layers = static_cast<std::int64_t>(question.layers.size());
@@ -85,7 +86,7 @@ at::Tensor top_of_last_layer(const Model& model, const at::Tensor& rows) {
   return read(model, rows.narrow(0, rows.size(0) - 1, 1), options).top_ids.reshape({-1});
 }
 
-/// `next` scores the model's own choice where nothing follows.
+/// Targets of `next`: at the last position the model's own choice.
 at::Tensor target_ids(const Question& question, const at::Tensor& rows, const Block& block) {
   if (question.target.kind == Target::Kind::token)
     return at::full({block.count}, question.target.id, at::kLong);
@@ -97,7 +98,7 @@ at::Tensor target_ids(const Question& question, const at::Tensor& rows, const Bl
   return ids;
 }
 
-/// All layers but the last, which stood for the model itself.
+/// Readout of all layers but the last, which was the model's own.
 at::Tensor without_reference(const at::Tensor& values) {
   return values.defined() ? values.narrow(0, 0, values.size(0) - 1) : values;
 }

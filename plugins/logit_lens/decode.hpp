@@ -13,29 +13,29 @@
 
 namespace lensbench::lens {
 
-/// The residuals of one kind of point, layer by layer.
+/// Residuals of one kind of point, by layer.
 struct Residuals {
   std::string point;               ///< `resid_post`, `attn_out`
   std::vector<at::Tensor> layers;  ///< each [pos, d_model]
 };
 
-/// \throws UsageError for a point that is not one of the five, or that this family does not have
+/// Reads residuals. \throws UsageError for a point that is unknown or that this family lacks
 std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
                                       const std::vector<std::string>& points);
 
 /// The residual after the last block, [pos, d_model].
 at::Tensor final_residual(Context& context, const Tokens& tokens);
 
-/// What to decode and score; positions are rows.
+/// Residuals to decode and targets to score; positions are rows.
 struct Question {
   const Model* model = nullptr;
   std::vector<at::Tensor> layers;  ///< each [pos, d_model]
-  at::Tensor final_residual;       ///< [pos, d_model]: gives the model's own prediction
+  at::Tensor final_residual;       ///< [pos, d_model], for the model's own prediction
   bool norm = true;                ///< apply the final norm to `layers`
   std::int64_t top_k = 0;
   Target target;
   at::Tensor next_ids;        ///< [pos] int64 token that follows; -1: none
-  bool distributions = true;  ///< entropy, divergence and cross-entropy
+  bool distributions = true;  ///< compute entropy, divergence and cross-entropy
 };
 
 struct Answer {
@@ -45,16 +45,17 @@ struct Answer {
   at::Tensor predicted_ids;  ///< [pos] the model's own choice
 };
 
-/// Decodes in blocks of positions, so that the normalised copies stay within a fixed scratch.
+/// Decodes in blocks of positions, so that normalised copies need only bounded memory.
 Answer decode(const Question& question);
 
-/// The lens against the model's own unembedding of the final residual at up to eight positions:
-/// largest difference of a listed, target or log-sum-exp logit, over the largest logit.
-/// \param readout  whose last layer is the model's final one
+/// Receipt that compares the lens with the model's own unembedding of the final residual at up to
+/// eight positions: largest difference of listed, target and log-sum-exp logits, relative to the
+/// largest logit.
+/// \param readout  readout whose last layer is the model's final one
 Receipt last_layer_receipt(const Model& model, const at::Tensor& final_residual,
                            const Readout& readout);
 
-/// Ids that follow each position; -1 at the last.
+/// Ids of the token that follows each position; -1 at the last.
 at::Tensor next_ids(const Tokens& tokens);
 
 }  // namespace lensbench::lens

@@ -14,7 +14,7 @@ namespace {
 
 void check_tokens(const Tokens& tokens) {
   if (tokens.ids.empty())
-    throw UsageError("logit_lens: the prompt has no token; give a prompt or --ids");
+    throw UsageError("logit_lens: the prompt is empty; give at least one token");
 }
 
 void check_top_k(const Model& model, std::int64_t top_k) {
@@ -26,8 +26,8 @@ void check_top_k(const Model& model, std::int64_t top_k) {
 void check_norm(const Model& model, bool norm) {
   if (norm || model.spec().d_embedding == 0) return;
   throw UsageError("logit_lens: norm is false, but this '" + model.spec().family +
-                   "' model projects the stream to another width before the unembedding, which "
-                   "cannot read it raw; leave norm true");
+                   "' model projects the stream to another width before the unembedding, so the "
+                   "raw stream cannot be unembedded; leave norm true");
 }
 
 Dataset with_token_axis(const Tokens& tokens) {
@@ -54,7 +54,7 @@ void add_axes(Dataset& dataset, const std::vector<Residuals>& points, std::int64
     (residuals.point == "resid_post" ? layers : blocks) = true;
   if (layers) add_layer_axis(dataset, n_layers);
   if (blocks)
-    dataset.add_coordinate("block", at::arange(n_layers, at::kInt), "block, the first is 0");
+    dataset.add_coordinate("block", at::arange(n_layers, at::kInt), "block, counted from 0");
   dataset.add_coordinate("rank", at::arange(1, top_k + 1, at::kInt), "1 is the most probable");
 }
 
@@ -63,7 +63,7 @@ std::int64_t checked_position(std::int64_t position, std::int64_t length) {
   if (index >= 0 && index < length) return index;
   throw UsageError("logit_lens: position " + std::to_string(position) +
                    " is outside the prompt of " + std::to_string(length) +
-                   " tokens; -1 is the last one");
+                   " tokens; give -1 for the last one");
 }
 
 at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::int64_t layer,
@@ -152,7 +152,7 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
               "1 + number of tokens with a strictly larger logit than the target");
   dataset.attributes["layer"] = layer;
   dataset.attributes["path"] = path == LensPath::direct
-                                   ? "direct: final norm and unembedding at once"
+                                   ? "direct: final norm and unembedding"
                                    : "indirect: through the remaining blocks first";
   dataset.attributes["target"] = to_string(meant_target(model(), target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);

@@ -4,22 +4,22 @@
 
 namespace lensbench::lens {
 
-/// The tool: typed interface and generic entry.
+/// Implementation of the tool: typed interface and generic entry.
 class LogitLensTool final : public LogitLens {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"top_k", ParameterType::integer, "10", "tokens",
-       "How many of the best tokens to list at each layer and position."},
+       "Number of best tokens to list at each layer and position."},
       {"target", ParameterType::text, "next", "",
-       "Token that ranks and probabilities score: next, model, a token id, or the text of one "
-       "token. In a masked-language model only masked positions are scored, and next is model."},
+       "Token whose rank and probability are reported: next, model, a token id, or the text of one "
+       "token. In a masked-language model only masked positions are scored, and next means model."},
       {"points", ParameterType::list, "resid_post", "",
-       "What to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out."},
+       "Points to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out."},
       {"norm", ParameterType::boolean, "true", "",
-       "Apply the model's final norm (a masked-language model: its whole prediction head) before "
+       "Apply the model's final norm (in a masked-language model the whole prediction head) before "
        "the unembedding."},
       {"mask", ParameterType::text, "", "",
-       "Mask token of a masked-language model, an id or a text; if left out, the tokenizer's own."},
+       "Mask token of a masked-language model, an id or a text (default: that of the tokenizer)."},
   };
 
   std::vector<std::string> usual_hooks(const TransformerSpec& spec) const override;

@@ -24,7 +24,7 @@ at::Tensor masked_positions(const Model& model, const Tokens& tokens, const std:
   if (!model.spec().masked_language_model) {
     if (mask.empty()) return {};
     throw UsageError("logit_lens: mask is '" + mask + "', but '" + model.spec().family +
-                     "' is no masked-language model; leave it out");
+                     "' is not a masked-language model; leave it out");
   }
   const at::Tensor ids = at::tensor(tokens.ids, at::kLong);
   const auto id = mask_id(model, mask);

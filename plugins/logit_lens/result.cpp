@@ -13,18 +13,17 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
   const std::vector<std::string> grid = {axis, "token"}, ranked = {axis, "token", "rank"};
   const Readout& r = answer.readout;
   dataset.add(prefix + "top_id", ranked, r.top_ids.to(at::kInt), "1",
-              "tokens of largest probability" + of, Holds::token_ids);
+              "tokens with the largest probability" + of, Holds::token_ids);
   dataset.add(prefix + "top_probability", ranked, r.top_probabilities, "1",
-              "probability of each of them");
-  dataset.add(prefix + "top_logit", ranked, r.top_logits, "1", "logit of each of them");
+              "probability of each candidate");
+  dataset.add(prefix + "top_logit", ranked, r.top_logits, "1", "logit of each candidate");
   dataset.add(prefix + "entropy", grid, r.entropy, "nats", "entropy of the distribution" + of);
   dataset.add(prefix + "kl_final_to_layer", grid, r.kl_to_last, "nats",
-              "divergence of the model's own distribution from the one" +
+              "KL divergence of the model's own distribution from that" +
                   (of.empty() ? " at this layer" : of));
   if (answer.cross_entropy.defined())
-    dataset.add(
-        prefix + "cross_entropy", grid, answer.cross_entropy, "nats",
-        "-ln probability of the token that follows; NaN at the last position, which none follows");
+    dataset.add(prefix + "cross_entropy", grid, answer.cross_entropy, "nats",
+                "-ln probability of the token that follows; NaN at the last position");
   dataset.add(prefix + "target_probability", grid, r.target_log_probabilities.exp(), "1",
               "probability of the target (NaN: position not scored)");
   dataset.add(prefix + "target_log_probability", grid, r.target_log_probabilities, "nats",
@@ -37,18 +36,19 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
 
 void add_masked(Dataset& dataset, const at::Tensor& masked) {
   dataset.add("masked", {"token"}, masked.to(at::kChar), "1",
-              "1 at mask tokens, the positions a masked-language model predicts");
+              "1 at mask tokens, the positions that a masked-language model predicts");
   dataset.attributes["scored_positions"] =
       masked.any().item<bool>()
-          ? "the masked ones: elsewhere target_id and target_rank are -1, other target figures NaN"
-          : "all, since the prompt has no mask token: a masked-language model sees each token it "
-            "predicts there";
+          ? "the masked ones: elsewhere target_id and target_rank are -1, other target values NaN"
+          : "all, since the prompt lacks a mask token: a masked-language model sees each token "
+            "that "
+            "it predicts there";
 }
 
 void add_settling(Dataset& dataset, const Answer& answer) {
   const at::Tensor top = answer.readout.top_ids.select(2, 0);
   const at::Tensor is_final = top.eq(answer.predicted_ids.unsqueeze(0));
-  // Layers, from the last down, in an unbroken run of the final answer.
+  // Number of layers, from the last one down, that keep the final prediction without interruption.
   const at::Tensor run = is_final.flip(0).to(at::kInt).cumprod(0).sum(0);
   const at::Tensor settled = top.size(0) - run;
   dataset.add("settled_layer", {"token"}, settled.masked_fill(run.eq(0), -1).to(at::kInt), "1",
@@ -59,7 +59,7 @@ void add_settling(Dataset& dataset, const Answer& answer) {
         .copy_(is_final.narrow(0, 0, top.size(0) - 1)
                    .logical_and(is_final.narrow(0, 1, top.size(0) - 1).logical_not()));
   dataset.add("leaves_top", {"layer", "token"}, leaves, "1",
-              "1 where the model's own prediction was rank 1 at the layer before and is not here");
+              "1 where the model's own prediction has lost the rank 1 of the layer before");
 }
 
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
@@ -73,10 +73,10 @@ void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
                     : "the model's own, statistics recomputed on each residual";
   if (model.spec().norm_placement == NormPlacement::after_add)
     dataset.attributes["stream"] =
-        "resid_post is read behind the norm that ends each block (hook_normalized_resid_post)";
+        "resid_post is read after the norm that ends each block (hook_normalized_resid_post)";
   dataset.attributes["target"] = to_string(options.target);
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
-  dataset.attributes["logits"] = "after bias, multiplier and softcap, as the model's";
+  dataset.attributes["logits"] = "after bias, multiplier and softcap, like those of the model";
 }
 
 }  // namespace lensbench::lens

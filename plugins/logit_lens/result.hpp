@@ -9,15 +9,16 @@
 
 namespace lensbench::lens {
 
-/// The variables of one kind of point; names of other points than `resid_post` start with theirs.
-/// \param axis  `layer` or `block`
+/// Adds the variables of one kind of point; the names for other points than `resid_post` are
+/// prefixed. \param axis  `layer` or `block`
 void add_point(Dataset& dataset, const std::string& point, const std::string& axis,
                const Answer& answer);
 
-/// `settled_layer` and `leaves_top`: how each position's prediction becomes the final one.
+/// Adds `settled_layer` and `leaves_top`, which show when each position reaches its final
+/// prediction.
 void add_settling(Dataset& dataset, const Answer& answer);
 
-/// `masked`, and an attribute that says which positions the target columns score.
+/// Adds `masked`, and an attribute with the positions that the target variables score.
 void add_masked(Dataset& dataset, const at::Tensor& masked);
 
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,

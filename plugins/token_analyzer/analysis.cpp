@@ -11,7 +11,7 @@
 namespace lensbench::token_analysis {
 namespace {
 
-/// What is seen while a model generates.
+/// Observations while a model generates.
 struct Generation {
   std::vector<std::int64_t> ids;
   std::vector<Step> steps;
@@ -69,7 +69,7 @@ std::vector<Receipt> generation_receipts(const Model& model, const Generation& g
           make_receipt("sampling_distributions_sum_to_one", generation.sampler_total_error, 1e-9,
                        "float64 rounding over the vocabulary"),
           make_receipt("sampling_probability_equals_sampler", generation.sampler_probability_error,
-                       1e-9, "two computations in float64 of what the token was drawn from")};
+                       1e-9, "two computations in float64 of the sampling distribution")};
 }
 
 }  // namespace
@@ -100,8 +100,8 @@ Analysis analyze_generation(const Model& model, const Tokens& tokens, std::int64
                             const StepOptions& options) {
   Generation generation = generate_and_watch(model, tokens, max_new_tokens, options);
   const Tokens text = continued(model, tokens, generation.ids);
-  // The last token may stand just beyond the model's positions: it was never fed back.
-  const std::int64_t readable = std::min(text.size(), model.spec().max_positions);
+  // The last token may be one beyond the model's positions, since it was never run.
+  const std::int64_t readable = std::min(text.size(), position_limit(model.spec()));
   Analysis analysis = analyze_text(model, text, final_residual(model, text, readable), options);
   analysis.given = tokens.size();
   double cached_error = 0;

@@ -14,10 +14,9 @@ using Steps = std::vector<Step>;
 void add_choice(Dataset& dataset, const Steps& steps) {
   add_column<std::int32_t>(dataset, {"chosen_id", "1", "the token itself", Holds::token_ids}, steps,
                            std::mem_fn(&Step::chosen_id));
-  add_column<double>(dataset,
-                     {"chosen_probability", "1",
-                      "softmax probability the model gave the token (NaN: first token)"},
-                     steps, std::mem_fn(&Step::chosen_probability));
+  add_column<double>(
+      dataset, {"chosen_probability", "1", "softmax probability of the token (NaN: first token)"},
+      steps, std::mem_fn(&Step::chosen_probability));
   add_column<std::int32_t>(
       dataset, {"chosen_rank", "1", "1 + number of tokens with a larger logit (-1: first token)"},
       steps, std::mem_fn(&Step::chosen_rank));
@@ -105,7 +104,7 @@ void add_temperatures(Dataset& dataset, const Steps& steps,
                     });
 }
 
-/// One a token, NaN at the first.
+/// Entropies, one for each token; NaN at the first.
 std::vector<double> scores_of(const Steps& steps, std::int64_t history) {
   std::vector<double> entropies;
   for (std::size_t i = 1; i < steps.size(); ++i) entropies.push_back(steps[i].entropy);
@@ -171,7 +170,7 @@ double total_error(const Analysis& analysis) {
   return error;
 }
 
-/// Relative difference between the perplexity and the one of the stored probabilities.
+/// Relative difference between the perplexity and that computed from the stored probabilities.
 double perplexity_error(const Steps& steps) {
   if (steps.size() < 2) return 0;
   double log_sum = 0;
@@ -180,7 +179,7 @@ double perplexity_error(const Steps& steps) {
                                                : -steps[i].surprisal;
   const double again = std::exp(-log_sum / static_cast<double>(steps.size() - 1));
   const double stored = perplexity(steps, 0, static_cast<std::int64_t>(steps.size()));
-  return again == stored ? 0.0 : std::abs(again / stored - 1);  // equal: both may be infinite
+  return again == stored ? 0.0 : std::abs(again / stored - 1);  // both may be infinite
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 namespace lensbench::token_analysis {
 
-/// What a variable is called and what a reader is told about it.
+/// Name, units and description of a variable.
 struct Label {
   const char* name;
   const char* units;
@@ -69,7 +69,7 @@ void add_scalar(Dataset& dataset, const Label& label, T value) {
   dataset.add(std::move(variable));
 }
 
-/// Adds the coordinate of `axis`, its element type that of the values.
+/// Adds the coordinate of `axis`, with the element type of the values.
 template <class T>
 void add_axis(Dataset& dataset, const char* axis, const std::vector<T>& values,
               const char* long_name) {
@@ -83,7 +83,7 @@ void add_axis(Dataset& dataset, const char* axis, const std::vector<T>& values,
 inline void add_rank_axis(Dataset& dataset, std::size_t count) {
   std::vector<std::int32_t> ranks(count);
   for (std::size_t i = 0; i < count; ++i) ranks[i] = static_cast<std::int32_t>(i + 1);
-  add_axis(dataset, "rank", ranks, "candidate, the best is 1");
+  add_axis(dataset, "rank", ranks, "rank of the candidate, 1 is the best");
 }
 
 }  // namespace lensbench::token_analysis

@@ -10,13 +10,13 @@ namespace {
 
 constexpr double kUncompared = std::numeric_limits<double>::quiet_NaN();
 
-/// ln((e^a + e^b) / 2), for at most one of them -inf.
+/// ln((e^a + e^b) / 2), where at most one of a and b is -inf.
 double log_mean(double a, double b) {
   const double high = std::max(a, b);
   return high + std::log1p(std::exp(std::min(a, b) - high)) - std::numbers::ln2;
 }
 
-/// p (ln p - ln q), 0 where p is 0.
+/// Term of the KL divergence: p (ln p - ln q), 0 where p is 0.
 double relative_term(double p, double log_p, double log_q) {
   return p == 0 ? 0.0 : p * (log_p - log_q);
 }

@@ -18,12 +18,12 @@ float checked_maximum(LogitRow logits) {
     if (std::isnan(logits[id]) || logits[id] == kInfinity)
       throw RunError("token_analyzer: the logit of token " + std::to_string(id) + " is " +
                      std::to_string(logits[id]) +
-                     ", expected a finite number; the model's weights or its dtype overflow");
+                     ", expected a finite number; check the model's weights and dtype");
     maximum = std::max(maximum, logits[id]);
   }
   if (maximum == -kInfinity)
     throw RunError("token_analyzer: none of the " + std::to_string(logits.size()) +
-                   " logits of a position is finite, so there is no distribution to analyse");
+                   " logits of a position is finite; check the model's weights and dtype");
   return maximum;
 }
 
@@ -67,7 +67,8 @@ Ranking::Ranking(LogitRow logits) : logits_(logits), ids_(logits.size()) {
 std::span<const std::int32_t> Ranking::best(std::int64_t count) {
   const auto wanted = std::min(static_cast<std::size_t>(count), ids_.size());
   if (wanted > sorted_) {
-    // Doubling, so that a caller who asks for one more each time costs no more than one sort.
+    // The sorted part doubles, so that requests that grow by one cost in total no more than one
+    // sort.
     const auto target =
         static_cast<std::ptrdiff_t>(std::min(std::max(wanted, 2 * sorted_), ids_.size()));
     const auto better = [this](std::int32_t a, std::int32_t b) {

@@ -6,11 +6,11 @@
 
 namespace lensbench::token_analysis {
 
-/// Logits of one position, one a token of the vocabulary.
+/// Logits of one position, one for each token of the vocabulary.
 using LogitRow = std::span<const float>;
 
-/// softmax(logits / temperature), natural logarithms, in float64 and in index order. Looks at the
-/// row for as long as it lives; the row must outlive it.
+/// softmax(logits / temperature) with natural logarithms, in float64 and in index order. It refers
+/// to the row, which must outlive it.
 class Softmax {
  public:
   /// \param temperature  above 0
@@ -21,9 +21,9 @@ class Softmax {
   std::int64_t size() const { return static_cast<std::int64_t>(logits_.size()); }
   double log_probability(std::int64_t id) const { return shifted(id) - log_sum_; }
   double probability(std::int64_t id) const;
-  /// -sum p ln p, nats.
+  /// Entropy -sum p ln p, in nats.
   double entropy() const { return entropy_; }
-  /// Sum of all probabilities as they are handed out: 1 up to rounding.
+  /// Sum of all returned probabilities: 1 up to rounding.
   double total() const;
 
  private:
@@ -32,12 +32,12 @@ class Softmax {
   LogitRow logits_;
   double maximum_ = 0;
   double temperature_;
-  double log_sum_ = 0;  ///< of exp(shifted)
+  double log_sum_ = 0;  ///< logarithm of the sum of exp(shifted)
   double entropy_ = 0;
 };
 
-/// Tokens from the best to the worst: by logit, ties by smaller id. Sorts only as far as it is
-/// asked.
+/// Tokens from best to worst: by logit, ties by smaller id. Sorts only as many as
+/// requested.
 class Ranking {
  public:
   explicit Ranking(LogitRow logits);
@@ -52,17 +52,17 @@ class Ranking {
   std::size_t sorted_ = 0;
 };
 
-/// 1 + the number of tokens with a strictly larger logit.
+/// Rank of a token: 1 + the number of tokens with a strictly larger logit.
 std::int64_t rank_of(LogitRow logits, std::int64_t id);
 
-/// The tokens top-p keeps (Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration").
+/// Tokens that top-p keeps (Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration").
 struct Nucleus {
   std::int64_t size = 0;
-  double probability = 0;  ///< what they hold together
+  double probability = 0;  ///< sum of their probabilities
 };
 
-/// The smallest set of best tokens whose cumulative probability is at least `p`; all of them for
-/// p = 1. Where tokens tie at the border, those with smaller ids are in.
+/// Smallest set of best tokens whose cumulative probability is at least `p`; for p = 1 all tokens.
+/// Of tokens that tie at the border, smaller ids come first.
 Nucleus nucleus(const Softmax& softmax, Ranking& ranking, double p);
 
 }  // namespace lensbench::token_analysis

@@ -9,7 +9,7 @@
 namespace lensbench::token_analysis {
 namespace {
 
-// 1 / Phi^-1(3/4): makes the median absolute deviation estimate a normal's standard deviation.
+// 1 / Phi^-1(3/4): factor from the median absolute deviation to a normal's standard deviation.
 constexpr double kDeviationsPerSigma = 1.4826;
 constexpr double kSmallestSpread = 0.1;  // nats
 

@@ -17,7 +17,7 @@ bool top_differs(const ComparedStep& step) {
   return step.rank > 0 && step.top_ids.front() != step.other_top_ids.front();
 }
 
-/// Over the scored tokens; NaN if there are none.
+/// Mean over the scored tokens; NaN if there are none.
 template <class Get>
 double mean_of(const ComparedSteps& steps, Get get) {
   if (steps.size() < 2) return std::numeric_limits<double>::quiet_NaN();
@@ -52,7 +52,7 @@ void add_judgement_of_other(Dataset& dataset, const ComparedSteps& steps) {
                      {"entropy_in_other", "nats", "entropy of the other model (NaN: first token)"},
                      steps, std::mem_fn(&ComparedStep::entropy_in_other));
   add_column<std::int32_t>(
-      dataset, {"rank_in_other", "1", "rank the other model gives the token (-1: first token)"},
+      dataset, {"rank_in_other", "1", "rank of the token in the other model (-1: first token)"},
       steps, std::mem_fn(&ComparedStep::rank_in_other));
   add_column<std::int32_t>(
       dataset, {"rank_change", "1", "rank_in_other minus chosen_rank (0 at the first token)"},
@@ -69,40 +69,39 @@ void add_other_candidates(Dataset& dataset, const ComparedSteps& steps, std::siz
       top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ids[i]; });
   add_table<double>(
       dataset,
-      {"other_top_probability", "1", "probability the other model gives them (NaN: first token)"},
+      {"other_top_probability", "1", "their probability in the other model (NaN: first token)"},
       "rank", top_k, steps,
       [](const Step& s, std::size_t i) { return s.other_top_probabilities[i]; });
   add_table<std::int32_t>(
-      dataset, {"top_rank_in_other", "1", "rank the other model gives this model's candidates"},
+      dataset, {"top_rank_in_other", "1", "ranks of this model's candidates in the other model"},
       "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.top_ranks_in_other[i]; });
   add_table<std::int32_t>(
-      dataset, {"other_top_rank", "1", "rank this model gives the other's candidates"}, "rank",
-      top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ranks[i]; });
+      dataset, {"other_top_rank", "1", "ranks of the other model's candidates in this model"},
+      "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ranks[i]; });
 }
 
 void add_summary(Dataset& dataset, const ComparedSteps& steps) {
-  add_scalar(dataset,
-             {"mean_kl", "nats", "mean of kl over scored tokens (NaN: no token is scored)"},
+  add_scalar(dataset, {"mean_kl", "nats", "mean of kl over scored tokens (NaN: there are none)"},
              mean_of(steps, [](const auto& s) { return s.divergence.kl; }));
-  add_scalar(dataset,
-             {"mean_kl_reverse", "nats",
-              "mean of kl_reverse over scored tokens (NaN: no token is scored)"},
-             mean_of(steps, [](const auto& s) { return s.divergence.kl_reverse; }));
+  add_scalar(
+      dataset,
+      {"mean_kl_reverse", "nats", "mean of kl_reverse over scored tokens (NaN: there are none)"},
+      mean_of(steps, [](const auto& s) { return s.divergence.kl_reverse; }));
   add_scalar(dataset,
              {"mean_js_divergence", "nats",
-              "mean of js_divergence over scored tokens (NaN: no token is scored)"},
+              "mean of js_divergence over scored tokens (NaN: there are none)"},
              mean_of(steps, [](const auto& s) { return s.divergence.js; }));
   add_scalar(dataset,
              {"top_agreement", "1",
-              "share of scored tokens with equal first choices (NaN: no token is scored)"},
+              "share of scored tokens with equal first choices (NaN: there are none)"},
              mean_of(steps, [](const auto& s) { return top_differs(s) ? 0.0 : 1.0; }));
-  add_scalar<std::int64_t>(
-      dataset,
-      {"first_parting", "1", "position of the first token the models would choose differently"},
-      first_parting(steps));
+  add_scalar<std::int64_t>(dataset,
+                           {"first_parting", "1",
+                            "position of the first token that the models would choose differently"},
+                           first_parting(steps));
   add_scalar(dataset,
              {"perplexity_in_other", "1",
-              "exp(mean surprisal) under the other model (NaN: no token is scored)"},
+              "exp(mean surprisal) under the other model (NaN: there are none)"},
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal_in_other))));
 }
 
@@ -120,7 +119,7 @@ void add_own(Dataset& dataset, const Tokens& tokens, const ComparedSteps& steps)
   add_column<double>(dataset, {"entropy", "nats", "entropy of this model (NaN: first token)"},
                      steps, std::mem_fn(&ComparedStep::entropy));
   add_scalar(dataset,
-             {"perplexity", "1", "exp(mean surprisal) under this model (NaN: no token is scored)"},
+             {"perplexity", "1", "exp(mean surprisal) under this model (NaN: there are none)"},
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal))));
   add_scalar<std::int64_t>(dataset, {"scored_tokens", "1", "tokens that have a distribution"},
                            tokens.size() - 1);
@@ -145,7 +144,7 @@ double total_error(const ComparedSteps& steps) {
   return error;
 }
 
-/// Jensen-Shannon again, as H(m) - (H(p) + H(q)) / 2.
+/// Second computation of Jensen-Shannon, H(m) - (H(p) + H(q)) / 2, for the receipt.
 double js_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i) {
@@ -160,7 +159,7 @@ double js_error(const ComparedSteps& steps) {
 
 TextComparison compare_text(const Model& own, const at::Tensor& own_residual, const Model& other,
                             const Tokens& tokens, std::int64_t top_k) {
-  // The first choices are compared even where no candidates are listed.
+  // First choices are compared even if candidates are not listed.
   const std::int64_t listed = std::max<std::int64_t>(1, top_k);
   TextComparison comparison{{unscored_comparison(listed)}, top_k};
   const std::int64_t scored = tokens.size() - 1;

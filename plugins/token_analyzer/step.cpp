@@ -82,7 +82,7 @@ SamplerEffect sampler_effect(LogitRow logits, Ranking& ranking, std::int64_t cho
       effect.kept_by_top_k += softmax.probability(id);
   }
   if (sampling.top_p < 1) {
-    // The nucleus is taken of what top-k left, renormalised: p of it is p * kept of the whole.
+    // top-p applies to the renormalised result of top-k, so its p is p * kept of the distribution.
     Nucleus kept = nucleus(softmax, ranking, sampling.top_p * effect.kept_by_top_k);
     kept.size = std::min(kept.size, effect.candidates);
     effect.candidates = kept.size;
@@ -101,7 +101,8 @@ Step analyze_step(LogitRow logits, std::int64_t chosen, const StepOptions& optio
   Step step;
   step.chosen_id = chosen;
   step.chosen_rank = rank_of(logits, chosen);
-  step.surprisal = std::abs(softmax.log_probability(chosen));  // abs: no -0 for a sure choice
+  step.surprisal =
+      std::abs(softmax.log_probability(chosen));  // abs: avoids -0 for a certain choice
   step.chosen_probability = softmax.probability(chosen);
   step.entropy = softmax.entropy();
   step.margin = margin_of(softmax, ranking);

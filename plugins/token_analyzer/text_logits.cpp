@@ -11,7 +11,7 @@ std::int64_t rows_per_block(const Model& model) {
   return std::max<std::int64_t>(1, kBlockElements / model.spec().vocab_size);
 }
 
-/// [count, vocab] float32 on the CPU.
+/// Logits [count, vocab] float32 on the CPU.
 at::Tensor decode(const Model& model, const at::Tensor& residual, std::int64_t first,
                   std::int64_t count) {
   return on_cpu(model.unembed(model.final_norm(residual.narrow(0, first, count))));

@@ -27,7 +27,7 @@ TokenAnalyzerOptions options_of(const Parameters& parameters, std::uint64_t seed
 
 void require_text(const Tokens& tokens) {
   if (tokens.ids.empty())
-    throw UsageError("token_analyzer: the text has no tokens, expected at least one");
+    throw UsageError("token_analyzer: the text is empty; give at least one token");
 }
 
 void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
@@ -43,14 +43,14 @@ void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
 void TokenAnalyzerTool::check_compatible(const Model& model) const {
   if (model.spec().masked_language_model || !model.spec().attention.causal)
     throw UsageError("token_analyzer: '" + model.spec().family +
-                     "' sees the whole text at once, so no token is chosen from the ones before "
-                     "it; expected a causal language model");
+                     "' sees the whole text at once and does not predict the next token; use a "
+                     "causal language model");
 }
 
 Dataset TokenAnalyzerTool::run(const Tokens& tokens, const Parameters& parameters) {
   const TokenAnalyzerOptions options = options_of(parameters, context().seed());
   const std::string& versus_path = parameters.text("versus_model");
-  // A wrong comparison is refused before the long part of the work.
+  // An invalid comparison is refused before the expensive part of the work.
   const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);
   const Analysis analysis = analysis_of(tokens, options);
   Dataset dataset = analysis_dataset(analysis, options);

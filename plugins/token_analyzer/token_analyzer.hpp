@@ -8,7 +8,7 @@
 
 namespace lensbench {
 
-/// The tool: fetches residuals, calls the maths of this folder, labels what comes out.
+/// Implementation of the tool: reads residuals, calls the maths of this folder, labels the results.
 class TokenAnalyzerTool final : public TokenAnalyzer {
  public:
   static constexpr ParameterSpec kParameters[] = {
@@ -18,9 +18,9 @@ class TokenAnalyzerTool final : public TokenAnalyzer {
       {"temperature", ParameterType::number, "0", "1",
        "Divides the logits before sampling; 0 is greedy."},
       {"sample_top_k", ParameterType::integer, "0", "tokens",
-       "Sample from this many best tokens; 0 is all."},
+       "Number of best tokens to sample from; 0: all."},
       {"sample_top_p", ParameterType::number, "1", "1",
-       "Sample from the smallest set with this cumulative probability; 1 is all."},
+       "Sample from the smallest set with this cumulative probability; 1: all."},
       {"temperatures", ParameterType::list, "0.5,0.7,1,1.5", "1",
        "Temperatures whose effect is shown at each step."},
       {"nucleus", ParameterType::list, "0.5,0.9,0.95", "1",
@@ -40,7 +40,7 @@ class TokenAnalyzerTool final : public TokenAnalyzer {
 
  private:
   token_analysis::Analysis analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options);
-  /// [pos, d_model] after the last block; shared with the other tools of a case.
+  /// Residual [pos, d_model] after the last block, shared with the other tools of a case.
   at::Tensor shared_residual(const Tokens& tokens);
   /// The `versus_model`, opened once for all cases.
   const Model& versus(const std::string& path);

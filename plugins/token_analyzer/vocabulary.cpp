@@ -16,8 +16,8 @@ void require_same_token(const Tokenizer& own, const Tokenizer& other, std::int64
   const bool same =
       own.token_bytes(id) == other.token_bytes(id) && own.is_special(id) == other.is_special(id);
   if (!same)
-    refuse("token " + std::to_string(id) + " is '" + own.token_text(id) + "' here and '" +
-           other.token_text(id) + "' there");
+    refuse("token " + std::to_string(id) + " is '" + own.token_text(id) + "' in this model and '" +
+           other.token_text(id) + "' in the other");
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ void require_same_token(const Tokenizer& own, const Tokenizer& other, std::int64
 void require_same_vocabulary(const Model& own, const Model& other) {
   const std::int64_t size = own.spec().vocab_size;
   if (size != other.spec().vocab_size)
-    refuse(std::to_string(size) + " tokens here and " + std::to_string(other.spec().vocab_size) +
-           " there");
+    refuse(std::to_string(size) + " tokens in this model and " +
+           std::to_string(other.spec().vocab_size) + " in the other");
   const auto own_tokenizer = own.tokenizer();
   const auto other_tokenizer = other.tokenizer();
   if (!own_tokenizer || !other_tokenizer) return;

@@ -4,7 +4,7 @@
 
 namespace lensbench::token_analysis {
 
-/// Two models can be compared only where an id means the same token in both.
+/// Checks that each id means the same token in both models, so that they can be compared.
 /// \throws UsageError if the vocabularies differ in size or, where both models have a tokenizer, in
 ///   the bytes or the role of any token; the first difference is named
 void require_same_vocabulary(const Model& own, const Model& other);

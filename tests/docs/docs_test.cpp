@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "docs/markdown.hpp"
+#include "support/folders.hpp"
 #include "support/process.hpp"
 
 // What the documents show is what happens: every block is compiled, run, or parsed. Blocks of `sh`
@@ -29,7 +30,7 @@ using testing::CodeBlock;
 using testing::Document;
 
 const std::vector<Document>& documents() {
-  static const auto all = testing::read_documents(LENSBENCH_SOURCE_DIR);
+  static const auto all = testing::read_documents(testing::source_folder());
   return all;
 }
 
@@ -41,14 +42,14 @@ bool runs(const CodeBlock& block) {
 // A folder that looks like a checkout that was built, always at the same place, so that compilers'
 // caches know it again.
 fs::path fresh_checkout(const std::string& name) {
-  const fs::path folder = fs::path(LENSBENCH_BINARY_DIR) / "docs-checkout" / name;
+  const fs::path folder = fs::path(testing::build_folder()) / "docs-checkout" / name;
   fs::remove_all(folder);
   fs::create_directories(folder / "results");
   fs::create_directories(folder / "build");
-  const fs::path root = LENSBENCH_SOURCE_DIR;
+  const fs::path root = testing::source_folder();
   for (const char* part : {"models", "examples", "docs", "scripts"})
     fs::create_directory_symlink(root / part, folder / part);
-  fs::create_directory_symlink(LENSBENCH_BINARY_DIR, folder / "build" / "release");
+  fs::create_directory_symlink(testing::build_folder(), folder / "build" / "release");
   return folder;
 }
 
@@ -63,9 +64,9 @@ std::string environment(const fs::path& checkout) {
   if (cache == nullptr && home != nullptr)
     text += "export CCACHE_DIR=" + quoted(std::string(home) + "/.cache/ccache") + "\n";
   text += "export HOME=" + quoted(checkout.string()) + "\n";
-  text += "export PATH=" + quoted(std::string(LENSBENCH_BINARY_DIR) + "/bin") + ":$PATH\n";
+  text += "export PATH=" + quoted(testing::build_folder() + "/bin") + ":$PATH\n";
   text += "export CMAKE_PREFIX_PATH=" +
-          std::regex_replace(quoted(LENSBENCH_PREFIX_PATH), std::regex(";"), ":") + "\n";
+          std::regex_replace(quoted(testing::prefix_path()), std::regex(";"), ":") + "\n";
   text += "export CMAKE_GENERATOR=Ninja\n";
   text += "if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi\n";
   text += "python=${LENSBENCH_PYTHON:-python3}\n";
@@ -130,7 +131,7 @@ TEST_P(EveryDocument, HasJsonThatParses) {
 TEST_P(EveryDocument, HasPythonThatParses) {
   if (testing::run({"/bin/sh", "-c", "command -v python3"}).exit_code != 0)
     GTEST_SKIP() << "no python3";
-  const fs::path file = fs::path(LENSBENCH_BINARY_DIR) / "docs-block.py";
+  const fs::path file = fs::path(testing::build_folder()) / "docs-block.py";
   for (const auto& block : documents()[GetParam()].blocks) {
     if (block.language != "python") continue;
     std::ofstream(file) << block.text;
@@ -143,7 +144,7 @@ TEST_P(EveryDocument, HasPythonThatParses) {
 }
 
 TEST_P(EveryDocument, LinksToFilesThatExist) {
-  const fs::path root = LENSBENCH_SOURCE_DIR;
+  const fs::path root = testing::source_folder();
   const fs::path file = root / documents()[GetParam()].file;
   const auto text = testing::slurp(file);
   const std::regex link(R"(\]\(([^)#\s]+)(#[^)]*)?\))");

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "docs/snippet_scope.hpp"
+#include "support/folders.hpp"
 
 // Calls the blocks of C++ that say with which model they run: a block that throws, or that asks for
 // a name the model does not have, fails here.
@@ -23,7 +24,7 @@ class EmptySummary final : public Summary {
 };
 
 void call(const RunnableSnippet& snippet) {
-  const auto model = Model::open(std::string(LENSBENCH_SOURCE_DIR "/") + snippet.model);
+  const auto model = Model::open(lensbench::testing::source_folder() + "/" + snippet.model);
   const Tokens clean = tokenize(*model, " the God of Abraham, of Isaac, and of");
   const Tokens corrupted = tokenize(*model, " the God of Abraham, of Jacob, and of");
   const auto id_of = [&](const char* text) {
@@ -44,7 +45,8 @@ void call(const RunnableSnippet& snippet) {
 TEST(Docs, HaveCppThatRuns) {
   ASSERT_FALSE(lensbench_docs_runnable.empty());
   const auto folder = std::filesystem::current_path();
-  std::filesystem::current_path(LENSBENCH_SOURCE_DIR);  // documents name models from there
+  std::filesystem::current_path(
+      lensbench::testing::source_folder());  // documents name models from there
   for (const RunnableSnippet& snippet : lensbench_docs_runnable) {
     std::cout << snippet.where << "\n";
     EXPECT_NO_THROW(call(snippet)) << snippet.where;

@@ -12,6 +12,7 @@
 
 #include "durability/command_run.hpp"
 #include "fixtures/faults/io_faults.hpp"
+#include "support/folders.hpp"
 #include "support/long_form.hpp"
 
 // The command itself, stopped at its calls, killed at random times, on a full disk. The default run
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> faults(const fs::path& root, long at, FaultMode mode,
                                 const fs::path& log) {
-  return {std::string("LD_PRELOAD=") + LENSBENCH_BINARY_DIR + "/lib/fixtures/libio_faults.so",
+  return {std::string("LD_PRELOAD=") + build_folder() + "/lib/fixtures/libio_faults.so",
           "LENSBENCH_FAULT_ROOT=" + root.string(), "LENSBENCH_FAULT_AT=" + std::to_string(at),
           std::string("LENSBENCH_FAULT_MODE=") + kFaultModes[static_cast<int>(mode)],
           "LENSBENCH_FAULT_LOG=" + log.string()};

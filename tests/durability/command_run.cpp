@@ -5,17 +5,19 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "support/folders.hpp"
+
 namespace lensbench::testing {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::vector<std::string> lens_command(const fs::path& out) {
-  std::vector<std::string> command = {std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench",
+  std::vector<std::string> command = {build_folder() + "/bin/lensbench",
                                       "tool",
                                       "logit_lens",
                                       "--model",
-                                      std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2",
+                                      source_folder() + "/models/kjv-gpt2",
                                       "--set",
                                       "top_k=2",
                                       "--threads",

@@ -13,6 +13,7 @@
 
 #include "durability/command_run.hpp"
 #include "durability/workload.hpp"
+#include "support/folders.hpp"
 #include "support/long_form.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -119,9 +120,9 @@ TEST(ReadOnlyFolder, IsNamedAndNothingIsDone) {
   int code = 0;
   const auto work = [&] {
     if (!mount_disk(folder.path(), "size=64k", MS_RDONLY)) return 1;
-    const auto outcome = lensbench({"tool", "logit_lens", "--model",
-                                    std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2", "--ids",
-                                    "5 6", "--out", folder / "a.h5"});
+    const auto outcome =
+        lensbench({"tool", "logit_lens", "--model", source_folder() + "/models/kjv-gpt2", "--ids",
+                   "5 6", "--out", folder / "a.h5"});
     const bool clear = outcome.err.find("Read-only file system") != std::string::npos &&
                        outcome.err.find(folder / "a.run") != std::string::npos;
     return outcome.exit_code == 5 && clear ? 0 : 2;

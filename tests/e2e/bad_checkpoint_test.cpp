@@ -9,6 +9,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // A checkpoint that is wrong in one way, given to the command: exit code 3 and a sentence that says
 // what is wrong where.
@@ -25,7 +26,7 @@ struct Checkpoint {
 };
 
 Checkpoint sound_checkpoint() {
-  const fs::path folder = fs::path(LENSBENCH_TEST_DATA) / "models" / "llama";
+  const fs::path folder = fs::path(testing::data_folder()) / "models" / "llama";
   Checkpoint checkpoint;
   checkpoint.config = json::parse(std::ifstream(folder / "config.json"));
   const SafetensorsFile file((folder / "model.safetensors").string());

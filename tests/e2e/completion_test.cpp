@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // Completion as the shells do it, and the manual page as man shows it. A shell that is not there is
 // skipped.
@@ -10,7 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const std::string kCommand = std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench";
+const std::string kCommand = testing::build_folder() + "/bin/lensbench";
 
 bool has(const std::string& program) {
   return testing::run({"/bin/sh", "-c", "command -v " + program}).exit_code == 0;
@@ -116,7 +117,7 @@ done
 
 std::string zsh_shows(const std::vector<std::string>& lines) {
   std::vector<std::string> command = {
-      "/usr/bin/env", "zsh", "-f", "-c", kType, "zsh", std::string(LENSBENCH_BINARY_DIR) + "/bin"};
+      "/usr/bin/env", "zsh", "-f", "-c", kType, "zsh", testing::build_folder() + "/bin"};
   command.insert(command.end(), lines.begin(), lines.end());
   const auto outcome = testing::run(command);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

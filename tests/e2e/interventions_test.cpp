@@ -61,7 +61,7 @@ TEST(Interventions, ThatAreWrongEndTheRunWithASentence) {
   folder.write("late.json", R"([{"hook": "resid_post", "positions": [4], "action": "zero"}])");
   const auto late = activations(folder, "c.h5", {"--interventions", folder / "late.json"});
   EXPECT_EQ(late.exit_code, 2);
-  EXPECT_THAT(late.err, HasSubstr("position 4 is not in this sequence of 4 tokens"));
+  EXPECT_THAT(late.err, HasSubstr("position 4 is outside this sequence of 4 tokens"));
 }
 
 TEST(ListCommand, ShowsTheOtherNamesOfHooks) {

@@ -1,4 +1,5 @@
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // `lensbench list`: what is there, without running any of it.
 
@@ -38,7 +39,7 @@ TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {
   // An experiment alone in a folder: its tools are not there, and the list says so.
   const TempDir folder;
   fs::create_directories(folder / "lib/lensbench/plugins");
-  const fs::path build = LENSBENCH_BINARY_DIR;
+  const fs::path build = testing::build_folder();
   fs::copy(build / "lib/lensbench/plugins/first_look.so", folder / "lib/lensbench/plugins");
   for (const auto& file : fs::directory_iterator(build / "lib"))
     if (file.path().filename().string().starts_with("liblensbench.so"))

@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // The program `lensbench` without its library: what it answers before libtorch is loaded.
 
@@ -12,7 +13,7 @@ class ProgramAlone : public ::testing::Test {
   // A copy in a folder that has no library next to it.
   ProgramAlone() {
     fs::create_directory(folder_ / "bin");
-    fs::copy_file(std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench", program());
+    fs::copy_file(testing::build_folder() + "/bin/lensbench", program());
   }
   std::string program() const { return (folder_ / "bin" / "lensbench").string(); }
   Outcome run(std::vector<std::string> arguments) const {

@@ -1,13 +1,14 @@
 #include <fstream>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // The same request elsewhere, at another time, in another environment.
 
 namespace lensbench {
 namespace {
 
-const std::string kPlugins = std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins";
+const std::string kPlugins = testing::build_folder() + "/lib/lensbench/plugins";
 
 std::vector<std::string> lens_into(const std::string& out, const std::string& model = kModel) {
   return {"tool",      "logit_lens", "--model", model,   "--prompt", "In the beginning",
@@ -19,7 +20,7 @@ Outcome lensbench_in(const fs::path& folder, const std::vector<std::string>& var
                      const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {"/usr/bin/env", "--chdir=" + folder.string()};
   command.insert(command.end(), variables.begin(), variables.end());
-  command.push_back(std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench");
+  command.push_back(testing::build_folder() + "/bin/lensbench");
   command.insert(command.end(), arguments.begin(), arguments.end());
   return testing::run(command);
 }
@@ -104,7 +105,7 @@ TEST(Reproducibility, ReplayNamesAnotherTokenizerAndRefuses) {
   allowed.push_back("--allow-different");
   const auto outcome = lensbench(allowed);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;  // the same answer, and yet no replay
-  EXPECT_THAT(outcome.out, HasSubstr("not a replay: another request; results identical"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay: the request differs; results identical"));
 }
 
 TEST(Reproducibility, ReplayNamesAnotherPluginBinaryAndRefuses) {
@@ -125,7 +126,7 @@ TEST(Reproducibility, ReplayNamesAnotherPluginBinaryAndRefuses) {
   allowed.push_back("--allow-different");
   const auto outcome = lensbench(allowed);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("not a replay: another request; results identical"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay: the request differs; results identical"));
 }
 
 TEST(Reproducibility, ReplayFindsAModelThatWasMovedByItsDigests) {

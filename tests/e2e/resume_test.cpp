@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // A run that is stopped on the way and gone on with.
 
@@ -18,11 +19,11 @@ std::string prompts(int n) {
 }
 
 std::vector<std::string> command(const TempDir& directory, const std::string& out) {
-  return {std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench",
+  return {testing::build_folder() + "/bin/lensbench",
           "run",
           "first_look",
           "--model",
-          std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2",
+          testing::source_folder() + "/models/kjv-gpt2",
           "--prompts",
           directory / "prompts.txt",
           "--threads",
@@ -98,7 +99,7 @@ void stopped_run_names_the_command_that_goes_on(int signal) {
   EXPECT_EQ(incomplete.exit_code, 1);
   EXPECT_THAT(incomplete.out, HasSubstr("INCOMPLETE"));
 
-  const std::string path = std::string("PATH=") + LENSBENCH_BINARY_DIR + "/bin:$PATH; ";
+  const std::string path = std::string("PATH=") + testing::build_folder() + "/bin:$PATH; ";
   const auto resumed = testing::run({"/bin/sh", "-c", path + line});
   EXPECT_EQ(resumed.exit_code, 0) << line << "\n" << resumed.err;
   EXPECT_EQ(testing::lensbench({"verify", directory / name}).exit_code, 0);

@@ -4,6 +4,7 @@
 #include "archive/archive_reader.hpp"
 #include "bench/runner.hpp"
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // Forwards of the shipped tools: one a case, and the same bits with one for every request.
 
@@ -70,7 +71,7 @@ class LensAndAttribution final : public Experiment {
 
 std::int64_t forwards_of_three_cases(bool share) {
   PluginHost host;
-  host.load_directory(std::string(LENSBENCH_BINARY_DIR) + "/lib/lensbench/plugins");
+  host.load_directory(testing::build_folder() + "/lib/lensbench/plugins");
   const auto model = std::make_shared<CountingModel>(Model::open(kModel));
   Context context(model, 0, share);
   ExperimentHandle experiment(new LensAndAttribution,

@@ -8,6 +8,7 @@
 
 #include "core/files/sha256.hpp"
 #include "support/command.hpp"
+#include "support/folders.hpp"
 
 // Tools and experiments built by strangers: outside this tree, against an installed lensbench that
 // was moved after it was installed.
@@ -35,13 +36,13 @@ std::vector<std::string> fields_of(const std::string& line) {
 class ThirdParty : public ::testing::Test {
  protected:
   // Always at the same place, so that a compiler's cache knows the sources again.
-  static fs::path root() { return fs::path(LENSBENCH_BINARY_DIR) / "third-party"; }
+  static fs::path root() { return fs::path(testing::build_folder()) / "third-party"; }
   static std::string prefix() { return root() / "moved"; }
 
   static void SetUpTestSuite() {
     fs::remove_all(root());
     fs::create_directories(root());
-    const auto installed = run({LENSBENCH_CMAKE_COMMAND, "--install", LENSBENCH_BINARY_DIR,
+    const auto installed = run({testing::cmake_program(), "--install", testing::build_folder(),
                                 "--prefix", (root() / "prefix").string()});
     ASSERT_EQ(installed.exit_code, 0) << installed.err;
     fs::rename(root() / "prefix", prefix());
@@ -56,15 +57,15 @@ class ThirdParty : public ::testing::Test {
   }
 
   static Outcome configure(const fs::path& source, const fs::path& build) {
-    return run({LENSBENCH_CMAKE_COMMAND, "-S", source.string(), "-B", build.string(),
+    return run({testing::cmake_program(), "-S", source.string(), "-B", build.string(),
                 "-DCMAKE_BUILD_TYPE=Release",
-                "-DCMAKE_PREFIX_PATH=" + prefix() + ";" + LENSBENCH_PREFIX_PATH});
+                "-DCMAKE_PREFIX_PATH=" + prefix() + ";" + testing::prefix_path()});
   }
 
   // The folder of the plug-in that a project builds; empty if it does not build.
   static fs::path built(const fs::path& source, const fs::path& build) {
     for (const auto& outcome :
-         {configure(source, build), run({LENSBENCH_CMAKE_COMMAND, "--build", build.string()})})
+         {configure(source, build), run({testing::cmake_program(), "--build", build.string()})})
       if (outcome.exit_code != 0) {
         ADD_FAILURE() << outcome.out << outcome.err;
         return {};
@@ -73,7 +74,7 @@ class ThirdParty : public ::testing::Test {
   }
 
   static Outcome ctest(const fs::path& build) {
-    const auto program = fs::path(LENSBENCH_CMAKE_COMMAND).parent_path() / "ctest";
+    const auto program = fs::path(testing::cmake_program()).parent_path() / "ctest";
     return run({program.string(), "--test-dir", build.string(), "--output-on-failure"});
   }
 
@@ -126,9 +127,8 @@ TEST_F(ThirdParty, FindAWholeTreeThatNamesNoFolderOfTheBuild) {
   for (const auto& entry : fs::recursive_directory_iterator(tree)) {
     if (!entry.is_regular_file()) continue;
     const auto bytes = testing::slurp(entry.path());
-    EXPECT_EQ(bytes.find(LENSBENCH_BINARY_DIR), std::string::npos) << entry.path();
-    EXPECT_EQ(bytes.find(std::string(LENSBENCH_SOURCE_DIR) + "/"), std::string::npos)
-        << entry.path();
+    EXPECT_EQ(bytes.find(testing::build_folder()), std::string::npos) << entry.path();
+    EXPECT_EQ(bytes.find(testing::source_folder() + "/"), std::string::npos) << entry.path();
   }
 }
 
@@ -192,13 +192,12 @@ double quantile(std::vector<double> values, double q) {
 }
 
 TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
-  const auto plugins = built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "residual_norm",
+  const auto plugins = built(fs::path(testing::source_folder()) / "examples" / "residual_norm",
                              root() / "residual_norm");
   const std::string learned = root() / "learned.h5", used = root() / "used.h5";
-  const auto ran =
-      lensbench({"run", "residual_norm_thresholds", "--plugin-dir", plugins, "--model", kModel,
-                 "--prompts", std::string(LENSBENCH_SOURCE_DIR) + "/models/prompts.txt", "--set",
-                 "quantile=0.9", "--quiet", "--out", learned});
+  const auto ran = lensbench({"run", "residual_norm_thresholds", "--plugin-dir", plugins, "--model",
+                              kModel, "--prompts", testing::source_folder() + "/models/prompts.txt",
+                              "--set", "quantile=0.9", "--quiet", "--out", learned});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
 
   auto norms = columns(learned, "norms/residual_norm");
@@ -237,16 +236,16 @@ TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
                                 "--prompt", "And", "--quiet", "--set", "thresholds=" + csv.string(),
                                 "--out", root() / "wrong.h5"});
   EXPECT_EQ(wrong.exit_code, 3) << wrong.err;
-  EXPECT_THAT(wrong.err, HasSubstr("line 2 is of layer 9, but the model has layers 0 to 6"));
+  EXPECT_THAT(wrong.err, HasSubstr("line 2 has layer 9, but the model has layers 0 to 6"));
 }
 
 TEST_F(ThirdParty, CompareTwoToolsOverPrompts) {
-  const auto plugins = built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "attention_or_mlp",
+  const auto plugins = built(fs::path(testing::source_folder()) / "examples" / "attention_or_mlp",
                              root() / "attention_or_mlp");
   const std::string archive = root() / "attention_or_mlp.h5";
-  const auto ran = lensbench(
-      {"run", "attention_or_mlp", "--plugin-dir", plugins, "--model", kModel, "--prompts",
-       std::string(LENSBENCH_SOURCE_DIR) + "/models/prompts.txt", "--json", "--out", archive});
+  const auto ran =
+      lensbench({"run", "attention_or_mlp", "--plugin-dir", plugins, "--model", kModel, "--prompts",
+                 testing::source_folder() + "/models/prompts.txt", "--json", "--out", archive});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   const auto results = json::parse(ran.out)["results"];
   const auto attention =
@@ -273,8 +272,8 @@ TEST_F(ThirdParty, CompareTwoToolsOverPrompts) {
 }
 
 TEST_F(ThirdParty, BuildTheExampleOfTheReadme) {
-  const auto plugins =
-      built(fs::path(LENSBENCH_SOURCE_DIR) / "examples" / "fact_recall", root() / "fact_recall");
+  const auto plugins = built(fs::path(testing::source_folder()) / "examples" / "fact_recall",
+                             root() / "fact_recall");
   const auto recalled =
       lensbench({"run", "fact_recall", "--plugin-dir", plugins, "--model", kModel, "--prompt",
                  "in the land of", "--json", "--out", root() / "b.h5"});
@@ -308,9 +307,9 @@ TEST_F(ThirdParty, AreToldWhatIsWrongWithTheirProject) {
 TEST(NewCommand, RefusesNamesThatCannotBe) {
   const testing::TempDir directory;
   const std::pair<std::string, std::string> names[] = {
-      {"MyProbe", "small letters"},        {"1probe", "small letters"},
-      {"my-probe", "small letters"},       {"", "small letters"},
-      {"class", "a word of C++"},          {"test", "a target that CMake has"},
+      {"MyProbe", "lower-case letters"},   {"1probe", "lower-case letters"},
+      {"my-probe", "lower-case letters"},  {"", "lower-case letters"},
+      {"class", "a C++ keyword"},          {"test", "a CMake target"},
       {std::string(65, 'a'), "at most 64"}};
   for (const auto& [name, message] : names) {
     const auto outcome = testing::lensbench({"new", "tool", name, "--dir", directory / "project"});
@@ -331,7 +330,7 @@ TEST(NewCommand, WritesOverNothing) {
 }
 
 TEST(Readme, ShowsTheExampleExperimentWordForWord) {
-  const fs::path root = LENSBENCH_SOURCE_DIR;
+  const fs::path root = testing::source_folder();
   EXPECT_THAT(testing::slurp(root / "README.md"),
               HasSubstr(testing::slurp(root / "examples/fact_recall/fact_recall.cpp")));
 }

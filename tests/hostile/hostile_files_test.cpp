@@ -17,6 +17,7 @@
 #include "archive/sandbox/confine.hpp"
 #include "archive/sandbox/guard.hpp"
 #include "hostile/archives.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 // A valid archive with one hostile thing put into it by the plain HDF5 library, or no archive at
@@ -275,8 +276,7 @@ TEST_P(HostileFile, IsRefusedByEveryCommand) {
   const std::string path = folder / "hostile.h5";
   make(path, GetParam().put);
   write_small_archive_apart(folder / "good.h5");
-  const Measured verified =
-      run_measured({std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench", "verify", path});
+  const Measured verified = run_measured({build_folder() + "/bin/lensbench", "verify", path});
   expect_refusal(verified.outcome, "verify");
   expect_cheap(verified);
   expect_refusal_by_all(path, folder);
@@ -315,11 +315,11 @@ INSTANTIATE_TEST_SUITE_P(All, HostileFile, ::testing::ValuesIn(kFiles),
 TEST(HostileFilter, IsNeverLoaded) {
   const TempDir folder;
   make(folder / "hostile.h5", add_foreign_filter);
-  setenv("HDF5_PLUGIN_PATH", (std::string(LENSBENCH_BINARY_DIR) + "/lib/fixtures").c_str(), 1);
+  setenv("HDF5_PLUGIN_PATH", (build_folder() + "/lib/fixtures").c_str(), 1);
   setenv("LENSBENCH_FILTER_MARKER", (folder / "loaded").c_str(), 1);
   for (const std::string command : {"verify", "show"}) {
-    const Measured read = run_measured(
-        {std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench", command, folder / "hostile.h5"});
+    const Measured read =
+        run_measured({build_folder() + "/bin/lensbench", command, folder / "hostile.h5"});
     expect_refusal(read.outcome, command);
   }
   EXPECT_FALSE(fs::exists(folder / "loaded"));

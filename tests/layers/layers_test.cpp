@@ -10,13 +10,15 @@
 #include <set>
 #include <string>
 
+#include "support/folders.hpp"
+
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 
-const fs::path kFramework = fs::path(LENSBENCH_SOURCE_DIR) / "framework";
+const fs::path kFramework = fs::path(testing::source_folder()) / "framework";
 
 const std::map<std::string, Names> kMayInclude = {
     {"core", {}},
@@ -96,7 +98,7 @@ TEST(Layers, PluginsIncludeOnlyPublicHeadersAndTheirOwn) {
   static const std::regex own(R"re(#include "([a-z_]+)/.*")re");
   for (const char* folder : {"plugins", "experiments", "examples"})
     for (const auto& entry :
-         fs::recursive_directory_iterator(fs::path(LENSBENCH_SOURCE_DIR) / folder)) {
+         fs::recursive_directory_iterator(fs::path(testing::source_folder()) / folder)) {
       if (!is_source(entry.path())) continue;
       std::ifstream file(entry.path());
       std::smatch match;

@@ -2,9 +2,11 @@
 
 #include <string>
 
+#include "support/folders.hpp"
+
 namespace lensbench::testing {
 
 /// The model that the repository has.
-inline const std::string kModel = std::string(LENSBENCH_SOURCE_DIR) + "/models/kjv-gpt2";
+inline const std::string kModel = source_folder() + "/models/kjv-gpt2";
 
 }  // namespace lensbench::testing

@@ -4,13 +4,14 @@
 #include <fstream>
 #include <string>
 
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::testing {
 
 /// A library of tests/fixtures/plugins as it was built.
 inline std::filesystem::path fixture(const std::string& name) {
-  return std::filesystem::path(LENSBENCH_BINARY_DIR) / "lib" / "fixtures" / (name + ".so");
+  return std::filesystem::path(build_folder()) / "lib" / "fixtures" / (name + ".so");
 }
 
 /// A copy of it in a folder of which the test knows who may write it.

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::testing {
@@ -64,7 +65,7 @@ inline Outcome run(const std::vector<std::string>& command) {
 
 /// Runs the lensbench command of this build.
 inline Outcome lensbench(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::string(LENSBENCH_BINARY_DIR) + "/bin/lensbench");
+  arguments.insert(arguments.begin(), build_folder() + "/bin/lensbench");
   return run(arguments);
 }
 

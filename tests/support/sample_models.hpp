@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "support/folders.hpp"
+
 namespace lensbench::testing {
 
 /// Names of the sample checkpoints, the folders of tests/data/models, in order.
 inline std::vector<std::string> sample_models() {
   std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(LENSBENCH_TEST_DATA) + "/models"))
+  for (const auto& entry : std::filesystem::directory_iterator(data_folder() + "/models"))
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;

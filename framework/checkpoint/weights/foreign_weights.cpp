@@ -87,10 +87,27 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
   if (const auto name = found({".h5", ".msgpack", ".onnx"}); !name.empty())
     return where + "the weights are not safetensors (" + name +
            "); export them to PyTorch and save them with save_pretrained";
+  const auto is_shard = [](const std::string& name) {
+    return name.ends_with(".safetensors") && name.find("-of-") != std::string::npos;
+  };
+  if (const auto shards = std::count_if(names.begin(), names.end(), is_shard); shards > 0)
+    return where + "model.safetensors.index.json, the index of the " + std::to_string(shards) +
+           " shards, is missing; fetch it into this folder (hf download NAME "
+           "model.safetensors.index.json)";
   if (const auto name = found({".safetensors"}); !name.empty())
     return where + "model.safetensors and model.safetensors.index.json are missing; rename " +
            name + " to model.safetensors if it is the whole model";
   return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
+}
+
+std::string explain_adapter(const fs::path& directory) {
+  const std::string here = quoted(directory);
+  return directory.string() +
+         ": is an adapter (adapter_config.json), which is not a whole model; merge it into its "
+         "base model: " +
+         python("from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(" + here +
+                ").merge_and_unload().save_pretrained(" +
+                quoted(fs::path(directory.string() + "-merged")) + ")");
 }
 
 bool has_foreign_weights(const fs::path& directory) {
@@ -148,9 +165,11 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
   std::string method;
-  const auto field = config.find("quantization_config");
-  if (field != config.end() && !field->is_null()) {
-    where += ": quantization_config";
+  // MLX writes "quantization", the others "quantization_config".
+  for (const char* name : {"quantization_config", "quantization"}) {
+    const auto field = config.find(name);
+    if (field == config.end() || field->is_null() || !method.empty()) continue;
+    where += std::string(": ") + name;
     method = method_of(*field);
   }
   std::error_code error;

@@ -6,6 +6,9 @@
 
 namespace lensbench {
 
+/// What to do about a folder that holds a PEFT adapter and not a model.
+std::string explain_adapter(const std::filesystem::path& directory);
+
 /// Message about a directory without safetensors weights: the weights that it has and the command
 /// that converts them. The files are not opened.
 /// \param config  content of config.json; null if it is missing

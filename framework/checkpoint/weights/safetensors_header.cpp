@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/text/lfs_pointer.hpp"
 #include "core/text/printable.hpp"
 
 namespace lensbench {
@@ -177,6 +178,7 @@ class HeaderReader {
 };
 
 std::string_view header_text(std::string_view file, const std::string& subject) {
+  refuse_lfs_pointer(file, subject);
   if (file.size() < 8)
     throw InputError(subject + ": " + std::to_string(file.size()) +
                      " bytes, too short for a safetensors file");

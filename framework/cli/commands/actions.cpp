@@ -37,7 +37,8 @@ const Action& action_of(const Command& command) {
   const auto found =
       std::find_if(std::begin(kActions), std::end(kActions),
                    [&](const Action& action) { return action.command == command.name; });
-  if (found == std::end(kActions)) throw RunError("command '" + command.name + "': has no action");
+  if (found == std::end(kActions))
+    throw RunError("command '" + command.name + "': its action is missing");
   return *found;
 }
 

@@ -18,7 +18,7 @@
 namespace lensbench::cli {
 namespace {
 
-/// `lens/entropy` -> dataset `lens`, variable `entropy`.
+/// Parses `lens/entropy` into dataset `lens` and variable `entropy`.
 struct Wanted {
   std::string dataset, variable;
 };
@@ -29,7 +29,7 @@ Wanted parse_wanted(const std::string& text) {
   return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
-/// \throws InputError if the dataset has no such variable
+/// \throws InputError if the dataset lacks the variable
 void check_variable(const ArchiveReader& archive, const StoredDataset& dataset,
                     const Wanted& wanted) {
   std::vector<std::string> names;
@@ -37,11 +37,11 @@ void check_variable(const ArchiveReader& archive, const StoredDataset& dataset,
   if (wanted.variable.empty() ||
       std::find(names.begin(), names.end(), wanted.variable) != names.end())
     return;
-  throw InputError(archive.path().string() + "/results/" + wanted.dataset + ": has no variable '" +
+  throw InputError(archive.path().string() + "/results/" + wanted.dataset + ": lacks a variable '" +
                    wanted.variable + "'" + suggest(wanted.variable, names));
 }
 
-/// The variable with the coordinates of its axes, or the whole dataset.
+/// A variable with the coordinates of its axes, or the whole dataset.
 StoredDataset selected(StoredDataset dataset, const std::string& variable) {
   if (variable.empty()) return dataset;
   const std::vector<std::string> dims = dataset[variable].facts.dims;
@@ -57,7 +57,7 @@ StoredDataset selected(StoredDataset dataset, const std::string& variable) {
   return result;
 }
 
-/// numpy's files say the length of each array first, and libzip wants it whole.
+/// Loads a whole dataset: npy files start with the length of the array, and libzip needs it whole.
 std::vector<Variable> in_memory(const StoredDataset& dataset) {
   std::vector<Variable> variables;
   for (const StoredVariable& stored : dataset.variables) {
@@ -96,10 +96,10 @@ void write(const ArchiveReader& archive, const Wanted& wanted, const std::string
 int run_export(const Options& options) {
   const std::string &format = options.text("format"), &out = options.text("out");
   if (!out.empty() && std::filesystem::exists(out))
-    throw UsageError(out + ": exists already and is not overwritten; give another --out");
+    throw UsageError(out + ": the file exists and is not overwritten; give another --out");
   const Wanted wanted = parse_wanted(options.operand(1));
   if (format == "npz" && out.empty())
-    throw UsageError("export: npz is no text; say where to with --out FILE");
+    throw UsageError("export: npz is a binary format; name a file with --out FILE");
   if (format == "csv" && wanted.variable.empty())
     throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
   Access access{{options.operand(0)}};

@@ -19,11 +19,12 @@ std::vector<std::int64_t> parse_ids(const std::string& text) {
     std::int64_t id = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
     if (error != std::errc() || end != word.data() + word.size())
-      throw UsageError("--ids '" + text + "': '" + word +
-                       "' is no token id; give numbers separated by spaces, as in --ids \"1 2 3\"");
+      throw UsageError(
+          "--ids '" + text + "': '" + word +
+          "' is not a token id; give numbers separated by spaces, as in --ids \"1 2 3\"");
     ids.push_back(id);
   }
-  if (ids.empty()) throw UsageError("--ids holds no token id; give numbers, as in --ids \"1 2 3\"");
+  if (ids.empty()) throw UsageError("--ids is empty; give numbers, as in --ids \"1 2 3\"");
   return ids;
 }
 
@@ -41,7 +42,7 @@ std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
   if (!file.empty())
     for (auto& input : read_prompt_file(file)) cases.push_back(std::move(input));
   if (cases.empty())
-    throw UsageError("nothing to run on; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
+    throw UsageError("prompts are missing; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
   std::set<std::string> seen;
   for (const auto& input : cases)
     if (!seen.insert(input.id).second)

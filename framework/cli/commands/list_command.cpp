@@ -23,8 +23,7 @@ int list_families(const Options& options) {
 
 int list_hooks(const Options& options) {
   if (options.text("model").empty())
-    throw UsageError(
-        "list hooks: --model is missing; which hooks there are depends on the model's family");
+    throw UsageError("list hooks: --model is missing; the hook points depend on the model");
   const auto points = hook_points(open_as_stored(options.text("model")).model->spec());
   nlohmann::json list = nlohmann::json::array();
   for (const auto& point : points) {

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-/// A tool that an experiment declares; nothing known of it where it is not loaded.
+/// A tool that an experiment declares; nullptr if it is not loaded.
 struct DeclaredTool {
   std::string name;
   const PluginInfo* tool = nullptr;
@@ -24,7 +24,7 @@ struct DeclaredTool {
 struct Listed {
   const PluginInfo* entry;
   std::vector<DeclaredTool> tools;
-  std::string problem = {};  ///< why the experiment cannot be made
+  std::string problem = {};  ///< reason why the experiment cannot be created
 };
 
 const PluginInfo* tool_named(const PluginHost& host, const std::string& name) {
@@ -83,7 +83,7 @@ json to_json(const Listed& listed) {
   return item;
 }
 
-/// `top_k = 5 (an integer, in tokens); target = next (text)`
+/// Parameters as text: `top_k = 5 (an integer, in tokens); target = next (text)`.
 std::string parameters_text(const PluginInfo& entry) {
   std::vector<std::string> all;
   for (const auto& p : entry.parameters) all.push_back(parameter_text(p));
@@ -110,7 +110,7 @@ void print(const Listed& listed) {
   std::cout << "    from: " << entry.path.string() << "\n    sha256: " << entry.sha256 << "\n";
 }
 
-/// \return whether there was anything to say
+/// Prints refusals and complaints. \return true if there were any
 bool say_refusals(const PluginHost& host) {
   for (const auto& refusal : host.refusals())
     std::cerr << "lensbench: refused: " << refusal.message << "\n";

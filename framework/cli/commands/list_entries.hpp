@@ -5,8 +5,8 @@
 
 namespace lensbench::cli {
 
-/// `lensbench list tools` and `list experiments`: what plug-ins offer, without running any of it.
-/// \return 4 if a library was refused or an experiment cannot be made, else 0
+/// Runs `lensbench list tools` and `list experiments`: lists the entries of plug-ins without
+/// running them. \return 4 if a library was refused or an experiment cannot be created, else 0
 int list_entries(PluginEntryKind kind, const Options& options);
 
 }  // namespace lensbench::cli

@@ -5,6 +5,7 @@
 #include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
+#include "model/forward/transformer_model.hpp"
 #include "model/stored_model.hpp"
 
 namespace lensbench::cli {
@@ -50,6 +51,7 @@ nlohmann::json facts_of(const StoredModel& stored) {
           {"max_positions", spec.max_positions},
           {"norm", norm_name(spec.norm.kind)},
           {"positions", position_name(spec.position)},
+          {"positions_end", position_limit(spec) == spec.max_positions},
           {"tied_unembedding", spec.tied_unembedding},
           {"parameters", stored.parameters},
           {"weight_bytes", stored.weight_bytes},
@@ -57,6 +59,7 @@ nlohmann::json facts_of(const StoredModel& stored) {
           {"tokenizer", tokenizer ? nlohmann::json(tokenizer->description()) : nlohmann::json()},
           {"end_of_sequence_ids", model.end_of_sequence_ids()},
           {"hook_points", hook_points(spec).size()},
+          {"notes", notes_of(model)},
           {"files", files}};
 }
 
@@ -86,7 +89,9 @@ void print_facts(const nlohmann::json& facts) {
                      number("d_mlp") + (facts["gated_mlp"].get<bool>() ? " (gated)" : ""));
   line("attention", number("n_heads") + " heads of " + number("d_head") + ", " +
                         number("n_key_value_heads") + " key-value heads");
-  line("positions", facts["positions"].get<std::string>() + ", at most " + number("max_positions"));
+  line("positions", facts["positions"].get<std::string>() +
+                        (facts["positions_end"].get<bool>() ? ", at most " : ", made for ") +
+                        number("max_positions"));
   line("norm", facts["norm"]);
   line("vocabulary", number("vocab_size") + " tokens, unembedding " +
                          (facts["tied_unembedding"].get<bool>() ? "tied" : "untied"));
@@ -97,6 +102,7 @@ void print_facts(const nlohmann::json& facts) {
     types.push_back(grouped(count.get<std::int64_t>()) + " in " + type);
   line("stored", join(types, ", "));
   line("hook points", number("hook_points") + " (lensbench list hooks --model DIR)");
+  for (const auto& note : facts["notes"]) line("note", note.get<std::string>());
   for (const auto& file : facts["files"])
     line("file", file["path"].get<std::string>() + " (" + file["role"].get<std::string>() + ", " +
                      megabytes(file["bytes"].get<std::uint64_t>()) + ")");

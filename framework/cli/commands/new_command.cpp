@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folder this program is installed in, or empty where CMake looks by itself.
+/// Folder that this program is installed in; empty if CMake searches it by default.
 fs::path own_prefix() {
   std::error_code error;
   const auto program = fs::read_symlink("/proc/self/exe", error);

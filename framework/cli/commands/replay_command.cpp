@@ -23,13 +23,13 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// A folder that goes away.
+/// A temporary folder, removed by the destructor.
 class Scratch {
  public:
   Scratch() {
     std::string name = (fs::temp_directory_path() / "lensbench-replay-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr)
-      throw RunError("no temporary folder can be made in " + fs::temp_directory_path().string());
+      throw RunError(fs::temp_directory_path().string() + ": a temporary folder cannot be created");
     path_ = name;
   }
   ~Scratch() {
@@ -44,7 +44,7 @@ class Scratch {
   fs::path path_;
 };
 
-/// The recorded request with what the options say otherwise.
+/// The recorded request with the changes from the options.
 RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
@@ -53,7 +53,7 @@ RunRequest request_of(const RecordedRun& recorded, const Options& options, const
   return request;
 }
 
-/// Finds the tool or experiment; where it is missing, says where the run had looked.
+/// Finds the tool or experiment; if it is missing, the error names the folders of the recorded run.
 std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, RunRequest request,
                                        RunListener listener) {
   const auto then = recorded.run.value("plugin_directories", std::vector<std::string>());
@@ -64,11 +64,11 @@ std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, RunRequest r
     if (!helps) throw;
     throw PluginError(error.fault(), error.what() +
                                          ("\n  the run also looked in " + join(then, ", ")) +
-                                         ": give it as --plugin-dir if you trust what is there");
+                                         ": give it as --plugin-dir if you trust its contents");
   }
 }
 
-/// The run as it was asked for, ready to be asked again.
+/// Recorded run, prepared to be repeated.
 std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options) {
   const bool quiet = options.flag("quiet");
   RunRequest request = request_of(recorded, options, quiet ? quietly : print_warning);
@@ -88,22 +88,22 @@ void refuse_other_request(const std::string& file, const RunPlan& plan, bool all
             (fact.second.empty() ? "none" : fact.second) + " now";
   if (!allowed)
     throw InputError(file +
-                     ": what it was made with is not what is here; give the right --model, "
-                     "--plugin-dir or --set, or run it all the same with --allow-different:" +
+                     ": the run used other files than those found now; give the right --model, "
+                     "--plugin-dir or --set, or run it nevertheless with --allow-different:" +
                      text);
-  std::cerr << "lensbench: no replay, since the request is another one:" << text << "\n";
+  std::cerr << "lensbench: not a replay, since the request differs:" << text << "\n";
 }
 
 std::string verdict(const ArchiveDifference& difference) {
   const Agreement results = difference.results();
   if (!difference.same_recipe())
-    return "not a replay: another request; results " + to_string(results);
+    return "not a replay: the request differs; results " + to_string(results);
   if (results == Agreement::identical) return "REPLAYED: identical in every bit";
   if (difference.same_environment())
-    return "NOT DETERMINISTIC: the same request in the same environment gave other bits";
+    return "NOT DETERMINISTIC: equal request and environment, but different bits";
   if (results == Agreement::within_tolerance)
     return "REPLAYED: within tolerance, in another environment";
-  return "DIFFERENT: not the answer of the archive";
+  return "DIFFERENT: the results differ from the archive";
 }
 
 bool is_same_answer(const ArchiveDifference& difference) {
@@ -137,7 +137,7 @@ int run_replay(const Options& options) {
   const auto outcome = session->execute(out, options.arguments(), nullptr);
   print_failures(*session, outcome.report);
   if (!outcome.sealed) {
-    std::cerr << "lensbench: the replay did not end, so there is nothing to compare\n";
+    std::cerr << "lensbench: the replay did not end, so the comparison is skipped\n";
     return outcome.exit_code();
   }
   return in_child({{file, out}}, [&] { return compare(file, out, options.flag("json")); });

@@ -33,7 +33,7 @@ int exit_code(const FinishedRun& run) {
 
 }  // namespace
 
-// From the sealed archive, in blocks: however many cases there are, they are never in memory
+// Prints from the sealed archive in blocks, so that the results of all cases are never in memory
 // together.
 void print_json(const SealResult& sealed) {
   const auto text = [](const json& value) { return value.dump(); };
@@ -61,7 +61,7 @@ std::string resume_command(const std::string& command, const std::vector<std::st
 
 int finish_and_say(const RunSession& session, const RunArguments& arguments,
                    const std::filesystem::path& out) {
-  // In a child first: what is there under the name need not be an archive of this program.
+  // Verified in a child process first, since the file under this name can be anything.
   ask_child({{out}}, [&] {
     const VerifyResult found = verify_archive(out);
     if (!found.intact)
@@ -73,7 +73,7 @@ int finish_and_say(const RunSession& session, const RunArguments& arguments,
   if (arguments.json) print_json(run.sealed);
   if (!arguments.quiet)
     std::cerr << "archive " << out.string() << "\nresults sha256 " << run.sealed.digests.results
-              << "\nlensbench: it was complete, nothing was run again\n";
+              << "\nlensbench: the archive was complete, so nothing was run again\n";
   return exit_code(run);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -9,16 +10,18 @@
 
 namespace lensbench::cli {
 
-/// The command that goes on with a run, as a shell takes it.
-/// \param argv  what followed `command` on the command line
-std::string resume_command(const std::string& command, const std::vector<std::string>& argv,
-                           const RunArguments& arguments, const std::filesystem::path& out);
+/// Command that resumes a run, quoted for a shell.
+/// \param argv  words after `command` on the command line
+LENSBENCH_API std::string resume_command(const std::string& command,
+                                         const std::vector<std::string>& argv,
+                                         const RunArguments& arguments,
+                                         const std::filesystem::path& out);
 
-/// The sealed archive's results on stdout, with what failed.
+/// Prints the sealed archive's results and failures on stdout.
 void print_json(const SealResult& sealed);
 
-/// `--resume` of a run whose archive is there: verifies it, cleans up what a killed process left
-/// beside it, and says so. \return the exit code the run had
+/// Handles `--resume` of a run whose archive exists: verifies it, removes files that a killed
+/// process left next to it, and reports that. \return the exit code of the run
 int finish_and_say(const RunSession& session, const RunArguments& arguments,
                    const std::filesystem::path& out);
 

@@ -14,9 +14,10 @@ std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pi
     if (equals == std::string::npos || equals == 0 || equals + 1 == pin.size())
       throw UsageError("--pin '" + pin + "' is neither NAME=SHA256 nor NAME=PATH");
     const std::string name = pin.substr(0, equals), value = pin.substr(equals + 1);
-    const std::string place = is_sha256(value) ? value : std::filesystem::absolute(value).string();
-    if (!parsed.emplace(name, place).second)
-      throw UsageError("--pin names '" + name + "' twice; one library can be pinned to it");
+    const std::string hash_or_path =
+        is_sha256(value) ? value : std::filesystem::absolute(value).string();
+    if (!parsed.emplace(name, hash_or_path).second)
+      throw UsageError("--pin names '" + name + "' twice; pin one library to a name");
   }
   return parsed;
 }
@@ -59,7 +60,8 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
 
 std::int64_t thread_count(const Options& options) {
   if (options.count("threads") > std::numeric_limits<std::int32_t>::max())
-    throw UsageError("--threads is " + options.text("threads") + "; give a count, or 0");
+    throw UsageError("--threads is " + options.text("threads") +
+                     "; expected a smaller number, or 0 for one per core");
   return static_cast<std::int64_t>(options.count("threads"));
 }
 

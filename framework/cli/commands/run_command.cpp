@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 fs::path archive_path(const RunArguments& arguments) {
   if (!arguments.out.empty()) return arguments.out;
   if (arguments.request.resume)
-    throw UsageError("--resume needs --out FILE, the archive of the run to go on with");
+    throw UsageError("--resume needs --out FILE, the archive of the run to resume");
   std::string stamp = utc_now();
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
   const std::string name =
@@ -55,9 +55,9 @@ void print_tables(const RunSession& session, const RunSession::Outcome& outcome)
     return tokenizer ? tokenizer->token_text(id) : "<" + std::to_string(id) + ">";
   };
   const auto style = detect_terminal(STDOUT_FILENO);
-  for (int place = 0; place <= 3; ++place)
+  for (int rank = 0; rank <= 3; ++rank)
     for (const auto& [name, dataset] : outcome.results)
-      if (reading_order(dataset) == place)
+      if (reading_order(dataset) == rank)
         std::cout << render_dataset(name, dataset, token_text, style) << "\n";
   if (const auto n = outcome.report.completed.size(); n > kMostShown)
     std::cout << "Shown: the first " << kMostShown << " of " << n
@@ -68,12 +68,12 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
                 const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
     std::cerr << "lensbench: stopped; " << outcome.report.completed.size() << " of "
-              << session.cases().size() << " cases are safe. Go on with:\n  " << resume << "\n";
+              << session.cases().size() << " cases are safe. Resume with:\n  " << resume << "\n";
     return outcome.exit_code();
   }
   if (!outcome.sealed) {
     print_failures(session, outcome.report);
-    std::cerr << "lensbench: no case ran, so no archive was written\n";
+    std::cerr << "lensbench: every case failed, so the archive was not written\n";
     return outcome.exit_code();
   }
   const std::string archive = outcome.sealed->path.string();
@@ -87,7 +87,7 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
               << "results sha256 " << outcome.sealed->digests.results << "\n";
   if (outcome.failed_receipts > 0)
     std::cerr << "lensbench: " << outcome.failed_receipts
-              << " receipts FAILED: do not trust these results before the reason is known (see "
+              << " receipts FAILED: do not trust these results until you know the reason (see "
                  "lensbench show "
               << archive << ")\n";
   return outcome.exit_code();
@@ -117,8 +117,8 @@ int run_entry(PluginEntryKind kind, const Options& options) {
                        resume);
   } catch (const RunError& error) {
     if (!fs::exists(run_folder_of(path))) throw;
-    throw RunError(std::string(error.what()) +
-                   "\nEvery case that was done is safe. Go on with:\n  " + resume);
+    throw RunError(std::string(error.what()) + "\nEvery finished case is safe. Resume with:\n  " +
+                   resume);
   }
 }
 

@@ -34,7 +34,7 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
   if (!quiet) listener.warn = print_warning;
   if (progress_json) {
     listener.on_case = print_json_line;
-  } else if (!quiet && cases > 1) {  // one case is over before a bar could say anything
+  } else if (!quiet && cases > 1) {  // a single case ends before a bar is useful
     auto bar = std::make_shared<ProgressBar>(cases, STDERR_FILENO);
     listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
       failed += ended.failed ? 1 : 0;

@@ -7,16 +7,16 @@
 
 namespace lensbench::cli {
 
-/// `lensbench: SENTENCE` on stderr.
+/// Prints `lensbench: SENTENCE` on stderr.
 void print_warning(const std::string& sentence);
-/// Nothing.
+/// Ignores the sentence.
 void quietly(const std::string& sentence);
 
-/// Shows a run on stderr: warnings, and a bar or JSON lines of the cases that ended.
-/// \param cases  how many there are
+/// Listener that shows a run on stderr: warnings, and a bar or JSON lines for finished cases.
+/// \param cases  number of cases
 RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json);
 
-/// One line on stderr for each case that failed, the first few.
+/// Prints one line on stderr for each of the first failed cases.
 void print_failures(const RunSession& session, const RunReport& report);
 
 }  // namespace lensbench::cli

@@ -14,15 +14,15 @@ bool has_parameter(const PluginInfo& entry, const std::string& key) {
                      [&](const ParameterInfo& parameter) { return parameter.name == key; });
 }
 
-/// `FILE:LINE: ` of the config file, or nothing.
-std::string place_in(const std::optional<ConfigFile>& config, const std::string& key) {
+/// `FILE:LINE: ` of a parameter in the config file; empty if it is not there.
+std::string location_in(const std::optional<ConfigFile>& config, const std::string& key) {
   if (!config) return "";
   for (const auto& entry : config->entries)
     if (entry.key == "set." + key) return config->where(entry) + ": ";
   return "";
 }
 
-/// The tool of an experiment that has the parameter, or nothing.
+/// Tool of an experiment that has the parameter; empty if none has.
 std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
                       const std::string& key) {
   if (experiment.kind != PluginEntryKind::experiment) return "";
@@ -41,12 +41,13 @@ void check_settings(const PluginHost& host, const PluginInfo& entry,
   const bool is_tool = entry.kind == PluginEntryKind::tool;
   for (const auto& [key, value] : settings) {
     if (has_parameter(entry, key)) continue;
-    const std::string problem = place_in(config, key) + (is_tool ? "tool '" : "experiment '") +
-                                entry.name + "': no parameter '" + key + "'";
+    const std::string problem = location_in(config, key) + (is_tool ? "tool '" : "experiment '") +
+                                entry.name + "': unknown parameter '" + key + "'";
     if (const auto tool = tool_with(host, entry, key); !tool.empty())
-      throw UsageError(problem + "; its tool '" + tool +
-                       "' has one, which the experiment sets itself (see lensbench run " +
-                       entry.name + " --help, or lensbench tool " + tool + ")");
+      throw UsageError(
+          problem + "; its tool '" + tool +
+          "' has a parameter of that name, which the experiment sets itself (see lensbench run " +
+          entry.name + " --help, or lensbench tool " + tool + ")");
     std::vector<std::string> known;
     for (const auto& parameter : entry.parameters) known.push_back(parameter.name);
     throw UsageError(problem + suggest(key, known) + " (see lensbench " +

@@ -28,8 +28,8 @@ void print_plain(const CaseInput& input, const Encoding& encoding, const Tokeniz
 void print_json(const CaseInput& input, const Encoding& encoding, const Tokenizer& tokenizer) {
   std::vector<std::string> texts;
   for (const auto id : encoding.ids) texts.push_back(tokenizer.token_text(id));
-  // The prompt may hold invalid UTF-8, which JSON cannot: shown as U+FFFD, as the tokenizer read
-  // it.
+  // JSON cannot hold invalid UTF-8 of a prompt; it is shown as U+FFFD, which the tokenizer also
+  // read.
   std::cout << nlohmann::json{{"id", input.id},
                               {"text", input.text},
                               {"ids", encoding.ids},
@@ -44,7 +44,7 @@ void print_json(const CaseInput& input, const Encoding& encoding, const Tokenize
 
 int run_tokenize(const Options& options) {
   if (options.list("prompt").empty() && options.text("prompts").empty())
-    throw UsageError("tokenize: nothing to tokenize; give --prompt TEXT or --prompts FILE");
+    throw UsageError("tokenize: prompts are missing; give --prompt TEXT or --prompts FILE");
   const auto directory = resolve_model_directory(options.text("model"));
   const auto tokenizer = Tokenizer::open(directory);
   if (!tokenizer) {
@@ -53,12 +53,12 @@ int run_tokenize(const Options& options) {
         !foreign.empty()
             ? foreign
             : directory.string() +
-                  ": no tokenizer (tokenizer.json, vocab.json with merges.txt, or "
+                  ": a tokenizer is missing (tokenizer.json, vocab.json with merges.txt, or "
                   "vocab.txt); run and tool take token ids for it, as in --ids \"1 2 3\"");
   }
   for (const auto& input : read_cases(options.list("prompt"), {}, options.text("prompts"))) {
     if (!input.ids.empty())
-      throw InputError("tokenize: case '" + input.id + "' holds ids; there is no text to tokenize");
+      throw InputError("tokenize: case '" + input.id + "' holds ids; give a text to tokenize");
     const auto encoding = tokenizer->encode(input.text, !options.flag("no-special"));
     if (options.flag("json"))
       print_json(input, encoding, *tokenizer);

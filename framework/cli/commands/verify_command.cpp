@@ -11,7 +11,7 @@
 namespace lensbench::cli {
 namespace {
 
-/// The folder of a run that has no archive yet, if that is what is named.
+/// Folder of an unfinished run, if the operand names one or its future archive.
 std::filesystem::path unfinished(const std::filesystem::path& file) {
   if (file.extension() == ".run" && std::filesystem::is_directory(file)) return file;
   std::error_code ignored;

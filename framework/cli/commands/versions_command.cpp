@@ -26,7 +26,7 @@ Archive opened(const fs::path& file) {
   return {std::move(started), std::move(reader)};
 }
 
-/// One line a change; the source as a whole, since its text is in the archives.
+/// Changes, one line for each; a change of the source is one line, since archives hold its text.
 std::vector<std::string> changes(const Archive& before, const Archive& now) {
   std::vector<std::string> lines;
   for (const FactDifference& fact : diff_recipe(before.reader, now.reader))
@@ -63,7 +63,7 @@ void print(const json& list) {
   }
 }
 
-/// All that is read of an archive here, once; what a file makes of it ends a child process.
+/// Contents of one archive, read once, in a child process that a hostile file may end.
 std::string experiment_of(const fs::path& file) {
   return ask_child({{file}}, [&] {
     const Archive archive = opened(file);
@@ -74,7 +74,8 @@ std::string experiment_of(const fs::path& file) {
 
 std::vector<fs::path> files_of(const fs::path& directory, const std::string& experiment) {
   if (!fs::is_directory(directory))
-    throw InputError(directory.string() + ": no such folder; say with --dir where archives are");
+    throw InputError(directory.string() +
+                     ": the folder does not exist; name that of the archives with --dir");
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (entry.path().extension() != ".h5") continue;
@@ -109,7 +110,7 @@ int run_versions(const Options& options) {
   const std::string &experiment = options.operand(0), &directory = options.text("dir");
   const auto files = files_of(directory, experiment);
   if (files.empty() && !options.flag("json"))
-    std::cerr << "lensbench: no archive of '" << experiment << "' in " << directory << "\n";
+    std::cerr << "lensbench: " << directory << " lacks archives of '" << experiment << "'\n";
   return in_child({files}, [&] { return list_versions(files, options.flag("json")); });
 }
 

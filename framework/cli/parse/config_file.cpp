@@ -24,14 +24,13 @@ std::string read_text(const std::string& path) {
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (text.size() > kMostBytes)
     throw InputError(path + ": has " + std::to_string(text.size()) +
-                     " bytes; a config file may have 1,000,000");
-  if (!is_storable_text(text))
-    throw InputError(path + ": is not UTF-8 text, so it is no config file");
+                     " bytes; a config file may have at most 1,000,000");
+  if (!is_storable_text(text)) throw InputError(path + ": the config file is not UTF-8 text");
   return text;
 }
 
-/// The lines that hold an entry, in order. What Boost would misread in silence is refused: it ends
-/// a value at a `#`.
+/// Numbers of the lines with an entry, in order. A `#` after a value is refused, since Boost would
+/// silently end the value there.
 std::vector<std::size_t> entry_lines(const std::string& path, const std::string& text) {
   std::vector<std::size_t> lines;
   std::istringstream input(text);
@@ -43,8 +42,8 @@ std::vector<std::size_t> entry_lines(const std::string& path, const std::string&
     const auto hash = line.find('#'), equals = line.find('=');
     if (hash != std::string::npos)
       throw InputError(where +
-                       ": a '#' would cut the line there; give a comment a line of its own, "
-                       "and a value that has a '#' on the command line");
+                       ": the line has a '#' after other text; write a comment on a separate line, "
+                       "and give a value with '#' on the command line");
     const auto last = line.find_last_not_of(" \t\r");
     if (line[first] == '[' && line[last] == ']') continue;
     if (equals == std::string::npos || equals == first)

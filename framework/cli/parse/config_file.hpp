@@ -6,23 +6,23 @@
 
 namespace lensbench::cli {
 
-/// An INI file of options.
+/// Options from an INI file.
 struct ConfigFile {
   struct Entry {
-    std::string key;  ///< of section [set]: `set.KEY`
+    std::string key;  ///< key; in section [set]: `set.KEY`
     std::string value;
-    std::size_t line;  ///< from 1
+    std::size_t line;  ///< line number from 1
   };
   std::string path, text;
-  std::vector<Entry> entries;  ///< in the order of the file
+  std::vector<Entry> entries;  ///< entries in the order of the file
 
-  /// `PATH:LINE`
+  /// Location of an entry: `PATH:LINE`.
   std::string where(const Entry& entry) const;
 };
 
-/// A value is what stands between the blanks around it, or between double quotes. A comment has a
-/// line of its own.
-/// \throws InputError naming file and line for what is no INI, is not UTF-8, or is larger than 1 MB
+/// Reads an INI file. A value is trimmed of surrounding blanks, or quoted with double quotes. A
+/// comment needs a separate line.
+/// \throws InputError that names file and line if the file is not INI or UTF-8, or exceeds 1 MB
 ConfigFile read_config_file(const std::string& path);
 
 }  // namespace lensbench::cli

@@ -18,7 +18,7 @@ namespace {
 namespace po = boost::program_options;
 using Strings = std::vector<std::string>;
 
-constexpr const char* kFree = "lensbench free words";  // no option can be called so
+constexpr const char* kFree = "lensbench free words";  // cannot be the name of an option
 
 Strings option_names(const Command& command) {
   Strings names = {"help"};
@@ -47,17 +47,17 @@ std::optional<std::uint64_t> parse_count(const std::string& text) {
   return value;
 }
 
-/// What is wrong with a value, or nothing.
+/// Error in a value; empty if it is valid.
 std::string problem_of(const Option& option, const std::string& value) {
   if (!option.words.empty() &&
       std::find(option.words.begin(), option.words.end(), value) == option.words.end())
-    return "'" + value + "' is none of " + join(option.words, ", ");
+    return "'" + value + "' is unknown; expected " + join(option.words, ", ");
   if (option.values == Values::count && !parse_count(value))
     return "'" + value + "' is not a whole number from 0 to 2^64 - 1";
   return "";
 }
 
-// Boost takes whatever follows an option as its value: `--prompt --quiet` would be a prompt.
+// Refuses an option as the value of another, which Boost would accept: `--prompt --quiet`.
 void refuse_swallowed_option(const Command& command, const po::parsed_options& parsed) {
   for (const auto& option : parsed.options) {
     if (option.original_tokens.size() != 2 || option.string_key == kFree) continue;
@@ -77,7 +77,7 @@ po::variables_map parse_with_boost(const Command& command, const Arguments& argu
   options.add_options()(kFree, po::value<Strings>());
   po::positional_options_description positional;
   positional.add(kFree, -1);
-  // Long options may not be abbreviated: a new option must never change what an old script says.
+  // Long options may not be abbreviated, since a new option could change the meaning of a script.
   const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
   const auto parsed =
       po::command_line_parser(arguments).options(options).positional(positional).style(style).run();
@@ -119,7 +119,7 @@ void Options::parse() {
   } catch (const po::invalid_command_line_syntax& error) {
     const auto name = without_dashes(error.get_option_name());
     if (error.kind() == po::invalid_syntax::missing_parameter)
-      fail("--" + name + " needs a value; one that begins with a dash is written --" + name +
+      fail("--" + name + " needs a value; write one that begins with a dash as --" + name +
            "=VALUE");
     if (error.kind() == po::invalid_syntax::extra_parameter) fail("--" + name + " takes no value");
     fail(error.what());
@@ -150,7 +150,7 @@ void Options::parse() {
   if (parsed.count(kFree) != 0) operands_ = parsed[kFree].as<Strings>();
 }
 
-// What the command line gave stays; parameters are joined one by one.
+// Adds options from the config file; those of the command line win, for each parameter separately.
 void Options::add_config(const std::string& path) {
   config_ = read_config_file(path);
   std::map<std::string, std::vector<std::string>> found;
@@ -168,7 +168,7 @@ void Options::add_config(const std::string& path) {
     if (option == nullptr || entry.key == "config" || entry.key == "set")
       throw InputError(where + "unknown key '" + entry.key + "'" +
                        suggest(entry.key, option_names(command_)) +
-                       " Keys are options; parameters stand in section [set]");
+                       " Keys are options; parameters belong in section [set]");
     if (option->is_flag()) {
       const auto on = parse_boolean(entry.value);
       if (!on)
@@ -196,9 +196,9 @@ void Options::check() const {
     throw UsageError(command_.name + ": " + expected[i].name + " is missing, " + expected[i].what +
                      "; usage: " + usage_line(command_));
   if (operands_.size() > expected.size())
-    fail("'" + operands_[expected.size()] + "' stands free, " +
+    fail("unexpected argument '" + operands_[expected.size()] + "' " +
          (expected.empty()
-              ? "where nothing may"
+              ? "(the command takes only options)"
               : "after " + expected.back().name + " '" + operands_[expected.size() - 1] + "'") +
          (find_option(command_, "prompt") == nullptr
               ? ""
@@ -206,7 +206,7 @@ void Options::check() const {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto& words = expected[i].words;
     if (!words.empty() && std::find(words.begin(), words.end(), operands_[i]) == words.end())
-      throw UsageError(command_.name + ": no '" + operands_[i] + "'" +
+      throw UsageError(command_.name + ": unknown " + expected[i].name + " '" + operands_[i] + "'" +
                        suggest(operands_[i], words));
   }
   for (const auto& option : command_.options)
@@ -223,9 +223,9 @@ std::uint64_t Options::count(const std::string& name) const {
   return parse_count(text(name)).value_or(0);
 }
 
-const std::string& Options::operand(std::size_t place) const {
+const std::string& Options::operand(std::size_t position) const {
   static const std::string none;
-  return place < operands_.size() ? operands_[place] : none;
+  return position < operands_.size() ? operands_[position] : none;
 }
 
 }  // namespace lensbench::cli

@@ -11,11 +11,11 @@
 
 namespace lensbench::cli {
 
-/// What was given to a command: on its command line and, where it has `--config`, in that file.
+/// Options and operands of a command, from its command line and from the file of `--config`.
 class Options {
  public:
-  /// Reads the arguments by the command's table. With `--help` nothing else need be there.
-  /// \throws UsageError for what the table does not know or allow, naming what is near;
+  /// Parses arguments by the command's table. With `--help` required ones may be missing.
+  /// \throws UsageError for arguments that the table does not allow, with the nearest names;
   ///   InputError for a config file that cannot be read
   Options(const Command& command, const Arguments& arguments);
 
@@ -23,15 +23,15 @@ class Options {
   const Arguments& arguments() const { return arguments_; }
 
   bool flag(const std::string& name) const { return flags_.at(name); }
-  /// Not by its initial value.
+  /// True if the option was given, not only by its initial value.
   bool given(const std::string& name) const { return !values_.at(name).empty(); }
-  /// The initial value, or nothing, if it is not given.
+  /// Value of an option; if it was not given, its initial value or an empty text.
   const std::string& text(const std::string& name) const;
   std::uint64_t count(const std::string& name) const;
   const std::vector<std::string>& list(const std::string& name) const { return values_.at(name); }
 
-  /// \param place  from 0. Empty if it is not there, which only `--help` allows.
-  const std::string& operand(std::size_t place) const;
+  /// An operand; empty if missing, which only `--help` allows. \param position  from 0
+  const std::string& operand(std::size_t position) const;
 
   const std::optional<ConfigFile>& config() const { return config_; }
 

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 64;
 
-// Words of C++ up to its 2020 edition that a name in small letters can be.
+// Lower-case keywords of C++ up to C++20.
 constexpr std::string_view kKeywords[] = {
     "alignas",      "alignof",      "and",           "and_eq",
     "asm",          "auto",         "bitand",        "bitor",
@@ -45,7 +45,7 @@ constexpr std::string_view kKeywords[] = {
     "volatile",     "wchar_t",      "while",         "xor",
     "xor_eq"};
 
-// Targets that CMake or the package has already.
+// Targets that CMake or the package defines.
 constexpr std::string_view kTargets[] = {"all",
                                          "c10",
                                          "clean",
@@ -79,15 +79,14 @@ void check_name(const std::string& name) {
   if (name.empty() || !small_letter(name.front()) ||
       !std::all_of(name.begin(), name.end(), name_character))
     throw UsageError(subject +
-                     "does not fit; use small letters, digits and underscores, a letter first");
+                     "is invalid; use lower-case letters, digits and underscores, a letter first");
   if (name.size() > kLongestName)
-    throw UsageError(subject + "has " + std::to_string(name.size()) + " letters; at most " +
-                     std::to_string(kLongestName) + " will do");
+    throw UsageError(subject + "has " + std::to_string(name.size()) +
+                     " characters; expected at most " + std::to_string(kLongestName));
   if (holds(kKeywords, name))
-    throw UsageError(subject + "is a word of C++; choose another, such as '" + name + "_probe'");
+    throw UsageError(subject + "is a C++ keyword; choose another, such as '" + name + "_probe'");
   if (holds(kTargets, name))
-    throw UsageError(subject + "is a target that CMake has already; choose another, such as '" +
-                     name + "_probe'");
+    throw UsageError(subject + "is a CMake target; choose another, such as '" + name + "_probe'");
 }
 
 void replace_all(std::string& text, std::string_view what, const std::string& by) {

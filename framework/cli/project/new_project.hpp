@@ -7,14 +7,15 @@ namespace lensbench::cli {
 
 enum class ProjectKind { tool, experiment };
 
-/// Writes a project for a tool or an experiment of one's own: CMakeLists.txt, a source, a test and
-/// a README, which build, load and pass as they are. \param name    of the tool: [a-z][a-z0-9_]*
-/// \param folder  the folder to write, which must not exist
-/// \throws UsageError for a name that cannot be one, or a folder that exists
+/// Writes a project for a new tool or experiment: CMakeLists.txt, a source, a test and a README. It
+/// builds, loads and passes its test without changes.
+/// \param name    name of the tool or experiment: [a-z][a-z0-9_]*
+/// \param folder  folder to write, which must not exist
+/// \throws UsageError for an invalid name, or a folder that exists
 /// \throws RunError if the folder cannot be written
 void write_project(ProjectKind kind, const std::string& name, const std::filesystem::path& folder);
 
-/// `ResidualNorm` for `residual_norm`.
+/// Class name of a tool or experiment: `ResidualNorm` for `residual_norm`.
 std::string class_name(const std::string& name);
 
 }  // namespace lensbench::cli

@@ -11,12 +11,12 @@ constexpr const char* kBashBefore =
 
 )";
 
-// COMP_WORDS breaks words at `=`: `--set top_k=5` comes as four, and what is offered after a `=` is
-// the value alone.
+// COMP_WORDS breaks words at `=`: `--set top_k=5` is four words, and an offer after a `=` is
+// only the value.
 constexpr const char* kBashAfter = R"(
-# What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
+# Tools and experiments, one per line: kind, name, parameters. Read once for each set of folders.
 _lensbench_known() {
-  local program=${COMP_WORDS[0]/#\~/$HOME} place="${LENSBENCH_PLUGIN_PATH-}" word i
+  local program=${COMP_WORDS[0]/#\~/$HOME} folders="${LENSBENCH_PLUGIN_PATH-}" word i
   local -a where=()
   for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; ++i)); do
     word=${COMP_WORDS[i + 1]/#\~/$HOME}
@@ -24,14 +24,14 @@ _lensbench_known() {
       where+=(--plugin-dir "$word")
     fi
   done
-  place+=" ${where[*]}"
-  if [[ ${_lensbench_place-unset} != "$place" ]]; then
-    _lensbench_place=$place
+  folders+=" ${where[*]}"
+  if [[ ${_lensbench_folders-unset} != "$folders" ]]; then
+    _lensbench_folders=$folders
     _lensbench_lines=$("$program" completion names "${where[@]}" 2>/dev/null </dev/null)
   fi
 }
 
-# Names of a kind, or of every kind; with a name: the parameters of that one.
+# Names of one kind or of every kind; with a name, the parameters of that entry.
 _lensbench_names() {
   local kind=${1-} name=${2-} line
   local -a fields
@@ -48,7 +48,7 @@ _lensbench_names() {
   done <<<"$_lensbench_lines"
 }
 
-# Offers what begins with the current word. $1: what a value is; $2: the word; $3: the command;
+# Offers completions of the current word. $1: kind of the value; $2: the word; $3: the command;
 # $4: its first operand
 _lensbench_offer() {
   local kind=$1 current=$2 words IFS=$' \t\n'
@@ -77,7 +77,7 @@ _lensbench() {
   local word command= option= kind= current= i operands=0 first= IFS=$' \t\n'
   local -a words=()
   COMPREPLY=()
-  # The words up to the current one, those that were broken at `=` put together again.
+  # The words up to the current one, with words that were broken at `=` joined again.
   for ((i = 1; i <= COMP_CWORD; ++i)); do
     word=${COMP_WORDS[i]}
     if [[ ${#words[@]} -gt 0 && ($word == "=" || ${COMP_WORDS[i - 1]} == "=") ]]; then
@@ -102,7 +102,7 @@ _lensbench() {
     command+=" ${words[1]}" i=2
   fi
 
-  # What stands before: how many operands, and whether an option waits for its value.
+  # The words before: number of operands, and an option that still needs its value.
   for (( ; i < ${#words[@]} - 1; ++i)); do
     word=${words[i]}
     if [[ -n $option ]]; then
@@ -163,7 +163,7 @@ std::string kind_of(Values values, const std::vector<std::string>& words) {
   return words.empty() ? kind_of(values) : "words:" + join(words, " ");
 }
 
-/// A function that puts into REPLY what `cases` say of its arguments.
+/// Shell function that sets REPLY by a `case` over its arguments.
 std::string lookup(const std::string& name, const std::string& subject, const std::string& cases) {
   return name + "() {\n  REPLY=\n  case " + subject + " in\n" + cases + "  esac\n}\n";
 }

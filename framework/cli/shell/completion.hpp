@@ -7,8 +7,8 @@
 
 namespace lensbench::cli {
 
-// Shell scripts that complete commands, options, values and files. They hold the tables of `all`;
-// what plug-ins offer they ask of `lensbench completion names`, once a shell.
+// Shell scripts that complete commands, options, values and files. They contain the tables of `all`
+// and read tools and experiments from `lensbench completion names`, once per shell.
 std::string bash_completion(const std::vector<Command>& all);
 std::string zsh_completion(const std::vector<Command>& all);
 

@@ -14,19 +14,21 @@
 namespace lensbench::cli {
 namespace {
 
-constexpr int kColumn = 24;   // where meanings begin
-constexpr int kNarrow = 60;   // below it a meaning has a line of its own
-constexpr int kWidest = 100;  // longer lines are hard to read
+constexpr int kColumn = 24;     // column of the meanings
+constexpr int kNarrow = 60;     // below this width a meaning starts on its own line
+constexpr int kWidest = 100;    // longer lines are hard to read
+constexpr int kNarrowest = 40;  // width of the longest word of a usage line
 
-/// A label and, beside or below it, what it means.
+/// Adds a label with its meaning to the right of it, or below it.
 void add_entry(std::string& text, const std::string& label, const std::string& meaning, int width) {
-  const bool beside =
+  const bool same_line =
       width >= kNarrow && 2 + terminal::display_width(label) + 2 <= kColumn && !meaning.empty();
   const int indent = width >= kNarrow ? kColumn : 6;
   text += "  " + label;
-  text += beside ? std::string(
-                       static_cast<std::size_t>(kColumn - 2 - terminal::display_width(label)), ' ')
-                 : "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+  text +=
+      same_line
+          ? std::string(static_cast<std::size_t>(kColumn - 2 - terminal::display_width(label)), ' ')
+          : "\n" + std::string(static_cast<std::size_t>(indent), ' ');
   bool first = true;
   for (const auto& line : terminal::wrap(meaning, width - indent)) {
     if (!first) text += std::string(static_cast<std::size_t>(indent), ' ');
@@ -62,7 +64,7 @@ void add_examples(std::string& text, const Command& command, int width) {
   }
 }
 
-/// A word that several commands begin with, or a whole name.
+/// True if `word` is the first of the two words of the command's name.
 bool begins_with_word(const Command& command, const std::string& word) {
   return command.name.starts_with(word + " ");
 }
@@ -70,7 +72,7 @@ bool begins_with_word(const Command& command, const std::string& word) {
 }  // namespace
 
 const char* const kExitCodes =
-    "Exit codes: 0 done; 1 the answer is no (a receipt failed, a comparison differs); 2 wrong "
+    "Exit codes: 0 done; 1 a check failed (a receipt failed, archives differ); 2 wrong "
     "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed.";
 
 std::vector<std::string> split_paragraphs(const std::string& text) {
@@ -135,12 +137,16 @@ std::string family_help(const std::string& word, int width) {
     add_wrapped(text, usage_line(command), width, 4);
     add_indented(text, command.summary, width);
   }
-  return text + "\nlensbench " + word + " COMMAND --help has the options.\n";
+  text += "\n";
+  add_wrapped(text, "lensbench " + word + " COMMAND --help lists the options.", width);
+  return text;
 }
 
 std::string overview(int width) {
-  std::string text = "lensbench: look inside a language model, and keep proof of what you saw\n\n";
-  text += "usage: lensbench COMMAND [ARGUMENTS]\n";
+  std::string text;
+  add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
+              width);
+  text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
   std::string group;
   for (const auto& command : commands()) {
     if (command.group != group) text += "\n" + (group = command.group) + "\n";
@@ -150,19 +156,20 @@ std::string overview(int width) {
   }
   text += "\nMore\n";
   add_entry(text, "COMMAND --help", "options of a command, with an example", width);
-  add_entry(text, "tool TOOL --help", "parameters of a tool (same for run EXPERIMENT)", width);
+  add_entry(text, "tool TOOL --help", "parameters of a tool (likewise run EXPERIMENT --help)",
+            width);
   add_entry(text, "--version", "version, commit and compiler", width);
   text +=
       "\nFirst steps, with the embedded model:\n"
       "  lensbench tool logit_lens --model models/kjv-gpt2 \\\n"
       "      --prompt \"And the LORD spake unto Moses,\"\n\n";
-  add_wrapped(text, "Data goes to stdout, words and progress to stderr.", width);
+  add_wrapped(text, "Data goes to stdout, messages and progress to stderr.", width);
   add_wrapped(text, kExitCodes, width);
   return text;
 }
 
 int help_width() {
-  return std::clamp(detect_terminal(STDOUT_FILENO).columns, 30, kWidest);
+  return std::clamp(detect_terminal(STDOUT_FILENO).columns, kNarrowest, kWidest);
 }
 
 }  // namespace lensbench::cli

@@ -6,24 +6,24 @@
 
 namespace lensbench::cli {
 
-/// `lensbench diff A B [options]`
+/// Usage of a command: `lensbench diff A B [options]`.
 std::string usage_line(const Command& command);
-/// `--plugin-dir DIR`, `-h, --help`
+/// Option with its value's name: `--plugin-dir DIR`, `-h, --help`.
 std::string option_label(const Option& option);
-/// What the option is for, with its default.
+/// Meaning of an option, with its default.
 std::string option_meaning(const Option& option);
-/// `A B`: what a command's operands are called.
+/// Names of a command's operands: `A B`.
 std::string operand_names(const Command& command);
 
-/// What `lensbench COMMAND --help` prints, on lines of `width` cells.
-/// \param more  what a plug-in adds, between the description and the options; may be empty
+/// Output of `lensbench COMMAND --help`, on lines of `width` cells.
+/// \param more  text of a plug-in between description and options; may be empty
 std::string command_help(const Options& options, const std::string& more, int width);
-/// What `lensbench --help` prints.
+/// Output of `lensbench --help`.
 std::string overview(int width);
-/// Of the commands that begin with one word: `lensbench model`.
+/// Help of the commands that start with one word, for `lensbench model`.
 std::string family_help(const std::string& word, int width);
 
-/// Parts between empty lines.
+/// Splits a text at its empty lines.
 std::vector<std::string> split_paragraphs(const std::string& text);
 
 /// Width for help text on standard output.

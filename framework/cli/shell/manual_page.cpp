@@ -8,7 +8,7 @@
 namespace lensbench::cli {
 namespace {
 
-/// Text as troff shows it unchanged, in one line or several.
+/// Text escaped so that troff prints it unchanged.
 std::string escaped(const std::string& text) {
   std::string result;
   bool line_begins = true;
@@ -33,7 +33,7 @@ std::string escaped(const std::string& text) {
   return result;
 }
 
-/// Filled text on lines of a length that editors show.
+/// Escaped text, wrapped for readers of the source.
 std::string filled(const std::string& text) {
   return escaped(join(terminal::wrap(text, 70), "\n")) + "\n";
 }
@@ -78,22 +78,23 @@ constexpr Fact kVariables[] = {
     {"LENSBENCH_PLUGIN_PATH",
      "Folders with plug-ins, absolute, separated by colons; searched after --plugin-dir and before "
      "the installed ones."},
-    {"HF_HOME, HF_HUB_CACHE", "Where the local hub cache is, for models given by their hub name."},
+    {"HF_HOME, HF_HUB_CACHE", "Folder of the local hub cache, for models given by their hub name."},
     {"COLUMNS, NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG",
-     "How wide output is, whether it has colours, and whether it may have more than ASCII."}};
+     "Width of the output, and whether it has colours and characters beyond ASCII."}};
 
 constexpr Fact kFiles[] = {
-    {"results/NAME.h5", "An archive, and beside it NAME.h5.sha256 with its digests."},
-    {"results/NAME.run/", "A run that has not ended; --resume goes on with it."}};
+    {"results/NAME.h5", "An archive; NAME.h5.sha256 next to it holds its digests."},
+    {"results/NAME.run/", "An unfinished run, which --resume continues."}};
 
-constexpr Fact kCodes[] = {{"0", "Done."},
-                           {"1",
-                            "It ran, but the answer is no: a receipt failed, archives differ, a "
-                            "digest is not the one."},
-                           {"2", "Wrong usage."},
-                           {"3", "Input that cannot be read or is invalid."},
-                           {"4", "A plug-in could not be loaded, or a declared tool is missing."},
-                           {"5", "The run itself failed."}};
+constexpr Fact kCodes[] = {
+    {"0", "Done."},
+    {"1",
+     "A check failed: a receipt failed, archives differ, a digest is not the "
+     "expected one."},
+    {"2", "Wrong usage."},
+    {"3", "Input that cannot be read or is invalid."},
+    {"4", "A plug-in could not be loaded, or a declared tool is missing."},
+    {"5", "The run itself failed."}};
 
 template <std::size_t N>
 std::string table(const char* heading, const Fact (&facts)[N]) {
@@ -114,12 +115,12 @@ std::string manual_page() {
                      ".SH DESCRIPTION\n";
   page += paragraphs(
       "lensbench opens Hugging Face checkpoints, runs interpretability tools on them, which are "
-      "plug-ins, and saves every result to an HDF5 archive that says what was asked, of which "
-      "bytes, "
-      "and whether the checks held.\n\n"
-      "Data goes to standard output, words and progress to standard error. Every command has "
+      "plug-ins, and saves every result to an HDF5 archive that records the request, the hashes of "
+      "all files, "
+      "and the results of checks.\n\n"
+      "Data goes to standard output, messages and progress to standard error. Every command has "
       "--help; "
-      "lensbench tool TOOL --help and lensbench run EXPERIMENT --help tell parameters.");
+      "lensbench tool TOOL --help and lensbench run EXPERIMENT --help list parameters.");
   page += ".SH COMMANDS\n";
   for (const Command& command : commands()) page += command_section(command);
   page += table("EXIT STATUS", kCodes) + table("ENVIRONMENT", kVariables) + table("FILES", kFiles);

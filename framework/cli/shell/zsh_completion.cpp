@@ -12,21 +12,21 @@ namespace {
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
-# What plug-ins offer, a line each: kind, name, parameters. Asked once for each place they are in.
+# Tools and experiments, one per line: kind, name, parameters. Read once for each set of folders.
 _lensbench_known() {
   local -a where
   local i
   for ((i = 2; i < $#_lensbench_line - 1; ++i)); do
     [[ $_lensbench_line[i] == --plugin-dir ]] && where+=(--plugin-dir ${(Q)~_lensbench_line[i+1]})
   done
-  if [[ ${_lensbench_place-} != "at ${LENSBENCH_PLUGIN_PATH-} $where" ]]; then
-    typeset -g _lensbench_place="at ${LENSBENCH_PLUGIN_PATH-} $where"
+  if [[ ${_lensbench_folders-} != "at ${LENSBENCH_PLUGIN_PATH-} $where" ]]; then
+    typeset -g _lensbench_folders="at ${LENSBENCH_PLUGIN_PATH-} $where"
     typeset -ga _lensbench_lines
     _lensbench_lines=("${(@f)$(${(Q)~_lensbench_line[1]} completion names $where 2>/dev/null)}")
   fi
 }
 
-# Names of a kind, or of every kind.
+# Names of one kind, or of every kind.
 _lensbench_names() {
   local -a names
   local line
@@ -37,7 +37,7 @@ _lensbench_names() {
   _wanted names expl "${1:-name}" compadd -a names
 }
 
-# Parameters of the tool or experiment that stands on the line.
+# Parameters of the tool or experiment on the command line.
 _lensbench_settings() {
   local -a keys
   local line word
@@ -90,7 +90,7 @@ std::string function_name(const Command& command) {
   return name;
 }
 
-/// Text within a specification of _arguments or _describe, which `:`, `[` and `]` would end.
+/// Text for a specification of _arguments or _describe, with escapes for `:`, `[` and `]`.
 std::string plain(const std::string& text) {
   std::string result;
   for (const char c : text) {

@@ -7,7 +7,7 @@ namespace lensbench::cli {
 
 using Arguments = std::vector<std::string>;
 
-/// What a value is: what the parser checks and what completion offers.
+/// Kind of a value, for the checks of the parser and the suggestions of completion.
 enum class Values {
   any,
   count,       ///< a whole number from 0
@@ -20,14 +20,14 @@ enum class Values {
   setting,     ///< KEY=VALUE, a parameter of the tool or experiment
 };
 
-/// `--name VALUE`, or a flag.
+/// An option `--name VALUE`, or a flag.
 struct Option {
   std::string name;
-  std::string argument;  ///< `DIR`, as help shows it; empty for a flag
+  std::string argument;  ///< name of the value in help, `DIR`; empty for a flag
   std::string help;
   Values values = Values::any;
-  std::vector<std::string> words = {};  ///< the only values it takes; empty: any
-  std::string initial = {};             ///< its value when it is not given
+  std::vector<std::string> words = {};  ///< allowed values; empty: any
+  std::string initial = {};             ///< value if the option is not given
   bool repeats = false;
   bool required = false;
   char letter = '\0';
@@ -35,7 +35,7 @@ struct Option {
   bool is_flag() const { return argument.empty(); }
 };
 
-/// What stands free, in its place: `lensbench diff A B`.
+/// Positional argument: A and B in `lensbench diff A B`.
 struct Operand {
   std::string name;  ///< `FILE`
   std::string what;  ///< `an archive`, for messages
@@ -47,18 +47,18 @@ struct Example {
   std::string command, meaning;
 };
 
-/// One command. The parser, `--help`, shell completion and the manual page are all made from this.
+/// A command. The parser, `--help`, shell completion and the manual page are generated from it.
 struct Command {
-  std::string name;         ///< `run`; `model info` for one of several that share a word
-  std::string group;        ///< under which heading `lensbench --help` lists it
-  std::string summary;      ///< what it is for, in a few words
-  std::string usage = {};   ///< what follows the name; empty: the operands and `[options]`
-  std::string description;  ///< paragraphs between empty lines; one that begins with blanks is kept
-                            ///< as it stands
+  std::string name;         ///< `run`, or two words such as `model info`
+  std::string group;        ///< heading in `lensbench --help`
+  std::string summary;      ///< purpose in a few words
+  std::string usage = {};   ///< usage after the name; empty: operands and `[options]`
+  std::string description;  ///< paragraphs between empty lines; one that starts with blanks is
+                            ///< printed without wrapping
   std::vector<Operand> operands = {};
-  std::vector<Option> options = {};  ///< beside `--help`, which every command has
+  std::vector<Option> options = {};  ///< in addition to `--help`, which every command has
   std::vector<Example> examples = {};
-  /// Whether `--help` says more where an operand names a plug-in's tool or experiment.
+  /// True if `--help` adds a description of the tool or experiment that an operand names.
   bool more_help = false;
 };
 

@@ -4,17 +4,17 @@
 
 namespace lensbench::cli {
 
-/// Every command, in the order in which help lists them.
+/// All commands, in the order of help.
 const std::vector<Command>& commands();
 
-/// First words of names, each once: `run`, `model`.
+/// First words of command names, each once: `run`, `model`.
 std::vector<std::string> first_words(const std::vector<Command>& all);
-/// Those that several words follow: `model`.
+/// First words that a second word follows: `model`.
 std::vector<std::string> family_words(const std::vector<Command>& all);
-/// What follows one of those: `info`, `init`.
+/// Second words after a first word: `info`, `init` after `model`.
 std::vector<std::string> parts_of(const std::vector<Command>& all, const std::string& word);
 
-// Each is defined in a file of its name.
+// Each command is defined in the file of its name.
 Command run_command();
 Command tool_command();
 Command list_command();

@@ -9,12 +9,12 @@ Command completion_command() {
       .group = "lensbench itself",
       .summary = "a script that completes commands in bash or zsh",
       .description = R"text(Prints a script with which the shell completes commands, options, their
-values, files, and the names and parameters of tools and experiments. An installed lensbench has put it
-where both shells look.
+values, files, and the names and parameters of tools and experiments. Installing lensbench also
+installs it where both shells search.
 
   bash   eval "$(lensbench completion bash)", in ~/.bashrc
   zsh    eval "$(lensbench completion zsh)", in ~/.zshrc after compinit
-  names  what the scripts ask for: kind, name and parameters of what plug-ins offer, a line each)text",
+  names  input of the scripts: kind, name and parameters of each tool and experiment, one per line)text",
       .operands = {{"SHELL", "which shell", Values::any, {"bash", "zsh", "names"}}},
       .options = {plugin_dir_option()},
       .examples = {{"eval \"$(lensbench completion bash)\"", "completion in this shell"}}};

@@ -3,28 +3,29 @@
 namespace lensbench::cli {
 
 Command export_command() {
-  return {.name = "export",
-          .group = "Archives",
-          .summary = "a variable as json, csv or npz",
-          .description = R"(One dataset of an archive, or one variable of it, for other programs.
-`lensbench show FILE` lists what there is. An existing --out is not overwritten.
+  return {
+      .name = "export",
+      .group = "Archives",
+      .summary = "a variable as json, csv or npz",
+      .description = R"(Writes one dataset of an archive, or one variable of it, for other programs.
+`lensbench show FILE` lists the datasets. An existing --out is not overwritten.
 
   json   with dimensions, coordinates, units
-  csv    one variable as a tidy table: a line an element, a column for each coordinate
+  csv    one variable as a tidy table: one line per element, one column per coordinate
   npz    for numpy.load: the variable and its coordinates; needs --out)",
-          .operands = {{"FILE", "an archive", Values::archive},
-                       {"RESULTS[/VARIABLE]", "which of its results"}},
-          .options = {{.name = "format",
-                       .argument = "FORMAT",
-                       .help = "what to write",
-                       .words = {"json", "csv", "npz"},
-                       .initial = "json"},
-                      {.name = "out",
-                       .argument = "FILE",
-                       .help = "where to (default: standard output)",
-                       .values = Values::file}},
-          .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
-                        "one variable as a table"}}};
+      .operands = {{"FILE", "an archive", Values::archive},
+                   {"RESULTS[/VARIABLE]", "a dataset, or one of its variables"}},
+      .options = {{.name = "format",
+                   .argument = "FORMAT",
+                   .help = "format to write",
+                   .words = {"json", "csv", "npz"},
+                   .initial = "json"},
+                  {.name = "out",
+                   .argument = "FILE",
+                   .help = "file to write (default: standard output)",
+                   .values = Values::file}},
+      .examples = {{"lensbench export results/mine.h5 lens/entropy --format csv > entropy.csv",
+                    "one variable as a table"}}};
 }
 
 }  // namespace lensbench::cli

@@ -9,26 +9,28 @@ Command list_command() {
   model.help = "with hooks: the model whose hook points are listed";
   std::vector<Option> options = {
       model,
-      json_option("the same for a script"),
+      json_option("print JSON"),
       {.name = "lock",
        .argument = "",
-       .help = "with tools: a lock of all plug-ins instead, for --plugin-lock (docs/security.md)"}};
+       .help = "with tools: print a lock of all plug-ins, for --plugin-lock (docs/security.md)"}};
   for (auto& option : plugin_options()) options.push_back(std::move(option));
-  return {
-      .name = "list",
-      .group = "What there is",
-      .summary = "tools, experiments, model families or hook points",
-      .description = R"(  tools, experiments   what the plug-ins offer, with parameters and defaults
+  return {.name = "list",
+          .group = "Listings",
+          .summary = "tools, experiments, model families or hook points",
+          .description =
+              R"(  tools, experiments   contents of the plug-ins, with parameters and defaults
   families             model families this build can open
   hooks                hook points of a model, with their dimensions and other names)",
-      .operands =
-          {{"WHAT", "what to list", Values::any, {"tools", "experiments", "families", "hooks"}}},
-      .options = std::move(options),
-      .examples = {
-          {"lensbench list tools", "the tools, with their parameters"},
-          {"lensbench list tools --lock > plugins.lock", "these very plug-ins, for --plugin-lock"},
-          {"lensbench list hooks --model models/kjv-gpt2",
-           "every activation that can be read or changed"}}};
+          .operands = {{"WHAT",
+                        "what to list",
+                        Values::any,
+                        {"tools", "experiments", "families", "hooks"}}},
+          .options = std::move(options),
+          .examples = {{"lensbench list tools", "the tools, with their parameters"},
+                       {"lensbench list tools --lock > plugins.lock",
+                        "a lock of these plug-ins, for --plugin-lock"},
+                       {"lensbench list hooks --model models/kjv-gpt2",
+                        "every activation that can be read or changed"}}};
 }
 
 }  // namespace lensbench::cli

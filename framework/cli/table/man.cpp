@@ -6,8 +6,8 @@ Command man_command() {
   return {.name = "man",
           .group = "lensbench itself",
           .summary = "the manual page",
-          .description = R"(Prints the manual page, which an installed lensbench has put where man
-looks.)",
+          .description = R"(Prints the manual page. Installing lensbench also installs it where man
+searches.)",
           .examples = {{"lensbench man > lensbench.1 && man ./lensbench.1", "read it here"}}};
 }
 

@@ -5,7 +5,7 @@ namespace lensbench::cli {
 
 Command model_init_command() {
   auto dtype = dtype_option();
-  dtype.help = "element type to store; without it that of the configuration, else float32";
+  dtype.help = "element type to store (default: that of the configuration, else float32)";
   dtype.initial = "";
   return {.name = "model init",
           .group = "Models",
@@ -17,7 +17,7 @@ any number of threads.)",
           .operands = {{"DIR", "the folder to write", Values::directory}},
           .options = {{.name = "config",
                        .argument = "FILE",
-                       .help = "config.json of the model to make",
+                       .help = "config.json of the new model",
                        .values = Values::file,
                        .required = true},
                       {.name = "seed",

@@ -12,11 +12,11 @@ constexpr const char* kPromptsUsage =
 Command run_command() {
   return {
       .name = "run",
-      .group = "Ask a model",
+      .group = "Runs",
       .summary = "run an experiment on prompts, write an archive",
       .usage = std::string("EXPERIMENT") + kPromptsUsage,
-      .description = R"(Runs an experiment on every prompt, prints its results and keeps them in
-an archive. `lensbench list experiments` says which there are; `lensbench run EXPERIMENT --help` the
+      .description = R"(Runs an experiment on every prompt, prints its results and saves them in an
+archive. `lensbench list experiments` lists experiments; `lensbench run EXPERIMENT --help` shows the
 parameters of one.)",
       .operands = {{"EXPERIMENT", "the experiment to run (see lensbench list experiments)",
                     Values::experiment}},
@@ -24,24 +24,24 @@ parameters of one.)",
       .examples = {{"lensbench run first_look --model models/kjv-gpt2 --prompt \"And God said\"",
                     "predictions by layer, contributions and choices for one prompt"},
                    {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5",
-                    "many prompts into an archive of a name you choose"}},
+                    "many prompts, with a chosen archive name"}},
       .more_help = true};
 }
 
 Command tool_command() {
   return {
       .name = "tool",
-      .group = "Ask a model",
-      .summary = "run one tool on prompts, no experiment needed",
+      .group = "Runs",
+      .summary = "run one tool on prompts, without an experiment",
       .usage = std::string("TOOL") + kPromptsUsage,
-      .description = R"(Runs one tool on every prompt, prints its result and keeps it in an
-archive. `lensbench list tools` says which there are; `lensbench tool TOOL --help` the parameters of
+      .description = R"(Runs one tool on every prompt, prints its results and saves them in an
+archive. `lensbench list tools` lists tools; `lensbench tool TOOL --help` shows the parameters of
 one.)",
       .operands = {{"TOOL", "the tool to run (see lensbench list tools)", Values::tool}},
       .options = run_options(),
       .examples = {{"lensbench tool logit_lens --model models/kjv-gpt2 --prompt \"And God said\" "
                     "--set top_k=5",
-                    "what each layer would answer, its five best"}},
+                    "the five best predictions of each layer"}},
       .more_help = true};
 }
 

@@ -22,7 +22,7 @@ Option model_option() {
 Option plugin_dir_option() {
   return {.name = "plugin-dir",
           .argument = "DIR",
-          .help = "look for plug-ins here first",
+          .help = "search this folder for plug-ins first",
           .values = Values::directory,
           .repeats = true};
 }
@@ -30,7 +30,7 @@ Option plugin_dir_option() {
 Option threads_option() {
   return {.name = "threads",
           .argument = "N",
-          .help = "threads to compute with; 0: one a core",
+          .help = "number of threads; 0: one per core",
           .values = Values::count,
           .initial = "0"};
 }
@@ -42,7 +42,7 @@ Option json_option(const std::string& what) {
 Option dtype_option() {
   return {.name = "dtype",
           .argument = "TYPE",
-          .help = "element type to compute in",
+          .help = "element type of weights and activations",
           .words = {"float32", "bfloat16", "float16"},
           .initial = "float32"};
 }
@@ -53,11 +53,12 @@ std::vector<Option> run_options() {
       {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
       {.name = "prompts",
        .argument = "FILE",
-       .help = "one prompt a line, or JSONL (.jsonl) with text or ids, id, target and other fields",
+       .help =
+           "one prompt per line, or JSONL (.jsonl) with text or ids, id, target and other fields",
        .values = Values::file},
       {.name = "ids",
        .argument = "\"1 2 3\"",
-       .help = "token ids as they are: no tokenizer needed, no BOS added",
+       .help = "token ids, used without a tokenizer and without adding a BOS",
        .repeats = true},
       {.name = "set",
        .argument = "KEY=VALUE",
@@ -66,13 +67,13 @@ std::vector<Option> run_options() {
        .repeats = true},
       {.name = "interventions",
        .argument = "FILE",
-       .help = "JSON list of changes to activations that are in every forward "
+       .help = "JSON list of changes to activations, applied in every forward "
                "(docs/interventions.md)",
        .values = Values::file},
       {.name = "config",
        .argument = "FILE",
        .help = "read options from an INI file, parameters from its section [set]; the command line "
-               "wins; the file is kept in the archive",
+               "wins; the archive keeps the file",
        .values = Values::file},
       {.name = "out",
        .argument = "FILE",
@@ -88,15 +89,16 @@ std::vector<Option> run_options() {
        .initial = "0"},
       {.name = "profile",
        .argument = "",
-       .help = "measure time and bytes of each layer and component; lensbench show tells"},
-      {.name = "resume", .argument = "", .help = "go on with an interrupted run of the same --out"},
+       .help = "measure time and bytes of each layer and component, for lensbench show"},
+      {.name = "resume", .argument = "", .help = "continue an interrupted run with the same --out"},
       {.name = "no-share",
        .argument = "",
-       .help = "one forward for every request of every tool, instead of one a case where that is "
-               "enough; the results are the same"},
+       .help =
+           "run a forward for every request of every tool, instead of sharing one per case; the "
+           "results are the same"},
       {.name = "progress",
        .argument = "HOW",
-       .help = "bar, or json: one line on stderr for each case once it is safe",
+       .help = "bar, or json: one line on stderr for each case when it is safe",
        .words = {"bar", "json"},
        .initial = "bar"},
       json_option("print the results as JSON"),
@@ -109,16 +111,16 @@ std::vector<Option> plugin_options() {
   return {plugin_dir_option(),
           {.name = "plugin-lock",
            .argument = "FILE",
-           .help = "load no plug-in but those that FILE lists by SHA-256 (lensbench list tools "
+           .help = "load only the plug-ins that FILE lists by SHA-256 (lensbench list tools "
                    "--lock writes one)",
            .values = Values::file},
           {.name = "pin",
            .argument = "NAME=PLUGIN",
-           .help = "take the tool or experiment from this library, given by SHA-256 or path",
+           .help = "use the tool or experiment of this library, given by SHA-256 or path",
            .repeats = true},
           {.name = "allow-insecure-plugins",
            .argument = "",
-           .help = "load plug-ins also from places that others can write (docs/security.md)"}};
+           .help = "also load plug-ins from paths that others can write (docs/security.md)"}};
 }
 
 }  // namespace lensbench::cli

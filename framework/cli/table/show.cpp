@@ -4,14 +4,15 @@
 namespace lensbench::cli {
 
 Command show_command() {
-  return {.name = "show",
-          .group = "Archives",
-          .summary = "what an archive holds",
-          .description = R"(What an archive holds: what was asked, of which model, the results with
+  return {
+      .name = "show",
+      .group = "Archives",
+      .summary = "contents of an archive",
+      .description = R"(Shows the contents of an archive: the request, the model, the results with
 their dimensions and units, receipts, digests.)",
-          .operands = {{"FILE", "an archive", Values::archive}},
-          .options = {json_option("the same for a script")},
-          .examples = {{"lensbench show results/mine.h5", "a summary to read"}}};
+      .operands = {{"FILE", "an archive", Values::archive}},
+      .options = {json_option("print JSON")},
+      .examples = {{"lensbench show results/mine.h5", "a summary to read"}}};
 }
 
 }  // namespace lensbench::cli

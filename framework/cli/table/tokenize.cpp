@@ -6,24 +6,26 @@ namespace lensbench::cli {
 Command tokenize_command() {
   return {
       .name = "tokenize",
-      .group = "What there is",
+      .group = "Listings",
       .summary = "ids and texts of a prompt",
       .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
-      .description = R"(Ids, texts and byte offsets of each prompt, with the special tokens that the
+      .description =
+          R"(Prints ids, texts and byte offsets of each prompt, with the special tokens that the
 tokenizer's template adds.)",
       .operands = {},
       .options = {model_option(),
                   {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
                   {.name = "prompts",
                    .argument = "FILE",
-                   .help = "one prompt a line, or JSONL (.jsonl) with text",
+                   .help = "one prompt per line, or JSONL (.jsonl) with text",
                    .values = Values::file},
                   {.name = "no-special",
                    .argument = "",
-                   .help = "leave the template's special tokens (BOS, EOS) out"},
-                  json_option("one JSON line a prompt: id, text, ids, texts, offsets, special")},
+                   .help = "leave out the template's special tokens (BOS, EOS)"},
+                  json_option(
+                      "print one JSON line per prompt: id, text, ids, texts, offsets, special")},
       .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
-                    "one token a line"}}};
+                    "one token per line"}}};
 }
 
 }  // namespace lensbench::cli

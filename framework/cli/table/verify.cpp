@@ -6,21 +6,21 @@ Command verify_command() {
   return {
       .name = "verify",
       .group = "Archives",
-      .summary = "whether an archive is as it was written",
+      .summary = "check that an archive is unchanged",
       .description = R"(Recomputes every digest of an archive from its content. A digest stored in
 the file itself cannot prove that nobody rewrote both; --expect compares with one kept elsewhere (the
-.sha256 file beside the archive, or what the run printed).
+.sha256 file next to the archive, or the output of the run).
 
-What is damaged is named, down to the dataset and the case. A run that was interrupted (FILE is its
-folder NAME.run, or the archive it has not come to) is incomplete: its cases are checked one by one.
+Damage is reported by dataset and case. An interrupted run (FILE is its folder NAME.run, or its
+archive that does not exist yet) is incomplete: its cases are checked one by one.
 
 Exit code 0: intact and complete. 1: changed, not the expected one, or incomplete. 3: not readable as
 an archive.)",
       .operands = {{"FILE", "an archive", Values::archive}},
       .options = {{.name = "expect",
                    .argument = "SHA256",
-                   .help = "the seal's digest as it was written down elsewhere"}},
-      .examples = {{"lensbench verify results/mine.h5", "every digest, from the content"}}};
+                   .help = "digest of the seal, kept elsewhere"}},
+      .examples = {{"lensbench verify results/mine.h5", "recompute every digest"}}};
 }
 
 }  // namespace lensbench::cli

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <vector>
 
+#include "core/text/lfs_pointer.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -106,6 +108,35 @@ json parse_json(std::string_view text, const std::string& subject, const JsonLim
   return builder.take();
 }
 
+namespace {
+
+// Python's json writes NaN and infinities as bare words. As texts they are read, and a field that
+// must be a finite number is refused by name.
+void quote_non_finite(std::string& text) {
+  if (text.find("NaN") == std::string::npos && text.find("Infinity") == std::string::npos) return;
+  std::string result;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    std::string_view word;
+    if (!in_string)
+      for (const std::string_view candidate : {"NaN", "-Infinity", "Infinity"})
+        if (text.compare(i, candidate.size(), candidate) == 0) word = candidate;
+    if (!word.empty()) {
+      result.append("\"").append(word).append("\"");
+      i += word.size();
+      continue;
+    }
+    if (in_string && text[i] == '\\' && i + 1 < text.size())
+      result += text[i++];
+    else if (text[i] == '"')
+      in_string = !in_string;
+    result += text[i++];
+  }
+  text = std::move(result);
+}
+
+}  // namespace
+
 nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
@@ -118,7 +149,10 @@ nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& li
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) throw InputError(path.string() + ": cannot be read");
-  return parse_json(text.str(), path.string(), limits);
+  std::string content = std::move(text).str();
+  refuse_lfs_pointer(content, path.string());
+  quote_non_finite(content);
+  return parse_json(content, path.string(), limits);
 }
 
 std::string canonical_json(const nlohmann::json& value) {

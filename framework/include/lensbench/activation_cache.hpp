@@ -15,7 +15,7 @@
 
 namespace lensbench {
 
-/// Where a cache keeps its activations, and in which precision.
+/// Location and precision of the activations in a cache.
 struct ActivationCacheOptions {
   /// Most bytes held in memory. Activations beyond that go to an unnamed temporary file, which is
   /// deleted with the cache.

@@ -24,7 +24,7 @@ struct SamplingOptions {
 /// Settings for continuing a prompt.
 struct GenerationOptions {
   std::int64_t max_new_tokens = 20;     ///< largest number of tokens added
-  SamplingOptions sampling;             ///< how each token is chosen
+  SamplingOptions sampling;             ///< choice of each token
   bool stop_at_end_of_sequence = true;  ///< stop after an end-of-sequence id
   bool use_cache = true;                ///< false: a full forward for each step, to check the cache
 };

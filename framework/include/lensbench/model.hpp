@@ -157,7 +157,7 @@ class LENSBENCH_API Model {
   ///   `ln_final.b` [d_model]
   /// - where the family has them `embed.ln.w`, `embed.ln.b`, `embed.token_type_embed.W_token_type`
   ///   [type, d_model], `mlm_head.W` [d_model, d_model], `mlm_head.b`, and the projections of an
-  ///   embedding of its own width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model,
+  ///   embedding of another width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model,
   ///   width]
   ///
   /// Gains of norms are as applied; float32 where the file stores them minus one. The tensor is a
@@ -177,7 +177,7 @@ LENSBENCH_API std::map<std::string, at::Tensor> run_with_cache(
     ForwardOptions options = {});
 
 /// Tokens of a prompt.
-/// \throws UsageError if the model has no tokenizer or the text gives no token
+/// \throws UsageError if the model lacks a tokenizer or the text gives no tokens
 /// \throws InputError for a tokenizer that cannot be read or gives an id outside the embedding
 LENSBENCH_API Tokens tokenize(const Model& model, std::string_view text,
                               bool add_special_tokens = true);

@@ -15,9 +15,8 @@ struct ReadoutOptions {
   bool target_is_own_top = false;  ///< score each row's final-layer top-1 token instead of ids
   /// [row] int64: a second token, of which only the log-probability is computed (cross-entropy)
   at::Tensor scored_ids = {};
-  bool entropy = true;  ///< compute the entropy of each distribution
-                        /// Compute the KL divergence KL(last layer || layer) (`kl_final_to_layer`).
-  bool kl_to_last = true;
+  bool entropy = true;     ///< compute the entropy of each distribution
+  bool kl_to_last = true;  ///< compute the divergence KL(last layer || layer)
 };
 
 /// Results for each (layer, row), with natural logarithms, computed from float32 logits

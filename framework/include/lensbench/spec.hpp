@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <lensbench/export.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +66,7 @@ struct RopeSpec {
   Scaling scaling = Scaling::none;  ///< selects which of the fields below apply
   double factor = 1.0;  ///< in most kinds, the ratio of the context length to that of training
   std::int64_t original_max_positions = 0;  ///< context length before scaling
+  bool from_table = false;  ///< angles come from a table that ends at `max_positions` (GPT-J)
   /// llama3: wavelengths above `original_max_positions` / this are divided by `factor`.
   double low_frequency_factor = 1.0;
   /// llama3: wavelengths below `original_max_positions` / this are kept.
@@ -130,7 +132,7 @@ struct TransformerSpec {
   std::int64_t n_layers = 0;       ///< number of blocks
   std::int64_t d_model = 0;        ///< width of the residual stream
   std::int64_t vocab_size = 0;     ///< rows of the unembedding
-  std::int64_t max_positions = 0;  ///< longest sequence that the forward accepts
+  std::int64_t max_positions = 0;  ///< longest sequence that the model was made for (n_ctx)
 
   PositionKind position = PositionKind::learned;  ///< encoding of positions
   std::int64_t position_offset = 0;  ///< added to the index into the position table (OPT: 2)
@@ -169,5 +171,13 @@ struct TransformerSpec {
   /// Width of the token embedding: `d_embedding`, or `d_model` where that is 0.
   std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }
 };
+
+/// Longest sequence that the forward accepts: `max_positions` where positions come from a table, as
+/// learned ones do, otherwise any length. Rotary models run beyond `max_positions` as in Hugging
+/// Face, although they were not trained there.
+inline std::int64_t position_limit(const TransformerSpec& spec) {
+  const bool table = spec.position == PositionKind::learned || (spec.rope && spec.rope->from_table);
+  return table ? spec.max_positions : std::numeric_limits<std::int32_t>::max();
+}
 
 }  // namespace lensbench

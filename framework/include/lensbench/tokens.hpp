@@ -26,7 +26,8 @@ struct Tokens {
 struct TokenBatch {
   at::Tensor ids;   ///< [batch, pos] int64
   at::Tensor mask;  ///< [batch, pos] bool, true at real tokens; undefined when all are real
-                    /// [batch, pos] int64, segment type of each token (BERT); undefined: all 0.
+
+  /// [batch, pos] int64, segment type of each token (BERT); undefined: all 0.
   at::Tensor types = {};
 
   std::int64_t batch_size() const { return ids.size(0); }  ///< number of sequences

@@ -154,8 +154,9 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
   static const nlohmann::json nothing = nlohmann::json::object();
   RopeDefaults outer = defaults;
   outer.theta = config.number_or(defaults.theta_field, defaults.theta, kPositive);
+  // An empty object counts as absent, as in transformers.
   std::optional<ConfigReader> rope = config.object("rope_scaling");
-  if (!rope) rope = config.object("rope_parameters");
+  if (!rope || rope->empty()) rope = config.object("rope_parameters");
   return read_rope_object(config, rope ? *rope : ConfigReader(nothing, {}), d_head, max_positions,
                           outer);
 }

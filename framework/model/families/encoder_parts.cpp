@@ -83,7 +83,7 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker) {
 }
 
 Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& taker,
-                                    const std::string& head, const at::Tensor& embedding) {
+                                    const std::string& head, at::Tensor& embedding) {
   Unembedding unembedding = taker.take_unembedding(spec, head + ".decoder.weight", embedding);
   // Tied, both names mean one tensor. Untied, only the decoder's is used; new checkpoints have
   // both.

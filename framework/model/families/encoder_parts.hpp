@@ -21,6 +21,6 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker);
 /// may also have `{head}.decoder.bias`. \param head  prefix of the names, for instance
 /// `cls.predictions`
 Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& taker,
-                                    const std::string& head, const at::Tensor& embedding);
+                                    const std::string& head, at::Tensor& embedding);
 
 }  // namespace lensbench

@@ -18,6 +18,7 @@ void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   spec.rope.emplace();
   spec.rope->rotary_dim = dim;
   spec.rope->interleaved = true;
+  spec.rope->from_table = true;
 }
 
 TransformerSpec read_gptj_spec(const ConfigReader& config) {

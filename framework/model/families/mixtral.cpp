@@ -23,6 +23,20 @@ TransformerSpec read_mixtral_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// The experts of a layer as newer versions of transformers save them: one tensor [expert, 2 d_mlp,
+/// d_model] with the gate before the input, one [expert, d_model, d_mlp] for the output.
+void take_fused_experts(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                        BlockWeights& block) {
+  const std::int64_t n = spec.mlp.n_experts, d = spec.d_model, inner = spec.mlp.d_mlp;
+  const at::Tensor both = taker.take(prefix + "gate_up_proj", {n, 2 * inner, d});
+  const at::Tensor out = taker.take(prefix + "down_proj", {n, d, inner});
+  if (!both.defined() || !out.defined()) return;
+  const auto linear = [](const at::Tensor& weight) { return Linear{weight.t(), {}}; };
+  for (std::int64_t expert = 0; expert < n; ++expert)
+    block.experts.push_back({linear(both[expert].narrow(0, 0, inner)),
+                             linear(both[expert].narrow(0, inner, inner)), linear(out[expert])});
+}
+
 /// w1 is the gate, w3 the input and w2 the output of an expert.
 BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
                                 const std::string& prefix) {
@@ -31,6 +45,12 @@ BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
   BlockWeights block;
   take_block_norms(spec, taker, prefix, block);
   take_attention(spec, taker, prefix + "self_attn.", block);
+  const std::string fused = prefix + "mlp.";
+  if (taker.has(fused + "experts.gate_up_proj")) {
+    block.router = take_linear(taker, fused + "gate", d, spec.mlp.n_experts);
+    take_fused_experts(spec, taker, fused + "experts.", block);
+    return block;
+  }
   block.router = take_linear(taker, moe + "gate", d, spec.mlp.n_experts);
   for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert) {
     const std::string name = moe + "experts." + std::to_string(expert) + ".";

@@ -103,7 +103,8 @@ class Forward {
                       state_.gradients);
   }
 
-  /// Output of a sublayer as it is added to the stream.
+  /// Term that a sublayer adds to the stream: its output after a norm and scaling, if the model has
+  /// them.
   at::Tensor added(std::int64_t layer, at::Tensor x, const NormWeights& after, NormPoints points,
                    Point out) const {
     if (after.gain.defined()) x = norm(layer, after, x, points);

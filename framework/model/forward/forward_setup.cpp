@@ -154,9 +154,9 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
     const std::vector<std::int64_t>& padding = options.cache->state().padding;
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
-  if (held + longest > spec.max_positions)
+  if (const std::int64_t limit = position_limit(spec); held + longest > limit)
     throw InputError("forward: a text of " + std::to_string(held + longest) +
-                     " tokens is longer than the " + std::to_string(spec.max_positions) +
+                     " tokens is longer than the " + std::to_string(limit) +
                      " positions of this model; shorten the prompt");
   check_scaling(spec, tokens, options);
 }

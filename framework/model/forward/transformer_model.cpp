@@ -50,6 +50,7 @@ class TransformerModel final : public Model, public Profiled {
     return named_weight(spec_, weights_, name);
   }
 
+  const std::vector<std::string>& notes() const { return parts_.notes; }
   Profile* profile() const override { return profile_.get(); }
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
@@ -72,6 +73,12 @@ std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weigh
                                         ModelParts parts) {
   require_supported(spec);
   return std::make_shared<TransformerModel>(std::move(spec), std::move(weights), std::move(parts));
+}
+
+const std::vector<std::string>& notes_of(const Model& model) {
+  static const std::vector<std::string> none;
+  const auto* opened = dynamic_cast<const TransformerModel*>(&model);
+  return opened == nullptr ? none : opened->notes();
 }
 
 }  // namespace lensbench

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <lensbench/model.hpp>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model/weights/weights.hpp"
@@ -16,6 +17,7 @@ struct ModelParts {
   std::vector<ModelFile> files;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<std::int64_t> end_of_sequence_ids;
+  std::vector<std::string> notes;  ///< sentences about the files that a user should know
 };
 
 /// Creates a model from a spec and weights. The weights are used unchanged: the caller provides
@@ -23,5 +25,8 @@ struct ModelParts {
 /// does not support the spec
 LENSBENCH_API std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
                                                       ModelParts parts = {});
+
+/// Sentences about the files of an opened model that a user should know; none for other models.
+LENSBENCH_API const std::vector<std::string>& notes_of(const Model& model);
 
 }  // namespace lensbench

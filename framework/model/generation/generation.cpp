@@ -13,7 +13,7 @@ namespace {
 void check_length(const Model& model, const Tokens& prompt, const GenerationOptions& options) {
   if (options.max_new_tokens < 0)
     throw UsageError("generation: max_new_tokens must not be negative");
-  const std::int64_t limit = model.spec().max_positions;
+  const std::int64_t limit = position_limit(model.spec());
   if (prompt.size() > limit)
     throw InputError("generation: a prompt of " + std::to_string(prompt.size()) +
                      " tokens is longer than the " + std::to_string(limit) +

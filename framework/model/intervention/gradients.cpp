@@ -38,7 +38,7 @@ void add_gradients(std::map<std::string, at::Tensor>& results, const Model& mode
     hooks.replace(name, [&](const at::Tensor& activation, const HookPoint& point) {
       if (!activation.is_floating_point())
         throw UsageError("gradients: '" + point.name +
-                         "' holds integers, which have no gradient; leave it out");
+                         "' holds integers, which cannot be differentiated; leave it out");
       // A value set by another hook is a constant: it becomes a leaf, so that it gets a gradient
       // too.
       seen[point.name] =

@@ -11,7 +11,7 @@ namespace lensbench::readout {
 
 /// The product of a block of rows with tiles of the unembedding, in float32.
 ///
-/// It does not use the BLAS, because every element must be summed in the same order at every
+/// The BLAS is not used, because every element must be summed in the same order at every
 /// position and on every thread. Equal rows of the unembedding then tie exactly, and results do not
 /// depend on threads; OpenBLAS gives neither. Half-precision weights are widened while they are
 /// packed, which is exact. Blocking follows Goto and van de Geijn (2008).

@@ -8,7 +8,7 @@ namespace lensbench {
 /// Threads and kernels that the linear algebra really uses; they determine the last bits of
 /// results.
 struct ThreadReport {
-  int threads = 1;           ///< cores in use at once: the larger of the two below
+  int threads = 1;           ///< cores in use: the larger of the two below
   int libtorch_threads = 1;  ///< threads of libtorch's own loops
   int blas_threads = 0;      ///< threads of OpenBLAS; 0 with another library
   std::string blas_core;     ///< kernel set OpenBLAS chose for this CPU (`Zen`); empty if unknown

@@ -21,7 +21,7 @@ class SourceTaker final : public WeightTaker {
   }
   bool has(const std::string&) const override { return false; }
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                               const at::Tensor& embedding) override {
+                               at::Tensor& embedding) override {
     Unembedding unembedding;
     unembedding.weight = spec.tied_unembedding
                              ? embedding

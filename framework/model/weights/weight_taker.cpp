@@ -7,6 +7,7 @@
 
 #include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
+#include "model/weights/unexpected_tensors.hpp"
 
 namespace lensbench {
 namespace {
@@ -52,14 +53,14 @@ bool CheckpointTaker::has(const std::string& name) const {
 at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
   if (checkpoint_.has(stored)) return take_stored(stored, shape);
-  missing_.push_back(prefix_ + name);
+  missing_.push_back({prefix_ + name, shape});
   return {};
 }
 
 at::Tensor CheckpointTaker::take_head(const std::string& name,
                                       const std::vector<std::int64_t>& shape) {
   if (checkpoint_.has(name)) return take_stored(name, shape);
-  missing_.push_back(name);
+  missing_.push_back({name, shape});
   return {};
 }
 
@@ -80,7 +81,7 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
 }
 
 Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
-                                              const at::Tensor& embedding) {
+                                              at::Tensor& embedding) {
   Unembedding unembedding;
   unembedding.logit_scale = spec.logit_scale;
   unembedding.logit_softcap = spec.logit_softcap;
@@ -89,10 +90,19 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   if (spec.tied_unembedding && !stored) return unembedding;
   const std::string full_name = stored ? name : prefix_ + name;
   if (!stored && !checkpoint_.has(full_name)) {
-    missing_.push_back(name);
+    missing_.push_back({name, {spec.vocab_size, spec.embedding_width()}});
     return unembedding;
   }
-  const at::Tensor own = take(name, {spec.vocab_size, spec.embedding_width()});
+  const std::vector<std::int64_t> shape{spec.vocab_size, spec.embedding_width()};
+  const at::Tensor own = take(name, shape);
+  if (spec.tied_unembedding && !embedding.defined()) {
+    // safetensors stores one tensor of a shared pair, under either name.
+    const auto absent =
+        std::find_if(missing_.begin(), missing_.end(),
+                     [&](const MissingTensor& missing) { return missing.shape == shape; });
+    if (absent != missing_.end()) missing_.erase(absent);
+    embedding = unembedding.weight = own;
+  }
   if (!spec.tied_unembedding)
     unembedding.weight = own;
   else if (own.defined() && embedding.defined() && !at::equal(own, embedding))
@@ -102,23 +112,43 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   return unembedding;
 }
 
-void CheckpointTaker::finish(const std::vector<std::string_view>& buffers) {
-  std::vector<std::string> extra;
+std::vector<std::string> CheckpointTaker::unused(
+    const std::vector<std::string_view>& buffers) const {
+  std::vector<std::string> names;
   for (const std::string& name : checkpoint_.names()) {
     if (taken_.contains(name)) continue;
     const std::string plain = without_prefix(name);
-    const bool known = std::any_of(buffers.begin(), buffers.end(), [&](std::string_view glob) {
+    const bool buffer = std::any_of(buffers.begin(), buffers.end(), [&](std::string_view glob) {
       return glob_matches(glob, plain);
     });
-    if (!known) extra.push_back(name);
+    if (!buffer) names.push_back(name);
   }
-  if (missing_.empty() && wrong_.empty() && extra.empty()) return;
-  std::vector<std::string> faults;
-  if (!missing_.empty()) faults.push_back("missing: " + listed(missing_));
+  return names;
+}
+
+std::string CheckpointTaker::explain(const std::vector<std::string>& extra) const {
+  if (!missing_.empty())
+    if (const std::string cause = foreign_prefix(checkpoint_.names()); !cause.empty()) return cause;
+  if (missing_.empty() && wrong_.empty())
+    if (const std::string cause = surplus_layers(taken_, extra); !cause.empty()) return cause;
+  std::vector<std::string> absent, faults;
+  for (const MissingTensor& missing : missing_) absent.push_back(missing.name);
+  if (!absent.empty()) faults.push_back("missing: " + listed(absent));
   if (!wrong_.empty()) faults.push_back("wrong: " + listed(wrong_));
   if (!extra.empty()) faults.push_back("not part of this model: " + listed(extra));
-  throw InputError(checkpoint_.directory().string() + ": the tensors do not fit config.json; " +
-                   join(faults, "; "));
+  return "the tensors do not fit config.json; " + join(faults, "; ");
+}
+
+std::vector<std::string> CheckpointTaker::finish(
+    const std::vector<std::string_view>& buffers) const {
+  std::vector<std::string> extra = unused(buffers), heads;
+  std::erase_if(extra, [&](const std::string& name) {
+    const bool head = is_training_head(without_prefix(name));
+    if (head) heads.push_back(name);
+    return head;
+  });
+  if (missing_.empty() && wrong_.empty() && extra.empty()) return heads;
+  throw InputError(checkpoint_.directory().string() + ": " + explain(extra));
 }
 
 }  // namespace lensbench

@@ -29,9 +29,10 @@ class WeightTaker {
   virtual bool has(const std::string& name) const = 0;
 
   /// The unembedding, tied to the embedding or a separate tensor. A tied checkpoint may hold a
-  /// copy.
+  /// copy, or store the pair under the unembedding's name only.
+  /// \param embedding  filled in the latter case
   virtual Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                                       const at::Tensor& embedding) = 0;
+                                       at::Tensor& embedding) = 0;
 };
 
 /// Weights of a checkpoint by name, as views of the mapped file if they are stored in the model's
@@ -46,13 +47,23 @@ class CheckpointTaker final : public WeightTaker {
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
   bool has(const std::string& name) const override;
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
-                               const at::Tensor& embedding) override;
+                               at::Tensor& embedding) override;
 
   /// \param buffers  globs of names, without the prefix, of tensors that are not weights
-  /// \throws InputError that names every faulty tensor
-  void finish(const std::vector<std::string_view>& buffers);
+  /// \return the tensors of training heads, which the checkpoint has in addition to the model
+  /// \throws InputError that names every faulty tensor, or what made all names differ
+  std::vector<std::string> finish(const std::vector<std::string_view>& buffers) const;
+
+  /// Names of the tensors that the model computes with.
+  const std::set<std::string>& taken() const { return taken_; }
 
  private:
+  struct MissingTensor {
+    std::string name;
+    std::vector<std::int64_t> shape;
+  };
+  std::vector<std::string> unused(const std::vector<std::string_view>& buffers) const;
+  std::string explain(const std::vector<std::string>& extra) const;
   std::string stored_name(const std::string& name) const;
   std::string without_prefix(const std::string& name) const;
   at::Tensor take_stored(const std::string& stored, const std::vector<std::int64_t>& shape);
@@ -61,7 +72,8 @@ class CheckpointTaker final : public WeightTaker {
   ModelOptions options_;
   std::string prefix_;
   std::set<std::string> taken_;
-  std::vector<std::string> missing_, wrong_;
+  std::vector<MissingTensor> missing_;
+  std::vector<std::string> wrong_;
 };
 
 }  // namespace lensbench

@@ -51,7 +51,7 @@ TEST_F(OddResults, ThrownExceptionsFailTheCaseWithTheToolsName) {
   const std::map<std::string, std::string> messages = {
       {"throw_std", "tool 'odd': no such row"},
       {"throw_c10", "tool 'odd': sizes do not match"},
-      {"throw_int", "tool 'odd': threw something that is no exception"}};
+      {"throw_int", "tool 'odd': threw something that is not a std::exception"}};
   for (const auto& [how, message] : messages) {
     EXPECT_EQ(of_tool(how), message);
     EXPECT_EQ(of_experiment(how), message);
@@ -68,7 +68,7 @@ TEST_F(OddResults, WhatFinishThrowsIsAnErrorAfterTheCases) {
     of_experiment("throw_in_finish");
     FAIL() << "nothing was said";
   } catch (const RunError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("summary"), HasSubstr("no exception")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("summary"), HasSubstr("not a std::exception")));
   }
 }
 
@@ -83,7 +83,7 @@ TEST_F(OddResults, BrokenPromisesAreToldWithToolVariableAndRule) {
   const std::map<std::string, std::string> rules = {
       {"nan", "'odd': 1 of 3 values are NaN, the first at thing 1"},
       {"no_coordinates", "axis 'token' lacks its coordinate 'token'; add_token_axis"},
-      {"no_units", "'odd': has no units"},
+      {"no_units", "'odd': lacks units"},
       {"resized", "'odd': dimension 'thing' has length 5, but 3"},
       {"nan_coordinate", "'thing': 3 of 3 values are NaN, the first at thing 0; a coordinate"},
       {"slash", "'odd/thing': not a valid name"},

@@ -8,13 +8,14 @@
 
 #include "fuzz/safetensors_target.hpp"
 #include "fuzz/tokenizer_target.hpp"
+#include "support/folders.hpp"
 
 namespace lensbench {
 namespace {
 
 int read_all(const std::string& target, void (*read)(std::string_view)) {
   int count = 0;
-  const auto folder = std::filesystem::path(LENSBENCH_TEST_DATA) / "fuzz" / target;
+  const auto folder = std::filesystem::path(testing::data_folder()) / "fuzz" / target;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().string());
     std::ostringstream bytes;

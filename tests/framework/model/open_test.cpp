@@ -15,50 +15,19 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "model/weights/finite_check.hpp"
+#include "support/changed_checkpoint.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
 namespace {
 
+using lensbench::testing::ChangedCheckpoint;
 using lensbench::testing::message_of;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-/// A committed sample, changed before it is opened.
-class ChangedCheckpoint {
- public:
-  explicit ChangedCheckpoint(const std::string& name) {
-    const std::string from = std::string(LENSBENCH_TEST_DATA) + "/models/" + name;
-    config = json::parse(std::ifstream(from + "/config.json"));
-    const SafetensorsFile file(from + "/model.safetensors");
-    for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
-  }
-
-  /// \return the directory
-  std::string write() const {
-    directory_.write("config.json", config.dump());
-    write_safetensors(directory_ / "model.safetensors", tensors, {{"format", "pt"}});
-    return directory_.path().string();
-  }
-  std::shared_ptr<const Model> open(const ModelOptions& options = {}) const {
-    return Model::open(write(), options);
-  }
-  std::shared_ptr<const Model> open_with(const std::string& tokenizer) const {
-    directory_.write("tokenizer.json", tokenizer);
-    return open();
-  }
-  std::string fault() const {
-    return message_of<InputError>([&] { open(); });
-  }
-
-  json config;
-  std::map<std::string, at::Tensor> tensors;
-
- private:
-  lensbench::testing::TempDir directory_;
-};
 
 TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
   ChangedCheckpoint checkpoint("llama");
@@ -66,9 +35,10 @@ TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
   checkpoint.tensors.erase("model.norm.weight");
   checkpoint.tensors["surplus.weight"] = at::zeros({2});
   checkpoint.tensors["lm_head.weight"] = at::zeros({5, 24});
-  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"),
-                                        HasSubstr("model.norm.weight"), HasSubstr("surplus.weight"),
-                                        HasSubstr("lm_head.weight is [5, 24], expected [61, 24]")));
+  EXPECT_THAT(checkpoint.fault(),
+              AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"), HasSubstr("model.norm.weight"),
+                    HasSubstr("surplus.weight"),
+                    HasSubstr("lm_head.weight has shape [5, 24], expected [61, 24]")));
 }
 
 TEST(OpeningAModel, IgnoresBuffersThatOlderVersionsSaved) {
@@ -176,9 +146,9 @@ TEST(OpeningAModel, RefusesAnElementTypeItDoesNotRunIn) {
 }
 
 TEST(Weights, LieWhereTheFileIsMapped) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama");
+  const auto model = Model::open(testing::data_folder() + "/models/llama");
   // Two views of one mapping: the unembedding and the embedding are as far apart as in the file.
-  const SafetensorsFile file(std::string(LENSBENCH_TEST_DATA) + "/models/llama/model.safetensors");
+  const SafetensorsFile file(testing::data_folder() + "/models/llama/model.safetensors");
   const auto distance = [](const at::Tensor& a, const at::Tensor& b) {
     return static_cast<const char*>(a.data_ptr()) - static_cast<const char*>(b.data_ptr());
   };
@@ -187,7 +157,7 @@ TEST(Weights, LieWhereTheFileIsMapped) {
 }
 
 TEST(Weights, HaveTheShapesOfTheirNames) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/llama-gqa");
+  const auto model = Model::open(testing::data_folder() + "/models/llama-gqa");
   EXPECT_EQ(model->weight("blocks.1.attn.W_Q").sizes(), at::IntArrayRef({4, 24, 6}));
   EXPECT_EQ(model->weight("blocks.1.attn.W_K").sizes(), at::IntArrayRef({2, 24, 6}));
   EXPECT_EQ(model->weight("blocks.1.attn.W_O").sizes(), at::IntArrayRef({4, 6, 24}));
@@ -199,7 +169,7 @@ TEST(Weights, HaveTheShapesOfTheirNames) {
 }
 
 TEST(Weights, OfExpertsAndOfQueryKeyNormsHaveTheirNames) {
-  const std::string models = std::string(LENSBENCH_TEST_DATA) + "/models/";
+  const std::string models = testing::data_folder() + "/models/";
   const auto mixtral = Model::open(models + "mixtral");
   EXPECT_EQ(mixtral->weight("blocks.1.mlp.W_gate").sizes(), at::IntArrayRef({16, 4}));
   EXPECT_EQ(mixtral->weight("blocks.1.mlp.experts.3.W_in").sizes(), at::IntArrayRef({16, 20}));
@@ -215,7 +185,7 @@ TEST(Weights, OfExpertsAndOfQueryKeyNormsHaveTheirNames) {
 }
 
 TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
-  const std::string folder = std::string(LENSBENCH_TEST_DATA) + "/models/gemma";
+  const std::string folder = testing::data_folder() + "/models/gemma";
   ModelOptions half;
   half.dtype = at::kBFloat16;
   const at::Tensor gain = Model::open(folder, half)->weight("blocks.0.ln1.w");
@@ -226,7 +196,7 @@ TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
 }
 
 TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/gpt2");
+  const auto model = Model::open(testing::data_folder() + "/models/gpt2");
   const TokenBatch batch{at::tensor({1, 2, 3}, at::kLong).unsqueeze(0), {}};
   const auto seen = run_with_cache(*model, batch, {"blocks.0.ln1.*", "blocks.0.attn.*"});
   const at::Tensor x = seen.at("blocks.0.ln1.hook_normalized")
@@ -304,8 +274,8 @@ TEST(OpeningAModel, RefusesATokenOfTheTokenizerThatHasNoEmbedding) {
               AllOf(HasSubstr("the id 61 (\"c\")"), HasSubstr("vocab_size of config.json is 61")));
 }
 
-TEST(OpeningAModel, RefusesATextLongerThanItsPositions) {
-  const ChangedCheckpoint checkpoint("llama");
+TEST(OpeningAModel, RefusesATextLongerThanItsTableOfPositions) {
+  const ChangedCheckpoint checkpoint("gpt2");
   const auto model = checkpoint.open();
   const auto limit = model->spec().max_positions;
   const TokenBatch fits{at::zeros({1, limit}, at::kLong), {}};
@@ -314,6 +284,12 @@ TEST(OpeningAModel, RefusesATextLongerThanItsPositions) {
   EXPECT_THAT(message_of<InputError>([&] { model->forward(longer); }),
               AllOf(HasSubstr(std::to_string(limit + 1) + " tokens"),
                     HasSubstr(std::to_string(limit) + " positions")));
+}
+
+TEST(OpeningAModel, RunsBeyondThePositionsThatARotaryModelWasMadeFor) {
+  const auto model = ChangedCheckpoint("llama").open();
+  const TokenBatch longer{at::zeros({1, model->spec().max_positions + 1}, at::kLong), {}};
+  EXPECT_NO_THROW(model->forward(longer));
 }
 
 TEST(FiniteCheck, FindsTheFirstInAnyTypeAtAnyPlace) {

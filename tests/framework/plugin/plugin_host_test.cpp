@@ -9,6 +9,7 @@
 #include "bench/plugin_handles.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
+#include "support/folders.hpp"
 #include "support/process.hpp"
 #include "support/random_model.hpp"
 
@@ -44,7 +45,7 @@ TEST(PluginHost, LoadsAToolWithItsIdentityParametersAndSource) {
   EXPECT_EQ(entry.parameters[0].name, "scale");
   EXPECT_EQ(entry.parameters[0].default_value, "1");
   EXPECT_EQ(entry.source,
-            testing::slurp(std::string(LENSBENCH_SOURCE_DIR) + "/tests/fixtures/plugins/good.cpp"));
+            testing::slurp(testing::source_folder() + "/tests/fixtures/plugins/good.cpp"));
   EXPECT_NE(create_tool(host, "token_count"), nullptr);
 }
 

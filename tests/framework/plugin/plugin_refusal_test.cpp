@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"no_descriptor", PluginFault::no_descriptor, "lacks LENSBENCH_PLUGIN"},
         Refused{"undefined_symbol", PluginFault::not_loadable,
                 "undefined symbol: at::no_library_has_this_function(int)"},
-        Refused{"unnamed_entry", PluginFault::malformed, "entry 1: the name is missing"},
+        Refused{"unnamed_entry", PluginFault::malformed, "entry 1: invalid name; expected"},
         Refused{"at_load_crash", PluginFault::crashed, "loading it ends the process (Segmentation"},
         Refused{"at_load_give_up", PluginFault::crashed, "loading it ends the process (Aborted"},
         Refused{"at_load_leave", PluginFault::crashed, "exit with code 0"},

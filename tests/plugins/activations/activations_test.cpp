@@ -12,6 +12,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "support/tensors.hpp"
 
@@ -26,7 +27,7 @@ using Names = std::vector<std::string>;
 
 /// A checkpoint with what transformers makes of it (tests/parity/make_samples.py).
 struct Sample {
-  std::string directory = std::string(LENSBENCH_TEST_DATA) + "/models/llama-gqa";
+  std::string directory = testing::data_folder() + "/models/llama-gqa";
   SafetensorsFile expected{directory + "/expected.safetensors"};
   std::shared_ptr<const Model> model = Model::open(directory);
   Tokens tokens = tokens_from_ids(*model, ids());
@@ -127,7 +128,7 @@ TEST(Activations, OfTheLastPositionKeepItsPlaceInTheSequence) {
 }
 
 TEST(Activations, OfAnExpertHaveARowForEachTokenAndNaNForThoseThatWentElsewhere) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/mixtral");
+  const auto model = Model::open(testing::data_folder() + "/models/mixtral");
   Context context(model, 0);
   ActivationsTool tool;
   tool.attach(context);

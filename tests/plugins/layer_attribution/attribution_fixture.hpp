@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "layer_attribution/layer_attribution.hpp"
+#include "support/folders.hpp"
 
 namespace lensbench::attribution {
 
@@ -28,7 +29,7 @@ class AttributedModel {
   }
 
   static std::string folder(const std::string& family) {
-    return std::string(LENSBENCH_TEST_DATA) + "/layer_attribution/" + family;
+    return testing::data_folder() + "/layer_attribution/" + family;
   }
 
   const Model& model() const { return *model_; }

@@ -6,6 +6,7 @@
 
 #include "attribution_fixture.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::attribution {
@@ -190,7 +191,7 @@ TEST_F(LayerAttributionTest, RefusesACountOfNeuronsTheModelDoesNotHave) {
 }
 
 TEST_F(LayerAttributionTest, RefusesAnEmptyPrompt) {
-  EXPECT_NE(refusal({}, {}).find("no tokens"), std::string::npos);
+  EXPECT_NE(refusal({}, {}).find("the prompt is empty"), std::string::npos);
 }
 
 /// The Llama checkpoint with room for a prompt that fills a batch by itself.
@@ -248,7 +249,7 @@ class DescribedModel final : public Model {
 };
 
 std::string sample(const std::string& name) {
-  return std::string(LENSBENCH_TEST_DATA) + "/models/" + name;
+  return testing::data_folder() + "/models/" + name;
 }
 
 TEST(LayerAttributionTool, SeesNeuronsThroughTheNormBehindTheirMlp) {
@@ -308,11 +309,11 @@ INSTANTIATE_TEST_SUITE_P(Families, AttributionOfFamily,
 
 TEST(AttributionOfFamily, RefusesNormsBehindTheAdditions) {
   for (const char* name : {"bert", "opt-350m"}) {
-    AttributedModel model(std::string(LENSBENCH_TEST_DATA) + "/models/" + name);
+    AttributedModel model(testing::data_folder() + "/models/" + name);
     EXPECT_THAT(message_of<UsageError>([&] {
                   model.tool().to_logit(model.tokens({3, 4}), Target::model(), {});
                 }),
-                ::testing::HasSubstr("normalises the stream itself"));
+                ::testing::HasSubstr("normalises the stream after each sublayer"));
   }
 }
 

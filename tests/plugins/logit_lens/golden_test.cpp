@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "logit_lens/logit_lens.hpp"
+#include "support/folders.hpp"
 
 // A public trained model against an independent float64 program (`note` in the file says how). Its
 // probabilities have float64 precision; ours come from float32 logits, hence 1e-5. Its ranks count
@@ -21,7 +22,7 @@ namespace {
 
 std::filesystem::path shared() {
   const char* given = std::getenv("LENSBENCH_SHARED");
-  return given != nullptr ? given : LENSBENCH_SOURCE_DIR "/../shared";
+  return given != nullptr ? given : testing::source_folder() + "/../shared";
 }
 
 class TrainedLlama : public ::testing::Test {

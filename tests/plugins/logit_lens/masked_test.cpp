@@ -10,6 +10,7 @@
 #include "logit_lens/logit_lens.hpp"
 #include "support/bench.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/random_model.hpp"
 
 // The committed BERT samples have no tokenizer: token 7 stands for the mask.
@@ -22,7 +23,7 @@ using ::testing::HasSubstr;
 
 struct MaskedBench : testing::ToolBench<LogitLensTool> {
   explicit MaskedBench(const std::string& sample)
-      : ToolBench(Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + sample),
+      : ToolBench(Model::open(testing::data_folder() + "/models/" + sample),
                   {2, 11, 7, 23, 7, 31, 3}) {
     options.mask = "7";
   }
@@ -129,7 +130,7 @@ TEST(LensOfACausalModel, RefusesAMask) {
   EXPECT_THAT(message_of<UsageError>([&] {
                 tool.analyze(tokens_from_ids(*model, {1, 2}), options);
               }),
-              HasSubstr("no masked-language model"));
+              HasSubstr("not a masked-language model"));
 }
 
 TEST(LensOfAProjectedStream, EqualsTheLogitsAndRefusesTheRawOne) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/embedded_model.hpp"
+#include "support/folders.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
 namespace lensbench {
@@ -20,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kData = LENSBENCH_TEST_DATA "/token_analyzer/";
+const std::string kData = testing::data_folder() + "/token_analyzer/";
 
 // The forward is float32, the reference float64: logits of size 10 are off by some 1e-6 (measured:
 // the worst number of all is off by 4.2e-6); the rest is room for other matrix kernels.

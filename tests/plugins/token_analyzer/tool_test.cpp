@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
@@ -252,7 +253,7 @@ TEST(TokenAnalyzer, AgreesWithAFullForwardWhenRotaryKeysAreCached) {
 class TokenAnalyzerOfFamily : public ::testing::TestWithParam<const char*> {
  protected:
   std::shared_ptr<const Model> model_ =
-      Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+      Model::open(testing::data_folder() + "/models/" + GetParam());
 };
 
 TEST_P(TokenAnalyzerOfFamily, HoldsItsReceiptsWhileGenerating) {
@@ -274,7 +275,7 @@ INSTANTIATE_TEST_SUITE_P(Families, TokenAnalyzerOfFamily,
                          });
 
 TEST(TokenAnalyzer, RefusesAModelThatSeesTheWholeText) {
-  const auto bert = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/bert");
+  const auto bert = Model::open(testing::data_folder() + "/models/bert");
   EXPECT_THROW(TokenAnalyzerTool().check_compatible(*bert), UsageError);
 }
 

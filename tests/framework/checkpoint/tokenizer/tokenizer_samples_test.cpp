@@ -9,12 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/folders.hpp"
+
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kTokenizers = fs::path(LENSBENCH_TEST_DATA) / "tokenizers";
+const fs::path kTokenizers = fs::path(testing::data_folder()) / "tokenizers";
 
 std::string text_of(const nlohmann::json& sample) {
   if (sample.contains("text")) return sample["text"].get<std::string>();
@@ -66,7 +68,7 @@ class PublicTokenizer : public ::testing::TestWithParam<SharedTokenizer> {};
 TEST_P(PublicTokenizer, EqualsHuggingFaceOnSampleTexts) {
   const char* shared = std::getenv("LENSBENCH_SHARED");
   const fs::path folder =
-      fs::path(shared ? shared : LENSBENCH_SOURCE_DIR "/../shared") / GetParam().folder;
+      fs::path(shared ? shared : testing::source_folder() + "/../shared") / GetParam().folder;
   if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there";
   const auto tokenizer = Tokenizer::open(folder);
   ASSERT_NE(tokenizer, nullptr);

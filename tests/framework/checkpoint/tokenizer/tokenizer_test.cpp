@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -18,7 +19,7 @@ using testing::message_of;
 using ::testing::Pair;
 using testing::TempDir;
 
-const std::filesystem::path kData = std::filesystem::path(LENSBENCH_TEST_DATA) / "tokenizers";
+const std::filesystem::path kData = std::filesystem::path(testing::data_folder()) / "tokenizers";
 
 std::shared_ptr<const Tokenizer> open_style(const char* style) {
   return Tokenizer::open(kData / style);

@@ -10,6 +10,7 @@
 
 #include "framework/checkpoint/weights/safetensors_bytes.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -24,7 +25,7 @@ const std::string kOneFloat = R"({"w":{"dtype":"F32","shape":[1],"data_offsets":
 
 // Written by the Python package safetensors: each tensor [2, 3] is named after its dtype.
 SafetensorsFile reference_file() {
-  return SafetensorsFile(LENSBENCH_TEST_DATA "/checkpoint/all_dtypes.safetensors");
+  return SafetensorsFile(testing::data_folder() + "/checkpoint/all_dtypes.safetensors");
 }
 
 TEST(SafetensorsFile, ReadsEveryTypeAsTheReferenceImplementationWroteIt) {

@@ -13,6 +13,7 @@
 #include "checkpoint/config.hpp"
 #include "model/families/family.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 
 // A setting of config.json is followed, refused, or of no consequence; none is overlooked. The
 // fields are those of each family's configuration class in transformers
@@ -25,7 +26,7 @@ using lensbench::testing::message_of;
 using nlohmann::json;
 
 json read_data(const std::string& path) {
-  return json::parse(std::ifstream(std::string(LENSBENCH_TEST_DATA) + "/" + path));
+  return json::parse(std::ifstream(testing::data_folder() + "/" + path));
 }
 
 TEST(ConfigFields, OfEveryFamilyAreReadUnlessTheyChangeNothing) {

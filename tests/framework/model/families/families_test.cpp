@@ -14,6 +14,7 @@
 #include "model/families/family.hpp"
 #include "model/weights/weight_sources.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -28,7 +29,7 @@ using ::testing::HasSubstr;
 class ChangedSample {
  public:
   explicit ChangedSample(const std::string& name)
-      : sample_(std::string(LENSBENCH_TEST_DATA) + "/models/" + name) {
+      : sample_(testing::data_folder() + "/models/" + name) {
     config = json::parse(std::ifstream(sample_ + "/config.json"));
     const SafetensorsFile file(sample_ + "/model.safetensors");
     for (const auto& [tensor, entry] : file.entries()) tensors[tensor] = file.tensor(tensor);
@@ -205,7 +206,7 @@ TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
   const Family& family = find_family(config);
   std::map<std::string, std::vector<std::int64_t>> planned, saved;
   for (const WeightSource& tensor : weight_sources(family, family.read_spec(config)))
-    by_name[tensor.name] = tensor.shape;
+    planned[tensor.name] = tensor.shape;
   for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
   EXPECT_EQ(planned, saved);
 }
@@ -236,7 +237,7 @@ at::Tensor input_of(const Model& model, std::int64_t layer) {
 class Weights : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Weights, OfQueriesKeysAndValuesMakeTheHookedOnes) {
-  const auto model = Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam());
+  const auto model = Model::open(testing::data_folder() + "/models/" + GetParam());
   const at::Tensor x = input_of(*model, 1);
   const auto seen =
       run_with_cache(*model, {at::arange(9, at::kLong).unsqueeze(0), {}}, {"blocks.1.attn.hook_?"});

@@ -7,13 +7,14 @@
 #include <sstream>
 
 #include "fuzz/config_target.hpp"
+#include "support/folders.hpp"
 
 namespace lensbench {
 namespace {
 
 TEST(FuzzRegression, ConfigurationsAreReadOrRefused) {
   int count = 0;
-  const auto folder = std::filesystem::path(LENSBENCH_TEST_DATA) / "fuzz" / "config";
+  const auto folder = std::filesystem::path(testing::data_folder()) / "fuzz" / "config";
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().string());
     std::ostringstream bytes;

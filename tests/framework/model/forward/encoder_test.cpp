@@ -8,6 +8,7 @@
 #include <string>
 
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench {
@@ -18,7 +19,7 @@ using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
 std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(std::string(LENSBENCH_TEST_DATA) + "/models/" + name);
+  return Model::open(testing::data_folder() + "/models/" + name);
 }
 
 TokenBatch nine_tokens() {

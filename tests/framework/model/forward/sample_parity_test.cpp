@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
+#include "support/folders.hpp"
 #include "support/sample_models.hpp"
 #include "support/tensors.hpp"
 
@@ -22,9 +23,7 @@ using lensbench::testing::sample_models;
 /// (tests/parity/make_samples.py).
 class Sample : public ::testing::TestWithParam<std::string> {
  protected:
-  std::string directory() const {
-    return std::string(LENSBENCH_TEST_DATA) + "/models/" + GetParam();
-  }
+  std::string directory() const { return testing::data_folder() + "/models/" + GetParam(); }
   std::shared_ptr<const Model> model(at::ScalarType dtype = at::kFloat) const {
     ModelOptions options;
     options.dtype = dtype;

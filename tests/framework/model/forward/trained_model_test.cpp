@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "support/folders.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -18,7 +20,7 @@ class TrainedModel : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* set = std::getenv("LENSBENCH_SHARED");
-    const std::filesystem::path shared = set ? set : LENSBENCH_SOURCE_DIR "/../shared";
+    const std::filesystem::path shared = set ? set : testing::source_folder() + "/../shared";
     const auto golden = shared / "golden/aidreams260k_logit_lens.json";
     if (!std::filesystem::exists(golden))
       GTEST_SKIP() << "the trained model aidreams260k is not in " << shared;

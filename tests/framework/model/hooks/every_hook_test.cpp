@@ -15,6 +15,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/sample_models.hpp"
 #include "support/tensors.hpp"
 
@@ -33,7 +34,7 @@ using lensbench::testing::message_of;
 class EveryHook : public ::testing::TestWithParam<std::string> {
  protected:
   EveryHook() {
-    const fs::path folder = fs::path(LENSBENCH_TEST_DATA) / "models" / GetParam();
+    const fs::path folder = fs::path(testing::data_folder()) / "models" / GetParam();
     const SafetensorsFile expected((folder / "expected.safetensors").string());
     model_ = Model::open(folder.string());
     tokens_ = {expected.tensor("ids").clone(), {}};

@@ -12,6 +12,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/tensors.hpp"
 
 // What passes inside the experts of a mixture, beside what transformers makes of the same
@@ -24,7 +25,7 @@ using lensbench::testing::largest;
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
-const std::string kData = LENSBENCH_TEST_DATA;
+const std::string kData = testing::data_folder();
 
 // The parity contract, for values of size 1 to 10.
 constexpr double kParity = 5e-5;
@@ -163,8 +164,8 @@ TEST_F(ExpertPoints, RefuseInterventionsThatNeedPositions) {
     site.positions = std::move(positions);
     return message_of<UsageError>([&] { with_interventions(model_, {{site, action}}); });
   };
-  EXPECT_THAT(fault(SetZero{}, {2}), HasSubstr("it has routed, d_mlp"));
-  EXPECT_THAT(fault(AddNoise{}, {}), HasSubstr("it has routed, d_mlp"));
+  EXPECT_THAT(fault(SetZero{}, {2}), HasSubstr("its axes are routed, d_mlp"));
+  EXPECT_THAT(fault(AddNoise{}, {}), HasSubstr("its axes are routed, d_mlp"));
   EXPECT_THAT(fault(Freeze{}, {}), HasSubstr("freeze mlp.hook_expert_weights"));
 }
 

@@ -11,6 +11,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "support/tensors.hpp"
 
@@ -34,7 +35,7 @@ class GradientsOf : public ::testing::TestWithParam<const char*> {};
 // The reference is PyTorch's autograd on transformers in float64; the tolerance is the parity
 // contract's for logits, relative to the largest derivative of the point.
 TEST_P(GradientsOf, EqualThoseOfPyTorch) {
-  const std::string data = LENSBENCH_TEST_DATA;
+  const std::string data = testing::data_folder();
   const auto model = Model::open(data + "/models/" + GetParam());
   const SafetensorsFile ids(data + "/models/" + GetParam() + "/expected.safetensors");
   const SafetensorsFile expected(data + "/gradients/" + GetParam() + ".safetensors");
@@ -120,7 +121,7 @@ TEST(Gradients, RefuseAMetricThatIsNoNumberOrDoesNotDependOnTheLogits) {
                 gradients(*model, tokens, {"hook_embed"},
                           [](const at::Tensor&) { return at::ones({}); });
               }),
-              HasSubstr("does not depend on the logits"));
+              HasSubstr("is not a differentiable function of the logits"));
 }
 
 }  // namespace

@@ -290,13 +290,14 @@ TEST(InterventionJson, NamesPlaceFieldAndFault) {
   EXPECT_THAT(fault("{}"), HasSubstr("file.json: expected a list"));
   EXPECT_THAT(fault(R"([{"action": "zero"}])"),
               HasSubstr("file.json: intervention 0: field hook: is missing"));
-  EXPECT_THAT(fault(R"([{"hook": "z", "action": "zap"}])"), HasSubstr("'zap' is none of set"));
+  EXPECT_THAT(fault(R"([{"hook": "z", "action": "zap"}])"),
+              HasSubstr("'zap' is unknown; expected set"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "layer": [1]}])"),
               AllOf(HasSubstr("field layer: is not known"), HasSubstr("layers")));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": [1.5]}])"),
               HasSubstr("heads[0]: expected a whole number, found 1.5"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "zero", "heads": []}])"),
-              HasSubstr("leave it out"));
+              HasSubstr("leave the field out"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": [[1, 2], [3]]}])"),
               HasSubstr("have equal length"));
   EXPECT_THAT(fault(R"([{"hook": "z", "action": "set", "value": 1e300}])"), HasSubstr("float32"));

@@ -20,6 +20,7 @@
 #include "model/weights/weight_sources.hpp"
 #include "support/error_matchers.hpp"
 #include "support/file_size_limit.hpp"
+#include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -39,7 +40,7 @@ std::string read(const fs::path& path) {
 }
 
 json sample_config(const std::string& name) {
-  return json::parse(read(fs::path(LENSBENCH_TEST_DATA) / "models" / name / "config.json"));
+  return json::parse(read(fs::path(testing::data_folder()) / "models" / name / "config.json"));
 }
 
 /// Large enough that a standard deviation says something.
@@ -198,7 +199,7 @@ TEST(CreatingACheckpoint, CopiesTheConfigurationAndStatesTheTypeWritten) {
 
 // The samples were written by save_pretrained.
 TEST(CreatingACheckpoint, NamesTheArchitectureOfTransformersWhereTheConfigurationDoesNot) {
-  for (const auto& entry : fs::directory_iterator(fs::path(LENSBENCH_TEST_DATA) / "models")) {
+  for (const auto& entry : fs::directory_iterator(fs::path(testing::data_folder()) / "models")) {
     const json saved = sample_config(entry.path().filename());
     json config = saved;
     config.erase("architectures");

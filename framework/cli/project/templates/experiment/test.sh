@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: test.sh LENSBENCH FOLDER_OF_THE_PLUGIN
-# Runs the experiment on a tiny random model, and computes its averages from what each case saved.
+# Runs the experiment on a tiny random model, and recomputes its averages from the saved cases.
 set -eu
 lensbench=$1
 plugins=$2
@@ -14,7 +14,7 @@ echo '{"model_type": "gpt2", "n_layer": 2, "n_head": 2, "n_embd": 8, "n_position
 "$lensbench" run @NAME@ --plugin-dir "$plugins" --model model --quiet --out run.h5 \
   --ids "3 1 4 1 5" --ids "9 2 6" --ids "5 3 5 8"
 
-# One line an element: its coordinates, then its value.
+# One line per element: its coordinates, then its value.
 "$lensbench" export run.h5 lens/entropy --format csv >cases.csv
 "$lensbench" export run.h5 uncertainty/entropy_mean --format csv >mean.csv
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: test.sh LENSBENCH FOLDER_OF_THE_PLUGIN
-# Runs the tool on a tiny random model, and computes what it should say from the raw activations.
+# Runs the tool on a tiny random model, and computes the expected result from the raw activations.
 set -eu
 lensbench=$1
 plugins=$2
@@ -15,7 +15,7 @@ echo '{"model_type": "gpt2", "n_layer": 2, "n_head": 2, "n_embd": 8, "n_position
 "$lensbench" tool activations --model model --ids "3 1 4 1 5" --quiet --out stream.h5 \
   --set 'hooks=blocks.0.hook_resid_pre,blocks.*.hook_resid_post'
 
-# One line an element: its coordinates, then its value.
+# One line per element: its coordinates, then its value.
 "$lensbench" export tool.h5 @NAME@/norm --format csv >norm.csv
 for stream in blocks.0.hook_resid_pre blocks.0.hook_resid_post blocks.1.hook_resid_post; do
   "$lensbench" export stream.h5 "activations/$stream" --format csv >>stream.csv
@@ -24,7 +24,7 @@ done
 awk -F, '
   FNR == 1 { layer = -1 }
   FNR == NR && FNR > 1 { got[$1 "," $3] = $NF }                # norm.csv: layer is column 1, token 3
-  FNR != NR && $1 == "token" { ++layer; next }                 # stream.csv: a heading begins a layer
+  FNR != NR && $1 == "token" { ++layer; next }                 # stream.csv: a heading starts a layer
   FNR != NR { squares[layer "," $1] += $NF * $NF }
   END {
     for (at in squares) {

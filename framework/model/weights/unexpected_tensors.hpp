@@ -1,0 +1,23 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lensbench {
+
+/// Whether a name, without the family's prefix, is that of a head that training put on a language
+/// model (`score`, `v_head`, `classifier`, a pooler), which no logit depends on.
+bool is_training_head(std::string_view name);
+
+/// What put a foreign prefix before every name (`_orig_mod.`, `module.`, `base_model.model.`), and
+/// how to save without it; empty if the names have none.
+std::string foreign_prefix(const std::vector<std::string>& names);
+
+/// A sentence with both numbers of layers if all tensors in `extra` belong to layers after the last
+/// one of `taken`; otherwise empty.
+std::string surplus_layers(const std::set<std::string>& taken,
+                           const std::vector<std::string>& extra);
+
+}  // namespace lensbench

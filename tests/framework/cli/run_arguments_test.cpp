@@ -1,0 +1,171 @@
+#include "cli/commands/run_arguments.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <lensbench/error.hpp>
+
+#include "cli/commands/resume.hpp"
+#include "cli/table/commands.hpp"
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+// What `run` and `tool` make of their options.
+
+namespace lensbench::cli {
+namespace {
+
+using lensbench::testing::message_of;
+using lensbench::testing::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+const std::string kHash(64, 'a');
+
+RunArguments given(Arguments more, PluginEntryKind kind = PluginEntryKind::experiment) {
+  static const Command command = run_command();
+  more.insert(more.begin(), {"first_look", "--model", "m"});
+  return run_arguments(kind, Options(command, more));
+}
+
+TEST(RunArguments, HaveDefaults) {
+  const RunArguments run = given({});
+  EXPECT_EQ(run.request.kind, PluginEntryKind::experiment);
+  EXPECT_EQ(run.request.name, "first_look");
+  EXPECT_EQ(run.request.model, "m");
+  EXPECT_EQ(run.request.dtype, "float32");
+  EXPECT_EQ(run.request.device, "cpu");
+  EXPECT_EQ(run.request.threads, 0);
+  EXPECT_EQ(run.request.seed, 0u);
+  EXPECT_TRUE(run.request.share);
+  EXPECT_FALSE(run.request.profile || run.request.resume);
+  EXPECT_FALSE(run.request.plugins.allow_insecure);
+  EXPECT_FALSE(run.request.settings.has_value());
+  EXPECT_THAT(run.request.set, IsEmpty());
+  EXPECT_FALSE(run.quiet || run.json || run.progress_json);
+  EXPECT_EQ(run.out, "");
+}
+
+TEST(RunArguments, AreWhatWasGiven) {
+  const RunArguments run =
+      given({"--prompt",  "a",        "--prompt",   "b",          "--ids",   "1 2",
+             "--prompts", "file",     "--out",      "o.h5",       "--dtype", "bfloat16",
+             "--device",  "cuda:1",   "--threads",  "3",          "--seed",  "18446744073709551615",
+             "--profile", "--resume", "--no-share", "--progress", "json",    "--json",
+             "-q"},
+            PluginEntryKind::tool);
+  EXPECT_EQ(run.request.kind, PluginEntryKind::tool);
+  EXPECT_THAT(run.prompts, ElementsAre("a", "b"));
+  EXPECT_THAT(run.ids, ElementsAre("1 2"));
+  EXPECT_EQ(run.prompts_file, "file");
+  EXPECT_EQ(run.out, "o.h5");
+  EXPECT_EQ(run.request.dtype, "bfloat16");
+  EXPECT_EQ(run.request.device, "cuda:1");
+  EXPECT_EQ(run.request.threads, 3);
+  EXPECT_EQ(run.request.seed, 18446744073709551615u);
+  EXPECT_TRUE(run.request.profile && run.request.resume);
+  EXPECT_FALSE(run.request.share);
+  EXPECT_TRUE(run.quiet && run.json && run.progress_json);
+}
+
+TEST(RunArguments, SplitSettingsAtTheFirstEqualsSign) {
+  EXPECT_THAT(given({"--set", "a=1", "--set", "b=x=y", "--set", "c="}).request.set,
+              ElementsAre(Pair("a", "1"), Pair("b", "x=y"), Pair("c", "")));
+}
+
+TEST(RunArguments, RefuseASettingThatIsNoAssignment) {
+  for (const char* text : {"top_k", "=5"})
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  given({"--set", text});
+                }),
+                HasSubstr("--set '" + std::string(text) + "' is not KEY=VALUE"));
+}
+
+TEST(RunArguments, LetTheCommandLineWinOverSettingsOfTheConfigFile) {
+  const TempDir folder;
+  const std::string text = "seed = 4\n[set]\ntop_k = 3\ntarget = next\n";
+  const std::string file = folder.write("run.ini", text);
+  const RunArguments run = given({"--config", file, "--set", "top_k=2"});
+  EXPECT_THAT(run.request.set, ElementsAre(Pair("target", "next"), Pair("top_k", "2")));
+  EXPECT_EQ(run.request.seed, 4u);
+  ASSERT_TRUE(run.request.settings.has_value());
+  EXPECT_EQ(run.request.settings->path, file);
+  EXPECT_EQ(run.request.settings->text, text);
+}
+
+TEST(RunArguments, RefuseMoreThreadsThanThereCanBe) {
+  EXPECT_EQ(given({"--threads", "2147483647"}).request.threads, 2147483647);
+  EXPECT_THAT(message_of<UsageError>([] {
+                given({"--threads", "2147483648"});
+              }),
+              HasSubstr("--threads is 2147483648"));
+}
+
+TEST(RunArguments, TakePinsByHashAndByPath) {
+  const auto pins =
+      given({"--pin", "lens=" + kHash, "--pin", "probe=lib.so", "--pin", "other=/opt/lib.so"})
+          .request.plugins.pins;
+  EXPECT_THAT(pins,
+              ElementsAre(Pair("lens", kHash), Pair("other", "/opt/lib.so"),
+                          Pair("probe", (std::filesystem::current_path() / "lib.so").string())));
+}
+
+TEST(RunArguments, RefusePinsThatAreNone) {
+  for (const char* text : {"lens", "=lib.so", "lens="})
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  given({"--pin", text});
+                }),
+                HasSubstr("--pin '" + std::string(text) + "' is neither"));
+  EXPECT_THAT(message_of<UsageError>([] {
+                given({"--pin", "a=x.so", "--pin", "a=y.so"});
+              }),
+              HasSubstr("names 'a' twice"));
+}
+
+TEST(RunArguments, SayWherePluginsAreAndWhichMayBeLoaded) {
+  const auto search = given({"--plugin-dir", "a", "--plugin-dir", "b", "--plugin-lock", "l",
+                             "--allow-insecure-plugins"})
+                          .request.plugins;
+  EXPECT_THAT(search.dirs, ElementsAre("a", "b"));
+  EXPECT_EQ(search.lock, "l");
+  EXPECT_TRUE(search.allow_insecure);
+}
+
+TEST(RunArguments, ReadInterventionsFromTheirFile) {
+  const TempDir folder;
+  const std::string file =
+      folder.write("changes.json", R"([{"hook": "resid_post", "action": "add", "value": 0.5}])");
+  EXPECT_EQ(given({"--interventions", file}).request.interventions.size(), 1u);
+  EXPECT_THROW(given({"--interventions", folder / "none.json"}), InputError);
+}
+
+std::string resumed(const Arguments& argv, const RunArguments& arguments) {
+  return resume_command("run", argv, arguments, "results/a b.h5");
+}
+
+TEST(ResumeCommand, IsTheSameCommandWithItsArchiveAndResume) {
+  EXPECT_EQ(resumed({"first_look", "--model", "m"}, {}),
+            "lensbench run first_look --model m --out 'results/a b.h5' --resume");
+}
+
+TEST(ResumeCommand, NamesTheArchiveOnceAndResumesOnce) {
+  RunArguments arguments;
+  arguments.out = "a.h5";
+  EXPECT_EQ(resumed({"x", "--out", "a.h5"}, arguments), "lensbench run x --out a.h5 --resume");
+  arguments.request.resume = true;
+  EXPECT_EQ(resumed({"x", "--out", "a.h5", "--resume"}, arguments),
+            "lensbench run x --out a.h5 --resume");
+}
+
+TEST(ResumeCommand, QuotesWhatTheShellWouldTakeApart) {
+  RunArguments arguments;
+  arguments.out = "a.h5";
+  EXPECT_EQ(resumed({"x", "--prompt", "it's $5;", "--ids", "1 2", "--set", "k=a b"}, arguments),
+            "lensbench run x --prompt 'it'\\''s $5;' --ids '1 2' --set 'k=a b' --resume");
+}
+
+}  // namespace
+}  // namespace lensbench::cli

@@ -1,0 +1,124 @@
+#include "session/prompts.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <lensbench/error.hpp>
+
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::message_of;
+using ::testing::Pair;
+
+class PromptFile : public ::testing::Test {
+ protected:
+  std::vector<CaseInput> lines(const std::string& text) {
+    return read_prompt_file(folder.write("prompts.txt", text));
+  }
+  std::vector<CaseInput> json_lines(const std::string& text) {
+    return read_prompt_file(folder.write("prompts.jsonl", text));
+  }
+  std::string refusal(const std::string& text) {
+    return message_of<InputError>([&] { json_lines(text); });
+  }
+
+  testing::TempDir folder;
+};
+
+TEST_F(PromptFile, HasAPromptALine) {
+  const auto cases = lines("And God said\n the second \n");
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_EQ(cases[0].text, "And God said");
+  EXPECT_EQ(cases[1].text, " the second ");  // blanks are part of a prompt
+  EXPECT_THAT(cases[0].ids, IsEmpty());
+  EXPECT_THAT(cases[0].fields, IsEmpty());
+}
+
+TEST_F(PromptFile, NumbersCasesByTheirLineThoughEmptyOnesArePassedOver) {
+  const auto cases = lines("a\n\n\nb\n");
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_EQ(cases[0].id, "line-1");
+  EXPECT_EQ(cases[1].id, "line-4");
+}
+
+TEST_F(PromptFile, MayEndLinesAsWindowsDoesAndTheLastNotAtAll) {
+  const auto cases = lines("a\r\n\r\nb c");
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_EQ(cases[0].text, "a");
+  EXPECT_EQ(cases[1].text, "b c");
+  EXPECT_EQ(cases[1].id, "line-3");
+}
+
+TEST_F(PromptFile, TakesBracesForTextWhereItsNameDoesNotSayJson) {
+  EXPECT_EQ(lines("{\"text\": \"a\"}\n")[0].text, "{\"text\": \"a\"}");
+}
+
+TEST_F(PromptFile, OfJsonHasTextsOrIdsWithIdAndOtherFields) {
+  const auto cases = json_lines(
+      "{\"text\": \"And\", \"id\": \"first\", \"target\": \" God\"}\r\n"
+      "\n"
+      "{\"prompt\": \"But\"}\n"
+      "{\"ids\": [5, 0, 7], \"id\": 12, \"weight\": 0.5, \"tags\": [\"a\"], \"on\": true}\n");
+  ASSERT_EQ(cases.size(), 3u);
+  EXPECT_EQ(cases[0].text, "And");
+  EXPECT_EQ(cases[0].id, "first");
+  EXPECT_THAT(cases[0].fields, ElementsAre(Pair("target", " God")));
+  EXPECT_EQ(cases[1].text, "But");
+  EXPECT_EQ(cases[1].id, "line-3");
+  EXPECT_THAT(cases[2].ids, ElementsAre(5, 0, 7));
+  EXPECT_EQ(cases[2].id, "12");
+  // What is no string is kept as the JSON it was.
+  EXPECT_THAT(cases[2].fields,
+              ElementsAre(Pair("on", "true"), Pair("tags", "[\"a\"]"), Pair("weight", "0.5")));
+}
+
+TEST_F(PromptFile, NamesFileAndLineOfWhatIsNoCase) {
+  const std::string good = "{\"text\": \"a\"}\n\n";
+  for (const auto& [line, problem] : std::map<std::string, std::string>{
+           {"{\"text\": ", ""},
+           {"[1, 2]", "expected one JSON object"},
+           {"{\"text\": 5}", "'text' is not a string"},
+           {"{\"text\": \"a\", \"prompt\": \"b\"}", "both 'text' and 'prompt'"},
+           {"{\"text\": \"a\", \"text\": \"b\"}", "text"},
+           {"{\"ids\": 5}", "'ids' is not an array of numbers"},
+           {"{\"ids\": [1, 2.5]}", "'ids' holds 2.5"},
+           {"{\"ids\": [1, \"2\"]}", "'ids' holds \"2\""},
+           {"{\"text\": \"a\", \"ids\": [1]}", "needs either 'text' or 'ids'"},
+           {"{\"id\": \"a\"}", "needs either 'text' or 'ids'"},
+           {"{\"text\": \"\"}", "needs either 'text' or 'ids'"},
+           {"{\"ids\": []}", "needs either 'text' or 'ids'"},
+           {"{\"text\": \"\xff\"}", ""}})
+    EXPECT_THAT(refusal(good + line + "\n"),
+                AllOf(HasSubstr("prompts.jsonl:3"), HasSubstr(problem)))
+        << line;
+}
+
+TEST_F(PromptFile, HoldsAtLeastOnePrompt) {
+  EXPECT_THAT(message_of<InputError>([&] { lines("\n\r\n\n"); }),
+              AllOf(HasSubstr("prompts.txt"), HasSubstr("lacks prompts")));
+}
+
+TEST_F(PromptFile, IsAFileThatCanBeRead) {
+  EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder / "none.txt"); }),
+              AllOf(HasSubstr("none.txt"), HasSubstr("cannot be read")));
+  EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.path()); }),
+              HasSubstr("cannot be read"));
+}
+
+TEST_F(PromptFile, IsNoPipeSinceItsDigestIsRecorded) {
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder / "pipe"); }),
+              HasSubstr("can be read only once"));
+}
+
+}  // namespace
+}  // namespace lensbench

@@ -1,0 +1,239 @@
+#include "session/run_session.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <lensbench/error.hpp>
+
+#include "archive/archive_reader.hpp"
+#include "framework/session/session_fixture.hpp"
+#include "support/error_matchers.hpp"
+
+// A run in this process, from a request to a sealed archive, with a tool that counts tokens and one
+// that breaks a promise when asked to.
+
+namespace lensbench {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using testing::broken_case;
+using testing::cases_of_ids;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::message_of;
+using testing::SessionFolders;
+
+constexpr auto kTool = PluginEntryKind::tool;
+constexpr auto kExperiment = PluginEntryKind::experiment;
+
+/// Tokens of each case, as `token_count` counted them.
+std::vector<double> counts_of(const Dataset& results) {
+  const at::Tensor& count = results["count"].tensor;
+  return {count.data_ptr<double>(), count.data_ptr<double>() + count.numel()};
+}
+
+/// Notes what a run says.
+struct Heard {
+  std::vector<std::string> warnings, cases;
+
+  RunListener listener() {
+    return {[this](const std::string& sentence) { warnings.push_back(sentence); },
+            [this](const CaseProgress& ended) {
+              cases.push_back(ended.id + (ended.failed ? " failed " : " ") +
+                              std::to_string(ended.index) + ": " + std::to_string(ended.done) +
+                              "/" + std::to_string(ended.total));
+            }};
+  }
+};
+
+class RunSessionTest : public ::testing::Test {
+ protected:
+  RunSession::Outcome run(RunRequest request, std::vector<CaseInput> cases,
+                          RunSession::Choose shown = nullptr) {
+    RunSession session(std::move(request), heard.listener());
+    session.prepare(std::move(cases), {});
+    return session.execute(archive(), {"words", "of", "the command"}, shown);
+  }
+  fs::path archive() const { return folders.archives / "a.h5"; }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folders.archives.path()))
+      names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  SessionFolders folders;
+  Heard heard;
+};
+
+TEST_F(RunSessionTest, SaysHowManyCasesAreOverAfterEach) {
+  const auto outcome = run(folders.request(kTool, "token_count"), cases_of_ids(3));
+  EXPECT_THAT(heard.cases, ElementsAre("case-1 0: 1/3", "case-2 1: 2/3", "case-3 2: 3/3"));
+  EXPECT_THAT(heard.warnings, IsEmpty());
+  EXPECT_EQ(outcome.exit_code(), 0);
+  EXPECT_THAT(files(), ElementsAre("a.h5", "a.h5.sha256"));
+}
+
+TEST_F(RunSessionTest, SealsWhatTheCasesSavedAndTheWordsOfTheCommand) {
+  auto request = folders.request(kTool, "token_count");
+  request.set["scale"] = "10";
+  const auto outcome = run(std::move(request), cases_of_ids(3));
+  ASSERT_TRUE(outcome.sealed.has_value());
+  EXPECT_EQ(outcome.sealed->path, archive());
+  const ArchiveReader reader(archive());
+  EXPECT_TRUE(reader.complete());
+  EXPECT_THAT(counts_of(reader.read("token_count")), ElementsAre(10, 20, 30));
+  EXPECT_EQ(reader.run()["arguments"], (nlohmann::json{"words", "of", "the command"}));
+}
+
+TEST_F(RunSessionTest, JoinsTheResultsOfTheCasesThatAreToBeShown) {
+  const auto outcome =
+      run(folders.request(kTool, "token_count"), cases_of_ids(4), [](const RunReport& report) {
+        return std::vector<std::int64_t>{report.completed[1], report.completed[3]};
+      });
+  const Dataset& shown = outcome.results.at("token_count");
+  EXPECT_THAT(counts_of(shown), ElementsAre(2, 4));
+  EXPECT_THAT(shown["case_id"].strings, ElementsAre("case-2", "case-4"));
+}
+
+TEST_F(RunSessionTest, GoesOnAfterACaseThatFails) {
+  auto cases = cases_of_ids(2);
+  cases.insert(cases.begin() + 1, broken_case());
+  const auto outcome = run(folders.request(kTool, "token_count"), cases);
+  EXPECT_THAT(heard.cases, ElementsAre("case-1 0: 1/3", "broken failed 1: 2/3", "case-2 2: 3/3"));
+  EXPECT_EQ(outcome.exit_code(), 5);
+  EXPECT_THAT(outcome.report.completed, ElementsAre(0, 2));
+  ASSERT_EQ(outcome.report.failures.size(), 1u);
+  const auto records = ArchiveReader(archive()).cases();
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_EQ(records[1].status, CaseStatus::failed);
+  EXPECT_EQ(records[1].error, outcome.report.failures[0].message);
+  EXPECT_EQ(records[2].status, CaseStatus::complete);
+}
+
+TEST_F(RunSessionTest, LeavesNothingOfARequestOfWhichNoCaseCouldRun) {
+  const auto outcome = run(folders.request(kTool, "token_count"), {broken_case()});
+  EXPECT_FALSE(outcome.sealed.has_value());
+  EXPECT_EQ(outcome.exit_code(), 2);
+  EXPECT_THAT(files(), IsEmpty());
+}
+
+TEST_F(RunSessionTest, KeepsTheRecordOfCasesThatBrokeAPromise) {
+  auto request = folders.request(kExperiment, "uses_odd");
+  request.set["how"] = "throw_std";
+  const auto outcome = run(std::move(request), cases_of_ids(2));
+  EXPECT_EQ(outcome.exit_code(), 5);
+  ASSERT_TRUE(outcome.sealed.has_value());
+  EXPECT_THAT(ArchiveReader(archive()).cases()[0].error, HasSubstr("no such row"));
+}
+
+TEST_F(RunSessionTest, KeepsTheCasesWhereTheSummaryFails) {
+  auto request = folders.request(kExperiment, "uses_odd");
+  request.set["how"] = "throw_in_finish";
+  EXPECT_THAT(message_of<RunError>([&] { run(std::move(request), cases_of_ids(2)); }),
+              HasSubstr("summary over the cases failed"));
+  EXPECT_THAT(files(), ElementsAre("a.run"));
+}
+
+TEST_F(RunSessionTest, OverwritesNoArchive) {
+  run(folders.request(kTool, "token_count"), cases_of_ids(1));
+  const std::string before = testing::sha256sum(archive());
+  EXPECT_THAT(
+      message_of<Error>([&] { run(folders.request(kTool, "token_count"), cases_of_ids(2)); }),
+      HasSubstr("a.h5"));
+  EXPECT_EQ(testing::sha256sum(archive()), before);
+}
+
+TEST_F(RunSessionTest, RefusesAToolThatIsAskedForAsAnExperimentAndTheOtherWayRound) {
+  const auto start = [&](PluginEntryKind kind, const std::string& name) {
+    return message_of<UsageError>([&] { RunSession(folders.request(kind, name), {}); });
+  };
+  EXPECT_THAT(start(kExperiment, "odd"), HasSubstr("'odd' is a tool, not an experiment"));
+  EXPECT_THAT(start(kTool, "uses_odd"), HasSubstr("'uses_odd' is an experiment, not a tool"));
+}
+
+TEST_F(RunSessionTest, RefusesANameThatNoPluginHas) {
+  EXPECT_THAT(message_of<PluginError>([&] { RunSession(folders.request(kTool, "nothing"), {}); }),
+              AllOf(HasSubstr("'nothing'"), HasSubstr(folders.plugins.path().string())));
+}
+
+TEST_F(RunSessionTest, SaysWhichLibrariesAreLeftOut) {
+  testing::place(folders.plugins, "wrong_api");
+  const RunSession session(folders.request(kTool, "token_count"), heard.listener());
+  EXPECT_THAT(heard.warnings,
+              ElementsAre(AllOf(HasSubstr("left out: "), HasSubstr("wrong_api.so"))));
+  EXPECT_EQ(session.entry().name, "token_count");
+}
+
+TEST_F(RunSessionTest, RefusesWrongParametersBeforeAnythingIsWritten) {
+  auto request = folders.request(kTool, "token_count");
+  request.set["scale"] = "large";
+  EXPECT_THAT(message_of<UsageError>([&] { run(std::move(request), cases_of_ids(1)); }),
+              HasSubstr("scale"));
+  EXPECT_THAT(files(), IsEmpty());
+}
+
+// The signal is noted for the whole process, so the run that is stopped has a process of its own,
+// which begins this test anew and finds the folder in its environment.
+constexpr const char* kFolderVariable = "LENSBENCH_TEST_INTERRUPTED";
+
+RunListener interrupting(std::vector<std::string>& cases) {
+  return {[](const std::string&) {},
+          [&cases](const CaseProgress& ended) {
+            cases.push_back(ended.id);
+            if (ended.done == 2) raise(SIGINT);
+          }};
+}
+
+int exit_code_of_interrupted_run(const RunRequest& request, const fs::path& out) {
+  std::vector<std::string> cases;
+  RunSession session(request, interrupting(cases));
+  session.prepare(cases_of_ids(4), {});
+  const auto outcome = session.execute(out, {}, nullptr);
+  std::cerr << "interrupted " << outcome.report.interrupted << " sealed "
+            << outcome.sealed.has_value() << " completed " << outcome.report.completed.size()
+            << " told " << cases.size() << "\n";
+  return outcome.exit_code();
+}
+
+TEST_F(RunSessionTest, StopsAfterTheCaseInHandAndGoesOnWhereItStopped) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  if (getenv(kFolderVariable) == nullptr)
+    setenv(kFolderVariable, folders.archives.path().c_str(), 1);
+  const fs::path out = fs::path(getenv(kFolderVariable)) / "a.h5";
+  auto request = folders.request(kTool, "token_count");
+  EXPECT_EXIT(std::exit(exit_code_of_interrupted_run(request, out)), ::testing::ExitedWithCode(5),
+              "interrupted 1 sealed 0 completed 2 told 2");
+  unsetenv(kFolderVariable);
+  ASSERT_THAT(files(), ElementsAre("a.run"));
+
+  request.resume = true;
+  const auto outcome = run(std::move(request), cases_of_ids(4));
+  EXPECT_THAT(heard.cases, ElementsAre("case-3 2: 3/4", "case-4 3: 4/4"));
+  EXPECT_EQ(outcome.exit_code(), 0);
+  EXPECT_THAT(counts_of(ArchiveReader(archive()).read("token_count")), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(RunOutcome, IsTheWorstThatHappened) {
+  RunSession::Outcome outcome;
+  EXPECT_EQ(outcome.exit_code(), 0);
+  outcome.failed_receipts = 2;
+  EXPECT_EQ(outcome.exit_code(), 1);
+  outcome.report.failures = {{0, "", 3}, {1, "", 2}};
+  EXPECT_EQ(outcome.exit_code(), 3);  // no case ran: the first failure's own code
+  outcome.report.completed = {2};
+  EXPECT_EQ(outcome.exit_code(), 5);
+  outcome.report.failures.clear();
+  outcome.report.interrupted = true;
+  EXPECT_EQ(outcome.exit_code(), 5);
+}
+
+}  // namespace
+}  // namespace lensbench

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+// The folders of this checkout, which CMake writes into folders.cpp. No other source of the tests
+// holds one, so that a compiler cache finds their object files again in another checkout.
+
+namespace lensbench::testing {
+
+std::string source_folder();  ///< the root of the source tree
+std::string data_folder();    ///< tests/data in it
+std::string build_folder();   ///< the build tree, which has the shape of the installed tree
+std::string cmake_program();  ///< the cmake that configured the build
+std::string prefix_path();    ///< its CMAKE_PREFIX_PATH, separated by semicolons
+
+}  // namespace lensbench::testing
