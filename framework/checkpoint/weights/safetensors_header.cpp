@@ -122,7 +122,7 @@ class HeaderReader {
     if (state_ == State::metadata)
       fail("__metadata__ has " + found + " for \"" + printable(field_) + "\"; expected a string");
     const char* expected = field_ == "dtype" ? "a string" : "whole numbers from 0 to 2^53";
-    fail(tensor() + field_ + " has " + found + "; expected " + expected);
+    fail(tensor() + field_ + ": expected " + expected + ", found " + found);
   }
 
   void start_tensor(const std::string& name) {
