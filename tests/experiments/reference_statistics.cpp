@@ -163,6 +163,14 @@ double spearman(const Values& x, const Values& y) {
   return pearson(ranks(x), ranks(y));
 }
 
+/// The mean next to a quantile, below it for a negative direction. Few cases have few different
+/// means, so that a quantile of the draws is one of them where that of all means is between two.
+static double outer_quantile(Values means, double q, double direction) {
+  std::sort(means.begin(), means.end());
+  const double h = (count(means) - 1) * q;
+  return means[static_cast<std::size_t>(direction < 0 ? std::floor(h) : std::ceil(h))];
+}
+
 IntervalEnds bootstrap_interval(const Values& values, double draws) {
   const Values kept = without_missing(values);
   const double estimate = mean(kept);
@@ -178,7 +186,8 @@ IntervalEnds bootstrap_interval(const Values& values, double draws) {
     const double z0 = normal_quantile(share + direction * four_errors(share, draws));
     const double z = z0 + normal_quantile(tail);
     const double at = normal_cdf(z0 + z / (1 - a * z));
-    return quantile(means, std::clamp(at + direction * four_errors(at, draws), 0.0, 1.0));
+    return outer_quantile(means, std::clamp(at + direction * four_errors(at, draws), 0.0, 1.0),
+                          direction);
   };
   return {{bound(0.025, -1), bound(0.025, 1)}, {bound(0.975, -1), bound(0.975, 1)}};
 }
