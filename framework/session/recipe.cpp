@@ -161,8 +161,8 @@ std::string model_label(const std::string& model) {
   return label.empty() ? "model" : label;
 }
 
-Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {
-  Vocabulary vocabulary;
+ResultVocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {
+  ResultVocabulary vocabulary;
   const auto tokenizer = model.tokenizer();
   for (const auto id : ids) {
     if (id < 0) continue;

@@ -29,9 +29,9 @@ LENSBENCH_API FileRecord prompts_record(const std::filesystem::path& file);
 LENSBENCH_API std::string model_label(const std::string& model);
 
 /// Display text of every id, and the raw bytes of tokens whose text differs from them.
-struct Vocabulary {
+struct ResultVocabulary {
   std::map<std::int64_t, std::string> texts, bytes;
 };
-Vocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids);
+ResultVocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids);
 
 }  // namespace lensbench

@@ -108,6 +108,29 @@ TEST(Layers, PluginsIncludeOnlyPublicHeadersAndTheirOwn) {
     }
 }
 
+// Two types of one name in one namespace are one type to the linker: it keeps the destructor of
+// either for both. Headers are formatted, so a type of a namespace starts its line.
+TEST(Types, OfANamespaceHaveNamesOfTheirOwn) {
+  static const std::regex space(R"re(namespace ([a-z:_]+) \{)re");
+  static const std::regex type(
+      R"re((?:struct|class|enum class) (?:LENSBENCH_API )?(\w+)(?: final)?(?: : .*)? \{)re");
+  std::map<std::string, fs::path> defined;
+  for (const auto& entry : fs::recursive_directory_iterator(kFramework)) {
+    if (entry.path().extension() != ".hpp") continue;
+    std::ifstream file(entry.path());
+    std::string prefix;
+    std::smatch match;
+    for (std::string line; std::getline(file, line);) {
+      if (std::regex_match(line, match, space)) prefix = match[1].str() + "::";
+      if (!std::regex_match(line, match, type)) continue;
+      const auto [first, is_new] = defined.emplace(prefix + match[1].str(), entry.path());
+      EXPECT_TRUE(is_new) << first->first << " is defined in " << first->second << " and in "
+                          << entry.path();
+    }
+  }
+  EXPECT_GT(defined.size(), 100u);
+}
+
 TEST(Rooms, HoldAtMost35Sources) {
   std::map<fs::path, int> sources;
   for (const auto& entry : fs::recursive_directory_iterator(kFramework))
