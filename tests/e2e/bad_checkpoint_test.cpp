@@ -35,6 +35,16 @@ Checkpoint sound_checkpoint() {
   return checkpoint;
 }
 
+fs::path write(const Checkpoint& checkpoint, const TempDir& directory) {
+  const fs::path model = directory / "m";
+  fs::create_directory(model);
+  std::ofstream(model / "config.json") << checkpoint.config.dump();
+  for (const auto& [name, content] : checkpoint.files) std::ofstream(model / name) << content;
+  if (checkpoint.has_safetensors)
+    write_safetensors(model / "model.safetensors", checkpoint.tensors, {{"format", "pt"}});
+  return model;
+}
+
 struct Fault {
   const char* name;
   std::function<void(Checkpoint&)> spoil;
@@ -45,12 +55,6 @@ struct Fault {
     return out << fault.name;
   }
 };
-
-std::string ids(int count) {
-  std::string text = "1";
-  for (int i = 1; i < count; ++i) text += " 1";
-  return text;
-}
 
 const std::vector<Fault>& faults() {
   static const std::string norm = "model.norm.weight";
@@ -63,13 +67,13 @@ const std::vector<Fault>& faults() {
        [](Checkpoint& c) {
          c.tensors["lm_head.weight"] = at::zeros({5, 24});
        },
-       {"lm_head.weight is [5, 24], expected [61, 24]"}},
+       {"lm_head.weight has shape [5, 24], expected [61, 24]"}},
       {"more_layers_than_weights",
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 3; },
        {"model.layers.2."}},
       {"vocabulary_larger_than_the_embedding",
        [](Checkpoint& c) { c.config["vocab_size"] = 70; },
-       {"model.embed_tokens.weight is [61, 24], expected [70, 24]"}},
+       {"model.embed_tokens.weight has shape [61, 24], expected [70, 24]"}},
       {"tokenizer_larger_than_the_vocabulary",
        [](Checkpoint& c) {
          c.files["tokenizer.json"] =
@@ -85,10 +89,6 @@ const std::vector<Fault>& faults() {
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 0; },
        {"config.json: field num_hidden_layers: expected a whole number from 1 to 4096, found "
         "0"}},
-      {"text_longer_than_the_positions",
-       [](Checkpoint& c) { c.config["max_position_embeddings"] = 16; },
-       {"a text of 17 tokens", "the 16 positions of this model"},
-       {"--ids", ids(17)}},
       {"setting_that_is_not_followed",
        [](Checkpoint& c) { c.config["hidden_act"] = "mish"; },
        {"config.json: field hidden_act: is \"mish\""}},
@@ -123,15 +123,8 @@ TEST_P(BadCheckpoint, ExitsWith3AndSaysWhatIsWrong) {
   Checkpoint checkpoint = sound_checkpoint();
   GetParam().spoil(checkpoint);
   const TempDir directory;
-  const fs::path model = directory / "m";
-  fs::create_directory(model);
-  std::ofstream(model / "config.json") << checkpoint.config.dump();
-  for (const auto& [name, content] : checkpoint.files) std::ofstream(model / name) << content;
-  if (checkpoint.has_safetensors)
-    write_safetensors(model / "model.safetensors", checkpoint.tensors, {{"format", "pt"}});
-
-  std::vector<std::string> command = {"tool", "logit_lens", "--model",
-                                      model,  "--out",      directory / "a.h5"};
+  std::vector<std::string> command = {
+      "tool", "logit_lens", "--model", write(checkpoint, directory), "--out", directory / "a.h5"};
   command.insert(command.end(), GetParam().arguments.begin(), GetParam().arguments.end());
   const auto outcome = lensbench(command);
   EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
@@ -144,6 +137,17 @@ TEST_P(BadCheckpoint, ExitsWith3AndSaysWhatIsWrong) {
 
 INSTANTIATE_TEST_SUITE_P(Faults, BadCheckpoint, ::testing::ValuesIn(faults()),
                          [](const auto& param_info) { return std::string(param_info.param.name); });
+
+TEST(LongPrompt, OfARotaryModelRunsAndIsNoted) {
+  Checkpoint checkpoint = sound_checkpoint();
+  checkpoint.config["max_position_embeddings"] = 4;
+  const TempDir directory;
+  const auto outcome = lensbench({"tool", "logit_lens", "--model", write(checkpoint, directory),
+                                  "--ids", "1 2 3 4 5", "--out", directory / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("longer than the 4 positions"), HasSubstr("'ids-1' with 5 tokens")));
+}
 
 }  // namespace
 }  // namespace lensbench
