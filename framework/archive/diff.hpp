@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/export.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -43,11 +42,5 @@ LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& archi
                                                       const RunPlan& plan);
 LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& first,
                                                       const ArchiveReader& second);
-
-/// Text for a user: the differences in the request, then each variable that is not identical.
-LENSBENCH_API std::string describe(const ArchiveDifference& difference);
-
-/// JSON for a script, in a stable, sorted form.
-LENSBENCH_API nlohmann::json to_json(const ArchiveDifference& difference);
 
 }  // namespace lensbench

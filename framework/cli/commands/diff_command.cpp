@@ -6,6 +6,7 @@
 #include "archive/sandbox/guard.hpp"
 #include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
+#include "report/summary/diff_text.hpp"
 
 namespace lensbench::cli {
 namespace {

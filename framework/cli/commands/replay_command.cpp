@@ -13,6 +13,7 @@
 #include "cli/commands/run_messages.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
+#include "report/summary/diff_text.hpp"
 #include "session/recorded_request.hpp"
 #include "session/recorded_run.hpp"
 #include "session/run_session.hpp"

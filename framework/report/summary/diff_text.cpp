@@ -1,7 +1,7 @@
+#include "report/summary/diff_text.hpp"
+
 #include <cmath>
 #include <sstream>
-
-#include "archive/diff.hpp"
 
 namespace lensbench {
 namespace {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "archive/diff.hpp"
+
+namespace lensbench {
+
+/// Text for a user: the differences in the request, then each variable that is not identical.
+LENSBENCH_API std::string describe(const ArchiveDifference& difference);
+
+/// JSON for a script, in a stable, sorted form.
+LENSBENCH_API nlohmann::json to_json(const ArchiveDifference& difference);
+
+}  // namespace lensbench
