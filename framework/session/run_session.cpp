@@ -36,6 +36,12 @@ void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::
                      (wants_tool ? "an experiment, not a tool" : "a tool, not an experiment"));
 }
 
+/// Reports the end of the cases, however they end.
+struct EndOfCases {
+  const RunListener& listener;
+  ~EndOfCases() { listener.on_end(); }
+};
+
 }  // namespace
 
 RunSession::RunSession(RunRequest request, RunListener listener)
@@ -97,6 +103,8 @@ RunReport RunSession::run_cases(ResultSink& sink) {
     listener_.on_case(
         {index, cases_[static_cast<std::size_t>(index)].id, failed, ++done, std::ssize(cases_)});
   };
+  const EndOfCases end{listener_};
+  listener_.on_start();
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 

@@ -32,6 +32,9 @@ struct CaseProgress {
 struct RunListener {
   Warn warn = [](const std::string&) {};
   std::function<void(const CaseProgress&)> on_case = [](const CaseProgress&) {};
+  /// Called before the first case, when the model is open, and after the last one, also where an
+  /// interruption or an error ended the cases.
+  std::function<void()> on_start = [] {}, on_end = [] {};
 };
 
 /// Run of an experiment or a tool, from a request to a sealed archive.

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "report/terminal/progress.hpp"
 
@@ -35,12 +36,13 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
   if (progress_json) {
     listener.on_case = print_json_line;
   } else if (!quiet && cases > 1) {  // a single case ends before a bar is useful
-    auto bar = std::make_shared<ProgressBar>(cases, STDERR_FILENO);
+    auto bar = std::make_shared<std::optional<ProgressBar>>();
+    listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
     listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
       failed += ended.failed ? 1 : 0;
-      bar->step(ended.done, failed);
-      if (ended.done == ended.total) bar->finish();
+      (*bar)->step(ended.done, failed);
     };
+    listener.on_end = [bar] { bar->reset(); };
   }
   return listener;
 }
