@@ -12,11 +12,12 @@ using namespace lensbench;
 class ResidualNorm final : public Tool {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"thresholds", ParameterType::text, "", "",
+      {"thresholds", ParameterType::file, "", "",
        "CSV file with the columns `layer` and `threshold`, learned by residual_norm_thresholds"},
   };
 
-  Dataset run(const Tokens& tokens, const Parameters& parameters) override {
+  Dataset run(const Request& request) override {
+    const Tokens& tokens = request.tokens();
     const auto n_layers = model().spec().n_layers;
     Dataset result;
     add_layer_axis(result, n_layers);
@@ -26,7 +27,7 @@ class ResidualNorm final : public Tool {
                 .dims = {"layer", "token"},
                 .tensor = norms,
                 .long_name = "L2 norm of the residual stream"});
-    if (const auto& file = parameters.text("thresholds"); !file.empty()) {
+    if (const auto& file = request.parameters().text("thresholds"); !file.empty()) {
       const at::Tensor thresholds = at::tensor(read_thresholds(file, n_layers + 1), at::kDouble);
       result.add({.name = "threshold",
                   .dims = {"layer"},
@@ -60,14 +61,14 @@ class ResidualNormThresholds final : public Experiment {
 
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"quantile", ParameterType::number, "0.99", "1", "share of tokens below the threshold"},
+      {"quantile", ParameterType::number, "0.99", "1", "share of tokens below the threshold",
+       "(0, 1)"},
   };
 
-  void run(Case& c) override { c.save("norms", norm->run(c.tokens(), defaults())); }
+  void run(Case& c) override { c.save("norms", norm->run(c.tokens(), {})); }
 
   void finish(Summary& summary) override {
     const double q = summary.parameters().number("quantile");
-    if (q <= 0 || q >= 1) throw UsageError("residual_norm_thresholds: quantile must be in (0, 1)");
     if (summary.cases().empty()) return;
     std::vector<at::Tensor> parts;
     for (const auto number : summary.cases())
@@ -89,11 +90,6 @@ class ResidualNormThresholds final : public Experiment {
     result.attributes["quantile"] = q;
     result.attributes["tokens"] = norms.size(1);
     summary.save("thresholds", std::move(result));
-  }
-
- private:
-  static Parameters defaults() {
-    return Parameters::resolve(ResidualNorm::kParameters, {}, "tool 'residual_norm'");
   }
 };
 

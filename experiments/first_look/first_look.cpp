@@ -12,10 +12,12 @@ using namespace lensbench;
 class FirstLook final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"target", ParameterType::text, "model", "",
-       "token whose logit is attributed: model, next, an id, or the text of one token"},
-      {"max_new_tokens", ParameterType::integer, "12", "tokens", "number of tokens to generate"},
-      {"top_k", ParameterType::integer, "5", "1", "candidates listed at each layer and step"},
+      {"target", ParameterType::token, "model", "", "token whose logit is attributed",
+       "model|next"},
+      {"max_new_tokens", ParameterType::integer, "12", "tokens", "number of tokens to generate",
+       "[0, inf)"},
+      {"top_k", ParameterType::integer, "5", "tokens", "candidates listed at each layer and step",
+       "[1, inf)"},
   };
 
   void run(Case& c) override {

@@ -21,14 +21,18 @@ std::vector<double> of_generated(const Dataset& audit, const std::string& name) 
 class GenerationAudit final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"max_new_tokens", ParameterType::integer, "40", "tokens", "number of tokens to generate"},
-      {"temperature", ParameterType::number, "0", "1", "temperature of sampling; 0 is greedy"},
+      {"max_new_tokens", ParameterType::integer, "40", "tokens", "number of tokens to generate",
+       "[0, inf)"},
+      {"temperature", ParameterType::number, "0", "1", "temperature of sampling; 0 is greedy",
+       "[0, inf)"},
       {"sample_top_k", ParameterType::integer, "0", "tokens",
-       "sample from this many best tokens; 0: all"},
+       "sample from this many best tokens; 0: all", "[0, inf)"},
       {"sample_top_p", ParameterType::number, "1", "1",
-       "sample from the nucleus of this probability; 1: all"},
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each step"},
-      {"temperatures", ParameterType::list, "", "1", "temperatures to compare at each step"},
+       "sample from the nucleus of this probability; 1: all", "(0, 1]"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each step",
+       "[0, inf)"},
+      {"temperatures", ParameterType::numbers, "", "1", "temperatures to compare at each step",
+       "[0, inf)"},
       {"entropy_jump_threshold", ParameterType::number, "3.5", "1",
        "robust z-score of the entropy above which a token is a jump"},
   };
@@ -42,6 +46,7 @@ class GenerationAudit final : public Experiment {
                         c.seed() + static_cast<std::uint64_t>(c.index())};
     options.top_k = given.integer("top_k");
     options.temperatures = given.numbers("temperatures");
+    options.nucleus = {};
     options.entropy_jump_threshold = given.number("entropy_jump_threshold");
     c.save("audit", analyzer_->analyze(c.tokens(), options));
   }

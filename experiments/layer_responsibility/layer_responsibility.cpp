@@ -21,13 +21,13 @@ at::Tensor at_last_token(const Variable& variable) {
 class LayerResponsibility final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"target", ParameterType::text, "model", "",
-       "token whose logit is explained: model, next, an id or a text; a case's own field `target` "
-       "wins"},
-      {"versus", ParameterType::text, "none", "",
-       "explain the difference to this token's logit; a case's own field `versus` wins"},
-      {"ablation", ParameterType::list, "zero,mean", "",
-       "replacements of each output: zero, mean, both, or none"},
+      {"target", ParameterType::token, "model", "",
+       "token whose logit is explained; a case's own field `target` wins", "model|next"},
+      {"versus", ParameterType::token, "", "",
+       "explain the difference to this token's logit; a case's own field `versus` wins",
+       "model|next"},
+      {"ablation", ParameterType::choices, "zero,mean", "", "replacements of each output",
+       "zero|mean"},
   };
 
   void run(Case& c) override {

@@ -17,7 +17,8 @@ class ModelComparison final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"other", ParameterType::model, nullptr, "", "the other model"},
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed for each model"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed for each model",
+       "[0, inf)"},
   };
 
   void run(Case& c) override {

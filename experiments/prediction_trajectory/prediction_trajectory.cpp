@@ -24,12 +24,12 @@ at::Tensor at_followed_token(const Dataset& lens, const std::string& name) {
 class PredictionTrajectory final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each layer"},
-      {"target", ParameterType::text, "model", "",
-       "token whose rank is reported: next, model, an id or a text; a case's own field `target` "
-       "wins"},
-      {"points", ParameterType::list, "resid_post", "",
-       "points to decode: resid_post, resid_pre, resid_mid, attn_out, mlp_out"},
+      {"top_k", ParameterType::integer, "10", "tokens", "candidates listed at each layer",
+       "[1, inf)"},
+      {"target", ParameterType::token, "model", "",
+       "token whose rank is reported; a case's own field `target` wins", "next|model"},
+      {"points", ParameterType::choices, "resid_post", "", "points to decode",
+       "resid_post|resid_pre|resid_mid|attn_out|mlp_out"},
   };
 
   void run(Case& c) override {

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <lensbench/experiment.hpp>
 #include <lensbench/profile.hpp>
+#include <lensbench/uses.hpp>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "bench/tool_meter.hpp"
 #include "core/costs.hpp"
 #include "core/peak_memory.hpp"
 
@@ -42,10 +43,10 @@ class LENSBENCH_API CostMeter final : public ToolMeter {
 class MeteredSlots {
  public:
   MeteredSlots(const std::vector<ToolSlot*>& slots, ToolMeter& meter) : slots_(slots) {
-    for (ToolSlot* slot : slots_) slot->set_meter(&meter);
+    for (ToolSlot* slot : slots_) slot->meter_ = &meter;
   }
   ~MeteredSlots() {
-    for (ToolSlot* slot : slots_) slot->set_meter(nullptr);
+    for (ToolSlot* slot : slots_) slot->meter_ = nullptr;
   }
   MeteredSlots(const MeteredSlots&) = delete;
   MeteredSlots& operator=(const MeteredSlots&) = delete;

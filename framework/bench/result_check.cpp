@@ -1,5 +1,6 @@
 #include "bench/result_check.hpp"
 
+#include <ATen/ops/isinf.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/nonzero.h>
 
@@ -14,8 +15,10 @@ const std::map<std::string, std::vector<std::string>>& required_coordinates() {
   static const std::map<std::string, std::vector<std::string>> table = {
       {"token", {"token", "case", "position", "input_id", "input_token"}},
       {"layer", {"layer"}},
+      {"block", {"block"}},
       {"component", {"component"}},
       {"head", {"head"}},
+      {"kv_head", {"kv_head"}},
       {"rank", {"rank"}}};
   return table;
 }
@@ -30,6 +33,7 @@ class ResultCheck {
       check_lengths(variable);
       check_units(variable);
       check_nan(variable);
+      check_infinity(variable);
     }
     for (const auto& [dim, length] : dataset_.dims()) check_coordinates(dim);
     for (const auto& receipt : dataset_.receipts)
@@ -75,6 +79,18 @@ class ResultCheck {
            found +
                "; if they are intended, explain NaN in long_name, as in 'surprisal (NaN: first "
                "token)'");
+  }
+
+  void check_infinity(const Variable& variable) const {
+    if (variable.is_text() || !variable.tensor.is_floating_point()) return;
+    if (variable.long_name.find("infinity") != std::string::npos) return;
+    const at::Tensor where = at::isinf(variable.tensor).flatten().nonzero();
+    if (where.numel() == 0) return;
+    broken(variable, std::to_string(where.size(0)) + " of " +
+                         std::to_string(variable.tensor.numel()) +
+                         " values are infinite, the first at " +
+                         index_text(variable, where[0][0].item<std::int64_t>()) +
+                         "; if they are intended, explain infinity in long_name");
   }
 
   static std::string index_text(const Variable& variable, std::int64_t flat) {

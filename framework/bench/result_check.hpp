@@ -18,8 +18,8 @@ class ResultError : public RunError {
 };
 
 /// Checks the rules for saved datasets that `Dataset::add` does not check: each dimension has one
-/// length, shared axes have their coordinates, units are given, and NaN occurs only in variables
-/// whose long_name explains it.
+/// length, shared axes have their coordinates, units are given, and NaN and infinity occur only
+/// in variables whose long_name explains them.
 /// \param subject  `dataset 'lens'`, or `tool 'logit_lens'`
 /// \throws ResultError that names the variable and the rule
 void check_result(const Dataset& dataset, const std::string& subject);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bench/cost_meter.hpp"
+#include "bench/parameter_check.hpp"
 #include "bench/result_check.hpp"
 #include "bench/result_name.hpp"
 #include "core/text/suggest.hpp"
@@ -21,7 +22,7 @@ class SingleTool final : public Experiment {
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
 
   void run(Case& c) override {
-    Dataset result = slot_->run(c.tokens(), c.parameters());
+    Dataset result = slot_->run(c.request(c.parameters()));
     check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
     c.save(slot_.tool_name(), std::move(result));
   }
@@ -33,10 +34,22 @@ class SingleTool final : public Experiment {
 class SinkSummary final : public Summary {
  public:
   SinkSummary(const ResultSink& sink, const std::vector<std::int64_t>& cases,
-              const Parameters& parameters, std::map<std::string, Dataset>& saved)
-      : sink_(sink), cases_(cases), parameters_(parameters), saved_(saved) {}
+              const std::vector<CaseInput>& inputs, const Parameters& parameters,
+              std::uint64_t seed, std::map<std::string, Dataset>& saved)
+      : sink_(sink),
+        cases_(cases),
+        inputs_(inputs),
+        parameters_(parameters),
+        seed_(seed),
+        saved_(saved) {}
 
   const std::vector<std::int64_t>& cases() const override { return cases_; }
+
+  const CaseInput& input(std::int64_t case_number) const override {
+    if (!std::binary_search(cases_.begin(), cases_.end(), case_number))
+      throw UsageError("case " + std::to_string(case_number) + " is not a completed case");
+    return inputs_[static_cast<std::size_t>(case_number)];
+  }
 
   Dataset dataset(std::int64_t case_number, const std::string& name) const override {
     const auto names = sink_.names(case_number);
@@ -60,11 +73,14 @@ class SinkSummary final : public Summary {
   }
 
   const Parameters& parameters() const override { return parameters_; }
+  std::uint64_t seed() const override { return seed_; }
 
  private:
   const ResultSink& sink_;
   const std::vector<std::int64_t>& cases_;
+  const std::vector<CaseInput>& inputs_;
   const Parameters& parameters_;
+  std::uint64_t seed_;
   std::map<std::string, Dataset>& saved_;
 };
 
@@ -100,6 +116,10 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
     return failure(error.what_without_backtrace(), 5);
   } catch (const std::exception& error) {
     return failure(error.what(), 5);
+  } catch (const std::string& text) {
+    return failure(text, 5);
+  } catch (const char* text) {
+    return failure(text, 5);
   } catch (...) {
     return failure("threw something that is not a std::exception", 5);
   }
@@ -119,6 +139,13 @@ void check_compatible(const Tool& tool, const std::string& name, const Model& mo
   } catch (...) {
     throw RunError(subject + "it threw something that is not a std::exception");
   }
+}
+
+// Whether the tool was built with the typed interface that the experiment was built with. A slot of
+// type `Tool` uses none.
+bool has_interface(const PluginInfo& tool, const ToolSlot& slot) {
+  const char* version = slot.interface_version();
+  return version == nullptr || tool.interface_version == version;
 }
 
 [[noreturn]] void throw_finish_error(const CaseFailure& failure) {
@@ -169,11 +196,11 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
   for (auto* slot : experiment_->tool_slots()) {
     const auto& name = slot->tool_name();
     try {
+      const PluginInfo& info = host.find(PluginEntryKind::tool, name);
       auto tool = create_tool(host, name);
-      tool->attach(context);
-      if (!slot->bind(*tool)) {
-        problems += "\n  tool '" + name + "' of '" +
-                    host.find(PluginEntryKind::tool, name).path.string() +
+      tool->attach(context, info.parameters, "tool '" + name + "'");
+      if (!slot->bind(*tool) || !has_interface(info, *slot)) {
+        problems += "\n  tool '" + name + "' of '" + info.path.string() +
                     "' does not implement the interface this experiment was built for; rebuild "
                     "both against the same lensbench";
         continue;
@@ -182,6 +209,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
       context.expect(tool->usual_hooks(context.model().spec()));
       tools_.push_back(std::move(tool));
       tool_names_.push_back(name);
+      schemas_.push_back(info.results);
     } catch (const PluginError& error) {
       problems += std::string("\n  ") + error.what();
     }
@@ -194,7 +222,24 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
   host.find(PluginEntryKind::tool, tool);  // throws if the tool is unknown
   ExperimentHandle single(new SingleTool(tool),
                           {[](void* object) { delete static_cast<Experiment*>(object); }});
-  return BoundExperiment(host, std::move(single), context);
+  BoundExperiment bound(host, std::move(single), context);
+  bound.is_single_tool_ = true;
+  return bound;
+}
+
+void BoundExperiment::check_parameters(const Parameters& parameters, const Model& model) const {
+  check_against_model(parameters, model);
+  if (is_single_tool_) tools_.front()->check_parameters(parameters);
+}
+
+// A result of a tool run alone must be what the tool declares. An experiment may change the results
+// of its tools before it saves them.
+void BoundExperiment::check_schema(const Dataset& dataset) const {
+  if (!is_single_tool_ || schemas_.front().empty()) return;
+  const auto problem = schema_problem(schemas_.front(), dataset);
+  if (!problem.empty())
+    throw ResultError("tool '" + tool_names_.front() +
+                      "' returned another result than it declares: " + problem);
 }
 
 RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
@@ -220,6 +265,10 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
       Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
       experiment_->run(c);
       saved = c.saved();
+      for (auto& [name, dataset] : saved) {
+        check_schema(dataset);
+        add_views(dataset, schemas_);
+      }
     });
     const CaseCosts costs = meter.end_case();
     if (!failure) failure = commit(sink, index, saved, costs);
@@ -232,10 +281,12 @@ RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parame
     if (control.on_case) control.on_case(index, failure.has_value());
   }
   if (!report.completed.empty()) {
-    SinkSummary summary(sink, report.completed, parameters, report.summaries);
+    SinkSummary summary(sink, report.completed, cases, parameters, context.seed(),
+                        report.summaries);
     // The cases are safe, but without their summary the run is incomplete.
     if (const auto failure = attempt(-1, *experiment_, [&] { experiment_->finish(summary); }))
       throw_finish_error(*failure);
+    for (auto& [name, dataset] : report.summaries) add_views(dataset, schemas_);
   }
   report.peak_memory_bytes = meter.peak_memory_bytes();
   return report;

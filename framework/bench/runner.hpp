@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/plugin_handles.hpp"
+#include "bench/result_views.hpp"
 #include "core/costs.hpp"
 
 namespace lensbench {
@@ -67,6 +68,11 @@ class LENSBENCH_API BoundExperiment {
   /// Wraps a single tool as an experiment that saves under the tool's name.
   static BoundExperiment of_tool(const PluginHost& host, const std::string& tool, Context& context);
 
+  /// Checks the values of parameters before the first case.
+  /// \throws UsageError for a token that the model lacks, a hook point that it lacks, or a value
+  ///   that the tool refuses
+  void check_parameters(const Parameters& parameters, const Model& model) const;
+
   /// Runs every case that the sink lacks, then `finish`. A case's failure is recorded and does
   /// not stop the others.
   RunReport run(const std::vector<CaseInput>& cases, const Parameters& parameters, Context& context,
@@ -76,8 +82,12 @@ class LENSBENCH_API BoundExperiment {
   const std::vector<std::string>& tools() const { return tool_names_; }
 
  private:
+  void check_schema(const Dataset& dataset) const;
+
   std::vector<std::string> tool_names_;
   std::vector<ToolHandle> tools_;
+  std::vector<Schema> schemas_;  ///< results that each tool declares
+  bool is_single_tool_ = false;
   ExperimentHandle experiment_;
 };
 

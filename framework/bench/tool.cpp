@@ -1,48 +1,42 @@
 #include <lensbench/error.hpp>
 #include <lensbench/tool.hpp>
-
-#include "bench/shared_forwards.hpp"
+#include <utility>
 
 namespace lensbench {
-
-Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
-    : model_(std::move(model)),
-      seed_(seed),
-      forwards_(std::make_unique<SharedForwards>(model_, share)) {}
-
-Context::~Context() = default;
-
-std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
-                                                       const std::vector<std::string>& globs) {
-  return forwards_->activations(tokens, globs);
-}
-
-void Context::expect(const std::vector<std::string>& globs) {
-  forwards_->expect(globs);
-}
-
-std::int64_t Context::forwards() const {
-  return forwards_->forwards();
-}
-
-std::int64_t Context::shared() const {
-  return forwards_->shared();
-}
-
-void Context::begin_case() {
-  forwards_->begin_case();
-}
 
 Tool::~Tool() = default;
 
 void Tool::check_compatible(const Model&) const {}
 
+void Tool::check_parameters(const Parameters&) const {}
+
+std::vector<Dataset> Tool::run_batch(std::span<const Request> requests) {
+  std::vector<Dataset> results;
+  results.reserve(requests.size());
+  for (const Request& request : requests) results.push_back(run(request));
+  return results;
+}
+
+CostEstimate Tool::estimate(const Request&) const {
+  return {};
+}
+
 std::vector<std::string> Tool::usual_hooks(const TransformerSpec&) const {
   return {};
 }
 
-void Tool::attach(Context& context) {
+Parameters Tool::parameters(const Settings& given) const {
+  return Parameters::resolve(declared_, given, subject_);
+}
+
+Dataset Tool::run(const Tokens& tokens, const Settings& given) {
+  return run(Request(tokens, parameters(given)).set_seed(context().seed()));
+}
+
+void Tool::attach(Context& context, std::vector<ParameterInfo> declared, std::string subject) {
   context_ = &context;
+  declared_ = std::move(declared);
+  subject_ = std::move(subject);
 }
 
 Context& Tool::context() const {

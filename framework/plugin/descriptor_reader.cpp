@@ -1,19 +1,23 @@
 #include "plugin/descriptor_reader.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
+#include "core/text/json_reader.hpp"
 #include "plugin/refuse.hpp"
 
 namespace lensbench {
 namespace {
 
-using Address = ElfImage::Address;
-constexpr std::size_t kMostEntries = 10'000;
+using nlohmann::json;
 
-std::string version_text(std::uint32_t major, std::uint32_t minor) {
+constexpr const char* kDescriptionSection = "lensbench_plugin";
+constexpr const char* kSourceSection = "lensbench_source";
+
+std::string version_text(std::int64_t major, std::int64_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
@@ -27,23 +31,21 @@ void check_api(std::uint32_t major, std::uint32_t minor, const std::filesystem::
                            : "; rebuild the plug-in against this lensbench"));
 }
 
-void check_contract(const ElfImage& library, Address at, const std::filesystem::path& path) {
-  const auto magic = library.value<std::uint64_t>(at + offsetof(PluginDescriptor, magic));
-  const auto format = library.value<std::uint32_t>(at + offsetof(PluginDescriptor, format_version));
-  if (magic != kPluginMagic || format != kPluginFormatVersion)
-    refuse_plugin(PluginFault::wrong_format, path,
-                  "unknown format of the descriptor (version " + std::to_string(format) +
-                      ", expected " + std::to_string(kPluginFormatVersion) + ")" +
-                      "; rebuild it against this lensbench");
-  check_api(library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_major)),
-            library.value<std::uint32_t>(at + offsetof(PluginDescriptor, api_minor)), path);
-  const Address tag_at = library.pointer(at + offsetof(PluginDescriptor, abi_tag));
-  const std::string tag = tag_at == 0 ? "" : library.text(tag_at);
-  if (tag != LENSBENCH_ABI_TAG)
-    refuse_plugin(PluginFault::wrong_abi, path,
-                  "built with another ABI (found " + tag +
-                      "; expected " LENSBENCH_ABI_TAG
-                      "); rebuild it with the compiler and libtorch of this lensbench");
+// A library without a description: of API 1, which exported a table instead, or not a plug-in.
+[[noreturn]] void refuse_undescribed(const ElfImage& library, const std::filesystem::path& path) {
+  if (library.contains("lensbench_plugin_descriptor"))
+    refuse_plugin(PluginFault::wrong_api, path,
+                  "built for plug-in API 1, this lensbench has " +
+                      version_text(kPluginApiMajor, kPluginApiMinor) +
+                      "; rebuild the plug-in against this lensbench");
+  refuse_plugin(PluginFault::no_descriptor, path,
+                "section '" + std::string(kDescriptionSection) +
+                    "' is missing; it is not a lensbench plug-in, or its source lacks "
+                    "LENSBENCH_PLUGIN(...)");
+}
+
+std::string_view without_nul(std::string_view text) {
+  return text.substr(0, std::min(text.find('\0'), text.size()));
 }
 
 bool is_entry_name(const std::string& name) {
@@ -53,76 +55,97 @@ bool is_entry_name(const std::string& name) {
          });
 }
 
-/// Reader of one entry of a descriptor.
-class EntryReader {
- public:
-  EntryReader(const ElfImage& library, Address at, std::size_t index,
-              const std::filesystem::path& path)
-      : library_(library), at_(at), which_("entry " + std::to_string(index)), path_(path) {}
+std::int64_t format_of(const JsonReader& root) {
+  return root.at("lensbench_plugin").integer();
+}
 
-  EntryInfo read() const {
-    EntryInfo entry{};
-    entry.kind = library_.value<PluginEntryKind>(at_ + offsetof(PluginEntry, kind));
-    if (entry.kind != PluginEntryKind::tool && entry.kind != PluginEntryKind::experiment)
-      malformed("unknown kind; expected a tool or an experiment");
-    entry.name = text(at_ + offsetof(PluginEntry, name), "the name");
-    if (!is_entry_name(entry.name)) malformed("invalid name; expected [a-z][a-z0-9_]*");
-    entry.version = text(at_ + offsetof(PluginEntry, version), "the version");
-    if (entry.version.empty()) malformed("the version is missing");
-    entry.summary = text(at_ + offsetof(PluginEntry, summary), "the summary");
-    if (library_.pointer(at_ + offsetof(PluginEntry, create)) == 0 ||
-        library_.pointer(at_ + offsetof(PluginEntry, destroy)) == 0)
-      malformed("the factory is missing");
-    entry.parameters = parameters();
-    return entry;
+std::array<std::uint32_t, 2> api_of(const JsonReader& root) {
+  const auto numbers = root.at("api").integers({0, UINT32_MAX});
+  if (numbers.size() != 2) root.at("api").fail_expected("two numbers");
+  return {static_cast<std::uint32_t>(numbers[0]), static_cast<std::uint32_t>(numbers[1])};
+}
+
+void check_contract(const JsonReader& root, const std::filesystem::path& path) {
+  const auto api = api_of(root);
+  check_api(api[0], api[1], path);
+  if (format_of(root) != kPluginFormatVersion)
+    refuse_plugin(PluginFault::wrong_format, path,
+                  "unknown format of the description (version " + std::to_string(format_of(root)) +
+                      ", expected " + std::to_string(kPluginFormatVersion) +
+                      "); rebuild it against this lensbench");
+  const std::string& abi = root.at("abi").string();
+  if (abi != LENSBENCH_ABI_TAG)
+    refuse_plugin(PluginFault::wrong_abi, path,
+                  "built with another ABI (found " + abi +
+                      "; expected " LENSBENCH_ABI_TAG
+                      "); rebuild it with the compiler and libtorch of this lensbench");
+}
+
+ParameterInfo parameter_of(const JsonReader& field) {
+  ParameterInfo parameter;
+  parameter.name = field.at("name").string();
+  const auto last = static_cast<std::int64_t>(ParameterType::hooks);
+  parameter.type = static_cast<ParameterType>(field.at("type").integer({0, last}));
+  const auto given = field.find("default");
+  parameter.required = !given.has_value();
+  if (given) parameter.default_value = given->string();
+  parameter.units = field.at("units").string();
+  parameter.help = field.at("help").string();
+  if (const auto allowed = field.find("allowed")) parameter.allowed = allowed->string();
+  if (const auto problem = problem_of(parameter); !problem.empty()) field.fail(problem);
+  return parameter;
+}
+
+ResultInfo result_of(const JsonReader& field) {
+  ResultInfo result;
+  result.name = field.at("name").string();
+  result.dims = field.at("dims").string();
+  result.units = field.at("units").string();
+  result.meaning = field.at("meaning").string();
+  const auto last = static_cast<std::int64_t>(View::table);
+  result.view = static_cast<View>(field.at("view").integer({0, last}));
+  result.always = field.at("always").integer({0, 1}) == 1;
+  if (result.name.empty() || result.units.empty()) field.fail("the name or the units are empty");
+  return result;
+}
+
+EntryInfo entry_of(const JsonReader& field) {
+  EntryInfo entry{};
+  entry.kind = static_cast<PluginEntryKind>(field.at("kind").integer({1, 2}));
+  entry.name = field.at("name").string();
+  if (!is_entry_name(entry.name)) field.fail("name", "invalid name; expected [a-z][a-z0-9_]*");
+  entry.version = field.at("version").string();
+  if (entry.version.empty()) field.fail("version", "the version is empty");
+  entry.summary = field.at("summary").string();
+  if (const auto version = field.find("interface")) entry.interface_version = version->string();
+  const JsonReader parameters = field.at("parameters");
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    entry.parameters.push_back(parameter_of(parameters.at(i)));
+    if (!names.insert(entry.parameters.back().name).second)
+      parameters.at(i).fail("parameter '" + entry.parameters.back().name + "' is declared twice");
   }
+  if (const auto results = field.find("results"))
+    for (std::size_t i = 0; i < results->size(); ++i)
+      entry.results.push_back(result_of(results->at(i)));
+  entry.graded_settings = field.at("graded_settings").strings();
+  return entry;
+}
 
- private:
-  [[noreturn]] void malformed(const std::string& why) const {
-    refuse_plugin(PluginFault::malformed, path_, which_ + ": " + why);
+std::vector<EntryInfo> entries_of(const JsonReader& root) {
+  const JsonReader list = root.at("entries");
+  if (list.size() == 0) list.fail("it does not list a tool or an experiment");
+  std::vector<EntryInfo> entries;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    EntryInfo added = entry_of(list.at(i));
+    for (const EntryInfo& other : entries)
+      if (other.kind == added.kind && other.name == added.name)
+        list.at(i).fail(std::string("it lists ") + kind_name(added.kind) + " '" + added.name +
+                        "' twice");
+    entries.push_back(std::move(added));
   }
-
-  std::string text(Address at, const std::string& what) const {
-    const Address pointer = library_.pointer(at);
-    if (pointer == 0) malformed(what + " is missing");
-    return library_.text(pointer);
-  }
-
-  std::vector<ParameterInfo> parameters() const {
-    const auto count = library_.value<std::size_t>(at_ + offsetof(PluginEntry, n_parameters));
-    const Address table = library_.pointer(at_ + offsetof(PluginEntry, parameters));
-    if (count > kMostEntries || (count > 0 && table == 0))
-      malformed("the table of parameters is missing or too long");
-    std::vector<ParameterInfo> list;
-    std::set<std::string> names;
-    for (std::size_t i = 0; i < count; ++i) {
-      list.push_back(parameter(table + i * sizeof(ParameterSpec)));
-      if (!names.insert(list.back().name).second)
-        malformed("parameter '" + list.back().name + "' is declared twice");
-    }
-    return list;
-  }
-
-  ParameterInfo parameter(Address at) const {
-    ParameterInfo parameter{};
-    parameter.name = text(at + offsetof(ParameterSpec, name), "the name of a parameter");
-    const std::string of = " of parameter '" + parameter.name + "'";
-    parameter.type = library_.value<ParameterType>(at + offsetof(ParameterSpec, type));
-    if (parameter.type < ParameterType::integer || parameter.type > ParameterType::model)
-      malformed("the type" + of + " is unknown");
-    const Address given = library_.pointer(at + offsetof(ParameterSpec, default_value));
-    parameter.required = given == 0;
-    if (given != 0) parameter.default_value = library_.text(given);
-    parameter.units = text(at + offsetof(ParameterSpec, units), "the units" + of);
-    parameter.help = text(at + offsetof(ParameterSpec, help), "the help" + of);
-    return parameter;
-  }
-
-  const ElfImage& library_;
-  Address at_;
-  std::string which_;
-  const std::filesystem::path& path_;
-};
+  return entries;
+}
 
 }  // namespace
 
@@ -131,33 +154,23 @@ const char* kind_name(PluginEntryKind kind) {
 }
 
 DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::path& path) {
-  const auto at = library.symbol(kDescriptorSymbol);
-  if (!at)
-    refuse_plugin(PluginFault::no_descriptor, path,
-                  "symbol '" + std::string(kDescriptorSymbol) +
-                      "' is missing; it is not a lensbench plug-in, or its source lacks "
-                      "LENSBENCH_PLUGIN(...)");
-  check_contract(library, *at, path);
-  const Address name = library.pointer(*at + offsetof(PluginDescriptor, name));
-  const Address table = library.pointer(*at + offsetof(PluginDescriptor, entries));
-  const auto count = library.value<std::size_t>(*at + offsetof(PluginDescriptor, n_entries));
-  if (name == 0 || table == 0 || count == 0 || count > kMostEntries)
-    refuse_plugin(PluginFault::malformed, path,
-                  "its descriptor does not list a tool or an experiment");
+  const auto section = library.section(kDescriptionSection);
+  if (!section) refuse_undescribed(library, path);
   DescriptorInfo info;
-  info.name = library.text(name);
-  if (const Address source = library.pointer(*at + offsetof(PluginDescriptor, source)); source != 0)
-    info.source = library.text(source);
-  for (std::size_t i = 0; i < count; ++i) {
-    const EntryReader reader(library, table + i * sizeof(PluginEntry), i, path);
-    info.entries.push_back(reader.read());
-    const auto& added = info.entries.back();
-    for (std::size_t k = 0; k < i; ++k)
-      if (info.entries[k].kind == added.kind && info.entries[k].name == added.name)
-        refuse_plugin(
-            PluginFault::malformed, path,
-            std::string("lists ") + kind_name(added.kind) + " '" + added.name + "' twice");
+  try {
+    const json text = json::parse(without_nul(*section));
+    const JsonReader root(text, "its description");
+    check_contract(root, path);
+    info.name = root.at("name").string();
+    info.api = api_of(root);
+    info.entries = entries_of(root);
+  } catch (const json::exception& error) {
+    refuse_plugin(PluginFault::malformed, path,
+                  std::string("its description is not JSON: ") + error.what());
+  } catch (const InputError& error) {
+    refuse_plugin(PluginFault::malformed, path, error.what());
   }
+  if (const auto source = library.section(kSourceSection)) info.source = without_nul(*source);
   return info;
 }
 

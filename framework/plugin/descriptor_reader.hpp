@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <lensbench/parameters.hpp>
 #include <lensbench/plugin_descriptor.hpp>
+#include <lensbench/result_spec.hpp>
 #include <string>
 #include <vector>
 
@@ -10,27 +13,23 @@
 
 namespace lensbench {
 
-inline constexpr const char* kDescriptorSymbol = "lensbench_plugin_descriptor";
-
-/// Declaration of a parameter in a library.
-struct ParameterInfo {
-  std::string name;
-  ParameterType type;
-  std::string default_value, units, help;
-  bool required = false;  ///< true if it is without a default and must be set
-  bool operator==(const ParameterInfo&) const = default;
-};
+inline constexpr const char* kFactoriesSymbol = "lensbench_plugin_factories";
 
 /// Declaration of a tool or experiment in a library.
 struct EntryInfo {
   PluginEntryKind kind;
   std::string name, version, summary;
   std::vector<ParameterInfo> parameters;
+  std::vector<ResultInfo> results;           ///< empty: the results are not declared
+  std::string interface_version;             ///< version of the typed interface; may be empty
+  std::vector<std::string> graded_settings;  ///< empty: the defaults
   bool operator==(const EntryInfo&) const = default;
 };
 
+/// Description of a library.
 struct DescriptorInfo {
   std::string name, source;
+  std::array<std::uint32_t, 2> api{};  ///< version of the API that it was built for
   std::vector<EntryInfo> entries;
   bool operator==(const DescriptorInfo&) const = default;
 };
@@ -38,7 +37,7 @@ struct DescriptorInfo {
 /// Name of a kind: `tool` or `experiment`.
 const char* kind_name(PluginEntryKind kind);
 
-/// Reads the descriptor from the bytes of a library, without running its code. Format, API version
+/// Reads the description from the bytes of a library, without running its code. Format, API version
 /// and ABI are checked before anything else is read.
 /// \throws PluginError: wrong_format, wrong_api, wrong_abi, no_descriptor, malformed
 DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::path& path);

@@ -14,15 +14,6 @@ namespace {
 
 static_assert(sizeof(void*) == 8, "plug-ins are read as 64-bit ELF files");
 
-// Relocation types of this architecture that turn a word into a pointer.
-#if defined(__x86_64__)
-constexpr std::uint32_t kRelative = R_X86_64_RELATIVE, kAbsolute = R_X86_64_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t kRelative = R_AARCH64_RELATIVE, kAbsolute = R_AARCH64_ABS64;
-#else
-#error "add the names of the relocation types of this architecture"
-#endif
-
 // ELF machine of this process, from the header of its executable.
 Elf64_Half own_machine() {
   Elf64_Ehdr header{};
@@ -97,134 +88,49 @@ void ElfImage::read_segments() {
 }
 
 void ElfImage::read_dynamic(std::span<const std::byte> section) {
-  Table relocations, packed;
-  Address hash = 0, gnu_hash = 0;
+  Address strings = 0;
   std::vector<std::uint64_t> needed, paths;
   for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= section.size(); at += sizeof(Elf64_Dyn)) {
     const auto entry = record_at<Elf64_Dyn>(section, at);
-    const Address value = entry.d_un.d_val;
     if (entry.d_tag == DT_NULL) break;
-    switch (entry.d_tag) {
-      case DT_NEEDED:
-        needed.push_back(value);
-        break;
-      case DT_RPATH:
-      case DT_RUNPATH:
-        paths.push_back(value);
-        break;
-      case DT_SYMTAB:
-        symbols_ = value;
-        break;
-      case DT_STRTAB:
-        strings_ = value;
-        break;
-      case DT_HASH:
-        hash = value;
-        break;
-      case DT_GNU_HASH:
-        gnu_hash = value;
-        break;
-      case DT_RELA:
-        relocations.address = value;
-        break;
-      case DT_RELASZ:
-        relocations.size = value;
-        break;
-      case 36 /* DT_RELR */:
-        packed.address = value;
-        break;
-      case 35 /* DT_RELRSZ */:
-        packed.size = value;
-        break;
-      default:
-        break;
-    }
+    if (entry.d_tag == DT_NEEDED) needed.push_back(entry.d_un.d_val);
+    if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) paths.push_back(entry.d_un.d_val);
+    if (entry.d_tag == DT_STRTAB) strings = entry.d_un.d_val;
   }
-  n_symbols_ = symbol_count(hash, gnu_hash);
-  read_relocations(relocations);
-  read_packed_relocations(packed);
-  for (const auto offset : needed) needed_.push_back(text(strings_ + offset));
+  for (const auto offset : needed) needed_.push_back(text(strings + offset));
   for (const auto offset : paths) {
-    std::istringstream list(text(strings_ + offset) + ":");
+    std::istringstream list(text(strings + offset) + ":");
     for (std::string folder; std::getline(list, folder, ':');) search_path_.push_back(folder);
   }
 }
 
-// The symbol table is without a length, so the number of symbols comes from the hash tables:
-// DT_HASH has it, DT_GNU_HASH gives it as the end of the last chain.
-std::uint64_t ElfImage::symbol_count(Address hash, Address gnu_hash) const {
-  if (hash != 0) return value<std::uint32_t>(hash + 4);
-  if (gnu_hash == 0) return 0;
-  const auto n_buckets = value<std::uint32_t>(gnu_hash);
-  const auto first = value<std::uint32_t>(gnu_hash + 4);
-  const auto n_bloom = value<std::uint32_t>(gnu_hash + 8);
-  const Address buckets = gnu_hash + 16 + std::uint64_t{n_bloom} * 8;
-  const Address chains = buckets + std::uint64_t{n_buckets} * 4;
-  std::uint64_t last = 0;
-  for (std::uint64_t i = 0; i < n_buckets; ++i)
-    last = std::max<std::uint64_t>(last, value<std::uint32_t>(buckets + i * 4));
-  if (last < first) return first;
-  while ((value<std::uint32_t>(chains + (last - first) * 4) & 1) == 0) ++last;
-  return last + 1;
+std::string_view ElfImage::bytes_at(std::uint64_t offset, std::uint64_t size) const {
+  if (offset > bytes_.size() || size > bytes_.size() - offset)
+    damaged("truncated: a section ends beyond the end of the file; copy or build it again");
+  return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};
 }
 
-void ElfImage::read_relocations(Table table) {
-  for (std::uint64_t at = 0; at + sizeof(Elf64_Rela) <= table.size; at += sizeof(Elf64_Rela)) {
-    const auto entry = value<Elf64_Rela>(table.address + at);
-    const auto type = ELF64_R_TYPE(entry.r_info);
-    if (type == kRelative) pointers_[entry.r_offset] = static_cast<Address>(entry.r_addend);
-    if (type != kAbsolute) continue;
-    const auto symbol = value<Elf64_Sym>(symbols_ + ELF64_R_SYM(entry.r_info) * sizeof(Elf64_Sym));
-    if (symbol.st_shndx != SHN_UNDEF)
-      pointers_[entry.r_offset] = symbol.st_value + static_cast<Address>(entry.r_addend);
-  }
-}
-
-// RELR format: an even word is the address of a pointer; an odd word is a bitmap of which of the
-// next 63 words are pointers. The values of the pointers are stored in the words themselves.
-void ElfImage::read_packed_relocations(Table table) {
-  Address next = 0;
-  const auto note = [&](Address where) { pointers_[where] = value<Address>(where); };
-  for (std::uint64_t at = 0; at + 8 <= table.size; at += 8) {
-    const auto word = value<std::uint64_t>(table.address + at);
-    if ((word & 1) == 0) {
-      note(word);
-      next = word + 8;
-      continue;
-    }
-    for (unsigned bit = 0; bit < 63; ++bit)
-      if (((word >> (bit + 1)) & 1) != 0) note(next + bit * 8);
-    next += 63 * 8;
-  }
-}
-
-void ElfImage::copy(Address address, std::span<std::byte> into) const {
-  for (const Segment& segment : segments_) {
-    if (address < segment.address) continue;
-    const std::uint64_t offset = address - segment.address;
-    if (offset > segment.size || into.size() > segment.size - offset) continue;
-    std::memcpy(into.data(), bytes_.data() + segment.offset + offset, into.size());
-    return;
-  }
-  damaged("damaged: it refers to address " + std::to_string(address) +
-          ", which is outside the file's data; build it again");
-}
-
-std::optional<ElfImage::Address> ElfImage::symbol(std::string_view name) const {
-  for (std::uint64_t i = 1; i < n_symbols_; ++i) {
-    const auto symbol = value<Elf64_Sym>(symbols_ + i * sizeof(Elf64_Sym));
-    if (symbol.st_shndx != SHN_UNDEF && text(strings_ + symbol.st_name) == name)
-      return symbol.st_value;
+std::optional<std::string_view> ElfImage::section(std::string_view name) const {
+  const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
+  if (header.e_shnum == 0 || header.e_shentsize != sizeof(Elf64_Shdr)) return std::nullopt;
+  bytes_at(header.e_shoff, header.e_shnum * sizeof(Elf64_Shdr));
+  const auto section = [&](unsigned index) {
+    return record_at<Elf64_Shdr>(bytes_, header.e_shoff + index * sizeof(Elf64_Shdr));
+  };
+  if (header.e_shstrndx >= header.e_shnum) damaged("damaged: its sections are without names");
+  const auto table = section(header.e_shstrndx);
+  const std::string_view names = bytes_at(table.sh_offset, table.sh_size);
+  for (unsigned i = 0; i < header.e_shnum; ++i) {
+    const auto found = section(i);
+    if (found.sh_type != SHT_PROGBITS || found.sh_name >= names.size()) continue;
+    const std::string_view own = names.substr(found.sh_name);
+    if (own.substr(0, own.find('\0')) == name) return bytes_at(found.sh_offset, found.sh_size);
   }
   return std::nullopt;
 }
 
-ElfImage::Address ElfImage::pointer(Address address) const {
-  const auto found = pointers_.find(address);
-  if (found != pointers_.end()) return found->second;
-  if (value<Address>(address) != 0)
-    damaged("its descriptor has a pointer to outside of the library; it must be constant data");
-  return 0;
+bool ElfImage::contains(std::string_view text) const {
+  return bytes_at(0, bytes_.size()).find(text) != std::string_view::npos;
 }
 
 std::string ElfImage::text(Address address) const {

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,8 +11,8 @@
 
 namespace lensbench {
 
-/// A shared library read as a file: symbols and constant data, without running its code. Every
-/// offset in the file is checked against its size.
+/// A shared library read as a file: its sections and the libraries that it needs, without running
+/// its code. Every offset in the file is checked against its size.
 class ElfImage {
  public:
   /// \param bytes  bytes of the file, which must outlive the image
@@ -22,23 +21,10 @@ class ElfImage {
   ///   machine; loading a truncated one would end the process with SIGBUS
   ElfImage(std::span<const std::byte> bytes, const std::filesystem::path& path);
 
-  using Address = std::uint64_t;
-
-  /// Address of an exported symbol; empty if the library does not export it.
-  std::optional<Address> symbol(std::string_view name) const;
-
-  /// Value at an address. \throws PluginError(not_loadable) if it is outside the file's data
-  template <class Value>
-  Value value(Address address) const {
-    Value result{};
-    copy(address, std::as_writable_bytes(std::span(&result, 1)));
-    return result;
-  }
-  /// Pointer at an address, with the value that it has in a library loaded at address 0; 0 for
-  /// null.
-  Address pointer(Address address) const;
-  /// NUL-terminated string at an address.
-  std::string text(Address address) const;
+  /// Bytes of a section by name; empty if the library does not have it.
+  std::optional<std::string_view> section(std::string_view name) const;
+  /// Whether the file contains a text anywhere.
+  bool contains(std::string_view text) const;
 
   /// Names of the libraries that it needs (DT_NEEDED).
   const std::vector<std::string>& needed() const { return needed_; }
@@ -46,30 +32,22 @@ class ElfImage {
   const std::vector<std::string>& search_path() const { return search_path_; }
 
  private:
+  using Address = std::uint64_t;
   struct Segment {
     Address address;
     std::uint64_t offset, size;
   };
-  struct Table {
-    Address address = 0;
-    std::uint64_t size = 0;
-  };
 
   [[noreturn]] void damaged(const std::string& why) const;
-  void copy(Address address, std::span<std::byte> into) const;
   void read_header();
   void read_segments();
   void read_dynamic(std::span<const std::byte> section);
-  void read_relocations(Table table);
-  void read_packed_relocations(Table table);
-  std::uint64_t symbol_count(Address hash, Address gnu_hash) const;
+  std::string_view bytes_at(std::uint64_t offset, std::uint64_t size) const;
+  std::string text(Address address) const;
 
   std::span<const std::byte> bytes_;
   std::filesystem::path path_;
   std::vector<Segment> segments_;
-  std::map<Address, Address> pointers_;
-  Address symbols_ = 0, strings_ = 0;
-  std::uint64_t n_symbols_ = 0;
   std::vector<std::string> needed_, search_path_;
 };
 

@@ -93,7 +93,7 @@ void load_needed(const std::string& name, const LoadRequest& request) {
 
 struct Loaded {
   SealedFile file;
-  const PluginDescriptor* descriptor = nullptr;  ///< null if the loader refused the library
+  const PluginFactories* factories = nullptr;  ///< null if the loader refused the library
 };
 
 // Libraries in this process by the SHA-256 of their bytes. The map is never destroyed, because
@@ -110,31 +110,34 @@ std::mutex& loading() {
 
 }  // namespace
 
-const PluginDescriptor& open_library(const LoadRequest& request) {
+const PluginFactories& open_library(const LoadRequest& request) {
   for (const std::string& name : request.image->needed())
     if (name.find('/') == std::string::npos && !is_in_process(name)) load_needed(name, request);
   const auto library = open_file(request.file->loader_path(), request.path);
-  return library.get<const PluginDescriptor>(kDescriptorSymbol);
+  if (!library.has(kFactoriesSymbol))
+    refuse_plugin(PluginFault::malformed, request.path,
+                  "symbol '" + std::string(kFactoriesSymbol) +
+                      "' is missing; describe the library with LENSBENCH_PLUGIN(...)");
+  return library.get<const PluginFactories>(kFactoriesSymbol);
 }
 
-const PluginDescriptor* loaded_library(const std::string& sha256) {
+const PluginFactories* loaded_library(const std::string& sha256) {
   const std::lock_guard lock(loading());
   const auto found = loaded_libraries().find(sha256);
-  return found == loaded_libraries().end() ? nullptr : found->second.descriptor;
+  return found == loaded_libraries().end() ? nullptr : found->second.factories;
 }
 
-const PluginDescriptor& load_library(SealedFile file, const fs::path& path,
-                                     const PathTrust& trust) {
+const PluginFactories& load_library(SealedFile file, const fs::path& path, const PathTrust& trust) {
   const std::lock_guard lock(loading());
   const std::string sha256 = file.sha256();
   // The file is kept even if loading fails, because its name (a descriptor number) must not be
   // reused for another file: the loader identifies libraries by name.
   auto& loaded = loaded_libraries().try_emplace(sha256, Loaded{std::move(file)}).first->second;
-  if (loaded.descriptor == nullptr) {
+  if (loaded.factories == nullptr) {
     const ElfImage image(loaded.file.bytes(), path);
-    loaded.descriptor = &open_library({path, &loaded.file, &image, &trust});
+    loaded.factories = &open_library({path, &loaded.file, &image, &trust});
   }
-  return *loaded.descriptor;
+  return *loaded.factories;
 }
 
 }  // namespace lensbench

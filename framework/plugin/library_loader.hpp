@@ -22,16 +22,16 @@ struct LoadRequest {
 /// loaded first, from the search path of the plug-in, with the permission checks of the plug-in,
 /// and never from the current directory. The caller must keep the file open permanently: the loader
 /// identifies a library by its name, which has the number of the file descriptor.
-/// \return descriptor of the plug-in
+/// \return factories of the plug-in
 /// \throws PluginError(not_loadable | insecure) with the loader's reason
-const PluginDescriptor& open_library(const LoadRequest& request);
+const PluginFactories& open_library(const LoadRequest& request);
 
 /// Descriptor of the library with this SHA-256 if `load_library` has loaded it; else null.
-const PluginDescriptor* loaded_library(const std::string& sha256);
+const PluginFactories* loaded_library(const std::string& sha256);
 
 /// Loads a library with `open_library`, once per process for equal bytes. Libraries are never
 /// unloaded, because tensors and exceptions of a library may outlive its tools.
-const PluginDescriptor& load_library(SealedFile file, const std::filesystem::path& path,
-                                     const PathTrust& trust);
+const PluginFactories& load_library(SealedFile file, const std::filesystem::path& path,
+                                    const PathTrust& trust);
 
 }  // namespace lensbench

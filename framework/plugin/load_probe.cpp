@@ -37,13 +37,13 @@ void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFa
   }
 }
 
-void try_entries(const PluginDescriptor& descriptor, int pipe) {
-  for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
-    const auto& entry = descriptor.entries[i];
+void try_entries(const PluginFactories& library, const std::vector<EntryInfo>& entries, int pipe) {
+  for (std::size_t i = 0; i < std::min(library.n_factories, entries.size()); ++i) {
+    const PluginFactory& factory = library.factories[i];
     report(pipe, Message::step,
-           std::string("making its ") + kind_name(entry.kind) + " '" + entry.name + "'");
+           std::string("making its ") + kind_name(entries[i].kind) + " '" + entries[i].name + "'");
     try {
-      if (void* object = entry.create()) entry.destroy(object);
+      if (void* object = factory.create()) factory.destroy(object);
     } catch (...) {
       // An exception of a factory is reported when the bench creates the object.
     }
@@ -53,7 +53,8 @@ void try_entries(const PluginDescriptor& descriptor, int pipe) {
 void try_library(const LoadRequest& library, int pipe) {
   report(pipe, Message::step, "loading it");
   try {
-    try_entries(open_library(library), pipe);
+    const auto entries = read_descriptor(*library.image, library.path).entries;
+    try_entries(open_library(library), entries, pipe);
     report(pipe, Message::passed);
   } catch (const PluginError& error) {
     report(pipe, Message::refused, error.what(), error.fault());

@@ -64,14 +64,11 @@ struct Candidate {
   ElfImage image;
 };
 
-const PluginEntry& entry_in(const PluginDescriptor& descriptor, const PluginInfo& info) {
-  for (std::size_t i = 0; i < descriptor.n_entries; ++i) {
-    const auto& entry = descriptor.entries[i];
-    if (entry.kind == info.kind && info.name == entry.name) return entry;
-  }
+const PluginFactory& factory_in(const PluginFactories& library, const PluginInfo& info) {
+  if (info.index < library.n_factories) return library.factories[info.index];
   refuse_plugin(PluginFault::malformed, info.path,
-                "its descriptor does not list " + subject_of(info.kind, info.name) +
-                    " after loading; it must be constant data");
+                "it has " + std::to_string(library.n_factories) +
+                    " factories, fewer than its description lists; rebuild it");
 }
 
 }  // namespace
@@ -97,8 +94,9 @@ void PluginHost::add(const fs::path& library) {
   const SealedFile file(checked.descriptor, checked.path);
   if (policy_.lock) policy_.lock->check(checked.path, file.sha256());
   const auto descriptor = read_descriptor(ElfImage(file.bytes(), checked.path), checked.path);
-  for (const auto& entry : descriptor.entries)
-    entries_.push_back({entry, descriptor.name, checked.path, descriptor.source, file.sha256()});
+  for (std::size_t i = 0; i < descriptor.entries.size(); ++i)
+    entries_.push_back({descriptor.entries[i], descriptor.name, checked.path, descriptor.source,
+                        file.sha256(), descriptor.api, i});
 }
 
 void PluginHost::load(const fs::path& library) {
@@ -222,22 +220,22 @@ const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name
   return *list.front();
 }
 
-const PluginEntry& PluginHost::open(const PluginInfo& info) const {
-  if (const auto* known = loaded_library(info.sha256)) return entry_in(*known, info);
+const PluginFactory& PluginHost::open(const PluginInfo& info) const {
+  if (const auto* known = loaded_library(info.sha256)) return factory_in(*known, info);
   Candidate candidate(info, trust_of(info.path));
   if (!tried_.contains(info.sha256))
     if (const auto failure = probe_libraries({candidate.request()}, policy_.load_limit).front())
       throw *failure;
-  return entry_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
+  return factory_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
 }
 
 PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) const {
   const auto& info = find(kind, name);
-  const auto& entry = open(info);
+  const PluginFactory& factory = open(info);
   const std::string subject =
       subject_of(kind, name) + " of '" + info.path.string() + "': its factory ";
   try {
-    if (void* object = entry.create()) return {object, entry.destroy};
+    if (void* object = factory.create()) return {object, factory.destroy};
   } catch (const c10::Error& error) {
     throw PluginError(PluginFault::factory_failed,
                       subject + "failed: " + error.what_without_backtrace());
@@ -250,13 +248,8 @@ PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) c
   throw PluginError(PluginFault::factory_failed, subject + "returned a null pointer");
 }
 
-Parameters PluginHost::resolve(const PluginInfo& entry,
-                               const std::map<std::string, std::string>& given) const {
-  std::vector<ParameterSpec> specs;
-  for (const auto& p : entry.parameters)
-    specs.push_back({p.name.c_str(), p.type, p.required ? nullptr : p.default_value.c_str(),
-                     p.units.c_str(), p.help.c_str()});
-  return Parameters::resolve(specs, given, subject_of(entry.kind, entry.name));
+Parameters PluginHost::resolve(const PluginInfo& entry, const Settings& given) const {
+  return Parameters::resolve(entry.parameters, given, subject_of(entry.kind, entry.name));
 }
 
 PluginLock PluginHost::lock() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <lensbench/error.hpp>
@@ -33,10 +34,12 @@ struct PluginPolicy {
 
 /// An available tool or experiment.
 struct PluginInfo : EntryInfo {
-  std::string plugin;          ///< name of the library's descriptor
-  std::filesystem::path path;  ///< path of the library, without symbolic links
-  std::string source;          ///< source text of the entry; may be empty
-  std::string sha256;          ///< SHA-256 of the library, checked again when it is loaded
+  std::string plugin;                ///< name of the library's description
+  std::filesystem::path path;        ///< path of the library, without symbolic links
+  std::string source;                ///< source text of the entry; may be empty
+  std::string sha256;                ///< SHA-256 of the library, checked again when it is loaded
+  std::array<std::uint32_t, 2> api;  ///< version of the API that the library was built for
+  std::size_t index;                 ///< index of the entry in its library
 };
 
 /// A refused library with the reason.
@@ -98,15 +101,14 @@ class LENSBENCH_API PluginHost {
 
   /// Values for the parameters of an entry.
   /// \throws UsageError under the conditions of `Parameters::resolve`
-  Parameters resolve(const PluginInfo& entry,
-                     const std::map<std::string, std::string>& given) const;
+  Parameters resolve(const PluginInfo& entry, const Settings& given) const;
 
   /// Lock of all registered libraries.
   PluginLock lock() const;
 
  private:
   PathTrust trust_of(const std::filesystem::path& library) const;
-  const PluginEntry& open(const PluginInfo& info) const;
+  const PluginFactory& open(const PluginInfo& info) const;
   std::vector<const PluginInfo*> candidates(PluginEntryKind kind, const std::string& name) const;
   [[noreturn]] void not_found(PluginEntryKind kind, const std::string& name) const;
 

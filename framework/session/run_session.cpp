@@ -76,6 +76,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     bound_ = BoundExperiment::of_tool(host_, entry_->name, *context_);
   else
     bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
+  bound_->check_parameters(parameters_, *model_);
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   note_long_cases();

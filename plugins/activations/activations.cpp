@@ -10,18 +10,6 @@
 namespace lensbench::activations {
 namespace {
 
-template <class Value>
-Value choice(const Parameters& parameters, const char* name,
-             const std::vector<std::pair<std::string, Value>>& values) {
-  const std::string& given = parameters.text(name);
-  std::string known;
-  for (const auto& [text, value] : values) {
-    if (text == given) return value;
-    known += (known.empty() ? "" : " or ") + text;
-  }
-  throw UsageError("activations: " + std::string(name) + " is '" + given + "'; give " + known);
-}
-
 /// Hook points that the globs select, in forward order.
 std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
                                      const std::vector<std::string>& globs) {
@@ -50,16 +38,15 @@ void add_tokens(Dataset& dataset, const Tokens& tokens, ActivationPositions posi
 
 }  // namespace
 
-Dataset ActivationsTool::run(const Tokens& tokens, const Parameters& parameters) {
+Dataset ActivationsTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
   ActivationsOptions options;
   options.hooks = parameters.list("hooks");
-  options.store = choice<ActivationStore>(
-      parameters, "store",
-      {{"float32", ActivationStore::float32}, {"float16", ActivationStore::float16}});
-  options.positions = choice<ActivationPositions>(
-      parameters, "positions",
-      {{"all", ActivationPositions::all}, {"last", ActivationPositions::last}});
-  return read(tokens, options);
+  options.store =
+      parameters.text("store") == "float16" ? ActivationStore::float16 : ActivationStore::float32;
+  options.positions =
+      parameters.text("positions") == "last" ? ActivationPositions::last : ActivationPositions::all;
+  return read(request.tokens(), options);
 }
 
 Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& options) {

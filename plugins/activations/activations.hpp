@@ -8,15 +8,17 @@ namespace lensbench::activations {
 class ActivationsTool final : public Activations {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"hooks", ParameterType::list, "blocks.*.hook_resid_post", "",
+      {"hooks", ParameterType::hooks, "blocks.*.hook_resid_post", "",
        "Hook points by name, alias or glob; an item that starts with ! excludes its matches "
        "(see lensbench list hooks)."},
-      {"store", ParameterType::text, "float32", "", "Element type to keep: float32 or float16."},
-      {"positions", ParameterType::text, "all", "",
-       "Positions to keep: all, or last for only the last token."},
+      {"store", ParameterType::choice, "float32", "", "Element type to keep.", "float32|float16"},
+      {"positions", ParameterType::choice, "all", "",
+       "Positions to keep: all, or only that of the last token.", "all|last"},
   };
+  static constexpr ResultSpec kResults[] = {
+      {"*", "*", "1", "activation at the hook point of that name", View::general, false}};
 
-  Dataset run(const Tokens& tokens, const Parameters& parameters) override;
+  Dataset run(const Request& request) override;
   Dataset read(const Tokens& tokens, const ActivationsOptions& options) override;
 };
 

@@ -134,15 +134,17 @@ std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec
   return default_hooks(spec);
 }
 
-Dataset LayerAttributionTool::run(const Tokens& tokens, const Parameters& parameters) {
+Dataset LayerAttributionTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
   LayerAttributionOptions options;
-  const std::string& versus = parameters.text("versus");
-  if (!versus.empty() && versus != "none") options.versus = parse_target(model(), versus);
+  if (parameters.is_set("versus"))
+    options.versus = parse_target(model(), parameters.text("versus"));
   options.position = parameters.integer("position");
   options.heads = parameters.boolean("heads");
   options.neurons = parameters.integer("neurons");
   options.ablation = parameters.list("ablation");
-  return to_logit(tokens, parse_target(model(), parameters.text("target")), options);
+  const Target target = request.target().value_or(parse_target(model(), parameters.text("target")));
+  return to_logit(request.tokens(), target, options);
 }
 
 Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& target,

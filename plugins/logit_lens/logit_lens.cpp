@@ -85,14 +85,20 @@ std::vector<std::string> LogitLensTool::usual_hooks(const TransformerSpec& spec)
   return hooks;
 }
 
-Dataset LogitLensTool::run(const Tokens& tokens, const Parameters& parameters) {
+void LogitLensTool::check_parameters(const Parameters& parameters) const {
+  check_top_k(model(), parameters.integer("top_k"));
+  check_norm(model(), parameters.boolean("norm"));
+}
+
+Dataset LogitLensTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
   LogitLensOptions options;
   options.top_k = parameters.integer("top_k");
-  options.target = parse_target(model(), parameters.text("target"));
+  options.target = request.target().value_or(parse_target(model(), parameters.text("target")));
   options.points = parameters.list("points");
   options.norm = parameters.boolean("norm");
   options.mask = parameters.text("mask");
-  return analyze(tokens, options);
+  return analyze(request.tokens(), options);
 }
 
 Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& asked) {

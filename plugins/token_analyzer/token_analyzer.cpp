@@ -47,8 +47,14 @@ void TokenAnalyzerTool::check_compatible(const Model& model) const {
                      "causal language model");
 }
 
-Dataset TokenAnalyzerTool::run(const Tokens& tokens, const Parameters& parameters) {
-  const TokenAnalyzerOptions options = options_of(parameters, context().seed());
+void TokenAnalyzerTool::check_parameters(const Parameters& parameters) const {
+  check(options_of(parameters, 0), model().spec().vocab_size);
+}
+
+Dataset TokenAnalyzerTool::run(const Request& request) {
+  const Tokens& tokens = request.tokens();
+  const Parameters& parameters = request.parameters();
+  const TokenAnalyzerOptions options = options_of(parameters, request.seed());
   const std::string& versus_path = parameters.text("versus_model");
   // An invalid comparison is refused before the expensive part of the work.
   const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);

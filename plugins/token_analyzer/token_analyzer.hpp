@@ -5,6 +5,7 @@
 #include <string>
 
 #include "token_analyzer/analysis.hpp"
+#include "token_analyzer/schema.hpp"
 
 namespace lensbench {
 
@@ -12,19 +13,20 @@ namespace lensbench {
 class TokenAnalyzerTool final : public TokenAnalyzer {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"top_k", ParameterType::integer, "10", "tokens", "Candidates listed at each step."},
+      {"top_k", ParameterType::integer, "10", "tokens", "Candidates listed at each step.",
+       "[0, inf)"},
       {"max_new_tokens", ParameterType::integer, "0", "tokens",
-       "Tokens to generate; 0 analyses the text as given."},
+       "Tokens to generate; 0 analyses the text as given.", "[0, inf)"},
       {"temperature", ParameterType::number, "0", "1",
-       "Divides the logits before sampling; 0 is greedy."},
+       "Divides the logits before sampling; 0 is greedy.", "[0, inf)"},
       {"sample_top_k", ParameterType::integer, "0", "tokens",
-       "Number of best tokens to sample from; 0: all."},
+       "Number of best tokens to sample from; 0: all.", "[0, inf)"},
       {"sample_top_p", ParameterType::number, "1", "1",
-       "Sample from the smallest set with this cumulative probability; 1: all."},
-      {"temperatures", ParameterType::list, "0.5,0.7,1,1.5", "1",
-       "Temperatures whose effect is shown at each step."},
-      {"nucleus", ParameterType::list, "0.5,0.9,0.95", "1",
-       "Cumulative probabilities whose nucleus is measured at each step."},
+       "Sample from the smallest set with this cumulative probability; 1: all.", "(0, 1]"},
+      {"temperatures", ParameterType::numbers, "0.5,0.7,1,1.5", "1",
+       "Temperatures whose effect is shown at each step.", "[0, inf)"},
+      {"nucleus", ParameterType::numbers, "0.5,0.9,0.95", "1",
+       "Cumulative probabilities whose nucleus is measured at each step.", "(0, 1]"},
       {"entropy_jump_threshold", ParameterType::number, "3.5", "1",
        "Robust z-score above which an entropy is flagged as a jump."},
       {"entropy_jump_history", ParameterType::integer, "8", "tokens",
@@ -32,9 +34,11 @@ class TokenAnalyzerTool final : public TokenAnalyzer {
       {"versus_model", ParameterType::model, "", "",
        "Checkpoint with the same vocabulary to compare with on the same text."},
   };
+  static constexpr const auto& kResults = token_analysis::kResultTable;
 
   void check_compatible(const Model& model) const override;
-  Dataset run(const Tokens& tokens, const Parameters& parameters) override;
+  void check_parameters(const Parameters& parameters) const override;
+  Dataset run(const Request& request) override;
   Dataset analyze(const Tokens& tokens, const TokenAnalyzerOptions& options) override;
   Dataset compare(const Tokens& tokens, const Model& other, std::int64_t top_k) override;
 

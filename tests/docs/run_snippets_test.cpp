@@ -16,9 +16,12 @@ class EmptySummary final : public Summary {
   const std::vector<std::int64_t>& cases() const override { return cases_; }
   Dataset dataset(std::int64_t, const std::string&) const override { return {}; }
   void save(const std::string&, Dataset) override {}
+  const CaseInput& input(std::int64_t) const override { return input_; }
   const Parameters& parameters() const override { return parameters_; }
+  std::uint64_t seed() const override { return 0; }
 
  private:
+  CaseInput input_;
   std::vector<std::int64_t> cases_;
   Parameters parameters_;
 };

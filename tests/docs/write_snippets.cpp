@@ -18,7 +18,7 @@ using lensbench::testing::CodeBlock;
 void write_whole_file(const CodeBlock& block, int number, std::ostream& includes,
                       std::ostream& code) {
   const std::string suffix = std::to_string(number);
-  code << "#define lensbench_plugin_descriptor lensbench_plugin_descriptor_" << suffix << "\n"
+  code << "#define lensbench_plugin_factories lensbench_plugin_factories_" << suffix << "\n"
        << "namespace whole_" << suffix << " {\n#line " << block.line << " \"" << block.file.string()
        << "\"\n";
   std::istringstream lines(block.text);
@@ -26,7 +26,7 @@ void write_whole_file(const CodeBlock& block, int number, std::ostream& includes
     if (line.starts_with("#include")) includes << line << "\n";
     code << (line.starts_with("#include") ? "" : line) << "\n";
   }
-  code << "}\n#undef lensbench_plugin_descriptor\n";
+  code << "}\n#undef lensbench_plugin_factories\n";
 }
 
 void write_function(const CodeBlock& block, int number, std::ostream& code) {

@@ -26,9 +26,14 @@ class HandmadeSummary final : public Summary {
     return results_.at(static_cast<std::size_t>(number));
   }
   void save(const std::string& name, Dataset dataset) override { saved[name] = std::move(dataset); }
+  const CaseInput& input(std::int64_t number) const override {
+    return inputs.at(static_cast<std::size_t>(number));
+  }
   const Parameters& parameters() const override { return parameters_; }
+  std::uint64_t seed() const override { return 0; }
 
   std::map<std::string, Dataset> saved;
+  std::vector<CaseInput> inputs;
 
  private:
   std::string name_;

@@ -42,7 +42,8 @@ const std::map<std::string, std::string> kLayerOfHeader = {
     {"intervention", "model"}, {"model", "model"},          {"patching", "model"},
     {"profile", "model"},      {"readout", "model"},        {"spec", "model"},
     {"tokens", "model"},       {"target", "bench"},         {"tool", "bench"},
-    {"experiment", "bench"},   {"plugin", "bench"},
+    {"experiment", "bench"},   {"plugin", "bench"},         {"request", "bench"},
+    {"context", "bench"},      {"uses", "bench"},           {"result_spec", "core"},
 };
 
 bool is_source(const fs::path& path) {

@@ -32,7 +32,7 @@ std::string parameter_text(const ParameterInfo& p) {
          (p.required                ? "(must be set)"
           : p.default_value.empty() ? "none"
                                     : p.default_value) +
-         " (" + describe(p.type) + (has_units ? ", in " + p.units : "") + ")";
+         " (" + expectation(p) + (has_units ? ", in " + p.units : "") + ")";
 }
 
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {

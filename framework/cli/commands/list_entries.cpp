@@ -53,8 +53,25 @@ json parameters_json(const PluginInfo& entry) {
                           {"default", p.default_value},
                           {"required", p.required},
                           {"units", p.units},
+                          {"allowed", p.allowed},
                           {"help", p.help}});
   return parameters;
+}
+
+std::string api_text(const PluginInfo& entry) {
+  return std::to_string(entry.api[0]) + "." + std::to_string(entry.api[1]);
+}
+
+json results_json(const PluginInfo& entry) {
+  json results = json::array();
+  for (const auto& r : entry.results)
+    results.push_back({{"name", r.name},
+                       {"dims", r.dims},
+                       {"units", r.units},
+                       {"meaning", r.meaning},
+                       {"view", to_string(r.view)},
+                       {"always", r.always}});
+  return results;
 }
 
 json to_json(const Listed& listed) {
@@ -65,6 +82,8 @@ json to_json(const Listed& listed) {
                {"plugin", entry.plugin},
                {"path", entry.path.string()},
                {"sha256", entry.sha256},
+               {"api", api_text(entry)},
+               {"results", results_json(entry)},
                {"parameters", parameters_json(entry)}};
   if (entry.kind != PluginEntryKind::experiment) return item;
   json names = json::array(), declared = json::array();
@@ -107,7 +126,8 @@ void print(const Listed& listed) {
     print("uses " + name + (tool == nullptr ? ", which is NOT LOADED" : "  " + tool->version), 4);
     if (tool != nullptr) print("with " + parameters_text(*tool), 8);
   }
-  std::cout << "    from: " << entry.path.string() << "\n    sha256: " << entry.sha256 << "\n";
+  std::cout << "    from: " << entry.path.string() << "\n    built for plug-in API "
+            << api_text(entry) << "\n    sha256: " << entry.sha256 << "\n";
 }
 
 /// Prints refusals and complaints. \return true if there were any

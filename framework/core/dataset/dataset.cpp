@@ -207,6 +207,14 @@ Dataset& Dataset::add_coordinate(const std::string& name, std::vector<std::strin
               .coordinate = true});
 }
 
+Dataset& Dataset::set_attribute(const std::string& variable, const std::string& name,
+                                Attribute value) {
+  (*this)[variable];  // throws if it is missing
+  for (auto& own : variables_)
+    if (own.name == variable) own.attributes[name] = std::move(value);
+  return *this;
+}
+
 bool Dataset::contains(const std::string& name) const {
   return std::any_of(variables_.begin(), variables_.end(),
                      [&](const Variable& variable) { return variable.name == name; });

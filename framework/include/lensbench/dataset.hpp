@@ -96,6 +96,9 @@ class LENSBENCH_API Dataset {
   Dataset& add_coordinate(const std::string& name, std::vector<std::string> values,
                           std::string long_name = "");
 
+  /// Sets an attribute of a variable. \throws UsageError under the conditions of `operator[]`
+  Dataset& set_attribute(const std::string& variable, const std::string& name, Attribute value);
+
   /// Whether the dataset has a variable of that name.
   bool contains(const std::string& name) const;
   /// The variable of that name. \throws UsageError with the names of all variables if it is missing

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/export.hpp>
 #include <lensbench/parameters.hpp>
+#include <lensbench/request.hpp>
 #include <lensbench/tool.hpp>
+#include <lensbench/uses.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,153 +27,101 @@ struct CaseInput {
   std::map<std::string, std::string> fields;  ///< other keys of a JSONL line, values as text
 };
 
-/// One case during its run: its input and its results.
-class LENSBENCH_API Case {
- public:
-  /// For the runner. The arguments must outlive this object.
-  Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters);
-
-  std::int64_t index() const { return index_; }                 ///< number of the case, from 0
-  const std::string& id() const { return input_.id; }           ///< `prompt-1`, …
-  const Model& model() const { return context_.model(); }       ///< model of the run
-  const Parameters& parameters() const { return parameters_; }  ///< parameters of the experiment
-  /// Seed of the run (`--seed`); add the case's index for draws of its own.
-  std::uint64_t seed() const { return context_.seed(); }
-
-  /// The prompt as the model sees it.
-  const Tokens& tokens() const { return tokens_; }
-  /// Target from field `target` of the case, else from the experiment's parameter `target`, else
-  /// the model's own prediction. \throws UsageError under the conditions of `parse_target`
-  Target target() const;
-  /// Value of another field of the case's JSONL line; empty if the line does not have it.
-  std::optional<std::string> field(const std::string& name) const;
-
-  /// Stores a dataset under `/results/<name>`; the runner joins the datasets of all cases.
-  /// \throws UsageError if this case already saved a dataset of that name, or for a name that is
-  /// not
-  ///   [A-Za-z][A-Za-z0-9_]*; RunError for a dataset that violates a convention: an axis `token`,
-  ///   `layer`, `head`, `component` or `rank` without its coordinates, missing units, NaN in a
-  ///   coordinate or in a variable whose long_name does not give the meaning of NaN
-  void save(const std::string& name, Dataset dataset);
-
-  /// Datasets that were saved so far.
-  const std::map<std::string, Dataset>& saved() const { return saved_; }
-
- private:
-  std::int64_t index_;
-  const CaseInput& input_;
-  Context& context_;
-  const Parameters& parameters_;
-  Tokens tokens_;
-  std::map<std::string, Dataset> saved_;
-};
-
-/// Results of all cases, for statistics over cases after the last case.
+/// Results of all cases of a pass, for statistics over cases.
 class LENSBENCH_API Summary {
  public:
   virtual ~Summary();
 
   /// Numbers of the completed cases, in order.
   virtual const std::vector<std::int64_t>& cases() const = 0;
+  /// Input of a case: id, prompt, and other fields of its JSONL line.
+  /// \throws UsageError for a number that is not in `cases`
+  virtual const CaseInput& input(std::int64_t case_number) const = 0;
   /// Dataset that one case saved. \throws UsageError if the case did not save one of that name
   virtual Dataset dataset(std::int64_t case_number, const std::string& name) const = 0;
   /// Stores a dataset over all cases under `/results/<name>`.
   virtual void save(const std::string& name, Dataset dataset) = 0;
   virtual const Parameters& parameters() const = 0;  ///< parameters of the experiment
+  virtual std::uint64_t seed() const = 0;            ///< seed of the run
+
+  /// Field of a case's JSONL line; empty if the line does not have it.
+  /// \throws UsageError under the conditions of `input`
+  std::optional<std::string> field(std::int64_t case_number, const std::string& name) const;
+  /// Value of a field -> numbers of the completed cases that have it, in order. Cases without the
+  /// field are left out. `groups("label")` groups by label.
+  std::map<std::string, std::vector<std::int64_t>> groups(const std::string& field) const;
+  /// Ids of the completed cases, in order.
+  std::vector<std::string> ids() const;
+  /// Calls `visit` with every completed case, in order, and the dataset that it saved; each is read
+  /// once. \throws UsageError under the conditions of `dataset`
+  void for_each(const std::string& name,
+                const std::function<void(std::int64_t case_number, const Dataset&)>& visit) const;
 };
 
-class Experiment;
-
-/// Observer of all tool calls through slots, with which the bench measures their cost.
-class LENSBENCH_API ToolMeter {
+/// One case during its run: its input and its results.
+class LENSBENCH_API Case {
  public:
-  virtual ~ToolMeter();
-  /// A call of this tool begins.
-  virtual void begin(const std::string& tool) = 0;
-  /// The most recent call that began has ended.
-  virtual void end() noexcept = 0;
-};
+  /// For the bench and for tests. The arguments must outlive this object.
+  /// \param index       number of the case, from 0
+  /// \param input       prompt and fields
+  /// \param context     services of the bench
+  /// \param parameters  parameters of the experiment
+  /// \param pass        number of the pass, from 0
+  /// \param earlier     results of the passes before; nullptr in the first pass
+  Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters,
+       std::int64_t pass = 0, const Summary* earlier = nullptr);
+  ~Case();
+  Case(const Case&) = delete;
+  Case& operator=(const Case&) = delete;
 
-/// A tool that an experiment declares. The bench binds it before the first case.
-class LENSBENCH_API ToolSlot {
- public:
-  /// \param owner      experiment that has this slot as a member
-  /// \param tool_name  registered name of the tool
-  ToolSlot(Experiment* owner, std::string tool_name);
-  virtual ~ToolSlot();
-  ToolSlot(const ToolSlot&) = delete;
-  ToolSlot& operator=(const ToolSlot&) = delete;
+  std::int64_t index() const;            ///< number of the case, from 0
+  const std::string& id() const;         ///< `prompt-1`, …
+  const Model& model() const;            ///< model of the run
+  const Parameters& parameters() const;  ///< parameters of the experiment
+  /// Seed of the run (`--seed`); add the case's index for draws of its own.
+  std::uint64_t seed() const;
 
-  const std::string& tool_name() const { return tool_name_; }  ///< registered name of the tool
-  /// Binds the slot to a tool. \return false if the tool does not implement the slot's interface
-  virtual bool bind(Tool& tool) = 0;
-  /// Sets the observer of calls through this slot; nullptr disables it.
-  void set_meter(ToolMeter* meter) { meter_ = meter; }
+  /// The prompt as the model sees it.
+  const Tokens& tokens() const;
+  /// Whether the case has a second prompt.
+  bool has_corrupted() const;
+  /// Second prompt of a case that compares two: its field `corrupted` (text) or `corrupted_ids`,
+  /// else the experiment's parameter of that name. \throws UsageError if there is none
+  const Tokens& corrupted() const;
+  /// Target from field `target` of the case, else from the experiment's parameter `target`, else
+  /// the model's own prediction. \throws UsageError under the conditions of `parse_target`
+  Target target() const;
+  /// Value of another field of the case's JSONL line; empty if the line does not have it.
+  std::optional<std::string> field(const std::string& name) const;
+
+  /// Request with everything that this case has: tokens, second prompt, target, fields, seed.
+  /// \param parameters  values for the tool that will be asked: `tool->parameters({...})`
+  /// \throws UsageError under the conditions of `target` and `corrupted`
+  Request request(Parameters parameters) const;
+
+  /// Number of the pass, from 0.
+  std::int64_t pass() const;
+  /// Results of the passes before this one. \throws UsageError in the first pass
+  const Summary& earlier() const;
+
+  /// Stores a dataset under `/results/<name>`; the runner joins the datasets of all cases.
+  /// \throws UsageError if this case already saved a dataset of that name, or for a name that is
+  ///   not [A-Za-z][A-Za-z0-9_]*; RunError for a dataset that violates a convention: an axis
+  ///   `token`, `layer`, `block`, `head`, `component` or `rank` without its coordinates, missing
+  ///   units, NaN in a coordinate or in a variable whose long_name does not give the meaning of
+  ///   NaN, infinity in a variable whose long_name does not name it
+  void save(const std::string& name, Dataset dataset);
+
+  /// Datasets that were saved so far.
+  const std::map<std::string, Dataset>& saved() const;
 
  private:
-  friend class ToolCall;
-  Experiment* owner_;
-  std::string tool_name_;
-  ToolMeter* meter_ = nullptr;
-};
-
-/// Scope of one tool call, with which the bench attributes exceptions and costs to tools.
-class LENSBENCH_API ToolCall {
- public:
-  /// Begins a call of the slot's tool.
-  explicit ToolCall(const ToolSlot& slot);
-  /// Ends the call; adds the tool to the experiment's `failed_tools` if an exception ends it.
-  ~ToolCall();
-  ToolCall(const ToolCall&) = delete;
-  ToolCall& operator=(const ToolCall&) = delete;
-
- private:
-  const ToolSlot& slot_;
-  ToolMeter* meter_;
-  int exceptions_before_;
-};
-
-/// Declares a tool as a member: `Uses<LogitLens> lens{this, "logit_lens"};`
-template <class Interface>
-class Uses final : public ToolSlot {
- public:
-  using ToolSlot::ToolSlot;
-
-  bool bind(Tool& tool) override {
-    tool_ = dynamic_cast<Interface*>(&tool);
-    return tool_ != nullptr;
-  }
-  /// Calls the tool. The archive stores time and memory of the call as this tool's cost. If one
-  /// expression calls several tools, the first tool is charged.
-  /// \throws RunError before the bench bound the slot (for example in a constructor)
-  auto operator->() const { return Call(*this, get()); }
-  /// The tool itself; its calls are measured only as part of the case.
-  /// \throws RunError under the conditions of `operator->`
-  Interface& operator*() const { return get(); }
-
- private:
-  /// Temporary object of `tool->call()`, which exists until the end of the expression.
-  class Call : public ToolCall {
-   public:
-    /// Begins a call of `tool`.
-    Call(const Uses& slot, Interface& tool) : ToolCall(slot), tool_(tool) {}
-    /// The tool.
-    Interface* operator->() const { return &tool_; }
-
-   private:
-    Interface& tool_;
-  };
-
-  Interface& get() const {
-    if (tool_ == nullptr)
-      throw RunError("tool '" + tool_name() +
-                     "': used before the bench bound it; use tools in run(), not in a constructor");
-    return *tool_;
-  }
-  Interface* tool_ = nullptr;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// Base of experiment classes. Declare tools as `Uses<...>` members; `run` is called once per case.
+/// The order of the virtual functions is part of the plug-in API.
 class LENSBENCH_API Experiment {
  public:
   virtual ~Experiment();
@@ -179,8 +131,21 @@ class LENSBENCH_API Experiment {
   /// Runs one case: calls the tools and saves their results. An exception marks this case as
   /// failed; the other cases still run.
   virtual void run(Case& c) = 0;
-  /// Computes statistics over the saved datasets of all cases, after the last case.
+  /// Computes statistics over the saved datasets of all cases, after the last case of the last
+  /// pass. It may call the tools.
   virtual void finish(Summary& summary);
+
+  /// Number of passes over the cases. In a later pass, `Case::earlier` has the results of the
+  /// passes before, so that what was averaged over some cases can be evaluated on others. Datasets
+  /// of a later pass need names of their own.
+  /// \param parameters  parameters of the experiment
+  virtual std::int64_t passes(const Parameters& parameters) const;
+
+  /// Statistics over some of the cases, in a form that `combine` joins; empty: not supported.
+  /// Reserved for runs with very many cases: this version does not call it.
+  virtual std::optional<Dataset> partial(const Summary& some) const;
+  /// Statistics over the cases of both arguments. Reserved, as `partial`.
+  virtual Dataset combine(const Dataset& first, const Dataset& second) const;
 
   /// Tools declared as members, in the order of declaration.
   const std::vector<ToolSlot*>& tool_slots() const { return slots_; }

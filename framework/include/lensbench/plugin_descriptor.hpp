@@ -1,14 +1,16 @@
 #pragma once
 
 /// \file
-/// The descriptor that every plug-in exports: constant data, read before any C++ object crosses
-/// the boundary. Plug-ins include `lensbench/plugin.hpp`, which fills it in.
+/// What every plug-in declares about itself. `lensbench/plugin.hpp` writes it as JSON into the
+/// section `lensbench_plugin` of the library file, where the bench reads it without running code of
+/// the library.
 
 #include <torch/version.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <lensbench/parameters.hpp>
+#include <lensbench/result_spec.hpp>
 
 /// \cond
 #define LENSBENCH_STRINGIFY_(x) #x
@@ -33,15 +35,13 @@
 
 namespace lensbench {
 
-/// First field of every descriptor: the letters `lensbenc`.
-inline constexpr std::uint64_t kPluginMagic = 0x6c656e7362656e63;
-/// Version of the layout of PluginDescriptor; the first four fields never move.
-inline constexpr std::uint32_t kPluginFormatVersion = 1;
+/// Version of the format of the descriptor.
+inline constexpr std::uint32_t kPluginFormatVersion = 2;
 /// Major version of the API in `lensbench/*.hpp`, by semantic versioning. The major version is
 /// raised when something changes or is removed (a virtual function, a member of a type that crosses
 /// the boundary, a meaning), the minor version when something is added. A plug-in built for version
 /// M.m therefore loads in every bench of version M.n with n >= m, and in no other.
-inline constexpr std::uint32_t kPluginApiMajor = 1;
+inline constexpr std::uint32_t kPluginApiMajor = 2;
 /// Minor version of the API; see `kPluginApiMajor`.
 inline constexpr std::uint32_t kPluginApiMinor = 0;
 
@@ -59,31 +59,36 @@ enum class PluginEntryKind : std::uint32_t {
   experiment = 2,  ///< an `Experiment`
 };
 
-/// One tool or experiment of a library.
+/// Declaration of one tool or experiment of a library.
 struct PluginEntry {
-  PluginEntryKind kind;             ///< kind of object that `create` returns
-  const char* name;                 ///< [a-z][a-z0-9_]*
-  const char* version;              ///< semantic version
-  const char* summary;              ///< one sentence
-  const ParameterSpec* parameters;  ///< parameters for `--set`
-  std::size_t n_parameters;         ///< number of `parameters`
+  PluginEntryKind kind;                ///< kind of object that `create` returns
+  const char* name;                    ///< [a-z][a-z0-9_]*
+  const char* version;                 ///< semantic version
+  const char* summary;                 ///< one sentence
+  const ParameterSpec* parameters;     ///< parameters for `--set`
+  std::size_t n_parameters;            ///< number of `parameters`
+  const ResultSpec* results;           ///< variables of the results; nullptr: not declared
+  std::size_t n_results;               ///< number of `results`
+  const char* interface_version;       ///< version of the typed interface; nullptr: there is none
+  const char* const* graded_settings;  ///< settings (`KEY=VALUE,...`) to grade; nullptr: defaults
+  std::size_t n_graded_settings;       ///< number of `graded_settings`
   /// Returns a `Tool*` or an `Experiment*`, by `kind`; may throw.
   void* (*create)();
   void (*destroy)(void*);  ///< deletes an object that `create` returned
 };
 
-/// Data that a library exports under the symbol `lensbench_plugin_descriptor`.
-struct PluginDescriptor {
-  std::uint64_t magic;           ///< kPluginMagic
-  std::uint32_t format_version;  ///< kPluginFormatVersion
-  std::uint32_t api_major;       ///< kPluginApiMajor of the build
-  std::uint32_t api_minor;       ///< kPluginApiMinor of the build
-  const char* abi_tag;           ///< LENSBENCH_ABI_TAG of the build
-  // The bench reads the following fields only after it accepted those above.
-  const char* name;            ///< name of the library
-  const PluginEntry* entries;  ///< its tools and experiments
-  std::size_t n_entries;       ///< number of `entries`
-  const char* source;          ///< text of the source file of the entries, or nullptr
+/// Functions of one entry.
+struct PluginFactory {
+  void* (*create)();       ///< see `PluginEntry::create`
+  void (*destroy)(void*);  ///< see `PluginEntry::destroy`
+};
+
+/// Data that a library exports under the symbol `lensbench_plugin_factories`. The bench reads it
+/// after it accepted the description in section `lensbench_plugin` of the file.
+struct PluginFactories {
+  const PluginFactory* factories;  ///< one for each entry of the description, in its order
+  std::size_t n_factories;         ///< number of `factories`
+  const char* description;         ///< keeps the description in the library
 };
 
 }  // namespace lensbench

@@ -1,72 +1,35 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <lensbench/context.hpp>
 #include <lensbench/dataset.hpp>
 #include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <lensbench/parameters.hpp>
+#include <lensbench/request.hpp>
+#include <lensbench/result_spec.hpp>
 #include <lensbench/target.hpp>
 #include <lensbench/tokens.hpp>
-#include <map>
-#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace lensbench {
 
-class SharedForwards;
-
-/// Services of the bench for a tool: the model, activations shared between tools, the seed.
-class LENSBENCH_API Context {
- public:
-  /// \param model  model that the tools analyse
-  /// \param seed   seed of the run
-  /// \param share  keep the activations of a case, so that its tools share forwards; does not
-  /// change
-  ///   results
-  Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
-  ~Context();
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-
-  const Model& model() const { return *model_; }  ///< model that the tools analyse
-  /// Shared pointer to the model, for a tool that wraps it (`with_interventions`).
-  std::shared_ptr<const Model> shared_model() const { return model_; }
-  /// Seed of the run; derive streams with `Philox(seed(), stream)`.
-  std::uint64_t seed() const { return seed_; }
-
-  /// Activations of one sequence (batch of 1) by hook name or glob, from one forward.
-  /// The shapes are those of `hook_points`, batch first.
-  /// \throws UsageError for a name that does not match a hook point
-  std::map<std::string, at::Tensor> activations(const Tokens& tokens,
-                                                const std::vector<std::string>& globs);
-
-  /// Announces the hook points that tools will request for the tokens of a case, a hint that does
-  /// not change results. The first forward of the first case reads all of them; in later cases, the
-  /// bench reads in advance the hook points that were requested in the previous case.
-  /// \throws UsageError for a name that does not match a hook point
-  void expect(const std::vector<std::string>& globs);
-
-  /// Number of forwards that `activations` ran.
-  std::int64_t forwards() const;
-  /// Number of requests to `activations` that did not need a forward.
-  std::int64_t shared() const;
-
-  /// Discards the activations of the previous case. The bench calls it before each case.
-  void begin_case();
-
- private:
-  std::shared_ptr<const Model> model_;
-  std::uint64_t seed_;
-  std::unique_ptr<SharedForwards> forwards_;
+/// Expected cost of a request; a field that is not known is empty.
+struct CostEstimate {
+  std::optional<double> flops;        ///< floating-point operations
+  std::optional<double> bytes;        ///< most memory in addition to the model, bytes
+  std::optional<std::int64_t> items;  ///< items that `Context::progress` will count
 };
 
-/// An interpretability tool, which computes a labelled dataset from tokens. A tool does not write
-/// files and does not print.
+/// An interpretability tool, which computes a labelled dataset from a request. A tool does not
+/// write files and does not print.
 ///
 /// A typed interface (`lensbench/tools/<name>.hpp`) derives from this and adds calls with typed
-/// arguments; `run` is the generic entry for the command line and other languages.
+/// arguments; `run` is the generic entry for the command line and other languages. The order of the
+/// virtual functions is part of the plug-in API.
 class LENSBENCH_API Tool {
  public:
   virtual ~Tool();
@@ -75,17 +38,38 @@ class LENSBENCH_API Tool {
   /// once after `attach`.
   virtual void check_compatible(const Model& model) const;
 
-  /// Analyses one sequence.
-  /// \param tokens      one sequence
-  /// \param parameters  values for the specs that the plug-in declares for this tool
-  virtual Dataset run(const Tokens& tokens, const Parameters& parameters) = 0;
+  /// Throws UsageError if the values cannot be used with the model of the context. The bench calls
+  /// it before the first case, after it checked the values against the declared parameters, the
+  /// tokens against the vocabulary, and the hook points against the model.
+  virtual void check_parameters(const Parameters& parameters) const;
+
+  /// Answers one request.
+  virtual Dataset run(const Request& request) = 0;
+
+  /// Answers several requests, in order; for a tool that is faster with several at once. By
+  /// default, it calls `run` for each.
+  virtual std::vector<Dataset> run_batch(std::span<const Request> requests);
+
+  /// Expected cost of a request, for plans and progress; unknown by default.
+  virtual CostEstimate estimate(const Request& request) const;
 
   /// Hook points (names or globs) that this tool usually requests from the context, a hint with
   /// which the bench reads those of all tools of an experiment in one forward. Empty by default.
   virtual std::vector<std::string> usual_hooks(const TransformerSpec& spec) const;
 
+  /// Values for the declared parameters of this tool: those given, and the defaults of the others.
+  /// \throws UsageError under the conditions of `Parameters::resolve`
+  Parameters parameters(const Settings& given = {}) const;
+  /// Answers a request with these tokens and settings, `{}` for all defaults.
+  /// \throws UsageError under the conditions of `Parameters::resolve`
+  Dataset run(const Tokens& tokens, const Settings& given);
+
   /// Sets the context, which must outlive the use of the tool. The bench calls it first.
-  void attach(Context& context);
+  /// \param context   services for the tool
+  /// \param declared  parameters that the plug-in declares for this tool
+  /// \param subject   owner of the parameters, for messages: `tool 'logit_lens'`
+  void attach(Context& context, std::vector<ParameterInfo> declared = {},
+              std::string subject = "tool");
 
  protected:
   Tool() = default;
@@ -96,6 +80,8 @@ class LENSBENCH_API Tool {
 
  private:
   Context* context_ = nullptr;
+  std::vector<ParameterInfo> declared_;
+  std::string subject_;
 };
 
 }  // namespace lensbench

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <lensbench/experiment.hpp>
 #include <thread>
 
 namespace lensbench {
@@ -15,7 +16,7 @@ void wait_ms(int ms) {
 // Declares two tools, whose calls last as long as they are told to.
 class Sleeper final : public Tool {
  public:
-  Dataset run(const Tokens&, const Parameters&) override { return {}; }
+  Dataset run(const Request&) override { return {}; }
   int sleep(int ms) {
     wait_ms(ms);
     return ms;

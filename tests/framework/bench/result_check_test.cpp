@@ -51,6 +51,7 @@ TEST_F(OddResults, ThrownExceptionsFailTheCaseWithTheToolsName) {
   const std::map<std::string, std::string> messages = {
       {"throw_std", "tool 'odd': no such row"},
       {"throw_c10", "tool 'odd': sizes do not match"},
+      {"throw_text", "tool 'odd': boom"},
       {"throw_int", "tool 'odd': threw something that is not a std::exception"}};
   for (const auto& [how, message] : messages) {
     EXPECT_EQ(of_tool(how), message);
@@ -103,6 +104,32 @@ TEST_F(OddResults, AMalformedResultIsAFailedRunAndNoWrongUsage) {
 TEST_F(OddResults, InAnExperimentTheDatasetIsNamed) {
   EXPECT_THAT(of_experiment("nan"),
               AllOf(HasSubstr("dataset 'result'"), HasSubstr("'odd'"), HasSubstr("NaN")));
+}
+
+TEST_F(OddResults, AreRefusedForAnInfinityThatNobodyExplains) {
+  EXPECT_THAT(of_tool("infinity"),
+              AllOf(HasSubstr("variable 'odd'"), HasSubstr("1 of 3 values are infinite")));
+}
+
+TEST_F(OddResults, AreRefusedForAVariableThatTheToolDoesNotDeclare) {
+  EXPECT_THAT(
+      of_tool("undeclared"),
+      AllOf(HasSubstr("tool 'odd'"), HasSubstr("variable 'other' is not in the tool's table")));
+}
+
+TEST_F(OddResults, CarryTheViewThatTheToolDeclares) {
+  Context context(model_, 0);
+  testing::MemorySink sink;
+  for (const char* experiment : {"", "uses_odd"}) {
+    const bool is_tool = *experiment == 0;
+    auto bound = is_tool ? BoundExperiment::of_tool(host_, "odd", context)
+                         : BoundExperiment(host_, create_experiment(host_, experiment), context);
+    const auto kind = is_tool ? PluginEntryKind::tool : PluginEntryKind::experiment;
+    const auto parameters = host_.resolve(host_.find(kind, is_tool ? "odd" : experiment), {});
+    bound.run({{"one", "", {1, 2, 3}, {}}}, parameters, context, sink);
+    const Dataset saved = sink.read(0, is_tool ? "odd" : "result");
+    EXPECT_EQ(std::get<std::string>(saved["odd"].attributes.at("view")), "bars") << experiment;
+  }
 }
 
 }  // namespace

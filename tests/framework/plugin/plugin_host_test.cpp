@@ -168,10 +168,8 @@ TEST(PluginHost, GoesOnWithTheBytesItLoadedWhenTheFileIsOverwritten) {
   const auto model = random_model(small_gpt2_spec(), 1);
   Context context(model, 0);
   const auto tool = create_tool(host, "token_count");
-  tool->attach(context);
-  const auto& info = host.find(PluginEntryKind::tool, "token_count");
-  const auto result =
-      tool->run(tokens_from_ids(*model, {1, 2, 3}), host.resolve(info, {{"scale", "2"}}));
+  tool->attach(context, host.find(PluginEntryKind::tool, "token_count").parameters);
+  const auto result = tool->run(tokens_from_ids(*model, {1, 2, 3}), {{"scale", "2"}});
   EXPECT_EQ(result["count"].tensor.item<double>(), 6);
 }
 
@@ -189,9 +187,8 @@ TEST(PluginHost, LeavesResultsAndErrorsAliveWhenToolAndHostAreGoneAHundredTimes)
     host.add(broken);
     Context context(model, 0);
     const auto tool = create_tool(host, "token_count");
-    tool->attach(context);
-    const auto& info = host.find(PluginEntryKind::tool, "token_count");
-    results.push_back(tool->run(tokens, host.resolve(info, {{"scale", std::to_string(i)}})));
+    tool->attach(context, host.find(PluginEntryKind::tool, "token_count").parameters);
+    results.push_back(tool->run(tokens, {{"scale", std::to_string(i)}}));
     EXPECT_THROW(create_tool(host, "throws"), PluginError);
   }
   for (int i = 0; i < 100; ++i)

@@ -63,7 +63,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"no_descriptor", PluginFault::no_descriptor, "lacks LENSBENCH_PLUGIN"},
         Refused{"undefined_symbol", PluginFault::not_loadable,
                 "undefined symbol: at::no_library_has_this_function(int)"},
-        Refused{"unnamed_entry", PluginFault::malformed, "entry 1: invalid name; expected"},
+        Refused{"unnamed_entry", PluginFault::malformed,
+                "field entries[1].name: invalid name; expected"},
+        Refused{"api_1", PluginFault::wrong_api,
+                "built for plug-in API 1, this lensbench has 2.0; rebuild the plug-in"},
+        Refused{"bad_default", PluginFault::malformed,
+                "parameter 'n': its default is 'abc', expected an integer"},
         Refused{"at_load_crash", PluginFault::crashed, "loading it ends the process (Segmentation"},
         Refused{"at_load_give_up", PluginFault::crashed, "loading it ends the process (Aborted"},
         Refused{"at_load_leave", PluginFault::crashed, "exit with code 0"},
@@ -128,33 +133,15 @@ TEST(PluginRefusal, OfAnotherProcessorArchitecture) {
   EXPECT_THAT(refusal_of(program).what(), HasSubstr("not a shared library"));
 }
 
-// Where the last byte that is mapped lies; what is behind it nobody needs.
-std::uint64_t end_of_segments(const std::string& bytes) {
-  Elf64_Ehdr header{};
-  std::memcpy(&header, bytes.data(), sizeof header);
-  std::uint64_t end = 0;
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment{};
-    std::memcpy(&segment, bytes.data() + header.e_phoff + i * sizeof segment, sizeof segment);
-    if (segment.p_type == PT_LOAD) end = std::max(end, segment.p_offset + segment.p_filesz);
-  }
-  return end;
-}
-
 TEST(PluginRefusal, OfATruncatedLibraryAtEveryLengthWithoutMappingIt) {
   const TempDir directory;
   const std::string whole = testing::slurp(fixture("good"));
-  const auto end = end_of_segments(whole);
   std::uint64_t tried = 0;
   for (std::uint64_t size = 0; size < whole.size(); size += size < 256 ? 1 : 1009) {
     const auto file = directory.write("cut.so", std::string_view(whole).substr(0, size));
     PluginHost host;
-    if (size < end) {
-      EXPECT_THROW(host.add(file), PluginError) << size;
-      EXPECT_TRUE(host.entries().empty());
-    } else {
-      EXPECT_NO_THROW(host.add(file)) << size;
-    }
+    EXPECT_THROW(host.add(file), PluginError) << size;
+    EXPECT_TRUE(host.entries().empty());
     ++tried;
   }
   EXPECT_GT(tried, 256u);

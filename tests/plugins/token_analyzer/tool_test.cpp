@@ -83,9 +83,10 @@ TEST_F(TokenAnalyzerOnSmallModel, ATextOfOneTokenHasNothingToScore) {
   EXPECT_THAT(failed_receipts(dataset), IsEmpty());
 }
 
-TEST_F(TokenAnalyzerOnSmallModel, ListsNoCandidatesForTopKZero) {
+TEST_F(TokenAnalyzerOnSmallModel, ListsNoCandidatesAndNoTemperaturesWhereNoneAreAskedFor) {
   TokenAnalyzerOptions options;
   options.top_k = 0;
+  options.temperatures = {};
   const Dataset dataset = tool_.analyze(text({3, 1, 4}), options);
   EXPECT_FALSE(dataset.contains("top_id"));
   EXPECT_FALSE(dataset.contains("entropy_at_temperature"));
@@ -208,7 +209,7 @@ TEST_F(TokenAnalyzerOnSmallModel, TheGenericEntrySeedsTheSamplerFromTheContext) 
   const auto parameters = Parameters::resolve(
       TokenAnalyzerTool::kParameters,
       {{"max_new_tokens", "10"}, {"temperature", "1.2"}, {"sample_top_k", "20"}}, "test");
-  const Dataset generic = tool_.run(text({3, 1, 4}), parameters);
+  const Dataset generic = tool_.run(Request(text({3, 1, 4}), parameters).set_seed(context_.seed()));
   const Dataset typed = tool_.analyze(text({3, 1, 4}), generating(10, {1.2, 20, 1.0, 7}));
   EXPECT_EQ(values_of(generic, "chosen_id"), values_of(typed, "chosen_id"));
   EXPECT_EQ(generic.dim("temperature"), 4);

@@ -29,6 +29,9 @@ struct ActivationsOptions {
 /// Raw activations, for external decoders and probes and for comparison with other programs.
 class LENSBENCH_API Activations : public Tool {
  public:
+  /// Version of this interface; raised with every change of this header but its comments.
+  static constexpr const char* kInterfaceVersion = "1";
+
   /// Reads the activations of a prompt: one variable for each hook point, named like the point
   /// (`blocks.3.hook_resid_post`), in forward order.
   ///

@@ -32,6 +32,9 @@ struct LayerAttributionOptions {
 /// unembedding row of the target, or the difference of two rows.
 class LENSBENCH_API LayerAttribution : public Tool {
  public:
+  /// Version of this interface; raised with every change of this header but its comments.
+  static constexpr const char* kInterfaceVersion = "1";
+
   /// Attributes the logit of a target. Every variable has units `1` (logits) and is float64 unless
   /// stated otherwise. `layer` is the block index, counted from 0.
   ///

@@ -28,6 +28,9 @@ enum class LensPath {
 /// Streams over the vocabulary: memory does not grow with layers x positions x vocabulary.
 class LENSBENCH_API LogitLens : public Tool {
  public:
+  /// Version of this interface; raised with every change of this header but its comments.
+  static constexpr const char* kInterfaceVersion = "1";
+
   /// Decodes every layer and position.
   ///
   /// - `top_id`, `top_probability`, `top_logit` [layer, token, rank]: best first, ties by smaller

@@ -13,8 +13,10 @@ struct TokenAnalyzerOptions {
   std::int64_t top_k = 10;          ///< candidates listed for each token; 0: none
   std::int64_t max_new_tokens = 0;  ///< 0: analyse the text as given
   SamplingOptions sampling = {};  ///< sampler that generates, or that a given text is compared with
-  std::vector<double> temperatures = {};  ///< temperatures to compare at each token; 0 is greedy
-  std::vector<double> nucleus = {};       ///< p of each nucleus to measure at each token
+  /// Temperatures to compare at each token; 0 is greedy.
+  std::vector<double> temperatures = {0.5, 0.7, 1, 1.5};
+  /// p of each nucleus to measure at each token.
+  std::vector<double> nucleus = {0.5, 0.9, 0.95};
   /// Robust z-score of the entropy above which a token is a jump (`JumpRule` in the tool's
   /// flags.hpp: the modified z-score of Iglewicz and Hoaglin 1993, one-sided, against the sequence
   /// so far).
@@ -31,6 +33,9 @@ struct TokenAnalyzerOptions {
 /// language model.
 class LENSBENCH_API TokenAnalyzer : public Tool {
  public:
+  /// Version of this interface; raised with every change of this header but its comments.
+  static constexpr const char* kInterfaceVersion = "1";
+
   /// Analyses the text and the tokens generated after it. Receipts: distributions sum to 1,
   /// perplexity recomputed from the probabilities, the sampler's probabilities, cached steps
   /// against a full forward. Variables (float64 unless stated):

@@ -1,0 +1,113 @@
+#include <lensbench/experiment.hpp>
+
+#include "bench/case_input.hpp"
+#include "bench/result_check.hpp"
+#include "bench/result_name.hpp"
+
+namespace lensbench {
+
+struct Case::State {
+  std::int64_t index;
+  const CaseInput& input;
+  Context& context;
+  const Parameters& parameters;
+  std::int64_t pass;
+  const Summary* earlier;
+  Tokens tokens;
+  mutable std::optional<Tokens> corrupted = std::nullopt;  ///< tokenized at the first request
+  std::map<std::string, Dataset> saved = {};
+};
+
+Case::Case(std::int64_t index, const CaseInput& input, Context& context,
+           const Parameters& parameters, std::int64_t pass, const Summary* earlier)
+    : state_(new State{index, input, context, parameters, pass, earlier,
+                       tokens_of(input, context.model())}) {}
+
+Case::~Case() = default;
+
+std::int64_t Case::index() const {
+  return state_->index;
+}
+
+const std::string& Case::id() const {
+  return state_->input.id;
+}
+
+const Model& Case::model() const {
+  return state_->context.model();
+}
+
+const Parameters& Case::parameters() const {
+  return state_->parameters;
+}
+
+std::uint64_t Case::seed() const {
+  return state_->context.seed();
+}
+
+const Tokens& Case::tokens() const {
+  return state_->tokens;
+}
+
+bool Case::has_corrupted() const {
+  return state_->corrupted || second_prompt(state_->input, state_->parameters).is_given();
+}
+
+const Tokens& Case::corrupted() const {
+  if (!state_->corrupted)
+    state_->corrupted =
+        tokens_of(second_prompt(state_->input, state_->parameters), model(), "case '" + id() + "'");
+  return *state_->corrupted;
+}
+
+Target Case::target() const {
+  return given_target(state_->input, state_->parameters, model()).value_or(Target::model());
+}
+
+std::optional<std::string> Case::field(const std::string& name) const {
+  const auto found = state_->input.fields.find(name);
+  return found == state_->input.fields.end() ? std::nullopt : std::optional(found->second);
+}
+
+Request Case::request(Parameters parameters) const {
+  Request request(tokens());
+  request.set_seed(seed()).set_fields(state_->input.fields);
+  // The case's own fields count more than the parameters of the tool, and these more than those of
+  // the experiment.
+  const SecondPrompt of_tool = second_prompt(state_->input, parameters);
+  if (of_tool.is_given())
+    request.set_corrupted(tokens_of(of_tool, model(), "case '" + id() + "'"));
+  else if (has_corrupted())
+    request.set_corrupted(corrupted());
+  auto target = given_target(state_->input, parameters, model());
+  if (!target) target = given_target(state_->input, state_->parameters, model());
+  if (target) request.set_target(*target);
+  request.set_parameters(std::move(parameters));
+  return request;
+}
+
+std::int64_t Case::pass() const {
+  return state_->pass;
+}
+
+const Summary& Case::earlier() const {
+  if (state_->earlier == nullptr)
+    throw UsageError("case '" + id() +
+                     "': the first pass has no earlier results; use Case::earlier when pass() is 1 "
+                     "or more");
+  return *state_->earlier;
+}
+
+void Case::save(const std::string& name, Dataset dataset) {
+  check_result_name(name);
+  check_result(dataset, "dataset '" + name + "'");
+  if (!state_->saved.emplace(name, std::move(dataset)).second)
+    throw SaveError("case '" + id() + "' saved '" + name +
+                    "' twice; give each dataset its own name");
+}
+
+const std::map<std::string, Dataset>& Case::saved() const {
+  return state_->saved;
+}
+
+}  // namespace lensbench

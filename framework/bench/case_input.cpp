@@ -1,0 +1,57 @@
+#include "bench/case_input.hpp"
+
+#include <lensbench/error.hpp>
+
+namespace lensbench {
+namespace {
+
+std::string field_of(const CaseInput& input, const char* name) {
+  const auto found = input.fields.find(name);
+  return found == input.fields.end() ? "" : found->second;
+}
+
+std::string value_of(const Parameters& parameters, const char* name) {
+  const auto found = parameters.values().find(name);
+  return found == parameters.values().end() ? "" : found->second;
+}
+
+SecondPrompt read(const std::string& text, const std::string& ids, const std::string& subject) {
+  if (!text.empty() && !ids.empty())
+    throw UsageError(subject + ": 'corrupted' and 'corrupted_ids' are both given; give one");
+  SecondPrompt prompt;
+  prompt.text = text;
+  if (!ids.empty()) prompt.ids = parse_ids(ids, subject + ": 'corrupted_ids'");
+  return prompt;
+}
+
+}  // namespace
+
+Tokens tokens_of(const CaseInput& input, const Model& model) {
+  return input.ids.empty() ? tokenize(model, input.text) : tokens_from_ids(model, input.ids);
+}
+
+SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters) {
+  const SecondPrompt own = read(field_of(input, "corrupted"), field_of(input, "corrupted_ids"),
+                                "case '" + input.id + "'");
+  if (own.is_given()) return own;
+  return read(value_of(parameters, "corrupted"), value_of(parameters, "corrupted_ids"),
+              parameters.subject());
+}
+
+Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::string& subject) {
+  if (!prompt.is_given())
+    throw UsageError(subject +
+                     ": the question compares two prompts, but the second is missing; give the case "
+                     "a field 'corrupted' (text) or 'corrupted_ids', or set the parameter of that "
+                     "name");
+  return prompt.ids.empty() ? tokenize(model, prompt.text) : tokens_from_ids(model, prompt.ids);
+}
+
+std::optional<Target> given_target(const CaseInput& input, const Parameters& parameters,
+                                   const Model& model) {
+  std::string text = field_of(input, "target");
+  if (text.empty()) text = value_of(parameters, "target");
+  return text.empty() ? std::nullopt : std::optional(parse_target(model, text));
+}
+
+}  // namespace lensbench

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/experiment.hpp>
+#include <lensbench/export.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lensbench {
+
+/// Second prompt of a case, as text or ids.
+struct SecondPrompt {
+  std::string text;
+  std::vector<std::int64_t> ids;
+
+  bool is_given() const { return !text.empty() || !ids.empty(); }
+};
+
+/// Tokens of the prompt of a case. \throws UsageError under the conditions of `to_tokens`
+Tokens tokens_of(const CaseInput& input, const Model& model);
+
+/// Second prompt of a case: its field `corrupted` or `corrupted_ids`, else the parameter of that
+/// name; not given if there is neither.
+/// \throws UsageError if both forms are given, or for ids that are not numbers
+LENSBENCH_API SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters);
+
+/// Tokens of a second prompt. \param subject  for messages: `case 'prompt-1'`
+/// \throws UsageError if the prompt is not given or cannot be tokenized
+LENSBENCH_API Tokens tokens_of(const SecondPrompt& prompt, const Model& model,
+                               const std::string& subject);
+
+/// Target from field `target` of the case, else from the parameter `target`; empty if neither is
+/// set. \throws UsageError under the conditions of `parse_target`
+std::optional<Target> given_target(const CaseInput& input, const Parameters& parameters,
+                                   const Model& model);
+
+}  // namespace lensbench

@@ -1,0 +1,87 @@
+#include <lensbench/context.hpp>
+#include <utility>
+
+#include "bench/result_name.hpp"
+#include "bench/run_services.hpp"
+#include "bench/shared_forwards.hpp"
+
+namespace lensbench {
+
+struct Context::State {
+  std::shared_ptr<const Model> model;
+  std::uint64_t seed;
+  SharedForwards forwards;
+  RunServices* services = nullptr;
+  /// States of a context without a run.
+  std::map<std::string, Dataset> committed = {};
+};
+
+RunServices::~RunServices() = default;
+
+Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
+    : state_(new State{model, seed, SharedForwards(model, share)}) {}
+
+Context::~Context() = default;
+
+const Model& Context::model() const {
+  return *state_->model;
+}
+
+std::shared_ptr<const Model> Context::shared_model() const {
+  return state_->model;
+}
+
+std::uint64_t Context::seed() const {
+  return state_->seed;
+}
+
+std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
+                                                       const std::vector<std::string>& globs) {
+  return state_->forwards.activations(tokens, globs);
+}
+
+void Context::expect(const std::vector<std::string>& globs) {
+  state_->forwards.expect(globs);
+}
+
+std::int64_t Context::forwards() const {
+  return state_->forwards.forwards();
+}
+
+std::int64_t Context::shared() const {
+  return state_->forwards.shared();
+}
+
+void Context::begin_case() {
+  state_->forwards.begin_case();
+  state_->committed.clear();
+}
+
+void Context::progress(std::int64_t done, std::int64_t total) {
+  if (state_->services != nullptr) state_->services->progress(done, total);
+}
+
+bool Context::cancelled() const {
+  return state_->services != nullptr && state_->services->cancelled();
+}
+
+void Context::commit(const std::string& key, const Dataset& state) {
+  check_result_name(key);
+  if (state_->services != nullptr)
+    state_->services->commit(key, state);
+  else
+    state_->committed[key] = state;
+}
+
+std::optional<Dataset> Context::committed(const std::string& key) const {
+  check_result_name(key);
+  if (state_->services != nullptr) return state_->services->committed(key);
+  const auto found = state_->committed.find(key);
+  return found == state_->committed.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Context::connect(RunServices* services) {
+  state_->services = services;
+}
+
+}  // namespace lensbench

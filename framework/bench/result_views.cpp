@@ -1,0 +1,48 @@
+#include "bench/result_views.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace lensbench {
+namespace {
+
+constexpr const char* kView = "view";
+
+std::optional<View> view_in(const Schema& schema, const Variable& variable) {
+  for (const auto& entry : schema)
+    if (entry.describes(variable)) return entry.view;
+  return std::nullopt;
+}
+
+bool declares_all(const Schema& schema, const Dataset& dataset) {
+  const auto& variables = dataset.variables();
+  return std::all_of(variables.begin(), variables.end(), [&](const Variable& variable) {
+    return variable.coordinate || view_in(schema, variable).has_value();
+  });
+}
+
+View view_of_variable(const Variable& variable, const Schema* own,
+                      const std::vector<Schema>& schemas) {
+  if (variable.coordinate) return View::general;
+  if (own != nullptr) return *view_in(*own, variable);
+  for (const auto& schema : schemas)
+    if (const auto view = view_in(schema, variable)) return *view;
+  return View::general;
+}
+
+}  // namespace
+
+void add_views(Dataset& dataset, const std::vector<Schema>& schemas) {
+  const Schema* own = nullptr;
+  for (const auto& schema : schemas)
+    if (own == nullptr && !schema.empty() && declares_all(schema, dataset)) own = &schema;
+  std::vector<std::pair<std::string, View>> views;
+  for (const auto& variable : dataset.variables())
+    if (!variable.attributes.contains(kView))
+      views.emplace_back(variable.name, view_of_variable(variable, own, schemas));
+  for (const auto& [name, view] : views)
+    dataset.set_attribute(name, kView, std::string(to_string(view)));
+}
+
+}  // namespace lensbench

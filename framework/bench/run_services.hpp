@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
+#include <optional>
+#include <string>
+
+namespace lensbench {
+
+/// What a run does for the tools of its current case.
+class LENSBENCH_API RunServices {
+ public:
+  virtual ~RunServices();
+  /// See `Context::progress`.
+  virtual void progress(std::int64_t done, std::int64_t total) = 0;
+  /// See `Context::cancelled`.
+  virtual bool cancelled() const = 0;
+  /// See `Context::commit`.
+  virtual void commit(const std::string& key, const Dataset& state) = 0;
+  /// See `Context::committed`.
+  virtual std::optional<Dataset> committed(const std::string& key) const = 0;
+};
+
+}  // namespace lensbench

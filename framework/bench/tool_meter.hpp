@@ -1,0 +1,18 @@
+#pragma once
+
+#include <lensbench/export.hpp>
+#include <string>
+
+namespace lensbench {
+
+/// Observer of all tool calls through slots, with which the bench measures their cost.
+class LENSBENCH_API ToolMeter {
+ public:
+  virtual ~ToolMeter();
+  /// A call of this tool begins.
+  virtual void begin(const std::string& tool) = 0;
+  /// The most recent call that began has ended.
+  virtual void end() noexcept = 0;
+};
+
+}  // namespace lensbench

@@ -1,0 +1,30 @@
+#include <exception>
+#include <lensbench/experiment.hpp>
+#include <utility>
+
+#include "bench/tool_meter.hpp"
+
+namespace lensbench {
+
+ToolMeter::~ToolMeter() = default;
+
+ToolSlot::ToolSlot(Experiment* owner, std::string tool_name)
+    : owner_(owner), tool_name_(std::move(tool_name)) {
+  owner->slots_.push_back(this);
+}
+
+ToolSlot::~ToolSlot() = default;
+
+ToolCall::ToolCall(const ToolSlot& slot)
+    : slot_(slot), meter_(slot.meter_), exceptions_before_(std::uncaught_exceptions()) {
+  slot_.owner_->failed_tools_.clear();
+  if (meter_ != nullptr) meter_->begin(slot_.tool_name_);
+}
+
+ToolCall::~ToolCall() {
+  if (meter_ != nullptr) meter_->end();
+  if (std::uncaught_exceptions() > exceptions_before_)
+    slot_.owner_->failed_tools_.push_back(slot_.tool_name_);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,165 @@
+#include "core/parameters/value_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "core/text/boolean.hpp"
+#include "core/text/suggest.hpp"
+
+namespace lensbench {
+namespace {
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::string trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+}
+
+/// Shortest text that reads back as the number.
+std::string shortest(double value) {
+  std::array<char, 32> text{};
+  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), result.ptr};
+}
+
+bool is_allowed_number(const ParameterInfo& parameter, double value) {
+  if (parameter.allowed.empty()) return true;
+  const auto interval = parse_interval(parameter.allowed);
+  return interval && interval->contains(value);
+}
+
+bool is_word(const ParameterInfo& parameter, const std::string& text) {
+  const auto words = parameter.words();
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+std::optional<std::string> canonical_integer(const ParameterInfo& parameter,
+                                             const std::string& text) {
+  const auto value = parse_integer(text);
+  if (!value || !is_allowed_number(parameter, static_cast<double>(*value))) return std::nullopt;
+  return std::to_string(*value);
+}
+
+std::optional<std::string> canonical_number(const ParameterInfo& parameter,
+                                            const std::string& text) {
+  const auto value = parse_finite(text);
+  if (!value || !is_allowed_number(parameter, *value)) return std::nullopt;
+  return shortest(*value);
+}
+
+/// The spelling of one item of a list, or of a value that is not a list.
+std::optional<std::string> canonical_item(const ParameterInfo& parameter, const std::string& text) {
+  switch (parameter.type) {
+    case ParameterType::integer:
+    case ParameterType::integers:
+      return canonical_integer(parameter, text);
+    case ParameterType::number:
+    case ParameterType::numbers:
+      return canonical_number(parameter, text);
+    case ParameterType::boolean:
+      if (const auto value = parse_boolean(text)) return *value ? "true" : "false";
+      return std::nullopt;
+    case ParameterType::choice:
+    case ParameterType::choices:
+      return is_word(parameter, text) ? std::optional(text) : std::nullopt;
+    case ParameterType::token:
+    case ParameterType::tokens:
+    case ParameterType::model:
+    case ParameterType::models:
+    case ParameterType::file:
+    case ParameterType::hooks:
+    case ParameterType::text:
+    case ParameterType::texts:
+      return text;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> canonical_list(const ParameterInfo& parameter, const std::string& text) {
+  std::vector<std::string> items;
+  for (const auto& item : split_list(text)) {
+    auto value = canonical_item(parameter, item);
+    if (!value) return std::nullopt;
+    if (parameter.type == ParameterType::choices &&
+        std::find(items.begin(), items.end(), *value) != items.end())
+      return std::nullopt;
+    items.push_back(std::move(*value));
+  }
+  return join(items, ",");
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  return parse_number<std::int64_t>(text);
+}
+
+std::optional<double> parse_finite(std::string_view text) {
+  const auto value = parse_number<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    if (auto item = trim(text.substr(0, comma)); !item.empty()) items.push_back(std::move(item));
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+  }
+  return items;
+}
+
+std::optional<Interval> parse_interval(std::string_view text) {
+  if (text.size() < 5) return std::nullopt;
+  const char first = text.front(), last = text.back();
+  if ((first != '[' && first != '(') || (last != ']' && last != ')')) return std::nullopt;
+  const auto ends = split_list(text.substr(1, text.size() - 2));
+  if (ends.size() != 2) return std::nullopt;
+  const auto limit = [](const std::string& end) -> std::optional<double> {
+    if (end == "inf") return std::numeric_limits<double>::infinity();
+    if (end == "-inf") return -std::numeric_limits<double>::infinity();
+    return parse_finite(end);
+  };
+  const auto low = limit(ends[0]), high = limit(ends[1]);
+  if (!low || !high || *low > *high) return std::nullopt;
+  return Interval{*low, *high, first == '(', last == ')'};
+}
+
+std::string limits_in_words(const Interval& interval) {
+  const bool below = std::isfinite(interval.high), above = std::isfinite(interval.low);
+  const std::string low = shortest(interval.low), high = shortest(interval.high);
+  if (above && below && !interval.low_open && !interval.high_open) return "from " + low + " to " + high;
+  std::string words;
+  if (above) words = (interval.low_open ? "greater than " : "of at least ") + low;
+  if (below) {
+    if (!words.empty()) words += " and ";
+    words += (interval.high_open ? "less than " : "at most ") + high;
+  }
+  return words;
+}
+
+std::optional<std::string> canonical_value(const ParameterInfo& parameter,
+                                           const std::string& text) {
+  const bool is_text = parameter.type == ParameterType::text;
+  if (text == "none" && !is_text && !is_word(parameter, text) &&
+      (is_list(parameter.type) || (parameter.default_value.empty() && !parameter.required)))
+    return "";
+  // A parameter without a default accepts the empty text that it has if it is not set.
+  if (text.empty() && (is_list(parameter.type) || is_text ||
+                       (parameter.default_value.empty() && !parameter.required)))
+    return "";
+  return is_list(parameter.type) ? canonical_list(parameter, text) : canonical_item(parameter, text);
+}
+
+}  // namespace lensbench

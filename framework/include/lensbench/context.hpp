@@ -1,0 +1,89 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <lensbench/dataset.hpp>
+#include <lensbench/export.hpp>
+#include <lensbench/model.hpp>
+#include <lensbench/tokens.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lensbench {
+
+class RunServices;
+
+/// Services of the bench for a tool: the model, activations shared between tools, the seed,
+/// progress, and results that survive an interruption.
+///
+/// A context belongs to one thread: the one that calls the tool. A tool that starts threads of its
+/// own must not call the context from them, except `cancelled` and `progress`.
+class LENSBENCH_API Context {
+ public:
+  /// For the bench and for tests.
+  /// \param model  model that the tools analyse
+  /// \param seed   seed of the run
+  /// \param share  keep the activations of a case, so that its tools share forwards; does not
+  ///   change results
+  Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const Model& model() const;  ///< model that the tools analyse
+  /// Shared pointer to the model, for a tool that wraps it (`with_interventions`).
+  std::shared_ptr<const Model> shared_model() const;
+  /// Seed of the run; derive streams with `Philox(seed(), stream)`.
+  std::uint64_t seed() const;
+
+  /// Activations of one sequence (batch of 1) by hook name or glob, from one forward.
+  /// The shapes are those of `hook_points`, batch first.
+  /// \throws UsageError for a name that does not match a hook point
+  std::map<std::string, at::Tensor> activations(const Tokens& tokens,
+                                                const std::vector<std::string>& globs);
+
+  /// Announces the hook points that tools will request for the tokens of a case, a hint that does
+  /// not change results. The first forward of the first case reads all of them; in later cases, the
+  /// bench reads in advance the hook points that were requested in the previous case.
+  /// \throws UsageError for a name that does not match a hook point
+  void expect(const std::vector<std::string>& globs);
+
+  /// Number of forwards that `activations` ran.
+  std::int64_t forwards() const;
+  /// Number of requests to `activations` that did not need a forward.
+  std::int64_t shared() const;
+
+  /// Discards the activations of the previous case. The bench calls it before each case.
+  void begin_case();
+
+  /// Reports how far long work of a tool has come; the command shows it in its progress bar.
+  /// \param done   finished items
+  /// \param total  all items; 0 if unknown
+  void progress(std::int64_t done, std::int64_t total);
+  /// Whether the user asked the run to stop. A tool with long work calls it between steps, keeps
+  /// what it has with `commit`, and throws RunError.
+  bool cancelled() const;
+
+  /// Keeps an intermediate state of long work on disk, so that a run that is resumed goes on after
+  /// it. The state belongs to the current case and is not part of the archive. A later state of the
+  /// key replaces an earlier one.
+  /// \param key    name of the state, [A-Za-z][A-Za-z0-9_]*
+  /// \param state  the state
+  /// \throws UsageError for an invalid key; RunError if it cannot be written
+  void commit(const std::string& key, const Dataset& state);
+  /// State that `commit` kept for the current case; empty if there is none.
+  std::optional<Dataset> committed(const std::string& key) const;
+
+  /// Connects the context to a run. For the bench; nullptr disconnects it.
+  void connect(RunServices* services);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lensbench
