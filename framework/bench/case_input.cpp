@@ -40,10 +40,11 @@ SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters)
 
 Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::string& subject) {
   if (!prompt.is_given())
-    throw UsageError(subject +
-                     ": the question compares two prompts, but the second is missing; give the case "
-                     "a field 'corrupted' (text) or 'corrupted_ids', or set the parameter of that "
-                     "name");
+    throw UsageError(
+        subject +
+        ": the question compares two prompts, but the second is missing; give the case "
+        "a field 'corrupted' (text) or 'corrupted_ids', or set the parameter of that "
+        "name");
   return prompt.ids.empty() ? tokenize(model, prompt.text) : tokens_from_ids(model, prompt.ids);
 }
 

@@ -109,25 +109,6 @@ RunReport RunSession::run_cases(ResultSink& sink) {
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 
-// All datasets by name: results of cases joined, and summaries.
-std::map<std::string, Dataset> RunSession::joined(const RunReport& report, const ResultSink& sink,
-                                                  const std::vector<std::int64_t>& cases) const {
-  std::map<std::string, Dataset> results = report.summaries;
-  std::map<std::string, std::vector<std::int64_t>> having;
-  for (const auto index : cases)
-    for (const auto& name : sink.names(index)) having[name].push_back(index);
-  for (const auto& [name, indices] : having) {
-    std::vector<Dataset> parts;
-    std::vector<std::string> ids;
-    for (const auto index : indices) {
-      parts.push_back(sink.read(index, name));
-      ids.push_back(cases_[static_cast<std::size_t>(index)].id);
-    }
-    results[name] = join_cases(parts, indices, ids);
-  }
-  return results;
-}
-
 nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
                                      const RunReport& report) const {
   std::error_code error;
@@ -161,8 +142,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
   return facts;
 }
 
-RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv,
-                                        Choose shown) {
+RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   auto writer = RunWriter::start(out, plan_, request_.resume);
   ArchiveSink sink(writer, started_);
@@ -175,8 +155,6 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
     writer.discard();
     return outcome;
   }
-  // Results are read back before sealing moves the case files into the archive.
-  if (shown) outcome.results = joined(outcome.report, sink, shown(outcome.report));
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
                                environment_facts(), run_facts(argv, outcome.report));

@@ -62,24 +62,18 @@ class LENSBENCH_API RunSession {
     RunReport report;
     std::optional<SealResult> sealed;  ///< nullopt if interrupted, or if the request was invalid
     std::int64_t failed_receipts = 0;
-    std::map<std::string, Dataset> results;  ///< joined results of the requested cases
 
     /// Exit code: that of the report, or 1 if only a receipt failed.
     LENSBENCH_API int exit_code() const;
   };
-  /// Selects the cases whose results the outcome holds, called when all have run.
-  using Choose = std::vector<std::int64_t> (*)(const RunReport&);
 
   /// Runs every case and seals `out`. If the request or all prompts are invalid, no archive is
   /// left. \param argv  words of the command, stored in the archive
-  Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv,
-                  Choose shown);
+  Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
  private:
   void note_long_cases();
   RunReport run_cases(ResultSink& sink);
-  std::map<std::string, Dataset> joined(const RunReport& report, const ResultSink& sink,
-                                        const std::vector<std::int64_t>& cases) const;
   nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report) const;
 
   RunRequest request_;

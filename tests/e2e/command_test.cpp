@@ -201,8 +201,29 @@ TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
   EXPECT_THAT(outcome.out, HasSubstr("Jacob"));
   const auto shown = lensbench({"show", directory / "a.h5"});
   EXPECT_EQ(shown.exit_code, 0) << shown.err;
-  EXPECT_THAT(shown.out, AllOf(HasSubstr("first_look"), HasSubstr("attribution"),
+  EXPECT_EQ(shown.out, outcome.out);
+  const auto facts = lensbench({"show", directory / "a.h5", "--facts"});
+  EXPECT_EQ(facts.exit_code, 0) << facts.err;
+  EXPECT_THAT(facts.out, AllOf(HasSubstr("first_look"), HasSubstr("attribution"),
                                HasSubstr("generation"), HasSubstr("lens")));
+}
+
+TEST(ShowCommand, DrawsOneResultOfTheCasesThatAreNamed) {
+  const TempDir directory;
+  directory.write("p.txt", "And God said\nAnd it came\nthe LORD\nof Israel\nin the\n");
+  const auto outcome = run_into(directory / "a.h5", {"run", "first_look", "--model", kModel,
+                                                     "--prompts", directory / "p.txt"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("Shown: the first 3 of 5 cases"));
+  const auto one = lensbench({"show", directory / "a.h5", "generation", "--case", "line-4"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out,
+              AllOf(HasSubstr("Israel"), Not(HasSubstr("And God said")), Not(HasSubstr("attribution"))));
+  const auto other = lensbench({"show", directory / "a.h5", "generatoin"});
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("did you mean 'generation'?"));
+  const auto none = lensbench({"show", directory / "a.h5", "--case", "line-9"});
+  EXPECT_THAT(none.err, HasSubstr("it does not have a case 'line-9'; did you mean"));
 }
 
 TEST(RunCommand, PrintsNothingWhenQuiet) {
@@ -237,14 +258,28 @@ TEST(RunCommand, RecordsAFailingCaseAndKeepsTheOthers) {
   EXPECT_EQ(result["results"]["logit_lens"]["coordinates"]["case"]["data"].back(), 3);
 }
 
-TEST(RunCommand, LeavesNothingBehindWhenTheRequestItselfIsWrong) {
+TEST(RunCommand, RefusesAWrongParameterBeforeTheFirstCase) {
   const TempDir directory;
-  const auto outcome = run_into(
-      directory / "a.h5",
-      {"tool", "logit_lens", "--model", kModel, "--prompt", "And", "--set", "points=resid_middle"});
+  const std::map<std::string, std::string> messages = {
+      {"points=resid_middle", "did you mean 'resid_mid'?"},
+      {"top_k=0", "expected an integer of at least 1"},
+      {"top_k=100000", "give 1 to"},
+      {"target=two words", "parameter 'target'"}};
+  for (const auto& [given, message] : messages) {
+    const auto outcome = run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel,
+                                                       "--prompt", "And", "--set", given});
+    EXPECT_EQ(outcome.exit_code, 2) << given;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(message), Not(HasSubstr("case")))) << given;
+    EXPECT_TRUE(fs::is_empty(directory.path())) << given;
+  }
+}
+
+TEST(RunCommand, LeavesNothingBehindWhenEveryPromptIsWrong) {
+  const TempDir directory;
+  const auto outcome =
+      run_into(directory / "a.h5", {"tool", "logit_lens", "--model", kModel, "--ids", "99999"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err,
-              AllOf(HasSubstr("resid_middle"), HasSubstr("the archive was not written")));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("99999"), HasSubstr("the archive was not written")));
   EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 

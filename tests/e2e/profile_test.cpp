@@ -59,7 +59,7 @@ TEST(Profile, HoldsEveryBlockAndComponentOfTheModel) {
 TEST(Profile, IsATableForAReader) {
   const TempDir folder;
   ASSERT_EQ(run_two_cases(folder / "a.h5", {"tool", "logit_lens", "--profile"}).exit_code, 0);
-  const auto outcome = lensbench({"show", folder / "a.h5"});
+  const auto outcome = lensbench({"show", folder / "a.h5", "--facts"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("component"), HasSubstr("attention"),
                                  HasSubstr("weights read"), HasSubstr("seconds by block")));
@@ -69,7 +69,8 @@ TEST(Profile, IsNotThereUnlessAskedFor) {
   const TempDir folder;
   ASSERT_EQ(run_two_cases(folder / "a.h5", {"tool", "logit_lens"}).exit_code, 0);
   EXPECT_TRUE(shown(folder / "a.h5")["costs"]["profile"].empty());
-  EXPECT_THAT(lensbench({"show", folder / "a.h5"}).out, Not(HasSubstr("seconds by block")));
+  EXPECT_THAT(lensbench({"show", folder / "a.h5", "--facts"}).out,
+              Not(HasSubstr("seconds by block")));
 }
 
 TEST(Costs, OfEveryToolAndCaseAreKept) {

@@ -135,7 +135,7 @@ int run_replay(const Options& options) {
   const Scratch scratch;
   const fs::path out =
       options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
-  const auto outcome = session->execute(out, options.arguments(), nullptr);
+  const auto outcome = session->execute(out, options.arguments());
   print_failures(*session, outcome.report);
   if (!outcome.sealed) {
     std::cerr << "lensbench: the replay did not end, so the comparison is skipped\n";

@@ -17,7 +17,7 @@
 #include "cli/commands/settings.hpp"
 #include "cli/shell/help.hpp"
 #include "report/export/json.hpp"
-#include "report/views/render.hpp"
+#include "report/summary/draw_archive.hpp"
 #include "session/environment.hpp"
 #include "session/recipe.hpp"
 #include "session/run_session.hpp"
@@ -41,29 +41,6 @@ fs::path archive_path(const RunArguments& arguments) {
   return path;
 }
 
-constexpr std::size_t kMostShown = 3;
-
-std::vector<std::int64_t> first_cases(const RunReport& report) {
-  auto cases = report.completed;
-  if (cases.size() > kMostShown) cases.resize(kMostShown);
-  return cases;
-}
-
-void print_tables(const RunSession& session, const RunSession::Outcome& outcome) {
-  const auto tokenizer = session.model().tokenizer();
-  const TokenText token_text = [&](std::int64_t id) {
-    return tokenizer ? tokenizer->token_text(id) : "<" + std::to_string(id) + ">";
-  };
-  const auto style = detect_terminal(STDOUT_FILENO);
-  for (int rank = 0; rank <= 3; ++rank)
-    for (const auto& [name, dataset] : outcome.results)
-      if (reading_order(dataset) == rank)
-        std::cout << render_dataset(name, dataset, token_text, style) << "\n";
-  if (const auto n = outcome.report.completed.size(); n > kMostShown)
-    std::cout << "Shown: the first " << kMostShown << " of " << n
-              << " cases; the archive holds all.\n";
-}
-
 int say_outcome(const RunSession& session, const RunArguments& arguments,
                 const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
@@ -80,7 +57,7 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
   if (arguments.json)
     print_json(*outcome.sealed);
   else if (!arguments.quiet)
-    print_tables(session, outcome);
+    std::cout << draw_results(ArchiveReader(archive), {}, detect_terminal(STDOUT_FILENO));
   print_failures(session, outcome.report);
   if (!arguments.quiet)
     std::cerr << "archive " << archive << "\n"
@@ -111,10 +88,8 @@ int run_entry(PluginEntryKind kind, const Options& options) {
     throw UsageError(folder.string() +
                      ": holds an interrupted run; remove the folder, or go on with the run:\n  " +
                      resume);
-  const auto shown = arguments.json || arguments.quiet ? nullptr : first_cases;
   try {
-    return say_outcome(session, arguments, session.execute(path, options.arguments(), shown),
-                       resume);
+    return say_outcome(session, arguments, session.execute(path, options.arguments()), resume);
   } catch (const RunError& error) {
     if (!fs::exists(run_folder_of(path))) throw;
     throw RunError(std::string(error.what()) + "\nEvery finished case is safe. Resume with:\n  " +

@@ -1,21 +1,33 @@
+#include <unistd.h>
+
 #include <iostream>
+#include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
 #include "archive/sandbox/guard.hpp"
 #include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
+#include "report/summary/draw_archive.hpp"
 #include "report/summary/show.hpp"
 
 namespace lensbench::cli {
-namespace {}  // namespace
 
 int run_show(const Options& options) {
-  const auto& file = options.operand(0);
+  const std::string& file = options.operand(0);
+  const DrawRequest request{options.operand(1), options.list("case")};
+  const bool draws = !request.result.empty() || !request.cases.empty();
+  const bool facts = options.flag("facts"), json = options.flag("json");
+  if (draws && (facts || json))
+    throw UsageError(std::string(facts ? "--facts" : "--json") +
+                     " shows the whole archive; leave RESULT and --case out");
+  const TerminalStyle style = detect_terminal(STDOUT_FILENO);
   return in_child({{file}}, [&] {
-    if (options.flag("json"))
+    if (json)
       std::cout << describe_archive_json(file).dump(1) << "\n";
-    else
+    else if (facts)
       std::cout << describe_archive(file);
+    else
+      std::cout << draw_results(ArchiveReader(file), request, style);
     return 0;
   });
 }

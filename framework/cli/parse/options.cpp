@@ -192,7 +192,7 @@ void Options::add_config(const std::string& path) {
 
 void Options::check() const {
   const auto& expected = command_.operands;
-  for (std::size_t i = operands_.size(); i < expected.size(); ++i)
+  for (std::size_t i = operands_.size(); i < expected.size() && !expected[i].optional; ++i)
     throw UsageError(command_.name + ": " + expected[i].name + " is missing, " + expected[i].what +
                      "; usage: " + usage_line(command_));
   if (operands_.size() > expected.size())
@@ -205,7 +205,8 @@ void Options::check() const {
               : "; quote a text of several words, as in --prompt \"two words\""));
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto& words = expected[i].words;
-    if (!words.empty() && std::find(words.begin(), words.end(), operands_[i]) == words.end())
+    if (i < operands_.size() && !words.empty() &&
+        std::find(words.begin(), words.end(), operands_[i]) == words.end())
       throw UsageError(command_.name + ": unknown " + expected[i].name + " '" + operands_[i] + "'" +
                        suggest(operands_[i], words));
   }

@@ -89,7 +89,8 @@ std::vector<std::string> split_paragraphs(const std::string& text) {
 
 std::string operand_names(const Command& command) {
   std::vector<std::string> names;
-  for (const auto& operand : command.operands) names.push_back(operand.name);
+  for (const auto& operand : command.operands)
+    names.push_back(operand.optional ? "[" + operand.name + "]" : operand.name);
   return join(names, " ");
 }
 
@@ -97,7 +98,9 @@ std::string usage_line(const Command& command) {
   std::string line = "lensbench " + command.name;
   if (!command.usage.empty()) return line + " " + command.usage;
   for (const auto& operand : command.operands)
-    line += " " + (operand.words.empty() ? operand.name : join(operand.words, "|"));
+    line += " " + (operand.optional        ? "[" + operand.name + "]"
+                   : operand.words.empty() ? operand.name
+                                           : join(operand.words, "|"));
   for (const auto& option : command.options)
     if (option.required) line += " " + option_label(option);
   return command.options.empty() ? line : line + " [options]";

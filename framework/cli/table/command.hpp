@@ -41,6 +41,7 @@ struct Operand {
   std::string what;  ///< `an archive`, for messages
   Values values = Values::any;
   std::vector<std::string> words = {};
+  bool optional = false;  ///< may be left out; only the last operands can be optional
 };
 
 struct Example {

@@ -7,12 +7,24 @@ Command show_command() {
   return {
       .name = "show",
       .group = "Archives",
-      .summary = "contents of an archive",
-      .description = R"(Shows the contents of an archive: the request, the model, the results with
-their dimensions and units, receipts, digests.)",
-      .operands = {{"FILE", "an archive", Values::archive}},
-      .options = {json_option("print JSON")},
-      .examples = {{"lensbench show results/mine.h5", "a summary to read"}}};
+      .summary = "results and contents of an archive",
+      .description = R"(Draws the results of an archive as `lensbench run` does, of its first cases
+or of those that --case names. --facts shows what the archive contains instead: the request, the
+model, the cases, the receipts, the digests, and every variable with its dimensions and units.)",
+      .operands = {{"FILE", "an archive", Values::archive},
+                   {.name = "RESULT", .what = "the name of a dataset", .optional = true}},
+      .options = {{.name = "case",
+                   .argument = "ID",
+                   .help = "draw the case with this id (repeatable)",
+                   .repeats = true},
+                  {.name = "facts",
+                   .argument = "",
+                   .help = "show what the archive contains, without drawings"},
+                  json_option("print what the archive contains as JSON")},
+      .examples = {
+          {"lensbench show results/mine.h5", "all results of the first cases"},
+          {"lensbench show results/mine.h5 lens --case prompt-7", "one result of one case"},
+          {"lensbench show results/mine.h5 --facts", "request, receipts, digests"}}};
 }
 
 }  // namespace lensbench::cli

@@ -9,9 +9,9 @@
 namespace lensbench {
 namespace {
 
-constexpr std::array<const char*, 12> kViews = {
-    "general",   "heatmap",  "trajectory", "bars",  "tokens",     "generation",
-    "attention", "patching", "image",      "graph", "statistics", "table"};
+constexpr std::array<const char*, 12> kViews = {"general", "heatmap",    "trajectory", "bars",
+                                                "tokens",  "generation", "attention",  "patching",
+                                                "image",   "graph",      "statistics", "table"};
 
 bool matches(const std::string& glob, const std::string& name) {
   return fnmatch(glob.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
@@ -87,7 +87,8 @@ std::string schema_problem(const std::vector<ResultInfo>& schema, const Dataset&
   for (const auto& entry : schema)
     if (entry.always && !found.contains(&entry))
       return "variable '" + entry.name +
-             "' is missing, but declared as always there; add it, or declare it with always = false";
+             "' is missing, but declared as always there; add it, or declare it with always = "
+             "false";
   return "";
 }
 

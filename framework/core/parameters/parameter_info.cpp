@@ -13,7 +13,8 @@ bool has_interval(ParameterType type) {
 }
 
 /// A type in words, for values within limits: `an integer of at least 1`.
-std::string within(const ParameterInfo& parameter, const std::string& one, const std::string& many) {
+std::string within(const ParameterInfo& parameter, const std::string& one,
+                   const std::string& many) {
   const auto interval = parse_interval(parameter.allowed);
   const std::string words = interval ? limits_in_words(*interval) : "";
   const std::string limits = words.empty() ? "" : " " + words;

@@ -13,8 +13,8 @@ std::string canonical_or_throw(const ParameterInfo& parameter, const std::string
   if (auto canonical = canonical_value(parameter, value)) return *canonical;
   const bool is_choice =
       parameter.type == ParameterType::choice || parameter.type == ParameterType::choices;
-  const auto near = is_choice ? nearest_names(value, parameter.words(), 1)
-                              : std::vector<std::string>();
+  const auto near =
+      is_choice ? nearest_names(value, parameter.words(), 1) : std::vector<std::string>();
   throw UsageError(subject + ": parameter '" + parameter.name + "' is '" + value + "', expected " +
                    expectation(parameter) +
                    (near.empty() ? "" : "; did you mean '" + near.front() + "'?"));

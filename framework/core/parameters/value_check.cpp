@@ -139,7 +139,8 @@ std::optional<Interval> parse_interval(std::string_view text) {
 std::string limits_in_words(const Interval& interval) {
   const bool below = std::isfinite(interval.high), above = std::isfinite(interval.low);
   const std::string low = shortest(interval.low), high = shortest(interval.high);
-  if (above && below && !interval.low_open && !interval.high_open) return "from " + low + " to " + high;
+  if (above && below && !interval.low_open && !interval.high_open)
+    return "from " + low + " to " + high;
   std::string words;
   if (above) words = (interval.low_open ? "greater than " : "of at least ") + low;
   if (below) {
@@ -159,7 +160,8 @@ std::optional<std::string> canonical_value(const ParameterInfo& parameter,
   if (text.empty() && (is_list(parameter.type) || is_text ||
                        (parameter.default_value.empty() && !parameter.required)))
     return "";
-  return is_list(parameter.type) ? canonical_list(parameter, text) : canonical_item(parameter, text);
+  return is_list(parameter.type) ? canonical_list(parameter, text)
+                                 : canonical_item(parameter, text);
 }
 
 }  // namespace lensbench

@@ -45,12 +45,12 @@ struct ResultSpec {
 
 /// A `ResultSpec` with its own texts.
 struct LENSBENCH_API ResultInfo {
-  std::string name;           ///< see `ResultSpec::name`
-  std::string dims;           ///< see `ResultSpec::dims`
-  std::string units;          ///< see `ResultSpec::units`
-  std::string meaning;        ///< see `ResultSpec::meaning`
-  View view = View::general;               ///< see `ResultSpec::view`
-  bool always = true;                      ///< see `ResultSpec::always`
+  std::string name;                                    ///< see `ResultSpec::name`
+  std::string dims;                                    ///< see `ResultSpec::dims`
+  std::string units;                                   ///< see `ResultSpec::units`
+  std::string meaning;                                 ///< see `ResultSpec::meaning`
+  View view = View::general;                           ///< see `ResultSpec::view`
+  bool always = true;                                  ///< see `ResultSpec::always`
   bool operator==(const ResultInfo&) const = default;  ///< compares all fields
 
   ResultInfo() = default;

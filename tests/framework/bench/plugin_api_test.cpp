@@ -13,8 +13,8 @@
 namespace lensbench {
 namespace {
 
-using testing::message_of;
 using ::testing::HasSubstr;
+using testing::message_of;
 
 /// Index of a virtual function in the table of its class, by the Itanium C++ ABI.
 template <class Function>
@@ -106,9 +106,8 @@ TEST_F(Interfaces, OfOneVersionAreBound) {
 }
 
 TEST_F(Interfaces, OfAnotherVersionAreRefusedBeforeAnythingRuns) {
-  EXPECT_THAT(message_of<PluginError>([&] {
-                BoundExperiment(host, create_experiment(host, "asks_then"), context);
-              }),
+  EXPECT_THAT(message_of<PluginError>(
+                  [&] { BoundExperiment(host, create_experiment(host, "asks_then"), context); }),
               HasSubstr("does not implement the interface this experiment was built for; rebuild"));
 }
 

@@ -9,9 +9,9 @@
 namespace lensbench {
 namespace {
 
-using testing::message_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::message_of;
 
 constexpr ParameterSpec kPair[] = {
     {"corrupted_ids", ParameterType::text, "", "", "ids of the second prompt"},
@@ -58,7 +58,9 @@ TEST_F(RequestOfACase, RefusesTwoFormsOfTheSecondPromptAndIdsThatAreNotNumbers) 
                 request({{"corrupted", "a text"}, {"corrupted_ids", "1"}});
               }),
               HasSubstr("case 'one': 'corrupted' and 'corrupted_ids' are both given"));
-  EXPECT_THAT(message_of<UsageError>([&] { request({{"corrupted_ids", "[1, x]"}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                request({{"corrupted_ids", "[1, x]"}});
+              }),
               HasSubstr("'x' is not a number"));
 }
 

@@ -31,8 +31,9 @@ TEST(ResultSchema, AcceptsWhatItDeclares) {
 TEST(ResultSchema, NamesAVariableThatItDoesNotDeclare) {
   Dataset other = result();
   other.add("speed", {}, at::zeros({}), "1", "speed");
-  EXPECT_THAT(schema_problem(kSchema, other),
-              HasSubstr("variable 'speed' is not in the tool's table of results (norm, *_entropy)"));
+  EXPECT_THAT(
+      schema_problem(kSchema, other),
+      HasSubstr("variable 'speed' is not in the tool's table of results (norm, *_entropy)"));
 }
 
 TEST(ResultSchema, NamesOtherDimensionsAndUnits) {
@@ -48,9 +49,9 @@ TEST(ResultSchema, NamesAVariableThatIsMissing) {
 }
 
 TEST(View, HasOneNameEach) {
-  for (const View view : {View::general, View::heatmap, View::trajectory, View::bars, View::tokens,
-                          View::generation, View::attention, View::patching, View::image,
-                          View::graph, View::statistics, View::table})
+  for (const View view :
+       {View::general, View::heatmap, View::trajectory, View::bars, View::tokens, View::generation,
+        View::attention, View::patching, View::image, View::graph, View::statistics, View::table})
     EXPECT_EQ(view_of(to_string(view)), view);
   EXPECT_EQ(view_of("cloud"), std::nullopt);
 }

@@ -10,6 +10,7 @@
 #include <lensbench/error.hpp>
 
 #include "archive/archive_reader.hpp"
+#include "archive/hdf5/case_selection.hpp"
 #include "framework/session/session_fixture.hpp"
 #include "support/error_matchers.hpp"
 
@@ -54,11 +55,10 @@ struct Heard {
 
 class RunSessionTest : public ::testing::Test {
  protected:
-  RunSession::Outcome run(RunRequest request, std::vector<CaseInput> cases,
-                          RunSession::Choose shown = nullptr) {
+  RunSession::Outcome run(RunRequest request, std::vector<CaseInput> cases) {
     RunSession session(std::move(request), heard.listener());
     session.prepare(std::move(cases), {});
-    return session.execute(archive(), {"words", "of", "the command"}, shown);
+    return session.execute(archive(), {"words", "of", "the command"});
   }
   fs::path archive() const { return folders.archives / "a.h5"; }
   std::vector<std::string> files() const {
@@ -93,14 +93,14 @@ TEST_F(RunSessionTest, SealsWhatTheCasesSavedAndTheWordsOfTheCommand) {
   EXPECT_EQ(reader.run()["arguments"], (nlohmann::json{"words", "of", "the command"}));
 }
 
-TEST_F(RunSessionTest, JoinsTheResultsOfTheCasesThatAreToBeShown) {
-  const auto outcome =
-      run(folders.request(kTool, "token_count"), cases_of_ids(4), [](const RunReport& report) {
-        return std::vector<std::int64_t>{report.completed[1], report.completed[3]};
-      });
-  const Dataset& shown = outcome.results.at("token_count");
-  EXPECT_THAT(counts_of(shown), ElementsAre(2, 4));
-  EXPECT_THAT(shown["case_id"].strings, ElementsAre("case-2", "case-4"));
+TEST_F(RunSessionTest, LeavesAnArchiveOfWhichSingleCasesAreRead) {
+  run(folders.request(kTool, "token_count"), cases_of_ids(4));
+  const ArchiveReader archive_reader(archive());
+  const Dataset chosen = read_selection(archive_reader.stored("token_count"), {{1, 3}});
+  EXPECT_THAT(counts_of(chosen), ElementsAre(2, 4));
+  EXPECT_THAT(chosen["case_id"].strings, ElementsAre("case-2", "case-4"));
+  const Dataset all = read_selection(archive_reader.stored("token_count"), {{1}, false});
+  EXPECT_THAT(counts_of(all), ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(RunSessionTest, GoesOnAfterACaseThatFails) {
@@ -196,7 +196,7 @@ int exit_code_of_interrupted_run(const RunRequest& request, const fs::path& out)
   std::vector<std::string> cases;
   RunSession session(request, interrupting(cases));
   session.prepare(cases_of_ids(4), {});
-  const auto outcome = session.execute(out, {}, nullptr);
+  const auto outcome = session.execute(out, {});
   std::cerr << "interrupted " << outcome.report.interrupted << " sealed "
             << outcome.sealed.has_value() << " completed " << outcome.report.completed.size()
             << " told " << cases.size() << "\n";
