@@ -51,8 +51,8 @@ void refuse_existing(const std::filesystem::path& out) {
 struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan)
       : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
-    for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      case_files.push_back({case_key(plan, static_cast<std::int64_t>(i)), CaseStatus::planned, ""});
+    for (std::string& key : case_keys(plan))
+      case_files.push_back({std::move(key), CaseStatus::planned, ""});
   }
 
   CaseFileRecord& record_of(std::int64_t index) {
