@@ -118,6 +118,7 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
   std::vector<CaseRecord> cases;
   try {
     const std::vector<std::int64_t> ids = integers(plan["token_id"]);
+    const bool has_fields = plan.contains("fields");
     auto next = ids.begin();
     for (std::int64_t i = 0; i < units.dim("case"); ++i) {
       const auto row = static_cast<std::size_t>(i);
@@ -126,7 +127,8 @@ std::vector<CaseRecord> ArchiveReader::cases() const {
       cases.push_back({plan["case_id"].strings.at(row), plan["text"].strings.at(row), n_tokens,
                        std::vector(next, next + n_tokens),
                        static_cast<CaseStatus>(units["status"].tensor[i].item<std::int8_t>()),
-                       units["error_text"].strings.at(row)});
+                       units["error_text"].strings.at(row),
+                       has_fields ? plan["fields"].strings.at(row) : ""});
       next += n_tokens;
     }
   } catch (const std::exception& error) {

@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "archive/seal/tables.hpp"
+#include "core/text/json.hpp"
 
 namespace lensbench {
 namespace {
 
 using nlohmann::json;
+
+constexpr JsonLimits kFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 /// JSON object with one member per row of a table, named by the columns `keys`.
 json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<std::string>& keys,
@@ -35,15 +38,33 @@ json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<st
   return rows;
 }
 
-json recipe_facts(const Dataset& recipe, const json& request, const std::string& experiment,
+/// Rows of the cases with their other fields. Earlier versions stored those in the request, from
+/// which they are taken, so that archives of both forms are compared by case.
+json case_rows_of(const Dataset& recipe, json& request) {
+  json rows = rows_of(recipe, "case", {"case_id"}, {"text", "n_tokens", "ids_sha256"});
+  if (recipe.contains("fields"))
+    for (std::size_t i = 0; i < recipe["fields"].strings.size(); ++i) {
+      json fields = parse_json(recipe["fields"].strings[i], "/recipe/fields", kFieldLimits);
+      if (!fields.empty()) rows[recipe["case_id"].strings.at(i)]["fields"] = std::move(fields);
+    }
+  if (const auto earlier = request.find("case_fields"); earlier != request.end()) {
+    if (earlier->is_object())
+      for (const auto& [id, fields] : earlier->items()) rows[id]["fields"] = fields;
+    request.erase(earlier);
+  }
+  return rows;
+}
+
+json recipe_facts(const Dataset& recipe, json request, const std::string& experiment,
                   const std::string& version, const std::string& source) {
+  json cases = case_rows_of(recipe, request);
   return {{"experiment", experiment},
           {"experiment_version", version},
-          {"request", request},
+          {"request", std::move(request)},
           {"source", source},
           {"files", rows_of(recipe, "file", {"file_role", "file_name"}, {"sha256", "bytes"})},
           {"plugins", rows_of(recipe, "plugin", {"plugin_name"}, {"version", "sha256", "entries"})},
-          {"cases", rows_of(recipe, "case", {"case_id"}, {"text", "n_tokens", "ids_sha256"})}};
+          {"cases", std::move(cases)}};
 }
 
 json recipe_facts(const ArchiveReader& archive) {

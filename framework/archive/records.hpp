@@ -22,6 +22,7 @@ struct CaseRecord {
   std::vector<std::int64_t> ids;  ///< token ids; empty if the text could not be tokenized
   CaseStatus status = CaseStatus::planned;
   std::string error;
+  std::string fields = {};  ///< its other fields as JSON; empty if `/recipe` has no such column
 };
 
 /// Most severe value of one receipt over all cases, with its dataset and case.

@@ -103,7 +103,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
 }
 
 CasePlan plan_case(const CaseInput& input, const Model& model) {
-  CasePlan plan{input.id, input.text, 0, ""};
+  CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
   // A prompt that cannot be tokenized is still planned and later fails as a case.
   std::vector<std::int64_t> ids = input.ids;
   if (ids.empty()) {
@@ -136,10 +136,6 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
   if (!request.interventions.empty())
     plan.request["interventions"] =
         nlohmann::json::parse(interventions_to_json(request.interventions));
-  nlohmann::json fields = nlohmann::json::object();
-  for (const auto& input : cases)
-    if (!input.fields.empty()) fields[input.id] = input.fields;
-  if (!fields.empty()) plan.request["case_fields"] = fields;
   plan.files = file_records(model, parameters);
   plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
   plan.plugins = plugin_records(host, entry, tools);

@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "core/text/json.hpp"
 #include "core/text/json_reader.hpp"
 #include "session/find_model.hpp"
 
@@ -57,9 +58,23 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
   return request;
 }
 
+constexpr JsonLimits kFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
+using Fields = std::map<std::string, std::string>;
+
+Fields fields_of(const RecordedRun& recorded, const CaseRecord& record) {
+  if (record.fields.empty()) return {};
+  const std::string where = recorded.file + "/recipe/fields of case '" + record.id + "'";
+  try {
+    return parse_json(record.fields, where, kFieldLimits).get<Fields>();
+  } catch (const json::exception& error) {
+    throw InputError(where + ": not the fields of a case: " + error.what());
+  }
+}
+
 std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
-  const json fields = recorded.request.value("case_fields", json::object());
-  if (!fields.is_object())
+  // Archives of earlier versions hold the fields of all cases in the request.
+  const json earlier = recorded.request.value("case_fields", json::object());
+  if (!earlier.is_object())
     throw InputError(request_path(recorded) + ": field case_fields: expected an object");
   std::vector<CaseInput> cases;
   for (const CaseRecord& record : recorded.cases) {
@@ -67,8 +82,8 @@ std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
     input.id = record.id;
     input.text = record.text;
     if (record.text.empty()) input.ids = record.ids;
-    if (fields.contains(record.id))
-      input.fields = fields[record.id].get<std::map<std::string, std::string>>();
+    input.fields = earlier.contains(record.id) ? earlier[record.id].get<Fields>()
+                                               : fields_of(recorded, record);
     cases.push_back(std::move(input));
   }
   return cases;

@@ -16,7 +16,7 @@ constexpr JsonLimits kLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 
 json cases_of(const ArchiveReader& archive) {
   json list = json::array();
   for (const CaseRecord& one : archive.cases())
-    list.push_back({{"id", one.id}, {"text", one.text}, {"ids", one.ids}});
+    list.push_back({{"id", one.id}, {"text", one.text}, {"ids", one.ids}, {"fields", one.fields}});
   return list;
 }
 
@@ -55,6 +55,7 @@ RecordedRun read_recorded_run(const std::string& file) {
     record.id = one["id"];
     record.text = one["text"];
     record.ids = one["ids"].get<std::vector<std::int64_t>>();
+    record.fields = one["fields"];
     recorded.cases.push_back(std::move(record));
   }
   for (const json& one : all["files"])

@@ -2,6 +2,7 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <lensbench/error.hpp>
 #include <memory>
 #include <optional>
@@ -192,6 +193,32 @@ void check_scale(hid_t dataset, const std::string& path, const std::vector<hsize
                      std::string(label) + "'");
 }
 
+/// Address of the first scale of each axis; HADDR_UNDEF for an axis without one. The attribute is
+/// read once for all axes, since H5DSiterate_scales reads it and opens the scale for each axis. The
+/// value of an object reference is the address of the object.
+std::vector<haddr_t> scale_addresses(hid_t dataset, const std::string& path, std::size_t axes) {
+  std::vector<haddr_t> addresses(axes, HADDR_UNDEF);
+  if (axes == 0 || readable(H5Aexists(dataset, DIMENSION_LIST), path) == 0) return addresses;
+  const std::string what = path + "@" + DIMENSION_LIST;
+  const Handle list(readable(H5Aopen(dataset, DIMENSION_LIST, H5P_DEFAULT), what), H5Aclose);
+  const Handle stored(readable(H5Aget_type(list), what), H5Tclose);
+  const Handle space(readable(H5Aget_space(list), what), H5Sclose);
+  const Handle type(readable(H5Tvlen_create(H5T_STD_REF_OBJ), what), H5Tclose);
+  if (readable(H5Tequal(stored, type), what) == 0 ||
+      H5Sget_simple_extent_npoints(space) != static_cast<hssize_t>(axes))
+    throw InputError(what + ": expected a list of dimension scales for each axis");
+  std::vector<hvl_t> scales(axes);
+  readable(H5Aread(list, type, scales.data()), what);
+  for (std::size_t axis = 0; axis < axes; ++axis)
+    if (scales[axis].len > 0) {
+      hobj_ref_t reference = 0;
+      std::memcpy(&reference, scales[axis].p, sizeof reference);
+      addresses[axis] = reference;
+    }
+  H5Dvlen_reclaim(type, space, H5P_DEFAULT, scales.data());
+  return addresses;
+}
+
 std::set<std::string> words(const std::string& text) {
   std::istringstream stream(text);
   std::set<std::string> found;
@@ -237,19 +264,12 @@ std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& pat
     check_scale(dataset, path, lengths);
     return {last_component(path)};
   }
+  const std::vector<haddr_t> addresses = scale_addresses(dataset, path, lengths.size());
   std::vector<std::string> names;
-  for (unsigned axis = 0; axis < lengths.size(); ++axis) {
-    haddr_t address = HADDR_UNDEF;
-    const auto visit = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
-      H5O_info_t info;
-      if (H5Oget_info2(scale, &info, H5O_INFO_BASIC) < 0) return -1;
-      *static_cast<haddr_t*>(out) = info.addr;
-      return 1;
-    };
-    readable(H5DSiterate_scales(dataset, axis, nullptr, visit, &address), path);
-    if (address == HADDR_UNDEF)
+  for (std::size_t axis = 0; axis < lengths.size(); ++axis) {
+    if (addresses[axis] == HADDR_UNDEF)
       throw InputError(path + ": axis " + std::to_string(axis) + " is without a dimension scale");
-    const auto scale = members_.find(address);
+    const auto scale = members_.find(addresses[axis]);
     if (scale == members_.end())
       throw InputError(path + ": axis " + std::to_string(axis) +
                        " has its dimension scale in another group; expected one in the same group");

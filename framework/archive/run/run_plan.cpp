@@ -12,10 +12,12 @@ namespace {
 using nlohmann::json;
 
 json to_json(const CasePlan& plan) {
-  return {{"id", plan.id},
-          {"text", plan.text},
-          {"n_tokens", plan.n_tokens},
-          {"ids_sha256", plan.ids_sha256}};
+  json one{{"id", plan.id},
+           {"text", plan.text},
+           {"n_tokens", plan.n_tokens},
+           {"ids_sha256", plan.ids_sha256}};
+  if (!plan.fields.empty()) one["fields"] = plan.fields;
+  return one;
 }
 
 /// The plan without its cases, on which the result of every case depends.
@@ -48,11 +50,19 @@ json to_json(const RunPlan& plan) {
   return all;
 }
 
-std::string case_key(const RunPlan& plan, std::int64_t index) {
-  const json content = {{"plan", sha256_hex(canonical_json(common_part(plan)))},
-                        {"index", index},
-                        {"case", to_json(plan.cases.at(static_cast<std::size_t>(index)))}};
-  return sha256_hex(canonical_json(content));
+std::vector<std::string> case_keys(const RunPlan& plan) {
+  json common = common_part(plan);
+  common.erase("title");
+  json& files = common["files"];
+  files.erase(std::remove_if(files.begin(), files.end(),
+                             [](const json& file) { return file["role"] == "prompts"; }),
+              files.end());
+  const std::string hash = sha256_hex(canonical_json(common));
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < plan.cases.size(); ++i)
+    keys.push_back(sha256_hex(
+        canonical_json({{"plan", hash}, {"index", i}, {"case", to_json(plan.cases[i])}})));
+  return keys;
 }
 
 std::string plan_difference(const json& before, const json& now) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/export.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct CasePlan {
   std::int64_t n_tokens = 0;
   std::string ids_sha256;              ///< SHA-256 of the token ids, computed by the command
   std::vector<std::int64_t> ids = {};  ///< the `n_tokens` token ids that the model receives
+  std::map<std::string, std::string> fields = {};  ///< other fields of the case, as text
 };
 
 /// A file that the run read: a model shard, a tokenizer, an input.
@@ -52,8 +54,10 @@ LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
 /// Limits for the file `plan.json`, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
-/// Name of the case file of one case: a hash of everything on which its result depends.
-LENSBENCH_API std::string case_key(const RunPlan& plan, std::int64_t index);
+/// Names of the case files, one per case: hashes of everything on which the result of that case
+/// depends, so that no key depends on another case. The title and the file of prompts are left out,
+/// since both change with the other cases.
+LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
 
 /// Description of the differences between two plans, as JSON pointers with both values; empty if
 /// they are equal.

@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <set>
 
 #include "archive/run/case_file.hpp"
+#include "archive/run/case_file_cache.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/seal/seal.hpp"
 #include "core/files/atomic_file.hpp"
@@ -13,20 +15,6 @@
 
 namespace lensbench {
 namespace {
-
-/// Copy of a dataset whose axes have length 0, which suffices to check the datasets of later cases.
-Dataset outline(const Dataset& dataset) {
-  Dataset result;
-  for (const Variable& variable : dataset.variables()) {
-    Variable empty = variable;
-    empty.strings.clear();
-    if (!variable.is_text())
-      empty.tensor = at::empty(std::vector<std::int64_t>(variable.dims.size(), 0),
-                               variable.tensor.scalar_type());
-    result.add(std::move(empty));
-  }
-  return result;
-}
 
 void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
   for (const Variable& variable : dataset.variables()) {
@@ -36,6 +24,12 @@ void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
     for (std::int64_t i = 0; i < values.numel(); ++i)
       if (first[i] >= 0) ids.insert(first[i]);  // a negative id means a missing token
   }
+}
+
+std::vector<std::string> names_of(const std::map<std::string, Dataset>& saved) {
+  std::vector<std::string> names;
+  for (const auto& [name, dataset] : saved) names.push_back(name);
+  return names;
 }
 
 void refuse_existing(const std::filesystem::path& out) {
@@ -51,8 +45,8 @@ void refuse_existing(const std::filesystem::path& out) {
 struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan)
       : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
-    for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      case_files.push_back({case_key(plan, static_cast<std::int64_t>(i)), CaseStatus::planned, ""});
+    for (std::string& key : case_keys(plan))
+      case_files.push_back({std::move(key), CaseStatus::planned, "", {}});
   }
 
   CaseFileRecord& record_of(std::int64_t index) {
@@ -62,11 +56,11 @@ struct RunWriter::State {
     return case_files[static_cast<std::size_t>(index)];
   }
 
-  CaseFileReader open(std::int64_t index) {
+  const CaseFileRecord& complete(std::int64_t index) {
     const CaseFileRecord& record = record_of(index);
     if (record.status != CaseStatus::complete)
       throw UsageError("case " + std::to_string(index) + " has not completed");
-    return CaseFileReader(folder.case_file(record.key).string());
+    return record;
   }
 
   void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const {
@@ -90,14 +84,16 @@ struct RunWriter::State {
                                             {image, std::as_bytes(std::span(trailer))},
                                             folder.temporary());
                    });
+    cache.forget(index);
     record.status = error.empty() ? CaseStatus::complete : CaseStatus::failed;
     record.error = error;
+    record.names = names_of(saved);
   }
 
   /// Keeps what is needed of a saved case after its datasets are freed.
   void remember(const std::map<std::string, Dataset>& saved) {
     for (const auto& [name, dataset] : saved) {
-      if (outlines.count(name) == 0) outlines[name] = outline(dataset);
+      if (outlines.count(name) == 0) outlines[name] = outline_of(dataset);
       collect_ids(dataset, token_ids);
     }
   }
@@ -115,7 +111,9 @@ struct RunWriter::State {
       for (const std::string& name : reader.names()) saved[name] = reader.read(name);
       record.status = reader.header().failed() ? CaseStatus::failed : CaseStatus::complete;
       record.error = reader.header().error;
+      record.names = names_of(saved);
       remember(saved);
+      cache.keep(index, saved, reader.costs());
     } catch (const InputError&) {
       folder.quarantine(record.key);
     }
@@ -127,6 +125,7 @@ struct RunWriter::State {
   std::vector<CaseFileRecord> case_files;
   std::map<std::string, Dataset> outlines;
   std::set<std::int64_t> token_ids;
+  CaseFileCache cache;
 };
 
 RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -181,14 +180,14 @@ void RunWriter::commit_failure(std::int64_t index, const std::string& error,
 }
 
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
-  const CaseFileReader file = state_->open(index);
-  if (!file.contains(name))
+  const CaseFileRecord& record = state_->complete(index);
+  if (std::find(record.names.begin(), record.names.end(), name) == record.names.end())
     throw UsageError("case " + std::to_string(index) + " did not save a dataset '" + name + "'");
-  return file.read(name);
+  return state_->cache.read(index, state_->folder.case_file(record.key), name);
 }
 
 std::vector<std::string> RunWriter::names(std::int64_t index) const {
-  return state_->open(index).names();
+  return state_->complete(index).names;
 }
 
 std::vector<std::int64_t> RunWriter::token_ids() const {
@@ -210,8 +209,8 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
     if (state_->case_files[i].status == CaseStatus::planned)
       throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
                        " has not run yet; resume the run before sealing it");
-  const SealInput input{state_->plan,     state_->case_files, summaries, vocabulary,
-                        vocabulary_bytes, environment,        run};
+  const SealInput input{state_->plan, state_->case_files, state_->cache, summaries,
+                        vocabulary,   vocabulary_bytes,   environment,   run};
   const SealResult result = write_archive(state_->out, state_->folder, input);
   state_->folder.remove();
   return result;

@@ -12,7 +12,6 @@
 #include "archive/digest/digest_table.hpp"
 #include "archive/hdf5/attributes.hpp"
 #include "archive/hdf5/dataset_io.hpp"
-#include "archive/run/case_file.hpp"
 #include "archive/seal/joined_group.hpp"
 #include "archive/seal/run_tables.hpp"
 #include "archive/seal/tables.hpp"
@@ -29,15 +28,6 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
   Handle group = hdf5::create_group(parent, name);
   write_dataset(group, dataset);
   group.close_written("group '" + name + "'");
-}
-
-std::size_t bytes_of(const Dataset& dataset) {
-  std::size_t bytes = 0;
-  for (const Variable& variable : dataset.variables()) {
-    for (const std::string& text : variable.strings) bytes += sizeof text + text.size();
-    if (!variable.is_text()) bytes += variable.tensor.nbytes();
-  }
-  return bytes;
 }
 
 class Packer {
@@ -103,47 +93,35 @@ class Packer {
     group.close_written("recipe");
   }
 
-  CaseFileReader open(std::size_t index) const {
-    return CaseFileReader(folder_.case_file(input_.case_files[index].key).string());
-  }
-
   /// Join of the datasets that the cases saved under one name, before their values are written.
   struct Joining {
     CaseJoin join;
     std::vector<std::size_t> cases;
   };
 
-  /// Reads every case file once. Small datasets are kept in memory, so that the case files of a
-  /// short run are not read twice.
   std::map<std::string, Joining> scan_case_files() {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.case_files.size(); ++i) {
       if (input_.case_files[i].status == CaseStatus::planned) continue;
       const auto number = static_cast<std::int64_t>(i);
-      const CaseFileReader file = open(i);
-      for (const std::string& name : file.names()) {
-        Dataset part = file.read(name);
-        joinings[name].join.scan(part, number, input_.plan.cases[i].id);
-        joinings[name].cases.push_back(i);
+      for (const std::string& name : input_.case_files[i].names) {
+        const Dataset part = read(i, name);
+        Joining& joining = joinings[name];
+        joining.join.scan(part, number, input_.plan.cases[i].id);
+        joining.cases.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
-        keep(i, name, std::move(part));
       }
-      costs_.add(number, file.costs());
+      costs_.add(number, input_.cache.costs(number, file_of(i)));
     }
     return joinings;
   }
 
-  void keep(std::size_t index, const std::string& name, Dataset part) {
-    constexpr std::size_t kMostBytes = std::size_t{8} << 20;
-    const std::size_t bytes = bytes_of(part);
-    if (bytes > kMostBytes - kept_bytes_) return;
-    kept_bytes_ += bytes;
-    kept_.emplace(std::pair(index, name), std::move(part));
+  std::filesystem::path file_of(std::size_t index) const {
+    return folder_.case_file(input_.case_files[index].key);
   }
 
   Dataset read(std::size_t index, const std::string& name) const {
-    const auto kept = kept_.find({index, name});
-    return kept != kept_.end() ? kept->second : open(index).read(name);
+    return input_.cache.read(static_cast<std::int64_t>(index), file_of(index), name);
   }
 
   void write_results() {
@@ -188,8 +166,6 @@ class Packer {
   hdf5::FileWriter image_;
   std::vector<ReceiptRecord> receipts_;
   RunCosts costs_;
-  std::map<std::pair<std::size_t, std::string>, Dataset> kept_;
-  std::size_t kept_bytes_ = 0;
   Digests digests_;
 };
 

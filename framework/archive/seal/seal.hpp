@@ -5,21 +5,24 @@
 
 #include "archive/digest/digests.hpp"
 #include "archive/records.hpp"
+#include "archive/run/case_file_cache.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/run/run_writer.hpp"
 
 namespace lensbench {
 
-/// Key, status and error of one case file.
+/// Facts about one case file.
 struct CaseFileRecord {
   std::string key;
   CaseStatus status;
   std::string error;
+  std::vector<std::string> names;  ///< datasets that the case saved
 };
 
 struct SealInput {
   const RunPlan& plan;
   const std::vector<CaseFileRecord>& case_files;  ///< in the order of the plan
+  CaseFileCache& cache;                           ///< contents of the case files
   const std::map<std::string, Dataset>& summaries;
   const std::map<std::int64_t, std::string>& vocabulary;
   const std::map<std::int64_t, std::string>& vocabulary_bytes;

@@ -4,6 +4,7 @@
 
 #include "archive/run/case_file.hpp"
 #include "core/dataset/names.hpp"
+#include "core/text/json.hpp"
 
 namespace lensbench {
 namespace {
@@ -85,6 +86,9 @@ Dataset recipe_table(const RunPlan& plan) {
             "tokens of the prompt");
   table.add("ids_sha256", "case", texts_of(plan.cases, &CasePlan::ids_sha256),
             "SHA-256 of the token ids");
+  std::vector<std::string> fields;
+  for (const CasePlan& one : plan.cases) fields.push_back(canonical_json(one.fields));
+  table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");
   std::vector<std::int64_t> ids;
   for (const CasePlan& one : plan.cases) ids.insert(ids.end(), one.ids.begin(), one.ids.end());
   table.add("token_id", {"prompt_token"}, ints(ids), "1",

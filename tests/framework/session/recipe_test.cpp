@@ -162,8 +162,10 @@ TEST_F(Plan, HasAPromptThatCannotBeTokenizedWithoutIds) {
 TEST_F(Plan, HasOtherFieldsOfCasesThatHaveSome) {
   const RunPlan plan =
       plan_of(uses_odd(), {{"a", "", {1}, {{"target", " God"}}}, {"b", "", {1}, {}}});
-  EXPECT_EQ(plan.request["case_fields"], (json{{"a", {{"target", " God"}}}}));
-  EXPECT_FALSE(plan_of(uses_odd(), testing::cases_of_ids(1)).request.contains("case_fields"));
+  using Fields = std::map<std::string, std::string>;
+  EXPECT_EQ(plan.cases[0].fields, (Fields{{"target", " God"}}));
+  EXPECT_EQ(plan.cases[1].fields, Fields());
+  EXPECT_FALSE(plan.request.contains("case_fields"));
 }
 
 TEST_F(Plan, HasInterventionsWhereThereAreSome) {

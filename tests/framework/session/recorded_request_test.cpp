@@ -140,6 +140,27 @@ TEST(RecordedCases, RefuseFieldsOfAnotherType) {
   EXPECT_THROW(recorded_cases(run), InputError);
 }
 
+TEST(RecordedCases, HaveTheFieldsThatTheRecipeHoldsByCase) {
+  RecordedRun run = recorded();
+  run.request.erase("case_fields");
+  run.cases[0].fields = "{}";
+  run.cases[1].fields = R"({"note":"two","target":" God"})";
+  const auto cases = recorded_cases(run);
+  EXPECT_THAT(cases[0].fields, IsEmpty());
+  EXPECT_THAT(cases[1].fields, ElementsAre(Pair("note", "two"), Pair("target", " God")));
+}
+
+TEST(RecordedCases, RefuseARecipeWhoseFieldsAreOfAnotherForm) {
+  for (const char* fields : {"[1]", "5", R"({"target":5})", "{"}) {
+    RecordedRun run = recorded();
+    run.request.erase("case_fields");
+    run.cases[1].fields = fields;
+    EXPECT_THAT(message_of<InputError>([&] { recorded_cases(run); }),
+                HasSubstr("a.h5/recipe/fields of case 'b'"))
+        << fields;
+  }
+}
+
 TEST(RecordedInputs, AreTheFilesThatAreOfNoModel) {
   const auto inputs = recorded_inputs(recorded());
   ASSERT_EQ(inputs.size(), 1u);
