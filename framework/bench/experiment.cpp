@@ -9,7 +9,7 @@ namespace lensbench {
 namespace {
 
 Tokens tokens_of(const CaseInput& input, const Model& model) {
-  return input.ids.empty() ? tokenize(model, input.text) : tokens_from_ids(model, input.ids);
+  return input.ids.empty() ? to_tokens(model, input.text) : tokens_from_ids(model, input.ids);
 }
 
 }  // namespace
