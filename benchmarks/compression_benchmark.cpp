@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/model.hpp>
 #include <string>
 #include <vector>
@@ -102,7 +103,7 @@ void compare(benchmark::State& state, const std::vector<at::Tensor>& arrays) {
 
 struct Embedded {
   std::shared_ptr<const Model> model = Model::open(testing::source_folder() + "/models/kjv-gpt2");
-  Tokens tokens = tokenize(*model, [] {
+  Tokens tokens = to_tokens(*model, [] {
     std::string text;
     for (int i = 0; i < 16; ++i)
       text += "And God said, Let there be light: and the " + std::to_string(i) + " waters. ";
@@ -129,7 +130,7 @@ void compression_of_activations(benchmark::State& state) {
   const Embedded embedded;
   std::vector<at::Tensor> arrays;
   for (const auto& [name, activation] :
-       run_with_cache(*embedded.model, make_batch(embedded.tokens), {"*"})) {
+       run_with_cache(*embedded.model, make_batch(embedded.tokens), {"*"}).cache.items()) {
     if (!at::isFloatingType(activation.scalar_type())) continue;
     const bool narrow = state.range(0) != 0;
     arrays.push_back(

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/patching.hpp>
 #include <memory>
 #include <string>
@@ -45,7 +46,7 @@ double largest(const at::Tensor& x) {
 /// Metrics [layer, position].
 at::Tensor one_forward_a_cell(const Model& model, const Tokens& clean, const Tokens& corrupted,
                               const CellMetric& metric) {
-  const auto streams = run_with_cache(model, make_batch(clean), {"blocks.*.hook_resid_pre"});
+  const auto streams = run_with_cache(model, make_batch(clean), {"blocks.*.hook_resid_pre"}).cache;
   const TokenBatch tokens = make_batch(corrupted);
   const std::int64_t layers = model.spec().n_layers;
   at::Tensor values = at::empty({layers, kPositions}, at::kDouble);
@@ -57,7 +58,7 @@ at::Tensor one_forward_a_cell(const Model& model, const Tokens& clean, const Tok
       Hooks hooks;
       hooks.replace(name, [&](const at::Tensor& x, const HookPoint&) {
         at::Tensor y = x.clone();
-        y.select(1, position).copy_(streams.at(name).select(1, position));
+        y.select(1, position).copy_(streams[name].select(1, position));
         return y;
       });
       values[layer][position] =

@@ -27,7 +27,7 @@ SecondPrompt read(const std::string& text, const std::string& ids, const std::st
 }  // namespace
 
 Tokens tokens_of(const CaseInput& input, const Model& model) {
-  return input.ids.empty() ? tokenize(model, input.text) : tokens_from_ids(model, input.ids);
+  return input.ids.empty() ? to_tokens(model, input.text) : tokens_from_ids(model, input.ids);
 }
 
 SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters) {
@@ -45,7 +45,7 @@ Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::stri
         ": the question compares two prompts, but the second is missing; give the case "
         "a field 'corrupted' (text) or 'corrupted_ids', or set the parameter of that "
         "name");
-  return prompt.ids.empty() ? tokenize(model, prompt.text) : tokens_from_ids(model, prompt.ids);
+  return prompt.ids.empty() ? to_tokens(model, prompt.text) : tokens_from_ids(model, prompt.ids);
 }
 
 std::optional<Target> given_target(const CaseInput& input, const Parameters& parameters,

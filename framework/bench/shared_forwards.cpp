@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "model/hooks/read_activations.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -80,7 +82,7 @@ SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Nam
   options.logits =
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
   auto activations =
-      run_with_cache(*model_, make_batch(tokens), {names.begin(), names.end()}, options);
+      read_activations(*model_, make_batch(tokens), {names.begin(), names.end()}, options);
   ++forwards_;
   return activations;
 }

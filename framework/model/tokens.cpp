@@ -77,25 +77,40 @@ std::vector<std::string> display_texts(const Model& model, const std::vector<std
   return texts;
 }
 
+/// Tokenizer of a model. \throws UsageError if it lacks one
+std::shared_ptr<const Tokenizer> required_tokenizer(const Model& model) {
+  const auto tokenizer = model.tokenizer();
+  if (tokenizer) return tokenizer;
+  if (const auto foreign = explain_foreign_tokenizer(model.directory()); !foreign.empty())
+    throw InputError(foreign);
+  throw UsageError(model.directory().string() +
+                   ": the model lacks a tokenizer; give token ids instead of text");
+}
+
 }  // namespace
 
-Tokens tokenize(const Model& model, std::string_view text, bool add_special_tokens) {
-  const auto tokenizer = model.tokenizer();
-  if (!tokenizer) {
-    if (const auto foreign = explain_foreign_tokenizer(model.directory()); !foreign.empty())
-      throw InputError(foreign);
-    throw UsageError(model.directory().string() +
-                     ": the model lacks a tokenizer; give token ids instead of text");
+Tokens to_tokens(const Model& model, std::string_view text, std::optional<bool> prepend_bos) {
+  const auto tokenizer = required_tokenizer(model);
+  Encoding encoding = tokenizer->encode(text, true);
+  bool bos_added = !encoding.ids.empty() && encoding.special.front() &&
+                   encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
+  if (prepend_bos && *prepend_bos && !bos_added) {
+    if (!tokenizer->bos_id())
+      throw UsageError(model.directory().string() +
+                       ": the tokenizer does not have a BOS token; leave out prepend_bos");
+    encoding.ids.insert(encoding.ids.begin(), *tokenizer->bos_id());
+    bos_added = true;
+  } else if (prepend_bos && !*prepend_bos && bos_added) {
+    encoding.ids.erase(encoding.ids.begin());
+    bos_added = false;
   }
-  Encoding encoding = tokenizer->encode(text, add_special_tokens);
   if (encoding.ids.empty())
     throw UsageError("prompt: the text gives no tokens; expected at least one");
   require_embedded(model, *tokenizer, encoding.ids);
   Tokens tokens;
   tokens.texts = display_texts(model, encoding.ids);
   tokens.text = text;
-  tokens.bos_added = !encoding.special.empty() && encoding.special.front() &&
-                     encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
+  tokens.bos_added = bos_added;
   tokens.ids = std::move(encoding.ids);
   return tokens;
 }
@@ -106,6 +121,31 @@ Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids) {
   tokens.texts = display_texts(model, ids);
   tokens.ids = std::move(ids);
   return tokens;
+}
+
+std::vector<std::string> to_str_tokens(const Model& model, std::string_view text,
+                                       std::optional<bool> prepend_bos) {
+  return to_tokens(model, text, prepend_bos).texts;
+}
+
+std::vector<std::string> to_str_tokens(const Model& model, const std::vector<std::int64_t>& ids) {
+  require_known(model, ids);
+  return display_texts(model, ids);
+}
+
+std::int64_t to_single_token(const Model& model, std::string_view text) {
+  const auto tokenizer = required_tokenizer(model);
+  const std::vector<std::int64_t> ids = tokenizer->encode(text, false).ids;
+  if (ids.empty()) throw UsageError("token: the text is empty; give the text of one token");
+  require_embedded(model, *tokenizer, ids);
+  if (ids.size() == 1) return ids.front();
+  constexpr std::size_t kShown = 12;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(ids.size(), kShown); ++i)
+    list += (i > 0 ? ", '" : "'") + tokenizer->token_text(ids[i]) + "'";
+  if (ids.size() > kShown) list += ", …";
+  throw UsageError("token '" + std::string(text) + "': the text is " + std::to_string(ids.size()) +
+                   " tokens (" + list + "); give the text of one token");
 }
 
 }  // namespace lensbench

@@ -108,7 +108,7 @@ CasePlan plan_case(const CaseInput& input, const Model& model) {
   std::vector<std::int64_t> ids = input.ids;
   if (ids.empty()) {
     try {
-      ids = tokenize(model, input.text).ids;
+      ids = to_tokens(model, input.text).ids;
     } catch (const UsageError&) {
       return plan;
     }

@@ -28,8 +28,8 @@ class EmptySummary final : public Summary {
 
 void call(const RunnableSnippet& snippet) {
   const auto model = Model::open(lensbench::testing::source_folder() + "/" + snippet.model);
-  const Tokens clean = tokenize(*model, " the God of Abraham, of Isaac, and of");
-  const Tokens corrupted = tokenize(*model, " the God of Abraham, of Jacob, and of");
+  const Tokens clean = to_tokens(*model, " the God of Abraham, of Isaac, and of");
+  const Tokens corrupted = to_tokens(*model, " the God of Abraham, of Jacob, and of");
   const auto id_of = [&](const char* text) {
     return parse_token(model->tokenizer().get(), text, model->spec().vocab_size);
   };

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
@@ -71,10 +72,14 @@ void run(const json& job) {
   lensbench::TokenBatch batch{rectangle(job.at("ids"), at::kLong), {}};
   if (!job.at("mask").is_null()) batch.mask = rectangle(job.at("mask"), at::kBool);
   const auto chunks = job.value("chunks", std::vector<std::int64_t>{});
-  Activations activations =
-      chunks.empty() ? lensbench::run_with_cache(*model, batch,
-                                                 job.at("hooks").get<std::vector<std::string>>())
-                     : in_chunks(*model, batch, chunks);
+  Activations activations;
+  if (chunks.empty()) {
+    const auto names = job.at("hooks").get<std::vector<std::string>>();
+    for (auto& [name, tensor] : lensbench::run_with_cache(*model, batch, names).cache.items())
+      activations[name] = tensor;
+  } else {
+    activations = in_chunks(*model, batch, chunks);
+  }
   for (auto& [name, tensor] : activations) tensor = tensor.to(at::kFloat).contiguous();
   lensbench::write_safetensors(job.at("out").get<std::string>(), activations);
 }

@@ -9,7 +9,6 @@
 #include <lensbench/spec.hpp>
 #include <lensbench/tokenizer.hpp>
 #include <lensbench/tokens.hpp>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -165,24 +164,6 @@ class LENSBENCH_API Model {
   /// \throws UsageError for a name that this model does not have
   virtual at::Tensor weight(std::string_view name) const = 0;
 };
-
-/// Runs the model once and returns the activations of the requested hook points.
-/// \param model    the model to run
-/// \param tokens   the batch to run it on
-/// \param globs    hook names or globs
-/// \param options  the part of the model to run
-/// \return name -> activation, shapes as in `hook_points`
-LENSBENCH_API std::map<std::string, at::Tensor> run_with_cache(
-    const Model& model, const TokenBatch& tokens, const std::vector<std::string>& globs,
-    ForwardOptions options = {});
-
-/// Tokens of a prompt.
-/// \throws UsageError if the model lacks a tokenizer or the text gives no tokens
-/// \throws InputError for a tokenizer that cannot be read or gives an id outside the embedding
-LENSBENCH_API Tokens tokenize(const Model& model, std::string_view text,
-                              bool add_special_tokens = true);
-/// Tokens of the given ids, nothing added. \throws UsageError for an id outside the vocabulary.
-LENSBENCH_API Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids);
 
 /// Names of the model families that this build can open (`gpt2`, `llama`, …).
 LENSBENCH_API std::vector<std::string> model_families();

@@ -4,10 +4,14 @@
 
 #include <cstdint>
 #include <lensbench/export.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lensbench {
+
+class Model;
 
 /// Token ids of one sequence, as the model reads them.
 struct Tokens {
@@ -38,5 +42,32 @@ struct TokenBatch {
 LENSBENCH_API TokenBatch make_batch(const Tokens& tokens);
 /// Batch of several sequences, padded on the left with id 0. \throws UsageError if one is empty.
 LENSBENCH_API TokenBatch make_batch(const std::vector<Tokens>& sequences);
+
+/// Tokens of a text. Special tokens are by default those of the tokenizer's own rule, its template:
+/// most tokenizers of the Llama line add a BOS, that of GPT-2 adds nothing. TransformerLens instead
+/// prepends a BOS by default; `prepend_bos` true does that.
+/// \param prepend_bos  unset: the tokenizer's rule; true: a BOS first, even if the rule lacks it;
+///   false: not the BOS of the rule. Other tokens of the rule ([SEP], EOS) stay in each case
+/// \throws UsageError if the model lacks a tokenizer, the tokenizer a BOS that was asked for, or
+/// the
+///   text gives no tokens
+/// \throws InputError for a tokenizer that cannot be read or gives an id outside the embedding
+LENSBENCH_API Tokens to_tokens(const Model& model, std::string_view text,
+                               std::optional<bool> prepend_bos = std::nullopt);
+/// Tokens of the given ids, nothing added. \throws UsageError for an id outside the vocabulary.
+LENSBENCH_API Tokens tokens_from_ids(const Model& model, std::vector<std::int64_t> ids);
+
+/// Display text of each token of `to_tokens` (`Tokenizer::token_text`).
+/// \throws as `to_tokens`
+LENSBENCH_API std::vector<std::string> to_str_tokens(
+    const Model& model, std::string_view text, std::optional<bool> prepend_bos = std::nullopt);
+/// Display text of each id; `<17>` without a tokenizer.
+/// \throws UsageError for an id outside the vocabulary
+LENSBENCH_API std::vector<std::string> to_str_tokens(const Model& model,
+                                                     const std::vector<std::int64_t>& ids);
+
+/// Id of a text that is exactly one token; `parse_token` also reads ids and vocabulary forms.
+/// \throws UsageError for a text of several tokens, which are listed, and as `to_tokens`
+LENSBENCH_API std::int64_t to_single_token(const Model& model, std::string_view text);
 
 }  // namespace lensbench

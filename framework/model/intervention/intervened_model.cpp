@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/forward/kv_cache.hpp"
+#include "model/hooks/read_activations.hpp"
 #include "model/intervention/actions.hpp"
 #include "model/intervention/region.hpp"
 #include "model/runtime/profiled.hpp"
@@ -98,14 +99,14 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
 }
 
 Tokens tokens_of(const Model& model, const OtherCase& other) {
-  return other.ids.empty() ? tokenize(model, other.text) : tokens_from_ids(model, other.ids);
+  return other.ids.empty() ? to_tokens(model, other.text) : tokens_from_ids(model, other.ids);
 }
 
 std::map<std::string, at::Tensor> run_other(const Model& model, const OtherCase& other,
                                             const std::vector<HookPoint>& points) {
   std::vector<std::string> names;
   for (const HookPoint& point : points) names.push_back(point.name);
-  return run_with_cache(model, make_batch(tokens_of(model, other)), names);
+  return read_activations(model, make_batch(tokens_of(model, other)), names);
 }
 
 void take_means(const Model& model, const SetMean& action, Prepared& prepared) {
@@ -187,7 +188,7 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
     }
     options.cache = unchanged.get();
   }
-  return run_with_cache(model, tokens, {names.begin(), names.end()}, options);
+  return read_activations(model, tokens, {names.begin(), names.end()}, options);
 }
 
 class IntervenedModel final : public Model, public Profiled {

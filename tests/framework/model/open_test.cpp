@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <map>
@@ -198,17 +199,17 @@ TEST(Weights, OfAGainStoredLessOneAreGainsAsApplied) {
 TEST(Weights, OfAttentionGiveItsQueriesAndOutputs) {
   const auto model = Model::open(testing::data_folder() + "/models/gpt2");
   const TokenBatch batch{at::tensor({1, 2, 3}, at::kLong).unsqueeze(0), {}};
-  const auto seen = run_with_cache(*model, batch, {"blocks.0.ln1.*", "blocks.0.attn.*"});
-  const at::Tensor x = seen.at("blocks.0.ln1.hook_normalized")
+  const auto seen = run_with_cache(*model, batch, {"blocks.0.ln1.*", "blocks.0.attn.*"}).cache;
+  const at::Tensor x = seen["blocks.0.ln1.hook_normalized"]
                            .mul(model->weight("blocks.0.ln1.w"))
                            .add(model->weight("blocks.0.ln1.b"));
   const at::Tensor q = at::einsum("bpd,hde->bphe", {x, model->weight("blocks.0.attn.W_Q")})
                            .add(model->weight("blocks.0.attn.b_Q"));
   const at::Tensor result = at::einsum(
-      "bphe,hed->bphd", {seen.at("blocks.0.attn.hook_z"), model->weight("blocks.0.attn.W_O")});
+      "bphe,hed->bphd", {seen["blocks.0.attn.hook_z"], model->weight("blocks.0.attn.W_O")});
   // Sums of 24 products of size 1 in float32.
-  EXPECT_TRUE(at::allclose(q, seen.at("blocks.0.attn.hook_q"), 1e-5, 1e-5));
-  EXPECT_TRUE(at::allclose(result, seen.at("blocks.0.attn.hook_result"), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(q, seen["blocks.0.attn.hook_q"], 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(result, seen["blocks.0.attn.hook_result"], 1e-5, 1e-5));
 }
 
 TEST(OpeningAModel, NamesTheTensorThatHoldsNaNOrAnInfinityAndItsPlace) {
@@ -262,15 +263,15 @@ std::string letters(const std::string& id) {
 
 TEST(OpeningAModel, TakesAnEmbeddingPaddedBeyondTheTokenizer) {
   const ChangedCheckpoint checkpoint("llama");
-  EXPECT_EQ(tokenize(*checkpoint.open_with(letters("2")), "abc").ids,
+  EXPECT_EQ(to_tokens(*checkpoint.open_with(letters("2")), "abc").ids,
             (std::vector<std::int64_t>{0, 1, 2}));
 }
 
 TEST(OpeningAModel, RefusesATokenOfTheTokenizerThatHasNoEmbedding) {
   const ChangedCheckpoint checkpoint("llama");
   const auto model = checkpoint.open_with(letters("61"));
-  EXPECT_NO_THROW(tokenize(*model, "ab"));
-  EXPECT_THAT(message_of<InputError>([&] { tokenize(*model, "abc"); }),
+  EXPECT_NO_THROW(to_tokens(*model, "ab"));
+  EXPECT_THAT(message_of<InputError>([&] { to_tokens(*model, "abc"); }),
               AllOf(HasSubstr("the id 61 (\"c\")"), HasSubstr("vocab_size of config.json is 61")));
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <memory>
@@ -78,9 +79,9 @@ TEST(Activations, NameTheAxesOfEveryPoint) {
 TEST(Activations, EqualTheHookToTheBitInFloat32) {
   Sample sample;
   const auto seen =
-      run_with_cache(*sample.model, make_batch(sample.tokens), {"blocks.1.attn.hook_z"});
+      run_with_cache(*sample.model, make_batch(sample.tokens), {"blocks.1.attn.hook_z"}).cache;
   EXPECT_TRUE(sample.read({"blocks.1.attn.hook_z"})["blocks.1.attn.hook_z"].tensor.equal(
-      seen.at("blocks.1.attn.hook_z")[0]));
+      seen["blocks.1.attn.hook_z"][0]));
 }
 
 TEST(Activations, AreRoundedOnceToFloat16) {
@@ -138,10 +139,10 @@ TEST(Activations, OfAnExpertHaveARowForEachTokenAndNaNForThoseThatWentElsewhere)
   const Dataset result = tool.read(tokens, {{name}});
   EXPECT_FALSE(result.contains(indices));  // read for the rows, not asked for
   EXPECT_THAT(result[name].dims, ElementsAre("token", "d_mlp"));
-  const auto seen = run_with_cache(*model, make_batch(tokens), {name, indices});
-  const at::Tensor chosen = seen.at(indices).eq(2).any(1);
+  const auto seen = run_with_cache(*model, make_batch(tokens), {name, indices}).cache;
+  const at::Tensor chosen = seen[indices].eq(2).any(1);
   const at::Tensor& values = result[name].tensor;
-  EXPECT_TRUE(values.index({chosen}).equal(seen.at(name)));
+  EXPECT_TRUE(values.index({chosen}).equal(seen[name]));
   EXPECT_TRUE(values.index({chosen.logical_not()}).isnan().all().item<bool>());
   EXPECT_TRUE(chosen.any().item<bool>() && !chosen.all().item<bool>());
 }

@@ -43,7 +43,7 @@ using Ids = std::vector<std::int64_t>;
 
 TEST_F(TrainedLlama, TokenizesAsTheReference) {
   for (const auto& c : cases)
-    EXPECT_EQ(tokenize(*model, c.at("text").get<std::string>()).ids, c.at("input_ids").get<Ids>());
+    EXPECT_EQ(to_tokens(*model, c.at("text").get<std::string>()).ids, c.at("input_ids").get<Ids>());
 }
 
 TEST_F(TrainedLlama, LensEqualsTheFloat64Reference) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <memory>
@@ -111,8 +112,9 @@ TEST_P(LensOfEncoder, ReadsPointsInsideABlock) {
   bench.options.points = {"resid_mid", "attn_out", "mlp_out"};
   const Dataset lens = bench.tool.analyze(bench.tokens, bench.options);
   const auto seen =
-      run_with_cache(*bench.model, make_batch(bench.tokens), {"blocks.1.hook_resid_mid"});
-  const at::Tensor logits = bench.model->unembed(bench.model->final_norm(seen.begin()->second[0]));
+      run_with_cache(*bench.model, make_batch(bench.tokens), {"blocks.1.hook_resid_mid"}).cache;
+  const at::Tensor logits =
+      bench.model->unembed(bench.model->final_norm(seen["blocks.1.hook_resid_mid"][0]));
   EXPECT_LT((lens["resid_mid_top_logit"].tensor[1].select(1, 0) - std::get<0>(logits.max(-1)))
                 .abs()
                 .max()

@@ -71,7 +71,7 @@ TEST(VersusModel, AddsTheComparisonToTheAnalysisOfTheSameText) {
       TokenAnalyzerTool::kParameters,
       {{"versus_model", testing::kModel + "/checkpoints/step-400"}, {"max_new_tokens", "5"}},
       "test");
-  const Tokens prompt = tokenize(context.model(), " the God of Abraham, of Isaac, and of");
+  const Tokens prompt = to_tokens(context.model(), " the God of Abraham, of Isaac, and of");
   const Dataset dataset = tool.run(Request(prompt, parameters));
   EXPECT_EQ(dataset.dim("token"), prompt.size() + 5);
   EXPECT_TRUE(dataset.contains("entropy_jump"));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <map>
@@ -229,8 +230,8 @@ INSTANTIATE_TEST_SUITE_P(Families, Plan,
 at::Tensor input_of(const Model& model, std::int64_t layer) {
   const at::Tensor ids = at::arange(9, at::kLong).unsqueeze(0);
   const std::string block = "blocks." + std::to_string(layer) + ".";
-  const at::Tensor normalized =
-      run_with_cache(model, {ids, {}}, {block + "ln1.hook_normalized"}).begin()->second;
+  const at::Tensor normalized = run_with_cache(model, {ids, {}}, {block + "ln1.hook_normalized"})
+                                    .cache[block + "ln1.hook_normalized"];
   return normalized.mul(model.weight(block + "ln1.w")).add(model.weight(block + "ln1.b"));
 }
 
@@ -240,15 +241,15 @@ TEST_P(Weights, OfQueriesKeysAndValuesMakeTheHookedOnes) {
   const auto model = Model::open(testing::data_folder() + "/models/" + GetParam());
   const at::Tensor x = input_of(*model, 1);
   const auto seen =
-      run_with_cache(*model, {at::arange(9, at::kLong).unsqueeze(0), {}}, {"blocks.1.attn.hook_?"});
+      run_with_cache(*model, {at::arange(9, at::kLong).unsqueeze(0), {}}, {"blocks.1.attn.hook_?"})
+          .cache;
   for (const std::string letter : {"q", "k", "v"}) {
     const std::string upper(1, static_cast<char>(letter[0] - 'a' + 'A'));
     const at::Tensor weight = model->weight("blocks.1.attn.W_" + upper);
     const at::Tensor bias = model->weight("blocks.1.attn.b_" + upper);
     at::Tensor expected = at::einsum("bpd,hde->bphe", {x, weight});
     if (bias.defined()) expected = expected.add(bias);
-    EXPECT_TRUE(at::allclose(seen.at("blocks.1.attn.hook_" + letter), expected, 1e-4, 1e-5))
-        << letter;
+    EXPECT_TRUE(at::allclose(seen["blocks.1.attn.hook_" + letter], expected, 1e-4, 1e-5)) << letter;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/model.hpp>
 #include <vector>
 
@@ -58,16 +59,17 @@ TokenBatch some_tokens() {
 TEST(Alibi, AddsSlopeTimesKeyPositionToTheScores) {
   const TransformerSpec spec = alibi_spec();
   const auto model = random_model(spec, 1, at::kFloat, 0.3);
-  const auto seen = run_with_cache(
-      *model, some_tokens(),
-      {"blocks.0.attn.hook_q", "blocks.0.attn.hook_k", "blocks.0.attn.hook_attn_scores"});
-  const at::Tensor q = seen.at("blocks.0.attn.hook_q")[0].to(at::kDouble);
-  const at::Tensor k = seen.at("blocks.0.attn.hook_k")[0].to(at::kDouble);
+  const auto seen = run_with_cache(*model, some_tokens(),
+                                   {"blocks.0.attn.hook_q", "blocks.0.attn.hook_k",
+                                    "blocks.0.attn.hook_attn_scores"})
+                        .cache;
+  const at::Tensor q = seen["blocks.0.attn.hook_q"][0].to(at::kDouble);
+  const at::Tensor k = seen["blocks.0.attn.hook_k"][0].to(at::kDouble);
   const std::vector<double> slopes{0.0625, 0.00390625, 0.25};
   for (std::int64_t head = 0; head < 3; ++head) {
     const double product = q[8][head].dot(k[5][head]).item<double>() * spec.attention.scale;
     // float32 sums of eight products of about one
-    EXPECT_NEAR(seen.at("blocks.0.attn.hook_attn_scores")[0][head][8][5].item<double>(),
+    EXPECT_NEAR(seen["blocks.0.attn.hook_attn_scores"][0][head][8][5].item<double>(),
                 product + slopes[static_cast<std::size_t>(head)] * 5.0, 1e-5);
   }
 }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/generation.hpp>
 #include <lensbench/model.hpp>
@@ -36,16 +37,16 @@ class Encoder : public ::testing::TestWithParam<const char*> {
 
 TEST_P(Encoder, ReadsItsLogitsFromTheStreamWithItsOwnHead) {
   const std::string last = residual_hook(model_->spec(), model_->spec().n_layers);
-  const auto seen = run_with_cache(*model_, nine_tokens(), {last});
-  EXPECT_LT(largest_difference(model_->unembed(model_->final_norm(seen.at(last))),
+  const auto seen = run_with_cache(*model_, nine_tokens(), {last}).cache;
+  EXPECT_LT(largest_difference(model_->unembed(model_->final_norm(seen[last])),
                                model_->forward(nine_tokens()).logits),
             kRounding);
 }
 
 TEST_P(Encoder, GivesTheStreamBehindTheLastNormAsResidual) {
   const std::string last = residual_hook(model_->spec(), model_->spec().n_layers);
-  const auto seen = run_with_cache(*model_, nine_tokens(), {last});
-  EXPECT_TRUE(model_->forward(nine_tokens()).residual.equal(seen.at(last)));
+  const auto seen = run_with_cache(*model_, nine_tokens(), {last}).cache;
+  EXPECT_TRUE(model_->forward(nine_tokens()).residual.equal(seen[last]));
 }
 
 TEST_P(Encoder, ContinuesFromAnyLayer) {
@@ -63,16 +64,16 @@ TEST_P(Encoder, ContinuesFromAnyLayer) {
 // BertBlock of TransformerLens: resid_mid = resid_pre + attn_out; resid_post = ln1(resid_mid) +
 // mlp_out; normalized_resid_post = ln2(resid_post) goes into the next block.
 TEST_P(Encoder, NamesTheSumsBeforeTheirNorms) {
-  const auto seen = run_with_cache(*model_, nine_tokens(), {"blocks.*", "hook_full_embed"});
+  const auto seen = run_with_cache(*model_, nine_tokens(), {"blocks.*", "hook_full_embed"}).cache;
   const auto at_block = [&](int layer, const std::string& name) {
-    return seen.at("blocks." + std::to_string(layer) + "." + name);
+    return seen["blocks." + std::to_string(layer) + "." + name];
   };
   const auto normed = [&](int layer, const std::string& ln) {
     const std::string name = "blocks." + std::to_string(layer) + "." + ln;
-    return seen.at(name + ".hook_normalized") * model_->weight(name + ".w") +
+    return seen[name + ".hook_normalized"] * model_->weight(name + ".w") +
            model_->weight(name + ".b");
   };
-  EXPECT_TRUE(at_block(0, "hook_resid_pre").equal(seen.at("hook_full_embed")));
+  EXPECT_TRUE(at_block(0, "hook_resid_pre").equal(seen["hook_full_embed"]));
   EXPECT_TRUE(at_block(1, "hook_resid_pre").equal(at_block(0, "hook_normalized_resid_post")));
   for (const int layer : {0, 1}) {
     EXPECT_LT(
@@ -122,14 +123,15 @@ TEST(TokenTypes, AddTheirRowOfTheTable) {
   const at::Tensor table = model->weight("embed.token_type_embed.W_token_type");
   TokenBatch tokens = nine_tokens();
   tokens.types = at::arange(9).ge(4).to(at::kLong).unsqueeze(0);
-  const auto seen = run_with_cache(
-      *model, tokens,
-      {"hook_embed", "hook_pos_embed", "embed.hook_token_type_embed", "embed.ln.hook_normalized"});
-  const at::Tensor types = seen.at("embed.hook_token_type_embed")[0];
+  const auto seen = run_with_cache(*model, tokens,
+                                   {"hook_embed", "hook_pos_embed", "embed.hook_token_type_embed",
+                                    "embed.ln.hook_normalized"})
+                        .cache;
+  const at::Tensor types = seen["embed.hook_token_type_embed"][0];
   EXPECT_TRUE(types[3].equal(table[0]));
   EXPECT_TRUE(types[4].equal(table[1]));
-  const at::Tensor sum = seen.at("hook_embed") + seen.at("hook_pos_embed") + types;
-  EXPECT_LT(largest_difference(seen.at("embed.ln.hook_normalized"),
+  const at::Tensor sum = seen["hook_embed"] + seen["hook_pos_embed"] + types;
+  EXPECT_LT(largest_difference(seen["embed.ln.hook_normalized"],
                                at::layer_norm(sum, {24}, {}, {}, 1e-12)),
             kRounding);
 }
@@ -163,12 +165,14 @@ TEST(HookPoints, OfABlockWithOneNormSayWhyTheOthersAreAbsent) {
 
 TEST(HookPoints, OfBloomHaveTheNormBeforeTheEmbeddingHook) {
   const auto model = sample("bloom");
-  const auto seen = run_with_cache(
-      *model, nine_tokens(), {"embed.ln.hook_normalized", "hook_embed", "blocks.0.hook_resid_pre"});
-  const at::Tensor normed = seen.at("embed.ln.hook_normalized") * model->weight("embed.ln.w") +
-                            model->weight("embed.ln.b");
-  EXPECT_LT(largest_difference(seen.at("hook_embed"), normed), kRounding);
-  EXPECT_TRUE(seen.at("blocks.0.hook_resid_pre").equal(seen.at("hook_embed")));
+  const auto seen =
+      run_with_cache(*model, nine_tokens(),
+                     {"embed.ln.hook_normalized", "hook_embed", "blocks.0.hook_resid_pre"})
+          .cache;
+  const at::Tensor normed =
+      seen["embed.ln.hook_normalized"] * model->weight("embed.ln.w") + model->weight("embed.ln.b");
+  EXPECT_LT(largest_difference(seen["hook_embed"], normed), kRounding);
+  EXPECT_TRUE(seen["blocks.0.hook_resid_pre"].equal(seen["hook_embed"]));
 }
 
 }  // namespace

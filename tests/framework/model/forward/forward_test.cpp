@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/generation.hpp>
 #include <lensbench/model.hpp>
@@ -83,8 +84,8 @@ class Forward : public ::testing::TestWithParam<const char*> {
   Tokens tokens = sequence({3, 14, 15, 9, 26, 5, 35, 8});
   TokenBatch batch = make_batch(tokens);
 
-  std::map<std::string, at::Tensor> activations(const std::vector<std::string>& globs) {
-    return run_with_cache(*model, batch, globs);
+  ActivationCache activations(const std::vector<std::string>& globs) {
+    return run_with_cache(*model, batch, globs).cache;
   }
   static std::string at_layer(std::int64_t layer, const std::string& name) {
     return "blocks." + std::to_string(layer) + "." + name;
@@ -110,37 +111,36 @@ TEST_P(Forward, ReplacingEveryActivationByItselfChangesNoBit) {
 TEST_P(Forward, PatternTimesValuesIsZ) {
   const auto seen = activations({"blocks.1.attn.*"});
   const std::int64_t group = spec.attention.n_heads / spec.attention.n_key_value_heads;
-  const at::Tensor v = seen.at(at_layer(1, "attn.hook_v")).repeat_interleave(group, 2);
-  const at::Tensor z =
-      at::einsum("bhqk,bkhd->bqhd", {seen.at(at_layer(1, "attn.hook_pattern")), v});
-  EXPECT_LT(largest_difference(z, seen.at(at_layer(1, "attn.hook_z"))), kReordered);
+  const at::Tensor v = seen[at_layer(1, "attn.hook_v")].repeat_interleave(group, 2);
+  const at::Tensor z = at::einsum("bhqk,bkhd->bqhd", {seen[at_layer(1, "attn.hook_pattern")], v});
+  EXPECT_LT(largest_difference(z, seen[at_layer(1, "attn.hook_z")]), kReordered);
 }
 
 TEST_P(Forward, HeadResultsAndBiasSumToTheAttentionOutput) {
   if (spec.norm_placement != NormPlacement::before) GTEST_SKIP() << "a norm lies between";
   const auto seen = activations({"blocks.0.attn.hook_result", "blocks.0.hook_attn_out"});
-  at::Tensor sum = seen.at(at_layer(0, "attn.hook_result")).sum(2);
+  at::Tensor sum = seen[at_layer(0, "attn.hook_result")].sum(2);
   const at::Tensor bias = model->weight("blocks.0.attn.b_O");
   if (bias.defined()) sum = sum.add(bias);
-  EXPECT_LT(largest_difference(sum, seen.at(at_layer(0, "hook_attn_out"))), kReordered);
+  EXPECT_LT(largest_difference(sum, seen[at_layer(0, "hook_attn_out")]), kReordered);
 }
 
 TEST_P(Forward, BlockAddsItsAttentionAndMlpOutputsToTheStream) {
   const auto seen = activations({"blocks.2.hook_*"});
-  const at::Tensor sum = seen.at(at_layer(2, "hook_resid_pre"))
-                             .add(seen.at(at_layer(2, "hook_attn_out")))
-                             .add(seen.at(at_layer(2, "hook_mlp_out")));
-  EXPECT_LT(largest_difference(sum, seen.at(at_layer(2, "hook_resid_post"))), kReordered);
+  const at::Tensor sum = seen[at_layer(2, "hook_resid_pre")]
+                             .add(seen[at_layer(2, "hook_attn_out")])
+                             .add(seen[at_layer(2, "hook_mlp_out")]);
+  EXPECT_LT(largest_difference(sum, seen[at_layer(2, "hook_resid_post")]), kReordered);
 }
 
 TEST_P(Forward, NormalizedIsTheCentredStreamOverTheScale) {
   if (spec.norm_placement == NormPlacement::after_sublayer)
     GTEST_SKIP() << "nothing is normed before the sublayers";
   const auto seen = activations({"blocks.1.ln1.*", "blocks.1.hook_resid_pre"});
-  at::Tensor x = seen.at(at_layer(1, "hook_resid_pre"));
+  at::Tensor x = seen[at_layer(1, "hook_resid_pre")];
   if (spec.norm.kind == NormKind::layer_norm) x = x.sub(x.mean(-1, true));
-  EXPECT_LT(largest_difference(x.div(seen.at(at_layer(1, "ln1.hook_scale"))),
-                               seen.at(at_layer(1, "ln1.hook_normalized"))),
+  EXPECT_LT(largest_difference(x.div(seen[at_layer(1, "ln1.hook_scale")]),
+                               seen[at_layer(1, "ln1.hook_normalized")]),
             kReordered);
 }
 
@@ -163,8 +163,8 @@ TEST_P(Forward, PaddedBatchEqualsItsSequencesAlone) {
 
 TEST_P(Forward, PaddedPositionsAreNeverAttendedTo) {
   const TokenBatch padded = make_batch(std::vector<Tokens>{tokens, sequence({7, 1, 2})});
-  const auto seen = run_with_cache(*model, padded, {"blocks.0.attn.hook_pattern"});
-  const at::Tensor pattern = seen.at("blocks.0.attn.hook_pattern")[1];
+  const auto seen = run_with_cache(*model, padded, {"blocks.0.attn.hook_pattern"}).cache;
+  const at::Tensor pattern = seen["blocks.0.attn.hook_pattern"][1];
   EXPECT_EQ(pattern.narrow(2, 0, 5).abs().max().item<double>(), 0.0);
   EXPECT_LT(largest_difference(pattern.sum(-1).narrow(1, 5, 3), at::ones({1})), 1e-6);
 }
@@ -294,13 +294,15 @@ TEST(Mixture, SumsItsExpertsByTheirShareOfTheProbability) {
   const auto model = random_model(small_mixture_spec(), 7, at::kFloat, 0.3);
   const TokenBatch batch =
       make_batch(std::vector<Tokens>{sequence({3, 14, 15}), sequence({9, 26, 5})});
-  const auto seen = run_with_cache(
-      *model, batch, {"blocks.1.mlp.*", "blocks.1.ln2.hook_normalized", "blocks.1.hook_mlp_out"});
+  const auto seen =
+      run_with_cache(*model, batch,
+                     {"blocks.1.mlp.*", "blocks.1.ln2.hook_normalized", "blocks.1.hook_mlp_out"})
+          .cache;
   const at::Tensor x =
-      seen.at("blocks.1.ln2.hook_normalized").mul(model->weight("blocks.1.ln2.w")).flatten(0, 1);
+      seen["blocks.1.ln2.hook_normalized"].mul(model->weight("blocks.1.ln2.w")).flatten(0, 1);
   const at::Tensor p = at::softmax(x.matmul(model->weight("blocks.1.mlp.W_gate")), -1);
-  EXPECT_LT(largest_difference(p, seen.at("blocks.1.mlp.hook_expert_weights")), kReordered);
-  const at::Tensor chosen = seen.at("blocks.1.mlp.hook_expert_indices");
+  EXPECT_LT(largest_difference(p, seen["blocks.1.mlp.hook_expert_weights"]), kReordered);
+  const at::Tensor chosen = seen["blocks.1.mlp.hook_expert_indices"];
   ASSERT_EQ(chosen.sizes(), at::IntArrayRef({6, 2}));
   for (std::int64_t row = 0; row < 6; ++row) {
     at::Tensor sum = at::zeros({24});
@@ -314,9 +316,8 @@ TEST(Mixture, SumsItsExpertsByTheirShareOfTheProbability) {
       sum += inner.matmul(model->weight(expert + "W_out")).mul(weight);
       share += weight;
     }
-    EXPECT_LT(
-        largest_difference(sum.div(share), seen.at("blocks.1.hook_mlp_out").flatten(0, 1)[row]),
-        kReordered);
+    EXPECT_LT(largest_difference(sum.div(share), seen["blocks.1.hook_mlp_out"].flatten(0, 1)[row]),
+              kReordered);
   }
 }
 
@@ -344,11 +345,10 @@ TEST(Attention, InTilesEqualsAttentionAtOnce) {
   const auto model = random_model(spec, 3, at::kFloat, 0.3);
   // 2048 positions and 4 heads are several tiles; with the hook, scores exist whole.
   const at::Tensor ids = at::arange(2048, at::kLong).remainder(61).unsqueeze(0);
-  const auto seen = run_with_cache(*model, {ids, {}}, {"blocks.0.attn.*"});
-  const at::Tensor v =
-      seen.at("blocks.0.attn.hook_v").repeat_interleave(2, 2).permute({0, 2, 1, 3});
-  const at::Tensor z = at::matmul(seen.at("blocks.0.attn.hook_pattern"), v).permute({0, 2, 1, 3});
-  EXPECT_LT(largest_difference(z, seen.at("blocks.0.attn.hook_z")), kReordered);
+  const auto seen = run_with_cache(*model, {ids, {}}, {"blocks.0.attn.*"}).cache;
+  const at::Tensor v = seen["blocks.0.attn.hook_v"].repeat_interleave(2, 2).permute({0, 2, 1, 3});
+  const at::Tensor z = at::matmul(seen["blocks.0.attn.hook_pattern"], v).permute({0, 2, 1, 3});
+  EXPECT_LT(largest_difference(z, seen["blocks.0.attn.hook_z"]), kReordered);
 }
 
 TEST(HookNames, ThatMatchNothingNameTheNearest) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/model.hpp>
 #include <memory>
 #include <string>
@@ -68,22 +69,21 @@ TEST_P(Sample, LogitsEqualTransformersInFloat16) {
 
 TEST_P(Sample, StreamEqualsHiddenStatesOfTransformers) {
   const auto shared = model();
-  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.hook_*resid_*"});
+  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.hook_*resid_*"}).cache;
   const at::Tensor first = expected("hidden_states.0");
-  EXPECT_LT(largest_difference(seen.at("blocks.0.hook_resid_pre"), first),
-            kFloat32 * scale_of(first));
+  EXPECT_LT(largest_difference(seen["blocks.0.hook_resid_pre"], first), kFloat32 * scale_of(first));
   for (std::int64_t layer = 1; layer <= shared->spec().n_layers; ++layer) {
     const at::Tensor state = expected("hidden_states." + std::to_string(layer));
-    EXPECT_LT(largest_difference(seen.at(residual_hook(shared->spec(), layer)), state),
+    EXPECT_LT(largest_difference(seen[residual_hook(shared->spec(), layer)], state),
               kFloat32 * scale_of(state));
   }
 }
 
 TEST_P(Sample, PatternsEqualAttentionsOfTransformers) {
   const auto shared = model();
-  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.attn.hook_pattern"});
+  const auto seen = run_with_cache(*shared, tokens(), {"blocks.*.attn.hook_pattern"}).cache;
   for (std::int64_t layer = 0; layer < shared->spec().n_layers; ++layer)
-    EXPECT_LT(largest_difference(seen.at("blocks." + std::to_string(layer) + ".attn.hook_pattern"),
+    EXPECT_LT(largest_difference(seen["blocks." + std::to_string(layer) + ".attn.hook_pattern"],
                                  expected("patterns." + std::to_string(layer))),
               kFloat32)
         << "layer " << layer;

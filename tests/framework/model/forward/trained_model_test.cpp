@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/generation.hpp>
 #include <lensbench/model.hpp>
 #include <nlohmann/json.hpp>
@@ -57,13 +58,14 @@ TEST_F(TrainedModel, PredictsTheTokensOfTheReferenceWithTheirProbabilities) {
 TEST_F(TrainedModel, StreamHasTheNormsOfTheReference) {
   for (const auto& entry : cases_) {
     const auto seen = run_with_cache(*model_, make_batch(prompt(entry)),
-                                     {"blocks.0.hook_resid_pre", "blocks.*.hook_resid_post"});
+                                     {"blocks.0.hook_resid_pre", "blocks.*.hook_resid_post"})
+                          .cache;
     for (const auto& level : entry.at("lens")) {
       const auto layer = level.at("layer").get<std::int64_t>();
       const std::string name = layer == 0
                                    ? "blocks.0.hook_resid_pre"
                                    : "blocks." + std::to_string(layer - 1) + ".hook_resid_post";
-      const at::Tensor norms = seen.at(name)[0].norm(2, -1);
+      const at::Tensor norms = seen[name][0].norm(2, -1);
       for (std::int64_t p = 0; p < norms.size(0); ++p)
         EXPECT_NEAR(norms[p].item<double>(),
                     level.at("resid_l2").at(static_cast<std::size_t>(p)).get<double>(), 1e-5);

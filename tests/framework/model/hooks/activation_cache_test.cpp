@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,18 +28,88 @@ class Cache : public ::testing::Test {
  protected:
   std::shared_ptr<const Model> model_ = random_model(small_gpt2_spec(), 4, at::kFloat, 0.3);
   TokenBatch tokens_{rows_of({{3, 1, 4, 1}, {5, 9, 2, 6}}), {}};
-  std::map<std::string, at::Tensor> all_ = run_with_cache(*model_, tokens_, {"*"});
+  /// All activations as a hook of the forward sees them.
+  std::map<std::string, at::Tensor> all_ = [this] {
+    std::map<std::string, at::Tensor> seen;
+    Hooks hooks;
+    hooks.read("*", [&](const at::Tensor& x, const HookPoint& point) { seen[point.name] = x; });
+    model_->forward(tokens_, {}, hooks);
+    return seen;
+  }();
+
+  ActivationCache cache(const std::vector<std::string>& names,
+                        const ActivationCacheOptions& options = {}) const {
+    return run_with_cache(*model_, tokens_, names, {}, options).cache;
+  }
 };
 
 TEST_F(Cache, HoldsWhatTheHooksSaw) {
-  const ActivationCache cache(*model_, tokens_, {"*"});
-  EXPECT_EQ(cache.names().size(), all_.size());
+  const auto [logits, cache] = run_with_cache(*model_, tokens_, {"*"});
+  EXPECT_TRUE(logits.equal(all_.at("unembed.hook_out")));
+  EXPECT_EQ(cache.keys().size(), all_.size());
   EXPECT_EQ(cache.spilled_bytes(), 0);
   for (const auto& [name, activation] : all_) EXPECT_TRUE(cache[name].equal(activation)) << name;
 }
 
+TEST_F(Cache, ListsNamesInForwardOrderHoweverTheyWereAsked) {
+  const ActivationCache cache = this->cache({"resid_post", "hook_embed", "blocks.0.*resid_post"});
+  EXPECT_THAT(cache.keys(), ElementsAre("hook_embed", "blocks.0.hook_resid_post",
+                                        "blocks.1.hook_resid_post", "blocks.2.hook_resid_post"));
+  const auto items = cache.items();
+  ASSERT_EQ(items.size(), 4u);
+  EXPECT_EQ(items[3].first, "blocks.2.hook_resid_post");
+  EXPECT_TRUE(items[3].second.equal(all_.at("blocks.2.hook_resid_post")));
+}
+
+TEST_F(Cache, OfActivationsReadBeforeIsTheSameCache) {
+  const ActivationCache given(*model_, all_);
+  EXPECT_EQ(given.keys(), cache({"*"}).keys());
+  EXPECT_TRUE(given.decompose_resid().values.equal(cache({"*"}).decompose_resid().values));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                ActivationCache(*model_, {{"resid_pre0", {}}});
+              }),
+              HasSubstr("'resid_pre0' is not the name of a hook point"));
+}
+
+TEST_F(Cache, KeepsTheGraphOfAForwardWithGradients) {
+  ForwardOptions forward;
+  forward.gradients = true;
+  Hooks hooks;
+  at::Tensor start;
+  hooks.replace("hook_embed", [&](const at::Tensor& x, const HookPoint&) {
+    return start = x.detach().clone().requires_grad_();
+  });
+  const auto [logits, cache] =
+      run_with_cache(*model_, tokens_, {"resid_post"}, forward, {.memory_bytes = 0}, hooks);
+  const at::AutoGradMode recording(true);
+  cache["resid_post2"].sum().backward();
+  EXPECT_GT(start.grad().abs().max().item<double>(), 0.0);
+  EXPECT_EQ(cache.spilled_bytes(), 0);
+}
+
+TEST_F(Cache, WithoutTheBatchAxisHoldsTheOnlySequence) {
+  const TokenBatch one{rows_of({{3, 1, 4, 1}}), {}};
+  for (const std::int64_t memory : {std::int64_t{1} << 30, std::int64_t{0}}) {
+    ActivationCache cache = run_with_cache(*model_, one, {"*"}, {}, {.memory_bytes = memory}).cache;
+    const at::Tensor pattern = cache["pattern1"];
+    const LabelledStack stack = cache.get_full_resid_decomposition();
+    EXPECT_TRUE(cache.has_batch_dim());
+    EXPECT_FALSE(cache.remove_batch_dim().has_batch_dim());
+    EXPECT_FALSE(cache.remove_batch_dim().has_batch_dim());  // a second time
+    EXPECT_TRUE(cache["pattern1"].equal(pattern[0]));
+    EXPECT_TRUE(cache.get_full_resid_decomposition().values.equal(stack.values.select(1, 0)));
+    const LabelledStack last = cache.decompose_resid({.pos_slice = -1});
+    EXPECT_EQ(last.values.sizes(), at::IntArrayRef({8, 24}));
+    EXPECT_EQ(cache.logit_attrs(last.values, 5, {}, {.pos_slice = -1}).sizes(),
+              at::IntArrayRef({8}));
+  }
+  ActivationCache two = cache({"hook_embed"});
+  EXPECT_THAT(message_of<UsageError>([&] { two.remove_batch_dim(); }),
+              HasSubstr("the batch has 2 sequences"));
+}
+
 TEST_F(Cache, TakesAliasesAndShortNames) {
-  const ActivationCache cache(*model_, tokens_, {"resid_post", "k"});
+  const ActivationCache cache = this->cache({"resid_post", "k"});
   EXPECT_TRUE(cache["blocks.1.hook_out"].equal(all_.at("blocks.1.hook_resid_post")));
   EXPECT_TRUE(cache["k2"].equal(all_.at("blocks.2.attn.hook_k")));
   EXPECT_FALSE(cache.contains("q2"));
@@ -53,7 +124,7 @@ TEST_F(Cache, SpillsBeyondItsBudgetWithoutLosingABit) {
   options.folder = folder.path();
   at::Tensor kept;
   {
-    const ActivationCache cache(*model_, tokens_, {"*"}, options);
+    const ActivationCache cache = this->cache({"*"}, options);
     EXPECT_LE(cache.held_bytes(), 4096);
     EXPECT_GT(cache.spilled_bytes(), 0);
     for (const auto& [name, activation] : all_) EXPECT_TRUE(cache[name].equal(activation)) << name;
@@ -64,57 +135,23 @@ TEST_F(Cache, SpillsBeyondItsBudgetWithoutLosingABit) {
 }
 
 TEST_F(Cache, OfAPartDoesNotKeepTheWholeAlive) {
-  const ActivationCache cache(*model_, tokens_, {"blocks.0.attn.hook_q"});
+  const ActivationCache cache = this->cache({"blocks.0.attn.hook_q"});
   EXPECT_EQ(cache.held_bytes(), 2 * 4 * 24 * 4);  // not the fused queries, keys and values
 }
 
 TEST_F(Cache, InFloat16TakesHalfTheBytesAndGivesTheDtypeBack) {
   ActivationCacheOptions options;
   options.float16 = true;
-  const ActivationCache whole(*model_, tokens_, {"resid_post"}),
-      half(*model_, tokens_, {"resid_post"}, options);
+  const ActivationCache whole = cache({"resid_post"}), half = cache({"resid_post"}, options);
   EXPECT_EQ(2 * half.held_bytes(), whole.held_bytes());
   const at::Tensor exact = all_.at("blocks.0.hook_resid_post");
   EXPECT_TRUE(half["blocks.0.hook_resid_post"].equal(exact.to(at::kHalf).to(at::kFloat)));
 }
 
-TEST_F(Cache, AccumulatesTheResidualStream) {
-  const ActivationCache cache(*model_, tokens_, {"resid_pre", "resid_mid", "resid_post"});
-  const LabelledStack stack = cache.accumulated_residual();
-  EXPECT_THAT(stack.labels, ElementsAre("0_pre", "1_pre", "2_pre", "final_post"));
-  EXPECT_TRUE(stack.values[1].equal(all_.at("blocks.0.hook_resid_post")));
-  EXPECT_TRUE(stack.values[3].equal(all_.at("blocks.2.hook_resid_post")));
-  EXPECT_THAT(cache.accumulated_residual(1, true).labels, ElementsAre("0_pre", "0_mid", "1_pre"));
-}
-
-// Sums of a dozen float32 of size about 1, in another order.
-constexpr double kSum = 1e-5;
-
-TEST_F(Cache, DecomposesTheStreamIntoWhatWasAdded) {
-  const ActivationCache cache(*model_, tokens_, {"*embed", "attn_out", "mlp_out", "result"});
-  const LabelledStack parts = cache.decomposed_residual(2);
-  EXPECT_THAT(parts.labels, ElementsAre("embed", "pos_embed", "0_attn_out", "0_mlp_out",
-                                        "1_attn_out", "1_mlp_out"));
-  const at::Tensor stream = all_.at("blocks.2.hook_resid_pre");
-  EXPECT_LT((parts.values.sum(0) - stream).abs().max().item<double>(), kSum);
-  const LabelledStack heads = cache.decomposed_residual(2, true);
-  EXPECT_EQ(heads.labels[2], "L0H0");
-  EXPECT_EQ(heads.labels.back(), "bias");
-  EXPECT_LT((heads.values.sum(0) - stream).abs().max().item<double>(), kSum);
-}
-
-TEST_F(Cache, StacksHeadsByLayerThenHead) {
-  const ActivationCache cache(*model_, tokens_, {"result"});
-  const LabelledStack heads = cache.head_results();
-  EXPECT_EQ(heads.values.sizes(), (std::vector<std::int64_t>{9, 2, 4, 24}));
-  EXPECT_EQ(heads.labels[5], "L1H2");
-  EXPECT_TRUE(heads.values[5].equal(all_.at("blocks.1.attn.hook_result").select(2, 2)));
-}
-
 TEST_F(Cache, SaysWhatIsMissingForAStack) {
-  const ActivationCache cache(*model_, tokens_, {"resid_pre"});
-  EXPECT_THAT(message_of<UsageError>([&] { cache.head_results(); }),
-              HasSubstr("blocks.0.attn.hook_result"));
+  const ActivationCache cache = this->cache({"resid_pre"});
+  EXPECT_THAT(message_of<UsageError>([&] { cache.stack_head_results(); }),
+              HasSubstr("blocks.0.attn.hook_z"));
 }
 
 }  // namespace

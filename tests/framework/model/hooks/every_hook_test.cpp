@@ -6,10 +6,12 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,18 +41,18 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
     model_ = Model::open(folder.string());
     tokens_ = {expected.tensor("ids").clone(), {}};
     for (const HookPoint& point : hook_points(spec())) points_.emplace(point.name, point);
-    all_ = run_with_cache(*model_, tokens_, {"*"});
+    all_.emplace(run_with_cache(*model_, tokens_, {"*"}).cache);
   }
 
   const TransformerSpec& spec() const { return model_->spec(); }
   bool has(std::int64_t layer, const std::string& hook) const {
-    return all_.contains(name(layer, hook));
+    return std::ranges::count(all_->keys(), name(layer, hook)) == 1;
   }
   static std::string name(std::int64_t layer, const std::string& hook) {
     return "blocks." + std::to_string(layer) + "." + hook;
   }
-  const at::Tensor& at_block(std::int64_t layer, const std::string& hook) const {
-    return all_.at(name(layer, hook));
+  at::Tensor at_block(std::int64_t layer, const std::string& hook) const {
+    return (*all_)[name(layer, hook)];
   }
 
   /// Length of a named axis, as the public headers state it; -1 where only the model knows.
@@ -84,7 +86,7 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
   std::int64_t routed(const std::string& name) const {
     const std::size_t at = name.find("experts.");
     const std::int64_t expert = std::stoll(name.substr(at + std::string("experts.").size()));
-    return all_.at(name.substr(0, at) + "hook_expert_indices")
+    return (*all_)[name.substr(0, at) + "hook_expert_indices"]
         .eq(expert)
         .sum()
         .item<std::int64_t>();
@@ -96,14 +98,14 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
   std::shared_ptr<const Model> model_;
   TokenBatch tokens_;
   std::map<std::string, HookPoint> points_;
-  std::map<std::string, at::Tensor> all_;
+  std::optional<ActivationCache> all_;
 };
 
 TEST_P(EveryHook, FiresWithTheStatedShapeAndFiniteValues) {
-  EXPECT_EQ(all_.size(), points_.size());
+  EXPECT_EQ(all_->keys().size(), points_.size());
   for (const auto& [name, point] : points_) {
-    ASSERT_TRUE(all_.contains(name)) << name << " never fired";
-    const at::Tensor& x = all_.at(name);
+    ASSERT_TRUE(all_->contains(name)) << name << " never fired";
+    const at::Tensor& x = (*all_)[name];
     ASSERT_EQ(x.dim(), static_cast<std::int64_t>(point.dims.size())) << name;
     if (point.dims.front() == "routed") {
       EXPECT_EQ(x.size(0), routed(name)) << name;
@@ -246,8 +248,8 @@ TEST_P(EveryHook, OfTheSublayersSumToTheStream) {
 }
 
 TEST_P(EveryHook, OfTheHeadAreTheLogits) {
-  EXPECT_TRUE(all_.at("unembed.hook_out").equal(model_->forward(tokens_).logits));
-  EXPECT_TRUE(model_->unembed(all_.at("unembed.hook_in")).equal(all_.at("unembed.hook_out")));
+  EXPECT_TRUE((*all_)["unembed.hook_out"].equal(model_->forward(tokens_).logits));
+  EXPECT_TRUE(model_->unembed((*all_)["unembed.hook_in"]).equal((*all_)["unembed.hook_out"]));
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, EveryHook, ::testing::ValuesIn(sample_models()),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
 #include <lensbench/model.hpp>
@@ -36,7 +37,8 @@ class ExpertPoints : public ::testing::Test {
     return model_->forward(tokens_, {}, hooks).logits;
   }
   std::map<std::string, at::Tensor> seen(const std::string& glob) const {
-    return run_with_cache(*model_, tokens_, {glob});
+    const auto items = run_with_cache(*model_, tokens_, {glob}).cache.items();
+    return {items.begin(), items.end()};
   }
   /// Hooks that change one point.
   static Hooks changing(const std::string& name,

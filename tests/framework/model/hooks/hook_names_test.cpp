@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <string>
@@ -76,8 +77,8 @@ TEST(HookAliases, AreListedBesideTheName) {
 
 TEST(HookAliases, AreReportedUnderTheNameOfThePoint) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  const auto seen = run_with_cache(*model, {rows_of({{1, 2}}), {}}, {"blocks.0.hook_in"});
-  EXPECT_EQ(seen.count("blocks.0.hook_resid_pre"), 1u);
+  const auto seen = run_with_cache(*model, {rows_of({{1, 2}}), {}}, {"blocks.0.hook_in"}).cache;
+  EXPECT_THAT(seen.keys(), ElementsAre("blocks.0.hook_resid_pre"));
 }
 
 TEST(ShortHookNames, AreThoseOfGetActName) {

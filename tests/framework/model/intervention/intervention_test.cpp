@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/generation.hpp>
 #include <lensbench/intervention.hpp>
@@ -47,7 +48,7 @@ class Interventions : public ::testing::Test {
   TokenBatch tokens_{at::tensor(ids_, at::kLong).unsqueeze(0), {}};
 
   static at::Tensor read(const Model& model, const TokenBatch& tokens, const std::string& hook) {
-    return run_with_cache(model, tokens, {hook}).begin()->second;
+    return run_with_cache(model, tokens, {hook}).cache[hook];
   }
   at::Tensor plain(const std::string& hook) const { return read(*model_, tokens_, hook); }
   at::Tensor with(List list, const std::string& hook) const {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/patching.hpp>
 #include <memory>
@@ -37,7 +38,7 @@ class Sweep : public ::testing::TestWithParam<const char*> {
   /// One whole forward, the plain way.
   double patched(const std::string& name, std::int64_t axis, std::int64_t position,
                  std::int64_t head_axis, std::int64_t head, std::int64_t at) const {
-    const at::Tensor clean = run_with_cache(*model_, make_batch(clean_), {name}).at(name);
+    const at::Tensor clean = run_with_cache(*model_, make_batch(clean_), {name}).cache[name];
     Hooks hooks;
     hooks.replace(name, [&](const at::Tensor& x, const HookPoint&) {
       at::Tensor y = x.clone(), to = y.narrow(axis, position, 1),

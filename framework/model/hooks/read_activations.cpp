@@ -1,10 +1,10 @@
-#include <lensbench/model.hpp>
+#include "model/hooks/read_activations.hpp"
 
 namespace lensbench {
 
-std::map<std::string, at::Tensor> run_with_cache(const Model& model, const TokenBatch& tokens,
-                                                 const std::vector<std::string>& globs,
-                                                 ForwardOptions options) {
+std::map<std::string, at::Tensor> read_activations(const Model& model, const TokenBatch& tokens,
+                                                   const std::vector<std::string>& globs,
+                                                   const ForwardOptions& options) {
   std::map<std::string, at::Tensor> activations;
   Hooks hooks;
   for (const std::string& glob : globs)
