@@ -79,23 +79,26 @@ std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
 AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* normalizer,
                          bool split_special)
     : tokens_(vocabulary.tokens()), split_special_(split_special) {
-  const auto form_of = [&](const std::string& content, bool normalized) {
-    return normalized && normalizer != nullptr
-               ? normalizer->normalize(AlignedText::from(content)).text
-               : content;
-  };
+  std::map<std::string_view, std::size_t> forms;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    by_id_.emplace(tokens_[i].id, i);
-    by_content_.emplace(tokens_[i].content, i);
-    tokens_[i].form = form_of(tokens_[i].content, tokens_[i].normalized);
-  }
-  for (const auto& [content, normalized, id] : vocabulary.searched()) {
-    const std::string form = form_of(content, normalized);
-    if (form.empty())
-      vocabulary.where().fail("added token \"" + content +
-                              "\" is searched in normalized texts, but nothing of it is left "
-                              "after normalization; set \"normalized\" to false");
-    (normalized ? normalized_ : raw_).add(form, by_id_.at(id));
+    AddedToken& token = tokens_[i];
+    by_id_.emplace(token.id, i);
+    by_content_.emplace(token.content, i);
+    token.form = token.normalized && normalizer != nullptr
+                     ? normalizer->normalize(AlignedText::from(token.content)).text
+                     : token.content;
+    const auto fail = [&](const std::string& what) {
+      vocabulary.where().fail("added token \"" + token.content +
+                              "\" is searched in normalized "
+                              "texts, " +
+                              what + "; set \"normalized\" to false");
+    };
+    if (token.form.empty()) fail("but nothing of it is left after normalization");
+    // The reference library takes either of such tokens, by chance.
+    if (token.normalized)
+      if (const auto [other, is_new] = forms.try_emplace(token.form, i); !is_new)
+        fail("where it equals the added token \"" + tokens_[other->second].content + "\"");
+    (token.normalized ? normalized_ : raw_).add(token.form, i);
   }
 }
 

@@ -7,20 +7,14 @@ namespace {
 
 constexpr std::size_t kLongestContent = 1024;  // limits the time of a search in a long text
 
-bool same(const AddedToken& a, const AddedToken& b) {
-  return a.content == b.content && a.single_word == b.single_word && a.lstrip == b.lstrip &&
-         a.rstrip == b.rstrip && a.normalized == b.normalized && a.special == b.special;
-}
-
 }  // namespace
 
 void AddedVocabulary::add(const std::vector<AddedToken>& tokens) {
-  for (const AddedToken& token : tokens)
-    if (token.special && !token.content.empty() &&
-        specials_.try_emplace(token.content, special_.size()).second)
-      special_.push_back(token);
-  for (const AddedToken& token : tokens)
-    if (!token.content.empty()) put(token);
+  for (const AddedToken& token : tokens) {
+    if (token.content.empty()) continue;
+    if (token.special) specials_.insert(token.content);
+    put(token);
+  }
 }
 
 void AddedVocabulary::put(const AddedToken& token) {
@@ -33,11 +27,8 @@ void AddedVocabulary::put(const AddedToken& token) {
     where_.fail("added token \"" + token.content + "\" gets the id " + std::to_string(id) +
                 ", which is that of the vocabulary token \"" + std::string(model_.token_of(id)) +
                 "\"; number the vocabulary without holes");
-  const auto stored = by_id_.find(id);
-  if (stored != by_id_.end() && same(stored->second, token)) return;
   ids_.insert_or_assign(token.content, id);
   by_id_.insert_or_assign(id, token).first->second.id = id;
-  if (!specials_.contains(token.content)) plain_.push_back(token);
 }
 
 std::int64_t AddedVocabulary::next_id() const {
@@ -70,8 +61,7 @@ void AddedVocabulary::add_stored(const std::vector<AddedToken>& tokens) {
     if (!known && !model_.has(token.id) && token.id != next)
       fail("does not have the next free id; expected " + std::to_string(next));
     if (!known && model_.has(token.id))
-      fail("has the id of the vocabulary token \"" + std::string(model_.token_of(token.id)) +
-           "\"");
+      fail("has the id of the vocabulary token \"" + std::string(model_.token_of(token.id)) + "\"");
     end = std::max(end, token.id + 1);
   }
   add(tokens);
@@ -89,14 +79,6 @@ std::vector<AddedToken> AddedVocabulary::tokens() const {
     tokens.back().special = specials_.contains(token.content);
   }
   return tokens;
-}
-
-std::vector<AddedVocabulary::Searched> AddedVocabulary::searched() const {
-  std::vector<Searched> all;
-  for (const auto* tokens : {&special_, &plain_})
-    for (const AddedToken& token : *tokens)
-      all.push_back({token.content, token.normalized, ids_.at(token.content)});
-  return all;
 }
 
 }  // namespace lensbench

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,8 @@
 namespace lensbench {
 
 /// Numbers and updates added tokens as the `tokenizers` library does: a token of the model's
-/// vocabulary keeps its id, any other gets the next free one; a token that is added again with other
-/// properties changes its properties. How a text is searched for a token (raw or normalized) remains
-/// that of its first addition if it was special then.
+/// vocabulary keeps its id, any other gets the next free one; a token that is added again with
+/// other properties changes its properties, but remains special if it was.
 class AddedVocabulary {
  public:
   /// \param model  vocabulary of the model, which must outlive this object
@@ -33,16 +33,8 @@ class AddedVocabulary {
   std::optional<std::int64_t> id_of(std::string_view content) const;
   bool contains(std::string_view content) const { return ids_.contains(content); }
 
-  /// A string that texts are searched for.
-  struct Searched {
-    std::string content;
-    bool normalized;
-    std::int64_t id;
-  };
   /// All added tokens, in the order of their ids.
   std::vector<AddedToken> tokens() const;
-  /// Searched strings, in the order in which equal ones take precedence.
-  std::vector<Searched> searched() const;
   const JsonReader& where() const { return where_; }
 
  private:
@@ -53,8 +45,7 @@ class AddedVocabulary {
   JsonReader where_;
   std::map<std::string, std::int64_t, std::less<>> ids_;
   std::map<std::int64_t, AddedToken> by_id_;
-  std::map<std::string, std::size_t, std::less<>> specials_;
-  std::vector<AddedToken> special_, plain_;  // in order of addition
+  std::set<std::string, std::less<>> specials_;
 };
 
 }  // namespace lensbench

@@ -68,7 +68,9 @@ json qwen(const TokenizerSettings& settings, const char* pattern) {
           {"decoder", {{"type", "ByteLevel"}}}};
 }
 
-json qwen2(const TokenizerSettings& settings, const json&) { return qwen(settings, kQwen2Split); }
+json qwen2(const TokenizerSettings& settings, const json&) {
+  return qwen(settings, kQwen2Split);
+}
 
 json qwen3_5(const TokenizerSettings& settings, const json&) {
   return qwen(settings, kQwen35Split);
@@ -121,7 +123,7 @@ json words_with_mark(const char* scheme) {
 }
 
 json sentencepiece(int unk_id, const char* scheme, json normalizer) {
-  return {{"model", {{"unk_id", unk_id}, {"byte_fallback", false}}},
+  return {{"model", {{"unk_id", unk_id}, {"byte_fallback", false}, {"exact_scores", true}}},
           {"normalizer", std::move(normalizer)},
           {"pre_tokenizer", words_with_mark(scheme)},
           {"decoder", metaspace(scheme, true)}};
@@ -159,30 +161,67 @@ json albert(const TokenizerSettings& settings, const json& charsmap) {
 constexpr const char* kNo = nullptr;
 
 constexpr TokenizerClass kBuiltClasses[] = {
-    {"GPT2Tokenizer", "BPE", {kEndOfText, kEndOfText, kEndOfText, kNo, kNo, kNo, kNo},
-     Frame::stored, gpt2, true},
-    {"CodeGenTokenizer", "BPE", {kEndOfText, kEndOfText, kEndOfText, kNo, kNo, kNo, kNo},
-     Frame::stored, gpt2, true},
-    {"GPTNeoXTokenizer", "BPE", {kEndOfText, kEndOfText, kEndOfText, kNo, "<|padding|>", kNo, kNo},
-     Frame::requested, gpt_neox, true},
-    {"RobertaTokenizer", "BPE", {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
-     Frame::roberta, gpt2, true},
-    {"Qwen2Tokenizer", "BPE", {kNo, kEndOfText, kEndOfText, kNo, kEndOfText, kNo, kNo},
-     Frame::stored, qwen2, true},
-    {"Qwen3_5Tokenizer", "BPE", {kNo, kEndOfText, kEndOfText, kNo, kEndOfText, kNo, kNo},
-     Frame::stored, qwen3_5},
-    {"BertTokenizer", "WordPiece", {kNo, kNo, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
-     Frame::cls_sep, bert},
-    {"LlamaTokenizer", "BPE", {"<s>", "</s>", "<unk>", kNo, kOfPadding, kNo, kNo},
-     Frame::stored, llama},
-    {"GemmaTokenizer", "BPE", {"<bos>", "<eos>", "<unk>", kNo, "<pad>", kNo, "<mask>"},
-     Frame::stored, gemma},
+    {"GPT2Tokenizer",
+     "BPE",
+     {kEndOfText, kEndOfText, kEndOfText, kNo, kNo, kNo, kNo},
+     Frame::stored,
+     gpt2,
+     true},
+    {"CodeGenTokenizer",
+     "BPE",
+     {kEndOfText, kEndOfText, kEndOfText, kNo, kNo, kNo, kNo},
+     Frame::stored,
+     gpt2,
+     true},
+    {"GPTNeoXTokenizer",
+     "BPE",
+     {kEndOfText, kEndOfText, kEndOfText, kNo, "<|padding|>", kNo, kNo},
+     Frame::requested,
+     gpt_neox,
+     true},
+    {"RobertaTokenizer",
+     "BPE",
+     {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+     Frame::roberta,
+     gpt2,
+     true},
+    {"Qwen2Tokenizer",
+     "BPE",
+     {kNo, kEndOfText, kEndOfText, kNo, kEndOfText, kNo, kNo},
+     Frame::stored,
+     qwen2,
+     true},
+    {"Qwen3_5Tokenizer",
+     "BPE",
+     {kNo, kEndOfText, kEndOfText, kNo, kEndOfText, kNo, kNo},
+     Frame::stored,
+     qwen3_5},
+    {"BertTokenizer",
+     "WordPiece",
+     {kNo, kNo, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
+     Frame::cls_sep,
+     bert},
+    {"LlamaTokenizer",
+     "BPE",
+     {"<s>", "</s>", "<unk>", kNo, kOfPadding, kNo, kNo},
+     Frame::stored,
+     llama},
+    {"GemmaTokenizer",
+     "BPE",
+     {"<bos>", "<eos>", "<unk>", kNo, "<pad>", kNo, "<mask>"},
+     Frame::stored,
+     gemma},
     {"T5Tokenizer", "Unigram", {kNo, "</s>", "<unk>", kNo, "<pad>", kNo, kNo}, Frame::eos, t5},
-    {"AlbertTokenizer", "Unigram",
-     {"[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"}, Frame::cls_sep_stored,
+    {"AlbertTokenizer",
+     "Unigram",
+     {"[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"},
+     Frame::cls_sep_stored,
      albert},
-    {"XLMRobertaTokenizer", "Unigram",
-     {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"}, Frame::bos_eos, xlm_roberta},
+    {"XLMRobertaTokenizer",
+     "Unigram",
+     {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"},
+     Frame::bos_eos,
+     xlm_roberta},
 };
 
 }  // namespace

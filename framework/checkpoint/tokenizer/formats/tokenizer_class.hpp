@@ -10,17 +10,17 @@ namespace lensbench {
 
 /// Special tokens around a text that a class adds.
 enum class Frame {
-  stored,      ///< those of tokenizer.json, else those that add_bos_token and add_eos_token request
-  requested,   ///< those that add_bos_token and add_eos_token request
-  cls_sep,     ///< BERT
+  stored,     ///< those of tokenizer.json, else those that add_bos_token and add_eos_token request
+  requested,  ///< those that add_bos_token and add_eos_token request
+  cls_sep,    ///< BERT
   cls_sep_stored,  ///< those of tokenizer.json, else [CLS] and [SEP]
-  roberta,     ///< as BERT; offsets exclude white space
-  bos_eos,     ///< always both
-  eos          ///< always the token of the end
+  roberta,         ///< as BERT; offsets exclude white space
+  bos_eos,         ///< always both
+  eos              ///< always the token of the end
 };
 
-/// How `transformers` builds a tokenizer whose class does not take tokenizer.json as it is: it takes
-/// the vocabulary and the merges, and nothing else of the model, and brings its own rules.
+/// How `transformers` builds a tokenizer whose class does not take tokenizer.json as it is: it
+/// takes the vocabulary and the merges, and nothing else of the model, and brings its own rules.
 struct TokenizerClass {
   std::string_view name;
   std::string_view model;  ///< `BPE`, `WordPiece` or `Unigram`

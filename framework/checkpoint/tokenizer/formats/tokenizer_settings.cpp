@@ -39,9 +39,10 @@ SettingsToken read_token(const JsonReader& field, bool always_special) {
   return token;
 }
 
-std::vector<SettingsToken> read_tokens(const JsonReader& list) {
+std::vector<SettingsToken> read_tokens(const JsonReader& list, bool always_special) {
   std::vector<SettingsToken> tokens;
-  for (std::size_t i = 0; i < list.size(); ++i) tokens.push_back(read_token(list.at(i), true));
+  for (std::size_t i = 0; i < list.size(); ++i)
+    tokens.push_back(read_token(list.at(i), always_special));
   return tokens;
 }
 
@@ -155,7 +156,7 @@ TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
     take_named(*own);
     extra.stated = false;
   } else if (own) {
-    extra.list = read_tokens(*own);
+    extra.list = read_tokens(*own, false);
   }
   if (const auto saved = config_.field().find("model_specific_special_tokens");
       saved && extra.named.empty())
@@ -168,7 +169,7 @@ TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
     take_named(*mapped);
     extra.stated = false;
   } else if (mapped) {
-    for (SettingsToken& token : read_tokens(*mapped))
+    for (SettingsToken& token : read_tokens(*mapped, true))
       if (std::ranges::find(extra.list, token) == extra.list.end())
         extra.list.push_back(std::move(token));
   }
@@ -180,7 +181,7 @@ std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens()
   const bool moved = is_false(config_.json.value(kExtra, nlohmann::json()));
   if (!of_map && (moved || !config_.json.contains(kAdditional))) return std::nullopt;
   const auto list = (of_map ? map_ : config_).field().find(kAdditional);
-  return list ? std::optional(read_tokens(*list)) : std::nullopt;
+  return list ? std::optional(read_tokens(*list, false)) : std::nullopt;
 }
 
 std::set<std::string> TokenizerSettings::special_contents() const {
@@ -215,8 +216,7 @@ std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tok
     token.normalized = !token.special;
     tokens.insert_or_assign(added_.field().at(content).integer({0, INT64_MAX}), token);
   }
-  for (const AddedToken& token : stored)
-    tokens.insert_or_assign(token.id, settings_token(token));
+  for (const AddedToken& token : stored) tokens.insert_or_assign(token.id, settings_token(token));
   return {tokens.begin(), tokens.end()};
 }
 

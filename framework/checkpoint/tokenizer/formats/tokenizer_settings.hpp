@@ -17,7 +17,7 @@ namespace lensbench {
 /// A token that the settings name, before it is added to a vocabulary.
 struct SettingsToken {
   std::string content;
-  bool plain_text = true;          ///< stated as a string, without properties
+  bool plain_text = true;  ///< stated as a string, without properties
   bool special = true;
   std::optional<bool> normalized;  ///< without a value: the opposite of `special`
   bool single_word = false, lstrip = false, rstrip = false;
@@ -27,9 +27,9 @@ struct SettingsToken {
 };
 
 /// Settings of a folder's tokenizer apart from its vocabulary: `tokenizer_config.json`,
-/// `special_tokens_map.json`, `added_tokens.json` and two fields of `config.json`, of which each may
-/// be missing. As in `transformers`, the second and the third count only where the first does not
-/// list the added tokens in `added_tokens_decoder`, and the second overrules the first.
+/// `special_tokens_map.json`, `added_tokens.json` and two fields of `config.json`, of which each
+/// may be missing. As in `transformers`, the second and the third count only where the first does
+/// not list the added tokens in `added_tokens_decoder`, and the second overrules the first.
 class TokenizerSettings {
  public:
   TokenizerSettings() = default;  ///< no file
