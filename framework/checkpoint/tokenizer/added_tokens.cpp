@@ -1,12 +1,11 @@
 #include "checkpoint/tokenizer/added_tokens.hpp"
 
+#include "checkpoint/tokenizer/added_vocabulary.hpp"
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
-
-constexpr std::size_t kLongestContent = 1024;  // limits the time of a search in a long text
 
 std::size_t previous_character(std::string_view text, std::size_t at) {
   do --at;
@@ -77,46 +76,30 @@ std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
   return longest;
 }
 
-AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model,
-                         const Normalizer* normalizer, const JsonReader& where)
-    : tokens_(std::move(tokens)) {
-  std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
+AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* normalizer,
+                         bool split_special)
+    : tokens_(vocabulary.tokens()), split_special_(split_special) {
+  std::map<std::string_view, std::size_t> forms;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     AddedToken& token = tokens_[i];
-    check(token, model, where);
     by_id_.emplace(token.id, i);
     by_content_.emplace(token.content, i);
     token.form = token.normalized && normalizer != nullptr
                      ? normalizer->normalize(AlignedText::from(token.content)).text
                      : token.content;
+    const auto fail = [&](const std::string& what) {
+      vocabulary.where().fail("added token \"" + token.content +
+                              "\" is searched in normalized "
+                              "texts, " +
+                              what + "; set \"normalized\" to false");
+    };
+    if (token.form.empty()) fail("but nothing of it is left after normalization");
+    // The reference library takes either of such tokens, by chance.
+    if (token.normalized)
+      if (const auto [other, is_new] = forms.try_emplace(token.form, i); !is_new)
+        fail("where it equals the added token \"" + tokens_[other->second].content + "\"");
     (token.normalized ? normalized_ : raw_).add(token.form, i);
   }
-}
-
-void AddedTokens::check(const AddedToken& token, const Vocabulary& model,
-                        const JsonReader& where) const {
-  const auto fail = [&](const std::string& what) {
-    where.fail("added token \"" + token.content + "\" (id " + std::to_string(token.id) + ") " +
-               what);
-  };
-  if (token.content.size() > kLongestContent)
-    where.fail("an added token is too long (" + std::to_string(token.content.size()) +
-               " bytes, at most " + std::to_string(kLongestContent) + " are allowed)");
-  if (token.id < 0 || token.id > Vocabulary::largest_id(model.count() + tokens_.size()))
-    fail("has an id outside 0 to " +
-         std::to_string(Vocabulary::largest_id(model.count() + tokens_.size())));
-  if (by_content_.contains(token.content)) fail("occurs twice");
-  if (by_id_.contains(token.id))
-    fail("has the id of the added token \"" + tokens_[by_id_.at(token.id)].content + "\"");
-  const auto known = model.id_of(token.content);
-  if (known && *known != token.id)
-    fail("has another id in the vocabulary: " + std::to_string(*known));
-  // The reference library ignores the ids of new tokens in the file and numbers them consecutively.
-  const auto next = std::max(static_cast<std::int64_t>(model.count()), end_id());
-  if (!known && !model.has(token.id) && token.id != next)
-    fail("does not have the next free id; expected " + std::to_string(next));
-  if (!known && model.has(token.id))
-    fail("has the id of the vocabulary token \"" + std::string(model.token_of(token.id)) + "\"");
 }
 
 void AddedTokens::split(Pieces& pieces, const StringSet& set) const {
@@ -133,6 +116,7 @@ void AddedTokens::split(Pieces& pieces, const StringSet& set) const {
       const AddedToken& token = tokens_[index];
       Span match = {at, at + length};
       at = match.end;
+      if (split_special_ && token.special) continue;
       if (token.single_word && touches_word(text, match)) continue;
       if (token.lstrip) match.begin = std::max(skip_white_space_back(text, match.begin), done);
       if (token.rstrip) match.end = skip_white_space(text, match.end);

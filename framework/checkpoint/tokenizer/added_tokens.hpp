@@ -46,14 +46,14 @@ class StringSet {
   std::array<bool, 256> first_{};
 };
 
+class AddedVocabulary;
+
 class AddedTokens {
  public:
-  /// \param model       vocabulary of the model
   /// \param normalizer  may be null
-  /// \throws InputError with the field `where` for ids that conflict with each other or with the
-  ///   vocabulary
-  AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer,
-              const JsonReader& where);
+  /// \param split_special  whether special tokens in a text are split as any other text
+  /// \throws InputError for a token whose normalized form is empty
+  AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* normalizer, bool split_special);
 
   /// Splits off the tokens that are searched in the original text (`raw`) or the normalized text.
   void split_raw(Pieces& pieces) const { split(pieces, raw_); }
@@ -68,13 +68,13 @@ class AddedTokens {
   std::size_t count_beyond(const Vocabulary& model) const;
 
  private:
-  void check(const AddedToken& token, const Vocabulary& model, const JsonReader& where) const;
   void split(Pieces& pieces, const StringSet& set) const;
 
   std::vector<AddedToken> tokens_;
   std::map<std::int64_t, std::size_t> by_id_;
   std::map<std::string, std::size_t, std::less<>> by_content_;
   StringSet raw_, normalized_;
+  bool split_special_;
 };
 
 /// Reads `added_tokens` of a tokenizer.json.

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <sstream>
@@ -13,22 +11,6 @@ namespace lensbench {
 namespace {
 
 constexpr std::size_t kMostBytes = 64u << 20;
-
-void check_class(const std::filesystem::path& directory, const TokenizerConfig& config) {
-  std::string name = config.tokenizer_class().value_or("BertTokenizer");
-  if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  constexpr std::array<std::string_view, 3> kKnown = {"BertTokenizer", "DistilBertTokenizer",
-                                                      "ElectraTokenizer"};
-  const std::string file = (directory / "tokenizer_config.json").string();
-  if (std::ranges::find(kKnown, name) == kKnown.end())
-    throw InputError(file + ": the tokenizer class '" + name +
-                     "' cannot be read from vocab.txt (BertTokenizer, DistilBertTokenizer and "
-                     "ElectraTokenizer can); save it with save_pretrained to get a tokenizer.json");
-  if (!config.flag_or("do_basic_tokenize", true))
-    throw InputError(file +
-                     ": do_basic_tokenize is false, which is not supported; save the tokenizer "
-                     "with save_pretrained to get a tokenizer.json");
-}
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -72,67 +54,13 @@ Vocabulary read_lines(const std::filesystem::path& path) {
   return vocabulary;
 }
 
-struct Roles {
-  std::string unk, sep, pad, cls, mask;
-};
-
-Roles roles_of(const TokenizerConfig& config) {
-  const auto role = [&](const char* name, const char* otherwise) {
-    return config.token(name).value_or(otherwise);
-  };
-  return {role("unk_token", "[UNK]"), role("sep_token", "[SEP]"), role("pad_token", "[PAD]"),
-          role("cls_token", "[CLS]"), role("mask_token", "[MASK]")};
-}
-
-std::vector<AddedToken> added_tokens(const Roles& roles, const TokenizerConfig& config,
-                                     const Vocabulary& vocabulary) {
-  auto tokens = config.added_tokens();
-  for (const std::string& content : {roles.pad, roles.unk, roles.cls, roles.sep, roles.mask}) {
-    const auto same = [&](const AddedToken& token) { return token.content == content; };
-    const auto id = vocabulary.id_of(content);
-    if (!id || std::ranges::any_of(tokens, same)) continue;
-    AddedToken token = config.special_entry(content);
-    token.id = *id;
-    tokens.push_back(std::move(token));
-  }
-  return tokens;
-}
-
 }  // namespace
 
-TokenizerParts load_vocab_txt(const std::filesystem::path& directory,
-                              const TokenizerConfig& config) {
-  check_class(directory, config);
-  const auto path = directory / "vocab.txt";
-  const Roles roles = roles_of(config);
-  Vocabulary vocabulary = read_lines(path);
-  const auto require = [&](const std::string& token, const char* role) {
-    if (const auto id = vocabulary.id_of(token)) return *id;
-    throw InputError(path.string() + ": a line \"" + token + "\" is missing, the " + role +
-                     " of this tokenizer");
-  };
-  require(roles.unk, "unk_token");
-  const std::int64_t cls = require(roles.cls, "cls_token"), sep = require(roles.sep, "sep_token");
-
-  BertNormalization normalization;
-  normalization.lowercase = config.flag_or("do_lower_case", true);
-  normalization.chinese_characters = config.flag_or("tokenize_chinese_chars", true);
-  normalization.strip_accents = config.flag_or("strip_accents", normalization.lowercase);
-
-  TokenizerParts parts;
-  parts.normalizer = bert_normalizer(normalization);
-  parts.pre_tokenizer = bert_pre_tokenizer();
-  const nlohmann::json no_value;
-  const std::string name = path.string();
-  parts.added = std::make_unique<AddedTokens>(added_tokens(roles, config, vocabulary), vocabulary,
-                                              parts.normalizer.get(), JsonReader(no_value, name));
-  parts.post_processor = template_post_processor({cls}, {sep});
-  parts.decoder = wordpiece_decoder();
+std::unique_ptr<const TokenModel> read_vocab_txt(const std::filesystem::path& file,
+                                                 const std::string& unk_token) {
   WordPieceOptions options;
-  options.unk_token = roles.unk;
-  parts.model = std::make_unique<WordPieceModel>(std::move(vocabulary), std::move(options), name);
-  parts.files = {path};
-  return parts;
+  options.unk_token = unk_token;
+  return std::make_unique<WordPieceModel>(read_lines(file), std::move(options), file.string());
 }
 
 }  // namespace lensbench

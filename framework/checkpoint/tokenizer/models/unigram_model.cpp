@@ -152,6 +152,8 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
   Vocabulary vocabulary(count);
   std::vector<double> scores;
   scores.reserve(count);
+  // Set where the reference library gets the scores from Python, which reads numbers exactly.
+  const bool exact = field.boolean_or("exact_scores", false);
   std::size_t bytes = 0;
   for (const auto& entry : vocab.value()) {
     const auto fail = [&](const std::string& what) {
@@ -163,7 +165,8 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
     bytes += token.size();
     if (vocabulary.add(token, static_cast<std::int64_t>(scores.size())) != Vocabulary::Fault::none)
       fail("(\"" + token + "\") is a second entry for this token");
-    scores.push_back(as_serde_reads(entry[1].get<double>()));
+    const auto score = entry[1].get<double>();
+    scores.push_back(exact ? score : as_serde_reads(score));
   }
   if (bytes > kMostBytes)
     vocab.fail("the tokens are too long in total (" + std::to_string(bytes) + " bytes, at most " +

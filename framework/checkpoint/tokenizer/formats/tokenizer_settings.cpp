@@ -1,0 +1,223 @@
+#include "checkpoint/tokenizer/formats/tokenizer_settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
+#include "core/text/json.hpp"
+
+namespace lensbench {
+namespace {
+
+constexpr JsonLimits kConfigLimits{.max_bytes = 16u << 20, .max_depth = 64};
+constexpr const char* kExtra = "extra_special_tokens";
+constexpr const char* kAdditional = "additional_special_tokens";
+
+SettingsToken read_properties(const JsonReader& field) {
+  SettingsToken token;
+  token.content = field.at("content").string();
+  token.plain_text = false;
+  token.special = field.boolean_or("special", false);
+  if (const auto normalized = field.find("normalized")) token.normalized = normalized->boolean();
+  token.single_word = field.boolean_or("single_word", false);
+  token.lstrip = field.boolean_or("lstrip", false);
+  token.rstrip = field.boolean_or("rstrip", false);
+  return token;
+}
+
+/// A token that is stored as a string or as an object.
+/// \param always_special  as for objects in special_tokens_map.json
+SettingsToken read_token(const JsonReader& field, bool always_special) {
+  if (field.value().is_object()) {
+    SettingsToken token = read_properties(field);
+    token.special = token.special || always_special;
+    return token;
+  }
+  SettingsToken token;
+  token.content = field.string();
+  return token;
+}
+
+std::vector<SettingsToken> read_tokens(const JsonReader& list, bool always_special) {
+  std::vector<SettingsToken> tokens;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    tokens.push_back(read_token(list.at(i), always_special));
+  return tokens;
+}
+
+bool is_false(const nlohmann::json& value) {  // as Python's `not value`
+  return value.is_null() || (value.is_structured() && value.empty());
+}
+
+SettingsToken settings_token(const AddedToken& token) {
+  return {token.content,     false,        token.special, token.normalized,
+          token.single_word, token.lstrip, token.rstrip};
+}
+
+bool is_role(std::string_view key) {
+  return std::ranges::find(kTokenRoles, key) != kTokenRoles.end();
+}
+
+}  // namespace
+
+AddedToken SettingsToken::added() const {
+  AddedToken token;
+  token.content = content;
+  token.special = special;
+  token.normalized = normalized.value_or(!special);
+  token.single_word = single_word;
+  token.lstrip = lstrip;
+  token.rstrip = rstrip;
+  return token;
+}
+
+TokenizerSettings::TokenizerSettings(const std::filesystem::path& directory)
+    : config_(read(directory / "tokenizer_config.json")),
+      map_(read(directory / "special_tokens_map.json")),
+      added_(read(directory / "added_tokens.json")),
+      model_(read(directory / "config.json")) {
+  std::erase(files_, directory / "config.json");  // a file of the model
+}
+
+TokenizerSettings::File TokenizerSettings::read(const std::filesystem::path& path) {
+  File file{path.string(), nlohmann::json::object()};
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return file;
+  file.json = read_json(path, kConfigLimits);
+  if (!file.json.is_object()) file.field().fail_expected("an object");
+  files_.push_back(path);
+  return file;
+}
+
+std::string TokenizerSettings::text_of(const File& file, const char* key) {
+  const auto field = file.json.find(key);
+  return field != file.json.end() && field->is_string() ? field->get<std::string>() : "";
+}
+
+std::string TokenizerSettings::tokenizer_class() const {
+  const auto field = config_.field().find("tokenizer_class");
+  return field ? field->string() : "";
+}
+
+bool TokenizerSettings::has_own_code() const {
+  const auto map = config_.json.find("auto_map");
+  if (map == config_.json.end()) return false;
+  return map->is_array() || (map->is_object() && map->contains("AutoTokenizer"));
+}
+
+bool TokenizerSettings::map_counts() const {
+  return !config_.field().find("added_tokens_decoder").has_value();
+}
+
+const TokenizerSettings::File* TokenizerSettings::holder_of(const std::string& key) const {
+  if (map_counts() && map_.json.contains(key)) return &map_;
+  return config_.json.contains(key) ? &config_ : nullptr;
+}
+
+std::optional<JsonReader> TokenizerSettings::find(const std::string& key) const {
+  const File* holder = holder_of(key);
+  return holder ? holder->field().find(key) : std::nullopt;
+}
+
+bool TokenizerSettings::flag_or(const std::string& key, bool otherwise) const {
+  const auto field = find(key);
+  return field ? field->boolean() : otherwise;
+}
+
+std::optional<SettingsToken> TokenizerSettings::token(const std::string& key) const {
+  const auto field = find(key);
+  if (!field) return std::nullopt;
+  return read_token(*field, holder_of(key) == &map_);
+}
+
+TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
+  ExtraTokens extra;
+  const auto named = [&](const std::string& name, const JsonReader& field, bool special) {
+    extra.named.emplace_back(name, read_token(field, special));
+  };
+  const auto take_named = [&](const JsonReader& field) {
+    for (const auto& item : field.value().items()) named(item.key(), field.at(item.key()), false);
+  };
+  for (const File* file : {&config_, &map_}) {
+    if (file == &map_ && !map_counts()) continue;
+    for (const auto& item : file->json.items()) {
+      const nlohmann::json& value = item.value();
+      const bool marked = value.is_object() && (file == &map_ || value.contains("__type"));
+      if (item.key().ends_with("_token") && !is_role(item.key()) && (value.is_string() || marked))
+        named(item.key(), file->field().at(item.key()), file == &map_);
+    }
+  }
+  const auto& json = config_.json;
+  const bool moved = json.contains(kAdditional) && is_false(json.value(kExtra, nlohmann::json()));
+  const auto own = config_.field().find(moved ? kAdditional : kExtra);
+  extra.stated = moved || json.contains(kExtra);
+  if (own && own->value().is_object()) {
+    take_named(*own);
+    extra.stated = false;
+  } else if (own) {
+    extra.list = read_tokens(*own, false);
+  }
+  if (const auto saved = config_.field().find("model_specific_special_tokens");
+      saved && extra.named.empty())
+    take_named(*saved);
+  if (!map_counts() || !map_.json.contains(kExtra)) return extra;
+  extra.stated = true;
+  const auto mapped = map_.field().find(kExtra);
+  if (!mapped || mapped->value().is_object()) extra.list.clear();
+  if (mapped && mapped->value().is_object()) {
+    take_named(*mapped);
+    extra.stated = false;
+  } else if (mapped) {
+    for (SettingsToken& token : read_tokens(*mapped, true))
+      if (std::ranges::find(extra.list, token) == extra.list.end())
+        extra.list.push_back(std::move(token));
+  }
+  return extra;
+}
+
+std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens() const {
+  const bool of_map = map_counts() && map_.json.contains(kAdditional);
+  const bool moved = is_false(config_.json.value(kExtra, nlohmann::json()));
+  if (!of_map && (moved || !config_.json.contains(kAdditional))) return std::nullopt;
+  const auto list = (of_map ? map_ : config_).field().find(kAdditional);
+  return list ? std::optional(read_tokens(*list, false)) : std::nullopt;
+}
+
+std::set<std::string> TokenizerSettings::special_contents() const {
+  std::set<std::string> contents;
+  for (const char* role : kTokenRoles)
+    if (const auto found = token(role)) contents.insert(found->content);
+  for (const SettingsToken& token : extra_tokens().list) contents.insert(token.content);
+  return contents;
+}
+
+std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tokens(
+    const std::vector<AddedToken>& stored) const {
+  std::map<std::int64_t, SettingsToken> tokens;
+  if (const auto decoder = config_.field().find("added_tokens_decoder")) {
+    if (!decoder->value().is_object()) decoder->fail("expected an object of ids and tokens");
+    for (const auto& [id, entry] : decoder->value().items()) {
+      std::int64_t number = -1;
+      const auto parsed = std::from_chars(id.data(), id.data() + id.size(), number);
+      if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size())
+        decoder->fail("\"" + id + "\" is not a token id");
+      tokens.insert_or_assign(number, read_properties(decoder->at(id)));
+    }
+    return {tokens.begin(), tokens.end()};
+  }
+  const auto specials = special_contents();
+  for (const auto& item : added_.json.items()) {
+    const std::string& content = item.key();
+    SettingsToken token;
+    token.content = content;
+    token.plain_text = false;
+    token.special = specials.contains(content);
+    token.normalized = !token.special;
+    tokens.insert_or_assign(added_.field().at(content).integer({0, INT64_MAX}), token);
+  }
+  for (const AddedToken& token : stored) tokens.insert_or_assign(token.id, settings_token(token));
+  return {tokens.begin(), tokens.end()};
+}
+
+}  // namespace lensbench
