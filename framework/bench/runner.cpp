@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
+#include "bench/case_services.hpp"
 #include "bench/cost_meter.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/result_check.hpp"
-#include "bench/result_name.hpp"
+#include "bench/sink_summary.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -29,59 +31,6 @@ class SingleTool final : public Experiment {
 
  private:
   Uses<Tool> slot_;
-};
-
-class SinkSummary final : public Summary {
- public:
-  SinkSummary(const ResultSink& sink, const std::vector<std::int64_t>& cases,
-              const std::vector<CaseInput>& inputs, const Parameters& parameters,
-              std::uint64_t seed, std::map<std::string, Dataset>& saved)
-      : sink_(sink),
-        cases_(cases),
-        inputs_(inputs),
-        parameters_(parameters),
-        seed_(seed),
-        saved_(saved) {}
-
-  const std::vector<std::int64_t>& cases() const override { return cases_; }
-
-  const CaseInput& input(std::int64_t case_number) const override {
-    if (!std::binary_search(cases_.begin(), cases_.end(), case_number))
-      throw UsageError("case " + std::to_string(case_number) + " is not a completed case");
-    return inputs_[static_cast<std::size_t>(case_number)];
-  }
-
-  Dataset dataset(std::int64_t case_number, const std::string& name) const override {
-    const auto names = sink_.names(case_number);
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      throw UsageError("case " + std::to_string(case_number) + " did not save '" + name + "'" +
-                       suggest(name, names));
-    return sink_.read(case_number, name);
-  }
-
-  void save(const std::string& name, Dataset dataset) override {
-    check_result_name(name);
-    if (!cases_.empty()) {
-      const auto taken = sink_.names(cases_.front());
-      if (std::find(taken.begin(), taken.end(), name) != taken.end())
-        throw UsageError("finish saved '" + name +
-                         "', which cases also saved; give the summary its own name");
-    }
-    check_result(dataset, "dataset '" + name + "'");
-    if (!saved_.emplace(name, std::move(dataset)).second)
-      throw UsageError("finish saved '" + name + "' twice; give each dataset its own name");
-  }
-
-  const Parameters& parameters() const override { return parameters_; }
-  std::uint64_t seed() const override { return seed_; }
-
- private:
-  const ResultSink& sink_;
-  const std::vector<std::int64_t>& cases_;
-  const std::vector<CaseInput>& inputs_;
-  const Parameters& parameters_;
-  std::uint64_t seed_;
-  std::map<std::string, Dataset>& saved_;
 };
 
 // Adds to `message` the tools from whose calls the exception came.
@@ -153,19 +102,6 @@ bool has_interface(const PluginInfo& tool, const ToolSlot& slot) {
   if (failure.exit_code == 2) throw UsageError(message);
   if (failure.exit_code == 3) throw InputError(message);
   throw RunError(message);
-}
-
-// Saves one case. A dataset that an archive cannot hold is a failure of this case. An archive that
-// cannot be written ends the run, with every earlier case safe.
-std::optional<CaseFailure> commit(ResultSink& sink, std::int64_t index,
-                                  const std::map<std::string, Dataset>& saved,
-                                  const CaseCosts& costs) {
-  try {
-    sink.commit(index, saved, costs);
-    return std::nullopt;
-  } catch (const UsageError& error) {
-    return CaseFailure{index, error.what(), error.exit_code()};
-  }
 }
 
 }  // namespace
@@ -242,54 +178,132 @@ void BoundExperiment::check_schema(const Dataset& dataset) const {
                       "' returned another result than it declares: " + problem);
 }
 
-RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
-                               Context& context, ResultSink& sink, const RunControl& control) {
-  RunReport report;
-  CostMeter meter(profile_of(context.model()));
-  const MeteredSlots slots(experiment_->tool_slots(), meter);
-  auto done = sink.done();
-  std::sort(done.begin(), done.end());
-  for (std::int64_t index = 0; index < static_cast<std::int64_t>(cases.size()); ++index) {
-    if (std::binary_search(done.begin(), done.end(), index)) {
-      report.completed.push_back(index);
-      continue;
+std::int64_t BoundExperiment::passes(const Parameters& parameters) const {
+  const std::int64_t passes = experiment_->passes(parameters);
+  if (passes < 1)
+    throw UsageError("the experiment declares " + std::to_string(passes) +
+                     " passes over the cases, expected at least 1; correct Experiment::passes");
+  return passes;
+}
+
+/// One execution of the cases of an experiment.
+class BoundExperiment::Run {
+ public:
+  Run(BoundExperiment& bound, const std::vector<CaseInput>& cases, const Parameters& parameters,
+      Context& context, ResultSink& sink, const RunControl& control)
+      : bound_(bound),
+        cases_(cases),
+        parameters_(parameters),
+        context_(context),
+        sink_(sink),
+        control_(control),
+        meter_(profile_of(context.model())),
+        services_(context, sink, control, meter_),
+        slots_(bound.experiment_->tool_slots(), services_) {}
+
+  RunReport report() {
+    const std::int64_t passes = bound_.passes(parameters_);
+    for (std::int64_t pass = 0; pass < passes; ++pass)
+      if (!run_pass(pass)) {
+        report_.interrupted = true;
+        return std::move(report_);
+      }
+    finish();
+    report_.peak_memory_bytes = meter_.peak_memory_bytes();
+    return std::move(report_);
+  }
+
+ private:
+  /// Runs the cases of a pass that are not done. \return false if it was interrupted
+  bool run_pass(std::int64_t pass) {
+    const std::vector<std::int64_t> before = std::exchange(report_.completed, {});
+    const EarlierResults earlier(sink_, before, cases_, parameters_, context_.seed());
+    auto done = sink_.done(pass);
+    std::sort(done.begin(), done.end());
+    for (std::int64_t index = 0; index < std::ssize(cases_); ++index) {
+      if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
+      if (std::binary_search(done.begin(), done.end(), index)) {
+        report_.completed.push_back(index);
+        continue;
+      }
+      if (should_stop()) return false;
+      if (!run_case(index, pass, pass == 0 ? nullptr : &earlier)) return false;
     }
-    if (control.should_stop && control.should_stop()) {
-      report.interrupted = true;
-      return report;
-    }
-    meter.begin_case();
+    return true;
+  }
+
+  bool should_stop() const { return control_.should_stop && control_.should_stop(); }
+
+  /// Runs a case and saves it. \return false if it was interrupted
+  bool run_case(std::int64_t index, std::int64_t pass, const Summary* earlier) {
+    meter_.begin_case();
     std::map<std::string, Dataset> saved;
-    context.begin_case();
-    auto failure = attempt(index, *experiment_, [&] {
-      Case c(index, cases[static_cast<std::size_t>(index)], context, parameters);
-      experiment_->run(c);
+    context_.begin_case();
+    services_.begin_case(index, pass);
+    auto failure = attempt(index, *bound_.experiment_, [&] {
+      Case c(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass, earlier);
+      bound_.experiment_->run(c);
       saved = c.saved();
       for (auto& [name, dataset] : saved) {
-        check_schema(dataset);
-        add_views(dataset, schemas_);
+        bound_.check_schema(dataset);
+        add_views(dataset, bound_.schemas_);
       }
     });
-    const CaseCosts costs = meter.end_case();
-    if (!failure) failure = commit(sink, index, saved, costs);
+    services_.end_case();
+    const CaseCosts costs = meter_.end_case();
+    // A tool that gives up because the run is to stop has not failed.
+    if (failure && should_stop()) return false;
+    if (!failure) failure = commit(index, pass, saved, costs);
     if (failure) {
-      sink.commit_failure(index, failure->message, costs);
-      report.failures.push_back(*failure);
+      sink_.commit_failure(index, pass, failure->message, costs);
+      report_.failures.push_back(*failure);
     } else {
-      report.completed.push_back(index);
+      report_.completed.push_back(index);
     }
-    if (control.on_case) control.on_case(index, failure.has_value());
+    if (control_.on_case) control_.on_case(index, failure.has_value());
+    return true;
   }
-  if (!report.completed.empty()) {
-    SinkSummary summary(sink, report.completed, cases, parameters, context.seed(),
-                        report.summaries);
+
+  /// Saves one case. A dataset that an archive cannot hold is a failure of this case. An archive
+  /// that cannot be written ends the run, with every earlier case safe.
+  std::optional<CaseFailure> commit(std::int64_t index, std::int64_t pass,
+                                    const std::map<std::string, Dataset>& saved,
+                                    const CaseCosts& costs) {
+    try {
+      sink_.commit(index, pass, saved, costs);
+      return std::nullopt;
+    } catch (const UsageError& error) {
+      return CaseFailure{index, error.what(), error.exit_code()};
+    }
+  }
+
+  void finish() {
+    if (report_.completed.empty()) return;
+    context_.begin_case();
+    FinalSummary summary(sink_, report_.completed, cases_, parameters_, context_.seed(),
+                         report_.summaries);
+    const auto failure =
+        attempt(-1, *bound_.experiment_, [&] { bound_.experiment_->finish(summary); });
     // The cases are safe, but without their summary the run is incomplete.
-    if (const auto failure = attempt(-1, *experiment_, [&] { experiment_->finish(summary); }))
-      throw_finish_error(*failure);
-    for (auto& [name, dataset] : report.summaries) add_views(dataset, schemas_);
+    if (failure) throw_finish_error(*failure);
+    for (auto& [name, dataset] : report_.summaries) add_views(dataset, bound_.schemas_);
   }
-  report.peak_memory_bytes = meter.peak_memory_bytes();
-  return report;
+
+  BoundExperiment& bound_;
+  const std::vector<CaseInput>& cases_;
+  const Parameters& parameters_;
+  Context& context_;
+  ResultSink& sink_;
+  const RunControl& control_;
+  RunReport report_;
+  CostMeter meter_;
+  CaseServices services_;
+  MeteredSlots slots_;
+};
+
+RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
+                               Context& context, ResultSink& sink, const RunControl& control) {
+  return Run(*this, cases, parameters, context, sink, control).report();
 }
 
 }  // namespace lensbench

@@ -6,6 +6,7 @@
 #include <lensbench/experiment.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,22 @@ namespace lensbench {
 class LENSBENCH_API ResultSink {
  public:
   virtual ~ResultSink();
-  /// Cases that are complete already.
-  virtual std::vector<std::int64_t> done() const = 0;
+  /// Cases that completed a pass already.
+  virtual std::vector<std::int64_t> done(std::int64_t pass) const = 0;
   /// Saves a case; returns only when it is safe on disk.
-  virtual void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-                      const CaseCosts& costs) = 0;
-  virtual void commit_failure(std::int64_t index, const std::string& error,
+  virtual void commit(std::int64_t index, std::int64_t pass,
+                      const std::map<std::string, Dataset>& saved, const CaseCosts& costs) = 0;
+  virtual void commit_failure(std::int64_t index, std::int64_t pass, const std::string& error,
                               const CaseCosts& costs) = 0;
+  /// Keeps an intermediate state of a case that runs.
+  virtual void commit_state(std::int64_t index, std::int64_t pass, const std::string& key,
+                            const Dataset& state) = 0;
+  /// State that was kept; empty if there is none.
+  virtual std::optional<Dataset> state(std::int64_t index, std::int64_t pass,
+                                       const std::string& key) const = 0;
+  /// Notes what runs now, for a message after a crash. \param index  number of the case, -1: none
+  /// \param tool  name of the tool; may be empty
+  virtual void note(std::int64_t index, const std::string& tool) = 0;
   virtual Dataset read(std::int64_t index, const std::string& name) const = 0;
   virtual std::vector<std::string> names(std::int64_t index) const = 0;
 };
@@ -51,6 +61,8 @@ struct RunReport {
 
 struct RunControl {
   std::function<void(std::int64_t index, bool failed)> on_case = {};
+  /// Progress of a tool within a case; a total of 0 is unknown.
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   std::function<bool()> should_stop = {};  ///< called between cases
 };
 
@@ -73,8 +85,11 @@ class LENSBENCH_API BoundExperiment {
   ///   that the tool refuses
   void check_parameters(const Parameters& parameters, const Model& model) const;
 
-  /// Runs every case that the sink lacks, then `finish`. A case's failure is recorded and does
-  /// not stop the others.
+  /// Number of passes over the cases. \throws UsageError if the experiment gives less than 1
+  std::int64_t passes(const Parameters& parameters) const;
+
+  /// Runs every case and pass that the sink lacks, then `finish`. A case's failure is recorded and
+  /// does not stop the others.
   RunReport run(const std::vector<CaseInput>& cases, const Parameters& parameters, Context& context,
                 ResultSink& sink, const RunControl& control = {});
 
@@ -82,6 +97,7 @@ class LENSBENCH_API BoundExperiment {
   const std::vector<std::string>& tools() const { return tool_names_; }
 
  private:
+  class Run;
   void check_schema(const Dataset& dataset) const;
 
   std::vector<std::string> tool_names_;

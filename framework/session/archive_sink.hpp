@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +17,9 @@ namespace lensbench {
 class ArchiveSink final : public ResultSink {
  public:
   /// \param session  start time of this process, for the costs of its cases
-  ArchiveSink(RunWriter& writer, std::string session)
-      : writer_(writer), session_(std::move(session)) {
+  /// \param cases    cases of the run, which must outlive this object
+  ArchiveSink(RunWriter& writer, std::string session, const std::vector<CaseInput>& cases)
+      : writer_(writer), session_(std::move(session)), cases_(cases) {
     for (const auto index : writer_.done())
       for (const auto& name : writer_.names(index)) count(writer_.read(index, name));
   }
@@ -29,16 +31,31 @@ class ArchiveSink final : public ResultSink {
                                       [](const Receipt& receipt) { return !receipt.passed; });
   }
 
-  std::vector<std::int64_t> done() const override { return writer_.done(); }
-  void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+  std::vector<std::int64_t> done(std::int64_t pass) const override { return writer_.done(pass); }
+  void commit(std::int64_t index, std::int64_t pass, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs) override {
-    writer_.commit(index, saved, of_this_session(costs));
+    writer_.commit(index, saved, of_this_session(costs), pass);
     for (const auto& [name, dataset] : saved) count(dataset);
   }
-  void commit_failure(std::int64_t index, const std::string& error,
+  void commit_failure(std::int64_t index, std::int64_t pass, const std::string& error,
                       const CaseCosts& costs) override {
-    writer_.commit_failure(index, error, of_this_session(costs));
+    writer_.commit_failure(index, error, of_this_session(costs), pass);
   }
+  void commit_state(std::int64_t index, std::int64_t pass, const std::string& key,
+                    const Dataset& state) override {
+    writer_.commit_state(index, pass, key, state);
+  }
+  std::optional<Dataset> state(std::int64_t index, std::int64_t pass,
+                               const std::string& key) const override {
+    return writer_.state(index, pass, key);
+  }
+  void note(std::int64_t index, const std::string& tool) override {
+    now_ = index < 0 ? "" : "case '" + cases_[static_cast<std::size_t>(index)].id + "'";
+    if (!now_.empty() && !tool.empty()) now_ += ", tool '" + tool + "'";
+    writer_.note(now_);
+  }
+  /// The case and tool that run now; empty if none does.
+  const std::string& now() const { return now_; }
   Dataset read(std::int64_t index, const std::string& name) const override {
     return writer_.read(index, name);
   }
@@ -52,6 +69,8 @@ class ArchiveSink final : public ResultSink {
 
   RunWriter& writer_;
   std::string session_;
+  const std::vector<CaseInput>& cases_;
+  std::string now_;
   std::int64_t failed_receipts_ = 0;
 };
 

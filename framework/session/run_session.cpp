@@ -6,6 +6,7 @@
 #include <lensbench/profile.hpp>
 #include <thread>
 
+#include "archive/run/run_folder.hpp"
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
@@ -13,6 +14,7 @@
 #include "model/runtime/threads.hpp"
 #include "session/archive_sink.hpp"
 #include "session/environment.hpp"
+#include "session/exit_guard.hpp"
 #include "session/interrupts.hpp"
 #include "session/model_options.hpp"
 #include "session/recipe.hpp"
@@ -79,6 +81,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   bound_->check_parameters(parameters_, *model_);
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
+  plan_.passes = bound_->passes(parameters_);
   note_long_cases();
   for (const std::string& note : notes_) listener_.warn(note);
 }
@@ -97,13 +100,15 @@ void RunSession::note_long_cases() {
 }
 
 RunReport RunSession::run_cases(ResultSink& sink) {
-  std::int64_t done = std::ssize(sink.done());
+  std::int64_t done = 0;
+  for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
   RunControl control;
   control.should_stop = was_interrupted;
   control.on_case = [&](std::int64_t index, bool failed) {
-    listener_.on_case(
-        {index, cases_[static_cast<std::size_t>(index)].id, failed, ++done, std::ssize(cases_)});
+    listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
+                       plan_.passes * std::ssize(cases_)});
   };
+  control.on_progress = listener_.on_progress;
   const EndOfCases end{listener_};
   listener_.on_start();
   return bound_->run(cases_, parameters_, *context_, sink, control);
@@ -145,8 +150,15 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   auto writer = RunWriter::start(out, plan_, request_.resume);
-  ArchiveSink sink(writer, started_);
+  if (const std::string& last = writer.crashed_in(); !last.empty())
+    listener_.warn("the process that worked on this run before ended without notice in " + last);
+  ArchiveSink sink(writer, started_, cases_);
   Outcome outcome;
+  const ExitGuard guard([&] {
+    return (sink.now().empty() ? "the run" : sink.now()) +
+           ": code of a plug-in ended the process with exit(); every finished case is safe in " +
+           run_folder_of(out).string() + "; run the command again with --resume";
+  });
   outcome.report = run_cases(sink);
   if (outcome.report.interrupted) return outcome;
   const int code = outcome.report.exit_code();

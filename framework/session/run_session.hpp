@@ -32,6 +32,9 @@ struct CaseProgress {
 struct RunListener {
   Warn warn = [](const std::string&) {};
   std::function<void(const CaseProgress&)> on_case = [](const CaseProgress&) {};
+  /// Progress of a tool within a case; a total of 0 is unknown.
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress = [](std::int64_t,
+                                                                              std::int64_t) {};
   /// Called before the first case, when the model is open, and after the last one, also where an
   /// interruption or an error ended the cases.
   std::function<void()> on_start = [] {}, on_end = [] {};

@@ -217,8 +217,8 @@ TEST(ShowCommand, DrawsOneResultOfTheCasesThatAreNamed) {
   EXPECT_THAT(outcome.out, HasSubstr("Shown: the first 3 of 5 cases"));
   const auto one = lensbench({"show", directory / "a.h5", "generation", "--case", "line-4"});
   EXPECT_EQ(one.exit_code, 0) << one.err;
-  EXPECT_THAT(one.out,
-              AllOf(HasSubstr("Israel"), Not(HasSubstr("And God said")), Not(HasSubstr("attribution"))));
+  EXPECT_THAT(one.out, AllOf(HasSubstr("Israel"), Not(HasSubstr("And God said")),
+                             Not(HasSubstr("attribution"))));
   const auto other = lensbench({"show", directory / "a.h5", "generatoin"});
   EXPECT_EQ(other.exit_code, 3);
   EXPECT_THAT(other.err, HasSubstr("did you mean 'generation'?"));

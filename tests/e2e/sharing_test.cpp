@@ -45,11 +45,18 @@ class CountingModel final : public Model {
 
 class NoSink final : public ResultSink {
  public:
-  std::vector<std::int64_t> done() const override { return {}; }
-  void commit(std::int64_t, const std::map<std::string, Dataset>&, const CaseCosts&) override {}
-  void commit_failure(std::int64_t, const std::string& error, const CaseCosts&) override {
+  std::vector<std::int64_t> done(std::int64_t) const override { return {}; }
+  void commit(std::int64_t, std::int64_t, const std::map<std::string, Dataset>&,
+              const CaseCosts&) override {}
+  void commit_failure(std::int64_t, std::int64_t, const std::string& error,
+                      const CaseCosts&) override {
     ADD_FAILURE() << error;
   }
+  void commit_state(std::int64_t, std::int64_t, const std::string&, const Dataset&) override {}
+  std::optional<Dataset> state(std::int64_t, std::int64_t, const std::string&) const override {
+    return std::nullopt;
+  }
+  void note(std::int64_t, const std::string&) override {}
   Dataset read(std::int64_t, const std::string&) const override { return {}; }
   std::vector<std::string> names(std::int64_t) const override { return {}; }
 };

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/runner.hpp"
@@ -11,14 +13,29 @@ namespace lensbench::testing {
 /// Keeps everything in memory.
 class MemorySink final : public ResultSink {
  public:
-  std::vector<std::int64_t> done() const override { return done_before; }
-  void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
+  std::vector<std::int64_t> done(std::int64_t pass) const override {
+    return pass == 0 ? done_before : std::vector<std::int64_t>();
+  }
+  void commit(std::int64_t index, std::int64_t, const std::map<std::string, Dataset>& saved,
               const CaseCosts& cost) override {
-    committed[index] = saved;
+    for (const auto& [name, dataset] : saved) committed[index][name] = dataset;
     costs[index] = cost;
   }
-  void commit_failure(std::int64_t index, const std::string& error, const CaseCosts&) override {
+  void commit_failure(std::int64_t index, std::int64_t, const std::string& error,
+                      const CaseCosts&) override {
     failures[index] = error;
+  }
+  void commit_state(std::int64_t index, std::int64_t, const std::string& key,
+                    const Dataset& state) override {
+    states[{index, key}] = state;
+  }
+  std::optional<Dataset> state(std::int64_t index, std::int64_t,
+                               const std::string& key) const override {
+    const auto found = states.find({index, key});
+    return found == states.end() ? std::nullopt : std::optional(found->second);
+  }
+  void note(std::int64_t index, const std::string& tool) override {
+    notes.push_back(std::to_string(index) + " " + tool);
   }
   Dataset read(std::int64_t index, const std::string& name) const override {
     return committed.at(index).at(name);
@@ -34,6 +51,8 @@ class MemorySink final : public ResultSink {
   std::map<std::int64_t, std::map<std::string, Dataset>> committed;
   std::map<std::int64_t, std::string> failures;
   std::map<std::int64_t, CaseCosts> costs;
+  std::map<std::pair<std::int64_t, std::string>, Dataset> states;
+  std::vector<std::string> notes;
 };
 
 }  // namespace lensbench::testing

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <lensbench/error.hpp>
 #include <system_error>
 
@@ -41,6 +44,15 @@ FileDescriptor lock(const path& file) {
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
 }
 
+// The note fills a block of this size, so that a shorter text replaces a longer one.
+constexpr std::size_t kNoteBytes = 256;
+
+std::string read_note(int file) {
+  std::array<char, kNoteBytes> text{};
+  const ssize_t got = uninterrupted([&] { return ::pread(file, text.data(), text.size(), 0); });
+  return got <= 0 ? "" : std::string(text.data(), strnlen(text.data(), text.size()));
+}
+
 }  // namespace
 
 std::filesystem::path run_folder_of(const path& archive) {
@@ -50,6 +62,7 @@ std::filesystem::path run_folder_of(const path& archive) {
 RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   make_folder(path_);
   lock_ = lock(path_ / "LOCK");
+  last_note_ = read_note(lock_.get());
   make_folder(path_ / "units");
   std::error_code ignored;
   std::filesystem::remove_all(temporary(), ignored);
@@ -67,6 +80,25 @@ std::size_t RunFolder::case_file_count() const {
   return count;
 }
 
+void RunFolder::make_states() const {
+  make_folder(path_ / "states");
+}
+
+void RunFolder::remove_states(const std::string& key) const {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path_ / "states", ignored)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(path_ / "states", ignored))
+    if (entry.path().filename().string().starts_with(key + "."))
+      std::filesystem::remove(entry.path(), ignored);
+}
+
+void RunFolder::note(std::string_view text) const {
+  std::array<char, kNoteBytes> block{};
+  text.copy(block.data(), block.size() - 1);
+  [[maybe_unused]] const ssize_t written =
+      uninterrupted([&] { return ::pwrite(lock_.get(), block.data(), block.size(), 0); });
+}
+
 void RunFolder::quarantine(const std::string& key) const {
   make_folder(path_ / "quarantine");
   publish_file(case_file(key), path_ / "quarantine" / (key + ".h5"));
@@ -75,7 +107,7 @@ void RunFolder::quarantine(const std::string& key) const {
 void RunFolder::remove() {
   std::error_code error;
   for (const std::filesystem::path& part :
-       {plan(), path_ / "units", path_ / "quarantine", temporary(), path_}) {
+       {plan(), path_ / "units", path_ / "states", path_ / "quarantine", temporary(), path_}) {
     std::filesystem::remove_all(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +

@@ -31,14 +31,16 @@ json common_part(const RunPlan& plan) {
                        {"version", plugin.version},
                        {"sha256", plugin.sha256},
                        {"entries", plugin.entries}});
-  return {{"format_version", 1},
-          {"title", plan.title},
-          {"experiment", plan.experiment},
-          {"experiment_version", plan.experiment_version},
-          {"request", plan.request},
-          {"files", files},
-          {"plugins", plugins},
-          {"source", plan.source}};
+  json all = {{"format_version", 1},
+              {"title", plan.title},
+              {"experiment", plan.experiment},
+              {"experiment_version", plan.experiment_version},
+              {"request", plan.request},
+              {"files", files},
+              {"plugins", plugins},
+              {"source", plan.source}};
+  if (plan.passes > 1) all["passes"] = plan.passes;
+  return all;
 }
 
 }  // namespace
@@ -62,6 +64,9 @@ std::vector<std::string> case_keys(const RunPlan& plan) {
   for (std::size_t i = 0; i < plan.cases.size(); ++i)
     keys.push_back(sha256_hex(
         canonical_json({{"plan", hash}, {"index", i}, {"case", to_json(plan.cases[i])}})));
+  for (std::int64_t pass = 1; pass < plan.passes; ++pass)
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      keys.push_back(sha256_hex(canonical_json({{"case", keys[i]}, {"pass", pass}})));
   return keys;
 }
 

@@ -46,7 +46,8 @@ struct RunPlan {
   std::vector<FileRecord> files;
   std::vector<PluginRecord> plugins;
   std::vector<CasePlan> cases;
-  std::string source;  ///< text of the experiment class as compiled
+  std::string source;       ///< text of the experiment class as compiled
+  std::int64_t passes = 1;  ///< number of passes over the cases
 };
 
 LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
@@ -54,9 +55,9 @@ LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
 /// Limits for the file `plan.json`, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
-/// Names of the case files, one per case: hashes of everything on which the result of that case
-/// depends, so that no key depends on another case. The title and the file of prompts are left out,
-/// since both change with the other cases.
+/// Names of the case files, one per case and pass, those of the first pass first: hashes of
+/// everything on which the result of that case depends, so that no key depends on another case. The
+/// title and the file of prompts are left out, since both change with the other cases.
 LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
 
 /// Description of the differences between two plans, as JSON pointers with both values; empty if

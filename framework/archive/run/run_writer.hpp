@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,22 +42,37 @@ class LENSBENCH_API RunWriter {
   ~RunWriter();
   RunWriter(RunWriter&&) noexcept;
 
-  /// Completed cases, in order; without failed cases, which run again on resume.
-  std::vector<std::int64_t> done() const;
+  /// Cases that completed a pass, in order; without failed cases, which run again on resume.
+  std::vector<std::int64_t> done(std::int64_t pass = 0) const;
 
   /// Saves the results of a case, which survive a power cut after the return.
   /// \throws UsageError for a dataset that an archive cannot store or that cannot be joined
-  ///   with that of an earlier case; RunError if it cannot be written. After an exception, nothing
-  ///   is saved.
+  ///   with that of an earlier case, or a name that another pass saved; RunError if it cannot be
+  ///   written. After an exception, nothing is saved.
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
-              const CaseCosts& costs);
-  void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs);
+              const CaseCosts& costs, std::int64_t pass = 0);
+  void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs,
+                      std::int64_t pass = 0);
 
-  /// Dataset that a completed case saved, with its receipts.
+  /// Dataset that a completed case saved in any pass, with its receipts.
   /// \throws UsageError if the case is not complete or did not save a dataset of that name
   Dataset read(std::int64_t index, const std::string& name) const;
-  /// Names of a completed case's datasets.
+  /// Names of a completed case's datasets, of all passes.
   std::vector<std::string> names(std::int64_t index) const;
+
+  /// Keeps an intermediate state of a case that runs, until the case is committed.
+  /// \throws RunError if it cannot be written
+  void commit_state(std::int64_t index, std::int64_t pass, const std::string& name,
+                    const Dataset& state);
+  /// State that `commit_state` kept; empty if there is none or it is damaged.
+  std::optional<Dataset> state(std::int64_t index, std::int64_t pass,
+                               const std::string& name) const;
+
+  /// Notes what the process does now, for a message after a crash; "" for nothing.
+  void note(const std::string& text);
+  /// What the process that wrote this run before did when it ended without notice; empty if there
+  /// was none, or it ended properly.
+  const std::string& crashed_in() const;
 
   /// All token ids in variables with `Holds::token_ids`, in ascending order.
   std::vector<std::int64_t> token_ids() const;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <vector>
 
@@ -19,6 +20,12 @@ at::Tensor grid(const Rows& rows, const Columns& columns, at::ScalarType type, V
       .reshape({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns.size())});
 }
 
+void add_cost(Cost& sum, const Cost& cost) {
+  sum.seconds += cost.seconds;
+  sum.peak_memory_bytes = std::fmax(sum.peak_memory_bytes, cost.peak_memory_bytes);
+  sum.calls += cost.calls;
+}
+
 }  // namespace
 
 void RunCosts::add(std::int64_t case_number, CaseCosts costs) {
@@ -31,7 +38,13 @@ void RunCosts::add(std::int64_t case_number, CaseCosts costs) {
     sum.weight_bytes += entry.weight_bytes;
   }
   costs.profile = {};
-  cases_[case_number] = std::move(costs);
+  const auto [known, is_new] = cases_.try_emplace(case_number, costs);
+  if (is_new) return;
+  // A later pass of the case.
+  CaseCosts& sum = known->second;
+  add_cost(sum.whole, costs.whole);
+  for (const auto& [tool, cost] : costs.tools) add_cost(sum.tools[tool], cost);
+  sum.session = costs.session;
 }
 
 Dataset RunCosts::table() const {

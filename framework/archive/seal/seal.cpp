@@ -62,7 +62,7 @@ class Packer {
       const bool of_cases = path == std::string_view("/results");
       collect_digests(image_.root(), path, known.paths, of_cases ? &known.cases : nullptr, relieve);
     }
-    Dataset units = units_table(input_.plan, input_.case_files);
+    Dataset units = units_table(input_.plan, records_of_cases());
     add_digests(units, known);
     write_group(image_.root(), "units", units);
     digests_ = compute_digests(image_.root(), known.paths, relieve);
@@ -103,17 +103,29 @@ class Packer {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.case_files.size(); ++i) {
       if (input_.case_files[i].status == CaseStatus::planned) continue;
-      const auto number = static_cast<std::int64_t>(i);
+      const std::size_t one = i % input_.plan.cases.size();
+      const auto number = static_cast<std::int64_t>(one);
       for (const std::string& name : input_.case_files[i].names) {
         const Dataset part = read(i, name);
         Joining& joining = joinings[name];
-        joining.join.scan(part, number, input_.plan.cases[i].id);
+        joining.join.scan(part, number, input_.plan.cases[one].id);
         joining.cases.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
       }
-      costs_.add(number, input_.cache.costs(number, file_of(i)));
+      costs_.add(number, input_.cache.costs(static_cast<std::int64_t>(i), file_of(i)));
     }
     return joinings;
+  }
+
+  /// One record a case: that of its last pass, or of the pass that failed.
+  std::vector<CaseFileRecord> records_of_cases() const {
+    const std::size_t cases = input_.plan.cases.size();
+    std::vector<CaseFileRecord> records(
+        input_.case_files.begin(), input_.case_files.begin() + static_cast<std::int64_t>(cases));
+    for (std::size_t i = cases; i < input_.case_files.size(); ++i)
+      if (CaseFileRecord& record = records[i % cases]; record.status != CaseStatus::failed)
+        record = input_.case_files[i];
+    return records;
   }
 
   std::filesystem::path file_of(std::size_t index) const {

@@ -21,7 +21,7 @@ struct CaseFileRecord {
 
 struct SealInput {
   const RunPlan& plan;
-  const std::vector<CaseFileRecord>& case_files;  ///< in the order of the plan
+  const std::vector<CaseFileRecord>& case_files;  ///< in the order of the plan, pass by pass
   CaseFileCache& cache;                           ///< contents of the case files
   const std::map<std::string, Dataset>& summaries;
   const std::map<std::int64_t, std::string>& vocabulary;

@@ -12,6 +12,10 @@
 namespace lensbench::cli {
 namespace {
 
+void print_json_progress(std::int64_t done, std::int64_t total) {
+  std::cerr << nlohmann::json{{"step", done}, {"steps", total}}.dump() + "\n";
+}
+
 void print_json_line(const CaseProgress& ended) {
   std::cerr << nlohmann::json{{"case", ended.index},
                               {"id", ended.id},
@@ -35,12 +39,18 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
   if (!quiet) listener.warn = print_warning;
   if (progress_json) {
     listener.on_case = print_json_line;
-  } else if (!quiet && cases > 1) {  // a single case ends before a bar is useful
+    listener.on_progress = print_json_progress;
+  } else if (!quiet) {
     auto bar = std::make_shared<std::optional<ProgressBar>>();
-    listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
+    // A single case usually ends before a bar is useful, unless its tool reports its progress.
+    if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
     listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
       failed += ended.failed ? 1 : 0;
-      (*bar)->step(ended.done, failed);
+      if (*bar) (*bar)->step(ended.done, failed);
+    };
+    listener.on_progress = [bar, cases](std::int64_t done, std::int64_t total) {
+      if (!*bar) bar->emplace(cases, STDERR_FILENO);
+      (*bar)->work(done, total);
     };
     listener.on_end = [bar] { bar->reset(); };
   }

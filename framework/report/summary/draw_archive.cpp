@@ -28,8 +28,8 @@ class Drawing {
     for (const std::string& name : names()) {
       const StoredDataset stored = archive_.stored(name);
       const Dataset dataset = read_selection(stored, {selected_, !request_.cases.empty()});
-      parts[{reading_order(dataset), name}] =
-          render_dataset(name, dataset, [this](std::int64_t id) { return token(id); }, style_);
+      parts[{reading_order(dataset), name}] = render_dataset(
+          name, dataset, [this](std::int64_t id) { return token(id); }, style_);
     }
     std::string all;
     for (const auto& [order, part] : parts) all += part + "\n";

@@ -17,7 +17,8 @@ struct DrawRequest {
 
 /// Draws the results of an archive as text, in the order in which they are read: predictions by
 /// layer, contributions, choices, others. A note names what is not drawn.
-/// \throws UsageError for a result or a case that the archive does not have, with those that it has;
+/// \throws UsageError for a result or a case that the archive does not have, with those that it
+/// has;
 ///   InputError for damaged content
 LENSBENCH_API std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
                                        const TerminalStyle& style);

@@ -75,12 +75,13 @@ std::string ProgressBar::estimate(std::int64_t done) const {
          " left";
 }
 
-std::string ProgressBar::live_line(std::int64_t done, std::int64_t failed) const {
-  const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1.0;
-  const std::string head = std::to_string(done) + "/" + std::to_string(total_) + " " + noun_ + " ";
+std::string ProgressBar::live_line() const {
+  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
+  const std::string head = std::to_string(done_) + "/" + std::to_string(total_) + " " + noun_ + " ";
   std::string tail = terminal::cat({" ", std::to_string(static_cast<int>(share * 100)), " %"});
-  if (failed > 0) tail += ", " + std::to_string(failed) + " failed";
-  if (const auto left = estimate(done); !left.empty()) tail += ", " + left;
+  if (failed_ > 0) tail += ", " + std::to_string(failed_) + " failed";
+  if (const auto left = estimate(done_); !left.empty()) tail += ", " + left;
+  tail += work_;
   const int used = terminal::display_width(head) + terminal::display_width(tail);
   // The last column is left free, because some terminals wrap a line that fills it.
   const int room = std::min(40, style_.columns - 1 - used);
@@ -88,22 +89,34 @@ std::string ProgressBar::live_line(std::int64_t done, std::int64_t failed) const
   return terminal::shorten(line, style_.columns - 1, style_.unicode);
 }
 
-void ProgressBar::step(std::int64_t done, std::int64_t failed) {
+void ProgressBar::draw(bool at_once) {
   if (finished_) return;
   const auto now = clock_();
   const double since = seconds_between(last_, now);
   if (live_) {
-    if (drawn_ && since < 0.1 && done < total_) return;
-    write("\r\x1b[K" + live_line(done, failed));
+    if (drawn_ && since < 0.1 && !at_once) return;
+    write("\r\x1b[K" + live_line());
   } else {
     if (since < 10.0) return;
-    std::string line = std::to_string(done) + " of " + std::to_string(total_) + " " + noun_;
-    if (failed > 0) line += ", " + std::to_string(failed) + " failed";
-    if (const auto left = estimate(done); !left.empty()) line += ", about " + left;
-    write(line + "\n");
+    std::string line = std::to_string(done_) + " of " + std::to_string(total_) + " " + noun_;
+    if (failed_ > 0) line += ", " + std::to_string(failed_) + " failed";
+    if (const auto left = estimate(done_); !left.empty()) line += ", about " + left;
+    write(line + work_ + "\n");
   }
   drawn_ = live_;
   last_ = now;
+}
+
+void ProgressBar::step(std::int64_t done, std::int64_t failed) {
+  done_ = done;
+  failed_ = failed;
+  work_.clear();
+  draw(done >= total_);
+}
+
+void ProgressBar::work(std::int64_t done, std::int64_t total) {
+  work_ = ", step " + std::to_string(done) + (total > 0 ? " of " + std::to_string(total) : "");
+  draw(false);
 }
 
 void ProgressBar::finish() {

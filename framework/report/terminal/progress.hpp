@@ -32,12 +32,17 @@ class LENSBENCH_API ProgressBar {
   /// \param done    number of finished cases, including failed ones
   /// \param failed  number of failed cases
   void step(std::int64_t done, std::int64_t failed = 0);
+  /// Updates the part of the bar about the work within the current item.
+  /// \param done   finished steps
+  /// \param total  all steps; 0 if unknown
+  void work(std::int64_t done, std::int64_t total);
   /// Erases the bar; later calls of `step` write nothing.
   void finish();
 
  private:
   std::string estimate(std::int64_t done) const;
-  std::string live_line(std::int64_t done, std::int64_t failed) const;
+  std::string live_line() const;
+  void draw(bool at_once);
   void write(const std::string& text) const;
 
   std::int64_t total_;
@@ -47,6 +52,8 @@ class LENSBENCH_API ProgressBar {
   TerminalStyle style_;
   Clock clock_;
   std::chrono::steady_clock::time_point start_, last_;
+  std::int64_t done_ = 0, failed_ = 0;
+  std::string work_;  ///< work within the current item, in words
   bool drawn_ = false;
   bool finished_ = false;
 };

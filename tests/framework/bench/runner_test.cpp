@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "support/memory_sink.hpp"
 #include "support/random_model.hpp"
 
@@ -105,6 +107,91 @@ TEST(Runner, StopsBetweenCasesWhenAsked) {
   EXPECT_TRUE(report.interrupted);
   EXPECT_THAT(report.completed, ElementsAre(0));
   EXPECT_TRUE(report.summaries.empty());
+}
+
+/// First pass: the number of tokens; second pass: its difference to the mean of the first.
+class Deviation final : public Experiment {
+ public:
+  std::int64_t passes(const Parameters&) const override { return 2; }
+  void run(Case& c) override {
+    const auto own = static_cast<double>(c.tokens().size());
+    if (c.pass() == 0) {
+      if (c.tokens().ids.front() == 7) throw std::runtime_error("seven is right out");
+      c.save("length", one_number(own));
+      return;
+    }
+    double sum = 0;
+    for (const auto number : c.earlier().cases())
+      sum += c.earlier().dataset(number, "length")["value"].tensor.item<double>();
+    c.save("deviation", one_number(own - sum / static_cast<double>(c.earlier().cases().size())));
+  }
+};
+
+TEST(Passes, SeeTheResultsOfThePassBefore) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<Deviation>(), bench.context);
+  const auto report = bound.run(cases_of({{1, 2}, {3}, {4, 5, 6}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(report.completed, ElementsAre(0, 1, 2));
+  for (const auto& [index, expected] : std::map<std::int64_t, double>{{0, 0}, {1, -1}, {2, 1}})
+    EXPECT_EQ(bench.sink.read(index, "deviation")["value"].tensor.item<double>(), expected);
+}
+
+TEST(Passes, LeaveOutACaseThatFailedBefore) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<Deviation>(), bench.context);
+  const auto report = bound.run(cases_of({{1, 2}, {7}, {3, 4}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(report.completed, ElementsAre(0, 2));
+  EXPECT_EQ(report.failures.size(), 1u);
+  EXPECT_FALSE(bench.sink.committed[1].contains("deviation"));
+}
+
+class WritesIntoThePast final : public Experiment {
+ public:
+  std::int64_t passes(const Parameters&) const override { return 2; }
+  void run(Case& c) override {
+    c.save("own" + std::to_string(c.pass()), one_number(1));
+    if (c.pass() == 1) const_cast<Summary&>(c.earlier()).save("late", one_number(2));
+  }
+};
+
+TEST(Passes, CannotChangeTheResultsOfThePassBefore) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<WritesIntoThePast>(), bench.context);
+  bound.run(cases_of({{1}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(bench.sink.failures.at(0), HasSubstr("earlier passes are only for reading"));
+}
+
+class LooksBackAtOnce final : public Experiment {
+ public:
+  void run(Case& c) override { c.earlier(); }
+};
+
+TEST(Passes, SayThatTheFirstHasNothingBeforeIt) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<LooksBackAtOnce>(), bench.context);
+  bound.run(cases_of({{1}}), {}, bench.context, bench.sink);
+  EXPECT_THAT(bench.sink.failures.at(0), HasSubstr("the first pass has no earlier results"));
+}
+
+class CountsByLabel final : public Experiment {
+ public:
+  void run(Case& c) override { c.save("count", one_number(1)); }
+  void finish(Summary& summary) override {
+    for (const auto& [label, cases] : summary.groups("label"))
+      summary.save(label, one_number(static_cast<double>(cases.size())));
+  }
+};
+
+TEST(Summary, GroupsTheCompletedCasesByAField) {
+  Bench bench;
+  BoundExperiment bound(bench.host, make<CountsByLabel>(), bench.context);
+  auto cases = cases_of({{1}, {2}, {3}, {4}});
+  cases[0].fields["label"] = cases[2].fields["label"] = "city";
+  cases[3].fields["label"] = "river";
+  const auto report = bound.run(cases, {}, bench.context, bench.sink);
+  ASSERT_EQ(report.summaries.size(), 2u);
+  EXPECT_EQ(report.summaries.at("city")["value"].tensor.item<double>(), 2);
+  EXPECT_EQ(report.summaries.at("river")["value"].tensor.item<double>(), 1);
 }
 
 class WantsAMissingTool final : public Experiment {

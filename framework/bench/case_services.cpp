@@ -1,0 +1,51 @@
+#include "bench/case_services.hpp"
+
+#include <lensbench/error.hpp>
+
+namespace lensbench {
+
+void CaseServices::begin_case(std::int64_t index, std::int64_t pass) {
+  index_ = index;
+  pass_ = pass;
+  sink_.note(index_, "");
+}
+
+void CaseServices::end_case() {
+  index_ = -1;
+  sink_.note(-1, "");
+}
+
+void CaseServices::progress(std::int64_t done, std::int64_t total) {
+  if (control_.on_progress) control_.on_progress(done, total);
+}
+
+bool CaseServices::cancelled() const {
+  return control_.should_stop && control_.should_stop();
+}
+
+void CaseServices::require_case(const std::string& key) const {
+  if (index_ < 0)
+    throw UsageError("state '" + key +
+                     "': states belong to a case, and no case runs; keep states only in run()");
+}
+
+void CaseServices::commit(const std::string& key, const Dataset& state) {
+  require_case(key);
+  sink_.commit_state(index_, pass_, key, state);
+}
+
+std::optional<Dataset> CaseServices::committed(const std::string& key) const {
+  require_case(key);
+  return sink_.state(index_, pass_, key);
+}
+
+void CaseServices::begin(const std::string& tool) {
+  meter_.begin(tool);
+  if (index_ >= 0) sink_.note(index_, tool);
+}
+
+void CaseServices::end() noexcept {
+  meter_.end();
+}
+
+}  // namespace lensbench

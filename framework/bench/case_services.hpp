@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <lensbench/context.hpp>
+#include <optional>
+#include <string>
+
+#include "bench/cost_meter.hpp"
+#include "bench/run_services.hpp"
+#include "bench/runner.hpp"
+#include "bench/tool_meter.hpp"
+
+namespace lensbench {
+
+/// Services of a run for the tools of its current case. It also observes their calls, so that the
+/// sink knows what runs when the process ends without notice.
+class CaseServices final : public RunServices, public ToolMeter {
+ public:
+  CaseServices(Context& context, ResultSink& sink, const RunControl& control, CostMeter& meter)
+      : context_(context), sink_(sink), control_(control), meter_(meter) {
+    context_.connect(this);
+  }
+  ~CaseServices() override { context_.connect(nullptr); }
+  CaseServices(const CaseServices&) = delete;
+  CaseServices& operator=(const CaseServices&) = delete;
+
+  void begin_case(std::int64_t index, std::int64_t pass);
+  void end_case();
+
+  void progress(std::int64_t done, std::int64_t total) override;
+  bool cancelled() const override;
+  void commit(const std::string& key, const Dataset& state) override;
+  std::optional<Dataset> committed(const std::string& key) const override;
+
+  void begin(const std::string& tool) override;
+  void end() noexcept override;
+
+ private:
+  /// \throws UsageError if no case runs (in `Experiment::finish`)
+  void require_case(const std::string& key) const;
+
+  Context& context_;
+  ResultSink& sink_;
+  const RunControl& control_;
+  CostMeter& meter_;
+  std::int64_t index_ = -1, pass_ = 0;
+};
+
+}  // namespace lensbench

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace lensbench {
+
+/// Ends the process with code 5 and a message if code of a plug-in calls `exit` while this object
+/// exists, so that such a run never looks as if it was done. One object at a time.
+class ExitGuard {
+ public:
+  /// \param message  called at the exit, for the message on stderr
+  explicit ExitGuard(std::function<std::string()> message);
+  ~ExitGuard();
+  ExitGuard(const ExitGuard&) = delete;
+  ExitGuard& operator=(const ExitGuard&) = delete;
+};
+
+}  // namespace lensbench

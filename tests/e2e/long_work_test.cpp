@@ -1,0 +1,87 @@
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "archive/archive_reader.hpp"
+#include "support/command.hpp"
+#include "support/fixture_plugins.hpp"
+#include "support/folders.hpp"
+
+// Work that is killed on the way: tools that keep states, experiments with passes, plug-ins that end
+// the process.
+
+namespace lensbench {
+namespace {
+
+class LongWork : public ::testing::Test {
+ protected:
+  LongWork() {
+    testing::place(directory_, "long_work");
+    directory_.write("p.txt", "And God said\nthe LORD\nAnd it came to pass\n");
+  }
+
+  /// Runs a tool or an experiment over three prompts; kills itself at `place`.
+  Outcome run(const std::string& kind, const std::string& name, const std::string& archive,
+              const std::string& place = "", std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {kind,      name,      "--plugin-dir", directory_.path(),
+                                      "--model", kModel,    "--prompts",    directory_ / "p.txt",
+                                      "--out",   directory_ / archive};
+    words.insert(words.end(), more.begin(), more.end());
+    setenv("LENSBENCH_TEST_KILL", place.c_str(), 1);
+    const Outcome outcome = lensbench(std::move(words));
+    unsetenv("LENSBENCH_TEST_KILL");
+    return outcome;
+  }
+
+  std::string digest(const std::string& archive) {
+    return ArchiveReader(directory_ / archive).attribute("results_sha256");
+  }
+
+  TempDir directory_;
+};
+
+TEST_F(LongWork, GoesOnAfterTheLastStateThatWasKept) {
+  const auto killed = run("tool", "trains", "a.h5", "step 6");
+  EXPECT_NE(killed.exit_code, 0);
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+  const auto resumed = run("tool", "trains", "a.h5", "", {"--resume"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const Dataset result = ArchiveReader(directory_ / "a.h5").read("trains");
+  EXPECT_EQ(result["sum"].tensor.sum().item<double>(), 3 * 45);
+  EXPECT_EQ(result["begun_at"].tensor[0].item<double>(), 6);
+  EXPECT_EQ(result["begun_at"].tensor[1].item<double>(), 0);
+  EXPECT_FALSE(fs::exists(directory_ / "a.run"));
+}
+
+TEST_F(LongWork, NamesTheCaseAndTheToolThatRanWhenTheProcessEnded) {
+  run("tool", "trains", "a.h5", "step 6");
+  const auto resumed = run("tool", "trains", "a.h5", "", {"--resume"});
+  EXPECT_THAT(resumed.err, HasSubstr("ended without notice in case 'line-1', tool 'trains'"));
+}
+
+TEST_F(LongWork, InTwoPassesHasOneResultHoweverItIsInterrupted) {
+  ASSERT_EQ(run("run", "two_passes", "whole.h5").exit_code, 0);
+  for (const char* place : {"pass 0 case 1", "pass 1 case 0", "pass 1 case 2"}) {
+    const std::string archive = std::string("cut") + place[5] + place[12] + ".h5";
+    EXPECT_NE(run("run", "two_passes", archive, place).exit_code, 0);
+    const auto resumed = run("run", "two_passes", archive, "", {"--resume"});
+    ASSERT_EQ(resumed.exit_code, 0) << place << resumed.err;
+    EXPECT_EQ(digest(archive), digest("whole.h5")) << place;
+  }
+  const ArchiveReader whole(directory_ / "whole.h5");
+  const at::Tensor length = whole.read("length")["length"].tensor;
+  EXPECT_TRUE(whole.read("deviation")["deviation"].tensor.allclose(length - length.mean()));
+  EXPECT_EQ(whole.read("largest")["largest"].tensor.item<double>(),
+            (length - length.mean()).max().item<double>());
+}
+
+TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
+  const auto outcome = run("tool", "leaves", "a.h5");
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("case 'line-1', tool 'leaves'"), HasSubstr("exit()"),
+                                 HasSubstr("--resume")));
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+}
+
+}  // namespace
+}  // namespace lensbench
