@@ -184,11 +184,16 @@ std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens()
   return list ? std::optional(read_tokens(*list, false)) : std::nullopt;
 }
 
+// The reference library compares texts before it reads the objects of tokenizer_config.json.
 std::set<std::string> TokenizerSettings::special_contents() const {
   std::set<std::string> contents;
   for (const char* role : kTokenRoles)
-    if (const auto found = token(role)) contents.insert(found->content);
-  for (const SettingsToken& token : extra_tokens().list) contents.insert(token.content);
+    if (const auto found = token(role); found && (found->plain_text || holder_of(role) == &map_))
+      contents.insert(found->content);
+  for (const SettingsToken& token : extra_tokens().list)
+    if (token.plain_text) contents.insert(token.content);
+  if (const auto mapped = map_.field().find(kExtra); mapped && mapped->value().is_array())
+    for (const SettingsToken& token : read_tokens(*mapped, true)) contents.insert(token.content);
   return contents;
 }
 
@@ -197,12 +202,16 @@ std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tok
   std::map<std::int64_t, SettingsToken> tokens;
   if (const auto decoder = config_.field().find("added_tokens_decoder")) {
     if (!decoder->value().is_object()) decoder->fail("expected an object of ids and tokens");
+    std::set<std::string> contents;
     for (const auto& [id, entry] : decoder->value().items()) {
       std::int64_t number = -1;
       const auto parsed = std::from_chars(id.data(), id.data() + id.size(), number);
       if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size())
         decoder->fail("\"" + id + "\" is not a token id");
-      tokens.insert_or_assign(number, read_properties(decoder->at(id)));
+      const SettingsToken token = read_properties(decoder->at(id));
+      if (!contents.insert(token.content).second)
+        decoder->fail("lists the token \"" + token.content + "\" for two ids; keep one of them");
+      tokens.insert_or_assign(number, token);
     }
     return {tokens.begin(), tokens.end()};
   }

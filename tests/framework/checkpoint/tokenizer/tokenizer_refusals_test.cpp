@@ -19,12 +19,12 @@ using testing::message_of;
 using testing::TempDir;
 
 json stored() {
-  return {{"added_tokens",
-           {{{"id", 3}, {"content", "<x>"}, {"special", true}, {"normalized", false}}}},
-          {"model",
-           {{"type", "BPE"},
-            {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}}},
-            {"merges", json::array({json::array({"a", "b"})})}}}};
+  return {
+      {"added_tokens", {{{"id", 3}, {"content", "<x>"}, {"special", true}, {"normalized", false}}}},
+      {"model",
+       {{"type", "BPE"},
+        {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}}},
+        {"merges", json::array({json::array({"a", "b"})})}}}};
 }
 
 /// Message of the refusal of a tokenizer.json with these settings; empty if it opens.
@@ -93,6 +93,12 @@ TEST(TokenizerRefusal, NamesAListedIdThatIsNotANumber) {
               names("added_tokens_decoder", "\"x\""));
 }
 
+TEST(TokenizerRefusal, NamesATokenThatIsListedForTwoIds) {
+  const json token = {{"content", "<y>"}, {"special", true}};
+  EXPECT_THAT(refusal({{"added_tokens_decoder", {{"4", token}, {"5", token}}}}),
+              names("added_tokens_decoder", "<y>"));
+}
+
 TEST(TokenizerRefusal, NamesASettingOfTheWrongType) {
   EXPECT_THAT(refusal({{"tokenizer_class", "GPT2Tokenizer"}, {"add_prefix_space", "yes"}}),
               names("add_prefix_space", "yes"));
@@ -100,7 +106,8 @@ TEST(TokenizerRefusal, NamesASettingOfTheWrongType) {
 
 TEST(TokenizerRefusal, NamesATokenOfWhichNormalizationLeavesNothing) {
   json tokenizer = stored();
-  tokenizer["normalizer"] = {{"type", "Replace"}, {"pattern", {{"String", "<x>"}}}, {"content", ""}};
+  tokenizer["normalizer"] = {
+      {"type", "Replace"}, {"pattern", {{"String", "<x>"}}}, {"content", ""}};
   tokenizer["added_tokens"][0]["normalized"] = true;
   EXPECT_THAT(refusal(json::object(), tokenizer), AllOf(HasSubstr("<x>"), HasSubstr("normalized")));
 }
@@ -126,8 +133,7 @@ TEST(TokenizerRefusal, OpensAClassThatTransformersDoesNotKnow) {
   const TempDir folder;
   folder.write("tokenizer.json", stored().dump());
   folder.write("tokenizer_config.json", R"({"tokenizer_class": "OwnTokenizer"})");
-  EXPECT_EQ(Tokenizer::open(folder.path())->encode("ab<x>").ids,
-            std::vector<std::int64_t>({2, 3}));
+  EXPECT_EQ(Tokenizer::open(folder.path())->encode("ab<x>").ids, std::vector<std::int64_t>({2, 3}));
 }
 
 }  // namespace
