@@ -7,7 +7,8 @@
 A folder holds a small tokenizer (the styles of tokenizer_styles.py) as tokenizer.json or as vocabulary
 files, and settings, special tokens and added tokens in tokenizer_config.json, special_tokens_map.json,
 added_tokens.json and config.json, which agree with it, contradict it or add to it. Each draw must give
-equal ids for all texts, or a refusal that names a file. Prints refusals by reason, and differing folders.
+equal ids for all texts, or a refusal that names a file. (The command does not take an empty text; the folders
+of tests/fixtures/realworld have one.) Prints refusals by reason, and differing folders.
 Needs transformers 5.24.0. Exit code 1 if anything differs.
 """
 import argparse

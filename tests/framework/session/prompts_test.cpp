@@ -102,6 +102,42 @@ TEST_F(PromptFile, NamesFileAndLineOfWhatIsNoCase) {
         << line;
 }
 
+TEST_F(PromptFile, StartsWithoutAByteOrderMark) {
+  for (const char* name : {"marked.txt", "marked.jsonl"})
+    EXPECT_THAT(
+        message_of<InputError>(
+            [&] { read_prompt_file(folder.write(name, "\xef\xbb\xbf{\"text\": \"a\"}\n")); }),
+        AllOf(HasSubstr(std::string(name) + ":1"), HasSubstr("byte order mark"), HasSubstr("sed")));
+}
+
+TEST_F(PromptFile, MayHoldAByteOrderMarkElsewhere) {
+  EXPECT_EQ(lines("a\n\xef\xbb\xbf\n")[1].text, "\xef\xbb\xbf");
+}
+
+TEST_F(PromptFile, IsNotUtf16) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"\xff\xfe"s + "a\0\n\0"s, "\xfe\xff"s + "\0a\0\n"s, "a\0\n\0"s})
+    EXPECT_THAT(message_of<InputError>([&] { lines(text); }),
+                AllOf(HasSubstr("prompts.txt:1"), HasSubstr("UTF-16"), HasSubstr("iconv")));
+}
+
+TEST_F(PromptFile, NamesTheLineAndByteOfLatin1) {
+  EXPECT_THAT(message_of<InputError>([&] { lines("caf\xc3\xa9\n\ncaf\xe9 au lait\n"); }),
+              AllOf(HasSubstr("prompts.txt:3"), HasSubstr("byte 4"), HasSubstr("LATIN1")));
+}
+
+TEST_F(PromptFile, IsNotAJsonDocument) {
+  EXPECT_THAT(
+      message_of<InputError>([&] { read_prompt_file(folder.write("prompts.json", "[\"a\"]\n")); }),
+      AllOf(HasSubstr("prompts.json"), HasSubstr(".jsonl"), HasSubstr("jq")));
+}
+
+TEST_F(PromptFile, IsNotATable) {
+  for (const char* name : {"prompts.csv", "prompts.tsv"})
+    EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.write(name, "text\na\n")); }),
+                AllOf(HasSubstr(name), HasSubstr("table"), HasSubstr(".txt")));
+}
+
 TEST_F(PromptFile, HoldsAtLeastOnePrompt) {
   EXPECT_THAT(message_of<InputError>([&] { lines("\n\r\n\n"); }),
               AllOf(HasSubstr("prompts.txt"), HasSubstr("lacks prompts")));

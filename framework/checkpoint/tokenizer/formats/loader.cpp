@@ -148,6 +148,15 @@ const TokenizerClass* class_of_vocabulary(const TokenizerSettings& settings, boo
                    "; save it with save_pretrained to get a tokenizer.json");
 }
 
+/// Requires a line for each special token that BERT adds to texts.
+void require_lines(const std::filesystem::path& path, const Vocabulary& vocabulary,
+                   const SpecialTokens& specials) {
+  for (const char* role : {"unk_token", "cls_token", "sep_token"})
+    if (const auto token = specials.token(role); token && !vocabulary.id_of(*token))
+      throw InputError(path.string() + ": a line \"" + *token + "\" is missing, the " + role +
+                       " of this tokenizer");
+}
+
 TokenizerParts parts_of_vocabulary(const std::filesystem::path& directory,
                                    const TokenizerSettings& settings, bool text) {
   const TokenizerClass* kind = class_of_vocabulary(settings, text);
@@ -157,14 +166,7 @@ TokenizerParts parts_of_vocabulary(const std::filesystem::path& directory,
   auto model = text ? read_vocab_txt(path, root.at("model").at("unk_token").string())
                     : read_vocab_and_merges(directory);
   const StoredTokenizer nothing(path.string());
-  if (text)
-    for (const char* role : {"unk_token", "cls_token", "sep_token"}) {
-      const SpecialTokens tokens(settings, kind, {});
-      const auto token = tokens.token(role);
-      if (token && !model->vocabulary().id_of(*token))
-        throw InputError(path.string() + ": a line \"" + *token + "\" is missing, the " + role +
-                         " of this tokenizer");
-    }
+  if (text) require_lines(path, model->vocabulary(), SpecialTokens(settings, kind, {}));
   TokenizerParts parts = Assembly(settings, kind, nothing).parts(std::move(model), root);
   parts.files = {path};
   if (!text) parts.files.push_back(directory / "merges.txt");

@@ -49,10 +49,16 @@ SpecialTokens::SpecialTokens(const TokenizerSettings& settings, const TokenizerC
 }
 
 void SpecialTokens::find_roles(const StoredTokens& stored) {
+  const bool decoder = settings_.root().find("added_tokens_decoder").has_value();
   const auto with_properties = [&](const SettingsToken& token) {
-    const auto same = [&](const auto& listed) { return listed.second.content == token.content; };
-    const auto found = std::find_if(listed_.rbegin(), listed_.rend(), same);
-    return found == listed_.rend() ? token : found->second;
+    const auto same = [&](const AddedToken& other) { return other.content == token.content; };
+    // Properties in tokenizer.json count before those in added_tokens.json.
+    const auto in_file = std::ranges::find_if(stored.added, same);
+    const auto found = std::ranges::find_if(listed_, [&](const auto& listed) {
+      const bool counts = decoder || in_file == stored.added.end() || listed.first == in_file->id;
+      return counts && listed.second.content == token.content;
+    });
+    return found == listed_.end() ? token : found->second;
   };
   for (std::size_t i = 0; i < kTokenRoles.size(); ++i) {
     const char* role = kTokenRoles[i];

@@ -133,47 +133,51 @@ std::optional<SettingsToken> TokenizerSettings::token(const std::string& key) co
 
 TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
   ExtraTokens extra;
-  const auto named = [&](const std::string& name, const JsonReader& field, bool special) {
-    extra.named.emplace_back(name, read_token(field, special));
-  };
-  const auto take_named = [&](const JsonReader& field) {
-    for (const auto& item : field.value().items()) named(item.key(), field.at(item.key()), false);
-  };
-  for (const File* file : {&config_, &map_}) {
-    if (file == &map_ && !map_counts()) continue;
-    for (const auto& item : file->json.items()) {
-      const nlohmann::json& value = item.value();
-      const bool marked = value.is_object() && (file == &map_ || value.contains("__type"));
-      if (item.key().ends_with("_token") && !is_role(item.key()) && (value.is_string() || marked))
-        named(item.key(), file->field().at(item.key()), file == &map_);
-    }
-  }
+  take_role_fields(config_, extra);
+  if (map_counts()) take_role_fields(map_, extra);
   const auto& json = config_.json;
   const bool moved = json.contains(kAdditional) && is_false(json.value(kExtra, nlohmann::json()));
-  const auto own = config_.field().find(moved ? kAdditional : kExtra);
   extra.stated = moved || json.contains(kExtra);
-  if (own && own->value().is_object()) {
-    take_named(*own);
-    extra.stated = false;
-  } else if (own) {
-    extra.list = read_tokens(*own, false);
-  }
+  if (const auto list = config_.field().find(moved ? kAdditional : kExtra))
+    take_list(*list, false, extra);
   if (const auto saved = config_.field().find("model_specific_special_tokens");
       saved && extra.named.empty())
-    take_named(*saved);
+    take_named(*saved, extra);
   if (!map_counts() || !map_.json.contains(kExtra)) return extra;
   extra.stated = true;
-  const auto mapped = map_.field().find(kExtra);
-  if (!mapped || mapped->value().is_object()) extra.list.clear();
-  if (mapped && mapped->value().is_object()) {
-    take_named(*mapped);
-    extra.stated = false;
-  } else if (mapped) {
-    for (SettingsToken& token : read_tokens(*mapped, true))
-      if (std::ranges::find(extra.list, token) == extra.list.end())
-        extra.list.push_back(std::move(token));
-  }
+  const auto list = map_.field().find(kExtra);
+  if (!list || list->value().is_object()) extra.list.clear();
+  if (list) take_list(*list, true, extra);
   return extra;
+}
+
+/// Takes the fields of roles that only some models have, such as `image_token`.
+void TokenizerSettings::take_role_fields(const File& file, ExtraTokens& extra) const {
+  const bool of_map = &file == &map_;
+  for (const auto& item : file.json.items()) {
+    const nlohmann::json& value = item.value();
+    const bool marked = value.is_object() && (of_map || value.contains("__type"));
+    if (item.key().ends_with("_token") && !is_role(item.key()) && (value.is_string() || marked))
+      extra.named.emplace_back(item.key(), read_token(file.field().at(item.key()), of_map));
+  }
+}
+
+/// Takes a list of tokens, or an object of roles and tokens.
+void TokenizerSettings::take_list(const JsonReader& field, bool always_special,
+                                  ExtraTokens& extra) {
+  if (field.value().is_object()) {
+    take_named(field, extra);
+    extra.stated = false;
+    return;
+  }
+  for (SettingsToken& token : read_tokens(field, always_special))
+    if (!always_special || std::ranges::find(extra.list, token) == extra.list.end())
+      extra.list.push_back(std::move(token));
+}
+
+void TokenizerSettings::take_named(const JsonReader& roles, ExtraTokens& extra) {
+  for (const auto& item : roles.value().items())
+    extra.named.emplace_back(item.key(), read_token(roles.at(item.key()), false));
 }
 
 std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens() const {
@@ -184,11 +188,16 @@ std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens()
   return list ? std::optional(read_tokens(*list, false)) : std::nullopt;
 }
 
+// The reference library compares texts before it reads the objects of tokenizer_config.json.
 std::set<std::string> TokenizerSettings::special_contents() const {
   std::set<std::string> contents;
   for (const char* role : kTokenRoles)
-    if (const auto found = token(role)) contents.insert(found->content);
-  for (const SettingsToken& token : extra_tokens().list) contents.insert(token.content);
+    if (const auto found = token(role); found && (found->plain_text || holder_of(role) == &map_))
+      contents.insert(found->content);
+  for (const SettingsToken& token : extra_tokens().list)
+    if (token.plain_text) contents.insert(token.content);
+  if (const auto mapped = map_.field().find(kExtra); mapped && mapped->value().is_array())
+    for (const SettingsToken& token : read_tokens(*mapped, true)) contents.insert(token.content);
   return contents;
 }
 
@@ -197,12 +206,16 @@ std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tok
   std::map<std::int64_t, SettingsToken> tokens;
   if (const auto decoder = config_.field().find("added_tokens_decoder")) {
     if (!decoder->value().is_object()) decoder->fail("expected an object of ids and tokens");
+    std::set<std::string> contents;
     for (const auto& [id, entry] : decoder->value().items()) {
       std::int64_t number = -1;
       const auto parsed = std::from_chars(id.data(), id.data() + id.size(), number);
       if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size())
         decoder->fail("\"" + id + "\" is not a token id");
-      tokens.insert_or_assign(number, read_properties(decoder->at(id)));
+      const SettingsToken token = read_properties(decoder->at(id));
+      if (!contents.insert(token.content).second)
+        decoder->fail("lists the token \"" + token.content + "\" for two ids; keep one of them");
+      tokens.insert_or_assign(number, token);
     }
     return {tokens.begin(), tokens.end()};
   }

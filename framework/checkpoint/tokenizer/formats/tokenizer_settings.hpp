@@ -84,6 +84,9 @@ class TokenizerSettings {
   const File* holder_of(const std::string& key) const;
   bool map_counts() const;
   std::set<std::string> special_contents() const;
+  void take_role_fields(const File& file, ExtraTokens& extra) const;
+  static void take_list(const JsonReader& field, bool always_special, ExtraTokens& extra);
+  static void take_named(const JsonReader& roles, ExtraTokens& extra);
 
   std::vector<std::filesystem::path> files_;
   File config_, map_, added_, model_;

@@ -82,6 +82,10 @@ TEST(TokenizerFolder, AddsATokenOfAddedTokensJson) {
   expect_reference("added_tokens_json");
 }
 
+TEST(TokenizerFolder, UpdatesAStoredTokenThatAddedTokensJsonNumbersOtherwise) {
+  expect_reference("stored_before_added_json");
+}
+
 TEST(TokenizerFolder, AddsATokenOfTheSpecialTokensMap) {
   expect_reference("special_tokens_map");
 }

@@ -93,6 +93,12 @@ TEST(TokenizerRefusal, NamesAListedIdThatIsNotANumber) {
               names("added_tokens_decoder", "\"x\""));
 }
 
+TEST(TokenizerRefusal, NamesATokenThatIsListedForTwoIds) {
+  const json token = {{"content", "<y>"}, {"special", true}};
+  EXPECT_THAT(refusal({{"added_tokens_decoder", {{"4", token}, {"5", token}}}}),
+              names("added_tokens_decoder", "<y>"));
+}
+
 TEST(TokenizerRefusal, NamesASettingOfTheWrongType) {
   EXPECT_THAT(refusal({{"tokenizer_class", "GPT2Tokenizer"}, {"add_prefix_space", "yes"}}),
               names("add_prefix_space", "yes"));
