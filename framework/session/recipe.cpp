@@ -1,27 +1,16 @@
 #include "session/recipe.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "checkpoint/checkpoint.hpp"
-#include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
+#include "session/parameter_files.hpp"
 
 namespace lensbench {
 namespace {
-
-/// Parameters without paths of this machine: a model is given by its name, and its files are listed
-/// with their digests.
-std::map<std::string, std::string> portable(const Parameters& parameters) {
-  auto values = parameters.values();
-  for (const auto& name : parameters.names_of(ParameterType::model))
-    if (auto& value = values[name]; !value.empty()) value = model_label(value);
-  return values;
-}
 
 /// Contents of config.json without the path it was saved at.
 nlohmann::json config_of(const Model& model) {
@@ -41,7 +30,7 @@ nlohmann::json request_of(const RunRequest& request, const Model& model, const P
           {"name", entry.name},
           {"version", entry.version},
           {"tools", tools},
-          {"parameters", portable(parameters)},
+          {"parameters", portable_values(parameters)},
           {"model",
            {{"family", spec.family},
             {"n_layers", spec.n_layers},
@@ -58,27 +47,6 @@ nlohmann::json request_of(const RunRequest& request, const Model& model, const P
             {"layer_0", "embedding output"},
             {"last_layer", "input of the final norm"},
             {"rank", "1 + tokens with a strictly larger logit"}}}};
-}
-
-FileRecord file_record(const std::string& role, const std::filesystem::path& path) {
-  return {role, path.filename().string(), sha256_file(path),
-          static_cast<std::int64_t>(std::filesystem::file_size(path))};
-}
-
-/// Every file of every model; roles of additional models start with the parameter that names them.
-std::vector<FileRecord> file_records(const Model& model, const Parameters& parameters) {
-  std::vector<FileRecord> records;
-  for (const auto& file : model.files()) records.push_back(file_record(file.role, file.path));
-  for (const auto& name : parameters.names_of(ParameterType::model)) {
-    if (parameters.text(name).empty()) continue;
-    const Checkpoint checkpoint(resolve_model_directory(parameters.text(name)));
-    for (const auto& file : checkpoint.files())
-      records.push_back(file_record(name + " " + file.role, file.path));
-    if (const auto tokenizer = Tokenizer::open(checkpoint.directory()))
-      for (const auto& path : tokenizer->files())
-        records.push_back(file_record(name + " tokenizer", path));
-  }
-  return records;
 }
 
 std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInfo& entry,
@@ -136,7 +104,9 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
   if (!request.interventions.empty())
     plan.request["interventions"] =
         nlohmann::json::parse(interventions_to_json(request.interventions));
-  plan.files = file_records(model, parameters);
+  for (const auto& file : model.files()) plan.files.push_back(file_record(file.role, file.path));
+  const auto others = parameter_file_records(parameters);
+  plan.files.insert(plan.files.end(), others.begin(), others.end());
   plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
   plan.plugins = plugin_records(host, entry, tools);
   for (const auto& input : cases) plan.cases.push_back(plan_case(input, model));
@@ -146,15 +116,6 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
 
 FileRecord prompts_record(const std::filesystem::path& file) {
   return file_record("prompts", file);
-}
-
-std::string model_label(const std::string& model) {
-  auto name = std::filesystem::path(model).lexically_normal();
-  if (name.filename().empty()) name = name.parent_path();
-  std::string label = name.filename().string();
-  for (char& c : label)
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  return label.empty() ? "model" : label;
 }
 
 ResultVocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {

@@ -9,6 +9,7 @@
 
 #include "archive/run/run_writer.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/parameter_files.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench {
@@ -24,9 +25,6 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
                   const std::vector<FileRecord>& inputs);
 
 LENSBENCH_API FileRecord prompts_record(const std::filesystem::path& file);
-
-/// Name of a model: the last part of its path, in characters that a file name may have.
-LENSBENCH_API std::string model_label(const std::string& model);
 
 /// Display text of every id, and the raw bytes of tokens whose text differs from them.
 struct ResultVocabulary {

@@ -51,8 +51,10 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
   request.seed = asked.at("seed").value().get<std::uint64_t>();
   request.threads = recorded.environment.value("threads", std::int64_t{0});
   request.model = model.empty() ? model_directory(recorded, warn) : model;
-  const auto others = run.value("other_models", std::map<std::string, std::string>());
-  for (const auto& [name, directory] : others) request.set[name] = directory;
+  // Archives of format 1 call them `other_models`.
+  for (const char* key : {"other_models", "parameter_paths"})
+    for (const auto& [name, path] : run.value(key, std::map<std::string, std::string>()))
+      request.set[name] = path;
   if (const auto interventions = asked.find("interventions"))
     request.interventions = interventions_from_json(interventions->value().dump(), where);
   return request;

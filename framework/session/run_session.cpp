@@ -117,10 +117,6 @@ RunReport RunSession::run_cases(ResultSink& sink) {
 nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
                                      const RunReport& report) const {
   std::error_code error;
-  nlohmann::json models = nlohmann::json::object();
-  for (const auto& name : parameters_.names_of(ParameterType::model))
-    if (const auto& value = parameters_.text(name); !value.empty())
-      models[name] = fs::absolute(resolve_model_directory(value), error).string();
   const double peak = report.peak_memory_bytes;
   nlohmann::json facts = {
       {"started", started_},
@@ -129,7 +125,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
       {"arguments", argv},
       {"working_directory", fs::current_path(error).string()},
       {"model_directory", fs::absolute(model_->directory(), error).string()},
-      {"other_models", models},
+      {"parameter_paths", path_values(parameters_)},
       {"plugin_directories", request_.plugins.dirs},
       {"notes", notes_},
       {"profile", request_.profile},

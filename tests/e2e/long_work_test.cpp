@@ -7,8 +7,8 @@
 #include "support/fixture_plugins.hpp"
 #include "support/folders.hpp"
 
-// Work that is killed on the way: tools that keep states, experiments with passes, plug-ins that end
-// the process.
+// Work that is killed on the way: tools that keep states, experiments with passes, plug-ins that
+// end the process.
 
 namespace lensbench {
 namespace {
@@ -23,9 +23,9 @@ class LongWork : public ::testing::Test {
   /// Runs a tool or an experiment over three prompts; kills itself at `place`.
   Outcome run(const std::string& kind, const std::string& name, const std::string& archive,
               const std::string& place = "", std::vector<std::string> more = {}) {
-    std::vector<std::string> words = {kind,      name,      "--plugin-dir", directory_.path(),
-                                      "--model", kModel,    "--prompts",    directory_ / "p.txt",
-                                      "--out",   directory_ / archive};
+    std::vector<std::string> words = {
+        kind,   name,        "--plugin-dir",       directory_.path(), "--model",
+        kModel, "--prompts", directory_ / "p.txt", "--out",           directory_ / archive};
     words.insert(words.end(), more.begin(), more.end());
     setenv("LENSBENCH_TEST_KILL", place.c_str(), 1);
     const Outcome outcome = lensbench(std::move(words));

@@ -49,6 +49,7 @@ class Scratch {
 RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
+  for (const auto& assignment : options.list("file")) add_setting(request.set, assignment);
   if (options.given("threads")) request.threads = thread_count(options);
   request.plugins = plugin_search(options);
   return request;

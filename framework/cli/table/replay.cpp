@@ -16,6 +16,10 @@ Command replay_command() {
        .argument = "KEY=DIR",
        .help = "directory of another model that the request uses",
        .repeats = true},
+      {.name = "file",
+       .argument = "KEY=PATH",
+       .help = "place of a file that a parameter of the request names",
+       .repeats = true},
       {.name = "out",
        .argument = "FILE",
        .help = "keep the new archive in FILE (default: it is removed)",
@@ -33,8 +37,9 @@ Command replay_command() {
           .description =
               R"(Repeats the request that an archive holds and compares the results variable by
 variable. The model is searched at its recorded path, then by the SHA-256 of its files in sibling
-folders of that path and in the local hub cache. Model files, tokenizer and plug-ins must be the same
-by SHA-256; any that differ are named and refused.
+folders of that path and in the local hub cache. A file that a parameter names is searched at its
+recorded path; --file tells where it is now. Model files, tokenizer, files of parameters and plug-ins
+must be the same by SHA-256; any that differ are named and refused.
 
 In the same environment the results must be equal in every bit. In another environment (threads, BLAS
 kernel, CPU, versions) floats may differ by 1e-5 * max|a| + 1e-7, or by the tolerance of the variable.
