@@ -79,8 +79,7 @@ TEST(Resume, NamesTheFieldThatDiffers) {
     RunWriter::start(folder / "a.h5", plan, true);
     FAIL();
   } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what())
-                  .find("/cases/1/fields/subject was \"1\", now \"another\""),
+    EXPECT_NE(std::string(error.what()).find("/cases/1/fields/subject was \"1\", now \"another\""),
               std::string::npos)
         << error.what();
   }
