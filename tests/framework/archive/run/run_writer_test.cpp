@@ -354,6 +354,14 @@ TEST(Verify, RefusesADigestThatArchivesWithOtherResultsHaveToo) {
   EXPECT_FALSE(verify_archive(sealed.path, sealed.digests.recipe).expected);
 }
 
+TEST(Archive, HasNumbersOnTheDimensionsOfItsTables) {
+  const TempDir folder;
+  const Dataset recipe = ArchiveReader(run_whole(folder / "facts.h5").path).recipe();
+  EXPECT_TRUE(recipe["file"].tensor.equal(at::zeros({1}, at::kInt)));
+  EXPECT_TRUE(recipe["plugin"].tensor.equal(at::zeros({1}, at::kInt)));
+  EXPECT_TRUE(recipe["prompt_token"].tensor.equal(at::arange(9, at::kInt)));  // 2 + 3 + 4
+}
+
 TEST(Verify, FindsAChangedTextDamaged) {
   const TempDir folder;
   run_whole(folder / "facts.h5");
