@@ -217,7 +217,8 @@ Dataset CaseFileCache::read(std::int64_t index, const std::filesystem::path& fil
       throw InputError(file.string() + ": does not contain a dataset '" + name + "'");
     return found->second.unpack();
   }
-  // A large variable has its memory in common with the open file, so a dataset is read from it once.
+  // A large variable has its memory in common with the open file, so a dataset is read from it
+  // once.
   if (last_index_ == index && taken_.contains(name)) forget(index);
   const CaseFileReader& reader = open(index, file);
   taken_.insert(name);

@@ -17,8 +17,8 @@
 namespace lensbench {
 
 /// Contents of the case files that were read, in a compact form: a case file is opened and its
-/// checksum is compared once for all of its datasets, as long as the contents of all case files fit.
-/// Of the case files that do not fit, the one that was read last remains open.
+/// checksum is compared once for all of its datasets, as long as the contents of all case files
+/// fit. Of the case files that do not fit, the one that was read last remains open.
 class LENSBENCH_API CaseFileCache {
  public:
   static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
