@@ -103,17 +103,40 @@ void note_first_token(DatasetDifference& result, const Dataset& first,
     result.first_case = cases[static_cast<std::size_t>(number)].id;
 }
 
+std::vector<std::string> ids_of(const std::vector<CaseRecord>& cases) {
+  std::vector<std::string> ids;
+  for (const CaseRecord& one : cases) ids.push_back(one.id);
+  return ids;
+}
+
+/// Comparison of the part that both datasets have. Without a common label of one of its axes,
+/// nothing of a variable can be compared.
+VariableDifference compare_aligned(const AlignedDatasets& both, const std::string& name) {
+  VariableDifference result = compare_variable(both.first, both.second, name);
+  if (result.agreement != Agreement::identical || !both.first.contains(name)) return result;
+  for (const AxisDifference& axis : both.axes) {
+    const auto& dims = both.first[name].dims;
+    if (axis.common > 0 || std::find(dims.begin(), dims.end(), axis.dim) == dims.end()) continue;
+    result.agreement = Agreement::incomparable;
+    result.reason = "the archives have no label of axis '" + axis.dim + "' in common";
+  }
+  return result;
+}
+
 DatasetDifference diff_dataset(const std::string& name, const Dataset& first, const Dataset& second,
-                               const std::vector<CaseRecord>& cases) {
+                               const std::vector<CaseRecord>& cases,
+                               const std::vector<CaseRecord>& second_cases) {
   DatasetDifference result;
   result.name = name;
   result.attributes = diff_facts(attribute_facts(first), attribute_facts(second));
-  for (const Variable& variable : first.variables())
-    result.variables.push_back(compare_variable(first, second, variable.name));
-  for (const Variable& variable : second.variables())
-    if (!first.contains(variable.name))
-      result.variables.push_back(compare_variable(first, second, variable.name));
-  note_first_token(result, first, cases);
+  AlignedDatasets both = align(first, second, ids_of(cases), ids_of(second_cases));
+  for (const Variable& variable : both.first.variables())
+    result.variables.push_back(compare_aligned(both, variable.name));
+  for (const Variable& variable : both.second.variables())
+    if (!both.first.contains(variable.name))
+      result.variables.push_back(compare_aligned(both, variable.name));
+  note_first_token(result, both.first, cases);
+  result.axes = std::move(both.axes);
   return result;
 }
 
@@ -138,7 +161,8 @@ std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const Archiv
 Agreement ArchiveDifference::results() const {
   Agreement worst = outcomes.empty() ? Agreement::identical : Agreement::different;
   for (const DatasetDifference& dataset : datasets) {
-    if (!dataset.attributes.empty()) worst = std::max(worst, Agreement::different);
+    if (!dataset.attributes.empty() || !dataset.axes.empty())
+      worst = std::max(worst, Agreement::different);
     for (const VariableDifference& variable : dataset.variables)
       worst = std::max(worst, variable.agreement);
   }
@@ -150,13 +174,13 @@ ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader&
   result.recipe = diff_recipe(first, second);
   result.outcomes = diff_facts(outcome_facts(first), outcome_facts(second));
   result.environment = diff_facts(first.environment(), second.environment());
-  const auto cases = first.cases();
+  const auto cases = first.cases(), second_cases = second.cases();
   std::set<std::string> names;
   for (const ArchiveReader* archive : {&first, &second})
     for (const std::string& name : archive->names()) names.insert(name);
   for (const std::string& name : names)
-    result.datasets.push_back(
-        diff_dataset(name, read_if_there(first, name), read_if_there(second, name), cases));
+    result.datasets.push_back(diff_dataset(name, read_if_there(first, name),
+                                           read_if_there(second, name), cases, second_cases));
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/align.hpp"
 #include "archive/archive_reader.hpp"
 #include "archive/run/run_plan.hpp"
 #include "archive/variable_diff.hpp"
@@ -14,6 +15,7 @@ namespace lensbench {
 struct DatasetDifference {
   std::string name;
   std::vector<FactDifference> attributes;
+  std::vector<AxisDifference> axes;  ///< axes with labels that only one of the archives has
   std::vector<VariableDifference> variables;  ///< all variables, in the order of the first archive
   /// First token at which a variable differs, and its case; empty if no variable differs.
   std::string first_token, first_case;
@@ -28,11 +30,13 @@ struct ArchiveDifference {
 
   bool same_recipe() const { return recipe.empty(); }
   bool same_environment() const { return environment.empty(); }
-  /// Worst agreement of all variables; a difference in attributes or outcomes counts as different.
+  /// Worst agreement of all variables; a difference in attributes, labels of axes or outcomes
+  /// counts as different.
   LENSBENCH_API Agreement results() const;
 };
 
-/// Compares the contents of two archives; reads one dataset of each at a time.
+/// Compares the contents of two archives by the labels of their axes (see `align`); reads one
+/// dataset of each at a time.
 /// \throws InputError for an archive that cannot be read
 LENSBENCH_API ArchiveDifference diff_archives(const ArchiveReader& first,
                                               const ArchiveReader& second);

@@ -303,6 +303,12 @@ TEST(VerifyCommand, TellsIntactFromChangedAndFromAnotherArchive) {
   EXPECT_EQ(other.exit_code, 1);
   EXPECT_THAT(other.out, AllOf(HasSubstr("NOT the archive"), Not(HasSubstr("DAMAGED"))));
 
+  const std::string sidecar = testing::slurp(archive + ".sha256");
+  const std::string results = sidecar.substr(std::string("results_sha256 ").size(), 64);
+  const auto known = lensbench({"verify", archive, "--expect", results});
+  EXPECT_EQ(known.exit_code, 0) << known.out;
+  EXPECT_THAT(known.out, HasSubstr("the expected digest is that of the results\n"));
+
   auto bytes = testing::slurp(archive);
   const auto prompt = bytes.find("And God said");
   ASSERT_NE(prompt, std::string::npos);

@@ -16,6 +16,7 @@ void add_paths(Dataset& units, const DigestsByPath& known) {
     paths.push_back(path);
     digests.push_back(to_hex(digest));
   }
+  units.add_coordinate("place", at::arange(std::ssize(paths), at::kInt), "number of the place");
   units.add("place_path", "place", std::move(paths), "group or dataset of this file");
   units.add("place_sha256", "place", std::move(digests), "content digest of it");
 }
@@ -28,6 +29,7 @@ void add_cases(Dataset& units, const CaseDigests& known) {
     numbers.push_back(part.second);
     digests.push_back(to_hex(digest));
   }
+  units.add_coordinate("part", at::arange(std::ssize(numbers), at::kInt), "number of the part");
   units.add("part_group", "part", std::move(groups), "group of results");
   units.add("part_case", {"part"}, at::tensor(numbers, at::kLong).to(at::kInt), "1",
             "number of the case");

@@ -14,6 +14,20 @@ void compare(VerifyResult& result, const std::string& what, const std::string& n
                               (before.empty() ? "none" : before));
 }
 
+void expect(VerifyResult& result, const std::string& expected, const Digests& found) {
+  result.matched = expected == found.seal ? "seal" : expected == found.results ? "results" : "";
+  result.expected = !result.matched.empty();
+  if (result.expected) return;
+  const std::string other = expected == found.recipe        ? "/recipe"
+                            : expected == found.environment ? "/environment"
+                                                            : "";
+  result.findings.push_back(
+      "the expected digest " + expected +
+      (other.empty() ? " is not the digest of the seal or of the results of this archive"
+                     : " is that of " + other + ", which archives with other results have too") +
+      "; give the digest of the seal or of the results");
+}
+
 void say_where(VerifyResult& result, hid_t file, DigestsByPath paths) {
   const PartDigests stored = stored_part_digests(file);
   if (stored.paths.empty()) return;
@@ -44,11 +58,7 @@ VerifyResult verify_archive(const std::filesystem::path& path,
   compare(result, "the archive", found.seal, stored.seal);
   result.intact = result.findings.empty();
   if (!result.intact) say_where(result, file, std::move(known));
-  result.expected = !expected || *expected == found.results || *expected == found.recipe ||
-                    *expected == found.environment || *expected == found.seal;
-  if (!result.expected)
-    result.findings.push_back("the expected digest " + *expected +
-                              " is not one of the four digests of this archive");
+  if (expected) expect(result, *expected, found);
   if (!result.complete) result.findings.push_back("not every planned case has run");
   result.seal_sha256 = found.seal;
   return result;

@@ -42,6 +42,7 @@ Dataset receipts_table(const std::vector<ReceiptRecord>& records) {
   std::vector<Receipt> receipts;
   for (const ReceiptRecord& record : records) receipts.push_back(record.receipt);
   Dataset table = receipts_to_dataset(receipts);
+  table.add_coordinate("receipt", range(records.size()), "number of the receipt");
   table.add("dataset", "receipt", texts_of(records, &ReceiptRecord::dataset),
             "dataset it was measured on");
   table.add("case", {"receipt"}, ints(numbers_of(records, &ReceiptRecord::case_number)), "1",
@@ -63,6 +64,9 @@ std::vector<ReceiptRecord> receipts_from_table(const Dataset& table) {
 
 Dataset recipe_table(const RunPlan& plan) {
   Dataset table;
+  // A dimension without values is a dataset of zeros for readers without the convention of netCDF.
+  table.add_coordinate("file", range(plan.files.size()), "number of the file");
+  table.add_coordinate("plugin", range(plan.plugins.size()), "number of the plug-in");
   table.add("file_role", "file", texts_of(plan.files, &FileRecord::role),
             "what the file was read as");
   table.add("file_name", "file", texts_of(plan.files, &FileRecord::name), "name of the file");
@@ -91,6 +95,7 @@ Dataset recipe_table(const RunPlan& plan) {
   table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");
   std::vector<std::int64_t> ids;
   for (const CasePlan& one : plan.cases) ids.insert(ids.end(), one.ids.begin(), one.ids.end());
+  table.add_coordinate("prompt_token", range(ids.size()), "number of the token");
   table.add("token_id", {"prompt_token"}, ints(ids), "1",
             "token ids of the cases, n_tokens of each, one case after the other");
   return table;
@@ -128,6 +133,8 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
     lengths.push_back(static_cast<std::int64_t>(text.size()));
     for (const char byte : text) raw.push_back(static_cast<unsigned char>(byte));
   }
+  table.add_coordinate("raw", range(raw_ids.size()), "number of the token");
+  table.add_coordinate("byte", range(raw.size()), "number of the byte");
   table.add("raw_id", {"raw"}, ints(raw_ids), "1", "token whose text is not its bytes");
   table.add("raw_length", {"raw"}, ints(lengths), "bytes", "bytes of the token");
   table.add("raw_bytes", {"byte"}, longs(raw).to(at::kByte), "1",

@@ -39,7 +39,10 @@ int verify_sealed(const std::string& file, const std::string& expected) {
                 : !result.expected ? "intact in itself, but NOT the archive that was expected"
                 : !result.complete ? "intact, but incomplete"
                                    : "intact and complete")
-            << "\nseal sha256 " << result.seal_sha256 << "\n";
+            << "\n";
+  if (!result.matched.empty())
+    std::cout << "the expected digest is that of the " << result.matched << "\n";
+  std::cout << "seal sha256 " << result.seal_sha256 << "\n";
   return result.intact && result.expected && result.complete ? 0 : 1;
 }
 

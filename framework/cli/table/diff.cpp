@@ -10,7 +10,8 @@ Command diff_command() {
           .description = R"(Compares two archives: the request (recipe), the software and hardware
 (environment), and the results, variable by variable: the number of elements that differ, the largest
 difference, whether the order of the elements is the same, and the first element that differs, with
-its layer, case and token.
+its layer, case and token. Axes are aligned by their labels (tokens by case and position, cases by
+id): the values that both archives have are compared, and labels that only one has are named.
 
 Exit code 0: the results are equal in every bit (or within tolerance, with --tolerance). 1: they
 differ. 3: not readable as an archive.)",

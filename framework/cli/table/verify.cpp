@@ -9,7 +9,8 @@ Command verify_command() {
       .summary = "check that an archive is unchanged",
       .description = R"(Recomputes every digest of an archive from its content. A digest stored in
 the file itself cannot prove that nobody rewrote both; --expect compares with one kept elsewhere (the
-.sha256 file next to the archive, or the output of the run).
+.sha256 file next to the archive, or the output of the run). It takes the digest of the seal, which
+covers the whole archive, or that of the results, and says which one it is.
 
 Damage is reported by dataset and case. An interrupted run (FILE is its folder NAME.run, or its
 archive that does not exist yet) is incomplete: its cases are checked one by one.
@@ -19,7 +20,7 @@ an archive.)",
       .operands = {{"FILE", "an archive", Values::archive}},
       .options = {{.name = "expect",
                    .argument = "SHA256",
-                   .help = "digest of the seal, kept elsewhere"}},
+                   .help = "digest of the seal or of the results, kept elsewhere"}},
       .examples = {{"lensbench verify results/mine.h5", "recompute every digest"}}};
 }
 

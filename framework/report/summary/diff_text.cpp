@@ -35,6 +35,24 @@ void write_variable(std::ostream& out, const std::string& dataset,
   out << "\n";
 }
 
+std::string list_of(const std::vector<std::string>& labels) {
+  constexpr std::size_t kMost = 8;
+  std::string text;
+  for (std::size_t i = 0; i < labels.size() && i < kMost; ++i)
+    text += (i == 0 ? "" : ", ") + labels[i];
+  if (labels.size() > kMost) text += " and " + std::to_string(labels.size() - kMost) + " more";
+  return text;
+}
+
+void write_axis(std::ostream& out, const std::string& dataset, const AxisDifference& axis) {
+  out << "  " << dataset << " axis " << axis.dim << ": " << axis.common
+      << (axis.common == 1 ? " label is" : " labels are") << " in both and compared";
+  if (!axis.only_first.empty()) out << "; only in the first: " << list_of(axis.only_first);
+  if (!axis.only_second.empty()) out << "; only in the second: " << list_of(axis.only_second);
+  if (axis.reordered) out << "; their order differs";
+  out << "\n";
+}
+
 json number(double value) {
   return std::isfinite(value) ? json(value) : json("infinite");
 }
@@ -44,6 +62,16 @@ json facts_json(const std::vector<FactDifference>& facts) {
   for (const FactDifference& fact : facts)
     list.push_back({{"where", fact.where}, {"first", fact.first}, {"second", fact.second}});
   return list;
+}
+
+json axes_json(const std::vector<AxisDifference>& axes) {
+  json all = json::object();
+  for (const AxisDifference& axis : axes)
+    all[axis.dim] = {{"common", axis.common},
+                     {"only_first", axis.only_first},
+                     {"only_second", axis.only_second},
+                     {"reordered", axis.reordered}};
+  return all;
 }
 
 json variable_json(const VariableDifference& variable) {
@@ -77,6 +105,7 @@ std::string describe(const ArchiveDifference& difference) {
     if (!dataset.first_token.empty())
       out << "  " << dataset.name << " differs first in case '" << dataset.first_case << "', "
           << dataset.first_token << "\n";
+    for (const AxisDifference& axis : dataset.axes) write_axis(out, dataset.name, axis);
     for (const FactDifference& fact : dataset.attributes)
       out << "  " << dataset.name << " attribute " << fact.where << ": " << fact.first << " -> "
           << fact.second << "\n";
@@ -98,6 +127,7 @@ nlohmann::json to_json(const ArchiveDifference& difference) {
       variables[variable.name] = variable_json(variable);
     datasets[dataset.name] = {{"attributes", facts_json(dataset.attributes)},
                               {"variables", variables}};
+    if (!dataset.axes.empty()) datasets[dataset.name]["axes"] = axes_json(dataset.axes);
     if (!dataset.first_token.empty())
       datasets[dataset.name]["first_token"] = {{"case", dataset.first_case},
                                                {"where", dataset.first_token}};

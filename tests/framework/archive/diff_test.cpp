@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "archive/run/run_writer.hpp"
 #include "support/temp_dir.hpp"
@@ -202,6 +203,118 @@ TEST(DiffArchives, NamesTheFirstTokenThatDiffers) {
   ASSERT_EQ(difference.datasets.size(), 1U);
   EXPECT_EQ(difference.datasets[0].first_case, "one");
   EXPECT_THAT(difference.datasets[0].first_token, HasSubstr("token 1 (case 0, position 1"));
+}
+
+/// Values 10 * token + block of the given blocks, over the tokens of an archive of two cases.
+Dataset of_blocks(const std::vector<std::int64_t>& blocks) {
+  Dataset dataset;
+  add_token_axis(dataset, {17, 18}, {"In", " the"});
+  dataset.add_coordinate("block", at::tensor(blocks, at::kLong).to(at::kInt), "block");
+  at::Tensor values = at::zeros({static_cast<std::int64_t>(blocks.size()), 2});
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    for (std::int64_t token = 0; token < 2; ++token)
+      values[static_cast<std::int64_t>(i)][token] = static_cast<double>(10 * token + blocks[i]);
+  dataset.add(numbers("norm", {"block", "token"}, values));
+  return dataset;
+}
+
+ArchiveReader archive_of(const std::filesystem::path& path, const Dataset& dataset) {
+  auto writer = RunWriter::start(path, plan_with_seed(0), false);
+  writer.commit(0, {{"lens", dataset}}, {});
+  writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object());
+  return ArchiveReader(path);
+}
+
+DatasetDifference diff_of_blocks(const std::vector<std::int64_t>& first,
+                                 const std::vector<std::int64_t>& second) {
+  const TempDir folder;
+  const auto a = archive_of(folder / "a.h5", of_blocks(first)),
+             b = archive_of(folder / "b.h5", of_blocks(second));
+  const ArchiveDifference difference = diff_archives(a, b);
+  EXPECT_GE(difference.results(), Agreement::different);  // one has what the other lacks
+  EXPECT_EQ(difference.datasets.size(), 1u);
+  return difference.datasets.at(0);
+}
+
+const VariableDifference& variable_of(const DatasetDifference& dataset, const std::string& name) {
+  for (const VariableDifference& one : dataset.variables)
+    if (one.name == name) return one;
+  throw std::runtime_error(name);
+}
+
+using Names = std::vector<std::string>;
+
+TEST(DiffByLabels, ComparesTheBlocksThatBothHave) {
+  const auto difference = diff_of_blocks({0, 2}, {0, 1, 2, 3});
+  const auto& norm = variable_of(difference, "norm");
+  EXPECT_EQ(norm.agreement, Agreement::identical);
+  EXPECT_EQ(norm.elements, 4);  // two blocks of two tokens
+  ASSERT_EQ(difference.axes.size(), 1u);
+  EXPECT_EQ(difference.axes[0].dim, "block");
+  EXPECT_EQ(difference.axes[0].common, 2);
+  EXPECT_EQ(difference.axes[0].only_first, Names{});
+  EXPECT_EQ(difference.axes[0].only_second, (Names{"1", "3"}));
+}
+
+TEST(DiffByLabels, NamesTheBlocksThatOneHasAlone) {
+  const auto difference = diff_of_blocks({0, 2}, {0, 3});
+  EXPECT_EQ(variable_of(difference, "norm").elements, 2);
+  EXPECT_EQ(variable_of(difference, "norm").agreement, Agreement::identical);
+  EXPECT_EQ(variable_of(difference, "block").agreement, Agreement::identical);
+  ASSERT_EQ(difference.axes.size(), 1u);
+  EXPECT_EQ(difference.axes[0].only_first, Names{"2"});
+  EXPECT_EQ(difference.axes[0].only_second, Names{"3"});
+}
+
+TEST(DiffByLabels, FindsEqualBlocksInAnotherOrder) {
+  const auto difference = diff_of_blocks({0, 2}, {2, 0});
+  EXPECT_EQ(variable_of(difference, "norm").agreement, Agreement::identical);
+  ASSERT_EQ(difference.axes.size(), 1u);
+  EXPECT_TRUE(difference.axes[0].reordered);
+}
+
+TEST(DiffByLabels, ComparesNothingWithoutACommonBlock) {
+  const auto difference = diff_of_blocks({0, 1}, {2, 3});
+  EXPECT_EQ(variable_of(difference, "norm").agreement, Agreement::incomparable);
+  EXPECT_THAT(variable_of(difference, "norm").reason, HasSubstr("'block'"));
+}
+
+TEST(DiffByLabels, NamesALabelledElementThatDiffers) {
+  const TempDir folder;
+  Dataset changed = of_blocks({1, 2, 3});
+  changed["norm"].tensor[1][1] += 0.5;  // block 2, token 1
+  const auto a = archive_of(folder / "a.h5", of_blocks({0, 2})),
+             b = archive_of(folder / "b.h5", changed);
+  const auto difference = diff_archives(a, b).datasets.at(0);
+  EXPECT_THAT(variable_of(difference, "norm").first, HasSubstr("block 2, token 1"));
+}
+
+TEST(DiffByLabels, ComparesTheCasesThatBothRunsHave) {
+  const auto run = [](const std::filesystem::path& path, const Names& ids) {
+    RunPlan plan = plan_with_seed(0);
+    plan.cases.clear();
+    for (const std::string& id : ids) plan.cases.push_back({id, "In the", 2, "", {17, 18}});
+    auto writer = RunWriter::start(path, plan, false);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      Dataset dataset = lens(kEntropy + static_cast<double>(ids[i].front()));
+      dataset.add(numbers("score", {}, at::scalar_tensor(static_cast<double>(ids[i].front()))));
+      writer.commit(static_cast<std::int64_t>(i), {{"lens", dataset}}, {});
+    }
+    writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object());
+    return ArchiveReader(path);
+  };
+  const TempDir folder;
+  const auto a = run(folder / "a.h5", {"a", "b", "c"}), b = run(folder / "b.h5", {"c", "a"});
+  const auto difference = diff_archives(a, b).datasets.at(0);
+  for (const VariableDifference& one : difference.variables)
+    EXPECT_EQ(one.agreement, Agreement::identical) << one.name << " " << one.first;
+  EXPECT_EQ(variable_of(difference, "score").elements, 2);
+  EXPECT_EQ(variable_of(difference, "entropy").elements, 8);
+  ASSERT_EQ(difference.axes.size(), 2u);
+  for (const AxisDifference& axis : difference.axes) {
+    EXPECT_TRUE(axis.reordered) << axis.dim;
+    EXPECT_THAT(axis.only_first.at(0), HasSubstr("'b'"));
+  }
 }
 
 }  // namespace

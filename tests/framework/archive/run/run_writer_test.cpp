@@ -336,6 +336,32 @@ TEST(Verify, FindsAnIntactArchiveIntact) {
   EXPECT_FALSE(other.expected);
 }
 
+TEST(Verify, TakesTheDigestOfTheSealOrOfTheResultsAndSaysWhich) {
+  const TempDir folder;
+  const SealResult sealed = run_whole(folder / "facts.h5");
+  EXPECT_EQ(verify_archive(sealed.path, sealed.digests.seal).matched, "seal");
+  EXPECT_EQ(verify_archive(sealed.path, sealed.digests.results).matched, "results");
+  EXPECT_EQ(verify_archive(sealed.path).matched, "");
+}
+
+TEST(Verify, RefusesADigestThatArchivesWithOtherResultsHaveToo) {
+  const TempDir folder;
+  const SealResult sealed = run_whole(folder / "facts.h5");
+  const auto by_environment = verify_archive(sealed.path, sealed.digests.environment);
+  EXPECT_TRUE(by_environment.intact);
+  EXPECT_FALSE(by_environment.expected);
+  EXPECT_NE(by_environment.findings.at(0).find("/environment"), std::string::npos);
+  EXPECT_FALSE(verify_archive(sealed.path, sealed.digests.recipe).expected);
+}
+
+TEST(Archive, HasNumbersOnTheDimensionsOfItsTables) {
+  const TempDir folder;
+  const Dataset recipe = ArchiveReader(run_whole(folder / "facts.h5").path).recipe();
+  EXPECT_TRUE(recipe["file"].tensor.equal(at::zeros({1}, at::kInt)));
+  EXPECT_TRUE(recipe["plugin"].tensor.equal(at::zeros({1}, at::kInt)));
+  EXPECT_TRUE(recipe["prompt_token"].tensor.equal(at::arange(9, at::kInt)));  // 2 + 3 + 4
+}
+
 TEST(Verify, FindsAChangedTextDamaged) {
   const TempDir folder;
   run_whole(folder / "facts.h5");

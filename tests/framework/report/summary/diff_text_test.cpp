@@ -36,6 +36,17 @@ TEST(DiffText, SaysWhatDiffersAndWhereFirst) {
   EXPECT_THAT(text, HasSubstr("lens differs first in case 'one', token 1 (case 0, position 1)"));
 }
 
+TEST(DiffText, NamesLabelsThatOneArchiveHasAlone) {
+  ArchiveDifference difference = one_value();
+  difference.datasets[0].axes = {{"block", {"2"}, {"3", "4"}, 1, false}};
+  EXPECT_THAT(describe(difference),
+              HasSubstr("lens axis block: 1 label is in both and compared; only in the first: 2; "
+                        "only in the second: 3, 4\n"));
+  const auto json = to_json(difference)["datasets"]["lens"]["axes"]["block"];
+  EXPECT_EQ(json["only_second"], (nlohmann::json{"3", "4"}));
+  EXPECT_EQ(json["common"], 1);
+}
+
 TEST(DiffText, HasTheSameFactsForAScript) {
   const auto json = to_json(one_value());
   EXPECT_EQ(json["datasets"]["lens"]["variables"]["entropy"]["differing"], 1);
