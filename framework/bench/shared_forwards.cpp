@@ -66,6 +66,10 @@ std::map<std::string, at::Tensor> SharedForwards::activations(
     asked.bytes = std::max(asked.bytes, bytes_of(sequence.held));
   }
   keep_within_bounds(sequence);
+  // A tool may write into what it got, also through raw pointers, so it gets copies of what stays
+  // here. Activations that were dropped just now are the tool's own.
+  if (!sequence.held.empty())
+    for (auto& [name, activation] : activations) activation = activation.clone();
   return activations;
 }
 

@@ -30,7 +30,8 @@ class LENSBENCH_API SharedForwards {
   /// Announces globs that tools will request. \throws UsageError for a name without a match
   void expect(const std::vector<std::string>& globs);
   void begin_case();
-  /// Implements `Context::activations`.
+  /// Implements `Context::activations`. The caller may write into the result: later requests do not
+  /// see it.
   std::map<std::string, at::Tensor> activations(const Tokens& tokens,
                                                 const std::vector<std::string>& globs);
 

@@ -1,6 +1,7 @@
 #include "analysis.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/stack.h>
@@ -10,6 +11,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/statistics.hpp>
 #include <limits>
+#include <utility>
 
 #include "heads.hpp"
 #include "targets.hpp"
@@ -55,6 +57,7 @@ void check_options(const TransformerSpec& spec, const LayerAttributionOptions& o
 std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
                                       const LayerAttributionOptions& options) {
   std::vector<std::string> hooks = component_hooks(spec);
+  if (spec.n_layers > 1) hooks.push_back(residual_hook(spec, spec.n_layers - 1));
   if (options.heads) hooks.push_back("blocks.*.attn.hook_z");
   if (options.neurons > 0) hooks.push_back("blocks.*.mlp.hook_post");
   if (!normalises_after(spec)) return hooks;
@@ -68,27 +71,51 @@ LogitDirection through_post_norm(const Model& model, const Analysis& analysis,
                                  const std::string& norm) {
   if (!normalises_after(analysis.spec)) return analysis.direction;
   return through_norm(analysis.direction, analysis.spec.norm.kind, model.weight(norm + ".w"),
-                      analysis.activations.at(norm + ".hook_scale")[0]);
+                      analysis.cache[norm + ".hook_scale"]);
 }
 
 double softcapped(double logit, double cap) {
   return cap == 0.0 ? logit : cap * std::tanh(logit / cap);
 }
 
+/// A forward with logits at the last position. It runs the last block only, from the stream as the
+/// block before it leaves it, so that interventions in the last block act once.
+ForwardOutput forward_again(const Model& model, const Tokens& tokens, const Analysis& analysis) {
+  const std::int64_t last = analysis.spec.n_layers - 1;
+  ForwardOptions whole, part;
+  whole.logits = part.logits = ForwardOptions::Logits::last;
+  if (last == 0) return model.forward(make_batch(tokens), whole);
+  part.start_at_layer = last;
+  part.residual = analysis.cache[residual_hook(analysis.spec, last)].unsqueeze(0);
+  try {
+    return model.forward(make_batch(tokens), part);
+  } catch (const UsageError&) {
+    // A model with a `freeze` intervention only runs from the tokens.
+    return model.forward(make_batch(tokens), whole);
+  }
+}
+
+/// Logits [vocab] of the model at the chosen position.
+at::Tensor model_logits(const Model& model, const Tokens& tokens, const Analysis& analysis) {
+  const ForwardOutput output = forward_again(model, tokens, analysis);
+  if (analysis.position + 1 == tokens.size()) return output.logits[0][0];
+  return model.unembed(model.final_norm(output.residual[0].narrow(0, analysis.position, 1)))[0];
+}
+
 /// Largest difference at one token between logits computed here and those of the model, relative to
 /// the size of the summed products.
-double model_difference(const Model& model, const Analysis& analysis) {
+double model_difference(const Model& model, const Tokens& tokens, const Analysis& analysis) {
   const Unembedding& unembedding = model.unembedding();
   const at::Tensor normalized =
-      model.final_norm(analysis.parts.final_residual.narrow(0, analysis.position, 1));
-  const at::Tensor logits = model.unembed(normalized);
+      model.final_norm(analysis.final_residual.narrow(0, analysis.position, 1));
+  const at::Tensor logits = model_logits(model, tokens, analysis);
   double largest = 0.0;
   for (const at::Tensor& ids : {analysis.target_ids, analysis.versus_ids}) {
     if (!ids.defined()) continue;
     const at::Tensor id = ids.narrow(0, analysis.position, 1);
     const double ours = softcapped(read_logit(unembedding, normalized, id, {}).item<double>(),
                                    unembedding.logit_softcap);
-    const double theirs = logits[0][id.item<std::int64_t>()].item<double>();
+    const double theirs = logits[id.item<std::int64_t>()].item<double>();
     const double size = logit_size(unembedding, normalized, id).item<double>();
     largest = std::max(largest, std::abs(ours - theirs) / std::max(size, 1e-30));
   }
@@ -127,16 +154,18 @@ std::vector<std::string> default_hooks(const TransformerSpec& spec) {
 Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                  const LayerAttributionOptions& options) {
   const Model& model = context.model();
-  Analysis analysis;
-  analysis.spec = model.spec();
+  const TransformerSpec& spec = model.spec();
   if (tokens.size() == 0)
     throw UsageError("layer_attribution: the prompt is empty; give at least one token");
-  check_options(analysis.spec, options);
-  analysis.position = resolve_position(options.position, tokens.size());
-  analysis.activations = context.activations(tokens, wanted_hooks(analysis.spec, options));
-  analysis.parts = components(analysis.spec, analysis.activations);
-  const at::Tensor& residual = analysis.parts.final_residual;
-  analysis.rounding = machine_epsilon(residual.scalar_type());
+  check_options(spec, options);
+  const std::int64_t position = resolve_position(options.position, tokens.size());
+  ActivationCache cache(model, context.activations(tokens, wanted_hooks(spec, options)));
+  const at::Tensor residual = cache.remove_batch_dim()[final_hook(spec)];
+  Analysis analysis{.spec = spec,
+                    .cache = std::move(cache),
+                    .final_residual = residual,
+                    .rounding = machine_epsilon(residual.scalar_type()),
+                    .position = position};
 
   const at::Tensor normalized = model.final_norm(residual);
   analysis.target_ids = target_ids(model, target, tokens, normalized);
@@ -148,41 +177,45 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
       logit_direction(final_readout(model), residual, analysis.target_ids, analysis.versus_ids);
   analysis.target_logit =
       read_logit(model.unembedding(), normalized, analysis.target_ids, analysis.versus_ids);
+  analysis.parts = read_components(analysis.cache, spec, analysis.direction);
   return analysis;
 }
 
 at::Tensor component_contributions(const Analysis& analysis) {
-  std::vector<at::Tensor> rows;
-  for (const at::Tensor& written : analysis.parts.written)
-    rows.push_back(project(written, analysis.direction));
-  rows.push_back(analysis.direction.bias);
-  return at::stack(rows);
+  return at::cat({analysis.parts.contributions, analysis.direction.bias.unsqueeze(0)});
 }
 
-void check_direct(const Model& model, Analysis& analysis, const at::Tensor& sum_residual) {
-  const auto terms = static_cast<double>(analysis.parts.written.size());
+void check_direct(const Model& model, const Tokens& tokens, Analysis& analysis,
+                  const at::Tensor& sum_residual) {
+  const auto terms = static_cast<double>(analysis.parts.labels.size());
   const double half = analysis.rounding / 2;
   analysis.receipts.push_back(make_receipt(
-      "components_sum_to_residual_stream", stream_residual(analysis.parts), terms * half,
+      "components_sum_to_residual_stream", analysis.parts.stream_residual, terms * half,
       "relative to the sum of absolute values; one rounding for each addition"));
-  const at::Tensor size = (absolute_sum(analysis.parts) * analysis.direction.magnitude).sum(-1) +
-                          analysis.direction.bias.abs();
+  const at::Tensor size =
+      analysis.parts.size + analysis.direction.norm_size + analysis.direction.bias.abs();
+  const double sums = std::log2(static_cast<double>(analysis.spec.d_model));
   analysis.receipts.push_back(make_receipt(
-      "direct_attribution_sums_to_logit", largest_ratio(sum_residual, size), (terms + 8) * half,
-      "relative to the size of the summed terms; one rounding for each addition to the stream and "
-      "eight for the final norm"));
+      "direct_attribution_sums_to_logit", largest_ratio(sum_residual, size),
+      (terms + 8 + sums) * half,
+      "relative to the size of the terms that are summed, what the final norm reads included; one "
+      "rounding for each addition to the stream, eight for the norm and log2(d_model) for its mean "
+      "and its variance"));
   // The model sums d_model products in its own order and precision.
-  analysis.receipts.push_back(make_receipt(
-      "target_logit_equals_model", model_difference(model, analysis), 16 * analysis.rounding + 1e-6,
-      "at the chosen position, relative to the largest logit"));
+  analysis.receipts.push_back(make_receipt("target_logit_equals_model",
+                                           model_difference(model, tokens, analysis),
+                                           16 * analysis.rounding + 1e-6,
+                                           "at the chosen position, with a forward of the last "
+                                           "block; relative to the size of the summed "
+                                           "products"));
 }
 
 HeadResult head_contributions(const Model& model, Analysis& analysis) {
   std::vector<at::Tensor> contributions, biases;
   double worst = 0.0;
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
-    const at::Tensor z = analysis.activations.at(in_block(layer, "attn.hook_z"))[0];
-    const at::Tensor& written = analysis.activations.at(in_block(layer, "hook_attn_out"))[0];
+    const at::Tensor z = analysis.cache[in_block(layer, "attn.hook_z")];
+    const at::Tensor written = analysis.cache[in_block(layer, "hook_attn_out")];
     const LogitDirection direction =
         through_post_norm(model, analysis, in_block(layer, "ln1_post"));
     const at::Tensor terms = head_terms(direction, z, model.weight(in_block(layer, "attn.W_O"))) *
@@ -211,8 +244,7 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
 std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, std::int64_t count) {
   std::vector<at::Tensor> contributions;
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
-    const at::Tensor post =
-        analysis.activations.at(in_block(layer, "mlp.hook_post"))[0][analysis.position];
+    const at::Tensor post = analysis.cache[in_block(layer, "mlp.hook_post")][analysis.position];
     const LogitDirection direction =
         through_post_norm(model, analysis, in_block(layer, "ln2_post"));
     contributions.push_back(neuron_contributions(direction.vector[analysis.position], post,
@@ -224,7 +256,7 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
 
 AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
                       const at::Tensor& contributions, const std::vector<Ablation>& kinds) {
-  const BlockActivations blocks = block_activations(analysis.spec, analysis.activations);
+  const BlockActivations blocks = block_activations(analysis.cache, analysis.spec);
   const TokenBatch batch = make_batch(tokens);
   const auto read = [&](const at::Tensor& residual) {
     return read_logit(model.unembedding(), model.final_norm(residual), analysis.target_ids,
@@ -237,7 +269,7 @@ AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analys
     if (kinds[kind] == Ablation::mean && tokens.size() == 1)
       result.effect[static_cast<std::int64_t>(kind)].zero_();  // the mean of one is itself
   correlate(result, contributions);
-  const at::Tensor last = analysis.parts.final_residual.unsqueeze(0);
+  const at::Tensor last = analysis.final_residual.unsqueeze(0);
   analysis.receipts.push_back(
       make_receipt("replacing_an_activation_by_itself_changes_nothing",
                    self_replacement_difference(model, batch, blocks, last), 4 * analysis.rounding,

@@ -17,14 +17,16 @@ namespace lensbench::attribution {
 /// One forward of one prompt, with the target logit and its linear direction.
 struct Analysis {
   TransformerSpec spec;
-  double rounding = 0.0;  ///< machine epsilon of the activations
+  ActivationCache cache;      ///< activations without the batch axis
+  at::Tensor final_residual;  ///< [token, d_model], the input of the final norm
+  double rounding = 0.0;      ///< machine epsilon of the activations
   std::int64_t position = 0;
-  Activations activations;
-  Components parts;
-  at::Tensor target_ids, versus_ids;  ///< [token] int64; versus_ids undefined for a single logit
-  LogitDirection direction;
-  at::Tensor target_logit;  ///< [token] float64, logit of the model before any softcap
-  std::vector<Receipt> receipts;
+  Components parts = {};
+  /// [token] int64; versus_ids undefined for a single logit
+  at::Tensor target_ids = {}, versus_ids = {};
+  LogitDirection direction = {};
+  at::Tensor target_logit = {};  ///< [token] float64, logit of the model before any softcap
+  std::vector<Receipt> receipts = {};
 };
 
 /// Contributions of heads, [block, head, token], and of the output biases, [block, token].
@@ -60,6 +62,7 @@ AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analys
 
 /// Adds the receipts about the direct attribution.
 /// \param sum_residual  [token] float64, sum of the components minus the target logit
-void check_direct(const Model& model, Analysis& analysis, const at::Tensor& sum_residual);
+void check_direct(const Model& model, const Tokens& tokens, Analysis& analysis,
+                  const at::Tensor& sum_residual);
 
 }  // namespace lensbench::attribution

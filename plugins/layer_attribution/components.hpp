@@ -2,37 +2,36 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <lensbench/spec.hpp>
-#include <map>
+#include <lensbench/activation_cache.hpp>
 #include <string>
 #include <vector>
 
 #include "ablation.hpp"
+#include "direction.hpp"
 
 namespace lensbench::attribution {
 
-using Activations = std::map<std::string, at::Tensor>;
-
-/// All additions to the residual stream, in order.
+/// All additions to the residual stream, in order, and their parts of a logit.
 struct Components {
   std::vector<std::string> labels;  ///< `embed`, `pos_embed`, `0_attn_out`, `0_mlp_out`, …
-  std::vector<at::Tensor> written;  ///< one [token, d_model] for each label
-  at::Tensor final_residual;        ///< [token, d_model], the input of the final norm
+  at::Tensor contributions;         ///< [component, token] float64
+  at::Tensor size;                  ///< [token] float64, sum of the sizes of all summed terms
+  /// Largest difference between the sum of the components and the stream, over tokens and
+  /// dimensions, relative to the sum of the components' absolute values.
+  double stream_residual = 0.0;
 };
 
-/// Hook points that `components` and `block_activations` need.
+/// Hook points that `read_components` and `block_activations` need.
 std::vector<std::string> component_hooks(const TransformerSpec& spec);
 
-/// Splits the stream. \param activations  those of one sequence, [1, token, d_model] each
-Components components(const TransformerSpec& spec, const Activations& activations);
+/// Hook point of the input of the final norm.
+std::string final_hook(const TransformerSpec& spec);
 
-BlockActivations block_activations(const TransformerSpec& spec, const Activations& activations);
+/// Decomposes the stream, some positions at a time.
+/// \param cache  activations of one sequence, without the batch axis
+Components read_components(const ActivationCache& cache, const TransformerSpec& spec,
+                           const LogitDirection& direction);
 
-/// Largest difference between the sum of the components and the stream, over tokens and dimensions,
-/// relative to the sum of the components' absolute values.
-double stream_residual(const Components& components);
-
-/// Sum of the absolute values of the components, [token, d_model] float64.
-at::Tensor absolute_sum(const Components& components);
+BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec);
 
 }  // namespace lensbench::attribution

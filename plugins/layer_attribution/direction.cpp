@@ -60,6 +60,12 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
 
   at::Tensor vector = readout.gain.defined() ? rows * as_double(readout.gain) : rows;
   at::Tensor magnitude = vector.abs();
+  at::Tensor read = as_double(residual).abs();
+  if (readout.norm && readout.kind == NormKind::layer_norm)
+    read = read + as_double(residual).mean(-1, /*keepdim=*/true).abs();
+  direction.norm_size = (read * magnitude).sum(-1) / direction.scale;
+  if (readout.bias.defined())
+    direction.norm_size = direction.norm_size + (rows * as_double(readout.bias)).abs().sum(-1);
   if (readout.norm && readout.kind == NormKind::layer_norm) {
     const at::Tensor mean = vector.mean(-1, /*keepdim=*/true);
     vector = vector - mean;

@@ -154,7 +154,7 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
   Analysis analysis = analyse(context(), tokens, target, options);
   const at::Tensor contributions = component_contributions(analysis);
   const at::Tensor sum_residual = contributions.sum(0) - analysis.target_logit;
-  check_direct(model(), analysis, sum_residual);
+  check_direct(model(), tokens, analysis, sum_residual);
 
   Dataset dataset;
   add_token_axis(dataset, tokens.ids, tokens.texts);

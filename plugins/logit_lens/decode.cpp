@@ -154,6 +154,29 @@ Answer join_blocks(std::vector<Answer>& parts) {
   return whole;
 }
 
+/// A forward with logits at the last position. It runs the last block only, from the stream as the
+/// block before it leaves it, so that interventions in the last block act once.
+ForwardOutput forward_again(const Model& model, const Tokens& tokens,
+                            const at::Tensor& before_last) {
+  ForwardOptions whole, part;
+  whole.logits = part.logits = ForwardOptions::Logits::last;
+  if (!before_last.defined()) return model.forward(make_batch(tokens), whole);
+  part.start_at_layer = model.spec().n_layers - 1;
+  part.residual = before_last.unsqueeze(0);
+  try {
+    return model.forward(make_batch(tokens), part);
+  } catch (const UsageError&) {
+    // A model with a `freeze` intervention only runs from the tokens.
+    return model.forward(make_batch(tokens), whole);
+  }
+}
+
+at::Tensor logits_at(const Model& model, const ForwardOutput& output, std::int64_t position) {
+  const at::Tensor residual = output.residual.select(0, 0);
+  if (position + 1 == residual.size(0)) return output.logits;
+  return model.unembed(model.final_norm(residual.narrow(0, position, 1)));
+}
+
 bool is_half(at::ScalarType type) {
   return type == at::kHalf || type == at::kBFloat16;
 }
@@ -204,15 +227,16 @@ at::Tensor next_ids(const Tokens& tokens) {
   return ids;
 }
 
-Receipt last_layer_receipt(const Model& model, const at::Tensor& residual, const Readout& readout) {
+Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
+                           const Readout& readout) {
   constexpr std::int64_t kPositions = 8;
-  const std::int64_t length = residual.size(0), n = std::min(length, kPositions);
+  const ForwardOutput output = forward_again(model, tokens, before_last);
+  const std::int64_t length = tokens.size(), n = std::min(length, kPositions);
   double difference = 0, scale = 1e-30;
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t position = n == 1 ? 0 : i * (length - 1) / (n - 1);
-    const at::Tensor logits = model.unembed(model.final_norm(residual.narrow(0, position, 1)))
-                                  .reshape({-1})
-                                  .to(at::Device(at::kCPU), at::kDouble);
+    const at::Tensor logits =
+        logits_at(model, output, position).reshape({-1}).to(at::Device(at::kCPU), at::kDouble);
     const auto differs = [&](const at::Tensor& ours, const at::Tensor& theirs) {
       const double most = (ours.to(at::kDouble) - theirs).abs().max().item<double>();
       difference = most > difference || std::isnan(most) ? most : difference;

@@ -48,11 +48,13 @@ struct Answer {
 /// Decodes in blocks of positions, so that normalised copies need only bounded memory.
 Answer decode(const Question& question);
 
-/// Receipt that compares the lens with the model's own unembedding of the final residual at up to
-/// eight positions: largest difference of listed, target and log-sum-exp logits, relative to the
-/// largest logit.
-/// \param readout  readout whose last layer is the model's final one
-Receipt last_layer_receipt(const Model& model, const at::Tensor& final_residual,
+/// Receipt that compares the lens with the logits of a forward at up to eight positions: largest
+/// difference of listed, target and log-sum-exp logits, relative to the largest logit. The forward
+/// runs the last block again, and unembeds one position at a time.
+/// \param before_last  [pos, d_model] stream after all blocks but the last; undefined: the forward
+///   runs from the tokens
+/// \param readout      readout whose last layer is the model's final one
+Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
                            const Readout& readout);
 
 /// Ids of the token that follows each position; -1 at the last.

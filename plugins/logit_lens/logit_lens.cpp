@@ -112,19 +112,24 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& ask
   const at::Tensor last = final_residual(context(), tokens);
   Dataset dataset = with_token_axis(tokens);
   add_axes(dataset, points, model().spec().n_layers, options.top_k);
+  const std::int64_t n_layers = model().spec().n_layers;
   for (Residuals& residuals : points) {
+    const bool is_stream = residuals.point == "resid_post";
+    at::Tensor before_last;
+    // A forward of a single block is a whole one.
+    if (is_stream && n_layers > 1)
+      before_last = residuals.layers[static_cast<std::size_t>(n_layers - 1)];
     Question question =
         make_question(model(), tokens, std::move(residuals.layers), last, options.target);
     question.norm = options.norm;
     question.top_k = options.top_k;
     Answer answer = decode(question);
-    if (residuals.point == "resid_post" && options.norm)
-      dataset.receipts.push_back(last_layer_receipt(model(), last, answer.readout));
+    if (is_stream && options.norm)
+      dataset.receipts.push_back(last_layer_receipt(model(), tokens, before_last, answer.readout));
     keep_masked(answer, masked);
     if (!dataset.contains("target_id"))
       dataset.add("target_id", {"token"}, answer.readout.target_ids.to(at::kInt), "1",
                   "token that the target columns score", Holds::token_ids);
-    const bool is_stream = residuals.point == "resid_post";
     add_point(dataset, residuals.point, is_stream ? "layer" : "block", answer);
     if (is_stream) add_settling(dataset, answer);
   }

@@ -33,6 +33,21 @@ std::string describe(const at::Tensor& tensor) {
   return text.str();
 }
 
+/// Calls a hook and checks that it did not write into its argument: other hook points and the rest
+/// of the forward may use the same memory. Operations of libtorch count in the tensor's version;
+/// tensors of inference mode do not have one, so there the hook gets a copy.
+template <class Call>
+at::Tensor guarded_call(const at::Tensor& value, const HookPoint& point, const char* who,
+                        const Call& call) {
+  if (value.is_inference()) return call(value.clone());
+  const auto version = value._version();
+  at::Tensor result = call(value);
+  if (value._version() == version) return result;
+  throw UsageError("hook '" + point.name + "': " + who +
+                   " changed the activation in place, which would also change other activations; "
+                   "change a copy (clone) and return it from Hooks::replace");
+}
+
 }  // namespace
 
 Hooks& Hooks::read(std::string glob, HookReader reader) {
@@ -89,10 +104,15 @@ at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
   const Slot& slot = slots_[index(point, layer, expert)];
   for (const Hooks::Entry* entry : slot.entries) {
     if (entry->reader) {
-      entry->reader(value, slot.hook);
+      guarded_call(value, slot.hook, "a reader", [&](const at::Tensor& x) {
+        entry->reader(x, slot.hook);
+        return at::Tensor();
+      });
       continue;
     }
-    at::Tensor replacement = entry->replacer(value, slot.hook);
+    at::Tensor replacement = guarded_call(value, slot.hook, "a replacer", [&](const at::Tensor& x) {
+      return entry->replacer(x, slot.hook);
+    });
     if (!replacement.defined()) continue;
     if (replacement.sizes() != value.sizes() || replacement.scalar_type() != value.scalar_type() ||
         replacement.device() != value.device())

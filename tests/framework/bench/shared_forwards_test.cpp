@@ -1,10 +1,12 @@
 #include "bench/shared_forwards.hpp"
 
-#include <ATen/ops/equal.h>
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/tool.hpp>
 
 #include "support/random_model.hpp"
 
@@ -99,6 +101,34 @@ TEST(SharedForwards, GivesTheSameBitsHoweverMuchItReadsAhead) {
     }
     EXPECT_EQ(ahead.forwards(), 1);
   }
+}
+
+TEST(SharedForwards, AreUntouchedByAToolThatWritesIntoWhatItGot) {
+  const Fixture f;
+  SharedForwards shared(f.model, true), alone(f.model, false);
+  const auto tokens = f.tokens({1, 2, 3});
+  const std::vector<std::string> names = {"blocks.1.hook_resid_pre", "blocks.0.hook_resid_post"};
+  const auto expected = alone.activations(tokens, names);
+  shared.activations(tokens, names).at(names[0]).zero_();
+  // Also without libtorch, whose version counters do not see it.
+  const auto raw = shared.activations(tokens, names);
+  std::fill_n(raw.at(names[1]).data_ptr<float>(), raw.at(names[1]).numel(), 7.0f);
+  const auto later = shared.activations(tokens, names);
+  EXPECT_EQ(shared.forwards(), 1);
+  for (const std::string& name : names)
+    EXPECT_TRUE(at::equal(later.at(name), expected.at(name))) << name;
+}
+
+TEST(SharedForwards, AreUntouchedByAToolThatZeroesThemInACase) {
+  Context context(random_model(small_gpt2_spec(), 1), 0);
+  const Tokens tokens = tokens_from_ids(context.model(), {1, 2, 3});
+  const auto largest = [&] {
+    return context.activations(tokens, kStream).begin()->second.abs().max().item<double>();
+  };
+  const double before = largest();
+  for (auto& [name, activation] : context.activations(tokens, kStream)) activation.zero_();
+  EXPECT_EQ(largest(), before);
+  EXPECT_GT(before, 0.0);
 }
 
 TEST(SharedForwards, RefusesANameThatMatchesNothing) {
