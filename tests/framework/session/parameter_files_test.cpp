@@ -42,7 +42,7 @@ TEST_F(ParameterFiles, AreRecordedByNameAndDigest) {
 }
 
 TEST_F(ParameterFiles, KeepTheDatasetThatIsMeantInAnArchive) {
-  const auto file = folder_.write("old.h5", "an archive");
+  const std::string file = folder_.write("old.h5", "an archive");
   const auto parameters = given({{"lens", file + ":results/translators"}});
   EXPECT_EQ(parameter_file_records(parameters)[0].name, "old.h5:results/translators");
   EXPECT_EQ(portable_values(parameters).at("lens"), "old.h5:results/translators");
