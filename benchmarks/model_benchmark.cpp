@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <lensbench/generation.hpp>
 #include <lensbench/model.hpp>
@@ -10,6 +11,9 @@
 
 #include "measure.hpp"
 #include "support/random_model.hpp"
+#include "token_analyzer/analysis.hpp"
+#include "token_analyzer/text_logits.hpp"
+#include "token_analyzer/token_analyzer.hpp"
 
 // Tokens a second of a GPT-2-small-shaped model with random weights, beside the floor that the
 // machine sets: arithmetic for a prompt, reading the weights once a token for generation.
@@ -85,6 +89,51 @@ void generation(benchmark::State& state) {
   state.counters["over_reading_the_weights"] = token_s / floor_s;
 }
 BENCHMARK(generation)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+/// What the trace of each step costs: the tool that generates with it against generation alone, by
+/// turns. The tool also analyses the prompt and checks its steps with one forward of the text.
+void generation_with_trace(benchmark::State& state) {
+  const auto model = gpt2_small();
+  const Tokens prompt = some_tokens(16);
+  Context context(model, 0);
+  TokenAnalyzerTool tool;
+  tool.attach(context);
+  TokenAnalyzerOptions options;
+  options.max_new_tokens = 32;
+  options.temperatures = {0.5, 0.7, 1.0, 1.5};
+  options.nucleus = {0.5, 0.9, 0.95};
+  token_analysis::StepOptions step = token_analysis::step_options(options);
+  GenerationOptions alone;
+  alone.max_new_tokens = options.max_new_tokens;
+  Clock alone_best{1e30, 1e30}, traced_best{1e30, 1e30}, tool_best{1e30, 1e30};
+  const auto keep_best = [](Clock& best, const Clock& run) {
+    best = {std::min(best.wall_s, run.wall_s), std::min(best.cpu_s, run.cpu_s)};
+  };
+  for (auto _ : state) {
+    const Clock start = Clock::now();
+    generate(*model, prompt, alone);
+    const Clock generated = Clock::now();
+    generate(*model, prompt, alone, [&](std::int64_t, const at::Tensor& logits, std::int64_t id) {
+      benchmark::DoNotOptimize(
+          token_analysis::analyze_step(token_analysis::as_row(logits), id, step));
+    });
+    const Clock traced = Clock::now();
+    benchmark::DoNotOptimize(tool.analyze(prompt, options));
+    const Clock end = Clock::now();
+    keep_best(alone_best, generated - start);
+    keep_best(traced_best, traced - generated);
+    keep_best(tool_best, end - traced);
+    state.SetIterationTime((end - traced).wall_s);
+  }
+  const auto tokens = static_cast<double>(options.max_new_tokens);
+  state.counters["alone_ms_per_token"] = 1000 * alone_best.wall_s / tokens;
+  state.counters["tool_ms_per_token"] = 1000 * tool_best.wall_s / tokens;
+  state.counters["trace_over_step"] = traced_best.wall_s / alone_best.wall_s - 1;
+  state.counters["trace_over_step_cpu"] = traced_best.cpu_s / alone_best.cpu_s - 1;
+  state.counters["tool_over_generation"] = tool_best.wall_s / alone_best.wall_s - 1;
+  state.counters["tool_over_generation_cpu"] = tool_best.cpu_s / alone_best.cpu_s - 1;
+}
+BENCHMARK(generation_with_trace)->UseManualTime()->Iterations(7)->Unit(benchmark::kMillisecond);
 
 /// Opens the checkpoint that LENSBENCH_BENCHMARK_CHECKPOINT names; weights are mapped, so this is
 /// the time to read its headers and tokenizer.

@@ -171,6 +171,18 @@ ForwardOutput forward_again(const Model& model, const Tokens& tokens,
   }
 }
 
+/// Largest sum of the absolute products of one logit, over some tokens at one position. Where large
+/// products cancel, logits are rounded relative to it.
+double size_of_products(const Model& model, const ForwardOutput& output, std::int64_t position,
+                        const at::Tensor& ids) {
+  const Unembedding& unembedding = model.unembedding();
+  const at::Tensor row =
+      model.final_norm(output.residual.select(0, 0).narrow(0, position, 1)).to(at::kDouble);
+  const at::Tensor weights =
+      unembedding.weight.index_select(0, ids.to(unembedding.weight.device())).to(at::kDouble);
+  return std::abs(unembedding.logit_scale) * (weights * row).abs().sum(-1).max().item<double>();
+}
+
 at::Tensor logits_at(const Model& model, const ForwardOutput& output, std::int64_t position) {
   const at::Tensor residual = output.residual.select(0, 0);
   if (position + 1 == residual.size(0)) return output.logits;
@@ -245,12 +257,14 @@ Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::T
     differs(last(readout.top_logits), logits.gather(0, last(readout.top_ids)));
     differs(last(readout.log_sum_exp), logits.logsumexp(0));
     differs(last(readout.target_logits), logits[readout.target_ids[position].item<std::int64_t>()]);
-    scale = std::max(scale, logits.abs().max().item<double>());
+    scale = std::max({scale, logits.abs().max().item<double>(),
+                      size_of_products(model, output, position, last(readout.top_ids))});
   }
   const bool half = is_half(model.unembedding().weight.scalar_type());
   return make_receipt(
       "lens_last_layer_equals_logits", difference / scale, half ? 2e-2 : 2e-5,
-      "relative to the largest logit, at " + std::to_string(n) + " positions; " +
+      "relative to the largest logit, or sum of absolute products of a listed one, at " +
+          std::to_string(n) + " positions; " +
           (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
 }
 

@@ -49,8 +49,9 @@ struct Answer {
 Answer decode(const Question& question);
 
 /// Receipt that compares the lens with the logits of a forward at up to eight positions: largest
-/// difference of listed, target and log-sum-exp logits, relative to the largest logit. The forward
-/// runs the last block again, and unembeds one position at a time.
+/// difference of listed, target and log-sum-exp logits, relative to the largest logit or sum of
+/// absolute products of a listed one. The forward runs the last block again, and unembeds one
+/// position at a time.
 /// \param before_last  [pos, d_model] stream after all blocks but the last; undefined: the forward
 ///   runs from the tokens
 /// \param readout      readout whose last layer is the model's final one

@@ -25,6 +25,16 @@ struct Analysis {
   std::vector<Receipt> receipts;  ///< checks of the generation
 };
 
+/// Largest errors of the account of the sampler, over the steps of a generation.
+struct SamplerErrors {
+  double total = 0;        ///< |sum - 1| of the sampler's distributions
+  double probability = 0;  ///< |ours - the sampler's| of the chosen token
+};
+
+/// Compares one step with the distribution that its token was drawn from.
+/// \param drawn_from  result of `sampling_distribution`
+void check_sampler(SamplerErrors& errors, const Step& step, const at::Tensor& drawn_from);
+
 StepOptions step_options(const TokenAnalyzerOptions& options);
 
 /// Analyses a given text. \param residual  [pos, d_model] after the last block, for all tokens or

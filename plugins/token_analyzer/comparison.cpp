@@ -35,7 +35,7 @@ void accumulate(Divergence& sums, double log_p, double log_q) {
 void fill_top(const Softmax& softmax, LogitRow own, LogitRow other, std::int64_t top_k,
               std::vector<std::int32_t>& ids, std::vector<double>& probabilities,
               std::vector<std::int64_t>& ranks_in_other) {
-  Ranking ranking(own);
+  const Ranking ranking(own);
   for (const std::int32_t id : ranking.best(top_k)) {
     ids.push_back(id);
     probabilities.push_back(softmax.probability(id));

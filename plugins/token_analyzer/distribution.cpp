@@ -1,11 +1,17 @@
 #include "token_analyzer/distribution.hpp"
 
+#include <ATen/ops/exp.h>
+#include <ATen/ops/from_blob.h>
+
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 
 namespace lensbench::token_analysis {
 namespace {
@@ -27,31 +33,60 @@ float checked_maximum(LogitRow logits) {
   return maximum;
 }
 
+struct Ranked {
+  std::uint32_t key;
+  std::int32_t id;
+};
+
+/// Number that is smaller for a larger logit, and equal for equal ones.
+std::uint32_t descending_key(float logit) {
+  const auto bits = std::bit_cast<std::uint32_t>(logit + 0.0F);  // -0 becomes 0
+  const bool negative = (bits >> 31) != 0;
+  return negative ? bits : ~(bits | 0x80000000U);
+}
+
+constexpr int kDigitBits = 11;
+
+/// Stable sort of `from` into `to` by one digit of the keys.
+void sort_by_digit(const std::vector<Ranked>& from, std::vector<Ranked>& to, int shift) {
+  constexpr std::uint32_t kDigits = 1U << kDigitBits;
+  std::array<std::size_t, kDigits> begin{};
+  const auto digit = [shift](const Ranked& token) { return (token.key >> shift) & (kDigits - 1); };
+  for (const Ranked& token : from) ++begin[digit(token)];
+  std::size_t before = 0;
+  for (std::size_t& place : begin) before += std::exchange(place, before);
+  for (const Ranked& token : from) to[begin[digit(token)]++] = token;
+}
+
 }  // namespace
 
 Softmax::Softmax(LogitRow logits, double temperature)
-    : logits_(logits), maximum_(checked_maximum(logits)), temperature_(temperature) {
-  // H = ln S - T / S with S = sum e^x, T = sum x e^x, x = (logit - max) / temperature: one pass,
-  // and never negative, since S >= 1 and T <= 0.
-  double sum = 0;
+    : Softmax(logits, checked_maximum(logits), temperature) {}
+
+Softmax Softmax::at_temperature(double temperature) const {
+  return {logits_, maximum_, temperature};
+}
+
+Softmax::Softmax(LogitRow logits, double maximum, double temperature)
+    : logits_(logits), maximum_(maximum), temperature_(temperature), weights_(logits.size()) {
+  for (std::int64_t id = 0; id < size(); ++id) weights_[static_cast<std::size_t>(id)] = shifted(id);
+  // libtorch's exp uses vector instructions; its results do not depend on the number of threads.
+  at::Tensor weights = at::from_blob(weights_.data(), {size()}, at::kDouble);
+  const std::vector<double> exponents = weights_;
+  weights.exp_();
+  // H = ln S - T / S with S = sum e^x, T = sum x e^x, x = (logit - max) / temperature; never
+  // negative, since S >= 1 and T <= 0.
   double weighted = 0;
-  for (std::int64_t id = 0; id < size(); ++id) {
-    const double x = shifted(id);
-    const double weight = std::exp(x);
-    if (weight == 0) continue;
-    sum += weight;
-    weighted += x * weight;
+  for (std::size_t id = 0; id < weights_.size(); ++id) {
+    sum_ += weights_[id];
+    if (weights_[id] != 0) weighted += exponents[id] * weights_[id];
   }
-  log_sum_ = std::log(sum);
-  entropy_ = log_sum_ - weighted / sum;
+  log_sum_ = std::log(sum_);
+  entropy_ = log_sum_ - weighted / sum_;
 }
 
 double Softmax::shifted(std::int64_t id) const {
   return (static_cast<double>(logits_[static_cast<std::size_t>(id)]) - maximum_) / temperature_;
-}
-
-double Softmax::probability(std::int64_t id) const {
-  return std::exp(log_probability(id));
 }
 
 double Softmax::total() const {
@@ -60,28 +95,21 @@ double Softmax::total() const {
   return total;
 }
 
-Ranking::Ranking(LogitRow logits) : logits_(logits), ids_(logits.size()) {
-  std::iota(ids_.begin(), ids_.end(), 0);
+Ranking::Ranking(LogitRow logits) : ids_(logits.size()) {
+  // A radix sort, since a nucleus of a flat distribution needs most of the vocabulary in order. It
+  // is stable, so that ties stay in the order of ids.
+  std::vector<Ranked> tokens(logits.size()), other(logits.size());
+  for (std::size_t id = 0; id < logits.size(); ++id)
+    tokens[id] = {descending_key(logits[id]), static_cast<std::int32_t>(id)};
+  for (int shift = 0; shift < 32; shift += kDigitBits) {
+    sort_by_digit(tokens, other, shift);
+    tokens.swap(other);
+  }
+  for (std::size_t i = 0; i < tokens.size(); ++i) ids_[i] = tokens[i].id;
 }
 
-std::span<const std::int32_t> Ranking::best(std::int64_t count) {
+std::span<const std::int32_t> Ranking::best(std::int64_t count) const {
   const auto wanted = std::min(static_cast<std::size_t>(count), ids_.size());
-  if (wanted > sorted_) {
-    // The sorted part doubles, so that requests that grow by one cost in total no more than one
-    // sort.
-    const auto target =
-        static_cast<std::ptrdiff_t>(std::min(std::max(wanted, 2 * sorted_), ids_.size()));
-    const auto better = [this](std::int32_t a, std::int32_t b) {
-      const float x = logits_[static_cast<std::size_t>(a)];
-      const float y = logits_[static_cast<std::size_t>(b)];
-      return x != y ? x > y : a < b;
-    };
-    const auto begin = ids_.begin() + static_cast<std::ptrdiff_t>(sorted_);
-    const auto end = ids_.begin() + target;
-    std::nth_element(begin, end, ids_.end(), better);
-    std::sort(begin, end, better);
-    sorted_ = static_cast<std::size_t>(target);
-  }
   return std::span<const std::int32_t>(ids_).first(wanted);
 }
 
@@ -90,15 +118,29 @@ std::int64_t rank_of(LogitRow logits, std::int64_t id) {
   return 1 + std::count_if(logits.begin(), logits.end(), [own](float x) { return x > own; });
 }
 
-Nucleus nucleus(const Softmax& softmax, Ranking& ranking, double p) {
-  if (p >= 1.0) return {softmax.size(), 1.0};
+Nucleus nucleus(const Softmax& softmax, const Ranking& ranking, double p) {
+  return nuclei(softmax, ranking, std::span(&p, 1)).front();
+}
+
+std::vector<Nucleus> nuclei(const Softmax& softmax, const Ranking& ranking,
+                            std::span<const double> p) {
+  std::vector<std::size_t> ascending(p.size());
+  std::iota(ascending.begin(), ascending.end(), std::size_t{0});
+  std::stable_sort(ascending.begin(), ascending.end(),
+                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  const auto best = ranking.best(softmax.size());
+  std::vector<Nucleus> all(p.size());
   Nucleus kept;
-  while (kept.size < softmax.size()) {
-    kept.probability += softmax.probability(ranking.best(kept.size + 1).back());
-    ++kept.size;
-    if (kept.probability >= p) break;
+  for (const std::size_t i : ascending) {
+    if (p[i] >= 1.0) {
+      all[i] = {softmax.size(), 1.0};
+      continue;
+    }
+    while (kept.size < softmax.size() && (kept.size == 0 || kept.probability < p[i]))
+      kept.probability += softmax.probability(best[static_cast<std::size_t>(kept.size++)]);
+    all[i] = kept;
   }
-  return kept;
+  return all;
 }
 
 }  // namespace lensbench::token_analysis

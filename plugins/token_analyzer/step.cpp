@@ -27,7 +27,7 @@ void require_share(const std::string& option, double value) {
           "a probability above 0 and at most 1");
 }
 
-void fill_top(Step& step, const Softmax& softmax, Ranking& ranking, std::int64_t top_k) {
+void fill_top(Step& step, const Softmax& softmax, const Ranking& ranking, std::int64_t top_k) {
   double cumulative = 0;
   for (const std::int32_t id : ranking.best(top_k)) {
     const double probability = softmax.probability(id);
@@ -38,13 +38,13 @@ void fill_top(Step& step, const Softmax& softmax, Ranking& ranking, std::int64_t
   }
 }
 
-double margin_of(const Softmax& softmax, Ranking& ranking) {
+double margin_of(const Softmax& softmax, const Ranking& ranking) {
   const auto best = ranking.best(2);
   const double first = softmax.probability(best[0]);
   return best.size() < 2 ? first : first - softmax.probability(best[1]);
 }
 
-SamplerEffect greedy_effect(Ranking& ranking, std::int64_t chosen) {
+SamplerEffect greedy_effect(const Ranking& ranking, std::int64_t chosen) {
   return {1.0, 1.0, 1, ranking.best(1)[0] == chosen ? 1.0 : 0.0};
 }
 
@@ -61,18 +61,18 @@ void check_options(const StepOptions& options, std::int64_t vocab_size) {
   require_share("sample_top_p", options.sampling.top_p);
 }
 
-TemperatureEffect temperature_effect(LogitRow logits, Ranking& ranking, std::int64_t chosen,
-                                     double temperature) {
+TemperatureEffect temperature_effect(const Softmax& softmax, const Ranking& ranking,
+                                     std::int64_t chosen, double temperature) {
   const std::int64_t top = ranking.best(1)[0];
   if (temperature == 0) return {0.0, 1.0, top == chosen ? 1.0 : 0.0};
-  const Softmax softmax(logits, temperature);
-  return {softmax.entropy(), softmax.probability(top), softmax.probability(chosen)};
+  const Softmax tempered = softmax.at_temperature(temperature);
+  return {tempered.entropy(), tempered.probability(top), tempered.probability(chosen)};
 }
 
-SamplerEffect sampler_effect(LogitRow logits, Ranking& ranking, std::int64_t chosen,
+SamplerEffect sampler_effect(const Softmax& row, const Ranking& ranking, std::int64_t chosen,
                              const SamplingOptions& sampling) {
   if (sampling.temperature == 0) return greedy_effect(ranking, chosen);
-  const Softmax softmax(logits, sampling.temperature);
+  const Softmax softmax = row.at_temperature(sampling.temperature);
   const bool cut = sampling.top_k > 0 && sampling.top_k < softmax.size();
   SamplerEffect effect;
   effect.candidates = cut ? sampling.top_k : softmax.size();
@@ -97,7 +97,7 @@ SamplerEffect sampler_effect(LogitRow logits, Ranking& ranking, std::int64_t cho
 
 Step analyze_step(LogitRow logits, std::int64_t chosen, const StepOptions& options) {
   const Softmax softmax(logits);
-  Ranking ranking(logits);
+  const Ranking ranking(logits);
   Step step;
   step.chosen_id = chosen;
   step.chosen_rank = rank_of(logits, chosen);
@@ -108,10 +108,10 @@ Step analyze_step(LogitRow logits, std::int64_t chosen, const StepOptions& optio
   step.margin = margin_of(softmax, ranking);
   step.total = softmax.total();
   fill_top(step, softmax, ranking, options.top_k);
-  for (const double p : options.nucleus) step.nuclei.push_back(nucleus(softmax, ranking, p));
+  step.nuclei = nuclei(softmax, ranking, options.nucleus);
   for (const double t : options.temperatures)
-    step.temperatures.push_back(temperature_effect(logits, ranking, chosen, t));
-  step.sampler = sampler_effect(logits, ranking, chosen, options.sampling);
+    step.temperatures.push_back(temperature_effect(softmax, ranking, chosen, t));
+  step.sampler = sampler_effect(softmax, ranking, chosen, options.sampling);
   return step;
 }
 

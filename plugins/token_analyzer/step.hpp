@@ -51,10 +51,12 @@ struct Step {
   SamplerEffect sampler;
 };
 
-TemperatureEffect temperature_effect(LogitRow logits, Ranking& ranking, std::int64_t chosen,
-                                     double temperature);
+/// \param softmax  distribution of the row at any temperature
+TemperatureEffect temperature_effect(const Softmax& softmax, const Ranking& ranking,
+                                     std::int64_t chosen, double temperature);
 
-SamplerEffect sampler_effect(LogitRow logits, Ranking& ranking, std::int64_t chosen,
+/// \param softmax  distribution of the row at any temperature
+SamplerEffect sampler_effect(const Softmax& softmax, const Ranking& ranking, std::int64_t chosen,
                              const SamplingOptions& sampling);
 
 /// Analyses one choice. \param logits  the row that `chosen` came from

@@ -55,6 +55,8 @@ at::Tensor sampling_distribution(const at::Tensor& logits, const SamplingOptions
     return distribution;
   }
   const at::Tensor wide = logits.to(at::kCPU, at::kDouble).div(options.temperature);
+  const bool keeps_all = options.top_k == 0 || options.top_k >= logits.size(0);
+  if (keeps_all && options.top_p >= 1.0) return at::softmax(wide, 0);  // sorting costs much more
   // Stable, so that among equal logits the smaller ids are kept.
   const auto [sorted, ids] = at::sort(at::softmax(wide, 0), true, 0, true);
   const std::int64_t count = kept(sorted.contiguous(), options);

@@ -27,8 +27,8 @@ SamplingOptions sampling(double temperature, std::int64_t top_k, double top_p) {
 
 SamplerEffect sampler(std::int64_t chosen, const SamplingOptions& options) {
   const auto logits = eighths();
-  Ranking ranking(logits);
-  return sampler_effect(logits, ranking, chosen, options);
+  const Ranking ranking(logits);
+  return sampler_effect(Softmax(logits), ranking, chosen, options);
 }
 
 TEST(AnalyzeStep, DescribesTheChosenToken) {
@@ -75,8 +75,8 @@ TEST(AnalyzeStep, TwoEqualBestTokensHaveMarginZeroAndBothRankOne) {
 TEST(TemperatureEffect, OneHalfSquaresTheProbabilities) {
   // Squares, renormalised: 8, 2, 1/2, 1/2 elevenths.
   const auto logits = eighths();
-  Ranking ranking(logits);
-  const TemperatureEffect effect = temperature_effect(logits, ranking, 2, 0.5);
+  const Ranking ranking(logits);
+  const TemperatureEffect effect = temperature_effect(Softmax(logits), ranking, 2, 0.5);
   EXPECT_NEAR(effect.top_probability, 8.0 / 11, kFloat32);
   EXPECT_NEAR(effect.chosen_probability, 2.0 / 11, kFloat32);
   EXPECT_NEAR(effect.entropy, std::log(11.0) - 25.0 / 11 * std::numbers::ln2, kFloat32);
@@ -84,20 +84,20 @@ TEST(TemperatureEffect, OneHalfSquaresTheProbabilities) {
 
 TEST(TemperatureEffect, ZeroIsTheGreedyChoice) {
   const auto logits = eighths();
-  Ranking ranking(logits);
-  const TemperatureEffect of_best = temperature_effect(logits, ranking, 1, 0.0);
+  const Ranking ranking(logits);
+  const TemperatureEffect of_best = temperature_effect(Softmax(logits), ranking, 1, 0.0);
   EXPECT_EQ(of_best.entropy, 0.0);
   EXPECT_EQ(of_best.top_probability, 1.0);
   EXPECT_EQ(of_best.chosen_probability, 1.0);
-  EXPECT_EQ(temperature_effect(logits, ranking, 2, 0.0).chosen_probability, 0.0);
+  EXPECT_EQ(temperature_effect(Softmax(logits), ranking, 2, 0.0).chosen_probability, 0.0);
 }
 
 TEST(TemperatureEffect, EntropyGrowsWithTemperature) {
   const auto logits = eighths();
-  Ranking ranking(logits);
+  const Ranking ranking(logits);
   double last = 0;
   for (const double t : {0.1, 0.5, 1.0, 2.0, 10.0}) {
-    const double entropy = temperature_effect(logits, ranking, 0, t).entropy;
+    const double entropy = temperature_effect(Softmax(logits), ranking, 0, t).entropy;
     EXPECT_GT(entropy, last);
     last = entropy;
   }
