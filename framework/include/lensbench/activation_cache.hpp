@@ -29,7 +29,9 @@ class LENSBENCH_API Slice {
   Slice(std::int64_t begin, std::int64_t end, std::int64_t step = 1);
   Slice(std::vector<std::int64_t> indices);  ///< the given indices in the given order
 
-  /// The selected part of a tensor. \param dim  axis, negative ones count from the last
+  /// The selected part of a tensor.
+  /// \param x    the tensor
+  /// \param dim  axis, negative ones count from the last
   /// \throws UsageError for an index outside the axis or a step below 1
   at::Tensor apply(const at::Tensor& x, std::int64_t dim) const;
   /// True for a single index, which removes its axis.
@@ -151,6 +153,7 @@ struct CachedForward;
 class LENSBENCH_API ActivationCache {
  public:
   /// Cache of activations that were read before.
+  /// \param model          model that they were read from
   /// \param activations    hook point -> activation, shapes as in `hook_points`
   /// \param has_batch_dim  false: all of them lack the axis `batch`
   /// \throws UsageError for a name that is not the TransformerLens name of a hook point
@@ -221,6 +224,7 @@ class LENSBENCH_API ActivationCache {
   /// With `recompute_ln` the whole final norm, gain and bias included. A stack is returned
   /// unchanged for the final norm of a model without one.
   /// \param residual_stack  [component, batch, pos, d_model], axes as in `LabelledStack`
+  /// \param options         which norm, at which positions
   /// \return float32 or the stack's own type if that is wider
   /// \throws UsageError if that norm does not read the stream (BERT, the blocks of OLMo 2)
   at::Tensor apply_ln_to_stack(const at::Tensor& residual_stack,
@@ -231,7 +235,10 @@ class LENSBENCH_API ActivationCache {
   /// row of the unembedding times the gain of the final norm and the logit scale, which is the row
   /// after `fold_ln` in TransformerLens. Before any softcap; without the biases of final norm and
   /// unembedding.
-  /// \param residual_stack  [component, batch, pos, d_model], axes as in `LabelledStack`
+  /// \param residual_stack    [component, batch, pos, d_model], axes as in `LabelledStack`
+  /// \param tokens            token or tokens whose logit is explained
+  /// \param incorrect_tokens  tokens whose logit is subtracted; unset: none
+  /// \param options           positions and sequences that the stack has
   /// \return [component, batch, pos]
   /// \throws UsageError for a token outside the vocabulary, shapes of tokens that do not fit the
   ///   stack or each other, a masked-language model
@@ -240,9 +247,11 @@ class LENSBENCH_API ActivationCache {
                          const LogitAttrsOptions& options = {}) const;
 
  private:
+  /// \cond
   friend CachedForward run_with_cache(const Model&, const TokenBatch&,
                                       const std::vector<std::string>&, const ForwardOptions&,
                                       const ActivationCacheOptions&, const Hooks&);
+  /// \endcond
   struct State;
   explicit ActivationCache(std::unique_ptr<State> state);
   const Model& model() const;

@@ -46,6 +46,8 @@ LENSBENCH_API TokenBatch make_batch(const std::vector<Tokens>& sequences);
 /// Tokens of a text. Special tokens are by default those of the tokenizer's own rule, its template:
 /// most tokenizers of the Llama line add a BOS, that of GPT-2 adds nothing. TransformerLens instead
 /// prepends a BOS by default; `prepend_bos` true does that.
+/// \param model        model whose tokenizer is used
+/// \param text         the text
 /// \param prepend_bos  unset: the tokenizer's rule; true: a BOS first, even if the rule lacks it;
 ///   false: not the BOS of the rule. Other tokens of the rule ([SEP], EOS) stay in each case
 /// \throws UsageError if the model lacks a tokenizer, the tokenizer a BOS that was asked for, or

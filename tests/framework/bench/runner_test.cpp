@@ -237,7 +237,7 @@ TEST(Context, RunsOneForwardForActivationsThatAreHeldAlready) {
   EXPECT_EQ(static_cast<std::int64_t>(all.size()), bench.model->spec().n_layers);
   const auto one = bench.context.activations(tokens, {"blocks.0.hook_resid_post"});
   EXPECT_EQ(bench.context.forwards(), 1);
-  EXPECT_TRUE(one.begin()->second.is_same(all.at("blocks.0.hook_resid_post")));
+  EXPECT_TRUE(one.begin()->second.equal(all.at("blocks.0.hook_resid_post")));
 }
 
 TEST(Context, RefusesAHookNameThatMatchesNothing) {
