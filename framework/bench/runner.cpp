@@ -37,7 +37,10 @@ class SingleTool final : public Experiment {
 std::string with_tools(const std::string& message, const Experiment& experiment) {
   const auto& tools = experiment.failed_tools();
   if (tools.empty() || message.starts_with("tool '")) return message;
-  return "tool '" + join(tools, "' or '") + "': " + message;
+  const std::string subject = "tool '" + join(tools, "' or '") + "': ";
+  // A message that begins with the name of the tool would name it twice.
+  const std::string own = tools.front() + ": ";
+  return subject + (message.starts_with(own) ? message.substr(own.size()) : message);
 }
 
 // Names the tools whose result was saved in the expression that threw the refusal.
@@ -226,6 +229,7 @@ class BoundExperiment::Run {
         report_.completed.push_back(index);
         continue;
       }
+      if (control_.only_finish) continue;
       if (should_stop()) return false;
       if (!run_case(index, pass, pass == 0 ? nullptr : &earlier)) return false;
     }

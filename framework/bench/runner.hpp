@@ -64,6 +64,7 @@ struct RunControl {
   /// Progress of a tool within a case; a total of 0 is unknown.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   std::function<bool()> should_stop = {};  ///< called between cases
+  bool only_finish = false;                ///< run no case, only `finish`
 };
 
 /// Checks that every tool an experiment declares can be loaded, by creating one of each.

@@ -41,8 +41,8 @@ void add_model(std::vector<FileRecord>& records, const std::string& role,
 void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
               const ParameterInfo& parameter) {
   const FileReference reference = reference_of(parameters.text(parameter.name));
-  const std::string subject = parameters.subject() + ": parameter '" + parameter.name + "': '" +
-                              reference.path + "' ";
+  const std::string subject =
+      parameters.subject() + ": parameter '" + parameter.name + "': '" + reference.path + "' ";
   std::error_code error;
   if (!fs::exists(reference.path, error))
     throw InputError(subject + "does not exist; give the path of a file");

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/profile.hpp>
-#include <thread>
 
 #include "archive/run/run_folder.hpp"
 #include "bench/plugin_handles.hpp"
@@ -67,8 +66,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   parameters_ = host_.resolve(*entry_, request_.set);
   cases_ = std::move(cases);
   // Some builds of libtorch use one thread by default.
-  const auto cores = std::max(1u, std::thread::hardware_concurrency());
-  set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : cores));
+  set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
   model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
   notes_ = notes_of(*model_);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
@@ -99,11 +97,12 @@ void RunSession::note_long_cases() {
                    "' with " + std::to_string(first->n_tokens) + " tokens");
 }
 
-RunReport RunSession::run_cases(ResultSink& sink) {
+RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   std::int64_t done = 0;
   for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
   RunControl control;
   control.should_stop = was_interrupted;
+  control.only_finish = only_finish;
   control.on_case = [&](std::int64_t index, bool failed) {
     listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
                        plan_.passes * std::ssize(cases_)});
@@ -114,8 +113,8 @@ RunReport RunSession::run_cases(ResultSink& sink) {
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 
-nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
-                                     const RunReport& report) const {
+nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const RunReport& report,
+                                     bool only_finish) const {
   std::error_code error;
   const double peak = report.peak_memory_bytes;
   nlohmann::json facts = {
@@ -135,6 +134,10 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
   facts["activations"] = {{"shared", request_.share},
                           {"forwards", context_->forwards()},
                           {"requests_without_a_forward", context_->shared()}};
+  if (only_finish)
+    for (const PluginRecord& plugin : plan_.plugins)
+      facts["finished_with"].push_back(
+          {{"name", plugin.name}, {"version", plugin.version}, {"sha256", plugin.sha256}});
   if (const auto& settings = request_.settings)
     facts["config"] = {{"file_name", fs::path(settings->path).filename().string()},
                        {"sha256", sha256_hex(settings->text)},
@@ -146,6 +149,22 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv,
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   auto writer = RunWriter::start(out, plan_, request_.resume);
+  std::error_code error;
+  writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
+                       {"arguments", argv},
+                       {"working_directory", fs::current_path(error).string()}});
+  return complete(std::move(writer), out, argv, false);
+}
+
+RunSession::Outcome RunSession::finish(const fs::path& out, const std::vector<std::string>& argv) {
+  catch_interrupts();
+  auto writer = RunWriter::take_over(out, plan_);
+  writer.require_all_run();
+  return complete(std::move(writer), out, argv, true);
+}
+
+RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
+                                         const std::vector<std::string>& argv, bool only_finish) {
   if (const std::string& last = writer.crashed_in(); !last.empty())
     listener_.warn("the process that worked on this run before ended without notice in " + last);
   ArchiveSink sink(writer, started_, cases_);
@@ -155,7 +174,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
            ": code of a plug-in ended the process with exit(); every finished case is safe in " +
            run_folder_of(out).string() + "; run the command again with --resume";
   });
-  outcome.report = run_cases(sink);
+  outcome.report = run_cases(sink, only_finish);
   if (outcome.report.interrupted) return outcome;
   const int code = outcome.report.exit_code();
   if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
@@ -165,7 +184,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   }
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
-                               environment_facts(), run_facts(argv, outcome.report));
+                               environment_facts(), run_facts(argv, outcome.report, only_finish));
   for (const auto& [name, dataset] : outcome.report.summaries) sink.count(dataset);
   outcome.failed_receipts = sink.failed_receipts();
   return outcome;

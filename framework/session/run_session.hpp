@@ -74,10 +74,19 @@ class LENSBENCH_API RunSession {
   /// left. \param argv  words of the command, stored in the archive
   Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
+  /// Finishes an interrupted run of this request without running a case: calls the experiment's
+  /// `finish` and seals. The plug-ins may differ from those that computed the cases; the archive
+  /// records those in `/recipe`, and these as `finished_with` in `/run`.
+  /// \throws UsageError if cases have not run, or the request differs in more
+  Outcome finish(const std::filesystem::path& out, const std::vector<std::string>& argv);
+
  private:
   void note_long_cases();
-  RunReport run_cases(ResultSink& sink);
-  nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report) const;
+  RunReport run_cases(ResultSink& sink, bool only_finish);
+  Outcome complete(RunWriter writer, const std::filesystem::path& out,
+                   const std::vector<std::string>& argv, bool only_finish);
+  nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report,
+                           bool only_finish) const;
 
   RunRequest request_;
   RunListener listener_;

@@ -83,5 +83,52 @@ TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
   EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
 }
 
+TEST_F(LongWork, KeepsWhatAToolPrintsOutOfTheJson) {
+  const auto outcome = run("tool", "prints", "a.h5", "", {"--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(json::parse(outcome.out).contains("results_sha256"));
+  EXPECT_THAT(outcome.err, HasSubstr("a tool must not print"));
+}
+
+TEST_F(LongWork, ThatFailsEverywhereNamesTheToolOnceAndNoArchive) {
+  directory_.write("p.txt", "a\nb\nc\nd\ne\nf\ng\n");
+  const auto outcome = run("tool", "blames", "a.h5");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("tool 'blames': the prompt is too short"),
+                                 HasSubstr("and 2 more cases failed\n")));
+}
+
+TEST_F(LongWork, IsFinishedWithACorrectedPlugInAfterItsSummaryFailed) {
+  ASSERT_EQ(run("run", "two_passes", "whole.h5").exit_code, 0);
+  fs::remove(directory_ / "long_work.so");
+  testing::place(directory_, "long_work_faulty");
+  const auto failed = run("run", "two_passes", "a.h5");
+  EXPECT_EQ(failed.exit_code, 5);
+  EXPECT_THAT(failed.err, AllOf(HasSubstr("the summary has a fault"),
+                                HasSubstr("lensbench finish " + (directory_ / "a.run").string())));
+  fs::remove(directory_ / "long_work_faulty.so");
+  testing::place(directory_, "long_work");
+  EXPECT_THAT(run("run", "two_passes", "a.h5", "", {"--resume"}).err, HasSubstr("another request"));
+  const auto finished = lensbench({"finish", directory_ / "a.run"});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(digest("a.h5"), digest("whole.h5"));
+  const ArchiveReader archive(directory_ / "a.h5");
+  const auto computed = archive.recipe()["plugin_sha256"].strings.at(0);
+  const auto ended = archive.run()["finished_with"][0]["sha256"].get<std::string>();
+  EXPECT_EQ(ended, ArchiveReader(directory_ / "whole.h5").recipe()["plugin_sha256"].strings.at(0));
+  EXPECT_NE(computed, ended);
+  EXPECT_EQ(lensbench({"verify", directory_ / "a.h5"}).exit_code, 0);
+}
+
+TEST_F(LongWork, IsNotFinishedBeforeItsCasesHaveRun) {
+  EXPECT_NE(run("run", "two_passes", "a.h5", "pass 1 case 1").exit_code, 0);
+  const auto finished = lensbench({"finish", directory_ / "a.run"});
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_THAT(finished.err, HasSubstr("case 1 has not run yet; resume the run"));
+  const auto none = lensbench({"finish", directory_.path()});
+  EXPECT_EQ(none.exit_code, 3);
+  EXPECT_THAT(none.err, HasSubstr("not the folder of an interrupted run"));
+}
+
 }  // namespace
 }  // namespace lensbench

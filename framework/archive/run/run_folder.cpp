@@ -106,8 +106,8 @@ void RunFolder::quarantine(const std::string& key) const {
 
 void RunFolder::remove() {
   std::error_code error;
-  for (const std::filesystem::path& part :
-       {plan(), path_ / "units", path_ / "states", path_ / "quarantine", temporary(), path_}) {
+  for (const std::filesystem::path& part : {plan(), command(), path_ / "units", path_ / "states",
+                                            path_ / "quarantine", temporary(), path_}) {
     std::filesystem::remove_all(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +

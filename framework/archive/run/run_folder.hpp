@@ -17,6 +17,8 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path path);
 
   std::filesystem::path plan() const { return path_ / "plan.json"; }
+  /// Command that began the run, for `lensbench finish`.
+  std::filesystem::path command() const { return path_ / "command.json"; }
   std::filesystem::path temporary() const { return path_ / "tmp"; }
   std::filesystem::path case_file(const std::string& key) const {
     return path_ / "units" / (key + ".h5");

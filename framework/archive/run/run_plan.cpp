@@ -1,6 +1,7 @@
 #include "archive/run/run_plan.hpp"
 
 #include <algorithm>
+#include <lensbench/error.hpp>
 
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
@@ -68,6 +69,21 @@ std::vector<std::string> case_keys(const RunPlan& plan) {
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
       keys.push_back(sha256_hex(canonical_json({{"case", keys[i]}, {"pass", pass}})));
   return keys;
+}
+
+RunPlan with_plugins_of(RunPlan plan, const json& before) {
+  try {
+    plan.plugins.clear();
+    for (const json& one : before.at("plugins"))
+      plan.plugins.push_back(
+          {one.at("name"), one.at("version"), one.at("sha256"), one.at("entries")});
+    plan.source = before.at("source");
+    plan.experiment_version = before.at("experiment_version");
+    plan.request["version"] = before.at("request").at("version");
+  } catch (const json::exception& error) {
+    throw InputError(std::string("plan.json: not the plan of a run: ") + error.what());
+  }
+  return plan;
 }
 
 std::string plan_difference(const json& before, const json& now) {

@@ -60,6 +60,12 @@ constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_dept
 /// title and the file of prompts are left out, since both change with the other cases.
 LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
 
+/// A plan with the plug-ins of another: with their records, the source and the version of the
+/// experiment, so that only what else differs remains a difference.
+/// \param plan    the plan
+/// \param before  another plan as JSON \throws InputError if it is not the plan of a run
+LENSBENCH_API RunPlan with_plugins_of(RunPlan plan, const nlohmann::json& before);
+
 /// Description of the differences between two plans, as JSON pointers with both values; empty if
 /// they are equal.
 LENSBENCH_API std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);

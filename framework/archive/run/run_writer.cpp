@@ -200,6 +200,27 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
   return RunWriter(std::move(state));
 }
 
+RunWriter RunWriter::take_over(const std::filesystem::path& out, const RunPlan& plan) {
+  const auto stored = run_folder_of(out) / "plan.json";
+  if (!std::filesystem::exists(stored))
+    throw UsageError(run_folder_of(out).string() +
+                     ": not the folder of an interrupted run, so there is nothing to finish");
+  return start(out, with_plugins_of(plan, read_json(stored, kPlanLimits)), true);
+}
+
+void RunWriter::require_all_run() const {
+  for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
+    if (state_->is_waiting(i))
+      throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
+                       " has not run yet; resume the run before sealing it");
+}
+
+void RunWriter::keep_command(const nlohmann::json& command) {
+  const RunFolder& folder = state_->folder;
+  if (!std::filesystem::exists(folder.command()))
+    write_file_atomically(folder.command(), canonical_json(command), folder.temporary());
+}
+
 std::vector<std::int64_t> RunWriter::done(std::int64_t pass) const {
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
@@ -284,10 +305,7 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,
                            const nlohmann::json& environment, const nlohmann::json& run) {
-  for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
-    if (state_->is_waiting(i))
-      throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
-                       " has not run yet; resume the run before sealing it");
+  require_all_run();
   const SealInput input{state_->plan, state_->case_files, state_->cache, summaries,
                         vocabulary,   vocabulary_bytes,   environment,   run};
   const SealResult result = write_archive(state_->out, state_->folder, input);

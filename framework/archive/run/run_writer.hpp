@@ -39,6 +39,11 @@ class LENSBENCH_API RunWriter {
   ///   plan differs from `plan` (the message has the differences), or if another process is writing
   ///   it; RunError if the folder cannot be written
   static RunWriter start(const std::filesystem::path& out, const RunPlan& plan, bool resume);
+  /// Takes over an interrupted run whose plan may differ in its plug-ins, of which the archive then
+  /// records those that computed the cases.
+  /// \throws UsageError if there is no such run, or it differs in more; under the conditions of
+  ///   `start`
+  static RunWriter take_over(const std::filesystem::path& out, const RunPlan& plan);
   ~RunWriter();
   RunWriter(RunWriter&&) noexcept;
 
@@ -67,6 +72,12 @@ class LENSBENCH_API RunWriter {
   /// State that `commit_state` kept; empty if there is none or it is damaged.
   std::optional<Dataset> state(std::int64_t index, std::int64_t pass,
                                const std::string& name) const;
+
+  /// \throws UsageError if planned cases have not run
+  void require_all_run() const;
+
+  /// Keeps the command that began the run in its folder.
+  void keep_command(const nlohmann::json& command);
 
   /// Notes what the process does now, for a message after a crash; "" for nothing.
   void note(const std::string& text);

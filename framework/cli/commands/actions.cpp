@@ -17,6 +17,7 @@ namespace {
 constexpr Action kActions[] = {
     {"run", run_experiment, experiment_help},
     {"tool", run_tool, tool_help},
+    {"finish", run_finish},
     {"list", run_list},
     {"tokenize", run_tokenize},
     {"model info", run_model_info},

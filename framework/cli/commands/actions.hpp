@@ -27,6 +27,7 @@ int run_experiment(const Options& options);
 std::string experiment_help(const Options& options);
 int run_tool(const Options& options);
 std::string tool_help(const Options& options);
+int run_finish(const Options& options);
 int run_list(const Options& options);
 int run_tokenize(const Options& options);
 int run_model_info(const Options& options);

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
@@ -16,6 +17,10 @@
 #include "cli/commands/run_messages.hpp"
 #include "cli/commands/settings.hpp"
 #include "cli/shell/help.hpp"
+#include "cli/shell/quote.hpp"
+#include "cli/table/commands.hpp"
+#include "core/text/json.hpp"
+#include "core/text/json_reader.hpp"
 #include "report/export/json.hpp"
 #include "report/summary/draw_archive.hpp"
 #include "session/environment.hpp"
@@ -39,6 +44,33 @@ fs::path archive_path(const RunArguments& arguments) {
   for (int i = 2; fs::exists(path) || fs::exists(fs::path(path).replace_extension(".run")); ++i)
     path = fs::path("results") / (name + "-" + std::to_string(i) + ".h5");
   return path;
+}
+
+/// Sends what is printed to stdout to stderr during its lifetime, so that a tool that prints does
+/// not corrupt the JSON on stdout.
+class PrintsToStderr {
+ public:
+  explicit PrintsToStderr(bool active) : stdout_(active ? dup(STDOUT_FILENO) : -1) {
+    if (stdout_ >= 0) dup2(STDERR_FILENO, STDOUT_FILENO);
+  }
+  ~PrintsToStderr() {
+    if (stdout_ < 0) return;
+    std::cout.flush();
+    std::fflush(stdout);
+    dup2(stdout_, STDOUT_FILENO);
+    close(stdout_);
+  }
+  PrintsToStderr(const PrintsToStderr&) = delete;
+  PrintsToStderr& operator=(const PrintsToStderr&) = delete;
+
+ private:
+  int stdout_;
+};
+
+RunSession::Outcome execute(RunSession& session, const RunArguments& arguments,
+                            const fs::path& path, const Options& options) {
+  const PrintsToStderr printing(arguments.json);
+  return session.execute(path, options.arguments());
 }
 
 int say_outcome(const RunSession& session, const RunArguments& arguments,
@@ -89,12 +121,40 @@ int run_entry(PluginEntryKind kind, const Options& options) {
                      ": holds an interrupted run; remove the folder, or go on with the run:\n  " +
                      resume);
   try {
-    return say_outcome(session, arguments, session.execute(path, options.arguments()), resume);
+    return say_outcome(session, arguments, execute(session, arguments, path, options), resume);
   } catch (const RunError& error) {
     if (!fs::exists(run_folder_of(path))) throw;
     throw RunError(std::string(error.what()) + "\nEvery finished case is safe. Resume with:\n  " +
-                   resume);
+                   resume +
+                   "\nor, if a plug-in has to be corrected first, finish with:\n  lensbench "
+                   "finish " +
+                   shell_word(run_folder_of(path).string()));
   }
+}
+
+/// The command that began a run, with its working directory.
+struct BeginningOfRun {
+  PluginEntryKind kind;
+  Arguments arguments;
+  fs::path directory;
+};
+
+BeginningOfRun beginning_of(const fs::path& run) {
+  const fs::path file = run / "command.json";
+  if (!fs::exists(file))
+    throw InputError(run.string() +
+                     ": not the folder of an interrupted run (command.json is missing); give the "
+                     "folder NAME.run");
+  const nlohmann::json all = read_json(file);
+  const JsonReader stored(all, file.string());
+  return {
+      stored.at("command").string() == "tool" ? PluginEntryKind::tool : PluginEntryKind::experiment,
+      stored.at("arguments").strings(), stored.at("working_directory").string()};
+}
+
+const Command& command_named(const std::string& name) {
+  return *std::find_if(commands().begin(), commands().end(),
+                       [&](const Command& command) { return command.name == name; });
 }
 
 std::string help_of(PluginEntryKind kind, const Options& options) {
@@ -121,6 +181,32 @@ std::string experiment_help(const Options& options) {
 
 std::string tool_help(const Options& options) {
   return help_of(PluginEntryKind::tool, options);
+}
+
+int run_finish(const Options& options) {
+  const fs::path run = fs::absolute(options.operand(0)).lexically_normal();
+  const fs::path folder = run.has_filename() ? run : run.parent_path();
+  const BeginningOfRun begun = beginning_of(folder);
+  const PluginSearch given = plugin_search(options);
+  std::vector<std::string> directories;
+  for (const auto& directory : given.dirs) directories.push_back(fs::absolute(directory).string());
+  // Paths of the recorded command are relative to the folder in which it was given.
+  fs::current_path(begun.directory);
+  const Options recorded(command_named(begun.kind == PluginEntryKind::tool ? "tool" : "run"),
+                         begun.arguments);
+  RunArguments arguments = run_arguments(begun.kind, recorded);
+  arguments.quiet = options.flag("quiet");
+  arguments.json = options.flag("json");
+  if (!directories.empty()) arguments.request.plugins = given;
+  if (!directories.empty()) arguments.request.plugins.dirs = directories;
+  auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
+  std::vector<FileRecord> inputs;
+  if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
+  RunSession session(arguments.request,
+                     terminal_listener(std::ssize(cases), arguments.quiet, false));
+  session.prepare(std::move(cases), std::move(inputs));
+  const fs::path out = fs::path(folder).replace_extension(".h5");
+  return say_outcome(session, arguments, session.finish(out, options.arguments()), "");
 }
 
 }  // namespace lensbench::cli

@@ -65,8 +65,8 @@ void print_failures(const RunSession& session, const RunReport& report) {
                   "' failed: " + failure.message);
   }
   if (report.failures.size() > kMost)
-    print_warning("and " + std::to_string(report.failures.size() - kMost) +
-                  " more cases failed; the archive's /units names them");
+    print_warning("and " + std::to_string(report.failures.size() - kMost) + " more cases failed" +
+                  (report.completed.empty() ? "" : "; the archive's /units names them"));
 }
 
 }  // namespace lensbench::cli

@@ -2,9 +2,12 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <lensbench/error.hpp>
+#include <thread>
 
 namespace lensbench {
 namespace {
@@ -37,6 +40,18 @@ void set_threads(int threads) {
   // longer than on a single core. Nearly all time is spent in products, so the BLAS gets the cores.
   at::set_num_threads(blas_has_own_threads() ? 1 : threads);
   if (const auto set_blas = blas_function<void(int)>("openblas_set_num_threads")) set_blas(threads);
+}
+
+int default_threads() {
+  if (const char* given = std::getenv("OMP_NUM_THREADS")) {
+    // A list such as `4,2` gives the threads of nested levels; the first counts.
+    const int threads = std::atoi(given);
+    if (threads >= 1) return threads;
+  }
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
 ThreadReport thread_report() {

@@ -21,6 +21,10 @@ struct ThreadReport {
 /// \throws UsageError for fewer
 LENSBENCH_API void set_threads(int threads);
 
+/// Threads to use where no number is asked for: OMP_NUM_THREADS if it is set, else the processors
+/// that this process may use (its affinity mask).
+LENSBENCH_API int default_threads();
+
 LENSBENCH_API ThreadReport thread_report();
 
 }  // namespace lensbench

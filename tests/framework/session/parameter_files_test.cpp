@@ -13,9 +13,9 @@
 namespace lensbench {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::message_of;
 using testing::sha256sum;
-using ::testing::HasSubstr;
 
 constexpr ParameterSpec kFiles[] = {
     {"lens", ParameterType::file, "", "", "a lens"},
