@@ -8,6 +8,9 @@
 
 namespace lensbench {
 
+/// Version of the format of archives that this version writes; it reads all from the first on.
+constexpr std::int64_t kArchiveFormat = 2;
+
 /// Progress of a case of a run; `/units/status` stores these numbers.
 enum class CaseStatus : std::int8_t { planned = 0, complete = 1, failed = 2 };
 

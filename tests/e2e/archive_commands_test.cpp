@@ -164,6 +164,31 @@ TEST_F(ArchiveCommands, ExportDoesNotOverwrite) {
   EXPECT_THAT(outcome.err, HasSubstr("not overwritten"));
 }
 
+// The fixture is described in tests/framework/archive/format_test.cpp.
+TEST_F(ArchiveCommands, TakeAnArchiveOfFormat1) {
+  const std::string old = testing::data_folder() + "/archives/format_1.h5";
+  EXPECT_THAT(lensbench({"verify", old}).out, HasSubstr("intact and complete"));
+  EXPECT_THAT(lensbench({"show", old, "--facts"}).out,
+              AllOf(HasSubstr("format      1\n"), HasSubstr("lensbench 1.0.0")));
+  EXPECT_EQ(lensbench({"show", old}).exit_code, 0);
+  const auto table = lensbench({"export", old, "logit_lens/entropy", "--format", "csv"});
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, StartsWith("layer,layer_label,token,"));
+  const auto difference = lensbench({"diff", old, archive("a.h5")});
+  EXPECT_EQ(difference.exit_code, 1) << difference.err;
+  EXPECT_THAT(difference.out, HasSubstr("request/parameters/top_k: \"2\" -> \"3\""));
+}
+
+TEST_F(ArchiveCommands, ReplaySaysWhichVersionMadeAnArchiveOfFormat1) {
+  const std::string old = testing::data_folder() + "/archives/format_1.h5";
+  const auto outcome =
+      lensbench({"replay", old, "--model", kModel, "--allow-different", "--quiet"});
+  EXPECT_THAT(outcome.err, HasSubstr("format_1.h5: the archive has format 1, made by lensbench "
+                                     "1.0.0 (commit 157564efe078"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay"));  // its plug-in was another binary
+  EXPECT_THAT(lensbench({"replay", archive("a.h5")}).err, Not(HasSubstr("made by lensbench")));
+}
+
 TEST_F(ArchiveCommands, TellAFileThatIsNoArchive) {
   for (const std::string command : {"replay", "show", "verify"}) {
     const auto outcome = lensbench({command, archive("prompts.jsonl")});

@@ -73,7 +73,7 @@ class Packer {
       write_attribute(image_.root(), name, value);
     };
     attribute("Conventions", "lensbench-1.0");
-    attribute("format_version", std::int64_t{1});
+    attribute("format_version", kArchiveFormat);
     attribute("title", input_.plan.title);
     attribute("experiment", input_.plan.experiment);
     attribute("experiment_version", input_.plan.experiment_version);

@@ -199,6 +199,7 @@ json describe_archive_json(const std::filesystem::path& path) {
           {"title", archive.attribute("title")},
           {"experiment", archive.attribute("experiment")},
           {"experiment_version", archive.attribute("experiment_version")},
+          {"format_version", archive.format()},
           {"complete", archive.complete()},
           {"request", archive.request()},
           {"environment", archive.environment()},
@@ -217,7 +218,8 @@ std::string describe_archive(const std::filesystem::path& path) {
   const auto text = [&](const char* key) { return facts[key].get<std::string>(); };
   out << text("title") << "\n"
       << "file        " << text("file") << "\n"
-      << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n";
+      << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n"
+      << "format      " << facts["format_version"].dump() << "\n";
   if (facts["request"].is_object() && facts["request"].contains("model"))
     write_model(out, facts["request"]["model"]);
   for (const json& file : facts["files"])
