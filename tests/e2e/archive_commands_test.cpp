@@ -1,7 +1,9 @@
 #include <fstream>
 #include <memory>
 
+#include "archive/archive_reader.hpp"
 #include "support/command.hpp"
+#include "support/fixture_plugins.hpp"
 
 // What is done with an archive once it is there: replay, diff, versions, export.
 
@@ -90,6 +92,29 @@ TEST_F(ArchiveCommands, ReplayFindsTheSecondModelOfAComparison) {
       lensbench({"replay", folder / "m.h5", "--set", "other=" + kModel, "--quiet"});
   EXPECT_EQ(with_another.exit_code, 3);
   EXPECT_THAT(with_another.err, HasSubstr("files/other weights model.safetensors/sha256"));
+}
+
+TEST_F(ArchiveCommands, ReplayRepeatsTheSecondPromptsOfCases) {
+  const TempDir folder;
+  testing::place(folder, "second_prompt");
+  std::ofstream(folder / "pairs.jsonl")
+      << R"({"text": "In the beginning", "corrupted": "And God said", "id": "text"})"
+      << "\n"
+      << R"({"ids": [1, 5, 9], "corrupted_ids": "3 4", "id": "numbers"})"
+      << "\n";
+  const std::string plugins = folder.path(), made = folder / "pairs.h5";
+  const auto run =
+      lensbench({"tool", "both_prompts", "--plugin-dir", plugins, "--model", kModel, "--prompts",
+                 folder / "pairs.jsonl", "--quiet", "--threads", "1", "--out", made});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Dataset recipe = ArchiveReader(made).recipe();
+  EXPECT_EQ(recipe["corrupted_text"].strings, (std::vector<std::string>{"And God said", ""}));
+  const auto again =
+      lensbench({"replay", made, "--plugin-dir", plugins, "--quiet", "--out", folder / "again.h5"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("REPLAYED: identical in every bit"));
+  EXPECT_EQ(ArchiveReader(folder / "again.h5").recipe()["corrupted_ids_sha256"].strings,
+            recipe["corrupted_ids_sha256"].strings);
 }
 
 TEST_F(ArchiveCommands, ReplaySaysWhereTheModelIsMissing) {

@@ -90,6 +90,10 @@ Dataset recipe_table(const RunPlan& plan) {
             "tokens of the prompt");
   table.add("ids_sha256", "case", texts_of(plan.cases, &CasePlan::ids_sha256),
             "SHA-256 of the token ids");
+  table.add("corrupted_text", "case", texts_of(plan.cases, &CasePlan::corrupted_text),
+            "second prompt, empty where there is none or ids were given");
+  table.add("corrupted_ids_sha256", "case", texts_of(plan.cases, &CasePlan::corrupted_ids_sha256),
+            "SHA-256 of the token ids of the second prompt, empty without one");
   std::vector<std::string> fields;
   for (const CasePlan& one : plan.cases) fields.push_back(canonical_json(one.fields));
   table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");

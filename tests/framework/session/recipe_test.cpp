@@ -168,6 +168,32 @@ TEST_F(Plan, HasOtherFieldsOfCasesThatHaveSome) {
   EXPECT_FALSE(plan.request.contains("case_fields"));
 }
 
+TEST_F(Plan, HasTheSecondPromptsOfCasesThatHaveOne) {
+  const RunPlan plan =
+      plan_of(uses_odd(), {{"text", "", {1}, {{"corrupted", "And God said"}}},
+                           {"ids", "", {1}, {{"corrupted_ids", "5 0 17"}}},
+                           {"none", "", {1}, {}},
+                           {"both", "", {1}, {{"corrupted", "And"}, {"corrupted_ids", "5"}}},
+                           {"same", "And God said", {}, {}}});
+  EXPECT_EQ(plan.cases[0].corrupted_text, "And God said");
+  EXPECT_EQ(plan.cases[0].corrupted_ids_sha256, plan.cases[4].ids_sha256);
+  EXPECT_EQ(plan.cases[1].corrupted_text, "");
+  const testing::TempDir folder;
+  EXPECT_EQ(plan.cases[1].corrupted_ids_sha256, sha256sum(folder.write("ids", "5 0 17 ")));
+  for (const std::size_t without : {2, 3}) {  // a case with both forms fails when it runs
+    EXPECT_EQ(plan.cases[without].corrupted_text, "");
+    EXPECT_EQ(plan.cases[without].corrupted_ids_sha256, "");
+  }
+}
+
+TEST_F(Plan, HasASecondPromptThatCannotBeTokenizedWithoutIds) {
+  auto request = uses_odd();
+  request.model = testing::data_folder() + "/models/gpt2";  // has no tokenizer
+  const RunPlan plan = plan_of(request, {{"a", "", {1}, {{"corrupted", "And God said"}}}});
+  EXPECT_EQ(plan.cases[0].corrupted_text, "And God said");
+  EXPECT_EQ(plan.cases[0].corrupted_ids_sha256, "");
+}
+
 TEST_F(Plan, HasInterventionsWhereThereAreSome) {
   auto request = uses_odd();
   EXPECT_FALSE(plan_of(request, testing::cases_of_ids(1)).request.contains("interventions"));
