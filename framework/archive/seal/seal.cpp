@@ -139,6 +139,7 @@ class Packer {
   void write_results() {
     auto joinings = scan_case_files();
     Handle results = hdf5::create_group(image_.root(), "results");
+    describe_results(results, joinings);
     for (auto& [name, joining] : joinings) {
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
@@ -150,10 +151,21 @@ class Packer {
       if (joinings.contains(name))
         throw UsageError("summary '" + name +
                          "': cases saved a dataset of this name; choose another name");
-      write_group(results, name, dataset);
+      Handle group = hdf5::create_group(results, name);
+      write_result(group, dataset);
+      group.close_written("group '" + name + "'");
       for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
     }
     results.close_written("results");
+  }
+
+  /// Attributes by which programs of the NeXus convention find a result from the root.
+  void describe_results(hid_t results, const std::map<std::string, Joining>& joinings) const {
+    std::set<std::string> names;
+    for (const auto& [name, joining] : joinings) names.insert(name);
+    for (const auto& [name, dataset] : input_.summaries) names.insert(name);
+    write_attribute(results, "NX_class", std::string("NXentry"));
+    if (!names.empty()) write_attribute(results, "default", *names.begin());
   }
 
   void note_receipt(ReceiptRecord record) {
