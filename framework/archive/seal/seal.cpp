@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "archive/digest/cases_digest.hpp"
 #include "archive/digest/digest.hpp"
 #include "archive/digest/digest_table.hpp"
 #include "archive/hdf5/attributes.hpp"
@@ -89,8 +90,10 @@ class Packer {
       throw UsageError("experiment '" + input_.plan.experiment +
                        "': its source text is not valid UTF-8 without NUL");
     write_text(group, "source", input_.plan.source);
-    write_dataset(group, recipe_table(input_.plan));
+    const Dataset table = recipe_table(input_.plan);
+    write_dataset(group, table);
     group.close_written("recipe");
+    write_attribute(image_.root(), "cases_sha256", cases_digest(table));
   }
 
   /// Join of the datasets that the cases saved under one name, before their values are written.

@@ -195,6 +195,9 @@ json describe_archive_json(const std::filesystem::path& path) {
   json digests = json::object();
   for (const char* name : {"results_sha256", "recipe_sha256", "environment_sha256", "seal_sha256"})
     digests[name] = archive.attribute(name);
+  // Archives of format 1 lack the digest of the cases.
+  if (const std::string cases = archive.attribute("cases_sha256"); !cases.empty())
+    digests["cases_sha256"] = cases;
   return {{"file", path.string()},
           {"title", archive.attribute("title")},
           {"experiment", archive.attribute("experiment")},
