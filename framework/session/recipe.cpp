@@ -8,6 +8,7 @@
 #include "bench/case_input.hpp"
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
+#include "core/text/utf8.hpp"
 #include "session/parameter_files.hpp"
 
 namespace lensbench {
@@ -58,7 +59,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
     auto& record = libraries[info.path];
     const std::string text = info.name + " " + info.version;
     if (record.sha256.empty())
-      record = {info.plugin, info.version, info.sha256, text};
+      record = {info.plugin, info.version, info.sha256, text, replace_invalid_utf8(info.source)};
     else if ((", " + record.entries + ", ").find(", " + text + ", ") == std::string::npos)
       record.entries += ", " + text;
   };

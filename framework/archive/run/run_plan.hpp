@@ -36,7 +36,8 @@ struct PluginRecord {
   std::string name;
   std::string version;
   std::string sha256;
-  std::string entries;  ///< tools and experiments of the plug-in with their versions
+  std::string entries;      ///< tools and experiments of the plug-in with their versions
+  std::string source = {};  ///< source text in its library; empty without one
 };
 
 /// The complete request of a run, which `/recipe` stores. Runs with equal plans are equal.

@@ -82,6 +82,8 @@ Dataset recipe_table(const RunPlan& plan) {
             "SHA-256 of its library");
   table.add("plugin_entries", "plugin", texts_of(plan.plugins, &PluginRecord::entries),
             "tools and experiments with their versions");
+  table.add("plugin_source", "plugin", texts_of(plan.plugins, &PluginRecord::source),
+            "source text of the plug-in, empty where its library has none");
   table.add_coordinate("case", range(plan.cases.size()), "number of the case");
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("text", "case", texts_of(plan.cases, &CasePlan::text),

@@ -123,6 +123,15 @@ TEST(Recipe, HoldsTheSecondPromptOfEachCase) {
             (std::vector<std::string>{"", std::string(64, 'e')}));
 }
 
+TEST(Recipe, HoldsTheSourceOfEveryPlugin) {
+  const TempDir folder;
+  RunPlan plan = with_fields(1);
+  plan.plugins = {{"lens", "1.0.0", std::string(64, 'd'), "lens 1.0.0", "class Lens {};\n"},
+                  {"probe", "1.0.0", std::string(64, 'e'), "probe 1.0.0"}};
+  EXPECT_EQ(sealed_plan(folder / "a.h5", plan).recipe()["plugin_source"].strings,
+            (std::vector<std::string>{"class Lens {};\n", ""}));
+}
+
 TEST(DiffRecipe, NamesTheCaseOfAnotherSecondPrompt) {
   const TempDir folder;
   RunPlan plan = with_fields(2);
