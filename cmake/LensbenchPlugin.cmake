@@ -1,12 +1,16 @@
-# lensbench_add_tool(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
-# lensbench_add_experiment(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file])
+# lensbench_add_tool(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file...])
+# lensbench_add_experiment(NAME SOURCES file... [LINK_LIBRARIES lib...] [SOURCE_TEXT file...])
 #
 # Builds a shared library that the bench can load: symbols are hidden, all symbols are resolved at
-# link time, and the text of SOURCE_TEXT (by default the first source file) is embedded, so that
-# archives can store it.
+# link time, and its source text is embedded, so that archives can store it: the files SOURCE_TEXT,
+# then SOURCES, each with the files that it includes with quotes. Only files in the folder of the first
+# one, or below it, are embedded (see EmbedSource.cmake).
+
+cmake_policy(PUSH)
+cmake_policy(SET CMP0116 NEW)  # paths in a DEPFILE are absolute
 
 function(lensbench_add_plugin_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "SOURCE_TEXT" "SOURCES;LINK_LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LINK_LIBRARIES;SOURCE_TEXT")
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
     message(FATAL_ERROR "lensbench: '${name}' is not a valid name of a plug-in; use a lower-case "
       "letter followed by lower-case letters, digits and underscores")
@@ -19,17 +23,20 @@ function(lensbench_add_plugin_library name)
     message(FATAL_ERROR
       "lensbench: '${name}': SOURCES are missing; use lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
-  set(main_source ${ARG_SOURCE_TEXT})
-  if(NOT main_source)
-    list(GET ARG_SOURCES 0 main_source)
-  endif()
-  get_filename_component(main_source ${main_source} ABSOLUTE)
+  set(more)
+  foreach(source IN LISTS ARG_SOURCE_TEXT ARG_SOURCES)
+    get_filename_component(source ${source} ABSOLUTE)
+    list(APPEND more ${source})
+  endforeach()
+  list(GET more 0 main_source)
+  list(JOIN more "|" more)
   set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${name}_source_text.cpp)
   add_custom_command(
     OUTPUT ${embedded}
-    COMMAND ${CMAKE_COMMAND} -DINPUT=${main_source} -DOUTPUT=${embedded}
-            -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${main_source} "-DMORE=${more}" -DOUTPUT=${embedded}
+            -DDEPFILE=${embedded}.d -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
     DEPENDS ${main_source} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
+    DEPFILE ${embedded}.d
     VERBATIM)
   add_library(${name} MODULE ${ARG_SOURCES} ${embedded})
   target_link_libraries(${name} PRIVATE lensbench::lensbench ${ARG_LINK_LIBRARIES})
@@ -58,3 +65,5 @@ endfunction()
 function(lensbench_add_experiment name)
   lensbench_add_plugin_library(${name} ${ARGN})
 endfunction()
+
+cmake_policy(POP)

@@ -21,6 +21,16 @@ std::vector<std::int64_t> integers(const Variable& variable) {
 
 constexpr JsonLimits kFactLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
+void check_format(std::int64_t format, const std::string& path) {
+  if (format > kArchiveFormat)
+    throw InputError(path + ": the archive has format " + std::to_string(format) +
+                     ", which is newer than this lensbench (it reads formats 1 to " +
+                     std::to_string(kArchiveFormat) + "); update lensbench");
+  if (format < 1)
+    throw InputError(path + ": damaged: format_version is " + std::to_string(format) +
+                     " or missing, expected 1 to " + std::to_string(kArchiveFormat));
+}
+
 }  // namespace
 
 struct ArchiveReader::State {
@@ -50,6 +60,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
     throw InputError(path.string() +
                      ": is an HDF5 file, but not a lensbench archive: Conventions is '" +
                      attribute("Conventions") + "', expected 'lensbench-1.0'");
+  check_format(format(), path.string());
 }
 
 ArchiveReader::~ArchiveReader() = default;
@@ -69,6 +80,13 @@ std::string ArchiveReader::attribute(const std::string& name) const {
   if (found == state_->attributes.end()) return "";
   const auto* text = std::get_if<std::string>(&found->second);
   return text == nullptr ? "" : *text;
+}
+
+std::int64_t ArchiveReader::format() const {
+  const auto found = state_->attributes.find("format_version");
+  if (found == state_->attributes.end()) return 0;
+  const auto* number = std::get_if<std::int64_t>(&found->second);
+  return number == nullptr ? 0 : *number;
 }
 
 bool ArchiveReader::complete() const {

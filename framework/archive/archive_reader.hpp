@@ -18,7 +18,8 @@ namespace lensbench {
 /// A sealed archive, open for reading. Every function throws InputError for damaged content.
 class LENSBENCH_API ArchiveReader {
  public:
-  /// \throws InputError if the file is missing, not HDF5 or not a lensbench archive
+  /// \throws InputError if the file is missing, not HDF5, not a lensbench archive or of a later
+  ///   format than this version knows
   explicit ArchiveReader(const std::filesystem::path& path);
   ~ArchiveReader();
   ArchiveReader(ArchiveReader&&) noexcept;
@@ -29,6 +30,8 @@ class LENSBENCH_API ArchiveReader {
   const std::map<std::string, Attribute>& attributes() const;
   /// A text attribute of the root; empty if it is missing.
   std::string attribute(const std::string& name) const;
+  /// Version of the format that the archive has.
+  std::int64_t format() const;
   bool complete() const;
 
   nlohmann::json request() const;

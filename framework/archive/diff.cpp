@@ -38,10 +38,19 @@ json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<st
   return rows;
 }
 
+/// Columns of the cases that are compared. Archives of format 1 do not have those of second
+/// prompts; they have them as fields of the cases alone.
+std::vector<std::string> case_columns(const Dataset& first, const Dataset& second) {
+  std::vector<std::string> columns = {"text", "n_tokens", "ids_sha256"};
+  for (const char* name : {"corrupted_text", "corrupted_ids_sha256"})
+    if (first.contains(name) && second.contains(name)) columns.emplace_back(name);
+  return columns;
+}
+
 /// Rows of the cases with their other fields. Earlier versions stored those in the request, from
 /// which they are taken, so that archives of both forms are compared by case.
-json case_rows_of(const Dataset& recipe, json& request) {
-  json rows = rows_of(recipe, "case", {"case_id"}, {"text", "n_tokens", "ids_sha256"});
+json case_rows_of(const Dataset& recipe, json& request, const std::vector<std::string>& columns) {
+  json rows = rows_of(recipe, "case", {"case_id"}, columns);
   if (recipe.contains("fields"))
     for (std::size_t i = 0; i < recipe["fields"].strings.size(); ++i) {
       json fields = parse_json(recipe["fields"].strings[i], "/recipe/fields", kFieldLimits);
@@ -55,9 +64,10 @@ json case_rows_of(const Dataset& recipe, json& request) {
   return rows;
 }
 
-json recipe_facts(const Dataset& recipe, json request, const std::string& experiment,
-                  const std::string& version, const std::string& source) {
-  json cases = case_rows_of(recipe, request);
+json recipe_facts(const Dataset& recipe, const std::vector<std::string>& columns, json request,
+                  const std::string& experiment, const std::string& version,
+                  const std::string& source) {
+  json cases = case_rows_of(recipe, request, columns);
   return {{"experiment", experiment},
           {"experiment_version", version},
           {"request", std::move(request)},
@@ -67,8 +77,9 @@ json recipe_facts(const Dataset& recipe, json request, const std::string& experi
           {"cases", std::move(cases)}};
 }
 
-json recipe_facts(const ArchiveReader& archive) {
-  return recipe_facts(archive.recipe(), archive.request(), archive.attribute("experiment"),
+json recipe_facts(const ArchiveReader& archive, const Dataset& recipe,
+                  const std::vector<std::string>& columns) {
+  return recipe_facts(recipe, columns, archive.request(), archive.attribute("experiment"),
                       archive.attribute("experiment_version"), archive.source());
 }
 
@@ -149,13 +160,17 @@ Dataset read_if_there(const ArchiveReader& archive, const std::string& name) {
 }  // namespace
 
 std::vector<FactDifference> diff_recipe(const ArchiveReader& archive, const RunPlan& plan) {
-  return diff_facts(recipe_facts(archive),
-                    recipe_facts(recipe_table(plan), plan.request, plan.experiment,
+  const Dataset then = archive.recipe(), now = recipe_table(plan);
+  const auto columns = case_columns(then, now);
+  return diff_facts(recipe_facts(archive, then, columns),
+                    recipe_facts(now, columns, plan.request, plan.experiment,
                                  plan.experiment_version, plan.source));
 }
 
 std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const ArchiveReader& second) {
-  return diff_facts(recipe_facts(first), recipe_facts(second));
+  const Dataset one = first.recipe(), other = second.recipe();
+  const auto columns = case_columns(one, other);
+  return diff_facts(recipe_facts(first, one, columns), recipe_facts(second, other, columns));
 }
 
 Agreement ArchiveDifference::results() const {

@@ -1,18 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/archive.hpp>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
 namespace lensbench {
 
-/// Progress of a case of a run; `/units/status` stores these numbers.
-enum class CaseStatus : std::int8_t { planned = 0, complete = 1, failed = 2 };
-
-/// Name of a status: `planned`, `complete` or `failed`.
-LENSBENCH_API std::string to_string(CaseStatus status);
+/// Version of the format of archives that this version writes; it reads all from the first on.
+constexpr std::int64_t kArchiveFormat = 2;
 
 /// One case of an archive: its input and its outcome.
 struct CaseRecord {

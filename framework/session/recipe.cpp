@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "bench/case_input.hpp"
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
+#include "core/text/utf8.hpp"
 #include "session/parameter_files.hpp"
 
 namespace lensbench {
@@ -57,7 +59,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
     auto& record = libraries[info.path];
     const std::string text = info.name + " " + info.version;
     if (record.sha256.empty())
-      record = {info.plugin, info.version, info.sha256, text};
+      record = {info.plugin, info.version, info.sha256, text, replace_invalid_utf8(info.source)};
     else if ((", " + record.entries + ", ").find(", " + text + ", ") == std::string::npos)
       record.entries += ", " + text;
   };
@@ -70,22 +72,45 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
   return records;
 }
 
-CasePlan plan_case(const CaseInput& input, const Model& model) {
-  CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
-  // A prompt that cannot be tokenized is still planned and later fails as a case.
-  std::vector<std::int64_t> ids = input.ids;
-  if (ids.empty()) {
-    try {
-      ids = to_tokens(model, input.text).ids;
-    } catch (const UsageError&) {
-      return plan;
-    }
-  }
+std::string digest_of_ids(const std::vector<std::int64_t>& ids) {
   std::string text;
   for (const auto id : ids) text += std::to_string(id) + " ";
-  plan.n_tokens = static_cast<std::int64_t>(ids.size());
-  plan.ids_sha256 = sha256_hex(text);
-  plan.ids = std::move(ids);
+  return sha256_hex(text);
+}
+
+/// Token ids of a prompt; empty if it cannot be tokenized. Such a prompt is still planned and later
+/// fails as a case.
+std::vector<std::int64_t> ids_of(const std::string& text, const std::vector<std::int64_t>& given,
+                                 const Model& model) {
+  if (!given.empty()) return given;
+  try {
+    return to_tokens(model, text).ids;
+  } catch (const UsageError&) {
+    return {};
+  }
+}
+
+void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters& parameters,
+                        const Model& model) {
+  SecondPrompt prompt;
+  try {
+    prompt = second_prompt(input, parameters);
+  } catch (const UsageError&) {
+    return;  // the case will fail with this error
+  }
+  if (!prompt.is_given()) return;
+  plan.corrupted_text = prompt.text;
+  const auto ids = ids_of(prompt.text, prompt.ids, model);
+  if (!ids.empty()) plan.corrupted_ids_sha256 = digest_of_ids(ids);
+}
+
+CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Model& model) {
+  CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
+  plan_second_prompt(plan, input, parameters, model);
+  plan.ids = ids_of(input.text, input.ids, model);
+  if (plan.ids.empty()) return plan;
+  plan.n_tokens = static_cast<std::int64_t>(plan.ids.size());
+  plan.ids_sha256 = digest_of_ids(plan.ids);
   return plan;
 }
 
@@ -109,7 +134,7 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
   plan.files.insert(plan.files.end(), others.begin(), others.end());
   plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
   plan.plugins = plugin_records(host, entry, tools);
-  for (const auto& input : cases) plan.cases.push_back(plan_case(input, model));
+  for (const auto& input : cases) plan.cases.push_back(plan_case(input, parameters, model));
   plan.source = entry.source;
   return plan;
 }

@@ -37,11 +37,9 @@ std::string text_of(const std::string& file) {
   const VerifyResult result = verify_archive(file);
   if (!result.intact) throw InputError(file + ": damaged: " + result.findings.front());
   const ArchiveReader archive(file);
-  return json{{"request", archive.request()},
-              {"environment", archive.environment()},
-              {"run", archive.run()},
-              {"cases", cases_of(archive)},
-              {"files", files_of(archive)}}
+  return json{{"format", archive.format()},           {"request", archive.request()},
+              {"environment", archive.environment()}, {"run", archive.run()},
+              {"cases", cases_of(archive)},           {"files", files_of(archive)}}
       .dump();
 }
 
@@ -49,7 +47,7 @@ std::string text_of(const std::string& file) {
 
 RecordedRun read_recorded_run(const std::string& file) {
   json all = parse_json(ask_child({{file}}, [&] { return text_of(file); }), file, kLimits);
-  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}};
+  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}, all["format"]};
   for (const json& one : all["cases"]) {
     CaseRecord record;
     record.id = one["id"];
@@ -61,6 +59,18 @@ RecordedRun read_recorded_run(const std::string& file) {
   for (const json& one : all["files"])
     recorded.files.push_back({one["role"], one["name"], one["sha256"], one["bytes"]});
   return recorded;
+}
+
+std::string earlier_format_note(const RecordedRun& recorded) {
+  if (recorded.format >= kArchiveFormat) return "";
+  const auto fact = [&](const char* name) {
+    const auto found = recorded.environment.find(name);
+    const bool is_text = found != recorded.environment.end() && found->is_string();
+    return is_text ? found->get<std::string>() : std::string("unknown");
+  };
+  return recorded.file + ": the archive has format " + std::to_string(recorded.format) +
+         ", made by lensbench " + fact("lensbench") + " (commit " + fact("git_commit") +
+         "); this lensbench makes format " + std::to_string(kArchiveFormat);
 }
 
 std::vector<FactDifference> recipe_differences(const std::string& file, const RunPlan& plan) {

@@ -16,7 +16,12 @@ struct RecordedRun {
   nlohmann::json request, environment, run;
   std::vector<CaseRecord> cases;
   std::vector<FileRecord> files;  ///< files that the run read
+  std::int64_t format = kArchiveFormat;
 };
+
+/// Sentence about the version that made an archive of an earlier format; empty for the format that
+/// this version writes.
+LENSBENCH_API std::string earlier_format_note(const RecordedRun& recorded);
 
 /// Verifies and reads an archive in a child process (see guard.hpp), which returns only text.
 /// \throws InputError if the archive is damaged

@@ -1,7 +1,9 @@
 #include <fstream>
 #include <memory>
 
+#include "archive/archive_reader.hpp"
 #include "support/command.hpp"
+#include "support/fixture_plugins.hpp"
 
 // What is done with an archive once it is there: replay, diff, versions, export.
 
@@ -92,6 +94,29 @@ TEST_F(ArchiveCommands, ReplayFindsTheSecondModelOfAComparison) {
   EXPECT_THAT(with_another.err, HasSubstr("files/other weights model.safetensors/sha256"));
 }
 
+TEST_F(ArchiveCommands, ReplayRepeatsTheSecondPromptsOfCases) {
+  const TempDir folder;
+  testing::place(folder, "second_prompt");
+  std::ofstream(folder / "pairs.jsonl")
+      << R"({"text": "In the beginning", "corrupted": "And God said", "id": "text"})"
+      << "\n"
+      << R"({"ids": [1, 5, 9], "corrupted_ids": "3 4", "id": "numbers"})"
+      << "\n";
+  const std::string plugins = folder.path(), made = folder / "pairs.h5";
+  const auto run =
+      lensbench({"tool", "both_prompts", "--plugin-dir", plugins, "--model", kModel, "--prompts",
+                 folder / "pairs.jsonl", "--quiet", "--threads", "1", "--out", made});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Dataset recipe = ArchiveReader(made).recipe();
+  EXPECT_EQ(recipe["corrupted_text"].strings, (std::vector<std::string>{"And God said", ""}));
+  const auto again =
+      lensbench({"replay", made, "--plugin-dir", plugins, "--quiet", "--out", folder / "again.h5"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("REPLAYED: identical in every bit"));
+  EXPECT_EQ(ArchiveReader(folder / "again.h5").recipe()["corrupted_ids_sha256"].strings,
+            recipe["corrupted_ids_sha256"].strings);
+}
+
 TEST_F(ArchiveCommands, ReplaySaysWhereTheModelIsMissing) {
   const auto outcome = lensbench({"replay", archive("a.h5"), "--model", archive("nowhere")});
   EXPECT_EQ(outcome.exit_code, 3);
@@ -162,6 +187,31 @@ TEST_F(ArchiveCommands, ExportDoesNotOverwrite) {
                                   "npz", "--out", archive("prompts.jsonl")});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("not overwritten"));
+}
+
+// The fixture is described in tests/framework/archive/format_test.cpp.
+TEST_F(ArchiveCommands, TakeAnArchiveOfFormat1) {
+  const std::string old = testing::data_folder() + "/archives/format_1.h5";
+  EXPECT_THAT(lensbench({"verify", old}).out, HasSubstr("intact and complete"));
+  EXPECT_THAT(lensbench({"show", old, "--facts"}).out,
+              AllOf(HasSubstr("format      1\n"), HasSubstr("lensbench 1.0.0")));
+  EXPECT_EQ(lensbench({"show", old}).exit_code, 0);
+  const auto table = lensbench({"export", old, "logit_lens/entropy", "--format", "csv"});
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, StartsWith("layer,layer_label,token,"));
+  const auto difference = lensbench({"diff", old, archive("a.h5")});
+  EXPECT_EQ(difference.exit_code, 1) << difference.err;
+  EXPECT_THAT(difference.out, HasSubstr("request/parameters/top_k: \"2\" -> \"3\""));
+}
+
+TEST_F(ArchiveCommands, ReplaySaysWhichVersionMadeAnArchiveOfFormat1) {
+  const std::string old = testing::data_folder() + "/archives/format_1.h5";
+  const auto outcome =
+      lensbench({"replay", old, "--model", kModel, "--allow-different", "--quiet"});
+  EXPECT_THAT(outcome.err, HasSubstr("format_1.h5: the archive has format 1, made by lensbench "
+                                     "1.0.0 (commit 157564efe078"));
+  EXPECT_THAT(outcome.out, HasSubstr("not a replay"));  // its plug-in was another binary
+  EXPECT_THAT(lensbench({"replay", archive("a.h5")}).err, Not(HasSubstr("made by lensbench")));
 }
 
 TEST_F(ArchiveCommands, TellAFileThatIsNoArchive) {

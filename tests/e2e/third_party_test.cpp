@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "archive/archive_reader.hpp"
 #include "core/files/sha256.hpp"
 #include "support/command.hpp"
 #include "support/folders.hpp"
@@ -158,6 +159,27 @@ TEST_F(ThirdParty, GetAToolThatBuildsLoadsAndPassesItsTestAtOnce) {
   const auto wrong = ctest(project / "build");
   EXPECT_NE(wrong.exit_code, 0);
   EXPECT_THAT(wrong.out, HasSubstr("expected"));
+}
+
+TEST_F(ThirdParty, HaveAllFilesOfTheirToolInTheArchiveAsTheyWereBuilt) {
+  const fs::path project = root() / "parted";
+  ASSERT_EQ(lensbench({"new", "tool", "parted", "--dir", project}).exit_code, 0);
+  std::ofstream(project / "parts.hpp") << "#include \"more.hpp\"\n";
+  replace_in(project / "parted.cpp", "#include <lensbench/plugin.hpp>",
+             "#include <lensbench/plugin.hpp>\n\n#include \"parts.hpp\"");
+  int runs = 0;
+  for (const std::string text : {"// as it was first\n", "// changed alone\n"}) {
+    std::ofstream(project / "more.hpp") << text;
+    const auto plugins = built(project, project / "build");
+    const std::string archive = root() / ("parted" + std::to_string(runs++) + ".h5");
+    const auto ran = lensbench({"tool", "parted", "--plugin-dir", plugins, "--model", kModel,
+                                "--prompt", "And God said", "--quiet", "--out", archive});
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_EQ(ArchiveReader(archive).recipe()["plugin_source"].strings,
+              (std::vector<std::string>{
+                  "// file: parted.cpp\n" + testing::slurp(project / "parted.cpp") +
+                  "// file: parts.hpp\n#include \"more.hpp\"\n// file: more.hpp\n" + text}));
+  }
 }
 
 TEST_F(ThirdParty, GetAnExperimentThatBuildsLoadsAndPassesItsTestAtOnce) {

@@ -3,8 +3,8 @@
 
 usage: archive_digests.py ARCHIVE.h5...
 
-A second implementation that shares nothing with lensbench: results, recipe, environment and seal
-must be those that the file holds.
+A second implementation that shares nothing with lensbench: results, recipe, environment, seal and,
+from format 2 on, cases must be those that the file holds.
 """
 
 import hashlib
@@ -75,8 +75,22 @@ def of_group(file, path, group):
     return content.digest()
 
 
+def of_cases(recipe):
+    """Digest of the values of the columns of the cases; their names and attributes are left out."""
+    before, after = ["case_id", "text"], ["ids_sha256", "corrupted_text", "corrupted_ids_sha256", "fields"]
+    content = hashlib.sha256(b"\2" + number(len(recipe["case_id"])))
+    for row in range(len(recipe["case_id"])):
+        content.update(b"".join(text(recipe[name][row]) for name in before))
+        content.update(number(int(recipe["n_tokens"][row])))
+        content.update(b"".join(text(recipe[name][row]) for name in after))
+    return content.hexdigest()
+
+
 def check_digests(path):
     with h5py.File(path) as file:
+        if file.attrs["format_version"] >= 2 and of_cases(file["recipe"]) != file.attrs["cases_sha256"]:
+            raise SystemExit(f"{path}: cases_sha256 is {file.attrs['cases_sha256']}, "
+                             f"computed {of_cases(file['recipe'])}")
         for name in DIGESTS:
             group = "" if name == "seal_sha256" else "/" + name.removesuffix("_sha256")
             found = of_group(file, group, file[group or "/"]).hex()

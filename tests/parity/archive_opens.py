@@ -5,9 +5,9 @@ usage: archive_opens.py ARCHIVE.h5...
        archive_opens.py --make LENSBENCH MODEL     archives of every shipped tool and an experiment
 
 Every group through xarray (h5netcdf and netcdf4) with index coordinates, labels and units, every
-variable's units and long_name through h5py, the whole file through h5dump and ncdump; and the four
-digests by a second implementation (archive_digests.py). Exit code 77
-where one of them is not installed (python3-xarray, python3-h5netcdf, python3-netcdf4, netcdf-bin,
+variable's units and long_name and the plot that the root leads to (NeXus: default, signal, axes)
+through h5py, the whole file through h5dump and ncdump; and the digests by a second implementation
+(archive_digests.py). Exit code 77 where one of them is not installed (python3-xarray, python3-h5netcdf, python3-netcdf4, netcdf-bin,
 hdf5-tools).
 """
 
@@ -44,6 +44,42 @@ def check(condition, message):
         raise SystemExit(f"FAILED: {message}")
 
 
+def text_of(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def check_plot(name, group):
+    """A group of results is NXdata: its signal exists, and every axis is labelled or `.`."""
+    check(text_of(group.attrs["NX_class"]) == "NXdata", f"{name}: NX_class")
+    signal = group[text_of(group.attrs["signal"])]
+    coordinates = str(text_of(group.attrs.get("coordinates", ""))).split()
+    check(signal.name.split("/")[-1] not in coordinates, f"{name}: the signal is a coordinate")
+    check(not h5py.h5ds.is_scale(signal.id), f"{name}: the signal is a dimension")
+    numbers = [item for item in group.values() if item.dtype.kind != "O" and not h5py.h5ds.is_scale(item.id)
+               and item.name.split("/")[-1] not in coordinates]
+    check(signal.dtype.kind != "O" or not numbers, f"{name}: the signal is text")
+    axes = [text_of(axis) for axis in group.attrs.get("axes", [])]
+    check(len(axes) == signal.ndim, f"{name}: {len(axes)} axes, the signal has {signal.ndim}")
+    for axis, label in enumerate(axes):
+        scale = signal.dims[axis][0]
+        bare = BOOKKEEPING in h5py.h5ds.get_scale_name(scale.id).decode()
+        expected = "." if bare else scale.name.split("/")[-1]
+        check(label == expected, f"{name}: axis {axis} is {label}, expected {expected}")
+        check(label == "." or group[label].shape == (signal.shape[axis],), f"{name}: length of {label}")
+
+
+def check_default_plot(file):
+    """Follows `default` from the root to a group of NXdata, as NeXus readers do."""
+    classes = []
+    group = file
+    while True:
+        classes.append(text_of(group.attrs["NX_class"]))
+        if "default" not in group.attrs:
+            break
+        group = group[text_of(group.attrs["default"])]
+    check(classes == ["NXroot", "NXentry", "NXdata"], f"default leads through {classes}")
+
+
 def check_h5py(path):
     """The tree, its types and filters; returns the names of the results."""
     with h5py.File(path) as file:
@@ -69,6 +105,10 @@ def check_h5py(path):
             check("_FillValue" not in item.attrs, f"{name}: _FillValue")
 
         file.visititems(visit)
+        check(file.attrs["format_version"] == 2, "format_version")
+        check_default_plot(file)
+        for name, group in file["results"].items():
+            check_plot(name, group)
         return list(file["results"])
 
 

@@ -1,6 +1,9 @@
 #include "archive/digest/verify.hpp"
 
+#include <lensbench/error.hpp>
+
 #include "archive/archive_reader.hpp"
+#include "archive/digest/cases_digest.hpp"
 #include "archive/digest/digest_table.hpp"
 
 namespace lensbench {
@@ -12,6 +15,19 @@ void compare(VerifyResult& result, const std::string& what, const std::string& n
   if (now != before)
     result.findings.push_back(what + " is damaged: its digest is " + now + ", stored is " +
                               (before.empty() ? "none" : before));
+}
+
+/// Archives of format 1 lack the digest of the cases.
+void compare_cases(VerifyResult& result, const ArchiveReader& archive) {
+  if (archive.format() < 2) return;
+  std::string found;
+  try {
+    found = cases_digest(archive.recipe());
+  } catch (const InputError& error) {
+    result.findings.push_back(std::string("the table of the cases is damaged: ") + error.what());
+    return;
+  }
+  compare(result, "the table of the cases in /recipe", found, archive.attribute("cases_sha256"));
 }
 
 void expect(VerifyResult& result, const std::string& expected, const Digests& found) {
@@ -48,13 +64,15 @@ void say_where(VerifyResult& result, hid_t file, DigestsByPath paths) {
 VerifyResult verify_archive(const std::filesystem::path& path,
                             const std::optional<std::string>& expected) {
   VerifyResult result;
-  result.complete = ArchiveReader(path).complete();
+  const ArchiveReader archive(path);
+  result.complete = archive.complete();
   const hdf5::Handle file = hdf5::open_file(path.string());
   DigestsByPath known;
   const Digests found = compute_digests(file, known), stored = stored_digests(file);
   compare(result, "/results", found.results, stored.results);
   compare(result, "/recipe", found.recipe, stored.recipe);
   compare(result, "/environment", found.environment, stored.environment);
+  compare_cases(result, archive);
   compare(result, "the archive", found.seal, stored.seal);
   result.intact = result.findings.empty();
   if (!result.intact) say_where(result, file, std::move(known));

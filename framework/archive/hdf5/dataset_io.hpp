@@ -30,6 +30,10 @@ enum class Checks {
 ///   attributes with an effect (`_FillValue`, `scale_factor`, ...); RunError
 void write_dataset(hid_t group, const Dataset& dataset, Checks checks = Checks::per_chunk);
 
+/// Writes a group of `/results`: `write_dataset` with the attributes by which programs of the NeXus
+/// convention plot it (`GroupWriter::describe_plot`).
+void write_result(hid_t group, const Dataset& dataset);
+
 /// Memory of an open file.
 struct Image {
   std::span<std::byte> bytes;

@@ -226,6 +226,15 @@ std::set<std::string> words(const std::string& text) {
   return found;
 }
 
+/// Attributes of a group that belong to its dataset, without those for programs that plot it.
+std::map<std::string, Attribute> group_attributes(hid_t group, const std::string& path) {
+  auto attributes = read_attributes(group, path);
+  const auto found = attributes.find("NX_class");
+  if (found != attributes.end() && found->second == Attribute(std::string("NXdata")))
+    for (const char* name : {"NX_class", "signal", "axes"}) attributes.erase(name);
+  return attributes;
+}
+
 }  // namespace
 
 std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
@@ -342,7 +351,7 @@ void for_each_variable(hid_t group, const std::string& path, const std::set<std:
 Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip,
                      const Image* image) {
   Dataset dataset;
-  dataset.attributes = read_attributes(group, path);
+  dataset.attributes = group_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
   const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
     try {
@@ -357,7 +366,7 @@ Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::s
 
 StoredDataset stored_dataset(hid_t group, const std::string& path) {
   StoredDataset dataset;
-  dataset.attributes = read_attributes(group, path);
+  dataset.attributes = group_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
   const auto add = [&](Handle handle, const std::string& what, const GroupFacts& facts) {
     dataset.variables.push_back(stored_variable(std::move(handle), what, facts));

@@ -24,6 +24,12 @@ constexpr std::int64_t kLargeFloatBytes = 8 << 20;
 // compression costs more time than it saves.
 constexpr std::int64_t kSmallCaseFileBytes = 256 << 10;
 
+/// Attributes that `describe_plot` gives to a group.
+const std::set<std::string>& plot_attributes() {
+  static const std::set<std::string> names = {"NX_class", "signal", "axes"};
+  return names;
+}
+
 void check_attribute_name(const std::string& owner, const std::string& name) {
   static const std::set<std::string> reserved = {
       "units",        "long_name",     "coordinates", "dtype",     "holds",
@@ -240,6 +246,8 @@ void GroupWriter::create(const Variable& variable, bool is_text, at::ScalarType 
     scales_.insert(variable.name);
   }
   if (is_label(variable)) label_names_ += (label_names_.empty() ? "" : " ") + variable.name;
+  if (!variable.coordinate && (!signal_ || (signal_->is_text && !is_text)))
+    signal_ = Signal{variable.name, variable.dims, is_text};
   created_.push_back({variable.name, variable.dims, shape});
   open_[variable.name] = std::move(handle);
 }
@@ -251,9 +259,11 @@ void GroupWriter::write(const Variable& piece, std::int64_t axis, std::int64_t f
 void GroupWriter::attach_scales() {
   for (const Created& variable : created_)
     for (std::size_t axis = 0; axis < variable.dims.size(); ++axis)
-      if (scales_.insert(variable.dims[axis]).second)
+      if (scales_.insert(variable.dims[axis]).second) {
+        bare_.insert(variable.dims[axis]);
         write_bare_dimension(group_, variable.dims[axis], variable.shape[axis])
             .close_written("dimension '" + variable.dims[axis] + "'");
+      }
   for (const Created& variable : created_) {
     if (variable.dims == std::vector<std::string>{variable.name}) continue;
     for (std::size_t axis = 0; axis < variable.dims.size(); ++axis) {
@@ -277,12 +287,26 @@ void GroupWriter::finish(const std::map<std::string, Attribute>& attributes) {
   if (!label_names_.empty()) write_attribute(group_, "coordinates", label_names_);
   for (const auto& [name, value] : attributes) {
     check_attribute_name("dataset", name);
+    if (plot_attributes().contains(name))
+      throw UsageError("dataset: attribute '" + name +
+                       "' is reserved for programs that plot the archive; choose another name");
     write_attribute(group_, name, value);
   }
 }
 
-void write_dataset(hid_t group, const Dataset& dataset, Checks checks) {
-  GroupWriter writer(group, checks);
+void GroupWriter::describe_plot() {
+  if (!signal_) return;
+  write_attribute(group_, "NX_class", std::string("NXdata"));
+  write_attribute(group_, "signal", signal_->name);
+  if (signal_->dims.empty()) return;
+  std::vector<std::string> axes;
+  for (const std::string& dim : signal_->dims) axes.push_back(bare_.contains(dim) ? "." : dim);
+  write_attribute(group_, "axes", axes);
+}
+
+namespace {
+
+void write_variables(GroupWriter& writer, const Dataset& dataset) {
   for (const Variable& variable : dataset.variables()) {
     const auto type = variable.is_text() ? at::kByte : variable.tensor.scalar_type();
     writer.create(variable, variable.is_text(), type, variable.shape(), dataset.variables());
@@ -290,6 +314,19 @@ void write_dataset(hid_t group, const Dataset& dataset, Checks checks) {
   }
   writer.attach_scales();
   writer.finish(dataset.attributes);
+}
+
+}  // namespace
+
+void write_dataset(hid_t group, const Dataset& dataset, Checks checks) {
+  GroupWriter writer(group, checks);
+  write_variables(writer, dataset);
+}
+
+void write_result(hid_t group, const Dataset& dataset) {
+  GroupWriter writer(group);
+  write_variables(writer, dataset);
+  writer.describe_plot();
 }
 
 void write_text(hid_t group, const std::string& name, const std::string& text) {

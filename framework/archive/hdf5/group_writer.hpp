@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <lensbench/dataset.hpp>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +37,11 @@ class GroupWriter {
   /// Closes a variable whose values are complete.
   void close(const std::string& name);
   void finish(const std::map<std::string, Attribute>& attributes);
+  /// Writes the attributes of an NXdata group of the NeXus convention, with which programs plot it:
+  /// `signal` is the first variable of numbers that is not a coordinate (else the first of text),
+  /// `axes` its dimensions, `.` for one without coordinate values. A group without such a variable
+  /// gets no attribute.
+  void describe_plot();
 
  private:
   struct Created {
@@ -43,12 +49,20 @@ class GroupWriter {
     std::vector<std::string> dims;
     std::vector<std::int64_t> shape;
   };
+  /// A variable that can be plotted.
+  struct Signal {
+    std::string name;
+    std::vector<std::string> dims;
+    bool is_text = false;
+  };
 
   hid_t group_;
   Checks checks_;
   std::map<std::string, hdf5::Handle> open_;
   std::vector<Created> created_;
-  std::set<std::string> scales_;
+  std::set<std::string> scales_;  ///< dimensions that have a scale
+  std::set<std::string> bare_;    ///< those of them without coordinate values
+  std::optional<Signal> signal_;
   std::string label_names_;
 };
 

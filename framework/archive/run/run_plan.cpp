@@ -18,6 +18,8 @@ json to_json(const CasePlan& plan) {
            {"n_tokens", plan.n_tokens},
            {"ids_sha256", plan.ids_sha256}};
   if (!plan.fields.empty()) one["fields"] = plan.fields;
+  if (!plan.corrupted_text.empty()) one["corrupted_text"] = plan.corrupted_text;
+  if (!plan.corrupted_ids_sha256.empty()) one["corrupted_ids_sha256"] = plan.corrupted_ids_sha256;
   return one;
 }
 

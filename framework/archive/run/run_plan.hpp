@@ -20,6 +20,8 @@ struct CasePlan {
   std::string ids_sha256;              ///< SHA-256 of the token ids, computed by the command
   std::vector<std::int64_t> ids = {};  ///< the `n_tokens` token ids that the model receives
   std::map<std::string, std::string> fields = {};  ///< other fields of the case, as text
+  std::string corrupted_text = {};  ///< its second prompt; empty without one, or if ids are given
+  std::string corrupted_ids_sha256 = {};  ///< SHA-256 of its token ids; empty without one
 };
 
 /// A file that the run read: a model shard, a tokenizer, an input.
@@ -34,7 +36,8 @@ struct PluginRecord {
   std::string name;
   std::string version;
   std::string sha256;
-  std::string entries;  ///< tools and experiments of the plug-in with their versions
+  std::string entries;      ///< tools and experiments of the plug-in with their versions
+  std::string source = {};  ///< source text in its library; empty without one
 };
 
 /// The complete request of a run, which `/recipe` stores. Runs with equal plans are equal.

@@ -98,6 +98,7 @@ class JoinedWriter {
       next = write_round(next, streamed);
     if (!apart.empty()) write_apart();
     writer_.finish(join_.attributes());
+    writer_.describe_plot();
   }
 
  private:

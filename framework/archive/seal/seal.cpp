@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "archive/digest/cases_digest.hpp"
 #include "archive/digest/digest.hpp"
 #include "archive/digest/digest_table.hpp"
 #include "archive/hdf5/attributes.hpp"
@@ -73,7 +74,7 @@ class Packer {
       write_attribute(image_.root(), name, value);
     };
     attribute("Conventions", "lensbench-1.0");
-    attribute("format_version", std::int64_t{1});
+    attribute("format_version", kArchiveFormat);
     attribute("title", input_.plan.title);
     attribute("experiment", input_.plan.experiment);
     attribute("experiment_version", input_.plan.experiment_version);
@@ -89,8 +90,10 @@ class Packer {
       throw UsageError("experiment '" + input_.plan.experiment +
                        "': its source text is not valid UTF-8 without NUL");
     write_text(group, "source", input_.plan.source);
-    write_dataset(group, recipe_table(input_.plan));
+    const Dataset table = recipe_table(input_.plan);
+    write_dataset(group, table);
     group.close_written("recipe");
+    write_attribute(image_.root(), "cases_sha256", cases_digest(table));
   }
 
   /// Join of the datasets that the cases saved under one name, before their values are written.
@@ -139,6 +142,7 @@ class Packer {
   void write_results() {
     auto joinings = scan_case_files();
     Handle results = hdf5::create_group(image_.root(), "results");
+    describe_results(results, joinings);
     for (auto& [name, joining] : joinings) {
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
@@ -150,10 +154,21 @@ class Packer {
       if (joinings.contains(name))
         throw UsageError("summary '" + name +
                          "': cases saved a dataset of this name; choose another name");
-      write_group(results, name, dataset);
+      Handle group = hdf5::create_group(results, name);
+      write_result(group, dataset);
+      group.close_written("group '" + name + "'");
       for (const Receipt& receipt : dataset.receipts) receipts_.push_back({receipt, name, -1});
     }
     results.close_written("results");
+  }
+
+  /// Attributes by which programs of the NeXus convention find a result from the root.
+  void describe_results(hid_t results, const std::map<std::string, Joining>& joinings) const {
+    std::set<std::string> names;
+    for (const auto& [name, joining] : joinings) names.insert(name);
+    for (const auto& [name, dataset] : input_.summaries) names.insert(name);
+    write_attribute(results, "NX_class", std::string("NXentry"));
+    if (!names.empty()) write_attribute(results, "default", *names.begin());
   }
 
   void note_receipt(ReceiptRecord record) {

@@ -82,6 +82,8 @@ Dataset recipe_table(const RunPlan& plan) {
             "SHA-256 of its library");
   table.add("plugin_entries", "plugin", texts_of(plan.plugins, &PluginRecord::entries),
             "tools and experiments with their versions");
+  table.add("plugin_source", "plugin", texts_of(plan.plugins, &PluginRecord::source),
+            "source text of the plug-in, empty where its library has none");
   table.add_coordinate("case", range(plan.cases.size()), "number of the case");
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("text", "case", texts_of(plan.cases, &CasePlan::text),
@@ -90,6 +92,10 @@ Dataset recipe_table(const RunPlan& plan) {
             "tokens of the prompt");
   table.add("ids_sha256", "case", texts_of(plan.cases, &CasePlan::ids_sha256),
             "SHA-256 of the token ids");
+  table.add("corrupted_text", "case", texts_of(plan.cases, &CasePlan::corrupted_text),
+            "second prompt, empty where there is none or ids were given");
+  table.add("corrupted_ids_sha256", "case", texts_of(plan.cases, &CasePlan::corrupted_ids_sha256),
+            "SHA-256 of the token ids of the second prompt, empty without one");
   std::vector<std::string> fields;
   for (const CasePlan& one : plan.cases) fields.push_back(canonical_json(one.fields));
   table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");

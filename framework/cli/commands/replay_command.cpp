@@ -81,7 +81,8 @@ std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const 
   return session;
 }
 
-void refuse_other_request(const std::string& file, const RunPlan& plan, bool allowed) {
+void refuse_other_request(const RecordedRun& recorded, const RunPlan& plan, bool allowed) {
+  const std::string& file = recorded.file;
   const auto differences = recipe_differences(file, plan);
   if (differences.empty()) return;
   std::string text;
@@ -130,8 +131,10 @@ int compare(const fs::path& file, const fs::path& out, bool as_json) {
 
 int run_replay(const Options& options) {
   const std::string file = options.operand(0);
-  const auto session = recorded_session(read_recorded_run(file), options);
-  refuse_other_request(file, session->plan(), options.flag("allow-different"));
+  const RecordedRun recorded = read_recorded_run(file);
+  if (const std::string note = earlier_format_note(recorded); !note.empty()) print_warning(note);
+  const auto session = recorded_session(recorded, options);
+  refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
 
   const Scratch scratch;
   const fs::path out =

@@ -195,10 +195,14 @@ json describe_archive_json(const std::filesystem::path& path) {
   json digests = json::object();
   for (const char* name : {"results_sha256", "recipe_sha256", "environment_sha256", "seal_sha256"})
     digests[name] = archive.attribute(name);
+  // Archives of format 1 lack the digest of the cases.
+  if (const std::string cases = archive.attribute("cases_sha256"); !cases.empty())
+    digests["cases_sha256"] = cases;
   return {{"file", path.string()},
           {"title", archive.attribute("title")},
           {"experiment", archive.attribute("experiment")},
           {"experiment_version", archive.attribute("experiment_version")},
+          {"format_version", archive.format()},
           {"complete", archive.complete()},
           {"request", archive.request()},
           {"environment", archive.environment()},
@@ -217,7 +221,8 @@ std::string describe_archive(const std::filesystem::path& path) {
   const auto text = [&](const char* key) { return facts[key].get<std::string>(); };
   out << text("title") << "\n"
       << "file        " << text("file") << "\n"
-      << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n";
+      << "experiment  " << text("experiment") << " " << text("experiment_version") << "\n"
+      << "format      " << facts["format_version"].dump() << "\n";
   if (facts["request"].is_object() && facts["request"].contains("model"))
     write_model(out, facts["request"]["model"]);
   for (const json& file : facts["files"])

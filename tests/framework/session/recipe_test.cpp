@@ -43,6 +43,10 @@ TEST(PromptsRecord, IsTheFilesNameWithItsDigestAndLength) {
   EXPECT_EQ(record.bytes, 13);
 }
 
+std::string source_of_fixture(const std::string& name) {
+  return testing::slurp(testing::source_folder() + "/tests/fixtures/plugins/" + name);
+}
+
 class Plan : public ::testing::Test {
  protected:
   RunPlan plan_of(const RunRequest& request, const std::vector<CaseInput>& cases,
@@ -61,8 +65,7 @@ TEST_F(Plan, SaysWhatRunsInWhichVersionWithAllItsParameters) {
   EXPECT_EQ(plan.title, "uses_odd on gpt2, 2 cases");
   EXPECT_EQ(plan.experiment, "uses_odd");
   EXPECT_EQ(plan.experiment_version, "1.0.0");
-  EXPECT_EQ(plan.source,
-            testing::slurp(testing::source_folder() + "/tests/fixtures/plugins/odd_results.cpp"));
+  EXPECT_EQ(plan.source, source_of_fixture("odd_results.cpp"));
   EXPECT_EQ(plan.request["kind"], "experiment");
   EXPECT_EQ(plan.request["name"], "uses_odd");
   EXPECT_EQ(plan.request["version"], "1.0.0");
@@ -134,6 +137,23 @@ TEST_F(Plan, HasOneRecordOfALibraryWithAllOfItThatIsUsed) {
   EXPECT_EQ(plan.plugins[0].name, "odd_results");
   EXPECT_EQ(plan.plugins[0].entries, "uses_odd 1.0.0, odd 1.0.0");
   EXPECT_EQ(plan.plugins[0].sha256, sha256sum(folders.plugins / "odd_results.so"));
+  EXPECT_EQ(plan.plugins[0].source, source_of_fixture("odd_results.cpp"));
+}
+
+// A library of one file has its text; one of several has a line before the text of each.
+TEST_F(Plan, HasTheWholeSourceOfEveryLibrary) {
+  testing::place(folders.plugins, "versioned_tool");
+  testing::place(folders.plugins, "asks_now");
+  const RunPlan plan =
+      plan_of(folders.request(PluginEntryKind::experiment, "asks_now"), testing::cases_of_ids(1));
+  ASSERT_EQ(plan.plugins.size(), 2u);
+  EXPECT_EQ(plan.plugins[0].source,
+            "// file: versioned_experiment.cpp\n" + source_of_fixture("versioned_experiment.cpp") +
+                "// file: versioned.hpp\n" + source_of_fixture("versioned.hpp"));
+  EXPECT_EQ(plan.plugins[0].source, plan.source);
+  EXPECT_EQ(plan.plugins[1].source,
+            "// file: versioned_tool.cpp\n" + source_of_fixture("versioned_tool.cpp") +
+                "// file: versioned.hpp\n" + source_of_fixture("versioned.hpp"));
 }
 
 TEST_F(Plan, HasThePromptsWithTheDigestOfTheirIds) {
@@ -166,6 +186,32 @@ TEST_F(Plan, HasOtherFieldsOfCasesThatHaveSome) {
   EXPECT_EQ(plan.cases[0].fields, (Fields{{"target", " God"}}));
   EXPECT_EQ(plan.cases[1].fields, Fields());
   EXPECT_FALSE(plan.request.contains("case_fields"));
+}
+
+TEST_F(Plan, HasTheSecondPromptsOfCasesThatHaveOne) {
+  const RunPlan plan =
+      plan_of(uses_odd(), {{"text", "", {1}, {{"corrupted", "And God said"}}},
+                           {"ids", "", {1}, {{"corrupted_ids", "5 0 17"}}},
+                           {"none", "", {1}, {}},
+                           {"both", "", {1}, {{"corrupted", "And"}, {"corrupted_ids", "5"}}},
+                           {"same", "And God said", {}, {}}});
+  EXPECT_EQ(plan.cases[0].corrupted_text, "And God said");
+  EXPECT_EQ(plan.cases[0].corrupted_ids_sha256, plan.cases[4].ids_sha256);
+  EXPECT_EQ(plan.cases[1].corrupted_text, "");
+  const testing::TempDir folder;
+  EXPECT_EQ(plan.cases[1].corrupted_ids_sha256, sha256sum(folder.write("ids", "5 0 17 ")));
+  for (const std::size_t without : {2, 3}) {  // a case with both forms fails when it runs
+    EXPECT_EQ(plan.cases[without].corrupted_text, "");
+    EXPECT_EQ(plan.cases[without].corrupted_ids_sha256, "");
+  }
+}
+
+TEST_F(Plan, HasASecondPromptThatCannotBeTokenizedWithoutIds) {
+  auto request = uses_odd();
+  request.model = testing::data_folder() + "/models/gpt2";  // has no tokenizer
+  const RunPlan plan = plan_of(request, {{"a", "", {1}, {{"corrupted", "And God said"}}}});
+  EXPECT_EQ(plan.cases[0].corrupted_text, "And God said");
+  EXPECT_EQ(plan.cases[0].corrupted_ids_sha256, "");
 }
 
 TEST_F(Plan, HasInterventionsWhereThereAreSome) {

@@ -57,6 +57,15 @@ TEST(CaseKeys, ChangeForTheCaseWhoseFieldChangedAlone) {
   EXPECT_EQ(changed_keys(with_fields(4), plan), std::set<std::size_t>{2});
 }
 
+TEST(CaseKeys, ChangeForTheCaseWhoseSecondPromptChangedAlone) {
+  RunPlan plan = with_fields(4);
+  plan.cases[1].corrupted_text = "another";
+  EXPECT_EQ(changed_keys(with_fields(4), plan), std::set<std::size_t>{1});
+  RunPlan tokenized = plan;  // the same text, but other tokens
+  tokenized.cases[1].corrupted_ids_sha256 = std::string(64, 'e');
+  EXPECT_EQ(changed_keys(plan, tokenized), std::set<std::size_t>{1});
+}
+
 TEST(CaseKeys, DoNotChangeWhereCasesAreAdded) {
   EXPECT_EQ(changed_keys(with_fields(4), with_fields(9)), std::set<std::size_t>{});
 }
@@ -101,6 +110,38 @@ TEST(Recipe, HoldsTheFieldsOfEachCase) {
   EXPECT_EQ(archive.recipe()["fields"].strings,
             (std::vector<std::string>{"{}", R"({"subject":"1"})"}));
   EXPECT_EQ(archive.cases().at(1).fields, R"({"subject":"1"})");
+}
+
+TEST(Recipe, HoldsTheSecondPromptOfEachCase) {
+  const TempDir folder;
+  RunPlan plan = with_fields(2);
+  plan.cases[1].corrupted_text = "another text";
+  plan.cases[1].corrupted_ids_sha256 = std::string(64, 'e');
+  const Dataset recipe = sealed_plan(folder / "a.h5", plan).recipe();
+  EXPECT_EQ(recipe["corrupted_text"].strings, (std::vector<std::string>{"", "another text"}));
+  EXPECT_EQ(recipe["corrupted_ids_sha256"].strings,
+            (std::vector<std::string>{"", std::string(64, 'e')}));
+}
+
+TEST(Recipe, HoldsTheSourceOfEveryPlugin) {
+  const TempDir folder;
+  RunPlan plan = with_fields(1);
+  plan.plugins = {{"lens", "1.0.0", std::string(64, 'd'), "lens 1.0.0", "class Lens {};\n"},
+                  {"probe", "1.0.0", std::string(64, 'e'), "probe 1.0.0"}};
+  EXPECT_EQ(sealed_plan(folder / "a.h5", plan).recipe()["plugin_source"].strings,
+            (std::vector<std::string>{"class Lens {};\n", ""}));
+}
+
+TEST(DiffRecipe, NamesTheCaseOfAnotherSecondPrompt) {
+  const TempDir folder;
+  RunPlan plan = with_fields(2);
+  plan.cases[1].corrupted_text = "then";
+  const ArchiveReader archive = sealed_plan(folder / "a.h5", plan);
+  EXPECT_TRUE(diff_recipe(archive, plan).empty());
+  plan.cases[1].corrupted_text = "now";
+  const auto differences = diff_recipe(archive, plan);
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_EQ(differences[0].where, "cases/case1/corrupted_text");
 }
 
 TEST(DiffRecipe, NamesTheCaseAndTheField) {

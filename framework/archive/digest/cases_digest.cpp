@@ -1,0 +1,62 @@
+#include "archive/digest/cases_digest.hpp"
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <cstdint>
+#include <lensbench/error.hpp>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/files/sha256.hpp"
+
+namespace lensbench {
+namespace {
+
+void add_number(Sha256& hash, std::int64_t value) {
+  hash.update(std::as_bytes(std::span(&value, 1)));
+}
+
+void add_text(Sha256& hash, std::string_view text) {
+  add_number(hash, static_cast<std::int64_t>(text.size()));
+  hash.update(text);
+}
+
+/// Column of a table, checked. \throws InputError
+const Variable& case_column(const Dataset& recipe, const char* name, bool is_text,
+                            std::int64_t count) {
+  const std::string where = std::string("/recipe/") + name;
+  if (!recipe.contains(name)) throw InputError(where + ": is missing");
+  const Variable& column = recipe[name];
+  if (column.is_text() != is_text || column.shape() != std::vector<std::int64_t>{count})
+    throw InputError(where + ": not a column with one value for each case");
+  return column;
+}
+
+}  // namespace
+
+std::string cases_digest(const Dataset& recipe) {
+  if (!recipe.contains("case_id")) throw InputError("/recipe/case_id: is missing");
+  const auto count = static_cast<std::int64_t>(recipe["case_id"].strings.size());
+  const auto texts = [&](const char* name) -> const std::vector<std::string>& {
+    return case_column(recipe, name, true, count).strings;
+  };
+  const at::Tensor lengths =
+      case_column(recipe, "n_tokens", false, count).tensor.to(at::kLong).contiguous();
+  const std::array before = {&texts("case_id"), &texts("text")};
+  const std::array after = {&texts("ids_sha256"), &texts("corrupted_text"),
+                            &texts("corrupted_ids_sha256"), &texts("fields")};
+  Sha256 hash;
+  hash.update(std::string_view("\2"));
+  add_number(hash, count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    for (const auto* column : before) add_text(hash, (*column)[row]);
+    add_number(hash, lengths.data_ptr<std::int64_t>()[i]);
+    for (const auto* column : after) add_text(hash, (*column)[row]);
+  }
+  return to_hex(hash.finish());
+}
+
+}  // namespace lensbench
