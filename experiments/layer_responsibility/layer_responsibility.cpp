@@ -26,8 +26,8 @@ class LayerResponsibility final : public Experiment {
       {"versus", ParameterType::token, "", "",
        "explain the difference to this token's logit; a case's own field `versus` wins",
        "model|next"},
-      {"ablation", ParameterType::choices, "zero,mean", "", "replacements of each output",
-       "zero|mean"},
+      {"ablation", ParameterType::choices, "zero,mean_of_prompt", "", "replacements of each output",
+       "zero|mean_of_prompt"},
   };
 
   void run(Case& c) override {

@@ -88,10 +88,10 @@ std::vector<Ablation> parse_ablations(const std::vector<std::string>& names) {
   std::vector<Ablation> kinds;
   if (names.size() == 1 && names[0] == "none") return kinds;
   for (const std::string& name : names) {
-    if (name != "zero" && name != "mean")
+    if (name != "zero" && name != "mean_of_prompt")
       throw UsageError("layer_attribution: unknown ablation '" + name +
-                       "'; give zero, mean, both separated by a comma, or none");
-    const Ablation kind = name == "zero" ? Ablation::zero : Ablation::mean;
+                       "'; give zero, mean_of_prompt, both separated by a comma, or none");
+    const Ablation kind = name == "zero" ? Ablation::zero : Ablation::mean_of_prompt;
     if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
       throw UsageError("layer_attribution: ablation '" + name + "' is given twice; give it once");
     kinds.push_back(kind);
@@ -100,7 +100,7 @@ std::vector<Ablation> parse_ablations(const std::vector<std::string>& names) {
 }
 
 std::string to_string(Ablation kind) {
-  return kind == Ablation::zero ? "zero" : "mean";
+  return kind == Ablation::zero ? "zero" : "mean_of_prompt";
 }
 
 at::Tensor ablated_readings(const Model& model, const TokenBatch& tokens,

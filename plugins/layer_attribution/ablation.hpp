@@ -13,12 +13,11 @@ namespace lensbench::attribution {
 /// Replacement of a component's output at every token of the prompt.
 enum class Ablation {
   zero,
-  mean,  ///< mean of the output over the tokens of the prompt
+  mean_of_prompt,  ///< mean of the output over the tokens of the prompt
 };
 
-/// Parses ablations. \throws UsageError for other names than `zero` and `mean`, or repeated ones;
-/// `none` is
-///   an empty list
+/// Parses ablations; `none` is an empty list.
+/// \throws UsageError for other names than `zero` and `mean_of_prompt`, or repeated ones
 std::vector<Ablation> parse_ablations(const std::vector<std::string>& names);
 std::string to_string(Ablation kind);
 

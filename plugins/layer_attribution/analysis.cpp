@@ -266,7 +266,7 @@ AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analys
   result.kinds = kinds;
   result.effect = ablated_readings(model, batch, blocks, kinds, read) - analysis.target_logit.cpu();
   for (std::size_t kind = 0; kind < kinds.size(); ++kind)
-    if (kinds[kind] == Ablation::mean && tokens.size() == 1)
+    if (kinds[kind] == Ablation::mean_of_prompt && tokens.size() == 1)
       result.effect[static_cast<std::int64_t>(kind)].zero_();  // the mean of one is itself
   correlate(result, contributions);
   const at::Tensor last = analysis.final_residual.unsqueeze(0);

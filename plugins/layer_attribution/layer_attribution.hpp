@@ -21,8 +21,8 @@ class LayerAttributionTool final : public LayerAttribution {
       {"heads", ParameterType::boolean, "true", "", "Contributions of single attention heads."},
       {"neurons", ParameterType::integer, "0", "1",
        "Number of MLP neurons to list, largest contribution first; 0 for none.", "[0, inf)"},
-      {"ablation", ParameterType::choices, "zero,mean", "",
-       "Replacements of each attention and MLP output.", "zero|mean"},
+      {"ablation", ParameterType::choices, "zero,mean_of_prompt", "",
+       "Replacements of each attention and MLP output.", "zero|mean_of_prompt"},
   };
 
   static constexpr const auto& kResults = kResultTable;

@@ -107,7 +107,7 @@ TEST(LayerResponsibility, DescribesTheLastTokenOfEveryCaseThatRan) {
   const auto run =
       run_experiment("layer_responsibility", testing::kModel, testing::prompts_with_a_broken_one());
   ASSERT_EQ(run.report.completed, (std::vector<std::int64_t>{0, 1, 3, 4, 5}));
-  expect_responsibility(run, {"zero", "mean"});
+  expect_responsibility(run, {"zero", "mean_of_prompt"});
 }
 
 TEST(LayerResponsibility, HasNoAblationsWhereNoneWasAskedFor) {
@@ -117,9 +117,10 @@ TEST(LayerResponsibility, HasNoAblationsWhereNoneWasAskedFor) {
 }
 
 TEST(LayerResponsibility, HasNoIntervalAndNoErrorOfOneCase) {
-  const auto run = run_experiment("layer_responsibility", testing::kModel,
-                                  {{"a", "And God said", {}, {}}}, {{"ablation", "mean"}});
-  expect_responsibility(run, {"mean"});
+  const auto run =
+      run_experiment("layer_responsibility", testing::kModel, {{"a", "And God said", {}, {}}},
+                     {{"ablation", "mean_of_prompt"}});
+  expect_responsibility(run, {"mean_of_prompt"});
   EXPECT_TRUE(std::isnan(
       value_at(run.report.summaries.at("responsibility"), "logit_contribution_se", {0})));
 }

@@ -2,7 +2,7 @@
 """Reference values for layer_attribution, computed in float64 through Hugging Face modules.
 
 Writes, for a tiny randomly initialised GPT-2 and a Llama, a checkpoint and expected.json:
-what each component, head and neuron adds to a logit, and what zero and mean ablation of each
+what each component, head and neuron adds to a logit, and what ablation (zero, mean of the prompt) of each
 attention and MLP output does to it. Nothing here knows lensbench: contributions come from the
 outputs of the modules, ablations from forward hooks in full forwards.
 
@@ -164,7 +164,7 @@ def reference(view, ids, target, versus):
                                    - clean).tolist()
                for part, modules in (("attn", view.attn), ("mlp", view.mlp))
                for i, module in enumerate(modules)}
-        for kind in ("zero", "mean")}
+        for kind in ("zero", "mean_of_prompt")}
     return out
 
 

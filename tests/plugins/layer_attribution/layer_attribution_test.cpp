@@ -136,7 +136,7 @@ TEST_F(LayerAttributionTest, CorrelatesWithTheLogitThatAblationTakes) {
 }
 
 TEST_F(LayerAttributionTest, HasNothingToAverageInAPromptOfOneToken) {
-  const Dataset dataset = run({3}, {{"ablation", "mean"}});
+  const Dataset dataset = run({3}, {{"ablation", "mean_of_prompt"}});
   const at::Tensor effect = dataset["ablation_effect"].tensor[0].narrow(0, 2, 6);
   EXPECT_EQ(effect.abs().max().item<double>(), 0.0);
   EXPECT_TRUE(std::isnan(value(dataset, "pearson", {0, 0})));
@@ -183,7 +183,7 @@ TEST_F(LayerAttributionTest, RefusesADifferenceOfATokenToItself) {
 TEST_F(LayerAttributionTest, RefusesAnUnknownOrRepeatedAblation) {
   for (const char* given : {"zero,median", "zero,zero"})
     EXPECT_NE(refusal({{"ablation", given}})
-                  .find("one or more of zero, mean, separated by commas, "
+                  .find("one or more of zero, mean_of_prompt, separated by commas, "
                         "each once"),
               std::string::npos)
         << given;

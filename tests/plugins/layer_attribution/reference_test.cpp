@@ -70,7 +70,7 @@ void expect_neurons(const Dataset& dataset, const nlohmann::json& expected) {
 
 void expect_ablation(const Dataset& dataset, const nlohmann::json& expected) {
   const std::vector<std::string>& kinds = dataset["ablation"].strings;
-  ASSERT_EQ(kinds, (std::vector<std::string>{"zero", "mean"}));
+  ASSERT_EQ(kinds, (std::vector<std::string>{"zero", "mean_of_prompt"}));
   for (std::size_t kind = 0; kind < kinds.size(); ++kind)
     for (const auto& [label, values] : expected["ablation"][kinds[kind]].items())
       expect_row(dataset["ablation_effect"]

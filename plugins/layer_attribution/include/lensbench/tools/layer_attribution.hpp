@@ -17,8 +17,9 @@ struct LayerAttributionOptions {
   std::int64_t position = -1;
   bool heads = true;         ///< compute the contributions of single heads
   std::int64_t neurons = 0;  ///< number of MLP neurons listed, largest absolute contribution first
-  /// Replacements of each attention and MLP output: `zero`, `mean`, both, or empty for none.
-  std::vector<std::string> ablation = {"zero", "mean"};
+  /// Replacements of each attention and MLP output: `zero`, `mean_of_prompt`, both, or empty for
+  /// none.
+  std::vector<std::string> ablation = {"zero", "mean_of_prompt"};
 };
 
 /// Direct logit attribution (Elhage et al. 2021, "A Mathematical Framework for Transformer
@@ -33,7 +34,7 @@ struct LayerAttributionOptions {
 class LENSBENCH_API LayerAttribution : public Tool {
  public:
   /// Version of this interface; raised with every change of this header but its comments.
-  static constexpr const char* kInterfaceVersion = "1";
+  static constexpr const char* kInterfaceVersion = "2";
 
   /// Attributes the logit of a target. Every variable has units `1` (logits) and is float64 unless
   /// stated otherwise. `layer` is the block index, counted from 0.
@@ -53,8 +54,9 @@ class LENSBENCH_API LayerAttribution : public Tool {
   /// - `attention_bias_contribution` [layer, token]: b_O; with the heads it sums to `{l}_attn_out`.
   /// - `neuron_layer`, `neuron_index` int32, `neuron_contribution` [rank]: neurons at `position`.
   /// - `ablation_effect` [ablation, component, token]: ablated minus real logit. The output is
-  ///   replaced at all tokens of the prompt by zeros or by its mean over them, all later components
-  ///   run again with their norms, and the effect is read at this token. NaN: not ablated.
+  ///   replaced at all tokens of the prompt by zeros (`zero`) or by its mean over them
+  ///   (`mean_of_prompt`), all later components run again with their norms, and the effect is read
+  ///   at this token. NaN: not ablated.
   /// - `pearson`, `spearman` [ablation, token]: correlation, over attention and MLP outputs, of the
   ///   contribution with the lost logit (minus the effect); NaN where nothing varies.
   ///
