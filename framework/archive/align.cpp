@@ -25,8 +25,7 @@ Labels texts_of(const Variable& variable) {
   }
   Labels labels;
   const bool whole = !at::isFloatingType(variable.tensor.scalar_type());
-  const at::Tensor values =
-      variable.tensor.to(whole ? at::kLong : at::kDouble).contiguous();
+  const at::Tensor values = variable.tensor.to(whole ? at::kLong : at::kDouble).contiguous();
   for (std::int64_t i = 0; i < values.numel(); ++i) {
     std::ostringstream text;
     text.precision(17);
@@ -48,10 +47,9 @@ Labels token_labels(const Dataset& dataset, const Labels& ids) {
   for (std::int64_t i = 0; i < cases.numel(); ++i) {
     const std::int64_t number = cases.data_ptr<std::int64_t>()[i];
     const bool known = number >= 0 && number < static_cast<std::int64_t>(ids.size());
-    labels.push_back(
-        (known ? "case '" + ids[static_cast<std::size_t>(number)] + "'"
-               : "case " + std::to_string(number)) +
-        " position " + std::to_string(positions.data_ptr<std::int64_t>()[i]));
+    labels.push_back((known ? "case '" + ids[static_cast<std::size_t>(number)] + "'"
+                            : "case " + std::to_string(number)) +
+                     " position " + std::to_string(positions.data_ptr<std::int64_t>()[i]));
   }
   return labels;
 }
@@ -116,8 +114,8 @@ Variable reduced(Variable variable, const Rows& rows) {
         kept.push_back(variable.strings.at(static_cast<std::size_t>(row)));
       variable.strings = std::move(kept);
     } else {
-      variable.tensor = variable.tensor.index_select(
-          static_cast<std::int64_t>(axis), at::tensor(found->second, at::kLong));
+      variable.tensor = variable.tensor.index_select(static_cast<std::int64_t>(axis),
+                                                     at::tensor(found->second, at::kLong));
     }
   }
   return variable;

@@ -103,8 +103,7 @@ TEST(CaseFileCache, ReadsFilesThatDoNotFitFromTheDisk) {
   const CaseFiles files({saved, saved});
   CaseFileCache cache(0);
   for (std::int64_t i = 0; i < 2; ++i)
-    for (const auto& [name, dataset] : saved)
-      expect_equal(dataset, cache.read(i, files[i], name));
+    for (const auto& [name, dataset] : saved) expect_equal(dataset, cache.read(i, files[i], name));
   EXPECT_EQ(cache.opened(), 2);  // the datasets of one file after each other
   EXPECT_EQ(cache.bytes(), 0u);
 }

@@ -47,8 +47,7 @@ TEST(ReadsOfARun, AndItsSealTogetherReadAFileOnce) {
   for (int i = 0; i < 2; ++i) writer.read(i, "a");
   remove_case_files(folder / "a.run/units");
   EXPECT_EQ(writer.read(1, "b")["value"].tensor.item<float>(), 1);
-  EXPECT_NO_THROW(
-      writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object()));
+  EXPECT_NO_THROW(writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object()));
 }
 
 }  // namespace
