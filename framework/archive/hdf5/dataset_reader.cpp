@@ -299,13 +299,14 @@ void for_each_string(hid_t dataset, const std::string& path,
   // A list is read in blocks of rows, so that a long one is never in memory as a whole.
   constexpr hsize_t kRows = 1 << 14;
   const hsize_t step = lengths.size() == 1 ? std::min(total, kRows) : total;
+  const Handle transfer = hdf5::string_transfer(step);
   for (hsize_t first = 0; first < total; first += step) {
     const hsize_t count = std::min(step, total - first);
     if (lengths.size() == 1)
       readable(H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, nullptr, &count, nullptr), path);
     const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
     std::vector<char*> pointers(static_cast<std::size_t>(count));
-    readable(H5Dread(dataset, type, memory, space, H5P_DEFAULT, pointers.data()), path);
+    readable(H5Dread(dataset, type, memory, space, transfer, pointers.data()), path);
     const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
     if (whole)
       for (const char* pointer : pointers) use(pointer);

@@ -166,7 +166,8 @@ void write_piece(hid_t dataset, const Variable& piece, std::int64_t axis, std::i
   if (piece.is_text()) {
     std::vector<const char*> pointers;
     for (const std::string& text : piece.strings) pointers.push_back(text.c_str());
-    written(H5Dwrite(dataset, hdf5::string_type(), memory, space, H5P_DEFAULT, pointers.data()),
+    written(H5Dwrite(dataset, hdf5::string_type(), memory, space,
+                     hdf5::string_transfer(pointers.size()), pointers.data()),
             what);
     return;
   }
@@ -332,8 +333,9 @@ void write_result(hid_t group, const Dataset& dataset) {
 void write_text(hid_t group, const std::string& name, const std::string& text) {
   Handle dataset = create_strings(group, name, {});
   const char* pointer = text.c_str();
-  written(H5Dwrite(dataset, hdf5::string_type(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer),
-          "dataset '" + name + "'");
+  written(
+      H5Dwrite(dataset, hdf5::string_type(), H5S_ALL, H5S_ALL, hdf5::string_transfer(1), &pointer),
+      "dataset '" + name + "'");
   dataset.close_written("dataset '" + name + "'");
 }
 

@@ -1,5 +1,6 @@
 #include "archive/hdf5/hdf5.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <lensbench/error.hpp>
@@ -136,6 +137,16 @@ Handle string_type() {
   written(H5Tset_size(type, H5T_VARIABLE), "string type");
   written(H5Tset_cset(type, H5T_CSET_UTF8), "string type");
   return type;
+}
+
+Handle string_transfer(hsize_t count) {
+  constexpr hsize_t kMostBytes = 1 << 20, kStoredBytes = 16;  // length, heap and index of a string
+  const hsize_t strings = std::clamp<hsize_t>(count, 1, kMostBytes / kStoredBytes);
+  Handle properties(written(H5Pcreate(H5P_DATASET_XFER), "transfer properties"), H5Pclose);
+  written(
+      H5Pset_buffer(properties, static_cast<std::size_t>(strings * kStoredBytes), nullptr, nullptr),
+      "transfer properties");
+  return properties;
 }
 
 ImageWriter::ImageWriter() : memory_(std::make_unique<GrowingMemory>()) {

@@ -70,6 +70,9 @@ std::vector<Child> children(hid_t group, const std::string& path);
 
 /// Type of variable-length UTF-8 strings.
 Handle string_type();
+/// Properties of a transfer of `count` strings. libhdf5 converts strings in two buffers, which it
+/// sets to 0: of a megabyte each by default, which takes longer than a few strings.
+Handle string_transfer(hsize_t count);
 
 class GrowingMemory;
 
