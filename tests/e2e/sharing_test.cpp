@@ -25,7 +25,8 @@ class CountingModel final : public Model {
   }
   ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
                         const Hooks& hooks) const override {
-    ++forwards;
+    // Receipts run only the last block again.
+    if (options.start_at_layer == 0) ++forwards;
     return model_->forward(tokens, options, hooks);
   }
   at::Tensor final_norm(const at::Tensor& residual) const override {

@@ -105,12 +105,14 @@ TEST(TokenAnalyzerReceipts, FailForNumbersThatDoNotFitTogether) {
   const Analysis good =
       analyze_text(*model, tokens, model->forward(make_batch(tokens)).residual[0], {});
   Analysis total = good, surprisal = good;
+  TokenAnalyzerOptions options;  // of the steps: no temperatures, no nuclei
+  options.temperatures = options.nucleus = {};
   total.steps[2].total += 1e-6;
   surprisal.steps[2].surprisal += 1e-6;
-  EXPECT_TRUE(passed(analysis_dataset(good, {}).receipts, "distributions_sum_to_one"));
-  EXPECT_TRUE(passed(analysis_dataset(good, {}).receipts, "perplexity_recomputed"));
-  EXPECT_FALSE(passed(analysis_dataset(total, {}).receipts, "distributions_sum_to_one"));
-  EXPECT_FALSE(passed(analysis_dataset(surprisal, {}).receipts, "perplexity_recomputed"));
+  EXPECT_TRUE(passed(analysis_dataset(good, options).receipts, "distributions_sum_to_one"));
+  EXPECT_TRUE(passed(analysis_dataset(good, options).receipts, "perplexity_recomputed"));
+  EXPECT_FALSE(passed(analysis_dataset(total, options).receipts, "distributions_sum_to_one"));
+  EXPECT_FALSE(passed(analysis_dataset(surprisal, options).receipts, "perplexity_recomputed"));
 }
 
 TEST(TokenAnalyzerReceipts, FailForDivergencesThatDoNotFitTheirEntropies) {
