@@ -12,37 +12,19 @@
 
 #include "archive/run/run_writer.hpp"
 #include "core/files/sha256.hpp"
+#include "folder.hpp"
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
 #include "support/random_model.hpp"
 
 // What an archive costs: against the analysis it keeps, and against writing the same bytes to a
-// plain file (write, fsync), by turns in the same run. The folder is LENSBENCH_BENCHMARK_FOLDER,
-// else the system's for temporary files; a folder in memory would make fsync free.
+// plain file (write, fsync), by turns in the same run. A LENSBENCH_BENCHMARK_FOLDER in memory would
+// make fsync free.
 
 namespace lensbench::benchmarks {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that goes away.
-class Folder {
- public:
-  Folder() {
-    const char* given = std::getenv("LENSBENCH_BENCHMARK_FOLDER");
-    const fs::path parent = given != nullptr ? fs::path(given) : fs::temp_directory_path();
-    std::string name = (parent / "lensbench-benchmark-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 RunPlan plan_of(std::int64_t cases) {
   RunPlan plan;

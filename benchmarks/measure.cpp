@@ -32,7 +32,7 @@ Clock Clock::now() {
   getrusage(RUSAGE_SELF, &usage);
   const auto wall = std::chrono::steady_clock::now().time_since_epoch();
   return {std::chrono::duration<double>(wall).count(),
-          seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+          seconds(usage.ru_utime) + seconds(usage.ru_stime), seconds(usage.ru_utime)};
 }
 
 std::int64_t peak_resident_bytes() {

@@ -9,10 +9,17 @@ namespace lensbench::benchmarks {
 struct Clock {
   double wall_s = 0;
   double cpu_s = 0;
+  double user_s = 0;  ///< the part of `cpu_s` outside of the system
 
   static Clock now();
+  Clock& operator+=(const Clock& more) {
+    wall_s += more.wall_s;
+    cpu_s += more.cpu_s;
+    user_s += more.user_s;
+    return *this;
+  }
   Clock operator-(const Clock& earlier) const {
-    return {wall_s - earlier.wall_s, cpu_s - earlier.cpu_s};
+    return {wall_s - earlier.wall_s, cpu_s - earlier.cpu_s, user_s - earlier.user_s};
   }
 };
 
