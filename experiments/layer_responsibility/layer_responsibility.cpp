@@ -26,8 +26,11 @@ class LayerResponsibility final : public Experiment {
       {"versus", ParameterType::token, "", "",
        "explain the difference to this token's logit; a case's own field `versus` wins",
        "model|next"},
-      {"ablation", ParameterType::choices, "zero,mean_of_prompt", "", "replacements of each output",
-       "zero|mean_of_prompt"},
+      {"ablation", ParameterType::choices, "zero,mean_of_prompt", "",
+       "replacements of each output; mean needs several prompts or a reference",
+       "zero|mean|mean_of_prompt"},
+      {"reference", ParameterType::file, "", "",
+       "prompts that mean averages over, one in each line or JSONL (default: all cases)"},
   };
 
   void run(Case& c) override {
@@ -35,6 +38,7 @@ class LayerResponsibility final : public Experiment {
     const std::string versus = c.field("versus").value_or(c.parameters().text("versus"));
     if (!versus.empty() && versus != "none") options.versus = parse_target(c.model(), versus);
     options.ablation = c.parameters().list("ablation");
+    options.reference = c.parameters().text("reference");
     c.save("attribution", attribution_->to_logit(c.tokens(), c.target(), options));
   }
 

@@ -1,6 +1,7 @@
 #include "bench/case_input.hpp"
 
 #include <lensbench/error.hpp>
+#include <utility>
 
 namespace lensbench {
 namespace {
@@ -24,10 +25,31 @@ SecondPrompt read(const std::string& text, const std::string& ids, const std::st
   return prompt;
 }
 
+std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Model& model) {
+  std::vector<Tokens> prompts;
+  for (const CaseInput& input : cases) {
+    try {
+      Tokens prompt = tokens_of(input, model);
+      if (prompt.size() <= position_limit(model.spec())) prompts.push_back(std::move(prompt));
+    } catch (const Error&) {
+      // This case fails when it runs, with the reason.
+    }
+  }
+  return prompts;
+}
+
 }  // namespace
 
 Tokens tokens_of(const CaseInput& input, const Model& model) {
   return input.ids.empty() ? to_tokens(model, input.text) : tokens_from_ids(model, input.ids);
+}
+
+void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) {
+  std::vector<CaseInput> prompts;
+  for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
+  context.set_reference_prompts([prompts = std::move(prompts), model = context.shared_model()] {
+    return tokens_of(prompts, *model);
+  });
 }
 
 SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters) {

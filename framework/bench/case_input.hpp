@@ -25,6 +25,10 @@ Tokens tokens_of(const CaseInput& input, const Model& model);
 /// \throws UsageError if both forms are given, or for ids that are not numbers
 LENSBENCH_API SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters);
 
+/// Makes the prompts of these cases the reference prompts of a context. A case that cannot be
+/// tokenized, or is longer than the model's positions, is left out.
+LENSBENCH_API void set_reference_cases(Context& context, const std::vector<CaseInput>& cases);
+
 /// Tokens of a second prompt. \param subject  for messages: `case 'prompt-1'`
 /// \throws UsageError if the prompt is not given or cannot be tokenized
 LENSBENCH_API Tokens tokens_of(const SecondPrompt& prompt, const Model& model,

@@ -14,6 +14,8 @@ struct Context::State {
   RunServices* services = nullptr;
   /// States of a context without a run.
   std::map<std::string, Dataset> committed = {};
+  std::function<std::vector<Tokens>()> reference_source = {};
+  std::optional<std::vector<Tokens>> reference_prompts = std::nullopt;
 };
 
 RunServices::~RunServices() = default;
@@ -42,6 +44,18 @@ std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
 
 void Context::expect(const std::vector<std::string>& globs) {
   state_->forwards.expect(globs);
+}
+
+const std::vector<Tokens>& Context::reference_prompts() const {
+  auto& prompts = state_->reference_prompts;
+  if (!prompts)
+    prompts = state_->reference_source ? state_->reference_source() : std::vector<Tokens>();
+  return *prompts;
+}
+
+void Context::set_reference_prompts(std::function<std::vector<Tokens>()> source) {
+  state_->reference_source = std::move(source);
+  state_->reference_prompts.reset();
 }
 
 std::int64_t Context::forwards() const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "bench/case_input.hpp"
 #include "bench/case_services.hpp"
 #include "bench/cost_meter.hpp"
 #include "bench/parameter_check.hpp"
@@ -307,6 +308,7 @@ class BoundExperiment::Run {
 
 RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
                                Context& context, ResultSink& sink, const RunControl& control) {
+  set_reference_cases(context, cases);
   return Run(*this, cases, parameters, context, sink, control).report();
 }
 

@@ -6,6 +6,7 @@
 #include <lensbench/profile.hpp>
 
 #include "archive/run/run_folder.hpp"
+#include "bench/case_input.hpp"
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
@@ -76,6 +77,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     bound_ = BoundExperiment::of_tool(host_, entry_->name, *context_);
   else
     bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
+  set_reference_cases(*context_, cases_);
   bound_->check_parameters(parameters_, *model_);
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);

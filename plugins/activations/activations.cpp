@@ -69,6 +69,9 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
                 "1", meaning(point));
   }
   add_missing_coordinates(dataset, tokens.size(), options.positions);
+  dataset.attributes["hooks"] = options.hooks;
+  dataset.attributes["store"] = options.store == ActivationStore::float16 ? "float16" : "float32";
+  dataset.attributes["positions"] = options.positions == ActivationPositions::last ? "last" : "all";
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
   return dataset;
 }

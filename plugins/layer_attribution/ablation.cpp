@@ -14,46 +14,87 @@ namespace {
 /// Tokens of one batch: enough for fast matrix products, few enough to bound the activations.
 constexpr std::int64_t kTokensPerBatch = 1024;
 
-/// One row of a batch: a residual to start from, and the replacement of the first block's attention
-/// output (undefined: unchanged).
+/// One row of a batch: a residual to start from, and the replacement in the first block (undefined:
+/// unchanged).
 struct Cell {
-  std::int64_t kind = 0, component = 0;
+  std::vector<std::int64_t> index;  ///< of the measured values in the result
   at::Tensor residual;
-  at::Tensor attn_out;
+  at::Tensor attn_out = {};  ///< [1, token, d_model]
+  std::int64_t head = 0;
+  at::Tensor z = {};  ///< [1, token, d_head] of `head`
 };
 
-at::Tensor ablated(const at::Tensor& output, Ablation kind) {
+/// Output of one component with every token replaced.
+/// \param output     [1, token, ...] in the real run
+/// \param reference  [...], mean over the reference prompts; undefined if the kind is another
+at::Tensor ablated(const at::Tensor& output, Ablation kind, const at::Tensor& reference) {
   if (kind == Ablation::zero) return at::zeros_like(output);
+  if (kind == Ablation::mean) return reference.to(output.options()).expand_as(output);
   const at::Tensor mean = output.to(at::kDouble).mean(1, /*keepdim=*/true);
   return mean.to(output.scalar_type()).expand_as(output);
 }
 
-/// Cell for the MLP of a block. The MLP writes last in its block, so the forward starts at the
-/// next.
-std::vector<Cell> cells_starting_at(std::int64_t layer, const BlockActivations& blocks,
-                                    const std::vector<Ablation>& kinds) {
+/// Element of a block, undefined without reference means.
+at::Tensor mean_of(const AblationSweep& sweep, std::vector<at::Tensor> ReferenceMeans::*outputs,
+                   std::size_t block) {
+  return sweep.reference == nullptr ? at::Tensor() : (sweep.reference->*outputs)[block];
+}
+
+/// Cells whose forwards start at a block. The MLP writes last in its block, so its forward starts
+/// at the next.
+std::vector<Cell> cells_starting_at(std::int64_t layer, const AblationSweep& sweep) {
+  const BlockActivations& blocks = sweep.blocks;
   std::vector<Cell> cells;
-  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+  for (std::size_t kind = 0; kind < sweep.kinds.size(); ++kind) {
     const auto row = static_cast<std::int64_t>(kind);
     if (layer > 0) {
       const auto l = static_cast<std::size_t>(layer - 1);
-      const at::Tensor residual = blocks.resid_pre[l] + blocks.attn_out[l];
-      cells.push_back({row, 2 * layer - 1, residual + ablated(blocks.mlp_out[l], kinds[kind]), {}});
+      const at::Tensor mlp_out = ablated(blocks.mlp_out[l], sweep.kinds[kind],
+                                         mean_of(sweep, &ReferenceMeans::mlp_out, l));
+      cells.push_back({{row, 2 * layer - 1}, blocks.resid_pre[l] + blocks.attn_out[l] + mlp_out});
     }
     if (layer < blocks.n_layers()) {
       const auto l = static_cast<std::size_t>(layer);
-      cells.push_back(
-          {row, 2 * layer, blocks.resid_pre[l], ablated(blocks.attn_out[l], kinds[kind])});
+      cells.push_back({{row, 2 * layer},
+                       blocks.resid_pre[l],
+                       ablated(blocks.attn_out[l], sweep.kinds[kind],
+                               mean_of(sweep, &ReferenceMeans::attn_out, l))});
     }
   }
   return cells;
 }
 
-at::Tensor write_rows(const at::Tensor& activation, const std::vector<Cell>& cells) {
+std::vector<Cell> head_cells(std::int64_t layer, const AblationSweep& sweep) {
+  const auto l = static_cast<std::size_t>(layer);
+  const at::Tensor& z = sweep.blocks.z[l];
+  std::vector<Cell> cells;
+  for (std::size_t kind = 0; kind < sweep.kinds.size(); ++kind) {
+    const at::Tensor replaced =
+        ablated(z, sweep.kinds[kind], mean_of(sweep, &ReferenceMeans::z, l));
+    for (std::int64_t head = 0; head < z.size(2); ++head)
+      cells.push_back({.index = {static_cast<std::int64_t>(kind), layer, head},
+                       .residual = sweep.blocks.resid_pre[l],
+                       .head = head,
+                       .z = replaced.select(2, head)});
+  }
+  return cells;
+}
+
+at::Tensor write_outputs(const at::Tensor& activation, const std::vector<Cell>& cells) {
   at::Tensor changed = activation.clone();
   for (std::size_t row = 0; row < cells.size(); ++row)
     if (cells[row].attn_out.defined())
       changed.select(0, static_cast<std::int64_t>(row)).copy_(cells[row].attn_out[0]);
+  return changed;
+}
+
+at::Tensor write_heads(const at::Tensor& activation, const std::vector<Cell>& cells) {
+  at::Tensor changed = activation.clone();
+  for (std::size_t row = 0; row < cells.size(); ++row)
+    if (cells[row].z.defined())
+      changed.select(0, static_cast<std::int64_t>(row))
+          .select(1, cells[row].head)
+          .copy_(cells[row].z[0]);
   return changed;
 }
 
@@ -75,11 +116,43 @@ at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t 
   options.logits = ForwardOptions::Logits::none;
   options.start_at_layer = layer;
   options.residual = residual;
+  const std::string block = "blocks." + std::to_string(layer);
   Hooks hooks;
-  hooks.replace(
-      "blocks." + std::to_string(layer) + ".hook_attn_out",
-      [&cells](const at::Tensor& value, const HookPoint&) { return write_rows(value, cells); });
+  if (cells.front().z.defined())
+    hooks.replace(block + ".attn.hook_z", [&cells](const at::Tensor& value, const HookPoint&) {
+      return write_heads(value, cells);
+    });
+  else
+    hooks.replace(block + ".hook_attn_out", [&cells](const at::Tensor& value, const HookPoint&) {
+      return write_outputs(value, cells);
+    });
   return model.forward(repeated(tokens, residual.size(0)), options, hooks).residual;
+}
+
+/// Runs cells that start at the same block in batches and stores what they measure.
+void read_cells(const AblationSweep& sweep, std::int64_t layer, const std::vector<Cell>& cells,
+                at::Tensor& readings) {
+  const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(
+      1, kTokensPerBatch / std::max<std::int64_t>(1, sweep.tokens.length())));
+  for (std::size_t first = 0; first < cells.size(); first += rows) {
+    const auto begin = cells.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end =
+        cells.begin() + static_cast<std::ptrdiff_t>(std::min(first + rows, cells.size()));
+    const std::vector<Cell> batch(begin, end);
+    const at::Tensor values = sweep.read(run_cells(sweep.model, sweep.tokens, layer, batch));
+    for (std::size_t row = 0; row < batch.size(); ++row) {
+      at::Tensor place = readings;
+      for (const std::int64_t i : batch[row].index) place = place[i];
+      place.copy_(values[static_cast<std::int64_t>(row)]);
+    }
+  }
+}
+
+double relative_change(const at::Tensor& replaced, const at::Tensor& original) {
+  const at::Tensor expected = original.to(at::kDouble);
+  const double difference = (replaced.to(at::kDouble) - expected).abs().max().item<double>();
+  const double size = expected.abs().max().item<double>();
+  return size == 0.0 ? difference : difference / size;
 }
 
 }  // namespace
@@ -88,54 +161,62 @@ std::vector<Ablation> parse_ablations(const std::vector<std::string>& names) {
   std::vector<Ablation> kinds;
   if (names.size() == 1 && names[0] == "none") return kinds;
   for (const std::string& name : names) {
-    if (name != "zero" && name != "mean_of_prompt")
+    bool known = false;
+    for (const Ablation kind : {Ablation::zero, Ablation::mean, Ablation::mean_of_prompt}) {
+      if (name != to_string(kind)) continue;
+      known = true;
+      if (contains(kinds, kind))
+        throw UsageError("layer_attribution: ablation '" + name + "' is given twice; give it once");
+      kinds.push_back(kind);
+    }
+    if (!known)
       throw UsageError("layer_attribution: unknown ablation '" + name +
-                       "'; give zero, mean_of_prompt, both separated by a comma, or none");
-    const Ablation kind = name == "zero" ? Ablation::zero : Ablation::mean_of_prompt;
-    if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
-      throw UsageError("layer_attribution: ablation '" + name + "' is given twice; give it once");
-    kinds.push_back(kind);
+                       "'; give one or more of zero, mean, mean_of_prompt, separated by commas, or "
+                       "none");
   }
   return kinds;
 }
 
 std::string to_string(Ablation kind) {
-  return kind == Ablation::zero ? "zero" : "mean_of_prompt";
+  if (kind == Ablation::zero) return "zero";
+  return kind == Ablation::mean ? "mean" : "mean_of_prompt";
 }
 
-at::Tensor ablated_readings(const Model& model, const TokenBatch& tokens,
-                            const BlockActivations& blocks, const std::vector<Ablation>& kinds,
-                            const ResidualReader& read) {
-  const std::int64_t n_layers = blocks.n_layers();
+bool contains(const std::vector<Ablation>& kinds, Ablation kind) {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+at::Tensor ablated_readings(const AblationSweep& sweep) {
+  const std::int64_t n_layers = sweep.blocks.n_layers();
   at::Tensor readings = at::empty(
-      {static_cast<std::int64_t>(kinds.size()), 2 * n_layers, tokens.length()}, at::kDouble);
-  const auto rows = static_cast<std::size_t>(
-      std::max<std::int64_t>(1, kTokensPerBatch / std::max<std::int64_t>(1, tokens.length())));
-  for (std::int64_t layer = 0; layer <= n_layers; ++layer) {
-    const std::vector<Cell> cells = cells_starting_at(layer, blocks, kinds);
-    for (std::size_t first = 0; first < cells.size(); first += rows) {
-      const auto begin = cells.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto end =
-          cells.begin() + static_cast<std::ptrdiff_t>(std::min(first + rows, cells.size()));
-      const std::vector<Cell> batch(begin, end);
-      const at::Tensor values = read(run_cells(model, tokens, layer, batch));
-      for (std::size_t row = 0; row < batch.size(); ++row)
-        readings[batch[row].kind][batch[row].component].copy_(
-            values[static_cast<std::int64_t>(row)]);
-    }
-  }
+      {static_cast<std::int64_t>(sweep.kinds.size()), 2 * n_layers, sweep.tokens.length()},
+      at::kDouble);
+  for (std::int64_t layer = 0; layer <= n_layers; ++layer)
+    read_cells(sweep, layer, cells_starting_at(layer, sweep), readings);
+  return readings;
+}
+
+at::Tensor ablated_head_readings(const AblationSweep& sweep) {
+  const std::int64_t n_layers = sweep.blocks.n_layers();
+  at::Tensor readings = at::empty({static_cast<std::int64_t>(sweep.kinds.size()), n_layers,
+                                   sweep.blocks.z.front().size(2), sweep.tokens.length()},
+                                  at::kDouble);
+  for (std::int64_t layer = 0; layer < n_layers; ++layer)
+    read_cells(sweep, layer, head_cells(layer, sweep), readings);
   return readings;
 }
 
 double self_replacement_difference(const Model& model, const TokenBatch& tokens,
                                    const BlockActivations& blocks,
                                    const at::Tensor& last_residual) {
-  const std::vector<Cell> itself = {{0, 0, blocks.resid_pre.front(), blocks.attn_out.front()}};
-  const at::Tensor replaced = run_cells(model, tokens, 0, itself);
-  const at::Tensor expected = last_residual.to(at::kDouble);
-  const double difference = (replaced.to(at::kDouble) - expected).abs().max().item<double>();
-  const double size = expected.abs().max().item<double>();
-  return size == 0.0 ? difference : difference / size;
+  const Cell output{{}, blocks.resid_pre.front(), blocks.attn_out.front()};
+  const double change = relative_change(run_cells(model, tokens, 0, {output}), last_residual);
+  if (blocks.z.empty()) return change;
+  const Cell head{.index = {},
+                  .residual = blocks.resid_pre.front(),
+                  .head = 0,
+                  .z = blocks.z.front().select(2, 0)};
+  return std::max(change, relative_change(run_cells(model, tokens, 0, {head}), last_residual));
 }
 
 }  // namespace lensbench::attribution

@@ -255,19 +255,26 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
 }
 
 AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
-                      const at::Tensor& contributions, const std::vector<Ablation>& kinds) {
-  const BlockActivations blocks = block_activations(analysis.cache, analysis.spec);
+                      const at::Tensor& contributions, const AblationPlan& plan) {
+  const BlockActivations blocks = block_activations(analysis.cache, analysis.spec, plan.heads);
   const TokenBatch batch = make_batch(tokens);
-  const auto read = [&](const at::Tensor& residual) {
-    return read_logit(model.unembedding(), model.final_norm(residual), analysis.target_ids,
-                      analysis.versus_ids);
-  };
+  const AblationSweep sweep{
+      model, batch, blocks, plan.kinds, plan.reference, [&](const at::Tensor& residual) {
+        return read_logit(model.unembedding(), model.final_norm(residual), analysis.target_ids,
+                          analysis.versus_ids);
+      }};
+  const at::Tensor real = analysis.target_logit.cpu();
   AblationResult result;
-  result.kinds = kinds;
-  result.effect = ablated_readings(model, batch, blocks, kinds, read) - analysis.target_logit.cpu();
-  for (std::size_t kind = 0; kind < kinds.size(); ++kind)
-    if (kinds[kind] == Ablation::mean_of_prompt && tokens.size() == 1)
-      result.effect[static_cast<std::int64_t>(kind)].zero_();  // the mean of one is itself
+  result.kinds = plan.kinds;
+  result.effect = ablated_readings(sweep) - real;
+  if (plan.heads) result.head_effect = ablated_head_readings(sweep) - real;
+  for (std::size_t kind = 0; kind < plan.kinds.size(); ++kind) {
+    if (plan.kinds[kind] != Ablation::mean_of_prompt || tokens.size() > 1) continue;
+    // The mean of one is itself.
+    const auto row = static_cast<std::int64_t>(kind);
+    result.effect[row].zero_();
+    if (plan.heads) result.head_effect[row].zero_();
+  }
   correlate(result, contributions);
   const at::Tensor last = analysis.final_residual.unsqueeze(0);
   analysis.receipts.push_back(

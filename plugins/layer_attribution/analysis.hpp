@@ -38,6 +38,7 @@ struct HeadResult {
 struct AblationResult {
   std::vector<Ablation> kinds;
   at::Tensor effect;             ///< [ablation, 2 * n_layers, token]
+  at::Tensor head_effect;        ///< [ablation, block, head, token]; undefined without heads
   at::Tensor pearson, spearman;  ///< [ablation, token]
 };
 
@@ -55,10 +56,17 @@ HeadResult head_contributions(const Model& model, Analysis& analysis);
 
 std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, std::int64_t count);
 
+/// What `ablate` replaces.
+struct AblationPlan {
+  std::vector<Ablation> kinds;
+  bool heads = false;                         ///< replace single heads as well
+  const ReferenceMeans* reference = nullptr;  ///< for `Ablation::mean`
+};
+
 /// Adds the receipt that replacing an activation by itself changes nothing.
 /// \param contributions  result of `component_contributions`
 AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
-                      const at::Tensor& contributions, const std::vector<Ablation>& kinds);
+                      const at::Tensor& contributions, const AblationPlan& plan);
 
 /// Adds the receipts about the direct attribution.
 /// \param sum_residual  [token] float64, sum of the components minus the target logit

@@ -55,7 +55,8 @@ Components read_components(const ActivationCache& cache, const TransformerSpec& 
   return components;
 }
 
-BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec) {
+BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec,
+                                   bool heads) {
   const auto read = [&](std::int64_t layer, const std::string& name) {
     return cache[hook_of_block(layer, name)].unsqueeze(0);
   };
@@ -64,6 +65,7 @@ BlockActivations block_activations(const ActivationCache& cache, const Transform
     blocks.resid_pre.push_back(read(layer, "hook_resid_pre"));
     blocks.attn_out.push_back(read(layer, "hook_attn_out"));
     blocks.mlp_out.push_back(read(layer, "hook_mlp_out"));
+    if (heads) blocks.z.push_back(read(layer, "attn.hook_z"));
   }
   return blocks;
 }

@@ -32,6 +32,8 @@ std::string final_hook(const TransformerSpec& spec);
 Components read_components(const ActivationCache& cache, const TransformerSpec& spec,
                            const LogitDirection& direction);
 
-BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec);
+/// Activations that ablation starts from. \param heads  read `attn.hook_z` as well
+BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec,
+                                   bool heads);
 
 }  // namespace lensbench::attribution

@@ -92,6 +92,11 @@ void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResu
   dataset.add("ablation_effect", {"ablation", "component", "token"},
               at::cat({missing(embeddings), result.effect, missing(1)}, 1), "1",
               "ablated minus real target logit, read at this token (NaN: not ablated)");
+  if (result.head_effect.defined())
+    dataset.add("head_ablation_effect", {"ablation", "layer", "head", "token"}, result.head_effect,
+                "1",
+                "ablated minus real target logit when one attention head is replaced, read at this "
+                "token");
   dataset.add(
       "pearson", {"ablation", "token"}, result.pearson, "1",
       "correlation over components of contribution with the logit lost to ablation (NaN: one of "
@@ -107,11 +112,31 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
   dataset.attributes["target"] = to_string(target);
   dataset.attributes["versus"] = options.versus ? to_string(*options.versus) : "none";
   dataset.attributes["position"] = analysis.position;
+  dataset.attributes["heads"] = static_cast<std::int64_t>(options.heads);
+  dataset.attributes["neurons"] = options.neurons;
   dataset.attributes["final_norm"] =
       "scale frozen at its real value, centring and gain folded into the unembedding";
   if (analysis.spec.norm_placement != NormPlacement::before)
     dataset.attributes["sublayer_norm"] =
         "heads and neurons pass the norm that follows their sublayer, with its scale frozen too";
+}
+
+void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kinds,
+                             const std::string& file, const ReferenceMeans* means) {
+  std::vector<std::string> names;
+  for (const Ablation kind : kinds) names.push_back(to_string(kind));
+  dataset.attributes["ablation"] = names;
+  dataset.attributes["reference"] = means == nullptr ? "none" : reference_name(file);
+  if (means == nullptr) return;
+  dataset.attributes["reference_prompts"] = means->prompts;
+  dataset.attributes["reference_tokens"] = means->tokens;
+}
+
+void check_use_of(const std::string& reference, const std::vector<Ablation>& kinds) {
+  if (reference.empty() || contains(kinds, Ablation::mean)) return;
+  throw UsageError("layer_attribution: reference is '" + reference +
+                   "', but only ablation 'mean' uses it; add mean to ablation, or leave out "
+                   "reference");
 }
 
 }  // namespace
@@ -130,6 +155,21 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
     throw UsageError("layer_attribution: the model has 0 blocks; expected at least one");
 }
 
+void LayerAttributionTool::check_parameters(const Parameters& parameters) const {
+  const std::vector<Ablation> kinds = parse_ablations(parameters.list("ablation"));
+  check_use_of(parameters.text("reference"), kinds);
+  if (contains(kinds, Ablation::mean)) check_reference(context(), parameters.text("reference"));
+}
+
+const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
+  const std::string key = reference_key(context(), file);
+  if (key != means_key_) {
+    means_ = reference_means(context(), file);
+    means_key_ = key;
+  }
+  return means_;
+}
+
 std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec& spec) const {
   return default_hooks(spec);
 }
@@ -143,6 +183,7 @@ Dataset LayerAttributionTool::run(const Request& request) {
   options.heads = parameters.boolean("heads");
   options.neurons = parameters.integer("neurons");
   options.ablation = parameters.list("ablation");
+  options.reference = parameters.text("reference");
   const Target target = request.target().value_or(parse_target(model(), parameters.text("target")));
   return to_logit(request.tokens(), target, options);
 }
@@ -151,6 +192,9 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
                                        const LayerAttributionOptions& options) {
   check_compatible(model());
   const std::vector<Ablation> kinds = parse_ablations(options.ablation);
+  check_use_of(options.reference, kinds);
+  const ReferenceMeans* reference =
+      contains(kinds, Ablation::mean) ? &means(options.reference) : nullptr;
   Analysis analysis = analyse(context(), tokens, target, options);
   const at::Tensor contributions = component_contributions(analysis);
   const at::Tensor sum_residual = contributions.sum(0) - analysis.target_logit;
@@ -165,8 +209,11 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
   if (options.heads) add_heads(dataset, head_contributions(model(), analysis));
   if (options.neurons > 0) add_neurons(dataset, list_neurons(model(), analysis, options.neurons));
   if (!kinds.empty())
-    add_ablation(dataset, analysis, ablate(model(), tokens, analysis, contributions, kinds));
+    add_ablation(
+        dataset, analysis,
+        ablate(model(), tokens, analysis, contributions, {kinds, options.heads, reference}));
   add_attributes(dataset, target, options, analysis);
+  add_ablation_attributes(dataset, kinds, options.reference, reference);
   dataset.receipts = analysis.receipts;
   return dataset;
 }

@@ -64,7 +64,10 @@ void add_settling(Dataset& dataset, const Answer& answer) {
 
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
                     const LogitLensOptions& options) {
+  dataset.attributes["top_k"] = options.top_k;
   dataset.attributes["points"] = options.points;
+  dataset.attributes["norm"] = static_cast<std::int64_t>(options.norm);
+  dataset.attributes["mask"] = options.mask.empty() ? "none" : options.mask;
   const bool whole_head = model.spec().masked_language_model;
   dataset.attributes["final_norm"] =
       !options.norm ? "none: the raw residual is unembedded"

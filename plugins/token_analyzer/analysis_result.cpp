@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <functional>
 
@@ -182,6 +184,31 @@ double perplexity_error(const Steps& steps) {
   return again == stored ? 0.0 : std::abs(again / stored - 1);  // both may be infinite
 }
 
+std::vector<std::string> texts_of(const std::vector<double>& numbers) {
+  std::vector<std::string> texts;
+  for (const double number : numbers) {
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+    texts.emplace_back(text.data(), end);
+  }
+  return texts;
+}
+
+/// Adds the options by the names of the tool's parameters.
+void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
+  dataset.attributes["top_k"] = options.top_k;
+  dataset.attributes["max_new_tokens"] = options.max_new_tokens;
+  dataset.attributes["temperature"] = options.sampling.temperature;
+  dataset.attributes["sample_top_k"] = options.sampling.top_k;
+  dataset.attributes["sample_top_p"] = options.sampling.top_p;
+  dataset.attributes["seed"] = static_cast<std::int64_t>(options.sampling.seed);
+  dataset.attributes["temperatures"] = texts_of(options.temperatures);
+  dataset.attributes["nucleus"] = texts_of(options.nucleus);
+  dataset.attributes["entropy_jump_threshold"] = options.entropy_jump_threshold;
+  dataset.attributes["entropy_jump_history"] = options.entropy_jump_history;
+  dataset.attributes["versus_model"] = "none";
+}
+
 }  // namespace
 
 Dataset analysis_dataset(const Analysis& analysis, const TokenAnalyzerOptions& options) {
@@ -195,6 +222,7 @@ Dataset analysis_dataset(const Analysis& analysis, const TokenAnalyzerOptions& o
   add_temperatures(dataset, analysis.steps, options.temperatures);
   add_next(dataset, analysis.next);
   add_perplexities(dataset, analysis);
+  add_options(dataset, options);
   dataset.receipts = analysis.receipts;
   dataset.receipts.push_back(make_receipt("distributions_sum_to_one", total_error(analysis), 1e-9,
                                           "float64 rounding over the vocabulary"));

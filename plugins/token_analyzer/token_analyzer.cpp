@@ -1,5 +1,6 @@
 #include "token_analyzer/token_analyzer.hpp"
 
+#include <filesystem>
 #include <lensbench/error.hpp>
 
 #include "token_analyzer/flags.hpp"
@@ -38,6 +39,12 @@ void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
                      ", expected 0 (the text as given) or more");
 }
 
+/// Name of a model in results: that of its folder.
+std::string name_of(const Model& model) {
+  const auto folder = std::filesystem::absolute(model.directory()).lexically_normal();
+  return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+}
+
 }  // namespace
 
 void TokenAnalyzerTool::check_compatible(const Model& model) const {
@@ -60,9 +67,10 @@ Dataset TokenAnalyzerTool::run(const Request& request) {
   const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);
   const Analysis analysis = analysis_of(tokens, options);
   Dataset dataset = analysis_dataset(analysis, options);
-  if (other != nullptr)
-    add_comparison(dataset,
-                   compare_text(model(), analysis.residual, *other, analysis.text, options.top_k));
+  if (other == nullptr) return dataset;
+  add_comparison(dataset,
+                 compare_text(model(), analysis.residual, *other, analysis.text, options.top_k));
+  dataset.attributes["versus_model"] = name_of(*other);
   return dataset;
 }
 
@@ -77,8 +85,11 @@ Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std
   check_options(step, model().spec().vocab_size);
   check_compatible(other);
   require_same_vocabulary(model(), other);
-  return comparison_dataset(tokens,
-                            compare_text(model(), shared_residual(tokens), other, tokens, top_k));
+  Dataset dataset = comparison_dataset(
+      tokens, compare_text(model(), shared_residual(tokens), other, tokens, top_k));
+  dataset.attributes["top_k"] = top_k;
+  dataset.attributes["versus_model"] = name_of(other);
+  return dataset;
 }
 
 Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options) {

@@ -110,6 +110,14 @@ TEST(LayerResponsibility, DescribesTheLastTokenOfEveryCaseThatRan) {
   expect_responsibility(run, {"zero", "mean_of_prompt"});
 }
 
+TEST(LayerResponsibility, AveragesOverThePromptsOfAllCasesThatCanBeTokenized) {
+  const auto run = run_experiment("layer_responsibility", testing::kModel,
+                                  testing::prompts_with_a_broken_one(), {{"ablation", "mean"}});
+  expect_responsibility(run, {"mean"});
+  for (const Dataset& dataset : run.saved("attribution"))
+    EXPECT_EQ(dataset.attributes.at("reference_prompts"), Attribute(std::int64_t{5}));
+}
+
 TEST(LayerResponsibility, HasNoAblationsWhereNoneWasAskedFor) {
   const auto run = run_experiment("layer_responsibility", testing::kModel,
                                   testing::prompts_with_a_broken_one(), {{"ablation", ""}});

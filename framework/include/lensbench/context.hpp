@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
@@ -52,6 +53,12 @@ class LENSBENCH_API Context {
   /// \throws UsageError for a name that does not match a hook point
   void expect(const std::vector<std::string>& globs);
 
+  /// Tokens of the prompts of all cases of the run, in order, for what is averaged over prompts. It
+  /// is equal in every process that works on the run. A case that cannot be tokenized, or is longer
+  /// than the model's positions, is left out. Empty without a run. Prompts are tokenized at the
+  /// first call; the reference is valid until `set_reference_prompts`.
+  const std::vector<Tokens>& reference_prompts() const;
+
   /// Number of forwards that `activations` ran.
   std::int64_t forwards() const;
   /// Number of requests to `activations` that did not need a forward.
@@ -77,6 +84,10 @@ class LENSBENCH_API Context {
   void commit(const std::string& key, const Dataset& state);
   /// State that `commit` kept for the current case; empty if there is none.
   std::optional<Dataset> committed(const std::string& key) const;
+
+  /// Sets the source of `reference_prompts`, which is called at most once. For the bench and for
+  /// tests.
+  void set_reference_prompts(std::function<std::vector<Tokens>()> source);
 
   /// Connects the context to a run. For the bench; nullptr disconnects it.
   void connect(RunServices* services);

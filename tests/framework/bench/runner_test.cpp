@@ -87,6 +87,34 @@ TEST(Runner, ExitsWithTheErrorsOwnCodeWhenNothingCompleted) {
   EXPECT_TRUE(report.summaries.empty());
 }
 
+TEST(Runner, MakesThePromptsOfAllCasesTheReferencePrompts) {
+  Bench bench;
+  EXPECT_TRUE(bench.context.reference_prompts().empty());
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  // A case that was done before counts; one outside the vocabulary or the positions does not.
+  const auto too_long = static_cast<std::size_t>(bench.model->spec().max_positions + 1);
+  bench.sink.done_before = {0};
+  bench.sink.committed[0]["count"] = one_number(2);
+  bound.run(cases_of({{1, 2}, {99999}, std::vector<std::int64_t>(too_long, 1), {7}}), {},
+            bench.context, bench.sink);
+  const auto& prompts = bench.context.reference_prompts();
+  ASSERT_EQ(prompts.size(), 2u);
+  EXPECT_THAT(prompts[0].ids, ElementsAre(1, 2));
+  EXPECT_THAT(prompts[1].ids, ElementsAre(7));
+}
+
+TEST(Runner, TokenizesReferencePromptsOnceAndOnlyWhenAsked) {
+  Bench bench;
+  int calls = 0;
+  bench.context.set_reference_prompts([&] {
+    ++calls;
+    return std::vector<Tokens>{tokens_from_ids(*bench.model, {1})};
+  });
+  EXPECT_EQ(calls, 0);
+  EXPECT_EQ(&bench.context.reference_prompts(), &bench.context.reference_prompts());
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(Runner, SkipsCasesThatAreAlreadyDone) {
   Bench bench;
   bench.sink.done_before = {0};

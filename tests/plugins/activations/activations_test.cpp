@@ -15,6 +15,7 @@
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
+#include "support/recorded_options.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::activations {
@@ -172,6 +173,19 @@ TEST(Activations, SayWhichStoresThereAre) {
                                     "tool 'activations'");
               }),
               HasSubstr("one of float32, float16"));
+}
+
+TEST(Activations, RecordTheOptionsOfACall) {
+  Sample sample;
+  sample.tool.attach(sample.context, testing::declared(ActivationsTool::kParameters));
+  const Dataset generic = sample.tool.Tool::run(sample.tokens, {});
+  testing::expect_recorded(ActivationsTool::kParameters, generic);
+  testing::expect_equal(sample.tool.read(sample.tokens, {}), generic);
+  const Dataset other =
+      sample.read({"hook_embed"}, ActivationStore::float16, ActivationPositions::last);
+  EXPECT_EQ(other.attributes.at("hooks"), Attribute(Names{"hook_embed"}));
+  EXPECT_EQ(other.attributes.at("store"), Attribute(std::string("float16")));
+  EXPECT_EQ(other.attributes.at("positions"), Attribute(std::string("last")));
 }
 
 }  // namespace

@@ -183,7 +183,7 @@ TEST_F(LayerAttributionTest, RefusesADifferenceOfATokenToItself) {
 TEST_F(LayerAttributionTest, RefusesAnUnknownOrRepeatedAblation) {
   for (const char* given : {"zero,median", "zero,zero"})
     EXPECT_NE(refusal({{"ablation", given}})
-                  .find("one or more of zero, mean_of_prompt, separated by commas, "
+                  .find("one or more of zero, mean, mean_of_prompt, separated by commas, "
                         "each once"),
               std::string::npos)
         << given;

@@ -84,7 +84,8 @@ TEST_P(AttributionReceipts, FailForHeadsOfAnotherSize) {
 TEST_P(AttributionReceipts, FailForAnOutputThatTheForwardDidNotHave) {
   Analysis faulty = analysis();
   faulty.cache = with(faulty, "blocks.0.hook_attn_out", 1.001);
-  ablate(bench_.model(), tokens_, faulty, component_contributions(faulty), {Ablation::zero});
+  ablate(bench_.model(), tokens_, faulty, component_contributions(faulty),
+         {.kinds = {Ablation::zero}});
   EXPECT_FALSE(passed(faulty, "replacing_an_activation_by_itself_changes_nothing"));
 }
 

@@ -12,6 +12,7 @@
 
 #include "support/bench.hpp"
 #include "support/random_model.hpp"
+#include "support/recorded_options.hpp"
 
 // The reference decodes the residuals in float64 with the norms' published formulas and
 // log_softmax over the whole vocabulary. Tolerance 2e-5: the lens works on float32 logits of size
@@ -218,6 +219,18 @@ TEST_P(LogitLensOf, RefusesWhatItCannotDo) {
                UsageError);
   EXPECT_THROW(bench.tool.layer_logits(bench.tokens, Target::model(), 9), UsageError);
   EXPECT_THROW(bench.tool.layer_logits(bench.tokens, Target::token(1 << 30), 0), UsageError);
+}
+
+TEST_P(LogitLensOf, RecordsTheOptionsOfACall) {
+  bench.tool.attach(bench.context, testing::declared(LogitLensTool::kParameters));
+  const Dataset generic = bench.tool.Tool::run(bench.tokens, {});
+  testing::expect_recorded(LogitLensTool::kParameters, generic);
+  testing::expect_equal(bench.tool.analyze(bench.tokens, {}), generic);
+  const Dataset other =
+      bench.tool.analyze(bench.tokens, {.top_k = 3, .target = Target::model(), .norm = false});
+  EXPECT_EQ(other.attributes.at("top_k"), Attribute(std::int64_t{3}));
+  EXPECT_EQ(other.attributes.at("target"), Attribute(std::string("model")));
+  EXPECT_EQ(other.attributes.at("norm"), Attribute(std::int64_t{0}));
 }
 
 }  // namespace

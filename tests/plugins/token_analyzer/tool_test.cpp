@@ -14,6 +14,7 @@
 
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
+#include "support/recorded_options.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
 namespace lensbench {
@@ -278,6 +279,24 @@ INSTANTIATE_TEST_SUITE_P(Families, TokenAnalyzerOfFamily,
 TEST(TokenAnalyzer, RefusesAModelThatSeesTheWholeText) {
   const auto bert = Model::open(testing::data_folder() + "/models/bert");
   EXPECT_THROW(TokenAnalyzerTool().check_compatible(*bert), UsageError);
+}
+
+TEST(TokenAnalyzerOptions, AreRecordedWithTheResult) {
+  Context context(small_model(), 0);
+  TokenAnalyzerTool tool;
+  tool.attach(context, testing::declared(TokenAnalyzerTool::kParameters));
+  const Tokens tokens = tokens_from_ids(context.model(), {3, 1, 4});
+  const Dataset generic = tool.Tool::run(tokens, {});
+  testing::expect_recorded(TokenAnalyzerTool::kParameters, generic);
+  testing::expect_equal(tool.analyze(tokens, {}), generic);
+  TokenAnalyzerOptions options = generating(2, {.temperature = 0.5, .top_k = 7, .seed = 9});
+  options.temperatures = {0.25, 2};
+  const auto recorded = tool.analyze(tokens, options).attributes;
+  EXPECT_EQ(recorded.at("max_new_tokens"), Attribute(std::int64_t{2}));
+  EXPECT_EQ(recorded.at("temperature"), Attribute(0.5));
+  EXPECT_EQ(recorded.at("sample_top_k"), Attribute(std::int64_t{7}));
+  EXPECT_EQ(recorded.at("seed"), Attribute(std::int64_t{9}));
+  EXPECT_EQ(recorded.at("temperatures"), Attribute(std::vector<std::string>{"0.25", "2"}));
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ class LENSBENCH_API Activations : public Tool {
   ///
   /// Dimensions are those of the hook point without `batch`; `pos` becomes `token`, `query_pos` and
   /// `key_pos` become `query_position` and `key_position`. Every axis but `one` has coordinates.
-  /// Integer activations stay integers. `unembed.hook_out` holds the logits.
+  /// Integer activations stay integers. `unembed.hook_out` holds the logits. Attributes: the
+  /// options by their names.
   /// \throws UsageError for an empty prompt, a name without a match, exclusions that leave nothing,
   ///   a value that float16 cannot hold
   virtual Dataset read(const Tokens& tokens, const ActivationsOptions& options = {}) = 0;

@@ -15,11 +15,15 @@ struct LayerAttributionOptions {
   /// Position of the listed neurons and of the comparison with the model's logits; negative ones
   /// count from the end.
   std::int64_t position = -1;
-  bool heads = true;         ///< compute the contributions of single heads
+  /// Compute the contributions of single heads and, with `ablation`, the effects of their ablation.
+  bool heads = true;
   std::int64_t neurons = 0;  ///< number of MLP neurons listed, largest absolute contribution first
-  /// Replacements of each attention and MLP output: `zero`, `mean_of_prompt`, both, or empty for
-  /// none.
+  /// Replacements of each attention output, MLP output and head: any of `zero`, `mean`,
+  /// `mean_of_prompt`, or empty for none.
   std::vector<std::string> ablation = {"zero", "mean_of_prompt"};
+  /// File of the prompts that `mean` averages over: one in each line, or JSONL with `text` or `ids`
+  /// (`Corpus`). Empty: the prompts of all cases of the run (`Context::reference_prompts`).
+  std::string reference = {};
 };
 
 /// Direct logit attribution (Elhage et al. 2021, "A Mathematical Framework for Transformer
@@ -54,15 +58,21 @@ class LENSBENCH_API LayerAttribution : public Tool {
   /// - `attention_bias_contribution` [layer, token]: b_O; with the heads it sums to `{l}_attn_out`.
   /// - `neuron_layer`, `neuron_index` int32, `neuron_contribution` [rank]: neurons at `position`.
   /// - `ablation_effect` [ablation, component, token]: ablated minus real logit. The output is
-  ///   replaced at all tokens of the prompt by zeros (`zero`) or by its mean over them
+  ///   replaced at all tokens of the prompt by zeros (`zero`), by its mean over all tokens of
+  ///   the reference prompts (`mean`) or by its mean over the tokens of this prompt
   ///   (`mean_of_prompt`), all later components run again with their norms, and the effect is read
   ///   at this token. NaN: not ablated.
+  /// - `head_ablation_effect` [ablation, layer, head, token]: the same for one attention head,
+  ///   whose `attn.hook_z` is replaced; only with `heads`.
   /// - `pearson`, `spearman` [ablation, token]: correlation, over attention and MLP outputs, of the
   ///   contribution with the lost logit (minus the effect); NaN where nothing varies.
   ///
-  /// Attributes: `target`, `versus`, `position` (from the start), `final_norm`.
+  /// Attributes: the options by their names, `position` from the start, `reference` as `cases` or
+  /// the name of the file; `final_norm`; with `mean` also `reference_prompts` and
+  /// `reference_tokens`, the numbers of prompts and of tokens that were averaged over.
   /// \throws UsageError for an empty prompt, a position outside it, a token outside the vocabulary,
-  ///   a `versus` equal to the target at every token, an unknown or repeated ablation, a negative
+  ///   a `versus` equal to the target at every token, an unknown or repeated ablation, `mean` with
+  ///   fewer than two cases and without `reference`, `reference` without `mean`, a negative
   ///   or too large `neurons`, a model that does not normalise before its sublayers
   virtual Dataset to_logit(const Tokens& tokens, const Target& target = Target::model(),
                            const LayerAttributionOptions& options = {}) = 0;

@@ -55,6 +55,7 @@ class LENSBENCH_API LogitLens : public Tool {
   /// the target (`next` means `model`) is scored only there, with -1 or NaN elsewhere, unless the
   /// prompt lacks a mask token; `cross_entropy` is left out. The lens is the model's own prediction
   /// head, and the stream is read after the norm that ends each block.
+  /// Attributes: the options by their names.
   /// \throws UsageError for an empty prompt, top_k outside 1..vocabulary, a point this family lacks
   virtual Dataset analyze(const Tokens& tokens, const LogitLensOptions& options = {}) = 0;
 

@@ -69,6 +69,7 @@ class LENSBENCH_API TokenAnalyzer : public Tool {
   /// | | | | of all scored tokens, of those given, of those generated; NaN where there are none |
   /// | | `scored_tokens` | int64 | tokens in `perplexity` |
   ///
+  /// Attributes: the options by the names of the tool's parameters, and `seed`.
   /// \throws UsageError for options out of range, or a text that with the new tokens exceeds the
   ///   model's positions; RunError where logits are not finite
   virtual Dataset analyze(const Tokens& tokens, const TokenAnalyzerOptions& options = {}) = 0;
@@ -93,6 +94,7 @@ class LENSBENCH_API TokenAnalyzer : public Tool {
   /// | | `first_parting` | int64 | position of the first token where they differ; -1: nowhere |
   /// | | `perplexity_in_other` | 1 | |
   ///
+  /// Attributes: `top_k`, and the name of the other model's folder as `versus_model`.
   /// \throws UsageError if the vocabularies differ in size or, where both models have a tokenizer,
   ///   in any token
   virtual Dataset compare(const Tokens& tokens, const Model& other, std::int64_t top_k = 10) = 0;
