@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "docs/markdown.hpp"
+#include "docs/result_tables.hpp"
 #include "support/folders.hpp"
 #include "support/process.hpp"
 
@@ -164,6 +165,25 @@ std::string document_name(const ::testing::TestParamInfo<std::size_t>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Docs, EveryDocument, ::testing::Range(std::size_t{0}, documents().size()),
                          document_name);
+
+TEST(Docs, HaveTheVariablesThatTheToolsDeclare) {
+  const auto listed =
+      testing::run({testing::build_folder() + "/bin/lensbench", "list", "tools", "--json"});
+  ASSERT_EQ(listed.exit_code, 0) << listed.err;
+  int compared = 0;
+  for (const auto& tool : nlohmann::json::parse(listed.out)) {
+    const fs::path file = fs::path(testing::source_folder()) / "docs" / "tools" /
+                          (tool["name"].get<std::string>() + ".md");
+    if (!fs::exists(file)) continue;
+    const auto expected = testing::with_result_table(testing::slurp(file), tool);
+    ASSERT_TRUE(expected) << file << ": the marks of its table of results are missing";
+    EXPECT_EQ(testing::slurp(file), *expected)
+        << "write it again: build/release/bin/lensbench list tools --json | "
+           "build/release/bin/write_result_tables .";
+    ++compared;
+  }
+  EXPECT_GE(compared, 4);
+}
 
 TEST(Docs, HaveTheirCppCompiledIntoThisProgram) {
   int blocks = 0, not_run = 0;

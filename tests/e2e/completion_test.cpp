@@ -71,6 +71,15 @@ TEST(BashCompletion, OffersParametersOfTheToolOnTheLine) {
   EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "to"}), ElementsAre("top_k="));
   EXPECT_THAT(bash_offers({"run", "first_look", "--set", "max"}), ElementsAre("max_new_tokens="));
   EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "top_k", "=", ""}), ElementsAre());
+  EXPECT_THAT(bash_offers({"tool", "activations", "--set", "st"}), ElementsAre("store="));
+}
+
+TEST(BashCompletion, OffersTheWordsOfAParameter) {
+  EXPECT_THAT(bash_offers({"tool", "activations", "--set", "store", "=", ""}),
+              ElementsAre("float32", "float16"));
+  EXPECT_THAT(bash_offers({"tool", "activations", "--set", "=", "positions", "=", "l"}),
+              ElementsAre("last"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "norm", "=", "f"}), ElementsAre("false"));
 }
 
 TEST(BashCompletion, OffersFilesOfTheKind) {
@@ -130,6 +139,9 @@ TEST(ZshCompletion, OffersCommandsNamesValuesAndParameters) {
   EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set to"}), HasSubstr("top_k="));
   EXPECT_THAT(zsh_shows({"lensbench run first_look --dtype b"}), HasSubstr("bfloat16"));
   EXPECT_THAT(zsh_shows({"lensbench tool log"}), HasSubstr("logit_lens"));
+  EXPECT_THAT(zsh_shows({"lensbench tool activations --set store="}),
+              AllOf(HasSubstr("float32"), HasSubstr("float16")));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set norm=f"}), HasSubstr("norm=false"));
 }
 
 TEST(ManualPage, RendersWithoutWarnings) {

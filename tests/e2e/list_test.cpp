@@ -50,6 +50,17 @@ TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {
   EXPECT_THAT(alone.out, HasSubstr("uses logit_lens, which is NOT LOADED")) << alone.err;
 }
 
+TEST(ListCommand, ShowsTheResultsOfATool) {
+  const auto list = testing::run(
+      {"/usr/bin/env", "COLUMNS=300", testing::build_folder() + "/bin/lensbench", "list", "tools"});
+  EXPECT_THAT(list.out, HasSubstr("top_id [layer, token, rank]; "));
+  const auto help = lensbench({"tool", "logit_lens", "--help"});
+  EXPECT_THAT(help.out, HasSubstr("\n  entropy [layer, token] in nats, optional\n"
+                                  "      entropy of the distribution\n"));
+  const auto any = lensbench({"tool", "activations", "--help"});
+  EXPECT_THAT(any.out, HasSubstr("\n  * [any dimensions], optional\n"));
+}
+
 TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
   const auto hooks = lensbench({"list", "hooks", "--model", kModel});
   ASSERT_EQ(hooks.exit_code, 0) << hooks.err;

@@ -9,6 +9,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/shell/help.hpp"
+#include "core/text/suggest.hpp"
 #include "plugin/plugin_host.hpp"
 
 namespace lensbench::cli {
@@ -54,13 +55,33 @@ int carry_out(const Options& options) {
   }
 }
 
+namespace {
+
+// Words that a parameter takes, for completion: those of choices and booleans.
+std::vector<std::string> words_to_complete(const ParameterInfo& parameter) {
+  if (parameter.type == ParameterType::boolean) return {"true", "false"};
+  if (parameter.type != ParameterType::choice) return {};
+  auto words = parameter.words();
+  std::erase_if(words, [](const std::string& word) {
+    return word.empty() || word.find_first_of(" \t\n:\"'`$\\*?[") != std::string::npos;
+  });
+  return words;
+}
+
+std::string completion_field(const ParameterInfo& parameter) {
+  const auto words = words_to_complete(parameter);
+  return words.empty() ? parameter.name : parameter.name + ":" + join(words, "|");
+}
+
+}  // namespace
+
 int run_completion_names(const Options& options) {
   PluginHost host;
   for (const auto& directory : plugin_directories(options.list("plugin-dir")))
     host.load_directory(directory);
   for (const auto& entry : host.entries()) {
     std::cout << (entry.kind == PluginEntryKind::tool ? "tool " : "experiment ") << entry.name;
-    for (const auto& parameter : entry.parameters) std::cout << " " << parameter.name;
+    for (const auto& parameter : entry.parameters) std::cout << " " << completion_field(parameter);
     std::cout << "\n";
   }
   return 0;

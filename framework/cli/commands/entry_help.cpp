@@ -24,7 +24,26 @@ void add_parameters(std::string& text, const PluginInfo& entry, int width) {
   }
 }
 
+void add_results(std::string& text, const PluginInfo& entry, int width) {
+  if (entry.results.empty()) return;
+  text += "\nResults (variables; optional ones depend on parameters or the model):\n";
+  for (const auto& result : entry.results) {
+    add_lines(text, result_text(result) + (result.always ? "" : ", optional"), width, 2);
+    add_lines(text, result.meaning, width, 6);
+  }
+}
+
 }  // namespace
+
+std::string result_text(const ResultInfo& result) {
+  std::string dims = result.dims == "*" ? "any dimensions" : result.dims;
+  for (std::size_t at = 0; result.dims != "*" && (at = dims.find(' ', at)) != std::string::npos;
+       at += 2)
+    dims.replace(at, 1, ", ");
+  std::string text = result.name;
+  if (!dims.empty()) text += " [" + dims + "]";
+  return result.units == "1" || result.units.empty() ? text : text + " in " + result.units;
+}
 
 std::string parameter_text(const ParameterInfo& p) {
   const bool has_units = !p.units.empty() && p.units != "1";
@@ -50,6 +69,7 @@ std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::
   if (kind == PluginEntryKind::experiment)
     add_lines(text, "Tools it uses: " + join(declared_tools(host, entry), ", "), width, 0);
   add_parameters(text, entry, width);
+  add_results(text, entry, width);
   return text;
 }
 

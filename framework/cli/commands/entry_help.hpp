@@ -7,13 +7,17 @@
 
 namespace lensbench::cli {
 
-/// Description of a tool or experiment with its parameters, for `run NAME --help` and `tool NAME
+/// Description of a tool or experiment with its parameters and results, for `run NAME --help` and
+/// `tool NAME
 /// --help`. Starts with an empty line. \throws PluginError for an unknown name
 std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::string& name,
                        int width);
 
 /// A parameter as text: `top_k = 5 (an integer, in tokens)`.
 std::string parameter_text(const ParameterInfo& parameter);
+
+/// A variable of a result as text: `entropy [layer, token] in nats`.
+std::string result_text(const ResultInfo& result);
 
 /// Tools that an experiment declares, found without running it.
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment);

@@ -109,6 +109,13 @@ std::string parameters_text(const PluginInfo& entry) {
   return all.empty() ? "no parameters" : join(all, "; ");
 }
 
+/// Results as text: `top_id [layer, token, rank]; entropy [layer, token] in nats`.
+std::string results_text(const PluginInfo& entry) {
+  std::vector<std::string> all;
+  for (const auto& result : entry.results) all.push_back(result_text(result));
+  return join(all, "; ");
+}
+
 void print(const std::string& text, int indent) {
   const std::string margin(static_cast<std::size_t>(indent), ' ');
   for (const auto& line : terminal::wrap(text, help_width() - indent))
@@ -120,6 +127,10 @@ void print(const Listed& listed) {
   std::cout << entry.name << "  " << entry.version << "\n";
   print(entry.summary, 4);
   for (const auto& parameter : entry.parameters) print("--set " + parameter_text(parameter), 4);
+  if (!entry.results.empty()) {
+    print("results (lensbench tool " + entry.name + " --help explains them):", 4);
+    print(results_text(entry), 8);
+  }
   if (entry.kind == PluginEntryKind::experiment && listed.problem.empty() && listed.tools.empty())
     print("uses no tools", 4);
   for (const auto& [name, tool] : listed.tools) {

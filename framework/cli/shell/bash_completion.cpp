@@ -14,7 +14,7 @@ constexpr const char* kBashBefore =
 // COMP_WORDS breaks words at `=`: `--set top_k=5` is four words, and an offer after a `=` is
 // only the value.
 constexpr const char* kBashAfter = R"(
-# Tools and experiments, one per line: kind, name, parameters. Read once for each set of folders.
+# Tools and experiments, one per line: kind, name, parameters (`name` or `name:word|word`). Read once for each set of folders.
 _lensbench_known() {
   local program=${COMP_WORDS[0]/#\~/$HOME} folders="${LENSBENCH_PLUGIN_PATH-}" word i
   local -a where=()
@@ -48,6 +48,23 @@ _lensbench_names() {
   done <<<"$_lensbench_lines"
 }
 
+# From the parameters in REPLY (`name` or `name:word|word`) what follows: names, or after
+# `name=` the words of that parameter.
+_lensbench_settings() {
+  local current=$1 parameter words=
+  local -a parameters
+  read -ra parameters <<<"$REPLY"
+  for parameter in "${parameters[@]}"; do
+    if [[ $current != *=* ]]; then
+      words+="${parameter%%:*}= "
+    elif [[ $parameter == "${current%%=*}:"* ]]; then
+      words=${parameter#*:}
+    fi
+  done
+  REPLY=${words//|/ }
+  [[ $current == *=* ]] || compopt -o nospace 2>/dev/null
+}
+
 # Offers completions of the current word. $1: kind of the value; $2: the word; $3: the command;
 # $4: its first operand
 _lensbench_offer() {
@@ -57,10 +74,10 @@ _lensbench_offer() {
     tool | experiment) _lensbench_names "$kind"; words=$REPLY ;;
     entry) _lensbench_names; words=$REPLY ;;
     setting)
+      [[ -n $4 ]] || return
       [[ $3 == run ]] && _lensbench_names experiment "$4" || _lensbench_names tool "$4"
-      [[ -n $4 ]] || REPLY=
-      words=${REPLY// /= }
-      compopt -o nospace 2>/dev/null ;;
+      _lensbench_settings "$current"
+      words=$REPLY current=${current#*=} ;;
     directory | file | archive)
       compopt -o filenames 2>/dev/null
       IFS=$'\n'
@@ -117,12 +134,10 @@ _lensbench() {
   done
   if [[ -n $option ]]; then
     _lensbench_kind "$command" "$option"
-    [[ $REPLY == setting && $current == *=* ]] && return
     _lensbench_offer "$REPLY" "$current" "$command" "$first"
   elif [[ $current == --*=* ]]; then
     _lensbench_kind "$command" "${current%%=*}"
     current=${current#*=}
-    [[ $REPLY == setting && $current == *=* ]] && return
     _lensbench_offer "$REPLY" "$current" "$command" "$first"
   elif [[ $current == -* ]]; then
     _lensbench_options "$command"

@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
-# Tools and experiments, one per line: kind, name, parameters. Read once for each set of folders.
+# Tools and experiments, one per line: kind, name, parameters (`name` or `name:word|word`). Read
+# once for each set of folders.
 _lensbench_known() {
   local -a where
   local i
@@ -37,17 +38,25 @@ _lensbench_names() {
   _wanted names expl "${1:-name}" compadd -a names
 }
 
-# Parameters of the tool or experiment on the command line.
+# Parameters of the tool or experiment on the command line, or after `name=` their words.
 _lensbench_settings() {
-  local -a keys
+  local -a parameters values
   local line word
-  [[ $PREFIX == *=* ]] && { _message value; return }
   _lensbench_known
   for line in $_lensbench_lines; do
     word=${${(s: :)line}[2]}
-    (( ${_lensbench_line[(Ie)$word]} )) && keys+=(${${(s: :)line}[3,-1]})
+    (( ${_lensbench_line[(Ie)$word]} )) && parameters+=(${${(s: :)line}[3,-1]})
   done
-  _wanted parameters expl parameter compadd -S= -a keys
+  if [[ $PREFIX == *=* ]]; then
+    word=${PREFIX%%=*}
+    compset -P 1 '*='
+    values=(${(s:|:)${${(M)parameters:#$word:*}[1]#*:}})
+    (( $#values )) || { _message value; return }
+    _wanted values expl value compadd -a values
+    return
+  fi
+  parameters=(${parameters%%:*})
+  _wanted parameters expl parameter compadd -S= -a parameters
 }
 
 )";

@@ -14,7 +14,8 @@ installs it where both shells search.
 
   bash   eval "$(lensbench completion bash)", in ~/.bashrc
   zsh    eval "$(lensbench completion zsh)", in ~/.zshrc after compinit
-  names  input of the scripts: kind, name and parameters of each tool and experiment, one per line)text",
+  names  input of the scripts: kind, name and parameters of each tool and experiment, one per line;
+          a parameter with certain words as name:word|word)text",
       .operands = {{"SHELL", "which shell", Values::any, {"bash", "zsh", "names"}}},
       .options = {plugin_dir_option()},
       .examples = {{"eval \"$(lensbench completion bash)\"", "completion in this shell"}}};

@@ -18,13 +18,16 @@ struct Rgb {
 constexpr std::array<Rgb, 6> kRamp = {
     {{34, 36, 62}, {52, 72, 124}, {38, 114, 142}, {38, 158, 136}, {122, 200, 92}, {248, 224, 72}}};
 
+Rgb between(const Rgb& a, const Rgb& b, double t) {
+  return {a.red + t * (b.red - a.red), a.green + t * (b.green - a.green),
+          a.blue + t * (b.blue - a.blue)};
+}
+
 Rgb ramp(double share) {
   const double position = std::clamp(share, 0.0, 1.0) * (kRamp.size() - 1);
   const auto below = std::min(static_cast<std::size_t>(position), kRamp.size() - 2);
   const double t = position - static_cast<double>(below);
-  const Rgb &a = kRamp[below], &b = kRamp[below + 1];
-  return {a.red + t * (b.red - a.red), a.green + t * (b.green - a.green),
-          a.blue + t * (b.blue - a.blue)};
+  return between(kRamp[below], kRamp[below + 1], t);
 }
 
 // Nearest level in the 6x6x6 cube of the 256-colour palette: 0, 95, 135, ..., 255.
@@ -50,6 +53,14 @@ std::string sequence(std::string_view codes, std::string_view text, const Termin
   return "\x1b[" + std::string(codes) + "m" + std::string(text) + "\x1b[0m";
 }
 
+std::string on_colour(std::string_view text, const Rgb& c, const TerminalStyle& style,
+                      bool strong) {
+  // By the Rec. 709 luma: text on a bright background must be dark to be readable.
+  const double luma = 0.2126 * c.red + 0.7152 * c.green + 0.0722 * c.blue;
+  const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
+  return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);
+}
+
 }  // namespace
 
 std::string bold(std::string_view text, const TerminalStyle& style) {
@@ -70,11 +81,26 @@ std::string signed_colour(std::string_view text, double value, const TerminalSty
 
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong) {
-  const Rgb c = ramp(std::isnan(probability) ? 0 : probability);
-  // By the Rec. 709 luma: text on the upper half of the ramp must be dark to be readable.
-  const double luma = 0.2126 * c.red + 0.7152 * c.green + 0.0722 * c.blue;
-  const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
-  return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);
+  return on_colour(text, ramp(std::isnan(probability) ? 0 : probability), style, strong);
+}
+
+std::string on_signed(std::string_view text, double share, const TerminalStyle& style) {
+  constexpr Rgb kZero{48, 48, 52}, kBelow{240, 140, 30}, kAbove{60, 165, 245};
+  const double distance = std::isnan(share) ? 0 : std::min(1.0, std::abs(share));
+  return on_colour(text, between(kZero, share < 0 ? kBelow : kAbove, distance), style, false);
+}
+
+std::string shade(double share, const TerminalStyle& style) {
+  return sparkline({std::isfinite(share) ? share : 0}, 1, style);
+}
+
+std::string amount_bar(double value, double scale, int width, const TerminalStyle& style) {
+  const double share = scale > 0 && std::isfinite(value) ? std::clamp(value / scale, 0.0, 1.0) : 0;
+  const int halves = static_cast<int>(std::lround(share * width * 2));
+  std::string bar;
+  for (int i = 0; i < halves / 2; ++i) bar += style.unicode ? "█" : "#";
+  if (halves % 2 == 1) bar += style.unicode ? "▌" : "=";
+  return signed_colour(bar, value, style);
 }
 
 std::string probability_legend(const TerminalStyle& style) {

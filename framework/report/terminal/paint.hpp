@@ -23,6 +23,15 @@ std::string signed_colour(std::string_view text, double value, const TerminalSty
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong = false);
 
+/// Text on a background from orange (-1) over dark grey (0) to blue (1).
+std::string on_signed(std::string_view text, double share, const TerminalStyle& style);
+
+/// One character that is higher the larger `share` (0 to 1) is.
+std::string shade(double share, const TerminalStyle& style);
+
+/// Bar of length `value` / `scale` in half-cell steps, to the right within `width` cells.
+std::string amount_bar(double value, double scale, int width, const TerminalStyle& style);
+
 /// Legend of the backgrounds, in one line.
 std::string probability_legend(const TerminalStyle& style);
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "report/terminal/bar_chart.hpp"
+#include "report/views/generic_views.hpp"
 #include "report/views/view.hpp"
 
 namespace lensbench::terminal {
@@ -221,7 +222,8 @@ class AverageAttribution {
 }  // namespace
 
 bool is_average_attribution(const Dataset& dataset) {
-  return has(dataset, "logit_contribution_mean", {"component"});
+  return has(dataset, "logit_contribution_mean", {"component"}) &&
+         allows(dataset, "logit_contribution_mean", lensbench::View::bars);
 }
 
 Lines average_attribution_view(const View& view) {
@@ -229,7 +231,8 @@ Lines average_attribution_view(const View& view) {
 }
 
 bool is_attribution(const Dataset& dataset) {
-  return has(dataset, "logit_contribution", {"component", "token"}) && dataset.dim("token") > 0;
+  return has(dataset, "logit_contribution", {"component", "token"}) && dataset.dim("token") > 0 &&
+         allows(dataset, "logit_contribution", lensbench::View::bars);
 }
 
 Lines attribution_view(const View& view) {

@@ -2,6 +2,7 @@
 
 #include "report/terminal/paint.hpp"
 #include "report/terminal/table.hpp"
+#include "report/views/generic_views.hpp"
 #include "report/views/view.hpp"
 
 namespace lensbench::terminal {
@@ -88,7 +89,8 @@ class ComparisonTable {
 
 bool is_comparison(const Dataset& dataset) {
   return has(dataset, "js_divergence", {"token"}) && has(dataset, "kl", {"token"}) &&
-         dataset.dim("token") > 0;
+         dataset.dim("token") > 0 && allows(dataset, "kl", lensbench::View::tokens) &&
+         allows(dataset, "js_divergence", lensbench::View::tokens);
 }
 
 Lines comparison_view(const View& view) {

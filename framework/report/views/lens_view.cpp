@@ -4,6 +4,7 @@
 
 #include "report/terminal/paint.hpp"
 #include "report/terminal/table.hpp"
+#include "report/views/generic_views.hpp"
 #include "report/views/lens_grid.hpp"
 
 namespace lensbench::terminal {
@@ -185,7 +186,9 @@ void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_
 }  // namespace
 
 bool is_lens(const Dataset& dataset) {
-  return !lens_points(dataset).empty();
+  const auto points = lens_points(dataset);
+  return !points.empty() &&
+         allows(dataset, points.front().prefix + "top_id", lensbench::View::heatmap);
 }
 
 Lines lens_view(const View& view) {

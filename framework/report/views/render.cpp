@@ -3,19 +3,32 @@
 #include <algorithm>
 
 #include "report/terminal/paint.hpp"
+#include "report/views/generic_views.hpp"
 #include "report/views/view.hpp"
 
 namespace lensbench {
 namespace terminal {
 namespace {
 
+/// A view for datasets with certain variables, and the kind of picture that it draws.
+struct DatasetView {
+  bool (*suits)(const Dataset& dataset);
+  Lines (*draw)(const View& view);
+  lensbench::View kind;
+};
+
+constexpr DatasetView kDatasetViews[] = {
+    {is_lens, lens_view, lensbench::View::heatmap},
+    {is_attribution, attribution_view, lensbench::View::bars},
+    {is_average_attribution, average_attribution_view, lensbench::View::bars},
+    {is_comparison, comparison_view, lensbench::View::tokens},
+    {is_token_analysis, token_view, lensbench::View::generation},
+};
+
 Lines body(const View& view) {
-  if (is_lens(view.dataset)) return lens_view(view);
-  if (is_attribution(view.dataset)) return attribution_view(view);
-  if (is_average_attribution(view.dataset)) return average_attribution_view(view);
-  if (is_comparison(view.dataset)) return comparison_view(view);
-  if (is_token_analysis(view.dataset)) return token_view(view);
-  return general_view(view);
+  for (const auto& one : kDatasetViews)
+    if (one.suits(view.dataset)) return one.draw(view);
+  return views_of_variables(view);
 }
 
 std::string title(const std::string& name, const View& view) {
@@ -78,10 +91,9 @@ std::string render_dataset(const std::string& name, const Dataset& dataset,
 }
 
 int reading_order(const Dataset& dataset) {
-  if (terminal::is_lens(dataset)) return 0;
-  if (terminal::is_attribution(dataset)) return 1;
-  if (terminal::is_token_analysis(dataset)) return 2;
-  return 3;
+  for (const auto& one : terminal::kDatasetViews)
+    if (one.suits(dataset)) return terminal::order_of(one.kind);
+  return terminal::order_of_variables(dataset);
 }
 
 }  // namespace lensbench

@@ -3,6 +3,7 @@
 
 #include "report/terminal/paint.hpp"
 #include "report/terminal/table.hpp"
+#include "report/views/generic_views.hpp"
 #include "report/views/view.hpp"
 
 namespace lensbench::terminal {
@@ -134,7 +135,8 @@ void totals(Lines& lines, const View& view, const CaseRange& range) {
 }  // namespace
 
 bool is_token_analysis(const Dataset& dataset) {
-  return has(dataset, "chosen_probability", {"token"}) && dataset.dim("token") > 0;
+  return has(dataset, "chosen_probability", {"token"}) && dataset.dim("token") > 0 &&
+         allows(dataset, "chosen_probability", lensbench::View::generation);
 }
 
 Lines token_view(const View& view) {

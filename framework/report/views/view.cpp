@@ -74,10 +74,9 @@ Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const Dr
   return lines;
 }
 
-Lines keep_last_rows(CaseRange& range, const TerminalStyle& style) {
-  constexpr std::int64_t kMostRows = 60;
+Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t most) {
   Lines lines;
-  const std::int64_t left_out = range.size() - kMostRows;
+  const std::int64_t left_out = range.size() - most;
   if (left_out <= 0) return lines;
   range.begin += left_out;
   say(lines, "The first " + count(left_out, "token") + " are not shown; the archive has them.",

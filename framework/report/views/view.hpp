@@ -46,15 +46,16 @@ std::string case_heading(const View& view, const CaseRange& range, std::size_t n
 using DrawCase = std::function<Lines(const CaseRange& range, std::size_t n_cases)>;
 /// Draws the cases that `cases_to_draw` selects, each after its heading.
 Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const DrawCase& draw);
-/// Reduces a case to its last tokens, if it has too many for a table with one row per token.
+/// Reduces a case to its last `most` tokens, if it has too many for a table with one row per token.
 /// \return a note about the tokens that are not shown, if any
-Lines keep_last_rows(CaseRange& range, const TerminalStyle& style);
+Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t most = 60);
 /// Number of cases to draw: all of up to three cases, else one.
 std::size_t cases_to_draw(std::size_t n_cases);
 /// Adds a note about the cases that are not shown, if any.
 void say_more_cases(Lines& lines, std::size_t n_cases, const TerminalStyle& style);
 
-// Views. `is_...` tells whether a view can draw a dataset.
+// Views of datasets with certain variables. `is_...` tells whether a dataset has the variables that
+// a view needs, and no `view` of a variable asks for another picture.
 
 /// Logit lens.
 bool is_lens(const Dataset& dataset);

@@ -1,108 +1,19 @@
-#include <ATen/ops/arange.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <sstream>
 
+#include "framework/report/views/sample_datasets.hpp"
 #include "report/terminal/text.hpp"
 #include "report/views/render.hpp"
 
 namespace lensbench {
 namespace {
 
+using namespace testing;  // the sample datasets
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const std::vector<std::string> kVocabulary = {" In", " the", "本", "\n", " beginning", "\x1b[2J"};
-
-std::string token_text(std::int64_t id) {
-  return kVocabulary[static_cast<std::size_t>(id) % kVocabulary.size()];
-}
-
-Variable variable(std::string name, std::vector<std::string> dims, at::Tensor tensor,
-                  Holds holds = Holds::numbers) {
-  Variable v;
-  v.name = std::move(name);
-  v.dims = std::move(dims);
-  v.tensor = std::move(tensor);
-  v.holds = holds;
-  return v;
-}
-
-at::Tensor numbers(const std::vector<double>& values, const std::vector<std::int64_t>& shape) {
-  return at::tensor(values, at::kDouble).reshape(shape);
-}
-
-at::Tensor ids(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& shape) {
-  return at::tensor(values, at::kLong).reshape(shape);
-}
-
-/// Two blocks over three tokens; the vocabulary holds an escape sequence, a newline, a wide
-/// character.
-Dataset small_lens() {
-  Dataset lens;
-  add_token_axis(lens, {0, 1, 2}, {" In", " the", "本"});
-  add_layer_axis(lens, 2);
-  lens.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
-  const std::vector<std::string> full{"layer", "token", "rank"}, plane{"layer", "token"};
-  lens.add(variable("top_id", full,
-                    ids({1, 0, 4, 0, 5, 0, 1, 0, 4, 0, 0, 3, 1, 0, 4, 0, 3, 5}, {3, 3, 2}),
-                    Holds::token_ids));
-  lens.add(variable(
-      "top_probability", full,
-      numbers({.025, 0, .125, 0, .05, .025, .5, 0, .255, 0, .3, .2, .999, 0, .625, 0, .875, .0625},
-              {3, 3, 2})));
-  lens.add(variable("entropy", plane, numbers({0, 0, 1.5, 0, 0, 1.25, 0, 0, .5}, {3, 3})));
-  lens.add(variable("kl_final_to_layer", plane, numbers({0, 0, 3.25, 0, 0, .5, 0, 0, 0}, {3, 3})));
-  lens.add(variable("target_id", {"token"}, ids({1, 2, 3}, {3}), Holds::token_ids));
-  lens.add(
-      variable("target_probability", plane, numbers({0, 0, .025, 0, 0, .2, 0, 0, .875}, {3, 3})));
-  lens.add(variable("target_rank", plane, ids({1, 1, 4, 1, 1, 2, 1, 1, 1}, {3, 3})));
-  lens.add(variable("settled_layer", {"token"}, ids({0, 0, 2}, {3})));
-  lens.receipts.push_back(make_receipt("lens_last_layer_equals_logits", 1e-6, 1e-4));
-  return lens;
-}
-
-/// A lens over many positions, every number the same.
-Dataset long_lens(std::int64_t n_tokens, std::int64_t n_layers) {
-  Dataset lens;
-  std::vector<std::int64_t> input;
-  std::vector<std::string> texts;
-  for (std::int64_t i = 0; i < n_tokens; ++i) {
-    input.push_back(i);
-    texts.push_back(token_text(i));
-  }
-  add_token_axis(lens, input, texts);
-  add_layer_axis(lens, n_layers);
-  const std::vector<std::int64_t> shape{n_layers + 1, n_tokens, 1};
-  lens.add(variable("top_id", {"layer", "token", "rank"},
-                    at::arange((n_layers + 1) * n_tokens, at::kLong).reshape(shape),
-                    Holds::token_ids));
-  lens.add(variable("top_probability", {"layer", "token", "rank"}, at::full(shape, 0.5)));
-  return lens;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-std::string without_colours(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\x1b') {
-      out += text[i];
-      continue;
-    }
-    i = text.find('m', i);
-  }
-  return out;
-}
 
 TEST(RenderLens, DrawsLayersDownAndPositionsAcross) {
   EXPECT_EQ(render_dataset("lens", small_lens(), token_text, {}),
@@ -175,7 +86,7 @@ TEST(RenderDataset, NeverFillsMoreThanTheTerminalsWidth) {
       TerminalStyle style;
       style.columns = columns;
       style.unicode = unicode;
-      for (const Dataset& lens : {small_lens(), long_lens(50, 12)})
+      for (const Dataset& lens : {small_lens(), long_lens(50, 12), every_view()})
         for (const auto& line : lines_of(render_dataset("lens", lens, token_text, style)))
           EXPECT_LE(terminal::display_width(line), columns) << line;
     }
@@ -184,19 +95,22 @@ TEST(RenderDataset, NeverFillsMoreThanTheTerminalsWidth) {
 
 TEST(RenderDataset, WritesNoEscapeSequenceWithoutColour) {
   EXPECT_THAT(render_dataset("lens", small_lens(), token_text, {}), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(render_dataset("all", every_view(), token_text, {}), Not(HasSubstr("\x1b")));
 }
 
 TEST(RenderDataset, LetsNoEscapeSequenceOfATokenThroughWithColour) {
   TerminalStyle style;
   style.colour = true;
   EXPECT_THAT(render_dataset("lens", small_lens(), token_text, style), Not(HasSubstr("\x1b[2J")));
+  EXPECT_THAT(render_dataset("all", every_view(), token_text, style), Not(HasSubstr("\x1b[2J")));
 }
 
 TEST(RenderDataset, KeepsToAsciiWhereUtf8IsNotUnderstood) {
   TerminalStyle style;
   style.unicode = false;
-  for (const char c : render_dataset("lens", small_lens(), token_text, style))
-    EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << static_cast<int>(c);
+  for (const Dataset& dataset : {small_lens(), small_map(View::heatmap), every_view()})
+    for (const char c : render_dataset("lens", dataset, token_text, style))
+      EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << static_cast<int>(c);
 }
 
 TEST(RenderDataset, SaysLoudlyWhichReceiptFails) {
