@@ -13,13 +13,15 @@ namespace {
 constexpr JsonLimits kCaseFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 /// Result of `read`, which reads from the file. Errors of other libraries about its content become
-/// InputError.
+/// InputError, and every message names the file.
 template <class Read>
 auto read_checked(const std::filesystem::path& path, Read&& read) {
   try {
     return read();
-  } catch (const InputError&) {
-    throw;
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    if (message.find(path.string()) != std::string::npos) throw;
+    throw InputError(path.string() + ": damaged: " + message);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {

@@ -71,6 +71,22 @@ TEST(CompareVariable, TakesTheToleranceThatTheVariableDeclares) {
   EXPECT_EQ(compare_variable(a, b, "loss").agreement, Agreement::within_tolerance);
 }
 
+TEST(CompareVariable, LeavesOutTheViewThatArchivesOfFormat1Lack) {
+  const auto with_view = [](const char* view) {
+    Variable variable = numbers("loss", {"case"}, at::tensor({1.0F}));
+    if (*view != '\0') variable.attributes["view"] = std::string(view);
+    Dataset dataset;
+    dataset.add(variable);
+    return dataset;
+  };
+  const auto agreement = [&](const char* a, const char* b) {
+    return compare_variable(with_view(a), with_view(b), "loss").agreement;
+  };
+  EXPECT_EQ(agreement("", "bars"), Agreement::identical);
+  EXPECT_EQ(agreement("bars", ""), Agreement::identical);
+  EXPECT_EQ(agreement("bars", "tokens"), Agreement::different);
+}
+
 TEST(CompareVariable, SaysHowFarAndWhereFirst) {
   const auto difference = compare(kEntropy, changed(1, 0, -1.0F));
   EXPECT_EQ(difference.agreement, Agreement::different);
