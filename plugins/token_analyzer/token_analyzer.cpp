@@ -39,8 +39,9 @@ void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
                      ", expected 0 (the text as given) or more");
 }
 
-/// Name of a model in results: that of its folder.
+/// Name of a model in results: that of its folder; `model` if it was not read from one.
 std::string name_of(const Model& model) {
+  if (model.directory().empty()) return "model";
   const auto folder = std::filesystem::absolute(model.directory()).lexically_normal();
   return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
 }
