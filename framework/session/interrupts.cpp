@@ -11,6 +11,7 @@ volatile std::sig_atomic_t interrupted = 0;
 }  // namespace
 
 void catch_interrupts() {
+  interrupted = 0;  // an earlier run of this process may have been interrupted
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;

@@ -152,8 +152,9 @@ TEST_F(ThirdParty, GetAToolThatBuildsLoadsAndPassesItsTestAtOnce) {
   EXPECT_EQ(json::parse(ran.out)["results"]["my_probe"]["dims"]["layer"], 7);
   EXPECT_THAT(recorded(archive, "plugin_sha256"), HasSubstr(sha256_file(plugins / "my_probe.so")));
   EXPECT_EQ(lensbench({"verify", archive}).exit_code, 0);
-  EXPECT_THAT(lensbench({"show", archive}).out, AllOf(HasSubstr("layer down, token across"),
-                                                      HasSubstr("Smallest "))) << "a heat map";
+  EXPECT_THAT(lensbench({"show", archive}).out,
+              AllOf(HasSubstr("layer down, token across"), HasSubstr("Smallest ")))
+      << "a heat map";
 
   // Its test is one: with other maths it fails.
   replace_in(project / "my_probe.cpp", "norm(2, -1)", "norm(1, -1)");

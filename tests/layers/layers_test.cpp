@@ -44,7 +44,7 @@ const std::map<std::string, std::string> kLayerOfHeader = {
     {"tokens", "model"},       {"target", "bench"},         {"tool", "bench"},
     {"experiment", "bench"},   {"plugin", "bench"},         {"request", "bench"},
     {"context", "bench"},      {"uses", "bench"},           {"result_spec", "core"},
-    {"archive", "archive"}, {"corpus", "model"},
+    {"archive", "archive"},    {"corpus", "model"},         {"run", "session"},
 };
 
 bool is_source(const fs::path& path) {

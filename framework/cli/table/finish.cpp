@@ -8,11 +8,12 @@ Command finish_command() {
       json_option("print JSON"),
       {.name = "quiet", .argument = "", .help = "no progress and no tables", .letter = 'q'}};
   for (auto& option : plugin_options()) options.push_back(std::move(option));
-  return {.name = "finish",
-          .group = "Experiments",
-          .summary = "summarise and seal a run whose cases are safe",
-          .description =
-              R"(Finishes an interrupted run without running a case: calls the experiment's summary over
+  return {
+      .name = "finish",
+      .group = "Experiments",
+      .summary = "summarise and seal a run whose cases are safe",
+      .description =
+          R"(Finishes an interrupted run without running a case: calls the experiment's summary over
 the cases (`finish` of its class) and seals the archive. For a run that failed in its summary: correct
 the plug-in, build it again, and finish the run with it. The archive records the plug-in that computed
 the cases in /recipe, and the one that finished the run in /run.
@@ -22,10 +23,10 @@ files must be the same; only plug-ins may differ.
 
 Exit code 0: done. 1: a receipt failed. 2: the run is not finished or differs in more. 5: the summary
 failed again.)",
-          .operands = {{"RUN", "the folder NAME.run of an interrupted run", Values::directory}},
-          .options = std::move(options),
-          .examples = {{"lensbench finish results/mine.run --plugin-dir build/lib/lensbench/plugins",
-                        "with a plug-in that was built again"}}};
+      .operands = {{"RUN", "the folder NAME.run of an interrupted run", Values::directory}},
+      .options = std::move(options),
+      .examples = {{"lensbench finish results/mine.run --plugin-dir build/lib/lensbench/plugins",
+                    "with a plug-in that was built again"}}};
 }
 
 }  // namespace lensbench::cli

@@ -31,9 +31,9 @@ void explain_attribution(Lines& lines, const std::vector<std::string>& ablations
   std::string text = "direct: what the component adds to the logit.";
   for (const auto& kind : ablations)
     text += cat({" ", kind, ": change of the logit when its output is replaced by ",
-                 kind == "mean"   ? "its mean."
-                 : kind == "zero" ? "zeros."
-                                  : "that."});
+                 kind == "mean"             ? "its mean over the reference prompts."
+                 : kind == "mean_of_prompt" ? "its mean over this prompt."
+                                            : "zeros."});
   lines.emplace_back();
   say(lines, text, style);
 }

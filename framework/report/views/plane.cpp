@@ -50,8 +50,8 @@ std::string in_words(const View& view, const std::string& dim, const CaseRange& 
     return cat({"last token ", view.quoted(labels.back()), " (position ",
                 std::to_string(positions.back()), ")"});
   }
-  return cat({view.text(dim), " ", labels.front(), " (first of ",
-              std::to_string(labels.size()), ")"});
+  return cat(
+      {view.text(dim), " ", labels.front(), " (first of ", std::to_string(labels.size()), ")"});
 }
 
 std::string significant(double value, int decimals, bool scientific) {

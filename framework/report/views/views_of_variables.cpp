@@ -89,7 +89,7 @@ class Pictures {
   };
 
   void add(const Variable& variable) {
-    if (variable.coordinate ) return;
+    if (variable.coordinate) return;
     const Kind kind = view_of_variable(variable);
     if (kind == Kind::general) {
       rest_.push_back(&variable);
@@ -153,8 +153,8 @@ std::string line_of_rest(const View& view, const Variable& variable) {
   std::string line = "  " + name_with_unit(view, variable);
   if (!variable.is_text() && variable.tensor.numel() == 1) {
     const double value = Grid(variable.tensor).values().front();
-    line += " = " + (variable.holds == Holds::token_ids ? view.quoted(view.token(value))
-                                                        : number(value));
+    line += " = " +
+            (variable.holds == Holds::token_ids ? view.quoted(view.token(value)) : number(value));
   } else {
     line += cat({" (", shape_in_words(view, variable), ")"});
   }

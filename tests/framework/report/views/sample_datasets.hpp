@@ -16,14 +16,15 @@
 
 namespace lensbench::testing {
 
-inline const std::vector<std::string> kVocabulary = {" In", " the", "本", "\n", " beginning", "\x1b[2J"};
+inline const std::vector<std::string> kVocabulary = {" In", " the",       "本",
+                                                     "\n",  " beginning", "\x1b[2J"};
 
 inline std::string token_text(std::int64_t id) {
   return kVocabulary[static_cast<std::size_t>(id) % kVocabulary.size()];
 }
 
 inline Variable variable(std::string name, std::vector<std::string> dims, at::Tensor tensor,
-                  Holds holds = Holds::numbers) {
+                         Holds holds = Holds::numbers) {
   Variable v;
   v.name = std::move(name);
   v.dims = std::move(dims);
@@ -32,11 +33,13 @@ inline Variable variable(std::string name, std::vector<std::string> dims, at::Te
   return v;
 }
 
-inline at::Tensor numbers(const std::vector<double>& values, const std::vector<std::int64_t>& shape) {
+inline at::Tensor numbers(const std::vector<double>& values,
+                          const std::vector<std::int64_t>& shape) {
   return at::tensor(values, at::kDouble).reshape(shape);
 }
 
-inline at::Tensor ids(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& shape) {
+inline at::Tensor ids(const std::vector<std::int64_t>& values,
+                      const std::vector<std::int64_t>& shape) {
   return at::tensor(values, at::kLong).reshape(shape);
 }
 
@@ -97,9 +100,9 @@ inline Dataset small_map(View view) {
   Dataset dataset;
   add_token_axis(dataset, {0, 1, 2}, {" In", " the", "本"});
   dataset.add_coordinate("layer", at::tensor({0, 1}, at::kInt));
-  dataset.add(viewed(
-      variable("norm", {"layer", "token"}, numbers({1, 2.5, NAN, 4, 20, 12.25}, {2, 3})), view,
-      "length"));
+  dataset.add(
+      viewed(variable("norm", {"layer", "token"}, numbers({1, 2.5, NAN, 4, 20, 12.25}, {2, 3})),
+             view, "length"));
   return dataset;
 }
 
@@ -118,9 +121,9 @@ inline Dataset every_view() {
     return at::arange(n, at::kDouble).mul(1.7).sin().mul(1e4).reshape(shape);
   };
   int i = 0;
-  for (const View view : {View::general, View::heatmap, View::trajectory, View::bars, View::tokens,
-                          View::generation, View::attention, View::patching, View::image,
-                          View::graph, View::statistics, View::table})
+  for (const View view :
+       {View::general, View::heatmap, View::trajectory, View::bars, View::tokens, View::generation,
+        View::attention, View::patching, View::image, View::graph, View::statistics, View::table})
     for (const auto& [dims, shape] :
          std::vector<std::pair<std::vector<std::string>, std::vector<std::int64_t>>>{
              {{"layer", "token"}, {kLayers, kTokens}},
