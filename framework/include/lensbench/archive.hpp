@@ -30,8 +30,8 @@ struct ArchivedCase {
   std::string text;                           ///< prompt; empty if token ids were given
   std::vector<std::int64_t> ids;              ///< token ids of the prompt
   std::map<std::string, std::string> fields;  ///< other fields of the case, as text
-  CaseStatus status = CaseStatus::planned;
-  std::string error;  ///< reason why the case failed; empty if it did not
+  CaseStatus status = CaseStatus::planned;    ///< how the case ended
+  std::string error;                          ///< reason why the case failed; empty if it did not
 };
 
 /// A sealed archive, open for reading. Values are read from the file when they are asked for.

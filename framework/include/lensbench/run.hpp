@@ -47,12 +47,12 @@ struct ArchivedRun {
 /// the run ends with RunError; `resume` continues it. The program's own handlers of these signals
 /// return when the call does. Call it before the program starts threads: libraries of plug-ins are
 /// tried in a child process.
-/// \param name  name of the experiment
+/// \param name     name of the experiment
+/// \param options  model, cases, parameters and place of the archive
 /// \throws PluginError if there is no such experiment or a tool that it needs is missing;
-/// UsageError
-///   for a wrong parameter, cases without an input or with equal ids, or if `out` exists;
-///   InputError for a model that cannot be read; RunError if the run was interrupted, or if every
-///   case failed
+///   UsageError for a wrong parameter, cases without an input or with equal ids, or if `out`
+///   exists; InputError for a model that cannot be read; RunError if the run was interrupted, or if
+///   every case failed
 LENSBENCH_API ArchivedRun run_experiment(const std::string& name, const RunOptions& options);
 
 /// Runs one tool over the cases, like `run_experiment`. \throws as `run_experiment`

@@ -179,7 +179,8 @@ Mean contribution against mean logit lost: mean r = 0.50,
 rank correlation undefined.
 
 direct: what the component adds to the logit. mean: change
-of the logit when its output is replaced by its mean.
+of the logit when its output is replaced by its mean over
+the reference prompts.
 
 No receipts.
 )");
