@@ -210,7 +210,7 @@ TEST(RunCommand, ShowsTheFirstLookInEightyPlainColumnsAndKeepsIt) {
 
 TEST(ShowCommand, DrawsOneResultOfTheCasesThatAreNamed) {
   const TempDir directory;
-  directory.write("p.txt", "And God said\nAnd it came\nthe LORD\nof Israel\nin the\n");
+  directory.write("p.txt", "And God said\nAnd it came\nthe LORD\nof Israel\nMoses said\n");
   const auto outcome = run_into(directory / "a.h5", {"run", "first_look", "--model", kModel,
                                                      "--prompts", directory / "p.txt"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
