@@ -19,7 +19,7 @@ void add_parameters(std::string& text, const PluginInfo& entry, int width) {
   }
   text += "\nParameters (--set KEY=VALUE):\n";
   for (const auto& p : entry.parameters) {
-    text += "  " + parameter_text(p) + "\n";
+    add_lines(text, parameter_text(p), width, 2);
     add_lines(text, p.help, width, 6);
   }
 }
