@@ -151,11 +151,4 @@ Dataset read_selection(const StoredDataset& stored, const CaseSelection& selecti
   return Selector(stored, selection).read();
 }
 
-bool has_cases(const StoredDataset& stored) {
-  return std::any_of(stored.variables.begin(), stored.variables.end(), [](const auto& variable) {
-    return variable.facts.name == "case" || variable.facts.name == "case_number" ||
-           own_case(variable.facts).has_value();
-  });
-}
-
 }  // namespace lensbench

@@ -21,7 +21,4 @@ struct CaseSelection {
 /// \throws InputError for damaged content
 LENSBENCH_API Dataset read_selection(const StoredDataset& stored, const CaseSelection& selection);
 
-/// Whether any variable of a dataset belongs to single cases.
-LENSBENCH_API bool has_cases(const StoredDataset& stored);
-
 }  // namespace lensbench
