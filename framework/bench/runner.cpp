@@ -208,7 +208,7 @@ class BoundExperiment::Run {
   RunReport report() {
     const std::int64_t passes = bound_.passes(parameters_);
     for (std::int64_t pass = 0; pass < passes; ++pass)
-      if (!run_pass(pass)) {
+      if (!run_pass_safely(pass)) {
         report_.interrupted = true;
         return std::move(report_);
       }
@@ -218,6 +218,29 @@ class BoundExperiment::Run {
   }
 
  private:
+  /// Runs a pass; however it ends, the cases that ended are safe and reported.
+  bool run_pass_safely(std::int64_t pass) {
+    try {
+      const bool ended = run_pass(pass);
+      sink_.make_safe();
+      report_safe_cases();
+      return ended;
+    } catch (...) {
+      try {
+        sink_.make_safe();
+        report_safe_cases();
+      } catch (const Error&) {
+        // The first error says what is wrong; cases that are not safe are not reported.
+      }
+      throw;
+    }
+  }
+
+  void report_safe_cases() {
+    for (const auto& [index, failed] : std::exchange(unsafe_, {}))
+      if (control_.on_case) control_.on_case(index, failed);
+  }
+
   /// Runs the cases of a pass that are not done. \return false if it was interrupted
   bool run_pass(std::int64_t pass) {
     const std::vector<std::int64_t> before = std::exchange(report_.completed, {});
@@ -265,7 +288,8 @@ class BoundExperiment::Run {
     } else {
       report_.completed.push_back(index);
     }
-    if (control_.on_case) control_.on_case(index, failure.has_value());
+    unsafe_.emplace_back(index, failure.has_value());
+    if (sink_.is_safe()) report_safe_cases();
     return true;
   }
 
@@ -301,6 +325,7 @@ class BoundExperiment::Run {
   ResultSink& sink_;
   const RunControl& control_;
   RunReport report_;
+  std::vector<std::pair<std::int64_t, bool>> unsafe_;  ///< cases that ended, and whether they failed
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;

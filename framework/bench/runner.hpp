@@ -22,11 +22,14 @@ class LENSBENCH_API ResultSink {
   virtual ~ResultSink();
   /// Cases that completed a pass already.
   virtual std::vector<std::int64_t> done(std::int64_t pass) const = 0;
-  /// Saves a case; returns only when it is safe on disk.
+  /// Saves a case, which is safe when `is_safe`.
   virtual void commit(std::int64_t index, std::int64_t pass,
                       const std::map<std::string, Dataset>& saved, const CaseCosts& costs) = 0;
   virtual void commit_failure(std::int64_t index, std::int64_t pass, const std::string& error,
                               const CaseCosts& costs) = 0;
+  /// Whether all cases that were saved survive a power cut.
+  virtual bool is_safe() const { return true; }
+  virtual void make_safe() {}
   /// Keeps an intermediate state of a case that runs.
   virtual void commit_state(std::int64_t index, std::int64_t pass, const std::string& key,
                             const Dataset& state) = 0;
@@ -60,6 +63,7 @@ struct RunReport {
 };
 
 struct RunControl {
+  /// Called for each case that ended, when it is safe.
   std::function<void(std::int64_t index, bool failed)> on_case = {};
   /// Progress of a tool within a case; a total of 0 is unknown.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};

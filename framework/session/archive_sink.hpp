@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,30 +12,21 @@
 
 namespace lensbench {
 
-/// Connects the runner to an archive and counts failed receipts.
+/// Connects the runner to an archive.
 class ArchiveSink final : public ResultSink {
  public:
   /// \param session  start time of this process, for the costs of its cases
   /// \param cases    cases of the run, which must outlive this object
   ArchiveSink(RunWriter& writer, std::string session, const std::vector<CaseInput>& cases)
-      : writer_(writer), session_(std::move(session)), cases_(cases) {
-    for (const auto index : writer_.done())
-      for (const auto& name : writer_.names(index)) count(writer_.read(index, name));
-  }
-
-  /// Number of failed receipts over all cases, including those of an earlier run.
-  std::int64_t failed_receipts() const { return failed_receipts_; }
-  void count(const Dataset& dataset) {
-    failed_receipts_ += std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
-                                      [](const Receipt& receipt) { return !receipt.passed; });
-  }
+      : writer_(writer), session_(std::move(session)), cases_(cases) {}
 
   std::vector<std::int64_t> done(std::int64_t pass) const override { return writer_.done(pass); }
   void commit(std::int64_t index, std::int64_t pass, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs) override {
     writer_.commit(index, saved, of_this_session(costs), pass);
-    for (const auto& [name, dataset] : saved) count(dataset);
   }
+  bool is_safe() const override { return writer_.is_safe(); }
+  void make_safe() override { writer_.make_safe(); }
   void commit_failure(std::int64_t index, std::int64_t pass, const std::string& error,
                       const CaseCosts& costs) override {
     writer_.commit_failure(index, error, of_this_session(costs), pass);
@@ -71,7 +61,6 @@ class ArchiveSink final : public ResultSink {
   std::string session_;
   const std::vector<CaseInput>& cases_;
   std::string now_;
-  std::int64_t failed_receipts_ = 0;
 };
 
 }  // namespace lensbench

@@ -150,7 +150,8 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
 
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
-  auto writer = RunWriter::start(out, plan_, request_.resume);
+  auto writer = RunWriter::start(out, plan_, request_.resume,
+                                 RunWriter::Seconds(request_.commit_every_s));
   std::error_code error;
   writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
                        {"arguments", argv},
@@ -185,10 +186,13 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
     return outcome;
   }
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
+  outcome.failed_receipts = writer.failed_receipts();
+  for (const auto& [name, dataset] : outcome.report.summaries)
+    outcome.failed_receipts +=
+        std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
+                      [](const Receipt& receipt) { return !receipt.passed; });
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
                                environment_facts(), run_facts(argv, outcome.report, only_finish));
-  for (const auto& [name, dataset] : outcome.report.summaries) sink.count(dataset);
-  outcome.failed_receipts = sink.failed_receipts();
   return outcome;
 }
 

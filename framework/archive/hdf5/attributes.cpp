@@ -32,18 +32,15 @@ Handle scalar_space() {
   return Handle(written(H5Screate(H5S_SCALAR), "attribute space"), H5Sclose);
 }
 
+void check_text_of(const std::string& name, const std::string& text) {
+  if (!is_storable_text(text))
+    throw UsageError("attribute '" + name + "': the text is not valid UTF-8 without NUL");
+}
+
 void write_texts(hid_t object, const std::string& name, const std::vector<std::string>& texts,
                  bool scalar) {
-  if (texts.size() > kLongestList)
-    throw UsageError("attribute '" + name + "': the list is too long (" +
-                     std::to_string(texts.size()) + " texts, at most " +
-                     std::to_string(kLongestList) + " are allowed); use a variable instead");
   std::vector<const char*> pointers;
-  for (const std::string& text : texts) {
-    if (!is_storable_text(text))
-      throw UsageError("attribute '" + name + "': the text is not valid UTF-8 without NUL");
-    pointers.push_back(text.c_str());
-  }
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
   const hsize_t count = texts.size();
   const Handle space =
       scalar ? scalar_space()
@@ -91,7 +88,19 @@ Attribute read_attribute(hid_t object, const std::string& path, const std::strin
 
 }  // namespace
 
+void check_attribute(const std::string& name, const Attribute& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) check_text_of(name, *text);
+  const auto* texts = std::get_if<std::vector<std::string>>(&value);
+  if (texts == nullptr) return;
+  if (texts->size() > kLongestList)
+    throw UsageError("attribute '" + name + "': the list is too long (" +
+                     std::to_string(texts->size()) + " texts, at most " +
+                     std::to_string(kLongestList) + " are allowed); use a variable instead");
+  for (const std::string& text : *texts) check_text_of(name, text);
+}
+
 void write_attribute(hid_t object, const std::string& name, const Attribute& value) {
+  check_attribute(name, value);
   if (const auto* integer = std::get_if<std::int64_t>(&value))
     write_values(object, name, H5T_STD_I64LE, scalar_space(), integer);
   else if (const auto* number = std::get_if<double>(&value))

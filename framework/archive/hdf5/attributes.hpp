@@ -15,6 +15,9 @@ namespace lensbench {
 ///   than 3,500 texts
 void write_attribute(hid_t object, const std::string& name, const Attribute& value);
 
+/// Checks that `write_attribute` takes an attribute. \throws UsageError
+void check_attribute(const std::string& name, const Attribute& value);
+
 /// All attributes by name, without those of HDF5's dimension scales (`is_bookkeeping`).
 /// \throws InputError for a type that is not allowed in a lensbench archive
 std::map<std::string, Attribute> read_attributes(hid_t object, const std::string& path);

@@ -3,9 +3,7 @@
 #include <functional>
 #include <lensbench/dataset.hpp>
 #include <map>
-#include <memory>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,36 +15,28 @@ namespace lensbench {
 /// Label of a dimension without coordinate values, by the convention of netCDF.
 std::string bare_dimension_label(std::int64_t length);
 
-/// Checksums of the numbers of a dataset.
-enum class Checks {
-  per_chunk,  ///< a fletcher32 checksum for every chunk, for sealed archives
-  outside,    ///< a checksum over all bytes of the file, for case files
-};
+/// The most axes that a variable of an archive may have.
+constexpr std::size_t kMaxAxes = 8;
+
+/// Checks that an archive can store a dataset with its receipts.
+/// \throws UsageError for content that `write_dataset` refuses
+void check_storable(const Dataset& dataset);
 
 /// Writes a dataset into an empty group so that h5py, xarray and the netCDF libraries open it:
 /// every axis has a dimension scale in this group, every variable `units` and `long_name`, and
 /// `coordinates` names the labels other than those of a dimension itself. Receipts are not written.
 /// \throws UsageError for content that those readers would misinterpret: units that mean a time,
 ///   attributes with an effect (`_FillValue`, `scale_factor`, ...); RunError
-void write_dataset(hid_t group, const Dataset& dataset, Checks checks = Checks::per_chunk);
+void write_dataset(hid_t group, const Dataset& dataset);
 
 /// Writes a group of `/results`: `write_dataset` with the attributes by which programs of the NeXus
 /// convention plot it (`GroupWriter::describe_plot`).
 void write_result(hid_t group, const Dataset& dataset);
 
-/// Memory of an open file.
-struct Image {
-  std::span<std::byte> bytes;
-  std::shared_ptr<const void> owner;
-};
-
 /// Reads the dataset of a group.
-/// \param skip   names of members that are not part of the dataset
-/// \param image  the file, if it is in memory: a variable that is most of it is not copied
-///   and keeps it alive
+/// \param skip  names of members that are not part of the dataset
 /// \throws InputError for content that write_dataset does not write
-Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {},
-                     const Image* image = nullptr);
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip = {});
 
 /// Reads the dataset of a group without its values, which remain in the file.
 StoredDataset stored_dataset(hid_t group, const std::string& path);

@@ -17,7 +17,7 @@ namespace {
 using hdf5::Handle;
 using hdf5::readable;
 
-constexpr int kMaxRank = 8;
+constexpr int kMaxRank = static_cast<int>(kMaxAxes);
 
 std::string last_component(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
@@ -53,31 +53,9 @@ hid_t memory_type(at::ScalarType type) {
   }
 }
 
-/// Values as a view of the file's image, if they are contiguous there and most of its bytes.
-std::optional<at::Tensor> values_in_place(hid_t dataset, const std::vector<std::int64_t>& shape,
-                                          at::ScalarType type, const Image& image) {
-  const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-  const haddr_t offset = H5Dget_offset(dataset);
-  const std::uint64_t bytes = H5Dget_storage_size(dataset), all = image.bytes.size();
-  std::uint64_t expected = c10::elementSize(type);
-  for (const std::int64_t length : shape)
-    if (__builtin_mul_overflow(expected, static_cast<std::uint64_t>(length), &expected))
-      return std::nullopt;
-  if (H5Pget_layout(properties) != H5D_CONTIGUOUS || offset == HADDR_UNDEF || bytes != expected ||
-      bytes < all / 2 || offset > all || bytes > all - offset ||
-      offset % c10::elementSize(type) != 0)
-    return std::nullopt;
-  return at::from_blob(
-      image.bytes.data() + offset, shape, [owner = image.owner](void*) {},
-      at::TensorOptions().dtype(type));
-}
-
-at::Tensor read_values(hid_t dataset, const std::string& path, const Image* image = nullptr) {
+at::Tensor read_values(hid_t dataset, const std::string& path) {
   const auto lengths = extent(dataset, path);
   const auto type = element_type(dataset, path);
-  if (image != nullptr)
-    if (auto values = values_in_place(dataset, {lengths.begin(), lengths.end()}, type, *image))
-      return *values;
   const at::Tensor values =
       at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
   if (values.numel() > 0)
@@ -154,12 +132,11 @@ Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& gr
   return variable;
 }
 
-Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group,
-                       const Image* image) {
+Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts& group) {
   bool boolean = false;
   Variable variable = read_facts(dataset, path, group, boolean);
   if (is_text(dataset, path)) return variable;
-  variable.tensor = read_values(dataset, path, image);
+  variable.tensor = read_values(dataset, path);
   if (boolean) variable.tensor = variable.tensor.to(at::kBool);
   return variable;
 }
@@ -349,14 +326,13 @@ void for_each_variable(hid_t group, const std::string& path, const std::set<std:
 
 }  // namespace
 
-Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip,
-                     const Image* image) {
+Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::string>& skip) {
   Dataset dataset;
   dataset.attributes = group_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
   const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
     try {
-      dataset.add(read_variable(handle, what, facts, image));
+      dataset.add(read_variable(handle, what, facts));
     } catch (const UsageError& error) {
       throw InputError(what + ": " + error.what());
     }

@@ -9,6 +9,7 @@
 #include "archive/hdf5/dataset_io.hpp"
 #include "archive/hdf5/group_writer.hpp"
 #include "core/dataset/names.hpp"
+#include "core/text/utf8.hpp"
 
 namespace lensbench {
 namespace {
@@ -20,9 +21,6 @@ constexpr std::int64_t kChunkBytes = 1 << 20;
 // Large floating-point data is stored uncompressed: compression makes float32 logits and
 // activations smaller by a quarter, at a tenth of the speed.
 constexpr std::int64_t kLargeFloatBytes = 8 << 20;
-// Small data of case files is not compressed: the files are removed when the archive is sealed, so
-// compression costs more time than it saves.
-constexpr std::int64_t kSmallCaseFileBytes = 256 << 10;
 
 /// Attributes that `describe_plot` gives to a group.
 const std::set<std::string>& plot_attributes() {
@@ -40,6 +38,13 @@ void check_attribute_name(const std::string& owner, const std::string& name) {
     throw UsageError(owner + ": attribute '" + name +
                      "' is reserved or not a valid name for readers of the archive; choose another "
                      "name");
+}
+
+void check_group_attribute_name(const std::string& name) {
+  check_attribute_name("dataset", name);
+  if (plot_attributes().contains(name))
+    throw UsageError("dataset: attribute '" + name +
+                     "' is reserved for programs that plot the archive; choose another name");
 }
 
 void check_units(const Variable& variable) {
@@ -79,28 +84,28 @@ std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& shape, std::int64_t
   std::vector<hsize_t> chunk(shape.size(), 1);
   auto left = static_cast<hsize_t>(std::max<std::int64_t>(1, kChunkBytes / element_bytes));
   for (std::size_t axis = shape.size(); axis-- > 0 && left > 0;) {
-    chunk[axis] = std::min(shape[axis], left);
+    chunk[axis] = std::max<hsize_t>(1, std::min(shape[axis], left));
     left /= chunk[axis];
   }
   return chunk;
 }
 
+/// Properties of a dataset that is stored in chunks with a checksum each, if `shape` has elements;
+/// otherwise it is stored in one piece.
 Handle creation_properties(const std::vector<hsize_t>& shape, std::int64_t element_bytes,
-                           bool compress, Checks checks) {
+                           bool compress) {
   Handle properties(written(H5Pcreate(H5P_DATASET_CREATE), "dataset properties"), H5Pclose);
   written(H5Pset_obj_track_times(properties, false), "dataset properties");
   written(H5Pset_attr_phase_change(properties, 60000, 0), "dataset properties");
   const bool empty = std::find(shape.begin(), shape.end(), hsize_t{0}) != shape.end();
   if (shape.empty() || empty) return properties;  // HDF5 does not chunk scalars and empty datasets
-  const bool in_one_piece = !compress && checks == Checks::outside;
-  if (in_one_piece) return properties;
   const auto chunk = chunk_shape(shape, element_bytes);
   written(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), "chunk shape");
   if (compress) {
     written(H5Pset_shuffle(properties), "shuffle filter");
     written(H5Pset_deflate(properties, 1), "deflate filter");
   }
-  if (checks == Checks::per_chunk) written(H5Pset_fletcher32(properties), "checksum filter");
+  written(H5Pset_fletcher32(properties), "checksum filter");
   return properties;
 }
 
@@ -122,20 +127,19 @@ Handle create_strings(hid_t group, const std::string& name, const std::vector<hs
   // libhdf5 does not filter variable-length data, so it is without a checksum here; the content
   // digests cover it.
   return create(group, name, hdf5::string_type(), shape,
-                creation_properties({}, 1, false, Checks::outside));
+                creation_properties({}, 1, false));
 }
 
 Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type,
-                      const std::vector<hsize_t>& shape, Checks checks) {
+                      const std::vector<hsize_t>& shape) {
   auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
   for (const hsize_t length : shape) bytes *= static_cast<std::int64_t>(length);
   // Values widened from a half type compress well, because their low bits are 0.
   const bool full_width = at::isFloatingType(type) && !variable.attributes.contains("source_dtype");
-  const bool small = checks == Checks::outside && bytes < kSmallCaseFileBytes;
-  const bool compress = !small && !(full_width && bytes >= kLargeFloatBytes);
+  const bool compress = !(full_width && bytes >= kLargeFloatBytes);
   const auto element_bytes = static_cast<std::int64_t>(c10::elementSize(type));
   return create(group, variable.name, file_type(type), shape,
-                creation_properties(shape, element_bytes, compress, checks));
+                creation_properties(shape, element_bytes, compress));
 }
 
 /// Selects `count` elements from `start`; everything in a dataset without axes.
@@ -185,6 +189,29 @@ bool is_label(const Variable& variable) {
   return variable.coordinate && !is_index(variable);
 }
 
+/// Checks that the attributes of one object fit into its header. Numbers and the places of texts
+/// are in the header, texts themselves are not.
+void check_attributes_fit(const std::string& owner,
+                          const std::map<std::string, Attribute>& attributes) {
+  constexpr std::size_t kMostBytes = 60'000, kBytes = 64, kTextBytes = 16;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : attributes) {
+    check_attribute(name, value);
+    const auto* texts = std::get_if<std::vector<std::string>>(&value);
+    bytes += kBytes + name.size() + kTextBytes * (texts == nullptr ? 1 : texts->size());
+  }
+  if (bytes > kMostBytes)
+    throw UsageError(owner + ": its " + std::to_string(attributes.size()) +
+                     " attributes are too large together; use variables instead");
+}
+
+void check_receipt(const Receipt& receipt) {
+  for (const std::string* text : {&receipt.name, &receipt.note})
+    if (!is_storable_text(*text))
+      throw UsageError("receipt '" + receipt.name +
+                       "': its name or note is not valid UTF-8 without NUL");
+}
+
 /// Names of the variables that label axes of `variable`; empty without such variables.
 std::string labels_of(const std::vector<Variable>& all, const Variable& variable) {
   std::string names;
@@ -218,7 +245,7 @@ void describe(hid_t dataset, const Variable& variable, const std::string& labels
 Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t length) {
   const std::string label = bare_dimension_label(length);
   Handle dataset = create(group, name, H5T_IEEE_F32LE, {static_cast<hsize_t>(length)},
-                          creation_properties({}, 4, false, Checks::outside));
+                          creation_properties({}, 4, false));
   written(H5DSset_scale(dataset, label.c_str()), "dimension '" + name + "'");
   return dataset;
 }
@@ -240,7 +267,7 @@ void GroupWriter::create(const Variable& variable, bool is_text, at::ScalarType 
   check_units(variable);
   const std::vector<hsize_t> lengths(shape.begin(), shape.end());
   Handle handle = is_text ? create_strings(group_, variable.name, lengths)
-                          : create_numbers(group_, variable, type, lengths, checks_);
+                          : create_numbers(group_, variable, type, lengths);
   describe(handle, variable, labels_of(labels, variable));
   if (is_index(variable)) {
     written(H5DSset_scale(handle, variable.name.c_str()), "dimension '" + variable.name + "'");
@@ -287,10 +314,7 @@ void GroupWriter::finish(const std::map<std::string, Attribute>& attributes) {
   open_.clear();
   if (!label_names_.empty()) write_attribute(group_, "coordinates", label_names_);
   for (const auto& [name, value] : attributes) {
-    check_attribute_name("dataset", name);
-    if (plot_attributes().contains(name))
-      throw UsageError("dataset: attribute '" + name +
-                       "' is reserved for programs that plot the archive; choose another name");
+    check_group_attribute_name(name);
     write_attribute(group_, name, value);
   }
 }
@@ -319,9 +343,27 @@ void write_variables(GroupWriter& writer, const Dataset& dataset) {
 
 }  // namespace
 
-void write_dataset(hid_t group, const Dataset& dataset, Checks checks) {
-  GroupWriter writer(group, checks);
+void write_dataset(hid_t group, const Dataset& dataset) {
+  GroupWriter writer(group);
   write_variables(writer, dataset);
+}
+
+void check_storable(const Dataset& dataset) {
+  for (const Variable& variable : dataset.variables()) {
+    const std::string subject = "variable '" + variable.name + "'";
+    check_units(variable);
+    if (variable.dims.size() > kMaxAxes)
+      throw UsageError(subject + ": has " + std::to_string(variable.dims.size()) +
+                       " axes, at most " + std::to_string(kMaxAxes) + " are allowed");
+    for (const std::string* text : {&variable.units, &variable.long_name})
+      if (!is_storable_text(*text))
+        throw UsageError(subject + ": its units or description are not valid UTF-8 without NUL");
+    for (const auto& [name, value] : variable.attributes) check_attribute_name(subject, name);
+    check_attributes_fit(subject, variable.attributes);
+  }
+  for (const auto& [name, value] : dataset.attributes) check_group_attribute_name(name);
+  check_attributes_fit("dataset", dataset.attributes);
+  for (const Receipt& receipt : dataset.receipts) check_receipt(receipt);
 }
 
 void write_result(hid_t group, const Dataset& dataset) {

@@ -20,8 +20,7 @@ namespace lensbench {
 /// dimensions are created, `write` for their values, `finish`.
 class GroupWriter {
  public:
-  explicit GroupWriter(hid_t group, Checks checks = Checks::per_chunk)
-      : group_(group), checks_(checks) {}
+  explicit GroupWriter(hid_t group) : group_(group) {}
   ~GroupWriter();
 
   /// Creates a variable without values.
@@ -57,7 +56,6 @@ class GroupWriter {
   };
 
   hid_t group_;
-  Checks checks_;
   std::map<std::string, hdf5::Handle> open_;
   std::vector<Created> created_;
   std::set<std::string> scales_;  ///< dimensions that have a scale

@@ -4,8 +4,8 @@
 
 namespace lensbench::hdf5 {
 
-/// Memory for a large HDF5 image, in huge pages if the system has them: page faults of 4 KiB pages
-/// take two fifths of the time in which such an image is built and written. New bytes are 0.
+/// Memory for many bytes, in huge pages if the system has them: page faults of 4 KiB pages take two
+/// fifths of the time in which such memory is filled and written. New bytes are 0.
 class GrowingMemory {
  public:
   GrowingMemory() = default;

@@ -1,13 +1,11 @@
 #include "archive/hdf5/hdf5.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <lensbench/error.hpp>
 #include <mutex>
 
 #include "archive/hdf5/growing_file.hpp"
-#include "archive/hdf5/growing_memory.hpp"
 #include "archive/hdf5/image_callbacks.hpp"
 
 namespace lensbench::hdf5 {
@@ -149,25 +147,6 @@ Handle string_transfer(hsize_t count) {
   return properties;
 }
 
-ImageWriter::ImageWriter() : memory_(std::make_unique<GrowingMemory>()) {
-  initialise();
-  file_ = create_in_memory(*memory_, std::size_t{64} << 10);
-}
-
-ImageWriter::~ImageWriter() = default;
-
-void ImageWriter::finish(const std::function<void(std::span<const std::byte>)>& use) {
-  written(H5Fflush(file_, H5F_SCOPE_GLOBAL), "file image");
-  const auto size = written(H5Fget_file_image(file_, nullptr, 0), "file image");
-  // The bytes come from the driver's memory: H5Fget_file_image clears a flag of the superblock in
-  // its copy but does not update the checksum of the superblock, so HDF5 would refuse the copy.
-  void* memory = nullptr;
-  written(H5Fget_vfd_handle(file_, H5P_DEFAULT, &memory), "file image");
-  const auto* first = *static_cast<const std::byte* const*>(memory);
-  use({first, static_cast<std::size_t>(size)});
-  file_.close_written("file image");
-}
-
 FileWriter::FileWriter(const std::filesystem::path& path)
     : memory_(std::make_unique<GrowingFile>(path)) {
   initialise();
@@ -187,20 +166,6 @@ void FileWriter::finish() {
   const auto size = written(H5Fget_file_image(file_, nullptr, 0), "archive file");
   file_.close_written("archive file");
   memory_->finish(static_cast<std::size_t>(size));
-}
-
-Handle open_image(std::span<std::byte> bytes, const std::string& name) {
-  initialise();
-  const std::string what = name + ": HDF5 content";
-  const Handle access(readable(H5Pcreate(H5P_FILE_ACCESS), what), H5Pclose);
-  readable(H5Pset_fapl_core(access, 1, false), what);
-  H5FD_file_image_callbacks_t callbacks = borrowed_image(bytes);
-  readable(H5Pset_file_image_callbacks(access, &callbacks), what);
-  readable(H5Pset_file_image(access, bytes.data(), bytes.size()), what);
-  // The name is unique, because libhdf5 treats files in memory with equal names as one file.
-  char unique[48];
-  std::snprintf(unique, sizeof unique, "image at %p", static_cast<void*>(bytes.data()));
-  return Handle(readable(H5Fopen(unique, H5F_ACC_RDONLY, access), what), H5Fclose);
 }
 
 Handle open_file(const std::string& path) {

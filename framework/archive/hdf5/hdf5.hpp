@@ -7,7 +7,6 @@
 #include <functional>
 #include <lensbench/export.hpp>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,26 +73,10 @@ Handle string_type();
 /// sets to 0: of a megabyte each by default, which takes longer than a few strings.
 Handle string_transfer(hsize_t count);
 
-class GrowingMemory;
-
-/// An HDF5 file that exists in memory only.
-class ImageWriter {
- public:
-  ImageWriter();
-  ~ImageWriter();
-  hid_t root() const { return file_; }
-  /// Closes the file and calls `use` with its bytes, which are not copied. \throws RunError
-  void finish(const std::function<void(std::span<const std::byte>)>& use);
-
- private:
-  std::unique_ptr<GrowingMemory> memory_;
-  Handle file_;
-};
-
 class GrowingFile;
 
 /// Writer of HDF5 files larger than memory. Its memory is a mapped file on disk; it protects from
-/// crashes of libhdf5 on a full disk, as `ImageWriter` does.
+/// crashes of libhdf5 on a full disk.
 class FileWriter {
  public:
   /// \param path  file to create; it is removed unless `finish` is called
@@ -111,8 +94,6 @@ class FileWriter {
   Handle file_;
 };
 
-/// Opens bytes as a read-only file; `bytes` must outlive the handle. \throws InputError
-Handle open_image(std::span<std::byte> bytes, const std::string& name);
 /// Opens a file of the file system, read-only. \throws InputError
 Handle open_file(const std::string& path);
 

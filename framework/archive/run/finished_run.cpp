@@ -4,9 +4,9 @@
 
 #include "archive/diff.hpp"
 #include "archive/digest/verify.hpp"
+#include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/seal/seal.hpp"
-#include "core/text/json.hpp"
 
 namespace lensbench {
 namespace {
@@ -33,8 +33,7 @@ void clean_up(const std::filesystem::path& out, const Digests& digests, const Ru
   const auto path = run_folder_of(out);
   if (!std::filesystem::exists(path)) return;
   RunFolder folder(path);
-  if (std::filesystem::exists(folder.plan()) &&
-      read_json(folder.plan(), kPlanLimits) != to_json(plan))
+  if (has_plan(folder.plan()) && !difference_from_plan(folder.plan(), plan).empty())
     throw UsageError(
         path.string() +
         ": contains an interrupted run of another request, although the archive exists; "

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <lensbench/error.hpp>
 #include <system_error>
 
@@ -17,16 +18,6 @@ namespace lensbench {
 namespace {
 
 using std::filesystem::path;
-
-/// Creates a folder and its missing parents, so that they survive a power cut.
-void make_folder(const path& folder) {
-  std::error_code error;
-  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
-  make_folder(folder.parent_path());
-  std::filesystem::create_directory(folder, error);
-  if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
-  sync_folder(folder.parent_path());
-}
 
 FileDescriptor lock(const path& file) {
   FileDescriptor descriptor(uninterrupted(
@@ -55,29 +46,34 @@ std::string read_note(int file) {
 
 }  // namespace
 
+void make_folder(const path& folder) {
+  std::error_code error;
+  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+  make_folder(folder.parent_path());
+  std::filesystem::create_directory(folder, error);
+  if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
+  sync_folder(folder.parent_path());
+}
+
 std::filesystem::path run_folder_of(const path& archive) {
   return path(archive).replace_extension(".run");
 }
 
 RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   make_folder(path_);
+  std::error_code ignored;
+  if (std::filesystem::exists(path_ / "plan.json", ignored))
+    throw UsageError(path_.string() +
+                     ": an interrupted run of an earlier version of lensbench, which kept each case "
+                     "in a file of its own; resume it with that version, or remove the folder");
   lock_ = lock(path_ / "LOCK");
   last_note_ = read_note(lock_.get());
-  make_folder(path_ / "units");
-  std::error_code ignored;
+  make_folder(path_ / "packs");
   std::filesystem::remove_all(temporary(), ignored);
   make_folder(temporary());
   // Existing folders are synced too: a process that created them may have been killed before.
   sync_folder(path_);
   sync_folder(path_.parent_path());
-}
-
-std::size_t RunFolder::case_file_count() const {
-  std::error_code ignored;
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(path_ / "units", ignored))
-    count += entry.path().extension() == ".h5";
-  return count;
 }
 
 void RunFolder::make_states() const {
@@ -99,20 +95,28 @@ void RunFolder::note(std::string_view text) const {
       uninterrupted([&] { return ::pwrite(lock_.get(), block.data(), block.size(), 0); });
 }
 
-void RunFolder::quarantine(const std::string& key) const {
-  make_folder(path_ / "quarantine");
-  publish_file(case_file(key), path_ / "quarantine" / (key + ".h5"));
-}
+namespace {
 
-void RunFolder::remove() {
+void remove_parts(std::initializer_list<path> parts) {
   std::error_code error;
-  for (const std::filesystem::path& part : {plan(), command(), path_ / "units", path_ / "states",
-                                            path_ / "quarantine", temporary(), path_}) {
+  for (const path& part : parts) {
     std::filesystem::remove_all(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +
                      "; its content is not needed, remove the folder by hand");
   }
+}
+
+}  // namespace
+
+void RunFolder::remove_units() const {
+  remove_parts({path_ / "packs", path_ / "open", path_ / "states"});
+  make_folder(path_ / "packs");
+}
+
+void RunFolder::remove() {
+  remove_parts({plan() / "READY", plan(), command(), path_ / "open", path_ / "packs",
+                path_ / "states", temporary(), path_});
   lock_.close();
 }
 

@@ -13,19 +13,17 @@ namespace lensbench {
 class RunFolder {
  public:
   /// Creates the folder if necessary, locks it and empties `tmp/`.
-  /// \throws UsageError if another process has the lock; RunError
+  /// \throws UsageError if another process has the lock, or the folder is from a version that kept
+  ///   each case in a file of its own; RunError
   explicit RunFolder(std::filesystem::path path);
 
-  std::filesystem::path plan() const { return path_ / "plan.json"; }
+  std::filesystem::path plan() const { return path_ / "plan"; }
   /// Command that began the run, for `lensbench finish`.
   std::filesystem::path command() const { return path_ / "command.json"; }
   std::filesystem::path temporary() const { return path_ / "tmp"; }
-  std::filesystem::path case_file(const std::string& key) const {
-    return path_ / "units" / (key + ".h5");
-  }
   /// File of an intermediate state of a case. \param name  name of the state
   std::filesystem::path state_file(const std::string& key, const std::string& name) const {
-    return path_ / "states" / (key + "." + name + ".h5");
+    return path_ / "states" / (key + "." + name + ".unit");
   }
   /// Creates the folder of the states.
   void make_states() const;
@@ -36,9 +34,8 @@ class RunFolder {
   void note(std::string_view text) const;
   /// What the previous process noted last; empty if it ended properly.
   const std::string& last_note() const { return last_note_; }
-  std::size_t case_file_count() const;
-  /// Moves an unusable case file to `quarantine/`.
-  void quarantine(const std::string& key) const;
+  /// Removes the units and states of a run whose plan is not complete.
+  void remove_units() const;
   /// Removes the folder with its content and releases the lock. The plan is removed first, so that
   /// the remains after a kill are never mistaken for a run; the lock is released last.
   void remove();
@@ -49,6 +46,9 @@ class RunFolder {
   FileDescriptor lock_;
   std::string last_note_;
 };
+
+/// Creates a folder and its missing parents, so that they survive a power cut. \throws RunError
+void make_folder(const std::filesystem::path& folder);
 
 /// Folder of the run of an archive: `results/name.h5` -> `results/name.run`.
 LENSBENCH_API std::filesystem::path run_folder_of(const std::filesystem::path& archive);

@@ -23,8 +23,9 @@ json to_json(const CasePlan& plan) {
   return one;
 }
 
-/// The plan without its cases, on which the result of every case depends.
-json common_part(const RunPlan& plan) {
+}  // namespace
+
+json request_json(const RunPlan& plan) {
   json files = json::array(), plugins = json::array();
   for (const FileRecord& file : plan.files)
     files.push_back(
@@ -46,17 +47,21 @@ json common_part(const RunPlan& plan) {
   return all;
 }
 
-}  // namespace
+json case_json(const CasePlan& plan) {
+  json one = to_json(plan);
+  one["ids"] = plan.ids;
+  return one;
+}
 
 json to_json(const RunPlan& plan) {
-  json all = common_part(plan);
+  json all = request_json(plan);
   all["cases"] = json::array();
   for (const CasePlan& one : plan.cases) all["cases"].push_back(to_json(one));
   return all;
 }
 
 std::vector<std::string> case_keys(const RunPlan& plan) {
-  json common = common_part(plan);
+  json common = request_json(plan);
   common.erase("title");
   json& files = common["files"];
   files.erase(std::remove_if(files.begin(), files.end(),
@@ -83,7 +88,7 @@ RunPlan with_plugins_of(RunPlan plan, const json& before) {
     plan.experiment_version = before.at("experiment_version");
     plan.request["version"] = before.at("request").at("version");
   } catch (const json::exception& error) {
-    throw InputError(std::string("plan.json: not the plan of a run: ") + error.what());
+    throw InputError(std::string("request.json: not the plan of a run: ") + error.what());
   }
   return plan;
 }

@@ -53,13 +53,17 @@ struct RunPlan {
   std::int64_t passes = 1;  ///< number of passes over the cases
 };
 
+/// The plan as one JSON object.
 LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
+/// The plan without its cases, on which the result of every case depends.
+nlohmann::json request_json(const RunPlan& plan);
+/// One case with its token ids, which `to_json` leaves out.
+nlohmann::json case_json(const CasePlan& plan);
 
-/// Limits for the file `plan.json`, which lensbench writes itself.
+/// Limits for the files of a plan, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
-/// Names of the case files, one per case and pass, those of the first pass first: hashes of
-/// everything on which the result of that case depends, so that no key depends on another case. The
+/// Keys of the units, one per case and pass, those of the first pass first: hashes of everything on which the result of that case depends, so that no key depends on another case. The
 /// title and the file of prompts are left out, since both change with the other cases.
 LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
 

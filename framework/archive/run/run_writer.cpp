@@ -3,11 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <lensbench/error.hpp>
 #include <set>
 
-#include "archive/run/case_file.hpp"
-#include "archive/run/case_file_cache.hpp"
+#include "archive/run/packs.hpp"
+#include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/seal/seal.hpp"
 #include "core/files/atomic_file.hpp"
@@ -32,6 +33,28 @@ std::vector<std::string> names_of(const std::map<std::string, Dataset>& saved) {
   return names;
 }
 
+/// Copy of a dataset whose axes have length 0.
+Dataset outline_of(const Dataset& dataset) {
+  Dataset result;
+  for (const Variable& variable : dataset.variables()) {
+    Variable empty = variable;
+    empty.strings.clear();
+    if (!variable.is_text())
+      empty.tensor = at::empty(std::vector<std::int64_t>(variable.dims.size(), 0),
+                               variable.tensor.scalar_type());
+    result.add(std::move(empty));
+  }
+  return result;
+}
+
+std::int64_t failed_receipts_of(const std::map<std::string, Dataset>& saved) {
+  std::int64_t failed = 0;
+  for (const auto& [name, dataset] : saved)
+    failed += std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
+                            [](const Receipt& receipt) { return !receipt.passed; });
+  return failed;
+}
+
 void refuse_existing(const std::filesystem::path& out) {
   std::error_code ignored;
   if (std::filesystem::exists(std::filesystem::symlink_status(out, ignored)))
@@ -43,10 +66,15 @@ void refuse_existing(const std::filesystem::path& out) {
 }  // namespace
 
 struct RunWriter::State {
-  State(std::filesystem::path archive, RunPlan run_plan)
-      : out(std::move(archive)), plan(std::move(run_plan)), folder(run_folder_of(out)) {
-    for (std::string& key : case_keys(plan))
-      case_files.push_back({std::move(key), CaseStatus::planned, "", {}});
+  State(std::filesystem::path archive, RunPlan run_plan, Seconds every)
+      : out(std::move(archive)),
+        plan(std::move(run_plan)),
+        folder(run_folder_of(out)),
+        commit_every(every) {
+    for (std::string& key : case_keys(plan)) {
+      units.emplace_back();
+      units.back().key = std::move(key);
+    }
   }
 
   /// Index of the record of a case and pass.
@@ -61,8 +89,8 @@ struct RunWriter::State {
     return pass * cases + index;
   }
 
-  CaseFileRecord& record_of(std::int64_t index, std::int64_t pass) {
-    return case_files[static_cast<std::size_t>(slot(index, pass))];
+  UnitRecord& record_of(std::int64_t index, std::int64_t pass) {
+    return units[static_cast<std::size_t>(slot(index, pass))];
   }
 
   /// Records of the passes that a case has completed, with their slots.
@@ -70,7 +98,7 @@ struct RunWriter::State {
     std::vector<std::int64_t> slots;
     for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
       const std::int64_t at = slot(index, pass);
-      if (case_files[static_cast<std::size_t>(at)].status == CaseStatus::complete)
+      if (units[static_cast<std::size_t>(at)].status == CaseStatus::complete)
         slots.push_back(at);
     }
     if (slots.empty()) throw UsageError("case " + std::to_string(index) + " has not completed");
@@ -80,7 +108,7 @@ struct RunWriter::State {
   /// Whether a pass of a case has still to run: after a failure, later passes do not.
   bool is_waiting(std::int64_t index) const {
     for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
-      const auto status = case_files[static_cast<std::size_t>(slot(index, pass))].status;
+      const auto status = units[static_cast<std::size_t>(slot(index, pass))].status;
       if (status == CaseStatus::planned) return true;
       if (status == CaseStatus::failed) return false;
     }
@@ -109,24 +137,38 @@ struct RunWriter::State {
     }
   }
 
-  void write_image(const CaseFileHeader& header, const std::map<std::string, Dataset>& saved,
-                   const CaseCosts& costs, const std::filesystem::path& file) const {
-    make_case_file(header, saved, costs,
-                   [&](std::span<const std::byte> image, std::string_view trailer) {
-                     write_parts_atomically(file, {image, std::as_bytes(std::span(trailer))},
-                                            folder.temporary());
-                   });
-  }
-
   void write(std::int64_t index, std::int64_t pass, const std::string& error,
              const std::map<std::string, Dataset>& saved, const CaseCosts& costs) {
-    CaseFileRecord& record = record_of(index, pass);
-    write_image({record.key, index, error}, saved, costs, folder.case_file(record.key));
-    folder.remove_states(record.key);
-    cache.forget(slot(index, pass));
+    UnitRecord& record = record_of(index, pass);
+    const UnitImage image(error, saved, costs);
+    record.place = packs.append({0, index, pass, record.key, {}}, image);
+    if (has_states) folder.remove_states(record.key);
+    if (last_slot == slot(index, pass)) last_unit.reset();
     record.status = error.empty() ? CaseStatus::complete : CaseStatus::failed;
     record.error = error;
-    record.names = names_of(saved);
+    record.names = names_in_common(names_of(saved));
+    failed_receipts += failed_receipts_of(saved);
+    make_safe_if_due();
+  }
+
+  /// Makes the units safe if waiting for another case would take longer than the time between two
+  /// commits: a case that takes as long as the last one must not let them wait too long.
+  void make_safe_if_due() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto last_case = now - std::exchange(last_append, now);
+    if (now - last_commit + last_case >= commit_every) make_safe();
+  }
+
+  void make_safe() {
+    packs.make_safe();
+    last_commit = std::chrono::steady_clock::now();
+  }
+
+  /// Lists of names are shared: most cases save datasets of the same names.
+  std::shared_ptr<const std::vector<std::string>> names_in_common(std::vector<std::string> names) {
+    auto& known = name_lists[names];
+    if (known == nullptr) known = std::make_shared<const std::vector<std::string>>(std::move(names));
+    return known;
   }
 
   /// Keeps what is needed of a saved case after its datasets are freed.
@@ -138,74 +180,110 @@ struct RunWriter::State {
     }
   }
 
-  /// Takes over the case file of an earlier process, or moves it to `quarantine/` if it is
-  /// unusable.
-  void recover(std::int64_t index, std::int64_t pass) {
-    CaseFileRecord& record = record_of(index, pass);
-    if (!std::filesystem::exists(folder.case_file(record.key))) return;
-    try {
-      const CaseFileReader reader(folder.case_file(record.key).string());
-      if (reader.header().key != record.key || reader.header().index != index)
-        throw InputError("it belongs to another case");
-      std::map<std::string, Dataset> saved;
-      for (const std::string& name : reader.names()) saved[name] = reader.read(name);
-      record.status = reader.header().failed() ? CaseStatus::failed : CaseStatus::complete;
-      record.error = reader.header().error;
-      record.names = names_of(saved);
-      remember(saved, pass);
-      cache.keep(slot(index, pass), saved, reader.costs());
-    } catch (const InputError&) {
-      folder.quarantine(record.key);
+  /// Takes over the units of earlier processes.
+  void recover() {
+    std::map<std::string, std::size_t> slots;
+    for (std::size_t i = 0; i < units.size(); ++i) slots.emplace(units[i].key, i);
+    packs.recover([&](const FrameHead& head, const UnitPlace& place, const Unit& unit) {
+      const auto found = slots.find(head.key);
+      if (found != slots.end()) recover(found->second, place, unit);
+    });
+    has_states = true;
+  }
+
+  /// Of two complete units of a case the first counts, so that it never changes; a complete one
+  /// counts more than failures, of which the last counts.
+  void recover(std::size_t at, const UnitPlace& place, const Unit& unit) {
+    UnitRecord& record = units[at];
+    if (record.status == CaseStatus::complete) return;
+    record.place = place;
+    record.error = unit.error();
+    record.names = names_in_common(unit.names());
+    record.status = unit.failed() ? CaseStatus::failed : CaseStatus::complete;
+    if (unit.failed()) return;
+    failed_receipts += unit.failed_receipts();
+    for (const std::string& name : *record.names) {
+      pass_of[name] = static_cast<std::int64_t>(at / plan.cases.size());
+      if (!outlines.contains(name)) outlines[name] = outline_of(unit.read(name));
     }
+    ids_to_collect.push_back(at);
+  }
+
+  /// Unit of a case; that which was read last is kept.
+  const Unit& unit_at(std::int64_t at) {
+    if (last_unit == nullptr || last_slot != at) {
+      last_unit.reset();  // before the next one is in memory
+      last_unit = packs.read(units[static_cast<std::size_t>(at)].place);
+      last_slot = at;
+      taken.clear();
+    }
+    return *last_unit;
+  }
+
+  Dataset read(std::int64_t at, const std::string& name) {
+    // Large tensors have their memory in common with the unit: a dataset is read from it once.
+    if (last_slot == at && taken.contains(name)) last_unit.reset();
+    const Unit& unit = unit_at(at);
+    taken.insert(name);
+    return unit.read(name);
   }
 
   std::filesystem::path out;
   RunPlan plan;
   RunFolder folder;
-  std::vector<CaseFileRecord> case_files;
+  Packs packs{folder};
+  std::vector<UnitRecord> units;
+  std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
   std::map<std::string, Dataset> outlines;
   std::map<std::string, std::int64_t> pass_of;  ///< pass that saves a dataset of that name
   std::set<std::int64_t> token_ids;
-  CaseFileCache cache;
+  std::vector<std::size_t> ids_to_collect;  ///< recovered units whose token ids are not known yet
+  std::int64_t failed_receipts = 0;
+  bool has_states = false;  ///< states may exist
+
+  Seconds commit_every;
+  std::chrono::steady_clock::time_point last_commit = std::chrono::steady_clock::now(),
+                                        last_append = last_commit;
+
+  std::shared_ptr<const Unit> last_unit;
+  std::int64_t last_slot = -1;
+  std::set<std::string> taken;  ///< datasets that were read from `last_unit`
 };
 
 RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 RunWriter::~RunWriter() = default;
 RunWriter::RunWriter(RunWriter&&) noexcept = default;
 
-RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume) {
+RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume,
+                           Seconds commit_every) {
   refuse_existing(out);
-  auto state = std::make_unique<State>(out, plan);
+  auto state = std::make_unique<State>(out, plan, commit_every);
   // Again under the lock: another process may have sealed the run in the meantime.
   refuse_existing(out);
   const RunFolder& folder = state->folder;
-  const nlohmann::json now = to_json(plan);
-  if (std::filesystem::exists(folder.plan())) {
-    if (!resume)
-      throw UsageError(folder.path().string() + ": contains an interrupted run with " +
-                       std::to_string(folder.case_file_count()) + " of " +
-                       std::to_string(plan.cases.size()) +
-                       " cases; resume it, or remove the folder");
-    const auto before = read_json(folder.plan(), kPlanLimits);
-    if (before != now)
-      throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
-                       plan_difference(before, now) +
-                       "; resume with the same request or choose another file");
-    for (std::int64_t pass = 0; pass < plan.passes; ++pass)
-      for (std::size_t i = 0; i < plan.cases.size(); ++i)
-        state->recover(static_cast<std::int64_t>(i), pass);
-  } else {
-    write_file_atomically(folder.plan(), canonical_json(now), folder.temporary());
+  if (!has_plan(folder.plan())) {
+    folder.remove_units();
+    write_plan(folder.plan(), plan);
+    return RunWriter(std::move(state));
   }
+  if (!resume)
+    throw UsageError(folder.path().string() + ": contains an interrupted run with " +
+                     std::to_string(count_units(folder.path())) + " of " +
+                     std::to_string(plan.cases.size()) +
+                     " cases; resume it, or remove the folder");
+  if (const auto difference = difference_from_plan(folder.plan(), plan); !difference.empty())
+    throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
+                     difference + "; resume with the same request or choose another file");
+  state->recover();
   return RunWriter(std::move(state));
 }
 
 RunWriter RunWriter::take_over(const std::filesystem::path& out, const RunPlan& plan) {
-  const auto stored = run_folder_of(out) / "plan.json";
-  if (!std::filesystem::exists(stored))
+  const auto stored = run_folder_of(out) / "plan";
+  if (!has_plan(stored))
     throw UsageError(run_folder_of(out).string() +
                      ": not the folder of an interrupted run, so there is nothing to finish");
-  return start(out, with_plugins_of(plan, read_json(stored, kPlanLimits)), true);
+  return start(out, with_plugins_of(plan, planned_request(stored)), true);
 }
 
 void RunWriter::require_all_run() const {
@@ -244,9 +322,9 @@ void RunWriter::commit_failure(std::int64_t index, const std::string& error, con
 
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
   for (const std::int64_t slot : state_->completed(index)) {
-    const CaseFileRecord& record = state_->case_files[static_cast<std::size_t>(slot)];
-    if (std::find(record.names.begin(), record.names.end(), name) != record.names.end())
-      return state_->cache.read(slot, state_->folder.case_file(record.key), name);
+    const auto& names = *state_->units[static_cast<std::size_t>(slot)].names;
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      return state_->read(slot, name);
   }
   throw UsageError("case " + std::to_string(index) + " did not save a dataset '" + name + "'");
 }
@@ -254,28 +332,49 @@ Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
 std::vector<std::string> RunWriter::names(std::int64_t index) const {
   std::vector<std::string> names;
   for (const std::int64_t slot : state_->completed(index)) {
-    const auto& own = state_->case_files[static_cast<std::size_t>(slot)].names;
+    const auto& own = *state_->units[static_cast<std::size_t>(slot)].names;
     names.insert(names.end(), own.begin(), own.end());
   }
   return names;
 }
 
+bool RunWriter::is_safe() const {
+  return state_->packs.is_safe();
+}
+
+void RunWriter::make_safe() {
+  state_->make_safe();
+}
+
+std::int64_t RunWriter::failed_receipts() const {
+  return state_->failed_receipts;
+}
+
 void RunWriter::commit_state(std::int64_t index, std::int64_t pass, const std::string& name,
                              const Dataset& state) {
-  const CaseFileRecord& record = state_->record_of(index, pass);
+  const UnitRecord& record = state_->record_of(index, pass);
   state_->folder.make_states();
-  state_->write_image({record.key, index, ""}, {{"state", state}}, {},
-                      state_->folder.state_file(record.key, name));
+  state_->has_states = true;
+  const std::map<std::string, Dataset> saved{{"state", state}};
+  const UnitImage image("", saved, {});
+  FrameHead head{image.size(), index, pass, record.key, checksum_of(image.parts())};
+  const auto head_bytes = to_bytes(head);
+  std::vector<std::span<const std::byte>> parts{head_bytes};
+  const auto unit = image.parts();
+  parts.insert(parts.end(), unit.begin(), unit.end());
+  constexpr std::array<std::byte, 8> kPadding{};
+  parts.push_back(std::span(kPadding).first(frame_padding(image.size())));
+  write_parts_atomically(state_->folder.state_file(record.key, name), parts,
+                         state_->folder.temporary());
 }
 
 std::optional<Dataset> RunWriter::state(std::int64_t index, std::int64_t pass,
                                         const std::string& name) const {
-  const CaseFileRecord& record = state_->record_of(index, pass);
+  const UnitRecord& record = state_->record_of(index, pass);
   const auto file = state_->folder.state_file(record.key, name);
   if (!std::filesystem::exists(file)) return std::nullopt;
   try {
-    const CaseFileReader reader(file.string());
-    if (reader.header().key == record.key) return reader.read("state");
+    return read_single_unit(file, record.key)->read("state");
   } catch (const InputError&) {
     // A damaged state is as good as none: the work begins anew.
   }
@@ -291,6 +390,10 @@ const std::string& RunWriter::crashed_in() const {
 }
 
 std::vector<std::int64_t> RunWriter::token_ids() const {
+  for (const std::size_t at : state_->ids_to_collect)
+    for (const std::string& name : *state_->units[at].names)
+      collect_ids(state_->read(static_cast<std::int64_t>(at), name), state_->token_ids);
+  state_->ids_to_collect.clear();
   return {state_->token_ids.begin(), state_->token_ids.end()};
 }
 
@@ -306,8 +409,19 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,
                            const nlohmann::json& environment, const nlohmann::json& run) {
   require_all_run();
-  const SealInput input{state_->plan, state_->case_files, state_->cache, summaries,
-                        vocabulary,   vocabulary_bytes,   environment,   run};
+  state_->packs.finish_writing();
+  const SealInput input{
+      state_->plan,
+      state_->units,
+      [&](std::size_t at, const std::string& name) {
+        return state_->read(static_cast<std::int64_t>(at), name);
+      },
+      [&](std::size_t at) { return state_->unit_at(static_cast<std::int64_t>(at)).costs(); },
+      summaries,
+      vocabulary,
+      vocabulary_bytes,
+      environment,
+      run};
   const SealResult result = write_archive(state_->out, state_->folder, input);
   state_->folder.remove();
   return result;

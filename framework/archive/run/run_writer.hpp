@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/dataset.hpp>
@@ -23,22 +24,27 @@ struct SealResult {
   Digests digests;
 };
 
-/// Writer of one run, which is a folder `<name>.run` of case files until it is sealed, then an
-/// archive `<name>.h5`.
+/// Writer of one run, which is a folder `<name>.run` of packs until it is sealed, then an archive
+/// `<name>.h5`.
 ///
-/// libhdf5 never writes to disk: each case is an HDF5 image that is built in memory, written as a
-/// whole, synced and renamed, and only then reported as done. The folder is locked while this
-/// object exists.
+/// Each case becomes a frame, which is appended to a file of this writer; frames are synced in
+/// groups, and a case is safe, also in a power cut, when its group is. libhdf5 writes only the
+/// archive. The folder is locked while this object exists.
 class LENSBENCH_API RunWriter {
  public:
+  using Seconds = std::chrono::duration<double>;
+
   /// Starts or resumes a run.
   /// \param out     path of the archive (`results/name.h5`); missing folders are created
-  /// \param resume  continue an interrupted run: valid case files are kept, damaged ones are
-  ///   moved to `quarantine/`. Without an interrupted run, a new one is started.
+  /// \param resume  continue an interrupted run: whole frames are kept, the cases of others run
+  ///   again. Without an interrupted run, a new one is started.
+  /// \param commit_every  the longest time for which cases may remain unsafe while others run; 0:
+  ///   each case is safe when it is committed
   /// \throws UsageError if `out` exists, if an interrupted run exists and `resume` is false, if its
-  ///   plan differs from `plan` (the message has the differences), or if another process is writing
-  ///   it; RunError if the folder cannot be written
-  static RunWriter start(const std::filesystem::path& out, const RunPlan& plan, bool resume);
+  ///   plan differs from `plan` (the message has the differences), if another process is writing
+  ///   it, or if an earlier version wrote it; RunError if the folder cannot be written
+  static RunWriter start(const std::filesystem::path& out, const RunPlan& plan, bool resume,
+                         Seconds commit_every = Seconds(0));
   /// Takes over an interrupted run whose plan may differ in its plug-ins, of which the archive then
   /// records those that computed the cases.
   /// \throws UsageError if there is no such run, or it differs in more; under the conditions of
@@ -50,14 +56,21 @@ class LENSBENCH_API RunWriter {
   /// Cases that completed a pass, in order; without failed cases, which run again on resume.
   std::vector<std::int64_t> done(std::int64_t pass = 0) const;
 
-  /// Saves the results of a case, which survive a power cut after the return.
+  /// Saves the results of a case, which survive a power cut when `is_safe`.
   /// \throws UsageError for a dataset that an archive cannot store or that cannot be joined
-  ///   with that of an earlier case, or a name that another pass saved; RunError if it cannot be
-  ///   written. After an exception, nothing is saved.
+  ///   with that of an earlier case, or a name that another pass saved: then nothing is saved;
+  ///   RunError if it cannot be written
   void commit(std::int64_t index, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs, std::int64_t pass = 0);
   void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs,
                       std::int64_t pass = 0);
+
+  /// Whether all cases survive a power cut.
+  bool is_safe() const;
+  /// Makes all cases safe. \throws RunError
+  void make_safe();
+  /// Number of failed receipts of all cases.
+  std::int64_t failed_receipts() const;
 
   /// Dataset that a completed case saved in any pass, with its receipts.
   /// \throws UsageError if the case is not complete or did not save a dataset of that name
@@ -92,9 +105,9 @@ class LENSBENCH_API RunWriter {
   /// \throws UsageError if a case is complete
   void discard();
 
-  /// Packs the case files in the order of the plan, verifies the packed file, renames it to its
-  /// final name, writes its digests next to it (`.sha256`) and removes the folder. A failure before
-  /// the rename leaves the run unchanged.
+  /// Joins the units in the order of the plan, verifies the archive, renames it to its final name,
+  /// writes its digests next to it (`.sha256`) and removes the folder. A failure before the rename
+  /// leaves the run unchanged.
   /// \param summaries         datasets over all cases, by name
   /// \param vocabulary        text of each id of `token_ids()`, valid UTF-8
   /// \param vocabulary_bytes  exact bytes of the ids whose text is not equal to their bytes

@@ -1,30 +1,31 @@
 #include "archive/run/unfinished_run.hpp"
 
 #include <lensbench/error.hpp>
+#include <set>
+#include <string>
 
-#include "archive/run/case_file.hpp"
-#include "archive/run/run_plan.hpp"
-#include "core/text/json.hpp"
+#include "archive/run/packs.hpp"
+#include "archive/run/plan_files.hpp"
 
 namespace lensbench {
 
 UnfinishedRun inspect_run(const std::filesystem::path& folder) {
-  const nlohmann::json plan = read_json(folder / "plan.json", kPlanLimits);
-  if (!plan.contains("cases") || !plan["cases"].is_array())
-    throw InputError((folder / "plan.json").string() + ": not the plan of a run");
+  if (!has_plan(folder / "plan"))
+    throw InputError(folder.string() +
+                     ": not the folder of an interrupted run, or of an earlier version of lensbench "
+                     "(plan/READY is missing)");
   UnfinishedRun run;
-  run.planned = plan["cases"].size();
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "units")) {
-    if (entry.path().extension() != ".h5") continue;
-    try {
-      const CaseFileReader file(entry.path().string());
-      if (file.header().key != entry.path().stem())
-        throw InputError("the file has the name of another case");
-      ++(file.header().failed() ? run.failed : run.complete);
-    } catch (const InputError&) {
-      ++run.damaged;
-    }
-  }
+  run.planned = planned_cases(folder / "plan");
+  std::set<std::string> complete, failed;
+  for (const auto& files : {pack_files(folder), part_files(folder)})
+    for (const auto& file : files)
+      run.damaged += scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
+                       const Unit unit(bytes.bytes, bytes.owner, file.string());
+                       (unit.failed() ? failed : complete).insert(head.key);
+                     }).damaged;
+  for (const std::string& key : complete) failed.erase(key);
+  run.complete = complete.size();
+  run.failed = failed.size();
   return run;
 }
 

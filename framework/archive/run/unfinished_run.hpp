@@ -11,7 +11,7 @@ struct UnfinishedRun {
   std::size_t planned = 0, complete = 0, failed = 0, damaged = 0;
 };
 
-/// Reads and checks all case files of a run, which may be in progress; changes nothing.
+/// Reads and checks all units of a run, which may be in progress; changes nothing.
 /// \param folder  `results/name.run`
 /// \throws InputError if its plan cannot be read
 LENSBENCH_API UnfinishedRun inspect_run(const std::filesystem::path& folder);

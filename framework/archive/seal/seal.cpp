@@ -33,8 +33,8 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
 
 class Packer {
  public:
-  Packer(const RunFolder& folder, const SealInput& input, const std::filesystem::path& file)
-      : folder_(folder), input_(input), image_(file) {}
+  Packer(const SealInput& input, const std::filesystem::path& file)
+      : input_(input), image_(file) {}
 
   void pack() {
     write_root();
@@ -102,51 +102,43 @@ class Packer {
     std::vector<std::size_t> cases;
   };
 
-  std::map<std::string, Joining> scan_case_files() {
+  std::map<std::string, Joining> scan_units() {
     std::map<std::string, Joining> joinings;
-    for (std::size_t i = 0; i < input_.case_files.size(); ++i) {
-      if (input_.case_files[i].status == CaseStatus::planned) continue;
+    for (std::size_t i = 0; i < input_.units.size(); ++i) {
+      if (input_.units[i].status == CaseStatus::planned) continue;
       const std::size_t one = i % input_.plan.cases.size();
       const auto number = static_cast<std::int64_t>(one);
-      for (const std::string& name : input_.case_files[i].names) {
-        const Dataset part = read(i, name);
+      for (const std::string& name : *input_.units[i].names) {
+        const Dataset part = input_.read(i, name);
         Joining& joining = joinings[name];
         joining.join.scan(part, number, input_.plan.cases[one].id);
         joining.cases.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
       }
-      costs_.add(number, input_.cache.costs(static_cast<std::int64_t>(i), file_of(i)));
+      costs_.add(number, input_.costs(i));
     }
     return joinings;
   }
 
   /// One record a case: that of its last pass, or of the pass that failed.
-  std::vector<CaseFileRecord> records_of_cases() const {
+  std::vector<UnitRecord> records_of_cases() const {
     const std::size_t cases = input_.plan.cases.size();
-    std::vector<CaseFileRecord> records(
-        input_.case_files.begin(), input_.case_files.begin() + static_cast<std::int64_t>(cases));
-    for (std::size_t i = cases; i < input_.case_files.size(); ++i)
-      if (CaseFileRecord& record = records[i % cases]; record.status != CaseStatus::failed)
-        record = input_.case_files[i];
+    std::vector<UnitRecord> records(input_.units.begin(),
+                                    input_.units.begin() + static_cast<std::int64_t>(cases));
+    for (std::size_t i = cases; i < input_.units.size(); ++i)
+      if (UnitRecord& record = records[i % cases]; record.status != CaseStatus::failed)
+        record = input_.units[i];
     return records;
   }
 
-  std::filesystem::path file_of(std::size_t index) const {
-    return folder_.case_file(input_.case_files[index].key);
-  }
-
-  Dataset read(std::size_t index, const std::string& name) const {
-    return input_.cache.read(static_cast<std::int64_t>(index), file_of(index), name);
-  }
-
   void write_results() {
-    auto joinings = scan_case_files();
+    auto joinings = scan_units();
     Handle results = hdf5::create_group(image_.root(), "results");
     describe_results(results, joinings);
     for (auto& [name, joining] : joinings) {
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
-      const auto read = [&](std::size_t p) { return this->read(joining.cases[p], name); };
+      const auto read = [&](std::size_t p) { return input_.read(joining.cases[p], name); };
       write_joined(group, joining.join, joining.cases.size(), read, [&] { image_.relieve(); });
       group.close_written("group '" + name + "'");
     }
@@ -188,7 +180,6 @@ class Packer {
     group.close_written(name);
   }
 
-  const RunFolder& folder_;
   const SealInput& input_;
   hdf5::FileWriter image_;
   std::vector<ReceiptRecord> receipts_;
@@ -234,14 +225,14 @@ void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
 }
 
 // The order makes sealing safe against crashes: the archive is packed to a temporary file, synced
-// and verified before the rename gives it its name, and the caller removes the case files only
+// and verified before the rename gives it its name, and the caller removes the units only
 // after this returns. A crash before the rename leaves a run that can be resumed; a crash after it
 // leaves a complete archive, to which finish_sealed_run adds a missing sidecar.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input) {
   const std::filesystem::path packed = folder.temporary() / "archive.h5";
   const Removal removal{packed};
-  Packer packer(folder, input, packed);
+  Packer packer(input, packed);
   packer.pack();
   const Digests& digests = packer.digests();
   verify_file(packed, digests);

@@ -1,28 +1,34 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "archive/digest/digests.hpp"
 #include "archive/records.hpp"
-#include "archive/run/case_file_cache.hpp"
+#include "archive/run/packs.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/run/run_writer.hpp"
 
 namespace lensbench {
 
-/// Facts about one case file.
-struct CaseFileRecord {
+/// Facts about one unit.
+struct UnitRecord {
   std::string key;
-  CaseStatus status;
+  CaseStatus status = CaseStatus::planned;
   std::string error;
-  std::vector<std::string> names;  ///< datasets that the case saved
+  /// Names of the datasets that the case saved; null for a planned case.
+  std::shared_ptr<const std::vector<std::string>> names;
+  UnitPlace place;
 };
 
 struct SealInput {
   const RunPlan& plan;
-  const std::vector<CaseFileRecord>& case_files;  ///< in the order of the plan, pass by pass
-  CaseFileCache& cache;                           ///< contents of the case files
+  const std::vector<UnitRecord>& units;  ///< in the order of the plan, pass by pass
+  /// Reads a dataset of the unit `at`.
+  std::function<Dataset(std::size_t at, const std::string& name)> read;
+  std::function<CaseCosts(std::size_t at)> costs;
   const std::map<std::string, Dataset>& summaries;
   const std::map<std::int64_t, std::string>& vocabulary;
   const std::map<std::int64_t, std::string>& vocabulary_bytes;
@@ -30,8 +36,7 @@ struct SealInput {
   const nlohmann::json& run;
 };
 
-/// Packs the case files of `folder` into the archive `out`, which is verified before it gets its
-/// name.
+/// Joins units into the archive `out`, which is verified before it gets its name.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input);
 

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "archive/run/case_file.hpp"
 #include "core/dataset/names.hpp"
 #include "core/text/json.hpp"
 
@@ -34,6 +33,40 @@ std::vector<std::int64_t> numbers_of(const std::vector<Record>& records,
   std::vector<std::int64_t> numbers;
   for (const Record& record : records) numbers.push_back(record.*field);
   return numbers;
+}
+
+Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
+  std::vector<std::string> names, notes;
+  std::vector<double> values, tolerances;
+  std::vector<std::int64_t> flags;
+  for (const Receipt& receipt : receipts) {
+    names.push_back(receipt.name);
+    notes.push_back(receipt.note);
+    values.push_back(receipt.value);
+    tolerances.push_back(receipt.tolerance);
+    flags.push_back(receipt.passed ? 1 : 0);
+  }
+  Dataset dataset;
+  dataset.add("name", "receipt", std::move(names), "fact that was checked");
+  dataset.add("value", {"receipt"}, at::tensor(values, at::kDouble), "1", "what was measured");
+  dataset.add("tolerance", {"receipt"}, at::tensor(tolerances, at::kDouble), "1",
+              "the most it may be");
+  dataset.add("passed", {"receipt"}, at::tensor(flags, at::kLong).to(at::kBool), "1",
+              "value is within tolerance");
+  dataset.add("note", "receipt", std::move(notes), "why this tolerance, or what was skipped");
+  return dataset;
+}
+
+std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
+  std::vector<Receipt> receipts;
+  if (!dataset.contains("name")) return receipts;
+  for (std::int64_t i = 0; i < dataset.dim("receipt"); ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    receipts.push_back({dataset["name"].strings.at(row), dataset["value"].tensor[i].item<double>(),
+                        dataset["tolerance"].tensor[i].item<double>(),
+                        dataset["passed"].tensor[i].item<bool>(), dataset["note"].strings.at(row)});
+  }
+  return receipts;
 }
 
 }  // namespace
@@ -107,16 +140,15 @@ Dataset recipe_table(const RunPlan& plan) {
   return table;
 }
 
-Dataset units_table(const RunPlan& plan, const std::vector<CaseFileRecord>& case_files) {
+Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   Dataset table;
   std::vector<std::int64_t> status;
-  for (const CaseFileRecord& file : case_files)
-    status.push_back(static_cast<std::int64_t>(file.status));
-  table.add_coordinate("case", range(case_files.size()), "number of the case");
+  for (const UnitRecord& unit : units) status.push_back(static_cast<std::int64_t>(unit.status));
+  table.add_coordinate("case", range(units.size()), "number of the case");
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("status", {"case"}, longs(status).to(at::kChar), "1",
             "0 planned, 1 complete, 2 failed");
-  table.add("error_text", "case", texts_of(case_files, &CaseFileRecord::error),
+  table.add("error_text", "case", texts_of(units, &UnitRecord::error),
             "why the case failed");
   return table;
 }

@@ -16,7 +16,7 @@ std::vector<ReceiptRecord> receipts_from_table(const Dataset& table);
 
 /// Table `/recipe`, with dimensions file, plugin and case.
 Dataset recipe_table(const RunPlan& plan);
-Dataset units_table(const RunPlan& plan, const std::vector<CaseFileRecord>& case_files);
+Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units);
 Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
                          const std::map<std::int64_t, std::string>& bytes);
 

@@ -1,8 +1,11 @@
 #include "cli/commands/run_arguments.hpp"
 
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <lensbench/error.hpp>
 #include <limits>
+#include <system_error>
 
 namespace lensbench::cli {
 namespace {
@@ -20,6 +23,17 @@ std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pi
       throw UsageError("--pin names '" + name + "' twice; pin one library to a name");
   }
   return parsed;
+}
+
+/// Reads "0.5" or "0.5s".
+double seconds_between_commits(const std::string& text) {
+  const char* end = text.data() + text.size() - (text.ends_with('s') ? 1 : 0);
+  double seconds = 0;
+  const auto read = std::from_chars(text.data(), end, seconds);
+  if (read.ec != std::errc() || read.ptr != end || !(seconds >= 0) || !std::isfinite(seconds))
+    throw UsageError("--commit-every '" + text +
+                     "' is not a number of seconds of at least 0, as in --commit-every 0.5");
+  return seconds;
 }
 
 }  // namespace
@@ -46,6 +60,7 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   request.profile = options.flag("profile");
   request.share = !options.flag("no-share");
   request.resume = options.flag("resume");
+  request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   if (const auto& config = options.config()) request.settings = {config->path, config->text};
   run.prompts = options.list("prompt");

@@ -91,6 +91,11 @@ std::vector<Option> run_options() {
        .argument = "",
        .help = "measure time and bytes of each layer and component, for lensbench show"},
       {.name = "resume", .argument = "", .help = "continue an interrupted run with the same --out"},
+      {.name = "commit-every",
+       .argument = "SECONDS",
+       .help = "make finished cases safe on disk at least this often; a power cut costs those "
+               "after the last time. 0: after every case",
+       .initial = "1"},
       {.name = "no-share",
        .argument = "",
        .help =

@@ -150,7 +150,7 @@ bool publish_new_file(const path& from, const path& to) {
 }
 
 void write_parts_atomically(const path& target,
-                            std::initializer_list<std::span<const std::byte>> parts,
+                            const std::vector<std::span<const std::byte>>& parts,
                             const path& temporary_folder) {
   write_and_rename(target, temporary_folder, [&](const FileDescriptor& file) {
     for (const auto& bytes : parts) write_all(file, bytes, target);

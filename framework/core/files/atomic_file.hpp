@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
 #include <iosfwd>
 #include <lensbench/export.hpp>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace lensbench {
 
@@ -21,7 +21,7 @@ LENSBENCH_API void write_file_atomically(const std::filesystem::path& path,
                                          const std::filesystem::path& temporary_folder = {});
 /// Atomic write of the concatenation of several parts.
 LENSBENCH_API void write_parts_atomically(const std::filesystem::path& path,
-                                          std::initializer_list<std::span<const std::byte>> parts,
+                                          const std::vector<std::span<const std::byte>>& parts,
                                           const std::filesystem::path& temporary_folder = {});
 LENSBENCH_API void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                                          const std::filesystem::path& temporary_folder = {});

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <lensbench/export.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "archive/run/frame.hpp"
+#include "archive/run/run_folder.hpp"
+#include "archive/run/unit.hpp"
+
+namespace lensbench {
+
+/// Place of a unit in the packs of a run.
+struct UnitPlace {
+  std::size_t pack = 0;  ///< number in the order in which this process came to know the packs
+  std::uint64_t offset = 0, bytes = 0;
+  Checksum checksum;
+};
+
+/// The units of a run: frames that are appended to a file of this writer,
+/// `open/<writer>/NNNNNN.part`, which becomes `packs/000/NNNNNN.pack` when it has many. Nobody else
+/// writes to a file of a writer, and a pack never changes.
+class LENSBENCH_API Packs {
+ public:
+  /// A part becomes a pack when it has this many frames or bytes.
+  static constexpr std::size_t kMostFrames = 256;
+  static constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
+
+  explicit Packs(const RunFolder& folder);
+  ~Packs();
+  Packs(const Packs&) = delete;
+  Packs& operator=(const Packs&) = delete;
+
+  /// Receives a frame of an earlier process.
+  using UseUnit = std::function<void(const FrameHead&, const UnitPlace&, const Unit&)>;
+  /// Finds the whole frames of earlier processes. Their unfinished files are cut after the last
+  /// whole frame and become packs. \return number of damaged frames
+  /// \throws RunError if a file cannot be read or changed
+  std::size_t recover(const UseUnit& use);
+
+  /// Appends a frame, which is safe only after `make_safe`. After an exception, it is not there.
+  /// \throws RunError
+  UnitPlace append(FrameHead head, const UnitImage& image);
+  /// Whether all units survive a power cut.
+  bool is_safe() const { return safe_; }
+  /// \throws RunError; then the units since the last call are not safe, and cannot be made so
+  void make_safe();
+  /// Makes all units safe and closes the file of this writer. \throws RunError
+  void finish_writing();
+
+  /// A unit with the checksum that it was written with. \throws InputError
+  std::shared_ptr<const Unit> read(const UnitPlace& place);
+
+ private:
+  void recover_file(const std::filesystem::path& file, const UseUnit& use, FrameScan& scan);
+  void adopt(const std::filesystem::path& part, const FrameScan& scan);
+  void begin_part();
+  void end_part();
+  void close_part();
+  std::filesystem::path next_pack();
+
+  const RunFolder& folder_;
+  std::vector<std::filesystem::path> files_;  ///< by `UnitPlace::pack`
+  std::string writer_;                        ///< name of this writer's folder; empty without one
+  FileDescriptor part_;
+  std::filesystem::path part_path_;
+  std::uint64_t part_end_ = 0;
+  std::size_t part_frames_ = 0;
+  std::uint64_t next_number_ = 0;
+  bool safe_ = true, broken_ = false;
+
+  FileDescriptor open_;  ///< the file that was read last
+  std::size_t open_number_ = SIZE_MAX;
+};
+
+/// Files of frames of a run, packs before parts, each in the order of their names.
+LENSBENCH_API std::vector<std::filesystem::path> pack_files(const std::filesystem::path& run);
+std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
+
+/// Number of units of a run, by the heads of their frames alone. \throws InputError
+std::size_t count_units(const std::filesystem::path& run);
+
+/// Reads the only unit of a file of one frame. \throws InputError
+std::shared_ptr<const Unit> read_single_unit(const std::filesystem::path& file,
+                                             const std::string& key);
+
+}  // namespace lensbench
