@@ -120,8 +120,7 @@ void run_by_number_of_cases(benchmark::State& state, const RunRequest& request,
     const double cpu = stages.whole().cpu_s / static_cast<double>(count);
     // Computing takes the same for every case: its ratio is that of the machine's speed.
     const double computing = stages.computing_s / static_cast<double>(count);
-    if (first == 0)
-      std::tie(first, first_cpu, first_computing) = std::tuple(user, cpu, computing);
+    if (first == 0) std::tie(first, first_cpu, first_computing) = std::tuple(user, cpu, computing);
     state.counters["user_over_first_at_" + std::to_string(count)] = user / first;
     state.counters["cpu_over_first_at_" + std::to_string(count)] = cpu / first_cpu;
     state.counters["computing_over_first_at_" + std::to_string(count)] =

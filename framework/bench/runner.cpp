@@ -325,7 +325,8 @@ class BoundExperiment::Run {
   ResultSink& sink_;
   const RunControl& control_;
   RunReport report_;
-  std::vector<std::pair<std::int64_t, bool>> unsafe_;  ///< cases that ended, and whether they failed
+  std::vector<std::pair<std::int64_t, bool>>
+      unsafe_;  ///< cases that ended, and whether they failed
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;

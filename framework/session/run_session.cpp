@@ -151,7 +151,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
 RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   auto writer = RunWriter::start(out, plan_, request_.resume,
-                                 RunWriter::Seconds(request_.commit_every_s));
+                                 {std::chrono::duration<double>(request_.commit_every_s)});
   std::error_code error;
   writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
                        {"arguments", argv},

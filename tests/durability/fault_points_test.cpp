@@ -33,7 +33,8 @@ struct Disturbed {
 };
 
 /// Runs the workload with one call going wrong.
-Disturbed disturb(const TempDir& folder, const TempDir& notes, long at, FaultMode mode) {
+Disturbed disturb(const TempDir& folder, const TempDir& notes, long at, FaultMode mode,
+                  const CommitRules& rules) {
   const std::string files[] = {notes / "done", notes / "calls", notes / "error"};
   std::array<int, 3> notebooks{};
   for (std::size_t i = 0; i < 3; ++i)
@@ -43,10 +44,11 @@ Disturbed disturb(const TempDir& folder, const TempDir& notes, long at, FaultMod
     int code = 0;
     arm_faults(folder.path().c_str(), at, mode, notebooks[1]);
     try {
-      run_workload(folder / "a.h5", false, [&](std::int64_t index) {
+      const auto note = [&](std::int64_t index) {
         const char digit = static_cast<char>('0' + index);
         if (write(notebooks[0], &digit, 1) != 1) _exit(99);
-      });
+      };
+      run_workload(folder / "a.h5", false, note, rules);
     } catch (const Error& error) {
       code = error.exit_code();
       const std::string text = error.what();
@@ -68,7 +70,7 @@ std::vector<std::string> leftovers(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const auto name = entry.path().string();
     const bool temporary =
-        name.find(".part") != std::string::npos || name.find(".run/tmp/") != std::string::npos;
+        name.find(".part-") != std::string::npos || name.find(".run/tmp/") != std::string::npos;
     if (entry.is_regular_file() && temporary) found.push_back(name);
   }
   return found;
@@ -92,7 +94,7 @@ bool applies(FaultMode mode, char call) {
   if (mode == FaultMode::brief) return one_of("w");
   if (mode == FaultMode::interrupted) return one_of("owts");
   if (mode == FaultMode::full) return !one_of("u");
-  if (mode == FaultMode::stays_full) return one_of("owtmr");
+  if (mode == FaultMode::stays_full) return one_of("owtmrl");
   return true;
 }
 
@@ -100,14 +102,14 @@ bool is_survived(FaultMode mode) {
   return mode == FaultMode::interrupted || mode == FaultMode::brief;
 }
 
-void check(FaultMode mode, const std::string& calls) {
+void check(FaultMode mode, const CommitRules& rules, const std::string& calls) {
   for (long at = 1; at <= static_cast<long>(calls.size()); ++at) {
     const char call = calls[static_cast<std::size_t>(at) - 1];
     if (!applies(mode, call)) continue;
     SCOPED_TRACE(std::string(kFaultModes[static_cast<int>(mode)]) + " at call " +
                  std::to_string(at) + " (" + call + ") of " + calls);
     const TempDir folder, notes;
-    const Disturbed disturbed = disturb(folder, notes, at, mode);
+    const Disturbed disturbed = disturb(folder, notes, at, mode, rules);
     if (mode == FaultMode::kill || mode == FaultMode::torn) {
       EXPECT_EQ(disturbed.code, -SIGKILL);
     } else if (is_survived(mode)) {
@@ -133,13 +135,22 @@ void check(FaultMode mode, const std::string& calls) {
 
 class EveryCall : public ::testing::TestWithParam<FaultMode> {};
 
-TEST_P(EveryCall, LosesNothing) {
+void expect_nothing_lost_at_any_call(FaultMode mode, const CommitRules& rules) {
   const TempDir folder, notes;
-  const Disturbed whole = disturb(folder, notes, 0, FaultMode::none);
+  const Disturbed whole = disturb(folder, notes, 0, FaultMode::none, rules);
   ASSERT_EQ(whole.code, 0) << whole.error;
   ASSERT_EQ(whole.acknowledged, "0123");
   ASSERT_GT(whole.calls.size(), 40U);
-  check(GetParam(), whole.calls);
+  ASSERT_THAT(whole.calls, ::testing::HasSubstr("l"));
+  check(mode, rules, whole.calls);
+}
+
+TEST_P(EveryCall, LosesNothing) {
+  expect_nothing_lost_at_any_call(GetParam(), kEachCase);
+}
+
+TEST_P(EveryCall, LosesNothingOfAGroup) {
+  expect_nothing_lost_at_any_call(GetParam(), kInGroups);
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, EveryCall,

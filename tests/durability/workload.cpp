@@ -7,6 +7,8 @@
 #include <array>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "archive/archive_reader.hpp"
 #include "archive/run/finished_run.hpp"
@@ -74,19 +76,26 @@ std::map<std::string, Dataset> workload_result(std::int64_t index) {
 }
 
 SealResult run_workload(const fs::path& out, bool resume,
-                        const std::function<void(std::int64_t)>& done) {
+                        const std::function<void(std::int64_t)>& done, const CommitRules& rules) {
   const RunPlan plan = workload_plan();
   if (resume && fs::exists(out)) return finish_sealed_run(out, plan).sealed;
-  RunWriter writer = RunWriter::start(out, plan, resume);
+  RunWriter writer = RunWriter::start(out, plan, resume, rules);
   const auto known = writer.done();
+  std::vector<std::int64_t> unsafe;
+  const auto report = [&] {
+    for (const std::int64_t index : std::exchange(unsafe, {})) done(index);
+  };
   for (std::int64_t i = 0; i < kCases; ++i) {
     if (std::find(known.begin(), known.end(), i) != known.end()) continue;
     if (i == kFailingCase)
       writer.commit_failure(i, "no answer", {});
     else
       writer.commit(i, workload_result(i), {});
-    done(i);
+    unsafe.push_back(i);
+    if (writer.is_safe()) report();
   }
+  writer.make_safe();
+  report();
   return writer.seal({}, {{17, "In"}}, {}, kEnvironment, kRun);
 }
 

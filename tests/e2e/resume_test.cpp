@@ -37,9 +37,9 @@ std::vector<std::string> command(const TempDir& directory, const std::string& ou
 bool wait_for_a_unit(const fs::path& run_directory) {
   for (int i = 0; i < 600; ++i) {
     std::error_code error;
-    for (fs::directory_iterator it(run_directory / "units", error), end; !error && it != end;
-         it.increment(error))
-      return true;
+    for (fs::recursive_directory_iterator it(run_directory / "open", error), end;
+         !error && it != end; it.increment(error))
+      if (it->is_regular_file(error) && it->file_size(error) > 0) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   return false;
@@ -120,7 +120,7 @@ TEST(Resume, OfARunThatIsSealedCleansUpWhatAKillLeft) {
   const auto first = testing::run(command(directory, "a.h5"));
   ASSERT_EQ(first.exit_code, 0) << first.err;
   // As a process killed between the two renames and the removal leaves it.
-  fs::create_directories(directory / "a.run/units");
+  fs::create_directories(directory / "a.run/packs");
   directory.write("a.run/LOCK", "");
   fs::remove(directory / "a.h5.sha256");
 

@@ -126,8 +126,7 @@ Handle create(hid_t group, const std::string& name, hid_t type, const std::vecto
 Handle create_strings(hid_t group, const std::string& name, const std::vector<hsize_t>& shape) {
   // libhdf5 does not filter variable-length data, so it is without a checksum here; the content
   // digests cover it.
-  return create(group, name, hdf5::string_type(), shape,
-                creation_properties({}, 1, false));
+  return create(group, name, hdf5::string_type(), shape, creation_properties({}, 1, false));
 }
 
 Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type,

@@ -17,7 +17,7 @@ struct FinishedRun {
 };
 
 /// Completes a resumed run whose archive exists already: a process that is killed after it renamed
-/// the archive to its final name leaves the folder of case files and possibly an archive without
+/// the archive to its final name leaves the folder of the run and possibly an archive without
 /// sidecar. Verifies the archive, writes a missing sidecar and removes the folder.
 /// \throws UsageError if the archive or the folder is of another request; InputError if the archive
 ///   is damaged: the folder is kept

@@ -56,9 +56,9 @@ Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t
 
 /// Content of a file of frames.
 struct FrameScan {
-  std::uint64_t size = 0;     ///< bytes of the file
-  std::uint64_t end = 0;      ///< end of the last whole frame
-  std::size_t damaged = 0;    ///< frames with a whole head, but other bytes than were written
+  std::uint64_t size = 0;   ///< bytes of the file
+  std::uint64_t end = 0;    ///< end of the last whole frame
+  std::size_t damaged = 0;  ///< frames with a whole head, but other bytes than were written
 };
 
 /// Receives a whole frame, and the offset and bytes of its unit.

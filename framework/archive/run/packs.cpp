@@ -106,7 +106,8 @@ void publish_pack(const path& part, const path& pack) {
 }
 
 bool is_same_file(const path& a, const path& b) {
-  struct stat first {}, second {};
+  struct stat first {
+  }, second{};
   return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
@@ -125,7 +126,8 @@ std::vector<path> part_files(const path& run) {
   return files_below(run / "open", ".part");
 }
 
-Packs::Packs(const RunFolder& folder) : folder_(folder) {}
+Packs::Packs(const RunFolder& folder, std::size_t frames_per_pack)
+    : folder_(folder), frames_per_pack_(frames_per_pack) {}
 Packs::~Packs() = default;
 
 void Packs::recover_file(const path& file, const UseUnit& use, FrameScan& scan) {
@@ -198,8 +200,7 @@ void Packs::begin_part() {
   }
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  part_ = FileDescriptor(
-      uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
+  part_ = FileDescriptor(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
   if (!part_) refuse(part_path_, "cannot be created", errno);
   part_end_ = 0;
   part_frames_ = 0;
@@ -216,8 +217,7 @@ UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
   head.checksum = checksum_of(parts);
   const auto head_bytes = to_bytes(head);
   const std::uint64_t end = part_end_ + frame_bytes(head.bytes);
-  const std::span<const std::byte> padding =
-      std::span(kPadding).first(frame_padding(head.bytes));
+  const std::span<const std::byte> padding = std::span(kPadding).first(frame_padding(head.bytes));
   safe_ = false;
   try {
     std::uint64_t offset = part_end_;
@@ -237,20 +237,20 @@ UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
     }
   } catch (...) {
     // The next frame begins here; until then a shorter file leaves more space.
-    [[maybe_unused]] const int ignored =
-        ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
+    [[maybe_unused]] const int ignored = ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
     throw;
   }
   const UnitPlace place{files_.size() - 1, part_end_ + kFrameHeadBytes, head.bytes, head.checksum};
   part_end_ = end;
-  if (++part_frames_ >= kMostFrames || part_end_ >= kMostBytes) end_part();
+  if (++part_frames_ >= frames_per_pack_ || part_end_ >= kMostBytes) end_part();
   return place;
 }
 
 void Packs::make_safe() {
   if (broken_)
-    throw RunError(part_path_.string() + ": could not be synced to disk before, so its last units "
-                                         "may be missing");
+    throw RunError(part_path_.string() +
+                   ": could not be synced to disk before, so its last units "
+                   "may be missing");
   if (safe_ || !part_) return;
   // After a failed sync the kernel may have dropped what was to be written, and a second sync would
   // report success: it is never tried again.

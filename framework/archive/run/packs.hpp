@@ -27,11 +27,10 @@ struct UnitPlace {
 /// writes to a file of a writer, and a pack never changes.
 class LENSBENCH_API Packs {
  public:
-  /// A part becomes a pack when it has this many frames or bytes.
-  static constexpr std::size_t kMostFrames = 256;
+  /// A part becomes a pack when it has so many frames or this many bytes.
   static constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
 
-  explicit Packs(const RunFolder& folder);
+  Packs(const RunFolder& folder, std::size_t frames_per_pack);
   ~Packs();
   Packs(const Packs&) = delete;
   Packs& operator=(const Packs&) = delete;
@@ -65,6 +64,7 @@ class LENSBENCH_API Packs {
   std::filesystem::path next_pack();
 
   const RunFolder& folder_;
+  std::size_t frames_per_pack_;
   std::vector<std::filesystem::path> files_;  ///< by `UnitPlace::pack`
   std::string writer_;                        ///< name of this writer's folder; empty without one
   FileDescriptor part_;
@@ -80,7 +80,7 @@ class LENSBENCH_API Packs {
 
 /// Files of frames of a run, packs before parts, each in the order of their names.
 LENSBENCH_API std::vector<std::filesystem::path> pack_files(const std::filesystem::path& run);
-std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
+LENSBENCH_API std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
 
 /// Number of units of a run, by the heads of their frames alone. \throws InputError
 std::size_t count_units(const std::filesystem::path& run);

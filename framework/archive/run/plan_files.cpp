@@ -132,12 +132,13 @@ json planned_request(const path& folder) {
 }
 
 json planned_case(const path& folder, std::size_t index) {
-  const auto record = read_value<CaseIndexRecord>(folder / "cases.idx",
-                                                  sizeof(IndexHead) + sizeof(CaseIndexRecord) * index);
+  const auto record = read_value<CaseIndexRecord>(
+      folder / "cases.idx", sizeof(IndexHead) + sizeof(CaseIndexRecord) * index);
   const path file = folder / "cases.bin";
   const Bytes text = read_bytes(open_for_reading(file), record.offset, record.bytes, file);
-  return parse_json(std::string(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()),
-                    file.string());
+  return parse_json(
+      std::string(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()),
+      file.string());
 }
 
 std::string difference_from_plan(const path& folder, const RunPlan& plan) {

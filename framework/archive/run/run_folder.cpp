@@ -63,9 +63,10 @@ RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   make_folder(path_);
   std::error_code ignored;
   if (std::filesystem::exists(path_ / "plan.json", ignored))
-    throw UsageError(path_.string() +
-                     ": an interrupted run of an earlier version of lensbench, which kept each case "
-                     "in a file of its own; resume it with that version, or remove the folder");
+    throw UsageError(
+        path_.string() +
+        ": an interrupted run of an earlier version of lensbench, which kept each case "
+        "in a file of its own; resume it with that version, or remove the folder");
   lock_ = lock(path_ / "LOCK");
   last_note_ = read_note(lock_.get());
   make_folder(path_ / "packs");

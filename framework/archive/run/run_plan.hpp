@@ -63,8 +63,9 @@ nlohmann::json case_json(const CasePlan& plan);
 /// Limits for the files of a plan, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
 
-/// Keys of the units, one per case and pass, those of the first pass first: hashes of everything on which the result of that case depends, so that no key depends on another case. The
-/// title and the file of prompts are left out, since both change with the other cases.
+/// Keys of the units, one per case and pass, those of the first pass first: hashes of everything on
+/// which the result of that case depends, so that no key depends on another case. The title and the
+/// file of prompts are left out, since both change with the other cases.
 LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
 
 /// A plan with the plug-ins of another: with their records, the source and the version of the

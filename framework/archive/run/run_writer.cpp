@@ -66,11 +66,12 @@ void refuse_existing(const std::filesystem::path& out) {
 }  // namespace
 
 struct RunWriter::State {
-  State(std::filesystem::path archive, RunPlan run_plan, Seconds every)
+  State(std::filesystem::path archive, RunPlan run_plan, const CommitRules& rules)
       : out(std::move(archive)),
         plan(std::move(run_plan)),
         folder(run_folder_of(out)),
-        commit_every(every) {
+        packs(folder, rules.frames_per_pack),
+        commit_every(rules.every) {
     for (std::string& key : case_keys(plan)) {
       units.emplace_back();
       units.back().key = std::move(key);
@@ -98,8 +99,7 @@ struct RunWriter::State {
     std::vector<std::int64_t> slots;
     for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
       const std::int64_t at = slot(index, pass);
-      if (units[static_cast<std::size_t>(at)].status == CaseStatus::complete)
-        slots.push_back(at);
+      if (units[static_cast<std::size_t>(at)].status == CaseStatus::complete) slots.push_back(at);
     }
     if (slots.empty()) throw UsageError("case " + std::to_string(index) + " has not completed");
     return slots;
@@ -167,7 +167,8 @@ struct RunWriter::State {
   /// Lists of names are shared: most cases save datasets of the same names.
   std::shared_ptr<const std::vector<std::string>> names_in_common(std::vector<std::string> names) {
     auto& known = name_lists[names];
-    if (known == nullptr) known = std::make_shared<const std::vector<std::string>>(std::move(names));
+    if (known == nullptr)
+      known = std::make_shared<const std::vector<std::string>>(std::move(names));
     return known;
   }
 
@@ -231,7 +232,7 @@ struct RunWriter::State {
   std::filesystem::path out;
   RunPlan plan;
   RunFolder folder;
-  Packs packs{folder};
+  Packs packs;
   std::vector<UnitRecord> units;
   std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
   std::map<std::string, Dataset> outlines;
@@ -241,7 +242,7 @@ struct RunWriter::State {
   std::int64_t failed_receipts = 0;
   bool has_states = false;  ///< states may exist
 
-  Seconds commit_every;
+  std::chrono::duration<double> commit_every;
   std::chrono::steady_clock::time_point last_commit = std::chrono::steady_clock::now(),
                                         last_append = last_commit;
 
@@ -255,9 +256,9 @@ RunWriter::~RunWriter() = default;
 RunWriter::RunWriter(RunWriter&&) noexcept = default;
 
 RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume,
-                           Seconds commit_every) {
+                           const CommitRules& rules) {
   refuse_existing(out);
-  auto state = std::make_unique<State>(out, plan, commit_every);
+  auto state = std::make_unique<State>(out, plan, rules);
   // Again under the lock: another process may have sealed the run in the meantime.
   refuse_existing(out);
   const RunFolder& folder = state->folder;
@@ -269,8 +270,7 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
   if (!resume)
     throw UsageError(folder.path().string() + ": contains an interrupted run with " +
                      std::to_string(count_units(folder.path())) + " of " +
-                     std::to_string(plan.cases.size()) +
-                     " cases; resume it, or remove the folder");
+                     std::to_string(plan.cases.size()) + " cases; resume it, or remove the folder");
   if (const auto difference = difference_from_plan(folder.plan(), plan); !difference.empty())
     throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
                      difference + "; resume with the same request or choose another file");
@@ -323,8 +323,7 @@ void RunWriter::commit_failure(std::int64_t index, const std::string& error, con
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {
   for (const std::int64_t slot : state_->completed(index)) {
     const auto& names = *state_->units[static_cast<std::size_t>(slot)].names;
-    if (std::find(names.begin(), names.end(), name) != names.end())
-      return state_->read(slot, name);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return state_->read(slot, name);
   }
   throw UsageError("case " + std::to_string(index) + " did not save a dataset '" + name + "'");
 }

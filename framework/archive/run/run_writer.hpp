@@ -24,6 +24,14 @@ struct SealResult {
   Digests digests;
 };
 
+/// When the cases of a run become safe, and when a file of cases is complete.
+struct CommitRules {
+  /// The longest time for which cases may remain unsafe while others run; 0: a case is safe when it
+  /// is committed.
+  std::chrono::duration<double> every{0};
+  std::size_t frames_per_pack = 256;
+};
+
 /// Writer of one run, which is a folder `<name>.run` of packs until it is sealed, then an archive
 /// `<name>.h5`.
 ///
@@ -32,19 +40,15 @@ struct SealResult {
 /// archive. The folder is locked while this object exists.
 class LENSBENCH_API RunWriter {
  public:
-  using Seconds = std::chrono::duration<double>;
-
   /// Starts or resumes a run.
   /// \param out     path of the archive (`results/name.h5`); missing folders are created
   /// \param resume  continue an interrupted run: whole frames are kept, the cases of others run
   ///   again. Without an interrupted run, a new one is started.
-  /// \param commit_every  the longest time for which cases may remain unsafe while others run; 0:
-  ///   each case is safe when it is committed
   /// \throws UsageError if `out` exists, if an interrupted run exists and `resume` is false, if its
   ///   plan differs from `plan` (the message has the differences), if another process is writing
   ///   it, or if an earlier version wrote it; RunError if the folder cannot be written
   static RunWriter start(const std::filesystem::path& out, const RunPlan& plan, bool resume,
-                         Seconds commit_every = Seconds(0));
+                         const CommitRules& rules = {});
   /// Takes over an interrupted run whose plan may differ in its plug-ins, of which the archive then
   /// records those that computed the cases.
   /// \throws UsageError if there is no such run, or it differs in more; under the conditions of

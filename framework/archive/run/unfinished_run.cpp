@@ -11,18 +11,20 @@ namespace lensbench {
 
 UnfinishedRun inspect_run(const std::filesystem::path& folder) {
   if (!has_plan(folder / "plan"))
-    throw InputError(folder.string() +
-                     ": not the folder of an interrupted run, or of an earlier version of lensbench "
-                     "(plan/READY is missing)");
+    throw InputError(
+        folder.string() +
+        ": not the folder of an interrupted run, or of an earlier version of lensbench "
+        "(plan/READY is missing)");
   UnfinishedRun run;
   run.planned = planned_cases(folder / "plan");
   std::set<std::string> complete, failed;
   for (const auto& files : {pack_files(folder), part_files(folder)})
     for (const auto& file : files)
-      run.damaged += scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
-                       const Unit unit(bytes.bytes, bytes.owner, file.string());
-                       (unit.failed() ? failed : complete).insert(head.key);
-                     }).damaged;
+      run.damaged +=
+          scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
+            const Unit unit(bytes.bytes, bytes.owner, file.string());
+            (unit.failed() ? failed : complete).insert(head.key);
+          }).damaged;
   for (const std::string& key : complete) failed.erase(key);
   run.complete = complete.size();
   run.failed = failed.size();

@@ -47,8 +47,8 @@ void put(UnitBytes& bytes, const CaseCosts& costs) {
   for (const ProfileEntry& entry : costs.profile) {
     bytes.text(entry.component);
     bytes.number(entry.seconds);
-    for (const std::int64_t value : {entry.block, entry.calls, entry.allocated_bytes,
-                                     entry.peak_bytes, entry.weight_bytes})
+    for (const std::int64_t value :
+         {entry.block, entry.calls, entry.allocated_bytes, entry.peak_bytes, entry.weight_bytes})
       bytes.number(value);
   }
 }
@@ -158,16 +158,17 @@ Extent take_extent(UnitCursor& from, std::size_t axes, at::ScalarType type) {
 at::Tensor take_values(UnitCursor& from, std::size_t axes, std::size_t unit_bytes,
                        const std::shared_ptr<const void>& owner) {
   const auto code = from.number<std::uint8_t>();
-  const auto* known =
-      std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& one) { return one.second == code; });
+  const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                   [&](auto& one) { return one.second == code; });
   if (known == std::end(kTypes)) from.fail();
   const auto [shape, bytes] = take_extent(from, axes, known->first);
   if (bytes >= kLargeValues) from.align();
   const auto values = from.raw(bytes);
   if (bytes >= kLargeValues && bytes >= unit_bytes / 2)
     // The memory belongs to nobody else, so that it may be changed.
-    return at::from_blob(const_cast<std::byte*>(values.data()), shape, [owner](void*) {},
-                         at::TensorOptions().dtype(known->first));
+    return at::from_blob(
+        const_cast<std::byte*>(values.data()), shape, [owner](void*) {},
+        at::TensorOptions().dtype(known->first));
   at::Tensor copy = at::empty(shape, known->first);
   if (bytes > 0) std::memcpy(copy.data_ptr(), values.data(), bytes);
   return copy;

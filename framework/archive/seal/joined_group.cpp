@@ -17,6 +17,9 @@ using Source = JoinedVariable::Source;
 /// Total size of the values of one round that are kept until their chunks are complete.
 constexpr std::int64_t kBufferBytes = 64 << 20;
 constexpr std::size_t kPartsBetweenRelief = 64;
+/// Number of pieces that are joined at once: a small tensor takes several times the memory of its
+/// values.
+constexpr std::size_t kPiecesOfABlock = 64;
 /// Approximate size of a token's text with its pointer.
 constexpr std::int64_t kTextBytes = 64;
 constexpr std::int64_t kTextRows = 8192;
@@ -45,7 +48,8 @@ class Appender {
       std::move(piece.strings.begin(), piece.strings.end(), std::back_inserter(texts_));
     } else {
       waiting_rows_ += piece.tensor.size(joined_.axis);
-      tensors_.push_back(std::move(piece.tensor));
+      pieces_.push_back(std::move(piece.tensor));
+      if (pieces_.size() == kPiecesOfABlock) join_pieces();
     }
     if (waiting_rows_ >= rows_) write(waiting_rows_ - waiting_rows_ % rows_);
   }
@@ -56,6 +60,12 @@ class Appender {
   }
 
  private:
+  void join_pieces() {
+    if (pieces_.empty()) return;
+    blocks_.push_back(pieces_.size() == 1 ? pieces_.front() : at::cat(pieces_, joined_.axis));
+    pieces_.clear();
+  }
+
   void write(std::int64_t rows) {
     Variable block = joined_.variable;
     if (joined_.is_text) {
@@ -63,11 +73,12 @@ class Appender {
       block.strings.assign(std::make_move_iterator(texts_.begin()), std::make_move_iterator(end));
       texts_.erase(texts_.begin(), end);
     } else {
+      join_pieces();
       const at::Tensor whole =
-          tensors_.size() == 1 ? tensors_.front() : at::cat(tensors_, joined_.axis);
+          blocks_.size() == 1 ? blocks_.front() : at::cat(blocks_, joined_.axis);
       block.tensor = whole.narrow(joined_.axis, 0, rows);
       // The rest is copied, so that it does not keep the memory of the written values alive.
-      tensors_ = {whole.narrow(joined_.axis, rows, waiting_rows_ - rows).clone()};
+      blocks_ = {whole.narrow(joined_.axis, rows, waiting_rows_ - rows).clone()};
     }
     writer_.write(block, joined_.axis, written_);
     written_ += rows;
@@ -76,7 +87,7 @@ class Appender {
 
   GroupWriter& writer_;
   const JoinedVariable& joined_;
-  std::vector<at::Tensor> tensors_;
+  std::vector<at::Tensor> pieces_, blocks_;  ///< blocks before pieces
   std::vector<std::string> texts_;
   std::int64_t rows_ = 1, row_bytes_ = 1, waiting_rows_ = 0, written_ = 0;
 };

@@ -33,8 +33,7 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
 
 class Packer {
  public:
-  Packer(const SealInput& input, const std::filesystem::path& file)
-      : input_(input), image_(file) {}
+  Packer(const SealInput& input, const std::filesystem::path& file) : input_(input), image_(file) {}
 
   void pack() {
     write_root();
@@ -192,7 +191,7 @@ void verify_file(const std::filesystem::path& path, const Digests& expected) {
   const Handle file = hdf5::open_file(path.string());
   if (compute_digests(file) != expected || stored_digests(file) != expected)
     throw RunError(path.string() +
-                   ": the digests of the packed archive do not match; the case files are kept, "
+                   ": the digests of the packed archive do not match; the units are kept, "
                    "resume the run to seal it again");
 }
 

@@ -148,8 +148,7 @@ Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("status", {"case"}, longs(status).to(at::kChar), "1",
             "0 planned, 1 complete, 2 failed");
-  table.add("error_text", "case", texts_of(units, &UnitRecord::error),
-            "why the case failed");
+  table.add("error_text", "case", texts_of(units, &UnitRecord::error), "why the case failed");
   return table;
 }
 

@@ -66,8 +66,9 @@ bool is_stored_type(at::ScalarType type) {
 // An expanded tensor claims more elements than its storage has: making it contiguous could exhaust
 // the memory.
 void check_size(const Variable& variable, const at::Tensor& values) {
-  const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
-  const double memory = page * static_cast<double>(sysconf(_SC_PHYS_PAGES));
+  // Asked once: each question is a system call.
+  static const double memory =
+      static_cast<double>(sysconf(_SC_PAGESIZE)) * static_cast<double>(sysconf(_SC_PHYS_PAGES));
   const double bytes =
       static_cast<double>(values.numel()) * static_cast<double>(values.element_size());
   if (bytes > memory)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/run/packs.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"
 #include "support/process.hpp"
@@ -127,11 +128,12 @@ TEST(UnfinishedRun, IsCountedUnitByUnit) {
   EXPECT_EQ(run.failed, 1U);
   EXPECT_EQ(run.damaged, 0U);
 
-  for (const auto& unit : std::filesystem::directory_iterator(folder / "a.run/units")) {
-    std::string bytes = testing::slurp(unit.path());
-    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
-    folder.write(unit.path(), bytes);
-  }
+  const auto part = part_files(folder / "a.run").at(0);
+  std::string bytes = testing::slurp(part);
+  scan_frames(part, [&](const FrameHead&, std::uint64_t unit, const Bytes&) {
+    bytes[unit + 9] = static_cast<char>(bytes[unit + 9] ^ 4);
+  });
+  folder.write(part, bytes);
   run = inspect_run(folder / "a.run");
   EXPECT_EQ(run.complete, 0U);
   EXPECT_EQ(run.damaged, 2U);

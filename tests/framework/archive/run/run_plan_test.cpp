@@ -11,7 +11,7 @@
 #include "archive/run/run_writer.hpp"
 #include "support/temp_dir.hpp"
 
-// What the name of a case file depends on, and where the fields of a case are recorded.
+// What the key of a unit depends on, and where the fields of a case are recorded.
 
 namespace lensbench {
 namespace {
