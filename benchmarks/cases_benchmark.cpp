@@ -26,7 +26,7 @@ namespace {
 /// Cost of the stages of one run.
 struct Stages {
   Clock prepare;  ///< plug-ins, model, plan
-  Clock start;    ///< folder of the run, keys of the cases, plan.json
+  Clock start;    ///< folder of the run, keys of the cases, files of the plan
   Clock cases;    ///< from the first case to the last one: computing and commits
   Clock finish;   ///< statistics over the cases
   Clock seal;

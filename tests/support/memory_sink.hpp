@@ -1,5 +1,6 @@
 #pragma once
 
+#include <lensbench/error.hpp>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,12 @@ class MemorySink final : public ResultSink {
               const CaseCosts& cost) override {
     for (const auto& [name, dataset] : saved) committed[index][name] = dataset;
     costs[index] = cost;
+    if (++unsafe >= safe_after) unsafe = 0;
+  }
+  bool is_safe() const override { return unsafe == 0; }
+  void make_safe() override {
+    if (make_safe_fails) throw RunError("the disk is full");
+    unsafe = 0;
   }
   void commit_failure(std::int64_t index, std::int64_t, const std::string& error,
                       const CaseCosts&) override {
@@ -47,6 +54,9 @@ class MemorySink final : public ResultSink {
     return list;
   }
 
+  int safe_after = 1;  ///< cases become safe in groups of this number
+  int unsafe = 0;      ///< cases that are not safe
+  bool make_safe_fails = false;
   std::vector<std::int64_t> done_before;
   std::map<std::int64_t, std::map<std::string, Dataset>> committed;
   std::map<std::int64_t, std::string> failures;

@@ -143,7 +143,10 @@ std::size_t Packs::recover(const UseUnit& use) {
   std::size_t damaged = 0;
   FrameScan scan;
   const auto packs = pack_files(folder_.path());
+  // A process that published a pack may have been killed before it synced the folder.
+  std::set<path> folders;
   for (const path& file : packs) {
+    if (folders.insert(file.parent_path()).second) sync_folder(file.parent_path());
     next_number_ = std::max(next_number_, number_of(file) + 1);
     recover_file(file, use, scan);
     damaged += scan.damaged;

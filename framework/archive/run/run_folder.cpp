@@ -59,20 +59,26 @@ std::filesystem::path run_folder_of(const path& archive) {
   return path(archive).replace_extension(".run");
 }
 
-RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
-  make_folder(path_);
+void refuse_earlier_layout(const path& run) {
   std::error_code ignored;
-  if (std::filesystem::exists(path_ / "plan.json", ignored))
+  if (std::filesystem::exists(run / "plan.json", ignored))
     throw UsageError(
-        path_.string() +
+        run.string() +
         ": an interrupted run of an earlier version of lensbench, which kept each case "
         "in a file of its own; resume it with that version, or remove the folder");
+}
+
+RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
+  make_folder(path_);
+  refuse_earlier_layout(path_);
   lock_ = lock(path_ / "LOCK");
   last_note_ = read_note(lock_.get());
   make_folder(path_ / "packs");
+  std::error_code ignored;
   std::filesystem::remove_all(temporary(), ignored);
   make_folder(temporary());
   // Existing folders are synced too: a process that created them may have been killed before.
+  sync_folder(path_ / "packs");
   sync_folder(path_);
   sync_folder(path_.parent_path());
 }

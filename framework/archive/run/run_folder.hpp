@@ -47,6 +47,9 @@ class RunFolder {
   std::string last_note_;
 };
 
+/// \throws UsageError if the folder is from a version that kept each case in a file of its own
+void refuse_earlier_layout(const std::filesystem::path& run);
+
 /// Creates a folder and its missing parents, so that they survive a power cut. \throws RunError
 void make_folder(const std::filesystem::path& folder);
 

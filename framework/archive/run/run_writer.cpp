@@ -1,59 +1,21 @@
 #include "archive/run/run_writer.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <array>
 #include <lensbench/error.hpp>
 #include <set>
+#include <utility>
 
 #include "archive/run/packs.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
+#include "archive/run/saved_facts.hpp"
 #include "archive/seal/seal.hpp"
 #include "core/files/atomic_file.hpp"
 #include "core/text/json.hpp"
 
 namespace lensbench {
 namespace {
-
-void collect_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
-  for (const Variable& variable : dataset.variables()) {
-    if (variable.holds != Holds::token_ids || variable.is_text()) continue;
-    const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
-    const auto* first = values.data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < values.numel(); ++i)
-      if (first[i] >= 0) ids.insert(first[i]);  // a negative id means a missing token
-  }
-}
-
-std::vector<std::string> names_of(const std::map<std::string, Dataset>& saved) {
-  std::vector<std::string> names;
-  for (const auto& [name, dataset] : saved) names.push_back(name);
-  return names;
-}
-
-/// Copy of a dataset whose axes have length 0.
-Dataset outline_of(const Dataset& dataset) {
-  Dataset result;
-  for (const Variable& variable : dataset.variables()) {
-    Variable empty = variable;
-    empty.strings.clear();
-    if (!variable.is_text())
-      empty.tensor = at::empty(std::vector<std::int64_t>(variable.dims.size(), 0),
-                               variable.tensor.scalar_type());
-    result.add(std::move(empty));
-  }
-  return result;
-}
-
-std::int64_t failed_receipts_of(const std::map<std::string, Dataset>& saved) {
-  std::int64_t failed = 0;
-  for (const auto& [name, dataset] : saved)
-    failed += std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
-                            [](const Receipt& receipt) { return !receipt.passed; });
-  return failed;
-}
 
 void refuse_existing(const std::filesystem::path& out) {
   std::error_code ignored;
@@ -142,7 +104,7 @@ struct RunWriter::State {
     UnitRecord& record = record_of(index, pass);
     const UnitImage image(error, saved, costs);
     record.place = packs.append({0, index, pass, record.key, {}}, image);
-    if (has_states) folder.remove_states(record.key);
+    if (has_states) with_states.push_back(record.key);
     if (last_slot == slot(index, pass)) last_unit.reset();
     record.status = error.empty() ? CaseStatus::complete : CaseStatus::failed;
     record.error = error;
@@ -159,8 +121,10 @@ struct RunWriter::State {
     if (now - last_commit + last_case >= commit_every) make_safe();
   }
 
+  /// States are removed only when the units of their cases are safe.
   void make_safe() {
     packs.make_safe();
+    for (const std::string& key : std::exchange(with_states, {})) folder.remove_states(key);
     last_commit = std::chrono::steady_clock::now();
   }
 
@@ -177,7 +141,7 @@ struct RunWriter::State {
     for (const auto& [name, dataset] : saved) {
       pass_of[name] = pass;
       if (outlines.count(name) == 0) outlines[name] = outline_of(dataset);
-      collect_ids(dataset, token_ids);
+      collect_token_ids(dataset, token_ids);
     }
   }
 
@@ -240,7 +204,8 @@ struct RunWriter::State {
   std::set<std::int64_t> token_ids;
   std::vector<std::size_t> ids_to_collect;  ///< recovered units whose token ids are not known yet
   std::int64_t failed_receipts = 0;
-  bool has_states = false;  ///< states may exist
+  bool has_states = false;               ///< states may exist
+  std::vector<std::string> with_states;  ///< keys of units that are not safe
 
   std::chrono::duration<double> commit_every;
   std::chrono::steady_clock::time_point last_commit = std::chrono::steady_clock::now(),
@@ -279,6 +244,7 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
 }
 
 RunWriter RunWriter::take_over(const std::filesystem::path& out, const RunPlan& plan) {
+  refuse_earlier_layout(run_folder_of(out));
   const auto stored = run_folder_of(out) / "plan";
   if (!has_plan(stored))
     throw UsageError(run_folder_of(out).string() +
@@ -391,7 +357,7 @@ const std::string& RunWriter::crashed_in() const {
 std::vector<std::int64_t> RunWriter::token_ids() const {
   for (const std::size_t at : state_->ids_to_collect)
     for (const std::string& name : *state_->units[at].names)
-      collect_ids(state_->read(static_cast<std::int64_t>(at), name), state_->token_ids);
+      collect_token_ids(state_->read(static_cast<std::int64_t>(at), name), state_->token_ids);
   state_->ids_to_collect.clear();
   return {state_->token_ids.begin(), state_->token_ids.end()};
 }

@@ -15,7 +15,7 @@ namespace {
 using Source = JoinedVariable::Source;
 
 /// Total size of the values of one round that are kept until their chunks are complete.
-constexpr std::int64_t kBufferBytes = 64 << 20;
+constexpr std::int64_t kBufferBytes = 16 << 20;
 constexpr std::size_t kPartsBetweenRelief = 64;
 /// Number of pieces that are joined at once: a small tensor takes several times the memory of its
 /// values.

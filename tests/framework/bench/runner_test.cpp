@@ -137,6 +137,53 @@ TEST(Runner, StopsBetweenCasesWhenAsked) {
   EXPECT_TRUE(report.summaries.empty());
 }
 
+/// Numbers of the cases as they are reported.
+RunControl reporting_to(std::vector<std::int64_t>& reported) {
+  RunControl control;
+  control.on_case = [&](std::int64_t index, bool) { reported.push_back(index); };
+  return control;
+}
+
+TEST(Runner, ReportsCasesWhenTheyAreSafe) {
+  Bench bench;
+  bench.sink.safe_after = 3;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  std::vector<std::int64_t> reported;
+  std::vector<std::size_t> reported_before_case;
+  RunControl control = reporting_to(reported);
+  control.should_stop = [&] {
+    reported_before_case.push_back(reported.size());
+    return false;
+  };
+  bound.run(cases_of({{1}, {2}, {3}, {4}}), {}, bench.context, bench.sink, control);
+  EXPECT_THAT(reported_before_case, ElementsAre(0u, 0u, 0u, 3u));
+  EXPECT_THAT(reported, ElementsAre(0, 1, 2, 3));
+}
+
+TEST(Runner, MakesCasesSafeAndReportsThemWhenItStops) {
+  Bench bench;
+  bench.sink.safe_after = 9;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  std::vector<std::int64_t> reported;
+  RunControl control = reporting_to(reported);
+  int asked = 0;
+  control.should_stop = [&] { return ++asked > 2; };
+  bound.run(cases_of({{1}, {2}, {3}}), {}, bench.context, bench.sink, control);
+  EXPECT_THAT(reported, ElementsAre(0, 1));
+}
+
+TEST(Runner, DoesNotReportCasesThatCannotBeMadeSafe) {
+  Bench bench;
+  bench.sink.safe_after = 2;
+  bench.sink.make_safe_fails = true;
+  BoundExperiment bound(bench.host, make<CountTokens>(), bench.context);
+  std::vector<std::int64_t> reported;
+  EXPECT_THROW(
+      bound.run(cases_of({{1}, {2}, {3}}), {}, bench.context, bench.sink, reporting_to(reported)),
+      RunError);
+  EXPECT_THAT(reported, ElementsAre(0, 1));
+}
+
 /// First pass: the number of tokens; second pass: its difference to the mean of the first.
 class Deviation final : public Experiment {
  public:

@@ -49,6 +49,18 @@ TEST(RunArguments, HaveDefaults) {
   EXPECT_EQ(run.out, "");
 }
 
+TEST(RunArguments, HaveSecondsBetweenCommits) {
+  EXPECT_EQ(given({}).request.commit_every_s, 1);
+  EXPECT_EQ(given({"--commit-every", "0"}).request.commit_every_s, 0);
+  EXPECT_EQ(given({"--commit-every", "2.5"}).request.commit_every_s, 2.5);
+  EXPECT_EQ(given({"--commit-every", "10s"}).request.commit_every_s, 10);
+  for (const std::string wrong : {"", "s", "-1", "1m", "nan", "inf", "1 s", "1e999"})
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  given({"--commit-every", wrong});
+                }),
+                HasSubstr("'" + wrong + "' is not a number of seconds"));
+}
+
 TEST(RunArguments, AreWhatWasGiven) {
   const RunArguments run =
       given({"--prompt",  "a",        "--prompt",   "b",          "--ids",   "1 2",

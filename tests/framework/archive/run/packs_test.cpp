@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <string>
+#include <thread>
 
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_writer.hpp"
@@ -272,6 +274,39 @@ TEST(Read, GivesValuesOfItsOwn) {
   const Dataset first = writer.read(0, "large");
   first["values"].tensor.fill_(7);
   EXPECT_TRUE(writer.read(0, "large")["values"].tensor.equal(at::ones({100'000})));
+}
+
+TEST(States, AreKeptUntilTheirCaseIsSafe) {
+  const TempDir folder;
+  RunWriter writer =
+      RunWriter::start(folder / "a.h5", packed_plan(2), false, {.every = std::chrono::hours(1)});
+  writer.commit_state(0, 0, "half", packed_result(3).at("lens"));
+  EXPECT_EQ(writer.state(0, 0, "half")->operator[]("value").tensor[0].item<float>(), 3);
+  writer.commit(0, packed_result(0), {});
+  EXPECT_TRUE(writer.state(0, 0, "half").has_value());
+  EXPECT_FALSE(writer.state(0, 0, "other").has_value());
+  EXPECT_FALSE(writer.state(1, 0, "half").has_value());
+  writer.make_safe();
+  EXPECT_FALSE(writer.state(0, 0, "half").has_value());
+}
+
+TEST(States, ThatAreDamagedAreNone) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(1), false);
+  writer.commit_state(0, 0, "half", packed_result(3).at("lens"));
+  const auto file = fs::directory_iterator(folder / "a.run/states")->path();
+  flip_bit(file, 300);
+  EXPECT_FALSE(writer.state(0, 0, "half").has_value());
+}
+
+TEST(CommitRules, MakeLongCasesSafeOneByOne) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(2), false,
+                                      {.every = std::chrono::milliseconds(150)});
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  // Another case of 100 ms would take longer than 150 ms in all.
+  writer.commit(0, packed_result(0), {});
+  EXPECT_TRUE(writer.is_safe());
 }
 
 TEST(PlanFiles, GiveOneCaseByItsNumber) {
