@@ -319,10 +319,11 @@ TEST_F(ThirdParty, LearnFromATextResumeAndUseTheResult) {
   }
   auto means = columns(mean, "mean_stream/mean");
   ASSERT_FALSE(means["mean"].empty());
-  for (std::size_t i = 0; i < means["mean"].size(); ++i)
-    if (means["block"][i] == 2)
-      EXPECT_NEAR(means["mean"][i], sum[means["d_model"][i]] / static_cast<double>(tokens.size()),
-                  1e-5);
+  for (std::size_t i = 0; i < means["mean"].size(); ++i) {
+    if (means["block"][i] != 2) continue;
+    const double mean_of_streams = sum[means["d_model"][i]] / static_cast<double>(tokens.size());
+    EXPECT_NEAR(means["mean"][i], mean_of_streams, 1e-5);
+  }
 
   const auto used =
       lensbench({"tool", "mean_cosine", "--plugin-dir", plugins, "--model", kModel, "--prompt",
