@@ -274,7 +274,7 @@ TEST_F(ThirdParty, PatchPairsAndAverageByLabel) {
   const auto results = json::parse(ran.out)["results"];
   EXPECT_EQ(results["patching"]["variables"]["clean"]["dims"], json({"case_number"}));
   const auto& labels = results["by_label"]["variables"];
-  EXPECT_EQ(labels["label"]["data"], json({"place", "speech"}));
+  EXPECT_EQ(results["by_label"]["coordinates"]["label"]["data"], json({"place", "speech"}));
   EXPECT_EQ(labels["pairs"]["data"], json({2, 2}));
 
   // The means once more from the recoveries of the single pairs: places are the last two.
