@@ -45,6 +45,7 @@ const std::map<std::string, std::string> kLayerOfHeader = {
     {"experiment", "bench"},   {"plugin", "bench"},         {"request", "bench"},
     {"context", "bench"},      {"uses", "bench"},           {"result_spec", "core"},
     {"archive", "archive"},    {"corpus", "model"},         {"run", "session"},
+    {"tensor_file", "bench"},
 };
 
 bool is_source(const fs::path& path) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <lensbench/export.hpp>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,7 +28,7 @@ struct FrameHead {
 inline constexpr std::size_t kFrameHeadBytes = 96;
 
 /// Bytes of a head, the last of which are a checksum of the others.
-LENSBENCH_API std::array<std::byte, kFrameHeadBytes> to_bytes(const FrameHead& head);
+std::array<std::byte, kFrameHeadBytes> to_bytes(const FrameHead& head);
 /// Inverse of `to_bytes`; empty for bytes that are not a head.
 std::optional<FrameHead> frame_head(std::span<const std::byte> bytes);
 
@@ -68,7 +67,7 @@ using UseFrame = std::function<void(const FrameHead&, std::uint64_t offset, cons
 /// the file has all of its bytes, and these have theirs. After bytes that are not a head, it looks
 /// for the next head.
 /// \throws InputError if the file cannot be read
-LENSBENCH_API FrameScan scan_frames(const std::filesystem::path& file, const UseFrame& use);
+FrameScan scan_frames(const std::filesystem::path& file, const UseFrame& use);
 
 /// Calls `use` with the heads of the frames of which the file has all bytes, without reading their
 /// units. \throws InputError

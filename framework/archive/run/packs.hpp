@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <lensbench/export.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,7 +24,7 @@ struct UnitPlace {
 /// The units of a run: frames that are appended to a file of this writer,
 /// `open/<writer>/NNNNNN.part`, which becomes `packs/000/NNNNNN.pack` when it has many. Nobody else
 /// writes to a file of a writer, and a pack never changes.
-class LENSBENCH_API Packs {
+class Packs {
  public:
   /// A part becomes a pack when it has so many frames or this many bytes.
   static constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
@@ -79,8 +78,8 @@ class LENSBENCH_API Packs {
 };
 
 /// Files of frames of a run, packs before parts, each in the order of their names.
-LENSBENCH_API std::vector<std::filesystem::path> pack_files(const std::filesystem::path& run);
-LENSBENCH_API std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
+std::vector<std::filesystem::path> pack_files(const std::filesystem::path& run);
+std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
 
 /// Number of units of a run, by the heads of their frames alone. \throws InputError
 std::size_t count_units(const std::filesystem::path& run);

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -25,20 +24,20 @@ struct CaseIndexRecord {
 };
 
 /// Whether the folder has a complete plan.
-LENSBENCH_API bool has_plan(const std::filesystem::path& folder);
+bool has_plan(const std::filesystem::path& folder);
 
 /// Writes a plan, which is complete and survives a power cut after the return.
 /// \throws RunError
-LENSBENCH_API void write_plan(const std::filesystem::path& folder, const RunPlan& plan);
+void write_plan(const std::filesystem::path& folder, const RunPlan& plan);
 
 /// Number of cases of a complete plan. \throws InputError
-LENSBENCH_API std::size_t planned_cases(const std::filesystem::path& folder);
+std::size_t planned_cases(const std::filesystem::path& folder);
 
 /// The plan without its cases. \throws InputError
 nlohmann::json planned_request(const std::filesystem::path& folder);
 
 /// One case of a plan, read by its record. \throws InputError
-LENSBENCH_API nlohmann::json planned_case(const std::filesystem::path& folder, std::size_t index);
+nlohmann::json planned_case(const std::filesystem::path& folder, std::size_t index);
 
 /// Description of the differences between the plan of a folder and another; empty if they are
 /// equal. \throws InputError

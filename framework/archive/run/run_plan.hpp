@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -54,7 +53,7 @@ struct RunPlan {
 };
 
 /// The plan as one JSON object.
-LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
+nlohmann::json to_json(const RunPlan& plan);
 /// The plan without its cases, on which the result of every case depends.
 nlohmann::json request_json(const RunPlan& plan);
 /// One case with its token ids, which `to_json` leaves out.
@@ -66,16 +65,16 @@ constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_dept
 /// Keys of the units, one per case and pass, those of the first pass first: hashes of everything on
 /// which the result of that case depends, so that no key depends on another case. The title and the
 /// file of prompts are left out, since both change with the other cases.
-LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
+std::vector<std::string> case_keys(const RunPlan& plan);
 
 /// A plan with the plug-ins of another: with their records, the source and the version of the
 /// experiment, so that only what else differs remains a difference.
 /// \param plan    the plan
 /// \param before  another plan as JSON \throws InputError if it is not the plan of a run
-LENSBENCH_API RunPlan with_plugins_of(RunPlan plan, const nlohmann::json& before);
+RunPlan with_plugins_of(RunPlan plan, const nlohmann::json& before);
 
 /// Description of the differences between two plans, as JSON pointers with both values; empty if
 /// they are equal.
-LENSBENCH_API std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);
+std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);
 
 }  // namespace lensbench

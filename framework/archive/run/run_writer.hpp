@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -38,7 +37,7 @@ struct CommitRules {
 /// Each case becomes a frame, which is appended to a file of this writer; frames are synced in
 /// groups, and a case is safe, also in a power cut, when its group is. libhdf5 writes only the
 /// archive. The folder is locked while this object exists.
-class LENSBENCH_API RunWriter {
+class RunWriter {
  public:
   /// Starts or resumes a run.
   /// \param out     path of the archive (`results/name.h5`); missing folders are created

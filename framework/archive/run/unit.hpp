@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <memory>
 #include <span>
@@ -18,7 +17,7 @@ namespace lensbench {
 /// Bytes of a unit: the datasets that one case saved in one pass, or the error with which it
 /// failed, and what it cost. Equal contents give equal bytes. The seal converts units to HDF5: a
 /// unit takes a tenth of the time of an HDF5 image.
-class LENSBENCH_API UnitImage {
+class UnitImage {
  public:
   /// \param error  empty for a completed case
   /// \param saved  datasets, which must outlive this object: large tensors are not copied
@@ -34,7 +33,7 @@ class LENSBENCH_API UnitImage {
 };
 
 /// A unit in memory.
-class LENSBENCH_API Unit {
+class Unit {
  public:
   /// \param bytes    bytes of a `UnitImage`, whose checksum was compared
   /// \param owner    keeps them in memory; large tensors that are read have it in common

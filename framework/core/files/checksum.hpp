@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,7 +14,7 @@ inline constexpr std::size_t kChecksumDigits = 32;
 
 /// XXH3 checksum (128 bits), as `xxh128sum` prints it: detects damage at memory speed. It does not
 /// protect against forgery; SHA-256 covers everything that leaves a run.
-LENSBENCH_API std::string checksum_hex(std::span<const std::byte> bytes);
+std::string checksum_hex(std::span<const std::byte> bytes);
 
 /// XXH3 checksum (128 bits) as a number.
 struct Checksum {
@@ -24,11 +23,11 @@ struct Checksum {
 };
 
 /// Checksum of the bytes of several parts, one part after the other.
-LENSBENCH_API Checksum checksum_of(const std::vector<std::span<const std::byte>>& parts);
-LENSBENCH_API Checksum checksum_of(std::span<const std::byte> bytes);
+Checksum checksum_of(const std::vector<std::span<const std::byte>>& parts);
+Checksum checksum_of(std::span<const std::byte> bytes);
 
 /// Checksum of bytes that come piece by piece.
-class LENSBENCH_API ChecksumStream {
+class ChecksumStream {
  public:
   ChecksumStream();
   ~ChecksumStream();
