@@ -209,6 +209,7 @@ TEST_F(RunSessionTest, StopsAfterTheCaseInHandAndGoesOnWhereItStopped) {
     setenv(kFolderVariable, folders.archives.path().c_str(), 1);
   const fs::path out = fs::path(getenv(kFolderVariable)) / "a.h5";
   auto request = folders.request(kTool, "token_count");
+  request.commit_every_s = 0;  // so that a case is reported before the next one begins
   EXPECT_EXIT(std::exit(exit_code_of_interrupted_run(request, out)), ::testing::ExitedWithCode(5),
               "interrupted 1 sealed 0 completed 2 told 2");
   unsetenv(kFolderVariable);
