@@ -15,8 +15,8 @@
 namespace lensbench {
 
 /// Bytes of a unit: the datasets that one case saved in one pass, or the error with which it
-/// failed, and what it cost. Equal contents give equal bytes. The seal converts units to HDF5: a
-/// unit takes a tenth of the time of an HDF5 image.
+/// failed, and what it cost. Equal contents give equal bytes. The seal converts units to HDF5: to
+/// build an HDF5 image for each case would take as long as to compute a short prompt.
 class UnitImage {
  public:
   /// \param error  empty for a completed case

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "archive/archive_reader.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"
@@ -307,6 +308,16 @@ TEST(CommitRules, MakeLongCasesSafeOneByOne) {
   // Another case of 100 ms would take longer than 150 ms in all.
   writer.commit(0, packed_result(0), {});
   EXPECT_TRUE(writer.is_safe());
+}
+
+TEST(Seal, JoinsVariablesWithoutElements) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(2), false);
+  Dataset dataset;
+  dataset.add(testing::numbers("nothing", {"none"}, at::empty({0}, at::kDouble)));
+  for (std::int64_t i = 0; i < 2; ++i) writer.commit(i, {{"lens", dataset}}, {});
+  const Dataset read = ArchiveReader(seal_packs(writer).path).read("lens");
+  EXPECT_EQ(read["nothing"].tensor.sizes(), (std::vector<std::int64_t>{2, 0}));
 }
 
 TEST(PlanFiles, GiveOneCaseByItsNumber) {
