@@ -37,13 +37,14 @@ Svd with_signs(at::Tensor U, at::Tensor S, at::Tensor V) {
   return {U * signs, S, V * signs, degenerate_values(S, noise)};
 }
 
-bool nearly_equal(double a, double b, double scale) { return std::abs(a - b) <= kEqual * scale; }
+bool nearly_equal(double a, double b, double scale) {
+  return std::abs(a - b) <= kEqual * scale;
+}
 
 /// Sorts by magnitude; runs of equal magnitude by real, then imaginary part. Comparing with a
 /// tolerance inside std::sort would not be a strict weak ordering, so runs are sorted afterwards.
 void sort_eigenvalues(std::vector<std::complex<double>>& values) {
-  std::sort(values.begin(), values.end(),
-            [](auto a, auto b) { return std::abs(a) > std::abs(b); });
+  std::sort(values.begin(), values.end(), [](auto a, auto b) { return std::abs(a) > std::abs(b); });
   const double scale = std::abs(values.front());
   for (auto first = values.begin(); first != values.end();) {
     const double magnitude = std::abs(*first);

@@ -32,7 +32,9 @@ class LogisticLoss {
   }
   /// Whether the coefficients give every row its own label. Without a penalty they can then grow
   /// without end.
-  bool separates(const at::Tensor& w) const { return (y_ * rows_.matmul(w) > 0).all().item<bool>(); }
+  bool separates(const at::Tensor& w) const {
+    return (y_ * rows_.matmul(w) > 0).all().item<bool>();
+  }
   at::Tensor curvature(const at::Tensor& w) const {
     const at::Tensor p = at::sigmoid(rows_.matmul(w));
     return rows_.t().matmul(rows_ * (p * (1 - p)).unsqueeze(1)) + at::diag(penalty_);
@@ -52,8 +54,7 @@ at::Tensor plus_minus(const at::Tensor& labels, std::int64_t rows) {
   if (!positive.logical_or(negative).all().item<bool>())
     throw UsageError("logistic regression: found other labels than 1, 0 and -1");
   if (!positive.any().item<bool>() || !negative.any().item<bool>())
-    throw UsageError(
-        "logistic regression: all labels are equal; expected rows of both kinds");
+    throw UsageError("logistic regression: all labels are equal; expected rows of both kinds");
   return positive.to(at::kDouble) * 2 - 1;
 }
 

@@ -23,7 +23,8 @@ at::Tensor widened(const at::Tensor& tensor, const std::string& subject, std::in
   if (!tensor.defined() || tensor.dim() != axes || tensor.numel() == 0)
     throw UsageError(subject + ": found " + shape_of(tensor) + ", expected " +
                      (axes == 1 ? "a vector" : "a matrix") + " with at least one entry");
-  if (tensor.is_complex()) throw UsageError(subject + ": found complex numbers, expected real ones");
+  if (tensor.is_complex())
+    throw UsageError(subject + ": found complex numbers, expected real ones");
   const at::Tensor wide = tensor.detach().to(at::kCPU).to(at::kDouble).contiguous();
   if (!at::isfinite(wide).all().item<bool>())
     throw UsageError(subject + ": found NaN or infinity, expected finite numbers");

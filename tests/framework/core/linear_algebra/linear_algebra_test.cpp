@@ -25,9 +25,8 @@ at::Tensor matrix(std::vector<std::vector<double>> rows) {
 
 void expect_near(const at::Tensor& found, const at::Tensor& expected, double tolerance) {
   ASSERT_EQ(found.sizes(), expected.sizes());
-  EXPECT_LE((found - expected).abs().max().item<double>(), tolerance)
-      << found << "\nexpected\n"
-      << expected;
+  EXPECT_LE((found - expected).abs().max().item<double>(), tolerance) << found << "\nexpected\n"
+                                                                      << expected;
 }
 
 // Largest difference of float64 results from exact values, for numbers of about 1.
@@ -101,9 +100,10 @@ TEST(SymmetricEigen, ValuesAreThoseOfTheHilbertMatrix) {
   // The eigenvalues of the 3 x 3 Hilbert matrix (Fettis and Caslin 1967; also numpy).
   const SymmetricEigen eigen = symmetric_eigen(
       matrix({{1, 1. / 2, 1. / 3}, {1. / 2, 1. / 3, 1. / 4}, {1. / 3, 1. / 4, 1. / 5}}));
-  expect_near(eigen.values,
-              at::tensor({1.4083189271236539, 0.12232706585390589, 0.0026873403557734}, at::kDouble),
-              1e-14);
+  expect_near(
+      eigen.values,
+      at::tensor({1.4083189271236539, 0.12232706585390589, 0.0026873403557734}, at::kDouble),
+      1e-14);
   EXPECT_EQ(eigen.degenerate.sum().item<int>(), 0);
 }
 
@@ -119,7 +119,10 @@ TEST(SymmetricEigen, TheIdentityIsDegenerateThroughout) {
 }
 
 TEST(SymmetricEigen, RefusesAMatrixThatIsNotSymmetric) {
-  EXPECT_THAT(message_of<UsageError>([] { symmetric_eigen(matrix({{1, 2}, {0, 1}})); }), AllOf(HasSubstr("symmetric eigenvalues"), HasSubstr("transpose")));
+  EXPECT_THAT(message_of<UsageError>([] {
+                symmetric_eigen(matrix({{1, 2}, {0, 1}}));
+              }),
+              AllOf(HasSubstr("symmetric eigenvalues"), HasSubstr("transpose")));
 }
 
 TEST(Eigenvalues, OfAQuarterTurnArePlusAndMinusI) {
@@ -155,13 +158,21 @@ TEST(SolvePositiveDefinite, SolvesByHand) {
 
 TEST(SolvePositiveDefinite, NamesWhatIsWrong) {
   const at::Tensor indefinite = matrix({{1, 2}, {2, 1}});
-  EXPECT_THAT(message_of<UsageError>([&] { solve_positive_definite(indefinite, at::ones({2})); }), HasSubstr("not positive definite"));
-  EXPECT_THAT(message_of<UsageError>([&] { solve_positive_definite(at::eye(2), at::ones({3})); }), HasSubstr("3 rows, expected 2"));
+  EXPECT_THAT(message_of<UsageError>([&] { solve_positive_definite(indefinite, at::ones({2})); }),
+              HasSubstr("not positive definite"));
+  EXPECT_THAT(message_of<UsageError>([&] { solve_positive_definite(at::eye(2), at::ones({3})); }),
+              HasSubstr("3 rows, expected 2"));
 }
 
 TEST(LinearAlgebra, RefusesWhatIsNotFinite) {
-  EXPECT_THAT(message_of<UsageError>([] { thin_svd(matrix({{1, std::nan("")}})); }), AllOf(HasSubstr("thin SVD"), HasSubstr("NaN")));
-  EXPECT_THAT(message_of<UsageError>([] { thin_svd(at::empty({0, 3})); }), HasSubstr("at least one entry"));
+  EXPECT_THAT(message_of<UsageError>([] {
+                thin_svd(matrix({{1, std::nan("")}}));
+              }),
+              AllOf(HasSubstr("thin SVD"), HasSubstr("NaN")));
+  EXPECT_THAT(message_of<UsageError>([] {
+                thin_svd(at::empty({0, 3}));
+              }),
+              HasSubstr("at least one entry"));
   EXPECT_THAT(message_of<UsageError>([] { thin_svd(at::Tensor()); }), HasSubstr("undefined"));
 }
 

@@ -31,10 +31,9 @@ TEST(FitLogistic, OfFourPointsSolvesTheStationaryEquation) {
 TEST(FitLogistic, OfTheExamDataGivesThePublishedCoefficients) {
   // Hours of study and passing an exam, the example of the encyclopedia article "Logistic
   // regression": intercept -4.0777, slope 1.5046.
-  const at::Tensor hours =
-      at::tensor({0.50, 0.75, 1.00, 1.25, 1.50, 1.75, 1.75, 2.00, 2.25, 2.50,
-                  2.75, 3.00, 3.25, 3.50, 4.00, 4.25, 4.50, 4.75, 5.00, 5.50},
-                 at::kDouble);
+  const at::Tensor hours = at::tensor({0.50, 0.75, 1.00, 1.25, 1.50, 1.75, 1.75, 2.00, 2.25, 2.50,
+                                       2.75, 3.00, 3.25, 3.50, 4.00, 4.25, 4.50, 4.75, 5.00, 5.50},
+                                      at::kDouble);
   const at::Tensor passed =
       at::tensor({0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1});
   const LogisticFit fit = fit_logistic(hours.unsqueeze(1), passed, {.lambda = 0});
@@ -61,15 +60,30 @@ TEST(FitLogistic, ConvergesWhereAFullNewtonStepOvershoots) {
 
 TEST(FitLogistic, SaysThatSeparableRowsNeedAPenalty) {
   const at::Tensor x = at::tensor({1.0, -1.0}, at::kDouble).unsqueeze(1);
-  EXPECT_THAT(message_of<RunError>([&] { fit_logistic(x, at::tensor({1, 0}), {.lambda = 0}); }), AllOf(HasSubstr("separable"), HasSubstr("lambda")));
+  EXPECT_THAT(message_of<RunError>([&] {
+                fit_logistic(x, at::tensor({1, 0}), {.lambda = 0});
+              }),
+              AllOf(HasSubstr("separable"), HasSubstr("lambda")));
 }
 
 TEST(FitLogistic, NamesWrongArguments) {
   const at::Tensor x = at::ones({2, 1});
-  EXPECT_THAT(message_of<UsageError>([&] { fit_logistic(x, at::tensor({1, 1})); }), HasSubstr("both kinds"));
-  EXPECT_THAT(message_of<UsageError>([&] { fit_logistic(x, at::tensor({1, 2})); }), HasSubstr("other labels"));
-  EXPECT_THAT(message_of<UsageError>([&] { fit_logistic(x, at::tensor({1, 0, 0})); }), HasSubstr("3 labels"));
-  EXPECT_THAT(message_of<UsageError>([&] { fit_logistic(x, at::tensor({1, 0}), {.lambda = -1}); }), HasSubstr("lambda"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                fit_logistic(x, at::tensor({1, 1}));
+              }),
+              HasSubstr("both kinds"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                fit_logistic(x, at::tensor({1, 2}));
+              }),
+              HasSubstr("other labels"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                fit_logistic(x, at::tensor({1, 0, 0}));
+              }),
+              HasSubstr("3 labels"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                fit_logistic(x, at::tensor({1, 0}), {.lambda = -1});
+              }),
+              HasSubstr("lambda"));
 }
 
 }  // namespace
