@@ -2,8 +2,7 @@
 
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
-
-#include "thresholds.hpp"
+#include <lensbench/tensor_file.hpp>
 
 using namespace lensbench;
 
@@ -13,7 +12,7 @@ class ResidualNorm final : public Tool {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"thresholds", ParameterType::file, "", "",
-       "CSV file with the columns `layer` and `threshold`, learned by residual_norm_thresholds"},
+       "thresholds learned by residual_norm_thresholds: ARCHIVE.h5:results/thresholds"},
   };
 
   Dataset run(const Request& request) override {
@@ -28,7 +27,7 @@ class ResidualNorm final : public Tool {
                 .tensor = norms,
                 .long_name = "L2 norm of the residual stream"});
     if (const auto& file = request.parameters().text("thresholds"); !file.empty()) {
-      const at::Tensor thresholds = at::tensor(read_thresholds(file, n_layers + 1), at::kDouble);
+      const at::Tensor thresholds = TensorFile(file).read("threshold", {n_layers + 1});
       result.add({.name = "threshold",
                   .dims = {"layer"},
                   .tensor = thresholds,

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -26,8 +25,8 @@ struct AlignedDatasets {
 /// all other axes by their own coordinate. An axis without a coordinate, or with a label that
 /// occurs twice, is left as it is, and its rows are compared by position.
 /// \param first_ids, second_ids  ids of the cases of each archive, by number
-LENSBENCH_API AlignedDatasets align(const Dataset& first, const Dataset& second,
-                                    const std::vector<std::string>& first_ids,
-                                    const std::vector<std::string>& second_ids);
+AlignedDatasets align(const Dataset& first, const Dataset& second,
+                      const std::vector<std::string>& first_ids,
+                      const std::vector<std::string>& second_ids);
 
 }  // namespace lensbench

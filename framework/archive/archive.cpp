@@ -40,11 +40,12 @@ ArchivedCase archived(const CaseRecord& record, const std::string& where) {
 }  // namespace
 
 struct Archive::State {
+  explicit State(const std::filesystem::path& path) : reader(path) {}
   ArchiveReader reader;
 };
 
 Archive::Archive(const std::filesystem::path& path)
-    : state_(read_checked(path, [&] { return std::make_unique<State>(ArchiveReader(path)); })) {}
+    : state_(read_checked(path, [&] { return std::make_unique<State>(path); })) {}
 
 Archive::~Archive() = default;
 Archive::Archive(Archive&&) noexcept = default;

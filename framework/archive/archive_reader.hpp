@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,7 +15,7 @@
 namespace lensbench {
 
 /// A sealed archive, open for reading. Every function throws InputError for damaged content.
-class LENSBENCH_API ArchiveReader {
+class ArchiveReader {
  public:
   /// \throws InputError if the file is missing, not HDF5, not a lensbench archive or of a later
   ///   format than this version knows

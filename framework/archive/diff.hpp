@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -32,19 +31,16 @@ struct ArchiveDifference {
   bool same_environment() const { return environment.empty(); }
   /// Worst agreement of all variables; a difference in attributes, labels of axes or outcomes
   /// counts as different.
-  LENSBENCH_API Agreement results() const;
+  Agreement results() const;
 };
 
 /// Compares the contents of two archives by the labels of their axes (see `align`); reads one
 /// dataset of each at a time.
 /// \throws InputError for an archive that cannot be read
-LENSBENCH_API ArchiveDifference diff_archives(const ArchiveReader& first,
-                                              const ArchiveReader& second);
+ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader& second);
 
 /// Differences between the recipe of an archive and a plan, or between the recipes of two archives.
-LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& archive,
-                                                      const RunPlan& plan);
-LENSBENCH_API std::vector<FactDifference> diff_recipe(const ArchiveReader& first,
-                                                      const ArchiveReader& second);
+std::vector<FactDifference> diff_recipe(const ArchiveReader& archive, const RunPlan& plan);
+std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const ArchiveReader& second);
 
 }  // namespace lensbench

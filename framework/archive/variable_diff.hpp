@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <string>
 
@@ -19,7 +18,7 @@ enum class Agreement {
 };
 
 /// Name of an agreement: `identical`, `within tolerance`, ...
-LENSBENCH_API std::string to_string(Agreement agreement);
+std::string to_string(Agreement agreement);
 
 struct VariableDifference {
   std::string name;
@@ -43,8 +42,7 @@ struct VariableDifference {
 /// floats. By measurement, another number of threads or another kernel of the same BLAS changes
 /// float32 results by up to 6e-7 of their largest value.
 /// \param a, b  the datasets, whose coordinates give the labels
-LENSBENCH_API VariableDifference compare_variable(const Dataset& a, const Dataset& b,
-                                                  const std::string& name);
+VariableDifference compare_variable(const Dataset& a, const Dataset& b, const std::string& name);
 
 /// Label of a token: `token 5 (case 0, position 5, input_token ' God')`.
 std::string token_label(const Dataset& dataset, std::int64_t token);

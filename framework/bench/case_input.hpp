@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,16 +22,15 @@ Tokens tokens_of(const CaseInput& input, const Model& model);
 /// Second prompt of a case: its field `corrupted` or `corrupted_ids`, else the parameter of that
 /// name; not given if there is neither.
 /// \throws UsageError if both forms are given, or for ids that are not numbers
-LENSBENCH_API SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters);
+SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters);
 
 /// Makes the prompts of these cases the reference prompts of a context. A case that cannot be
 /// tokenized, or is longer than the model's positions, is left out.
-LENSBENCH_API void set_reference_cases(Context& context, const std::vector<CaseInput>& cases);
+void set_reference_cases(Context& context, const std::vector<CaseInput>& cases);
 
 /// Tokens of a second prompt. \param subject  for messages: `case 'prompt-1'`
 /// \throws UsageError if the prompt is not given or cannot be tokenized
-LENSBENCH_API Tokens tokens_of(const SecondPrompt& prompt, const Model& model,
-                               const std::string& subject);
+Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::string& subject);
 
 /// Target from field `target` of the case, else from the parameter `target`; empty if neither is
 /// set. \throws UsageError under the conditions of `parse_target`

@@ -14,7 +14,7 @@
 namespace lensbench {
 
 /// Time and memory of the cases of a run and of their tools.
-class LENSBENCH_API CostMeter final : public ToolMeter {
+class CostMeter final : public ToolMeter {
  public:
   /// \param profile  profile of the run's model; may be nullptr
   explicit CostMeter(Profile* profile) : profile_(profile) {}

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <lensbench/parameters.hpp>
 
@@ -9,6 +8,6 @@ namespace lensbench {
 /// Checks the parameters whose values depend on the model: tokens against its vocabulary, hook
 /// points against its hook points.
 /// \throws UsageError that names the owner of the parameters and the parameter
-LENSBENCH_API void check_against_model(const Parameters& parameters, const Model& model);
+void check_against_model(const Parameters& parameters, const Model& model);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <lensbench/tool.hpp>
 #include <memory>
 #include <string>
@@ -20,9 +19,9 @@ using ToolHandle = std::unique_ptr<Tool, EntryDeleter<Tool>>;
 using ExperimentHandle = std::unique_ptr<Experiment, EntryDeleter<Experiment>>;
 
 /// Makes a tool of a plug-in. \throws PluginError if the tool is unknown or its factory fails
-LENSBENCH_API ToolHandle create_tool(const PluginHost& host, const std::string& name);
+ToolHandle create_tool(const PluginHost& host, const std::string& name);
 
 /// Makes an experiment of a plug-in. \throws PluginError if it is unknown or its factory fails
-LENSBENCH_API ExperimentHandle create_experiment(const PluginHost& host, const std::string& name);
+ExperimentHandle create_experiment(const PluginHost& host, const std::string& name);
 
 }  // namespace lensbench

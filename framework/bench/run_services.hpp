@@ -2,14 +2,13 @@
 
 #include <cstdint>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <string>
 
 namespace lensbench {
 
 /// What a run does for the tools of its current case.
-class LENSBENCH_API RunServices {
+class RunServices {
  public:
   virtual ~RunServices();
   /// See `Context::progress`.

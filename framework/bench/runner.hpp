@@ -17,7 +17,7 @@
 namespace lensbench {
 
 /// Receiver of the datasets that cases save; the session connects it to an archive.
-class LENSBENCH_API ResultSink {
+class ResultSink {
  public:
   virtual ~ResultSink();
   /// Cases that completed a pass already.
@@ -56,7 +56,7 @@ struct RunReport {
   double peak_memory_bytes = 0;
 
   /// Exit code: 0 if nothing failed; that of the first failure if nothing completed; else 5.
-  LENSBENCH_API int exit_code() const;
+  int exit_code() const;
 };
 
 struct RunControl {
@@ -69,10 +69,10 @@ struct RunControl {
 
 /// Checks that every tool an experiment declares can be loaded, by creating one of each.
 /// \throws PluginError with one line for each tool that cannot be created
-LENSBENCH_API void load_declared_tools(const PluginHost& host, const Experiment& experiment);
+void load_declared_tools(const PluginHost& host, const Experiment& experiment);
 
 /// An experiment with its tools bound to one model.
-class LENSBENCH_API BoundExperiment {
+class BoundExperiment {
  public:
   /// \throws PluginError that names every declared tool that is missing or has another interface;
   ///   UsageError from a tool that cannot analyse this model

@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <lensbench/tokens.hpp>
 #include <map>
@@ -20,7 +19,7 @@ namespace lensbench {
 /// first case those that the tools announced with `expect`, later those that were requested for the
 /// sequence with the same index in the previous case. Reading an activation does not change a
 /// forward in any bit, so results do not depend on the cache.
-class LENSBENCH_API SharedForwards {
+class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
   /// \param most_bytes  most bytes cached between requests; activations beyond it are recomputed

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
 
 /// Observer of all tool calls through slots, with which the bench measures their cost.
-class LENSBENCH_API ToolMeter {
+class ToolMeter {
  public:
   virtual ~ToolMeter();
   /// A call of this tool begins.

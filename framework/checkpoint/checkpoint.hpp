@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <lensbench/model_file.hpp>
 #include <map>
 #include <memory>
@@ -19,7 +18,7 @@ namespace lensbench {
 /// A Hugging Face model directory: `config.json`, an optional `generation_config.json`, and the
 /// weights in `model.safetensors` or in the shards of `model.safetensors.index.json`. This class
 /// checks the files; the model checks whether it supports the configuration.
-class LENSBENCH_API Checkpoint {
+class Checkpoint {
  public:
   /// \param directory  see `resolve_model_directory` for names
   /// \throws InputError for missing, malformed or contradictory files; for weights of another

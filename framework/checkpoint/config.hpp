@@ -12,7 +12,7 @@ inline constexpr Range<std::int64_t> kDimension{1, std::int64_t{1} << 24};
 
 /// Reader of a JSON object of settings, field by field. A null field counts as absent. The reader
 /// refers to the object, which must outlive it.
-class LENSBENCH_API ConfigReader {
+class ConfigReader {
  public:
   /// \param file  named in messages
   /// \throws InputError if the value is not an object

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -15,10 +14,10 @@ namespace lensbench {
 /// and the files of the commit are in `snapshots/<commit>`. The default revision is `main`; a
 /// commit hash is also valid as revision. \throws InputError with the searched folder and the
 /// command that downloads the model
-LENSBENCH_API std::filesystem::path resolve_model_directory(const std::string& path_or_name);
+std::filesystem::path resolve_model_directory(const std::string& path_or_name);
 
 /// Folders of all models and revisions in the local hub cache, sorted by name; empty without a
 /// cache.
-LENSBENCH_API std::vector<std::filesystem::path> hub_snapshots();
+std::vector<std::filesystem::path> hub_snapshots();
 
 }  // namespace lensbench

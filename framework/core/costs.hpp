@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <lensbench/costs.hpp>
-#include <lensbench/export.hpp>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -26,8 +25,8 @@ struct CaseCosts {
   std::string session;  ///< start time, as UTC text, of the process that ran the case
 };
 
-LENSBENCH_API nlohmann::json to_json(const CaseCosts& costs);
+nlohmann::json to_json(const CaseCosts& costs);
 /// Inverse of `to_json`. \throws nlohmann::json::exception for JSON of another form
-LENSBENCH_API CaseCosts costs_from_json(const nlohmann::json& json);
+CaseCosts costs_from_json(const nlohmann::json& json);
 
 }  // namespace lensbench

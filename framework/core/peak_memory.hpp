@@ -1,13 +1,12 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <vector>
 
 namespace lensbench {
 
 /// Peak resident memory of this process during spans of time, which may be nested. The system keeps
 /// one peak per process and each span resets it, so use one object of this class at a time.
-class LENSBENCH_API PeakMemory {
+class PeakMemory {
  public:
   void begin();
   /// Ends the innermost open span. \return its peak in bytes; NaN if the system does not report it

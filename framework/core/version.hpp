@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
@@ -13,6 +12,6 @@ struct BuildInfo {
   std::string build_type;  ///< `Release`
 };
 
-LENSBENCH_API BuildInfo build_info();
+BuildInfo build_info();
 
 }  // namespace lensbench

@@ -18,6 +18,6 @@ struct StoredModel {
 };
 
 /// \throws InputError as `Model::open`
-LENSBENCH_API StoredModel open_as_stored(const std::string& path_or_name);
+StoredModel open_as_stored(const std::string& path_or_name);
 
 }  // namespace lensbench

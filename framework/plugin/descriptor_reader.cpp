@@ -73,7 +73,7 @@ void check_contract(const JsonReader& root, const std::filesystem::path& path) {
                   "unknown format of the description (version " + std::to_string(format_of(root)) +
                       ", expected " + std::to_string(kPluginFormatVersion) +
                       "); rebuild it against this lensbench");
-  const std::string& abi = root.at("abi").string();
+  const std::string abi = root.at("abi").string();
   if (abi != LENSBENCH_ABI_TAG)
     refuse_plugin(PluginFault::wrong_abi, path,
                   "built with another ABI (found " + abi +

@@ -48,13 +48,18 @@ fs::path own_library() {
   return fs::canonical(info.dli_fname, error);
 }
 
+fs::path installed_plugins() {
+  // The code is in PREFIX/lib, or in a program in PREFIX/bin that contains the library.
+  return own_library().parent_path().parent_path() / "lib" / "lensbench" / "plugins";
+}
+
 std::vector<fs::path> plugin_directories(const std::vector<std::string>& given) {
   std::vector<fs::path> directories;
   for (const auto& directory : given) directories.push_back(given_folder(directory));
   if (const char* variable = std::getenv(kVariable); variable != nullptr && *variable != '\0')
     for (auto& folder : folders_of(variable)) directories.push_back(std::move(folder));
   std::error_code error;
-  const auto installed = own_library().parent_path() / "lensbench" / "plugins";
+  const auto installed = installed_plugins();
   if (fs::is_directory(installed, error)) directories.push_back(installed);
   return directories;
 }

@@ -77,10 +77,9 @@ PluginHost::PluginHost(PluginPolicy policy) : policy_(std::move(policy)) {}
 PluginHost::~PluginHost() = default;
 
 PathTrust PluginHost::trust_of(const fs::path& library) const {
-  const auto own = own_library();
-  const auto installed = own.parent_path() / "lensbench" / "plugins";
+  const auto installed = installed_plugins();
   PathTrust trust = library == installed || library.parent_path() == installed
-                        ? installation_trust(own)
+                        ? installation_trust(own_library())
                         : strict_trust();
   trust.anything = policy_.allow_insecure;
   return trust;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <lensbench/error.hpp>
-#include <lensbench/export.hpp>
 #include <lensbench/parameters.hpp>
 #include <lensbench/plugin_descriptor.hpp>
 #include <map>
@@ -59,7 +58,7 @@ using PluginObject = std::unique_ptr<void, void (*)(void*)>;
 /// loaded when the first object of it is created: from a sealed copy with the SHA-256 that was
 /// listed, and after a child process loaded it without failure. Libraries are never unloaded,
 /// because a tensor or an exception of a library may outlive its tools.
-class LENSBENCH_API PluginHost {
+class PluginHost {
  public:
   explicit PluginHost(PluginPolicy policy = {});
   ~PluginHost();
@@ -123,10 +122,12 @@ class LENSBENCH_API PluginHost {
 /// then the folder of the installed plug-ins, but never the current directory.
 /// \throws UsageError for an empty element, the current directory, or a relative path in
 ///   LENSBENCH_PLUGIN_PATH
-LENSBENCH_API std::vector<std::filesystem::path> plugin_directories(
-    const std::vector<std::string>& given);
+std::vector<std::filesystem::path> plugin_directories(const std::vector<std::string>& given);
 
-/// File of liblensbench.so in this process, whose folder contains `lensbench/plugins`.
+/// File in this process that contains this code: liblensbench.so, or a program with its objects.
 std::filesystem::path own_library();
+
+/// Folder of the plug-ins that were installed with `own_library`.
+std::filesystem::path installed_plugins();
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -21,9 +20,9 @@ struct PluginLock {
   std::vector<LockedPlugin> plugins;
 
   /// Reads a lock file. \throws InputError for a file that cannot be read or is not a lock
-  LENSBENCH_API static PluginLock read(const std::filesystem::path& path);
+  static PluginLock read(const std::filesystem::path& path);
   /// Text of the lock file.
-  LENSBENCH_API std::string text() const;
+  std::string text() const;
 
   /// Checks that a binary with this hash is listed.
   /// \throws PluginError(not_pinned) with the found and the expected hash otherwise
@@ -31,6 +30,6 @@ struct PluginLock {
 };
 
 /// Whether a text is a SHA-256: 64 lower-case hexadecimal digits.
-LENSBENCH_API bool is_sha256(const std::string& text);
+bool is_sha256(const std::string& text);
 
 }  // namespace lensbench

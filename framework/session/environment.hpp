@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -14,7 +13,7 @@ nlohmann::json environment_facts();
 nlohmann::json place_variables();
 
 /// Current time in UTC: `2026-01-31T12:00:00Z`.
-LENSBENCH_API std::string utc_now();
+std::string utc_now();
 
 std::string host_name();
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <vector>
 
@@ -12,7 +11,7 @@ namespace lensbench {
 /// Directory that now holds the files of an archive's model. It is `recorded` if that has files of
 /// those names and sizes; else the first sibling folder, or snapshot in the local hub cache, whose
 /// files have the recorded SHA-256.
-LENSBENCH_API std::optional<std::filesystem::path> find_model(
-    const std::vector<FileRecord>& files, const std::filesystem::path& recorded);
+std::optional<std::filesystem::path> find_model(const std::vector<FileRecord>& files,
+                                                const std::filesystem::path& recorded);
 
 }  // namespace lensbench

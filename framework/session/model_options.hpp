@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <string>
 
@@ -10,6 +9,6 @@ namespace lensbench {
 /// \param dtype   float32, bfloat16 or float16
 /// \param device  cpu or cuda:N
 /// \throws UsageError for another text, or a device that this libtorch lacks
-LENSBENCH_API ModelOptions model_options(const std::string& dtype, const std::string& device);
+ModelOptions model_options(const std::string& dtype, const std::string& device);
 
 }  // namespace lensbench

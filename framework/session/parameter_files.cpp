@@ -28,6 +28,11 @@ FileReference reference_of(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon)};
 }
 
+/// Whether a value of type `file` names windows that the model samples, and not a file.
+bool is_generated(const std::string& text) {
+  return text.starts_with("generated:") && !fs::exists(text);
+}
+
 void add_model(std::vector<FileRecord>& records, const std::string& role,
                const std::string& model) {
   const Checkpoint checkpoint(resolve_model_directory(model));
@@ -40,6 +45,7 @@ void add_model(std::vector<FileRecord>& records, const std::string& role,
 
 void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
               const ParameterInfo& parameter) {
+  if (is_generated(parameters.text(parameter.name))) return;
   const FileReference reference = reference_of(parameters.text(parameter.name));
   const std::string subject =
       parameters.subject() + ": parameter '" + parameter.name + "': '" + reference.path + "' ";
@@ -72,7 +78,7 @@ Settings changed(const Parameters& parameters,
     const bool is_model =
         parameter.type == ParameterType::model || parameter.type == ParameterType::models;
     const bool is_file = parameter.type == ParameterType::file;
-    if (value.empty() || (!is_model && !is_file)) {
+    if (value.empty() || (!is_model && !is_file) || (is_file && is_generated(value))) {
       if (!only_these) values[parameter.name] = value;
       continue;
     }

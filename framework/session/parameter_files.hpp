@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <lensbench/parameters.hpp>
 #include <string>
 #include <vector>
@@ -15,18 +14,18 @@ FileRecord file_record(const std::string& role, const std::filesystem::path& pat
 /// Records of all files that the parameters of types `model`, `models` and `file` name. A role
 /// starts with the name of the parameter.
 /// \throws InputError for a file or folder that is missing, or a folder where a file is expected
-LENSBENCH_API std::vector<FileRecord> parameter_file_records(const Parameters& parameters);
+std::vector<FileRecord> parameter_file_records(const Parameters& parameters);
 
 /// Values of the parameters without paths of this machine: a model is given by its name, a file by
 /// its file name; the records have their digests.
-LENSBENCH_API Settings portable_values(const Parameters& parameters);
+Settings portable_values(const Parameters& parameters);
 
 /// Values of the parameters that name models and files, with absolute paths, so that they are found
 /// from another working directory.
-LENSBENCH_API Settings path_values(const Parameters& parameters);
+Settings path_values(const Parameters& parameters);
 
 /// Name of a model in archives: the last part of its path, without characters that are unsafe in a
 /// file name.
-LENSBENCH_API std::string model_label(const std::string& model);
+std::string model_label(const std::string& model);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,11 +21,11 @@ struct PluginSearch {
 };
 
 /// Policy of a search. \throws InputError for a lock that cannot be read
-LENSBENCH_API PluginPolicy plugin_policy(const PluginSearch& search);
+PluginPolicy plugin_policy(const PluginSearch& search);
 
 /// Registers the libraries in the folders and those that pins name by path. Warns of settings in
 /// the environment or the request that weaken the checks. \throws PluginError for a folder that may
 /// not be used; UsageError for a pin without a plug-in
-LENSBENCH_API void find_plugins(PluginHost& host, const PluginSearch& search, const Warn& warn);
+void find_plugins(PluginHost& host, const PluginSearch& search, const Warn& warn);
 
 }  // namespace lensbench

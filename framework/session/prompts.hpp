@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <vector>
 
 namespace lensbench {
@@ -11,6 +10,6 @@ namespace lensbench {
 /// the file ends in `.jsonl`. Empty lines are skipped.
 /// \throws InputError that names file and line, also for text that is not UTF-8, a byte order mark,
 ///   and the endings `.json`, `.csv` and `.tsv`
-LENSBENCH_API std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path);
+std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -24,7 +24,7 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
                   const std::vector<FileRecord>& inputs);
 
-LENSBENCH_API FileRecord prompts_record(const std::filesystem::path& file);
+FileRecord prompts_record(const std::filesystem::path& file);
 
 /// Display text of every id, and the raw bytes of tokens whose text differs from them.
 struct ResultVocabulary {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -15,14 +14,14 @@ namespace lensbench {
 /// have made it. \param model  directory of the model; empty: search for it \param warn   receives
 /// a sentence if the model is found at another path \throws InputError that names a field that is
 /// missing or of another type
-LENSBENCH_API RunRequest recorded_request(const RecordedRun& recorded, const std::string& model,
-                                          const Warn& warn);
+RunRequest recorded_request(const RecordedRun& recorded, const std::string& model,
+                            const Warn& warn);
 
 /// Cases of a recorded run, with their other fields. \throws InputError for malformed ones
-LENSBENCH_API std::vector<CaseInput> recorded_cases(const RecordedRun& recorded);
+std::vector<CaseInput> recorded_cases(const RecordedRun& recorded);
 
 /// Files that the run read in addition to those of models. They need not exist any more, since the
 /// cases hold their contents.
-LENSBENCH_API std::vector<FileRecord> recorded_inputs(const RecordedRun& recorded);
+std::vector<FileRecord> recorded_inputs(const RecordedRun& recorded);
 
 }  // namespace lensbench

@@ -21,14 +21,13 @@ struct RecordedRun {
 
 /// Sentence about the version that made an archive of an earlier format; empty for the format that
 /// this version writes.
-LENSBENCH_API std::string earlier_format_note(const RecordedRun& recorded);
+std::string earlier_format_note(const RecordedRun& recorded);
 
 /// Verifies and reads an archive in a child process (see guard.hpp), which returns only text.
 /// \throws InputError if the archive is damaged
-LENSBENCH_API RecordedRun read_recorded_run(const std::string& file);
+RecordedRun read_recorded_run(const std::string& file);
 
 /// Differences between `plan` and the request of the archive, which a child process reads.
-LENSBENCH_API std::vector<FactDifference> recipe_differences(const std::string& file,
-                                                             const RunPlan& plan);
+std::vector<FactDifference> recipe_differences(const std::string& file, const RunPlan& plan);
 
 }  // namespace lensbench

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
@@ -41,7 +40,7 @@ struct RunListener {
 };
 
 /// Run of an experiment or a tool, from a request to a sealed archive.
-class LENSBENCH_API RunSession {
+class RunSession {
  public:
   /// Loads the plug-ins and finds the entry, without opening a model.
   /// \throws PluginError if it is missing; UsageError if a tool was requested as an experiment, or
@@ -67,7 +66,7 @@ class LENSBENCH_API RunSession {
     std::int64_t failed_receipts = 0;
 
     /// Exit code: that of the report, or 1 if only a receipt failed.
-    LENSBENCH_API int exit_code() const;
+    int exit_code() const;
   };
 
   /// Runs every case and seals `out`. If the request or all prompts are invalid, no archive is

@@ -125,12 +125,11 @@ std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryO
                         .run = [view = with_weights(model, changes), first = i.block](
                                    const Window& w) { return run_from(*view, w, first); },
                         .weight_changes = weight_changes_to_json(changes)});
-    variants.push_back({.label = "ablate " + text_of(j),
-                        .first = j.block,
-                        .block = j.block,
-                        .run = [model, head = j](const Window& w) {
-                          return run_without_head(*model, w, head);
-                        }});
+    variants.push_back(
+        {.label = "ablate " + text_of(j),
+         .first = j.block,
+         .block = j.block,
+         .run = [model, head = j](const Window& w) { return run_without_head(*model, w, head); }});
   }
   return variants;
 }

@@ -137,10 +137,10 @@ void check_heads(Dataset& dataset, const SharedModel& model, const Window& windo
                  const LayerSurgeryOptions& options) {
   const auto& [i, j] = options.heads.front();
   const auto itself = with_weights(model, merged_weights(*model, i, i, 1));
-  dataset.receipts.push_back(make_receipt(
-      "merging_a_head_with_itself_changes_nothing",
-      difference(run_from(*itself, window, i.block), window.streams.back()), 0,
-      "the same weights give the same stream in every bit"));
+  dataset.receipts.push_back(
+      make_receipt("merging_a_head_with_itself_changes_nothing",
+                   difference(run_from(*itself, window, i.block), window.streams.back()), 0,
+                   "the same weights give the same stream in every bit"));
   const auto zeroed = with_weights(model, merged_weights(*model, i, j, 1));
   const at::Tensor ablated = run_without_head(*model, window, j);
   const double size = ablated.to(at::kDouble).abs().max().item<double>();
@@ -168,8 +168,8 @@ void check_pruning(Dataset& dataset, const Model& model, const Window& window,
 SurgeryOperation operation_of(const std::string& name) {
   using enum SurgeryOperation;
   const std::pair<const char*, SurgeryOperation> names[] = {
-      {"delete", delete_block}, {"swap", swap},   {"repeat", repeat},
-      {"reverse", reverse},     {"permute", permute}, {"donor", donor},
+      {"delete", delete_block},     {"swap", swap},       {"repeat", repeat},
+      {"reverse", reverse},         {"permute", permute}, {"donor", donor},
       {"merge_heads", merge_heads}, {"prune", prune}};
   for (const auto& [text, operation] : names)
     if (name == text) return operation;
@@ -262,7 +262,8 @@ Dataset LayerSurgeryTool::operate(const Tokens& tokens, SurgeryOperation operati
   if (!options.text.empty()) add_interval(dataset, totals, kSamples, context().seed());
   if (operation == SurgeryOperation::prune) add_pruning(dataset, shared->spec(), options);
   if (donor)
-    dataset.add("donor_embedding_cosine", {}, at::scalar_tensor(embedding_cosine(*shared, *donor), at::kDouble), "1",
+    dataset.add("donor_embedding_cosine", {},
+                at::scalar_tensor(embedding_cosine(*shared, *donor), at::kDouble), "1",
                 "mean cosine of the token embeddings of model and donor; near 0: another basis "
                 "(NaN: vocabularies of different size)");
   dataset.receipts.push_back(make_receipt("no_write_was_without_effect",

@@ -13,8 +13,10 @@ class LayerSurgeryTool final : public LayerSurgery {
  public:
   static constexpr ParameterSpec kParameters[] = {
       {"operation", ParameterType::choice, "delete", "",
-       "What is changed: a block left out, exchanged with the next, run twice, a range of blocks in "
-       "reverse, blocks in a given order, a block of another model, two heads merged, or neurons or "
+       "What is changed: a block left out, exchanged with the next, run twice, a range of blocks "
+       "in "
+       "reverse, blocks in a given order, a block of another model, two heads merged, or neurons "
+       "or "
        "heads set to zero.",
        "delete|swap|repeat|reverse|permute|donor|merge_heads|prune"},
       {"blocks", ParameterType::texts, "all", "",
@@ -30,7 +32,8 @@ class LayerSurgeryTool final : public LayerSurgery {
        "Part of the first head in the mixture; the second has the rest.", "[0, 1]"},
       {"parts", ParameterType::choice, "neurons", "", "What prune sets to zero.", "neurons|heads"},
       {"by", ParameterType::choices, "frequency", "",
-       "Orders of prune, the smallest first: how often a neuron is active, the norm of its weights, "
+       "Orders of prune, the smallest first: how often a neuron is active, the norm of its "
+       "weights, "
        "the mean length of what it adds to the stream, or at random.",
        "frequency|weight_norm|contribution|random"},
       {"fractions", ParameterType::numbers, "0.1,0.25,0.5,0.75", "1",

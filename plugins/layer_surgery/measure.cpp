@@ -43,8 +43,7 @@ void read_scores(const Model& model, const Window& window, std::vector<at::Tenso
   options.top_k = 1;
   options.entropy = false;
   options.scored_ids = next_ids(window.tokens);
-  const Readout out =
-      read_out(model.unembedding(), model.final_norm(at::cat(streams)), options);
+  const Readout out = read_out(model.unembedding(), model.final_norm(at::cat(streams)), options);
   at::Tensor surprise = -out.scored_log_probabilities.to(at::kDouble);
   surprise.select(1, surprise.size(1) - 1).fill_(kNan);
   scores.whole_cross_entropy = surprise[count];
@@ -78,8 +77,7 @@ Scores measure(const Model& model, const Window& window, const std::vector<Varia
     std::vector<at::Tensor> streams;
     for (std::int64_t i = first; i < std::min(n, first + pass); ++i) {
       streams.push_back(variants[static_cast<std::size_t>(i)].run(window));
-      scores.any_change =
-          scores.any_change || !at::equal(streams.back(), window.streams.back());
+      scores.any_change = scores.any_change || !at::equal(streams.back(), window.streams.back());
     }
     read_scores(model, window, std::move(streams), first, scores);
   }

@@ -29,23 +29,23 @@ class Totals {
   void add(const Window& window, const Scores& scores);
 
   std::int64_t windows() const { return static_cast<std::int64_t>(scored_.size()); }
-  std::int64_t scored() const;                        ///< tokens with one that follows
-  bool any_change() const { return any_change_; }     ///< see `Scores`
-  double whole_loss() const;                          ///< NaN without scored tokens
-  at::Tensor loss() const;                            ///< [variant]; NaN without scored tokens
-  at::Tensor mean_kl() const;                         ///< [variant]
-  at::Tensor agreement() const;                       ///< [variant]
-  at::Tensor block_influence() const;                 ///< [block]
+  std::int64_t scored() const;                     ///< tokens with one that follows
+  bool any_change() const { return any_change_; }  ///< see `Scores`
+  double whole_loss() const;                       ///< NaN without scored tokens
+  at::Tensor loss() const;                         ///< [variant]; NaN without scored tokens
+  at::Tensor mean_kl() const;                      ///< [variant]
+  at::Tensor agreement() const;                    ///< [variant]
+  at::Tensor block_influence() const;              ///< [block]
   /// [bound, variant]: percentiles 2.5 and 97.5 of the loss increase over samples of windows, drawn
   /// with replacement; NaN for fewer than two windows.
   at::Tensor increase_interval(std::int64_t samples, std::uint64_t seed) const;
 
  private:
   std::int64_t tokens_ = 0;
-  std::vector<std::int64_t> scored_;      ///< of each window
-  std::vector<double> whole_;             ///< sum of each window, nats
+  std::vector<std::int64_t> scored_;       ///< of each window
+  std::vector<double> whole_;              ///< sum of each window, nats
   std::vector<at::Tensor> cross_entropy_;  ///< [variant], sum of each window
-  at::Tensor kl_, agrees_, influence_;    ///< sums
+  at::Tensor kl_, agrees_, influence_;     ///< sums
   bool any_change_ = false;
 };
 

@@ -173,8 +173,9 @@ std::vector<Variant> order_variants(const SharedModel& model, const SharedModel&
           variant_of(model, donor, std::move(changed->first), std::move(changed->second), l));
   }
   if (variants.empty())
-    throw UsageError("layer_surgery: swap exchanges a block with the next one, which the last block (" +
-                     std::to_string(n - 1) + ") lacks; give an earlier one in blocks");
+    throw UsageError(
+        "layer_surgery: swap exchanges a block with the next one, which the last block (" +
+        std::to_string(n - 1) + ") lacks; give an earlier one in blocks");
   return variants;
 }
 
@@ -234,8 +235,9 @@ SharedModel open_donor(const Model& model, const std::string& name) {
                      ", expected that of the model, " + std::to_string(model.spec().d_model) +
                      "; give a donor of the same width");
   if (spec.masked_language_model || spec.norm_placement == NormPlacement::after_add)
-    throw UsageError("layer_surgery: the donor is a '" + spec.family +
-                     "' model, which normalises its stream after each sublayer; give a causal model");
+    throw UsageError(
+        "layer_surgery: the donor is a '" + spec.family +
+        "' model, which normalises its stream after each sublayer; give a causal model");
   return donor;
 }
 

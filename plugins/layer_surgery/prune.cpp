@@ -24,7 +24,8 @@ constexpr std::uint64_t kFirstStream = 0x5055;
 
 using ReadBlock = std::function<void(std::size_t block, const at::Tensor& activation)>;
 
-/// Reads the activations [token, part, ...] of one hook point of each block, in float64, over texts.
+/// Reads the activations [token, part, ...] of one hook point of each block, in float64, over
+/// texts.
 void read_over(const Model& model, const std::vector<Tokens>& texts,
                const std::vector<std::int64_t>& blocks, const std::string& hook,
                const ReadBlock& read) {
@@ -58,8 +59,8 @@ at::Tensor head_norms(const Model& model, std::int64_t block) {
   return (a * b).sum({1, 2}).clamp_min(0).sqrt();
 }
 
-/// |W_in[:, n]| |W_out[n]| of each neuron, which does not change when one is scaled up and the other
-/// down.
+/// |W_in[:, n]| |W_out[n]| of each neuron, which does not change when one is scaled up and the
+/// other down.
 at::Tensor neuron_norms(const Model& model, std::int64_t block) {
   return wide(model.weight(weight_name(block, "mlp.W_in"))).norm(2, 0) *
          wide(model.weight(weight_name(block, "mlp.W_out"))).norm(2, 1);
@@ -198,8 +199,7 @@ std::vector<Variant> prune_variants(const SharedModel& model, const std::vector<
   for (const std::string& by : options.by)
     rankings.emplace_back(by, ranked(*model, texts, by, options, seed, options.draws));
   for (std::int64_t draw = 0; draw < options.draws; ++draw)
-    rankings.emplace_back(random_name(draw),
-                          ranked(*model, texts, "random", options, seed, draw));
+    rankings.emplace_back(random_name(draw), ranked(*model, texts, "random", options, seed, draw));
   std::vector<Variant> variants;
   for (const auto& [name, ranking] : rankings)
     for (const double fraction : options.fractions) {

@@ -58,14 +58,22 @@ std::string order_text(const std::vector<SurgeryBlock>& order) {
 const char* to_string(SurgeryOperation operation) {
   using enum SurgeryOperation;
   switch (operation) {
-    case delete_block: return "delete";
-    case swap: return "swap";
-    case repeat: return "repeat";
-    case reverse: return "reverse";
-    case permute: return "permute";
-    case donor: return "donor";
-    case merge_heads: return "merge_heads";
-    case prune: return "prune";
+    case delete_block:
+      return "delete";
+    case swap:
+      return "swap";
+    case repeat:
+      return "repeat";
+    case reverse:
+      return "reverse";
+    case permute:
+      return "permute";
+    case donor:
+      return "donor";
+    case merge_heads:
+      return "merge_heads";
+    case prune:
+      return "prune";
   }
   return "";
 }
@@ -140,8 +148,9 @@ void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
               "95 % bootstrap interval of the increase over windows of the text (NaN: fewer than "
               "two windows)");
   dataset.set_attribute("loss_increase_interval", "samples", samples);
-  dataset.set_attribute("loss_increase_interval", "method",
-                        "percentiles of the increase per token over windows drawn with replacement");
+  dataset.set_attribute(
+      "loss_increase_interval", "method",
+      "percentiles of the increase per token over windows drawn with replacement");
 }
 
 void add_pruning(Dataset& dataset, const TransformerSpec& spec,
@@ -149,8 +158,8 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
   const auto orders = static_cast<std::int64_t>(options.by.size());
   const auto shares = static_cast<std::int64_t>(options.fractions.size());
   const bool heads = options.parts == "heads";
-  const std::int64_t parts = std::ssize(chosen_blocks(spec, options)) *
-                             (heads ? spec.attention.n_heads : spec.mlp.d_mlp);
+  const std::int64_t parts =
+      std::ssize(chosen_blocks(spec, options)) * (heads ? spec.attention.n_heads : spec.mlp.d_mlp);
   std::vector<std::int64_t> counts;
   for (const double fraction : options.fractions) counts.push_back(share_of(fraction, parts));
   const at::Tensor loss =
@@ -177,13 +186,13 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["operation"] = to_string(operation);
   attributes["base_run"] = "the unchanged model";
   attributes["sign"] = "variant minus unchanged model";
-  attributes["text"] = options.text.empty()
-                           ? "the prompt"
-                           : std::filesystem::path(options.text).filename().string();
+  attributes["text"] =
+      options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
   attributes["windows"] = totals.windows();
   attributes["tokens_scored"] = totals.scored();
-  attributes["rule"] = "blocks keep the settings of their own index; a variant starts at its first "
-                       "changed block, without a key-value cache";
+  attributes["rule"] =
+      "blocks keep the settings of their own index; a variant starts at its first "
+      "changed block, without a key-value cache";
   if (operation == SurgeryOperation::permute) attributes["order"] = order_text(options.order);
   if (operation == SurgeryOperation::merge_heads) attributes["alpha"] = options.alpha;
   if (!options.donor.empty())

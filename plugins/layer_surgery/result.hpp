@@ -20,12 +20,10 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
                 std::int64_t n_layers);
 
 /// Adds `loss_increase_interval`.
-void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
-                  std::uint64_t seed);
+void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples, std::uint64_t seed);
 
 /// Adds the losses of `prune` by order and share, from `loss`.
-void add_pruning(Dataset& dataset, const TransformerSpec& spec,
-                 const LayerSurgeryOptions& options);
+void add_pruning(Dataset& dataset, const TransformerSpec& spec, const LayerSurgeryOptions& options);
 
 /// Adds the options by their names.
 void add_attributes(Dataset& dataset, SurgeryOperation operation,

@@ -237,12 +237,10 @@ TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
     EXPECT_NEAR(thresholds["threshold"][layer], quantile(of_layer, 0.9), 2e-6) << layer;
   }
 
-  const fs::path csv = root() / "thresholds.csv";
-  std::ofstream(csv)
-      << lensbench({"export", learned, "thresholds/threshold", "--format", "csv"}).out;
-  const auto tool = lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel,
-                               "--prompt", "And the LORD spake unto Moses, saying", "--quiet",
-                               "--set", "thresholds=" + csv.string(), "--out", used});
+  const auto tool =
+      lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel, "--prompt",
+                 "And the LORD spake unto Moses, saying", "--quiet", "--set",
+                 "thresholds=" + learned + ":results/thresholds", "--out", used});
   ASSERT_EQ(tool.exit_code, 0) << tool.err;
   auto measured = columns(used, "residual_norm/residual_norm");
   auto exceeds = columns(used, "residual_norm/exceeds");
@@ -256,12 +254,81 @@ TEST_F(ThirdParty, LearnAThresholdAndUseIt) {
   EXPECT_GT(above, 0);
   EXPECT_LT(above, static_cast<double>(exceeds["exceeds"].size()) / 2);
 
-  std::ofstream(csv) << "layer,threshold\n9,1.0\n";
-  const auto wrong = lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel,
-                                "--prompt", "And", "--quiet", "--set", "thresholds=" + csv.string(),
-                                "--out", root() / "wrong.h5"});
-  EXPECT_EQ(wrong.exit_code, 3) << wrong.err;
-  EXPECT_THAT(wrong.err, HasSubstr("line 2 has layer 9, but the model has layers 0 to 6"));
+  EXPECT_THAT(recorded(used, "file_sha256"), HasSubstr(sha256_file(learned)));
+
+  const auto wrong =
+      lensbench({"tool", "residual_norm", "--plugin-dir", plugins, "--model", kModel, "--prompt",
+                 "And", "--quiet", "--set", "thresholds=" + learned + ":results/norms", "--out",
+                 root() / "wrong.h5"});
+  EXPECT_NE(wrong.exit_code, 0) << wrong.err;
+  EXPECT_THAT(wrong.err, HasSubstr("tensor 'threshold' is missing"));
+}
+
+TEST_F(ThirdParty, PatchPairsAndAverageByLabel) {
+  const fs::path example = fs::path(testing::source_folder()) / "examples" / "pairs_by_label";
+  const auto plugins = built(example, root() / "pairs_by_label");
+  const std::string archive = root() / "pairs.h5";
+  const auto ran = lensbench({"run", "pairs_by_label", "--plugin-dir", plugins, "--model", kModel,
+                              "--prompts", example / "pairs.jsonl", "--json", "--out", archive});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const auto results = json::parse(ran.out)["results"];
+  EXPECT_EQ(results["patching"]["variables"]["clean"]["dims"], json({"case_number"}));
+  const auto& labels = results["by_label"]["variables"];
+  EXPECT_EQ(labels["label"]["data"], json({"place", "speech"}));
+  EXPECT_EQ(labels["pairs"]["data"], json({2, 2}));
+
+  // The means once more from the recoveries of the single pairs: places are the last two.
+  auto recovery = columns(archive, "patching/recovery");
+  std::map<double, double> last_token;
+  for (std::size_t i = 0; i < recovery["case"].size(); ++i)
+    last_token[recovery["case"][i]] =
+        std::max(last_token[recovery["case"][i]], recovery["position"][i]);
+  std::map<double, double> sum;  // over both places, by block
+  for (std::size_t i = 0; i < recovery["case"].size(); ++i)
+    if (recovery["case"][i] >= 2 && recovery["position"][i] == last_token[recovery["case"][i]])
+      sum[recovery["block"][i]] += recovery["recovery"][i];
+  const auto means = labels["recovery_mean"]["data"].get<std::vector<std::vector<double>>>();
+  ASSERT_EQ(sum.size(), means.at(0).size());
+  for (std::size_t block = 0; block < sum.size(); ++block)
+    EXPECT_NEAR(means[0][block], sum[static_cast<double>(block)] / 2, 1e-9) << block;
+}
+
+TEST_F(ThirdParty, LearnFromATextResumeAndUseTheResult) {
+  const auto plugins = built(fs::path(testing::source_folder()) / "examples" / "mean_stream",
+                             root() / "mean_stream");
+  const std::string mean = root() / "mean.h5", text = root() / "corpus.txt";
+  std::ofstream(text) << "And God said, Let there be light\nin the land of Egypt\n";
+  const auto learned = lensbench({"tool", "mean_stream", "--plugin-dir", plugins, "--model", kModel,
+                                  "--prompt", "And", "--set", "text=" + text, "--set",
+                                  "commit_every=1", "--quiet", "--out", mean});
+  ASSERT_EQ(learned.exit_code, 0) << learned.err;
+
+  // The mean once more from the streams that another tool saves for the same texts.
+  const std::string streams = root() / "streams.h5";
+  ASSERT_EQ(lensbench({"tool", "activations", "--model", kModel, "--prompts", text, "--set",
+                       "hooks=blocks.2.hook_resid_post", "--quiet", "--out", streams})
+                .exit_code,
+            0);
+  auto values = columns(streams, "activations/blocks.2.hook_resid_post");
+  std::map<double, double> sum;
+  std::map<std::pair<double, double>, int> tokens;
+  for (std::size_t i = 0; i < values["position"].size(); ++i) {
+    if (values["position"][i] == 0) continue;
+    sum[values["d_model"][i]] += values["blocks.2.hook_resid_post"][i];
+    tokens[{values["case"][i], values["position"][i]}] = 1;
+  }
+  auto means = columns(mean, "mean_stream/mean");
+  ASSERT_FALSE(means["mean"].empty());
+  for (std::size_t i = 0; i < means["mean"].size(); ++i)
+    if (means["block"][i] == 2)
+      EXPECT_NEAR(means["mean"][i], sum[means["d_model"][i]] / static_cast<double>(tokens.size()),
+                  1e-5);
+
+  const auto used =
+      lensbench({"tool", "mean_cosine", "--plugin-dir", plugins, "--model", kModel, "--prompt",
+                 "And God said", "--set", "mean=" + mean + ":results/mean_stream", "--quiet",
+                 "--out", root() / "cosine.h5"});
+  ASSERT_EQ(used.exit_code, 0) << used.err;
 }
 
 TEST_F(ThirdParty, CompareTwoToolsOverPrompts) {

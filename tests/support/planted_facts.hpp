@@ -31,8 +31,7 @@ inline PlantedModel fact_model(double logit = 4.0, const FactTokens& tokens = {}
   const FeatureRange found{answer.end(), tokens.n}, mark{found.end(), 2};
   std::vector<std::string> vocabulary = {"S", "is"};
   for (const char* kind : {"s", "a"})
-    for (std::int64_t k = 1; k <= tokens.n; ++k)
-      vocabulary.push_back(kind + std::to_string(k));
+    for (std::int64_t k = 1; k <= tokens.n; ++k) vocabulary.push_back(kind + std::to_string(k));
   PlantedModel model({.n_layers = 4,
                       .n_positions = n_positions,
                       .n_features = mark.end(),

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
@@ -13,6 +12,6 @@ namespace lensbench {
 /// number of tokens, SHA-256 of the token ids, text and SHA-256 of the second prompt, other fields.
 /// Numbers are u64, little-endian; a text is its length in bytes and its bytes.
 /// \throws InputError for a table without these columns
-LENSBENCH_API std::string cases_digest(const Dataset& recipe);
+std::string cases_digest(const Dataset& recipe);
 
 }  // namespace lensbench

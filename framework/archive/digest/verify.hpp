@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@ struct VerifyResult {
 /// \param expected  a digest kept outside of the archive, of the seal or of the results; those of
 ///   recipe and environment are refused, since archives with other results have them too
 /// \throws InputError if the file cannot be read at all
-LENSBENCH_API VerifyResult verify_archive(const std::filesystem::path& path,
-                                          const std::optional<std::string>& expected = {});
+VerifyResult verify_archive(const std::filesystem::path& path,
+                            const std::optional<std::string>& expected = {});
 
 }  // namespace lensbench

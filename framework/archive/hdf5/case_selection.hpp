@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <vector>
 
 #include "archive/hdf5/stored_dataset.hpp"
@@ -19,6 +18,6 @@ struct CaseSelection {
 /// Reads the part of a dataset that belongs to some cases: their rows of the token axis, their
 /// variables where each case has its own, and all that does not belong to a case.
 /// \throws InputError for damaged content
-LENSBENCH_API Dataset read_selection(const StoredDataset& stored, const CaseSelection& selection);
+Dataset read_selection(const StoredDataset& stored, const CaseSelection& selection);
 
 }  // namespace lensbench

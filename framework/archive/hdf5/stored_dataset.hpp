@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +25,7 @@ struct StoredVariable {
 };
 
 /// A dataset of an archive for a single pass over its values, with only its texts in memory.
-struct LENSBENCH_API StoredDataset {
+struct StoredDataset {
   std::vector<StoredVariable> variables;
   std::map<std::string, Attribute> attributes;
   std::vector<Receipt> receipts;

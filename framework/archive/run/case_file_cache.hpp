@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,7 +18,7 @@ namespace lensbench {
 /// Contents of the case files that were read, in a compact form: a case file is opened and its
 /// checksum is compared once for all of its datasets, as long as the contents of all case files
 /// fit. Of the case files that do not fit, the one that was read last remains open.
-class LENSBENCH_API CaseFileCache {
+class CaseFileCache {
  public:
   static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
@@ -62,6 +61,6 @@ class LENSBENCH_API CaseFileCache {
 };
 
 /// Copy of a dataset whose axes have length 0.
-LENSBENCH_API Dataset outline_of(const Dataset& dataset);
+Dataset outline_of(const Dataset& dataset);
 
 }  // namespace lensbench

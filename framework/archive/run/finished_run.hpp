@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <vector>
 
 #include "archive/archive_reader.hpp"
@@ -21,6 +20,6 @@ struct FinishedRun {
 /// sidecar. Verifies the archive, writes a missing sidecar and removes the folder.
 /// \throws UsageError if the archive or the folder is of another request; InputError if the archive
 ///   is damaged: the folder is kept
-LENSBENCH_API FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan);
+FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 
@@ -51,6 +50,6 @@ class RunFolder {
 };
 
 /// Folder of the run of an archive: `results/name.h5` -> `results/name.run`.
-LENSBENCH_API std::filesystem::path run_folder_of(const std::filesystem::path& archive);
+std::filesystem::path run_folder_of(const std::filesystem::path& archive);
 
 }  // namespace lensbench

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -53,7 +52,7 @@ struct RunPlan {
   std::int64_t passes = 1;  ///< number of passes over the cases
 };
 
-LENSBENCH_API nlohmann::json to_json(const RunPlan& plan);
+nlohmann::json to_json(const RunPlan& plan);
 
 /// Limits for the file `plan.json`, which lensbench writes itself.
 constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 64};
@@ -61,16 +60,16 @@ constexpr JsonLimits kPlanLimits = {.max_bytes = std::size_t{1} << 30, .max_dept
 /// Names of the case files, one per case and pass, those of the first pass first: hashes of
 /// everything on which the result of that case depends, so that no key depends on another case. The
 /// title and the file of prompts are left out, since both change with the other cases.
-LENSBENCH_API std::vector<std::string> case_keys(const RunPlan& plan);
+std::vector<std::string> case_keys(const RunPlan& plan);
 
 /// A plan with the plug-ins of another: with their records, the source and the version of the
 /// experiment, so that only what else differs remains a difference.
 /// \param plan    the plan
 /// \param before  another plan as JSON \throws InputError if it is not the plan of a run
-LENSBENCH_API RunPlan with_plugins_of(RunPlan plan, const nlohmann::json& before);
+RunPlan with_plugins_of(RunPlan plan, const nlohmann::json& before);
 
 /// Description of the differences between two plans, as JSON pointers with both values; empty if
 /// they are equal.
-LENSBENCH_API std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);
+std::string plan_difference(const nlohmann::json& before, const nlohmann::json& now);
 
 }  // namespace lensbench

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,7 +28,7 @@ struct SealResult {
 /// libhdf5 never writes to disk: each case is an HDF5 image that is built in memory, written as a
 /// whole, synced and renamed, and only then reported as done. The folder is locked while this
 /// object exists.
-class LENSBENCH_API RunWriter {
+class RunWriter {
  public:
   /// Starts or resumes a run.
   /// \param out     path of the archive (`results/name.h5`); missing folders are created

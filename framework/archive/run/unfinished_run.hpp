@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <lensbench/export.hpp>
 
 namespace lensbench {
 
@@ -14,6 +13,6 @@ struct UnfinishedRun {
 /// Reads and checks all case files of a run, which may be in progress; changes nothing.
 /// \param folder  `results/name.run`
 /// \throws InputError if its plan cannot be read
-LENSBENCH_API UnfinishedRun inspect_run(const std::filesystem::path& folder);
+UnfinishedRun inspect_run(const std::filesystem::path& folder);
 
 }  // namespace lensbench

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <vector>
 
 namespace lensbench {
@@ -21,17 +20,17 @@ struct ReadLimits {
   std::uint64_t wall_seconds;
 };
 /// Limits by the size of the files in `access`.
-LENSBENCH_API ReadLimits limits_for(const Access& access);
+ReadLimits limits_for(const Access& access);
 
 /// Permanently confines this process: limits memory, time, written and open files, disables core
 /// dumps and, if the kernel has Landlock, denies the network and all files except those of
 /// `access`.
-LENSBENCH_API void confine(const Access& access, const ReadLimits& limits);
+void confine(const Access& access, const ReadLimits& limits);
 
 /// Permanently limits the memory of this process.
-LENSBENCH_API void limit_memory(const ReadLimits& limits);
+void limit_memory(const ReadLimits& limits);
 
 /// Whether this kernel can deny a process access to files (Landlock).
-LENSBENCH_API bool can_confine_files();
+bool can_confine_files();
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <lensbench/export.hpp>
 #include <string>
 
 #include "archive/sandbox/confine.hpp"
@@ -13,11 +12,11 @@ namespace lensbench {
 /// is forwarded; exceptions in it count as invalid input. \return the result of `work`, or 3 after
 /// a message on stderr \throws InputError if a file is missing or not a regular file, or if a
 /// signal ended the child
-LENSBENCH_API int in_child(const Access& access, const std::function<int()>& work);
+int in_child(const Access& access, const std::function<int()>& work);
 
 /// Runs `work` in a confined child process and returns its text.
 /// \throws InputError under the conditions of `in_child`, and with the message of an exception of
 ///   `work`
-LENSBENCH_API std::string ask_child(const Access& access, const std::function<std::string()>& work);
+std::string ask_child(const Access& access, const std::function<std::string()>& work);
 
 }  // namespace lensbench

@@ -11,7 +11,7 @@
 namespace lensbench {
 
 /// Collects the costs of the cases of a run for `/run`. Profiles are kept only as sums.
-class LENSBENCH_API RunCosts {
+class RunCosts {
  public:
   void add(std::int64_t case_number, CaseCosts costs);
 

@@ -143,7 +143,10 @@ class Packer {
     auto joinings = scan_case_files();
     Handle results = hdf5::create_group(image_.root(), "results");
     describe_results(results, joinings);
-    for (auto& [name, joining] : joinings) {
+    for (auto& [dataset_name, dataset_joining] : joinings) {
+      // Structured bindings cannot be captured by lambdas in every C++20 compiler.
+      const std::string& name = dataset_name;
+      auto& joining = dataset_joining;
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
       const auto read = [&](std::size_t p) { return this->read(joining.cases[p], name); };

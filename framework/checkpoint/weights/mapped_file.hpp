@@ -4,13 +4,12 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string_view>
 
 namespace lensbench {
 
 /// A regular file, mapped read-only.
-class LENSBENCH_API MappedFile {
+class MappedFile {
  public:
   /// \throws InputError if the file is missing, unreadable or not a regular file (a FIFO or device
   ///   is refused without waiting for it)

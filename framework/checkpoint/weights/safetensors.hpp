@@ -17,7 +17,7 @@ namespace lensbench {
 
 /// A memory-mapped safetensors file, whose tensors are views of the file without copy or
 /// conversion.
-class LENSBENCH_API SafetensorsFile {
+class SafetensorsFile {
  public:
   /// \throws InputError with file, tensor and fault for a file that violates a rule of the format
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -54,14 +54,13 @@ struct SafetensorsTensor {
 /// \param make  returns the tensor, of any strides and device; called once per tensor in the order
 ///   of the file, so that one tensor at a time is in memory
 /// \throws UsageError for an element type that the format does not have; RunError if writing fails
-LENSBENCH_API void write_safetensors(
-    const std::filesystem::path& path, std::vector<SafetensorsTensor> tensors,
-    const std::function<at::Tensor(const SafetensorsTensor&)>& make,
-    const std::map<std::string, std::string>& metadata = {});
+void write_safetensors(const std::filesystem::path& path, std::vector<SafetensorsTensor> tensors,
+                       const std::function<at::Tensor(const SafetensorsTensor&)>& make,
+                       const std::map<std::string, std::string>& metadata = {});
 
 /// Writes a safetensors file of tensors in memory.
-LENSBENCH_API void write_safetensors(const std::filesystem::path& path,
-                                     const std::map<std::string, at::Tensor>& tensors,
-                                     const std::map<std::string, std::string>& metadata = {});
+void write_safetensors(const std::filesystem::path& path,
+                       const std::map<std::string, at::Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace lensbench

@@ -3,7 +3,6 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <string_view>
@@ -34,15 +33,14 @@ struct SafetensorsHeader {
 /// \param file     all bytes of the file
 /// \param subject  path of the file, for messages
 /// \throws InputError with subject, tensor and fault
-LENSBENCH_API SafetensorsHeader parse_safetensors_header(std::string_view file,
-                                                         const std::string& subject);
+SafetensorsHeader parse_safetensors_header(std::string_view file, const std::string& subject);
 
 /// Element type of a safetensors dtype: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
 /// \return false for any other word
-LENSBENCH_API bool scalar_type_of(std::string_view word, at::ScalarType& type);
+bool scalar_type_of(std::string_view word, at::ScalarType& type);
 
 /// The safetensors dtype of an element type. \throws UsageError for one that the format does not
 /// have
-LENSBENCH_API std::string_view safetensors_dtype(at::ScalarType type);
+std::string_view safetensors_dtype(at::ScalarType type);
 
 }  // namespace lensbench

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +20,6 @@ struct ShardIndex {
 /// \throws InputError unless all shards are files of the same directory; a link to a file outside
 /// is
 ///   refused, except in the hub cache for files in the folder of the repository
-LENSBENCH_API ShardIndex read_shard_index(const std::filesystem::path& path);
+ShardIndex read_shard_index(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/experiment.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -10,8 +9,7 @@ namespace lensbench::cli {
 /// Cases from the command line, in this order: `--prompt` texts (`prompt-1`, …), `--ids` (`ids-1`,
 /// …), lines of `--prompts` (`line-1`, … unless a JSONL line has `id`).
 /// \throws UsageError without any case, for ids that are not numbers, or two cases with one id
-LENSBENCH_API std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
-                                                const std::vector<std::string>& ids,
-                                                const std::string& file);
+std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
+                                  const std::vector<std::string>& ids, const std::string& file);
 
 }  // namespace lensbench::cli

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -12,10 +11,8 @@ namespace lensbench::cli {
 
 /// Command that resumes a run, quoted for a shell.
 /// \param argv  words after `command` on the command line
-LENSBENCH_API std::string resume_command(const std::string& command,
-                                         const std::vector<std::string>& argv,
-                                         const RunArguments& arguments,
-                                         const std::filesystem::path& out);
+std::string resume_command(const std::string& command, const std::vector<std::string>& argv,
+                           const RunArguments& arguments, const std::filesystem::path& out);
 
 /// Prints the sealed archive's results and failures on stdout.
 void print_json(const SealResult& sealed);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +22,7 @@ struct RunArguments {
 
 /// \throws UsageError for parameters that are not KEY=VALUE; InputError for interventions that
 ///   cannot be read
-LENSBENCH_API RunArguments run_arguments(PluginEntryKind kind, const Options& options);
+RunArguments run_arguments(PluginEntryKind kind, const Options& options);
 
 /// Reads `plugin_options`. \throws UsageError for a malformed pin
 PluginSearch plugin_search(const Options& options);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,7 +33,7 @@ struct JoinedVariable {
 /// Joins datasets without holding them in memory together; `join_cases` describes the result. Call
 /// `scan` for every part in order, then `finish`, then `pieces` for every part in order again. The
 /// memory per part is a few numbers.
-class LENSBENCH_API CaseJoin {
+class CaseJoin {
  public:
   /// \throws UsageError under the conditions of `check_joinable`
   void scan(const Dataset& part, std::int64_t number, const std::string& id);

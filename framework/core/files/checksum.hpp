@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <lensbench/export.hpp>
 #include <span>
 #include <string>
 
@@ -12,6 +11,6 @@ inline constexpr std::size_t kChecksumDigits = 32;
 
 /// XXH3 checksum (128 bits), as `xxh128sum` prints it: detects damage at memory speed. It does not
 /// protect against forgery; SHA-256 covers everything that leaves a run.
-LENSBENCH_API std::string checksum_hex(std::span<const std::byte> bytes);
+std::string checksum_hex(std::span<const std::byte> bytes);
 
 }  // namespace lensbench

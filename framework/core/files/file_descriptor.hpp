@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cerrno>
-#include <lensbench/export.hpp>
 #include <string>
 #include <utility>
 
 namespace lensbench {
 
 /// Owns an open file descriptor.
-class LENSBENCH_API FileDescriptor {
+class FileDescriptor {
  public:
   FileDescriptor() = default;
   /// \param descriptor  return value of `open`; negative means no file
@@ -40,6 +39,6 @@ auto uninterrupted(Call&& call) {
 }
 
 /// The system's error text for an errno value; thread-safe.
-LENSBENCH_API std::string errno_text(int error);
+std::string errno_text(int error);
 
 }  // namespace lensbench

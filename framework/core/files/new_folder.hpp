@@ -1,14 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 
 namespace lensbench {
 
 /// A folder that gets its name only when all its files are written: the files are written to a
 /// temporary folder with the same parent, which is then renamed. Without a call of `publish`, the
 /// destructor removes the temporary folder.
-class LENSBENCH_API NewFolder {
+class NewFolder {
  public:
   /// \throws UsageError if `target` exists and is not an empty folder; RunError if its parent
   /// folder

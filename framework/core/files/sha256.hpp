@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,7 +15,7 @@ namespace lensbench {
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 /// Incremental SHA-256 (FIPS 180-4).
-class LENSBENCH_API Sha256 {
+class Sha256 {
  public:
   Sha256();
   ~Sha256();
@@ -34,12 +33,12 @@ class LENSBENCH_API Sha256 {
 };
 
 /// The digest as 64 lower-case hexadecimal digits.
-LENSBENCH_API std::string to_hex(const Sha256Digest& digest);
+std::string to_hex(const Sha256Digest& digest);
 /// Parses the text that `to_hex` writes; empty for any other text.
-LENSBENCH_API std::optional<Sha256Digest> from_hex(std::string_view text);
-LENSBENCH_API std::string sha256_hex(std::string_view bytes);
+std::optional<Sha256Digest> from_hex(std::string_view text);
+std::string sha256_hex(std::string_view bytes);
 
 /// Hash of a file's bytes, read in blocks. \throws InputError if it cannot be read
-LENSBENCH_API std::string sha256_file(const std::filesystem::path& path);
+std::string sha256_file(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <memory>
 #include <span>
 
@@ -13,7 +12,7 @@ namespace lensbench {
 
 /// An unnamed temporary file for data that does not fit into memory. The system deletes it with its
 /// last user, however the process ends.
-class LENSBENCH_API SpillFile {
+class SpillFile {
  public:
   /// \param folder  empty: the system's folder for temporary files
   /// \throws RunError

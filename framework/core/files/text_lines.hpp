@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
 
 /// Non-empty lines of a UTF-8 text file, read one at a time. `\r` at the end of a line is removed.
-class LENSBENCH_API TextLines {
+class TextLines {
  public:
   /// Opens a file.
   /// \param path  file of prompts or documents

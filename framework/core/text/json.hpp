@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -17,15 +16,14 @@ struct JsonLimits {
 /// Parses strict JSON: valid UTF-8, one value, no duplicate keys, limited size and depth.
 /// \param subject  named in messages: a file path
 /// \throws InputError
-LENSBENCH_API nlohmann::json parse_json(std::string_view text, const std::string& subject,
-                                        const JsonLimits& limits = {});
+nlohmann::json parse_json(std::string_view text, const std::string& subject,
+                          const JsonLimits& limits = {});
 
 /// \throws InputError also when the file cannot be read
-LENSBENCH_API nlohmann::json read_json(const std::filesystem::path& path,
-                                       const JsonLimits& limits = {});
+nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits = {});
 
 /// Canonical form for hashing: keys sorted, no spaces, shortest round-trip numbers.
 /// \throws UsageError if a string is not valid UTF-8 or a number is not finite
-LENSBENCH_API std::string canonical_json(const nlohmann::json& value);
+std::string canonical_json(const nlohmann::json& value);
 
 }  // namespace lensbench

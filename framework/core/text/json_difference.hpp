@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -15,8 +14,7 @@ struct FactDifference {
 
 /// Compares objects member by member; all other values, including lists, are compared as a whole.
 /// \param root  prefix of each path
-LENSBENCH_API std::vector<FactDifference> diff_facts(const nlohmann::json& first,
-                                                     const nlohmann::json& second,
-                                                     const std::string& root = "");
+std::vector<FactDifference> diff_facts(const nlohmann::json& first, const nlohmann::json& second,
+                                       const std::string& root = "");
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -26,7 +25,7 @@ inline constexpr Range<double> kPositive{1e-300, 1e300};
 
 /// Typed reader of a value inside a JSON file. Each error is an InputError that names the file, the
 /// field, the expected and the found value. The reader refers to the value, which must outlive it.
-class LENSBENCH_API JsonReader {
+class JsonReader {
  public:
   /// \param file  named in messages
   JsonReader(const nlohmann::json& value, std::string file)

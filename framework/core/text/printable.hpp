@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 
@@ -8,6 +7,6 @@ namespace lensbench {
 
 /// Text from an untrusted file, made safe for a message: control characters become \xNN, so that
 /// they never reach a terminal, and the text is cut after 80 bytes.
-LENSBENCH_API std::string printable(std::string_view text);
+std::string printable(std::string_view text);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +29,7 @@ inline std::size_t utf8_length(char lead) {
 }
 
 /// Index of the first byte that is not valid UTF-8; the length if all bytes are valid.
-LENSBENCH_API std::size_t valid_utf8_prefix(std::string_view bytes);
+std::size_t valid_utf8_prefix(std::string_view bytes);
 
 /// True for well-formed UTF-8, including NUL, which an archive cannot store (`is_storable_text`).
 inline bool is_valid_utf8(std::string_view text) {
@@ -39,10 +38,10 @@ inline bool is_valid_utf8(std::string_view text) {
 
 /// True for well-formed UTF-8 without NUL: text that a variable-length HDF5 string stores without
 /// loss.
-LENSBENCH_API bool is_storable_text(std::string_view text);
+bool is_storable_text(std::string_view text);
 
 /// Copy of `text` in which U+FFFD replaces each byte that is not part of a well-formed sequence.
-LENSBENCH_API std::string replace_invalid_utf8(std::string_view text);
+std::string replace_invalid_utf8(std::string_view text);
 
 /// Text in which U+FFFD replaces each maximal invalid subpart, as in Python's `errors="replace"`.
 struct RepairedText {
@@ -53,7 +52,7 @@ struct RepairedText {
 RepairedText repair_utf8(std::string_view bytes);
 
 /// Code points of a text that is valid UTF-8.
-LENSBENCH_API std::u32string code_points(std::string_view text);
+std::u32string code_points(std::string_view text);
 
 /// Whether a character has the Unicode property White_Space.
 bool is_white_space(char32_t character);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <lensbench/spec.hpp>
 #include <string_view>
 #include <vector>
@@ -31,7 +30,7 @@ struct Family {
 const std::vector<Family>& family_table();
 
 /// Family of a config. \throws InputError that names `model_type` and the supported families
-LENSBENCH_API const Family& find_family(const ConfigReader& config);
+const Family& find_family(const ConfigReader& config);
 
 extern const Family kGpt2Family;
 extern const Family kLlamaFamily;

@@ -22,7 +22,7 @@ struct InitialValues {
 };
 
 /// Initial values like those of each family's reference in `transformers` (`_init_weights`).
-class LENSBENCH_API Initialization {
+class Initialization {
  public:
   /// \throws InputError that names a field of a configuration that does not describe a model
   Initialization(const TransformerSpec& spec, const ConfigReader& config);

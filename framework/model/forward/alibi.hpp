@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <lensbench/spec.hpp>
 
 namespace lensbench {
@@ -12,7 +11,7 @@ namespace lensbench {
 /// sequence that starts at 2^(-8/n) with that ratio. For other n, as in the authors' code: the
 /// sequence of the next smaller power of two, then every second slope of the next larger one.
 /// \return [n_heads] float32
-LENSBENCH_API at::Tensor alibi_slopes(std::int64_t n_heads);
+at::Tensor alibi_slopes(std::int64_t n_heads);
 
 /// Term that each head adds to its scores at each key, rounded where transformers rounds.
 /// \param dtype      element type of the model

@@ -50,7 +50,6 @@ class Attend {
       : state_(state),
         masks_(masks),
         spec_(state.spec.attention),
-        heads_(heads),
         dtype_(heads.v.scalar_type()),
         wide_(accumulation_type(dtype_)) {
     const auto l = static_cast<std::size_t>(layer);
@@ -204,7 +203,6 @@ class Attend {
   const ForwardState& state_;
   MaskCache& masks_;
   const AttentionSpec& spec_;
-  const Heads& heads_;
   at::ScalarType dtype_, wide_;
   std::int64_t window_ = 0;
   std::int64_t all_positions_ = 0;

@@ -25,10 +25,10 @@ struct ModelParts {
 /// Creates a model from a spec and weights. The weights are used unchanged: the caller provides
 /// them in `parts.options.dtype` and with the shapes of the spec. \throws InputError if the forward
 /// does not support the spec
-LENSBENCH_API std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
-                                                      ModelParts parts = {});
+std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
+                                        ModelParts parts = {});
 
 /// Sentences about the files of an opened model that a user should know; none for other models.
-LENSBENCH_API const std::vector<std::string>& notes_of(const Model& model);
+const std::vector<std::string>& notes_of(const Model& model);
 
 }  // namespace lensbench

@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <string>
@@ -12,8 +11,8 @@ namespace lensbench {
 
 /// Activations of the hook points that match some globs, from one forward. Unlike `run_with_cache`
 /// it neither copies nor spills them, so a tensor may be a part of a larger one.
-LENSBENCH_API std::map<std::string, at::Tensor> read_activations(
-    const Model& model, const TokenBatch& tokens, const std::vector<std::string>& globs,
-    const ForwardOptions& options = {});
+std::map<std::string, at::Tensor> read_activations(const Model& model, const TokenBatch& tokens,
+                                                   const std::vector<std::string>& globs,
+                                                   const ForwardOptions& options = {});
 
 }  // namespace lensbench

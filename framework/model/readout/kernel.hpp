@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <vector>
 
 namespace lensbench::readout {
@@ -70,8 +69,8 @@ struct Kernel {
 };
 
 /// The fastest set of loops that this processor supports.
-LENSBENCH_API const Kernel& best_kernel();
+const Kernel& best_kernel();
 /// Every set of loops that this processor supports, for tests.
-LENSBENCH_API std::vector<const Kernel*> available_kernels();
+std::vector<const Kernel*> available_kernels();
 
 }  // namespace lensbench::readout

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
@@ -14,6 +13,6 @@ struct LibtorchFacts {
   int interop_threads = 0;
 };
 
-LENSBENCH_API LibtorchFacts libtorch_facts();
+LibtorchFacts libtorch_facts();
 
 }  // namespace lensbench

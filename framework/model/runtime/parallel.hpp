@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <lensbench/export.hpp>
 
 namespace lensbench {
 
@@ -10,7 +9,6 @@ namespace lensbench {
 /// calling one. The other threads end with the call: idle pool threads that spin would take cores
 /// from the BLAS's own threads.
 /// \throws the exception of the first `work` that threw, after all threads have stopped
-LENSBENCH_API void for_each_parallel(std::int64_t count,
-                                     const std::function<void(std::int64_t)>& work);
+void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work);
 
 }  // namespace lensbench

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
@@ -19,12 +18,12 @@ struct ThreadReport {
 /// threads with the BLAS (otherwise libtorch gets one). Acts on the whole process.
 /// \param threads  at least 1
 /// \throws UsageError for fewer
-LENSBENCH_API void set_threads(int threads);
+void set_threads(int threads);
 
 /// Threads to use where no number is asked for: OMP_NUM_THREADS if it is set, else the processors
 /// that this process may use (its affinity mask).
-LENSBENCH_API int default_threads();
+int default_threads();
 
-LENSBENCH_API ThreadReport thread_report();
+ThreadReport thread_report();
 
 }  // namespace lensbench

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <optional>
 
 namespace lensbench {
@@ -30,6 +29,6 @@ struct CreatedCheckpoint {
 /// so the bytes depend only on seed, names and shapes, not on threads or other tensors. \throws
 /// InputError for a configuration that cannot be read or does not describe a model;
 ///   UsageError if the directory exists and is not empty; RunError if it cannot be written
-LENSBENCH_API CreatedCheckpoint create_checkpoint(const NewCheckpoint& request);
+CreatedCheckpoint create_checkpoint(const NewCheckpoint& request);
 
 }  // namespace lensbench

@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 #include <optional>
 #include <vector>
 
@@ -16,6 +15,6 @@ struct NonFinite {
 
 /// First NaN or infinity in a list of contiguous CPU tensors of floating-point numbers; nullopt if
 /// all are finite. Runs on all threads, as fast as memory can be read.
-LENSBENCH_API std::optional<NonFinite> find_non_finite(const std::vector<at::Tensor>& tensors);
+std::optional<NonFinite> find_non_finite(const std::vector<at::Tensor>& tensors);
 
 }  // namespace lensbench

@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <lensbench/export.hpp>
 
 namespace lensbench {
 
@@ -11,7 +10,6 @@ namespace lensbench {
 /// Elements 2b and 2b+1 are the two values of a Box-Muller transform of block b of Philox 4x32-10
 /// (`lensbench/random.hpp`) with this seed and stream, computed in float64 and rounded once, so the
 /// numbers do not depend on the number of threads.
-LENSBENCH_API void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed,
-                               std::uint64_t stream);
+void fill_normal(at::Tensor& tensor, double deviation, std::uint64_t seed, std::uint64_t stream);
 
 }  // namespace lensbench

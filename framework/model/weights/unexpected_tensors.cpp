@@ -55,9 +55,9 @@ std::string foreign_prefix(const std::vector<std::string>& names) {
       {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
   }};
   for (const auto& [prefix, cause] : prefixes) {
-    const bool all =
-        !names.empty() && std::all_of(names.begin(), names.end(),
-                                      [&](const auto& name) { return name.starts_with(prefix); });
+    const bool all = !names.empty() &&
+                     std::all_of(names.begin(), names.end(),
+                                 [&p = prefix](const auto& name) { return name.starts_with(p); });
     if (all)
       return "all names of tensors begin with '" + std::string(prefix) + "', which " +
              std::string(cause) + " with save_pretrained";

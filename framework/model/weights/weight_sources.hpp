@@ -17,7 +17,6 @@ struct WeightSource {
 
 /// All stored tensors of a configuration, found by running the family's `take_weights` without a
 /// checkpoint. A tied unembedding is not a separate tensor.
-LENSBENCH_API std::vector<WeightSource> weight_sources(const Family& family,
-                                                       const TransformerSpec& spec);
+std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <iosfwd>
-#include <lensbench/export.hpp>
 #include <string>
 
 #include "archive/hdf5/stored_dataset.hpp"
@@ -12,7 +11,6 @@ namespace lensbench {
 /// coordinate of each axis and the value in the last column. Numbers are written with enough digits
 /// to read them back exactly; NaN is an empty field. Values are read and written in blocks.
 /// \throws UsageError if the dataset does not have the variable
-LENSBENCH_API void write_csv(std::ostream& out, const StoredDataset& dataset,
-                             const std::string& name);
+void write_csv(std::ostream& out, const StoredDataset& dataset, const std::string& name);
 
 }  // namespace lensbench

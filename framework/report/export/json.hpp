@@ -1,7 +1,6 @@
 #pragma once
 
 #include <iosfwd>
-#include <lensbench/export.hpp>
 
 #include "archive/hdf5/stored_dataset.hpp"
 
@@ -12,6 +11,6 @@ namespace lensbench {
 /// `attributes`, `receipts`. NaN and infinities, which JSON does not have, are null. A variable of
 /// token ids has the member `"holds": "token_ids"`. Values are read and written in blocks, so that
 /// the memory used does not grow with the dataset.
-LENSBENCH_API void write_json(std::ostream& out, const StoredDataset& dataset);
+void write_json(std::ostream& out, const StoredDataset& dataset);
 
 }  // namespace lensbench

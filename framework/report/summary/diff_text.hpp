@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,9 +8,9 @@
 namespace lensbench {
 
 /// Text for a user: the differences in the request, then each variable that is not identical.
-LENSBENCH_API std::string describe(const ArchiveDifference& difference);
+std::string describe(const ArchiveDifference& difference);
 
 /// JSON for a script, in a stable, sorted form.
-LENSBENCH_API nlohmann::json to_json(const ArchiveDifference& difference);
+nlohmann::json to_json(const ArchiveDifference& difference);
 
 }  // namespace lensbench

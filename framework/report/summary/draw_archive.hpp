@@ -1,6 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,7 @@ struct DrawRequest {
 /// \throws UsageError for a result or a case that the archive does not have, with those that it
 /// has;
 ///   InputError for damaged content
-LENSBENCH_API std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
-                                       const TerminalStyle& style);
+std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
+                         const TerminalStyle& style);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -10,9 +9,9 @@ namespace lensbench {
 /// Describes an archive for users: request, model, cases, receipts with failed ones first, digests,
 /// and each group of results with its variables, dimensions and units.
 /// \throws InputError
-LENSBENCH_API std::string describe_archive(const std::filesystem::path& path);
+std::string describe_archive(const std::filesystem::path& path);
 
 /// Describes an archive for scripts.
-LENSBENCH_API nlohmann::json describe_archive_json(const std::filesystem::path& path);
+nlohmann::json describe_archive_json(const std::filesystem::path& path);
 
 }  // namespace lensbench

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,9 +55,9 @@ std::vector<std::int64_t> token_positions(const Dataset& dataset, const CaseRang
 /// Probability such as `0.871`; `1` and `0` only if exact at three digits; blank for NaN.
 std::string probability(double value);
 /// Probability in a table, such as `.871`; `1.00` if it rounds to 1.
-LENSBENCH_API std::string short_probability(double value);
+std::string short_probability(double value);
 /// Per cent, such as `87`, rounded down and at most 99, so that two cells suffice.
-LENSBENCH_API std::string percent(double value);
+std::string percent(double value);
 /// Number with `decimals` digits after the point; blank for NaN, `inf` for infinity.
 std::string fixed(double value, int decimals);
 /// Number without digits after the point; blank for NaN.
@@ -71,6 +70,6 @@ std::string count(std::int64_t n, std::string_view noun);
 /// Column of numbers in one format: without digits after the point if all are whole, else with
 /// enough digits to show four significant digits of the largest; scientific notation if that would
 /// hide the smaller ones.
-LENSBENCH_API std::vector<std::string> column_of(const std::vector<double>& values);
+std::vector<std::string> column_of(const std::vector<double>& values);
 
 }  // namespace lensbench::terminal

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <lensbench/export.hpp>
 #include <string>
 
 #include "report/terminal/terminal.hpp"
@@ -12,7 +11,7 @@ namespace lensbench {
 
 /// Progress of a long run on stderr: in a terminal one line that is redrawn at most ten times a
 /// second and erased at the end; otherwise (a log) a plain line at most every 10 s.
-class LENSBENCH_API ProgressBar {
+class ProgressBar {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
@@ -59,6 +58,6 @@ class LENSBENCH_API ProgressBar {
 };
 
 /// Duration in whole seconds, rounded up: `0:07`, `12:30`, `3:05:00`.
-LENSBENCH_API std::string clock_text(double seconds);
+std::string clock_text(double seconds);
 
 }  // namespace lensbench

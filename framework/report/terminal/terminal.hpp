@@ -1,7 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
-
 namespace lensbench {
 
 /// Capabilities of a terminal.
@@ -15,6 +13,6 @@ struct TerminalStyle {
 /// Detects the capabilities of the terminal at a file descriptor: width (`COLUMNS`, then the window
 /// size), colour (off for a pipe, `NO_COLOR`, `TERM=dumb`; 24-bit by `COLORTERM`), and UTF-8 by the
 /// locale variables. A pipe has 80 columns unless `COLUMNS` is set, and never colour.
-LENSBENCH_API TerminalStyle detect_terminal(int fd);
+TerminalStyle detect_terminal(int fd);
 
 }  // namespace lensbench

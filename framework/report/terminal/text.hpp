@@ -1,7 +1,6 @@
 #pragma once
 
 #include <initializer_list>
-#include <lensbench/export.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,25 +18,25 @@ enum class Blanks {
 /// `\xNN` or `\u{NNNN}`, so that escape sequences are inactive. A combining mark without a base
 /// character gets a dotted circle, and a character has at most two marks.
 /// \param unicode  if false, characters outside ASCII are escaped too
-LENSBENCH_API std::string visible(std::string_view text, Blanks blanks, bool unicode = true);
+std::string visible(std::string_view text, Blanks blanks, bool unicode = true);
 
 /// Number of cells that a text from `visible` fills; East Asian wide characters fill two.
-LENSBENCH_API int display_width(std::string_view text);
+int display_width(std::string_view text);
 
 /// Text cut between characters to at most `width` cells; a cut text ends in `…` (`~` without
 /// unicode).
-LENSBENCH_API std::string shorten(std::string_view text, int width, bool unicode = true);
+std::string shorten(std::string_view text, int width, bool unicode = true);
 
 enum class Align { left, right };
 /// Text of exactly `width` cells, shortened or padded with spaces.
-LENSBENCH_API std::string fit(std::string_view text, int width, Align align, bool unicode = true);
+std::string fit(std::string_view text, int width, Align align, bool unicode = true);
 
 /// Concatenation of texts.
-LENSBENCH_API std::string cat(std::initializer_list<std::string_view> parts);
+std::string cat(std::initializer_list<std::string_view> parts);
 
 /// Lines of at most `width` cells, broken between words; continuation lines begin with `indent`
 /// spaces.
-LENSBENCH_API std::vector<std::string> wrap(std::string_view text, int width, int indent = 0,
-                                            bool unicode = true);
+std::vector<std::string> wrap(std::string_view text, int width, int indent = 0,
+                              bool unicode = true);
 
 }  // namespace lensbench::terminal

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <lensbench/dataset.hpp>
-#include <lensbench/export.hpp>
 #include <string>
 
 #include "report/terminal/terminal.hpp"
@@ -19,11 +18,11 @@ using TokenText = std::function<std::string(std::int64_t id)>;
 /// by its dimensions where it is absent. The receipts follow. Every line is at most `columns` cells
 /// wide and ends in a newline.
 /// \param name  name under which the dataset was saved, used as heading
-LENSBENCH_API std::string render_dataset(const std::string& name, const Dataset& dataset,
-                                         const TokenText& token_text, const TerminalStyle& style);
+std::string render_dataset(const std::string& name, const Dataset& dataset,
+                           const TokenText& token_text, const TerminalStyle& style);
 
 /// Order of a dataset among those of one run by the kind of its first picture, smallest first:
 /// maps, bars and curves, tokens, others.
-LENSBENCH_API int reading_order(const Dataset& dataset);
+int reading_order(const Dataset& dataset);
 
 }  // namespace lensbench

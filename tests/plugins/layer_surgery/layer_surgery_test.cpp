@@ -96,8 +96,8 @@ TEST_F(Surgery, BlockInfluenceIsOneMinusTheMeanCosine) {
   const at::Tensor a = streams.at("blocks.1.hook_resid_pre")[0].to(at::kDouble);
   const at::Tensor b = streams.at("blocks.1.hook_resid_post")[0].to(at::kDouble);
   const at::Tensor cosine = (a * b).sum(-1) / a.norm(2, -1) / b.norm(2, -1);
-  EXPECT_NEAR(dataset["block_influence"].tensor[1].item<double>(),
-              1 - cosine.mean().item<double>(), 1e-12);
+  EXPECT_NEAR(dataset["block_influence"].tensor[1].item<double>(), 1 - cosine.mean().item<double>(),
+              1e-12);
 }
 
 TEST_F(Surgery, ADeletedModelCanBeAskedAgain) {
@@ -138,8 +138,8 @@ TEST_F(Surgery, AVariantStartsAtItsFirstChangedBlock) {
   EXPECT_EQ(blocks_of(SurgeryOperation::swap, 1), 2);
 }
 
-// The window of attention belongs to the block, wherever it runs: qwen2-window has full attention in
-// its first blocks and windows in later ones.
+// The window of attention belongs to the block, wherever it runs: qwen2-window has full attention
+// in its first blocks and windows in later ones.
 TEST(SurgeryOfWindows, SettingsOfABlockGoWithIt) {
   const auto model = Model::open(sample_folder("qwen2-window"));
   const std::int64_t n = model->spec().n_layers;
@@ -174,8 +174,8 @@ TEST_F(Surgery, MergingHeadsMixesTheirWeights) {
     EXPECT_EQ(lensbench::testing::largest(change.value[2]), 0);
   }
   const auto view = with_weights(bench_.model, changes);
-  const at::Tensor q = at::log_softmax(
-      view->forward(make_batch(bench_.tokens)).logits[0].to(at::kDouble), -1);
+  const at::Tensor q =
+      at::log_softmax(view->forward(make_batch(bench_.tokens)).logits[0].to(at::kDouble), -1);
   EXPECT_NEAR(value_at(dataset, "cross_entropy", "merge 1:0 and 1:2", 0), -q[0][17].item<double>(),
               1e-5);
   EXPECT_TRUE(dataset.attributes.contains("weight_changes"));
@@ -221,8 +221,7 @@ TEST_F(Surgery, PruningByWeightNormTakesTheSmallestProductFirst) {
 TEST_F(Surgery, PruningHeadsByContributionTakesTheSmallestMeanOutputFirst) {
   LayerSurgeryOptions options;
   options.parts = "heads";
-  const Ranking ranking =
-      ranked(*bench_.model, {bench_.tokens}, "contribution", options, 0, 0);
+  const Ranking ranking = ranked(*bench_.model, {bench_.tokens}, "contribution", options, 0, 0);
   const auto results = bench_.context.activations(bench_.tokens, {"blocks.*.attn.hook_result"});
   const auto mean = [&](std::int64_t flat) {
     return results.at("blocks." + std::to_string(flat / 3) + ".attn.hook_result")[0]
@@ -232,8 +231,7 @@ TEST_F(Surgery, PruningHeadsByContributionTakesTheSmallestMeanOutputFirst) {
         .item<double>();
   };
   ASSERT_EQ(ranking.order.size(), 9u);
-  for (std::size_t i = 1; i < 9; ++i)
-    EXPECT_LT(mean(ranking.order[i - 1]), mean(ranking.order[i]));
+  for (std::size_t i = 1; i < 9; ++i) EXPECT_LT(mean(ranking.order[i - 1]), mean(ranking.order[i]));
 }
 
 TEST_F(Surgery, PrunedNeuronsEqualAnIntervention) {
@@ -250,8 +248,8 @@ TEST_F(Surgery, PrunedNeuronsEqualAnIntervention) {
   }
   const Window window = read_window(*bench_.model, bench_.tokens);
   const auto cut = with_interventions(bench_.model, zeros);
-  EXPECT_TRUE(at::equal(run_pruned(*bench_.model, window, masks),
-                        cut->forward(window.batch).residual));
+  EXPECT_TRUE(
+      at::equal(run_pruned(*bench_.model, window, masks), cut->forward(window.batch).residual));
 }
 
 TEST_F(Surgery, RandomOrdersDependOnTheSeedOnly) {
@@ -275,12 +273,13 @@ TEST_F(Surgery, ATextGivesMeansOverItsTokensAndAnInterval) {
       << "a document of one token predicts nothing";
   EXPECT_EQ(std::get<std::int64_t>(dataset.attributes.at("tokens_scored")), 3 + 1 + 4);
   double sum = 0;
-  for (const auto& ids : std::vector<std::vector<std::int64_t>>{
-           {3, 17, 5, 5}, {1, 2}, {8, 30, 31, 32, 33}}) {
-    const at::Tensor q = at::log_softmax(
-        bench_.model->forward(make_batch(tokens_from_ids(*bench_.model, ids))).logits[0].to(
-            at::kDouble),
-        -1);
+  for (const auto& ids :
+       std::vector<std::vector<std::int64_t>>{{3, 17, 5, 5}, {1, 2}, {8, 30, 31, 32, 33}}) {
+    const at::Tensor q =
+        at::log_softmax(bench_.model->forward(make_batch(tokens_from_ids(*bench_.model, ids)))
+                            .logits[0]
+                            .to(at::kDouble),
+                        -1);
     for (std::size_t i = 0; i + 1 < ids.size(); ++i)
       sum -= q[static_cast<std::int64_t>(i)][ids[i + 1]].item<double>();
   }
@@ -289,8 +288,8 @@ TEST_F(Surgery, ATextGivesMeansOverItsTokensAndAnInterval) {
   const at::Tensor increase = dataset["loss_increase"].tensor;
   EXPECT_TRUE((interval[0] <= increase).all().item<bool>());
   EXPECT_TRUE((interval[1] >= increase).all().item<bool>());
-  EXPECT_TRUE(at::equal(run_with(bench_, {{"text", text.string()}})["loss_increase_interval"].tensor,
-                        interval));
+  EXPECT_TRUE(at::equal(
+      run_with(bench_, {{"text", text.string()}})["loss_increase_interval"].tensor, interval));
 }
 
 TEST_F(Surgery, OneTokenHasNoLoss) {
@@ -314,7 +313,8 @@ TEST_F(Surgery, ReceiptsFailForTheFaultThatTheyName) {
 }
 
 TEST_F(Surgery, RefusesWhatDoesNotFit) {
-  EXPECT_THAT(refusal({{"blocks", "3"}}), HasSubstr("block 3 of the model does not exist; give 0 to 2"));
+  EXPECT_THAT(refusal({{"blocks", "3"}}),
+              HasSubstr("block 3 of the model does not exist; give 0 to 2"));
   EXPECT_THAT(refusal({{"blocks", "x"}}), AllOf(HasSubstr("'x'"), HasSubstr("0,2-4")));
   EXPECT_THAT(refusal({{"blocks", "2-1"}}), HasSubstr("'2-1'"));
   EXPECT_THAT(refusal({{"blocks", "1,1"}}), HasSubstr("block 1 twice"));
@@ -337,19 +337,22 @@ TEST_F(Surgery, RefusesWhatDoesNotFit) {
 }
 
 TEST(SurgeryOfOthers, RefusesMaskedModelsAndNeuronsOfMixtures) {
-  EXPECT_THAT(message_of<UsageError>([] {
-                LayerSurgeryTool().check_compatible(*Model::open(sample_folder("bert")));
-              }),
+  EXPECT_THAT(message_of<UsageError>(
+                  [] { LayerSurgeryTool().check_compatible(*Model::open(sample_folder("bert"))); }),
               HasSubstr("predicts masked tokens"));
   Bench mixture(Model::open(sample_folder("mixtral")), {1, 2, 3});
-  EXPECT_THAT(message_of<UsageError>([&] { run_with(mixture, {{"operation", "prune"}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                run_with(mixture, {{"operation", "prune"}});
+              }),
               HasSubstr("parts=heads"));
 }
 
 TEST_F(Surgery, AnEmptyTextIsAnError) {
   TempDir folder;
   const auto empty = folder.write("empty.txt", "\n\n");
-  EXPECT_THAT(message_of<InputError>([&] { run_with(bench_, {{"text", empty.string()}}); }),
+  EXPECT_THAT(message_of<InputError>([&] {
+                run_with(bench_, {{"text", empty.string()}});
+              }),
               HasSubstr("empty.txt"));
   const auto shorts = folder.write("short.jsonl", "{\"ids\": [3]}\n");
   EXPECT_THAT(refusal({{"text", shorts.string()}}), HasSubstr("at least 2 tokens"));

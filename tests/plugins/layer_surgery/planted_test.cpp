@@ -66,8 +66,7 @@ TEST_F(Fact, ExchangingTheBlocksThatDependOnEachOtherBreaksIt) {
   EXPECT_NEAR(value_of(swapped, "loss_increase", "swap 2 and 3"), 0, kPlanted);
   const Dataset outer = run_with(bench_, {{"operation", "permute"}, {"order", "3,1,2,0"}});
   EXPECT_NEAR(value_of(outer, "loss_increase", "order 3,1,2,0"), 0, kPlanted);
-  const Dataset reversed =
-      run_with(bench_, {{"operation", "reverse"}, {"blocks", "1-2"}});
+  const Dataset reversed = run_with(bench_, {{"operation", "reverse"}, {"blocks", "1-2"}});
   EXPECT_NEAR(value_at(reversed, "cross_entropy", "reverse 1 to 2", 2), unknown_, kPlanted);
 }
 
@@ -95,23 +94,22 @@ TEST_F(Fact, ADonorGivesItsOwnFact) {
   EXPECT_NEAR(value_at(dataset, "cross_entropy", "donor 2", 2), std::log(std::exp(6.0) + 7) - 6,
               kPlanted);
   EXPECT_NEAR(value_of(dataset, "loss_increase", "donor 1"), 0, kPlanted);
-  EXPECT_NEAR(dataset["donor_embedding_cosine"].tensor.item<double>(),
-              5.0 / 8, kPlanted)  // S, is and the subjects; answers have embeddings of 0
+  EXPECT_NEAR(dataset["donor_embedding_cosine"].tensor.item<double>(), 5.0 / 8,
+              kPlanted)  // S, is and the subjects; answers have embeddings of 0
       << "equal embeddings";
   EXPECT_TRUE(dataset.attributes.contains("donor_basis"));
-  const Dataset mixed = run_with(bench_, {{"operation", "permute"},
-                                          {"order", "0,1,d2,3"},
-                                          {"donor", folder.path().string()}});
+  const Dataset mixed = run_with(
+      bench_, {{"operation", "permute"}, {"order", "0,1,d2,3"}, {"donor", folder.path().string()}});
   EXPECT_NEAR(value_at(mixed, "cross_entropy", "order 0,1,d2,3", 2),
               std::log(std::exp(6.0) + 7) - 6, kPlanted);
 }
 
 TEST_F(Fact, PruningTheNeuronOfTheSubjectCostsTheMargin) {
-  // 3 neurons in block 1 that are active once at most; those of blocks 0, 2 and 3 never are. On this
-  // prompt neuron 0 of block 1 is the only active one, so it is the last of the 12 to go.
-  const Dataset dataset = run_with(bench_, {{"operation", "prune"},
-                                            {"fractions", "0.5,0.92,1"},
-                                            {"by", "frequency,contribution"}});
+  // 3 neurons in block 1 that are active once at most; those of blocks 0, 2 and 3 never are. On
+  // this prompt neuron 0 of block 1 is the only active one, so it is the last of the 12 to go.
+  const Dataset dataset = run_with(
+      bench_,
+      {{"operation", "prune"}, {"fractions", "0.5,0.92,1"}, {"by", "frequency,contribution"}});
   const at::Tensor loss = dataset["pruned_loss"].tensor;
   const double whole = dataset["whole_loss"].tensor.item<double>();
   for (std::int64_t by = 0; by < 2; ++by) {
@@ -143,9 +141,7 @@ TEST(Linear, DeletingABlockLeavesTheLogitsOfTheOther) {
   Bench two(linear_model(w, 2).open(), {0, 1});
   const Dataset dataset = run_with(two, {});
   // Whole model: e0 + 2 e1 at position 0; without a block e0 + e1. The next token is t1.
-  const auto loss = [](double a, double b) {
-    return std::log(std::exp(a) + std::exp(b) + 1) - b;
-  };
+  const auto loss = [](double a, double b) { return std::log(std::exp(a) + std::exp(b) + 1) - b; };
   EXPECT_NEAR(dataset["whole_loss"].tensor.item<double>(), loss(1, 2), kPlanted);
   EXPECT_NEAR(value_of(dataset, "loss", "delete 0"), loss(1, 1), kPlanted);
   EXPECT_NEAR(value_of(dataset, "loss", "delete 1"), loss(1, 1), kPlanted);

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <filesystem>
-#include <lensbench/export.hpp>
 #include <string>
 
 namespace lensbench {
 
 /// Message about a tokenizer of another format (SentencePiece, tiktoken) in a directory in which
 /// `Tokenizer::open` did not find a tokenizer, and how to convert it; empty without such a file.
-LENSBENCH_API std::string explain_foreign_tokenizer(const std::filesystem::path& directory);
+std::string explain_foreign_tokenizer(const std::filesystem::path& directory);
 
 }  // namespace lensbench

@@ -13,8 +13,8 @@ namespace lensbench {
 /// Reads a tokenizer from the text of a `tokenizer.json`, without other files.
 /// \param name  name of the file, for messages
 /// \throws InputError
-LENSBENCH_API std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
-                                                                    const std::string& name);
+std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
+                                                      const std::string& name);
 
 /// Reads a WordPiece vocabulary, one token per line. \throws InputError
 std::unique_ptr<const TokenModel> read_vocab_txt(const std::filesystem::path& file,

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <lensbench/export.hpp>
-
 namespace lensbench {
 
 // Character classes of Hugging Face `tokenizers`, which follow Unicode 8 and 9: characters assigned
@@ -9,12 +7,12 @@ namespace lensbench {
 
 /// Whether BertNormalizer drops a character as invisible: control, format and private-use
 /// characters and U+FFFD, but not tab, line feed and carriage return.
-LENSBENCH_API bool is_invisible(char32_t character);
+bool is_invisible(char32_t character);
 /// Whether a character has the general category Mn, which BertNormalizer drops as an accent.
-LENSBENCH_API bool is_nonspacing_mark(char32_t character);
+bool is_nonspacing_mark(char32_t character);
 /// Whether a character has a general category M*, which the StripAccents normalizer drops.
-LENSBENCH_API bool is_mark(char32_t character);
+bool is_mark(char32_t character);
 /// Whether a character is ASCII punctuation, an ASCII symbol, or of a general category P*.
-LENSBENCH_API bool is_punctuation(char32_t character);
+bool is_punctuation(char32_t character);
 
 }  // namespace lensbench

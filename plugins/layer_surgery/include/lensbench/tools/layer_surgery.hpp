@@ -11,19 +11,19 @@ namespace lensbench {
 /// What `LayerSurgery` changes in the model.
 enum class SurgeryOperation {
   delete_block,  ///< leaves out one block: a variant for each of `blocks`
-  swap,          ///< exchanges a block with the next one: a variant for each of `blocks` but the last
-  repeat,        ///< runs a block twice: a variant for each of `blocks`
-  reverse,       ///< runs the blocks from the first to the last of `blocks` in reverse: one variant
-  permute,       ///< runs the blocks of `order`, of any number: one variant
-  donor,         ///< takes a block of another model: a variant for each of `blocks`
-  merge_heads,   ///< mixes two heads of a block into one: two variants for each pair of `heads`
-  prune,         ///< sets neurons or heads to zero: a variant for each of `by` and `fractions`
+  swap,     ///< exchanges a block with the next one: a variant for each of `blocks` but the last
+  repeat,   ///< runs a block twice: a variant for each of `blocks`
+  reverse,  ///< runs the blocks from the first to the last of `blocks` in reverse: one variant
+  permute,  ///< runs the blocks of `order`, of any number: one variant
+  donor,    ///< takes a block of another model: a variant for each of `blocks`
+  merge_heads,  ///< mixes two heads of a block into one: two variants for each pair of `heads`
+  prune,        ///< sets neurons or heads to zero: a variant for each of `by` and `fractions`
 };
 
 /// A block of an order: the block with that index, of the model or of the donor.
 struct SurgeryBlock {
-  std::int64_t index = 0;                               ///< from 0
-  bool donor = false;                                   ///< of the donor
+  std::int64_t index = 0;                                ///< from 0
+  bool donor = false;                                    ///< of the donor
   bool operator==(const SurgeryBlock&) const = default;  ///< compares both fields
 };
 
@@ -40,15 +40,15 @@ struct LayerSurgeryOptions {
   std::string donor = {};                 ///< directory or hub name of the donor
   /// Pairs i, j of `merge_heads`, both in one block.
   std::vector<std::pair<SurgeryHead, SurgeryHead>> heads = {};
-  double alpha = 0.5;              ///< part of head i in the mixture, 0 to 1
-  std::string parts = "neurons";   ///< what `prune` sets to zero: `neurons`, `heads`
+  double alpha = 0.5;             ///< part of head i in the mixture, 0 to 1
+  std::string parts = "neurons";  ///< what `prune` sets to zero: `neurons`, `heads`
   /// Orders of `prune`, the smallest first: `frequency`, `weight_norm`, `contribution`, `random`.
   std::vector<std::string> by = {"frequency"};
   std::vector<double> fractions = {0.1, 0.25, 0.5, 0.75};  ///< shares of all parts, above 0 up to 1
-  std::int64_t draws = 3;    ///< random orders that `prune` compares with
-  std::string text = {};     ///< file that the loss is measured on (`Corpus`); empty: the tokens
-  std::int64_t window = 256;   ///< most tokens of a window of the text
-  std::int64_t windows = 64;   ///< most windows of the text, chosen at random; 0: all
+  std::int64_t draws = 3;     ///< random orders that `prune` compares with
+  std::string text = {};      ///< file that the loss is measured on (`Corpus`); empty: the tokens
+  std::int64_t window = 256;  ///< most tokens of a window of the text
+  std::int64_t windows = 64;  ///< most windows of the text, chosen at random; 0: all
 };
 
 /// Runs a model with its blocks taken out, exchanged, repeated, reordered or taken from another
@@ -66,15 +66,19 @@ class LENSBENCH_API LayerSurgery : public Tool {
 
   /// Runs all variants of an operation.
   ///
-  /// - `loss`, `loss_increase` (nats), `mean_kl` (nats), `agreement` [variant]: mean cross-entropy of
-  ///   the token that follows, its difference to the unchanged model, mean KL(model || variant), and
-  ///   the share of positions with the same first choice. `whole_loss` [].
-  /// - `loss_increase_interval` [bound, variant], nats: 95 % bootstrap over windows; only with `text`.
+  /// - `loss`, `loss_increase` (nats), `mean_kl` (nats), `agreement` [variant]: mean cross-entropy
+  /// of
+  ///   the token that follows, its difference to the unchanged model, mean KL(model || variant),
+  ///   and the share of positions with the same first choice. `whole_loss` [].
+  /// - `loss_increase_interval` [bound, variant], nats: 95 % bootstrap over windows; only with
+  /// `text`.
   /// - `cross_entropy` (NaN: last token), `kl` (nats), `agrees` int8 [variant, token],
   ///   `whole_cross_entropy` [token]: only without `text`.
-  /// - `block_influence` [block]: 1 minus the mean cosine of the streams before and after a block of
+  /// - `block_influence` [block]: 1 minus the mean cosine of the streams before and after a block
+  /// of
   ///   the unchanged model.
-  /// - `loss_increase_by_place` [place], nats: mean over the variants that change one block, for the
+  /// - `loss_increase_by_place` [place], nats: mean over the variants that change one block, for
+  /// the
   ///   first block, the last, and those between.
   /// - `pruned_loss` [by, fraction], `random_pruned_loss` [draw, fraction] (nats), `pruned_parts`
   ///   [fraction]: of `prune`.
@@ -87,8 +91,8 @@ class LENSBENCH_API LayerSurgery : public Tool {
   /// \param operation  what to change
   /// \param options    arguments of the operation, and the text
   /// \throws UsageError for arguments that do not fit the operation or the model, a donor of
-  ///   another width, heads that share keys and values with others, a mixture whose neurons are to be
-  ///   pruned, a masked-language model; InputError for a text that cannot be read
+  ///   another width, heads that share keys and values with others, a mixture whose neurons are to
+  ///   be pruned, a masked-language model; InputError for a text that cannot be read
   virtual Dataset operate(const Tokens& tokens, SurgeryOperation operation,
                           const LayerSurgeryOptions& options = {}) = 0;
 };

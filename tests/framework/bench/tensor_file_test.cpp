@@ -1,0 +1,132 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <lensbench/tensor_file.hpp>
+
+#include "checkpoint/weights/safetensors.hpp"
+#include "support/archives.hpp"
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::TempDir;
+
+class TensorFiles : public ::testing::Test {
+ protected:
+  TensorFiles() {
+    write_safetensors(weights(),
+                      {{"bias", at::tensor({0.5F, -1.0F})},
+                       {"matrix", at::arange(6, at::kDouble).reshape({2, 3})}},
+                      {{"made_by", "hand"}});
+    // Cases of 1, 2 and 3 tokens, whose `entropy` is 1.5, 2.5, 3.5 by position.
+    testing::write_small_archive(archive(), 3);
+  }
+
+  std::string weights() const { return folder_ / "lens.safetensors"; }
+  std::string archive() const { return folder_ / "a.h5"; }
+  TempDir folder_;
+};
+
+TEST_F(TensorFiles, OfSafetensorsGiveValuesInTheStoredTypeAndMetadata) {
+  const TensorFile file(weights());
+  EXPECT_THAT(file.names(), ElementsAre("bias", "matrix"));
+  EXPECT_THAT(file.shape("matrix"), ElementsAre(2, 3));
+  EXPECT_TRUE(at::equal(file.read("matrix"), at::arange(6, at::kDouble).reshape({2, 3})));
+  EXPECT_TRUE(at::equal(file.read("bias", {2}), at::tensor({0.5F, -1.0F})));
+  EXPECT_EQ(file.metadata().at("made_by"), "hand");
+}
+
+TEST_F(TensorFiles, OfSafetensorsGiveCopiesThatMayBeChanged) {
+  const TensorFile file(weights());
+  file.read("bias").zero_();
+  EXPECT_TRUE(at::equal(file.read("bias"), at::tensor({0.5F, -1.0F})));
+}
+
+TEST_F(TensorFiles, OfAnArchiveGiveTheVariablesOfTheResult) {
+  const TensorFile file(archive() + ":results/lens");
+  EXPECT_TRUE(file.contains("entropy"));
+  EXPECT_TRUE(
+      at::equal(file.read("entropy", {6}), at::tensor({1.5F, 1.5F, 2.5F, 1.5F, 2.5F, 3.5F})));
+  EXPECT_TRUE(at::equal(file.read("case").to(at::kLong), at::tensor({0, 1, 1, 2, 2, 2})));
+  EXPECT_THAT(file.texts("input_token"), ElementsAre("In", "In", "In", "In", "In", "In"));
+}
+
+TEST_F(TensorFiles, OfOneVariableHaveThatOneOnly) {
+  const TensorFile file(archive() + ":results/lens/entropy");
+  EXPECT_THAT(file.names(), ElementsAre("entropy"));
+  EXPECT_EQ(file.read("entropy").numel(), 6);
+}
+
+TEST_F(TensorFiles, NameWhatThereIsWhenATensorIsMissing) {
+  EXPECT_THAT(
+      message_of<InputError>([&] { TensorFile(weights()).read("weight"); }),
+      AllOf(HasSubstr("lens.safetensors: tensor 'weight' is missing"), HasSubstr("bias, matrix")));
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile(archive() + ":results/nothing"); }),
+              AllOf(HasSubstr("nothing"), HasSubstr("lens")));
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile(archive() + ":results/lens/nothing"); }),
+              AllOf(HasSubstr("nothing"), HasSubstr("entropy")));
+}
+
+TEST_F(TensorFiles, RefuseAnotherShapeWithBoth) {
+  const TensorFile file(weights());
+  EXPECT_EQ(file.read("matrix", {-1, 3}).numel(), 6);
+  EXPECT_THAT(message_of<InputError>([&] {
+                file.read("matrix", {-1, 4});
+              }),
+              HasSubstr("tensor 'matrix': the shape is [2, 3], expected [any, 4]"));
+  EXPECT_THAT(message_of<InputError>([&] { file.read("matrix", {6}); }), HasSubstr("expected [6]"));
+}
+
+TEST_F(TensorFiles, RefuseNumbersThatAreNone) {
+  write_safetensors(weights(), {{"bias", at::tensor({0.5F, std::nanf("")})}});
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile(weights()).read("bias"); }),
+              HasSubstr("contains NaN or infinity"));
+}
+
+TEST_F(TensorFiles, RefusePickledFilesByTheirFirstBytesWhateverTheirName) {
+  const std::string pickle = folder_.write("lens.safetensors", "\x80\x02}q\x01.");
+  const std::string zip = folder_.write("params.pt", "PK\x03\x04rest");
+  for (const auto& file : {pickle, zip})
+    EXPECT_THAT(message_of<InputError>([&] { TensorFile{file}; }),
+                AllOf(HasSubstr(file), HasSubstr("loading it can run code"),
+                      HasSubstr("safetensors.torch")));
+}
+
+TEST_F(TensorFiles, RefuseAnArchiveWithoutAResult) {
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile{archive()}; }),
+              HasSubstr("name the result that is meant: " + archive() + ":results/NAME"));
+}
+
+TEST_F(TensorFiles, RefuseMissingAndOtherFiles) {
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile{folder_ / "none"}; }),
+              HasSubstr("file not found"));
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile{folder_ / "none.h5:results/a"}; }),
+              HasSubstr("none.h5"));
+  EXPECT_THROW(TensorFile{folder_.write("text", "a,b\n1,2\n")}, InputError);
+}
+
+TEST_F(TensorFiles, RefuseAnArchiveOfWhichOneBitIsFlipped) {
+  std::fstream file(archive(), std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  // The value 3.5F of the last token.
+  const auto at = bytes.find(std::string("\x00\x00\x60\x40", 4));
+  ASSERT_NE(at, std::string::npos);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put('\x01');
+  file.close();
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile(archive() + ":results/lens"); }),
+              HasSubstr("damaged"));
+}
+
+}  // namespace
+}  // namespace lensbench
