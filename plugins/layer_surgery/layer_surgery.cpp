@@ -122,7 +122,10 @@ void check_blocks(Dataset& dataset, const Model& model, const Window& window,
                    difference(run_block_by_block(model, window), window.streams.back()), 0,
                    "the blocks in their own order, one by one, give the stream of the forward in "
                    "every bit"));
-  if (operation != SurgeryOperation::delete_block) return;
+  // Where a norm follows each addition, a block with outputs of 0 still normalises.
+  if (operation != SurgeryOperation::delete_block ||
+      model.spec().norm_placement == NormPlacement::after_add)
+    return;
   double worst = 0;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, variants.size()); ++i)
     worst = std::max(worst, difference(variants[i].run(window),
@@ -205,8 +208,7 @@ double embedding_cosine(const Model& model, const Model& donor) {
 
 void LayerSurgeryTool::check_compatible(const Model& model) const {
   const TransformerSpec& spec = model.spec();
-  if (spec.masked_language_model || spec.norm_placement == NormPlacement::after_add ||
-      !spec.attention.causal)
+  if (spec.masked_language_model || !spec.attention.causal)
     throw UsageError("layer_surgery: '" + spec.family +
                      "' predicts masked tokens, not the next one, so the loss here is not defined; "
                      "use a causal language model");

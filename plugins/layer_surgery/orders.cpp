@@ -234,10 +234,9 @@ SharedModel open_donor(const Model& model, const std::string& name) {
     throw UsageError("layer_surgery: the donor's stream has width " + std::to_string(spec.d_model) +
                      ", expected that of the model, " + std::to_string(model.spec().d_model) +
                      "; give a donor of the same width");
-  if (spec.masked_language_model || spec.norm_placement == NormPlacement::after_add)
-    throw UsageError(
-        "layer_surgery: the donor is a '" + spec.family +
-        "' model, which normalises its stream after each sublayer; give a causal model");
+  if (spec.masked_language_model || !spec.attention.causal)
+    throw UsageError("layer_surgery: the donor is a '" + spec.family +
+                     "' model, whose blocks see later tokens; give a causal language model");
   return donor;
 }
 

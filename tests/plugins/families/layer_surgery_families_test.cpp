@@ -10,10 +10,10 @@ class LayerSurgeryFamilies : public ::testing::TestWithParam<std::string> {
  protected:
   static std::optional<Dataset> run(SurgeryOperation operation,
                                     const LayerSurgeryOptions& options = {}) {
-    return answer_or_refusal<LayerSurgeryTool>(
-        GetParam(), [&](LayerSurgeryTool& tool, const Tokens& tokens) {
-          return tool.operate(tokens, operation, options);
-        });
+    return answer_or_refusal<LayerSurgeryTool>(GetParam(),
+                                               [&](LayerSurgeryTool& tool, const Tokens& tokens) {
+                                                 return tool.operate(tokens, operation, options);
+                                               });
   }
   static bool causal() { return GetParam().find("bert") == std::string::npos; }
 };
