@@ -117,7 +117,7 @@ void write_plainly(const fs::path& path, const at::Tensor& values) {
 }
 
 /// Until a large case is safe: `commit` against a plain write and fsync of the same numbers. Then
-/// the seal, which hashes all of it twice (what is packed, and what lies in the file after that):
+/// the seal, which hashes all of it twice (the packed content, and the file that results):
 /// against SHA-256 of the same bytes.
 void large_variable_against_plain_write(benchmark::State& state) {
   const at::Tensor values = at::randn({43690, 768});

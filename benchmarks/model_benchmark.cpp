@@ -15,8 +15,8 @@
 #include "token_analyzer/text_logits.hpp"
 #include "token_analyzer/token_analyzer.hpp"
 
-// Tokens a second of a GPT-2-small-shaped model with random weights, beside the floor that the
-// machine sets: arithmetic for a prompt, reading the weights once a token for generation.
+// Tokens a second of a GPT-2-small-shaped model with random weights, compared with the floor that
+// the machine sets: arithmetic for a prompt, reading the weights once a token for generation.
 
 namespace lensbench::benchmarks {
 namespace {

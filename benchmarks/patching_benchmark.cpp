@@ -10,8 +10,8 @@
 #include "support/random_model.hpp"
 
 // A patching sweep of the residual stream over layers and positions of a GPT-2-small-shaped model
-// with random weights, beside the plain loop of one whole forward a cell in the same run. The two
-// prompts differ in one token of 32, as a pair of a study does.
+// with random weights, compared with the plain loop of one whole forward a cell in the same run.
+// The two prompts differ in one token of 32, as a pair of a study does.
 
 namespace lensbench::benchmarks {
 namespace {

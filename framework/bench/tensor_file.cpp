@@ -56,6 +56,15 @@ std::string text_of(const Attribute& attribute) {
   return join(std::get<std::vector<std::string>>(attribute), ",");
 }
 
+/// Shape of a variable without the axis that the bench adds to the result of a case, if the archive
+/// has one case.
+std::vector<std::int64_t> own_shape(const StoredVariable& variable) {
+  const Variable& facts = variable.facts;
+  const bool added = !facts.coordinate && !facts.dims.empty() && variable.shape.front() == 1 &&
+                     (facts.dims.front() == "case" || facts.dims.front() == "case_number");
+  return {variable.shape.begin() + (added ? 1 : 0), variable.shape.end()};
+}
+
 /// Names, types, shapes and texts of a result. It runs in the confined process.
 std::string describe(const ResultPath& path) {
   const VerifyResult checked = verify_archive(path.archive);
@@ -71,7 +80,7 @@ std::string describe(const ResultPath& path) {
     if (one.facts.is_text() && one.rows == nullptr)
       entry["texts"] = one.facts.strings;
     else
-      entry["shape"] = one.shape, entry["dtype"] = safetensors_dtype(one.type);
+      entry["shape"] = own_shape(one), entry["dtype"] = safetensors_dtype(one.type);
     list.push_back(std::move(entry));
   }
   json metadata = json::object();

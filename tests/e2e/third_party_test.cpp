@@ -274,7 +274,7 @@ TEST_F(ThirdParty, PatchPairsAndAverageByLabel) {
   const auto results = json::parse(ran.out)["results"];
   EXPECT_EQ(results["patching"]["variables"]["clean"]["dims"], json({"case_number"}));
   const auto& labels = results["by_label"]["variables"];
-  EXPECT_EQ(labels["label"]["data"], json({"place", "speech"}));
+  EXPECT_EQ(results["by_label"]["coordinates"]["label"]["data"], json({"place", "speech"}));
   EXPECT_EQ(labels["pairs"]["data"], json({2, 2}));
 
   // The means once more from the recoveries of the single pairs: places are the last two.
@@ -319,10 +319,11 @@ TEST_F(ThirdParty, LearnFromATextResumeAndUseTheResult) {
   }
   auto means = columns(mean, "mean_stream/mean");
   ASSERT_FALSE(means["mean"].empty());
-  for (std::size_t i = 0; i < means["mean"].size(); ++i)
-    if (means["block"][i] == 2)
-      EXPECT_NEAR(means["mean"][i], sum[means["d_model"][i]] / static_cast<double>(tokens.size()),
-                  1e-5);
+  for (std::size_t i = 0; i < means["mean"].size(); ++i) {
+    if (means["block"][i] != 2) continue;
+    const double mean_of_streams = sum[means["d_model"][i]] / static_cast<double>(tokens.size());
+    EXPECT_NEAR(means["mean"][i], mean_of_streams, 1e-5);
+  }
 
   const auto used =
       lensbench({"tool", "mean_cosine", "--plugin-dir", plugins, "--model", kModel, "--prompt",

@@ -17,7 +17,8 @@ namespace lensbench {
 /// Sources:
 /// - `FILE.safetensors`
 /// - `ARCHIVE.h5:results/NAME`: the variables of a result of a sealed archive, whose digests are
-///   checked first. `ARCHIVE.h5:results/NAME/VARIABLE` has that variable only
+///   checked first. `ARCHIVE.h5:results/NAME/VARIABLE` has that variable only. Of the result of a
+///   single case, the tensors lack the axis `case` that the archive adds
 ///
 /// An archive is read in a confined child process with limited memory and time, so that a file made
 /// to harm cannot crash this process. Pickled files (`.pt`, `.pkl`, `.bin`, `.npz` with objects)
