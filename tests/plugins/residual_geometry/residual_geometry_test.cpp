@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
 #include <lensbench/weight_changes.hpp>
 #include <map>
