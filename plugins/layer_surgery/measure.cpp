@@ -130,7 +130,7 @@ at::Tensor Totals::block_influence() const {
 
 at::Tensor Totals::increase_interval(std::int64_t samples, std::uint64_t seed) const {
   const std::int64_t variants = kl_.size(0);
-  if (windows() < 2) return at::full({2, variants}, kNan, at::kDouble);
+  if (windows() < 2) return at::full({variants, 2}, kNan, at::kDouble);
   std::vector<at::Tensor> increases;  // of each window, summed over its tokens
   for (std::size_t w = 0; w < cross_entropy_.size(); ++w)
     increases.push_back(cross_entropy_[w] - whole_[w]);
@@ -147,11 +147,11 @@ at::Tensor Totals::increase_interval(std::int64_t samples, std::uint64_t seed) c
     }
     drawn[sample] = weight.matmul(increase) / tokens;
   }
-  at::Tensor interval = at::empty({2, variants}, at::kDouble);
+  at::Tensor interval = at::empty({variants, 2}, at::kDouble);
   for (std::int64_t v = 0; v < variants; ++v) {
     const std::vector<double> values = statistics::values_of(drawn.select(1, v));
-    interval[0][v] = statistics::quantile(values, 0.025);
-    interval[1][v] = statistics::quantile(values, 0.975);
+    interval[v][0] = statistics::quantile(values, 0.025);
+    interval[v][1] = statistics::quantile(values, 0.975);
   }
   return interval;
 }

@@ -36,7 +36,7 @@ class Totals {
   at::Tensor mean_kl() const;                      ///< [variant]
   at::Tensor agreement() const;                    ///< [variant]
   at::Tensor block_influence() const;              ///< [block]
-  /// [bound, variant]: percentiles 2.5 and 97.5 of the loss increase over samples of windows, drawn
+  /// [variant, bound]: percentiles 2.5 and 97.5 of the loss increase over samples of windows, drawn
   /// with replacement; NaN for fewer than two windows.
   at::Tensor increase_interval(std::int64_t samples, std::uint64_t seed) const;
 

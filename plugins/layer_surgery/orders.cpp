@@ -170,7 +170,8 @@ std::vector<Variant> order_variants(const SharedModel& model, const SharedModel&
     if (operation == SurgeryOperation::donor) check_block(l, donor->spec().n_layers, "donor");
     if (auto changed = changed_order(operation, l, n))
       variants.push_back(
-          variant_of(model, donor, std::move(changed->first), std::move(changed->second), l));
+          variant_of(model, donor, std::move(changed->first), std::move(changed->second),
+                     operation == SurgeryOperation::swap && l + 2 == n && l > 0 ? l + 1 : l));
   }
   if (variants.empty())
     throw UsageError(

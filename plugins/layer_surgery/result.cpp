@@ -98,11 +98,13 @@ Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
   dataset.add({.name = "variant_place",
                .dims = {"variant"},
                .strings = places,
-               .long_name = "place of the block that is changed; several: more than one",
+               .long_name = "place of the block that is changed, of two exchanged ones first or "
+                            "last if either is; several: "
+                            "more blocks",
                .coordinate = true});
   dataset.add_coordinate("block", at::arange(n_layers, at::kInt), "block, counted from 0");
   dataset.add_coordinate("place", {kPlaces.begin(), kPlaces.end()},
-                         "first and last block, and all between");
+                         "first and last block of the model, and all between");
   return dataset;
 }
 
@@ -143,7 +145,7 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
 void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
                   std::uint64_t seed) {
   dataset.add_coordinate("bound", {"low", "high"}, "bounds of the interval");
-  dataset.add("loss_increase_interval", {"bound", "variant"},
+  dataset.add("loss_increase_interval", {"variant", "bound"},
               totals.increase_interval(samples, seed), "nats",
               "95 % bootstrap interval of the increase over windows of the text (NaN: fewer than "
               "two windows)");

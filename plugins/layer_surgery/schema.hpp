@@ -13,7 +13,7 @@ inline constexpr ResultSpec kResultTable[] = {
      View::table},
     {"agreement", "variant", "1", "share of positions with the first choice of the unchanged model",
      View::table},
-    {"loss_increase_interval", "bound variant", "nats",
+    {"loss_increase_interval", "variant bound", "nats",
      "95 % bootstrap interval of the increase over windows of the text", View::statistics, false},
     {"whole_loss", "", "nats", "loss of the unchanged model", View::general},
     {"cross_entropy", "variant token", "nats", "-ln probability of the token that follows",

@@ -25,9 +25,11 @@ Window read_window(const Model& model, Tokens tokens);
 
 /// A changed model.
 struct Variant {
-  std::string label;        ///< `delete 3`
-  std::int64_t first = 0;   ///< first block that runs differently; n_layers if only the end is cut
-  std::int64_t block = -1;  ///< the block that is changed, if it is one
+  std::string label;       ///< `delete 3`
+  std::int64_t first = 0;  ///< first block that runs differently; n_layers if only the end is cut
+  /// The block that is changed, or of two neighbours the first or last one of the model; -1:
+  /// others.
+  std::int64_t block = -1;
   /// The last stream [1, token, d_model] of the variant.
   std::function<at::Tensor(const Window&)> run;
   std::string weight_changes = {};  ///< JSON of changed weights; empty: none

@@ -64,6 +64,8 @@ TEST_F(Fact, ExchangingTheBlocksThatDependOnEachOtherBreaksIt) {
   EXPECT_NEAR(value_at(swapped, "cross_entropy", "swap 1 and 2", 2), unknown_, kPlanted);
   EXPECT_NEAR(value_of(swapped, "loss_increase", "swap 0 and 1"), 0, kPlanted);
   EXPECT_NEAR(value_of(swapped, "loss_increase", "swap 2 and 3"), 0, kPlanted);
+  EXPECT_EQ(swapped["variant_place"].strings,
+            (std::vector<std::string>{"first", "between", "last"}));
   const Dataset outer = run_with(bench_, {{"operation", "permute"}, {"order", "3,1,2,0"}});
   EXPECT_NEAR(value_of(outer, "loss_increase", "order 3,1,2,0"), 0, kPlanted);
   const Dataset reversed = run_with(bench_, {{"operation", "reverse"}, {"blocks", "1-2"}});

@@ -70,7 +70,7 @@ class LENSBENCH_API LayerSurgery : public Tool {
   /// of
   ///   the token that follows, its difference to the unchanged model, mean KL(model || variant),
   ///   and the share of positions with the same first choice. `whole_loss` [].
-  /// - `loss_increase_interval` [bound, variant], nats: 95 % bootstrap over windows; only with
+  /// - `loss_increase_interval` [variant, bound], nats: 95 % bootstrap over windows; only with
   /// `text`.
   /// - `cross_entropy` (NaN: last token), `kl` (nats), `agrees` int8 [variant, token],
   ///   `whole_cross_entropy` [token]: only without `text`.
