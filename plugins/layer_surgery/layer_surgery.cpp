@@ -238,6 +238,14 @@ Dataset LayerSurgeryTool::run(const Request& request) {
 
 Dataset LayerSurgeryTool::operate(const Tokens& tokens, SurgeryOperation operation,
                                   const LayerSurgeryOptions& options) {
+  if (options.text.empty()) return computed(tokens, operation, options);
+  if (!answer_ || answer_->operation != operation || !(answer_->options == options))
+    answer_ = {operation, options, computed(tokens, operation, options)};
+  return answer_->dataset;
+}
+
+Dataset LayerSurgeryTool::computed(const Tokens& tokens, SurgeryOperation operation,
+                                   const LayerSurgeryOptions& options) {
   check_compatible(model());
   check_use(operation, options);
   const SharedModel shared = context().shared_model();

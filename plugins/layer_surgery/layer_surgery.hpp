@@ -1,6 +1,7 @@
 #pragma once
 
 #include <lensbench/tools/layer_surgery.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,19 @@ class LayerSurgeryTool final : public LayerSurgery {
   Dataset run(const Request& request) override;
   Dataset operate(const Tokens& tokens, SurgeryOperation operation,
                   const LayerSurgeryOptions& options) override;
+
+ private:
+  Dataset computed(const Tokens& tokens, SurgeryOperation operation,
+                   const LayerSurgeryOptions& options);
+
+  /// The last answer about a text, which does not depend on the prompt: the next case of a run asks
+  /// the same.
+  struct Answer {
+    SurgeryOperation operation;
+    LayerSurgeryOptions options;
+    Dataset dataset;
+  };
+  std::optional<Answer> answer_;
 };
 
 }  // namespace lensbench::surgery

@@ -213,14 +213,14 @@ void add_matrices(Dataset& dataset, const Model& model, const ResidualGeometryOp
 }
 
 void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
-                    const std::vector<Piece>& pieces, std::uint64_t seed) {
+                    const SpreadOfText& spread, std::uint64_t seed) {
   auto& attributes = dataset.attributes;
   attributes["definition"] = "residual_geometry/1";
   attributes["points"] = options.points;
   attributes["text"] =
       options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
-  attributes["windows"] = static_cast<std::int64_t>(pieces.size());
-  attributes["pairs"] = pairs_text(pieces);
+  attributes["windows"] = spread.windows;
+  attributes["pairs"] = spread.pairs;
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;
   attributes["weights"] = "as in the checkpoint: nothing is centred or folded";
@@ -266,6 +266,22 @@ Dataset ResidualGeometryTool::run(const Request& request) {
   return measure(request.tokens(), options_of(request.parameters()));
 }
 
+const SpreadOfText& ResidualGeometryTool::spread(const Tokens& tokens,
+                                                 const ResidualGeometryOptions& options) {
+  if (!options.text.empty() && spread_options_ == options) return spread_;
+  const std::vector<Piece> pieces = pieces_of(context(), tokens, options);
+  SpreadOfText found;
+  found.windows = std::ssize(pieces);
+  found.pairs = pairs_text(pieces);
+  for (const std::string& name : options.points) {
+    found.points.push_back(point_of(model().spec(), name));
+    found.spreads.push_back(spreads_of(context(), pieces, found.points.back(), options));
+  }
+  spread_ = std::move(found);
+  spread_options_ = options;
+  return spread_;
+}
+
 Dataset ResidualGeometryTool::measure(const Tokens& tokens,
                                       const ResidualGeometryOptions& options) {
   check_compatible(model());
@@ -278,13 +294,11 @@ Dataset ResidualGeometryTool::measure(const Tokens& tokens,
   dataset.add_coordinate("block", at::arange(spec.n_layers, at::kInt), "block, counted from 0");
   add_token_axis(dataset, tokens.ids, tokens.texts);
   add_tokens(dataset, context(), tokens, options);
-  const std::vector<Piece> pieces = pieces_of(context(), tokens, options);
-  for (const std::string& name : options.points) {
-    const Point point = point_of(spec, name);
-    add_spread(dataset, point, spreads_of(context(), pieces, point, options), options);
-  }
+  const SpreadOfText& found = spread(tokens, options);
+  for (std::size_t i = 0; i < found.points.size(); ++i)
+    add_spread(dataset, found.points[i], found.spreads[i], options);
   add_matrices(dataset, model(), options);
-  add_attributes(dataset, options, pieces, context().seed());
+  add_attributes(dataset, options, found, context().seed());
   return dataset;
 }
 

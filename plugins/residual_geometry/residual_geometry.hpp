@@ -1,10 +1,12 @@
 #pragma once
 
 #include <lensbench/tools/residual_geometry.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "schema.hpp"
+#include "texts.hpp"
 
 namespace lensbench::geometry {
 
@@ -50,6 +52,14 @@ class ResidualGeometryTool final : public ResidualGeometry {
   std::vector<std::string> usual_hooks(const TransformerSpec& spec) const override;
   Dataset run(const Request& request) override;
   Dataset measure(const Tokens& tokens, const ResidualGeometryOptions& options) override;
+
+ private:
+  /// The spread, which does not depend on the prompt if there is a text: the next case of a run
+  /// asks for the same.
+  const SpreadOfText& spread(const Tokens& tokens, const ResidualGeometryOptions& options);
+
+  std::optional<ResidualGeometryOptions> spread_options_;
+  SpreadOfText spread_;
 };
 
 }  // namespace lensbench::geometry

@@ -25,6 +25,14 @@ struct Point {
   std::vector<std::string> hooks;  ///< in order
 };
 
+/// Spread of all points over a text.
+struct SpreadOfText {
+  std::vector<Point> points;
+  std::vector<std::vector<Spread>> spreads;  ///< of each point
+  std::int64_t windows = 0;
+  std::string pairs;  ///< which pairs the anisotropy is of
+};
+
 /// The point of a name. \throws UsageError for a point that the family lacks
 Point point_of(const TransformerSpec& spec, const std::string& name);
 

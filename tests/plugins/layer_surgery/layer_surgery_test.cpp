@@ -57,6 +57,19 @@ class CountingModel final : public Model {
   std::shared_ptr<const Model> model_;
 };
 
+/// Number of blocks that the tool runs for two prompts.
+std::int64_t blocks_of_two_cases(const std::shared_ptr<CountingModel>& model,
+                                 const std::map<std::string, std::string>& given) {
+  Context context(model, 0);
+  LayerSurgeryTool tool;
+  tool.attach(context);
+  const Parameters parameters = Parameters::resolve(LayerSurgeryTool::kParameters, given, "tool");
+  const std::int64_t before = model->blocks;
+  for (const std::int64_t id : {3, 4})
+    tool.run(Request(tokens_from_ids(*model, {id, 5}), parameters));
+  return model->blocks - before;
+}
+
 class Surgery : public ::testing::Test {
  protected:
   std::string refusal(const std::map<std::string, std::string>& given) {
@@ -288,8 +301,20 @@ TEST_F(Surgery, ATextGivesMeansOverItsTokensAndAnInterval) {
   const at::Tensor increase = dataset["loss_increase"].tensor;
   EXPECT_TRUE((interval.select(1, 0) <= increase).all().item<bool>());
   EXPECT_TRUE((interval.select(1, 1) >= increase).all().item<bool>());
-  EXPECT_TRUE(at::equal(
-      run_with(bench_, {{"text", text.string()}})["loss_increase_interval"].tensor, interval));
+  EXPECT_EQ(run_with(bench_, {{"text", text.string()}, {"blocks", "1"}})["variant"].strings.size(),
+            1u)
+      << "another question about the same text";
+  Bench again(bench_.model, {1, 2});
+  const Dataset repeated = run_with(again, {{"text", text.string()}});
+  EXPECT_TRUE(at::equal(repeated["loss_increase_interval"].tensor, interval));
+}
+
+TEST_F(Surgery, ATextIsReadOnceForAllCases) {
+  TempDir folder;
+  const auto text = folder.write("t.jsonl", "{\"ids\": [3, 17]}\n");
+  const auto counting = std::make_shared<CountingModel>(bench_.model);
+  EXPECT_EQ(2 * blocks_of_two_cases(counting, {{"text", text.string()}}),
+            blocks_of_two_cases(counting, {}));
 }
 
 TEST_F(Surgery, OneTokenHasNoLoss) {

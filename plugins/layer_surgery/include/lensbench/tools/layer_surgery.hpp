@@ -29,8 +29,9 @@ struct SurgeryBlock {
 
 /// An attention head.
 struct SurgeryHead {
-  std::int64_t block = 0;  ///< from 0
-  std::int64_t head = 0;   ///< from 0
+  std::int64_t block = 0;                               ///< from 0
+  std::int64_t head = 0;                                ///< from 0
+  bool operator==(const SurgeryHead&) const = default;  ///< compares both fields
 };
 
 /// Arguments of the operations, and the text.
@@ -49,6 +50,7 @@ struct LayerSurgeryOptions {
   std::string text = {};      ///< file that the loss is measured on (`Corpus`); empty: the tokens
   std::int64_t window = 256;  ///< most tokens of a window of the text
   std::int64_t windows = 64;  ///< most windows of the text, chosen at random; 0: all
+  bool operator==(const LayerSurgeryOptions&) const = default;  ///< compares all fields
 };
 
 /// Runs a model with its blocks taken out, exchanged, repeated, reordered or taken from another

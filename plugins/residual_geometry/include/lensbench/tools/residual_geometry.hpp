@@ -25,6 +25,7 @@ struct ResidualGeometryOptions {
   std::vector<std::string> matrices = {};
   /// Another matrix [row, d_model], a tensor file with one tensor (`TensorFile`); empty: none.
   std::string matrix_file = {};
+  bool operator==(const ResidualGeometryOptions&) const = default;  ///< compares all fields
 };
 
 /// Geometry of the residual stream: what it is made of at each token, how far each block moves it,
