@@ -69,6 +69,7 @@ at::Tensor neuron_norms(const Model& model, std::int64_t block) {
 std::vector<at::Tensor> weight_norms(const Model& model, const std::vector<std::int64_t>& blocks,
                                      bool heads) {
   std::vector<at::Tensor> out;
+  out.reserve(blocks.size());
   for (const std::int64_t block : blocks)
     out.push_back(heads ? head_norms(model, block) : neuron_norms(model, block));
   return out;

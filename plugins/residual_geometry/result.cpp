@@ -17,12 +17,14 @@ constexpr double kSums = 1e-9;
 
 at::Tensor values_of(const std::vector<Spread>& spreads, double Spread::*value) {
   std::vector<double> out;
+  out.reserve(spreads.size());
   for (const Spread& spread : spreads) out.push_back(spread.*value);
   return at::tensor(out, at::kDouble);
 }
 
 at::Tensor stack_of(const std::vector<Spread>& spreads, at::Tensor Spread::*value) {
   std::vector<at::Tensor> out;
+  out.reserve(spreads.size());
   for (const Spread& spread : spreads) out.push_back(spread.*value);
   return at::stack(out);
 }
@@ -68,6 +70,7 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
   require_axis(dataset, "outlier", at::arange(1, first.outlier_share.size(0) + 1, at::kInt),
                "1 has the largest share");
   std::vector<std::int64_t> rows;
+  rows.reserve(spreads.size());
   for (const Spread& spread : spreads) rows.push_back(spread.rows);
   const std::vector<std::string> axis = {point.axis};
   const std::vector<std::string> ranked = {point.axis, "principal"};

@@ -58,6 +58,7 @@ std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>&
               raw[i].add(rows, document);
             });
   std::vector<at::Tensor> means;
+  means.reserve(covariances.size());
   for (const auto& covariance : covariances) means.push_back(covariance.mean());
   read_rows(context, pieces, hooks, options.exclude_first,
             [&](std::size_t i, const at::Tensor& rows, std::int64_t document) {
