@@ -96,7 +96,8 @@ void require_not_pickled(const std::string& file) {
   if (!zip && !pickle) return;
   throw InputError(
       printable(file) +
-      ": is a pickled or zipped file (torch.save, numpy.savez), which lensbench never opens because "
+      ": is a pickled or zipped file (torch.save, numpy.savez), which lensbench never opens "
+      "because "
       "loading it can run code; if you trust it, convert it: python3 -c \"import torch; from "
       "safetensors.torch import save_file as s; d = torch.load('FILE', weights_only=True); s({k: "
       "v.contiguous() for k, v in d.items()}, 'FILE.safetensors')\"");
@@ -155,9 +156,8 @@ struct TensorFile::State {
                        ": file not found; expected a safetensors file, or ARCHIVE.h5:results/NAME");
     require_not_pickled(source);
     if (source.ends_with(".h5"))
-      throw InputError(printable(source) +
-                       ": is an archive; name the result that is meant: " + printable(source) +
-                       ":results/NAME");
+      throw InputError(printable(source) + ": is an archive; name the result that is meant: " +
+                       printable(source) + ":results/NAME");
     safetensors.emplace(source);
     for (const auto& [name, entry] : safetensors->entries()) {
       entries.emplace(name, Entry{entry.dtype, entry.shape});
@@ -224,8 +224,7 @@ at::Tensor TensorFile::read(const std::string& name,
                      shape_text(expected));
   at::Tensor values = state_->values(name, stored);
   // NaN in a result has a reason, which its description gives.
-  if (state_->safetensors && values.is_floating_point() &&
-      !at::isfinite(values).all().item<bool>())
+  if (state_->safetensors && values.is_floating_point() && !at::isfinite(values).all().item<bool>())
     throw InputError(subject + "contains NaN or infinity, expected numbers");
   return values;
 }

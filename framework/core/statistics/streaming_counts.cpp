@@ -136,8 +136,7 @@ at::Tensor StreamingHistogram::above() const {
 at::Tensor StreamingHistogram::edges() const {
   std::vector<double> out;
   for (std::int64_t i = 0; i <= bins_; ++i)
-    out.push_back(low_ +
-                  (high_ - low_) * static_cast<double>(i) / static_cast<double>(bins_));
+    out.push_back(low_ + (high_ - low_) * static_cast<double>(i) / static_cast<double>(bins_));
   return vector_of(out);
 }
 

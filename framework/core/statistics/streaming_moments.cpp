@@ -54,8 +54,7 @@ StreamingMoments::StreamingMoments(std::int64_t width) {
 // the fourth moment needs the second and third ones of before.
 void StreamingMoments::add(const at::Tensor& rows) {
   const std::size_t width = mean_.size();
-  const at::Tensor wide =
-      checked_rows(rows, static_cast<std::int64_t>(width), "streaming moments");
+  const at::Tensor wide = checked_rows(rows, static_cast<std::int64_t>(width), "streaming moments");
   const double* row = wide.data_ptr<double>();
   for (std::int64_t r = 0; r < wide.size(0); ++r, row += width) {
     const auto before = static_cast<double>(count_), n = static_cast<double>(++count_);
@@ -77,8 +76,7 @@ void StreamingMoments::merge(const StreamingMoments& other) {
   const auto a = static_cast<double>(count_), b = static_cast<double>(other.count_), n = a + b;
   for (std::size_t i = 0; i < mean_.size(); ++i) {
     const double delta = other.mean_[i] - mean_[i], step = delta / n;
-    fourth_[i] += other.fourth_[i] +
-                  delta * step * step * step * a * b * (a * a - a * b + b * b) +
+    fourth_[i] += other.fourth_[i] + delta * step * step * step * a * b * (a * a - a * b + b * b) +
                   6 * step * step * (a * a * other.second_[i] + b * b * second_[i]) +
                   4 * step * (a * other.third_[i] - b * third_[i]);
     third_[i] += other.third_[i] + delta * step * step * a * b * (a - b) +
@@ -105,19 +103,18 @@ at::Tensor StreamingMoments::variance() const {
 at::Tensor StreamingMoments::root_mean_square() const {
   std::vector<double> out;
   for (std::size_t i = 0; i < mean_.size(); ++i)
-    out.push_back(count_ == 0 ? kUndefined
-                              : std::sqrt(mean_[i] * mean_[i] +
-                                          second_[i] / static_cast<double>(count_)));
+    out.push_back(count_ == 0
+                      ? kUndefined
+                      : std::sqrt(mean_[i] * mean_[i] + second_[i] / static_cast<double>(count_)));
   return vector_of(out);
 }
 
 at::Tensor StreamingMoments::excess_kurtosis() const {
   std::vector<double> out;
   for (std::size_t i = 0; i < mean_.size(); ++i)
-    out.push_back(second_[i] > 0 ? static_cast<double>(count_) * fourth_[i] /
-                                           (second_[i] * second_[i]) -
-                                       3
-                                 : kUndefined);
+    out.push_back(second_[i] > 0
+                      ? static_cast<double>(count_) * fourth_[i] / (second_[i] * second_[i]) - 3
+                      : kUndefined);
   return vector_of(out);
 }
 

@@ -9,16 +9,16 @@
 /// Statistics of many rows that are given a few at a time and are not kept, in float64.
 ///
 /// Each class takes rows with `add`. The result depends on the rows and their order only: in the
-/// same environment it is equal in every bit however the rows are split over calls. `merge` adds the
-/// rows of another object, for parts that are computed apart; it is equal up to rounding.
+/// same environment it is equal in every bit however the rows are split over calls. `merge` adds
+/// the rows of another object, for parts that are computed apart; it is equal up to rounding.
 ///
 /// Every class throws UsageError for rows that are not a matrix [row, width] of its width, for
 /// values that are not finite, and for merging an object of another width or other settings.
 namespace lensbench::statistics {
 
 /// Mean, variance and fourth moment of each column (Pébay, "Formulas for robust, one-pass parallel
-/// computation of covariances and arbitrary-order statistical moments", Sandia report SAND2008-6212,
-/// 2008).
+/// computation of covariances and arbitrary-order statistical moments", Sandia report
+/// SAND2008-6212, 2008).
 class LENSBENCH_API StreamingMoments {
  public:
   /// \param width  number of columns, at least 1

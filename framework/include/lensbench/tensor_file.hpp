@@ -20,8 +20,8 @@ namespace lensbench {
 ///   checked first. `ARCHIVE.h5:results/NAME/VARIABLE` has that variable only
 ///
 /// An archive is read in a confined child process with limited memory and time, so that a file made
-/// to harm cannot crash this process. Pickled files (`.pt`, `.pkl`, `.bin`, `.npz` with objects) are
-/// refused by their first bytes, because loading them can run code.
+/// to harm cannot crash this process. Pickled files (`.pt`, `.pkl`, `.bin`, `.npz` with objects)
+/// are refused by their first bytes, because loading them can run code.
 class LENSBENCH_API TensorFile {
  public:
   /// Opens a file and reads the names and shapes of its tensors.

@@ -29,8 +29,8 @@ void visit_norm(NormWeights& norm, const Visit& visit) {
 }
 
 void visit_block(BlockWeights& block, const Visit& visit) {
-  for (NormWeights* norm : {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post,
-                            &block.q_norm, &block.k_norm})
+  for (NormWeights* norm :
+       {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
     visit_norm(*norm, visit);
   for (Linear* linear : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
                          &block.out, &block.router})
@@ -93,8 +93,7 @@ void make_own(ModelWeights& weights, const at::Tensor& view) {
   visit_all(weights, [&](at::Tensor& tensor) {
     const Span span = span_of(tensor);
     if (!span.overlaps(shared)) return;
-    tensor =
-        copy.as_strided(tensor.sizes(), tensor.strides(), (span.begin - shared.begin) / item);
+    tensor = copy.as_strided(tensor.sizes(), tensor.strides(), (span.begin - shared.begin) / item);
   });
 }
 
@@ -107,7 +106,8 @@ std::string text_of(at::IntArrayRef shape) {
 /// The new value in the type and on the device of the old one.
 at::Tensor checked_value(const WeightChange& change, const at::Tensor& old) {
   const std::string subject = "change of weight '" + change.name + "': ";
-  if (!old.defined()) throw UsageError(subject + "this model does not have that bias; leave it out");
+  if (!old.defined())
+    throw UsageError(subject + "this model does not have that bias; leave it out");
   if (!change.value.defined() || change.value.sizes() != old.sizes())
     throw UsageError(subject + "found " +
                      (change.value.defined() ? "the shape " + text_of(change.value.sizes())
@@ -115,8 +115,9 @@ at::Tensor checked_value(const WeightChange& change, const at::Tensor& old) {
                      ", expected " + text_of(old.sizes()));
   const at::Tensor value = change.value.detach().to(old.options());
   if (!at::isfinite(value).all().item<bool>())
-    throw UsageError(subject + "found NaN or infinity, expected numbers that are finite in the "
-                               "model's type");
+    throw UsageError(subject +
+                     "found NaN or infinity, expected numbers that are finite in the "
+                     "model's type");
   return value;
 }
 

@@ -24,8 +24,9 @@ using testing::TempDir;
 class TensorFiles : public ::testing::Test {
  protected:
   TensorFiles() {
-    write_safetensors(weights(), {{"bias", at::tensor({0.5F, -1.0F})},
-                                  {"matrix", at::arange(6, at::kDouble).reshape({2, 3})}},
+    write_safetensors(weights(),
+                      {{"bias", at::tensor({0.5F, -1.0F})},
+                       {"matrix", at::arange(6, at::kDouble).reshape({2, 3})}},
                       {{"made_by", "hand"}});
     // Cases of 1, 2 and 3 tokens, whose `entropy` is 1.5, 2.5, 3.5 by position.
     testing::write_small_archive(archive(), 3);
@@ -54,8 +55,8 @@ TEST_F(TensorFiles, OfSafetensorsGiveCopiesThatMayBeChanged) {
 TEST_F(TensorFiles, OfAnArchiveGiveTheVariablesOfTheResult) {
   const TensorFile file(archive() + ":results/lens");
   EXPECT_TRUE(file.contains("entropy"));
-  EXPECT_TRUE(at::equal(file.read("entropy", {6}),
-                        at::tensor({1.5F, 1.5F, 2.5F, 1.5F, 2.5F, 3.5F})));
+  EXPECT_TRUE(
+      at::equal(file.read("entropy", {6}), at::tensor({1.5F, 1.5F, 2.5F, 1.5F, 2.5F, 3.5F})));
   EXPECT_TRUE(at::equal(file.read("case").to(at::kLong), at::tensor({0, 1, 1, 2, 2, 2})));
   EXPECT_THAT(file.texts("input_token"), ElementsAre("In", "In", "In", "In", "In", "In"));
 }
@@ -67,9 +68,9 @@ TEST_F(TensorFiles, OfOneVariableHaveThatOneOnly) {
 }
 
 TEST_F(TensorFiles, NameWhatThereIsWhenATensorIsMissing) {
-  EXPECT_THAT(message_of<InputError>([&] { TensorFile(weights()).read("weight"); }),
-              AllOf(HasSubstr("lens.safetensors: tensor 'weight' is missing"),
-                    HasSubstr("bias, matrix")));
+  EXPECT_THAT(
+      message_of<InputError>([&] { TensorFile(weights()).read("weight"); }),
+      AllOf(HasSubstr("lens.safetensors: tensor 'weight' is missing"), HasSubstr("bias, matrix")));
   EXPECT_THAT(message_of<InputError>([&] { TensorFile(archive() + ":results/nothing"); }),
               AllOf(HasSubstr("nothing"), HasSubstr("lens")));
   EXPECT_THAT(message_of<InputError>([&] { TensorFile(archive() + ":results/lens/nothing"); }),
@@ -79,7 +80,9 @@ TEST_F(TensorFiles, NameWhatThereIsWhenATensorIsMissing) {
 TEST_F(TensorFiles, RefuseAnotherShapeWithBoth) {
   const TensorFile file(weights());
   EXPECT_EQ(file.read("matrix", {-1, 3}).numel(), 6);
-  EXPECT_THAT(message_of<InputError>([&] { file.read("matrix", {-1, 4}); }),
+  EXPECT_THAT(message_of<InputError>([&] {
+                file.read("matrix", {-1, 4});
+              }),
               HasSubstr("tensor 'matrix': the shape is [2, 3], expected [any, 4]"));
   EXPECT_THAT(message_of<InputError>([&] { file.read("matrix", {6}); }), HasSubstr("expected [6]"));
 }

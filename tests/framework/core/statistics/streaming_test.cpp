@@ -148,8 +148,8 @@ TEST(StreamingCovariance, ReadsResultsWithoutEndingTheStream) {
     read.covariance();
     read.mean();
   }
-  EXPECT_TRUE(at::equal(read.covariance(),
-                        in_parts(StreamingCovariance(3), rows, 100).covariance()));
+  EXPECT_TRUE(
+      at::equal(read.covariance(), in_parts(StreamingCovariance(3), rows, 100).covariance()));
 }
 
 std::vector<std::int64_t> indices(const std::vector<TopEntry>& entries) {
@@ -189,8 +189,7 @@ TEST(StreamingHistogram, PutsEdgesIntoTheUpperBinAndTheLastOneIntoTheLast) {
   EXPECT_EQ(histogram.below().item<std::int64_t>(), 1);
   EXPECT_EQ(histogram.above().item<std::int64_t>(), 2);
   EXPECT_EQ(histogram.count(), 7);
-  EXPECT_TRUE(
-      at::equal(histogram.edges(), at::tensor({0., 0.25, 0.5, 0.75, 1.}, at::kDouble)));
+  EXPECT_TRUE(at::equal(histogram.edges(), at::tensor({0., 0.25, 0.5, 0.75, 1.}, at::kDouble)));
   StreamingHistogram twice = histogram;
   twice.merge(histogram);
   EXPECT_TRUE(at::equal(twice.counts(), histogram.counts() * 2));
@@ -198,9 +197,13 @@ TEST(StreamingHistogram, PutsEdgesIntoTheUpperBinAndTheLastOneIntoTheLast) {
 
 TEST(Streaming, RefusesWhatDoesNotFit) {
   StreamingMoments moments(2);
-  EXPECT_THAT(message_of<UsageError>([&] { moments.add(at::ones({1, 3})); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                moments.add(at::ones({1, 3}));
+              }),
               HasSubstr("[1, 3], expected [row, 2]"));
-  EXPECT_THAT(message_of<UsageError>([&] { moments.add(at::full({1, 2}, std::nan(""))); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                moments.add(at::full({1, 2}, std::nan("")));
+              }),
               HasSubstr("NaN"));
   EXPECT_THAT(message_of<UsageError>([&] { moments.merge(StreamingMoments(3)); }),
               HasSubstr("merge"));

@@ -35,10 +35,9 @@ at::Tensor logits_of(const Model& model) {
 /// Names of the weights of attention and MLP in block 0 that the model has.
 std::vector<std::string> names_of(const Model& model) {
   std::vector<std::string> found;
-  for (const char* name :
-       {"attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.b_Q", "attn.b_K", "attn.b_V",
-        "attn.b_O", "mlp.W_in", "mlp.W_gate", "mlp.W_out", "mlp.b_in", "mlp.b_out", "ln1.w",
-        "ln2.w", "mlp.experts.1.W_out"}) {
+  for (const char* name : {"attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.b_Q", "attn.b_K",
+                           "attn.b_V", "attn.b_O", "mlp.W_in", "mlp.W_gate", "mlp.W_out",
+                           "mlp.b_in", "mlp.b_out", "ln1.w", "ln2.w", "mlp.experts.1.W_out"}) {
     const std::string whole = "blocks.0." + std::string(name);
     try {
       if (model.weight(whole).defined()) found.push_back(whole);
