@@ -1,5 +1,6 @@
 #include "cli/commands/given_cases.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <lensbench/error.hpp>
@@ -11,18 +12,26 @@
 namespace lensbench::cli {
 namespace {
 
+std::int64_t parse_id(const std::string& word, const std::string& text) {
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+  if (error != std::errc() || end != word.data() + word.size())
+    throw UsageError("--ids '" + text + "': '" + word +
+                     "' is not a token id; give numbers separated by spaces or commas, as in --ids "
+                     "\"1 2 3\"");
+  return id;
+}
+
 std::vector<std::int64_t> parse_ids(const std::string& text) {
   std::vector<std::int64_t> ids;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
-    if (word.back() == ',') word.pop_back();
-    std::int64_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || end != word.data() + word.size())
-      throw UsageError(
-          "--ids '" + text + "': '" + word +
-          "' is not a token id; give numbers separated by spaces, as in --ids \"1 2 3\"");
-    ids.push_back(id);
+    if (word.size() > 1 && word.back() == ',') word.pop_back();
+    for (std::size_t begin = 0; begin <= word.size();) {
+      const std::size_t comma = std::min(word.find(',', begin), word.size());
+      ids.push_back(parse_id(word.substr(begin, comma - begin), text));
+      begin = comma + 1;
+    }
   }
   if (ids.empty()) throw UsageError("--ids is empty; give numbers, as in --ids \"1 2 3\"");
   return ids;

@@ -37,10 +37,11 @@ TEST(GivenCases, AreTextsThenIdsThenLinesOfTheFile) {
 TEST(GivenCases, TakeIdsSeparatedByBlanksOrCommas) {
   EXPECT_THAT(read_cases({}, {" 1 2\t3 "}, "")[0].ids, ElementsAre(1, 2, 3));
   EXPECT_THAT(read_cases({}, {"1, 2, 3"}, "")[0].ids, ElementsAre(1, 2, 3));
+  EXPECT_THAT(read_cases({}, {"1,2,3"}, "")[0].ids, ElementsAre(1, 2, 3));
 }
 
 TEST(GivenCases, NameWhatIsNoTokenId) {
-  for (const char* text : {"1 two 3", "1.5", "1 2,3", "99999999999999999999"})
+  for (const char* text : {"1 two 3", "1.5", "1,,3", "99999999999999999999"})
     EXPECT_THAT(
         message_of<UsageError>([&] { read_cases({}, {text}, ""); }),
         AllOf(HasSubstr("--ids '" + std::string(text) + "'"), HasSubstr("is not a token id")));
