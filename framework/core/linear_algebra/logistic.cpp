@@ -86,7 +86,7 @@ at::Tensor newton_step(const LogisticLoss& loss, const at::Tensor& w, const at::
                        const LogisticOptions& options, double norm) {
   try {
     return solve_positive_definite(loss.curvature(w), gradient);
-  } catch (const UsageError&) {  // the curvature vanishes only where there is no minimum
+  } catch (const UsageError&) {  // the curvature vanishes only if the loss lacks a minimum
     did_not_converge(options, norm);
   }
 }
