@@ -129,6 +129,19 @@ TEST_F(AttentionToolTest, ExclusionChangesDetectorsAlone) {
   EXPECT_EQ(number(without, "eligible_queries", {detector(without, "previous_token")}), 4.0);
 }
 
+TEST(DetectorMasks, HaveTheKeysThatTheirDefinitionSays) {
+  const std::vector<std::int64_t> ids = {7, 7, 4, 7};
+  const auto mask = [&](Detector kind) { return detector_mask(kind, ids, {}); };
+  EXPECT_EQ(mask(Detector::previous_token), (Mask{{}, {0}, {1}, {2}}));
+  EXPECT_EQ(mask(Detector::duplicate_token), (Mask{{}, {0}, {}, {0, 1}}));
+  // The second 7 follows the first, so it is itself a key of its own query.
+  EXPECT_EQ(mask(Detector::induction), (Mask{{}, {1}, {}, {1, 2}}));
+  EXPECT_EQ(mask(Detector::current_token), (Mask{{0}, {1}, {2}, {3}}));
+  EXPECT_EQ(mask(Detector::first_token), (Mask{{0}, {0}, {0}, {0}}));
+  EXPECT_EQ(detector_mask(Detector::duplicate_token, ids, {.first = true, .current = false}),
+            (Mask{{}, {}, {}, {1}}));
+}
+
 // TransformerLens #1624, #74: a beginning-of-sequence token that is added shifts every position.
 TEST(AttentionTokens, AreThoseOfThePromptAlone) {
   const auto model = testing::induction_model(3, 8).open();

@@ -55,6 +55,9 @@ TEST_F(CompositionToolTest, DecodesBothEndsOfADirection) {
   expect_end("output", written, 0);
   expect_end("output", -written, 1);
   EXPECT_EQ(number(found, "singular_value", {0, 1, 2, 1}), ov.S[1].item<double>());
+  const linear_algebra::Svd qk = qk_directions(weights.block(1), 2);
+  expect_end("query", at::matmul(weights.embeddings(0, n), qk.U.select(1, 1)), 0);
+  expect_end("key", at::matmul(weights.embeddings(0, n), qk.V.select(1, 1)), 0);
 }
 
 // TransformerLens #226: Vh of a factored matrix was V.
