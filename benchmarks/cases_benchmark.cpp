@@ -77,7 +77,7 @@ Stages stages_of_run(const std::filesystem::path& model, const std::filesystem::
   RunSession session(request, listener);
   session.prepare(five_token_cases(count), {});
   stages.prepare = take();
-  if (session.execute(out, {}, nullptr).exit_code() != 0) std::abort();
+  if (session.execute(out, {}).exit_code() != 0) std::abort();
   stages.seal = take();
   stages.computing_s = ArchiveReader(out).costs()["case_seconds"].tensor.sum().item<double>();
   return stages;

@@ -46,6 +46,7 @@ const std::map<std::string, std::string> kLayerOfHeader = {
     {"context", "bench"},       {"uses", "bench"},           {"result_spec", "core"},
     {"archive", "archive"},     {"corpus", "model"},         {"run", "session"},
     {"linear_algebra", "core"}, {"weight_changes", "model"}, {"streaming_statistics", "core"},
+    {"sweep", "model"},         {"metric", "bench"},         {"sweep_receipts", "model"},
     {"tensor_file", "bench"},
 };
 
