@@ -11,16 +11,16 @@
 
 // A patching sweep of the residual stream over layers and positions of a GPT-2-small-shaped model
 // with random weights, compared with the plain loop of one whole forward a cell in the same run.
-// The two prompts differ in one token of 32, as a pair of a study does.
+// The two prompts differ in one token of 32, as a pair of a study does, or in all.
 
 namespace lensbench::benchmarks {
 namespace {
 
 constexpr std::int64_t kPositions = 32;
 
-Tokens prompt(const Model& model, std::int64_t subject) {
+Tokens prompt(const Model& model, std::int64_t subject, std::int64_t first = 0) {
   std::vector<std::int64_t> ids;
-  for (std::int64_t i = 0; i < kPositions; ++i) ids.push_back(i * 191 % 50257);
+  for (std::int64_t i = 0; i < kPositions; ++i) ids.push_back((first + i * 191) % 50257);
   ids[4] = subject;
   return tokens_from_ids(model, ids);
 }
@@ -67,9 +67,11 @@ at::Tensor one_forward_a_cell(const Model& model, const Tokens& clean, const Tok
   return values;
 }
 
+/// \param state  argument 1: the prompts differ in all tokens, 0: in one
 void patching_sweep(benchmark::State& state) {
   const auto model = random_model(gpt2_small_spec(), 1);
-  const Tokens clean = prompt(*model, 1000), corrupted = prompt(*model, 2000);
+  const Tokens clean = prompt(*model, 1000);
+  const Tokens corrupted = prompt(*model, 2000, state.range(0) == 1 ? 7919 : 0);
   const at::NoGradGuard no_gradients;
   const CellMetric metric = answers(*model, clean, corrupted);
   patch_sweep(*model, clean, corrupted, metric, {.layers = {11}});  // pages in the weights
@@ -95,7 +97,12 @@ void patching_sweep(benchmark::State& state) {
   state.counters["plain_recovery_from_float64"] = largest(recovery(plain).sub(exact.recovery));
   state.counters["our_recovery_from_float64"] = largest(sweep.recovery.sub(exact.recovery));
 }
-BENCHMARK(patching_sweep)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
+BENCHMARK(patching_sweep)
+    ->Arg(0)
+    ->Arg(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(3);
 
 }  // namespace
 }  // namespace lensbench::benchmarks

@@ -96,13 +96,16 @@ std::string bytes_of(const std::string& archive, const std::string& result,
 }
 
 void require_not_pickled(const std::string& file) {
-  std::array<char, 4> start{};
+  std::array<char, 9> start{};
   std::ifstream(file, std::ios::binary).read(start.data(), start.size());
   const std::string_view bytes(start.data(), start.size());
   // Zip files hold the pickles of torch.save and of numpy.savez; a pickle itself starts with its
   // protocol.
   const bool zip = bytes.starts_with("PK"), pickle = bytes[0] == '\x80' && bytes[1] <= 5;
-  if (!zip && !pickle) return;
+  // A safetensors file starts with the length of its header, which may have the same first bytes
+  // (128 is 0x80), and its header with a brace.
+  const bool header = bytes.substr(4, 5) == std::string_view("\0\0\0\0{", 5);
+  if ((!zip && !pickle) || header) return;
   throw InputError(
       printable(file) +
       ": is a pickled or zipped file (torch.save, numpy.savez), which lensbench never opens "

@@ -17,8 +17,11 @@
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/activations.hpp>
 #include <lensbench/tools/layer_attribution.hpp>
+#include <lensbench/tools/layer_surgery.hpp>
 #include <lensbench/tools/logit_lens.hpp>
+#include <lensbench/tools/residual_geometry.hpp>
 #include <lensbench/tools/token_analyzer.hpp>
+#include <lensbench/weight_changes.hpp>
 #include <vector>
 
 using namespace lensbench;

@@ -37,6 +37,16 @@ std::string names_of(const std::vector<ResultInfo>& schema) {
   return join(names, ", ");
 }
 
+/// Whether a unit is that of the schema, or one of its alternatives: `nats or 1`.
+bool has_unit(std::string_view declared, std::string_view found) {
+  constexpr std::string_view kOr = " or ";
+  for (auto at = declared.find(kOr); at != std::string_view::npos; at = declared.find(kOr)) {
+    if (declared.substr(0, at) == found) return true;
+    declared.remove_prefix(at + kOr.size());
+  }
+  return declared == found;
+}
+
 std::string variable_problem(const std::vector<ResultInfo>& schema, const Variable& variable) {
   const ResultInfo* entry = entry_of(schema, variable);
   const std::string subject = "variable '" + variable.name + "' ";
@@ -46,7 +56,7 @@ std::string variable_problem(const std::vector<ResultInfo>& schema, const Variab
   if (!entry->describes(variable))
     return subject + "has " + spelled(variable.dims) + ", declared are the dimensions '" +
            entry->dims + "'; change the result or kResults";
-  if (variable.units != entry->units)
+  if (!has_unit(entry->units, variable.units))
     return subject + "has units '" + variable.units + "', declared are '" + entry->units +
            "'; change the result or kResults";
   return "";

@@ -37,7 +37,7 @@ LENSBENCH_API std::optional<View> view_of(std::string_view name);
 struct ResultSpec {
   const char* name;     ///< name of the variable, or a glob for a family of them: `*_entropy`
   const char* dims;     ///< names of the dimensions, separated by blanks; `*`: any, "": a scalar
-  const char* units;    ///< `nats`, `1`, `bytes`, `s`
+  const char* units;    ///< `nats`, `1`, `bytes`, `s`; `nats or 1` where parameters decide
   const char* meaning;  ///< one line for people
   View view = View::general;  ///< view that suits it
   bool always = true;         ///< in every result; false: depends on parameters or the model

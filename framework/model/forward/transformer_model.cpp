@@ -6,12 +6,13 @@
 #include "model/forward/linear.hpp"
 #include "model/forward/prediction_head.hpp"
 #include "model/runtime/profiled.hpp"
+#include "model/weights/changed_weights.hpp"
 #include "model/weights/weight_names.hpp"
 
 namespace lensbench {
 namespace {
 
-class TransformerModel final : public Model, public Profiled {
+class TransformerModel final : public Model, public Profiled, public Reweighted {
  public:
   TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
                    std::shared_ptr<Profile> profile = nullptr)
@@ -54,6 +55,13 @@ class TransformerModel final : public Model, public Profiled {
   Profile* profile() const override { return profile_.get(); }
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
+  }
+  const std::vector<WeightChange>& changes() const override { return parts_.changes; }
+  std::shared_ptr<const Model> reweighted(const std::vector<WeightChange>& changes) const override {
+    ModelParts parts = parts_;
+    parts.changes.insert(parts.changes.end(), changes.begin(), changes.end());
+    return std::make_shared<TransformerModel>(spec_, changed_weights(spec_, weights_, changes),
+                                              std::move(parts), profile_);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <lensbench/model.hpp>
+#include <lensbench/weight_changes.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ struct ModelParts {
   std::vector<ModelFile> files;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<std::int64_t> end_of_sequence_ids;
-  std::vector<std::string> notes;  ///< sentences about the files that a user should know
+  std::vector<std::string> notes;          ///< sentences about the files that a user should know
+  std::vector<WeightChange> changes = {};  ///< weights that differ from the files
 };
 
 /// Creates a model from a spec and weights. The weights are used unchanged: the caller provides

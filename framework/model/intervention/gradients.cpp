@@ -1,10 +1,13 @@
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <lensbench/error.hpp>
 #include <lensbench/gradients.hpp>
 #include <set>
+#include <sstream>
+#include <utility>
 
 namespace lensbench {
 namespace {
@@ -15,6 +18,62 @@ bool is_head_input(const std::string& name) {
   for (const char* ending : {".hook_attn_in", ".hook_q_input", ".hook_k_input", ".hook_v_input"})
     if (name.ends_with(ending)) return true;
   return false;
+}
+
+/// Hook points in groups that one forward can differentiate together.
+std::vector<std::vector<std::string>> groups_of(const Model& model,
+                                                const std::vector<std::string>& globs) {
+  std::set<std::string> wanted;
+  for (const std::string& glob : globs)
+    for (const HookPoint& point : match_hook_points(model.spec(), glob)) wanted.insert(point.name);
+  std::vector<std::string> common, of_heads;
+  for (const std::string& name : wanted) (is_head_input(name) ? of_heads : common).push_back(name);
+  std::vector<std::vector<std::string>> groups;
+  for (auto* names : {&common, &of_heads})
+    if (!names->empty()) groups.push_back(std::move(*names));
+  return groups;
+}
+
+/// One forward with its graph.
+struct Recording {
+  RecordedActivations seen;
+  ForwardOutput output;
+};
+
+Recording record(const Model& model, const TokenBatch& tokens,
+                 const std::vector<std::string>& names, ForwardOptions options, Hooks hooks) {
+  Recording recording;
+  for (const std::string& name : names)
+    hooks.replace(name, [&](const at::Tensor& activation, const HookPoint& point) {
+      if (!activation.is_floating_point())
+        throw UsageError("gradients: '" + point.name +
+                         "' holds integers, which cannot be differentiated; leave it out");
+      // A value set by another hook is a constant: it becomes a leaf, so that it gets a gradient
+      // too.
+      recording.seen[point.name] =
+          activation.requires_grad() ? activation : activation.detach().requires_grad_();
+      return recording.seen[point.name];
+    });
+  options.gradients = true;
+  recording.output = model.forward(tokens, options, hooks);
+  return recording;
+}
+
+/// Gradients of sum(seed * values), by name.
+/// \param keep  true to differentiate the same graph again
+std::map<std::string, at::Tensor> derivatives(const Recording& recording, const at::Tensor& values,
+                                              const at::Tensor& seed, bool keep) {
+  std::vector<at::Tensor> inputs;
+  for (const auto& [name, activation] : recording.seen) inputs.push_back(activation);
+  const auto found = torch::autograd::grad({values}, inputs, {seed}, keep, false, true);
+  std::map<std::string, at::Tensor> results;
+  std::size_t i = 0;
+  for (const auto& [name, activation] : recording.seen) {
+    const at::Tensor& derivative = found[i++];
+    results[name] =
+        derivative.defined() ? derivative.detach() : at::zeros_like(activation).detach();
+  }
+  return results;
 }
 
 at::Tensor checked_value(const LogitMetric& metric, const at::Tensor& logits) {
@@ -30,33 +89,21 @@ at::Tensor checked_value(const LogitMetric& metric, const at::Tensor& logits) {
   return value.reshape({});
 }
 
-void add_gradients(std::map<std::string, at::Tensor>& results, const Model& model,
-                   const TokenBatch& tokens, const std::vector<std::string>& names,
-                   const LogitMetric& metric, Hooks hooks) {
-  std::map<std::string, at::Tensor> seen;
-  for (const std::string& name : names)
-    hooks.replace(name, [&](const at::Tensor& activation, const HookPoint& point) {
-      if (!activation.is_floating_point())
-        throw UsageError("gradients: '" + point.name +
-                         "' holds integers, which cannot be differentiated; leave it out");
-      // A value set by another hook is a constant: it becomes a leaf, so that it gets a gradient
-      // too.
-      seen[point.name] =
-          activation.requires_grad() ? activation : activation.detach().requires_grad_();
-      return seen[point.name];
-    });
-  ForwardOptions options;
-  options.gradients = true;
-  const at::Tensor value = checked_value(metric, model.forward(tokens, options, hooks).logits);
-  std::vector<at::Tensor> inputs;
-  for (const auto& [name, activation] : seen) inputs.push_back(activation);
-  const auto derivatives = torch::autograd::grad({value}, inputs, {}, false, false, true);
-  std::size_t i = 0;
-  for (const auto& [name, activation] : seen) {
-    const at::Tensor& derivative = derivatives[i++];
-    results[name] =
-        derivative.defined() ? derivative.detach() : at::zeros_like(activation).detach();
-  }
+/// Runs the part of the model and the function. \return the recording and its values
+std::pair<Recording, at::Tensor> record_function(const Model& model, const TokenBatch& tokens,
+                                                 const std::vector<std::string>& names,
+                                                 const RunFunction& function,
+                                                 const GradientOptions& options) {
+  ForwardOptions forward;
+  forward.logits = ForwardOptions::Logits::none;
+  forward.stop_at_layer = options.stop_at_layer;
+  Recording recording = record(model, tokens, names, forward, options.hooks);
+  at::Tensor values = function(recording.output.residual, recording.seen);
+  if (!values.defined() || !values.requires_grad())
+    throw UsageError(
+        "gradients: the function does not depend on the run by differentiable operations; compute "
+        "its numbers from the stream or the activations with tensor operations");
+  return {std::move(recording), std::move(values)};
 }
 
 }  // namespace
@@ -65,14 +112,46 @@ std::map<std::string, at::Tensor> gradients(const Model& model, const TokenBatch
                                             const std::vector<std::string>& globs,
                                             const LogitMetric& metric, const Hooks& hooks) {
   const at::AutoGradMode mode(true);
-  std::set<std::string> wanted;
-  for (const std::string& glob : globs)
-    for (const HookPoint& point : match_hook_points(model.spec(), glob)) wanted.insert(point.name);
-  std::vector<std::string> common, of_heads;
-  for (const std::string& name : wanted) (is_head_input(name) ? of_heads : common).push_back(name);
   std::map<std::string, at::Tensor> results;
-  for (const auto* names : {&common, &of_heads})
-    if (!names->empty()) add_gradients(results, model, tokens, *names, metric, hooks);
+  for (const auto& names : groups_of(model, globs)) {
+    const Recording recording = record(model, tokens, names, {}, hooks);
+    const at::Tensor value = checked_value(metric, recording.output.logits);
+    results.merge(derivatives(recording, value, at::ones_like(value), false));
+  }
+  return results;
+}
+
+RunGradients run_gradients(const Model& model, const TokenBatch& tokens,
+                           const std::vector<std::string>& globs, const RunFunction& function,
+                           const GradientOptions& options) {
+  const at::AutoGradMode mode(true);
+  RunGradients results;
+  for (const auto& names : groups_of(model, globs)) {
+    const auto [recording, values] = record_function(model, tokens, names, function, options);
+    results.gradients.merge(derivatives(recording, values, at::ones_like(values), false));
+    results.values = values.detach();
+  }
+  return results;
+}
+
+std::vector<std::map<std::string, at::Tensor>> vector_jacobian_products(
+    const Model& model, const TokenBatch& tokens, const std::vector<std::string>& globs,
+    const RunFunction& function, const std::vector<at::Tensor>& seeds,
+    const GradientOptions& options) {
+  const at::AutoGradMode mode(true);
+  std::vector<std::map<std::string, at::Tensor>> results(seeds.size());
+  for (const auto& names : groups_of(model, globs)) {
+    const auto [recording, values] = record_function(model, tokens, names, function, options);
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      if (seeds[i].sizes() != values.sizes()) {
+        std::ostringstream message;
+        message << "gradients: seed " << i << " must have the shape of the function's numbers, "
+                << values.sizes() << ", found " << seeds[i].sizes();
+        throw UsageError(message.str());
+      }
+      results[i].merge(derivatives(recording, values, seeds[i], i + 1 < seeds.size()));
+    }
+  }
   return results;
 }
 

@@ -12,6 +12,7 @@
 #include "model/intervention/actions.hpp"
 #include "model/intervention/region.hpp"
 #include "model/runtime/profiled.hpp"
+#include "model/weights/changed_weights.hpp"
 
 namespace lensbench {
 namespace {
@@ -191,10 +192,10 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
   return read_activations(model, tokens, {names.begin(), names.end()}, options);
 }
 
-class IntervenedModel final : public Model, public Profiled {
+class IntervenedModel final : public Model, public Profiled, public Reweighted {
  public:
-  IntervenedModel(std::shared_ptr<const Model> model, std::vector<Intervention> interventions)
-      : model_(std::move(model)), prepared_(prepare(*model_, std::move(interventions))) {}
+  IntervenedModel(std::shared_ptr<const Model> model, std::vector<Prepared> prepared)
+      : model_(std::move(model)), prepared_(std::move(prepared)) {}
 
   const TransformerSpec& spec() const override { return model_->spec(); }
   const ModelOptions& options() const override { return model_->options(); }
@@ -240,6 +241,14 @@ class IntervenedModel final : public Model, public Profiled {
     throw UsageError(
         "profile: this model has interventions; call with_profile before with_interventions");
   }
+  const std::vector<WeightChange>& changes() const override {
+    static const std::vector<WeightChange> none;
+    const auto* own = dynamic_cast<const Reweighted*>(model_.get());
+    return own == nullptr ? none : own->changes();
+  }
+  std::shared_ptr<const Model> reweighted(const std::vector<WeightChange>& changes) const override {
+    return std::make_shared<IntervenedModel>(with_weights(model_, changes), prepared_);
+  }
 
  private:
   std::shared_ptr<const Model> model_;
@@ -251,7 +260,8 @@ class IntervenedModel final : public Model, public Profiled {
 std::shared_ptr<const Model> with_interventions(std::shared_ptr<const Model> model,
                                                 std::vector<Intervention> interventions) {
   if (interventions.empty()) return model;
-  return std::make_shared<IntervenedModel>(std::move(model), std::move(interventions));
+  std::vector<Prepared> prepared = prepare(*model, std::move(interventions));
+  return std::make_shared<IntervenedModel>(std::move(model), std::move(prepared));
 }
 
 Hooks intervention_hooks(const Model& model, const TokenBatch& tokens,

@@ -38,11 +38,8 @@ Found norm_weight(const NormWeights& norm, std::string_view part) {
 /// [kv_head * (group + 2) * d_head], as [in, head, d_head] or [head, d_head].
 at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, char letter) {
   if (!fused.defined()) return fused;
-  const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
-  std::vector<std::int64_t> shape = fused.sizes().vec();
-  shape.back() = kv;
-  shape.insert(shape.end(), {group + 2, spec.d_head});
-  const at::Tensor groups = fused.view(shape);
+  const std::int64_t group = spec.n_heads / spec.n_key_value_heads;
+  const at::Tensor groups = fused_groups(spec, fused);
   if (letter == 'Q') return groups.narrow(-2, 0, group).flatten(-3, -2);
   return groups.select(-2, letter == 'K' ? group : group + 1);
 }
@@ -155,6 +152,14 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
 }
 
 }  // namespace
+
+at::Tensor fused_groups(const AttentionSpec& spec, const at::Tensor& fused) {
+  const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
+  std::vector<std::int64_t> shape = fused.sizes().vec();
+  shape.back() = kv;
+  shape.insert(shape.end(), {group + 2, spec.d_head});
+  return fused.view(shape);
+}
 
 at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights,
                         std::string_view name) {

@@ -213,6 +213,31 @@ class HeatMap {
   int label_width_ = 0;
 };
 
+/// Most labels of a leading axis that get a picture each.
+constexpr std::int64_t kMostPictures = 4;
+
+/// Index of a leading axis of a few texts (methods, kinds) in a variable with two further axes; -1
+/// without one.
+std::int64_t axis_of_pictures(const View& view, const Variable& variable) {
+  const auto axes = axes_of(variable);
+  if (axes.size() != 3) return -1;
+  const std::string& dim = axes.front();
+  const Dataset& dataset = view.dataset;
+  if (!dataset.contains(dim) || !dataset[dim].is_text()) return -1;
+  if (dim == "token" || dataset.dim(dim) > kMostPictures) return -1;
+  return std::find(variable.dims.begin(), variable.dims.end(), dim) - variable.dims.begin();
+}
+
+/// Part of a variable at one index of an axis.
+Variable part_of(const Variable& variable, std::int64_t axis, std::int64_t index,
+                 const std::string& label) {
+  Variable part = variable;
+  part.dims.erase(part.dims.begin() + axis);
+  part.tensor = variable.tensor.select(axis, index);
+  part.name += " " + label;
+  return part;
+}
+
 }  // namespace
 
 std::pair<std::string, std::string> map_axes(const Variable& variable) {
@@ -236,8 +261,17 @@ std::pair<std::string, std::string> attention_axes(const Variable& variable) {
 
 Lines heatmap_view(const View& view, const Variable& variable,
                    const std::pair<std::string, std::string>& axes, Palette palette) {
-  const auto cases = cases_of(view, variable);
   Lines lines;
+  if (const std::int64_t axis = axis_of_pictures(view, variable); axis >= 0) {
+    const auto labels = labels_of(view, variable.dims[static_cast<std::size_t>(axis)]);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (i > 0) lines.emplace_back();
+      const Variable part = part_of(variable, axis, static_cast<std::int64_t>(i), labels[i]);
+      append(lines, heatmap_view(view, part, map_axes(part), palette));
+    }
+    return lines;
+  }
+  const auto cases = cases_of(view, variable);
   head(lines, view, variable,
        cat({view.text(axes.first), " down, ", view.text(axes.second), " across"}));
   append(lines, draw_cases(view, cases, [&](const CaseRange& range, std::size_t) {

@@ -120,6 +120,20 @@ TEST_F(TensorFiles, RefusePickledFilesByTheirFirstBytesWhateverTheirName) {
                       HasSubstr("safetensors.torch")));
 }
 
+// The length of a header, the first eight bytes of a file, may start as a pickle does: 128 and 384
+// are 0x80 0x00 and 0x80 0x01.
+TEST_F(TensorFiles, OfSafetensorsOpenWhateverTheLengthOfTheirHeader) {
+  int like_pickles = 0;
+  for (std::size_t length = 1; length < 400; length += 8) {
+    const std::string name(length, 'a');
+    write_safetensors(weights(), {{name, at::ones({2})}});
+    std::ifstream file(weights(), std::ios::binary);
+    like_pickles += file.get() == 0x80 ? 1 : 0;
+    EXPECT_EQ(TensorFile(weights()).read(name).numel(), 2) << length;
+  }
+  EXPECT_GT(like_pickles, 1);
+}
+
 TEST_F(TensorFiles, RefuseAnArchiveWithoutAResult) {
   EXPECT_THAT(message_of<InputError>([&] { TensorFile{archive()}; }),
               HasSubstr("name the result that is meant: " + archive() + ":results/NAME"));

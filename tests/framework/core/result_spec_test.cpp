@@ -43,6 +43,15 @@ TEST(ResultSchema, NamesOtherDimensionsAndUnits) {
               HasSubstr("has units 'nats', declared are '1'"));
 }
 
+TEST(ResultSchema, AcceptsEachAlternativeOfAUnit) {
+  const std::vector<ResultInfo> schema = {
+      ResultInfo({"norm", "layer token", "nats or 1", "length", View::heatmap})};
+  EXPECT_EQ(schema_problem(schema, result()), "");
+  EXPECT_EQ(schema_problem(schema, result({"layer", "token"}, "nats")), "");
+  EXPECT_THAT(schema_problem(schema, result({"layer", "token"}, "s")),
+              HasSubstr("has units 's', declared are 'nats or 1'"));
+}
+
 TEST(ResultSchema, NamesAVariableThatIsMissing) {
   EXPECT_THAT(schema_problem(kSchema, Dataset()),
               HasSubstr("variable 'norm' is missing, but declared as always there"));

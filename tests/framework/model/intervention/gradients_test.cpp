@@ -124,5 +124,98 @@ TEST(Gradients, RefuseAMetricThatIsNoNumberOrDoesNotDependOnTheLogits) {
               HasSubstr("is not a differentiable function of the logits"));
 }
 
+/// The metric of one row from its last stream: what `reference_metric` has without the sum.
+at::Tensor of_streams(const Model& model, const at::Tensor& residual) {
+  const at::Tensor logits =
+      model.unembed(model.final_norm(residual.select(1, residual.size(1) - 1)));
+  return logits.select(1, 3).sub(logits.select(1, 7));
+}
+
+TEST(RunGradients, EqualThoseOfTheLogitsRowByRow) {
+  const auto model = random_model(small_llama_spec(), 6, at::kFloat, 0.3);
+  const at::Tensor ids = at::tensor({3, 1, 4, 1, 9, 2, 6, 5}, at::kLong).view({2, 4});
+  const std::vector<std::string> globs = {"hook_embed", "blocks.1.hook_q_input",
+                                          "blocks.2.hook_mlp_out"};
+  const RunGradients both = run_gradients(
+      *model, {ids, {}}, globs,
+      [&](const at::Tensor& x, const RecordedActivations&) { return of_streams(*model, x); });
+  ASSERT_EQ(both.values.numel(), 2);
+  ASSERT_EQ(both.gradients.size(), 3u);
+  for (std::int64_t row = 0; row < 2; ++row) {
+    const TokenBatch alone{ids.narrow(0, row, 1), {}};
+    const auto expected = gradients(*model, alone, globs, [](const at::Tensor& logits) {
+      const at::Tensor last = logits.select(1, 3);
+      return last.select(1, 3).sub(last.select(1, 7)).sum();
+    });
+    for (const auto& [name, gradient] : expected)
+      EXPECT_LT(largest(gradient[0].sub(both.gradients.at(name)[row])), 1e-5) << name;
+  }
+}
+
+TEST(RunGradients, OfAnActivationStopWhereTheyEnd) {
+  const auto model = random_model(small_gpt2_spec(), 6, at::kDouble, 0.3);
+  const TokenBatch tokens{at::tensor({3, 1, 4}, at::kLong).unsqueeze(0), {}};
+  GradientOptions options;
+  options.stop_at_layer = 2;
+  std::int64_t blocks = 0;
+  options.hooks.read("blocks.*.hook_resid_pre",
+                     [&](const at::Tensor&, const HookPoint&) { ++blocks; });
+  const std::string neuron = "blocks.1.mlp.hook_post";
+  const auto value = [&](const at::Tensor&, const RecordedActivations& seen) {
+    return seen.at(neuron).select(1, 2).select(1, 5);
+  };
+  const at::Tensor gradient = run_gradients(*model, tokens, {"hook_embed", neuron}, value, options)
+                                  .gradients.at("hook_embed")[0];
+  EXPECT_EQ(blocks, 2);
+  // Central differences of one coordinate at each position, through the same neuron.
+  const at::Tensor embedding = model->weight("embed.W_E").index_select(0, tokens.ids[0]);
+  const auto at_embedding = [&](const at::Tensor& rows) {
+    double found = 0.0;
+    Hooks hooks;
+    hooks.replace("hook_embed",
+                  [&](const at::Tensor&, const HookPoint&) { return rows.unsqueeze(0).clone(); });
+    hooks.read(neuron,
+               [&](const at::Tensor& x, const HookPoint&) { found = x[0][2][5].item<double>(); });
+    model->forward(tokens, {}, hooks);
+    return found;
+  };
+  for (std::int64_t position = 0; position < 3; ++position) {
+    at::Tensor up = embedding.clone(), down = embedding.clone();
+    up[position][7] += 1e-5;
+    down[position][7] -= 1e-5;
+    EXPECT_NEAR(gradient[position][7].item<double>(),
+                (at_embedding(up) - at_embedding(down)) / 2e-5, 1e-7);
+  }
+}
+
+TEST(VectorJacobianProducts, AreTheRowsOfTheJacobian) {
+  const auto model = random_model(small_gpt2_spec(), 6, at::kDouble, 0.3);
+  const TokenBatch tokens{at::tensor({3, 1, 4}, at::kLong).unsqueeze(0), {}};
+  const auto stream = [](const at::Tensor& x, const RecordedActivations&) { return x[0][2]; };
+  at::Tensor first = at::zeros({24}, at::kDouble), mixed = at::zeros({24}, at::kDouble);
+  first[4] = 1.0;
+  mixed[4] = 2.0;
+  mixed[9] = 1.0;
+  const std::string name = "blocks.1.hook_resid_pre";
+  const auto products = vector_jacobian_products(*model, tokens, {name}, stream, {first, mixed});
+  for (std::size_t i = 0; i < 2; ++i) {
+    const at::Tensor seed = i == 0 ? first : mixed;
+    const auto expected = run_gradients(
+        *model, tokens, {name},
+        [&](const at::Tensor& x, const RecordedActivations&) { return (x[0][2] * seed).sum(); });
+    EXPECT_LT(largest(products[i].at(name).sub(expected.gradients.at(name))), 1e-12);
+  }
+  EXPECT_THAT(message_of<UsageError>([&] {
+                vector_jacobian_products(*model, tokens, {name}, stream, {at::ones({2})});
+              }),
+              HasSubstr("seed 0 must have the shape"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                run_gradients(
+                    *model, tokens, {name},
+                    [](const at::Tensor&, const RecordedActivations&) { return at::ones({1}); });
+              }),
+              HasSubstr("does not depend on the run"));
+}
+
 }  // namespace
 }  // namespace lensbench

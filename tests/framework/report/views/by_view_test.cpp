@@ -67,6 +67,22 @@ at  token  norm
               HasSubstr("norm      layer 2, token 3    1  7.95   20"));
 }
 
+TEST(RenderByView, DrawsAMapForEachOfAFewKinds) {
+  Dataset dataset;
+  add_token_axis(dataset, {0, 1}, {" In", " the"});
+  dataset.add_coordinate("block", at::tensor({0, 1}, at::kInt));
+  dataset.add_coordinate("kind", std::vector<std::string>{"attn", "mlp"});
+  dataset.add(viewed(variable("effect", {"kind", "block", "token"},
+                              numbers({1, 2, 3, 4, 50, 60, 70, 80}, {2, 2, 2})),
+                     View::patching, "effect"));
+  const std::string text = render_dataset("x", dataset, token_text, {});
+  EXPECT_THAT(text, HasSubstr("effect attn: effect; block down, token across"));
+  EXPECT_THAT(text, HasSubstr("effect mlp: effect; block down, token across"));
+  EXPECT_THAT(text, HasSubstr("Smallest 1 at block 0, position 0 (“·In”); largest 4 at block 1"));
+  EXPECT_THAT(text, HasSubstr("Smallest 50 at block 0, position 0 (“·In”); largest 80 at block 1"));
+  EXPECT_THAT(text, Not(HasSubstr("first of")));
+}
+
 TEST(RenderByView, GoesByDimensionsWhereAVariableDoesNotSayItsView) {
   Dataset dataset;
   add_token_axis(dataset, {0}, {" In"});

@@ -1,0 +1,121 @@
+#include "model/sweep/sweep_plan.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <lensbench/error.hpp>
+#include <map>
+
+#include "core/available_memory.hpp"
+
+namespace lensbench {
+namespace {
+
+/// Most positions of one forward over all its cells: enough for fast matrix products, few enough to
+/// bound the activations of a long prompt.
+constexpr std::int64_t kMostPositions = 8192;
+
+std::string gibibytes(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GiB", bytes / (1024.0 * 1024.0 * 1024.0));
+  return text;
+}
+
+/// Weights of a block that act on each position.
+double weights_of_block(const TransformerSpec& spec) {
+  const AttentionSpec& attention = spec.attention;
+  const auto d = static_cast<double>(spec.d_model);
+  const auto q = static_cast<double>(attention.n_heads * attention.d_head);
+  const auto kv = static_cast<double>(attention.n_key_value_heads * attention.d_head);
+  const double experts =
+      spec.mlp.n_experts > 0 ? static_cast<double>(spec.mlp.experts_per_token) : 1.0;
+  return d * (2.0 * q + 2.0 * kv) +
+         experts * (spec.mlp.gated ? 3.0 : 2.0) * d * static_cast<double>(spec.mlp.d_mlp);
+}
+
+/// Floats that a block holds at once for each position: the stream and its norms, queries, keys,
+/// values and z, and the hidden layer of the MLP before and after its activation.
+double floats_of_position(const TransformerSpec& spec) {
+  const AttentionSpec& attention = spec.attention;
+  const auto heads = static_cast<double>(attention.n_heads + attention.n_key_value_heads);
+  return 6.0 * static_cast<double>(spec.d_model) +
+         2.0 * heads * static_cast<double>(attention.d_head) +
+         (spec.mlp.gated ? 4.0 : 3.0) * static_cast<double>(spec.mlp.d_mlp);
+}
+
+}  // namespace
+
+std::int64_t columns_from(const TransformerSpec& spec, std::int64_t length,
+                          std::int64_t metric_position, std::int64_t first) {
+  // Positions after that of the metrics are never read, but rotary scaling may count them.
+  const bool whole = !spec.attention.causal || spec.rope.has_value();
+  return (whole ? length : metric_position + 1) - first;
+}
+
+std::vector<CellBatch> batches_of(const TransformerSpec& spec, std::int64_t length,
+                                  std::int64_t metric_position,
+                                  const std::vector<ResolvedCell>& cells,
+                                  const SweepOptions& options) {
+  std::map<std::int64_t, CellBatch> groups;
+  for (const ResolvedCell& cell : cells)
+    if (!spec.attention.causal || cell.first_position <= metric_position)
+      groups[cell.first_position].push_back(&cell);
+  std::vector<CellBatch> batches;
+  for (auto& [first, group] : groups) {
+    std::stable_sort(group.begin(), group.end(), [](const ResolvedCell* a, const ResolvedCell* b) {
+      return a->first_block < b->first_block;
+    });
+    const std::int64_t columns = columns_from(spec, length, metric_position, first);
+    const auto most = static_cast<std::size_t>(std::max<std::int64_t>(
+        1, std::min(options.most_cells, kMostPositions / std::max<std::int64_t>(1, columns))));
+    for (std::size_t begin = 0; begin < group.size(); begin += most)
+      batches.emplace_back(
+          group.begin() + static_cast<std::ptrdiff_t>(begin),
+          group.begin() + static_cast<std::ptrdiff_t>(std::min(begin + most, group.size())));
+  }
+  return batches;
+}
+
+std::int64_t position_blocks(const TransformerSpec& spec, const CellBatch& batch,
+                             std::int64_t columns) {
+  std::int64_t total = 0;
+  for (const ResolvedCell* cell : batch) total += (spec.n_layers - cell->first_block) * columns;
+  return total;
+}
+
+SweepCost cost_of(const TransformerSpec& spec, std::int64_t length, std::int64_t metric_position,
+                  const std::vector<ResolvedCell>& cells, const SweepOptions& options,
+                  std::int64_t element_size) {
+  SweepCost cost;
+  const auto bases = static_cast<std::int64_t>(options.bases.size());
+  const auto size = static_cast<double>(element_size);
+  const double keys =
+      2.0 * static_cast<double>(spec.attention.n_key_value_heads * spec.attention.d_head);
+  double largest = 0;
+  for (const CellBatch& batch : batches_of(spec, length, metric_position, cells, options)) {
+    const std::int64_t columns =
+        columns_from(spec, length, metric_position, batch.front()->first_position);
+    cost.position_blocks += bases * position_blocks(spec, batch, columns);
+    const auto rows = static_cast<double>(batch.size());
+    // Every row has the keys and values of the base run's positions too.
+    largest = std::max(largest, rows * (static_cast<double>(columns) * floats_of_position(spec) +
+                                        static_cast<double>(length) * keys));
+  }
+  cost.cells = bases * static_cast<std::int64_t>(cells.size());
+  cost.flops = 2.0 * static_cast<double>(cost.position_blocks) * weights_of_block(spec);
+  const double base_run = static_cast<double>(spec.n_layers) * static_cast<double>(length) *
+                          (static_cast<double>(spec.d_model) + keys);
+  cost.bytes = size * (largest + base_run) + 8.0 * static_cast<double>(cost.cells);
+  return cost;
+}
+
+void check_memory(const SweepCost& cost, std::int64_t length, const SweepOptions& options) {
+  const double available = options.most_bytes > 0 ? options.most_bytes : available_memory();
+  if (cost.bytes <= available) return;
+  throw UsageError("sweep_cells: " + std::to_string(cost.cells) + " cells of a prompt of " +
+                   std::to_string(length) + " tokens need " + gibibytes(cost.bytes) +
+                   " in addition to the model (available: " + gibibytes(available) +
+                   "); set most_cells to less than " + std::to_string(options.most_cells) +
+                   ", or take fewer points or a shorter prompt");
+}
+
+}  // namespace lensbench

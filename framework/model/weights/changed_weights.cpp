@@ -1,0 +1,188 @@
+#include "model/weights/changed_weights.hpp"
+
+#include <ATen/ops/isfinite.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "core/files/sha256.hpp"
+#include "model/weights/weight_names.hpp"
+
+namespace lensbench {
+namespace {
+
+using Visit = std::function<void(at::Tensor&)>;
+
+void visit_linear(Linear& linear, const Visit& visit) {
+  visit(linear.weight);
+  visit(linear.bias);
+}
+
+void visit_norm(NormWeights& norm, const Visit& visit) {
+  visit(norm.gain);
+  visit(norm.bias);
+}
+
+void visit_block(BlockWeights& block, const Visit& visit) {
+  for (NormWeights* norm :
+       {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
+    visit_norm(*norm, visit);
+  for (Linear* linear : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
+                         &block.out, &block.router})
+    visit_linear(*linear, visit);
+  for (ExpertWeights& expert : block.experts)
+    for (Linear* linear : {&expert.gate, &expert.in, &expert.out}) visit_linear(*linear, visit);
+}
+
+/// Calls `visit` for every tensor of a model that is defined.
+void visit_all(ModelWeights& weights, const Visit& given) {
+  const Visit visit = [&](at::Tensor& tensor) {
+    if (tensor.defined() && tensor.numel() > 0) given(tensor);
+  };
+  visit(weights.embedding);
+  visit(weights.positions);
+  visit(weights.token_types);
+  visit_norm(weights.ln_embed, visit);
+  for (Linear* linear : {&weights.project_in, &weights.prediction_head, &weights.project_out})
+    visit_linear(*linear, visit);
+  for (BlockWeights& block : weights.blocks) visit_block(block, visit);
+  visit_norm(weights.ln_final, visit);
+  visit(weights.unembedding.weight);
+  visit(weights.unembedding.bias);
+}
+
+/// Bytes of memory that a tensor's elements are in, from the first to the last.
+struct Span {
+  const std::byte* begin = nullptr;
+  const std::byte* end = nullptr;
+  bool overlaps(const Span& other) const { return begin < other.end && other.begin < end; }
+};
+
+Span span_of(const at::Tensor& tensor) {
+  std::int64_t last = 0;
+  for (std::int64_t axis = 0; axis < tensor.dim(); ++axis)
+    last += (tensor.size(axis) - 1) * tensor.stride(axis);
+  const auto* begin = static_cast<const std::byte*>(tensor.data_ptr());
+  return {begin, begin + (last + 1) * static_cast<std::int64_t>(tensor.element_size())};
+}
+
+/// Moves every tensor that shares memory with `view` into memory of its own, with the same strides,
+/// so that views of one stored matrix stay views of one matrix. The files are mapped: what is
+/// changed must be copied first.
+void make_own(ModelWeights& weights, const at::Tensor& view) {
+  Span shared = span_of(view);
+  at::Tensor first = view;
+  for (bool grew = true; grew;) {
+    grew = false;
+    visit_all(weights, [&](at::Tensor& tensor) {
+      const Span span = span_of(tensor);
+      if (!span.overlaps(shared)) return;
+      if (span.begin < shared.begin) first = tensor;
+      grew = grew || span.begin < shared.begin || span.end > shared.end;
+      shared = {std::min(shared.begin, span.begin), std::max(shared.end, span.end)};
+    });
+  }
+  const auto item = static_cast<std::int64_t>(view.element_size());
+  const at::Tensor copy =
+      first.as_strided({(shared.end - shared.begin) / item}, {1}, first.storage_offset()).clone();
+  visit_all(weights, [&](at::Tensor& tensor) {
+    const Span span = span_of(tensor);
+    if (!span.overlaps(shared)) return;
+    tensor = copy.as_strided(tensor.sizes(), tensor.strides(), (span.begin - shared.begin) / item);
+  });
+}
+
+std::string text_of(at::IntArrayRef shape) {
+  std::ostringstream text;
+  text << shape;
+  return text.str();
+}
+
+/// The new value in the type and on the device of the old one.
+at::Tensor checked_value(const WeightChange& change, const at::Tensor& old) {
+  const std::string subject = "change of weight '" + change.name + "': ";
+  if (!old.defined())
+    throw UsageError(subject + "this model does not have that bias; leave it out");
+  if (!change.value.defined() || change.value.sizes() != old.sizes())
+    throw UsageError(subject + "found " +
+                     (change.value.defined() ? "the shape " + text_of(change.value.sizes())
+                                             : std::string("no value")) +
+                     ", expected " + text_of(old.sizes()));
+  const at::Tensor value = change.value.detach().to(old.options());
+  if (!at::isfinite(value).all().item<bool>())
+    throw UsageError(subject +
+                     "found NaN or infinity, expected numbers that are finite in the "
+                     "model's type");
+  return value;
+}
+
+/// The queries of fused projections are not contiguous in the stored matrix, so `named_weight`
+/// cannot give a view of them. \return whether the name was that of such queries
+bool write_fused_queries(const TransformerSpec& spec, ModelWeights& weights,
+                         const std::string& name, const at::Tensor& value) {
+  const bool matrix = name.ends_with(".attn.W_Q");
+  if (!spec.attention.fused_by_group || (!matrix && !name.ends_with(".attn.b_Q"))) return false;
+  // `named_weight` has checked that the name is blocks.{l}.attn.
+  const auto layer = static_cast<std::size_t>(std::stoll(name.substr(std::strlen("blocks."))));
+  Linear& qkv = weights.blocks[layer].qkv;
+  make_own(weights, matrix ? qkv.weight : qkv.bias);
+  const std::int64_t kv = spec.attention.n_key_value_heads, group = spec.attention.n_heads / kv;
+  const at::Tensor heads = matrix ? value.transpose(0, 1) : value;
+  std::vector<std::int64_t> shape = heads.sizes().vec();
+  shape.erase(shape.end() - 2);
+  shape.insert(shape.end() - 1, {kv, group});
+  fused_groups(spec.attention, matrix ? qkv.weight : qkv.bias)
+      .narrow(-2, 0, group)
+      .copy_(heads.reshape(shape));
+  return true;
+}
+
+std::string digest_of(const at::Tensor& value) {
+  const at::Tensor plain = value.detach().to(at::kCPU).to(at::kFloat).contiguous();
+  return sha256_hex({static_cast<const char*>(plain.data_ptr()),
+                     static_cast<std::size_t>(plain.numel()) * sizeof(float)});
+}
+
+}  // namespace
+
+ModelWeights changed_weights(const TransformerSpec& spec, ModelWeights weights,
+                             const std::vector<WeightChange>& changes) {
+  for (const WeightChange& change : changes) {
+    const at::Tensor value = checked_value(change, named_weight(spec, weights, change.name));
+    if (write_fused_queries(spec, weights, change.name, value)) continue;
+    make_own(weights, named_weight(spec, weights, change.name));
+    named_weight(spec, weights, change.name).copy_(value);
+  }
+  return weights;
+}
+
+std::shared_ptr<const Model> with_weights(const std::shared_ptr<const Model>& model,
+                                          const std::vector<WeightChange>& changes) {
+  if (changes.empty()) return model;
+  const auto* own = dynamic_cast<const Reweighted*>(model.get());
+  if (own == nullptr)
+    throw UsageError(
+        "change of weights: this model is not one that Model::open returned; open the checkpoint");
+  return own->reweighted(changes);
+}
+
+std::vector<WeightChange> weight_changes(const Model& model) {
+  const auto* own = dynamic_cast<const Reweighted*>(&model);
+  return own == nullptr ? std::vector<WeightChange>{} : own->changes();
+}
+
+std::string weight_changes_to_json(const std::vector<WeightChange>& changes) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const WeightChange& change : changes)
+    list.push_back({{"weight", change.name},
+                    {"shape", change.value.sizes().vec()},
+                    {"sha256", digest_of(change.value)}});
+  return list.dump();
+}
+
+}  // namespace lensbench

@@ -1,0 +1,128 @@
+#include "values.hpp"
+
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
+
+#include <lensbench/error.hpp>
+#include <set>
+
+namespace lensbench::patching {
+namespace {
+
+ForwardOptions without_logits() {
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  return options;
+}
+
+/// Distinct names, and whether the pattern is among them.
+std::set<std::string> hooks_of(const std::vector<GridPoint>& points) {
+  std::set<std::string> hooks;
+  for (const GridPoint& point : points)
+    if (!point.is_pattern()) hooks.insert(point.hook());
+  return hooks;
+}
+
+bool has_pattern(const std::vector<GridPoint>& points) {
+  for (const GridPoint& point : points)
+    if (point.is_pattern()) return true;
+  return false;
+}
+
+void refuse_pattern(const std::vector<GridPoint>& points, const char* replacement) {
+  if (!has_pattern(points)) return;
+  throw UsageError("activation_patching: source " + std::string(replacement) +
+                   " cannot replace patterns, whose rows have other lengths at other positions; "
+                   "leave out pattern, or use source zero, pair or resample");
+}
+
+void read_into(Hooks& hooks, const std::string& hook, Values& values) {
+  hooks.read("blocks.*." + hook, [&values, hook](const at::Tensor& x, const HookPoint& point) {
+    values[{hook, point.layer}] = x[0];
+  });
+}
+
+/// z of a pattern with given values. \param pattern  [head, query, key]
+/// \param v  [position, head or kv_head, d_head] \return [query, head, d_head]
+at::Tensor z_of(const at::Tensor& pattern, const at::Tensor& v) {
+  const std::int64_t group = pattern.size(0) / v.size(1);
+  const at::Tensor of_heads = group == 1 ? v : v.repeat_interleave(group, 1);
+  return at::matmul(pattern.to(at::kDouble), of_heads.transpose(0, 1).to(at::kDouble))
+      .transpose(0, 1)
+      .to(v.scalar_type());
+}
+
+}  // namespace
+
+std::string written_hook(const GridPoint& point) {
+  return point.is_pattern() ? "attn.hook_z" : point.hook();
+}
+
+Place place_of(const GridPoint& point, std::int64_t block) {
+  return {point.is_pattern() ? "pattern" : point.hook(), block};
+}
+
+at::Tensor last_stream(const Model& model, const Tokens& tokens) {
+  return model.forward(make_batch(tokens), without_logits()).residual[0];
+}
+
+RunValues read_run(const Model& model, const Tokens& source, const Tokens& base,
+                   const std::vector<GridPoint>& points) {
+  RunValues run;
+  Values of_base;
+  Hooks hooks;
+  for (const std::string& hook : hooks_of(points)) read_into(hooks, hook, run.values);
+  if (has_pattern(points)) {
+    Hooks base_hooks;
+    read_into(base_hooks, "attn.hook_v", of_base);
+    model.forward(make_batch(base), without_logits(), base_hooks);
+    hooks.read("blocks.*.attn.hook_pattern", [&](const at::Tensor& x, const HookPoint& point) {
+      run.values[{"pattern", point.layer}] = z_of(x[0], of_base.at({"attn.hook_v", point.layer}));
+    });
+  }
+  run.residual = model.forward(make_batch(source), without_logits(), hooks).residual[0];
+  return run;
+}
+
+Values zero_values(const Model& model, const std::vector<GridPoint>& points) {
+  Values values;
+  const auto options = at::TensorOptions().dtype(model.options().dtype);
+  for (const GridPoint& point : points)
+    for (std::int64_t block = 0; block < model.spec().n_layers; ++block)
+      values[place_of(point, block)] =
+          point.n_heads > 0 ? at::zeros({1, 1, 1}, options) : at::zeros({1, 1}, options);
+  return values;
+}
+
+Values mean_of_prompt_values(const Model& model, const Tokens& tokens,
+                             const std::vector<GridPoint>& points) {
+  refuse_pattern(points, "mean_of_prompt");
+  Values values = read_run(model, tokens, tokens, points).values;
+  for (auto& [place, value] : values)
+    value = value.to(at::kDouble).mean(0, true).to(value.scalar_type());
+  return values;
+}
+
+Values mean_values(const Model& model, const Reference& reference,
+                   const std::vector<GridPoint>& points) {
+  refuse_pattern(points, "mean");
+  Values sums;
+  Hooks hooks;
+  for (const std::string& hook : hooks_of(points))
+    hooks.read("blocks.*." + hook, [&sums, hook](const at::Tensor& x, const HookPoint& point) {
+      at::Tensor& sum = sums[{hook, point.layer}];
+      const at::Tensor rows = x[0].to(at::kDouble);
+      if (!sum.defined()) sum = at::zeros(rows[0].sizes(), rows.options());
+      for (std::int64_t row = 0; row < rows.size(0); ++row) sum.add_(rows[row]);
+    });
+  std::int64_t count = 0;
+  reference.for_each([&](const Tokens& prompt) {
+    model.forward(make_batch(prompt), without_logits(), hooks);
+    count += prompt.size();
+  });
+  for (auto& [place, sum] : sums)
+    sum = sum.div(static_cast<double>(count)).unsqueeze(0).to(model.options().dtype);
+  return sums;
+}
+
+}  // namespace lensbench::patching

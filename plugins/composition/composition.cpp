@@ -1,0 +1,318 @@
+#include "composition.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <lensbench/target.hpp>
+#include <lensbench/tensor_file.hpp>
+#include <numeric>
+
+#include "analysis.hpp"
+#include "rotation.hpp"
+
+namespace lensbench::composition {
+namespace {
+
+/// Most pairs of heads that are listed by name.
+constexpr std::int64_t kListedPairs = 12;
+
+at::Tensor indices(std::int64_t first, std::int64_t count) {
+  return at::arange(first, first + count, at::kInt);
+}
+
+/// A direction of the stream from a file.
+at::Tensor direction_of(const std::string& source, std::int64_t d_model) {
+  const TensorFile file(source);
+  if (!file.contains("direction") && file.names().size() != 1)
+    throw UsageError("composition: direction_file '" + source + "' has " +
+                     std::to_string(file.names().size()) +
+                     " tensors and none is named direction; name the direction so, or leave it "
+                     "alone in the file");
+  const std::string name = file.contains("direction") ? "direction" : file.names().front();
+  const at::Tensor direction = file.read(name, {d_model}).to(at::kDouble);
+  if (!(direction.norm().item<double>() > 0.0))
+    throw UsageError("composition: the direction '" + name + "' of '" + source +
+                     "' is zero; give a vector that is not");
+  return direction;
+}
+
+void check_number(const char* name, std::int64_t value, std::int64_t least, std::int64_t most,
+                  const std::string& reason) {
+  if (value >= least && value <= most) return;
+  throw UsageError(std::string("composition: ") + name + " is " + std::to_string(value) +
+                   "; give " + std::to_string(least) + " to " + std::to_string(most) + reason);
+}
+
+void check_options(const TransformerSpec& spec, const CompositionOptions& options) {
+  const std::int64_t rank = std::min(spec.d_model, spec.attention.d_head);
+  check_number("directions", options.directions, 0, rank, ", the width of a head");
+  check_number("top_k", options.top_k, 1, spec.vocab_size, ", the size of the vocabulary");
+  check_number("baseline_draws", options.baseline_draws, 2, 10000, "");
+  check_offset(spec, options.offset);
+  if (options.direction && !options.direction_file.empty())
+    throw UsageError("composition: direction and direction_file are both set; set one of them");
+  if (options.direction)
+    check_number("direction", *options.direction, 0, spec.vocab_size - 1, ", a token id");
+}
+
+AnalysisPlan make_plan(const HeadWeights& weights, const CompositionOptions& options,
+                       std::uint64_t seed) {
+  AnalysisPlan plan{.modes = parse_modes(options.modes),
+                    .directions = options.directions,
+                    .top_k = options.top_k,
+                    .baseline_draws = options.baseline_draws,
+                    .seed = seed,
+                    .read_direction = {},
+                    .write_direction = {}};
+  if (options.direction) {
+    plan.read_direction = weights.embeddings(*options.direction, 1)[0];
+    plan.write_direction = weights.logit_vectors(*options.direction, 1)[0];
+  } else if (!options.direction_file.empty()) {
+    plan.read_direction = plan.write_direction =
+        direction_of(options.direction_file, weights.model().spec().d_model);
+  }
+  return plan;
+}
+
+/// Lists the largest scores under names such as `k: L0H1 > L2H3`.
+void add_pairs(Dataset& dataset, const AnalysisPlan& plan, const at::Tensor& scores) {
+  const at::Tensor flat = scores.contiguous().flatten();
+  const double* values = flat.data_ptr<double>();
+  std::vector<std::int64_t> order;
+  for (std::int64_t i = 0; i < flat.numel(); ++i)
+    if (!std::isnan(values[i])) order.push_back(i);
+  const std::int64_t listed = std::min(kListedPairs, std::ssize(order));
+  if (listed == 0) return;
+  std::partial_sort(order.begin(), order.begin() + listed, order.end(),
+                    [&](std::int64_t a, std::int64_t b) {
+                      return values[a] != values[b] ? values[a] > values[b] : a < b;
+                    });
+  const std::int64_t blocks = scores.size(1), heads = scores.size(2);
+  const auto name = [&](std::int64_t head) {
+    return "L" + std::to_string(head / heads) + "H" + std::to_string(head % heads);
+  };
+  std::vector<std::string> labels;
+  std::vector<double> best;
+  for (std::int64_t i = 0; i < listed; ++i) {
+    const std::int64_t index = order[static_cast<std::size_t>(i)], all = blocks * heads;
+    labels.push_back(
+        std::string(to_string(plan.modes[static_cast<std::size_t>(index / all / all)])) + ": " +
+        name(index / all % all) + " > " + name(index % all));
+    best.push_back(values[index]);
+  }
+  dataset.add_coordinate("pair", std::move(labels), "mode: sender > receiver");
+  dataset.add("pair_score", {"pair"}, at::tensor(best, at::kDouble), "1",
+              "the largest composition scores");
+}
+
+void add_baselines(Dataset& dataset, const Analysis& found, std::int64_t d_model) {
+  std::vector<double> mean, deviation;
+  for (const Baseline& one : found.baselines) {
+    mean.push_back(one.mean);
+    deviation.push_back(one.deviation);
+  }
+  const double expected = 1.0 / std::sqrt(static_cast<double>(d_model));
+  dataset.add("baseline", {"mode"}, at::full({std::ssize(mean)}, expected, at::kDouble), "1",
+              "1 / sqrt(d_model)");
+  dataset.add("baseline_mean", {"mode"}, at::tensor(mean, at::kDouble), "1",
+              "mean score of random heads of the same shapes");
+  dataset.add("baseline_sd", {"mode"}, at::tensor(deviation, at::kDouble), "1",
+              "standard deviation of these scores");
+}
+
+void add_scores(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found,
+                std::int64_t d_model) {
+  if (plan.modes.empty()) return;
+  std::vector<std::string> labels;
+  for (const Mode mode : plan.modes) labels.emplace_back(to_string(mode));
+  dataset.add_coordinate("mode", std::move(labels), "input of the receiver");
+  add_pairs(dataset, plan, found.composition);
+  add_baselines(dataset, found, d_model);
+  for (const char* side : {"sender", "receiver"}) {
+    const std::string name = side;
+    dataset.add_coordinate(name + "_block", indices(0, found.composition.size(1)),
+                           "block of the " + name);
+    dataset.add_coordinate(name + "_head", indices(0, found.composition.size(2)),
+                           "head of the " + name);
+  }
+  dataset.add("composition",
+              {"mode", "sender_block", "sender_head", "receiver_block", "receiver_head"},
+              found.composition, "1",
+              "how much of what a head writes is read by a later head (NaN: the receiver is not in "
+              "a later block, or a matrix is 0)");
+}
+
+void add_spectra(Dataset& dataset, const Analysis& found) {
+  const std::vector<std::string> dims = {"block", "head"};
+  dataset.add("copying_score", dims, found.copying_score, "1",
+              "share of positive eigenvalues of W_E OV W_U: 1 where a head raises the tokens it "
+              "reads (NaN: all are 0)");
+  dataset.add("matching_score", dims, found.matching_score, "1",
+              "share of positive eigenvalues of W_E QK W_E^T: 1 where a head looks for the same "
+              "token (NaN: all are 0)");
+  dataset.add("ov_norm", dims, found.ov_norm, "1", "Frobenius norm of OV");
+  dataset.add("qk_norm", dims, found.qk_norm, "1", "Frobenius norm of QK");
+  dataset.add_coordinate("eigenvalue", indices(1, found.eigenvalue_real.size(-1)),
+                         "1 is the largest in magnitude");
+  const std::vector<std::string> each = {"block", "head", "eigenvalue"};
+  dataset.add("eigenvalue_real", each, found.eigenvalue_real, "1",
+              "real part of an eigenvalue of W_E OV W_U");
+  dataset.add("eigenvalue_imag", each, found.eigenvalue_imag, "1",
+              "imaginary part of an eigenvalue of W_E OV W_U");
+}
+
+struct End {
+  const char* name;
+  const char* tokens;  ///< long_name of the ids
+};
+
+void add_directions(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found) {
+  if (plan.directions == 0) return;
+  dataset.add_coordinate("circuit", std::vector<std::string>{"ov", "qk"}, "matrix of a head");
+  dataset.add_coordinate("direction", indices(1, plan.directions),
+                         "1 has the largest singular value");
+  dataset.add_coordinate("sign", at::tensor({1, -1}, at::kInt),
+                         "along the direction, or against it");
+  dataset.add_coordinate("rank", indices(1, plan.top_k), "1 has the largest product");
+  const std::vector<std::string> values = {"circuit", "block", "head", "direction"};
+  dataset.add("singular_value", values, found.singular_value, "1", "singular value");
+  dataset.add("degenerate", values, found.degenerate, "1",
+              "1 where the direction is not determined, because singular values are nearly equal");
+  const std::vector<std::string> dims = {"block", "head", "direction", "sign", "rank"};
+  for (const End& end : {End{"input", "tokens that OV reads most along a direction"},
+                         End{"output", "tokens whose logits OV raises most along a direction"},
+                         End{"query", "tokens that query most along a direction of QK"},
+                         End{"key", "tokens that match those queries as keys"}}) {
+    const std::string name = end.name;
+    dataset.add(name + "_top_id", dims, found.ends.at(name + "_top_id"), "1", end.tokens,
+                Holds::token_ids);
+    dataset.add(name + "_top_value", dims, found.ends.at(name + "_top_value"), "1",
+                "their products with the direction");
+  }
+}
+
+void add_chosen_direction(Dataset& dataset, const Analysis& found) {
+  if (!found.write.defined()) return;
+  dataset.add_coordinate("kv_head", indices(0, found.read_k.size(1)), "key-value head");
+  dataset.add("read_q", {"block", "head"}, found.read_q, "1",
+              "|d W_Q| / |d| of the chosen direction d");
+  dataset.add("read_k", {"block", "kv_head"}, found.read_k, "1",
+              "|d W_K| / |d| of the chosen direction d");
+  dataset.add("read_v", {"block", "kv_head"}, found.read_v, "1",
+              "|d W_V| / |d| of the chosen direction d");
+  dataset.add("write", {"block", "head"}, found.write, "1",
+              "|OV d| / |d| of the chosen direction d");
+}
+
+/// What the matrices leave out in this model.
+std::string left_out(const TransformerSpec& spec, const CompositionOptions& options) {
+  std::string text = "biases, and the scales of norms, which depend on the data";
+  if (spec.norm_placement == NormPlacement::before_and_after ||
+      spec.norm_placement == NormPlacement::after_sublayer)
+    text += "; heads write through a norm, whose gain is " +
+            std::string(options.fold_norm ? "folded into W_O" : "left out too");
+  if (spec.attention.query_key_norm)
+    text += "; queries and keys pass a norm, whose gain is " +
+            std::string(options.fold_norm ? "folded into W_Q and W_K" : "left out too");
+  if (spec.position == PositionKind::rotary && options.offset == 0)
+    text += "; the rotation: QK is that of a query and a key at the same position";
+  if (spec.position == PositionKind::alibi) text += "; the bias by distance";
+  return text;
+}
+
+void add_attributes(Dataset& dataset, const TransformerSpec& spec,
+                    const CompositionOptions& options) {
+  dataset.attributes["definition"] = "composition/1";
+  dataset.attributes["base_run"] = "weights";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["samples"] = options.baseline_draws;
+  dataset.attributes["seed_stream"] = "mode * 2^32 + draw";
+  dataset.attributes["modes"] = options.modes;
+  dataset.attributes["fold_norm"] = static_cast<std::int64_t>(options.fold_norm);
+  dataset.attributes["offset"] = options.offset;
+  dataset.attributes["left_out"] = left_out(spec, options);
+  if (options.direction) dataset.attributes["direction"] = *options.direction;
+  if (!options.direction_file.empty()) dataset.attributes["direction"] = "of a file";
+}
+
+void add_receipts(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found) {
+  const std::string rounding = "float64 products in another order";
+  dataset.receipts.push_back(make_receipt("factors_equal_dense_matrices", found.norm_error, 1e-5,
+                                          "norms of the first head and one score; " + rounding));
+  // Eigenvalues of a matrix that is not symmetric lose digits where they are nearly defective.
+  dataset.receipts.push_back(make_receipt("eigenvalues_sum_to_trace", found.trace_error, 1e-9,
+                                          "relative to the sum of their magnitudes; float64"));
+  dataset.receipts.push_back(make_receipt("vectors_reproduce_the_matrix", found.vector_error, 1e-9,
+                                          "OV and QK of the first head; " + rounding));
+  if (!plan.modes.empty())
+    dataset.receipts.push_back(make_receipt("scores_are_from_0_to_1", found.range_error, 1e-12,
+                                            "largest distance from that range; " + rounding));
+}
+
+}  // namespace
+
+void CompositionTool::check_compatible(const Model& model) const {
+  const TransformerSpec& spec = model.spec();
+  if (spec.norm_placement == NormPlacement::after_add || spec.masked_language_model)
+    throw UsageError("composition: model family '" + spec.family +
+                     "' normalises the stream after each sublayer, so a head does not read what "
+                     "another one wrote; use another model, such as GPT-2 or Llama");
+  if (spec.d_embedding > 0)
+    throw UsageError("composition: this '" + spec.family +
+                     "' model projects embeddings to another width; use a model whose stream has "
+                     "the width of the embedding");
+}
+
+CompositionOptions CompositionTool::options_of(const Parameters& parameters) const {
+  CompositionOptions options;
+  options.modes = parameters.list("modes");
+  options.fold_norm = parameters.boolean("fold_norm");
+  options.offset = parameters.integer("offset");
+  options.directions = parameters.integer("directions");
+  options.top_k = parameters.integer("top_k");
+  if (parameters.is_set("direction"))
+    options.direction = parse_target(model(), parameters.text("direction")).id;
+  options.direction_file = parameters.text("direction_file");
+  options.baseline_draws = parameters.integer("baseline_draws");
+  return options;
+}
+
+void CompositionTool::check_parameters(const Parameters& parameters) const {
+  check_options(model().spec(), options_of(parameters));
+}
+
+Dataset CompositionTool::run(const Request& request) {
+  const Settings& settings = request.parameters().values();
+  if (!last_ || last_settings_ != settings) {
+    last_ = analyze(options_of(request.parameters()));
+    last_settings_ = settings;
+  }
+  return *last_;
+}
+
+Dataset CompositionTool::analyze(const CompositionOptions& options) {
+  check_compatible(model());
+  const TransformerSpec& spec = model().spec();
+  check_options(spec, options);
+  const HeadWeights weights(model(), options.fold_norm, options.offset);
+  const AnalysisPlan plan = make_plan(weights, options, context().seed());
+  const Analysis found = analyse(context(), weights, plan);
+
+  Dataset dataset;
+  dataset.add_coordinate("block", indices(0, spec.n_layers), "block, counted from 0");
+  dataset.add_coordinate("head", indices(0, spec.attention.n_heads), "attention head");
+  add_scores(dataset, plan, found, spec.d_model);
+  add_spectra(dataset, found);
+  add_directions(dataset, plan, found);
+  add_chosen_direction(dataset, found);
+  add_attributes(dataset, spec, options);
+  add_receipts(dataset, plan, found);
+  return dataset;
+}
+
+}  // namespace lensbench::composition

@@ -1,0 +1,273 @@
+#include "input_attribution.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/error.hpp>
+#include <lensbench/sweep_receipts.hpp>
+#include <limits>
+
+#include "integral.hpp"
+#include "methods.hpp"
+
+namespace lensbench::inputs {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+[[noreturn]] void refuse(const std::string& fault) {
+  throw UsageError("input_attribution: " + fault);
+}
+
+bool uses(const InputAttributionOptions& options, const char* method) {
+  return std::find(options.methods.begin(), options.methods.end(), method) != options.methods.end();
+}
+
+void check_options(const TransformerSpec& spec, const InputAttributionOptions& options) {
+  if (options.methods.empty()) refuse("methods is empty; give at least one");
+  for (const std::string& method : options.methods)
+    if (std::count(options.methods.begin(), options.methods.end(), method) > 1)
+      refuse("method '" + method + "' is given twice; give it once");
+  integration_rule(options.rule, options.steps);
+  if (options.window < 1)
+    refuse("window is " + std::to_string(options.window) + "; give at least 1 token");
+  if (options.layer < 0 || options.layer >= spec.n_layers)
+    refuse("layer " + std::to_string(options.layer) +
+           " does not exist; give 0 (the embeddings) to " + std::to_string(spec.n_layers - 1));
+}
+
+double metric_at(const MetricReader& reader, const at::Tensor& stream) {
+  return reader(stream.narrow(0, reader.position(), 1)).item<double>();
+}
+
+/// Values after the metric's position are not defined where later tokens cannot be seen.
+at::Tensor up_to_position(const at::Tensor& values, const TransformerSpec& spec,
+                          std::int64_t position) {
+  at::Tensor result = values.to(at::kDouble).clone();
+  const std::int64_t after = result.size(-1) - position - 1;
+  if (spec.attention.causal && after > 0) result.narrow(-1, position + 1, after).fill_(kNaN);
+  return result;
+}
+
+at::Tensor sum_of(const at::Tensor& attribution) {
+  return attribution.nansum();
+}
+
+/// Log-probability of the target after another context.
+double contrast_of(const Model& model, const MetricReader& reader, const Tokens& contrast) {
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  const at::Tensor stream = model.forward(make_batch(contrast), options).residual[0];
+  return reader(stream.narrow(0, contrast.size() - 1, 1)).item<double>();
+}
+
+Receipt completeness(double gap, double difference, double tolerance) {
+  return make_receipt("integrated_gradients_sum_to_the_difference",
+                      std::abs(gap) / std::max(std::abs(difference), 1e-3), tolerance,
+                      "relative to m(x) - m(x'); more steps, another rule or another baseline if "
+                      "it fails");
+}
+
+/// The gradient of a prompt must not depend on the other rows of its batch.
+Receipt alone_equals_batch(const Question& q) {
+  const at::Tensor both = q.runs.gradients(q.reader, at::stack({q.input, q.baseline}))[0];
+  const double size = std::max(q.gradient.abs().max().item<double>(), 1e-30);
+  return make_receipt("gradient_alone_equals_gradient_in_a_batch",
+                      (both - q.gradient).abs().max().item<double>() / size,
+                      10 * rounding_tolerance(q.context.model()),
+                      "relative to the largest derivative; order of rounding");
+}
+
+Receipt later_tokens(const Question& q) {
+  const std::int64_t first = q.reader.position() + 1, count = q.tokens.size() - first;
+  const bool causal = q.context.model().spec().attention.causal;
+  const double largest =
+      causal && count > 0 ? q.gradient.narrow(0, first, count).abs().max().item<double>() : 0.0;
+  return make_receipt("later_tokens_have_no_gradient", largest, 0.0,
+                      "after the position of the metric, in causal models");
+}
+
+/// Receipts of tools that replace activations, on occlusions of single tokens.
+std::vector<Receipt> occlusion_receipts(const Question& q) {
+  std::vector<SweepCell> cells;
+  for (std::int64_t t = 0; t < q.tokens.size(); ++t)
+    cells.push_back(
+        {{{"hook_resid_pre", q.options.layer, {t}, {}, q.baseline_stream.narrow(0, t, 1)}}});
+  SweepOptions options;
+  options.metric_position = q.reader.position();
+  const RowMetrics metrics = q.reader.rows();
+  const Model& model = q.context.model();
+  const SweepResult result = sweep_cells(model, q.tokens, cells, metrics, options);
+  const SweepCheck check{model, q.tokens, cells, metrics, options, result};
+  return {self_replacement(check, {"hook_resid_pre"}),
+          some_write_has_effect(check, q.tokens.size()), batched_equals_single(check)};
+}
+
+void add_attributes(Dataset& dataset, const MetricReader& reader,
+                    const InputAttributionOptions& options) {
+  reader.describe(dataset);
+  dataset.attributes["methods"] = options.methods;
+  dataset.attributes["rule"] = options.rule;
+  dataset.attributes["steps"] = options.steps;
+  dataset.attributes["baseline"] = options.baseline;
+  dataset.attributes["baseline_token"] = options.baseline_token;
+  dataset.attributes["window"] = options.window;
+  dataset.attributes["layer"] = options.layer;
+  dataset.attributes["contrast"] = options.contrast ? options.contrast->text : "none";
+  dataset.attributes["completeness_tolerance"] = options.completeness_tolerance;
+  dataset.attributes["graph_bytes"] = options.graph_bytes;
+  dataset.attributes["base_run"] = "the prompt";
+  dataset.attributes["source_run"] = "baseline " + options.baseline;
+  dataset.attributes["sign"] = "attributions sum to m(prompt) - m(baseline)";
+  Provenance{.definition = "input_attribution/1", .rule = options.rule}.describe(dataset);
+}
+
+void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
+                const char* long_name) {
+  dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
+}
+
+MetricOptions checked_metric(MetricOptions metric, bool contrast) {
+  if (metric.metric == Metric::kl)
+    refuse(
+        "metric kl has gradient 0 at the run that it compares with; give logit_difference, logit, "
+        "log_probability or probability");
+  if (!contrast) return metric;
+  if (metric.metric.value_or(Metric::log_probability) != Metric::log_probability ||
+      (metric.versus && !metric.metric))
+    refuse("contrast compares log-probabilities; leave out versus and set metric=log_probability");
+  metric.metric = Metric::log_probability;
+  return metric;
+}
+
+}  // namespace
+
+void InputAttributionTool::check_compatible(const Model& model) const {
+  if (model.spec().n_layers < 1) refuse("the model has 0 blocks; expected at least one");
+}
+
+void InputAttributionTool::check_parameters(const Parameters& parameters) const {
+  const std::int64_t layer = parameters.integer("layer"), blocks = model().spec().n_layers;
+  if (layer >= blocks)
+    refuse("layer " + std::to_string(layer) + " does not exist; give 0 (the embeddings) to " +
+           std::to_string(blocks - 1));
+  const bool needs = parameters.text("baseline") == "token";
+  if (needs && parameters.text("baseline_token").empty())
+    refuse("baseline=token needs a token; set baseline_token");
+  if (!needs && !parameters.text("baseline_token").empty())
+    refuse("baseline_token is set, but only baseline=token uses it; set baseline, or leave it out");
+}
+
+CostEstimate InputAttributionTool::estimate(const Request& request) const {
+  const Parameters& parameters = request.parameters();
+  const std::int64_t length = request.tokens().size();
+  const double row = graph_bytes(model().spec(), length, sizeof(float));
+  const double most = std::max(row, static_cast<double>(parameters.integer("graph_bytes")));
+  return {std::nullopt, std::min(most, row * static_cast<double>(parameters.integer("steps"))),
+          parameters.integer("steps")};
+}
+
+Dataset InputAttributionTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
+  InputAttributionOptions options;
+  options.metric = metric_options(model(), parameters);
+  options.methods = parameters.list("methods");
+  options.steps = parameters.integer("steps");
+  options.rule = parameters.text("rule");
+  options.baseline = parameters.text("baseline");
+  if (const std::string& token = parameters.text("baseline_token"); !token.empty())
+    options.baseline_token = parse_target(model(), token).id;
+  if (options.baseline == "prompt") options.other = request.corrupted();
+  options.window = parameters.integer("window");
+  if (const std::string& text = parameters.text("contrast"); !text.empty())
+    options.contrast = to_tokens(model(), text);
+  options.layer = parameters.integer("layer");
+  options.completeness_tolerance = parameters.number("completeness_tolerance");
+  options.graph_bytes = parameters.integer("graph_bytes");
+  return attribute(request.tokens(), target_of(model(), request), options);
+}
+
+at::Tensor InputAttributionTool::baseline_rows(const Tokens& tokens,
+                                               const InputAttributionOptions& options) {
+  if (options.baseline == "zero")
+    return at::zeros_like(embeddings_of(model(), {tokens.ids.front()}));
+  if (options.baseline == "token") {
+    if (options.baseline_token < 0 || options.baseline_token >= model().spec().vocab_size)
+      refuse("baseline_token " + std::to_string(options.baseline_token) +
+             " is outside the vocabulary");
+    return embeddings_of(model(), {options.baseline_token});
+  }
+  if (options.baseline == "prompt") {
+    if (!options.other) refuse("baseline=prompt needs a second prompt; set corrupted");
+    const PairedRuns pair("input_attribution", tokens, *options.other, Direction::noise);
+    return embeddings_of(model(), pair.source().ids);
+  }
+  if (options.baseline != "mean")
+    refuse("unknown baseline '" + options.baseline + "'; give mean, zero, token or prompt");
+  if (mean_of_ != &model()) mean_ = mean_embedding(model());
+  mean_of_ = &model();
+  return mean_;
+}
+
+Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& target,
+                                        const InputAttributionOptions& options) {
+  const TransformerSpec& spec = model().spec();
+  if (tokens.size() == 0) refuse("the prompt is empty; give at least one token");
+  check_options(spec, options);
+  const InputRuns runs(model(), tokens, options.layer);
+  const at::Tensor input = runs.input(), stream = runs.last_stream(input);
+  const at::Tensor rows = baseline_rows(tokens, options);
+  const at::Tensor baseline = runs.input_of_embeddings(rows);
+  const at::Tensor baseline_stream = runs.stream_of_embeddings(rows);
+  const MetricReader reader("input_attribution", model(), tokens, stream, target,
+                            checked_metric(options.metric, options.contrast.has_value()));
+  const double contrast = options.contrast ? contrast_of(model(), reader, *options.contrast) : 0.0;
+  const double of_input = metric_at(reader, stream);
+  const double of_baseline = metric_at(reader, runs.last_stream(baseline));
+  const at::Tensor gradient = runs.gradients(reader, input.unsqueeze(0))[0];
+  const Question question{context(), tokens,          runs,     reader, input,
+                          baseline,  baseline_stream, gradient, options};
+
+  Dataset dataset;
+  dataset.receipts = {alone_equals_batch(question), later_tokens(question)};
+  std::vector<at::Tensor> attributions;
+  std::vector<double> gaps;
+  for (const std::string& method : options.methods) {
+    attributions.push_back(
+        up_to_position(attribution_of(method, question), spec, reader.position()));
+    const double gap = sum_of(attributions.back()).item<double>() - (of_input - of_baseline);
+    gaps.push_back(is_complete_method(method) ? gap : kNaN);
+    if (method == "integrated_gradients")
+      dataset.receipts.push_back(
+          completeness(gap, of_input - of_baseline, options.completeness_tolerance));
+  }
+  if (uses(options, "occlusion"))
+    for (Receipt& receipt : occlusion_receipts(question))
+      dataset.receipts.push_back(std::move(receipt));
+
+  add_token_axis(dataset, tokens.ids, tokens.texts);
+  dataset.add_coordinate("method", options.methods, "method of attribution");
+  dataset.add("attribution", {"method", "token"}, at::stack(attributions), reader.units(),
+              "part of the metric that comes from this token (NaN: after the metric's position)");
+  dataset.add("saliency", {"token"},
+              up_to_position(gradient.to(at::kDouble).norm(2, -1), spec, reader.position()),
+              reader.units(),
+              "length of the gradient of the metric by this token's input (NaN: after the metric's "
+              "position)");
+  dataset.add("completeness_gap", {"method"}, at::tensor(gaps, at::kDouble), reader.units(),
+              "sum of the attributions minus the difference of input_metric and baseline_metric "
+              "(NaN: the method does not promise it)");
+  add_scalar(dataset, "input_metric", of_input - contrast, reader.units(), "metric of the prompt");
+  add_scalar(dataset, "baseline_metric", of_baseline - contrast, reader.units(),
+             "metric of the baseline");
+  add_attributes(dataset, reader, options);
+  return dataset;
+}
+
+}  // namespace lensbench::inputs

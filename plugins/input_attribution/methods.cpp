@@ -1,0 +1,98 @@
+#include "methods.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/sweep.hpp>
+
+#include "integral.hpp"
+
+namespace lensbench::inputs {
+namespace {
+
+at::Tensor gradient_x_input(const Question& q) {
+  return (q.input.to(at::kDouble) * q.gradient.to(at::kDouble)).sum(-1);
+}
+
+at::Tensor integrated(const Question& q) {
+  const Rule rule = integration_rule(q.options.rule, q.options.steps);
+  std::int64_t done = 0;
+  const GradientAt gradient = [&](const at::Tensor& inputs) {
+    if (q.context.cancelled()) throw RunError("input_attribution: the run was interrupted");
+    at::Tensor found = q.runs.gradients(q.reader, inputs);
+    q.context.progress(done += inputs.size(0), q.options.steps);
+    return found;
+  };
+  return integrated_gradients(gradient, q.input, q.baseline, rule,
+                              q.runs.rows_within(q.options.graph_bytes))
+      .sum(-1);
+}
+
+at::Tensor occlusion(const Question& q) {
+  const std::int64_t n = q.tokens.size(), length = std::min(q.options.window, n);
+  std::vector<SweepCell> cells;
+  for (std::int64_t first = 0; first + length <= n; ++first) {
+    CellWrite write{"hook_resid_pre", q.options.layer, {}, {}, {}};
+    for (std::int64_t t = first; t < first + length; ++t) write.positions.push_back(t);
+    write.values = q.baseline_stream.narrow(0, first, length);
+    cells.push_back({{std::move(write)}});
+  }
+  SweepOptions options;
+  options.metric_position = q.reader.position();
+  const SweepResult result =
+      sweep_cells(q.context.model(), q.tokens, cells, q.reader.rows(), options);
+  const at::Tensor effects =
+      result.base_metrics[0][0] - result.metrics[0].select(1, 0);  // [window]
+  return spread_over_windows(effects, n, length);
+}
+
+at::Tensor attention_gradient(const Question& q) {
+  at::Tensor sum = at::zeros({q.tokens.size()}, at::kDouble);
+  for (const auto& [pattern, gradient] : q.runs.patterns(q.reader))
+    sum.add_((pattern.to(at::kDouble) * gradient.to(at::kDouble)).sum(0).sum(0));
+  return sum;
+}
+
+at::Tensor relevance(const Question& q) {
+  const at::Tensor identity = at::eye(q.tokens.size(), at::kDouble);
+  at::Tensor relevance = identity.clone();
+  for (const auto& [pattern, gradient] : q.runs.patterns(q.reader)) {
+    const at::Tensor product =
+        (pattern.to(at::kDouble) * gradient.to(at::kDouble)).clamp_min(0).mean(0);
+    relevance = relevance + at::matmul(product, relevance);
+  }
+  return (relevance - identity)[q.reader.position()];
+}
+
+}  // namespace
+
+at::Tensor spread_over_windows(const at::Tensor& effects, std::int64_t n_tokens,
+                               std::int64_t length) {
+  at::Tensor sums = at::zeros({n_tokens}, at::kDouble), counts = at::zeros({n_tokens}, at::kDouble);
+  for (std::int64_t first = 0; first < effects.size(0); ++first) {
+    sums.narrow(0, first, length).add_(effects[first]);
+    counts.narrow(0, first, length).add_(1.0);
+  }
+  return sums / counts / static_cast<double>(length);
+}
+
+bool is_complete_method(const std::string& method) {
+  return method != "attention_gradient" && method != "relevance";
+}
+
+at::Tensor attribution_of(const std::string& method, const Question& question) {
+  if (method == "gradient_x_input") return gradient_x_input(question);
+  if (method == "integrated_gradients") return integrated(question);
+  if (method == "occlusion") return occlusion(question);
+  if (method == "attention_gradient") return attention_gradient(question);
+  if (method == "relevance") return relevance(question);
+  throw UsageError("input_attribution: unknown method '" + method +
+                   "'; give gradient_x_input, integrated_gradients, occlusion, attention_gradient "
+                   "or relevance");
+}
+
+}  // namespace lensbench::inputs

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <lensbench/result_spec.hpp>
+
+namespace lensbench::inputs {
+
+/// Variables of input_attribution.
+inline constexpr ResultSpec kInputTable[] = {
+    {"attribution", "method token", "nats or 1", "part of the metric that comes from this token",
+     View::patching},
+    {"saliency", "token", "nats or 1", "length of the gradient of the metric by this token's input",
+     View::tokens},
+    {"completeness_gap", "method", "nats or 1",
+     "sum of the attributions minus the difference of input_metric and baseline_metric",
+     View::table},
+    {"input_metric", "", "nats or 1", "metric of the prompt", View::general},
+    {"baseline_metric", "", "nats or 1", "metric of the baseline", View::general},
+};
+
+}  // namespace lensbench::inputs

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/model.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attention/attention.hpp"
+#include "attention/observer.hpp"
+#include "support/bench.hpp"
+#include "support/folders.hpp"
+#include "support/tensors.hpp"
+
+namespace lensbench::attention {
+
+using AttentionBench = testing::ToolBench<AttentionTool>;
+
+inline std::shared_ptr<const Model> sample(const std::string& name) {
+  return Model::open(testing::data_folder() + "/models/" + name);
+}
+
+/// The generic entry of the tool, with parameters as text.
+inline Dataset run_with(AttentionBench& bench, const std::map<std::string, std::string>& given) {
+  const Parameters parameters =
+      Parameters::resolve(AttentionTool::kParameters, given, "tool 'attention'");
+  return bench.tool.run(Request(bench.tokens, parameters));
+}
+
+inline at::Tensor read(AttentionBench& bench, const std::string& hook) {
+  return bench.context.activations(bench.tokens, {hook}).at(hook)[0].to(at::kDouble);
+}
+
+inline std::string block_hook(std::int64_t block, const std::string& name) {
+  return "blocks." + std::to_string(block) + ".attn." + name;
+}
+
+inline double number(const Dataset& dataset, const std::string& name,
+                     const std::vector<std::int64_t>& index) {
+  at::Tensor element = dataset[name].tensor;
+  for (const std::int64_t i : index) element = element[i];
+  return element.item<double>();
+}
+
+/// Index of a detector on its axis.
+inline std::int64_t detector(const Dataset& dataset, const std::string& name) {
+  const std::vector<std::string>& labels = dataset["detector"].strings;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] == name) return static_cast<std::int64_t>(i);
+  ADD_FAILURE() << "there is no detector " << name;
+  return 0;
+}
+
+inline void expect_receipts_passed(const Dataset& dataset) {
+  EXPECT_FALSE(dataset.receipts.empty());
+  for (const Receipt& receipt : dataset.receipts)
+    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
+                                << receipt.tolerance;
+}
+
+}  // namespace lensbench::attention
