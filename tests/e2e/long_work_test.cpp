@@ -59,6 +59,27 @@ TEST_F(LongWork, NamesTheCaseAndTheToolThatRanWhenTheProcessEnded) {
   EXPECT_THAT(resumed.err, HasSubstr("ended without notice in case 'line-1', tool 'trains'"));
 }
 
+TEST_F(LongWork, IsShownAsFarAsItIsSavedBeforeTheRunIsSealed) {
+  EXPECT_NE(run("run", "two_passes", "a.h5", "pass 1 case 2").exit_code, 0);
+  for (const char* name : {"a.run", "a.h5"}) {
+    const auto shown = lensbench({"show", directory_ / name});
+    ASSERT_EQ(shown.exit_code, 0) << shown.err;
+    EXPECT_THAT(shown.out, AllOf(HasSubstr("length"), HasSubstr("deviation"), HasSubstr("line-2"),
+                                 HasSubstr("Not sealed yet: 3 of 3 cases are complete")))
+        << name;
+  }
+  const auto one = lensbench({"show", directory_ / "a.run", "deviation", "--case", "line-1"});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out, AllOf(HasSubstr("deviation"), Not(HasSubstr("length"))));
+
+  const auto unknown = lensbench({"show", directory_ / "a.run", "--case", "line-9"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("it does not have a case 'line-9'"));
+  const auto facts = lensbench({"show", directory_ / "a.run", "--facts"});
+  EXPECT_EQ(facts.exit_code, 2);
+  EXPECT_THAT(facts.err, HasSubstr("not sealed yet; leave --facts out"));
+}
+
 TEST_F(LongWork, InTwoPassesHasOneResultHoweverItIsInterrupted) {
   ASSERT_EQ(run("run", "two_passes", "whole.h5").exit_code, 0);
   for (const char* place : {"pass 0 case 1", "pass 1 case 0", "pass 1 case 2"}) {

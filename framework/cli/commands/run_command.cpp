@@ -10,6 +10,7 @@
 #include "archive/archive_reader.hpp"
 #include "archive/run/run_folder.hpp"
 #include "cli/commands/actions.hpp"
+#include "cli/commands/beginning_of_run.hpp"
 #include "cli/commands/entry_help.hpp"
 #include "cli/commands/given_cases.hpp"
 #include "cli/commands/resume.hpp"
@@ -133,30 +134,6 @@ int run_entry(PluginEntryKind kind, const Options& options) {
 }
 
 /// The command that began a run, with its working directory.
-struct BeginningOfRun {
-  PluginEntryKind kind;
-  Arguments arguments;
-  fs::path directory;
-};
-
-BeginningOfRun beginning_of(const fs::path& run) {
-  const fs::path file = run / "command.json";
-  if (!fs::exists(file))
-    throw InputError(run.string() +
-                     ": not the folder of an interrupted run (command.json is missing); give the "
-                     "folder NAME.run");
-  const nlohmann::json all = read_json(file);
-  const JsonReader stored(all, file.string());
-  return {
-      stored.at("command").string() == "tool" ? PluginEntryKind::tool : PluginEntryKind::experiment,
-      stored.at("arguments").strings(), stored.at("working_directory").string()};
-}
-
-const Command& command_named(const std::string& name) {
-  return *std::find_if(commands().begin(), commands().end(),
-                       [&](const Command& command) { return command.name == name; });
-}
-
 std::string help_of(PluginEntryKind kind, const Options& options) {
   if (options.operand(0).empty()) return "";
   const PluginSearch search = plugin_search(options);
@@ -192,8 +169,7 @@ int run_finish(const Options& options) {
   for (const auto& directory : given.dirs) directories.push_back(fs::absolute(directory).string());
   // Paths of the recorded command are relative to the folder in which it was given.
   fs::current_path(begun.directory);
-  const Options recorded(command_named(begun.kind == PluginEntryKind::tool ? "tool" : "run"),
-                         begun.arguments);
+  const Options recorded = options_of(begun);
   RunArguments arguments = run_arguments(begun.kind, recorded);
   arguments.quiet = options.flag("quiet");
   arguments.json = options.flag("json");

@@ -2,23 +2,14 @@
 #include <iostream>
 
 #include "archive/digest/verify.hpp"
-#include "archive/run/run_folder.hpp"
 #include "archive/run/unfinished_run.hpp"
 #include "archive/sandbox/guard.hpp"
 #include "cli/commands/actions.hpp"
+#include "cli/commands/beginning_of_run.hpp"
 #include "cli/parse/options.hpp"
 
 namespace lensbench::cli {
 namespace {
-
-/// Folder of an unfinished run, if the operand names one or its future archive.
-std::filesystem::path unfinished(const std::filesystem::path& file) {
-  if (file.extension() == ".run" && std::filesystem::is_directory(file)) return file;
-  std::error_code ignored;
-  if (std::filesystem::exists(std::filesystem::symlink_status(file, ignored))) return {};
-  const auto folder = run_folder_of(file);
-  return std::filesystem::is_directory(folder) ? folder : std::filesystem::path();
-}
 
 int verify_unfinished(const std::filesystem::path& folder) {
   const UnfinishedRun run = inspect_run(folder);
@@ -50,7 +41,7 @@ int verify_sealed(const std::string& file, const std::string& expected) {
 
 int run_verify(const Options& options) {
   const std::string &file = options.operand(0), &expected = options.text("expect");
-  if (const auto folder = unfinished(file); !folder.empty())
+  if (const auto folder = unsealed_run(file); !folder.empty())
     return in_child({.files = {}, .folders = {folder}}, [&] { return verify_unfinished(folder); });
   return in_child({{file}}, [&] { return verify_sealed(file, expected); });
 }

@@ -7,11 +7,14 @@ Command show_command() {
   return {
       .name = "show",
       .group = "Archives",
-      .summary = "results and contents of an archive",
+      .summary = "results and contents of an archive or of a run",
       .description = R"(Draws the results of an archive as `lensbench run` does, of its first cases
 or of those that --case names. --facts shows what the archive contains instead: the request, the
-model, the cases, the receipts, the digests, and every variable with its dimensions and units.)",
-      .operands = {{"FILE", "an archive", Values::archive},
+model, the cases, the receipts, the digests, and every variable with its dimensions and units.
+
+Of a run that still goes on, or was interrupted, it draws what is saved so far: give the folder
+NAME.run, or the archive that it will become.)",
+      .operands = {{"FILE", "an archive, or the folder of a run", Values::archive},
                    {.name = "RESULT", .what = "the name of a dataset", .optional = true}},
       .options = {{.name = "case",
                    .argument = "ID",
@@ -24,6 +27,7 @@ model, the cases, the receipts, the digests, and every variable with its dimensi
       .examples = {
           {"lensbench show results/mine.h5", "all results of the first cases"},
           {"lensbench show results/mine.h5 lens --case prompt-7", "one result of one case"},
+          {"lensbench show results/mine.run", "what a run has saved so far"},
           {"lensbench show results/mine.h5 --facts", "request, receipts, digests"}}};
 }
 

@@ -15,21 +15,28 @@ namespace {
 /// Cases that are drawn where none are named.
 constexpr std::size_t kMostShown = 3;
 
+/// Results from an archive, or from a run that is not sealed.
+struct Source {
+  std::string path;
+  std::vector<CaseRecord> cases;
+  std::vector<std::string> names;
+  /// Reads the part of a dataset that belongs to some cases.
+  std::function<Dataset(const std::string& name, const std::vector<std::int64_t>& cases)> read;
+  TokenText token;
+};
+
 class Drawing {
  public:
-  Drawing(const ArchiveReader& archive, const DrawRequest& request, const TerminalStyle& style)
-      : archive_(archive), request_(request), style_(style), cases_(archive.cases()) {
-    read_vocabulary();
+  Drawing(const Source& source, const DrawRequest& request, const TerminalStyle& style)
+      : source_(source), request_(request), style_(style) {
     select_cases();
   }
 
   std::string text() const {
     std::map<std::pair<int, std::string>, std::string> parts;
     for (const std::string& name : names()) {
-      const StoredDataset stored = archive_.stored(name);
-      const Dataset dataset = read_selection(stored, {selected_, !request_.cases.empty()});
-      parts[{reading_order(dataset), name}] = render_dataset(
-          name, dataset, [this](std::int64_t id) { return token(id); }, style_);
+      const Dataset dataset = source_.read(name, selected_);
+      parts[{reading_order(dataset), name}] = render_dataset(name, dataset, source_.token, style_);
     }
     std::string all;
     for (const auto& [order, part] : parts) all += part + "\n";
@@ -38,45 +45,31 @@ class Drawing {
 
  private:
   std::vector<std::string> names() const {
-    const auto known = archive_.names();
+    const auto& known = source_.names;
     if (request_.result.empty()) return known;
     if (std::find(known.begin(), known.end(), request_.result) == known.end())
-      throw UsageError(archive_.path().string() + ": it does not have a result '" +
-                       request_.result + "'" + suggest(request_.result, known));
+      throw UsageError(source_.path + ": it does not have a result '" + request_.result + "'" +
+                       suggest(request_.result, known));
     return {request_.result};
   }
 
   void select_cases() {
     std::vector<std::string> ids;
-    for (const auto& one : cases_) ids.push_back(one.id);
+    for (const auto& one : source_.cases) ids.push_back(one.id);
     for (const auto& id : request_.cases) {
       const auto found = std::find(ids.begin(), ids.end(), id);
       if (found == ids.end())
-        throw UsageError(archive_.path().string() + ": it does not have a case '" + id + "'" +
+        throw UsageError(source_.path + ": it does not have a case '" + id + "'" +
                          suggest(id, ids));
       selected_.push_back(found - ids.begin());
     }
     std::sort(selected_.begin(), selected_.end());
     if (!selected_.empty()) return;
-    for (std::size_t i = 0; i < cases_.size(); ++i) {
-      if (cases_[i].status != CaseStatus::complete) continue;
+    for (std::size_t i = 0; i < source_.cases.size(); ++i) {
+      if (source_.cases[i].status != CaseStatus::complete) continue;
       ++complete_;
       if (selected_.size() < kMostShown) selected_.push_back(static_cast<std::int64_t>(i));
     }
-  }
-
-  void read_vocabulary() {
-    const Dataset vocabulary = archive_.vocabulary();
-    if (!vocabulary.contains("id") || !vocabulary.contains("text")) return;
-    const at::Tensor ids = vocabulary["id"].tensor.to(at::kLong).contiguous();
-    const auto& texts = vocabulary["text"].strings;
-    for (std::int64_t i = 0; i < std::min(ids.numel(), std::ssize(texts)); ++i)
-      texts_[ids.data_ptr<std::int64_t>()[i]] = texts[static_cast<std::size_t>(i)];
-  }
-
-  std::string token(std::int64_t id) const {
-    const auto found = texts_.find(id);
-    return found == texts_.end() ? "<" + std::to_string(id) + ">" : found->second;
   }
 
   std::string note() const {
@@ -86,20 +79,56 @@ class Drawing {
            " cases; the archive has all of them (lensbench show FILE --case ID).\n";
   }
 
-  const ArchiveReader& archive_;
+  const Source& source_;
   const DrawRequest& request_;
   const TerminalStyle& style_;
-  std::vector<CaseRecord> cases_;
   std::vector<std::int64_t> selected_;
   std::size_t complete_ = 0;  ///< number of complete cases, where none are named
-  std::map<std::int64_t, std::string> texts_;
 };
+
+/// Texts of the token ids of an archive.
+TokenText vocabulary_of(const ArchiveReader& archive) {
+  std::map<std::int64_t, std::string> texts;
+  const Dataset vocabulary = archive.vocabulary();
+  if (vocabulary.contains("id") && vocabulary.contains("text")) {
+    const at::Tensor ids = vocabulary["id"].tensor.to(at::kLong).contiguous();
+    const auto& stored = vocabulary["text"].strings;
+    for (std::int64_t i = 0; i < std::min(ids.numel(), std::ssize(stored)); ++i)
+      texts[ids.data_ptr<std::int64_t>()[i]] = stored[static_cast<std::size_t>(i)];
+  }
+  return [texts = std::move(texts)](std::int64_t id) {
+    const auto found = texts.find(id);
+    return found == texts.end() ? "<" + std::to_string(id) + ">" : found->second;
+  };
+}
 
 }  // namespace
 
 std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
                          const TerminalStyle& style) {
-  return Drawing(archive, request, style).text();
+  const bool also_tables = !request.cases.empty();
+  const Source source{archive.path().string(), archive.cases(), archive.names(),
+                      [&](const std::string& name, const std::vector<std::int64_t>& cases) {
+                        return read_selection(archive.stored(name), {cases, also_tables});
+                      },
+                      vocabulary_of(archive)};
+  return Drawing(source, request, style).text();
+}
+
+std::string draw_results(const CommittedResults& run, const TokenText& token,
+                         const DrawRequest& request, const TerminalStyle& style) {
+  const auto& cases = run.cases();
+  const auto complete = std::count_if(cases.begin(), cases.end(), [](const CaseRecord& one) {
+    return one.status == CaseStatus::complete;
+  });
+  const Source source{run.folder().string(), cases, run.names(),
+                      [&](const std::string& name, const std::vector<std::int64_t>& selected) {
+                        return run.read(name, selected);
+                      },
+                      token};
+  return Drawing(source, request, style).text() + "Not sealed yet: " + std::to_string(complete) +
+         " of " + std::to_string(cases.size()) +
+         " cases are complete; summaries follow after the last one.\n";
 }
 
 }  // namespace lensbench
