@@ -73,7 +73,7 @@ TEST_F(LongWork, IsShownAsFarAsItIsSavedBeforeTheRunIsSealed) {
   EXPECT_THAT(one.out, AllOf(HasSubstr("deviation"), Not(HasSubstr("length"))));
 
   const auto unknown = lensbench({"show", directory_ / "a.run", "--case", "line-9"});
-  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_EQ(unknown.exit_code, 3);
   EXPECT_THAT(unknown.err, HasSubstr("it does not have a case 'line-9'"));
   const auto facts = lensbench({"show", directory_ / "a.run", "--facts"});
   EXPECT_EQ(facts.exit_code, 2);
