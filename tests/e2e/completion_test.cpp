@@ -64,7 +64,8 @@ TEST(BashCompletion, OffersTheValuesThatTheParserTakes) {
 TEST(BashCompletion, OffersTheNamesThatPluginsHave) {
   EXPECT_THAT(bash_offers({"tool", "log"}), ElementsAre("logit_lens"));
   EXPECT_THAT(bash_offers({"run", "first"}), ElementsAre("first_look"));
-  EXPECT_THAT(bash_offers({"tool", "--dtype", "float32", "act"}), ElementsAre("activations"));
+  EXPECT_THAT(bash_offers({"tool", "--dtype", "float32", "activations"}),
+              ElementsAre("activations"));
 }
 
 TEST(BashCompletion, OffersParametersOfTheToolOnTheLine) {

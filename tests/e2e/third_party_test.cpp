@@ -297,7 +297,7 @@ TEST_F(ThirdParty, LearnFromATextResumeAndUseTheResult) {
   const auto plugins = built(fs::path(testing::source_folder()) / "examples" / "mean_stream",
                              root() / "mean_stream");
   const std::string mean = root() / "mean.h5", text = root() / "corpus.txt";
-  std::ofstream(text) << "And God said, Let there be light\nin the land of Egypt\n";
+  std::ofstream(text) << "And God said, Let there be light\nOut of the land of Egypt\n";
   const auto learned = lensbench({"tool", "mean_stream", "--plugin-dir", plugins, "--model", kModel,
                                   "--prompt", "And", "--set", "text=" + text, "--set",
                                   "commit_every=1", "--quiet", "--out", mean});
