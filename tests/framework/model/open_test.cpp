@@ -42,6 +42,21 @@ TEST(OpeningAModel, NamesEveryMissingExtraAndMisshapenTensorAtOnce) {
                     HasSubstr("lm_head.weight has shape [5, 24], expected [61, 24]")));
 }
 
+TEST(OpeningAModel, NamesBothNumbersIfTheConfigurationHasMoreLayersThanTheWeights) {
+  for (const char* sample : {"llama", "gpt2", "mixtral", "phi3-window"}) {
+    ChangedCheckpoint checkpoint(sample);
+    const char* field = checkpoint.config.contains("n_layer") ? "n_layer" : "num_hidden_layers";
+    checkpoint.config[field] = 4;
+    EXPECT_THAT(checkpoint.fault(),
+                HasSubstr("config.json describes 4 layers, but the weights have 2"))
+        << sample;
+    checkpoint.config[field] = 1;
+    EXPECT_THAT(checkpoint.fault(),
+                HasSubstr("config.json describes 1 layer, but the weights have 2"))
+        << sample;
+  }
+}
+
 TEST(OpeningAModel, IgnoresBuffersThatOlderVersionsSaved) {
   ChangedCheckpoint gpt2("gpt2"), llama("llama");
   gpt2.tensors["transformer.h.0.attn.bias"] = at::ones({1, 1, 48, 48});
