@@ -98,6 +98,20 @@ std::vector<std::int64_t> end_ids(const Checkpoint& checkpoint, const ConfigRead
   return config.integer_or_integers("eos_token_id", {-1, kDimension.max});
 }
 
+/// Adds a sentence that names the tensors of element types that cannot be read. The model needs
+/// none of them, since the taker refuses those that it needs.
+void note_unreadable(const Checkpoint& checkpoint, std::vector<std::string>& notes) {
+  std::vector<std::string> unread;
+  for (const std::string& name : checkpoint.names())
+    if (const auto& type = checkpoint.entry(name).unreadable_type; !type.empty())
+      unread.push_back(name + " (" + type + ")");
+  if (!unread.empty())
+    notes.push_back(
+        "not read, since the model does not use them and their element types are not "
+        "supported: " +
+        join(unread, ", "));
+}
+
 /// Every file that was read, including those of the tokenizer; weights come last.
 std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* tokenizer) {
   std::vector<ModelFile> files = checkpoint.files();
@@ -125,6 +139,7 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   if (!left_out.empty())
     parts.notes.push_back("left out, since the logits do not depend on them: " +
                           join(left_out, ", "));
+  note_unreadable(checkpoint, parts.notes);
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());

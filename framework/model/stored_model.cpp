@@ -47,7 +47,7 @@ StoredModel open_as_stored(const std::string& path_or_name) {
       std::int64_t count = 1;
       for (const auto size : entry.shape) count *= size;
       elements[entry.dtype] += count;
-      stored.elements_by_dtype[std::string(safetensors_dtype(entry.dtype))] += count;
+      stored.elements_by_dtype[std::string(safetensors_dtype(entry))] += count;
       if (!(tied && name == "lm_head.weight")) stored.parameters += count;
     }
     stored.weight_bytes = checkpoint.weight_bytes();

@@ -67,6 +67,12 @@ at::Tensor CheckpointTaker::take_head(const std::string& name,
 at::Tensor CheckpointTaker::take_stored(const std::string& stored,
                                         const std::vector<std::int64_t>& shape) {
   taken_.insert(stored);
+  const SafetensorsEntry& entry = checkpoint_.entry(stored);
+  if (!entry.unreadable_type.empty()) {
+    wrong_.push_back(stored + " has the element type " + entry.unreadable_type +
+                     ", expected F32, F16, BF16 or F64 (convert it)");
+    return {};
+  }
   const at::Tensor tensor = checkpoint_.tensor(stored);
   if (tensor.sizes() != at::IntArrayRef(shape)) {
     wrong_.push_back(stored + " has shape " + shape_text(tensor.sizes().vec()) + ", expected " +
