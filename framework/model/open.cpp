@@ -12,6 +12,7 @@
 #include "checkpoint/hub_cache.hpp"
 #include "core/text/suggest.hpp"
 #include "model/families/family.hpp"
+#include "model/families/language_part.hpp"
 #include "model/forward/transformer_model.hpp"
 #include "model/weights/finite_check.hpp"
 #include "model/weights/weight_taker.hpp"
@@ -75,12 +76,15 @@ void require_representable(const Checkpoint& checkpoint, const std::set<std::str
   }
 }
 
-ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
-                          const Checkpoint& checkpoint, const ModelOptions& options, Values values,
+ModelWeights load_weights(const LanguagePart& part, const Family& family,
+                          const TransformerSpec& spec, const Checkpoint& checkpoint,
+                          const ModelOptions& options, Values values,
                           std::vector<std::string>& left_out) {
-  CheckpointTaker taker(checkpoint, options, family.optional_prefix);
+  const std::string_view prefix =
+      part.is_whole() ? family.optional_prefix : std::string_view(part.body_prefix);
+  CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
-  left_out = taker.finish(family.buffers);
+  left_out = taker.finish(family.buffers, part.other_parts);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());
     require_representable(checkpoint, taker.taken(), options.dtype);
@@ -129,13 +133,17 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
                                         const ModelOptions& options, Values values) {
   check_options(options);
   const Checkpoint checkpoint(resolve_model_directory(path_or_name));
-  const ConfigReader config(checkpoint.config(), checkpoint.config_path());
+  const LanguagePart part = language_part(checkpoint);
+  const ConfigReader config(part.config, part.config_place);
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
   ModelParts parts;
   std::vector<std::string> left_out;
-  ModelWeights weights = load_weights(family, spec, checkpoint, options, values, left_out);
+  ModelWeights weights = load_weights(part, family, spec, checkpoint, options, values, left_out);
   parts.notes = checkpoint.notes();
+  if (!part.is_whole())
+    parts.notes.push_back(
+        "the language model of a checkpoint of text and images, which reads text only");
   if (!left_out.empty())
     parts.notes.push_back("left out, since the logits do not depend on them: " +
                           join(left_out, ", "));
