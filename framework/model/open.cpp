@@ -14,6 +14,7 @@
 #include "model/families/family.hpp"
 #include "model/families/language_part.hpp"
 #include "model/forward/transformer_model.hpp"
+#include "model/generation/generation_settings.hpp"
 #include "model/weights/finite_check.hpp"
 #include "model/weights/weight_taker.hpp"
 
@@ -92,14 +93,15 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
   return weights;
 }
 
-std::vector<std::int64_t> end_ids(const Checkpoint& checkpoint, const ConfigReader& config) {
-  if (checkpoint.generation_config().is_object()) {
-    const ConfigReader generation(checkpoint.generation_config(),
-                                  checkpoint.directory() / "generation_config.json");
-    if (generation.has("eos_token_id"))
-      return generation.integer_or_integers("eos_token_id", {-1, kDimension.max});
-  }
-  return config.integer_or_integers("eos_token_id", {-1, kDimension.max});
+/// Reads the settings of generation from generation_config.json, or from config.json if there is no
+/// such file. A generation_config.json without `eos_token_id` means none, as in transformers.
+void read_generation(const Checkpoint& checkpoint, const LanguagePart& part, ModelParts& parts) {
+  const bool own = checkpoint.generation_config().is_object();
+  const nlohmann::json& settings = own ? checkpoint.generation_config() : part.generation;
+  const auto place = own ? checkpoint.directory() / "generation_config.json" : part.config_place;
+  parts.end_of_sequence_ids =
+      ConfigReader(settings, place).integer_or_integers("eos_token_id", {-1, kDimension.max});
+  parts.generation_notes = notes_on_generation(settings, place.string());
 }
 
 /// Adds a sentence that names the tensors of element types that cannot be read. The model needs
@@ -152,7 +154,7 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());
   parts.files = all_files(checkpoint, parts.tokenizer.get());
-  parts.end_of_sequence_ids = end_ids(checkpoint, config);
+  read_generation(checkpoint, part, parts);
   return make_model(std::move(spec), std::move(weights), std::move(parts));
 }
 

@@ -17,6 +17,7 @@ using lensbench::testing::ChangedCheckpoint;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 at::Tensor logits_of(const Model& model) {
@@ -78,6 +79,21 @@ TEST(LanguagePart, IsComputedWithoutTheCapThatTheLargerModelDoesNotApply) {
   Multimodal checkpoint;
   checkpoint.config["text_config"]["final_logit_softcapping"] = 1.5;
   EXPECT_EQ(checkpoint.open()->spec().logit_softcap, 0.0);
+}
+
+// As GenerationConfig of transformers 5.24 reads a folder without generation_config.json.
+TEST(LanguagePart, TakesSettingsOfGenerationFromTheOuterConfigurationFirst) {
+  Multimodal checkpoint;
+  checkpoint.config["text_config"]["eos_token_id"] = 1;
+  checkpoint.config["text_config"]["no_repeat_ngram_size"] = 2;
+  EXPECT_THAT(checkpoint.open()->end_of_sequence_ids(), ElementsAre(1));
+  checkpoint.config["eos_token_id"] = {1, 5};
+  checkpoint.config["repetition_penalty"] = 1.5;
+  const auto model = checkpoint.open();
+  EXPECT_THAT(model->end_of_sequence_ids(), ElementsAre(1, 5));
+  EXPECT_THAT(generation_notes_of(*model),
+              ElementsAre(AllOf(HasSubstr("repetition_penalty 1.5"),
+                                HasSubstr("no_repeat_ngram_size 2"))));
 }
 
 TEST(LanguagePart, NamesTheFieldOfItsConfigurationThatIsWrong) {
