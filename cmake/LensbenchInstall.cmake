@@ -27,9 +27,14 @@ lensbench_write_config(${CMAKE_BINARY_DIR}/lib/cmake/lensbench
 file(COPY ${package_files} ${CMAKE_BINARY_DIR}/lensbenchConfigVersion.cmake
      DESTINATION ${CMAKE_BINARY_DIR}/lib/cmake/lensbench)
 
+# The documents keep their places relative to each other, and with them what they link to.
 set(documents share/doc/lensbench)
-install(FILES README.md CHANGELOG.md SECURITY.md DESTINATION ${documents})
-install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
-install(DIRECTORY docs examples DESTINATION ${documents} PATTERN api EXCLUDE)
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md DESTINATION ${documents}
+        COMPONENT documents)
+install(FILES LICENSE DESTINATION ${documents} RENAME copyright COMPONENT documents)
+install(DIRECTORY docs examples DESTINATION ${documents} COMPONENT documents PATTERN api EXCLUDE)
+install(FILES models/README.md DESTINATION ${documents}/models COMPONENT documents)
+install(FILES tests/parity/archive_digests.py DESTINATION ${documents}/tests/parity
+        COMPONENT documents)
 # Manual page and shell completions, which the build writes (framework/CMakeLists.txt).
 install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ DESTINATION share)

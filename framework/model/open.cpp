@@ -12,7 +12,9 @@
 #include "checkpoint/hub_cache.hpp"
 #include "core/text/suggest.hpp"
 #include "model/families/family.hpp"
+#include "model/families/language_part.hpp"
 #include "model/forward/transformer_model.hpp"
+#include "model/generation/generation_settings.hpp"
 #include "model/weights/finite_check.hpp"
 #include "model/weights/weight_taker.hpp"
 
@@ -75,12 +77,15 @@ void require_representable(const Checkpoint& checkpoint, const std::set<std::str
   }
 }
 
-ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
-                          const Checkpoint& checkpoint, const ModelOptions& options, Values values,
+ModelWeights load_weights(const LanguagePart& part, const Family& family,
+                          const TransformerSpec& spec, const Checkpoint& checkpoint,
+                          const ModelOptions& options, Values values,
                           std::vector<std::string>& left_out) {
-  CheckpointTaker taker(checkpoint, options, family.optional_prefix);
+  const std::string_view prefix =
+      part.is_whole() ? family.optional_prefix : std::string_view(part.body_prefix);
+  CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
-  left_out = taker.finish(family.buffers);
+  left_out = taker.finish(family.buffers, part.other_parts);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());
     require_representable(checkpoint, taker.taken(), options.dtype);
@@ -88,14 +93,29 @@ ModelWeights load_weights(const Family& family, const TransformerSpec& spec,
   return weights;
 }
 
-std::vector<std::int64_t> end_ids(const Checkpoint& checkpoint, const ConfigReader& config) {
-  if (checkpoint.generation_config().is_object()) {
-    const ConfigReader generation(checkpoint.generation_config(),
-                                  checkpoint.directory() / "generation_config.json");
-    if (generation.has("eos_token_id"))
-      return generation.integer_or_integers("eos_token_id", {-1, kDimension.max});
-  }
-  return config.integer_or_integers("eos_token_id", {-1, kDimension.max});
+/// Reads the settings of generation from generation_config.json, or from config.json if there is no
+/// such file. A generation_config.json without `eos_token_id` means none, as in transformers.
+void read_generation(const Checkpoint& checkpoint, const LanguagePart& part, ModelParts& parts) {
+  const bool own = checkpoint.generation_config().is_object();
+  const nlohmann::json& settings = own ? checkpoint.generation_config() : part.generation;
+  const auto place = own ? checkpoint.directory() / "generation_config.json" : part.config_place;
+  parts.end_of_sequence_ids =
+      ConfigReader(settings, place).integer_or_integers("eos_token_id", {-1, kDimension.max});
+  parts.generation_notes = notes_on_generation(settings, place.string());
+}
+
+/// Adds a sentence that names the tensors of element types that cannot be read. The model needs
+/// none of them, since the taker refuses those that it needs.
+void note_unreadable(const Checkpoint& checkpoint, std::vector<std::string>& notes) {
+  std::vector<std::string> unread;
+  for (const std::string& name : checkpoint.names())
+    if (const auto& type = checkpoint.entry(name).unreadable_type; !type.empty())
+      unread.push_back(name + " (" + type + ")");
+  if (!unread.empty())
+    notes.push_back(
+        "not read, since the model does not use them and their element types are not "
+        "supported: " +
+        join(unread, ", "));
 }
 
 /// Every file that was read, including those of the tokenizer; weights come last.
@@ -115,21 +135,26 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
                                         const ModelOptions& options, Values values) {
   check_options(options);
   const Checkpoint checkpoint(resolve_model_directory(path_or_name));
-  const ConfigReader config(checkpoint.config(), checkpoint.config_path());
+  const LanguagePart part = language_part(checkpoint);
+  const ConfigReader config(part.config, part.config_place);
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
   ModelParts parts;
   std::vector<std::string> left_out;
-  ModelWeights weights = load_weights(family, spec, checkpoint, options, values, left_out);
+  ModelWeights weights = load_weights(part, family, spec, checkpoint, options, values, left_out);
   parts.notes = checkpoint.notes();
+  if (!part.is_whole())
+    parts.notes.push_back(
+        "the language model of a checkpoint of text and images, which reads text only");
   if (!left_out.empty())
     parts.notes.push_back("left out, since the logits do not depend on them: " +
                           join(left_out, ", "));
+  note_unreadable(checkpoint, parts.notes);
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());
   parts.files = all_files(checkpoint, parts.tokenizer.get());
-  parts.end_of_sequence_ids = end_ids(checkpoint, config);
+  read_generation(checkpoint, part, parts);
   return make_model(std::move(spec), std::move(weights), std::move(parts));
 }
 

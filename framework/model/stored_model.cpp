@@ -7,6 +7,7 @@
 #include "checkpoint/hub_cache.hpp"
 #include "core/text/glob.hpp"
 #include "model/families/family.hpp"
+#include "model/families/language_part.hpp"
 #include "model/open.hpp"
 
 namespace lensbench {
@@ -17,6 +18,11 @@ bool is_buffer(const Family& family, std::string_view name) {
   if (bare.starts_with(family.optional_prefix)) bare.erase(0, family.optional_prefix.size());
   return std::any_of(family.buffers.begin(), family.buffers.end(),
                      [&](std::string_view glob) { return glob_matches(glob, bare); });
+}
+
+bool is_other_part(const LanguagePart& part, std::string_view name) {
+  return std::any_of(part.other_parts.begin(), part.other_parts.end(),
+                     [&](std::string_view other) { return name.starts_with(other); });
 }
 
 // Type of most stored elements, if a model can run in it.
@@ -38,17 +44,18 @@ StoredModel open_as_stored(const std::string& path_or_name) {
   std::map<at::ScalarType, std::int64_t> elements;
   {
     const Checkpoint checkpoint(resolve_model_directory(path_or_name));
-    const ConfigReader config(checkpoint.config(), checkpoint.config_path());
+    const LanguagePart part = language_part(checkpoint);
+    const ConfigReader config(part.config, part.config_place);
     const auto& family = find_family(config);
     const bool tied = family.read_spec(config).tied_unembedding;
     for (const auto& name : checkpoint.names()) {
-      if (is_buffer(family, name)) continue;
+      if (is_buffer(family, name) || is_other_part(part, name)) continue;
       const auto& entry = checkpoint.entry(name);
       std::int64_t count = 1;
       for (const auto size : entry.shape) count *= size;
       elements[entry.dtype] += count;
-      stored.elements_by_dtype[std::string(safetensors_dtype(entry.dtype))] += count;
-      if (!(tied && name == "lm_head.weight")) stored.parameters += count;
+      stored.elements_by_dtype[std::string(safetensors_dtype(entry))] += count;
+      if (!(tied && name == part.head_prefix + "lm_head.weight")) stored.parameters += count;
     }
     stored.weight_bytes = checkpoint.weight_bytes();
   }

@@ -18,6 +18,7 @@
 #include "session/interrupts.hpp"
 #include "session/model_options.hpp"
 #include "session/recipe.hpp"
+#include "session/run_notes.hpp"
 
 namespace lensbench {
 namespace {
@@ -82,21 +83,9 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   plan_ =
       make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   plan_.passes = bound_->passes(parameters_);
-  note_long_cases();
+  for (std::string& note : notes_on_run(*model_, parameters_, plan_.cases))
+    notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
-}
-
-// Rotary positions have no end, but a model was trained up to one.
-void RunSession::note_long_cases() {
-  const std::int64_t trained = model_->spec().max_positions;
-  const auto is_long = [&](const CasePlan& one) { return one.n_tokens > trained; };
-  const auto longer = std::count_if(plan_.cases.begin(), plan_.cases.end(), is_long);
-  if (longer == 0 || position_limit(model_->spec()) <= trained) return;
-  const auto first = std::find_if(plan_.cases.begin(), plan_.cases.end(), is_long);
-  notes_.push_back(std::to_string(longer) + (longer == 1 ? " case is" : " cases are") +
-                   " longer than the " + std::to_string(trained) +
-                   " positions that the model was made for; the first is '" + first->id +
-                   "' with " + std::to_string(first->n_tokens) + " tokens");
 }
 
 RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {

@@ -80,7 +80,6 @@ class RunSession {
   Outcome finish(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
  private:
-  void note_long_cases();
   RunReport run_cases(ResultSink& sink, bool only_finish);
   Outcome complete(RunWriter writer, const std::filesystem::path& out,
                    const std::vector<std::string>& argv, bool only_finish);

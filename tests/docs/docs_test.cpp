@@ -144,9 +144,7 @@ TEST_P(EveryDocument, HasPythonThatParses) {
   }
 }
 
-TEST_P(EveryDocument, LinksToFilesThatExist) {
-  const fs::path root = testing::source_folder();
-  const fs::path file = root / documents()[GetParam()].file;
+void expect_links_to_exist(const fs::path& file) {
   const auto text = testing::slurp(file);
   const std::regex link(R"(\]\(([^)#\s]+)(#[^)]*)?\))");
   for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at) {
@@ -154,6 +152,26 @@ TEST_P(EveryDocument, LinksToFilesThatExist) {
     if (target.find("://") != std::string::npos) continue;
     EXPECT_TRUE(fs::exists(file.parent_path() / target)) << file.string() << " links to " << target;
   }
+}
+
+TEST_P(EveryDocument, LinksToFilesThatExist) {
+  expect_links_to_exist(fs::path(testing::source_folder()) / documents()[GetParam()].file);
+}
+
+TEST(Docs, LinkToFilesThatAreInstalledWithThem) {
+  const fs::path prefix = fs::path(testing::build_folder()) / "docs-installed";
+  fs::remove_all(prefix);
+  const auto installed =
+      testing::run({testing::cmake_program(), "--install", testing::build_folder(), "--component",
+                    "documents", "--prefix", prefix.string()});
+  ASSERT_EQ(installed.exit_code, 0) << installed.err;
+  int looked_at = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(prefix)) {
+    if (entry.path().extension() != ".md") continue;
+    expect_links_to_exist(entry.path());
+    ++looked_at;
+  }
+  EXPECT_GT(looked_at, 20);
 }
 
 std::string document_name(const ::testing::TestParamInfo<std::size_t>& info) {

@@ -18,8 +18,12 @@ at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const auto found = header_.tensors.find(name);
   if (found == header_.tensors.end())
     throw InputError(path().string() + ": tensor '" + printable(name) + "' is missing");
-  file_->require_unchanged();
   const SafetensorsEntry& entry = found->second;
+  if (!entry.unreadable_type.empty())
+    throw InputError(path().string() + ": tensor '" + printable(name) + "': its element type " +
+                     entry.unreadable_type +
+                     " is not supported; convert the tensor to F32, F16 or BF16");
+  file_->require_unchanged();
   const auto options = at::TensorOptions().dtype(entry.dtype);
   const char* data = file_->bytes().data() + header_.data_begin + entry.begin;
   const auto bytes = entry.end - entry.begin;

@@ -33,7 +33,8 @@ class SafetensorsFile {
   /// CPU tensor of the stored element type and shape, a view of the file that keeps the mapping
   /// alive. The memory is read-only: a write ends the process, so clone the tensor first. A tensor
   /// whose offset is not a multiple of its element size is copied.
-  /// \throws InputError if the tensor is missing, or the file changed since it was opened
+  /// \throws InputError if the tensor is missing or of an element type that cannot be read, or the
+  /// file changed since it was opened
   at::Tensor tensor(std::string_view name) const;
 
  private:

@@ -20,6 +20,23 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kTypes = {
     {"BOOL", at::kBool},
 }};
 
+/// Types of the reference implementation that need their own tensors: narrow floating-point numbers
+/// of quantized models, unsigned and complex numbers.
+constexpr std::array<std::pair<std::string_view, std::uint64_t>, 12> kUnreadableTypes = {{
+    {"F8_E4M3", 8},
+    {"F8_E5M2", 8},
+    {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8},
+    {"F6_E2M3", 6},
+    {"F6_E3M2", 6},
+    {"F4", 4},
+    {"U16", 16},
+    {"U32", 32},
+    {"U64", 64},
+    {"C64", 64},
+}};
+
 }  // namespace
 
 bool scalar_type_of(std::string_view word, at::ScalarType& type) {
@@ -29,6 +46,17 @@ bool scalar_type_of(std::string_view word, at::ScalarType& type) {
     return true;
   }
   return false;
+}
+
+std::uint64_t bits_of_unreadable_type(std::string_view word) {
+  for (const auto& [name, bits] : kUnreadableTypes)
+    if (name == word) return bits;
+  return 0;
+}
+
+std::string_view safetensors_dtype(const SafetensorsEntry& entry) {
+  return entry.unreadable_type.empty() ? safetensors_dtype(entry.dtype)
+                                       : std::string_view(entry.unreadable_type);
 }
 
 std::string_view safetensors_dtype(at::ScalarType type) {

@@ -46,10 +46,7 @@ class HeaderReader {
     if (state_ == State::metadata) {
       header_.metadata[field_] = value;
     } else if (state_ == State::tensor && field_ == "dtype") {
-      if (!scalar_type_of(value, entry_.dtype))
-        fail(tensor() + "dtype \"" + printable(value) +
-             "\" is not supported; expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, "
-             "BOOL; convert the checkpoint to one of them");
+      read_type(value);
     } else {
       wrong_value("\"" + printable(value) + "\"");
     }
@@ -138,6 +135,16 @@ class HeaderReader {
     if (names_.size() > kMaxTensors) fail("more than " + std::to_string(kMaxTensors) + " tensors");
   }
 
+  void read_type(const std::string& word) {
+    if (scalar_type_of(word, entry_.dtype)) return;
+    if (bits_of_unreadable_type(word) == 0)
+      fail(tensor() + "dtype \"" + printable(word) +
+           "\" is not supported; expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, "
+           "BOOL; convert the checkpoint to one of them");
+    entry_.dtype = at::kByte;
+    entry_.unreadable_type = word;
+  }
+
   void finish_tensor() {
     for (const char* field : {"dtype", "shape", "data_offsets"})
       if (!fields_.count(field)) fail(tensor() + "field \"" + field + "\" is missing");
@@ -155,17 +162,22 @@ class HeaderReader {
   }
 
   void check_bytes() {
-    std::uint64_t bytes = c10::elementSize(entry_.dtype);
+    std::uint64_t bits = entry_.unreadable_type.empty()
+                             ? 8 * c10::elementSize(entry_.dtype)
+                             : bits_of_unreadable_type(entry_.unreadable_type);
     // A dimension of 0 makes the product 0, even if the product of the others would overflow.
     const bool empty = std::find(shape_.begin(), shape_.end(), 0U) != shape_.end();
     for (const auto size : shape_)
       if (empty)
-        bytes = 0;
-      else if (__builtin_mul_overflow(bytes, size, &bytes))
+        bits = 0;
+      else if (__builtin_mul_overflow(bits, size, &bits))
         fail(tensor() + "the shape has too many elements for 64-bit sizes");
-    if (bytes != entry_.end - entry_.begin)
+    if (bits % 8 != 0)
+      fail(tensor() + "its dtype and shape need " + std::to_string(bits) +
+           " bits, which are not whole bytes");
+    if (bits / 8 != entry_.end - entry_.begin)
       fail(tensor() + "data_offsets span " + std::to_string(entry_.end - entry_.begin) +
-           " bytes, but its dtype and shape need " + std::to_string(bytes));
+           " bytes, but its dtype and shape need " + std::to_string(bits / 8));
   }
 
   const std::string& subject_;

@@ -13,6 +13,9 @@ namespace lensbench {
 /// Description of one tensor in the header of a safetensors file.
 struct SafetensorsEntry {
   at::ScalarType dtype = at::kFloat;
+  /// The word of an element type that the format has and tensors here do not (`F8_E4M3`, `U16`);
+  /// empty for all others. Such a tensor cannot be read, and `dtype` then is a byte.
+  std::string unreadable_type;
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0;  ///< [begin, end) in bytes from the end of the header
   std::uint64_t end = 0;
@@ -38,6 +41,13 @@ SafetensorsHeader parse_safetensors_header(std::string_view file, const std::str
 /// Element type of a safetensors dtype: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
 /// \return false for any other word
 bool scalar_type_of(std::string_view word, at::ScalarType& type);
+
+/// Bits of an element of a type that the format has and tensors here do not, such as F8_E4M3 or
+/// U16. \return 0 for any other word
+std::uint64_t bits_of_unreadable_type(std::string_view word);
+
+/// The safetensors dtype of a tensor, whether it can be read or not.
+std::string_view safetensors_dtype(const SafetensorsEntry& entry);
 
 /// The safetensors dtype of an element type. \throws UsageError for one that the format does not
 /// have

@@ -28,8 +28,20 @@ bool is_below(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// Checks the target of a shard that is a link: it must be in the folder of the shard or, in the
-/// hub cache (`models--org--name/snapshots/<hash>`), in the folder of the repository.
+/// Whether a path is a file of a hub cache: `models--org--name/blobs/<hash>`, or, where the file
+/// system has no links, `models--org--name/snapshots/<hash>/<name>`.
+bool is_in_hub_cache(const fs::path& path) {
+  const fs::path folder = path.parent_path(), outer = folder.parent_path();
+  const auto is_repository = [](const fs::path& place) {
+    return place.filename().string().starts_with("models--");
+  };
+  return (folder.filename() == "blobs" && is_repository(outer)) ||
+         (outer.filename() == "snapshots" && is_repository(outer.parent_path()));
+}
+
+/// Checks the target of a shard that is a link: it must be in the folder of the shard, in the
+/// repository of a snapshot (`models--org--name/snapshots/<hash>`), or a file of a hub cache, to
+/// which folders link that `hf download --local-dir` or a user made.
 void check_shard_path(const fs::path& shard, const fs::path& index) {
   std::error_code error;
   const auto folder = fs::canonical(shard.parent_path(), error);
@@ -39,10 +51,10 @@ void check_shard_path(const fs::path& shard, const fs::path& index) {
                      ", which does not exist; fetch the checkpoint again");
   const bool cached = folder.parent_path().filename() == "snapshots";
   const auto home = cached ? folder.parent_path().parent_path() : folder;
-  if (!is_below(target, home))
+  if (!is_below(target, home) && !is_in_hub_cache(target))
     throw InputError(index.string() + ": the shard " + shard.filename().string() +
                      " is a link to a file outside its folder (" + target.string() +
-                     "); replace it by the file itself");
+                     "), which is not in a hub cache either; replace the link by the file itself");
 }
 
 std::optional<std::uint64_t> stated_total(const json& index, const fs::path& path) {

@@ -38,6 +38,9 @@ nlohmann::json facts_of(const StoredModel& stored) {
                      {"path", file.path.string()},
                      {"bytes", std::filesystem::file_size(file.path)}});
   const auto tokenizer = model.tokenizer();
+  std::vector<std::string> notes = notes_of(model);
+  const auto& of_generation = generation_notes_of(model);
+  notes.insert(notes.end(), of_generation.begin(), of_generation.end());
   return {{"directory", model.directory().string()},
           {"family", spec.family},
           {"n_layers", spec.n_layers},
@@ -59,7 +62,7 @@ nlohmann::json facts_of(const StoredModel& stored) {
           {"tokenizer", tokenizer ? nlohmann::json(tokenizer->description()) : nlohmann::json()},
           {"end_of_sequence_ids", model.end_of_sequence_ids()},
           {"hook_points", hook_points(spec).size()},
-          {"notes", notes_of(model)},
+          {"notes", notes},
           {"files", files}};
 }
 

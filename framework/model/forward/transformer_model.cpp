@@ -52,6 +52,7 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   }
 
   const std::vector<std::string>& notes() const { return parts_.notes; }
+  const std::vector<std::string>& generation_notes() const { return parts_.generation_notes; }
   Profile* profile() const override { return profile_.get(); }
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
@@ -87,6 +88,12 @@ const std::vector<std::string>& notes_of(const Model& model) {
   static const std::vector<std::string> none;
   const auto* opened = dynamic_cast<const TransformerModel*>(&model);
   return opened == nullptr ? none : opened->notes();
+}
+
+const std::vector<std::string>& generation_notes_of(const Model& model) {
+  static const std::vector<std::string> none;
+  const auto* opened = dynamic_cast<const TransformerModel*>(&model);
+  return opened == nullptr ? none : opened->generation_notes();
 }
 
 }  // namespace lensbench

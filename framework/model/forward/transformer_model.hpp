@@ -18,8 +18,9 @@ struct ModelParts {
   std::vector<ModelFile> files;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<std::int64_t> end_of_sequence_ids;
-  std::vector<std::string> notes;          ///< sentences about the files that a user should know
-  std::vector<WeightChange> changes = {};  ///< weights that differ from the files
+  std::vector<std::string> notes;  ///< sentences about the files that a user should know
+  std::vector<std::string> generation_notes = {};  ///< the same, for users who generate tokens
+  std::vector<WeightChange> changes = {};          ///< weights that differ from the files
 };
 
 /// Creates a model from a spec and weights. The weights are used unchanged: the caller provides
@@ -30,5 +31,9 @@ std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weigh
 
 /// Sentences about the files of an opened model that a user should know; none for other models.
 const std::vector<std::string>& notes_of(const Model& model);
+
+/// Sentences about settings of generation in the files that `generate` does not follow; none for
+/// other models.
+const std::vector<std::string>& generation_notes_of(const Model& model);
 
 }  // namespace lensbench

@@ -22,6 +22,32 @@ std::optional<std::int64_t> layer_of(std::string_view name) {
   return std::nullopt;
 }
 
+/// Number of layers that tensors belong to: 0 if none has a layer.
+std::int64_t layers_of(const std::set<std::string>& names) {
+  std::int64_t layers = 0;
+  for (const std::string& name : names) layers = std::max(layers, layer_of(name).value_or(-1) + 1);
+  return layers;
+}
+
+/// Number of layers including those of `names`, if all of them follow the first `layers` ones.
+std::optional<std::int64_t> layers_up_to(const std::vector<std::string>& names,
+                                         std::int64_t layers) {
+  if (layers == 0 || names.empty()) return std::nullopt;
+  std::int64_t reached = layers;
+  for (const std::string& name : names) {
+    const auto layer = layer_of(name);
+    if (!layer || *layer < layers) return std::nullopt;
+    reached = std::max(reached, *layer + 1);
+  }
+  return reached;
+}
+
+std::string layer_numbers(std::int64_t described, std::int64_t stored) {
+  return "config.json describes " + std::to_string(described) +
+         (described == 1 ? " layer" : " layers") + ", but the weights have " +
+         std::to_string(stored) + "; correct the number of layers in config.json, ";
+}
+
 }  // namespace
 
 bool is_training_head(std::string_view name) {
@@ -67,18 +93,18 @@ std::string foreign_prefix(const std::vector<std::string>& names) {
 
 std::string surplus_layers(const std::set<std::string>& taken,
                            const std::vector<std::string>& extra) {
-  std::int64_t last = -1, last_stored = -1;
-  for (const std::string& name : taken) last = std::max(last, layer_of(name).value_or(-1));
-  for (const std::string& name : extra) {
-    const auto layer = layer_of(name);
-    if (!layer || *layer <= last) return "";
-    last_stored = std::max(last_stored, *layer);
-  }
-  if (last < 0 || last_stored < 0) return "";
-  return "config.json describes " + std::to_string(last + 1) + " layers, but the weights have " +
-         std::to_string(last_stored + 1) +
-         "; correct the number of layers in config.json, or, if the model is meant to be "
-         "shorter, save it without the tensors of the other layers";
+  const auto stored = layers_up_to(extra, layers_of(taken));
+  if (!stored) return "";
+  return layer_numbers(layers_of(taken), *stored) +
+         "or, if the model is meant to be shorter, save it without the tensors of the other layers";
+}
+
+std::string absent_layers(const std::set<std::string>& taken,
+                          const std::vector<std::string>& missing) {
+  const auto described = layers_up_to(missing, layers_of(taken));
+  if (!described) return "";
+  return layer_numbers(*described, layers_of(taken)) +
+         "or fetch the files that hold the other layers";
 }
 
 }  // namespace lensbench

@@ -20,4 +20,9 @@ std::string foreign_prefix(const std::vector<std::string>& names);
 std::string surplus_layers(const std::set<std::string>& taken,
                            const std::vector<std::string>& extra);
 
+/// A sentence with both numbers of layers if all tensors in `missing` belong to layers after the
+/// last one of `taken`; otherwise empty.
+std::string absent_layers(const std::set<std::string>& taken,
+                          const std::vector<std::string>& missing);
+
 }  // namespace lensbench

@@ -35,8 +35,11 @@ bool is_weight_type(at::ScalarType type) {
 WeightTaker::~WeightTaker() = default;
 
 CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
-                                 std::string_view optional_prefix)
-    : checkpoint_(checkpoint), options_(options), prefix_(optional_prefix) {}
+                                 std::string_view optional_prefix, std::string_view head_prefix)
+    : checkpoint_(checkpoint),
+      options_(options),
+      prefix_(optional_prefix),
+      head_prefix_(head_prefix) {}
 
 std::string CheckpointTaker::stored_name(const std::string& name) const {
   return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
@@ -59,14 +62,21 @@ at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std:
 
 at::Tensor CheckpointTaker::take_head(const std::string& name,
                                       const std::vector<std::int64_t>& shape) {
-  if (checkpoint_.has(name)) return take_stored(name, shape);
-  missing_.push_back({name, shape});
+  const std::string stored = head_prefix_ + name;
+  if (checkpoint_.has(stored)) return take_stored(stored, shape);
+  missing_.push_back({stored, shape});
   return {};
 }
 
 at::Tensor CheckpointTaker::take_stored(const std::string& stored,
                                         const std::vector<std::int64_t>& shape) {
   taken_.insert(stored);
+  const SafetensorsEntry& entry = checkpoint_.entry(stored);
+  if (!entry.unreadable_type.empty()) {
+    wrong_.push_back(stored + " has the element type " + entry.unreadable_type +
+                     ", expected F32, F16, BF16 or F64 (convert it)");
+    return {};
+  }
   const at::Tensor tensor = checkpoint_.tensor(stored);
   if (tensor.sizes() != at::IntArrayRef(shape)) {
     wrong_.push_back(stored + " has shape " + shape_text(tensor.sizes().vec()) + ", expected " +
@@ -86,15 +96,15 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   unembedding.logit_scale = spec.logit_scale;
   unembedding.logit_softcap = spec.logit_softcap;
   unembedding.weight = embedding;
-  const bool stored = checkpoint_.has(name);
+  const std::string head = head_prefix_ + name;
+  const bool stored = checkpoint_.has(head);
   if (spec.tied_unembedding && !stored) return unembedding;
-  const std::string full_name = stored ? name : prefix_ + name;
-  if (!stored && !checkpoint_.has(full_name)) {
-    missing_.push_back({name, {spec.vocab_size, spec.embedding_width()}});
+  if (!stored && !checkpoint_.has(prefix_ + name)) {
+    missing_.push_back({head, {spec.vocab_size, spec.embedding_width()}});
     return unembedding;
   }
   const std::vector<std::int64_t> shape{spec.vocab_size, spec.embedding_width()};
-  const at::Tensor own = take(name, shape);
+  const at::Tensor own = stored ? take_stored(head, shape) : take(name, shape);
   if (spec.tied_unembedding && !embedding.defined()) {
     // safetensors stores one tensor of a shared pair, under either name.
     const auto absent =
@@ -106,7 +116,7 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   if (!spec.tied_unembedding)
     unembedding.weight = own;
   else if (own.defined() && embedding.defined() && !at::equal(own, embedding))
-    wrong_.push_back(name +
+    wrong_.push_back(head +
                      " differs from the embedding although tie_word_embeddings is true (set it to "
                      "false in config.json to use both)");
   return unembedding;
@@ -133,6 +143,8 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
     if (const std::string cause = surplus_layers(taken_, extra); !cause.empty()) return cause;
   std::vector<std::string> absent, faults;
   for (const MissingTensor& missing : missing_) absent.push_back(missing.name);
+  if (wrong_.empty() && extra.empty())
+    if (const std::string cause = absent_layers(taken_, absent); !cause.empty()) return cause;
   if (!absent.empty()) faults.push_back("missing: " + listed(absent));
   if (!wrong_.empty()) faults.push_back("wrong: " + listed(wrong_));
   if (!extra.empty()) faults.push_back("not part of this model: " + listed(extra));
@@ -140,14 +152,21 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
 }
 
 std::vector<std::string> CheckpointTaker::finish(
-    const std::vector<std::string_view>& buffers) const {
-  std::vector<std::string> extra = unused(buffers), heads;
+    const std::vector<std::string_view>& buffers,
+    const std::vector<std::string_view>& other_parts) const {
+  std::vector<std::string> extra = unused(buffers), left_out;
+  for (const std::string_view part : other_parts) {
+    const auto of_part = [&](const std::string& name) { return name.starts_with(part); };
+    if (const auto count = std::erase_if(extra, of_part); count > 0)
+      left_out.push_back(std::string(part) + "* (" + std::to_string(count) +
+                         (count == 1 ? " tensor)" : " tensors)"));
+  }
   std::erase_if(extra, [&](const std::string& name) {
     const bool head = is_training_head(without_prefix(name));
-    if (head) heads.push_back(name);
+    if (head) left_out.push_back(name);
     return head;
   });
-  if (missing_.empty() && wrong_.empty() && extra.empty()) return heads;
+  if (missing_.empty() && wrong_.empty() && extra.empty()) return left_out;
   throw InputError(checkpoint_.directory().string() + ": " + explain(extra));
 }
 

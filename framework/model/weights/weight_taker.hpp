@@ -40,8 +40,9 @@ class WeightTaker {
 class CheckpointTaker final : public WeightTaker {
  public:
   /// \param optional_prefix  prefix that tensor names may have or lack
+  /// \param head_prefix  prefix of tensors outside the body
   CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
-                  std::string_view optional_prefix);
+                  std::string_view optional_prefix, std::string_view head_prefix = "");
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
@@ -50,9 +51,12 @@ class CheckpointTaker final : public WeightTaker {
                                at::Tensor& embedding) override;
 
   /// \param buffers  globs of names, without the prefix, of tensors that are not weights
-  /// \return the tensors of training heads, which the checkpoint has in addition to the model
+  /// \param other_parts  beginnings of names of tensors of another part of a larger model
+  /// \return what the checkpoint has in addition to the model: the tensors of training heads, and
+  ///   each other part with its number of tensors
   /// \throws InputError that names every faulty tensor, or what made all names differ
-  std::vector<std::string> finish(const std::vector<std::string_view>& buffers) const;
+  std::vector<std::string> finish(const std::vector<std::string_view>& buffers,
+                                  const std::vector<std::string_view>& other_parts = {}) const;
 
   /// Names of the tensors that the model computes with.
   const std::set<std::string>& taken() const { return taken_; }
@@ -70,7 +74,7 @@ class CheckpointTaker final : public WeightTaker {
 
   const Checkpoint& checkpoint_;
   ModelOptions options_;
-  std::string prefix_;
+  std::string prefix_, head_prefix_;
   std::set<std::string> taken_;
   std::vector<MissingTensor> missing_;
   std::vector<std::string> wrong_;

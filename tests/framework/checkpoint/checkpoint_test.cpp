@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <lensbench/error.hpp>
 
 #include "support/error_matchers.hpp"
@@ -159,6 +160,61 @@ TEST(Checkpoint, FollowsTheLinksOfTheHubCache) {
   write_safetensors(repository / "blobs" / "f00d", {{"a", at::ones({1})}});
   fs::create_symlink("../../blobs/f00d", snapshot / "1.safetensors");
   EXPECT_TRUE(Checkpoint(snapshot).has("a"));
+}
+
+/// A hub cache with one shard, and a folder elsewhere.
+class LinkedShard : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(repository_ / "blobs");
+    write_safetensors(repository_ / "blobs" / "f00d", {{"a", at::ones({1})}});
+  }
+  /// Puts a configuration and an index of `1.safetensors` into a folder.
+  void fill(const fs::path& folder) const {
+    fs::create_directories(folder);
+    std::ofstream(folder / "config.json") << kConfig;
+    std::ofstream(folder / "model.safetensors.index.json")
+        << R"({"weight_map":{"a":"1.safetensors"}})";
+  }
+
+  TempDir cache_;
+  fs::path repository_ = cache_.path() / "hub" / "models--org--name";
+};
+
+TEST_F(LinkedShard, OpensFromAFolderOutsideTheCacheThatLinksIntoIt) {
+  const fs::path absolute = cache_.path() / "absolute", relative = cache_.path() / "relative";
+  for (const fs::path& folder : {absolute, relative}) fill(folder);
+  fs::create_symlink(repository_ / "blobs" / "f00d", absolute / "1.safetensors");
+  fs::create_symlink("../hub/models--org--name/blobs/f00d", relative / "1.safetensors");
+  EXPECT_TRUE(Checkpoint(absolute).has("a"));
+  EXPECT_TRUE(Checkpoint(relative).has("a"));
+}
+
+TEST_F(LinkedShard, OpensThroughALinkToTheSnapshot) {
+  const fs::path snapshot = repository_ / "snapshots" / "abc", link = cache_.path() / "model";
+  fill(snapshot);
+  fs::create_symlink("../../blobs/f00d", snapshot / "1.safetensors");
+  fs::create_symlink(snapshot, link);
+  EXPECT_TRUE(Checkpoint(link).has("a"));
+}
+
+TEST_F(LinkedShard, OpensFromALinkToASnapshotThatHasTheFileItself) {
+  const fs::path snapshot = repository_ / "snapshots" / "abc", folder = cache_.path() / "model";
+  fs::create_directories(snapshot);
+  write_safetensors(snapshot / "1.safetensors", {{"a", at::ones({1})}});
+  fill(folder);
+  fs::create_symlink(snapshot / "1.safetensors", folder / "1.safetensors");
+  EXPECT_TRUE(Checkpoint(folder).has("a"));
+}
+
+TEST_F(LinkedShard, IsRefusedInAFolderThatOnlyHasTheNameOfBlobs) {
+  const fs::path other = cache_.path() / "other" / "blobs", folder = cache_.path() / "model";
+  fs::create_directories(other);
+  fs::copy(repository_ / "blobs" / "f00d", other / "f00d");
+  fill(folder);
+  fs::create_symlink(other / "f00d", folder / "1.safetensors");
+  EXPECT_THAT(message_of<InputError>([&] { Checkpoint{folder}; }),
+              HasSubstr("is not in a hub cache"));
 }
 
 TEST(Checkpoint, SaysThatAFolderIsNotAModel) {

@@ -59,7 +59,7 @@ FAMILY = Family(
     draw=draw,
     samples=("gemma3",),
     supports="as Gemma 2 with a norm on each head's queries and keys, and a rotation of its own in windowed layers; "
-    "windows by `sliding_window_pattern` or `layer_types`",
+    "windows by `sliding_window_pattern` or `layer_types`; also as the language model of a `gemma3` checkpoint of text and images",
     refuses="`attn_logit_softcapping`, `use_bidirectional_attention`",
     gain_mean=0.0,
     older=older,

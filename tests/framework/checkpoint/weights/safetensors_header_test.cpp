@@ -112,7 +112,10 @@ std::vector<HostileFile> value_faults() {
        "dtype \"F33\" is not supported"},
       {"SubByteDtype",
        safetensors_bytes(one_tensor(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"), 1),
-       "dtype \"F4\" is not supported"},
+       "need 12 bits, which are not whole bytes"},
+      {"UnreadableDtypeOfOtherSize",
+       safetensors_bytes(one_tensor(R"("dtype":"U16","shape":[2],"data_offsets":[0,3])"), 3),
+       "span 3 bytes, but its dtype and shape need 4"},
       {"DtypeIsNumber",
        safetensors_bytes(one_tensor(R"("dtype":4,"shape":[1],"data_offsets":[0,1])"), 1),
        "dtype: expected a string, found 4"},
@@ -201,6 +204,25 @@ TEST(SafetensorsHeader, ReadsNamesTypesShapesAndMetadata) {
   EXPECT_EQ(entry.dtype, at::kBFloat16);
   EXPECT_EQ(entry.shape, (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(header.metadata.at("format"), "pt");
+}
+
+TEST(SafetensorsHeader, KeepsTheWordOfATypeThatCannotBeRead) {
+  // Words and widths of safetensors 0.8.
+  const std::vector<std::tuple<std::string, int, int>> types = {
+      {"F8_E4M3", 3, 3},     {"F8_E5M2", 3, 3}, {"F8_E8M0", 3, 3}, {"F8_E4M3FNUZ", 3, 3},
+      {"F8_E5M2FNUZ", 3, 3}, {"F6_E2M3", 4, 3}, {"F6_E3M2", 4, 3}, {"F4", 6, 3},
+      {"U16", 3, 6},         {"U32", 3, 12},    {"U64", 3, 24},    {"C64", 3, 24}};
+  for (const auto& [word, elements, bytes] : types) {
+    const auto header = parse_safetensors_header(
+        safetensors_bytes(
+            one_tensor("\"dtype\":\"" + word + "\",\"shape\":[" + std::to_string(elements) +
+                       "],\"data_offsets\":[0," + std::to_string(bytes) + "]"),
+            static_cast<std::size_t>(bytes)),
+        "file");
+    ASSERT_EQ(header.tensors.size(), 1U);
+    EXPECT_EQ(header.tensors.begin()->second.unreadable_type, word);
+    EXPECT_EQ(safetensors_dtype(header.tensors.begin()->second), word);
+  }
 }
 
 TEST(SafetensorsHeader, AllowsAnEmptyTensorBetweenTwoOthers) {

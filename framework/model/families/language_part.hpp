@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.hpp"
+
+namespace lensbench {
+
+/// The language model of a checkpoint: the whole of most checkpoints, or the part that reads text in
+/// one of text and images.
+struct LanguagePart {
+  nlohmann::json config;               ///< as a checkpoint of the language model alone has it
+  nlohmann::json generation;           ///< settings of generation in config.json, with others
+  std::filesystem::path config_place;  ///< file, and perhaps field, of the configuration
+  /// Prefixes of tensor names in a larger model, of the body and of what follows it; empty if the
+  /// checkpoint is the language model.
+  std::string body_prefix, head_prefix;
+  /// Beginnings of the names of tensors that text never reaches.
+  std::vector<std::string_view> other_parts;
+
+  bool is_whole() const { return body_prefix.empty(); }
+};
+
+/// The language model of a checkpoint. A Gemma 3 checkpoint of text and images (`model_type`
+/// `gemma3`) gives its `text_config`: for a text without images, `transformers` computes exactly
+/// this model.
+/// \throws InputError if such a checkpoint lacks its `text_config`
+LanguagePart language_part(const Checkpoint& checkpoint);
+
+}  // namespace lensbench

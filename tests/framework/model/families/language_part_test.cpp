@@ -1,0 +1,122 @@
+#include "model/families/language_part.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/model.hpp>
+
+#include "model/forward/transformer_model.hpp"
+#include "model/stored_model.hpp"
+#include "support/changed_checkpoint.hpp"
+
+namespace lensbench {
+namespace {
+
+using lensbench::testing::ChangedCheckpoint;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+at::Tensor logits_of(const Model& model) {
+  const TokenBatch batch{at::arange(1, 14, at::kLong).unsqueeze(0), {}};
+  return model.forward(batch).logits;
+}
+
+/// The sample of Gemma 3 as the language model of a checkpoint of text and images.
+class Multimodal : public ChangedCheckpoint {
+ public:
+  explicit Multimodal(const std::string& body = "language_model.model.",
+                      const std::string& others = "")
+      : ChangedCheckpoint("gemma3") {
+    json text = config;
+    text["model_type"] = "gemma3_text";
+    config = {{"model_type", "gemma3"},
+              {"architectures", {"Gemma3ForConditionalGeneration"}},
+              {"text_config", text},
+              {"vision_config", {{"model_type", "siglip_vision_model"}}}};
+    std::map<std::string, at::Tensor> renamed;
+    for (const auto& [name, tensor] : tensors)
+      renamed[body + name.substr(std::string("model.").size())] = tensor;
+    renamed[others + "vision_tower.vision_model.post_layernorm.weight"] = at::ones({4});
+    renamed[others + "multi_modal_projector.mm_soft_emb_norm.weight"] = at::ones({4});
+    tensors = renamed;
+  }
+};
+
+TEST(LanguagePart, OfAModelOfTextAndImagesIsTheModelOfItsTextConfiguration) {
+  const at::Tensor expected = logits_of(*ChangedCheckpoint("gemma3").open());
+  // Names as published, and those of the module in transformers 5.
+  for (const auto& [body, others] : {std::pair("language_model.model.", ""),
+                                     std::pair("model.language_model.", "model.")}) {
+    const auto model = Multimodal(body, others).open();
+    EXPECT_EQ(model->spec().family, "gemma3_text");
+    EXPECT_TRUE(at::equal(logits_of(*model), expected)) << body;
+    EXPECT_THAT(notes_of(*model), Contains(HasSubstr("reads text only")));
+    EXPECT_THAT(notes_of(*model),
+                Contains(AllOf(HasSubstr("vision_tower.* (1 tensor)"),
+                               HasSubstr("multi_modal_projector.* (1 tensor)"))));
+  }
+}
+
+TEST(LanguagePart, AloneCountsAsParameters) {
+  EXPECT_EQ(open_as_stored(Multimodal().write()).parameters,
+            open_as_stored(ChangedCheckpoint("gemma3").write()).parameters);
+}
+
+TEST(LanguagePart, HasItsOwnHeadIfItIsNotTied) {
+  ChangedCheckpoint alone("gemma3");
+  Multimodal checkpoint;
+  alone.config["tie_word_embeddings"] = checkpoint.config["tie_word_embeddings"] = false;
+  const at::Tensor head = alone.tensors.at("model.embed_tokens.weight").mul(0.5);
+  alone.tensors["lm_head.weight"] = checkpoint.tensors["language_model.lm_head.weight"] = head;
+  EXPECT_TRUE(at::equal(logits_of(*checkpoint.open()), logits_of(*alone.open())));
+}
+
+TEST(LanguagePart, IsComputedWithoutTheCapThatTheLargerModelDoesNotApply) {
+  Multimodal checkpoint;
+  checkpoint.config["text_config"]["final_logit_softcapping"] = 1.5;
+  EXPECT_EQ(checkpoint.open()->spec().logit_softcap, 0.0);
+}
+
+// As GenerationConfig of transformers 5.24 reads a folder without generation_config.json.
+TEST(LanguagePart, TakesSettingsOfGenerationFromTheOuterConfigurationFirst) {
+  Multimodal checkpoint;
+  checkpoint.config["text_config"]["eos_token_id"] = 1;
+  checkpoint.config["text_config"]["no_repeat_ngram_size"] = 2;
+  EXPECT_THAT(checkpoint.open()->end_of_sequence_ids(), ElementsAre(1));
+  checkpoint.config["eos_token_id"] = {1, 5};
+  checkpoint.config["repetition_penalty"] = 1.5;
+  const auto model = checkpoint.open();
+  EXPECT_THAT(model->end_of_sequence_ids(), ElementsAre(1, 5));
+  EXPECT_THAT(generation_notes_of(*model),
+              ElementsAre(AllOf(HasSubstr("repetition_penalty 1.5"),
+                                HasSubstr("no_repeat_ngram_size 2"))));
+}
+
+TEST(LanguagePart, NamesTheFieldOfItsConfigurationThatIsWrong) {
+  Multimodal checkpoint;
+  checkpoint.config["text_config"]["hidden_size"] = "wide";
+  EXPECT_THAT(checkpoint.fault(),
+              AllOf(HasSubstr("config.json: text_config"), HasSubstr("hidden_size")));
+  checkpoint.config.erase("text_config");
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("field text_config: missing"));
+}
+
+TEST(LanguagePart, NamesAMissingTensorAsTheCheckpointWouldStoreIt) {
+  Multimodal checkpoint;
+  checkpoint.tensors.erase("language_model.model.norm.weight");
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("missing: language_model.model.norm.weight"));
+}
+
+TEST(LanguagePart, OfOtherCheckpointsIsTheWhole) {
+  const LanguagePart part =
+      language_part(lensbench::Checkpoint(ChangedCheckpoint("gpt2").write()));
+  EXPECT_TRUE(part.is_whole());
+  EXPECT_EQ(part.config.at("model_type"), "gpt2");
+}
+
+}  // namespace
+}  // namespace lensbench
