@@ -136,7 +136,7 @@ class PathRunner {
       if (!is_later(spec_, plan_.senders[static_cast<std::size_t>(s)], receiver)) continue;
       const std::int64_t place = (s * n_receivers_ + r) * n_cells_;
       for (std::int64_t i = 0; i < n_cells_; ++i) paths_.push_back(place + i);
-      const auto positions = path_positions(changed, receiver, plan_.position);
+      const auto positions = path_positions(spec_, changed, receiver, plan_.position);
       for (const auto& list : cell_positions(positions, plan_.options.by_position)) {
         const at::Tensor rows = inputs.of(receiver).index_select(0, at::tensor(list, at::kLong));
         group.cells.push_back(cell_of(receiver, spec_.n_layers - 1, list, rows));
@@ -183,14 +183,16 @@ class PathRunner {
 
 }  // namespace
 
-std::vector<std::int64_t> path_positions(const std::vector<std::int64_t>& changed,
+std::vector<std::int64_t> path_positions(const TransformerSpec& spec,
+                                         const std::vector<std::int64_t>& changed,
                                          const Receiver& receiver, std::int64_t metric_position) {
+  // After the keys and values of the last block, positions do not mix.
+  const bool keys = receiver.kind == Receiver::Kind::k || receiver.kind == Receiver::Kind::v;
+  const bool mixed = keys || (receiver.block >= 0 && receiver.block + 1 < spec.n_layers);
   std::vector<std::int64_t> positions;
-  for (const std::int64_t position : changed) {
-    const bool read = receiver.kind == Receiver::Kind::logits ? position == metric_position
-                                                              : position <= metric_position;
-    if (read) positions.push_back(position);
-  }
+  for (const std::int64_t position : changed)
+    if (mixed ? position <= metric_position : position == metric_position)
+      positions.push_back(position);
   return positions;
 }
 
@@ -209,7 +211,7 @@ std::vector<SweepCell> cells_without_values(const TransformerSpec& spec, std::in
   for (const Sender& sender : senders)
     for (const Receiver& receiver : receivers) {
       if (!is_later(spec, sender, receiver)) continue;
-      const auto positions = path_positions(all, receiver, metric_position);
+      const auto positions = path_positions(spec, all, receiver, metric_position);
       for (const auto& list : cell_positions(positions, options.by_position))
         cells.push_back(cell_of(receiver, spec.n_layers - 1, list, {}));
     }

@@ -31,9 +31,9 @@ struct PathSweep {
   SweepResult result;            ///< theirs
 };
 
-/// Positions of the prompt that one path of the sender changes; those of the metric alone for
-/// `logits`.
-std::vector<std::int64_t> path_positions(const std::vector<std::int64_t>& changed,
+/// Positions, of those that a sender changes, at which a receiver's input reaches the metric.
+std::vector<std::int64_t> path_positions(const TransformerSpec& spec,
+                                         const std::vector<std::int64_t>& changed,
                                          const Receiver& receiver, std::int64_t metric_position);
 
 /// Runs every path: for each group of senders the inputs of all receivers, then one cell a path.
