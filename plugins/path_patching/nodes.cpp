@@ -87,7 +87,7 @@ Receiver mlp_receiver(std::int64_t block) {
   return {Receiver::Kind::mlp, block, -1, std::to_string(block) + "_mlp_in"};
 }
 
-/// A wrong axis would be another head in silence: key-value head 1 does not belong to head 1.
+/// A wrong axis would name another head silently: key-value head 1 does not belong to head 1.
 void check_axis(const TransformerSpec& spec, const std::string& name, const std::string& axis,
                 Receiver::Kind kind) {
   const bool shared = grouped(spec) && kind != Receiver::Kind::q;

@@ -115,16 +115,9 @@ void PathPatchingTool::check_parameters(const Parameters& parameters) const {
 CostEstimate PathPatchingTool::estimate(const Request& request) const {
   const PathPatchingOptions options = options_of(model(), request.parameters());
   const TransformerSpec& spec = model().spec();
-  const std::int64_t length = request.tokens().size();
-  const auto receivers = parse_receivers(spec, options.receivers);
-  SweepOptions sweep;
-  sweep.metric_position = resolve_position("path_patching", options.metric.position, length);
-  sweep.most_cells = cells_in_forward(spec, length, receivers, options.most_cells);
   const auto senders = parse_senders(spec, options.senders);
-  const SweepCost cost = sweep_cost(
-      spec, length,
-      cells_without_values(spec, length, senders, receivers, options, sweep.metric_position),
-      sweep);
+  const SweepCost cost = paths_cost(spec, request.tokens().size(), senders,
+                                    parse_receivers(spec, options.receivers), options);
   return {cost.flops, cost.bytes, static_cast<std::int64_t>(senders.size())};
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <limits>
 #include <map>
 #include <optional>
@@ -181,6 +182,22 @@ class PathRunner {
   double largest_ = -1.0;
 };
 
+/// Cells of one sender without values, for their cost.
+std::vector<SweepCell> cells_of(const TransformerSpec& spec, std::int64_t length,
+                                const Sender& sender, const std::vector<Receiver>& receivers,
+                                const PathPatchingOptions& options, std::int64_t metric_position) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t position = 0; position < length; ++position) all.push_back(position);
+  std::vector<SweepCell> cells;
+  for (const Receiver& receiver : receivers) {
+    if (!is_later(spec, sender, receiver)) continue;
+    const auto positions = path_positions(spec, all, receiver, metric_position);
+    for (const auto& list : cell_positions(positions, options.by_position))
+      cells.push_back(cell_of(receiver, spec.n_layers - 1, list, {}));
+  }
+  return cells;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> path_positions(const TransformerSpec& spec,
@@ -200,22 +217,25 @@ PathSweep sweep_paths(const Plan& plan) {
   return PathRunner(plan).run();
 }
 
-std::vector<SweepCell> cells_without_values(const TransformerSpec& spec, std::int64_t length,
-                                            const std::vector<Sender>& senders,
-                                            const std::vector<Receiver>& receivers,
-                                            const PathPatchingOptions& options,
-                                            std::int64_t metric_position) {
-  std::vector<std::int64_t> all;
-  for (std::int64_t position = 0; position < length; ++position) all.push_back(position);
-  std::vector<SweepCell> cells;
-  for (const Sender& sender : senders)
-    for (const Receiver& receiver : receivers) {
-      if (!is_later(spec, sender, receiver)) continue;
-      const auto positions = path_positions(spec, all, receiver, metric_position);
-      for (const auto& list : cell_positions(positions, options.by_position))
-        cells.push_back(cell_of(receiver, spec.n_layers - 1, list, {}));
-    }
-  return cells;
+SweepCost paths_cost(const TransformerSpec& spec, std::int64_t length,
+                     const std::vector<Sender>& senders, const std::vector<Receiver>& receivers,
+                     const PathPatchingOptions& options) {
+  SweepOptions sweep;
+  sweep.metric_position = resolve_position("path_patching", options.metric.position, length);
+  sweep.most_cells = cells_in_forward(spec, length, receivers, options.most_cells);
+  const SweepCell whole{{{"hook_resid_pre", 0, {}, {}, {}}}};
+  SweepCost total;
+  // One sender at a time, as the sweep does: the list of all cells can be large.
+  for (const Sender& sender : senders) {
+    auto cells = cells_of(spec, length, sender, receivers, options, sweep.metric_position);
+    if (options.recompute_mlps) cells.push_back(whole);
+    const SweepCost cost = sweep_cost(spec, length, cells, sweep);
+    total.cells += cost.cells;
+    total.position_blocks += cost.position_blocks;
+    total.flops += cost.flops;
+    total.bytes = std::max(total.bytes, cost.bytes);
+  }
+  return total;
 }
 
 std::int64_t cells_in_forward(const TransformerSpec& spec, std::int64_t length,

@@ -39,12 +39,10 @@ std::vector<std::int64_t> path_positions(const TransformerSpec& spec,
 /// Runs every path: for each group of senders the inputs of all receivers, then one cell a path.
 PathSweep sweep_paths(const Plan& plan);
 
-/// Cells without values, all of them, for their cost.
-std::vector<SweepCell> cells_without_values(const TransformerSpec& spec, std::int64_t length,
-                                            const std::vector<Sender>& senders,
-                                            const std::vector<Receiver>& receivers,
-                                            const PathPatchingOptions& options,
-                                            std::int64_t metric_position);
+/// Cost of all paths if the prompts differ at every position, from shapes alone.
+SweepCost paths_cost(const TransformerSpec& spec, std::int64_t length,
+                     const std::vector<Sender>& senders, const std::vector<Receiver>& receivers,
+                     const PathPatchingOptions& options);
 
 /// Most cells in one forward: a changed input of heads is a copy of the stream for each head.
 std::int64_t cells_in_forward(const TransformerSpec& spec, std::int64_t length,

@@ -16,7 +16,6 @@ Receipt all_paths_give_the_source(const SweepCheck& check, const RunPair& pair,
                                   double source_metric, bool recompute_mlps);
 
 /// Change of a target's logit by the direct path of each sender, at the base's norm scale.
-/// \param position  counted from the start
 /// \return [sender] float64
 at::Tensor frozen_norm_effects(const RunPair& pair, const std::vector<Sender>& senders,
                                const MetricReader& reader);

@@ -148,6 +148,8 @@ TEST_F(Requests, MemoryIsBoundedByTheNumberOfCells) {
   EXPECT_LT(*estimate({{"receivers", "all"}, {"most_cells", "3"}}).bytes,
             *estimate({{"receivers", "all"}}).bytes);
   EXPECT_LT(*estimate({}).flops, *estimate({{"receivers", "all"}}).flops);
+  EXPECT_LT(*estimate({}).flops, *estimate({{"mlps", "recomputed"}}).flops);
+  EXPECT_EQ(*estimate({}).items, 3 * 3 + 3);
   // A forward whose inputs differ by head has a copy of the stream for each.
   const TransformerSpec large = gpt2_small_spec();
   EXPECT_LT(cells_in_forward(large, 64, parse_receivers(large, {"q"}), 256), 64);
