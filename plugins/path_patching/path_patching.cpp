@@ -1,0 +1,171 @@
+#include "path_patching.hpp"
+
+#include <ATen/ops/scalar_tensor.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+
+#include "nodes.hpp"
+#include "paths.hpp"
+#include "receipts.hpp"
+#include "runs.hpp"
+
+namespace lensbench::paths {
+namespace {
+
+PathPatchingOptions options_of(const Model& model, const Parameters& parameters) {
+  PathPatchingOptions options;
+  options.metric = metric_options(model, parameters);
+  options.direction = parse_direction(parameters.text("direction"));
+  options.senders = parameters.list("senders");
+  options.receivers = parameters.list("receivers");
+  options.recompute_mlps = parameters.text("mlps") == "recomputed";
+  options.by_position = parameters.boolean("by_position");
+  options.most_cells = parameters.integer("most_cells");
+  options.min_gap = parameters.number("min_gap");
+  return options;
+}
+
+template <class Node>
+std::vector<std::string> labels_of(const std::vector<Node>& nodes) {
+  std::vector<std::string> labels;
+  for (const Node& node : nodes) labels.push_back(node.label);
+  return labels;
+}
+
+bool reads_logits(const std::vector<Receiver>& receivers) {
+  return std::any_of(receivers.begin(), receivers.end(), [](const Receiver& receiver) {
+    return receiver.kind == Receiver::Kind::logits;
+  });
+}
+
+void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
+                const char* long_name) {
+  dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
+}
+
+void add_paths(Dataset& dataset, const Plan& plan, const PathSweep& sweep, const Gap& gap,
+               const char* units) {
+  dataset.add_coordinate("sender", labels_of(plan.senders), "what writes to the stream");
+  dataset.add_coordinate("receiver", labels_of(plan.receivers), "what reads the stream");
+  std::vector<std::string> dims = {"sender", "receiver"};
+  if (plan.options.by_position) dims.emplace_back("token");
+  const std::string where = plan.options.by_position ? "this position" : "all positions";
+  dataset.add(
+      "effect", dims, gap.effect(sweep.metrics), units,
+      "metric with the sender's output replaced at " + where +
+          " for this receiver alone, minus the base metric (NaN: the receiver is not later)");
+  dataset.add("recovery", dims, gap.recovery(sweep.metrics), "1",
+              "effect of the sender's output replaced at " + where +
+                  " for this receiver alone, divided by the gap (NaN: the receiver is not later, "
+                  "or gap below min_gap)");
+  add_scalar(dataset, "base_metric", gap.base, units, "metric of the run that is changed");
+  add_scalar(dataset, "source_metric", gap.source, units,
+             "metric of the run that values come from");
+  add_scalar(dataset, "gap", gap.value(), units, "source_metric minus base_metric");
+}
+
+void add_options(Dataset& dataset, const PathPatchingOptions& options) {
+  dataset.attributes["senders"] = options.senders;
+  dataset.attributes["receivers"] = options.receivers;
+  dataset.attributes["mlps"] = std::string(options.recompute_mlps ? "recomputed" : "frozen");
+  dataset.attributes["by_position"] = static_cast<std::int64_t>(options.by_position);
+  dataset.attributes["most_cells"] = options.most_cells;
+  dataset.attributes["min_gap"] = options.min_gap;
+}
+
+std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const Gap& gap) {
+  const Model& model = plan.pair.model();
+  SweepResult all;
+  const at::Tensor found = sweep.metrics.flatten();
+  all.metrics = found.masked_select(found.isnan().logical_not()).view({1, -1, 1});
+  all.base_metrics = at::scalar_tensor(sweep.base_metric, at::kDouble).view({1, 1});
+  const SweepCheck check{model, plan.pair.tokens(), sweep.cells, plan.metrics, sweep.options,
+                         all,   gap.value()};
+  std::vector<std::string> hooks;
+  for (const Receiver& receiver : plan.receivers)
+    if (std::find(hooks.begin(), hooks.end(), receiver.hook()) == hooks.end())
+      hooks.emplace_back(receiver.hook());
+  std::vector<Receipt> receipts = {self_replacement(check, hooks),
+                                   some_write_has_effect(check, all.metrics.size(1))};
+  if (!sweep.cells.empty())
+    receipts.push_back(batched_equals_single({model, plan.pair.tokens(), sweep.cells, plan.metrics,
+                                              sweep.options, sweep.result, gap.value()}));
+  receipts.push_back(
+      all_paths_give_the_source(check, plan.pair, gap.source, plan.options.recompute_mlps));
+  return receipts;
+}
+
+}  // namespace
+
+void PathPatchingTool::check_compatible(const Model& model) const {
+  if (model.spec().norm_placement != NormPlacement::after_add) return;
+  throw UsageError("path_patching: '" + model.spec().family +
+                   "' normalises its stream after each addition, so the stream is not a sum of "
+                   "what senders write; use activation_patching");
+}
+
+void PathPatchingTool::check_parameters(const Parameters& parameters) const {
+  options_of(model(), parameters);
+  const TransformerSpec& spec = model().spec();
+  require_paths(spec, parse_senders(spec, parameters.list("senders")),
+                parse_receivers(spec, parameters.list("receivers")));
+}
+
+CostEstimate PathPatchingTool::estimate(const Request& request) const {
+  const PathPatchingOptions options = options_of(model(), request.parameters());
+  const TransformerSpec& spec = model().spec();
+  const auto senders = parse_senders(spec, options.senders);
+  const SweepCost cost = paths_cost(spec, request.tokens().size(), senders,
+                                    parse_receivers(spec, options.receivers), options);
+  return {cost.flops, cost.bytes, static_cast<std::int64_t>(senders.size())};
+}
+
+Dataset PathPatchingTool::run(const Request& request) {
+  return patch_paths(request.tokens(), request.corrupted(), target_of(model(), request),
+                     options_of(model(), request.parameters()));
+}
+
+Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupted,
+                                      const Target& target, const PathPatchingOptions& options) {
+  check_compatible(model());
+  const TransformerSpec& spec = model().spec();
+  const auto senders = parse_senders(spec, options.senders);
+  const auto receivers = parse_receivers(spec, options.receivers);
+  require_paths(spec, senders, receivers);
+  const PairedRuns runs("path_patching", clean, corrupted, options.direction);
+  if (!runs.differs().any().item<bool>())
+    throw UsageError(
+        "path_patching: the two prompts are equal token for token; give a second prompt that "
+        "differs");
+  const RunPair pair(model(), runs.base(), runs.source());
+  const bool noise = options.direction == Direction::noise;
+  MetricReader reader("path_patching", model(), clean,
+                      noise ? pair.base().last : pair.source().last, target, options.metric);
+  reader.set_base(pair.base().last[reader.position()]);
+  const Plan plan{context(), pair, senders, receivers, options, reader.rows(), reader.position()};
+  const PathSweep sweep = sweep_paths(plan);
+  const Gap gap{sweep.base_metric,
+                reader(pair.source().last.narrow(0, reader.position(), 1)).item<double>(),
+                options.min_gap};
+
+  Dataset dataset;
+  runs.describe(dataset);
+  add_paths(dataset, plan, sweep, gap, reader.units());
+  reader.describe(dataset);
+  add_options(dataset, options);
+  Provenance{.definition = "path_patching/1",
+             .rule = options.recompute_mlps ? "mlps_recomputed" : "mlps_frozen"}
+      .describe(dataset);
+  dataset.receipts = receipts_of(plan, sweep, gap);
+  if (options.recompute_mlps || !reads_logits(receivers)) return dataset;
+  const at::Tensor direct = frozen_norm_effects(pair, senders, reader);
+  dataset.add("frozen_norm_effect", {"sender"}, direct, "1",
+              "change of the target's logit (less that of versus) by the direct path, with the "
+              "scale of the final norm held at that of the base run");
+  dataset.receipts.push_back(
+      frozen_norm_is_direct_attribution(pair, runs.source(), senders, reader, direct));
+  return dataset;
+}
+
+}  // namespace lensbench::paths
