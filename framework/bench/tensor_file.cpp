@@ -117,6 +117,7 @@ void require_not_pickled(const std::string& file) {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> items;
+  items.reserve(shape.size());
   for (const auto length : shape) items.push_back(length < 0 ? "any" : std::to_string(length));
   return "[" + join(items, ", ") + "]";
 }

@@ -18,6 +18,7 @@ void collect_token_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
 
 std::vector<std::string> names_of(const std::map<std::string, Dataset>& saved) {
   std::vector<std::string> names;
+  names.reserve(saved.size());
   for (const auto& [name, dataset] : saved) names.push_back(name);
   return names;
 }
