@@ -150,10 +150,12 @@ void add_scores(Dataset& dataset, const AnalysisPlan& plan, const Analysis& foun
 void add_spectra(Dataset& dataset, const Analysis& found) {
   const std::vector<std::string> dims = {"block", "head"};
   dataset.add("copying_score", dims, found.copying_score, "1",
-              "share of positive eigenvalues of W_E OV W_U: 1 where a head raises the tokens it "
+              "sum over sum of magnitudes of the eigenvalues of W_E OV W_U: 1 where a head raises "
+              "the tokens it "
               "reads (NaN: all are 0)");
   dataset.add("matching_score", dims, found.matching_score, "1",
-              "share of positive eigenvalues of W_E QK W_E^T: 1 where a head looks for the same "
+              "sum over sum of magnitudes of the eigenvalues of W_E QK W_E^T: 1 where a head looks "
+              "for the same "
               "token (NaN: all are 0)");
   dataset.add("ov_norm", dims, found.ov_norm, "1", "Frobenius norm of OV");
   dataset.add("qk_norm", dims, found.qk_norm, "1", "Frobenius norm of QK");

@@ -14,10 +14,12 @@ inline constexpr ResultSpec kResultTable[] = {
     {"composition", "mode sender_block sender_head receiver_block receiver_head", "1",
      "how much of what a head writes is read by a later head", View::general, false},
     {"copying_score", "block head", "1",
-     "share of positive eigenvalues of W_E OV W_U: 1 where a head raises the tokens it reads",
+     "sum over sum of magnitudes of the eigenvalues of W_E OV W_U: 1 where a head raises the "
+     "tokens it reads",
      View::heatmap},
     {"matching_score", "block head", "1",
-     "share of positive eigenvalues of W_E QK W_E^T: 1 where a head looks for the same token",
+     "sum over sum of magnitudes of the eigenvalues of W_E QK W_E^T: 1 where a head looks for the "
+     "same token",
      View::heatmap},
     {"ov_norm", "block head", "1", "Frobenius norm of OV", View::general},
     {"qk_norm", "block head", "1", "Frobenius norm of QK", View::general},

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <charconv>
 #include <lensbench/error.hpp>
 #include <memory>
@@ -118,6 +119,9 @@ std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryO
   std::vector<Variant> variants;
   for (const auto& [i, j] : options.heads) {
     check_pair(model->spec(), i, j);
+    if (std::count(options.heads.begin(), options.heads.end(), std::pair(i, j)) > 1)
+      throw UsageError("layer_surgery: heads has the pair " + text_of(i) + "," + text_of(j) +
+                       " twice; give it once");
     const auto changes = merged_weights(*model, i, j, options.alpha);
     variants.push_back({.label = "merge " + text_of(i) + " and " + text_of(j),
                         .first = i.block,

@@ -40,7 +40,7 @@ class LayerSurgeryTool final : public LayerSurgery {
       {"fractions", ParameterType::numbers, "0.1,0.25,0.5,0.75", "1",
        "Shares of the parts that prune sets to zero.", "(0, 1]"},
       {"draws", ParameterType::integer, "3", "1",
-       "Random orders that prune compares with; 0 for none.", "[0, inf)"},
+       "Random orders that prune compares with; 0 for none.", "[0, 1000]"},
       {"text", ParameterType::file, "", "",
        "Text that the loss is measured on, one document in each line or JSONL with text or ids "
        "(default: the prompt)."},

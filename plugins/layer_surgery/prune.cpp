@@ -217,14 +217,35 @@ std::vector<Variant> prune_variants(const SharedModel& model, const std::vector<
   return variants;
 }
 
+namespace {
+
+/// Refuses shares that are repeated, or all so small that the model would not change.
+void check_fractions(const TransformerSpec& spec, const LayerSurgeryOptions& options) {
+  const std::int64_t parts =
+      std::ssize(chosen_blocks(spec, options)) * parts_per_block(spec, options.parts == "heads");
+  for (std::size_t i = 0; i < options.fractions.size(); ++i) {
+    const double fraction = options.fractions[i];
+    if (!(fraction > 0 && fraction <= 1))
+      throw UsageError("layer_surgery: fractions has " + text_of(fraction) +
+                       ", expected shares above 0 up to 1");
+    if (std::count(options.fractions.begin(), options.fractions.end(), fraction) > 1)
+      throw UsageError("layer_surgery: fractions has " + text_of(fraction) +
+                       " twice; give it once");
+  }
+  const double largest = *std::max_element(options.fractions.begin(), options.fractions.end());
+  if (share_of(largest, parts) == 0)
+    throw UsageError("layer_surgery: the largest share in fractions is " + text_of(largest) +
+                     ", which is none of " + std::to_string(parts) + " " + options.parts +
+                     "; give a larger share or more blocks");
+}
+
+}  // namespace
+
 void check_prune(const TransformerSpec& spec, const LayerSurgeryOptions& options) {
   chosen_blocks(spec, options);
   if (options.by.empty() || options.fractions.empty())
     throw UsageError("layer_surgery: prune needs an order in by and shares in fractions");
-  for (const double fraction : options.fractions)
-    if (!(fraction > 0 && fraction <= 1))
-      throw UsageError("layer_surgery: fractions has " + text_of(fraction) +
-                       ", expected shares above 0 up to 1");
+  check_fractions(spec, options);
   if (options.draws < 0)
     throw UsageError("layer_surgery: draws is " + std::to_string(options.draws) +
                      ", expected 0 or more");

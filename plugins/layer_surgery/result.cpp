@@ -112,8 +112,7 @@ void add_token_scores(Dataset& dataset, const Tokens& tokens, const Scores& scor
   add_token_axis(dataset, tokens.ids, tokens.texts);
   dataset.add("cross_entropy", {"variant", "token"}, scores.cross_entropy, "nats",
               "-ln probability of the token that follows (NaN: last token)");
-  dataset.add("kl", {"variant", "token"}, scores.kl, "nats",
-              "KL divergence of the variant from the unchanged model");
+  dataset.add("kl", {"variant", "token"}, scores.kl, "nats", "KL(unchanged model || variant)");
   dataset.add("agrees", {"variant", "token"}, scores.agrees.to(at::kChar), "1",
               "1 where the first choice is that of the unchanged model");
   dataset.add("whole_cross_entropy", {"token"}, scores.whole_cross_entropy, "nats",
@@ -128,7 +127,7 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
   dataset.add("loss", {"variant"}, loss, "nats",
               "mean cross-entropy of the token that follows (NaN: a prompt of one token)");
   dataset.add("mean_kl", {"variant"}, totals.mean_kl(), "nats",
-              "mean KL divergence of the variant from the unchanged model");
+              "mean of KL(unchanged model || variant)");
   dataset.add("agreement", {"variant"}, totals.agreement(), "1",
               "share of positions with the first choice of the unchanged model");
   dataset.add("whole_loss", {}, at::scalar_tensor(totals.whole_loss(), at::kDouble), "nats",

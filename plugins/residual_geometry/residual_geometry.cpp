@@ -145,7 +145,8 @@ void add_components(Dataset& dataset, const Model& model, const Activations& fou
                                  wide(found.at(in_block(block, "hook_mlp_out"))[0]),
                                  streams[block + 1] - streams[block]));
   dataset.add("write_ratio", {"block", "token"}, at::stack(ratios), "1",
-              "lengths of attention and MLP output over that of their sum; above 1 they cancel "
+              "lengths of attention and MLP output over that of their sum; 1 in one direction, 1.4 "
+              "at right angles, more where they cancel "
               "(NaN: the sum is 0)");
 }
 

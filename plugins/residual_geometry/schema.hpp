@@ -14,7 +14,8 @@ inline constexpr ResultSpec kResultTable[] = {
     {"movement", "block token", "1",
      "length of what the block adds over the length of the stream that enters it", View::heatmap},
     {"write_ratio", "block token", "1",
-     "lengths of attention and MLP output over that of their sum; above 1 they cancel",
+     "lengths of attention and MLP output over that of their sum; 1 in one direction, 1.4 at right "
+     "angles, more where they cancel",
      View::heatmap, false},
     {"component_share", "component token", "1",
      "part of the last stream along itself that this component wrote; sums to 1", View::bars,

@@ -265,6 +265,16 @@ TEST_F(Surgery, PrunedNeuronsEqualAnIntervention) {
       at::equal(run_pruned(*bench_.model, window, masks), cut->forward(window.batch).residual));
 }
 
+TEST_F(Surgery, RefusesVariantsThatAreRepeatedOrChangeNothing) {
+  const auto prune = [&](const char* fractions) {
+    return refusal({{"operation", "prune"}, {"fractions", fractions}, {"draws", "0"}});
+  };
+  EXPECT_THAT(prune("0.001"), HasSubstr("0.001, which is none of"));
+  EXPECT_THAT(prune("0.5,0.5"), HasSubstr("0.5 twice"));
+  EXPECT_THAT(refusal({{"operation", "merge_heads"}, {"heads", "0:0,0:1,0:0,0:1"}}),
+              HasSubstr("the pair 0:0,0:1 twice"));
+}
+
 TEST_F(Surgery, RandomOrdersDependOnTheSeedOnly) {
   LayerSurgeryOptions options;
   const auto order = [&](std::uint64_t seed, std::int64_t draw) {
