@@ -53,6 +53,9 @@ void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
   if (!fs::exists(reference.path, error))
     throw InputError(subject + "does not exist; give the path of a file");
   if (!fs::is_directory(reference.path, error)) {
+    // A device or a pipe may never end.
+    if (!fs::is_regular_file(reference.path, error))
+      throw InputError(subject + "is not a regular file; give the path of a file");
     records.push_back(file_record(parameter.name + " file", reference.path));
     records.back().name += reference.inside;
     return;

@@ -73,6 +73,10 @@ TEST_F(ParameterFiles, ThatAreMissingAreNamedWithTheParameter) {
                 parameter_file_records(given({{"lens", folder_.path()}}));
               }),
               HasSubstr("is a folder; give the path of a file"));
+  EXPECT_THAT(message_of<InputError>([&] {
+                parameter_file_records(given({{"lens", "/dev/zero"}}));
+              }),
+              HasSubstr("is not a regular file"));
 }
 
 TEST_F(ParameterFiles, OfAListOfModelsAreNumbered) {
