@@ -21,9 +21,9 @@ std::optional<std::string> note_on_length(const TransformerSpec& spec,
   const auto longer = std::count_if(cases.begin(), cases.end(), is_long);
   if (longer == 0 || position_limit(spec) <= trained) return std::nullopt;
   const auto first = std::find_if(cases.begin(), cases.end(), is_long);
-  return cases_text(longer) + (longer == 1 ? " is" : " are") + " longer than the " + std::to_string(trained) +
-         " positions that the model was made for; the first is '" + first->id + "' with " +
-         std::to_string(first->n_tokens) + " tokens";
+  return cases_text(longer) + (longer == 1 ? " is" : " are") + " longer than the " +
+         std::to_string(trained) + " positions that the model was made for; the first is '" +
+         first->id + "' with " + std::to_string(first->n_tokens) + " tokens";
 }
 
 /// The set of factors of each case of a longrope model, which transformers chooses in the same way:

@@ -10,8 +10,8 @@
 
 namespace lensbench {
 
-/// The language model of a checkpoint: the whole of most checkpoints, or the part that reads text in
-/// one of text and images.
+/// The language model of a checkpoint: the whole of most checkpoints, or the part that reads text
+/// in one of text and images.
 struct LanguagePart {
   nlohmann::json config;               ///< as a checkpoint of the language model alone has it
   nlohmann::json generation;           ///< settings of generation in config.json, with others

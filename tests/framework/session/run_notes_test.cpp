@@ -20,13 +20,16 @@ using ::testing::IsEmpty;
 Parameters generating(const std::string& tokens) {
   static constexpr std::array<ParameterSpec, 1> known = {
       {{"max_new_tokens", ParameterType::integer, "0", "tokens", "number of tokens", "[0, inf)"}}};
-  return Parameters::resolve(std::span<const ParameterSpec>(known), {{"max_new_tokens", tokens}}, "tool 'test'");
+  return Parameters::resolve(std::span<const ParameterSpec>(known), {{"max_new_tokens", tokens}},
+                             "tool 'test'");
 }
 
 std::vector<CasePlan> cases_of(const std::vector<std::int64_t>& lengths) {
   std::vector<CasePlan> cases;
   for (const auto length : lengths)
-    cases.push_back({.id = "case-" + std::to_string(cases.size()), .text = "", .n_tokens = length,
+    cases.push_back({.id = "case-" + std::to_string(cases.size()),
+                     .text = "",
+                     .n_tokens = length,
                      .ids_sha256 = ""});
   return cases;
 }
@@ -63,9 +66,10 @@ TEST(RunNotes, NameSettingsOfGenerationOnlyIfTokensAreGenerated) {
 TEST(RunNotes, NameTheFirstCaseThatIsLongerThanTheModelWasMadeFor) {
   ChangedCheckpoint checkpoint("llama");
   checkpoint.config["max_position_embeddings"] = 4;
-  EXPECT_THAT(notes_on_run(*checkpoint.open(), {}, cases_of({4, 5, 6})),
-              ElementsAre("2 cases are longer than the 4 positions that the model was made for; the "
-                          "first is 'case-1' with 5 tokens"));
+  EXPECT_THAT(
+      notes_on_run(*checkpoint.open(), {}, cases_of({4, 5, 6})),
+      ElementsAre("2 cases are longer than the 4 positions that the model was made for; the "
+                  "first is 'case-1' with 5 tokens"));
 }
 
 }  // namespace

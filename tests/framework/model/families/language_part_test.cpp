@@ -49,15 +49,14 @@ class Multimodal : public ChangedCheckpoint {
 TEST(LanguagePart, OfAModelOfTextAndImagesIsTheModelOfItsTextConfiguration) {
   const at::Tensor expected = logits_of(*ChangedCheckpoint("gemma3").open());
   // Names as published, and those of the module in transformers 5.
-  for (const auto& [body, others] : {std::pair("language_model.model.", ""),
-                                     std::pair("model.language_model.", "model.")}) {
+  for (const auto& [body, others] :
+       {std::pair("language_model.model.", ""), std::pair("model.language_model.", "model.")}) {
     const auto model = Multimodal(body, others).open();
     EXPECT_EQ(model->spec().family, "gemma3_text");
     EXPECT_TRUE(at::equal(logits_of(*model), expected)) << body;
     EXPECT_THAT(notes_of(*model), Contains(HasSubstr("reads text only")));
-    EXPECT_THAT(notes_of(*model),
-                Contains(AllOf(HasSubstr("vision_tower.* (1 tensor)"),
-                               HasSubstr("multi_modal_projector.* (1 tensor)"))));
+    EXPECT_THAT(notes_of(*model), Contains(AllOf(HasSubstr("vision_tower.* (1 tensor)"),
+                                                 HasSubstr("multi_modal_projector.* (1 tensor)"))));
   }
 }
 
@@ -91,9 +90,8 @@ TEST(LanguagePart, TakesSettingsOfGenerationFromTheOuterConfigurationFirst) {
   checkpoint.config["repetition_penalty"] = 1.5;
   const auto model = checkpoint.open();
   EXPECT_THAT(model->end_of_sequence_ids(), ElementsAre(1, 5));
-  EXPECT_THAT(generation_notes_of(*model),
-              ElementsAre(AllOf(HasSubstr("repetition_penalty 1.5"),
-                                HasSubstr("no_repeat_ngram_size 2"))));
+  EXPECT_THAT(generation_notes_of(*model), ElementsAre(AllOf(HasSubstr("repetition_penalty 1.5"),
+                                                             HasSubstr("no_repeat_ngram_size 2"))));
 }
 
 TEST(LanguagePart, NamesTheFieldOfItsConfigurationThatIsWrong) {
@@ -112,8 +110,7 @@ TEST(LanguagePart, NamesAMissingTensorAsTheCheckpointWouldStoreIt) {
 }
 
 TEST(LanguagePart, OfOtherCheckpointsIsTheWhole) {
-  const LanguagePart part =
-      language_part(lensbench::Checkpoint(ChangedCheckpoint("gpt2").write()));
+  const LanguagePart part = language_part(lensbench::Checkpoint(ChangedCheckpoint("gpt2").write()));
   EXPECT_TRUE(part.is_whole());
   EXPECT_EQ(part.config.at("model_type"), "gpt2");
 }

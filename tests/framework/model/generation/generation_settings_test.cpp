@@ -47,13 +47,17 @@ TEST(GenerationSettings, ThatChangeAGreedyChoiceAreNamedWithTheirValue) {
 }
 
 TEST(GenerationSettings, WithoutEffectAreNotNamed) {
-  const json neutral = {{"repetition_penalty", 1.0}, {"no_repeat_ngram_size", 0},
-                        {"num_beams", 1},            {"suppress_tokens", json::array()},
-                        {"min_length", 0},           {"bad_words_ids", nullptr},
-                        {"guidance_scale", 1},       {"token_healing", false}};
-  const json unread_when_greedy = {{"temperature", 0.3}, {"top_k", 1},
-                                   {"top_p", 0.5},       {"do_sample", false},
-                                   {"max_length", 6},    {"renormalize_logits", true},
+  const json neutral = {{"repetition_penalty", 1.0},
+                        {"no_repeat_ngram_size", 0},
+                        {"num_beams", 1},
+                        {"suppress_tokens", json::array()},
+                        {"min_length", 0},
+                        {"bad_words_ids", nullptr},
+                        {"guidance_scale", 1},
+                        {"token_healing", false}};
+  const json unread_when_greedy = {{"temperature", 0.3},    {"top_k", 1},
+                                   {"top_p", 0.5},          {"do_sample", false},
+                                   {"max_length", 6},       {"renormalize_logits", true},
                                    {"eos_token_id", {1, 2}}};
   EXPECT_THAT(notes_on_generation(neutral, "g.json"), IsEmpty());
   EXPECT_THAT(notes_on_generation(unread_when_greedy, "g.json"), IsEmpty());
@@ -75,8 +79,7 @@ std::shared_ptr<const Model> with_generation(const json& config, const json& gen
   ChangedCheckpoint checkpoint("llama");
   checkpoint.config.update(config);
   const std::string folder = checkpoint.write();
-  if (!generation.is_null())
-    std::ofstream(folder + "/generation_config.json") << generation.dump();
+  if (!generation.is_null()) std::ofstream(folder + "/generation_config.json") << generation.dump();
   return Model::open(folder);
 }
 

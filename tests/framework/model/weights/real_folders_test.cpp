@@ -145,7 +145,7 @@ TEST(RealFolders, MayHoldTheExpertsOfALayerInOneTensor) {
 TEST(RealFolders, AreRefusedWithBothNumbersOfLayers) {
   ChangedCheckpoint checkpoint("llama");
   checkpoint.config["num_hidden_layers"] = 1;
-  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("describes 1 layers"), HasSubstr("have 2")));
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("describes 1 layer,"), HasSubstr("have 2")));
 }
 
 TEST(RealFolders, NameANumberThatIsNotFinite) {
