@@ -70,7 +70,7 @@ const std::vector<Fault>& faults() {
        {"lm_head.weight has shape [5, 24], expected [61, 24]"}},
       {"more_layers_than_weights",
        [](Checkpoint& c) { c.config["num_hidden_layers"] = 3; },
-       {"model.layers.2."}},
+       {"describes 3 layers, but the weights have 2"}},
       {"vocabulary_larger_than_the_embedding",
        [](Checkpoint& c) { c.config["vocab_size"] = 70; },
        {"model.embed_tokens.weight has shape [61, 24], expected [70, 24]"}},
