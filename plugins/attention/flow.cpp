@@ -42,7 +42,8 @@ class LayeredFlow {
     double flow = 0.0;
     while (measure_depths(token)) {
       std::fill(next_.begin(), next_.end(), 0);
-      while (const double more = push(token, std::numeric_limits<double>::infinity())) flow += more;
+      constexpr double kAll = std::numeric_limits<double>::infinity();
+      for (double more = push(token, kAll); more != 0.0; more = push(token, kAll)) flow += more;
     }
     return flow;
   }

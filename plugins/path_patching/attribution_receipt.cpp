@@ -43,7 +43,7 @@ Receipt frozen_norm_is_direct_attribution(const RunPair& pair, const Tokens& sou
   const Model& model = pair.model();
   const bool at_the_end = reader.position() + 1 == pair.tokens().size();
   // Both read one position; with a negative index it is also that of a scale of the last alone.
-  const Slice position({reader.position() - pair.tokens().size()});
+  const Slice position(reader.position() - pair.tokens().size());
   const bool by_head = model.spec().norm_placement == NormPlacement::before;
   const ActivationCache base = cache_of(model, pair.tokens(), at_the_end);
   const ActivationCache other = cache_of(model, source, at_the_end);

@@ -48,13 +48,12 @@ using WritesAt = std::map<std::string, std::vector<std::pair<const ResolvedWrite
 class BaseSweep {
  public:
   BaseSweep(const Model& model, const TokenBatch& tokens, const std::vector<ResolvedCell>& cells,
-            const RowMetrics& metrics, const SweepOptions& options, std::int64_t metric_position)
+            const RowMetrics& metrics, std::int64_t metric_position)
       : model_(model),
         spec_(model.spec()),
         tokens_(tokens),
         cells_(cells),
         metrics_(metrics),
-        options_(options),
         metric_position_(metric_position) {}
 
   /// \return [metric]
@@ -147,7 +146,6 @@ class BaseSweep {
   const TokenBatch& tokens_;
   const std::vector<ResolvedCell>& cells_;
   const RowMetrics& metrics_;
-  const SweepOptions& options_;
   std::int64_t metric_position_;
   KeyValueCache cache_;                         ///< keys and values of the base run
   std::map<std::int64_t, at::Tensor> streams_;  ///< stream that enters a block, where cells start
@@ -176,7 +174,7 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   SweepResult result;
   std::vector<at::Tensor> all, bases;
   for (std::size_t i = 0; i < options.bases.size(); ++i) {
-    BaseSweep sweep(model, tokens, resolved, metrics, options, position);
+    BaseSweep sweep(model, tokens, resolved, metrics, position);
     bases.push_back(sweep.run_base(options.bases[i]));
     all.push_back(bases.back().expand({count, -1}).clone());
     const std::vector<ResolvedCell> changing = sweep.changing();
