@@ -17,7 +17,7 @@ struct Action {
 };
 
 /// Action of a command; every command has one except those that `run_command_line` runs itself.
-LENSBENCH_API const Action& action_of(const Command& command);
+const Action& action_of(const Command& command);
 
 /// Runs the command, or prints its help with the text of a plug-in. \return the exit code
 int carry_out(const Options& options);
