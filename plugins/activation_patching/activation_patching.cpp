@@ -14,6 +14,9 @@
 namespace lensbench::patching {
 namespace {
 
+/// Subject of messages about means over reference prompts.
+constexpr const char* kMeanSource = "activation_patching: source mean";
+
 ActivationPatchingOptions options_of(const Model& model, const Parameters& parameters) {
   ActivationPatchingOptions options;
   options.metric = metric_options(model, parameters);
@@ -151,7 +154,7 @@ void ActivationPatchingTool::check_parameters(const Parameters& parameters) cons
       grid_points(model().spec(), parameters.list("points"), parameters.list("head_points"));
   const std::string& source = parameters.text("source");
   const std::string& reference = parameters.text("reference");
-  if (source == "mean") Reference(context(), reference).check_mean();
+  if (source == "mean") ReferencePrompts(context(), reference).check_mean(kMeanSource);
   if (!reference.empty() && source != "mean" && source != "resample")
     throw UsageError("activation_patching: reference is '" + reference +
                      "', but only source mean and resample use it; leave out reference");
@@ -214,11 +217,12 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
   return dataset;
 }
 
-const Values& ActivationPatchingTool::means(const Reference& reference,
+const Values& ActivationPatchingTool::means(const ReferencePrompts& reference,
                                             const std::vector<GridPoint>& points) {
   std::string key = reference.key();
   for (const GridPoint& point : points) key += " " + point.prefix();
   if (key != means_key_) {
+    reference.check_mean(kMeanSource);
     means_ = mean_values(model(), reference, points);
     means_key_ = key;
   }
@@ -231,18 +235,17 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
   if (tokens.size() == 0)
     throw UsageError("activation_patching: the prompt is empty; give at least one token");
   const auto points = grid_points(model().spec(), options.points, options.head_points);
-  const Reference reference(context(), options.reference);
+  const ReferencePrompts reference(context(), options.reference);
   Values values;
   std::optional<Tokens> drawn;
   if (replacement == "zero") {
     values = zero_values(model(), points);
   } else if (replacement == "mean") {
-    reference.check_mean();
     values = means(reference, points);
   } else if (replacement == "mean_of_prompt") {
     values = mean_of_prompt_values(model(), tokens, points);
   } else if (replacement == "resample") {
-    drawn = reference.draw(tokens);
+    drawn = draw(context(), reference, tokens);
     values = read_run(model(), *drawn, tokens, points).values;
   } else {
     throw UsageError("activation_patching: unknown source '" + replacement +
@@ -272,7 +275,7 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
   dataset.attributes["sign"] = "effect = m(changed) - m(base)";
   if (replacement == "mean" || drawn) dataset.attributes["reference"] = reference.name();
   Provenance{.definition = "activation_patching/1",
-             .seed_stream = drawn ? static_cast<std::int64_t>(Reference::kStream) : -1}
+             .seed_stream = drawn ? static_cast<std::int64_t>(kDrawStream) : -1}
       .describe(dataset);
   dataset.receipts = swept.receipts;
   return dataset;

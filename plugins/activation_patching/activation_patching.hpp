@@ -53,7 +53,7 @@ class ActivationPatchingTool final : public ActivationPatching {
 
  private:
   /// Means over the reference prompts, computed at the first use.
-  const Values& means(const Reference& reference, const std::vector<GridPoint>& points);
+  const Values& means(const ReferencePrompts& reference, const std::vector<GridPoint>& points);
 
   std::string means_key_;
   Values means_;

@@ -103,7 +103,7 @@ Values mean_of_prompt_values(const Model& model, const Tokens& tokens,
   return values;
 }
 
-Values mean_values(const Model& model, const Reference& reference,
+Values mean_values(const Model& model, const ReferencePrompts& reference,
                    const std::vector<GridPoint>& points) {
   refuse_pattern(points, "mean");
   Values sums;

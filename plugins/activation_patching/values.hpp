@@ -3,13 +3,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <lensbench/model.hpp>
+#include <lensbench/reference_prompts.hpp>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "points.hpp"
-#include "reference.hpp"
 
 namespace lensbench::patching {
 
@@ -46,7 +46,7 @@ Values mean_of_prompt_values(const Model& model, const Tokens& tokens,
                              const std::vector<GridPoint>& points);
 /// Means over all positions of the reference prompts, each run once. \throws UsageError for a
 /// pattern
-Values mean_values(const Model& model, const Reference& reference,
+Values mean_values(const Model& model, const ReferencePrompts& reference,
                    const std::vector<GridPoint>& points);
 
 }  // namespace lensbench::patching

@@ -122,11 +122,11 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
 }
 
 void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kinds,
-                             const std::string& file, const ReferenceMeans* means) {
+                             const std::string& reference, const ReferenceMeans* means) {
   std::vector<std::string> names;
   for (const Ablation kind : kinds) names.push_back(to_string(kind));
   dataset.attributes["ablation"] = names;
-  dataset.attributes["reference"] = means == nullptr ? "none" : reference_name(file);
+  dataset.attributes["reference"] = means == nullptr ? "none" : reference;
   if (means == nullptr) return;
   dataset.attributes["reference_prompts"] = means->prompts;
   dataset.attributes["reference_tokens"] = means->tokens;
@@ -158,13 +158,15 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
 void LayerAttributionTool::check_parameters(const Parameters& parameters) const {
   const std::vector<Ablation> kinds = parse_ablations(parameters.list("ablation"));
   check_use_of(parameters.text("reference"), kinds);
-  if (contains(kinds, Ablation::mean)) check_reference(context(), parameters.text("reference"));
+  if (contains(kinds, Ablation::mean))
+    ReferencePrompts(context(), parameters.text("reference")).check_mean(kMeanAblation);
 }
 
 const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
-  const std::string key = reference_key(context(), file);
+  const ReferencePrompts reference(context(), file);
+  const std::string key = reference.key();
   if (key != means_key_) {
-    means_ = reference_means(context(), file);
+    means_ = reference_means(model(), reference);
     means_key_ = key;
   }
   return means_;
@@ -213,7 +215,8 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
         dataset, analysis,
         ablate(model(), tokens, analysis, contributions, {kinds, options.heads, reference}));
   add_attributes(dataset, target, options, analysis);
-  add_ablation_attributes(dataset, kinds, options.reference, reference);
+  add_ablation_attributes(dataset, kinds, ReferencePrompts(context(), options.reference).name(),
+                          reference);
   dataset.receipts = analysis.receipts;
   return dataset;
 }

@@ -3,24 +3,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
-#include <filesystem>
-#include <functional>
-#include <lensbench/corpus.hpp>
-#include <lensbench/error.hpp>
-#include <utility>
-
 namespace lensbench::attribution {
 namespace {
-
-void for_each_prompt(const Context& context, const std::string& file,
-                     const std::function<void(const Tokens&)>& visit) {
-  if (file.empty()) {
-    for (const Tokens& prompt : context.reference_prompts()) visit(prompt);
-    return;
-  }
-  Corpus corpus(context.model(), file);
-  while (const auto window = corpus.next()) visit(window->tokens);
-}
 
 /// Adds the rows of `values` [1, token, ...] to `sum` [...], in index order.
 void add_positions(at::Tensor& sum, const at::Tensor& values) {
@@ -47,22 +31,8 @@ void divide(std::vector<at::Tensor>& sums, std::int64_t count) {
 
 }  // namespace
 
-void check_reference(const Context& context, const std::string& file) {
-  if (!file.empty()) {
-    for_each_prompt(context, file, [](const Tokens&) {});
-    return;
-  }
-  const std::size_t found = context.reference_prompts().size();
-  if (found >= 2) return;
-  throw UsageError("layer_attribution: ablation 'mean' averages over reference prompts (found " +
-                   std::to_string(found) + (found == 1 ? " prompt" : " prompts") +
-                   " in this run, expected at least 2); give more prompts, a file of them with "
-                   "reference, or mean_of_prompt");
-}
-
-ReferenceMeans reference_means(const Context& context, const std::string& file) {
-  check_reference(context, file);
-  const Model& model = context.model();
+ReferenceMeans reference_means(const Model& model, const ReferencePrompts& reference) {
+  reference.check_mean(kMeanAblation);
   ReferenceMeans means;
   const auto blocks = static_cast<std::size_t>(model.spec().n_layers);
   for (auto* sums : {&means.attn_out, &means.mlp_out, &means.z}) sums->resize(blocks);
@@ -72,32 +42,13 @@ ReferenceMeans reference_means(const Context& context, const std::string& file) 
   sum_into(hooks, "attn.hook_z", means.z);
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
-  for_each_prompt(context, file, [&](const Tokens& prompt) {
-    if (context.cancelled()) throw RunError("layer_attribution: the run was interrupted");
+  reference.for_each([&](const Tokens& prompt) {
     model.forward(make_batch(prompt), options, hooks);
     ++means.prompts;
     means.tokens += prompt.size();
   });
   for (auto* sums : {&means.attn_out, &means.mlp_out, &means.z}) divide(*sums, means.tokens);
   return means;
-}
-
-std::string reference_key(const Context& context, const std::string& file) {
-  if (!file.empty()) return "file " + file;
-  // FNV-1a over the ids.
-  std::uint64_t hash = 14695981039346656037ULL;
-  const auto mix = [&](std::int64_t value) {
-    hash = (hash ^ static_cast<std::uint64_t>(value)) * 1099511628211ULL;
-  };
-  for (const Tokens& prompt : context.reference_prompts()) {
-    mix(prompt.size());
-    for (const std::int64_t id : prompt.ids) mix(id);
-  }
-  return "cases " + std::to_string(hash);
-}
-
-std::string reference_name(const std::string& file) {
-  return file.empty() ? "cases" : std::filesystem::path(file).filename().string();
 }
 
 }  // namespace lensbench::attribution

@@ -5,6 +5,7 @@
 #include <functional>
 #include <lensbench/error.hpp>
 
+#include "activation_patching/reference.hpp"
 #include "patching_fixture.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
@@ -206,7 +207,7 @@ TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
   }
   EXPECT_EQ(resampled["source_token"].strings.size(), 6u);
   EXPECT_EQ(std::get<std::int64_t>(resampled.attributes.at("seed_stream")),
-            static_cast<std::int64_t>(Reference::kStream));
+            static_cast<std::int64_t>(kDrawStream));
   expect_receipts_hold(of_mean);
   expect_receipts_hold(resampled);
 }
