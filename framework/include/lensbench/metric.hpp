@@ -114,7 +114,10 @@ LENSBENCH_API MetricOptions metric_options(const Model& model, const Parameters&
 /// \throws UsageError under the conditions of `parse_target`
 LENSBENCH_API Target target_of(const Model& model, const Request& request);
 
-/// Position counted from the start. \param who  subject of the message
+/// Position counted from the start.
+/// \param who       subject of the message
+/// \param position  counted from the start, or from the end if negative
+/// \param length    positions of the sequence
 /// \throws UsageError if it is outside the sequence
 LENSBENCH_API std::int64_t resolve_position(std::string_view who, std::int64_t position,
                                             std::int64_t length);

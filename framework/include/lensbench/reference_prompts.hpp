@@ -22,7 +22,8 @@ class LENSBENCH_API ReferencePrompts {
   void for_each(const std::function<void(const Tokens&)>& visit) const;
   /// Checks, without a forward, that a mean over the prompts has a meaning.
   /// \param subject  what averages, for the message: `layer_attribution: ablation 'mean'`
-  /// \throws UsageError if there are fewer than two cases and no file; InputError with file and line
+  /// \throws UsageError if there are fewer than two cases and no file; InputError with file and
+  /// line
   ///   for a prompt that cannot be read
   void check_mean(const std::string& subject) const;
 

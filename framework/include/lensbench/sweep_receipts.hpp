@@ -30,6 +30,7 @@ LENSBENCH_API double relative_difference(const SweepCheck& check, const at::Tens
                                          const at::Tensor& b);
 
 /// Replaces points of the first and last block by their own values and compares every bit.
+/// \param check  what ran
 /// \param hooks  hook points without the block
 LENSBENCH_API Receipt self_replacement(const SweepCheck& check,
                                        const std::vector<std::string>& hooks);
@@ -38,7 +39,9 @@ LENSBENCH_API Receipt some_write_has_effect(const SweepCheck& check, std::int64_
 /// Runs three cells alone: the one of largest effect, and two that are spread over the others.
 LENSBENCH_API Receipt batched_equals_single(const SweepCheck& check);
 /// Compares the metrics of runs with the whole stream replaced with those of the source run.
-/// \param metrics  [base, metric] \param source  [1, metric]
+/// \param check    what ran
+/// \param metrics  [base, metric]
+/// \param source   [1, metric]
 LENSBENCH_API Receipt restores_source(const SweepCheck& check, const at::Tensor& metrics,
                                       const at::Tensor& source);
 }  // namespace lensbench
