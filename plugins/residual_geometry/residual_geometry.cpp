@@ -300,6 +300,8 @@ Dataset ResidualGeometryTool::measure(const Tokens& tokens,
     add_spread(dataset, found.points[i], found.spreads[i], options);
   add_matrices(dataset, model(), options);
   add_attributes(dataset, options, found, context().seed());
+  context().record_file(dataset, "text", options.text);
+  context().record_file(dataset, "matrix_file", options.matrix_file);
   return dataset;
 }
 

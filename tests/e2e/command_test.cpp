@@ -399,5 +399,25 @@ TEST(ModelCommand, SaysWhatACheckpointIs) {
   EXPECT_EQ(facts["parameters"], 1484800);
 }
 
+TEST(Command, RunsAToolOfWeightsWithoutAPrompt) {
+  const TempDir folder;
+  const std::string archive = folder / "a.h5";
+  const auto run = run_into(archive, {"tool", "composition", "--model", kModel, "--set",
+                                      "directions=0", "--set", "baseline_draws=2"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto replay = lensbench({"replay", archive, "--quiet"});
+  EXPECT_EQ(replay.exit_code, 0) << replay.err << replay.out;
+  // A prompt does not change the answer, and every other tool needs one.
+  const std::string with_prompt = folder / "b.h5";
+  ASSERT_EQ(run_into(with_prompt, {"tool", "composition", "--model", kModel, "--prompt", "And God",
+                                   "--set", "directions=0", "--set", "baseline_draws=2"})
+                .exit_code,
+            0);
+  EXPECT_THAT(lensbench({"diff", archive, with_prompt}).out, HasSubstr("composition"));
+  const auto lens = lensbench({"tool", "logit_lens", "--model", kModel});
+  EXPECT_EQ(lens.exit_code, 2);
+  EXPECT_THAT(lens.err, HasSubstr("prompts are missing"));
+}
+
 }  // namespace
 }  // namespace lensbench
