@@ -73,7 +73,7 @@ TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
 TEST(ListCommand, HelpOfEachEntryEndsWithACommandOfItsOwn) {
   for (const auto& [kind, command] : {std::pair("tools", "tool"), {"experiments", "run"}}) {
     const json listed = json::parse(lensbench({"list", kind, "--json"}).out);
-    for (const json& entry : listed[kind]) {
+    for (const json& entry : listed) {
       const std::string name = entry["name"];
       const std::string help = lensbench({command, name, "--help"}).out;
       const std::string example = help.substr(help.rfind("\nExample:\n"));

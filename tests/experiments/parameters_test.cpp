@@ -40,12 +40,12 @@ class PassedOn : public ::testing::Test {
 };
 
 TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
-  for (const PluginInfo& entry : host_.entries())
-    if (entry.kind == PluginEntryKind::experiment)
-      EXPECT_NO_THROW(check(entry.name, entry.name == "model_comparison"
-                                            ? Settings{{"other", kModel}}
-                                            : Settings{}))
-          << entry.name;
+  for (const PluginInfo& entry : host_.entries()) {
+    if (entry.kind != PluginEntryKind::experiment) continue;
+    Settings given;
+    if (entry.name == "model_comparison") given["other"] = kModel;
+    EXPECT_NO_THROW(check(entry.name, given)) << entry.name;
+  }
 }
 
 TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
@@ -56,8 +56,9 @@ TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
   EXPECT_THAT(refusal("layer_responsibility", {{"ablation", "zero"}, {"reference", good}}),
               HasSubstr("only ablation 'mean' uses it"));
   const std::string bad = folder_.write("bad.jsonl", "{\"ids\": [99999]}\n");
-  EXPECT_THAT(refusal<InputError>("layer_responsibility", {{"ablation", "mean"}, {"reference", bad}}),
-              HasSubstr("bad.jsonl:1"));
+  EXPECT_THAT(
+      refusal<InputError>("layer_responsibility", {{"ablation", "mean"}, {"reference", bad}}),
+      HasSubstr("bad.jsonl:1"));
 }
 
 TEST_F(PassedOn, IsTheNumberOfCandidates) {
@@ -66,8 +67,7 @@ TEST_F(PassedOn, IsTheNumberOfCandidates) {
 }
 
 TEST_F(PassedOn, IsTheOtherModelUnderAnotherName) {
-  EXPECT_NO_THROW(
-      check("model_comparison", {{"other", kModel + "/checkpoints/step-400"}}));
+  EXPECT_NO_THROW(check("model_comparison", {{"other", kModel + "/checkpoints/step-400"}}));
   EXPECT_THAT(refusal("model_comparison", {{"other", testing::data_folder() + "/models/gpt2"}}),
               HasSubstr("vocabular"));
   EXPECT_THAT(refusal("model_comparison", {{"other", kModel}, {"top_k", "99999"}}),

@@ -12,8 +12,8 @@
 
 namespace lensbench {
 
-/// Tokens of prompts by their text. The ids are kept, so that the tokenizer reads each text once: the
-/// plan of a run, its cases in each pass and its reference prompts need them.
+/// Tokens of prompts by their text. The ids are kept, so that the tokenizer reads each text once:
+/// the plan of a run, its cases in each pass and its reference prompts need them.
 class PromptTokens {
  public:
   explicit PromptTokens(std::shared_ptr<const Model> model) : model_(std::move(model)) {}

@@ -9,8 +9,8 @@
 
 namespace lensbench {
 
-/// Digest of several files: SHA-256 of their lines `DIGEST  NAME` as `sha256sum` prints them, sorted
-/// by name. \param files  name -> path
+/// Digest of several files: SHA-256 of their lines `DIGEST  NAME` as `sha256sum` prints them,
+/// sorted by name. \param files  name -> path
 std::string digest_of_files(FileDigests& digests,
                             const std::map<std::string, std::filesystem::path>& files);
 /// The files of a model and of its tokenizer, by name.

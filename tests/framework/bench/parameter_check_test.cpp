@@ -59,11 +59,11 @@ TEST_F(CheckedParameters, UnderAnotherNameAreCheckedByTheExperimentItself) {
 TEST_F(CheckedParameters, OfAToolThatRunsAloneAreAllCheckedByIt) {
   const auto bound = BoundExperiment::of_tool(host_, "rows", context_);
   const PluginInfo& entry = host_.find(PluginEntryKind::tool, "rows");
-  EXPECT_THAT(message_of<UsageError>([&] {
-                bound.check_parameters(host_.resolve(entry, {{"rows", too_many_}}),
-                                       context_.model());
-              }),
-              HasSubstr("rows is " + too_many_));
+  EXPECT_THAT(
+      message_of<UsageError>([&] {
+        bound.check_parameters(host_.resolve(entry, {{"rows", too_many_}}), context_.model());
+      }),
+      HasSubstr("rows is " + too_many_));
 }
 
 }  // namespace

@@ -76,11 +76,13 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"residual_geometry",
        {{"text", {{"text", text}}}, {"matrix_file", {{"matrix_file", matrix}}}}},
       {"layer_surgery",
-       {{"text", {{"text", text}}}, {"donor", {{"donor", other}, {"operation", "donor"}}}}},
+       {{"text", {{"text", text}, {"blocks", "0"}}},
+        {"donor", {{"donor", other}, {"operation", "donor"}, {"blocks", "0"}}}}},
       {"token_analyzer", {{"versus_model", {{"versus_model", other}}}}},
   };
-  const std::set<std::string> files_of_other = {"config.json", "model.safetensors",
-                                                "tokenizer.json", "tokenizer_config.json"};
+  const std::set<std::string> files_of_other = {"config.json", "generation_config.json",
+                                                "model.safetensors", "tokenizer.json",
+                                                "tokenizer_config.json"};
   for (const PluginInfo& entry : host_.entries()) {
     if (entry.kind != PluginEntryKind::tool) continue;
     for (const ParameterInfo& parameter : entry.parameters) {

@@ -8,7 +8,8 @@
 #include "session/recipe.hpp"
 #include "support/memory_sink.hpp"
 
-// Calls of the tokenizer for the prompts of a run: by its plan, its cases and its reference prompts.
+// Calls of the tokenizer for the prompts of a run: by its plan, its cases and its reference
+// prompts.
 
 namespace lensbench {
 namespace {
