@@ -159,7 +159,7 @@ TEST(Reproducibility, ReplayFindsAModelInTheHubCacheByItsDigests) {
 TEST(Reproducibility, ReplayNoticesAChangedFileThatATypedCallReads) {
   const TempDir folder, plugins;
   testing::place(plugins, "checked_parameters");
-  const std::string file = folder.write("prompts.txt", "In the beginning God\nAnd God said\n");
+  const std::string file = folder.write("prompts.txt", "And Moses went\nAnd God said\n");
   const std::string archive = folder / "a.h5";
   const auto run =
       run_into(archive, {"run", "reads_a_file", "--plugin-dir", plugins.path(), "--model", kModel,
@@ -169,7 +169,7 @@ TEST(Reproducibility, ReplayNoticesAChangedFileThatATypedCallReads) {
                                            "--quiet"};
   EXPECT_EQ(lensbench(replay).exit_code, 0);
   // The order of the prompts does not change their mean by more than rounding.
-  folder.write("prompts.txt", "And God said\nIn the beginning God\n");
+  folder.write("prompts.txt", "And God said\nAnd Moses went\n");
   const auto changed = lensbench(replay);
   EXPECT_EQ(changed.exit_code, 1) << changed.out;
   EXPECT_THAT(changed.out, HasSubstr("reference_sha256"));
