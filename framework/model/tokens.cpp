@@ -33,6 +33,8 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
     shortest = std::min(shortest, tokens.size());
   }
   const auto rows = static_cast<std::int64_t>(sequences.size());
+  // Padding is on the left, so that the last column of every row is its last real token. A batch of
+  // equal lengths does not need a mask.
   TokenBatch batch{at::zeros({rows, longest}, at::kLong), {}};
   if (shortest < longest) batch.mask = at::full({rows, longest}, false, at::kBool);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -89,9 +91,12 @@ std::shared_ptr<const Tokenizer> required_tokenizer(const Model& model) {
 
 }  // namespace
 
+/// Tokens of a text with the special tokens that the tokenizer adds, as in transformers;
+/// `prepend_bos` only corrects the first one afterwards.
 Tokens to_tokens(const Model& model, std::string_view text, std::optional<bool> prepend_bos) {
   const auto tokenizer = required_tokenizer(model);
   Encoding encoding = tokenizer->encode(text, true);
+  // A tokenizer without a BOS, such as BERT's, may begin with another special token, which counts.
   bool bos_added = !encoding.ids.empty() && encoding.special.front() &&
                    encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
   if (prepend_bos && *prepend_bos && !bos_added) {

@@ -27,6 +27,7 @@ std::vector<std::int64_t> ids_of(const nlohmann::json& value, const std::string&
   return ids;
 }
 
+/// Document of a JSON line: `text` (or `prompt`, as in files of prompts) or `ids`, never both.
 Document document_of(const std::string& line, const std::string& where) {
   // A document may be a whole book.
   const auto object = parse_json(line, where, {.max_bytes = std::size_t{1} << 30});
@@ -46,6 +47,8 @@ Document document_of(const std::string& line, const std::string& where) {
   return document;
 }
 
+/// Documents are read again each time: only the places of their lines are kept, so that a corpus
+/// may be larger than memory.
 class FileDocuments final : public CorpusDocuments {
  public:
   FileDocuments(const Model& model, const std::string& path, std::optional<bool> prepend_bos)
@@ -70,6 +73,7 @@ class FileDocuments final : public CorpusDocuments {
       return found.ids.empty() ? to_tokens(model_, found.text, prepend_bos_)
                                : tokens_from_ids(model_, std::move(found.ids));
     } catch (const UsageError& error) {
+      // A text that the tokenizer refuses is a fault of the file, not of the command.
       throw InputError(source(document) + ": " + error.what());
     }
   }

@@ -22,6 +22,7 @@ TransformerSpec read_distilbert_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// A block of BERT under the names of DistilBERT's tensors.
 BlockWeights take_distilbert_block(const TransformerSpec& spec, WeightTaker& taker,
                                    std::int64_t layer) {
   const std::string prefix = "transformer.layer." + std::to_string(layer) + ".";

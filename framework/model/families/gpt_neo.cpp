@@ -33,6 +33,8 @@ std::vector<std::string> attention_layers(const ConfigReader& config) {
   return layers;
 }
 
+/// Windows from `attention_types`. `attention_layers` is the same list written out, which some
+/// configs have too.
 void read_windows(const ConfigReader& config, TransformerSpec& spec) {
   const std::vector<std::string> layers = attention_layers(config);
   if (std::ssize(layers) != spec.n_layers)
@@ -66,6 +68,7 @@ TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Of the projections of attention, only the one back into the stream has a bias.
 BlockWeights take_gpt_neo_block(const TransformerSpec& spec, WeightTaker& taker,
                                 std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.attention.";

@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// GPT-NeoX and Pythia: rotation of a quarter of each head, attention and MLP in parallel with a
+/// norm each, and queries, keys and values interleaved by head in one matrix.
 TransformerSpec read_gpt_neox_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;

@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// OPT: learned positions after two unused rows of the table, ReLU. OPT-350m has an embedding
+/// narrower than the stream, a projection on each side, and norms after the additions.
 TransformerSpec read_opt_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;

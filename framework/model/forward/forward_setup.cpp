@@ -36,6 +36,7 @@ void check_mask(const TokenBatch& tokens) {
   if (mask.scalar_type() != at::kBool || mask.sizes() != tokens.ids.sizes())
     refuse("the mask must be bool with the shape of the ids ", tokens.ids.sizes(), ", found ",
            mask.scalar_type(), " ", mask.sizes());
+  // The row must never fall from real to padded, and must end with a real token.
   const std::int64_t length = mask.size(1);
   const bool ends_real = mask.select(1, length - 1).all().item<bool>();
   const bool only_left =
@@ -81,6 +82,7 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("tokens that continue a cache cannot be padded");
 }
 
+/// A prefix is read by all rows of the batch and is not extended.
 void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
                   const ForwardOptions& options) {
   if (!options.prefix) return;
@@ -125,6 +127,7 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
                    const ForwardOptions& options) {
   const std::int64_t columns = cached_length(options);
   if (columns == 0 || !spec.rope) return;
+  // Keys of a prefix serve a forward of other length only if both lengths have the same angles.
   if (options.prefix) {
     const std::int64_t ran = options.prefix->state().length;
     if (ran != columns + tokens.length() &&
@@ -152,6 +155,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   std::int64_t held = cached_length(options);
   if (held > 0 && options.cache) {
     const std::vector<std::int64_t>& padding = options.cache->state().padding;
+    // The row with the least padding holds the most real tokens.
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
   if (const std::int64_t limit = position_limit(spec); held + longest > limit)
@@ -161,6 +165,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   check_scaling(spec, tokens, options);
 }
 
+/// Padded columns at the left of each row; empty if there are none. A filled cache knows its own.
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
   if (options.cache && cached_length(options) > 0) return options.cache->state().padding;
   if (!tokens.mask.defined() || tokens.mask.all().item<bool>()) return {};
@@ -176,6 +181,7 @@ at::Tensor positions_from(const std::vector<std::int64_t>& padding, std::int64_t
   const at::Tensor columns = at::arange(begin, begin + count, options).unsqueeze(0);
   if (padding.empty()) return columns;
   const at::Tensor shift = at::tensor(padding, at::kLong).to(device).unsqueeze(1);
+  // Padded columns get position 0, which only has to exist, since real queries never see them.
   return columns.sub(shift).clamp_min(0);
 }
 
@@ -192,6 +198,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
            spec.n_layers, " blocks");
   check_residual(spec, weights, tokens, options);
   check_cache(spec, tokens, options);
+  // Lengths last, since they read the cache and the prefix that were checked before.
   check_prefix(spec, tokens, options);
   check_positions(spec, tokens, options);
   const bool logits = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
@@ -211,9 +218,11 @@ ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weig
   if (options.prefix) state.prefix = &options.prefix->state();
   if (options.cache) {
     state.cache = &options.cache->state();
+    // The model that fills an empty cache gives it its shape.
     if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
   if (spec.position == PositionKind::alibi)
+    // ALiBi depends on the positions of all keys, those of the cache included.
     state.alibi =
         alibi_bias(spec, weights.embedding.scalar_type(),
                    positions_from(state.padding, 0, state.past + tokens.length(), device));
@@ -229,9 +238,11 @@ void set_hook_positions(HookPlan& plan, const ForwardState& state, const TokenBa
   place.first_column = state.past;
   place.columns = tokens.length();
   place.padding = state.padding;
+  // In a growing sequence, positions counted from the end refer to the prompt.
   place.grows = options.prompt_length.has_value() || options.cache || options.prefix;
   place.prompt_columns = options.prompt_length.value_or(state.past + tokens.length());
   SequencePlace after_blocks = place;
+  // Hooks after the blocks then see one column.
   if (options.logits == ForwardOptions::Logits::last) {
     after_blocks.first_column += after_blocks.columns - 1;
     after_blocks.columns = 1;

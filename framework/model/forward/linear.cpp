@@ -11,6 +11,7 @@
 namespace lensbench {
 namespace {
 
+/// rows [n, in] times weight [in, out], plus bias if it is defined.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   if (rows.size(0) == 1) {  // a generation step: a matrix product would first copy the weight
     const at::Tensor row = rows[0], matrix = weight.t();
@@ -36,6 +37,7 @@ constexpr std::int64_t kVocabularyTile = 8192;
 at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {
   const at::Tensor& weight = unembedding.weight;
   if (weight.scalar_type() == at::kFloat) return product(rows, weight.t(), unembedding.bias);
+  // Half precision: each tile is widened, multiplied and dropped.
   std::vector<at::Tensor> tiles;
   for (std::int64_t begin = 0; begin < weight.size(0); begin += kVocabularyTile) {
     const std::int64_t size = std::min(kVocabularyTile, weight.size(0) - begin);

@@ -12,6 +12,7 @@ namespace lensbench {
 
 namespace {
 
+/// The activations in the type of x, which must not be half precision.
 at::Tensor activate_wide(Activation activation, const at::Tensor& x) {
   switch (activation) {
     case Activation::gelu:
@@ -42,6 +43,7 @@ at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& 
   if (scope.active()) scope.reads(mlp_bytes(weights));
   if (spec.n_experts > 0) return mixture(state, layer, x);
   const HookSite hooks(state.plan, layer);
+  // In a gated MLP, hook_pre is the gate, as in TransformerLens.
   const at::Tensor pre =
       hooks.apply(Point::mlp_pre, linear(x, spec.gated ? weights.gate : weights.in));
   at::Tensor post = activate(spec.activation, pre);

@@ -12,6 +12,8 @@
 namespace lensbench {
 namespace {
 
+/// A model with weights in memory. It is immutable: a profile or changed weights make another model
+/// that shares the tensors.
 class TransformerModel final : public Model, public Profiled, public Reweighted {
  public:
   TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
@@ -60,6 +62,7 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   const std::vector<WeightChange>& changes() const override { return parts_.changes; }
   std::shared_ptr<const Model> reweighted(const std::vector<WeightChange>& changes) const override {
     ModelParts parts = parts_;
+    // Earlier changes stay in the list, since the archive records how the weights came about.
     parts.changes.insert(parts.changes.end(), changes.begin(), changes.end());
     return std::make_shared<TransformerModel>(spec_, changed_weights(spec_, weights_, changes),
                                               std::move(parts), profile_);
@@ -76,6 +79,7 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
 
 Model::~Model() = default;
 
+/// Models without interventions have nothing that a sequence must reach.
 void Model::check_reached(std::int64_t) const {}
 
 std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,

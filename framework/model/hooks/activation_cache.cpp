@@ -22,6 +22,7 @@ at::Tensor compact(const at::Tensor& x) {
   return owns ? values : values.clone();
 }
 
+/// float16 copy of an activation. \throws UsageError if a finite value would become infinite
 at::Tensor as_half(const at::Tensor& x, const std::string& name) {
   const at::Tensor half = x.to(at::kHalf);
   if (half.isinf().equal(x.isinf())) return half;
@@ -35,6 +36,7 @@ bool has_batch_axis(const HookPoint& point) {
 
 }  // namespace
 
+/// Entries by name of the hook point, in memory up to a limit and in a file beyond it.
 struct ActivationCache::State {
   struct Entry {
     at::Tensor held = {};  ///< undefined if stored in the file
@@ -61,6 +63,8 @@ struct ActivationCache::State {
         {.held = activation, .original = activation.scalar_type(), .has_batch_axis = batch_axis});
   }
 
+  /// Keeps a copy. It goes to the file once the budget is used up; entries that are already in
+  /// memory stay there.
   void keep(const at::Tensor& activation, const HookPoint& point) {
     if (entries.contains(point.name)) return;
     const bool half = options.float16 && activation.is_floating_point();
@@ -82,11 +86,13 @@ struct ActivationCache::State {
     add(point.name, std::move(entry));
   }
 
+  /// Value in its original type, whatever it is stored in.
   at::Tensor get(const Entry& entry) const {
     const at::Tensor whole = entry.held.defined() ? entry.held.to(entry.original) : mapped(entry);
     return batch_removed && entry.has_batch_axis ? whole.select(0, 0) : whole;
   }
 
+  /// Entry of the file as a tensor. The mapping is released with the tensor's memory.
   at::Tensor mapped(const Entry& entry) const {
     std::size_t bytes = c10::elementSize(entry.stored);
     for (const std::int64_t size : entry.shape) bytes *= static_cast<std::size_t>(size);
@@ -124,6 +130,7 @@ ActivationCache::ActivationCache(const Model& model, std::map<std::string, at::T
                                  bool has_batch_dim)
     : state_(std::make_unique<State>(model, ActivationCacheOptions())) {
   state_->has_batch_dim = has_batch_dim;
+  // The order of `names` is that of the forward, not of the map that was given.
   for (const HookPoint& point : hook_points(model.spec())) {
     const auto found = activations.find(point.name);
     if (found == activations.end()) continue;
@@ -175,6 +182,7 @@ const Model& ActivationCache::model() const {
 
 ActivationCache& ActivationCache::remove_batch_dim() {
   if (!has_batch_dim()) return *this;
+  // Every entry is checked before the first one changes.
   for (const auto& [name, entry] : state_->entries) {
     const std::int64_t rows = entry.held.defined() ? entry.held.size(0) : entry.shape.front();
     if (entry.has_batch_axis && rows != 1)
@@ -192,6 +200,7 @@ CachedForward run_with_cache(const Model& model, const TokenBatch& tokens,
   auto state = std::make_unique<ActivationCache::State>(model, options);
   Hooks all = hooks;
   for (const std::string& name : names)
+    // With gradients the tensors themselves are kept, since a copy would leave the graph.
     all.read(name, [&](const at::Tensor& activation, const HookPoint& point) {
       if (forward.gradients)
         state->hold(activation, point.name, has_batch_axis(point));

@@ -24,7 +24,8 @@ bool is_plain(const TransformerSpec& spec) {
 bool unscaled_embedding(const TransformerSpec& spec) {
   return spec.embedding_scale == 1.0 && !spec.embedding_norm;
 }
-/// True if the output of a sublayer is added to the stream unchanged.
+/// True if the output of a sublayer is added to the stream as it was made, so that both names mean
+/// one tensor.
 bool added_as_made(const TransformerSpec& spec) {
   return spec.residual_scale == 1.0 && (spec.norm_placement == NormPlacement::before ||
                                         spec.norm_placement == NormPlacement::after_add);
@@ -49,6 +50,8 @@ struct Alias {
   Condition holds;
 };
 
+/// Names of TransformerBridge by point. An alias holds only in models where both names mean the
+/// same tensor; a glob over a wrong alias would replace another value.
 constexpr std::array<Alias, 30> kAliases = {{
     {Point::embed, "embed.hook_out", unscaled_embedding},
     {Point::pos_embed, "pos_embed.hook_out", holds_always},
@@ -107,6 +110,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kShort = 
     {"mlp_post", "post"},
 }};
 
+/// Sublayers that a short name implies without its letter: `k6` is in attention.
 constexpr std::array<std::string_view, 9> kOfAttention = {
     "q", "k", "v", "z", "rot_q", "rot_k", "result", "pattern", "attn_scores"};
 constexpr std::array<std::string_view, 4> kOfMlp = {"pre", "post", "mid", "pre_linear"};
@@ -116,6 +120,7 @@ bool contains(const std::array<std::string_view, n>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// Sublayer that a letter or word at the end of a short name means, such as `a` in `scale4a`.
 std::string_view sublayer(std::string_view type) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes = {{
       {"a", "attn"},
@@ -150,6 +155,7 @@ std::vector<std::string> aliases_of(const TransformerSpec& spec, Point point, st
   return names;
 }
 
+/// Grammar: word, optional number of the block, optional sublayer, as in `get_act_name`.
 std::optional<std::string> unabbreviated(std::string_view name) {
   const auto digit = std::find_if(name.begin(), name.end(), is_digit);
   const auto end = std::find_if_not(digit, name.end(), is_digit);

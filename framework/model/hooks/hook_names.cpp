@@ -64,9 +64,11 @@ std::optional<std::int64_t> take_expert(std::string& name) {
   return expert;
 }
 
+/// Reason why this model lacks a point that others have; empty for a name that no model has.
 std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   const auto block = split_block(glob);
   const auto layer = block ? whole_number(block->first) : std::nullopt;
+  // Numbers of blocks and experts are answered first, since the rest of the name may be right.
   if (layer && *layer >= spec.n_layers)
     return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
   std::string rest(block ? block->second : glob);
@@ -95,6 +97,7 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
     names.insert(names.end(), placed.hook.aliases.begin(), placed.hook.aliases.end());
     names.push_back(std::move(placed.hook.name));
   }
+  // Spelling is compared with names and aliases alike.
   const std::vector<std::string> nearest = nearest_names(glob, names);
   if (nearest.empty()) return message + "; `lensbench list hooks` lists all hook points";
   return message + "; nearest names: '" + join(nearest, "', '") + "'";
@@ -109,6 +112,7 @@ std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
       if (matches(placed)) found.push_back(placed);
     return found;
   };
+  // Names win over aliases, aliases over short names: a glob never mixes the three.
   const auto named = [](std::string_view pattern) {
     return [pattern](const PlacedPoint& placed) { return glob_matches(pattern, placed.hook.name); };
   };

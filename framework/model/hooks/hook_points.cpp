@@ -40,6 +40,7 @@ Dims unembedded(const TransformerSpec& spec) {
   return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
 }
 Dims of_query_norm(const TransformerSpec& spec) {
+  // A norm over all heads (OLMo 2) sees them as one axis.
   return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "query"} : heads(spec);
 }
 Dims of_key_norm(const TransformerSpec& spec) {
@@ -55,12 +56,15 @@ Dims key_norm_scale(const TransformerSpec& spec) {
   dims.back() = "one";
   return dims;
 }
+/// The router reads all positions of all sequences as rows of one matrix.
 Dims routing(const TransformerSpec&) {
   return {"batch_pos", "expert"};
 }
 Dims routed(const TransformerSpec&) {
   return {"batch_pos", "choice"};
 }
+/// An expert sees only the rows that chose it, so the first axis has another length in each
+/// forward.
 Dims routed_neurons(const TransformerSpec&) {
   return {"routed", "d_mlp"};
 }
@@ -68,6 +72,8 @@ Dims vocabulary(const TransformerSpec&) {
   return {"batch", "pos", "vocab"};
 }
 
+/// The functions below give the reason why a model lacks a point, or nullptr if it has it; the text
+/// is shown to users.
 const char* always(const TransformerSpec&) {
   return nullptr;
 }
@@ -149,6 +155,8 @@ const char* final_norm(const TransformerSpec& spec) {
 
 }  // namespace
 
+/// One row for each value of Point, in forward order. Names are those of TransformerLens where it
+/// has the point.
 const std::vector<PointFacts>& point_table() {
   static const std::vector<PointFacts> table = {
       {Point::word_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_word},
@@ -215,6 +223,7 @@ const std::vector<PointFacts>& point_table() {
   return table;
 }
 
+/// Points of one model in forward order, which listings and caches keep.
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
   const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
@@ -227,6 +236,7 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
          {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)},
          expert});
   };
+  // The table has one row for a point of experts; the points of one expert stay together.
   const auto add_experts = [&](std::int64_t layer) {
     for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
       for (const PointFacts& facts : point_table())
@@ -253,6 +263,8 @@ std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
   return points;
 }
 
+/// Name of the stream that enters block `layer`; for n_layers the one that enters the final norm.
+/// Models that normalise after their additions continue with the normalised sum.
 std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
   if (layer < 0 || layer > spec.n_layers)
     throw UsageError("residual stream: layer " + std::to_string(layer) +

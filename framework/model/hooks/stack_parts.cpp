@@ -51,6 +51,7 @@ std::string stream_of_remainder(const TransformerSpec& spec, std::int64_t layer,
   return residual_hook(spec, layer == 0 ? spec.n_layers : layer);
 }
 
+/// The scale that the forward itself divided by, from the cache.
 std::optional<FrozenNorm> frozen_norm(const ActivationCache& cache, const TransformerSpec& spec,
                                       const ApplyLnOptions& options) {
   const std::int64_t layer = checked_layer(spec, options.layer);
@@ -76,6 +77,7 @@ std::optional<FrozenNorm> frozen_norm(const ActivationCache& cache, const Transf
   return norm;
 }
 
+/// float32 for half precision, since the mean of d_model values loses digits there.
 at::Tensor centred(const at::Tensor& x) {
   const at::Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
   return wide - wide.mean(-1, /*keepdim=*/true);
