@@ -16,6 +16,7 @@ bool has(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// \param by_head  true to replace one head at a time, which needs a point with heads
 GridPoint point_of(const TransformerSpec& spec, const std::string& name, bool by_head) {
   const bool of_heads = has(kHeadPoints, name);
   if (!of_heads && !has(kStreamPoints, name))
@@ -28,6 +29,7 @@ GridPoint point_of(const TransformerSpec& spec, const std::string& name, bool by
   GridPoint point{name, by_head, 0};
   match_hook_points(spec, "blocks.0." + point.hook());  // says why a family lacks a point
   if (!of_heads) return point;
+  // Grouped models have fewer keys and values than queries.
   const bool of_keys = name == "k" || name == "v";
   point.n_heads = of_keys ? spec.attention.n_key_value_heads : spec.attention.n_heads;
   if (point.n_heads != spec.attention.n_heads) point.head_axis = "kv_head";

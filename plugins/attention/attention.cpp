@@ -15,6 +15,7 @@
 namespace lensbench::attention {
 namespace {
 
+/// Index from the start. \throws UsageError for a position outside the prompt
 std::int64_t checked_position(std::int64_t position, std::int64_t length) {
   const std::int64_t index = position < 0 ? position + length : position;
   if (index >= 0 && index < length) return index;
@@ -24,6 +25,7 @@ std::int64_t checked_position(std::int64_t position, std::int64_t length) {
                    " to count from the end");
 }
 
+/// Sets what the plan computes of flow. A name given twice is taken for a mistake.
 void read_flow(const std::vector<std::string>& names, ObservationPlan& plan) {
   for (const std::string& name : names) {
     bool* const wanted = name == "rollout"    ? &plan.rollout
@@ -45,6 +47,7 @@ std::vector<bool> special_tokens(const Model& model, const Tokens& tokens) {
   return special;
 }
 
+/// Patterns grow with the square of the prompt: they are refused before the forward, not after it.
 void check_size(const TransformerSpec& spec, const ObservationPlan& plan, std::int64_t n_tokens,
                 std::int64_t limit) {
   const std::int64_t bytes = stored_bytes(spec, plan, n_tokens);
@@ -62,6 +65,7 @@ ObservationPlan make_plan(const Model& model, const Tokens& tokens,
   ObservationPlan plan;
   plan.kept = parse_patterns(options.patterns, model.spec());
   plan.measures.detectors = parse_detectors(options.detectors);
+  // Masks depend on the tokens alone, so they are made once for all heads.
   plan.measures.exclusion = {options.exclude_first, options.exclude_current};
   for (const Detector detector : plan.measures.detectors)
     plan.measures.masks.push_back(detector_mask(detector, tokens.ids, plan.measures.exclusion));
@@ -71,6 +75,7 @@ ObservationPlan make_plan(const Model& model, const Tokens& tokens,
   plan.residual_weight = options.residual_weight;
   plan.position = checked_position(options.position, tokens.size());
   check_size(model.spec(), plan, tokens.size(), options.max_pattern_bytes);
+  // The maximum flow takes a graph of layers x tokens nodes for each token.
   if (plan.max_flow && tokens.size() > kMostFlowTokens)
     throw UsageError("attention: flow=max_flow takes at most " + std::to_string(kMostFlowTokens) +
                      " tokens (found " + std::to_string(tokens.size()) +
@@ -182,6 +187,7 @@ void add_flow(Dataset& dataset, const ObservationPlan& plan, const Observation& 
 void add_receipts(Dataset& dataset, const ObservationPlan& plan, const Observation& seen) {
   const Measures& measures = seen.measures;
   // A row is a softmax of its own: its terms are rounded to the type of the pattern one by one.
+  // Half precision rounds every weight, and a row has many: four units of rounding are allowed.
   const bool half = seen.pattern_epsilon > 1e-5;
   const double sum_tolerance = half ? 4 * seen.pattern_epsilon : 1e-5;
   const std::string type = half ? "weights in half precision" : "weights in float32";
@@ -193,12 +199,14 @@ void add_receipts(Dataset& dataset, const ObservationPlan& plan, const Observati
       "pattern_times_values_equals_result", measures.result_error,
       half ? 4 * seen.pattern_epsilon : 1e-5,
       "largest difference from hook_z, relative to the largest value of the head; " + type));
+  // Row sums multiply from block to block, so the tolerance grows with them.
   if (plan.rollout) {
     const double layers = static_cast<double>(seen.rollout.size(0));
     dataset.receipts.push_back(make_receipt(
         "rollout_rows_sum_to_one", (seen.rollout.sum(-1) - 1.0).abs().max().item<double>(),
         layers * sum_tolerance, "rows of the patterns sum to 1 within a tolerance for each block"));
   }
+  // A single path is a lower bound of the maximum flow; less would be a fault of the algorithm.
   if (plan.max_flow)
     dataset.receipts.push_back(
         make_receipt("flow_reaches_the_widest_path", seen.flow_error, 1e-9,
@@ -253,6 +261,7 @@ Dataset AttentionTool::run(const Request& request) {
   return analyze(request.tokens(), options_of(request.parameters()));
 }
 
+/// One forward gives everything; the dataset is put together afterwards.
 Dataset AttentionTool::analyze(const Tokens& tokens, const AttentionOptions& options) {
   if (tokens.size() == 0)
     throw UsageError("attention: the prompt is empty; give at least one token");

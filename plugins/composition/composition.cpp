@@ -41,6 +41,7 @@ at::Tensor direction_of(const std::string& source, std::int64_t d_model) {
   return direction;
 }
 
+/// Bounds that the parameter table cannot know, since they depend on the model.
 void check_number(const char* name, std::int64_t value, std::int64_t least, std::int64_t most,
                   const std::string& reason) {
   if (value >= least && value <= most) return;
@@ -49,6 +50,7 @@ void check_number(const char* name, std::int64_t value, std::int64_t least, std:
 }
 
 void check_options(const TransformerSpec& spec, const CompositionOptions& options) {
+  // A matrix of rank d_head has no further directions.
   const std::int64_t rank = std::min(spec.d_model, spec.attention.d_head);
   check_number("directions", options.directions, 0, rank, ", the width of a head");
   check_number("top_k", options.top_k, 1, spec.vocab_size, ", the size of the vocabulary");
@@ -69,6 +71,7 @@ AnalysisPlan make_plan(const HeadWeights& weights, const CompositionOptions& opt
                     .seed = seed,
                     .read_direction = {},
                     .write_direction = {}};
+  // A token has two directions: its embedding is read, the row of its logit is written.
   if (options.direction) {
     plan.read_direction = weights.embeddings(*options.direction, 1)[0];
     plan.write_direction = weights.logit_vectors(*options.direction, 1)[0];
@@ -84,10 +87,12 @@ void add_pairs(Dataset& dataset, const AnalysisPlan& plan, const at::Tensor& sco
   const at::Tensor flat = scores.contiguous().flatten();
   const double* values = flat.data_ptr<double>();
   std::vector<std::int64_t> order;
+  // Pairs in which the receiver is not later have no score.
   for (std::int64_t i = 0; i < flat.numel(); ++i)
     if (!std::isnan(values[i])) order.push_back(i);
   const std::int64_t listed = std::min(kListedPairs, std::ssize(order));
   if (listed == 0) return;
+  // Equal scores in the order of their indices, so that the list is unique.
   std::partial_sort(order.begin(), order.begin() + listed, order.end(),
                     [&](std::int64_t a, std::int64_t b) {
                       return values[a] != values[b] ? values[a] > values[b] : a < b;
@@ -116,6 +121,7 @@ void add_baselines(Dataset& dataset, const Analysis& found, std::int64_t d_model
     mean.push_back(one.mean);
     deviation.push_back(one.deviation);
   }
+  // Expected score of random matrices.
   const double expected = 1.0 / std::sqrt(static_cast<double>(d_model));
   dataset.add("baseline", {"mode"}, at::full({std::ssize(mean)}, expected, at::kDouble), "1",
               "1 / sqrt(d_model)");
@@ -289,6 +295,7 @@ void CompositionTool::check_parameters(const Parameters& parameters) const {
 }
 
 Dataset CompositionTool::run(const Request& request) {
+  // The weights do not change between cases: all prompts of a run share one analysis.
   const Settings& settings = request.parameters().values();
   if (!last_ || last_settings_ != settings) {
     last_ = analyze(options_of(request.parameters()));

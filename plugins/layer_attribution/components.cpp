@@ -27,6 +27,7 @@ std::vector<std::string> component_hooks(const TransformerSpec& spec) {
   return hooks;
 }
 
+/// Tiles of positions bound [component, token, d_model] in float64.
 Components read_components(const ActivationCache& cache, const TransformerSpec& spec,
                            const LogitDirection& direction) {
   const at::Tensor stream = cache[final_hook(spec)];
@@ -55,6 +56,7 @@ Components read_components(const ActivationCache& cache, const TransformerSpec& 
   return components;
 }
 
+/// Activations with the batch axis that forwards take.
 BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec,
                                    bool heads) {
   const auto read = [&](std::int64_t layer, const std::string& name) {

@@ -38,12 +38,14 @@ void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor
 }
 
 /// Adds contributions by block, and the logit read from the stream after each block.
+/// A block is its attention and its MLP, which follow each other in the list of components.
 void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   const std::int64_t n_layers = analysis.spec.n_layers;
   const std::int64_t embeddings = contributions.size(0) - 2 * n_layers - 1;
   const at::Tensor blocks = contributions.narrow(0, embeddings, 2 * n_layers)
                                 .reshape({n_layers, 2, contributions.size(1)})
                                 .sum(1);
+  // What is there before the first block, and the bias that no block adds.
   const at::Tensor start = contributions.narrow(0, 0, embeddings).sum(0) + analysis.direction.bias;
   dataset.add_coordinate("layer", numbers(0, n_layers), "block, counted from 0");
   dataset.add("layer_contribution", {"layer", "token"}, blocks, "1",
@@ -61,6 +63,7 @@ void add_heads(Dataset& dataset, const HeadResult& heads) {
               "direct contribution of the attention output bias");
 }
 
+/// A list by rank rather than [block, d_mlp], most of which would be near 0.
 void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
   const auto count = static_cast<std::int64_t>(neurons.size());
   at::Tensor layer = at::empty({count}, at::kInt), index = at::empty({count}, at::kInt);
@@ -132,6 +135,7 @@ void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kind
   dataset.attributes["reference_tokens"] = means->tokens;
 }
 
+/// A reference that nothing uses is taken for a mistake.
 void check_use_of(const std::string& reference, const std::vector<Ablation>& kinds) {
   if (reference.empty() || contains(kinds, Ablation::mean)) return;
   throw UsageError("layer_attribution: reference is '" + reference +
@@ -162,6 +166,7 @@ void LayerAttributionTool::check_parameters(const Parameters& parameters) const 
     ReferencePrompts(context(), parameters.text("reference")).check_mean(kMeanAblation);
 }
 
+/// The means are the same for every case, so they are computed once for each set of prompts.
 const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
   const ReferencePrompts reference(context(), file);
   const std::string key = reference.key();
@@ -172,6 +177,7 @@ const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
   return means_;
 }
 
+/// The hooks of default options, so that the bench can read them in one forward for several tools.
 std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec& spec) const {
   return default_hooks(spec);
 }
@@ -193,6 +199,7 @@ Dataset LayerAttributionTool::run(const Request& request) {
 Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& target,
                                        const LayerAttributionOptions& options) {
   check_compatible(model());
+  // Options are checked before the forward.
   const std::vector<Ablation> kinds = parse_ablations(options.ablation);
   check_use_of(options.reference, kinds);
   const ReferenceMeans* reference =

@@ -30,6 +30,7 @@ at::Tensor integers(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::kLong).to(at::kInt);
 }
 
+/// Means over variants, since a model reacts differently to changes at its ends.
 void add_places(Dataset& dataset, const at::Tensor& increase, const std::vector<Variant>& variants,
                 std::int64_t n_layers) {
   std::vector<double> means;
@@ -78,6 +79,7 @@ const char* to_string(SurgeryOperation operation) {
   return "";
 }
 
+/// The parts of the result that do not depend on the text.
 Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
   const std::int64_t n_layers = model.spec().n_layers;
   std::vector<std::string> labels, places;
@@ -135,6 +137,7 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
   dataset.add("block_influence", {"block"}, totals.block_influence(), "1",
               "1 minus the mean cosine of the streams before and after the block");
   add_places(dataset, increase, variants, n_layers);
+  // Digests of changed weights, not their values.
   std::vector<std::string> changes;
   for (const Variant& variant : variants)
     if (!variant.weight_changes.empty()) changes.push_back(variant.weight_changes);
@@ -154,6 +157,7 @@ void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
       "percentiles of the increase per token over windows drawn with replacement");
 }
 
+/// The variants of prune are a grid of orders and shares, with random orders after the named ones.
 void add_pruning(Dataset& dataset, const TransformerSpec& spec,
                  const LayerSurgeryOptions& options) {
   const auto orders = static_cast<std::int64_t>(options.by.size());
@@ -164,6 +168,7 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
   std::vector<std::int64_t> counts;
   for (const double fraction : options.fractions) counts.push_back(share_of(fraction, parts));
   const at::Tensor loss =
+      // A view: the losses themselves are in `loss` already.
       dataset["loss"].tensor.view({orders + options.draws, shares}).contiguous();
   dataset.add_coordinate("by", options.by, "order of pruning, the smallest first");
   dataset.add_coordinate("fraction", at::tensor(options.fractions, at::kDouble),

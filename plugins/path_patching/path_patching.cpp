@@ -74,10 +74,13 @@ void add_options(Dataset& dataset, const PathPatchingOptions& options) {
   dataset.attributes["min_gap"] = options.min_gap;
 }
 
+/// Receipts compare all paths that were run, and the batch with the largest effect with single
+/// runs.
 std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const Gap& gap) {
   const Model& model = plan.pair.model();
   SweepResult all;
   const at::Tensor found = sweep.metrics.flatten();
+  // Pairs that are not paths are NaN and left out.
   all.metrics = found.masked_select(found.isnan().logical_not()).view({1, -1, 1});
   all.base_metrics = at::scalar_tensor(sweep.base_metric, at::kDouble).view({1, 1});
   const SweepCheck check{model, plan.pair.tokens(), sweep.cells, plan.metrics, sweep.options,
@@ -88,6 +91,7 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
       hooks.emplace_back(receiver.hook());
   std::vector<Receipt> receipts = {self_replacement(check, hooks),
                                    some_write_has_effect(check, all.metrics.size(1))};
+  // Nothing was run if no sender differs between the prompts.
   if (!sweep.cells.empty())
     receipts.push_back(batched_equals_single({model, plan.pair.tokens(), sweep.cells, plan.metrics,
                                               sweep.options, sweep.result, gap.value()}));
@@ -98,6 +102,7 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
 
 }  // namespace
 
+/// Where the stream is normalised after each addition, what a sender writes is not a term of it.
 void PathPatchingTool::check_compatible(const Model& model) const {
   if (model.spec().norm_placement != NormPlacement::after_add) return;
   throw UsageError("path_patching: '" + model.spec().family +
@@ -112,6 +117,7 @@ void PathPatchingTool::check_parameters(const Parameters& parameters) const {
                 parse_receivers(spec, parameters.list("receivers")));
 }
 
+/// An upper bound: prompts that differ at few positions cost less.
 CostEstimate PathPatchingTool::estimate(const Request& request) const {
   const PathPatchingOptions options = options_of(model(), request.parameters());
   const TransformerSpec& spec = model().spec();
@@ -138,8 +144,10 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
     throw UsageError(
         "path_patching: the two prompts are equal token for token; give a second prompt that "
         "differs");
+  // Both runs once; all paths use their activations.
   const RunPair pair(model(), runs.base(), runs.source());
   const bool noise = options.direction == Direction::noise;
+  // The target `model` is the prediction on the clean prompt, whichever run is changed.
   MetricReader reader("path_patching", model(), clean,
                       noise ? pair.base().last : pair.source().last, target, options.metric);
   reader.set_base(pair.base().last[reader.position()]);

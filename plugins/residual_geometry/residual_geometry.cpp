@@ -33,6 +33,7 @@ std::string in_block(std::int64_t block, const char* hook) {
   return "blocks." + std::to_string(block) + "." + hook;
 }
 
+/// Options that do not fit the model fail before the first forward.
 void check_options(const Model& model, const ResidualGeometryOptions& options) {
   const TransformerSpec& spec = model.spec();
   if (options.components && !has_sum(spec))
@@ -87,6 +88,7 @@ std::vector<std::string> token_hooks(const TransformerSpec& spec, bool component
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {
     hooks.push_back(in_block(block, "hook_attn_out"));
     hooks.push_back(in_block(block, "hook_mlp_out"));
+    // Heads only where no norm mixes them before the addition.
     if (has_head_parts(spec)) hooks.push_back(in_block(block, "attn.hook_z"));
   }
   return hooks;
@@ -105,6 +107,7 @@ double rounding_of(at::ScalarType type) {
   return type == at::kDouble ? std::ldexp(1.0, -52) : std::ldexp(1.0, -23);
 }
 
+/// Two checks of the decomposition: in the stream itself and in the shares.
 void check_parts(Dataset& dataset, const at::Tensor& components, const at::Tensor& stream,
                  const Parts& parts, double rounding) {
   const at::Tensor difference = (components.sum(0) - stream).abs();
@@ -126,6 +129,7 @@ void check_parts(Dataset& dataset, const at::Tensor& components, const at::Tenso
 void add_components(Dataset& dataset, const Model& model, const Activations& found,
                     const at::Tensor& streams) {
   const TransformerSpec& spec = model.spec();
+  // The cache decomposes the prompt's activations, which are read once for all variables.
   const LabelledStack stack = ActivationCache(model, found).decompose_resid();
   const at::Tensor components = wide(stack.values.select(1, 0)), last = streams[spec.n_layers];
   const Parts parts = parts_of(components, last);
@@ -143,6 +147,8 @@ void add_components(Dataset& dataset, const Model& model, const Activations& fou
   for (std::int64_t block = 0; block < spec.n_layers; ++block)
     ratios.push_back(write_ratio(wide(found.at(in_block(block, "hook_attn_out"))[0]),
                                  wide(found.at(in_block(block, "hook_mlp_out"))[0]),
+                                 // What the block really adds, which may be rounded from the sum of
+                                 // both parts.
                                  streams[block + 1] - streams[block]));
   dataset.add("write_ratio", {"block", "token"}, at::stack(ratios), "1",
               "lengths of attention and MLP output over that of their sum; 1 in one direction, 1.4 "
@@ -150,6 +156,7 @@ void add_components(Dataset& dataset, const Model& model, const Activations& fou
               "(NaN: the sum is 0)");
 }
 
+/// |z W_O| of each head, relative to the stream that enters the block.
 void add_heads(Dataset& dataset, const Model& model, const Activations& found,
                const at::Tensor& norm) {
   const TransformerSpec& spec = model.spec();
@@ -172,6 +179,7 @@ void add_tokens(Dataset& dataset, Context& context, const Tokens& tokens,
                 const ResidualGeometryOptions& options) {
   const Model& model = context.model();
   const TransformerSpec& spec = model.spec();
+  // All values at tokens come from one forward, which other tools of the case share.
   const Activations found = context.activations(tokens, token_hooks(spec, options.components));
   std::vector<at::Tensor> layers;
   for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
@@ -195,6 +203,7 @@ void add_tokens(Dataset& dataset, Context& context, const Tokens& tokens,
         "left out: a norm follows attention, so its output is not a sum of heads";
 }
 
+/// Capacities of weights do not depend on the prompt.
 void add_matrices(Dataset& dataset, const Model& model, const ResidualGeometryOptions& options) {
   for (const std::string& name : options.matrices) {
     if (name == "neurons") {
@@ -259,6 +268,7 @@ void ResidualGeometryTool::check_parameters(const Parameters& parameters) const 
   if (!options.text.empty()) Corpus(model(), options.text);
 }
 
+/// With default options for this family: components need a stream that is a sum.
 std::vector<std::string> ResidualGeometryTool::usual_hooks(const TransformerSpec& spec) const {
   return token_hooks(spec, has_sum(spec));
 }
@@ -267,6 +277,7 @@ Dataset ResidualGeometryTool::run(const Request& request) {
   return measure(request.tokens(), options_of(request.parameters()));
 }
 
+/// A text gives one spread for all cases; a prompt gives one for each.
 const SpreadOfText& ResidualGeometryTool::spread(const Tokens& tokens,
                                                  const ResidualGeometryOptions& options) {
   if (!options.text.empty() && spread_options_ == options) return spread_;

@@ -29,6 +29,7 @@ at::Tensor stack_of(const std::vector<Spread>& spreads, at::Tensor Spread::*valu
   return at::stack(out);
 }
 
+/// Several points share the axes, which exist once.
 void require_axis(Dataset& dataset, const std::string& name, const at::Tensor& values,
                   const std::string& meaning) {
   if (!dataset.contains(name)) dataset.add_coordinate(name, values, meaning);
@@ -40,6 +41,7 @@ double worst(const std::vector<Spread>& spreads) {
   return largest;
 }
 
+/// Sum of the capacities relative to the rank, which bounds it.
 double excess(const Capacity& capacity) {
   const auto rank = static_cast<double>(capacity.rank);
   return (capacity.capacity_sum - rank) / std::max(rank, 1.0);
@@ -108,6 +110,7 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
                 stack_of(spreads, &Spread::directions), "1",
                 "direction of largest variance, of length 1; its largest entry is positive (NaN: "
                 "fewer than two tokens)");
+    // Other programs compute directions only up to rounding, so a comparison needs a tolerance.
     dataset.set_attribute(prefix + "principal_direction", "tolerance", kSums);
   }
   dataset.add(prefix + "outlier_dimension", {point.axis, "outlier"},
@@ -129,6 +132,7 @@ void add_capacity(Dataset& dataset, const std::string& name, const std::string& 
   dataset.receipts.push_back(capacity_receipt(name, excess(capacity)));
 }
 
+/// The worst block decides the receipt.
 void add_neurons(Dataset& dataset, const std::vector<Capacity>& blocks) {
   std::vector<at::Tensor> capacity, interference;
   std::vector<double> features;

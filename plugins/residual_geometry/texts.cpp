@@ -34,6 +34,7 @@ void read_rows(Context& context, const std::vector<Piece>& pieces,
       options.logits = ForwardOptions::Logits::none;
       context.model().forward(make_batch(piece.tokens), options, readers);
     }
+    // The first token of a document is often far from all others.
     const std::int64_t skipped = exclude_first && piece.starts_document ? 1 : 0;
     for (std::size_t i = 0; i < hooks.size(); ++i) {
       const at::Tensor rows = found.at(hooks[i])[0].to(at::kCPU).to(at::kDouble);
@@ -43,6 +44,7 @@ void read_rows(Context& context, const std::vector<Piece>& pieces,
 }
 
 /// Spread of some hook points.
+/// Two passes: the centred cosines need the means of the first one.
 std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>& pieces,
                                      const std::vector<std::string>& hooks,
                                      const ResidualGeometryOptions& options) {
@@ -109,6 +111,7 @@ std::vector<Piece> pieces_of(const Context& context, const Tokens& tokens,
   return pieces;
 }
 
+/// Hook points in groups whose covariances fit the memory; each group reads the texts again.
 std::vector<Spread> spreads_of(Context& context, const std::vector<Piece>& pieces,
                                const Point& point, const ResidualGeometryOptions& options) {
   const std::int64_t width = context.model().spec().d_model;
@@ -126,6 +129,7 @@ std::vector<Spread> spreads_of(Context& context, const std::vector<Piece>& piece
   return spreads;
 }
 
+/// Pairs within one document are used only where there is no other.
 std::string pairs_text(const std::vector<Piece>& pieces) {
   const bool one = std::all_of(pieces.begin(), pieces.end(), [&](const Piece& piece) {
     return piece.document == pieces.front().document;

@@ -106,7 +106,7 @@ void add_temperatures(Dataset& dataset, const Steps& steps,
                     });
 }
 
-/// Entropies, one for each token; NaN at the first.
+/// Entropy scores, one for each token; NaN at the first.
 std::vector<double> scores_of(const Steps& steps, std::int64_t history) {
   std::vector<double> entropies;
   for (std::size_t i = 1; i < steps.size(); ++i) entropies.push_back(steps[i].entropy);
@@ -115,7 +115,9 @@ std::vector<double> scores_of(const Steps& steps, std::int64_t history) {
   return scores;
 }
 
+/// Flags of each token, and the score that the flag of jumps comes from.
 void add_flags(Dataset& dataset, const Analysis& analysis, const JumpRule& rule) {
+  // Columns are filled in the order of tokens, so a counter is the position.
   std::int64_t position = 0;
   add_column<bool>(dataset, {"generated", "1", "chosen by the model in this run"}, analysis.steps,
                    [&](const Step&) { return position++ >= analysis.given; });
@@ -147,6 +149,7 @@ void add_next(Dataset& dataset, const Step& next) {
       next.entropy);
 }
 
+/// Perplexities of the given and of the generated part differ, hence all three.
 void add_perplexities(Dataset& dataset, const Analysis& analysis) {
   const auto size = analysis.text.size();
   const auto& steps = analysis.steps;
@@ -165,6 +168,7 @@ void add_perplexities(Dataset& dataset, const Analysis& analysis) {
                            size - 1);
 }
 
+/// NaN where the distribution after the end was not computed.
 double total_error(const Analysis& analysis) {
   double error = std::isnan(analysis.next.total) ? 0.0 : std::abs(analysis.next.total - 1);
   for (std::size_t i = 1; i < analysis.steps.size(); ++i)
@@ -177,6 +181,7 @@ double perplexity_error(const Steps& steps) {
   if (steps.size() < 2) return 0;
   double log_sum = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
+    // A probability may underflow to 0 where the surprisal is still finite.
     log_sum += steps[i].chosen_probability > 0 ? std::log(steps[i].chosen_probability)
                                                : -steps[i].surprisal;
   const double again = std::exp(-log_sum / static_cast<double>(steps.size() - 1));
@@ -184,6 +189,7 @@ double perplexity_error(const Steps& steps) {
   return again == stored ? 0.0 : std::abs(again / stored - 1);  // both may be infinite
 }
 
+/// Shortest text that reads back as the same number.
 std::vector<std::string> texts_of(const std::vector<double>& numbers) {
   std::vector<std::string> texts;
   for (const double number : numbers) {
@@ -211,6 +217,7 @@ void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
 
 }  // namespace
 
+/// Order of the variables in listings; the receipts of the generation come first.
 Dataset analysis_dataset(const Analysis& analysis, const TokenAnalyzerOptions& options) {
   Dataset dataset;
   add_token_axis(dataset, analysis.text.ids, analysis.text.texts);

@@ -39,6 +39,7 @@ double median(std::vector<double> values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
+/// Quadratic in the number of tokens: the median of all earlier entropies is computed for each.
 std::vector<double> entropy_scores(std::span<const double> entropies, std::int64_t history) {
   std::vector<double> scores(entropies.size(), std::numeric_limits<double>::quiet_NaN());
   for (auto t = static_cast<std::size_t>(history); t < entropies.size(); ++t)

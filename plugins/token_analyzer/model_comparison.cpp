@@ -157,6 +157,7 @@ double js_error(const ComparedSteps& steps) {
 
 }  // namespace
 
+/// The text is read by both models, without its last token, which nothing follows.
 TextComparison compare_text(const Model& own, const at::Tensor& own_residual, const Model& other,
                             const Tokens& tokens, std::int64_t top_k) {
   // First choices are compared even if candidates are not listed.

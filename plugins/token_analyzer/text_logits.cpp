@@ -32,6 +32,7 @@ LogitRow as_row(const at::Tensor& logits) {
   return {logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())};
 }
 
+/// Only ids are needed for a forward; texts would be copied for nothing.
 at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count) {
   Tokens read;
   read.ids.assign(tokens.ids.begin(), tokens.ids.begin() + count);
@@ -49,6 +50,7 @@ void for_each_row(const Model& model, const at::Tensor& residual, const RowVisit
   }
 }
 
+/// Both models in step, so that only one tile of logits of each is in memory.
 void for_each_pair(const Model& own, const at::Tensor& own_residual, const Model& other,
                    const at::Tensor& other_residual, const PairVisitor& visit) {
   const std::int64_t step = rows_per_block(own);

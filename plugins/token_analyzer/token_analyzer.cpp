@@ -64,7 +64,7 @@ Dataset TokenAnalyzerTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
   const TokenAnalyzerOptions options = options_of(parameters, request.seed());
   const std::string& versus_path = parameters.text("versus_model");
-  // An invalid comparison is refused before the expensive part of the work.
+  // A comparison that is not possible is refused before the expensive part of the work.
   const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);
   const Analysis analysis = analysis_of(tokens, options);
   Dataset dataset = analysis_dataset(analysis, options);
@@ -93,6 +93,7 @@ Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std
   return dataset;
 }
 
+/// A generation runs the model itself; a given text shares the forward of the case.
 Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options) {
   require_text(tokens);
   check(options, model().spec().vocab_size);
@@ -104,11 +105,13 @@ Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyze
 
 at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
   const std::int64_t n_layers = model().spec().n_layers;
+  // A model without blocks does not have the hook of a last block.
   if (n_layers == 0) return final_residual(model(), tokens, tokens.size());
   const std::string name = residual_hook(model().spec(), n_layers);
   return context().activations(tokens, {name}).at(name).select(0, 0);
 }
 
+/// Opened at the first case and kept: the model is the same for all cases.
 const Model& TokenAnalyzerTool::versus(const std::string& path) {
   if (versus_ == nullptr || versus_path_ != path) {
     auto other = Model::open(path, model().options());
