@@ -7,6 +7,7 @@
 
 namespace lensbench {
 
+/// Model, seed and shared forwards of a run, and the services that exist only while it runs.
 struct Context::State {
   std::shared_ptr<const Model> model;
   std::uint64_t seed;
@@ -20,6 +21,7 @@ struct Context::State {
 
 RunServices::~RunServices() = default;
 
+/// With share = false each request runs its own forward, for comparison.
 Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
     : state_(new State{model, seed, SharedForwards(model, share)}) {}
 
@@ -46,6 +48,7 @@ void Context::expect(const std::vector<std::string>& globs) {
   state_->forwards.expect(globs);
 }
 
+/// The source is asked once and only if a tool needs reference prompts.
 const std::vector<Tokens>& Context::reference_prompts() const {
   auto& prompts = state_->reference_prompts;
   if (!prompts)
@@ -66,6 +69,7 @@ std::int64_t Context::shared() const {
   return state_->forwards.shared();
 }
 
+/// Activations and states of one case are never seen by the next.
 void Context::begin_case() {
   state_->forwards.begin_case();
   state_->committed.clear();
@@ -79,6 +83,7 @@ bool Context::cancelled() const {
   return state_->services != nullptr && state_->services->cancelled();
 }
 
+/// Without a run, as in a program that uses a tool directly, states are kept in memory.
 void Context::commit(const std::string& key, const Dataset& state) {
   check_result_name(key);
   if (state_->services != nullptr)

@@ -29,6 +29,7 @@ CaseCosts CostMeter::end_case() {
   return std::exchange(costs_, {});
 }
 
+/// Nested calls belong to the outermost tool, so that the times of a case add up.
 void CostMeter::begin(const std::string& tool) {
   const std::lock_guard lock(mutex_);
   Cost& cost = costs_.tools[tool];

@@ -7,6 +7,7 @@
 
 namespace lensbench {
 
+/// Everything that a tool may be asked with; most requests have tokens and parameters only.
 struct Request::State {
   Tokens tokens;
   Parameters parameters;
@@ -21,6 +22,7 @@ Request::Request(Tokens tokens, Parameters parameters)
     : state_(new State{std::move(tokens), std::move(parameters)}) {}
 
 Request::~Request() = default;
+/// Requests are values: a copy has its own state.
 Request::Request(const Request& other) : state_(new State(*other.state_)) {}
 Request::Request(Request&&) noexcept = default;
 Request& Request::operator=(Request&&) noexcept = default;
@@ -115,6 +117,7 @@ Request& Request::set_decoder(Tokens tokens) {
   return *this;
 }
 
+/// Ids with or without brackets, separated by commas or blanks, as other programs print them.
 std::vector<std::int64_t> parse_ids(const std::string& text, const std::string& subject) {
   std::string list = text;
   if (!list.empty() && list.front() == '[' && list.back() == ']')
