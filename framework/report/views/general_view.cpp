@@ -44,6 +44,8 @@ class GeneralView {
     return note;
   }
 
+  // Table of all variables over exactly this dimension; coordinates are its key columns, which are
+  // repeated if the table is split.
   void dimension(Lines& lines, const std::string& dim, std::int64_t length) const {
     std::vector<Column> keys, values;
     for (const auto& variable : view_.dataset.variables()) {
@@ -89,6 +91,7 @@ class GeneralView {
     if (variable.is_text()) {
       const bool token = variable.name == "input_token";
       out.align = Align::left;
+      // Texts may be narrowed down to this width; numbers are never cut.
       out.least = 12;
       for (std::size_t i = 0; i < rows; ++i)
         out.cells.push_back(token ? view_.token(variable.strings[i])
@@ -107,6 +110,7 @@ class GeneralView {
     return out;
   }
 
+  // Appends the standard error to each mean, so that a mean is not read without it.
   void add_errors(Column& column, const Variable& variable, std::int64_t rows) const {
     const std::string stem = stem_of_mean(variable);
     if (stem.empty()) return;
@@ -128,6 +132,7 @@ class GeneralView {
                : name + " [" + view_.text(variable.units) + "]";
   }
 
+  // Arrays with several dimensions: their range says whether a look at the archive is worthwhile.
   void arrays(Lines& lines) const {
     std::vector<Column> columns{{"variable", Align::left, {}, 16},
                                 {"dimensions", Align::left, {}, 16},
@@ -170,6 +175,7 @@ class GeneralView {
       if (std::isnan(value)) continue;
       least = std::min(least, value), most = std::max(most, value), sum += value, n += 1;
     }
+    // An average of token ids would be a number without meaning.
     const bool ids = variable.holds == Holds::token_ids || n == 0;
     columns[2].cells.push_back(ids ? "" : number(least));
     columns[3].cells.push_back(ids ? "" : number(sum / n));

@@ -70,6 +70,8 @@ class Detail {
     return out;
   }
 
+  // Candidates of each layer, three only where the terminal is wide enough to keep the metrics in
+  // the same table.
   void add_candidates(std::vector<Column>& columns) const {
     const Grid ids = grid(view_.dataset, point_.prefix + "top_id", range_);
     const Grid shares = grid(view_.dataset, point_.prefix + "top_probability", range_);
@@ -110,6 +112,8 @@ class Detail {
     return table(std::move(columns), 1, view_.style);
   }
 
+  // The rise of the target through the layers, on a scale up to 1, so that sparklines of different
+  // prompts can be compared.
   void trajectory(Lines& lines) const {
     const auto shares = over_layers("target_probability");
     const auto ranks = over_layers("target_rank");
@@ -123,6 +127,7 @@ class Detail {
         view_.style, 2);
   }
 
+  // `settled_layer` is about the residual stream only.
   void settling(Lines& lines) const {
     if (!point_.prefix.empty() || !has(view_.dataset, "settled_layer", {"token"})) return;
     const double settled = grid(view_.dataset, "settled_layer", range_)(0);
@@ -135,6 +140,7 @@ class Detail {
     say(lines, line, view_.style, 2);
   }
 
+  // Layers at which the final answer was first before and is no longer.
   std::string layers_left() const {
     if (!has(view_.dataset, "leaves_top", {point_.axis, "token"})) return "";
     const Grid leaves = grid(view_.dataset, "leaves_top", range_);
@@ -170,6 +176,8 @@ void explain_lens(Lines& lines, const View& view) {
     lines.push_back(probability_legend(view.style));
 }
 
+/// A grid for each hook point; details only for the residual stream, whose last layer is the output
+/// of the model.
 void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_t n_cases) {
   const std::string heading = case_heading(view, range, n_cases);
   for (const auto& point : lens_points(view.dataset)) {

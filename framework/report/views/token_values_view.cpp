@@ -21,6 +21,7 @@ Column tokens_of(const View& view, const CaseRange& range) {
   return column;
 }
 
+/// Values of a variable at every token, with its further dimensions at their first index.
 Column values_of(const View& view, const Variable& variable, const CaseRange& range) {
   const bool ids = variable.holds == Holds::token_ids;
   const Plane plane = plane_of(view, variable, "token", "", range);
@@ -28,6 +29,7 @@ Column values_of(const View& view, const Variable& variable, const CaseRange& ra
           cells_of(view, variable, plane.values), ids ? 6 : 0};
 }
 
+/// The fixed indices are equal for all cases, so that one case stands for them.
 void explain_values(Lines& lines, const View& view, const std::vector<const Variable*>& variables,
                     const CaseRange& range) {
   for (const auto* variable : variables) {
@@ -43,6 +45,7 @@ void explain_values(Lines& lines, const View& view, const std::vector<const Vari
 
 Lines token_values_view(const View& view, const std::vector<const Variable*>& variables) {
   const auto cases = token_cases(view.dataset);
+  // Heading, header and a blank line take three lines.
   const auto most = static_cast<std::int64_t>(lines_for_each(cases)) - 3;
   Lines lines;
   explain_values(lines, view, variables, cases.front());

@@ -3,10 +3,13 @@
 namespace lensbench::terminal {
 
 std::string View::token(double id) const {
+  // Also false for NaN, which a variable of ids has where there is no prediction.
   if (!(id >= 0)) return "";
   return token(token_text(static_cast<std::int64_t>(id)));
 }
 
+/// Texts reach the terminal only through `visible`: they come from a vocabulary or an archive of
+/// others.
 std::string View::token(std::string_view raw) const {
   return visible(raw, Blanks::marked, style.unicode);
 }
@@ -74,6 +77,7 @@ Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const Dr
   return lines;
 }
 
+/// The end of a text is kept: generated tokens are there, and the prediction after the text.
 Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t most) {
   Lines lines;
   const std::int64_t left_out = range.size() - most;
@@ -84,6 +88,7 @@ Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t 
   return lines;
 }
 
+/// Up to three cases share the lines of a variable; of more, one stands for all.
 std::size_t cases_to_draw(std::size_t n_cases) {
   return n_cases <= 3 ? n_cases : 1;
 }
