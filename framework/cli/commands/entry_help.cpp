@@ -36,6 +36,7 @@ void add_results(std::string& text, const PluginInfo& entry, int width) {
 }  // namespace
 
 std::string result_text(const ResultInfo& result) {
+  // Dimensions are declared as words with blanks; `*` means that they depend on the input.
   std::string dims = result.dims == "*" ? "any dimensions" : result.dims;
   for (std::size_t at = 0; result.dims != "*" && (at = dims.find(' ', at)) != std::string::npos;
        at += 2)
@@ -54,6 +55,8 @@ std::string parameter_text(const ParameterInfo& p) {
          " (" + expectation(p) + (has_units ? ", in " + p.units : "") + ")";
 }
 
+/// The slots of an experiment exist once it was constructed: this is the only way to know them, and
+/// it runs code of the plug-in.
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
   std::vector<std::string> tools;
   const auto instance = create_experiment(host, experiment.name);

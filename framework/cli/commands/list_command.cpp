@@ -21,6 +21,7 @@ int list_families(const Options& options) {
   return 0;
 }
 
+/// Hook points follow from the configuration of a model; \throws UsageError without one.
 int list_hooks(const Options& options) {
   if (options.text("model").empty())
     throw UsageError("list hooks: --model is missing; the hook points depend on the model");

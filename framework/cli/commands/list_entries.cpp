@@ -33,6 +33,8 @@ const PluginInfo* tool_named(const PluginHost& host, const std::string& name) {
   return nullptr;
 }
 
+/// Constructing an experiment is the only way to learn its tools. If that fails, the entry is
+/// listed with the reason instead of ending the list.
 Listed look_at(const PluginHost& host, const PluginInfo& entry) {
   Listed listed{&entry, {}};
   if (entry.kind != PluginEntryKind::experiment) return listed;
@@ -85,6 +87,7 @@ json to_json(const Listed& listed) {
                {"api", api_text(entry)},
                {"results", results_json(entry)},
                {"parameters", parameters_json(entry)}};
+  // Only experiments have the members about tools, so that scripts can tell the kinds apart.
   if (entry.kind != PluginEntryKind::experiment) return item;
   json names = json::array(), declared = json::array();
   for (const auto& [name, tool] : listed.tools) {
@@ -156,7 +159,9 @@ int list_entries(PluginEntryKind kind, const Options& options) {
   const auto plugins = plugin_search(options);
   PluginHost host(plugin_policy(plugins));
   find_plugins(host, plugins, print_warning);
+  // A listing must show which libraries are refused; `run` would load only the ones it uses.
   host.try_all();
+  // A lock has all libraries, whichever kind was asked for.
   if (options.flag("lock")) {
     std::cout << host.lock().text();
     return say_refusals(host) ? 4 : 0;

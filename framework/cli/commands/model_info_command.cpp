@@ -29,6 +29,7 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
+/// Facts from the opened model, not from its configuration: they say what lensbench computes with.
 nlohmann::json facts_of(const StoredModel& stored) {
   const auto& model = *stored.model;
   const auto& spec = model.spec();
@@ -73,6 +74,7 @@ std::string grouped(std::int64_t number) {
   return text;
 }
 
+/// Decimal megabytes, as file managers and download pages count; rounded to tenths in integers.
 std::string megabytes(std::uint64_t bytes) {
   const auto tenths = (bytes + 50000) / 100000;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";

@@ -109,6 +109,8 @@ std::string plain(const std::string& text) {
   return result;
 }
 
+/// Kinds of values as actions of `_arguments`. A blank before a function keeps zsh from passing it
+/// further arguments.
 std::string action(Values values, const std::vector<std::string>& words) {
   if (!words.empty()) return "(" + join(words, " ") + ")";
   switch (values) {
@@ -139,6 +141,7 @@ std::string zsh_option(const Option& option) {
       option.is_flag() ? ""
                        : ":" + plain(option.argument) + ":" + action(option.values, option.words);
   const std::string name =
+      // A star allows the option again.
       (option.repeats ? "*--" : "--") + option.name + (option.is_flag() ? "" : "=");
   std::string lines = "    " + shell_quoted(name + meaning + value) + " \\\n";
   if (option.letter != '\0')
@@ -157,6 +160,7 @@ std::string zsh_command(const Command& command) {
                          action(operand.values, operand.words)) +
             " \\\n";
   }
+  // The last line ends without a backslash.
   text.erase(text.size() - 3);
   return text + "\n}\n\n";
 }
@@ -167,6 +171,7 @@ std::string described(const std::string& word, const std::string& summary) {
 
 }  // namespace
 
+/// One function per command, called by the name that `_lensbench` composes from the words.
 std::string zsh_completion(const std::vector<Command>& all) {
   std::string text = kZshBefore;
   for (const Command& command : all) text += zsh_command(command);
@@ -175,6 +180,7 @@ std::string zsh_completion(const std::vector<Command>& all) {
   for (const Command& command : all)
     if (command.name.find(' ') == std::string::npos)
       first += described(command.name, command.summary);
+  // A family such as `model` is offered as one word, its commands after that word.
   for (const auto& word : families) {
     first += described(word, join(parts_of(all, word), ", "));
     text += "typeset -ga _lensbench_" + word + "_parts\n_lensbench_" + word + "_parts=(\n";

@@ -47,6 +47,8 @@ Option dtype_option() {
           .initial = "float32"};
 }
 
+/// `run` and `tool` have equal options, so that a tool can be replaced by an experiment on the same
+/// command line.
 std::vector<Option> run_options() {
   std::vector<Option> options = {
       model_option(),
