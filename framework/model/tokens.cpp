@@ -19,11 +19,13 @@ void require_tokens(const Tokens& tokens) {
 
 }  // namespace
 
+/// Batch [1, pos] of one sequence.
 TokenBatch make_batch(const Tokens& tokens) {
   require_tokens(tokens);
   return {at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
 }
 
+/// Batch [sequence, pos] padded to the longest one, with id 0, which no real token sees.
 TokenBatch make_batch(const std::vector<Tokens>& sequences) {
   if (sequences.empty()) throw UsageError("batch: it needs at least one sequence");
   std::int64_t longest = 0, shortest = sequences.front().size();
@@ -48,11 +50,14 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
 
 namespace {
 
+/// Text of a token for results and messages; `<id>` for models without a tokenizer.
 std::string display_text(const Model& model, std::int64_t id) {
   const auto tokenizer = model.tokenizer();
   return tokenizer ? tokenizer->token_text(id) : std::string("<").append(std::to_string(id)) += ">";
 }
 
+/// Ids given by a caller. \throws UsageError, unlike ids of a tokenizer, where the checkpoint is at
+/// fault
 void require_known(const Model& model, const std::vector<std::int64_t>& ids) {
   for (const std::int64_t id : ids)
     if (id < 0 || id >= model.spec().vocab_size)
@@ -138,6 +143,8 @@ std::vector<std::string> to_str_tokens(const Model& model, const std::vector<std
   return display_texts(model, ids);
 }
 
+/// Id of a text that must be one token, such as ` Paris` with its blank. \throws UsageError with
+/// the tokens that the text consists of
 std::int64_t to_single_token(const Model& model, std::string_view text) {
   const auto tokenizer = required_tokenizer(model);
   const std::vector<std::int64_t> ids = tokenizer->encode(text, false).ids;

@@ -51,6 +51,7 @@ Document document_of(const std::string& line, const std::string& where) {
 /// may be larger than memory.
 class FileDocuments final : public CorpusDocuments {
  public:
+  // The constructor reads the whole file once for the places of its lines.
   FileDocuments(const Model& model, const std::string& path, std::optional<bool> prepend_bos)
       : model_(model), prepend_bos_(prepend_bos), path_(path), lines_(path, "document") {
     for (std::string line; lines_.next(line);)
@@ -78,6 +79,7 @@ class FileDocuments final : public CorpusDocuments {
     }
   }
 
+  // Place for messages, as FILE:LINE.
   std::string source(std::int64_t document) const override {
     return path_ + ":" + std::to_string(places_[static_cast<std::size_t>(document)].number);
   }

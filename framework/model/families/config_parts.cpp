@@ -53,6 +53,7 @@ void read_yarn(const ConfigReader& rope, RopeSpec& spec) {
   spec.mscale_all_dim = rope.optional_number("mscale_all_dim");
 }
 
+/// LongRoPE has a factor for each rotating pair.
 std::vector<double> read_factors(const ConfigReader& rope, const char* field,
                                  std::int64_t rotary_dim) {
   std::vector<double> factors = rope.numbers(field, kPositive);
@@ -120,6 +121,7 @@ std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rop
 
 }  // namespace
 
+/// Activation function by its name in transformers; `otherwise` is the default of the class.
 Activation read_activation(const ConfigReader& config, std::string_view field,
                            std::string_view otherwise) {
   const std::string name = config.string_or(field, otherwise);
@@ -144,6 +146,7 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
   config.fail(field, "is \"" + name + "\"; supported: " + names);
 }
 
+/// Rotation of one kind of layer. Gemma 3 has two, with settings in different objects.
 RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
                           std::int64_t max_positions, const RopeDefaults& defaults) {
   RopeSpec spec;
@@ -169,6 +172,8 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
                           outer);
 }
 
+/// Dynamic scaling serves longer sequences than the configuration names; other kinds state their
+/// longest one.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
   if (rope.scaling != Scaling::dynamic || rope.factor <= 1.0) return max_positions;
   const double longest = rope.factor * static_cast<double>(max_positions);
@@ -176,6 +181,8 @@ std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) 
   return static_cast<std::int64_t>(std::min(longest, 1e9));
 }
 
+/// A field that is null differs from a missing one: transformers applies the default of the class
+/// only to the latter.
 std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::string_view field,
                                              std::optional<std::int64_t> otherwise) {
   if (config.is_null(field)) return std::nullopt;
@@ -201,6 +208,7 @@ std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
   return sliding;
 }
 
+/// Configurations use an old and a new name for one setting; two values that disagree are refused.
 std::string_view spelling(const ConfigReader& config, std::string_view name,
                           std::string_view other) {
   if (!config.has(other)) return name;
@@ -220,6 +228,7 @@ void set_heads(const ConfigReader& config, std::string_view field, std::int64_t 
   attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.d_head));
 }
 
+/// Settings that would change the computation and that no family here implements.
 void refuse_common(const ConfigReader& config) {
   config.require_absent_or("is_encoder_decoder", false);
   config.require_absent_or("add_cross_attention", false);

@@ -32,6 +32,8 @@ void read_heads(const ConfigReader& config, const DecoderDefaults& defaults,
 
 }  // namespace
 
+/// Configuration that decoders of the Llama kind have in common; families change the returned
+/// values where they differ.
 TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& defaults) {
   refuse_common(config);
   TransformerSpec spec;
@@ -48,6 +50,7 @@ TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& 
       config.integer_or("max_position_embeddings", defaults.max_positions);
   spec.position = PositionKind::rotary;
   spec.max_positions = max_positions;
+  // Families with several rotations read them themselves.
   if (!defaults.own_rope) {
     spec.rope = read_rope(config, spec.attention.d_head, max_positions, defaults.rope);
     spec.max_positions = longest_sequence(*spec.rope, max_positions);
@@ -60,6 +63,7 @@ TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& 
   return spec;
 }
 
+/// Qwen slides in the blocks from `max_window_layers` on only.
 std::vector<std::int64_t> read_qwen_windows(const ConfigReader& config, std::int64_t n_layers) {
   std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", 4096);
   // Published configs name a window size although the window is off.
@@ -127,6 +131,7 @@ BlockWeights take_decoder_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
+/// Tensors of the names of Llama; `take_block` takes those of a block after its prefix.
 ModelWeights take_decoder(const TransformerSpec& spec, WeightTaker& taker,
                           BlockWeights (*take_block)(const TransformerSpec& spec,
                                                      WeightTaker& taker, const std::string& prefix),

@@ -19,6 +19,8 @@ void require_masked_language_head(const ConfigReader& config) {
                     "the architecture ...ForMaskedLM");
 }
 
+/// Names of BERT and RoBERTa. Both norms follow the additions: `ln1` that of attention, `ln2` that
+/// of the MLP.
 BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
                                 std::int64_t layer) {
   const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";

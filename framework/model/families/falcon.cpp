@@ -41,6 +41,7 @@ void read_norms(const ConfigReader& config, bool grouped, TransformerSpec& spec)
   spec.shared_parallel_norm = spec.parallel_blocks && norms == 1;
 }
 
+/// ALiBi in Falcon-RW, rotation in the others.
 void read_positions(const ConfigReader& config, TransformerSpec& spec) {
   if (config.boolean_or("alibi", false)) {
     spec.position = PositionKind::alibi;

@@ -27,6 +27,7 @@ std::vector<std::string> attention_layers(const ConfigReader& config) {
       for (const nlohmann::json& kind : entry[0]) {
         if (kind != "global" && kind != "local") malformed();
         layers.push_back(kind);
+        // The check within the loops keeps a hostile count from filling the memory.
         if (std::ssize(layers) > kLayers.max) malformed();
       }
   }
@@ -48,6 +49,7 @@ void read_windows(const ConfigReader& config, TransformerSpec& spec) {
     spec.attention.windows.push_back(kind == "local" ? window : 0);
 }
 
+/// GPT-Neo: a GPT-2 with local attention in every other block by default, and unscaled scores.
 TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;

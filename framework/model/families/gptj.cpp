@@ -46,6 +46,7 @@ TransformerSpec read_gptj_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// A block has one norm, which attention and MLP share.
 BlockWeights take_gptj_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.";
   const std::int64_t d = spec.d_model;

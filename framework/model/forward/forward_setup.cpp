@@ -12,6 +12,8 @@
 namespace lensbench {
 namespace {
 
+/// Ends a forward before it begins: every argument is checked here, so that the blocks can index
+/// and multiply without checks.
 template <class... Parts>
 [[noreturn]] void refuse(const Parts&... parts) {
   std::ostringstream message;
@@ -20,6 +22,7 @@ template <class... Parts>
   throw UsageError(message.str());
 }
 
+/// An id outside the table would read other memory in the lookup of the embedding.
 void check_ids(const TransformerSpec& spec, const TokenBatch& tokens) {
   const at::Tensor& ids = tokens.ids;
   if (!ids.defined() || ids.dim() != 2 || ids.scalar_type() != at::kLong || ids.numel() == 0)
@@ -30,6 +33,8 @@ void check_ids(const TransformerSpec& spec, const TokenBatch& tokens) {
            " tokens");
 }
 
+/// Padding on the left alone: positions count real tokens, and the last column is the last real
+/// token of every row.
 void check_mask(const TokenBatch& tokens) {
   const at::Tensor& mask = tokens.mask;
   if (!mask.defined()) return;
@@ -59,6 +64,8 @@ void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
     refuse("token types must be from 0 to ", spec.token_types - 1);
 }
 
+/// A cache holds keys and values of earlier columns, which only a forward through all blocks of the
+/// same model continues.
 void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
                  const ForwardOptions& options) {
   if (!options.cache) return;
@@ -78,6 +85,7 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
   if (keys.size(0) != tokens.batch_size())
     refuse("the cache holds ", keys.size(0), " sequences, but the tokens have ",
            tokens.batch_size());
+  // The padding of the rows was given when the cache was empty.
   if (tokens.mask.defined() && !tokens.mask.all().item<bool>())
     refuse("tokens that continue a cache cannot be padded");
 }
@@ -101,6 +109,8 @@ void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("the prefix must be one sequence, without padding, of a model of this shape");
 }
 
+/// A forward that begins at a later block takes its stream [batch, pos, d_model] from the caller,
+/// in the type of the weights.
 void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
                     const TokenBatch& tokens, const ForwardOptions& options) {
   const at::Tensor& residual = options.residual;
@@ -117,6 +127,7 @@ void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
            ", found ", residual.scalar_type(), " ", residual.sizes());
 }
 
+/// Columns that precede those of this forward, from the prefix or from the cache.
 std::int64_t cached_length(const ForwardOptions& options) {
   if (options.prefix) return options.prefix_columns;
   return options.cache ? options.cache->length() : 0;
@@ -148,6 +159,8 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
   }
 }
 
+/// Real tokens count, not padded columns. \throws InputError if the longest row does not fit the
+/// model
 void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
                      const ForwardOptions& options) {
   std::int64_t longest = tokens.length();

@@ -20,6 +20,7 @@ at::Tensor activate_wide(Activation activation, const at::Tensor& x) {
     case Activation::gelu_tanh:
       return at::gelu(x, "tanh");
     case Activation::quick_gelu:
+      // x * sigmoid(1.702 x), an approximation of GELU.
       return x.mul(x.mul(1.702).sigmoid());
     case Activation::relu:
       return at::relu(x);
@@ -36,6 +37,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return activate_wide(activation, wide).to(x.scalar_type());
 }
 
+/// MLP of a block, x [batch, pos, d_model].
 at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
   const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
   const MlpSpec& spec = state.spec.mlp;

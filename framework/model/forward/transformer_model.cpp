@@ -56,6 +56,7 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   const std::vector<std::string>& notes() const { return parts_.notes; }
   const std::vector<std::string>& generation_notes() const { return parts_.generation_notes; }
   Profile* profile() const override { return profile_.get(); }
+  // Tensors are shared: the copies are handles.
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
   }
@@ -82,12 +83,14 @@ Model::~Model() = default;
 /// Models without interventions have nothing that a sequence must reach.
 void Model::check_reached(std::int64_t) const {}
 
+/// The only way to a model; a configuration that the forward does not implement is refused first.
 std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
                                         ModelParts parts) {
   require_supported(spec);
   return std::make_shared<TransformerModel>(std::move(spec), std::move(weights), std::move(parts));
 }
 
+/// Notes from opening the checkpoint; other implementations of Model, as in tests, lack them.
 const std::vector<std::string>& notes_of(const Model& model) {
   static const std::vector<std::string> none;
   const auto* opened = dynamic_cast<const TransformerModel*>(&model);

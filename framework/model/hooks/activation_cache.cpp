@@ -30,6 +30,7 @@ at::Tensor as_half(const at::Tensor& x, const std::string& name) {
                    "' holds a value beyond 65504, the largest of float16; keep float32");
 }
 
+/// Routing points of mixtures have one axis for all positions of all sequences instead.
 bool has_batch_axis(const HookPoint& point) {
   return !point.dims.empty() && point.dims.front() == "batch";
 }
@@ -161,6 +162,7 @@ const std::vector<std::string>& ActivationCache::keys() const {
   return state_->names;
 }
 
+/// Reads entries of the file too, so that all of them are in memory together while the list exists.
 std::vector<std::pair<std::string, at::Tensor>> ActivationCache::items() const {
   std::vector<std::pair<std::string, at::Tensor>> items;
   for (const std::string& name : keys()) items.emplace_back(name, (*this)[name]);

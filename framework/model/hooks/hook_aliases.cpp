@@ -21,6 +21,8 @@ bool is_gated(const TransformerSpec& spec) {
 bool is_plain(const TransformerSpec& spec) {
   return is_dense(spec) && !spec.mlp.gated;
 }
+/// Gemma scales the embedding and BLOOM normalises it: the output of the embedding module then
+/// differs from `hook_embed`.
 bool unscaled_embedding(const TransformerSpec& spec) {
   return spec.embedding_scale == 1.0 && !spec.embedding_norm;
 }
@@ -37,6 +39,7 @@ bool normed_before(const TransformerSpec& spec) {
 bool own_second_norm(const TransformerSpec& spec) {
   return normed_before(spec) && !spec.shared_parallel_norm;
 }
+/// With parallel blocks, the second norm reads the stream before attention, which has another name.
 bool sequential_second_norm(const TransformerSpec& spec) {
   return normed_before(spec) && !spec.parallel_blocks;
 }
@@ -157,6 +160,7 @@ std::vector<std::string> aliases_of(const TransformerSpec& spec, Point point, st
 
 /// Grammar: word, optional number of the block, optional sublayer, as in `get_act_name`.
 std::optional<std::string> unabbreviated(std::string_view name) {
+  // Positions of the number divide the name into its three parts, each of which may be empty.
   const auto digit = std::find_if(name.begin(), name.end(), is_digit);
   const auto end = std::find_if_not(digit, name.end(), is_digit);
   std::string_view word(name.begin(), digit);
@@ -165,6 +169,7 @@ std::optional<std::string> unabbreviated(std::string_view name) {
   if (!is_word(word) || word.starts_with("hook_")) return std::nullopt;
   for (const auto& [given, meant] : kShort)
     if (word == given) word = meant;
+  // Points outside of blocks need no number.
   if (word == "embed" || word == "pos_embed") return "hook_" + std::string(word);
   const bool of_norm = word == "scale" || word == "normalized";
   if (of_norm && layer.empty()) return "ln_final.hook_" + std::string(word);

@@ -75,6 +75,7 @@ std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   const auto expert = take_expert(rest);
   if (expert && *expert >= spec.mlp.n_experts && spec.mlp.n_experts > 0)
     return "the mixture has experts 0 to " + std::to_string(spec.mlp.n_experts - 1);
+  // A point that exists in other models has its own reason in the table of points.
   for (const PointFacts& facts : point_table())
     if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
       if (const char* reason = facts.absent(spec)) return reason;
@@ -103,6 +104,7 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
   return message + "; nearest names: '" + join(nearest, "', '") + "'";
 }
 
+/// \throws UsageError with the reason or the nearest names if nothing matches
 std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
                                          const std::vector<PlacedPoint>& points,
                                          std::string_view glob) {

@@ -7,6 +7,8 @@ namespace {
 
 using Dims = std::vector<std::string>;
 
+/// Axes of an activation by the configuration of a model: `head`, `kv_head` and `d_embedding` exist
+/// only where a model distinguishes them. The names are those of listings and of results.
 Dims stream(const TransformerSpec&) {
   return {"batch", "pos", "d_model"};
 }
@@ -23,9 +25,12 @@ Dims key_value_heads(const TransformerSpec& spec) {
 Dims pairs(const TransformerSpec&) {
   return {"batch", "head", "query_pos", "key_pos"};
 }
+/// Outputs of single heads in the stream, [batch, pos, head, d_model], computed only where they are
+/// read.
 Dims results(const TransformerSpec&) {
   return {"batch", "pos", "head", "d_model"};
 }
+/// Separate copies of the stream for each head, for patching the input of one head.
 Dims inputs(const TransformerSpec&) {
   return {"batch", "pos", "head", "d_model"};
 }
@@ -36,6 +41,7 @@ Dims key_value_inputs(const TransformerSpec& spec) {
 Dims neurons(const TransformerSpec&) {
   return {"batch", "pos", "d_mlp"};
 }
+/// OPT-350m projects the stream to the narrower width of its embedding first.
 Dims unembedded(const TransformerSpec& spec) {
   return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
 }
@@ -46,6 +52,7 @@ Dims of_query_norm(const TransformerSpec& spec) {
 Dims of_key_norm(const TransformerSpec& spec) {
   return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "key"} : key_value_heads(spec);
 }
+/// One scale per normalised vector: the last axis has length 1.
 Dims query_norm_scale(const TransformerSpec& spec) {
   Dims dims = of_query_norm(spec);
   dims.back() = "one";
@@ -81,6 +88,8 @@ const char* learned_positions(const TransformerSpec& spec) {
   return spec.position == PositionKind::learned ? nullptr
                                                 : "this model does not add a position embedding";
 }
+/// The embedding norm has one name and two places: the token embedding alone (BLOOM), or the sum of
+/// all embeddings (BERT).
 const char* norm_of_word(const TransformerSpec& spec) {
   return spec.embedding_norm && !spec.masked_language_model
              ? nullptr
@@ -226,6 +235,7 @@ const std::vector<PointFacts>& point_table() {
 /// Points of one model in forward order, which listings and caches keep.
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
+  // A point that the model lacks is skipped; the others get the number of the block in their name.
   const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
     if (facts.absent(spec)) return;
     std::string name(facts.name);
@@ -242,6 +252,7 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
       for (const PointFacts& facts : point_table())
         if (is_of_expert(facts.point)) add(facts, layer, expert);
   };
+  // Points outside of blocks: the enumeration has those of the embeddings before `resid_pre`.
   const auto outside = [&](bool before_blocks) {
     for (const PointFacts& facts : point_table())
       if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);

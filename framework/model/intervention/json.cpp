@@ -32,6 +32,7 @@ json number_json(double value) {
   return value;
 }
 
+/// Nested lists, as `tolist` of NumPy gives them; a scalar is a plain number.
 json tensor_json(const at::Tensor& value) {
   if (!value.defined()) throw UsageError("intervention: the action lacks its value");
   if (value.dim() == 0) return number_json(value.item<double>());
@@ -124,6 +125,7 @@ double read_number(const JsonReader& field) {
   return field.number();
 }
 
+/// Appends the numbers of nested lists in C order and checks their shape on the way.
 void flatten(const JsonReader& value, const std::vector<std::int64_t>& shape, std::size_t axis,
              std::vector<double>& numbers) {
   if (axis == shape.size()) {
@@ -164,6 +166,7 @@ OtherCase read_case(const JsonReader& object) {
   return other;
 }
 
+/// An empty `of` is allowed: the mean is then that of the prompt itself.
 SetMean read_mean(Fields& fields) {
   SetMean action;
   if (const auto of = fields.find("of"))
@@ -232,6 +235,7 @@ struct SameAction {
     return same(a.direction, b.direction);
   }
   template <class A, class B>
+  // Actions of different kinds are different.
   bool operator()(const A&, const B&) const {
     return false;
   }
@@ -247,6 +251,7 @@ std::string interventions_to_json(const std::vector<Intervention>& interventions
   json list = json::array();
   for (const Intervention& intervention : interventions) {
     json one = {{"hook", intervention.at.hook}};
+    // An empty selection means all and is left out, as the reader expects.
     const auto indices = [&](const char* name, const std::vector<std::int64_t>& values) {
       if (!values.empty()) one[name] = values;
     };

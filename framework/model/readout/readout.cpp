@@ -186,6 +186,8 @@ std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& parts, const
 
 }  // namespace
 
+/// Scores of many residuals without their logits: the products of tiles of rows and of the
+/// vocabulary are reduced at once, so that the logits [layer, row, vocab] are never in memory.
 Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                  const ReadoutOptions& options) {
   check_shapes(unembedding, normalized);

@@ -53,6 +53,7 @@ void for_each_part(const ResolvedWrite& write, const at::Tensor& row, std::int64
     return;
   }
   for (std::size_t i = 0; i < write.positions.size(); ++i) {
+    // A batch may begin at a later position; `first` is its first column in the sequence.
     const std::int64_t column = write.positions[i] - first;
     if (column >= 0 && column < columns)
       heads(row.narrow(axis, column, 1), element(write.values, axis, static_cast<std::int64_t>(i)));
@@ -66,6 +67,7 @@ at::Tensor fitting(const at::Tensor& values, const at::Tensor& part) {
              : values;
 }
 
+/// Write with all indices checked and counted from the start.
 ResolvedWrite resolved(const TransformerSpec& spec, std::int64_t length, const CellWrite& write,
                        const SweptPoint& point) {
   ResolvedWrite result;
@@ -86,6 +88,7 @@ ResolvedWrite resolved(const TransformerSpec& spec, std::int64_t length, const C
 /// The point is looked up in block 0: every block of a model has the same points.
 SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const std::string& name) {
   std::string glob = name;
+  // Full names get the number of block 0 as a prefix, short ones such as `z` at their end.
   if (glob.starts_with("hook_") || glob.find('.') != std::string::npos)
     glob = "blocks.0." + glob;
   else if (unabbreviated(glob))
@@ -108,6 +111,7 @@ SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const 
   return found;
 }
 
+/// Indices counted from the start; an empty list means all. \throws UsageError for an index outside
 std::vector<std::int64_t> checked_indices(std::string_view who, const char* what,
                                           std::vector<std::int64_t> given, std::int64_t size,
                                           bool from_end) {
@@ -182,6 +186,7 @@ bool has_values(const ResolvedWrite& write, const at::Tensor& activation) {
   return equal;
 }
 
+/// Writes into one row of the batch in place; the row belongs to this cell alone.
 void write_values(const ResolvedWrite& write, const at::Tensor& row, std::int64_t first) {
   for_each_part(write, row, first, [](const at::Tensor& part, const at::Tensor& values) {
     part.copy_(fitting(values, part).expand_as(part));

@@ -54,6 +54,9 @@ Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_v
   return std::nullopt;
 }
 
+/// Weights by head in the shapes of TransformerLens, as views of the stored matrices: `W_Q` [head,
+/// d_model, d_head], `W_O` [head, d_head, d_model]. Keys and values of grouped models have
+/// key-value heads on that axis.
 Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
                        std::string_view part) {
   const std::int64_t d = spec.attention.d_head;
@@ -128,6 +131,7 @@ Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
   return std::nullopt;
 }
 
+/// nullopt for a name that the model lacks; an undefined tensor for a bias that its layer lacks.
 Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
   constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.",
                              embedding_norm = "embed.ln.";
@@ -159,6 +163,8 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
 
 }  // namespace
 
+/// Last axis divided into [kv_head, group + 2, d_head]: the queries of a group, its key, its value,
+/// as the fused matrices of GPT-NeoX and Falcon store them.
 at::Tensor fused_groups(const AttentionSpec& spec, const at::Tensor& fused) {
   const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
   std::vector<std::int64_t> shape = fused.sizes().vec();
