@@ -39,6 +39,7 @@ std::uint64_t Context::seed() const {
   return state_->seed;
 }
 
+/// Read-only activations of one sequence, shared by all tools of a case.
 std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
                                                        const std::vector<std::string>& globs) {
   return state_->forwards.activations(tokens, globs);
@@ -79,6 +80,7 @@ void Context::progress(std::int64_t done, std::int64_t total) {
   if (state_->services != nullptr) state_->services->progress(done, total);
 }
 
+/// A tool that is used without a run cannot be cancelled.
 bool Context::cancelled() const {
   return state_->services != nullptr && state_->services->cancelled();
 }
@@ -99,6 +101,7 @@ std::optional<Dataset> Context::committed(const std::string& key) const {
   return found == state_->committed.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// nullptr ends the connection, since the services of a run end before its context.
 void Context::connect(RunServices* services) {
   state_->services = services;
 }

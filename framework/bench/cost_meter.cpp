@@ -40,6 +40,7 @@ void CostMeter::begin(const std::string& tool) {
   tool_began_ = Clock::now();
 }
 
+/// noexcept, because it runs in destructors while an exception passes.
 void CostMeter::end() noexcept {
   const std::lock_guard lock(mutex_);
   if (--depth_ > 0) return;

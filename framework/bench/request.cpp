@@ -18,6 +18,8 @@ struct Request::State {
   std::uint64_t seed = 0;
 };
 
+/// A pointer to the state keeps the layout of Request fixed: members can be added without breaking
+/// plug-ins that were built before.
 Request::Request(Tokens tokens, Parameters parameters)
     : state_(new State{std::move(tokens), std::move(parameters)}) {}
 
@@ -48,6 +50,8 @@ bool Request::has_corrupted() const {
   return state_->corrupted.has_value();
 }
 
+/// \throws UsageError without a second prompt, since a tool that asks for it cannot answer
+/// otherwise
 const Tokens& Request::corrupted() const {
   if (!state_->corrupted)
     throw UsageError(
@@ -73,10 +77,12 @@ const std::vector<Picture>& Request::pictures() const {
   return state_->pictures;
 }
 
+/// nullptr for models without a decoder of their own.
 const Tokens* Request::decoder() const {
   return state_->decoder ? &*state_->decoder : nullptr;
 }
 
+/// Setters return the request, so that one can be built in a single expression.
 Request& Request::set_tokens(Tokens tokens) {
   state_->tokens = std::move(tokens);
   return *this;
