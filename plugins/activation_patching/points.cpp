@@ -8,6 +8,7 @@
 namespace lensbench::patching {
 namespace {
 
+/// Points with one vector for each position, and points with one for each head.
 constexpr std::array kStreamPoints = {"resid_pre", "resid_mid", "attn_out", "mlp_out"};
 constexpr std::array kHeadPoints = {"z", "q", "k", "v", "pattern"};
 
@@ -42,6 +43,7 @@ std::string GridPoint::hook() const {
   return (has(kHeadPoints, name) ? "attn.hook_" : "hook_") + name;
 }
 
+/// Grids to sweep: whole points first, then the points swept head by head.
 std::vector<GridPoint> grid_points(const TransformerSpec& spec,
                                    const std::vector<std::string>& points,
                                    const std::vector<std::string>& head_points) {

@@ -60,6 +60,8 @@ void check_size(const TransformerSpec& spec, const ObservationPlan& plan, std::i
                    " or raise max_pattern_bytes");
 }
 
+/// Everything that the observation needs to know before the forward; options that do not fit the
+/// prompt fail here, not after it.
 ObservationPlan make_plan(const Model& model, const Tokens& tokens,
                           const AttentionOptions& options) {
   ObservationPlan plan;
@@ -92,6 +94,7 @@ void add_best_heads(Dataset& dataset, const at::Tensor& score) {
     const double* values = score[d].data_ptr<double>();
     std::int64_t found = -1;
     for (std::int64_t i = 0; i < score.size(1) * n_heads; ++i)
+      // The first head wins among equal scores.
       if (!std::isnan(values[i]) && (found < 0 || values[i] > values[found])) found = i;
     block.push_back(static_cast<std::int32_t>(found < 0 ? -1 : found / n_heads));
     head.push_back(static_cast<std::int32_t>(found < 0 ? -1 : found % n_heads));
@@ -105,6 +108,8 @@ void add_best_heads(Dataset& dataset, const at::Tensor& score) {
               "its score (NaN: no eligible query)");
 }
 
+/// Scores of heads by the keys they attend to. Three scores, because each answers another question:
+/// mean weight where the pattern can occur, share of all weight, and similarity with an ideal head.
 void add_detectors(Dataset& dataset, const MeasurePlan& plan, const Measures& measures) {
   std::vector<std::string> labels;
   std::vector<std::int64_t> eligible;
@@ -126,6 +131,8 @@ void add_detectors(Dataset& dataset, const MeasurePlan& plan, const Measures& me
               "1 - sum |pattern - mask of the detector's keys| / number of queries");
 }
 
+/// Measures that summarise a row of the pattern [block, head, token], so that a long prompt needs
+/// no patterns in memory.
 void add_measures(Dataset& dataset, const Measures& measures) {
   const std::vector<std::string> dims = {"block", "head", "token"};
   dataset.add("entropy", dims, measures.entropy, "nats", "entropy of the weights of this query");
@@ -138,6 +145,7 @@ void add_measures(Dataset& dataset, const Measures& measures) {
   dataset.add("first_token_weighted_mass", dims, measures.first_token_weighted_mass, "1",
               "share of the first token in the sum of weight times norm of what the head writes "
               "(NaN: it writes nothing)");
+  // Missing without a tokenizer, which alone knows the special tokens.
   if (measures.special_mass.defined())
     dataset.add("special_mass", dims, measures.special_mass, "1", "weight on special tokens");
   dataset.add("received", dims, measures.received, "1",
@@ -170,6 +178,7 @@ void add_patterns(Dataset& dataset, const ObservationPlan& plan, const Observati
   }
 }
 
+/// Rollout has the axis `layer`, one more than blocks: the embedding is layer 0.
 void add_flow(Dataset& dataset, const ObservationPlan& plan, const Observation& seen) {
   if (plan.rollout) {
     add_layer_axis(dataset, seen.rollout.size(0) - 1);
@@ -223,6 +232,7 @@ void add_attributes(Dataset& dataset, const AttentionOptions& options,
   dataset.attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   dataset.attributes["exclude_current"] = static_cast<std::int64_t>(options.exclude_current);
   dataset.attributes["flow"] = options.flow;
+  // Options of flow are recorded only where they had an effect.
   if (!plan.rollout && !plan.max_flow) return;
   dataset.attributes["residual_weight"] = options.residual_weight;
   dataset.attributes["position"] = plan.position;
@@ -232,6 +242,7 @@ void check_options(const AttentionOptions& options) {
   if (options.top_k < 0)
     throw UsageError("attention: top_k is " + std::to_string(options.top_k) +
                      "; give the number of keys to list, or 0 for none");
+  // A weight of 1 would ignore attention altogether; the condition also refuses NaN.
   if (!(options.residual_weight >= 0.0 && options.residual_weight < 1.0))
     throw UsageError("attention: residual_weight is " + std::to_string(options.residual_weight) +
                      "; give a number of at least 0 and below 1");

@@ -21,6 +21,8 @@ Detector parse_detector(const std::string& name) {
   throw UsageError("attention: detector '" + name + "' is unknown; known are " + known);
 }
 
+/// Whether a key is one that the detector looks for, by positions and ids alone: the mask is the
+/// pattern of an ideal head.
 bool allows(Detector detector, const std::vector<std::int64_t>& ids, std::size_t query,
             std::size_t key) {
   switch (detector) {

@@ -103,6 +103,7 @@ class Observer {
     context_.model().forward(make_batch(tokens), options, hooks);
   }
 
+  // The maximum flow needs the mixed patterns of all blocks, hence after the forward.
   Observation finish() {
     if (!plan_.max_flow) return std::move(seen_);
     seen_.max_flow = max_flows(mixed_, plan_.position, [&](std::int64_t done) {
@@ -116,6 +117,8 @@ class Observer {
   }
 
  private:
+  // A block is measured as soon as its results exist and its patterns are dropped then, unless they
+  // were asked for.
   void read_block(std::int64_t block, const at::Tensor& result) {
     seen_.pattern_epsilon = epsilon_of(pattern_.scalar_type());
     measure(block, result);

@@ -19,6 +19,8 @@ std::string final_hook(const TransformerSpec& spec) {
   return residual_hook(spec, spec.n_layers);
 }
 
+/// Hooks of everything that is added to the stream, and of the stream itself for the check of the
+/// sum.
 std::vector<std::string> component_hooks(const TransformerSpec& spec) {
   std::vector<std::string> hooks = {"hook_embed", "blocks.*.hook_resid_pre",
                                     "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",

@@ -35,6 +35,7 @@ void check_head(const TransformerSpec& spec, const SurgeryHead& head) {
                      std::to_string(spec.attention.n_heads - 1));
 }
 
+/// Query heads that share one key-value head.
 std::int64_t group_size(const TransformerSpec& spec) {
   return spec.attention.n_heads / spec.attention.n_key_value_heads;
 }
@@ -104,6 +105,7 @@ at::Tensor run_from(const Model& view, const Window& window, std::int64_t first)
   return view.forward(window.batch, options).residual;
 }
 
+/// The head writes nothing: its z is zero, while the output bias of attention stays.
 at::Tensor run_without_head(const Model& model, const Window& window, const SurgeryHead& head) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;

@@ -17,6 +17,7 @@
 namespace lensbench::surgery {
 namespace {
 
+/// Places by which results are grouped; a block is at exactly one of them.
 constexpr std::array<const char*, 3> kPlaces = {"first", "between", "last"};
 
 /// Index of the place of a block; -1 for a variant that changes several.
@@ -46,6 +47,7 @@ void add_places(Dataset& dataset, const at::Tensor& increase, const std::vector<
               "last one (NaN: none does, or a prompt of one token)");
 }
 
+/// Order as it is given in the parameter: `d` marks a block of the donor.
 std::string order_text(const std::vector<SurgeryBlock>& order) {
   std::string text;
   for (const SurgeryBlock& block : order)
@@ -110,6 +112,7 @@ Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
   return dataset;
 }
 
+/// Values at each token exist for prompts only; a long text gives totals.
 void add_token_scores(Dataset& dataset, const Tokens& tokens, const Scores& scores) {
   add_token_axis(dataset, tokens.ids, tokens.texts);
   dataset.add("cross_entropy", {"variant", "token"}, scores.cross_entropy, "nats",
@@ -121,6 +124,8 @@ void add_token_scores(Dataset& dataset, const Tokens& tokens, const Scores& scor
               "-ln probability of the token that follows in the unchanged model (NaN: last token)");
 }
 
+/// Totals over all windows of the text. The increase is stored in addition to both losses, because
+/// it is what variants are compared by.
 void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Variant>& variants,
                 std::int64_t n_layers) {
   const at::Tensor loss = totals.loss(), increase = loss - totals.whole_loss();
@@ -144,6 +149,8 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
   if (!changes.empty()) dataset.attributes["weight_changes"] = changes;
 }
 
+/// Windows are drawn with replacement, rather than tokens, since tokens of a window depend on each
+/// other.
 void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
                   std::uint64_t seed) {
   dataset.add_coordinate("bound", {"low", "high"}, "bounds of the interval");
@@ -163,6 +170,7 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
   const auto orders = static_cast<std::int64_t>(options.by.size());
   const auto shares = static_cast<std::int64_t>(options.fractions.size());
   const bool heads = options.parts == "heads";
+  // Number of heads or neurons in the chosen blocks, of which the shares are.
   const std::int64_t parts =
       std::ssize(chosen_blocks(spec, options)) * (heads ? spec.attention.n_heads : spec.mlp.d_mlp);
   std::vector<std::int64_t> counts;
@@ -205,6 +213,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
     attributes["donor_basis"] =
         "blocks of another training run read and write in another basis; donor_embedding_cosine "
         "compares the embeddings";
+  // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
   attributes["seed_stream"] = static_cast<std::int64_t>(seed);
   if (operation != SurgeryOperation::prune) return;

@@ -204,6 +204,7 @@ bool is_later(const TransformerSpec& spec, const Sender& sender, const Receiver&
   return receiver.block > sender.block || (same_block_counts && receiver.block == sender.block);
 }
 
+/// Senders in the order of the names, each once, since names of groups overlap.
 std::vector<Sender> parse_senders(const TransformerSpec& spec,
                                   const std::vector<std::string>& names) {
   std::vector<Sender> found;

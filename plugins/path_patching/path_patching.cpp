@@ -44,6 +44,8 @@ void add_scalar(Dataset& dataset, const char* name, double value, const char* un
   dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
 }
 
+/// Effect and recovery [sender, receiver] or [sender, receiver, token]: recovery is the effect in
+/// units of the gap between both runs, so that prompts can be compared.
 void add_paths(Dataset& dataset, const Plan& plan, const PathSweep& sweep, const Gap& gap,
                const char* units) {
   dataset.add_coordinate("sender", labels_of(plan.senders), "what writes to the stream");
@@ -110,6 +112,7 @@ void PathPatchingTool::check_compatible(const Model& model) const {
                    "what senders write; use activation_patching");
 }
 
+/// Names are parsed with the model, which says which blocks and heads exist.
 void PathPatchingTool::check_parameters(const Parameters& parameters) const {
   options_of(model(), parameters);
   const TransformerSpec& spec = model().spec();
@@ -150,6 +153,7 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
   // The target `model` is the prediction on the clean prompt, whichever run is changed.
   MetricReader reader("path_patching", model(), clean,
                       noise ? pair.base().last : pair.source().last, target, options.metric);
+  // Metrics that compare distributions need that of the unchanged run.
   reader.set_base(pair.base().last[reader.position()]);
   const Plan plan{context(), pair, senders, receivers, options, reader.rows(), reader.position()};
   const PathSweep sweep = sweep_paths(plan);
@@ -166,6 +170,7 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
              .rule = options.recompute_mlps ? "mlps_recomputed" : "mlps_frozen"}
       .describe(dataset);
   dataset.receipts = receipts_of(plan, sweep, gap);
+  // The exact direct effect exists only where nothing between sender and logits is recomputed.
   if (options.recompute_mlps || !reads_logits(receivers)) return dataset;
   const at::Tensor direct = frozen_norm_effects(pair, senders, reader);
   dataset.add("frozen_norm_effect", {"sender"}, direct, "1",

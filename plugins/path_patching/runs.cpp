@@ -7,6 +7,7 @@
 namespace lensbench::paths {
 namespace {
 
+/// Logits of a run are read from its last stream where they are needed.
 ForwardOptions blocks_only() {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -112,6 +113,7 @@ at::Tensor plus(const at::Tensor& base, const at::Tensor& difference) {
   return base.to(at::kDouble).add(difference).to(base.scalar_type());
 }
 
+/// Difference that a sender adds to the stream, at the place of its output.
 Injection injection_of(const TransformerSpec& spec, const Sender& sender,
                        const at::Tensor& difference) {
   Injection injection;

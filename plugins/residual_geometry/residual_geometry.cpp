@@ -20,6 +20,7 @@
 namespace lensbench::geometry {
 namespace {
 
+/// Whether the stream is the sum of what was added to it: a norm after each addition breaks that.
 bool has_sum(const TransformerSpec& spec) {
   return spec.norm_placement != NormPlacement::after_add && !spec.masked_language_model;
 }
@@ -94,6 +95,7 @@ std::vector<std::string> token_hooks(const TransformerSpec& spec, bool component
   return hooks;
 }
 
+/// float64 on the CPU, where lengths and cosines of long vectors do not lose digits.
 at::Tensor wide(const at::Tensor& x) {
   return x.to(at::kCPU).to(at::kDouble);
 }
@@ -261,6 +263,7 @@ void ResidualGeometryTool::check_compatible(const Model& model) const {
     throw UsageError("residual_geometry: the model has 0 blocks; expected at least one");
 }
 
+/// Opens the files once before the run, so that a missing one is found early.
 void ResidualGeometryTool::check_parameters(const Parameters& parameters) const {
   const ResidualGeometryOptions options = options_of(parameters);
   check_options(model(), options);
@@ -306,6 +309,7 @@ Dataset ResidualGeometryTool::measure(const Tokens& tokens,
   dataset.add_coordinate("block", at::arange(spec.n_layers, at::kInt), "block, counted from 0");
   add_token_axis(dataset, tokens.ids, tokens.texts);
   add_tokens(dataset, context(), tokens, options);
+  // The spread is measured on the text, everything before on the tokens of the prompt.
   const SpreadOfText& found = spread(tokens, options);
   for (std::size_t i = 0; i < found.points.size(); ++i)
     add_spread(dataset, found.points[i], found.spreads[i], options);

@@ -53,6 +53,7 @@ Receipt capacity_receipt(const std::string& name, double value) {
                       "eigenvalues are rounded");
 }
 
+/// Formulas of capacity and interference in words, for matrices of any origin.
 constexpr const char* kCapacity =
     "share of a dimension that a row has to itself: its squared length over the squared length of "
     "all rows along it (NaN: a row of zeros)";
@@ -62,6 +63,8 @@ constexpr const char* kFeatures = "squared norm of the matrix over its width";
 
 }  // namespace
 
+/// Spread of the tokens at one point, with an axis of its layers or blocks. Variables of the
+/// residual stream have plain names, those of other points begin with the name of the point.
 void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>& spreads,
                 const ResidualGeometryOptions& options) {
   const std::string prefix = point.name == "resid_post" ? "" : point.name + "_";
@@ -101,6 +104,7 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
       prefix + "explained_variance", ranked, stack_of(spreads, &Spread::explained_variance), "1",
       "share of the variance along each principal direction (NaN: fewer than two tokens, or "
       "no variance)");
+  // Eigenvalues depend on the order of sums, which differs between machines.
   dataset.set_attribute(prefix + "explained_variance", "tolerance", kSums);
   dataset.add(prefix + "degenerate", ranked, stack_of(spreads, &Spread::degenerate), "1",
               "1 where the direction is not determined: its variance nearly equals that of a "

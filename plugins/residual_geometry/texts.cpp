@@ -49,6 +49,7 @@ std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>&
                                      const std::vector<std::string>& hooks,
                                      const ResidualGeometryOptions& options) {
   const std::int64_t width = context.model().spec().d_model;
+  // Sums over rows are updated piece by piece, so that a text may be larger than memory.
   std::vector<statistics::StreamingCovariance> covariances;
   for (std::size_t i = 0; i < hooks.size(); ++i) covariances.emplace_back(width);
   std::vector<PairCosine> raw, centred;
@@ -78,6 +79,7 @@ std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>&
 
 }  // namespace
 
+/// Hook points of one kind over all layers or blocks. \throws UsageError for another name
 Point point_of(const TransformerSpec& spec, const std::string& name) {
   if (name == "resid_post") {
     Point point{name, "layer", {}};
@@ -94,6 +96,8 @@ Point point_of(const TransformerSpec& spec, const std::string& name) {
   return point;
 }
 
+/// Pieces that the spread is measured on: the prompt, or shuffled windows of a text, which
+/// represent it better than its beginning.
 std::vector<Piece> pieces_of(const Context& context, const Tokens& tokens,
                              const ResidualGeometryOptions& options) {
   if (options.text.empty()) return {{tokens, 0, true}};

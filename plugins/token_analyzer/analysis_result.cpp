@@ -13,6 +13,8 @@ namespace {
 
 using Steps = std::vector<Step>;
 
+/// Values of each token under the distribution that it came from, at temperature 1: scores of a
+/// given text and of a generated one are comparable.
 void add_choice(Dataset& dataset, const Steps& steps) {
   add_column<std::int32_t>(dataset, {"chosen_id", "1", "the token itself", Holds::token_ids}, steps,
                            std::mem_fn(&Step::chosen_id));
@@ -34,6 +36,7 @@ void add_choice(Dataset& dataset, const Steps& steps) {
       steps, std::mem_fn(&Step::margin));
 }
 
+/// What the sampler made of this distribution; for a given text, what it would have made of it.
 void add_sampler(Dataset& dataset, const Steps& steps) {
   add_column<double>(
       dataset,
@@ -111,6 +114,7 @@ std::vector<double> scores_of(const Steps& steps, std::int64_t history) {
   std::vector<double> entropies;
   for (std::size_t i = 1; i < steps.size(); ++i) entropies.push_back(steps[i].entropy);
   std::vector<double> scores = entropy_scores(entropies, history);
+  // The entropy of the first token is NaN, so that it serves as its score.
   scores.insert(scores.begin(), steps.front().entropy);
   return scores;
 }
@@ -134,6 +138,7 @@ void add_flags(Dataset& dataset, const Analysis& analysis, const JumpRule& rule)
                    scores, [&](double score) { return score > rule.threshold; });
 }
 
+/// The distribution after the end lacks a token, hence scalars and rows instead of columns.
 void add_next(Dataset& dataset, const Step& next) {
   if (!next.top_ids.empty()) {
     add_row<std::int32_t>(

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kBlockElements = std::int64_t{1} << 22;  // 16 MiB of float32
 
+/// Rows whose logits fit the limit; at least one, however large the vocabulary.
 std::int64_t rows_per_block(const Model& model) {
   return std::max<std::int64_t>(1, kBlockElements / model.spec().vocab_size);
 }
@@ -17,6 +18,7 @@ at::Tensor decode(const Model& model, const at::Tensor& residual, std::int64_t f
   return on_cpu(model.unembed(model.final_norm(residual.narrow(0, first, count))));
 }
 
+/// A view of one row, valid as long as the block.
 LogitRow row_of(const at::Tensor& block, std::int64_t row) {
   const auto vocab = static_cast<std::size_t>(block.size(1));
   return {block.data_ptr<float>() + static_cast<std::size_t>(row) * vocab, vocab};

@@ -31,6 +31,7 @@ void require_text(const Tokens& tokens) {
     throw UsageError("token_analyzer: the text is empty; give at least one token");
 }
 
+/// Everything that can be wrong with the options, before a model runs.
 void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
   check_options(step_options(options), vocab_size);
   check_rule({options.entropy_jump_threshold, options.entropy_jump_history});
@@ -59,6 +60,8 @@ void TokenAnalyzerTool::check_parameters(const Parameters& parameters) const {
   check(options_of(parameters, 0), model().spec().vocab_size);
 }
 
+/// Analysis and, with `versus_model`, comparison of the same text; a generated text is scored by
+/// the other model as it was generated.
 Dataset TokenAnalyzerTool::run(const Request& request) {
   const Tokens& tokens = request.tokens();
   const Parameters& parameters = request.parameters();
@@ -103,6 +106,7 @@ Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyze
   return analyze_text(model(), tokens, shared_residual(tokens), step);
 }
 
+/// Stream after the last block [pos, d_model], from the forward that other tools of the case share.
 at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
   const std::int64_t n_layers = model().spec().n_layers;
   // A model without blocks does not have the hook of a last block.
