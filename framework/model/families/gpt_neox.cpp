@@ -35,6 +35,7 @@ TransformerSpec read_gpt_neox_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Each block has both norms, whether attention and MLP run in parallel or in turn.
 BlockWeights take_gpt_neox_block(const TransformerSpec& spec, WeightTaker& taker,
                                  std::int64_t layer) {
   const std::string prefix = "layers." + std::to_string(layer) + ".";

@@ -190,7 +190,7 @@ class Forward {
       scope.reads(bytes_of(state_.weights.unembedding.weight) +
                   bytes_of(state_.weights.prediction_head));
     const HookSite hooks(state_.plan, -1);
-    // The unembedding is the largest matrix; positions that nobody asked for never reach it.
+    // The unembedding is the largest matrix; positions that were not asked for never reach it.
     if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
     x = prediction_head_transform(spec(), state_.weights, x);
     if (spec().final_norm)

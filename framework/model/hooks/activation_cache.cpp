@@ -107,6 +107,7 @@ struct ActivationCache::State {
   const Entry* find(std::string_view name) const {
     const auto exact = entries.find(std::string(name));
     if (exact != entries.end()) return &exact->second;
+    // Aliases and short names are looked up in the model, which knows what they mean in its family.
     const auto points = match_hook_points(model->spec(), name);
     if (points.size() != 1)
       throw UsageError("activation cache: '" + std::string(name) + "' matches " +

@@ -41,6 +41,7 @@ json tensor_json(const at::Tensor& value) {
   return list;
 }
 
+/// Another sequence, as ids or as text; ids have priority, since they do not depend on a tokenizer.
 json case_json(const OtherCase& other) {
   if (!other.ids.empty()) return {{"ids", other.ids}};
   return {{"text", other.text}};
