@@ -198,6 +198,7 @@ class AverageAttribution {
     return there ? labels_of(view_, "ablation") : std::vector<std::string>{};
   }
 
+  // Bars of means; ablation effects exist for components only.
   std::vector<Bar> bars(const std::string& dim, const std::string& name) const {
     const auto names = labels_of(view_, dim);
     const Grid values(view_.dataset[name].tensor);
@@ -241,6 +242,7 @@ Lines average_attribution_view(const View& view) {
   return AverageAttribution(view).write();
 }
 
+/// The dimensions tell single cases from averages, which lack `token`.
 bool is_attribution(const Dataset& dataset) {
   return has(dataset, "logit_contribution", {"component", "token"}) && dataset.dim("token") > 0 &&
          allows(dataset, "logit_contribution", lensbench::View::bars);

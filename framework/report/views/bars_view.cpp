@@ -63,6 +63,8 @@ Lines bars_of_case(const View& view, const Variable& variable, const CaseRange& 
 
 }  // namespace
 
+/// Values by size: for contributions, the largest magnitudes answer the question, whatever their
+/// sign.
 Lines bars_view(const View& view, const Variable& variable) {
   const auto cases = cases_of(view, variable);
   // Heading, header, notes and blank lines take five of the lines of a case.

@@ -26,6 +26,7 @@ class GeneralView {
   }
 
  private:
+  // One line for each value without an axis, such as a perplexity.
   void scalars(Lines& lines) const {
     for (const auto& variable : view_.dataset.variables()) {
       if (!variable.dims.empty() || variable.is_text()) continue;
@@ -54,6 +55,7 @@ class GeneralView {
       (variable.coordinate || variable.name == dim ? keys : values)
           .push_back(column(variable, length));
     }
+    // Coordinates alone would be a table of labels.
     if (values.empty()) return;
     const std::size_t n_keys = keys.size();
     keys.insert(keys.end(), values.begin(), values.end());
@@ -98,6 +100,7 @@ class GeneralView {
                                   : view_.text(variable.strings[i]));
       return out;
     }
+    // Only the rows that are shown are converted.
     const Grid grid(variable.tensor.narrow(0, 0, static_cast<std::int64_t>(rows)));
     if (variable.holds != Holds::token_ids) {
       out.cells = column_of(grid.values());
@@ -124,6 +127,7 @@ class GeneralView {
             (view_.style.unicode ? " ± " : " +- ") + fit(cells[i], width, Align::left);
   }
 
+  // A mean with its error has the name of the quantity.
   std::string heading(const Variable& variable) const {
     const std::string stem = stem_of_mean(variable);
     const std::string name = view_.text(stem.empty() ? variable.name : stem);

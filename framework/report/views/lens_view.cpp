@@ -41,7 +41,7 @@ class Detail {
   }
 
  private:
-  /// Last masked position of a masked-language model.
+  /// Last masked position of a masked-language model, where it predicts; nullopt for causal models.
   static std::optional<std::int64_t> last_masked(const Dataset& dataset, const CaseRange& range) {
     if (!has(dataset, "masked", {"token"})) return std::nullopt;
     const Grid masked = grid(dataset, "masked", range);
@@ -55,6 +55,7 @@ class Detail {
     return shown.empty() ? ":" : "; the target is " + view_.quoted(shown) + ":";
   }
 
+  // Token whose probability and rank were followed; empty if the run had none.
   std::string target() const {
     const Grid id = grid(view_.dataset, "target_id", range_);
     return id.empty() ? "" : view_.token(id(0));
@@ -88,6 +89,7 @@ class Detail {
     }
   }
 
+  // Column of a metric that the dataset has; others are left out without a gap.
   void add_metric(std::vector<Column>& columns, const std::string& header, const std::string& name,
                   std::string (*format)(double)) const {
     const auto values = over_layers(name);
@@ -106,6 +108,8 @@ class Detail {
     const auto two = [](double value) { return fixed(value, 2); };
     add_metric(columns, "entropy", "entropy", two);
     add_metric(columns, "KL", "kl_final_to_layer", two);
+    // The trajectory below shows the probability of the target too, so that its column may be left
+    // out.
     if (view_.style.columns >= 100)
       add_metric(columns, "target", "target_probability", short_probability);
     add_metric(columns, "rank", "target_rank", whole);

@@ -22,6 +22,7 @@ bool has_dim(const Variable& variable, std::string_view dim) {
 
 // Positions of attention are labelled with tokens if the dataset has a single case of that length.
 bool is_position_of_token(const View& view, std::string_view dim) {
+  // Texts of one case cannot label positions that all cases share.
   if (dim != "query_position" && dim != "key_position") return false;
   for (const auto& [name, length] : view.dataset.dims())
     if (name == "token")
@@ -35,6 +36,7 @@ std::vector<std::string> token_labels(const View& view, const CaseRange& range) 
   return labels;
 }
 
+/// Tokens have their position in addition to their text, since texts repeat.
 Axis axis_of(const View& view, const std::string& dim, const CaseRange& range) {
   Axis axis{dim, axis_labels(view, dim, range), {}};
   if (dim != "token") return axis;
@@ -143,6 +145,7 @@ std::vector<std::size_t> rows_to_draw(std::size_t n, std::size_t most) {
 
 std::vector<CaseRange> cases_of(const View& view, const Variable& variable) {
   if (has_dim(variable, "token")) return token_cases(view.dataset);
+  // An empty range stands for a variable without tokens.
   return {{0, "", 0, 0}};
 }
 

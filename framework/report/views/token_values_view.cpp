@@ -7,6 +7,7 @@
 namespace lensbench::terminal {
 namespace {
 
+/// Position in the sequence; after cut rows it differs from the number of the row.
 Column positions_of(const View& view, const CaseRange& range) {
   Column column{"at", Align::right, {}};
   for (const auto position : token_positions(view.dataset, range))
@@ -43,6 +44,7 @@ void explain_values(Lines& lines, const View& view, const std::vector<const Vari
 
 }  // namespace
 
+/// All variables over tokens share one table, so that values of a token are side by side.
 Lines token_values_view(const View& view, const std::vector<const Variable*>& variables) {
   const auto cases = token_cases(view.dataset);
   // Heading, header and a blank line take three lines.

@@ -64,6 +64,7 @@ class TokenTable {
     return column;
   }
 
+  // A column for each metric that the tool wrote; the parameters of a run decide which exist.
   void add(std::vector<Column>& columns, const std::string& header, const std::string& name,
            std::string (*format)(double)) const {
     const Grid values = of(name);
@@ -73,6 +74,7 @@ class TokenTable {
     columns.push_back(std::move(column));
   }
 
+  // Candidates of each position with their probability in per cent; empty cells without candidates.
   Column alternatives() const {
     Column column{"most probable", Align::left, {}, 18};
     const bool there = has(view_.dataset, "top_id", {"token", "rank"}) &&
@@ -107,6 +109,7 @@ bool any_set(const Dataset& dataset, const std::string& name) {
   return std::any_of(flags.values().begin(), flags.values().end(), [](double v) { return v > 0; });
 }
 
+/// Legend of the columns, once for all cases.
 void explain_tokens(Lines& lines, const View& view) {
   std::string line =
       "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "

@@ -2,6 +2,7 @@
 
 namespace lensbench::terminal {
 
+/// Ids are stored as numbers of a variable, hence double.
 std::string View::token(double id) const {
   // Also false for NaN, which a variable of ids has where there is no prediction.
   if (!(id >= 0)) return "";
@@ -66,6 +67,7 @@ std::string case_heading(const View& view, const CaseRange& range, std::size_t n
   return heading;
 }
 
+/// Cases one after the other, separated by an empty line.
 Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const DrawCase& draw) {
   Lines lines;
   for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {

@@ -101,6 +101,7 @@ class Pictures {
       return;
     }
     const std::string dim = shared_dim(kind, variable);
+    // A picture with the same dimension takes the variable as a further column.
     const auto same = std::find_if(pictures_.begin(), pictures_.end(), [&](const Picture& one) {
       return !dim.empty() && one.dim == dim;
     });
@@ -155,6 +156,7 @@ std::string shape_in_words(const View& view, const Variable& variable) {
   return text;
 }
 
+/// A single value is shown in place of a picture.
 std::string line_of_rest(const View& view, const Variable& variable) {
   std::string line = "  " + name_with_unit(view, variable);
   if (!variable.is_text() && variable.tensor.numel() == 1) {
