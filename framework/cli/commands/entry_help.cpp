@@ -12,6 +12,7 @@ void add_lines(std::string& text, const std::string& paragraph, int width, int i
     text += std::string(static_cast<std::size_t>(indent), ' ') + line + "\n";
 }
 
+/// Parameters in the form in which they are given, with their meaning indented on the next lines.
 void add_parameters(std::string& text, const PluginInfo& entry, int width) {
   if (entry.parameters.empty()) {
     text += "\nNo parameters.\n";

@@ -43,6 +43,8 @@ int list_hooks(const Options& options) {
 
 }  // namespace
 
+/// Each subject of the list has its own options: the model counts for hooks only, plug-ins for
+/// tools and experiments.
 int run_list(const Options& options) {
   const auto& what = options.operand(0);
   if (what == "tools") return list_entries(PluginEntryKind::tool, options);

@@ -64,6 +64,7 @@ std::string api_text(const PluginInfo& entry) {
   return std::to_string(entry.api[0]) + "." + std::to_string(entry.api[1]);
 }
 
+/// Declared results, which exist before a run; `always` is false for those that depend on options.
 json results_json(const PluginInfo& entry) {
   json results = json::array();
   for (const auto& r : entry.results)
@@ -137,6 +138,7 @@ void print(const Listed& listed) {
   if (entry.kind == PluginEntryKind::experiment && listed.problem.empty() && listed.tools.empty())
     print("uses no tools", 4);
   for (const auto& [name, tool] : listed.tools) {
+    // A missing tool is not an error of the list, but a run of this experiment would fail.
     print("uses " + name + (tool == nullptr ? ", which is NOT LOADED" : "  " + tool->version), 4);
     if (tool != nullptr) print("with " + parameters_text(*tool), 8);
   }

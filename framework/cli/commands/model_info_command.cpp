@@ -40,6 +40,7 @@ nlohmann::json facts_of(const StoredModel& stored) {
                      {"bytes", std::filesystem::file_size(file.path)}});
   const auto tokenizer = model.tokenizer();
   std::vector<std::string> notes = notes_of(model);
+  // Notes about generation apply to runs that generate; here both kinds are of interest.
   const auto& of_generation = generation_notes_of(model);
   notes.insert(notes.end(), of_generation.begin(), of_generation.end());
   return {{"directory", model.directory().string()},
@@ -80,6 +81,7 @@ std::string megabytes(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
 
+/// Text for users from the JSON of scripts, so that both say the same.
 void print_facts(const nlohmann::json& facts) {
   const auto line = [](const char* label, const std::string& value) {
     std::cout << "  " << label << std::string(14 - std::string_view(label).size(), ' ') << value
@@ -102,6 +104,7 @@ void print_facts(const nlohmann::json& facts) {
                          (facts["tied_unembedding"].get<bool>() ? "tied" : "untied"));
   line("tokenizer",
        facts["tokenizer"].is_null() ? "none (use --ids)" : facts["tokenizer"].get<std::string>());
+  // Element types as stored, which may differ from the type of a run.
   std::vector<std::string> types;
   for (const auto& [type, count] : facts["elements_by_dtype"].items())
     types.push_back(grouped(count.get<std::int64_t>()) + " in " + type);

@@ -10,6 +10,7 @@
 namespace lensbench::cli {
 namespace {
 
+/// Pins by name of a tool or experiment: the SHA-256 of a library, or its path.
 std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pins) {
   std::map<std::string, std::string> parsed;
   for (const auto& pin : pins) {
@@ -45,6 +46,8 @@ PluginSearch plugin_search(const Options& options) {
           options.flag("allow-insecure-plugins")};
 }
 
+/// Translates the options of `run` and `tool` to a request, which programs can also make without a
+/// command line.
 RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   RunArguments run;
   RunRequest& request = run.request;
@@ -65,6 +68,7 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   request.resume = options.flag("resume");
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
+  // The archive keeps the file as it was, not only the options that came from it.
   if (const auto& config = options.config()) request.settings = {config->path, config->text};
   run.prompts = options.list("prompt");
   run.ids = options.list("ids");

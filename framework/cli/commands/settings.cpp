@@ -39,6 +39,7 @@ std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
 void check_settings(const PluginHost& host, const PluginInfo& entry,
                     const std::map<std::string, std::string>& settings,
                     const std::optional<ConfigFile>& config) {
+  // Checked before the model is opened, which may take long.
   const bool is_tool = entry.kind == PluginEntryKind::tool;
   for (const auto& [key, value] : settings) {
     if (has_parameter(entry, key)) continue;

@@ -112,6 +112,7 @@ int list_versions(const std::vector<fs::path>& files, bool as_json) {
 
 }  // namespace
 
+/// Runs of one experiment in the order of time, each with what changed since the one before it.
 int run_versions(const Options& options) {
   const std::string &experiment = options.operand(0), &directory = options.text("dir");
   const auto files = files_of(directory, experiment);

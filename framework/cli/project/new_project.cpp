@@ -85,6 +85,7 @@ void check_name(const std::string& name) {
   if (name.size() > kLongestName)
     throw UsageError(subject + "has " + std::to_string(name.size()) +
                      " characters; expected at most " + std::to_string(kLongestName));
+  // A suffix avoids the conflict, and the message offers one.
   if (holds(kKeywords, name))
     throw UsageError(subject + "is a C++ keyword; choose another, such as '" + name + "_probe'");
   if (holds(kTargets, name))
@@ -122,6 +123,7 @@ void write_project(ProjectKind kind, const std::string& name, const fs::path& fo
   // Files are written to a temporary folder; an error leaves nothing under the final name.
   NewFolder project(folder);
   for (const auto& [of_kind, file, text] : project_templates()) {
+    // The templates of both kinds are in one list.
     if (of_kind != (kind == ProjectKind::tool ? "tool" : "experiment")) continue;
     std::string filled(text);
     replace_all(filled, "@NAME@", name);

@@ -175,6 +175,7 @@ const char* kind_of(Values values) {
   return "any";
 }
 
+/// Words of an option are a closed list and take precedence over its kind.
 std::string kind_of(Values values, const std::vector<std::string>& words) {
   return words.empty() ? kind_of(values) : "words:" + join(words, " ");
 }
@@ -184,6 +185,7 @@ std::string lookup(const std::string& name, const std::string& subject, const st
   return name + "() {\n  REPLY=\n  case " + subject + " in\n" + cases + "  esac\n}\n";
 }
 
+/// Patterns are quoted, since names contain blanks and may contain characters that `case` expands.
 std::string one_case(const std::string& pattern, const std::string& reply) {
   return "    " + shell_quoted(pattern) + ") REPLY=" + shell_quoted(reply) + " ;;\n";
 }
@@ -208,6 +210,7 @@ std::string bash_completion(const std::vector<Command>& all) {
       kinds += one_case(command.name + " " + std::to_string(i + 1),
                         kind_of(command.operands[i].values, command.operands[i].words));
   }
+  // Second words of families, such as `info` and `init` after `model`.
   std::string parts;
   for (const auto& word : family_words(all))
     parts += one_case(word, join(parts_of(all, word), " "));

@@ -73,6 +73,7 @@ bool begins_with_word(const Command& command, const std::string& word) {
 
 }  // namespace
 
+/// Meaning of the codes for all commands; the manual page has them in more words.
 const char* const kExitCodes =
     "Exit codes: 0 done; 1 a check failed (a receipt failed, archives differ); 2 wrong "
     "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed.";
@@ -105,6 +106,7 @@ std::string usage_line(const Command& command) {
     line += " " + (operand.optional        ? "[" + operand.name + "]"
                    : operand.words.empty() ? operand.name
                                            : join(operand.words, "|"));
+  // Required options belong in the usage line, since the command fails without them.
   for (const auto& option : command.options)
     if (option.required) line += " " + option_label(option);
   return command.options.empty() ? line : line + " [options]";
@@ -156,6 +158,7 @@ std::string overview(int width) {
   add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
               width);
   text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
+  // A heading is written where the group changes.
   std::string group;
   for (const auto& command : commands()) {
     if (command.group != group) text += "\n" + (group = command.group) + "\n";

@@ -9,6 +9,7 @@
 namespace lensbench::cli {
 namespace {
 
+/// Functions that the tables call, for tools, experiments and their parameters.
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
@@ -61,6 +62,8 @@ _lensbench_settings() {
 
 )";
 
+/// The function that zsh calls. The last lines serve both ways of loading: as a file in `fpath`,
+/// which zsh runs as a function, and by `eval`.
 constexpr const char* kZshAfter = R"(
 _lensbench() {
   local -a _lensbench_line
@@ -149,6 +152,7 @@ std::string zsh_option(const Option& option) {
   return lines;
 }
 
+/// Arguments of `_arguments` for one command: its options, then its operands by number.
 std::string zsh_command(const Command& command) {
   std::string text = function_name(command) + "() {\n  _arguments -s \\\n";
   for (const Option& option : command.options) text += zsh_option(option);
@@ -165,6 +169,7 @@ std::string zsh_command(const Command& command) {
   return text + "\n}\n\n";
 }
 
+/// Entry `word:summary` of an array for `_describe`.
 std::string described(const std::string& word, const std::string& summary) {
   return "  " + shell_quoted(plain(word) + ":" + plain(summary)) + "\n";
 }

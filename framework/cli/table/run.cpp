@@ -10,6 +10,7 @@ constexpr const char* kPromptsUsage =
 
 }  // namespace
 
+/// `run` and `tool` differ in the kind of the first operand only.
 Command run_command() {
   return {
       .name = "run",

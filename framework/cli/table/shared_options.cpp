@@ -9,6 +9,8 @@ const Option& help_option() {
   return help;
 }
 
+/// Options of several commands, in one place, so that each has one meaning and one wording. A
+/// command may change the help or the default of its copy.
 Option model_option() {
   return {.name = "model",
           .argument = "DIR",
