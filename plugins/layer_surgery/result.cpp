@@ -170,7 +170,7 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
   const auto orders = static_cast<std::int64_t>(options.by.size());
   const auto shares = static_cast<std::int64_t>(options.fractions.size());
   const bool heads = options.parts == "heads";
-  // Number of heads or neurons in the chosen blocks, of which the shares are.
+  // All heads or neurons of the chosen blocks; `fractions` are shares of this number.
   const std::int64_t parts =
       std::ssize(chosen_blocks(spec, options)) * (heads ? spec.attention.n_heads : spec.mlp.d_mlp);
   std::vector<std::int64_t> counts;

@@ -37,7 +37,7 @@ Dataset with_token_axis(const Tokens& tokens) {
   return dataset;
 }
 
-/// Everything that a decoding needs besides its options.
+/// Everything that a decoding needs in addition to its options.
 Question make_question(const Model& model, const Tokens& tokens, std::vector<at::Tensor> layers,
                        at::Tensor final_residual, const Target& target) {
   Question question;

@@ -35,6 +35,7 @@ void require_axis(Dataset& dataset, const std::string& name, const at::Tensor& v
   if (!dataset.contains(name)) dataset.add_coordinate(name, values, meaning);
 }
 
+/// Largest error over the layers of a point, for its receipt.
 double worst(const std::vector<Spread>& spreads) {
   double largest = 0;
   for (const Spread& spread : spreads) largest = std::max(largest, spread.trace_difference);
@@ -109,6 +110,7 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
   dataset.add(prefix + "degenerate", ranked, stack_of(spreads, &Spread::degenerate), "1",
               "1 where the direction is not determined: its variance nearly equals that of a "
               "neighbour, or is 0");
+  // Directions [layer, principal, d_model] are large and stored on request only.
   if (options.store_directions) {
     dataset.add(prefix + "principal_direction", {point.axis, "principal", "d_model"},
                 stack_of(spreads, &Spread::directions), "1",

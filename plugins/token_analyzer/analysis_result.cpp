@@ -11,6 +11,8 @@
 namespace lensbench::token_analysis {
 namespace {
 
+/// One step for each token, the first of which lacks a distribution: nothing precedes it. Its
+/// values are NaN or -1.
 using Steps = std::vector<Step>;
 
 /// Values of each token under the distribution that it came from, at temperature 1: scores of a
@@ -56,6 +58,7 @@ void add_sampler(Dataset& dataset, const Steps& steps) {
       [](const Step& s) { return s.sampler.kept_by_top_p; });
 }
 
+/// Tables [token, rank]; the cumulative probability tells how much of the distribution they cover.
 void add_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   add_rank_axis(dataset, top_k);
@@ -86,6 +89,7 @@ void add_nuclei(Dataset& dataset, const Steps& steps, const std::vector<double>&
       [](const Step& s, std::size_t i) { return s.nuclei[i].probability; });
 }
 
+/// The same logits at other temperatures, which needs no further forward.
 void add_temperatures(Dataset& dataset, const Steps& steps,
                       const std::vector<double>& temperatures) {
   if (temperatures.empty()) return;
