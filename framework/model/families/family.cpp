@@ -6,8 +6,8 @@
 
 namespace lensbench {
 
-/// All families that can be opened. A function, because the order in which statics of several
-/// sources are made is not defined.
+/// All families that can be opened. A function, because the order in which global objects of
+/// several sources are made is not defined.
 const std::vector<Family>& family_table() {
   static const std::vector<Family> table = {
       kGpt2Family,    kGptNeoFamily,    kGptJFamily,    kGptNeoxFamily, kOptFamily,
