@@ -236,7 +236,7 @@ void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;
   attributes["weights"] = "as in the checkpoint: nothing is centred or folded";
-  if (!options.text.empty()) attributes["seed_stream"] = static_cast<std::int64_t>(seed);
+  if (!options.text.empty()) attributes["seed"] = static_cast<std::int64_t>(seed);
 }
 
 ResidualGeometryOptions options_of(const Parameters& parameters) {
