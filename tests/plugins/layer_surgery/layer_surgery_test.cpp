@@ -359,14 +359,6 @@ TEST_F(Surgery, RefusesWhatDoesNotFit) {
   EXPECT_THAT(refusal({{"operation", "permute"}, {"order", "0,9"}}), HasSubstr("block 9"));
   EXPECT_THAT(refusal({{"operation", "permute"}, {"order", "0,d1"}}), HasSubstr("block d1"));
   EXPECT_THAT(refusal({{"order", "0,1"}}), HasSubstr("order is given, but only operation=permute"));
-  for (const auto& [name, value] : Settings{{"alpha", "0.25"},
-                                            {"parts", "heads"},
-                                            {"by", "random"},
-                                            {"fractions", "0.5"},
-                                            {"draws", "0"},
-                                            {"window", "8"},
-                                            {"windows", "2"}})
-    EXPECT_THAT(refusal({{name, value}}), HasSubstr(name + " is given, but only"));
   EXPECT_THAT(refusal({{"operation", "merge_heads"}}), HasSubstr("heads=1:0,1:3"));
   EXPECT_THAT(refusal({{"operation", "merge_heads"}, {"heads", "1:0"}}), HasSubstr("pairs"));
   EXPECT_THAT(refusal({{"operation", "merge_heads"}, {"heads", "1:0,2:1"}}),
