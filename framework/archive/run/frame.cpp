@@ -106,7 +106,7 @@ template <class Use>
 std::uint64_t for_each_head(const FileDescriptor& file, const path& name, Use&& use) {
   const std::uint64_t size = size_of(file, name);
   // A head is believed only if the file has all bytes of its unit: the writer may have been killed
-  // within it, and a later writer then began again at the next offset.
+  // within it.
   for (std::uint64_t at = 0; at < size;) {
     const auto head = head_at(file, at, size, name);
     const std::uint64_t left = size - at;

@@ -54,8 +54,7 @@ std::string six_digits(std::uint64_t number) {
   return digits.data();
 }
 
-/// Units up to this size are copied into one buffer and written with one call: the call would cost
-/// more than the copy.
+/// Units up to this size are copied into one buffer, so that a frame is written with one call.
 constexpr std::uint64_t kSmallUnit = std::uint64_t{256} << 10;
 
 /// Files two levels below a folder, sorted, so that all processes see them in one order. A folder
@@ -155,7 +154,7 @@ void Packs::recover_file(const path& file, const UseUnit& use, FrameScan& scan) 
 std::size_t Packs::recover(const UseUnit& use) {
   std::size_t damaged = 0;
   FrameScan scan;
-  // Packs first: they are older, and the first complete frame of a case counts.
+  // Packs first: of two complete frames of a case, the first in this order counts.
   const auto packs = pack_files(folder_.path());
   // A process that published a pack may have been killed before it synced the folder.
   std::set<path> folders;
@@ -215,8 +214,7 @@ path Packs::next_pack() {
   return folder / (six_digits(number) + ".pack");
 }
 
-/// Creates the file of the next frames. The folder of the writer is created with its first file, so
-/// that a resume that only reads leaves nothing.
+/// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
   if (writer_.empty()) {
     writer_ = new_writer_name();

@@ -6,6 +6,10 @@
 
 #include "core/text/printable.hpp"
 
+// Advice about weights in other formats. Pickled files run code when they are loaded, so lensbench
+// never opens them; a folder or file is judged by names alone. Each message has the command that
+// converts the weights, with classes and options of transformers.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +25,8 @@ std::string quoted(const fs::path& path) {
   return text + "'";
 }
 
+/// The command for a shell; `program` must not contain a double quote other than those that
+/// `quoted` escapes.
 std::string python(const std::string& program) {
   return "python3 -c \"" + program + "\"";
 }
@@ -40,6 +46,7 @@ std::string convert_in_place(const fs::path& directory, const nlohmann::json& co
                 here + ").save_pretrained(" + here + ")");
 }
 
+/// The tokenizer is part of a GGUF file, so the command converts both.
 std::string explain_gguf(const fs::path& file) {
   const fs::path directory = file.parent_path().empty() ? "." : file.parent_path();
   const std::string from =
@@ -53,6 +60,8 @@ std::string explain_gguf(const fs::path& file) {
          " (which needs the Python package gguf)";
 }
 
+/// Names of the files, sorted, so that a message names the same file on every machine. A folder
+/// that cannot be read has none.
 std::vector<std::string> file_names(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -69,6 +78,7 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 }  // namespace
 
+/// A folder may have weights in several formats; the first message that applies is given.
 std::string explain_missing_weights(const fs::path& directory, const nlohmann::json& config) {
   const std::string where = directory.string() + ": ";
   const auto names = file_names(directory);
@@ -87,6 +97,7 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
   if (const auto name = found({".h5", ".msgpack", ".onnx"}); !name.empty())
     return where + "the weights are not safetensors (" + name +
            "); export them to PyTorch and save them with save_pretrained";
+  // Shards without an index: a download that was interrupted, or of single files.
   const auto is_shard = [](const std::string& name) {
     return name.ends_with(".safetensors") && name.find("-of-") != std::string::npos;
   };
@@ -100,6 +111,7 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
   return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
 }
 
+/// Message about a folder with an adapter, which needs its base model and is not a model itself.
 std::string explain_adapter(const fs::path& directory) {
   const std::string here = quoted(directory);
   return directory.string() +
@@ -117,6 +129,7 @@ bool has_foreign_weights(const fs::path& directory) {
   });
 }
 
+/// The path itself was given, so the advice is about the folder that it belongs to.
 std::string explain_weight_file(const fs::path& file) {
   const std::string name = file.filename().string(), where = printable(file.string()) + ": is ";
   if (ends_with_any(name, {".gguf"})) return where + explain_gguf(file);
@@ -132,6 +145,7 @@ std::string explain_weight_file(const fs::path& file) {
 
 namespace {
 
+/// Name of the method for the message; it comes from a file and may be anything.
 std::string method_of(const nlohmann::json& settings) {
   const auto method = settings.is_object() ? settings.find("quant_method") : settings.end();
   if (!settings.is_object() || method == settings.end() || !method->is_string()) return "quantized";
@@ -161,9 +175,12 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
 
 }  // namespace
 
+/// Refuses quantized weights before a tensor is opened: their tensors have other names and types,
+/// so a later error would not name the cause.
 void reject_quantized(const nlohmann::json& config, const fs::path& config_path) {
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
+  // The first description that is found counts.
   std::string method;
   // MLX writes "quantization", the others "quantization_config".
   for (const char* name : {"quantization_config", "quantization"}) {

@@ -7,9 +7,13 @@
 #include "checkpoint/tokenizer/text/character_classes.hpp"
 #include "core/text/utf8.hpp"
 
+// Normalizers of Hugging Face tokenizers. Each keeps for every new character the range of the
+// original text that it represents, so that tokens have offsets in the text of the user.
+
 namespace lensbench {
 namespace {
 
+/// Text before the whole text; it represents the first character. An empty text remains empty.
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
@@ -26,6 +30,7 @@ class Prepend final : public Normalizer {
   std::string prefix_;
 };
 
+/// Replaces all matches of a pattern; the new text represents the last character of the match.
 class Replace final : public Normalizer {
  public:
   Replace(std::unique_ptr<const Pattern> pattern, std::string content)
@@ -39,6 +44,7 @@ class Replace final : public Normalizer {
       result.append(content_, text.source[match.end - 1]);
       copied = match.end;
     });
+    // Without a match the text is not copied.
     if (copied == 0) return text;
     result.append(text, {copied, text.text.size()});
     return result;
@@ -49,6 +55,7 @@ class Replace final : public Normalizer {
   std::string content_;
 };
 
+/// Replaces each character by a text, which may be empty.
 class MappedCharacters final : public Normalizer {
  public:
   explicit MappedCharacters(CharacterMap map) : map_(map) {}
@@ -70,6 +77,7 @@ class MappedCharacters final : public Normalizer {
   CharacterMap map_;
 };
 
+/// Lower case of one character, without regard to its neighbours and to the language.
 void append_lowercase(char32_t character, std::string& out) {
   if (character == 0x130) {  // the only character whose lower case is two characters
     append_utf8(out, U'i');
@@ -84,6 +92,7 @@ void append_unless_mark(char32_t character, std::string& out) {
   if (!is_mark(character)) append_utf8(out, character);
 }
 
+/// Removes white space at the ends of the text.
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
@@ -99,6 +108,7 @@ class Strip final : public Normalizer {
       at += unit.length;
     }
     AlignedText result;
+    // A text of white space alone has no kept range: `first` is its end then and `last` its begin.
     const Span kept = {left_ ? first : 0, right_ ? last : text.text.size()};
     if (kept.begin < kept.end) result.append(text, kept);
     return result;
@@ -120,6 +130,7 @@ void append_nmt(char32_t c, std::string& out) {
   append_utf8(out, space ? U' ' : c);
 }
 
+/// Each byte as the character that represents it, as the pre-tokenizer ByteLevel does.
 void append_byte_characters(char32_t character, std::string& out) {
   std::string bytes;
   append_utf8(bytes, character);
@@ -127,6 +138,7 @@ void append_byte_characters(char32_t character, std::string& out) {
     append_utf8(out, byte_to_character(static_cast<unsigned char>(byte)));
 }
 
+/// Steps one after the other, each on the text of the one before.
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<const Normalizer>> steps)
@@ -147,6 +159,7 @@ std::unique_ptr<const Normalizer> read_sequence(const JsonReader& field) {
   return normalizer_sequence(std::move(steps));
 }
 
+/// In the reference library, accents are stripped by default if the text is made lower case.
 std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonReader& field) {
   BertNormalization options;
   options.clean_text = field.boolean_or("clean_text", true);
@@ -171,6 +184,8 @@ std::unique_ptr<const Normalizer> normalizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
+/// Reads the type first: each type has its own fields. An unknown type is an error, since leaving a
+/// step out would give other tokens.
 std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();

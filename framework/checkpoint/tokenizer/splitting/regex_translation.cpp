@@ -6,6 +6,10 @@
 #include "checkpoint/tokenizer/text/character_classes.hpp"
 #include "core/text/utf8.hpp"
 
+// Translation of regular expressions from Oniguruma, which Hugging Face tokenizers use, to PCRE2.
+// The dialects agree in form and differ in meaning in several places (white space, scripts,
+// repetition of repetitions), so each construct is recognised and written anew, or refused.
+
 namespace lensbench {
 namespace {
 
@@ -14,6 +18,7 @@ constexpr const char* kWhiteSpace =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
     "\\x{205f}\\x{3000}";
 
+// General categories, which both libraries define by the Unicode standard.
 constexpr std::array kCategories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc",
                                     "Me", "N",  "Nd", "Nl", "No", "P",  "Pc", "Pd", "Ps",
                                     "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So",
@@ -36,10 +41,12 @@ class Translator {
   }
 
  private:
+  // Kind of the last element, which decides whether and how it may be repeated.
   enum class Atom { none, character, group, lookaround };
 
   bool done() const { return at_ >= in_.size(); }
   bool next_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
+  /// Consumes a text if it is next.
   bool take(std::string_view text) {
     if (!next_is(text)) return false;
     at_ += text.size();
@@ -53,6 +60,8 @@ class Translator {
                 "bounded time)");
   }
 
+  /// Alternatives up to the end of their group. The depth limits the recursion, since the
+  /// expression comes from a file.
   void alternatives() {
     if (++depth_ > 16) refuse("more than 16 nested groups");
     while (!done() && !next_is(")")) {
@@ -65,6 +74,8 @@ class Translator {
     --depth_;
   }
 
+  /// One element without its repetition. Characters with a special meaning are refused unless a
+  /// branch before has taken them.
   Atom atom() {
     if (next_is("(")) return group();
     if (take("[")) {
@@ -82,18 +93,22 @@ class Translator {
     return Atom::character;
   }
 
+  /// One character as itself.
   void literal() {
     const Utf8Unit unit = read_utf8(in_.substr(at_));
     put(unit.character);
     at_ += unit.length;
   }
 
+  /// Writes a code point by its number, so that no character has a special meaning in PCRE2.
   void put(char32_t character) {
     char code[16];
     std::snprintf(code, sizeof code, "\\x{%x}", static_cast<unsigned>(character));
     out_ += code;
   }
 
+  /// Groups are written without capture, since only the whole match is used. Lookbehind, atomic and
+  /// named groups are refused.
   Atom group() {
     Atom kind = Atom::group;
     if (take("(?i:")) {
@@ -115,6 +130,7 @@ class Translator {
     return kind;
   }
 
+  /// A repeated group can take exponential time and is refused, unless it is only optional.
   void quantifier(Atom atom) {
     const bool braces = next_is("{");
     if (!braces && !next_is("?") && !next_is("*") && !next_is("+")) return;
@@ -133,6 +149,7 @@ class Translator {
       refuse("a repetition of a repetition");
   }
 
+  /// `{n}`, `{n,}` or `{n,m}` with numbers of at most three digits.
   void interval() {
     const std::size_t end = in_.find('}', at_);
     if (end == std::string_view::npos) refuse("'{'");
@@ -151,6 +168,7 @@ class Translator {
     at_ = end + 1;
   }
 
+  /// A class in brackets. Set operations and POSIX classes are refused by `class_members`.
   void character_class() {
     out_ += '[';
     if (take("^")) out_ += '^';
@@ -179,6 +197,8 @@ class Translator {
     }
   }
 
+  /// An escape outside or inside of a class. Letters whose meaning differs or that are not needed
+  /// are refused.
   void escape(bool in_class) {
     if (done()) refuse("a '\\' at the end");
     const char c = in_[at_];
@@ -191,6 +211,7 @@ class Translator {
       out_ += "\\p{Nd}";
     } else if (c == 'r' || c == 'n' || c == 't') {
       put(c == 'r' ? U'\r' : c == 'n' ? U'\n' : U'\t');
+      // An escaped punctuation character means itself in both dialects.
     } else if (static_cast<unsigned char>(c) < 0x80 && is_punctuation(static_cast<char32_t>(c))) {
       put(static_cast<char32_t>(c));
     } else {
@@ -199,6 +220,7 @@ class Translator {
     ++at_;
   }
 
+  /// `\p{…}` of a known category or script.
   void property() {
     const bool negated = in_[at_++] == 'P';
     const std::size_t end = in_.find('}', at_);
