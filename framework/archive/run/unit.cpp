@@ -34,7 +34,7 @@ void put(UnitBytes& bytes, const Cost& cost) {
 Cost take_cost(UnitCursor& from) {
   Cost cost;
   cost.seconds = from.number<double>();
-  // An unknown peak is stored as one NaN, whatever its bits were.
+  // An unknown peak is read as one NaN, whatever bits were stored.
   if (const auto peak = from.number<double>(); peak == peak) cost.peak_memory_bytes = peak;
   cost.calls = from.number<std::int64_t>();
   return cost;

@@ -4,6 +4,8 @@
 
 #include <system_error>
 
+// Descriptors and error texts of the system.
+
 namespace lensbench {
 
 int FileDescriptor::close() {
@@ -13,6 +15,7 @@ int FileDescriptor::close() {
   return ::close(std::exchange(descriptor_, -1));
 }
 
+// strerror is not safe in several threads.
 std::string errno_text(int error) {
   return std::generic_category().message(error);
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <iterator>
 
+// Parts of statistics that several files need.
+
 namespace lensbench::statistics {
 
 std::vector<double> present(const std::vector<double>& values) {

@@ -2,6 +2,9 @@
 
 #include <array>
 
+// Tokenizers in other formats. They are recognised by the names of their files alone, to name the
+// command that converts them.
+
 namespace lensbench {
 
 std::string explain_foreign_tokenizer(const std::filesystem::path& directory) {

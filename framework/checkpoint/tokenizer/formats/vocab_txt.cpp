@@ -7,11 +7,14 @@
 #include "checkpoint/tokenizer/models/wordpiece_model.hpp"
 #include "core/text/utf8.hpp"
 
+// WordPiece vocabulary of BERT: one token per line, the line number is the id.
+
 namespace lensbench {
 namespace {
 
 constexpr std::size_t kMostBytes = 64u << 20;
 
+/// The whole file, because lines are views of its text.
 std::string read_file(const std::filesystem::path& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
@@ -47,6 +50,8 @@ Vocabulary read_lines(const std::filesystem::path& path) {
                      " is not valid UTF-8");
   const auto lines = lines_of(text);
   std::unordered_map<std::string_view, std::size_t> last;
+  // Of equal lines the last counts, as in the dictionary that transformers builds; the other ids
+  // remain unused.
   for (std::size_t i = 0; i < lines.size(); ++i) last[lines[i]] = i;
   Vocabulary vocabulary(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i)
