@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <utility>
 
+// Guard against `exit` in a plug-in. It would end a run with the exit code of the plug-in, 0
+// perhaps, as if all cases were done. The function registered with atexit replaces that by a
+// message and code 5.
+
 namespace lensbench {
 namespace {
 
@@ -15,9 +19,11 @@ std::function<std::string()>& message_at_exit() {
   return message;
 }
 
+// No guard exists: the process ends as it was asked to.
 void end_with_message() {
   if (!message_at_exit()) return;
   const std::string text = "lensbench: " + message_at_exit()() + "\n";
+  // `write` and `_exit`, because streams and other exit functions may already be destroyed.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
   _exit(5);
 }
@@ -26,6 +32,7 @@ void end_with_message() {
 
 ExitGuard::ExitGuard(std::function<std::string()> message) {
   message_at_exit() = std::move(message);
+  // Registered once for the process, since a registration cannot be removed.
   [[maybe_unused]] static const int registered = std::atexit(end_with_message);
 }
 
