@@ -117,7 +117,6 @@ std::optional<AxisDifference> align_axis(const std::string& dim, const Labels& f
   return difference;
 }
 
-/// A variable with the kept rows of each of its axes.
 Variable reduced(Variable variable, const Rows& rows) {
   for (std::size_t axis = 0; axis < variable.dims.size(); ++axis) {
     const auto found = rows.find(variable.dims[axis]);

@@ -17,7 +17,6 @@
 namespace lensbench {
 namespace {
 
-/// Values of a variable of whole numbers.
 std::vector<std::int64_t> integers(const Variable& variable) {
   const at::Tensor values = variable.tensor.to(at::kLong).contiguous();
   return {values.data_ptr<std::int64_t>(), values.data_ptr<std::int64_t>() + values.numel()};

@@ -105,8 +105,8 @@ json outcome_facts(const ArchiveReader& archive) {
 /// Attributes as JSON, so that the comparison of facts also serves for them.
 json attribute_facts(const Dataset& dataset) {
   json facts = json::object();
+  // The name is captured by an alias, because Clang 14 refuses captured structured bindings.
   for (const auto& [name, value] : dataset.attributes)
-    // The name is captured by an alias, because Clang 14 refuses captured structured bindings.
     std::visit([&, &key = name](const auto& v) { facts[key] = v; }, value);
   return facts;
 }

@@ -160,7 +160,7 @@ class Comparison {
   }
 
   /// Whether the values are still in the same order although their bits differ. Infinite values and
-  /// NaN have no rank.
+  /// NaN cannot be ranked.
   template <class T>
   void correlate(const T* a, const T* b, std::int64_t n) {
     std::vector<double> x, y;

@@ -24,8 +24,8 @@ nlohmann::json read_object(const fs::path& path) {
 
 }  // namespace
 
-/// The configuration comes first: it decides whether the weights are worth opening. A folder
-/// without it gets the message that fits what it does contain.
+/// The configuration comes first: without it the weights cannot be used. A folder that lacks it
+/// gets the message that fits its content.
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))

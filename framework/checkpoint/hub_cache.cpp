@@ -88,7 +88,6 @@ std::string commit_of(const fs::path& repository, const std::string& revision) {
   return revision;  // the revision may be a commit hash
 }
 
-/// Command that downloads the model, for the message.
 std::string fetch_command(const HubName& name) {
   return "hf download " + name.repository +
          (name.revision == "main" ? "" : " --revision " + printable(name.revision));
@@ -127,8 +126,8 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
 std::vector<fs::path> hub_snapshots() {
   std::vector<fs::path> found;
   std::error_code error;
+  // A folder that is not a model is skipped by its missing `snapshots`.
   for (fs::directory_iterator model(hub_cache(), error), end; !error && model != end;
-       // A folder that is not a model is skipped by its missing `snapshots`.
        model.increment(error)) {
     std::error_code none;
     for (fs::directory_iterator it(model->path() / "snapshots", none); !none && it != end;

@@ -76,8 +76,8 @@ void ElfImage::read_header() {
 void ElfImage::read_segments() {
   const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
   const std::uint64_t size = bytes_.size();
+  // Differences in place of sums, which could overflow.
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size ||
-      // Differences in place of sums, which could overflow.
       header.e_phnum * sizeof(Elf64_Phdr) > size - header.e_phoff)
     damaged(
         "truncated: its program headers are beyond the end of the file; copy or build it again");

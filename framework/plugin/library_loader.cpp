@@ -120,8 +120,8 @@ std::mutex& loading() {
 
 /// Needed libraries come first: then the loader finds them in the process and does not search.
 const PluginFactories& open_library(const LoadRequest& request) {
+  // A name with a slash is a path, which the loader takes as it is.
   for (const std::string& name : request.image->needed())
-    // A name with a slash is a path, which the loader takes as it is.
     if (name.find('/') == std::string::npos && !is_in_process(name)) load_needed(name, request);
   const auto library = open_file(request.file->loader_path(), request.path);
   if (!library.has(kFactoriesSymbol))
@@ -137,8 +137,8 @@ const PluginFactories* loaded_library(const std::string& sha256) {
   return found == loaded_libraries().end() ? nullptr : found->second.factories;
 }
 
-/// Loads equal bytes once, by whatever path they come. The lock covers the loading, because a
-/// library that is loaded twice at once would be registered twice.
+/// Loads equal bytes once, by whatever path they come. The lock covers the loading, so that two
+/// threads never load the same bytes.
 const PluginFactories& load_library(SealedFile file, const fs::path& path, const PathTrust& trust) {
   const std::lock_guard lock(loading());
   const std::string sha256 = file.sha256();

@@ -57,7 +57,6 @@ void try_entries(const PluginFactories& library, const std::vector<EntryInfo>& e
   }
 }
 
-/// Tries one library and reports the result.
 void try_library(const LoadRequest& library, int pipe) {
   report(pipe, Message::step, "loading it");
   try {
@@ -97,8 +96,8 @@ void try_library(const LoadRequest& library, int pipe) {
 /// A child process with the pipe for its messages.
 class Child {
  public:
+  // Output goes to memory and not to a pipe, which a library could fill and then wait.
   Child(const std::vector<LoadRequest>& libraries, std::size_t first)
-      // Output goes to memory and not to a pipe, which a library could fill and then wait.
       : words_(memfd_create("words", MFD_CLOEXEC)) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) fail();
@@ -135,7 +134,7 @@ class Child {
     return std::nullopt;
   }
 
-  /// How the child ended, as the end of a sentence that begins with "loading it".
+  /// Manner in which the child ended, as the end of a sentence that begins with "loading it".
   std::string end(Clock::time_point until, std::chrono::milliseconds limit) {
     // The child may still run after it closed the pipe.
     while (!wait(false) && Clock::now() < until) poll(nullptr, 0, 5);
@@ -155,8 +154,8 @@ class Child {
     const off_t from = std::max<off_t>(0, size - static_cast<off_t>(text.size() - 1));
     const ssize_t got = pread(words_.get(), text.data(), text.size() - 1, from);
     std::string line(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    // Control characters must not reach the terminal.
     for (char& c : line)
-      // Control characters must not reach the terminal.
       if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
     line.erase(
         std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),

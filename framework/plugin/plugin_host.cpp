@@ -160,7 +160,6 @@ void PluginHost::try_all() {
     else
       tried_.insert(candidates[i]->sha256);
   }
-  // Sorted by path, since the map is.
   for (const auto& [path, error] : failed) refusals_.push_back({path, error.fault(), error.what()});
   std::erase_if(entries_, [&](const PluginInfo& entry) { return failed.contains(entry.path); });
 }

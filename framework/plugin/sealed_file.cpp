@@ -34,7 +34,6 @@ FileDescriptor new_memory(const std::filesystem::path& path) {
   return FileDescriptor(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
-/// Writes all bytes into the memory file.
 void write_all(int descriptor, std::span<const std::byte> bytes,
                const std::filesystem::path& path) {
   while (!bytes.empty()) {

@@ -65,15 +65,15 @@ nlohmann::json variables(bool paths) {
   nlohmann::json found = nlohmann::json::object();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
+    // A prefix counts for all variables of its library, also for
+    // those of later versions.
     const bool counts = std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                                    // A prefix counts for all variables of its library, also for
-                                    // those of later versions.
                                     [&](const char* prefix) { return text.starts_with(prefix); });
     const auto equals = text.find('=');
     if (!counts || equals == std::string::npos) continue;
     const bool is_path = text.starts_with("LD_") || text.find('/', equals) != std::string::npos;
+    // Values are not checked by anybody before, and JSON takes only UTF-8.
     if (is_path == paths)
-      // Values are not checked by anybody before, and JSON takes only UTF-8.
       found[text.substr(0, equals)] = replace_invalid_utf8(text.substr(equals + 1));
   }
   return found;
@@ -91,7 +91,7 @@ std::string distribution() {
   return "";
 }
 
-/// Version of the zlib in the process, which libhdf5 has loaded; empty without one.
+/// Version of the zlib in the process; empty without one.
 std::string zlib_version() {
   const auto version = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "zlibVersion"));
   return version == nullptr ? "" : version();

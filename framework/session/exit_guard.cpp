@@ -12,8 +12,8 @@
 namespace lensbench {
 namespace {
 
-// A function that `exit` calls has no argument, so what it needs is global. It is never destroyed,
-// because `exit` also destroys global objects.
+// A function that `exit` calls does not get an argument, so what it needs is global. It is never
+// destroyed, because `exit` also destroys global objects.
 std::function<std::string()>& message_at_exit() {
   static auto& message = *new std::function<std::string()>;
   return message;

@@ -19,7 +19,6 @@ bool is_of_the_model(const FileRecord& file) {
          fs::path(file.name).filename() == file.name;
 }
 
-/// All files must be there with the recorded size.
 bool has_files_of_size(const fs::path& directory, const std::vector<FileRecord>& files) {
   return std::all_of(files.begin(), files.end(), [&](const FileRecord& file) {
     std::error_code error;
@@ -58,8 +57,8 @@ std::optional<fs::path> find_model(const std::vector<FileRecord>& files, const f
   std::copy_if(files.begin(), files.end(), std::back_inserter(wanted), is_of_the_model);
   // An archive from elsewhere may lack both.
   if (wanted.empty() || recorded.empty()) return std::nullopt;
-  // The recorded path has precedence even with other content: the digests are compared later, and
-  // the difference is reported.
+  // At the recorded path, equal sizes are enough: the digests are compared later, and a difference
+  // is reported.
   if (has_files_of_size(recorded, wanted)) return recorded;
   auto candidates = folders_in(folder_of(recorded));
   const auto snapshots = hub_snapshots();

@@ -93,7 +93,6 @@ Settings changed(const Parameters& parameters,
       if (!only_these) values[parameter.name] = value;
       continue;
     }
-    // Each model of a list is changed by itself.
     if (parameter.type == ParameterType::models) {
       std::vector<std::string> items;
       for (const auto& item : parameters.list(parameter.name)) items.push_back(of_model(item));
@@ -121,8 +120,8 @@ std::vector<FileRecord> parameter_file_records(const Parameters& parameters) {
       add_model(records, parameter.name, parameters.text(parameter.name));
     if (parameter.type == ParameterType::models) {
       std::size_t index = 0;
+      // Models of a list are numbered, since two may have files of the same names.
       for (const auto& model : parameters.list(parameter.name))
-        // Models of a list are numbered, since two may have files of the same names.
         add_model(records, parameter.name + " " + std::to_string(++index), model);
     }
     if (parameter.type == ParameterType::file) add_file(records, parameters, parameter);

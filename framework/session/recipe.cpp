@@ -30,7 +30,6 @@ nlohmann::json config_of(const Model& model) {
   return nlohmann::json::object();
 }
 
-/// The request as archives store and compare it.
 nlohmann::json request_of(const RunRequest& request, const Model& model, const PluginInfo& entry,
                           const std::vector<std::string>& tools, const Parameters& parameters) {
   const auto& spec = model.spec();
@@ -116,7 +115,8 @@ void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters
   if (!ids.empty()) plan.corrupted_ids_sha256 = digest_of_ids(ids);
 }
 
-/// A prompt that cannot be tokenized has no ids; the case runs and fails with the reason.
+/// A prompt that cannot be tokenized is planned without ids; the case runs and fails with the
+/// reason.
 CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Model& model) {
   CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
   plan_second_prompt(plan, input, parameters, model);

@@ -17,7 +17,6 @@ using nlohmann::json;
 
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{1} << 30, .max_depth = 80};
 
-/// What a replay needs of each case.
 json cases_of(const ArchiveReader& archive) {
   json list = json::array();
   for (const CaseRecord& one : archive.cases())

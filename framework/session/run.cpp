@@ -106,7 +106,7 @@ ArchivedRun run_entry(PluginEntryKind kind, const std::string& name, const RunOp
   RunListener listener;
   if (options.warn) listener.warn = options.warn;
   auto cases = named_cases(options.cases);
-  // The order of members matters here: signals are restored after the session has ended.
+  // The signals are restored last, after the session has ended.
   RunSession session(request_for(kind, name, options), listener);
   session.prepare(std::move(cases), {});
   // A process that was killed after the seal left a complete archive.

@@ -16,7 +16,7 @@ std::string cases_text(std::int64_t count) {
   return std::to_string(count) + (count == 1 ? " case" : " cases");
 }
 
-// Rotary positions have no end, but a model was trained up to one.
+// Rotary positions do not end, but a model was trained up to one.
 std::optional<std::string> note_on_length(const TransformerSpec& spec,
                                           const std::vector<CasePlan>& cases) {
   const std::int64_t trained = spec.max_positions;

@@ -77,7 +77,6 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
   model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
   notes_ = notes_of(*model_);
-  // The wrappers are applied in this order, so that the time of interventions is measured too.
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, request_.interventions);
   context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
@@ -157,7 +156,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   auto writer = RunWriter::start(out, plan_, request_.resume,
                                  {std::chrono::duration<double>(request_.commit_every_s)});
   std::error_code error;
-  // For `lensbench finish`, which repeats the request without its options.
+  // For `lensbench finish`, which takes the request from it.
   writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
                        {"arguments", argv},
                        {"working_directory", fs::current_path(error).string()}});
@@ -193,7 +192,7 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
     writer.discard();
     return outcome;
   }
-  // Token ids are collected from the results, so that the vocabulary has no more than these.
+  // Token ids are collected from the results, so that the vocabulary has these and not more.
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.failed_receipts = writer.failed_receipts();
   for (const auto& [name, dataset] : outcome.report.summaries)
@@ -205,7 +204,7 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
   return outcome;
 }
 
-/// An interruption comes first, then the most severe failure of a case, then receipts.
+/// An interruption comes first, then failures of cases, then receipts.
 int RunSession::Outcome::exit_code() const {
   if (report.interrupted) return 5;
   if (const int code = report.exit_code(); code != 0) return code;

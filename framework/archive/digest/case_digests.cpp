@@ -16,7 +16,7 @@ using hdf5::Handle;
 using hdf5::readable;
 
 /// Rows of each case along the dimension of the variable `case`. A group without such a variable,
-/// or with one of another kind, has no digests of cases.
+/// or with one of another kind, does not get digests of cases.
 RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions) {
   RowsByDimension rows;
   if (!hdf5::exists(group, "case")) return rows;

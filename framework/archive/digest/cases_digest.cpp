@@ -11,10 +11,9 @@
 
 #include "core/files/sha256.hpp"
 
-// Which cases a run is over, as one number: archives of different models and tools have the same
-// digest if they asked about the same cases in the same order. Model, parameters, names and units
-// of columns are therefore not part of it. tests/parity/archive_digests.py has an independent
-// implementation.
+// Digest of the cases of a run. Archives of different models and tools have the same digest if they
+// asked about the same cases in the same order, so model, parameters, names and units of columns
+// are not part of it. tests/parity/archive_digests.py has an independent implementation.
 
 namespace lensbench {
 namespace {

@@ -225,7 +225,6 @@ class TreeDigest {
   }
 
  private:
-  /// Digest of a member, which is computed unless the caller knew it.
   Sha256Digest digest(hid_t group, const hdf5::Child& member, const Dimensions& dimensions,
                       const std::string& path) {
     if (member.is_group) {
@@ -250,7 +249,7 @@ class TreeDigest {
     if (rows_.empty()) return std::nullopt;
     const auto lengths = extent(dataset, path);
     const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
-    // A text has no fixed size, so texts are divided among cases only along a single axis.
+    // Texts differ in size, so they are divided among cases only along a single axis.
     if (H5Tget_class(type) == H5T_STRING && dims.size() != 1) return std::nullopt;
     for (std::size_t axis = 0; axis < dims.size(); ++axis)
       if (const auto rows = rows_.find(dims[axis]); rows != rows_.end())

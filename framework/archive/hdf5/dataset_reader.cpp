@@ -200,8 +200,8 @@ std::vector<haddr_t> scale_addresses(hid_t dataset, const std::string& path, std
     throw InputError(what + ": expected a list of dimension scales for each axis");
   std::vector<hvl_t> scales(axes);
   readable(H5Aread(list, type, scales.data()), what);
+  // One scale per axis is what the writer attaches; further ones are ignored.
   for (std::size_t axis = 0; axis < axes; ++axis)
-    // One scale per axis is what the writer attaches; further ones are ignored.
     if (scales[axis].len > 0) {
       hobj_ref_t reference = 0;
       std::memcpy(&reference, scales[axis].p, sizeof reference);

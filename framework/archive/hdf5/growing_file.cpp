@@ -98,8 +98,8 @@ void GrowingFile::check() const {
                    " bytes: " + errno_text(error_));
 }
 
-/// Memory of a shared mapping is only a view of the file: its pages may leave this process at any
-/// time without a loss, so that a large archive does not count as memory of the run.
+/// Pages of a shared mapping can be released at any time without a loss, so that a large archive
+/// does not count as memory of the run.
 void GrowingFile::relieve() {
   if (mapped_ > 0) ::madvise(memory_, mapped_, MADV_DONTNEED);
 }

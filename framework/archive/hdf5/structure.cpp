@@ -30,7 +30,6 @@ constexpr std::size_t kMostObjects = 1'000'000;
 constexpr std::array<H5Z_filter_t, 3> kFilters = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE,
                                                   H5Z_FILTER_FLETCHER32};
 
-/// All refusals have one form, which names the object and what is wrong with it.
 [[noreturn]] void refuse(const std::string& path, const std::string& what) {
   throw InputError(path + ": not allowed in a lensbench archive: " + what);
 }

@@ -37,8 +37,8 @@ CommittedResults::CommittedResults(std::filesystem::path folder) : folder_(std::
           return;
         }
         one.status = CaseStatus::complete;
+        // The first complete frame of a case counts, as it does when the run is resumed.
         for (const std::string& name : unit.names())
-          // The first complete frame of a case counts, as it does when the run is resumed.
           places_[name].try_emplace(head.index, Place{file, offset, head.bytes});
       });
 }

@@ -105,7 +105,7 @@ std::uint64_t next_head(const FileDescriptor& file, std::uint64_t offset, std::u
 template <class Use>
 std::uint64_t for_each_head(const FileDescriptor& file, const path& name, Use&& use) {
   const std::uint64_t size = size_of(file, name);
-  // A head is believed only if the file has all bytes of its unit: the writer may have been killed
+  // A head is accepted only if the file has all bytes of its unit: the writer may have been killed
   // within it.
   for (std::uint64_t at = 0; at < size;) {
     const auto head = head_at(file, at, size, name);

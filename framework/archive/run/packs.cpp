@@ -181,7 +181,7 @@ std::size_t Packs::recover(const UseUnit& use) {
   return damaged;
 }
 
-/// Makes the unfinished file of an ended process a pack, or removes it if it has no whole frame.
+/// Makes the unfinished file of an ended process a pack, or removes it if it lacks a whole frame.
 void Packs::adopt(const path& part, const FrameScan& scan) {
   // Without a whole frame there is nothing to keep.
   if (scan.end == 0) {
@@ -292,7 +292,7 @@ void Packs::close_part() {
   part_ = FileDescriptor();
 }
 
-/// The file becomes a pack only when its data are synced: a pack never changes and is believed.
+/// The file becomes a pack only when its data are synced, because a pack never changes.
 void Packs::end_part() {
   make_safe();
   close_part();

@@ -156,7 +156,7 @@ struct RunWriter::State {
     has_states = true;
   }
 
-  /// Of two complete units of a case the first counts, so that it never changes; a complete one
+  /// The first of two complete units of a case counts, so that it never changes; a complete one
   /// counts more than failures, of which the last counts.
   void recover(std::size_t at, const UnitPlace& place, const Unit& unit) {
     UnitRecord& record = units[at];

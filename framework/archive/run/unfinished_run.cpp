@@ -7,8 +7,7 @@
 #include "archive/run/packs.hpp"
 #include "archive/run/plan_files.hpp"
 
-// What a run has saved, for `verify` of a folder. Every unit is read and compared with its
-// checksum.
+// Content of the folder of a run, for `verify`. Every unit is read and compared with its checksum.
 
 namespace lensbench {
 

@@ -10,8 +10,8 @@
 #include "archive/hdf5/dataset_io.hpp"
 
 // Binary form of a unit, which `UnitImage` writes and `Unit` reads. It is private to the folder of
-// a run and little-endian; its number of format changes with every change here. It holds everything
-// that the seal needs, so that a run can be sealed by another process than computed it.
+// a run and little-endian; every change of it needs another kUnitFormat. It holds everything that
+// the seal needs, so that a run can be sealed by another process than computed it.
 
 namespace lensbench {
 namespace {
@@ -48,7 +48,6 @@ void put(UnitBytes& bytes, const CaseCosts& costs) {
     bytes.text(tool);
     put(bytes, cost);
   }
-  // The profile has as many entries as components ran; cases without a profile have none.
   bytes.count(costs.profile.size());
   for (const ProfileEntry& entry : costs.profile) {
     bytes.text(entry.component);
@@ -209,7 +208,6 @@ void put(UnitBytes& bytes, const Dataset& dataset) {
   bytes.count(dataset.variables().size());
   for (const Variable& variable : dataset.variables()) put(bytes, variable);
   put(bytes, dataset.attributes);
-  // Receipts follow the variables, since a dataset is complete only with them.
   bytes.count(dataset.receipts.size());
   for (const Receipt& receipt : dataset.receipts) {
     bytes.text(receipt.name);

@@ -20,7 +20,7 @@ using Source = JoinedVariable::Source;
 
 /// Total size of the values of one round that are kept until their chunks are complete.
 constexpr std::int64_t kBufferBytes = 16 << 20;
-// Number of parts after which the pages of the file may leave memory.
+// Number of parts after which the pages of the file are released.
 constexpr std::size_t kPartsBetweenRelief = 64;
 /// Number of pieces that are joined at once: a small tensor takes several times the memory of its
 /// values.
@@ -71,14 +71,12 @@ class Appender {
   }
 
  private:
-  /// Joins the small pieces to one block, whose memory is that of its values alone.
   void join_pieces() {
     if (pieces_.empty()) return;
     blocks_.push_back(pieces_.size() == 1 ? pieces_.front() : at::cat(pieces_, joined_.axis));
     pieces_.clear();
   }
 
-  /// Writes the first `rows` of what is waiting.
   void write(std::int64_t rows) {
     Variable block = joined_.variable;
     if (joined_.is_text) {
@@ -136,8 +134,8 @@ class JoinedWriter {
 
   /// Creates the variables that belong to all cases, and writes those whose values are known.
   void create_common() {
+    // All of them are known before the first is created, since labels are found among them.
     for (const JoinedVariable& joined : variables())
-      // All of them are known before the first is created, since labels are found among them.
       if (joined.source != Source::apart) common_.push_back(joined.variable);
     for (const JoinedVariable& joined : variables())
       if (joined.source != Source::apart)

@@ -52,7 +52,6 @@ void RunCosts::add(std::int64_t case_number, CaseCosts costs) {
   sum.session = costs.session;
 }
 
-/// Cases are in order of their numbers, which is the order of the map.
 Dataset RunCosts::table() const {
   Dataset table;
   if (cases_.empty()) return table;

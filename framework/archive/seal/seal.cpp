@@ -159,7 +159,6 @@ class Packer {
       auto& joining = dataset_joining;
       joining.join.finish();
       Handle group = hdf5::create_group(results, name);
-      // Structured reading of one part: the unit of the case, then the dataset in it.
       const auto read = [&](std::size_t p) { return input_.read(joining.cases[p], name); };
       write_joined(group, joining.join, joining.cases.size(), read, [&] { image_.relieve(); });
       group.close_written("group '" + name + "'");

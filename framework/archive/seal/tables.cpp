@@ -39,7 +39,6 @@ std::vector<std::int64_t> numbers_of(const std::vector<Record>& records,
   return numbers;
 }
 
-/// Columns of receipts; `receipts_from_dataset` reads them again.
 Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
   std::vector<std::string> names, notes;
   std::vector<double> values, tolerances;
@@ -90,7 +89,6 @@ Dataset receipts_table(const std::vector<ReceiptRecord>& records) {
   return table;
 }
 
-/// Inverse of `receipts_table`.
 std::vector<ReceiptRecord> receipts_from_table(const Dataset& table) {
   std::vector<ReceiptRecord> records;
   std::int64_t row = 0;
@@ -208,7 +206,6 @@ std::map<std::string, Attribute> fact_attributes(const nlohmann::json& facts) {
     else if (value.is_string())
       attributes[key] = value.get<std::string>();
     else
-      // Lists and objects become JSON text, since attributes are flat.
       attributes[key] = value.dump();
   }
   return attributes;

@@ -95,8 +95,8 @@ AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* no
     AddedToken& token = tokens_[i];
     by_id_.emplace(token.id, i);
     by_content_.emplace(token.content, i);
+    // The form that the text has when the search takes place.
     token.form = token.normalized && normalizer != nullptr
-                     // The form that the text has when the search takes place.
                      ? normalizer->normalize(AlignedText::from(token.content)).text
                      : token.content;
     const auto fail = [&](const std::string& what) {

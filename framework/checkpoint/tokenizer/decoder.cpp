@@ -76,7 +76,6 @@ class Fuse final : public Decoder {
   std::string token_bytes(std::string token) const override { return token; }
 };
 
-/// Replaces matches in each token.
 class Replace final : public Decoder {
  public:
   Replace(std::unique_ptr<const Pattern> pattern, std::string content)
@@ -227,7 +226,6 @@ class WordPiece final : public Decoder {
   bool cleanup_;
 };
 
-/// Steps one after the other.
 class Sequence final : public Decoder {
  public:
   explicit Sequence(const JsonReader& steps) {
@@ -255,7 +253,6 @@ std::unique_ptr<const Decoder> wordpiece_decoder() {
   return std::make_unique<WordPiece>("##", true);
 }
 
-/// Reads the type first; an unknown type is an error.
 std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();

@@ -28,7 +28,6 @@ std::int64_t find_spelling(const Tokenizer& tokenizer, std::string_view text) {
   return -1;
 }
 
-/// The tokens of the text, at most twelve of them, for the message.
 std::string list_of(const Tokenizer& tokenizer, const std::vector<std::int64_t>& ids) {
   constexpr std::size_t kShown = 12;
   std::string list;

@@ -41,8 +41,8 @@ Pieces PipelineTokenizer::split(std::string_view text) const {
   pieces.body = AlignedText::from(text);
   if (!text.empty()) pieces.parts.push_back({{0, text.size()}});
   parts_.added->split_raw(pieces);
+  // Parts are normalized one by one: a normalizer must not join text across an added token.
   if (parts_.normalizer)
-    // Parts are normalized one by one: a normalizer must not join text across an added token.
     rewrite_parts(pieces, [&](const AlignedText& from, Span range, AlignedText& to) {
       AlignedText part;
       part.append(from, range);
@@ -54,7 +54,6 @@ Pieces PipelineTokenizer::split(std::string_view text) const {
   return pieces;
 }
 
-/// Tokens of the words, with their ranges in the original text.
 std::vector<EncodedToken> PipelineTokenizer::tokenize(const Pieces& pieces) const {
   std::vector<EncodedToken> tokens;
   std::vector<ModelToken> of_word;

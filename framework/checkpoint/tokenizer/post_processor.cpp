@@ -5,10 +5,10 @@
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
 #include "core/text/utf8.hpp"
 
-namespace lensbench {
 // Post-processors: special tokens around the text and adjusted offsets. Templates for pairs of
 // texts are not read, since lensbench encodes one text at a time.
 
+namespace lensbench {
 namespace {
 
 /// Adds special tokens before and after the text.
@@ -138,8 +138,8 @@ std::unique_ptr<const PostProcessor> read_template(const JsonReader& field,
   for (std::size_t i = 0; i < single.size(); ++i) {
     const JsonReader piece = single.at(i);
     if (const auto special = piece.find("SpecialToken")) {
+      // Tokens before the sequence are its prefix, those after it its suffix.
       std::ranges::copy(special_ids(*special, specials, lookup),
-                        // Tokens before the sequence are its prefix, those after it its suffix.
                         std::back_inserter(sequences == 0 ? prefix : suffix));
     } else if (piece.at("Sequence").at("id").string() == "A") {
       ++sequences;
@@ -187,7 +187,6 @@ std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::in
   return std::make_unique<Template>(std::move(prefix), std::move(suffix));
 }
 
-/// Reads the type first; an unknown type is an error.
 std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field,
                                                          const TokenLookup& lookup) {
   const JsonReader kind = field.at("type");

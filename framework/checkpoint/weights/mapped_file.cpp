@@ -15,7 +15,6 @@
 namespace lensbench {
 namespace {
 
-/// A fault of a file that the user named.
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& fault) {
   throw InputError(path.string() + ": " + fault);
 }

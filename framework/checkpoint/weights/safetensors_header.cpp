@@ -116,7 +116,7 @@ class HeaderReader {
   }
 
  private:
-  // What the next value may be; the parser calls the functions above in the order of the text.
+  // Kind of the next value; the parser calls the functions above in the order of the text.
   enum class State { start, root, metadata, tensor, shape, offsets };
 
   [[noreturn]] void fail(const std::string& fault) const {
@@ -159,7 +159,6 @@ class HeaderReader {
     entry_.unreadable_type = word;
   }
 
-  /// Checks and stores the tensor whose description has ended.
   void finish_tensor() {
     for (const char* field : {"dtype", "shape", "data_offsets"})
       if (!fields_.count(field)) fail(tensor() + "field \"" + field + "\" is missing");
@@ -208,7 +207,7 @@ class HeaderReader {
 
 /// Text of the header after its length, which is a little-endian u64.
 std::string_view header_text(std::string_view file, const std::string& subject) {
-  // A pointer of Git LFS in place of the file is a frequent mistake and gets its own message.
+  // A pointer of Git LFS in place of the file gets a message of its own.
   refuse_lfs_pointer(file, subject);
   if (file.size() < 8)
     throw InputError(subject + ": " + std::to_string(file.size()) +

@@ -19,7 +19,6 @@ using nlohmann::json;
 // The index of a model with many experts has some megabytes.
 constexpr std::size_t kMaxIndexBytes = 64 << 20;
 
-/// Accepts plain file names of safetensors alone, without any path.
 void check_shard_name(const std::string& name, const fs::path& index) {
   const bool plain = name.find('/') == std::string::npos && name.find('\\') == std::string::npos &&
                      name.find('\0') == std::string::npos && name != "..";
@@ -35,7 +34,7 @@ bool is_below(const fs::path& path, const fs::path& folder) {
 }
 
 /// Whether a path is a file of a hub cache: `models--org--name/blobs/<hash>`, or, where the file
-/// system has no links, `models--org--name/snapshots/<hash>/<name>`.
+/// system lacks links, `models--org--name/snapshots/<hash>/<name>`.
 bool is_in_hub_cache(const fs::path& path) {
   const fs::path folder = path.parent_path(), outer = folder.parent_path();
   const auto is_repository = [](const fs::path& place) {

@@ -60,7 +60,6 @@ std::optional<double> attribute_number(const std::optional<Attribute>& attribute
   return std::nullopt;
 }
 
-/// One number for each row.
 Variable numbered(Variable variable, std::int64_t count, std::int64_t number) {
   variable.tensor = at::full({count}, number, at::kInt);
   return variable;
@@ -149,7 +148,6 @@ std::int64_t CaseJoin::total(const std::string& dim) const {
   return sum;
 }
 
-/// Whether a variable has an axis that differs between parts.
 bool CaseJoin::varies(const Variable& variable) const {
   return std::any_of(variable.dims.begin(), variable.dims.end(),
                      [&](const auto& dim) { return varying_.contains(dim); });

@@ -41,7 +41,6 @@ void check_names(const Variable& variable) {
   }
 }
 
-/// Texts have one axis, because that is the form that every reader of netCDF files knows.
 void check_text(const Variable& variable) {
   if (variable.strings.empty() && variable.dims.size() != 1)
     throw UsageError(subject(variable) + ": has neither numbers nor strings; give a tensor");
@@ -54,7 +53,7 @@ void check_text(const Variable& variable) {
                        " is not valid UTF-8 without NUL; keep raw bytes as uint8 numbers");
 }
 
-/// Types that HDF5, NumPy and xarray have in common.
+/// Types that an archive stores; truth values become int8 there.
 bool is_stored_type(at::ScalarType type) {
   switch (type) {
     case at::kFloat:
@@ -95,7 +94,7 @@ void normalise_tensor(Variable& variable) {
                      " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
   // Before `contiguous`, which allocates what the shape claims.
   check_size(variable, values);
-  // Half types are widened, since HDF5 readers lack bfloat16; the attribute keeps the original
+  // Half types are widened to float32, which every reader has; the attribute keeps the original
   // type.
   const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
   if (half) {
@@ -145,7 +144,7 @@ Dataset& Dataset::add(Variable variable) {
     check_text(variable);
   else
     normalise_tensor(variable);
-  // Names that differ only in their case would be one file or one attribute for some programs.
+  // CF conventions, section 2.3: names must not differ in upper and lower case alone.
   for (const Variable& other : variables_) {
     if (equal_ignoring_case(other.name, variable.name))
       throw UsageError(subject(variable) + ": the dataset already has '" + other.name +

@@ -41,7 +41,6 @@ void check_joinable(const Variable& a, const Variable& b) {
                      "variable or in an attribute of the dataset");
 }
 
-/// Puts the pieces of one variable together.
 void add_joined(Dataset& dataset, const JoinedVariable& joined, std::vector<Variable>& pieces) {
   if (joined.source == JoinedVariable::Source::apart) {
     for (Variable& piece : pieces) dataset.add(std::move(piece));

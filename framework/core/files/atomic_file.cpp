@@ -22,7 +22,6 @@ namespace {
 
 using std::filesystem::path;
 
-/// Error of a system call, with the file that the user knows.
 [[noreturn]] void fail(const path& file, const std::string& what, int error) {
   throw RunError(file.string() + ": " + what + ": " + errno_text(error));
 }
@@ -96,8 +95,8 @@ void write_and_rename(const path& target, const path& temporary_folder, Fill&& f
   sync_folder(target.parent_path());
 }
 
-/// Streams report only that an error occurred; this buffer throws the error of the system.
-/// Buffer of an output stream that writes into an open file.
+/// Buffer of an output stream that writes into an open file. Streams report only that an error
+/// occurred; this buffer throws the error of the system.
 class FileBuffer final : public std::streambuf {
  public:
   FileBuffer(const FileDescriptor& file, const path& target) : file_(file), target_(target) {

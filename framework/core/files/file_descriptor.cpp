@@ -4,8 +4,6 @@
 
 #include <system_error>
 
-// Descriptors and error texts of the system.
-
 namespace lensbench {
 
 int FileDescriptor::close() {

@@ -81,7 +81,7 @@ std::string sha256_file(const std::filesystem::path& path) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw InputError(path.string() + ": cannot be opened: " + errno_text(errno));
   Sha256 hash;
-  // A megabyte at a time, since files of weights are larger than memory.
+  // A megabyte at a time, since files of weights may be larger than memory.
   std::vector<std::byte> block(std::size_t{1} << 20);
   while (true) {
     const ssize_t n = ::read(file.get(), block.data(), block.size());

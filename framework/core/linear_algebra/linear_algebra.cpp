@@ -21,7 +21,7 @@
 #include "core/linear_algebra/matrices.hpp"
 
 // Decompositions in float64 by LAPACK through libtorch. What LAPACK leaves open (signs, order of
-// equal values) is fixed here, so that results do not change with its version.
+// equal values) is fixed here, so that results do not depend on its choice.
 
 namespace lensbench::linear_algebra {
 namespace {

@@ -50,7 +50,8 @@ class LogisticLoss {
   at::Tensor rows_, y_, penalty_;
 };
 
-/// Labels as ±1. Rows of both kinds are required, since the loss has no minimum without them.
+/// Labels as ±1. Rows of both kinds are required, since the loss does not have a minimum without
+/// them.
 at::Tensor plus_minus(const at::Tensor& labels, std::int64_t rows) {
   const at::Tensor given = widened(labels, "logistic regression, labels", 1);
   if (given.size(0) != rows)
@@ -107,8 +108,8 @@ LogisticFit fit_logistic(const at::Tensor& features, const at::Tensor& labels,
   check(options);
   const at::Tensor x = widened(features, "logistic regression, features", 2);
   const at::Tensor y = plus_minus(labels, x.size(0));
+  // The intercept is the weight of a column of ones without a penalty.
   const at::Tensor rows =
-      // The intercept is the weight of a column of ones without a penalty.
       options.intercept ? at::cat({x, at::ones({x.size(0), 1}, at::kDouble)}, 1) : x;
   at::Tensor penalty = at::full({rows.size(1)}, options.lambda, at::kDouble);
   if (options.intercept) penalty[x.size(1)] = 0;

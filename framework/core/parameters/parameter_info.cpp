@@ -112,7 +112,7 @@ std::string describe(ParameterType type) {
   return "";
 }
 
-/// What a value must be, for messages: it completes the sentence "expected ...".
+/// Expected value in words, for messages: it completes the sentence "expected ...".
 std::string expectation(const ParameterInfo& parameter) {
   switch (parameter.type) {
     case ParameterType::integer:

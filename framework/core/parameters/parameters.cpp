@@ -121,7 +121,6 @@ const std::string& Parameters::text(std::string_view name) const {
   return values_.at(parameter.name);
 }
 
-/// Items of a list of any type.
 std::vector<std::string> Parameters::list(std::string_view name) const {
   const ParameterInfo& parameter = declared(name);
   if (!is_list(parameter.type))

@@ -15,9 +15,9 @@
 namespace lensbench {
 namespace {
 
-template <class Number>
 /// The whole text must be the number: `3x` and an empty text are refused. from_chars does not
 /// depend on the locale.
+template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -163,8 +163,7 @@ std::string limits_in_words(const Interval& interval) {
   return words;
 }
 
-/// `none` is the spelling of an empty value, since a shell or a file cannot always give an empty
-/// one. A parameter whose words include `none` keeps it as a word.
+/// `none` means an empty value, except for text and for a parameter whose words include it.
 std::optional<std::string> canonical_value(const ParameterInfo& parameter,
                                            const std::string& text) {
   const bool is_text = parameter.type == ParameterType::text;

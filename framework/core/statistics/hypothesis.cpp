@@ -13,7 +13,7 @@
 #include "core/statistics/samples.hpp"
 
 // Intervals and tests by resampling. Draws come from Philox and sums are made in the order of the
-// values, so that a result is equal in every bit on every machine. Sources of the formulas are in
+// values, so that seed and number of samples determine the result. Sources of the formulas are in
 // hypothesis.hpp.
 
 namespace lensbench::statistics {
@@ -252,9 +252,9 @@ TestResult paired_permutation_test(const std::vector<double>& a, const std::vect
     if (!std::isnan(a[i]) && !std::isnan(b[i])) differences.push_back(a[i] - b[i]);
   const double difference = mean(differences);
   if (differences.empty()) return undefined_result(difference);
+  // Cohen's d_z: in deviations of the differences, not of the values.
   const double effect = differences.size() < 2
                             ? kUndefined
-                            // Cohen's d_z: in deviations of the differences, not of the values.
                             : standardised(difference, std::sqrt(variance(differences)));
   return {difference, sign_flip_p(differences, resampling), effect, difference, kUndefined};
 }

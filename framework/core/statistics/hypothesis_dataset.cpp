@@ -37,14 +37,12 @@ Variable described(const Variable& like, const std::string& suffix, const std::s
                        (like.long_name.empty() ? like.name : like.long_name)};
 }
 
-/// The draws of a variable in attributes.
 void set_resampling(Variable& variable, const std::string& method, const Resampling& resampling) {
   variable.attributes["method"] = method;
   variable.attributes["samples"] = resampling.samples;
   variable.attributes["seed"] = static_cast<std::int64_t>(resampling.seed);
 }
 
-/// A list of numbers in the shape of one case.
 at::Tensor shaped(const std::vector<double>& values, at::IntArrayRef shape) {
   at::Tensor tensor = at::empty(shape, at::kDouble);
   std::copy(values.begin(), values.end(), tensor.data_ptr<double>());

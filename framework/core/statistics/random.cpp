@@ -4,9 +4,9 @@
 #include <numbers>
 
 // Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
-// 2011). A counter-based generator has no state but its counter: any number of a stream can be
-// computed apart, and the sequence is equal on every machine. The distributions are written here as
-// well, because those of the standard library differ between implementations.
+// 2011). The only state of a counter-based generator is its counter: any number of a stream can be
+// computed apart, and its integers are equal on every machine. The distributions are written here
+// as well, because those of the standard library differ between implementations.
 
 namespace lensbench {
 

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <iterator>
 
-// Parts of statistics that several files need.
-
 namespace lensbench::statistics {
 
 std::vector<double> present(const std::vector<double>& values) {

@@ -9,7 +9,7 @@
 namespace lensbench {
 
 bool glob_matches(std::string_view glob, std::string_view text) {
-  // Names of hook points have dots and not slashes, and a backslash has no meaning in them.
+  // Names of hook points have dots and not slashes; a backslash in them is an ordinary character.
   return fnmatch(std::string(glob).c_str(), std::string(text).c_str(), FNM_NOESCAPE) == 0;
 }
 

@@ -76,7 +76,7 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     insert(std::move(value));
     return true;
   }
-  /// The depth is limited here, before the value exists: destroying a deep value recurses.
+  /// The depth is limited here, since most functions that visit a value are recursive.
   bool open(json value) {
     if (containers_.size() > max_depth_)
       throw InputError(subject_ + ": JSON nested deeper than " + std::to_string(max_depth_) +
@@ -100,7 +100,6 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-/// Size first, then the form of the text, then the content. \throws InputError only
 json parse_json(std::string_view text, const std::string& subject, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes)
     throw InputError(subject + ": too large for JSON (" + std::to_string(text.size()) +

@@ -15,8 +15,8 @@ using nlohmann::json;
 
 namespace {
 
-template <class T>
 /// The type in words, with its limits unless it has none.
+template <class T>
 std::string described(const char* kind, Range<T> range, Range<T> any) {
   if (range.min == any.min && range.max == any.max) return kind;
   std::ostringstream out;

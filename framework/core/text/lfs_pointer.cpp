@@ -2,8 +2,9 @@
 
 #include <lensbench/error.hpp>
 
-// Files of Git LFS that were not fetched: three lines of text in place of the content. They are the
-// most frequent reason why a cloned model cannot be read, so the message has the command.
+// Files of Git LFS that were not fetched: three lines of text in place of the content. A model that
+// was cloned without Git LFS consists of them, so the message has the command that fetches the
+// content.
 
 namespace lensbench {
 

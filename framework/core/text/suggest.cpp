@@ -4,8 +4,6 @@
 #include <numeric>
 #include <utility>
 
-// Suggestions for mistyped names.
-
 namespace lensbench {
 
 /// One row of the matrix of Wagner and Fischer (1974) at a time: O(|a| |b|) steps, O(|b|) memory.

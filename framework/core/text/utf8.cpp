@@ -45,8 +45,8 @@ Utf8Unit read_utf8(std::string_view bytes) {
   for (std::size_t i = 1; i < lead.length; ++i) {
     const unsigned char low = i == 1 ? lead.second_low : 0x80;
     const unsigned char high = i == 1 ? lead.second_high : 0xBF;
+    // The bytes before the faulty one are the maximal subpart, which counts as one error.
     if (i >= bytes.size() || byte(i) < low || byte(i) > high)
-      // The bytes before the faulty one are the maximal subpart, which counts as one error.
       return {kReplacementCharacter, i, false};
     character = character << 6 | (byte(i) & 0x3Fu);
   }

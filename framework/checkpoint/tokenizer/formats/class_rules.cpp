@@ -58,7 +58,6 @@ json gpt2(const TokenizerSettings& settings, const json&) {
           {"decoder", {{"type", "ByteLevel"}}}};
 }
 
-/// GPT-NeoX: GPT-2 on composed characters.
 json gpt_neox(const TokenizerSettings& settings, const json& charsmap) {
   json rules = gpt2(settings, charsmap);
   rules["normalizer"] = {{"type", "NFC"}};

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-// Which tokens a folder adds to its vocabulary, in which order, and which of them have a role.
-// Order matters, because a new token gets the next free id: the steps are those of transformers,
-// and a case in which its order is not defined is refused.
+// Tokens that a folder adds to its vocabulary, their order and their roles. Order matters, because
+// a new token gets the next free id: the steps are those of transformers, and a case in which its
+// order is not defined is refused.
 
 namespace lensbench {
 namespace {
@@ -54,7 +54,7 @@ SpecialTokens::SpecialTokens(const TokenizerSettings& settings, const TokenizerC
 }
 
 /// Token of each role: from the settings, else the default of the class. A role that is null in the
-/// settings has no token, whatever the default is.
+/// settings is without a token, whatever the default is.
 void SpecialTokens::find_roles(const StoredTokens& stored) {
   const bool decoder = settings_.root().find("added_tokens_decoder").has_value();
   const auto with_properties = [&](const SettingsToken& token) {

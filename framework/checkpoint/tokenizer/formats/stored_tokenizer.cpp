@@ -73,7 +73,6 @@ bool StoredTokenizer::is_byte_level() const {
   return false;
 }
 
-/// Table of the first step of type Precompiled.
 nlohmann::json StoredTokenizer::charsmap() const {
   const auto normalizer = root().find("normalizer");
   if (!normalizer) return nullptr;

@@ -4,9 +4,9 @@
 
 #include "checkpoint/tokenizer/formats/class_names.hpp"
 
-// Which class of transformers a folder gets. Folders state classes that are wrong, missing or older
-// than their files, and transformers has rules and exceptions for these cases; they are followed
-// here one by one, since the class decides the ids.
+// Class of transformers for a folder. Folders state classes that are wrong, missing or older than
+// their files, and transformers has rules and exceptions for these cases; they are followed here
+// one by one, since the class decides the ids.
 
 namespace lensbench {
 namespace {

@@ -50,7 +50,7 @@ Vocabulary read_lines(const std::filesystem::path& path) {
                      " is not valid UTF-8");
   const auto lines = lines_of(text);
   std::unordered_map<std::string_view, std::size_t> last;
-  // Of equal lines the last counts, as in the dictionary that transformers builds; the other ids
+  // The last of equal lines counts, as in the dictionary that transformers builds; the other ids
   // remain unused.
   for (std::size_t i = 0; i < lines.size(); ++i) last[lines[i]] = i;
   Vocabulary vocabulary(lines.size());

@@ -52,7 +52,6 @@ class BpeModel::Word {
   std::size_t unknown_length_ = 0;
 };
 
-/// Tokens for bytes are looked up once.
 BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonReader& where)
     : name_(where.file()), vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
   byte_ids_.fill(kNoToken);
@@ -85,7 +84,6 @@ void BpeModel::add_merge(std::string_view first, std::string_view second, const 
   merges_.set(first_id, second_id, {next_rank_++, find(joined)});
 }
 
-/// Tokens of a word, with ranges of bytes in it.
 void BpeModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) const {
   if (word.size() > kLongestWord)
     throw InputError(name_ + ": a word of the text is too long (" + std::to_string(word.size()) +
@@ -144,7 +142,7 @@ std::int64_t BpeModel::find_character(std::string_view character, bool first, bo
 }
 
 /// All bytes or none: a character must not be written in part.
-/// \return false if a byte has no token
+/// \return false if a byte lacks a token
 bool BpeModel::add_bytes(std::string_view character, Word& word) const {
   for (const char byte : character)
     if (byte_ids_[static_cast<unsigned char>(byte)] == kNoToken) return false;
@@ -173,7 +171,6 @@ void BpeModel::merge_all(std::vector<Symbol>& symbols) const {
   const auto last = static_cast<std::int32_t>(symbols.size()) - 1;
   for (std::int32_t i = 0; i < last; ++i)
     if (const auto* merge = candidate_at(i)) heap.push_back({merge->rank, i, merge->id});
-  // The initial heap is built in linear time.
   std::priority_queue queue(std::greater<Candidate>{}, std::move(heap));
   const auto offer = [&](std::int32_t position) {
     if (const auto* merge = candidate_at(position)) queue.push({merge->rank, position, merge->id});

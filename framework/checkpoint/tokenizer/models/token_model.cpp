@@ -20,7 +20,6 @@ std::string older_type(const JsonReader& field) {
 
 }  // namespace
 
-/// Reads a model. Files from before the field `type` are recognised by their other fields.
 std::unique_ptr<const TokenModel> read_token_model(const JsonReader& field) {
   const auto kind = field.find("type");
   const std::string type = kind ? kind->string() : older_type(field);

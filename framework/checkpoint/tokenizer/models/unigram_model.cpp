@@ -188,8 +188,8 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
     vocab.fail("the tokens are too long in total (" + std::to_string(bytes) + " bytes, at most " +
                std::to_string(kMostBytes) + " are allowed)");
   std::optional<std::int64_t> unk_id;
+  // The index must exist, since the score of the unknown token is read by it.
   if (const auto unk = field.find("unk_id"))
-    // The index must exist, since the score of the unknown token is read by it.
     unk_id = unk->integer({0, static_cast<std::int64_t>(count) - 1});
   return std::make_unique<UnigramModel>(std::move(vocabulary), std::move(scores), unk_id,
                                         field.boolean_or("byte_fallback", false), field.file());

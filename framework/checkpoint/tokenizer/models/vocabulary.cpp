@@ -23,7 +23,6 @@ std::int64_t Vocabulary::largest_id(std::size_t count) {
   return static_cast<std::int64_t>(count) * 8 + (1 << 20);
 }
 
-/// Adds a token unless its id or text is taken.
 Vocabulary::Fault Vocabulary::add(std::string token, std::int64_t id) {
   if (id < 0 || id > largest_id_) return Fault::id_out_of_range;
   if (has(id)) return Fault::duplicate_id;

@@ -6,7 +6,7 @@
 #include "core/text/utf8.hpp"
 
 // WordPiece of BERT: the longest token that matches at each position, from left to right. It is
-// greedy and does not go back: a word whose rest has no token is unknown as a whole.
+// greedy and does not go back: a word whose rest does not match any token is unknown as a whole.
 
 namespace lensbench {
 namespace {
@@ -19,7 +19,6 @@ bool has_more_characters(std::string_view word, std::size_t limit) {
   return count > limit;
 }
 
-/// Begin of the character before `at`.
 std::size_t character_before(std::string_view text, std::size_t at) {
   do --at;
   while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);

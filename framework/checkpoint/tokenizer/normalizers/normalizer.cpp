@@ -92,7 +92,6 @@ void append_unless_mark(char32_t character, std::string& out) {
   if (!is_mark(character)) append_utf8(out, character);
 }
 
-/// Removes white space at the ends of the text.
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
@@ -108,7 +107,7 @@ class Strip final : public Normalizer {
       at += unit.length;
     }
     AlignedText result;
-    // A text of white space alone has no kept range: `first` is its end then and `last` its begin.
+    // Nothing is kept of a text of white space alone: `first` is its end then and `last` its begin.
     const Span kept = {left_ ? first : 0, right_ ? last : text.text.size()};
     if (kept.begin < kept.end) result.append(text, kept);
     return result;
@@ -138,7 +137,6 @@ void append_byte_characters(char32_t character, std::string& out) {
     append_utf8(out, byte_to_character(static_cast<unsigned char>(byte)));
 }
 
-/// Steps one after the other, each on the text of the one before.
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<const Normalizer>> steps)

@@ -33,7 +33,6 @@ std::string decode_base64(const JsonReader& field) {
   return bytes;
 }
 
-/// Four bytes as a number; the text need not be aligned.
 std::uint32_t little_endian(std::string_view bytes) {
   std::uint32_t value = 0;
   for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
@@ -99,7 +98,6 @@ class Charsmap {
   std::string texts_;
 };
 
-/// Number of characters of a valid UTF-8 text.
 int count_characters(std::string_view text) {
   int count = 0;
   for (std::size_t at = 0; at < text.size(); at += utf8_length(text[at])) ++count;

@@ -80,8 +80,8 @@ class RegexPattern final : public Pattern {
   }
 
   void find_all(std::string_view text, const Visitor& visit) const override {
+    // One match object for each call, so that several threads may use one pattern.
     const std::unique_ptr<pcre2_match_data, FreePcre2> match(
-        // One match object for each call, so that several threads may use one pattern.
         pcre2_match_data_create_from_pattern(code_.get(), nullptr));
     if (!match) throw RunError("out of memory while splitting a text");
     for (std::size_t at = 0; at < text.size();) {
@@ -136,7 +136,7 @@ std::unique_ptr<const Pattern> read_pattern(const JsonReader& field) {
   }
   const JsonReader regex = field.at("Regex");
   const std::string translated = translate_regex(regex);
-  // What the translation does not check, such as a descending range, is reported by PCRE2.
+  // Faults that the translation does not check, such as a descending range, are reported by PCRE2.
   try {
     auto pattern = std::make_unique<RegexPattern>(translated);
     if (pattern->may_match_nothing())

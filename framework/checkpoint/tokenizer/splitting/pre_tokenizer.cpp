@@ -38,8 +38,8 @@ class ByteLevel final : public PreTokenizer {
     if (add_prefix_space_) add_prefix_space(pieces);
     if (split_) split_->apply(pieces);
     rewrite_parts(pieces, [](const AlignedText& from, Span range, AlignedText& to) {
+      // All bytes of a character keep its source, so that offsets remain those of the text.
       for (std::size_t i = range.begin; i < range.end; ++i)
-        // All bytes of a character keep its source, so that offsets remain those of the text.
         to.append(byte_to_character(static_cast<unsigned char>(from.text[i])), from.source[i]);
     });
   }
@@ -117,7 +117,6 @@ class Metaspace final : public PreTokenizer {
   std::unique_ptr<const Split> split_;
 };
 
-/// Steps one after the other, each on the parts of the one before.
 class Sequence final : public PreTokenizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<const PreTokenizer>> steps)

@@ -46,7 +46,6 @@ class Translator {
 
   bool done() const { return at_ >= in_.size(); }
   bool next_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
-  /// Consumes a text if it is next.
   bool take(std::string_view text) {
     if (!next_is(text)) return false;
     at_ += text.size();
@@ -93,7 +92,6 @@ class Translator {
     return Atom::character;
   }
 
-  /// One character as itself.
   void literal() {
     const Utf8Unit unit = read_utf8(in_.substr(at_));
     put(unit.character);
@@ -220,7 +218,6 @@ class Translator {
     ++at_;
   }
 
-  /// `\p{…}` of a known category or script.
   void property() {
     const bool negated = in_[at_++] == 'P';
     const std::size_t end = in_.find('}', at_);

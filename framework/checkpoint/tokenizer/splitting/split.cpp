@@ -52,7 +52,6 @@ std::vector<Section> arrange(std::vector<Section> sections, SplitBehavior behavi
     case SplitBehavior::isolated:
       return sections;
     case SplitBehavior::contiguous:
-      // Neighbours of one kind are joined, matches with matches and others with others.
       return join(sections, [](bool previous, bool match) { return previous == match; });
     case SplitBehavior::merged_with_previous:
       return join(sections, match_after_other);

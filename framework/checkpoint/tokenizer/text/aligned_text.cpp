@@ -36,8 +36,8 @@ void AlignedText::append(std::string_view characters, Span origin) {
   source.resize(text.size(), origin);
 }
 
-/// From the begin of the first byte's origin to the end of the last one's. Steps keep the order of
-/// the text, so the range is not inverted.
+/// From the beginning of the origin of the first byte to the end of that of the last one. Steps
+/// keep the order of the text, so the range is not inverted.
 Span AlignedText::source_of(Span range) const {
   if (range.begin >= range.end || range.end > source.size()) return range;
   return {source[range.begin].begin, source[range.end - 1].end};
