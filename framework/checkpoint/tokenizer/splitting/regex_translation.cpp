@@ -100,6 +100,7 @@ class Translator {
 
   /// Writes a code point by its number, so that no character has a special meaning in PCRE2.
   void put(char32_t character) {
+    character_ = character;
     char code[16];
     std::snprintf(code, sizeof code, "\\x{%x}", static_cast<unsigned>(character));
     out_ += code;
@@ -175,32 +176,58 @@ class Translator {
     out_ += ']';
   }
 
+  // Kind of the last member of a class, which decides what a '-' after it means.
+  enum class Member { none, character, range, nested_class, escaped_class };
+
   /// Translates the members of a class, including the final ']'. A nested class adds its members.
   void class_members() {
-    for (bool first = true; !take("]"); first = false) {
+    for (Member last = Member::none; !take("]");) {
       if (done()) refuse("a class without ']'");
       if (next_is("&&") || next_is("[^") || next_is("[:") || next_is("[]") || next_is("[-"))
         refuse("this kind of class inside a class");
       if (take("[")) {
         class_members();
-      } else if (take("\\")) {
-        escape(true);
-      } else if (next_is("-") && !first && !next_is("-]")) {
-        if (next_is("-[")) refuse("a range that ends with a class");
-        out_ += '-';
-        ++at_;
+        last = Member::nested_class;
+      } else if (next_is("-") && !next_is("-]") && last == Member::escaped_class) {
+        refuse("a range that starts with a class");
+      } else if (next_is("-") && !next_is("-]") && last == Member::character) {
+        range_end();
+        last = Member::range;
       } else {
-        literal();
+        // A '-' at the start or end, after a range or after a nested class means itself.
+        last = class_character() ? Member::character : Member::escaped_class;
       }
     }
   }
 
+  /// The '-' and the end of a range, whose start is written.
+  void range_end() {
+    const char32_t start = character_;
+    out_ += '-';
+    ++at_;
+    if (next_is("[") || !class_character()) refuse("a range that ends with a class");
+    if (character_ < start) refuse("a range that ends before its start");
+  }
+
+  /// One member of a class that is not a class in brackets.
+  /// \return false for an escape that means several characters, such as `\s`
+  bool class_character() {
+    if (take("\\")) return escape(true);
+    if (done()) refuse("a class without ']'");
+    literal();
+    return true;
+  }
+
   /// An escape outside or inside of a class. Letters whose meaning differs or that are not needed
-  /// are refused.
-  void escape(bool in_class) {
+  /// are refused. \return whether it means one character
+  bool escape(bool in_class) {
     if (done()) refuse("a '\\' at the end");
     const char c = in_[at_];
-    if (c == 'p' || c == 'P') return property();
+    if (c == 'p' || c == 'P') {
+      property();
+      return false;
+    }
+    bool one = false;
     if (c == 's') {
       out_ += in_class ? kWhiteSpace : "[" + std::string(kWhiteSpace) + "]";
     } else if (c == 'S' && !in_class) {
@@ -209,13 +236,16 @@ class Translator {
       out_ += "\\p{Nd}";
     } else if (c == 'r' || c == 'n' || c == 't') {
       put(c == 'r' ? U'\r' : c == 'n' ? U'\n' : U'\t');
+      one = true;
       // An escaped punctuation character means itself in both dialects.
     } else if (static_cast<unsigned char>(c) < 0x80 && is_punctuation(static_cast<char32_t>(c))) {
       put(static_cast<char32_t>(c));
+      one = true;
     } else {
       refuse(std::string("'\\") + c + "'");
     }
     ++at_;
+    return one;
   }
 
   void property() {
@@ -237,6 +267,7 @@ class Translator {
   std::string_view in_;
   std::size_t at_ = 0;
   int depth_ = 0;
+  char32_t character_ = 0;  ///< the last one that was written
   std::string out_;
 };
 
