@@ -4,6 +4,7 @@
 
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
+#include "core/text/printable.hpp"
 #include "core/text/utf8.hpp"
 
 // Translation of regular expressions from Oniguruma, which Hugging Face tokenizers use, to PCRE2.
@@ -53,7 +54,7 @@ class Translator {
   }
 
   [[noreturn]] void refuse(const std::string& what) const {
-    field_.fail("the regular expression \"" + std::string(in_) + "\" is not supported: " + what +
+    field_.fail("the regular expression \"" + printable(in_) + "\" is not supported: " + what +
                 " at byte " + std::to_string(at_) +
                 " (accepted are constructs with equal meaning in Oniguruma and PCRE2 and with "
                 "bounded time)");
@@ -180,7 +181,9 @@ class Translator {
   enum class Member { none, character, range, nested_class, escaped_class };
 
   /// Translates the members of a class, including the final ']'. A nested class adds its members.
+  /// The depth limits the recursion, since the expression comes from a file.
   void class_members() {
+    if (++class_depth_ > 16) refuse("more than 16 nested classes");
     for (Member last = Member::none; !take("]");) {
       if (done()) refuse("a class without ']'");
       if (next_is("&&") || next_is("[^") || next_is("[:") || next_is("[]") || next_is("[-"))
@@ -198,6 +201,7 @@ class Translator {
         last = class_character() ? Member::character : Member::escaped_class;
       }
     }
+    --class_depth_;
   }
 
   /// The '-' and the end of a range, whose start is written.
@@ -266,7 +270,7 @@ class Translator {
   const JsonReader& field_;
   std::string_view in_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  int depth_ = 0, class_depth_ = 0;
   char32_t character_ = 0;  ///< the last one that was written
   std::string out_;
 };

@@ -99,6 +99,16 @@ TEST(RegexClass, IsRefusedWithARangeThatEndsBeforeItsStart) {
     EXPECT_THAT(refusal_of_class(regex), HasSubstr("a range that ends before its start")) << regex;
 }
 
+TEST(RegexClass, IsRefusedIfItIsNestedDeeply) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + "a" + std::string(depth, ']');
+  };
+  EXPECT_EQ(members(nested(16)), "a");
+  for (const std::size_t depth : {17, 5'000'000})
+    EXPECT_THAT(refusal_of_class(nested(depth)), HasSubstr("more than 16 nested classes"));
+  EXPECT_LT(refusal_of_class(nested(5'000'000)).size(), 500u);
+}
+
 TEST(RegexClass, IsRefusedWithoutItsEnd) {
   for (const char* regex : {"[", "[a", "[a-", "[a-\\", "[[a]", "[[a]-"})
     EXPECT_THAT(refusal_of_class(regex), HasSubstr("is not supported")) << regex;
