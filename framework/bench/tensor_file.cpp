@@ -15,6 +15,7 @@
 #include "checkpoint/weights/safetensors.hpp"
 #include "core/text/json.hpp"
 #include "core/text/printable.hpp"
+#include "core/text/shell_words.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -109,10 +110,11 @@ void require_not_pickled(const std::string& file) {
   throw InputError(
       printable(file) +
       ": is a pickled or zipped file (torch.save, numpy.savez), which lensbench never opens "
-      "because "
-      "loading it can run code; if you trust it, convert it: python3 -c \"import torch; from "
-      "safetensors.torch import save_file as s; d = torch.load('FILE', weights_only=True); s({k: "
-      "v.contiguous() for k, v in d.items()}, 'FILE.safetensors')\"");
+      "because loading it can run code; if you trust it, convert it: " +
+      python_command("import torch; from safetensors.torch import save_file as s",
+                     "d = torch.load(a[0], weights_only=True); s({k: v.contiguous() for k, v in "
+                     "d.items()}, a[1])",
+                     {file, file + ".safetensors"}));
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {

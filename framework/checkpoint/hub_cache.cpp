@@ -9,6 +9,7 @@
 
 #include "checkpoint/weights/foreign_weights.hpp"
 #include "core/text/printable.hpp"
+#include "core/text/shell_words.hpp"
 
 // Search for models in the local cache of the Hugging Face hub. Nothing is downloaded: a name is
 // turned into a folder by the rules of the Python package huggingface_hub, and the names are
@@ -90,7 +91,7 @@ std::string commit_of(const fs::path& repository, const std::string& revision) {
 
 std::string fetch_command(const HubName& name) {
   return "hf download " + name.repository +
-         (name.revision == "main" ? "" : " --revision " + printable(name.revision));
+         (name.revision == "main" ? "" : " --revision " + shell_word(name.revision));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <lensbench/error.hpp>
 
+#include "core/text/shell_words.hpp"
+
 // Permissions of the files and folders of plug-ins. Whoever can write one of them can run code as
 // the user, so all folders up to the root are checked. The path is opened folder by folder: between
 // a check by name and a later open, a folder could be replaced.
@@ -86,7 +88,8 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
   const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
   refuse_path(PluginFault::insecure, subject,
               what + " can be written by " + who + " (mode " + octal(status.st_mode) +
-                  "), so others could replace code; run chmod go-w " + path.string() + kOverride);
+                  "), so others could replace code; run chmod go-w " + shell_word(path.string()) +
+                  kOverride);
 }
 
 /// Path without links, with a message that fits the reason why there is none.
