@@ -217,24 +217,34 @@ path Packs::next_pack() {
 /// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
   if (writer_.empty()) {
-    writer_ = new_writer_name();
-    make_folder(folder_.path() / "open" / writer_);
+    const std::string name = new_writer_name();
+    make_folder(folder_.path() / "open" / name);
+    writer_ = name;
   }
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
   // O_EXCL and the random digits of the writer: no process ever writes to a file of another.
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  part_ = FileDescriptor(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
-  if (!part_) refuse(part_path_, "cannot be created", errno);
+  FileDescriptor part(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
+  if (!part) refuse(part_path_, "cannot be created", errno);
+  try {
+    // The units are safe only if the name of their file is.
+    sync_folder(part_path_.parent_path());
+  } catch (...) {
+    // The next attempt begins with a new file, whose name is synced before it has a frame.
+    ::unlink(part_path_.c_str());
+    throw;
+  }
+  part_ = std::move(part);
   part_end_ = 0;
   part_frames_ = 0;
   files_.push_back(part_path_);
-  // The units are safe only if the name of their file is.
-  sync_folder(part_path_.parent_path());
 }
 
 /// Appends a frame. The head with the checksum of the unit is written before it, in one pass: what
-/// a kill cuts off is recognised by the missing bytes.
+/// a kill cuts off is recognised by the missing bytes. An error of a full file is thrown before
+/// the next frame is written.
 UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
+  end_if_full();
   if (!part_) begin_part();
   constexpr std::array<std::byte, 8> kPadding{};
   const auto parts = image.parts();
@@ -268,7 +278,7 @@ UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
   // The place is valid before the frame is synced, since a process can read what it has written.
   const UnitPlace place{files_.size() - 1, part_end_ + kFrameHeadBytes, head.bytes, head.checksum};
   part_end_ = end;
-  if (++part_frames_ >= frames_per_pack_ || part_end_ >= kMostBytes) end_part();
+  ++part_frames_;
   return place;
 }
 
@@ -295,10 +305,18 @@ void Packs::close_part() {
 /// The file becomes a pack only when its data are synced, because a pack never changes.
 void Packs::end_part() {
   make_safe();
-  close_part();
+  // Before the file is closed, so that the file after a failure has another number.
   const path pack = next_pack();
+  close_part();
   publish_pack(part_path_, pack);
   files_.back() = pack;
+}
+
+/// A step of its own and not the end of `append`: its error does not concern a written frame.
+bool Packs::end_if_full() {
+  if (!part_ || (part_frames_ < frames_per_pack_ && part_end_ < kMostBytes)) return false;
+  end_part();
+  return true;
 }
 
 /// Called before the seal, which only reads.

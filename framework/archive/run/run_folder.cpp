@@ -58,7 +58,13 @@ void make_folder(const path& folder) {
   make_folder(folder.parent_path());
   std::filesystem::create_directory(folder, error);
   if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
-  sync_folder(folder.parent_path());
+  try {
+    sync_folder(folder.parent_path());
+  } catch (...) {
+    // A later call would find the folder and not sync its name again.
+    std::filesystem::remove(folder, error);
+    throw;
+  }
 }
 
 std::filesystem::path run_folder_of(const path& archive) {
