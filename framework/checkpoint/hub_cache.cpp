@@ -83,7 +83,11 @@ fs::path repository_folder(const HubName& name) {
 /// Commit that a branch or tag refers to. The content of the file is checked, because it becomes a
 /// part of a path.
 std::string commit_of(const fs::path& repository, const std::string& revision) {
-  std::ifstream file(repository / "refs" / revision);
+  const fs::path reference = repository / "refs" / revision;
+  std::error_code error;
+  // Opening a named pipe would wait for ever.
+  if (!fs::is_regular_file(reference, error)) return revision;
+  std::ifstream file(reference);
   std::string commit;
   if (file >> commit && is_name_part(commit)) return commit;
   return revision;  // the revision may be a commit hash

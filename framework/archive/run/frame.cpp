@@ -56,6 +56,7 @@ std::uint64_t size_of(const FileDescriptor& file, const path& name) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0)
     throw InputError(name.string() + ": cannot be read: " + errno_text(errno));
+  if (!S_ISREG(status.st_mode)) throw InputError(name.string() + ": is not a regular file");
   return static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -168,10 +169,11 @@ std::optional<FrameHead> frame_head(std::span<const std::byte> bytes) {
   return head;
 }
 
-/// Symbolic links are refused, because the folder of a run has only regular files.
+/// Symbolic links are refused, because the folder of a run has only regular files. With O_NONBLOCK,
+/// opening a FIFO does not wait for a writer.
 FileDescriptor open_for_reading(const path& file) {
-  FileDescriptor descriptor(
-      uninterrupted([&] { return ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  FileDescriptor descriptor(uninterrupted([&] { return ::open(file.c_str(), kFlags); }));
   if (!descriptor) throw InputError(file.string() + ": cannot be opened: " + errno_text(errno));
   return descriptor;
 }

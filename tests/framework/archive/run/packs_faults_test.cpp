@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -118,6 +119,20 @@ TEST(PacksFault, OfAFullFileLetsAppendFailBeforeItsFrame) {
     packs.make_safe();
   }
   EXPECT_THAT(found_by_a_later_process(folder), ElementsAre(0, 1, 3));
+}
+
+TEST(NamedPipe, InPlaceOfAPackIsRefused) {
+  const TempDir dir;
+  fs::create_directories(dir / "packs/000");
+  ASSERT_EQ(::mkfifo((dir / "packs/000/000000.pack").c_str(), 0600), 0);
+  ::alarm(60);  // ends the program instead of a wait for ever
+  try {
+    count_units(dir.path());
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("000000.pack: is not a regular file"));
+  }
+  ::alarm(0);
 }
 
 }  // namespace
