@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <lensbench/statistics.hpp>
 #include <limits>
-#include <sstream>
 #include <vector>
 
 // Comparison of one variable in two archives. Floats are compared by their bits first: equal bits
@@ -47,6 +47,14 @@ bool is_float(const Variable& variable) {
   return !variable.is_text() && at::isFloatingType(variable.tensor.scalar_type());
 }
 
+/// Shortest text that reads back as the number.
+template <class T>
+std::string shortest_text(T value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
 /// Labels of one element: the coordinate of each axis and further labels of the token.
 std::string labels(const Dataset& dataset, const Variable& variable, std::int64_t index) {
   const auto shape = variable.shape();
@@ -60,7 +68,11 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     const Variable& coordinate = dataset[name];
     if (coordinate.is_text())
       return "'" + coordinate.strings.at(static_cast<std::size_t>(row)) + "'";
-    return std::to_string(coordinate.tensor[row].item<std::int64_t>());
+    const at::Tensor element = coordinate.tensor[row];
+    if (element.scalar_type() == at::kDouble) return shortest_text(element.item<double>());
+    // The shortest text depends on the type: 0.1 as float32 is another number than as float64.
+    if (is_float(coordinate)) return shortest_text(element.item<float>());
+    return std::to_string(element.item<std::int64_t>());
   };
   std::string text;
   for (std::size_t axis = 0; axis < indices.size(); ++axis) {
@@ -77,14 +89,6 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     if (dataset.contains("case") && dataset["case"].dims == std::vector{dim}) text += ")";
   }
   return text;
-}
-
-/// Nine digits distinguish all float32 values.
-std::string number_text(double value) {
-  std::ostringstream text;
-  text.precision(9);
-  text << value;
-  return text.str();
 }
 
 /// Symmetric, so that the order of the archives does not matter.
@@ -153,7 +157,8 @@ class Comparison {
     for (std::int64_t i = 0; i < n; ++i) {
       if (std::memcmp(a + i, b + i, sizeof(T)) == 0) continue;
       measure(static_cast<double>(a[i]), static_cast<double>(b[i]));
-      note(i, number_text(static_cast<double>(a[i])), number_text(static_cast<double>(b[i])));
+      // Shortest texts of different values differ, also those of neighbouring float64 values.
+      note(i, shortest_text(a[i]), shortest_text(b[i]));
     }
     // A correlation of equal values would say nothing.
     if (result_.differing > 0) correlate(a, b, std::min(n, kMostRanked));
