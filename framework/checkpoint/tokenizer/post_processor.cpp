@@ -208,7 +208,7 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field
   }
   kind.fail("the post-processor '" + type +
             "' is not supported (TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing "
-            "and SequencePostProcessor are)");
+            "and Sequence are)");
 }
 
 }  // namespace lensbench
