@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,22 +190,50 @@ class Child {
   /// Collects the exit status, without which the child would remain as a zombie.
   int wait() {
     int status = 0;
-    uninterrupted([&] { return ::waitpid(number_, &status, 0); });
+    rusage used{};
+    uninterrupted([&] { return ::wait4(number_, &status, 0, &used); });
     number_ = 0;
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    cpu_seconds_ = seconds(used.ru_utime) + seconds(used.ru_stime);
     return status;
   }
+  /// CPU time that the child took, known after `wait`.
+  double cpu_seconds() const { return cpu_seconds_; }
 
  private:
   pid_t number_;
+  double cpu_seconds_ = 0;
 };
 
-/// Cause of an end by a signal. SIGKILL counts as too much time, because it is what the kernel
-/// sends when the hard limit of CPU seconds is reached.
-std::string what_ended(int signal, bool in_time) {
-  if (!in_time || signal == SIGXCPU || signal == SIGKILL)
-    return "reading it takes more time than is allowed for its size; if you trust it, set "
-           "LENSBENCH_READ_GIB=8 to allow more";
-  return std::string("reading it ended in '") + strsignal(signal) + "'";
+/// CPU seconds after which the kernel ends a child: the limit of this process counts if it is
+/// lower.
+double most_cpu_seconds(const ReadLimits& limits) {
+  rlimit own{};
+  const auto most = static_cast<double>(limits.cpu_seconds);
+  if (::getrlimit(RLIMIT_CPU, &own) != 0 || own.rlim_cur == RLIM_INFINITY) return most;
+  return std::min(most, static_cast<double>(own.rlim_cur));
+}
+
+/// Reports a child that did not end by itself. The kernel sends SIGKILL when the hard limit of CPU
+/// seconds is reached and also when the memory of the machine is exhausted; the time that the child
+/// took tells the two apart.
+/// \throws InputError, or RunError if the files are not the cause
+[[noreturn]] void report_end(const Access& access, int signal, bool in_time, double cpu_seconds,
+                             double most_seconds) {
+  const std::string subject = names_of(access) + ": ";
+  // The kernel counts the time for the limit by ticks, so the two may differ by a few percent.
+  const bool used_up = signal == SIGKILL && cpu_seconds >= 0.9 * most_seconds;
+  if (!in_time || signal == SIGXCPU || used_up)
+    throw InputError(subject +
+                     "damaged archive: reading it takes more time than is allowed for its size; if "
+                     "you trust it, set LENSBENCH_READ_GIB=8 to allow more");
+  if (signal == SIGKILL)
+    throw RunError(subject +
+                   "the process that read it was killed by the system, which does so when memory "
+                   "is exhausted, or by another program; free memory and run the command again");
+  throw InputError(subject + "damaged archive: reading it ended in '" + strsignal(signal) + "'");
 }
 
 struct Answer {
@@ -214,7 +243,7 @@ struct Answer {
 
 /// Runs `work` in a child and gives its exit code and messages; `take` receives its standard
 /// output.
-/// \throws InputError if a signal ended the child, or the time limit
+/// \throws InputError if a signal ended the child, or the time limit; RunError if it was killed
 Answer run_confined(const Access& access, const std::function<int()>& work, const Take& take) {
   for (const auto& file : access.files) require_file(file);
   const ReadLimits limits = limits_for(access);
@@ -237,8 +266,8 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
     return answer;
   }
   // The output of the child is dropped: messages of the C library about its heap do not help users.
-  throw InputError(names_of(access) + ": damaged archive: " +
-                   what_ended(WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time));
+  report_end(access, WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time, child.cpu_seconds(),
+             most_cpu_seconds(limits));
 }
 
 /// Writes to the descriptor and not to `std::cout`, so that output appears as soon as the child
