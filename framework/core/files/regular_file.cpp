@@ -21,8 +21,8 @@ std::string read_regular_file(const std::filesystem::path& path, std::uint64_t m
                      (advice.empty() ? "" : "; " + advice));
   };
   // With O_NONBLOCK, opening a FIFO does not wait for a writer.
-  const FileDescriptor file(uninterrupted(
-      [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }));
+  const FileDescriptor file(
+      uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }));
   if (!file) refuse(errno_text(errno));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) refuse(errno_text(errno));

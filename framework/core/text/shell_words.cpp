@@ -33,6 +33,8 @@ std::string with_escapes(std::string_view text) {
 
 }  // namespace
 
+/// Single quotes protect everything but themselves: one is written as the end of the quotes, an
+/// escaped quote and a new beginning.
 std::string shell_quoted(std::string_view text) {
   if (std::any_of(text.begin(), text.end(), is_control)) return with_escapes(text);
   std::string quoted = "'";
@@ -40,6 +42,7 @@ std::string shell_quoted(std::string_view text) {
   return quoted + "'";
 }
 
+/// Characters that shells do not expand within a word; anything else is quoted.
 std::string shell_word(const std::string& text) {
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 ||

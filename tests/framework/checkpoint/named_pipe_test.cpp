@@ -31,7 +31,8 @@ TEST_P(PipeInAFolder, InPlaceOfAFileOfATokenizerIsRefused) {
   const TempDir dir;
   const std::string name = GetParam();
   if (name == "merges.txt") dir.write("vocab.json", R"({"a": 0})");
-  if (name == "vocab.txt") dir.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+  if (name == "vocab.txt")
+    dir.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
   make_pipe(dir / name);
   ::alarm(60);  // ends the program instead of a wait for ever
   EXPECT_THAT(message_of<InputError>([&] { Tokenizer::open(dir.path()); }), HasSubstr(name));

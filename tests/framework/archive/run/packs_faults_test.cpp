@@ -50,9 +50,8 @@ void append(Packs& packs, std::int64_t index) {
 /// Numbers of the cases whose frames a later process finds.
 std::vector<std::int64_t> found_by_a_later_process(const RunFolder& folder) {
   std::vector<std::int64_t> found;
-  Packs(folder, 2).recover([&](const FrameHead& head, const UnitPlace&, const Unit&) {
-    found.push_back(head.index);
-  });
+  Packs(folder, 2).recover(
+      [&](const FrameHead& head, const UnitPlace&, const Unit&) { found.push_back(head.index); });
   return found;
 }
 

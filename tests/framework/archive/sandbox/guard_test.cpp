@@ -19,8 +19,8 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 using testing::TempDir;
 
 template <class Failure>
@@ -38,8 +38,8 @@ std::string end_by(int signal) {
 // As the kernel ends a process when memory is exhausted.
 TEST(ConfinedChild, ThatWasKilledEarlyDidNotTakeTooMuchTime) {
   EXPECT_THAT(end_by<RunError>(SIGKILL),
-              AllOf(HasSubstr("a.h5: the process that read it was killed"),
-                    HasSubstr("memory"), Not(HasSubstr("more time"))));
+              AllOf(HasSubstr("a.h5: the process that read it was killed"), HasSubstr("memory"),
+                    Not(HasSubstr("more time"))));
 }
 
 TEST(ConfinedChild, ThatCrashedIsADamagedArchive) {

@@ -21,11 +21,13 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-const std::string kNames[] = {"/models/it's",      "/models/say \"x\"", "/models/$(echo harm)",
-                              "/models/`echo h`",  "/models/a\\b",      "/models/a\\",
-                              "/models/a\\'b",     "-x",                "/models/${HOME}",
-                              "/models/; echo h",  "/models/é 一",      "/models/" + std::string(200, 'x'),
-                              "/models/a'\"'\"'b", ""};
+const std::string kNames[] = {"/models/it's",         "/models/say \"x\"",
+                              "/models/$(echo harm)", "/models/`echo h`",
+                              "/models/a\\b",         "/models/a\\",
+                              "/models/a\\'b",        "-x",
+                              "/models/${HOME}",      "/models/; echo h",
+                              "/models/é 一",         "/models/" + std::string(200, 'x'),
+                              "/models/a'\"'\"'b",    ""};
 
 TEST(ShellWord, IsQuotedOnlyIfNecessary) {
   EXPECT_EQ(shell_word("/models/gpt2-1.0"), "/models/gpt2-1.0");
@@ -58,7 +60,8 @@ TEST(ShellWord, WithControlCharactersIsOneWordOfBash) {
 TEST(PythonCommand, GivesTheArgumentsToPythonUnparsed) {
   EXPECT_EQ(python_command("import a", "a.b(a[0])", {"it's"}),
             "python3 -c 'import sys; import a; a = sys.argv[1:]; a.b(a[0])' 'it'\\''s'");
-  if (std::system("python3 -c pass >/dev/null 2>&1") != 0) GTEST_SKIP() << "python3 is not installed";
+  if (std::system("python3 -c pass >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "python3 is not installed";
   for (const std::string& name : kNames)
     EXPECT_EQ(output_of(python_command("import os", "sys.stdout.buffer.write(os.fsencode(a[1]))",
                                        {"first", name})),
