@@ -8,15 +8,22 @@
 #include <set>
 #include <sstream>
 
+// Alignment of two datasets by their labels, so that runs over different prompts, layers or heads
+// are compared where they overlap. Rows are matched by label and never by position if both axes
+// have labels that are unique.
+
 namespace lensbench {
 namespace {
 
 using Labels = std::vector<std::string>;
 
+/// Whether `name` is a variable with one label for each row of `dim`.
 bool labels_axis(const Dataset& dataset, const std::string& name, const std::string& dim) {
   return dataset.contains(name) && dataset[name].dims == std::vector{dim};
 }
 
+/// Labels as text. Texts are quoted, so that the text '1' differs from the number 1; floats have 17
+/// digits, which distinguish all float64 values.
 Labels texts_of(const Variable& variable) {
   if (variable.is_text()) {
     Labels quoted;
@@ -54,12 +61,14 @@ Labels token_labels(const Dataset& dataset, const Labels& ids) {
   return labels;
 }
 
+/// Whether tokens are identified by case and position, as in all results over cases.
 bool has_tokens_by_case(const Dataset& dataset) {
   return labels_axis(dataset, "case", "token") && labels_axis(dataset, "position", "token") &&
          !dataset["case"].is_text() && !dataset["position"].is_text();
 }
 
 /// Labels of an axis; empty if the dataset has none for it.
+/// The id of a case is preferred to its number, which depends on the other cases of the run.
 std::optional<Labels> labels_of(const Dataset& dataset, const std::string& dim, const Labels& ids) {
   if (dim == "token" && has_tokens_by_case(dataset)) return token_labels(dataset, ids);
   if ((dim == "case" || dim == "case_number") && labels_axis(dataset, "case_id", dim))
@@ -71,6 +80,7 @@ std::optional<Labels> labels_of(const Dataset& dataset, const std::string& dim, 
 /// Rows of an axis that are kept, by dimension.
 using Rows = std::map<std::string, std::vector<std::int64_t>>;
 
+/// Labels that occur twice do not say which rows belong together.
 bool has_repeats(const Labels& labels) {
   return std::set<std::string>(labels.begin(), labels.end()).size() != labels.size();
 }
@@ -80,6 +90,8 @@ std::optional<AxisDifference> align_axis(const std::string& dim, const Labels& f
                                          const Labels& second, Rows& rows_first,
                                          Rows& rows_second) {
   if (first == second || has_repeats(first) || has_repeats(second)) return std::nullopt;
+  // A map of the second labels: the time grows with n log n and not with the product of the
+  // lengths.
   std::map<std::string, std::int64_t> row_of;
   for (std::size_t i = 0; i < second.size(); ++i) row_of[second[i]] = static_cast<std::int64_t>(i);
   AxisDifference difference;
@@ -98,6 +110,7 @@ std::optional<AxisDifference> align_axis(const std::string& dim, const Labels& f
   for (const std::string& label : second)
     if (!of_first.contains(label)) difference.only_second.push_back(label);
   difference.common = static_cast<std::int64_t>(kept.size());
+  // Rows of the second dataset are put into the order of the first.
   difference.reordered = !std::is_sorted(opposite.begin(), opposite.end());
   rows_first[dim] = std::move(kept);
   rows_second[dim] = std::move(opposite);
@@ -121,6 +134,7 @@ Variable reduced(Variable variable, const Rows& rows) {
   return variable;
 }
 
+/// A dataset with the kept rows. Attributes and receipts belong to the whole and stay.
 Dataset reduced(const Dataset& dataset, const Rows& rows) {
   Dataset result;
   for (const Variable& variable : dataset.variables()) result.add(reduced(variable, rows));
@@ -157,12 +171,14 @@ AlignedDatasets align(const Dataset& first, const Dataset& second,
                       const std::vector<std::string>& second_ids) {
   AlignedDatasets aligned;
   Rows rows_first, rows_second;
+  // Only axes that both datasets have with labels are aligned.
   for (const auto& [dim, length] : first.dims()) {
     const auto a = labels_of(first, dim, first_ids), b = labels_of(second, dim, second_ids);
     if (!a || !b) continue;
     if (auto difference = align_axis(dim, *a, *b, rows_first, rows_second))
       aligned.axes.push_back(std::move(*difference));
   }
+  // Equal labels are the common case, in which nothing is copied.
   if (aligned.axes.empty()) return {first, second, {}};
   aligned.first = reduced(first, rows_first);
   aligned.second = reduced(second, rows_second);

@@ -7,9 +7,13 @@
 #include "archive/digest/verify.hpp"
 #include "core/text/json.hpp"
 
+// Public reader of archives. It parses in the process of the caller, without the confinement of
+// `in_child`, so it is for archives that the caller trusts; the structure is still checked first.
+
 namespace lensbench {
 namespace {
 
+// Limit for fields of a case, which are JSON from the file.
 constexpr JsonLimits kCaseFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 /// Result of `read`, which reads from the file. Errors of other libraries about its content become
@@ -23,12 +27,14 @@ auto read_checked(const std::filesystem::path& path, Read&& read) {
     if (message.find(path.string()) != std::string::npos) throw;
     throw InputError(path.string() + ": damaged: " + message);
   } catch (const std::bad_alloc&) {
+    // Too little memory is not a fault of the file.
     throw;
   } catch (const std::exception& error) {
     throw InputError(path.string() + ": damaged: " + error.what());
   }
 }
 
+/// Record of a case for the public interface, with its other fields parsed.
 ArchivedCase archived(const CaseRecord& record, const std::string& where) {
   ArchivedCase one{record.id, record.text, record.ids, {}, record.status, record.error};
   if (!record.fields.empty())
@@ -39,6 +45,7 @@ ArchivedCase archived(const CaseRecord& record, const std::string& where) {
 
 }  // namespace
 
+// The public header does not include HDF5.
 struct Archive::State {
   explicit State(const std::filesystem::path& path) : reader(path) {}
   ArchiveReader reader;
@@ -85,6 +92,7 @@ Dataset Archive::read(const std::string& name) const {
   return read_checked(path(), [&] { return state_->reader.read(name); });
 }
 
+/// Only the first finding, since the message is one sentence; `lensbench verify` prints all.
 void Archive::verify() const {
   const VerifyResult result = read_checked(path(), [&] { return verify_archive(path()); });
   if (!result.intact) throw InputError(path().string() + ": damaged: " + result.findings.front());

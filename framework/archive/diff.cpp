@@ -8,11 +8,16 @@
 #include "archive/seal/tables.hpp"
 #include "core/text/json.hpp"
 
+// Differences between two archives: first the requests, then the environments, then the results.
+// Requests are compared as JSON of one form, into which archives of all formats and a plan that has
+// not run are converted.
+
 namespace lensbench {
 namespace {
 
 using nlohmann::json;
 
+// Limit for fields of a case, which are JSON from a file.
 constexpr JsonLimits kFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 /// JSON object with one member per row of a table, named by the columns `keys`.
@@ -21,11 +26,13 @@ json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<st
   json rows = json::object();
   const std::size_t n = recipe.contains(keys.front()) ? recipe[keys.front()].strings.size() : 0;
   for (std::size_t i = 0; i < n; ++i) {
+    // Rows are named by their content and not by their number, so that a row more changes one line.
     std::string key;
     for (const std::string& name : keys)
       key += (key.empty() ? "" : " ") + recipe[name].strings.at(i);
     json row = json::object();
     for (const std::string& column : columns) {
+      // The columns of a table have its dimension as prefix or not.
       if (!recipe.contains(dim + "_" + column) && !recipe.contains(column)) continue;
       const Variable& variable = recipe[recipe.contains(column) ? column : dim + "_" + column];
       if (variable.is_text())
@@ -64,6 +71,8 @@ json case_rows_of(const Dataset& recipe, json& request, const std::vector<std::s
   return rows;
 }
 
+/// Everything that a request consists of, as one object. A difference is reported by its path in
+/// it.
 json recipe_facts(const Dataset& recipe, const std::vector<std::string>& columns, json request,
                   const std::string& experiment, const std::string& version,
                   const std::string& source) {
@@ -93,13 +102,16 @@ json outcome_facts(const ArchiveReader& archive) {
   return facts;
 }
 
+/// Attributes as JSON, so that the comparison of facts also serves for them.
 json attribute_facts(const Dataset& dataset) {
   json facts = json::object();
+  // The name is captured by an alias, because Clang 14 refuses captured structured bindings.
   for (const auto& [name, value] : dataset.attributes)
     std::visit([&, &key = name](const auto& v) { facts[key] = v; }, value);
   return facts;
 }
 
+/// Finds the first token with any difference, where the search for a cause begins.
 void note_first_token(DatasetDifference& result, const Dataset& first,
                       const std::vector<CaseRecord>& cases) {
   std::optional<std::int64_t> token;
@@ -134,6 +146,8 @@ VariableDifference compare_aligned(const AlignedDatasets& both, const std::strin
   return result;
 }
 
+/// Compares all variables of both datasets: those of the first, then those that only the second
+/// has.
 DatasetDifference diff_dataset(const std::string& name, const Dataset& first, const Dataset& second,
                                const std::vector<CaseRecord>& cases,
                                const std::vector<CaseRecord>& second_cases) {
@@ -151,6 +165,7 @@ DatasetDifference diff_dataset(const std::string& name, const Dataset& first, co
   return result;
 }
 
+/// An empty dataset represents a missing one, so that each variable of the other counts as missing.
 Dataset read_if_there(const ArchiveReader& archive, const std::string& name) {
   const auto names = archive.names();
   const bool there = std::find(names.begin(), names.end(), name) != names.end();
@@ -159,6 +174,7 @@ Dataset read_if_there(const ArchiveReader& archive, const std::string& name) {
 
 }  // namespace
 
+/// Compares an archive with a request that may not have run yet.
 std::vector<FactDifference> diff_recipe(const ArchiveReader& archive, const RunPlan& plan) {
   const Dataset then = archive.recipe(), now = recipe_table(plan);
   const auto columns = case_columns(then, now);
@@ -173,6 +189,8 @@ std::vector<FactDifference> diff_recipe(const ArchiveReader& first, const Archiv
   return diff_facts(recipe_facts(first, one, columns), recipe_facts(second, other, columns));
 }
 
+/// The worst agreement counts, because one variable that differs makes the results different. Axes
+/// with other labels count as well: what is missing was not compared.
 Agreement ArchiveDifference::results() const {
   Agreement worst = outcomes.empty() ? Agreement::identical : Agreement::different;
   for (const DatasetDifference& dataset : datasets) {
@@ -193,6 +211,7 @@ ArchiveDifference diff_archives(const ArchiveReader& first, const ArchiveReader&
   std::set<std::string> names;
   for (const ArchiveReader* archive : {&first, &second})
     for (const std::string& name : archive->names()) names.insert(name);
+  // One dataset of each archive is in memory at a time.
   for (const std::string& name : names)
     result.datasets.push_back(diff_dataset(name, read_if_there(first, name),
                                            read_if_there(second, name), cases, second_cases));

@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <lensbench/statistics.hpp>
 #include <limits>
-#include <sstream>
 #include <vector>
+
+// Comparison of one variable in two archives. Floats are compared by their bits first: equal bits
+// are the promise of a replay, and NaN of equal bits are equal. Only for elements that differ, the
+// size of the difference is measured against the tolerance.
 
 namespace lensbench {
 namespace {
@@ -43,9 +47,18 @@ bool is_float(const Variable& variable) {
   return !variable.is_text() && at::isFloatingType(variable.tensor.scalar_type());
 }
 
+/// Shortest text that reads back as the number.
+template <class T>
+std::string shortest_text(T value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
 /// Labels of one element: the coordinate of each axis and further labels of the token.
 std::string labels(const Dataset& dataset, const Variable& variable, std::int64_t index) {
   const auto shape = variable.shape();
+  // Indices of the element along each axis, from its place in C order.
   std::vector<std::int64_t> indices(shape.size());
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     indices[axis] = index % shape[axis];
@@ -55,7 +68,11 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     const Variable& coordinate = dataset[name];
     if (coordinate.is_text())
       return "'" + coordinate.strings.at(static_cast<std::size_t>(row)) + "'";
-    return std::to_string(coordinate.tensor[row].item<std::int64_t>());
+    const at::Tensor element = coordinate.tensor[row];
+    if (element.scalar_type() == at::kDouble) return shortest_text(element.item<double>());
+    // The shortest text depends on the type: 0.1 as float32 is another number than as float64.
+    if (is_float(coordinate)) return shortest_text(element.item<float>());
+    return std::to_string(element.item<std::int64_t>());
   };
   std::string text;
   for (std::size_t axis = 0; axis < indices.size(); ++axis) {
@@ -63,6 +80,7 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     text += (axis > 0 ? ", " : "") + dim + " ";
     const bool labelled = dataset.contains(dim) && dataset[dim].dims == std::vector{dim};
     text += labelled ? value(dim, indices[axis]) : std::to_string(indices[axis]);
+    // A token is easier to find by its case, position and text than by its row.
     if (dim != "token") continue;
     for (const char* more : {"case", "position", "input_token"})
       if (dataset.contains(more) && dataset[more].dims == std::vector{dim})
@@ -73,24 +91,20 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
   return text;
 }
 
-std::string number_text(double value) {
-  std::ostringstream text;
-  text.precision(9);
-  text << value;
-  return text.str();
-}
-
+/// Symmetric, so that the order of the archives does not matter.
 double relative(double a, double b) {
   const double scale = std::max(std::abs(a), std::abs(b));
   return scale > 0 ? std::abs(a - b) / scale : 0;
 }
 
+/// Comparison of two variables with equal types and shapes. `dataset_` has the labels of the first.
 class Comparison {
  public:
   Comparison(const Dataset& dataset, const Variable& a, const Variable& b)
       : dataset_(dataset), a_(a), b_(b) {
     result_.name = a.name;
     const auto shape = a.shape();
+    // From the last axis outwards: elements of a token are `below_token_` apart.
     for (std::size_t axis = shape.size(); axis-- > 0; below_token_ *= shape[axis])
       if (a.dims[axis] == "token") {
         tokens_ = shape[axis];
@@ -106,6 +120,7 @@ class Comparison {
     return finish();
   }
 
+  /// All integer types as int64. A tolerance does not apply: ids and ranks are equal or not.
   VariableDifference integers() {
     const at::Tensor a = a_.tensor.to(at::kLong).contiguous(),
                      b = b_.tensor.to(at::kLong).contiguous();
@@ -132,6 +147,7 @@ class Comparison {
   }
 
  private:
+  /// Two passes: the tolerance depends on the largest value of the whole variable.
   template <class T>
   void compare(const T* a, const T* b, std::int64_t n) {
     double largest = 0;
@@ -141,11 +157,15 @@ class Comparison {
     for (std::int64_t i = 0; i < n; ++i) {
       if (std::memcmp(a + i, b + i, sizeof(T)) == 0) continue;
       measure(static_cast<double>(a[i]), static_cast<double>(b[i]));
-      note(i, number_text(static_cast<double>(a[i])), number_text(static_cast<double>(b[i])));
+      // Shortest texts of different values differ, also those of neighbouring float64 values.
+      note(i, shortest_text(a[i]), shortest_text(b[i]));
     }
+    // A correlation of equal values would say nothing.
     if (result_.differing > 0) correlate(a, b, std::min(n, kMostRanked));
   }
 
+  /// Whether the values are still in the same order although their bits differ. Infinite values and
+  /// NaN cannot be ranked.
   template <class T>
   void correlate(const T* a, const T* b, std::int64_t n) {
     std::vector<double> x, y;
@@ -158,6 +178,7 @@ class Comparison {
     if (std::isfinite(correlation)) result_.rank_agreement = correlation;
   }
 
+  /// Tolerance that the tool declares for this variable.
   std::optional<double> declared_tolerance() const {
     const auto found = a_.attributes.find("tolerance");
     if (found == a_.attributes.end()) return std::nullopt;
@@ -165,6 +186,7 @@ class Comparison {
     return value ? std::optional(*value) : std::nullopt;
   }
 
+  /// A difference that is not finite is larger than every tolerance.
   void measure(double a, double b) {
     const bool comparable = std::isfinite(a) && std::isfinite(b);
     result_.max_absolute = std::max(result_.max_absolute, comparable ? std::abs(a - b) : kInfinity);
@@ -177,6 +199,7 @@ class Comparison {
     return index / below_token_ % tokens_;
   }
 
+  /// Counts a difference; the first one in C order is described.
   void note(std::int64_t index, std::string a, std::string b) {
     if (const auto token = token_of(index))
       result_.first_token = std::min(*token, result_.first_token.value_or(*token));
@@ -186,6 +209,7 @@ class Comparison {
     result_.first_b = std::move(b);
   }
 
+  /// Integers and texts are never within tolerance.
   VariableDifference finish() {
     if (result_.differing == 0)
       result_.agreement = Agreement::identical;
@@ -222,7 +246,8 @@ bool same_attributes(const Variable& a, const Variable& b) {
   return of_a == of_b;
 }
 
-/// Difference in the metadata of two variables; empty if it is equal.
+/// Difference in the metadata of two variables; empty if it is equal. Other units make equal
+/// numbers different results.
 std::string described_otherwise(const Variable& a, const Variable& b) {
   if (a.units != b.units) return "units '" + a.units + "' and '" + b.units + "'";
   if (a.long_name != b.long_name) return "its description differs";
@@ -239,6 +264,7 @@ std::string to_string(Agreement agreement) {
   return names.at(static_cast<std::size_t>(agreement));
 }
 
+/// A variable over tokens alone, so that `labels` describes only the token.
 std::string token_label(const Dataset& dataset, std::int64_t token) {
   Variable axis;
   axis.dims = {"token"};
@@ -246,10 +272,12 @@ std::string token_label(const Dataset& dataset, std::int64_t token) {
   return labels(dataset, axis, token);
 }
 
+// A variable that only one archive has is not an error: tools gain variables.
 VariableDifference compare_variable(const Dataset& a, const Dataset& b, const std::string& name) {
   if (!a.contains(name)) return only(name, Agreement::only_second);
   if (!b.contains(name)) return only(name, Agreement::only_first);
   const Variable &first = a[name], &second = b[name];
+  // Different shapes cannot be compared at all; different metadata can.
   if (const std::string reason = mismatch(first, second); !reason.empty()) {
     VariableDifference result = only(name, Agreement::incomparable);
     result.reason = reason;

@@ -15,6 +15,7 @@
 #include "checkpoint/weights/safetensors.hpp"
 #include "core/text/json.hpp"
 #include "core/text/printable.hpp"
+#include "core/text/shell_words.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
@@ -102,6 +103,9 @@ std::string bytes_of(const std::string& archive, const std::string& result,
 
 /// Refused by their first bytes, before any reader opens the file.
 void require_not_pickled(const std::string& file) {
+  // Opening a named pipe would wait for ever; the reader of safetensors refuses it.
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return;
   std::array<char, 9> start{};
   std::ifstream(file, std::ios::binary).read(start.data(), start.size());
   const std::string_view bytes(start.data(), start.size());
@@ -115,10 +119,11 @@ void require_not_pickled(const std::string& file) {
   throw InputError(
       printable(file) +
       ": is a pickled or zipped file (torch.save, numpy.savez), which lensbench never opens "
-      "because "
-      "loading it can run code; if you trust it, convert it: python3 -c \"import torch; from "
-      "safetensors.torch import save_file as s; d = torch.load('FILE', weights_only=True); s({k: "
-      "v.contiguous() for k, v in d.items()}, 'FILE.safetensors')\"");
+      "because loading it can run code; if you trust it, convert it: " +
+      python_command("import torch; from safetensors.torch import save_file as s",
+                     "d = torch.load(a[0], weights_only=True); s({k: v.contiguous() for k, v in "
+                     "d.items()}, a[1])",
+                     {file, file + ".safetensors"}));
 }
 
 /// Negative lengths mean any.

@@ -7,6 +7,9 @@
 #include "core/text/json.hpp"
 #include "core/text/printable.hpp"
 
+// A model directory of Hugging Face. Faults of the files are found here, with the names of the
+// files; whether the model is supported is the matter of the families.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +24,8 @@ nlohmann::json read_object(const fs::path& path) {
 
 }  // namespace
 
+/// The configuration comes first: without it the weights cannot be used. A folder that lacks it
+/// gets the message that fits its content.
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))
@@ -37,6 +42,7 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   }
   config_ = read_object(config_path());
   files_.push_back({"config", config_path()});
+  // Before the weights are opened, since the layout of quantized tensors differs.
   reject_quantized(config_, config_path());
   if (const auto path = directory_ / "generation_config.json"; fs::exists(path, error)) {
     generation_config_ = read_object(path);
@@ -65,6 +71,8 @@ void Checkpoint::open_single(const fs::path& weights) {
   for (const auto& [name, entry] : shards_.front().entries()) owner_.emplace(name, 0);
 }
 
+/// Opens all shards and compares them with the index. Contradictions that do not change a tensor
+/// are notes, since published checkpoints have them.
 void Checkpoint::open_sharded(const fs::path& path) {
   const ShardIndex index = read_shard_index(path);
   files_.push_back({"weights_index", path});
@@ -89,6 +97,7 @@ void Checkpoint::open_sharded(const fs::path& path) {
                      std::to_string(weight_bytes()) + " bytes");
 }
 
+/// The shard that has a tensor; every access to a tensor goes through here.
 const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {
   const auto found = owner_.find(name);
   if (found == owner_.end())
@@ -111,6 +120,7 @@ std::vector<std::string> Checkpoint::names() const {
   return names;
 }
 
+/// Sizes as stored, also of tensors that the model does not use.
 std::uint64_t Checkpoint::weight_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& shard : shards_)

@@ -9,6 +9,11 @@
 
 #include "checkpoint/weights/foreign_weights.hpp"
 #include "core/text/printable.hpp"
+#include "core/text/shell_words.hpp"
+
+// Search for models in the local cache of the Hugging Face hub. Nothing is downloaded: a name is
+// turned into a folder by the rules of the Python package huggingface_hub, and the names are
+// checked, since they become parts of paths.
 
 namespace lensbench {
 namespace {
@@ -21,6 +26,8 @@ std::optional<fs::path> variable(const char* name) {
   return fs::path(value);
 }
 
+/// The folder by the variables of the environment, in the order in which huggingface_hub reads
+/// them.
 fs::path hub_cache() {
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
     if (const auto path = variable(name)) return *path;
@@ -29,6 +36,8 @@ fs::path hub_cache() {
   return variable("HOME").value_or("/") / ".cache" / "huggingface" / "hub";
 }
 
+/// Whether a text may be a part of a hub name. It cannot lead to another folder, and `--` is what
+/// separates the parts in names of folders.
 bool is_name_part(std::string_view part) {
   const auto allowed = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
@@ -63,6 +72,7 @@ std::optional<HubName> parse_hub_name(const std::string& text) {
   return name;
 }
 
+/// Folder of a repository in the cache: `models--org--name`.
 fs::path repository_folder(const HubName& name) {
   std::string folder = "models--" + name.repository;
   if (const auto slash = folder.find('/'); slash != std::string::npos)
@@ -70,8 +80,14 @@ fs::path repository_folder(const HubName& name) {
   return hub_cache() / folder;
 }
 
+/// Commit that a branch or tag refers to. The content of the file is checked, because it becomes a
+/// part of a path.
 std::string commit_of(const fs::path& repository, const std::string& revision) {
-  std::ifstream file(repository / "refs" / revision);
+  const fs::path reference = repository / "refs" / revision;
+  std::error_code error;
+  // Opening a named pipe would wait for ever.
+  if (!fs::is_regular_file(reference, error)) return revision;
+  std::ifstream file(reference);
   std::string commit;
   if (file >> commit && is_name_part(commit)) return commit;
   return revision;  // the revision may be a commit hash
@@ -79,13 +95,14 @@ std::string commit_of(const fs::path& repository, const std::string& revision) {
 
 std::string fetch_command(const HubName& name) {
   return "hf download " + name.repository +
-         (name.revision == "main" ? "" : " --revision " + printable(name.revision));
+         (name.revision == "main" ? "" : " --revision " + shell_word(name.revision));
 }
 
 }  // namespace
 
 fs::path resolve_model_directory(const std::string& path_or_name) {
   std::error_code error;
+  // A folder with the name has precedence over the cache.
   if (fs::is_directory(path_or_name, error)) return path_or_name;
   const std::string shown = printable(path_or_name);
   if (fs::exists(path_or_name, error)) {
@@ -102,6 +119,7 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
                      ": model directory not found; give a folder that contains config.json, "
                      "model.safetensors (or its shards) and the tokenizer's files, or a hub name "
                      "such as openai-community/gpt2 that is in the local hub cache");
+  // The name is valid, so what is missing is the download.
   const fs::path repository = repository_folder(*name);
   const fs::path snapshot = repository / "snapshots" / commit_of(repository, name->revision);
   if (fs::is_directory(snapshot, error)) return snapshot;
@@ -109,9 +127,11 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
                    repository.string() + "); fetch it with `" + fetch_command(*name) + "`");
 }
 
+/// All snapshots in the cache, in which `replay` searches for a model by its SHA-256.
 std::vector<fs::path> hub_snapshots() {
   std::vector<fs::path> found;
   std::error_code error;
+  // A folder that is not a model is skipped by its missing `snapshots`.
   for (fs::directory_iterator model(hub_cache(), error), end; !error && model != end;
        model.increment(error)) {
     std::error_code none;

@@ -4,9 +4,12 @@
 #include <limits>
 #include <string>
 
+// Memory for new data, by which a sweep limits its batches.
+
 namespace lensbench {
 
 double available_memory() {
+  // MemAvailable counts the page cache that can be dropped, unlike MemFree.
   std::ifstream file("/proc/meminfo");
   std::string name;
   while (file >> name) {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+// Costs as JSON. An unknown peak is null there, because JSON does not have NaN.
+
 namespace lensbench {
 namespace {
 

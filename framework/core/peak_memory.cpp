@@ -9,6 +9,10 @@
 #include <cstring>
 #include <limits>
 
+// Peak of resident memory by the kernel's own count (VmHWM), which also counts memory that
+// libraries allocate. The functions that read it do not allocate, so that measuring does not change
+// the result.
+
 namespace lensbench {
 namespace {
 
@@ -45,11 +49,14 @@ double PeakMemory::read_all() noexcept {
   return now;
 }
 
+/// Resets the kernel's count, after the peak so far was noted in all enclosing spans.
 void PeakMemory::begin() {
   known_ = known_ && read_all() >= 0 && reset_resident_peak();
   open_.push_back(0);
 }
 
+/// After one failure the peaks of all spans are unknown, since the count may include an earlier
+/// span.
 double PeakMemory::end() noexcept {
   known_ = known_ && read_all() >= 0;
   const double most = open_.back();

@@ -9,6 +9,10 @@
 #include "core/text/json_reader.hpp"
 #include "plugin/refuse.hpp"
 
+// Description of a plug-in, read from a section of its file. No code of the library has run yet,
+// and the text may be damaged or hostile: every field is read with a check of its type. Sections
+// are written by LENSBENCH_PLUGIN (lensbench/plugin.hpp).
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +25,7 @@ std::string version_text(std::int64_t major, std::int64_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
+/// By semantic versioning, see `is_compatible_api`. The message says which side is the older one.
 void check_api(std::uint32_t major, std::uint32_t minor, const std::filesystem::path& path) {
   if (is_compatible_api(major, minor)) return;
   const bool newer = major > kPluginApiMajor || major == kPluginApiMajor;
@@ -44,10 +49,12 @@ void check_api(std::uint32_t major, std::uint32_t minor, const std::filesystem::
                     "LENSBENCH_PLUGIN(...)");
 }
 
+/// The text of a section ends at its first NUL; the linker may add more.
 std::string_view without_nul(std::string_view text) {
   return text.substr(0, std::min(text.find('\0'), text.size()));
 }
 
+/// Names are used in commands, in files and as groups of archives.
 bool is_entry_name(const std::string& name) {
   return !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -65,6 +72,8 @@ std::array<std::uint32_t, 2> api_of(const JsonReader& root) {
   return {static_cast<std::uint32_t>(numbers[0]), static_cast<std::uint32_t>(numbers[1])};
 }
 
+/// API, format and ABI decide whether the other fields may be read at all, so they come first.
+/// \throws PluginError with the two versions
 void check_contract(const JsonReader& root, const std::filesystem::path& path) {
   const auto api = api_of(root);
   check_api(api[0], api[1], path);
@@ -81,9 +90,11 @@ void check_contract(const JsonReader& root, const std::filesystem::path& path) {
                       "); rebuild it with the compiler and libtorch of this lensbench");
 }
 
+/// A parameter with its type, default and limits, which are checked for contradictions here.
 ParameterInfo parameter_of(const JsonReader& field) {
   ParameterInfo parameter;
   parameter.name = field.at("name").string();
+  // Number of the last type that this version knows; a later one is refused.
   const auto last = static_cast<std::int64_t>(ParameterType::hooks);
   parameter.type = static_cast<ParameterType>(field.at("type").integer({0, last}));
   const auto given = field.find("default");
@@ -96,6 +107,7 @@ ParameterInfo parameter_of(const JsonReader& field) {
   return parameter;
 }
 
+/// A declared result; its name may be a glob.
 ResultInfo result_of(const JsonReader& field) {
   ResultInfo result;
   result.name = field.at("name").string();
@@ -109,6 +121,7 @@ ResultInfo result_of(const JsonReader& field) {
   return result;
 }
 
+/// One tool or experiment. The order of the entries is that of the factories.
 EntryInfo entry_of(const JsonReader& field) {
   EntryInfo entry{};
   entry.kind = static_cast<PluginEntryKind>(field.at("kind").integer({1, 2}));
@@ -138,6 +151,7 @@ std::vector<EntryInfo> entries_of(const JsonReader& root) {
   std::vector<EntryInfo> entries;
   for (std::size_t i = 0; i < list.size(); ++i) {
     EntryInfo added = entry_of(list.at(i));
+    // A tool and an experiment may have one name, two tools may not.
     for (const EntryInfo& other : entries)
       if (other.kind == added.kind && other.name == added.name)
         list.at(i).fail(std::string("it lists ") + kind_name(added.kind) + " '" + added.name +
@@ -157,6 +171,8 @@ DescriptorInfo read_descriptor(const ElfImage& library, const std::filesystem::p
   const auto section = library.section(kDescriptionSection);
   if (!section) refuse_undescribed(library, path);
   DescriptorInfo info;
+  // Errors of the reader become those of the plug-in, so that a damaged library is refused and does
+  // not end the command.
   try {
     const json text = json::parse(without_nul(*section));
     const JsonReader root(text, "its description");

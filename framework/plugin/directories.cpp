@@ -6,6 +6,9 @@
 
 #include "plugin/plugin_host.hpp"
 
+// Folders in which plug-ins are searched. None of them may be relative to the current directory:
+// whoever starts the command in a folder of somebody else would load code from there.
+
 namespace lensbench {
 namespace {
 
@@ -13,6 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kVariable = "LENSBENCH_PLUGIN_PATH";
 
+/// A folder of an option. A relative path is accepted, because the user has typed it, but not the
+/// current directory itself.
 fs::path given_folder(const std::string& text) {
   const fs::path folder = fs::path(text).lexically_normal();
   if (folder.empty() || folder == "." || folder == "./")
@@ -23,6 +28,7 @@ fs::path given_folder(const std::string& text) {
   return fs::absolute(folder);
 }
 
+/// Folders of the environment variable; an empty element would mean the current directory.
 std::vector<fs::path> folders_of(std::string_view list) {
   std::vector<fs::path> folders;
   for (bool more = true; more;) {
@@ -41,6 +47,7 @@ std::vector<fs::path> folders_of(std::string_view list) {
 
 }  // namespace
 
+/// File of this code by the address of one of its functions.
 fs::path own_library() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&plugin_directories), &info) == 0) return {};
@@ -53,6 +60,7 @@ fs::path installed_plugins() {
   return own_library().parent_path().parent_path() / "lib" / "lensbench" / "plugins";
 }
 
+/// Options come before the environment, the environment before the installation.
 std::vector<fs::path> plugin_directories(const std::vector<std::string>& given) {
   std::vector<fs::path> directories;
   for (const auto& directory : given) directories.push_back(given_folder(directory));
@@ -60,6 +68,7 @@ std::vector<fs::path> plugin_directories(const std::vector<std::string>& given) 
     for (auto& folder : folders_of(variable)) directories.push_back(std::move(folder));
   std::error_code error;
   const auto installed = installed_plugins();
+  // A build without installation does not have this folder.
   if (fs::is_directory(installed, error)) directories.push_back(installed);
   return directories;
 }

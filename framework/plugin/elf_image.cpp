@@ -9,6 +9,10 @@
 #include <lensbench/error.hpp>
 #include <sstream>
 
+// Reader of ELF files (System V ABI, chapters 4 and 5) without the loader. It finds the description
+// and the needed libraries before any code runs, and refuses what would end the process in the
+// loader: a truncated file is mapped and read beyond its end.
+
 namespace lensbench {
 namespace {
 
@@ -25,6 +29,7 @@ Elf64_Half own_machine() {
 constexpr unsigned char kOwnOrder =
     std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
 
+/// A record at an offset that was checked; the bytes need not be aligned.
 template <class Record>
 Record record_at(std::span<const std::byte> bytes, std::uint64_t offset) {
   Record record{};
@@ -44,6 +49,8 @@ void ElfImage::damaged(const std::string& why) const {
   throw PluginError(PluginFault::not_loadable, "plug-in '" + path_.string() + "': " + why);
 }
 
+/// The order of the checks is that of the fields, so that each message names the first thing that
+/// is wrong.
 void ElfImage::read_header() {
   if (bytes_.size() < EI_NIDENT || std::memcmp(bytes_.data(), ELFMAG, SELFMAG) != 0)
     damaged("not a shared library (no ELF header); give a file that lensbench_add_tool built");
@@ -57,6 +64,7 @@ void ElfImage::read_header() {
     damaged("truncated: " + std::to_string(bytes_.size()) +
             " bytes, less than an ELF header; copy or build it again");
   const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
+  // Compared with this process, since one processor may run libraries of several kinds.
   if (header.e_machine != own_machine())
     damaged("built for another processor architecture (ELF machine " +
             std::to_string(header.e_machine) + ", expected " + std::to_string(own_machine()) + ")" +
@@ -64,9 +72,11 @@ void ElfImage::read_header() {
   if (header.e_type != ET_DYN) damaged("an ELF file, but not a shared library");
 }
 
+/// Segments are what the loader maps, so all of them must be within the file.
 void ElfImage::read_segments() {
   const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
   const std::uint64_t size = bytes_.size();
+  // Differences in place of sums, which could overflow.
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size ||
       header.e_phnum * sizeof(Elf64_Phdr) > size - header.e_phoff)
     damaged(
@@ -87,6 +97,8 @@ void ElfImage::read_segments() {
   read_dynamic(bytes_.subspan(dynamic->p_offset, dynamic->p_filesz));
 }
 
+/// Needed libraries and search paths. Their texts are offsets into a table whose address may follow
+/// them, so they are read after all entries.
 void ElfImage::read_dynamic(std::span<const std::byte> section) {
   Address strings = 0;
   std::vector<std::uint64_t> needed, paths;
@@ -99,17 +111,20 @@ void ElfImage::read_dynamic(std::span<const std::byte> section) {
   }
   for (const auto offset : needed) needed_.push_back(text(strings + offset));
   for (const auto offset : paths) {
+    // A colon at the end makes an empty last element visible, which means the current directory.
     std::istringstream list(text(strings + offset) + ":");
     for (std::string folder; std::getline(list, folder, ':');) search_path_.push_back(folder);
   }
 }
 
+/// Bytes of the file, which must be within it.
 std::string_view ElfImage::bytes_at(std::uint64_t offset, std::uint64_t size) const {
   if (offset > bytes_.size() || size > bytes_.size() - offset)
     damaged("truncated: a section ends beyond the end of the file; copy or build it again");
   return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};
 }
 
+/// Section by name, from the table of sections. A library without that table has none.
 std::optional<std::string_view> ElfImage::section(std::string_view name) const {
   const auto header = record_at<Elf64_Ehdr>(bytes_, 0);
   if (header.e_shnum == 0 || header.e_shentsize != sizeof(Elf64_Shdr)) return std::nullopt;
@@ -129,10 +144,13 @@ std::optional<std::string_view> ElfImage::section(std::string_view name) const {
   return std::nullopt;
 }
 
+/// For the symbol of API 1, whose libraries do not have a section.
 bool ElfImage::contains(std::string_view text) const {
   return bytes_at(0, bytes_.size()).find(text) != std::string_view::npos;
 }
 
+/// Text at an address of memory, found through the segment that contains it. It must end within
+/// that segment.
 std::string ElfImage::text(Address address) const {
   for (const Segment& segment : segments_) {
     if (address < segment.address || address - segment.address >= segment.size) continue;

@@ -14,6 +14,10 @@
 #include "plugin/descriptor_reader.hpp"
 #include "plugin/refuse.hpp"
 
+// Loading of libraries by the system's loader. docs/decisions/plugins-are-never-unloaded.md and
+// sealed-plugin-bytes.md have the reasons: a loaded library stays for good, and the loader gets the
+// sealed bytes that were checked.
+
 namespace lensbench {
 namespace {
 
@@ -49,6 +53,7 @@ std::string loader_sentence(const std::string& what, const std::string& loader_p
   return text;
 }
 
+/// Loads a file. Symbols stay local, so that two plug-ins may define the same ones.
 boost::dll::shared_library open_file(const std::string& file, const fs::path& path) {
   using boost::dll::load_mode::type;
   // All symbols are resolved now, because an unresolved symbol found later would end the process.
@@ -63,6 +68,7 @@ boost::dll::shared_library open_file(const std::string& file, const fs::path& pa
   }
 }
 
+/// Asks the loader without loading, because a library that is in the process is used as it is.
 bool is_in_process(const std::string& name) {
   void* handle = dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
   if (handle != nullptr) dlclose(handle);
@@ -85,12 +91,14 @@ void load_needed(const std::string& name, const LoadRequest& request) {
                     "would load '" + name +
                         "' from the current directory, because its RUNPATH contains '" + folder +
                         "'; link it with absolute paths or $ORIGIN");
+    // The library gets the checks of the plug-in itself, since its code runs with it.
     const CheckedFile checked = open_checked(fs::absolute(candidate), *request.trust);
     open_file(checked.path.string(), request.path);
     return;
   }
 }
 
+/// A library that was given to the loader; `file` keeps the descriptor whose number is in its name.
 struct Loaded {
   SealedFile file;
   const PluginFactories* factories = nullptr;  ///< null if the loader refused the library
@@ -110,7 +118,9 @@ std::mutex& loading() {
 
 }  // namespace
 
+/// Needed libraries come first: then the loader finds them in the process and does not search.
 const PluginFactories& open_library(const LoadRequest& request) {
+  // A name with a slash is a path, which the loader takes as it is.
   for (const std::string& name : request.image->needed())
     if (name.find('/') == std::string::npos && !is_in_process(name)) load_needed(name, request);
   const auto library = open_file(request.file->loader_path(), request.path);
@@ -127,6 +137,8 @@ const PluginFactories* loaded_library(const std::string& sha256) {
   return found == loaded_libraries().end() ? nullptr : found->second.factories;
 }
 
+/// Loads equal bytes once, by whatever path they come. The lock covers the loading, so that two
+/// threads never load the same bytes.
 const PluginFactories& load_library(SealedFile file, const fs::path& path, const PathTrust& trust) {
   const std::lock_guard lock(loading());
   const std::string sha256 = file.sha256();

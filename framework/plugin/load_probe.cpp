@@ -17,6 +17,10 @@
 
 #include "plugin/descriptor_reader.hpp"
 
+// Trial of libraries in a child process. Static initialisers and constructors run when a library is
+// loaded, before anything of it can be asked: they may crash, exit, throw or never return. All of
+// that happens to the child, and the parent refuses the library with what it saw.
+
 namespace lensbench {
 namespace {
 
@@ -29,6 +33,7 @@ struct Message {
   std::array<char, 1024> text;
 };
 
+/// Sends one message. Messages have one size, so that the reader always gets whole ones.
 void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
   Message message{kind, fault, {}};
   text.copy(message.text.data(), message.text.size() - 1);
@@ -37,6 +42,8 @@ void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFa
   }
 }
 
+/// Creates and destroys one object of each entry; each step is announced, so that a crash is
+/// attributed.
 void try_entries(const PluginFactories& library, const std::vector<EntryInfo>& entries, int pipe) {
   for (std::size_t i = 0; i < std::min(library.n_factories, entries.size()); ++i) {
     const PluginFactory& factory = library.factories[i];
@@ -67,12 +74,17 @@ void try_library(const LoadRequest& library, int pipe) {
   }
 }
 
+/// Body of the child. It does not return: destructors of static objects belong to the parent.
 [[noreturn]] void run_child(const std::vector<LoadRequest>& libraries, std::size_t first, int pipe,
                             int words) {
+  // The child must not outlive the parent, and leads a process group, so that what it starts ends
+  // with it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setpgid(0, 0);
+  // A crash of the child is expected and must not leave a core dump.
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+  // A library that reads would wait for the user.
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(words, STDOUT_FILENO);
@@ -84,11 +96,14 @@ void try_library(const LoadRequest& library, int pipe) {
 /// A child process with the pipe for its messages.
 class Child {
  public:
+  // Output goes to memory and not to a pipe, which a library could fill and then wait.
   Child(const std::vector<LoadRequest>& libraries, std::size_t first)
       : words_(memfd_create("words", MFD_CLOEXEC)) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) fail();
     reports_ = FileDescriptor(ends[0]);
+    // The parent's copy closes at the end of the constructor, so that the end of the child ends the
+    // pipe.
     FileDescriptor write_end(ends[1]);
     id_ = fork();
     if (id_ < 0) fail();
@@ -119,7 +134,7 @@ class Child {
     return std::nullopt;
   }
 
-  /// How the child ended, as the end of a sentence that begins with "loading it".
+  /// Manner in which the child ended, as the end of a sentence that begins with "loading it".
   std::string end(Clock::time_point until, std::chrono::milliseconds limit) {
     // The child may still run after it closed the pipe.
     while (!wait(false) && Clock::now() < until) poll(nullptr, 0, 5);
@@ -139,6 +154,7 @@ class Child {
     const off_t from = std::max<off_t>(0, size - static_cast<off_t>(text.size() - 1));
     const ssize_t got = pread(words_.get(), text.data(), text.size() - 1, from);
     std::string line(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    // Control characters must not reach the terminal.
     for (char& c : line)
       if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
     line.erase(
@@ -154,6 +170,8 @@ class Child {
                       "plug-ins cannot be tested: cannot start a process: " + errno_text(errno));
   }
 
+  /// Collects the exit status.
+  /// \param kill_first  end the child instead of asking whether it has ended
   bool wait(bool kill_first) {
     if (id_ <= 0) return true;
     if (kill_first) kill(id_, SIGKILL);
@@ -173,12 +191,15 @@ class Child {
 
 }  // namespace
 
+/// One child tries as many libraries as it survives; the next one goes on with the library after
+/// it.
 std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRequest>& libraries,
                                                         std::chrono::milliseconds limit) {
   std::vector<std::optional<PluginError>> verdicts;
   while (verdicts.size() < libraries.size()) {
     Child child(libraries, verdicts.size());
     std::string step = "loading it";
+    // Each library has the whole limit for itself.
     auto until = Clock::now() + limit;
     while (verdicts.size() < libraries.size()) {
       const auto message = child.next(until);

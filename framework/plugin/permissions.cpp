@@ -10,6 +10,12 @@
 #include <cerrno>
 #include <lensbench/error.hpp>
 
+#include "core/text/shell_words.hpp"
+
+// Permissions of the files and folders of plug-ins. Whoever can write one of them can run code as
+// the user, so all folders up to the root are checked. The path is opened folder by folder: between
+// a check by name and a later open, a folder could be replaced.
+
 namespace lensbench {
 namespace {
 
@@ -27,6 +33,7 @@ std::string quoted(const fs::path& path) {
   throw PluginError(fault, subject + ": " + why);
 }
 
+/// Name of a user for messages, with the number in any case.
 std::string user_name(uid_t uid) {
   std::array<char, 4096> buffer{};
   passwd entry{}, *found = nullptr;
@@ -53,6 +60,7 @@ bool is_private_group(gid_t group) {
   return name == entry.gr_name;
 }
 
+/// Mode as chmod takes it.
 std::string octal(mode_t mode) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
@@ -64,6 +72,7 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
                   const PathTrust& trust, const std::string& subject) {
   const bool folder = S_ISDIR(status.st_mode);
   const std::string what = folder ? "the folder " + quoted(path) : "the file";
+  // Root could replace everything anyway, so its files are as safe as those of the user.
   if (!trust.owners.contains(status.st_uid))
     refuse_path(
         PluginFault::insecure, subject,
@@ -71,15 +80,19 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
             ", expected root or you; change its owner with chown, copy the plug-in to a folder of "
             "your own" +
             kOverride);
+  // Bits that were accepted for the whole installation do not count.
   mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
   if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};
+  // In a sticky folder only the owner of a file can replace it.
   if (open_to == 0 || (folder && sticky_helps && (status.st_mode & S_ISVTX) != 0)) return;
   const std::string who = (open_to & S_IWOTH) != 0 ? "everyone" : "its group";
   refuse_path(PluginFault::insecure, subject,
               what + " can be written by " + who + " (mode " + octal(status.st_mode) +
-                  "), so others could replace code; run chmod go-w " + path.string() + kOverride);
+                  "), so others could replace code; run chmod go-w " + shell_word(path.string()) +
+                  kOverride);
 }
 
+/// Path without links, with a message that fits the reason why there is none.
 fs::path real_path(const fs::path& path, const std::string& subject) {
   std::error_code error;
   if (fs::path real = fs::canonical(path, error); !error) return real;
@@ -95,6 +108,7 @@ fs::path real_path(const fs::path& path, const std::string& subject) {
   refuse_path(PluginFault::not_found, subject, "cannot be reached: " + error.message());
 }
 
+/// Whether a path is an ancestor or equal to it; both are without links.
 bool is_within(const fs::path& path, const fs::path& ancestor) {
   const auto rest = path.lexically_relative(ancestor);
   return !rest.empty() && *rest.begin() != "..";
@@ -109,17 +123,20 @@ FileDescriptor open_real_path(const fs::path& real, const PathTrust& trust,
   for (auto part = real.begin(); part != real.end(); ++part) {
     if (part != real.begin()) {
       passed /= *part;
+      // O_NOFOLLOW: the path was without links, so a link here was put in place since.
       here = FileDescriptor(openat(here.get(), part->c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     }
     struct stat status {};
     if (!here || fstat(here.get(), &status) != 0)
       refuse_path(PluginFault::not_found, subject,
                   quoted(passed) + " cannot be opened: " + errno_text(errno));
+    // The last component may be any folder or file; those before it must be folders.
     const bool last = std::next(part) == real.end();
     if (!last && !S_ISDIR(status.st_mode))
       refuse_path(PluginFault::not_found, subject,
                   quoted(passed) + " changed during the check; run the command again");
     const bool known = S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
+    // Folders above the installation were accepted with the library that was started from there.
     const bool unchecked = !trust.from.empty() && is_within(trust.from, passed);
     if (known && !trust.anything && !unchecked) check_status(status, passed, !last, trust, subject);
   }
@@ -128,6 +145,7 @@ FileDescriptor open_real_path(const fs::path& real, const PathTrust& trust,
 
 }  // namespace
 
+/// Root and the user as owners, nobody else with write permission.
 PathTrust strict_trust() {
   return {{0, geteuid()}, 0, {}, false};
 }
@@ -157,6 +175,7 @@ CheckedFile open_checked(const fs::path& file, const PathTrust& trust) {
   struct stat status {};
   if (fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode))
     refuse_path(PluginFault::not_loadable, subject, "not a regular file");
+  // The descriptor of the check gives the file for reading, so that no name is resolved again.
   const std::string link = "/proc/self/fd/" + std::to_string(found.get());
   checked.descriptor = FileDescriptor(open(link.c_str(), O_RDONLY | O_CLOEXEC));
   if (!checked.descriptor)
@@ -164,6 +183,7 @@ CheckedFile open_checked(const fs::path& file, const PathTrust& trust) {
   return checked;
 }
 
+/// A folder that is searched may not be sticky: everybody could add a plug-in to it.
 fs::path check_folder(const fs::path& folder, const PathTrust& trust) {
   const std::string subject = "plug-in folder " + quoted(folder);
   fs::path real = real_path(folder, subject);

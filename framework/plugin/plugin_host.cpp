@@ -9,6 +9,10 @@
 #include "plugin/load_probe.hpp"
 #include "plugin/refuse.hpp"
 
+// Registry of plug-ins. Entries are listed from descriptions alone; libraries are loaded when the
+// first object of one is made. A refused library never prevents the use of the others, and the
+// reason is shown if what was asked for is missing.
+
 namespace lensbench {
 namespace {
 
@@ -31,6 +35,7 @@ std::vector<std::string> distinct_libraries(const std::vector<const PluginInfo*>
   return libraries;
 }
 
+/// Two binaries with one name: the user must choose, since neither is the right one by itself.
 std::string undecided(PluginEntryKind kind, const std::string& name,
                       const std::vector<std::string>& libraries) {
   return subject_of(kind, name) + ": several libraries provide it (" + join(libraries, " and ") +
@@ -64,6 +69,7 @@ struct Candidate {
   ElfImage image;
 };
 
+/// Factory of an entry, by its place in the description.
 const PluginFactory& factory_in(const PluginFactories& library, const PluginInfo& info) {
   if (info.index < library.n_factories) return library.factories[info.index];
   refuse_plugin(PluginFault::malformed, info.path,
@@ -76,6 +82,8 @@ const PluginFactory& factory_in(const PluginFactories& library, const PluginInfo
 PluginHost::PluginHost(PluginPolicy policy) : policy_(std::move(policy)) {}
 PluginHost::~PluginHost() = default;
 
+/// Plug-ins of the installation are as safe as the library that was started; all others are checked
+/// strictly.
 PathTrust PluginHost::trust_of(const fs::path& library) const {
   const auto installed = installed_plugins();
   PathTrust trust = library == installed || library.parent_path() == installed
@@ -85,6 +93,8 @@ PathTrust PluginHost::trust_of(const fs::path& library) const {
   return trust;
 }
 
+/// Registers a library by its description, without running it. The lock is asked before the bytes
+/// are parsed.
 void PluginHost::add(const fs::path& library) {
   const CheckedFile checked = open_checked(library, trust_of(library));
   const auto is_this = [&](const PluginInfo& entry) { return entry.path == checked.path; };
@@ -109,6 +119,7 @@ void PluginHost::load(const fs::path& library) {
 void PluginHost::load_directory(const fs::path& directory) {
   searched_.push_back(directory);
   const fs::path folder = check_folder(directory, trust_of(directory));
+  // Names in order, so that the first of equal entries does not depend on the file system.
   std::error_code error;
   std::vector<fs::path> libraries;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
@@ -126,6 +137,8 @@ void PluginHost::load_directory(const fs::path& directory) {
   }
 }
 
+/// Tests all libraries in as few child processes as possible. One that fails is removed with all
+/// its entries.
 void PluginHost::try_all() {
   std::vector<std::unique_ptr<Candidate>> candidates;
   std::map<fs::path, PluginError> failed;
@@ -151,6 +164,8 @@ void PluginHost::try_all() {
   std::erase_if(entries_, [&](const PluginInfo& entry) { return failed.contains(entry.path); });
 }
 
+/// Entries of a name, reduced by a pin. A pin that fits none of them is an error, because another
+/// library must not take its place.
 std::vector<const PluginInfo*> PluginHost::candidates(PluginEntryKind kind,
                                                       const std::string& name) const {
   std::vector<const PluginInfo*> list;
@@ -159,6 +174,7 @@ std::vector<const PluginInfo*> PluginHost::candidates(PluginEntryKind kind,
   const auto pin = policy_.pins.find(name);
   if (pin == policy_.pins.end() || list.empty()) return list;
   std::error_code error;
+  // A pin is a digest or a path; a digest as path does not exist and is equal to none.
   const auto path = fs::weakly_canonical(pin->second, error);
   const auto libraries = distinct_libraries(list);
   std::erase_if(list, [&](const PluginInfo* info) {
@@ -172,6 +188,7 @@ std::vector<const PluginInfo*> PluginHost::candidates(PluginEntryKind kind,
   return list;
 }
 
+/// Every name is looked up once, so that the messages are those that its use would give.
 std::vector<std::string> PluginHost::complaints() const {
   std::vector<std::string> list;
   std::set<std::pair<PluginEntryKind, std::string>> seen;
@@ -193,6 +210,8 @@ std::vector<std::string> PluginHost::complaints() const {
   return list;
 }
 
+/// Error with everything that may explain why a name is missing: similar names, folders, locked and
+/// refused libraries.
 void PluginHost::not_found(PluginEntryKind kind, const std::string& name) const {
   std::vector<std::string> known, folders;
   for (const auto& entry : entries_)
@@ -211,6 +230,7 @@ void PluginHost::not_found(PluginEntryKind kind, const std::string& name) const 
   throw PluginError(PluginFault::not_found, message);
 }
 
+/// Copies of one binary are one candidate.
 const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name) const {
   const auto list = candidates(kind, name);
   if (list.empty()) not_found(kind, name);
@@ -219,6 +239,7 @@ const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name
   return *list.front();
 }
 
+/// Factory of an entry, from the library that is loaded already or after a trial in a child.
 const PluginFactory& PluginHost::open(const PluginInfo& info) const {
   if (const auto* known = loaded_library(info.sha256)) return factory_in(*known, info);
   Candidate candidate(info, trust_of(info.path));
@@ -228,6 +249,7 @@ const PluginFactory& PluginHost::open(const PluginInfo& info) const {
   return factory_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
 }
 
+/// Any exception of a factory becomes an error of the plug-in, which does not end the command.
 PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) const {
   const auto& info = find(kind, name);
   const PluginFactory& factory = open(info);
@@ -235,6 +257,7 @@ PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) c
       subject_of(kind, name) + " of '" + info.path.string() + "': its factory ";
   try {
     if (void* object = factory.create()) return {object, factory.destroy};
+    // The message without libtorch's stack of calls.
   } catch (const c10::Error& error) {
     throw PluginError(PluginFault::factory_failed,
                       subject + "failed: " + error.what_without_backtrace());
@@ -251,6 +274,8 @@ Parameters PluginHost::resolve(const PluginInfo& entry, const Settings& given) c
   return Parameters::resolve(entry.parameters, given, subject_of(entry.kind, entry.name));
 }
 
+/// One line for each binary, with all of its entries. Paths are left out, so that an installation
+/// may be moved.
 PluginLock PluginHost::lock() const {
   std::map<std::string, LockedPlugin> plugins;
   for (const auto& entry : entries_) {

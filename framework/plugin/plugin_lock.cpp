@@ -8,6 +8,9 @@
 #include "core/text/json.hpp"
 #include "core/text/suggest.hpp"
 
+// Lock of plug-ins: the SHA-256 of every binary that may be loaded. Only contents count; names and
+// entries are for messages.
+
 namespace lensbench {
 namespace {
 
@@ -17,6 +20,8 @@ constexpr const char* kKey = "lensbench_plugin_lock";
 constexpr int kVersion = 1;
 constexpr const char* kRemedy = "; regenerate the lock";
 
+/// One line of the lock. All fields are required, so that a damaged lock never allows less or more
+/// than it says.
 LockedPlugin read_plugin(const json& item, const std::string& where) {
   LockedPlugin plugin;
   try {
@@ -52,6 +57,7 @@ PluginLock PluginLock::read(const std::filesystem::path& path) {
   for (std::size_t i = 0; i < document["plugins"].size(); ++i) {
     const std::string where = subject + ", entry " + std::to_string(i);
     lock.plugins.push_back(read_plugin(document["plugins"][i], where));
+    // Equal digests would be one binary with two names.
     if (!seen.insert(lock.plugins.back().sha256).second)
       throw InputError(where + ": sha256 " + lock.plugins.back().sha256 + " is listed twice" +
                        kRemedy);
@@ -59,6 +65,7 @@ PluginLock PluginLock::read(const std::filesystem::path& path) {
   return lock;
 }
 
+/// One space of indentation: each plug-in changes few lines under version control.
 std::string PluginLock::text() const {
   json list = json::array();
   for (const auto& plugin : plugins)
@@ -69,6 +76,7 @@ std::string PluginLock::text() const {
   return json{{kKey, kVersion}, {"plugins", list}}.dump(1) + "\n";
 }
 
+/// The file name decides only which message is given, not what is allowed.
 void PluginLock::check(const std::filesystem::path& library, const std::string& sha256) const {
   const auto has = [&](auto field, const std::string& value) {
     return std::find_if(plugins.begin(), plugins.end(),

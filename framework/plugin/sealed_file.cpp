@@ -12,6 +12,10 @@
 #include "core/files/sha256.hpp"
 #include "plugin/refuse.hpp"
 
+// Bytes of a plug-in in sealed memory. The file is read once; hash, description and loader all use
+// the copy, which nobody can change, so that what was checked is what runs
+// (docs/decisions/sealed-plugin-bytes.md).
+
 namespace lensbench {
 namespace {
 
@@ -19,6 +23,7 @@ namespace {
 constexpr std::size_t kMostBytes = std::size_t{2} << 30;
 
 FileDescriptor new_memory(const std::filesystem::path& path) {
+  // Names of memory files are limited to 249 bytes.
   const std::string name = path.filename().string().substr(0, 200);
 #ifdef MFD_EXEC
   // Newer kernels may require this flag for memory that will contain code; older ones refuse it.
@@ -48,6 +53,7 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
   if (!memory_)
     refuse_plugin(PluginFault::not_loadable, path,
                   "cannot be copied to memory: " + errno_text(errno));
+  // Hash and copy are made from the same blocks.
   std::vector<std::byte> block(1 << 18);
   std::size_t size = 0;
   Sha256 hash;
@@ -59,6 +65,7 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
       refuse_plugin(PluginFault::not_loadable, path, "cannot be read: " + errno_text(errno));
     if (got == 0) break;
     const std::span<const std::byte> piece(block.data(), static_cast<std::size_t>(got));
+    // The file may grow while it is read, so the limit is compared with what was read.
     if (size + piece.size() > kMostBytes)
       refuse_plugin(PluginFault::not_loadable, path,
                     "too large (at most " + std::to_string(kMostBytes >> 30) + " GiB are allowed)");
@@ -67,10 +74,13 @@ SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::
     size += piece.size();
   }
   sha256_ = to_hex(hash.finish());
+  // After these seals, neither this process nor another one can change the bytes or remove the
+  // seals.
   if (fcntl(memory_.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
       0)
     refuse_plugin(PluginFault::not_loadable, path,
                   "its copy in memory cannot be sealed: " + errno_text(errno));
+  // mmap refuses a length of 0.
   if (size == 0) return;
   void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, memory_.get(), 0);
   if (mapped == MAP_FAILED)
@@ -87,6 +97,7 @@ SealedFile::SealedFile(SealedFile&& other) noexcept
       sha256_(std::move(other.sha256_)),
       bytes_(std::exchange(other.bytes_, {})) {}
 
+/// The number of this process and not `self`: a debugger opens the path from another process.
 std::string SealedFile::loader_path() const {
   return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memory_.get());
 }

@@ -25,6 +25,11 @@
 #include "model/runtime/libtorch_facts.hpp"
 #include "model/runtime/threads.hpp"
 
+// Facts about software and hardware that predict equal bits. They are asked from the running
+// process and not from the build, since libraries are exchanged and kernels are chosen at run time.
+// Everything that differs between machines without an effect on numbers (host, paths, times) is
+// kept apart.
+
 namespace lensbench {
 namespace {
 
@@ -60,11 +65,14 @@ nlohmann::json variables(bool paths) {
   nlohmann::json found = nlohmann::json::object();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
+    // A prefix counts for all variables of its library, also for
+    // those of later versions.
     const bool counts = std::any_of(kPrefixes.begin(), kPrefixes.end(),
                                     [&](const char* prefix) { return text.starts_with(prefix); });
     const auto equals = text.find('=');
     if (!counts || equals == std::string::npos) continue;
     const bool is_path = text.starts_with("LD_") || text.find('/', equals) != std::string::npos;
+    // Values are not checked by anybody before, and JSON takes only UTF-8.
     if (is_path == paths)
       found[text.substr(0, equals)] = replace_invalid_utf8(text.substr(equals + 1));
   }
@@ -83,6 +91,7 @@ std::string distribution() {
   return "";
 }
 
+/// Version of the zlib in the process; empty without one.
 std::string zlib_version() {
   const auto version = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "zlibVersion"));
   return version == nullptr ? "" : version();
@@ -100,6 +109,7 @@ std::string denormals() {
 
 }  // namespace
 
+/// Names are part of the format of archives: `diff` and `replay` compare them one by one.
 nlohmann::json environment_facts() {
   const auto build = build_info();
   const auto threads = thread_report();

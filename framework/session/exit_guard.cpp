@@ -5,19 +5,25 @@
 #include <cstdlib>
 #include <utility>
 
+// Guard against `exit` in a plug-in. It would end a run with the exit code of the plug-in, 0
+// perhaps, as if all cases were done. The function registered with atexit replaces that by a
+// message and code 5.
+
 namespace lensbench {
 namespace {
 
-// A function that `exit` calls has no argument, so what it needs is global. It is never destroyed,
-// because `exit` also destroys global objects.
+// A function that `exit` calls does not get an argument, so what it needs is global. It is never
+// destroyed, because `exit` also destroys global objects.
 std::function<std::string()>& message_at_exit() {
   static auto& message = *new std::function<std::string()>;
   return message;
 }
 
+// No guard exists: the process ends as it was asked to.
 void end_with_message() {
   if (!message_at_exit()) return;
   const std::string text = "lensbench: " + message_at_exit()() + "\n";
+  // `write` and `_exit`, because streams and other exit functions may already be destroyed.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
   _exit(5);
 }
@@ -26,6 +32,7 @@ void end_with_message() {
 
 ExitGuard::ExitGuard(std::function<std::string()> message) {
   message_at_exit() = std::move(message);
+  // Registered once for the process, since a registration cannot be removed.
   [[maybe_unused]] static const int registered = std::atexit(end_with_message);
 }
 

@@ -5,6 +5,9 @@
 #include "checkpoint/hub_cache.hpp"
 #include "core/files/sha256.hpp"
 
+// Search for a model whose folder has been moved since an archive was made. Candidates are compared
+// by size first, which costs nothing, and by SHA-256 only if all sizes are equal.
+
 namespace lensbench {
 namespace {
 
@@ -37,6 +40,7 @@ fs::path folder_of(const fs::path& folder) {
   return normal.has_filename() ? normal.parent_path() : normal.parent_path().parent_path();
 }
 
+/// Folders in a folder, sorted, so that the first match does not depend on the file system.
 std::vector<fs::path> folders_in(const fs::path& parent) {
   std::vector<fs::path> folders;
   std::error_code error;
@@ -51,7 +55,10 @@ std::vector<fs::path> folders_in(const fs::path& parent) {
 std::optional<fs::path> find_model(const std::vector<FileRecord>& files, const fs::path& recorded) {
   std::vector<FileRecord> wanted;
   std::copy_if(files.begin(), files.end(), std::back_inserter(wanted), is_of_the_model);
+  // An archive from elsewhere may lack both.
   if (wanted.empty() || recorded.empty()) return std::nullopt;
+  // At the recorded path, equal sizes are enough: the digests are compared later, and a difference
+  // is reported.
   if (has_files_of_size(recorded, wanted)) return recorded;
   auto candidates = folders_in(folder_of(recorded));
   const auto snapshots = hub_snapshots();

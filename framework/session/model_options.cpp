@@ -5,9 +5,12 @@
 #include <lensbench/error.hpp>
 #include <map>
 
+// Options for opening a model, from the texts of the command and of archives.
+
 namespace lensbench {
 namespace {
 
+/// Types in which a model can be computed; weights of other types are converted.
 const std::map<std::string, at::ScalarType>& dtypes() {
   static const std::map<std::string, at::ScalarType> types = {
       {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};

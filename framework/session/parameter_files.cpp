@@ -11,6 +11,9 @@
 #include "core/files/sha256.hpp"
 #include "core/text/suggest.hpp"
 
+// Files and models that parameters name. A recipe must not depend on the folders of one machine,
+// and a replay must find the files: the recipe has names and digests, `/run` has the paths.
+
 namespace lensbench {
 namespace {
 
@@ -22,6 +25,7 @@ struct FileReference {
   std::string inside;  ///< `:results/NAME`, or empty
 };
 
+/// Splits a reference to a dataset in an archive. A file whose name has this form counts as a file.
 FileReference reference_of(const std::string& text) {
   const auto colon = text.rfind(":results/");
   if (colon == std::string::npos || fs::exists(text)) return {text, ""};
@@ -33,6 +37,8 @@ bool is_generated(const std::string& text) {
   return text.starts_with("generated:") && !fs::exists(text);
 }
 
+/// All files of another model, with the parameter in their role, so that they are not mistaken for
+/// those of the main model.
 void add_model(std::vector<FileRecord>& records, const std::string& role, const std::string& model,
                const FileDigest& digest) {
   const Checkpoint checkpoint(resolve_model_directory(model));
@@ -43,6 +49,7 @@ void add_model(std::vector<FileRecord>& records, const std::string& role, const 
       records.push_back(file_record(role + " tokenizer", path, digest));
 }
 
+/// The file of a parameter, or the files of a folder if the parameter declares their names.
 void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
               const ParameterInfo& parameter, const FileDigest& digest) {
   if (is_generated(parameters.text(parameter.name))) return;
@@ -60,6 +67,7 @@ void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
     records.back().name += reference.inside;
     return;
   }
+  // For a folder, the declared words are the names of the files in it.
   const auto names = parameter.words();
   if (names.empty()) throw InputError(subject + "is a folder; give the path of a file");
   for (const std::string& name : names) {
@@ -112,6 +120,7 @@ std::vector<FileRecord> parameter_file_records(const Parameters& parameters,
       add_model(records, parameter.name, parameters.text(parameter.name), digest);
     if (parameter.type == ParameterType::models) {
       std::size_t index = 0;
+      // Models of a list are numbered, since two may have files of the same names.
       for (const auto& model : parameters.list(parameter.name))
         add_model(records, parameter.name + " " + std::to_string(++index), model, digest);
     }
@@ -120,6 +129,7 @@ std::vector<FileRecord> parameter_file_records(const Parameters& parameters,
   return records;
 }
 
+/// For the recipe. Equal requests from different folders must have equal recipes.
 Settings portable_values(const Parameters& parameters) {
   return changed(
       parameters, model_label,
@@ -130,6 +140,7 @@ Settings portable_values(const Parameters& parameters) {
       false);
 }
 
+/// For `/run`: only values that name something on this machine.
 Settings path_values(const Parameters& parameters) {
   std::error_code error;
   return changed(
@@ -144,6 +155,7 @@ Settings path_values(const Parameters& parameters) {
       true);
 }
 
+/// The last part of the path identifies the model for a reader; the digests identify it exactly.
 std::string model_label(const std::string& model) {
   auto name = fs::path(model).lexically_normal();
   if (name.filename().empty()) name = name.parent_path();

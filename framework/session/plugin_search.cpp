@@ -8,9 +8,13 @@
 
 #include "core/text/suggest.hpp"
 
+// Search for plug-ins as a request asks for it. Settings that weaken the checks are allowed, but
+// each of them is a warning in every run.
+
 namespace lensbench {
 namespace {
 
+/// A pin for a name that does not exist is a mistake in typing, and would protect nothing.
 void check_pins(const PluginHost& host, const std::map<std::string, std::string>& pins) {
   std::vector<std::string> known;
   for (const auto& entry : host.entries()) known.push_back(entry.name);
@@ -26,6 +30,7 @@ bool searches_current_directory(const char* list) {
   std::string_view rest = list;
   for (;;) {
     const auto end = rest.find_first_of(":;");
+    // An empty element means the current directory, for the system's loader too.
     if (rest.substr(0, end).empty() || rest[0] != '/') return true;
     if (end == std::string_view::npos) return false;
     rest.remove_prefix(end + 1);
@@ -50,6 +55,7 @@ void find_plugins(PluginHost& host, const PluginSearch& search, const Warn& warn
   if (search.allow_insecure)
     warn("insecure plug-ins are allowed: libraries that others can change are loaded too");
   for (const auto& directory : plugin_directories(search.dirs)) host.load_directory(directory);
+  // A pin by path may name a library outside of the searched folders.
   for (const auto& [name, hash_or_path] : search.pins)
     if (!is_sha256(hash_or_path)) host.add(hash_or_path);
   check_pins(host, search.pins);

@@ -7,13 +7,18 @@
 #include "core/files/text_lines.hpp"
 #include "core/text/json.hpp"
 
+// Prompts from a file: one text on each line, or one JSON object. The line number is the id of a
+// case without one, so that ids remain equal when prompts are appended.
+
 namespace lensbench {
 namespace {
 
+/// Value of a field as text; other values keep their JSON form.
 std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+/// One case. Fields other than text and ids are kept for experiments, whatever their names are.
 CaseInput parse_json_case(const std::string& line, const std::string& where) {
   const auto object = parse_json(line, where);
   if (!object.is_object()) throw InputError(where + ": expected one JSON object on each line");
@@ -36,6 +41,7 @@ CaseInput parse_json_case(const std::string& line, const std::string& where) {
       input.fields[key] = as_text(value);
     }
   }
+  // Exactly one of both: with two, it would be undefined which one the model gets.
   if (input.text.empty() == input.ids.empty())
     throw InputError(where + ": needs either 'text' or 'ids'");
   return input;

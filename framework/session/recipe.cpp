@@ -11,6 +11,10 @@
 #include "core/text/utf8.hpp"
 #include "session/parameter_files.hpp"
 
+// The recipe: everything on which a result depends, in a form that is equal wherever the request is
+// made. Prompts are tokenized here, before the first case runs, so that the plan has the ids that
+// the model will receive.
+
 namespace lensbench {
 namespace {
 
@@ -19,6 +23,7 @@ nlohmann::json config_of(const Model& model) {
   for (const auto& file : model.files())
     if (file.role == "config") {
       auto config = read_json(file.path);
+      // A path at which the model was saved once, which does not change it.
       config.erase("_name_or_path");
       return config;
     }
@@ -32,6 +37,7 @@ nlohmann::json request_of(const RunRequest& request, const Model& model, const P
           {"name", entry.name},
           {"version", entry.version},
           {"tools", tools},
+          // Without paths, see `portable_values`.
           {"parameters", portable_values(parameters)},
           {"model",
            {{"family", spec.family},
@@ -42,6 +48,8 @@ nlohmann::json request_of(const RunRequest& request, const Model& model, const P
           {"dtype", request.dtype},
           {"device", request.device},
           {"seed", request.seed},
+          // Cases are computed one by one, and the conventions below never change within a version;
+          // they are stored for readers of the archive and for later versions that may differ.
           {"batch_size", 1},
           {"bos_policy", "prompts: the tokenizer's own template; ids: nothing added"},
           {"lens",
@@ -72,6 +80,8 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
   return records;
 }
 
+/// Digest of token ids as decimal numbers, each followed by a space; archives have it since format
+/// 1.
 std::string digest_of_ids(const std::vector<std::int64_t>& ids) {
   std::string text;
   for (const auto id : ids) text += std::to_string(id) + " ";
@@ -90,6 +100,7 @@ std::vector<std::int64_t> ids_of(const std::string& text, const std::vector<std:
   }
 }
 
+/// Second prompt of a case, from its field or from the parameter.
 void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters& parameters,
                         const Context& context) {
   SecondPrompt prompt;
@@ -104,6 +115,8 @@ void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters
   if (!ids.empty()) plan.corrupted_ids_sha256 = digest_of_ids(ids);
 }
 
+/// A prompt that cannot be tokenized is planned without ids; the case runs and fails with the
+/// reason.
 CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Context& context) {
   CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
   plan_second_prompt(plan, input, parameters, context);
@@ -116,6 +129,7 @@ CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const C
 
 }  // namespace
 
+/// Files are hashed here, which takes as long as reading the weights once.
 RunPlan make_plan(const RunRequest& request, const Context& context, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
@@ -148,6 +162,8 @@ FileRecord prompts_record(const std::filesystem::path& file) {
   return file_record("prompts", file);
 }
 
+/// Texts of the ids in results. Tokens whose text is only a display form have their bytes in
+/// addition, so that they can be told apart.
 ResultVocabulary vocabulary_of(const Model& model, const std::vector<std::int64_t>& ids) {
   ResultVocabulary vocabulary;
   const auto tokenizer = model.tokenizer();

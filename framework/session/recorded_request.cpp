@@ -8,6 +8,9 @@
 #include "core/text/json_reader.hpp"
 #include "session/find_model.hpp"
 
+// Request of a recorded run, for `replay`. The archive may come from anybody, so it decides what is
+// computed, but never from where code is loaded.
+
 namespace lensbench {
 namespace {
 
@@ -49,7 +52,9 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
   request.dtype = asked.at("dtype").string();
   request.device = asked.at("device").string();
   request.seed = asked.at("seed").value().get<std::uint64_t>();
+  // The number of threads changes the last bits, so that of the archive is used.
   request.threads = recorded.environment.value("threads", std::int64_t{0});
+  // A model that the user names has precedence over the recorded one.
   request.model = model.empty() ? model_directory(recorded, warn) : model;
   // Archives of format 1 call them `other_models`.
   for (const char* key : {"other_models", "parameter_paths"})
@@ -63,6 +68,7 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
 constexpr JsonLimits kFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 using Fields = std::map<std::string, std::string>;
 
+/// Other fields of a case. They are JSON within the archive and may be damaged.
 Fields fields_of(const RecordedRun& recorded, const CaseRecord& record) {
   if (record.fields.empty()) return {};
   const std::string where = recorded.file + "/recipe/fields of case '" + record.id + "'";
@@ -83,6 +89,7 @@ std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
     CaseInput input;
     input.id = record.id;
     input.text = record.text;
+    // A case that was given as ids has an empty text.
     if (record.text.empty()) input.ids = record.ids;
     input.fields = earlier.contains(record.id) ? earlier[record.id].get<Fields>()
                                                : fields_of(recorded, record);
@@ -102,6 +109,7 @@ std::vector<CaseInput> recorded_cases(const RecordedRun& recorded) {
   return checked(recorded, [&] { return read_cases(recorded); });
 }
 
+/// The file of prompts itself need not exist: its texts are in the archive.
 std::vector<FileRecord> recorded_inputs(const RecordedRun& recorded) {
   auto records = recorded.files;
   std::erase_if(records, [](const FileRecord& file) { return file.role != "prompts"; });

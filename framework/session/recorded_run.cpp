@@ -6,6 +6,10 @@
 #include "archive/sandbox/guard.hpp"
 #include "core/text/json.hpp"
 
+// Archive read for a replay. The child process that parses it returns JSON, which the parent parses
+// again within limits: no structure of HDF5 from elsewhere is read in the process that loads models
+// and plug-ins.
+
 namespace lensbench {
 namespace {
 
@@ -33,6 +37,7 @@ json files_of(const ArchiveReader& archive) {
   return list;
 }
 
+/// Runs in the child. A damaged archive is refused before anything is repeated.
 std::string text_of(const std::string& file) {
   const VerifyResult result = verify_archive(file);
   if (!result.intact) throw InputError(file + ": damaged: " + result.findings.front());
@@ -45,6 +50,7 @@ std::string text_of(const std::string& file) {
 
 }  // namespace
 
+/// The members exist and have these types, because `text_of` wrote them.
 RecordedRun read_recorded_run(const std::string& file) {
   json all = parse_json(ask_child({{file}}, [&] { return text_of(file); }), file, kLimits);
   RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}, all["format"]};
@@ -73,11 +79,13 @@ std::string earlier_format_note(const RecordedRun& recorded) {
          "); this lensbench makes format " + std::to_string(kArchiveFormat);
 }
 
+/// The comparison is made in the child too, since it reads the archive.
 std::vector<FactDifference> recipe_differences(const std::string& file, const RunPlan& plan) {
   const std::string text = ask_child({{file}}, [&] {
     json list = json::array();
     for (const FactDifference& fact : diff_recipe(ArchiveReader(file), plan))
       list.push_back({fact.where, fact.first, fact.second});
+    // Texts in the archive may be any bytes; invalid ones are replaced for the message.
     return list.dump(-1, ' ', false, json::error_handler_t::replace);
   });
   std::vector<FactDifference> differences;

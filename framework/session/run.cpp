@@ -11,10 +11,14 @@
 #include "session/prompts.hpp"
 #include "session/run_session.hpp"
 
+// Runs for programs that link the library (lensbench/run.hpp). They do the same as the command;
+// what the command prints is a return value or an exception here.
+
 namespace lensbench {
 namespace {
 
-/// Restores the actions of the signals that a run handles.
+/// Restores the actions of the signals that a run handles, since the program of the caller has its
+/// own.
 class SignalScope {
  public:
   SignalScope() {
@@ -31,6 +35,7 @@ class SignalScope {
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 
+/// Cases get ids by number, so that results of cases without ids can be named.
 std::vector<CaseInput> named_cases(std::vector<CaseInput> cases) {
   std::set<std::string> ids;
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -44,6 +49,7 @@ std::vector<CaseInput> named_cases(std::vector<CaseInput> cases) {
   return cases;
 }
 
+/// Checked before the model is opened, which may take long.
 void check_target(const RunOptions& options) {
   if (options.out.empty())
     throw UsageError("run: the archive is missing; name a file NAME.h5 in 'out'");
@@ -69,6 +75,7 @@ RunRequest request_for(PluginEntryKind kind, const std::string& name, const RunO
   return request;
 }
 
+/// Reason why a run ended without an archive, as an exception.
 [[noreturn]] void throw_unsealed(const RunSession& session, const RunSession::Outcome& outcome,
                                  const RunOptions& options) {
   if (outcome.report.interrupted)
@@ -104,6 +111,7 @@ ArchivedRun run_entry(PluginEntryKind kind, const std::string& name, const RunOp
     throw UsageError("run: cases are missing; give at least one");
   if (cases.empty()) cases.push_back(case_without_prompt());
   session.prepare(std::move(cases), {});
+  // A process that was killed after the seal left a complete archive.
   if (options.resume && std::filesystem::exists(options.out))
     return archived(finish_sealed_run(options.out, session.plan()));
   const auto outcome = session.execute(options.out, {});

@@ -6,6 +6,9 @@
 #include "core/text/suggest.hpp"
 #include "model/forward/transformer_model.hpp"
 
+// Sentences about a run that are not errors: circumstances that a reader of the results should
+// know.
+
 namespace lensbench {
 namespace {
 
@@ -13,12 +16,14 @@ std::string cases_text(std::int64_t count) {
   return std::to_string(count) + (count == 1 ? " case" : " cases");
 }
 
-// Rotary positions have no end, but a model was trained up to one.
+// Rotary positions do not end, but a model was trained up to one.
 std::optional<std::string> note_on_length(const TransformerSpec& spec,
                                           const std::vector<CasePlan>& cases) {
   const std::int64_t trained = spec.max_positions;
   const auto is_long = [&](const CasePlan& one) { return one.n_tokens > trained; };
   const auto longer = std::count_if(cases.begin(), cases.end(), is_long);
+  // Learned positions end at the trained length, so that longer cases fail with an error of their
+  // own.
   if (longer == 0 || position_limit(spec) <= trained) return std::nullopt;
   const auto first = std::find_if(cases.begin(), cases.end(), is_long);
   return cases_text(longer) + (longer == 1 ? " is" : " are") + " longer than the " +

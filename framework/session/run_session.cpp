@@ -20,6 +20,10 @@
 #include "session/recipe.hpp"
 #include "session/run_notes.hpp"
 
+// A run from its request to the sealed archive. The order of the steps is decided by what they cost
+// and by what they must not see: plug-ins are loaded first, while a fork is cheap; then the model
+// is opened and everything is checked; only then the folder of the run is created.
+
 namespace lensbench {
 namespace {
 
@@ -47,6 +51,7 @@ struct EndOfCases {
 
 }  // namespace
 
+/// Loads the plug-ins that the request names and finds out which tools they use.
 RunSession::RunSession(RunRequest request, RunListener listener)
     : request_(std::move(request)),
       listener_(std::move(listener)),
@@ -64,6 +69,7 @@ RunSession::RunSession(RunRequest request, RunListener listener)
   for (const auto& refusal : host_.refusals()) listener_.warn("left out: " + refusal.message);
 }
 
+/// Everything that can be wrong with the request is found here, before a folder is written.
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
   parameters_ = host_.resolve(*entry_, request_.set);
   cases_ = std::move(cases);
@@ -80,6 +86,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
   set_reference_cases(*context_, cases_);
   bound_->check_parameters(parameters_, *model_);
+  // Hashes every file; the plan is complete after the number of passes is known.
   plan_ =
       make_plan(request_, *context_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   plan_.passes = bound_->passes(parameters_);
@@ -88,8 +95,11 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   for (const std::string& note : notes_) listener_.warn(note);
 }
 
+/// The loop over cases, with the listener told of each one.
+/// \param only_finish  only the summary is computed, from cases that are safe
 RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   std::int64_t done = 0;
+  // Cases of an earlier process count as done.
   for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
   RunControl control;
   control.should_stop = was_interrupted;
@@ -104,6 +114,7 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   return bound_->run(cases_, parameters_, *context_, sink, control);
 }
 
+/// Facts that differ from run to run, for `/run`.
 nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const RunReport& report,
                                      bool only_finish) const {
   std::error_code error;
@@ -125,10 +136,13 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
   facts["activations"] = {{"shared", request_.share},
                           {"forwards", context_->forwards()},
                           {"requests_without_a_forward", context_->shared()}};
+  // The plug-ins that made the summary; the recipe has those that computed the cases.
   if (only_finish)
     for (const PluginRecord& plugin : plan_.plugins)
       facts["finished_with"].push_back(
           {{"name", plugin.name}, {"version", plugin.version}, {"sha256", plugin.sha256}});
+  // A file of settings is kept as text, apart from the recipe: the same request has the same recipe
+  // however it was given.
   if (const auto& settings = request_.settings)
     facts["config"] = {{"file_name", fs::path(settings->path).filename().string()},
                        {"sha256", sha256_hex(settings->text)},
@@ -142,6 +156,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
   auto writer = RunWriter::start(out, plan_, request_.resume,
                                  {std::chrono::duration<double>(request_.commit_every_s)});
   std::error_code error;
+  // For `lensbench finish`, which takes the request from it.
   writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
                        {"arguments", argv},
                        {"working_directory", fs::current_path(error).string()}});
@@ -151,16 +166,19 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
 RunSession::Outcome RunSession::finish(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   auto writer = RunWriter::take_over(out, plan_);
+  // Before the summary, which would otherwise be over a part of the cases.
   writer.require_all_run();
   return complete(std::move(writer), out, argv, true);
 }
 
+/// Runs what has to be run, then seals. An interruption leaves the folder for a resume.
 RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
                                          const std::vector<std::string>& argv, bool only_finish) {
   if (const std::string& last = writer.crashed_in(); !last.empty())
     listener_.warn("the process that worked on this run before ended without notice in " + last);
   ArchiveSink sink(writer, started_, cases_);
   Outcome outcome;
+  // A plug-in may call `exit` in any of its functions.
   const ExitGuard guard([&] {
     return (sink.now().empty() ? "the run" : sink.now()) +
            ": code of a plug-in ended the process with exit(); every finished case is safe in " +
@@ -174,6 +192,7 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
     writer.discard();
     return outcome;
   }
+  // Token ids are collected from the results, so that the vocabulary has these and not more.
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
   outcome.failed_receipts = writer.failed_receipts();
   for (const auto& [name, dataset] : outcome.report.summaries)
@@ -185,6 +204,7 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
   return outcome;
 }
 
+/// An interruption comes first, then failures of cases, then receipts.
 int RunSession::Outcome::exit_code() const {
   if (report.interrupted) return 5;
   if (const int code = report.exit_code(); code != 0) return code;

@@ -7,11 +7,16 @@
 
 #include "archive/hdf5/dataset_io.hpp"
 
+// Digests of single cases. `verify` names the damaged cases by them, and needs one pass over a
+// variable: each block of its values is divided among the hashes of the cases.
+
 namespace lensbench {
 
 using hdf5::Handle;
 using hdf5::readable;
 
+/// Rows of each case along the dimension of the variable `case`. A group without such a variable,
+/// or with one of another kind, does not get digests of cases.
 RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions& dimensions) {
   RowsByDimension rows;
   if (!hdf5::exists(group, "case")) return rows;
@@ -24,6 +29,7 @@ RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions
   if (!numbers.empty())
     readable(H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()),
              what);
+  // Rows are grouped as they are: a case whose rows are apart gets several entries.
   std::vector<CaseRows> cases;
   for (std::size_t row = 0; row < numbers.size(); ++row)
     if (cases.empty() || cases.back().number != numbers[row])
@@ -34,6 +40,8 @@ RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions
   return rows;
 }
 
+/// `row_bytes_` is the size of everything after the axis, the smallest part that belongs to one
+/// case.
 CaseHashes::CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> lengths,
                        std::size_t axis, std::size_t element_bytes)
     : rows_(rows), hashes_(rows.size()), row_bytes_(element_bytes), first_axis_(axis == 0) {
@@ -60,12 +68,14 @@ void CaseHashes::add(std::span<const std::byte> bytes) {
   if (first_axis_) next_row_ += n_rows;
 }
 
+/// Texts come one by one in the order of the rows, so the case of the next one only moves forward.
 void CaseHashes::add_text(const std::string& text) {
   while (next_case_ < rows_.size() &&
          next_text_ >= rows_[next_case_].first + rows_[next_case_].count)
     ++next_case_;
   ++next_text_;
   if (next_case_ == rows_.size()) return;
+  // The length before the text separates it from the next text.
   const std::uint64_t size = text.size();
   hashes_[next_case_].update(std::as_bytes(std::span(&size, 1))).update(text);
 }

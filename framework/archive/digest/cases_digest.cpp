@@ -11,6 +11,10 @@
 
 #include "core/files/sha256.hpp"
 
+// Digest of the cases of a run. Archives of different models and tools have the same digest if they
+// asked about the same cases in the same order, so model, parameters, names and units of columns
+// are not part of it. tests/parity/archive_digests.py has an independent implementation.
+
 namespace lensbench {
 namespace {
 
@@ -18,6 +22,7 @@ void add_number(Sha256& hash, std::int64_t value) {
   hash.update(std::as_bytes(std::span(&value, 1)));
 }
 
+/// The length before the bytes makes different lists of texts different inputs.
 void add_text(Sha256& hash, std::string_view text) {
   add_number(hash, static_cast<std::int64_t>(text.size()));
   hash.update(text);
@@ -37,6 +42,7 @@ const Variable& case_column(const Dataset& recipe, const char* name, bool is_tex
 }  // namespace
 
 std::string cases_digest(const Dataset& recipe) {
+  // Every archive has this column; its length is the number of cases for all others.
   if (!recipe.contains("case_id")) throw InputError("/recipe/case_id: is missing");
   const auto count = static_cast<std::int64_t>(recipe["case_id"].strings.size());
   const auto texts = [&](const char* name) -> const std::vector<std::string>& {
@@ -47,9 +53,11 @@ std::string cases_digest(const Dataset& recipe) {
   const std::array before = {&texts("case_id"), &texts("text")};
   const std::array after = {&texts("ids_sha256"), &texts("corrupted_text"),
                             &texts("corrupted_ids_sha256"), &texts("fields")};
+  // The byte 2 separates these inputs from those of datasets (0) and groups (1), see digest.hpp.
   Sha256 hash;
   hash.update(std::string_view("\2"));
   add_number(hash, count);
+  // One case after the other, with its columns in the order that cases_digest.hpp documents.
   for (std::int64_t i = 0; i < count; ++i) {
     const auto row = static_cast<std::size_t>(i);
     for (const auto* column : before) add_text(hash, (*column)[row]);

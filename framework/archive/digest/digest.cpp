@@ -13,6 +13,10 @@
 #include "archive/hdf5/dataset_io.hpp"
 #include "core/files/sha256.hpp"
 
+// Digests of the content of an archive, which do not depend on how libhdf5 stored it. Large
+// datasets are read in blocks, and a block is hashed while the next one is read.
+// tests/parity/archive_digests.py recomputes all of them with h5py alone.
+
 namespace lensbench {
 namespace {
 
@@ -44,6 +48,8 @@ class Content {
   Sha256 hash_;
 };
 
+/// Adds a name, the kind and the value. The kind separates an integer from a float of equal bits
+/// and a text from a list of one.
 void add_attribute(Content& content, const std::string& name, const Attribute& value) {
   content.text(name);
   content.number(value.index());
@@ -60,6 +66,8 @@ void add_attribute(Content& content, const std::string& name, const Attribute& v
   }
 }
 
+/// Adds all attributes by name. The stored digests are left out, since they could not contain
+/// themselves.
 void add_attributes(Content& content, hid_t object, const std::string& path) {
   auto attributes = read_attributes(object, path);
   for (const char* name : kDigestNames) attributes.erase(name);
@@ -85,6 +93,7 @@ std::string type_tag(hid_t type, const std::string& path) {
 /// Hashes a block in a second thread while the next block is read.
 class BlockHasher {
  public:
+  /// Hashes into `content` and, unless it is null, into `cases`.
   BlockHasher(Content& content, CaseHashes* cases) : content_(content), cases_(cases) {}
 
   /// Free memory for the next block, of at most `bytes`.
@@ -111,6 +120,8 @@ class BlockHasher {
   }
 
  private:
+  /// Waits for the block before: blocks are added to the hash in order, and its memory is used for
+  /// the next one. Rethrows what the hash threw.
   void finish() {
     if (running_.valid()) running_.get();
   }
@@ -125,12 +136,15 @@ class BlockHasher {
 /// Hashes numbers in blocks of rows, so that a large dataset is never in memory as a whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
                  const std::string& path, CaseHashes* cases, const Relieve& relieve) {
+  // The native type has the byte order of the memory.
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
   std::size_t row_bytes = H5Tget_size(native);
   for (std::size_t axis = 1; axis < lengths.size(); ++axis)
     row_bytes *= static_cast<std::size_t>(lengths[axis]);
+  // A scalar is one row.
   const hsize_t rows = lengths.empty() ? 1 : lengths.front();
   if (rows == 0 || row_bytes == 0) return;
+  // Blocks are whole rows, so that the hash of the elements does not depend on the size of a block.
   const hsize_t step = std::min<hsize_t>(rows, std::max<std::size_t>(1, kBlockBytes / row_bytes));
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
   const std::size_t block_bytes = static_cast<std::size_t>(step) * row_bytes;
@@ -155,6 +169,7 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
   }
 }
 
+/// Digest of one dataset: everything that a reader sees, in a fixed order.
 /// \param cases  receives every element in addition; may be null
 Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
                             const std::vector<std::string>& dims, CaseHashes* cases,
@@ -163,6 +178,7 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
   content.text(path);
   const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
   content.text(type_tag(type, path));
+  // A bare dimension has a length and not any values, although HDF5 stores it as a dataset.
   const bool bare = is_bare_dimension(dataset);
   const auto lengths = extent(dataset, path);
   content.number(lengths.size());
@@ -185,11 +201,14 @@ class TreeDigest {
   TreeDigest(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
       : known_(known), cases_(cases), relieve_(relieve) {}
 
+  /// Digest of a group and, before it, of all its members. The recursion is limited by the depth
+  /// that `check_structure` allows.
   Sha256Digest group(hid_t group, const std::string& path) {
     if (const auto found = known_.find(path); found != known_.end()) return found->second;
     Content content('\1');
     content.text(path.empty() ? "/" : path);
     add_attributes(content, group, path);
+    // Members by name, since the order of creation is not part of the content.
     auto members = hdf5::children(group, path);
     std::sort(members.begin(), members.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -201,6 +220,7 @@ class TreeDigest {
       const Sha256Digest below = digest(group, member, dimensions, path + "/" + member.name);
       content.raw(std::as_bytes(std::span(below)));
     }
+    // The path of the root is empty here, and "/" in the hash.
     return known_[path] = content.finish();
   }
 
@@ -218,6 +238,7 @@ class TreeDigest {
     const auto dims = dimensions.names(dataset, path);
     auto hashes = bare ? std::nullopt : case_hashes(dataset, path, dims);
     known_[path] = dataset_digest(dataset, path, dims, hashes ? &*hashes : nullptr, relieve_);
+    // Only results have a variable `case`, so cases of other groups are not noted.
     if (hashes) note(path.substr(0, path.rfind('/')), member.name, hashes->finish());
     return known_[path];
   }
@@ -228,6 +249,7 @@ class TreeDigest {
     if (rows_.empty()) return std::nullopt;
     const auto lengths = extent(dataset, path);
     const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
+    // Texts differ in size, so they are divided among cases only along a single axis.
     if (H5Tget_class(type) == H5T_STRING && dims.size() != 1) return std::nullopt;
     for (std::size_t axis = 0; axis < dims.size(); ++axis)
       if (const auto rows = rows_.find(dims[axis]); rows != rows_.end())
@@ -260,6 +282,7 @@ void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, 
   TreeDigest(known, cases, relieve).group(hdf5::open_group(file, path), path);
 }
 
+/// The seal comes last: the root contains the three other groups, whose digests are known by then.
 Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve) {
   for (const char* path : {"/results", "/recipe", "/environment"})
     collect_digests(file, path, known, nullptr, relieve);

@@ -7,6 +7,10 @@
 
 #include "archive/hdf5/dataset_io.hpp"
 
+// Digests of all groups, datasets and cases, stored in the archive itself. They do not prove
+// anything (whoever changes the content can change them); they say where an archive is damaged when
+// the digest of the whole differs.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +25,7 @@ void add_paths(Dataset& units, const DigestsByPath& known) {
   units.add("place_sha256", "place", std::move(digests), "content digest of it");
 }
 
+/// Digests of what a case has in a group, by which a damaged case is named.
 void add_cases(Dataset& units, const CaseDigests& known) {
   std::vector<std::string> groups, digests;
   std::vector<std::int64_t> numbers;
@@ -36,12 +41,14 @@ void add_cases(Dataset& units, const CaseDigests& known) {
   units.add("part_sha256", "part", std::move(digests), "digest of what the case has in it");
 }
 
-/// Whether `paths` contains a path below `path`.
+/// Whether `paths` contains a path below `path`. The set is sorted, so one search answers.
 bool has_below(const std::set<std::string>& paths, const std::string& path) {
   const auto next = paths.lower_bound(path + "/");
   return next != paths.end() && next->starts_with(path + "/");
 }
 
+/// Names only the deepest differences: the digest of a group differs with that of any of its
+/// members.
 void add_differing_paths(std::vector<std::string>& sentences, const DigestsByPath& stored,
                          const DigestsByPath& found) {
   std::set<std::string> changed, gone, added;
@@ -52,6 +59,7 @@ void add_differing_paths(std::vector<std::string>& sentences, const DigestsByPat
     else if (now->second != digest)
       changed.insert(path);
   }
+  // The table cannot contain the digest of /units, to which it belongs.
   for (const auto& [path, digest] : found)
     if (!path.empty() && stored.count(path) == 0 && !path.starts_with("/units")) added.insert(path);
   for (const std::string& path : changed)
@@ -68,6 +76,7 @@ void add_digests(Dataset& units, const PartDigests& known) {
   add_cases(units, known.cases);
 }
 
+/// The table may be what is damaged, so every error gives an empty answer.
 PartDigests stored_part_digests(hid_t file) {
   PartDigests stored;
   try {
@@ -89,6 +98,7 @@ PartDigests stored_part_digests(hid_t file) {
   return stored;
 }
 
+/// A case that is missing now is reported like one that differs.
 std::vector<std::string> differing_parts(const PartDigests& stored, const PartDigests& found) {
   std::vector<std::string> sentences;
   add_differing_paths(sentences, stored.paths, found.paths);

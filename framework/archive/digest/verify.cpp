@@ -6,10 +6,15 @@
 #include "archive/digest/cases_digest.hpp"
 #include "archive/digest/digest_table.hpp"
 
+// Verification recomputes every digest from the content and compares it with the stored one. Only
+// when one differs, the table of digests is read to find the damaged parts: it needs a second pass
+// over the results.
+
 namespace lensbench {
 
 namespace {
 
+/// Reports both digests, since the stored one may be the damaged one.
 void compare(VerifyResult& result, const std::string& what, const std::string& now,
              const std::string& before) {
   if (now != before)
@@ -30,6 +35,8 @@ void compare_cases(VerifyResult& result, const ArchiveReader& archive) {
   compare(result, "the table of the cases in /recipe", found, archive.attribute("cases_sha256"));
 }
 
+/// Compares with a digest that was kept outside of the archive. Digests of recipe and environment
+/// are recognised only to explain why they are refused.
 void expect(VerifyResult& result, const std::string& expected, const Digests& found) {
   result.matched = expected == found.seal ? "seal" : expected == found.results ? "results" : "";
   result.expected = !result.matched.empty();
@@ -44,6 +51,8 @@ void expect(VerifyResult& result, const std::string& expected, const Digests& fo
       "; give the digest of the seal or of the results");
 }
 
+/// Names the parts that differ, at most 20 of them.
+/// \param paths  digests that were computed already; those of cases are computed here
 void say_where(VerifyResult& result, hid_t file, DigestsByPath paths) {
   const PartDigests stored = stored_part_digests(file);
   if (stored.paths.empty()) return;
@@ -74,6 +83,7 @@ VerifyResult verify_archive(const std::filesystem::path& path,
   compare(result, "/environment", found.environment, stored.environment);
   compare_cases(result, archive);
   compare(result, "the archive", found.seal, stored.seal);
+  // The digest of the caller and missing cases do not count as damage.
   result.intact = result.findings.empty();
   if (!result.intact) say_where(result, file, std::move(known));
   if (expected) expect(result, *expected, found);

@@ -6,6 +6,10 @@
 
 #include "core/text/utf8.hpp"
 
+// Attributes are limited to four types, which h5py, xarray and the netCDF tools read alike: int64,
+// float64, text of variable length and lists of texts. Everything else in a file is refused: it was
+// not written by lensbench, and digests are not defined for it.
+
 namespace lensbench {
 namespace {
 
@@ -17,6 +21,8 @@ using hdf5::written;
 // bytes.
 constexpr std::size_t kLongestList = 3500;
 
+/// Creates and writes an attribute. The close is checked, because libhdf5 may report a full disk
+/// only there.
 void write_values(hid_t object, const std::string& name, hid_t type, const Handle& space,
                   const void* values) {
   const std::string what = "attribute '" + name + "'";
@@ -37,6 +43,7 @@ void check_text_of(const std::string& name, const std::string& text) {
     throw UsageError("attribute '" + name + "': the text is not valid UTF-8 without NUL");
 }
 
+/// libhdf5 takes texts as pointers; `texts` must exist until the call returns.
 void write_texts(hid_t object, const std::string& name, const std::vector<std::string>& texts,
                  bool scalar) {
   std::vector<const char*> pointers;
@@ -48,16 +55,20 @@ void write_texts(hid_t object, const std::string& name, const std::vector<std::s
   write_values(object, name, hdf5::string_type(), space, pointers.data());
 }
 
+/// Reads one text or a list. The memory of the texts is allocated by libhdf5 and is given back
+/// before an exception leaves.
 Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
   const bool scalar = H5Sget_simple_extent_type(space) == H5S_SCALAR;
   const auto count = readable(H5Sget_simple_extent_npoints(space), what);
   const Handle stored(readable(H5Aget_type(attribute), what), H5Tclose);
+  // libhdf5 does not convert text of fixed length to text of variable length.
   if (readable(H5Tis_variable_str(stored), what) == 0)
     throw InputError(what + ": fixed-length strings are not allowed in a lensbench archive");
   std::vector<char*> pointers(static_cast<std::size_t>(count));
   const Handle type = hdf5::string_type();
   if (count > 0) readable(H5Aread(attribute, type, pointers.data()), what);
   std::vector<std::string> texts;
+  // A file can store a null pointer as text; a std::string must not be made from it.
   const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
   if (whole) texts.assign(pointers.begin(), pointers.end());
   if (count > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
@@ -66,6 +77,7 @@ Attribute read_texts(hid_t attribute, hid_t space, const std::string& what) {
   return texts;
 }
 
+/// Integers of any width become int64 and floats float64, as the digests define them.
 Attribute read_attribute(hid_t object, const std::string& path, const std::string& name) {
   const std::string what = path + "@" + name;
   const Handle attribute(readable(H5Aopen(object, name.c_str(), H5P_DEFAULT), what), H5Aclose);
@@ -111,6 +123,8 @@ void write_attribute(hid_t object, const std::string& name, const Attribute& val
     write_texts(object, name, std::get<std::vector<std::string>>(value), false);
 }
 
+// Names of the HDF5 dimension scales and of netCDF-4. Their values hold addresses within the file
+// or versions of libraries, so equal content would have different digests with them.
 bool is_bookkeeping(const std::string& name) {
   return name == "CLASS" || name == "NAME" || name == "DIMENSION_LIST" ||
          name == "REFERENCE_LIST" || name == "DIMENSION_LABELS" || name == "_Netcdf4Dimid" ||
@@ -125,6 +139,7 @@ std::map<std::string, Attribute> read_attributes(hid_t object, const std::string
   };
   readable(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &names), path);
   std::map<std::string, Attribute> attributes;
+  // Names come in alphabetical order, so the result does not depend on the order of creation.
   for (const std::string& name : names)
     if (!is_bookkeeping(name)) attributes.emplace(name, read_attribute(object, path, name));
   return attributes;

@@ -9,6 +9,10 @@
 #include <string>
 #include <utility>
 
+// Rows of single cases out of joined results, so that `show --case` reads the part that it draws
+// and not the whole variable. The variable `case` gives the case of each row along the token axis;
+// a dimension `<name>_case<i>` belongs to case i alone (`CaseJoin`).
+
 namespace lensbench {
 namespace {
 
@@ -26,6 +30,7 @@ bool is_case_axis(const std::string& dim) {
 /// Number i of a name that ends in `_case<i>`: a variable or dimension of one case.
 std::optional<std::int64_t> own_case(const std::string& name) {
   const auto at = name.rfind("_case");
+  // At most 10 digits are accepted, which fit into an int64.
   if (at == std::string::npos || at + 5 >= name.size() || name.size() - at > 15)
     return std::nullopt;
   const std::string digits = name.substr(at + 5);
@@ -39,6 +44,8 @@ std::optional<std::int64_t> own_case(const Variable& variable) {
   return std::nullopt;
 }
 
+/// Runs of consecutive rows whose number is wanted. Each of them is read in one piece, and the rows
+/// of a case are consecutive in every archive.
 Runs runs_of(const std::vector<std::int64_t>& numbers, const std::vector<std::int64_t>& wanted) {
   Runs runs;
   for (std::size_t row = 0; row < numbers.size(); ++row) {
@@ -58,6 +65,7 @@ std::vector<std::int64_t> integers_of(const StoredVariable& variable) {
   return {data, data + values.numel()};
 }
 
+/// One read of a selection. Runs are found once for each dimension, before any variable is read.
 class Selector {
  public:
   Selector(const StoredDataset& stored, const CaseSelection& selection)
@@ -76,12 +84,15 @@ class Selector {
   }
 
  private:
+  /// Whether a variable belongs to one of the cases or to none in particular.
   bool is_wanted(const Variable& variable) const {
     const auto number = own_case(variable);
     const auto& cases = selection_.cases;
     return !number || std::find(cases.begin(), cases.end(), *number) != cases.end();
   }
 
+  /// Finds the rows of an axis by its variable of case numbers. An axis without such a variable is
+  /// read as a whole.
   void find_runs(const std::string& dim) {
     if (runs_.contains(dim)) return;
     const bool selected = is_token_axis(dim) || (is_case_axis(dim) && selection_.also_tables);
@@ -93,6 +104,8 @@ class Selector {
         runs_[dim] = runs_of(integers_of(variable), selection_.cases);
   }
 
+  /// Values of a variable, reduced along its selected axis. Texts are in memory already, as part of
+  /// the facts.
   Variable values_of(const StoredVariable& variable) const {
     Variable values = variable.facts;
     const auto axis = std::find_if(values.dims.begin(), values.dims.end(),
@@ -124,9 +137,11 @@ class Selector {
     for (const auto& run : runs) shape[static_cast<std::size_t>(axis)] += run.second;
     std::vector<at::Tensor> parts;
     do {
+      // The runs of one index follow each other in C order, which the reshape below restores.
       for (const auto& [first, count] : runs)
         parts.push_back(variable.rows(index, first, count).flatten());
     } while (next(index, variable.shape));
+    // `cat` refuses an empty list; a case without rows gives an axis of length 0.
     if (parts.empty()) return at::empty(shape, variable.type);
     return at::cat(parts).reshape(shape);
   }

@@ -11,6 +11,10 @@
 #include "archive/hdf5/attributes.hpp"
 #include "archive/hdf5/dataset_io.hpp"
 
+// Reader of the groups that `dataset_writer.cpp` writes. It accepts only what the writer produces:
+// the types of tensors, texts of variable length, and dimension scales within the same group. A
+// file from elsewhere that differs is refused with the path of the object.
+
 namespace lensbench {
 namespace {
 
@@ -23,6 +27,7 @@ std::string last_component(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+/// Element type by class, width and sign. `check_structure` has refused other byte orders.
 at::ScalarType element_type(hid_t dataset, const std::string& path) {
   const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
   const std::size_t size = H5Tget_size(type);
@@ -36,6 +41,7 @@ at::ScalarType element_type(hid_t dataset, const std::string& path) {
   throw InputError(path + ": element type is not allowed in a lensbench archive");
 }
 
+/// Type in memory; truth values are stored as int8.
 hid_t memory_type(at::ScalarType type) {
   switch (type) {
     case at::kFloat:
@@ -69,6 +75,7 @@ at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<s
                      std::int64_t first, std::int64_t count) {
   auto lengths = extent(dataset, path);
   if (lengths.empty()) return read_values(dataset, path);
+  // Axes before the rows have one index each, those after them are read in full length.
   std::vector<hsize_t> start(lengths.size(), 0);
   for (std::size_t axis = 0; axis < index.size(); ++axis) {
     start[axis] = static_cast<hsize_t>(index[axis]);
@@ -92,6 +99,8 @@ at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<s
   return values;
 }
 
+/// Removes a text attribute, which becomes a member of the variable and is not one of its
+/// attributes.
 std::string take_text(std::map<std::string, Attribute>& attributes, const std::string& name) {
   const auto found = attributes.find(name);
   if (found == attributes.end()) return "";
@@ -122,10 +131,12 @@ Variable read_facts(hid_t dataset, const std::string& path, const GroupFacts& gr
   variable.attributes = read_attributes(dataset, path);
   variable.units = take_text(variable.attributes, "units");
   variable.long_name = take_text(variable.attributes, "long_name");
+  // The writer stores the name as description of a variable without one.
   if (variable.long_name == variable.name) variable.long_name.clear();
   const bool of_axis = variable.dims == std::vector<std::string>{variable.name};
   variable.coordinate = of_axis || group.labels.contains(variable.name);
   if (take_text(variable.attributes, "holds") == "token_ids") variable.holds = Holds::token_ids;
+  // Names of labels are derived from the variables again when the dataset is written.
   take_text(variable.attributes, "coordinates");
   boolean = take_text(variable.attributes, "dtype") == "bool";
   if (is_text(dataset, path)) variable.strings = read_strings(dataset, path);
@@ -141,6 +152,8 @@ Variable read_variable(hid_t dataset, const std::string& path, const GroupFacts&
   return variable;
 }
 
+/// A variable with a function that reads its numbers. The handle of the dataset is shared by the
+/// copies of that function and closes with the last of them.
 StoredVariable stored_variable(Handle handle, const std::string& path, const GroupFacts& group) {
   StoredVariable stored;
   bool boolean = false;
@@ -180,18 +193,21 @@ std::vector<haddr_t> scale_addresses(hid_t dataset, const std::string& path, std
   const Handle list(readable(H5Aopen(dataset, DIMENSION_LIST, H5P_DEFAULT), what), H5Aclose);
   const Handle stored(readable(H5Aget_type(list), what), H5Tclose);
   const Handle space(readable(H5Aget_space(list), what), H5Sclose);
+  // The list has references of one exact type; another type of the same name would be converted.
   const Handle type(readable(H5Tvlen_create(H5T_STD_REF_OBJ), what), H5Tclose);
   if (readable(H5Tequal(stored, type), what) == 0 ||
       H5Sget_simple_extent_npoints(space) != static_cast<hssize_t>(axes))
     throw InputError(what + ": expected a list of dimension scales for each axis");
   std::vector<hvl_t> scales(axes);
   readable(H5Aread(list, type, scales.data()), what);
+  // One scale per axis is what the writer attaches; further ones are ignored.
   for (std::size_t axis = 0; axis < axes; ++axis)
     if (scales[axis].len > 0) {
       hobj_ref_t reference = 0;
       std::memcpy(&reference, scales[axis].p, sizeof reference);
       addresses[axis] = reference;
     }
+  // The memory of the lists was allocated by libhdf5.
   H5Dvlen_reclaim(type, space, H5P_DEFAULT, scales.data());
   return addresses;
 }
@@ -217,6 +233,7 @@ std::map<std::string, Attribute> group_attributes(hid_t group, const std::string
 std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
   const auto rank = readable(H5Sget_simple_extent_ndims(space), path);
+  // The length of the arrays for shapes and selections is limited before it is used.
   if (rank > kMaxRank)
     throw InputError(path + ": too many axes (" + std::to_string(rank) + ", at most " +
                      std::to_string(kMaxRank) + " are allowed in a lensbench archive)");
@@ -227,6 +244,8 @@ std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
 
 std::string bare_dimension_label(std::int64_t length) {
   char label[80];
+  // The text and the width of the number are those of the netCDF-4 library, by which its readers
+  // recognise a dimension without values.
   std::snprintf(label, sizeof label, "This is a netCDF dimension but not a netCDF variable. %9lld",
                 static_cast<long long>(length));
   return label;
@@ -240,12 +259,14 @@ bool is_bare_dimension(hid_t dataset) {
          std::string(label).rfind(expected, 0) == 0;
 }
 
+// Members are found by address, because a scale is referred to by its address.
 Dimensions::Dimensions(const std::vector<hdf5::Child>& members) {
   for (const hdf5::Child& member : members) members_[member.address] = member.name;
 }
 
 std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& path) const {
   const auto lengths = extent(dataset, path);
+  // A dimension scale does not have scales of its own; its axis has its own name.
   if (readable(H5DSis_scale(dataset), path) > 0) {
     check_scale(dataset, path, lengths);
     return {last_component(path)};
@@ -284,6 +305,7 @@ void for_each_string(hid_t dataset, const std::string& path,
     const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
     std::vector<char*> pointers(static_cast<std::size_t>(count));
     readable(H5Dread(dataset, type, memory, space, transfer, pointers.data()), path);
+    // A file can store a null pointer as text; a std::string must not be made from it.
     const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
     if (whole)
       for (const char* pointer : pointers) use(pointer);
@@ -318,6 +340,7 @@ void for_each_variable(hid_t group, const std::string& path, const std::set<std:
   for (const hdf5::Child& child : members) {
     if (skip.count(child.name) > 0) continue;
     const std::string what = path + "/" + child.name;
+    // Results are flat: a group of a dataset contains only datasets.
     if (child.is_group) throw InputError(what + ": expected a dataset, found a group");
     Handle handle(readable(H5Dopen2(group, child.name.c_str(), H5P_DEFAULT), what), H5Dclose);
     if (!is_bare_dimension(handle)) use(std::move(handle), what, facts);
@@ -331,6 +354,7 @@ Dataset read_dataset(hid_t group, const std::string& path, const std::set<std::s
   dataset.attributes = group_attributes(group, path);
   const auto labels = words(take_text(dataset.attributes, "coordinates"));
   const auto add = [&](const Handle& handle, const std::string& what, const GroupFacts& facts) {
+    // `Dataset::add` reports mistakes of tools; here the content of the file is at fault.
     try {
       dataset.add(read_variable(handle, what, facts));
     } catch (const UsageError& error) {

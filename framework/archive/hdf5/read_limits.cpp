@@ -5,6 +5,7 @@
 
 namespace lensbench {
 
+/// A value that is not a number counts as 0, and so does a negative one.
 std::uint64_t extra_gib() {
   const char* text = std::getenv("LENSBENCH_READ_GIB");
   constexpr long long kMost = 1 << 20;

@@ -8,13 +8,19 @@
 
 #include "archive/hdf5/read_limits.hpp"
 
+// Structure of a file from elsewhere, checked before any of its values is read. Each limit has one
+// attack: memory through sizes that the file only claims, endless recursion through cycles, code of
+// filters, other files of the user through external data, and crashes of libhdf5 in conversions.
+
 namespace lensbench {
 namespace {
 
 using hdf5::Handle;
 using hdf5::readable;
 
+// Archives of lensbench have three levels of groups; the depth also limits the recursion here.
 constexpr int kMostDepth = 16, kMostAxes = 8;
+// A chunk is decoded as a whole, so its size is memory even if only one value is read.
 constexpr std::uint64_t kMostChunkBytes = std::uint64_t{64} << 20;
 /// Limit of the decoded size relative to the file. Deflate compresses by at most 1032, and results
 /// of models by some tens; kRoom is an allowance for small files, whose headers describe data that
@@ -34,6 +40,8 @@ std::uint64_t product(std::uint64_t a, std::uint64_t b) {
   return __builtin_mul_overflow(a, b, &result) ? UINT64_MAX : result;
 }
 
+/// Walk over all groups and datasets. The sizes of datasets are added up, so that many small ones
+/// cannot pass the limit that one large one would exceed.
 class Walk {
  public:
   explicit Walk(std::uint64_t file_bytes)
@@ -53,11 +61,14 @@ class Walk {
   }
 
  private:
+  /// An object that is reached twice is a second name or a cycle; lensbench writes neither.
   void visit_once(haddr_t address, const std::string& path) {
     if (!seen_.insert(address).second) refuse(path, "an object with two names");
     if (seen_.size() > kMostObjects) refuse(path, "more than a million objects");
   }
 
+  /// Checks everything that determines how much libhdf5 allocates and which of its code runs when
+  /// the values are read.
   void dataset(const Handle& dataset, const std::string& path) {
     const Handle properties(readable(H5Dget_create_plist(dataset), path), H5Pclose);
     check_layout(properties, path);
@@ -72,6 +83,7 @@ class Walk {
     std::uint64_t bytes = size;
     for (int axis = 0; axis < axes; ++axis)
       bytes = product(bytes, lengths[static_cast<std::size_t>(axis)]);
+    // `bytes_` never exceeds `most_bytes_`, so the difference does not wrap around.
     if (bytes > most_bytes_ - bytes_)
       throw InputError(path +
                        ": claims more data than a file of its size can contain; if you trust it, "
@@ -80,6 +92,7 @@ class Walk {
     if (H5Pget_layout(properties) == H5D_CHUNKED) check_chunk(properties, size, path);
   }
 
+  /// Virtual and external datasets would read other files of the user.
   static void check_layout(hid_t properties, const std::string& path) {
     const H5D_layout_t layout = H5Pget_layout(properties);
     if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)
@@ -87,6 +100,7 @@ class Walk {
     if (H5Pget_external_count(properties) != 0) refuse(path, "data in another file");
   }
 
+  /// Only the three filters that archives use, which are part of libhdf5.
   static void check_filters(hid_t properties, const std::string& path) {
     const int count = static_cast<int>(readable(H5Pget_nfilters(properties), path));
     for (int i = 0; i < count; ++i) {
@@ -99,6 +113,7 @@ class Walk {
     }
   }
 
+  /// Size of one element in bytes; refuses types that archives do not have.
   static std::size_t element_size(hid_t dataset, const std::string& path) {
     const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
     const H5T_class_t kind = H5Tget_class(type);
@@ -131,6 +146,7 @@ class Walk {
 
 }  // namespace
 
+/// The file's own size is the measure of what it may claim.
 void check_structure(hid_t file, const std::string& name) {
   hsize_t bytes = 0;
   readable(H5Fget_filesize(file, &bytes), name);

@@ -8,6 +8,9 @@
 #include "archive/run/plan_files.hpp"
 #include "archive/run/unit.hpp"
 
+// Results of a run that has not been sealed, for `show NAME.run`. The folder is only read and not
+// locked, so that the run may continue; frames that are appended meanwhile are simply not seen.
+
 namespace lensbench {
 
 CommittedResults::CommittedResults(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -20,17 +23,21 @@ CommittedResults::CommittedResults(std::filesystem::path folder) : folder_(std::
     cases_.emplace_back();
     cases_.back().id = planned_case(folder_ / "plan", i).value("id", "");
   }
+  // Packs come before parts, as in a resume, since the first complete frame of a case counts.
   for (const auto& files : {pack_files(folder_), part_files(folder_)})
     for (const auto& file : files)
       scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
+        // A frame with an index beyond the plan cannot be attributed to a case.
         if (head.index < 0 || head.index >= std::ssize(cases_)) return;
         CaseRecord& one = cases_[static_cast<std::size_t>(head.index)];
         const Unit unit(bytes.bytes, bytes.owner, file.string());
         if (unit.failed()) {
+          // A complete frame counts more than a failure, whichever comes first.
           if (one.status == CaseStatus::planned) one.status = CaseStatus::failed;
           return;
         }
         one.status = CaseStatus::complete;
+        // The first complete frame of a case counts, as it does when the run is resumed.
         for (const std::string& name : unit.names())
           places_[name].try_emplace(head.index, Place{file, offset, head.bytes});
       });
@@ -42,6 +49,7 @@ std::vector<std::string> CommittedResults::names() const {
   return names;
 }
 
+/// Units are read again from their files: the memory used is that of the asked cases alone.
 Dataset CommittedResults::read(const std::string& name,
                                const std::vector<std::int64_t>& cases) const {
   const auto& places = places_.at(name);

@@ -23,7 +23,7 @@ class CommittedResults {
 
   const std::filesystem::path& folder() const { return folder_; }
   /// All planned cases, with id and status: a case is complete when a pass of it is, and failed
-  /// when its last frame is a failure.
+  /// when all its frames are failures: a complete frame counts more, whichever comes first.
   const std::vector<CaseRecord>& cases() const { return cases_; }
   /// Names of the datasets that complete cases saved, sorted.
   std::vector<std::string> names() const;

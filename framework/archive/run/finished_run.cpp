@@ -8,9 +8,13 @@
 #include "archive/run/run_folder.hpp"
 #include "archive/seal/seal.hpp"
 
+// End of a run that was killed after its archive had got its name. The archive is complete then,
+// but its sidecar may be missing and the folder of the run may still exist.
+
 namespace lensbench {
 namespace {
 
+/// An archive that is damaged must not let the folder of its run be removed.
 void require_intact(const std::filesystem::path& out) {
   const VerifyResult found = verify_archive(out);
   if (!found.intact)
@@ -18,6 +22,7 @@ void require_intact(const std::filesystem::path& out) {
                      "; move it away and run the same command again");
 }
 
+/// The archive must answer the request at hand; the message has the first difference.
 void require_same_request(const std::filesystem::path& out, const ArchiveReader& archive,
                           const RunPlan& plan) {
   const auto differences = diff_recipe(archive, plan);
@@ -29,6 +34,8 @@ void require_same_request(const std::filesystem::path& out, const ArchiveReader&
                    "; choose another file or move it away");
 }
 
+/// Writes a missing sidecar and removes the folder. The folder may belong to another run of the
+/// same name, whose cases would be lost: its plan is compared first.
 void clean_up(const std::filesystem::path& out, const Digests& digests, const RunPlan& plan) {
   const auto path = run_folder_of(out);
   if (!std::filesystem::exists(path)) return;
@@ -45,6 +52,7 @@ void clean_up(const std::filesystem::path& out, const Digests& digests, const Ru
 }  // namespace
 
 FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan) {
+  // The order matters: nothing is removed before the archive is known to be good.
   require_intact(out);
   const ArchiveReader archive(out);
   require_same_request(out, archive, plan);

@@ -13,19 +13,27 @@
 
 #include "archive/hdf5/growing_memory.hpp"
 
+// Frames of a pack, the form in which finished cases survive a kill or a power cut.
+// docs/decisions/packs.md has the layout. A head has a checksum of its own, so that a reader finds
+// the frames in a damaged file: a head that is whole gives the length of its unit, and after bytes
+// that are not a head the next one is searched.
+
 namespace lensbench {
 namespace {
 
 using std::filesystem::path;
 
 constexpr std::string_view kMagic = "LBFRAME1";
+// The last 8 bytes of a head are the checksum of those before it.
 constexpr std::size_t kKeyBytes = 32, kCheckedBytes = kFrameHeadBytes - sizeof(std::uint64_t);
 
+/// Value of a lower-case hexadecimal digit; -1 for another letter.
 int digit_of(char letter) {
   if (letter >= '0' && letter <= '9') return letter - '0';
   return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
+/// A key in half of its letters, so that a head has a fixed size.
 std::array<std::byte, kKeyBytes> key_bytes(const std::string& key) {
   std::array<std::byte, kKeyBytes> bytes{};
   if (key.size() != 2 * kKeyBytes) throw RunError("key of a unit: not a SHA-256: '" + key + "'");
@@ -48,9 +56,11 @@ std::uint64_t size_of(const FileDescriptor& file, const path& name) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0)
     throw InputError(name.string() + ": cannot be read: " + errno_text(errno));
+  if (!S_ISREG(status.st_mode)) throw InputError(name.string() + ": is not a regular file");
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+/// Reads exactly `bytes`: a read may return less than was asked for.
 void read_into(const FileDescriptor& file, std::uint64_t offset, std::span<std::byte> bytes,
                const path& name) {
   while (!bytes.empty()) {
@@ -76,6 +86,8 @@ std::optional<FrameHead> head_at(const FileDescriptor& file, std::uint64_t offse
 /// Offset of the next head from `offset` on; `size` if there is none.
 std::uint64_t next_head(const FileDescriptor& file, std::uint64_t offset, std::uint64_t size,
                         const path& name) {
+  // A block at a time, overlapping by one head, so that a head across two blocks is found. Heads
+  // are at multiples of 8 bytes, since units are padded to them.
   constexpr std::uint64_t kBlock = 1 << 20;
   std::vector<std::byte> block(kBlock);
   for (std::uint64_t from = offset / 8 * 8; from + kFrameHeadBytes <= size;
@@ -94,6 +106,8 @@ std::uint64_t next_head(const FileDescriptor& file, std::uint64_t offset, std::u
 template <class Use>
 std::uint64_t for_each_head(const FileDescriptor& file, const path& name, Use&& use) {
   const std::uint64_t size = size_of(file, name);
+  // A head is accepted only if the file has all bytes of its unit: the writer may have been killed
+  // within it.
   for (std::uint64_t at = 0; at < size;) {
     const auto head = head_at(file, at, size, name);
     const std::uint64_t left = size - at;
@@ -109,6 +123,8 @@ std::uint64_t for_each_head(const FileDescriptor& file, const path& name, Use&& 
 
 }  // namespace
 
+/// Numbers are stored in the byte order of the machine, which is little-endian (asserted in
+/// digest.cpp). Bytes 80 to 87 are spare and 0.
 std::array<std::byte, kFrameHeadBytes> to_bytes(const FrameHead& head) {
   std::array<std::byte, kFrameHeadBytes> bytes{};
   std::byte* next = bytes.data();
@@ -129,6 +145,7 @@ std::array<std::byte, kFrameHeadBytes> to_bytes(const FrameHead& head) {
   return bytes;
 }
 
+/// Only the checksum decides: the magic alone may occur within the values of a unit.
 std::optional<FrameHead> frame_head(std::span<const std::byte> bytes) {
   if (bytes.size() < kFrameHeadBytes ||
       std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0)
@@ -152,17 +169,22 @@ std::optional<FrameHead> frame_head(std::span<const std::byte> bytes) {
   return head;
 }
 
+/// Symbolic links are refused, because the folder of a run has only regular files. With O_NONBLOCK,
+/// opening a FIFO does not wait for a writer.
 FileDescriptor open_for_reading(const path& file) {
-  FileDescriptor descriptor(
-      uninterrupted([&] { return ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  FileDescriptor descriptor(uninterrupted([&] { return ::open(file.c_str(), kFlags); }));
   if (!descriptor) throw InputError(file.string() + ": cannot be opened: " + errno_text(errno));
   return descriptor;
 }
 
+/// Large units are in memory of their own that the tensors read from them share; small ones are on
+/// the heap. Both begin at a multiple of 64 bytes, so that tensors of the unit are aligned.
 Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t bytes,
                  const path& name) {
   constexpr std::uint64_t kLarge = 1 << 20;
   const auto size = static_cast<std::size_t>(std::max<std::uint64_t>(1, bytes));
+  // A damaged length must not lead to a large allocation.
   const std::uint64_t whole = size_of(file, name);
   if (offset > whole || bytes > whole - offset) throw InputError(name.string() + ": truncated");
   std::shared_ptr<void> owner;
@@ -184,6 +206,7 @@ Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t
   return {all, std::move(owner)};
 }
 
+/// The unit of every frame is read, so a scan takes as long as reading the file.
 FrameScan scan_frames(const path& file, const UseFrame& use) {
   const FileDescriptor descriptor = open_for_reading(file);
   FrameScan scan;
@@ -193,6 +216,7 @@ FrameScan scan_frames(const path& file, const UseFrame& use) {
       ++scan.damaged;
       return;
     }
+    // After this end the file of an ended process is cut, see `Packs::adopt`.
     scan.end = offset - kFrameHeadBytes + frame_bytes(head.bytes);
     use(head, offset, unit);
   };

@@ -17,6 +17,11 @@
 
 #include "core/files/atomic_file.hpp"
 
+// Writer of the frames of finished cases. A whole frame is never overwritten: frames are appended
+// to a file of this process, and a file that is full gets its final name. A case counts as safe
+// when the data of its file and the name of that file are on the disk. docs/decisions/packs.md has
+// the measurements that led to this design.
+
 namespace lensbench {
 namespace {
 
@@ -29,6 +34,7 @@ using std::filesystem::path;
 /// Host, rank and random digits: unique among processes of many machines.
 std::string new_writer_name() {
   std::array<char, 65> host{};
+  // Letters that a file name may not have, or that a shell would interpret, are replaced.
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   std::string name;
   for (const char* letter = host.data(); *letter != '\0'; ++letter) {
@@ -48,9 +54,11 @@ std::string six_digits(std::uint64_t number) {
   return digits.data();
 }
 
-/// Units up to this size are written with one call.
+/// Units up to this size are copied into one buffer, so that a frame is written with one call.
 constexpr std::uint64_t kSmallUnit = std::uint64_t{256} << 10;
 
+/// Files two levels below a folder, sorted, so that all processes see them in one order. A folder
+/// that is missing has none.
 std::vector<path> files_below(const path& folder, const char* extension) {
   std::vector<path> files;
   std::error_code error;
@@ -70,6 +78,7 @@ std::vector<path> files_below(const path& folder, const char* extension) {
   return files;
 }
 
+/// Number of a pack from its name; 0 for a name without digits.
 std::uint64_t number_of(const path& file) {
   const std::string stem = file.stem().string();
   std::uint64_t number = 0;
@@ -77,6 +86,7 @@ std::uint64_t number_of(const path& file) {
   return number;
 }
 
+/// Writes at an offset, so that a frame that failed is overwritten by the next one.
 void write_at(const FileDescriptor& file, std::uint64_t offset, std::span<const std::byte> bytes,
               const path& name) {
   while (!bytes.empty()) {
@@ -105,6 +115,7 @@ void publish_pack(const path& part, const path& pack) {
   if (::unlink(part.c_str()) != 0) refuse(part, "cannot be removed", errno);
 }
 
+/// Two names of one file, which a kill during `publish_pack` leaves.
 bool is_same_file(const path& a, const path& b) {
   struct stat first {
   }, second{};
@@ -130,6 +141,7 @@ Packs::Packs(const RunFolder& folder, std::size_t frames_per_pack)
     : folder_(folder), frames_per_pack_(frames_per_pack) {}
 Packs::~Packs() = default;
 
+/// Passes the whole frames of a file to `use`, with their place for later reads.
 void Packs::recover_file(const path& file, const UseUnit& use, FrameScan& scan) {
   const std::size_t number = files_.size();
   files_.push_back(file);
@@ -142,6 +154,7 @@ void Packs::recover_file(const path& file, const UseUnit& use, FrameScan& scan) 
 std::size_t Packs::recover(const UseUnit& use) {
   std::size_t damaged = 0;
   FrameScan scan;
+  // Packs first: of two complete frames of a case, the first in this order counts.
   const auto packs = pack_files(folder_.path());
   // A process that published a pack may have been killed before it synced the folder.
   std::set<path> folders;
@@ -152,6 +165,7 @@ std::size_t Packs::recover(const UseUnit& use) {
     damaged += scan.damaged;
   }
   for (const path& file : part_files(folder_.path())) {
+    // A kill between link and unlink leaves a part that is also a pack: its frames are known.
     const bool is_published = std::any_of(
         packs.begin(), packs.end(), [&](const path& pack) { return is_same_file(pack, file); });
     if (is_published) {
@@ -167,8 +181,9 @@ std::size_t Packs::recover(const UseUnit& use) {
   return damaged;
 }
 
-/// Makes the unfinished file of an ended process a pack, or removes it if it has no whole frame.
+/// Makes the unfinished file of an ended process a pack, or removes it if it lacks a whole frame.
 void Packs::adopt(const path& part, const FrameScan& scan) {
+  // Without a whole frame there is nothing to keep.
   if (scan.end == 0) {
     if (::unlink(part.c_str()) != 0) refuse(part, "cannot be removed", errno);
     return;
@@ -176,9 +191,11 @@ void Packs::adopt(const path& part, const FrameScan& scan) {
   FileDescriptor file(
       uninterrupted([&] { return ::open(part.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); }));
   if (!file) refuse(part, "cannot be opened", errno);
+  // The file is cut at the end of its last whole frame, so that a pack has whole frames only.
   if (scan.end < scan.size &&
       uninterrupted([&] { return ::ftruncate(file.get(), static_cast<off_t>(scan.end)); }) != 0)
     refuse(part, "cannot be cut after its last whole frame", errno);
+  // The ended process may not have synced the file, and a pack must be safe.
   if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
     refuse(part, "cannot be synced to disk", errno);
   if (file.close() != 0) refuse(part, "cannot be closed", errno);
@@ -187,7 +204,8 @@ void Packs::adopt(const path& part, const FrameScan& scan) {
   files_.back() = pack;
 }
 
-/// Name of the next pack, in a folder that exists.
+/// Name of the next pack, in a folder that exists: packs 0 to 999 are in `000`, the next thousand
+/// in `001`.
 path Packs::next_pack() {
   const std::uint64_t number = next_number_++;
   const std::string thousand = six_digits(number / 1000);
@@ -196,23 +214,37 @@ path Packs::next_pack() {
   return folder / (six_digits(number) + ".pack");
 }
 
+/// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
   if (writer_.empty()) {
-    writer_ = new_writer_name();
-    make_folder(folder_.path() / "open" / writer_);
+    const std::string name = new_writer_name();
+    make_folder(folder_.path() / "open" / name);
+    writer_ = name;
   }
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
+  // O_EXCL and the random digits of the writer: no process ever writes to a file of another.
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  part_ = FileDescriptor(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
-  if (!part_) refuse(part_path_, "cannot be created", errno);
+  FileDescriptor part(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
+  if (!part) refuse(part_path_, "cannot be created", errno);
+  try {
+    // The units are safe only if the name of their file is.
+    sync_folder(part_path_.parent_path());
+  } catch (...) {
+    // The next attempt begins with a new file, whose name is synced before it has a frame.
+    ::unlink(part_path_.c_str());
+    throw;
+  }
+  part_ = std::move(part);
   part_end_ = 0;
   part_frames_ = 0;
   files_.push_back(part_path_);
-  // The units are safe only if the name of their file is.
-  sync_folder(part_path_.parent_path());
 }
 
+/// Appends a frame. The head with the checksum of the unit is written before it, in one pass: what
+/// a kill cuts off is recognised by the missing bytes. An error of a full file is thrown before
+/// the next frame is written.
 UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
+  end_if_full();
   if (!part_) begin_part();
   constexpr std::array<std::byte, 8> kPadding{};
   const auto parts = image.parts();
@@ -243,9 +275,10 @@ UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
     [[maybe_unused]] const int ignored = ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
     throw;
   }
+  // The place is valid before the frame is synced, since a process can read what it has written.
   const UnitPlace place{files_.size() - 1, part_end_ + kFrameHeadBytes, head.bytes, head.checksum};
   part_end_ = end;
-  if (++part_frames_ >= frames_per_pack_ || part_end_ >= kMostBytes) end_part();
+  ++part_frames_;
   return place;
 }
 
@@ -269,19 +302,31 @@ void Packs::close_part() {
   part_ = FileDescriptor();
 }
 
+/// The file becomes a pack only when its data are synced, because a pack never changes.
 void Packs::end_part() {
   make_safe();
-  close_part();
+  // Before the file is closed, so that the file after a failure has another number.
   const path pack = next_pack();
+  close_part();
   publish_pack(part_path_, pack);
   files_.back() = pack;
 }
 
+/// A step of its own and not the end of `append`: its error does not concern a written frame.
+bool Packs::end_if_full() {
+  if (!part_ || (part_frames_ < frames_per_pack_ && part_end_ < kMostBytes)) return false;
+  end_part();
+  return true;
+}
+
+/// Called before the seal, which only reads.
 void Packs::finish_writing() {
   make_safe();
   if (part_) close_part();
 }
 
+/// The file of the last unit stays open, because the seal reads units in order of the plan, which
+/// is mostly the order in which they were written. The checksum is compared on every read.
 std::shared_ptr<const Unit> Packs::read(const UnitPlace& place) {
   const path& file = files_.at(place.pack);
   if (open_number_ != place.pack) {
@@ -296,6 +341,8 @@ std::shared_ptr<const Unit> Packs::read(const UnitPlace& place) {
   return std::make_shared<const Unit>(unit.bytes, unit.owner, file.string());
 }
 
+/// Only heads are read, since a count is needed for a message before the run is recovered. Two
+/// frames of one case count once.
 std::size_t count_units(const path& run) {
   std::set<std::string> keys;
   for (const auto& files : {pack_files(run), part_files(run)})
@@ -304,6 +351,7 @@ std::size_t count_units(const path& run) {
   return keys.size();
 }
 
+/// The last whole frame with the key; a state file has exactly one.
 std::shared_ptr<const Unit> read_single_unit(const path& file, const std::string& key) {
   std::shared_ptr<const Unit> found;
   scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {

@@ -44,6 +44,10 @@ class Packs {
   /// Appends a frame, which is safe only after `make_safe`. After an exception, it is not there.
   /// \throws RunError
   UnitPlace append(FrameHead head, const UnitImage& image);
+  /// Makes the file of this writer a pack if it is full; all units are safe then. The next `append`
+  /// does it otherwise. \return whether it was full
+  /// \throws RunError; the units are still there
+  bool end_if_full();
   /// Whether all units survive a power cut.
   bool is_safe() const { return safe_; }
   /// \throws RunError; then the units since the last call are not safe, and cannot be made so

@@ -13,6 +13,10 @@
 #include "core/files/checksum.hpp"
 #include "core/text/json.hpp"
 
+// The plan of a run on disk. A run is recognised by READY, which is written last and has the
+// checksums of all other files: a plan that a kill left half written is not a plan. Cases are in a
+// file with an index, so that one case of a million is read without parsing the others.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +25,7 @@ using std::filesystem::path;
 
 constexpr std::string_view kIndexMagic = "lensbench cases";
 
+/// Head of `cases.idx`, as long as a record, so that every record is at a multiple of 32 bytes.
 struct IndexHead {
   std::array<char, 16> magic{};
   std::uint64_t layout = 1, cases = 0;
@@ -43,7 +48,8 @@ IndexHead index_head(const RunPlan& plan) {
   return head;
 }
 
-/// Calls `use` with the text of each case and its record.
+/// Calls `use` with the text of each case and its record. Texts are produced one at a time, so that
+/// a plan of many cases is never in memory as a second copy.
 template <class Use>
 void for_each_case(const RunPlan& plan, Use&& use) {
   std::uint64_t offset = 0;
@@ -56,6 +62,7 @@ void for_each_case(const RunPlan& plan, Use&& use) {
   }
 }
 
+/// Canonical JSON, so that equal plans have equal bytes and thus equal checksums.
 std::string request_text(const RunPlan& plan) {
   return canonical_json(request_json(plan));
 }
@@ -75,6 +82,7 @@ json facts_of(const RunPlan& plan) {
           {"cases_idx", index.hex()}};
 }
 
+/// The facts of READY, whose kinds are checked because the file may be damaged.
 json ready_facts(const path& folder) {
   const json facts = read_json(folder / "READY");
   if (!facts.is_object() || facts.value("layout", json()) != json(1) ||
@@ -99,6 +107,7 @@ bool has_plan(const path& folder) {
   return std::filesystem::exists(folder / "READY", ignored);
 }
 
+/// Each file is written atomically; READY comes last, after all others are safe.
 void write_plan(const path& folder, const RunPlan& plan) {
   make_folder(folder);
   const auto put = [](std::ostream& out, std::span<const std::byte> bytes) {
@@ -122,6 +131,7 @@ std::size_t planned_cases(const path& folder) {
   return ready_facts(folder)["cases"].get<std::size_t>();
 }
 
+/// The request is compared with its checksum, because a resume trusts it.
 json planned_request(const path& folder) {
   const path file = folder / "request.json";
   const json request = read_json(file, kPlanLimits);
@@ -131,6 +141,7 @@ json planned_request(const path& folder) {
   return request;
 }
 
+/// Two reads: the record of the case, then the text that it refers to.
 json planned_case(const path& folder, std::size_t index) {
   const auto record = read_value<CaseIndexRecord>(
       folder / "cases.idx", sizeof(IndexHead) + sizeof(CaseIndexRecord) * index);
@@ -141,6 +152,8 @@ json planned_case(const path& folder, std::size_t index) {
       file.string());
 }
 
+/// The checksums are compared first, which takes one pass over the new plan. Only if they differ
+/// are the stored cases read, one by one, until three differences are found for the message.
 std::string difference_from_plan(const path& folder, const RunPlan& plan) {
   const json stored = ready_facts(folder);
   if (stored == facts_of(plan)) return "";

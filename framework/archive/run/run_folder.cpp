@@ -14,6 +14,9 @@
 
 #include "core/files/atomic_file.hpp"
 
+// Folder of a run and its lock. The lock is `flock` on an open file: the kernel releases it when
+// the process ends in any way, so that a kill never leaves a run locked.
+
 namespace lensbench {
 namespace {
 
@@ -38,6 +41,7 @@ FileDescriptor lock(const path& file) {
 // The note fills a block of this size, so that a shorter text replaces a longer one.
 constexpr std::size_t kNoteBytes = 256;
 
+/// Note of the process that had the lock before; empty if it could not be read.
 std::string read_note(int file) {
   std::array<char, kNoteBytes> text{};
   const ssize_t got = uninterrupted([&] { return ::pread(file, text.data(), text.size(), 0); });
@@ -46,13 +50,21 @@ std::string read_note(int file) {
 
 }  // namespace
 
+/// Each new folder is synced in its parent, parents first: a folder whose entry is lost in a power
+/// cut would take its files with it.
 void make_folder(const path& folder) {
   std::error_code error;
   if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
   make_folder(folder.parent_path());
   std::filesystem::create_directory(folder, error);
   if (error) throw RunError(folder.string() + ": cannot be created: " + error.message());
-  sync_folder(folder.parent_path());
+  try {
+    sync_folder(folder.parent_path());
+  } catch (...) {
+    // A later call would find the folder and not sync its name again.
+    std::filesystem::remove(folder, error);
+    throw;
+  }
 }
 
 std::filesystem::path run_folder_of(const path& archive) {
@@ -68,6 +80,8 @@ void refuse_earlier_layout(const path& run) {
         "in a file of its own; resume it with that version, or remove the folder");
 }
 
+/// The lock comes before everything that changes the folder. The note of the previous process is
+/// read before this one writes its own.
 RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   make_folder(path_);
   refuse_earlier_layout(path_);
@@ -87,6 +101,7 @@ void RunFolder::make_states() const {
   make_folder(path_ / "states");
 }
 
+/// States belong to a key, not to a number: a changed request never finds the states of another.
 void RunFolder::remove_states(const std::string& key) const {
   std::error_code ignored;
   if (!std::filesystem::exists(path_ / "states", ignored)) return;
@@ -95,6 +110,8 @@ void RunFolder::remove_states(const std::string& key) const {
       std::filesystem::remove(entry.path(), ignored);
 }
 
+/// One write of a whole block into the lock file. It is not synced: the page cache survives a crash
+/// of the process, which is all that the note is for.
 void RunFolder::note(std::string_view text) const {
   std::array<char, kNoteBytes> block{};
   text.copy(block.data(), block.size() - 1);
@@ -104,6 +121,7 @@ void RunFolder::note(std::string_view text) const {
 
 namespace {
 
+/// Removes files and folders in the order given, which decides what a kill leaves.
 void remove_parts(std::initializer_list<path> parts) {
   std::error_code error;
   for (const path& part : parts) {
@@ -116,11 +134,14 @@ void remove_parts(std::initializer_list<path> parts) {
 
 }  // namespace
 
+/// Units of a run whose plan was never complete cannot be attributed to a request.
 void RunFolder::remove_units() const {
   remove_parts({path_ / "packs", path_ / "open", path_ / "states"});
   make_folder(path_ / "packs");
 }
 
+/// READY first: without it the remains are not a run. The folder itself comes last, before the
+/// lock.
 void RunFolder::remove() {
   remove_parts({plan() / "READY", plan(), command(), path_ / "open", path_ / "packs",
                 path_ / "states", temporary(), path_});

@@ -7,11 +7,15 @@
 #include "core/text/json.hpp"
 #include "core/text/json_difference.hpp"
 
+// The plan of a run as JSON, in the form that is stored, compared and hashed. Fields without a
+// value are left out.
+
 namespace lensbench {
 namespace {
 
 using nlohmann::json;
 
+/// One case without its token ids, which `ids_sha256` represents.
 json to_json(const CasePlan& plan) {
   json one{{"id", plan.id},
            {"text", plan.text},
@@ -60,6 +64,9 @@ json to_json(const RunPlan& plan) {
   return all;
 }
 
+/// Keys by which a resumed run finds the results of its cases. A prompt appended to the file of
+/// prompts must not change the keys of the others, hence title and file are left out. The common
+/// part is hashed once: with the request in every key, n keys would take time in the square of n.
 std::vector<std::string> case_keys(const RunPlan& plan) {
   json common = request_json(plan);
   common.erase("title");
@@ -72,12 +79,17 @@ std::vector<std::string> case_keys(const RunPlan& plan) {
   for (std::size_t i = 0; i < plan.cases.size(); ++i)
     keys.push_back(sha256_hex(
         canonical_json({{"plan", hash}, {"index", i}, {"case", to_json(plan.cases[i])}})));
+  // A later pass depends on what earlier ones found on all cases. Its key need not contain them,
+  // because a resume compares the plan as a whole.
   for (std::int64_t pass = 1; pass < plan.passes; ++pass)
     for (std::size_t i = 0; i < plan.cases.size(); ++i)
       keys.push_back(sha256_hex(canonical_json({{"case", keys[i]}, {"pass", pass}})));
   return keys;
 }
 
+/// The plan of `lensbench finish`: a corrected plug-in may summarise cases that the old one
+/// computed, so everything that identifies the plug-in is taken from the run. All else must be
+/// equal.
 RunPlan with_plugins_of(RunPlan plan, const json& before) {
   try {
     plan.plugins.clear();
@@ -87,12 +99,14 @@ RunPlan with_plugins_of(RunPlan plan, const json& before) {
     plan.source = before.at("source");
     plan.experiment_version = before.at("experiment_version");
     plan.request["version"] = before.at("request").at("version");
+    // The stored file may be damaged: a missing field is an error of input.
   } catch (const json::exception& error) {
     throw InputError(std::string("request.json: not the plan of a run: ") + error.what());
   }
   return plan;
 }
 
+/// At most three differences, which is enough to recognise a mistyped option.
 std::string plan_difference(const json& before, const json& now) {
   constexpr std::size_t kMost = 3;
   // Flattened JSON is compared element by element, lists included.

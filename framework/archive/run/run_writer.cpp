@@ -118,7 +118,7 @@ struct RunWriter::State {
   void make_safe_if_due() {
     const auto now = std::chrono::steady_clock::now();
     const auto last_case = now - std::exchange(last_append, now);
-    if (now - last_commit + last_case >= commit_every) make_safe();
+    if (packs.end_if_full() || now - last_commit + last_case >= commit_every) make_safe();
   }
 
   /// States are removed only when the units of their cases are safe.
@@ -156,7 +156,7 @@ struct RunWriter::State {
     has_states = true;
   }
 
-  /// Of two complete units of a case the first counts, so that it never changes; a complete one
+  /// The first of two complete units of a case counts, so that it never changes; a complete one
   /// counts more than failures, of which the last counts.
   void recover(std::size_t at, const UnitPlace& place, const Unit& unit) {
     UnitRecord& record = units[at];

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+// Facts about the datasets of a case that outlive them: which token ids the vocabulary must have,
+// and of which variables the later cases must be able to join.
+
 namespace lensbench {
 
 void collect_token_ids(const Dataset& dataset, std::set<std::int64_t>& ids) {
@@ -23,6 +26,8 @@ std::vector<std::string> names_of(const std::map<std::string, Dataset>& saved) {
   return names;
 }
 
+/// An outline has names, types and axes of every variable, which is all that the check whether a
+/// later case can be joined needs. Its memory does not depend on the length of the prompt.
 Dataset outline_of(const Dataset& dataset) {
   Dataset result;
   for (const Variable& variable : dataset.variables()) {
@@ -36,6 +41,7 @@ Dataset outline_of(const Dataset& dataset) {
   return result;
 }
 
+/// Failed receipts are counted when a case is saved, so that the end of the run need not read it.
 std::int64_t failed_receipts_of(const std::map<std::string, Dataset>& saved) {
   std::int64_t failed = 0;
   for (const auto& [name, dataset] : saved)

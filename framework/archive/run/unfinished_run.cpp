@@ -7,6 +7,8 @@
 #include "archive/run/packs.hpp"
 #include "archive/run/plan_files.hpp"
 
+// Content of the folder of a run, for `verify`. Every unit is read and compared with its checksum.
+
 namespace lensbench {
 
 UnfinishedRun inspect_run(const std::filesystem::path& folder) {
@@ -17,6 +19,7 @@ UnfinishedRun inspect_run(const std::filesystem::path& folder) {
         "(plan/READY is missing)");
   UnfinishedRun run;
   run.planned = planned_cases(folder / "plan");
+  // Keys and not frames are counted: a case that failed and then completed has two frames.
   std::set<std::string> complete, failed;
   for (const auto& files : {pack_files(folder), part_files(folder)})
     for (const auto& file : files)

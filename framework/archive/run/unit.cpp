@@ -9,6 +9,10 @@
 
 #include "archive/hdf5/dataset_io.hpp"
 
+// Binary form of a unit, which `UnitImage` writes and `Unit` reads. It is private to the folder of
+// a run and little-endian; every change of it needs another kUnitFormat. It holds everything that
+// the seal needs, so that a run can be sealed by another process than computed it.
+
 namespace lensbench {
 namespace {
 
@@ -16,6 +20,7 @@ constexpr std::uint32_t kUnitFormat = 1;
 /// Values of this size and more are neither copied when they are written nor, if they are most of
 /// their unit, when they are read.
 constexpr std::size_t kLargeValues = std::size_t{256} << 10;
+// In place of a type code of numbers.
 constexpr std::uint8_t kTextType = 0xFF;
 
 // --- costs ---------------------------------------------------------------------------------------
@@ -29,7 +34,7 @@ void put(UnitBytes& bytes, const Cost& cost) {
 Cost take_cost(UnitCursor& from) {
   Cost cost;
   cost.seconds = from.number<double>();
-  // An unknown peak is stored as one NaN, whatever its bits were.
+  // An unknown peak is read as one NaN, whatever bits were stored.
   if (const auto peak = from.number<double>(); peak == peak) cost.peak_memory_bytes = peak;
   cost.calls = from.number<std::int64_t>();
   return cost;
@@ -79,6 +84,7 @@ void put(UnitBytes& bytes, const std::map<std::string, Attribute>& attributes) {
   bytes.count(attributes.size());
   for (const auto& [name, value] : attributes) {
     bytes.text(name);
+    // Index of the alternative in `Attribute`; `take_attribute` has the same order.
     bytes.number(static_cast<std::uint8_t>(value.index()));
     if (const auto* integer = std::get_if<std::int64_t>(&value)) bytes.number(*integer);
     if (const auto* number = std::get_if<double>(&value)) bytes.number(*number);
@@ -122,10 +128,13 @@ std::map<std::string, Attribute> take_attributes(UnitCursor& from) {
 
 // --- datasets ------------------------------------------------------------------------------------
 
+// Codes of the types. They are part of the format: a code must never get another meaning.
 constexpr std::pair<at::ScalarType, std::uint8_t> kTypes[] = {
     {at::kFloat, 0}, {at::kDouble, 1}, {at::kChar, 2}, {at::kByte, 3},
     {at::kInt, 4},   {at::kLong, 5},   {at::kBool, 6}};
 
+/// Type, lengths and elements in C order. Large values are not copied but referred to, so the
+/// tensor must outlive the image and be contiguous.
 void put_values(UnitBytes& bytes, const at::Tensor& values) {
   for (const auto& [type, code] : kTypes)
     if (type == values.scalar_type()) bytes.number(code);
@@ -143,6 +152,8 @@ struct Extent {
   std::size_t bytes;
 };
 
+/// Lengths from a file: their product may overflow, and a size must not be allocated before it is
+/// compared with the bytes that are left (`UnitCursor::raw`).
 Extent take_extent(UnitCursor& from, std::size_t axes, at::ScalarType type) {
   Extent extent{{}, c10::elementSize(type)};
   for (std::size_t axis = 0; axis < axes; ++axis) {
@@ -155,6 +166,9 @@ Extent take_extent(UnitCursor& from, std::size_t axes, at::ScalarType type) {
   return extent;
 }
 
+/// Elements as a tensor. Values that are most of the unit share its memory, which they keep alive;
+/// a copy would double the memory of a large case. Smaller ones are copied, so that a small tensor
+/// does not keep a large unit in memory.
 at::Tensor take_values(UnitCursor& from, std::size_t axes, std::size_t unit_bytes,
                        const std::shared_ptr<const void>& owner) {
   const auto code = from.number<std::uint8_t>();
@@ -174,6 +188,7 @@ at::Tensor take_values(UnitCursor& from, std::size_t axes, std::size_t unit_byte
   return copy;
 }
 
+/// One variable: its facts, then a type code, then its values.
 void put(UnitBytes& bytes, const Variable& variable) {
   bytes.text(variable.name);
   bytes.count(variable.dims.size());
@@ -217,8 +232,11 @@ UnitImage::UnitImage(const std::string& error, const std::map<std::string, Datas
   put(bytes_, costs);
   bytes_.count(saved.size());
   for (const auto& [name, dataset] : saved) {
+    // An unstorable dataset is refused before its case counts as saved, and not by the seal hours
+    // later.
     check_storable(dataset);
     bytes_.text(name);
+    // Count and size come first, so that a reader can skip the dataset.
     bytes_.count(static_cast<std::uint64_t>(count_failed(dataset)));
     const std::size_t place = bytes_.reserve();
     const std::size_t before = bytes_.size();
@@ -227,6 +245,7 @@ UnitImage::UnitImage(const std::string& error, const std::map<std::string, Datas
   }
 }
 
+/// Reads the table of contents only; datasets are decoded when `read` asks for them.
 Unit::Unit(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, std::string subject)
     : bytes_(bytes), owner_(std::move(owner)), subject_(std::move(subject)) {
   UnitCursor from(bytes_, subject_);
@@ -240,6 +259,7 @@ Unit::Unit(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, 
     entry.failed_receipts = static_cast<std::int64_t>(from.count());
     entry.bytes = from.number<std::uint64_t>();
     entry.place = from.place();
+    // Skips the dataset; the cursor refuses a size beyond the end of the unit.
     from.raw(entry.bytes);
     entries_.emplace(std::move(name), entry);
   }
@@ -259,6 +279,8 @@ std::int64_t Unit::failed_receipts() const {
 
 namespace {
 
+/// Inverse of `put` of a variable. The type code is looked at twice, because it decides how what
+/// follows is read.
 Variable take_variable(UnitCursor& from, std::size_t unit_bytes,
                        const std::shared_ptr<const void>& owner) {
   Variable variable;
@@ -300,6 +322,7 @@ Dataset Unit::read(const std::string& name) const {
   try {
     for (std::size_t left = from.length(); left > 0; --left)
       dataset.add(take_variable(from, bytes_.size(), owner_));
+    // `Dataset::add` reports mistakes of tools; here the bytes are at fault.
   } catch (const UsageError& error) {
     throw InputError(subject_ + ": " + error.what());
   }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,12 +24,18 @@
 
 #include "core/files/file_descriptor.hpp"
 
+// Parent and child of a confined read. The parent validates the kind of the files, forks, forwards
+// what the child prints, and turns a crash or a timeout of the child into one message. The child is
+// a fork without exec, because its work is a function of the caller.
+
 namespace lensbench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using Take = std::function<void(std::string_view)>;
 
+// Exit codes of the command, see `Error::exit_code`. The limits keep a hostile file from filling
+// the memory of the parent through messages or through an answer.
 constexpr int kInvalidInput = 3, kRunFailed = 5;
 constexpr std::size_t kMostWords = 1 << 20, kMostAnswer = std::size_t{1} << 30;
 
@@ -39,6 +46,7 @@ const char* kind_of(mode_t mode) {
   return "a device";
 }
 
+/// Refuses what could block or never end, such as a pipe or a device, before the child opens it.
 void require_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
@@ -73,9 +81,12 @@ int answer_of(const Access& access, const std::function<int()>& work) {
   };
   const std::string subject = names_of(access);
   try {
+    // Text that could not be delivered (a full disk, a closed pipe) is a failure of the run.
     const int code = work();
     std::cout.flush();
     return std::cout ? code : kRunFailed;
+    // Errors of lensbench name the file in most cases; all others are reported as damage of the
+    // file.
   } catch (const RunError& error) {
     say(error.what());
     return error.exit_code();
@@ -92,6 +103,7 @@ int answer_of(const Access& access, const std::function<int()>& work) {
   }
 }
 
+/// Both ends close at exec, so that no other program keeps the pipe open.
 struct Pipe {
   FileDescriptor read, write;
   Pipe() {
@@ -103,11 +115,15 @@ struct Pipe {
   }
 };
 
+/// Body of the child. It ends by `_exit`: destructors of static objects and buffers of streams
+/// belong to the parent, which would run and flush them a second time.
 [[noreturn]] void run_in_child(const Access& access, const ReadLimits& limits, Pipe& out, Pipe& err,
                                const std::function<int()>& work) {
+  // The child must not outlive a killed command.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::dup2(out.write.get(), STDOUT_FILENO);
   ::dup2(err.write.get(), STDERR_FILENO);
+  // Handlers of the parent refer to its state; the child ends by signals as any other program does.
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ})
     std::signal(signal, SIG_DFL);
   at::set_num_threads(1);  // the threads of the parent do not exist after a fork
@@ -121,8 +137,9 @@ struct Pipe {
   ::_exit(code);
 }
 
-/// Forwards the output of the child until it closes both pipes. The time that `take` needs (a pager
-/// that waits for the user) does not count against the child.
+/// Forwards the output of the child until it closes both pipes. Both are read in one loop: a child
+/// that waits for space in one of them would never close the other. The time that `take` needs (a
+/// pager that waits for the user) does not count against the child.
 /// \return false if the child was too slow
 bool relay(pid_t child, Pipe& out, Pipe& err, std::uint64_t seconds, const Take& take,
            std::string& words) {
@@ -143,12 +160,14 @@ bool relay(pid_t child, Pipe& out, Pipe& err, std::uint64_t seconds, const Take&
       if (source.fd < 0 || source.revents == 0) continue;
       const ssize_t n =
           uninterrupted([&] { return ::read(source.fd, buffer.data(), buffer.size()); });
+      // An error of the read counts like the end of the output.
       const std::string_view text(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
       const auto began = Clock::now();
       if (n <= 0)
         source.fd = -1;
       else if (&source == &sources[0])
         take(text);
+      // Later messages are read and dropped, so that the child does not block on a full pipe.
       else if (words.size() < kMostWords)
         words += text;
       end += Clock::now() - began;
@@ -168,22 +187,54 @@ class Child {
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
+  /// Collects the exit status, without which the child would remain as a zombie.
   int wait() {
     int status = 0;
-    uninterrupted([&] { return ::waitpid(number_, &status, 0); });
+    rusage used{};
+    uninterrupted([&] { return ::wait4(number_, &status, 0, &used); });
     number_ = 0;
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    cpu_seconds_ = seconds(used.ru_utime) + seconds(used.ru_stime);
     return status;
   }
+  /// CPU time that the child took, known after `wait`.
+  double cpu_seconds() const { return cpu_seconds_; }
 
  private:
   pid_t number_;
+  double cpu_seconds_ = 0;
 };
 
-std::string what_ended(int signal, bool in_time) {
-  if (!in_time || signal == SIGXCPU || signal == SIGKILL)
-    return "reading it takes more time than is allowed for its size; if you trust it, set "
-           "LENSBENCH_READ_GIB=8 to allow more";
-  return std::string("reading it ended in '") + strsignal(signal) + "'";
+/// CPU seconds after which the kernel ends a child: the limit of this process counts if it is
+/// lower.
+double most_cpu_seconds(const ReadLimits& limits) {
+  rlimit own{};
+  const auto most = static_cast<double>(limits.cpu_seconds);
+  if (::getrlimit(RLIMIT_CPU, &own) != 0 || own.rlim_cur == RLIM_INFINITY) return most;
+  return std::min(most, static_cast<double>(own.rlim_cur));
+}
+
+/// Reports a child that did not end by itself. The kernel sends SIGKILL when the hard limit of CPU
+/// seconds is reached and also when the memory of the machine is exhausted. A child that took less
+/// than half of its time did not reach the limit; the kernel counts that time by ticks, which on a
+/// busy machine differ from the time that is measured, so above that half both causes are named.
+/// \throws InputError, or RunError if the files are not the cause
+[[noreturn]] void report_end(const Access& access, int signal, bool in_time, double cpu_seconds,
+                             double most_seconds) {
+  const std::string subject = names_of(access) + ": ";
+  const bool early = cpu_seconds < most_seconds / 2;
+  if (in_time && signal == SIGKILL && early)
+    throw RunError(subject +
+                   "the process that read it was killed by the system, which does so when memory "
+                   "is exhausted, or by another program; free memory and run the command again");
+  if (in_time && signal != SIGKILL && signal != SIGXCPU)
+    throw InputError(subject + "damaged archive: reading it ended in '" + strsignal(signal) + "'");
+  throw InputError(
+      subject + "damaged archive: reading it takes more time than is allowed for its size" +
+      (in_time && signal == SIGKILL ? ", or the memory of this machine is exhausted" : "") +
+      "; if you trust it, set LENSBENCH_READ_GIB=8 to allow more");
 }
 
 struct Answer {
@@ -191,9 +242,13 @@ struct Answer {
   std::string words;
 };
 
+/// Runs `work` in a child and gives its exit code and messages; `take` receives its standard
+/// output.
+/// \throws InputError if a signal ended the child, or the time limit; RunError if it was killed
 Answer run_confined(const Access& access, const std::function<int()>& work, const Take& take) {
   for (const auto& file : access.files) require_file(file);
   const ReadLimits limits = limits_for(access);
+  // Text that the streams still hold would be printed by both processes.
   std::cout.flush();
   std::cerr.flush();
   Pipe out, err;
@@ -201,6 +256,7 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
   if (number < 0) throw RunError("cannot start a process for reading: " + errno_text(errno));
   if (number == 0) run_in_child(access, limits, out, err, work);
   Child child(number);
+  // The parent closes its copies, without which the pipes would never end.
   out.write.close();
   err.write.close();
   Answer answer;
@@ -211,10 +267,12 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
     return answer;
   }
   // The output of the child is dropped: messages of the C library about its heap do not help users.
-  throw InputError(names_of(access) + ": damaged archive: " +
-                   what_ended(WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time));
+  report_end(access, WIFSIGNALED(status) ? WTERMSIG(status) : 0, in_time, child.cpu_seconds(),
+             most_cpu_seconds(limits));
 }
 
+/// Writes to the descriptor and not to `std::cout`, so that output appears as soon as the child
+/// prints it.
 void pass_on(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n =
@@ -234,6 +292,7 @@ int in_child(const Access& access, const std::function<int()>& work) {
 
 std::string ask_child(const Access& access, const std::function<std::string()>& work) {
   std::string text;
+  // The answer is held in memory before it is parsed, so its size is limited.
   const auto collect = [&](std::string_view part) {
     if (text.size() + part.size() > kMostAnswer)
       throw InputError(names_of(access) + ": contains too much text (at most " +
@@ -247,6 +306,7 @@ std::string ask_child(const Access& access, const std::function<std::string()>& 
   const Answer answer = run_confined(access, print, collect);
   if (answer.code == 0) return text;
   std::string words = answer.words;
+  // The message becomes an exception, and the command adds its own name to that again.
   while (!words.empty() && words.back() == '\n') words.pop_back();
   constexpr std::string_view kName = "lensbench: ";
   if (words.starts_with(kName)) words.erase(0, kName.size());

@@ -9,6 +9,10 @@
 
 #include "archive/hdf5/group_writer.hpp"
 
+// Writing of joined results. The values of a run may be larger than memory, and they are in units
+// by case while HDF5 stores them by variable: parts are read one after the other, and their pieces
+// are collected until they fill whole chunks of the variable that they belong to.
+
 namespace lensbench {
 namespace {
 
@@ -16,18 +20,22 @@ using Source = JoinedVariable::Source;
 
 /// Total size of the values of one round that are kept until their chunks are complete.
 constexpr std::int64_t kBufferBytes = 16 << 20;
+// Number of parts after which the pages of the file are released.
 constexpr std::size_t kPartsBetweenRelief = 64;
 /// Number of pieces that are joined at once: a small tensor takes several times the memory of its
 /// values.
 constexpr std::size_t kPiecesOfABlock = 64;
 /// Approximate size of a token's text with its pointer.
 constexpr std::int64_t kTextBytes = 64;
+// Texts are not in chunks; this many are handed to libhdf5 at once.
 constexpr std::int64_t kTextRows = 8192;
 
 /// Collects the pieces of one variable and writes whole chunks: HDF5 would read, decompress and
 /// compress a chunk again for each piece written to it.
 class Appender {
  public:
+  /// The number of rows of a chunk decides how many rows must wait; the size of a row is only
+  /// needed to limit the memory of a round.
   Appender(GroupWriter& writer, const JoinedVariable& joined) : writer_(writer), joined_(joined) {
     const auto bytes =
         joined.is_text ? kTextBytes : static_cast<std::int64_t>(c10::elementSize(joined.type));
@@ -42,6 +50,7 @@ class Appender {
 
   std::int64_t buffer_bytes() const { return rows_ * row_bytes_; }
 
+  /// Takes over a piece, which must continue where the last one ended.
   void append(Variable piece) {
     if (piece.is_text()) {
       waiting_rows_ += static_cast<std::int64_t>(piece.strings.size());
@@ -51,9 +60,11 @@ class Appender {
       pieces_.push_back(std::move(piece.tensor));
       if (pieces_.size() == kPiecesOfABlock) join_pieces();
     }
+    // Only whole chunks are written; the rows of a chunk that has begun wait for the next piece.
     if (waiting_rows_ >= rows_) write(waiting_rows_ - waiting_rows_ % rows_);
   }
 
+  /// Writes the last, incomplete chunk. Must be called once, after all pieces.
   void finish() {
     if (waiting_rows_ > 0) write(waiting_rows_);
     writer_.close(joined_.variable.name);
@@ -92,12 +103,16 @@ class Appender {
   std::int64_t rows_ = 1, row_bytes_ = 1, waiting_rows_ = 0, written_ = 0;
 };
 
+/// One group of results, from the join of its parts. Values are read twice or more: once to find
+/// their shapes (`CaseJoin::scan`) and once in each round.
 class JoinedWriter {
  public:
   JoinedWriter(hid_t group, const CaseJoin& join, std::size_t n_parts, const ReadPart& read,
                const std::function<void()>& relieve)
       : writer_(group), join_(join), n_parts_(n_parts), read_(read), relieve_(relieve) {}
 
+  /// Variables that all parts have are created before any value is written, and come first in the
+  /// order of creation, which readers keep.
   void write() {
     create_common();
     std::vector<std::size_t> streamed, apart;
@@ -107,6 +122,7 @@ class JoinedWriter {
     }
     for (auto next = streamed.cbegin(); next != streamed.cend();)
       next = write_round(next, streamed);
+    // Variables that each case has for itself come last, since their number grows with the cases.
     if (!apart.empty()) write_apart();
     writer_.finish(join_.attributes());
     writer_.describe_plot();
@@ -116,7 +132,9 @@ class JoinedWriter {
   using Indices = std::vector<std::size_t>;
   const std::vector<JoinedVariable>& variables() const { return join_.variables(); }
 
+  /// Creates the variables that belong to all cases, and writes those whose values are known.
   void create_common() {
+    // All of them are known before the first is created, since labels are found among them.
     for (const JoinedVariable& joined : variables())
       if (joined.source != Source::apart) common_.push_back(joined.variable);
     for (const JoinedVariable& joined : variables())
@@ -139,9 +157,11 @@ class JoinedWriter {
     for (; next != streamed.end(); ++next) {
       Appender appender(writer_, variables()[*next]);
       bytes += appender.buffer_bytes();
+      // A round has at least one variable, however large its buffer is.
       if (bytes > kBufferBytes && next != first) break;
       appenders.emplace(*next, std::move(appender));
     }
+    // Pieces of variables of other rounds are dropped.
     for_each_part([&](std::size_t p, const Dataset& part) {
       join_.pieces(p, part, [&](std::size_t i, Variable piece) {
         const auto appender = appenders.find(i);
@@ -152,7 +172,10 @@ class JoinedWriter {
     return next;
   }
 
+  /// Writes the variables that each part keeps for itself, part by part. Each is closed at once:
+  /// open datasets would fill memory with the number of cases.
   void write_apart() {
+    // Labels may be common variables or other variables of the same part.
     for_each_part([&](std::size_t p, const Dataset& part) {
       std::vector<Variable> own, labels = common_;
       join_.pieces(p, part, [&](std::size_t i, Variable piece) {
@@ -172,6 +195,7 @@ class JoinedWriter {
     });
   }
 
+  /// Reads the parts in order and releases the written pages from time to time.
   template <class Use>
   void for_each_part(Use&& use) {
     for (std::size_t p = 0; p < n_parts_; ++p) {

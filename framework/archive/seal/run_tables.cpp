@@ -7,6 +7,9 @@
 #include <set>
 #include <vector>
 
+// Costs of a run as tables. Sums are kept for each case, and profiles only as sums over all cases,
+// since a profile has an entry for each component of each block.
+
 namespace lensbench {
 namespace {
 
@@ -20,6 +23,7 @@ at::Tensor grid(const Rows& rows, const Columns& columns, at::ScalarType type, V
       .reshape({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns.size())});
 }
 
+/// Adds the costs of a later pass. `fmax` prefers a known peak to NaN, which means unknown.
 void add_cost(Cost& sum, const Cost& cost) {
   sum.seconds += cost.seconds;
   sum.peak_memory_bytes = std::fmax(sum.peak_memory_bytes, cost.peak_memory_bytes);
@@ -44,6 +48,7 @@ void RunCosts::add(std::int64_t case_number, CaseCosts costs) {
   CaseCosts& sum = known->second;
   add_cost(sum.whole, costs.whole);
   for (const auto& [tool, cost] : costs.tools) add_cost(sum.tools[tool], cost);
+  // The session is that of the process that finished the case.
   sum.session = costs.session;
 }
 
@@ -71,6 +76,8 @@ Dataset RunCosts::table() const {
   return table;
 }
 
+/// Tables over case and tool. A tool that a case did not call has 0 seconds and 0 calls, and NaN as
+/// peak.
 void RunCosts::add_tools(Dataset& table) const {
   std::set<std::string> tools;
   for (const auto& [number, costs] : cases_)
@@ -101,6 +108,7 @@ void RunCosts::add_tools(Dataset& table) const {
             "1", "calls of each tool");
 }
 
+/// Tables over block and component. Not every component exists in every block; the others have 0.
 void RunCosts::add_profile(Dataset& table) const {
   if (profile_.empty()) return;
   std::set<std::int64_t> blocks;

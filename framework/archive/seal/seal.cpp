@@ -20,6 +20,10 @@
 #include "core/text/json.hpp"
 #include "core/text/utf8.hpp"
 
+// The seal: units become one archive, in a temporary file that is read back and compared with its
+// digests before it gets its name. Units are read one at a time, so that the memory used does not
+// depend on the number of cases.
+
 namespace lensbench {
 namespace {
 
@@ -31,10 +35,13 @@ void write_group(hid_t parent, const std::string& name, const Dataset& dataset) 
   group.close_written("group '" + name + "'");
 }
 
+/// Writes the groups of one archive into a new file.
 class Packer {
  public:
   Packer(const SealInput& input, const std::filesystem::path& file) : input_(input), image_(file) {}
 
+  /// Results come before all tables that are filled while they are read (receipts, costs);
+  /// `/units`, with the digests of the others, comes last.
   void pack() {
     write_root();
     write_recipe();
@@ -42,6 +49,7 @@ class Packer {
     write_group(image_.root(), "receipts", receipts_table(receipts_));
     write_group(image_.root(), "vocabulary",
                 vocabulary_table(input_.vocabulary, input_.vocabulary_bytes));
+    // Facts about the machine that decide equal bits, then those that differ from run to run.
     write_facts("environment", input_.environment, {});
     write_facts("run", input_.run, costs_.table());
     write_units_table();
@@ -52,13 +60,15 @@ class Packer {
   const Digests& digests() const { return digests_; }
 
  private:
-  /// Writes the table `/units` with the digests of all other groups. It must be the last group: the
-  /// others cannot change after it. Their digests are reused for the digests of the archive.
+  /// Writes the table `/units` with the digests of all other groups. It must be the last group,
+  /// because the others cannot change after it. Their digests are reused for the digests of the
+  /// archive.
   void write_units_table() {
     PartDigests known;
     const Relieve relieve = [&] { image_.relieve(); };
     for (const char* path :
          {"/results", "/recipe", "/receipts", "/vocabulary", "/environment", "/run"}) {
+      // Only results have cases whose damage can be named apart.
       const bool of_cases = path == std::string_view("/results");
       collect_digests(image_.root(), path, known.paths, of_cases ? &known.cases : nullptr, relieve);
     }
@@ -68,6 +78,7 @@ class Packer {
     digests_ = compute_digests(image_.root(), known.paths, relieve);
   }
 
+  /// Attributes of the root, by which readers recognise an archive and its format.
   void write_root() {
     const auto attribute = [&](const char* name, const Attribute& value) {
       write_attribute(image_.root(), name, value);
@@ -79,12 +90,16 @@ class Packer {
     attribute("experiment_version", input_.plan.experiment_version);
     attribute("default", "results");
     attribute("NX_class", "NXroot");
+    // An archive is written only when every case has run; a run that is not complete stays a
+    // folder.
     attribute("complete", std::int64_t{1});
   }
 
+  /// The request. Its columns also give the digest by which archives over the same cases are found.
   void write_recipe() {
     Handle group = hdf5::create_group(image_.root(), "recipe");
     write_text(group, "request", canonical_json(input_.plan.request));
+    // The source comes from a plug-in, which may have any bytes.
     if (!is_storable_text(input_.plan.source))
       throw UsageError("experiment '" + input_.plan.experiment +
                        "': its source text is not valid UTF-8 without NUL");
@@ -101,10 +116,13 @@ class Packer {
     std::vector<std::size_t> cases;
   };
 
+  /// First pass over the units: shapes for the join, receipts and costs. Datasets are read and
+  /// freed one at a time.
   std::map<std::string, Joining> scan_units() {
     std::map<std::string, Joining> joinings;
     for (std::size_t i = 0; i < input_.units.size(); ++i) {
       if (input_.units[i].status == CaseStatus::planned) continue;
+      // Units are in the order of the plan, pass by pass.
       const std::size_t one = i % input_.plan.cases.size();
       const auto number = static_cast<std::int64_t>(one);
       for (const std::string& name : *input_.units[i].names) {
@@ -130,6 +148,7 @@ class Packer {
     return records;
   }
 
+  /// Results of cases by name, then summaries over all cases. Every name is a group.
   void write_results() {
     auto joinings = scan_units();
     Handle results = hdf5::create_group(image_.root(), "results");
@@ -145,6 +164,7 @@ class Packer {
       group.close_written("group '" + name + "'");
     }
     for (const auto& [name, dataset] : input_.summaries) {
+      // A summary must not hide what cases saved.
       if (joinings.contains(name))
         throw UsageError("summary '" + name +
                          "': cases saved a dataset of this name; choose another name");
@@ -156,7 +176,8 @@ class Packer {
     results.close_written("results");
   }
 
-  /// Attributes by which programs of the NeXus convention find a result from the root.
+  /// Attributes by which programs of the NeXus convention find a result from the root; the first
+  /// name is the default.
   void describe_results(hid_t results, const std::map<std::string, Joining>& joinings) const {
     std::set<std::string> names;
     for (const auto& [name, joining] : joinings) names.insert(name);
@@ -165,6 +186,7 @@ class Packer {
     if (!names.empty()) write_attribute(results, "default", *names.begin());
   }
 
+  /// Keeps the worst value of each receipt over all cases, with its case.
   void note_receipt(ReceiptRecord record) {
     for (ReceiptRecord& known : receipts_)
       if (known.dataset == record.dataset && known.receipt.name == record.receipt.name) {
@@ -174,6 +196,8 @@ class Packer {
     receipts_.push_back(std::move(record));
   }
 
+  /// Facts as JSON, which readers of archives parse, and again as attributes, which other programs
+  /// show.
   void write_facts(const std::string& name, const nlohmann::json& facts, const Dataset& table) {
     Handle group = hdf5::create_group(image_.root(), name);
     write_text(group, "json", canonical_json(facts));
@@ -198,6 +222,7 @@ void verify_file(const std::filesystem::path& path, const Digests& expected) {
                    "resume the run to seal it again");
 }
 
+/// Lines of `name digest`, in the form of the sidecar file.
 std::string sidecar_text(const Digests& digests) {
   return "results_sha256 " + digests.results + "\nrecipe_sha256 " + digests.recipe +
          "\nenvironment_sha256 " + digests.environment + "\nseal_sha256 " + digests.seal + "\n";
@@ -232,12 +257,15 @@ void write_sidecar(const std::filesystem::path& archive, const Digests& digests,
 // leaves a complete archive, to which finish_sealed_run adds a missing sidecar.
 SealResult write_archive(const std::filesystem::path& out, const RunFolder& folder,
                          const SealInput& input) {
+  // The temporary file is in the folder of the run, so the rename stays within one file system.
   const std::filesystem::path packed = folder.temporary() / "archive.h5";
   const Removal removal{packed};
   Packer packer(input, packed);
   packer.pack();
   const Digests& digests = packer.digests();
+  // A fault of the disk or of libhdf5 is found here, while the units still exist.
   verify_file(packed, digests);
+  // The name may have been taken since the run began; a file of somebody else is never replaced.
   if (!publish_new_file(packed, out))
     throw RunError(
         out.string() +
@@ -247,6 +275,7 @@ SealResult write_archive(const std::filesystem::path& out, const RunFolder& fold
   return {out, digests};
 }
 
+/// NUL and invalid UTF-8 cannot be stored as text of HDF5; other programs could not open the file.
 std::string printable_error(const std::string& text) {
   std::string valid = replace_invalid_utf8(text);
   std::replace(valid.begin(), valid.end(), '\0', ' ');

@@ -5,9 +5,13 @@
 #include "core/dataset/names.hpp"
 #include "core/text/json.hpp"
 
+// Tables of an archive as datasets, and their inverses. Names and types of columns are part of the
+// format of archives.
+
 namespace lensbench {
 namespace {
 
+// Types in the archive: int64 for counts and sizes, int32 for numbers of rows, cases and tokens.
 at::Tensor longs(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::kLong);
 }
@@ -57,6 +61,7 @@ Dataset receipts_to_dataset(const std::vector<Receipt>& receipts) {
   return dataset;
 }
 
+/// Receipts of a table. A run without receipts has a table without columns.
 std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
   std::vector<Receipt> receipts;
   if (!dataset.contains("name")) return receipts;
@@ -71,6 +76,7 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
 
 }  // namespace
 
+/// Table `/receipts`: the worst value of each receipt with its dataset and case.
 Dataset receipts_table(const std::vector<ReceiptRecord>& records) {
   std::vector<Receipt> receipts;
   for (const ReceiptRecord& record : records) receipts.push_back(record.receipt);
@@ -132,6 +138,7 @@ Dataset recipe_table(const RunPlan& plan) {
   std::vector<std::string> fields;
   for (const CasePlan& one : plan.cases) fields.push_back(canonical_json(one.fields));
   table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");
+  // Token ids of all cases follow each other; `n_tokens` says where each case begins.
   std::vector<std::int64_t> ids;
   for (const CasePlan& one : plan.cases) ids.insert(ids.end(), one.ids.begin(), one.ids.end());
   table.add_coordinate("prompt_token", range(ids.size()), "number of the token");
@@ -140,6 +147,7 @@ Dataset recipe_table(const RunPlan& plan) {
   return table;
 }
 
+/// Table `/units`: what became of each case. The digests are added by `add_digests`.
 Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   Dataset table;
   std::vector<std::int64_t> status;
@@ -152,6 +160,8 @@ Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   return table;
 }
 
+/// Table `/vocabulary`. A token may be part of a UTF-8 character, so that its text is only a
+/// display form; the exact bytes of such tokens are stored in addition.
 Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
                          const std::map<std::int64_t, std::string>& bytes) {
   Dataset table;
@@ -164,6 +174,7 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
   table.add_coordinate("id", ints(ids), "token id");
   table.add("text", "id", std::move(values), "display text of the token");
   if (bytes.empty()) return table;
+  // Bytes of all these tokens follow each other, since tokens have different lengths.
   std::vector<std::int64_t> raw_ids, lengths, raw;
   for (const auto& [id, text] : bytes) {
     raw_ids.push_back(id);
@@ -179,6 +190,8 @@ Dataset vocabulary_table(const std::map<std::int64_t, std::string>& texts,
   return table;
 }
 
+/// Facts that can be attributes. Names that readers could not use are left out; the JSON has all
+/// facts.
 std::map<std::string, Attribute> fact_attributes(const nlohmann::json& facts) {
   std::map<std::string, Attribute> attributes;
   if (!facts.is_object()) return attributes;

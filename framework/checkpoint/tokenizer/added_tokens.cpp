@@ -4,6 +4,9 @@
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "core/text/utf8.hpp"
 
+// Added tokens: texts that are found before the model is applied, whatever the pre-tokenizer would
+// do. They are searched in two rounds, in the text of the user and in the normalized text.
+
 namespace lensbench {
 namespace {
 
@@ -13,6 +16,7 @@ std::size_t previous_character(std::string_view text, std::size_t at) {
   return at;
 }
 
+/// Whether a character belongs to a word (UTS 18, annex C).
 bool is_word_character(std::string_view character) {
   // The pattern is compiled on first use, because tokens with single_word are rare.
   static const auto word = internal_pattern(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])");
@@ -21,6 +25,7 @@ bool is_word_character(std::string_view character) {
   return found;
 }
 
+/// Whether a word goes on before or after a match.
 bool touches_word(std::string_view text, Span match) {
   const auto is_word_at = [&](std::size_t at) {
     return is_word_character(text.substr(at, utf8_length(text[at])));
@@ -29,6 +34,7 @@ bool touches_word(std::string_view text, Span match) {
          (match.end < text.size() && is_word_at(match.end));
 }
 
+/// Begin of the white space that ends at `at`.
 std::size_t skip_white_space_back(std::string_view text, std::size_t at) {
   while (at > 0) {
     const std::size_t before = previous_character(text, at);
@@ -51,6 +57,7 @@ std::size_t skip_white_space(std::string_view text, std::size_t at) {
 
 StringSet::StringSet() : nodes_(1) {}
 
+/// Adds a text; of two equal ones the first counts.
 void StringSet::add(std::string_view text, std::size_t index) {
   if (text.empty()) return;
   first_[static_cast<unsigned char>(text[0])] = true;
@@ -63,6 +70,8 @@ void StringSet::add(std::string_view text, std::size_t index) {
   if (nodes_[node].index == kNone) nodes_[node].index = index;
 }
 
+/// The search takes time in the length of the longest text, for each position whose first byte may
+/// begin one.
 std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
                                                           std::size_t at) const {
   std::pair<std::size_t, std::size_t> longest{kNone, 0};
@@ -76,6 +85,8 @@ std::pair<std::size_t, std::size_t> StringSet::longest_at(std::string_view text,
   return longest;
 }
 
+/// Prepares both searches. Two tokens of one normalized form are refused, because which of them is
+/// found would be undefined.
 AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* normalizer,
                          bool split_special)
     : tokens_(vocabulary.tokens()), split_special_(split_special) {
@@ -84,6 +95,7 @@ AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* no
     AddedToken& token = tokens_[i];
     by_id_.emplace(token.id, i);
     by_content_.emplace(token.content, i);
+    // The form that the text has when the search takes place.
     token.form = token.normalized && normalizer != nullptr
                      ? normalizer->normalize(AlignedText::from(token.content)).text
                      : token.content;
@@ -102,6 +114,8 @@ AddedTokens::AddedTokens(const AddedVocabulary& vocabulary, const Normalizer* no
   }
 }
 
+/// Splits texts at the tokens of one set, from left to right. White space that a token takes in is
+/// not text any more.
 void AddedTokens::split(Pieces& pieces, const StringSet& set) const {
   if (set.empty()) return;
   split_parts(pieces, [&](std::string_view text, auto add) {
@@ -115,9 +129,11 @@ void AddedTokens::split(Pieces& pieces, const StringSet& set) const {
       }
       const AddedToken& token = tokens_[index];
       Span match = {at, at + length};
+      // The search goes on after the match even if it is not taken, as in the reference library.
       at = match.end;
       if (split_special_ && token.special) continue;
       if (token.single_word && touches_word(text, match)) continue;
+      // Not before the end of the last match, which may have taken the same white space.
       if (token.lstrip) match.begin = std::max(skip_white_space_back(text, match.begin), done);
       if (token.rstrip) match.end = skip_white_space(text, match.end);
       if (done < match.begin) add(Span{done, match.begin});
@@ -138,12 +154,14 @@ const AddedToken* AddedTokens::find(std::string_view content) const {
   return found == by_content_.end() ? nullptr : &tokens_[found->second];
 }
 
+/// Tokens that enlarge the vocabulary; the others are in the model already.
 std::size_t AddedTokens::count_beyond(const Vocabulary& model) const {
   std::size_t count = 0;
   for (const AddedToken& token : tokens_) count += !model.has(token.id);
   return count;
 }
 
+/// Properties of a token with the defaults of the reference library.
 AddedToken read_added_token(const JsonReader& field) {
   AddedToken token;
   token.content = field.at("content").string();

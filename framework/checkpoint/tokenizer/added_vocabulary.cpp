@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+// Ids of added tokens by the rules of Hugging Face tokenizers. They are computed and compared with
+// the file instead of being read from it: the reference library ignores those of the file in part,
+// and a difference would give other tokens than there.
+
 namespace lensbench {
 namespace {
 
@@ -9,6 +13,7 @@ constexpr std::size_t kLongestContent = 1024;  // limits the time of a search in
 
 }  // namespace
 
+/// Adds tokens in order; one that was special stays special.
 void AddedVocabulary::add(const std::vector<AddedToken>& tokens) {
   for (const AddedToken& token : tokens) {
     if (token.content.empty()) continue;
@@ -17,12 +22,14 @@ void AddedVocabulary::add(const std::vector<AddedToken>& tokens) {
   }
 }
 
+/// Gives a token its id and replaces its properties if it is known.
 void AddedVocabulary::put(const AddedToken& token) {
   if (token.content.size() > kLongestContent)
     where_.fail("an added token is too long (" + std::to_string(token.content.size()) +
                 " bytes, at most " + std::to_string(kLongestContent) + " are allowed)");
   const auto known = id_of(token.content);
   const std::int64_t id = known ? *known : next_id();
+  // Holes in the vocabulary: the next free number by count may be the id of a token.
   if (!known && model_.has(id))
     where_.fail("added token \"" + token.content + "\" gets the id " + std::to_string(id) +
                 ", which is that of the vocabulary token \"" + std::string(model_.token_of(id)) +
@@ -31,16 +38,19 @@ void AddedVocabulary::put(const AddedToken& token) {
   by_id_.insert_or_assign(id, token).first->second.id = id;
 }
 
+/// Next free id by the rule of the reference library, which counts the tokens of the model.
 std::int64_t AddedVocabulary::next_id() const {
   const auto count = static_cast<std::int64_t>(model_.count());
   return by_id_.empty() ? count : std::max(count, by_id_.rbegin()->first + 1);
 }
 
+/// All faults are found before the first token is added.
 void AddedVocabulary::add_stored(const std::vector<AddedToken>& tokens) {
   const auto count = static_cast<std::int64_t>(model_.count() + tokens.size());
   std::map<std::string_view, bool> contents;
   std::map<std::int64_t, std::string_view> ids;
   std::int64_t end = 0;
+  // Each id must be the one that the reference library would give.
   for (const AddedToken& token : tokens) {
     const auto fail = [&](const std::string& what) {
       where_.fail("added token \"" + token.content + "\" (id " + std::to_string(token.id) + ") " +
@@ -72,6 +82,7 @@ std::optional<std::int64_t> AddedVocabulary::id_of(std::string_view content) con
   return found == ids_.end() ? model_.id_of(content) : std::optional(found->second);
 }
 
+/// Tokens with their properties of the last call, but special if any call said so.
 std::vector<AddedToken> AddedVocabulary::tokens() const {
   std::vector<AddedToken> tokens;
   for (const auto& [id, token] : by_id_) {

@@ -9,6 +9,10 @@
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "core/text/utf8.hpp"
 
+// Decoders: tokens back to text. `decode` treats the tokens of a whole text, in which the place of
+// a token matters (a leading space, the end of a word); `token_bytes` treats one token apart from
+// any text.
+
 namespace lensbench {
 namespace {
 
@@ -18,11 +22,13 @@ std::string joined(const std::vector<std::string>& tokens) {
   return text;
 }
 
+/// All bytes are joined first, since a character may extend over several tokens.
 class ByteLevel final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override {
     std::string bytes;
     for (const std::string& token : tokens) bytes += bytes_of_byte_characters(token);
+    // Bytes that are not UTF-8 become replacement characters, as in the reference library.
     tokens = {repair_utf8(bytes).text};
   }
   std::string token_bytes(std::string token) const override {
@@ -30,6 +36,8 @@ class ByteLevel final : public Decoder {
   }
 };
 
+/// Consecutive tokens of bytes form a text; if it is not UTF-8, each byte becomes a replacement
+/// character.
 class ByteFallback final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override {
@@ -61,6 +69,7 @@ class ByteFallback final : public Decoder {
   }
 };
 
+/// Joins the tokens, so that the next step sees the whole text.
 class Fuse final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override { tokens = {joined(tokens)}; }
@@ -90,12 +99,14 @@ class Replace final : public Decoder {
   std::string content_;
 };
 
+/// Removes a character from both ends of each token, at most `start` and `stop` times.
 class Strip final : public Decoder {
  public:
   explicit Strip(const JsonReader& field)
       : start_(field.at("start").integer({0, INT32_MAX})),
         stop_(field.at("stop").integer({0, INT32_MAX})),
         content_(field.at("content").string()) {
+    // Refuses a content that is not exactly one character.
     field.at("content").character();
   }
 
@@ -117,6 +128,7 @@ class Strip final : public Decoder {
   std::string content_;
 };
 
+/// Marks of spaces become spaces, except the one that the pre-tokenizer added before the text.
 class Metaspace final : public Decoder {
  public:
   explicit Metaspace(const JsonReader& field)
@@ -189,6 +201,8 @@ class WordPiece final : public Decoder {
 
  private:
   static std::string cleaned(std::string token) {
+    // Order and texts are those of the reference library; each rewriting sees the result of the one
+    // before.
     constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kRewrites = {
         {{" .", "."},
          {" ?", "?"},
@@ -251,6 +265,7 @@ std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
   if (type == "Strip") return std::make_unique<Strip>(field);
   if (type == "Metaspace") return std::make_unique<Metaspace>(field);
   if (type == "BPEDecoder") {
+    // An empty suffix would match everywhere.
     const auto suffix = field.find("suffix");
     if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty; expected a text");
     return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");

@@ -3,6 +3,8 @@
 #include <lensbench/error.hpp>
 #include <lensbench/tokenizer.hpp>
 
+// Token that a user names in an option: by id, by its form in the vocabulary, or by its text.
+
 namespace lensbench {
 namespace {
 
@@ -10,6 +12,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Refuses ids that the model does not have, although its tokenizer may know them.
 std::int64_t in_range(std::string_view text, std::int64_t id, std::int64_t vocab_size) {
   if (id >= 0 && id < vocab_size) return id;
   throw UsageError("token '" + std::string(text) + "' is out of range: the model has ids 0 to " +
@@ -19,6 +22,7 @@ std::int64_t in_range(std::string_view text, std::int64_t id, std::int64_t vocab
 /// Id of a token whose bytes are exactly `text`, even if `text` is tokenized differently; -1
 /// without one.
 std::int64_t find_spelling(const Tokenizer& tokenizer, std::string_view text) {
+  // A search through all tokens, which happens only before an error.
   for (std::int64_t id = 0; id < tokenizer.size(); ++id)
     if (tokenizer.token_bytes(id) == text) return id;
   return -1;
@@ -35,6 +39,7 @@ std::string list_of(const Tokenizer& tokenizer, const std::vector<std::int64_t>&
 
 }  // namespace
 
+/// Digits alone are an id, so a token whose text is a number has to be named by its id.
 std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
                          std::int64_t vocab_size) {
   if (is_number(text)) {
@@ -46,6 +51,8 @@ std::int64_t parse_token(const Tokenizer* tokenizer, std::string_view text,
   if (tokenizer == nullptr)
     throw UsageError("token '" + std::string(text) +
                      "': the model does not have a tokenizer; give a token id");
+  // First the form in the vocabulary (`Ġthe`), then the text as it would be tokenized, then any
+  // token of these bytes.
   if (const auto id = tokenizer->id_of(text)) return in_range(text, *id, vocab_size);
   const auto ids = tokenizer->encode(text, false).ids;
   if (ids.size() == 1) return in_range(text, ids.front(), vocab_size);

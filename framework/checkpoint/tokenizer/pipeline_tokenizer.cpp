@@ -5,14 +5,20 @@
 
 #include "core/text/utf8.hpp"
 
+// The steps of a tokenizer in the order of the reference library: added tokens, normalizer, added
+// tokens in normalized text, pre-tokenizer, model, post-processor.
+
 namespace lensbench {
 
 Tokenizer::~Tokenizer() = default;
 
 Encoding PipelineTokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  // Invalid UTF-8 is replaced, since every later step assumes valid text; offsets refer to the
+  // bytes that were given.
   const RepairedText repaired = repair_utf8(text);
   const Pieces pieces = split(repaired.text);
   auto tokens = tokenize(pieces);
+  // Templates add tokens to the parts, so they come after all ranges are known.
   if (parts_.post_processor)
     parts_.post_processor->process(tokens, repaired.text, add_special_tokens);
   const auto origin = [&](std::size_t at) {
@@ -29,11 +35,13 @@ Encoding PipelineTokenizer::encode(std::string_view text, bool add_special_token
   return encoding;
 }
 
+/// Splits a text into words and added tokens.
 Pieces PipelineTokenizer::split(std::string_view text) const {
   Pieces pieces;
   pieces.body = AlignedText::from(text);
   if (!text.empty()) pieces.parts.push_back({{0, text.size()}});
   parts_.added->split_raw(pieces);
+  // Parts are normalized one by one: a normalizer must not join text across an added token.
   if (parts_.normalizer)
     rewrite_parts(pieces, [&](const AlignedText& from, Span range, AlignedText& to) {
       AlignedText part;
@@ -66,6 +74,7 @@ std::vector<EncodedToken> PipelineTokenizer::tokenize(const Pieces& pieces) cons
   return tokens;
 }
 
+/// Unknown ids are left out, as in the reference library.
 std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,
                                       bool skip_special_tokens) const {
   std::vector<std::string> tokens;
@@ -74,12 +83,15 @@ std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,
   if (parts_.decoder) parts_.decoder->decode(tokens);
   std::string text;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
+    // Without a decoder, tokens are joined by spaces.
     if (i > 0 && !parts_.decoder) text += ' ';
     text += tokens[i];
   }
   return text;
 }
 
+/// Text for display: bytes that are not valid UTF-8 alone are written as `\xNN`, since a token may
+/// be a part of a character.
 std::string PipelineTokenizer::token_text(std::int64_t id) const {
   if (!knows(id)) return std::string("<").append(std::to_string(id)).append(">");
   const std::string bytes = token_bytes(id);
@@ -97,6 +109,7 @@ std::string PipelineTokenizer::token_text(std::int64_t id) const {
   return text;
 }
 
+/// Added tokens are texts already; all others are written in the form of the decoder.
 std::string PipelineTokenizer::token_bytes(std::int64_t id) const {
   if (const AddedToken* added = parts_.added->find(id)) return added->content;
   std::string form(form_of(id));
@@ -128,6 +141,7 @@ bool PipelineTokenizer::knows(std::int64_t id) const {
   return parts_.added->find(id) != nullptr || parts_.model->vocabulary().has(id);
 }
 
+/// The text by which the model or the search knows the token.
 std::string_view PipelineTokenizer::form_of(std::int64_t id) const {
   if (const AddedToken* added = parts_.added->find(id)) return added->form;
   return parts_.model->vocabulary().token_of(id);

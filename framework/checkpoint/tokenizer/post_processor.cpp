@@ -5,6 +5,9 @@
 #include "checkpoint/tokenizer/models/byte_alphabet.hpp"
 #include "core/text/utf8.hpp"
 
+// Post-processors: special tokens around the text and adjusted offsets. Templates for pairs of
+// texts are not read, since lensbench encodes one text at a time.
+
 namespace lensbench {
 namespace {
 
@@ -31,6 +34,7 @@ struct Margins {
   std::size_t leading = 0, trailing = 0;  // number of white-space characters at each end of a token
 };
 
+/// White space of a token in its vocabulary form, in which a space may be another character.
 Margins white_space_margins(std::string_view form) {
   std::vector<bool> white;
   for (std::size_t at = 0; at < form.size();) {
@@ -57,10 +61,12 @@ class TrimOffsets final : public PostProcessor {
   void trim(EncodedToken& token, std::string_view text, bool first) const {
     Margins margins = white_space_margins(token.form);
     Span& source = token.source;
+    // The space that the pre-tokenizer added is not in the text, so there is nothing to skip.
     if ((first || source.begin == 0) && add_prefix_space_ && margins.leading == 1)
       margins.leading = 0;
     for (; margins.leading > 0 && source.begin < source.end; --margins.leading)
       source.begin += utf8_length(text[source.begin]);
+    // From the end backwards over whole characters.
     for (; margins.trailing > 0 && source.end > source.begin; --margins.trailing) do
         --source.end;
       while (source.end > source.begin &&
@@ -78,6 +84,7 @@ class SequencePostProcessor final : public PostProcessor {
   void process(std::vector<EncodedToken>& tokens, std::string_view text, bool add) const override {
     for (const auto& step : steps_) step->process(tokens, text, add);
   }
+  /// A later step adds its tokens outside of those of the earlier ones.
   std::vector<std::int64_t> prefix() const override {
     std::vector<std::int64_t> all;
     for (const auto& step : steps_) {
@@ -96,6 +103,7 @@ class SequencePostProcessor final : public PostProcessor {
   std::vector<std::unique_ptr<const PostProcessor>> steps_;
 };
 
+/// A file whose template and vocabulary disagree about an id would give tokens that neither means.
 void check_id(const JsonReader& field, const std::string& token, std::int64_t id,
               const TokenLookup& lookup) {
   const auto known = lookup(token);
@@ -121,6 +129,7 @@ std::vector<std::int64_t> special_ids(const JsonReader& piece, const JsonReader&
   return result;
 }
 
+/// Template of one text: special tokens before and after the sequence A.
 std::unique_ptr<const PostProcessor> read_template(const JsonReader& field,
                                                    const TokenLookup& lookup) {
   const JsonReader single = field.at("single"), specials = field.at("special_tokens");
@@ -129,6 +138,7 @@ std::unique_ptr<const PostProcessor> read_template(const JsonReader& field,
   for (std::size_t i = 0; i < single.size(); ++i) {
     const JsonReader piece = single.at(i);
     if (const auto special = piece.find("SpecialToken")) {
+      // Tokens before the sequence are its prefix, those after it its suffix.
       std::ranges::copy(special_ids(*special, specials, lookup),
                         std::back_inserter(sequences == 0 ? prefix : suffix));
     } else if (piece.at("Sequence").at("id").string() == "A") {
@@ -149,6 +159,7 @@ std::int64_t read_named_id(const JsonReader& field, const TokenLookup& lookup) {
   return id;
 }
 
+/// BERT's and RoBERTa's processing: `cls` before and `sep` after the text.
 std::unique_ptr<const PostProcessor> read_cls_sep(const JsonReader& field, bool trims,
                                                   const TokenLookup& lookup) {
   return roberta_post_processor(
@@ -164,6 +175,7 @@ std::unique_ptr<const PostProcessor> roberta_post_processor(std::vector<std::int
                                                             bool add_prefix_space) {
   auto around = template_post_processor(std::move(cls), std::move(sep));
   if (!trim_offsets) return around;
+  // Offsets are adjusted before tokens without offsets are added.
   std::vector<std::unique_ptr<const PostProcessor>> steps;
   steps.push_back(std::make_unique<TrimOffsets>(add_prefix_space));
   steps.push_back(std::move(around));
@@ -196,7 +208,7 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field
   }
   kind.fail("the post-processor '" + type +
             "' is not supported (TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing "
-            "and SequencePostProcessor are)");
+            "and Sequence are)");
 }
 
 }  // namespace lensbench

@@ -5,25 +5,16 @@
 #include <vector>
 
 #include "core/text/printable.hpp"
+#include "core/text/shell_words.hpp"
+
+// Advice about weights in other formats. Pickled files run code when they are loaded, so lensbench
+// never opens them; a folder or file is judged by names alone. Each message has the command that
+// converts the weights, with classes and options of transformers.
 
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A path as a Python string literal, escaped for double quotes in a shell.
-std::string quoted(const fs::path& path) {
-  std::string text = "'";
-  for (const char c : printable(path.string())) {
-    if (c == '\\' || c == '\'' || c == '"' || c == '$' || c == '`') text += '\\';
-    text += c;
-  }
-  return text + "'";
-}
-
-std::string python(const std::string& program) {
-  return "python3 -c \"" + program + "\"";
-}
 
 /// Class of transformers that loads the model with its prediction head.
 std::string auto_class(const nlohmann::json& config) {
@@ -35,24 +26,25 @@ std::string auto_class(const nlohmann::json& config) {
 
 /// Command that loads the pickled weights of a directory and writes safetensors to it.
 std::string convert_in_place(const fs::path& directory, const nlohmann::json& config) {
-  const std::string here = quoted(directory);
-  return python("from transformers import " + auto_class(config) + " as M; M.from_pretrained(" +
-                here + ").save_pretrained(" + here + ")");
+  return python_command("from transformers import " + auto_class(config) + " as M",
+                        "M.from_pretrained(a[0]).save_pretrained(a[0])", {directory.string()});
 }
 
+/// The tokenizer is part of a GGUF file, so the command converts both.
 std::string explain_gguf(const fs::path& file) {
   const fs::path directory = file.parent_path().empty() ? "." : file.parent_path();
-  const std::string from =
-      "from_pretrained(" + quoted(directory) + ", gguf_file=" + quoted(file.filename()) + ")";
-  const std::string to =
-      ".save_pretrained(" + quoted(directory / (file.stem().string() + "-safetensors")) + ")";
+  const std::string convert = ".from_pretrained(a[0], gguf_file=a[1]).save_pretrained(a[2])";
   return "a GGUF file, which is not supported; use the safetensors checkpoint from which it was "
          "made, or convert it: " +
-         python("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; M." +
-                from + to + "; T." + from + to) +
+         python_command("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T",
+                        "M" + convert + "; T" + convert,
+                        {directory.string(), file.filename().string(),
+                         (directory / (file.stem().string() + "-safetensors")).string()}) +
          " (which needs the Python package gguf)";
 }
 
+/// Names of the files, sorted, so that a message names the same file on every machine. A folder
+/// that cannot be read has none.
 std::vector<std::string> file_names(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -69,24 +61,26 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 }  // namespace
 
+/// A folder may have weights in several formats; the first message that applies is given.
 std::string explain_missing_weights(const fs::path& directory, const nlohmann::json& config) {
   const std::string where = directory.string() + ": ";
   const auto names = file_names(directory);
   const auto found = [&](std::initializer_list<const char*> endings) {
     const auto it = std::find_if(names.begin(), names.end(),
                                  [&](const std::string& n) { return ends_with_any(n, endings); });
-    return it == names.end() ? std::string() : printable(*it);
+    return it == names.end() ? std::string() : *it;
   };
   if (const auto name = found({".gguf"}); !name.empty())
-    return where + name + " is " + explain_gguf(directory / name);
+    return where + printable(name) + " is " + explain_gguf(directory / name);
   if (const auto name = found({".bin", ".pt", ".pth", ".ckpt", ".pkl"}); !name.empty())
-    return where + "the weights are pickled (" + name +
+    return where + "the weights are pickled (" + printable(name) +
            "), which lensbench never opens because loading them can run code; if you trust them, "
            "convert them to safetensors: " +
            convert_in_place(directory, config);
   if (const auto name = found({".h5", ".msgpack", ".onnx"}); !name.empty())
-    return where + "the weights are not safetensors (" + name +
+    return where + "the weights are not safetensors (" + printable(name) +
            "); export them to PyTorch and save them with save_pretrained";
+  // Shards without an index: a download that was interrupted, or of single files.
   const auto is_shard = [](const std::string& name) {
     return name.ends_with(".safetensors") && name.find("-of-") != std::string::npos;
   };
@@ -96,18 +90,18 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
            "model.safetensors.index.json)";
   if (const auto name = found({".safetensors"}); !name.empty())
     return where + "model.safetensors and model.safetensors.index.json are missing; rename " +
-           name + " to model.safetensors if it is the whole model";
+           printable(name) + " to model.safetensors if it is the whole model";
   return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
 }
 
+/// Message about a folder with an adapter, which needs its base model and is not a model itself.
 std::string explain_adapter(const fs::path& directory) {
-  const std::string here = quoted(directory);
   return directory.string() +
          ": is an adapter (adapter_config.json), which is not a whole model; merge it into its "
          "base model: " +
-         python("from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(" + here +
-                ").merge_and_unload().save_pretrained(" +
-                quoted(fs::path(directory.string() + "-merged")) + ")");
+         python_command("from peft import AutoPeftModelForCausalLM as M",
+                        "M.from_pretrained(a[0]).merge_and_unload().save_pretrained(a[1])",
+                        {directory.string(), directory.string() + "-merged"});
 }
 
 bool has_foreign_weights(const fs::path& directory) {
@@ -117,6 +111,7 @@ bool has_foreign_weights(const fs::path& directory) {
   });
 }
 
+/// The path itself was given, so the advice is about the folder that it belongs to.
 std::string explain_weight_file(const fs::path& file) {
   const std::string name = file.filename().string(), where = printable(file.string()) + ": is ";
   if (ends_with_any(name, {".gguf"})) return where + explain_gguf(file);
@@ -132,6 +127,7 @@ std::string explain_weight_file(const fs::path& file) {
 
 namespace {
 
+/// Name of the method for the message; it comes from a file and may be anything.
 std::string method_of(const nlohmann::json& settings) {
   const auto method = settings.is_object() ? settings.find("quant_method") : settings.end();
   if (!settings.is_object() || method == settings.end() || !method->is_string()) return "quantized";
@@ -141,15 +137,16 @@ std::string method_of(const nlohmann::json& settings) {
 /// Advice about quantized weights: transformers can dequantize bitsandbytes, FP8 and MXFP4, but
 /// not GPTQ and AWQ.
 std::string advice_on(const std::string& method, const fs::path& directory) {
-  const fs::path target = directory.string() + "-plain";
-  const std::string copy = "; from transformers import AutoTokenizer as T; T.from_pretrained(" +
-                           quoted(directory) + ").save_pretrained(" + quoted(target) + ")";
   const auto load = [&](const std::string& imports, const std::string& options,
                         const std::string& then) {
     return "dequantize them: " +
-           python("import torch; from transformers import AutoModelForCausalLM as M" + imports +
-                  "; M.from_pretrained(" + quoted(directory) + ", dtype=torch.bfloat16" + options +
-                  ")" + then + ".save_pretrained(" + quoted(target) + ")" + copy);
+           python_command(
+               "import torch; from transformers import AutoModelForCausalLM as M, "
+               "AutoTokenizer as T" +
+                   imports,
+               "M.from_pretrained(a[0], dtype=torch.bfloat16" + options + ")" + then +
+                   ".save_pretrained(a[1]); T.from_pretrained(a[0]).save_pretrained(a[1])",
+               {directory.string(), directory.string() + "-plain"});
   };
   if (method == "bitsandbytes") return load("", "", ".dequantize()");
   if (method == "fp8")
@@ -161,9 +158,12 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
 
 }  // namespace
 
+/// Refuses quantized weights before a tensor is opened: their tensors have other names and types,
+/// so a later error would not name the cause.
 void reject_quantized(const nlohmann::json& config, const fs::path& config_path) {
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
+  // The first description that is found counts.
   std::string method;
   // MLX writes "quantization", the others "quantization_config".
   for (const char* name : {"quantization_config", "quantization"}) {

@@ -9,6 +9,9 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+// Read-only mapping of a file of weights. Weights are used from the page cache and not copied, so
+// that opening a model does not read them and processes with one model share its memory.
+
 namespace lensbench {
 namespace {
 
@@ -16,6 +19,7 @@ namespace {
   throw InputError(path.string() + ": " + fault);
 }
 
+/// Owner of a descriptor until the mapping has succeeded.
 class Descriptor {
  public:
   // With O_NONBLOCK, opening a FIFO does not wait for a writer.
@@ -40,16 +44,19 @@ class Descriptor {
 MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
   Descriptor descriptor(path_);
   struct stat status {};
+  // Facts of the open file and not of the path, which may be replaced meanwhile.
   if (::fstat(descriptor.get(), &status) != 0) fail(path_, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) fail(path_, "is not a regular file");
   size_ = static_cast<std::size_t>(status.st_size);
   modified_ = status.st_mtim;
+  // mmap refuses a length of 0.
   if (size_ > 0) {
     void* memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
     if (memory == MAP_FAILED)
       fail(path_, std::string("cannot be mapped into memory: ") + std::strerror(errno));
     data_ = static_cast<const char*>(memory);
   }
+  // The descriptor remains open for `require_unchanged`.
   descriptor_ = descriptor.release();
 }
 
@@ -58,6 +65,8 @@ MappedFile::~MappedFile() {
   ::close(descriptor_);
 }
 
+/// A file that is being downloaded or replaced would give tensors of two models. The time of the
+/// last write is compared as well, since a rewrite may keep the size.
 void MappedFile::require_unchanged() const {
   struct stat now {};
   if (::fstat(descriptor_, &now) != 0) fail(path_, std::strerror(errno));

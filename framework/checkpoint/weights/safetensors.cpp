@@ -8,6 +8,9 @@
 
 #include "core/text/printable.hpp"
 
+// Tensors of one safetensors file. The header was checked when the file was opened: every tensor is
+// within the file and its size agrees with its type and shape.
+
 namespace lensbench {
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
@@ -23,16 +26,20 @@ at::Tensor SafetensorsFile::tensor(std::string_view name) const {
     throw InputError(path().string() + ": tensor '" + printable(name) + "': its element type " +
                      entry.unreadable_type +
                      " is not supported; convert the tensor to F32, F16 or BF16");
+  // Before the bytes are used: a read beyond the end of a truncated file would kill the process.
   file_->require_unchanged();
   const auto options = at::TensorOptions().dtype(entry.dtype);
   const char* data = file_->bytes().data() + header_.data_begin + entry.begin;
   const auto bytes = entry.end - entry.begin;
+  // A tensor without elements does not need memory of the file.
   if (bytes == 0) return at::empty(entry.shape, options);
+  // The format does not require alignment, and tensors do.
   if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) != 0) {
     at::Tensor copy = at::empty(entry.shape, options);
     std::memcpy(copy.data_ptr(), data, bytes);
     return copy;
   }
+  // The deleter keeps the mapping for as long as any tensor uses it.
   return at::from_blob(
       const_cast<char*>(data), entry.shape, [keep = file_](void*) {}, options);
 }

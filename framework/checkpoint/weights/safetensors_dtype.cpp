@@ -4,6 +4,9 @@
 
 #include "checkpoint/weights/safetensors_header.hpp"
 
+// Element types of the safetensors format and those of tensors. The names are those of the
+// reference implementation, huggingface/safetensors.
+
 namespace lensbench {
 namespace {
 
@@ -39,6 +42,7 @@ constexpr std::array<std::pair<std::string_view, std::uint64_t>, 12> kUnreadable
 
 }  // namespace
 
+/// Element type of a word of the format; `type` is unchanged if the word is unknown or unreadable.
 bool scalar_type_of(std::string_view word, at::ScalarType& type) {
   for (const auto& [name, value] : kTypes) {
     if (name != word) continue;
@@ -48,6 +52,8 @@ bool scalar_type_of(std::string_view word, at::ScalarType& type) {
   return false;
 }
 
+/// Sizes are needed for unreadable types too: the layout of a file is checked for all its tensors,
+/// so that a file may have some of them.
 std::uint64_t bits_of_unreadable_type(std::string_view word) {
   for (const auto& [name, bits] : kUnreadableTypes)
     if (name == word) return bits;

@@ -8,6 +8,9 @@
 #include "core/text/lfs_pointer.hpp"
 #include "core/text/printable.hpp"
 
+// Header of a safetensors file. It is read before anything is known about the file, so every rule
+// of the format is checked before memory is allocated by what it states.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +24,7 @@ constexpr std::uint64_t kMaxInteger = 1ULL << 53;  // JSON readers disagree abou
 /// becomes a tree in memory.
 class HeaderReader {
  public:
+  /// `header` receives each tensor when its description is complete and checked.
   HeaderReader(const std::string& subject, SafetensorsHeader& header)
       : subject_(subject), header_(header) {}
 
@@ -31,10 +35,12 @@ class HeaderReader {
   bool number_float(double, const std::string& text) { wrong_value(printable(text)); }
   bool binary(std::vector<std::uint8_t>&) { wrong_value("binary data"); }
 
+  // Numbers occur only in shapes and offsets, and negative ones arrive as `number_integer`.
   bool number_unsigned(std::uint64_t value) {
     if (state_ != State::shape && state_ != State::offsets) wrong_value(std::to_string(value));
     if (value > kMaxInteger) wrong_value(std::to_string(value));
     auto& list = state_ == State::shape ? shape_ : offsets_;
+    // The limit applies before a number is stored, so that a long list takes no memory.
     const std::size_t limit = state_ == State::shape ? kMaxRank : 2;
     if (list.size() == limit)
       fail(tensor() + field_ + " has more than " + std::to_string(limit) + " numbers");
@@ -43,6 +49,7 @@ class HeaderReader {
   }
 
   bool string(std::string& value) {
+    // Two places have texts: metadata, whose values are free, and the type of a tensor.
     if (state_ == State::metadata) {
       header_.metadata[field_] = value;
     } else if (state_ == State::tensor && field_ == "dtype") {
@@ -53,6 +60,8 @@ class HeaderReader {
     return true;
   }
 
+  // An object of the root describes a tensor; deeper objects are refused, which also limits the
+  // depth.
   bool start_object(std::size_t) {
     if (state_ == State::start) {
       state_ = State::root;
@@ -73,8 +82,10 @@ class HeaderReader {
       start_tensor(value);
     } else {
       field_ = value;
+      // JSON readers disagree about which of two equal names counts, so a duplicate is refused.
       if (!fields_.insert(value).second)
         fail(tensor() + "duplicate field \"" + printable(value) + "\"");
+      // An unknown field could change the meaning of the others in a later version of the format.
       if (state_ == State::tensor && value != "dtype" && value != "shape" &&
           value != "data_offsets")
         fail(tensor() + "unknown field \"" + printable(value) + "\"");
@@ -105,6 +116,7 @@ class HeaderReader {
   }
 
  private:
+  // Kind of the next value; the parser calls the functions above in the order of the text.
   enum class State { start, root, metadata, tensor, shape, offsets };
 
   [[noreturn]] void fail(const std::string& fault) const {
@@ -135,6 +147,8 @@ class HeaderReader {
     if (names_.size() > kMaxTensors) fail("more than " + std::to_string(kMaxTensors) + " tensors");
   }
 
+  /// A type that the format has and tensors do not is accepted here and refused when the tensor is
+  /// read: other tensors of the file may be all that is needed.
   void read_type(const std::string& word) {
     if (scalar_type_of(word, entry_.dtype)) return;
     if (bits_of_unreadable_type(word) == 0)
@@ -161,6 +175,7 @@ class HeaderReader {
     header_.tensors.emplace(name_, std::move(entry_));
   }
 
+  /// Compares the size by type and shape with the range of bytes, without overflow.
   void check_bytes() {
     std::uint64_t bits = entry_.unreadable_type.empty()
                              ? 8 * c10::elementSize(entry_.dtype)
@@ -172,6 +187,7 @@ class HeaderReader {
         bits = 0;
       else if (__builtin_mul_overflow(bits, size, &bits))
         fail(tensor() + "the shape has too many elements for 64-bit sizes");
+    // Types of 4 and 6 bits must fill whole bytes.
     if (bits % 8 != 0)
       fail(tensor() + "its dtype and shape need " + std::to_string(bits) +
            " bits, which are not whole bytes");
@@ -189,18 +205,22 @@ class HeaderReader {
   std::vector<std::uint64_t> shape_, offsets_;
 };
 
+/// Text of the header after its length, which is a little-endian u64.
 std::string_view header_text(std::string_view file, const std::string& subject) {
+  // A pointer of Git LFS in place of the file gets a message of its own.
   refuse_lfs_pointer(file, subject);
   if (file.size() < 8)
     throw InputError(subject + ": " + std::to_string(file.size()) +
                      " bytes, too short for a safetensors file; copy or download it again");
   std::uint64_t length = 0;
+  // Byte by byte, because the text need not be aligned.
   for (int i = 7; i >= 0; --i)
     length = length << 8 | static_cast<unsigned char>(file[static_cast<std::size_t>(i)]);
   if (length > kMaxHeaderBytes)
     throw InputError(subject + ": the stated header is too long (" + std::to_string(length) +
                      " bytes, at most " + std::to_string(kMaxHeaderBytes) +
                      " are allowed); is this a safetensors file?");
+  // In this order, since `8 + length` could overflow.
   if (length > file.size() - 8)
     throw InputError(subject + ": the file is truncated: the stated header has " +
                      std::to_string(length) + " bytes, but only " +
@@ -208,6 +228,7 @@ std::string_view header_text(std::string_view file, const std::string& subject) 
   return file.substr(8, length);
 }
 
+/// Rules about the text as a whole. The format allows spaces after the object, but not before it.
 void check_frame(std::string_view text, const std::string& subject) {
   if (text.empty()) throw InputError(subject + ": the header is empty");
   if (text.front() != '{')
@@ -222,12 +243,14 @@ void check_frame(std::string_view text, const std::string& subject) {
 /// overlapping bytes would have two meanings.
 void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes,
                   const std::string& subject) {
+  // Pointers are sorted, since copies of all descriptions would double the memory.
   using Item = const std::pair<const std::string, SafetensorsEntry>*;
   std::vector<Item> order;
   for (const auto& item : header.tensors) order.push_back(&item);
   std::sort(order.begin(), order.end(), [](Item a, Item b) {
     return std::pair(a->second.begin, a->second.end) < std::pair(b->second.begin, b->second.end);
   });
+  // Invariant: the bytes before `reached` belong to exactly one tensor each.
   std::uint64_t reached = 0;
   for (const Item item : order) {
     const auto& [name, entry] = *item;

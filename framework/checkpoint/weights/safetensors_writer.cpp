@@ -5,6 +5,9 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 
+// Writer of safetensors files, in the form of the reference implementation: its header is readable
+// by every other program, and equal tensors give equal bytes.
+
 namespace lensbench {
 namespace {
 
@@ -16,6 +19,7 @@ std::uint64_t bytes_of(const SafetensorsTensor& tensor) {
   return bytes;
 }
 
+/// Wider types first, so that every tensor begins at a multiple of its element size without gaps.
 void put_in_file_order(Tensors& tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const SafetensorsTensor& a, const SafetensorsTensor& b) {
@@ -24,6 +28,9 @@ void put_in_file_order(Tensors& tensors) {
             });
 }
 
+/// Header with the place of each tensor. It is padded with spaces to a multiple of 8 bytes, as the
+/// reference implementation does, so that the data that follow the 8 bytes of the length are
+/// aligned.
 std::string header_of(const Tensors& order, const std::map<std::string, std::string>& metadata) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -40,6 +47,7 @@ std::string header_of(const Tensors& order, const std::map<std::string, std::str
   return text;
 }
 
+/// The tensor must be what the header has announced, because the header is already written.
 void write_tensor(std::ofstream& out, const SafetensorsTensor& expected, const at::Tensor& tensor) {
   const at::Tensor plain = tensor.detach().cpu().contiguous();
   if (plain.scalar_type() != expected.dtype || plain.sizes() != at::IntArrayRef(expected.shape))
@@ -67,6 +75,8 @@ class PartFile {
 
 }  // namespace
 
+/// Tensors are made one at a time in the order of the file. The name exists only when the file is
+/// complete.
 void write_safetensors(const std::filesystem::path& path, Tensors tensors,
                        const std::function<at::Tensor(const SafetensorsTensor&)>& make,
                        const std::map<std::string, std::string>& metadata) {
@@ -74,11 +84,13 @@ void write_safetensors(const std::filesystem::path& path, Tensors tensors,
   const std::string header = header_of(tensors, metadata);
   const PartFile part(path);
   std::ofstream out(part.path(), std::ios::binary | std::ios::trunc);
+  // The length as little-endian u64, whatever the order of the machine is.
   std::uint64_t length = header.size();
   for (int i = 0; i < 8; ++i, length >>= 8) out.put(static_cast<char>(length & 0xff));
   out << header;
   for (auto tensor = tensors.begin(); out && tensor != tensors.end(); ++tensor)
     write_tensor(out, *tensor, make(*tensor));
+  // The close flushes, so a full disk is seen here at the latest.
   out.close();
   std::error_code error;
   if (out) std::filesystem::rename(part.path(), path, error);

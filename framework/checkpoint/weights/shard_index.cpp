@@ -7,12 +7,16 @@
 #include "core/text/json.hpp"
 #include "core/text/printable.hpp"
 
+// Index of a checkpoint in several files. Its names come from a file of somebody else: a shard must
+// not be a way to open another file of the user, whether by a path or by a link.
+
 namespace lensbench {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+// The index of a model with many experts has some megabytes.
 constexpr std::size_t kMaxIndexBytes = 64 << 20;
 
 void check_shard_name(const std::string& name, const fs::path& index) {
@@ -23,13 +27,14 @@ void check_shard_name(const std::string& name, const fs::path& index) {
                      "'; expected the name of a .safetensors file in the same folder");
 }
 
+/// Whether a path is inside of a folder; both must be canonical.
 bool is_below(const fs::path& path, const fs::path& folder) {
   const auto relative = path.lexically_relative(folder);
   return !relative.empty() && *relative.begin() != "..";
 }
 
 /// Whether a path is a file of a hub cache: `models--org--name/blobs/<hash>`, or, where the file
-/// system has no links, `models--org--name/snapshots/<hash>/<name>`.
+/// system lacks links, `models--org--name/snapshots/<hash>/<name>`.
 bool is_in_hub_cache(const fs::path& path) {
   const fs::path folder = path.parent_path(), outer = folder.parent_path();
   const auto is_repository = [](const fs::path& place) {
@@ -49,6 +54,7 @@ void check_shard_path(const fs::path& shard, const fs::path& index) {
   if (error)
     throw InputError(index.string() + ": weight_map names the shard " + shard.filename().string() +
                      ", which does not exist; fetch the checkpoint again");
+  // Files of a snapshot are links to `../../blobs`, so the whole repository counts as their folder.
   const bool cached = folder.parent_path().filename() == "snapshots";
   const auto home = cached ? folder.parent_path().parent_path() : folder;
   if (!is_below(target, home) && !is_in_hub_cache(target))
@@ -62,7 +68,8 @@ std::optional<std::uint64_t> stated_total(const json& index, const fs::path& pat
   if (metadata == index.end() || !metadata->is_object()) return std::nullopt;
   const auto total = metadata->find("total_size");
   if (total == metadata->end()) return std::nullopt;
-  // Some programs write total_size as a floating-point number.
+  // Some programs write total_size as a floating-point number; 9e15 is below 2^53, where every
+  // whole number is exact.
   const double value = total->is_number() ? total->get<double>() : -1.0;
   if (value < 0 || value > 9e15 || value != std::floor(value))
     throw InputError(path.string() + ": metadata.total_size is " + printable(total->dump()) +
@@ -72,6 +79,7 @@ std::optional<std::uint64_t> stated_total(const json& index, const fs::path& pat
 
 }  // namespace
 
+/// Each shard is checked once, however many tensors it has.
 ShardIndex read_shard_index(const fs::path& path) {
   const json index = read_json(path, {.max_bytes = kMaxIndexBytes, .max_depth = 8});
   const auto map = index.is_object() ? index.find("weight_map") : index.end();

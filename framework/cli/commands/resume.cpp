@@ -8,7 +8,7 @@
 #include "archive/digest/verify.hpp"
 #include "archive/run/finished_run.hpp"
 #include "archive/sandbox/guard.hpp"
-#include "cli/shell/quote.hpp"
+#include "core/text/shell_words.hpp"
 #include "report/export/json.hpp"
 
 namespace lensbench::cli {

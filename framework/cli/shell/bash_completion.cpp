@@ -1,6 +1,6 @@
 #include "cli/shell/completion.hpp"
-#include "cli/shell/quote.hpp"
 #include "cli/table/commands.hpp"
+#include "core/text/shell_words.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {

@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include "cli/shell/completion.hpp"
-#include "cli/shell/quote.hpp"
 #include "cli/table/commands.hpp"
 #include "cli/table/shared_options.hpp"
+#include "core/text/shell_words.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {

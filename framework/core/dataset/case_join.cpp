@@ -7,6 +7,11 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+// Join of the results of cases, in two passes over the parts: `scan` finds what is equal and what
+// differs, `finish` decides the form of each variable from that, `pieces` gives the values. A
+// decision needs all parts, and their values need not be in memory together. The forms are
+// described at `join_cases`.
+
 namespace lensbench {
 namespace {
 
@@ -22,6 +27,7 @@ bool has_dim(const Dataset& dataset, const std::string& dim) {
 }
 
 /// Whether two variables have bitwise equal values, NaN included.
+// NaN must be equal to itself, so the bytes are compared.
 bool same_values(const Variable& a, const Variable& b) {
   if (a.is_text()) return a.strings == b.strings;
   return a.tensor.sizes() == b.tensor.sizes() &&
@@ -40,6 +46,7 @@ Variable coordinate(const std::string& name, const std::string& dim, const std::
   return {.name = name, .dims = {dim}, .long_name = long_name, .coordinate = true};
 }
 
+/// Text of an attribute that differs between cases and is not a number in all of them.
 std::string attribute_text(const Attribute& attribute) {
   if (const auto* text = std::get_if<std::string>(&attribute)) return *text;
   return std::visit([](const auto& value) { return nlohmann::json(value).dump(); }, attribute);
@@ -60,11 +67,15 @@ Variable numbered(Variable variable, std::int64_t count, std::int64_t number) {
 
 }  // namespace
 
+// The first part is the measure: all others must have its variables, and its dimensions are looked
+// at.
 void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string& id) {
   if (parts_.empty()) {
     first_ = part;
     has_tokens_ = has_dim(first_, "token");
     has_cases_ = has_dim(first_, "case");
+    // A dimension and a variable of one name mean a coordinate, and `case` is the variable over
+    // tokens.
     case_dim_ = has_tokens_ && !has_cases_ ? "case_number" : "case";
   } else {
     check_joinable(first_, part);
@@ -73,12 +84,16 @@ void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string&
   note_attributes(part);
   note_receipts(part);
   Part entry{number, id, {}, 0};
+  // Lengths are all that is kept of a part.
   for (const auto& [dim, length] : first_.dims()) entry.lengths.push_back(part.dim(dim));
   parts_.push_back(std::move(entry));
 }
 
+/// Finds axes that cannot be shared, because their length or their coordinates differ from the
+/// first part. Tokens and cases are concatenated and may differ.
 void CaseJoin::note_differences(const Dataset& part) {
   for (const auto& [dim, length] : first_.dims()) {
+    // An axis that differs once stays different, so it need not be compared again.
     if (dim == "token" || dim == "case" || varying_.contains(dim)) continue;
     bool differs = part.dim(dim) != length;
     for (const Variable& variable : first_.variables())
@@ -88,10 +103,13 @@ void CaseJoin::note_differences(const Dataset& part) {
   }
 }
 
+/// Values of attributes in all parts so far. As long as they agree, one value is kept; with the
+/// first difference the list gets an entry for each part, of which the earlier ones are equal.
 void CaseJoin::note_attributes(const Dataset& part) {
   const std::size_t seen = parts_.size();
   for (const auto& [name, value] : part.attributes) {
     auto [known, is_new] = part_attributes_.try_emplace(name);
+    // An attribute that is new was missing in all parts before.
     if (is_new && seen > 0) known->second.assign(seen, std::nullopt);
   }
   for (auto& [name, values] : part_attributes_) {
@@ -104,6 +122,7 @@ void CaseJoin::note_attributes(const Dataset& part) {
   }
 }
 
+/// The most severe receipt of each name.
 void CaseJoin::note_receipts(const Dataset& part) {
   for (const Receipt& receipt : part.receipts) {
     const auto known = std::find_if(receipts_.begin(), receipts_.end(), [&](const Receipt& other) {
@@ -134,12 +153,15 @@ bool CaseJoin::varies(const Variable& variable) const {
                      [&](const auto& dim) { return varying_.contains(dim); });
 }
 
+/// Whether a variable of the joined dataset has this name; variables apart have other names.
 bool CaseJoin::knows(const std::string& name) const {
   return std::any_of(variables_.begin(), variables_.end(), [&](const JoinedVariable& joined) {
     return joined.source != Source::apart && joined.variable.name == name;
   });
 }
 
+/// The token axis comes first and the case axis last, since only the variables between them decide
+/// whether the latter is used.
 void CaseJoin::finish() {
   if (has_tokens_) add_token_rows();
   for (const Variable& variable : first_.variables())
@@ -160,6 +182,7 @@ void CaseJoin::add(Variable variable, Source source, std::int64_t axis,
   variables_.push_back(std::move(joined));
 }
 
+/// The rows of the token axis are numbered anew over all parts; `case(token)` gives the part.
 void CaseJoin::add_token_rows() {
   std::int64_t rows_before = 0;
   for (Part& part : parts_) {
@@ -168,6 +191,7 @@ void CaseJoin::add_token_rows() {
   }
   const std::vector<std::int64_t> rows{rows_before};
   Variable token = coordinate("token", "token", "row of the token axis");
+  // An empty tensor has the type that the rows will have.
   token.tensor = at::empty({0}, at::kInt);
   add(std::move(token), Source::pieces, 0, rows);
   if (has_cases_) return;
@@ -176,7 +200,9 @@ void CaseJoin::add_token_rows() {
   add(std::move(number), Source::pieces, 0, rows);
 }
 
+/// Form of one variable of the parts, by its axes.
 void CaseJoin::add_of_parts(const Variable& variable) {
+  // Texts have one axis, so that they cannot get a case axis in addition.
   const bool text_of_a_case = variable.is_text() && !has_dim(variable, "token") &&
                               !has_dim(variable, "case") && !variable.coordinate;
   if (variable.name == "case" && has_cases_) {
@@ -193,8 +219,10 @@ void CaseJoin::add_of_parts(const Variable& variable) {
     add(variable, Source::pieces, at - variable.dims.begin(), std::move(shape));
     return;
   }
+  // A coordinate that is equal in all parts is stored once.
   if (variable.coordinate && !variable.dims.empty())
     return add(variable, Source::known, 0, variable.shape());
+  // All that is left has one value or array for each case.
   case_axis_used_ = true;
   std::vector<std::int64_t> shape = variable.shape();
   shape.insert(shape.begin(), static_cast<std::int64_t>(parts_.size()));
@@ -203,6 +231,7 @@ void CaseJoin::add_of_parts(const Variable& variable) {
   add(std::move(stacked), Source::pieces, 0, std::move(shape));
 }
 
+/// Numbers and ids along the case axis; a part with several rows of its own repeats them.
 void CaseJoin::add_case_axis() {
   const bool own = has_cases_ && case_dim_ == "case";
   std::vector<std::int64_t> numbers;
@@ -219,6 +248,7 @@ void CaseJoin::add_case_axis() {
   if (!knows("case_id")) add(std::move(id), Source::known, 0, shape);
 }
 
+/// An attribute that all parts share remains one; any other becomes a variable over cases.
 void CaseJoin::add_attributes() {
   for (const auto& [name, values] : part_attributes_)
     if (values.size() == 1 && values.front())
@@ -243,6 +273,7 @@ void CaseJoin::add_attribute_over_cases(const std::string& name) {
   Variable variable{.name = knows(name) ? name + "_of_case" : name,
                     .dims = {case_dim_},
                     .long_name = "attribute '" + name + "' of each case"};
+  // A number is missing in at least one case, so all are stored as text.
   if (numbers.size() == parts_.size())
     variable.tensor = at::tensor(numbers, at::kDouble);
   else
@@ -251,6 +282,7 @@ void CaseJoin::add_attribute_over_cases(const std::string& name) {
   add(std::move(variable), Source::known, 0, {static_cast<std::int64_t>(parts_.size())});
 }
 
+/// Name and dimensions of a variable that a part keeps for itself.
 Variable CaseJoin::apart(const Variable& own, std::int64_t number) const {
   const std::string suffix = "_case" + std::to_string(number);
   Variable variable = own;
@@ -260,6 +292,7 @@ Variable CaseJoin::apart(const Variable& own, std::int64_t number) const {
   return variable;
 }
 
+/// A part's contribution to a joined variable; empty for values that are known already.
 std::optional<Variable> CaseJoin::piece_of(const JoinedVariable& joined, std::size_t index,
                                            const Dataset& part) const {
   const std::string& name = joined.variable.name;
@@ -275,6 +308,7 @@ std::optional<Variable> CaseJoin::piece_of(const JoinedVariable& joined, std::si
   if (has_tokens_ && !has_cases_ && name == "case")
     return numbered(joined.variable, length(facts, "token"), facts.number);
   Variable piece = part[name];
+  // The leading case axis of a stacked variable, of length 1 in a part.
   if (piece.dims.size() < joined.variable.dims.size()) {
     piece.dims = joined.variable.dims;
     piece.tensor = piece.tensor.unsqueeze(0);

@@ -11,6 +11,10 @@
 #include "core/dataset/names.hpp"
 #include "core/text/utf8.hpp"
 
+// Variables and datasets. All rules that make a dataset storable and readable by other programs are
+// checked when a variable is added, where the message can name what the tool did wrong, and not
+// when an archive is written.
+
 namespace lensbench {
 namespace {
 
@@ -18,6 +22,7 @@ std::string subject(const Variable& variable) {
   return "variable '" + variable.name + "'";
 }
 
+/// Names are limited to what netCDF, xarray and HDF5 paths accept alike.
 void check_names(const Variable& variable) {
   if (!is_variable_name(variable.name))
     throw UsageError(subject(variable) +
@@ -48,6 +53,7 @@ void check_text(const Variable& variable) {
                        " is not valid UTF-8 without NUL; keep raw bytes as uint8 numbers");
 }
 
+/// Types that an archive stores; truth values become int8 there.
 bool is_stored_type(at::ScalarType type) {
   switch (type) {
     case at::kFloat:
@@ -86,7 +92,10 @@ void normalise_tensor(Variable& variable) {
   if (static_cast<std::size_t>(values.dim()) != variable.dims.size())
     throw UsageError(subject(variable) + ": the tensor has " + std::to_string(values.dim()) +
                      " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
+  // Before `contiguous`, which allocates what the shape claims.
   check_size(variable, values);
+  // Half types are widened to float32, which every reader has; the attribute keeps the original
+  // type.
   const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
   if (half) {
     variable.attributes.emplace("source_dtype",
@@ -121,18 +130,21 @@ Receipt make_receipt(std::string name, double value, double tolerance, std::stri
   return {std::move(name), value, tolerance, value <= tolerance, std::move(note)};
 }
 
+/// A failed receipt is worse than a passed one, and NaN worse than a number.
 bool is_worse(const Receipt& a, const Receipt& b) {
   if (a.passed != b.passed) return !a.passed;
   if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(a.value);
   return a.value - a.tolerance > b.value - b.tolerance;
 }
 
+/// Adds a variable after all checks; if one fails, the dataset is unchanged.
 Dataset& Dataset::add(Variable variable) {
   check_names(variable);
   if (variable.is_text())
     check_text(variable);
   else
     normalise_tensor(variable);
+  // CF conventions, section 2.3: names must not differ in upper and lower case alone.
   for (const Variable& other : variables_) {
     if (equal_ignoring_case(other.name, variable.name))
       throw UsageError(subject(variable) + ": the dataset already has '" + other.name +
@@ -155,6 +167,7 @@ Dataset& Dataset::add(Variable variable) {
                        "its dimension only");
 
   const std::vector<std::int64_t> lengths = variable.shape();
+  // Lengths are compared before any new dimension is added.
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const auto known = std::find_if(dims_.begin(), dims_.end(),
                                     [&](const auto& dim) { return dim.first == variable.dims[i]; });
@@ -167,6 +180,7 @@ Dataset& Dataset::add(Variable variable) {
     if (std::none_of(dims_.begin(), dims_.end(),
                      [&](const auto& dim) { return dim.first == variable.dims[i]; }))
       dims_.emplace_back(variable.dims[i], lengths[i]);
+  // By the rule of netCDF: a variable with the name of its only dimension is its coordinate.
   if (is_index_of(variable, variable.name)) variable.coordinate = true;
   variables_.push_back(std::move(variable));
   return *this;
@@ -208,6 +222,8 @@ Dataset& Dataset::add_coordinate(const std::string& name, std::vector<std::strin
               .coordinate = true});
 }
 
+/// The variable is searched twice, because `operator[]` gives a constant one with a message if it
+/// is missing.
 Dataset& Dataset::set_attribute(const std::string& variable, const std::string& name,
                                 Attribute value) {
   (*this)[variable];  // throws if it is missing

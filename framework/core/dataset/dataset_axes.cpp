@@ -4,6 +4,9 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
+// Axes that all tools share, with the names of the table of axes that reports and other programs
+// rely on.
+
 namespace lensbench {
 namespace {
 
@@ -11,6 +14,7 @@ at::Tensor int32_range(std::int64_t first, std::int64_t count) {
   return at::arange(first, first + count, at::kInt);
 }
 
+/// Ids are checked, because an id outside of int32 would become another one silently.
 at::Tensor int32_ids(const std::vector<std::int64_t>& ids) {
   const auto values = at::empty({static_cast<std::int64_t>(ids.size())}, at::kInt);
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -24,6 +28,7 @@ at::Tensor int32_ids(const std::vector<std::int64_t>& ids) {
 
 }  // namespace
 
+/// `case` is 0 here: joining the cases of a run gives the numbers.
 void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                     const std::vector<std::string>& texts, std::int64_t first_position) {
   if (ids.size() != texts.size())
@@ -50,6 +55,7 @@ void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                .coordinate = true});
 }
 
+/// Layer 0 is the embedding's output, so the axis is one longer than the number of blocks.
 void add_layer_axis(Dataset& dataset, std::int64_t n_layers) {
   dataset.add_coordinate("layer", int32_range(0, n_layers + 1),
                          "residual stream after this many blocks");

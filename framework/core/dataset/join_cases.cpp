@@ -6,6 +6,8 @@
 
 #include "core/dataset/case_join.hpp"
 
+// Join of datasets in memory, with the same rules as the join of a run (`CaseJoin`).
+
 namespace lensbench {
 namespace {
 
@@ -19,6 +21,7 @@ std::string type_text(const Variable& variable) {
   return variable.is_text() ? "strings" : at::toString(variable.tensor.scalar_type());
 }
 
+/// Compares everything that a joined variable has only once. A difference would be lost silently.
 void check_joinable(const Variable& a, const Variable& b) {
   const auto differ = [&](const std::string& what, const std::string& x, const std::string& y) {
     if (x != y)
@@ -55,6 +58,7 @@ void add_joined(Dataset& dataset, const JoinedVariable& joined, std::vector<Vari
 
 }  // namespace
 
+/// Both directions, since either dataset may lack a variable.
 void check_joinable(const Dataset& first, const Dataset& other) {
   for (const auto* pair : {&first, &other})
     for (const Variable& variable : pair->variables())
@@ -66,6 +70,7 @@ void check_joinable(const Dataset& first, const Dataset& other) {
   for (const Variable& variable : first.variables()) check_joinable(variable, other[variable.name]);
 }
 
+/// Two passes, as in a run, over parts that are in memory.
 Dataset join_cases(const std::vector<Dataset>& parts, const std::vector<std::int64_t>& case_numbers,
                    const std::vector<std::string>& case_ids) {
   if (parts.empty() || parts.size() != case_numbers.size() || parts.size() != case_ids.size())

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+// Rules of names, in ASCII alone: the functions of the C library depend on the locale.
+
 namespace lensbench {
 namespace {
 

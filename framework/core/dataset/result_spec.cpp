@@ -6,13 +6,18 @@
 
 #include "core/text/suggest.hpp"
 
+// Declared results of tools. Every saved dataset is compared with the declaration, so that
+// documents and readers can rely on it.
+
 namespace lensbench {
 namespace {
 
+// In the order of the enumeration View; the names are stored in archives.
 constexpr std::array<const char*, 12> kViews = {"general", "heatmap",    "trajectory", "bars",
                                                 "tokens",  "generation", "attention",  "patching",
                                                 "image",   "graph",      "statistics", "table"};
 
+/// Names in declarations may be globs, for variables whose number depends on the model.
 bool matches(const std::string& glob, const std::string& name) {
   return fnmatch(glob.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
 }
@@ -47,6 +52,7 @@ bool has_unit(std::string_view declared, std::string_view found) {
   return declared == found;
 }
 
+/// First contradiction between a variable and the declaration; empty without one.
 std::string variable_problem(const std::vector<ResultInfo>& schema, const Variable& variable) {
   const ResultInfo* entry = entry_of(schema, variable);
   const std::string subject = "variable '" + variable.name + "' ";
@@ -64,6 +70,7 @@ std::string variable_problem(const std::vector<ResultInfo>& schema, const Variab
 
 }  // namespace
 
+/// A value of a later version is shown as `general`, which every variable can be.
 const char* to_string(View view) {
   const auto index = static_cast<std::size_t>(view);
   return index < kViews.size() ? kViews[index] : kViews[0];
@@ -87,6 +94,7 @@ bool ResultInfo::describes(const Variable& variable) const {
   return matches(name, variable.name) && (dims == "*" || dims == join(variable.dims, " "));
 }
 
+/// Coordinates are not declared: they belong to axes and not to tools.
 std::string schema_problem(const std::vector<ResultInfo>& schema, const Dataset& dataset) {
   std::set<const ResultInfo*> found;
   for (const auto& variable : dataset.variables()) {
@@ -94,6 +102,7 @@ std::string schema_problem(const std::vector<ResultInfo>& schema, const Dataset&
     if (auto problem = variable_problem(schema, variable); !problem.empty()) return problem;
     found.insert(entry_of(schema, variable));
   }
+  // The other direction: what is declared as always there must be there.
   for (const auto& entry : schema)
     if (entry.always && !found.contains(&entry))
       return "variable '" + entry.name +

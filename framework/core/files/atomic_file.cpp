@@ -13,6 +13,10 @@
 
 #include "core/files/file_descriptor.hpp"
 
+// Files that exist as a whole or not at all, whatever ends the process: the content is written
+// under another name, synced, and then renamed. docs/decisions/packs.md has the measurements for
+// this order.
+
 namespace lensbench {
 namespace {
 
@@ -38,11 +42,14 @@ class Temporary {
   path name_;
 };
 
+/// Name for the unfinished file, with the process id, so that two processes do not share it.
 path temporary_name(const path& target, const path& folder) {
   const path parent = folder.empty() ? target.parent_path() : folder;
   return parent / (target.filename().string() + ".part-" + std::to_string(::getpid()));
 }
 
+/// Creates a file that does not exist. O_NOFOLLOW refuses a link that somebody else put in its
+/// place.
 FileDescriptor create_exclusive(const path& file) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const auto create = [&] {
@@ -56,6 +63,7 @@ FileDescriptor create_exclusive(const path& file) {
   return create();
 }
 
+/// Writes all bytes: a write may be cut short by a signal or a full disk.
 void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, const path& target) {
   while (!bytes.empty()) {
     const ssize_t n =
@@ -81,12 +89,14 @@ void write_and_rename(const path& target, const path& temporary_folder, Fill&& f
   if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
     fail(target, "cannot be synced to disk", errno);
   if (file.close() != 0) fail(target, "cannot be closed", errno);
+  // The old content remains until here.
   if (std::rename(name.c_str(), target.c_str()) != 0) fail(target, "cannot be renamed", errno);
   temporary.keep();
   sync_folder(target.parent_path());
 }
 
-/// Buffer of an output stream that writes into an open file.
+/// Buffer of an output stream that writes into an open file. Streams report only that an error
+/// occurred; this buffer throws the error of the system.
 class FileBuffer final : public std::streambuf {
  public:
   FileBuffer(const FileDescriptor& file, const path& target) : file_(file), target_(target) {
@@ -116,6 +126,7 @@ class FileBuffer final : public std::streambuf {
 
 }  // namespace
 
+/// The entry of a file in its folder is data of the folder and is synced apart from the file.
 void sync_folder(const path& folder) {
   const path named = folder.empty() ? path(".") : folder;
   const FileDescriptor open_folder(
@@ -131,6 +142,8 @@ void publish_file(const path& from, const path& to) {
   sync_folder(to.parent_path());
 }
 
+/// A check before the rename would leave a gap in which another process may take the name; the
+/// kernel does both in one step.
 bool publish_new_file(const path& from, const path& to) {
   const auto rename = [&] {
     return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
@@ -168,6 +181,7 @@ void write_file_atomically(const path& target, std::string_view bytes,
                         temporary_folder);
 }
 
+/// Without a temporary folder, since the output may be on another file system than any run.
 void write_file_atomically(const path& target, const std::function<void(std::ostream&)>& write) {
   write_and_rename(target, {}, [&](const FileDescriptor& file) {
     FileBuffer buffer(file, target);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <new>
 
+// Checksums by libxxhash. A single span is hashed in one call, which is faster than the stream.
+
 namespace lensbench {
 namespace {
 
@@ -22,6 +24,7 @@ Checksum checksum_of(std::span<const std::byte> bytes) {
   return {hash.low64, hash.high64};
 }
 
+/// State of libxxhash, which it aligns itself.
 struct ChecksumStream::State {
   XXH3_state_t* xxh3 = XXH3_createState();
 };
@@ -48,6 +51,7 @@ std::string ChecksumStream::hex() const {
   return hex_of(value());
 }
 
+/// Equal to the checksum of all bytes in one piece, so that the writer need not copy large tensors.
 Checksum checksum_of(const std::vector<std::span<const std::byte>>& parts) {
   if (parts.size() == 1) return checksum_of(parts.front());
   ChecksumStream stream;

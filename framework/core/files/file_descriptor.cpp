@@ -13,6 +13,7 @@ int FileDescriptor::close() {
   return ::close(std::exchange(descriptor_, -1));
 }
 
+// strerror is not safe in several threads.
 std::string errno_text(int error) {
   return std::generic_category().message(error);
 }

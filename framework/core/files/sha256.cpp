@@ -10,6 +10,8 @@
 
 #include "core/files/file_descriptor.hpp"
 
+// SHA-256 by libcrypto, whose implementation uses the instructions of the processor for it.
+
 namespace lensbench {
 
 struct Sha256::State {
@@ -19,6 +21,7 @@ struct Sha256::State {
   std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
 };
 
+/// libcrypto may lack the algorithm if the system configures it so.
 Sha256::Sha256() : state_(std::make_unique<State>()) {
   if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1)
     throw RunError("SHA-256 is not available in this system's libcrypto");
@@ -57,6 +60,7 @@ std::string to_hex(const Sha256Digest& digest) {
   return text;
 }
 
+/// Only lower-case digits, as `to_hex` writes them: a digest has one spelling.
 std::optional<Sha256Digest> from_hex(std::string_view text) {
   Sha256Digest digest{};
   if (text.size() != 2 * digest.size()) return std::nullopt;
@@ -77,6 +81,7 @@ std::string sha256_file(const std::filesystem::path& path) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw InputError(path.string() + ": cannot be opened: " + errno_text(errno));
   Sha256 hash;
+  // A megabyte at a time, since files of weights may be larger than memory.
   std::vector<std::byte> block(std::size_t{1} << 20);
   while (true) {
     const ssize_t n = ::read(file.get(), block.data(), block.size());

@@ -9,6 +9,9 @@
 #include <lensbench/error.hpp>
 #include <string>
 
+// Unnamed temporary file. Its name is removed at once, so the system frees the disk space however
+// the process ends.
+
 namespace lensbench {
 
 SpillFile::SpillFile(std::filesystem::path folder)
@@ -22,6 +25,7 @@ SpillFile::SpillFile(std::filesystem::path folder)
 
 std::int64_t SpillFile::append(std::span<const std::byte> bytes) {
   const std::int64_t page = ::sysconf(_SC_PAGESIZE);
+  // Mappings begin at pages, so every append does too.
   const std::int64_t start = (size_ + page - 1) / page * page;
   std::int64_t at = start;
   while (!bytes.empty()) {
@@ -39,6 +43,7 @@ std::int64_t SpillFile::append(std::span<const std::byte> bytes) {
 }
 
 std::shared_ptr<void> SpillFile::map(std::int64_t offset, std::size_t bytes) const {
+  // A private mapping: pages are copied when they are written to, and the file remains as it is.
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file_.get(), offset);
   if (memory == MAP_FAILED)
     throw RunError(folder_.string() +

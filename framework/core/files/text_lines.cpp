@@ -6,6 +6,10 @@
 
 #include "core/text/utf8.hpp"
 
+// Lines of prompts and documents. Bytes that are not what the user meant (another encoding, another
+// format) would become tokens silently and give results for other texts, so they are refused with
+// the command that converts the file.
+
 namespace lensbench {
 namespace {
 
@@ -25,6 +29,7 @@ void check_format(const std::filesystem::path& path, const std::string& noun) {
 /// Refuses bytes that would become other tokens than the text they were meant to be.
 void check_encoding(std::string_view line, std::int64_t number, const std::string& where,
                     const std::string& noun) {
+  // In the first line only, since the mark has another meaning elsewhere.
   if (number == 1 && line.starts_with("\xef\xbb\xbf"))
     throw InputError(where + ": starts with a byte order mark, which would become tokens of the " +
                      noun + "; remove it (sed -i '1s/^\\xef\\xbb\\xbf//' FILE)");
@@ -35,6 +40,7 @@ void check_encoding(std::string_view line, std::int64_t number, const std::strin
         ": is UTF-16 or binary (found a UTF-16 byte order mark or a NUL byte, expected "
         "UTF-8 text); convert it (iconv -f UTF-16 -t UTF-8 FILE > NEW)");
   const std::size_t valid = valid_utf8_prefix(line);
+  // Columns count from 1 in messages.
   if (valid != line.size())
     throw InputError(where + ": byte " + std::to_string(valid + 1) +
                      " of the line is not UTF-8; convert the file (from Latin-1: iconv -f LATIN1 "
@@ -43,6 +49,8 @@ void check_encoding(std::string_view line, std::int64_t number, const std::strin
 
 }  // namespace
 
+/// Pipes are refused: the archive records the SHA-256 of the file, which has to be read a second
+/// time.
 TextLines::TextLines(std::filesystem::path path, std::string noun)
     : path_(std::move(path)), noun_(std::move(noun)) {
   std::error_code ignored;
@@ -63,10 +71,12 @@ TextLines::TextLines(std::filesystem::path path, std::string noun)
   check_format(path_, noun_);
 }
 
+/// Offsets are in bytes of the file, with line ends, so that `seek` finds the line again.
 bool TextLines::next(std::string& line) {
   while (true) {
     if (!std::getline(file_, line)) return false;
     offset_ = next_offset_;
+    // One byte for the line feed, which getline has removed.
     next_offset_ += std::ssize(line) + 1;
     ++number_;
     if (!line.empty() && line.back() == '\r') line.pop_back();
@@ -76,6 +86,7 @@ bool TextLines::next(std::string& line) {
   }
 }
 
+/// `clear` comes first, because a stream at its end does not seek.
 void TextLines::seek(std::int64_t offset, std::int64_t number) {
   file_.clear();
   file_.seekg(offset);

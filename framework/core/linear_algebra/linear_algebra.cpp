@@ -20,17 +20,22 @@
 
 #include "core/linear_algebra/matrices.hpp"
 
+// Decompositions in float64 by LAPACK through libtorch. What LAPACK leaves open (signs, order of
+// equal values) is fixed here, so that results do not depend on its choice.
+
 namespace lensbench::linear_algebra {
 namespace {
 
 // Values this close are equal up to rounding, so that their order must not depend on it.
 constexpr double kEqual = 1e-9;
 
+/// Magnitude up to which a singular value may be rounding, by the rule of NumPy's matrix_rank.
 double rounding_of(std::int64_t rows, std::int64_t columns, double largest) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, columns)) *
          largest;
 }
 
+/// Signs of U and V are changed together, which leaves the product unchanged.
 Svd with_signs(at::Tensor U, at::Tensor S, at::Tensor V) {
   const at::Tensor signs = signs_of(U);
   const double noise = rounding_of(U.size(0), V.size(0), S[0].item<double>());
@@ -60,6 +65,8 @@ void sort_eigenvalues(std::vector<std::complex<double>>& values) {
 
 }  // namespace
 
+/// Sign of the first of the largest entries. Entries equal up to rounding count as equal, so that
+/// rounding does not choose between them.
 at::Tensor signs_of(const at::Tensor& vectors) {
   const at::Tensor wide = widened(vectors, "signs of vectors", 2).t().contiguous();
   const std::int64_t n = wide.size(0), length = wide.size(1);
@@ -75,6 +82,8 @@ at::Tensor signs_of(const at::Tensor& vectors) {
   return signs;
 }
 
+/// A value is degenerate if it is close to a neighbour: their vectors can be rotated into each
+/// other.
 at::Tensor degenerate_values(const at::Tensor& values, double noise) {
   const at::Tensor wide = widened(values, "degenerate values", 1);
   const std::int64_t n = wide.size(0);
@@ -82,6 +91,7 @@ at::Tensor degenerate_values(const at::Tensor& values, double noise) {
   auto* flag = flags.data_ptr<std::int8_t>();
   const double* value = wide.data_ptr<double>();
   for (std::int64_t i = 0; i < n; ++i) {
+    // A value that is 0 up to rounding has an arbitrary vector.
     if (std::abs(value[i]) <= noise) flag[i] = 1;
     if (i + 1 == n) break;
     const double larger = std::max(std::abs(value[i]), std::abs(value[i + 1]));
@@ -96,6 +106,8 @@ Svd thin_svd(const at::Tensor& matrix) {
   return with_signs(U, S, Vh.t());
 }
 
+/// The product of two thin matrices is never formed: with A = Qa Ra and Bᵀ = Qb Rb, the
+/// decomposition of the small matrix Ra Rbᵀ gives that of A B.
 Svd thin_svd_of_product(const at::Tensor& left, const at::Tensor& right) {
   const at::Tensor a = widened(left, "thin SVD of a product, left matrix", 2);
   const at::Tensor b = widened(right, "thin SVD of a product, right matrix", 2);
@@ -111,12 +123,14 @@ Svd thin_svd_of_product(const at::Tensor& left, const at::Tensor& right) {
 
 SymmetricEigen symmetric_eigen(const at::Tensor& matrix) {
   const auto [ascending, columns] = at::linalg_eigh(symmetric(matrix, "symmetric eigenvalues"));
+  // LAPACK sorts ascending.
   const at::Tensor values = ascending.flip(0), vectors = columns.flip(1);
   const double noise =
       rounding_of(values.size(0), values.size(0), values.abs().max().item<double>());
   return {values, vectors * signs_of(vectors), degenerate_values(values, noise)};
 }
 
+/// Complex values are sorted here, because LAPACK does not define their order.
 Eigenvalues eigenvalues(const at::Tensor& matrix) {
   const at::Tensor wide = widened(matrix, "eigenvalues", 2);
   if (wide.size(0) != wide.size(1))
@@ -136,9 +150,11 @@ Eigenvalues eigenvalues(const at::Tensor& matrix) {
   return out;
 }
 
+/// Cholesky's decomposition also decides whether the matrix is positive definite.
 at::Tensor solve_positive_definite(const at::Tensor& matrix, const at::Tensor& right) {
   const at::Tensor a = symmetric(matrix, "Cholesky solve, matrix");
   const bool vector = right.defined() && right.dim() == 1;
+  // A vector is a matrix of one column for the solver.
   const at::Tensor b = widened(right, "Cholesky solve, right side", vector ? 1 : 2);
   if (b.size(0) != a.size(0))
     throw UsageError("Cholesky solve: the right side has " + std::to_string(b.size(0)) +

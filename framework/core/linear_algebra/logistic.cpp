@@ -13,6 +13,9 @@
 
 #include "core/linear_algebra/matrices.hpp"
 
+// Logistic regression by Newton's method. The loss is convex, so the minimum does not depend on the
+// start.
+
 namespace lensbench::linear_algebra {
 namespace {
 
@@ -22,10 +25,12 @@ class LogisticLoss {
   LogisticLoss(at::Tensor rows, at::Tensor y, at::Tensor penalty)
       : rows_(std::move(rows)), y_(std::move(y)), penalty_(std::move(penalty)) {}
 
+  // log_sigmoid(z) = -ln(1 + exp(-z)) without overflow for large -z.
   double value(const at::Tensor& w) const {
     const double fit = -at::log_sigmoid(y_ * rows_.matmul(w)).sum().item<double>();
     return fit + 0.5 * (penalty_ * w * w).sum().item<double>();
   }
+  /// Gradient: penalty · w - sum of y_i σ(-y_i w·x_i) x_i.
   at::Tensor gradient(const at::Tensor& w) const {
     const at::Tensor pull = y_ * at::sigmoid(-y_ * rows_.matmul(w));
     return penalty_ * w - rows_.t().matmul(pull);
@@ -35,6 +40,7 @@ class LogisticLoss {
   bool separates(const at::Tensor& w) const {
     return (y_ * rows_.matmul(w) > 0).all().item<bool>();
   }
+  /// Hessian: Xᵀ diag(p (1 - p)) X + penalty, with p = σ(w·x).
   at::Tensor curvature(const at::Tensor& w) const {
     const at::Tensor p = at::sigmoid(rows_.matmul(w));
     return rows_.t().matmul(rows_ * (p * (1 - p)).unsqueeze(1)) + at::diag(penalty_);
@@ -44,7 +50,8 @@ class LogisticLoss {
   at::Tensor rows_, y_, penalty_;
 };
 
-/// Labels as ±1.
+/// Labels as ±1. Rows of both kinds are required, since the loss does not have a minimum without
+/// them.
 at::Tensor plus_minus(const at::Tensor& labels, std::int64_t rows) {
   const at::Tensor given = widened(labels, "logistic regression, labels", 1);
   if (given.size(0) != rows)
@@ -58,6 +65,7 @@ at::Tensor plus_minus(const at::Tensor& labels, std::int64_t rows) {
   return positive.to(at::kDouble) * 2 - 1;
 }
 
+/// Negated comparisons, so that NaN is refused too.
 void check(const LogisticOptions& options) {
   if (!(options.lambda >= 0) || !(options.tolerance > 0) || options.iterations < 1)
     throw UsageError("logistic regression: found lambda " + std::to_string(options.lambda) +
@@ -73,7 +81,9 @@ void check(const LogisticOptions& options) {
                  "); without a penalty, separable rows have no minimum: use lambda above 0");
 }
 
-/// Length of a Newton step that reduces the loss enough (Armijo's rule); 0 if none does.
+/// Length of a Newton step that reduces the loss enough (Armijo's rule with factor 1e-4); 0 if none
+/// does. The length is halved, and the full step is tried first, because Newton's method converges
+/// quadratically with it.
 double accepted_step(const LogisticLoss& loss, const at::Tensor& w, const at::Tensor& step,
                      double slope) {
   const double before = loss.value(w);
@@ -98,6 +108,7 @@ LogisticFit fit_logistic(const at::Tensor& features, const at::Tensor& labels,
   check(options);
   const at::Tensor x = widened(features, "logistic regression, features", 2);
   const at::Tensor y = plus_minus(labels, x.size(0));
+  // The intercept is the weight of a column of ones without a penalty.
   const at::Tensor rows =
       options.intercept ? at::cat({x, at::ones({x.size(0), 1}, at::kDouble)}, 1) : x;
   at::Tensor penalty = at::full({rows.size(1)}, options.lambda, at::kDouble);
@@ -109,6 +120,8 @@ LogisticFit fit_logistic(const at::Tensor& features, const at::Tensor& labels,
   for (;; ++fit.iterations) {
     const at::Tensor gradient = loss.gradient(w);
     fit.gradient_norm = gradient.norm().item<double>();
+    // Without a penalty, separated rows have a gradient that tends to 0 although the weights grow
+    // for ever.
     const bool without_minimum = options.lambda == 0 && loss.separates(w);
     if (fit.gradient_norm <= options.tolerance && !without_minimum) break;
     if (fit.iterations == options.iterations || without_minimum)

@@ -7,6 +7,8 @@
 #include <lensbench/error.hpp>
 #include <sstream>
 
+// Checks and conversion of the arguments of all decompositions.
+
 namespace lensbench::linear_algebra {
 namespace {
 
@@ -31,6 +33,7 @@ at::Tensor widened(const at::Tensor& tensor, const std::string& subject, std::in
   return wide;
 }
 
+/// Symmetric up to rounding is accepted and made exact, since LAPACK reads only one triangle.
 at::Tensor symmetric(const at::Tensor& matrix, const std::string& subject) {
   const at::Tensor wide = widened(matrix, subject, 2);
   if (wide.size(0) != wide.size(1))

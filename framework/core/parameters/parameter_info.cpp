@@ -4,9 +4,12 @@
 #include "core/parameters/value_check.hpp"
 #include "core/text/suggest.hpp"
 
+// Description of parameters: what a tool declares, in words for messages and help.
+
 namespace lensbench {
 namespace {
 
+/// Types whose `allowed` is an interval; for the others it is a list of words.
 bool has_interval(ParameterType type) {
   return type == ParameterType::integer || type == ParameterType::number ||
          type == ParameterType::integers || type == ParameterType::numbers;
@@ -28,6 +31,7 @@ std::string or_one_of(const ParameterInfo& parameter) {
 
 }  // namespace
 
+/// A switch without a default case, so that the compiler reports a new type that is missing here.
 bool is_list(ParameterType type) {
   switch (type) {
     case ParameterType::integers:
@@ -51,6 +55,7 @@ bool is_list(ParameterType type) {
   return false;
 }
 
+/// A default of nullptr makes the parameter required; an empty text is a default.
 ParameterInfo::ParameterInfo(const ParameterSpec& spec)
     : name(spec.name),
       type(spec.type),
@@ -60,6 +65,7 @@ ParameterInfo::ParameterInfo(const ParameterSpec& spec)
       allowed(spec.allowed == nullptr ? "" : spec.allowed),
       required(spec.default_value == nullptr) {}
 
+/// Words that a value may be, separated by `|` in the declaration.
 std::vector<std::string> ParameterInfo::words() const {
   std::vector<std::string> words;
   if (allowed.empty() || has_interval(type)) return words;
@@ -106,6 +112,7 @@ std::string describe(ParameterType type) {
   return "";
 }
 
+/// Expected value in words, for messages: it completes the sentence "expected ...".
 std::string expectation(const ParameterInfo& parameter) {
   switch (parameter.type) {
     case ParameterType::integer:
@@ -134,6 +141,8 @@ std::string expectation(const ParameterInfo& parameter) {
   return "";
 }
 
+/// Faults of the declaration itself, which a plug-in may have: found when it is loaded and not when
+/// a user sets the parameter.
 std::string problem_of(const ParameterInfo& parameter) {
   const std::string subject = "parameter '" + parameter.name + "': ";
   if (describe(parameter.type).empty()) return subject + "its type is unknown";
@@ -146,6 +155,7 @@ std::string problem_of(const ParameterInfo& parameter) {
   if (has_interval(parameter.type) && !parameter.allowed.empty() &&
       !parse_interval(parameter.allowed))
     return subject + "its interval is '" + parameter.allowed + "', expected one like [1, inf)";
+  // The default is checked by the rules for values of users.
   if (!parameter.required && !canonical_value(parameter, parameter.default_value))
     return subject + "its default is '" + parameter.default_value + "', expected " +
            expectation(parameter);

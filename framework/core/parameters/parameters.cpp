@@ -5,9 +5,13 @@
 #include "core/text/boolean.hpp"
 #include "core/text/suggest.hpp"
 
+// Values of parameters. All are checked and written in one canonical form when a request is
+// resolved, so that equal requests have equal recipes, and tools never see an invalid value.
+
 namespace lensbench {
 namespace {
 
+/// A refused value is an error with what was expected and, for a choice, the most similar word.
 std::string canonical_or_throw(const ParameterInfo& parameter, const std::string& value,
                                const std::string& subject) {
   if (auto canonical = canonical_value(parameter, value)) return *canonical;
@@ -22,6 +26,7 @@ std::string canonical_or_throw(const ParameterInfo& parameter, const std::string
 
 }  // namespace
 
+/// Every declared parameter gets a value; a value for another name is an error and never ignored.
 Parameters Parameters::resolve(const std::vector<ParameterInfo>& known, const Settings& given,
                                const std::string& subject) {
   Parameters resolved;
@@ -37,6 +42,7 @@ Parameters Parameters::resolve(const std::vector<ParameterInfo>& known, const Se
     resolved.values_[parameter.name] = canonical_or_throw(
         parameter, value == given.end() ? parameter.default_value : value->second, subject);
   }
+  // After the loop, since the message needs all names.
   for (const auto& [name, value] : given)
     if (!resolved.declares(name))
       throw UsageError(subject + ": unknown parameter '" + name + "'" + suggest(name, names));
@@ -54,6 +60,8 @@ const ParameterInfo* Parameters::find(std::string_view name) const {
   return nullptr;
 }
 
+/// A parameter that the tool reads must be in its table: an undeclared one would not be part of the
+/// recipe.
 const ParameterInfo& Parameters::declared(std::string_view name) const {
   if (const auto* parameter = find(name)) return *parameter;
   throw UsageError((subject_.empty() ? "the request" : subject_) + ": parameter '" +
@@ -64,6 +72,7 @@ const ParameterInfo& Parameters::declared(std::string_view name) const {
                         : "' is not declared; add it to the table of parameters"));
 }
 
+/// Text of a value whose declared type must be the one that is read.
 const std::string& Parameters::value(std::string_view name, ParameterType type) const {
   const ParameterInfo& parameter = declared(name);
   if (parameter.type != type)
@@ -72,6 +81,7 @@ const std::string& Parameters::value(std::string_view name, ParameterType type) 
   return values_.at(parameter.name);
 }
 
+/// Error for a parameter that may be empty and is read as if it had a value.
 void Parameters::unset(std::string_view name) const {
   throw UsageError(subject_ + ": parameter '" + std::string(name) + "' is not set; set it to " +
                    expectation(declared(name)));
@@ -119,6 +129,7 @@ std::vector<std::string> Parameters::list(std::string_view name) const {
 }
 
 std::vector<std::int64_t> Parameters::integers(std::string_view name) const {
+  // Items were checked when the request was resolved.
   std::vector<std::int64_t> numbers;
   for (const auto& item : split_list(value(name, ParameterType::integers)))
     numbers.push_back(*parse_integer(item));

@@ -9,9 +9,14 @@
 #include "core/text/boolean.hpp"
 #include "core/text/suggest.hpp"
 
+// Texts of parameters: their checks and their one canonical spelling, which is stored in recipes
+// and compared.
+
 namespace lensbench {
 namespace {
 
+/// The whole text must be the number: `3x` and an empty text are refused. from_chars does not
+/// depend on the locale.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
   Number value{};
@@ -26,13 +31,14 @@ std::string trim(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
-/// Shortest text that reads back as the number.
+/// Shortest text that reads back as the number, so that 0.1 is stored as `0.1`.
 std::string shortest(double value) {
   std::array<char, 32> text{};
   const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
   return {text.data(), result.ptr};
 }
 
+/// An interval that cannot be read allows nothing; `problem_of` reports it to the plug-in's author.
 bool is_allowed_number(const ParameterInfo& parameter, double value) {
   if (parameter.allowed.empty()) return true;
   const auto interval = parse_interval(parameter.allowed);
@@ -73,6 +79,7 @@ std::optional<std::string> canonical_item(const ParameterInfo& parameter, const 
     case ParameterType::choice:
     case ParameterType::choices:
       return is_word(parameter, text) ? std::optional(text) : std::nullopt;
+    // The meaning of these is checked where model and files are known.
     case ParameterType::token:
     case ParameterType::tokens:
     case ParameterType::model:
@@ -86,6 +93,7 @@ std::optional<std::string> canonical_item(const ParameterInfo& parameter, const 
   return std::nullopt;
 }
 
+/// Items in the order given. A choice that is named twice is refused.
 std::optional<std::string> canonical_list(const ParameterInfo& parameter, const std::string& text) {
   std::vector<std::string> items;
   for (const auto& item : split_list(text)) {
@@ -110,6 +118,7 @@ std::optional<double> parse_finite(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+/// Empty items are left out, so that a trailing comma is harmless.
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> items;
   while (!text.empty()) {
@@ -121,9 +130,11 @@ std::vector<std::string> split_list(std::string_view text) {
 }
 
 std::optional<Interval> parse_interval(std::string_view text) {
+  // The shortest interval is `[0,1]`.
   if (text.size() < 5) return std::nullopt;
   const char first = text.front(), last = text.back();
   if ((first != '[' && first != '(') || (last != ']' && last != ')')) return std::nullopt;
+  // Both brackets are removed before the ends are split.
   const auto ends = split_list(text.substr(1, text.size() - 2));
   if (ends.size() != 2) return std::nullopt;
   const auto limit = [](const std::string& end) -> std::optional<double> {
@@ -136,6 +147,8 @@ std::optional<Interval> parse_interval(std::string_view text) {
   return Interval{*low, *high, first == '(', last == ')'};
 }
 
+/// For messages: `from 1 to 10` if both limits belong to the interval, otherwise a phrase for each
+/// limit.
 std::string limits_in_words(const Interval& interval) {
   const bool below = std::isfinite(interval.high), above = std::isfinite(interval.low);
   const std::string low = shortest(interval.low), high = shortest(interval.high);
@@ -150,6 +163,7 @@ std::string limits_in_words(const Interval& interval) {
   return words;
 }
 
+/// `none` means an empty value, except for text and for a parameter whose words include it.
 std::optional<std::string> canonical_value(const ParameterInfo& parameter,
                                            const std::string& text) {
   const bool is_text = parameter.type == ParameterType::text;

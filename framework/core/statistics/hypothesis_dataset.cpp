@@ -4,6 +4,10 @@
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/statistics.hpp>
 
+// Intervals and tests for every element of a result over cases, as variables next to it. Each
+// variable has the method, seed and number of samples as attributes, so that a figure can be
+// repeated from the archive alone.
+
 namespace lensbench::statistics {
 namespace {
 
@@ -23,6 +27,7 @@ std::vector<std::vector<double>> columns(const std::vector<at::Tensor>& cases,
   return result;
 }
 
+/// Facts of a new variable; units are those of the original, or 1 for what has none.
 Variable described(const Variable& like, const std::string& suffix, const std::string& what,
                    std::vector<std::string> dims, const std::string& units) {
   return {.name = like.name + suffix,
@@ -83,6 +88,7 @@ std::string name_of(Correction correction) {
 
 }  // namespace
 
+/// All elements draw from one seed: their intervals are made with the same resamples of cases.
 void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std::string>& dims,
                    const std::vector<at::Tensor>& cases, const Resampling& resampling) {
   std::vector<double> low, high;
@@ -91,6 +97,7 @@ void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std
     low.push_back(interval.low);
     high.push_back(interval.high);
   }
+  // Both bounds are one variable with the axis `bound` first.
   low.insert(low.end(), high.begin(), high.end());
   std::vector<std::int64_t> shape = cases.front().sizes().vec();
   shape.insert(shape.begin(), 2);
@@ -106,6 +113,7 @@ void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std
   dataset.add(std::move(variable));
 }
 
+/// The test is the paired one with zeros, whose sign flips are those of the values.
 void add_tests_against_zero(Dataset& dataset, const Variable& like,
                             const std::vector<std::string>& dims,
                             const std::vector<at::Tensor>& cases, Correction correction,
@@ -123,6 +131,7 @@ void add_tests_against_zero(Dataset& dataset, const Variable& like,
   set_resampling(raw, "permutation of signs", resampling);
   Variable adjusted =
       described(like, "_p_adjusted", "p corrected for all elements tested", dims, "1");
+  // The correction is over all elements of the variable, which is one family of tests.
   adjusted.tensor = shaped(adjust(p, correction), shape);
   adjusted.attributes["correction"] = name_of(correction);
   Variable effect =
@@ -151,6 +160,7 @@ void add_comparison(Dataset& dataset, const Variable& like, const std::vector<st
     Variable variable = described(like, suffix, what, dims, units);
     variable.tensor = shaped(values, a.front().sizes());
     variable.attributes["method"] = name_of(comparison);
+    // Welch's test does not draw.
     if (comparison != Comparison::welch) set_resampling(variable, name_of(comparison), resampling);
     if (suffix == "_p_adjusted") variable.attributes["correction"] = name_of(correction);
     dataset.add(std::move(variable));

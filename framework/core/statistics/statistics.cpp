@@ -11,11 +11,15 @@
 
 #include "core/statistics/samples.hpp"
 
+// Statistics of samples in float64. Two passes are used for squares of deviations, because the
+// difference of large sums would lose the digits that matter.
+
 namespace lensbench::statistics {
 namespace {
 
 constexpr std::array<double, 3> kQuantiles = {0.25, 0.5, 0.75};
 
+/// Ranks from 0; equal values share the mean of their ranks, as Spearman's correlation requires.
 std::vector<double> mean_ranks(const std::vector<double>& x) {
   std::vector<std::size_t> order(x.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -43,6 +47,7 @@ std::vector<double> across(const std::vector<std::vector<double>>& cases, std::s
   return column;
 }
 
+/// Cases must have one shape, because statistics are made for each element.
 void check_shapes(const std::vector<at::Tensor>& cases, const std::string& name) {
   if (cases.empty())
     throw UsageError("statistics of '" + name +
@@ -63,6 +68,7 @@ Variable described(const Variable& like, const std::string& suffix, const std::s
                        (like.long_name.empty() ? like.name : like.long_name)};
 }
 
+/// Reduces the values of each element over cases to one number.
 template <class Reduce>
 at::Tensor reduced(const std::vector<std::vector<double>>& cases, at::IntArrayRef shape,
                    Reduce reduce) {
@@ -74,12 +80,14 @@ at::Tensor reduced(const std::vector<std::vector<double>>& cases, at::IntArrayRe
 
 }  // namespace
 
+/// Mean without missing values, summed in order.
 double mean(const std::vector<double>& values) {
   const auto kept = present(values);
   if (kept.empty()) return kUndefined;
   return std::accumulate(kept.begin(), kept.end(), 0.0) / static_cast<double>(kept.size());
 }
 
+/// Sample standard deviation over the root of n.
 double standard_error(const std::vector<double>& values) {
   const auto kept = present(values);
   if (kept.size() < 2) return kUndefined;
@@ -89,6 +97,8 @@ double standard_error(const std::vector<double>& values) {
   return std::sqrt(squares / (n - 1) / n);
 }
 
+/// Quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan, the
+/// default of NumPy and R).
 double quantile(const std::vector<double>& values, double q) {
   auto kept = present(values);
   if (kept.empty()) return kUndefined;
@@ -101,8 +111,10 @@ double quantile(const std::vector<double>& values, double q) {
   return kept[below] + (rank - static_cast<double>(below)) * (kept[above] - kept[below]);
 }
 
+/// Both standard deviations share the factor 1 / (n - 1), which cancels.
 double pearson(const std::vector<double>& x, const std::vector<double>& y) {
   if (x.size() != y.size() || x.size() < 2 || !all_finite(x) || !all_finite(y)) return kUndefined;
+  // The correlation with a constant is not defined.
   if (is_constant(x) || is_constant(y)) return kUndefined;
   const double mean_x = mean(x), mean_y = mean(y);
   double xx = 0.0, yy = 0.0, xy = 0.0;

@@ -7,9 +7,14 @@
 
 #include "core/statistics/streaming_rows.hpp"
 
+// Largest values and histograms of streams. Both are exact and independent of how the rows are
+// split over calls: entries are ordered by value and then by row number, and counts are whole
+// numbers.
+
 namespace lensbench::statistics {
 namespace {
 
+/// Order of entries. The index decides between equal values, so that the order of a merge does not.
 bool comes_before(const TopEntry& a, const TopEntry& b) {
   return a.value != b.value ? a.value > b.value : a.index < b.index;
 }
@@ -33,13 +38,17 @@ StreamingTop::StreamingTop(std::int64_t width, std::int64_t k, bool distinct)
   columns_.resize(static_cast<std::size_t>(width));
 }
 
+/// Offers a value to a sorted list of at most k. With `distinct`, a group keeps its best entry
+/// only.
 void StreamingTop::offer(std::vector<TopEntry>& entries, const TopEntry& entry) const {
   const bool full = std::ssize(entries) == k_;
+  // The common case: a value below all that are kept.
   if (full && !comes_before(entry, entries.back())) return;
   if (distinct_) {
     const auto same = std::find_if(entries.begin(), entries.end(), [&](const TopEntry& other) {
       return other.group == entry.group;
     });
+    // A better value of the group takes the place of the earlier one.
     if (same != entries.end()) {
       if (!comes_before(entry, *same)) return;
       entries.erase(same);
@@ -49,6 +58,7 @@ void StreamingTop::offer(std::vector<TopEntry>& entries, const TopEntry& entry) 
   if (std::ssize(entries) > k_) entries.pop_back();
 }
 
+/// Rows are numbered over all calls.
 void StreamingTop::add(const at::Tensor& rows, const std::vector<std::int64_t>& groups) {
   const at::Tensor wide =
       checked_rows(rows, static_cast<std::int64_t>(columns_.size()), "streaming top");
@@ -62,6 +72,7 @@ void StreamingTop::add(const at::Tensor& rows, const std::vector<std::int64_t>& 
             {row[i], count_, groups.empty() ? 0 : groups[static_cast<std::size_t>(r)]});
 }
 
+/// Indices of `other` remain as they are: the caller numbers the rows of its parts.
 void StreamingTop::merge(const StreamingTop& other) {
   require_equal(other.columns_.size(), columns_.size(), "streaming top");
   if (other.k_ != k_ || other.distinct_ != distinct_)
@@ -78,6 +89,7 @@ const std::vector<TopEntry>& StreamingTop::of(std::int64_t column) const {
   return columns_[static_cast<std::size_t>(column)];
 }
 
+/// Edges are fixed before the first row, since a second pass over a stream is not possible.
 StreamingHistogram::StreamingHistogram(std::int64_t width, double low, double high,
                                        std::int64_t bins)
     : low_(low), high_(high), bins_(bins) {
@@ -98,11 +110,13 @@ void StreamingHistogram::add(const at::Tensor& rows) {
   const double* row = wide.data_ptr<double>();
   for (std::int64_t r = 0; r < wide.size(0); ++r, row += width)
     for (std::size_t i = 0; i < width; ++i) {
+      // Values outside are counted apart, so that the bins and these counts add up to all rows.
       if (row[i] < low_) {
         ++below_[i];
       } else if (row[i] > high_) {
         ++above_[i];
       } else {
+        // Rounding may give `bins_` for a value at or just below the upper edge.
         const double place = (row[i] - low_) / (high_ - low_) * static_cast<double>(bins_);
         const auto bin = std::min(static_cast<std::int64_t>(place), bins_ - 1);
         ++counts_[i * static_cast<std::size_t>(bins_) + static_cast<std::size_t>(bin)];
@@ -133,6 +147,7 @@ at::Tensor StreamingHistogram::above() const {
   return integers(above_, {static_cast<std::int64_t>(above_.size())});
 }
 
+/// Each edge is computed from the ends, so that rounding does not add up from edge to edge.
 at::Tensor StreamingHistogram::edges() const {
   std::vector<double> out;
   for (std::int64_t i = 0; i <= bins_; ++i)

@@ -10,6 +10,11 @@
 #include "core/statistics/samples.hpp"
 #include "core/statistics/streaming_rows.hpp"
 
+// Covariance of a stream by the pairwise update of Chan, Golub and LeVeque (1983): groups of rows
+// are centred at their own mean, and the scatter of two groups is the sum of both and a term for
+// the distance of their means. Sums of raw products would lose the digits that matter if the mean
+// is large.
+
 namespace lensbench::statistics {
 namespace {
 
@@ -42,6 +47,8 @@ StreamingCovariance& StreamingCovariance::operator=(const StreamingCovariance& o
   return *this = std::move(copy);
 }
 
+/// Rows are collected to groups of 64, whatever the calls are, so that the result does not depend
+/// on them.
 void StreamingCovariance::add(const at::Tensor& rows) {
   const at::Tensor wide = checked_rows(rows, mean_.size(0), "streaming covariance");
   for (std::int64_t first = 0; first < wide.size(0);) {
@@ -53,18 +60,21 @@ void StreamingCovariance::add(const at::Tensor& rows) {
   }
 }
 
+/// Takes the pending rows into the sums.
 void StreamingCovariance::flush() {
   if (pending_count_ == 0) return;
   const at::Tensor rows = pending_.narrow(0, 0, pending_count_);
   const at::Tensor mean = rows.mean(0), centred = rows - mean, delta = mean - mean_;
   const auto a = static_cast<double>(count_), b = static_cast<double>(pending_count_);
   scatter_.addmm_(centred.t(), centred);
+  // Term for the distance of the means, with a and b rows: delta deltaᵀ ab / (a + b).
   scatter_.addr_(delta, delta, 1.0, a * b / (a + b));
   mean_ = mean_ + delta * (b / (a + b));
   count_ += pending_count_;
   pending_count_ = 0;
 }
 
+/// `other` is copied, because its pending rows belong to its sums as well.
 void StreamingCovariance::merge(const StreamingCovariance& other) {
   require_equal(static_cast<std::size_t>(other.mean_.size(0)),
                 static_cast<std::size_t>(mean_.size(0)), "streaming covariance");
@@ -80,6 +90,7 @@ void StreamingCovariance::merge(const StreamingCovariance& other) {
   count_ += whole.count_;
 }
 
+/// Complete without changing this object: rows may be added after it.
 at::Tensor StreamingCovariance::mean() const {
   if (count() == 0) return at::full({mean_.size(0)}, kUndefined, at::kDouble);
   StreamingCovariance whole = *this;

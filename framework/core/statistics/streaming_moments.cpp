@@ -11,6 +11,8 @@
 #include "core/statistics/samples.hpp"
 #include "core/statistics/streaming_rows.hpp"
 
+// Moments of a stream, and checks that all streaming statistics share.
+
 namespace lensbench::statistics {
 
 at::Tensor checked_rows(const at::Tensor& rows, std::int64_t width, const std::string& subject) {
@@ -20,6 +22,7 @@ at::Tensor checked_rows(const at::Tensor& rows, std::int64_t width, const std::s
     throw UsageError(subject + ": found rows of shape " + found.str() + ", expected [row, " +
                      std::to_string(width) + "]");
   }
+  // float64, since sums over millions of rows lose the digits of a float32.
   const at::Tensor wide = rows.detach().to(at::kCPU).to(at::kDouble).contiguous();
   if (!at::isfinite(wide).all().item<bool>())
     throw UsageError(subject + ": found NaN or infinity, expected finite numbers");
@@ -50,8 +53,8 @@ StreamingMoments::StreamingMoments(std::int64_t width) {
     sums->assign(static_cast<std::size_t>(width), 0.0);
 }
 
-// One row at a time, so that the split over calls cannot matter. The order of the updates matters:
-// the fourth moment needs the second and third ones of before.
+// One row at a time, so that the split over calls cannot matter (Pébay 2008, update by one value).
+// The order of the updates matters: the fourth moment needs the second and third ones of before.
 void StreamingMoments::add(const at::Tensor& rows) {
   const std::size_t width = mean_.size();
   const at::Tensor wide = checked_rows(rows, static_cast<std::int64_t>(width), "streaming moments");
@@ -70,6 +73,7 @@ void StreamingMoments::add(const at::Tensor& rows) {
   }
 }
 
+/// The general formulas for two sets of a and b rows (Pébay 2008).
 void StreamingMoments::merge(const StreamingMoments& other) {
   require_equal(other.mean_.size(), mean_.size(), "streaming moments");
   if (other.count_ == 0) return;
@@ -109,6 +113,7 @@ at::Tensor StreamingMoments::root_mean_square() const {
   return vector_of(out);
 }
 
+/// m4 / m2² - 3 with moments of divisor n, which is not corrected for small samples.
 at::Tensor StreamingMoments::excess_kurtosis() const {
   std::vector<double> out;
   for (std::size_t i = 0; i < mean_.size(); ++i)

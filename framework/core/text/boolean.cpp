@@ -1,5 +1,7 @@
 #include "core/text/boolean.hpp"
 
+// One list of spellings for parameters, options and prompts, so that none of them has its own.
+
 namespace lensbench {
 
 std::optional<bool> parse_boolean(std::string_view text) {

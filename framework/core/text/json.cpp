@@ -8,6 +8,10 @@
 
 #include "core/text/lfs_pointer.hpp"
 
+// Strict reading and canonical writing of JSON. Files come from elsewhere, so size and depth are
+// limited and nothing is accepted that two programs could read differently: duplicate keys, a byte
+// order mark, text after the value.
+
 namespace lensbench {
 namespace {
 
@@ -34,6 +38,7 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
 
   json take() { return std::move(root_); }
 
+  // The functions below are called by the parser in the order of the text.
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
   bool number_integer(json::number_integer_t value) override { return put(value); }
@@ -59,6 +64,8 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
   }
 
  private:
+  /// Puts a value where the parser is: at the root, under the last key, or at the end of an array.
+  /// \return its address, which remains valid while it is the innermost container
   json* insert(json&& value) {
     if (containers_.empty()) return &(root_ = std::move(value));
     if (containers_.back()->is_object()) return &(*member_ = std::move(value));
@@ -69,6 +76,7 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     insert(std::move(value));
     return true;
   }
+  /// The depth is limited here, since most functions that visit a value are recursive.
   bool open(json value) {
     if (containers_.size() > max_depth_)
       throw InputError(subject_ + ": JSON nested deeper than " + std::to_string(max_depth_) +
@@ -116,6 +124,7 @@ void quote_non_finite(std::string& text) {
   if (text.find("NaN") == std::string::npos && text.find("Infinity") == std::string::npos) return;
   std::string result;
   bool in_string = false;
+  // Words within strings are text; a backslash may escape the quotation mark that would end one.
   for (std::size_t i = 0; i < text.size();) {
     std::string_view word;
     if (!in_string)
@@ -137,6 +146,8 @@ void quote_non_finite(std::string& text) {
 
 }  // namespace
 
+/// The kind of file is checked first: reading a named pipe would wait for ever. The size is checked
+/// again by the parser, since the file may have grown.
 nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& limits) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
@@ -155,6 +166,7 @@ nlohmann::json read_json(const std::filesystem::path& path, const JsonLimits& li
   return parse_json(content, path.string(), limits);
 }
 
+/// Keys are sorted and numbers have their shortest form, so that equal values have equal bytes.
 std::string canonical_json(const nlohmann::json& value) {
   require_finite(value);
   try {

@@ -4,12 +4,15 @@
 
 #include "core/text/printable.hpp"
 
+// Differences between two JSON values, as paths with both values, for messages about requests.
+
 namespace lensbench {
 
 using nlohmann::json;
 
 namespace {
 
+/// Short text of a value, safe for a terminal; empty for a missing one.
 std::string shortened(const json& value) {
   if (value.is_null()) return "";
   return printable(value.dump(-1, ' ', false, json::error_handler_t::replace));
@@ -26,6 +29,7 @@ std::vector<FactDifference> diff_facts(const json& first, const json& second,
   std::set<std::string> keys;
   for (const json* side : {&first, &second})
     for (const auto& [key, value] : side->items()) keys.insert(key);
+  // A member that one side lacks is compared with null, so that its members are listed one by one.
   const json none;
   for (const std::string& key : keys)
     for (FactDifference& difference : diff_facts(first.contains(key) ? first[key] : none,

@@ -6,12 +6,16 @@
 #include "core/text/printable.hpp"
 #include "core/text/utf8.hpp"
 
+// Typed access to JSON. Every error names file and field and what was expected and found, which is
+// why a field is never read through nlohmann::json directly.
+
 namespace lensbench {
 
 using nlohmann::json;
 
 namespace {
 
+/// The type in words, with its limits unless it has none.
 template <class T>
 std::string described(const char* kind, Range<T> range, Range<T> any) {
   if (range.min == any.min && range.max == any.max) return kind;
@@ -20,6 +24,7 @@ std::string described(const char* kind, Range<T> range, Range<T> any) {
   return out.str();
 }
 
+/// Elements of a list, each read by `get`; an error names the index.
 template <class Get>
 auto each(const JsonReader& list, Get get) {
   std::vector<std::decay_t<decltype(get(list))>> values;
@@ -46,6 +51,7 @@ std::string JsonReader::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
+/// Null counts as missing, because Hugging Face files write null for settings that are not set.
 std::optional<JsonReader> JsonReader::find(std::string_view key) const {
   if (!value_->is_object()) fail_expected("an object");
   const auto found = value_->find(key);
@@ -90,6 +96,7 @@ std::int64_t JsonReader::integer(Range<std::int64_t> range) const {
 
 double JsonReader::number(Range<double> range) const {
   const double number = value_->is_number() ? value_->get<double>() : 0.0;
+  // The comparison is false for NaN, which is therefore refused.
   if (!value_->is_number() || !(number >= range.min && number <= range.max))
     fail_expected(described("a number", range, kAnyNumber));
   return number;
@@ -97,6 +104,7 @@ double JsonReader::number(Range<double> range) const {
 
 char32_t JsonReader::character() const {
   const Utf8Unit unit = read_utf8(string());
+  // More than one character, or bytes that are not UTF-8.
   if (!unit.valid || unit.length != string().size()) fail_expected("one character");
   return unit.character;
 }

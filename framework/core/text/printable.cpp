@@ -3,6 +3,7 @@
 namespace lensbench {
 
 std::string printable(std::string_view text) {
+  // Enough to recognise a name; a hostile text must not fill the terminal.
   constexpr std::size_t kMaxBytes = 80;
   constexpr char kDigits[] = "0123456789abcdef";
   std::string out;

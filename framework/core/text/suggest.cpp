@@ -6,6 +6,7 @@
 
 namespace lensbench {
 
+/// One row of the matrix of Wagner and Fischer (1974) at a time: O(|a| |b|) steps, O(|b|) memory.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -13,6 +14,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::size_t diagonal = row[0];
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
+      // `diagonal` is the value left of and above the current one, which `row[j]` has overwritten.
       const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       diagonal = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
@@ -28,9 +30,11 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const auto& candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
+    // A name that differs in more than half of its letters would only confuse.
     if (2 * distance <= std::max(name.size(), candidate.size()))
       near.emplace_back(distance, candidate);
   }
+  // Stable: of equally near names, the one declared first comes first.
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   if (near.size() > limit) near.resize(limit);

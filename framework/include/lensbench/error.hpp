@@ -43,7 +43,7 @@ class LENSBENCH_API InputError : public Error {
 enum class PluginFault {
   not_found,        ///< the file does not exist, or a declared tool is in none of the libraries
   not_loadable,     ///< not a shared library, truncated, unresolved symbols, wrong architecture
-  no_descriptor,    ///< the symbol `lensbench_plugin_descriptor` is missing
+  no_descriptor,    ///< the section `lensbench_plugin` is missing
   wrong_format,     ///< unknown magic number or format version
   wrong_api,        ///< built for another plug-in API version
   wrong_abi,        ///< built with another compiler ABI, libtorch or C++ library mode

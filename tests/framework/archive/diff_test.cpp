@@ -61,6 +61,29 @@ TEST(CompareVariable, AllowsOneInAHundredThousandOfTheLargestValue) {
   EXPECT_NEAR(compare(kEntropy, kEntropy + 0.5).tolerance, 4.01e-5, 1e-9);
 }
 
+/// First difference between values over a coordinate `strength` of 0.1 and 0.25.
+VariableDifference over_strength(at::ScalarType type) {
+  Dataset a, b;
+  for (Dataset* dataset : {&a, &b}) {
+    dataset->add_coordinate("strength", at::tensor({0.1, 0.25}, at::kDouble).to(type), "strength");
+    dataset->add(numbers("loss", {"strength"}, at::tensor({1.0, 2.0}, at::kDouble)));
+  }
+  b["loss"].tensor[0] += 1e-15;
+  return compare_variable(a, b, "loss");
+}
+
+TEST(CompareVariable, NamesCoordinatesThatAreNotIntegersInTheShortestForm) {
+  EXPECT_EQ(over_strength(at::kDouble).first, "strength 0.1");
+  EXPECT_EQ(over_strength(at::kFloat).first, "strength 0.1");
+}
+
+TEST(CompareVariable, GivesDifferentTextsForNeighbouringValues) {
+  const auto difference = over_strength(at::kDouble);
+  EXPECT_EQ(difference.first_a, "1");
+  // 1 + 5 * 2^-52, the float64 that is nearest to 1 + 1e-15
+  EXPECT_EQ(difference.first_b, "1.000000000000001");
+}
+
 TEST(CompareVariable, TakesTheToleranceThatTheVariableDeclares) {
   Dataset a, b;
   Variable variable = numbers("loss", {"case"}, at::tensor({1.0F}));

@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
@@ -109,6 +111,14 @@ TEST_F(TensorFiles, RefuseNumbersThatAreNone) {
   write_safetensors(weights(), {{"bias", at::tensor({0.5F, std::nanf("")})}});
   EXPECT_THAT(message_of<InputError>([&] { TensorFile(weights()).read("bias"); }),
               HasSubstr("contains NaN or infinity, expected finite numbers; write the file again"));
+}
+
+TEST_F(TensorFiles, RefuseANamedPipeWithoutWaitingForIt) {
+  const std::string pipe = folder_ / "pipe.safetensors";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  ::alarm(60);  // ends the program instead of a wait for ever
+  EXPECT_THAT(message_of<InputError>([&] { TensorFile{pipe}; }), HasSubstr("regular file"));
+  ::alarm(0);
 }
 
 TEST_F(TensorFiles, RefusePickledFilesByTheirFirstBytesWhateverTheirName) {

@@ -119,7 +119,7 @@ TEST_F(HubCache, SaysThatAFileIsNotAModelDirectory) {
   };
   EXPECT_THAT(message("readme.md"),
               HasSubstr("is a file; expected a Hugging Face model directory"));
-  EXPECT_THAT(message("model.gguf"), HasSubstr("gguf_file='model.gguf'"));
+  EXPECT_THAT(message("model.gguf"), HasSubstr(" model.gguf "));
   EXPECT_THAT(message("pytorch_model.bin"), HasSubstr("never opens"));
   EXPECT_THAT(message("model.safetensors"), HasSubstr("give its directory"));
 }

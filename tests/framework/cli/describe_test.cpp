@@ -8,8 +8,8 @@
 
 #include "cli/shell/completion.hpp"
 #include "cli/shell/help.hpp"
-#include "cli/shell/quote.hpp"
 #include "cli/table/commands.hpp"
+#include "core/text/shell_words.hpp"
 
 // What is generated from the table of commands for shells and man: that nothing of the table is
 // left out. tests/e2e runs it in bash, zsh and groff.

@@ -2,6 +2,11 @@
 
 #include "checkpoint/tokenizer/formats/tokenizer_class.hpp"
 
+// Rules by which transformers builds its tokenizer classes. A class takes the vocabulary from the
+// files of a folder and brings everything else itself; the rules are written here as the JSON that
+// a tokenizer.json of that class would have, so that one reader serves both.
+// tests/parity/tokenizer_folders.py compares random folders with AutoTokenizer.
+
 namespace lensbench {
 namespace {
 
@@ -18,6 +23,7 @@ constexpr const char* kQwen35Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|)"
     R"( ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+/// Parts that several classes have, as JSON. `trim_offsets` concerns offsets alone.
 json byte_level(bool prefix_space, bool use_regex) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", prefix_space},
@@ -25,6 +31,7 @@ json byte_level(bool prefix_space, bool use_regex) {
           {"use_regex", use_regex}};
 }
 
+/// Metaspace with the mark of SentencePiece; `scheme` is always, first or never.
 json metaspace(const char* scheme, bool split) {
   return {{"type", "Metaspace"},
           {"replacement", kSpaceMark},
@@ -44,6 +51,7 @@ std::string unknown_token(const TokenizerSettings& settings, const char* otherwi
   return otherwise;
 }
 
+/// GPT-2: bytes as characters, split by its expression.
 json gpt2(const TokenizerSettings& settings, const json&) {
   return {{"model", json::object()},
           {"pre_tokenizer", byte_level(settings.flag_or("add_prefix_space", false), true)},
@@ -56,6 +64,7 @@ json gpt_neox(const TokenizerSettings& settings, const json& charsmap) {
   return rules;
 }
 
+/// Qwen: a split of its own, then bytes as characters without a second split.
 json qwen(const TokenizerSettings& settings, const char* pattern) {
   json steps = {{{"type", "Split"},
                  {"pattern", {{"Regex", pattern}}},
@@ -76,6 +85,7 @@ json qwen3_5(const TokenizerSettings& settings, const json&) {
   return qwen(settings, kQwen35Split);
 }
 
+/// BERT: `strip_accents` follows `lowercase` where it is not set, as in the reference library.
 json bert(const TokenizerSettings& settings, const json&) {
   const bool lowercase = settings.flag_or("do_lower_case", true);
   return {{"model", {{"unk_token", unknown_token(settings, "[UNK]")}}},
@@ -89,12 +99,16 @@ json bert(const TokenizerSettings& settings, const json&) {
           {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}}};
 }
 
+/// Marks become spaces, tokens of bytes become characters; with `strip`, the space before the text
+/// is removed again.
 json byte_fallback_decoder(bool strip) {
   json steps = {replace(kSpaceMark, " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}};
   if (strip) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   return {{"type", "Sequence"}, {"decoders", std::move(steps)}};
 }
 
+/// Llama 2. Text after an added token gets a mark only in the legacy form, which the field `legacy`
+/// requests.
 json llama(const TokenizerSettings& settings, const json&) {
   const bool prefix = settings.flag_or("add_prefix_space", true);
   const char* scheme = !prefix ? "never" : settings.flag_or("legacy", false) ? "always" : "first";
@@ -103,6 +117,7 @@ json llama(const TokenizerSettings& settings, const json&) {
           {"decoder", byte_fallback_decoder(prefix)}};
 }
 
+/// Gemma: spaces become marks before the split, and the text does not get one in front.
 json gemma(const TokenizerSettings& settings, const json&) {
   return {{"model",
            {{"fuse_unk", true},
@@ -117,11 +132,14 @@ json gemma(const TokenizerSettings& settings, const json&) {
           {"decoder", byte_fallback_decoder(false)}};
 }
 
+/// Words separated by white space; `scheme` decides whether each gets a mark.
 json words_with_mark(const char* scheme) {
   json steps = {{{"type", "WhitespaceSplit"}}, metaspace(scheme, true)};
   return {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
 }
 
+/// Unigram models of SentencePiece.
+/// \param unk_id  id of the unknown token, which is fixed by the class
 json sentencepiece(int unk_id, const char* scheme, json normalizer) {
   return {{"model", {{"unk_id", unk_id}, {"byte_fallback", false}, {"exact_scores", true}}},
           {"normalizer", std::move(normalizer)},
@@ -129,6 +147,7 @@ json sentencepiece(int unk_id, const char* scheme, json normalizer) {
           {"decoder", metaspace(scheme, true)}};
 }
 
+/// Normalization table of the stored tokenizer; null leaves the text as it is.
 json precompiled(const json& charsmap) {
   if (charsmap.is_null()) return nullptr;
   return {{"type", "Precompiled"}, {"precompiled_charsmap", charsmap}};
@@ -146,6 +165,8 @@ json xlm_roberta(const TokenizerSettings& settings, const json& charsmap) {
   return sentencepiece(3, scheme_of(settings), precompiled(charsmap));
 }
 
+/// ALBERT: quotation marks of two characters become one, and accents are removed unless they are to
+/// be kept.
 json albert(const TokenizerSettings& settings, const json& charsmap) {
   json steps = {replace("``", "\""), replace("''", "\"")};
   if (!settings.flag_or("keep_accents", false)) {
@@ -160,6 +181,7 @@ json albert(const TokenizerSettings& settings, const json& charsmap) {
 
 constexpr const char* kNone = nullptr;
 
+// Default tokens are in the order of kTokenRoles: bos, eos, unk, sep, pad, cls, mask.
 constexpr TokenizerClass kBuiltClasses[] = {
     {"GPT2Tokenizer",
      "BPE",

@@ -2,6 +2,11 @@
 
 #include <array>
 
+#include "core/text/shell_words.hpp"
+
+// Tokenizers in other formats. They are recognised by the names of their files alone, to name the
+// command that converts them.
+
 namespace lensbench {
 
 std::string explain_foreign_tokenizer(const std::filesystem::path& directory) {
@@ -10,12 +15,11 @@ std::string explain_foreign_tokenizer(const std::filesystem::path& directory) {
   for (const char* name : kFiles) {
     std::error_code error;
     if (!std::filesystem::exists(directory / name, error)) continue;
-    const std::string here = directory.string();
-    return here + ": the tokenizer " + name +
-           " is not supported; write a tokenizer.json next to it with python3 -c \"from "
-           "transformers import AutoTokenizer as T; T.from_pretrained('" +
-           here + "').save_pretrained('" + here +
-           "')\" (which needs the Python packages sentencepiece and tiktoken), or give token ids";
+    return directory.string() + ": the tokenizer " + name +
+           " is not supported; write a tokenizer.json next to it with " +
+           python_command("from transformers import AutoTokenizer as T",
+                          "T.from_pretrained(a[0]).save_pretrained(a[0])", {directory.string()}) +
+           " (which needs the Python packages sentencepiece and tiktoken), or give token ids";
   }
   return "";
 }

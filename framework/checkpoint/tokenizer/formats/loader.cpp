@@ -8,17 +8,23 @@
 #include "checkpoint/tokenizer/formats/tokenizer_settings.hpp"
 #include "core/text/json.hpp"
 
+// Tokenizer of a folder from its files: tokenizer.json, or a vocabulary with its merges, and the
+// settings that transformers reads in addition. Settings that would change ids and are not followed
+// are errors, because wrong ids give wrong results without any sign.
+
 namespace lensbench {
 namespace {
 
 /// Refuses settings that change ids in `transformers` and are not followed here.
 void refuse_settings(const TokenizerSettings& settings) {
   const JsonReader root = settings.root();
+  // An older form of the file, in which the vocabulary is part of the settings.
   for (const char* key : {"vocab", "merges"})
     if (root.find(key))
       root.fail(key, "a vocabulary in this file is not supported; save it as tokenizer.json");
   if (const auto inputs = root.find("init_inputs"); inputs && inputs->size() > 0)
     inputs->fail("unnamed arguments of the tokenizer class are not supported; give them names");
+  // transformers takes one of these files by its own version, which a folder cannot know.
   if (const auto files = root.find("fast_tokenizer_files"))
     for (const std::string& file : files->strings())
       if (file != "tokenizer.json")
@@ -41,6 +47,9 @@ class Assembly {
         stored_(stored),
         specials_(settings, kind, stored.tokens()) {}
 
+  /// Parts in an order that matters: added tokens need the vocabulary and the normalizer, the
+  /// post-processor needs the ids of added tokens.
+  /// \param rules  object with `normalizer`, `pre_tokenizer` and `decoder`
   TokenizerParts parts(std::unique_ptr<const TokenModel> model, const JsonReader& rules) {
     TokenizerParts parts;
     if (const auto field = rules.find("normalizer")) parts.normalizer = read_normalizer(*field);
@@ -55,6 +64,7 @@ class Assembly {
     parts.post_processor = post_processor(vocabulary);
     parts.bos_id = role_id(vocabulary, "bos_token");
     parts.eos_id = role_id(vocabulary, "eos_token");
+    // A folder may name tokens only in its template, so begin and end are taken from there.
     if (!parts.post_processor) return parts;
     if (!parts.bos_id) parts.bos_id = only(parts.post_processor->prefix());
     if (!parts.eos_id) parts.eos_id = only(parts.post_processor->suffix());
@@ -75,6 +85,7 @@ class Assembly {
     return token ? vocabulary.id_of(*token) : std::nullopt;
   }
 
+  /// Id of a token without which the class cannot build its frame.
   Ids required(const AddedVocabulary& vocabulary, const char* role) const {
     if (const auto id = role_id(vocabulary, role)) return {*id};
     settings_.root().fail(
@@ -88,6 +99,7 @@ class Assembly {
     return id ? Ids{*id} : Ids();
   }
 
+  /// Special tokens around the text, by the class or by the file.
   std::unique_ptr<const PostProcessor> post_processor(const AddedVocabulary& vocabulary) const {
     const auto around = [&](const char* before, const char* after) {
       return template_post_processor(required(vocabulary, before), required(vocabulary, after));
@@ -106,6 +118,7 @@ class Assembly {
       case Frame::cls_sep_stored:
         if (auto stored = stored_.post_processor(vocabulary)) return stored;
         return around("cls_token", "sep_token");
+      // A tokenizer.json decides, even if it does not add anything.
       case Frame::stored:
         if (stored_.exists()) return stored_.post_processor(vocabulary);
         break;
@@ -123,9 +136,11 @@ class Assembly {
   SpecialTokens specials_;
 };
 
+/// A tokenizer.json, as it is or as source of the vocabulary for a class.
 TokenizerParts parts_of_json(StoredTokenizer stored, const TokenizerSettings& settings) {
   const TokenizerClass* kind = tokenizer_class_of(settings, stored.is_byte_level());
   Assembly assembly(settings, kind, stored);
+  // Without a class the file has all rules; with one, only its vocabulary and merges count.
   if (kind == nullptr)
     return assembly.parts(read_token_model(stored.root().at("model")), stored.root());
   nlohmann::json rules = kind->rules(settings, stored.charsmap());
@@ -134,6 +149,8 @@ TokenizerParts parts_of_json(StoredTokenizer stored, const TokenizerSettings& se
   return assembly.parts(read_token_model(root.at("model")), root);
 }
 
+/// Class for a folder without tokenizer.json.
+/// \param text  whether the vocabulary is a vocab.txt
 const TokenizerClass* class_of_vocabulary(const TokenizerSettings& settings, bool text) {
   const TokenizerClass* kind = tokenizer_class_of(settings, false);
   const std::string stated = settings.tokenizer_class();
@@ -157,6 +174,7 @@ void require_lines(const std::filesystem::path& path, const Vocabulary& vocabula
                        " of this tokenizer");
 }
 
+/// A vocabulary of one file (WordPiece) or of two (byte-level BPE).
 TokenizerParts parts_of_vocabulary(const std::filesystem::path& directory,
                                    const TokenizerSettings& settings, bool text) {
   const TokenizerClass* kind = class_of_vocabulary(settings, text);
@@ -165,6 +183,7 @@ TokenizerParts parts_of_vocabulary(const std::filesystem::path& directory,
   const JsonReader root(rules, path.string());
   auto model = text ? read_vocab_txt(path, root.at("model").at("unk_token").string())
                     : read_vocab_and_merges(directory);
+  // A tokenizer.json that does not exist, so that the steps are those of `parts_of_json`.
   const StoredTokenizer nothing(path.string());
   if (text) require_lines(path, model->vocabulary(), SpecialTokens(settings, kind, {}));
   TokenizerParts parts = Assembly(settings, kind, nothing).parts(std::move(model), root);
@@ -181,6 +200,8 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
       parts_of_json(StoredTokenizer(text, name), TokenizerSettings()));
 }
 
+/// The files of a folder in the order in which transformers prefers them.
+/// \return null if the folder does not have a tokenizer of these formats
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& directory) {
   const auto contains = [&](const char* file) {
     std::error_code error;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <set>
 
+// Tokens that a folder adds to its vocabulary, their order and their roles. Order matters, because
+// a new token gets the next free id: the steps are those of transformers, and a case in which its
+// order is not defined is refused.
+
 namespace lensbench {
 namespace {
 
@@ -38,6 +42,7 @@ std::vector<SettingsToken> t5_additional(const TokenizerSettings& settings) {
 
 }  // namespace
 
+/// Roles come first, since extra tokens may replace them.
 SpecialTokens::SpecialTokens(const TokenizerSettings& settings, const TokenizerClass* kind,
                              const StoredTokens& stored)
     : settings_(settings),
@@ -48,6 +53,8 @@ SpecialTokens::SpecialTokens(const TokenizerSettings& settings, const TokenizerC
   find_extra();
 }
 
+/// Token of each role: from the settings, else the default of the class. A role that is null in the
+/// settings is without a token, whatever the default is.
 void SpecialTokens::find_roles(const StoredTokens& stored) {
   const bool decoder = settings_.root().find("added_tokens_decoder").has_value();
   const auto with_properties = [&](const SettingsToken& token) {
@@ -62,6 +69,7 @@ void SpecialTokens::find_roles(const StoredTokens& stored) {
   };
   for (std::size_t i = 0; i < kTokenRoles.size(); ++i) {
     const char* role = kTokenRoles[i];
+    // A token that the settings name gets the properties under which it is listed elsewhere.
     if (settings_.has(role)) {
       if (const auto token = settings_.token(role))
         roles_.emplace_back(role, with_properties(*token));
@@ -81,6 +89,7 @@ void SpecialTokens::find_roles(const StoredTokens& stored) {
   general_roles_ = roles_.size();
 }
 
+/// Tokens without a role, and roles that only this model has.
 void SpecialTokens::find_extra() {
   auto extra = settings_.extra_tokens();
   for (auto& [name, token] : extra.named) {
@@ -99,6 +108,7 @@ void SpecialTokens::find_extra() {
     extra_ = settings_.additional_tokens().value_or(std::vector<SettingsToken>());
 }
 
+/// Whether a text is the token of a role, which makes it special.
 bool SpecialTokens::is_named(const std::string& content) const {
   return std::ranges::any_of(roles_,
                              [&](const auto& role) { return role.second.content == content; });
@@ -117,6 +127,7 @@ void SpecialTokens::refuse_unordered(const AddedVocabulary& vocabulary) const {
                           "added_tokens_decoder");
 }
 
+/// Tokens in the order in which they get ids: the listed ones, then roles, then extra ones.
 std::vector<SettingsToken> SpecialTokens::tokens_to_add(const AddedVocabulary& vocabulary) const {
   std::vector<SettingsToken> tokens;
   std::set<std::string> listed;
@@ -125,16 +136,19 @@ std::vector<SettingsToken> SpecialTokens::tokens_to_add(const AddedVocabulary& v
     listed.insert(token.content);
   }
   const auto add = [&](const SettingsToken& token) {
+    // A listed token has its properties already.
     if (listed.contains(token.content) || vocabulary.contains(token.content)) return;
     if (std::ranges::find(tokens, token) == tokens.end()) tokens.push_back(token);
   };
   for (const auto& [role, token] : roles_) add(token);
   for (const SettingsToken& token : extra_) add(token);
+  // Tokens that were stated as a text, and those with a role, are special in any case.
   for (SettingsToken& token : tokens)
     if (token.plain_text || is_named(token.content)) token.special = true;
   return tokens;
 }
 
+/// Adds tokens in the steps of transformers: each step counts the tokens of the one before.
 void SpecialTokens::add_to(AddedVocabulary& vocabulary) const {
   const auto add = [&](const std::vector<SettingsToken>& tokens) {
     std::vector<AddedToken> added;
@@ -144,6 +158,7 @@ void SpecialTokens::add_to(AddedVocabulary& vocabulary) const {
   if (kind_ == nullptr) vocabulary.add_stored(stored_);
   refuse_unordered(vocabulary);
   add(tokens_to_add(vocabulary));
+  // This class adds its tokens a second time, which resets their properties.
   if (kind_ == nullptr || kind_->name != "Qwen2Tokenizer") return;
   std::vector<SettingsToken> specials;  // without the properties that other files give them
   const auto take = [&](const SettingsToken& token) {

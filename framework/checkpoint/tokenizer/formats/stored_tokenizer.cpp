@@ -2,6 +2,9 @@
 
 #include "core/text/json.hpp"
 
+// Content of a tokenizer.json, read once. It comes from elsewhere, so its size and depth are
+// limited, and every field is read with a check of its type.
+
 namespace lensbench {
 namespace {
 
@@ -26,6 +29,7 @@ void check_batch_settings(const JsonReader& root) {
 
 }  // namespace
 
+/// The file is read as a whole, since its parts refer to each other.
 StoredTokenizer::StoredTokenizer(const std::filesystem::path& path)
     : json_(read_json(path, kTokenizerLimits)), name_(path.string()) {
   read();
@@ -36,6 +40,7 @@ StoredTokenizer::StoredTokenizer(std::string_view text, const std::string& name)
   read();
 }
 
+/// Checks and reads what every tokenizer needs; the parts are read by their own readers.
 void StoredTokenizer::read() {
   root().at("model");
   check_batch_settings(root());
@@ -45,12 +50,14 @@ void StoredTokenizer::read() {
     tokens_.padding = token->string();
 }
 
+/// The field that messages about added tokens name.
 JsonReader StoredTokenizer::where() const {
   if (exists())
     if (const auto added = root().find("added_tokens")) return *added;
   return root();
 }
 
+/// Whether a part is of type ByteLevel, by the search for the word that transformers makes.
 bool StoredTokenizer::is_byte_level() const {
   constexpr const char* kType = "ByteLevel";
   for (const char* part : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
@@ -88,6 +95,7 @@ std::unique_ptr<const PostProcessor> StoredTokenizer::post_processor(
                              [&](std::string_view token) { return vocabulary.id_of(token); });
 }
 
+/// Vocabulary and merges are moved, because a large vocabulary takes tens of megabytes as JSON.
 void StoredTokenizer::take_vocabulary(const TokenizerClass& kind, const TokenizerSettings& settings,
                                       nlohmann::json& model) {
   const JsonReader stored = root().at("model");

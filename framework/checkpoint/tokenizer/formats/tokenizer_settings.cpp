@@ -7,6 +7,10 @@
 
 #include "core/text/json.hpp"
 
+// Settings of a tokenizer from up to four JSON files that overrule each other. The order in which
+// they count is that of transformers; a field that is null is not the same as a missing one in
+// several places.
+
 namespace lensbench {
 namespace {
 
@@ -14,6 +18,7 @@ constexpr JsonLimits kConfigLimits{.max_bytes = 16u << 20, .max_depth = 64};
 constexpr const char* kExtra = "extra_special_tokens";
 constexpr const char* kAdditional = "additional_special_tokens";
 
+/// Token with properties, in the form of `added_tokens_decoder`.
 SettingsToken read_properties(const JsonReader& field) {
   SettingsToken token;
   token.content = field.at("content").string();
@@ -50,6 +55,7 @@ bool is_false(const nlohmann::json& value) {  // as Python's `not value`
   return value.is_null() || (value.is_structured() && value.empty());
 }
 
+/// Token of a tokenizer.json in the form of the settings.
 SettingsToken settings_token(const AddedToken& token) {
   return {token.content,     false,        token.special, token.normalized,
           token.single_word, token.lstrip, token.rstrip};
@@ -72,6 +78,7 @@ AddedToken SettingsToken::added() const {
   return token;
 }
 
+/// Missing files count as empty objects, so that the functions below need not ask.
 TokenizerSettings::TokenizerSettings(const std::filesystem::path& directory)
     : config_(read(directory / "tokenizer_config.json")),
       map_(read(directory / "special_tokens_map.json")),
@@ -90,26 +97,31 @@ TokenizerSettings::File TokenizerSettings::read(const std::filesystem::path& pat
   return file;
 }
 
+/// Text of a field that may have any type, because files of models are not checked here.
 std::string TokenizerSettings::text_of(const File& file, const char* key) {
   const auto field = file.json.find(key);
   return field != file.json.end() && field->is_string() ? field->get<std::string>() : "";
 }
 
+/// A stated class must be a text; anything else would be ignored silently.
 std::string TokenizerSettings::tokenizer_class() const {
   const auto field = config_.field().find("tokenizer_class");
   return field ? field->string() : "";
 }
 
+/// `auto_map` is a list in older folders and an object of classes in newer ones.
 bool TokenizerSettings::has_own_code() const {
   const auto map = config_.json.find("auto_map");
   if (map == config_.json.end()) return false;
   return map->is_array() || (map->is_object() && map->contains("AutoTokenizer"));
 }
 
+/// special_tokens_map.json counts only without `added_tokens_decoder`, which replaced it.
 bool TokenizerSettings::map_counts() const {
   return !config_.field().find("added_tokens_decoder").has_value();
 }
 
+/// File whose value of a field counts; null if both lack it.
 const TokenizerSettings::File* TokenizerSettings::holder_of(const std::string& key) const {
   if (map_counts() && map_.json.contains(key)) return &map_;
   return config_.json.contains(key) ? &config_ : nullptr;
@@ -125,17 +137,20 @@ bool TokenizerSettings::flag_or(const std::string& key, bool otherwise) const {
   return field ? field->boolean() : otherwise;
 }
 
+/// Objects in special_tokens_map.json are special whatever they say.
 std::optional<SettingsToken> TokenizerSettings::token(const std::string& key) const {
   const auto field = find(key);
   if (!field) return std::nullopt;
   return read_token(*field, holder_of(key) == &map_);
 }
 
+/// Extra tokens by the ways in which versions of transformers have stored them.
 TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
   ExtraTokens extra;
   take_role_fields(config_, extra);
   if (map_counts()) take_role_fields(map_, extra);
   const auto& json = config_.json;
+  // The older field counts in place of the newer one where that is missing or empty.
   const bool moved = json.contains(kAdditional) && is_false(json.value(kExtra, nlohmann::json()));
   extra.stated = moved || json.contains(kExtra);
   if (const auto list = config_.field().find(moved ? kAdditional : kExtra))
@@ -143,6 +158,7 @@ TokenizerSettings::ExtraTokens TokenizerSettings::extra_tokens() const {
   if (const auto saved = config_.field().find("model_specific_special_tokens");
       saved && extra.named.empty())
     take_named(*saved, extra);
+  // A list in the map is added to one in the settings; anything else in the map replaces it.
   if (!map_counts() || !map_.json.contains(kExtra)) return extra;
   extra.stated = true;
   const auto list = map_.field().find(kExtra);
@@ -157,6 +173,7 @@ void TokenizerSettings::take_role_fields(const File& file, ExtraTokens& extra) c
   for (const auto& item : file.json.items()) {
     const nlohmann::json& value = item.value();
     const bool marked = value.is_object() && (of_map || value.contains("__type"));
+    // Fields such as `image_token`; the general roles are read elsewhere.
     if (item.key().ends_with("_token") && !is_role(item.key()) && (value.is_string() || marked))
       extra.named.emplace_back(item.key(), read_token(file.field().at(item.key()), of_map));
   }
@@ -180,6 +197,7 @@ void TokenizerSettings::take_named(const JsonReader& roles, ExtraTokens& extra) 
     extra.named.emplace_back(item.key(), read_token(roles.at(item.key()), false));
 }
 
+/// The older list of tokens, unless the newer field takes its place.
 std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens() const {
   const bool of_map = map_counts() && map_.json.contains(kAdditional);
   const bool moved = is_false(config_.json.value(kExtra, nlohmann::json()));
@@ -188,7 +206,8 @@ std::optional<std::vector<SettingsToken>> TokenizerSettings::additional_tokens()
   return list ? std::optional(read_tokens(*list, false)) : std::nullopt;
 }
 
-// The reference library compares texts before it reads the objects of tokenizer_config.json.
+/// Texts of tokens that are special when added_tokens.json, which has only ids, is read. The
+/// reference library compares texts before it reads the objects of tokenizer_config.json.
 std::set<std::string> TokenizerSettings::special_contents() const {
   std::set<std::string> contents;
   for (const char* role : kTokenRoles)
@@ -204,6 +223,7 @@ std::set<std::string> TokenizerSettings::special_contents() const {
 std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tokens(
     const std::vector<AddedToken>& stored) const {
   std::map<std::int64_t, SettingsToken> tokens;
+  // The newest form has all properties by id, so the other files do not count.
   if (const auto decoder = config_.field().find("added_tokens_decoder")) {
     if (!decoder->value().is_object()) decoder->fail("expected an object of ids and tokens");
     std::set<std::string> contents;
@@ -219,6 +239,7 @@ std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tok
     }
     return {tokens.begin(), tokens.end()};
   }
+  // Older form: ids in added_tokens.json, properties elsewhere.
   const auto specials = special_contents();
   for (const auto& item : added_.json.items()) {
     const std::string& content = item.key();
@@ -229,6 +250,7 @@ std::vector<std::pair<std::int64_t, SettingsToken>> TokenizerSettings::added_tok
     token.normalized = !token.special;
     tokens.insert_or_assign(added_.field().at(content).integer({0, INT64_MAX}), token);
   }
+  // A tokenizer.json overrules ids of the older files.
   for (const AddedToken& token : stored) tokens.insert_or_assign(token.id, settings_token(token));
   return {tokens.begin(), tokens.end()};
 }

@@ -1,30 +1,17 @@
-#include <fstream>
 #include <lensbench/error.hpp>
-#include <sstream>
 #include <unordered_map>
 
 #include "checkpoint/tokenizer/formats/loader.hpp"
 #include "checkpoint/tokenizer/models/wordpiece_model.hpp"
+#include "core/files/regular_file.hpp"
 #include "core/text/utf8.hpp"
+
+// WordPiece vocabulary of BERT: one token per line, the line number is the id.
 
 namespace lensbench {
 namespace {
 
-constexpr std::size_t kMostBytes = 64u << 20;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  std::ifstream file(path, std::ios::binary);
-  if (error || !std::filesystem::is_regular_file(path, error) || !file)
-    throw InputError(path.string() + ": cannot be read");
-  if (size > kMostBytes)
-    throw InputError(path.string() + ": too large (" + std::to_string(size) + " bytes, at most " +
-                     std::to_string(kMostBytes) + " are allowed)");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+constexpr std::uint64_t kMostBytes = 64u << 20;
 
 /// Lines of a text by the rules of Python's text files: ended by LF, CR or CR LF.
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -41,12 +28,14 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 /// Vocabulary with one token per line, whose id is the line number; of equal lines, the last
 /// counts.
 Vocabulary read_lines(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
+  const std::string text = read_regular_file(path, kMostBytes);
   if (valid_utf8_prefix(text) != text.size())
     throw InputError(path.string() + ": byte " + std::to_string(valid_utf8_prefix(text)) +
                      " is not valid UTF-8");
   const auto lines = lines_of(text);
   std::unordered_map<std::string_view, std::size_t> last;
+  // The last of equal lines counts, as in the dictionary that transformers builds; the other ids
+  // remain unused.
   for (std::size_t i = 0; i < lines.size(); ++i) last[lines[i]] = i;
   Vocabulary vocabulary(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i)

@@ -6,6 +6,9 @@
 #include "checkpoint/tokenizer/models/byte_token.hpp"
 #include "core/text/utf8.hpp"
 
+// Byte-pair encoding as in Hugging Face tokenizers. Symbols of a word are a linked list in an
+// array: a merge changes two entries, and positions remain valid.
+
 namespace lensbench {
 namespace {
 
@@ -19,11 +22,14 @@ class BpeModel::Word {
  public:
   explicit Word(std::size_t size) { symbols_.reserve(size); }
 
+  /// Appends a symbol and links it to its neighbours; the link after the last one is removed by
+  /// `take`.
   void add(std::int64_t id, std::size_t length) {
     const auto index = static_cast<std::int32_t>(symbols_.size());
     symbols_.push_back(
         {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(length), index - 1, index + 1});
   }
+  /// Unknown characters are one symbol if `fuse`, else one symbol each.
   void add_unknown(std::int64_t id, std::size_t length, bool fuse) {
     if (!fuse) flush_unknown();
     unknown_id_ = id;
@@ -33,6 +39,7 @@ class BpeModel::Word {
     if (unknown_length_ > 0) add(unknown_id_, unknown_length_);
     unknown_length_ = 0;
   }
+  /// The finished symbols; the object must not be used afterwards.
   std::vector<Symbol> take() {
     flush_unknown();
     if (!symbols_.empty()) symbols_.back().next = -1;
@@ -55,6 +62,8 @@ BpeModel::BpeModel(Vocabulary vocabulary, BpeOptions options, const JsonReader& 
   unk_id_ = *unk;
 }
 
+/// Ranks are given in order of the calls. All three tokens must exist, since a merge into a missing
+/// token would be found only when a text needs it.
 void BpeModel::add_merge(std::string_view first, std::string_view second, const JsonReader& where) {
   const auto find = [&](std::string_view token) {
     const auto id = vocabulary_.id_of(token);
@@ -69,6 +78,7 @@ void BpeModel::add_merge(std::string_view first, std::string_view second, const 
   if (!second.starts_with(prefix))
     where.fail("merge " + std::to_string(next_rank_) + " (\"" + std::string(first) + "\" \"" +
                std::string(second) + "\"): the second token lacks the prefix \"" + prefix + "\"");
+  // The prefix marks the second token as a continuation and is not part of the joined one.
   std::string joined(first);
   joined += second.substr(prefix.size());
   merges_.set(first_id, second_id, {next_rank_++, find(joined)});
@@ -78,6 +88,7 @@ void BpeModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) 
   if (word.size() > kLongestWord)
     throw InputError(name_ + ": a word of the text is too long (" + std::to_string(word.size()) +
                      " bytes, at most " + std::to_string(kLongestWord) + " are supported)");
+  // Words of the vocabulary that no sequence of merges would give.
   if (options_.ignore_merges) {
     if (const auto id = vocabulary_.id_of(word)) {
       tokens.push_back({*id, {0, word.size()}});
@@ -88,12 +99,14 @@ void BpeModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) 
   if (symbols.size() > 1) merge_all(symbols);
   std::size_t at = 0;
   for (const Symbol& symbol : symbols) {
+    // A length of 0 marks a symbol that was merged into the previous one.
     if (symbol.length == 0) continue;
     tokens.push_back({symbol.id, {at, at + symbol.length}});
     at += symbol.length;
   }
 }
 
+/// Symbols of single characters, with which merging begins.
 std::vector<BpeModel::Symbol> BpeModel::characters_of(std::string_view text) const {
   Word word(text.size());
   for (std::size_t at = 0; at < text.size();) {
@@ -103,6 +116,7 @@ std::vector<BpeModel::Symbol> BpeModel::characters_of(std::string_view text) con
     if (id != kNoToken) {
       word.flush_unknown();
       word.add(id, length);
+      // A character without a token is written byte by byte, or becomes the unknown token.
     } else if (!options_.byte_fallback || !add_bytes(character, word)) {
       if (unk_id_ == kNoToken)
         throw InputError(name_ + ": the vocabulary has neither the character \"" +
@@ -114,6 +128,8 @@ std::vector<BpeModel::Symbol> BpeModel::characters_of(std::string_view text) con
   return word.take();
 }
 
+/// Token of a character, with the prefix of a continuation or the suffix of a word's end if the
+/// vocabulary marks them; kNoToken if it is missing.
 std::int64_t BpeModel::find_character(std::string_view character, bool first, bool last) const {
   const bool prefixed = !first && !options_.continuing_subword_prefix.empty();
   const bool suffixed = last && !options_.end_of_word_suffix.empty();
@@ -125,6 +141,8 @@ std::int64_t BpeModel::find_character(std::string_view character, bool first, bo
   return vocabulary_.id_of(form).value_or(kNoToken);
 }
 
+/// All bytes or none: a character must not be written in part.
+/// \return false if a byte lacks a token
 bool BpeModel::add_bytes(std::string_view character, Word& word) const {
   for (const char byte : character)
     if (byte_ids_[static_cast<unsigned char>(byte)] == kNoToken) return false;
@@ -145,6 +163,7 @@ void BpeModel::merge_all(std::vector<Symbol>& symbols) const {
     }
   };
   std::vector<Candidate> heap;
+  // Merge of a symbol with the next one; null for the last symbol and for a pair without a merge.
   const auto candidate_at = [&](std::int32_t position) -> const PairTable::Merge* {
     const std::int32_t next = symbols[position].next;
     return next < 0 ? nullptr : merges_.find(symbols[position].id, symbols[next].id);
@@ -167,6 +186,7 @@ void BpeModel::merge_all(std::vector<Symbol>& symbols) const {
     left.length += right.length;
     right.length = 0;
     left.next = right.next;
+    // The merged pair has new neighbours, which may be candidates now.
     if (left.next >= 0) symbols[left.next].previous = top.position;
     if (left.previous >= 0) offer(left.previous);
     offer(top.position);
@@ -177,6 +197,7 @@ std::string BpeModel::description() const {
   return options_.byte_fallback ? "BPE with byte fallback" : "BPE";
 }
 
+/// Exactly one space separates the tokens, because tokens of this form do not contain spaces.
 void add_merge_line(BpeModel& model, std::string_view line, const JsonReader& where) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
@@ -184,11 +205,13 @@ void add_merge_line(BpeModel& model, std::string_view line, const JsonReader& wh
   model.add_merge(line.substr(0, space), line.substr(space + 1), where);
 }
 
+/// Reads the settings before the merges, since the prefix is needed to join them.
 std::unique_ptr<const TokenModel> read_bpe_model(const JsonReader& field) {
   const auto string_or_empty = [&](const char* key) {
     const auto value = field.find(key);
     return value ? value->string() : std::string();
   };
+  // Tokens that differ from call to call would make results that cannot be repeated.
   if (const auto dropout = field.find("dropout"); dropout && dropout->value() != 0.0)
     dropout->fail("dropout makes the tokens random, which is not supported; set it to null");
   BpeOptions options;
@@ -202,6 +225,7 @@ std::unique_ptr<const TokenModel> read_bpe_model(const JsonReader& field) {
   auto model = std::make_unique<BpeModel>(read_vocabulary(vocab), std::move(options), vocab);
   const JsonReader merges = field.at("merges");
   model->reserve_merges(merges.size());
+  // Newer files have merges as pairs, because a token may contain a space.
   for (const auto& merge : merges.value()) {
     if (merge.is_string()) {
       add_merge_line(*model, merge.get_ref<const std::string&>(), merges);

@@ -4,6 +4,10 @@
 
 #include "core/text/utf8.hpp"
 
+// Bytes as printable characters, in the alphabet of GPT-2. The function of GPT-2's encoder.py is
+// computed at compile time: bytes that are printable in Latin-1 stay as they are, the others get
+// characters from U+0100 on in order.
+
 namespace lensbench {
 namespace {
 
@@ -42,6 +46,7 @@ std::optional<unsigned char> character_to_byte(char32_t character) {
   return static_cast<unsigned char>(kInverse[character]);
 }
 
+/// Bytes of a token; the token itself if it was not written in this alphabet, such as an added one.
 std::string bytes_of_byte_characters(std::string_view token) {
   std::string bytes;
   for (std::size_t at = 0; at < token.size();) {

@@ -5,6 +5,9 @@
 
 #include "checkpoint/tokenizer/text/aligned_text.hpp"
 
+// Tokens for single bytes, `<0x00>` to `<0xFF>`, which SentencePiece uses for characters without a
+// token. The hexadecimal digits are capital letters in vocabularies.
+
 namespace lensbench {
 
 std::array<std::int64_t, 256> byte_token_ids(const Vocabulary& vocabulary) {
@@ -18,6 +21,7 @@ std::array<std::int64_t, 256> byte_token_ids(const Vocabulary& vocabulary) {
 }
 
 std::optional<char> byte_of_token(std::string_view token) {
+  // Six characters exactly, so that a token that only looks similar is a text.
   if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with(">")) return std::nullopt;
   unsigned value = 0;
   const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, value, 16);

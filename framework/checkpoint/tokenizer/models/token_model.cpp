@@ -4,6 +4,8 @@
 #include "checkpoint/tokenizer/models/unigram_model.hpp"
 #include "checkpoint/tokenizer/models/wordpiece_model.hpp"
 
+// Model of a tokenizer by its type, and the vocabulary that the types have in common.
+
 namespace lensbench {
 
 namespace {
@@ -28,6 +30,8 @@ std::unique_ptr<const TokenModel> read_token_model(const JsonReader& field) {
       .fail("the tokenizer model '" + type + "' is not supported (BPE, WordPiece and Unigram are)");
 }
 
+/// Tokens by id. Ids are limited in proportion to the number of tokens: a single large id would
+/// otherwise allocate a table of its size.
 Vocabulary read_vocabulary(const JsonReader& field) {
   if (!field.value().is_object()) field.fail("expected an object of tokens and ids");
   const std::size_t count = field.value().size();
@@ -39,6 +43,7 @@ Vocabulary read_vocabulary(const JsonReader& field) {
       field.fail("token \"" + token + "\": id " + id.dump() + " " + what);
     };
     if (!id.is_number_integer()) fail("is not an integer");
+    // Numbers above the range of int64 would become negative.
     const bool huge = id.is_number_unsigned() && id.get<std::uint64_t>() > (1ull << 62);
     switch (vocabulary.add(token, huge ? -1 : id.get<std::int64_t>())) {
       case Vocabulary::Fault::none:

@@ -8,10 +8,15 @@
 #include "checkpoint/tokenizer/models/byte_token.hpp"
 #include "core/text/utf8.hpp"
 
+// Unigram model of SentencePiece as in Hugging Face tokenizers. Scores are compared exactly as
+// there, in float64 and in the same order of additions: the last bit of a sum decides between
+// splits of equal probability.
+
 namespace lensbench {
 namespace {
 
 constexpr double kUnknownPenalty = 10.0;  // below the lowest score of a token, as in SentencePiece
+// Limit of all tokens together, whose tree takes several times their size.
 constexpr std::size_t kMostBytes = 16u << 20;
 
 /// Value of a number in the JSON reader of the reference library (serde): the digits as an integer,
@@ -41,6 +46,7 @@ double as_serde_reads(double exact) {
   return std::copysign(exponent < 0 ? whole / scale : whole * scale, exact);
 }
 
+/// Total length of the tokens, by which the tree is allocated once.
 std::size_t bytes_of(const Vocabulary& vocabulary) {
   std::size_t bytes = 0;
   for (std::int64_t id = 0; id < vocabulary.end_id(); ++id) bytes += vocabulary.token_of(id).size();
@@ -56,6 +62,8 @@ struct UnigramModel::Node {
   std::int64_t id = kNoToken;      // id of the last token
 
   static constexpr std::size_t kUnreached = ~std::size_t{0};
+  /// Takes a candidate if it is better; of equal ones the first remains, as in the reference
+  /// library.
   void offer(double candidate, std::size_t from, std::int64_t token) {
     if (begin != kUnreached && candidate <= score) return;
     score = candidate;
@@ -64,6 +72,8 @@ struct UnigramModel::Node {
   }
 };
 
+/// All tokens are put into the tree, so that one pass over the text finds all matches of a
+/// position.
 UnigramModel::UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
                            std::optional<std::int64_t> unk_id, bool byte_fallback, std::string file)
     : vocabulary_(std::move(vocabulary)),
@@ -73,6 +83,7 @@ UnigramModel::UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
       tree_(bytes_of(vocabulary_)) {
   for (std::int64_t id = 0; id < vocabulary_.end_id(); ++id)
     tree_.add(vocabulary_.token_of(id), static_cast<std::uint32_t>(id));
+  // Below every token, so that an unknown character is never preferred to a known one.
   if (!scores_.empty()) unknown_score_ = *std::ranges::min_element(scores_) - kUnknownPenalty;
   if (byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
 }
@@ -82,6 +93,7 @@ UnigramModel::UnigramModel(Vocabulary vocabulary, std::vector<double> scores,
 // position is reachable.
 std::vector<UnigramModel::Node> UnigramModel::best_paths(std::string_view word) const {
   std::vector<Node> best(word.size() + 1);
+  // `best[at]` is final here, because all tokens that end at `at` begin before it.
   for (std::size_t at = 0; at < word.size();) {
     const double score = best[at].score;
     const std::size_t character = utf8_length(word[at]);
@@ -98,6 +110,7 @@ std::vector<UnigramModel::Node> UnigramModel::best_paths(std::string_view word) 
   return best;
 }
 
+/// Follows the best split from the end to the start, then adds its parts in order.
 void UnigramModel::tokenize(std::string_view word, std::vector<ModelToken>& tokens) const {
   const auto best = best_paths(word);
   std::vector<Span> parts;  // in reverse order; adjacent unknown parts are fused
@@ -125,6 +138,7 @@ void UnigramModel::add_part(std::string_view word, Span range,
     return;
   }
   const auto id_of_byte = [&](char byte) { return (*byte_ids_)[static_cast<unsigned char>(byte)]; };
+  // Byte by byte only if every byte has a token, so that the text can be restored.
   const bool spelled = byte_ids_ && std::ranges::all_of(text, [&](char byte) {
                          return id_of_byte(byte) != kNoToken;
                        });
@@ -135,6 +149,7 @@ void UnigramModel::add_part(std::string_view word, Span range,
   for (const char byte : text) tokens.push_back({id_of_byte(byte), range});
 }
 
+/// Id of the unknown token. \throws InputError without one, with the text
 std::int64_t UnigramModel::require_unknown(std::string_view text) const {
   if (!unk_id_)
     throw InputError(file_ + ": the vocabulary has neither \"" + std::string(text.substr(0, 80)) +
@@ -146,6 +161,7 @@ std::string UnigramModel::description() const {
   return byte_ids_ ? "Unigram with byte fallback" : "Unigram";
 }
 
+/// Reads pairs of a token and its score; the id of a token is its place in the list.
 std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
   const JsonReader vocab = field.at("vocab");
   const std::size_t count = vocab.size();
@@ -172,6 +188,7 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
     vocab.fail("the tokens are too long in total (" + std::to_string(bytes) + " bytes, at most " +
                std::to_string(kMostBytes) + " are allowed)");
   std::optional<std::int64_t> unk_id;
+  // The index must exist, since the score of the unknown token is read by it.
   if (const auto unk = field.find("unk_id"))
     unk_id = unk->integer({0, static_cast<std::int64_t>(count) - 1});
   return std::make_unique<UnigramModel>(std::move(vocabulary), std::move(scores), unk_id,

@@ -5,9 +5,13 @@
 
 #include "core/text/utf8.hpp"
 
+// WordPiece of BERT: the longest token that matches at each position, from left to right. It is
+// greedy and does not go back: a word whose rest does not match any token is unknown as a whole.
+
 namespace lensbench {
 namespace {
 
+/// Whether a text has more than `limit` characters; they are counted only if it has more bytes.
 bool has_more_characters(std::string_view word, std::size_t limit) {
   if (word.size() <= limit) return false;
   std::size_t count = 0;
@@ -23,6 +27,7 @@ std::size_t character_before(std::string_view text, std::size_t at) {
 
 }  // namespace
 
+/// The length of the longest token limits the search at each position.
 WordPieceModel::WordPieceModel(Vocabulary vocabulary, WordPieceOptions options, std::string file)
     : vocabulary_(std::move(vocabulary)),
       options_(std::move(options)),
@@ -37,6 +42,7 @@ void WordPieceModel::tokenize(std::string_view word, std::vector<ModelToken>& to
     tokens.push_back(unknown(word));
     return;
   }
+  // Tokens of this word are removed again if its rest is unknown.
   const std::size_t before = tokens.size();
   for (std::size_t begin = 0; begin < word.size();) {
     const auto token = longest_token(word, begin);
@@ -50,6 +56,7 @@ void WordPieceModel::tokenize(std::string_view word, std::vector<ModelToken>& to
   }
 }
 
+/// Longest token from `begin` on; those after the first have the prefix of a continuation.
 std::optional<ModelToken> WordPieceModel::longest_token(std::string_view word,
                                                         std::size_t begin) const {
   const std::string prefix = begin == 0 ? "" : options_.continuing_subword_prefix;
@@ -57,6 +64,7 @@ std::optional<ModelToken> WordPieceModel::longest_token(std::string_view word,
   form += word.substr(begin);
   std::size_t end = word.size();
   while (end > begin) {
+    // The text is shortened by one character until a token is equal to it.
     const std::size_t size = prefix.size() + (end - begin);
     if (size <= longest_token_)
       if (const auto id = vocabulary_.id_of(std::string_view(form).substr(0, size)))
@@ -66,6 +74,7 @@ std::optional<ModelToken> WordPieceModel::longest_token(std::string_view word,
   return std::nullopt;
 }
 
+/// The whole word as the unknown token. \throws InputError without one
 ModelToken WordPieceModel::unknown(std::string_view word) const {
   if (!unk_id_)
     throw InputError(file_ + ": the vocabulary has neither tokens for the word \"" +

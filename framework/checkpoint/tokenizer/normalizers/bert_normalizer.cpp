@@ -2,6 +2,9 @@
 #include "checkpoint/tokenizer/text/character_classes.hpp"
 #include "core/text/utf8.hpp"
 
+// BertNormalizer of Hugging Face tokenizers: four steps, each optional, in a fixed order. Accents
+// are removed from the decomposed text, where they are characters of their own.
+
 namespace lensbench {
 namespace {
 
@@ -10,8 +13,8 @@ void append_visible(char32_t character, std::string& out) {
   append_utf8(out, is_white_space(character) ? U' ' : character);
 }
 
-/// Whether a character is in the CJK blocks of BERT's code, which starts two of them later than
-/// Unicode does.
+/// Whether a character is in the CJK blocks of the reference library, which starts one of them
+/// later than Unicode does (U+2B920 instead of U+2B820).
 bool is_chinese(char32_t c) {
   return (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) ||
          (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x2A6DF) ||
@@ -19,6 +22,7 @@ bool is_chinese(char32_t c) {
          (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
+/// A space on both sides, which makes each Chinese character a word.
 void append_with_spaces(char32_t character, std::string& out) {
   const bool chinese = is_chinese(character);
   if (chinese) out += ' ';
@@ -32,6 +36,7 @@ void append_unless_nonspacing(char32_t character, std::string& out) {
 
 }  // namespace
 
+// The order decides: a character that is dropped first does not get spaces.
 std::unique_ptr<const Normalizer> bert_normalizer(const BertNormalization& options) {
   std::vector<std::unique_ptr<const Normalizer>> steps;
   if (options.clean_text) steps.push_back(character_map(append_visible));

@@ -7,9 +7,13 @@
 #include "checkpoint/tokenizer/text/character_classes.hpp"
 #include "core/text/utf8.hpp"
 
+// Normalizers of Hugging Face tokenizers. Each keeps for every new character the range of the
+// original text that it represents, so that tokens have offsets in the text of the user.
+
 namespace lensbench {
 namespace {
 
+/// Text before the whole text; it represents the first character. An empty text remains empty.
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
@@ -26,6 +30,7 @@ class Prepend final : public Normalizer {
   std::string prefix_;
 };
 
+/// Replaces all matches of a pattern; the new text represents the last character of the match.
 class Replace final : public Normalizer {
  public:
   Replace(std::unique_ptr<const Pattern> pattern, std::string content)
@@ -39,6 +44,7 @@ class Replace final : public Normalizer {
       result.append(content_, text.source[match.end - 1]);
       copied = match.end;
     });
+    // Without a match the text is not copied.
     if (copied == 0) return text;
     result.append(text, {copied, text.text.size()});
     return result;
@@ -49,6 +55,7 @@ class Replace final : public Normalizer {
   std::string content_;
 };
 
+/// Replaces each character by a text, which may be empty.
 class MappedCharacters final : public Normalizer {
  public:
   explicit MappedCharacters(CharacterMap map) : map_(map) {}
@@ -70,6 +77,7 @@ class MappedCharacters final : public Normalizer {
   CharacterMap map_;
 };
 
+/// Lower case of one character, without regard to its neighbours and to the language.
 void append_lowercase(char32_t character, std::string& out) {
   if (character == 0x130) {  // the only character whose lower case is two characters
     append_utf8(out, U'i');
@@ -99,6 +107,7 @@ class Strip final : public Normalizer {
       at += unit.length;
     }
     AlignedText result;
+    // Nothing is kept of a text of white space alone: `first` is its end then and `last` its begin.
     const Span kept = {left_ ? first : 0, right_ ? last : text.text.size()};
     if (kept.begin < kept.end) result.append(text, kept);
     return result;
@@ -120,6 +129,7 @@ void append_nmt(char32_t c, std::string& out) {
   append_utf8(out, space ? U' ' : c);
 }
 
+/// Each byte as the character that represents it, as the pre-tokenizer ByteLevel does.
 void append_byte_characters(char32_t character, std::string& out) {
   std::string bytes;
   append_utf8(bytes, character);
@@ -147,6 +157,7 @@ std::unique_ptr<const Normalizer> read_sequence(const JsonReader& field) {
   return normalizer_sequence(std::move(steps));
 }
 
+/// In the reference library, accents are stripped by default if the text is made lower case.
 std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonReader& field) {
   BertNormalization options;
   options.clean_text = field.boolean_or("clean_text", true);
@@ -171,6 +182,8 @@ std::unique_ptr<const Normalizer> normalizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
+/// Reads the type first: each type has its own fields. An unknown type is an error, since leaving a
+/// step out would give other tokens.
 std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();

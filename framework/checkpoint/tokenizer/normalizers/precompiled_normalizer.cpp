@@ -7,9 +7,13 @@
 #include "checkpoint/tokenizer/text/character_changes.hpp"
 #include "core/text/utf8.hpp"
 
+// Normalization by a table that SentencePiece compiled. The file contains the table in binary form,
+// so every index from it is checked before it is used.
+
 namespace lensbench {
 namespace {
 
+/// Bytes of a base64 text. Its padding is 0 to 2 characters, which the decoder counts as bytes.
 std::string decode_base64(const JsonReader& field) {
   constexpr const char* kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -41,12 +45,14 @@ class Charsmap {
  public:
   explicit Charsmap(const JsonReader& field) {
     const std::string bytes = decode_base64(field);
+    // The first four bytes are the size of the trie; the replacements follow it.
     const std::size_t size = bytes.size() < 4 ? 0 : little_endian(bytes);
     if (size == 0 || size % 4 != 0 || size > bytes.size() - 4)
       field.fail("is not a double array: its size does not fit the data");
     for (std::size_t at = 4; at < size + 4; at += 4)
       units_.push_back(little_endian(std::string_view(bytes).substr(at)));
     texts_ = bytes.substr(size + 4);
+    // Checked once as a whole, so that every part between characters is valid.
     if (valid_utf8_prefix(texts_) != texts_.size())
       field.fail("the replacements are not valid UTF-8");
   }
@@ -54,13 +60,17 @@ class Charsmap {
   /// Replacement of the shortest entry at the start of `text`, which the caller uses for the whole
   /// text, as the reference library does.
   std::optional<std::string_view> replacement(std::string_view text) const {
+    // A unit has the label of the edge to it, the offset to its children and a bit for an entry;
+    // children are at (node ^ offset ^ byte), as darts-clone defines it.
     std::size_t node = offset(units_[0]);
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
       node ^= byte;
+      // Damaged tables may lead to any unit, so the index and the label are compared.
       if (byte == 0 || node >= units_.size() || label(units_[node]) != byte) return std::nullopt;
       const std::uint32_t unit = units_[node];
       node ^= offset(unit);
+      // Bit 8: the text up to here is an entry, whose value is the unit at the offset itself.
       if ((unit >> 8 & 1) == 0) continue;
       return node < units_.size() ? text_at(units_[node] & 0x7FFFFFFF) : std::nullopt;
     }
@@ -68,11 +78,14 @@ class Charsmap {
   }
 
  private:
+  /// Label of a unit; bit 31 marks a value, which no byte is equal to.
   static std::uint32_t label(std::uint32_t unit) { return unit & (1u << 31 | 0xFF); }
+  /// Offset of a unit: 21 bits, shifted by 8 if bit 9 is set.
   static std::size_t offset(std::uint32_t unit) {
     return std::size_t{unit >> 10} << ((unit & 1u << 9) >> 6);
   }
 
+  /// Replacement at an offset; nothing for an offset outside of the texts or within a character.
   std::optional<std::string_view> text_at(std::size_t begin) const {
     const bool inside_character =
         begin < texts_.size() && (static_cast<unsigned char>(texts_[begin]) & 0xC0) == 0x80;
@@ -118,6 +131,8 @@ class Rewriting {
   bool changed_ = false;
 };
 
+/// Clusters and not characters are looked up, since an entry may have several characters, such as a
+/// letter with its accent.
 class Precompiled final : public Normalizer {
  public:
   explicit Precompiled(const JsonReader& field) : charsmap_(field) {}
@@ -130,11 +145,14 @@ class Precompiled final : public Normalizer {
       rewrite(all.substr(begin, end - begin), rewriting);
       begin = end;
     }
+    // A text without a change keeps its alignment as it is.
     return rewriting.changed() ? apply_changes(rewriting.changes(), text) : text;
   }
 
  private:
   /// End of the extended grapheme cluster (UAX 29) that starts at `begin`.
+  /// utf8proc keeps the state of the cluster between calls, for flags and emoji of several
+  /// characters.
   static std::size_t grapheme_end(std::string_view text, std::size_t begin) {
     Utf8Unit unit = read_utf8(text.substr(begin));
     std::size_t end = begin + unit.length;
@@ -152,6 +170,7 @@ class Precompiled final : public Normalizer {
 
   /// Rewrites a short cluster as a whole if the table has it, else each of its characters.
   void rewrite(std::string_view cluster, Rewriting& rewriting) const {
+    // Length in bytes up to which the reference library looks a cluster up as a whole.
     constexpr std::size_t kLongestCluster = 5;
     if (cluster.size() <= kLongestCluster) {
       if (const auto text = charsmap_.replacement(cluster)) {

@@ -8,6 +8,10 @@
 #include "checkpoint/tokenizer/text/character_changes.hpp"
 #include "core/text/utf8.hpp"
 
+// Unicode normalization (UAX 15) that reports for every new character which old ones it replaces.
+// utf8proc alone gives the text without that relation, so decomposition, ordering and composition
+// are separate steps here; its tables are used for single characters.
+
 namespace lensbench {
 namespace {
 
@@ -18,7 +22,7 @@ struct Unit {
   int combining_class;
 };
 
-// All characters below are unchanged in every normalization form.
+// All characters below are unchanged in NFC and NFD.
 constexpr utf8proc_int32_t kFirstThatMayChange = 0xC0;
 // All characters below are unchanged in NFC.
 constexpr utf8proc_int32_t kFirstThatMayChangeComposed = 0x300;
@@ -48,6 +52,8 @@ bool is_too_new(utf8proc_int32_t c) {
       kRanges, [c](const auto& range) { return range.first <= c && c <= range.second; });
 }
 
+/// Full decomposition of each character. The first character of a decomposition replaces the old
+/// one, the others count as added.
 std::vector<Unit> decompose(std::string_view text, bool compatibility) {
   const auto options =
       static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | (compatibility ? UTF8PROC_COMPAT : 0));
@@ -59,18 +65,22 @@ std::vector<Unit> decompose(std::string_view text, bool compatibility) {
     const auto character = static_cast<utf8proc_int32_t>(unit.character);
     int boundary = 0;
     at += unit.length;
+    // The character remains as it is, as in the reference library.
     if (is_too_new(character)) {
       units.push_back({character, 0, utf8proc_get_property(character)->combining_class});
       continue;
     }
     const auto count =
         utf8proc_decompose_char(character, buffer.data(), buffer.size(), options, &boundary);
+    // A negative count is an error of the library, which leaves the character out.
     for (utf8proc_ssize_t i = 0; i < count; ++i)
       units.push_back({buffer[i], i > 0, utf8proc_get_property(buffer[i])->combining_class});
   }
   return units;
 }
 
+/// Canonical ordering: sorts each run of combining characters by their class. The sort is stable,
+/// since the order of characters of one class has a meaning.
 void order_marks(std::vector<Unit>& units) {
   for (auto begin = units.begin(); begin != units.end();) {
     if (begin->combining_class == 0) {
@@ -88,6 +98,7 @@ void order_marks(std::vector<Unit>& units) {
 
 /// Primary composite of two characters; 0 without one.
 utf8proc_int32_t composite(utf8proc_int32_t first, utf8proc_int32_t second) {
+  // No composite has a second character below this one.
   if (second < kFirstThatMayChangeComposed) return 0;
   std::array<utf8proc_int32_t, 2> pair = {first, second};
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
@@ -104,6 +115,7 @@ std::vector<Unit> compose(const std::vector<Unit>& units) {
   for (const Unit& unit : units) {
     if (starter >= 0 && last_class < unit.combining_class) {
       Unit& base = composed[starter];
+      // The composed character takes the place of both.
       if (const auto joined = composite(base.character, unit.character)) {
         base.character = joined;
         base.change += unit.change - 1;
@@ -126,6 +138,8 @@ class UnicodeNormalizer final : public Normalizer {
       : composed_(form == UnicodeForm::nfc || form == UnicodeForm::nfkc),
         compatibility_(form == UnicodeForm::nfkc || form == UnicodeForm::nfkd) {}
 
+  /// The three steps of UAX 15; a text that cannot change is returned at once, because most texts
+  /// are ASCII.
   AlignedText normalize(AlignedText text) const override {
     if (is_unchanged(text.text)) return text;
     auto units = decompose(text.text, compatibility_);
@@ -135,6 +149,7 @@ class UnicodeNormalizer final : public Normalizer {
 
  private:
   bool is_unchanged(std::string_view text) const {
+    // Compatibility forms change characters from U+00A0 on, the no-break space.
     const utf8proc_int32_t limit = composed_ && !compatibility_ ? kFirstThatMayChangeComposed
                                    : compatibility_             ? 0xA0
                                                                 : kFirstThatMayChange;

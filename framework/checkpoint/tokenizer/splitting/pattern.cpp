@@ -8,9 +8,14 @@
 
 #include "core/text/utf8.hpp"
 
+// Patterns that split texts. Expressions of tokenizer files are translated first
+// (regex_translation.cpp); PCRE2 then matches them with Unicode properties, by code compiled at run
+// time where the processor allows it.
+
 namespace lensbench {
 namespace {
 
+/// A fixed text. Empty texts are refused by the reader, since they would match everywhere.
 class LiteralPattern final : public Pattern {
  public:
   explicit LiteralPattern(std::string text) : text_(std::move(text)) {}
@@ -25,6 +30,7 @@ class LiteralPattern final : public Pattern {
   std::string text_;
 };
 
+/// Each character of a class is a match of its own.
 class CharacterPattern final : public Pattern {
  public:
   explicit CharacterPattern(bool (*is_member)(char32_t)) : is_member_(is_member) {}
@@ -52,6 +58,7 @@ std::string pcre2_message(int code) {
   return reinterpret_cast<const char*>(message);
 }
 
+/// A regular expression of PCRE2. `\C` is refused, because it matches a byte within a character.
 class RegexPattern final : public Pattern {
  public:
   explicit RegexPattern(std::string_view pcre2) {
@@ -65,6 +72,7 @@ class RegexPattern final : public Pattern {
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
   }
 
+  /// Whether the pattern can match an empty text, which its users do not expect (`find_all`).
   bool may_match_nothing() const {
     std::uint32_t empty = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &empty);
@@ -72,6 +80,7 @@ class RegexPattern final : public Pattern {
   }
 
   void find_all(std::string_view text, const Visitor& visit) const override {
+    // One match object for each call, so that several threads may use one pattern.
     const std::unique_ptr<pcre2_match_data, FreePcre2> match(
         pcre2_match_data_create_from_pattern(code_.get(), nullptr));
     if (!match) throw RunError("out of memory while splitting a text");
@@ -79,11 +88,14 @@ class RegexPattern final : public Pattern {
       if (!find_next(text, at, match.get())) return;
       const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
       if (bounds[1] > bounds[0]) visit({bounds[0], bounds[1]});
+      // After an empty match the search goes on at the next character, or it would not end.
       at = bounds[1] > at ? bounds[1] : at + utf8_length(text[at]);
     }
   }
 
  private:
+  /// Finds the next match from byte `at` on.
+  /// \return false if there is none \throws InputError if PCRE2 gives up
   bool find_next(std::string_view text, std::size_t at, pcre2_match_data* match) const {
     // The text is valid UTF-8; a check by PCRE2 at each match would take quadratic time.
     const auto find = [&](std::uint32_t options) {
@@ -91,6 +103,7 @@ class RegexPattern final : public Pattern {
                          PCRE2_NO_UTF_CHECK | options, match, nullptr);
     };
     int result = find(0);
+    // The interpreter uses the heap for what did not fit on the stack of the compiled code.
     if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = find(PCRE2_NO_JIT);
     if (result == PCRE2_ERROR_NOMATCH) return false;
     if (result < 0)
@@ -123,6 +136,7 @@ std::unique_ptr<const Pattern> read_pattern(const JsonReader& field) {
   }
   const JsonReader regex = field.at("Regex");
   const std::string translated = translate_regex(regex);
+  // Faults that the translation does not check, such as a descending range, are reported by PCRE2.
   try {
     auto pattern = std::make_unique<RegexPattern>(translated);
     if (pattern->may_match_nothing())

@@ -6,6 +6,9 @@
 #include "checkpoint/tokenizer/text/character_classes.hpp"
 #include "core/text/utf8.hpp"
 
+// Pre-tokenizers of Hugging Face tokenizers. Names, fields and defaults are those of the field
+// `pre_tokenizer` of tokenizer.json.
+
 namespace lensbench {
 namespace {
 
@@ -21,6 +24,8 @@ constexpr std::string_view kWords =
     R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+)"
     R"(|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\t-\r\x{85}\p{Z}]+)";
 
+/// Splits by the expression of GPT-2 and writes each byte as one printable character, so that 256
+/// tokens are enough for every text.
 class ByteLevel final : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
@@ -33,6 +38,7 @@ class ByteLevel final : public PreTokenizer {
     if (add_prefix_space_) add_prefix_space(pieces);
     if (split_) split_->apply(pieces);
     rewrite_parts(pieces, [](const AlignedText& from, Span range, AlignedText& to) {
+      // All bytes of a character keep its source, so that offsets remain those of the text.
       for (std::size_t i = range.begin; i < range.end; ++i)
         to.append(byte_to_character(static_cast<unsigned char>(from.text[i])), from.source[i]);
     });
@@ -41,6 +47,8 @@ class ByteLevel final : public PreTokenizer {
   bool is_byte_level() const override { return true; }
 
  private:
+  /// A space before a text without one, so that its first word is tokenized as in the middle of a
+  /// text.
   static void add_prefix_space(Pieces& pieces) {
     rewrite_parts(pieces, [](const AlignedText& from, Span range, AlignedText& to) {
       if (from.text[range.begin] != ' ') to.append(U' ', from.source[range.begin]);
@@ -54,9 +62,11 @@ class ByteLevel final : public PreTokenizer {
 
 enum class PrependScheme { always, first, never };
 
+/// Writes spaces as a visible character (`▁` in most files), as SentencePiece does.
 class Metaspace final : public PreTokenizer {
  public:
   explicit Metaspace(const JsonReader& field) : replacement_(field.at("replacement").string()) {
+    // Refuses a replacement that is not exactly one character.
     field.at("replacement").character();
     scheme_ = read_scheme(field);
     if (field.boolean_or("split", true))
@@ -66,12 +76,14 @@ class Metaspace final : public PreTokenizer {
 
   void apply(Pieces& pieces) const override {
     rewrite_parts(pieces, [&](const AlignedText& from, Span range, AlignedText& to) {
+      // A text that begins with a space has its mark already.
       const char first = from.text[range.begin];
       const bool starts_with_it = first == ' ' || std::string_view(from.text)
                                                       .substr(range.begin, range.end - range.begin)
                                                       .starts_with(replacement_);
       const Span origin = from.source[range.begin];
       if (!starts_with_it && prepends(origin.begin)) to.append(replacement_, origin);
+      // Byte by byte: a space is one byte in UTF-8, and all others are copied.
       for (std::size_t i = range.begin; i < range.end; ++i) {
         if (from.text[i] == ' ')
           to.append(replacement_, from.source[i]);
@@ -83,10 +95,12 @@ class Metaspace final : public PreTokenizer {
   }
 
  private:
+  /// `first` adds the mark only at the beginning of the whole text, not after an added token.
   bool prepends(std::size_t origin) const {
     return scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && origin == 0);
   }
 
+  /// Older files have `add_prefix_space` in place of `prepend_scheme`.
   static PrependScheme read_scheme(const JsonReader& field) {
     const auto scheme = field.find("prepend_scheme");
     if (!scheme)
@@ -142,6 +156,7 @@ std::unique_ptr<const PreTokenizer> split_at(bool (*is_member)(char32_t), SplitB
   return std::make_unique<Split>(character_pattern(is_member), behavior, false);
 }
 
+// Exactly one character, as the name of the type says.
 std::unique_ptr<const PreTokenizer> split_at_character(const JsonReader& field) {
   field.character();
   return std::make_unique<Split>(literal_pattern(field.string()), SplitBehavior::removed, false);
@@ -166,6 +181,8 @@ std::unique_ptr<const PreTokenizer> pre_tokenizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
+/// Reads the type first: each type has its own fields. An unknown type is an error, since leaving a
+/// step out would give other tokens.
 std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();

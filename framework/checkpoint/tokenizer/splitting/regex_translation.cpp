@@ -4,7 +4,12 @@
 
 #include "checkpoint/tokenizer/splitting/pattern.hpp"
 #include "checkpoint/tokenizer/text/character_classes.hpp"
+#include "core/text/printable.hpp"
 #include "core/text/utf8.hpp"
+
+// Translation of regular expressions from Oniguruma, which Hugging Face tokenizers use, to PCRE2.
+// The dialects agree in form and differ in meaning in several places (white space, scripts,
+// repetition of repetitions), so each construct is recognised and written anew, or refused.
 
 namespace lensbench {
 namespace {
@@ -14,6 +19,7 @@ constexpr const char* kWhiteSpace =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
     "\\x{205f}\\x{3000}";
 
+// General categories, which both libraries define by the Unicode standard.
 constexpr std::array kCategories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc",
                                     "Me", "N",  "Nd", "Nl", "No", "P",  "Pc", "Pd", "Ps",
                                     "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So",
@@ -36,6 +42,7 @@ class Translator {
   }
 
  private:
+  // Kind of the last element, which decides whether and how it may be repeated.
   enum class Atom { none, character, group, lookaround };
 
   bool done() const { return at_ >= in_.size(); }
@@ -47,12 +54,14 @@ class Translator {
   }
 
   [[noreturn]] void refuse(const std::string& what) const {
-    field_.fail("the regular expression \"" + std::string(in_) + "\" is not supported: " + what +
+    field_.fail("the regular expression \"" + printable(in_) + "\" is not supported: " + what +
                 " at byte " + std::to_string(at_) +
                 " (accepted are constructs with equal meaning in Oniguruma and PCRE2 and with "
                 "bounded time)");
   }
 
+  /// Alternatives up to the end of their group. The depth limits the recursion, since the
+  /// expression comes from a file.
   void alternatives() {
     if (++depth_ > 16) refuse("more than 16 nested groups");
     while (!done() && !next_is(")")) {
@@ -65,6 +74,8 @@ class Translator {
     --depth_;
   }
 
+  /// One element without its repetition. Characters with a special meaning are refused unless a
+  /// branch before has taken them.
   Atom atom() {
     if (next_is("(")) return group();
     if (take("[")) {
@@ -88,12 +99,16 @@ class Translator {
     at_ += unit.length;
   }
 
+  /// Writes a code point by its number, so that no character has a special meaning in PCRE2.
   void put(char32_t character) {
+    character_ = character;
     char code[16];
     std::snprintf(code, sizeof code, "\\x{%x}", static_cast<unsigned>(character));
     out_ += code;
   }
 
+  /// Groups are written without capture, since only the whole match is used. Lookbehind, atomic and
+  /// named groups are refused.
   Atom group() {
     Atom kind = Atom::group;
     if (take("(?i:")) {
@@ -115,6 +130,7 @@ class Translator {
     return kind;
   }
 
+  /// A repeated group can take exponential time and is refused, unless it is only optional.
   void quantifier(Atom atom) {
     const bool braces = next_is("{");
     if (!braces && !next_is("?") && !next_is("*") && !next_is("+")) return;
@@ -133,6 +149,7 @@ class Translator {
       refuse("a repetition of a repetition");
   }
 
+  /// `{n}`, `{n,}` or `{n,m}` with numbers of at most three digits.
   void interval() {
     const std::size_t end = in_.find('}', at_);
     if (end == std::string_view::npos) refuse("'{'");
@@ -151,6 +168,7 @@ class Translator {
     at_ = end + 1;
   }
 
+  /// A class in brackets. Set operations and POSIX classes are refused by `class_members`.
   void character_class() {
     out_ += '[';
     if (take("^")) out_ += '^';
@@ -159,30 +177,61 @@ class Translator {
     out_ += ']';
   }
 
+  // Kind of the last member of a class, which decides what a '-' after it means.
+  enum class Member { none, character, range, nested_class, escaped_class };
+
   /// Translates the members of a class, including the final ']'. A nested class adds its members.
+  /// The depth limits the recursion, since the expression comes from a file.
   void class_members() {
-    for (bool first = true; !take("]"); first = false) {
+    if (++class_depth_ > 16) refuse("more than 16 nested classes");
+    for (Member last = Member::none; !take("]");) {
       if (done()) refuse("a class without ']'");
       if (next_is("&&") || next_is("[^") || next_is("[:") || next_is("[]") || next_is("[-"))
         refuse("this kind of class inside a class");
       if (take("[")) {
         class_members();
-      } else if (take("\\")) {
-        escape(true);
-      } else if (next_is("-") && !first && !next_is("-]")) {
-        if (next_is("-[")) refuse("a range that ends with a class");
-        out_ += '-';
-        ++at_;
+        last = Member::nested_class;
+      } else if (next_is("-") && !next_is("-]") && last == Member::escaped_class) {
+        refuse("a range that starts with a class");
+      } else if (next_is("-") && !next_is("-]") && last == Member::character) {
+        range_end();
+        last = Member::range;
       } else {
-        literal();
+        // A '-' at the start or end, after a range or after a nested class means itself.
+        last = class_character() ? Member::character : Member::escaped_class;
       }
     }
+    --class_depth_;
   }
 
-  void escape(bool in_class) {
+  /// The '-' and the end of a range, whose start is written.
+  void range_end() {
+    const char32_t start = character_;
+    out_ += '-';
+    ++at_;
+    if (next_is("[") || !class_character()) refuse("a range that ends with a class");
+    if (character_ < start) refuse("a range that ends before its start");
+  }
+
+  /// One member of a class that is not a class in brackets.
+  /// \return false for an escape that means several characters, such as `\s`
+  bool class_character() {
+    if (take("\\")) return escape(true);
+    if (done()) refuse("a class without ']'");
+    literal();
+    return true;
+  }
+
+  /// An escape outside or inside of a class. Letters whose meaning differs or that are not needed
+  /// are refused. \return whether it means one character
+  bool escape(bool in_class) {
     if (done()) refuse("a '\\' at the end");
     const char c = in_[at_];
-    if (c == 'p' || c == 'P') return property();
+    if (c == 'p' || c == 'P') {
+      property();
+      return false;
+    }
+    bool one = false;
     if (c == 's') {
       out_ += in_class ? kWhiteSpace : "[" + std::string(kWhiteSpace) + "]";
     } else if (c == 'S' && !in_class) {
@@ -191,12 +240,16 @@ class Translator {
       out_ += "\\p{Nd}";
     } else if (c == 'r' || c == 'n' || c == 't') {
       put(c == 'r' ? U'\r' : c == 'n' ? U'\n' : U'\t');
+      one = true;
+      // An escaped punctuation character means itself in both dialects.
     } else if (static_cast<unsigned char>(c) < 0x80 && is_punctuation(static_cast<char32_t>(c))) {
       put(static_cast<char32_t>(c));
+      one = true;
     } else {
       refuse(std::string("'\\") + c + "'");
     }
     ++at_;
+    return one;
   }
 
   void property() {
@@ -217,7 +270,8 @@ class Translator {
   const JsonReader& field_;
   std::string_view in_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  int depth_ = 0, class_depth_ = 0;
+  char32_t character_ = 0;  ///< the last one that was written
   std::string out_;
 };
 

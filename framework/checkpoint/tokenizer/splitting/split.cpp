@@ -2,6 +2,8 @@
 
 #include "checkpoint/tokenizer/splitting/pre_tokenizer.hpp"
 
+// Split by a pattern, with the five behaviours of Hugging Face tokenizers.
+
 namespace lensbench {
 namespace {
 
@@ -40,6 +42,7 @@ std::vector<Section> join(const std::vector<Section>& sections, Joins joins) {
   return joined;
 }
 
+/// Sections as parts: all behaviours but `removed` keep the whole text.
 std::vector<Section> arrange(std::vector<Section> sections, SplitBehavior behavior) {
   const auto match_after_other = [](bool previous, bool match) { return match && !previous; };
   switch (behavior) {
@@ -53,6 +56,7 @@ std::vector<Section> arrange(std::vector<Section> sections, SplitBehavior behavi
     case SplitBehavior::merged_with_previous:
       return join(sections, match_after_other);
     case SplitBehavior::merged_with_next:
+      // The reverse of the reversed order: joined to the next section instead of the previous one.
       std::ranges::reverse(sections);
       sections = join(sections, match_after_other);
       std::ranges::reverse(sections);

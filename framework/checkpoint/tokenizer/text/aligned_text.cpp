@@ -2,6 +2,9 @@
 
 #include "core/text/utf8.hpp"
 
+// Text with the origin of each of its bytes. Every step of a tokenizer rewrites the text through
+// these functions, so that tokens can be traced to the text that the user gave.
+
 namespace lensbench {
 
 AlignedText AlignedText::from(std::string_view text) {
@@ -10,6 +13,7 @@ AlignedText AlignedText::from(std::string_view text) {
   aligned.source.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(text[at]);
+    // All bytes of a character have the range of the whole character.
     aligned.source.insert(aligned.source.end(), length, {at, at + length});
     at += length;
   }
@@ -32,6 +36,8 @@ void AlignedText::append(std::string_view characters, Span origin) {
   source.resize(text.size(), origin);
 }
 
+/// From the beginning of the origin of the first byte to the end of that of the last one. Steps
+/// keep the order of the text, so the range is not inverted.
 Span AlignedText::source_of(Span range) const {
   if (range.begin >= range.end || range.end > source.size()) return range;
   return {source[range.begin].begin, source[range.end - 1].end};

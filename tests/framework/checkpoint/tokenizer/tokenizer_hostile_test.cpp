@@ -186,6 +186,11 @@ TEST(HostileTokenizer, AllowsHolesInTheVocabulary) {
   EXPECT_EQ(opened->decode({500}), "");
 }
 
+TEST(HostileTokenizer, ListsThePostProcessorsByTheirNamesInFiles) {
+  EXPECT_THAT(error_with("/post_processor/type", "Foo"),
+              HasSubstr("BertProcessing, RobertaProcessing and Sequence are)"));
+}
+
 TEST(HostileTokenizer, RefusesATemplateOfUnknownTokens) {
   EXPECT_THAT(error_with("/post_processor/single/0/SpecialToken/id", "<y>"), HasSubstr("<y>"));
   EXPECT_THAT(error_with("/post_processor/special_tokens/<x>/ids/0", 2), HasSubstr("<x>"));
