@@ -15,8 +15,6 @@
 namespace lensbench::statistics {
 namespace {
 
-constexpr std::int64_t kFewestSamples = 100;
-
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -29,15 +27,6 @@ double size_of(const std::vector<double>& values) {
 double variance(const std::vector<double>& values) {
   const double error = standard_error(values);
   return error * error * size_of(values);
-}
-
-void check(const Resampling& resampling) {
-  if (resampling.samples < kFewestSamples)
-    throw UsageError("resampling: " + std::to_string(resampling.samples) +
-                     " samples, expected at least " + std::to_string(kFewestSamples));
-  if (!(resampling.confidence > 0 && resampling.confidence < 1))
-    throw UsageError("resampling: confidence " + std::to_string(resampling.confidence) +
-                     ", expected a number between 0 and 1");
 }
 
 /// Means of samples drawn with replacement, in ascending order.
@@ -167,7 +156,7 @@ TestResult undefined_result(double difference) {
 }  // namespace
 
 Interval bootstrap_mean(const std::vector<double>& values, const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   const auto kept = present(values);
   const double estimate = mean(kept);
   if (kept.size() < 2) return {estimate, kUndefined, kUndefined};
@@ -197,7 +186,7 @@ double hedges_g(const std::vector<double>& a, const std::vector<double>& b) {
 
 TestResult permutation_test(const std::vector<double>& a, const std::vector<double>& b,
                             const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   const auto x = present(a), y = present(b);
   const double difference = mean(x) - mean(y);
   if (x.empty() || y.empty()) return undefined_result(difference);
@@ -212,7 +201,7 @@ TestResult permutation_test(const std::vector<double>& a, const std::vector<doub
 
 TestResult paired_permutation_test(const std::vector<double>& a, const std::vector<double>& b,
                                    const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   if (a.size() != b.size())
     throw UsageError("paired test: the samples differ in length (" + std::to_string(a.size()) +
                      " and " + std::to_string(b.size()) +
