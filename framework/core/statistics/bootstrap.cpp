@@ -39,8 +39,9 @@ Bootstrap bootstrap(std::size_t cases, const SampleStatistic& statistic,
                     const Resampling& resampling, const std::vector<std::string>& groups) {
   check_resampling(resampling);
   if (!groups.empty() && groups.size() != cases)
-    throw UsageError("bootstrap: found " + std::to_string(groups.size()) + " labels of groups for " +
-                     std::to_string(cases) + " cases; give one for each");
+    throw UsageError("bootstrap: found " + std::to_string(groups.size()) +
+                     " labels of groups for " + std::to_string(cases) +
+                     " cases; give one for each");
   std::vector<std::size_t> sample(cases);
   std::iota(sample.begin(), sample.end(), std::size_t{0});
   const std::vector<double> estimates = statistic(sample);
@@ -64,7 +65,8 @@ Bootstrap bootstrap(std::size_t cases, const SampleStatistic& statistic,
   const double tail = (1 - resampling.confidence) / 2;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     double* draws = result.draws.data_ptr<double>();
-    for (std::size_t s = 0; s < columns[i].size(); ++s) draws[s * columns.size() + i] = columns[i][s];
+    for (std::size_t s = 0; s < columns[i].size(); ++s)
+      draws[s * columns.size() + i] = columns[i][s];
     result.intervals.push_back(
         {estimates[i], quantile(columns[i], tail), quantile(columns[i], 1 - tail)});
   }

@@ -62,19 +62,19 @@ TEST(BootstrapOfTwoCases, HasTheQuantilesOfTheFourSamplesAsBounds) {
 }
 
 TEST(Bootstrap, FindsTheIntervalsOfSciPy) {
-  const auto expected = nlohmann::json::parse(
-      std::ifstream(testing::data_folder() + "/statistics/bootstrap.json"));
+  const auto expected =
+      nlohmann::json::parse(std::ifstream(testing::data_folder() + "/statistics/bootstrap.json"));
   const std::vector<double> x = expected["x"], y = expected["y"];
   const std::map<std::string, std::size_t> places = {
       {"pearson", 0}, {"spearman", 1}, {"ratio_of_medians", 2}};
-  const Bootstrap result = bootstrap(
-      x.size(),
-      [&](const auto& cases) {
-        const auto a = drawn(x, cases), b = drawn(y, cases);
-        return std::vector<double>{pearson(a, b), spearman(a, b),
-                                   quantile(a, 0.5) / quantile(b, 0.5)};
-      },
-      {expected["draws"], 3, 0.95});
+  const Bootstrap result =
+      bootstrap(x.size(),
+                [&](const auto& cases) {
+                  const auto a = drawn(x, cases), b = drawn(y, cases);
+                  return std::vector<double>{pearson(a, b), spearman(a, b),
+                                             quantile(a, 0.5) / quantile(b, 0.5)};
+                },
+                {expected["draws"], 3, 0.95});
   ASSERT_EQ(expected["statistics"].size(), places.size());
   for (const auto& [name, one] : expected["statistics"].items()) {
     const Interval& found = result.intervals[places.at(name)];
@@ -96,7 +96,8 @@ TEST(Bootstrap, DependsOnItsSeedAlone) {
 
 TEST(Bootstrap, DrawsWholeGroups) {
   // Groups a (0, 0, 0) and b (1): the samples aa, ab, ba, bb have the means 0, 1/4, 1/4, 1.
-  const Bootstrap result = bootstrap(4, mean_of({0, 0, 1, 0}), {10000, 5, 0.4}, {"a", "a", "b", "a"});
+  const Bootstrap result =
+      bootstrap(4, mean_of({0, 0, 1, 0}), {10000, 5, 0.4}, {"a", "a", "b", "a"});
   EXPECT_NEAR(share_of(result, 0), 0.25, 4 * std::sqrt(0.25 * 0.75 / 10000));
   EXPECT_NEAR(share_of(result, 0.25), 0.5, 4 * std::sqrt(0.5 * 0.5 / 10000));
   EXPECT_NEAR(share_of(result, 1), 0.25, 4 * std::sqrt(0.25 * 0.75 / 10000));
