@@ -23,13 +23,11 @@ struct Label {
   std::string long_name;          ///< description, with the meaning of NaN
 };
 
-/// Adds numbers in the shape of the label's axes, in C order, drawn in the given view.
+/// Adds numbers in the shape of the label's axes, in C order.
 inline void add_numbers(lensbench::Dataset& dataset, const Label& label,
-                        const std::vector<double>& values, const std::vector<std::int64_t>& shape,
-                        const char* view = "table") {
+                        const std::vector<double>& values, const std::vector<std::int64_t>& shape) {
   dataset.add(label.name, label.dims, at::tensor(values, at::kDouble).reshape(shape), label.units,
               label.long_name);
-  dataset.set_attribute(label.name, "view", std::string(view));
 }
 
 /// Adds estimates, and `<name>_interval` with a leading axis `bound` and the settings of the
@@ -42,6 +40,7 @@ inline void add_estimates(lensbench::Dataset& dataset, const Label& label,
   std::int64_t count = 1;
   for (const std::int64_t length : shape) count *= length;
   std::vector<double> estimates, bounds;
+  estimates.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i)
     estimates.push_back(bootstrap.intervals[first + static_cast<std::size_t>(i)].estimate);
   for (const bool high : {false, true})

@@ -36,8 +36,8 @@ void check_pair(const Model& base, const Model& tuned, const std::string& path) 
   else
     problem = common::tokenizer_difference(base, tuned);
   if (!problem.empty())
-    throw InputError("domain_shift: parameter 'tuned': '" + path +
-                     "' cannot be compared with '" + base.directory().string() + "': " + problem +
+    throw InputError("domain_shift: parameter 'tuned': '" + path + "' cannot be compared with '" +
+                     base.directory().string() + "': " + problem +
                      "; give a causal model that was tuned from the model of the run");
 }
 
@@ -71,7 +71,8 @@ void add_statistics(Dataset& table, const std::vector<Dataset>& cases, const std
 class DomainShift final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"tuned", ParameterType::model, nullptr, "", "model that was tuned from the model of the run"},
+      {"tuned", ParameterType::model, nullptr, "",
+       "model that was tuned from the model of the run"},
       {"terms", ParameterType::file, nullptr, "",
        "words of the domain, one token in each line, with its leading blank"},
   };
@@ -92,8 +93,8 @@ class DomainShift final : public Experiment {
     result.set_attribute("shift", "view", std::string("heatmap"));
     result.add("term_shift", {"layer", "term"}, (after.by_term - before.by_term).mean(1), "nats",
                "log odds of one term in the tuned model minus those in the base, mean over tokens");
-    const bool wide = c.model().options().dtype == at::kFloat ||
-                      c.model().options().dtype == at::kDouble;
+    const bool wide =
+        c.model().options().dtype == at::kFloat || c.model().options().dtype == at::kDouble;
     result.receipts.push_back(make_receipt(
         "last_layer_equals_logits", std::max(before.error, after.error),
         wide ? kTolerance : kHalfTolerance,

@@ -45,7 +45,8 @@ at::Tensor lens_odds(const Model& model, const at::Tensor& stream, const at::Ten
 Terms read_terms(const Model& model, const std::string& path) {
   std::ifstream file(path);
   if (!file)
-    throw InputError("'" + path + "': the file of terms cannot be read; give a text file with one "
+    throw InputError("'" + path +
+                     "': the file of terms cannot be read; give a text file with one "
                      "term in each line");
   Terms terms;
   std::int64_t number = 0;
@@ -68,7 +69,8 @@ Terms read_terms(const Model& model, const std::string& path) {
   if (terms.ids.empty())
     throw InputError(path + ": the file lacks terms; write one token in each line, such as ' ark'");
   if (std::ssize(terms.ids) >= model.spec().vocab_size)
-    throw InputError(path + ": the terms are the whole vocabulary, so their probability is 1; "
+    throw InputError(path +
+                     ": the terms are the whole vocabulary, so their probability is 1; "
                      "leave some out");
   return terms;
 }

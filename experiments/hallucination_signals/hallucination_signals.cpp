@@ -54,6 +54,7 @@ struct Judgement {
   /// Area under the curve of each signal, then its Brier score.
   std::vector<double> scores(const std::vector<std::size_t>& cases) const {
     std::vector<double> all;
+    all.reserve(2 * kSignals.size());
     for (const auto& doubt : doubts) all.push_back(auroc(doubt, labels, cases));
     for (const auto& one : predicted) all.push_back(brier(one, labels, cases));
     return all;
@@ -81,14 +82,14 @@ void add_cases(Dataset& table, const Summary& summary, const Judgement& judgemen
   table.add("fold", {"case"}, at::tensor(judgement.folds, at::kLong).to(at::kInt), "1",
             "part of the cases that is predicted from all others");
   add_numbers(table, {"value", {"signal", "case"}, "1", "signal of the answer (nats or a share)"},
-              flat(judgement.signals), {kSignalCount, n}, "general");
+              flat(judgement.signals), {kSignalCount, n});
   add_numbers(table,
               {"predicted",
                {"signal", "case"},
                "1",
                "probability that the answer is wrong, fitted on the other folds (NaN: they lack a "
                "label)"},
-              flat(judgement.predicted), {kSignalCount, n}, "general");
+              flat(judgement.predicted), {kSignalCount, n});
 }
 
 void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_bins) {
@@ -102,6 +103,7 @@ void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_
     }
     errors.push_back(calibration_error(bins));
   }
+  edges.reserve(static_cast<std::size_t>(n_bins));
   for (std::int64_t bin = 0; bin < n_bins; ++bin)
     edges.push_back(static_cast<double>(bin) / static_cast<double>(n_bins));
   table.add_coordinate("bin", at::tensor(edges, at::kDouble), "least prediction of the bin");
@@ -117,9 +119,9 @@ void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_
                {"signal", "bin"},
                "1",
                "mean prediction of these answers (NaN: none)"},
-              predicted, shape, "general");
+              predicted, shape);
   add_numbers(table, {"calibration_cases", {"signal", "bin"}, "1", "number of these answers"},
-              counts, shape, "general");
+              counts, shape);
   add_numbers(table,
               {"calibration_error",
                {"signal"},
@@ -154,7 +156,8 @@ class HallucinationSignals final : public Experiment {
       c.save("answer", std::move(answer));
       return;
     }
-    check_labels(c.earlier());
+    if (!checked_) check_labels(c.earlier());
+    checked_ = true;
     TokenAnalyzerOptions options;
     options.top_k = 0;
     options.temperatures = {};
@@ -214,6 +217,7 @@ class HallucinationSignals final : public Experiment {
 
  private:
   Uses<TokenAnalyzer> analyzer_{this, "token_analyzer"};
+  bool checked_ = false;  ///< the labels of all cases were checked
 };
 
 }  // namespace hallucination_signals

@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kNotDetermined = std::numeric_limits<double>::quiet_NaN();
 constexpr double kPenalty = 1;
+// Rounding of the loss can end the iteration above the default of 1e-8. With the penalty, weights
+// are then exact to 1e-6.
+constexpr double kGradient = 1e-6;
 
 struct Group {
   double share = 0;  ///< of cases with label 1
@@ -117,7 +120,7 @@ std::vector<double> predicted_elsewhere(const std::vector<double>& signal,
     for (const double value : training.values) scaled.push_back(scale(value));
     const auto fit = lensbench::linear_algebra::fit_logistic(
         at::tensor(scaled, at::kDouble).unsqueeze(1), at::tensor(training.labels, at::kLong),
-        {.lambda = kPenalty});
+        {.lambda = kPenalty, .tolerance = kGradient});
     const double weight = fit.weights[0].item<double>();
     for (std::size_t i = 0; i < signal.size(); ++i)
       if (folds[i] == fold)

@@ -61,6 +61,7 @@ at::Tensor half(const at::Tensor& sequences, bool measures) {
 /// One half of the sequences of all cases, [sequence, ...].
 at::Tensor pooled(const Summary& cases, const std::string& name, bool measures) {
   std::vector<at::Tensor> parts;
+  parts.reserve(cases.cases().size());
   for (const auto number : cases.cases())
     parts.push_back(half(cases.dataset(number, "sequences")[name].tensor, measures));
   return at::cat(parts);
@@ -76,6 +77,7 @@ std::vector<Head> best_of(const std::vector<Head>& heads, std::int64_t count) {
 
 std::vector<std::vector<std::int64_t>> rows_of(const at::Tensor& ids) {
   std::vector<std::vector<std::int64_t>> rows;
+  rows.reserve(static_cast<std::size_t>(ids.size(0)));
   for (const at::Tensor& row : ids.to(at::kLong).unbind(0))
     rows.emplace_back(row.data_ptr<std::int64_t>(), row.data_ptr<std::int64_t>() + row.numel());
   return rows;
@@ -225,13 +227,11 @@ class InductionHeads final : public Experiment {
                          (count == 1 ? " induction head: " : " induction heads: ") + names;
     table.add_coordinate("statement", std::vector<std::string>{"induction heads"});
     table.add("finding", "statement", {finding}, "what the sequences that choose heads say");
-    table.set_attribute("finding", "view", std::string("table"));
     table.attributes["finding"] = finding;
     at::Tensor found = at::zeros({table.dim("block"), table.dim("head")}, at::kChar);
     for (const Head& head : selection.found) found[head.block][head.index] = 1;
     table.add("is_induction_head", {"block", "head"}, found, "1",
               "1: the score is above the threshold");
-    table.set_attribute("is_induction_head", "view", std::string("heatmap"));
     add_best(table, selection);
     table.add("threshold", {}, at::scalar_tensor(selection.threshold, at::kDouble), "1",
               "99th percentile of the induction scores of all heads on shuffled copies");
@@ -248,7 +248,6 @@ class InductionHeads final : public Experiment {
     }
     table.add_coordinate("rank", at::arange(1, std::ssize(names) + 1), "1 is the best");
     table.add("best_head", "rank", names, "heads with the largest induction scores");
-    table.set_attribute("best_head", "view", std::string("table"));
     common::add_numbers(table,
                         {"best_score", {"rank"}, "1", "their scores on the sequences that choose"},
                         scores, {std::ssize(scores)});

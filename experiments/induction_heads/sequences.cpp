@@ -56,6 +56,7 @@ at::Tensor scores_of(const at::Tensor& pattern, const RepeatedForm& form) {
   const std::int64_t size = wide.size(3);
   const auto queries = static_cast<double>((form.repeats - 1) * form.length);
   std::vector<at::Tensor> scores;
+  scores.reserve(kDetectors.size());
   for (std::size_t detector = 0; detector < kDetectors.size(); ++detector)
     scores.push_back((wide * mask_of(detector, form, size)).sum({2, 3}) / queries);
   return at::stack(scores);
@@ -80,6 +81,7 @@ at::Tensor losses_of(const Model& model, const at::Tensor& residual,
 at::Tensor repeat_gain(const at::Tensor& losses, const RepeatedForm& form) {
   const std::int64_t first = form.start ? 1 : 0;
   std::vector<at::Tensor> copies;
+  copies.reserve(static_cast<std::size_t>(form.repeats));
   for (std::int64_t copy = 0; copy < form.repeats; ++copy)
     copies.push_back(
         losses.slice(1, first + copy * form.length + 1, first + (copy + 1) * form.length));
@@ -89,6 +91,7 @@ at::Tensor repeat_gain(const at::Tensor& losses, const RepeatedForm& form) {
 
 TokenBatch batch_of(const std::vector<std::vector<std::int64_t>>& ids) {
   std::vector<at::Tensor> rows;
+  rows.reserve(ids.size());
   for (const auto& one : ids) rows.push_back(at::tensor(one, at::kLong));
   return {.ids = at::stack(rows), .mask = {}};
 }

@@ -24,6 +24,7 @@ std::set<std::size_t> first_fifth(const double* values, std::size_t n_blocks) {
 
 std::vector<double> shares_of_fall(const std::vector<double>& kl) {
   std::vector<double> shares;
+  shares.reserve(kl.size());
   for (std::size_t layer = 0; layer + 1 < kl.size(); ++layer)
     shares.push_back(kl.front() > 0 ? (kl[layer] - kl[layer + 1]) / kl.front() : kNotDetermined);
   return shares;

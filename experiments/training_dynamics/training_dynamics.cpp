@@ -155,7 +155,6 @@ void add_emerged(Dataset& table, const std::vector<Dataset>& cases) {
       share[k] += first.ge(0).logical_and(first.le(k)).to(at::kDouble);
   table.add("emerged_share", {"checkpoint", "layer"}, share / static_cast<double>(cases.size()),
             "1", "share of cases whose target is first from this checkpoint or an earlier one on");
-  table.set_attribute("emerged_share", "view", std::string("heatmap"));
 }
 
 /// Both rankings of the blocks of every checkpoint: increases of the loss, then shares of the fall
@@ -224,7 +223,6 @@ void add_bottlenecks(Dataset& table, const std::vector<Dataset>& cases,
                       shares, {k, n});
   table.add("bottlenecks", "checkpoint", findings,
             "blocks with a bottleneck_share of at least 0.9");
-  table.set_attribute("bottlenecks", "view", std::string("table"));
   const at::Tensor share = table["kl_share"].tensor;
   table.add("stall", {"checkpoint", "block"}, share.lt(kStall).to(at::kChar), "1",
             "1: kl_share is below 0.01");

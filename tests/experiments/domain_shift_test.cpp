@@ -23,7 +23,7 @@ using testing::SummaryCheck;
 using testing::value_at;
 using testing::reference::Values;
 
-const std::string kExperiment = "domain_shift";
+const std::string kDomainShift = "domain_shift";
 const std::string kStep400 = testing::kModel + "/checkpoints/step-400";
 
 /// Two blocks; the logit of token k is 1 where it is the input, and the last MLP adds `bias` to the
@@ -49,7 +49,7 @@ TEST(DomainShift, OfAPlantedBiasIsTheBiasAtTheLastLayerAlone) {
   biased_model(bias).write(folder / "tuned");
   folder.write("terms.txt", "t3\n");
   const auto run = run_experiment(
-      kExperiment, folder / "base", {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
+      kDomainShift, folder / "base", {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
       {{"tuned", (folder / "tuned").string()}, {"terms", (folder / "terms.txt").string()}});
   ASSERT_EQ(run.report.failures.size(), 0u) << run.report.failures.front().message;
   for (const Dataset& one : run.saved("log_odds")) {
@@ -58,8 +58,9 @@ TEST(DomainShift, OfAPlantedBiasIsTheBiasAtTheLastLayerAlone) {
       for (std::int64_t token = 0; token < one.dim("token"); ++token)
         EXPECT_NEAR(value_at(one, "shift", {layer, token}), layer == 2 ? bias : 0, 1e-5);
   }
-  // The input t0 has the logit 1, the four others 0: ln(1 / (e + 3)). Only t3 itself has e against 4.
-  const Dataset& first = run.saved("log_odds").front();
+  // The input t0 has the logit 1, the four others 0: ln(1 / (e + 3)). Only t3 itself has e
+  // against 4.
+  const Dataset first = run.saved("log_odds").front();
   EXPECT_NEAR(value_at(first, "term_log_odds", {0, 0, 0}), -std::log(std::exp(1.0) + 3), 1e-5);
   EXPECT_NEAR(value_at(first, "term_log_odds", {0, 0, 2}), 1 - std::log(4.0), 1e-5);
   const Dataset& table = run.report.summaries.at("domain_shift");
@@ -78,7 +79,7 @@ TEST(DomainShift, OfSeveralTermsAddsTheirProbabilities) {
   biased_model(bias).write(folder / "tuned");
   folder.write("terms.txt", "t3\r\n\nt1");
   const auto run = run_experiment(
-      kExperiment, folder / "base", {{"a", "t0", {}, {}}},
+      kDomainShift, folder / "base", {{"a", "t0", {}, {}}},
       {{"tuned", (folder / "tuned").string()}, {"terms", (folder / "terms.txt").string()}});
   const Dataset one = run.saved("log_odds").front();
   EXPECT_NEAR(value_at(one, "term_log_odds", {0, 2, 0}), std::log(2 / (e + 2)), 1e-5);
@@ -93,9 +94,9 @@ TEST(DomainShift, OfSeveralTermsAddsTheirProbabilities) {
 TEST(DomainShift, SumsUpOverTexts) {
   const testing::TempDir folder;
   folder.write("terms.txt", " Jacob\n Moses\n");
-  const auto run = run_experiment(
-      kExperiment, kStep400, testing::prompts_with_a_broken_one(),
-      {{"tuned", testing::kModel}, {"terms", (folder / "terms.txt").string()}});
+  const auto run =
+      run_experiment(kDomainShift, kStep400, testing::prompts_with_a_broken_one(),
+                     {{"tuned", testing::kModel}, {"terms", (folder / "terms.txt").string()}});
   EXPECT_EQ(run.report.failures.size(), 1u);  // the broken one
   const std::shared_ptr<const Model> models[] = {Model::open(kStep400),
                                                  Model::open(testing::kModel)};
@@ -142,8 +143,7 @@ TEST(DomainShift, SumsUpOverTexts) {
       const auto l = static_cast<std::size_t>(layer);
       shifts[l].push_back(shift);
       for (std::size_t t = 0; t < 2; ++t) {
-        const double found =
-            value_at(one, "term_shift", {layer, static_cast<std::int64_t>(t)});
+        const double found = value_at(one, "term_shift", {layer, static_cast<std::int64_t>(t)});
         EXPECT_NEAR(found, of_terms[t], 1e-4);
         by_term[2 * l + t].push_back(found);
         odds[7 * t + l].push_back(mean[t]);
@@ -161,27 +161,27 @@ TEST(DomainShift, SumsUpOverTexts) {
     EXPECT_TRUE(table.contains(axis)) << axis;
 }
 
-std::string failure_with(const std::string& tuned, const std::string& terms) {
+std::string shift_failure(const std::string& tuned, const std::string& terms) {
   const testing::TempDir folder;
   folder.write("terms.txt", terms);
-  const auto run = run_experiment(kExperiment, testing::kModel, {{"a", "And God said", {}, {}}},
+  const auto run = run_experiment(kDomainShift, testing::kModel, {{"a", "And God said", {}, {}}},
                                   {{"tuned", tuned}, {"terms", (folder / "terms.txt").string()}});
   EXPECT_EQ(run.report.exit_code(), 3);
   return run.report.failures.empty() ? "" : run.report.failures.front().message;
 }
 
 TEST(DomainShift, RefusesTermsItCannotFollow) {
-  EXPECT_THAT(failure_with(kStep400, " Jacob\n Nebuchadnezzarite\n"),
+  EXPECT_THAT(shift_failure(kStep400, " Jacob\n Nebuchadnezzarite\n"),
               AllOf(HasSubstr("terms.txt:2: "), HasSubstr("Nebuchadnezzarite")));
-  EXPECT_THAT(failure_with(kStep400, " Jacob\n\n Jacob\n"),
+  EXPECT_THAT(shift_failure(kStep400, " Jacob\n\n Jacob\n"),
               AllOf(HasSubstr("terms.txt:3: "), HasSubstr("is there twice")));
-  EXPECT_THAT(failure_with(kStep400, "\n"), HasSubstr("lacks terms"));
+  EXPECT_THAT(shift_failure(kStep400, "\n"), HasSubstr("lacks terms"));
 }
 
 TEST(DomainShift, RefusesModelsThatDoNotFit) {
-  EXPECT_THAT(failure_with(testing::data_folder() + "/models/gpt2", " Jacob\n"),
+  EXPECT_THAT(shift_failure(testing::data_folder() + "/models/gpt2", " Jacob\n"),
               AllOf(HasSubstr("parameter 'tuned'"), HasSubstr("expected 6")));
-  EXPECT_THAT(failure_with(testing::data_folder() + "/models/bert", " Jacob\n"),
+  EXPECT_THAT(shift_failure(testing::data_folder() + "/models/bert", " Jacob\n"),
               HasSubstr("masked"));
 }
 

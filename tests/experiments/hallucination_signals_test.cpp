@@ -26,10 +26,10 @@ using testing::value_at;
 using testing::reference::IntervalEnds;
 using testing::reference::Values;
 
-constexpr double kDraws = 10'000;
-const std::vector<std::string> kNames = {"surprisal", "entropy", "margin", "dispersion",
-                                         "entropy_jumps"};
-const std::string kExperiment = "hallucination_signals";
+constexpr double kResamples = 10'000;
+const std::vector<std::string> kSignalNames = {"surprisal", "entropy", "margin", "dispersion",
+                                               "entropy_jumps"};
+const std::string kHallucination = "hallucination_signals";
 
 CaseInput judged(const std::string& id, const std::string& prompt, const std::string& answer,
                  const std::string& label) {
@@ -44,7 +44,7 @@ std::vector<CaseInput> five_answers() {
           judged("egypt", "out of the land of", " Egypt, by a strong hand", "0")};
 }
 
-/// Signals of an answer, in the order of `kNames`.
+/// Signals of an answer, in the order of `kSignalNames`.
 Values signals_of(const Dataset& tokens, double threshold) {
   Values surprisal;
   double entropy = 0, margin = 0, jumps = 0;
@@ -76,7 +76,7 @@ double pairs_won(const Values& scores, const std::vector<int>& labels,
 }
 
 TEST(HallucinationSignals, MeasuresTheTokensOfEachAnswer) {
-  const auto run = run_experiment(kExperiment, testing::kModel, five_answers(),
+  const auto run = run_experiment(kHallucination, testing::kModel, five_answers(),
                                   {{"folds", "2"}, {"entropy_jump_threshold", "0.5"}});
   ASSERT_EQ(run.report.failures.size(), 0u);
   const Dataset& table = run.report.summaries.at("prediction_of_errors");
@@ -87,7 +87,7 @@ TEST(HallucinationSignals, MeasuresTheTokensOfEachAnswer) {
     const Values expected = signals_of(tokens[static_cast<std::size_t>(i)], 0.5);
     for (std::int64_t s = 0; s < 5; ++s)
       EXPECT_NEAR(value_at(table, "value", {s, i}), expected[static_cast<std::size_t>(s)], 1e-6)
-          << kNames[static_cast<std::size_t>(s)] << " of case " << i;
+          << kSignalNames[static_cast<std::size_t>(s)] << " of case " << i;
     jumps += expected[4];
   }
   EXPECT_GT(jumps, 0);  // otherwise that signal would be compared at 0 alone
@@ -101,7 +101,7 @@ TEST(HallucinationSignals, WithoutAnswerJudgesTheWholeText) {
   const std::vector<CaseInput> cases = {
       {"a", "And God said, Let there be light", {}, {{"label", "0"}}},
       {"b", "And God said, Let there be Goliath", {}, {{"label", "1"}}}};
-  const auto run = run_experiment(kExperiment, testing::kModel, cases);
+  const auto run = run_experiment(kHallucination, testing::kModel, cases);
   for (const Dataset& tokens : run.saved("tokens")) {
     EXPECT_EQ(value_at(tokens, "in_answer", {0}), 0);  // nothing predicted the first token
     EXPECT_EQ(tokens["in_answer"].tensor.sum().item<std::int64_t>(), tokens.dim("token") - 1);
@@ -132,9 +132,10 @@ void expect_scores(const Dataset& table, std::int64_t n, std::int64_t bins) {
     aurocs.push_back(pairs_won(doubt, labels, all));
     briers.push_back(brier(predicted, all));
     auroc_ends.push_back(testing::reference::percentile_interval(
-        all.size(), [&](const auto& cases) { return pairs_won(doubt, labels, cases); }, kDraws));
+        all.size(), [&](const auto& cases) { return pairs_won(doubt, labels, cases); },
+        kResamples));
     brier_ends.push_back(testing::reference::percentile_interval(
-        all.size(), [&](const auto& cases) { return brier(predicted, cases); }, kDraws));
+        all.size(), [&](const auto& cases) { return brier(predicted, cases); }, kResamples));
     double error = 0;
     for (std::int64_t bin = 0; bin < bins; ++bin) {
       const double width = 1.0 / static_cast<double>(bins);
@@ -161,12 +162,12 @@ void expect_scores(const Dataset& table, std::int64_t n, std::int64_t bins) {
   check.equals("calibration_cases", {"signal", "bin"}, counts);
   check.equals("calibration_error", {"signal"}, errors);
   check.equals("direction", {"signal"}, {1, 1, -1, 1, 1});
-  check.equals("signal", {"signal"}, kNames);
+  check.equals("signal", {"signal"}, kSignalNames);
 }
 
 TEST(HallucinationSignals, ScoresSignalsByThePairsTheyPutInOrder) {
-  const auto run =
-      run_experiment(kExperiment, testing::kModel, five_answers(), {{"folds", "2"}, {"bins", "3"}});
+  const auto run = run_experiment(kHallucination, testing::kModel, five_answers(),
+                                  {{"folds", "2"}, {"bins", "3"}});
   expect_scores(run.report.summaries.at("prediction_of_errors"), 5, 3);
   // The share of wrong answers elsewhere: the folds are cases 0, 4, 3 and cases 2, 1.
   const Dataset& table = run.report.summaries.at("prediction_of_errors");
@@ -188,7 +189,7 @@ Dataset summary_of(const std::vector<Values>& signals, const std::vector<int>& l
     Values values;
     for (const Values& signal : signals) values.push_back(signal[i]);
     Dataset one;
-    one.add_coordinate("signal", kNames);
+    one.add_coordinate("signal", kSignalNames);
     one.add("value", {"signal"}, at::tensor(values, at::kDouble), "1", "signal");
     cases.push_back(std::move(one));
   }
@@ -198,8 +199,8 @@ Dataset summary_of(const std::vector<Values>& signals, const std::vector<int>& l
     summary.inputs.back().fields["label"] = std::to_string(labels[i]);
     if (!groups.empty()) summary.inputs.back().fields["group"] = groups[i];
   }
-  summary.values = testing::parameters_of(kExperiment, set);
-  testing::finish_experiment(kExperiment, summary);
+  summary.values = testing::parameters_of(kHallucination, set);
+  testing::finish_experiment(kHallucination, summary);
   return summary.saved.at("prediction_of_errors");
 }
 
@@ -209,21 +210,21 @@ TEST(HallucinationSignals, AgreesWithScikitLearn) {
   const std::vector<int> labels = expected["labels"];
   const std::vector<int> folds = expected["folds"];
   std::vector<Values> signals;
-  for (const auto& name : kNames) signals.push_back(expected["signals"][name]["value"]);
-  const Dataset table =
-      summary_of(signals, labels, expected["groups"],
-                 {{"folds", std::to_string(expected["n_folds"].get<int>())},
-                  {"bins", std::to_string(expected["bins"].get<int>())}});
+  for (const auto& name : kSignalNames) signals.push_back(expected["signals"][name]["value"]);
+  const Dataset table = summary_of(signals, labels, expected["groups"],
+                                   {{"folds", std::to_string(expected["n_folds"].get<int>())},
+                                    {"bins", std::to_string(expected["bins"].get<int>())}});
   for (std::int64_t i = 0; i < std::ssize(labels); ++i)
     EXPECT_EQ(value_at(table, "fold", {i}), folds[static_cast<std::size_t>(i)]) << i;
   for (std::int64_t s = 0; s < 5; ++s) {
-    const auto& one = expected["signals"][kNames[static_cast<std::size_t>(s)]];
+    const auto& one = expected["signals"][kSignalNames[static_cast<std::size_t>(s)]];
     EXPECT_NEAR(value_at(table, "auroc", {s}), one["auroc"].get<double>(), 1e-12) << s;
-    // Both solvers end at a gradient of 1e-8 or less, with curvatures of about 1.
+    // The fit ends at a gradient of 1e-6 or less, with curvatures of 1 or more.
     EXPECT_NEAR(value_at(table, "brier", {s}), one["brier"].get<double>(), 1e-6) << s;
     const Values predicted = one["predicted"];
     for (std::int64_t i = 0; i < std::ssize(labels); ++i)
-      EXPECT_NEAR(value_at(table, "predicted", {s, i}), predicted[static_cast<std::size_t>(i)], 1e-6);
+      EXPECT_NEAR(value_at(table, "predicted", {s, i}), predicted[static_cast<std::size_t>(i)],
+                  1e-6);
     // scikit-learn leaves out bins without cases.
     std::size_t filled = 0;
     for (std::int64_t bin = 0; bin < expected["bins"].get<std::int64_t>(); ++bin) {
@@ -240,8 +241,8 @@ TEST(HallucinationSignals, AgreesWithScikitLearn) {
 }
 
 TEST(HallucinationSignals, OfLabelsDrawnAtRandomHasIntervalsAroundOneHalf) {
-  // 150 intervals of 95 %: at least 87 % hold 1/2, four standard errors below 95 % being 87.9 %, and
-  // percentile intervals of 40 cases being a little too narrow.
+  // 150 intervals of 95 %: at least 87 % hold 1/2, four standard errors below 95 % being 87.9 %,
+  // and percentile intervals of 40 cases being a little too narrow.
   int holding = 0, all = 0;
   for (std::uint64_t run = 0; run < 30; ++run) {
     Philox random(17, run);
@@ -276,7 +277,7 @@ TEST(HallucinationSignals, RefusesCasesWithoutUsableLabels) {
   const auto failure = [](const std::function<void(std::vector<CaseInput>&)>& change) {
     auto cases = five_answers();
     change(cases);
-    const auto run = run_experiment(kExperiment, testing::kModel, cases);
+    const auto run = run_experiment(kHallucination, testing::kModel, cases);
     EXPECT_EQ(run.report.exit_code(), 3);
     EXPECT_TRUE(run.sink.committed.empty() || run.report.completed.empty());
     return run.report.failures.empty() ? "" : run.report.failures.front().message;
@@ -286,17 +287,18 @@ TEST(HallucinationSignals, RefusesCasesWithoutUsableLabels) {
                     HasSubstr("write \"label\": 0")));
   EXPECT_THAT(failure([](auto& cases) { cases[1].fields["label"] = "yes"; }),
               HasSubstr("case 'goliath': the field 'label' is 'yes'"));
-  EXPECT_THAT(failure([](auto& cases) {
-                for (CaseInput& one : cases) one.fields["label"] = "1";
-              }),
-              AllOf(HasSubstr("all 5 cases have the label 1"), HasSubstr("add cases with the label 0")));
+  EXPECT_THAT(
+      failure([](auto& cases) {
+        for (CaseInput& one : cases) one.fields["label"] = "1";
+      }),
+      AllOf(HasSubstr("all 5 cases have the label 1"), HasSubstr("add cases with the label 0")));
 }
 
 TEST(HallucinationSignals, RefusesAnswersItCannotRead) {
   const auto failure = [](const CaseInput& bad) {
     auto cases = five_answers();
     cases.push_back(bad);
-    const auto run = run_experiment(kExperiment, testing::kModel, cases);
+    const auto run = run_experiment(kHallucination, testing::kModel, cases);
     EXPECT_EQ(run.report.completed.size(), 5u);
     return run.report.failures.empty() ? "" : run.report.failures.front().message;
   };

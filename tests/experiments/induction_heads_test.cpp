@@ -17,20 +17,20 @@
 namespace lensbench {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::ExperimentRun;
+using ::testing::HasSubstr;
 using testing::run_experiment;
 using testing::SummaryCheck;
 using testing::value_at;
 using testing::reference::Values;
 
-const std::string kExperiment = "induction_heads";
+const std::string kInduction = "induction_heads";
 
 ExperimentRun run_on(const std::string& model, const Settings& set, std::int64_t cases = 1) {
   std::vector<CaseInput> inputs;
   for (std::int64_t i = 0; i < cases; ++i)
     inputs.push_back({"case-" + std::to_string(i), "", {1}, {}});
-  return run_experiment(kExperiment, model, inputs, set);
+  return run_experiment(kInduction, model, inputs, set);
 }
 
 class PlantedInduction : public ::testing::Test {
@@ -103,7 +103,7 @@ TEST_F(PlantedInduction, ReadsThePreviousTokenHeadThroughItsKeys) {
 }
 
 TEST_F(PlantedInduction, IsScoredOnSequencesThatRepeatAndShuffle) {
-  const Dataset& sequences = run_->saved("sequences").front();
+  const Dataset sequences = run_->saved("sequences").front();
   std::set<std::vector<double>> different;
   for (std::int64_t s = 0; s < 8; ++s) {
     std::set<double> once;
@@ -155,7 +155,8 @@ std::vector<Values> scores_by_tokens(const Model& model, const std::vector<std::
 }
 
 TEST(InductionHeads, AreScoredAndSummedUpAsDefined) {
-  const auto run = run_on(testing::kModel, {{"sequences", "4"}, {"length", "8"}, {"repeats", "3"}}, 2);
+  const auto run =
+      run_on(testing::kModel, {{"sequences", "4"}, {"length", "8"}, {"repeats", "3"}}, 2);
   const auto model = Model::open(testing::kModel);
   SummaryCheck::Columns scores(6 * 4), losses(25);
   SummaryCheck::Columns gains(1);
@@ -187,8 +188,7 @@ TEST(InductionHeads, AreScoredAndSummedUpAsDefined) {
       for (std::int64_t place = 0; place < 25; ++place)
         losses[static_cast<std::size_t>(place)].push_back(value_at(one, "loss", {s, place}));
       copies[1].insert(copies[1].end(), copies[2].begin(), copies[2].end());
-      gains[0].push_back(testing::reference::mean(copies[0]) -
-                         testing::reference::mean(copies[1]));
+      gains[0].push_back(testing::reference::mean(copies[0]) - testing::reference::mean(copies[1]));
     }
   const Dataset& table = run.report.summaries.at("induction");
   SummaryCheck check(table);

@@ -21,14 +21,14 @@ namespace lensbench {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::ExperimentRun;
+using ::testing::HasSubstr;
 using testing::run_experiment;
 using testing::SummaryCheck;
 using testing::value_at;
 using testing::reference::Values;
 
-const std::string kExperiment = "training_dynamics";
+const std::string kTraining = "training_dynamics";
 const std::string kStep100 = testing::kModel + "/checkpoints/step-100";
 
 TEST(TrainingDynamics, OfPlantedModelsIsKnownByHand) {
@@ -39,12 +39,11 @@ TEST(TrainingDynamics, OfPlantedModelsIsKnownByHand) {
   testing::induction_model(10, 21, 2).write(folder / "step-20");
   const std::vector<CaseInput> cases = {{"a", "S t1 t2 t3 t1", {}, {{"target", "t2"}}},
                                         {"b", "S t4 t5 t6 t4", {}, {{"target", "t5"}}}};
-  const auto run = run_experiment(kExperiment, folder / "step-20", cases,
-                                  {{"checkpoints", (folder / "step-10").string()},
-                                   {"length", "10"},
-                                   {"start", "S"}});
+  const auto run = run_experiment(
+      kTraining, folder / "step-20", cases,
+      {{"checkpoints", (folder / "step-10").string()}, {"length", "10"}, {"start", "S"}});
   ASSERT_EQ(run.report.failures.size(), 0u) << run.report.failures.front().message;
-  const Dataset& one = run.saved("dynamics").front();
+  const Dataset one = run.saved("dynamics").front();
   EXPECT_EQ(one["checkpoint"].strings, (std::vector<std::string>{"step-10", "step-20"}));
   const double blind = std::log(11.0);
   for (std::int64_t k = 0; k < 2; ++k) {
@@ -81,9 +80,9 @@ class EmbeddedTraining : public ::testing::Test {
     auto cases = testing::prompts_with_a_broken_one();
     cases.pop_back();
     cases[0].fields["target"] = " saying";
-    run_ = new ExperimentRun(run_experiment(
-        kExperiment, testing::kModel, cases,
-        {{"checkpoints", kStep100}, {"steps", "100,1713"}, {"length", "12"}}, 4));
+    run_ = new ExperimentRun(
+        run_experiment(kTraining, testing::kModel, cases,
+                       {{"checkpoints", kStep100}, {"steps", "100,1713"}, {"length", "12"}}, 4));
   }
   static void TearDownTestSuite() { delete run_; }
 
@@ -145,8 +144,9 @@ TEST_F(EmbeddedTraining, FindsWhenATargetStaysFirst) {
       for (std::int64_t token = 0; token < one.dim("token"); ++token) {
         const bool early = value_at(one, "target_rank", {0, layer, token}) == 1;
         const bool late = value_at(one, "target_rank", {1, layer, token}) == 1;
-        EXPECT_EQ(value_at(one, "emergence_checkpoint", {layer, token}),
-                  !late ? -1 : early ? 0 : 1);
+        EXPECT_EQ(value_at(one, "emergence_checkpoint", {layer, token}), !late   ? -1
+                                                                         : early ? 0
+                                                                                 : 1);
         (late ? emerged : never) += 1;
       }
   EXPECT_GT(emerged, 0);
@@ -218,8 +218,8 @@ TEST_F(EmbeddedTraining, CallsABlockABottleneckByBothRankings) {
     Values shares(6, 0.0);
     std::vector<std::vector<double>> falls(6);
     for (std::size_t sample = 0; sample < 256; ++sample) {
-      const Rankings one = rankings_of(
-          all, {sample % 4, sample / 4 % 4, sample / 16 % 4, sample / 64});
+      const Rankings one =
+          rankings_of(all, {sample % 4, sample / 4 % 4, sample / 16 % 4, sample / 64});
       const auto first = largest_between(one.increase[checkpoint]);
       if (first == largest_between(one.fall[checkpoint])) shares[first] += 1.0 / 256;
       for (std::size_t block = 0; block < 6; ++block)
@@ -240,8 +240,8 @@ TEST_F(EmbeddedTraining, CallsABlockABottleneckByBothRankings) {
   }
 }
 
-std::string failure_with(const Settings& set) {
-  const auto run = run_experiment(kExperiment, testing::kModel,
+std::string training_failure(const Settings& set) {
+  const auto run = run_experiment(kTraining, testing::kModel,
                                   {{"a", "And God said", {}, {}}, {"b", "In the", {}, {}}}, set);
   EXPECT_EQ(run.report.completed.size(), 0u);
   EXPECT_THAT(run.report.exit_code(), ::testing::AnyOf(2, 3));
@@ -249,12 +249,12 @@ std::string failure_with(const Settings& set) {
 }
 
 TEST(TrainingDynamics, RefusesCheckpointsOfAnotherModel) {
-  EXPECT_THAT(failure_with({{"checkpoints", testing::data_folder() + "/models/gpt2"}}),
+  EXPECT_THAT(training_failure({{"checkpoints", testing::data_folder() + "/models/gpt2"}}),
               AllOf(HasSubstr("is not a moment of the training"), HasSubstr("expected 6"),
                     HasSubstr("give checkpoints of one training run")));
   const testing::TempDir folder;
   testing::previous_token_model().write(folder.path());
-  EXPECT_THAT(failure_with({{"checkpoints", folder.path().string()}}),
+  EXPECT_THAT(training_failure({{"checkpoints", folder.path().string()}}),
               HasSubstr("its family is opt, expected gpt2"));
 }
 
@@ -270,18 +270,18 @@ TEST(TrainingDynamics, RefusesCheckpointsWithAnotherTokenizer) {
   vocabulary[second] = id;
   std::filesystem::remove(folder / "step-100" / "tokenizer.json");
   std::ofstream(folder / "step-100" / "tokenizer.json") << tokenizer.dump();
-  EXPECT_THAT(failure_with({{"checkpoints", (folder / "step-100").string()}}),
+  EXPECT_THAT(training_failure({{"checkpoints", (folder / "step-100").string()}}),
               AllOf(HasSubstr("token " + std::to_string(id) + " of its tokenizer is"),
                     HasSubstr("expected '!'")));
 }
 
 TEST(TrainingDynamics, RefusesStepsThatDoNotFit) {
-  EXPECT_THAT(failure_with({{"checkpoints", kStep100}, {"steps", "100"}}),
+  EXPECT_THAT(training_failure({{"checkpoints", kStep100}, {"steps", "100"}}),
               HasSubstr("found 1 numbers, expected 2"));
-  EXPECT_THAT(failure_with({{"checkpoints", kStep100 + "," + testing::kModel +
-                                                "/checkpoints/step-0"}}),
-              AllOf(HasSubstr("'step-0' is of step 0 but comes after step 100"),
-                    HasSubstr("in the order of training")));
+  EXPECT_THAT(
+      training_failure({{"checkpoints", kStep100 + "," + testing::kModel + "/checkpoints/step-0"}}),
+      AllOf(HasSubstr("'step-0' is of step 0 but comes after step 100"),
+            HasSubstr("in the order of training")));
 }
 
 }  // namespace
