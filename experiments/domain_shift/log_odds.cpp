@@ -93,7 +93,8 @@ LogOdds log_odds_of(const Model& model, const Tokens& tokens, const Terms& terms
   const at::Tensor all = at::stack(layers);  // [layer, token, 1 + term]
   const at::Tensor own = odds_of(output.logits.flatten(0, 1), ids)[0];
   return {all.select(2, 0).contiguous(), all.slice(2, 1).contiguous(),
-          (all[n_layers][tokens.size() - 1] - own).abs().max().item<double>()};
+          (all[n_layers][tokens.size() - 1] - own).abs().max().item<double>() /
+              std::max(1.0, output.logits.abs().max().item<double>())};
 }
 
 }  // namespace domain_shift

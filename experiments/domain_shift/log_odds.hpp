@@ -26,7 +26,9 @@ Terms read_terms(const lensbench::Model& model, const std::string& path);
 struct LogOdds {
   at::Tensor all;      ///< [layer, token] float64, p of any of the terms
   at::Tensor by_term;  ///< [layer, token, term] float64
-  double error = 0;    ///< largest difference to the model's own logits at the last layer and token
+  /// Largest difference to the model's own logits at the last layer and token, over the largest of
+  /// these, or over 1 if they are smaller.
+  double error = 0;
 };
 
 /// Log odds of terms for the token after each token of a text.
