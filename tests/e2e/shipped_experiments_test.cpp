@@ -23,9 +23,11 @@ std::vector<LongExperiment> long_experiments() {
   const std::string steps = kModel + "/checkpoints/step-";
   return {{"hallucination_signals", shipped + "hallucination_signals.jsonl", {}},
           {"induction_heads", kModel + "/../prompts.txt", {"sequences=4", "length=8", "draws=2"}},
-          {"training_dynamics", kModel + "/../prompts.txt",
+          {"training_dynamics",
+           kModel + "/../prompts.txt",
            {"checkpoints=" + steps + "0," + steps + "400", "length=8"}},
-          {"domain_shift", shipped + "domain_shift.txt",
+          {"domain_shift",
+           shipped + "domain_shift.txt",
            {"tuned=" + steps + "400", "terms=" + shipped + "domain_terms.txt"}}};
 }
 
@@ -64,8 +66,7 @@ TEST(ShippedExperiments, GoOnAfterAKillToTheSameResults) {
   for (const LongExperiment& experiment : long_experiments()) {
     SCOPED_TRACE(experiment.name);
     const TempDir folder, output;
-    const auto child =
-        testing::start(run_of(experiment, folder / "a.h5"), output.path());
+    const auto child = testing::start(run_of(experiment, folder / "a.h5"), output.path());
     ASSERT_TRUE(case_is_safe(folder / "a.run"));
     kill(child, SIGKILL);
     const auto killed = testing::wait_for(child, output.path());
@@ -76,8 +77,7 @@ TEST(ShippedExperiments, GoOnAfterAKillToTheSameResults) {
     ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
     const auto whole = testing::run(run_of(experiment, folder / "b.h5"));
     ASSERT_EQ(whole.exit_code, 0) << whole.err;
-    EXPECT_EQ(json::parse(resumed.out)["results_sha256"],
-              json::parse(whole.out)["results_sha256"]);
+    EXPECT_EQ(json::parse(resumed.out)["results_sha256"], json::parse(whole.out)["results_sha256"]);
   }
 }
 
