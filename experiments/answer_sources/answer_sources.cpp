@@ -10,7 +10,8 @@
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
-#include <numeric>
+#include <limits>
+#include <optional>
 
 #include "common/results.hpp"
 #include "sources.hpp"
@@ -88,7 +89,8 @@ class AnswerSources final : public Experiment {
   void run(Case& c) override {
     if (c.model().spec().masked_language_model)
       throw UsageError(
-          "answer_sources: the model predicts masked tokens, not the next one; give a causal model");
+          "answer_sources: the model predicts masked tokens, not the next one; give a causal "
+          "model");
     const Question question = question_of(c);
     const Template form = template_of(c.parameters());
     const std::size_t n = question.passages.size();
@@ -122,9 +124,9 @@ class AnswerSources final : public Experiment {
       const auto source = one["source"].tensor.item<std::int64_t>();
       const at::Tensor best = one["passage_effect"].tensor.argmax(1);
       for (std::size_t m = 0; m < found.size(); ++m)
-        found[m].push_back(source < 0 ? std::numeric_limits<double>::quiet_NaN()
-                                      : best[static_cast<std::int64_t>(m)].item<std::int64_t>() ==
-                                            source);
+        found[m].push_back(source < 0
+                               ? std::numeric_limits<double>::quiet_NaN()
+                               : best[static_cast<std::int64_t>(m)].item<std::int64_t>() == source);
     });
     Dataset table;
     add_over_cases(table,
@@ -139,10 +141,10 @@ class AnswerSources final : public Experiment {
                     .long_name = "Jensen-Shannon divergence of the distributions with and without "
                                  "passages, mean over the answer"},
                    distance, false);
-    add_over_cases(table,
-                   {.name = "agreement",
-                    .long_name = "rank correlation of the two methods over the passages"},
-                   agreement, false);
+    add_over_cases(
+        table,
+        {.name = "agreement", .long_name = "rank correlation of the two methods over the passages"},
+        agreement, false);
     add_found(table, found, summary.seed());
     table.attributes["cases"] = static_cast<std::int64_t>(gain.size());
     summary.save("answer_sources", std::move(table));

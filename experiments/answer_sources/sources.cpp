@@ -28,8 +28,7 @@ std::string required_field(const Case& c, const char* name, const char* remedy) 
 std::vector<std::string> passages_in(const std::string& id, const std::string& text) {
   const std::string remedy = "; give a list of texts: \"passages\": [\"...\", \"...\"]";
   const auto list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!list.is_array() || list.empty())
-    refuse(id, "the field 'passages' is not a list" + remedy);
+  if (!list.is_array() || list.empty()) refuse(id, "the field 'passages' is not a list" + remedy);
   std::vector<std::string> passages;
   for (const auto& one : list) {
     if (!one.is_string() || one.get<std::string>().empty())
@@ -138,8 +137,9 @@ Text text_of(const Model& model, const Question& question, const Template& form,
   for (std::size_t token = n; token-- > 0 && ends_in(token, prompt.text.size(), whole.size());)
     text.answer_begin = static_cast<std::int64_t>(token);
   if (text.answer_begin < 1)
-    refuse(question.id, "nothing is before the answer, or its last token is special; write a "
-                        "question, or take a tokenizer that ends texts without a token");
+    refuse(question.id,
+           "nothing is before the answer, or its last token is special; write a "
+           "question, or take a tokenizer that ends texts without a token");
   return text;
 }
 
@@ -159,10 +159,9 @@ std::vector<double> gradient_effects(const Model& model, const Text& text) {
     return logits.log_softmax(-1).gather(1, ids).sum().unsqueeze(0);
   };
   const auto found = run_gradients(model, make_batch(text.tokens), {"hook_embed"}, summed);
-  const at::Tensor by_token = (found.gradients.at("hook_embed").to(at::kDouble) *
-                               embedding.to(at::kDouble))[0]
-                                  .sum(-1)
-                                  .to(at::kCPU);
+  const at::Tensor by_token =
+      (found.gradients.at("hook_embed").to(at::kDouble) * embedding.to(at::kDouble))[0].sum(-1).to(
+          at::kCPU);
   std::vector<double> effects;
   effects.reserve(text.passages.size());
   for (const auto& [begin, end] : text.passages)

@@ -26,6 +26,7 @@ std::vector<LongExperiment> long_experiments() {
           {"training_dynamics",
            kModel + "/../prompts.txt",
            {"checkpoints=" + steps + "0," + steps + "400", "length=8"}},
+          {"answer_sources", shipped + "answer_sources.jsonl", {}},
           {"domain_shift",
            shipped + "domain_shift.txt",
            {"tuned=" + steps + "400", "terms=" + shipped + "domain_terms.txt"}}};

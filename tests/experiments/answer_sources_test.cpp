@@ -17,8 +17,8 @@ namespace lensbench {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::ExperimentRun;
+using ::testing::HasSubstr;
 using testing::run_experiment;
 using testing::SummaryCheck;
 using testing::value_at;
@@ -50,10 +50,10 @@ TEST(AnswerSources, OfThePlantedModelIsThePassageWithThePair) {
   EXPECT_NEAR(value_at(all[0], "log_probability_with", {0}), with, 1e-5);
   EXPECT_NEAR(value_at(all[0], "log_probability_without", {0}), without, 1e-5);
   for (std::int64_t passage = 0; passage < 3; ++passage) {
-    EXPECT_NEAR(value_at(all[0], "passage_effect", {0, passage}),
-                passage == 1 ? with - without : 0, 1e-5);
-    EXPECT_NEAR(value_at(all[1], "passage_effect", {0, passage}),
-                passage == 0 ? with - without : 0, 1e-5);
+    EXPECT_NEAR(value_at(all[0], "passage_effect", {0, passage}), passage == 1 ? with - without : 0,
+                1e-5);
+    EXPECT_NEAR(value_at(all[1], "passage_effect", {0, passage}), passage == 0 ? with - without : 0,
+                1e-5);
   }
   // p = e^b / (e^b + 10) for t2 and 1 / (e^b + 10) for ten others, against 1 / 11 for each.
   const auto term = [](double p, double q) { return p * std::log(p / ((p + q) / 2)) / 2; };
@@ -69,18 +69,19 @@ TEST(AnswerSources, OfThePlantedModelIsThePassageWithThePair) {
 class EmbeddedSources : public ::testing::Test {
  protected:
   static std::vector<CaseInput> cases() {
-    return {asked("tyre", "And Hiram king of", R"(["Hiram was king of Tyre.", "Saul was king."])",
-                  " Tyre sent", "0"),
-            asked("nun", "And Joshua the son of",
-                  R"(["Caleb was the son of Jephunneh.", "Joshua was the son of Nun."])", " Nun",
-                  "1"),
-            asked("egypt", "out of the land of", R"(["The king of Egypt.", "Aaron the priest."])",
-                  " Egypt", "0")};
+    return {
+        asked("tyre", "And Hiram king of", R"(["Hiram was king of Tyre.", "Saul was king."])",
+              " Tyre sent", "0"),
+        asked("nun", "And Joshua the son of",
+              R"(["Caleb was the son of Jephunneh.", "Joshua was the son of Nun."])", " Nun", "1"),
+        asked("egypt", "out of the land of", R"(["The king of Egypt.", "Aaron the priest."])",
+              " Egypt", "0")};
   }
   static double log_probability(const Model& model, const std::string& prompt,
                                 const std::string& answer) {
     const Tokens before = to_tokens(model, prompt), whole = to_tokens(model, prompt + answer);
-    const at::Tensor log_p = model.forward(make_batch(whole)).logits[0].to(at::kDouble).log_softmax(-1);
+    const at::Tensor log_p =
+        model.forward(make_batch(whole)).logits[0].to(at::kDouble).log_softmax(-1);
     double sum = 0;
     for (std::int64_t i = before.size(); i < whole.size(); ++i)
       sum += log_p[i - 1][whole.ids[static_cast<std::size_t>(i)]].item<double>();
@@ -128,9 +129,9 @@ TEST_F(EmbeddedSources, HaveTheGradientOfScalingTheirEmbeddings) {
   const auto model = Model::open(testing::kModel);
   const Dataset one = run.saved("sources").front();
   const std::string a = "Hiram was king of Tyre.", b = "Saul was king.";
-  const Tokens whole =
-      to_tokens(*model, a + "\n" + b + "\n" + "And Hiram king of" + " Tyre sent");
-  const std::int64_t n_a = to_tokens(*model, a).size(), n_b = to_tokens(*model, a + "\n" + b).size();
+  const Tokens whole = to_tokens(*model, a + "\n" + b + "\n" + "And Hiram king of" + " Tyre sent");
+  const std::int64_t n_a = to_tokens(*model, a).size(),
+                     n_b = to_tokens(*model, a + "\n" + b).size();
   const auto answer = whole.size() - one.dim("token");
   // The line break between the passages is a token of its own, and belongs to neither.
   const std::int64_t begin_b = to_tokens(*model, a + "\n").size();
@@ -138,10 +139,9 @@ TEST_F(EmbeddedSources, HaveTheGradientOfScalingTheirEmbeddings) {
   for (std::int64_t passage = 0; passage < 2; ++passage) {
     const auto [begin, end] = ranges[passage];
     const double step = 1e-2;
-    const double slope =
-        (scaled_log_probability(*model, whole, begin, end, answer, 1 + step) -
-         scaled_log_probability(*model, whole, begin, end, answer, 1 - step)) /
-        (2 * step);
+    const double slope = (scaled_log_probability(*model, whole, begin, end, answer, 1 + step) -
+                          scaled_log_probability(*model, whole, begin, end, answer, 1 - step)) /
+                         (2 * step);
     EXPECT_NEAR(value_at(one, "passage_effect", {1, passage}), slope,
                 1e-2 * std::max(1.0, std::abs(slope)));
   }
@@ -163,10 +163,10 @@ TEST_F(EmbeddedSources, AreSummedUpOverCases) {
     gain.push_back(difference);
     divergence.push_back(distance);
     // Of two passages, ranks agree or are the opposite.
-    const double by_occlusion = value_at(one, "passage_effect", {0, 0}) -
-                                value_at(one, "passage_effect", {0, 1});
-    const double by_gradient = value_at(one, "passage_effect", {1, 0}) -
-                               value_at(one, "passage_effect", {1, 1});
+    const double by_occlusion =
+        value_at(one, "passage_effect", {0, 0}) - value_at(one, "passage_effect", {0, 1});
+    const double by_gradient =
+        value_at(one, "passage_effect", {1, 0}) - value_at(one, "passage_effect", {1, 1});
     agreement.push_back(by_occlusion * by_gradient > 0 ? 1 : -1);
     EXPECT_NEAR(value_at(one, "passage_agreement", {}), agreement.back(), 1e-12);
     const double source = value_at(one, "source", {});
@@ -191,8 +191,7 @@ TEST_F(EmbeddedSources, AreSummedUpOverCases) {
   check.equals("found_share", {"method"},
                Values{testing::reference::mean(found[0]), testing::reference::mean(found[1])});
   check.bounds("found_share", {"method"}, ends);
-  check.equals("method", {"method"},
-               std::vector<std::string>{"occlusion", "gradient_x_input"});
+  check.equals("method", {"method"}, std::vector<std::string>{"occlusion", "gradient_x_input"});
   check.equals("quantile", {"quantile"}, Values{0.25, 0.5, 0.75});
   check.equals("bound", {"bound"}, std::vector<std::string>{"low", "high"});
   check.has_nothing_else();
@@ -215,12 +214,11 @@ TEST(AnswerSources, RefusesWhatItCannotRead) {
               HasSubstr("is not a list"));
   EXPECT_THAT(sources_failure({{"answer", " said"}, {"passages", "[1]"}}), HasSubstr("holds 1"));
   EXPECT_THAT(sources_failure({{"passages", passages}}), HasSubstr("'answer' is missing"));
+  EXPECT_THAT(sources_failure({{"passages", passages}, {"answer", " said"}, {"source", "2"}}),
+              AllOf(HasSubstr("'source' is '2'"), HasSubstr("expected 0 to 1")));
   EXPECT_THAT(
-      sources_failure({{"passages", passages}, {"answer", " said"}, {"source", "2"}}),
-      AllOf(HasSubstr("'source' is '2'"), HasSubstr("expected 0 to 1")));
-  EXPECT_THAT(sources_failure({{"passages", passages}, {"answer", " said"}},
-                              {{"template", "{question}"}}),
-              HasSubstr("must have {passages} once"));
+      sources_failure({{"passages", passages}, {"answer", " said"}}, {{"template", "{question}"}}),
+      HasSubstr("must have {passages} once"));
 }
 
 }  // namespace
