@@ -4,20 +4,22 @@
 # bench reads it, and DEPFILE, the list of files that the text was taken from. The text consists of
 # INPUT, the files that it includes with quotes, those that they include, and the file NAME.cpp of each
 # such NAME.hpp; then of MORE with the files that they include. Each file is taken once, and only if it
-# is in the folder of INPUT or below it. If there are several, each follows a line `// file: NAME`.
+# is in the folder of INPUT, below it, or in a folder `common` next to it. If there are several, each
+# follows a line `// file: NAME`.
 cmake_minimum_required(VERSION 3.25)
 
 # Appends a file of the folder, and the files that it leads to, to the list `parts`.
 function(lensbench_add_part file)
   file(REAL_PATH "${file}" file)
+  get_filename_component(above "${folder}" DIRECTORY)
   string(FIND "${file}" "${folder}/" at)
-  if(NOT at EQUAL 0 OR NOT EXISTS "${file}" OR IS_DIRECTORY "${file}" OR "${file}" IN_LIST parts)
+  string(FIND "${file}" "${above}/common/" at_common)
+  if((NOT at EQUAL 0 AND NOT at_common EQUAL 0) OR NOT EXISTS "${file}" OR IS_DIRECTORY "${file}" OR "${file}" IN_LIST parts)
     return()
   endif()
   list(APPEND parts "${file}")
   file(STRINGS "${file}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*\"[^\"]+\"")
   get_filename_component(own_folder "${file}" DIRECTORY)
-  get_filename_component(above "${folder}" DIRECTORY)
   foreach(line IN LISTS includes)
     string(REGEX REPLACE "^[^\"]*\"([^\"]+)\".*" "\\1" name "${line}")
     foreach(base IN ITEMS "${own_folder}" "${folder}" "${above}")

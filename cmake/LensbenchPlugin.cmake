@@ -4,8 +4,8 @@
 # Builds a shared library that the bench can load: symbols are hidden, all symbols are resolved at
 # link time, and its source text is embedded, so that archives can store it: the files SOURCE_TEXT,
 # then SOURCES, each with the files that it includes with quotes. Only files in the folder of the first
-# one, or below it, are embedded (see EmbedSource.cmake). Generator expressions in SOURCES, such as
-# $<TARGET_OBJECTS:...>, are linked and not embedded.
+# one, below it, or in a folder `common` next to it are embedded (see EmbedSource.cmake). Generator
+# expressions in SOURCES, such as $<TARGET_OBJECTS:...>, are linked and not embedded.
 
 cmake_policy(PUSH)
 cmake_policy(SET CMP0116 NEW)  # paths in a DEPFILE are absolute

@@ -56,6 +56,15 @@ TEST_F(EmbeddedSource, HasTheFilesOfTheFolderThatAreIncludedWithTheirSources) {
     EXPECT_THAT(dependencies, HasSubstr((folder_ / "tool" / file).string()));
 }
 
+TEST_F(EmbeddedSource, HasFilesOfTheFolderThatSeveralPluginsShare) {
+  folder_.write("tool/a.cpp", "#include \"common/b.hpp\"\n#include \"other/c.hpp\"\n");
+  folder_.write("common/b.hpp", "// shared\n");
+  folder_.write("other/c.hpp", "// not shared\n");
+  EXPECT_EQ(of("a.cpp"),
+            "// file: a.cpp\n#include \"common/b.hpp\"\n#include \"other/c.hpp\"\n"
+            "// file: ../common/b.hpp\n// shared\n");
+}
+
 TEST_F(EmbeddedSource, LeavesOutFilesOfOtherFoldersAndThoseThatAreMissing) {
   folder_.write("tool/a.cpp",
                 "#include \"../other.hpp\"\n#include \"missing.hpp\"\n// #include \"b.hpp\"\n");

@@ -19,7 +19,9 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   for (const auto& experiment : json::parse(experiments.out)) names.push_back(experiment["name"]);
   EXPECT_THAT(
       names, ::testing::IsSupersetOf({"first_look", "prediction_trajectory", "layer_responsibility",
-                                      "generation_audit", "model_comparison"}));
+                                      "generation_audit", "model_comparison",
+                                      "hallucination_signals", "training_dynamics",
+                                      "induction_heads", "domain_shift", "answer_sources"}));
 }
 
 TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {

@@ -29,18 +29,25 @@ class HandmadeSummary final : public Summary {
   const CaseInput& input(std::int64_t number) const override {
     return inputs.at(static_cast<std::size_t>(number));
   }
-  const Parameters& parameters() const override { return parameters_; }
+  const Parameters& parameters() const override { return values; }
   std::uint64_t seed() const override { return 0; }
 
   std::map<std::string, Dataset> saved;
   std::vector<CaseInput> inputs;
+  Parameters values;
 
  private:
   std::string name_;
   std::vector<Dataset> results_;
   std::vector<std::int64_t> cases_;
-  Parameters parameters_;
 };
+
+/// Defaults of the parameters of a shipped experiment, and those that are set.
+inline Parameters parameters_of(const std::string& experiment, const Settings& set = {}) {
+  PluginHost host;
+  host.load_directory(build_folder() + "/lib/lensbench/plugins");
+  return host.resolve(host.find(PluginEntryKind::experiment, experiment), set);
+}
 
 /// Lets a shipped experiment sum up.
 inline void finish_experiment(const std::string& experiment, Summary& summary) {

@@ -192,4 +192,23 @@ IntervalEnds bootstrap_interval(const Values& values, double draws) {
   return {{bound(0.025, -1), bound(0.025, 1)}, {bound(0.975, -1), bound(0.975, 1)}};
 }
 
+IntervalEnds percentile_interval(
+    std::size_t units, const std::function<double(const std::vector<std::size_t>&)>& statistic,
+    double draws) {
+  Values all;
+  std::vector<std::size_t> choice(units, 0);
+  for (std::size_t place = 0; place < units;) {
+    all.push_back(statistic(choice));
+    for (place = 0; place < units && ++choice[place] == units; ++place) choice[place] = 0;
+  }
+  const Values kept = without_missing(all);
+  if (units < 2 || kept.empty()) return {{kNaN, kNaN}, {kNaN, kNaN}};
+  const double used = draws * count(kept) / count(all);
+  const auto bound = [&](double tail, double direction) {
+    return outer_quantile(kept, std::clamp(tail + direction * four_errors(tail, used), 0.0, 1.0),
+                          direction);
+  };
+  return {{bound(0.025, -1), bound(0.025, 1)}, {bound(0.975, -1), bound(0.975, 1)}};
+}
+
 }  // namespace lensbench::testing::reference

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <vector>
 
 // Statistics over cases in plain loops, written down from their definitions for the tests of
@@ -38,5 +40,12 @@ struct IntervalEnds {
 /// sqrt(s (1 - s) / draws); a range goes four of them to either side, both for the share below the
 /// estimate and for the quantile read off.
 IntervalEnds bootstrap_interval(const Values& values, double draws);
+
+/// The ends of the 95 % percentile interval of any statistic, from all n^n samples of n units
+/// instead of random ones; NaN is left out. Ranges as for `bootstrap_interval`.
+/// \param statistic  of the units with these indices
+IntervalEnds percentile_interval(
+    std::size_t units, const std::function<double(const std::vector<std::size_t>&)>& statistic,
+    double draws);
 
 }  // namespace lensbench::testing::reference

@@ -82,12 +82,19 @@ void SummaryCheck::describes(const std::string& name, const Dims& dims, const Co
     for (const Values& column : columns) quantiles.push_back(reference::quantile(column, q));
   equals(name + "_quantile", with_front("quantile", dims), quantiles);
 
+  std::vector<reference::IntervalEnds> ends;
+  for (const Values& column : columns)
+    ends.push_back(reference::bootstrap_interval(column, kDraws));
+  bounds(name, dims, ends);
+}
+
+void SummaryCheck::bounds(const std::string& name, const Dims& dims,
+                          const std::vector<reference::IntervalEnds>& ends) {
   const Variable* interval = find(name + "_interval", with_front("bound", dims));
   if (interval == nullptr) return;
   const Values found = numbers_of(*interval);
-  ASSERT_EQ(found.size(), 2 * columns.size()) << name;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const auto ends = reference::bootstrap_interval(columns[i], kDraws);
+  ASSERT_EQ(found.size(), 2 * ends.size()) << name;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
     const auto expect_within = [&](double bound, const reference::Range& range) {
       const std::string where = name + "_interval at " + std::to_string(i);
       if (std::isnan(range.least)) return expect_near(bound, range.least, where);
@@ -95,8 +102,8 @@ void SummaryCheck::describes(const std::string& name, const Dims& dims, const Co
       EXPECT_GE(bound, range.least - rounding) << where;
       EXPECT_LE(bound, range.most + rounding) << where;
     };
-    expect_within(found[i], ends.low);
-    expect_within(found[columns.size() + i], ends.high);
+    expect_within(found[i], ends[i].low);
+    expect_within(found[ends.size() + i], ends[i].high);
   }
 }
 

@@ -31,6 +31,9 @@ class SummaryCheck {
   void equals(const std::string& name, const Dims& dims, const std::vector<std::string>& expected);
   /// `<name>_mean`, `_se`, `_quantile` and `_interval` of the columns.
   void describes(const std::string& name, const Dims& dims, const Columns& columns);
+  /// `<name>_interval` with a leading axis `bound`: each number in the range of its end.
+  void bounds(const std::string& name, const Dims& dims,
+              const std::vector<reference::IntervalEnds>& ends);
   /// `<name>_p`, `_p_adjusted` and `_effect_size`: each column against zero.
   void tests_against_zero(const std::string& name, const Dims& dims, const Columns& columns);
   /// Fails if the summary has a variable that was not compared.

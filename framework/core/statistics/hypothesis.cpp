@@ -19,9 +19,6 @@
 namespace lensbench::statistics {
 namespace {
 
-// With fewer samples the quantiles of an interval would be mostly noise.
-constexpr std::int64_t kFewestSamples = 100;
-
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -35,16 +32,6 @@ double variance(const std::vector<double>& values) {
   // The standard error is the root of variance / n.
   const double error = standard_error(values);
   return error * error * size_of(values);
-}
-
-/// Refuses settings that would give a result without a meaning.
-void check(const Resampling& resampling) {
-  if (resampling.samples < kFewestSamples)
-    throw UsageError("resampling: " + std::to_string(resampling.samples) +
-                     " samples, expected at least " + std::to_string(kFewestSamples));
-  if (!(resampling.confidence > 0 && resampling.confidence < 1))
-    throw UsageError("resampling: confidence " + std::to_string(resampling.confidence) +
-                     ", expected a number between 0 and 1");
 }
 
 /// Means of samples drawn with replacement, in ascending order.
@@ -190,7 +177,7 @@ TestResult undefined_result(double difference) {
 /// BCa interval: the bounds are quantiles of the resampled means, at levels that bias and
 /// acceleration move away from those of a symmetric distribution (Efron 1987).
 Interval bootstrap_mean(const std::vector<double>& values, const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   const auto kept = present(values);
   const double estimate = mean(kept);
   if (kept.size() < 2) return {estimate, kUndefined, kUndefined};
@@ -223,7 +210,7 @@ double hedges_g(const std::vector<double>& a, const std::vector<double>& b) {
 
 TestResult permutation_test(const std::vector<double>& a, const std::vector<double>& b,
                             const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   const auto x = present(a), y = present(b);
   const double difference = mean(x) - mean(y);
   if (x.empty() || y.empty()) return undefined_result(difference);
@@ -240,7 +227,7 @@ TestResult permutation_test(const std::vector<double>& a, const std::vector<doub
 
 TestResult paired_permutation_test(const std::vector<double>& a, const std::vector<double>& b,
                                    const Resampling& resampling) {
-  check(resampling);
+  check_resampling(resampling);
   if (a.size() != b.size())
     throw UsageError("paired test: the samples differ in length (" + std::to_string(a.size()) +
                      " and " + std::to_string(b.size()) +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <lensbench/hypothesis.hpp>
 #include <limits>
 #include <vector>
 
@@ -14,5 +15,8 @@ std::vector<double> present(const std::vector<double>& values);
 /// Whether all samples are equal. Values are compared, because rounding of the mean gives a
 /// constant list a variance greater than 0.
 bool is_constant(const std::vector<double>& values);
+
+/// Checks number of samples and confidence. \throws UsageError for values out of range
+void check_resampling(const Resampling& resampling);
 
 }  // namespace lensbench::statistics

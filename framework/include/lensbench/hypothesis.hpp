@@ -2,7 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/export.hpp>
 #include <string>
@@ -33,6 +35,34 @@ struct Interval {
 /// \throws UsageError for a confidence outside (0, 1) or fewer than 100 samples
 LENSBENCH_API Interval bootstrap_mean(const std::vector<double>& values,
                                       const Resampling& resampling = {});
+
+/// Statistic of a sample of cases: numbers that are computed from the cases with these indices. In
+/// a random sample, an index may occur several times and counts each time. The function returns
+/// equally many numbers for every sample, and NaN for a number that the sample does not determine.
+using SampleStatistic = std::function<std::vector<double>(const std::vector<std::size_t>& cases)>;
+
+/// Bootstrap of a statistic.
+struct Bootstrap {
+  std::vector<Interval> intervals;  ///< interval of each number of the statistic
+  at::Tensor draws;                 ///< [sample, number] float64, the numbers of each random sample
+};
+
+/// Percentile bootstrap of any statistic over cases, such as a rank correlation or an area under a
+/// curve: the bounds are the quantiles (1 - confidence) / 2 and (1 + confidence) / 2 of the numbers
+/// of random samples, with `quantile` of statistics.hpp (Efron and Tibshirani, An Introduction to
+/// the Bootstrap, 1993, section 13.3). A random sample has as many draws with replacement as there
+/// are cases. With groups, it has as many draws as there are groups, and each drawn group brings
+/// all of its cases: for cases that depend on each other. Samples whose number is NaN are left out
+/// of the bounds of that number. Fewer than two cases or groups give NaN bounds and no samples.
+/// \param cases       number of cases
+/// \param statistic   the numbers; also called once with all cases in order, for the estimates
+/// \param resampling  number of samples, seed and confidence
+/// \param groups      label of the group of each case; empty: every case is a group of its own
+/// 	hrows UsageError for a confidence outside (0, 1), fewer than 100 samples, another number of
+///   labels than cases, or a statistic that does not give equally many numbers for each sample
+LENSBENCH_API Bootstrap bootstrap(std::size_t cases, const SampleStatistic& statistic,
+                                  const Resampling& resampling = {},
+                                  const std::vector<std::string>& groups = {});
 
 /// Result of a test of two samples, or of one sample against zero.
 struct TestResult {
