@@ -60,9 +60,9 @@ Effects effects_of(Context& context, const Tokens& prompt, const std::vector<Neu
   if (options.interpolate.size() == 2)
     for (int i = 0; i <= 10; ++i) mixes.push_back(i / 10.0);
   for (const double mix : mixes)
-    cells.push_back(cell_of(
-        posts, options.interpolate[0],
-        column(options.interpolate[0]) * (1 - mix) + column(options.interpolate[1]) * mix));
+    cells.push_back(
+        cell_of(posts, options.interpolate[0],
+                column(options.interpolate[0]) * (1 - mix) + column(options.interpolate[1]) * mix));
   out.activation = at::stack(activations).to(at::kDouble);
   out.units = reader.units();
   SweepOptions sweep;

@@ -12,9 +12,9 @@ namespace lensbench::neurons {
 
 /// What neurons change in a prompt.
 struct Effects {
-  at::Tensor activation;                ///< [neuron, token]
-  at::Tensor scale_effect;              ///< [neuron, factor]
-  at::Tensor mixes, interpolation;      ///< [mix]; undefined without a pair
+  at::Tensor activation;            ///< [neuron, token]
+  at::Tensor scale_effect;          ///< [neuron, factor]
+  at::Tensor mixes, interpolation;  ///< [mix]; undefined without a pair
   double base = 0;
   const char* units = "1";
   std::vector<Receipt> receipts;

@@ -81,14 +81,12 @@ PieceValues values_of(const Model& model, const Piece& piece, const NeuronLayout
       model, piece, layout, skip,
       [&](const NeuronSite& site, const at::Tensor& rows, const std::vector<std::int64_t>&) {
         for (std::size_t i = 0; i < neurons.size(); ++i)
-          if (neurons[i].block == site.block)
-            columns[i] = rows.select(1, neurons[i].index).clone();
+          if (neurons[i].block == site.block) columns[i] = rows.select(1, neurons[i].index).clone();
       },
       [&](const std::string& hook, const at::Tensor& rows) {
-        values.streams[hook] =
-            rows.narrow(0, values.first_place, rows.size(0) - values.first_place)
-                .to(at::kCPU)
-                .to(at::kDouble);
+        values.streams[hook] = rows.narrow(0, values.first_place, rows.size(0) - values.first_place)
+                                   .to(at::kCPU)
+                                   .to(at::kDouble);
       },
       stream_hooks(layout));
   values.activations = at::stack(columns, 1).to(at::kDouble).contiguous();
@@ -127,12 +125,16 @@ class Search {
 
   /// Where a row of the text is: its piece, and the position in it.
   Example where(const statistics::TopEntry& entry) const {
-    const auto after = std::upper_bound(
-        starts_.begin(), starts_.end(), entry.index,
-        [](std::int64_t row, const Start& start) { return row < start.row; });
+    const auto after =
+        std::upper_bound(starts_.begin(), starts_.end(), entry.index,
+                         [](std::int64_t row, const Start& start) { return row < start.row; });
     const auto start = std::prev(after);
-    return {entry.value, start - starts_.begin(), entry.index - start->row + start->place,
-            entry.group, 0, 0};
+    return {entry.value,
+            start - starts_.begin(),
+            entry.index - start->row + start->place,
+            entry.group,
+            0,
+            0};
   }
 
   const statistics::StreamingTop& top() const { return top_; }
@@ -146,13 +148,11 @@ class Search {
   /// Keeps each row with equal probability (Vitter 1985, algorithm R).
   void sample(const Piece& piece, const PieceValues& values, std::int64_t r, const double* row,
               std::int64_t width) {
-    const auto drawn = static_cast<std::size_t>(
-        random_.below(static_cast<std::uint64_t>(++rows_)));
+    const auto drawn = static_cast<std::size_t>(random_.below(static_cast<std::uint64_t>(++rows_)));
     const std::size_t slot = sampled_.size() < kSample ? sampled_.size() : drawn;
     if (slot >= kSample) return;
     const std::int64_t place = r + values.first_place;
-    Sampled chosen{{0, std::ssize(starts_) - 1, place, piece.document,
-                    piece.first_position + place,
+    Sampled chosen{{0, std::ssize(starts_) - 1, place, piece.document, piece.first_position + place,
                     piece.tokens.ids[static_cast<std::size_t>(place)]},
                    {row, row + width}};
     if (slot == sampled_.size())
@@ -179,9 +179,8 @@ std::vector<std::vector<Example>> quantiles_of(const std::vector<Sampled>& sampl
     sorted.push_back(one.where);
     sorted.back().activation = one.activations[neuron];
   }
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Example& a, const Example& b) {
-    return a.activation < b.activation;
-  });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Example& a, const Example& b) { return a.activation < b.activation; });
   std::vector<std::vector<Example>> parts;
   const std::size_t size = sorted.size() / static_cast<std::size_t>(quantiles);
   const std::size_t shown = std::min(size, kExamplesOfQuantile);
@@ -206,8 +205,7 @@ ExampleContext context_of(const Piece& piece, const PieceValues& values, const E
     if (p > example.place - kTokensOfLabel && p <= example.place) out.label += shown;
     out.tokens.push_back(token);
     const std::int64_t row = p - values.first_place;
-    out.activations.push_back(row < 0 ? kNaN
-                                      : values.activations[row][neuron].item<double>());
+    out.activations.push_back(row < 0 ? kNaN : values.activations[row][neuron].item<double>());
   }
   return out;
 }
@@ -240,8 +238,7 @@ void read_again(Context& context, Pieces& pieces, const NeuronLayout& layout,
         neuron.contexts[i] =
             context_of(*piece, values, example, static_cast<std::int64_t>(n), options.context);
         const std::int64_t row = example.place - values.first_place;
-        const double again =
-            values.activations[row][static_cast<std::int64_t>(n)].item<double>();
+        const double again = values.activations[row][static_cast<std::int64_t>(n)].item<double>();
         out.reproduced = std::max(out.reproduced, std::abs(again - example.activation));
         streams[n].push_back(
             values.streams.at(block_hook(neurons[n].block, "hook_resid_pre"))[row].clone());

@@ -19,24 +19,24 @@ constexpr std::uint64_t kSampleStream = 0x4e45;
 /// A token of the text and the activation of a neuron there.
 struct Example {
   double activation = 0;
-  std::int64_t piece = 0;     ///< number of the piece in the text
-  std::int64_t place = 0;     ///< position in the piece
+  std::int64_t piece = 0;  ///< number of the piece in the text
+  std::int64_t place = 0;  ///< position in the piece
   std::int64_t document = 0, position = 0;
-  std::int64_t token = 0;     ///< id
+  std::int64_t token = 0;  ///< id
 };
 
 /// Tokens around an example, in its piece.
 struct ExampleContext {
-  std::string label;                 ///< the last few tokens before it, and the token
-  std::string text;                        ///< with the token itself between « and »
-  std::vector<std::string> tokens;         ///< text of each
-  std::vector<double> activations;         ///< of the neuron, at each
+  std::string label;                ///< the last few tokens before it, and the token
+  std::string text;                 ///< with the token itself between « and »
+  std::vector<std::string> tokens;  ///< text of each
+  std::vector<double> activations;  ///< of the neuron, at each
 };
 
 /// What a text shows of one neuron.
 struct NeuronExamples {
-  std::vector<Example> top;                ///< largest activation first
-  std::vector<ExampleContext> contexts;    ///< of each top example
+  std::vector<Example> top;                     ///< largest activation first
+  std::vector<ExampleContext> contexts;         ///< of each top example
   std::vector<std::vector<Example>> quantiles;  ///< lowest first; examples of each
   double type_entropy = 0, context_spread = 0, random_context_spread = 0;
   double mean = 0, rms = 0;

@@ -108,8 +108,8 @@ void add_contexts(Dataset& dataset, const TextExamples& text) {
 void add_top_tokens(Dataset& dataset, const std::string& name, const TopTokens& top,
                     const std::string& meaning) {
   dataset.add(name + "_top_value", kRanked, top.values, "1", meaning);
-  dataset.add(name + "_top_id", kRanked, top.ids.to(at::kInt), "1", "tokens of " + name +
-              "_top_value", Holds::token_ids);
+  dataset.add(name + "_top_id", kRanked, top.ids.to(at::kInt), "1",
+              "tokens of " + name + "_top_value", Holds::token_ids);
 }
 
 }  // namespace
@@ -149,11 +149,10 @@ void add_text(Dataset& dataset, const TextExamples& text, const NeuronExplorerOp
   dataset.add_coordinate("example", at::arange(1, examples + 1, at::kInt), "1 is the best");
   top.write(dataset, "top", {"neuron", "example"}, {neurons, examples}, "a top example");
   add_contexts(dataset, text);
-  dataset.add_coordinate(
-      "quantile",
-      at::arange(1, options.quantiles + 1, at::kInt).to(at::kDouble) /
-          static_cast<double>(options.quantiles),
-      "share of the text's tokens up to the end of the part, by activation");
+  dataset.add_coordinate("quantile",
+                         at::arange(1, options.quantiles + 1, at::kInt).to(at::kDouble) /
+                             static_cast<double>(options.quantiles),
+                         "share of the text's tokens up to the end of the part, by activation");
   parts.write(dataset, "quantile", {"neuron", "quantile", "sample"},
               {neurons, options.quantiles, samples},
               "an example of the part of the tokens, which is estimated from up to 4096 of them");
@@ -231,6 +230,41 @@ void add_effects(Dataset& dataset, const Effects& effects, const NeuronExplorerO
   dataset.add("base_metric", {}, at::scalar_tensor(effects.base, at::kDouble), effects.units,
               "metric of the unchanged prompt");
   for (const Receipt& receipt : effects.receipts) dataset.receipts.push_back(receipt);
+}
+
+void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
+                   const NeuronExplorerOptions& options) {
+  const std::vector<std::int64_t> shape = {std::ssize(inputs), options.length};
+  std::vector<double> optimum, nearest, tokens;
+  std::vector<std::int64_t> nearest_ids, token_ids;
+  double length_error = 0;
+  for (const OptimisedInput& input : inputs) {
+    optimum.push_back(input.optimum);
+    nearest.push_back(input.nearest);
+    tokens.push_back(input.tokens);
+    nearest_ids.insert(nearest_ids.end(), input.nearest_ids.begin(), input.nearest_ids.end());
+    token_ids.insert(token_ids.end(), input.token_ids.begin(), input.token_ids.end());
+    length_error = std::max(length_error, input.length_error);
+  }
+  dataset.add_coordinate("input_position", at::arange(options.length, at::kInt),
+                         "position in an optimised input; the activation is read at the last");
+  if (!nearest_ids.empty()) {
+    dataset.add("optimised_activation", {"neuron"}, at::tensor(optimum), "1",
+                "activation of the best embeddings of the vocabulary's mean length");
+    dataset.add("nearest_activation", {"neuron"}, at::tensor(nearest), "1",
+                "activation of the tokens nearest to these embeddings");
+    dataset.add("nearest_token", {"neuron", "input_position"},
+                shaped(nearest_ids, shape).to(at::kInt), "1",
+                "tokens nearest to the best embeddings, by cosine", Holds::token_ids);
+    dataset.receipts.push_back(make_receipt("optimised_embeddings_keep_their_length", length_error,
+                                            1e-5, "relative; float32"));
+  }
+  if (token_ids.empty()) return;
+  dataset.add("tokens_activation", {"neuron"}, at::tensor(tokens), "1",
+              "activation of the best tokens");
+  dataset.add("optimised_token", {"neuron", "input_position"},
+              shaped(token_ids, shape).to(at::kInt), "1",
+              "the best tokens, by exchanges that a run confirmed", Holds::token_ids);
 }
 
 }  // namespace lensbench::neurons

@@ -9,6 +9,7 @@
 
 #include "effects.hpp"
 #include "examples.hpp"
+#include "optimise.hpp"
 
 namespace lensbench::neurons {
 
@@ -24,5 +25,8 @@ void add_vocabulary(Dataset& dataset, const Model& model, const Tokens& prompt,
                     const std::vector<NeuronId>& neurons, std::int64_t top_k);
 /// Adds what the neurons change in the prompt.
 void add_effects(Dataset& dataset, const Effects& effects, const NeuronExplorerOptions& options);
+/// Adds the inputs of large activation, one for each neuron.
+void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
+                   const NeuronExplorerOptions& options);
 
 }  // namespace lensbench::neurons

@@ -43,7 +43,7 @@ inline constexpr ResultSpec kExplorerResults[] = {
     {"input_top_value", "neuron sign rank", "1",
      "what the neuron reads of a token's embedding, if its norm's scale is 1", View::general,
      false},
-    {"input_top_id", "neuron sign rank", "1", "tokens of these embeddings", View::table, false},
+    {"input_top_id", "neuron sign rank", "1", "tokens of these embeddings", View::general, false},
     {"gate_top_value", "neuron sign rank", "1", "what the gate reads of a token's embedding",
      View::general, false},
     {"gate_top_id", "neuron sign rank", "1", "tokens of these embeddings", View::general, false},
@@ -53,6 +53,14 @@ inline constexpr ResultSpec kExplorerResults[] = {
     {"interpolation", "mix", "nats or 1",
      "change of the metric when the first neuron takes part of the second's activation",
      View::trajectory, false},
+    {"optimised_activation", "neuron", "1",
+     "activation of the best embeddings of the vocabulary's mean length", View::table, false},
+    {"nearest_activation", "neuron", "1", "activation of the tokens nearest to these embeddings",
+     View::table, false},
+    {"nearest_token", "neuron input_position", "1", "tokens nearest to the best embeddings",
+     View::general, false},
+    {"tokens_activation", "neuron", "1", "activation of the best tokens", View::table, false},
+    {"optimised_token", "neuron input_position", "1", "the best tokens", View::table, false},
     {"base_metric", "", "nats or 1", "metric of the unchanged prompt", View::general},
 };
 

@@ -13,6 +13,7 @@
 
 #include "effects.hpp"
 #include "explorer_result.hpp"
+#include "optimise.hpp"
 #include "text_activity.hpp"
 #include "vocabulary.hpp"
 
@@ -58,13 +59,19 @@ void check_options(const TransformerSpec& spec, const NeuronExplorerOptions& opt
   check_range("context", options.context, 0);
   check_range("quantiles", options.quantiles, 1);
   check_range("top_k", options.top_k, 1);
+  check_range("optimise_steps", options.optimise_steps, 1);
+  if (options.length < 1 || options.length > position_limit(spec))
+    refuse("length is " + std::to_string(options.length) + ", expected 1 to " +
+           std::to_string(position_limit(spec)));
+  for (const std::string& part : options.optimise)
+    if (part != "embedding" && part != "tokens")
+      refuse("optimise has '" + part + "', expected embedding or tokens");
 }
 
 /// The neurons of largest kurtosis over the text, without those that are dead.
 std::vector<NeuronId> most_kurtotic(Context& context, const Tokens& tokens,
                                     const NeuronExplorerOptions& options) {
-  const NeuronLayout layout =
-      layout_of("neuron_explorer", context.model().spec(), "mlp.hook_post");
+  const NeuronLayout layout = layout_of("neuron_explorer", context.model().spec(), "mlp.hook_post");
   SparsityOptions measured;
   measured.text = options.text;
   measured.window = options.window;
@@ -103,15 +110,17 @@ NeuronExplorerOptions options_of(const Model& model, const Parameters& parameter
   options.factors = parameters.numbers("factors");
   options.interpolate = parse_neurons(model.spec(), "interpolate", parameters.list("interpolate"));
   options.metric = metric_options(model, parameters);
+  options.optimise = parameters.list("optimise");
+  options.optimise_steps = parameters.integer("optimise_steps");
+  options.length = parameters.integer("length");
   return options;
 }
 
 /// Whether two questions have the same answer from a text.
 bool same_text(const NeuronExplorerOptions& a, const NeuronExplorerOptions& b) {
-  return a.neurons == b.neurons && a.count == b.count && a.text == b.text &&
-         a.window == b.window && a.windows == b.windows && a.exclude_first == b.exclude_first &&
-         a.examples == b.examples && a.context == b.context && a.distinct == b.distinct &&
-         a.quantiles == b.quantiles;
+  return a.neurons == b.neurons && a.count == b.count && a.text == b.text && a.window == b.window &&
+         a.windows == b.windows && a.exclude_first == b.exclude_first && a.examples == b.examples &&
+         a.context == b.context && a.distinct == b.distinct && a.quantiles == b.quantiles;
 }
 
 }  // namespace
@@ -161,8 +170,9 @@ const NeuronExplorerTool::Found& NeuronExplorerTool::find(const Tokens& tokens,
       options.neurons.empty() ? most_kurtotic(context(), tokens, options) : options.neurons;
   found_.text = find_examples(context(), tokens, found_.neurons, options);
   if (found_.text.tokens < 1)
-    refuse("the text does not have a token apart from the first of each document; give a longer "
-           "text, or exclude_first=false");
+    refuse(
+        "the text does not have a token apart from the first of each document; give a longer "
+        "text, or exclude_first=false");
   found_options_ = options;
   return found_;
 }
@@ -178,9 +188,14 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
   add_token_axis(dataset, tokens.ids, tokens.texts);
   add_text(dataset, found.text, options);
   add_vocabulary(dataset, model(), tokens, found.neurons, options.top_k);
-  const Effects effects =
-      effects_of(context(), tokens, found.neurons, target, options, dataset);
+  const Effects effects = effects_of(context(), tokens, found.neurons, target, options, dataset);
   add_effects(dataset, effects, options);
+  if (!options.optimise.empty()) {
+    std::vector<OptimisedInput> inputs;
+    for (std::size_t n = 0; n < found.neurons.size(); ++n)
+      inputs.push_back(optimise_input(context(), found.neurons[n], options, kSearchStream + n));
+    add_optimised(dataset, inputs, options);
+  }
   auto& attributes = dataset.attributes;
   attributes["text"] =
       options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();

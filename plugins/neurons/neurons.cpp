@@ -41,15 +41,14 @@ std::vector<HookPoint> matching(const TransformerSpec& spec, const std::string& 
 
 std::string axes_of(const HookPoint& point) {
   std::string axes;
-  for (std::size_t i = 1; i < point.dims.size(); ++i)
-    axes += (i == 1 ? "" : ", ") + point.dims[i];
+  for (std::size_t i = 1; i < point.dims.size(); ++i) axes += (i == 1 ? "" : ", ") + point.dims[i];
   return "[" + axes + "]";
 }
 
 void add_site(NeuronLayout& layout, std::int64_t block, std::int64_t expert, std::string hook) {
   if (layout.blocks.empty() || layout.blocks.back() != block) layout.blocks.push_back(block);
-  layout.sites.push_back({block, layout.blocks.size() - 1, expert, expert * layout.site_width,
-                          std::move(hook)});
+  layout.sites.push_back(
+      {block, layout.blocks.size() - 1, expert, expert * layout.site_width, std::move(hook)});
 }
 
 /// `mlp.hook_post` of a mixture: the points of all experts, block by block.
@@ -161,17 +160,16 @@ void check_text(const Model& model, const std::string& text) {
   if (!text.empty()) Corpus(model, text);
 }
 
-void read_piece(const Model& model, const Piece& piece, const NeuronLayout& layout, bool skip_first,
-                const ReadSite& read,
-                const std::function<void(const std::string& hook, const at::Tensor& rows)>&
-                    read_stream,
-                const std::vector<std::string>& streams) {
+void read_piece(
+    const Model& model, const Piece& piece, const NeuronLayout& layout, bool skip_first,
+    const ReadSite& read,
+    const std::function<void(const std::string& hook, const at::Tensor& rows)>& read_stream,
+    const std::vector<std::string>& streams) {
   Rows rows(piece.tokens.size(), skip_first);
   Hooks hooks;
   for (const std::string& hook : streams)
-    hooks.read(hook, [&](const at::Tensor& value, const HookPoint&) {
-      read_stream(hook, value[0]);
-    });
+    hooks.read(hook,
+               [&](const at::Tensor& value, const HookPoint&) { read_stream(hook, value[0]); });
   if (layout.mixture)
     for (const std::int64_t block : layout.blocks)
       hooks.read("blocks." + std::to_string(block) + ".mlp.hook_expert_indices",

@@ -79,10 +79,10 @@ using ReadSite = std::function<void(const NeuronSite& site, const at::Tensor& ro
 /// held at a time.
 /// \param skip_first  leave the first token of the piece out
 /// \param residuals   hook points to read as well, by name; receives [pos, d_model]
-void read_piece(const Model& model, const Piece& piece, const NeuronLayout& layout, bool skip_first,
-                const ReadSite& read,
-                const std::function<void(const std::string& hook, const at::Tensor& rows)>&
-                    read_stream = {},
-                const std::vector<std::string>& streams = {});
+void read_piece(
+    const Model& model, const Piece& piece, const NeuronLayout& layout, bool skip_first,
+    const ReadSite& read,
+    const std::function<void(const std::string& hook, const at::Tensor& rows)>& read_stream = {},
+    const std::vector<std::string>& streams = {});
 
 }  // namespace lensbench::neurons

@@ -20,16 +20,14 @@ void check_options(const SparsityOptions& options) {
                      " and dead_below " + std::to_string(options.dead_below) +
                      ", expected above 0");
   if (options.bins < 2 || options.bins > 4096)
-    throw UsageError("sparsity: bins is " + std::to_string(options.bins) +
-                     ", expected 2 to 4096");
+    throw UsageError("sparsity: bins is " + std::to_string(options.bins) + ", expected 2 to 4096");
   if (options.window < 2 || options.windows < 0)
     throw UsageError("sparsity: window is " + std::to_string(options.window) + " and windows " +
                      std::to_string(options.windows) + ", expected at least 2 and at least 0");
 }
 
 void add_axes(Dataset& dataset, const NeuronLayout& layout, const Tokens& tokens) {
-  dataset.add_coordinate("block", at::tensor(layout.blocks).to(at::kInt),
-                         "block, counted from 0");
+  dataset.add_coordinate("block", at::tensor(layout.blocks).to(at::kInt), "block, counted from 0");
   dataset.add_coordinate("neuron", at::arange(layout.width, at::kInt),
                          layout.mixture ? "neuron of a block: those of expert 0, then of expert 1 "
                                           "and so on"
@@ -192,7 +190,8 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
     throw UsageError("sparsity: the prompt is empty; give at least one token");
   const NeuronLayout layout = layout_of("sparsity", model().spec(), options.point);
   const MeasuredText& measured = text(tokens, layout, options);
-  const TextActivity::Neurons neurons = measured.activity.neurons(options.threshold, options.dead_below);
+  const TextActivity::Neurons neurons =
+      measured.activity.neurons(options.threshold, options.dead_below);
   const PromptActivity prompt = measure_prompt(model(), tokens, layout, neurons.active_above);
 
   Dataset dataset;

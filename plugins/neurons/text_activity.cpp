@@ -19,7 +19,6 @@
 namespace lensbench::neurons {
 namespace {
 
-
 double over(double sum, std::int64_t count) {
   return count > 0 ? sum / static_cast<double>(count) : kNaN;
 }
@@ -34,8 +33,7 @@ at::Tensor by_neuron(const std::vector<Number>& values, const NeuronLayout& layo
 
 TextActivity::TextActivity(const NeuronLayout& layout, std::int64_t bins)
     : layout_(layout), bins_(bins), blocks_(layout.blocks.size()) {
-  const std::size_t neurons =
-      layout.blocks.size() * static_cast<std::size_t>(layout.width);
+  const std::size_t neurons = layout.blocks.size() * static_cast<std::size_t>(layout.width);
   for (std::size_t i = 0; i < layout.sites.size(); ++i) moments_.emplace_back(layout.site_width);
   for (std::size_t i = 0; i < layout.blocks.size(); ++i) {
     sizes_.emplace_back(layout.width);
@@ -92,8 +90,8 @@ void TextActivity::add(const NeuronSite& site, const at::Tensor& rows,
   SizeCounts& sizes = sizes_[site.row];
   SignedCounts& histogram = signed_[site.row];
   for (std::int64_t neuron = site.first; neuron < site.first + layout_.site_width; ++neuron) {
-    const std::size_t n = site.row * static_cast<std::size_t>(layout_.width) +
-                          static_cast<std::size_t>(neuron);
+    const std::size_t n =
+        site.row * static_cast<std::size_t>(layout_.width) + static_cast<std::size_t>(neuron);
     sizes.add(neuron, values, count);
     float most = values[0], least = values[0];
     std::int64_t positive = 0;
@@ -155,8 +153,7 @@ TextActivity::Neurons TextActivity::neurons(double threshold, double dead_below)
   const at::Tensor of_block =
       ((out.rms.pow(2) * weight).nansum(1, true) / weight.sum(1, true)).sqrt();
   const at::Tensor largest = at::maximum(out.maximum.abs(), out.minimum.abs());
-  out.dead =
-      largest.ge(dead_below * of_block).logical_and(largest > 0).logical_not().to(at::kChar);
+  out.dead = largest.ge(dead_below * of_block).logical_and(largest > 0).logical_not().to(at::kChar);
 
   std::vector<double> frequency, gini, above;
   const at::Tensor root = out.rms.contiguous();
@@ -235,8 +232,8 @@ double TextActivity::squares_difference() const {
   return largest;
 }
 
-MeasuredText measure_text(Context& context, const Tokens& prompt,
-                          const NeuronLayout& layout, const SparsityOptions& options) {
+MeasuredText measure_text(Context& context, const Tokens& prompt, const NeuronLayout& layout,
+                          const SparsityOptions& options) {
   MeasuredText out{TextActivity(layout, options.bins)};
   Pieces pieces(context, prompt, {options.text, options.window, options.windows});
   while (const auto piece = pieces.next()) {
@@ -254,8 +251,8 @@ MeasuredText measure_text(Context& context, const Tokens& prompt,
   return out;
 }
 
-PromptActivity measure_prompt(const Model& model, const Tokens& prompt,
-                              const NeuronLayout& layout, const at::Tensor& active_above) {
+PromptActivity measure_prompt(const Model& model, const Tokens& prompt, const NeuronLayout& layout,
+                              const at::Tensor& active_above) {
   const std::size_t blocks = layout.blocks.size(), length = prompt.ids.size();
   std::vector<std::vector<double>> vectors(blocks * length);
   std::vector<std::int32_t> active(blocks * length, 0);

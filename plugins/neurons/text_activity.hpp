@@ -27,12 +27,12 @@ class TextActivity {
 
   /// Numbers of each neuron, [block, neuron] float64 where nothing else is said.
   struct Neurons {
-    at::Tensor rows;                                ///< int64
-    at::Tensor frequency, positive_frequency;       ///< NaN: no rows
+    at::Tensor rows;                                   ///< int64
+    at::Tensor frequency, positive_frequency;          ///< NaN: no rows
     at::Tensor mean, rms, kurtosis, maximum, minimum;  ///< NaN: no rows
-    at::Tensor gini;                                ///< NaN: all 0
-    at::Tensor active_above;                        ///< 0: all 0
-    at::Tensor dead;                                ///< int8
+    at::Tensor gini;                                   ///< NaN: all 0
+    at::Tensor active_above;                           ///< 0: all 0
+    at::Tensor dead;                                   ///< int8
   };
   Neurons neurons(double threshold, double dead_below) const;
 
@@ -80,8 +80,8 @@ struct MeasuredText {
 
 /// Runs the text, or the prompt, once.
 /// \throws RunError if the run is to stop
-MeasuredText measure_text(Context& context, const Tokens& prompt,
-                          const NeuronLayout& layout, const SparsityOptions& options);
+MeasuredText measure_text(Context& context, const Tokens& prompt, const NeuronLayout& layout,
+                          const SparsityOptions& options);
 
 /// Measures of the prompt's tokens, [block, token]: `l0` int32, others float64.
 struct PromptActivity {
@@ -89,7 +89,7 @@ struct PromptActivity {
 };
 
 /// \param active_above  [block, neuron]
-PromptActivity measure_prompt(const Model& model, const Tokens& prompt,
-                              const NeuronLayout& layout, const at::Tensor& active_above);
+PromptActivity measure_prompt(const Model& model, const Tokens& prompt, const NeuronLayout& layout,
+                              const at::Tensor& active_above);
 
 }  // namespace lensbench::neurons

@@ -51,9 +51,9 @@ at::Tensor written(const Model& model, const NeuronId& neuron) {
 }
 
 /// Largest and smallest of values that are given a tile of the vocabulary at a time.
-TopTokens top_tokens(std::int64_t vocabulary, std::int64_t k,
-                     const std::function<at::Tensor(std::int64_t first, std::int64_t count)>&
-                         values_of) {
+TopTokens top_tokens(
+    std::int64_t vocabulary, std::int64_t k,
+    const std::function<at::Tensor(std::int64_t first, std::int64_t count)>& values_of) {
   std::vector<at::Tensor> tiles;
   for (std::int64_t first = 0; first < vocabulary; first += kTile)
     tiles.push_back(values_of(first, std::min(kTile, vocabulary - first)));
@@ -129,8 +129,7 @@ Receipt output_receipt(const Model& model, const Tokens& prompt,
   at::Tensor frozen, before, last;
   Hooks read;
   read.read(stream, [&](const at::Tensor& x, const HookPoint&) { last = x; });
-  if (spec.final_norm)
-    read.read(scale, [&](const at::Tensor& x, const HookPoint&) { frozen = x; });
+  if (spec.final_norm) read.read(scale, [&](const at::Tensor& x, const HookPoint&) { frozen = x; });
   read.read("unembed.hook_in", [&](const at::Tensor& x, const HookPoint&) { before = x; });
   model.forward(batch, {}, read);
   const std::int64_t position = prompt.size() - 1;
@@ -156,8 +155,8 @@ Receipt output_receipt(const Model& model, const Tokens& prompt,
     at::Tensor expected = directions[n] * units;
     if (spec.final_norm) expected = expected / wide(frozen[0][position]);
     const at::Tensor found = wide(after[0][position]) - wide(before[0][position]);
-    const double size = std::max(wide(before[0][position]).norm().item<double>(),
-                                 expected.norm().item<double>());
+    const double size =
+        std::max(wide(before[0][position]).norm().item<double>(), expected.norm().item<double>());
     largest = std::max(largest, (found - expected).norm().item<double>() / size);
   }
   return make_receipt("output_direction_equals_the_change_of_a_run", largest,

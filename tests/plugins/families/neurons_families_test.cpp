@@ -29,7 +29,11 @@ TEST_P(NeuronExplorerFamilies, ShowsNeuronsThatAreNotThoseOfExperts) {
   const auto found = answer_or_refusal<neurons::NeuronExplorerTool>(
       GetParam(), [](neurons::NeuronExplorerTool& tool, const Tokens& tokens) {
         return tool.explore(tokens, Target::model(),
-                            {.neurons = {{0, 1}, {1, 0}}, .interpolate = {{0, 1}, {1, 0}}});
+                            {.neurons = {{0, 1}, {1, 0}},
+                             .interpolate = {{0, 1}, {1, 0}},
+                             .optimise = {"embedding", "tokens"},
+                             .optimise_steps = 5,
+                             .length = 3});
       });
   EXPECT_EQ(found.has_value(), GetParam().find("mixtral") == std::string::npos);
 }

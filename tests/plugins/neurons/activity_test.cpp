@@ -19,8 +19,7 @@ std::vector<float> mixed_values(std::size_t count) {
   std::vector<float> values;
   for (std::size_t i = 0; i < count; ++i)
     values.push_back(
-        i % 9 == 0 ? 0.0F
-                   : static_cast<float>(random.normal() * std::exp(2 * random.normal())));
+        i % 9 == 0 ? 0.0F : static_cast<float>(random.normal() * std::exp(2 * random.normal())));
   return values;
 }
 

@@ -104,8 +104,7 @@ TEST_F(PlantedFacts, ItsFirstOutputTokenIsItsAnswerAndItsInputIsItsSubject) {
   // Written features reach the logits through the head of block 2, not directly: plant a direct
   // way. An answer written by block 1 is read by the unembedding only if it is.
   testing::PlantedModel direct = testing::fact_model(4.0);
-  for (std::int64_t k = 0; k < 3; ++k)
-    direct.unembed(tokens_.n + k, tokens_.answer(k), 4.0);
+  for (std::int64_t k = 0; k < 3; ++k) direct.unembed(tokens_.n + k, tokens_.answer(k), 4.0);
   ExplorerBench bench(direct.open(), tokens_.prompt(1));
   const Dataset found = explore(bench, {{"neurons", "1:0,1:1,1:2"}, {"top_k", "2"}});
   expect_passed(found);
@@ -113,8 +112,7 @@ TEST_F(PlantedFacts, ItsFirstOutputTokenIsItsAnswerAndItsInputIsItsSubject) {
     EXPECT_EQ(value_at(found, "output_top_id", {k, 0, 0}), tokens_.answer(k));
     EXPECT_EQ(value_at(found, "input_top_id", {k, 0, 0}), tokens_.subject(k));
     // The final gain is B sqrt(2 / d), and its scale too: at unit scale the logit is b times that.
-    const double gain =
-        1024 * std::sqrt(2.0 / static_cast<double>(bench.model->spec().d_model));
+    const double gain = 1024 * std::sqrt(2.0 / static_cast<double>(bench.model->spec().d_model));
     EXPECT_NEAR(value_at(found, "output_top_value", {k, 0, 0}), 4 * gain, 4e-4 * gain);
     EXPECT_NEAR(value_at(found, "output_top_value", {k, 0, 1}), 0, 1e-9 * gain);
   }
@@ -148,8 +146,7 @@ TEST_F(PlantedFacts, ANeuronThatTakesAnotherActivationLosesItsOwn) {
 
 TEST_F(PlantedFacts, TheMostKurtoticAreThoseThatFire) {
   const Dataset found = measure({{"neurons", ""}, {"count", "3"}});
-  const std::set<std::string> names(found["neuron"].strings.begin(),
-                                    found["neuron"].strings.end());
+  const std::set<std::string> names(found["neuron"].strings.begin(), found["neuron"].strings.end());
   EXPECT_EQ(names, (std::set<std::string>{"1:0", "1:1", "1:2"}));
 }
 
@@ -177,9 +174,9 @@ class ExplorerOfText : public ::testing::Test {
     for (std::size_t d = 0; d < kTexts.size(); ++d)
       for (std::size_t first = 0; first < kTexts[d].size(); first += 4) {
         const std::size_t end = std::min(first + 4, kTexts[d].size());
-        const Tokens tokens = tokens_from_ids(
-            *bench_.model, {kTexts[d].begin() + static_cast<std::ptrdiff_t>(first),
-                            kTexts[d].begin() + static_cast<std::ptrdiff_t>(end)});
+        const Tokens tokens =
+            tokens_from_ids(*bench_.model, {kTexts[d].begin() + static_cast<std::ptrdiff_t>(first),
+                                            kTexts[d].begin() + static_cast<std::ptrdiff_t>(end)});
         const auto found = bench_.context.activations(tokens, {post, pre});
         for (std::size_t p = first; p < end; ++p) {
           const auto row = static_cast<std::int64_t>(p - first);
@@ -231,8 +228,8 @@ TEST_F(ExplorerOfText, TopExamplesAreTheLargestOfAllTokens) {
   double cosines = 0;
   for (std::size_t i = 0; i < 6; ++i)
     for (std::size_t j = 0; j < i; ++j)
-      cosines += (streams[i].dot(streams[j]) / streams[i].norm() / streams[j].norm())
-                     .item<double>();
+      cosines +=
+          (streams[i].dot(streams[j]) / streams[i].norm() / streams[j].norm()).item<double>();
   EXPECT_NEAR(value_at(found, "context_spread", {1}), 1 - cosines / 15, 1e-9);
 }
 
@@ -273,8 +270,11 @@ TEST_F(ExplorerOfText, ScaleEffectIsThatOfAnIntervention) {
   site.neurons = {39};
   const auto changed = with_interventions(bench_.model, {{site, ScaleBy{2.0}}});
   const auto log_probability = [&](const Model& model) {
-    return model.forward(make_batch(bench_.tokens)).logits[0][6].to(at::kDouble).log_softmax(
-        0)[7].item<double>();
+    return model.forward(make_batch(bench_.tokens))
+        .logits[0][6]
+        .to(at::kDouble)
+        .log_softmax(0)[7]
+        .item<double>();
   };
   EXPECT_NEAR(value_at(found, "scale_effect", {1, 1}),
               log_probability(*changed) - log_probability(*bench_.model), 1e-5);
@@ -292,8 +292,7 @@ TEST_F(ExplorerOfText, TokensAreReadFromTheWeights) {
   EXPECT_NEAR(value_at(found, "output_top_value", {1, 0, 0}), logits.max().item<double>(), 1e-9);
   const at::Tensor column = model.weight("blocks.2.mlp.W_in").select(1, 39).to(at::kDouble) *
                             model.weight("blocks.2.ln2.w").to(at::kDouble);
-  const at::Tensor read =
-      model.weight("embed.W_E").to(at::kDouble).matmul(column - column.mean());
+  const at::Tensor read = model.weight("embed.W_E").to(at::kDouble).matmul(column - column.mean());
   EXPECT_EQ(value_at(found, "input_top_id", {1, 0, 0}), read.argmax().item<double>());
   EXPECT_NEAR(value_at(found, "input_top_value", {1, 1, 0}), read.min().item<double>(), 1e-9);
 }
@@ -313,7 +312,9 @@ TEST_F(ExplorerOfText, RefusesNeuronsThatDoNotExist) {
   EXPECT_THAT(refusal({{"neurons", "0:4,0:4"}}), HasSubstr("twice"));
   EXPECT_THAT(refusal({{"interpolate", "0:4"}}), HasSubstr("expected two"));
   ExplorerBench one(bench_.model, {3});
-  EXPECT_THAT(message_of<UsageError>([&] { explore(one, {{"neurons", "0:1"}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                explore(one, {{"neurons", "0:1"}});
+              }),
               HasSubstr("exclude_first=false"));
 }
 

@@ -111,11 +111,10 @@ class SparsityOfText : public ::testing::Test {
     for (const auto& document : kDocuments)
       for (std::size_t first = 0; first < document.size(); first += 4) {
         const auto begin = document.begin() + static_cast<std::ptrdiff_t>(first);
-        const auto end = document.begin() +
-                         static_cast<std::ptrdiff_t>(std::min(first + 4, document.size()));
+        const auto end =
+            document.begin() + static_cast<std::ptrdiff_t>(std::min(first + 4, document.size()));
         const Tokens tokens = tokens_from_ids(*bench_.model, {begin, end});
-        const at::Tensor x =
-            bench_.context.activations(tokens, {hook}).at(hook)[0].to(at::kDouble);
+        const at::Tensor x = bench_.context.activations(tokens, {hook}).at(hook)[0].to(at::kDouble);
         const std::int64_t skipped = first == 0 ? 1 : 0;
         rows.push_back(x.narrow(0, skipped, x.size(0) - skipped));
       }
@@ -143,9 +142,9 @@ TEST_F(SparsityOfText, IsThatOfItsRowsInFloat64) {
     const at::Tensor size = x.abs(), rms = x.pow(2).mean(0).sqrt();
     const at::Tensor edge = found["active_above"].tensor[block];
     EXPECT_LT((edge / (0.5 * rms) - 1).abs().max().item<double>(), 1.0 / 32 + 1e-6);
-    EXPECT_LT(largest_difference(found["frequency"].tensor[block],
-                                 size.ge(edge).to(at::kDouble).mean(0)),
-              1e-12);
+    EXPECT_LT(
+        largest_difference(found["frequency"].tensor[block], size.ge(edge).to(at::kDouble).mean(0)),
+        1e-12);
     EXPECT_LT(largest_difference(found["positive_frequency"].tensor[block],
                                  x.gt(0).to(at::kDouble).mean(0)),
               1e-12);
@@ -155,15 +154,12 @@ TEST_F(SparsityOfText, IsThatOfItsRowsInFloat64) {
     EXPECT_LT(largest_difference(found["kurtosis"].tensor[block],
                                  centred.pow(4).mean(0) / centred.pow(2).mean(0).pow(2) - 3),
               1e-9);
-    EXPECT_LT(largest_difference(found["max_activation"].tensor[block],
-                                 std::get<0>(x.max(0))),
+    EXPECT_LT(largest_difference(found["max_activation"].tensor[block], std::get<0>(x.max(0))),
               1e-12);
-    EXPECT_LT(largest_difference(found["min_activation"].tensor[block],
-                                 std::get<0>(x.min(0))),
+    EXPECT_LT(largest_difference(found["min_activation"].tensor[block], std::get<0>(x.min(0))),
               1e-12);
     const at::Tensor pairs = (size.unsqueeze(0) - size.unsqueeze(1)).abs().sum(0).sum(0);
-    EXPECT_LT(largest_difference(found["gini"].tensor[block],
-                                 pairs / (2 * 12 * size.sum(0))),
+    EXPECT_LT(largest_difference(found["gini"].tensor[block], pairs / (2 * 12 * size.sum(0))),
               0.02);
     const at::Tensor of_block = x.pow(2).mean().sqrt();
     EXPECT_TRUE(at::equal(found["dead"].tensor[block].to(at::kBool),
@@ -222,8 +218,7 @@ TEST_F(SparsityOfText, FirstTokensAreLeftOutAndCounted) {
   positions[0].mul_(1000);
   Bench bench(with_weights(bench_.model, {{"pos_embed.W_pos", positions}}), {3, 17, 5, 5});
   const Dataset without = run_with(bench, {{"point", "hook_resid_post"}});
-  const Dataset with =
-      run_with(bench, {{"point", "hook_resid_post"}, {"exclude_first", "false"}});
+  const Dataset with = run_with(bench, {{"point", "hook_resid_post"}, {"exclude_first", "false"}});
   expect_receipts(without);
   expect_receipts(with);
   EXPECT_EQ(std::get<std::int64_t>(without.attributes.at("first_tokens_left_out")), 1);
@@ -298,10 +293,10 @@ TEST(NeuronsOfExperts, HaveTheTokensThatAreRoutedToThem) {
         values.at("blocks.1.mlp.experts." + std::to_string(e) + ".hook_post").to(at::kDouble);
     const std::int64_t skipped = chosen[0].eq(e).sum().item<std::int64_t>();
     if (post.size(0) == skipped) continue;
-    EXPECT_LT(largest_difference(
-                  found["rms"].tensor[1].narrow(0, e * mlp.d_mlp, mlp.d_mlp),
-                  post.narrow(0, skipped, post.size(0) - skipped).pow(2).mean(0).sqrt()),
-              1e-12);
+    EXPECT_LT(
+        largest_difference(found["rms"].tensor[1].narrow(0, e * mlp.d_mlp, mlp.d_mlp),
+                           post.narrow(0, skipped, post.size(0) - skipped).pow(2).mean(0).sqrt()),
+        1e-12);
   }
   // Each token has the neurons of its experts only.
   EXPECT_LE(found["l0"].tensor.max().item<int>(), mlp.experts_per_token * mlp.d_mlp);

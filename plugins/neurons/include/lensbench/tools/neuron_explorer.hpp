@@ -11,8 +11,8 @@ namespace lensbench {
 
 /// One neuron of an MLP.
 struct NeuronId {
-  std::int64_t block = 0;  ///< block, counted from 0
-  std::int64_t index = 0;  ///< neuron of the block, counted from 0
+  std::int64_t block = 0;                            ///< block, counted from 0
+  std::int64_t index = 0;                            ///< neuron of the block, counted from 0
   bool operator==(const NeuronId&) const = default;  ///< compares both fields
 };
 
@@ -33,10 +33,15 @@ struct NeuronExplorerOptions {
   /// Two neurons: the first takes (1 - t) times its own activation plus t times the second's.
   std::vector<NeuronId> interpolate = {};
   MetricOptions metric = {};  ///< number whose change is measured on the prompt
+  /// Inputs of large activation to search for: `embedding`, `tokens`.
+  std::vector<std::string> optimise = {};
+  std::int64_t optimise_steps = 200;  ///< most steps of each search
+  std::int64_t length = 8;            ///< tokens of such an input
 };
 
 /// Where neurons of an MLP are most active in a text, which tokens they write and read, and what
-/// they change in a prompt (Bills et al. 2023, "Language models can explain neurons in language models").
+/// they change in a prompt (Bills et al. 2023, "Language models can explain neurons in language
+/// models"), and which input they respond to most (Ebrahimi et al. 2018, arXiv:1712.06751).
 class LENSBENCH_API NeuronExplorer : public Tool {
  public:
   /// Version of this interface; raised with every change of this header but its comments.
@@ -56,8 +61,12 @@ class LENSBENCH_API NeuronExplorer : public Tool {
   /// - From weights: `output_top_id` int32, `output_top_value`, `input_top_id`, `input_top_value`
   ///   [neuron, sign, rank], `gate_top_id`, `gate_top_value` of gated MLPs. Left out where the
   ///   stream is normalised after each sublayer.
-  /// - In the prompt: `activation` [neuron, token], `scale_effect` [neuron, factor], `interpolation`
+  /// - In the prompt: `activation` [neuron, token], `scale_effect` [neuron, factor],
+  /// `interpolation`
   ///   [mix], `base_metric` [].
+  /// - Optimised inputs: `optimised_activation` of embeddings, `nearest_activation` of the nearest
+  ///   tokens, `tokens_activation` of the best tokens [neuron]; `nearest_token`, `optimised_token`
+  ///   int32 [neuron, input_position].
   ///
   /// \throws UsageError for a neuron that does not exist, a mixture of experts, arguments out of
   ///   range; InputError for a file that cannot be read

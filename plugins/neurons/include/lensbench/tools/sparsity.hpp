@@ -35,8 +35,9 @@ class LENSBENCH_API Sparsity : public Tool {
   /// - [block, neuron]: `rows` int64 (tokens; of an expert, those routed to it), `frequency` of
   ///   |a| >= `active_above`, which is `threshold` times `rms`, rounded to five binary digits;
   ///   `positive_frequency` of a > 0; `mean_activation`, `rms`, `kurtosis` (excess),
-  ///   `max_activation`, `min_activation`, `gini` (from counts in bins 1/16 to 1/32 wide, relative);
-  ///   `dead` int8: |a| stays below `dead_below` times the root mean square of the whole block.
+  ///   `max_activation`, `min_activation`, `gini` (from counts in bins 1/16 to 1/32 wide,
+  ///   relative); `dead` int8: |a| stays below `dead_below` times the root mean square of the whole
+  ///   block.
   /// - [block]: `mean_l0`, `mean_l1`, `mean_hoyer` over the tokens of the text, `dead_share`.
   /// - `activation_histogram` [block, bin] int64, with coordinates `bin` (middle) and `bin_low`.
   /// - [block, token] of the prompt: `l0` int32, `l1`, `hoyer`, `token_gini`, `token_kurtosis`.
