@@ -150,8 +150,8 @@ BestTokens best_tokens(const Model& model, const at::Tensor& directions, bool by
     at::Tensor scores = directions.matmul(embeddings.t());
     if (by_cosine) {
       const at::Tensor length = embeddings.norm(2, 1);
-      scores = (scores / length).masked_fill(length.eq(0),
-                                             -std::numeric_limits<double>::infinity());
+      scores =
+          (scores / length).masked_fill(length.eq(0), -std::numeric_limits<double>::infinity());
     }
     for (std::size_t i = 0; i < rows; ++i) {
       const at::Tensor row = scores[static_cast<std::int64_t>(i)];

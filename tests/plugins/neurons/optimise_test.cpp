@@ -47,11 +47,9 @@ TEST(Ascend, KeepsTheBestThatItSaw) {
 TEST(OptimisedInput, OfAPlantedNeuronIsItsSubject) {
   const testing::FactTokens tokens;
   OptimiseBench bench(testing::fact_model().open(), tokens.prompt(0));
-  const Dataset found =
-      bench.tool.explore(bench.tokens, Target::model(),
-                         {.neurons = {{1, 0}, {1, 2}},
-                          .optimise = {"embedding", "tokens"},
-                          .length = 3});
+  const Dataset found = bench.tool.explore(
+      bench.tokens, Target::model(),
+      {.neurons = {{1, 0}, {1, 2}}, .optimise = {"embedding", "tokens"}, .length = 3});
   for (const Receipt& receipt : found.receipts)
     EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
   for (std::int64_t n = 0; n < 2; ++n) {
@@ -80,9 +78,8 @@ TEST(OptimisedInput, OfTokensIsThatOfARunAndBetterThanRandomOnes) {
         .item<double>();
   };
   const double best = found["tokens_activation"].tensor[0].item<double>();
-  EXPECT_NEAR(
-      activation_of({ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + 4}), best,
-      1e-5);
+  EXPECT_NEAR(activation_of({ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + 4}), best,
+              1e-5);
   Philox random(9);
   double of_random = -1e300;
   const auto size = static_cast<std::uint64_t>(bench.model->spec().vocab_size);
