@@ -1,6 +1,7 @@
 #include "activity.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,8 @@ namespace lensbench::neurons {
 namespace {
 
 constexpr std::int32_t kPerOctave = 16, kBins = 16 * kPerOctave;
+/// Neurons whose sums are updated at a time.
+constexpr std::size_t kColumns = 256;
 /// Bits of a float32 below its exponent and four digits.
 constexpr int kDropped = 19;
 /// First exponent of the bins of `SignedCounts`, below which float32 values are not normal.
@@ -29,6 +32,80 @@ std::int64_t half(std::int64_t bin) {
 }
 
 }  // namespace
+
+ColumnMoments::ColumnMoments(std::int64_t width) {
+  const auto n = static_cast<std::size_t>(width);
+  shift_.assign(n, 0.0F);
+  maximum_.assign(n, -std::numeric_limits<float>::infinity());
+  minimum_.assign(n, std::numeric_limits<float>::infinity());
+  for (auto* sums : {&first_, &second_, &third_, &fourth_}) sums->assign(n, 0.0);
+  positive_.assign(n, 0);
+}
+
+// One row after another, so that sums do not depend on the pieces. Few columns at a time, whose
+// sums stay in the fastest cache; columns do not depend on each other, so the inner loop is
+// vectorised.
+void ColumnMoments::add(const float* rows, std::int64_t count) {
+  const std::size_t width = shift_.size();
+  if (count_ == 0 && count > 0) shift_.assign(rows, rows + width);
+  std::array<std::int32_t, kColumns> positive{};
+  for (std::size_t begin = 0; begin < width; begin += kColumns) {
+    const std::size_t columns = std::min(kColumns, width - begin);
+    const float* shift = &shift_[begin];
+    float *most = &maximum_[begin], *least = &minimum_[begin];
+    double *first = &first_[begin], *second = &second_[begin];
+    double *third = &third_[begin], *fourth = &fourth_[begin];
+    positive.fill(0);
+    for (std::int64_t r = 0; r < count; ++r) {
+      const float* row = rows + static_cast<std::size_t>(r) * width + begin;
+      for (std::size_t i = 0; i < columns; ++i) {
+        most[i] = row[i] > most[i] ? row[i] : most[i];
+        least[i] = row[i] < least[i] ? row[i] : least[i];
+        positive[i] += row[i] > 0 ? 1 : 0;
+      }
+      for (std::size_t i = 0; i < columns; ++i) {
+        const double d = static_cast<double>(row[i]) - static_cast<double>(shift[i]);
+        const double square = d * d;
+        first[i] += d;
+        second[i] += square;
+        third[i] += square * d;
+        fourth[i] += square * square;
+      }
+    }
+    for (std::size_t i = 0; i < columns; ++i) positive_[begin + i] += positive[i];
+  }
+  count_ += count;
+}
+
+double ColumnMoments::mean(std::size_t neuron) const {
+  if (count_ == 0) return kNaN;
+  return static_cast<double>(shift_[neuron]) + first_[neuron] / static_cast<double>(count_);
+}
+
+double ColumnMoments::root_mean_square(std::size_t neuron) const {
+  if (count_ == 0) return kNaN;
+  // mean (shift + d)²
+  const auto shift = static_cast<double>(shift_[neuron]), n = static_cast<double>(count_);
+  return std::sqrt(
+      std::max(0.0, shift * shift + (2 * shift * first_[neuron] + second_[neuron]) / n));
+}
+
+double ColumnMoments::excess_kurtosis(std::size_t neuron) const {
+  const auto n = static_cast<double>(count_);
+  const double m = first_[neuron] / n;
+  const double second = second_[neuron] / n - m * m;
+  const double fourth = fourth_[neuron] / n - 4 * m * third_[neuron] / n +
+                        6 * m * m * second_[neuron] / n - 3 * m * m * m * m;
+  return count_ > 0 && second > 0 ? fourth / (second * second) - 3 : kNaN;
+}
+
+double ColumnMoments::maximum(std::size_t neuron) const {
+  return count_ == 0 ? kNaN : static_cast<double>(maximum_[neuron]);
+}
+
+double ColumnMoments::minimum(std::size_t neuron) const {
+  return count_ == 0 ? kNaN : static_cast<double>(minimum_[neuron]);
+}
 
 SizeCounts::SizeCounts(std::int64_t width)
     : counts_(static_cast<std::size_t>(width * kBins), 0),

@@ -11,6 +11,32 @@ namespace lensbench::neurons {
 /// Value of what is not defined.
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+/// Moments, range and signs of the activations of some neurons. It is several times faster than
+/// `StreamingMoments`, which does not assume anything of the values: sums of powers are of the
+/// deviations from the first value, which is near all others, or at most as far from their mean as
+/// an outlier.
+class ColumnMoments {
+ public:
+  explicit ColumnMoments(std::int64_t width);
+
+  /// Adds finite rows [row, width].
+  void add(const float* rows, std::int64_t count);
+
+  std::int64_t count() const { return count_; }
+  double mean(std::size_t neuron) const;              ///< NaN without rows
+  double root_mean_square(std::size_t neuron) const;  ///< NaN without rows
+  double excess_kurtosis(std::size_t neuron) const;   ///< NaN where all rows are equal
+  double maximum(std::size_t neuron) const;           ///< NaN without rows
+  double minimum(std::size_t neuron) const;           ///< NaN without rows
+  std::int64_t positive(std::size_t neuron) const { return positive_[neuron]; }
+
+ private:
+  std::int64_t count_ = 0;
+  std::vector<float> shift_, maximum_, minimum_;
+  std::vector<double> first_, second_, third_, fourth_;  ///< sums of powers of deviations
+  std::vector<std::int64_t> positive_;
+};
+
 /// Counts of the sizes |a| of each neuron's activations, in bins of five binary digits: 16 in each
 /// octave, so that a bin is 1/16 to 1/32 of its value wide. The 16 octaves up to the largest value
 /// are kept, so memory is the same for any number of values; what is smaller is counted as one.

@@ -10,6 +10,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <limits>
@@ -23,6 +24,25 @@ double over(double sum, std::int64_t count) {
   return count > 0 ? sum / static_cast<double>(count) : kNaN;
 }
 
+/// Sums of |a| and a² of a row. Four sums each, because an addition waits for the one before.
+std::pair<double, double> row_sums(const float* row, std::int64_t width) {
+  constexpr std::int64_t kLanes = 4;
+  std::array<double, kLanes> l1{}, squares{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes)
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const auto value = static_cast<double>(row[i + lane]);
+      l1[static_cast<std::size_t>(lane)] += std::abs(value);
+      squares[static_cast<std::size_t>(lane)] += value * value;
+    }
+  for (; i < width; ++i) {
+    const auto value = static_cast<double>(row[i]);
+    l1[0] += std::abs(value);
+    squares[0] += value * value;
+  }
+  return {(l1[0] + l1[1]) + (l1[2] + l1[3]), (squares[0] + squares[1]) + (squares[2] + squares[3])};
+}
+
 /// Tensor [block, neuron] of a vector.
 template <class Number>
 at::Tensor by_neuron(const std::vector<Number>& values, const NeuronLayout& layout) {
@@ -33,15 +53,11 @@ at::Tensor by_neuron(const std::vector<Number>& values, const NeuronLayout& layo
 
 TextActivity::TextActivity(const NeuronLayout& layout, std::int64_t bins)
     : layout_(layout), bins_(bins), blocks_(layout.blocks.size()) {
-  const std::size_t neurons = layout.blocks.size() * static_cast<std::size_t>(layout.width);
   for (std::size_t i = 0; i < layout.sites.size(); ++i) moments_.emplace_back(layout.site_width);
   for (std::size_t i = 0; i < layout.blocks.size(); ++i) {
     sizes_.emplace_back(layout.width);
     signed_.emplace_back(bins);
   }
-  maximum_.assign(neurons, -std::numeric_limits<double>::infinity());
-  minimum_.assign(neurons, std::numeric_limits<double>::infinity());
-  positive_.assign(neurons, 0);
 }
 
 std::size_t TextActivity::index(const NeuronSite& site) const {
@@ -61,12 +77,7 @@ void TextActivity::add_tokens(const NeuronSite& site, const at::Tensor& rows,
   const float* row = rows.data_ptr<float>();
   const std::int64_t width = rows.size(1);
   for (const std::int64_t position : positions) {
-    double l1 = 0, squares = 0;
-    for (std::int64_t i = 0; i < width; ++i) {
-      const auto value = static_cast<double>(row[i]);
-      l1 += std::abs(value);
-      squares += value * value;
-    }
+    const auto [l1, squares] = row_sums(row, width);
     if (!std::isfinite(squares))
       throw RunError("sparsity: '" + site.hook + "' has NaN or infinity at position " +
                      std::to_string(position) + " of a piece; open the model in another type, " +
@@ -83,27 +94,15 @@ void TextActivity::add(const NeuronSite& site, const at::Tensor& rows,
                        const std::vector<std::int64_t>& positions) {
   if (positions.empty()) return;
   add_tokens(site, rows, positions);
-  moments_[index(site)].add(rows);
+  moments_[index(site)].add(rows.data_ptr<float>(), rows.size(0));
   const at::Tensor columns = rows.t().contiguous();
   const std::int64_t count = columns.size(1);
   const float* values = columns.data_ptr<float>();
   SizeCounts& sizes = sizes_[site.row];
   SignedCounts& histogram = signed_[site.row];
   for (std::int64_t neuron = site.first; neuron < site.first + layout_.site_width; ++neuron) {
-    const std::size_t n =
-        site.row * static_cast<std::size_t>(layout_.width) + static_cast<std::size_t>(neuron);
     sizes.add(neuron, values, count);
-    float most = values[0], least = values[0];
-    std::int64_t positive = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-      most = std::max(most, values[i]);
-      least = std::min(least, values[i]);
-      positive += values[i] > 0 ? 1 : 0;
-    }
     for (std::int64_t i = 0; i < count; ++i) histogram.add(values[i]);
-    maximum_[n] = std::max(maximum_[n], static_cast<double>(most));
-    minimum_[n] = std::min(minimum_[n], static_cast<double>(least));
-    positive_[n] += positive;
     values += count;
   }
 }
@@ -130,24 +129,25 @@ void TextActivity::end_piece() {
 
 TextActivity::Neurons TextActivity::neurons(double threshold, double dead_below) const {
   Neurons out;
-  const std::int64_t blocks = std::ssize(layout_.blocks);
-  std::vector<at::Tensor> mean, rms, kurtosis;
-  std::vector<std::int64_t> rows;
-  for (const auto& moments : moments_) {
-    mean.push_back(moments.mean());
-    rms.push_back(moments.root_mean_square());
-    kurtosis.push_back(moments.excess_kurtosis());
-    rows.insert(rows.end(), static_cast<std::size_t>(layout_.site_width), moments.count());
-  }
-  const std::vector<std::int64_t> shape = {blocks, layout_.width};
-  out.mean = at::cat(mean).view(shape);
-  out.rms = at::cat(rms).view(shape);
-  out.kurtosis = at::cat(kurtosis).view(shape);
+  std::vector<double> mean, rms, kurtosis, maximum, minimum;
+  std::vector<std::int64_t> rows, positive;
+  for (const ColumnMoments& moments : moments_)
+    for (std::size_t n = 0; n < static_cast<std::size_t>(layout_.site_width); ++n) {
+      mean.push_back(moments.mean(n));
+      rms.push_back(moments.root_mean_square(n));
+      kurtosis.push_back(moments.excess_kurtosis(n));
+      maximum.push_back(moments.maximum(n));
+      minimum.push_back(moments.minimum(n));
+      positive.push_back(moments.positive(n));
+      rows.push_back(moments.count());
+    }
+  out.mean = by_neuron(mean, layout_);
+  out.rms = by_neuron(rms, layout_);
+  out.kurtosis = by_neuron(kurtosis, layout_);
   out.rows = by_neuron(rows, layout_);
-  const at::Tensor none = out.rows.eq(0);
-  out.positive_frequency = by_neuron(positive_, layout_).to(at::kDouble) / out.rows;
-  out.maximum = by_neuron(maximum_, layout_).masked_fill(none, kNaN);
-  out.minimum = by_neuron(minimum_, layout_).masked_fill(none, kNaN);
+  out.positive_frequency = by_neuron(positive, layout_).to(at::kDouble) / out.rows;
+  out.maximum = by_neuron(maximum, layout_);
+  out.minimum = by_neuron(minimum, layout_);
   // Of all activations of the block, so that a neuron is dead by the scale of the others.
   const at::Tensor weight = out.rows.to(at::kDouble);
   const at::Tensor of_block =
@@ -220,10 +220,11 @@ TextActivity::Histogram TextActivity::histogram() const {
 double TextActivity::squares_difference() const {
   std::vector<double> by_neurons(blocks_.size(), 0.0);
   for (const NeuronSite& site : layout_.sites) {
-    const auto& moments = moments_[index(site)];
-    if (moments.count() > 0)
-      by_neurons[site.row] += moments.root_mean_square().pow(2).sum().item<double>() *
-                              static_cast<double>(moments.count());
+    const ColumnMoments& moments = moments_[index(site)];
+    for (std::size_t n = 0; moments.count() > 0 && n < static_cast<std::size_t>(layout_.site_width);
+         ++n)
+      by_neurons[site.row] +=
+          std::pow(moments.root_mean_square(n), 2) * static_cast<double>(moments.count());
   }
   double largest = 0;
   for (std::size_t block = 0; block < blocks_.size(); ++block)

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <lensbench/context.hpp>
-#include <lensbench/streaming_statistics.hpp>
 #include <lensbench/tools/sparsity.hpp>
 #include <vector>
 
@@ -64,11 +63,9 @@ class TextActivity {
   NeuronLayout layout_;
   std::int64_t bins_;
   std::int64_t tokens_ = 0;
-  std::vector<statistics::StreamingMoments> moments_;  ///< of each site
-  std::vector<SizeCounts> sizes_;                      ///< of each block
-  std::vector<SignedCounts> signed_;                   ///< of each block
-  std::vector<double> maximum_, minimum_;              ///< [block, neuron]
-  std::vector<std::int64_t> positive_;                 ///< [block, neuron]
+  std::vector<ColumnMoments> moments_;  ///< of each site
+  std::vector<SizeCounts> sizes_;       ///< of each block
+  std::vector<SignedCounts> signed_;    ///< of each block
   std::vector<BlockTokens> blocks_;
 };
 

@@ -64,6 +64,61 @@ TEST(VectorMeasures, OfZerosAreNotDefined) {
   EXPECT_TRUE(std::isnan(hoyer(1, 1, 1))) << "one number is neither sparse nor dense";
 }
 
+TEST(ColumnMoments, AreThoseOfAllRowsInFloat64) {
+  // 300 columns, more than are updated at a time; far from 0 by up to a thousand deviations.
+  constexpr std::int64_t kWidth = 300, kRows = 500;
+  Philox random(8);
+  std::vector<float> rows;
+  for (std::int64_t r = 0; r < kRows; ++r)
+    for (std::int64_t i = 0; i < kWidth; ++i)
+      rows.push_back(
+          static_cast<float>(random.normal() * (r % 7 == 0 ? 5 : 1) + (i % 3 == 0   ? 1000
+                                                                       : i % 3 == 1 ? -3
+                                                                                    : 0)));
+  ColumnMoments whole(kWidth), parts(kWidth);
+  whole.add(rows.data(), kRows);
+  parts.add(rows.data(), 3);
+  parts.add(rows.data() + 3 * kWidth, kRows - 3);
+  for (std::int64_t i = 0; i < kWidth; ++i) {
+    double sum = 0, squares = 0, second = 0, fourth = 0, positive = 0;
+    double most = -1e300, least = 1e300;
+    const auto value = [&](std::int64_t r) {
+      return static_cast<double>(rows[static_cast<std::size_t>(r * kWidth + i)]);
+    };
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      sum += value(r);
+      squares += value(r) * value(r);
+      positive += value(r) > 0 ? 1 : 0;
+      most = std::max(most, value(r));
+      least = std::min(least, value(r));
+    }
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      const double square = (value(r) - sum / kRows) * (value(r) - sum / kRows);
+      second += square / kRows;
+      fourth += square * square / kRows;
+    }
+    const auto n = static_cast<std::size_t>(i);
+    EXPECT_NEAR(whole.mean(n), sum / kRows, 1e-12 * std::sqrt(squares / kRows));
+    EXPECT_NEAR(whole.root_mean_square(n), std::sqrt(squares / kRows),
+                1e-12 * std::sqrt(squares / kRows));
+    EXPECT_NEAR(whole.excess_kurtosis(n), fourth / (second * second) - 3, 1e-9);
+    EXPECT_EQ(whole.maximum(n), most);
+    EXPECT_EQ(whole.minimum(n), least);
+    EXPECT_EQ(static_cast<double>(whole.positive(n)), positive);
+    EXPECT_EQ(whole.excess_kurtosis(n), parts.excess_kurtosis(n)) << "however rows are split";
+    EXPECT_EQ(whole.mean(n), parts.mean(n));
+  }
+}
+
+TEST(ColumnMoments, OfEqualRowsHaveNoKurtosis) {
+  ColumnMoments moments(2);
+  EXPECT_TRUE(std::isnan(moments.mean(0)));
+  const std::vector<float> rows = {0.1F, 1, 0.1F, -1, 0.1F, 1, 0.1F, -1};
+  moments.add(rows.data(), 4);
+  EXPECT_TRUE(std::isnan(moments.excess_kurtosis(0)));
+  EXPECT_NEAR(moments.excess_kurtosis(1), -2, kExact) << "a coin";
+}
+
 TEST(SizeCounts, FromAnEdgeAreExact) {
   const std::vector<float> values = mixed_values(3000);
   const SizeCounts counts = counts_of(values);
