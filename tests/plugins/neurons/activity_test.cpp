@@ -1,0 +1,213 @@
+// Values derived by hand, and counts compared with all values at once.
+#include "neurons/activity.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/random.hpp>
+#include <vector>
+
+namespace lensbench::neurons {
+namespace {
+
+constexpr double kExact = 1e-12;
+
+/// Sizes over many octaves, of both signs, with zeros.
+std::vector<float> mixed_values(std::size_t count) {
+  Philox random(7);
+  std::vector<float> values;
+  for (std::size_t i = 0; i < count; ++i)
+    values.push_back(
+        i % 9 == 0 ? 0.0F : static_cast<float>(random.normal() * std::exp(2 * random.normal())));
+  return values;
+}
+
+std::vector<double> sizes_of(const std::vector<float>& values) {
+  std::vector<double> sizes;
+  for (const float value : values) sizes.push_back(std::abs(static_cast<double>(value)));
+  return sizes;
+}
+
+SizeCounts counts_of(const std::vector<float>& values) {
+  SizeCounts counts(1);
+  counts.add(0, values.data(), std::ssize(values));
+  return counts;
+}
+
+TEST(VectorMeasures, OfOneActiveNeuronAreTheLargest) {
+  const VectorMeasures one = measures_of({0, 0, -3, 0, 0});
+  EXPECT_DOUBLE_EQ(one.l1, 3);
+  EXPECT_NEAR(one.hoyer, 1, kExact);
+  EXPECT_NEAR(one.gini, 1 - 1.0 / 5, kExact);
+}
+
+TEST(VectorMeasures, OfEqualActivationsAreZero) {
+  const VectorMeasures equal = measures_of({2, -2, 2, -2});
+  EXPECT_NEAR(equal.hoyer, 0, kExact);
+  EXPECT_NEAR(equal.gini, 0, kExact);
+  EXPECT_NEAR(equal.kurtosis, -2, kExact) << "a coin";
+  EXPECT_TRUE(std::isnan(measures_of({2, 2, 2}).kurtosis));
+}
+
+TEST(VectorMeasures, OfAHandExample) {
+  // Sizes 1, 2, 3: L1 6, L2 sqrt 14; Gini by pairs: (1 + 2 + 1) * 2 / (2 * 9 * 2) = 2/9.
+  const VectorMeasures found = measures_of({3, -1, 2});
+  EXPECT_NEAR(found.hoyer, (std::sqrt(3.0) - 6 / std::sqrt(14.0)) / (std::sqrt(3.0) - 1), kExact);
+  EXPECT_NEAR(found.gini, 2.0 / 9, kExact);
+}
+
+TEST(VectorMeasures, OfZerosAreNotDefined) {
+  const VectorMeasures zero = measures_of({0, 0});
+  EXPECT_TRUE(std::isnan(zero.hoyer));
+  EXPECT_TRUE(std::isnan(zero.gini));
+  EXPECT_TRUE(std::isnan(hoyer(1, 1, 1))) << "one number is neither sparse nor dense";
+}
+
+TEST(ColumnMoments, AreThoseOfAllRowsInFloat64) {
+  // 300 columns, more than are updated at a time; far from 0 by up to a thousand deviations.
+  constexpr std::int64_t kWidth = 300, kRows = 500;
+  Philox random(8);
+  std::vector<float> rows;
+  for (std::int64_t r = 0; r < kRows; ++r)
+    for (std::int64_t i = 0; i < kWidth; ++i)
+      rows.push_back(
+          static_cast<float>(random.normal() * (r % 7 == 0 ? 5 : 1) + (i % 3 == 0   ? 1000
+                                                                       : i % 3 == 1 ? -3
+                                                                                    : 0)));
+  ColumnMoments whole(kWidth), parts(kWidth);
+  whole.add(rows.data(), kRows);
+  parts.add(rows.data(), 3);
+  parts.add(rows.data() + 3 * kWidth, kRows - 3);
+  for (std::int64_t i = 0; i < kWidth; ++i) {
+    double sum = 0, squares = 0, second = 0, fourth = 0, positive = 0;
+    double most = -1e300, least = 1e300;
+    const auto value = [&](std::int64_t r) {
+      return static_cast<double>(rows[static_cast<std::size_t>(r * kWidth + i)]);
+    };
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      sum += value(r);
+      squares += value(r) * value(r);
+      positive += value(r) > 0 ? 1 : 0;
+      most = std::max(most, value(r));
+      least = std::min(least, value(r));
+    }
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      const double square = (value(r) - sum / kRows) * (value(r) - sum / kRows);
+      second += square / kRows;
+      fourth += square * square / kRows;
+    }
+    const auto n = static_cast<std::size_t>(i);
+    EXPECT_NEAR(whole.mean(n), sum / kRows, 1e-12 * std::sqrt(squares / kRows));
+    EXPECT_NEAR(whole.root_mean_square(n), std::sqrt(squares / kRows),
+                1e-12 * std::sqrt(squares / kRows));
+    EXPECT_NEAR(whole.excess_kurtosis(n), fourth / (second * second) - 3, 1e-9);
+    EXPECT_EQ(whole.maximum(n), most);
+    EXPECT_EQ(whole.minimum(n), least);
+    EXPECT_EQ(static_cast<double>(whole.positive(n)), positive);
+    EXPECT_EQ(whole.excess_kurtosis(n), parts.excess_kurtosis(n)) << "however rows are split";
+    EXPECT_EQ(whole.mean(n), parts.mean(n));
+  }
+}
+
+TEST(ColumnMoments, OfEqualRowsHaveNoKurtosis) {
+  ColumnMoments moments(2);
+  EXPECT_TRUE(std::isnan(moments.mean(0)));
+  const std::vector<float> rows = {0.1F, 1, 0.1F, -1, 0.1F, 1, 0.1F, -1};
+  moments.add(rows.data(), 4);
+  EXPECT_TRUE(std::isnan(moments.excess_kurtosis(0)));
+  EXPECT_NEAR(moments.excess_kurtosis(1), -2, kExact) << "a coin";
+}
+
+TEST(SizeCounts, FromAnEdgeAreExact) {
+  const std::vector<float> values = mixed_values(3000);
+  const SizeCounts counts = counts_of(values);
+  EXPECT_EQ(counts.count(0), 3000);
+  for (const double size : {0.02, 0.1, 0.77, 1.0, 5.3, 40.0}) {
+    const float edge = counts.nearest_edge(0, size);
+    EXPECT_NEAR(edge, size, size / 32) << "five binary digits";
+    EXPECT_EQ(counts.count_from(0, edge),
+              std::count_if(values.begin(), values.end(),
+                            [&](float value) { return std::abs(value) >= edge; }));
+  }
+}
+
+TEST(SizeCounts, DoNotDependOnTheOrder) {
+  std::vector<float> values = mixed_values(2000);
+  values.push_back(3e6F);  // moves the smallest values out of the bins
+  const SizeCounts forwards = counts_of(values);
+  std::reverse(values.begin(), values.end());
+  const SizeCounts backwards = counts_of(values);
+  std::sort(values.begin(), values.end());
+  const SizeCounts sorted = counts_of(values);
+  for (const double size : {1e-8, 50.0, 700.0, 1e6, 1e9}) {
+    const float edge = forwards.nearest_edge(0, size);
+    EXPECT_EQ(edge, backwards.nearest_edge(0, size));
+    EXPECT_EQ(forwards.count_from(0, edge), backwards.count_from(0, edge));
+    EXPECT_EQ(forwards.count_from(0, edge), sorted.count_from(0, edge));
+  }
+  EXPECT_EQ(forwards.gini(0), backwards.gini(0));
+  EXPECT_EQ(forwards.count(0), 2001);
+}
+
+TEST(SizeCounts, TheFirstEdgeIsSixteenOctavesBelowTheLargestValue) {
+  const SizeCounts counts = counts_of({1.5F, 1e-9F, 0.0F});
+  const float edge = counts.nearest_edge(0, 1e-7);
+  EXPECT_EQ(edge, std::ldexp(1.0F, -15));
+  EXPECT_EQ(counts.count_from(0, edge), 1);
+  EXPECT_EQ(counts.count_from(0, counts.nearest_edge(0, 100)), 0);
+}
+
+TEST(SizeCounts, GiniIsThatOfAllValues) {
+  const std::vector<float> values = mixed_values(5000);
+  EXPECT_NEAR(counts_of(values).gini(0), gini(sizes_of(values)), 1e-3);
+  EXPECT_NEAR(counts_of({0, 0, 7, 0}).gini(0), 0.75, kExact);
+  EXPECT_NEAR(counts_of({3, -3, 3}).gini(0), 0, kExact);
+  // Two values at opposite ends of their bins, the worst case.
+  const std::vector<float> worst = {1.0F, 2.1249F};
+  EXPECT_NEAR(counts_of(worst).gini(0), gini(sizes_of(worst)), 0.065);
+  EXPECT_TRUE(std::isnan(counts_of({0, -0.0F}).gini(0)));
+}
+
+TEST(SizeCounts, OfZerosHaveNoEdge) {
+  const SizeCounts counts = counts_of({0, 0, 0});
+  EXPECT_EQ(counts.nearest_edge(0, 0), 0);
+  EXPECT_EQ(counts.count_from(0, 0), 0);
+  EXPECT_EQ(counts.count(0), 3);
+}
+
+TEST(SignedCounts, AreThoseOfAllValuesInAnyOrder) {
+  std::vector<float> values = mixed_values(2000);
+  values.push_back(-1e-30F);  // belongs to the bin below 0, whenever it comes
+  SignedCounts forwards(16), backwards(16);
+  for (const float value : values) forwards.add(value);
+  std::reverse(values.begin(), values.end());
+  for (const float value : values) backwards.add(value);
+  ASSERT_EQ(forwards.exponent(), backwards.exponent());
+  EXPECT_EQ(forwards.total(), 2001);
+  const double width = std::ldexp(1.0, forwards.exponent());
+  for (std::int64_t bin = -17; bin <= 17; ++bin) {
+    const auto in_bin = std::count_if(values.begin(), values.end(), [&](float value) {
+      return static_cast<double>(value) >= static_cast<double>(bin) * width &&
+             static_cast<double>(value) < static_cast<double>(bin + 1) * width;
+    });
+    EXPECT_EQ(forwards.count(bin), in_bin) << bin;
+    EXPECT_EQ(backwards.count(bin), in_bin) << bin;
+  }
+}
+
+TEST(SignedCounts, WidenByMergingPairs) {
+  SignedCounts counts(4);
+  for (const float value : {-3.5F, -0.5F, 0.5F, 1.5F, 3.5F}) counts.add(value);
+  EXPECT_EQ(counts.exponent(), 0);
+  EXPECT_EQ(counts.first(), -4);
+  EXPECT_EQ(counts.last(), 3);
+  counts.widen();
+  EXPECT_EQ(counts.count(-2), 1);  // -4 to -2
+  EXPECT_EQ(counts.count(-1), 1);
+  EXPECT_EQ(counts.count(0), 2);
+  EXPECT_EQ(counts.count(1), 1);
+}
+
+}  // namespace
+}  // namespace lensbench::neurons
