@@ -4,7 +4,6 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
@@ -143,21 +142,8 @@ class HallucinationSignals final : public Experiment {
        "robust z-score of the entropy above which a token is a jump"},
   };
 
-  // The first pass reads no model: a file with a missing label is refused before the work starts.
-  std::int64_t passes(const Parameters&) const override { return 2; }
-
   void run(Case& c) override {
     const JudgedText text = judged_text(c);
-    const auto count = std::count(text.in_answer.begin(), text.in_answer.end(), true);
-    if (c.pass() == 0) {
-      Dataset answer;
-      answer.add("answer_tokens", {}, at::scalar_tensor(count, at::kLong), "1",
-                 "tokens of the answer that the model predicted");
-      c.save("answer", std::move(answer));
-      return;
-    }
-    if (!checked_) check_labels(c.earlier());
-    checked_ = true;
     TokenAnalyzerOptions options;
     options.top_k = 0;
     options.temperatures = {};
@@ -178,6 +164,7 @@ class HallucinationSignals final : public Experiment {
 
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
+    check_labels(summary);
     const Judgement judgement(summary, summary.parameters().integer("folds"));
     const statistics::Resampling resampling{.seed = summary.seed()};
     const auto found = statistics::bootstrap(
@@ -217,7 +204,6 @@ class HallucinationSignals final : public Experiment {
 
  private:
   Uses<TokenAnalyzer> analyzer_{this, "token_analyzer"};
-  bool checked_ = false;  ///< the labels of all cases were checked
 };
 
 }  // namespace hallucination_signals

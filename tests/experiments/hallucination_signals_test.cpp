@@ -11,6 +11,7 @@
 #include "experiments/handmade_summary.hpp"
 #include "experiments/summary_check.hpp"
 #include "support/embedded_model.hpp"
+#include "support/error_matchers.hpp"
 
 // Signals against plain loops over the tokens of each answer, scores against loops over pairs of
 // cases and against scikit-learn (tests/parity/hallucination_signals_reference.py).
@@ -20,6 +21,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::message_of;
 using testing::run_experiment;
 using testing::SummaryCheck;
 using testing::value_at;
@@ -81,7 +83,6 @@ TEST(HallucinationSignals, MeasuresTheTokensOfEachAnswer) {
   ASSERT_EQ(run.report.failures.size(), 0u);
   const Dataset& table = run.report.summaries.at("prediction_of_errors");
   const auto tokens = run.saved("tokens");
-  EXPECT_EQ(run.saved("answer").size(), 5u);
   double jumps = 0;
   for (std::int64_t i = 0; i < 5; ++i) {
     const Values expected = signals_of(tokens[static_cast<std::size_t>(i)], 0.5);
@@ -94,7 +95,6 @@ TEST(HallucinationSignals, MeasuresTheTokensOfEachAnswer) {
   // ` Moses` `,` ` saying` `,` after a prompt of five tokens.
   EXPECT_EQ(tokens[0]["in_answer"].tensor.sum().item<std::int64_t>(), 4);
   EXPECT_EQ(value_at(tokens[0], "in_answer", {4}), 0);
-  EXPECT_EQ(value_at(run.saved("answer")[0], "answer_tokens", {}), 4);
 }
 
 TEST(HallucinationSignals, WithoutAnswerJudgesTheWholeText) {
@@ -277,10 +277,7 @@ TEST(HallucinationSignals, RefusesCasesWithoutUsableLabels) {
   const auto failure = [](const std::function<void(std::vector<CaseInput>&)>& change) {
     auto cases = five_answers();
     change(cases);
-    const auto run = run_experiment(kHallucination, testing::kModel, cases);
-    EXPECT_EQ(run.report.exit_code(), 3);
-    EXPECT_TRUE(run.sink.committed.empty() || run.report.completed.empty());
-    return run.report.failures.empty() ? "" : run.report.failures.front().message;
+    return message_of<InputError>([&] { run_experiment(kHallucination, testing::kModel, cases); });
   };
   EXPECT_THAT(failure([](auto& cases) { cases[3].fields.erase("label"); }),
               AllOf(HasSubstr("case 'pharaoh': the field 'label' is missing"),
