@@ -32,11 +32,13 @@ LogitRow as_row(const at::Tensor& logits) {
   return {logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())};
 }
 
-at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count) {
+at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count,
+                          std::optional<std::int64_t> prompt) {
   Tokens read;
   read.ids.assign(tokens.ids.begin(), tokens.ids.begin() + count);
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
+  options.prompt_length = prompt;
   return model.forward(make_batch(read), options).residual.select(0, 0);
 }
 
