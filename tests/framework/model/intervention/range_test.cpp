@@ -134,7 +134,8 @@ TEST_F(RangeInterventions, ActOnGeneratedTokensAloneOrOnThePromptAloneWithAndWit
 }
 
 TEST_F(RangeInterventions, ThatSelectNothingAreAnError) {
-  EXPECT_THAT(refusal(range(6, {})), HasSubstr("range from 6 has no position of this sequence of 6"));
+  EXPECT_THAT(refusal(range(6, {})),
+              HasSubstr("range from 6 has no position of this sequence of 6"));
   EXPECT_THAT(refusal(range(-7, {})), HasSubstr("position -7"));
   EXPECT_THAT(refusal(range(3, 3)), HasSubstr("from 3 until 3 is empty"));
   EXPECT_THAT(refusal(range(-1, 2)), HasSubstr("from -1 until 2 has no position"));
@@ -190,7 +191,9 @@ TEST_F(RangeInterventions, DrawTheNoiseOfEachRowFromItsOwnSeed) {
       stream(with_interventions(model_, {{all, AddNoise{0.5, 0, {4, 9}}}}), whole);
   EXPECT_TRUE(rows[1].equal(both[1]));
   EXPECT_FALSE(rows[0].equal(rows[1]));
-  EXPECT_THAT(message_of<UsageError>([&] { with({.seeds = {1, 2, 3}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                with({.seeds = {1, 2, 3}});
+              }),
               HasSubstr("3 seeds, but the batch 2 rows"));
 }
 
