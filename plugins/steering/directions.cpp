@@ -85,7 +85,9 @@ class PairLine {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& fault) const { throw InputError(where_ + ": " + fault); }
+  [[noreturn]] void fail(const std::string& fault) const {
+    throw InputError(where_ + ": " + fault);
+  }
 
   Tokens of_text(const std::string& name, const json& value) const {
     if (!value.is_string()) fail("field " + name + ": expected a text");
@@ -95,7 +97,8 @@ class PairLine {
   }
   Tokens of_ids(const std::string& name, const json& value) const {
     std::vector<std::int64_t> ids;
-    if (!value.is_array() || value.empty()) fail("field " + name + ": expected a list of token ids");
+    if (!value.is_array() || value.empty())
+      fail("field " + name + ": expected a list of token ids");
     for (const json& id : value) {
       if (!id.is_number_integer()) fail("field " + name + ": expected a list of token ids");
       ids.push_back(id.get<std::int64_t>());

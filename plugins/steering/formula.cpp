@@ -43,8 +43,7 @@ HookReplacer replacer_of(SteeringMode mode, const SteeredTokens& where, const La
     const at::Tensor part = x.index_select(0, index);
     at::Tensor result = x.clone();
     result.index_copy_(
-        0, index,
-        at::where(mask.to(x.device()), steered(mode, part, directions, amounts), part));
+        0, index, at::where(mask.to(x.device()), steered(mode, part, directions, amounts), part));
     return result;
   };
 }
@@ -72,10 +71,14 @@ bool SteeredTokens::contains(std::int64_t position, std::int64_t prompt) const {
   if (!positions.empty())
     return std::find(positions.begin(), positions.end(), position) != positions.end();
   switch (part) {
-    case SteeredPart::prompt: return position < prompt;
-    case SteeredPart::generated: return position >= prompt;
-    case SteeredPart::last: return position == prompt - 1;
-    case SteeredPart::all: break;
+    case SteeredPart::prompt:
+      return position < prompt;
+    case SteeredPart::generated:
+      return position >= prompt;
+    case SteeredPart::last:
+      return position == prompt - 1;
+    case SteeredPart::all:
+      break;
   }
   return true;
 }
@@ -119,9 +122,12 @@ std::vector<Intervention> interventions_of(const TransformerSpec& spec, Steering
   if (run.unchanged) return {};
   const InterventionSite site = where.site(residual_hook(spec, run.layer));
   switch (mode) {
-    case SteeringMode::project: return {{site, ProjectOut{run.direction}}};
-    case SteeringMode::clamp: return {{site, SetAlong{run.direction, run.amount}}};
-    case SteeringMode::add: break;
+    case SteeringMode::project:
+      return {{site, ProjectOut{run.direction}}};
+    case SteeringMode::clamp:
+      return {{site, SetAlong{run.direction, run.amount}}};
+    case SteeringMode::add:
+      break;
   }
   return {{site, AddValue{run.direction, run.amount}}};
 }

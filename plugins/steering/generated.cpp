@@ -143,8 +143,8 @@ std::vector<Generated> generate_rows(const SteeringPlan& plan, const std::vector
     for (const SteeredRun& run : runs) found.push_back(generate_alone(plan, run, options));
     return found;
   }
-  const auto step = static_cast<std::size_t>(
-      rows_together(model, plan.tokens.size() + options.max_new_tokens));
+  const auto step =
+      static_cast<std::size_t>(rows_together(model, plan.tokens.size() + options.max_new_tokens));
   for (std::size_t first = 0; first < runs.size(); first += step) {
     const std::vector<SteeredRun> part(
         runs.begin() + static_cast<std::ptrdiff_t>(first),
@@ -217,8 +217,8 @@ double uncached_error(const SteeringPlan& plan, const SteeredRun& run,
   if (plan.where.part == SteeredPart::generated && cached.size() < 2) return 0;
   const auto model = with_interventions(
       plan.context.shared_model(),
-      interventions_from_json(interventions_to_json(interventions_of(
-                                  plan.context.model().spec(), plan.mode, plan.where, run)),
+      interventions_from_json(interventions_to_json(interventions_of(plan.context.model().spec(),
+                                                                     plan.mode, plan.where, run)),
                               "steering"));
   GenerationOptions alone = options;
   alone.use_cache = false;

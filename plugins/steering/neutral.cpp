@@ -66,8 +66,8 @@ Sums sums_of(const Model& model, const NeutralWindow& window, const at::Tensor& 
   options.top_k = 0;
   options.entropy = false;
   options.scored_ids = at::tensor(next, at::kLong);
-  const Readout out = read_out(model.unembedding(),
-                               model.final_norm(at::cat({streams, window.last})), options);
+  const Readout out =
+      read_out(model.unembedding(), model.final_norm(at::cat({streams, window.last})), options);
   const std::int64_t scored = window.tokens.size() - 1;
   return {out.kl_to_last.to(at::kDouble).sum(1),
           -out.scored_log_probabilities.narrow(1, 0, scored).to(at::kDouble).sum(1)};

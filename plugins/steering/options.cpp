@@ -49,8 +49,9 @@ SteeringOptions options_of(const Model& model, const Parameters& parameters) {
 std::vector<double> checked_alphas(const SteeringOptions& options) {
   if (options.mode == SteeringMode::project) {
     if (!options.alphas.empty())
-      refuse_options("alphas is given, but mode=project takes the component out as a whole (alpha "
-                     "1) or not at all (0); leave it out, or give mode=clamp");
+      refuse_options(
+          "alphas is given, but mode=project takes the component out as a whole (alpha "
+          "1) or not at all (0); leave it out, or give mode=clamp");
     return {0, 1};
   }
   if (options.alphas.empty()) return {-8, -4, -2, -1, 0, 1, 2, 4, 8};
@@ -83,8 +84,9 @@ SteeredTokens checked_tokens(const SteeringOptions& options, std::int64_t length
 
 void check_options(const Model& model, const SteeringOptions& options, std::int64_t length) {
   if (options.metric.metric == Metric::kl)
-    refuse_options("metric kl is always measured, as the variable kl; give logit_difference, logit, "
-                   "log_probability or probability");
+    refuse_options(
+        "metric kl is always measured, as the variable kl; give logit_difference, logit, "
+        "log_probability or probability");
   if (options.controls < 1)
     refuse_options("controls is " + std::to_string(options.controls) +
                    ", but an effect means nothing without that of a random direction; give at "
@@ -95,13 +97,15 @@ void check_options(const Model& model, const SteeringOptions& options, std::int6
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature))
     refuse_options("temperature must be 0 (greedy) or a positive number");
   if (options.where == SteeredPart::generated && options.max_new_tokens < 2)
-    refuse_options("where=generated needs max_new_tokens of at least 2, since the last generated "
-                   "token is never run");
+    refuse_options(
+        "where=generated needs max_new_tokens of at least 2, since the last generated "
+        "token is never run");
   if (!options.target_tokens.empty() && options.max_new_tokens == 0)
     refuse_options("target_tokens is given, but nothing is generated; set max_new_tokens");
   if (options.relative && options.mode != SteeringMode::project && length == 1)
-    refuse_options("scale=relative needs the stream of a second token, but the prompt has one "
-                   "token; give a longer prompt, or scale=raw");
+    refuse_options(
+        "scale=relative needs the stream of a second token, but the prompt has one "
+        "token; give a longer prompt, or scale=raw");
   const std::int64_t limit = position_limit(model.spec());
   if (length + std::max<std::int64_t>(0, options.max_new_tokens - 1) > limit)
     refuse_options("the prompt of " + std::to_string(length) + " tokens and " +
@@ -114,8 +118,9 @@ void check_sources(const Parameters& parameters) {
   const bool plus = !parameters.text("plus").empty(), minus = !parameters.text("minus").empty();
   const bool pairs = !parameters.text("pairs").empty();
   if (plus != minus)
-    refuse_options(std::string(plus ? "plus is given without minus" : "minus is given without plus") +
-                   "; give both prompts, neither of them empty");
+    refuse_options(
+        std::string(plus ? "plus is given without minus" : "minus is given without plus") +
+        "; give both prompts, neither of them empty");
   const int sources = (file ? 1 : 0) + (plus ? 1 : 0) + (pairs ? 1 : 0);
   if (sources != 1)
     refuse_options(std::string(sources == 0 ? "a direction is missing"

@@ -41,8 +41,7 @@ std::vector<SweepCell> sweep_of(const SteeringPlan& plan, const SteeredLayer& la
         plan.run(layer, cell.direction, plan.alphas[static_cast<std::size_t>(cell.alpha)]);
     CellWrite write = place_of(plan.context.model().spec(), layer.layer);
     write.positions = positions;
-    write.values =
-        run.unchanged ? stream : steered(plan.mode, stream, run.direction, run.amount);
+    write.values = run.unchanged ? stream : steered(plan.mode, stream, run.direction, run.amount);
     cells.push_back({{std::move(write)}});
   }
   return cells;
@@ -112,17 +111,20 @@ double slope_of(const SteeringPlan& plan, const MetricReader& metric, const Stee
   const auto number = [&](const at::Tensor& residual, const RecordedActivations&) {
     return metric(residual.select(1, metric.position()));
   };
-  const at::Tensor gradient =
-      run_gradients(model, make_batch(plan.tokens), {hook}, number, options)
-          .gradients.at(hook)[0]
-          .to(at::kDouble);
+  const at::Tensor gradient = run_gradients(model, make_batch(plan.tokens), {hook}, number, options)
+                                  .gradients.at(hook)[0]
+                                  .to(at::kDouble);
   const at::Tensor v = zero.direction.to(gradient.options()), u = v / v.norm();
   double slope = 0;
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size())) {
     const at::Tensor g = gradient[position];
     switch (plan.mode) {
-      case SteeringMode::add: slope += layer.step * g.dot(v).item<double>(); break;
-      case SteeringMode::clamp: slope += layer.step * g.dot(u).item<double>(); break;
+      case SteeringMode::add:
+        slope += layer.step * g.dot(v).item<double>();
+        break;
+      case SteeringMode::clamp:
+        slope += layer.step * g.dot(u).item<double>();
+        break;
       case SteeringMode::project:
         slope -= layer.stream[position].to(gradient.options()).dot(u).item<double>() *
                  g.dot(u).item<double>();

@@ -65,8 +65,8 @@ StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) 
   }
   const double component = plan.mode == SteeringMode::clamp ? run.amount : 0.0;
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size()))
-    errors.once = std::max(
-        errors.once, std::abs(found[position].dot(u).item<double>() - component) / size);
+    errors.once =
+        std::max(errors.once, std::abs(found[position].dot(u).item<double>() - component) / size);
   change.push_back(change.front());
   errors.twice = largest(stream_of(plan, layer.layer, change) - found) / size;
   return errors;
@@ -110,8 +110,9 @@ std::vector<Receipt> steered_stream(const SteeringPlan& plan,
     worst.twice = std::max(worst.twice, errors.twice);
   }
   const double tolerance = rounding_tolerance(plan.context.model());
-  const char* relative = "the strongest cell of each layer; relative to the largest number of the "
-                         "stream; order of rounding";
+  const char* relative =
+      "the strongest cell of each layer; relative to the largest number of the "
+      "stream; order of rounding";
   if (plan.mode == SteeringMode::add)
     return {make_receipt("direction_is_added_once", worst.once, tolerance, relative)};
   return {make_receipt("component_is_the_one_asked_for", worst.once, tolerance, relative),
@@ -133,12 +134,12 @@ Receipt stored_interventions(const SteeringPlan& plan, const std::vector<Steered
                                           interventions_from_json(stored, "steering"));
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::none;
-    const at::Tensor rows = model->forward(make_batch(plan.tokens), options)
-                                .residual.select(1, plan.reader.position());
+    const at::Tensor rows =
+        model->forward(make_batch(plan.tokens), options).residual.select(1, plan.reader.position());
     const double found = plan.reader(rows).flatten()[0].item<double>();
     const double size = std::max(largest(grids[i].metric), std::abs(grids[i].base));
-    worst = std::max(worst, std::abs(found - grids[i].metric[0][column].item<double>()) /
-                                std::max(size, 1e-30));
+    worst = std::max(
+        worst, std::abs(found - grids[i].metric[0][column].item<double>()) / std::max(size, 1e-30));
   }
   return make_receipt("stored_interventions_replay_the_result", worst,
                       rounding_tolerance(plan.context.model()),

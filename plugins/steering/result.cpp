@@ -19,7 +19,6 @@
 namespace lensbench::steering {
 namespace {
 
-
 at::Tensor column(const std::vector<double>& values) {
   return at::tensor(values, at::kDouble);
 }
@@ -102,10 +101,14 @@ const char* to_string(SteeringMode mode) {
 
 const char* to_string(SteeredPart part) {
   switch (part) {
-    case SteeredPart::prompt: return "prompt";
-    case SteeredPart::generated: return "generated";
-    case SteeredPart::last: return "last";
-    case SteeredPart::all: break;
+    case SteeredPart::prompt:
+      return "prompt";
+    case SteeredPart::generated:
+      return "generated";
+    case SteeredPart::last:
+      return "last";
+    case SteeredPart::all:
+      break;
   }
   return "all";
 }
@@ -122,8 +125,7 @@ Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& lay
   for (const SteeredLayer& layer : layers) {
     depths.push_back(layer.layer);
     numbers.push_back(std::to_string(layer.layer));
-    labels.push_back(layer.layer == 0 ? "embed"
-                                      : std::to_string(layer.layer - 1) + "_resid_post");
+    labels.push_back(layer.layer == 0 ? "embed" : std::to_string(layer.layer - 1) + "_resid_post");
   }
   dataset.add_coordinate("layer", at::tensor(depths, at::kLong).to(at::kInt),
                          "depth of the stream that is steered; 0: embeddings");

@@ -1,8 +1,8 @@
 #include "steering.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
@@ -23,7 +23,6 @@
 
 namespace lensbench::steering {
 namespace {
-
 
 /// Streams of a prompt at one position, [layer, d_model] float64.
 at::Tensor streams_at(Context& context, const Tokens& tokens,
@@ -117,11 +116,11 @@ bool add_generation(Dataset& dataset, const SteeringPlan& plan,
   const std::vector<Generated> runs = generate_runs(plan, all_runs(plan, layers), generation);
   add_generated(dataset, plan, layers, runs, targets, options.max_new_tokens);
   const SteeredRun run = plan.run(layers.front(), 0, strongest(plan.alphas));
-  dataset.receipts.push_back(
-      make_receipt("generation_with_and_without_cache_agrees", uncached_error(plan, run, generation),
-                   10 * rounding_tolerance(plan.context.model()),
-                   "logits of the strongest cell of the first layer, in a batch with a cache and "
-                   "alone without one, up to the first tie; relative to the largest logit"));
+  dataset.receipts.push_back(make_receipt(
+      "generation_with_and_without_cache_agrees", uncached_error(plan, run, generation),
+      10 * rounding_tolerance(plan.context.model()),
+      "logits of the strongest cell of the first layer, in a batch with a cache and "
+      "alone without one, up to the first tie; relative to the largest logit"));
   return std::any_of(runs.begin(), runs.end(), [&](const Generated& one) {
     return one.ids != runs.front().ids || one.logit_sum != runs.front().logit_sum;
   });
@@ -135,7 +134,8 @@ void SteeringTool::check_compatible(const Model& model) const {
     throw UsageError("steering: '" + spec.family +
                      "' predicts masked tokens, not the next one, so the perplexity and the "
                      "generation here are not defined; use a causal language model");
-  if (spec.n_layers < 1) throw UsageError("steering: the model has 0 blocks; expected at least one");
+  if (spec.n_layers < 1)
+    throw UsageError("steering: the model has 0 blocks; expected at least one");
 }
 
 void SteeringTool::check_parameters(const Parameters& parameters) const {
@@ -149,8 +149,7 @@ void SteeringTool::check_parameters(const Parameters& parameters) const {
     if (parameters.is_set("direction_row")) row = parameters.integer("direction_row");
     direction_rows(direction_of_file(file, row, options.layers, d_model), options.layers, d_model);
   }
-  if (const std::string& file = parameters.text("pairs"); !file.empty())
-    read_pairs(model(), file);
+  if (const std::string& file = parameters.text("pairs"); !file.empty()) read_pairs(model(), file);
   Corpus(model(), options.neutral,
          {.length = std::min(options.window, position_limit(model().spec())), .min_length = 2});
 }
@@ -211,8 +210,8 @@ at::Tensor SteeringTool::difference(const std::vector<SteeringPair>& pairs,
   const std::vector<std::int64_t> depths = checked_layers(layers, model().spec().n_layers);
   at::Tensor sum;
   for (const auto& [plus, minus] : pairs) {
-    const at::Tensor one = streams_at(context(), plus, depths, align) -
-                           streams_at(context(), minus, depths, align);
+    const at::Tensor one =
+        streams_at(context(), plus, depths, align) - streams_at(context(), minus, depths, align);
     sum = sum.defined() ? sum + one : one;
   }
   return (sum / static_cast<double>(pairs.size())).to(at::kFloat);
@@ -255,7 +254,8 @@ std::vector<SteeredLayer> SteeringTool::layers_of(const SteeringPlan& plan,
 Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
                             const Target& target, const SteeringOptions& options) {
   check_compatible(model());
-  if (tokens.size() == 0) throw UsageError("steering: the prompt is empty; give at least one token");
+  if (tokens.size() == 0)
+    throw UsageError("steering: the prompt is empty; give at least one token");
   check_options(model(), options, tokens.size());
   const SteeredTokens where = checked_tokens(options, tokens.size());
   const std::string last = residual_hook(model().spec(), model().spec().n_layers);
@@ -264,8 +264,8 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   MetricReader reader = metric;
   reader.read_several({metric.metric(), Metric::kl});
   reader.set_base(stream[reader.position()]);
-  const SteeringPlan plan{context(),    tokens, reader,        options.mode, where,
-                          checked_alphas(options), context().seed()};
+  const SteeringPlan plan{
+      context(), tokens, reader, options.mode, where, checked_alphas(options), context().seed()};
   const std::vector<SteeredLayer> layers = layers_of(plan, directions, options);
 
   const bool of_prompt = !where.of_prompt(tokens.size()).empty();
@@ -309,8 +309,7 @@ std::vector<Intervention> SteeringTool::interventions(const Dataset& result, std
   for (const SteeringMode one : {SteeringMode::project, SteeringMode::clamp})
     if (text("mode") == to_string(one)) mode = one;
   SteeredTokens where;
-  for (const SteeredPart one :
-       {SteeredPart::prompt, SteeredPart::generated, SteeredPart::last})
+  for (const SteeredPart one : {SteeredPart::prompt, SteeredPart::generated, SteeredPart::last})
     if (text("where") == to_string(one)) where.part = one;
   for (const std::string& position :
        std::get<std::vector<std::string>>(result.attributes.at("positions")))

@@ -35,8 +35,8 @@ class PlantedSteering : public ::testing::Test {
     return options;
   }
   Dataset steer(const at::Tensor& direction, const SteeringOptions& options) {
-    Dataset result = bench_.tool.steer(bench_.tokens, direction, Target::token(tokens_.answer(0)),
-                                       options);
+    Dataset result =
+        bench_.tool.steer(bench_.tokens, direction, Target::token(tokens_.answer(0)), options);
     return result;
   }
   SteeringPair subjects() const {

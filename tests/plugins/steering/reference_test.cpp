@@ -16,16 +16,16 @@ class SteeringReference : public ::testing::TestWithParam<std::string> {};
 TEST_P(SteeringReference, HasTheSameEffectsCostsAndTokens) {
   const std::string data = testing::data_folder();
   const SafetensorsFile reference(data + "/steering/" + GetParam() + ".safetensors");
-  SteeringBench bench(Model::open(data + "/layer_attribution/" + GetParam()),
-                      {3, 17, 5, 5, 11, 2});
+  SteeringBench bench(Model::open(data + "/layer_attribution/" + GetParam()), {3, 17, 5, 5, 11, 2});
   const testing::TempDir folder;
   SteeringOptions options;
   options.metric.versus = Target::token(9);
   options.layers = {0, 1, 2, 3};
   options.relative = false;
   options.controls = 1;
-  options.neutral = folder.write("neutral.jsonl", "{\"ids\": [7, 1, 20, 4, 13]}\n"
-                                                  "{\"ids\": [9, 9, 2, 16, 8, 21, 3]}\n");
+  options.neutral = folder.write("neutral.jsonl",
+                                 "{\"ids\": [7, 1, 20, 4, 13]}\n"
+                                 "{\"ids\": [9, 9, 2, 16, 8, 21, 3]}\n");
   options.window = 12;
   for (const auto& [mode, name] : {std::pair{SteeringMode::add, "add"},
                                    {SteeringMode::clamp, "clamp"},

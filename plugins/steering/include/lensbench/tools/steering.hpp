@@ -49,13 +49,13 @@ struct SteeringOptions {
   SteeredPart where = SteeredPart::all;  ///< tokens that are changed
   /// Positions of the prompt that are changed, negative ones from its end; empty: by `where`.
   std::vector<std::int64_t> positions = {};
-  std::int64_t max_new_tokens = 0;                ///< tokens generated in each cell of the grid
-  double temperature = 0.0;                       ///< of the generation; 0: greedy
-  std::vector<std::int64_t> target_tokens = {};   ///< counted in generated text; empty: the target
-  std::string neutral = "generated:4";            ///< text of the cost, as of `Corpus`
-  std::int64_t window = 64;                       ///< most tokens of a window of that text
-  std::int64_t windows = 16;                      ///< most windows of that text; 0: all
-  std::int64_t controls = 5;                      ///< random directions, at least 1
+  std::int64_t max_new_tokens = 0;               ///< tokens generated in each cell of the grid
+  double temperature = 0.0;                      ///< of the generation; 0: greedy
+  std::vector<std::int64_t> target_tokens = {};  ///< counted in generated text; empty: the target
+  std::string neutral = "generated:4";           ///< text of the cost, as of `Corpus`
+  std::int64_t window = 64;                      ///< most tokens of a window of that text
+  std::int64_t windows = 16;                     ///< most windows of that text; 0: all
+  std::int64_t controls = 5;                     ///< random directions, at least 1
 };
 
 /// Changes the residual stream along a direction and measures the effect, beside that of random
@@ -73,10 +73,12 @@ class LENSBENCH_API Steering : public Tool {
   ///   KL(base || steered) there. NaN if only generated tokens are changed.
   /// - `neutral_kl` (nats), `neutral_perplexity` [layer, alpha], `base_neutral_perplexity` []: mean
   ///   KL(base || steered) and perplexity of the neutral text, of which every token is changed.
-  /// - `slope` [layer]: d effect / d alpha at 0, by gradient; `linear_range` [layer]: largest |alpha|
+  /// - `slope` [layer]: d effect / d alpha at 0, by gradient; `linear_range` [layer]: largest
+  /// |alpha|
   ///   of the grid up to which every effect is within 10 % of slope times alpha.
   /// - `direction` [layer, d_model] float32, `direction_norm` [layer]; `stream_norm` [layer], the
-  ///   median length; `alpha_unit` [layer], the a of alpha 1; `base_metric` []; `steered` [token] int8.
+  ///   median length; `alpha_unit` [layer], the a of alpha 1; `base_metric` []; `steered` [token]
+  ///   int8.
   /// - with `max_new_tokens`: `generated_id` [layer, alpha, step] int32 (-1: after the end),
   ///   `generated_perplexity` under the unchanged model, `target_share`, `distinct_2`
   ///   [layer, alpha], `control_generated_perplexity`, `control_target_share` [layer, alpha, draw].
