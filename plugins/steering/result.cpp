@@ -57,6 +57,7 @@ void add_directions(Dataset& dataset, const std::vector<SteeredLayer>& layers) {
 
 void add_attributes(Dataset& dataset, const SteeringPlan& plan, const SteeringOptions& options) {
   plan.reader.describe(dataset);
+  dataset.attributes["metric"] = std::string(lensbench::to_string(plan.reader.metric()));
   dataset.attributes["mode"] = std::string(to_string(plan.mode));
   dataset.attributes["scale"] = std::string(options.relative ? "relative" : "raw");
   dataset.attributes["where"] = std::string(to_string(plan.where.part));
@@ -80,6 +81,26 @@ void add_attributes(Dataset& dataset, const SteeringPlan& plan, const SteeringOp
 at::Tensor if_steered(const SteeringPlan& plan, const at::Tensor& values) {
   const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
   return prompt ? values : at::full_like(values, kNaN);
+}
+
+/// Texts of the cells along the direction itself, one for each depth and strength.
+void add_texts(Dataset& dataset, const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
+               const std::vector<Generated>& runs) {
+  std::vector<std::string> labels, texts;
+  std::size_t first = 0;
+  for (const SteeredLayer& layer : layers) {
+    for (std::size_t a = 0; a < plan.alphas.size(); ++a) {
+      labels.push_back("layer " + std::to_string(layer.layer) + ", alpha " +
+                       number_text(plan.alphas[a]));
+      std::string text;
+      for (const std::string& token : to_str_tokens(plan.context.model(), runs[first + a].ids))
+        text += token;
+      texts.push_back(std::move(text));
+    }
+    first += plan.alphas.size() * static_cast<std::size_t>(layer.directions.size(0));
+  }
+  dataset.add_coordinate("cell", labels, "layer and alpha of a text");
+  dataset.add("generated_text", "cell", texts, "generated tokens as text");
 }
 
 /// [1 + draw, alpha] of each depth as [layer, alpha] and [layer, alpha, draw].
@@ -170,6 +191,8 @@ void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<Pr
               "metric of the steered run minus that of the base run" + nan);
   dataset.add("control_effect", draws, effect.controls, units,
               "the same along a random direction of equal length" + nan);
+  dataset.add("largest_control_effect", grid, std::get<0>(effect.controls.abs().max(2)), units,
+              "largest size of control_effect among the random directions" + nan);
   dataset.add("kl", grid, kl.direction, "nats",
               "KL(base || steered) at the position of the metric" + nan);
   dataset.add("control_kl", draws, kl.controls, "nats",
@@ -225,6 +248,7 @@ void add_generated(Dataset& dataset, const SteeringPlan& plan,
   dataset.add_coordinate("step", at::arange(steps, at::kInt), "generated token");
   dataset.add("generated_id", {"layer", "alpha", "step"}, own(ids), "1",
               "generated tokens (-1: after the end)", Holds::token_ids);
+  add_texts(dataset, plan, layers, runs);
   dataset.add("generated_perplexity", grid, own(perplexity), "1",
               "perplexity of the generated tokens in the unchanged model");
   dataset.add("target_share", grid, own(share), "1",

@@ -76,6 +76,9 @@ TEST_F(PlantedSteering, TheDifferenceOfTwoSubjectsTurnsOneAnswerIntoTheOther) {
               at::tensor({-2 * kLogit, -2 * kLogit, -2 * kLogit, 0.0}, at::kDouble), kPlanted);
   expect_near(result["effect"].tensor.select(1, 0), at::zeros({4}, at::kDouble), 0);
   const at::Tensor made = result["generated_id"].tensor.select(2, 0);
+  EXPECT_EQ(result["cell"].strings[3], "layer 1, alpha 1");
+  EXPECT_EQ(result["generated_text"].strings[2], "a1");
+  EXPECT_EQ(result["generated_text"].strings[3], "a2");
   for (std::int64_t i = 0; i < 4; ++i) {
     EXPECT_EQ(made[i][0].item<std::int64_t>(), tokens_.answer(0));
     EXPECT_EQ(made[i][1].item<std::int64_t>(), tokens_.answer(i < 3 ? 1 : 0)) << i;
@@ -135,6 +138,8 @@ TEST_F(PlantedSteering, RandomDirectionsHaveEffectsOfMeanZero) {
   EXPECT_LT(std::abs(effects.mean().item<double>()), 4 * deviation / std::sqrt(400.0));
   // The direction itself, of equal length, does what no random one does.
   EXPECT_GT(result["effect"].tensor[0][1].item<double>(), effects.abs().max().item<double>());
+  EXPECT_EQ(result["largest_control_effect"].tensor[0][1].item<double>(),
+            effects.abs().max().item<double>());
   EXPECT_EQ(result["control_effect"].tensor[0][0].abs().max().item<double>(), 0.0);
 }
 

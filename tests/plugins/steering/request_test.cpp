@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-
 #include <lensbench/error.hpp>
 #include <lensbench/generation.hpp>
 #include <map>
@@ -110,12 +109,14 @@ TEST_F(SteeringRequests, RefuseFilesThatAreNoDirection) {
 }
 
 TEST_F(SteeringRequests, TakeTheRowsThatAFileHasForTheLayers) {
-  const std::string by_layer =
-      tensors("layers.safetensors", {{"direction", at::stack({v_, 2 * v_, 3 * v_})},
-                                     {"layer", at::tensor({3, 1, 0}, at::kInt)}});
+  const std::string by_layer = tensors(
+      "layers.safetensors",
+      {{"direction", at::stack({v_, 2 * v_, 3 * v_})}, {"layer", at::tensor({3, 1, 0}, at::kInt)}});
   const Dataset result = run({{"direction", by_layer}, {"layers", "1,3"}, {"alphas", "0,1"}});
   EXPECT_TRUE(result["direction"].tensor.equal(at::stack({2 * v_, v_})));
-  EXPECT_THAT(message_of<UsageError>([&] { run({{"direction", by_layer}, {"layers", "2"}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                run({{"direction", by_layer}, {"layers", "2"}});
+              }),
               HasSubstr("lacks a row of layer 2"));
 }
 
@@ -123,8 +124,9 @@ TEST_F(SteeringRequests, ReadPairsOfPrompts) {
   const auto pairs = [&](const std::string& text) {
     return Settings{{"pairs", folder_.write("pairs.jsonl", text)}, {"layers", "2"}};
   };
-  const Dataset result = run(pairs("{\"plus_ids\": [1, 2], \"minus_ids\": [4, 5, 6]}\n\n"
-                                   "{\"plus_ids\": [7], \"minus_ids\": [8], \"note\": 1}\n"));
+  const Dataset result =
+      run(pairs("{\"plus_ids\": [1, 2], \"minus_ids\": [4, 5, 6]}\n\n"
+                "{\"plus_ids\": [7], \"minus_ids\": [8], \"note\": 1}\n"));
   const auto last = [&](const std::vector<std::int64_t>& ids) {
     Context context(bench_.model, 0);
     const std::string hook = "blocks.1.hook_resid_post";
@@ -145,14 +147,16 @@ TEST_F(SteeringRequests, ReadPairsOfPrompts) {
   // At layer 0 two prompts that end alike do not differ.
   Settings same = pairs("{\"plus_ids\": [1, 2], \"minus_ids\": [4, 2]}");
   same["layers"] = "0";
-  EXPECT_THAT(message_of<UsageError>([&] { run(same); }), HasSubstr("direction of layer 0 is zero"));
+  EXPECT_THAT(message_of<UsageError>([&] { run(same); }),
+              HasSubstr("direction of layer 0 is zero"));
 }
 
 TEST_F(SteeringRequests, CountTheTargetInThePromptsOfTheDirection) {
   const auto with_target = [&](const std::string& target) {
     return std::get<std::int64_t>(
-        run({{"pairs", folder_.write("pairs.jsonl", "{\"plus_ids\": [1, 2], \"minus_ids\": [2]}\n"
-                                                    "{\"plus_ids\": [7], \"minus_ids\": [8]}\n")},
+        run({{"pairs", folder_.write("pairs.jsonl",
+                                     "{\"plus_ids\": [1, 2], \"minus_ids\": [2]}\n"
+                                     "{\"plus_ids\": [7], \"minus_ids\": [8]}\n")},
              {"target", target}})
             .attributes.at("direction_prompts_with_target"));
   };
@@ -203,7 +207,8 @@ TEST_F(SteeringRequests, AnswerTheSameWhateverWasAskedBefore) {
 
 TEST_F(SteeringRequests, RecordTheirOptionsAndTheSchemaHolds) {
   for (const Settings& settings :
-       {Settings{{"alphas", "0,1"}}, {{"layers", "all"}, {"alphas", "-1,0,1"}},
+       {Settings{{"alphas", "0,1"}},
+        {{"layers", "all"}, {"alphas", "-1,0,1"}},
         {{"mode", "project"}, {"where", "last"}, {"max_new_tokens", "2"}},
         {{"mode", "clamp"}, {"alphas", "0,1"}, {"positions", "-1,2"}},
         {{"where", "generated"}, {"max_new_tokens", "3"}, {"temperature", "0.7"}}}) {
@@ -226,7 +231,8 @@ TEST_F(SteeringRequests, DrawRandomDirectionsThatAreOrthogonalAndAsLong) {
   EXPECT_LT(drawn.matmul(v).abs().max().item<double>(), 1e-5);
   EXPECT_LT((drawn.norm(2, {1}) - v.norm()).abs().max().item<double>(), 1e-5);
   EXPECT_LT(drawn.mean(0).norm().item<double>(), 3 * v.norm().item<double>() / std::sqrt(50.0));
-  EXPECT_TRUE(random_directions(v_, 9, 3, 2).equal(random_directions(v_, 50, 3, 2).narrow(0, 0, 9)));
+  EXPECT_TRUE(
+      random_directions(v_, 9, 3, 2).equal(random_directions(v_, 50, 3, 2).narrow(0, 0, 9)));
   EXPECT_FALSE(random_directions(v_, 9, 4, 2).equal(random_directions(v_, 9, 3, 2)));
   EXPECT_FALSE(random_directions(v_, 9, 3, 1).equal(random_directions(v_, 9, 3, 2)));
 }

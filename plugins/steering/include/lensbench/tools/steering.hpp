@@ -69,8 +69,9 @@ class LENSBENCH_API Steering : public Tool {
   /// Steers one prompt over a grid of depths and strengths.
   ///
   /// - `effect` [layer, alpha], `control_effect` [layer, alpha, draw], units of the metric:
-  ///   m(steered) - m(base) at the metric's position; `kl`, `control_kl`, nats:
-  ///   KL(base || steered) there. NaN if only generated tokens are changed.
+  ///   m(steered) - m(base) at the metric's position; `largest_control_effect` [layer, alpha];
+  ///   `kl`, `control_kl`, nats: KL(base || steered) there. NaN if only generated tokens are
+  ///   changed.
   /// - `neutral_kl` (nats), `neutral_perplexity` [layer, alpha], `base_neutral_perplexity` []: mean
   ///   KL(base || steered) and perplexity of the neutral text, of which every token is changed.
   /// - `slope` [layer]: d effect / d alpha at 0, by gradient; `linear_range` [layer]: largest
@@ -80,6 +81,7 @@ class LENSBENCH_API Steering : public Tool {
   ///   median length; `alpha_unit` [layer], the a of alpha 1; `base_metric` []; `steered` [token]
   ///   int8.
   /// - with `max_new_tokens`: `generated_id` [layer, alpha, step] int32 (-1: after the end),
+  ///   `generated_text` [cell], one for each layer and alpha,
   ///   `generated_perplexity` under the unchanged model, `target_share`, `distinct_2`
   ///   [layer, alpha], `control_generated_perplexity`, `control_target_share` [layer, alpha, draw].
   /// \param tokens      the prompt
