@@ -88,7 +88,7 @@ void add_receipts(Dataset& dataset, const SteeringPlan& plan,
                   const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
                   bool any_change) {
   const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
-  dataset.receipts.push_back(alpha_zero(plan, layers));
+  dataset.receipts.push_back(alpha_zero(plan, layers, grids));
   if (prompt) {
     for (Receipt& receipt : steered_stream(plan, layers))
       dataset.receipts.push_back(std::move(receipt));
