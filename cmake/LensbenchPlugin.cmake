@@ -4,7 +4,8 @@
 # Builds a shared library that the bench can load: symbols are hidden, all symbols are resolved at
 # link time, and its source text is embedded, so that archives can store it: the files SOURCE_TEXT,
 # then SOURCES, each with the files that it includes with quotes. Only files in the folder of the first
-# one, or below it, are embedded (see EmbedSource.cmake).
+# one, or below it, are embedded (see EmbedSource.cmake). Generator expressions in SOURCES, such as
+# $<TARGET_OBJECTS:...>, are linked and not embedded.
 
 cmake_policy(PUSH)
 cmake_policy(SET CMP0116 NEW)  # paths in a DEPFILE are absolute
@@ -24,7 +25,9 @@ function(lensbench_add_plugin_library name)
       "lensbench: '${name}': SOURCES are missing; use lensbench_add_tool(${name} SOURCES ${name}.cpp)")
   endif()
   set(more)
-  foreach(source IN LISTS ARG_SOURCE_TEXT ARG_SOURCES)
+  set(files ${ARG_SOURCE_TEXT} ${ARG_SOURCES})
+  list(FILTER files EXCLUDE REGEX "^\\$<")
+  foreach(source IN LISTS files)
     get_filename_component(source ${source} ABSOLUTE)
     list(APPEND more ${source})
   endforeach()

@@ -20,6 +20,7 @@ class FirstLook final : public Experiment {
        "[1, inf)"},
   };
 
+  // The three results are separate datasets: each has the axes and the picture of its tool.
   void run(Case& c) override {
     const auto& parameters = c.parameters();
     c.save("lens", lens->analyze(c.tokens(), {.top_k = parameters.integer("top_k")}));

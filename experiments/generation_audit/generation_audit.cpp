@@ -41,16 +41,21 @@ class GenerationAudit final : public Experiment {
     const Parameters& given = c.parameters();
     TokenAnalyzerOptions options;
     options.max_new_tokens = given.integer("max_new_tokens");
+    // Each case has a seed of its own by its number, so that prompts are not sampled with the same
+    // random numbers.
     options.sampling = {given.number("temperature"), given.integer("sample_top_k"),
                         given.number("sample_top_p"),
                         c.seed() + static_cast<std::uint64_t>(c.index())};
     options.top_k = given.integer("top_k");
     options.temperatures = given.numbers("temperatures");
+    // Sizes of nuclei are not part of the audit.
     options.nucleus = {};
     options.entropy_jump_threshold = given.number("entropy_jump_threshold");
     c.save("audit", analyzer_->analyze(c.tokens(), options));
   }
 
+  // One row per case, from the saved datasets: cases of a resumed run count like those just
+  // computed.
   void finish(Summary& summary) override {
     std::vector<Dataset> audits;
     for (const auto number : summary.cases()) audits.push_back(summary.dataset(number, "audit"));

@@ -35,6 +35,7 @@ class LayerResponsibility final : public Experiment {
 
   void run(Case& c) override {
     LayerAttributionOptions options;
+    // A field of the case has priority: prompts of one file may have different alternatives.
     const std::string versus = c.field("versus").value_or(c.parameters().text("versus"));
     if (!versus.empty() && versus != "none") options.versus = parse_target(c.model(), versus);
     options.ablation = c.parameters().list("ablation");
@@ -42,10 +43,13 @@ class LayerResponsibility final : public Experiment {
     c.save("attribution", attribution_->to_logit(c.tokens(), c.target(), options));
   }
 
+  // Statistics over cases at their last token, the only position that prompts of different lengths
+  // have in common.
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
     const Dataset first = summary.dataset(summary.cases().front(), "attribution");
     Dataset responsibility;
+    // Axes are equal for all cases, because they follow from the model and the parameters.
     for (const char* axis : {"component", "layer", "ablation"})
       if (first.contains(axis)) responsibility.add(first[axis]);
     add_statistics(responsibility, summary, first, "logit_contribution");
@@ -60,6 +64,7 @@ class LayerResponsibility final : public Experiment {
   }
 
  private:
+  // Mean and standard error, intervals and tests of one variable over the cases.
   static void add_statistics(Dataset& out, const Summary& summary, const Dataset& first,
                              const std::string& name) {
     std::vector<at::Tensor> cases;
@@ -83,6 +88,8 @@ class LayerResponsibility final : public Experiment {
       for (std::size_t c = 0; c < effects.size(); ++c) {
         if (effects[c] != effects[c]) continue;  // NaN: embeddings and biases are not ablated
         direct.push_back(contributions[c]);
+        // Effects are changes of the logit: a loss is their negative, so that agreement is a
+        // positive correlation.
         lost.push_back(-effects[c]);
       }
       pearson.push_back(statistics::pearson(direct, lost));

@@ -33,6 +33,7 @@ class ModelComparison final : public Experiment {
 
     Dataset table;
     table.add_coordinate("case", at::tensor(summary.cases(), at::kLong).to(at::kInt));
+    // Scalars that `compare` computes for each text.
     for (const char* name : {"mean_kl", "mean_js_divergence", "top_agreement", "first_parting",
                              "perplexity", "perplexity_in_other"})
       table.add(per_case(comparisons, name));
@@ -52,7 +53,8 @@ class ModelComparison final : public Experiment {
     return *other_;
   }
 
-  /// Paired test of the mean surprisal of the texts under the two models.
+  /// Paired test of the mean surprisal of the texts under the two models: the logarithm of the
+  /// perplexity is the mean surprisal, and each text is its own control.
   static void add_test(Dataset& table) {
     const Variable like{.name = "log_perplexity",
                         .units = "nats",
@@ -67,6 +69,7 @@ class ModelComparison final : public Experiment {
     std::vector<double> values;
     for (const Dataset& comparison : comparisons)
       values.push_back(comparison[name].tensor.item<double>());
+    // Unit and description stay those of the tool.
     Variable column = comparisons.front()[name];
     column.dims = {"case"};
     column.tensor = at::tensor(values, at::kDouble);

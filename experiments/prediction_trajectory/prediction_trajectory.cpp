@@ -38,6 +38,7 @@ class PredictionTrajectory final : public Experiment {
     options.target = c.target();
     options.points = c.parameters().list("points");
     Dataset lens = lens_->analyze(c.tokens(), options);
+    // A masked-language model predicts at mask tokens only: without one there is no trajectory.
     if (lens.contains("masked") && !lens["masked"].tensor.any().item<bool>())
       throw UsageError(
           "prediction_trajectory: the prompt lacks a mask token, where a masked-language model "
@@ -64,6 +65,8 @@ class PredictionTrajectory final : public Experiment {
   }
 
  private:
+  // Values [layer] of each case; cases are read one after the other, since only these rows are
+  // kept.
   static std::vector<at::Tensor> over_cases(const Summary& summary, const std::string& name) {
     std::vector<at::Tensor> rows;
     for (const auto number : summary.cases())
@@ -76,6 +79,7 @@ class PredictionTrajectory final : public Experiment {
     at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
     for (const at::Tensor& layer : over_cases(summary, "settled_layer")) {
       const auto first = layer.item<std::int64_t>();
+      // From the settled layer on, the case counts in all later layers.
       if (first >= 0) settled.slice(0, first) += 1.0;  // -1: it never settled
     }
     trajectory.add("settled_share", {"layer"},

@@ -6,6 +6,7 @@
 
 namespace lensbench {
 
+/// A case refers to its input and its context, which outlive it; its tokens are its own.
 struct Case::State {
   std::int64_t index;
   const CaseInput& input;
@@ -49,6 +50,8 @@ const Tokens& Case::tokens() const {
   return state_->tokens;
 }
 
+/// The second prompt is tokenized only if somebody asks for it, so that experiments on one prompt
+/// never fail for it.
 bool Case::has_corrupted() const {
   return state_->corrupted || second_prompt(state_->input, state_->parameters).is_given();
 }
@@ -64,6 +67,7 @@ Target Case::target() const {
   return given_target(state_->input, state_->parameters, model()).value_or(Target::model());
 }
 
+/// Fields of the case beyond those that lensbench reads itself.
 std::optional<std::string> Case::field(const std::string& name) const {
   const auto found = state_->input.fields.find(name);
   return found == state_->input.fields.end() ? std::nullopt : std::optional(found->second);
@@ -90,6 +94,7 @@ std::int64_t Case::pass() const {
   return state_->pass;
 }
 
+/// An experiment that reads earlier results in its first pass has a mistake in its logic.
 const Summary& Case::earlier() const {
   if (state_->earlier == nullptr)
     throw UsageError("case '" + id() +
@@ -98,6 +103,7 @@ const Summary& Case::earlier() const {
   return *state_->earlier;
 }
 
+/// Checked when it is saved, so that the error names the expression that made the result.
 void Case::save(const std::string& name, Dataset dataset) {
   check_result_name(name);
   check_result(dataset, "dataset '" + name + "'");

@@ -6,6 +6,7 @@
 namespace lensbench {
 namespace {
 
+/// Value of a field or parameter; empty if it is not given, which counts as absent everywhere here.
 std::string field_of(const CaseInput& input, const char* name) {
   const auto found = input.fields.find(name);
   return found == input.fields.end() ? "" : found->second;
@@ -16,6 +17,7 @@ std::string value_of(const Parameters& parameters, const char* name) {
   return found == parameters.values().end() ? "" : found->second;
 }
 
+/// Text and ids together could contradict each other.
 SecondPrompt read(const std::string& text, const std::string& ids, const std::string& subject) {
   if (!text.empty() && !ids.empty())
     throw UsageError(subject + ": 'corrupted' and 'corrupted_ids' are both given; give one");
@@ -25,6 +27,8 @@ SecondPrompt read(const std::string& text, const std::string& ids, const std::st
   return prompt;
 }
 
+/// Reference prompts for means and resampling: a case that cannot be tokenized is not a reason to
+/// fail the others.
 std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Model& model) {
   std::vector<Tokens> prompts;
   for (const CaseInput& input : cases) {
@@ -44,6 +48,7 @@ Tokens tokens_of(const CaseInput& input, const Model& model) {
   return input.ids.empty() ? to_tokens(model, input.text) : tokens_from_ids(model, input.ids);
 }
 
+/// The prompts are tokenized only when a tool asks for them, and without their other fields.
 void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) {
   std::vector<CaseInput> prompts;
   for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
@@ -52,6 +57,7 @@ void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) 
   });
 }
 
+/// The field of the case wins over the parameter, which is the same for all cases.
 SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters) {
   const SecondPrompt own = read(field_of(input, "corrupted"), field_of(input, "corrupted_ids"),
                                 "case '" + input.id + "'");
@@ -70,6 +76,7 @@ Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::stri
   return prompt.ids.empty() ? to_tokens(model, prompt.text) : tokens_from_ids(model, prompt.ids);
 }
 
+/// Target of the case, else of the run; without both the caller decides.
 std::optional<Target> given_target(const CaseInput& input, const Parameters& parameters,
                                    const Model& model) {
   std::string text = field_of(input, "target");

@@ -4,6 +4,7 @@
 
 namespace lensbench {
 
+/// The sink notes the case, so that a message after a crash can name it.
 void CaseServices::begin_case(std::int64_t index, std::int64_t pass) {
   index_ = index;
   pass_ = pass;
@@ -23,6 +24,7 @@ bool CaseServices::cancelled() const {
   return control_.should_stop && control_.should_stop();
 }
 
+/// Intermediate states are kept by case and pass, which `finish` does not have.
 void CaseServices::require_case(const std::string& key) const {
   if (index_ < 0)
     throw UsageError("state '" + key +
@@ -39,6 +41,7 @@ std::optional<Dataset> CaseServices::committed(const std::string& key) const {
   return sink_.state(index_, pass_, key);
 }
 
+/// Calls outside cases are metered, but there is no case to note.
 void CaseServices::begin(const std::string& tool) {
   meter_.begin(tool);
   if (index_ >= 0) sink_.note(index_, tool);

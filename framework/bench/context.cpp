@@ -7,6 +7,7 @@
 
 namespace lensbench {
 
+/// Model, seed and shared forwards of a run, and the services that exist only while it runs.
 struct Context::State {
   std::shared_ptr<const Model> model;
   std::uint64_t seed;
@@ -20,6 +21,7 @@ struct Context::State {
 
 RunServices::~RunServices() = default;
 
+/// With share = false each request runs its own forward, for comparison.
 Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
     : state_(new State{model, seed, SharedForwards(model, share)}) {}
 
@@ -37,6 +39,7 @@ std::uint64_t Context::seed() const {
   return state_->seed;
 }
 
+/// Read-only activations of one sequence, shared by all tools of a case.
 std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
                                                        const std::vector<std::string>& globs) {
   return state_->forwards.activations(tokens, globs);
@@ -46,6 +49,7 @@ void Context::expect(const std::vector<std::string>& globs) {
   state_->forwards.expect(globs);
 }
 
+/// The source is asked once and only if a tool needs reference prompts.
 const std::vector<Tokens>& Context::reference_prompts() const {
   auto& prompts = state_->reference_prompts;
   if (!prompts)
@@ -66,6 +70,7 @@ std::int64_t Context::shared() const {
   return state_->forwards.shared();
 }
 
+/// Activations and states of one case are never seen by the next.
 void Context::begin_case() {
   state_->forwards.begin_case();
   state_->committed.clear();
@@ -75,10 +80,12 @@ void Context::progress(std::int64_t done, std::int64_t total) {
   if (state_->services != nullptr) state_->services->progress(done, total);
 }
 
+/// A tool that is used without a run cannot be cancelled.
 bool Context::cancelled() const {
   return state_->services != nullptr && state_->services->cancelled();
 }
 
+/// Without a run, as in a program that uses a tool directly, states are kept in memory.
 void Context::commit(const std::string& key, const Dataset& state) {
   check_result_name(key);
   if (state_->services != nullptr)
@@ -94,6 +101,7 @@ std::optional<Dataset> Context::committed(const std::string& key) const {
   return found == state_->committed.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// nullptr ends the connection, since the services of a run end before its context.
 void Context::connect(RunServices* services) {
   state_->services = services;
 }

@@ -29,6 +29,7 @@ CaseCosts CostMeter::end_case() {
   return std::exchange(costs_, {});
 }
 
+/// Nested calls belong to the outermost tool, so that the times of a case add up.
 void CostMeter::begin(const std::string& tool) {
   const std::lock_guard lock(mutex_);
   Cost& cost = costs_.tools[tool];
@@ -39,6 +40,7 @@ void CostMeter::begin(const std::string& tool) {
   tool_began_ = Clock::now();
 }
 
+/// noexcept, because it runs in destructors while an exception passes.
 void CostMeter::end() noexcept {
   const std::lock_guard lock(mutex_);
   if (--depth_ > 0) return;

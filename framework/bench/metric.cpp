@@ -17,20 +17,24 @@ namespace {
 /// Most logits held at a time: 16 MiB of float32, and twice that in float64.
 constexpr std::int64_t kLogitsPerChunk = std::int64_t{1} << 22;
 
+/// Names of the metrics in parameters and attributes.
 constexpr std::array kMetrics = {
     std::pair{Metric::logit_difference, "logit_difference"}, std::pair{Metric::logit, "logit"},
     std::pair{Metric::log_probability, "log_probability"},
     std::pair{Metric::probability, "probability"}, std::pair{Metric::kl, "kl"}};
 
+/// Logits of single tokens need two rows of the unembedding, all others the whole vocabulary.
 bool needs_vocabulary(Metric metric) {
   return metric != Metric::logit_difference && metric != Metric::logit;
 }
 
+/// At least one row, whatever the vocabulary.
 std::int64_t rows_per_chunk(const Model& model) {
   return std::max<std::int64_t>(
       1, kLogitsPerChunk / std::max<std::int64_t>(1, model.spec().vocab_size));
 }
 
+/// float64, so that differences of probabilities near 1 keep their digits.
 at::Tensor log_probabilities(const Model& model, const at::Tensor& normalized) {
   return at::log_softmax(model.unembed(normalized).to(at::kDouble), -1);
 }
@@ -44,6 +48,7 @@ std::int64_t token_at(const std::string& who, const Model& model, const Target& 
                      " is outside the vocabulary; give an id from 0 to " +
                      std::to_string(model.spec().vocab_size - 1));
   }
+  // At the last position nothing follows: the model's own prediction takes the place of `next`.
   if (target.kind == Target::Kind::next && position + 1 < clean.size())
     return clean.ids[static_cast<std::size_t>(position + 1)];
   const at::Tensor row = model.final_norm(residual.narrow(0, position, 1));
@@ -95,6 +100,7 @@ Direction parse_direction(std::string_view name) {
   throw UsageError("direction '" + std::string(name) + "' is unknown; give denoise or noise");
 }
 
+/// Tools declare only some of these parameters; those that they do not declare keep their defaults.
 MetricOptions metric_options(const Model& model, const Parameters& parameters) {
   MetricOptions options;
   if (parameters.declares("metric") && parameters.is_set("metric"))
@@ -105,6 +111,7 @@ MetricOptions metric_options(const Model& model, const Parameters& parameters) {
   return options;
 }
 
+/// The target of a case wins over the parameter of the tool.
 Target target_of(const Model& model, const Request& request) {
   if (request.target()) return *request.target();
   const Parameters& parameters = request.parameters();
@@ -121,6 +128,8 @@ std::int64_t resolve_position(std::string_view who, std::int64_t position, std::
                    " to count from the end");
 }
 
+/// Tokens are fixed on the clean run, so that the metric asks every changed run about the same
+/// ones.
 MetricReader::MetricReader(std::string_view who, const Model& model, const Tokens& clean,
                            const at::Tensor& residual, const Target& target,
                            const MetricOptions& options)
@@ -135,6 +144,7 @@ MetricReader::MetricReader(std::string_view who, const Model& model, const Token
                        "' (" + std::to_string(target_) +
                        "), so their difference is zero; give two different tokens");
   }
+  // A second token makes the difference the natural question.
   read_several(
       {options.metric.value_or(versus_ ? Metric::logit_difference : Metric::log_probability)});
 }
@@ -149,11 +159,13 @@ void MetricReader::read_several(std::vector<Metric> metrics) {
   metrics_ = std::move(metrics);
 }
 
+/// Constant for the gradient: the metric is differentiated by the changed run alone.
 void MetricReader::set_base(const at::Tensor& row) {
   base_log_probabilities_ =
       log_probabilities(*model_, model_->final_norm(row.unsqueeze(0)))[0].detach();
 }
 
+/// Logits of one token for all rows, before any softcap: a product with one row of the unembedding.
 at::Tensor MetricReader::token_logits(const at::Tensor& normalized, std::int64_t id) const {
   const Unembedding& unembedding = model_->unembedding();
   at::Tensor logits = normalized.to(at::kDouble).mv(unembedding.weight[id].to(at::kDouble));
@@ -161,6 +173,7 @@ at::Tensor MetricReader::token_logits(const at::Tensor& normalized, std::int64_t
   return unembedding.logit_scale == 1.0 ? logits : logits.mul(unembedding.logit_scale);
 }
 
+/// Metrics of some rows. The log-probabilities are computed at most once for all metrics.
 at::Tensor MetricReader::of_chunk(const at::Tensor& normalized) const {
   at::Tensor all;
   const auto vocabulary = [&] {
@@ -178,11 +191,13 @@ at::Tensor MetricReader::of_chunk(const at::Tensor& normalized) const {
     if (!base_log_probabilities_.defined())
       throw UsageError(who_ + ": metric kl compares with a base run, which is not set");
     const at::Tensor& base = base_log_probabilities_;
+    // KL(base || run), summed over the vocabulary.
     values.push_back(base.sub(vocabulary()).mul(base.exp()).sum(-1));
   }
   return values.size() == 1 ? values.front() : at::stack(values, 1);
 }
 
+/// Rows in chunks that bound the logits in memory; with single tokens all at once.
 at::Tensor MetricReader::operator()(const at::Tensor& rows) const {
   const at::Tensor normalized = model_->final_norm(rows);
   const bool whole = std::none_of(metrics_.begin(), metrics_.end(), needs_vocabulary);
@@ -193,6 +208,7 @@ at::Tensor MetricReader::operator()(const at::Tensor& rows) const {
   return chunks.size() == 1 ? chunks.front() : at::cat(chunks);
 }
 
+/// The sweep calls the reader, which must outlive it.
 RowMetrics MetricReader::rows() const {
   return [this](const at::Tensor& rows) { return (*this)(rows); };
 }
@@ -211,6 +227,8 @@ void MetricReader::describe(Dataset& dataset) const {
   dataset.attributes["position"] = position_;
 }
 
+/// Unequal lengths are shown with both token lists, since tokenization often differs from what was
+/// expected.
 PairedRuns::PairedRuns(std::string_view who, Tokens clean, Tokens corrupted, Direction direction)
     : clean_(std::move(clean)), corrupted_(std::move(corrupted)), direction_(direction) {
   if (clean_.size() == 0)
@@ -222,6 +240,7 @@ PairedRuns::PairedRuns(std::string_view who, Tokens clean, Tokens corrupted, Dir
                    "; corrupted: " + listed(corrupted_) + ")");
 }
 
+/// int8 rather than bool, as for other flags of results.
 at::Tensor PairedRuns::differs() const {
   at::Tensor values = at::empty({clean_.size()}, at::kChar);
   for (std::size_t i = 0; i < clean_.ids.size(); ++i)
@@ -252,6 +271,7 @@ at::Tensor Gap::effect(const at::Tensor& metrics) const {
   return metrics.to(at::kDouble).sub(base);
 }
 
+/// A gap near 0 would make every recovery a quotient of roundings.
 at::Tensor Gap::recovery(const at::Tensor& metrics) const {
   const double gap = value();
   const bool defined = std::abs(gap) >= min_gap && gap != 0.0 && std::isfinite(gap);

@@ -3,6 +3,8 @@
 namespace lensbench {
 namespace {
 
+/// The deleter is that of the library which made the object: memory must be given back where it was
+/// taken.
 template <class Base>
 std::unique_ptr<Base, EntryDeleter<Base>> create(const PluginHost& host, PluginEntryKind kind,
                                                  const std::string& name) {

@@ -10,6 +10,7 @@ namespace lensbench {
 ReferencePrompts::ReferencePrompts(const Context& context, std::string file)
     : context_(context), file_(std::move(file)) {}
 
+/// File and cases look alike to the tools; each prompt is a chance to stop an interrupted run.
 void ReferencePrompts::for_each(const std::function<void(const Tokens&)>& visit) const {
   const auto visit_one = [&](const Tokens& prompt) {
     if (context_.cancelled()) throw RunError("the run was interrupted");
@@ -23,6 +24,8 @@ void ReferencePrompts::for_each(const std::function<void(const Tokens&)>& visit)
   while (const auto window = corpus.next()) visit_one(window->tokens);
 }
 
+/// Fewer than two prompts of the run would make the mean that of the prompt itself; a file is read
+/// once to find its faults before the first forward.
 void ReferencePrompts::check_mean(const std::string& subject) const {
   if (!file_.empty()) return for_each([](const Tokens&) {});
   const std::size_t found = context_.reference_prompts().size();
@@ -33,6 +36,7 @@ void ReferencePrompts::check_mean(const std::string& subject) const {
                    "reference, or mean_of_prompt");
 }
 
+/// Key under which tools keep their means: equal keys mean equal prompts.
 std::string ReferencePrompts::key() const {
   if (!file_.empty()) return "file " + file_;
   // FNV-1a over the ids.

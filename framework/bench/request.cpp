@@ -7,6 +7,7 @@
 
 namespace lensbench {
 
+/// Everything that a tool may be asked with; most requests have tokens and parameters only.
 struct Request::State {
   Tokens tokens;
   Parameters parameters;
@@ -17,10 +18,13 @@ struct Request::State {
   std::uint64_t seed = 0;
 };
 
+/// A pointer to the state keeps the layout of Request fixed: members can be added without breaking
+/// plug-ins that were built before.
 Request::Request(Tokens tokens, Parameters parameters)
     : state_(new State{std::move(tokens), std::move(parameters)}) {}
 
 Request::~Request() = default;
+/// Requests are values: a copy has its own state.
 Request::Request(const Request& other) : state_(new State(*other.state_)) {}
 Request::Request(Request&&) noexcept = default;
 Request& Request::operator=(Request&&) noexcept = default;
@@ -46,6 +50,8 @@ bool Request::has_corrupted() const {
   return state_->corrupted.has_value();
 }
 
+/// \throws UsageError without a second prompt, since a tool that asks for it cannot answer
+/// otherwise
 const Tokens& Request::corrupted() const {
   if (!state_->corrupted)
     throw UsageError(
@@ -71,10 +77,12 @@ const std::vector<Picture>& Request::pictures() const {
   return state_->pictures;
 }
 
+/// nullptr for models without a decoder of their own.
 const Tokens* Request::decoder() const {
   return state_->decoder ? &*state_->decoder : nullptr;
 }
 
+/// Setters return the request, so that one can be built in a single expression.
 Request& Request::set_tokens(Tokens tokens) {
   state_->tokens = std::move(tokens);
   return *this;
@@ -115,6 +123,7 @@ Request& Request::set_decoder(Tokens tokens) {
   return *this;
 }
 
+/// Ids with or without brackets, separated by commas or blanks, as other programs print them.
 std::vector<std::int64_t> parse_ids(const std::string& text, const std::string& subject) {
   std::string list = text;
   if (!list.empty() && list.front() == '[' && list.back() == ']')

@@ -23,6 +23,8 @@ const std::map<std::string, std::vector<std::string>>& required_coordinates() {
   return table;
 }
 
+/// Rules for results that the types cannot express. A broken rule is an error of the plug-in and
+/// names the variable.
 class ResultCheck {
  public:
   ResultCheck(const Dataset& dataset, const std::string& subject)
@@ -60,11 +62,13 @@ class ResultCheck {
                              " elsewhere in this dataset; each dimension must have one length");
   }
 
+  // A number without a unit cannot be interpreted later.
   void check_units(const Variable& variable) const {
     if (variable.units.empty())
       broken(variable, "lacks units; give 'nats', 's', 'bytes', ..., or '1' for a plain number");
   }
 
+  // NaN must be explained, since it would otherwise hide a fault.
   void check_nan(const Variable& variable) const {
     if (variable.is_text() || !variable.tensor.is_floating_point()) return;
     const bool announced = variable.long_name.find("NaN") != std::string::npos;
@@ -81,6 +85,7 @@ class ResultCheck {
                "token)'");
   }
 
+  // Infinity must be explained like NaN.
   void check_infinity(const Variable& variable) const {
     if (variable.is_text() || !variable.tensor.is_floating_point()) return;
     if (variable.long_name.find("infinity") != std::string::npos) return;
@@ -93,6 +98,7 @@ class ResultCheck {
                          "; if they are intended, explain infinity in long_name");
   }
 
+  // Index of a flat element by axis, for the message.
   static std::string index_text(const Variable& variable, std::int64_t flat) {
     std::string text;
     for (auto axis = static_cast<std::int64_t>(variable.dims.size()) - 1; axis >= 0; --axis) {
@@ -104,6 +110,7 @@ class ResultCheck {
     return text.empty() ? "its only element" : text;
   }
 
+  // Axes with shared names must mean the same in all results.
   void check_coordinates(const std::string& dim) const {
     const auto required = required_coordinates().find(dim);
     if (required == required_coordinates().end()) return;

@@ -5,6 +5,8 @@
 
 namespace lensbench {
 
+/// Names become groups of HDF5, variables of programs and parts of paths, hence the narrow
+/// alphabet.
 void check_result_name(const std::string& name) {
   const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
   const bool good = !name.empty() && name.size() <= 128 && is_letter(name.front()) &&

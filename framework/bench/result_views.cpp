@@ -9,12 +9,15 @@ namespace {
 
 constexpr const char* kView = "view";
 
+/// The first entry that describes the variable decides, so specific patterns come first in a
+/// schema.
 std::optional<View> view_in(const Schema& schema, const Variable& variable) {
   for (const auto& entry : schema)
     if (entry.describes(variable)) return entry.view;
   return std::nullopt;
 }
 
+/// Coordinates need no entry: their view is always the general one.
 bool declares_all(const Schema& schema, const Dataset& dataset) {
   const auto& variables = dataset.variables();
   return std::all_of(variables.begin(), variables.end(), [&](const Variable& variable) {
@@ -33,12 +36,15 @@ View view_of_variable(const Variable& variable, const Schema* own,
 
 }  // namespace
 
+/// A dataset that one tool declares completely is most likely its own result, even if another tool
+/// has a variable of the same name.
 void add_views(Dataset& dataset, const std::vector<Schema>& schemas) {
   const Schema* own = nullptr;
   for (const auto& schema : schemas)
     if (own == nullptr && !schema.empty() && declares_all(schema, dataset)) own = &schema;
   std::vector<std::pair<std::string, View>> views;
   for (const auto& variable : dataset.variables())
+    // A view that the experiment has set itself is kept.
     if (!variable.attributes.contains(kView))
       views.emplace_back(variable.name, view_of_variable(variable, own, schemas));
   for (const auto& [name, view] : views)

@@ -19,7 +19,8 @@ namespace {
 
 constexpr const char* kMissingTool = "a declared tool is missing:";
 
-// Built-in experiment around one tool, for `lensbench tool`.
+// Built-in experiment around one tool, for `lensbench tool`: everything that holds for experiments
+// holds for it.
 class SingleTool final : public Experiment {
  public:
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
@@ -79,6 +80,7 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
 }
 
 // Checks that the tool can analyse the model; if not, it throws UsageError.
+// The check runs code of a plug-in, whose exceptions may be of any type.
 void check_compatible(const Tool& tool, const std::string& name, const Model& model) {
   const std::string subject = "tool '" + name + "': its check of the model failed: ";
   try {
@@ -101,6 +103,7 @@ bool has_interface(const PluginInfo& tool, const ToolSlot& slot) {
   return version == nullptr || tool.interface_version == version;
 }
 
+/// The kind of the error decides the exit code, so the message is thrown again with the same kind.
 [[noreturn]] void throw_finish_error(const CaseFailure& failure) {
   const std::string message = "the experiment's summary over the cases failed: " + failure.message;
   if (failure.exit_code == 2) throw UsageError(message);
@@ -112,11 +115,14 @@ bool has_interface(const PluginInfo& tool, const ToolSlot& slot) {
 
 ResultSink::~ResultSink() = default;
 
+/// An error in every case has the exit code of its cause; an error in some of them that of an
+/// incomplete run.
 int RunReport::exit_code() const {
   if (failures.empty()) return 0;
   return completed.empty() ? failures.front().exit_code : 5;
 }
 
+/// Creating a tool runs its constructor only; no model is needed.
 void load_declared_tools(const PluginHost& host, const Experiment& experiment) {
   std::string problems;
   for (const auto* slot : experiment.tool_slots()) {
@@ -129,6 +135,7 @@ void load_declared_tools(const PluginHost& host, const Experiment& experiment) {
   if (!problems.empty()) throw PluginError(PluginFault::not_found, kMissingTool + problems);
 }
 
+/// All faults are collected, so that a user sees every missing tool in one try.
 BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experiment,
                                  Context& context)
     : experiment_(std::move(experiment)) {
@@ -146,6 +153,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
         continue;
       }
       check_compatible(*tool, name, context.model());
+      // The hooks that the tool will probably ask for are read in the first forward of a case.
       context.expect(tool->usual_hooks(context.model().spec()));
       tools_.push_back(std::move(tool));
       tool_names_.push_back(name);
@@ -157,6 +165,7 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
   if (!problems.empty()) throw PluginError(PluginFault::not_found, kMissingTool + problems);
 }
 
+/// The wrapper is made here and not by a library, so its deleter is a plain delete.
 BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::string& tool,
                                          Context& context) {
   host.find(PluginEntryKind::tool, tool);  // throws if the tool is unknown
@@ -167,6 +176,7 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
   return bound;
 }
 
+/// Parameters of an experiment are its own; those of its tools are checked when it calls them.
 void BoundExperiment::check_parameters(const Parameters& parameters, const Model& model) const {
   check_against_model(parameters, model);
   if (is_single_tool_) tools_.front()->check_parameters(parameters);
@@ -190,7 +200,8 @@ std::int64_t BoundExperiment::passes(const Parameters& parameters) const {
   return passes;
 }
 
-/// One execution of the cases of an experiment.
+/// One execution of the cases of an experiment. It owns what must end with the run: meter, services
+/// and the observers of the tools.
 class BoundExperiment::Run {
  public:
   Run(BoundExperiment& bound, const std::vector<CaseInput>& cases, const Parameters& parameters,
@@ -206,6 +217,8 @@ class BoundExperiment::Run {
         slots_(bound.experiment_->tool_slots(), services_) {}
 
   RunReport report() {
+    // Every pass runs over all cases before the next one begins, so that it can read all earlier
+    // results.
     const std::int64_t passes = bound_.passes(parameters_);
     for (std::int64_t pass = 0; pass < passes; ++pass)
       if (!run_pass_safely(pass)) {
@@ -243,12 +256,15 @@ class BoundExperiment::Run {
 
   /// Runs the cases of a pass that are not done. \return false if it was interrupted
   bool run_pass(std::int64_t pass) {
+    // A case that failed in an earlier pass is not run again.
     const std::vector<std::int64_t> before = std::exchange(report_.completed, {});
+    // Later passes read the results of earlier ones from the sink, not from memory.
     const EarlierResults earlier(sink_, before, cases_, parameters_, context_.seed());
     auto done = sink_.done(pass);
     std::sort(done.begin(), done.end());
     for (std::int64_t index = 0; index < std::ssize(cases_); ++index) {
       if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
+      // A resumed run skips what is complete.
       if (std::binary_search(done.begin(), done.end(), index)) {
         report_.completed.push_back(index);
         continue;
@@ -268,11 +284,13 @@ class BoundExperiment::Run {
     std::map<std::string, Dataset> saved;
     context_.begin_case();
     services_.begin_case(index, pass);
+    // Everything that a plug-in throws becomes the failure of this case.
     auto failure = attempt(index, *bound_.experiment_, [&] {
       Case c(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass, earlier);
       bound_.experiment_->run(c);
       saved = c.saved();
       for (auto& [name, dataset] : saved) {
+        // Schema and views are those of the tools in use.
         bound_.check_schema(dataset);
         add_views(dataset, bound_.schemas_);
       }
@@ -282,12 +300,14 @@ class BoundExperiment::Run {
     // A tool that gives up because the run is to stop has not failed.
     if (failure && should_stop()) return false;
     if (!failure) failure = commit(index, pass, saved, costs);
+    // The failure is committed like a result, so that a resumed run does not repeat it.
     if (failure) {
       sink_.commit_failure(index, pass, failure->message, costs);
       report_.failures.push_back(*failure);
     } else {
       report_.completed.push_back(index);
     }
+    // A case is reported when it survives a power cut, not when it ends.
     unsafe_.emplace_back(index, failure.has_value());
     if (sink_.is_safe()) report_safe_cases();
     return true;
@@ -306,8 +326,10 @@ class BoundExperiment::Run {
     }
   }
 
+  // Without any completed case there is nothing to sum up.
   void finish() {
     if (report_.completed.empty()) return;
+    // `finish` may call tools too; it begins with an empty cache.
     context_.begin_case();
     FinalSummary summary(sink_, report_.completed, cases_, parameters_, context_.seed(),
                          report_.summaries);
@@ -332,6 +354,7 @@ class BoundExperiment::Run {
   MeteredSlots slots_;
 };
 
+/// All cases of the run are the default reference prompts.
 RunReport BoundExperiment::run(const std::vector<CaseInput>& cases, const Parameters& parameters,
                                Context& context, ResultSink& sink, const RunControl& control) {
   set_reference_cases(context, cases);

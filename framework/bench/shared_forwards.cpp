@@ -20,6 +20,7 @@ std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
   return bytes;
 }
 
+/// True if a name is after the last block, where logits are needed.
 bool reads_prediction_head(const std::set<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [](const auto& name) {
     return name.starts_with("ln_final.") || name.starts_with("unembed.");
@@ -32,6 +33,7 @@ SharedForwards::SharedForwards(std::shared_ptr<const Model> model, bool share,
                                std::int64_t most_bytes)
     : model_(std::move(model)), share_(share), most_bytes_(most_bytes) {}
 
+/// Names of several tools are joined, so that the first forward of a case serves all.
 void SharedForwards::expect(const std::vector<std::string>& globs) {
   expected_.merge(matching(globs));
 }
@@ -44,6 +46,8 @@ void SharedForwards::begin_case() {
   begun_ = 0;
 }
 
+/// Requests of one case usually repeat: what was asked about the sequence before is read in one
+/// forward.
 std::map<std::string, at::Tensor> SharedForwards::activations(
     const Tokens& tokens, const std::vector<std::string>& globs) {
   const Names wanted = matching(globs);
@@ -59,6 +63,7 @@ std::map<std::string, at::Tensor> SharedForwards::activations(
     sequence.held.merge(read(tokens, missing));
   }
   Activations activations;
+  // Handles of what is held; copies are made below.
   for (const std::string& name : wanted) activations[name] = sequence.held.at(name);
   if (sequence.index < now_.size()) {
     Asked& asked = now_[sequence.index];
@@ -73,6 +78,7 @@ std::map<std::string, at::Tensor> SharedForwards::activations(
   return activations;
 }
 
+/// Names, not globs, are the keys: two globs may mean one point.
 SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) const {
   Names names;
   for (const std::string& glob : globs)
@@ -91,6 +97,7 @@ SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Nam
   return activations;
 }
 
+/// The sequence of these ids, or a new one, which takes the place of the least recently used.
 SharedForwards::Sequence& SharedForwards::sequence_of(const Tokens& tokens) {
   ++requests_;
   auto found = std::find_if(sequences_.begin(), sequences_.end(),
@@ -102,6 +109,7 @@ SharedForwards::Sequence& SharedForwards::sequence_of(const Tokens& tokens) {
           [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }));
     sequences_.push_back({tokens.ids, begun_++});
     found = std::prev(sequences_.end());
+    // Only as many sequences predict the next case as are cached.
     if (found->index < kMostSequences) now_.push_back({.length = tokens.size()});
   }
   found->last_used = requests_;
@@ -125,6 +133,8 @@ void SharedForwards::add_foreseen(const Sequence& sequence, Names& names) const 
     names.insert(asked.names.begin(), asked.names.end());
 }
 
+/// Drops the activations of the least recently used sequences until the bound holds; the latest one
+/// only if it exceeds the bound alone.
 void SharedForwards::keep_within_bounds(Sequence& latest) {
   std::int64_t total = 0;
   for (const Sequence& sequence : sequences_) total += bytes_of(sequence.held);

@@ -9,12 +9,14 @@
 
 namespace lensbench {
 
+/// Only completed cases have results.
 const CaseInput& EarlierResults::input(std::int64_t case_number) const {
   if (!std::binary_search(cases_.begin(), cases_.end(), case_number))
     throw UsageError("case " + std::to_string(case_number) + " is not a completed case");
   return inputs_[static_cast<std::size_t>(case_number)];
 }
 
+/// Results are read from the sink each time, so that memory does not hold all cases.
 Dataset EarlierResults::dataset(std::int64_t case_number, const std::string& name) const {
   const auto names = sink_.names(case_number);
   if (std::find(names.begin(), names.end(), name) == names.end())
@@ -29,10 +31,12 @@ void EarlierResults::save(const std::string& name, Dataset) {
                    "or in Experiment::finish");
 }
 
+/// All cases of an experiment save the same names, so the first one stands for all.
 std::vector<std::string> EarlierResults::names_of_cases() const {
   return cases_.empty() ? std::vector<std::string>() : sink_.names(cases_.front());
 }
 
+/// Case results and summaries share one list of names in the archive.
 void FinalSummary::save(const std::string& name, Dataset dataset) {
   check_result_name(name);
   const auto taken = names_of_cases();

@@ -10,6 +10,7 @@ std::optional<std::string> Summary::field(std::int64_t case_number, const std::s
   return found == fields.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// Cases by the value of a field; cases without it are left out.
 std::map<std::string, std::vector<std::int64_t>> Summary::groups(const std::string& name) const {
   std::map<std::string, std::vector<std::int64_t>> groups;
   for (const auto number : cases())
@@ -23,6 +24,7 @@ std::vector<std::string> Summary::ids() const {
   return ids;
 }
 
+/// One dataset is in memory at a time.
 void Summary::for_each(
     const std::string& name,
     const std::function<void(std::int64_t case_number, const Dataset&)>& visit) const {

@@ -2,6 +2,7 @@
 
 namespace lensbench {
 
+/// The two words first: a token with such a text needs its id.
 Target parse_target(const Model& model, std::string_view text) {
   if (text == "next") return Target::next();
   if (text == "model") return Target::model();

@@ -25,12 +25,13 @@ using nlohmann::json;
 constexpr std::string_view kInside = ":results/";
 constexpr JsonLimits kListLimits = {.max_bytes = std::size_t{256} << 20, .max_depth = 16};
 
-/// The result, and perhaps the variable, of an archive.
+/// The result, and perhaps the variable, of an archive that a path names.
 struct ResultPath {
   std::string archive;
   std::string result;  ///< what follows `:results/`
 };
 
+/// A file whose name contains `:results/` is still a file.
 std::optional<ResultPath> result_path(const std::string& source) {
   const auto colon = source.rfind(kInside);
   if (colon == std::string::npos || std::filesystem::exists(source)) return std::nullopt;
@@ -38,6 +39,7 @@ std::optional<ResultPath> result_path(const std::string& source) {
 }
 
 /// Result and variable (empty: all) that a path names in an open archive.
+/// The last part of the path is a variable only if the rest names a result and the whole does not.
 std::pair<std::string, std::string> parts_of(const ResultPath& path, const ArchiveReader& archive) {
   const auto names = archive.names();
   const auto has = [&](const std::string& name) {
@@ -49,6 +51,7 @@ std::pair<std::string, std::string> parts_of(const ResultPath& path, const Archi
   return {path.result, ""};
 }
 
+/// safetensors metadata are texts, so attributes of archives become texts too.
 std::string text_of(const Attribute& attribute) {
   if (const auto* number = std::get_if<std::int64_t>(&attribute)) return std::to_string(*number);
   if (const auto* number = std::get_if<double>(&attribute)) return json(*number).dump();
@@ -67,6 +70,7 @@ std::vector<std::int64_t> own_shape(const StoredVariable& variable) {
 
 /// Names, types, shapes and texts of a result. It runs in the confined process.
 std::string describe(const ResultPath& path) {
+  // Digests are checked first: a damaged archive must not become input of an analysis.
   const VerifyResult checked = verify_archive(path.archive);
   if (!checked.intact) throw InputError(path.archive + ": damaged: " + checked.findings.front());
   const ArchiveReader archive(path.archive);
@@ -77,6 +81,7 @@ std::string describe(const ResultPath& path) {
   for (const StoredVariable& one : stored.variables) {
     if (!variable.empty() && one.facts.name != variable) continue;
     json entry = {{"name", one.facts.name}};
+    // Texts of an archive are small and travel with the description.
     if (one.facts.is_text() && one.rows == nullptr)
       entry["texts"] = one.facts.strings;
     else
@@ -95,6 +100,7 @@ std::string bytes_of(const std::string& archive, const std::string& result,
   return {static_cast<const char*>(values.data_ptr()), values.nbytes()};
 }
 
+/// Refused by their first bytes, before any reader opens the file.
 void require_not_pickled(const std::string& file) {
   std::array<char, 9> start{};
   std::ifstream(file, std::ios::binary).read(start.data(), start.size());
@@ -115,6 +121,7 @@ void require_not_pickled(const std::string& file) {
       "v.contiguous() for k, v in d.items()}, 'FILE.safetensors')\"");
 }
 
+/// Negative lengths mean any.
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> items;
   items.reserve(shape.size());
@@ -130,6 +137,8 @@ bool fits(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t
 
 }  // namespace
 
+/// A safetensors file is mapped and read here; an archive is read in a confined process, since its
+/// reader is large and the file may be hostile.
 struct TensorFile::State {
   struct Entry {
     at::ScalarType dtype = at::kFloat;
@@ -143,6 +152,7 @@ struct TensorFile::State {
       open_safetensors();
   }
 
+  // The child describes the result as JSON; the values follow when they are read.
   void open_result(const ResultPath& path) {
     archive = path.archive;
     const json all =
@@ -188,10 +198,12 @@ struct TensorFile::State {
   }
 
   at::Tensor values(const std::string& name, const Entry& stored) const {
+    // A copy, so that the tensor outlives the mapping of the file.
     if (safetensors) return safetensors->tensor(name).clone();
     const std::string bytes =
         ask_child({{archive}}, [&] { return bytes_of(archive, result, name); });
     at::Tensor values = at::empty(stored.shape, at::TensorOptions(stored.dtype));
+    // The archive was described earlier; its size must still agree.
     if (bytes.size() != values.nbytes())
       throw InputError(printable(source) + ": variable '" + name + "' changed while it was read");
     std::copy(bytes.begin(), bytes.end(), static_cast<char*>(values.data_ptr()));

@@ -10,6 +10,7 @@ void Tool::check_compatible(const Model&) const {}
 
 void Tool::check_parameters(const Parameters&) const {}
 
+/// Requests one by one; a tool may override this with something faster.
 std::vector<Dataset> Tool::run_batch(std::span<const Request> requests) {
   std::vector<Dataset> results;
   results.reserve(requests.size());
@@ -30,6 +31,7 @@ Parameters Tool::parameters(const Settings& given) const {
 }
 
 Dataset Tool::run(const Tokens& tokens, const Settings& given) {
+  // A direct call has the seed of the context, like a case.
   return run(Request(tokens, parameters(given)).set_seed(context().seed()));
 }
 
@@ -39,6 +41,7 @@ void Tool::attach(Context& context, std::vector<ParameterInfo> declared, std::st
   subject_ = std::move(subject);
 }
 
+/// A tool that was made without the bench lacks a context.
 Context& Tool::context() const {
   if (context_ == nullptr) throw RunError("tool: it was used before the bench attached it");
   return *context_;

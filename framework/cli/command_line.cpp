@@ -27,6 +27,8 @@ std::string description(const Options& options) {
   return shell == "zsh" ? zsh_completion(commands()) : "";
 }
 
+/// Answers from the table where it can; `rest` loads libtorch and is the last resort. Help with the
+/// text of a plug-in needs `rest` as well.
 int run_or_help(const Command& command, const Arguments& words, const Rest& rest) {
   const Options options(command, words);
   std::string text;
@@ -39,7 +41,7 @@ int run_or_help(const Command& command, const Arguments& words, const Rest& rest
   return 0;
 }
 
-/// Command whose name the arguments begin with.
+/// Command whose name the arguments begin with; a name has one or two words.
 const Command* find_command(const Arguments& arguments) {
   for (const auto& command : commands()) {
     const bool two = arguments.size() > 1 && command.name == arguments[0] + " " + arguments[1];
@@ -48,7 +50,8 @@ const Command* find_command(const Arguments& arguments) {
   return nullptr;
 }
 
-/// \param word  the unknown command
+/// Help of a family for `lensbench model`, or an error with the nearest command. \return 2 if the
+/// words are not a complete request, 0 for its `--help` \param word  the unknown command
 int no_command(const std::string& word, const Arguments& rest) {
   const auto& all = commands();
   const auto parts = parts_of(all, word);
@@ -60,6 +63,7 @@ int no_command(const std::string& word, const Arguments& rest) {
     throw UsageError("unknown command '" + word + "'" + suggest(word, first_words(all)));
   if (!rest.empty() && rest[0] != "--help" && rest[0] != "-h")
     throw UsageError(word + ": unknown word '" + rest[0] + "'" + suggest(rest[0], parts));
+  // Help that was asked for is data on stdout; as a complaint it belongs on stderr.
   (rest.empty() ? std::cerr : std::cout) << family_help(word, help_width());
   return rest.empty() ? 2 : 0;
 }
@@ -82,6 +86,7 @@ bool asks_for_help(const std::string& word) {
   return word == "--help" || word == "-h" || word == "help";
 }
 
+/// Handles what applies to the program itself; the rest is a command.
 int answer(Arguments arguments, const Rest& rest) {
   if (arguments[0] == "--version") return print_version();
   // `lensbench help run` is `lensbench run --help`.
@@ -99,6 +104,8 @@ int answer(Arguments arguments, const Rest& rest) {
 }  // namespace
 
 int run_command_line(const Arguments& arguments, const Rest& rest) {
+  // Without arguments, the overview is a complaint: a script that lost its arguments must not
+  // succeed.
   if (arguments.empty()) {
     std::cerr << overview(help_width());
     return 2;

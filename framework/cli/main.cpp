@@ -13,6 +13,7 @@ using CommandLine = int (*)(int, char**);
 
 // The program's run path finds the library both in the build tree and where it is installed.
 CommandLine load_library() {
+  // RTLD_GLOBAL: plug-ins that are loaded later resolve their symbols in this library.
   void* library = dlopen(LENSBENCH_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
   void* found = library == nullptr ? nullptr : dlsym(library, "lensbench_command_line");
   if (found == nullptr)

@@ -6,9 +6,12 @@
 
 namespace lensbench::cli {
 
+/// The only place at which exceptions end: each command throws, and scripts get exit codes 1 to 5
+/// (see `kExitCodes`) and one sentence.
 int report_errors(const std::function<int()>& work) {
   try {
     const int code = work();
+    // A full disk or a closed pipe shows at the flush; results that were not written are an error.
     std::cout.flush();
     if (!std::cout) throw RunError("standard output: cannot be written");
     return code;

@@ -27,8 +27,10 @@ void check_options(const ModelOptions& options) {
                      "; expected float32, bfloat16 or float16");
 }
 
+/// Whether opening a model reads all weights once to check that they are finite.
 enum class Values { check, leave };
 
+/// Index of a flat element as text, such as `[3, 17]`, for messages about a tensor.
 std::string index_text(const at::Tensor& tensor, std::int64_t element) {
   std::vector<std::string> index(tensor.sizes().size());
   for (std::size_t axis = index.size(); axis-- > 0; element /= tensor.sizes()[axis])
@@ -64,6 +66,8 @@ void require_representable(const Checkpoint& checkpoint, const std::set<std::str
                            at::ScalarType type) {
   for (const std::string& name : weights) {
     const at::ScalarType stored = checkpoint.entry(name).dtype;
+    // Conversions that keep or widen the range of exponents are left out: they cost a pass over the
+    // weights and cannot overflow a trained value.
     const bool wider = stored == at::kDouble || (type == at::kHalf && stored != at::kHalf);
     if (!wider || !at::isFloatingType(stored)) continue;
     const at::Tensor tensor = checkpoint.tensor(name);
@@ -77,6 +81,8 @@ void require_representable(const Checkpoint& checkpoint, const std::set<std::str
   }
 }
 
+/// Takes the weights of the language part. Its prefix in a larger checkpoint replaces the optional
+/// one of the family; `left_out` receives the names of tensors that the logits do not depend on.
 ModelWeights load_weights(const LanguagePart& part, const Family& family,
                           const TransformerSpec& spec, const Checkpoint& checkpoint,
                           const ModelOptions& options, Values values,
@@ -131,6 +137,8 @@ std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* 
   return files;
 }
 
+/// config.json is read completely before the first weight, so that an unsupported setting is
+/// reported by its field and not as a missing tensor.
 std::shared_ptr<const Model> open_model(const std::string& path_or_name,
                                         const ModelOptions& options, Values values) {
   check_options(options);

@@ -13,6 +13,7 @@
 namespace lensbench {
 namespace {
 
+/// True for a tensor that is stored with the weights but is not a parameter.
 bool is_buffer(const Family& family, std::string_view name) {
   std::string bare(name);
   if (bare.starts_with(family.optional_prefix)) bare.erase(0, family.optional_prefix.size());
@@ -40,6 +41,7 @@ at::ScalarType main_dtype(const std::map<at::ScalarType, std::int64_t>& elements
 }  // namespace
 
 StoredModel open_as_stored(const std::string& path_or_name) {
+  // Counts come from the headers of the safetensors files, so no tensor is read.
   StoredModel stored;
   std::map<at::ScalarType, std::int64_t> elements;
   {
@@ -55,6 +57,7 @@ StoredModel open_as_stored(const std::string& path_or_name) {
       for (const auto size : entry.shape) count *= size;
       elements[entry.dtype] += count;
       stored.elements_by_dtype[std::string(safetensors_dtype(entry))] += count;
+      // A file may store the unembedding a second time although it is the embedding.
       if (!(tied && name == part.head_prefix + "lm_head.weight")) stored.parameters += count;
     }
     stored.weight_bytes = checkpoint.weight_bytes();

@@ -19,11 +19,13 @@ void require_tokens(const Tokens& tokens) {
 
 }  // namespace
 
+/// Batch [1, pos] of one sequence.
 TokenBatch make_batch(const Tokens& tokens) {
   require_tokens(tokens);
   return {at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
 }
 
+/// Batch [sequence, pos] padded to the longest one, with id 0, which no real token sees.
 TokenBatch make_batch(const std::vector<Tokens>& sequences) {
   if (sequences.empty()) throw UsageError("batch: it needs at least one sequence");
   std::int64_t longest = 0, shortest = sequences.front().size();
@@ -33,6 +35,8 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
     shortest = std::min(shortest, tokens.size());
   }
   const auto rows = static_cast<std::int64_t>(sequences.size());
+  // Padding is on the left, so that the last column of every row is its last real token. A batch of
+  // equal lengths does not need a mask.
   TokenBatch batch{at::zeros({rows, longest}, at::kLong), {}};
   if (shortest < longest) batch.mask = at::full({rows, longest}, false, at::kBool);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -46,11 +50,14 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
 
 namespace {
 
+/// Text of a token for results and messages; `<id>` for models without a tokenizer.
 std::string display_text(const Model& model, std::int64_t id) {
   const auto tokenizer = model.tokenizer();
   return tokenizer ? tokenizer->token_text(id) : std::string("<").append(std::to_string(id)) += ">";
 }
 
+/// Ids given by a caller. \throws UsageError, unlike ids of a tokenizer, where the checkpoint is at
+/// fault
 void require_known(const Model& model, const std::vector<std::int64_t>& ids) {
   for (const std::int64_t id : ids)
     if (id < 0 || id >= model.spec().vocab_size)
@@ -89,9 +96,12 @@ std::shared_ptr<const Tokenizer> required_tokenizer(const Model& model) {
 
 }  // namespace
 
+/// Tokens of a text with the special tokens that the tokenizer adds, as in transformers;
+/// `prepend_bos` only corrects the first one afterwards.
 Tokens to_tokens(const Model& model, std::string_view text, std::optional<bool> prepend_bos) {
   const auto tokenizer = required_tokenizer(model);
   Encoding encoding = tokenizer->encode(text, true);
+  // A tokenizer without a BOS, such as BERT's, may begin with another special token, which counts.
   bool bos_added = !encoding.ids.empty() && encoding.special.front() &&
                    encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
   if (prepend_bos && *prepend_bos && !bos_added) {
@@ -133,6 +143,8 @@ std::vector<std::string> to_str_tokens(const Model& model, const std::vector<std
   return display_texts(model, ids);
 }
 
+/// Id of a text that must be one token, such as ` Paris` with its blank. \throws UsageError with
+/// the tokens that the text consists of
 std::int64_t to_single_token(const Model& model, std::string_view text) {
   const auto tokenizer = required_tokenizer(model);
   const std::vector<std::int64_t> ids = tokenizer->encode(text, false).ids;

@@ -17,6 +17,7 @@ namespace {
 /// Subject of messages about means over reference prompts.
 constexpr const char* kMeanSource = "activation_patching: source mean";
 
+/// Options by name; values were checked against the parameter table before.
 ActivationPatchingOptions options_of(const Model& model, const Parameters& parameters) {
   ActivationPatchingOptions options;
   options.metric = metric_options(model, parameters);
@@ -48,6 +49,7 @@ struct Swept {
   std::vector<Receipt> receipts = {};
 };
 
+/// Progress goes to the terminal, and an interrupt of the run ends the sweep between two forwards.
 SweepOptions sweep_options(Context& context, std::int64_t position,
                            const ActivationPatchingOptions& options, std::int64_t total) {
   SweepOptions sweep;
@@ -64,10 +66,13 @@ SweepOptions sweep_options(Context& context, std::int64_t position,
 Swept sweep(const Plan& plan, const Tokens* source, double source_metric) {
   const Model& model = plan.context.model();
   Swept swept;
+  // All cells of all points are one sweep, so that cells of different points share forwards.
   swept.grid = make_grid(model.spec(), plan.points, plan.base.size(), plan.options.by_position,
                          &plan.values);
   std::vector<SweepCell> cells = swept.grid.cells;
   const auto n_cells = static_cast<std::int64_t>(cells.size());
+  // One more cell replaces the whole stream at the middle block: it must give the metric of the
+  // source run, which a receipt checks.
   const GridPoint stream{"resid_pre"};
   const std::int64_t middle = model.spec().n_layers / 2;
   if (source != nullptr) {
@@ -79,12 +84,14 @@ Swept sweep(const Plan& plan, const Tokens* source, double source_metric) {
                                              static_cast<std::int64_t>(cells.size()));
   swept.result = sweep_cells(model, plan.base, cells, metrics, options);
   swept.base_metric = swept.result.base_metrics.item<double>();
+  // Errors are relative to the gap, below which a rounding has no meaning.
   const SweepCheck check{
       model, plan.base, cells, metrics, options, swept.result, source_metric - swept.base_metric};
   std::set<std::string> hooks;
   for (const GridPoint& point : plan.points) hooks.insert(written_hook(point));
   swept.receipts = {self_replacement(check, {hooks.begin(), hooks.end()}),
                     some_write_has_effect(check, n_cells), batched_equals_single(check)};
+  // An ablation lacks a source run, and thus the two receipts that compare with it.
   if (source == nullptr) return swept;
   swept.receipts.push_back(
       restores_source(check, swept.result.metrics.select(1, n_cells),
@@ -93,6 +100,7 @@ Swept sweep(const Plan& plan, const Tokens* source, double source_metric) {
   return swept;
 }
 
+/// The axes `head` and `kv_head` exist only if a point has heads; grouped models have both.
 void add_axes(Dataset& dataset, const TransformerSpec& spec, const Grid& grid) {
   dataset.add_coordinate("block", at::arange(spec.n_layers, at::kInt), "block, counted from 0");
   for (const PointCells& cells : grid.points)
@@ -112,8 +120,10 @@ std::vector<std::string> dims_of(const PointCells& cells, bool by_position) {
 
 /// \param gap  nullptr for an ablation
 void add_cells(Dataset& dataset, const Plan& plan, const Swept& swept, const Gap* gap) {
+  // An effect needs the base metric only; a recovery needs the gap, which an ablation lacks.
   const Gap of_base{swept.base_metric, 0.0, 0.0};
   for (const PointCells& cells : swept.grid.points) {
+    // [base, cell, metric] of one base run and one metric.
     const at::Tensor metrics = cells.of(swept.result.metrics[0].select(1, 0));
     const auto dims = dims_of(cells, plan.options.by_position);
     const std::string what = cells.point.name + (cells.point.by_head ? " of one head" : "") +
@@ -149,6 +159,7 @@ void ActivationPatchingTool::check_compatible(const Model& model) const {
     throw UsageError("activation_patching: the model has 0 blocks; expected at least one");
 }
 
+/// Points are looked up here so that a name that the family lacks fails before the first case.
 void ActivationPatchingTool::check_parameters(const Parameters& parameters) const {
   const auto points =
       grid_points(model().spec(), parameters.list("points"), parameters.list("head_points"));
@@ -160,6 +171,7 @@ void ActivationPatchingTool::check_parameters(const Parameters& parameters) cons
                      "', but only source mean and resample use it; leave out reference");
 }
 
+/// The cost follows from shapes: the cells are made without values and nothing is run.
 CostEstimate ActivationPatchingTool::estimate(const Request& request) const {
   const ActivationPatchingOptions options = options_of(model(), request.parameters());
   const TransformerSpec& spec = model().spec();
@@ -172,6 +184,7 @@ CostEstimate ActivationPatchingTool::estimate(const Request& request) const {
   return {cost.flops, cost.bytes, cost.cells};
 }
 
+/// A pair needs the second prompt of the case; every other source replaces by something else.
 Dataset ActivationPatchingTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
   const ActivationPatchingOptions options = options_of(model(), parameters);
@@ -185,16 +198,20 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
                                       const Target& target,
                                       const ActivationPatchingOptions& options) {
   const PairedRuns pair("activation_patching", clean, corrupted, options.direction);
+  // Equal prompts would give a gap of 0 after a whole sweep.
   if (!pair.differs().any().item<bool>())
     throw UsageError(
         "activation_patching: the two prompts are equal token for token; give a second prompt that "
         "differs");
   const auto points = grid_points(model().spec(), options.points, options.head_points);
+  // The source run is read once; its values serve all cells.
   const RunValues source = read_run(model(), pair.source(), pair.base(), points);
   const at::Tensor base_stream = last_stream(model(), pair.base());
   const bool denoise = options.direction == Direction::denoise;
+  // The target `model` is the prediction on the clean prompt, whichever run is changed.
   MetricReader reader("activation_patching", model(), clean,
                       denoise ? source.residual : base_stream, target, options.metric);
+  // The divergence `kl` compares with the distribution of the base run.
   reader.set_base(base_stream[reader.position()]);
   const double source_metric =
       reader(source.residual.narrow(0, reader.position(), 1)).item<double>();
@@ -212,11 +229,14 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
   add_scalar(dataset, "gap", gap.value(), reader.units(), "source_metric minus base_metric");
   add_options(dataset, plan, "pair");
   dataset.attributes["min_gap"] = options.min_gap;
+  // Version of the definition of the numbers; it changes with their meaning, not with the code.
   Provenance{.definition = "activation_patching/1"}.describe(dataset);
   dataset.receipts = swept.receipts;
   return dataset;
 }
 
+/// The means over the reference prompts are the same for every case of a run, so they are computed
+/// once and kept under a key of prompts and points.
 const Values& ActivationPatchingTool::means(const ReferencePrompts& reference,
                                             const std::vector<GridPoint>& points) {
   std::string key = reference.key();
@@ -236,6 +256,7 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
     throw UsageError("activation_patching: the prompt is empty; give at least one token");
   const auto points = grid_points(model().spec(), options.points, options.head_points);
   const ReferencePrompts reference(context(), options.reference);
+  // Every source gives values of the same form, so the sweep does not know where they come from.
   Values values;
   std::optional<Tokens> drawn;
   if (replacement == "zero") {
@@ -258,6 +279,7 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
   const Swept swept = sweep(plan, nullptr, 0.0);
 
   Dataset dataset;
+  // An ablation changes the prompt itself; only a drawn prompt has tokens of its own.
   add_token_axis(dataset, tokens.ids, tokens.texts);
   if (drawn)
     dataset.add({.name = "source_token",

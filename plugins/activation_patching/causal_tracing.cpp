@@ -19,6 +19,7 @@
 namespace lensbench::tracing {
 namespace {
 
+/// Options by name; values were checked against the parameter table before.
 CausalTracingOptions options_of(const Parameters& parameters) {
   CausalTracingOptions options;
   options.position = parameters.integer("position");
@@ -31,6 +32,7 @@ CausalTracingOptions options_of(const Parameters& parameters) {
   return options;
 }
 
+/// The typed interface bypasses the parameter table, so its options are checked here again.
 void check_options(const TransformerSpec& spec, const CausalTracingOptions& options) {
   restored_hooks(spec, options.kinds);
   if (options.kinds.empty())
@@ -47,10 +49,12 @@ void check_options(const TransformerSpec& spec, const CausalTracingOptions& opti
                    "'; give vocabulary, subject or prompt");
 }
 
+/// The field of a case wins over the parameter, which is the same for all cases.
 std::string subject_text(const Request& request) {
   return request.field("subject").value_or(request.parameters().text("subject"));
 }
 
+/// Explicit positions win over a text, since a text may be ambiguous.
 std::vector<std::int64_t> subject_of(const Model& model, const Request& request) {
   const Parameters& parameters = request.parameters();
   const auto given = parameters.integers("subject_tokens");
@@ -59,11 +63,13 @@ std::vector<std::int64_t> subject_of(const Model& model, const Request& request)
   return subject_positions(model, request.tokens(), text);
 }
 
+/// The object of the case, else its target, else the parameter.
 Target object_of(const Model& model, const Request& request) {
   if (const auto object = request.field("object")) return parse_target(model, *object);
   return request.target().value_or(parse_target(model, request.parameters().text("object")));
 }
 
+/// Probability and log-probability of each run are read from the same logits.
 MetricReader reader_of(const Model& model, const Tokens& tokens, const at::Tensor& stream,
                        const Target& object, const CausalTracingOptions& options) {
   MetricReader reader("causal_tracing", model, tokens, stream, object,
@@ -78,13 +84,15 @@ void add_scalar(Dataset& dataset, const char* name, double value, const char* lo
 
 void add_grid(Dataset& dataset, const Trace& trace) {
   const std::vector<std::string> dims = {"kind", "block", "token"};
+  // [sample, kind, block, token]: probability of each restored run.
   const at::Tensor p = trace.restored.select(4, 0);
+  // Each sample is compared with the corrupted run of the same noise, so that its effect cancels.
   const at::Tensor effect = p - trace.corrupted.select(1, 0).view({-1, 1, 1, 1});
   const std::int64_t samples = p.size(0);
   dataset.add("indirect_effect", dims, effect.mean(0), "1",
               "probability of the object with this activation restored, minus that of the "
               "corrupted run");
-  // Standard deviation with n - 1, of one sample not defined.
+  // The standard deviation divides by n - 1 and is not defined for one sample.
   const at::Tensor deviation =
       samples > 1
           ? effect.sub(effect.mean(0)).square().sum(0).div(static_cast<double>(samples - 1)).sqrt()
@@ -105,6 +113,7 @@ void add_trace(Dataset& dataset, const Model& model, const Trace& trace,
   dataset.add_coordinate("block", at::arange(model.spec().n_layers, at::kInt),
                          "block, or middle of the window, counted from 0");
   add_grid(dataset, trace);
+  // The mean over samples of the corrupted runs without restoration.
   const double corrupted = trace.corrupted.select(1, 0).mean().item<double>();
   add_scalar(dataset, "clean_probability", trace.clean_probability,
              "probability of the object in the clean run");
@@ -137,6 +146,7 @@ Receipt zero_noise(const Model& model, const Tokens& tokens, const at::Tensor& s
   const auto rows = static_cast<std::int64_t>(subject.size());
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
+  // The same hook as in the sweep, with zeros: adding nothing must change nothing.
   const Hooks hooks = adding(subject, at::zeros({rows, model.spec().d_model}, at::kDouble));
   const at::Tensor run = model.forward(make_batch(tokens), options, hooks).residual[0];
   return make_receipt("noise_of_zero_gives_the_clean_run", run.equal(stream) ? 0.0 : 1.0, 0.0,
@@ -158,6 +168,7 @@ void CausalTracingTool::check_parameters(const Parameters& parameters) const {
         "or leave out replacement");
 }
 
+/// Noise runs every cell once for each sample, a replaced prompt once.
 CostEstimate CausalTracingTool::estimate(const Request& request) const {
   const CausalTracingOptions options = options_of(request.parameters());
   const TransformerSpec& spec = model().spec();
@@ -171,6 +182,7 @@ CostEstimate CausalTracingTool::estimate(const Request& request) const {
   return {cost.flops, cost.bytes, cost.cells};
 }
 
+/// Noise needs the positions of the subject; a replacement needs a prompt of equal length.
 Dataset CausalTracingTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
   const CausalTracingOptions options = options_of(parameters);
@@ -193,10 +205,13 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   const std::vector<std::int64_t> subject = checked_subject(given, tokens.size());
   const at::Tensor stream = patching::last_stream(model(), tokens);
   const MetricReader reader = reader_of(model(), tokens, stream, object, options);
+  // The scale of the noise is measured once, on the unchanged prompt.
   const double deviation = embedding_deviation(model(), tokens, subject, options.noise_from);
   const double nu = options.noise * deviation;
   const std::int64_t width = model().spec().d_model, samples = options.samples;
   const std::uint64_t seed = context().seed();
+  // The same noises serve all restorations, so differences between cells are not differences of
+  // noise.
   const std::vector<Hooks> noises = noise_on(subject, samples, width, nu, seed);
   Trace trace = run_trace(context(), reader, tokens, stream, tokens, noises, options);
   trace.receipts.push_back(zero_noise(model(), tokens, stream, subject));
@@ -211,6 +226,7 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
                .long_name = "1 at the tokens of the subject, which are corrupted",
                .coordinate = true});
   add_trace(dataset, model(), trace, options);
+  // Noise elsewhere shows how much of the total effect is due to noise as such.
   const auto control = control_noise(subject, tokens.size(), samples, width, nu, seed);
   add_scalar(dataset, "control_total_effect",
              control.empty()
@@ -231,6 +247,8 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   return dataset;
 }
 
+/// Symmetric replacement (Zhang & Nanda, arXiv:2309.16042): the corrupted run is a real prompt, and
+/// a single one, so there is no standard error.
 Dataset CausalTracingTool::trace_replaced(const Tokens& tokens, const Tokens& replaced,
                                           const Target& object,
                                           const CausalTracingOptions& options) {

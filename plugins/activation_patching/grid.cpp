@@ -6,6 +6,7 @@
 namespace lensbench::patching {
 namespace {
 
+/// Values of length 1 serve every position or head.
 at::Tensor element(const at::Tensor& values, std::int64_t axis, std::int64_t index) {
   return index < 0 || values.size(axis) == 1 ? values : values.narrow(axis, index, 1);
 }
@@ -17,6 +18,7 @@ SweepCell make_cell(const GridPoint& point, std::int64_t block, std::int64_t hea
   if (position >= 0) write.positions = {position};
   if (head >= 0) write.heads = {head};
   if (values != nullptr) {
+    // Axes of the values: position, head, d_head.
     const at::Tensor rows = element(values->at(place_of(point, block)), 0, position);
     write.values = head < 0 ? rows : element(rows, 1, head);
   }
@@ -25,12 +27,14 @@ SweepCell make_cell(const GridPoint& point, std::int64_t block, std::int64_t hea
 
 }  // namespace
 
+/// Cells of one point are consecutive in the sweep.
 at::Tensor PointCells::of(const at::Tensor& all) const {
   const std::int64_t count =
       std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   return all.narrow(0, first, count).reshape(shape);
 }
 
+/// The order of cells is the order of the axes of the result, so no table of indices is needed.
 Grid make_grid(const TransformerSpec& spec, const std::vector<GridPoint>& points,
                std::int64_t length, bool by_position, const Values* values) {
   Grid grid;

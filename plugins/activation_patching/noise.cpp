@@ -17,17 +17,21 @@ namespace {
 constexpr std::int64_t kIdsPerForward = 1024;
 
 /// `hook_embed` of ids, each alone, [id, d_embedding].
+/// Each id is a sequence of its own, so positions and neighbours do not matter.
 at::Tensor embeddings(const Model& model, const at::Tensor& ids) {
   at::Tensor rows;
   Hooks hooks;
   hooks.read("hook_embed", [&](const at::Tensor& x, const HookPoint&) { rows = x.select(1, 0); });
   ForwardOptions options;
+  // Only the embedding runs.
   options.stop_at_layer = 0;
   model.forward({ids.unsqueeze(1), {}}, options, hooks);
   return rows;
 }
 
 /// Sums of entries and squares, in float64.
+/// The vocabulary is read in tiles, so the deviation comes from sums; float64 keeps the difference
+/// of the two large sums exact enough.
 struct Moments {
   double count = 0, sum = 0, squares = 0;
 
@@ -42,6 +46,7 @@ struct Moments {
   }
 };
 
+/// Numbers are drawn in float64 and in order, so that they do not depend on the model's type.
 at::Tensor normal_rows(Philox& random, std::int64_t rows, std::int64_t width, double nu) {
   at::Tensor noise = at::empty({rows, width}, at::kDouble);
   double* value = noise.data_ptr<double>();
@@ -71,6 +76,7 @@ double embedding_deviation(const Model& model, const Tokens& tokens,
   return moments.deviation();
 }
 
+/// The noise is added in float64 and rounded once to the type of the activation.
 Hooks adding(const std::vector<std::int64_t>& positions, const at::Tensor& rows) {
   Hooks hooks;
   hooks.replace("hook_embed", [positions, rows](const at::Tensor& x, const HookPoint&) {
@@ -86,6 +92,8 @@ Hooks adding(const std::vector<std::int64_t>& positions, const at::Tensor& rows)
 
 std::vector<Hooks> noise_on(const std::vector<std::int64_t>& positions, std::int64_t samples,
                             std::int64_t width, double nu, std::uint64_t seed) {
+  // One stream for all samples: more samples continue the sequence, so the first ones stay the
+  // same.
   Philox random(seed, kNoiseStream);
   std::vector<Hooks> noises;
   const auto rows = static_cast<std::int64_t>(positions.size());
@@ -94,6 +102,7 @@ std::vector<Hooks> noise_on(const std::vector<std::int64_t>& positions, std::int
   return noises;
 }
 
+/// Positions are drawn without repetition among those outside the subject, anew for each sample.
 std::vector<Hooks> control_noise(const std::vector<std::int64_t>& subject, std::int64_t length,
                                  std::int64_t samples, std::int64_t width, double nu,
                                  std::uint64_t seed) {
@@ -101,6 +110,7 @@ std::vector<Hooks> control_noise(const std::vector<std::int64_t>& subject, std::
   for (std::int64_t position = 0; position < length; ++position)
     if (!std::binary_search(subject.begin(), subject.end(), position)) others.push_back(position);
   if (others.empty()) return {};
+  // A stream of its own, so that the control does not change the noise of the trace.
   Philox random(seed, kControlStream);
   std::vector<Hooks> noises;
   for (std::int64_t sample = 0; sample < samples; ++sample) {

@@ -8,6 +8,7 @@
 namespace lensbench::patching {
 namespace {
 
+/// Points with one vector for each position, and points with one for each head.
 constexpr std::array kStreamPoints = {"resid_pre", "resid_mid", "attn_out", "mlp_out"};
 constexpr std::array kHeadPoints = {"z", "q", "k", "v", "pattern"};
 
@@ -16,6 +17,7 @@ bool has(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// \param by_head  true to replace one head at a time, which needs a point with heads
 GridPoint point_of(const TransformerSpec& spec, const std::string& name, bool by_head) {
   const bool of_heads = has(kHeadPoints, name);
   if (!of_heads && !has(kStreamPoints, name))
@@ -28,6 +30,7 @@ GridPoint point_of(const TransformerSpec& spec, const std::string& name, bool by
   GridPoint point{name, by_head, 0};
   match_hook_points(spec, "blocks.0." + point.hook());  // says why a family lacks a point
   if (!of_heads) return point;
+  // Grouped models have fewer keys and values than queries.
   const bool of_keys = name == "k" || name == "v";
   point.n_heads = of_keys ? spec.attention.n_key_value_heads : spec.attention.n_heads;
   if (point.n_heads != spec.attention.n_heads) point.head_axis = "kv_head";
@@ -40,6 +43,7 @@ std::string GridPoint::hook() const {
   return (has(kHeadPoints, name) ? "attn.hook_" : "hook_") + name;
 }
 
+/// Grids to sweep: whole points first, then the points swept head by head.
 std::vector<GridPoint> grid_points(const TransformerSpec& spec,
                                    const std::vector<std::string>& points,
                                    const std::vector<std::string>& head_points) {

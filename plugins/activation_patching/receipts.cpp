@@ -25,6 +25,8 @@ std::string in_block(std::int64_t block, const std::string& hook) {
 
 }  // namespace
 
+/// A head's z is its pattern times its values: writing both must give the same metric as writing z.
+/// The receipt thus checks the order of hooks, the pattern's layout and the grouping of heads.
 Receipt pattern_and_values_are_z(const SweepCheck& check, const Tokens& source) {
   const AttentionSpec& attention = check.model.spec().attention;
   const std::int64_t block = check.model.spec().n_layers / 2;
@@ -36,6 +38,7 @@ Receipt pattern_and_values_are_z(const SweepCheck& check, const Tokens& source) 
   const std::int64_t group = attention.n_heads / attention.n_key_value_heads;
   std::vector<std::int64_t> heads;
   for (std::int64_t head = 0; head < group; ++head) heads.push_back(head);
+  // [head, query, key]
   const at::Tensor& pattern = values.at(names[0]);
   const SweepCell parts{{{hooks[0], block, {}, heads, pattern.narrow(0, 0, group)},
                          {hooks[1], block, {}, {0}, values.at(names[1]).narrow(1, 0, 1)}}};

@@ -7,7 +7,8 @@
 namespace lensbench::patching {
 namespace {
 
-/// FNV-1a over ids.
+/// FNV-1a over the length and the ids. It decides the drawn prompt, so it must not depend on the
+/// platform.
 std::uint64_t hash_of(const Tokens& prompt) {
   std::uint64_t hash = 14695981039346656037ULL;
   const auto mix = [&](std::int64_t value) {
@@ -28,9 +29,12 @@ Tokens first_tokens(const Tokens& prompt, std::int64_t count) {
 
 }  // namespace
 
+/// Candidates keep the order of the reference prompts, and the number depends on seed and prompt
+/// alone: a case draws the same prompt whether it runs alone or among others.
 Tokens draw(const Context& context, const ReferencePrompts& reference, const Tokens& prompt) {
   std::vector<Tokens> candidates;
   reference.for_each([&](const Tokens& other) {
+    // The prompt itself is not a candidate.
     if (other.size() < prompt.size()) return;
     Tokens first = first_tokens(other, prompt.size());
     if (first.ids != prompt.ids) candidates.push_back(std::move(first));

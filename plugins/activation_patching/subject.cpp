@@ -31,12 +31,14 @@ std::vector<std::int64_t> subject_positions(const Model& model, const Tokens& to
   const auto tokenizer = model.tokenizer();
   if (!tokenizer)
     throw UsageError("causal_tracing: the model lacks a tokenizer; set subject_tokens");
+  // Tokens do not keep their places in the text, so it is encoded again.
   const Encoding encoding = tokenizer->encode(tokens.text);
   // `to_tokens` may add or leave out a BOS at the front.
   const auto shift = tokens.size() - static_cast<std::int64_t>(encoding.ids.size());
   std::vector<std::int64_t> positions;
   for (std::size_t i = 0; i < encoding.offsets.size(); ++i) {
     const auto [from, to] = encoding.offsets[i];
+    // Overlap, since a token may begin before the subject, for instance with its leading space.
     if (!encoding.special[i] && from < end && to > begin)
       positions.push_back(static_cast<std::int64_t>(i) + shift);
   }
@@ -55,6 +57,7 @@ std::vector<std::int64_t> checked_subject(const std::vector<std::int64_t>& given
   return {positions.begin(), positions.end()};
 }
 
+/// The text is tokenized anew, so the number of tokens may change; PairedRuns compares it.
 Tokens with_subject_replaced(const Model& model, const Tokens& tokens, const std::string& subject,
                              const std::string& replacement) {
   std::string text = tokens.text;

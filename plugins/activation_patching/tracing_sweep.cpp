@@ -7,7 +7,7 @@
 namespace lensbench::tracing {
 namespace {
 
-/// Hook point of a kind, without the block.
+/// Hook point of a kind, without the block. `state` is the stream that the next block reads.
 std::string hook_of(const TransformerSpec& spec, const std::string& kind) {
   if (kind == "attn") return "hook_attn_out";
   if (kind == "mlp") return "hook_mlp_out";
@@ -19,6 +19,7 @@ std::string in_block(std::int64_t block, const std::string& hook) {
   return "blocks." + std::to_string(block) + "." + hook;
 }
 
+/// One forward of the clean prompt for all restorations.
 CleanRun read_clean(const Model& model, const Tokens& tokens,
                     const std::vector<std::string>& restored) {
   CleanRun run;
@@ -27,6 +28,7 @@ CleanRun read_clean(const Model& model, const Tokens& tokens,
     hooks.read(name, [&](const at::Tensor& x, const HookPoint& point) { run[point.name] = x[0]; });
   };
   for (const std::string& hook : restored) read("blocks.*." + hook);
+  // For the cell that restores the whole stream at the middle block.
   read(in_block(model.spec().n_layers / 2, "hook_resid_pre"));
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -34,6 +36,7 @@ CleanRun read_clean(const Model& model, const Tokens& tokens,
   return run;
 }
 
+/// Options of the sweep; progress counts restorations over all bases.
 SweepOptions sweep_options(Context& context, std::int64_t position, const std::vector<Hooks>& bases,
                            std::int64_t most_cells, std::int64_t cells) {
   SweepOptions options;
@@ -52,6 +55,7 @@ SweepOptions sweep_options(Context& context, std::int64_t position, const std::v
 
 std::vector<std::int64_t> window_blocks(std::int64_t block, std::int64_t window,
                                         std::int64_t n_blocks) {
+  // Floor and ceiling as in the authors' code, so that a window of even size begins earlier.
   const std::int64_t first = std::max<std::int64_t>(0, block - window / 2);
   const std::int64_t end = std::min(n_blocks, block + (window + 1) / 2);
   std::vector<std::int64_t> blocks;
@@ -73,6 +77,8 @@ std::vector<SweepCell> restorations(const TransformerSpec& spec, std::int64_t le
     for (std::int64_t block = 0; block < spec.n_layers; ++block)
       for (std::int64_t token = 0; token < length; ++token) {
         SweepCell cell;
+        // The stream after one block holds everything before it, so a window of streams would be
+        // its last one.
         const std::int64_t window = kind == "state" ? 1 : options.window;
         for (const std::int64_t l : window_blocks(block, window, spec.n_layers)) {
           CellWrite write{hook_of(spec, kind), l, {token}, {}, {}};
@@ -93,6 +99,7 @@ Trace run_trace(Context& context, const MetricReader& reader, const Tokens& clea
   const CleanRun run = read_clean(model, clean, hooks);
   std::vector<SweepCell> cells = restorations(spec, base.size(), options, run);
   const auto count = static_cast<std::int64_t>(cells.size());
+  // One more cell restores the stream at all positions and must give the clean metric.
   const std::int64_t middle = spec.n_layers / 2;
   cells.push_back(
       {{{"hook_resid_pre", middle, {}, {}, run.at(in_block(middle, "hook_resid_pre"))}}});
@@ -108,6 +115,7 @@ Trace run_trace(Context& context, const MetricReader& reader, const Tokens& clea
   trace.predicted =
       model.unembed(model.final_norm(row)).argmax(-1).item<std::int64_t>() == reader.target();
   trace.corrupted = result.base_metrics;
+  // The cells are in the order kind, block, token.
   trace.restored = result.metrics.narrow(1, 0, count)
                        .reshape({static_cast<std::int64_t>(bases.size()),
                                  static_cast<std::int64_t>(options.kinds.size()), spec.n_layers,
@@ -119,6 +127,7 @@ Trace run_trace(Context& context, const MetricReader& reader, const Tokens& clea
   return trace;
 }
 
+/// Forwards without a sweep, for the control, which has noise at other positions in each base.
 double mean_probability(const Model& model, const MetricReader& reader, const Tokens& tokens,
                         const std::vector<Hooks>& bases) {
   ForwardOptions options;

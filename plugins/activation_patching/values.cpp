@@ -9,13 +9,14 @@
 namespace lensbench::patching {
 namespace {
 
+/// Streams and activations are read, logits only where a metric needs them.
 ForwardOptions without_logits() {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   return options;
 }
 
-/// Distinct names, and whether the pattern is among them.
+/// Names of the hook points to read. A pattern is read separately, with the values of the base run.
 std::set<std::string> hooks_of(const std::vector<GridPoint>& points) {
   std::set<std::string> hooks;
   for (const GridPoint& point : points)
@@ -29,6 +30,7 @@ bool has_pattern(const std::vector<GridPoint>& points) {
   return false;
 }
 
+/// Row i of a pattern has i + 1 weights, so rows of different positions have no common mean.
 void refuse_pattern(const std::vector<GridPoint>& points, const char* replacement) {
   if (!has_pattern(points)) return;
   throw UsageError("activation_patching: source " + std::string(replacement) +
@@ -45,6 +47,7 @@ void read_into(Hooks& hooks, const std::string& hook, Values& values) {
 /// z of a pattern with given values. \param pattern  [head, query, key]
 /// \param v  [position, head or kv_head, d_head] \return [query, head, d_head]
 at::Tensor z_of(const at::Tensor& pattern, const at::Tensor& v) {
+  // float64, since z is compared with that of the model; the result has the type of the values.
   const std::int64_t group = pattern.size(0) / v.size(1);
   const at::Tensor of_heads = group == 1 ? v : v.repeat_interleave(group, 1);
   return at::matmul(pattern.to(at::kDouble), of_heads.transpose(0, 1).to(at::kDouble))
@@ -73,6 +76,7 @@ RunValues read_run(const Model& model, const Tokens& source, const Tokens& base,
   Hooks hooks;
   for (const std::string& hook : hooks_of(points)) read_into(hooks, hook, run.values);
   if (has_pattern(points)) {
+    // The values of the base run come first: the pattern hook combines with them at once.
     Hooks base_hooks;
     read_into(base_hooks, "attn.hook_v", of_base);
     model.forward(make_batch(base), without_logits(), base_hooks);
@@ -84,6 +88,7 @@ RunValues read_run(const Model& model, const Tokens& source, const Tokens& base,
   return run;
 }
 
+/// Zeros of length 1 on every axis: the sweep repeats them.
 Values zero_values(const Model& model, const std::vector<GridPoint>& points) {
   Values values;
   const auto options = at::TensorOptions().dtype(model.options().dtype);
@@ -111,6 +116,7 @@ Values mean_values(const Model& model, const ReferencePrompts& reference,
   for (const std::string& hook : hooks_of(points))
     hooks.read("blocks.*." + hook, [&sums, hook](const at::Tensor& x, const HookPoint& point) {
       at::Tensor& sum = sums[{hook, point.layer}];
+      // Rows are added one by one in order: a sum of all rows at once could differ with threads.
       const at::Tensor rows = x[0].to(at::kDouble);
       if (!sum.defined()) sum = at::zeros(rows[0].sizes(), rows.options());
       for (std::int64_t row = 0; row < rows.size(0); ++row) sum.add_(rows[row]);

@@ -14,6 +14,7 @@ namespace {
 std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
                                      const std::vector<std::string>& globs) {
   std::set<std::string> wanted, left_out;
+  // `!` excludes: the exclusions apply to all globs, whatever their order.
   for (const std::string& glob : globs) {
     const bool excluded = glob.starts_with("!");
     for (const HookPoint& point : match_hook_points(spec, excluded ? glob.substr(1) : glob))
@@ -30,6 +31,7 @@ std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
   return points;
 }
 
+/// Coordinates of the token axis; a last position keeps its index in the prompt.
 void add_tokens(Dataset& dataset, const Tokens& tokens, ActivationPositions positions) {
   if (positions == ActivationPositions::all)
     return add_token_axis(dataset, tokens.ids, tokens.texts);
@@ -53,11 +55,13 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
   if (tokens.ids.empty())
     throw UsageError("activations: the prompt is empty; give at least one token");
   const std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
+  // An expert's point needs the experts that the tokens chose, to give its rows their tokens.
   std::vector<std::string> names;
   for (const HookPoint& point : points) {
     names.push_back(point.name);
     if (auto routing = routing_of(point)) names.push_back(std::move(*routing));
   }
+  // One forward for all points, which the other requests of the case share.
   const auto activations = context().activations(tokens, names);
   Dataset dataset;
   add_tokens(dataset, tokens, options.positions);

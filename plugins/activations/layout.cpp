@@ -28,7 +28,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeanings
     {"hook_post", "expert after its activation function"},
 }};
 
-/// Meanings of hook points, by the end of their names.
+/// Meanings of hook points, by the end of their names. No ending is the end of another one.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
@@ -66,6 +66,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeaning
     {"hook_token_type_embed", "embedding of the token type"},
 }};
 
+/// Axis of an archive; axes without positions keep their names.
 std::string archive_axis(const std::string& dim) {
   for (const auto& [own, archived] : kAxes)
     if (dim == own) return std::string(archived);
@@ -88,6 +89,7 @@ bool is_of_expert(const HookPoint& point) {
 }
 
 /// One row for each token, NaN for tokens that went to other experts.
+/// The rows that chose an expert are in token order, as the forward selected them.
 at::Tensor by_token(const HookPoint& point, const at::Tensor& routed, const at::Tensor& experts) {
   const std::string_view number =
       std::string_view(point.name).substr(point.name.find(kExperts) + kExperts.size());
@@ -109,6 +111,7 @@ Layout lay_out(const HookPoint& point, const at::Tensor& activation, const at::T
                ActivationPositions positions) {
   Layout layout{{}, experts.defined() ? by_token(point, activation, experts) : activation};
   for (const std::string& dim : point.dims)
+    // Rows of experts and of the router have joined batch and position already.
     if (dim == "batch")
       layout.values = layout.values.select(static_cast<std::int64_t>(layout.dims.size()), 0);
     else
@@ -120,7 +123,9 @@ Layout lay_out(const HookPoint& point, const at::Tensor& activation, const at::T
 }
 
 at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Tensor& values) {
+  // Integers, such as chosen experts, are exact in any case.
   if (store == ActivationStore::float32 || !values.is_floating_point()) return values;
+  // A value beyond 65504 would become infinite without notice.
   const at::Tensor half = values.to(at::kHalf);
   if (half.isinf().equal(values.isinf())) return half;
   throw UsageError(
@@ -129,6 +134,7 @@ at::Tensor stored_as(ActivationStore store, const HookPoint& point, const at::Te
       ", beyond 65504, the largest of float16; use store=float32");
 }
 
+/// The kind of a point is the end of its name; block and expert are before it.
 std::string meaning(const HookPoint& point) {
   const auto find = [&](const auto& meanings) -> std::string {
     for (const auto& [ending, text] : meanings)
@@ -146,6 +152,7 @@ void add_missing_coordinates(Dataset& dataset, std::int64_t n_tokens,
                              ActivationPositions positions) {
   const auto dims = dataset.dims();  // a copy: the dataset grows
   for (const auto& [dim, length] : dims) {
+    // `one` is the last axis of scales, of length 1.
     if (dim == "one" || dataset.contains(dim)) continue;
     const bool cut = dim == "query_position" && positions == ActivationPositions::last;
     const std::int64_t first = cut ? n_tokens - 1 : 0;

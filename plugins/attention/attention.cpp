@@ -15,6 +15,7 @@
 namespace lensbench::attention {
 namespace {
 
+/// Index from the start. \throws UsageError for a position outside the prompt
 std::int64_t checked_position(std::int64_t position, std::int64_t length) {
   const std::int64_t index = position < 0 ? position + length : position;
   if (index >= 0 && index < length) return index;
@@ -24,6 +25,7 @@ std::int64_t checked_position(std::int64_t position, std::int64_t length) {
                    " to count from the end");
 }
 
+/// Sets what the plan computes of flow. A name given twice is taken for a mistake.
 void read_flow(const std::vector<std::string>& names, ObservationPlan& plan) {
   for (const std::string& name : names) {
     bool* const wanted = name == "rollout"    ? &plan.rollout
@@ -45,6 +47,7 @@ std::vector<bool> special_tokens(const Model& model, const Tokens& tokens) {
   return special;
 }
 
+/// Patterns grow with the square of the prompt: they are refused before the forward, not after it.
 void check_size(const TransformerSpec& spec, const ObservationPlan& plan, std::int64_t n_tokens,
                 std::int64_t limit) {
   const std::int64_t bytes = stored_bytes(spec, plan, n_tokens);
@@ -57,11 +60,14 @@ void check_size(const TransformerSpec& spec, const ObservationPlan& plan, std::i
                    " or raise max_pattern_bytes");
 }
 
+/// Everything that the observation needs to know before the forward; options that do not fit the
+/// prompt fail here, not after it.
 ObservationPlan make_plan(const Model& model, const Tokens& tokens,
                           const AttentionOptions& options) {
   ObservationPlan plan;
   plan.kept = parse_patterns(options.patterns, model.spec());
   plan.measures.detectors = parse_detectors(options.detectors);
+  // Masks depend on the tokens alone, so they are made once for all heads.
   plan.measures.exclusion = {options.exclude_first, options.exclude_current};
   for (const Detector detector : plan.measures.detectors)
     plan.measures.masks.push_back(detector_mask(detector, tokens.ids, plan.measures.exclusion));
@@ -71,6 +77,7 @@ ObservationPlan make_plan(const Model& model, const Tokens& tokens,
   plan.residual_weight = options.residual_weight;
   plan.position = checked_position(options.position, tokens.size());
   check_size(model.spec(), plan, tokens.size(), options.max_pattern_bytes);
+  // The maximum flow takes a graph of layers x tokens nodes for each token.
   if (plan.max_flow && tokens.size() > kMostFlowTokens)
     throw UsageError("attention: flow=max_flow takes at most " + std::to_string(kMostFlowTokens) +
                      " tokens (found " + std::to_string(tokens.size()) +
@@ -87,6 +94,7 @@ void add_best_heads(Dataset& dataset, const at::Tensor& score) {
     const double* values = score[d].data_ptr<double>();
     std::int64_t found = -1;
     for (std::int64_t i = 0; i < score.size(1) * n_heads; ++i)
+      // The first head wins among equal scores.
       if (!std::isnan(values[i]) && (found < 0 || values[i] > values[found])) found = i;
     block.push_back(static_cast<std::int32_t>(found < 0 ? -1 : found / n_heads));
     head.push_back(static_cast<std::int32_t>(found < 0 ? -1 : found % n_heads));
@@ -100,6 +108,8 @@ void add_best_heads(Dataset& dataset, const at::Tensor& score) {
               "its score (NaN: no eligible query)");
 }
 
+/// Scores of heads by the keys they attend to. Three scores, because each answers another question:
+/// mean weight where the pattern can occur, share of all weight, and similarity with an ideal head.
 void add_detectors(Dataset& dataset, const MeasurePlan& plan, const Measures& measures) {
   std::vector<std::string> labels;
   std::vector<std::int64_t> eligible;
@@ -121,6 +131,8 @@ void add_detectors(Dataset& dataset, const MeasurePlan& plan, const Measures& me
               "1 - sum |pattern - mask of the detector's keys| / number of queries");
 }
 
+/// Measures that summarise a row of the pattern [block, head, token], so that a long prompt needs
+/// no patterns in memory.
 void add_measures(Dataset& dataset, const Measures& measures) {
   const std::vector<std::string> dims = {"block", "head", "token"};
   dataset.add("entropy", dims, measures.entropy, "nats", "entropy of the weights of this query");
@@ -133,6 +145,7 @@ void add_measures(Dataset& dataset, const Measures& measures) {
   dataset.add("first_token_weighted_mass", dims, measures.first_token_weighted_mass, "1",
               "share of the first token in the sum of weight times norm of what the head writes "
               "(NaN: it writes nothing)");
+  // Missing without a tokenizer, which alone knows the special tokens.
   if (measures.special_mass.defined())
     dataset.add("special_mass", dims, measures.special_mass, "1", "weight on special tokens");
   dataset.add("received", dims, measures.received, "1",
@@ -165,6 +178,7 @@ void add_patterns(Dataset& dataset, const ObservationPlan& plan, const Observati
   }
 }
 
+/// Rollout has the axis `layer`, one more than blocks: the embedding is layer 0.
 void add_flow(Dataset& dataset, const ObservationPlan& plan, const Observation& seen) {
   if (plan.rollout) {
     add_layer_axis(dataset, seen.rollout.size(0) - 1);
@@ -182,6 +196,7 @@ void add_flow(Dataset& dataset, const ObservationPlan& plan, const Observation& 
 void add_receipts(Dataset& dataset, const ObservationPlan& plan, const Observation& seen) {
   const Measures& measures = seen.measures;
   // A row is a softmax of its own: its terms are rounded to the type of the pattern one by one.
+  // Half precision rounds every weight, and a row has many: four units of rounding are allowed.
   const bool half = seen.pattern_epsilon > 1e-5;
   const double sum_tolerance = half ? 4 * seen.pattern_epsilon : 1e-5;
   const std::string type = half ? "weights in half precision" : "weights in float32";
@@ -193,12 +208,14 @@ void add_receipts(Dataset& dataset, const ObservationPlan& plan, const Observati
       "pattern_times_values_equals_result", measures.result_error,
       half ? 4 * seen.pattern_epsilon : 1e-5,
       "largest difference from hook_z, relative to the largest value of the head; " + type));
+  // Row sums multiply from block to block, so the tolerance grows with them.
   if (plan.rollout) {
     const double layers = static_cast<double>(seen.rollout.size(0));
     dataset.receipts.push_back(make_receipt(
         "rollout_rows_sum_to_one", (seen.rollout.sum(-1) - 1.0).abs().max().item<double>(),
         layers * sum_tolerance, "rows of the patterns sum to 1 within a tolerance for each block"));
   }
+  // A single path is a lower bound of the maximum flow; less would be a fault of the algorithm.
   if (plan.max_flow)
     dataset.receipts.push_back(
         make_receipt("flow_reaches_the_widest_path", seen.flow_error, 1e-9,
@@ -215,6 +232,7 @@ void add_attributes(Dataset& dataset, const AttentionOptions& options,
   dataset.attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   dataset.attributes["exclude_current"] = static_cast<std::int64_t>(options.exclude_current);
   dataset.attributes["flow"] = options.flow;
+  // Options of flow are recorded only where they had an effect.
   if (!plan.rollout && !plan.max_flow) return;
   dataset.attributes["residual_weight"] = options.residual_weight;
   dataset.attributes["position"] = plan.position;
@@ -224,6 +242,7 @@ void check_options(const AttentionOptions& options) {
   if (options.top_k < 0)
     throw UsageError("attention: top_k is " + std::to_string(options.top_k) +
                      "; give the number of keys to list, or 0 for none");
+  // A weight of 1 would ignore attention altogether; the condition also refuses NaN.
   if (!(options.residual_weight >= 0.0 && options.residual_weight < 1.0))
     throw UsageError("attention: residual_weight is " + std::to_string(options.residual_weight) +
                      "; give a number of at least 0 and below 1");
@@ -253,6 +272,7 @@ Dataset AttentionTool::run(const Request& request) {
   return analyze(request.tokens(), options_of(request.parameters()));
 }
 
+/// One forward gives everything; the dataset is put together afterwards.
 Dataset AttentionTool::analyze(const Tokens& tokens, const AttentionOptions& options) {
   if (tokens.size() == 0)
     throw UsageError("attention: the prompt is empty; give at least one token");

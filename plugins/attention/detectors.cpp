@@ -21,6 +21,8 @@ Detector parse_detector(const std::string& name) {
   throw UsageError("attention: detector '" + name + "' is unknown; known are " + known);
 }
 
+/// Whether a key is one that the detector looks for, by positions and ids alone: the mask is the
+/// pattern of an ideal head.
 bool allows(Detector detector, const std::vector<std::int64_t>& ids, std::size_t query,
             std::size_t key) {
   switch (detector) {
@@ -28,6 +30,7 @@ bool allows(Detector detector, const std::vector<std::int64_t>& ids, std::size_t
       return key + 1 == query;
     case Detector::duplicate_token:
       return key < query && ids[key] == ids[query];
+    // The token before the key is the one that the query repeats.
     case Detector::induction:
       return key > 0 && key - 1 < query && ids[key - 1] == ids[query];
     case Detector::current_token:
@@ -38,7 +41,7 @@ bool allows(Detector detector, const std::vector<std::int64_t>& ids, std::size_t
   return false;
 }
 
-/// Sums over the whole pattern without the excluded keys.
+/// Sums over the whole pattern without the excluded keys, the same for all detectors.
 struct Total {
   double weight = 0.0, size = 0.0;
 };
@@ -55,6 +58,8 @@ Total total_of(const double* pattern, std::int64_t n, const Exclusion& exclusion
   return total;
 }
 
+/// The sum over the whole pattern is known, so only the keys of the mask are visited: on those, |A|
+/// is replaced by |A - 1|.
 DetectorValues detect_one(const double* pattern, const Mask& mask, const Total& total) {
   const auto n = static_cast<std::int64_t>(mask.size());
   double on_mask = 0.0, difference = total.size;
@@ -100,6 +105,7 @@ std::vector<Detector> parse_detectors(const std::vector<std::string>& names) {
   return detectors;
 }
 
+/// Quadratic in the prompt, like the pattern itself.
 Mask detector_mask(Detector detector, const std::vector<std::int64_t>& ids,
                    const Exclusion& exclusion) {
   Mask mask(ids.size());

@@ -14,6 +14,7 @@ namespace {
 /// Capacities below this are none: what rounding leaves of an edge that is full.
 constexpr double kNoCapacity = 1e-14;
 
+/// Edges from (l, j) to (l + 1, i), row by row: [i * n + j].
 std::vector<std::vector<double>> numbers_of(const std::vector<at::Tensor>& mixed) {
   std::vector<std::vector<double>> numbers;
   for (const at::Tensor& one : mixed) {
@@ -36,11 +37,13 @@ class LayeredFlow {
         depth_((capacities.size() + 1) * n),
         next_(depth_.size()) {}
 
+  /// Maximum flow from one token, by shortest augmenting paths in phases (Dinic).
   double from(std::size_t token) {
     forward_ = capacities_;
     backward_.assign(capacities_.size(), std::vector<double>(n_ * n_, 0.0));
     double flow = 0.0;
     while (measure_depths(token)) {
+      // Edges that a phase has used up are not tried again.
       std::fill(next_.begin(), next_.end(), 0);
       constexpr double kAll = std::numeric_limits<double>::infinity();
       for (double more = push(token, kAll); more != 0.0; more = push(token, kAll)) flow += more;
@@ -56,6 +59,7 @@ class LayeredFlow {
     if (k < n_) return layer < forward_.size() ? &forward_[layer][k * n_ + at] : nullptr;
     return layer > 0 ? &backward_[layer - 1][at * n_ + (k - n_)] : nullptr;
   }
+  // Capacity of the same edge in the other direction, to which sent flow is given back.
   double& opposite(std::size_t node, std::size_t k) {
     const std::size_t layer = node / n_, at = node % n_;
     return k < n_ ? backward_[layer][k * n_ + at] : forward_[layer - 1][at * n_ + (k - n_)];
@@ -70,6 +74,7 @@ class LayeredFlow {
     std::fill(depth_.begin(), depth_.end(), -1);
     depth_[source] = 0;
     std::deque<std::size_t> waiting{source};
+    // The search ends at the sink, since deeper nodes cannot be on a shortest path.
     while (!waiting.empty() && depth_[sink_] < 0) {
       const std::size_t node = waiting.front();
       waiting.pop_front();
@@ -112,11 +117,13 @@ class LayeredFlow {
 
 }  // namespace
 
+/// The residual stream passes each position on to itself.
 at::Tensor mixed_attention(const at::Tensor& mean_pattern, double residual_weight) {
   return (1.0 - residual_weight) * mean_pattern +
          residual_weight * at::eye(mean_pattern.size(0), mean_pattern.options());
 }
 
+/// Each token has a flow of its own, which may use all capacity.
 std::vector<double> max_flows(const std::vector<at::Tensor>& mixed, std::int64_t position,
                               const std::function<void(std::int64_t)>& step) {
   const auto n = static_cast<std::size_t>(mixed.front().size(0));

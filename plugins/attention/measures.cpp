@@ -22,6 +22,7 @@ double larger(double a, double b) {
   return std::max(a, b);
 }
 
+/// Numbers of one head, consecutive in memory; nullptr for a tensor that is not wanted.
 double* values_of(const at::Tensor& tensor, std::int64_t block, std::int64_t head) {
   return tensor.defined() ? tensor[block][head].data_ptr<double>() : nullptr;
 }
@@ -44,6 +45,7 @@ struct HeadNumbers {
   std::int32_t* top_key;
 };
 
+/// 0 ln 0 is 0.
 double entropy_of(const double* row, const VisibleKeys& keys) {
   double entropy = 0.0;
   for (std::int64_t key = keys.begin; key < keys.end; ++key)
@@ -51,6 +53,7 @@ double entropy_of(const double* row, const VisibleKeys& keys) {
   return entropy;
 }
 
+/// Queries of bidirectional models also see later keys, at a negative distance.
 double distance_of(const double* row, std::int64_t query, const VisibleKeys& keys) {
   double distance = 0.0;
   for (std::int64_t key = keys.begin; key < keys.end; ++key)
@@ -76,10 +79,12 @@ double weighted_first(const double* row, const VisibleKeys& keys, const double* 
 
 /// Norm of what the head writes for each key: |v W_O|^2 = v (W_O W_O^T) v^T.
 at::Tensor written_sizes(const HeadActivations& one) {
+  // A matrix [d_head, d_head] in place of rows of length d_model for each key.
   const at::Tensor gram = at::matmul(one.output, one.output.t());
   return (at::matmul(one.value, gram) * one.value).sum(-1).clamp_min(0.0).sqrt().contiguous();
 }
 
+/// Equal weights are ordered by position, so that the list is unique.
 void list_top(const double* row, const VisibleKeys& keys, std::int64_t top_k, std::int32_t* key,
               double* weight) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(keys.count()));
@@ -101,6 +106,7 @@ void measure_row(const double* row, std::int64_t query, const VisibleKeys& keys,
   const double entropy = entropy_of(row, keys);
   numbers.entropy[query] = entropy;
   numbers.normalized_entropy[query] =
+      // ln of one key is 0.
       keys.count() > 1 ? entropy / std::log(static_cast<double>(keys.count())) : kUndefined;
   numbers.mean_distance[query] = distance_of(row, query, keys);
   numbers.first_mass[query] = row[0];
@@ -112,6 +118,7 @@ void measure_row(const double* row, std::int64_t query, const VisibleKeys& keys,
              numbers.top_weight + query * plan.top_k);
 }
 
+/// A row sums to 1 over visible keys and has exact zeros elsewhere.
 void check_row(const double* row, std::int64_t n, const VisibleKeys& keys, HeadErrors& errors) {
   double sum = 0.0;
   for (std::int64_t key = 0; key < n; ++key) {
@@ -126,6 +133,7 @@ void check_row(const double* row, std::int64_t n, const VisibleKeys& keys, HeadE
 /// Mean weight on each key over the queries that see it.
 void receive(const TransformerSpec& spec, std::int64_t block, const double* pattern, std::int64_t n,
              double* received) {
+  // A key near the end is seen by few queries, so each key has its own count.
   std::vector<std::int64_t> seen(static_cast<std::size_t>(n), 0);
   std::fill(received, received + n, 0.0);
   for (std::int64_t query = 0; query < n; ++query) {
@@ -139,6 +147,7 @@ void receive(const TransformerSpec& spec, std::int64_t block, const double* patt
     received[key] /= static_cast<double>(seen[static_cast<std::size_t>(key)]);
 }
 
+/// Relative to the largest value of the head, since z is a mean of values.
 double result_error(const HeadActivations& one) {
   const at::Tensor difference = at::matmul(one.pattern, one.value) - one.result;
   return difference.abs().max().item<double>() /
@@ -156,6 +165,7 @@ VisibleKeys visible_keys(const TransformerSpec& spec, std::int64_t block, std::i
 
 Measures::Measures(std::int64_t n_blocks, std::int64_t n_heads, std::int64_t n_tokens,
                    const MeasurePlan& plan) {
+  // Every element is written by `measure_head`, so the tensors begin without values.
   const auto by_token = [&] { return at::empty({n_blocks, n_heads, n_tokens}, at::kDouble); };
   for (at::Tensor* one : {&entropy, &normalized_entropy, &mean_distance, &first_token_mass,
                           &first_token_weighted_mass, &received})
@@ -170,6 +180,7 @@ Measures::Measures(std::int64_t n_blocks, std::int64_t n_heads, std::int64_t n_t
     *one = at::empty({n_detectors, n_blocks, n_heads}, at::kDouble);
 }
 
+/// Heads write to different parts of the tensors, so no lock is needed.
 HeadErrors measure_head(const TransformerSpec& spec, std::int64_t block, std::int64_t head,
                         const HeadActivations& activations, const MeasurePlan& plan,
                         const Measures& measures) {

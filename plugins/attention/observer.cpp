@@ -34,6 +34,7 @@ std::optional<std::int64_t> number_of(std::string_view digits) {
   return number;
 }
 
+/// `L5H1`. \throws UsageError for another form or a head that the model lacks
 Head parse_head(const std::string& name, const TransformerSpec& spec) {
   const std::string last = label_of({spec.n_layers - 1, spec.attention.n_heads - 1});
   const std::size_t middle = name.find('H');
@@ -52,12 +53,14 @@ Head parse_head(const std::string& name, const TransformerSpec& spec) {
   return {*block, *head};
 }
 
+/// Distance from 1 to the next number of a type.
 double epsilon_of(at::ScalarType type) {
   if (type == at::kBFloat16) return std::ldexp(1.0, -7);
   if (type == at::kHalf) return std::ldexp(1.0, -10);
   return std::numeric_limits<float>::epsilon();
 }
 
+/// NaN is the larger one, so that a check fails on it.
 double larger_error(double a, double b) {
   return std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::quiet_NaN() : std::max(a, b);
 }
@@ -78,6 +81,7 @@ class Observer {
       seen_.pattern = at::empty({std::ssize(plan.kept.heads), n_, n_}, at::kFloat);
     if (plan.rollout) {
       seen_.rollout = at::zeros({spec_.n_layers + 1, n_, n_}, at::kDouble);
+      // At layer 0 every position holds its own token only.
       seen_.rollout[0].copy_(at::eye(n_, at::kDouble));
     }
   }
@@ -94,10 +98,12 @@ class Observer {
       value_ = pattern_ = at::Tensor();
     });
     ForwardOptions options;
+    // Patterns do not depend on the prediction head.
     options.logits = ForwardOptions::Logits::none;
     context_.model().forward(make_batch(tokens), options, hooks);
   }
 
+  // The maximum flow needs the mixed patterns of all blocks, hence after the forward.
   Observation finish() {
     if (!plan_.max_flow) return std::move(seen_);
     seen_.max_flow = max_flows(mixed_, plan_.position, [&](std::int64_t done) {
@@ -111,6 +117,8 @@ class Observer {
   }
 
  private:
+  // A block is measured as soon as its results exist and its patterns are dropped then, unless they
+  // were asked for.
   void read_block(std::int64_t block, const at::Tensor& result) {
     seen_.pattern_epsilon = epsilon_of(pattern_.scalar_type());
     measure(block, result);
@@ -118,6 +126,7 @@ class Observer {
     if (plan_.rollout || plan_.max_flow) pass_on(block);
   }
 
+  // Heads are independent. Errors are collected by head and joined afterwards in order.
   void measure(std::int64_t block, const at::Tensor& result) {
     const std::int64_t n_heads = spec_.attention.n_heads;
     const std::int64_t group = n_heads / spec_.attention.n_key_value_heads;
@@ -140,6 +149,7 @@ class Observer {
     }
   }
 
+  // float64 for all measures; the patterns of half-precision models are widened exactly.
   static at::Tensor exact(const at::Tensor& tensor) {
     return tensor.to(at::kCPU, at::kDouble).contiguous();
   }
@@ -151,9 +161,11 @@ class Observer {
         seen_.pattern[static_cast<std::int64_t>(i)].copy_(pattern_[head]);
   }
 
+  // Rollout at layer l + 1 is the product of the mixed pattern of block l and the rollout so far.
   void pass_on(std::int64_t block) {
     const std::int64_t n_heads = spec_.attention.n_heads;
     at::Tensor mean = at::zeros({n_, n_}, at::kDouble);
+    // The mean over heads in order, so that its bits do not depend on threads.
     for (std::int64_t head = 0; head < n_heads; ++head) mean += exact(pattern_[head]);
     const at::Tensor mixed =
         mixed_attention(mean / static_cast<double>(n_heads), plan_.residual_weight);
@@ -188,6 +200,7 @@ KeptPatterns parse_patterns(const std::vector<std::string>& names, const Transfo
   return kept;
 }
 
+/// float32 for patterns, float64 for the rollout.
 std::int64_t stored_bytes(const TransformerSpec& spec, const ObservationPlan& plan,
                           std::int64_t n_tokens) {
   const std::int64_t square = n_tokens * n_tokens;

@@ -17,6 +17,7 @@
 namespace lensbench::composition {
 namespace {
 
+/// Between blocks, so that an interrupt takes at most the time of one block.
 void check_cancelled(const Context& context) {
   if (context.cancelled()) throw RunError("composition: the run was interrupted");
 }
@@ -30,6 +31,7 @@ double relative(double difference, double size) {
   return difference == 0.0 ? 0.0 : difference / std::max(size, 1e-300);
 }
 
+/// [d_model, d_model]: only for checks of the first heads.
 at::Tensor dense_ov(const BlockHeads& heads, std::int64_t head) {
   return at::matmul(heads.value_of(head), heads.output[head]);
 }
@@ -38,6 +40,7 @@ at::Tensor dense_qk(const BlockHeads& heads, std::int64_t head) {
   return at::matmul(heads.query[head], heads.key_of(head).t());
 }
 
+/// Distance of U S V^T from the dense matrix.
 double rebuilding_error(const linear_algebra::Svd& svd, const at::Tensor& dense) {
   const at::Tensor rebuilt = at::matmul(svd.U * svd.S, svd.V.t());
   return relative(frobenius(rebuilt - dense), frobenius(dense));
@@ -55,6 +58,7 @@ class Analyser {
     for (at::Tensor* one :
          {&found_.copying_score, &found_.matching_score, &found_.ov_norm, &found_.qk_norm})
       *one = at::empty({blocks_, heads_}, at::kDouble);
+    // OV has rank d_head, so W_E OV W_U has at most that many eigenvalues other than 0.
     found_.eigenvalue_real = at::empty({blocks_, heads_, d_head}, at::kDouble);
     found_.eigenvalue_imag = at::empty({blocks_, heads_, d_head}, at::kDouble);
     if (plan.directions == 0) return;
@@ -63,6 +67,7 @@ class Analyser {
   }
 
   Analysis run() {
+    // One pass over the vocabulary for all heads.
     products_ = vocabulary_products(weights_);
     for (std::int64_t block = 0; block < blocks_; ++block) {
       check_cancelled(context_);
@@ -70,6 +75,7 @@ class Analyser {
       measure(block, heads);
       if (plan_.directions > 0) decompose(block, heads);
       if (plan_.read_direction.defined()) read_and_write(heads);
+      // One block suffices to compare the factored forms with dense matrices.
       if (block == 0) compare_dense(heads);
     }
     decode();
@@ -80,6 +86,7 @@ class Analyser {
 
  private:
   void measure(std::int64_t block, const BlockHeads& heads) {
+    // Frobenius norms come from the triangular factors, without a [d_model, d_model] product.
     found_.ov_norm[block].copy_(senders_of(heads).norm);
     found_.qk_norm[block].copy_(receivers_of(heads, Mode::query).norm);
     for (std::int64_t head = 0; head < heads_; ++head) {
@@ -101,6 +108,8 @@ class Analyser {
                           const char* left, const char* right) {
       found_.singular_value[circuit][block][head].copy_(svd.S.narrow(0, 0, n));
       found_.degenerate[circuit][block][head].copy_(svd.degenerate.narrow(0, 0, n));
+      // Directions of all heads are decoded together, so that the vocabulary is read once for each
+      // end.
       directions_[left].push_back(svd.U.narrow(1, 0, n).t().contiguous());
       directions_[right].push_back(svd.V.narrow(1, 0, n).t().contiguous());
     };
@@ -128,6 +137,7 @@ class Analyser {
     }
   }
 
+  // Norm of what each head reads of a unit direction, and of what it writes along one.
   void read_and_write(const BlockHeads& heads) {
     const at::Tensor read = plan_.read_direction / plan_.read_direction.norm();
     const at::Tensor write = plan_.write_direction / plan_.write_direction.norm();
@@ -151,6 +161,7 @@ class Analyser {
                                    rebuilding_error(qk_directions(heads, 0), qk));
   }
 
+  /// Scores of all pairs of heads, checked against their range and against one dense pair.
   void compare() {
     if (plan_.modes.empty()) return;
     found_.composition =
@@ -163,13 +174,15 @@ class Analyser {
       found_.range_error =
           std::max({0.0, -defined.min().item<double>(), defined.max().item<double>() - 1.0});
     if (blocks_ > 1) compare_dense_score();
+    // The modes have 2^32 streams of random numbers each, more than there are draws.
     for (std::size_t i = 0; i < plan_.modes.size(); ++i)
       found_.baselines.push_back(random_scores(weights_.model().spec(), plan_.modes[i],
                                                plan_.baseline_draws, plan_.seed,
                                                static_cast<std::uint64_t>(i) << 32));
   }
 
-  /// The score of the first mode between the first heads of the first two blocks.
+  /// Score of the first mode between the first heads of the first two blocks: from factors and from
+  /// the product of the dense matrices.
   void compare_dense_score() {
     const BlockHeads first = weights_.block(0), second = weights_.block(1);
     const Mode mode = plan_.modes.front();
@@ -178,6 +191,7 @@ class Analyser {
                          : mode == Mode::key ? dense_qk(second, 0).t()
                                              : dense_ov(second, 0);
     const double size = frobenius(ov) * frobenius(x);
+    // A score of a zero matrix is undefined.
     if (size == 0.0) return;
     const double score = found_.composition[0][0][0][1][0].item<double>();
     found_.norm_error =

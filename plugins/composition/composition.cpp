@@ -33,6 +33,7 @@ at::Tensor direction_of(const std::string& source, std::int64_t d_model) {
                      std::to_string(file.names().size()) +
                      " tensors and none is named direction; name the direction so, or leave it "
                      "alone in the file");
+  // A file with a single tensor needs no agreed name.
   const std::string name = file.contains("direction") ? "direction" : file.names().front();
   const at::Tensor direction = file.read(name, {d_model}).to(at::kDouble);
   if (!(direction.norm().item<double>() > 0.0))
@@ -41,6 +42,7 @@ at::Tensor direction_of(const std::string& source, std::int64_t d_model) {
   return direction;
 }
 
+/// Bounds that the parameter table cannot know, since they depend on the model.
 void check_number(const char* name, std::int64_t value, std::int64_t least, std::int64_t most,
                   const std::string& reason) {
   if (value >= least && value <= most) return;
@@ -49,9 +51,11 @@ void check_number(const char* name, std::int64_t value, std::int64_t least, std:
 }
 
 void check_options(const TransformerSpec& spec, const CompositionOptions& options) {
+  // A matrix of rank d_head has no further directions.
   const std::int64_t rank = std::min(spec.d_model, spec.attention.d_head);
   check_number("directions", options.directions, 0, rank, ", the width of a head");
   check_number("top_k", options.top_k, 1, spec.vocab_size, ", the size of the vocabulary");
+  // A standard deviation needs two draws; the upper bound limits the time that a mistake can cost.
   check_number("baseline_draws", options.baseline_draws, 2, 10000, "");
   check_offset(spec, options.offset);
   if (options.direction && !options.direction_file.empty())
@@ -69,6 +73,7 @@ AnalysisPlan make_plan(const HeadWeights& weights, const CompositionOptions& opt
                     .seed = seed,
                     .read_direction = {},
                     .write_direction = {}};
+  // A token has two directions: its embedding is read, the row of its logit is written.
   if (options.direction) {
     plan.read_direction = weights.embeddings(*options.direction, 1)[0];
     plan.write_direction = weights.logit_vectors(*options.direction, 1)[0];
@@ -84,14 +89,18 @@ void add_pairs(Dataset& dataset, const AnalysisPlan& plan, const at::Tensor& sco
   const at::Tensor flat = scores.contiguous().flatten();
   const double* values = flat.data_ptr<double>();
   std::vector<std::int64_t> order;
+  // Pairs in which the receiver is not later have no score.
   for (std::int64_t i = 0; i < flat.numel(); ++i)
     if (!std::isnan(values[i])) order.push_back(i);
   const std::int64_t listed = std::min(kListedPairs, std::ssize(order));
   if (listed == 0) return;
+  // Equal scores in the order of their indices, so that the list is unique.
   std::partial_sort(order.begin(), order.begin() + listed, order.end(),
                     [&](std::int64_t a, std::int64_t b) {
                       return values[a] != values[b] ? values[a] > values[b] : a < b;
                     });
+  // `scores` is [mode, sender block, sender head, receiver block, receiver head], so that an index
+  // divides into mode, sender and receiver.
   const std::int64_t blocks = scores.size(1), heads = scores.size(2);
   const auto name = [&](std::int64_t head) {
     return "L" + std::to_string(head / heads) + "H" + std::to_string(head % heads);
@@ -110,12 +119,15 @@ void add_pairs(Dataset& dataset, const AnalysisPlan& plan, const at::Tensor& sco
               "the largest composition scores");
 }
 
+/// Two baselines: the value for random matrices in theory, and the measured one for random heads of
+/// these shapes, whose spread tells which scores stand out.
 void add_baselines(Dataset& dataset, const Analysis& found, std::int64_t d_model) {
   std::vector<double> mean, deviation;
   for (const Baseline& one : found.baselines) {
     mean.push_back(one.mean);
     deviation.push_back(one.deviation);
   }
+  // Expected score of random matrices.
   const double expected = 1.0 / std::sqrt(static_cast<double>(d_model));
   dataset.add("baseline", {"mode"}, at::full({std::ssize(mean)}, expected, at::kDouble), "1",
               "1 / sqrt(d_model)");
@@ -133,6 +145,8 @@ void add_scores(Dataset& dataset, const AnalysisPlan& plan, const Analysis& foun
   dataset.add_coordinate("mode", std::move(labels), "input of the receiver");
   add_pairs(dataset, plan, found.composition);
   add_baselines(dataset, found, d_model);
+  // Sender and receiver have axes of their own, because a dataset has one length and one coordinate
+  // per name.
   for (const char* side : {"sender", "receiver"}) {
     const std::string name = side;
     dataset.add_coordinate(name + "_block", indices(0, found.composition.size(1)),
@@ -147,6 +161,8 @@ void add_scores(Dataset& dataset, const AnalysisPlan& plan, const Analysis& foun
               "a later block, or a matrix is 0)");
 }
 
+/// Scores of the whole OV and QK circuits [block, head], from eigenvalues of products with the
+/// embeddings, whose rank is at most d_head.
 void add_spectra(Dataset& dataset, const Analysis& found) {
   const std::vector<std::string> dims = {"block", "head"};
   dataset.add("copying_score", dims, found.copying_score, "1",
@@ -173,6 +189,8 @@ struct End {
   const char* tokens;  ///< long_name of the ids
 };
 
+/// Singular directions of OV and QK, named by the tokens at both of their ends. The sign of a
+/// singular vector is arbitrary, hence both signs are listed.
 void add_directions(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found) {
   if (plan.directions == 0) return;
   dataset.add_coordinate("circuit", std::vector<std::string>{"ov", "qk"}, "matrix of a head");
@@ -242,6 +260,7 @@ void add_attributes(Dataset& dataset, const TransformerSpec& spec,
   if (!options.direction_file.empty()) dataset.attributes["direction"] = "of a file";
 }
 
+/// Identities that hold for every model, so that a wrong reading of the weights of a family shows.
 void add_receipts(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found) {
   const std::string rounding = "float64 products in another order";
   dataset.receipts.push_back(make_receipt("factors_equal_dense_matrices", found.norm_error, 1e-5,
@@ -289,6 +308,7 @@ void CompositionTool::check_parameters(const Parameters& parameters) const {
 }
 
 Dataset CompositionTool::run(const Request& request) {
+  // The weights do not change between cases: all prompts of a run share one analysis.
   const Settings& settings = request.parameters().values();
   if (!last_ || last_settings_ != settings) {
     last_ = analyze(options_of(request.parameters()));

@@ -44,6 +44,7 @@ void list_ends(const at::Tensor& directions, const TokenRows& rows, std::int64_t
   const double* data = products.data_ptr<double>();
   auto* id = ids.data_ptr<std::int32_t>();
   auto* value = values.data_ptr<double>();
+  // Each direction and sign is independent.
   at::parallel_for(0, 2 * n, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
       list_largest(data + i / 2 * n_tokens, n_tokens, i % 2 == 0 ? 1.0 : -1.0, top_k,
@@ -56,6 +57,7 @@ void list_ends(const at::Tensor& directions, const TokenRows& rows, std::int64_t
 EndTokens tokens_at_ends(const at::Tensor& directions, const TokenRows& rows, std::int64_t n_tokens,
                          std::int64_t top_k) {
   const std::int64_t n = directions.size(0);
+  // As many directions at once as fit into kMostProducts.
   const std::int64_t most = std::max<std::int64_t>(1, kMostProducts / n_tokens);
   const EndTokens ends{at::empty({n, 2, top_k}, at::kInt), at::empty({n, 2, top_k}, at::kDouble)};
   for (std::int64_t first = 0; first < n; first += most) {

@@ -25,8 +25,11 @@ at::Tensor unit_queries(const AttentionSpec& spec, std::int64_t rows, std::int64
   return queries;
 }
 
+/// The rotation is measured: unit vectors replace the queries of a forward of one block, and are
+/// read after the rotation at the position `offset`. Any kind of scaling is thus included.
 at::Tensor rotation_of(const Model& model, std::int64_t block, std::int64_t offset) {
   const AttentionSpec& spec = model.spec().attention;
+  // Each row of the batch has n_heads vectors, one for each head.
   const std::int64_t rows = (spec.d_head + spec.n_heads - 1) / spec.n_heads;
   const std::string prefix = "blocks." + std::to_string(block) + ".attn.";
   at::Tensor rotated;
@@ -40,6 +43,7 @@ at::Tensor rotation_of(const Model& model, std::int64_t block, std::int64_t offs
   options.start_at_layer = block;
   options.stop_at_layer = block + 1;
   const at::Tensor weight = model.unembedding().weight;
+  // A stream of zeros suffices, since the queries are replaced anyway.
   options.residual = at::zeros({rows, offset + 1, model.spec().d_model}, weight.options());
   const at::Tensor ids =
       at::zeros({rows, offset + 1}, weight.options().dtype(at::kLong).device(at::kCPU));
@@ -79,6 +83,7 @@ std::vector<at::Tensor> rotations(const Model& model, std::int64_t offset) {
   std::vector<at::Tensor> found;
   check_offset(model.spec(), offset);
   if (offset == 0) return found;
+  // Windowed blocks may rotate differently, so each block is measured.
   for (std::int64_t block = 0; block < model.spec().n_layers; ++block)
     found.push_back(rotation_of(model, block, offset));
   return found;

@@ -33,6 +33,7 @@ at::Tensor norms(const at::Tensor& matrices) {
   return matrices.pow(2).sum({-2, -1}).sqrt();
 }
 
+/// One matrix for each query head: heads that share keys or values repeat them.
 at::Tensor by_head(const BlockHeads& heads, at::Tensor (BlockHeads::*of)(std::int64_t) const) {
   std::vector<at::Tensor> all;
   for (std::int64_t head = 0; head < heads.n_heads(); ++head) all.push_back((heads.*of)(head));
@@ -54,6 +55,7 @@ class KeptReceivers {
     for (const Mode mode : modes_) made.push_back(receivers_of(heads, mode));
     std::int64_t bytes = 0;
     for (const Receivers& one : made) bytes += static_cast<std::int64_t>(one.core.nbytes());
+    // Beyond the limit the last one is kept, which serves all modes of one pair of blocks.
     if (bytes_ + bytes > kKeptBytes) return last_ = std::move(made);
     bytes_ += bytes;
     return kept_[block] = std::move(made);
@@ -113,12 +115,14 @@ std::vector<Mode> parse_modes(const std::vector<std::string>& names) {
   return modes;
 }
 
+/// |Q X| = |X| for orthonormal Q, so only the triangular factor is kept: [d_head, d_model].
 Senders senders_of(const BlockHeads& heads) {
   const at::Tensor core =
       at::matmul(triangular(by_head(heads, &BlockHeads::value_of)), heads.output);
   return {core, norms(core)};
 }
 
+/// X = left rightᵀ; with right = Q R only Rᵀ matters for norms.
 Receivers receivers_of(const BlockHeads& heads, Mode mode) {
   const auto make = [](const at::Tensor& left, const at::Tensor& right) {
     const at::Tensor core = at::matmul(left, triangular(right).transpose(-2, -1));
@@ -137,6 +141,7 @@ Receivers receivers_of(const BlockHeads& heads, Mode mode) {
 
 at::Tensor scores(const Senders& senders, const Receivers& receivers) {
   const std::int64_t n_senders = senders.core.size(0), n_receivers = receivers.core.size(0);
+  // All pairs of heads in one product, [sender * inner, receiver * inner].
   const at::Tensor left = senders.core.flatten(0, 1);  // [sender * inner, d_model]
   const at::Tensor right = receivers.core.transpose(0, 1).reshape({receivers.core.size(1), -1});
   const at::Tensor product =
@@ -151,6 +156,7 @@ at::Tensor all_scores(const HeadWeights& weights, const std::vector<Mode>& modes
                       const std::function<void(std::int64_t, std::int64_t)>& step) {
   const TransformerSpec& spec = weights.model().spec();
   const std::int64_t n = spec.n_layers, n_heads = spec.attention.n_heads;
+  // NaN where the receiver is not in a later block.
   at::Tensor all = at::full({std::ssize(modes), n, n_heads, n, n_heads},
                             std::numeric_limits<double>::quiet_NaN(), at::kDouble);
   KeptReceivers receivers(weights, modes);
@@ -169,11 +175,13 @@ at::Tensor all_scores(const HeadWeights& weights, const std::vector<Mode>& modes
   return all;
 }
 
+/// The expected score of chance: the shape of the matrices alone gives a score above 0.
 Baseline random_scores(const TransformerSpec& spec, Mode mode, std::int64_t draws,
                        std::uint64_t seed, std::uint64_t first_stream) {
   double sum = 0.0;
   std::vector<double> values;
   for (std::int64_t draw = 0; draw < draws; ++draw) {
+    // A stream for each draw, so that the first draws do not depend on their number.
     Philox random(seed, first_stream + static_cast<std::uint64_t>(draw));
     const Senders sender = senders_of(random_head(spec, true, random));
     const Receivers receiver = receivers_of(random_head(spec, mode == Mode::value, random), mode);

@@ -10,6 +10,7 @@
 namespace lensbench::composition {
 
 Spectrum spectrum_of(const at::Tensor& matrix) {
+  // The eigenvalues of a real matrix come in conjugate pairs, so their sum must be the real trace.
   Spectrum spectrum{linear_algebra::eigenvalues(matrix)};
   const double size =
       at::hypot(spectrum.values.real, spectrum.values.imaginary).sum().item<double>();
@@ -21,6 +22,8 @@ Spectrum spectrum_of(const at::Tensor& matrix) {
   return spectrum;
 }
 
+/// The non-zero eigenvalues of A B and B A are equal: a matrix [d_head, d_head] in place of one
+/// over the vocabulary.
 Spectrum copying_spectrum(const BlockHeads& heads, std::int64_t head,
                           const VocabularyProducts& products) {
   return spectrum_of(

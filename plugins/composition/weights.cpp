@@ -15,6 +15,7 @@ namespace {
 /// Tokens of the vocabulary that are widened at a time.
 constexpr std::int64_t kTokensPerTile = 4096;
 
+/// float64 on the CPU: products of several weights lose too many digits in float32.
 at::Tensor exact(const at::Tensor& tensor) {
   return tensor.to(at::kCPU, at::kDouble).contiguous();
 }
@@ -46,10 +47,12 @@ at::Tensor centred(const at::Tensor& tensor, std::int64_t axis) {
 /// Multiplies projections [head, d_model, d_head] by the norm of queries or keys that follows them.
 at::Tensor fold_projection_norm(const Model& model, const at::Tensor& weight,
                                 const std::string& norm) {
+  // A LayerNorm of each head centres its d_head values.
   const NormSpec& spec = *model.spec().attention.query_key_norm;
   const at::Tensor input = spec.kind == NormKind::layer_norm ? centred(weight, -1) : weight;
   const at::Tensor gain = gain_of(model, spec, norm);
   if (!gain.defined()) return input;
+  // One gain for all heads, or one for each.
   if (gain.numel() == weight.size(-1)) return input * gain.view({1, 1, -1});
   return input * gain.view({weight.size(0), 1, weight.size(-1)});
 }
@@ -69,6 +72,8 @@ HeadWeights::HeadWeights(const Model& model, bool fold, std::int64_t offset)
     : model_(model), fold_(fold), rotation_(rotations(model, offset)) {}
 
 at::Tensor HeadWeights::folded_input(const at::Tensor& weight, const at::Tensor& gain) const {
+  // The stream meets the centring C first, then the gain G: x C G W = x (C (G W)), so the weight is
+  // multiplied by the gain first.
   const at::Tensor scaled = gain.defined() ? weight * gain.unsqueeze(-1) : weight;
   return model_.spec().norm.kind == NormKind::layer_norm ? centred(scaled, -2) : scaled;
 }
@@ -87,6 +92,7 @@ BlockHeads HeadWeights::block(std::int64_t block) const {
     heads.query = fold_projection_norm(model_, heads.query, attn(block, "q_norm"));
     heads.key = fold_projection_norm(model_, heads.key, attn(block, "k_norm"));
   }
+  // The rotation is applied to queries only: R depends on the distance alone.
   if (!rotation_.empty())
     heads.query = at::matmul(heads.query, rotation_[static_cast<std::size_t>(block)]);
   return heads;
@@ -104,6 +110,7 @@ at::Tensor HeadWeights::logit_vectors(std::int64_t first, std::int64_t count) co
   return model_.spec().norm.kind == NormKind::layer_norm ? centred(scaled, -1) : scaled;
 }
 
+/// Sums in tiles: W_U and W_E are never widened as a whole.
 VocabularyProducts vocabulary_products(const HeadWeights& weights) {
   const std::int64_t d_model = weights.model().spec().d_model;
   VocabularyProducts products{at::zeros({d_model, d_model}, at::kDouble),

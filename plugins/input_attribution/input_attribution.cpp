@@ -29,11 +29,13 @@ bool uses(const InputAttributionOptions& options, const char* method) {
   return std::find(options.methods.begin(), options.methods.end(), method) != options.methods.end();
 }
 
+/// Checks what the typed interface does not check by a parameter table.
 void check_options(const TransformerSpec& spec, const InputAttributionOptions& options) {
   if (options.methods.empty()) refuse("methods is empty; give at least one");
   for (const std::string& method : options.methods)
     if (std::count(options.methods.begin(), options.methods.end(), method) > 1)
       refuse("method '" + method + "' is given twice; give it once");
+  // Only for its errors: the rule itself is made where it is used.
   integration_rule(options.rule, options.steps);
   if (options.window < 1)
     refuse("window is " + std::to_string(options.window) + "; give at least 1 token");
@@ -55,11 +57,13 @@ at::Tensor up_to_position(const at::Tensor& values, const TransformerSpec& spec,
   return result;
 }
 
+/// NaN marks positions that cannot contribute.
 at::Tensor sum_of(const at::Tensor& attribution) {
   return attribution.nansum();
 }
 
 /// Log-probability of the target after another context.
+/// The other context ends where the target would follow, so its last position is read.
 double contrast_of(const Model& model, const MetricReader& reader, const Tokens& contrast) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -67,6 +71,7 @@ double contrast_of(const Model& model, const MetricReader& reader, const Tokens&
   return reader(stream.narrow(0, contrast.size() - 1, 1)).item<double>();
 }
 
+/// The tolerance is a parameter: the error of the integral depends on the path, not on rounding.
 Receipt completeness(double gap, double difference, double tolerance) {
   return make_receipt("integrated_gradients_sum_to_the_difference",
                       std::abs(gap) / std::max(std::abs(difference), 1e-3), tolerance,
@@ -76,6 +81,7 @@ Receipt completeness(double gap, double difference, double tolerance) {
 
 /// The gradient of a prompt must not depend on the other rows of its batch.
 Receipt alone_equals_batch(const Question& q) {
+  // The baseline as second row: its values must not change the gradient of the first one.
   const at::Tensor both = q.runs.gradients(q.reader, at::stack({q.input, q.baseline}))[0];
   const double size = std::max(q.gradient.abs().max().item<double>(), 1e-30);
   return make_receipt("gradient_alone_equals_gradient_in_a_batch",
@@ -84,6 +90,8 @@ Receipt alone_equals_batch(const Question& q) {
                       "relative to the largest derivative; order of rounding");
 }
 
+/// A gradient of exactly 0 shows that the mask hides later tokens; the embeddings of such tokens
+/// have no path to the metric.
 Receipt later_tokens(const Question& q) {
   const std::int64_t first = q.reader.position() + 1, count = q.tokens.size() - first;
   const bool causal = q.context.model().spec().attention.causal;
@@ -93,7 +101,8 @@ Receipt later_tokens(const Question& q) {
                       "after the position of the metric, in causal models");
 }
 
-/// Receipts of tools that replace activations, on occlusions of single tokens.
+/// Receipts that every tool with replacements has, here on occlusions of single tokens, whatever
+/// the methods of the run.
 std::vector<Receipt> occlusion_receipts(const Question& q) {
   std::vector<SweepCell> cells;
   for (std::int64_t t = 0; t < q.tokens.size(); ++t)
@@ -134,11 +143,13 @@ void add_scalar(Dataset& dataset, const char* name, double value, const char* un
 }
 
 MetricOptions checked_metric(MetricOptions metric, bool contrast) {
+  // kl is at its minimum at the run that it compares with.
   if (metric.metric == Metric::kl)
     refuse(
         "metric kl has gradient 0 at the run that it compares with; give logit_difference, logit, "
         "log_probability or probability");
   if (!contrast) return metric;
+  // Log-probabilities of two contexts can be compared; logits of two runs share no zero.
   if (metric.metric.value_or(Metric::log_probability) != Metric::log_probability ||
       (metric.versus && !metric.metric))
     refuse("contrast compares log-probabilities; leave out versus and set metric=log_probability");
@@ -164,6 +175,8 @@ void InputAttributionTool::check_parameters(const Parameters& parameters) const 
     refuse("baseline_token is set, but only baseline=token uses it; set baseline, or leave it out");
 }
 
+/// The operations of gradients are not counted, hence no number of them; the memory is that of the
+/// graphs that are held together.
 CostEstimate InputAttributionTool::estimate(const Request& request) const {
   const Parameters& parameters = request.parameters();
   const std::int64_t length = request.tokens().size();
@@ -180,6 +193,7 @@ Dataset InputAttributionTool::run(const Request& request) {
   options.methods = parameters.list("methods");
   options.steps = parameters.integer("steps");
   options.rule = parameters.text("rule");
+  // A token is given by its text or id, so it depends on the tokenizer of the model.
   options.baseline = parameters.text("baseline");
   if (const std::string& token = parameters.text("baseline_token"); !token.empty())
     options.baseline_token = parse_target(model(), token).id;
@@ -193,6 +207,7 @@ Dataset InputAttributionTool::run(const Request& request) {
   return attribute(request.tokens(), target_of(model(), request), options);
 }
 
+/// Embeddings that stand for no information, [token or 1, d_embedding].
 at::Tensor InputAttributionTool::baseline_rows(const Tokens& tokens,
                                                const InputAttributionOptions& options) {
   if (options.baseline == "zero")
@@ -210,6 +225,7 @@ at::Tensor InputAttributionTool::baseline_rows(const Tokens& tokens,
   }
   if (options.baseline != "mean")
     refuse("unknown baseline '" + options.baseline + "'; give mean, zero, token or prompt");
+  // The mean over the vocabulary costs a pass over all tokens, so it is kept.
   if (mean_of_ != &model()) mean_ = mean_embedding(model());
   mean_of_ = &model();
   return mean_;
@@ -222,14 +238,18 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
   check_options(spec, options);
   const InputRuns runs(model(), tokens, options.layer);
   const at::Tensor input = runs.input(), stream = runs.last_stream(input);
+  // The baseline is given as embeddings and run up to `layer`, so that the baseline of a deeper
+  // stream is a stream that the model can have.
   const at::Tensor rows = baseline_rows(tokens, options);
   const at::Tensor baseline = runs.input_of_embeddings(rows);
+  // Occlusion writes into the stream that enters the block, for layer 0 after positions were added.
   const at::Tensor baseline_stream = runs.stream_of_embeddings(rows);
   const MetricReader reader("input_attribution", model(), tokens, stream, target,
                             checked_metric(options.metric, options.contrast.has_value()));
   const double contrast = options.contrast ? contrast_of(model(), reader, *options.contrast) : 0.0;
   const double of_input = metric_at(reader, stream);
   const double of_baseline = metric_at(reader, runs.last_stream(baseline));
+  // One gradient at the input serves gradient_x_input, saliency and the receipts.
   const at::Tensor gradient = runs.gradients(reader, input.unsqueeze(0))[0];
   const Question question{context(), tokens,          runs,     reader, input,
                           baseline,  baseline_stream, gradient, options};
@@ -241,6 +261,7 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
   for (const std::string& method : options.methods) {
     attributions.push_back(
         up_to_position(attribution_of(method, question), spec, reader.position()));
+    // NaN positions are left out of the sum: in causal models they do not contribute.
     const double gap = sum_of(attributions.back()).item<double>() - (of_input - of_baseline);
     gaps.push_back(is_complete_method(method) ? gap : kNaN);
     if (method == "integrated_gradients")

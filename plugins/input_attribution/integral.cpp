@@ -15,6 +15,7 @@ namespace {
 /// Legendre polynomial of degree n and its derivative at x, by Bonnet's recursion.
 std::pair<double, double> legendre(std::int64_t n, double x) {
   double before = 1.0, value = x;
+  // Bonnet: k P_k = (2k - 1) x P_(k-1) - (k - 1) P_(k-2).
   for (std::int64_t k = 2; k <= n; ++k) {
     const auto d = static_cast<double>(k);
     const double next = ((2.0 * d - 1.0) * x * value - (d - 1.0) * before) / d;
@@ -22,6 +23,7 @@ std::pair<double, double> legendre(std::int64_t n, double x) {
     value = next;
   }
   const auto degree = static_cast<double>(n);
+  // P_n' from P_n and P_(n-1); the points never reach x = 1 or -1.
   return {value, degree * (x * value - before) / (x * x - 1.0)};
 }
 
@@ -30,6 +32,7 @@ Rule gauss_legendre(std::int64_t n) {
   if (n == 1) return {{0.5}, {1.0}};
   Rule rule;
   for (std::int64_t k = 0; k < n; ++k) {
+    // Chebyshev's estimate is close enough for Newton's method to find each root once.
     double x = -std::cos(std::numbers::pi * (static_cast<double>(k) + 0.75) /
                          (static_cast<double>(n) + 0.5));
     for (int iteration = 0; iteration < 100; ++iteration) {
@@ -40,6 +43,7 @@ Rule gauss_legendre(std::int64_t n) {
     }
     const double derivative = legendre(n, x).second;
     rule.points.push_back((x + 1.0) / 2.0);
+    // 2 / ((1 - x^2) P'^2) on [-1, 1], halved for [0, 1].
     rule.weights.push_back(1.0 / ((1.0 - x * x) * derivative * derivative));
   }
   return rule;
@@ -72,12 +76,14 @@ Rule integration_rule(const std::string& name, std::int64_t steps) {
 
 at::Tensor integrated_gradients(const GradientAt& gradient, const at::Tensor& input,
                                 const at::Tensor& baseline, const Rule& rule, std::int64_t rows) {
+  // float64: the attributions are differences that must sum to the difference of two metrics.
   const at::Tensor from = baseline.to(at::kDouble), way = input.to(at::kDouble) - from;
   at::Tensor mean = at::zeros_like(way);
   const std::size_t together = static_cast<std::size_t>(std::max<std::int64_t>(1, rows));
   for (std::size_t begin = 0; begin < rule.points.size(); begin += together) {
     const std::size_t end = std::min(begin + together, rule.points.size());
     std::vector<at::Tensor> inputs;
+    // The inputs have the type of the model only when they enter it.
     for (std::size_t k = begin; k < end; ++k) inputs.push_back(from + way * rule.points[k]);
     const at::Tensor found = gradient(at::stack(inputs).to(input.scalar_type())).to(at::kDouble);
     for (std::size_t k = begin; k < end; ++k)

@@ -14,10 +14,12 @@
 namespace lensbench::inputs {
 namespace {
 
+/// First-order attribution: exact for a metric that is linear in the input.
 at::Tensor gradient_x_input(const Question& q) {
   return (q.input.to(at::kDouble) * q.gradient.to(at::kDouble)).sum(-1);
 }
 
+/// Steps run in batches that fit the memory for graphs; the batches do not change the sum.
 at::Tensor integrated(const Question& q) {
   const Rule rule = integration_rule(q.options.rule, q.options.steps);
   std::int64_t done = 0;
@@ -32,6 +34,7 @@ at::Tensor integrated(const Question& q) {
       .sum(-1);
 }
 
+/// One cell for each window: the stream of its tokens is replaced by that of the baseline.
 at::Tensor occlusion(const Question& q) {
   const std::int64_t n = q.tokens.size(), length = std::min(q.options.window, n);
   std::vector<SweepCell> cells;
@@ -50,6 +53,7 @@ at::Tensor occlusion(const Question& q) {
   return spread_over_windows(effects, n, length);
 }
 
+/// Sum over blocks, heads and queries of weight times derivative, for each key.
 at::Tensor attention_gradient(const Question& q) {
   at::Tensor sum = at::zeros({q.tokens.size()}, at::kDouble);
   for (const auto& [pattern, gradient] : q.runs.patterns(q.reader))
@@ -57,6 +61,8 @@ at::Tensor attention_gradient(const Question& q) {
   return sum;
 }
 
+/// Chefer et al. (arXiv:2103.15679): relevance starts as the identity; each block adds the positive
+/// part of weight times derivative, averaged over heads, times the relevance so far.
 at::Tensor relevance(const Question& q) {
   const at::Tensor identity = at::eye(q.tokens.size(), at::kDouble);
   at::Tensor relevance = identity.clone();
@@ -65,6 +71,7 @@ at::Tensor relevance(const Question& q) {
         (pattern.to(at::kDouble) * gradient.to(at::kDouble)).clamp_min(0).mean(0);
     relevance = relevance + at::matmul(product, relevance);
   }
+  // The identity is the token's relevance to itself and is left out.
   return (relevance - identity)[q.reader.position()];
 }
 
@@ -77,6 +84,7 @@ at::Tensor spread_over_windows(const at::Tensor& effects, std::int64_t n_tokens,
     sums.narrow(0, first, length).add_(effects[first]);
     counts.narrow(0, first, length).add_(1.0);
   }
+  // An effect of a window is shared by its tokens.
   return sums / counts / static_cast<double>(length);
 }
 

@@ -13,6 +13,7 @@ namespace {
 /// Tokens embedded at a time.
 constexpr std::int64_t kIdsPerForward = 1024;
 
+/// Hooks that replace an activation by given values, repeated for every row of a batch.
 Hooks replacing(const std::string& hook, const at::Tensor& value) {
   Hooks hooks;
   hooks.replace(hook, [value](const at::Tensor& x, const HookPoint&) {
@@ -29,6 +30,8 @@ ForwardOptions without_logits() {
 
 }  // namespace
 
+/// For layer 0 the token embeddings alone: positions are added after them and are not attributed
+/// to.
 std::string InputRuns::input_hook() const {
   return layer_ == 0 ? "hook_embed" : "blocks." + std::to_string(layer_) + ".hook_resid_pre";
 }
@@ -55,6 +58,7 @@ at::Tensor InputRuns::last_stream(const at::Tensor& input) const {
       .residual[0];
 }
 
+/// Rows do not interact, so the gradient of the sum of all metrics holds each row's own gradient.
 at::Tensor InputRuns::gradients(const MetricReader& reader, const at::Tensor& inputs) const {
   GradientOptions options;
   options.hooks = replacing(input_hook(), inputs);
@@ -65,6 +69,8 @@ at::Tensor InputRuns::gradients(const MetricReader& reader, const at::Tensor& in
       .gradients.at(input_hook());
 }
 
+/// Patterns and their gradients in one forward; the hook of the gradient replaces, that of the
+/// pattern reads.
 std::vector<InputRuns::Pattern> InputRuns::patterns(const MetricReader& reader) const {
   std::vector<Pattern> found(static_cast<std::size_t>(model_.spec().n_layers));
   GradientOptions options;
@@ -82,6 +88,7 @@ std::vector<InputRuns::Pattern> InputRuns::patterns(const MetricReader& reader) 
   return found;
 }
 
+/// The ids of every row are those of the prompt; the replaced input decides what they mean.
 TokenBatch InputRuns::batch(std::int64_t rows) const {
   return {at::tensor(tokens_.ids, at::kLong).unsqueeze(0).expand({rows, -1}), {}};
 }
@@ -110,6 +117,7 @@ std::int64_t InputRuns::rows_within(std::int64_t bytes) const {
       1, static_cast<std::int64_t>(static_cast<double>(bytes) / graph_bytes()));
 }
 
+/// Each id is a sequence of its own, so that only the embedding of the token is read.
 at::Tensor embeddings_of(const Model& model, const std::vector<std::int64_t>& ids) {
   at::Tensor rows;
   Hooks hooks;
@@ -122,6 +130,7 @@ at::Tensor embeddings_of(const Model& model, const std::vector<std::int64_t>& id
 
 at::Tensor mean_embedding(const Model& model) {
   const std::int64_t size = model.spec().vocab_size;
+  // In tiles, in order, and in float64.
   at::Tensor sum;
   for (std::int64_t begin = 0; begin < size; begin += kIdsPerForward) {
     std::vector<std::int64_t> ids(static_cast<std::size_t>(std::min(kIdsPerForward, size - begin)));

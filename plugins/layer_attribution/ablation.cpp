@@ -51,6 +51,7 @@ std::vector<Cell> cells_starting_at(std::int64_t layer, const AblationSweep& swe
       const auto l = static_cast<std::size_t>(layer - 1);
       const at::Tensor mlp_out = ablated(blocks.mlp_out[l], sweep.kinds[kind],
                                          mean_of(sweep, &ReferenceMeans::mlp_out, l));
+      // After the last block there is nothing to run: the residual is a sum of what was read.
       cells.push_back({{row, 2 * layer - 1}, blocks.resid_pre[l] + blocks.attn_out[l] + mlp_out});
     }
     if (layer < blocks.n_layers()) {
@@ -64,6 +65,7 @@ std::vector<Cell> cells_starting_at(std::int64_t layer, const AblationSweep& swe
   return cells;
 }
 
+/// The heads of a block as cells; all start from the stream that enters the block.
 std::vector<Cell> head_cells(std::int64_t layer, const AblationSweep& sweep) {
   const auto l = static_cast<std::size_t>(layer);
   const at::Tensor& z = sweep.blocks.z[l];
@@ -80,6 +82,7 @@ std::vector<Cell> head_cells(std::int64_t layer, const AblationSweep& sweep) {
   return cells;
 }
 
+/// Rows of MLP cells pass this hook unchanged: their change is in the residual already.
 at::Tensor write_outputs(const at::Tensor& activation, const std::vector<Cell>& cells) {
   at::Tensor changed = activation.clone();
   for (std::size_t row = 0; row < cells.size(); ++row)
@@ -88,6 +91,7 @@ at::Tensor write_outputs(const at::Tensor& activation, const std::vector<Cell>& 
   return changed;
 }
 
+/// Only one head of each row is replaced; its share of the output follows from W_O.
 at::Tensor write_heads(const at::Tensor& activation, const std::vector<Cell>& cells) {
   at::Tensor changed = activation.clone();
   for (std::size_t row = 0; row < cells.size(); ++row)
@@ -98,6 +102,7 @@ at::Tensor write_heads(const at::Tensor& activation, const std::vector<Cell>& ce
   return changed;
 }
 
+/// The prompt once for each cell, as a view.
 TokenBatch repeated(const TokenBatch& tokens, std::int64_t rows) {
   TokenBatch batch;
   batch.ids = tokens.ids.expand({rows, tokens.length()});
@@ -111,12 +116,14 @@ at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t 
   std::vector<at::Tensor> rows;
   for (const Cell& cell : cells) rows.push_back(cell.residual);
   const at::Tensor residual = at::cat(rows, 0);
+  // Cells that replace the last MLP end here.
   if (layer == model.spec().n_layers) return residual;
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   options.start_at_layer = layer;
   options.residual = residual;
   const std::string block = "blocks." + std::to_string(layer);
+  // The cells of one call replace either outputs or heads.
   Hooks hooks;
   if (cells.front().z.defined())
     hooks.replace(block + ".attn.hook_z", [&cells](const at::Tensor& value, const HookPoint&) {
@@ -140,6 +147,7 @@ void read_cells(const AblationSweep& sweep, std::int64_t layer, const std::vecto
         cells.begin() + static_cast<std::ptrdiff_t>(std::min(first + rows, cells.size()));
     const std::vector<Cell> batch(begin, end);
     const at::Tensor values = sweep.read(run_cells(sweep.model, sweep.tokens, layer, batch));
+    // The index of a cell is its place in the result, whatever the batches.
     for (std::size_t row = 0; row < batch.size(); ++row) {
       at::Tensor place = readings;
       for (const std::int64_t i : batch[row].index) place = place[i];
@@ -148,6 +156,7 @@ void read_cells(const AblationSweep& sweep, std::int64_t layer, const std::vecto
   }
 }
 
+/// 0 where nothing changed; relative to the largest element unless that is 0 too.
 double relative_change(const at::Tensor& replaced, const at::Tensor& original) {
   const at::Tensor expected = original.to(at::kDouble);
   const double difference = (replaced.to(at::kDouble) - expected).abs().max().item<double>();
@@ -158,6 +167,7 @@ double relative_change(const at::Tensor& replaced, const at::Tensor& original) {
 }  // namespace
 
 std::vector<Ablation> parse_ablations(const std::vector<std::string>& names) {
+  // `none` is the written form of an empty list.
   std::vector<Ablation> kinds;
   if (names.size() == 1 && names[0] == "none") return kinds;
   for (const std::string& name : names) {
@@ -191,6 +201,7 @@ at::Tensor ablated_readings(const AblationSweep& sweep) {
   at::Tensor readings = at::empty(
       {static_cast<std::int64_t>(sweep.kinds.size()), 2 * n_layers, sweep.tokens.length()},
       at::kDouble);
+  // n_layers + 1 starts: the cells of the last MLP start after the last block.
   for (std::int64_t layer = 0; layer <= n_layers; ++layer)
     read_cells(sweep, layer, cells_starting_at(layer, sweep), readings);
   return readings;
@@ -209,6 +220,7 @@ at::Tensor ablated_head_readings(const AblationSweep& sweep) {
 double self_replacement_difference(const Model& model, const TokenBatch& tokens,
                                    const BlockActivations& blocks,
                                    const at::Tensor& last_residual) {
+  // Block 0, since a replacement there passes through all other blocks.
   const Cell output{{}, blocks.resid_pre.front(), blocks.attn_out.front()};
   const double change = relative_change(run_cells(model, tokens, 0, {output}), last_residual);
   if (blocks.z.empty()) return change;

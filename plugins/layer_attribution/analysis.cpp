@@ -54,12 +54,15 @@ void check_options(const TransformerSpec& spec, const LayerAttributionOptions& o
     throw UsageError("layer_attribution: neurons of a mixture of experts cannot be listed; give 0");
 }
 
+/// Only what is asked for: each hook keeps one activation of every block.
 std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
                                       const LayerAttributionOptions& options) {
   std::vector<std::string> hooks = component_hooks(spec);
+  // The stream before the last block, from which the forward for the comparison starts.
   if (spec.n_layers > 1) hooks.push_back(residual_hook(spec, spec.n_layers - 1));
   if (options.heads) hooks.push_back("blocks.*.attn.hook_z");
   if (options.neurons > 0) hooks.push_back("blocks.*.mlp.hook_post");
+  // The norm after a sublayer is frozen with its scale, so that it is linear in the head or neuron.
   if (!normalises_after(spec)) return hooks;
   if (options.heads) hooks.push_back("blocks.*.ln1_post.hook_scale");
   if (options.neurons > 0) hooks.push_back("blocks.*.ln2_post.hook_scale");
@@ -74,6 +77,7 @@ LogitDirection through_post_norm(const Model& model, const Analysis& analysis,
                       analysis.cache[norm + ".hook_scale"]);
 }
 
+/// The model applies the cap to its logits; the attribution is before it.
 double softcapped(double logit, double cap) {
   return cap == 0.0 ? logit : cap * std::tanh(logit / cap);
 }
@@ -90,7 +94,7 @@ ForwardOutput forward_again(const Model& model, const Tokens& tokens, const Anal
   try {
     return model.forward(make_batch(tokens), part);
   } catch (const UsageError&) {
-    // A model with a `freeze` intervention only runs from the tokens.
+    // A model with a `freeze` intervention cannot start from a residual.
     return model.forward(make_batch(tokens), whole);
   }
 }
@@ -98,6 +102,8 @@ ForwardOutput forward_again(const Model& model, const Tokens& tokens, const Anal
 /// Logits [vocab] of the model at the chosen position.
 at::Tensor model_logits(const Model& model, const Tokens& tokens, const Analysis& analysis) {
   const ForwardOutput output = forward_again(model, tokens, analysis);
+  // The forward has logits at the last position only; other positions are unembedded from the
+  // stream.
   if (analysis.position + 1 == tokens.size()) return output.logits[0][0];
   return model.unembed(model.final_norm(output.residual[0].narrow(0, analysis.position, 1)))[0];
 }
@@ -122,6 +128,7 @@ double model_difference(const Model& model, const Tokens& tokens, const Analysis
   return largest;
 }
 
+/// One token as a plain vector, as the statistics take it.
 std::vector<double> column(const at::Tensor& values, std::int64_t token) {
   const at::Tensor one = values.select(-1, token).contiguous().cpu();
   const double* data = one.data_ptr<double>();
@@ -134,6 +141,7 @@ void correlate(AblationResult& result, const at::Tensor& contributions) {
   const std::int64_t n_tokens = result.effect.size(2);
   result.pearson = at::empty({result.effect.size(0), n_tokens}, at::kDouble);
   result.spearman = at::empty_like(result.pearson);
+  // Embeddings come before the ablated components and the bias after them.
   const at::Tensor ablated = contributions.narrow(
       0, contributions.size(0) - 1 - result.effect.size(1), result.effect.size(1));
   for (std::int64_t kind = 0; kind < result.effect.size(0); ++kind)
@@ -151,6 +159,8 @@ std::vector<std::string> default_hooks(const TransformerSpec& spec) {
   return wanted_hooks(spec, {});
 }
 
+/// One forward, then everything that the other functions share: target, its direction in the
+/// stream, and the components.
 Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                  const LayerAttributionOptions& options) {
   const Model& model = context.model();
@@ -159,6 +169,7 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
     throw UsageError("layer_attribution: the prompt is empty; give at least one token");
   check_options(spec, options);
   const std::int64_t position = resolve_position(options.position, tokens.size());
+  // The cache shares the forward with other requests of the case.
   ActivationCache cache(model, context.activations(tokens, wanted_hooks(spec, options)));
   const at::Tensor residual = cache.remove_batch_dim()[final_hook(spec)];
   Analysis analysis{.spec = spec,
@@ -167,6 +178,7 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
                     .rounding = machine_epsilon(residual.scalar_type()),
                     .position = position};
 
+  // Read in the model's own arithmetic, so that the target `model` is what the model would choose.
   const at::Tensor normalized = model.final_norm(residual);
   analysis.target_ids = target_ids(model, target, tokens, normalized);
   if (options.versus) {
@@ -181,6 +193,7 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
   return analysis;
 }
 
+/// The bias of norm and unembedding is a component of its own, the last one.
 at::Tensor component_contributions(const Analysis& analysis) {
   return at::cat({analysis.parts.contributions, analysis.direction.bias.unsqueeze(0)});
 }
@@ -188,6 +201,7 @@ at::Tensor component_contributions(const Analysis& analysis) {
 void check_direct(const Model& model, const Tokens& tokens, Analysis& analysis,
                   const at::Tensor& sum_residual) {
   const auto terms = static_cast<double>(analysis.parts.labels.size());
+  // Half a unit in the last place for each rounding.
   const double half = analysis.rounding / 2;
   analysis.receipts.push_back(make_receipt(
       "components_sum_to_residual_stream", analysis.parts.stream_residual, terms * half,
@@ -210,6 +224,7 @@ void check_direct(const Model& model, const Tokens& tokens, Analysis& analysis,
                                            "products"));
 }
 
+/// The head's part of the attention output, through the frozen norm after it, if there is one.
 HeadResult head_contributions(const Model& model, Analysis& analysis) {
   std::vector<at::Tensor> contributions, biases;
   double worst = 0.0;
@@ -218,15 +233,18 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
     const at::Tensor written = analysis.cache[in_block(layer, "hook_attn_out")];
     const LogitDirection direction =
         through_post_norm(model, analysis, in_block(layer, "ln1_post"));
+    // Heads are never stacked over d_model: W_O is multiplied by the direction first.
     const at::Tensor terms = head_terms(direction, z, model.weight(in_block(layer, "attn.W_O"))) *
                              analysis.spec.residual_scale;
     const at::Tensor heads = terms.sum(-1);  // [token, head]
     const at::Tensor b_o = model.weight(in_block(layer, "attn.b_O"));
     at::Tensor bias = bias_contribution(direction, b_o);
     if (normalises_after(analysis.spec))
+      // The bias of that norm is added after it and thus sees the direction of the stream.
       bias =
           bias + bias_contribution(analysis.direction, model.weight(in_block(layer, "ln1_post.b")));
     bias = bias * analysis.spec.residual_scale;
+    // Heads and bias must sum to what the attention wrote.
     const at::Tensor difference = heads.sum(-1) + bias - project(written, analysis.direction);
     const at::Tensor size = terms.abs().sum({-2, -1}) + bias_size(direction, b_o) +
                             (written.to(at::kDouble).abs() * analysis.direction.magnitude).sum(-1);
@@ -241,6 +259,7 @@ HeadResult head_contributions(const Model& model, Analysis& analysis) {
   return {at::stack(contributions), at::stack(biases)};
 }
 
+/// All neurons of all blocks at one position, of which `count` are kept.
 std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, std::int64_t count) {
   std::vector<at::Tensor> contributions;
   for (std::int64_t layer = 0; layer < analysis.spec.n_layers; ++layer) {
@@ -254,6 +273,8 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
   return strongest_neurons(contributions, count);
 }
 
+/// The direct contribution holds everything after the component fixed; ablation runs it again. The
+/// correlation of both shows how far the direct view is causal.
 AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analysis,
                       const at::Tensor& contributions, const AblationPlan& plan) {
   const BlockActivations blocks = block_activations(analysis.cache, analysis.spec, plan.heads);
@@ -266,6 +287,7 @@ AblationResult ablate(const Model& model, const Tokens& tokens, Analysis& analys
   const at::Tensor real = analysis.target_logit.cpu();
   AblationResult result;
   result.kinds = plan.kinds;
+  // An effect is ablated minus real.
   result.effect = ablated_readings(sweep) - real;
   if (plan.heads) result.head_effect = ablated_head_readings(sweep) - real;
   for (std::size_t kind = 0; kind < plan.kinds.size(); ++kind) {

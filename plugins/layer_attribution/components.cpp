@@ -19,6 +19,8 @@ std::string final_hook(const TransformerSpec& spec) {
   return residual_hook(spec, spec.n_layers);
 }
 
+/// Hooks of everything that is added to the stream, and of the stream itself for the check of the
+/// sum.
 std::vector<std::string> component_hooks(const TransformerSpec& spec) {
   std::vector<std::string> hooks = {"hook_embed", "blocks.*.hook_resid_pre",
                                     "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
@@ -27,6 +29,7 @@ std::vector<std::string> component_hooks(const TransformerSpec& spec) {
   return hooks;
 }
 
+/// Tiles of positions bound [component, token, d_model] in float64.
 Components read_components(const ActivationCache& cache, const TransformerSpec& spec,
                            const LogitDirection& direction) {
   const at::Tensor stream = cache[final_hook(spec)];
@@ -55,6 +58,7 @@ Components read_components(const ActivationCache& cache, const TransformerSpec& 
   return components;
 }
 
+/// Activations with the batch axis that forwards take.
 BlockActivations block_activations(const ActivationCache& cache, const TransformerSpec& spec,
                                    bool heads) {
   const auto read = [&](std::int64_t layer, const std::string& name) {

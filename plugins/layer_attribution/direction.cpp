@@ -26,6 +26,7 @@ at::Tensor unembedding_bias(const Unembedding& unembedding, const at::Tensor& ta
   return bias * unembedding.logit_scale;
 }
 
+/// The divisor that the final norm uses at each token, held fixed in the attribution.
 at::Tensor norm_scale(const FinalReadout& readout, const at::Tensor& residual) {
   at::Tensor x = as_double(residual);
   if (!readout.norm) return x.select(-1, 0) * 0.0 + 1.0;
@@ -35,6 +36,7 @@ at::Tensor norm_scale(const FinalReadout& readout, const at::Tensor& residual) {
 
 }  // namespace
 
+/// Parameters that a norm lacks stay undefined.
 FinalReadout final_readout(const Model& model) {
   const TransformerSpec& spec = model.spec();
   FinalReadout readout;
@@ -49,6 +51,7 @@ FinalReadout final_readout(const Model& model) {
   return readout;
 }
 
+/// logit = x · v + bias with v = C (gain * row) / scale, where C is the centring of LayerNorm.
 LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& residual,
                                const at::Tensor& target_ids, const at::Tensor& versus_ids) {
   const at::Tensor rows = unembedding_rows(readout.unembedding, target_ids, versus_ids);
@@ -60,6 +63,7 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
 
   at::Tensor vector = readout.gain.defined() ? rows * as_double(readout.gain) : rows;
   at::Tensor magnitude = vector.abs();
+  // The norm reads the stream and its mean, whose rounding the comparison must allow.
   at::Tensor read = as_double(residual).abs();
   if (readout.norm && readout.kind == NormKind::layer_norm)
     read = read + as_double(residual).mean(-1, /*keepdim=*/true).abs();
@@ -67,6 +71,7 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
   if (readout.bias.defined())
     direction.norm_size = direction.norm_size + (rows * as_double(readout.bias)).abs().sum(-1);
   if (readout.norm && readout.kind == NormKind::layer_norm) {
+    // (x - mean(x)) · v = x · (v - mean(v)): the centring moves to the vector.
     const at::Tensor mean = vector.mean(-1, /*keepdim=*/true);
     vector = vector - mean;
     magnitude = magnitude + mean.abs();
@@ -76,6 +81,7 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
   return direction;
 }
 
+/// The chain rule of a linear map: divided by the scale, multiplied by the gain, centred.
 LogitDirection through_norm(const LogitDirection& direction, NormKind kind, const at::Tensor& gain,
                             const at::Tensor& scale) {
   LogitDirection seen = direction;
@@ -94,6 +100,7 @@ at::Tensor project(const at::Tensor& written, const LogitDirection& direction) {
   return (as_double(written) * direction.vector).sum(-1);
 }
 
+/// float64 from the normalised rows on, without the softcap.
 at::Tensor read_logit(const Unembedding& unembedding, const at::Tensor& normalized,
                       const at::Tensor& target_ids, const at::Tensor& versus_ids) {
   const at::Tensor rows = unembedding_rows(unembedding, target_ids, versus_ids);

@@ -4,6 +4,7 @@
 
 namespace lensbench::attribution {
 
+/// float32 for the large product with W_O, float64 for the sums over heads.
 at::Tensor head_terms(const LogitDirection& direction, const at::Tensor& z, const at::Tensor& w_o) {
   const at::Tensor rows =
       w_o.reshape({-1, w_o.size(2)}).to(at::kFloat);  // [head * d_head, d_model]

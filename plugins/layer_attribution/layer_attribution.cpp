@@ -18,6 +18,8 @@ at::Tensor numbers(std::int64_t first, std::int64_t count) {
   return at::arange(first, first + count, at::kInt);
 }
 
+/// Contributions in float64, in the order of the forward, with the bias of the final norm and
+/// unembedding as the last component.
 void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   std::vector<std::string> labels = analysis.parts.labels;
   labels.push_back("bias");
@@ -29,6 +31,7 @@ void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor
                 "token whose logit is subtracted from the target's", Holds::token_ids);
   dataset.add("target_logit", {"token"}, analysis.target_logit, "1",
               "logit of the target, or its difference to versus, before any softcap");
+  // The scale is frozen at its real value, which makes the contributions additive.
   dataset.add("final_norm_scale", {"token"}, analysis.direction.scale, "1",
               "scale of the final norm that contributions are divided by");
   dataset.add("logit_contribution", {"component", "token"}, contributions, "1",
@@ -38,12 +41,14 @@ void add_components(Dataset& dataset, const Analysis& analysis, const at::Tensor
 }
 
 /// Adds contributions by block, and the logit read from the stream after each block.
+/// A block is its attention and its MLP, which follow each other in the list of components.
 void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& contributions) {
   const std::int64_t n_layers = analysis.spec.n_layers;
   const std::int64_t embeddings = contributions.size(0) - 2 * n_layers - 1;
   const at::Tensor blocks = contributions.narrow(0, embeddings, 2 * n_layers)
                                 .reshape({n_layers, 2, contributions.size(1)})
                                 .sum(1);
+  // What is there before the first block, and the bias that no block adds.
   const at::Tensor start = contributions.narrow(0, 0, embeddings).sum(0) + analysis.direction.bias;
   dataset.add_coordinate("layer", numbers(0, n_layers), "block, counted from 0");
   dataset.add("layer_contribution", {"layer", "token"}, blocks, "1",
@@ -53,6 +58,7 @@ void add_blocks(Dataset& dataset, const Analysis& analysis, const at::Tensor& co
       "logit read from the stream after this block, final norm scale frozen, biases included");
 }
 
+/// Attention of a block is the sum of its heads and the output bias, which is listed separately.
 void add_heads(Dataset& dataset, const HeadResult& heads) {
   dataset.add_coordinate("head", numbers(0, heads.contribution.size(1)), "attention head");
   dataset.add("head_contribution", {"layer", "head", "token"}, heads.contribution, "1",
@@ -61,6 +67,7 @@ void add_heads(Dataset& dataset, const HeadResult& heads) {
               "direct contribution of the attention output bias");
 }
 
+/// A list by rank rather than [block, d_mlp], most of which would be near 0.
 void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
   const auto count = static_cast<std::int64_t>(neurons.size());
   at::Tensor layer = at::empty({count}, at::kInt), index = at::empty({count}, at::kInt);
@@ -78,6 +85,7 @@ void add_neurons(Dataset& dataset, const std::vector<Neuron>& neurons) {
               "direct contribution of the neuron at the chosen position");
 }
 
+/// The axis of components is that of the contributions, so that both can be compared by index.
 void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResult& result) {
   std::vector<std::string> kinds;
   for (const Ablation kind : result.kinds) kinds.push_back(to_string(kind));
@@ -121,6 +129,7 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
         "heads and neurons pass the norm that follows their sublayer, with its scale frozen too";
 }
 
+/// Number of prompts and tokens of the reference: a mean over few prompts is a weak baseline.
 void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kinds,
                              const std::string& reference, const ReferenceMeans* means) {
   std::vector<std::string> names;
@@ -132,6 +141,7 @@ void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kind
   dataset.attributes["reference_tokens"] = means->tokens;
 }
 
+/// A reference that nothing uses is taken for a mistake.
 void check_use_of(const std::string& reference, const std::vector<Ablation>& kinds) {
   if (reference.empty() || contains(kinds, Ablation::mean)) return;
   throw UsageError("layer_attribution: reference is '" + reference +
@@ -141,6 +151,8 @@ void check_use_of(const std::string& reference, const std::vector<Ablation>& kin
 
 }  // namespace
 
+/// Attribution needs logits that are a sum over the stream. \throws UsageError for models whose
+/// norms or projections break that sum
 void LayerAttributionTool::check_compatible(const Model& model) const {
   const TransformerSpec& spec = model.spec();
   if (spec.norm_placement == NormPlacement::after_add || spec.masked_language_model)
@@ -159,9 +171,11 @@ void LayerAttributionTool::check_parameters(const Parameters& parameters) const 
   const std::vector<Ablation> kinds = parse_ablations(parameters.list("ablation"));
   check_use_of(parameters.text("reference"), kinds);
   if (contains(kinds, Ablation::mean))
+    // The reference is read once before the run, so that a missing file is found early.
     ReferencePrompts(context(), parameters.text("reference")).check_mean(kMeanAblation);
 }
 
+/// The means are the same for every case, so they are computed once for each set of prompts.
 const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
   const ReferencePrompts reference(context(), file);
   const std::string key = reference.key();
@@ -172,6 +186,7 @@ const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
   return means_;
 }
 
+/// The hooks of default options, so that the bench can read them in one forward for several tools.
 std::vector<std::string> LayerAttributionTool::usual_hooks(const TransformerSpec& spec) const {
   return default_hooks(spec);
 }
@@ -193,12 +208,14 @@ Dataset LayerAttributionTool::run(const Request& request) {
 Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& target,
                                        const LayerAttributionOptions& options) {
   check_compatible(model());
+  // Options are checked before the forward.
   const std::vector<Ablation> kinds = parse_ablations(options.ablation);
   check_use_of(options.reference, kinds);
   const ReferenceMeans* reference =
       contains(kinds, Ablation::mean) ? &means(options.reference) : nullptr;
   Analysis analysis = analyse(context(), tokens, target, options);
   const at::Tensor contributions = component_contributions(analysis);
+  // What the sum misses is stored too: it shows the rounding at each token.
   const at::Tensor sum_residual = contributions.sum(0) - analysis.target_logit;
   check_direct(model(), tokens, analysis, sum_residual);
 

@@ -12,6 +12,7 @@ void add_positions(at::Tensor& sum, const at::Tensor& values) {
   const std::int64_t width = sum.numel();
   const double* row = rows.data_ptr<double>();
   double* total = sum.data_ptr<double>();
+  // In index order, not by a parallel sum, so that the means do not depend on threads.
   for (std::int64_t token = 0; token < rows.size(0); ++token, row += width)
     for (std::int64_t i = 0; i < width; ++i) total[i] += row[i];
 }
@@ -31,6 +32,7 @@ void divide(std::vector<at::Tensor>& sums, std::int64_t count) {
 
 }  // namespace
 
+/// One forward for each prompt; its activations are added to sums and dropped.
 ReferenceMeans reference_means(const Model& model, const ReferencePrompts& reference) {
   reference.check_mean(kMeanAblation);
   ReferenceMeans means;

@@ -13,6 +13,7 @@ namespace {
 /// Most logits held at a time: 64 MiB of float32.
 constexpr std::int64_t kLogitsPerBlock = std::int64_t{1} << 24;
 
+/// Predictions for the positions from `first` on, a bounded number of logits at a time.
 void write_predictions(const Model& model, const at::Tensor& normalized, std::int64_t first,
                        at::Tensor& ids) {
   const std::int64_t rows = std::max<std::int64_t>(
@@ -24,6 +25,7 @@ void write_predictions(const Model& model, const at::Tensor& normalized, std::in
   }
 }
 
+/// The same id at every position. \throws UsageError for an id outside the vocabulary
 at::Tensor one_token(std::int64_t id, std::int64_t vocab_size, const at::Tensor& normalized) {
   if (id < 0 || id >= vocab_size)
     throw UsageError("layer_attribution: target token id " + std::to_string(id) +
@@ -54,12 +56,14 @@ at::Tensor target_ids(const Model& model, const Target& target, const Tokens& to
     write_predictions(model, normalized, 0, ids);
     return ids;
   }
+  // `next` is the token that follows; at the end the model's prediction.
   for (std::int64_t i = 0; i + 1 < length; ++i)
     ids[i] = tokens.ids[static_cast<std::size_t>(i + 1)];
   write_predictions(model, normalized, length - 1, ids);
   return ids;
 }
 
+/// A difference of 0 everywhere would attribute nothing to everything.
 void check_versus(const Target& target, const at::Tensor& target_ids, const Target& versus,
                   const at::Tensor& versus_ids) {
   if (!target_ids.equal(versus_ids)) return;

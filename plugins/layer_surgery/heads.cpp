@@ -14,6 +14,7 @@ std::string text_of(const SurgeryHead& head) {
   return std::to_string(head.block) + ":" + std::to_string(head.head);
 }
 
+/// `block:head`. \throws UsageError for anything else
 SurgeryHead head_of(const std::string& item) {
   SurgeryHead head;
   const char* end = item.data() + item.size();
@@ -34,10 +35,12 @@ void check_head(const TransformerSpec& spec, const SurgeryHead& head) {
                      std::to_string(spec.attention.n_heads - 1));
 }
 
+/// Query heads that share one key-value head.
 std::int64_t group_size(const TransformerSpec& spec) {
   return spec.attention.n_heads / spec.attention.n_key_value_heads;
 }
 
+/// Heads can be merged if no other head reads the weights that change.
 void check_pair(const TransformerSpec& spec, const SurgeryHead& i, const SurgeryHead& j) {
   check_head(spec, i);
   check_head(spec, j);
@@ -60,6 +63,7 @@ void check_pair(const TransformerSpec& spec, const SurgeryHead& i, const Surgery
 /// A weight with the head on its first axis, merged.
 at::Tensor merged(const at::Tensor& weight, std::int64_t i, std::int64_t j, double alpha) {
   at::Tensor out = weight.clone();
+  // The second head is empty afterwards: the merged one does the work of both.
   out[i].copy_(weight[i] * alpha + weight[j] * (1 - alpha));
   if (j != i) out[j].zero_();
   return out;
@@ -78,6 +82,7 @@ std::vector<std::pair<SurgeryHead, SurgeryHead>> parse_heads(
   return pairs;
 }
 
+/// Keys and values of a group belong to all its heads, so they stay.
 std::vector<WeightChange> merged_weights(const Model& model, const SurgeryHead& i,
                                          const SurgeryHead& j, double alpha) {
   const std::string block = "blocks." + std::to_string(i.block) + ".attn.";
@@ -85,11 +90,13 @@ std::vector<WeightChange> merged_weights(const Model& model, const SurgeryHead& 
   if (group_size(model.spec()) == 1) names.insert(names.end(), {"W_K", "b_K", "W_V", "b_V"});
   std::vector<WeightChange> changes;
   for (const char* name : names)
+    // Projections without biases give undefined tensors.
     if (const at::Tensor weight = model.weight(block + name); weight.defined())
       changes.push_back({block + name, merged(weight, i.head, j.head, alpha)});
   return changes;
 }
 
+/// Blocks before `first` are unchanged, so the stream of the unchanged model enters.
 at::Tensor run_from(const Model& view, const Window& window, std::int64_t first) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -98,6 +105,7 @@ at::Tensor run_from(const Model& view, const Window& window, std::int64_t first)
   return view.forward(window.batch, options).residual;
 }
 
+/// The head writes nothing: its z is zero, while the output bias of attention stays.
 at::Tensor run_without_head(const Model& model, const Window& window, const SurgeryHead& head) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -113,6 +121,7 @@ at::Tensor run_without_head(const Model& model, const Window& window, const Surg
   return model.forward(window.batch, options, hooks).residual;
 }
 
+/// Two variants for each pair: what the merge loses has to be compared with the loss of one head.
 std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryOptions& options) {
   if (options.heads.empty())
     throw UsageError("layer_surgery: merge_heads needs pairs of heads; give heads=1:0,1:3");
@@ -122,6 +131,7 @@ std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryO
     if (std::count(options.heads.begin(), options.heads.end(), std::pair(i, j)) > 1)
       throw UsageError("layer_surgery: heads has the pair " + text_of(i) + "," + text_of(j) +
                        " twice; give it once");
+    // The view shares all other weights with the model.
     const auto changes = merged_weights(*model, i, j, options.alpha);
     variants.push_back({.label = "merge " + text_of(i) + " and " + text_of(j),
                         .first = i.block,

@@ -20,8 +20,10 @@
 namespace lensbench::surgery {
 namespace {
 
+/// Bootstrap samples of the interval of the loss increase.
 constexpr std::int64_t kSamples = 2000;
 
+/// Windows in random order, so that a limited number of them is a sample of the text.
 CorpusOptions corpus_options(const Model& model, const LayerSurgeryOptions& options,
                              std::uint64_t seed) {
   return {.length = std::min(options.window, position_limit(model.spec())),
@@ -77,12 +79,14 @@ bool on_blocks(SurgeryOperation operation) {
   return operation != SurgeryOperation::merge_heads && operation != SurgeryOperation::prune;
 }
 
+/// The donor is opened only if the operation uses it.
 SharedModel donor_of(const Model& model, SurgeryOperation operation,
                      const LayerSurgeryOptions& options) {
   const bool asked = operation == SurgeryOperation::donor || !options.donor.empty();
   return asked ? open_donor(model, options.donor) : nullptr;
 }
 
+/// Variants depend on the texts only where parts are ranked by activations.
 std::vector<Variant> variants_of(const SharedModel& model, const SharedModel& donor,
                                  const std::vector<Tokens>& texts, SurgeryOperation operation,
                                  const LayerSurgeryOptions& options, std::uint64_t seed) {
@@ -102,6 +106,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
                   std::numeric_limits<double>::min());
 }
 
+/// The same block with outputs of zero: it then passes the stream on, like a deleted block.
 at::Tensor with_zeroed_outputs(const Model& model, const Window& window, std::int64_t block) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -127,6 +132,7 @@ void check_blocks(Dataset& dataset, const Model& model, const Window& window,
       model.spec().norm_placement == NormPlacement::after_add)
     return;
   double worst = 0;
+  // Three variants suffice to find a fault, and each costs a forward.
   for (std::size_t i = 0; i < std::min<std::size_t>(3, variants.size()); ++i)
     worst = std::max(worst, difference(variants[i].run(window),
                                        with_zeroed_outputs(model, window, variants[i].block)));
@@ -139,6 +145,7 @@ void check_blocks(Dataset& dataset, const Model& model, const Window& window,
 void check_heads(Dataset& dataset, const SharedModel& model, const Window& window,
                  const LayerSurgeryOptions& options) {
   const auto& [i, j] = options.heads.front();
+  // alpha = 1 keeps the first head.
   const auto itself = with_weights(model, merged_weights(*model, i, i, 1));
   dataset.receipts.push_back(
       make_receipt("merging_a_head_with_itself_changes_nothing",
@@ -161,6 +168,7 @@ void check_pruning(Dataset& dataset, const Model& model, const Window& window,
   forward.logits = ForwardOptions::Logits::none;
   forward.residual = window.streams.front();
   Hooks hooks;
+  // A copy of the same values through the hook of the masks.
   hooks.replace(hook, [](const at::Tensor& value, const HookPoint&) { return value.clone(); });
   dataset.receipts.push_back(make_receipt(
       "replacing_an_activation_by_itself_changes_nothing",
@@ -196,6 +204,7 @@ LayerSurgeryOptions options_of(const Parameters& parameters) {
   return options;
 }
 
+/// Blocks trained in another basis cannot be exchanged; equal embeddings suggest a common one.
 double embedding_cosine(const Model& model, const Model& donor) {
   const at::Tensor a = model.weight("embed.W_E"), b = donor.weight("embed.W_E");
   if (a.sizes() != b.sizes()) return std::numeric_limits<double>::quiet_NaN();
@@ -216,6 +225,8 @@ void LayerSurgeryTool::check_compatible(const Model& model) const {
     throw UsageError("layer_surgery: the model has 0 blocks; expected at least one");
 }
 
+/// The donor and the text are opened here, so that a name that cannot be read fails before the
+/// first case.
 void LayerSurgeryTool::check_parameters(const Parameters& parameters) const {
   const SurgeryOperation operation = operation_of(parameters.text("operation"));
   const LayerSurgeryOptions options = options_of(parameters);
@@ -238,6 +249,7 @@ Dataset LayerSurgeryTool::run(const Request& request) {
 
 Dataset LayerSurgeryTool::operate(const Tokens& tokens, SurgeryOperation operation,
                                   const LayerSurgeryOptions& options) {
+  // A text gives one answer for all cases of a run, which is kept; a prompt gives one for each.
   if (options.text.empty()) return computed(tokens, operation, options);
   if (!answer_ || answer_->operation != operation || !(answer_->options == options))
     answer_ = {operation, options, computed(tokens, operation, options)};
@@ -254,15 +266,18 @@ Dataset LayerSurgeryTool::computed(const Tokens& tokens, SurgeryOperation operat
   const std::vector<Variant> variants =
       variants_of(shared, donor, texts, operation, options, context().seed());
 
+  // The variants are known, so the axes are too, before anything is measured.
   Dataset dataset = with_axes(*shared, variants);
   Totals totals(std::ssize(variants));
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (context().cancelled()) throw RunError("layer_surgery: the run was interrupted");
+    // One forward of the unchanged model for each window; all variants start from its streams.
     const Window window = read_window(*shared, texts[i]);
     const Scores scores = measure(*shared, window, variants);
     totals.add(window, scores);
     context().progress(static_cast<std::int64_t>(i) + 1, std::ssize(texts));
     if (options.text.empty()) add_token_scores(dataset, window.tokens, scores);
+    // Receipts are computed on the first window only.
     if (i > 0) continue;
     if (on_blocks(operation)) check_blocks(dataset, *shared, window, operation, variants);
     if (operation == SurgeryOperation::merge_heads) check_heads(dataset, shared, window, options);
@@ -276,6 +291,7 @@ Dataset LayerSurgeryTool::computed(const Tokens& tokens, SurgeryOperation operat
                 at::scalar_tensor(embedding_cosine(*shared, *donor), at::kDouble), "1",
                 "mean cosine of the token embeddings of model and donor; near 0: another basis "
                 "(NaN: vocabularies of different size)");
+  // Each variant changes the model, so a text on which no stream differs is not a measurement.
   dataset.receipts.push_back(make_receipt("no_write_was_without_effect",
                                           totals.any_change() ? 0 : 1, 0,
                                           "1: every variant left the last stream equal in every "

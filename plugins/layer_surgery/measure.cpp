@@ -26,6 +26,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 /// Numbers of float32 that the streams of variants of one pass have at most: 64 MiB.
 constexpr std::int64_t kPassNumbers = std::int64_t{1} << 24;
 
+/// Stream of random numbers of the bootstrap.
 constexpr std::uint64_t kBootstrapStream = 0x5042;
 
 at::Tensor next_ids(const Tokens& tokens) {
@@ -35,6 +36,8 @@ at::Tensor next_ids(const Tokens& tokens) {
 }
 
 /// Scores of variants whose last streams are given.
+/// The unchanged model is the last layer of the readout, so divergence and first choices are
+/// compared with it.
 void read_scores(const Model& model, const Window& window, std::vector<at::Tensor> streams,
                  std::int64_t first, Scores& scores) {
   const auto count = static_cast<std::int64_t>(streams.size());
@@ -43,8 +46,10 @@ void read_scores(const Model& model, const Window& window, std::vector<at::Tenso
   options.top_k = 1;
   options.entropy = false;
   options.scored_ids = next_ids(window.tokens);
+  // Streams of all variants of the pass are decoded in one readout.
   const Readout out = read_out(model.unembedding(), model.final_norm(at::cat(streams)), options);
   at::Tensor surprise = -out.scored_log_probabilities.to(at::kDouble);
+  // Nothing follows the last token.
   surprise.select(1, surprise.size(1) - 1).fill_(kNan);
   scores.whole_cross_entropy = surprise[count];
   const at::Tensor top = out.top_ids.select(2, 0);
@@ -53,6 +58,8 @@ void read_scores(const Model& model, const Window& window, std::vector<at::Tenso
   scores.agrees.narrow(0, first, count).copy_(top.narrow(0, 0, count).eq(top[count]));
 }
 
+/// Sums over tokens of the cosine of the streams before and after each block (Men et al. 2024,
+/// arXiv:2403.03853).
 at::Tensor mean_cosine_sums(const Window& window) {
   std::vector<at::Tensor> sums;
   for (std::size_t l = 0; l + 1 < window.streams.size(); ++l) {
@@ -71,6 +78,7 @@ Scores measure(const Model& model, const Window& window, const std::vector<Varia
                 at::empty({n, tokens}, at::kDouble),
                 at::empty({n, tokens}, at::kDouble),
                 at::empty({n, tokens}, at::kBool)};
+  // As many variants together as fit the memory; the result does not depend on it.
   const std::int64_t pass =
       std::max<std::int64_t>(1, kPassNumbers / (tokens * model.spec().d_model));
   for (std::int64_t first = 0; first < n; first += pass) {
@@ -87,6 +95,7 @@ Scores measure(const Model& model, const Window& window, const std::vector<Varia
 Totals::Totals(std::int64_t variants)
     : kl_(at::zeros({variants}, at::kDouble)), agrees_(at::zeros({variants}, at::kDouble)) {}
 
+/// Windows have different lengths, so sums are kept and divided at the end.
 void Totals::add(const Window& window, const Scores& scores) {
   const std::int64_t count = window.tokens.size() - 1;
   tokens_ += window.tokens.size();
@@ -128,6 +137,7 @@ at::Tensor Totals::block_influence() const {
   return 1 - influence_ / static_cast<double>(tokens_);
 }
 
+/// Bootstrap over windows, since the losses of tokens of one window are not independent.
 at::Tensor Totals::increase_interval(std::int64_t samples, std::uint64_t seed) const {
   const std::int64_t variants = kl_.size(0);
   if (windows() < 2) return at::full({variants, 2}, kNan, at::kDouble);
@@ -143,6 +153,7 @@ at::Tensor Totals::increase_interval(std::int64_t samples, std::uint64_t seed) c
     for (std::int64_t i = 0; i < windows(); ++i) {
       const auto w = random.below(static_cast<std::uint64_t>(windows()));
       weight.data_ptr<double>()[w] += 1;
+      // The sample is weighted by tokens, like the loss itself.
       tokens += static_cast<double>(scored_[w]);
     }
     drawn[sample] = weight.matmul(increase) / tokens;

@@ -18,6 +18,7 @@ std::optional<std::int64_t> number_of(std::string_view text) {
   return value;
 }
 
+/// 0, 1, …, n - 1.
 Order identity(std::int64_t n) {
   Order order;
   for (std::int64_t i = 0; i < n; ++i) order.push_back({i, false});
@@ -49,6 +50,7 @@ at::Tensor run_blocks(const Model& model, const Window& window, std::int64_t beg
 /// A variant that runs an order.
 Variant variant_of(const SharedModel& model, const SharedModel& donor, std::string label,
                    Order order, std::int64_t block) {
+  // The order is compared with that of the model once, not for each window.
   const std::int64_t first = first_change(order, model->spec().n_layers);
   return {.label = std::move(label),
           .first = first,
@@ -82,11 +84,13 @@ std::optional<std::pair<std::string, Order>> changed_order(SurgeryOperation oper
     place->donor = true;
     return {{"donor " + number, order}};
   }
+  // The last block lacks a next one.
   if (l + 1 == n) return std::nullopt;
   std::swap(*place, *(place + 1));
   return {{"swap " + number + " and " + std::to_string(l + 1), order}};
 }
 
+/// From the smallest to the largest of the given blocks, whatever lies between.
 Variant reversed(const SharedModel& model, const std::vector<std::int64_t>& blocks) {
   const auto [low, high] = std::minmax_element(blocks.begin(), blocks.end());
   if (*low == *high)
@@ -98,6 +102,7 @@ Variant reversed(const SharedModel& model, const std::vector<std::int64_t>& bloc
                     "reverse " + std::to_string(*low) + " to " + std::to_string(*high), order, -1);
 }
 
+/// Any number of blocks, repeated or left out, of either model.
 Variant permuted(const SharedModel& model, const SharedModel& donor, const Order& order) {
   if (order.empty())
     throw UsageError("layer_surgery: permute needs the blocks to run; give order=0,2,1,3");
@@ -113,6 +118,7 @@ Variant permuted(const SharedModel& model, const SharedModel& donor, const Order
 
 }  // namespace
 
+/// The streams that enter each block are kept, so that a variant can start anywhere.
 Window read_window(const Model& model, Tokens tokens) {
   Window window{std::move(tokens), {}, {}};
   window.batch = make_batch(window.tokens);
@@ -130,6 +136,7 @@ Window read_window(const Model& model, Tokens tokens) {
   return window;
 }
 
+/// Blocks before the first change give the streams of the unchanged model.
 std::int64_t first_change(const Order& order, std::int64_t n_layers) {
   std::int64_t i = 0;
   while (i < std::ssize(order) && i < n_layers &&
@@ -145,12 +152,15 @@ at::Tensor run_order(const Model& model, const Model* donor, const Window& windo
   while (next < order.size()) {  // neighbours that stay neighbours run in one forward
     const SurgeryBlock begin = order[next];
     std::int64_t end = begin.index;
+    // Consecutive blocks of one model run in one forward; with other neighbours each run starts a
+    // new one.
     while (next < order.size() && order[next] == SurgeryBlock{end, begin.donor}) ++next, ++end;
     stream = run_blocks(begin.donor ? *donor : model, window, begin.index, end, stream);
   }
   return stream;
 }
 
+/// One forward for each block: a receipt compares this with the single forward, bit by bit.
 at::Tensor run_block_by_block(const Model& model, const Window& window) {
   at::Tensor stream = window.streams.front();
   for (std::int64_t block = 0; block < model.spec().n_layers; ++block)
@@ -171,6 +181,8 @@ std::vector<Variant> order_variants(const SharedModel& model, const SharedModel&
     if (auto changed = changed_order(operation, l, n))
       variants.push_back(
           variant_of(model, donor, std::move(changed->first), std::move(changed->second),
+                     // Of two exchanged blocks the last one of the model counts as the place of the
+                     // change.
                      operation == SurgeryOperation::swap && l + 2 == n && l > 0 ? l + 1 : l));
   }
   if (variants.empty())
@@ -187,6 +199,7 @@ std::vector<std::int64_t> parse_blocks(const std::vector<std::string>& items) {
     const std::size_t dash = item.find('-');
     const auto low = number_of(item.substr(0, dash));
     const auto high = dash == std::string::npos ? low : number_of(item.substr(dash + 1));
+    // The bound keeps a hostile range from filling the memory.
     if (!low || !high || *low > *high || *high - *low > 100000)
       throw UsageError("layer_surgery: blocks has '" + item +
                        "', expected all, or numbers and ranges such as 0,2-4");
@@ -217,6 +230,7 @@ std::vector<std::int64_t> chosen_blocks(const TransformerSpec& spec,
     std::iota(blocks.begin(), blocks.end(), 0);
   }
   for (const std::int64_t block : blocks) check_block(block, spec.n_layers, "model");
+  // A repeated block would give two equal variants.
   std::vector<std::int64_t> sorted = blocks;
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
@@ -226,6 +240,7 @@ std::vector<std::int64_t> chosen_blocks(const TransformerSpec& spec,
   return blocks;
 }
 
+/// Weights are used in the type of the model, so that the streams fit.
 SharedModel open_donor(const Model& model, const std::string& name) {
   if (name.empty())
     throw UsageError("layer_surgery: the donor is missing; name its model with donor");

@@ -16,7 +16,7 @@
 namespace lensbench::surgery {
 namespace {
 
-/// A neuron is active above this share of its own root mean square.
+/// Share of its own root mean square above which the activation of a neuron counts as active.
 constexpr double kActive = 0.1;
 
 /// Streams of random numbers, one for each random order.
@@ -51,6 +51,7 @@ at::Tensor wide(const at::Tensor& weight) {
 }
 
 /// W_V W_O of each head as a Frobenius norm, [head], from [d_head, d_head] products.
+/// |A B|^2 = sum (A^T A) * (B B^T) for A = W_V, B = W_O: products [d_head, d_head] only.
 at::Tensor head_norms(const Model& model, std::int64_t block) {
   const at::Tensor w_o = wide(model.weight(weight_name(block, "attn.W_O")));
   at::Tensor w_v = wide(model.weight(weight_name(block, "attn.W_V")));
@@ -75,7 +76,8 @@ std::vector<at::Tensor> weight_norms(const Model& model, const std::vector<std::
   return out;
 }
 
-/// Sums over tokens of what a part adds to the stream, as a length.
+/// Sums over tokens of the length of what a part adds to the stream. |z W_O|^2 = z (W_O W_O^T) z^T,
+/// so that no row of the stream is made.
 std::vector<at::Tensor> contributions(const Model& model, const std::vector<Tokens>& texts,
                                       const std::vector<std::int64_t>& blocks, bool heads) {
   std::vector<at::Tensor> factor, sum(blocks.size());
@@ -93,7 +95,8 @@ std::vector<at::Tensor> contributions(const Model& model, const std::vector<Toke
   return sum;
 }
 
-/// Numbers of tokens at which a neuron is active.
+/// Numbers of tokens at which a neuron is active. The threshold is relative to the neuron itself,
+/// which needs a first pass over the texts for its root mean square.
 std::vector<at::Tensor> frequencies(const Model& model, const std::vector<Tokens>& texts,
                                     const std::vector<std::int64_t>& blocks) {
   std::vector<at::Tensor> squares(blocks.size()), active(blocks.size());
@@ -123,6 +126,7 @@ std::string text_of(double fraction) {
 
 }  // namespace
 
+/// The blocks before the first mask are not run again.
 at::Tensor run_pruned(const Model& model, const Window& window, const PruneMasks& masks) {
   std::int64_t first = model.spec().n_layers;
   Hooks hooks;
@@ -146,12 +150,14 @@ at::Tensor run_pruned(const Model& model, const Window& window, const PruneMasks
   return model.forward(window.batch, options, hooks).residual;
 }
 
+/// All parts of the chosen blocks compete with each other, so a block may lose more than another.
 Ranking ranked(const Model& model, const std::vector<Tokens>& texts, const std::string& by,
                const LayerSurgeryOptions& options, std::uint64_t seed, std::int64_t draw) {
   const bool heads = options.parts == "heads";
   Ranking ranking{chosen_blocks(model.spec(), options), parts_per_block(model.spec(), heads), {}};
   std::vector<double> measure;
   if (by == "random") {
+    // A stream for each random order, so that its order does not depend on the number of orders.
     Philox random(seed, kFirstStream + static_cast<std::uint64_t>(draw));
     for (std::int64_t i = 0; i < std::ssize(ranking.blocks) * ranking.parts_per_block; ++i)
       measure.push_back(random.uniform());
@@ -164,12 +170,14 @@ Ranking ranked(const Model& model, const std::vector<Tokens>& texts, const std::
   }
   ranking.order.resize(measure.size());
   std::iota(ranking.order.begin(), ranking.order.end(), 0);
+  // Stable: equal measures keep the order of blocks and parts.
   std::stable_sort(ranking.order.begin(), ranking.order.end(), [&](std::int64_t a, std::int64_t b) {
     return measure[static_cast<std::size_t>(a)] < measure[static_cast<std::size_t>(b)];
   });
   return ranking;
 }
 
+/// One mask for each block that loses parts; others stay undefined and cost nothing.
 PruneMasks masks_of(const TransformerSpec& spec, const Ranking& ranking, std::int64_t count,
                     bool heads) {
   PruneMasks masks{heads, std::vector<at::Tensor>(static_cast<std::size_t>(spec.n_layers))};
@@ -193,15 +201,18 @@ std::string random_name(std::int64_t draw) {
   return "random " + std::to_string(draw + 1);
 }
 
+/// Random orders show what any loss of parts costs; an order is useful only if it does better.
 std::vector<Variant> prune_variants(const SharedModel& model, const std::vector<Tokens>& texts,
                                     const LayerSurgeryOptions& options, std::uint64_t seed) {
   const bool heads = options.parts == "heads";
   std::vector<std::pair<std::string, Ranking>> rankings;
   for (const std::string& by : options.by)
+    // A random order that is asked for by name takes the number after those of the comparison.
     rankings.emplace_back(by, ranked(*model, texts, by, options, seed, options.draws));
   for (std::int64_t draw = 0; draw < options.draws; ++draw)
     rankings.emplace_back(random_name(draw), ranked(*model, texts, "random", options, seed, draw));
   std::vector<Variant> variants;
+  // The order of variants is that of the axes of `pruned_loss`.
   for (const auto& [name, ranking] : rankings)
     for (const double fraction : options.fractions) {
       const auto count = share_of(fraction, std::ssize(ranking.order));

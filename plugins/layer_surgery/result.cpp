@@ -17,6 +17,7 @@
 namespace lensbench::surgery {
 namespace {
 
+/// Places by which results are grouped; a block is at exactly one of them.
 constexpr std::array<const char*, 3> kPlaces = {"first", "between", "last"};
 
 /// Index of the place of a block; -1 for a variant that changes several.
@@ -30,6 +31,7 @@ at::Tensor integers(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::kLong).to(at::kInt);
 }
 
+/// Means over variants, since a model reacts differently to changes at its ends.
 void add_places(Dataset& dataset, const at::Tensor& increase, const std::vector<Variant>& variants,
                 std::int64_t n_layers) {
   std::vector<double> means;
@@ -45,6 +47,7 @@ void add_places(Dataset& dataset, const at::Tensor& increase, const std::vector<
               "last one (NaN: none does, or a prompt of one token)");
 }
 
+/// Order as it is given in the parameter: `d` marks a block of the donor.
 std::string order_text(const std::vector<SurgeryBlock>& order) {
   std::string text;
   for (const SurgeryBlock& block : order)
@@ -78,6 +81,7 @@ const char* to_string(SurgeryOperation operation) {
   return "";
 }
 
+/// The parts of the result that do not depend on the text.
 Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
   const std::int64_t n_layers = model.spec().n_layers;
   std::vector<std::string> labels, places;
@@ -108,6 +112,7 @@ Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
   return dataset;
 }
 
+/// Values at each token exist for prompts only; a long text gives totals.
 void add_token_scores(Dataset& dataset, const Tokens& tokens, const Scores& scores) {
   add_token_axis(dataset, tokens.ids, tokens.texts);
   dataset.add("cross_entropy", {"variant", "token"}, scores.cross_entropy, "nats",
@@ -119,6 +124,8 @@ void add_token_scores(Dataset& dataset, const Tokens& tokens, const Scores& scor
               "-ln probability of the token that follows in the unchanged model (NaN: last token)");
 }
 
+/// Totals over all windows of the text. The increase is stored in addition to both losses, because
+/// it is what variants are compared by.
 void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Variant>& variants,
                 std::int64_t n_layers) {
   const at::Tensor loss = totals.loss(), increase = loss - totals.whole_loss();
@@ -135,12 +142,15 @@ void add_totals(Dataset& dataset, const Totals& totals, const std::vector<Varian
   dataset.add("block_influence", {"block"}, totals.block_influence(), "1",
               "1 minus the mean cosine of the streams before and after the block");
   add_places(dataset, increase, variants, n_layers);
+  // Digests of changed weights, not their values.
   std::vector<std::string> changes;
   for (const Variant& variant : variants)
     if (!variant.weight_changes.empty()) changes.push_back(variant.weight_changes);
   if (!changes.empty()) dataset.attributes["weight_changes"] = changes;
 }
 
+/// Windows are drawn with replacement, rather than tokens, since tokens of a window depend on each
+/// other.
 void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
                   std::uint64_t seed) {
   dataset.add_coordinate("bound", {"low", "high"}, "bounds of the interval");
@@ -154,16 +164,19 @@ void add_interval(Dataset& dataset, const Totals& totals, std::int64_t samples,
       "percentiles of the increase per token over windows drawn with replacement");
 }
 
+/// The variants of prune are a grid of orders and shares, with random orders after the named ones.
 void add_pruning(Dataset& dataset, const TransformerSpec& spec,
                  const LayerSurgeryOptions& options) {
   const auto orders = static_cast<std::int64_t>(options.by.size());
   const auto shares = static_cast<std::int64_t>(options.fractions.size());
   const bool heads = options.parts == "heads";
+  // All heads or neurons of the chosen blocks; `fractions` are shares of this number.
   const std::int64_t parts =
       std::ssize(chosen_blocks(spec, options)) * (heads ? spec.attention.n_heads : spec.mlp.d_mlp);
   std::vector<std::int64_t> counts;
   for (const double fraction : options.fractions) counts.push_back(share_of(fraction, parts));
   const at::Tensor loss =
+      // A view: the losses themselves are in `loss` already.
       dataset["loss"].tensor.view({orders + options.draws, shares}).contiguous();
   dataset.add_coordinate("by", options.by, "order of pruning, the smallest first");
   dataset.add_coordinate("fraction", at::tensor(options.fractions, at::kDouble),
@@ -200,6 +213,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
     attributes["donor_basis"] =
         "blocks of another training run read and write in another basis; donor_embedding_cosine "
         "compares the embeddings";
+  // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
   attributes["seed_stream"] = static_cast<std::int64_t>(seed);
   if (operation != SurgeryOperation::prune) return;

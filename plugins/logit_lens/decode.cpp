@@ -21,7 +21,8 @@ std::string hook(std::int64_t layer, const std::string& point) {
   return "blocks." + std::to_string(layer) + ".hook_" + point;
 }
 
-/// Hook names of a point, one per layer; `resid_post` is the stream, starting with the embedding.
+/// Hook names of a point, one for each layer. `resid_post` has one more: it is the stream, and
+/// starts with the embedding.
 std::vector<std::string> point_hooks(const TransformerSpec& spec, const std::string& point) {
   std::vector<std::string> names;
   if (point == "resid_post") {
@@ -49,11 +50,13 @@ void check_points(const std::vector<std::string>& points) {
   }
 }
 
+/// Activations of a batch of one, without the batch axis.
 at::Tensor one_sequence(const std::map<std::string, at::Tensor>& activations,
                         const std::string& name) {
   return activations.at(name).select(0, 0);
 }
 
+/// Consecutive positions.
 struct Block {
   std::int64_t first, count;
   at::Tensor of(const at::Tensor& positions) const { return positions.narrow(0, first, count); }
@@ -69,16 +72,20 @@ at::Tensor normalized_rows(const Question& question, const Block& block) {
     const at::Tensor residual = block.of(question.layers[static_cast<std::size_t>(layer)]);
     rows.select(0, layer).copy_(question.norm ? model.final_norm(residual) : residual);
   }
+  // The model's own final layer is always the last row, so that divergence and prediction do not
+  // depend on the points that were asked for.
   rows.select(0, n_layers).copy_(model.final_norm(block.of(question.final_residual)));
   return rows;
 }
 
+/// The readout is profiled as a component of its own.
 Readout read(const Model& model, const at::Tensor& rows, const ReadoutOptions& options) {
   ProfileScope scope(profile_of(model), -1, "readout");
   if (scope.active()) scope.reads(static_cast<std::int64_t>(model.unembedding().weight.nbytes()));
   return read_out(model.unembedding(), rows, options);
 }
 
+/// The model's own choice, which ties resolve to the smaller id.
 at::Tensor top_of_last_layer(const Model& model, const at::Tensor& rows) {
   ReadoutOptions options;
   options.top_k = 1;
@@ -94,6 +101,7 @@ at::Tensor target_ids(const Question& question, const at::Tensor& rows, const Bl
   at::Tensor ids = block.of(question.next_ids).clone();
   for (std::int64_t i = 0; i < block.count; ++i)
     if (ids[i].item<std::int64_t>() < 0)
+      // Only the last position lacks a token that follows.
       ids.narrow(0, i, 1).copy_(top_of_last_layer(*question.model, rows.narrow(1, i, 1)));
   return ids;
 }
@@ -103,14 +111,17 @@ at::Tensor without_reference(const at::Tensor& values) {
   return values.defined() ? values.narrow(0, 0, values.size(0) - 1) : values;
 }
 
+/// Positions [first, first + count) at all layers.
 Answer decode_block(const Question& question, const Block& block) {
   const at::Tensor rows = normalized_rows(question, block);
   const at::Tensor next = block.of(question.next_ids);
   ReadoutOptions options;
+  // The best token is needed for the prediction even if no list is asked for.
   options.top_k = std::max<std::int64_t>(question.top_k, 1);
   options.target_ids = target_ids(question, rows, block);
   options.entropy = options.kl_to_last = question.distributions;
   const bool scored = question.distributions && !question.model->spec().masked_language_model;
+  // -1 is not an id; its value is replaced by NaN afterwards.
   if (scored) options.scored_ids = next.clamp_min(0);
   Answer answer;
   answer.readout = read(*question.model, rows, options);
@@ -121,6 +132,7 @@ Answer decode_block(const Question& question, const Block& block) {
   return answer;
 }
 
+/// The reference row is not one of the question's layers.
 void keep_layers(Answer& answer) {
   Readout& r = answer.readout;
   for (at::Tensor* values :
@@ -135,6 +147,7 @@ at::Tensor join(const std::vector<Answer>& parts, at::Tensor Readout::*member, s
   return tensors.front().defined() ? at::cat(tensors, axis) : at::Tensor();
 }
 
+/// Blocks are joined along the positions.
 Answer join_blocks(std::vector<Answer>& parts) {
   if (parts.size() == 1) return std::move(parts.front());
   Answer whole;
@@ -183,6 +196,7 @@ double size_of_products(const Model& model, const ForwardOutput& output, std::in
   return std::abs(unembedding.logit_scale) * (weights * row).abs().sum(-1).max().item<double>();
 }
 
+/// The forward has logits at the last position only.
 at::Tensor logits_at(const Model& model, const ForwardOutput& output, std::int64_t position) {
   const at::Tensor residual = output.residual.select(0, 0);
   if (position + 1 == residual.size(0)) return output.logits;
@@ -195,6 +209,7 @@ bool is_half(at::ScalarType type) {
 
 }  // namespace
 
+/// Points of the list may share names; the stream after the last block is always read.
 std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
                                       const std::vector<std::string>& points) {
   check_points(points);
@@ -202,6 +217,7 @@ std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
   std::vector<std::string> names = {residual_hook(spec, spec.n_layers)};
   for (const std::string& point : points)
     for (std::string& name : point_hooks(spec, point)) names.push_back(std::move(name));
+  // The forward is shared with the other requests of the case.
   const auto activations = context.activations(tokens, names);
   std::vector<Residuals> all;
   for (const std::string& point : points) {
@@ -219,6 +235,7 @@ at::Tensor final_residual(Context& context, const Tokens& tokens) {
   return one_sequence(context.activations(tokens, {name}), name);
 }
 
+/// Positions are independent, so they are decoded in blocks that bound the normalised copies.
 Answer decode(const Question& question) {
   constexpr std::int64_t kElements = std::int64_t{1} << 23;  // 32 MiB of normalised rows
   const std::int64_t length = question.final_residual.size(0);
@@ -241,10 +258,13 @@ at::Tensor next_ids(const Tokens& tokens) {
 
 Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
                            const Readout& readout) {
+  // Positions from the first to the last at equal distances; all positions would cost a whole
+  // unembedding.
   constexpr std::int64_t kPositions = 8;
   const ForwardOutput output = forward_again(model, tokens, before_last);
   const std::int64_t length = tokens.size(), n = std::min(length, kPositions);
   double difference = 0, scale = 1e-30;
+  // NaN stays the largest difference, so that the receipt fails.
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t position = n == 1 ? 0 : i * (length - 1) / (n - 1);
     const at::Tensor logits =

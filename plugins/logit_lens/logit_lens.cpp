@@ -23,6 +23,7 @@ void check_top_k(const Model& model, std::int64_t top_k) {
                    std::to_string(model.spec().vocab_size) + ", the size of the vocabulary");
 }
 
+/// Without the norm the raw stream is unembedded, which must have the width of the unembedding.
 void check_norm(const Model& model, bool norm) {
   if (norm || model.spec().d_embedding == 0) return;
   throw UsageError("logit_lens: norm is false, but this '" + model.spec().family +
@@ -36,6 +37,7 @@ Dataset with_token_axis(const Tokens& tokens) {
   return dataset;
 }
 
+/// Everything that a decoding needs in addition to its options.
 Question make_question(const Model& model, const Tokens& tokens, std::vector<at::Tensor> layers,
                        at::Tensor final_residual, const Target& target) {
   Question question;
@@ -47,6 +49,8 @@ Question make_question(const Model& model, const Tokens& tokens, std::vector<at:
   return question;
 }
 
+/// `layer` counts streams, `block` counts blocks: other points than the stream have no layer
+/// n_layers.
 void add_axes(Dataset& dataset, const std::vector<Residuals>& points, std::int64_t n_layers,
               std::int64_t top_k) {
   bool layers = false, blocks = false;
@@ -66,6 +70,7 @@ std::int64_t checked_position(std::int64_t position, std::int64_t length) {
                    " tokens; give -1 for the last one");
 }
 
+/// The stream after all blocks if the model goes on normally from `residual`.
 at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::int64_t layer,
                                 const at::Tensor& residual) {
   if (layer == model.spec().n_layers) return residual;
@@ -78,6 +83,7 @@ at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::i
 
 }  // namespace
 
+/// The hooks of default options, so that the bench can read them in one forward for several tools.
 std::vector<std::string> LogitLensTool::usual_hooks(const TransformerSpec& spec) const {
   std::vector<std::string> hooks;
   for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
@@ -103,12 +109,14 @@ Dataset LogitLensTool::run(const Request& request) {
 
 Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& asked) {
   LogitLensOptions options = asked;
+  // In a masked-language model `next` means the model's own prediction.
   options.target = meant_target(model(), asked.target);
   check_tokens(tokens);
   check_top_k(model(), options.top_k);
   check_norm(model(), options.norm);
   const at::Tensor masked = masked_positions(model(), tokens, options.mask);
   std::vector<Residuals> points = read_residuals(context(), tokens, options.points);
+  // The reference of divergences and predictions, whatever points are decoded.
   const at::Tensor last = final_residual(context(), tokens);
   Dataset dataset = with_token_axis(tokens);
   add_axes(dataset, points, model().spec().n_layers, options.top_k);
@@ -124,8 +132,10 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& ask
     question.norm = options.norm;
     question.top_k = options.top_k;
     Answer answer = decode(question);
+    // Only the stream with its norm ends in the model's own logits.
     if (is_stream && options.norm)
       dataset.receipts.push_back(last_layer_receipt(model(), tokens, before_last, answer.readout));
+    // After the receipt, which needs the values of all positions.
     keep_masked(answer, masked);
     if (!dataset.contains("target_id"))
       dataset.add("target_id", {"token"}, answer.readout.target_ids.to(at::kInt), "1",
@@ -138,6 +148,7 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& ask
   return dataset;
 }
 
+/// One layer and one target, without the distributions, which would need sums over layers.
 Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
                                 LensPath path) {
   check_tokens(tokens);
@@ -149,6 +160,8 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
                             .front()
                             .layers[static_cast<std::size_t>(layer)];
   if (path == LensPath::indirect) residual = run_remaining_blocks(model(), tokens, layer, residual);
+  // Divergences and entropies are not asked for, so the readout computes logits and log-sum-exp
+  // only.
   Question question =
       make_question(model(), tokens, {residual}, final_residual(context(), tokens), target);
   question.distributions = false;
@@ -170,6 +183,7 @@ Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const 
   return dataset;
 }
 
+/// One position at all layers: the rows are one position long.
 Dataset LogitLensTool::layer_logits(const Tokens& tokens, const Target& target,
                                     std::int64_t position) {
   check_tokens(tokens);

@@ -9,11 +9,13 @@
 namespace lensbench::lens {
 namespace {
 
+/// Id of the mask token; nullopt if the tokenizer does not have one of the usual names.
 std::optional<std::int64_t> mask_id(const Model& model, const std::string& mask) {
   const auto tokenizer = model.tokenizer();
   if (!mask.empty()) return parse_token(tokenizer.get(), mask, model.spec().vocab_size);
   if (!tokenizer) return std::nullopt;
   for (const char* text : {"[MASK]", "<mask>"})
+    // A vocabulary may hold the text `[MASK]` as an ordinary token.
     if (const auto id = tokenizer->id_of(text); id && tokenizer->is_special(*id)) return id;
   return std::nullopt;
 }
@@ -28,6 +30,7 @@ at::Tensor masked_positions(const Model& model, const Tokens& tokens, const std:
   }
   const at::Tensor ids = at::tensor(tokens.ids, at::kLong);
   const auto id = mask_id(model, mask);
+  // Without a known mask token no position is masked.
   return id ? ids.eq(*id) : at::zeros(ids.sizes(), at::kBool);
 }
 
@@ -37,6 +40,7 @@ Target meant_target(const Model& model, const Target& target) {
 }
 
 void keep_masked(Answer& answer, const at::Tensor& masked) {
+  // A prompt without a mask token is scored everywhere.
   if (!masked.defined() || !masked.any().item<bool>()) return;
   const at::Tensor others = masked.logical_not();
   Readout& r = answer.readout;

@@ -9,6 +9,7 @@ namespace lensbench::lens {
 void add_point(Dataset& dataset, const std::string& point, const std::string& axis,
                const Answer& answer) {
   const std::string prefix = point == "resid_post" ? "" : point + "_";
+  // Long names say which point was decoded unless it is the stream.
   const std::string of = prefix.empty() ? "" : " decoded from " + point;
   const std::vector<std::string> grid = {axis, "token"}, ranked = {axis, "token", "rank"};
   const Readout& r = answer.readout;
@@ -34,6 +35,7 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
               "logit of the target (NaN: position not scored)");
 }
 
+/// The result says in words which positions count, since -1 and NaN alone would be ambiguous.
 void add_masked(Dataset& dataset, const at::Tensor& masked) {
   dataset.add("masked", {"token"}, masked.to(at::kChar), "1",
               "1 at mask tokens, the positions that a masked-language model predicts");
@@ -49,11 +51,13 @@ void add_settling(Dataset& dataset, const Answer& answer) {
   const at::Tensor top = answer.readout.top_ids.select(2, 0);
   const at::Tensor is_final = top.eq(answer.predicted_ids.unsqueeze(0));
   // Number of layers, from the last one down, that keep the final prediction without interruption.
+  // The product over layers, from the last one down, is 1 as long as every layer agrees.
   const at::Tensor run = is_final.flip(0).to(at::kInt).cumprod(0).sum(0);
   const at::Tensor settled = top.size(0) - run;
   dataset.add("settled_layer", {"token"}, settled.masked_fill(run.eq(0), -1).to(at::kInt), "1",
               "first layer from which the model's own prediction stays rank 1; -1: never");
   at::Tensor leaves = at::zeros(top.sizes(), at::kChar);
+  // A single layer has none before it.
   if (top.size(0) > 1)
     leaves.narrow(0, 1, top.size(0) - 1)
         .copy_(is_final.narrow(0, 0, top.size(0) - 1)
@@ -74,6 +78,7 @@ void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
       : whole_head  ? "the model's own prediction head (dense layer, activation, norm), statistics "
                       "recomputed on each residual"
                     : "the model's own, statistics recomputed on each residual";
+  // The name `resid_post` alone would suggest the sum before that norm.
   if (model.spec().norm_placement == NormPlacement::after_add)
     dataset.attributes["stream"] =
         "resid_post is read after the norm that ends each block (hook_normalized_resid_post)";

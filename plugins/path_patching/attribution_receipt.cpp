@@ -13,11 +13,13 @@ namespace {
 
 /// Cache with the outputs of all senders and the scale of the final norm at the metric's position.
 ActivationCache cache_of(const Model& model, const Tokens& tokens, bool at_the_end) {
+  // Only what senders write and what the final norm divides by; keys and values are not needed.
   std::vector<std::string> names = {"hook_embed", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
                                     "blocks.*.attn.hook_z", "blocks.*.hook_resid_pre"};
   if (model.spec().position == PositionKind::learned) names.emplace_back("hook_pos_embed");
   if (model.spec().final_norm) names.emplace_back("ln_final.hook_scale");
   ForwardOptions options;
+  // Logits at the last position alone, if that is the one of the metric.
   options.logits = at_the_end ? ForwardOptions::Logits::last : ForwardOptions::Logits::all;
   return run_with_cache(model, make_batch(tokens), names, options).cache;
 }
@@ -37,6 +39,8 @@ std::map<std::string, at::Tensor> outputs_of(const ActivationCache& cache, bool 
 
 }  // namespace
 
+/// The same number by another path: direct logit attribution of every sender in both runs, at the
+/// scale of the base run, through the activation cache.
 Receipt frozen_norm_is_direct_attribution(const RunPair& pair, const Tokens& source,
                                           const std::vector<Sender>& senders,
                                           const MetricReader& reader, const at::Tensor& effects) {
@@ -44,11 +48,13 @@ Receipt frozen_norm_is_direct_attribution(const RunPair& pair, const Tokens& sou
   const bool at_the_end = reader.position() + 1 == pair.tokens().size();
   // Both read one position; with a negative index it is also that of a scale of the last alone.
   const Slice position(reader.position() - pair.tokens().size());
+  // Heads are senders only where the stream is a sum over heads.
   const bool by_head = model.spec().norm_placement == NormPlacement::before;
   const ActivationCache base = cache_of(model, pair.tokens(), at_the_end);
   const ActivationCache other = cache_of(model, source, at_the_end);
   const auto of_base = outputs_of(base, by_head, position);
   const auto of_source = outputs_of(other, by_head, position);
+  // Both runs in one stack, so that both are divided by the same scale.
   std::vector<at::Tensor> rows;
   for (const Sender& sender : senders) rows.push_back(of_base.at(sender.label));
   for (const Sender& sender : senders) rows.push_back(of_source.at(sender.label));

@@ -16,6 +16,7 @@ constexpr const char* kReceivers =
   throw UsageError("path_patching: " + fault);
 }
 
+/// A norm after attention mixes the heads, so that single heads do not write to the stream.
 bool by_head(const TransformerSpec& spec) {
   return spec.norm_placement == NormPlacement::before;
 }
@@ -24,7 +25,8 @@ bool grouped(const TransformerSpec& spec) {
   return spec.attention.n_key_value_heads != spec.attention.n_heads;
 }
 
-/// Number of a name; a number too long for the type exceeds every count.
+/// Number of a name, which the pattern limits to digits; one that is too long for the type exceeds
+/// every count.
 std::int64_t number_of(const std::string& digits) {
   return digits.size() > 9 ? 1'000'000'000 : std::stoll(digits);
 }
@@ -55,6 +57,7 @@ void require_by_head(const TransformerSpec& spec, const std::string& name) {
          "give attentions, or whole outputs such as 2_attn_out");
 }
 
+/// `L0H1`, `2_attn_out` or `2_mlp_out`.
 Sender named_sender(const TransformerSpec& spec, const std::string& name) {
   static const std::regex head("L([0-9]+)H([0-9]+)"), output("([0-9]+)_(attn|mlp)_out");
   std::smatch match;
@@ -70,6 +73,8 @@ Sender named_sender(const TransformerSpec& spec, const std::string& name) {
   refuse("unknown sender '" + name + "'; give " + kSenders);
 }
 
+/// Label such as `L5H2.q`, with KV for heads of shared keys and values and without a head for a
+/// whole block.
 Receiver head_receiver(const TransformerSpec& spec, Receiver::Kind kind, std::int64_t block,
                        std::int64_t head) {
   const char* letter = kind == Receiver::Kind::q ? "q" : kind == Receiver::Kind::k ? "k" : "v";
@@ -103,6 +108,7 @@ void check_axis(const TransformerSpec& spec, const std::string& name, const std:
          std::string(1, name.back()));
 }
 
+/// `L5H2.q`, `L5KV1.k`, `L5.v` or `3_mlp_in`.
 Receiver named_receiver(const TransformerSpec& spec, const std::string& name) {
   static const std::regex head("L([0-9]+)(?:(H|KV)([0-9]+))?\\.([qkv])"), mlp("([0-9]+)_mlp_in");
   std::smatch match;
@@ -114,6 +120,7 @@ Receiver named_receiver(const TransformerSpec& spec, const std::string& name) {
     const auto block = checked(name, "block", number_of(match[1]), spec.n_layers);
     check_axis(spec, name, match[2], kind);
     const std::int64_t index =
+        // Without a number all heads of the block are one receiver.
         match[3].matched ? checked(name, "head", number_of(match[3]), n_heads(spec, kind)) : -1;
     return head_receiver(spec, kind, block, index);
   }
@@ -128,6 +135,7 @@ void add_heads(const TransformerSpec& spec, Receiver::Kind kind, std::vector<Rec
       found.push_back(head_receiver(spec, kind, block, head));
 }
 
+/// A group word stands for all nodes of its kind in the model.
 void add_senders(const TransformerSpec& spec, const std::string& name, std::vector<Sender>& found) {
   if (name == "embed") return found.push_back({Sender::Kind::embed, -1, -1, "embed"});
   if (name == "heads") require_by_head(spec, name);
@@ -142,6 +150,7 @@ void add_senders(const TransformerSpec& spec, const std::string& name, std::vect
   }
 }
 
+/// Words may overlap (`all` includes `q`); nodes that are named twice are kept once.
 void add_receivers(const TransformerSpec& spec, const std::string& name,
                    std::vector<Receiver>& found) {
   using Kind = Receiver::Kind;
@@ -157,6 +166,7 @@ void add_receivers(const TransformerSpec& spec, const std::string& name,
   if (!groups.contains(name)) found.push_back(named_receiver(spec, name));
 }
 
+/// Labels identify nodes, so equal labels are one node.
 template <class Node>
 std::vector<Node> each_once(const std::vector<Node>& all) {
   std::set<std::string> seen;
@@ -168,6 +178,7 @@ std::vector<Node> each_once(const std::vector<Node>& all) {
 
 }  // namespace
 
+/// Reading points per head exist for hooks alone, so that one receiver can read another stream.
 const char* Receiver::hook() const {
   switch (kind) {
     case Kind::q:
@@ -179,11 +190,13 @@ const char* Receiver::hook() const {
     case Kind::mlp:
       return "hook_mlp_in";
     case Kind::logits:
+      // Logits are read from the last stream.
       break;
   }
   return "hook_resid_post";
 }
 
+/// The MLP of a block reads the attention of the same block, unless both run in parallel.
 bool is_later(const TransformerSpec& spec, const Sender& sender, const Receiver& receiver) {
   if (receiver.kind == Receiver::Kind::logits || sender.kind == Sender::Kind::embed) return true;
   const bool same_block_counts = receiver.kind == Receiver::Kind::mlp &&
@@ -191,6 +204,7 @@ bool is_later(const TransformerSpec& spec, const Sender& sender, const Receiver&
   return receiver.block > sender.block || (same_block_counts && receiver.block == sender.block);
 }
 
+/// Senders in the order of the names, each once, since names of groups overlap.
 std::vector<Sender> parse_senders(const TransformerSpec& spec,
                                   const std::vector<std::string>& names) {
   std::vector<Sender> found;
@@ -207,6 +221,7 @@ std::vector<Receiver> parse_receivers(const TransformerSpec& spec,
   return each_once(found);
 }
 
+/// Senders and receivers that do not meet would give a table of NaN.
 void require_paths(const TransformerSpec& spec, const std::vector<Sender>& senders,
                    const std::vector<Receiver>& receivers) {
   for (const Sender& sender : senders)

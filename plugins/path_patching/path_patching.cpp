@@ -44,6 +44,8 @@ void add_scalar(Dataset& dataset, const char* name, double value, const char* un
   dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
 }
 
+/// Effect and recovery [sender, receiver] or [sender, receiver, token]: recovery is the effect in
+/// units of the gap between both runs, so that prompts can be compared.
 void add_paths(Dataset& dataset, const Plan& plan, const PathSweep& sweep, const Gap& gap,
                const char* units) {
   dataset.add_coordinate("sender", labels_of(plan.senders), "what writes to the stream");
@@ -74,10 +76,13 @@ void add_options(Dataset& dataset, const PathPatchingOptions& options) {
   dataset.attributes["min_gap"] = options.min_gap;
 }
 
+/// Receipts compare all paths that were run, and the batch with the largest effect with single
+/// runs.
 std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const Gap& gap) {
   const Model& model = plan.pair.model();
   SweepResult all;
   const at::Tensor found = sweep.metrics.flatten();
+  // Pairs that are not paths are NaN and left out.
   all.metrics = found.masked_select(found.isnan().logical_not()).view({1, -1, 1});
   all.base_metrics = at::scalar_tensor(sweep.base_metric, at::kDouble).view({1, 1});
   const SweepCheck check{model, plan.pair.tokens(), sweep.cells, plan.metrics, sweep.options,
@@ -88,6 +93,7 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
       hooks.emplace_back(receiver.hook());
   std::vector<Receipt> receipts = {self_replacement(check, hooks),
                                    some_write_has_effect(check, all.metrics.size(1))};
+  // Nothing was run if no sender differs between the prompts.
   if (!sweep.cells.empty())
     receipts.push_back(batched_equals_single({model, plan.pair.tokens(), sweep.cells, plan.metrics,
                                               sweep.options, sweep.result, gap.value()}));
@@ -98,6 +104,7 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
 
 }  // namespace
 
+/// Where the stream is normalised after each addition, what a sender writes is not a term of it.
 void PathPatchingTool::check_compatible(const Model& model) const {
   if (model.spec().norm_placement != NormPlacement::after_add) return;
   throw UsageError("path_patching: '" + model.spec().family +
@@ -105,6 +112,7 @@ void PathPatchingTool::check_compatible(const Model& model) const {
                    "what senders write; use activation_patching");
 }
 
+/// Names are parsed with the model, which says which blocks and heads exist.
 void PathPatchingTool::check_parameters(const Parameters& parameters) const {
   options_of(model(), parameters);
   const TransformerSpec& spec = model().spec();
@@ -112,6 +120,7 @@ void PathPatchingTool::check_parameters(const Parameters& parameters) const {
                 parse_receivers(spec, parameters.list("receivers")));
 }
 
+/// An upper bound: prompts that differ at few positions cost less.
 CostEstimate PathPatchingTool::estimate(const Request& request) const {
   const PathPatchingOptions options = options_of(model(), request.parameters());
   const TransformerSpec& spec = model().spec();
@@ -138,10 +147,13 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
     throw UsageError(
         "path_patching: the two prompts are equal token for token; give a second prompt that "
         "differs");
+  // Both runs once; all paths use their activations.
   const RunPair pair(model(), runs.base(), runs.source());
   const bool noise = options.direction == Direction::noise;
+  // The target `model` is the prediction on the clean prompt, whichever run is changed.
   MetricReader reader("path_patching", model(), clean,
                       noise ? pair.base().last : pair.source().last, target, options.metric);
+  // Metrics that compare distributions need that of the unchanged run.
   reader.set_base(pair.base().last[reader.position()]);
   const Plan plan{context(), pair, senders, receivers, options, reader.rows(), reader.position()};
   const PathSweep sweep = sweep_paths(plan);
@@ -158,6 +170,7 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
              .rule = options.recompute_mlps ? "mlps_recomputed" : "mlps_frozen"}
       .describe(dataset);
   dataset.receipts = receipts_of(plan, sweep, gap);
+  // The exact direct effect exists only where nothing between sender and logits is recomputed.
   if (options.recompute_mlps || !reads_logits(receivers)) return dataset;
   const at::Tensor direct = frozen_norm_effects(pair, senders, reader);
   dataset.add("frozen_norm_effect", {"sender"}, direct, "1",

@@ -19,6 +19,7 @@ constexpr std::int64_t kHeadCopies = std::int64_t{512} << 20;
 /// Bound of the streams that a group of senders keeps when MLPs run again.
 constexpr std::int64_t kKeptStreams = std::int64_t{256} << 20;
 
+/// The receiver `logits` reads the last stream, at the output of the last block.
 SweepCell cell_of(const Receiver& receiver, std::int64_t last_block,
                   std::vector<std::int64_t> positions, const at::Tensor& rows) {
   CellWrite write{receiver.hook(),
@@ -27,6 +28,7 @@ SweepCell cell_of(const Receiver& receiver, std::int64_t last_block,
                   {},
                   {}};
   if (receiver.head >= 0) write.heads = {receiver.head};
+  // Inputs of heads have an axis of heads.
   if (rows.defined()) write.values = receiver.of_head() ? rows.unsqueeze(1) : rows;
   return {{std::move(write)}};
 }
@@ -41,7 +43,8 @@ std::vector<std::vector<std::int64_t>> cell_positions(const std::vector<std::int
   return lists;
 }
 
-/// Inputs that the paths of one sender give to receivers.
+/// Inputs that the paths of one sender give to receivers: the base input plus the sender's
+/// difference, or, where MLPs run again, the streams of that run.
 class SenderInputs {
  public:
   /// \param run  streams with the MLPs run again; nullptr: they are frozen
@@ -51,6 +54,8 @@ class SenderInputs {
   std::vector<std::int64_t> changed() const { return changed_positions(difference_); }
 
   /// x_r, [position, d_model].
+  /// x_r, [position, d_model]. Queries, keys and values of a block read one stream, so it is made
+  /// once.
   const at::Tensor& of(const Receiver& receiver) {
     if (run_ != nullptr) return run_->input(receiver);
     at::Tensor& input = inputs_[{receiver.block, receiver.of_head()}];
@@ -71,6 +76,7 @@ struct Group {
   std::vector<std::int64_t> places;
 };
 
+/// Runs senders in groups: the cells of a group share forwards, and only its streams are in memory.
 class PathRunner {
  public:
   explicit PathRunner(const Plan& plan)
@@ -82,6 +88,7 @@ class PathRunner {
 
   PathSweep run() {
     const auto count = static_cast<std::int64_t>(plan_.senders.size());
+    // NaN stays where the receiver is not later than the sender.
     sweep_.metrics = at::full({count * n_receivers_ * n_cells_},
                               std::numeric_limits<double>::quiet_NaN(), at::kDouble);
     sweep_.options.metric_position = plan_.position;
@@ -102,6 +109,8 @@ class PathRunner {
   }
 
  private:
+  /// As many senders as fill one forward; fewer if their streams, with MLPs run again, would need
+  /// too much memory.
   std::int64_t senders_in_group() const {
     std::int64_t most = std::max<std::int64_t>(
         1, plan_.options.most_cells / std::max<std::int64_t>(1, n_receivers_ * n_cells_));
@@ -111,6 +120,7 @@ class PathRunner {
     return std::clamp<std::int64_t>(kKeptStreams / bytes, 1, most);
   }
 
+  /// Inputs of all receivers of a group, as cells.
   Group group_of(std::int64_t first, std::int64_t end) {
     std::vector<at::Tensor> differences;
     std::vector<Injection> injections;
@@ -136,7 +146,9 @@ class PathRunner {
       const Receiver& receiver = plan_.receivers[static_cast<std::size_t>(r)];
       if (!is_later(spec_, plan_.senders[static_cast<std::size_t>(s)], receiver)) continue;
       const std::int64_t place = (s * n_receivers_ + r) * n_cells_;
+      // Every path counts as one, even if nothing differs along it.
       for (std::int64_t i = 0; i < n_cells_; ++i) paths_.push_back(place + i);
+      // Positions where the prompts do not differ need no run.
       const auto positions = path_positions(spec_, changed, receiver, plan_.position);
       for (const auto& list : cell_positions(positions, plan_.options.by_position)) {
         const at::Tensor rows = inputs.of(receiver).index_select(0, at::tensor(list, at::kLong));
@@ -146,6 +158,7 @@ class PathRunner {
     }
   }
 
+  /// The group with the largest effect is kept for the receipts.
   void run_group(Group group) {
     if (group.cells.empty()) return;
     SweepOptions options = sweep_.options;
@@ -166,6 +179,7 @@ class PathRunner {
 
   /// Paths along which nothing differs are not run.
   void fill_unchanged() {
+    // No path was run, so the base metric was not read yet.
     if (!base_)
       base_ = plan_.metrics(plan_.pair.base().last.narrow(0, plan_.position, 1)).item<double>();
     sweep_.base_metric = *base_;
@@ -200,6 +214,7 @@ std::vector<SweepCell> cells_of(const TransformerSpec& spec, std::int64_t length
 
 }  // namespace
 
+/// Positions at which a change can reach the metric's position.
 std::vector<std::int64_t> path_positions(const TransformerSpec& spec,
                                          const std::vector<std::int64_t>& changed,
                                          const Receiver& receiver, std::int64_t metric_position) {
@@ -223,6 +238,7 @@ SweepCost paths_cost(const TransformerSpec& spec, std::int64_t length,
   SweepOptions sweep;
   sweep.metric_position = resolve_position("path_patching", options.metric.position, length);
   sweep.most_cells = cells_in_forward(spec, length, receivers, options.most_cells);
+  // A run of MLPs costs as much as a whole changed run.
   const SweepCell whole{{{"hook_resid_pre", 0, {}, {}, {}}}};
   SweepCost total;
   // One sender at a time, as the sweep does: the list of all cells can be large.
@@ -238,6 +254,7 @@ SweepCost paths_cost(const TransformerSpec& spec, std::int64_t length,
   return total;
 }
 
+/// The hooks of single heads copy the stream for each head, which bounds the cells of a forward.
 std::int64_t cells_in_forward(const TransformerSpec& spec, std::int64_t length,
                               const std::vector<Receiver>& receivers, std::int64_t most_cells) {
   std::int64_t heads = 0;

@@ -21,6 +21,7 @@ Injection of_all_senders(const RunPair& pair) {
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {
     at::Tensor attention;
     if (spec.norm_placement != NormPlacement::before) {
+      // Where heads are not senders, the whole attention is one.
       attention = pair.difference({Sender::Kind::attention, block});
     } else {
       for (std::int64_t head = 0; head < spec.attention.n_heads; ++head) {
@@ -37,6 +38,8 @@ Injection of_all_senders(const RunPair& pair) {
 /// Last stream of a run in which every head and every MLP reads what all senders give it; its
 /// outputs are then those of the source run, and only the embedding is that of the base run.
 /// \param sum  receives the sum of all differences, [position, d_model]
+/// Every receiver reads the sum of what all earlier senders changed, so that each sublayer computes
+/// what it does in the source run.
 at::Tensor run_all_paths(const RunPair& pair, const Injection& all, at::Tensor& sum) {
   const TransformerSpec& spec = pair.model().spec();
   const RunState& base = pair.base();
@@ -45,6 +48,7 @@ at::Tensor run_all_paths(const RunPair& pair, const Injection& all, at::Tensor& 
   for (std::size_t block = 0; block < all.attn.size(); ++block) {
     const at::Tensor stream = plus(base.resid[block], sum);  // [position, d_model]
     const at::Tensor mid = sum.add(all.attn[block]);
+    // The MLP of a parallel block reads the stream before attention.
     const at::Tensor of_mlp = plus(base.mlp_in[block], spec.parallel_blocks ? sum : mid);
     for (const char* hook : {"hook_q_input", "hook_k_input", "hook_v_input"})
       hooks.replace(in_block(block, hook), [stream](const at::Tensor& x, const HookPoint&) {
@@ -53,6 +57,7 @@ at::Tensor run_all_paths(const RunPair& pair, const Injection& all, at::Tensor& 
     hooks.replace(in_block(block, "hook_mlp_in"), [of_mlp](const at::Tensor& x, const HookPoint&) {
       return of_mlp.expand_as(x).contiguous();
     });
+    // Later receivers see this block's outputs too.
     sum = mid.add(all.mlp[block]);
   }
   ForwardOptions options;
@@ -77,12 +82,15 @@ double norm_scale(const NormSpec& norm, const at::Tensor& row) {
 
 }  // namespace
 
+/// All paths together are the whole difference between the runs: three ways to put them together
+/// must give the metric of the source run.
 Receipt all_paths_give_the_source(const SweepCheck& check, const RunPair& pair,
                                   double source_metric, bool recompute_mlps) {
   const std::int64_t position = check.options.metric_position;
   const Injection all = of_all_senders(pair);
   at::Tensor sum;
   const at::Tensor run = run_all_paths(pair, all, sum);
+  // The outputs of the run are those of the source; only the embedding is still that of the base.
   std::vector<at::Tensor> streams = {plus(run, all.embed), plus(pair.base().last, sum)};
   if (recompute_mlps) {
     Injection without_mlps = all;
@@ -100,6 +108,8 @@ Receipt all_paths_give_the_source(const SweepCheck& check, const RunPair& pair,
                       "metric; order of rounding");
 }
 
+/// Logit difference of the direct path: difference of the sender, times the direction of the logit,
+/// divided by the base's scale.
 at::Tensor frozen_norm_effects(const RunPair& pair, const std::vector<Sender>& senders,
                                const MetricReader& reader) {
   const Model& model = pair.model();

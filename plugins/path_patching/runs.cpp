@@ -7,6 +7,7 @@
 namespace lensbench::paths {
 namespace {
 
+/// Logits of a run are read from its last stream where they are needed.
 ForwardOptions blocks_only() {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -17,7 +18,8 @@ std::size_t index_of(const HookPoint& point) {
   return static_cast<std::size_t>(point.layer);
 }
 
-/// Adds row by row. \param rows  [row, position, d_model]
+/// Adds row by row, so that rows without a difference keep every bit.
+/// \param rows  [row, position, d_model]
 /// \param of  difference of a row, undefined: nothing
 template <class Difference>
 at::Tensor add_rows(const at::Tensor& rows, std::int64_t count, const Difference& of) {
@@ -53,6 +55,7 @@ const at::Tensor& RunState::input(const Receiver& receiver) const {
   return receiver.kind == Receiver::Kind::mlp ? mlp_in[block] : resid[block];
 }
 
+/// One forward for everything that paths of a run need.
 RunState read_run(const Model& model, const Tokens& tokens) {
   RunState run;
   const auto n = static_cast<std::size_t>(model.spec().n_layers);
@@ -78,6 +81,7 @@ RunPair::RunPair(const Model& model, const Tokens& base, const Tokens& source)
       base_(read_run(model, base)),
       source_(read_run(model, source)) {}
 
+/// Float64, since differences of nearly equal outputs lose digits.
 at::Tensor RunPair::difference(const Sender& sender) const {
   const auto between = [](const at::Tensor& source, const at::Tensor& base) {
     return source.to(at::kDouble).sub(base.to(at::kDouble));
@@ -88,6 +92,7 @@ at::Tensor RunPair::difference(const Sender& sender) const {
     return between(source_.attn_out[block], base_.attn_out[block]);
   if (sender.kind == Sender::Kind::mlp)
     return between(source_.mlp_out[block], base_.mlp_out[block]);
+  // A head's output is made here from z, so that [position, head, d_model] is never held.
   const at::Tensor w_o =
       model_.weight("blocks." + std::to_string(sender.block) + ".attn.W_O")[sender.head];
   const at::Tensor z =
@@ -103,10 +108,12 @@ std::vector<std::int64_t> changed_positions(const at::Tensor& difference) {
   return positions;
 }
 
+/// Rounded once to the type of the model, as its own addition would.
 at::Tensor plus(const at::Tensor& base, const at::Tensor& difference) {
   return base.to(at::kDouble).add(difference).to(base.scalar_type());
 }
 
+/// Difference that a sender adds to the stream, at the place of its output.
 Injection injection_of(const TransformerSpec& spec, const Sender& sender,
                        const at::Tensor& difference) {
   Injection injection;
@@ -120,6 +127,8 @@ Injection injection_of(const TransformerSpec& spec, const Sender& sender,
   return injection;
 }
 
+/// Attention outputs are fixed to those of the base run, MLPs read the changed stream. All senders
+/// of a group are rows of one forward.
 std::vector<RunState> run_mlps(const RunPair& pair, const std::vector<Injection>& injections) {
   const RunState& base = pair.base();
   const auto count = static_cast<std::int64_t>(injections.size());
@@ -131,6 +140,8 @@ std::vector<RunState> run_mlps(const RunPair& pair, const std::vector<Injection>
     runs[i].mlp_in.resize(base.mlp_in.size());
     changed.push_back(changes(injections[i], length));
   }
+  // Positions without a change take the base run's values, since other batch shapes may round
+  // differently.
   const auto row_of = [&](const at::Tensor& x, std::size_t i, const at::Tensor& of_base) {
     return at::where(changed[i], x[static_cast<std::int64_t>(i)], of_base);
   };

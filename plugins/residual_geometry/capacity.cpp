@@ -26,8 +26,10 @@ void for_each_part(const at::Tensor& rows, Visit visit) {
 
 }  // namespace
 
+/// capacity_i = |w_i|^4 / (w_i WᵀW w_iᵀ): one pass for WᵀW and one for the products.
 Capacity capacity_of(const at::Tensor& rows) {
   const std::int64_t width = rows.size(1);
+  // [width, width] in float64, whatever the number of rows.
   at::Tensor gram = at::zeros({width, width}, at::kDouble);
   for_each_part(rows, [&](const at::Tensor& part) { gram.addmm_(part.t(), part); });
   std::vector<at::Tensor> squares, products;
@@ -44,6 +46,7 @@ Capacity capacity_of(const at::Tensor& rows) {
   out.features_per_dimension = total.item<double>() / static_cast<double>(width);
   out.capacity_sum =
       at::where(square > 0, out.capacity, at::zeros({1}, at::kDouble)).sum().item<double>();
+  // Symmetric up to rounding; averaging makes it exactly so.
   const at::Tensor values = linear_algebra::symmetric_eigen((gram + gram.t()) / 2).values;
   // Eigenvalues of WᵀW are known to a rounding of the largest.
   const double noise = values.abs().max().item<double>() * static_cast<double>(width) *

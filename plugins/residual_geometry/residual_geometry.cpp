@@ -20,6 +20,7 @@
 namespace lensbench::geometry {
 namespace {
 
+/// Whether the stream is the sum of what was added to it: a norm after each addition breaks that.
 bool has_sum(const TransformerSpec& spec) {
   return spec.norm_placement != NormPlacement::after_add && !spec.masked_language_model;
 }
@@ -33,6 +34,7 @@ std::string in_block(std::int64_t block, const char* hook) {
   return "blocks." + std::to_string(block) + "." + hook;
 }
 
+/// Options that do not fit the model fail before the first forward.
 void check_options(const Model& model, const ResidualGeometryOptions& options) {
   const TransformerSpec& spec = model.spec();
   if (options.components && !has_sum(spec))
@@ -87,11 +89,13 @@ std::vector<std::string> token_hooks(const TransformerSpec& spec, bool component
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {
     hooks.push_back(in_block(block, "hook_attn_out"));
     hooks.push_back(in_block(block, "hook_mlp_out"));
+    // Heads only where no norm mixes them before the addition.
     if (has_head_parts(spec)) hooks.push_back(in_block(block, "attn.hook_z"));
   }
   return hooks;
 }
 
+/// float64 on the CPU, where lengths and cosines of long vectors do not lose digits.
 at::Tensor wide(const at::Tensor& x) {
   return x.to(at::kCPU).to(at::kDouble);
 }
@@ -105,6 +109,7 @@ double rounding_of(at::ScalarType type) {
   return type == at::kDouble ? std::ldexp(1.0, -52) : std::ldexp(1.0, -23);
 }
 
+/// Two checks of the decomposition: in the stream itself and in the shares.
 void check_parts(Dataset& dataset, const at::Tensor& components, const at::Tensor& stream,
                  const Parts& parts, double rounding) {
   const at::Tensor difference = (components.sum(0) - stream).abs();
@@ -126,6 +131,7 @@ void check_parts(Dataset& dataset, const at::Tensor& components, const at::Tenso
 void add_components(Dataset& dataset, const Model& model, const Activations& found,
                     const at::Tensor& streams) {
   const TransformerSpec& spec = model.spec();
+  // The cache decomposes the prompt's activations, which are read once for all variables.
   const LabelledStack stack = ActivationCache(model, found).decompose_resid();
   const at::Tensor components = wide(stack.values.select(1, 0)), last = streams[spec.n_layers];
   const Parts parts = parts_of(components, last);
@@ -143,6 +149,8 @@ void add_components(Dataset& dataset, const Model& model, const Activations& fou
   for (std::int64_t block = 0; block < spec.n_layers; ++block)
     ratios.push_back(write_ratio(wide(found.at(in_block(block, "hook_attn_out"))[0]),
                                  wide(found.at(in_block(block, "hook_mlp_out"))[0]),
+                                 // What the block really adds, which may be rounded from the sum of
+                                 // both parts.
                                  streams[block + 1] - streams[block]));
   dataset.add("write_ratio", {"block", "token"}, at::stack(ratios), "1",
               "lengths of attention and MLP output over that of their sum; 1 in one direction, 1.4 "
@@ -150,6 +158,7 @@ void add_components(Dataset& dataset, const Model& model, const Activations& fou
               "(NaN: the sum is 0)");
 }
 
+/// |z W_O| of each head, relative to the stream that enters the block.
 void add_heads(Dataset& dataset, const Model& model, const Activations& found,
                const at::Tensor& norm) {
   const TransformerSpec& spec = model.spec();
@@ -172,6 +181,7 @@ void add_tokens(Dataset& dataset, Context& context, const Tokens& tokens,
                 const ResidualGeometryOptions& options) {
   const Model& model = context.model();
   const TransformerSpec& spec = model.spec();
+  // All values at tokens come from one forward, which other tools of the case share.
   const Activations found = context.activations(tokens, token_hooks(spec, options.components));
   std::vector<at::Tensor> layers;
   for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
@@ -195,6 +205,7 @@ void add_tokens(Dataset& dataset, Context& context, const Tokens& tokens,
         "left out: a norm follows attention, so its output is not a sum of heads";
 }
 
+/// Capacities of weights do not depend on the prompt.
 void add_matrices(Dataset& dataset, const Model& model, const ResidualGeometryOptions& options) {
   for (const std::string& name : options.matrices) {
     if (name == "neurons") {
@@ -252,6 +263,7 @@ void ResidualGeometryTool::check_compatible(const Model& model) const {
     throw UsageError("residual_geometry: the model has 0 blocks; expected at least one");
 }
 
+/// Opens the files once before the run, so that a missing one is found early.
 void ResidualGeometryTool::check_parameters(const Parameters& parameters) const {
   const ResidualGeometryOptions options = options_of(parameters);
   check_options(model(), options);
@@ -259,6 +271,7 @@ void ResidualGeometryTool::check_parameters(const Parameters& parameters) const 
   if (!options.text.empty()) Corpus(model(), options.text);
 }
 
+/// With default options for this family: components need a stream that is a sum.
 std::vector<std::string> ResidualGeometryTool::usual_hooks(const TransformerSpec& spec) const {
   return token_hooks(spec, has_sum(spec));
 }
@@ -267,6 +280,7 @@ Dataset ResidualGeometryTool::run(const Request& request) {
   return measure(request.tokens(), options_of(request.parameters()));
 }
 
+/// A text gives one spread for all cases; a prompt gives one for each.
 const SpreadOfText& ResidualGeometryTool::spread(const Tokens& tokens,
                                                  const ResidualGeometryOptions& options) {
   if (!options.text.empty() && spread_options_ == options) return spread_;
@@ -295,6 +309,7 @@ Dataset ResidualGeometryTool::measure(const Tokens& tokens,
   dataset.add_coordinate("block", at::arange(spec.n_layers, at::kInt), "block, counted from 0");
   add_token_axis(dataset, tokens.ids, tokens.texts);
   add_tokens(dataset, context(), tokens, options);
+  // The spread is measured on the text, everything before on the tokens of the prompt.
   const SpreadOfText& found = spread(tokens, options);
   for (std::size_t i = 0; i < found.points.size(); ++i)
     add_spread(dataset, found.points[i], found.spreads[i], options);

@@ -29,17 +29,20 @@ at::Tensor stack_of(const std::vector<Spread>& spreads, at::Tensor Spread::*valu
   return at::stack(out);
 }
 
+/// Several points share the axes, which exist once.
 void require_axis(Dataset& dataset, const std::string& name, const at::Tensor& values,
                   const std::string& meaning) {
   if (!dataset.contains(name)) dataset.add_coordinate(name, values, meaning);
 }
 
+/// Largest error over the layers of a point, for its receipt.
 double worst(const std::vector<Spread>& spreads) {
   double largest = 0;
   for (const Spread& spread : spreads) largest = std::max(largest, spread.trace_difference);
   return largest;
 }
 
+/// Sum of the capacities relative to the rank, which bounds it.
 double excess(const Capacity& capacity) {
   const auto rank = static_cast<double>(capacity.rank);
   return (capacity.capacity_sum - rank) / std::max(rank, 1.0);
@@ -51,6 +54,7 @@ Receipt capacity_receipt(const std::string& name, double value) {
                       "eigenvalues are rounded");
 }
 
+/// Formulas of capacity and interference in words, for matrices of any origin.
 constexpr const char* kCapacity =
     "share of a dimension that a row has to itself: its squared length over the squared length of "
     "all rows along it (NaN: a row of zeros)";
@@ -60,6 +64,8 @@ constexpr const char* kFeatures = "squared norm of the matrix over its width";
 
 }  // namespace
 
+/// Spread of the tokens at one point, with an axis of its layers or blocks. Variables of the
+/// residual stream have plain names, those of other points begin with the name of the point.
 void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>& spreads,
                 const ResidualGeometryOptions& options) {
   const std::string prefix = point.name == "resid_post" ? "" : point.name + "_";
@@ -99,15 +105,18 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
       prefix + "explained_variance", ranked, stack_of(spreads, &Spread::explained_variance), "1",
       "share of the variance along each principal direction (NaN: fewer than two tokens, or "
       "no variance)");
+  // Eigenvalues depend on the order of sums, which differs between machines.
   dataset.set_attribute(prefix + "explained_variance", "tolerance", kSums);
   dataset.add(prefix + "degenerate", ranked, stack_of(spreads, &Spread::degenerate), "1",
               "1 where the direction is not determined: its variance nearly equals that of a "
               "neighbour, or is 0");
+  // Directions [layer, principal, d_model] are large and stored on request only.
   if (options.store_directions) {
     dataset.add(prefix + "principal_direction", {point.axis, "principal", "d_model"},
                 stack_of(spreads, &Spread::directions), "1",
                 "direction of largest variance, of length 1; its largest entry is positive (NaN: "
                 "fewer than two tokens)");
+    // Other programs compute directions only up to rounding, so a comparison needs a tolerance.
     dataset.set_attribute(prefix + "principal_direction", "tolerance", kSums);
   }
   dataset.add(prefix + "outlier_dimension", {point.axis, "outlier"},
@@ -129,6 +138,7 @@ void add_capacity(Dataset& dataset, const std::string& name, const std::string& 
   dataset.receipts.push_back(capacity_receipt(name, excess(capacity)));
 }
 
+/// The worst block decides the receipt.
 void add_neurons(Dataset& dataset, const std::vector<Capacity>& blocks) {
   std::vector<at::Tensor> capacity, interference;
   std::vector<double> features;

@@ -31,7 +31,8 @@ void add_rows(at::Tensor& sum, const at::Tensor& rows) {
     for (std::int64_t i = 0; i < rows.size(1); ++i) total[i] += *row++;
 }
 
-/// The largest `count` of the shares of the squared length, the larger first, then the first.
+/// Dimensions with the largest share of the squared length, the smaller index first among equal
+/// ones.
 void add_outliers(Spread& spread, const at::Tensor& squares, std::int64_t count) {
   const double total = squares.sum().item<double>();
   const auto sorted = at::sort(squares, /*stable=*/true, /*dim=*/-1, /*descending=*/true);
@@ -45,6 +46,8 @@ void add_outliers(Spread& spread, const at::Tensor& squares, std::int64_t count)
 PairCosine::PairCosine(std::int64_t width)
     : sum_(at::zeros({width}, at::kDouble)), document_sum_(at::zeros({width}, at::kDouble)) {}
 
+/// Pairs within a document are subtracted at its end: |sum u|^2 of its rows, including each row
+/// with itself.
 void PairCosine::add(const at::Tensor& rows, std::int64_t document) {
   if (document != document_) {
     within_ += squared(document_sum_);
@@ -56,6 +59,7 @@ void PairCosine::add(const at::Tensor& rows, std::int64_t document) {
   }
   const at::Tensor wide = rows.to(at::kCPU).to(at::kDouble);
   const at::Tensor length = wide.norm(2, 1, /*keepdim=*/true);
+  // Rows of length 0 have no direction and count as no row.
   const at::Tensor unit = at::where(length > 0, wide / length, at::zeros_like(wide)).contiguous();
   const auto count = static_cast<double>((length > 0).sum().item<std::int64_t>());
   add_rows(sum_, unit);
@@ -66,6 +70,7 @@ void PairCosine::add(const at::Tensor& rows, std::int64_t document) {
 
 double PairCosine::mean() const {
   const bool one = documents_ <= 1;
+  // With a single document only the pairs of a row with itself are left out.
   const double left_out = one ? rows_ : within_ + squared(document_sum_);
   const double pairs_out = one ? rows_ : pairs_within_ + document_rows_ * document_rows_;
   const double pairs = rows_ * rows_ - pairs_out;
@@ -85,6 +90,7 @@ double effective_rank(const at::Tensor& spectrum) {
   return std::exp(-terms.sum().item<double>());
 }
 
+/// Everything that follows from the covariance; an estimate needs two rows.
 Spread spread_of(const statistics::StreamingCovariance& covariance, const SpreadOptions& options) {
   Spread spread;
   spread.rows = covariance.count();
@@ -94,6 +100,7 @@ Spread spread_of(const statistics::StreamingCovariance& covariance, const Spread
     spread.participation_ratio = spread.effective_rank = spread.total_variance = kNan;
     spread.explained_variance = at::full({k}, kNan, at::kDouble);
     spread.degenerate = at::full({k}, 1, at::kChar);
+    // A single row still has outlier dimensions.
     spread.directions = at::full({k, width}, kNan, at::kDouble);
     add_outliers(spread,
                  spread.rows == 1 ? covariance.mean().pow(2) : at::zeros({width}, at::kDouble),
@@ -115,6 +122,7 @@ Spread spread_of(const statistics::StreamingCovariance& covariance, const Spread
   spread.degenerate = eigen.degenerate.narrow(0, 0, k);
   spread.directions = eigen.vectors.narrow(1, 0, k).t().contiguous();
   const auto n = static_cast<double>(spread.rows);
+  // Mean square of each dimension: (n - 1) / n times its variance plus the square of its mean.
   add_outliers(spread, matrix.diagonal() * ((n - 1) / n) + covariance.mean().pow(2),
                std::min(options.outliers, width));
   return spread;

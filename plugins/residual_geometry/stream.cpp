@@ -22,6 +22,7 @@ at::Tensor quotient(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
+/// Geometry between neighbouring layers, as differences of stacked streams.
 Path path_of(const at::Tensor& streams) {
   const std::int64_t blocks = streams.size(0) - 1, tokens = streams.size(1);
   const at::Tensor before = streams.narrow(0, 0, blocks), after = streams.narrow(0, 1, blocks);
@@ -40,6 +41,7 @@ at::Tensor write_ratio(const at::Tensor& attention, const at::Tensor& mlp,
   return quotient(attention.norm(2, -1) + mlp.norm(2, -1), added.norm(2, -1));
 }
 
+/// The share is the projection on the stream over its squared length, so that shares sum to 1.
 Parts parts_of(const at::Tensor& components, const at::Tensor& stream) {
   return {components.norm(2, -1),
           quotient((components * stream).sum(-1), (stream * stream).sum(-1)),

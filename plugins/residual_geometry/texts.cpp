@@ -34,6 +34,7 @@ void read_rows(Context& context, const std::vector<Piece>& pieces,
       options.logits = ForwardOptions::Logits::none;
       context.model().forward(make_batch(piece.tokens), options, readers);
     }
+    // The first token of a document is often far from all others.
     const std::int64_t skipped = exclude_first && piece.starts_document ? 1 : 0;
     for (std::size_t i = 0; i < hooks.size(); ++i) {
       const at::Tensor rows = found.at(hooks[i])[0].to(at::kCPU).to(at::kDouble);
@@ -43,10 +44,12 @@ void read_rows(Context& context, const std::vector<Piece>& pieces,
 }
 
 /// Spread of some hook points.
+/// Two passes: the centred cosines need the means of the first one.
 std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>& pieces,
                                      const std::vector<std::string>& hooks,
                                      const ResidualGeometryOptions& options) {
   const std::int64_t width = context.model().spec().d_model;
+  // Sums over rows are updated piece by piece, so that a text may be larger than memory.
   std::vector<statistics::StreamingCovariance> covariances;
   for (std::size_t i = 0; i < hooks.size(); ++i) covariances.emplace_back(width);
   std::vector<PairCosine> raw, centred;
@@ -76,6 +79,7 @@ std::vector<Spread> spreads_of_hooks(Context& context, const std::vector<Piece>&
 
 }  // namespace
 
+/// Hook points of one kind over all layers or blocks. \throws UsageError for another name
 Point point_of(const TransformerSpec& spec, const std::string& name) {
   if (name == "resid_post") {
     Point point{name, "layer", {}};
@@ -92,6 +96,8 @@ Point point_of(const TransformerSpec& spec, const std::string& name) {
   return point;
 }
 
+/// Pieces that the spread is measured on: the prompt, or shuffled windows of a text, which
+/// represent it better than its beginning.
 std::vector<Piece> pieces_of(const Context& context, const Tokens& tokens,
                              const ResidualGeometryOptions& options) {
   if (options.text.empty()) return {{tokens, 0, true}};
@@ -109,6 +115,7 @@ std::vector<Piece> pieces_of(const Context& context, const Tokens& tokens,
   return pieces;
 }
 
+/// Hook points in groups whose covariances fit the memory; each group reads the texts again.
 std::vector<Spread> spreads_of(Context& context, const std::vector<Piece>& pieces,
                                const Point& point, const ResidualGeometryOptions& options) {
   const std::int64_t width = context.model().spec().d_model;
@@ -126,6 +133,7 @@ std::vector<Spread> spreads_of(Context& context, const std::vector<Piece>& piece
   return spreads;
 }
 
+/// Pairs within one document are used only where there is no other.
 std::string pairs_text(const std::vector<Piece>& pieces) {
   const bool one = std::all_of(pieces.begin(), pieces.end(), [&](const Piece& piece) {
     return piece.document == pieces.front().document;

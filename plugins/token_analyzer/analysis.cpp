@@ -24,6 +24,8 @@ struct Generation {
   SamplerErrors sampler;
 };
 
+/// Steps are analysed while they are generated, from the logits that the token was drawn from:
+/// those of a second forward could differ in the last bits.
 Generation generate_and_watch(const Model& model, const Tokens& tokens, std::int64_t max_new_tokens,
                               const StepOptions& options) {
   GenerationOptions generation_options;
@@ -36,6 +38,7 @@ Generation generate_and_watch(const Model& model, const Tokens& tokens, std::int
                  const at::Tensor logits = on_cpu(step_logits);
                  generation.steps.push_back(analyze_step(as_row(logits), chosen, options));
                  check_sampler(generation.sampler, generation.steps.back(),
+                               // The sampler's own distribution, for the receipt.
                                sampling_distribution(logits, options.sampling));
                });
   return generation;
@@ -49,12 +52,14 @@ Tokens continued(const Model& model, Tokens tokens, const std::vector<std::int64
   return tokens;
 }
 
+/// The top-1 takes the place of the chosen token, which does not exist.
 Step next_step(LogitRow logits, const StepOptions& options) {
   const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
   return analyze_step(logits, best, options);
 }
 
-/// Analyses the given tokens of a text that goes on after them, and what follows its end.
+/// Analyses the given tokens of a text that goes on after them, and what follows its end. Each row
+/// of logits is visited once and dropped.
 Analysis analyze_given(const Model& model, const Tokens& text, std::int64_t given,
                        at::Tensor residual, const StepOptions& options) {
   Analysis analysis;
@@ -63,7 +68,7 @@ Analysis analyze_given(const Model& model, const Tokens& text, std::int64_t give
   analysis.residual = std::move(residual);
   analysis.next = unscored_step(-1, options);
   analysis.steps.push_back(unscored_step(text.ids.front(), options));
-  // Row i predicts token i + 1, the last one what follows the text.
+  // Row i predicts token i + 1; the last one predicts what follows the text.
   std::vector<at::Tensor> rows = {analysis.residual.narrow(0, 0, given - 1)};
   if (analysis.residual.size(0) == text.size())
     rows.push_back(analysis.residual.narrow(0, text.size() - 1, 1));
@@ -101,7 +106,7 @@ double cached_error(const Model& model, const Analysis& analysis, const std::vec
   std::vector<std::int64_t> checked = checked_steps(made);
   at::Tensor residual = analysis.residual;
   if (rotates_by_length(model.spec())) {
-    // Only the last step saw the rotation of a text of that length.
+    // With such scaling only the last step saw the rotation of a text of this length.
     checked = {made - 1};
     residual = final_residual(model, analysis.text, analysis.given + made - 1, analysis.given);
   }
@@ -114,6 +119,7 @@ double cached_error(const Model& model, const Analysis& analysis, const std::vec
     chosen.push_back(step.chosen_id);
     cached.push_back(step.chosen_probability);
   }
+  // Only the probabilities of the chosen tokens are needed.
   ReadoutOptions options;
   options.top_k = 0;
   options.entropy = options.kl_to_last = false;
@@ -124,6 +130,7 @@ double cached_error(const Model& model, const Analysis& analysis, const std::vec
   return (full.to(at::kDouble).exp() - at::tensor(cached, at::kDouble)).abs().max().item<double>();
 }
 
+/// The half types have 8 bits of mantissa and less, so their sums differ more.
 double cached_tolerance(const Model& model) {
   return model.options().dtype == at::kFloat ? 1e-4 : 5e-2;
 }
@@ -159,6 +166,8 @@ Analysis analyze_text(const Model& model, const Tokens& tokens, at::Tensor resid
   return analyze_given(model, tokens, tokens.size(), std::move(residual), options);
 }
 
+/// The whole text is run once more without a cache: it gives the given tokens, and checks the
+/// cached steps.
 Analysis analyze_generation(const Model& model, const Tokens& tokens, std::int64_t max_new_tokens,
                             const StepOptions& options) {
   Generation generation = generate_and_watch(model, tokens, max_new_tokens, options);
@@ -173,6 +182,7 @@ Analysis analyze_generation(const Model& model, const Tokens& tokens, std::int64
   return analysis;
 }
 
+/// Unscored tokens have NaN and do not count.
 double perplexity(const std::vector<Step>& steps, std::int64_t first, std::int64_t last) {
   double sum = 0;
   std::int64_t count = 0;

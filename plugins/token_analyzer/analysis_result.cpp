@@ -11,8 +11,12 @@
 namespace lensbench::token_analysis {
 namespace {
 
+/// One step for each token, the first of which lacks a distribution: nothing precedes it. Its
+/// values are NaN or -1.
 using Steps = std::vector<Step>;
 
+/// Values of each token under the distribution that it came from, at temperature 1: scores of a
+/// given text and of a generated one are comparable.
 void add_choice(Dataset& dataset, const Steps& steps) {
   add_column<std::int32_t>(dataset, {"chosen_id", "1", "the token itself", Holds::token_ids}, steps,
                            std::mem_fn(&Step::chosen_id));
@@ -34,6 +38,7 @@ void add_choice(Dataset& dataset, const Steps& steps) {
       steps, std::mem_fn(&Step::margin));
 }
 
+/// What the sampler made of this distribution; for a given text, what it would have made of it.
 void add_sampler(Dataset& dataset, const Steps& steps) {
   add_column<double>(
       dataset,
@@ -53,6 +58,7 @@ void add_sampler(Dataset& dataset, const Steps& steps) {
       [](const Step& s) { return s.sampler.kept_by_top_p; });
 }
 
+/// Tables [token, rank]; the cumulative probability tells how much of the distribution they cover.
 void add_candidates(Dataset& dataset, const Steps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   add_rank_axis(dataset, top_k);
@@ -83,6 +89,7 @@ void add_nuclei(Dataset& dataset, const Steps& steps, const std::vector<double>&
       [](const Step& s, std::size_t i) { return s.nuclei[i].probability; });
 }
 
+/// The same logits at other temperatures, which needs no further forward.
 void add_temperatures(Dataset& dataset, const Steps& steps,
                       const std::vector<double>& temperatures) {
   if (temperatures.empty()) return;
@@ -106,16 +113,19 @@ void add_temperatures(Dataset& dataset, const Steps& steps,
                     });
 }
 
-/// Entropies, one for each token; NaN at the first.
+/// Entropy scores, one for each token; NaN at the first.
 std::vector<double> scores_of(const Steps& steps, std::int64_t history) {
   std::vector<double> entropies;
   for (std::size_t i = 1; i < steps.size(); ++i) entropies.push_back(steps[i].entropy);
   std::vector<double> scores = entropy_scores(entropies, history);
+  // The entropy of the first token is NaN, so that it serves as its score.
   scores.insert(scores.begin(), steps.front().entropy);
   return scores;
 }
 
+/// Flags of each token, and the score that the flag of jumps comes from.
 void add_flags(Dataset& dataset, const Analysis& analysis, const JumpRule& rule) {
+  // Columns are filled in the order of tokens, so a counter is the position.
   std::int64_t position = 0;
   add_column<bool>(dataset, {"generated", "1", "chosen by the model in this run"}, analysis.steps,
                    [&](const Step&) { return position++ >= analysis.given; });
@@ -132,6 +142,7 @@ void add_flags(Dataset& dataset, const Analysis& analysis, const JumpRule& rule)
                    scores, [&](double score) { return score > rule.threshold; });
 }
 
+/// The distribution after the end lacks a token, hence scalars and rows instead of columns.
 void add_next(Dataset& dataset, const Step& next) {
   if (!next.top_ids.empty()) {
     add_row<std::int32_t>(
@@ -147,6 +158,7 @@ void add_next(Dataset& dataset, const Step& next) {
       next.entropy);
 }
 
+/// Perplexities of the given and of the generated part differ, hence all three.
 void add_perplexities(Dataset& dataset, const Analysis& analysis) {
   const auto size = analysis.text.size();
   const auto& steps = analysis.steps;
@@ -165,6 +177,7 @@ void add_perplexities(Dataset& dataset, const Analysis& analysis) {
                            size - 1);
 }
 
+/// NaN where the distribution after the end was not computed.
 double total_error(const Analysis& analysis) {
   double error = std::isnan(analysis.next.total) ? 0.0 : std::abs(analysis.next.total - 1);
   for (std::size_t i = 1; i < analysis.steps.size(); ++i)
@@ -177,6 +190,7 @@ double perplexity_error(const Steps& steps) {
   if (steps.size() < 2) return 0;
   double log_sum = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
+    // A probability may underflow to 0 where the surprisal is still finite.
     log_sum += steps[i].chosen_probability > 0 ? std::log(steps[i].chosen_probability)
                                                : -steps[i].surprisal;
   const double again = std::exp(-log_sum / static_cast<double>(steps.size() - 1));
@@ -184,6 +198,7 @@ double perplexity_error(const Steps& steps) {
   return again == stored ? 0.0 : std::abs(again / stored - 1);  // both may be infinite
 }
 
+/// Shortest text that reads back as the same number.
 std::vector<std::string> texts_of(const std::vector<double>& numbers) {
   std::vector<std::string> texts;
   for (const double number : numbers) {
@@ -211,6 +226,7 @@ void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
 
 }  // namespace
 
+/// Order of the variables in listings; the receipts of the generation come first.
 Dataset analysis_dataset(const Analysis& analysis, const TokenAnalyzerOptions& options) {
   Dataset dataset;
   add_token_axis(dataset, analysis.text.ids, analysis.text.texts);

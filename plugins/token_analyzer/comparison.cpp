@@ -21,17 +21,21 @@ double relative_term(double p, double log_p, double log_q) {
   return p == 0 ? 0.0 : p * (log_p - log_q);
 }
 
+/// Sums of one token's terms. All come from log-probabilities, so that tiny probabilities keep
+/// their ratio.
 void accumulate(Divergence& sums, double log_p, double log_q) {
   const double p = std::exp(log_p);
   const double q = std::exp(log_q);
   sums.kl += relative_term(p, log_p, log_q);
   sums.kl_reverse += relative_term(q, log_q, log_p);
+  // A token that both models exclude adds nothing, and its mixture has no logarithm.
   if (p == 0 && q == 0) return;
   const double log_m = log_mean(log_p, log_q);
   sums.js += 0.5 * (relative_term(p, log_p, log_m) + relative_term(q, log_q, log_m));
   sums.mixture_entropy -= 0.5 * (p + q) * log_m;
 }
 
+/// Candidates of one model with their ranks in the other.
 void fill_top(const Softmax& softmax, LogitRow own, LogitRow other, std::int64_t top_k,
               std::vector<std::int32_t>& ids, std::vector<double>& probabilities,
               std::vector<std::int64_t>& ranks_in_other) {
@@ -45,6 +49,7 @@ void fill_top(const Softmax& softmax, LogitRow own, LogitRow other, std::int64_t
 
 }  // namespace
 
+/// In index order, so that the sums are the same in every run.
 Divergence divergence(const Softmax& p, const Softmax& q) {
   Divergence sums;
   for (std::int64_t id = 0; id < p.size(); ++id)

@@ -18,6 +18,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
+/// Largest logit. \throws RunError for NaN, +inf, or a row without a finite logit
 float checked_maximum(LogitRow logits) {
   float maximum = -kInfinity;
   for (std::size_t id = 0; id < logits.size(); ++id) {
@@ -38,13 +39,16 @@ struct Ranked {
   std::int32_t id;
 };
 
-/// Number that is smaller for a larger logit, and equal for equal ones.
+/// Number that is smaller for a larger logit, and equal for equal ones: integers sort faster than
+/// floats, and their digits allow a radix sort.
 std::uint32_t descending_key(float logit) {
   const auto bits = std::bit_cast<std::uint32_t>(logit + 0.0F);  // -0 becomes 0
   const bool negative = (bits >> 31) != 0;
+  // Floats with the sign bit order like integers after these two maps.
   return negative ? bits : ~(bits | 0x80000000U);
 }
 
+/// Three passes of 11 bits cover the 32 bits of a key.
 constexpr int kDigitBits = 11;
 
 /// Stable sort of `from` into `to` by one digit of the keys.
@@ -54,6 +58,7 @@ void sort_by_digit(const std::vector<Ranked>& from, std::vector<Ranked>& to, int
   const auto digit = [shift](const Ranked& token) { return (token.key >> shift) & (kDigits - 1); };
   for (const Ranked& token : from) ++begin[digit(token)];
   std::size_t before = 0;
+  // Prefix sums: the place of the first token of each digit.
   for (std::size_t& place : begin) before += std::exchange(place, before);
   for (const Ranked& token : from) to[begin[digit(token)]++] = token;
 }
@@ -67,6 +72,7 @@ Softmax Softmax::at_temperature(double temperature) const {
   return {logits_, maximum_, temperature};
 }
 
+/// One exponential for each token serves sum, entropy and probabilities.
 Softmax::Softmax(LogitRow logits, double maximum, double temperature)
     : logits_(logits), maximum_(maximum), temperature_(temperature), weights_(logits.size()) {
   for (std::int64_t id = 0; id < size(); ++id) weights_[static_cast<std::size_t>(id)] = shifted(id);
@@ -79,6 +85,7 @@ Softmax::Softmax(LogitRow logits, double maximum, double temperature)
   double weighted = 0;
   for (std::size_t id = 0; id < weights_.size(); ++id) {
     sum_ += weights_[id];
+    // A weight of 0 times an exponent of -inf would be NaN.
     if (weights_[id] != 0) weighted += exponents[id] * weights_[id];
   }
   log_sum_ = std::log(sum_);
@@ -89,6 +96,7 @@ double Softmax::shifted(std::int64_t id) const {
   return (static_cast<double>(logits_[static_cast<std::size_t>(id)]) - maximum_) / temperature_;
 }
 
+/// Sum of the probabilities as they are returned, not of the weights.
 double Softmax::total() const {
   double total = 0;
   for (std::int64_t id = 0; id < size(); ++id) total += probability(id);
@@ -122,6 +130,8 @@ Nucleus nucleus(const Softmax& softmax, const Ranking& ranking, double p) {
   return nuclei(softmax, ranking, std::span(&p, 1)).front();
 }
 
+/// Ascending p: each nucleus contains the one before, so one pass over the ranked tokens serves
+/// all.
 std::vector<Nucleus> nuclei(const Softmax& softmax, const Ranking& ranking,
                             std::span<const double> p) {
   std::vector<std::size_t> ascending(p.size());
@@ -132,6 +142,7 @@ std::vector<Nucleus> nuclei(const Softmax& softmax, const Ranking& ranking,
   std::vector<Nucleus> all(p.size());
   Nucleus kept;
   for (const std::size_t i : ascending) {
+    // p = 1 means all tokens, even if rounding reaches 1 earlier.
     if (p[i] >= 1.0) {
       all[i] = {softmax.size(), 1.0};
       continue;

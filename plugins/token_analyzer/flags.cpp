@@ -13,6 +13,8 @@ namespace {
 constexpr double kDeviationsPerSigma = 1.4826;
 constexpr double kSmallestSpread = 0.1;  // nats
 
+/// Robust z-score by median and median absolute deviation, which earlier jumps do not inflate; the
+/// smallest spread keeps a constant past from making every change a jump.
 double score(double value, std::span<const double> before) {
   std::vector<double> deviations(before.begin(), before.end());
   const double middle = median(deviations);
@@ -32,6 +34,8 @@ void check_rule(const JumpRule& rule) {
                      ", expected 2 or more tokens");
 }
 
+/// For an even count, the mean of both middle values; the lower one is the maximum of the first
+/// half, which `nth_element` has put there.
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -39,6 +43,7 @@ double median(std::vector<double> values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
+/// Quadratic in the number of tokens: the median of all earlier entropies is computed for each.
 std::vector<double> entropy_scores(std::span<const double> entropies, std::int64_t history) {
   std::vector<double> scores(entropies.size(), std::numeric_limits<double>::quiet_NaN());
   for (auto t = static_cast<std::size_t>(history); t < entropies.size(); ++t)

@@ -13,6 +13,7 @@ namespace {
 
 using ComparedSteps = std::vector<ComparedStep>;
 
+/// The first token has rank -1 and lacks candidates that could differ.
 bool top_differs(const ComparedStep& step) {
   return step.rank > 0 && step.top_ids.front() != step.other_top_ids.front();
 }
@@ -26,11 +27,14 @@ double mean_of(const ComparedSteps& steps, Get get) {
   return sum / static_cast<double>(steps.size() - 1);
 }
 
+/// Position at which greedy decoding of the two models would part; -1 if it never does.
 std::int64_t first_parting(const ComparedSteps& steps) {
   const auto parting = std::find_if(steps.begin(), steps.end(), top_differs);
   return parting == steps.end() ? -1 : parting - steps.begin();
 }
 
+/// The divergence is asymmetric, so that both directions are stored, and Jensen-Shannon as the
+/// bounded symmetric one (at most ln 2).
 void add_divergences(Dataset& dataset, const ComparedSteps& steps) {
   add_column<double>(dataset, {"kl", "nats", "KL(this model || the other) (NaN: first token)"},
                      steps, [](const ComparedStep& s) { return s.divergence.kl; });
@@ -43,6 +47,7 @@ void add_divergences(Dataset& dataset, const ComparedSteps& steps) {
       steps, [](const ComparedStep& s) { return s.divergence.js; });
 }
 
+/// Scores of the same token under the other model, for the comparison token by token.
 void add_judgement_of_other(Dataset& dataset, const ComparedSteps& steps) {
   add_column<double>(
       dataset,
@@ -61,6 +66,8 @@ void add_judgement_of_other(Dataset& dataset, const ComparedSteps& steps) {
                    steps, top_differs);
 }
 
+/// Candidates of both models with their ranks in each other: a token that is first here may be far
+/// down there.
 void add_other_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   using Step = ComparedStep;
@@ -105,6 +112,7 @@ void add_summary(Dataset& dataset, const ComparedSteps& steps) {
              std::exp(mean_of(steps, std::mem_fn(&ComparedStep::surprisal_in_other))));
 }
 
+/// The names are those of the analysis of one model, so that views and scripts read both results.
 void add_own(Dataset& dataset, const Tokens& tokens, const ComparedSteps& steps) {
   add_column<std::int32_t>(dataset, {"chosen_id", "1", "the token itself", Holds::token_ids},
                            tokens.ids, [](std::int64_t id) { return id; });
@@ -125,6 +133,7 @@ void add_own(Dataset& dataset, const Tokens& tokens, const ComparedSteps& steps)
                            tokens.size() - 1);
 }
 
+/// Missing with top_k 0, like those of the other model.
 void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   add_rank_axis(dataset, top_k);
@@ -137,6 +146,7 @@ void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_
       [](const ComparedStep& s, std::size_t i) { return s.top_probabilities[i]; });
 }
 
+/// Largest distance of a sum of probabilities from 1 over both models, for the receipt.
 double total_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
@@ -157,6 +167,7 @@ double js_error(const ComparedSteps& steps) {
 
 }  // namespace
 
+/// The text is read by both models, without its last token, which nothing follows.
 TextComparison compare_text(const Model& own, const at::Tensor& own_residual, const Model& other,
                             const Tokens& tokens, std::int64_t top_k) {
   // First choices are compared even if candidates are not listed.

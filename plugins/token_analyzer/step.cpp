@@ -38,18 +38,21 @@ void fill_top(Step& step, const Softmax& softmax, const Ranking& ranking, std::i
   }
 }
 
+/// A vocabulary of one token has a margin of 1.
 double margin_of(const Softmax& softmax, const Ranking& ranking) {
   const auto best = ranking.best(2);
   const double first = softmax.probability(best[0]);
   return best.size() < 2 ? first : first - softmax.probability(best[1]);
 }
 
+/// Greedy choice is the limit of temperature 0: one candidate.
 SamplerEffect greedy_effect(const Ranking& ranking, std::int64_t chosen) {
   return {1.0, 1.0, 1, ranking.best(1)[0] == chosen ? 1.0 : 0.0};
 }
 
 }  // namespace
 
+/// Bounds that depend on the vocabulary or that the typed interface does not check.
 void check_options(const StepOptions& options, std::int64_t vocab_size) {
   require(options.top_k >= 0 && options.top_k <= vocab_size, "top_k", std::to_string(options.top_k),
           "0 to the vocabulary's " + std::to_string(vocab_size) + " tokens");
@@ -61,6 +64,7 @@ void check_options(const StepOptions& options, std::int64_t vocab_size) {
   require_share("sample_top_p", options.sampling.top_p);
 }
 
+/// The ranking does not depend on the temperature.
 TemperatureEffect temperature_effect(const Softmax& softmax, const Ranking& ranking,
                                      std::int64_t chosen, double temperature) {
   const std::int64_t top = ranking.best(1)[0];
@@ -69,6 +73,7 @@ TemperatureEffect temperature_effect(const Softmax& softmax, const Ranking& rank
   return {tempered.entropy(), tempered.probability(top), tempered.probability(chosen)};
 }
 
+/// Temperature, then top-k, then top-p, as `sampling_distribution` applies them.
 SamplerEffect sampler_effect(const Softmax& row, const Ranking& ranking, std::int64_t chosen,
                              const SamplingOptions& sampling) {
   if (sampling.temperature == 0) return greedy_effect(ranking, chosen);
@@ -84,17 +89,20 @@ SamplerEffect sampler_effect(const Softmax& row, const Ranking& ranking, std::in
   if (sampling.top_p < 1) {
     // top-p applies to the renormalised result of top-k, so its p is p * kept of the distribution.
     Nucleus kept = nucleus(softmax, ranking, sampling.top_p * effect.kept_by_top_k);
+    // A nucleus never has more tokens than top-k left.
     kept.size = std::min(kept.size, effect.candidates);
     effect.candidates = kept.size;
     effect.kept_by_top_p = std::min(1.0, kept.probability / effect.kept_by_top_k);
   }
   const auto drawable = ranking.best(effect.candidates);
   if (std::find(drawable.begin(), drawable.end(), chosen) != drawable.end())
+    // Renormalised over what can be drawn.
     effect.chosen_probability =
         softmax.probability(chosen) / (effect.kept_by_top_k * effect.kept_by_top_p);
   return effect;
 }
 
+/// One softmax and one ranking of the row serve all quantities.
 Step analyze_step(LogitRow logits, std::int64_t chosen, const StepOptions& options) {
   const Softmax softmax(logits);
   const Ranking ranking(logits);
@@ -115,6 +123,7 @@ Step analyze_step(LogitRow logits, std::int64_t chosen, const StepOptions& optio
   return step;
 }
 
+/// Placeholders with the shapes of a scored step, so that columns stay rectangular.
 Step unscored_step(std::int64_t id, const StepOptions& options) {
   const auto k = static_cast<std::size_t>(options.top_k);
   Step step;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kBlockElements = std::int64_t{1} << 22;  // 16 MiB of float32
 
+/// Rows whose logits fit the limit; at least one, however large the vocabulary.
 std::int64_t rows_per_block(const Model& model) {
   return std::max<std::int64_t>(1, kBlockElements / model.spec().vocab_size);
 }
@@ -17,6 +18,7 @@ at::Tensor decode(const Model& model, const at::Tensor& residual, std::int64_t f
   return on_cpu(model.unembed(model.final_norm(residual.narrow(0, first, count))));
 }
 
+/// A view of one row, valid as long as the block.
 LogitRow row_of(const at::Tensor& block, std::int64_t row) {
   const auto vocab = static_cast<std::size_t>(block.size(1));
   return {block.data_ptr<float>() + static_cast<std::size_t>(row) * vocab, vocab};
@@ -32,6 +34,7 @@ LogitRow as_row(const at::Tensor& logits) {
   return {logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())};
 }
 
+/// Only ids are needed for a forward; texts would be copied for nothing.
 at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count,
                           std::optional<std::int64_t> prompt) {
   Tokens read;
@@ -51,6 +54,7 @@ void for_each_row(const Model& model, const at::Tensor& residual, const RowVisit
   }
 }
 
+/// Both models in step, so that only one tile of logits of each is in memory.
 void for_each_pair(const Model& own, const at::Tensor& own_residual, const Model& other,
                    const at::Tensor& other_residual, const PairVisitor& visit) {
   const std::int64_t step = rows_per_block(own);

@@ -31,6 +31,7 @@ void require_text(const Tokens& tokens) {
     throw UsageError("token_analyzer: the text is empty; give at least one token");
 }
 
+/// Everything that can be wrong with the options, before a model runs.
 void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
   check_options(step_options(options), vocab_size);
   check_rule({options.entropy_jump_threshold, options.entropy_jump_history});
@@ -59,12 +60,14 @@ void TokenAnalyzerTool::check_parameters(const Parameters& parameters) const {
   check(options_of(parameters, 0), model().spec().vocab_size);
 }
 
+/// Analysis and, with `versus_model`, comparison of the same text; a generated text is scored by
+/// the other model as it was generated.
 Dataset TokenAnalyzerTool::run(const Request& request) {
   const Tokens& tokens = request.tokens();
   const Parameters& parameters = request.parameters();
   const TokenAnalyzerOptions options = options_of(parameters, request.seed());
   const std::string& versus_path = parameters.text("versus_model");
-  // An invalid comparison is refused before the expensive part of the work.
+  // A comparison that is not possible is refused before the expensive part of the work.
   const Model* other = versus_path.empty() ? nullptr : &versus(versus_path);
   const Analysis analysis = analysis_of(tokens, options);
   Dataset dataset = analysis_dataset(analysis, options);
@@ -93,6 +96,7 @@ Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std
   return dataset;
 }
 
+/// A generation runs the model itself; a given text shares the forward of the case.
 Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options) {
   require_text(tokens);
   check(options, model().spec().vocab_size);
@@ -102,13 +106,16 @@ Analysis TokenAnalyzerTool::analysis_of(const Tokens& tokens, const TokenAnalyze
   return analyze_text(model(), tokens, shared_residual(tokens), step);
 }
 
+/// Stream after the last block [pos, d_model], from the forward that other tools of the case share.
 at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
   const std::int64_t n_layers = model().spec().n_layers;
+  // A model without blocks does not have the hook of a last block.
   if (n_layers == 0) return final_residual(model(), tokens, tokens.size());
   const std::string name = residual_hook(model().spec(), n_layers);
   return context().activations(tokens, {name}).at(name).select(0, 0);
 }
 
+/// Opened at the first case and kept: the model is the same for all cases.
 const Model& TokenAnalyzerTool::versus(const std::string& path) {
   if (versus_ == nullptr || versus_path_ != path) {
     auto other = Model::open(path, model().options());

@@ -12,6 +12,7 @@ namespace {
                    "; compare models that share one tokenizer");
 }
 
+/// Bytes are compared, not texts: two byte tokens may have the same text.
 void require_same_token(const Tokenizer& own, const Tokenizer& other, std::int64_t id) {
   const bool same =
       own.token_bytes(id) == other.token_bytes(id) && own.is_special(id) == other.is_special(id);
@@ -29,7 +30,9 @@ void require_same_vocabulary(const Model& own, const Model& other) {
            std::to_string(other.spec().vocab_size) + " in the other");
   const auto own_tokenizer = own.tokenizer();
   const auto other_tokenizer = other.tokenizer();
+  // Without two tokenizers only the sizes can be compared.
   if (!own_tokenizer || !other_tokenizer) return;
+  // The larger of both, so that a token that one lacks is found.
   const std::int64_t count = std::max(own_tokenizer->size(), other_tokenizer->size());
   for (std::int64_t id = 0; id < count; ++id)
     require_same_token(*own_tokenizer, *other_tokenizer, id);

@@ -15,6 +15,8 @@
 namespace lensbench::cli {
 namespace {
 
+/// The table of commands is data and linked into the small program; the actions need the library.
+/// The names connect both.
 constexpr Action kActions[] = {
     {"run", run_experiment, experiment_help},
     {"tool", run_tool, tool_help},
@@ -39,6 +41,7 @@ const Action& action_of(const Command& command) {
   const auto found =
       std::find_if(std::begin(kActions), std::end(kActions),
                    [&](const Action& action) { return action.command == command.name; });
+  // A command was added to the table without an action: an error of this program.
   if (found == std::end(kActions))
     throw RunError("command '" + command.name + "': its action is missing");
   return *found;
@@ -51,6 +54,7 @@ int carry_out(const Options& options) {
     std::cout << command_help(options, action.more_help(options), help_width());
     return 0;
   } catch (const c10::Error& error) {
+    // libtorch adds a backtrace to its message, which says nothing to a user.
     throw RunError(std::string("libtorch: ") + error.what_without_backtrace());
   }
 }
@@ -62,12 +66,15 @@ std::vector<std::string> words_to_complete(const ParameterInfo& parameter) {
   if (parameter.type == ParameterType::boolean) return {"true", "false"};
   if (parameter.type != ParameterType::choice) return {};
   auto words = parameter.words();
+  // Words with blanks, quotes or wildcards would break the format of one line per entry, or be
+  // expanded by the shell.
   std::erase_if(words, [](const std::string& word) {
     return word.empty() || word.find_first_of(" \t\n:\"'`$\\*?[") != std::string::npos;
   });
   return words;
 }
 
+/// Parameter as the completion scripts read it: `name`, or `name:word|word`.
 std::string completion_field(const ParameterInfo& parameter) {
   const auto words = words_to_complete(parameter);
   return words.empty() ? parameter.name : parameter.name + ":" + join(words, "|");
@@ -75,6 +82,7 @@ std::string completion_field(const ParameterInfo& parameter) {
 
 }  // namespace
 
+/// Reads descriptions only: no code of a plug-in runs at a press of the tab key.
 int run_completion_names(const Options& options) {
   PluginHost host;
   for (const auto& directory : plugin_directories(options.list("plugin-dir")))

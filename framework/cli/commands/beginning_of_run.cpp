@@ -14,6 +14,7 @@ namespace lensbench::cli {
 namespace fs = std::filesystem;
 
 BeginningOfRun beginning_of(const fs::path& run) {
+  // The file is written when a run begins, so that its folder alone suffices to go on.
   const fs::path file = run / "command.json";
   if (!fs::exists(file))
     throw InputError(run.string() +
@@ -26,6 +27,8 @@ BeginningOfRun beginning_of(const fs::path& run) {
       stored.at("arguments").strings(), stored.at("working_directory").string()};
 }
 
+/// Parses the recorded words with the table of today, which refuses an option that was removed
+/// since.
 Options options_of(const BeginningOfRun& begun) {
   const std::string name = begun.kind == PluginEntryKind::tool ? "tool" : "run";
   const auto command = std::find_if(commands().begin(), commands().end(),
@@ -36,6 +39,8 @@ Options options_of(const BeginningOfRun& begun) {
 fs::path unsealed_run(const fs::path& file) {
   if (file.extension() == ".run" && fs::is_directory(file)) return file;
   std::error_code ignored;
+  // An archive that exists is complete; `symlink_status` also finds a link without a target, which
+  // must not be taken for a missing file.
   if (fs::exists(fs::symlink_status(file, ignored))) return {};
   const auto folder = run_folder_of(file);
   return fs::is_directory(folder) ? folder : fs::path();

@@ -11,6 +11,7 @@
 namespace lensbench::cli {
 namespace {
 
+/// Differences as text or JSON. \return 0 if all variables agree, 1 otherwise
 int compare(const Options& options) {
   const ArchiveReader first(options.operand(0)), second(options.operand(1));
   const ArchiveDifference difference = diff_archives(first, second);
@@ -18,6 +19,7 @@ int compare(const Options& options) {
     std::cout << to_json(difference).dump(1) << "\n";
   else
     std::cout << describe(difference);
+  // The worst agreement that still counts as equal; `Agreement` is ordered from best to worst.
   const Agreement most =
       options.flag("tolerance") ? Agreement::within_tolerance : Agreement::identical;
   return difference.results() <= most ? 0 : 1;
@@ -25,6 +27,7 @@ int compare(const Options& options) {
 
 }  // namespace
 
+/// Archives may come from others, so that they are read in a confined child process.
 int run_diff(const Options& options) {
   return in_child({{options.operand(0), options.operand(1)}}, [&] { return compare(options); });
 }

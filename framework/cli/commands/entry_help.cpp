@@ -12,6 +12,7 @@ void add_lines(std::string& text, const std::string& paragraph, int width, int i
     text += std::string(static_cast<std::size_t>(indent), ' ') + line + "\n";
 }
 
+/// Parameters in the form in which they are given, with their meaning indented on the next lines.
 void add_parameters(std::string& text, const PluginInfo& entry, int width) {
   if (entry.parameters.empty()) {
     text += "\nNo parameters.\n";
@@ -36,6 +37,7 @@ void add_results(std::string& text, const PluginInfo& entry, int width) {
 }  // namespace
 
 std::string result_text(const ResultInfo& result) {
+  // Dimensions are declared as words with blanks; `*` means that they depend on the input.
   std::string dims = result.dims == "*" ? "any dimensions" : result.dims;
   for (std::size_t at = 0; result.dims != "*" && (at = dims.find(' ', at)) != std::string::npos;
        at += 2)
@@ -54,6 +56,8 @@ std::string parameter_text(const ParameterInfo& p) {
          " (" + expectation(p) + (has_units ? ", in " + p.units : "") + ")";
 }
 
+/// The slots of an experiment exist once it was constructed: this is the only way to know them, and
+/// it runs code of the plug-in.
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
   std::vector<std::string> tools;
   const auto instance = create_experiment(host, experiment.name);

@@ -47,6 +47,8 @@ StoredDataset selected(StoredDataset dataset, const std::string& variable) {
   const std::vector<std::string> dims = dataset[variable].facts.dims;
   StoredDataset result;
   for (StoredVariable& other : dataset.variables) {
+    // A coordinate over dimensions of the variable labels its axes; others would be lost in a
+    // table.
     const bool labels =
         other.facts.coordinate &&
         std::all_of(other.facts.dims.begin(), other.facts.dims.end(), [&](const auto& dim) {
@@ -88,11 +90,13 @@ void write(const ArchiveReader& archive, const Wanted& wanted, const std::string
   if (out.empty())
     write_text(std::cout);
   else
+    // A killed export leaves no incomplete file under the final name.
     write_file_atomically(std::filesystem::absolute(out), write_text);
 }
 
 }  // namespace
 
+/// All wrong usage is reported before the child process starts.
 int run_export(const Options& options) {
   const std::string &format = options.text("format"), &out = options.text("out");
   if (!out.empty() && std::filesystem::exists(out))
@@ -103,6 +107,7 @@ int run_export(const Options& options) {
   if (format == "csv" && wanted.variable.empty())
     throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
   Access access{{options.operand(0)}};
+  // The confined child may read the archive and write in this folder, nothing else.
   if (!out.empty()) access.writable.push_back(std::filesystem::absolute(out).parent_path());
   return in_child(access, [&] {
     write(ArchiveReader(options.operand(0)), wanted, format, out);

@@ -22,6 +22,8 @@ std::int64_t parse_id(const std::string& word, const std::string& text) {
   return id;
 }
 
+/// Ids between blanks, commas or both. An empty item between two commas is an error, since a lost
+/// id would shift all positions after it.
 std::vector<std::int64_t> parse_ids(const std::string& text) {
   std::vector<std::int64_t> ids;
   std::istringstream words(text);
@@ -39,6 +41,8 @@ std::vector<std::int64_t> parse_ids(const std::string& text) {
 
 }  // namespace
 
+/// Texts, then ids, then the file: the order of the options on the command line does not matter, so
+/// that ids of cases do not depend on it.
 std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
                                   const std::vector<std::string>& ids, const std::string& file) {
   std::vector<CaseInput> cases;
@@ -52,6 +56,7 @@ std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
     for (auto& input : read_prompt_file(file)) cases.push_back(std::move(input));
   if (cases.empty())
     throw UsageError("prompts are missing; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
+  // Results are saved under the id of their case.
   std::set<std::string> seen;
   for (const auto& input : cases)
     if (!seen.insert(input.id).second)

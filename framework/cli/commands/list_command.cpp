@@ -21,6 +21,7 @@ int list_families(const Options& options) {
   return 0;
 }
 
+/// Hook points follow from the configuration of a model; \throws UsageError without one.
 int list_hooks(const Options& options) {
   if (options.text("model").empty())
     throw UsageError("list hooks: --model is missing; the hook points depend on the model");
@@ -42,6 +43,8 @@ int list_hooks(const Options& options) {
 
 }  // namespace
 
+/// Each subject of the list has its own options: the model counts for hooks only, plug-ins for
+/// tools and experiments.
 int run_list(const Options& options) {
   const auto& what = options.operand(0);
   if (what == "tools") return list_entries(PluginEntryKind::tool, options);

@@ -33,6 +33,8 @@ const PluginInfo* tool_named(const PluginHost& host, const std::string& name) {
   return nullptr;
 }
 
+/// Constructing an experiment is the only way to learn its tools. If that fails, the entry is
+/// listed with the reason instead of ending the list.
 Listed look_at(const PluginHost& host, const PluginInfo& entry) {
   Listed listed{&entry, {}};
   if (entry.kind != PluginEntryKind::experiment) return listed;
@@ -62,6 +64,7 @@ std::string api_text(const PluginInfo& entry) {
   return std::to_string(entry.api[0]) + "." + std::to_string(entry.api[1]);
 }
 
+/// Declared results, which exist before a run; `always` is false for those that depend on options.
 json results_json(const PluginInfo& entry) {
   json results = json::array();
   for (const auto& r : entry.results)
@@ -85,6 +88,7 @@ json to_json(const Listed& listed) {
                {"api", api_text(entry)},
                {"results", results_json(entry)},
                {"parameters", parameters_json(entry)}};
+  // Only experiments have the members about tools, so that scripts can tell the kinds apart.
   if (entry.kind != PluginEntryKind::experiment) return item;
   json names = json::array(), declared = json::array();
   for (const auto& [name, tool] : listed.tools) {
@@ -134,6 +138,7 @@ void print(const Listed& listed) {
   if (entry.kind == PluginEntryKind::experiment && listed.problem.empty() && listed.tools.empty())
     print("uses no tools", 4);
   for (const auto& [name, tool] : listed.tools) {
+    // A missing tool is not an error of the list, but a run of this experiment would fail.
     print("uses " + name + (tool == nullptr ? ", which is NOT LOADED" : "  " + tool->version), 4);
     if (tool != nullptr) print("with " + parameters_text(*tool), 8);
   }
@@ -156,7 +161,9 @@ int list_entries(PluginEntryKind kind, const Options& options) {
   const auto plugins = plugin_search(options);
   PluginHost host(plugin_policy(plugins));
   find_plugins(host, plugins, print_warning);
+  // A listing must show which libraries are refused; `run` would load only the ones it uses.
   host.try_all();
+  // A lock has all libraries, whichever kind was asked for.
   if (options.flag("lock")) {
     std::cout << host.lock().text();
     return say_refusals(host) ? 4 : 0;

@@ -29,6 +29,7 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
+/// Facts from the opened model, not from its configuration: they say what lensbench computes with.
 nlohmann::json facts_of(const StoredModel& stored) {
   const auto& model = *stored.model;
   const auto& spec = model.spec();
@@ -39,6 +40,7 @@ nlohmann::json facts_of(const StoredModel& stored) {
                      {"bytes", std::filesystem::file_size(file.path)}});
   const auto tokenizer = model.tokenizer();
   std::vector<std::string> notes = notes_of(model);
+  // Notes about generation apply to runs that generate; here both kinds are of interest.
   const auto& of_generation = generation_notes_of(model);
   notes.insert(notes.end(), of_generation.begin(), of_generation.end());
   return {{"directory", model.directory().string()},
@@ -73,11 +75,13 @@ std::string grouped(std::int64_t number) {
   return text;
 }
 
+/// Decimal megabytes, as file managers and download pages count; rounded to tenths in integers.
 std::string megabytes(std::uint64_t bytes) {
   const auto tenths = (bytes + 50000) / 100000;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
 
+/// Text for users from the JSON of scripts, so that both say the same.
 void print_facts(const nlohmann::json& facts) {
   const auto line = [](const char* label, const std::string& value) {
     std::cout << "  " << label << std::string(14 - std::string_view(label).size(), ' ') << value
@@ -100,6 +104,7 @@ void print_facts(const nlohmann::json& facts) {
                          (facts["tied_unembedding"].get<bool>() ? "tied" : "untied"));
   line("tokenizer",
        facts["tokenizer"].is_null() ? "none (use --ids)" : facts["tokenizer"].get<std::string>());
+  // Element types as stored, which may differ from the type of a run.
   std::vector<std::string> types;
   for (const auto& [type, count] : facts["elements_by_dtype"].items())
     types.push_back(grouped(count.get<std::int64_t>()) + " in " + type);

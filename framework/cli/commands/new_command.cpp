@@ -14,10 +14,12 @@ namespace fs = std::filesystem;
 fs::path own_prefix() {
   std::error_code error;
   const auto program = fs::read_symlink("/proc/self/exe", error);
+  // The program is PREFIX/bin/lensbench, so that the package for CMake is in the same prefix.
   const auto prefix = program.parent_path().parent_path();
   return prefix == "/usr" || prefix == "/usr/local" ? fs::path() : prefix;
 }
 
+/// Commands that build, test and run the new project, ready to be copied.
 void say_next(ProjectKind kind, const std::string& name, const fs::path& folder) {
   const auto prefix = own_prefix();
   const auto program =

@@ -48,6 +48,7 @@ class Scratch {
 /// The recorded request with the changes from the options.
 RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
+  // Both options change where something is found, not what it is: its SHA-256 is compared later.
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   for (const auto& assignment : options.list("file")) add_setting(request.set, assignment);
   if (options.given("threads")) request.threads = thread_count(options);
@@ -59,6 +60,7 @@ RunRequest request_of(const RecordedRun& recorded, const Options& options, const
 std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, RunRequest request,
                                        RunListener listener) {
   const auto then = recorded.run.value("plugin_directories", std::vector<std::string>());
+  // Folders of plug-ins in an archive are untrusted: they are named in the message, never searched.
   const bool helps = request.plugins.dirs.empty() && !then.empty();
   try {
     return std::make_unique<RunSession>(std::move(request), std::move(listener));
@@ -81,6 +83,8 @@ std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const 
   return session;
 }
 
+/// Compares the prepared request with the recorded one before anything is computed. \throws
+/// InputError with all differences, unless they are allowed
 void refuse_other_request(const RecordedRun& recorded, const RunPlan& plan, bool allowed) {
   const std::string& file = recorded.file;
   const auto differences = recipe_differences(file, plan);
@@ -97,6 +101,8 @@ void refuse_other_request(const RecordedRun& recorded, const RunPlan& plan, bool
   std::cerr << "lensbench: not a replay, since the request differs:" << text << "\n";
 }
 
+/// One line for the outcome. Different bits with equal request and environment are a fault of
+/// lensbench or of a plug-in and are named so; another environment may differ within tolerance.
 std::string verdict(const ArchiveDifference& difference) {
   const Agreement results = difference.results();
   if (!difference.same_recipe())
@@ -109,6 +115,7 @@ std::string verdict(const ArchiveDifference& difference) {
   return "DIFFERENT: the results differ from the archive";
 }
 
+/// Within one environment only identical bits count.
 bool is_same_answer(const ArchiveDifference& difference) {
   const Agreement results = difference.results();
   if (results == Agreement::identical) return true;
@@ -136,6 +143,7 @@ int run_replay(const Options& options) {
   const auto session = recorded_session(recorded, options);
   refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
 
+  // The new archive is removed with this folder, unless `--out` names a place for it.
   const Scratch scratch;
   const fs::path out =
       options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
@@ -145,6 +153,7 @@ int run_replay(const Options& options) {
     std::cerr << "lensbench: the replay did not end, so the comparison is skipped\n";
     return outcome.exit_code();
   }
+  // The archive is untrusted; the comparison reads its arrays in a confined child process.
   return in_child({{file, out}}, [&] { return compare(file, out, options.flag("json")); });
 }
 

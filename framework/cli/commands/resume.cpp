@@ -24,6 +24,7 @@ json failures_of(const std::vector<CaseRecord>& cases) {
   return failures;
 }
 
+/// Failed cases have priority over failed receipts, as in the run itself.
 int exit_code(const FinishedRun& run) {
   if (!failures_of(run.cases).empty()) return 5;
   const bool hold = std::all_of(run.receipts.begin(), run.receipts.end(),
@@ -40,6 +41,7 @@ void print_json(const SealResult& sealed) {
   const ArchiveReader archive(sealed.path);
   std::vector<std::string> names = archive.names();
   std::sort(names.begin(), names.end());
+  // The outer object is written by hand, because its members are streamed.
   std::cout << "{\"archive\":" << text(sealed.path.string())
             << ",\"failures\":" << text(failures_of(archive.cases())) << ",\"results\":{";
   for (const std::string& name : names) {
@@ -54,6 +56,7 @@ std::string resume_command(const std::string& command, const std::vector<std::st
                            const RunArguments& arguments, const std::filesystem::path& out) {
   std::string text = "lensbench " + command;
   for (const auto& word : argv) text += " " + shell_word(word);
+  // The default name has the time of the run: a resumed run needs the old one.
   if (arguments.out.empty()) text += " --out " + shell_word(out.string());
   if (!arguments.request.resume) text += " --resume";
   return text;

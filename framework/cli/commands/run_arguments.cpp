@@ -10,6 +10,7 @@
 namespace lensbench::cli {
 namespace {
 
+/// Pins by name of a tool or experiment: the SHA-256 of a library, or its path.
 std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pins) {
   std::map<std::string, std::string> parsed;
   for (const auto& pin : pins) {
@@ -17,6 +18,7 @@ std::map<std::string, std::string> parse_pins(const std::vector<std::string>& pi
     if (equals == std::string::npos || equals == 0 || equals + 1 == pin.size())
       throw UsageError("--pin '" + pin + "' is neither NAME=SHA256 nor NAME=PATH");
     const std::string name = pin.substr(0, equals), value = pin.substr(equals + 1);
+    // A path is made absolute at once, as the working directory at the time of the command counts.
     const std::string hash_or_path =
         is_sha256(value) ? value : std::filesystem::absolute(value).string();
     if (!parsed.emplace(name, hash_or_path).second)
@@ -30,6 +32,7 @@ double seconds_between_commits(const std::string& text) {
   const char* end = text.data() + text.size() - (text.ends_with('s') ? 1 : 0);
   double seconds = 0;
   const auto read = std::from_chars(text.data(), end, seconds);
+  // The comparison is written so that NaN fails too.
   if (read.ec != std::errc() || read.ptr != end || !(seconds >= 0) || !std::isfinite(seconds))
     throw UsageError("--commit-every '" + text +
                      "' is not a number of seconds of at least 0, as in --commit-every 0.5");
@@ -43,12 +46,15 @@ PluginSearch plugin_search(const Options& options) {
           options.flag("allow-insecure-plugins")};
 }
 
+/// Translates the options of `run` and `tool` to a request, which programs can also make without a
+/// command line.
 RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   RunArguments run;
   RunRequest& request = run.request;
   request.kind = kind;
   request.name = options.operand(0);
   request.plugins = plugin_search(options);
+  // Help of a plug-in needs the name and the folders only, and required options may be missing.
   if (options.flag("help")) return run;
   request.model = options.text("model");
   if (options.given("interventions"))
@@ -62,6 +68,7 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   request.resume = options.flag("resume");
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
+  // The archive keeps the file as it was, not only the options that came from it.
   if (const auto& config = options.config()) request.settings = {config->path, config->text};
   run.prompts = options.list("prompt");
   run.ids = options.list("ids");
@@ -80,6 +87,7 @@ std::int64_t thread_count(const Options& options) {
   return static_cast<std::int64_t>(options.count("threads"));
 }
 
+/// A later setting replaces an earlier one of the same key.
 void add_setting(std::map<std::string, std::string>& settings, const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0)

@@ -33,6 +33,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// File of the archive: the given one, or a new one under results/ named by experiment, model and
+/// time. \throws UsageError for `--resume` without a name, as there is nothing to resume
 fs::path archive_path(const RunArguments& arguments) {
   if (!arguments.out.empty()) return arguments.out;
   if (arguments.request.resume)
@@ -42,6 +44,7 @@ fs::path archive_path(const RunArguments& arguments) {
   const std::string name =
       arguments.request.name + "-" + model_label(arguments.request.model) + "-" + stamp;
   fs::path path = fs::path("results") / (name + ".h5");
+  // Runs within one second get numbers, also against a run that is not sealed yet.
   for (int i = 2; fs::exists(path) || fs::exists(fs::path(path).replace_extension(".run")); ++i)
     path = fs::path("results") / (name + "-" + std::to_string(i) + ".h5");
   return path;
@@ -56,6 +59,7 @@ class PrintsToStderr {
   }
   ~PrintsToStderr() {
     if (stdout_ < 0) return;
+    // Both buffers are emptied while the descriptor still leads to stderr.
     std::cout.flush();
     std::fflush(stdout);
     dup2(stdout_, STDOUT_FILENO);
@@ -74,6 +78,8 @@ RunSession::Outcome execute(RunSession& session, const RunArguments& arguments,
   return session.execute(path, options.arguments());
 }
 
+/// Reports a run: results on stdout, everything else on stderr. Interrupted runs and runs without a
+/// successful case have no archive.
 int say_outcome(const RunSession& session, const RunArguments& arguments,
                 const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
@@ -95,6 +101,7 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
   if (!arguments.quiet)
     std::cerr << "archive " << archive << "\n"
               << "results sha256 " << outcome.sealed->digests.results << "\n";
+  // Even with `--quiet`: results whose checks failed must not pass unnoticed.
   if (outcome.failed_receipts > 0)
     std::cerr << "lensbench: " << outcome.failed_receipts
               << " receipts FAILED: do not trust these results until you know the reason (see "
@@ -103,6 +110,8 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
   return outcome.exit_code();
 }
 
+/// Command `run` or `tool`, from its arguments to the exit code. Everything that can be wrong with
+/// the request is found before the first case runs.
 int run_entry(PluginEntryKind kind, const Options& options) {
   const RunArguments arguments = run_arguments(kind, options);
   auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
@@ -113,9 +122,11 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   check_settings(session.host(), session.entry(), arguments.request.set, options.config());
   session.prepare(std::move(cases), std::move(inputs));
   const auto path = archive_path(arguments);
+  // The process was killed between sealing and cleaning up: only the latter is left.
   if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
   const std::string resume =
       resume_command(options.command().name, options.arguments(), arguments, path);
+  // A folder without an archive is a run that began under this name.
   if (const auto folder = run_folder_of(path);
       !arguments.request.resume && fs::exists(folder) && !fs::exists(path))
     throw UsageError(folder.string() +
@@ -124,6 +135,7 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   try {
     return say_outcome(session, arguments, execute(session, arguments, path, options), resume);
   } catch (const RunError& error) {
+    // Cases are committed while the run goes on; the message says how not to lose them.
     if (!fs::exists(run_folder_of(path))) throw;
     throw RunError(std::string(error.what()) + "\nEvery finished case is safe. Resume with:\n  " +
                    resume +
@@ -133,7 +145,7 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   }
 }
 
-/// The command that began a run, with its working directory.
+/// Text of a plug-in for `--help`; empty if no tool or experiment was named.
 std::string help_of(PluginEntryKind kind, const Options& options) {
   if (options.operand(0).empty()) return "";
   const PluginSearch search = plugin_search(options);
@@ -160,17 +172,21 @@ std::string tool_help(const Options& options) {
   return help_of(PluginEntryKind::tool, options);
 }
 
+/// Summary and seal of a run whose cases are complete, with plug-ins that may have been corrected.
 int run_finish(const Options& options) {
   const fs::path run = fs::absolute(options.operand(0)).lexically_normal();
+  // A trailing slash would make the name of the folder empty.
   const fs::path folder = run.has_filename() ? run : run.parent_path();
   const BeginningOfRun begun = beginning_of(folder);
   const PluginSearch given = plugin_search(options);
   std::vector<std::string> directories;
+  // Options of this command are relative to its own working directory, which changes below.
   for (const auto& directory : given.dirs) directories.push_back(fs::absolute(directory).string());
   // Paths of the recorded command are relative to the folder in which it was given.
   fs::current_path(begun.directory);
   const Options recorded = options_of(begun);
   RunArguments arguments = run_arguments(begun.kind, recorded);
+  // The output follows this command, the request the recorded one.
   arguments.quiet = options.flag("quiet");
   arguments.json = options.flag("json");
   if (!directories.empty()) arguments.request.plugins = given;

@@ -16,6 +16,7 @@ void print_json_progress(std::int64_t done, std::int64_t total) {
   std::cerr << nlohmann::json{{"step", done}, {"steps", total}}.dump() + "\n";
 }
 
+/// Ids of cases come from files and may be invalid UTF-8, which JSON cannot hold.
 void print_json_line(const CaseProgress& ended) {
   std::cerr << nlohmann::json{{"case", ended.index},
                               {"id", ended.id},
@@ -41,6 +42,7 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
     listener.on_case = print_json_line;
     listener.on_progress = print_json_progress;
   } else if (!quiet) {
+    // Shared by the callbacks below, which are copied; empty until the bar is needed.
     auto bar = std::make_shared<std::optional<ProgressBar>>();
     // A single case usually ends before a bar is useful, unless its tool reports its progress.
     if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
@@ -48,10 +50,12 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
       failed += ended.failed ? 1 : 0;
       if (*bar) (*bar)->step(ended.done, failed);
     };
+    // A case that reports steps is slow, so that even a single case gets a bar.
     listener.on_progress = [bar, cases](std::int64_t done, std::int64_t total) {
       if (!*bar) bar->emplace(cases, STDERR_FILENO);
       (*bar)->work(done, total);
     };
+    // Destroys the bar, which erases it before results are printed.
     listener.on_end = [bar] { bar->reset(); };
   }
   return listener;

@@ -22,7 +22,8 @@ std::string location_in(const std::optional<ConfigFile>& config, const std::stri
   return "";
 }
 
-/// Tool of an experiment that has the parameter; empty if none has.
+/// Tool of an experiment that has the parameter; empty if none has. It explains the most likely
+/// mistake: setting a parameter that the experiment sets for its tool.
 std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
                       const std::string& key) {
   if (experiment.kind != PluginEntryKind::experiment) return "";
@@ -38,6 +39,7 @@ std::string tool_with(const PluginHost& host, const PluginInfo& experiment,
 void check_settings(const PluginHost& host, const PluginInfo& entry,
                     const std::map<std::string, std::string>& settings,
                     const std::optional<ConfigFile>& config) {
+  // Checked before the model is opened, which may take long.
   const bool is_tool = entry.kind == PluginEntryKind::tool;
   for (const auto& [key, value] : settings) {
     if (has_parameter(entry, key)) continue;

@@ -27,15 +27,18 @@ TokenText token_texts(const fs::path& run) {
   try {
     const BeginningOfRun begun = beginning_of(run);
     const std::string model = options_of(begun).text("model");
+    // The recorded path may be relative to the working directory of that time.
     const fs::path there = begun.directory / model;
     tokenizer = Tokenizer::open(fs::is_directory(there) ? there : resolve_model_directory(model));
   } catch (const Error&) {
   }
+  // Drawing does not depend on the texts: numbers are better than no drawing.
   return [tokenizer](std::int64_t id) {
     return tokenizer == nullptr ? "<" + std::to_string(id) + ">" : tokenizer->token_text(id);
   };
 }
 
+/// The tokenizer is opened before, outside of the child, which may only read the folder of the run.
 int show_unsealed(const fs::path& run, const DrawRequest& request, const TerminalStyle& style) {
   const TokenText token = token_texts(run);
   return in_child({.files = {}, .folders = {run}}, [&] {

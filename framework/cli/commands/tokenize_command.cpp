@@ -12,11 +12,13 @@
 namespace lensbench::cli {
 namespace {
 
+/// Token per line: index, id, text in the notation of JSON, and the bytes of the prompt it covers.
 void print_plain(const CaseInput& input, const Encoding& encoding, const Tokenizer& tokenizer) {
   std::cout << input.id << ": " << encoding.ids.size() << " tokens\n";
   for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
     std::cout << "  " << i << "\t" << encoding.ids[i] << "\t"
               << nlohmann::json(tokenizer.token_text(encoding.ids[i])).dump();
+    // Tokens that the tokenizer added cover no bytes of the prompt.
     if (encoding.special[i])
       std::cout << "\tadded";
     else
@@ -48,6 +50,7 @@ int run_tokenize(const Options& options) {
   const auto directory = resolve_model_directory(options.text("model"));
   const auto tokenizer = Tokenizer::open(directory);
   if (!tokenizer) {
+    // The model may have a tokenizer in another format: the message says how to convert it.
     const auto foreign = explain_foreign_tokenizer(directory);
     throw InputError(
         !foreign.empty()

@@ -11,6 +11,8 @@
 namespace lensbench::cli {
 namespace {
 
+/// An unfinished run lacks a seal: its committed cases are checked, and the exit code is 1, because
+/// it is not the archive that was asked for.
 int verify_unfinished(const std::filesystem::path& folder) {
   const UnfinishedRun run = inspect_run(folder);
   std::cout << folder.string() << ": INCOMPLETE, not sealed yet: " << run.complete << " of "
@@ -24,6 +26,7 @@ int verify_unfinished(const std::filesystem::path& folder) {
 int verify_sealed(const std::string& file, const std::string& expected) {
   const auto result =
       verify_archive(file, expected.empty() ? std::nullopt : std::optional(expected));
+  // The worst finding comes first below: a damaged archive may be the expected one all the same.
   for (const auto& finding : result.findings) std::cout << finding << "\n";
   std::cout << file << ": "
             << (!result.intact     ? "DAMAGED"

@@ -37,6 +37,7 @@ std::vector<std::string> changes(const Archive& before, const Archive& now) {
   return lines;
 }
 
+/// Facts of one archive, with the changes since the one before it in time.
 json describe_one(const Archive& archive, const Archive* before) {
   return {{"file", archive.reader.path().string()},
           {"started", archive.started},
@@ -48,6 +49,7 @@ json describe_one(const Archive& archive, const Archive* before) {
           {"changes", before == nullptr ? std::vector<std::string>() : changes(*before, archive)}};
 }
 
+/// Oldest first; changes are between the two runs that they separate.
 void print(const json& list) {
   constexpr std::size_t kDigits = 16, kMost = 12;
   for (const json& one : list) {
@@ -67,11 +69,13 @@ void print(const json& list) {
 std::string experiment_of(const fs::path& file) {
   return ask_child({{file}}, [&] {
     const Archive archive = opened(file);
+    // Reads everything that the list needs: a damaged file ends this child, not the one that lists.
     describe_one(archive, &archive);
     return archive.reader.attribute("experiment");
   });
 }
 
+/// Archives of an experiment in a folder; files that cannot be read are named and left out.
 std::vector<fs::path> files_of(const fs::path& directory, const std::string& experiment) {
   if (!fs::is_directory(directory))
     throw InputError(directory.string() +
@@ -91,6 +95,8 @@ std::vector<fs::path> files_of(const fs::path& directory, const std::string& exp
 int list_versions(const std::vector<fs::path>& files, bool as_json) {
   std::vector<Archive> archives;
   for (const fs::path& file : files) archives.push_back(opened(file));
+  // Times are UTC in ISO 8601, whose order as texts is that in time; the path decides between equal
+  // ones.
   std::sort(archives.begin(), archives.end(), [](const Archive& a, const Archive& b) {
     return std::pair(a.started, a.reader.path()) < std::pair(b.started, b.reader.path());
   });
@@ -106,6 +112,7 @@ int list_versions(const std::vector<fs::path>& files, bool as_json) {
 
 }  // namespace
 
+/// Runs of one experiment in the order of time, each with what changed since the one before it.
 int run_versions(const Options& options) {
   const std::string &experiment = options.operand(0), &directory = options.text("dir");
   const auto files = files_of(directory, experiment);

@@ -15,10 +15,13 @@ namespace {
 
 namespace po = boost::program_options;
 
+/// Limit for a text that the archive keeps.
 constexpr std::size_t kMostBytes = 1000000;
 
+/// Whole text of the file. \throws InputError if it cannot be stored in an archive
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  // An ifstream opens a folder without an error.
   if (!file || std::filesystem::is_directory(path))
     throw InputError(path + ": the config file cannot be read");
   std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -46,6 +49,7 @@ std::vector<std::size_t> entry_lines(const std::string& path, const std::string&
                        "and give a value with '#' on the command line");
     const auto last = line.find_last_not_of(" \t\r");
     if (line[first] == '[' && line[last] == ']') continue;
+    // Boost would report such a line without its number.
     if (equals == std::string::npos || equals == first)
       throw InputError(where + ": expected KEY = VALUE or [set], found '" +
                        line.substr(first, last + 1 - first) + "'");
@@ -65,12 +69,17 @@ std::string ConfigFile::where(const Entry& entry) const {
   return path + ":" + std::to_string(entry.line);
 }
 
+/// Values are parsed by Boost, line numbers are counted separately, because Boost does not give
+/// them.
 ConfigFile read_config_file(const std::string& path) {
   ConfigFile config{path, read_text(path), {}};
   const auto lines = entry_lines(path, config.text);
   std::istringstream input(config.text);
   try {
+    // Without described options, all keys are accepted here; the table of the command checks them,
+    // with suggestions.
     const auto parsed = po::parse_config_file(input, po::options_description(), true);
+    // The two readers of the file must agree, or an error would name a wrong line.
     if (parsed.options.size() != lines.size())
       throw InputError(path + ": cannot be read as an INI file");
     for (std::size_t i = 0; i < lines.size(); ++i) {

@@ -32,6 +32,8 @@ const Option* find_option(const Command& command, const std::string& name) {
   return found == command.options.end() ? nullptr : &*found;
 }
 
+/// Values are lists in any case: `parse` refuses repeated options itself, with a message of this
+/// program.
 void add_option(po::options_description& options, const Option& option) {
   const std::string name = option.letter == '\0' ? option.name : option.name + "," + option.letter;
   if (option.is_flag())
@@ -74,6 +76,7 @@ po::variables_map parse_with_boost(const Command& command, const Arguments& argu
   po::options_description options;
   add_option(options, help_option());
   for (const auto& option : command.options) add_option(options, option);
+  // Free words are collected under a name that no option can have.
   options.add_options()(kFree, po::value<Strings>());
   po::positional_options_description positional;
   positional.add(kFree, -1);
@@ -97,6 +100,7 @@ std::string without_dashes(std::string name) {
 Options::Options(const Command& command, const Arguments& arguments)
     : command_(command), arguments_(arguments) {
   parse();
+  // Help must work with missing operands and with a config file that is not there.
   if (flags_.at("help")) return;
   if (const auto file = values_.find("config");
       file != values_.end() && !file->second.empty() && find_option(command_, "set") != nullptr)
@@ -118,6 +122,7 @@ void Options::parse() {
     fail("unknown option '--" + name + "'" + suggest(name, option_names(command_)));
   } catch (const po::invalid_command_line_syntax& error) {
     const auto name = without_dashes(error.get_option_name());
+    // The message covers a value that begins with a dash, which Boost takes for an option.
     if (error.kind() == po::invalid_syntax::missing_parameter)
       fail("--" + name + " needs a value; write one that begins with a dash as --" + name +
            "=VALUE");
@@ -132,9 +137,11 @@ void Options::parse() {
       flags_[option.name] = parsed[option.name].as<bool>();
       continue;
     }
+    // Initial values are kept apart, so that `given` and the config file see what was really set.
     initial_[option.name] = option.initial;
     auto& values = values_[option.name];
     if (parsed.count(option.name) != 0) values = parsed[option.name].as<Strings>();
+    // Which of two values counts would be a guess.
     if (!option.repeats && values.size() > 1) fail("--" + option.name + " is given twice");
     for (const auto& value : values)
       if (const auto problem = problem_of(option, value); !problem.empty())
@@ -165,6 +172,7 @@ void Options::add_config(const std::string& path) {
       continue;
     }
     const Option* option = find_option(command_, entry.key);
+    // A config file cannot name another one, and parameters have their own section.
     if (option == nullptr || entry.key == "config" || entry.key == "set")
       throw InputError(where + "unknown key '" + entry.key + "'" +
                        suggest(entry.key, option_names(command_)) +
@@ -174,6 +182,7 @@ void Options::add_config(const std::string& path) {
       if (!on)
         throw InputError(where + "'" + entry.key + "' is '" + entry.value +
                          "', expected true or false");
+      // A flag of the command line cannot be taken back by the file.
       flags_[entry.key] = flags_[entry.key] || *on;
       continue;
     }
@@ -184,17 +193,21 @@ void Options::add_config(const std::string& path) {
     if (const auto problem = problem_of(*option, entry.value); !problem.empty())
       throw InputError(where + entry.key + " " + problem);
   }
+  // A list of the command line replaces that of the file; the two are not joined.
   for (auto& [name, values] : found)
     if (values_[name].empty()) values_[name] = std::move(values);
   auto& set = values_["set"];
+  // Settings of the file come first: of two for one key, the last one wins.
   set.insert(set.begin(), settings.begin(), settings.end());
 }
 
+/// Operands and required options, which the config file may have supplied.
 void Options::check() const {
   const auto& expected = command_.operands;
   for (std::size_t i = operands_.size(); i < expected.size() && !expected[i].optional; ++i)
     throw UsageError(command_.name + ": " + expected[i].name + " is missing, " + expected[i].what +
                      "; usage: " + usage_line(command_));
+  // The usual mistake is a text of several words without quotes, which the message names.
   if (operands_.size() > expected.size())
     fail("unexpected argument '" + operands_[expected.size()] + "' " +
          (expected.empty()
@@ -220,6 +233,7 @@ const std::string& Options::text(const std::string& name) const {
   return values.empty() ? initial_.at(name) : values.front();
 }
 
+/// The text was checked by `problem_of`; an option without a value counts as 0.
 std::uint64_t Options::count(const std::string& name) const {
   return parse_count(text(name)).value_or(0);
 }

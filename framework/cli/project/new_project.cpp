@@ -66,6 +66,7 @@ bool holds(const Words& words, const std::string& name) {
   return std::find(std::begin(words), std::end(words), name) != std::end(words);
 }
 
+/// The functions of <cctype> depend on the locale.
 bool small_letter(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -74,6 +75,7 @@ bool name_character(char c) {
   return small_letter(c) || (c >= '0' && c <= '9') || c == '_';
 }
 
+/// \throws UsageError for a name that cannot be a file name, a C++ identifier and a CMake target
 void check_name(const std::string& name) {
   const std::string subject = "new: the name '" + name + "' ";
   if (name.empty() || !small_letter(name.front()) ||
@@ -83,17 +85,20 @@ void check_name(const std::string& name) {
   if (name.size() > kLongestName)
     throw UsageError(subject + "has " + std::to_string(name.size()) +
                      " characters; expected at most " + std::to_string(kLongestName));
+  // A suffix avoids the conflict, and the message offers one.
   if (holds(kKeywords, name))
     throw UsageError(subject + "is a C++ keyword; choose another, such as '" + name + "_probe'");
   if (holds(kTargets, name))
     throw UsageError(subject + "is a CMake target; choose another, such as '" + name + "_probe'");
 }
 
+/// The search goes on after each insertion, which may contain the placeholder.
 void replace_all(std::string& text, std::string_view what, const std::string& by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
     text.replace(at, what.size(), by);
 }
 
+/// The file is closed before the check: the last bytes are written then.
 void write_file(const fs::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -115,8 +120,10 @@ std::string class_name(const std::string& name) {
 
 void write_project(ProjectKind kind, const std::string& name, const fs::path& folder) {
   check_name(name);
+  // Files are written to a temporary folder; an error leaves nothing under the final name.
   NewFolder project(folder);
   for (const auto& [of_kind, file, text] : project_templates()) {
+    // The templates of both kinds are in one list.
     if (of_kind != (kind == ProjectKind::tool ? "tool" : "experiment")) continue;
     std::string filled(text);
     replace_all(filled, "@NAME@", name);

@@ -151,6 +151,7 @@ _lensbench() {
 complete -F _lensbench lensbench
 )";
 
+/// Kinds of values in the words of the script's function `_lensbench_offer`.
 const char* kind_of(Values values) {
   switch (values) {
     case Values::any:
@@ -174,6 +175,7 @@ const char* kind_of(Values values) {
   return "any";
 }
 
+/// Words of an option are a closed list and take precedence over its kind.
 std::string kind_of(Values values, const std::vector<std::string>& words) {
   return words.empty() ? kind_of(values) : "words:" + join(words, " ");
 }
@@ -183,12 +185,15 @@ std::string lookup(const std::string& name, const std::string& subject, const st
   return name + "() {\n  REPLY=\n  case " + subject + " in\n" + cases + "  esac\n}\n";
 }
 
+/// Patterns are quoted, since names contain blanks and may contain characters that `case` expands.
 std::string one_case(const std::string& pattern, const std::string& reply) {
   return "    " + shell_quoted(pattern) + ") REPLY=" + shell_quoted(reply) + " ;;\n";
 }
 
 }  // namespace
 
+/// The script has tables from `all` and fixed functions that read them, so that a new command or
+/// option needs no change of the functions.
 std::string bash_completion(const std::vector<Command>& all) {
   std::string options, kinds;
   for (const Command& command : all) {
@@ -196,13 +201,16 @@ std::string bash_completion(const std::vector<Command>& all) {
     for (const Option& option : command.options) {
       names.push_back("--" + option.name);
       if (!option.is_flag())
+        // Flags are left out: an option without a kind takes no value.
         kinds += one_case(command.name + " --" + option.name, kind_of(option.values, option.words));
     }
     options += one_case(command.name, join(names, " "));
+    // Operands are keys by their number from 1.
     for (std::size_t i = 0; i < command.operands.size(); ++i)
       kinds += one_case(command.name + " " + std::to_string(i + 1),
                         kind_of(command.operands[i].values, command.operands[i].words));
   }
+  // Second words of families, such as `info` and `init` after `model`.
   std::string parts;
   for (const auto& word : family_words(all))
     parts += one_case(word, join(parts_of(all, word), " "));

@@ -45,6 +45,7 @@ void add_indented(std::string& text, const std::string& paragraph, int width) {
   for (const auto& line : terminal::wrap(paragraph, width - 6)) text += "      " + line + "\n";
 }
 
+/// A paragraph that begins with a blank is a table or a command: it keeps its line breaks.
 void add_paragraphs(std::string& text, const std::string& paragraphs, int width) {
   for (const auto& paragraph : split_paragraphs(paragraphs)) {
     text += "\n";
@@ -55,6 +56,7 @@ void add_paragraphs(std::string& text, const std::string& paragraphs, int width)
   }
 }
 
+/// Commands of examples are never wrapped, so that they can be copied.
 void add_examples(std::string& text, const Command& command, int width) {
   if (command.examples.empty()) return;
   text += command.examples.size() == 1 ? "\nExample:\n" : "\nExamples:\n";
@@ -71,6 +73,7 @@ bool begins_with_word(const Command& command, const std::string& word) {
 
 }  // namespace
 
+/// Meaning of the codes for all commands; the manual page has them in more words.
 const char* const kExitCodes =
     "Exit codes: 0 done; 1 a check failed (a receipt failed, archives differ); 2 wrong "
     "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed.";
@@ -82,6 +85,7 @@ std::vector<std::string> split_paragraphs(const std::string& text) {
     paragraphs.push_back(text.substr(begin, end - begin));
     begin = end + 2;
     auto& last = paragraphs.back();
+    // Line breaks in the source of the table are those of its editor; the text is wrapped anew.
     if (!last.starts_with(' ')) std::replace(last.begin(), last.end(), '\n', ' ');
   }
   return paragraphs;
@@ -96,11 +100,13 @@ std::string operand_names(const Command& command) {
 
 std::string usage_line(const Command& command) {
   std::string line = "lensbench " + command.name;
+  // Alternatives such as one of three sources of prompts are written by hand.
   if (!command.usage.empty()) return line + " " + command.usage;
   for (const auto& operand : command.operands)
     line += " " + (operand.optional        ? "[" + operand.name + "]"
                    : operand.words.empty() ? operand.name
                                            : join(operand.words, "|"));
+  // Required options belong in the usage line, since the command fails without them.
   for (const auto& option : command.options)
     if (option.required) line += " " + option_label(option);
   return command.options.empty() ? line : line + " [options]";
@@ -145,11 +151,14 @@ std::string family_help(const std::string& word, int width) {
   return text;
 }
 
+/// All commands under the headings of their groups; commands of one group are neighbours in the
+/// table.
 std::string overview(int width) {
   std::string text;
   add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
               width);
   text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
+  // A heading is written where the group changes.
   std::string group;
   for (const auto& command : commands()) {
     if (command.group != group) text += "\n" + (group = command.group) + "\n";

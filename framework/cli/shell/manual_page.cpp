@@ -13,8 +13,11 @@ std::string escaped(const std::string& text) {
   std::string result;
   bool line_begins = true;
   for (const char c : text) {
+    // A period or an apostrophe at the start of a line would be a request; `\&` prints nothing.
     if (line_begins && (c == '.' || c == '\'')) result += "\\&";
     line_begins = c == '\n';
+    // Without escapes, troff prints a hyphen, curved quotes and accents, which fail when a command
+    // is copied from the page.
     if (c == '\\')
       result += "\\e";
     else if (c == '-')
@@ -45,6 +48,7 @@ std::string argument(const std::string& text) {
   return result + "\"";
 }
 
+/// .EX and .EE keep line breaks for tables and commands.
 std::string paragraphs(const std::string& text) {
   std::string page;
   for (const auto& paragraph : split_paragraphs(text)) {
@@ -74,6 +78,7 @@ struct Fact {
   const char *name, *meaning;
 };
 
+/// Facts that the table of commands does not have.
 constexpr Fact kVariables[] = {
     {"LENSBENCH_PLUGIN_PATH",
      "Folders with plug-ins, absolute, separated by colons; searched after --plugin-dir and before "
@@ -106,6 +111,7 @@ std::string table(const char* heading, const Fact (&facts)[N]) {
 
 }  // namespace
 
+/// The page lacks a date, so that the same version always gives the same bytes.
 std::string manual_page() {
   std::string page = ".TH LENSBENCH 1 \"\" " + argument("lensbench " + build_info().version) +
                      " \"User Commands\"\n"

@@ -9,6 +9,7 @@
 namespace lensbench::cli {
 namespace {
 
+/// Functions that the tables call, for tools, experiments and their parameters.
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
@@ -61,6 +62,8 @@ _lensbench_settings() {
 
 )";
 
+/// The function that zsh calls. The last lines serve both ways of loading: as a file in `fpath`,
+/// which zsh runs as a function, and by `eval`.
 constexpr const char* kZshAfter = R"(
 _lensbench() {
   local -a _lensbench_line
@@ -109,6 +112,8 @@ std::string plain(const std::string& text) {
   return result;
 }
 
+/// Kinds of values as actions of `_arguments`. A blank before a function keeps zsh from passing it
+/// further arguments.
 std::string action(Values values, const std::vector<std::string>& words) {
   if (!words.empty()) return "(" + join(words, " ") + ")";
   switch (values) {
@@ -139,6 +144,7 @@ std::string zsh_option(const Option& option) {
       option.is_flag() ? ""
                        : ":" + plain(option.argument) + ":" + action(option.values, option.words);
   const std::string name =
+      // A star allows the option again.
       (option.repeats ? "*--" : "--") + option.name + (option.is_flag() ? "" : "=");
   std::string lines = "    " + shell_quoted(name + meaning + value) + " \\\n";
   if (option.letter != '\0')
@@ -146,6 +152,7 @@ std::string zsh_option(const Option& option) {
   return lines;
 }
 
+/// Arguments of `_arguments` for one command: its options, then its operands by number.
 std::string zsh_command(const Command& command) {
   std::string text = function_name(command) + "() {\n  _arguments -s \\\n";
   for (const Option& option : command.options) text += zsh_option(option);
@@ -157,16 +164,19 @@ std::string zsh_command(const Command& command) {
                          action(operand.values, operand.words)) +
             " \\\n";
   }
+  // The last line ends without a backslash.
   text.erase(text.size() - 3);
   return text + "\n}\n\n";
 }
 
+/// Entry `word:summary` of an array for `_describe`.
 std::string described(const std::string& word, const std::string& summary) {
   return "  " + shell_quoted(plain(word) + ":" + plain(summary)) + "\n";
 }
 
 }  // namespace
 
+/// One function per command, called by the name that `_lensbench` composes from the words.
 std::string zsh_completion(const std::vector<Command>& all) {
   std::string text = kZshBefore;
   for (const Command& command : all) text += zsh_command(command);
@@ -175,6 +185,7 @@ std::string zsh_completion(const std::vector<Command>& all) {
   for (const Command& command : all)
     if (command.name.find(' ') == std::string::npos)
       first += described(command.name, command.summary);
+  // A family such as `model` is offered as one word, its commands after that word.
   for (const auto& word : families) {
     first += described(word, join(parts_of(all, word), ", "));
     text += "typeset -ga _lensbench_" + word + "_parts\n_lensbench_" + word + "_parts=(\n";

@@ -4,6 +4,8 @@
 
 namespace lensbench::cli {
 
+/// The one list of commands: parser, help, completion, manual page and the table of actions follow
+/// it. The order is that of the overview, in which commands of one group are neighbours.
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       run_command(),      tool_command(),       finish_command(),     list_command(),

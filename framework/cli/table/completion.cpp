@@ -3,6 +3,8 @@
 
 namespace lensbench::cli {
 
+/// The action of `bash` and `zsh` needs this table only; `names` reads plug-ins (see
+/// `actions.cpp`).
 Command completion_command() {
   return {
       .name = "completion",

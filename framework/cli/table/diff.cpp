@@ -3,6 +3,7 @@
 
 namespace lensbench::cli {
 
+/// The tolerance in the help is that of `compare_variable` (archive/variable_diff.hpp).
 Command diff_command() {
   return {.name = "diff",
           .group = "Archives",

@@ -2,6 +2,7 @@
 
 namespace lensbench::cli {
 
+/// Formats and their conditions; `run_export` checks those between options.
 Command export_command() {
   return {
       .name = "export",

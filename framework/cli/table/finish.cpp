@@ -3,6 +3,8 @@
 
 namespace lensbench::cli {
 
+/// The request comes from the folder of the run, so that this command has none of its options, only
+/// those of output and plug-ins.
 Command finish_command() {
   std::vector<Option> options = {
       json_option("print JSON"),

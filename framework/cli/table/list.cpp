@@ -5,6 +5,7 @@ namespace lensbench::cli {
 
 Command list_command() {
   auto model = model_option();
+  // Required for `hooks` only, which the action checks.
   model.required = false;
   model.help = "with hooks: the model whose hook points are listed";
   std::vector<Option> options = {

@@ -2,6 +2,7 @@
 
 namespace lensbench::cli {
 
+/// Without an action: `run_command_line` writes the page from the table.
 Command man_command() {
   return {.name = "man",
           .group = "lensbench itself",

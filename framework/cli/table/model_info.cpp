@@ -3,6 +3,7 @@
 
 namespace lensbench::cli {
 
+/// Opens the checkpoint like a run, so that it also tells whether a run can use it.
 Command model_info_command() {
   return {.name = "model info",
           .group = "Models",

@@ -6,6 +6,7 @@ namespace lensbench::cli {
 Command model_init_command() {
   auto dtype = dtype_option();
   dtype.help = "element type to store (default: that of the configuration, else float32)";
+  // Empty, so that the type of the configuration applies if the option is missing.
   dtype.initial = "";
   return {.name = "model init",
           .group = "Models",

@@ -2,6 +2,7 @@
 
 namespace lensbench::cli {
 
+/// The name is checked by `write_project`: it becomes a file name and a CMake target.
 Command new_command() {
   return {
       .name = "new",

@@ -3,12 +3,15 @@
 
 namespace lensbench::cli {
 
+/// Options may change places of files, output and threads, never the request itself; the exit codes
+/// are stated, because scripts distinguish a different result from a missing file.
 Command replay_command() {
   auto model = model_option();
   model.required = false;
   model.help = "directory of the model (default: search for the recorded one)";
   auto threads = threads_option();
   threads.help = "number of threads (default: as recorded); 0: one per core";
+  // Empty, so that the recorded number applies if the option is missing.
   threads.initial = "";
   std::vector<Option> options = {
       model,

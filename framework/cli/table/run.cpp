@@ -4,11 +4,13 @@
 namespace lensbench::cli {
 namespace {
 
+/// One of three sources of prompts is required, which the generated usage line cannot express.
 constexpr const char* kPromptsUsage =
     " --model DIR (--prompt TEXT | --prompts FILE | --ids IDS) [options]";
 
 }  // namespace
 
+/// `run` and `tool` differ in the kind of the first operand only.
 Command run_command() {
   return {
       .name = "run",

@@ -9,6 +9,8 @@ const Option& help_option() {
   return help;
 }
 
+/// Options of several commands, in one place, so that each has one meaning and one wording. A
+/// command may change the help or the default of its copy.
 Option model_option() {
   return {.name = "model",
           .argument = "DIR",
@@ -47,6 +49,8 @@ Option dtype_option() {
           .initial = "float32"};
 }
 
+/// `run` and `tool` have equal options, so that a tool can be replaced by an experiment on the same
+/// command line.
 std::vector<Option> run_options() {
   std::vector<Option> options = {
       model_option(),

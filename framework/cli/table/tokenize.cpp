@@ -3,6 +3,7 @@
 
 namespace lensbench::cli {
 
+/// The tokenizer alone, without the model: shows which tokens a prompt becomes before a run.
 Command tokenize_command() {
   return {
       .name = "tokenize",

@@ -2,6 +2,7 @@
 
 namespace lensbench::cli {
 
+/// The exit codes are part of the description, because scripts depend on them.
 Command verify_command() {
   return {
       .name = "verify",

@@ -3,6 +3,7 @@
 
 namespace lensbench::cli {
 
+/// Reads archives only, in any folder; it needs neither the plug-ins nor the model of the runs.
 Command versions_command() {
   return {
       .name = "versions",

@@ -37,6 +37,8 @@ void shuffle(std::vector<std::int64_t>& numbers, std::uint64_t seed, std::uint64
 std::vector<std::int64_t> chosen_documents(std::int64_t count, const CorpusOptions& options) {
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 0);
+  // One shuffle divides the documents, so both parts of a seed are disjoint and together complete.
+  // Sorting restores the order of the file within the part.
   if (options.part != CorpusPart::all) {
     shuffle(numbers, options.seed, kCorpusPartStream);
     const auto held_out = static_cast<std::ptrdiff_t>(
@@ -56,12 +58,14 @@ Tokens slice(const Tokens& tokens, std::int64_t first, std::int64_t count) {
   Tokens part;
   part.ids.assign(tokens.ids.begin() + first, tokens.ids.begin() + first + count);
   part.texts.assign(tokens.texts.begin() + first, tokens.texts.begin() + first + count);
+  // Only the window that begins a document can begin with its BOS.
   part.bos_added = first == 0 && tokens.bos_added;
   return part;
 }
 
 }  // namespace
 
+/// Place of the next window: `position` within the document that was opened last.
 struct Corpus::State {
   CorpusOptions options;
   std::int64_t limit;
@@ -77,6 +81,7 @@ struct Corpus::State {
     ++opened;
     current = documents->tokens(document());
     position = 0;
+    // A whole document is never cut silently: one that does not fit the model is an error.
     if (options.length == 0 && current.size() > limit)
       throw InputError(documents->source(document()) + ": the document has " +
                        std::to_string(current.size()) + " tokens, but the model has " +
@@ -97,6 +102,8 @@ Corpus::~Corpus() = default;
 Corpus::Corpus(Corpus&&) noexcept = default;
 Corpus& Corpus::operator=(Corpus&&) noexcept = default;
 
+/// Windows do not cross documents. The end of a document is dropped if it is shorter than
+/// min_length.
 std::optional<CorpusWindow> Corpus::next() {
   State& s = *state_;
   while (true) {

@@ -27,6 +27,7 @@ std::vector<std::int64_t> ids_of(const nlohmann::json& value, const std::string&
   return ids;
 }
 
+/// Document of a JSON line: `text` (or `prompt`, as in files of prompts) or `ids`, never both.
 Document document_of(const std::string& line, const std::string& where) {
   // A document may be a whole book.
   const auto object = parse_json(line, where, {.max_bytes = std::size_t{1} << 30});
@@ -46,8 +47,11 @@ Document document_of(const std::string& line, const std::string& where) {
   return document;
 }
 
+/// Documents are read again each time: only the places of their lines are kept, so that a corpus
+/// may be larger than memory.
 class FileDocuments final : public CorpusDocuments {
  public:
+  // The constructor reads the whole file once for the places of its lines.
   FileDocuments(const Model& model, const std::string& path, std::optional<bool> prepend_bos)
       : model_(model), prepend_bos_(prepend_bos), path_(path), lines_(path, "document") {
     for (std::string line; lines_.next(line);)
@@ -70,10 +74,12 @@ class FileDocuments final : public CorpusDocuments {
       return found.ids.empty() ? to_tokens(model_, found.text, prepend_bos_)
                                : tokens_from_ids(model_, std::move(found.ids));
     } catch (const UsageError& error) {
+      // A text that the tokenizer refuses is a fault of the file, not of the command.
       throw InputError(source(document) + ": " + error.what());
     }
   }
 
+  // Place for messages, as FILE:LINE.
   std::string source(std::int64_t document) const override {
     return path_ + ":" + std::to_string(places_[static_cast<std::size_t>(document)].number);
   }

@@ -9,6 +9,7 @@
 namespace lensbench {
 namespace {
 
+/// Tokens of a generated window if the options ask for whole documents.
 constexpr std::int64_t kUsualLength = 128;
 constexpr std::string_view kPrefix = "generated:";
 
@@ -35,11 +36,14 @@ class GeneratedDocuments final : public CorpusDocuments {
   std::int64_t count() const override { return count_; }
 
   Tokens tokens(std::int64_t document) override {
+    // Each document has its own stream of random numbers, so its text does not depend on which
+    // documents were read before.
     Philox random(seed_, kCorpusTextStream + static_cast<std::uint64_t>(document));
     Tokens start = tokens_from_ids(model_, {first_id(random)});
     if (length_ == 1) return start;
     GenerationOptions options;
     options.max_new_tokens = length_ - 1;
+    // Temperature 1 without truncation samples from the distribution of the model itself.
     options.sampling.temperature = 1.0;
     const std::uint64_t high = random.next_u32();
     options.sampling.seed = high << 32 | random.next_u32();
@@ -53,6 +57,8 @@ class GeneratedDocuments final : public CorpusDocuments {
   }
 
  private:
+  /// First token: BOS, else an end-of-sequence token, after which a new text starts, else a random
+  /// one.
   std::int64_t first_id(Philox& random) const {
     const auto tokenizer = model_.tokenizer();
     if (tokenizer && tokenizer->bos_id()) return *tokenizer->bos_id();

@@ -4,12 +4,14 @@
 namespace lensbench {
 namespace {
 
+/// The prediction head of BERT uses the activation of its MLPs.
 TransformerSpec read_bert_spec(const ConfigReader& config) {
   TransformerSpec spec = read_bert_spec(config, "bert", 30522);
   spec.head_activation = spec.mlp.activation;
   return spec;
 }
 
+/// The tensors of the prediction head are under `cls.` and never have the prefix `bert.`.
 ModelWeights take_bert_weights(const TransformerSpec& spec, WeightTaker& taker) {
   const std::string head = "cls.predictions", transform = head + ".transform.";
   ModelWeights weights = take_bert_body(spec, taker);

@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// BLOOM: ALiBi instead of a position table, a norm of the token embedding, and queries, keys and
+/// values in one matrix, interleaved by head.
 TransformerSpec read_bloom_spec(const ConfigReader& config) {
   refuse_common(config);
   config.require_absent_or("apply_residual_connection_post_layernorm", false);
@@ -24,6 +26,8 @@ TransformerSpec read_bloom_spec(const ConfigReader& config) {
   set_heads(config, heads, config.integer_or(heads, 8), spec);
   spec.attention.fused_by_group = true;
   spec.position = PositionKind::alibi;
+  // Width and activation of the MLP are fixed in the reference, without a field in the
+  // configuration.
   spec.mlp.d_mlp = 4 * spec.d_model;
   spec.mlp.activation = Activation::gelu_tanh;
   spec.tied_unembedding = config.boolean_or("tie_word_embeddings", true);

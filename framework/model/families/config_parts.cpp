@@ -12,6 +12,7 @@ namespace {
 
 using Scaling = RopeSpec::Scaling;
 
+/// Kind of scaling, in a field `rope_type`, or `type` in older configs.
 Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
   const char* field = rope.has("rope_type") ? "rope_type" : "type";
   const std::string name = rope.string_or(field, "default");
@@ -30,6 +31,7 @@ Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
                        "yarn, longrope");
 }
 
+/// Equal factors are refused, since the ramp between them divides by their difference.
 void read_llama3(const ConfigReader& rope, RopeSpec& spec) {
   spec.low_frequency_factor = rope.number("low_freq_factor", kPositive);
   spec.high_frequency_factor = rope.number("high_freq_factor", kPositive);
@@ -38,6 +40,7 @@ void read_llama3(const ConfigReader& rope, RopeSpec& spec) {
 }
 
 void read_yarn(const ConfigReader& rope, RopeSpec& spec) {
+  // The reference writes `get(field) or default`, so that 0 means the default.
   const auto or_default = [&](const char* field, double otherwise) {
     const double value = rope.number_or(field, otherwise);
     return value == 0.0 ? otherwise : value;
@@ -50,6 +53,7 @@ void read_yarn(const ConfigReader& rope, RopeSpec& spec) {
   spec.mscale_all_dim = rope.optional_number("mscale_all_dim");
 }
 
+/// LongRoPE has a factor for each rotating pair.
 std::vector<double> read_factors(const ConfigReader& rope, const char* field,
                                  std::int64_t rotary_dim) {
   std::vector<double> factors = rope.numbers(field, kPositive);
@@ -82,6 +86,7 @@ void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int6
         defaults.original_max_positions.value_or(rope.integer_or(field, max_positions));
     spec.original_max_positions = config.integer_or(field, own);
   }
+  // Only the reference functions of YaRN and LongRoPE derive a missing factor from the two lengths.
   const bool may_derive = spec.scaling == Scaling::yarn || spec.scaling == Scaling::longrope;
   spec.factor =
       may_derive && !rope.has("factor")
@@ -90,6 +95,7 @@ void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int6
   if (spec.scaling == Scaling::llama3) read_llama3(rope, spec);
   if (spec.scaling == Scaling::yarn) read_yarn(rope, spec);
   if (spec.scaling == Scaling::longrope) read_longrope(rope, spec);
+  // Dynamic scaling has the exponent d / (d - 2) of the rotating size d.
   if (spec.scaling == Scaling::dynamic && spec.rotary_dim <= 2)
     rope.fail("rope_type", "is \"dynamic\" with a head size of 2; expected at least 4");
 }
@@ -99,6 +105,7 @@ std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rop
                              std::int64_t d_head, const RopeDefaults& defaults) {
   const char* field = defaults.partial_field;
   constexpr const char* own_field = "partial_rotary_factor";
+  // A family that always rotates whole heads refuses another part instead of ignoring it.
   if (!defaults.partial) {
     config.require_absent_or(field, 1.0);
     rope.require_absent_or(own_field, 1.0);
@@ -114,9 +121,11 @@ std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rop
 
 }  // namespace
 
+/// Activation function by its name in transformers; `otherwise` is the default of the class.
 Activation read_activation(const ConfigReader& config, std::string_view field,
                            std::string_view otherwise) {
   const std::string name = config.string_or(field, otherwise);
+  // Names of different code in the reference that compute one formula share an activation.
   constexpr std::array<std::pair<std::string_view, Activation>, 11> known = {
       {{"gelu", Activation::gelu},
        {"gelu_python", Activation::gelu},
@@ -137,9 +146,11 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
   config.fail(field, "is \"" + name + "\"; supported: " + names);
 }
 
+/// Rotation of one kind of layer. Gemma 3 has two, with settings in different objects.
 RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
                           std::int64_t max_positions, const RopeDefaults& defaults) {
   RopeSpec spec;
+  // Sections of multimodal models and settings by kind of layer would change the angles.
   for (const char* other : {"mrope_section", "full_attention", "sliding_attention"})
     rope.require_absent_or(other, nullptr);
   spec.rotary_dim = read_rotary_dim(config, rope, d_head, defaults);
@@ -161,12 +172,17 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
                           outer);
 }
 
+/// Dynamic scaling serves longer sequences than the configuration names; other kinds state their
+/// longest one.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
   if (rope.scaling != Scaling::dynamic || rope.factor <= 1.0) return max_positions;
   const double longest = rope.factor * static_cast<double>(max_positions);
+  // The bound keeps a hostile factor from overflowing the integer.
   return static_cast<std::int64_t>(std::min(longest, 1e9));
 }
 
+/// A field that is null differs from a missing one: transformers applies the default of the class
+/// only to the latter.
 std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::string_view field,
                                              std::optional<std::int64_t> otherwise) {
   if (config.is_null(field)) return std::nullopt;
@@ -192,6 +208,7 @@ std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
   return sliding;
 }
 
+/// Configurations use an old and a new name for one setting; two values that disagree are refused.
 std::string_view spelling(const ConfigReader& config, std::string_view name,
                           std::string_view other) {
   if (!config.has(other)) return name;
@@ -211,6 +228,7 @@ void set_heads(const ConfigReader& config, std::string_view field, std::int64_t 
   attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.d_head));
 }
 
+/// Settings that would change the computation and that no family here implements.
 void refuse_common(const ConfigReader& config) {
   config.require_absent_or("is_encoder_decoder", false);
   config.require_absent_or("add_cross_attention", false);

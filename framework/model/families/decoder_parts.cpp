@@ -5,6 +5,8 @@
 namespace lensbench {
 namespace {
 
+/// Counts and sizes of heads. `head_dim` is independent of the width of the stream: the heads of
+/// some models (Gemma, Qwen3) are together wider or narrower than it.
 void read_heads(const ConfigReader& config, const DecoderDefaults& defaults,
                 TransformerSpec& spec) {
   AttentionSpec& attention = spec.attention;
@@ -30,6 +32,8 @@ void read_heads(const ConfigReader& config, const DecoderDefaults& defaults,
 
 }  // namespace
 
+/// Configuration that decoders of the Llama kind have in common; families change the returned
+/// values where they differ.
 TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& defaults) {
   refuse_common(config);
   TransformerSpec spec;
@@ -46,6 +50,7 @@ TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& 
       config.integer_or("max_position_embeddings", defaults.max_positions);
   spec.position = PositionKind::rotary;
   spec.max_positions = max_positions;
+  // Families with several rotations read them themselves.
   if (!defaults.own_rope) {
     spec.rope = read_rope(config, spec.attention.d_head, max_positions, defaults.rope);
     spec.max_positions = longest_sequence(*spec.rope, max_positions);
@@ -58,8 +63,10 @@ TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& 
   return spec;
 }
 
+/// Qwen slides in the blocks from `max_window_layers` on only.
 std::vector<std::int64_t> read_qwen_windows(const ConfigReader& config, std::int64_t n_layers) {
   std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", 4096);
+  // Published configs name a window size although the window is off.
   if (!config.boolean_or("use_sliding_window", false)) window = std::nullopt;
   const std::int64_t first = config.integer_or("max_window_layers", 28, {0, kDimension.max});
   return read_windows(config, n_layers, window,
@@ -82,6 +89,8 @@ void take_query_key_norms(const TransformerSpec& spec, WeightTaker& taker,
                           const char* key) {
   const AttentionSpec& attention = spec.attention;
   if (!attention.query_key_norm) return;
+  // A norm over all heads (OLMo 2) has a gain for each of their dimensions, a norm of single heads
+  // one that all heads share.
   const auto size = [&](std::int64_t heads) {
     return attention.d_head * (attention.query_key_norm_whole ? heads : 1);
   };
@@ -100,6 +109,8 @@ void take_gated_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::
 
 void take_block_norms(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                       BlockWeights& block) {
+  // The name post_attention_layernorm means the norm after attention if norms follow the sublayers,
+  // and otherwise the norm before the MLP.
   const auto norm = [&](const char* name) { return take_norm(taker, spec, prefix + name); };
   const bool after = spec.norm_placement != NormPlacement::before;
   const bool before = spec.norm_placement != NormPlacement::after_sublayer;
@@ -120,6 +131,7 @@ BlockWeights take_decoder_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
+/// Tensors of the names of Llama; `take_block` takes those of a block after its prefix.
 ModelWeights take_decoder(const TransformerSpec& spec, WeightTaker& taker,
                           BlockWeights (*take_block)(const TransformerSpec& spec,
                                                      WeightTaker& taker, const std::string& prefix),

@@ -14,6 +14,7 @@ TransformerSpec read_distilbert_spec(const ConfigReader& config) {
   spec.d_model = config.integer_or(spelling(config, "dim", "hidden_size"), 768);
   spec.vocab_size = config.integer_or("vocab_size", 30522);
   spec.max_positions = config.integer_or("max_position_embeddings", 512);
+  // Read only to check its type.
   config.boolean_or("sinusoidal_pos_embds", false);
   const std::string_view heads = spelling(config, "n_heads", "num_attention_heads");
   set_heads(config, heads, config.integer_or(heads, 12), spec);
@@ -22,6 +23,7 @@ TransformerSpec read_distilbert_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// A block of BERT under the names of DistilBERT's tensors.
 BlockWeights take_distilbert_block(const TransformerSpec& spec, WeightTaker& taker,
                                    std::int64_t layer) {
   const std::string prefix = "transformer.layer." + std::to_string(layer) + ".";

@@ -19,6 +19,8 @@ void require_masked_language_head(const ConfigReader& config) {
                     "the architecture ...ForMaskedLM");
 }
 
+/// Names of BERT and RoBERTa. Both norms follow the additions: `ln1` that of attention, `ln2` that
+/// of the MLP.
 BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
                                 std::int64_t layer) {
   const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
@@ -41,6 +43,7 @@ BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
 void set_encoder(const ConfigReader& config, TransformerSpec& spec) {
   refuse_common(config);
   require_masked_language_head(config);
+  // The value of BERT's class. DistilBERT has it too, without a field in its configuration.
   spec.norm.epsilon = 1e-12;
   spec.norm_placement = NormPlacement::after_add;
   spec.embedding_norm = true;
@@ -73,6 +76,7 @@ ModelWeights take_bert_body(const TransformerSpec& spec, WeightTaker& taker) {
   const std::int64_t d = spec.d_model;
   ModelWeights weights;
   weights.embedding = taker.take(prefix + "word_embeddings.weight", {spec.vocab_size, d});
+  // RoBERTa's table begins with rows that positions of real tokens never reach.
   weights.positions = taker.take(prefix + "position_embeddings.weight",
                                  {spec.max_positions + spec.position_offset, d});
   weights.token_types = taker.take(prefix + "token_type_embeddings.weight", {spec.token_types, d});
@@ -91,6 +95,7 @@ Unembedding take_masked_unembedding(const TransformerSpec& spec, WeightTaker& ta
   const bool has_shared = taker.has(shared), has_own = taker.has(own);
   const bool use_own = spec.tied_unembedding ? has_own && !has_shared : has_own || !has_shared;
   unembedding.bias = taker.take_head(use_own ? own : shared, {spec.vocab_size});
+  // If both are missing, the error about missing tensors lists both names.
   if (use_own && !has_own) taker.take_head(shared, {spec.vocab_size});
   return unembedding;
 }

@@ -28,6 +28,8 @@ void read_heads(const ConfigReader& config, bool grouped, TransformerSpec& spec)
   }
 }
 
+/// Three layouts: sequential blocks with two norms, parallel ones with a shared norm (Falcon-7B),
+/// and parallel ones with a norm each (Falcon-40B, `new_decoder_architecture`).
 void read_norms(const ConfigReader& config, bool grouped, TransformerSpec& spec) {
   spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
   spec.parallel_blocks = config.boolean_or("parallel_attn", true);
@@ -39,9 +41,11 @@ void read_norms(const ConfigReader& config, bool grouped, TransformerSpec& spec)
   spec.shared_parallel_norm = spec.parallel_blocks && norms == 1;
 }
 
+/// ALiBi in Falcon-RW, rotation in the others.
 void read_positions(const ConfigReader& config, TransformerSpec& spec) {
   if (config.boolean_or("alibi", false)) {
     spec.position = PositionKind::alibi;
+    // Falcon scales the bias like the scores and computes it in bfloat16, unlike BLOOM.
     spec.alibi = {true, true};
     spec.max_positions = kAnyLength;
     return;
@@ -74,6 +78,7 @@ BlockWeights take_falcon_block(const TransformerSpec& spec, WeightTaker& taker,
                                std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".";
   const std::int64_t d = spec.d_model;
+  // The norms have other names if attention and MLP have one each.
   const bool two_in_parallel = spec.parallel_blocks && !spec.shared_parallel_norm;
   BlockWeights block;
   block.ln1 = take_norm(taker, spec, h + (two_in_parallel ? "ln_attn" : "input_layernorm"));

@@ -6,6 +6,8 @@
 
 namespace lensbench {
 
+/// All families that can be opened. A function, because the order in which global objects of
+/// several sources are made is not defined.
 const std::vector<Family>& family_table() {
   static const std::vector<Family> table = {
       kGpt2Family,    kGptNeoFamily,    kGptJFamily,    kGptNeoxFamily, kOptFamily,
@@ -22,6 +24,8 @@ std::vector<std::string> model_families() {
   return names;
 }
 
+/// The field `model_type` decides, not `architectures`, which names the head too. \throws
+/// InputError with the supported families
 const Family& find_family(const ConfigReader& config) {
   const std::string model_type = config.string("model_type");
   for (const Family& family : family_table())

@@ -3,6 +3,7 @@
 namespace lensbench {
 namespace {
 
+/// Gemma: Llama with a scaled embedding, gains stored minus one, and GELU in the gate.
 TransformerSpec read_gemma_spec(const ConfigReader& config) {
   TransformerSpec spec = read_gemma(config, {.family = "gemma",
                                              .max_positions = 8192,

@@ -6,6 +6,8 @@
 namespace lensbench {
 
 TransformerSpec read_gemma(const ConfigReader& config, DecoderDefaults defaults) {
+  // The norms of Gemma apply the gain before the result is rounded to half precision, and store it
+  // minus one; `wide_gain` and `gain_plus_one` describe this.
   defaults.norm = {.kind = NormKind::rms_norm,
                    .epsilon = 1e-6,
                    .gain_plus_one = true,

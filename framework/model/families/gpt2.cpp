@@ -8,6 +8,7 @@
 namespace lensbench {
 namespace {
 
+/// GPT-2, under the field names of its class or their general synonyms.
 TransformerSpec read_gpt2_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
@@ -29,6 +30,7 @@ TransformerSpec read_gpt2_spec(const ConfigReader& config) {
   attention.d_head = spec.d_model / attention.n_heads;
   const bool scaled = config.boolean_or("scale_attn_weights", true);
   attention.scale = scaled ? 1.0 / std::sqrt(static_cast<double>(attention.d_head)) : 1.0;
+  // Block l divides its scores by l + 1 as well.
   if (config.boolean_or("scale_attn_by_inverse_layer_idx", false))
     for (std::int64_t layer = 1; layer <= spec.n_layers; ++layer)
       attention.layer_scale.push_back(1.0 / static_cast<double>(layer));
@@ -40,6 +42,7 @@ TransformerSpec read_gpt2_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Norms of GPT-2 always have gain and bias.
 NormWeights take_norm(WeightTaker& taker, const std::string& name, std::int64_t d) {
   return {taker.take(name + ".weight", {d}), taker.take(name + ".bias", {d})};
 }
@@ -56,6 +59,7 @@ BlockWeights take_gpt2_block(const TransformerSpec& spec, WeightTaker& taker, st
   block.ln1 = take_norm(taker, h + "ln_1", d);
   block.ln2 = take_norm(taker, h + "ln_2", d);
   block.qkv = take_conv(taker, h + "attn.c_attn", d, 3 * d);
+  // Views into the stored matrix: named weights need them separately, the forward uses the whole.
   block.q = columns(block.qkv, 0, d);
   block.k = columns(block.qkv, d, d);
   block.v = columns(block.qkv, 2 * d, d);

@@ -27,12 +27,15 @@ std::vector<std::string> attention_layers(const ConfigReader& config) {
       for (const nlohmann::json& kind : entry[0]) {
         if (kind != "global" && kind != "local") malformed();
         layers.push_back(kind);
+        // The check within the loops keeps a hostile count from filling the memory.
         if (std::ssize(layers) > kLayers.max) malformed();
       }
   }
   return layers;
 }
 
+/// Windows from `attention_types`. `attention_layers` is the same list written out, which some
+/// configs have too.
 void read_windows(const ConfigReader& config, TransformerSpec& spec) {
   const std::vector<std::string> layers = attention_layers(config);
   if (std::ssize(layers) != spec.n_layers)
@@ -46,6 +49,7 @@ void read_windows(const ConfigReader& config, TransformerSpec& spec) {
     spec.attention.windows.push_back(kind == "local" ? window : 0);
 }
 
+/// GPT-Neo: a GPT-2 with local attention in every other block by default, and unscaled scores.
 TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
@@ -66,6 +70,7 @@ TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Of the projections of attention, only the one back into the stream has a bias.
 BlockWeights take_gpt_neo_block(const TransformerSpec& spec, WeightTaker& taker,
                                 std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.attention.";

@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// GPT-NeoX and Pythia: rotation of a quarter of each head, attention and MLP in parallel with a
+/// norm each, and queries, keys and values interleaved by head in one matrix.
 TransformerSpec read_gpt_neox_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
@@ -33,6 +35,7 @@ TransformerSpec read_gpt_neox_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Each block has both norms, whether attention and MLP run in parallel or in turn.
 BlockWeights take_gpt_neox_block(const TransformerSpec& spec, WeightTaker& taker,
                                  std::int64_t layer) {
   const std::string prefix = "layers." + std::to_string(layer) + ".";

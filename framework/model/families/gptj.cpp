@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// The first `rotary_dim` dimensions of a head rotate in neighbouring pairs, by angles from a table
+/// that ends at the last position.
 void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   if (config.is_null("rotary_dim")) config.fail("rotary_dim", "is null; expected a number");
   const std::int64_t dim = config.integer_or("rotary_dim", 64);
@@ -21,6 +23,8 @@ void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   spec.rope->from_table = true;
 }
 
+/// GPT-J: attention and MLP in parallel on the output of one norm, attention without biases, an
+/// unembedding with one.
 TransformerSpec read_gptj_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
@@ -42,6 +46,7 @@ TransformerSpec read_gptj_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// A block has one norm, which attention and MLP share.
 BlockWeights take_gptj_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.";
   const std::int64_t d = spec.d_model;

@@ -26,6 +26,7 @@ namespace {
 
 using Rules = Initialization::Rules;
 
+/// Families that are not listed follow the defaults.
 const Rules& rules_of(std::string_view family) {
   static const Rules plain{"", {}, {}, {}};
   static const std::vector<std::string_view> embed_tokens = {"*embed_tokens.weight"};
@@ -76,6 +77,7 @@ std::optional<std::int64_t> read_padding(const Rules& rules, const TransformerSp
 
 }  // namespace
 
+/// GPT-2 divides by the square root of the number of additions to the stream, two in each block.
 Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& config)
     : rules_(rules_of(spec.family)),
       norms_are_zero_(spec.norm.gain_plus_one),
@@ -86,6 +88,7 @@ Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& 
 }
 
 InitialValues Initialization::values_of(const WeightSource& tensor) const {
+  // Biases and norms are recognised by name and shape, so the globs need to name matrices only.
   using Kind = InitialValues::Kind;
   const std::string_view name = tensor.plain_name;
   if (name.ends_with("bias")) return {Kind::zeros, 0.0, {}};

@@ -4,6 +4,7 @@
 namespace lensbench {
 namespace {
 
+/// Llama 1 to 3, as `read_decoder` describes them; biases only where the config asks for them.
 TransformerSpec read_llama_spec(const ConfigReader& config) {
   TransformerSpec spec = read_decoder(config, {.family = "llama"});
   spec.attention_bias = spec.attention_output_bias = config.boolean_or("attention_bias", false);

@@ -7,6 +7,8 @@
 namespace lensbench {
 namespace {
 
+/// OPT: learned positions after two unused rows of the table, ReLU. OPT-350m has an embedding
+/// narrower than the stream, a projection on each side, and norms after the additions.
 TransformerSpec read_opt_spec(const ConfigReader& config) {
   refuse_common(config);
   TransformerSpec spec;
@@ -16,6 +18,7 @@ TransformerSpec read_opt_spec(const ConfigReader& config) {
   spec.vocab_size = config.integer_or("vocab_size", 50272);
   spec.max_positions = config.integer_or("max_position_embeddings", 2048);
   spec.position_offset = 2;
+  // A width equal to that of the stream means that there is no projection.
   const std::int64_t width = config.integer_or("word_embed_proj_dim", spec.d_model);
   if (width != spec.d_model) spec.d_embedding = width;
 
@@ -33,6 +36,7 @@ TransformerSpec read_opt_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// The norm before the MLP has the name of a final norm in these checkpoints.
 BlockWeights take_opt_block(const TransformerSpec& spec, WeightTaker& taker, std::int64_t layer) {
   const std::string prefix = "decoder.layers." + std::to_string(layer) + ".";
   const std::string attn = prefix + "self_attn.";

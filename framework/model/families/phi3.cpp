@@ -22,6 +22,8 @@ TransformerSpec read_phi3_spec(const ConfigReader& config) {
   return spec;
 }
 
+/// Queries, keys and values are views into one stored matrix; gate and input of the MLP into
+/// another.
 BlockWeights take_phi3_block(const TransformerSpec& spec, WeightTaker& taker,
                              const std::string& prefix) {
   const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;

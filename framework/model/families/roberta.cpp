@@ -7,6 +7,7 @@ namespace {
 /// Reads RoBERTa's config. Positions start after the padding token's id, which is that of padding.
 TransformerSpec read_roberta_spec(const ConfigReader& config) {
   TransformerSpec spec = read_bert_spec(config, "roberta", 50265);
+  // RoBERTa's head uses GELU whatever `hidden_act` says.
   spec.head_activation = Activation::gelu;
   const std::int64_t padding = config.integer_or("pad_token_id", 1, {0, kDimension.max});
   spec.uncounted_id = padding;

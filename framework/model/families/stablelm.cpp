@@ -36,6 +36,7 @@ NormWeights take_head_norms(const TransformerSpec& spec, WeightTaker& taker,
   for (std::int64_t head = 0; head < heads; ++head)
     gains.push_back(
         taker.take(name + ".norms." + std::to_string(head) + ".weight", {spec.attention.d_head}));
+  // A missing tensor is recorded by the taker and reported with all others.
   const bool complete = std::all_of(gains.begin(), gains.end(),
                                     [](const at::Tensor& gain) { return gain.defined(); });
   return {complete ? at::stack(gains) : at::Tensor(), {}};

@@ -13,6 +13,7 @@ namespace {
 
 /// Powers 1, 1 + step, … of 2^(-8 / heads), `count` of them.
 at::Tensor powers(std::int64_t heads, std::int64_t count, std::int64_t step) {
+  // float32 like the reference, which rounds the slopes before it multiplies them by a position.
   const at::Tensor base = at::full({}, std::exp2(-8.0 / static_cast<double>(heads)), at::kFloat);
   return at::pow(base, at::arange(1, 1 + step * count, step, at::kInt));
 }

@@ -16,6 +16,8 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t d_head) {
   return x.view({x.size(0), x.size(1), x.size(2) / d_head, d_head});
 }
 
+/// Queries, keys and values of all heads. A fused matrix is multiplied once; its outputs are either
+/// all queries, keys, values, or, by key head, its queries, its key and its value.
 Heads project(const ForwardState& state, const BlockWeights& weights, const at::Tensor& x) {
   const AttentionSpec& spec = state.spec.attention;
   const std::int64_t d = spec.d_head;
@@ -37,6 +39,7 @@ Heads project(const ForwardState& state, const BlockWeights& weights, const at::
 at::Tensor normed(const ForwardState& state, const HookSite& hooks, const NormWeights& weights,
                   const at::Tensor& x, NormPoints points) {
   const AttentionSpec& spec = state.spec.attention;
+  // A norm over all heads sees them as one axis.
   const at::Tensor input = spec.query_key_norm_whole ? x.flatten(2) : x;
   return apply_norm(*spec.query_key_norm, weights, input, hooks, points, state.gradients)
       .view(x.sizes());
@@ -46,6 +49,7 @@ at::Tensor normed(const ForwardState& state, const HookSite& hooks, const NormWe
 /// \return [batch, head, pos, d_head]
 at::Tensor rotated(const ForwardState& state, std::int64_t layer, const HookSite& hooks,
                    Point point, const at::Tensor& x) {
+  // Windowed blocks of Gemma 3 have angles of their own.
   const bool local = state.spec.local_rope && state.spec.attention.window(layer) > 0;
   at::Tensor result = rotate(local ? *state.spec.local_rope : *state.spec.rope,
                              local ? state.local_rope : state.rope, x.transpose(1, 2));
@@ -53,6 +57,7 @@ at::Tensor rotated(const ForwardState& state, std::int64_t layer, const HookSite
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
 
+/// Keys are kept after rotation, so the position of a cached key is not needed again.
 void rotate_and_cache(const ForwardState& state, std::int64_t layer, const HookSite& hooks,
                       Heads& heads) {
   if (state.spec.rope) {
@@ -64,6 +69,7 @@ void rotate_and_cache(const ForwardState& state, std::int64_t layer, const HookS
   }
   heads.v = heads.v.transpose(1, 2);
   if (state.prefix && state.past > 0) {
+    // A prefix is one sequence, which all rows of the batch continue.
     const auto& held = state.prefix->layers[static_cast<std::size_t>(layer)];
     const auto continued = [&](const at::Tensor& before, const at::Tensor& x) {
       return at::cat({before.narrow(2, 0, state.past).expand({x.size(0), -1, -1, -1}), x}, 2);
@@ -89,6 +95,8 @@ at::Tensor head_results(const at::Tensor& z, const at::Tensor& w_o) {
       .reshape({batch, pos, heads, w_o.size(1)});
 }
 
+/// Output projection. The terms of single heads [batch, pos, head, d_model], n_heads times the
+/// stream, exist only for the hook `result`.
 at::Tensor project_out(const ForwardState& state, const BlockWeights& weights,
                        const HookSite& hooks, const at::Tensor& z) {
   const auto flat = [&] { return linear(z.flatten(2), weights.o); };
@@ -112,6 +120,7 @@ at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t l
   const HookSite hooks(state.plan, layer);
   Heads heads = project(state, weights, x);
   if (own.any()) project_own(state, layer, own, x, heads);
+  // The hooks q, k and v come before the norm of queries and keys and before the rotation.
   heads.q = hooks.apply(Point::q, heads.q);
   heads.k = hooks.apply(Point::k, heads.k);
   heads.v = hooks.apply(Point::v, heads.v);

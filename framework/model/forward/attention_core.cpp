@@ -56,7 +56,7 @@ class Attend {
     window_ = spec_.window(layer);
     scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
     all_positions_ = heads.k.size(2);
-    // Cached keys that no new query sees are skipped, so they are not converted either.
+    // Cached keys that no new query sees are skipped, which also saves their conversion.
     if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, state.past - window_ + 1);
     const auto seen = [&](const at::Tensor& x) {
       return x.narrow(2, first_key_, all_positions_ - first_key_).to(wide_);
@@ -66,12 +66,16 @@ class Attend {
     v_ = seen(heads.v);
   }
 
+  /// Scores of a tile are reduced to z before those of the next tile exist.
   at::Tensor without_pairs() {
     at::Tensor z = empty_z();
     for (const Tile& tile : tiles()) store(z, tile, weighted_values(tile, softmax(scores(tile))));
     return z;
   }
 
+  /// Scores and pattern [batch, head, query, key] as a whole, which hooks need. Unless a hook
+  /// changes them, they are computed in the same tiles as without hooks, so reading changes no bit
+  /// of z.
   at::Tensor with_pairs(const HookSite& hooks) {
     at::Tensor all_scores = at::full(pair_shape(), kMinusInfinity, q_.options());
     for (const Tile& tile : tiles()) tile.of_pairs(all_scores).copy_(scores(tile));
@@ -97,10 +101,13 @@ class Attend {
 
   /// Tiles that cover the real queries. \param whole  true to give every tile all keys
   std::vector<Tile> tiles(bool whole = false) const {
+    // Rows of a tile: as many as kScoreElements allow over all heads, but not so few that the
+    // product becomes slow.
     const std::int64_t rows =
         std::max(kFewestRows, kScoreElements / (q_.size(1) * all_positions()));
     std::vector<Tile> result;
     for (std::int64_t b = 0; b < q_.size(0); ++b) {
+      // Padded queries are skipped; their z stays 0.
       const std::int64_t padding = state_.padding.empty() ? 0 : state_.padding[b];
       std::int64_t begin = std::max<std::int64_t>(0, padding - state_.past);
       for (; begin < positions(); begin += rows) {
@@ -112,6 +119,8 @@ class Attend {
     return result;
   }
 
+  /// Drops the keys that no query of the tile sees: later than the last one, before the window of
+  /// the first one, and padding.
   void trim_keys(Tile& tile, std::int64_t padding) const {
     const std::int64_t first = state_.past + tile.query_begin;
     const std::int64_t end = spec_.causal ? first + tile.queries : all_positions();
@@ -121,6 +130,7 @@ class Attend {
 
   /// Mask [query, key]: 0 where a query sees a key, else minus infinity; undefined if all are seen.
   at::Tensor mask(const Tile& tile) {
+    // A single query sees all keys that trimming left.
     if (!spec_.causal || tile.queries == 1) return {};
     const std::int64_t diagonal = state_.past + tile.query_begin - tile.key_begin;
     at::Tensor& mask = masks_[{tile.queries, tile.keys, diagonal, window_}];
@@ -147,11 +157,13 @@ class Attend {
     const at::Tensor k = tile.of_keys(k_, first_key_).transpose(1, 2);
     const at::Tensor mask = this->bias(tile);
     const std::vector<std::int64_t> shape{q_.size(1), tile.queries, tile.keys};
+    // The cap applies to the products only, so the mask is added after it.
     if (spec_.score_softcap > 0.0) {
       const at::Tensor capped = softcap(at::bmm(q, k).mul(scale_), spec_.score_softcap).view(shape);
       return mask.defined() ? capped.add(mask) : capped;
     }
     if (!mask.defined()) return at::bmm(q, k).mul(scale_).view(shape);
+    // One call scales the products and adds the mask to them.
     if (mask.dim() == 3)
       return at::baddbmm(grouped(mask.expand(shape)), q, k, 1.0, scale_).view(shape);
     const std::int64_t group = q_.size(1) / k_.size(1);
@@ -170,6 +182,8 @@ class Attend {
     return mask.defined() ? keys.add(mask) : keys;
   }
 
+  /// Softmax in the accumulation type, rounded to the type of the model before it multiplies the
+  /// values.
   at::Tensor softmax(const at::Tensor& scores) const { return at::softmax(scores, -1).to(dtype_); }
 
   at::Tensor weighted_values(const Tile& tile, const at::Tensor& pattern) const {

@@ -18,6 +18,8 @@
 namespace lensbench {
 namespace {
 
+/// One forward of any family. Differences between families are fields of the spec; the code never
+/// tests the name of a family.
 class Forward {
  public:
   Forward(const ForwardState& state, const ForwardOptions& options)
@@ -52,6 +54,8 @@ class Forward {
     if (state_.weights.project_in.weight.defined()) x = linear(x, state_.weights.project_in);
     if (spec().embedding_scale != 1.0)  // the scale itself is rounded to the model's type
       x = x.mul(at::scalar_tensor(spec().embedding_scale, x.options().requires_grad(false)));
+    // BLOOM normalises the token embedding, masked-language models its sum with positions and
+    // types.
     const bool norm_of_sum = spec().masked_language_model;
     if (spec().embedding_norm && !norm_of_sum)
       x = norm(-1, state_.weights.ln_embed, leaf(x),
@@ -67,6 +71,7 @@ class Forward {
     return hooks.apply(Point::full_embed, x);
   }
 
+  /// Rows that all sequences share are expanded to the whole batch only for a hook.
   at::Tensor hooked_rows(const at::Tensor& rows, const HookSite& hooks, Point point,
                          at::IntArrayRef shape) const {
     if (!hooks.wants(point)) return rows;
@@ -78,6 +83,8 @@ class Forward {
     if (spec().position != PositionKind::learned) return {};
     at::Tensor index = state_.positions;
     if (spec().uncounted_id) {
+      // RoBERTa counts the tokens that are not padding. Padding gets -1, which the offset turns
+      // into its own row of the table.
       at::Tensor counted = tokens.ids.ne(*spec().uncounted_id);
       if (tokens.mask.defined()) counted = counted.logical_and(tokens.mask);
       index = counted.cumsum(1).mul(counted).sub(1);
@@ -127,6 +134,8 @@ class Forward {
     return own ? apply_norm(spec().norm, weights, source) : normed;
   }
 
+  /// Block with norms before its sublayers, after them, or both. In a parallel block attention and
+  /// MLP read the same stream, and a sum between them (resid_mid) does not exist.
   at::Tensor block(std::int64_t layer, at::Tensor x) {
     const ProfileScope scope(state_.profile, layer, "residual");
     const BlockWeights& weights = state_.weights.blocks[static_cast<std::size_t>(layer)];
@@ -181,6 +190,7 @@ class Forward {
       scope.reads(bytes_of(state_.weights.unembedding.weight) +
                   bytes_of(state_.weights.prediction_head));
     const HookSite hooks(state_.plan, -1);
+    // The unembedding is the largest matrix; positions that were not asked for never reach it.
     if (options_.logits == ForwardOptions::Logits::last) x = x.narrow(1, x.size(1) - 1, 1);
     x = prediction_head_transform(spec(), state_.weights, x);
     if (spec().final_norm)
@@ -207,11 +217,13 @@ ForwardOutput run_forward(const TransformerSpec& spec, const ModelWeights& weigh
                           const Hooks& hooks, Profile* profile) {
   const ProfileScope scope(profile, -1, "setup");
   const at::AutoGradMode mode(options.gradients);
+  // All arguments are checked before a hook is called or the cache is touched.
   const Reach reach = checked_reach(spec, weights, tokens, options);
   HookPlan plan(spec, hooks, reach);
   const ForwardState state = start_forward(spec, weights, plan, tokens, options, profile);
   set_hook_positions(plan, state, tokens, options);
   ForwardOutput output = Forward(state, options)(tokens, reach);
+  // The cache grows only now, so that a forward that throws leaves it as it was.
   if (state.cache) finish_cache(state, tokens.length());
   return output;
 }

@@ -12,6 +12,8 @@
 namespace lensbench {
 namespace {
 
+/// Ends a forward before it begins: every argument is checked here, so that the blocks can index
+/// and multiply without checks.
 template <class... Parts>
 [[noreturn]] void refuse(const Parts&... parts) {
   std::ostringstream message;
@@ -20,6 +22,7 @@ template <class... Parts>
   throw UsageError(message.str());
 }
 
+/// An id outside the table would read other memory in the lookup of the embedding.
 void check_ids(const TransformerSpec& spec, const TokenBatch& tokens) {
   const at::Tensor& ids = tokens.ids;
   if (!ids.defined() || ids.dim() != 2 || ids.scalar_type() != at::kLong || ids.numel() == 0)
@@ -30,12 +33,15 @@ void check_ids(const TransformerSpec& spec, const TokenBatch& tokens) {
            " tokens");
 }
 
+/// Padding on the left alone: positions count real tokens, and the last column is the last real
+/// token of every row.
 void check_mask(const TokenBatch& tokens) {
   const at::Tensor& mask = tokens.mask;
   if (!mask.defined()) return;
   if (mask.scalar_type() != at::kBool || mask.sizes() != tokens.ids.sizes())
     refuse("the mask must be bool with the shape of the ids ", tokens.ids.sizes(), ", found ",
            mask.scalar_type(), " ", mask.sizes());
+  // The row must never fall from real to padded, and must end with a real token.
   const std::int64_t length = mask.size(1);
   const bool ends_real = mask.select(1, length - 1).all().item<bool>();
   const bool only_left =
@@ -58,6 +64,8 @@ void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
     refuse("token types must be from 0 to ", spec.token_types - 1);
 }
 
+/// A cache holds keys and values of earlier columns, which only a forward through all blocks of the
+/// same model continues.
 void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
                  const ForwardOptions& options) {
   if (!options.cache) return;
@@ -77,10 +85,12 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
   if (keys.size(0) != tokens.batch_size())
     refuse("the cache holds ", keys.size(0), " sequences, but the tokens have ",
            tokens.batch_size());
+  // The padding of the rows was given when the cache was empty.
   if (tokens.mask.defined() && !tokens.mask.all().item<bool>())
     refuse("tokens that continue a cache cannot be padded");
 }
 
+/// A prefix is read by all rows of the batch and is not extended.
 void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
                   const ForwardOptions& options) {
   if (!options.prefix) return;
@@ -99,6 +109,8 @@ void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("the prefix must be one sequence, without padding, of a model of this shape");
 }
 
+/// A forward that begins at a later block takes its stream [batch, pos, d_model] from the caller,
+/// in the type of the weights.
 void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
                     const TokenBatch& tokens, const ForwardOptions& options) {
   const at::Tensor& residual = options.residual;
@@ -115,6 +127,7 @@ void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
            ", found ", residual.scalar_type(), " ", residual.sizes());
 }
 
+/// Columns that precede those of this forward, from the prefix or from the cache.
 std::int64_t cached_length(const ForwardOptions& options) {
   if (options.prefix) return options.prefix_columns;
   return options.cache ? options.cache->length() : 0;
@@ -125,6 +138,7 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
                    const ForwardOptions& options) {
   const std::int64_t columns = cached_length(options);
   if (columns == 0 || !spec.rope) return;
+  // Keys of a prefix serve a forward of other length only if both lengths have the same angles.
   if (options.prefix) {
     const std::int64_t ran = options.prefix->state().length;
     if (ran != columns + tokens.length() &&
@@ -145,6 +159,8 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
   }
 }
 
+/// Real tokens count, not padded columns. \throws InputError if the longest row does not fit the
+/// model
 void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
                      const ForwardOptions& options) {
   std::int64_t longest = tokens.length();
@@ -152,6 +168,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   std::int64_t held = cached_length(options);
   if (held > 0 && options.cache) {
     const std::vector<std::int64_t>& padding = options.cache->state().padding;
+    // The row with the least padding holds the most real tokens.
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
   if (const std::int64_t limit = position_limit(spec); held + longest > limit)
@@ -161,6 +178,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   check_scaling(spec, tokens, options);
 }
 
+/// Padded columns at the left of each row; empty if there are none. A filled cache knows its own.
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
   if (options.cache && cached_length(options) > 0) return options.cache->state().padding;
   if (!tokens.mask.defined() || tokens.mask.all().item<bool>()) return {};
@@ -176,6 +194,7 @@ at::Tensor positions_from(const std::vector<std::int64_t>& padding, std::int64_t
   const at::Tensor columns = at::arange(begin, begin + count, options).unsqueeze(0);
   if (padding.empty()) return columns;
   const at::Tensor shift = at::tensor(padding, at::kLong).to(device).unsqueeze(1);
+  // Padded columns get position 0, which only has to exist, since real queries never see them.
   return columns.sub(shift).clamp_min(0);
 }
 
@@ -192,6 +211,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
            spec.n_layers, " blocks");
   check_residual(spec, weights, tokens, options);
   check_cache(spec, tokens, options);
+  // Lengths last, since they read the cache and the prefix that were checked before.
   check_prefix(spec, tokens, options);
   check_positions(spec, tokens, options);
   const bool logits = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
@@ -211,9 +231,11 @@ ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weig
   if (options.prefix) state.prefix = &options.prefix->state();
   if (options.cache) {
     state.cache = &options.cache->state();
+    // The model that fills an empty cache gives it its shape.
     if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
   if (spec.position == PositionKind::alibi)
+    // ALiBi depends on the positions of all keys, those of the cache included.
     state.alibi =
         alibi_bias(spec, weights.embedding.scalar_type(),
                    positions_from(state.padding, 0, state.past + tokens.length(), device));
@@ -229,9 +251,11 @@ void set_hook_positions(HookPlan& plan, const ForwardState& state, const TokenBa
   place.first_column = state.past;
   place.columns = tokens.length();
   place.padding = state.padding;
+  // In a growing sequence, positions counted from the end refer to the prompt.
   place.grows = options.prompt_length.has_value() || options.cache || options.prefix;
   place.prompt_columns = options.prompt_length.value_or(state.past + tokens.length());
   SequencePlace after_blocks = place;
+  // Hooks after the blocks then see one column.
   if (options.logits == ForwardOptions::Logits::last) {
     after_blocks.first_column += after_blocks.columns - 1;
     after_blocks.columns = 1;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kSmallestCapacity = 64;
 
 /// Makes room for `needed` positions and keeps the first `held`. The capacity doubles, so that
-/// generation of n tokens copies each position only a constant number of times on average.
+/// generation of n tokens copies each position a constant number of times on average.
 void grow(at::Tensor& buffer, const at::Tensor& like, std::int64_t held, std::int64_t needed) {
   if (buffer.defined() && buffer.size(2) >= needed) return;
   const std::int64_t doubled = buffer.defined() ? 2 * buffer.size(2) : kSmallestCapacity;
@@ -25,6 +25,7 @@ void grow(at::Tensor& buffer, const at::Tensor& like, std::int64_t held, std::in
 
 KeyValueCache::KeyValueCache() : state_(std::make_unique<State>()) {}
 KeyValueCache::~KeyValueCache() = default;
+/// A cache that was moved from is empty.
 KeyValueCache::KeyValueCache(KeyValueCache&&) noexcept = default;
 KeyValueCache& KeyValueCache::operator=(KeyValueCache&&) noexcept = default;
 

@@ -11,6 +11,7 @@
 namespace lensbench {
 namespace {
 
+/// rows [n, in] times weight [in, out], plus bias if it is defined.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   if (rows.size(0) == 1) {  // a generation step: a matrix product would first copy the weight
     const at::Tensor row = rows[0], matrix = weight.t();
@@ -33,9 +34,11 @@ std::vector<std::int64_t> with_last(const at::Tensor& x, std::int64_t last) {
 /// float32 copy.
 constexpr std::int64_t kVocabularyTile = 8192;
 
+/// Logits [row, vocab] in float32, whatever the type of the weights.
 at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {
   const at::Tensor& weight = unembedding.weight;
   if (weight.scalar_type() == at::kFloat) return product(rows, weight.t(), unembedding.bias);
+  // Half precision: each tile is widened, multiplied and dropped.
   std::vector<at::Tensor> tiles;
   for (std::int64_t begin = 0; begin < weight.size(0); begin += kVocabularyTile) {
     const std::int64_t size = std::min(kVocabularyTile, weight.size(0) - begin);
@@ -49,10 +52,12 @@ at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {
 
 }  // namespace
 
+/// Half precision is multiplied in float32 and rounded once at the end.
 at::ScalarType accumulation_type(at::ScalarType dtype) {
   return dtype == at::kBFloat16 || dtype == at::kHalf ? at::kFloat : dtype;
 }
 
+/// x [..., in] times weight [in, out], flattened to one matrix product.
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   const at::ScalarType wide = accumulation_type(x.scalar_type());
@@ -61,6 +66,7 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   return result.to(x.scalar_type()).view(with_last(x, layer.weight.size(1)));
 }
 
+/// Part of a fused projection as a view of its columns.
 Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
   const auto part = [&](const at::Tensor& x) {
     return x.defined() ? x.narrow(-1, begin, count) : x;
@@ -68,6 +74,7 @@ Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count) {
   return {part(whole.weight), part(whole.bias)};
 }
 
+/// cap * tanh(x / cap), as in Gemma 2: large logits are bounded smoothly.
 at::Tensor softcap(const at::Tensor& x, double cap) {
   return x.div(cap).tanh().mul(cap);
 }

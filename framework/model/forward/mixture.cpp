@@ -20,6 +20,7 @@ struct Routing {
   at::Tensor experts;  ///< [row, choice] int64
 };
 
+/// Experts of each position and their shares. The rows are all positions of the batch.
 Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeights& weights,
               const at::Tensor& rows) {
   const MlpSpec& spec = state.spec.mlp;
@@ -28,11 +29,14 @@ Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeigh
       hooks.apply(Point::expert_weights, at::softmax(scores.to(at::kFloat), -1));
   const at::Tensor best = std::get<1>(at::topk(probabilities, spec.experts_per_token, -1));
   const at::Tensor experts = hooks.apply(Point::expert_indices, best);
+  // A replacement is checked here, since an index outside the table would be undefined behaviour.
   if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
                                              experts.max().item<std::int64_t>() >= spec.n_experts))
     throw UsageError("hook_expert_indices: the replacement holds an expert outside 0 to " +
                      std::to_string(spec.n_experts - 1));
   const at::Tensor weights_of_chosen = probabilities.gather(-1, experts);
+  // The probabilities of the chosen experts are renormalised to sum to 1 (Mixtral,
+  // arXiv:2401.04088).
   return {weights_of_chosen.div(weights_of_chosen.sum(-1, true)), experts};
 }
 
@@ -46,6 +50,7 @@ at::Tensor expert_output(const MlpSpec& spec, const HookSite& hooks, const Exper
   return linear(hooks.apply(Point::expert_post, post), expert.out);
 }
 
+/// Hooks on an expert need it to run even if no position chose it.
 bool wants_any(const HookSite& hooks) {
   return hooks.wants(Point::expert_gate) || hooks.wants(Point::expert_pre) ||
          hooks.wants(Point::expert_post);
@@ -67,6 +72,7 @@ at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tens
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   const Routing routing = route(state, HookSite(state.plan, layer), weights, rows);
   const at::ScalarType wide = accumulation_type(x.scalar_type());
+  // Sums of experts are kept wide and rounded once, like the sums of a product.
   at::Tensor sum = at::zeros(rows.sizes(), rows.options().dtype(wide));
   for (std::size_t e = 0; e < weights.experts.size(); ++e) {
     const std::vector<at::Tensor> chosen =  // indices of row and of choice

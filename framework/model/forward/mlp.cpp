@@ -12,6 +12,7 @@ namespace lensbench {
 
 namespace {
 
+/// The activations in the type of x, which must not be half precision.
 at::Tensor activate_wide(Activation activation, const at::Tensor& x) {
   switch (activation) {
     case Activation::gelu:
@@ -19,6 +20,7 @@ at::Tensor activate_wide(Activation activation, const at::Tensor& x) {
     case Activation::gelu_tanh:
       return at::gelu(x, "tanh");
     case Activation::quick_gelu:
+      // x * sigmoid(1.702 x), an approximation of GELU.
       return x.mul(x.mul(1.702).sigmoid());
     case Activation::relu:
       return at::relu(x);
@@ -35,6 +37,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return activate_wide(activation, wide).to(x.scalar_type());
 }
 
+/// MLP of a block, x [batch, pos, d_model].
 at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
   const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
   const MlpSpec& spec = state.spec.mlp;
@@ -42,6 +45,7 @@ at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& 
   if (scope.active()) scope.reads(mlp_bytes(weights));
   if (spec.n_experts > 0) return mixture(state, layer, x);
   const HookSite hooks(state.plan, layer);
+  // In a gated MLP, hook_pre is the gate, as in TransformerLens.
   const at::Tensor pre =
       hooks.apply(Point::mlp_pre, linear(x, spec.gated ? weights.gate : weights.in));
   at::Tensor post = activate(spec.activation, pre);

@@ -7,6 +7,7 @@
 namespace lensbench {
 namespace {
 
+/// RMSNorm does not subtract the mean.
 at::Tensor centred(const NormSpec& spec, const at::Tensor& wide) {
   return spec.kind == NormKind::layer_norm ? wide.sub(wide.mean(-1, true)) : wide;
 }
@@ -19,6 +20,8 @@ at::Tensor divisor(const NormSpec& spec, const at::Tensor& centred_input) {
 at::Tensor with_gain(const NormSpec& spec, const NormWeights& weights, const at::Tensor& normalized,
                      at::ScalarType type) {
   if (!weights.gain.defined()) return normalized.to(type);
+  // With `wide_gain` the product is rounded once, after the gain; otherwise the normalised value is
+  // rounded before it.
   const at::ScalarType product = spec.wide_gain ? accumulation_type(type) : type;
   const at::Tensor scaled = normalized.to(product).mul(weights.gain.to(product));
   return (weights.bias.defined() ? scaled.add(weights.bias.to(product)) : scaled).to(type);

@@ -13,7 +13,8 @@
 namespace lensbench {
 namespace {
 
-/// x · W for each head with its own x.
+/// x · W for each head with its own x. The weights come by their TransformerLens names (`W_Q`),
+/// which hide how the file stores them.
 /// \param x [batch, pos, head, d_model] \return [batch, pos, head, d_head]
 at::Tensor project(const ForwardState& state, std::int64_t layer, char letter,
                    const at::Tensor& x) {
@@ -27,6 +28,7 @@ at::Tensor project(const ForwardState& state, std::int64_t layer, char letter,
   return heads.to(x.scalar_type()).reshape({x.size(0), x.size(1), x.size(2), w.size(2)});
 }
 
+/// Norm that the attention of this block reads its input through, if it has one before it.
 at::Tensor normalised(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
   const NormWeights& ln1 = state.weights.blocks[static_cast<std::size_t>(layer)].ln1;
   const bool before = state.spec.norm_placement == NormPlacement::before ||
@@ -39,6 +41,7 @@ at::Tensor normalised(const ForwardState& state, std::int64_t layer, const at::T
 PerHeadInputs per_head_inputs(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
   const HookSite hooks(state.plan, layer);
   const bool together = hooks.wants(Point::attn_in);
+  // Views without memory of their own: only hooks that replace them make real copies.
   const auto copies = [&](std::int64_t heads) {
     return x.unsqueeze(2).expand({x.size(0), x.size(1), heads, x.size(2)});
   };
@@ -65,6 +68,7 @@ void project_own(const ForwardState& state, std::int64_t layer, const PerHeadInp
                  const at::Tensor& normed, Heads& heads) {
   const auto replace = [&](char letter, const at::Tensor& input, at::Tensor& projected) {
     if (!input.defined()) return;
+    // Changed inputs differ between heads, so they have norms of their own.
     at::Tensor x = normalised(state, layer, input);
     if (!state.gradients)
       // Heads with an unchanged input read the common norm, including changes by hooks.

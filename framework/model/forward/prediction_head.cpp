@@ -6,6 +6,7 @@
 
 namespace lensbench {
 
+/// Dense layer and activation of a masked-language model; other models return x.
 at::Tensor prediction_head_transform(const TransformerSpec& spec, const ModelWeights& weights,
                                      const at::Tensor& x) {
   if (!weights.prediction_head.weight.defined()) return x;
@@ -16,6 +17,8 @@ at::Tensor project_out(const ModelWeights& weights, const at::Tensor& x) {
   return weights.project_out.weight.defined() ? linear(x, weights.project_out) : x;
 }
 
+/// What the unembedding multiplies. Encoders normalise within their prediction head, decoders the
+/// stream itself, and OPT-350m projects afterwards: one order serves all.
 at::Tensor unembedding_input(const TransformerSpec& spec, const ModelWeights& weights,
                              const at::Tensor& residual) {
   at::Tensor x = prediction_head_transform(spec, weights, residual);

@@ -18,6 +18,8 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
+/// theta^(-2i/dim) for i = 0 … dim/2 - 1, in float32 and in this order of operations, as the
+/// reference computes them: other roundings grow with the position.
 at::Tensor frequencies(double theta, std::int64_t dim) {
   const at::Tensor exponent = at::arange(0, dim, 2, at::kFloat).div(static_cast<double>(dim));
   return at::pow(theta, exponent).reciprocal();
@@ -38,6 +40,7 @@ at::Tensor llama3_frequencies(const RopeSpec& spec) {
   const at::Tensor plain = frequencies(spec.theta, spec.rotary_dim);
   const auto original = static_cast<double>(spec.original_max_positions);
   const at::Tensor wavelength = plain.reciprocal().mul(2.0 * kPi);
+  // Position of original / wavelength between the two factors: 0 at the low one, 1 at the high one.
   const at::Tensor ramp = wavelength.reciprocal()
                               .mul(original)
                               .sub(spec.low_frequency_factor)
@@ -63,6 +66,8 @@ at::Tensor longrope_frequencies(const RopeSpec& spec, std::int64_t length) {
   return frequencies(spec.theta, spec.rotary_dim).div(at::tensor(factors, at::kFloat));
 }
 
+/// YaRN (arXiv:2309.00071): dimensions that turn often keep their frequency, those that turn rarely
+/// are divided by the factor, with a linear ramp between.
 at::Tensor yarn_frequencies(const RopeSpec& spec) {
   double low = yarn_dimension(spec, spec.beta_fast);
   double high = yarn_dimension(spec, spec.beta_slow);
@@ -72,6 +77,7 @@ at::Tensor yarn_frequencies(const RopeSpec& spec) {
   }
   low = std::max(low, 0.0);
   high = std::min(high, static_cast<double>(spec.rotary_dim - 1));
+  // A ramp of width 0 would divide by zero; the reference adds the same number.
   if (low == high) high += 0.001;
   const at::Tensor ramp =
       at::arange(0, spec.rotary_dim / 2, at::kFloat).sub(low).div(high - low).clamp(0.0, 1.0);
@@ -79,10 +85,12 @@ at::Tensor yarn_frequencies(const RopeSpec& spec) {
   return plain.div(spec.factor).mul(ramp).add(plain.mul(ramp.neg().add(1.0)));
 }
 
+/// Temperature of YaRN: 0.1 m ln(s) + 1.
 double yarn_mscale(double factor, double mscale) {
   return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
+/// The two members of each pair that rotates together, [..., rotary_dim / 2] each.
 std::pair<at::Tensor, at::Tensor> halves(const RopeSpec& spec, const at::Tensor& x) {
   const std::int64_t half = spec.rotary_dim / 2;
   if (!spec.interleaved) return {x.narrow(-1, 0, half), x.narrow(-1, half, half)};
@@ -98,6 +106,7 @@ at::Tensor table_angles(const RopeSpec& spec, const at::Tensor& positions) {
   // Each row uses its own length, so that a batch gives the results of its sequences run one by
   // one.
   std::vector<at::Tensor> rows;
+  // The length of a row is its last position plus one, padding not counted.
   for (std::int64_t row = 0; row < positions.size(0); ++row) {
     const std::int64_t length = positions[row].max().item<std::int64_t>() + 1;
     rows.push_back(positions[row]
@@ -115,6 +124,7 @@ bool depends_on_length(const RopeSpec& spec) {
 }
 
 bool outgrows_cache(const RopeSpec& spec, std::int64_t held, std::int64_t length) {
+  // Below the original length the angles are those without scaling.
   if (!depends_on_length(spec) || held == 0 || length <= spec.original_max_positions) return false;
   return spec.scaling == RopeSpec::Scaling::dynamic || held <= spec.original_max_positions;
 }
@@ -145,6 +155,7 @@ double attention_factor(const RopeSpec& spec) {
                ? 1.0
                : std::sqrt(1.0 + std::log(spec.factor) /
                                      std::log(static_cast<double>(spec.original_max_positions)));
+  // A factor of 0 counts as absent, as in the reference.
   if (spec.mscale.value_or(0.0) != 0.0 && spec.mscale_all_dim.value_or(0.0) != 0.0)
     return yarn_mscale(spec.factor, *spec.mscale) / yarn_mscale(spec.factor, *spec.mscale_all_dim);
   return yarn_mscale(spec.factor, 1.0);
@@ -166,6 +177,7 @@ at::Tensor rotate(const RopeSpec& spec, const RopeTable& table, const at::Tensor
   } else {
     parts = {new_first, new_second};
   }
+  // Dimensions after rotary_dim carry no position and pass unchanged.
   const std::int64_t rest = x.size(-1) - spec.rotary_dim;
   if (rest > 0) parts.push_back(x.narrow(-1, spec.rotary_dim, rest).to(new_first.scalar_type()));
   return at::cat(parts, -1).to(x.scalar_type());

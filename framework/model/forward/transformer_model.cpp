@@ -12,6 +12,8 @@
 namespace lensbench {
 namespace {
 
+/// A model with weights in memory. It is immutable: a profile or changed weights make another model
+/// that shares the tensors.
 class TransformerModel final : public Model, public Profiled, public Reweighted {
  public:
   TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
@@ -54,12 +56,14 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   const std::vector<std::string>& notes() const { return parts_.notes; }
   const std::vector<std::string>& generation_notes() const { return parts_.generation_notes; }
   Profile* profile() const override { return profile_.get(); }
+  // Tensors are shared: the copies are handles.
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
   }
   const std::vector<WeightChange>& changes() const override { return parts_.changes; }
   std::shared_ptr<const Model> reweighted(const std::vector<WeightChange>& changes) const override {
     ModelParts parts = parts_;
+    // Earlier changes stay in the list, since the archive records how the weights came about.
     parts.changes.insert(parts.changes.end(), changes.begin(), changes.end());
     return std::make_shared<TransformerModel>(spec_, changed_weights(spec_, weights_, changes),
                                               std::move(parts), profile_);
@@ -76,14 +80,17 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
 
 Model::~Model() = default;
 
+/// Models without interventions have nothing that a sequence must reach.
 void Model::check_reached(std::int64_t) const {}
 
+/// The only way to a model; a configuration that the forward does not implement is refused first.
 std::shared_ptr<const Model> make_model(TransformerSpec spec, ModelWeights weights,
                                         ModelParts parts) {
   require_supported(spec);
   return std::make_shared<TransformerModel>(std::move(spec), std::move(weights), std::move(parts));
 }
 
+/// Notes from opening the checkpoint; other implementations of Model, as in tests, lack them.
 const std::vector<std::string>& notes_of(const Model& model) {
   static const std::vector<std::string> none;
   const auto* opened = dynamic_cast<const TransformerModel*>(&model);

@@ -45,8 +45,10 @@ class NextLogits {
     if (use_cache_) options.cache = &cache_;
     const auto& rope = model_.spec().rope;
     const auto length = static_cast<std::int64_t>(ids_.size());
-    // Rotary scaling that depends on the length makes cached keys wrong: start a new cache then.
+    // Rotary scaling that depends on the length makes the cached keys wrong: a new cache starts
+    // then.
     if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
+    // The whole prompt in the first step, one token later; everything again without a cache.
     const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
     const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
     return model_.forward(batch, options, hooks_).logits[0][0];
@@ -64,6 +66,8 @@ class NextLogits {
 
 }  // namespace
 
+/// Greedy or sampled continuation. Random numbers come from Philox and the seed alone, so the
+/// tokens do not depend on threads, and a stopped run gives a beginning of the longer one.
 std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
                                    const GenerationOptions& options, const GenerationStep& on_step,
                                    const Hooks& hooks) {

@@ -46,9 +46,11 @@ constexpr std::array<Setting, 23> kSettings = {{
     {"max_time", 0},
 }};
 
+/// Settings that only sampling reads; with do_sample false they change nothing.
 constexpr std::array<std::string_view, 8> kSamplers = {
     "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"};
 
+/// True if a value differs from the neutral one, or is a list, object or text that is not empty.
 bool has_effect(const json& value, double neutral) {
   if (value.is_null() || value == json(false)) return false;
   if (value.is_number()) return value.get<double>() != neutral;
@@ -56,6 +58,7 @@ bool has_effect(const json& value, double neutral) {
 }
 
 std::string setting_text(std::string_view name, const json& value) {
+  // Long values are replaced by their length, since the file may hold lists of any size.
   constexpr std::size_t shown = 60;
   const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   return std::string(name) + " " +

@@ -22,7 +22,7 @@ void check(const at::Tensor& logits, const SamplingOptions& options) {
     throw UsageError("sampling: top_p must be in (0, 1]");
 }
 
-/// Id of the first largest logit.
+/// Id of the largest logit, the smallest id among equal ones.
 std::int64_t first_largest(const at::Tensor& logits) {
   const at::Tensor values = logits.to(at::kCPU, at::kDouble).contiguous();
   const double* begin = values.data_ptr<double>();
@@ -32,6 +32,7 @@ std::int64_t first_largest(const at::Tensor& logits) {
 /// Number of entries kept of probabilities in descending order: at most top_k, then the fewest that
 /// reach top_p of the probability that top-k kept.
 std::int64_t kept(const at::Tensor& sorted, const SamplingOptions& options) {
+  // Top-k comes before top-p, as in transformers, so top-p refers to what top-k left.
   const double* p = sorted.data_ptr<double>();
   std::int64_t count = sorted.numel();
   if (options.top_k > 0) count = std::min(count, options.top_k);
@@ -47,6 +48,7 @@ std::int64_t kept(const at::Tensor& sorted, const SamplingOptions& options) {
 
 }  // namespace
 
+/// float64 throughout: the sum over a large vocabulary decides at which token top-p stops.
 at::Tensor sampling_distribution(const at::Tensor& logits, const SamplingOptions& options) {
   check(logits, options);
   at::Tensor distribution = at::zeros({logits.size(0)}, at::kDouble);
@@ -72,6 +74,7 @@ std::int64_t choose_token(const at::Tensor& logits, const SamplingOptions& optio
   const at::Tensor distribution = sampling_distribution(logits, options);
   const double* p = distribution.data_ptr<double>();
   const double drawn = random.uniform();
+  // Inverse of the cumulative distribution at one uniform number.
   double reached = 0.0;
   std::int64_t last = 0;
   for (std::int64_t id = 0; id < distribution.numel(); ++id) {

@@ -22,6 +22,7 @@ at::Tensor compact(const at::Tensor& x) {
   return owns ? values : values.clone();
 }
 
+/// float16 copy of an activation. \throws UsageError if a finite value would become infinite
 at::Tensor as_half(const at::Tensor& x, const std::string& name) {
   const at::Tensor half = x.to(at::kHalf);
   if (half.isinf().equal(x.isinf())) return half;
@@ -29,12 +30,14 @@ at::Tensor as_half(const at::Tensor& x, const std::string& name) {
                    "' holds a value beyond 65504, the largest of float16; keep float32");
 }
 
+/// Routing points of mixtures have one axis for all positions of all sequences instead.
 bool has_batch_axis(const HookPoint& point) {
   return !point.dims.empty() && point.dims.front() == "batch";
 }
 
 }  // namespace
 
+/// Entries by name of the hook point, in memory up to a limit and in a file beyond it.
 struct ActivationCache::State {
   struct Entry {
     at::Tensor held = {};  ///< undefined if stored in the file
@@ -61,6 +64,8 @@ struct ActivationCache::State {
         {.held = activation, .original = activation.scalar_type(), .has_batch_axis = batch_axis});
   }
 
+  /// Keeps a copy. It goes to the file once the budget is used up; entries that are already in
+  /// memory stay there.
   void keep(const at::Tensor& activation, const HookPoint& point) {
     if (entries.contains(point.name)) return;
     const bool half = options.float16 && activation.is_floating_point();
@@ -82,11 +87,13 @@ struct ActivationCache::State {
     add(point.name, std::move(entry));
   }
 
+  /// Value in its original type, whatever it is stored in.
   at::Tensor get(const Entry& entry) const {
     const at::Tensor whole = entry.held.defined() ? entry.held.to(entry.original) : mapped(entry);
     return batch_removed && entry.has_batch_axis ? whole.select(0, 0) : whole;
   }
 
+  /// Entry of the file as a tensor. The mapping is released with the tensor's memory.
   at::Tensor mapped(const Entry& entry) const {
     std::size_t bytes = c10::elementSize(entry.stored);
     for (const std::int64_t size : entry.shape) bytes *= static_cast<std::size_t>(size);
@@ -100,6 +107,7 @@ struct ActivationCache::State {
   const Entry* find(std::string_view name) const {
     const auto exact = entries.find(std::string(name));
     if (exact != entries.end()) return &exact->second;
+    // Aliases and short names are looked up in the model, which knows what they mean in its family.
     const auto points = match_hook_points(model->spec(), name);
     if (points.size() != 1)
       throw UsageError("activation cache: '" + std::string(name) + "' matches " +
@@ -124,6 +132,7 @@ ActivationCache::ActivationCache(const Model& model, std::map<std::string, at::T
                                  bool has_batch_dim)
     : state_(std::make_unique<State>(model, ActivationCacheOptions())) {
   state_->has_batch_dim = has_batch_dim;
+  // The order of `names` is that of the forward, not of the map that was given.
   for (const HookPoint& point : hook_points(model.spec())) {
     const auto found = activations.find(point.name);
     if (found == activations.end()) continue;
@@ -154,6 +163,7 @@ const std::vector<std::string>& ActivationCache::keys() const {
   return state_->names;
 }
 
+/// Reads entries of the file too, so that all of them are in memory together while the list exists.
 std::vector<std::pair<std::string, at::Tensor>> ActivationCache::items() const {
   std::vector<std::pair<std::string, at::Tensor>> items;
   for (const std::string& name : keys()) items.emplace_back(name, (*this)[name]);
@@ -175,6 +185,7 @@ const Model& ActivationCache::model() const {
 
 ActivationCache& ActivationCache::remove_batch_dim() {
   if (!has_batch_dim()) return *this;
+  // Every entry is checked before the first one changes.
   for (const auto& [name, entry] : state_->entries) {
     const std::int64_t rows = entry.held.defined() ? entry.held.size(0) : entry.shape.front();
     if (entry.has_batch_axis && rows != 1)
@@ -192,6 +203,7 @@ CachedForward run_with_cache(const Model& model, const TokenBatch& tokens,
   auto state = std::make_unique<ActivationCache::State>(model, options);
   Hooks all = hooks;
   for (const std::string& name : names)
+    // With gradients the tensors themselves are kept, since a copy would leave the graph.
     all.read(name, [&](const at::Tensor& activation, const HookPoint& point) {
       if (forward.gradients)
         state->hold(activation, point.name, has_batch_axis(point));

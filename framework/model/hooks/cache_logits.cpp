@@ -40,6 +40,8 @@ at::Tensor ids_of(const Model& model, const TokenSelection& selection) {
 }
 
 /// Direction in the normalised stream of the logit of each id, [..., d_model] float32.
+/// Logits are linear in the normalised stream: row of the unembedding, times the gain of the final
+/// norm, through the projection of models with a narrower embedding.
 at::Tensor directions(const Model& model, const at::Tensor& ids) {
   const TransformerSpec& spec = model.spec();
   const Unembedding& unembedding = model.unembedding();
@@ -55,6 +57,9 @@ at::Tensor directions(const Model& model, const at::Tensor& ids) {
 
 }  // namespace
 
+/// The norm of one position of the forward, applied to each component of a stack: with the scale
+/// held at its real value it is linear, so normalised components still sum to the normalised
+/// stream.
 at::Tensor ActivationCache::apply_ln_to_stack(const at::Tensor& residual_stack,
                                               const ApplyLnOptions& options) const {
   const TransformerSpec& spec = model().spec();
@@ -65,6 +70,7 @@ at::Tensor ActivationCache::apply_ln_to_stack(const at::Tensor& residual_stack,
   const at::Tensor x =
       has_batch_dim() ? options.batch_slice.apply(residual_stack, 1) : residual_stack;
   const bool is_final = stacks::checked_layer(spec, options.layer) == spec.n_layers;
+  // Components that are whole streams may be normalised with their own scale instead.
   if (is_final && options.recompute_ln && spec.final_norm) return model().final_norm(x);
   const std::optional<stacks::FrozenNorm> norm = stacks::frozen_norm(*this, spec, options);
   if (!norm) return x;
@@ -75,6 +81,8 @@ at::Tensor ActivationCache::apply_ln_to_stack(const at::Tensor& residual_stack,
   return (norm->centred ? stacks::centred(x) : x) / norm->scale;
 }
 
+/// Part of a logit, or of a difference of two, that each component adds; bias and softcap are not
+/// part of it.
 at::Tensor ActivationCache::logit_attrs(const at::Tensor& residual_stack,
                                         const TokenSelection& tokens,
                                         const std::optional<TokenSelection>& incorrect_tokens,
@@ -95,6 +103,8 @@ at::Tensor ActivationCache::logit_attrs(const at::Tensor& residual_stack,
   }
   const at::Tensor stack = apply_ln_to_stack(
       residual_stack, {.pos_slice = options.pos_slice, .batch_slice = options.batch_slice});
+  // Ids of the shape [n] may be one for each sequence or one for each position. If n is the size of
+  // the batch, they are read as the former.
   const bool for_sequences = has_batch_dim() && !options.batch_slice.is_index() &&
                              stack.dim() == 4 && direction.dim() == 2 &&
                              direction.size(0) == stack.size(1);

@@ -19,6 +19,8 @@ at::Tensor neuron_numbers(const TransformerSpec& spec, const Slice& slice) {
 
 }  // namespace
 
+/// One component per neuron, [neuron, batch, pos, d_model]: its activation times its row of W_out.
+/// With a projection the last axis is that of the directions.
 LabelledStack ActivationCache::stack_neuron_results(
     const StackNeuronResultsOptions& options) const {
   const TransformerSpec& spec = model().spec();
@@ -32,6 +34,7 @@ LabelledStack ActivationCache::stack_neuron_results(
   std::optional<stacks::FrozenNorm> folded;
   if (options.apply_ln && projection.defined()) folded = stacks::frozen_norm(*this, spec, norm);
 
+  // The neurons are selected before the product, which thus has only their rows.
   const at::Tensor numbers = neuron_numbers(spec, options.neuron_slice);
   LabelledStack stack;
   std::vector<at::Tensor> blocks;
@@ -52,6 +55,7 @@ LabelledStack ActivationCache::stack_neuron_results(
     const std::string stream = stacks::stream_of_remainder(spec, end, options.mlp_input);
     at::Tensor rest = options.pos_slice.apply((*this)[stream], -2);
     if (folded) rest = apply_ln_to_stack(rest.unsqueeze(0), norm).squeeze(0);
+    // The remainder is defined by what the neurons leave of the stream.
     if (projection.defined()) rest = stacks::project(rest, projection);
     for (const at::Tensor& block : blocks) rest = rest - block.sum(0);
     blocks.push_back(rest.unsqueeze(0));

@@ -16,6 +16,7 @@ namespace lensbench {
 using stacks::checked_layer;
 using stacks::in_block;
 
+/// Stream before each block (and before each MLP with incl_mid), up to the input of `layer`.
 LabelledStack ActivationCache::accumulated_resid(const AccumulatedResidOptions& options) const {
   const TransformerSpec& spec = model().spec();
   const std::int64_t end = checked_layer(spec, options.layer);
@@ -30,6 +31,8 @@ LabelledStack ActivationCache::accumulated_resid(const AccumulatedResidOptions& 
       add(std::to_string(l) + "_mid", in_block(l, "hook_resid_mid"));
   }
   if (end == spec.n_layers) add("final_post", residual_hook(spec, end));
+  // After the last block the final norm recomputes its scale for each layer, as the logit lens
+  // does.
   LabelledStack stack = parts.stack();
   if (options.apply_ln)
     stack.values = apply_ln_to_stack(stack.values, {.layer = end,
@@ -39,6 +42,7 @@ LabelledStack ActivationCache::accumulated_resid(const AccumulatedResidOptions& 
   return stack;
 }
 
+/// Terms that the stream at `layer` is the sum of: embeddings and the outputs of the sublayers.
 LabelledStack ActivationCache::decompose_resid(const DecomposeResidOptions& options) const {
   using Mode = DecomposeResidOptions::Mode;
   const TransformerSpec& spec = model().spec();
@@ -75,6 +79,7 @@ at::Tensor ActivationCache::head_outputs(std::int64_t layer, const Slice& pos_sl
     heads = pos_slice.apply((*this)[result], -3);
   } else {
     const at::Tensor z = pos_slice.apply((*this)[in_block(layer, "attn.hook_z")], -3);
+    // W_O splits by head, so each head's term is its z times its own part.
     const at::Tensor w_o = model().weight(in_block(layer, "attn.W_O"));  // [head, d_head, d_model]
     heads = z.unsqueeze(-2).matmul(w_o).squeeze(-2);
   }
@@ -82,6 +87,7 @@ at::Tensor ActivationCache::head_outputs(std::int64_t layer, const Slice& pos_sl
   return scale == 1.0 ? heads : heads * scale;
 }
 
+/// Output of each head, with the biases of attention left to the remainder.
 LabelledStack ActivationCache::stack_head_results(const StackHeadResultsOptions& options) const {
   const TransformerSpec& spec = model().spec();
   const std::int64_t end = checked_layer(spec, options.layer);
@@ -105,6 +111,7 @@ LabelledStack ActivationCache::stack_head_results(const StackHeadResultsOptions&
   return stack;
 }
 
+/// Stack without components: its axes come from the stream, which every forward has.
 at::Tensor ActivationCache::no_components(const Slice& pos_slice) const {
   const at::Tensor stream = pos_slice.apply((*this)["hook_embed"], -2);
   std::vector<std::int64_t> shape = stream.sizes().vec();
@@ -112,6 +119,8 @@ at::Tensor ActivationCache::no_components(const Slice& pos_slice) const {
   return at::zeros(shape, stream.options());
 }
 
+/// Terms down to heads and, with expand_neurons, neurons; the output biases are one term, so that
+/// all terms sum to the stream.
 LabelledStack ActivationCache::get_full_resid_decomposition(
     const FullResidDecompositionOptions& options) const {
   const TransformerSpec& spec = model().spec();
@@ -132,6 +141,8 @@ LabelledStack ActivationCache::get_full_resid_decomposition(
   const std::int64_t attention_end = end + (options.mlp_input ? 1 : 0);
   add(stack_head_results({.layer = attention_end, .pos_slice = options.pos_slice}));
   if (options.expand_neurons && end > 0) {
+    // The stack of neurons applies norm and projection itself, to avoid [neuron, batch, pos,
+    // d_model].
     LabelledStack neurons = stack_neuron_results({.layer = end,
                                                   .pos_slice = options.pos_slice,
                                                   .apply_ln = options.apply_ln,

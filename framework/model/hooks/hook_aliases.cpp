@@ -21,10 +21,13 @@ bool is_gated(const TransformerSpec& spec) {
 bool is_plain(const TransformerSpec& spec) {
   return is_dense(spec) && !spec.mlp.gated;
 }
+/// Gemma scales the embedding and BLOOM normalises it: the output of the embedding module then
+/// differs from `hook_embed`.
 bool unscaled_embedding(const TransformerSpec& spec) {
   return spec.embedding_scale == 1.0 && !spec.embedding_norm;
 }
-/// True if the output of a sublayer is added to the stream unchanged.
+/// True if the output of a sublayer is added to the stream as it was made, so that both names mean
+/// one tensor.
 bool added_as_made(const TransformerSpec& spec) {
   return spec.residual_scale == 1.0 && (spec.norm_placement == NormPlacement::before ||
                                         spec.norm_placement == NormPlacement::after_add);
@@ -36,6 +39,7 @@ bool normed_before(const TransformerSpec& spec) {
 bool own_second_norm(const TransformerSpec& spec) {
   return normed_before(spec) && !spec.shared_parallel_norm;
 }
+/// With parallel blocks, the second norm reads the stream before attention, which has another name.
 bool sequential_second_norm(const TransformerSpec& spec) {
   return normed_before(spec) && !spec.parallel_blocks;
 }
@@ -49,6 +53,8 @@ struct Alias {
   Condition holds;
 };
 
+/// Names of TransformerBridge by point. An alias holds only in models where both names mean the
+/// same tensor; a glob over a wrong alias would replace another value.
 constexpr std::array<Alias, 30> kAliases = {{
     {Point::embed, "embed.hook_out", unscaled_embedding},
     {Point::pos_embed, "pos_embed.hook_out", holds_always},
@@ -107,6 +113,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kShort = 
     {"mlp_post", "post"},
 }};
 
+/// Sublayers that a short name implies without its letter: `k6` is in attention.
 constexpr std::array<std::string_view, 9> kOfAttention = {
     "q", "k", "v", "z", "rot_q", "rot_k", "result", "pattern", "attn_scores"};
 constexpr std::array<std::string_view, 4> kOfMlp = {"pre", "post", "mid", "pre_linear"};
@@ -116,6 +123,7 @@ bool contains(const std::array<std::string_view, n>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// Sublayer that a letter or word at the end of a short name means, such as `a` in `scale4a`.
 std::string_view sublayer(std::string_view type) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes = {{
       {"a", "attn"},
@@ -150,7 +158,9 @@ std::vector<std::string> aliases_of(const TransformerSpec& spec, Point point, st
   return names;
 }
 
+/// Grammar: word, optional number of the block, optional sublayer, as in `get_act_name`.
 std::optional<std::string> unabbreviated(std::string_view name) {
+  // Positions of the number divide the name into its three parts, each of which may be empty.
   const auto digit = std::find_if(name.begin(), name.end(), is_digit);
   const auto end = std::find_if_not(digit, name.end(), is_digit);
   std::string_view word(name.begin(), digit);
@@ -159,6 +169,7 @@ std::optional<std::string> unabbreviated(std::string_view name) {
   if (!is_word(word) || word.starts_with("hook_")) return std::nullopt;
   for (const auto& [given, meant] : kShort)
     if (word == given) word = meant;
+  // Points outside of blocks need no number.
   if (word == "embed" || word == "pos_embed") return "hook_" + std::string(word);
   const bool of_norm = word == "scale" || word == "normalized";
   if (of_norm && layer.empty()) return "ln_final.hook_" + std::string(word);

@@ -64,15 +64,18 @@ std::optional<std::int64_t> take_expert(std::string& name) {
   return expert;
 }
 
+/// Reason why this model lacks a point that others have; empty for a name that no model has.
 std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   const auto block = split_block(glob);
   const auto layer = block ? whole_number(block->first) : std::nullopt;
+  // Numbers of blocks and experts are answered first, since the rest of the name may be right.
   if (layer && *layer >= spec.n_layers)
     return "the model has layers 0 to " + std::to_string(spec.n_layers - 1);
   std::string rest(block ? block->second : glob);
   const auto expert = take_expert(rest);
   if (expert && *expert >= spec.mlp.n_experts && spec.mlp.n_experts > 0)
     return "the mixture has experts 0 to " + std::to_string(spec.mlp.n_experts - 1);
+  // A point that exists in other models has its own reason in the table of points.
   for (const PointFacts& facts : point_table())
     if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
       if (const char* reason = facts.absent(spec)) return reason;
@@ -95,11 +98,13 @@ std::string no_match_message(const TransformerSpec& spec, std::string_view glob)
     names.insert(names.end(), placed.hook.aliases.begin(), placed.hook.aliases.end());
     names.push_back(std::move(placed.hook.name));
   }
+  // Spelling is compared with names and aliases alike.
   const std::vector<std::string> nearest = nearest_names(glob, names);
   if (nearest.empty()) return message + "; `lensbench list hooks` lists all hook points";
   return message + "; nearest names: '" + join(nearest, "', '") + "'";
 }
 
+/// \throws UsageError with the reason or the nearest names if nothing matches
 std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
                                          const std::vector<PlacedPoint>& points,
                                          std::string_view glob) {
@@ -109,6 +114,7 @@ std::vector<PlacedPoint> matching_points(const TransformerSpec& spec,
       if (matches(placed)) found.push_back(placed);
     return found;
   };
+  // Names win over aliases, aliases over short names: a glob never mixes the three.
   const auto named = [](std::string_view pattern) {
     return [pattern](const PlacedPoint& placed) { return glob_matches(pattern, placed.hook.name); };
   };

@@ -8,10 +8,12 @@
 namespace lensbench {
 namespace {
 
+/// Slots of one layer: every point, then the points of each expert.
 constexpr std::size_t kPoints = static_cast<std::size_t>(Point::unembed_out) + 1;
 constexpr std::size_t kPointsOfExpert =
     static_cast<std::size_t>(kLastOfExpert) - static_cast<std::size_t>(kFirstOfExpert) + 1;
 
+/// True if the forward runs the part of the model that holds the point.
 bool reached(const PlacedPoint& placed, const Reach& reach) {
   if (placed.hook.layer >= 0)
     return placed.hook.layer >= reach.first_layer && placed.hook.layer < reach.end_layer;
@@ -72,6 +74,8 @@ std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert
          static_cast<std::size_t>(kFirstOfExpert);
 }
 
+/// The globs are resolved once before the forward. One that matches nothing, or nothing that this
+/// forward runs, is an error, since a hook that never fires looks like a result.
 HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach) {
   if (hooks.empty()) return;
   slots_per_layer_ = kPoints + static_cast<std::size_t>(spec.mlp.n_experts) * kPointsOfExpert;
@@ -101,6 +105,7 @@ void HookPlan::set_positions(const SequencePlace& in_blocks, const SequencePlace
 
 at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
                            at::Tensor value) const {
+  // Hooks run in the order in which they were added; each sees what the one before it returned.
   const Slot& slot = slots_[index(point, layer, expert)];
   for (const Hooks::Entry* entry : slot.entries) {
     if (entry->reader) {
@@ -124,6 +129,7 @@ at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
 }
 
 bool same_values(const at::Tensor& a, const at::Tensor& b) {
+  // at::equal compares NaN as different, so an activation with NaN counts as changed.
   return a.is_same(b) || at::equal(a, b);
 }
 

@@ -7,6 +7,8 @@ namespace {
 
 using Dims = std::vector<std::string>;
 
+/// Axes of an activation by the configuration of a model: `head`, `kv_head` and `d_embedding` exist
+/// only where a model distinguishes them. The names are those of listings and of results.
 Dims stream(const TransformerSpec&) {
   return {"batch", "pos", "d_model"};
 }
@@ -23,9 +25,12 @@ Dims key_value_heads(const TransformerSpec& spec) {
 Dims pairs(const TransformerSpec&) {
   return {"batch", "head", "query_pos", "key_pos"};
 }
+/// Outputs of single heads in the stream, [batch, pos, head, d_model], computed only where they are
+/// read.
 Dims results(const TransformerSpec&) {
   return {"batch", "pos", "head", "d_model"};
 }
+/// Separate copies of the stream for each head, for patching the input of one head.
 Dims inputs(const TransformerSpec&) {
   return {"batch", "pos", "head", "d_model"};
 }
@@ -36,15 +41,18 @@ Dims key_value_inputs(const TransformerSpec& spec) {
 Dims neurons(const TransformerSpec&) {
   return {"batch", "pos", "d_mlp"};
 }
+/// OPT-350m projects the stream to the narrower width of its embedding first.
 Dims unembedded(const TransformerSpec& spec) {
   return {"batch", "pos", spec.d_embedding > 0 ? "d_embedding" : "d_model"};
 }
 Dims of_query_norm(const TransformerSpec& spec) {
+  // A norm over all heads (OLMo 2) sees them as one axis.
   return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "query"} : heads(spec);
 }
 Dims of_key_norm(const TransformerSpec& spec) {
   return spec.attention.query_key_norm_whole ? Dims{"batch", "pos", "key"} : key_value_heads(spec);
 }
+/// One scale per normalised vector: the last axis has length 1.
 Dims query_norm_scale(const TransformerSpec& spec) {
   Dims dims = of_query_norm(spec);
   dims.back() = "one";
@@ -55,12 +63,15 @@ Dims key_norm_scale(const TransformerSpec& spec) {
   dims.back() = "one";
   return dims;
 }
+/// The router reads all positions of all sequences as rows of one matrix.
 Dims routing(const TransformerSpec&) {
   return {"batch_pos", "expert"};
 }
 Dims routed(const TransformerSpec&) {
   return {"batch_pos", "choice"};
 }
+/// An expert sees only the rows that chose it, so the first axis has another length in each
+/// forward.
 Dims routed_neurons(const TransformerSpec&) {
   return {"routed", "d_mlp"};
 }
@@ -68,6 +79,8 @@ Dims vocabulary(const TransformerSpec&) {
   return {"batch", "pos", "vocab"};
 }
 
+/// The functions below give the reason why a model lacks a point, or nullptr if it has it; the text
+/// is shown to users.
 const char* always(const TransformerSpec&) {
   return nullptr;
 }
@@ -75,6 +88,8 @@ const char* learned_positions(const TransformerSpec& spec) {
   return spec.position == PositionKind::learned ? nullptr
                                                 : "this model does not add a position embedding";
 }
+/// The embedding norm has one name and two places: the token embedding alone (BLOOM), or the sum of
+/// all embeddings (BERT).
 const char* norm_of_word(const TransformerSpec& spec) {
   return spec.embedding_norm && !spec.masked_language_model
              ? nullptr
@@ -149,6 +164,8 @@ const char* final_norm(const TransformerSpec& spec) {
 
 }  // namespace
 
+/// One row for each value of Point, in forward order. Names are those of TransformerLens where it
+/// has the point.
 const std::vector<PointFacts>& point_table() {
   static const std::vector<PointFacts> table = {
       {Point::word_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_word},
@@ -215,8 +232,10 @@ const std::vector<PointFacts>& point_table() {
   return table;
 }
 
+/// Points of one model in forward order, which listings and caches keep.
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
+  // A point that the model lacks is skipped; the others get the number of the block in their name.
   const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
     if (facts.absent(spec)) return;
     std::string name(facts.name);
@@ -227,11 +246,13 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
          {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)},
          expert});
   };
+  // The table has one row for a point of experts; the points of one expert stay together.
   const auto add_experts = [&](std::int64_t layer) {
     for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
       for (const PointFacts& facts : point_table())
         if (is_of_expert(facts.point)) add(facts, layer, expert);
   };
+  // Points outside of blocks: the enumeration has those of the embeddings before `resid_pre`.
   const auto outside = [&](bool before_blocks) {
     for (const PointFacts& facts : point_table())
       if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);
@@ -253,6 +274,8 @@ std::vector<HookPoint> hook_points(const TransformerSpec& spec) {
   return points;
 }
 
+/// Name of the stream that enters block `layer`; for n_layers the one that enters the final norm.
+/// Models that normalise after their additions continue with the normalised sum.
 std::string residual_hook(const TransformerSpec& spec, std::int64_t layer) {
   if (layer < 0 || layer > spec.n_layers)
     throw UsageError("residual stream: layer " + std::to_string(layer) +

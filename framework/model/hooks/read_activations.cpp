@@ -2,6 +2,7 @@
 
 namespace lensbench {
 
+/// Names, not globs, are the keys, so that two globs that match one point give one entry.
 std::map<std::string, at::Tensor> read_activations(const Model& model, const TokenBatch& tokens,
                                                    const std::vector<std::string>& globs,
                                                    const ForwardOptions& options) {

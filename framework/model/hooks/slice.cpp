@@ -28,6 +28,7 @@ Slice::Slice(std::int64_t begin, std::int64_t end, std::int64_t step)
 
 Slice::Slice(std::vector<std::int64_t> indices) : kind_(Kind::list), indices_(std::move(indices)) {}
 
+/// Selection along one axis as in Python: an index removes the axis, a range and a list keep it.
 at::Tensor Slice::apply(const at::Tensor& x, std::int64_t dim) const {
   switch (kind_) {
     case Kind::all:
@@ -41,6 +42,7 @@ at::Tensor Slice::apply(const at::Tensor& x, std::int64_t dim) const {
     case Kind::list:
       break;
   }
+  // A list is copied; index and range are views.
   std::vector<std::int64_t> counted;
   for (const std::int64_t index : indices_) counted.push_back(from_start(index, x.size(dim)));
   return x.index_select(dim, at::tensor(counted, at::kLong).to(x.device()));

@@ -9,6 +9,7 @@
 
 namespace lensbench::stacks {
 
+/// Layer n_layers is the input of the final norm; -1 means the same, as in TransformerLens.
 std::int64_t checked_layer(const TransformerSpec& spec, std::int64_t layer) {
   if (layer == -1) return spec.n_layers;
   if (layer >= 0 && layer <= spec.n_layers) return layer;
@@ -21,6 +22,8 @@ std::string in_block(std::int64_t layer, const std::string& hook) {
   return "blocks." + std::to_string(layer) + "." + hook;
 }
 
+/// `mlp_input` asks for the stream between attention and MLP of a block. \throws UsageError if the
+/// model or the layer lacks it
 void require_mlp_input(const TransformerSpec& spec, std::int64_t layer, bool mlp_input) {
   if (!mlp_input) return;
   if (layer == spec.n_layers)
@@ -31,6 +34,7 @@ void require_mlp_input(const TransformerSpec& spec, std::int64_t layer, bool mlp
   match_hook_points(spec, in_block(layer, "hook_resid_mid"));  // parallel blocks lack it
 }
 
+/// Decompositions need a stream that is the sum of what was added to it.
 void require_sum(const TransformerSpec& spec) {
   if (spec.norm_placement == NormPlacement::after_add)
     throw UsageError(
@@ -46,11 +50,13 @@ void require_sum_of_heads(const TransformerSpec& spec) {
         "so the stream is not a sum over heads and neurons; use decompose_resid");
 }
 
+/// Stream at which a stack ends: what its parts do not explain is the remainder.
 std::string stream_of_remainder(const TransformerSpec& spec, std::int64_t layer, bool mlp_input) {
   if (mlp_input) return in_block(layer, "hook_resid_mid");
   return residual_hook(spec, layer == 0 ? spec.n_layers : layer);
 }
 
+/// The scale that the forward itself divided by, from the cache.
 std::optional<FrozenNorm> frozen_norm(const ActivationCache& cache, const TransformerSpec& spec,
                                       const ApplyLnOptions& options) {
   const std::int64_t layer = checked_layer(spec, options.layer);
@@ -69,6 +75,7 @@ std::optional<FrozenNorm> frozen_norm(const ActivationCache& cache, const Transf
   } else if (!spec.final_norm) {
     return std::nullopt;
   }
+  // RMSNorm only divides; LayerNorm subtracts the mean of each part first, which is linear as well.
   FrozenNorm norm;
   norm.centred = spec.norm.kind == NormKind::layer_norm;
   norm.scale = options.pos_slice.apply(cache[hook], -2);
@@ -76,6 +83,7 @@ std::optional<FrozenNorm> frozen_norm(const ActivationCache& cache, const Transf
   return norm;
 }
 
+/// float32 for half precision, since the mean of d_model values loses digits there.
 at::Tensor centred(const at::Tensor& x) {
   const at::Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
   return wide - wide.mean(-1, /*keepdim=*/true);
@@ -93,11 +101,13 @@ at::Tensor as_matrix(const TransformerSpec& spec, const at::Tensor& projection) 
   return projection.dim() == 1 ? projection.unsqueeze(-1) : projection;
 }
 
+/// The wider of both types, so that a float32 direction is not rounded to half precision.
 at::Tensor project(const at::Tensor& x, const at::Tensor& projection) {
   const at::ScalarType wide = c10::promoteTypes(x.scalar_type(), projection.scalar_type());
   return x.to(wide).matmul(projection.to(wide));
 }
 
+/// Sum of the output biases of the blocks before `end`, which belong to no head and no neuron.
 at::Tensor accumulated_bias(const Model& model, std::int64_t end, std::int64_t attention_end,
                             bool with_mlp, const at::Tensor& like) {
   at::Tensor sum = at::zeros({model.spec().d_model}, like.options());

@@ -28,6 +28,7 @@ std::string shape_text(at::IntArrayRef shape) {
   return "[" + text + "]";
 }
 
+/// Actions compute in float32 and are rounded once when they are written back.
 at::Tensor wide(const at::Tensor& x) {
   return x.to(accumulation_type(x.scalar_type()));
 }
@@ -36,6 +37,7 @@ at::Tensor wide(const at::Tensor& x) {
 at::Tensor fitted(const Region& region, const at::Tensor& value) {
   const at::IntArrayRef shape = region.values.sizes();
   if (!value.defined()) refuse(region, "the action lacks its value");
+  // The batch axis is never given: a value has at most the other axes, aligned at the last one.
   bool fits = value.dim() < region.values.dim();
   for (std::int64_t i = 1; fits && i <= value.dim(); ++i)
     fits =
@@ -59,6 +61,7 @@ at::Tensor part_of(const Region& region, at::Tensor source, std::int64_t positio
   return wide(source).expand(region.values.sizes());
 }
 
+/// One call for each kind of action, on the values that the site selected from one group of rows.
 struct Act {
   const ActionSources& sources;
   const Region& region;
@@ -79,11 +82,13 @@ struct Act {
       mean = mean.unsqueeze(axes.position);
       return part_of(region, mean, axes.position, {0});
     }
+    // The mean of a sequence that is still growing would change with each step.
     const SequencePlace& place = *region.point->place;
     if (place.grows || place.first_column > 0)
       refuse(region,
              "the mean over the sequence's own positions needs the whole sequence in one forward; "
              "give the cases to average in 'of'");
+    // Padded positions are left out of the mean.
     const at::Tensor real = region.rows.narrow(axes.position, region.padding,
                                                region.rows.size(axes.position) - region.padding);
     return part_of(region, wide(real).mean(axes.position, true), axes.position, {0});
@@ -92,6 +97,7 @@ struct Act {
   at::Tensor operator()(const Resample& action) const {
     const SiteAxes axes = axes_of(*region.point);
     const at::Tensor& other = sources.others.at(region.point->name);
+    // Keys of another sequence have no counterpart here if the lengths differ.
     if (axes.key >= 0 && other.size(axes.key) != region.rows.size(axes.key))
       refuse(region, "the other case has " + std::to_string(other.size(axes.key)) +
                          " positions, this sequence " + std::to_string(region.rows.size(axes.key)) +
@@ -123,6 +129,7 @@ struct Act {
   }
 
   at::Tensor operator()(const ProjectOut& action) const {
+    // x - (x·u) u for the unit vector u.
     const at::Tensor x = wide(region.values), unit = unit_of(action.direction);
     return x.sub(x.mul(unit).sum(-1, true).mul(unit));
   }
@@ -171,6 +178,8 @@ struct Act {
     float* next = values.data_ptr<float>();
     std::array<std::size_t, 8> at{};
     for (std::int64_t i = 0; i < values.numel(); ++i) {
+      // The number of an element is computed from its indices in the whole activation, so that a
+      // selection of heads or neurons draws the same noise as all of them.
       std::uint64_t element = 0;
       std::int64_t position = 0;
       for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) {
@@ -179,6 +188,7 @@ struct Act {
           position = std::max<std::int64_t>(region.positions[k], 0);
         else
           element = element * static_cast<std::uint64_t>(
+                                  // A fixed stride for keys, whose number grows with the sequence.
                                   axis == axes.key ? (1 << 24) : region.rows.size(axis)) +
                     static_cast<std::uint64_t>(region.of_axis(axis)[k]);
       }
@@ -200,6 +210,8 @@ struct Act {
         philox4x32_10({low(element), static_cast<std::uint32_t>(position) ^ high(element),
                        low(point), high(point)},
                       {low(seed), high(seed)});
+    // 53 random bits, as Python's random() forms them; 1 - u is never 0, so the logarithm is
+    // finite.
     const auto uniform = [](std::uint32_t a, std::uint32_t b) {
       return (static_cast<double>(a >> 5) * 67108864.0 + static_cast<double>(b >> 6)) /
              9007199254740992.0;

@@ -21,6 +21,7 @@ bool is_head_input(const std::string& name) {
 }
 
 /// Hook points in groups that one forward can differentiate together.
+/// Inputs of single heads are differentiated in a forward of their own (see is_head_input).
 std::vector<std::vector<std::string>> groups_of(const Model& model,
                                                 const std::vector<std::string>& globs) {
   std::set<std::string> wanted;
@@ -40,6 +41,8 @@ struct Recording {
   ForwardOutput output;
 };
 
+/// Forward that keeps the activations with their graph. They are recorded by replacing each with
+/// itself, so that the rest of the forward depends on the recorded tensor.
 Recording record(const Model& model, const TokenBatch& tokens,
                  const std::vector<std::string>& names, ForwardOptions options, Hooks hooks) {
   Recording recording;
@@ -65,12 +68,14 @@ std::map<std::string, at::Tensor> derivatives(const Recording& recording, const 
                                               const at::Tensor& seed, bool keep) {
   std::vector<at::Tensor> inputs;
   for (const auto& [name, activation] : recording.seen) inputs.push_back(activation);
+  // Points that the value does not depend on get an undefined gradient instead of an error.
   const auto found = torch::autograd::grad({values}, inputs, {seed}, keep, false, true);
   std::map<std::string, at::Tensor> results;
   std::size_t i = 0;
   for (const auto& [name, activation] : recording.seen) {
     const at::Tensor& derivative = found[i++];
     results[name] =
+        // Independence is a gradient of zero.
         derivative.defined() ? derivative.detach() : at::zeros_like(activation).detach();
   }
   return results;
@@ -122,6 +127,7 @@ std::map<std::string, at::Tensor> gradients(const Model& model, const TokenBatch
 }
 
 RunGradients run_gradients(const Model& model, const TokenBatch& tokens,
+                           // Several groups repeat the forward; `values` are equal in all of them.
                            const std::vector<std::string>& globs, const RunFunction& function,
                            const GradientOptions& options) {
   const at::AutoGradMode mode(true);
@@ -149,6 +155,7 @@ std::vector<std::map<std::string, at::Tensor>> vector_jacobian_products(
                 << values.sizes() << ", found " << seeds[i].sizes();
         throw UsageError(message.str());
       }
+      // The graph is kept until the last seed.
       results[i].merge(derivatives(recording, values, seeds[i], i + 1 < seeds.size()));
     }
   }

@@ -27,6 +27,8 @@ struct Prepared {
   bool freezes() const { return std::holds_alternative<Freeze>(intervention.action); }
 };
 
+/// Points of a site. \throws UsageError for a layer in which the hook lacks a point, since an
+/// intervention that changes less than it says would be a wrong result
 std::vector<HookPoint> points_of(const TransformerSpec& spec, const InterventionSite& site) {
   std::vector<HookPoint> points = match_hook_points(spec, site.hook);
   if (site.layers.empty()) return points;
@@ -63,6 +65,8 @@ void require_axis(const HookPoint& point, const char* field, std::int64_t axis, 
                    " need an axis that this hook lacks; its axes are " + dims);
 }
 
+/// Checks everything about a site that does not depend on a sequence, so that an error appears
+/// before the first forward.
 void check_site(const TransformerSpec& spec, const Intervention& intervention,
                 const HookPoint& point) {
   const InterventionSite& site = intervention.at;
@@ -79,6 +83,7 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   };
   check("head", axes.head, site.heads);
   check("neuron", axes.neuron, site.neurons);
+  // Choices of experts are integers; hook_expert_weights is the point to change.
   if (point.name.ends_with("_indices"))
     throw UsageError("intervention at '" + point.name +
                      "': it holds integers, which interventions cannot change");
@@ -95,6 +100,7 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
     throw UsageError("intervention at '" + point.name +
                      "': a mean over positions is undefined for pairs of positions; use resample "
                      "or set");
+  // A projection changes a direction of the whole vector.
   const bool along =
       std::holds_alternative<ProjectOut>(action) || std::holds_alternative<SetAlong>(action);
   if (along && (axes.neuron < 0 || !site.neurons.empty()))
@@ -115,6 +121,7 @@ std::map<std::string, at::Tensor> run_other(const Model& model, const OtherCase&
   return read_activations(model, make_batch(tokens_of(model, other)), names);
 }
 
+/// Means over all positions of all cases, each position with the same weight, summed in float64.
 void take_means(const Model& model, const SetMean& action, Prepared& prepared) {
   std::map<std::string, std::vector<at::Tensor>> rows;
   for (const OtherCase& other : action.of)
@@ -137,6 +144,7 @@ void check_range(const InterventionSite& site) {
                      " is empty; until is the first position after it");
 }
 
+/// Other cases are run once here, on the model as it is before these interventions.
 std::vector<Prepared> prepare(const Model& model, std::vector<Intervention> interventions) {
   std::vector<Prepared> all;
   for (Intervention& intervention : interventions) {
@@ -154,6 +162,8 @@ std::vector<Prepared> prepare(const Model& model, std::vector<Intervention> inte
   return all;
 }
 
+/// True if a forward with these options reaches the point; a partial forward leaves out the
+/// interventions outside its part.
 bool runs(const TransformerSpec& spec, const ForwardOptions& options, const HookPoint& point) {
   if (point.layer >= 0)
     return point.layer >= options.start_at_layer &&
@@ -174,6 +184,7 @@ Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepare
       hooks.replace(point.name, [&one, frozen](const at::Tensor& x, const HookPoint& at) {
         return changed(one.intervention.at, x, at, [&](const Region& region) {
           if (!one.freezes()) return act(one.intervention.action, one.sources, region);
+          // Frozen activations belong to one forward, all other sources to the model.
           return act(one.intervention.action, {{}, {}, *frozen}, region);
         });
       });
@@ -193,6 +204,7 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
       for (const HookPoint& point : one.points)
         if (runs(model.spec(), options, point)) names.insert(point.name);
   if (names.empty()) return {};
+  // A partial forward starts from a stream that interventions may already have changed.
   if (options.residual.defined() || options.prefix != nullptr)
     throw UsageError(
         "intervention: freeze needs the activations without interventions, which a partial forward "
@@ -211,6 +223,8 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
   return read_activations(model, tokens, {names.begin(), names.end()}, options);
 }
 
+/// A model whose every forward applies interventions. It wraps another one, so interventions can be
+/// nested, and the model below stays as it was.
 class IntervenedModel final : public Model,
                               public Profiled,
                               public Reweighted,
@@ -241,11 +255,13 @@ class IntervenedModel final : public Model,
     const auto frozen = std::make_shared<const std::map<std::string, at::Tensor>>(
         unchanged_activations(*model_, prepared_, tokens, options));
     Hooks all = hooks_of(spec(), prepared_, options, frozen);
+    // Interventions come first: hooks of the caller see the changed activations.
     for (const Hooks::Entry& entry : hooks.entries())
       entry.reader ? all.read(entry.glob, entry.reader) : all.replace(entry.glob, entry.replacer);
     return model_->forward(tokens, options, all);
   }
 
+  /// Positions beyond the prompt are legal in generation; at its end they must have been reached.
   void check_reached(std::int64_t positions) const override {
     for (const Prepared& one : prepared_) {
       const InterventionSite& at = one.intervention.at;
@@ -306,6 +322,7 @@ Hooks intervention_hooks(const Model& model, const TokenBatch& tokens,
       std::make_shared<const std::vector<Prepared>>(prepare(model, interventions));
   const auto frozen = std::make_shared<const std::map<std::string, at::Tensor>>(
       unchanged_activations(model, *prepared, tokens, {}));
+  // Other hooks may outlive this call, so ownership moves into them.
   const Hooks borrowed = hooks_of(model.spec(), *prepared, {}, frozen);
   Hooks hooks;  // each hook shares ownership of the prepared interventions
   for (const Hooks::Entry& entry : borrowed.entries())

@@ -22,12 +22,14 @@ namespace {
 
 using nlohmann::json;
 
+/// Directions of wide models are long lists, hence the large limit.
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{256} << 20, .max_depth = 16};
 
 constexpr std::pair<SequencePart, const char*> kParts[] = {{SequencePart::all, "all"},
                                                            {SequencePart::prompt, "prompt"},
                                                            {SequencePart::generated, "generated"}};
 
+/// JSON lacks infinities; they are texts here, since scores may be set to minus infinity.
 json number_json(double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (std::isnan(value))
@@ -35,6 +37,7 @@ json number_json(double value) {
   return value;
 }
 
+/// Nested lists, as `tolist` of NumPy gives them; a scalar is a plain number.
 json tensor_json(const at::Tensor& value) {
   if (!value.defined()) throw UsageError("intervention: the action lacks its value");
   if (value.dim() == 0) return number_json(value.item<double>());
@@ -43,11 +46,13 @@ json tensor_json(const at::Tensor& value) {
   return list;
 }
 
+/// Another sequence, as ids or as text; ids have priority, since they do not depend on a tokenizer.
 json case_json(const OtherCase& other) {
   if (!other.ids.empty()) return {{"ids", other.ids}};
   return {{"text", other.text}};
 }
 
+/// Writes the action and its fields; `Fields` below reads the same names.
 struct WriteAction {
   json& to;
   void operator()(const SetValue& action) const {
@@ -108,6 +113,7 @@ class Fields {
     known_.insert(field);
     return object_.at(field);
   }
+  /// Indices of a list. An empty list is refused, since it could mean all or none.
   std::vector<std::int64_t> integers(const std::string& field) {
     const auto list = find(field);
     if (!list) return {};
@@ -134,10 +140,12 @@ double read_number(const JsonReader& field) {
   return field.number();
 }
 
+/// Appends the numbers of nested lists in C order and checks their shape on the way.
 void flatten(const JsonReader& value, const std::vector<std::int64_t>& shape, std::size_t axis,
              std::vector<double>& numbers) {
   if (axis == shape.size()) {
     const double number = read_number(value);
+    // The tensor is float32; a number that would become infinite is refused.
     if (!std::isinf(number) && std::abs(number) > std::numeric_limits<float>::max())
       value.fail(value.value().dump() + " is beyond the range of float32");
     numbers.push_back(number);
@@ -149,6 +157,7 @@ void flatten(const JsonReader& value, const std::vector<std::int64_t>& shape, st
   for (std::size_t i = 0; i < value.size(); ++i) flatten(value.at(i), shape, axis + 1, numbers);
 }
 
+/// The shape is that of the first items on each level; `flatten` checks all others against it.
 at::Tensor read_tensor(const JsonReader& field) {
   std::vector<std::int64_t> shape;
   for (const json* level = &field.value(); level->is_array(); level = &level->front()) {
@@ -166,11 +175,13 @@ OtherCase read_case(const JsonReader& object) {
   Fields fields(object);
   OtherCase other;
   other.ids = fields.integers("ids");
+  // One of `ids` and `text` is needed.
   if (other.ids.empty()) other.text = fields.need("text").string();
   fields.finish();
   return other;
 }
 
+/// An empty `of` is allowed: the mean is then that of the prompt itself.
 SetMean read_mean(Fields& fields) {
   SetMean action;
   if (const auto of = fields.find("of"))
@@ -183,6 +194,7 @@ std::uint64_t read_seed(const JsonReader& seed) {
   return seed.value().get<std::uint64_t>();
 }
 
+/// A deviation of 0 or infinity would make an intervention without effect or without finite result.
 AddNoise read_noise(Fields& fields) {
   AddNoise action;
   const JsonReader deviation = fields.need("standard_deviation");
@@ -253,6 +265,7 @@ InterventionAction read_action(Fields& fields) {
               "project_out or set_along");
 }
 
+/// Equal type, shape and numbers. Interventions are compared to know whether two requests are one.
 bool same(const at::Tensor& a, const at::Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() == b.defined();
   return a.scalar_type() == b.scalar_type() && at::equal(a, b);
@@ -280,6 +293,7 @@ struct SameAction {
     return same(a.direction, b.direction) && a.component == b.component;
   }
   template <class A, class B>
+  // Actions of different kinds are different.
   bool operator()(const A&, const B&) const {
     return false;
   }
@@ -295,6 +309,7 @@ std::string interventions_to_json(const std::vector<Intervention>& interventions
   json list = json::array();
   for (const Intervention& intervention : interventions) {
     json one = {{"hook", intervention.at.hook}};
+    // An empty selection means all and is left out, as the reader expects.
     const auto indices = [&](const char* name, const std::vector<std::int64_t>& values) {
       if (!values.empty()) one[name] = values;
     };
@@ -310,6 +325,7 @@ std::string interventions_to_json(const std::vector<Intervention>& interventions
     std::visit(WriteAction{one}, intervention.action);
     list.push_back(std::move(one));
   }
+  // Canonical JSON: equal interventions give equal text, whose digest the archive keeps.
   return canonical_json(list);
 }
 
@@ -323,6 +339,7 @@ std::vector<Intervention> interventions_from_json(std::string_view text,
     Intervention one;
     one.at = read_site(fields);
     one.action = read_action(fields);
+    // Last, so that misspelled fields are reported with the names that this action knows.
     fields.finish();
     interventions.push_back(std::move(one));
   }
@@ -330,6 +347,7 @@ std::vector<Intervention> interventions_from_json(std::string_view text,
 }
 
 std::vector<Intervention> read_interventions(const std::filesystem::path& path) {
+  // One reader for both sources; the text names the file in messages.
   return interventions_from_json(read_json(path, kLimits).dump(), path.string());
 }
 

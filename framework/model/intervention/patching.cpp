@@ -19,6 +19,7 @@ constexpr const char* kPatchSweep = "patch_sweep";
 }
 
 /// Metric of logits as a metric of the rows that they come from.
+/// The metric may return [cell] or [cell, 1].
 RowMetrics on_rows(const Model& model, const CellMetric& metric) {
   return [&model, &metric](const at::Tensor& rows) {
     const at::Tensor values = metric(model.unembed(model.final_norm(rows)));
@@ -36,6 +37,7 @@ std::pair<double, std::map<std::string, at::Tensor>> run_clean(
     hooks.read(point.in(layer),
                [&](const at::Tensor& x, const HookPoint& at) { activations[at.name] = x[0]; });
   ForwardOptions options;
+  // The metric reads one row, so logits of the other positions are never computed.
   options.logits = ForwardOptions::Logits::none;
   const at::Tensor residual = model.forward(make_batch(clean), options, hooks).residual;
   const at::Tensor metric = metrics(residual.select(1, position));
@@ -65,11 +67,15 @@ CellMetric logit_difference(std::int64_t token, std::int64_t versus) {
   };
 }
 
+/// A cell is a forward of the corrupted prompt in which one activation has the value of the clean
+/// prompt. `sweep_cells` restarts each cell at the block that it changes, so a sweep costs much
+/// less than one forward for each cell.
 PatchSweep patch_sweep(const Model& model, const Tokens& clean, const Tokens& corrupted,
                        const CellMetric& metric, const PatchSweepOptions& options) {
   const at::NoGradGuard no_gradients;
   const SweptPoint point = swept_point(model.spec(), kPatchSweep, options.hook);
   if (options.heads && point.head_axis < 0) refuse_pair("'" + point.name + "' lacks a head axis");
+  // An activation of one prompt is written to the same position of the other.
   if (clean.size() != corrupted.size())
     refuse_pair("the clean prompt has " + std::to_string(clean.size()) +
                 " tokens, the corrupted one " + std::to_string(corrupted.size()) +
@@ -88,6 +94,7 @@ PatchSweep patch_sweep(const Model& model, const Tokens& clean, const Tokens& co
   result.clean_metric = clean_metric;
   const std::int64_t heads = options.heads ? point.n_heads : 1;
   std::vector<SweepCell> cells;
+  // Order of the result's axes: layer, position, head.
   for (const std::int64_t layer : result.layers)
     for (const std::int64_t at : result.positions)
       for (std::int64_t head = 0; head < heads; ++head) {
@@ -102,6 +109,7 @@ PatchSweep patch_sweep(const Model& model, const Tokens& clean, const Tokens& co
   sweep.most_cells = options.most_cells;
   const SweepResult swept = sweep_cells(model, corrupted, cells, metrics, sweep);
   result.corrupted_metric = swept.base_metrics.item<double>();
+  // A gap of 0 would make every recovery infinite.
   if (result.clean_metric == result.corrupted_metric ||
       !std::isfinite(result.clean_metric - result.corrupted_metric))
     refuse_pair("the metric is " + std::to_string(result.clean_metric) +

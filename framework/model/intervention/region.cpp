@@ -16,6 +16,7 @@ using Indices = std::vector<std::int64_t>;
 /// End of a range that has none; positions can be subtracted from it.
 constexpr std::int64_t kNoEnd = std::int64_t{1} << 62;
 
+/// Indices 0 to size - 1.
 Indices all_of(std::int64_t size) {
   Indices indices(static_cast<std::size_t>(size));
   std::iota(indices.begin(), indices.end(), 0);
@@ -39,6 +40,7 @@ std::optional<std::int64_t> column_of(const HookPoint& point, std::int64_t posit
                                       std::int64_t padding, std::int64_t first,
                                       std::int64_t columns) {
   const SequencePlace& place = *point.place;
+  // Negative positions count from the end of the prompt, not of the text generated so far.
   const std::int64_t prompt = place.prompt_columns - padding;
   const std::int64_t real = position < 0 ? position + prompt : position;
   if (real < 0) refuse_position(point, position, prompt);
@@ -48,6 +50,7 @@ std::optional<std::int64_t> column_of(const HookPoint& point, std::int64_t posit
   return std::nullopt;
 }
 
+/// Columns of this forward among the positions of a site; all if the site names none.
 Indices columns_of(const HookPoint& point, const Indices& positions, std::int64_t padding,
                    std::int64_t first, std::int64_t columns) {
   if (positions.empty()) return all_of(columns);
@@ -113,6 +116,7 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
     region.indices[static_cast<std::size_t>(axis)] = std::move(indices);
   };
   const auto size = [&](std::int64_t axis) { return region.rows.size(axis); };
+  // Every axis is taken whole unless the site restricts it.
   for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis) take(axis, all_of(size(axis)));
   const auto take_listed = [&](const char* name, std::int64_t axis, const Indices& indices) {
     if (indices.empty()) return;
@@ -121,6 +125,7 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
   };
   take_listed("head", axes.head, site.heads);
   take_listed("neuron", axes.neuron, site.neurons);
+  // Keys are all positions so far, queries only those of this forward.
   if (axes.key >= 0)
     take(axes.key, columns_of(point, site.keys, region.padding, 0, size(axes.key)));
   if (axes.position >= 0) {
@@ -131,11 +136,13 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
     for (const std::int64_t column : region.of_axis(axes.position))
       region.positions.push_back(column + place.first_column - region.padding);
   }
+  // In a growing sequence most steps hold none of the positions.
   for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
     if (region.of_axis(axis).empty()) return false;
   return true;
 }
 
+/// True if the site takes the rows whole, so that nothing has to be put back.
 bool is_whole(const Region& region) {
   for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
     if (!takes_all(region.of_axis(axis), region.rows.size(axis))) return false;
@@ -147,6 +154,8 @@ at::Tensor put_back(const Region& region, const at::Tensor& values) {
   const std::int64_t axes = region.rows.dim();
   std::vector<at::indexing::TensorIndex> index;
   for (std::int64_t axis = 0; axis < axes; ++axis) {
+    // One index tensor per axis, shaped to broadcast against the others: together they select the
+    // product of the index lists.
     const Indices indices = axis == 0 ? all_of(region.rows.size(0)) : region.of_axis(axis);
     std::vector<std::int64_t> shape(static_cast<std::size_t>(axes), 1);
     shape[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(indices.size());
@@ -157,6 +166,7 @@ at::Tensor put_back(const Region& region, const at::Tensor& values) {
   return rows;
 }
 
+/// Selected part of the rows; axes that are taken whole stay views.
 at::Tensor selected(const Region& region) {
   at::Tensor values = region.rows;
   for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
@@ -192,6 +202,7 @@ SiteAxes axes_of(const HookPoint& point) {
   for (std::size_t i = 0; i < point.dims.size(); ++i) {
     const std::string& dim = point.dims[i];
     const auto axis = static_cast<std::int64_t>(i);
+    // A query is the position of a pattern or of scores.
     if (dim == "pos" || dim == "query_pos") axes.position = axis;
     if (dim == "head" || dim == "kv_head") axes.head = axis;
     if (dim == "key_pos") axes.key = axis;
@@ -211,6 +222,7 @@ void check_indices(const std::string& hook, const char* axis, const Indices& ind
 at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
                    const HookPoint& point, const RegionChange& change) {
   const SiteAxes axes = axes_of(point);
+  // Without padding all rows have the same columns and are changed at once.
   const bool padded = axes.position >= 0 && !point.place->padding.empty();
   const std::int64_t step = padded ? 1 : activation.size(0);
   at::Tensor result = activation;
@@ -222,7 +234,9 @@ at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
     region.padding = padded ? padding_of(*point.place, row) : 0;
     const at::Tensor rows = changed_rows(site, axes, std::move(region), change);
     if (!rows.defined()) continue;
+    // The new rows are the whole activation.
     if (step == activation.size(0)) return rows;
+    // The activation itself belongs to the forward and is never written to.
     if (result.is_same(activation)) result = activation.clone();
     result.narrow(0, row, step).copy_(rows);
   }

@@ -22,12 +22,14 @@ constexpr float kPadding = -1e20F;
 
 #define LENSBENCH_INLINE [[gnu::always_inline]] inline
 
+/// memcpy is the only defined way to read the bits of a vector as another type.
 template <class To, class From>
 LENSBENCH_INLINE void reinterpret(const From& from, To& to) {
   static_assert(sizeof(To) == sizeof(From));
   std::memcpy(&to, &from, sizeof(To));
 }
 
+/// Unaligned load; the compiler turns the copy into one instruction.
 template <class V>
 LENSBENCH_INLINE void load(const float* from, V& to) {
   std::memcpy(&to, from, sizeof(V));
@@ -42,9 +44,12 @@ LENSBENCH_INLINE void exponential(const typename Vectors<N>::Float& argument,
   using Float = typename Vectors<N>::Float;
   using Int = typename Vectors<N>::Int;
   constexpr float kToInteger = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
+  // NaN becomes -86 here; the weighted sum, which uses the logit itself, stays NaN and is reported.
   const Float x = argument > -86.0F ? argument : Float{} - 86.0F;
   const Float shifted = x * 1.44269504088896341F + kToInteger;
   const Float n = shifted - kToInteger;
+  // The multiple of ln2 is subtracted in two parts, the first of which has few bits, so that n
+  // times it is exact.
   const Float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
   Float p = r * 1.9875691500e-4F + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
@@ -65,6 +70,7 @@ LENSBENCH_INLINE void product_body(std::int64_t k, const float* a, const float* 
                                    std::int64_t stride, bool accumulate) {
   using Float = typename Vectors<N>::Float;
   constexpr int kVectors = kLanes / N;
+  // The sums stay in registers over the whole loop and are stored once.
   Float sums[kRows][kVectors] = {};
   for (std::int64_t i = 0; i < k; ++i, a += kRows, b += kLanes) {
     Float column[kVectors];
@@ -82,6 +88,7 @@ LENSBENCH_INLINE void product_body(std::int64_t k, const float* a, const float* 
     }
 }
 
+/// The row is copied, since padding would overwrite the next row of the tile.
 template <int N>
 LENSBENCH_INLINE void load_row_body(const float* logits, std::int64_t columns, Row& row) {
   using Float = typename Vectors<N>::Float;
@@ -92,6 +99,7 @@ LENSBENCH_INLINE void load_row_body(const float* logits, std::int64_t columns, R
   std::fill(values + columns, values + padded(columns), kPadding);
   row.columns = columns;
   row.max = kLowest;
+  // Lanes first, then across lanes: a maximum does not depend on the order.
   for (std::int64_t block = 0; block < blocks(columns); ++block) {
     Float best[kVectors];
     for (Float& b : best) b = Float{} + kLowest;
@@ -122,6 +130,8 @@ LENSBENCH_INLINE RowSums sum_body(const Row& row, float* shifted, float* exponen
   const std::int64_t columns = padded(row.columns);
   const float* values = row.values.data();
   double total[3][kLanes] = {};
+  // float32 lanes hold at most 16 terms, then move to float64: the error of a sum over a large
+  // vocabulary stays that of 16 terms.
   for (std::int64_t strip = 0; strip < columns; strip += kStrip) {
     Float lanes[3][kVectors] = {};
     const std::int64_t end = std::min(columns, strip + kStrip);
@@ -152,6 +162,7 @@ LENSBENCH_INLINE RowSums sum_body(const Row& row, float* shifted, float* exponen
           total[s][v * N + lane] += static_cast<double>(lanes[s][v][lane]);
   }
   RowSums sums;
+  // Lanes are added in one order for every N.
   for (std::int64_t lane = 0; lane < kLanes; ++lane) {
     sums.exponentials += total[0][lane];
     sums.weighted += total[1][lane];
@@ -169,6 +180,7 @@ LENSBENCH_INLINE bool any_set(const V& mask) {
   return all != 0;
 }
 
+/// Comparisons give lanes of -1 or 0, so subtracting one counts it.
 template <int N>
 LENSBENCH_INLINE std::int64_t count_body(Row& row, float low, float high) {
   using Float = typename Vectors<N>::Float;
@@ -177,6 +189,7 @@ LENSBENCH_INLINE std::int64_t count_body(Row& row, float low, float high) {
   for (std::int64_t block = 0; block < blocks(row.columns); ++block) {
     Int within = {};
     const std::int64_t end = std::min(padded(row.columns), (block + 1) * kBlock);
+    // The padding is below any band and is never counted.
     for (std::int64_t i = block * kBlock; i < end; i += N) {
       Float z;
       load(row.values.data() + i, z);
@@ -191,6 +204,9 @@ LENSBENCH_INLINE std::int64_t count_body(Row& row, float low, float high) {
   return count;
 }
 
+/// One set of functions. The attribute is on the outer functions only, so that the bodies, which
+/// are always inlined, are compiled with its instructions. N is the vector width in floats; kRows
+/// is as many rows as leave all sums in registers.
 #define LENSBENCH_KERNEL(name, attribute, N, kRows)                                       \
   attribute void name##_product(std::int64_t k, const float* a, const float* b, float* c, \
                                 std::int64_t stride, bool accumulate) {                   \
@@ -225,6 +241,7 @@ LENSBENCH_KERNEL(avx512, [[gnu::target("avx512f,avx512dq,avx512vl,avx512bw")]], 
 
 }  // namespace
 
+/// Ordered from slow to fast; each has the instructions that its functions were compiled for.
 std::vector<const Kernel*> available_kernels() {
   std::vector<const Kernel*> kernels = {&baseline_kernel};
 #if defined(__x86_64__)

@@ -6,15 +6,18 @@
 
 namespace lensbench::readout {
 
+/// Keeps the k best in any order: linear time, against n log n of a sort.
 void TopK::trim() {
   if (entries_.size() <= k_) return;
   std::nth_element(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(k_) - 1,
                    entries_.end(), better);
   entries_.resize(k_);
+  // A candidate must beat the worst kept one.
   threshold_ = entries_.back().logit;
 }
 
 void TopK::expect_blocks(const std::vector<float>& maxima, std::int64_t n_blocks) {
+  // Only useful before the first candidate, and with at least k blocks.
   if (!entries_.empty() || k_ == 0 || n_blocks < static_cast<std::int64_t>(k_)) return;
   std::vector<float> sorted(maxima.begin(), maxima.begin() + n_blocks);
   const auto kth = sorted.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
@@ -28,6 +31,7 @@ void TopK::merge(const TopK& other) {
 }
 
 const std::vector<Candidate>& TopK::finish() {
+  // After trim, at most k candidates are left to be sorted.
   trim();
   std::sort(entries_.begin(), entries_.end(), better);
   entries_.shrink_to_fit();
@@ -51,6 +55,7 @@ void Partial::merge_sums(const Partial& other) {
   exponentials = sum;
   weighted = weighted_sum;
 
+  // The divergence has its own reference maximum: that of the row it is compared with.
   const double reference = std::max(reference_max, other.reference_max);
   if (!std::isfinite(reference)) return;
   divergence = divergence * std::exp(reference_max - reference) +
@@ -62,6 +67,7 @@ void Partial::merge(const Partial& other) {
   merge_sums(other);
   above += other.above;
   near.insert(near.end(), other.near.begin(), other.near.end());
+  // The target is in exactly one part of the vocabulary.
   if (!std::isnan(other.target_logit)) target_logit = other.target_logit;
   if (!std::isnan(other.scored_logit)) scored_logit = other.scored_logit;
   top.merge(other.top);
@@ -71,6 +77,7 @@ double Partial::log_sum_exp() const {
   return max + std::log(exponentials);
 }
 
+/// Logits within the band were stored, since the target's own logit was not yet known.
 std::int64_t Partial::rank() const {
   return 1 + above +
          std::count_if(near.begin(), near.end(), [this](float z) { return z > target_logit; });

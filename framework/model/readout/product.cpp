@@ -13,6 +13,7 @@ std::int64_t round_up(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step * step;
 }
 
+/// Terms that are summed before a partial sum is stored, in blocks of nearly equal size.
 std::int64_t k_block_of(std::int64_t width) {
   const std::int64_t n_blocks = (width + kMostTerms - 1) / kMostTerms;
   return (width + n_blocks - 1) / n_blocks;
@@ -22,6 +23,8 @@ std::int64_t k_block_of(std::int64_t width) {
 template <class T>
 void pack(const T* weight, std::int64_t width, std::int64_t columns, std::int64_t k,
           float* packed) {
+  // The columns are rows of the weight, width apart; reading a run of each keeps the reads within
+  // few cache lines.
   constexpr std::int64_t kRun = 16;  // a cache line of each column at a time
   for (std::int64_t group = 0; group < columns; group += kLanes, packed += k * kLanes) {
     const std::int64_t lanes = std::min(kLanes, columns - group);
@@ -59,6 +62,8 @@ std::int64_t Product::rows_of(std::int64_t block) const {
   return std::min(block_rows_, rows_ - block * block_rows_);
 }
 
+/// Layout [block][k block][row group][k][row]: the kernel reads it strictly in order. Missing rows
+/// are zeros, so that the kernel has no case for them.
 void Product::pack_inputs(const float* inputs) {
   const std::int64_t group = kernel_.product_rows;
   float* packed = inputs_.data();
@@ -72,6 +77,7 @@ void Product::pack_inputs(const float* inputs) {
     }
 }
 
+/// The tile is packed once and used by all blocks of rows.
 void Product::set_tile(const at::Tensor& weight, std::int64_t first, std::int64_t columns) {
   columns_ = columns;
   const auto pack_all = [&]<class T>(const T* tile) {
@@ -83,12 +89,14 @@ void Product::set_tile(const at::Tensor& weight, std::int64_t first, std::int64_
     }
   };
   const std::int64_t offset = first * width_;
+  // Mapped weights are read where they are, in their own type.
   if (weight.is_cpu() && weight.is_contiguous()) {
     if (weight.scalar_type() == at::kFloat) return pack_all(weight.data_ptr<float>() + offset);
     if (weight.scalar_type() == at::kBFloat16)
       return pack_all(weight.data_ptr<at::BFloat16>() + offset);
     if (weight.scalar_type() == at::kHalf) return pack_all(weight.data_ptr<at::Half>() + offset);
   }
+  // Weights of another device or layout are fetched one tile at a time.
   const at::Tensor tile =
       weight.narrow(0, first, columns).to(at::Device(at::kCPU), at::kFloat).contiguous();
   pack_all(tile.data_ptr<float>());
@@ -99,6 +107,7 @@ float* Product::multiply(std::int64_t block) {
   const std::int64_t rows = round_up(rows_of(block), group);
   const float* inputs = inputs_.data() + block * padded_block_rows_ * width_;
   const float* weights = weights_.data();
+  // Each k block adds to the sums of the one before, so every element is a sum in the order of k.
   for (std::int64_t k_begin = 0; k_begin < width_; k_begin += k_block_) {
     const std::int64_t k = std::min(k_block_, width_ - k_begin);
     for (std::int64_t column = 0; column < columns_; column += kLanes)

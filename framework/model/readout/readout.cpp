@@ -41,6 +41,7 @@ at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int
   if (ids.dim() != 1 || ids.size(0) != rows)
     throw UsageError("readout: " + std::to_string(ids.numel()) + " target ids for " +
                      std::to_string(rows) + " rows; expected one for each row");
+  // Ids are checked before the first product, since the loops index with them unchecked.
   const at::Tensor checked = ids.to(at::Device(at::kCPU), at::kLong).contiguous();
   const std::int64_t* begin = checked.data_ptr<std::int64_t>();
   for (std::int64_t row = 0; row < rows; ++row)
@@ -51,6 +52,7 @@ at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int
   return checked;
 }
 
+/// Ids of the targets, [row]. The model's own choice is found by a readout of the last layer alone.
 at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normalized,
                       const ReadoutOptions& options) {
   if (!options.target_is_own_top) {
@@ -64,6 +66,7 @@ at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normaliz
   return read_out(unembedding, normalized.narrow(0, last, 1), only_top).top_ids.reshape({-1});
 }
 
+/// Only what was asked for is allocated; other members stay undefined.
 Readout make_readout(const TileLayout& layout, const ReadoutOptions& options,
                      const at::Tensor& targets) {
   Readout out;
@@ -87,6 +90,7 @@ Readout make_readout(const TileLayout& layout, const ReadoutOptions& options,
   return out;
 }
 
+/// Unchecked access to a contiguous tensor.
 template <class T>
 T& at_index(at::Tensor& tensor, std::int64_t index) {
   return tensor.data_ptr<T>()[index];
@@ -97,6 +101,7 @@ float not_negative(double value) {
   return value < 0 ? 0.0F : static_cast<float>(value);
 }
 
+/// A sum over the vocabulary hides which logit was not finite, so the row is reported.
 void check_finite(const Partial& partial, std::int64_t layer, std::int64_t row,
                   std::int64_t n_top) {
   if (std::isfinite(partial.log_sum_exp()) && std::isfinite(partial.weighted) &&
@@ -127,9 +132,11 @@ void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial&
   at_index<double>(out.log_sum_exp, at) = log_sum_exp;
   if (top_k > 0) write_top(out, at, partial, top_k);
   if (out.entropy.defined())
+    // H = log sum e^x - (sum x e^x) / (sum e^x), with x relative to the maximum.
     at_index<float>(out.entropy, at) =
         not_negative(std::log(partial.exponentials) - partial.weighted / partial.exponentials);
   if (out.kl_to_last.defined())
+    // KL(p || q) = sum p (z_p - z_q) - log Z_p + log Z_q, with p the last layer.
     at_index<float>(out.kl_to_last, at) =
         &partial == &last ? 0.0F
                           : not_negative(partial.divergence / last.exponentials -
@@ -144,6 +151,7 @@ void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial&
   at_index<std::int32_t>(out.target_ranks, at) = static_cast<std::int32_t>(partial.rank());
 }
 
+/// Results of one block of rows, all layers.
 void write_block(Readout& out, const TileLayout& layout, std::int64_t block,
                  std::vector<Partial>& partials, std::int64_t top_k) {
   const std::int64_t first = block * layout.rows_per_block;
@@ -169,6 +177,7 @@ std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& parts, const
   std::vector<Partial> joined = std::move(part(0));
   for (std::int64_t chunk = 1; chunk < layout.chunks; ++chunk) {
     for (std::size_t i = 0; i < joined.size(); ++i) joined[i].merge(part(chunk)[i]);
+    // The memory of a part is released as soon as it is joined.
     part(chunk) = {};
   }
   for (Partial& partial : joined) partial.top.finish();
@@ -177,9 +186,12 @@ std::vector<Partial> join_chunks(std::vector<std::vector<Partial>>& parts, const
 
 }  // namespace
 
+/// Scores of many residuals without their logits: the products of tiles of rows and of the
+/// vocabulary are reduced at once, so that the logits [layer, row, vocab] are never in memory.
 Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                  const ReadoutOptions& options) {
   check_shapes(unembedding, normalized);
+  // A readout reports numbers; its memory would not survive as a graph.
   const c10::NoGradGuard no_gradients;
   check_top_k(options.top_k, unembedding.weight.size(0));
   Unembedding detached = unembedding;
@@ -197,6 +209,8 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                           scored.data_ptr<std::int64_t>() + layout.rows);
   }
   Readout out = make_readout(layout, options, targets.tensor);
+  // One part for each block of rows and chunk of the vocabulary; the parts are the units of
+  // threads.
   std::vector<std::vector<Partial>> parts(static_cast<std::size_t>(layout.blocks * layout.chunks));
   for_each_parallel(layout.blocks * layout.chunks, [&](std::int64_t i) {
     parts[static_cast<std::size_t>(i)] =

@@ -18,6 +18,7 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) {
 // so that inputs and logits stay in the second-level cache, and close to a multiple of the row
 // group.
 std::int64_t rows_in_cache(std::int64_t layers) {
+  // kGroup is a row group of the AVX2 kernel; wasted rows are multiplied and thrown away.
   constexpr std::int64_t kMost = 84, kGroup = 6;
   std::int64_t best = 1;
   const auto waste = [layers](std::int64_t rows) {
@@ -25,6 +26,7 @@ std::int64_t rows_in_cache(std::int64_t layers) {
            static_cast<double>(rows * layers);
   };
   for (std::int64_t rows = 2; rows * layers <= kMost; ++rows)
+    // Of equally good numbers the larger one, since it reuses the packed weights more often.
     if (waste(rows) <= waste(best)) best = rows;
   return best;
 }
@@ -53,6 +55,8 @@ Band target_band(const Unembedding& unembedding, const float* x, const float* w,
 
 }  // namespace
 
+/// Columns per tile, rows per block and tiles per chunk. The limits only change the speed; they
+/// never depend on the number of threads, and so results do not either.
 TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t d_model,
                             std::int64_t vocab) {
   constexpr std::int64_t kTileColumns = 768;   // 3 KiB a row: the reduction stays in L1
@@ -65,12 +69,14 @@ TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t
   layout.d_model = d_model;
   layout.vocab = vocab;
   const std::int64_t widest = std::clamp(kElements / d_model, std::int64_t{64}, kTileColumns);
+  // Tiles of nearly equal width, a multiple of the kernel's lanes.
   layout.tile = padded(divide_up(vocab, divide_up(vocab, widest)));
   layout.tiles = divide_up(vocab, layout.tile);
   const std::int64_t product_rows = std::clamp(kElements / d_model, std::int64_t{64}, kProductRows);
   layout.rows_per_block = std::clamp(product_rows / layers, std::int64_t{1}, rows);
   layout.rows_in_cache = rows_in_cache(layers);
   layout.blocks = divide_up(rows, layout.rows_per_block);
+  // With few blocks of rows, the vocabulary is divided further, so that all threads have work.
   layout.tiles_per_chunk =
       divide_up(layout.tiles, std::min(layout.tiles, divide_up(kWorkItems, layout.blocks)));
   layout.chunks = divide_up(layout.tiles, layout.tiles_per_chunk);
@@ -84,6 +90,7 @@ Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalize
   targets.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + layout.rows);
   targets.tensor = ids;
   targets.bands.resize(static_cast<std::size_t>(layout.layers * layout.rows));
+  // Only the rows of the targets are fetched, not the unembedding.
   const at::Tensor device_ids = ids.to(unembedding.weight.device());
   const at::Tensor weights = unembedding.weight.index_select(0, device_ids)
                                  .to(at::Device(at::kCPU), at::kFloat)

@@ -7,6 +7,8 @@
 
 namespace lensbench::readout {
 
+/// The rows of a block are reordered to [row, layer]: all layers of a position are then in one
+/// block of the product, so the last layer is at hand for the divergences.
 TileReader::TileReader(const TileLayout& layout, const Unembedding& unembedding,
                        const at::Tensor& normalized, const ReadoutOptions& options,
                        const Targets& targets, std::int64_t block, std::int64_t chunk)
@@ -45,10 +47,12 @@ std::vector<Partial> TileReader::read() {
           reduce(layer, row, logits + layer * product_.stride(), begin, columns);
     }
   }
+  // Only the k best of each part are kept until the parts are joined.
   for (Partial& partial : partials_) partial.top.finish();
   return std::move(partials_);
 }
 
+/// Bias, scale and softcap as in `unembed_rows`, applied in place to the tile in the cache.
 const float* TileReader::make_logits(std::int64_t block, std::int64_t begin, std::int64_t columns) {
   float* logits = product_.multiply(block);
   const bool unchanged = !unembedding_.bias.defined() && unembedding_.logit_scale == 1.0 &&
@@ -63,6 +67,7 @@ const float* TileReader::make_logits(std::int64_t block, std::int64_t begin, std
   return logits;
 }
 
+/// One row of one tile: the logits are read once for the copy, and from the cache after that.
 void TileReader::reduce(std::int64_t layer, std::int64_t row, const float* logits,
                         std::int64_t begin, std::int64_t columns) {
   const std::int64_t index = layer * rows_ + row;
@@ -99,8 +104,10 @@ void TileReader::add_sums(Partial& partial, bool is_reference) {
 }
 
 void TileReader::add_top(TopK& top, std::int64_t begin) {
+  // The maxima of the blocks bound the k-th best logit before any candidate is looked at.
   top.expect_blocks(row_.block_max, blocks(row_.columns));
   for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
+    // Most blocks end here.
     if (!(row_.block_max[static_cast<std::size_t>(block)] > top.threshold())) continue;
     const std::int64_t end = std::min(row_.columns, (block + 1) * kBlock);
     for (std::int64_t i = block * kBlock; i < end; ++i) {
@@ -110,6 +117,8 @@ void TileReader::add_top(TopK& top, std::int64_t begin) {
   }
 }
 
+/// Rank of the target without its own logit: columns above the band count at once, those inside are
+/// kept until the logit is known. The band is a few roundings wide, so they are few.
 void TileReader::add_target(Partial& partial, std::int64_t layer, std::int64_t row,
                             std::int64_t begin) {
   const Band band = targets_.bands[static_cast<std::size_t>(layer * layout_.rows + row)];

@@ -18,6 +18,7 @@ std::string after(const std::string& text, const std::string& label) {
 
 }  // namespace
 
+/// What decides, apart from the code, which bits a product has: recorded in the environment.
 LibtorchFacts libtorch_facts() {
   LibtorchFacts facts;
   facts.version = TORCH_VERSION;

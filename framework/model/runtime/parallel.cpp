@@ -12,6 +12,8 @@
 #include "model/runtime/threads.hpp"
 
 namespace lensbench {
+/// A counter of tasks that threads take from, so that uneven tasks are balanced. The order in which
+/// tasks run is open: a task must not depend on another one.
 namespace {
 
 class Work {
@@ -24,6 +26,7 @@ class Work {
     try {
       for (std::int64_t i = next_++; i < count_; i = next_++) work_(i);
     } catch (...) {
+      // The other threads stop after the task they are in.
       next_ = count_;
       const std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();
@@ -47,6 +50,7 @@ class Work {
 void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work) {
   Work shared(count, work);
   {
+    // Joined at the end of the block, before an exception may leave.
     std::vector<std::jthread> helpers;
     const std::int64_t threads = std::min<std::int64_t>(thread_report().threads, count);
     for (std::int64_t i = 1; i < threads; ++i) helpers.emplace_back([&] { shared.take_all(); });

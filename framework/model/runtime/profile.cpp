@@ -13,6 +13,7 @@ namespace lensbench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+/// The slot of the thread in which libtorch looks for a receiver of allocation reports.
 constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
 
 template <typename Total>
@@ -38,11 +39,13 @@ struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
 
   void reportMemoryUsage(void*, std::int64_t bytes, Total, Total, c10::Device) override {
     if (bytes > 0) allocated += bytes;
+    // Memory that a component holds is also held by the components around it.
     for (Active* scope = this; scope != nullptr; scope = scope->around) scope->note_live(bytes);
   }
   bool memoryProfilingEnabled() const override { return true; }
 
   void note_live(std::int64_t bytes) {
+    // Allocations may be reported by several threads, so the maximum is kept without a lock.
     const std::int64_t now = live += bytes;
     std::int64_t most = peak;
     while (most < now && !peak.compare_exchange_weak(most, now)) {
@@ -58,6 +61,7 @@ struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
   std::unique_ptr<c10::DebugInfoGuard> guard;
 };
 
+/// A scope costs nothing unless the model has a profile; the header checks that.
 void ProfileScope::begin(Profile& profile, std::int64_t block, const char* component) {
   active_ = std::make_shared<Active>(profile, block, component);
   active_->guard = std::make_unique<c10::DebugInfoGuard>(kKind, active_);
@@ -67,6 +71,7 @@ void ProfileScope::end() noexcept {
   active_->guard.reset();
   const double seconds = std::chrono::duration<double>(Clock::now() - active_->start).count();
   ProfileEntry& entry = active_->entry;
+  // Own time: without that of the scopes inside, which have entries of their own.
   entry.seconds = std::max(0.0, seconds - active_->seconds_within);
   entry.allocated_bytes = active_->allocated;
   entry.peak_bytes = active_->peak;
@@ -80,12 +85,14 @@ void ProfileScope::reads(std::int64_t weight_bytes) {
 
 void Profile::add(const ProfileEntry& entry) {
   const std::lock_guard lock(mutex_);
+  // Entries are summed by block and component over all forwards.
   ProfileEntry& sum = entries_[{entry.block, entry.component}];
   sum.block = entry.block;
   sum.component = entry.component;
   sum.calls += entry.calls;
   sum.seconds += entry.seconds;
   sum.allocated_bytes += entry.allocated_bytes;
+  // Peaks of different calls are not held at the same time.
   sum.peak_bytes = std::max(sum.peak_bytes, entry.peak_bytes);
   sum.weight_bytes += entry.weight_bytes;
 }
@@ -106,6 +113,7 @@ std::shared_ptr<const Model> with_profile(const std::shared_ptr<const Model>& mo
   return known->profiled(std::move(profile));
 }
 
+/// nullptr if costs are not recorded.
 Profile* profile_of(const Model& model) {
   const auto* known = dynamic_cast<const Profiled*>(&model);
   return known == nullptr ? nullptr : known->profile();

@@ -33,6 +33,7 @@ bool blas_has_own_threads() {
 
 }  // namespace
 
+/// For the whole process: results have the same bits only with the same number of threads.
 void set_threads(int threads) {
   if (threads < 1)
     throw UsageError("threads: found " + std::to_string(threads) + ", expected at least 1");
@@ -54,6 +55,7 @@ int default_threads() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+/// What is in use, which may differ from what was set.
 ThreadReport thread_report() {
   ThreadReport report;
   report.libtorch_threads = at::get_num_threads();

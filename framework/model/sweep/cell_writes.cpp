@@ -53,19 +53,21 @@ void for_each_part(const ResolvedWrite& write, const at::Tensor& row, std::int64
     return;
   }
   for (std::size_t i = 0; i < write.positions.size(); ++i) {
+    // A batch may begin at a later position; `first` is its first column in the sequence.
     const std::int64_t column = write.positions[i] - first;
     if (column >= 0 && column < columns)
       heads(row.narrow(axis, column, 1), element(write.values, axis, static_cast<std::int64_t>(i)));
   }
 }
 
-/// A batch may lack keys after the metrics' position, which no query sees.
+/// A batch may lack keys after the position of the metrics, which no query sees.
 at::Tensor fitting(const at::Tensor& values, const at::Tensor& part) {
   return values.size(-1) > part.size(-1) && values.size(-1) > 1
              ? values.narrow(-1, 0, part.size(-1))
              : values;
 }
 
+/// Write with all indices checked and counted from the start.
 ResolvedWrite resolved(const TransformerSpec& spec, std::int64_t length, const CellWrite& write,
                        const SweptPoint& point) {
   ResolvedWrite result;
@@ -83,8 +85,10 @@ ResolvedWrite resolved(const TransformerSpec& spec, std::int64_t length, const C
 
 }  // namespace
 
+/// The point is looked up in block 0: every block of a model has the same points.
 SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const std::string& name) {
   std::string glob = name;
+  // Full names get the number of block 0 as a prefix, short ones such as `z` at their end.
   if (glob.starts_with("hook_") || glob.find('.') != std::string::npos)
     glob = "blocks.0." + glob;
   else if (unabbreviated(glob))
@@ -98,6 +102,7 @@ SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const 
   for (std::size_t axis = 0; axis < dims.size(); ++axis) {
     const auto index = static_cast<std::int64_t>(axis);
     if (dims[axis] == "pos" || dims[axis] == "query_pos") found.position_axis = index;
+    // Points of keys and values count key-value heads, which may be fewer.
     if (dims[axis] == "head") found.head_axis = index, found.n_heads = spec.attention.n_heads;
     if (dims[axis] == "kv_head")
       found.head_axis = index, found.n_heads = spec.attention.n_key_value_heads;
@@ -106,6 +111,7 @@ SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const 
   return found;
 }
 
+/// Indices counted from the start; an empty list means all. \throws UsageError for an index outside
 std::vector<std::int64_t> checked_indices(std::string_view who, const char* what,
                                           std::vector<std::int64_t> given, std::int64_t size,
                                           bool from_end) {
@@ -127,6 +133,7 @@ std::int64_t ResolvedWrite::first_position() const {
   return *std::min_element(positions.begin(), positions.end());
 }
 
+/// A cell starts at its earliest block and position: everything before is that of the base run.
 std::vector<ResolvedCell> resolve_cells(const TransformerSpec& spec, std::int64_t length,
                                         const std::vector<SweepCell>& cells) {
   std::map<std::string, SweptPoint> points;
@@ -139,6 +146,7 @@ std::vector<ResolvedCell> resolve_cells(const TransformerSpec& spec, std::int64_
     next.first_block = spec.n_layers;
     next.first_position = length;
     for (const CellWrite& write : cell.writes) {
+      // The names of thousands of cells are few, so each is looked up once.
       SweptPoint& point = points[write.point];
       if (point.name.empty()) point = swept_point(spec, kWho, write.point);
       next.writes.push_back(resolved(spec, length, write, point));
@@ -169,6 +177,7 @@ void check_values(const ResolvedWrite& write, const at::Tensor& activation) {
   refuse(kWho, message.str());
 }
 
+/// Equality in every bit: such a cell has the metric of the base run without being run.
 bool has_values(const ResolvedWrite& write, const at::Tensor& activation) {
   bool equal = true;
   for_each_part(write, activation, 0, [&](const at::Tensor& part, const at::Tensor& values) {
@@ -177,6 +186,7 @@ bool has_values(const ResolvedWrite& write, const at::Tensor& activation) {
   return equal;
 }
 
+/// Writes into one row of the batch in place; the row belongs to this cell alone.
 void write_values(const ResolvedWrite& write, const at::Tensor& row, std::int64_t first) {
   for_each_part(write, row, first, [](const at::Tensor& part, const at::Tensor& values) {
     part.copy_(fitting(values, part).expand_as(part));

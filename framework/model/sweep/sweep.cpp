@@ -29,6 +29,8 @@ at::Tensor metrics_of(const RowMetrics& metrics, const at::Tensor& rows) {
   return values.to(at::kDouble).to(at::kCPU);
 }
 
+/// Cells restart from stored streams, so a base run may differ from the plain run only before the
+/// first block.
 void check_bases(const TransformerSpec& spec, const SweepOptions& options) {
   if (options.bases.empty()) refuse("there are 0 base runs; give at least one");
   for (const Hooks& hooks : options.bases)
@@ -45,6 +47,8 @@ void check_bases(const TransformerSpec& spec, const SweepOptions& options) {
 using WritesAt = std::map<std::string, std::vector<std::pair<const ResolvedWrite*, std::int64_t>>>;
 
 /// One base run, and the cells that change it.
+/// Restarting saves work in two ways: blocks before a cell's first one are not run, and, in a
+/// causal model, positions before its first one are read from the cache of the base run.
 class BaseSweep {
  public:
   BaseSweep(const Model& model, const TokenBatch& tokens, const std::vector<ResolvedCell>& cells,
@@ -58,6 +62,7 @@ class BaseSweep {
 
   /// \return [metric]
   at::Tensor run_base(Hooks hooks) {
+    // Streams are kept only for the blocks in which a cell starts.
     std::set<std::int64_t> starts;
     for (const ResolvedCell& cell : cells_) starts.insert(cell.first_block);
     for (const std::int64_t block : starts)
@@ -69,6 +74,8 @@ class BaseSweep {
         writes[write.hook()].emplace_back(&write, cell.index);
     for (const auto& [hook, all] : writes)
       hooks.read(hook, [this, &all = all](const at::Tensor& x, const HookPoint&) {
+        // Cells without effect are found while the base run passes, without storing its
+        // activations.
         for (const auto& [write, cell] : all) {
           check_values(*write, x[0]);
           if (!changing_.contains(cell) && !has_values(*write, x[0])) changing_.insert(cell);
@@ -76,6 +83,7 @@ class BaseSweep {
       });
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::none;
+    // A bidirectional model cannot reuse keys and values, since they depend on later positions.
     if (spec_.attention.causal) options.cache = &cache_;
     const at::Tensor residual = model_.forward(tokens_, options, hooks).residual;
     return metrics_of(metrics_, residual.select(1, metric_position_))[0];
@@ -97,10 +105,12 @@ class BaseSweep {
     at::Tensor rows;
     std::size_t joined = 0;
     for (std::int64_t block = batch.front()->first_block; block < spec_.n_layers; ++block) {
+      // Cells are ordered by first block, so those that join are a contiguous part of the batch.
       const std::size_t before = joined;
       while (joined < batch.size() && batch[joined]->first_block == block) ++joined;
       if (joined > before) {
         const at::Tensor stream = streams_.at(block).narrow(1, first, columns);
+        // Expanded views of one stream; the concatenation makes the copies that hooks then change.
         const at::Tensor entering =
             stream.expand({static_cast<std::int64_t>(joined - before), -1, -1});
         rows = rows.defined() ? at::cat({rows, entering}) : entering.contiguous();
@@ -113,12 +123,14 @@ class BaseSweep {
  private:
   using Rows = std::span<const ResolvedCell* const>;
 
+  /// One block of the rows that have joined so far. Writes go to the row of their cell.
   at::Tensor run_block(std::int64_t block, const at::Tensor& rows, Rows cells,
                        std::int64_t first) const {
     ForwardOptions options;
     options.start_at_layer = block;
     options.stop_at_layer = block + 1;
     options.residual = rows;
+    // Negative positions and rotary scaling refer to the whole prompt.
     options.prompt_length = tokens_.length();
     if (first > 0) {
       options.prefix = &cache_;
@@ -152,6 +164,7 @@ class BaseSweep {
   std::set<std::int64_t> changing_;             ///< indices of cells that change something
 };
 
+/// Position whose stream the metrics read, counted from the start.
 std::int64_t position_of_metrics(std::int64_t length, const SweepOptions& options) {
   return checked_indices("sweep_cells", "metric position", {options.metric_position}, length, true)
       .front();
@@ -168,6 +181,7 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   const std::int64_t position = position_of_metrics(tokens.length(), options);
   const std::vector<ResolvedCell> resolved = resolve_cells(spec, tokens.length(), cells);
   const auto element = static_cast<std::int64_t>(at::elementSize(model.options().dtype));
+  // Refused before the first forward, not after hours.
   check_memory(cost_of(spec, tokens.length(), position, resolved, options, element),
                tokens.length(), options);
   const auto count = static_cast<std::int64_t>(cells.size());
@@ -176,12 +190,14 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   for (std::size_t i = 0; i < options.bases.size(); ++i) {
     BaseSweep sweep(model, tokens, resolved, metrics, position);
     bases.push_back(sweep.run_base(options.bases[i]));
+    // Cells that are not run keep the metrics of the base run.
     all.push_back(bases.back().expand({count, -1}).clone());
     const std::vector<ResolvedCell> changing = sweep.changing();
     std::int64_t done =
         (static_cast<std::int64_t>(i) + 1) * count - static_cast<std::int64_t>(changing.size());
     for (const CellBatch& batch : batches_of(spec, tokens.length(), position, changing, options)) {
       const at::Tensor values = sweep.run(batch);
+      // Batches are sorted for speed; `index` restores the order of the caller.
       for (std::size_t row = 0; row < batch.size(); ++row)
         all.back()[batch[row]->index].copy_(values[static_cast<std::int64_t>(row)]);
       result.run += static_cast<std::int64_t>(batch.size());
@@ -197,6 +213,7 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   return result;
 }
 
+/// Whole forward without cache or restart: the definition that the fast path is tested against.
 at::Tensor run_cell_alone(const Model& model, const Tokens& base, const SweepCell& cell,
                           const RowMetrics& metrics, const SweepOptions& options) {
   const at::NoGradGuard no_gradients;
@@ -224,6 +241,7 @@ at::Tensor run_cell_alone(const Model& model, const Tokens& base, const SweepCel
 SweepCost sweep_cost(const TransformerSpec& spec, std::int64_t length,
                      const std::vector<SweepCell>& cells, const SweepOptions& options) {
   if (length < 1) refuse("the prompt has 0 tokens; give at least one");
+  // Without a model the element size is unknown; float32 is the largest that models have.
   return cost_of(spec, length, position_of_metrics(length, options),
                  resolve_cells(spec, length, cells), options, sizeof(float));
 }

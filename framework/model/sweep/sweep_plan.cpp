@@ -20,6 +20,7 @@ std::string gibibytes(double bytes) {
   return text;
 }
 
+/// A position uses only the experts that it chose.
 /// Weights of a block that act on each position.
 double weights_of_block(const TransformerSpec& spec) {
   const AttentionSpec& attention = spec.attention;
@@ -55,16 +56,19 @@ std::vector<CellBatch> batches_of(const TransformerSpec& spec, std::int64_t leng
                                   std::int64_t metric_position,
                                   const std::vector<ResolvedCell>& cells,
                                   const SweepOptions& options) {
+  // Cells of one forward share their first position, so that the batch is rectangular.
   std::map<std::int64_t, CellBatch> groups;
   for (const ResolvedCell& cell : cells)
     if (!spec.attention.causal || cell.first_position <= metric_position)
       groups[cell.first_position].push_back(&cell);
   std::vector<CellBatch> batches;
+  // A stable sort keeps the order of the caller among equal blocks.
   for (auto& [first, group] : groups) {
     std::stable_sort(group.begin(), group.end(), [](const ResolvedCell* a, const ResolvedCell* b) {
       return a->first_block < b->first_block;
     });
     const std::int64_t columns = columns_from(spec, length, metric_position, first);
+    // At least one cell, even if a single one has more positions than the bound.
     const auto most = static_cast<std::size_t>(std::max<std::int64_t>(
         1, std::min(options.most_cells, kMostPositions / std::max<std::int64_t>(1, columns))));
     for (std::size_t begin = 0; begin < group.size(); begin += most)
@@ -101,7 +105,10 @@ SweepCost cost_of(const TransformerSpec& spec, std::int64_t length, std::int64_t
                                         static_cast<double>(length) * keys));
   }
   cost.cells = bases * static_cast<std::int64_t>(cells.size());
+  // Two operations for each weight and position; attention between positions is left out.
   cost.flops = 2.0 * static_cast<double>(cost.position_blocks) * weights_of_block(spec);
+  // Kept for the whole sweep: keys and values of the base run and, at most, the stream of every
+  // block.
   const double base_run = static_cast<double>(spec.n_layers) * static_cast<double>(length) *
                           (static_cast<double>(spec.d_model) + keys);
   cost.bytes = size * (largest + base_run) + 8.0 * static_cast<double>(cost.cells);

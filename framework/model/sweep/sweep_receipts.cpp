@@ -39,16 +39,22 @@ std::string in_block(std::int64_t block, const std::string& hook) {
 
 }  // namespace
 
+/// Two orders of summation differ by a few millionths in float32; other types are coarser by the
+/// ratio of their machine epsilons.
 double rounding_tolerance(const Model& model) {
   return 1e-5 * coarseness(model.options().dtype);
 }
 
+/// Differences of metrics are relative to the gap, or to the largest metric if that is larger, so
+/// that a metric near 0 does not make a rounding look large.
 double relative_difference(const SweepCheck& check, const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor size =
       check.result.metrics.abs().amax({0, 1}).clamp_min(std::max(std::abs(check.gap), 1e-30));
   return a.sub(b).abs().div(size).max().item<double>();
 }
 
+/// Every point of the first and the last block is replaced by its own value in one run, so any
+/// difference is a fault of the hooks or of the writes.
 Receipt self_replacement(const SweepCheck& check, const std::vector<std::string>& hooks) {
   std::vector<std::int64_t> blocks{0};
   if (check.model.spec().n_layers > 1) blocks.push_back(check.model.spec().n_layers - 1);
@@ -72,6 +78,7 @@ Receipt self_replacement(const SweepCheck& check, const std::vector<std::string>
                       "every point of the first and the last block at once; compared bit by bit");
 }
 
+/// If no write changes anything, the point or the prompts are usually not those that were meant.
 Receipt some_write_has_effect(const SweepCheck& check, std::int64_t count) {
   const at::Tensor metrics = check.result.metrics.narrow(1, 0, count);
   const bool none = metrics.eq(check.result.base_metrics.unsqueeze(1)).all().item<bool>();
@@ -79,6 +86,8 @@ Receipt some_write_has_effect(const SweepCheck& check, std::int64_t count) {
                       "1 if no cell changed the metric at all");
 }
 
+/// The cell with the largest effect and two others are compared with whole forwards: restarts,
+/// batches and caches must not change a metric beyond rounding.
 Receipt batched_equals_single(const SweepCheck& check) {
   const auto& metrics = check.result.metrics;  // [base, cell, metric]
   const at::Tensor effect = metrics.sub(check.result.base_metrics.unsqueeze(1)).abs().amax({0, 2});

@@ -16,6 +16,8 @@
 namespace lensbench {
 namespace {
 
+/// The visitors reach every tensor of a model, since any of them may share memory with a changed
+/// one.
 using Visit = std::function<void(at::Tensor&)>;
 
 void visit_linear(Linear& linear, const Visit& visit) {
@@ -63,6 +65,7 @@ struct Span {
   bool overlaps(const Span& other) const { return begin < other.end && other.begin < end; }
 };
 
+/// The last element follows from the strides, since views may overlap without being equal.
 Span span_of(const at::Tensor& tensor) {
   std::int64_t last = 0;
   for (std::int64_t axis = 0; axis < tensor.dim(); ++axis)
@@ -75,6 +78,7 @@ Span span_of(const at::Tensor& tensor) {
 /// so that views of one stored matrix stay views of one matrix. The files are mapped: what is
 /// changed must be copied first.
 void make_own(ModelWeights& weights, const at::Tensor& view) {
+  // Views may chain: a span is extended until no tensor overlaps it from outside.
   Span shared = span_of(view);
   at::Tensor first = view;
   for (bool grew = true; grew;) {
@@ -89,6 +93,7 @@ void make_own(ModelWeights& weights, const at::Tensor& view) {
   }
   const auto item = static_cast<std::int64_t>(view.element_size());
   const at::Tensor copy =
+      // One copy of the whole span; the tensors become views into it with their old strides.
       first.as_strided({(shared.end - shared.begin) / item}, {1}, first.storage_offset()).clone();
   visit_all(weights, [&](at::Tensor& tensor) {
     const Span span = span_of(tensor);
@@ -113,6 +118,8 @@ at::Tensor checked_value(const WeightChange& change, const at::Tensor& old) {
                      (change.value.defined() ? "the shape " + text_of(change.value.sizes())
                                              : std::string("no value")) +
                      ", expected " + text_of(old.sizes()));
+  // The value is rounded to the type of the model before it is checked, since it may overflow
+  // there.
   const at::Tensor value = change.value.detach().to(old.options());
   if (!at::isfinite(value).all().item<bool>())
     throw UsageError(subject +
@@ -135,6 +142,7 @@ bool write_fused_queries(const TransformerSpec& spec, ModelWeights& weights,
   const at::Tensor heads = matrix ? value.transpose(0, 1) : value;
   std::vector<std::int64_t> shape = heads.sizes().vec();
   shape.erase(shape.end() - 2);
+  // [head, ...] to [kv_head, group, ...], as the fused matrix orders the queries.
   shape.insert(shape.end() - 1, {kv, group});
   fused_groups(spec.attention, matrix ? qkv.weight : qkv.bias)
       .narrow(-2, 0, group)
@@ -142,6 +150,7 @@ bool write_fused_queries(const TransformerSpec& spec, ModelWeights& weights,
   return true;
 }
 
+/// float32 for every type, so that equal numbers have equal digests.
 std::string digest_of(const at::Tensor& value) {
   const at::Tensor plain = value.detach().to(at::kCPU).to(at::kFloat).contiguous();
   return sha256_hex({static_cast<const char*>(plain.data_ptr()),
@@ -152,9 +161,11 @@ std::string digest_of(const at::Tensor& value) {
 
 ModelWeights changed_weights(const TransformerSpec& spec, ModelWeights weights,
                              const std::vector<WeightChange>& changes) {
+  // In order: a later change of the same weight wins.
   for (const WeightChange& change : changes) {
     const at::Tensor value = checked_value(change, named_weight(spec, weights, change.name));
     if (write_fused_queries(spec, weights, change.name, value)) continue;
+    // After make_own the named weight is a view of memory that belongs to this model alone.
     make_own(weights, named_weight(spec, weights, change.name));
     named_weight(spec, weights, change.name).copy_(value);
   }
@@ -176,6 +187,7 @@ std::vector<WeightChange> weight_changes(const Model& model) {
   return own == nullptr ? std::vector<WeightChange>{} : own->changes();
 }
 
+/// Shape and digest, not the numbers: they may be larger than all results of a run.
 std::string weight_changes_to_json(const std::vector<WeightChange>& changes) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const WeightChange& change : changes)

@@ -51,6 +51,7 @@ std::optional<at::ScalarType> stated_type(const ConfigReader& config) {
 /// configuration.
 constexpr double kMostElements = 4398046511104.0;
 
+/// Counted in double, which cannot overflow.
 void check_size(const std::vector<WeightSource>& sources, const fs::path& config) {
   double elements = 0;
   for (const WeightSource& tensor : sources) {
@@ -66,11 +67,13 @@ void check_size(const std::vector<WeightSource>& sources, const fs::path& config
   }
 }
 
+/// Stream of random numbers of a tensor, the first 64 bits of the SHA-256 of its name.
 std::uint64_t stream_of(const std::string& name) {
   const std::string hash = sha256_hex(name).substr(0, 16);
   return std::stoull(hash, nullptr, 16);
 }
 
+/// The table that DistilBERT begins with, computed in float64 and rounded once.
 at::Tensor sinusoidal(const std::vector<std::int64_t>& shape) {
   at::Tensor table = at::empty(shape, at::kFloat);
   float* value = table.data_ptr<float>();
@@ -95,6 +98,7 @@ at::Tensor make_tensor(const WeightSource& tensor, const InitialValues& values, 
     case InitialValues::Kind::normal:
       break;
   }
+  // Tensors are made one by one while the file is written, so that memory holds only one.
   at::Tensor made = at::empty(tensor.shape, type);
   fill_normal(made, values.deviation, seed, stream_of(tensor.name));
   if (values.zero_row) made.select(0, *values.zero_row).zero_();
@@ -106,11 +110,13 @@ std::string config_text(const fs::path& path, const Family& family, at::ScalarTy
                         std::optional<at::ScalarType> stated) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
+  // Ordered JSON keeps the fields in the order of the author.
   auto config = nlohmann::ordered_json::parse(text.str());
   const auto named = config.find("architectures");
   const bool nameless = named == config.end() || named->empty();  // null is empty too
   if (stated == type && !nameless) return text.str();
   if (nameless) config["architectures"] = {family.architecture};
+  // Both spellings of the type are kept in step where both are present.
   const char* other = "torch_dtype";
   if (config.contains(other)) config[other] = type_name(type);
   if (config.contains("dtype") || !config.contains(other)) config["dtype"] = type_name(type);
@@ -124,6 +130,7 @@ void write_text(const fs::path& path, const std::string& text) {
   if (!file) throw RunError(path.string() + ": cannot be written (is the disk full?)");
 }
 
+/// The writer decides the order of tensors in the file and asks for each when it is due.
 void write_weights(const fs::path& path, const std::vector<WeightSource>& sources,
                    const Initialization& initialization, at::ScalarType type, std::uint64_t seed) {
   std::vector<SafetensorsTensor> tensors;
@@ -149,11 +156,13 @@ CreatedCheckpoint create_checkpoint(const NewCheckpoint& request) {
   const TransformerSpec spec = family.read_spec(config);
   const Initialization initialization(spec, config);
   const auto stated = stated_type(config);
+  // The type of the request wins over that of the configuration.
   const at::ScalarType type = request.dtype.value_or(stated.value_or(at::kFloat));
   type_name(type);  // throws for any other type
   const std::vector<WeightSource> sources = weight_sources(family, spec);
   check_size(sources, request.config);
 
+  // Everything that can be refused has been refused; only writing can fail from here on.
   NewFolder folder(request.directory);
   write_text(folder.path() / "config.json", config_text(request.config, family, type, stated));
   write_weights(folder.path() / "model.safetensors", sources, initialization, type, request.seed);

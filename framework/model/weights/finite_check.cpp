@@ -36,6 +36,7 @@ std::uint64_t word_at(const char* data) {
   return word;
 }
 
+/// Four words at a time: independent sums let the processor run them in parallel.
 bool is_finite(const char* data, std::size_t bytes, const Lanes& lanes) {
   std::uint64_t found[4] = {0, 0, 0, 0};
   std::size_t at = 0;
@@ -43,6 +44,7 @@ bool is_finite(const char* data, std::size_t bytes, const Lanes& lanes) {
     for (std::size_t i = 0; i < 4; ++i)
       found[i] |= (word_at(data + at + 8 * i) & lanes.exponent) + lanes.lowest;
   for (; at < bytes; at += 8) {
+    // The end is copied into zeros, which count as finite.
     char last[8] = {};
     std::memcpy(last, data + at, std::min<std::size_t>(8, bytes - at));
     found[0] |= (word_at(last) & lanes.exponent) + lanes.lowest;
@@ -56,6 +58,7 @@ struct Stretch {
   std::size_t begin, bytes;
 };
 
+/// Work of one thread at a time: large enough to stream, small enough to balance.
 constexpr std::size_t kStretchBytes = 4u << 20;
 
 std::vector<Stretch> stretches_of(const std::vector<at::Tensor>& tensors) {
@@ -69,6 +72,7 @@ std::vector<Stretch> stretches_of(const std::vector<at::Tensor>& tensors) {
   return stretches;
 }
 
+/// Slow search for the number within the one stretch that holds it.
 NonFinite locate(const Stretch& stretch, const Lanes& lanes) {
   std::size_t at = 0;
   while (is_finite(stretch.data + at, lanes.width, lanes)) at += lanes.width;
@@ -86,6 +90,7 @@ std::optional<NonFinite> find_non_finite(const std::vector<at::Tensor>& tensors)
   std::atomic<std::int64_t> first = count;
   for_each_parallel(count, [&](std::int64_t i) {
     const Stretch& stretch = stretches[static_cast<std::size_t>(i)];
+    // The first one in the order of the list is reported, whichever thread finds one first.
     if (i > first || is_finite(stretch.data, stretch.bytes, lanes(stretch))) return;
     std::int64_t known = first;
     while (i < known && !first.compare_exchange_weak(known, i)) {

@@ -12,6 +12,7 @@
 namespace lensbench {
 namespace {
 
+/// Elements of a task; the value of an element depends on its index alone.
 constexpr std::int64_t kBlocksPerTask = 1 << 16;
 
 /// Uniform number in [0, 1) with 53 bits, from two random words.
@@ -38,6 +39,7 @@ struct NormalStream {
 
 template <class Element>
 void fill(Element* data, std::int64_t count, const NormalStream& stream) {
+  // Through float32, since the half types convert from it.
   const auto element = [](double value) { return static_cast<Element>(static_cast<float>(value)); };
   const std::int64_t blocks = (count + 1) / 2;
   for_each_parallel((blocks + kBlocksPerTask - 1) / kBlocksPerTask, [&](std::int64_t task) {

@@ -9,7 +9,7 @@
 namespace lensbench {
 namespace {
 
-/// The number of the layer in `model.layers.3.mlp.up_proj.weight`, the first number between dots.
+/// The number of the layer in `model.layers.3.mlp.up_proj.weight`: the first number between dots.
 std::optional<std::int64_t> layer_of(std::string_view name) {
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos;
        dot = name.find('.', dot + 1)) {
@@ -42,6 +42,7 @@ std::optional<std::int64_t> layers_up_to(const std::vector<std::string>& names,
   return reached;
 }
 
+/// Both counts, so that the reader sees whether the configuration or the file is wrong.
 std::string layer_numbers(std::int64_t described, std::int64_t stored) {
   return "config.json describes " + std::to_string(described) +
          (described == 1 ? " layer" : " layers") + ", but the weights have " +
@@ -50,6 +51,7 @@ std::string layer_numbers(std::int64_t described, std::int64_t stored) {
 
 }  // namespace
 
+/// Matched at the start of the name, so that weights of a block that contain such a word are kept.
 bool is_training_head(std::string_view name) {
   // Of transformers: sequence and token classification, question answering, multiple choice,
   // double heads; of trl and reward models: value and reward heads.
@@ -80,6 +82,7 @@ std::string foreign_prefix(const std::vector<std::string>& names) {
        "PEFT adds; merge the adapter with merge_and_unload() and save the result"},
       {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
   }};
+  // Only a prefix of every name explains why nothing was found.
   for (const auto& [prefix, cause] : prefixes) {
     const bool all = !names.empty() &&
                      std::all_of(names.begin(), names.end(),

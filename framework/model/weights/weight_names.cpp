@@ -27,6 +27,7 @@ at::Tensor bias_by_head(const at::Tensor& bias, std::int64_t d_head) {
   return bias.defined() ? bias.view({bias.size(0) / d_head, d_head}) : bias;
 }
 
+/// A bias that a norm lacks is an undefined tensor, a norm that the model lacks is an error.
 Found norm_weight(const NormWeights& norm, std::string_view part) {
   if (!norm.gain.defined()) return std::nullopt;
   if (part == "w") return norm.gain;
@@ -44,6 +45,7 @@ at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, cha
   return groups.select(-2, letter == 'K' ? group : group + 1);
 }
 
+/// Names of TransformerLens: `W_Q` [head, d_model, d_head], `b_Q` [head, d_head].
 Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_view part) {
   if (part.size() != 3 || part[1] != '_' || std::string_view("QKV").find(part[2]) == part.npos)
     return std::nullopt;
@@ -52,6 +54,9 @@ Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_v
   return std::nullopt;
 }
 
+/// Weights by head in the shapes of TransformerLens, as views of the stored matrices: `W_Q` [head,
+/// d_model, d_head], `W_O` [head, d_head, d_model]. Keys and values of grouped models have
+/// key-value heads on that axis.
 Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
                        std::string_view part) {
   const std::int64_t d = spec.attention.d_head;
@@ -96,6 +101,7 @@ Found mixture_weight(const BlockWeights& block, std::string_view part) {
   return std::nullopt;
 }
 
+/// Right-multiplying form, [in, out], as in TransformerLens.
 Found mlp_weight(const BlockWeights& block, std::string_view part) {
   if (block.router.weight.defined()) return mixture_weight(block, part);
   if (part == "W_in") return block.in.weight;
@@ -107,6 +113,7 @@ Found mlp_weight(const BlockWeights& block, std::string_view part) {
   return std::nullopt;
 }
 
+/// `rest` begins after `blocks.`: number, dot, module, dot, part.
 Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
                    std::string_view rest) {
   const auto layer = leading_index(rest, weights.blocks.size());
@@ -124,11 +131,13 @@ Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
   return std::nullopt;
 }
 
+/// nullopt for a name that the model lacks; an undefined tensor for a bias that its layer lacks.
 Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
   constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.",
                              embedding_norm = "embed.ln.";
   if (name == "embed.W_E") return weights.embedding;
   if (name == "pos_embed.W_pos" && weights.positions.defined())
+    // The rows before the first position (OPT, RoBERTa) are left out.
     return weights.positions.narrow(0, spec.position_offset, spec.max_positions);
   if (name == "embed.token_type_embed.W_token_type" && weights.token_types.defined())
     return weights.token_types;
@@ -142,6 +151,7 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
     return weights.prediction_head.bias;
   if (name.substr(0, embedding_norm.size()) == embedding_norm)
     return norm_weight(weights.ln_embed, name.substr(embedding_norm.size()));
+  // The only matrix that is stored the other way round: [vocab, d_model].
   if (name == "unembed.W_U") return weights.unembedding.weight.t();
   if (name == "unembed.b_U") return weights.unembedding.bias;
   if (name.substr(0, final_norm.size()) == final_norm)
@@ -153,6 +163,8 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
 
 }  // namespace
 
+/// Last axis divided into [kv_head, group + 2, d_head]: the queries of a group, its key, its value,
+/// as the fused matrices of GPT-NeoX and Falcon store them.
 at::Tensor fused_groups(const AttentionSpec& spec, const at::Tensor& fused) {
   const std::int64_t kv = spec.n_key_value_heads, group = spec.n_heads / kv;
   std::vector<std::int64_t> shape = fused.sizes().vec();

@@ -19,9 +19,11 @@ class SourceTaker final : public WeightTaker {
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return note({name, name, shape});
   }
+  // Alternative names do not exist, so the families choose their usual ones.
   bool has(const std::string&) const override { return false; }
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                at::Tensor& embedding) override {
+    // Weight tying is decided by the spec, since there is no file to look at.
     Unembedding unembedding;
     unembedding.weight = spec.tied_unembedding
                              ? embedding
@@ -34,6 +36,7 @@ class SourceTaker final : public WeightTaker {
  private:
   at::Tensor note(WeightSource tensor) {
     sources_.push_back(std::move(tensor));
+    // A tensor of the device `meta` has a shape and no memory.
     return at::empty(sources_.back().shape,
                      at::TensorOptions().device(at::kMeta).dtype(at::kFloat));
   }

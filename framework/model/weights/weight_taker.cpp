@@ -12,6 +12,7 @@
 namespace lensbench {
 namespace {
 
+/// A mistake in a configuration makes hundreds of tensors fail.
 /// A list for a message, shortened after a few items.
 std::string listed(std::vector<std::string> items) {
   constexpr std::size_t shown = 12;
@@ -41,6 +42,7 @@ CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOption
       prefix_(optional_prefix),
       head_prefix_(head_prefix) {}
 
+/// A checkpoint may have the prefix at some names and not at others.
 std::string CheckpointTaker::stored_name(const std::string& name) const {
   return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
 }
@@ -53,6 +55,7 @@ bool CheckpointTaker::has(const std::string& name) const {
   return checkpoint_.has(stored_name(name));
 }
 
+/// Faults are collected and reported together, so that a user sees all of them in one try.
 at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
   if (checkpoint_.has(stored)) return take_stored(stored, shape);
@@ -68,6 +71,8 @@ at::Tensor CheckpointTaker::take_head(const std::string& name,
   return {};
 }
 
+/// Shape and type are checked before the tensor is used. A view of the mapped file is returned if
+/// type and device fit, else a copy.
 at::Tensor CheckpointTaker::take_stored(const std::string& stored,
                                         const std::vector<std::int64_t>& shape) {
   taken_.insert(stored);
@@ -98,7 +103,9 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   unembedding.weight = embedding;
   const std::string head = head_prefix_ + name;
   const bool stored = checkpoint_.has(head);
+  // The tied matrix was taken as the embedding.
   if (spec.tied_unembedding && !stored) return unembedding;
+  // The head may also have the prefix of the body.
   if (!stored && !checkpoint_.has(prefix_ + name)) {
     missing_.push_back({head, {spec.vocab_size, spec.embedding_width()}});
     return unembedding;
@@ -113,6 +120,7 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
     if (absent != missing_.end()) missing_.erase(absent);
     embedding = unembedding.weight = own;
   }
+  // Two different matrices would be a model that the configuration does not describe.
   if (!spec.tied_unembedding)
     unembedding.weight = own;
   else if (own.defined() && embedding.defined() && !at::equal(own, embedding))
@@ -122,6 +130,7 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
   return unembedding;
 }
 
+/// Stored tensors that are neither taken nor buffers.
 std::vector<std::string> CheckpointTaker::unused(
     const std::vector<std::string_view>& buffers) const {
   std::vector<std::string> names;
@@ -136,6 +145,7 @@ std::vector<std::string> CheckpointTaker::unused(
   return names;
 }
 
+/// One cause that explains all faults is better than the list of faults.
 std::string CheckpointTaker::explain(const std::vector<std::string>& extra) const {
   if (!missing_.empty())
     if (const std::string cause = foreign_prefix(checkpoint_.names()); !cause.empty()) return cause;
@@ -161,6 +171,8 @@ std::vector<std::string> CheckpointTaker::finish(
       left_out.push_back(std::string(part) + "* (" + std::to_string(count) +
                          (count == 1 ? " tensor)" : " tensors)"));
   }
+  // Heads for training are left out with a note; anything else that is not used is an error, since
+  // it may be a part of the computation that is missing here.
   std::erase_if(extra, [&](const std::string& name) {
     const bool head = is_training_head(without_prefix(name));
     if (head) left_out.push_back(name);

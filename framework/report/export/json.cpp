@@ -11,10 +11,13 @@
 namespace lensbench {
 namespace {
 
+/// JSON lacks NaN and infinities (RFC 8259); nlohmann::json would write them as null too, but only
+/// when it dumps, so the conversion is explicit.
 nlohmann::json number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
 }
 
+/// Element of a tensor from `flat_values`, whose type is one of these four.
 nlohmann::json element(const at::Tensor& tensor, std::int64_t index) {
   switch (tensor.scalar_type()) {
     case at::kDouble:
@@ -28,7 +31,8 @@ nlohmann::json element(const at::Tensor& tensor, std::int64_t index) {
   }
 }
 
-// `offset` is the number of elements of the flat tensor that were written so far.
+// Nested lists of the axes from `axis` on. `offset` is the number of elements of the flat tensor
+// that were written so far.
 nlohmann::json nested(const at::Tensor& flat, const std::vector<std::int64_t>& shape,
                       std::size_t axis, std::int64_t& offset) {
   if (axis == shape.size()) return element(flat, offset++);
@@ -43,6 +47,7 @@ at::Tensor flat_values(const at::Tensor& tensor) {
   at::Tensor flat = tensor.to(at::kCPU);
   const at::ScalarType type = flat.scalar_type();
   if (type != at::kDouble && type != at::kFloat && type != at::kBool)
+    // Half-precision values are exact in float32, the smaller integers in int64.
     flat = flat.to(at::isFloatingType(type) ? at::kFloat : at::kLong);
   return flat.contiguous();
 }
@@ -52,6 +57,7 @@ nlohmann::json attributes_of(const std::map<std::string, Attribute>& attributes)
   for (const auto& [name, value] : attributes)
     out[name] = std::visit(
         [](const auto& v) -> nlohmann::json {
+          // A double may be NaN; the other alternatives of an attribute always have a JSON form.
           if constexpr (std::is_same_v<std::decay_t<decltype(v)>, double>)
             return number(v);
           else
@@ -70,6 +76,7 @@ nlohmann::json facts_to_json(const Variable& variable) {
   return out;
 }
 
+/// A value of a failed receipt may be NaN, which becomes null as well.
 nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
   nlohmann::json out = nlohmann::json::array();
   for (const auto& receipt : receipts)
@@ -84,6 +91,7 @@ nlohmann::json receipts_to_json(const std::vector<Receipt>& receipts) {
 /// Writes the elements of axis `index.size()`, separated by commas and read in blocks.
 void write_elements(std::ostream& out, const StoredVariable& variable,
                     std::vector<std::int64_t>& index) {
+  // One row is above the limit: its axis is written element by element, with brackets by hand.
   if (row_elements(variable, index) > kBlock) {
     for (std::int64_t i = 0; i < variable.shape[index.size()]; ++i) {
       out << (i > 0 ? ",[" : "[");
@@ -94,6 +102,7 @@ void write_elements(std::ostream& out, const StoredVariable& variable,
     }
     return;
   }
+  // Axes within one row: small enough for a JSON value in memory.
   const std::vector<std::int64_t> inner(
       variable.shape.begin() + static_cast<std::ptrdiff_t>(index.size()) + 1, variable.shape.end());
   for_each_block_of_rows(variable, index, [&](const at::Tensor& rows, std::int64_t first) {
@@ -104,6 +113,7 @@ void write_elements(std::ostream& out, const StoredVariable& variable,
   });
 }
 
+/// Member `data`: a list for texts, a number for a scalar, else nested lists that are streamed.
 void write_data(std::ostream& out, const StoredVariable& variable) {
   if (!variable.rows) {
     out << nlohmann::json(variable.facts.strings).dump();
@@ -119,7 +129,8 @@ void write_data(std::ostream& out, const StoredVariable& variable) {
   out << "]";
 }
 
-/// Writes the members of an object in order of name, in the format of nlohmann::json.
+/// Writes the members of an object in order of name, in the format of nlohmann::json. Members are
+/// functions, so that a large one goes to the stream without a JSON value of the whole dataset.
 void write_members(std::ostream& out, const std::map<std::string, std::function<void()>>& members) {
   bool first = true;
   out << "{";
@@ -135,6 +146,7 @@ void write_variable(std::ostream& out, const StoredVariable& variable) {
   std::map<std::string, std::function<void()>> members;
   const nlohmann::json facts = facts_to_json(variable.facts);
   for (const auto& [name, value] : facts.items())
+    // The short members are converted at once; `data` is read when its turn comes.
     members[name] = [&out, text = value.dump()] { out << text; };
   members["data"] = [&] { write_data(out, variable); };
   write_members(out, members);
@@ -151,6 +163,7 @@ void write_variables(std::ostream& out, const StoredDataset& dataset, bool coord
 }  // namespace
 
 void write_json(std::ostream& out, const StoredDataset& dataset) {
+  // Lengths by name; a dimension that several variables share has one length in a dataset.
   nlohmann::json dims = nlohmann::json::object();
   for (const StoredVariable& variable : dataset.variables)
     for (std::size_t axis = 0; axis < variable.shape.size(); ++axis)

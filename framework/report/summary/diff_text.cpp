@@ -8,6 +8,8 @@ namespace {
 
 using nlohmann::json;
 
+/// Facts of the request or of the environment, of which `where` is a path such as `model.dtype`. An
+/// empty side means that this archive lacks the fact.
 void write_facts(std::ostream& out, const std::string& title,
                  const std::vector<FactDifference>& facts) {
   constexpr std::size_t kMost = 20;
@@ -18,15 +20,19 @@ void write_facts(std::ostream& out, const std::string& title,
   if (facts.size() > kMost) out << "  and " << facts.size() - kMost << " more\n";
 }
 
+/// Line of a variable that differs: how well it agrees, how many values differ and by how much, and
+/// the first difference with its coordinates, which says where to look.
 void write_variable(std::ostream& out, const std::string& dataset,
                     const VariableDifference& variable) {
   out << "  " << dataset << "/" << variable.name << ": " << to_string(variable.agreement);
   if (!variable.reason.empty()) out << " (" << variable.reason << ")";
   if (variable.differing > 0) {
     out << ", " << variable.differing << " of " << variable.elements << " differ";
+    // Texts and masks can differ without a distance.
     if (variable.max_absolute > 0)
       out << ", by at most " << variable.max_absolute << " (relative " << variable.max_relative
           << ")";
+    // The tolerance of integers and texts is 0, which would say nothing.
     if (variable.tolerance > 0) out << ", tolerance " << variable.tolerance;
     if (variable.rank_agreement) out << ", rank correlation " << *variable.rank_agreement;
     out << "\n    first at " << (variable.first.empty() ? "its only value" : variable.first) << ": "
@@ -44,6 +50,8 @@ std::string list_of(const std::vector<std::string>& labels) {
   return text;
 }
 
+/// Archives with different axes are compared on the labels that both have; this line says what was
+/// left out, so that agreement on a part is not read as agreement of everything.
 void write_axis(std::ostream& out, const std::string& dataset, const AxisDifference& axis) {
   out << "  " << dataset << " axis " << axis.dim << ": " << axis.common
       << (axis.common == 1 ? " label is" : " labels are") << " in both and compared";
@@ -53,6 +61,7 @@ void write_axis(std::ostream& out, const std::string& dataset, const AxisDiffere
   out << "\n";
 }
 
+/// A difference from NaN or from an infinity counts as infinite; JSON needs a text for it.
 json number(double value) {
   return std::isfinite(value) ? json(value) : json("infinite");
 }
@@ -93,15 +102,20 @@ json variable_json(const VariableDifference& variable) {
 
 std::string describe(const ArchiveDifference& difference) {
   std::ostringstream out;
+  // Distances need an order of magnitude, not digits.
   out.precision(3);
+  // The causes come first: a different recipe explains different results.
   write_facts(out, "recipe       ", difference.recipe);
   write_facts(out, "environment  ", difference.environment);
   out << "results      " << to_string(difference.results()) << "\n";
+  // A case with another outcome explains why its values are missing on one side.
   for (const FactDifference& fact : difference.outcomes)
     out << "  case " << fact.where << ": " << (fact.first.empty() ? "none" : fact.first) << " -> "
         << (fact.second.empty() ? "none" : fact.second) << "\n";
   std::size_t identical = 0;
   for (const DatasetDifference& dataset : difference.datasets) {
+    // Later tokens of a case depend on earlier ones, so that the first difference is the one to
+    // explain.
     if (!dataset.first_token.empty())
       out << "  " << dataset.name << " differs first in case '" << dataset.first_case << "', "
           << dataset.first_token << "\n";

@@ -25,6 +25,7 @@ struct Source {
   TokenText token;
 };
 
+/// Selects cases and results and joins the drawings in reading order.
 class Drawing {
  public:
   Drawing(const Source& source, const DrawRequest& request, const TerminalStyle& style)
@@ -33,6 +34,8 @@ class Drawing {
   }
 
   std::string text() const {
+    // The map sorts by the kind of picture, then by name. Each dataset is read, drawn and released
+    // before the next one, so that memory holds only one.
     std::map<std::pair<int, std::string>, std::string> parts;
     for (const std::string& name : names()) {
       const Dataset dataset = source_.read(name, selected_);
@@ -44,6 +47,7 @@ class Drawing {
   }
 
  private:
+  // Names of the datasets to draw. \throws UsageError with a suggestion for an unknown one
   std::vector<std::string> names() const {
     const auto& known = source_.names;
     if (request_.result.empty()) return known;
@@ -53,6 +57,7 @@ class Drawing {
     return {request_.result};
   }
 
+  // Numbers of the cases to draw: the named ones, or the first complete ones.
   void select_cases() {
     std::vector<std::string> ids;
     for (const auto& one : source_.cases) ids.push_back(one.id);
@@ -63,9 +68,11 @@ class Drawing {
                          suggest(id, ids));
       selected_.push_back(found - ids.begin());
     }
+    // The order of the archive, whatever the order in which the cases were named.
     std::sort(selected_.begin(), selected_.end());
     if (!selected_.empty()) return;
     for (std::size_t i = 0; i < source_.cases.size(); ++i) {
+      // A failed case has no values to draw.
       if (source_.cases[i].status != CaseStatus::complete) continue;
       ++complete_;
       if (selected_.size() < kMostShown) selected_.push_back(static_cast<std::int64_t>(i));
@@ -89,6 +96,8 @@ class Drawing {
 /// Texts of the token ids of an archive.
 TokenText vocabulary_of(const ArchiveReader& archive) {
   std::map<std::int64_t, std::string> texts;
+  // The archive stores the texts of the ids that occur in it, so that drawing works without the
+  // model; an id without a text is shown as a number.
   const Dataset vocabulary = archive.vocabulary();
   if (vocabulary.contains("id") && vocabulary.contains("text")) {
     const at::Tensor ids = vocabulary["id"].tensor.to(at::kLong).contiguous();
@@ -106,6 +115,8 @@ TokenText vocabulary_of(const ArchiveReader& archive) {
 
 std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
                          const TerminalStyle& style) {
+  // Tables with one row per case are read completely, unless cases were named: then they have only
+  // the rows of these cases.
   const bool also_tables = !request.cases.empty();
   const Source source{archive.path().string(), archive.cases(), archive.names(),
                       [&](const std::string& name, const std::vector<std::int64_t>& cases) {
@@ -118,6 +129,8 @@ std::string draw_results(const ArchiveReader& archive, const DrawRequest& reques
 std::string draw_results(const CommittedResults& run, const TokenText& token,
                          const DrawRequest& request, const TerminalStyle& style) {
   const auto& cases = run.cases();
+  // A run that was interrupted or still goes on: its committed cases are readable, the summaries
+  // over all cases are not computed yet.
   const auto complete = std::count_if(cases.begin(), cases.end(), [](const CaseRecord& one) {
     return one.status == CaseStatus::complete;
   });

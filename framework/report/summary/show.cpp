@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+/// Type under which the values are stored, in the words of NumPy. A bool is the last case, because
+/// an archive holds no further types.
 std::string type_name(const StoredVariable& variable) {
   if (!variable.rows) return "text";
   switch (variable.type) {
@@ -32,12 +34,16 @@ std::string type_name(const StoredVariable& variable) {
   }
 }
 
+/// Facts of a group of results. No value is read, so that the description of a large archive takes
+/// as long as that of a small one.
 json describe(const StoredDataset& dataset) {
   json dims = json::array(), variables = json::array();
   std::set<std::string> known;
   for (const StoredVariable& variable : dataset.variables) {
     const Variable& facts = variable.facts;
     for (std::size_t axis = 0; axis < variable.shape.size(); ++axis)
+      // Dimensions in the order in which variables use them first; each has one length in a
+      // dataset.
       if (known.insert(facts.dims[axis]).second)
         dims.push_back({{"name", facts.dims[axis]}, {"length", variable.shape[axis]}});
     variables.push_back({{"name", facts.name},
@@ -74,6 +80,7 @@ json describe(const std::vector<CaseRecord>& cases) {
   return list;
 }
 
+/// Files of the model with their digests, from the columns of the table `/recipe`.
 json files(const Dataset& recipe) {
   json list = json::array();
   for (std::size_t i = 0; i < recipe["file_role"].strings.size(); ++i)
@@ -88,10 +95,12 @@ std::string beginning(const std::string& text) {
   constexpr std::size_t kLongest = 60;
   if (text.size() <= kLongest) return text;
   std::size_t end = kLongest;
+  // Bytes 10xxxxxx continue a character; the cut must not be before one of them.
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end) + "...";
 }
 
+/// Failed cases are all named with their error, successful ones only up to a number of lines.
 void write_cases(std::ostream& out, const json& cases) {
   constexpr std::size_t kMost = 12;
   std::size_t failed = 0, shown = 0;
@@ -119,6 +128,7 @@ void write_model(std::ostream& out, json model) {
 
 /// Writes the most important facts about program and machine; the JSON has all of them.
 void write_machine(std::ostream& out, const json& environment, const json& run) {
+  // A fact that an archive of an older version lacks is an empty text.
   const auto text = [](const json& facts, const char* key) -> std::string {
     if (!facts.is_object() || !facts.contains(key)) return "";
     return facts[key].is_string() ? facts[key].get<std::string>() : facts[key].dump();
@@ -139,6 +149,7 @@ void write_machine(std::ostream& out, const json& environment, const json& run) 
                            (threads == "1" ? " thread" : " threads"));
 }
 
+/// Receipts with the failed ones first, since a single failure among hundreds must not be missed.
 void write_receipts(std::ostream& out, const json& receipts) {
   std::size_t failed = 0;
   for (const json& receipt : receipts) failed += !receipt["passed"].get<bool>();
@@ -149,6 +160,7 @@ void write_receipts(std::ostream& out, const json& receipts) {
       out << (passed ? "  passed    " : "  FAILED    ") << receipt["dataset"].get<std::string>()
           << "/" << receipt["name"].get<std::string>() << ": " << receipt["value"].dump()
           << (passed ? " <= " : " > ") << receipt["tolerance"].dump();
+      // The number -1 means a receipt of the whole dataset.
       if (receipt["case"].get<std::int64_t>() >= 0 && !passed)
         out << " (worst in case " << receipt["case"].get<std::int64_t>() << ")";
       out << "\n";
@@ -165,6 +177,7 @@ void write_forwards(std::ostream& out, const json& run) {
       << (activations.value("shared", true) ? "" : " (not shared between tools)") << "\n";
 }
 
+/// Groups of results with their variables. A star marks coordinates, as in the output of xarray.
 void write_results(std::ostream& out, const json& results) {
   for (const auto& [name, group] : results.items()) {
     out << "\n/results/" << name << "  (";
@@ -188,6 +201,7 @@ void write_results(std::ostream& out, const json& results) {
 
 }  // namespace
 
+/// The JSON is made first and the text from it, so that scripts and users see the same facts.
 json describe_archive_json(const std::filesystem::path& path) {
   const ArchiveReader archive(path);
   json results = json::object();

@@ -18,7 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-/// Numbers of a variable in C order. \throws InputError for a text or other dimensions
+/// Numbers of a variable in C order. The table is read from a file, so that its form is checked
+/// before the values are used as an array. \throws InputError for a text or other dimensions
 std::vector<double> numbers(const Dataset& costs, const std::string& name,
                             const std::vector<std::string>& dims, const std::string& file) {
   if (!costs.contains(name) || costs[name].is_text() || costs[name].dims != dims)
@@ -27,6 +28,7 @@ std::vector<double> numbers(const Dataset& costs, const std::string& name,
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
+/// Texts of a coordinate. \throws InputError as above
 std::vector<std::string> labels(const Dataset& costs, const std::string& name,
                                 const std::string& file) {
   if (!costs.contains(name) || !costs[name].is_text() || costs[name].dims != std::vector{name})
@@ -36,6 +38,7 @@ std::vector<std::string> labels(const Dataset& costs, const std::string& name,
 
 /// Largest value without NaN; null if all values are NaN.
 json most(const std::vector<double>& values) {
+  // `std::fmax` ignores NaN, which stands for a peak that the system did not report.
   double result = std::nan("");
   for (const double value : values) result = std::fmax(result, value);
   return std::isnan(result) ? json() : json(result);
@@ -55,8 +58,11 @@ std::vector<double> column(const std::vector<double>& table, std::size_t columns
   return values;
 }
 
+/// Costs of each tool over all cases: calls and seconds are sums, the peak of memory is the largest
+/// one, because cases run one after the other.
 json tools_json(const Dataset& costs, const std::string& file) {
   json tools = json::object();
+  // A run without tools has neither this axis nor its columns.
   if (!costs.contains("tool")) return tools;
   const auto names = labels(costs, "tool", file);
   const std::vector<std::string> dims = {"case", "tool"};
@@ -70,6 +76,8 @@ json tools_json(const Dataset& costs, const std::string& file) {
   return tools;
 }
 
+/// Entries of the profile, one per block and component that was called. The table is dense; pairs
+/// of a block and a component that never ran together are left out.
 json profile_json(const Dataset& costs, const std::string& file) {
   json entries = json::array();
   if (!costs.contains("profile_seconds")) return entries;
@@ -133,12 +141,14 @@ std::map<std::string, json> components_of(const json& profile) {
     json& sum = found->second;
     for (const char* field : {"calls", "seconds", "allocated_bytes", "weight_bytes"})
       sum[field] = sum[field].get<double>() + entry[field].get<double>();
+    // Calls do not overlap: their peaks do not add up.
     sum["peak_bytes"] =
         std::max(sum["peak_bytes"].get<double>(), entry["peak_bytes"].get<double>());
   }
   return sums;
 }
 
+/// Table of the components, the slowest first, with the share of each in the profiled time.
 std::string by_component(const json& profile) {
   double total = 0;
   for (const json& entry : profile) total += entry["seconds"].get<double>();
@@ -159,6 +169,8 @@ std::string by_component(const json& profile) {
   return aligned(rows);
 }
 
+/// Table of seconds with a row per block and a column per component. Components outside of blocks,
+/// such as the embedding, have the block number -1 and are only in the table above.
 std::string by_block(const json& profile) {
   std::set<std::string> components;
   for (const json& entry : profile)
@@ -185,6 +197,7 @@ std::string by_block(const json& profile) {
 
 }  // namespace
 
+/// An archive without recorded costs gives an empty object, for which the text is empty too.
 json describe_costs_json(const Dataset& costs, const std::string& file) {
   if (!costs.contains("case_seconds")) return json::object();
   const auto seconds = numbers(costs, "case_seconds", {"case"}, file);

@@ -18,9 +18,11 @@ std::string_view environment(const char* name) {
 
 /// Width of a terminal in cells; 0 if neither the environment nor the terminal gives it.
 int columns_of(int fd) {
+  // A larger number is a mistake in the environment rather than a terminal.
   constexpr int kMost = 1000;
   const std::string_view given = environment("COLUMNS");
   int columns = 0;
+  // COLUMNS comes first, as in POSIX: it lets a user set the width of a pipe.
   const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), columns);
   const bool whole = error == std::errc() && end == given.data() + given.size();
   if (whole && columns > 0 && columns <= kMost) return columns;
@@ -52,6 +54,7 @@ TerminalStyle detect_terminal(int fd) {
   const bool terminal = isatty(fd) == 1;
   if (const int columns = columns_of(fd); columns > 0) style.columns = columns;
   const std::string_view term = environment("TERM"), depth = environment("COLORTERM");
+  // NO_COLOR counts if it is not empty, by the convention of that variable.
   style.colour = terminal && environment("NO_COLOR").empty() && !term.empty() && term != "dumb";
   style.true_colour = depth == "truecolor" || depth == "24bit";
   style.unicode = is_utf8_locale();

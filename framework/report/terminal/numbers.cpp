@@ -8,6 +8,7 @@
 namespace lensbench::terminal {
 namespace {
 
+/// The tokens of one case: joined datasets have the tokens of all cases on one axis.
 at::Tensor within(const Variable& variable, const CaseRange& range) {
   at::Tensor tensor = variable.tensor;
   for (std::size_t axis = 0; axis < variable.dims.size(); ++axis)
@@ -22,16 +23,19 @@ std::string format(const char* pattern, int decimals, double value) {
   return buffer.data();
 }
 
+/// Whether digits after the point would say nothing; NaN and infinities have none. The limit keeps
+/// numbers within the digits that double represents exactly.
 bool is_whole(double value) {
   return !std::isfinite(value) || (value == std::floor(value) && std::abs(value) < 1e15);
 }
 
-// Joined datasets have the numbers of their cases in `case`, or in `case_number` if `case` labels
-// tokens.
+// Id of a case for its heading. Joined datasets have the numbers of their cases in `case`, or in
+// `case_number` if `case` labels tokens.
 std::string case_name(const Dataset& dataset, std::int64_t number) {
   if (!dataset.contains("case_id") || !dataset["case_id"].is_text()) return "";
   const Variable& names = dataset["case_id"];
   std::int64_t index = number;
+  // The number of a case equals its index only as long as no case was left out.
   if (const std::string axis = names.dims.front();
       has(dataset, axis, {axis}) && !dataset[axis].is_text()) {
     const Grid numbers(dataset[axis].tensor);
@@ -44,6 +48,8 @@ std::string case_name(const Dataset& dataset, std::int64_t number) {
 
 }  // namespace
 
+/// One type for all element types: values are shown with few digits, so that the precision of
+/// float64 suffices even for int64.
 Grid::Grid(const at::Tensor& tensor) {
   const at::Tensor wide = tensor.to(at::kCPU).to(at::kDouble).contiguous();
   shape_ = wide.sizes().vec();
@@ -51,6 +57,7 @@ Grid::Grid(const at::Tensor& tensor) {
   values_.assign(data, data + wide.numel());
 }
 
+/// A case is a run of equal numbers in `case`; joined datasets have the tokens of a case together.
 std::vector<CaseRange> token_cases(const Dataset& dataset) {
   const std::int64_t n = dataset.dim("token");
   if (!has(dataset, "case", {"token"})) return {{0, "", 0, n}};
@@ -105,6 +112,7 @@ std::string short_probability(double value) {
   return digits.front() == '0' ? digits.substr(1) : digits.substr(0, 4);
 }
 
+/// Rounded down, so that 99 never means more than the value is; two cells leave no room for 100.
 std::string percent(double value) {
   if (std::isnan(value)) return "";
   return std::to_string(std::clamp(static_cast<int>(std::floor(value * 100)), 0, 99));
@@ -119,6 +127,7 @@ std::string whole(double value) {
   return fixed(value, 0);
 }
 
+/// Whole numbers below 1e9, such as counts and ids, keep all their digits.
 std::string number(double value) {
   if (std::isnan(value)) return "NaN";
   if (is_whole(value) && std::abs(value) < 1e9) return whole(value);
@@ -134,10 +143,12 @@ std::vector<std::string> column_of(const std::vector<double>& values) {
   bool all_whole = true;
   for (const double value : values) {
     all_whole = all_whole && is_whole(value);
+    // Zeros and infinities say nothing about the magnitude that the format must show.
     if (!std::isfinite(value) || value == 0) continue;
     largest = std::max(largest, std::abs(value));
     smallest = std::min(smallest, std::abs(value));
   }
+  // Four significant digits of the largest value: one place fewer for each power of ten.
   const int decimals =
       largest == 0 ? 1 : std::clamp(3 - static_cast<int>(std::floor(std::log10(largest))), 0, 4);
   const bool scientific = largest > 0 && (largest >= 1e7 || largest < 1e-3);

@@ -23,8 +23,10 @@ Rgb between(const Rgb& a, const Rgb& b, double t) {
           a.blue + t * (b.blue - a.blue)};
 }
 
+/// Colour at `share` between the six fixed colours, by linear interpolation.
 Rgb ramp(double share) {
   const double position = std::clamp(share, 0.0, 1.0) * (kRamp.size() - 1);
+  // At share 1 the upper neighbour must still exist.
   const auto below = std::min(static_cast<std::size_t>(position), kRamp.size() - 2);
   const double t = position - static_cast<double>(below);
   return between(kRamp[below], kRamp[below + 1], t);
@@ -37,6 +39,7 @@ int cube_level(double value) {
   return std::min(5, static_cast<int>((value - 35) / 40));
 }
 
+/// Terminals without 24-bit colour take the nearest colour of the cube, whose indices begin at 16.
 std::string background(const Rgb& c, bool true_colour) {
   std::array<char, 32> buffer{};
   if (true_colour)
@@ -48,6 +51,8 @@ std::string background(const Rgb& c, bool true_colour) {
   return buffer.data();
 }
 
+/// Text between the sequence of its colour and a reset: each text is complete in itself, so that
+/// lines can be cut and joined between texts.
 std::string sequence(std::string_view codes, std::string_view text, const TerminalStyle& style) {
   if (!style.colour || text.empty()) return std::string(text);
   return "\x1b[" + std::string(codes) + "m" + std::string(text) + "\x1b[0m";
@@ -57,6 +62,8 @@ std::string on_colour(std::string_view text, const Rgb& c, const TerminalStyle& 
                       bool strong) {
   // By the Rec. 709 luma: text on a bright background must be dark to be readable.
   const double luma = 0.2126 * c.red + 0.7152 * c.green + 0.0722 * c.blue;
+  // Black or white from the fixed part of the palette: the first 16 colours depend on the user's
+  // theme.
   const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
   return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);
 }
@@ -84,6 +91,7 @@ std::string on_probability(std::string_view text, double probability, const Term
   return on_colour(text, ramp(std::isnan(probability) ? 0 : probability), style, strong);
 }
 
+/// A dark grey for zero, so that small values of either sign recede.
 std::string on_signed(std::string_view text, double share, const TerminalStyle& style) {
   constexpr Rgb kZero{48, 48, 52}, kBelow{240, 140, 30}, kAbove{60, 165, 245};
   const double distance = std::isnan(share) ? 0 : std::min(1.0, std::abs(share));
@@ -96,6 +104,7 @@ std::string shade(double share, const TerminalStyle& style) {
 
 std::string amount_bar(double value, double scale, int width, const TerminalStyle& style) {
   const double share = scale > 0 && std::isfinite(value) ? std::clamp(value / scale, 0.0, 1.0) : 0;
+  // Half-block characters double the resolution of a bar.
   const int halves = static_cast<int>(std::lround(share * width * 2));
   std::string bar;
   for (int i = 0; i < halves / 2; ++i) bar += style.unicode ? "█" : "#";
@@ -116,10 +125,12 @@ std::string probability_legend(const TerminalStyle& style) {
 
 std::string sparkline(const std::vector<double>& values, double top, const TerminalStyle& style) {
   static constexpr std::array<const char*, 8> kUnicode = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  // Characters by the height of their ink, for terminals without UTF-8.
   static constexpr std::array<const char*, 8> kAscii = {"_", ".", ":", "-", "=", "+", "#", "@"};
   std::string out;
   for (const double value : values) {
     const double share = top > 0 && std::isfinite(value) ? std::clamp(value / top, 0.0, 1.0) : 0.0;
+    // Eight levels of equal height; the top value belongs to the highest.
     const auto level = std::min<std::size_t>(7, static_cast<std::size_t>(share * 8));
     out += std::isnan(value) ? " " : style.unicode ? kUnicode[level] : kAscii[level];
   }
@@ -127,6 +138,8 @@ std::string sparkline(const std::vector<double>& values, double top, const Termi
 }
 
 std::string signed_bar(double value, double scale, int width, const TerminalStyle& style) {
+  // Both sides have equal widths, and the axis is between them, so that the axes of all bars of a
+  // chart are in one column.
   const int side = std::max(1, (width - 1) / 2);
   const double share = scale > 0 && std::isfinite(value) ? std::clamp(value / scale, -1.0, 1.0) : 0;
   const int halves = static_cast<int>(std::lround(std::abs(share) * side * 2));

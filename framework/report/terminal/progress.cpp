@@ -21,6 +21,7 @@ double seconds_between(steady_clock::time_point from, steady_clock::time_point t
   return std::chrono::duration<double>(to - from).count();
 }
 
+/// A dumb terminal cannot erase a line: it gets the lines of a log.
 bool is_live(int fd) {
   const char* term = std::getenv("TERM");
   return isatty(fd) == 1 && term != nullptr && std::string_view(term) != "dumb";
@@ -36,6 +37,7 @@ std::string bar(double share, int width, bool unicode) {
 }  // namespace
 
 std::string clock_text(double seconds) {
+  // Rounded up, so that a run that still goes on never has 0:00 left.
   const auto whole = static_cast<std::int64_t>(std::ceil(std::max(0.0, seconds)));
   std::array<char, 48> buffer{};
   if (whole >= 3600)
@@ -63,6 +65,7 @@ ProgressBar::ProgressBar(std::int64_t total, int fd, std::string noun, bool live
       start_(clock_()),
       last_(start_) {}
 
+/// An exception leaves the bar drawn; the error message must begin on a clean line.
 ProgressBar::~ProgressBar() {
   if (!finished_ && drawn_) write("\r\x1b[K");
 }
@@ -85,10 +88,13 @@ std::string ProgressBar::live_line() const {
   const int used = terminal::display_width(head) + terminal::display_width(tail);
   // The last column is left free, because some terminals wrap a line that fills it.
   const int room = std::min(40, style_.columns - 1 - used);
+  // A bar of fewer than five cells would say less than the numbers: it is left out.
   const std::string line = head + (room >= 5 ? bar(share, room, style_.unicode) : "") + tail;
   return terminal::shorten(line, style_.columns - 1, style_.unicode);
 }
 
+/// Limits the rate of output: ten times a second in a terminal, except for the last case
+/// (`at_once`), and a line every 10 s in a log.
 void ProgressBar::draw(bool at_once) {
   if (finished_) return;
   const auto now = clock_();
@@ -103,6 +109,7 @@ void ProgressBar::draw(bool at_once) {
     if (const auto left = estimate(done_); !left.empty()) line += ", about " + left;
     write(line + work_ + "\n");
   }
+  // Lines of a log remain, so that there is nothing to erase at the end.
   drawn_ = live_;
   last_ = now;
 }
@@ -110,6 +117,7 @@ void ProgressBar::draw(bool at_once) {
 void ProgressBar::step(std::int64_t done, std::int64_t failed) {
   done_ = done;
   failed_ = failed;
+  // The words about steps belong to the item that has just finished.
   work_.clear();
   draw(done >= total_);
 }
@@ -129,6 +137,7 @@ void ProgressBar::write(const std::string& text) const {
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t n = ::write(fd_, rest.data(), rest.size());
+    // A signal handler ran meanwhile; the rest of the text is still to write.
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return;
     rest.remove_prefix(static_cast<std::size_t>(n));

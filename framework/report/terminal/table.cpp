@@ -9,19 +9,23 @@ namespace {
 
 constexpr int kGap = 2;
 
+/// Width at which no cell of a column is cut.
 int natural_width(const Column& column) {
   int width = display_width(column.header);
   for (const auto& cell : column.cells) width = std::max(width, display_width(cell));
   return width;
 }
 
+/// Width of a line; a gap is between two columns, not at the end.
 int total(const std::vector<int>& widths) {
   int sum = -kGap;
   for (const int width : widths) sum += width + kGap;
   return sum;
 }
 
-// Narrows columns to a total width of `limit`, each time the widest one by a cell.
+// Narrows columns to a total width of `limit`, each time the widest one by a cell, so that long
+// texts lose cells before short ones. Columns of numbers have `least` 0 and stay whole: a cut
+// number would be a false one. The width may remain above the limit.
 void narrow(const std::vector<Column>& columns, std::vector<int>& widths, int limit) {
   while (total(widths) > limit) {
     std::size_t widest = widths.size();
@@ -39,6 +43,7 @@ std::string trimmed(std::string line) {
   return line;
 }
 
+/// Lines of one table that fits, or that has a single column too many.
 std::vector<std::string> lay_out(const std::vector<Column>& columns, const std::vector<int>& widths,
                                  const TerminalStyle& style) {
   std::vector<std::string> lines;
@@ -48,6 +53,7 @@ std::vector<std::string> lay_out(const std::vector<Column>& columns, const std::
     for (std::size_t i = 0; i < columns.size(); ++i)
       line += (i == 0 ? "" : "  ") +
               fit(text_of(columns[i]), widths[i], columns[i].align, style.unicode);
+    // A table of one column that is still too wide is cut here.
     return shorten(trimmed(line), style.columns, style.unicode);
   };
   lines.push_back(faint(line_of([](const Column& c) { return c.header; }), style));
@@ -65,6 +71,8 @@ std::vector<std::string> table(std::vector<Column> columns, std::size_t keys,
   narrow(columns, widths, style.columns);
 
   std::vector<std::string> lines;
+  // Each pass makes one table of as many columns as fit, and of at least one in addition to the
+  // keys, so that the loop always ends.
   for (std::size_t next = keys; next < columns.size() || lines.empty();) {
     const auto n_keys = static_cast<std::ptrdiff_t>(std::min(keys, columns.size()));
     std::vector<Column> part(columns.begin(), columns.begin() + n_keys);

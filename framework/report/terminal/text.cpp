@@ -14,6 +14,8 @@ struct Character {
   std::string_view bytes;
 };
 
+/// Next character of a text; an invalid byte counts as one character, so that decoding goes on at
+/// the next byte.
 Character next_character(std::string_view text) {
   Character c;
   const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
@@ -29,6 +31,7 @@ std::string escape_byte(char byte) {
   return buffer.data();
 }
 
+/// The notation of C and Rust; code points below 0x100 are written like bytes.
 std::string escape_code_point(utf8proc_int32_t code_point) {
   std::array<char, 16> buffer{};
   std::snprintf(buffer.data(), buffer.size(), code_point < 0x100 ? "\\x%02x" : "\\u{%x}",
@@ -36,10 +39,12 @@ std::string escape_code_point(utf8proc_int32_t code_point) {
   return buffer.data();
 }
 
+/// Variation selectors 1 to 16 change the width of emoji in some terminals only.
 bool is_variation_selector(utf8proc_int32_t code_point) {
   return code_point >= 0xfe00 && code_point <= 0xfe0f;
 }
 
+/// Marks that are drawn on the character before them: nonspacing and enclosing ones.
 bool is_mark(utf8proc_int32_t code_point) {
   const auto category = utf8proc_category(code_point);
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME;
@@ -55,6 +60,8 @@ int cells_of(utf8proc_int32_t code_point) {
 // neighbours.
 bool has_known_shape(utf8proc_int32_t code_point) {
   switch (utf8proc_category(code_point)) {
+    // Unassigned, control, format (bidirectional overrides are there), surrogate, private use, and
+    // separators other than the space.
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
@@ -89,6 +96,8 @@ bool is_blank(utf8proc_int32_t c) {
 
 }  // namespace
 
+/// Token texts come from models and archives of others, who could put escape sequences into them;
+/// the output must not move the cursor, change colours or reorder what surrounds it.
 std::string visible(std::string_view text, Blanks blanks, bool unicode) {
   constexpr int kMostMarks = 2;
   std::string out;
@@ -97,7 +106,9 @@ std::string visible(std::string_view text, Blanks blanks, bool unicode) {
     const Character c = next_character(text);
     text.remove_prefix(c.bytes.size());
     if (is_variation_selector(c.code_point)) continue;
+    // More marks on a character would overflow the lines above and below.
     if (c.code_point >= 0 && is_mark(c.code_point) && unicode) {
+      // A mark without a base would join the character of another cell or the border of a table.
       if (marks > kMostMarks) out += "◌", marks = 0;
       if (++marks <= kMostMarks) out += c.bytes;
       marks = std::min(marks, kMostMarks);
@@ -133,6 +144,7 @@ std::string shorten(std::string_view text, int width, bool unicode) {
   for (int used = 0; !text.empty();) {
     const Character c = next_character(text);
     const int cells = cells_of(c.code_point);
+    // One cell remains for the mark of the cut; a character of two cells may leave one more free.
     if (used + cells > width - 1) break;
     out += c.bytes;
     used += cells;
@@ -153,6 +165,7 @@ std::string cat(std::initializer_list<std::string_view> parts) {
   return whole;
 }
 
+/// A word that is longer than the line is cut with a mark.
 std::vector<std::string> wrap(std::string_view text, int width, int indent, bool unicode) {
   const std::string lead(static_cast<std::size_t>(indent), ' ');
   std::vector<std::string> lines;

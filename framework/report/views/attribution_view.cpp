@@ -38,10 +38,13 @@ void explain_attribution(Lines& lines, const std::vector<std::string>& ablations
   say(lines, text, style);
 }
 
+/// A correlation is undefined (NaN) if one side is constant.
 std::string number_or_none(double value) {
   return std::isnan(value) ? "undefined" : fixed(value, 2);
 }
 
+/// Direct logit attribution at one position of a case, whose parts are drawn as far as the dataset
+/// has them: components, largest heads and neurons, agreement with ablations.
 class AttributionCase {
  public:
   AttributionCase(const View& view, const CaseRange& range, bool only)
@@ -68,6 +71,7 @@ class AttributionCase {
     return range_.size() - 1;
   }
 
+  // Value of a variable [token] at the analysed position; NaN without the variable.
   double at_token(const std::string& name) const {
     if (!has(view_.dataset, name, {"token"})) return NAN;
     return grid(view_.dataset, name, range_)(token_);
@@ -78,6 +82,7 @@ class AttributionCase {
     return std::isnan(id) ? "" : view_.quoted(view_.token(id));
   }
 
+  // What the contributions add up to: the logit of the target, or its difference to `versus`.
   void headline(Lines& lines) const {
     const auto texts = token_texts(view_.dataset, range_);
     std::string line = token_of("versus_id").empty() ? "Logit of " : "Logit difference of ";
@@ -92,11 +97,13 @@ class AttributionCase {
     say(lines, line, view_.style);
   }
 
+  // Kinds of ablation in the dataset; empty if none was run.
   std::vector<std::string> ablations() const {
     const bool there = has(view_.dataset, "ablation_effect", {"ablation", "component", "token"});
     return there ? labels_of(view_, "ablation") : std::vector<std::string>{};
   }
 
+  // Components keep the order of the model, because attribution is read along its depth.
   void components(Lines& lines) const {
     const auto names = labels_of(view_, "component");
     const Grid values = grid(view_.dataset, "logit_contribution", range_);
@@ -111,6 +118,7 @@ class AttributionCase {
     append(lines, component_chart(bars, kinds, view_.style));
   }
 
+  // Heads are many: the largest ones are drawn, by size.
   void heads(Lines& lines) const {
     if (!has(view_.dataset, "head_contribution", {"layer", "head", "token"})) return;
     const Grid values = grid(view_.dataset, "head_contribution", range_);
@@ -125,6 +133,7 @@ class AttributionCase {
     append(lines, bar_chart(largest(bars, kMostHeads, BarOrder::largest_first), {}, view_.style));
   }
 
+  // The tool stores the largest neurons only, in the order of their rank.
   void neurons(Lines& lines) const {
     const bool there = has(view_.dataset, "neuron_contribution", {"rank"}) &&
                        has(view_.dataset, "neuron_layer", {"rank"}) &&
@@ -141,6 +150,8 @@ class AttributionCase {
     append(lines, bar_chart(largest(bars, kMostHeads, BarOrder::largest_first), {}, view_.style));
   }
 
+  // Whether direct contributions predict the effect of removing a component: later components may
+  // compensate for it, so that both need not agree.
   void correlation(Lines& lines) const {
     const auto kinds = ablations();
     if (kinds.empty() || !has(view_.dataset, "pearson", {"ablation", "token"})) return;
@@ -187,6 +198,7 @@ class AverageAttribution {
     return there ? labels_of(view_, "ablation") : std::vector<std::string>{};
   }
 
+  // Bars of means; ablation effects exist for components only.
   std::vector<Bar> bars(const std::string& dim, const std::string& name) const {
     const auto names = labels_of(view_, dim);
     const Grid values(view_.dataset[name].tensor);
@@ -230,6 +242,7 @@ Lines average_attribution_view(const View& view) {
   return AverageAttribution(view).write();
 }
 
+/// The dimensions tell single cases from averages, which lack `token`.
 bool is_attribution(const Dataset& dataset) {
   return has(dataset, "logit_contribution", {"component", "token"}) && dataset.dim("token") > 0 &&
          allows(dataset, "logit_contribution", lensbench::View::bars);
@@ -241,6 +254,7 @@ Lines attribution_view(const View& view) {
     return AttributionCase(view, range, n_cases == 1).write();
   });
   const bool ablated = has(view.dataset, "ablation_effect", {"ablation", "component", "token"});
+  // The columns are explained once for all cases.
   explain_attribution(lines, ablated ? labels_of(view, "ablation") : std::vector<std::string>{},
                       view.style);
   say_more_cases(lines, cases.size(), view.style);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kMostBarsOfVariable = 30;
 
-/// Dimensions that number the bars: all but `token` and those of cases.
+/// Dimensions that number the bars: all but `token` and those of cases; of more than two, the last
+/// two, which vary fastest.
 std::vector<std::string> bar_dims(const Variable& variable) {
   auto dims = axes_of(variable);
   if (dims.size() > 1) std::erase(dims, "token");
@@ -24,6 +25,7 @@ std::string bar_header(const View& view, const std::vector<std::string>& dims) {
   return header;
 }
 
+/// One bar per element of the plane, named by its labels; NaN, such as a masked pair, has none.
 std::vector<Bar> bars_of(const Plane& plane, bool two_dims) {
   std::vector<Bar> bars;
   for (std::size_t row = 0; row < plane.rows.labels.size(); ++row)
@@ -61,8 +63,11 @@ Lines bars_of_case(const View& view, const Variable& variable, const CaseRange& 
 
 }  // namespace
 
+/// Values by size: for contributions, the largest magnitudes answer the question, whatever their
+/// sign.
 Lines bars_view(const View& view, const Variable& variable) {
   const auto cases = cases_of(view, variable);
+  // Heading, header, notes and blank lines take five of the lines of a case.
   const std::size_t most = std::min(kMostBarsOfVariable, lines_for_each(cases) - 5);
   Lines lines;
   head(lines, view, variable);

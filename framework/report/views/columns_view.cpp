@@ -18,6 +18,8 @@ std::string second_dim(const Variable& variable, const std::string& dim) {
   return axes.empty() ? "" : axes.front();
 }
 
+/// Column of one index of the second dimension. A column has one number format of its own, because
+/// variables of a table differ in magnitude.
 Column column_at(const View& view, const Variable& variable, const Plane& plane, std::size_t index,
                  const std::vector<std::size_t>& rows) {
   const bool ids = variable.holds == Holds::token_ids;
@@ -45,6 +47,7 @@ std::string add_columns_of(std::vector<Column>& columns, const View& view, const
   return note;
 }
 
+/// Key column, which each part of a split table repeats.
 Column labels_column(const View& view, const std::string& dim, const CaseRange& range,
                      const std::vector<std::size_t>& rows) {
   const auto labels = axis_labels(view, dim, range);
@@ -77,10 +80,14 @@ Lines columns_of_case(const View& view, const std::string& dim,
 
 }  // namespace
 
+/// Variables that share the rows of `dim` in one table; descriptions are before the table, because
+/// they are too long for headers.
 Lines columns_view(const View& view, const std::string& dim,
                    const std::vector<const Variable*>& variables) {
   std::vector<CaseRange> cases{{0, "", 0, 0}};
   for (const auto* variable : variables)
+    // Cases apply as soon as one of the variables has tokens; the others are the same for all
+    // cases.
     if (const auto own = cases_of(view, *variable); own.front().size() > 0) cases = own;
   Lines lines;
   for (const auto* variable : variables)

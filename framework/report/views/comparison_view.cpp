@@ -29,6 +29,7 @@ class ComparisonTable {
   }
 
  private:
+  // The first token of a text was not predicted; its rank is below 1.
   static std::string rank(double value) { return value < 1 ? std::string() : whole(value); }
   static std::string three(double value) { return fixed(value, 3); }
 
@@ -46,6 +47,7 @@ class ComparisonTable {
     return column;
   }
 
+  // A metric that the tool did not compute has no column.
   void add(std::vector<Column>& columns, const std::string& header, const std::string& name,
            std::string (*format)(double)) const {
     if (!has(view_.dataset, name, {"token"})) return;
@@ -55,6 +57,7 @@ class ComparisonTable {
     columns.push_back(std::move(column));
   }
 
+  // Positions at which greedy decoding would choose different tokens.
   Column marks() const {
     Column column{"", Align::left, {}};
     const bool there = has(view_.dataset, "top_differs", {"token"});
@@ -64,6 +67,8 @@ class ComparisonTable {
     return column;
   }
 
+  // First choice of one model with its probability. The id -1 means that the position has no
+  // prediction.
   void first_choice(std::vector<Column>& columns, const std::string& header,
                     const std::string& stem) const {
     const std::vector<std::string> dims{"token", "rank"};
@@ -87,6 +92,8 @@ class ComparisonTable {
 
 }  // namespace
 
+/// The divergences tell a comparison from the analysis of one model, which has the other variables
+/// too.
 bool is_comparison(const Dataset& dataset) {
   return has(dataset, "js_divergence", {"token"}) && has(dataset, "kl", {"token"}) &&
          dataset.dim("token") > 0 && allows(dataset, "kl", lensbench::View::tokens) &&

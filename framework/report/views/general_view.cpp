@@ -26,6 +26,7 @@ class GeneralView {
   }
 
  private:
+  // One line for each value without an axis, such as a perplexity.
   void scalars(Lines& lines) const {
     for (const auto& variable : view_.dataset.variables()) {
       if (!variable.dims.empty() || variable.is_text()) continue;
@@ -44,6 +45,8 @@ class GeneralView {
     return note;
   }
 
+  // Table of all variables over exactly this dimension; coordinates are its key columns, which are
+  // repeated if the table is split.
   void dimension(Lines& lines, const std::string& dim, std::int64_t length) const {
     std::vector<Column> keys, values;
     for (const auto& variable : view_.dataset.variables()) {
@@ -52,6 +55,7 @@ class GeneralView {
       (variable.coordinate || variable.name == dim ? keys : values)
           .push_back(column(variable, length));
     }
+    // Coordinates alone would be a table of labels.
     if (values.empty()) return;
     const std::size_t n_keys = keys.size();
     keys.insert(keys.end(), values.begin(), values.end());
@@ -89,12 +93,14 @@ class GeneralView {
     if (variable.is_text()) {
       const bool token = variable.name == "input_token";
       out.align = Align::left;
+      // Texts may be narrowed down to this width; numbers are never cut.
       out.least = 12;
       for (std::size_t i = 0; i < rows; ++i)
         out.cells.push_back(token ? view_.token(variable.strings[i])
                                   : view_.text(variable.strings[i]));
       return out;
     }
+    // Only the rows that are shown are converted.
     const Grid grid(variable.tensor.narrow(0, 0, static_cast<std::int64_t>(rows)));
     if (variable.holds != Holds::token_ids) {
       out.cells = column_of(grid.values());
@@ -107,6 +113,7 @@ class GeneralView {
     return out;
   }
 
+  // Appends the standard error to each mean, so that a mean is not read without it.
   void add_errors(Column& column, const Variable& variable, std::int64_t rows) const {
     const std::string stem = stem_of_mean(variable);
     if (stem.empty()) return;
@@ -120,6 +127,7 @@ class GeneralView {
             (view_.style.unicode ? " ± " : " +- ") + fit(cells[i], width, Align::left);
   }
 
+  // A mean with its error has the name of the quantity.
   std::string heading(const Variable& variable) const {
     const std::string stem = stem_of_mean(variable);
     const std::string name = view_.text(stem.empty() ? variable.name : stem);
@@ -128,6 +136,7 @@ class GeneralView {
                : name + " [" + view_.text(variable.units) + "]";
   }
 
+  // Arrays with several dimensions: their range says whether a look at the archive is worthwhile.
   void arrays(Lines& lines) const {
     std::vector<Column> columns{{"variable", Align::left, {}, 16},
                                 {"dimensions", Align::left, {}, 16},
@@ -170,6 +179,7 @@ class GeneralView {
       if (std::isnan(value)) continue;
       least = std::min(least, value), most = std::max(most, value), sum += value, n += 1;
     }
+    // An average of token ids would be a number without meaning.
     const bool ids = variable.holds == Holds::token_ids || n == 0;
     columns[2].cells.push_back(ids ? "" : number(least));
     columns[3].cells.push_back(ids ? "" : number(sum / n));

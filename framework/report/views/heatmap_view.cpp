@@ -20,6 +20,7 @@ struct Extremes {
   double size() const { return std::max(std::abs(least), std::abs(most)); }
 };
 
+/// Words for one cell: labels of both axes, and the position of a token, since texts repeat.
 std::string place(const View& view, const Plane& plane, std::size_t row, std::size_t column) {
   const auto part = [&](const Axis& axis, std::size_t index) {
     const std::string& label = axis.labels[index];
@@ -29,6 +30,7 @@ std::string place(const View& view, const Plane& plane, std::size_t row, std::si
   return part(plane.rows, row) + ", " + part(plane.columns, column);
 }
 
+/// The first place wins among equal values. Infinite values would make all others one colour.
 Extremes extremes_of(const View& view, const Plane& plane) {
   Extremes found;
   for (std::size_t row = 0; row < plane.rows.labels.size(); ++row)
@@ -55,6 +57,7 @@ class HeatMap {
         cells_(cells_of(view, variable, plane_.values)),
         extremes_(extremes_of(view, plane_)),
         rows_(rows_to_draw(plane_.rows.labels.size(), std::max<std::size_t>(6, most_lines - 6))) {
+    // A quantity with values below zero needs a scale around zero, whichever palette was asked for.
     signed_ = palette == Palette::around_zero || extremes_.least < 0;
     measure();
   }
@@ -62,6 +65,8 @@ class HeatMap {
   Lines write() const {
     Lines lines;
     const auto all = blocks();
+    // Of too many columns, the last tokens are shown (the prediction is at the end of a text), but
+    // the first indices of any other dimension.
     const std::size_t shown = std::min(all.size(), most_blocks());
     const bool last = shows_last();
     const std::size_t first = last ? all.size() - shown : 0;
@@ -86,10 +91,12 @@ class HeatMap {
   using Span = std::pair<std::size_t, std::size_t>;
 
   bool shows_last() const { return plane_.columns.dim == "token"; }
+  // A block has the rows, two lines of labels and a blank line.
   std::size_t most_blocks() const {
     return std::max<std::size_t>(1, most_lines_ / (rows_.size() + 3));
   }
 
+  // Widths from the texts that are drawn: the cells of the selected rows, and labels up to a limit.
   void measure() {
     label_width_ = display_width(view_.text(plane_.rows.dim));
     for (const auto& label : plane_.rows.labels)
@@ -110,6 +117,7 @@ class HeatMap {
   // Width of a column with its margin, or with a shade and a gap.
   int outer(std::size_t column) const { return widths_[column] + (style_.colour ? 2 : 3); }
 
+  // Blocks of consecutive columns within `room` cells; a wider column is a block of its own.
   std::vector<Span> blocks_within(int room) const {
     std::vector<Span> spans;
     for (std::size_t begin = 0; begin < widths_.size();) {
@@ -132,6 +140,8 @@ class HeatMap {
     return blocks_within(room);
   }
 
+  // Colour of a value: its distance from zero by the largest magnitude, or its place in the range.
+  // A constant picture has the colour of zero.
   double share(double value) const {
     if (signed_) return extremes_.size() > 0 ? value / extremes_.size() : 0;
     const double range = extremes_.most - extremes_.least;
@@ -142,6 +152,7 @@ class HeatMap {
     const double value = plane_.at(row, column);
     const std::string text = fit(cell(row, column), widths_[column],
                                  numeric_ ? Align::right : Align::left, style_.unicode);
+    // Token ids have no order that a colour could show.
     const bool blank = std::isnan(value) || !numeric_;
     if (style_.colour) {
       const std::string wide = " " + text + " ";
@@ -188,6 +199,7 @@ class HeatMap {
         style_);
   }
 
+  // Colours are relative to the picture, so that the legend must give both ends as numbers.
   void legend(Lines& lines) const {
     if (!numeric_) return;
     if (!extremes_.any()) return say(lines, "All values are missing (NaN).", style_);
@@ -240,8 +252,10 @@ Variable part_of(const Variable& variable, std::int64_t axis, std::int64_t index
 
 }  // namespace
 
+/// Tokens go across, as the text is read; the other dimension, mostly layers, goes down.
 std::pair<std::string, std::string> map_axes(const Variable& variable) {
   auto axes = axes_of(variable);
+  // A variable over cases and one further dimension is a map with a row per case.
   if (axes.size() < 2) axes = variable.dims;
   if (axes.size() < 2) return {};
   const auto token = std::find(axes.begin(), axes.end(), "token");
@@ -253,6 +267,8 @@ std::pair<std::string, std::string> map_axes(const Variable& variable) {
   return {axes[0], axes[1]};
 }
 
+/// Queries down and keys across, the usual form of an attention pattern; further dimensions (block,
+/// head) are fixed at their first index.
 std::pair<std::string, std::string> attention_axes(const Variable& variable) {
   const auto axes = axes_of(variable);
   if (axes.size() < 2) return {};

@@ -41,6 +41,7 @@ class GridWriter {
   Lines write() const {
     Lines lines;
     const auto blocks = split();
+    // The last positions are kept, because the prediction after the text is there.
     const std::size_t first = blocks.size() > most_blocks() ? blocks.size() - most_blocks() : 0;
     if (first > 0) {
       const std::string last_left_out = positions_[blocks[first].first - 1].number;
@@ -63,11 +64,15 @@ class GridWriter {
  private:
   using Span = std::pair<std::size_t, std::size_t>;
 
+  // Column of one position: the texts of all drawn layers, so that widths are known before blocks
+  // are packed.
   void add_position(std::size_t p, std::int64_t number, const std::string& input) {
     Position column;
     column.number = std::to_string(number);
     column.input = view_.token(input);
     if (!settled_.empty())
+      // -1: the final answer of the model is first at none of the layers, which the lens without
+      // the final norm (`norm=false`) can cause.
       column.settles = settled_(p) < 0 ? (style_.unicode ? "–" : "-") : whole(settled_(p));
     int widest = std::max(display_width(column.input), display_width(column.number));
     for (const std::int64_t layer : layers_) {
@@ -88,6 +93,7 @@ class GridWriter {
   // Width of a column: the token and a margin on each side, or a gap and two digits.
   int cell_width(const Position& p) const { return p.width + (style_.colour ? 2 : 5); }
 
+  // At least two blocks, each of the layers, three lines of labels and a blank line.
   std::size_t most_blocks() const {
     return std::max<std::size_t>(2, kMostLines / (layers_.size() + 4));
   }
@@ -121,6 +127,8 @@ class GridWriter {
   // Shortens tokens if that saves a block.
   void choose_widths() {
     std::size_t fewest = pack(style_.columns).size();
+    // Limits decrease, and a result is kept only if it needs fewer blocks: tokens are cut no more
+    // than necessary.
     std::vector<Position> best = positions_;
     for (int limit = kWidest - 1; limit >= kShortened && fewest > 1; --limit) {
       for (Position& position : positions_) position.width = std::min(position.width, limit);
@@ -137,6 +145,7 @@ class GridWriter {
     return line;
   }
 
+  // The margins match those of `cell`, so that labels are above their tokens.
   std::string plain_row(const std::string& label, Span span, std::string Position::*text) const {
     return row(label, span, [&](const Position& p) {
       if (style_.colour) return cat({" ", fit(p.*text, p.width, Align::left, style_.unicode), " "});
@@ -174,6 +183,8 @@ class GridWriter {
 
 }  // namespace
 
+/// Hook points at which the lens was applied, from pairs of variables `<prefix>top_id` and
+/// `<prefix>top_probability` [layer, token, rank].
 std::vector<LensPoint> lens_points(const Dataset& dataset) {
   constexpr std::string_view kSuffix = "top_id";
   std::vector<LensPoint> points;
@@ -200,6 +211,7 @@ std::vector<std::int64_t> layer_numbers(const Dataset& dataset, const std::strin
 
 std::vector<std::int64_t> layers_to_draw(std::int64_t n) {
   constexpr std::int64_t kMost = 41;
+  // Smallest step that leaves at most 41 layers, the last one included; the division rounds up.
   const std::int64_t step = (n - 1 + kMost - 2) / (kMost - 1);
   std::vector<std::int64_t> layers;
   for (std::int64_t layer = 0; layer < n - 1; layer += std::max<std::int64_t>(1, step))

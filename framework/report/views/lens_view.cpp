@@ -41,7 +41,7 @@ class Detail {
   }
 
  private:
-  /// Last masked position of a masked-language model.
+  /// Last masked position of a masked-language model, where it predicts; nullopt for causal models.
   static std::optional<std::int64_t> last_masked(const Dataset& dataset, const CaseRange& range) {
     if (!has(dataset, "masked", {"token"})) return std::nullopt;
     const Grid masked = grid(dataset, "masked", range);
@@ -55,6 +55,7 @@ class Detail {
     return shown.empty() ? ":" : "; the target is " + view_.quoted(shown) + ":";
   }
 
+  // Token whose probability and rank were followed; empty if the run had none.
   std::string target() const {
     const Grid id = grid(view_.dataset, "target_id", range_);
     return id.empty() ? "" : view_.token(id(0));
@@ -70,6 +71,8 @@ class Detail {
     return out;
   }
 
+  // Candidates of each layer, three only where the terminal is wide enough to keep the metrics in
+  // the same table.
   void add_candidates(std::vector<Column>& columns) const {
     const Grid ids = grid(view_.dataset, point_.prefix + "top_id", range_);
     const Grid shares = grid(view_.dataset, point_.prefix + "top_probability", range_);
@@ -86,6 +89,7 @@ class Detail {
     }
   }
 
+  // Column of a metric that the dataset has; others are left out without a gap.
   void add_metric(std::vector<Column>& columns, const std::string& header, const std::string& name,
                   std::string (*format)(double)) const {
     const auto values = over_layers(name);
@@ -104,12 +108,16 @@ class Detail {
     const auto two = [](double value) { return fixed(value, 2); };
     add_metric(columns, "entropy", "entropy", two);
     add_metric(columns, "KL", "kl_final_to_layer", two);
+    // The trajectory below shows the probability of the target too, so that its column may be left
+    // out.
     if (view_.style.columns >= 100)
       add_metric(columns, "target", "target_probability", short_probability);
     add_metric(columns, "rank", "target_rank", whole);
     return table(std::move(columns), 1, view_.style);
   }
 
+  // The rise of the target through the layers, on a scale up to 1, so that sparklines of different
+  // prompts can be compared.
   void trajectory(Lines& lines) const {
     const auto shares = over_layers("target_probability");
     const auto ranks = over_layers("target_rank");
@@ -123,6 +131,7 @@ class Detail {
         view_.style, 2);
   }
 
+  // `settled_layer` is about the residual stream only.
   void settling(Lines& lines) const {
     if (!point_.prefix.empty() || !has(view_.dataset, "settled_layer", {"token"})) return;
     const double settled = grid(view_.dataset, "settled_layer", range_)(0);
@@ -135,6 +144,7 @@ class Detail {
     say(lines, line, view_.style, 2);
   }
 
+  // Layers at which the final answer was first before and is no longer.
   std::string layers_left() const {
     if (!has(view_.dataset, "leaves_top", {point_.axis, "token"})) return "";
     const Grid leaves = grid(view_.dataset, "leaves_top", range_);
@@ -170,6 +180,8 @@ void explain_lens(Lines& lines, const View& view) {
     lines.push_back(probability_legend(view.style));
 }
 
+/// A grid for each hook point; details only for the residual stream, whose last layer is the output
+/// of the model.
 void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_t n_cases) {
   const std::string heading = case_heading(view, range, n_cases);
   for (const auto& point : lens_points(view.dataset)) {

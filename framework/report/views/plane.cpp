@@ -8,6 +8,7 @@
 namespace lensbench::terminal {
 namespace {
 
+/// Lines for a variable: about one screen, shared by its cases.
 constexpr std::size_t kLinesOfVariable = 60;
 constexpr int kWidestToken = 10;
 
@@ -21,6 +22,7 @@ bool has_dim(const Variable& variable, std::string_view dim) {
 
 // Positions of attention are labelled with tokens if the dataset has a single case of that length.
 bool is_position_of_token(const View& view, std::string_view dim) {
+  // Texts of one case cannot label positions that all cases share.
   if (dim != "query_position" && dim != "key_position") return false;
   for (const auto& [name, length] : view.dataset.dims())
     if (name == "token")
@@ -34,6 +36,7 @@ std::vector<std::string> token_labels(const View& view, const CaseRange& range) 
   return labels;
 }
 
+/// Tokens have their position in addition to their text, since texts repeat.
 Axis axis_of(const View& view, const std::string& dim, const CaseRange& range) {
   Axis axis{dim, axis_labels(view, dim, range), {}};
   if (dim != "token") return axis;
@@ -42,7 +45,8 @@ Axis axis_of(const View& view, const std::string& dim, const CaseRange& range) {
   return axis;
 }
 
-// The index of a further dimension: the last token, or the first index.
+// The index at which a further dimension is fixed: the last token, where the prediction of a causal
+// model is, or the first index.
 std::string in_words(const View& view, const std::string& dim, const CaseRange& range) {
   const auto labels = axis_labels(view, dim, range);
   if (dim == "token") {
@@ -70,6 +74,7 @@ std::vector<std::string> three_digits(const std::vector<double>& values) {
     largest = std::max(largest, std::abs(value));
     whole_numbers = whole_numbers && value == std::floor(value);
   }
+  // Outside of this range, fixed notation would need too many cells or show small values as zero.
   const bool scientific = largest >= 1e6 || (largest > 0 && largest < 5e-3);
   const int digits = largest > 0 ? static_cast<int>(std::floor(std::log10(largest))) : 0;
   const int decimals = whole_numbers ? 0 : std::clamp(digits < 0 ? 1 - digits : 2 - digits, 0, 4);
@@ -106,10 +111,12 @@ Plane plane_of(const View& view, const Variable& variable, const std::string& ro
   Plane plane{axis_of(view, rows, range), {columns, {""}, {}}, {}, ""};
   if (!columns.empty()) plane.columns = axis_of(view, columns, range);
   at::Tensor tensor = variable.tensor;
+  // From the last axis to the first: removing an axis leaves the numbers of those before it.
   for (std::int64_t axis = std::ssize(variable.dims) - 1; axis >= 0; --axis) {
     const auto& dim = variable.dims[static_cast<std::size_t>(axis)];
     if (dim == "token") tensor = tensor.narrow(axis, range.begin, range.size());
     if (dim == rows || dim == columns) continue;
+    // Words go before those of later axes, so that they follow the order of the dimensions.
     if (dim == "token" || tensor.size(axis) > 1) {
       const std::string words = in_words(view, dim, range);
       plane.fixed = plane.fixed.empty() ? words : words + ", " + plane.fixed;
@@ -119,6 +126,7 @@ Plane plane_of(const View& view, const Variable& variable, const std::string& ro
   const auto at = [&](const std::string& dim) {
     return std::find(variable.dims.begin(), variable.dims.end(), dim);
   };
+  // Two axes remain in the order of the variable, which may be that of columns and rows.
   if (!columns.empty() && at(columns) < at(rows)) tensor = tensor.transpose(0, 1);
   plane.values = Grid(tensor).values();
   return plane;
@@ -130,12 +138,14 @@ std::vector<std::size_t> rows_to_draw(std::size_t n, std::size_t most) {
     for (std::size_t i = 0; i < n; ++i) rows.push_back(i);
     return rows;
   }
+  // Integer interpolation reaches both ends exactly.
   for (std::size_t i = 0; i < most; ++i) rows.push_back(i * (n - 1) / (most - 1));
   return rows;
 }
 
 std::vector<CaseRange> cases_of(const View& view, const Variable& variable) {
   if (has_dim(variable, "token")) return token_cases(view.dataset);
+  // An empty range stands for a variable without tokens.
   return {{0, "", 0, 0}};
 }
 

@@ -17,6 +17,7 @@ struct DatasetView {
   lensbench::View kind;
 };
 
+/// The first view that suits a dataset draws it.
 constexpr DatasetView kDatasetViews[] = {
     {is_lens, lens_view, lensbench::View::heatmap},
     {is_attribution, attribution_view, lensbench::View::bars},
@@ -31,6 +32,7 @@ Lines body(const View& view) {
   return views_of_variables(view);
 }
 
+/// Name and sizes in one line; a long name leaves fewer cells for the sizes.
 std::string title(const std::string& name, const View& view) {
   std::string line = view.text(name);
   std::string sizes;
@@ -55,6 +57,8 @@ void attributes(Lines& lines, const View& view) {
   say(lines, line, view.style, 2);
 }
 
+/// Receipts end every drawing, also the one without any: a missing check must be as visible as a
+/// failed one.
 void receipts(Lines& lines, const View& view) {
   std::int64_t passed = 0;
   for (const auto& receipt : view.dataset.receipts) passed += receipt.passed ? 1 : 0;
@@ -79,6 +83,7 @@ void receipts(Lines& lines, const View& view) {
 std::string render_dataset(const std::string& name, const Dataset& dataset,
                            const TokenText& token_text, const TerminalStyle& style) {
   TerminalStyle usable = style;
+  // Views are laid out for at least 60 cells; a smaller width counts as 60.
   usable.columns = std::clamp(style.columns, 60, 400);
   const terminal::View view{dataset, token_text, usable};
   terminal::Lines lines{terminal::title(name, view)};

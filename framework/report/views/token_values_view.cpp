@@ -7,6 +7,7 @@
 namespace lensbench::terminal {
 namespace {
 
+/// Position in the sequence; after cut rows it differs from the number of the row.
 Column positions_of(const View& view, const CaseRange& range) {
   Column column{"at", Align::right, {}};
   for (const auto position : token_positions(view.dataset, range))
@@ -21,6 +22,7 @@ Column tokens_of(const View& view, const CaseRange& range) {
   return column;
 }
 
+/// Values of a variable at every token, with its further dimensions at their first index.
 Column values_of(const View& view, const Variable& variable, const CaseRange& range) {
   const bool ids = variable.holds == Holds::token_ids;
   const Plane plane = plane_of(view, variable, "token", "", range);
@@ -28,6 +30,7 @@ Column values_of(const View& view, const Variable& variable, const CaseRange& ra
           cells_of(view, variable, plane.values), ids ? 6 : 0};
 }
 
+/// The fixed indices are equal for all cases, so that one case stands for them.
 void explain_values(Lines& lines, const View& view, const std::vector<const Variable*>& variables,
                     const CaseRange& range) {
   for (const auto* variable : variables) {
@@ -41,8 +44,10 @@ void explain_values(Lines& lines, const View& view, const std::vector<const Vari
 
 }  // namespace
 
+/// All variables over tokens share one table, so that values of a token are side by side.
 Lines token_values_view(const View& view, const std::vector<const Variable*>& variables) {
   const auto cases = token_cases(view.dataset);
+  // Heading, header and a blank line take three lines.
   const auto most = static_cast<std::int64_t>(lines_for_each(cases)) - 3;
   Lines lines;
   explain_values(lines, view, variables, cases.front());

@@ -30,6 +30,7 @@ class TokenTable {
  private:
   static std::string two(double value) { return fixed(value, 2); }
 
+  // Variable [token] of this case; empty if the tool did not write it.
   Grid of(const std::string& name) const {
     return has(view_.dataset, name, {"token"}) ? grid(view_.dataset, name, range_) : Grid();
   }
@@ -47,6 +48,7 @@ class TokenTable {
     const Grid generated = of("generated"), rank = of("chosen_rank"), jump = of("entropy_jump");
     for (std::int64_t i = 0; i < range_.size(); ++i) {
       const bool made = !generated.empty() && generated(i) > 0;
+      // Only a generated token was chosen by the model; the mark `!` does not apply to the prompt.
       std::string mark = made ? "+" : " ";
       mark += made && !rank.empty() && rank(i) > 1 ? "!" : " ";
       mark += !jump.empty() && jump(i) > 0 ? "^" : " ";
@@ -62,6 +64,7 @@ class TokenTable {
     return column;
   }
 
+  // A column for each metric that the tool wrote; the parameters of a run decide which exist.
   void add(std::vector<Column>& columns, const std::string& header, const std::string& name,
            std::string (*format)(double)) const {
     const Grid values = of(name);
@@ -71,6 +74,7 @@ class TokenTable {
     columns.push_back(std::move(column));
   }
 
+  // Candidates of each position with their probability in per cent; empty cells without candidates.
   Column alternatives() const {
     Column column{"most probable", Align::left, {}, 18};
     const bool there = has(view_.dataset, "top_id", {"token", "rank"}) &&
@@ -98,12 +102,14 @@ class TokenTable {
   CaseRange range_;
 };
 
+/// Marks are explained only if one of them occurs.
 bool any_set(const Dataset& dataset, const std::string& name) {
   if (!has(dataset, name, {"token"})) return false;
   const Grid flags(dataset[name].tensor);
   return std::any_of(flags.values().begin(), flags.values().end(), [](double v) { return v > 0; });
 }
 
+/// Legend of the columns, once for all cases.
 void explain_tokens(Lines& lines, const View& view) {
   std::string line =
       "p, rank, -ln p (surprisal, nats): of the token. entropy, margin: of the choice it came "
@@ -114,6 +120,7 @@ void explain_tokens(Lines& lines, const View& view) {
   say(lines, line, view.style);
 }
 
+/// Mean over the scored tokens; the first token of a text has NaN, since nothing predicts it.
 double mean_of(const Grid& grid) {
   double sum = 0;
   int n = 0;
@@ -122,6 +129,7 @@ double mean_of(const Grid& grid) {
   return n == 0 ? NAN : sum / n;
 }
 
+/// Perplexity is the exponential of the mean surprisal in nats.
 void totals(Lines& lines, const View& view, const CaseRange& range) {
   if (!has(view.dataset, "surprisal", {"token"})) return;
   const double mean = mean_of(grid(view.dataset, "surprisal", range));

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostSteps = 41;
 constexpr int kMostBarCells = 41;
 
+/// Dimension along which the curve goes: depth or steps if there is one, else the first that is not
+/// a token or a rank.
 std::string steps_dim(const Variable& variable) {
   const auto axes = axes_of(variable);
   for (const auto& dim : axes)
@@ -44,6 +46,7 @@ class Curve {
       return lines;
     }
     const std::size_t n = plane_.rows.labels.size();
+    // Heading, label and extremes take three lines.
     if (n + 3 <= most_lines_)
       bars(lines);
     else
@@ -82,6 +85,8 @@ class Curve {
     const std::size_t most =
         std::min<std::size_t>(kMostSteps, static_cast<std::size_t>(style_.columns));
     for (const std::size_t i : rows_to_draw(plane_.values.size(), most))
+      // Heights begin at zero; values below zero shift the curve, so that its smallest value has
+      // height 0.
       heights.push_back(plane_.values[i] - std::min(0.0, least_));
     lines.push_back(sparkline(heights, most_ - std::min(0.0, least_), style_));
     if (heights.size() < plane_.values.size())
@@ -96,6 +101,8 @@ class Curve {
                 plane_.rows.labels[i]});
   }
 
+  // The ends and extremes as numbers, since a curve of 41 steps or a sparkline does not show every
+  // value.
   void extremes(Lines& lines) const {
     const auto& values = plane_.values;
     const auto find = [&](double value) {

@@ -2,11 +2,15 @@
 
 namespace lensbench::terminal {
 
+/// Ids are stored as numbers of a variable, hence double.
 std::string View::token(double id) const {
+  // Also false for NaN, which a variable of ids has where there is no prediction.
   if (!(id >= 0)) return "";
   return token(token_text(static_cast<std::int64_t>(id)));
 }
 
+/// Texts reach the terminal only through `visible`: they come from a vocabulary or an archive of
+/// others.
 std::string View::token(std::string_view raw) const {
   return visible(raw, Blanks::marked, style.unicode);
 }
@@ -63,6 +67,7 @@ std::string case_heading(const View& view, const CaseRange& range, std::size_t n
   return heading;
 }
 
+/// Cases one after the other, separated by an empty line.
 Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const DrawCase& draw) {
   Lines lines;
   for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
@@ -74,6 +79,7 @@ Lines draw_cases(const View& view, const std::vector<CaseRange>& cases, const Dr
   return lines;
 }
 
+/// The end of a text is kept: generated tokens are there, and the prediction after the text.
 Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t most) {
   Lines lines;
   const std::int64_t left_out = range.size() - most;
@@ -84,6 +90,7 @@ Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t 
   return lines;
 }
 
+/// Up to three cases share the lines of a variable; of more, one stands for all.
 std::size_t cases_to_draw(std::size_t n_cases) {
   return n_cases <= 3 ? n_cases : 1;
 }

@@ -24,6 +24,8 @@ Kind kind_by_dims(const Variable& variable) {
   return axes.size() == 2 ? Kind::heatmap : Kind::general;
 }
 
+/// View that the tool declared. An unknown name, from an archive of a later version, counts as
+/// none.
 std::optional<Kind> declared_kind(const Variable& variable) {
   const auto found = variable.attributes.find("view");
   if (found == variable.attributes.end()) return std::nullopt;
@@ -42,6 +44,7 @@ Kind possible_kind(Kind kind, const Variable& variable) {
     case Kind::patching:
       if (axes.size() >= 2) return kind;
       return of_tokens ? Kind::tokens : Kind::bars;
+    // The terminal draws characters only: a map of the numbers is the nearest picture.
     case Kind::image:
       return axes.size() >= 2 ? Kind::heatmap : Kind::general;
     case Kind::tokens:
@@ -50,6 +53,7 @@ Kind possible_kind(Kind kind, const Variable& variable) {
     case Kind::trajectory:
     case Kind::bars:
       return axes.size() == 1 && of_tokens ? Kind::tokens : kind;
+    // Graphs are not drawn in the terminal; their values are listed.
     case Kind::graph:
       return Kind::table;
     default:
@@ -57,6 +61,7 @@ Kind possible_kind(Kind kind, const Variable& variable) {
   }
 }
 
+/// Texts and empty tensors have nothing to draw.
 bool is_empty(const Variable& variable) {
   return variable.is_text() || variable.tensor.numel() == 0;
 }
@@ -96,6 +101,7 @@ class Pictures {
       return;
     }
     const std::string dim = shared_dim(kind, variable);
+    // A picture with the same dimension takes the variable as a further column.
     const auto same = std::find_if(pictures_.begin(), pictures_.end(), [&](const Picture& one) {
       return !dim.empty() && one.dim == dim;
     });
@@ -105,6 +111,7 @@ class Pictures {
       same->variables.push_back(&variable);
   }
 
+  // Dimension of the table that a variable shares with others; empty for a picture of its own.
   static std::string shared_dim(Kind kind, const Variable& variable) {
     if (kind == Kind::tokens || kind == Kind::generation) return "token";
     if (kind != Kind::table && kind != Kind::statistics) return "";
@@ -149,6 +156,7 @@ std::string shape_in_words(const View& view, const Variable& variable) {
   return text;
 }
 
+/// A single value is shown in place of a picture.
 std::string line_of_rest(const View& view, const Variable& variable) {
   std::string line = "  " + name_with_unit(view, variable);
   if (!variable.is_text() && variable.tensor.numel() == 1) {
@@ -162,6 +170,7 @@ std::string line_of_rest(const View& view, const Variable& variable) {
   return shorten(line, view.style.columns, view.style.unicode);
 }
 
+/// Variables without a picture are named, so that the drawing is not taken for the whole dataset.
 void list_rest(Lines& lines, const View& view, const std::vector<const Variable*>& rest) {
   constexpr std::size_t kMostNamed = 40;
   if (rest.empty()) return;
@@ -181,12 +190,15 @@ lensbench::View view_of_variable(const Variable& variable) {
   return possible_kind(declared_kind(variable).value_or(kind_by_dims(variable)), variable);
 }
 
+/// Whether a picture for the whole dataset may use this variable: an explicit wish for another view
+/// has priority.
 bool allows(const Dataset& dataset, const std::string& name, lensbench::View view) {
   if (!dataset.contains(name)) return false;
   const auto declared = declared_kind(dataset[name]);
   return !declared || *declared == Kind::general || *declared == view;
 }
 
+/// Datasets without a single picture get the list and tables of the general view.
 Lines views_of_variables(const View& view) {
   const Pictures pictures(view);
   if (pictures.empty()) return general_view(view);
@@ -195,6 +207,7 @@ Lines views_of_variables(const View& view) {
   return lines;
 }
 
+/// Maps give the overview and come first; tokens are details; tables and the rest follow.
 int order_of(lensbench::View view) {
   switch (view) {
     case Kind::heatmap:
