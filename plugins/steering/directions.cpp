@@ -19,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 
+/// Number of a text that is nothing else; negative ones are refused with the range of the model.
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -28,6 +29,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 
 /// First and last depth of `3` or `2-4`.
 std::pair<std::int64_t, std::int64_t> layer_range(const std::string& item) {
+  // A sign is not the dash of a range.
   const auto dash = item.find('-', 1);
   const auto first = whole_number(item.substr(0, dash));
   const auto last = dash == std::string::npos ? first : whole_number(item.substr(dash + 1));
@@ -67,11 +69,13 @@ at::Tensor rows_of_layers(const TensorFile& file, const at::Tensor& matrix,
   return at::stack(rows);
 }
 
+/// One line of a file of pairs. Every fault becomes an InputError with file and line.
 class PairLine {
  public:
   PairLine(const Model& model, const json& object, std::string where)
       : model_(model), object_(object), where_(std::move(where)) {}
 
+  /// \param name  `plus` or `minus`
   Tokens side(const std::string& name) const {
     const auto text = object_.find(name), ids = object_.find(name + "_ids");
     const bool has_text = text != object_.end(), has_ids = ids != object_.end();
@@ -176,6 +180,7 @@ std::vector<SteeringPair> read_pairs(const Model& model, const std::string& path
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = path + ":" + std::to_string(number);
+    // Without exceptions: a line that is not JSON gives a value that is not an object.
     const json object = json::parse(line, nullptr, false);
     if (!object.is_object())
       throw InputError(where + ": expected a JSON object with the fields plus and minus");
@@ -192,6 +197,7 @@ at::Tensor direction_rows(const at::Tensor& directions, const std::vector<std::i
                           std::int64_t d_model) {
   const auto n = static_cast<std::int64_t>(layers.size());
   if (!directions.defined()) throw UsageError("steering: the direction is missing; give a tensor");
+  // One direction serves every depth.
   const bool one = directions.dim() == 1;
   if ((!one && (directions.dim() != 2 || directions.size(0) != n)) ||
       directions.size(-1) != d_model)
@@ -218,9 +224,11 @@ at::Tensor random_directions(const at::Tensor& direction, std::int64_t draws, st
   const std::int64_t size = direction.size(0);
   const at::Tensor v = direction.to(at::kDouble), u = v / v.norm();
   at::Tensor all = at::empty({draws, size}, at::kDouble);
+  // A stream for each depth, so that the draws of one do not depend on which others are asked for.
   Philox random(seed, kControlStream + (static_cast<std::uint64_t>(layer) << 32));
   double* next = all.data_ptr<double>();
   for (std::int64_t i = 0; i < draws * size; ++i) *next++ = random.normal();
+  // Orthogonal to the direction, else part of its effect would be in the control.
   all = all - all.matmul(u).unsqueeze(1) * u;
   return (all / all.norm(2, {1}, true) * v.norm()).to(at::kFloat);
 }

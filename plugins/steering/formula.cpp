@@ -38,6 +38,7 @@ HookReplacer replacer_of(SteeringMode mode, const SteeredTokens& where, const La
           amounts = at::tensor(layer.amounts, at::kDouble).view({n, 1, 1})](
              const at::Tensor& x, const HookPoint& point) -> at::Tensor {
     const at::Tensor mask = changed_columns(where, *point.place, x.size(1));
+    // This forward has no token of those to change: the activation stays as it is.
     if (!mask.defined()) return {};
     const at::Tensor index = rows.to(x.device());
     const at::Tensor part = x.index_select(0, index);
@@ -55,7 +56,9 @@ at::Tensor steered(SteeringMode mode, const at::Tensor& x, const at::Tensor& dir
   const at::ScalarType type = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor wide = x.to(type), v = direction.to(x.device()).to(type);
   const at::Tensor a = amount.to(x.device()).to(type);
+  // The direction as it is: its length is part of what is added.
   if (mode == SteeringMode::add) return (wide + v * a).to(x.scalar_type());
+  // A component is along the unit vector, whatever the length of the direction.
   const at::Tensor u = v / v.norm(2, {-1}, true);
   const at::Tensor along = (wide * u).sum(-1, true);
   const at::Tensor change = mode == SteeringMode::project ? -along : a - along;
@@ -97,6 +100,7 @@ InterventionSite SteeredTokens::site(std::string hook) const {
   if (!positions.empty()) return site;
   if (part == SteeredPart::prompt) site.where = SequencePart::prompt;
   if (part == SteeredPart::generated) site.where = SequencePart::generated;
+  // Negative positions count from the end of the prompt, in generation too.
   if (part == SteeredPart::last) site.positions = {-1};
   return site;
 }
@@ -105,6 +109,7 @@ Hooks hooks_of(const TransformerSpec& spec, SteeringMode mode, const SteeredToke
                const std::vector<SteeredRun>& runs) {
   std::map<std::int64_t, LayerRows> layers;
   for (std::size_t row = 0; row < runs.size(); ++row) {
+    // Rows without a hook keep their bits.
     if (runs[row].unchanged) continue;
     LayerRows& layer = layers[runs[row].layer];
     layer.rows.push_back(static_cast<std::int64_t>(row));

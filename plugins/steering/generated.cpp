@@ -46,6 +46,7 @@ class GeneratingRows {
         hooks_(hooks_of(plan.context.model().spec(), plan.mode, plan.where, runs)),
         rows_(runs.size()),
         ended_(runs.size(), false),
+        // The same numbers for every row, as `generate` draws them for each run alone.
         draws_(runs.size(), Philox(options.sampling.seed)) {}
 
   /// \param watch  called with the step, the row, its logits and its choice
@@ -57,6 +58,7 @@ class GeneratingRows {
       const at::Tensor logits = next(pending);
       std::vector<std::int64_t> chosen;
       for (std::int64_t row = 0; row < n; ++row) chosen.push_back(choose(step, row, logits, watch));
+      // Rows that have ended run on until the last one has, since a batch has one length.
       if (std::find(ended_.begin(), ended_.end(), false) == ended_.end()) break;
       pending = at::tensor(chosen, at::kLong).unsqueeze(1);
     }
@@ -125,6 +127,7 @@ std::vector<std::pair<at::Tensor, std::int64_t>> watched_steps(const SteeringPla
         hooks_of(model.spec(), plan.mode, plan.where, {run}));
     return steps;
   }
+  // With an unchanged row beside it, so that the hook has to select its row.
   SteeredRun base = run;
   base.unchanged = true;
   GeneratingRows rows(plan, {base, run}, options);
@@ -163,6 +166,7 @@ std::vector<Generated> generate_runs(const SteeringPlan& plan, const std::vector
                                      const GenerationOptions& options) {
   std::vector<SteeredRun> different;
   std::vector<std::size_t> index;
+  // Position of the one continuation that all unchanged runs share.
   std::optional<std::size_t> base;
   for (const SteeredRun& run : runs) {
     if (run.unchanged && base) {
@@ -188,6 +192,7 @@ GeneratedScores scores_of(const Model& model, const Tokens& prompt,
   text.ids.insert(text.ids.end(), ids.begin(), ids.end() - 1);  // the last one is only scored
   ForwardOptions forward;
   forward.logits = ForwardOptions::Logits::none;
+  // Interventions of the run itself count positions from the end of the prompt.
   forward.prompt_length = prompt.size();
   const at::Tensor rows =
       model.forward(make_batch(text), forward).residual.narrow(1, prompt.size() - 1, made);

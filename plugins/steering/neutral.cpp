@@ -44,6 +44,7 @@ NeutralWindow read_window(const Model& model, const Tokens& tokens,
 /// Last streams [row, token, d_model] of the runs that go on from these streams.
 at::Tensor run_from(const Model& model, const NeutralWindow& window, std::int64_t layer,
                     const at::Tensor& streams) {
+  // The last stream is what the final norm reads; no block follows it.
   if (layer == model.spec().n_layers) return streams;
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
@@ -68,6 +69,7 @@ Sums sums_of(const Model& model, const NeutralWindow& window, const at::Tensor& 
   options.scored_ids = at::tensor(next, at::kLong);
   const Readout out =
       read_out(model.unembedding(), model.final_norm(at::cat({streams, window.last})), options);
+  // What follows the last token is not known.
   const std::int64_t scored = window.tokens.size() - 1;
   return {out.kl_to_last.to(at::kDouble).sum(1),
           -out.scored_log_probabilities.narrow(1, 0, scored).to(at::kDouble).sum(1)};
@@ -90,6 +92,7 @@ Sums measure_window(const SteeringPlan& plan, const SteeredLayer& layer,
     }
     const Sums sums =
         sums_of(model, window, run_from(model, window, layer.layer, at::cat(streams)));
+    // The last row of each part is the unchanged run; it is kept once.
     const bool last = first + count == alphas;
     kl.push_back(sums.kl.narrow(0, 0, count + (last ? 1 : 0)));
     cross_entropy.push_back(sums.cross_entropy.narrow(0, 0, count + (last ? 1 : 0)));

@@ -47,6 +47,7 @@ SteeringOptions options_of(const Model& model, const Parameters& parameters) {
 }
 
 std::vector<double> checked_alphas(const SteeringOptions& options) {
+  // Half a projection is not an intervention that can be stored, so strengths between are refused.
   if (options.mode == SteeringMode::project) {
     if (!options.alphas.empty())
       refuse_options(
@@ -74,6 +75,7 @@ SteeredTokens checked_tokens(const SteeringOptions& options, std::int64_t length
     refuse_options("positions and where are both given; give one of them");
   for (const std::int64_t position : options.positions)
     where.positions.push_back(resolve_position("steering", position, length));
+  // Sorted, and each once: 2 and -1 may name the same token.
   std::sort(where.positions.begin(), where.positions.end());
   for (std::size_t i = 1; i < where.positions.size(); ++i)
     if (where.positions[i] == where.positions[i - 1])
@@ -102,10 +104,12 @@ void check_options(const Model& model, const SteeringOptions& options, std::int6
         "token is never run");
   if (!options.target_tokens.empty() && options.max_new_tokens == 0)
     refuse_options("target_tokens is given, but nothing is generated; set max_new_tokens");
+  // The median leaves out the first token.
   if (options.relative && options.mode != SteeringMode::project && length == 1)
     refuse_options(
         "scale=relative needs the stream of a second token, but the prompt has one "
         "token; give a longer prompt, or scale=raw");
+  // The last new token is not run.
   const std::int64_t limit = position_limit(model.spec());
   if (length + std::max<std::int64_t>(0, options.max_new_tokens - 1) > limit)
     refuse_options("the prompt of " + std::to_string(length) + " tokens and " +
@@ -114,6 +118,7 @@ void check_options(const Model& model, const SteeringOptions& options, std::int6
 }
 
 void check_sources(const Parameters& parameters) {
+  // A source that is not used would be ignored in silence.
   const bool file = !parameters.text("direction").empty();
   const bool plus = !parameters.text("plus").empty(), minus = !parameters.text("minus").empty();
   const bool pairs = !parameters.text("pairs").empty();

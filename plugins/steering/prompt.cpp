@@ -19,6 +19,7 @@ constexpr std::int64_t kSweepBytes = std::int64_t{1} << 28;
 
 /// Where a sweep writes the stream of a depth.
 CellWrite place_of(const TransformerSpec& spec, std::int64_t layer) {
+  // The input of the next block: a sweep then need not run the block before it.
   if (layer < spec.n_layers) return {.point = "hook_resid_pre", .block = layer};
   const std::string hook = residual_hook(spec, layer);
   return {.point = hook.substr(hook.rfind('.') + 1), .block = layer - 1};
@@ -41,6 +42,7 @@ std::vector<SweepCell> sweep_of(const SteeringPlan& plan, const SteeredLayer& la
         plan.run(layer, cell.direction, plan.alphas[static_cast<std::size_t>(cell.alpha)]);
     CellWrite write = place_of(plan.context.model().spec(), layer.layer);
     write.positions = positions;
+    // An unchanged cell has the bits of the base, and the sweep takes the base metric for it.
     write.values = run.unchanged ? stream : steered(plan.mode, stream, run.direction, run.amount);
     cells.push_back({{std::move(write)}});
   }
@@ -105,6 +107,7 @@ PromptGrid measure_prompt(const SteeringPlan& plan, const SteeredLayer& layer) {
 double slope_of(const SteeringPlan& plan, const MetricReader& metric, const SteeredLayer& layer) {
   const Model& model = plan.context.model();
   const std::string hook = residual_hook(model.spec(), layer.layer);
+  // The gradient is that of the run at alpha 0, which with clamp is a changed one.
   const SteeredRun zero = plan.run(layer, 0, 0.0);
   GradientOptions options;
   options.hooks = hooks_of(model.spec(), plan.mode, plan.where, {zero});
@@ -118,6 +121,7 @@ double slope_of(const SteeringPlan& plan, const MetricReader& metric, const Stee
   double slope = 0;
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size())) {
     const at::Tensor g = gradient[position];
+    // g times the derivative of the formula by alpha.
     switch (plan.mode) {
       case SteeringMode::add:
         slope += layer.step * g.dot(v).item<double>();
@@ -134,6 +138,7 @@ double slope_of(const SteeringPlan& plan, const MetricReader& metric, const Stee
 }
 
 double linear_range(const std::vector<double>& alphas, const at::Tensor& effects, double slope) {
+  // Up to the first strength that is off, on either side.
   double first_off = std::numeric_limits<double>::infinity(), range = 0;
   const auto is_off = [&](std::size_t i) {
     const double expected = slope * alphas[i];

@@ -57,6 +57,7 @@ StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) 
   const double size = std::max(largest(found), 1e-30);
   StreamErrors errors;
   if (plan.mode == SteeringMode::add) {
+    // From the unchanged stream, in float64 and by a sum of its own.
     at::Tensor expected = layer.stream.to(found.options()).clone();
     for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size()))
       expected[position] += run.amount * v;
@@ -67,6 +68,7 @@ StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) 
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size()))
     errors.once =
         std::max(errors.once, std::abs(found[position].dot(u).item<double>() - component) / size);
+  // A projection, and setting a component, must be idempotent.
   change.push_back(change.front());
   errors.twice = largest(stream_of(plan, layer.layer, change) - found) / size;
   return errors;
@@ -136,6 +138,7 @@ Receipt stored_interventions(const SteeringPlan& plan, const std::vector<Steered
   double worst = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const SteeredRun run = plan.run(layers[i], 0, alpha);
+    // Through text, as an archive and a file of interventions hold them.
     const std::string stored =
         interventions_to_json(interventions_of(spec, plan.mode, plan.where, run));
     const auto model = with_interventions(plan.context.shared_model(),

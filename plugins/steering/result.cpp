@@ -90,6 +90,7 @@ void add_texts(Dataset& dataset, const SteeringPlan& plan, const std::vector<Ste
   std::size_t first = 0;
   for (const SteeredLayer& layer : layers) {
     for (std::size_t a = 0; a < plan.alphas.size(); ++a) {
+      // A text has one axis, so a cell is named in words.
       labels.push_back("layer " + std::to_string(layer.layer) + ", alpha " +
                        number_text(plan.alphas[a]));
       std::string text;
@@ -175,6 +176,7 @@ void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<Pr
                 const std::vector<double>& slopes) {
   std::vector<at::Tensor> effects, kls;
   std::vector<double> ranges;
+  // Ranges are taken from alpha 0, which with clamp has an effect of its own.
   const auto zero = std::find(plan.alphas.begin(), plan.alphas.end(), 0.0) - plan.alphas.begin();
   for (std::size_t i = 0; i < grids.size(); ++i) {
     effects.push_back(if_steered(plan, grids[i].metric - grids[i].base));

@@ -143,6 +143,7 @@ void SteeringTool::check_parameters(const Parameters& parameters) const {
   const SteeringOptions options = options_of(model(), parameters);
   const std::int64_t d_model = model().spec().d_model;
   checked_alphas(options);
+  // Prompts are not known here; the shortest that a relative scale allows stands for them.
   check_options(model(), options, 2);
   if (const std::string& file = parameters.text("direction"); !file.empty()) {
     std::optional<std::int64_t> row;
@@ -167,6 +168,7 @@ const SteeringTool::Source& SteeringTool::source_of(const Parameters& parameters
   for (const char* name : {"direction", "direction_row", "plus", "minus", "pairs", "align"})
     key += parameters.values().at(name) + '\0';
   for (const std::int64_t layer : layers) key += std::to_string(layer) + ",";
+  // The next case of a run asks for the same directions.
   if (key == source_.key) return source_;
   Source source{key, {}, {}};
   if (const std::string& file = parameters.text("direction"); !file.empty()) {
@@ -220,6 +222,7 @@ at::Tensor SteeringTool::difference(const std::vector<SteeringPair>& pairs,
 const std::vector<Tokens>& SteeringTool::neutral(const SteeringOptions& options) {
   const std::string key = std::to_string(options.window) + " " + std::to_string(options.windows) +
                           " " + options.neutral;
+  // It does not depend on the prompt, and a generated one takes a forward for each token.
   if (key != neutral_key_) {
     neutral_ = neutral_windows(context(), options);
     neutral_key_ = key;
@@ -261,6 +264,7 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   const std::string last = residual_hook(model().spec(), model().spec().n_layers);
   const at::Tensor stream = context().activations(tokens, {last}).at(last)[0];
   const MetricReader metric("steering", model(), tokens, stream, target, options.metric);
+  // Effects and KL come from the same runs; gradients are of the metric alone.
   MetricReader reader = metric;
   reader.read_several({metric.metric(), Metric::kl});
   reader.set_base(stream[reader.position()]);
