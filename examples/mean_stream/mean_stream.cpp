@@ -58,6 +58,7 @@ class MeanStream final : public Tool {
     result.add("mean", {"block", "d_model"}, sum / static_cast<double>(tokens), "1",
                "mean of the residual stream after the block");
     result.attributes["tokens"] = tokens;
+    context().record_file(result, "text", p.text("text"));
     return result;
   }
 
@@ -81,8 +82,8 @@ class MeanCosine final : public Tool {
 
   Dataset run(const Request& request) override {
     const std::int64_t n_blocks = model().spec().n_layers, width = model().spec().d_model;
-    const at::Tensor mean =
-        TensorFile(request.parameters().text("mean")).read("mean", {n_blocks, width});
+    const std::string& file = request.parameters().text("mean");
+    const at::Tensor mean = TensorFile(file).read("mean", {n_blocks, width});
     const auto streams = context().activations(request.tokens(), {"blocks.*.hook_resid_post"});
     std::vector<at::Tensor> cosines;  // [token] for each block
     for (std::int64_t block = 0; block < n_blocks; ++block) {
@@ -95,6 +96,7 @@ class MeanCosine final : public Tool {
     result.add_coordinate("block", at::arange(n_blocks));
     result.add("cosine", {"block", "token"}, at::stack(cosines), "1",
                "cosine of the stream with the learned mean");
+    context().record_file(result, "mean", file);
     return result;
   }
 };

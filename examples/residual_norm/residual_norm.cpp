@@ -36,6 +36,7 @@ class ResidualNorm final : public Tool {
                   .dims = {"layer", "token"},
                   .tensor = norms.to(at::kDouble) > thresholds.unsqueeze(1),
                   .long_name = "the norm is larger than its threshold"});
+      context().record_file(result, "thresholds", file);
     }
     return result;
   }

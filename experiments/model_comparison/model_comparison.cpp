@@ -21,6 +21,12 @@ class ModelComparison final : public Experiment {
        "[0, inf)"},
   };
 
+  void check_parameters(const Parameters& parameters) const override {
+    const Settings& given = parameters.values();
+    analyzer_->check_parameters(
+        analyzer_->parameters({{"versus_model", given.at("other")}, {"top_k", given.at("top_k")}}));
+  }
+
   void run(Case& c) override {
     c.save("comparison", analyzer_->compare(c.tokens(), other(c), c.parameters().integer("top_k")));
   }

@@ -14,15 +14,18 @@ struct Case::State {
   const Parameters& parameters;
   std::int64_t pass;
   const Summary* earlier;
-  Tokens tokens;
+  /// Empty for a case without a prompt, which only tools that do not read one can run.
+  mutable std::optional<Tokens> tokens = std::nullopt;
   mutable std::optional<Tokens> corrupted = std::nullopt;  ///< tokenized at the first request
   std::map<std::string, Dataset> saved = {};
 };
 
 Case::Case(std::int64_t index, const CaseInput& input, Context& context,
            const Parameters& parameters, std::int64_t pass, const Summary* earlier)
-    : state_(new State{index, input, context, parameters, pass, earlier,
-                       tokens_of(input, context.model())}) {}
+    : state_(new State{index, input, context, parameters, pass, earlier}) {
+  const bool has_prompt = !input.text.empty() || !input.ids.empty();
+  if (has_prompt) state_->tokens = tokens_of(input, context);
+}
 
 Case::~Case() = default;
 
@@ -47,7 +50,8 @@ std::uint64_t Case::seed() const {
 }
 
 const Tokens& Case::tokens() const {
-  return state_->tokens;
+  if (!state_->tokens) state_->tokens = tokens_of(state_->input, state_->context);
+  return *state_->tokens;
 }
 
 /// The second prompt is tokenized only if somebody asks for it, so that experiments on one prompt
@@ -58,8 +62,8 @@ bool Case::has_corrupted() const {
 
 const Tokens& Case::corrupted() const {
   if (!state_->corrupted)
-    state_->corrupted =
-        tokens_of(second_prompt(state_->input, state_->parameters), model(), "case '" + id() + "'");
+    state_->corrupted = tokens_of(second_prompt(state_->input, state_->parameters), state_->context,
+                                  "case '" + id() + "'");
   return *state_->corrupted;
 }
 
@@ -80,7 +84,7 @@ Request Case::request(Parameters parameters) const {
   // the experiment.
   const SecondPrompt of_tool = second_prompt(state_->input, parameters);
   if (of_tool.is_given())
-    request.set_corrupted(tokens_of(of_tool, model(), "case '" + id() + "'"));
+    request.set_corrupted(tokens_of(of_tool, state_->context, "case '" + id() + "'"));
   else if (has_corrupted())
     request.set_corrupted(corrupted());
   auto target = given_target(state_->input, parameters, model());

@@ -29,12 +29,13 @@ SecondPrompt read(const std::string& text, const std::string& ids, const std::st
 
 /// Reference prompts for means and resampling: a case that cannot be tokenized is not a reason to
 /// fail the others.
-std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Model& model) {
+std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Context& context) {
   std::vector<Tokens> prompts;
   for (const CaseInput& input : cases) {
     try {
-      Tokens prompt = tokens_of(input, model);
-      if (prompt.size() <= position_limit(model.spec())) prompts.push_back(std::move(prompt));
+      Tokens prompt = tokens_of(input, context);
+      if (prompt.size() <= position_limit(context.model().spec()))
+        prompts.push_back(std::move(prompt));
     } catch (const Error&) {
       // This case fails when it runs, with the reason.
     }
@@ -44,17 +45,17 @@ std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Model& 
 
 }  // namespace
 
-Tokens tokens_of(const CaseInput& input, const Model& model) {
-  return input.ids.empty() ? to_tokens(model, input.text) : tokens_from_ids(model, input.ids);
+Tokens tokens_of(const CaseInput& input, const Context& context) {
+  return input.ids.empty() ? context.tokens_of(input.text)
+                           : tokens_from_ids(context.model(), input.ids);
 }
 
 /// The prompts are tokenized only when a tool asks for them, and without their other fields.
 void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) {
   std::vector<CaseInput> prompts;
   for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
-  context.set_reference_prompts([prompts = std::move(prompts), model = context.shared_model()] {
-    return tokens_of(prompts, *model);
-  });
+  context.set_reference_prompts(
+      [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });
 }
 
 /// The field of the case wins over the parameter, which is the same for all cases.
@@ -66,14 +67,15 @@ SecondPrompt second_prompt(const CaseInput& input, const Parameters& parameters)
               parameters.subject());
 }
 
-Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::string& subject) {
+Tokens tokens_of(const SecondPrompt& prompt, const Context& context, const std::string& subject) {
   if (!prompt.is_given())
     throw UsageError(
         subject +
         ": the question compares two prompts, but the second is missing; give the case "
         "a field 'corrupted' (text) or 'corrupted_ids', or set the parameter of that "
         "name");
-  return prompt.ids.empty() ? to_tokens(model, prompt.text) : tokens_from_ids(model, prompt.ids);
+  return prompt.ids.empty() ? context.tokens_of(prompt.text)
+                            : tokens_from_ids(context.model(), prompt.ids);
 }
 
 /// Target of the case, else of the run; without both the caller decides.

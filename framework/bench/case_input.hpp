@@ -17,7 +17,7 @@ struct SecondPrompt {
 };
 
 /// Tokens of the prompt of a case. \throws UsageError under the conditions of `to_tokens`
-Tokens tokens_of(const CaseInput& input, const Model& model);
+Tokens tokens_of(const CaseInput& input, const Context& context);
 
 /// Second prompt of a case: its field `corrupted` or `corrupted_ids`, else the parameter of that
 /// name; not given if there is neither.
@@ -30,7 +30,7 @@ void set_reference_cases(Context& context, const std::vector<CaseInput>& cases);
 
 /// Tokens of a second prompt. \param subject  for messages: `case 'prompt-1'`
 /// \throws UsageError if the prompt is not given or cannot be tokenized
-Tokens tokens_of(const SecondPrompt& prompt, const Model& model, const std::string& subject);
+Tokens tokens_of(const SecondPrompt& prompt, const Context& context, const std::string& subject);
 
 /// Target from field `target` of the case, else from the parameter `target`; empty if neither is
 /// set. \throws UsageError under the conditions of `parse_target`

@@ -1,6 +1,8 @@
 #include <lensbench/context.hpp>
 #include <utility>
 
+#include "bench/input/prompt_tokens.hpp"
+#include "bench/input/recorded_files.hpp"
 #include "bench/result_name.hpp"
 #include "bench/run_services.hpp"
 #include "bench/shared_forwards.hpp"
@@ -12,6 +14,8 @@ struct Context::State {
   std::shared_ptr<const Model> model;
   std::uint64_t seed;
   SharedForwards forwards;
+  PromptTokens prompts;
+  FileDigests digests = {};
   RunServices* services = nullptr;
   /// States of a context without a run.
   std::map<std::string, Dataset> committed = {};
@@ -23,7 +27,7 @@ RunServices::~RunServices() = default;
 
 /// With share = false each request runs its own forward, for comparison.
 Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
-    : state_(new State{model, seed, SharedForwards(model, share)}) {}
+    : state_(new State{model, seed, SharedForwards(model, share), PromptTokens(model)}) {}
 
 Context::~Context() = default;
 
@@ -60,6 +64,29 @@ const std::vector<Tokens>& Context::reference_prompts() const {
 void Context::set_reference_prompts(std::function<std::vector<Tokens>()> source) {
   state_->reference_source = std::move(source);
   state_->reference_prompts.reset();
+}
+
+Tokens Context::tokens_of(const std::string& text) const {
+  return state_->prompts.of(text);
+}
+
+std::string Context::file_digest(const std::filesystem::path& file) const {
+  return state_->digests.of(file);
+}
+
+void Context::record_file(Dataset& result, const std::string& name, const std::string& file) const {
+  const NamedFile named = named_file(file);
+  if (named.path.empty()) return;
+  result.attributes[name] = named.name;
+  result.attributes[name + "_sha256"] = state_->digests.of(named.path);
+}
+
+void Context::record_model(Dataset& result, const std::string& name, const Model& model) const {
+  std::error_code error;
+  const auto folder = std::filesystem::absolute(model.directory(), error).lexically_normal();
+  const auto files = files_of(model);
+  result.attributes[name] = model.directory().empty() ? "model" : named_file(folder).name;
+  if (!files.empty()) result.attributes[name + "_sha256"] = digest_of_files(state_->digests, files);
 }
 
 std::int64_t Context::forwards() const {

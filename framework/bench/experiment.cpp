@@ -1,7 +1,29 @@
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/experiment.hpp>
 
 namespace lensbench {
+namespace {
+
+/// Values of the parameters that have the name and the type of one of the tool's own; empty if
+/// there are none, or if a parameter that must be set is not among them.
+Settings shared_values(const Tool& tool, const Parameters& parameters) {
+  Settings shared;
+  for (const ParameterInfo& own : tool.declared_parameters()) {
+    const auto& declared = parameters.declared();
+    const bool is_shared =
+        std::any_of(declared.begin(), declared.end(), [&](const ParameterInfo& parameter) {
+          return parameter.name == own.name && parameter.type == own.type;
+        });
+    if (is_shared)
+      shared[own.name] = parameters.values().at(own.name);
+    else if (own.required)
+      return {};
+  }
+  return shared;
+}
+
+}  // namespace
 
 Experiment::~Experiment() = default;
 
@@ -10,6 +32,15 @@ void Experiment::finish(Summary&) {}
 /// The defaults of an experiment: one pass, no summary, no partial statistics.
 std::int64_t Experiment::passes(const Parameters&) const {
   return 1;
+}
+
+void Experiment::check_parameters(const Parameters& parameters) const {
+  for (const ToolSlot* slot : tool_slots()) {
+    const Tool* tool = slot->bound_tool();
+    if (tool == nullptr) continue;
+    const Settings shared = shared_values(*tool, parameters);
+    if (!shared.empty()) tool->check_parameters(tool->parameters(shared));
+  }
 }
 
 std::optional<Dataset> Experiment::partial(const Summary&) const {

@@ -51,6 +51,11 @@ std::string ReferencePrompts::key() const {
   return "cases " + std::to_string(hash);
 }
 
+void ReferencePrompts::describe(Dataset& result) const {
+  result.attributes["reference"] = name();
+  context_.record_file(result, "reference", file_);
+}
+
 std::string ReferencePrompts::name() const {
   return file_.empty() ? "cases" : std::filesystem::path(file_).filename().string();
 }

@@ -26,7 +26,10 @@ class SingleTool final : public Experiment {
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
 
   void run(Case& c) override {
-    Dataset result = slot_->run(c.request(c.parameters()));
+    const Request request = (*slot_).reads_prompts()
+                                ? c.request(c.parameters())
+                                : Request(Tokens{}, c.parameters()).set_seed(c.seed());
+    Dataset result = slot_->run(request);
     check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
     c.save(slot_.tool_name(), std::move(result));
   }
@@ -179,7 +182,7 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
 /// Parameters of an experiment are its own; those of its tools are checked when it calls them.
 void BoundExperiment::check_parameters(const Parameters& parameters, const Model& model) const {
   check_against_model(parameters, model);
-  if (is_single_tool_) tools_.front()->check_parameters(parameters);
+  experiment_->check_parameters(parameters);
 }
 
 // A result of a tool run alone must be what the tool declares. An experiment may change the results

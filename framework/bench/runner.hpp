@@ -87,7 +87,7 @@ class BoundExperiment {
 
   /// Checks the values of parameters before the first case.
   /// \throws UsageError for a token that the model lacks, a hook point that it lacks, or a value
-  ///   that the tool refuses
+  ///   that a tool or the experiment refuses
   void check_parameters(const Parameters& parameters, const Model& model) const;
 
   /// Number of passes over the cases. \throws UsageError if the experiment gives less than 1

@@ -177,6 +177,10 @@ struct TensorFile::State {
     if (!std::filesystem::exists(source, error))
       throw InputError(printable(source) +
                        ": file not found; expected a safetensors file, or ARCHIVE.h5:results/NAME");
+    if (std::filesystem::is_directory(source, error))
+      throw InputError(printable(source) +
+                       ": is a folder, expected a safetensors file, or ARCHIVE.h5:results/NAME; "
+                       "give the path of a file in it");
     require_not_pickled(source);
     if (source.ends_with(".h5"))
       throw InputError(printable(source) + ": is an archive; name the result that is meant: " +
@@ -246,11 +250,13 @@ at::Tensor TensorFile::read(const std::string& name,
   const std::string subject = printable(state_->source) + ": tensor '" + name + "': ";
   if (!fits(stored.shape, expected))
     throw InputError(subject + "the shape is " + shape_text(stored.shape) + ", expected " +
-                     shape_text(expected));
+                     shape_text(expected) + "; give a file made for this model and option");
   at::Tensor values = state_->values(name, stored);
   // NaN in a result has a reason, which its description gives.
   if (state_->safetensors && values.is_floating_point() && !at::isfinite(values).all().item<bool>())
-    throw InputError(subject + "contains NaN or infinity, expected numbers");
+    throw InputError(subject +
+                     "contains NaN or infinity, expected finite numbers; write the file again from "
+                     "finite values");
   return values;
 }
 

@@ -26,6 +26,10 @@ std::vector<std::string> Tool::usual_hooks(const TransformerSpec&) const {
   return {};
 }
 
+bool Tool::reads_prompts() const {
+  return true;
+}
+
 Parameters Tool::parameters(const Settings& given) const {
   return Parameters::resolve(declared_, given, subject_);
 }

@@ -35,7 +35,7 @@ int run_or_help(const Command& command, const Arguments& words, const Rest& rest
   if (!options.flag("help"))
     text = description(options);
   else if (!command.more_help || options.operand(0).empty())
-    text = command_help(options, "", help_width());
+    text = command_help(options, {}, help_width());
   if (text.empty()) return rest(options);
   std::cout << text;
   return 0;

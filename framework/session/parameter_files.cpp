@@ -33,18 +33,18 @@ bool is_generated(const std::string& text) {
   return text.starts_with("generated:") && !fs::exists(text);
 }
 
-void add_model(std::vector<FileRecord>& records, const std::string& role,
-               const std::string& model) {
+void add_model(std::vector<FileRecord>& records, const std::string& role, const std::string& model,
+               const FileDigest& digest) {
   const Checkpoint checkpoint(resolve_model_directory(model));
   for (const auto& file : checkpoint.files())
-    records.push_back(file_record(role + " " + file.role, file.path));
+    records.push_back(file_record(role + " " + file.role, file.path, digest));
   if (const auto tokenizer = Tokenizer::open(checkpoint.directory()))
     for (const auto& path : tokenizer->files())
-      records.push_back(file_record(role + " tokenizer", path));
+      records.push_back(file_record(role + " tokenizer", path, digest));
 }
 
 void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
-              const ParameterInfo& parameter) {
+              const ParameterInfo& parameter, const FileDigest& digest) {
   if (is_generated(parameters.text(parameter.name))) return;
   const FileReference reference = reference_of(parameters.text(parameter.name));
   const std::string subject =
@@ -56,7 +56,7 @@ void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
     // A device or a pipe may never end.
     if (!fs::is_regular_file(reference.path, error))
       throw InputError(subject + "is not a regular file; give the path of a file");
-    records.push_back(file_record(parameter.name + " file", reference.path));
+    records.push_back(file_record(parameter.name + " file", reference.path, digest));
     records.back().name += reference.inside;
     return;
   }
@@ -67,7 +67,7 @@ void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
     if (!fs::exists(file, error))
       throw InputError(subject + "lacks the file '" + name + "'; expected a folder with " +
                        join(names, ", "));
-    records.push_back(file_record(parameter.name + " " + name, file));
+    records.push_back(file_record(parameter.name + " " + name, file, digest));
   }
 }
 
@@ -98,23 +98,24 @@ Settings changed(const Parameters& parameters,
 
 }  // namespace
 
-FileRecord file_record(const std::string& role, const fs::path& path) {
-  return {role, path.filename().string(), sha256_file(path),
+FileRecord file_record(const std::string& role, const fs::path& path, const FileDigest& digest) {
+  return {role, path.filename().string(), digest(path),
           static_cast<std::int64_t>(fs::file_size(path))};
 }
 
-std::vector<FileRecord> parameter_file_records(const Parameters& parameters) {
+std::vector<FileRecord> parameter_file_records(const Parameters& parameters,
+                                               const FileDigest& digest) {
   std::vector<FileRecord> records;
   for (const auto& parameter : parameters.declared()) {
     if (parameters.values().at(parameter.name).empty()) continue;
     if (parameter.type == ParameterType::model)
-      add_model(records, parameter.name, parameters.text(parameter.name));
+      add_model(records, parameter.name, parameters.text(parameter.name), digest);
     if (parameter.type == ParameterType::models) {
       std::size_t index = 0;
       for (const auto& model : parameters.list(parameter.name))
-        add_model(records, parameter.name + " " + std::to_string(++index), model);
+        add_model(records, parameter.name + " " + std::to_string(++index), model, digest);
     }
-    if (parameter.type == ParameterType::file) add_file(records, parameters, parameter);
+    if (parameter.type == ParameterType::file) add_file(records, parameters, parameter, digest);
   }
   return records;
 }

@@ -57,4 +57,8 @@ std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
   return cases;
 }
 
+CaseInput case_without_prompt() {
+  return {"weights", "", {}, {}};
+}
+
 }  // namespace lensbench

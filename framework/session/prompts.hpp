@@ -12,4 +12,7 @@ namespace lensbench {
 ///   and the endings `.json`, `.csv` and `.tsv`
 std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path);
 
+/// The case `weights` of a run that does not read prompts.
+CaseInput case_without_prompt();
+
 }  // namespace lensbench

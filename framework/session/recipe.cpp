@@ -81,17 +81,17 @@ std::string digest_of_ids(const std::vector<std::int64_t>& ids) {
 /// Token ids of a prompt; empty if it cannot be tokenized. Such a prompt is still planned and later
 /// fails as a case.
 std::vector<std::int64_t> ids_of(const std::string& text, const std::vector<std::int64_t>& given,
-                                 const Model& model) {
+                                 const Context& context) {
   if (!given.empty()) return given;
   try {
-    return to_tokens(model, text).ids;
+    return context.tokens_of(text).ids;
   } catch (const UsageError&) {
     return {};
   }
 }
 
 void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters& parameters,
-                        const Model& model) {
+                        const Context& context) {
   SecondPrompt prompt;
   try {
     prompt = second_prompt(input, parameters);
@@ -100,14 +100,14 @@ void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters
   }
   if (!prompt.is_given()) return;
   plan.corrupted_text = prompt.text;
-  const auto ids = ids_of(prompt.text, prompt.ids, model);
+  const auto ids = ids_of(prompt.text, prompt.ids, context);
   if (!ids.empty()) plan.corrupted_ids_sha256 = digest_of_ids(ids);
 }
 
-CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Model& model) {
+CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Context& context) {
   CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
-  plan_second_prompt(plan, input, parameters, model);
-  plan.ids = ids_of(input.text, input.ids, model);
+  plan_second_prompt(plan, input, parameters, context);
+  plan.ids = ids_of(input.text, input.ids, context);
   if (plan.ids.empty()) return plan;
   plan.n_tokens = static_cast<std::int64_t>(plan.ids.size());
   plan.ids_sha256 = digest_of_ids(plan.ids);
@@ -116,10 +116,14 @@ CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const M
 
 }  // namespace
 
-RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHost& host,
+RunPlan make_plan(const RunRequest& request, const Context& context, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
                   const std::vector<FileRecord>& inputs) {
+  const Model& model = context.model();
+  const FileDigest digest = [&](const std::filesystem::path& path) {
+    return context.file_digest(path);
+  };
   RunPlan plan;
   plan.title = entry.name + " on " + model.spec().family + ", " + std::to_string(cases.size()) +
                (cases.size() == 1 ? " case" : " cases");
@@ -129,12 +133,13 @@ RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHos
   if (!request.interventions.empty())
     plan.request["interventions"] =
         nlohmann::json::parse(interventions_to_json(request.interventions));
-  for (const auto& file : model.files()) plan.files.push_back(file_record(file.role, file.path));
-  const auto others = parameter_file_records(parameters);
+  for (const auto& file : model.files())
+    plan.files.push_back(file_record(file.role, file.path, digest));
+  const auto others = parameter_file_records(parameters, digest);
   plan.files.insert(plan.files.end(), others.begin(), others.end());
   plan.files.insert(plan.files.end(), inputs.begin(), inputs.end());
   plan.plugins = plugin_records(host, entry, tools);
-  for (const auto& input : cases) plan.cases.push_back(plan_case(input, parameters, model));
+  for (const auto& input : cases) plan.cases.push_back(plan_case(input, parameters, context));
   plan.source = entry.source;
   return plan;
 }

@@ -16,10 +16,11 @@ namespace lensbench {
 
 /// Complete request of a run, sufficient to repeat it: parameters with defaults resolved, hashes of
 /// every file read, plug-ins with their hashes, prompts.
+/// \param context  has the model; it tokenizes the prompts and hashes the files
 /// \param entry  the experiment, or the tool of `lensbench tool`
 /// \param tools  names of the tools in use
 /// \param inputs  files read in addition to those of models: the prompts
-RunPlan make_plan(const RunRequest& request, const Model& model, const PluginHost& host,
+RunPlan make_plan(const RunRequest& request, const Context& context, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
                   const std::vector<FileRecord>& inputs);

@@ -8,6 +8,7 @@
 
 #include "archive/run/finished_run.hpp"
 #include "archive/run/run_folder.hpp"
+#include "session/prompts.hpp"
 #include "session/run_session.hpp"
 
 namespace lensbench {
@@ -31,7 +32,6 @@ class SignalScope {
 };
 
 std::vector<CaseInput> named_cases(std::vector<CaseInput> cases) {
-  if (cases.empty()) throw UsageError("run: cases are missing; give at least one");
   std::set<std::string> ids;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     CaseInput& one = cases[i];
@@ -98,8 +98,11 @@ ArchivedRun run_entry(PluginEntryKind kind, const std::string& name, const RunOp
   const SignalScope signals;
   RunListener listener;
   if (options.warn) listener.warn = options.warn;
-  auto cases = named_cases(options.cases);
   RunSession session(request_for(kind, name, options), listener);
+  auto cases = named_cases(options.cases);
+  if (cases.empty() && session.reads_prompts())
+    throw UsageError("run: cases are missing; give at least one");
+  if (cases.empty()) cases.push_back(case_without_prompt());
   session.prepare(std::move(cases), {});
   if (options.resume && std::filesystem::exists(options.out))
     return archived(finish_sealed_run(options.out, session.plan()));

@@ -58,7 +58,7 @@ RunSession::RunSession(RunRequest request, RunListener listener)
   // Libraries are tried in a child process. That forks safely and fast only now, while this process
   // has one thread and little memory.
   if (request_.kind == PluginEntryKind::tool)
-    create_tool(host_, entry_->name);
+    reads_prompts_ = create_tool(host_, entry_->name)->reads_prompts();
   else
     load_declared_tools(host_, *create_experiment(host_, entry_->name));
   for (const auto& refusal : host_.refusals()) listener_.warn("left out: " + refusal.message);
@@ -81,7 +81,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   set_reference_cases(*context_, cases_);
   bound_->check_parameters(parameters_, *model_);
   plan_ =
-      make_plan(request_, *model_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
+      make_plan(request_, *context_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   plan_.passes = bound_->passes(parameters_);
   for (std::string& note : notes_on_run(*model_, parameters_, plan_.cases))
     notes_.push_back(std::move(note));

@@ -54,6 +54,9 @@ class RunSession {
   const Model& model() const { return *model_; }
   const std::vector<CaseInput>& cases() const { return cases_; }
 
+  /// Whether the run reads prompts. If not, one case without a prompt is enough.
+  bool reads_prompts() const { return reads_prompts_; }
+
   /// Sets the threads, resolves the parameters, opens the model, binds the tools.
   /// \param inputs  files that the cases were read from
   void prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs);
@@ -91,6 +94,7 @@ class RunSession {
   std::string started_;
   PluginHost host_;
   const PluginInfo* entry_ = nullptr;
+  bool reads_prompts_ = true;
   std::shared_ptr<const Model> model_;
   Parameters parameters_;
   std::vector<CaseInput> cases_;

@@ -165,10 +165,13 @@ void ActivationPatchingTool::check_parameters(const Parameters& parameters) cons
       grid_points(model().spec(), parameters.list("points"), parameters.list("head_points"));
   const std::string& source = parameters.text("source");
   const std::string& reference = parameters.text("reference");
-  if (source == "mean") ReferencePrompts(context(), reference).check_mean(kMeanSource);
   if (!reference.empty() && source != "mean" && source != "resample")
     throw UsageError("activation_patching: reference is '" + reference +
                      "', but only source mean and resample use it; leave out reference");
+  const ReferencePrompts prompts(context(), reference);
+  if (source == "mean") prompts.check_mean(kMeanSource);
+  // Reads the whole file, whose faults would otherwise end each case.
+  if (source == "resample" && !reference.empty()) prompts.for_each([](const Tokens&) {});
 }
 
 /// The cost follows from shapes: the cells are made without values and nothing is run.
@@ -295,7 +298,7 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
   dataset.attributes["base_run"] = "clean";
   dataset.attributes["source_run"] = replacement;
   dataset.attributes["sign"] = "effect = m(changed) - m(base)";
-  if (replacement == "mean" || drawn) dataset.attributes["reference"] = reference.name();
+  if (replacement == "mean" || drawn) reference.describe(dataset);
   Provenance{.definition = "activation_patching/1",
              .seed_stream = drawn ? static_cast<std::int64_t>(kDrawStream) : -1}
       .describe(dataset);

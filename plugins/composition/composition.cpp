@@ -304,7 +304,9 @@ CompositionOptions CompositionTool::options_of(const Parameters& parameters) con
 }
 
 void CompositionTool::check_parameters(const Parameters& parameters) const {
-  check_options(model().spec(), options_of(parameters));
+  const CompositionOptions options = options_of(parameters);
+  check_options(model().spec(), options);
+  if (!options.direction_file.empty()) direction_of(options.direction_file, model().spec().d_model);
 }
 
 Dataset CompositionTool::run(const Request& request) {
@@ -333,6 +335,7 @@ Dataset CompositionTool::analyze(const CompositionOptions& options) {
   add_directions(dataset, plan, found);
   add_chosen_direction(dataset, found);
   add_attributes(dataset, spec, options);
+  context().record_file(dataset, "direction_file", options.direction_file);
   add_receipts(dataset, plan, found);
   return dataset;
 }

@@ -36,6 +36,7 @@ class CompositionTool final : public Composition {
 
   void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;
+  bool reads_prompts() const override { return false; }
   Dataset run(const Request& request) override;
   Dataset analyze(const CompositionOptions& options) override;
 

@@ -131,12 +131,13 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
 
 /// Number of prompts and tokens of the reference: a mean over few prompts is a weak baseline.
 void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kinds,
-                             const std::string& reference, const ReferenceMeans* means) {
+                             const ReferencePrompts& reference, const ReferenceMeans* means) {
   std::vector<std::string> names;
   for (const Ablation kind : kinds) names.push_back(to_string(kind));
   dataset.attributes["ablation"] = names;
-  dataset.attributes["reference"] = means == nullptr ? "none" : reference;
+  dataset.attributes["reference"] = "none";
   if (means == nullptr) return;
+  reference.describe(dataset);
   dataset.attributes["reference_prompts"] = means->prompts;
   dataset.attributes["reference_tokens"] = means->tokens;
 }
@@ -232,7 +233,7 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
         dataset, analysis,
         ablate(model(), tokens, analysis, contributions, {kinds, options.heads, reference}));
   add_attributes(dataset, target, options, analysis);
-  add_ablation_attributes(dataset, kinds, ReferencePrompts(context(), options.reference).name(),
+  add_ablation_attributes(dataset, kinds, ReferencePrompts(context(), options.reference),
                           reference);
   dataset.receipts = analysis.receipts;
   return dataset;

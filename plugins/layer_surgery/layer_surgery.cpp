@@ -70,6 +70,18 @@ void check_use(SurgeryOperation operation, const LayerSurgeryOptions& options) {
                  "operation=merge_heads");
   require_unused(!options.blocks.empty() && (operation == permute || operation == merge_heads),
                  "blocks", "an operation on blocks or operation=prune");
+  const LayerSurgeryOptions usual;
+  require_unused(options.alpha != usual.alpha && operation != merge_heads, "alpha",
+                 "operation=merge_heads");
+  const bool prunes = operation == prune;
+  require_unused(options.parts != usual.parts && !prunes, "parts", "operation=prune");
+  require_unused(options.by != usual.by && !prunes, "by", "operation=prune");
+  require_unused(options.fractions != usual.fractions && !prunes, "fractions", "operation=prune");
+  require_unused(options.draws != usual.draws && !prunes, "draws", "operation=prune");
+  const bool reads_text = !options.text.empty();
+  require_unused(options.window != usual.window && !reads_text, "window", "a measurement on text");
+  require_unused(options.windows != usual.windows && !reads_text, "windows",
+                 "a measurement on text");
   if (!(options.alpha >= 0 && options.alpha <= 1))
     throw UsageError("layer_surgery: alpha is " + std::to_string(options.alpha) +
                      ", expected 0 to 1");
@@ -297,6 +309,8 @@ Dataset LayerSurgeryTool::computed(const Tokens& tokens, SurgeryOperation operat
                                           "1: every variant left the last stream equal in every "
                                           "bit"));
   add_attributes(dataset, operation, options, totals, context().seed());
+  context().record_file(dataset, "text", options.text);
+  if (donor) context().record_model(dataset, "donor", *donor);
   return dataset;
 }
 

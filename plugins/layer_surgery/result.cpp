@@ -215,7 +215,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
         "compares the embeddings";
   // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
-  attributes["seed_stream"] = static_cast<std::int64_t>(seed);
+  attributes["seed"] = static_cast<std::int64_t>(seed);
   if (operation != SurgeryOperation::prune) return;
   attributes["parts"] = options.parts;
   attributes["ranked_on"] = "the text that the loss is measured on";

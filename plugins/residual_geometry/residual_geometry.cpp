@@ -236,7 +236,7 @@ void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;
   attributes["weights"] = "as in the checkpoint: nothing is centred or folded";
-  if (!options.text.empty()) attributes["seed_stream"] = static_cast<std::int64_t>(seed);
+  if (!options.text.empty()) attributes["seed"] = static_cast<std::int64_t>(seed);
 }
 
 ResidualGeometryOptions options_of(const Parameters& parameters) {
@@ -315,6 +315,8 @@ Dataset ResidualGeometryTool::measure(const Tokens& tokens,
     add_spread(dataset, found.points[i], found.spreads[i], options);
   add_matrices(dataset, model(), options);
   add_attributes(dataset, options, found, context().seed());
+  context().record_file(dataset, "text", options.text);
+  context().record_file(dataset, "matrix_file", options.matrix_file);
   return dataset;
 }
 

@@ -1,6 +1,5 @@
 #include "token_analyzer/token_analyzer.hpp"
 
-#include <filesystem>
 #include <lensbench/error.hpp>
 
 #include "token_analyzer/flags.hpp"
@@ -40,13 +39,6 @@ void check(const TokenAnalyzerOptions& options, std::int64_t vocab_size) {
                      ", expected 0 (the text as given) or more");
 }
 
-/// Name of a model in results: that of its folder; `model` if it was not read from one.
-std::string name_of(const Model& model) {
-  if (model.directory().empty()) return "model";
-  const auto folder = std::filesystem::absolute(model.directory()).lexically_normal();
-  return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
-}
-
 }  // namespace
 
 void TokenAnalyzerTool::check_compatible(const Model& model) const {
@@ -58,6 +50,8 @@ void TokenAnalyzerTool::check_compatible(const Model& model) const {
 
 void TokenAnalyzerTool::check_parameters(const Parameters& parameters) const {
   check(options_of(parameters, 0), model().spec().vocab_size);
+  // The model is not kept, because an experiment that compares models has opened it itself.
+  if (const std::string& path = parameters.text("versus_model"); !path.empty()) opened(path);
 }
 
 /// Analysis and, with `versus_model`, comparison of the same text; a generated text is scored by
@@ -74,7 +68,7 @@ Dataset TokenAnalyzerTool::run(const Request& request) {
   if (other == nullptr) return dataset;
   add_comparison(dataset,
                  compare_text(model(), analysis.residual, *other, analysis.text, options.top_k));
-  dataset.attributes["versus_model"] = name_of(*other);
+  context().record_model(dataset, "versus_model", *other);
   return dataset;
 }
 
@@ -92,7 +86,7 @@ Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std
   Dataset dataset = comparison_dataset(
       tokens, compare_text(model(), shared_residual(tokens), other, tokens, top_k));
   dataset.attributes["top_k"] = top_k;
-  dataset.attributes["versus_model"] = name_of(other);
+  context().record_model(dataset, "versus_model", other);
   return dataset;
 }
 
@@ -115,13 +109,17 @@ at::Tensor TokenAnalyzerTool::shared_residual(const Tokens& tokens) {
   return context().activations(tokens, {name}).at(name).select(0, 0);
 }
 
+std::shared_ptr<const Model> TokenAnalyzerTool::opened(const std::string& path) const {
+  auto other = Model::open(path, model().options());
+  check_compatible(*other);
+  require_same_vocabulary(model(), *other);
+  return other;
+}
+
 /// Opened at the first case and kept: the model is the same for all cases.
 const Model& TokenAnalyzerTool::versus(const std::string& path) {
   if (versus_ == nullptr || versus_path_ != path) {
-    auto other = Model::open(path, model().options());
-    check_compatible(*other);
-    require_same_vocabulary(model(), *other);
-    versus_ = std::move(other);
+    versus_ = opened(path);
     versus_path_ = path;
   }
   return *versus_;

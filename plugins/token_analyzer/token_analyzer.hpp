@@ -46,6 +46,8 @@ class TokenAnalyzerTool final : public TokenAnalyzer {
   token_analysis::Analysis analysis_of(const Tokens& tokens, const TokenAnalyzerOptions& options);
   /// Residual [pos, d_model] after the last block, shared with the other tools of a case.
   at::Tensor shared_residual(const Tokens& tokens);
+  /// Opens a model and checks that it can be compared.
+  std::shared_ptr<const Model> opened(const std::string& path) const;
   /// The `versus_model`, opened once for all cases.
   const Model& versus(const std::string& path);
 

@@ -69,5 +69,21 @@ TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
                     HasSubstr("blocks.5.attn.hook_pattern"), Not(HasSubstr("blocks.6."))));
 }
 
+// The last lines of a help text are an example of the entry that was asked about.
+TEST(ListCommand, HelpOfEachEntryEndsWithACommandOfItsOwn) {
+  for (const auto& [kind, command] : {std::pair("tools", "tool"), {"experiments", "run"}}) {
+    const json listed = json::parse(lensbench({"list", kind, "--json"}).out);
+    for (const json& entry : listed) {
+      const std::string name = entry["name"];
+      const std::string help = lensbench({command, name, "--help"}).out;
+      const std::string example = help.substr(help.rfind("\nExample:\n"));
+      EXPECT_THAT(example, StartsWith("\nExample:\n  lensbench " + std::string(command) + " " +
+                                      name + " --model DIR"))
+          << help;
+      EXPECT_EQ(example.find("--prompt TEXT") == std::string::npos, name == "composition") << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lensbench

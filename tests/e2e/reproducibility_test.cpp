@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "support/command.hpp"
+#include "support/fixture_plugins.hpp"
 #include "support/folders.hpp"
 
 // The same request elsewhere, at another time, in another environment.
@@ -152,6 +153,26 @@ TEST(Reproducibility, ReplayFindsAModelInTheHubCacheByItsDigests) {
   const auto outcome = lensbench_in(folder.path(), {"HF_HUB_CACHE=" + (folder / "hub").string()},
                                     {"replay", folder / "a.h5", "--quiet"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+// The experiment passes the path of a file to a typed call, so that the recipe has it as a text.
+TEST(Reproducibility, ReplayNoticesAChangedFileThatATypedCallReads) {
+  const TempDir folder, plugins;
+  testing::place(plugins, "checked_parameters");
+  const std::string file = folder.write("prompts.txt", "And Moses went\nAnd God said\n");
+  const std::string archive = folder / "a.h5";
+  const auto run =
+      run_into(archive, {"run", "reads_a_file", "--plugin-dir", plugins.path(), "--model", kModel,
+                         "--prompt", "And the LORD spake", "--set", "place=" + file});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const std::vector<std::string> replay = {"replay", archive, "--plugin-dir", plugins.path(),
+                                           "--quiet"};
+  EXPECT_EQ(lensbench(replay).exit_code, 0);
+  // The order of the prompts does not change their mean by more than rounding.
+  folder.write("prompts.txt", "And God said\nAnd Moses went\n");
+  const auto changed = lensbench(replay);
+  EXPECT_EQ(changed.exit_code, 1) << changed.out;
+  EXPECT_THAT(changed.out, HasSubstr("reference_sha256"));
 }
 
 }  // namespace

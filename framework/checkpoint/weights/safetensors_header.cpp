@@ -193,7 +193,7 @@ std::string_view header_text(std::string_view file, const std::string& subject) 
   refuse_lfs_pointer(file, subject);
   if (file.size() < 8)
     throw InputError(subject + ": " + std::to_string(file.size()) +
-                     " bytes, too short for a safetensors file");
+                     " bytes, too short for a safetensors file; copy or download it again");
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i)
     length = length << 8 | static_cast<unsigned char>(file[static_cast<std::size_t>(i)]);
@@ -204,7 +204,7 @@ std::string_view header_text(std::string_view file, const std::string& subject) 
   if (length > file.size() - 8)
     throw InputError(subject + ": the file is truncated: the stated header has " +
                      std::to_string(length) + " bytes, but only " +
-                     std::to_string(file.size() - 8) + " follow");
+                     std::to_string(file.size() - 8) + " follow; copy or download it again");
   return file.substr(8, length);
 }
 
@@ -234,7 +234,8 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes,
     if (entry.end > data_bytes)
       throw InputError(subject + ": tensor '" + name + "': ends at byte " +
                        std::to_string(entry.end) + " of data, but the file has " +
-                       std::to_string(data_bytes) + "; the file is truncated");
+                       std::to_string(data_bytes) +
+                       "; the file is truncated: copy or download it again");
     if (entry.begin != reached)
       throw InputError(subject + ": tensor '" + name + "': begins at byte " +
                        std::to_string(entry.begin) + ", " +

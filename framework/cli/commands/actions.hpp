@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/parse/options.hpp"
+#include "cli/shell/help.hpp"
 
 namespace lensbench::cli {
 
@@ -11,9 +12,8 @@ namespace lensbench::cli {
 struct Action {
   const char* command;         ///< name of the command in the table
   int (*run)(const Options&);  ///< returns the exit code
-  /// Text for `--help` between description and options if an operand names a plug-in's entry;
-  /// starts with an empty line.
-  std::string (*more_help)(const Options&) = nullptr;
+  /// What `--help` adds if an operand names an entry of a plug-in.
+  EntryHelp (*more_help)(const Options&) = nullptr;
 };
 
 /// Action of a command; every command has one except those that `run_command_line` runs itself.
@@ -24,9 +24,9 @@ int carry_out(const Options& options);
 
 // Each function is in the file of its command. They throw the exceptions of lensbench/error.hpp.
 int run_experiment(const Options& options);
-std::string experiment_help(const Options& options);
+EntryHelp experiment_help(const Options& options);
 int run_tool(const Options& options);
-std::string tool_help(const Options& options);
+EntryHelp tool_help(const Options& options);
 int run_finish(const Options& options);
 int run_list(const Options& options);
 int run_tokenize(const Options& options);

@@ -77,4 +77,15 @@ std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::
   return text;
 }
 
+std::string example_of(const PluginHost& host, PluginEntryKind kind, const std::string& name) {
+  const PluginInfo& entry = host.find(kind, name);
+  const bool is_tool = kind == PluginEntryKind::tool;
+  std::string command =
+      std::string("lensbench ") + (is_tool ? "tool " : "run ") + name + " --model DIR";
+  if (!is_tool || create_tool(host, name)->reads_prompts()) command += " --prompt TEXT";
+  for (const ParameterInfo& parameter : entry.parameters)
+    if (parameter.required) command += " --set " + parameter.name + "=VALUE";
+  return command;
+}
+
 }  // namespace lensbench::cli

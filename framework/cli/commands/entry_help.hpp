@@ -13,6 +13,9 @@ namespace lensbench::cli {
 std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::string& name,
                        int width);
 
+/// Command that runs a tool or experiment, with the parameters that must be set.
+std::string example_of(const PluginHost& host, PluginEntryKind kind, const std::string& name);
+
 /// A parameter as text: `top_k = 5 (an integer, in tokens)`.
 std::string parameter_text(const ParameterInfo& parameter);
 

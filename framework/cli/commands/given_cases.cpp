@@ -54,14 +54,19 @@ std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
     cases.push_back({"ids-" + std::to_string(i + 1), {}, parse_ids(ids[i]), {}});
   if (!file.empty())
     for (auto& input : read_prompt_file(file)) cases.push_back(std::move(input));
-  if (cases.empty())
-    throw UsageError("prompts are missing; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
   // Results are saved under the id of their case.
   std::set<std::string> seen;
   for (const auto& input : cases)
     if (!seen.insert(input.id).second)
       throw UsageError("two cases have the id '" + input.id + "'; ids must differ");
   return cases;
+}
+
+std::vector<CaseInput> required_cases(std::vector<CaseInput> given, bool reads_prompts) {
+  if (!given.empty()) return given;
+  if (reads_prompts)
+    throw UsageError("prompts are missing; give --prompt TEXT, --prompts FILE or --ids \"1 2 3\"");
+  return {case_without_prompt()};
 }
 
 }  // namespace lensbench::cli

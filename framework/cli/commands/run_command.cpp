@@ -110,6 +110,11 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
   return outcome.exit_code();
 }
 
+/// Number of cases that will run: one if none is given, or else the run is refused.
+std::int64_t number_of(const std::vector<CaseInput>& given) {
+  return std::max<std::int64_t>(1, std::ssize(given));
+}
+
 /// Command `run` or `tool`, from its arguments to the exit code. Everything that can be wrong with
 /// the request is found before the first case runs.
 int run_entry(PluginEntryKind kind, const Options& options) {
@@ -117,10 +122,10 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
   std::vector<FileRecord> inputs;
   if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
-  RunSession session(arguments.request, terminal_listener(std::ssize(cases), arguments.quiet,
-                                                          arguments.progress_json));
+  RunSession session(arguments.request,
+                     terminal_listener(number_of(cases), arguments.quiet, arguments.progress_json));
   check_settings(session.host(), session.entry(), arguments.request.set, options.config());
-  session.prepare(std::move(cases), std::move(inputs));
+  session.prepare(required_cases(std::move(cases), session.reads_prompts()), std::move(inputs));
   const auto path = archive_path(arguments);
   // The process was killed between sealing and cleaning up: only the latter is left.
   if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
@@ -145,13 +150,14 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   }
 }
 
-/// Text of a plug-in for `--help`; empty if no tool or experiment was named.
-std::string help_of(PluginEntryKind kind, const Options& options) {
-  if (options.operand(0).empty()) return "";
+/// What a plug-in adds to `--help`; empty if no tool or experiment was named.
+EntryHelp help_of(PluginEntryKind kind, const Options& options) {
+  if (options.operand(0).empty()) return {};
   const PluginSearch search = plugin_search(options);
   PluginHost host(plugin_policy(search));
   find_plugins(host, search, print_warning);
-  return entry_help(host, kind, options.operand(0), help_width());
+  return {entry_help(host, kind, options.operand(0), help_width()),
+          example_of(host, kind, options.operand(0))};
 }
 
 }  // namespace
@@ -164,11 +170,11 @@ int run_tool(const Options& options) {
   return run_entry(PluginEntryKind::tool, options);
 }
 
-std::string experiment_help(const Options& options) {
+EntryHelp experiment_help(const Options& options) {
   return help_of(PluginEntryKind::experiment, options);
 }
 
-std::string tool_help(const Options& options) {
+EntryHelp tool_help(const Options& options) {
   return help_of(PluginEntryKind::tool, options);
 }
 
@@ -195,8 +201,8 @@ int run_finish(const Options& options) {
   std::vector<FileRecord> inputs;
   if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
   RunSession session(arguments.request,
-                     terminal_listener(std::ssize(cases), arguments.quiet, false));
-  session.prepare(std::move(cases), std::move(inputs));
+                     terminal_listener(number_of(cases), arguments.quiet, false));
+  session.prepare(required_cases(std::move(cases), session.reads_prompts()), std::move(inputs));
   const fs::path out = fs::path(folder).replace_extension(".h5");
   return say_outcome(session, arguments, session.finish(out, options.arguments()), "");
 }

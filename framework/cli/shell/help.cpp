@@ -125,17 +125,20 @@ std::string option_meaning(const Option& option) {
   return meaning;
 }
 
-std::string command_help(const Options& options, const std::string& more, int width) {
+std::string command_help(const Options& options, const EntryHelp& entry, int width) {
   const Command& command = options.command();
   std::string text;
   add_wrapped(text, "usage: " + usage_line(command), width, 7);
   add_paragraphs(text, command.description, width);
-  text += more;
+  text += entry.text;
   text += "\nOptions:\n";
   for (const auto& option : command.options)
     add_entry(text, option_label(option), option_meaning(option), width);
   add_entry(text, option_label(help_option()), help_option().help, width);
-  add_examples(text, command, width);
+  if (entry.example.empty())
+    add_examples(text, command, width);
+  else
+    text += "\nExample:\n  " + entry.example + "\n";
   return text;
 }
 

@@ -15,9 +15,14 @@ std::string option_meaning(const Option& option);
 /// Names of a command's operands: `A B`.
 std::string operand_names(const Command& command);
 
+/// What an entry of a plug-in adds to the help of a command.
+struct EntryHelp {
+  std::string text = {};     ///< between description and options; starts with an empty line
+  std::string example = {};  ///< command that takes the place of the examples of the command
+};
+
 /// Output of `lensbench COMMAND --help`, on lines of `width` cells.
-/// \param more  text of a plug-in between description and options; may be empty
-std::string command_help(const Options& options, const std::string& more, int width);
+std::string command_help(const Options& options, const EntryHelp& entry, int width);
 /// Output of `lensbench --help`.
 std::string overview(int width);
 /// Help of the commands that start with one word, for `lensbench model`.

@@ -50,9 +50,16 @@ TextLines::TextLines(std::filesystem::path path, std::string noun)
   if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character)
     throw InputError(path_.string() + ": a pipe or device can be read only once; save the " +
                      noun_ + "s to a file, whose SHA-256 the archive records");
+  if (kind == std::filesystem::file_type::directory)
+    throw InputError(path_.string() + ": is a folder, expected a file of " + noun_ +
+                     "s; give the path of a file in it");
+  if (kind == std::filesystem::file_type::not_found)
+    throw InputError(path_.string() + ": the " + noun_ +
+                     "s file does not exist; give the path of a file");
   file_.open(path_, std::ios::binary);
-  if (!file_ || kind == std::filesystem::file_type::directory)
-    throw InputError(path_.string() + ": the " + noun_ + "s file cannot be read");
+  if (!file_)
+    throw InputError(path_.string() + ": the " + noun_ +
+                     "s file cannot be read; check its permissions");
   check_format(path_, noun_);
 }
 

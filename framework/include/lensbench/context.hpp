@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/export.hpp>
@@ -58,6 +59,29 @@ class LENSBENCH_API Context {
   /// than the model's positions, is left out. Empty without a run. Prompts are tokenized at the
   /// first call; the reference is valid until `set_reference_prompts`.
   const std::vector<Tokens>& reference_prompts() const;
+
+  /// Tokens of the text of a prompt, as `to_tokens` with the rule of the tokenizer. The context
+  /// keeps the ids, so that each text is tokenized once. \throws as `to_tokens`
+  Tokens tokens_of(const std::string& text) const;
+
+  /// SHA-256 of the bytes of a file, in hexadecimal digits. A file is hashed again only when it has
+  /// changed. \throws InputError if it cannot be read
+  std::string file_digest(const std::filesystem::path& file) const;
+  /// Records in a result a file that it was computed from, so that a replay shows that the file has
+  /// changed: attribute NAME is the name of the file, NAME_sha256 the digest of its bytes. Nothing
+  /// is recorded for an empty text and for `generated:N`, which are not files. \param result result
+  /// to which the attributes are added \param name    name of the option that names the file:
+  /// `reference` \param file    path of a file, or `ARCHIVE.h5:results/NAME`, whose archive is
+  /// hashed \throws InputError if the file cannot be read
+  void record_file(Dataset& result, const std::string& name, const std::string& file) const;
+  /// Records in a result another model that it was computed from: attribute NAME is the name of its
+  /// folder (`model` if it was not read from one), NAME_sha256 the SHA-256 of the lines that
+  /// `sha256sum` prints for its files, sorted by name.
+  /// \param result  result to which the attributes are added
+  /// \param name    name of the option that names the model: `donor`
+  /// \param model   the other model
+  /// \throws InputError if a file cannot be read
+  void record_model(Dataset& result, const std::string& name, const Model& model) const;
 
   /// Number of forwards that `activations` ran.
   std::int64_t forwards() const;

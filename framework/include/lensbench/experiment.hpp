@@ -147,6 +147,14 @@ class LENSBENCH_API Experiment {
   /// Statistics over the cases of both arguments. Reserved, as `partial`.
   virtual Dataset combine(const Dataset& first, const Dataset& second) const;
 
+  /// Throws UsageError if the values cannot be used with the model or the tools. The bench calls it
+  /// before the first case, after the checks that `Tool::check_parameters` names. By default each
+  /// tool checks the parameters that have the name and the type of one of its own, together with
+  /// the defaults of its others. An experiment that passes on values under other names, or fixes
+  /// other values than the defaults, overrides it.
+  /// \param parameters  parameters of the experiment
+  virtual void check_parameters(const Parameters& parameters) const;
+
   /// Tools declared as members, in the order of declaration.
   const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
   /// Names of the tools that the most recent expression with tools called, if an exception ended

@@ -31,6 +31,9 @@ class LENSBENCH_API ReferencePrompts {
   std::string key() const;
   /// Name for results: that of the file without its folder, or `cases`.
   std::string name() const;
+  /// Adds the attribute `reference`, which is `name`, and for a file `reference_sha256`, the digest
+  /// of its bytes. \throws InputError if the file cannot be read
+  void describe(Dataset& result) const;
 
  private:
   const Context& context_;

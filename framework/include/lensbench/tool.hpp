@@ -57,6 +57,12 @@ class LENSBENCH_API Tool {
   /// which the bench reads those of all tools of an experiment in one forward. Empty by default.
   virtual std::vector<std::string> usual_hooks(const TransformerSpec& spec) const;
 
+  /// Whether the tool reads the tokens of a request; true by default. A tool of which it is false
+  /// reads the weights alone: it runs without a prompt, and its requests have no tokens.
+  virtual bool reads_prompts() const;
+
+  /// Parameters that the plug-in declares for this tool; empty before `attach`.
+  const std::vector<ParameterInfo>& declared_parameters() const { return declared_; }
   /// Values for the declared parameters of this tool: those given, and the defaults of the others.
   /// \throws UsageError under the conditions of `Parameters::resolve`
   Parameters parameters(const Settings& given = {}) const;

@@ -24,6 +24,8 @@ class LENSBENCH_API ToolSlot {
   const std::string& tool_name() const { return tool_name_; }  ///< registered name of the tool
   /// Binds the slot to a tool. \return false if the tool does not implement the slot's interface
   virtual bool bind(Tool& tool) = 0;
+  /// Tool that the slot is bound to; nullptr before `bind`.
+  virtual const Tool* bound_tool() const = 0;
   /// Version of the typed interface that the experiment was built with; nullptr for `Tool` itself.
   virtual const char* interface_version() const = 0;
 
@@ -62,6 +64,7 @@ class Uses final : public ToolSlot {
     tool_ = dynamic_cast<Interface*>(&tool);
     return tool_ != nullptr;
   }
+  const Tool* bound_tool() const override { return tool_; }
   const char* interface_version() const override {
     if constexpr (requires { Interface::kInterfaceVersion; })
       return Interface::kInterfaceVersion;

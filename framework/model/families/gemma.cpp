@@ -10,8 +10,9 @@ TransformerSpec read_gemma_spec(const ConfigReader& config) {
                                              .key_value_heads = 16,
                                              .d_head = 256,
                                              .activation = "gelu_pytorch_tanh"});
-  // Early configs say "gelu" but mean its tanh approximation, as in the reference.
-  if (spec.mlp.activation == Activation::gelu) spec.mlp.activation = Activation::gelu_tanh;
+  // Early configs say "gelu" but mean its tanh approximation, as in the reference; other words for
+  // the exact function mean it.
+  if (config.string_or("hidden_act", "") == "gelu") spec.mlp.activation = Activation::gelu_tanh;
   if (config.has("hidden_activation") &&
       read_activation(config, "hidden_activation", "") != spec.mlp.activation)
     config.fail("hidden_activation", "differs from hidden_act; set both to the same activation");

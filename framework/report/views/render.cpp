@@ -43,18 +43,23 @@ std::string title(const std::string& name, const View& view) {
   return bold(line, view.style) + faint(shorten(sizes, room, view.style.unicode), view.style);
 }
 
-// Adds the attributes that are numbers or short texts; longer ones are only in the archive.
+// Adds the attributes: numbers and short texts together, and each longer text on lines of its own.
 void attributes(Lines& lines, const View& view) {
   constexpr int kLongest = 40;
   std::string line;
+  std::vector<std::string> longer;
   for (const auto& [name, value] : view.dataset.attributes) {
     const std::string shown = view.attribute(name);
-    if (shown.empty() || display_width(shown) > kLongest) continue;
-    line += cat({line.empty() ? "" : "; ", view.text(name), " = ", shown});
+    if (shown.empty()) continue;
+    if (display_width(shown) > kLongest)
+      longer.push_back(cat({view.text(name), " = ", shown}));
+    else
+      line += cat({line.empty() ? "" : "; ", view.text(name), " = ", shown});
   }
-  if (line.empty()) return;
+  if (line.empty() && longer.empty()) return;
   lines.emplace_back();
-  say(lines, line, view.style, 2);
+  if (!line.empty()) say(lines, line, view.style, 2);
+  for (const std::string& one : longer) say(lines, one, view.style, 2);
 }
 
 /// Receipts end every drawing, also the one without any: a missing check must be as visible as a

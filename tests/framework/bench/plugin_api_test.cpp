@@ -34,6 +34,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfToolInThisOrder) {
   EXPECT_EQ(slot_of(&Tool::run_batch), slot++);
   EXPECT_EQ(slot_of(&Tool::estimate), slot++);
   EXPECT_EQ(slot_of(&Tool::usual_hooks), slot++);
+  EXPECT_EQ(slot_of(&Tool::reads_prompts), slot++);
 }
 
 TEST(PluginApi, HasTheVirtualFunctionsOfExperimentInThisOrder) {
@@ -43,6 +44,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfExperimentInThisOrder) {
   EXPECT_EQ(slot_of(&Experiment::passes), slot++);
   EXPECT_EQ(slot_of(&Experiment::partial), slot++);
   EXPECT_EQ(slot_of(&Experiment::combine), slot++);
+  EXPECT_EQ(slot_of(&Experiment::check_parameters), slot++);
 }
 
 TEST(PluginApi, HasTheVirtualFunctionsOfSummaryInThisOrder) {
@@ -85,6 +87,7 @@ TEST(PluginApi, GivesAToolThatOverridesNothingElseItsDefaults) {
   EXPECT_FALSE(tool.estimate(requests[0]).flops.has_value());
   EXPECT_TRUE(tool.usual_hooks(model->spec()).empty());
   EXPECT_NO_THROW(tool.check_parameters({}));
+  EXPECT_TRUE(tool.reads_prompts());
   EXPECT_FALSE(context.cancelled());
   EXPECT_NO_THROW(context.progress(1, 2));
 }

@@ -62,8 +62,17 @@ TEST(GivenCases, RefuseEmptyPromptsAndIds) {
 }
 
 TEST(GivenCases, SayHowToGiveOneWhereThereIsNone) {
-  EXPECT_THAT(message_of<UsageError>([] { read_cases({}, {}, ""); }),
+  EXPECT_TRUE(read_cases({}, {}, "").empty());
+  EXPECT_THAT(message_of<UsageError>([] { required_cases({}, true); }),
               AllOf(HasSubstr("--prompt TEXT"), HasSubstr("--prompts FILE"), HasSubstr("--ids")));
+}
+
+TEST(GivenCases, AreOneWithoutAPromptWhereTheRunReadsNone) {
+  const auto cases = required_cases({}, false);
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_EQ(cases[0].id, "weights");
+  EXPECT_TRUE(cases[0].text.empty() && cases[0].ids.empty());
+  EXPECT_EQ(required_cases({{"one", "And", {}, {}}}, false)[0].id, "one");
 }
 
 TEST(GivenCases, HaveDifferentIds) {

@@ -35,7 +35,7 @@ std::string words_of(const std::string& text) {
 }
 
 std::string help_of(const Command& command, int width) {
-  return command_help(Options(command, {"--help"}), "", width);
+  return command_help(Options(command, {"--help"}), {}, width);
 }
 
 /// Lines that are shown as they are at any width: commands to copy, and paragraphs that begin with
@@ -105,9 +105,19 @@ TEST(Help, HasEveryExampleOnALineOfItsOwn) {
 TEST(Help, PutsWhatAPluginAddsBetweenDescriptionAndOptions) {
   Command command = lensbench::testing::made_command("probe");
   command.description = "What it does.";
-  const std::string text = command_help(Options(command, {"--help"}), "\nMORE\n", 80);
+  const std::string text =
+      command_help(Options(command, {"--help"}), {"\nMORE\n", "lensbench probe one"}, 80);
   EXPECT_LT(text.find("What it does."), text.find("MORE"));
   EXPECT_LT(text.find("MORE"), text.find("Options:"));
+}
+
+TEST(Help, EndsWithTheExampleOfThePluginInPlaceOfThoseOfTheCommand) {
+  Command command = lensbench::testing::made_command("probe");
+  command.examples = {{"lensbench probe another", "another example"}};
+  const std::string text =
+      command_help(Options(command, {"--help"}), {"\nMORE\n", "lensbench probe one"}, 80);
+  EXPECT_THAT(text, ::testing::EndsWith("\nExample:\n  lensbench probe one\n"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("another")));
 }
 
 TEST(Help, OfAllCommandsNamesEachWithItsSummary) {

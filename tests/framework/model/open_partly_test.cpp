@@ -67,6 +67,16 @@ TEST(OpeningAModel, NamesTheUnknownTypeOfAWeight) {
               HasSubstr("model.norm.weight has the element type F8_E4M3, expected F32"));
 }
 
+// A tensor that no layer has is another fault than layers that follow the last one.
+TEST(OpeningAModel, DoesNotCountLayersIfATensorOfAKnownLayerIsNotPartOfIt) {
+  ChangedCheckpoint checkpoint("llama");
+  checkpoint.tensors["model.layers.0.unheard_of.weight"] =
+      checkpoint.tensors["model.layers.5.unheard_of.weight"] =
+          checkpoint.tensors.at("model.norm.weight").clone();
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("model.layers.0.unheard_of.weight"),
+                                        ::testing::Not(HasSubstr("config.json describes"))));
+}
+
 TEST(OpeningAModel, NamesBothNumbersIfTheConfigurationHasMoreLayersThanTheWeights) {
   for (const char* sample : {"llama", "gpt2", "mixtral", "phi3-window"}) {
     ChangedCheckpoint checkpoint(sample);

@@ -125,6 +125,17 @@ TEST(OpeningAModel, RefusesLongRopeFactorsThatDoNotFitTheHead) {
   EXPECT_THAT(checkpoint.fault(), HasSubstr("long_factor: has 1 numbers; expected 3"));
 }
 
+// GemmaConfig of transformers changes the word "gelu" alone to the tanh approximation.
+TEST(OpeningAModel, TakesOnlyTheWordGeluOfGemmaForItsApproximation) {
+  for (const auto& [word, activation] : {std::pair("gelu", Activation::gelu_tanh),
+                                         {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                                         {"gelu_python", Activation::gelu}}) {
+    ChangedCheckpoint checkpoint("gemma");
+    checkpoint.config["hidden_act"] = word;
+    EXPECT_EQ(checkpoint.open()->spec().mlp.activation, activation) << word;
+  }
+}
+
 TEST(OpeningAModel, TakesOneMeaningOfNullAndAnotherOfAbsence) {
   ChangedCheckpoint checkpoint("gemma2");
   checkpoint.config["final_logit_softcapping"] = nullptr;

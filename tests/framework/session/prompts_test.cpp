@@ -145,9 +145,9 @@ TEST_F(PromptFile, HoldsAtLeastOnePrompt) {
 
 TEST_F(PromptFile, IsAFileThatCanBeRead) {
   EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder / "none.txt"); }),
-              AllOf(HasSubstr("none.txt"), HasSubstr("cannot be read")));
+              AllOf(HasSubstr("none.txt"), HasSubstr("does not exist; give the path of a file")));
   EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.path()); }),
-              HasSubstr("cannot be read"));
+              HasSubstr("is a folder, expected a file of prompts; give the path of a file in it"));
 }
 
 TEST_F(PromptFile, IsNoPipeSinceItsDigestIsRecorded) {

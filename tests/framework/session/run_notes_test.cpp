@@ -72,5 +72,12 @@ TEST(RunNotes, NameTheFirstCaseThatIsLongerThanTheModelWasMadeFor) {
                   "first is 'case-1' with 5 tokens"));
 }
 
+// A case beyond a table of positions cannot run, and fails with that reason.
+TEST(RunNotes, DoNotNameACaseThatATableOfPositionsEnds) {
+  ChangedCheckpoint checkpoint("gpt2");
+  const auto model = checkpoint.open();
+  EXPECT_THAT(notes_on_run(*model, {}, cases_of({model->spec().max_positions + 1})), IsEmpty());
+}
+
 }  // namespace
 }  // namespace lensbench

@@ -252,6 +252,21 @@ TEST_F(Refused, WhatHasNoMeaning) {
               HasSubstr("lacks a head axis"));
 }
 
+TEST_F(Refused, AReferenceFileWithAFaultBeforeTheFirstCase) {
+  const testing::TempDir folder;
+  const std::string bad = folder.write("prompts.jsonl", "{\"ids\": [1, 2]}\n{\"ids\": [99999]}\n");
+  for (const char* source : {"mean", "resample"})
+    EXPECT_THAT(message_of<InputError>([&] {
+                  bench_.tool.check_parameters(
+                      bench_.tool.parameters({{"source", source}, {"reference", bad}}));
+                }),
+                HasSubstr("prompts.jsonl:2"));
+  const Settings unused = {{"source", "zero"}, {"reference", bad}};
+  EXPECT_THAT(
+      message_of<UsageError>([&] { bench_.tool.check_parameters(bench_.tool.parameters(unused)); }),
+      HasSubstr("only source mean and resample use it"));
+}
+
 TEST_F(Refused, PointThatTheFamilyLacks) {
   TransformerSpec spec = small_llama_spec();
   spec.parallel_blocks = true;

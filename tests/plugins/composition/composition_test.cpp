@@ -127,6 +127,14 @@ TEST_F(CompositionToolTest, RefusesFilesWithoutADirection) {
   const std::string zero = (folder / "zero.safetensors").string();
   write_safetensors(zero, {{"direction", at::zeros({d})}});
   EXPECT_THAT(refusal({.direction_file = zero}), HasSubstr("is zero"));
+  // Before the first case, too.
+  const auto check = [&](const std::string& file) {
+    gpt2_.tool.check_parameters(Parameters::resolve(CompositionTool::kParameters,
+                                                    {{"direction_file", file}}, "composition"));
+  };
+  EXPECT_THAT(message_of<UsageError>([&] { check(zero); }), HasSubstr("is zero"));
+  EXPECT_THAT(message_of<InputError>([&] { check("none.safetensors"); }),
+              HasSubstr("file not found"));
   const std::string wide = (folder / "wide.safetensors").string();
   write_safetensors(wide, {{"direction", at::ones({d + 1})}});
   EXPECT_THROW(gpt2_.tool.analyze({.direction_file = wide}), InputError);

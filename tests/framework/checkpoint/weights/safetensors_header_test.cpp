@@ -42,11 +42,13 @@ std::string named(const std::string& name) {
 std::vector<HostileFile> frame_faults() {
   const std::string good = tensor_of_shape("[1]", 4);
   return {
-      {"ShorterThanItsLength", "1234567", "too short"},
+      {"ShorterThanItsLength", "1234567",
+       "7 bytes, too short for a safetensors file; copy or download it again"},
       {"Empty", "", "too short"},
       {"NoHeader", safetensors_bytes("", 0), "header is empty"},
       {"HeaderOverCap", length_prefix(100'000'001) + good, "at most 100000000 are allowed"},
-      {"HeaderBeyondFile", length_prefix(good.size() + 5) + good + "1234", "truncated"},
+      {"HeaderBeyondFile", length_prefix(good.size() + 5) + good + "1234",
+       "follow; copy or download it again"},
       {"LengthNear2To64", length_prefix(~0ULL) + good, "at most 100000000 are allowed"},
       {"ByteOrderMark", safetensors_bytes("\xef\xbb\xbf" + good, 4), "begin with '{'"},
       {"LeadingSpace", safetensors_bytes(" " + good, 4), "begin with '{'"},

@@ -42,6 +42,15 @@ TEST(SafetensorsFile, ReadsEveryTypeAsTheReferenceImplementationWroteIt) {
                         at::tensor({0, 1, 1, 1, 0, 1}, at::kInt).view({2, 3})));
 }
 
+TEST(SafetensorsFile, RefusesToReadATensorOfATypeWithoutMeaningHere) {
+  const TempDir folder;
+  const std::string path = folder / "a.safetensors";
+  std::ofstream(path, std::ios::binary)
+      << safetensors_bytes(R"({"w":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}})", 2);
+  EXPECT_THAT(message_of<InputError>([&] { SafetensorsFile(path).tensor("w"); }),
+              HasSubstr("its element type F8_E4M3 is not supported; convert"));
+}
+
 TEST(SafetensorsFile, KeepsTheStoredType) {
   const auto file = reference_file();
   EXPECT_EQ(file.tensor("BF16").scalar_type(), at::kBFloat16);

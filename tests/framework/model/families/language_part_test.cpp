@@ -65,6 +65,26 @@ TEST(LanguagePart, AloneCountsAsParameters) {
             open_as_stored(ChangedCheckpoint("gemma3").write()).parameters);
 }
 
+TEST(LanguagePart, CountsATiedHeadThatIsStoredAsWellOnce) {
+  Multimodal checkpoint;
+  checkpoint.tensors["language_model.lm_head.weight"] =
+      checkpoint.tensors.at("language_model.model.embed_tokens.weight").clone();
+  EXPECT_EQ(open_as_stored(checkpoint.write()).parameters,
+            open_as_stored(Multimodal().write()).parameters);
+}
+
+// Values of Gemma3TextConfig in transformers 5.24.
+TEST(LanguagePart, HasTheDefaultsOfItsClassForFieldsThatPublishedFoldersLeaveOut) {
+  Multimodal checkpoint;
+  checkpoint.config["text_config"] = json::object();
+  const json config = language_part(Checkpoint(checkpoint.write())).config;
+  const std::map<std::string, int> defaults = {
+      {"vocab_size", 262208},    {"hidden_size", 2304},      {"intermediate_size", 9216},
+      {"num_hidden_layers", 26}, {"num_attention_heads", 8}, {"num_key_value_heads", 4},
+      {"head_dim", 256}};
+  for (const auto& [field, value] : defaults) EXPECT_EQ(config.value(field, 0), value) << field;
+}
+
 TEST(LanguagePart, HasItsOwnHeadIfItIsNotTied) {
   ChangedCheckpoint alone("gemma3");
   Multimodal checkpoint;

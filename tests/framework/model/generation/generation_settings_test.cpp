@@ -46,6 +46,19 @@ TEST(GenerationSettings, ThatChangeAGreedyChoiceAreNamedWithTheirValue) {
   }
 }
 
+// transformers 5.24 reads these too; on a model without an encoder, or with the settings of
+// `llama`, they do not all change a token.
+TEST(GenerationSettings, ThatTransformersReadsAreNamedWithTheirValue) {
+  for (const char* name :
+       {"encoder_no_repeat_ngram_size", "min_length", "forced_eos_token_id", "penalty_alpha",
+        "dola_layers", "force_words_ids", "constraints", "token_healing"}) {
+    json configuration;
+    configuration[name] = json::array({7});
+    EXPECT_THAT(notes_on_generation(configuration, "g.json"),
+                ElementsAre(HasSubstr(std::string(name) + " [7];")));
+  }
+}
+
 TEST(GenerationSettings, WithoutEffectAreNotNamed) {
   const json neutral = {{"repetition_penalty", 1.0},
                         {"no_repeat_ngram_size", 0},
@@ -67,6 +80,13 @@ TEST(GenerationSettings, OfSamplingCountIfSamplingIsAskedFor) {
   const auto notes = notes_on_generation({{"do_sample", true}, {"top_p", 0.9}}, "g.json");
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_THAT(notes[0], HasSubstr("do_sample true, top_p 0.9"));
+  for (const char* name : {"temperature", "top_k", "top_p", "min_p", "top_h", "typical_p",
+                           "epsilon_cutoff", "eta_cutoff"}) {
+    json configuration = {{"do_sample", true}};
+    configuration[name] = 0.3;
+    EXPECT_THAT(notes_on_generation(configuration, "g.json"),
+                ElementsAre(HasSubstr("do_sample true, " + std::string(name) + " 0.3;")));
+  }
 }
 
 TEST(GenerationSettings, ThatAreLongAreShortened) {

@@ -80,6 +80,23 @@ TEST(RenderLens, SaysHowManyMoreCasesThereAre) {
   EXPECT_THAT(drawn, HasSubstr("4 more cases in the archive."));
 }
 
+TEST(RenderDataset, ShowsEveryAttributeLongTextsOnLinesOfTheirOwn) {
+  Dataset lens = small_lens();
+  const std::string rule = "blocks keep the settings of their own index; a variant starts at block";
+  lens.attributes = {{"draws", std::int64_t{3}},
+                     {"rule", rule},
+                     {"left_out", std::string(60, 'x')},
+                     {"points", std::vector<std::string>{"resid_post", "attn_out"}}};
+  TerminalStyle wide;
+  wide.columns = 140;
+  const std::string drawn = render_dataset("lens", lens, token_text, wide);
+  EXPECT_THAT(drawn, HasSubstr("draws = 3; points = resid_post, attn_out\n"));
+  EXPECT_THAT(drawn, HasSubstr("\nrule = " + rule + "\n"));
+  EXPECT_THAT(drawn, HasSubstr("\nleft_out = " + std::string(60, 'x') + "\n"));
+  for (const auto& line : lines_of(render_dataset("lens", lens, token_text, {.columns = 60})))
+    EXPECT_LE(terminal::display_width(line), 60) << line;
+}
+
 TEST(RenderDataset, NeverFillsMoreThanTheTerminalsWidth) {
   for (const int columns : {60, 80, 81, 100, 140}) {
     for (const bool unicode : {true, false}) {

@@ -68,9 +68,10 @@ class LENSBENCH_API LayerAttribution : public Tool {
   ///   contribution with the lost logit (minus the effect); NaN where nothing varies.
   ///
   /// Attributes: the options by their names, `position` from the start, `reference` as `cases` or
-  /// the name of the file; `final_norm`; with `mean` also `reference_prompts` and
-  /// `reference_tokens`, the numbers of prompts and of tokens that were averaged over.
-  /// \throws UsageError for an empty prompt, a position outside it, a token outside the vocabulary,
+  /// the name of the file, whose digest is `reference_sha256`; `final_norm`; with `mean` also
+  /// `reference_prompts` and `reference_tokens`, the numbers of prompts and of tokens that were
+  /// averaged over. \throws UsageError for an empty prompt, a position outside it, a token outside
+  /// the vocabulary,
   ///   a `versus` equal to the target at every token, an unknown or repeated ablation, `mean` with
   ///   fewer than two cases and without `reference`, `reference` without `mean`, a negative
   ///   or too large `neurons`, a model that does not normalise before its sublayers

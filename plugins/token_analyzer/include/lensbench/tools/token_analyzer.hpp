@@ -94,7 +94,8 @@ class LENSBENCH_API TokenAnalyzer : public Tool {
   /// | | `first_parting` | int64 | position of the first token where they differ; -1: nowhere |
   /// | | `perplexity_in_other` | 1 | |
   ///
-  /// Attributes: `top_k`, and the name of the other model's folder as `versus_model`.
+  /// Attributes: `top_k`, and of the other model the name of its folder as `versus_model` and the
+  /// digest of its files as `versus_model_sha256` (`Context::record_model`).
   /// \throws UsageError if the vocabularies differ in size or, where both models have a tokenizer,
   ///   in any token
   virtual Dataset compare(const Tokens& tokens, const Model& other, std::int64_t top_k = 10) = 0;
