@@ -108,7 +108,7 @@ double cached_error(const Model& model, const Analysis& analysis, const std::vec
   if (rotates_by_length(model.spec())) {
     // With such scaling only the last step saw the rotation of a text of this length.
     checked = {made - 1};
-    residual = final_residual(model, analysis.text, analysis.given + made - 1);
+    residual = final_residual(model, analysis.text, analysis.given + made - 1, analysis.given);
   }
   std::vector<at::Tensor> rows;
   std::vector<std::int64_t> chosen;
@@ -174,8 +174,8 @@ Analysis analyze_generation(const Model& model, const Tokens& tokens, std::int64
   const Tokens text = continued(model, tokens, generation.ids);
   // The last token may be one beyond the model's positions, since it was never run.
   const std::int64_t readable = std::min(text.size(), position_limit(model.spec()));
-  Analysis analysis =
-      analyze_given(model, text, tokens.size(), final_residual(model, text, readable), options);
+  Analysis analysis = analyze_given(model, text, tokens.size(),
+                                    final_residual(model, text, readable, tokens.size()), options);
   analysis.steps.insert(analysis.steps.end(), generation.steps.begin(), generation.steps.end());
   analysis.receipts =
       generation_receipts(model, generation, cached_error(model, analysis, generation.steps));

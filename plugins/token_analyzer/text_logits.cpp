@@ -35,11 +35,13 @@ LogitRow as_row(const at::Tensor& logits) {
 }
 
 /// Only ids are needed for a forward; texts would be copied for nothing.
-at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count) {
+at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count,
+                          std::optional<std::int64_t> prompt) {
   Tokens read;
   read.ids.assign(tokens.ids.begin(), tokens.ids.begin() + count);
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
+  options.prompt_length = prompt;
   return model.forward(make_batch(read), options).residual.select(0, 0);
 }
 

@@ -5,13 +5,17 @@
 #include <cstdint>
 #include <functional>
 #include <lensbench/model.hpp>
+#include <optional>
 
 #include "token_analyzer/distribution.hpp"
 
 namespace lensbench::token_analysis {
 
 /// Residual stream after the last block for the first `count` tokens. \return [count, d_model]
-at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count);
+/// \param prompt  number of tokens that were not generated, from which interventions count; unset:
+///   all of them
+at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count,
+                          std::optional<std::int64_t> prompt = std::nullopt);
 
 /// Callback with the logits of one position, which are valid only during the call.
 using RowVisitor = std::function<void(std::int64_t position, LogitRow logits)>;

@@ -8,6 +8,7 @@
 #include <lensbench/hooks.hpp>
 #include <lensbench/model.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,6 +18,13 @@ namespace lensbench {
 
 // Interventions are values: they can be built, written as JSON, read back and archived, and they
 // act in every forward of the model that they are applied to, including generation.
+
+/// Part of a sequence that grows by generation.
+enum class SequencePart {
+  all,        ///< every token
+  prompt,     ///< the tokens that were given
+  generated,  ///< the tokens that the model added
+};
 
 /// Part of the activations that an intervention changes. An empty list means all.
 struct InterventionSite {
@@ -30,6 +38,14 @@ struct InterventionSite {
   std::vector<std::int64_t> keys;  ///< positions on the axis `key_pos`
   std::vector<std::int64_t>
       neurons;  ///< indices on the last axis (`d_model`, `d_mlp`, `d_head`, `vocab`)
+  /// First position of a range, counted as `positions` are; unset: the first token. A range
+  /// excludes `positions`.
+  std::optional<std::int64_t> from = std::nullopt;
+  /// First position after the range; unset: the range has no end.
+  std::optional<std::int64_t> until = std::nullopt;
+  /// Part of the sequence to change, of which the range takes its positions. A forward of a whole
+  /// sequence has a prompt only. Excludes `positions`.
+  SequencePart where = SequencePart::all;
 
   bool operator==(const InterventionSite&) const = default;  ///< true if all fields are equal
 };
@@ -74,6 +90,8 @@ struct Resample {
 struct AddNoise {
   double standard_deviation = 1.0;  ///< in units of the activation
   std::uint64_t seed = 0;           ///< seed of the noise
+  /// Seeds of the rows of a batch, one for each row; empty: `seed` for every row.
+  std::vector<std::uint64_t> seeds = {};
 };
 /// Keeps the value that the activation has without interventions (attention patterns, norm scales).
 struct Freeze {};
@@ -81,10 +99,16 @@ struct Freeze {};
 struct ProjectOut {
   at::Tensor direction;  ///< [last axis], not the zero vector
 };
+/// Sets the component along a direction: x + (component - x · d) d with d = direction /
+/// |direction|, on the last axis. What is orthogonal to the direction stays.
+struct SetAlong {
+  at::Tensor direction;    ///< [last axis], not the zero vector
+  double component = 0.0;  ///< new value of x · d, in units of the activation
+};
 
 /// Change that an intervention makes to an activation.
 using InterventionAction = std::variant<SetValue, AddValue, ScaleBy, SetZero, SetMean, Resample,
-                                        AddNoise, Freeze, ProjectOut>;
+                                        AddNoise, Freeze, ProjectOut, SetAlong>;
 
 /// One change of a forward.
 struct Intervention {
@@ -101,11 +125,13 @@ LENSBENCH_API bool operator==(const Intervention& a, const Intervention& b);
 ///       "value": [0.5, …], "coefficient": 2},
 ///      {"hook": "blocks.*.attn.hook_pattern", "action": "freeze"}]
 ///
-/// Site: `hook`; `layers`, `heads`, `positions`, `keys`, `neurons` to select only some.
+/// Site: `hook`; `layers`, `heads`, `positions`, `keys`, `neurons` to select only some; `from`,
+/// `until` and `where` (`prompt` or `generated`) to select a range of positions.
 /// Actions and their fields: `set` (value), `add` (value, coefficient), `scale` (factor), `zero`,
-/// `mean` (of: list of cases), `resample` (from: case; from_positions), `noise`
-/// (standard_deviation, seed), `freeze`, `project_out` (direction). A case is {"ids": [1, 2]} or
-/// {"text": "…"}; numbers are nested lists in C order; infinities are "inf" and "-inf".
+/// `mean` (of: list of cases), `resample` (from: case, called `of` where a range has `from`;
+/// from_positions), `noise` (standard_deviation, seed or seeds), `freeze`, `project_out`
+/// (direction), `set_along` (direction, component). A case is {"ids": [1, 2]} or {"text": "…"};
+/// numbers are nested lists in C order; infinities are "inf" and "-inf".
 LENSBENCH_API std::string interventions_to_json(const std::vector<Intervention>& interventions);
 
 /// Interventions read from the JSON of `interventions_to_json`.
@@ -123,8 +149,9 @@ LENSBENCH_API std::vector<Intervention> read_interventions(const std::filesystem
 ///
 /// This function runs the other sequences, once. `Freeze` needs a second forward each time.
 /// \throws UsageError for a hook without a match, a layer, head or neuron out of range, an axis
-///   that the hook lacks, a value of another shape. `forward` throws it for a position outside the
-///   sequence, `generate` for a position that it never reached.
+///   that the hook lacks, a value of another shape, `positions` together with a range. `forward`
+///   throws it for a position outside the sequence and for a range without a position in it,
+///   `generate` for a position or a range that it never reached.
 LENSBENCH_API std::shared_ptr<const Model> with_interventions(
     std::shared_ptr<const Model> model, std::vector<Intervention> interventions);
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/forward/rope.hpp"
+#include "model/intervention/changes_generated.hpp"
 
 namespace lensbench {
 namespace {
@@ -90,7 +91,11 @@ std::vector<std::int64_t> generate(const Model& model, const Tokens& prompt,
     next.push(chosen);
   }
   const auto made = static_cast<std::int64_t>(generated.size());
-  if (made > 0) model.check_reached(prompt.size() + made - 1);  // the last token was not run
+  if (made == 0) return generated;
+  const std::int64_t run = prompt.size() + made - 1;  // the last token was not run
+  model.check_reached(run);
+  if (const auto* changes = dynamic_cast<const ChangesGenerated*>(&model))
+    changes->check_generated(prompt.size(), run);
   return generated;
 }
 

@@ -1,6 +1,7 @@
 #include "model/intervention/actions.hpp"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -128,25 +129,49 @@ struct Act {
   }
 
   at::Tensor operator()(const ProjectOut& action) const {
-    const std::int64_t size = region.values.size(-1);
-    if (!action.direction.defined() || action.direction.dim() != 1 ||
-        action.direction.size(0) != size)
-      refuse(region, "the direction must be a list of " + std::to_string(size) + " numbers");
-    const at::Tensor direction = action.direction.to(wide(region.values).options());
-    const double norm = direction.norm().item<double>();
-    if (!(norm > 0) || std::isinf(norm))
-      refuse(region, "the direction must be finite and not zero");
-    const at::Tensor unit = direction.div(norm);
     // x - (x·u) u for the unit vector u.
-    const at::Tensor x = wide(region.values);
+    const at::Tensor x = wide(region.values), unit = unit_of(action.direction);
     return x.sub(x.mul(unit).sum(-1, true).mul(unit));
+  }
+  at::Tensor operator()(const SetAlong& action) const {
+    if (!std::isfinite(action.component)) refuse(region, "the component must be finite");
+    const at::Tensor x = wide(region.values), unit = unit_of(action.direction);
+    return x.add(x.mul(unit).sum(-1, true).neg().add(action.component).mul(unit));
   }
 
  private:
+  at::Tensor unit_of(const at::Tensor& direction) const {
+    const std::int64_t size = region.values.size(-1);
+    if (!direction.defined() || direction.dim() != 1 || direction.size(0) != size)
+      refuse(region, "the direction must be a list of " + std::to_string(size) + " numbers");
+    const at::Tensor values = direction.to(wide(region.values).options());
+    const double norm = values.norm().item<double>();
+    if (!(norm > 0) || std::isinf(norm))
+      refuse(region, "the direction must be finite and not zero");
+    return values.div(norm);
+  }
+
+  at::Tensor noise(const AddNoise& action) const {
+    if (action.seeds.empty()) return noise(action.standard_deviation, action.seed);
+    const auto& padding = region.point->place->padding;
+    const std::size_t rows =
+        padding.empty() ? static_cast<std::size_t>(region.rows.size(0)) : padding.size();
+    if (action.seeds.size() != rows)
+      refuse(region, "the noise has " + std::to_string(action.seeds.size()) +
+                         " seeds, but the batch " + std::to_string(rows) +
+                         " rows; give one seed for each row, or a single seed");
+    std::vector<at::Tensor> noises;
+    noises.reserve(rows);
+    for (std::int64_t row = 0; row < region.rows.size(0); ++row)
+      noises.push_back(noise(action.standard_deviation,
+                             action.seeds[static_cast<std::size_t>(region.first_row + row)]));
+    return at::stack(noises);
+  }
+
   /// Standard normal noise by Box-Muller, from one Philox block for each element. The key is the
   /// seed and the counter (element, position, hash of the point's name), so that the noise does not
   /// depend on batch, threads or steps.
-  at::Tensor noise(const AddNoise& action) const {
+  at::Tensor noise(double standard_deviation, std::uint64_t seed) const {
     const std::uint64_t point = name_hash(region.point->name);
     const SiteAxes axes = axes_of(*region.point);
     const at::Tensor values = at::empty(region.values.sizes().slice(1), at::kFloat);
@@ -167,8 +192,7 @@ struct Act {
                                   axis == axes.key ? (1 << 24) : region.rows.size(axis)) +
                     static_cast<std::uint64_t>(region.of_axis(axis)[k]);
       }
-      *next++ = static_cast<float>(action.standard_deviation *
-                                   normal(action.seed, element, position, point));
+      *next++ = static_cast<float>(standard_deviation * normal(seed, element, position, point));
       for (std::int64_t axis = region.rows.dim() - 1; axis > 0; --axis) {
         std::size_t& k = at[static_cast<std::size_t>(axis)];
         if (++k < region.of_axis(axis).size()) break;

@@ -10,6 +10,7 @@
 #include "model/forward/kv_cache.hpp"
 #include "model/hooks/read_activations.hpp"
 #include "model/intervention/actions.hpp"
+#include "model/intervention/changes_generated.hpp"
 #include "model/intervention/region.hpp"
 #include "model/runtime/profiled.hpp"
 #include "model/weights/changed_weights.hpp"
@@ -71,6 +72,7 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   const InterventionSite& site = intervention.at;
   const SiteAxes axes = axes_of(point);
   require_axis(point, "positions", axes.position, !site.positions.empty());
+  require_axis(point, "from, until and where", axes.position, selects_range(site));
   require_axis(point, "heads", axes.head, !site.heads.empty());
   require_axis(point, "keys", axes.key, !site.keys.empty());
   require_axis(point, "neurons", axes.neuron, !site.neurons.empty());
@@ -98,11 +100,14 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
     throw UsageError("intervention at '" + point.name +
                      "': a mean over positions is undefined for pairs of positions; use resample "
                      "or set");
-  // A projection removes a direction of the whole vector.
-  if (std::holds_alternative<ProjectOut>(action) && (axes.neuron < 0 || !site.neurons.empty()))
-    throw UsageError("intervention at '" + point.name +
-                     "': project_out needs the whole last axis of a hook that is not a pattern; "
-                     "leave out neurons");
+  // A projection changes a direction of the whole vector.
+  const bool along =
+      std::holds_alternative<ProjectOut>(action) || std::holds_alternative<SetAlong>(action);
+  if (along && (axes.neuron < 0 || !site.neurons.empty()))
+    throw UsageError(
+        "intervention at '" + point.name +
+        "': project_out and set_along need the whole last axis of a hook that is not a pattern; "
+        "leave out neurons");
 }
 
 Tokens tokens_of(const Model& model, const OtherCase& other) {
@@ -126,10 +131,24 @@ void take_means(const Model& model, const SetMean& action, Prepared& prepared) {
     prepared.sources.means[name] = at::cat(all).to(at::kDouble).mean(0).to(at::kFloat);
 }
 
+/// Checks what does not depend on the hook's axes.
+void check_range(const InterventionSite& site) {
+  if (!selects_range(site)) return;
+  if (!site.positions.empty())
+    throw UsageError("intervention at '" + site.hook +
+                     "': positions is given with from, until or where; give a list or a range");
+  const bool comparable = site.from && site.until && (*site.from < 0) == (*site.until < 0);
+  if (comparable && *site.from >= *site.until)
+    throw UsageError("intervention at '" + site.hook + "': the range from " +
+                     std::to_string(*site.from) + " until " + std::to_string(*site.until) +
+                     " is empty; until is the first position after it");
+}
+
 /// Other cases are run once here, on the model as it is before these interventions.
 std::vector<Prepared> prepare(const Model& model, std::vector<Intervention> interventions) {
   std::vector<Prepared> all;
   for (Intervention& intervention : interventions) {
+    check_range(intervention.at);
     Prepared prepared;
     prepared.points = points_of(model.spec(), intervention.at);
     for (const HookPoint& point : prepared.points) check_site(model.spec(), intervention, point);
@@ -206,7 +225,10 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
 
 /// A model whose every forward applies interventions. It wraps another one, so interventions can be
 /// nested, and the model below stays as it was.
-class IntervenedModel final : public Model, public Profiled, public Reweighted {
+class IntervenedModel final : public Model,
+                              public Profiled,
+                              public Reweighted,
+                              public ChangesGenerated {
  public:
   IntervenedModel(std::shared_ptr<const Model> model, std::vector<Prepared> prepared)
       : model_(std::move(model)), prepared_(std::move(prepared)) {}
@@ -241,15 +263,29 @@ class IntervenedModel final : public Model, public Profiled, public Reweighted {
 
   /// Positions beyond the prompt are legal in generation; at its end they must have been reached.
   void check_reached(std::int64_t positions) const override {
-    for (const Prepared& one : prepared_)
-      for (const auto* list : {&one.intervention.at.positions, &one.intervention.at.keys})
-        for (const std::int64_t position : *list)
-          if (position >= positions)
-            throw UsageError("intervention at '" + one.intervention.at.hook + "': position " +
-                             std::to_string(position) +
-                             " was never reached; the sequence ended after " +
-                             std::to_string(positions) + " positions");
+    for (const Prepared& one : prepared_) {
+      const InterventionSite& at = one.intervention.at;
+      std::vector<std::int64_t> needed = at.positions;
+      needed.insert(needed.end(), at.keys.begin(), at.keys.end());
+      if (at.from) needed.push_back(*at.from);
+      for (const std::int64_t position : needed)
+        if (position >= positions)
+          throw UsageError("intervention at '" + at.hook + "': position " +
+                           std::to_string(position) +
+                           " was never reached; the sequence ended after " +
+                           std::to_string(positions) + " positions");
+    }
     model_->check_reached(positions);
+  }
+
+  void check_generated(std::int64_t prompt, std::int64_t positions) const override {
+    for (const Prepared& one : prepared_)
+      if (one.intervention.at.where == SequencePart::generated && positions <= prompt)
+        throw UsageError("intervention at '" + one.intervention.at.hook +
+                         "': where is generated, but no generated token was run, since the last "
+                         "one never is; generate at least 2 tokens");
+    if (const auto* inner = dynamic_cast<const ChangesGenerated*>(model_.get()))
+      inner->check_generated(prompt, positions);
   }
 
   Profile* profile() const override { return profile_of(*model_); }

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/text/json_reader.hpp"
 #include "core/text/suggest.hpp"
@@ -23,6 +24,10 @@ using nlohmann::json;
 
 /// Directions of wide models are long lists, hence the large limit.
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{256} << 20, .max_depth = 16};
+
+constexpr std::pair<SequencePart, const char*> kParts[] = {{SequencePart::all, "all"},
+                                                           {SequencePart::prompt, "prompt"},
+                                                           {SequencePart::generated, "generated"}};
 
 /// JSON lacks infinities; they are texts here, since scores may be set to minus infinity.
 json number_json(double value) {
@@ -71,18 +76,27 @@ struct WriteAction {
   }
   void operator()(const Resample& action) const {
     to["action"] = "resample";
-    to["from"] = case_json(action.from);
+    // A range has `from` as a number.
+    to[to.contains("from") ? "of" : "from"] = case_json(action.from);
     if (!action.positions.empty()) to["from_positions"] = action.positions;
   }
   void operator()(const AddNoise& action) const {
     to["action"] = "noise";
     to["standard_deviation"] = number_json(action.standard_deviation);
-    to["seed"] = action.seed;
+    if (action.seeds.empty())
+      to["seed"] = action.seed;
+    else
+      to["seeds"] = action.seeds;
   }
   void operator()(const Freeze&) const { to["action"] = "freeze"; }
   void operator()(const ProjectOut& action) const {
     to["action"] = "project_out";
     to["direction"] = tensor_json(action.direction);
+  }
+  void operator()(const SetAlong& action) const {
+    to["action"] = "set_along";
+    to["direction"] = tensor_json(action.direction);
+    to["component"] = number_json(action.component);
   }
 };
 
@@ -175,6 +189,11 @@ SetMean read_mean(Fields& fields) {
   return action;
 }
 
+std::uint64_t read_seed(const JsonReader& seed) {
+  if (!seed.value().is_number_unsigned()) seed.fail_expected("an integer of 0 or more");
+  return seed.value().get<std::uint64_t>();
+}
+
 /// A deviation of 0 or infinity would make an intervention without effect or without finite result.
 AddNoise read_noise(Fields& fields) {
   AddNoise action;
@@ -182,11 +201,44 @@ AddNoise read_noise(Fields& fields) {
   action.standard_deviation = read_number(deviation);
   if (!(action.standard_deviation > 0) || std::isinf(action.standard_deviation))
     deviation.fail("must be above 0");
-  if (const auto seed = fields.find("seed")) {
-    if (!seed->value().is_number_unsigned()) seed->fail_expected("an integer of 0 or more");
-    action.seed = seed->value().get<std::uint64_t>();
-  }
+  const auto seed = fields.find("seed"), seeds = fields.find("seeds");
+  if (seed && seeds) seeds->fail("is given with seed; give one of the two");
+  if (seed) action.seed = read_seed(*seed);
+  if (!seeds) return action;
+  if (seeds->size() == 0) seeds->fail("expected at least one seed; leave the field out for one");
+  for (std::size_t i = 0; i < seeds->size(); ++i) action.seeds.push_back(read_seed(seeds->at(i)));
   return action;
+}
+
+SequencePart read_part(const JsonReader& where) {
+  const std::string& name = where.string();
+  for (const auto& [part, text] : kParts)
+    if (name == text) return part;
+  where.fail("'" + name + "' is unknown; expected all, prompt or generated");
+}
+
+/// The field of the other case of a resample: `from`, or `of` where `from` is a position.
+JsonReader other_case(Fields& fields) {
+  const auto from = fields.find("from"), of = fields.find("of");
+  const bool range = from && from->value().is_number();
+  if (of && from && !range) of->fail("is given with from; give the other case once");
+  return fields.need(range || of ? "of" : "from");
+}
+
+InterventionSite read_site(Fields& fields) {
+  InterventionSite site;
+  site.hook = fields.need("hook").string();
+  site.layers = fields.integers("layers");
+  site.heads = fields.integers("heads");
+  site.positions = fields.integers("positions");
+  site.keys = fields.integers("keys");
+  site.neurons = fields.integers("neurons");
+  const bool resample = fields.need("action").value() == "resample";
+  if (const auto from = fields.find("from"))
+    if (!resample || from->value().is_number()) site.from = from->integer();
+  if (const auto until = fields.find("until")) site.until = until->integer();
+  if (const auto where = fields.find("where")) site.where = read_part(*where);
+  return site;
 }
 
 InterventionAction read_action(Fields& fields) {
@@ -202,13 +254,15 @@ InterventionAction read_action(Fields& fields) {
   if (name == "zero") return SetZero{};
   if (name == "mean") return read_mean(fields);
   if (name == "resample")
-    return Resample{read_case(fields.need("from")), fields.integers("from_positions")};
+    return Resample{read_case(other_case(fields)), fields.integers("from_positions")};
   if (name == "noise") return read_noise(fields);
   if (name == "freeze") return Freeze{};
   if (name == "project_out") return ProjectOut{read_tensor(fields.need("direction"))};
-  action.fail(
-      "'" + name +
-      "' is unknown; expected set, add, scale, zero, mean, resample, noise, freeze or project_out");
+  if (name == "set_along")
+    return SetAlong{read_tensor(fields.need("direction")), read_number(fields.need("component"))};
+  action.fail("'" + name +
+              "' is unknown; expected set, add, scale, zero, mean, resample, noise, freeze, "
+              "project_out or set_along");
 }
 
 /// Equal type, shape and numbers. Interventions are compared to know whether two requests are one.
@@ -229,11 +283,14 @@ struct SameAction {
     return a.from == b.from && a.positions == b.positions;
   }
   bool operator()(const AddNoise& a, const AddNoise& b) const {
-    return a.standard_deviation == b.standard_deviation && a.seed == b.seed;
+    return a.standard_deviation == b.standard_deviation && a.seed == b.seed && a.seeds == b.seeds;
   }
   bool operator()(const Freeze&, const Freeze&) const { return true; }
   bool operator()(const ProjectOut& a, const ProjectOut& b) const {
     return same(a.direction, b.direction);
+  }
+  bool operator()(const SetAlong& a, const SetAlong& b) const {
+    return same(a.direction, b.direction) && a.component == b.component;
   }
   template <class A, class B>
   // Actions of different kinds are different.
@@ -261,6 +318,10 @@ std::string interventions_to_json(const std::vector<Intervention>& interventions
     indices("positions", intervention.at.positions);
     indices("keys", intervention.at.keys);
     indices("neurons", intervention.at.neurons);
+    if (intervention.at.from) one["from"] = *intervention.at.from;
+    if (intervention.at.until) one["until"] = *intervention.at.until;
+    for (const auto& [part, name] : kParts)
+      if (intervention.at.where == part && part != SequencePart::all) one["where"] = name;
     std::visit(WriteAction{one}, intervention.action);
     list.push_back(std::move(one));
   }
@@ -276,12 +337,7 @@ std::vector<Intervention> interventions_from_json(std::string_view text,
   for (std::size_t i = 0; i < list.size(); ++i) {
     Fields fields(JsonReader(list[i], subject + ": intervention " + std::to_string(i)));
     Intervention one;
-    one.at.hook = fields.need("hook").string();
-    one.at.layers = fields.integers("layers");
-    one.at.heads = fields.integers("heads");
-    one.at.positions = fields.integers("positions");
-    one.at.keys = fields.integers("keys");
-    one.at.neurons = fields.integers("neurons");
+    one.at = read_site(fields);
     one.action = read_action(fields);
     // Last, so that misspelled fields are reported with the names that this action knows.
     fields.finish();

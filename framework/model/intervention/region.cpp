@@ -13,6 +13,9 @@ namespace {
 
 using Indices = std::vector<std::int64_t>;
 
+/// End of a range that has none; positions can be subtracted from it.
+constexpr std::int64_t kNoEnd = std::int64_t{1} << 62;
+
 /// Indices 0 to size - 1.
 Indices all_of(std::int64_t size) {
   Indices indices(static_cast<std::size_t>(size));
@@ -58,6 +61,49 @@ Indices columns_of(const HookPoint& point, const Indices& positions, std::int64_
   return found;
 }
 
+[[noreturn]] void refuse_range(const InterventionSite& site, const HookPoint& point,
+                               std::int64_t length) {
+  if (site.where == SequencePart::generated && !site.from && !site.until)
+    throw UsageError("intervention at '" + point.name +
+                     "': where is generated, but this forward runs a prompt alone; use it where "
+                     "the model generates, or give where prompt");
+  const auto bound = [](const char* name, const std::optional<std::int64_t>& value) {
+    return value ? std::string(" ") + name + " " + std::to_string(*value) : std::string();
+  };
+  throw UsageError("intervention at '" + point.name + "': the range" + bound("from", site.from) +
+                   bound("until", site.until) +
+                   (site.where == SequencePart::prompt      ? " of the prompt"
+                    : site.where == SequencePart::generated ? " of generated tokens"
+                                                            : "") +
+                   " has no position of this sequence of " + std::to_string(length) +
+                   " tokens; give from below until, and from at most " +
+                   std::to_string(length - 1));
+}
+
+/// Columns of the range of a site. \throws UsageError for a range that selects nothing in a whole
+/// sequence, or never can in one that grows
+Indices range_columns(const InterventionSite& site, const HookPoint& point, std::int64_t padding,
+                      std::int64_t columns) {
+  const SequencePlace& place = *point.place;
+  const std::int64_t prompt = place.prompt_columns - padding;
+  const auto counted = [&](std::int64_t position) {
+    const std::int64_t real = position < 0 ? position + prompt : position;
+    if (real < 0) refuse_position(point, position, prompt);
+    return real;
+  };
+  std::int64_t begin = site.from ? counted(*site.from) : 0;
+  std::int64_t end = site.until ? counted(*site.until) : kNoEnd;
+  if (site.where == SequencePart::prompt) end = std::min(end, prompt);
+  if (site.where == SequencePart::generated) begin = std::max(begin, prompt);
+  if (begin >= end || (!place.grows && begin >= prompt)) refuse_range(site, point, prompt);
+  const std::int64_t first = place.first_column - padding;  // position of the first column
+  Indices found;
+  for (std::int64_t column = std::max<std::int64_t>(0, begin - first);
+       column < std::min(columns, end - first); ++column)
+    found.push_back(column);
+  return found;
+}
+
 at::Tensor index_tensor(const Indices& indices, at::Device device) {
   return at::tensor(indices, at::kLong).to(device);
 }
@@ -83,8 +129,10 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
   if (axes.key >= 0)
     take(axes.key, columns_of(point, site.keys, region.padding, 0, size(axes.key)));
   if (axes.position >= 0) {
-    take(axes.position, columns_of(point, site.positions, region.padding, place.first_column,
-                                   size(axes.position)));
+    take(axes.position, selects_range(site)
+                            ? range_columns(site, point, region.padding, size(axes.position))
+                            : columns_of(point, site.positions, region.padding, place.first_column,
+                                         size(axes.position)));
     for (const std::int64_t column : region.of_axis(axes.position))
       region.positions.push_back(column + place.first_column - region.padding);
   }
@@ -137,6 +185,10 @@ at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Regi
 }
 
 }  // namespace
+
+bool selects_range(const InterventionSite& site) {
+  return site.from || site.until || site.where != SequencePart::all;
+}
 
 bool takes_all(const std::vector<std::int64_t>& indices, std::int64_t size) {
   if (static_cast<std::int64_t>(indices.size()) != size) return false;

@@ -32,6 +32,9 @@ struct Region {
   }
 };
 
+/// Whether a site selects positions by `from`, `until` or `where`.
+bool selects_range(const InterventionSite& site);
+
 /// True if `indices` are all `size` indices of an axis, in order.
 bool takes_all(const std::vector<std::int64_t>& indices, std::int64_t size);
 

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <lensbench/dataset.hpp>
+#include <vector>
+
+#include "generated.hpp"
+#include "neutral.hpp"
+#include "prompt.hpp"
+
+namespace lensbench::steering {
+
+/// Axes `token`, `layer`, `alpha` and `draw`, the directions, and the attributes of the plan.
+Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
+                  const SteeringOptions& options);
+
+/// What is measured on the prompt. \param slopes  of each depth; NaN where nothing is steered
+void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<PromptGrid>& grids,
+                const std::vector<double>& slopes);
+void add_neutral(Dataset& dataset, const NeutralCost& cost, const SteeringOptions& options);
+
+/// What is measured on generated text. \param runs  in the order of layers, directions and alphas
+/// \param targets  tokens that are counted
+void add_generated(Dataset& dataset, const SteeringPlan& plan,
+                   const std::vector<SteeredLayer>& layers, const std::vector<Generated>& runs,
+                   const std::vector<std::int64_t>& targets, std::int64_t steps);
+
+const char* to_string(SteeringMode mode);
+const char* to_string(SteeredPart part);
+
+}  // namespace lensbench::steering

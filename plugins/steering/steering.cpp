@@ -1,0 +1,328 @@
+#include "steering.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/corpus.hpp>
+#include <lensbench/error.hpp>
+#include <lensbench/statistics.hpp>
+#include <lensbench/sweep_receipts.hpp>
+#include <limits>
+
+#include "directions.hpp"
+#include "generated.hpp"
+#include "neutral.hpp"
+#include "options.hpp"
+#include "receipts.hpp"
+#include "result.hpp"
+
+namespace lensbench::steering {
+namespace {
+
+/// Streams of a prompt at one position, [layer, d_model] float64.
+at::Tensor streams_at(Context& context, const Tokens& tokens,
+                      const std::vector<std::int64_t>& layers, std::int64_t position) {
+  const std::int64_t at_token = resolve_position("steering: align", position, tokens.size());
+  std::vector<std::string> hooks;
+  for (const std::int64_t layer : layers)
+    hooks.push_back(residual_hook(context.model().spec(), layer));
+  const auto activations = context.activations(tokens, hooks);
+  std::vector<at::Tensor> rows;
+  rows.reserve(hooks.size());
+  for (const std::string& hook : hooks)
+    rows.push_back(activations.at(hook)[0][at_token].to(at::kCPU).to(at::kDouble));
+  return at::stack(rows);
+}
+
+/// Median length of the rows but the first; NaN if there is no other.
+double median_norm(const at::Tensor& stream) {
+  if (stream.size(0) < 2) return kNaN;
+  const at::Tensor norms =
+      stream.narrow(0, 1, stream.size(0) - 1).to(at::kCPU).to(at::kDouble).norm(2, {1});
+  return statistics::quantile(statistics::values_of(norms), 0.5);
+}
+
+/// Last part of a path; what is after a colon stays.
+std::string file_name(const std::string& source) {
+  const auto inside = source.rfind(":results/");
+  const auto slash = source.rfind('/', inside == std::string::npos ? inside : inside - 1);
+  return slash == std::string::npos ? source : source.substr(slash + 1);
+}
+
+/// Number of prompts of the direction that have one of the tokens.
+std::int64_t prompts_with(const std::vector<SteeringPair>& pairs,
+                          const std::vector<std::int64_t>& ids) {
+  std::int64_t count = 0;
+  for (const SteeringPair& pair : pairs)
+    for (const Tokens* prompt : {&pair.plus, &pair.minus})
+      count += std::any_of(ids.begin(), ids.end(), [&](std::int64_t id) {
+        return std::find(prompt->ids.begin(), prompt->ids.end(), id) != prompt->ids.end();
+      });
+  return count;
+}
+
+std::vector<SteeredRun> all_runs(const SteeringPlan& plan,
+                                 const std::vector<SteeredLayer>& layers) {
+  std::vector<SteeredRun> runs;
+  for (const SteeredLayer& layer : layers)
+    for (std::int64_t direction = 0; direction < layer.directions.size(0); ++direction)
+      for (const double alpha : plan.alphas) runs.push_back(plan.run(layer, direction, alpha));
+  return runs;
+}
+
+/// Grid of a depth whose prompt is not steered.
+PromptGrid unchanged_prompt(const SteeringPlan& plan, const SteeredLayer& layer, double base) {
+  PromptGrid grid;
+  grid.metric = at::full({layer.directions.size(0), plan.n_alphas()}, kNaN, at::kDouble);
+  grid.kl = grid.metric;
+  grid.base = base;
+  return grid;
+}
+
+void add_receipts(Dataset& dataset, const SteeringPlan& plan,
+                  const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
+                  bool any_change) {
+  const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
+  dataset.receipts.push_back(alpha_zero(plan, layers, grids));
+  if (prompt) {
+    for (Receipt& receipt : steered_stream(plan, layers))
+      dataset.receipts.push_back(std::move(receipt));
+    dataset.receipts.push_back(stored_interventions(plan, layers, grids));
+    std::vector<Receipt> worst = grids.front().receipts;
+    for (const PromptGrid& grid : grids)
+      for (std::size_t i = 0; i < worst.size(); ++i)
+        if (is_worse(grid.receipts[i], worst[i])) worst[i] = grid.receipts[i];
+    dataset.receipts.insert(dataset.receipts.end(), worst.begin(), worst.end());
+  }
+  dataset.receipts.push_back(make_receipt("no_write_was_without_effect", any_change ? 0 : 1, 0,
+                                          "1: every cell left the metric, and the logits of "
+                                          "generated tokens, equal in every bit"));
+  dataset.receipts.push_back(controls_fit(layers));
+}
+
+/// Generates in every cell. \return whether steering changed any logit
+bool add_generation(Dataset& dataset, const SteeringPlan& plan,
+                    const std::vector<SteeredLayer>& layers, const SteeringOptions& options,
+                    const std::vector<std::int64_t>& targets) {
+  GenerationOptions generation;
+  generation.max_new_tokens = options.max_new_tokens;
+  generation.sampling.temperature = options.temperature;
+  generation.sampling.seed = plan.seed;
+  const std::vector<Generated> runs = generate_runs(plan, all_runs(plan, layers), generation);
+  add_generated(dataset, plan, layers, runs, targets, options.max_new_tokens);
+  const SteeredRun run = plan.run(layers.front(), 0, strongest(plan.alphas));
+  dataset.receipts.push_back(make_receipt(
+      "generation_with_and_without_cache_agrees", uncached_error(plan, run, generation),
+      10 * rounding_tolerance(plan.context.model()),
+      "logits of the strongest cell of the first layer, in a batch with a cache and "
+      "alone without one, up to the first tie; relative to the largest logit"));
+  return std::any_of(runs.begin(), runs.end(), [&](const Generated& one) {
+    return one.ids != runs.front().ids || one.logit_sum != runs.front().logit_sum;
+  });
+}
+
+}  // namespace
+
+void SteeringTool::check_compatible(const Model& model) const {
+  const TransformerSpec& spec = model.spec();
+  if (spec.masked_language_model || !spec.attention.causal)
+    throw UsageError("steering: '" + spec.family +
+                     "' predicts masked tokens, not the next one, so the perplexity and the "
+                     "generation here are not defined; use a causal language model");
+  if (spec.n_layers < 1)
+    throw UsageError("steering: the model has 0 blocks; expected at least one");
+}
+
+void SteeringTool::check_parameters(const Parameters& parameters) const {
+  check_sources(parameters);
+  const SteeringOptions options = options_of(model(), parameters);
+  const std::int64_t d_model = model().spec().d_model;
+  checked_alphas(options);
+  // Prompts are not known here; the shortest that a relative scale allows stands for them.
+  check_options(model(), options, 2);
+  if (const std::string& file = parameters.text("direction"); !file.empty()) {
+    std::optional<std::int64_t> row;
+    if (parameters.is_set("direction_row")) row = parameters.integer("direction_row");
+    direction_rows(direction_of_file(file, row, options.layers, d_model), options.layers, d_model);
+  }
+  if (const std::string& file = parameters.text("pairs"); !file.empty()) read_pairs(model(), file);
+  Corpus(model(), options.neutral,
+         {.length = std::min(options.window, position_limit(model().spec())), .min_length = 2});
+}
+
+CostEstimate SteeringTool::estimate(const Request& request) const {
+  const SteeringOptions options = options_of(model(), request.parameters());
+  const auto alphas = static_cast<std::int64_t>(checked_alphas(options).size());
+  return {std::nullopt, std::nullopt,
+          static_cast<std::int64_t>(options.layers.size()) * alphas * (1 + options.controls)};
+}
+
+const SteeringTool::Source& SteeringTool::source_of(const Parameters& parameters,
+                                                    const std::vector<std::int64_t>& layers) {
+  std::string key;
+  for (const char* name : {"direction", "direction_row", "plus", "minus", "pairs", "align"})
+    key += parameters.values().at(name) + '\0';
+  for (const std::int64_t layer : layers) key += std::to_string(layer) + ",";
+  // The next case of a run asks for the same directions.
+  if (key == source_.key) return source_;
+  Source source{key, {}, {}};
+  if (const std::string& file = parameters.text("direction"); !file.empty()) {
+    std::optional<std::int64_t> row;
+    if (parameters.is_set("direction_row")) row = parameters.integer("direction_row");
+    source.directions = direction_of_file(file, row, layers, model().spec().d_model);
+  } else {
+    if (const std::string& pairs = parameters.text("pairs"); !pairs.empty())
+      source.pairs = read_pairs(model(), pairs);
+    else
+      source.pairs = {{to_tokens(model(), parameters.text("plus")),
+                       to_tokens(model(), parameters.text("minus"))}};
+    source.directions = difference(source.pairs, layers, parameters.integer("align"));
+  }
+  source_ = std::move(source);
+  return source_;
+}
+
+Dataset SteeringTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
+  check_sources(parameters);
+  const SteeringOptions options = options_of(model(), parameters);
+  const Source& source = source_of(parameters, options.layers);
+  Dataset dataset =
+      steer(request.tokens(), source.directions, target_of(model(), request), options);
+  std::vector<std::int64_t> ids = options.target_tokens;
+  ids.push_back(std::get<std::int64_t>(dataset.attributes.at("target")));
+  for (const char* name : {"plus", "minus", "direction_row"})
+    dataset.attributes[name] = parameters.values().at(name);
+  for (const char* name : {"direction", "pairs"})
+    dataset.attributes[name] = file_name(parameters.text(name));
+  dataset.attributes["align"] = parameters.integer("align");
+  dataset.attributes["direction_pairs"] = static_cast<std::int64_t>(source.pairs.size());
+  dataset.attributes["direction_prompts_with_target"] = prompts_with(source.pairs, ids);
+  return dataset;
+}
+
+at::Tensor SteeringTool::difference(const std::vector<SteeringPair>& pairs,
+                                    const std::vector<std::int64_t>& layers, std::int64_t align) {
+  if (pairs.empty()) throw UsageError("steering: the list of pairs is empty; give at least one");
+  const std::vector<std::int64_t> depths = checked_layers(layers, model().spec().n_layers);
+  at::Tensor sum;
+  for (const auto& [plus, minus] : pairs) {
+    const at::Tensor one =
+        streams_at(context(), plus, depths, align) - streams_at(context(), minus, depths, align);
+    sum = sum.defined() ? sum + one : one;
+  }
+  return (sum / static_cast<double>(pairs.size())).to(at::kFloat);
+}
+
+const std::vector<Tokens>& SteeringTool::neutral(const SteeringOptions& options) {
+  const std::string key = std::to_string(options.window) + " " + std::to_string(options.windows) +
+                          " " + options.neutral;
+  // It does not depend on the prompt, and a generated one takes a forward for each token.
+  if (key != neutral_key_) {
+    neutral_ = neutral_windows(context(), options);
+    neutral_key_ = key;
+  }
+  return neutral_;
+}
+
+std::vector<SteeredLayer> SteeringTool::layers_of(const SteeringPlan& plan,
+                                                  const at::Tensor& directions,
+                                                  const SteeringOptions& options) const {
+  const std::vector<std::int64_t> depths = checked_layers(options.layers, model().spec().n_layers);
+  const at::Tensor rows = direction_rows(directions, depths, model().spec().d_model);
+  std::vector<std::string> hooks;
+  for (const std::int64_t depth : depths) hooks.push_back(residual_hook(model().spec(), depth));
+  const auto streams = context().activations(plan.tokens, hooks);
+  std::vector<SteeredLayer> layers;
+  for (std::size_t i = 0; i < depths.size(); ++i) {
+    SteeredLayer layer{.layer = depths[i], .stream = streams.at(hooks[i])[0], .directions = {}};
+    const at::Tensor own = rows[static_cast<std::int64_t>(i)].unsqueeze(0);
+    layer.directions =
+        at::cat({own, random_directions(own[0], options.controls, plan.seed, layer.layer)});
+    layer.stream_norm = median_norm(layer.stream);
+    if (options.relative && plan.mode != SteeringMode::project) {
+      const bool add = plan.mode == SteeringMode::add;
+      layer.step = layer.stream_norm / (add ? own.to(at::kDouble).norm().item<double>() : 1.0);
+    }
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
+                            const Target& target, const SteeringOptions& options) {
+  check_compatible(model());
+  if (tokens.size() == 0)
+    throw UsageError("steering: the prompt is empty; give at least one token");
+  check_options(model(), options, tokens.size());
+  const SteeredTokens where = checked_tokens(options, tokens.size());
+  const std::string last = residual_hook(model().spec(), model().spec().n_layers);
+  const at::Tensor stream = context().activations(tokens, {last}).at(last)[0];
+  const MetricReader metric("steering", model(), tokens, stream, target, options.metric);
+  // Effects and KL come from the same runs; gradients are of the metric alone.
+  MetricReader reader = metric;
+  reader.read_several({metric.metric(), Metric::kl});
+  reader.set_base(stream[reader.position()]);
+  const SteeringPlan plan{
+      context(), tokens, reader, options.mode, where, checked_alphas(options), context().seed()};
+  const std::vector<SteeredLayer> layers = layers_of(plan, directions, options);
+
+  const bool of_prompt = !where.of_prompt(tokens.size()).empty();
+  const double base = metric(stream.narrow(0, metric.position(), 1)).item<double>();
+  std::vector<PromptGrid> grids;
+  std::vector<double> slopes;
+  bool any_change = false;
+  for (const SteeredLayer& layer : layers) {
+    grids.push_back(of_prompt ? measure_prompt(plan, layer) : unchanged_prompt(plan, layer, base));
+    slopes.push_back(of_prompt ? slope_of(plan, metric, layer) : kNaN);
+    any_change = any_change || grids.back().any_change;
+    context().progress(std::ssize(grids), std::ssize(layers));
+  }
+  Dataset dataset = with_axes(plan, layers, options);
+  add_prompt(dataset, plan, grids, slopes);
+  add_neutral(dataset, measure_neutral(plan, layers, neutral(options)), options);
+  if (options.max_new_tokens > 0) {
+    const std::vector<std::int64_t> targets = options.target_tokens.empty()
+                                                  ? std::vector<std::int64_t>{metric.target()}
+                                                  : options.target_tokens;
+    any_change = add_generation(dataset, plan, layers, options, targets) || any_change;
+  }
+  add_receipts(dataset, plan, layers, grids, any_change);
+  return dataset;
+}
+
+std::vector<Intervention> SteeringTool::interventions(const Dataset& result, std::int64_t layer,
+                                                      double alpha) const {
+  const at::Tensor depths = result["layer"].tensor;
+  const at::Tensor found = depths.eq(layer).nonzero();
+  if (found.size(0) == 0)
+    throw UsageError("steering: the result lacks layer " + std::to_string(layer) +
+                     "; give one of its layers");
+  if (result["direction"].tensor.dim() != 2)
+    throw UsageError("steering: the result has several cases; give that of one case");
+  const std::int64_t row = found[0][0].item<std::int64_t>();
+  const auto text = [&](const char* name) {
+    return std::get<std::string>(result.attributes.at(name));
+  };
+  SteeringMode mode = SteeringMode::add;
+  for (const SteeringMode one : {SteeringMode::project, SteeringMode::clamp})
+    if (text("mode") == to_string(one)) mode = one;
+  SteeredTokens where;
+  for (const SteeredPart one : {SteeredPart::prompt, SteeredPart::generated, SteeredPart::last})
+    if (text("where") == to_string(one)) where.part = one;
+  for (const std::string& position :
+       std::get<std::vector<std::string>>(result.attributes.at("positions")))
+    where.positions.push_back(std::stoll(position));
+  const SteeredRun run{.layer = layer,
+                       .direction = result["direction"].tensor[row],
+                       .amount = alpha * result["alpha_unit"].tensor[row].item<double>(),
+                       .unchanged = alpha == 0.0 && mode != SteeringMode::clamp};
+  return interventions_of(model().spec(), mode, where, run);
+}
+
+}  // namespace lensbench::steering
