@@ -1,9 +1,9 @@
-#include "support/command.hpp"
-
 #include <ATen/Context.h>
 
-// Runs by the command: what is kept of failed cases, which requests are refused, and equal digests of
-// equal runs.
+#include "support/command.hpp"
+
+// Runs by the command: what is kept of failed cases, which requests are refused, and equal digests
+// of equal runs.
 
 namespace lensbench {
 namespace {
