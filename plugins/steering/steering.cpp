@@ -201,6 +201,8 @@ Dataset SteeringTool::run(const Request& request) {
   for (const char* name : {"direction", "pairs"})
     dataset.attributes[name] = file_name(parameters.text(name));
   dataset.attributes["align"] = parameters.integer("align");
+  for (const char* name : {"direction", "pairs"})
+    context().record_file(dataset, name, parameters.text(name));
   dataset.attributes["direction_pairs"] = static_cast<std::int64_t>(source.pairs.size());
   dataset.attributes["direction_prompts_with_target"] = prompts_with(source.pairs, ids);
   return dataset;
@@ -286,6 +288,7 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   Dataset dataset = with_axes(plan, layers, options);
   add_prompt(dataset, plan, grids, slopes);
   add_neutral(dataset, measure_neutral(plan, layers, neutral(options)), options);
+  context().record_file(dataset, "neutral", options.neutral);
   if (options.max_new_tokens > 0) {
     const std::vector<std::int64_t> targets = options.target_tokens.empty()
                                                   ? std::vector<std::int64_t>{metric.target()}

@@ -214,6 +214,8 @@ TEST_F(SteeringRequests, RecordTheirOptionsAndTheSchemaHolds) {
         {{"where", "generated"}, {"max_new_tokens", "3"}, {"temperature", "0.7"}}}) {
     const Dataset result = run_along(settings);
     testing::expect_recorded(SteeringTool::kParameters, result);
+    for (const char* name : {"direction_sha256", "neutral_sha256"})
+      EXPECT_TRUE(result.attributes.contains(name)) << name;
     for (const char* name :
          {"definition", "base_run", "source_run", "sign", "rule", "samples", "seed_stream"})
       EXPECT_TRUE(result.attributes.contains(name)) << name;
