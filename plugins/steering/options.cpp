@@ -55,6 +55,9 @@ std::vector<double> checked_alphas(const SteeringOptions& options) {
           "1) or not at all (0); leave it out, or give mode=clamp");
     return {0, 1};
   }
+  // A push that is longer than the stream itself says little about the direction.
+  if (options.alphas.empty() && options.relative)
+    return {-1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1};
   if (options.alphas.empty()) return {-8, -4, -2, -1, 0, 1, 2, 4, 8};
   const std::vector<double>& alphas = options.alphas;
   for (const double alpha : alphas) {

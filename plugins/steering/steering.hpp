@@ -39,8 +39,8 @@ class SteeringTool final : public Steering {
        "add a multiple of the direction, project it out, or clamp the component along it to alpha.",
        "add|project|clamp"},
       {"alphas", ParameterType::numbers, "", "",
-       "Strengths, of which one is 0 (default: -8,-4,-2,-1,0,1,2,4,8; of mode=project always "
-       "0,1)."},
+       "Strengths, of which one is 0 (default: -1,-0.5,-0.2,-0.1,0,0.1,0.2,0.5,1; with scale=raw "
+       "-8,-4,-2,-1,0,1,2,4,8; of mode=project always 0,1)."},
       {"scale", ParameterType::choice, "relative", "",
        "relative: alpha 1 is as long as the median of the stream over the prompt without its first "
        "token; raw: alpha is the factor of the direction as it is.",

@@ -40,8 +40,9 @@ struct SteeringOptions {
   /// middle one.
   std::vector<std::int64_t> layers = {};
   SteeringMode mode = SteeringMode::add;  ///< formula
-  /// Strengths, of which one is 0; empty: -8, -4, -2, -1, 0, 1, 2, 4, 8. Of `project`: empty, which
-  /// means 0 (unchanged) and 1 (changed).
+  /// Strengths, of which one is 0; empty: -1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1 if `relative`,
+  /// else -8, -4, -2, -1, 0, 1, 2, 4, 8. Of `project`: empty, which means 0 (unchanged) and 1
+  /// (changed).
   std::vector<double> alphas = {};
   /// True: alpha 1 is as long as the median of the stream over the prompt without its first token,
   /// at that depth. False: alpha is the factor of v in `add`, and the component itself in `clamp`.
