@@ -211,7 +211,7 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   attributes["tokens"] = measured.activity.tokens();
   attributes["first_tokens_left_out"] = measured.first_tokens;
   attributes["windows"] = measured.pieces;
-  if (options.windows > 0) attributes["seed_stream"] = static_cast<std::int64_t>(context().seed());
+  if (options.windows > 0) attributes["seed"] = static_cast<std::int64_t>(context().seed());
   return dataset;
 }
 
