@@ -211,6 +211,7 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
              .samples = found.text.sampled,
              .seed_stream = static_cast<std::int64_t>(kSampleStream)}
       .describe(dataset);
+  context().record_file(dataset, "text", options.text);
   return dataset;
 }
 

@@ -212,6 +212,7 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   attributes["first_tokens_left_out"] = measured.first_tokens;
   attributes["windows"] = measured.pieces;
   if (options.windows > 0) attributes["seed"] = static_cast<std::int64_t>(context().seed());
+  context().record_file(dataset, "text", options.text);
   return dataset;
 }
 

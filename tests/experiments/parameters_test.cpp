@@ -44,6 +44,9 @@ TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
     if (entry.kind != PluginEntryKind::experiment) continue;
     Settings given;
     if (entry.name == "model_comparison") given["other"] = kModel;
+    if (entry.name == "domain_shift")
+      given = {{"tuned", kModel}, {"terms", folder_.write("terms.txt", " Lord\n")}};
+    if (entry.name == "training_dynamics") given["checkpoints"] = kModel + "/checkpoints/step-400";
     EXPECT_NO_THROW(check(entry.name, given)) << entry.name;
   }
 }

@@ -128,8 +128,13 @@ TEST(ShellQuoting, PutsAllOthersBetweenSingleQuotes) {
   EXPECT_EQ(shell_word("$HOME"), "'$HOME'");
   EXPECT_EQ(shell_word("a;b"), "'a;b'");
   EXPECT_EQ(shell_word("~/x"), "'~/x'");
-  EXPECT_EQ(shell_word("a\nb"), "'a\nb'");
   EXPECT_EQ(shell_word("é"), "'é'");
+}
+
+// Bash, zsh and ksh read this form; a line feed itself would end what a terminal takes as the
+// command.
+TEST(ShellQuoting, EscapesControlCharacters) {
+  EXPECT_EQ(shell_word("a\nb"), "$'a\\012b'");
 }
 
 }  // namespace

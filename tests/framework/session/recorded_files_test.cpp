@@ -66,6 +66,8 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
   using Tensors = std::map<std::string, at::Tensor>;
   write_safetensors(vector, Tensors{{"direction", at::ones({width})}});
   write_safetensors(matrix, Tensors{{"rows", at::ones({3, width})}});
+  const std::string pairs = folder_.write(
+      "pairs.jsonl", "{\"plus\": \"And God said\", \"minus\": \"And the people said unto him\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
   const std::map<std::string, std::vector<Reading>> readings = {
       {"layer_attribution", {{"reference", {{"reference", text}, {"ablation", "mean"}}}}},
@@ -79,6 +81,12 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
        {{"text", {{"text", text}, {"blocks", "0"}}},
         {"donor", {{"donor", other}, {"operation", "donor"}, {"blocks", "0"}}}}},
       {"token_analyzer", {{"versus_model", {{"versus_model", other}}}}},
+      {"sparsity", {{"text", {{"text", text}}}}},
+      {"neuron_explorer", {{"text", {{"text", text}, {"neurons", "1:2"}}}}},
+      {"steering",
+       {{"direction", {{"direction", vector}, {"alphas", "0,1"}}},
+        {"pairs", {{"pairs", pairs}, {"alphas", "0,1"}}},
+        {"neutral", {{"direction", vector}, {"alphas", "0,1"}, {"neutral", text}}}}},
   };
   const std::set<std::string> files_of_other = {"config.json", "generation_config.json",
                                                 "model.safetensors", "tokenizer.json",
