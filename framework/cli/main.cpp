@@ -2,6 +2,7 @@
 // libtorch, only to run a command. Help, completion and usage errors therefore need little time.
 #include <dlfcn.h>
 
+#include <csignal>
 #include <lensbench/error.hpp>
 #include <string>
 
@@ -25,6 +26,8 @@ CommandLine load_library() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A limit on the size of files then fails a write, with a message, and does not end the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   return lensbench::cli::run_command_line(
       {argv + 1, argv + argc},
       [&](const lensbench::cli::Options&) { return load_library()(argc - 1, argv + 1); });

@@ -143,6 +143,16 @@ TEST(CommandWithSmallFilesOnly, FailsWithASentenceAndIsGoneOnWith) {
   expect_resumes(folder.path(), limited.done);
 }
 
+TEST(CommandWithSmallFilesOnly, SaysWhichPluginCannotBeCopiedToMemory) {
+  const TempDir folder;
+  std::string line = "ulimit -f 50; exec";
+  for (const auto& word : lens_command(folder / "a.h5")) line += " '" + word + "'";
+  const Outcome outcome = run({"/bin/sh", "-c", line});
+  EXPECT_EQ(outcome.exit_code, 4) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              ::testing::HasSubstr("logit_lens.so': cannot be copied to memory: File too large"));
+}
+
 TEST(CommandTwice, TheSecondFailsAtOnceWhileTheFirstWrites) {
   const TempDir folder, notes, other_notes;
   const auto first = start_with({}, lens_command(folder / "a.h5"), notes.path());
