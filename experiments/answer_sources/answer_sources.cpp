@@ -160,6 +160,7 @@ class AnswerSources final : public Experiment {
       std::vector<double> all;
       for (const auto& one : found) {
         std::vector<double> drawn;
+        drawn.reserve(cases.size());
         for (const std::size_t i : cases) drawn.push_back(one[i]);
         all.push_back(statistics::mean(drawn));
       }

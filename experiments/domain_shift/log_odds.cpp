@@ -27,8 +27,15 @@ at::Tensor odds_of(const at::Tensor& logits, const at::Tensor& ids) {
   const at::Tensor others = wide.index_fill(1, ids, -std::numeric_limits<double>::infinity());
   const at::Tensor all =
       own.logsumexp({1}, /*keepdim=*/true) - others.logsumexp({1}, /*keepdim=*/true);
-  const at::Tensor log_p = own - wide.logsumexp({1}, /*keepdim=*/true);
-  return at::cat({all, log_p - log_p.exp().neg().log1p()}, 1);
+  std::vector<at::Tensor> columns{all};
+  columns.reserve(static_cast<std::size_t>(ids.numel()) + 1);
+  // The other tokens are summed and not subtracted from 1, which a probability near 1 would cancel.
+  for (std::int64_t term = 0; term < ids.numel(); ++term) {
+    const at::Tensor rest =
+        wide.index_fill(1, ids.narrow(0, term, 1), -std::numeric_limits<double>::infinity());
+    columns.push_back(own.narrow(1, term, 1) - rest.logsumexp({1}, /*keepdim=*/true));
+  }
+  return at::cat(columns, 1);
 }
 
 at::Tensor lens_odds(const Model& model, const at::Tensor& stream, const at::Tensor& ids) {

@@ -16,7 +16,7 @@ namespace induction_heads {
 struct Head {
   std::int64_t block = 0;
   std::int64_t index = 0;
-  auto operator<=>(const Head&) const = default;
+  auto operator<=>(const Head&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// `L5H1`.

@@ -221,8 +221,7 @@ class InductionHeads final : public Experiment {
     for (const Head& head : selection.found) names += (names.empty() ? "" : ", ") + name_of(head);
     const auto count = selection.found.size();
     const std::string finding =
-        count == 0 ? "none found: no head looks after the earlier copy more than heads do on "
-                     "shuffled copies"
+        count == 0 ? "none found: no head's mean induction score exceeds the threshold"
                    : std::to_string(count) +
                          (count == 1 ? " induction head: " : " induction heads: ") + names;
     table.add_coordinate("statement", std::vector<std::string>{"induction heads"});

@@ -73,6 +73,7 @@ class ModelComparison final : public Experiment {
   /// A scalar of each comparison as one variable over cases.
   static Variable per_case(const std::vector<Dataset>& comparisons, const std::string& name) {
     std::vector<double> values;
+    values.reserve(comparisons.size());
     for (const Dataset& comparison : comparisons)
       values.push_back(comparison[name].tensor.item<double>());
     // Unit and description stay those of the tool.

@@ -10,13 +10,15 @@ namespace {
 
 constexpr double kNotDetermined = std::numeric_limits<double>::quiet_NaN();
 
-/// Blocks between the first and the last that are in the first fifth by their values.
+/// Blocks between the first and the last that are in the first fifth by their values. A value of 0
+/// or less is left out: a block that the loss falls without is not a bottleneck in any rank.
 std::set<std::size_t> first_fifth(const double* values, std::size_t n_blocks) {
   std::vector<std::size_t> order(n_blocks - 2);
   std::iota(order.begin(), order.end(), std::size_t{1});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
   order.resize(std::max<std::size_t>(1, order.size() / 5));
+  std::erase_if(order, [&](std::size_t block) { return !(values[block] > 0); });
   return {order.begin(), order.end()};
 }
 

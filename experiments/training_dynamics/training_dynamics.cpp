@@ -7,6 +7,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
+#include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
@@ -193,6 +194,7 @@ std::string finding_of(const std::vector<double>& shares) {
     if (shares[block] >= kBottleneck)
       blocks += (blocks.empty() ? "" : ", ") + std::to_string(block);
   if (shares.size() < 3) return "the model has no block between the first and the last";
+  if (std::isnan(shares[1])) return "not determined by one case";
   return blocks.empty() ? "none between the first and the last block" : blocks;
 }
 

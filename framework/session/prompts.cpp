@@ -24,6 +24,8 @@ CaseInput parse_json_case(const std::string& line, const std::string& where) {
   if (!object.is_object()) throw InputError(where + ": expected one JSON object on each line");
   CaseInput input;
   for (const auto& [key, value] : object.items()) {
+    // A field without a value is as good as absent: its text must not become "null".
+    if (value.is_null()) continue;
     if (key == "text" || key == "prompt") {
       if (!value.is_string()) throw InputError(where + ": '" + key + "' is not a string");
       if (!input.text.empty()) throw InputError(where + ": has both 'text' and 'prompt'");

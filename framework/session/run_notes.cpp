@@ -57,10 +57,25 @@ std::optional<std::string> note_on_factors(const TransformerSpec& spec, std::int
   return "rotary scaling longrope: " + join(parts, "; ");
 }
 
+/// Interventions belong to the model of the run; a comparison with another one would otherwise be
+/// taken for a comparison of two changed models.
+std::optional<std::string> note_on_other_models(const Parameters& parameters,
+                                                std::size_t interventions) {
+  if (interventions == 0) return std::nullopt;
+  std::vector<std::string> names;
+  for (const ParameterInfo& parameter : parameters.declared())
+    if ((parameter.type == ParameterType::model || parameter.type == ParameterType::models) &&
+        parameters.is_set(parameter.name))
+      names.push_back("'" + parameter.name + "'");
+  if (names.empty()) return std::nullopt;
+  return "interventions act on the model of the run alone, not on those of " + join(names, ", ");
+}
+
 }  // namespace
 
 std::vector<std::string> notes_on_run(const Model& model, const Parameters& parameters,
-                                      const std::vector<CasePlan>& cases) {
+                                      const std::vector<CasePlan>& cases,
+                                      std::size_t interventions) {
   constexpr const char* kNewTokens = "max_new_tokens";
   const bool declared = parameters.declares(kNewTokens) && parameters.is_set(kNewTokens);
   const std::int64_t new_tokens = declared ? parameters.integer(kNewTokens) : 0;
@@ -71,6 +86,7 @@ std::vector<std::string> notes_on_run(const Model& model, const Parameters& para
   if (new_tokens > 0) notes = generation_notes_of(model);
   add(note_on_length(model.spec(), cases));
   add(note_on_factors(model.spec(), new_tokens, cases));
+  add(note_on_other_models(parameters, interventions));
   return notes;
 }
 

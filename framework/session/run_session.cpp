@@ -90,7 +90,8 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   plan_ =
       make_plan(request_, *context_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   plan_.passes = bound_->passes(parameters_);
-  for (std::string& note : notes_on_run(*model_, parameters_, plan_.cases))
+  for (std::string& note :
+       notes_on_run(*model_, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
 }

@@ -182,12 +182,18 @@ std::vector<std::vector<Example>> quantiles_of(const std::vector<Sampled>& sampl
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Example& a, const Example& b) { return a.activation < b.activation; });
   std::vector<std::vector<Example>> parts;
-  const std::size_t size = sorted.size() / static_cast<std::size_t>(quantiles);
-  const std::size_t shown = std::min(size, kExamplesOfQuantile);
-  for (std::int64_t q = 0; q < quantiles; ++q) {
+  // Parts differ by at most one example, and together they are the whole sample.
+  const auto count = static_cast<std::size_t>(quantiles);
+  const std::size_t shown = std::min(sorted.size() / count, kExamplesOfQuantile);
+  parts.reserve(count);
+  for (std::size_t q = 0; q < count; ++q) {
+    const std::size_t first = q * sorted.size() / count;
+    const std::size_t size = (q + 1) * sorted.size() / count - first;
     std::vector<Example> part;
-    for (std::size_t i = 0; i < shown; ++i)  // evenly over the part
-      part.push_back(sorted[static_cast<std::size_t>(q) * size + (2 * i + 1) * size / (2 * shown)]);
+    part.reserve(shown);
+    // Evenly over the part, from its smallest to its largest activation.
+    for (std::size_t i = 0; i < shown; ++i)
+      part.push_back(sorted[first + (shown > 1 ? i * (size - 1) / (shown - 1) : size / 2)]);
     parts.push_back(std::move(part));
   }
   return parts;

@@ -190,6 +190,10 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
     throw UsageError("sparsity: the prompt is empty; give at least one token");
   const NeuronLayout layout = layout_of("sparsity", model().spec(), options.point);
   const MeasuredText& measured = text(tokens, layout, options);
+  if (measured.activity.tokens() == 0)
+    throw UsageError(
+        "sparsity: the text has 0 tokens in addition to the first ones of its documents, which are "
+        "left out; give a longer prompt or text, or exclude_first=0");
   const TextActivity::Neurons neurons =
       measured.activity.neurons(options.threshold, options.dead_below);
   const PromptActivity prompt = measure_prompt(model(), tokens, layout, neurons.active_above);

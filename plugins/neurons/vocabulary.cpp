@@ -90,6 +90,7 @@ std::string no_input_reason(const TransformerSpec& spec) {
 
 at::Tensor output_directions(const Model& model, const std::vector<NeuronId>& neurons) {
   std::vector<at::Tensor> rows;
+  rows.reserve(neurons.size());
   for (const NeuronId& neuron : neurons) rows.push_back(written(model, neuron));
   const at::Tensor all = at::stack(rows);
   if (!model.spec().final_norm) return all;

@@ -17,6 +17,9 @@ namespace {
 /// Bytes of changed streams that are prepared at a time.
 constexpr std::int64_t kSweepBytes = std::int64_t{1} << 28;
 
+/// The sweep reads the metric of the request, then the KL divergence from the base run.
+constexpr std::int64_t kKlColumn = 1;
+
 /// Where a sweep writes the stream of a depth.
 CellWrite place_of(const TransformerSpec& spec, std::int64_t layer) {
   // The input of the next block: a sweep then need not run the block before it.
@@ -90,7 +93,7 @@ PromptGrid measure_prompt(const SteeringPlan& plan, const SteeredLayer& layer) {
         grid.begin() + static_cast<std::ptrdiff_t>(std::min(grid.size(), first + step)));
     const auto cells = sweep_of(plan, layer, part);
     const SweepResult result = sweep_cells(model, plan.tokens, cells, metrics, options);
-    const SweepCheck check{model, plan.tokens, cells, metrics, options, result};
+    const SweepCheck check{model, plan.tokens, cells, metrics, options, result, 0.0, kKlColumn};
     keep_worst(found.receipts, self_replacement(check, {cells.front().writes.front().point}));
     keep_worst(found.receipts, batched_equals_single(check));
     const auto count = static_cast<std::int64_t>(cells.size());

@@ -29,6 +29,7 @@ at::Tensor streams_at(Context& context, const Tokens& tokens,
                       const std::vector<std::int64_t>& layers, std::int64_t position) {
   const std::int64_t at_token = resolve_position("steering: align", position, tokens.size());
   std::vector<std::string> hooks;
+  hooks.reserve(layers.size());
   for (const std::int64_t layer : layers)
     hooks.push_back(residual_hook(context.model().spec(), layer));
   const auto activations = context.activations(tokens, hooks);
@@ -238,6 +239,7 @@ std::vector<SteeredLayer> SteeringTool::layers_of(const SteeringPlan& plan,
   const std::vector<std::int64_t> depths = checked_layers(options.layers, model().spec().n_layers);
   const at::Tensor rows = direction_rows(directions, depths, model().spec().d_model);
   std::vector<std::string> hooks;
+  hooks.reserve(depths.size());
   for (const std::int64_t depth : depths) hooks.push_back(residual_hook(model().spec(), depth));
   const auto streams = context().activations(plan.tokens, hooks);
   std::vector<SteeredLayer> layers;

@@ -221,7 +221,9 @@ TEST_F(EmbeddedTraining, CallsABlockABottleneckByBothRankings) {
       const Rankings one =
           rankings_of(all, {sample % 4, sample / 4 % 4, sample / 16 % 4, sample / 64});
       const auto first = largest_between(one.increase[checkpoint]);
-      if (first == largest_between(one.fall[checkpoint])) shares[first] += 1.0 / 256;
+      if (first == largest_between(one.fall[checkpoint]) && one.increase[checkpoint][first] > 0 &&
+          one.fall[checkpoint][first] > 0)
+        shares[first] += 1.0 / 256;
       for (std::size_t block = 0; block < 6; ++block)
         falls[block].push_back(one.fall[checkpoint][block]);
     }

@@ -71,7 +71,7 @@ std::vector<Option> run_options() {
        .repeats = true},
       {.name = "interventions",
        .argument = "FILE",
-       .help = "JSON list of changes to activations, applied in every forward "
+       .help = "JSON list of changes to activations, applied in every forward of the model "
                "(docs/interventions.md)",
        .values = Values::file},
       {.name = "config",

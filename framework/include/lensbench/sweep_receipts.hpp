@@ -19,13 +19,15 @@ struct SweepCheck {
   const SweepOptions& options;          ///< base runs and position
   const SweepResult& result;            ///< the result of `sweep_cells`
   double gap = 0.0;  ///< metric of the source run less that of the base run; 0 without a source
+  std::int64_t kl_column = -1;  ///< index of the metric that is a KL divergence; -1: none is
 };
 
 /// Tolerance of a comparison of two runs that differ in the order of rounding alone, 1e-5 in
 /// float32.
 LENSBENCH_API double rounding_tolerance(const Model& model);
 /// Largest difference of metrics [..., metric], each relative to the gap, or to its largest value
-/// in the sweep if that is larger.
+/// in the sweep if that is larger. A KL divergence below 1 is measured by its square root: it is of
+/// second order in the logits, so logits that are off by e change it by up to about e sqrt(2 KL).
 LENSBENCH_API double relative_difference(const SweepCheck& check, const at::Tensor& a,
                                          const at::Tensor& b);
 

@@ -81,6 +81,12 @@ TEST_F(PromptFile, OfJsonHasTextsOrIdsWithIdAndOtherFields) {
               ElementsAre(Pair("on", "true"), Pair("tags", "[\"a\"]"), Pair("weight", "0.5")));
 }
 
+TEST_F(PromptFile, OfJsonHasNoFieldWhereTheValueIsNull) {
+  const auto cases = json_lines("{\"text\": \"a\", \"answer\": null, \"id\": null}\n");
+  EXPECT_THAT(cases.at(0).fields, IsEmpty());
+  EXPECT_EQ(cases.at(0).id, json_lines("{\"text\": \"a\"}\n").at(0).id);
+}
+
 TEST_F(PromptFile, NamesFileAndLineOfWhatIsNoCase) {
   const std::string good = "{\"text\": \"a\"}\n\n";
   for (const auto& [line, problem] : std::map<std::string, std::string>{

@@ -47,6 +47,24 @@ TEST(RunNotes, SayWhichFactorsOfLongropeEachCaseHas) {
                           "long_factor there"));
 }
 
+TEST(RunNotes, SayThatInterventionsDoNotActOnOtherModels) {
+  static constexpr std::array<ParameterSpec, 2> known = {
+      {{"tuned", ParameterType::model, "", "", "another model"},
+       {"checkpoints", ParameterType::models, "", "", "more models"}}};
+  const auto model = ChangedCheckpoint("llama").open();
+  const auto notes = [&](const Settings& given, std::size_t interventions) {
+    return notes_on_run(
+        *model,
+        Parameters::resolve(std::span<const ParameterSpec>(known), given, "experiment 'test'"),
+        cases_of({5}), interventions);
+  };
+  EXPECT_THAT(
+      notes({{"tuned", "a"}}, 1),
+      ElementsAre("interventions act on the model of the run alone, not on those of 'tuned'"));
+  EXPECT_THAT(notes({{"tuned", "a"}}, 0), IsEmpty());
+  EXPECT_THAT(notes({}, 1), IsEmpty());
+}
+
 TEST(RunNotes, AreAbsentWithoutAReason) {
   EXPECT_THAT(notes_on_run(*ChangedCheckpoint("llama").open(), generating("4"), cases_of({5})),
               IsEmpty());

@@ -263,6 +263,20 @@ TEST_F(ExplorerOfText, QuantilesAreEqualPartsOfTheTokens) {
   EXPECT_NEAR(found["quantile"].tensor[0].item<double>(), 1.0 / 3, 1e-12);
 }
 
+TEST_F(ExplorerOfText, QuantilesTogetherAreAllTokensIfTheyDoNotDivide) {
+  const Dataset found = measure({{"quantiles", "4"}});
+  std::vector<double> sorted;
+  for (const auto& row : rows_of(2, 0)) sorted.push_back(row.activation);
+  std::sort(sorted.begin(), sorted.end());
+  // 15 tokens in parts of 3, 4, 4 and 4, of which three are shown, the smallest and the largest of
+  // each part among them.
+  ASSERT_EQ(found["quantile_activation"].tensor.sizes(), (std::vector<std::int64_t>{3, 4, 3}));
+  EXPECT_EQ(value_at(found, "quantile_activation", {2, 0, 0}), sorted.front());
+  EXPECT_EQ(value_at(found, "quantile_activation", {2, 1, 0}), sorted[3]);
+  EXPECT_EQ(value_at(found, "quantile_activation", {2, 1, 2}), sorted[6]);
+  EXPECT_EQ(value_at(found, "quantile_activation", {2, 3, 2}), sorted.back());
+}
+
 TEST_F(ExplorerOfText, ScaleEffectIsThatOfAnIntervention) {
   const Dataset found = measure({{"metric", "log_probability"}, {"target", "7"}});
   InterventionSite site;

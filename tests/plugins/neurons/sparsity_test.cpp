@@ -229,13 +229,10 @@ TEST_F(SparsityOfText, FirstTokensAreLeftOutAndCounted) {
             10 * without["rms"].tensor[0].mean().item<double>());
 }
 
-TEST_F(SparsityOfText, OneTokenLeavesNothing) {
+TEST_F(SparsityOfText, OneTokenIsRefusedBecauseFirstTokensAreLeftOut) {
   Bench one(bench_.model, {3});
-  const Dataset found = run_with(one);
-  EXPECT_EQ(number(found, "rows", {0, 0}), 0);
-  EXPECT_TRUE(std::isnan(number(found, "frequency", {0, 0})));
-  EXPECT_TRUE(std::isnan(number(found, "mean_l0", {0})));
-  expect_receipts(found);
+  EXPECT_THAT(message_of<UsageError>([&] { run_with(one); }),
+              HasSubstr("the text has 0 tokens in addition to the first ones"));
 }
 
 TEST_F(SparsityOfText, IsReadOnceForAllPrompts) {

@@ -227,6 +227,11 @@ TEST_F(SteeringRequests, RecordTheirOptionsAndTheSchemaHolds) {
   EXPECT_GT(std::abs(row_of(all, "effect", 0)[1].item<double>()), 1e-3);
 }
 
+// A KL divergence of 1e-8 is dominated by the rounding of logits, which is not a fault.
+TEST_F(SteeringRequests, HoldTheirReceiptsForAPushOfAlmostNothing) {
+  expect_receipts_hold(run_along({{"layers", "all"}, {"alphas", "0,0.0001"}}));
+}
+
 TEST_F(SteeringRequests, DrawRandomDirectionsThatAreOrthogonalAndAsLong) {
   const at::Tensor drawn = random_directions(v_, 50, 3, 2).to(at::kDouble);
   const at::Tensor v = v_.to(at::kDouble);

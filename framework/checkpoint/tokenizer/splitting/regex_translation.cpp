@@ -113,14 +113,12 @@ class Translator {
     Atom kind = Atom::group;
     if (take("(?i:")) {
       out_ += "(?i:";
-    } else if (take("(?:")) {
+    } else if (take("(?:") || (!next_is("(?") && take("("))) {
       out_ += "(?:";
     } else if (next_is("(?!") || next_is("(?=")) {
       out_ += in_.substr(at_, 3);
       at_ += 3;
       kind = Atom::lookaround;
-    } else if (!next_is("(?") && take("(")) {
-      out_ += "(?:";
     } else {
       refuse("this kind of group");
     }
