@@ -53,6 +53,7 @@ Tokens tokens_of(const CaseInput& input, const Context& context) {
 /// The prompts are tokenized only when a tool asks for them, and without their other fields.
 void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) {
   std::vector<CaseInput> prompts;
+  prompts.reserve(cases.size());
   for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
   context.set_reference_prompts(
       [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });

@@ -74,6 +74,7 @@ std::vector<PluginRecord> plugin_records(const PluginHost& host, const PluginInf
   use(entry);
   for (const auto& tool : tools) use(host.find(PluginEntryKind::tool, tool));
   std::vector<PluginRecord> records;
+  records.reserve(libraries.size());
   for (auto& [path, record] : libraries) records.push_back(std::move(record));
   std::sort(records.begin(), records.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -55,6 +55,7 @@ double acceleration(const std::vector<double>& values) {
   // squared.
   const double total = sum(values), n = size_of(values);
   std::vector<double> left_out;
+  left_out.reserve(values.size());
   for (const double value : values) left_out.push_back((total - value) / (n - 1));
   const double middle = mean(left_out);
   double cubes = 0, squares = 0;

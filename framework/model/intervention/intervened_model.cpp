@@ -117,6 +117,7 @@ Tokens tokens_of(const Model& model, const OtherCase& other) {
 std::map<std::string, at::Tensor> run_other(const Model& model, const OtherCase& other,
                                             const std::vector<HookPoint>& points) {
   std::vector<std::string> names;
+  names.reserve(points.size());
   for (const HookPoint& point : points) names.push_back(point.name);
   return read_activations(model, make_batch(tokens_of(model, other)), names);
 }
