@@ -7,7 +7,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <array>
-#include <filesystem>
 #include <lensbench/statistics.hpp>
 #include <utility>
 
@@ -200,8 +199,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["operation"] = to_string(operation);
   attributes["base_run"] = "the unchanged model";
   attributes["sign"] = "variant minus unchanged model";
-  attributes["text"] =
-      options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["windows"] = totals.windows();
   attributes["tokens_scored"] = totals.scored();
   attributes["rule"] =

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <lensbench/error.hpp>
 #include <numeric>
 
@@ -197,8 +196,7 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
     add_optimised(dataset, inputs, options);
   }
   auto& attributes = dataset.attributes;
-  attributes["text"] =
-      options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["chosen_by"] = options.neurons.empty() ? "kurtosis over the text" : "name";
   attributes["distinct"] = static_cast<std::int64_t>(options.distinct);
   attributes["tokens"] = found.text.tokens;

@@ -5,7 +5,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <cmath>
-#include <filesystem>
 #include <lensbench/error.hpp>
 
 namespace lensbench::neurons {
@@ -207,8 +206,7 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   add_receipts(dataset, measured, prompt, options);
   auto& attributes = dataset.attributes;
   attributes["definition"] = "sparsity/1";
-  attributes["text"] =
-      options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["point"] = options.point;
   attributes["threshold"] = options.threshold;
   attributes["dead_below"] = options.dead_below;

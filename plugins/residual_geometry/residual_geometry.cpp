@@ -5,7 +5,6 @@
 #include <ATen/ops/stack.h>
 
 #include <cmath>
-#include <filesystem>
 #include <lensbench/activation_cache.hpp>
 #include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
@@ -229,8 +228,7 @@ void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
   auto& attributes = dataset.attributes;
   attributes["definition"] = "residual_geometry/1";
   attributes["points"] = options.points;
-  attributes["text"] =
-      options.text.empty() ? "the prompt" : std::filesystem::path(options.text).filename().string();
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["windows"] = spread.windows;
   attributes["pairs"] = spread.pairs;
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);

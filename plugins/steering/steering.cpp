@@ -48,13 +48,6 @@ double median_norm(const at::Tensor& stream) {
   return statistics::quantile(statistics::values_of(norms), 0.5);
 }
 
-/// Last part of a path; what is after a colon stays.
-std::string file_name(const std::string& source) {
-  const auto inside = source.rfind(":results/");
-  const auto slash = source.rfind('/', inside == std::string::npos ? inside : inside - 1);
-  return slash == std::string::npos ? source : source.substr(slash + 1);
-}
-
 /// Number of prompts of the direction that have one of the tokens.
 std::int64_t prompts_with(const std::vector<SteeringPair>& pairs,
                           const std::vector<std::int64_t>& ids) {
@@ -199,11 +192,11 @@ Dataset SteeringTool::run(const Request& request) {
   ids.push_back(std::get<std::int64_t>(dataset.attributes.at("target")));
   for (const char* name : {"plus", "minus", "direction_row"})
     dataset.attributes[name] = parameters.values().at(name);
-  for (const char* name : {"direction", "pairs"})
-    dataset.attributes[name] = file_name(parameters.text(name));
   dataset.attributes["align"] = parameters.integer("align");
-  for (const char* name : {"direction", "pairs"})
+  for (const char* name : {"direction", "pairs"}) {
+    dataset.attributes[name] = std::string();  // the source that was not given
     context().record_file(dataset, name, parameters.text(name));
+  }
   dataset.attributes["direction_pairs"] = static_cast<std::int64_t>(source.pairs.size());
   dataset.attributes["direction_prompts_with_target"] = prompts_with(source.pairs, ids);
   return dataset;

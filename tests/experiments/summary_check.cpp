@@ -40,13 +40,6 @@ SummaryCheck::Dims with_front(const std::string& first, SummaryCheck::Dims dims)
 
 }  // namespace
 
-double value_at(const Dataset& dataset, const std::string& name,
-                const std::vector<std::int64_t>& index) {
-  at::Tensor part = dataset[name].tensor;
-  for (const std::int64_t i : index) part = part.select(0, i);
-  return part.item().toDouble();
-}
-
 const Variable* SummaryCheck::find(const std::string& name, const Dims& dims) {
   compared_.insert(name);
   if (!summary_.contains(name)) {

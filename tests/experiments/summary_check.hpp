@@ -7,12 +7,9 @@
 #include <vector>
 
 #include "experiments/reference_statistics.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::testing {
-
-/// One number of a variable.
-double value_at(const Dataset& dataset, const std::string& name,
-                const std::vector<std::int64_t>& index);
 
 /// Compares the variables of a summary one by one, and knows which ones were compared.
 ///

@@ -11,8 +11,12 @@
 #include "support/bench.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::patching {
+
+using testing::expect_receipts_hold;
+using testing::receipt_of;
 
 /// The tool on a model, with its declared parameters.
 struct PatchingBench : testing::ToolBench<ActivationPatchingTool> {
@@ -28,19 +32,6 @@ struct PatchingBench : testing::ToolBench<ActivationPatchingTool> {
 
 inline double value_of(const Dataset& dataset, const std::string& name) {
   return dataset[name].tensor.item<double>();
-}
-
-inline void expect_receipts_hold(const Dataset& dataset) {
-  EXPECT_FALSE(dataset.receipts.empty());
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
-                                << receipt.tolerance;
-}
-
-inline const Receipt& receipt_of(const Dataset& dataset, const std::string& name) {
-  for (const Receipt& receipt : dataset.receipts)
-    if (receipt.name == name) return receipt;
-  throw std::runtime_error("no receipt " + name);
 }
 
 }  // namespace lensbench::patching

@@ -13,9 +13,13 @@
 #include "attention/observer.hpp"
 #include "support/bench.hpp"
 #include "support/folders.hpp"
+#include "support/results.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::attention {
+
+using testing::expect_receipts_hold;
+using testing::value_at;
 
 using AttentionBench = testing::ToolBench<AttentionTool>;
 
@@ -38,13 +42,6 @@ inline std::string block_hook(std::int64_t block, const std::string& name) {
   return "blocks." + std::to_string(block) + ".attn." + name;
 }
 
-inline double number(const Dataset& dataset, const std::string& name,
-                     const std::vector<std::int64_t>& index) {
-  at::Tensor element = dataset[name].tensor;
-  for (const std::int64_t i : index) element = element[i];
-  return element.item<double>();
-}
-
 /// Index of a detector on its axis.
 inline std::int64_t detector(const Dataset& dataset, const std::string& name) {
   const std::vector<std::string>& labels = dataset["detector"].strings;
@@ -52,13 +49,6 @@ inline std::int64_t detector(const Dataset& dataset, const std::string& name) {
     if (labels[i] == name) return static_cast<std::int64_t>(i);
   ADD_FAILURE() << "there is no detector " << name;
   return 0;
-}
-
-inline void expect_receipts_passed(const Dataset& dataset) {
-  EXPECT_FALSE(dataset.receipts.empty());
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
-                                << receipt.tolerance;
 }
 
 }  // namespace lensbench::attention

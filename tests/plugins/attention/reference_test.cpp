@@ -32,7 +32,7 @@ class AttentionReference : public ::testing::Test {
     for (const auto& [name, blocks] : expected_["scores"][measure].items())
       for (std::int64_t block = 0; block < 3; ++block)
         for (std::int64_t head = 0; head < 2; ++head)
-          EXPECT_NEAR(number(found, variable, {detector(found, name), block, head}),
+          EXPECT_NEAR(value_at(found, variable, {detector(found, name), block, head}),
                       blocks[static_cast<std::size_t>(block)][static_cast<std::size_t>(head)],
                       tolerance)
               << measure << " " << name << " L" << block << "H" << head;
@@ -60,9 +60,9 @@ TEST_F(AttentionReference, PassesInformationAsMatrixProductsDo) {
   const Dataset found = bench_.tool.analyze(bench_.tokens, options);
   for (std::int64_t i = 0; i < bench_.tokens.size(); ++i) {
     const auto row = static_cast<std::size_t>(i);
-    EXPECT_NEAR(number(found, "max_flow", {i}), expected_["max_flow"][row], kFloat32) << i;
+    EXPECT_NEAR(value_at(found, "max_flow", {i}), expected_["max_flow"][row], kFloat32) << i;
     for (std::int64_t j = 0; j < bench_.tokens.size(); ++j)
-      EXPECT_NEAR(number(found, "rollout", {3, i, j}),
+      EXPECT_NEAR(value_at(found, "rollout", {3, i, j}),
                   expected_["rollout"][row][static_cast<std::size_t>(j)], kFloat32);
   }
 }
@@ -104,7 +104,7 @@ void expect_definitions(AttentionBench& bench) {
     EXPECT_TRUE(
         found["top_weight"].tensor[block].select(-1, 0).equal(std::get<0>(pattern.max(-1))));
   }
-  expect_receipts_passed(found);
+  expect_receipts_hold(found);
 }
 
 TEST(AttentionDefinitions, HoldForLearnedPositions) {
@@ -123,8 +123,8 @@ TEST(AttentionDefinitions, HoldWhereAttentionSeesBothSides) {
   ASSERT_FALSE(bench.model->spec().attention.causal);
   expect_definitions(bench);
   const Dataset found = bench.tool.analyze(bench.tokens, {});
-  const double entropy = number(found, "entropy", {0, 0, 0});
-  EXPECT_NEAR(number(found, "normalized_entropy", {0, 0, 0}), entropy / std::log(6.0), 1e-12);
+  const double entropy = value_at(found, "entropy", {0, 0, 0});
+  EXPECT_NEAR(value_at(found, "normalized_entropy", {0, 0, 0}), entropy / std::log(6.0), 1e-12);
 }
 
 TEST(AttentionDefinitions, CountTheKeysOfAWindow) {
@@ -134,11 +134,11 @@ TEST(AttentionDefinitions, CountTheKeysOfAWindow) {
   ASSERT_LT(window, bench.tokens.size());
   const Dataset found = bench.tool.analyze(bench.tokens, {});
   const std::int64_t last = bench.tokens.size() - 1;
-  EXPECT_NEAR(number(found, "normalized_entropy", {0, 0, last}),
-              number(found, "entropy", {0, 0, last}) / std::log(static_cast<double>(window)),
+  EXPECT_NEAR(value_at(found, "normalized_entropy", {0, 0, last}),
+              value_at(found, "entropy", {0, 0, last}) / std::log(static_cast<double>(window)),
               1e-12);
-  EXPECT_EQ(number(found, "first_token_mass", {0, 0, last}), 0.0);
-  expect_receipts_passed(found);
+  EXPECT_EQ(value_at(found, "first_token_mass", {0, 0, last}), 0.0);
+  expect_receipts_hold(found);
 }
 
 }  // namespace

@@ -16,8 +16,11 @@
 #include "support/planted_facts.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::inputs {
+
+using testing::expect_receipts_hold;
 namespace {
 
 using ::lensbench::testing::message_of;
@@ -30,13 +33,6 @@ struct InputBench : testing::ToolBench<InputAttributionTool> {
                 "tool 'input_attribution'");
   }
 };
-
-void expect_all_receipts(const Dataset& dataset) {
-  EXPECT_FALSE(dataset.receipts.empty());
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
-                                << receipt.tolerance;
-}
 
 TEST(Integral, OfAProductFromZeroGivesEachFactorHalf) {
   // m = x1 x2: both gradients times input give m, integrated gradients m / 2 each.
@@ -99,7 +95,7 @@ TEST(LinearModel, GivesEachTokenItsTermByEveryMethod) {
   }
   EXPECT_NEAR(result["baseline_metric"].tensor.item<double>(), 0.0, 1e-6);
   EXPECT_LE(result["completeness_gap"].tensor.abs().max().item<double>(), 2e-5);
-  expect_all_receipts(result);
+  expect_receipts_hold(result);
 }
 
 class RandomInputs : public ::testing::TestWithParam<const char*> {
@@ -168,7 +164,7 @@ TEST_P(RandomInputs, GradientsAreThoseOfFiniteDifferences) {
   expect_row(result["attribution"].tensor[0], (x * gradient).sum(-1), kFloatLogits);
   expect_row(result["saliency"].tensor, gradient.norm(2, -1), kFloatLogits);
   EXPECT_TRUE(result["attribution"].tensor[0][5].isnan().item<bool>());
-  expect_all_receipts(result);
+  expect_receipts_hold(result);
 }
 
 TEST_P(RandomInputs, IntegratedGradientsFollowTheStraightPath) {
@@ -204,7 +200,7 @@ TEST_P(RandomInputs, IntegratedGradientsAreComplete) {
   const Dataset result = attribute(options);
   const double gap = result["completeness_gap"].tensor.item<double>();
   EXPECT_LE(std::abs(gap), 1e-3);
-  expect_all_receipts(result);
+  expect_receipts_hold(result);
 }
 
 TEST_P(RandomInputs, OcclusionIsTheDifferenceOfTwoForwards) {
@@ -221,7 +217,7 @@ TEST_P(RandomInputs, OcclusionIsTheDifferenceOfTwoForwards) {
     expected[t] = metric(x) - metric(changed);
   }
   expect_row(result["attribution"].tensor[0], expected, kFloatLogits);
-  expect_all_receipts(result);
+  expect_receipts_hold(result);
 }
 
 TEST_P(RandomInputs, AttentionMethodsUseTheGradientOfThePattern) {
@@ -255,7 +251,7 @@ TEST_P(RandomInputs, DeeperLayersAttributeToTheirStream) {
   options.rule = "gauss_legendre";
   const Dataset result = attribute(options);
   EXPECT_LE(std::abs(result["completeness_gap"].tensor[1].item<double>()), 1e-3);
-  expect_all_receipts(result);
+  expect_receipts_hold(result);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, RandomInputs, ::testing::Values("gpt2", "llama"),

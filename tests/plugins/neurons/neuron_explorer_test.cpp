@@ -17,10 +17,14 @@
 #include "support/folders.hpp"
 #include "support/planted_facts.hpp"
 #include "support/random_model.hpp"
+#include "support/results.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::neurons {
+
+using testing::expect_receipts_hold;
+using testing::value_at;
 namespace {
 
 using lensbench::testing::largest_difference;
@@ -36,19 +40,6 @@ Dataset explore(ExplorerBench& bench, const Settings& given = {}) {
       Parameters::resolve(NeuronExplorerTool::kParameters, given, "tool 'neuron_explorer'");
   bench.tool.check_parameters(parameters);
   return bench.tool.run(Request(bench.tokens, parameters));
-}
-
-void expect_passed(const Dataset& dataset) {
-  EXPECT_FALSE(dataset.receipts.empty());
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
-}
-
-double value_at(const Dataset& dataset, const std::string& name,
-                const std::vector<std::int64_t>& at) {
-  at::Tensor value = dataset[name].tensor;
-  for (const std::int64_t i : at) value = value[i];
-  return value.to(at::kDouble).item<double>();
 }
 
 /// A line of JSONL for each document.
@@ -80,7 +71,7 @@ class PlantedFacts : public ::testing::Test {
 
 TEST_F(PlantedFacts, ANeuronFiresAtItsSubjectAlone) {
   const Dataset found = measure({{"examples", "3"}, {"context", "1"}});
-  expect_passed(found);
+  expect_receipts_hold(found);
   ASSERT_EQ(found["top_activation"].tensor.sizes(), (std::vector<std::int64_t>{3, 3}));
   for (std::int64_t k = 0; k < 3; ++k) {
     EXPECT_NEAR(value_at(found, "top_activation", {k, 0}), 1, 1e-5);
@@ -107,7 +98,7 @@ TEST_F(PlantedFacts, ItsFirstOutputTokenIsItsAnswerAndItsInputIsItsSubject) {
   for (std::int64_t k = 0; k < 3; ++k) direct.unembed(tokens_.n + k, tokens_.answer(k), 4.0);
   ExplorerBench bench(direct.open(), tokens_.prompt(1));
   const Dataset found = explore(bench, {{"neurons", "1:0,1:1,1:2"}, {"top_k", "2"}});
-  expect_passed(found);
+  expect_receipts_hold(found);
   for (std::int64_t k = 0; k < 3; ++k) {
     EXPECT_EQ(value_at(found, "output_top_id", {k, 0, 0}), tokens_.answer(k));
     EXPECT_EQ(value_at(found, "input_top_id", {k, 0, 0}), tokens_.subject(k));
@@ -121,7 +112,7 @@ TEST_F(PlantedFacts, ItsFirstOutputTokenIsItsAnswerAndItsInputIsItsSubject) {
 TEST_F(PlantedFacts, ScaleZeroCostsTheLogitAndTwoDoublesIt) {
   const Dataset found = measure(
       {{"metric", "logit"}, {"target", std::to_string(tokens_.answer(0))}, {"factors", "0,1,2"}});
-  expect_passed(found);
+  expect_receipts_hold(found);
   EXPECT_NEAR(value_at(found, "base_metric", {}), 4, 1e-4);
   EXPECT_NEAR(value_at(found, "scale_effect", {0, 0}), -4, 1e-4);
   EXPECT_EQ(value_at(found, "scale_effect", {0, 1}), 0);
@@ -203,7 +194,7 @@ bool higher(double a, double b) {
 
 TEST_F(ExplorerOfText, TopExamplesAreTheLargestOfAllTokens) {
   const Dataset found = measure({{"examples", "6"}, {"distinct", "false"}});
-  expect_passed(found);
+  expect_receipts_hold(found);
   auto rows = rows_of(2, 39);
   ASSERT_EQ(rows.size(), 15U) << "20 tokens of 5 documents";
   std::stable_sort(rows.begin(), rows.end(),

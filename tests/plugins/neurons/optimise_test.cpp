@@ -12,8 +12,11 @@
 #include "support/bench.hpp"
 #include "support/planted_facts.hpp"
 #include "support/random_model.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::neurons {
+
+using testing::expect_receipts_hold;
 namespace {
 
 using OptimiseBench = lensbench::testing::ToolBench<NeuronExplorerTool>;
@@ -50,8 +53,7 @@ TEST(OptimisedInput, OfAPlantedNeuronIsItsSubject) {
   const Dataset found = bench.tool.explore(
       bench.tokens, Target::model(),
       {.neurons = {{1, 0}, {1, 2}}, .optimise = {"embedding", "tokens"}, .length = 3});
-  for (const Receipt& receipt : found.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
+  expect_receipts_hold(found);
   for (std::int64_t n = 0; n < 2; ++n) {
     const std::int64_t subject = tokens.subject(n == 0 ? 0 : 2);
     // Five of the eight tokens have an embedding, of length sqrt 2; all of the last row's length

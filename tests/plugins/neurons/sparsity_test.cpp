@@ -15,10 +15,14 @@
 #include "support/folders.hpp"
 #include "support/planted_facts.hpp"
 #include "support/random_model.hpp"
+#include "support/results.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::neurons {
+
+using testing::expect_receipts_hold;
+using testing::value_at;
 namespace {
 
 using lensbench::testing::largest_difference;
@@ -37,19 +41,6 @@ Dataset run_with(Bench& bench, const Given& given = {}) {
   return bench.tool.run(Request(bench.tokens, parameters));
 }
 
-void expect_receipts(const Dataset& dataset) {
-  EXPECT_FALSE(dataset.receipts.empty());
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
-}
-
-double number(const Dataset& dataset, const std::string& name,
-              const std::vector<std::int64_t>& at) {
-  at::Tensor value = dataset[name].tensor;
-  for (const std::int64_t i : at) value = value[i];
-  return value.to(at::kDouble).item<double>();
-}
-
 TEST(PlantedNeurons, FireAtTheirSubjectAlone) {
   const testing::FactTokens tokens;
   TempDir folder;
@@ -60,35 +51,35 @@ TEST(PlantedNeurons, FireAtTheirSubjectAlone) {
   Bench bench(testing::fact_model().open(), tokens.prompt(0));
   const Dataset found =
       run_with(bench, {{"text", folder.write("facts.jsonl", lines).string()}, {"bins", "8"}});
-  expect_receipts(found);
+  expect_receipts_hold(found);
   EXPECT_EQ(std::get<std::int64_t>(found.attributes.at("tokens")), 6);
   EXPECT_EQ(std::get<std::int64_t>(found.attributes.at("first_tokens_left_out")), 3);
   for (std::int64_t k = 0; k < tokens.n; ++k) {
     // One of six tokens has activation 1, the others 0; the norms round by 2e-6.
-    EXPECT_DOUBLE_EQ(number(found, "frequency", {1, k}), 1.0 / 6);
-    EXPECT_DOUBLE_EQ(number(found, "positive_frequency", {1, k}), 1.0 / 6);
-    EXPECT_NEAR(number(found, "max_activation", {1, k}), 1, 1e-5);
-    EXPECT_NEAR(number(found, "rms", {1, k}), std::sqrt(1.0 / 6), 1e-5);
-    EXPECT_NEAR(number(found, "mean_activation", {1, k}), 1.0 / 6, 1e-5);
+    EXPECT_DOUBLE_EQ(value_at(found, "frequency", {1, k}), 1.0 / 6);
+    EXPECT_DOUBLE_EQ(value_at(found, "positive_frequency", {1, k}), 1.0 / 6);
+    EXPECT_NEAR(value_at(found, "max_activation", {1, k}), 1, 1e-5);
+    EXPECT_NEAR(value_at(found, "rms", {1, k}), std::sqrt(1.0 / 6), 1e-5);
+    EXPECT_NEAR(value_at(found, "mean_activation", {1, k}), 1.0 / 6, 1e-5);
     // p = 1/6: (1 - 6 p (1 - p)) / (p (1 - p)) = 1.2.
-    EXPECT_NEAR(number(found, "kurtosis", {1, k}), 1.2, 1e-5);
-    EXPECT_NEAR(number(found, "gini", {1, k}), 5.0 / 6, 1e-9);
-    EXPECT_EQ(number(found, "dead", {1, k}), 0);
-    EXPECT_EQ(number(found, "dead", {3, k}), 1);
-    EXPECT_EQ(number(found, "frequency", {0, k}), 0);
+    EXPECT_NEAR(value_at(found, "kurtosis", {1, k}), 1.2, 1e-5);
+    EXPECT_NEAR(value_at(found, "gini", {1, k}), 5.0 / 6, 1e-9);
+    EXPECT_EQ(value_at(found, "dead", {1, k}), 0);
+    EXPECT_EQ(value_at(found, "dead", {3, k}), 1);
+    EXPECT_EQ(value_at(found, "frequency", {0, k}), 0);
   }
-  EXPECT_EQ(number(found, "dead_share", {1}), 0);
-  EXPECT_EQ(number(found, "dead_share", {0}), 1);
-  EXPECT_NEAR(number(found, "mean_l0", {1}), 0.5, 1e-12);
-  EXPECT_NEAR(number(found, "mean_l1", {1}), 0.5, 1e-5);
-  EXPECT_NEAR(number(found, "mean_hoyer", {1}), 1, 1e-5) << "over the tokens that are not 0";
-  EXPECT_TRUE(std::isnan(number(found, "mean_hoyer", {0})));
+  EXPECT_EQ(value_at(found, "dead_share", {1}), 0);
+  EXPECT_EQ(value_at(found, "dead_share", {0}), 1);
+  EXPECT_NEAR(value_at(found, "mean_l0", {1}), 0.5, 1e-12);
+  EXPECT_NEAR(value_at(found, "mean_l1", {1}), 0.5, 1e-5);
+  EXPECT_NEAR(value_at(found, "mean_hoyer", {1}), 1, 1e-5) << "over the tokens that are not 0";
+  EXPECT_TRUE(std::isnan(value_at(found, "mean_hoyer", {0})));
   const std::vector<double> l0 = {0, 1, 0};
   for (std::int64_t token = 0; token < 3; ++token)
-    EXPECT_EQ(number(found, "l0", {1, token}), l0[static_cast<std::size_t>(token)]);
-  EXPECT_NEAR(number(found, "hoyer", {1, 1}), 1, 1e-5);
-  EXPECT_NEAR(number(found, "token_gini", {1, 1}), 2.0 / 3, 1e-9);
-  EXPECT_TRUE(std::isnan(number(found, "hoyer", {1, 2})));
+    EXPECT_EQ(value_at(found, "l0", {1, token}), l0[static_cast<std::size_t>(token)]);
+  EXPECT_NEAR(value_at(found, "hoyer", {1, 1}), 1, 1e-5);
+  EXPECT_NEAR(value_at(found, "token_gini", {1, 1}), 2.0 / 3, 1e-9);
+  EXPECT_TRUE(std::isnan(value_at(found, "hoyer", {1, 2})));
   // Six tokens of three neurons: three activations are 1, in the last bin.
   const at::Tensor counts = found["activation_histogram"].tensor[1];
   EXPECT_EQ(counts.sum().item<std::int64_t>(), 18);
@@ -135,7 +126,7 @@ class SparsityOfText : public ::testing::Test {
 
 TEST_F(SparsityOfText, IsThatOfItsRowsInFloat64) {
   const Dataset found = measure({{"threshold", "0.5"}});
-  expect_receipts(found);
+  expect_receipts_hold(found);
   for (const std::int64_t block : {0, 2}) {
     const at::Tensor x = rows_of("blocks." + std::to_string(block) + ".mlp.hook_post");
     ASSERT_EQ(x.size(0), 12) << "16 tokens of 4 documents";
@@ -164,11 +155,11 @@ TEST_F(SparsityOfText, IsThatOfItsRowsInFloat64) {
     const at::Tensor of_block = x.pow(2).mean().sqrt();
     EXPECT_TRUE(at::equal(found["dead"].tensor[block].to(at::kBool),
                           std::get<0>(size.max(0)).lt(0.1 * of_block)));
-    EXPECT_NEAR(number(found, "mean_l0", {block}),
+    EXPECT_NEAR(value_at(found, "mean_l0", {block}),
                 size.ge(edge).sum(1).to(at::kDouble).mean().item<double>(), 1e-9);
-    EXPECT_NEAR(number(found, "mean_l1", {block}), size.sum(1).mean().item<double>(), 1e-9);
+    EXPECT_NEAR(value_at(found, "mean_l1", {block}), size.sum(1).mean().item<double>(), 1e-9);
     const double root = std::sqrt(40.0);
-    EXPECT_NEAR(number(found, "mean_hoyer", {block}),
+    EXPECT_NEAR(value_at(found, "mean_hoyer", {block}),
                 ((root - size.sum(1) / x.norm(2, 1)) / (root - 1)).mean().item<double>(), 1e-9);
   }
 }
@@ -207,9 +198,9 @@ TEST_F(SparsityOfText, TokensOfThePromptAreThoseOfTheForward) {
 TEST_F(SparsityOfText, AThresholdAppliesToSizesOfBothSigns) {
   const Dataset low = measure({{"threshold", "0.1"}}), high = measure({{"threshold", "1"}});
   EXPECT_TRUE(high["frequency"].tensor.le(low["frequency"].tensor).all().item<bool>());
-  EXPECT_LT(number(high, "mean_l0", {0}), number(low, "mean_l0", {0}));
+  EXPECT_LT(value_at(high, "mean_l0", {0}), value_at(low, "mean_l0", {0}));
   // GELU is negative mostly: many neurons that are active are not positive.
-  EXPECT_GT(number(low, "mean_l0", {0}) / 40,
+  EXPECT_GT(value_at(low, "mean_l0", {0}) / 40,
             low["positive_frequency"].tensor[0].mean().item<double>());
 }
 
@@ -219,12 +210,12 @@ TEST_F(SparsityOfText, FirstTokensAreLeftOutAndCounted) {
   Bench bench(with_weights(bench_.model, {{"pos_embed.W_pos", positions}}), {3, 17, 5, 5});
   const Dataset without = run_with(bench, {{"point", "hook_resid_post"}});
   const Dataset with = run_with(bench, {{"point", "hook_resid_post"}, {"exclude_first", "false"}});
-  expect_receipts(without);
-  expect_receipts(with);
+  expect_receipts_hold(without);
+  expect_receipts_hold(with);
   EXPECT_EQ(std::get<std::int64_t>(without.attributes.at("first_tokens_left_out")), 1);
   EXPECT_EQ(std::get<std::int64_t>(with.attributes.at("first_tokens_left_out")), 0);
-  EXPECT_EQ(number(without, "rows", {0, 0}), 3);
-  EXPECT_EQ(number(with, "rows", {0, 0}), 4);
+  EXPECT_EQ(value_at(without, "rows", {0, 0}), 3);
+  EXPECT_EQ(value_at(with, "rows", {0, 0}), 4);
   EXPECT_GT(with["rms"].tensor[0].mean().item<double>(),
             10 * without["rms"].tensor[0].mean().item<double>());
 }
@@ -278,14 +269,14 @@ TEST(NeuronsOfExperts, HaveTheTokensThatAreRoutedToThem) {
               {3, 17, 5, 9, 11, 17, 5, 9});
   const MlpSpec& mlp = bench.model->spec().mlp;
   const Dataset found = run_with(bench);
-  expect_receipts(found);
+  expect_receipts_hold(found);
   ASSERT_EQ(found["rows"].tensor.size(1), mlp.n_experts * mlp.d_mlp);
   const auto values = bench.context.activations(
       bench.tokens, {"blocks.*.mlp.hook_expert_indices", "blocks.*.mlp.experts.*.hook_post"});
   const at::Tensor chosen = values.at("blocks.1.mlp.hook_expert_indices");
   for (std::int64_t e = 0; e < mlp.n_experts; ++e) {
     const at::Tensor routed = chosen.narrow(0, 1, 7).eq(e).sum();
-    EXPECT_EQ(number(found, "rows", {1, e * mlp.d_mlp}), routed.item<std::int64_t>());
+    EXPECT_EQ(value_at(found, "rows", {1, e * mlp.d_mlp}), routed.item<std::int64_t>());
     const at::Tensor post =
         values.at("blocks.1.mlp.experts." + std::to_string(e) + ".hook_post").to(at::kDouble);
     const std::int64_t skipped = chosen[0].eq(e).sum().item<std::int64_t>();

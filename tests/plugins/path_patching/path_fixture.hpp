@@ -12,8 +12,11 @@
 #include "path_patching/path_patching.hpp"
 #include "support/bench.hpp"
 #include "support/recorded_options.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::paths {
+
+using testing::receipt_of;
 
 inline const std::vector<std::int64_t> kClean = {3, 17, 5, 5, 11, 2};
 inline const std::vector<std::int64_t> kCorrupted = {3, 17, 8, 5, 11, 40};
@@ -50,16 +53,7 @@ inline double value_of(const Dataset& dataset, const std::string& name) {
 }
 
 inline void expect_receipts_hold(const Dataset& dataset) {
-  EXPECT_GE(dataset.receipts.size(), 4u);
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
-                                << receipt.tolerance;
-}
-
-inline const Receipt& receipt_of(const Dataset& dataset, const std::string& name) {
-  for (const Receipt& receipt : dataset.receipts)
-    if (receipt.name == name) return receipt;
-  throw std::runtime_error("no receipt " + name);
+  testing::expect_receipts_hold(dataset, 4);
 }
 
 }  // namespace lensbench::paths

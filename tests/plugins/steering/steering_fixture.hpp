@@ -11,8 +11,11 @@
 #include "steering/steering.hpp"
 #include "support/bench.hpp"
 #include "support/recorded_options.hpp"
+#include "support/results.hpp"
 
 namespace lensbench::steering {
+
+using testing::receipt_of;
 
 /// The tool on a model, with its declared parameters.
 struct SteeringBench : testing::ToolBench<SteeringTool> {
@@ -24,19 +27,6 @@ struct SteeringBench : testing::ToolBench<SteeringTool> {
     return tokens_from_ids(*model, ids);
   }
 };
-
-inline void expect_receipts_hold(const Dataset& dataset) {
-  EXPECT_GE(dataset.receipts.size(), 3u);
-  for (const Receipt& receipt : dataset.receipts)
-    EXPECT_TRUE(receipt.passed) << receipt.name << ": " << receipt.value << " > "
-                                << receipt.tolerance;
-}
-
-inline const Receipt& receipt_of(const Dataset& dataset, const std::string& name) {
-  for (const Receipt& receipt : dataset.receipts)
-    if (receipt.name == name) return receipt;
-  throw std::runtime_error("no receipt " + name);
-}
 
 inline void expect_near(const at::Tensor& found, const at::Tensor& expected, double tolerance) {
   ASSERT_EQ(found.sizes(), expected.sizes());
@@ -51,6 +41,10 @@ inline at::Tensor row_of(const Dataset& dataset, const std::string& name, std::i
   const at::Tensor place = dataset["layer"].tensor.eq(layer).nonzero();
   if (place.size(0) == 0) throw std::runtime_error("no layer");
   return dataset[name].tensor[place[0][0].item<std::int64_t>()];
+}
+
+inline void expect_receipts_hold(const Dataset& dataset) {
+  testing::expect_receipts_hold(dataset, 3);
 }
 
 }  // namespace lensbench::steering
