@@ -86,6 +86,11 @@ class AnswerSources final : public Experiment {
       {"separator", ParameterType::text, "\\n", "", "text between passages; \\n is a line break"},
   };
 
+  void check_parameters(const Parameters& parameters, const Model& model) override {
+    Experiment::check_parameters(parameters, model);
+    template_of(parameters);
+  }
+
   void run(Case& c) override {
     if (c.model().spec().masked_language_model)
       throw UsageError(

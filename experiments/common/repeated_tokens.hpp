@@ -53,16 +53,13 @@ std::vector<Item> drawn_without_replacement(std::vector<Item> items, std::int64_
   return items;
 }
 
-/// Ids of different ordinary tokens in uniformly random order.
-/// \throws UsageError if the vocabulary has fewer, or the model fewer positions than the form needs
-inline std::vector<std::int64_t> random_tokens(const lensbench::Model& model,
-                                               const RepeatedForm& form,
-                                               lensbench::Philox& random) {
-  const auto ids = ordinary_ids(model);
-  if (form.length > std::ssize(ids))
+/// \throws UsageError if the vocabulary or the positions of the model do not suffice for the form
+inline void check_form(const lensbench::Model& model, const RepeatedForm& form) {
+  const std::int64_t known = std::ssize(ordinary_ids(model));
+  if (form.length > known)
     throw lensbench::UsageError("length: found " + std::to_string(form.length) +
                                 " different tokens, but the vocabulary has " +
-                                std::to_string(ids.size()) +
+                                std::to_string(known) +
                                 " that are not special; give a smaller length");
   const std::int64_t size = form.length * form.repeats + (form.start ? 1 : 0);
   if (size > lensbench::position_limit(model.spec()))
@@ -70,7 +67,14 @@ inline std::vector<std::int64_t> random_tokens(const lensbench::Model& model,
         "length: " + std::to_string(form.repeats) + " copies of " + std::to_string(form.length) +
         " tokens need " + std::to_string(size) + " positions, but the model has " +
         std::to_string(lensbench::position_limit(model.spec())) + "; give a smaller length");
-  return drawn_without_replacement(ids, form.length, random);
+}
+
+/// Ids of different ordinary tokens in uniformly random order. \throws UsageError as `check_form`
+inline std::vector<std::int64_t> random_tokens(const lensbench::Model& model,
+                                               const RepeatedForm& form,
+                                               lensbench::Philox& random) {
+  check_form(model, form);
+  return drawn_without_replacement(ordinary_ids(model), form.length, random);
 }
 
 /// The sequence of a form whose first copy is given.

@@ -77,8 +77,14 @@ class DomainShift final : public Experiment {
        "words of the domain, one token in each line, with its leading blank"},
   };
 
+  void check_parameters(const Parameters& parameters, const Model& model) override {
+    Experiment::check_parameters(parameters, model);
+    open(parameters, model);
+  }
+
   void run(Case& c) override {
-    const Model& tuned = tuned_of(c);
+    open(c.parameters(), c.model());
+    const Model& tuned = *tuned_;
     const LogOdds before = log_odds_of(c.model(), c.tokens(), *terms_);
     const LogOdds after = log_odds_of(tuned, c.tokens(), *terms_);
     Dataset result;
@@ -122,16 +128,14 @@ class DomainShift final : public Experiment {
   }
 
  private:
-  /// The tuned model and the terms, read at the first case.
-  const Model& tuned_of(const Case& c) {
-    if (tuned_ == nullptr) {
-      const std::string& path = c.parameters().text("tuned");
-      auto model = Model::open(path, c.model().options());
-      check_pair(c.model(), *model, path);
-      terms_ = read_terms(c.model(), c.parameters().text("terms"));
-      tuned_ = std::move(model);
-    }
-    return *tuned_;
+  /// Reads the tuned model and the terms, which are the same for all cases, once.
+  void open(const Parameters& parameters, const Model& base) {
+    if (tuned_ != nullptr) return;
+    const std::string& path = parameters.text("tuned");
+    auto model = Model::open(path, base.options());
+    check_pair(base, *model, path);
+    terms_ = read_terms(base, parameters.text("terms"));
+    tuned_ = std::move(model);
   }
 
   std::shared_ptr<const Model> tuned_;

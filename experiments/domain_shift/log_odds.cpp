@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <lensbench/hooks.hpp>
@@ -51,7 +52,8 @@ at::Tensor lens_odds(const Model& model, const at::Tensor& stream, const at::Ten
 
 Terms read_terms(const Model& model, const std::string& path) {
   std::ifstream file(path);
-  if (!file)
+  // A folder opens, but has nothing to read.
+  if (!file || std::filesystem::is_directory(path))
     throw InputError("'" + path +
                      "': the file of terms cannot be read; give a text file with one "
                      "term in each line");

@@ -100,7 +100,7 @@ class InductionHeads final : public Experiment {
        "[4, 100000]"},
       {"length", ParameterType::integer, "25", "tokens", "different tokens that are repeated",
        "[3, inf)"},
-      {"repeats", ParameterType::integer, "2", "1", "copies of these tokens", "[2, inf)"},
+      {"repeats", ParameterType::integer, "2", "1", "copies of these tokens", "[2, 100000]"},
       {"start", ParameterType::token, "bos", "",
        "token before the first copy; bos: the tokenizer's, if it has one", "bos|none"},
       {"top_k", ParameterType::integer, "3", "1", "most induction heads to ablate together",
@@ -111,6 +111,11 @@ class InductionHeads final : public Experiment {
 
   // The second pass ablates the heads that the first one chose.
   std::int64_t passes(const Parameters&) const override { return 2; }
+
+  void check_parameters(const Parameters& parameters, const Model& model) override {
+    Experiment::check_parameters(parameters, model);
+    common::check_form(model, form_of(model, parameters));
+  }
 
   void run(Case& c) override {
     if (c.model().spec().masked_language_model)

@@ -21,7 +21,7 @@ class ModelComparison final : public Experiment {
        "[0, inf)"},
   };
 
-  void check_parameters(const Parameters& parameters) const override {
+  void check_parameters(const Parameters& parameters, const Model&) override {
     const Settings& given = parameters.values();
     analyzer_->check_parameters(
         analyzer_->parameters({{"versus_model", given.at("other")}, {"top_k", given.at("top_k")}}));

@@ -95,25 +95,24 @@ std::string disagreement(const Model& model, const Model& other) {
   return common::tokenizer_difference(model, other);
 }
 
-std::vector<Checkpoint> open_checkpoints(const Case& c) {
+std::vector<Checkpoint> open_checkpoints(const Parameters& parameters, const Model& model) {
   std::vector<Checkpoint> all;
-  for (const std::string& path : c.parameters().list("checkpoints")) {
-    auto model = Model::open(path, c.model().options());
-    if (const auto problem = disagreement(c.model(), *model); !problem.empty())
+  for (const std::string& path : parameters.list("checkpoints")) {
+    auto other = Model::open(path, model.options());
+    if (const auto problem = disagreement(model, *other); !problem.empty())
       throw InputError(kName + ("checkpoint '" + path + "' is not a moment of the training of '" +
-                                c.model().directory().string() + "': " + problem +
+                                model.directory().string() + "': " + problem +
                                 "; give checkpoints of one training run"));
-    all.push_back({name_of(path), -1, std::move(model), nullptr});
+    all.push_back({name_of(path), -1, std::move(other), nullptr});
   }
+  if (all.empty())
+    throw UsageError(kName + std::string("parameter 'checkpoints' is an empty list; give at least "
+                                         "one earlier moment of the training run"));
   // The run owns its model and outlives the experiment.
-  all.push_back({name_of(c.model().directory()), -1,
-                 std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &c.model()),
-                 nullptr});
-  const auto steps = steps_of(c.parameters(), all);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i].step = steps[i];
-    all[i].context = std::make_unique<Context>(all[i].model, c.seed());
-  }
+  all.push_back({name_of(model.directory()), -1,
+                 std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &model), nullptr});
+  const auto steps = steps_of(parameters, all);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].step = steps[i];
   return all;
 }
 

@@ -15,7 +15,7 @@ struct Checkpoint {
   std::string name;        ///< name of its folder
   std::int64_t step = -1;  ///< step of training; -1: not known
   std::shared_ptr<const lensbench::Model> model;
-  std::unique_ptr<lensbench::Context> context;  ///< what tools are attached to
+  std::unique_ptr<lensbench::Context> context;  ///< what tools are attached to, made by `run`
 };
 
 /// Step in the name of a folder: the number in `step-400`, `checkpoint_400`, `global_step400` or
@@ -28,7 +28,8 @@ std::string disagreement(const lensbench::Model& model, const lensbench::Model& 
 
 /// Opens the checkpoints of an experiment, in order, with the model of the run as the last one.
 /// \throws InputError for a checkpoint that cannot be opened or does not agree with the model;
-///   UsageError for steps that do not fit or do not ascend
-std::vector<Checkpoint> open_checkpoints(const lensbench::Case& c);
+///   UsageError for an empty list, or for steps that do not fit or do not ascend
+std::vector<Checkpoint> open_checkpoints(const lensbench::Parameters& parameters,
+                                         const lensbench::Model& model);
 
 }  // namespace training_dynamics

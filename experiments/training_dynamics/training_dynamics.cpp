@@ -259,8 +259,16 @@ class TrainingDynamics final : public Experiment {
        "token before these; bos: the tokenizer's, if it has one", "bos|none"},
   };
 
+  void check_parameters(const Parameters& parameters, const Model& model) override {
+    Experiment::check_parameters(parameters, model);
+    checkpoints_ = open_checkpoints(parameters, model);
+    common::check_form(model, form_of(model, parameters));
+  }
+
   void run(Case& c) override {
-    if (checkpoints_.empty()) checkpoints_ = open_checkpoints(c);
+    if (checkpoints_.empty()) checkpoints_ = open_checkpoints(c.parameters(), c.model());
+    for (Checkpoint& one : checkpoints_)
+      if (one.context == nullptr) one.context = std::make_unique<Context>(one.model, c.seed());
     const Tokens tokens = with_target(c);
     std::vector<Reading> readings;
     Dataset result;
@@ -322,10 +330,13 @@ class TrainingDynamics final : public Experiment {
             surgery["loss_increase"].tensor};
   }
 
+  static common::RepeatedForm form_of(const Model& model, const Parameters& parameters) {
+    return {parameters.integer("length"), 2, common::start_token(model, parameters.text("start"))};
+  }
+
   /// Random tokens of the case, twice.
   static Tokens repeated_tokens(const Case& c) {
-    const common::RepeatedForm form{c.parameters().integer("length"), 2,
-                                    common::start_token(c.model(), c.parameters().text("start"))};
+    const common::RepeatedForm form = form_of(c.model(), c.parameters());
     Philox random(c.seed(), static_cast<std::uint64_t>(c.index()));
     return tokens_from_ids(c.model(),
                            common::repeated(common::random_tokens(c.model(), form, random), form));
@@ -334,7 +345,7 @@ class TrainingDynamics final : public Experiment {
   Uses<LogitLens> lens_{this, "logit_lens"};
   Uses<Attention> attention_{this, "attention"};
   Uses<LayerSurgery> surgery_{this, "layer_surgery"};
-  std::vector<Checkpoint> checkpoints_;  ///< opened at the first case; the model is the last
+  std::vector<Checkpoint> checkpoints_;  ///< in order; the model of the run is the last
 };
 
 }  // namespace training_dynamics

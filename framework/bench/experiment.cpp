@@ -34,7 +34,7 @@ std::int64_t Experiment::passes(const Parameters&) const {
   return 1;
 }
 
-void Experiment::check_parameters(const Parameters& parameters) const {
+void Experiment::check_parameters(const Parameters& parameters, const Model&) {
   for (const ToolSlot* slot : tool_slots()) {
     const Tool* tool = slot->bound_tool();
     if (tool == nullptr) continue;

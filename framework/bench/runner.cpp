@@ -182,7 +182,7 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
 /// Parameters of an experiment are its own; those of its tools are checked when it calls them.
 void BoundExperiment::check_parameters(const Parameters& parameters, const Model& model) const {
   check_against_model(parameters, model);
-  experiment_->check_parameters(parameters);
+  experiment_->check_parameters(parameters, model);
 }
 
 // A result of a tool run alone must be what the tool declares. An experiment may change the results

@@ -112,6 +112,7 @@ TEST(ShippedExperiments, RefuseCheckpointsOfAnotherModel) {
   EXPECT_EQ(refused.exit_code, 3);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("is not a moment of the training of"),
                                  HasSubstr("give checkpoints of one training run")));
+  EXPECT_FALSE(fs::exists(folder / "a.run")) << "a case was begun";
 }
 
 }  // namespace

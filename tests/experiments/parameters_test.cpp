@@ -77,5 +77,27 @@ TEST_F(PassedOn, IsTheOtherModelUnderAnotherName) {
               HasSubstr("top_k"));
 }
 
+class OwnParameters : public PassedOn {};
+
+TEST_F(OwnParameters, AreRefusedBeforeTheFirstCase) {
+  const std::string other = testing::data_folder() + "/models/gpt2";
+  const std::string terms = folder_.write("terms.txt", " Lord\n");
+  EXPECT_THAT(refusal<InputError>("domain_shift", {{"tuned", other}, {"terms", terms}}),
+              HasSubstr("cannot be compared"));
+  const std::string unknown = folder_.write("unknown.txt", " Lord\nnot one token\n");
+  EXPECT_THAT(refusal<InputError>("domain_shift", {{"tuned", kModel}, {"terms", unknown}}),
+              HasSubstr("unknown.txt:2"));
+  EXPECT_THAT(refusal<InputError>("domain_shift", {{"tuned", kModel}, {"terms", kModel}}),
+              HasSubstr("give a text file"));
+  EXPECT_THAT(refusal<InputError>("training_dynamics", {{"checkpoints", other}}),
+              HasSubstr("is not a moment of the training"));
+  EXPECT_THAT(refusal("training_dynamics", {{"checkpoints", ","}}), HasSubstr("empty list"));
+  EXPECT_THAT(refusal("training_dynamics",
+                      {{"checkpoints", kModel + "/checkpoints/step-400"}, {"steps", "400"}}),
+              HasSubstr("expected 2"));
+  EXPECT_THAT(refusal("induction_heads", {{"length", "200"}}), HasSubstr("positions"));
+  EXPECT_THAT(refusal("answer_sources", {{"template", "{question}"}}), HasSubstr("{passages}"));
+}
+
 }  // namespace
 }  // namespace lensbench

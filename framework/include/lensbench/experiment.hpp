@@ -147,13 +147,14 @@ class LENSBENCH_API Experiment {
   /// Statistics over the cases of both arguments. Reserved, as `partial`.
   virtual Dataset combine(const Dataset& first, const Dataset& second) const;
 
-  /// Throws UsageError if the values cannot be used with the model or the tools. The bench calls it
-  /// before the first case, after the checks that `Tool::check_parameters` names. By default each
-  /// tool checks the parameters that have the name and the type of one of its own, together with
-  /// the defaults of its others. An experiment that passes on values under other names, or fixes
-  /// other values than the defaults, overrides it.
-  /// \param parameters  parameters of the experiment
-  virtual void check_parameters(const Parameters& parameters) const;
+  /// Throws UsageError or InputError if the values cannot be used with the model or the tools. The
+  /// bench calls it once before the first case, after the checks that `Tool::check_parameters`
+  /// names. By default each tool checks the parameters that have the name and the type of one of
+  /// its own, together with the defaults of its others. An experiment that passes on values under
+  /// other names, fixes other values than the defaults, or reads files and models of its own,
+  /// overrides it; it may keep what it has opened. \param parameters  parameters of the experiment
+  /// \param model       model of all cases
+  virtual void check_parameters(const Parameters& parameters, const Model& model);
 
   /// Tools declared as members, in the order of declaration.
   const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
