@@ -81,34 +81,26 @@ double strongest(const std::vector<double>& alphas) {
                            [](double a, double b) { return std::abs(a) < std::abs(b); });
 }
 
-Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
-                   const std::vector<PromptGrid>& grids) {
+Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers) {
   const TransformerSpec& spec = plan.context.model().spec();
   const bool clamp = plan.mode == SteeringMode::clamp;
   // Where only generated tokens are steered, the whole prompt stands for them.
   SteeredTokens where = plan.where;
-  const bool measured = where.part != SteeredPart::generated;
-  if (!measured) where.part = SteeredPart::all;
-  const auto zero = std::find(plan.alphas.begin(), plan.alphas.end(), 0.0) - plan.alphas.begin();
+  if (where.part == SteeredPart::generated) where.part = SteeredPart::all;
   double worst = 0;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const SteeredRun run{layers[i].layer, layers[i].directions[0], 0.0};
+  for (const SteeredLayer& layer : layers) {
+    const SteeredRun run{layer.layer, layer.directions[0], 0.0};
     const auto logits = [&](SteeringMode mode) {
       return logits_of(plan, interventions_of(spec, mode, where, run));
     };
-    if (clamp)
-      worst =
-          std::max(worst, bits_apart(logits(SteeringMode::clamp), logits(SteeringMode::project)));
-    if (plan.mode == SteeringMode::add)
-      worst = std::max(worst, bits_apart(logits(SteeringMode::add), logits_of(plan, {})));
-    if (!clamp && measured)
-      worst = std::max(worst, largest(grids[i].metric.select(1, zero) - grids[i].base));
+    worst = std::max(worst,
+                     clamp ? bits_apart(logits(SteeringMode::clamp), logits(SteeringMode::project))
+                           : bits_apart(logits(SteeringMode::add), logits_of(plan, {})));
   }
   return clamp ? make_receipt("alpha_zero_is_the_projected_run", worst, 0,
                               "component 0 gives the logits of mode=project in every bit")
                : make_receipt("alpha_zero_equals_the_base", worst, 0,
-                              "alpha 0 leaves the metric, and with mode=add the logits of the "
-                              "prompt, equal in every bit");
+                              "alpha 0 leaves the logits of the prompt equal in every bit");
 }
 
 std::vector<Receipt> steered_stream(const SteeringPlan& plan,

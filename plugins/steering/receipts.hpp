@@ -7,11 +7,9 @@
 
 namespace lensbench::steering {
 
-/// Whether alpha 0 leaves the measured metric, and with `add` every logit of the prompt, equal in
-/// every bit; with `clamp`, whether it is the run with the direction projected out.
-/// \param grids  the measured metrics of each depth
-Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
-                   const std::vector<PromptGrid>& grids);
+/// Whether alpha 0 of `add` leaves every logit of the prompt equal in every bit; with `clamp`,
+/// whether it is the run with the direction projected out.
+Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers);
 
 /// Reads the stream of steered runs: whether the direction was added once, or the component along
 /// it is the one asked for and steering again changes nothing.

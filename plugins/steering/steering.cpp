@@ -82,7 +82,8 @@ void add_receipts(Dataset& dataset, const SteeringPlan& plan,
                   const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
                   bool any_change) {
   const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
-  dataset.receipts.push_back(alpha_zero(plan, layers, grids));
+  // The unchanged run of `project` has no intervention to check.
+  if (plan.mode != SteeringMode::project) dataset.receipts.push_back(alpha_zero(plan, layers));
   if (prompt) {
     for (Receipt& receipt : steered_stream(plan, layers))
       dataset.receipts.push_back(std::move(receipt));
@@ -265,11 +266,18 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   MetricReader reader = metric;
   reader.read_several({metric.metric(), Metric::kl});
   reader.set_base(stream[reader.position()]);
+  // In a causal model nothing after a token changes what it says.
+  const std::vector<std::int64_t> steered = where.of_prompt(tokens.size());
+  if (options.max_new_tokens == 0 && !steered.empty() && steered.front() > reader.position())
+    throw UsageError("steering: the metric is read at position " +
+                     std::to_string(reader.position()) + ", but the first steered token is at " +
+                     std::to_string(steered.front()) +
+                     ", so no effect is possible; give a later position, or steer earlier tokens");
   const SteeringPlan plan{
       context(), tokens, reader, options.mode, where, checked_alphas(options), context().seed()};
   const std::vector<SteeredLayer> layers = layers_of(plan, directions, options);
 
-  const bool of_prompt = !where.of_prompt(tokens.size()).empty();
+  const bool of_prompt = !steered.empty();
   const double base = metric(stream.narrow(0, metric.position(), 1)).item<double>();
   std::vector<PromptGrid> grids;
   std::vector<double> slopes;

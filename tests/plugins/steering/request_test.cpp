@@ -67,6 +67,10 @@ TEST_F(SteeringRequests, RefuseGridsThatMeanNothing) {
   EXPECT_THAT(fault({{"alphas", "0"}}), HasSubstr("at least one other strength"));
   EXPECT_THAT(fault({{"alphas", "0,1,1"}}), HasSubstr("twice"));
   EXPECT_THAT(fault({{"mode", "project"}, {"alphas", "0,1"}}), HasSubstr("mode=project takes"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                run_along({{"alphas", "0,1"}, {"positions", "2"}, {"position", "1"}});
+              }),
+              HasSubstr("read at position 1, but the first steered token is at 2"));
   EXPECT_THAT(fault({{"layers", "4"}}), HasSubstr("layer 4 does not exist; give 0 (the embeddings) "
                                                   "to 3"));
   EXPECT_THAT(fault({{"layers", "2-9"}}), HasSubstr("layer 4 does not exist"));
