@@ -153,7 +153,7 @@ class Comparison {
     double largest = 0;
     for (std::int64_t i = 0; i < n; ++i)
       if (std::isfinite(a[i])) largest = std::max(largest, std::abs(static_cast<double>(a[i])));
-    result_.tolerance = declared_tolerance().value_or(1e-5 * largest + 1e-7);
+    result_.tolerance = tolerance_for(largest);
     for (std::int64_t i = 0; i < n; ++i) {
       if (std::memcmp(a + i, b + i, sizeof(T)) == 0) continue;
       measure(static_cast<double>(a[i]), static_cast<double>(b[i]));
@@ -178,12 +178,12 @@ class Comparison {
     if (std::isfinite(correlation)) result_.rank_agreement = correlation;
   }
 
-  /// Tolerance that the tool declares for this variable.
-  std::optional<double> declared_tolerance() const {
+  /// Tolerance that the tool declares for this variable, else one for rounding in float32.
+  double tolerance_for(double largest) const {
     const auto found = a_.attributes.find("tolerance");
-    if (found == a_.attributes.end()) return std::nullopt;
-    const auto* value = std::get_if<double>(&found->second);
-    return value ? std::optional(*value) : std::nullopt;
+    const double* declared =
+        found == a_.attributes.end() ? nullptr : std::get_if<double>(&found->second);
+    return declared != nullptr ? *declared : 1e-5 * largest + 1e-7;
   }
 
   /// A difference that is not finite is larger than every tolerance.

@@ -110,19 +110,19 @@ TEST_F(RangeInterventions, ActOnGeneratedTokensAloneOrOnThePromptAloneWithAndWit
     InterventionSite site;
     std::int64_t begin, end;
   };
-  for (const auto& [site, begin, end] :
+  for (const Case& one :
        {Case{range({}, {}, SequencePart::generated), 6, 100},
         Case{range({}, {}, SequencePart::prompt), 0, 6}, Case{range(4, 8), 4, 8},
         Case{range(-2, {}), 4, 100}, Case{range({}, 7, SequencePart::generated), 6, 7}}) {
     Hooks by_hand;
-    by_hand.replace(site.hook, [&](const at::Tensor& x, const HookPoint&) {
-      const std::int64_t last = std::min(end, x.size(1));
+    by_hand.replace(one.site.hook, [&](const at::Tensor& x, const HookPoint&) {
+      const std::int64_t last = std::min(one.end, x.size(1));
       at::Tensor y = x.clone();
-      if (begin < last) y.narrow(1, begin, last - begin).add_(value);
+      if (one.begin < last) y.narrow(1, one.begin, last - one.begin).add_(value);
       return y;
     });
     const auto expected = steps(*model_, false, by_hand);
-    const auto model = with_interventions(model_, {{site, AddValue{value, 1}}});
+    const auto model = with_interventions(model_, {{one.site, AddValue{value, 1}}});
     for (const bool cached : {false, true}) {
       const auto found = steps(*model, cached);
       ASSERT_EQ(found.size(), expected.size());
