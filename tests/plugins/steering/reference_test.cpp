@@ -36,10 +36,10 @@ TEST_P(SteeringReference, HasTheSameEffectsCostsAndTokens) {
     options.max_new_tokens = mode == SteeringMode::add ? 5 : 0;
     const Dataset result = bench.tool.steer(bench.tokens, reference.tensor("direction").clone(),
                                             Target::token(6), options);
+    const std::string prefix = std::string(name) + ".";
     const auto same = [&](const std::string& variable) {
-      SCOPED_TRACE(std::string(name) + "." + variable);
-      expect_near(result[variable].tensor, reference.tensor(std::string(name) + "." + variable),
-                  kFloat32);
+      SCOPED_TRACE(prefix + variable);
+      expect_near(result[variable].tensor, reference.tensor(prefix + variable), kFloat32);
     };
     for (const char* variable : {"effect", "kl", "neutral_kl", "neutral_perplexity"})
       same(variable);

@@ -128,7 +128,7 @@ TEST_F(RangeInterventions, ActOnGeneratedTokensAloneOrOnThePromptAloneWithAndWit
       ASSERT_EQ(found.size(), expected.size());
       for (std::size_t i = 0; i < found.size(); ++i)
         EXPECT_TRUE(found[i].allclose(expected[i], 1e-4, 1e-4))  // other products round otherwise
-            << interventions_to_json({{site, SetZero{}}}) << " step " << i;
+            << interventions_to_json({{one.site, SetZero{}}}) << " step " << i;
     }
   }
 }
