@@ -68,7 +68,7 @@ std::string place_of_peak(const Traces& traces, const std::vector<double>& means
 }
 
 void add_lines(Dataset& table, const std::vector<std::string>& subjects,
-                         const std::vector<std::string>& lines) {
+               const std::vector<std::string>& lines) {
   table.attributes["finding"] = lines.front();
   table.add_coordinate("statement", subjects, "subject of the finding");
   table.add("finding", "statement", lines, "what the facts say");
@@ -96,7 +96,6 @@ void add_peaks(Dataset& table, const at::Tensor& draws) {
                        "token, or one fact)"},
                       shares, {n_k, n_r});
 }
-
 
 }  // namespace
 
@@ -129,12 +128,12 @@ Traces traces_of(const Summary& cases, const std::vector<std::int64_t>& facts) {
     all.n_blocks = traces.front().dim("block");
     const auto& roles = traces.front()["role"].strings;
     for (std::size_t role = 0; role < kRoles.size(); ++role)
-      all.facts_with_role[role] += static_cast<std::int64_t>(std::count(roles.begin(), roles.end(), kRoles[role]) > 0);
+      all.facts_with_role[role] +=
+          static_cast<std::int64_t>(std::count(roles.begin(), roles.end(), kRoles[role]) > 0);
     row.insert(row.end(), totals.begin(), totals.end());
     row.insert(row.end(), controls.begin(), controls.end());
-    const auto agreement = traces.size() == 2
-                               ? agreement_of(traces[0], traces[1])
-                               : std::vector<double>(all.kinds.size(), kNotThere);
+    const auto agreement = traces.size() == 2 ? agreement_of(traces[0], traces[1])
+                                              : std::vector<double>(all.kinds.size(), kNotThere);
     row.insert(row.end(), agreement.begin(), agreement.end());
     all.numbers.push_back(std::move(row));
   }
@@ -148,13 +147,12 @@ void add_known(Dataset& table, const Summary& summary) {
     known.push_back(one["known"].tensor.to(at::kDouble));
     settled_layer = one["settled_layer"];
     const bool is_known = one["known"].tensor.template item<std::int64_t>() == 1;
-    settled.push_back(is_known ? settled_layer.tensor
-                               : at::scalar_tensor(kNotThere, at::kDouble));
+    settled.push_back(is_known ? settled_layer.tensor : at::scalar_tensor(kNotThere, at::kDouble));
   });
-  add_over_facts(table,
-                 {.name = "known",
-                  .long_name = "share of facts whose object is the model's first choice"},
-                 {}, known);
+  add_over_facts(
+      table,
+      {.name = "known", .long_name = "share of facts whose object is the model's first choice"}, {},
+      known);
   settled_layer.long_name += ", facts that the model knows";
   add_over_facts(table, settled_layer, {}, settled);
 }
@@ -165,7 +163,7 @@ void add_no_finding(Dataset& table, std::size_t n_facts) {
 }
 
 void add_findings(Dataset& table, std::size_t n, const Traces& traces,
-                              const statistics::Bootstrap& found) {
+                  const statistics::Bootstrap& found) {
   const std::size_t known = traces.numbers.size();
   std::vector<double> means;
   means.reserve(found.intervals.size());
@@ -176,8 +174,8 @@ void add_findings(Dataset& table, std::size_t n, const Traces& traces,
       percent(static_cast<double>(known) / static_cast<double>(n)) + ")"};
   for (std::int64_t corruption = 0; corruption < traces.n_corruptions(); ++corruption)
     for (std::int64_t kind = 0; kind < traces.n_kinds(); ++kind) {
-      subjects.push_back("largest effect of " + name_of_kind(traces, kind) +
-                         ", " + traces.corruptions[static_cast<std::size_t>(corruption)]);
+      subjects.push_back("largest effect of " + name_of_kind(traces, kind) + ", " +
+                         traces.corruptions[static_cast<std::size_t>(corruption)]);
       lines.push_back(place_of_peak(traces, means, corruption, kind));
     }
   const at::Tensor settled = table["settled_layer_quantile"].tensor;
@@ -188,7 +186,7 @@ void add_findings(Dataset& table, std::size_t n, const Traces& traces,
 }
 
 void add_totals(Dataset& table, const Traces& traces, const statistics::Bootstrap& found,
-                       const statistics::Resampling& resampling) {
+                const statistics::Resampling& resampling) {
   table.add_coordinate("corruption", traces.corruptions, "what was done to the subject");
   table.add_coordinate("kind", traces.kinds, kKindAxis);
   common::add_estimates(table,
@@ -214,8 +212,7 @@ void add_totals(Dataset& table, const Traces& traces, const statistics::Bootstra
 }
 
 Dataset effects_of(const Traces& traces, std::int64_t corruption,
-                          const statistics::Bootstrap& found,
-                          const statistics::Resampling& resampling) {
+                   const statistics::Bootstrap& found, const statistics::Resampling& resampling) {
   const std::int64_t n_k = traces.n_kinds(), n_r = std::ssize(kRoles), n_b = traces.n_blocks;
   Dataset table;
   table.add_coordinate("kind", traces.kinds, kKindAxis);
