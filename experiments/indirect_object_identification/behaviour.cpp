@@ -59,8 +59,7 @@ at::Tensor picked(const at::Tensor& logits, const at::Tensor& ids) {
 /// A variable over the prompts of all cases, [prompt, ...].
 at::Tensor pooled(const Summary& cases, const std::string& name) {
   std::vector<at::Tensor> parts;
-  cases.for_each("prompts",
-                 [&](auto, const Dataset& one) { parts.push_back(one[name].tensor); });
+  cases.for_each("prompts", [&](auto, const Dataset& one) { parts.push_back(one[name].tensor); });
   return at::cat(parts);
 }
 
@@ -177,21 +176,21 @@ Dataset behaviour_of(const Summary& cases) {
                                          "that of B") +
                              kNotInGroup},
                {}, difference.gt(0), members);
+  add_by_group(table,
+               {.name = "logit_difference",
+                .long_name = std::string("logit of A minus logit of B") + kNotInGroup},
+               {}, difference, members);
   add_by_group(
       table,
-      {.name = "logit_difference",
-       .long_name = std::string("logit of A minus logit of B") + kNotInGroup},
-      {}, difference, members);
-  add_by_group(table,
-               {.name = "corrupted_logit_difference",
-                .long_name = std::string("the same where a third name is in place of the second B") +
-                             kNotInGroup},
-               {}, pooled(cases, "corrupted_logit_difference"), members);
+      {.name = "corrupted_logit_difference",
+       .long_name =
+           std::string("the same where a third name is in place of the second B") + kNotInGroup},
+      {}, pooled(cases, "corrupted_logit_difference"), members);
   add_by_group(table,
                {.name = "first_choice",
                 .long_name = std::string("share of prompts with this first choice") + kNotInGroup},
-               {"choice"},
-               at::stack({is_a, is_b, is_a.logical_or(is_b).logical_not()}, 1), members);
+               {"choice"}, at::stack({is_a, is_b, is_a.logical_or(is_b).logical_not()}, 1),
+               members);
   add_by_group(table,
                {.name = "rank",
                 .long_name = std::string("1 + number of tokens with a larger logit") + kNotInGroup},
@@ -210,35 +209,34 @@ void add_findings(Dataset& table, double minimum, const std::string& heads) {
   const double accuracy = at_first(table, "accuracy_mean");
   const auto n = table["prompts"].tensor[0].item<std::int64_t>();
   const bool does = accuracy >= minimum;
-  table.attributes["finding"] =
-      std::string("the model ") + (does ? "does" : "does not do") + " this task: it prefers the " +
-      "right name in " + percent(accuracy) + " of " + std::to_string(n) + " prompts, " +
-      (does ? "at least" : "below") + " the minimum_accuracy of " + percent(minimum) +
-      (does ? "" : "; its heads were not examined");
+  table.attributes["finding"] = std::string("the model ") + (does ? "does" : "does not do") +
+                                " this task: it prefers the " + "right name in " +
+                                percent(accuracy) + " of " + std::to_string(n) + " prompts, " +
+                                (does ? "at least" : "below") + " the minimum_accuracy of " +
+                                percent(minimum) + (does ? "" : "; its heads were not examined");
   const auto median_rank = [&](int name) {
     return fixed_text(table["rank_quantile"].tensor[1][0][name].item<double>(), "%.4g");
   };
-  table.add_coordinate("statement",
-                       std::vector<std::string>{"does the model do this task?",
-                                                "A has a larger logit than B", "logit of A minus B",
-                                                "its first choice is A, B, other",
-                                                "median rank of A and of B", "heads"},
-                       "subject of the finding");
+  table.add_coordinate(
+      "statement",
+      std::vector<std::string>{"does the model do this task?", "A has a larger logit than B",
+                               "logit of A minus B", "its first choice is A, B, other",
+                               "median rank of A and of B", "heads"},
+      "subject of the finding");
   const auto choice = [&](int i) {
     return percent(table["first_choice_mean"].tensor[0][i].item<double>());
   };
-  table.add(
-      "finding", "statement",
-      {std::string(does ? "yes" : "no") + ": " + percent(minimum) + " right is the minimum",
-       percent(accuracy) + " of " + std::to_string(n) + " (" +
-           percent(bound_of(table, "accuracy_interval", 0)) + " to " +
-           percent(bound_of(table, "accuracy_interval", 1)) + ")",
-       fixed_text(at_first(table, "logit_difference_mean"), "%.3f") + " (" +
-           fixed_text(bound_of(table, "logit_difference_interval", 0), "%.3f") + " to " +
-           fixed_text(bound_of(table, "logit_difference_interval", 1), "%.3f") + ")",
-       choice(0) + ", " + choice(1) + ", " + choice(2), median_rank(0) + " and " + median_rank(1),
-       heads},
-      "what the prompts say");
+  table.add("finding", "statement",
+            {std::string(does ? "yes" : "no") + ": " + percent(minimum) + " right is the minimum",
+             percent(accuracy) + " of " + std::to_string(n) + " (" +
+                 percent(bound_of(table, "accuracy_interval", 0)) + " to " +
+                 percent(bound_of(table, "accuracy_interval", 1)) + ")",
+             fixed_text(at_first(table, "logit_difference_mean"), "%.3f") + " (" +
+                 fixed_text(bound_of(table, "logit_difference_interval", 0), "%.3f") + " to " +
+                 fixed_text(bound_of(table, "logit_difference_interval", 1), "%.3f") + ")",
+             choice(0) + ", " + choice(1) + ", " + choice(2),
+             median_rank(0) + " and " + median_rank(1), heads},
+            "what the prompts say");
 }
 
 }  // namespace indirect_object_identification

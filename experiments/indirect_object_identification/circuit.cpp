@@ -121,8 +121,7 @@ void add_direct(Dataset& table, const Selection& selection, const Dataset& heads
             "head that writes A minus B to the logits");
   const auto add = [&](const char* name, const char* long_name, const at::Tensor& values) {
     const auto found = values_at(values, selection.direct);
-    common::add_numbers(table, {name, {"direct_rank"}, "1", long_name}, found,
-                        {std::ssize(found)});
+    common::add_numbers(table, {name, {"direct_rank"}, "1", long_name}, found, {std::ssize(found)});
   };
   const at::Tensor interval = heads["direct_interval"].tensor;
   const at::Tensor attention = heads["attention_mean"].tensor;
@@ -141,7 +140,9 @@ void add_patched(Dataset& table, const Selection& selection, const Dataset& head
             "head whose output carries most of the difference");
   const auto add = [&](const char* name, const char* what, const std::vector<double>& values) {
     common::add_numbers(table,
-                        {name, {"patched_rank"}, "1",
+                        {name,
+                         {"patched_rank"},
+                         "1",
                          std::string("share of the gap that ") + what + " brings back" + kNoGap},
                         values, {std::ssize(values)});
   };

@@ -102,9 +102,8 @@ class IndirectObjectIdentification final : public Experiment {
   }
 
   void run(Case& c) override {
-    const auto prompts =
-        draw_prompts(c.model(), form(c), c.parameters().integer("prompts"), c.seed(),
-                     static_cast<std::uint64_t>(c.index()));
+    const auto prompts = draw_prompts(c.model(), form(c), c.parameters().integer("prompts"),
+                                      c.seed(), static_cast<std::uint64_t>(c.index()));
     if (c.pass() == 0) {
       Dataset measured = measure(c.model(), form(c), prompts);
       measured.attributes["single_heads"] = static_cast<std::int64_t>(has_single_heads(c.model()));
@@ -215,8 +214,7 @@ class IndirectObjectIdentification final : public Experiment {
   }
 
   void examine_paths(Case& c, const std::vector<Prompt>& prompts) {
-    const auto receivers =
-        receivers_of(choose_heads(c.earlier(), c.parameters().integer("top_k")));
+    const auto receivers = receivers_of(choose_heads(c.earlier(), c.parameters().integer("top_k")));
     if (receivers.empty()) return;
     const TransformerSpec& spec = c.model().spec();
     PathPatchingOptions options;

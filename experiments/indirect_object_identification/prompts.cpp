@@ -110,8 +110,8 @@ void read_names(Form& form, const Model& model, const std::vector<Line>& lines) 
   if (lines.size() < 3)
     throw InputError(lines.front().where + ": the file has " + std::to_string(lines.size()) +
                      " names, expected at least 3: A, B and a third one; add names");
-  const std::string prompt = filled(form.templates.front(), lines[0].text, lines[1].text,
-                                    lines[1].text);
+  const std::string prompt =
+      filled(form.templates.front(), lines[0].text, lines[1].text, lines[1].text);
   for (const Line& line : lines) {
     if (std::find(form.names.begin(), form.names.end(), line.text) != form.names.end())
       throw InputError(line.where + ": the name '" + line.text +
@@ -222,8 +222,7 @@ std::vector<Prompt> draw_prompts(const Model& model, const Form& form, std::int6
     std::vector<std::int64_t> others;
     for (std::int64_t name = 0; name < n; ++name)
       if (name != a && name != b) others.push_back(name);
-    prompts.push_back(prompt_of(model, form, cell / std::ssize(kOrders),
-                                cell % std::ssize(kOrders),
+    prompts.push_back(prompt_of(model, form, cell / std::ssize(kOrders), cell % std::ssize(kOrders),
                                 {a, b, others[random.below(others.size())]}));
   }
   return prompts;
