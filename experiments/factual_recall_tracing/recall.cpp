@@ -47,12 +47,12 @@ std::string name_of_kind(const Traces& traces, std::int64_t kind) {
   return name == "state" ? "state at the subject" : name;
 }
 
-/// Where the largest mean effect of a kind is: `last_subject, block 2 (raises p by 0.31)`. Of the
+/// Where the largest mean effect of a kind is: `largest at last_subject, block 2: p + 0.31`. Of the
 /// stream, only the tokens of the subject: restored at the last token it brings back everything.
 std::string place_of_peak(const Traces& traces, const std::vector<double>& means,
                           std::int64_t corruption, std::int64_t kind) {
   const bool stream = traces.kinds[static_cast<std::size_t>(kind)] == "state";
-  std::string place = "nowhere";
+  std::string place = "nowhere above 0";
   double best = 0;
   for (std::size_t role = 0; role < (stream ? kSubjectRoles : kRoles.size()); ++role)
     for (std::int64_t block = 0; block < traces.n_blocks; ++block) {
@@ -61,8 +61,8 @@ std::string place_of_peak(const Traces& traces, const std::vector<double>& means
       const double mean = means[static_cast<std::size_t>(row * traces.n_blocks + block)];
       if (!(mean > best)) continue;
       best = mean;
-      place = std::string(kRoles[role]) + ", block " + std::to_string(block) + " (raises p by " +
-              std::to_string(mean).substr(0, 5) + ")";
+      place = std::string("largest at ") + kRoles[role] + ", block " + std::to_string(block) +
+              ": p + " + std::to_string(mean).substr(0, 5);
     }
   return place;
 }
@@ -174,7 +174,7 @@ void add_findings(Dataset& table, std::size_t n, const Traces& traces,
       percent(static_cast<double>(known) / static_cast<double>(n)) + ")"};
   for (std::int64_t corruption = 0; corruption < traces.n_corruptions(); ++corruption)
     for (std::int64_t kind = 0; kind < traces.n_kinds(); ++kind) {
-      subjects.push_back("largest effect of " + name_of_kind(traces, kind) + ", " +
+      subjects.push_back(name_of_kind(traces, kind) + ", " +
                          traces.corruptions[static_cast<std::size_t>(corruption)]);
       lines.push_back(place_of_peak(traces, means, corruption, kind));
     }

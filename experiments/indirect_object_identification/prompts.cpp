@@ -158,8 +158,9 @@ void check_template(const Model& model, const Form& form, std::int64_t index, co
                                 form.names[static_cast<std::size_t>(prompt.b)] + "'";
       if (prompt.names[0] < 0)
         throw InputError(line.where + ": with the names " + names +
-                         " their tokens are not there once and twice; leave names out of the rest "
-                         "of the template, and put blanks around its slots");
+                         " the prompt must have the token of the first once and that of the second "
+                         "twice, but it has not; leave names and parts of names out of the rest of "
+                         "the template, and put blanks around its slots");
       if (prompt.corrupted.size() != prompt.tokens.size())
         throw InputError(line.where + ": with the names " + names + " the prompt has " +
                          std::to_string(prompt.tokens.size()) +

@@ -114,24 +114,24 @@ TEST_F(PlantedRecall, LeavesOutRolesThatNoFactHas) {
 TEST_F(PlantedRecall, SettlesAfterTheAttentionThatMovesTheAnswer) {
   // The stream after three blocks, 0 to 2, has the answer at the last token.
   for (const double quartile : {0, 1, 2})
-    EXPECT_EQ(value_at(table("recall"), "settled_layer_quantile",
-                       {static_cast<std::int64_t>(quartile)}),
-              3);
+    EXPECT_EQ(
+        value_at(table("recall"), "settled_layer_quantile", {static_cast<std::int64_t>(quartile)}),
+        3);
   EXPECT_THAT(table("recall")["finding"].strings.back(), HasSubstr("settles at layer 3"));
 }
 
 class EmbeddedRecall : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    run_ = new ExperimentRun(run_experiment(
-        kRecall, testing::kModel,
-        {fact("jacob", " the God of Abraham, of Isaac, and of", "Abraham, of Isaac", " Jacob",
-              "David, of Solomon"),
-         fact("egypt", "And Pharaoh king of", "Pharaoh", " Egypt", "David"),
-         fact("jesse", "And David the son of", "David", " Jes", "Joshua"),
-         fact("land", " brought the children of Israel out of the land of", "children of Israel",
-              " Egypt", "men of Judah")},
-        {{"samples", "3"}}));
+    run_ = new ExperimentRun(
+        run_experiment(kRecall, testing::kModel,
+                       {fact("jacob", " the God of Abraham, of Isaac, and of", "Abraham, of Isaac",
+                             " Jacob", "David, of Solomon"),
+                        fact("egypt", "And Pharaoh king of", "Pharaoh", " Egypt", "David"),
+                        fact("jesse", "And David the son of", "David", " Jes", "Joshua"),
+                        fact("land", " brought the children of Israel out of the land of",
+                             "children of Israel", " Egypt", "men of Judah")},
+                       {{"samples", "3"}}));
   }
   static void TearDownTestSuite() { delete run_; }
 
@@ -147,7 +147,7 @@ class EmbeddedRecall : public ::testing::Test {
     //  the| God| of| Abraham|,| of| Isaac|,| and| of;  And| Pharaoh| king| of;
     //  brought| the| children| of| Israel| out| of| the| land| of
     const std::vector<std::vector<std::vector<std::int64_t>>> all = {
-        {{3}, {}, {2}}, {{4, 5}, {}, {3}},      {{6}, {1}, {4}},
+        {{3}, {}, {2}},  {{4, 5}, {}, {3}},    {{6}, {1}, {4}},
         {{7}, {2}, {5}}, {{8}, {}, {6, 7, 8}}, {{9}, {3}, {9}}};
     return all[static_cast<std::size_t>(role)];
   }
@@ -235,6 +235,24 @@ TEST_F(EmbeddedRecall, ComparesBothCorruptionsFromTheSubjectOn) {
   EXPECT_TRUE(std::isnan(value_at(table, "control_total_effect", {1})));
 }
 
+TEST(FactualRecallTracing, LosesTheFactInNoiseThatStays) {
+  // The noise stays where the restored MLP writes its answer, and outweighs it.
+  const testing::TempDir folder;
+  testing::fact_model(2).write(folder.path());
+  const auto run = run_experiment(
+      kRecall, folder.path(),
+      {fact("one", "S s1 is", "s1", " a1", "s2"), fact("two", "S s2 is", "s2", " a2", "s3"),
+       fact("three", "S s3 is", "s3", " a3", "s1")},
+      {{"noise", "3"}});
+  const std::int64_t mlp = 2, last_subject = 2;
+  EXPECT_LT(
+      value_at(run.report.summaries.at("recall_noise"), "indirect_effect", {mlp, last_subject, 1}),
+      0);
+  EXPECT_GT(value_at(run.report.summaries.at("recall_replace"), "indirect_effect",
+                     {mlp, last_subject, 1}),
+            0);
+}
+
 TEST(FactualRecallTracing, SaysThatNothingIsKnown) {
   const auto run = run_experiment(kRecall, testing::kModel,
                                   {fact("jesse", "And David the son of", "David", " Jes", "")},
@@ -246,7 +264,8 @@ TEST(FactualRecallTracing, SaysThatNothingIsKnown) {
   EXPECT_EQ(run.report.summaries.size(), 1u);
 }
 
-std::string fact_failure(const std::string& text, const std::map<std::string, std::string>& fields) {
+std::string fact_failure(const std::string& text,
+                         const std::map<std::string, std::string>& fields) {
   const auto run = run_experiment(kRecall, testing::kModel, {{"line-3", text, {}, fields}});
   EXPECT_EQ(run.report.exit_code(), 3);
   return run.report.failures.empty() ? "" : run.report.failures.front().message;
@@ -271,8 +290,7 @@ TEST(FactualRecallTracing, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(fact_failure(text, {{"subject", "Pharaoh"}, {"object", " Egypt"}}),
               AllOf(HasSubstr("'replacement' is missing"), HasSubstr("corruptions=noise")));
   const auto replaced = [&](const std::string& by) {
-    return fact_failure(text,
-                        {{"subject", "Pharaoh"}, {"object", " Egypt"}, {"replacement", by}});
+    return fact_failure(text, {{"subject", "Pharaoh"}, {"object", " Egypt"}, {"replacement", by}});
   };
   EXPECT_THAT(replaced("the king"), HasSubstr("has 5 tokens, expected 4"));
   EXPECT_THAT(replaced("Pharaoh"), HasSubstr("is the subject itself"));

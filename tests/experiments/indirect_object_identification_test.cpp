@@ -98,8 +98,8 @@ TEST_F(PlantedNames, AreWrittenByOneHeadFromWhatAnotherOneRead) {
   EXPECT_NEAR(value_at(table("circuit"), "gap_mean", {}), kLogit, 1e-5);
   expect_heads("direct_mean", {0, 0, kLogit, 0});
   // The query that knows B, from L0H0 or given, in the prompt with C: L1H0 goes to A and C, so that
-  // A has b / 2 and B nothing. L0H0 knows B by its value. Keys: with that of B in the place of C, and a query that knows C, it goes to A, B and
-  // C equally, so that A and B remain equal.
+  // A has b / 2 and B nothing. L0H0 knows B by its value. Keys: with that of B in the place of C,
+  // and a query that knows C, it goes to A, B and C equally, so that A and B remain equal.
   expect_heads("z_recovery", {0.5, 0, 1, 0});
   expect_heads("q_recovery", {0, 0, 0.5, 0});
   expect_heads("k_recovery", {0, 0, 0, 0});
@@ -148,7 +148,8 @@ class EmbeddedNames : public ::testing::Test {
   }
   /// Text of a prompt from what the result says about it.
   static std::string text_of(const Dataset& prompts, std::int64_t i, const Model& model) {
-    std::string text = kTemplates[static_cast<std::size_t>(value_at(prompts, "template_index", {i}))];
+    std::string text =
+        kTemplates[static_cast<std::size_t>(value_at(prompts, "template_index", {i}))];
     const auto name = [&](const char* which) {
       return model.tokenizer()
           ->token_bytes(static_cast<std::int64_t>(value_at(prompts, which, {i})))
@@ -173,9 +174,10 @@ TEST_F(EmbeddedNames, AreMeasuredAsOnePromptAtATime) {
   const auto model = Model::open(testing::kModel);
   const Dataset prompts = found.saved("prompts").front();
   for (const std::int64_t i : {0, 1, 2, 3, 49, 98, 99}) {
-    const at::Tensor logits = model->forward(make_batch(to_tokens(*model, text_of(prompts, i, *model))))
-                                  .logits[0][-1]
-                                  .to(at::kDouble);
+    const at::Tensor logits =
+        model->forward(make_batch(to_tokens(*model, text_of(prompts, i, *model))))
+            .logits[0][-1]
+            .to(at::kDouble);
     const auto logit = [&](const char* which) {
       return logits[static_cast<std::int64_t>(value_at(prompts, which, {i}))].item<double>();
     };
