@@ -19,6 +19,12 @@ namespace {
 
 constexpr const char* kMissingTool = "a declared tool is missing:";
 
+/// Question of a case to a tool that is run alone.
+Request request_of(const Tool& tool, const Case& c) {
+  return tool.reads_prompts() ? c.request(c.parameters())
+                              : Request(Tokens{}, c.parameters()).set_seed(c.seed());
+}
+
 // Built-in experiment around one tool, for `lensbench tool`: everything that holds for experiments
 // holds for it.
 class SingleTool final : public Experiment {
@@ -26,10 +32,7 @@ class SingleTool final : public Experiment {
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
 
   void run(Case& c) override {
-    const Request request = (*slot_).reads_prompts()
-                                ? c.request(c.parameters())
-                                : Request(Tokens{}, c.parameters()).set_seed(c.seed());
-    Dataset result = slot_->run(request);
+    Dataset result = slot_->run(request_of(*slot_, c));
     check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
     c.save(slot_.tool_name(), std::move(result));
   }
@@ -201,6 +204,47 @@ std::int64_t BoundExperiment::passes(const Parameters& parameters) const {
     throw UsageError("the experiment declares " + std::to_string(passes) +
                      " passes over the cases, expected at least 1; correct Experiment::passes");
   return passes;
+}
+
+namespace {
+
+/// Adds the cost of one more case. A sum is known only if each of its summands is.
+void add_case(ExpectedCost& total, const CostEstimate& one) {
+  if (!one.flops && !one.bytes && !one.items) return;
+  const bool first = total.cases++ == 0;
+  const auto join = [&](auto& sum, const auto& value, auto&& combine) {
+    if (first)
+      sum = value;
+    else
+      sum = sum && value ? std::optional(combine(*sum, *value)) : std::nullopt;
+  };
+  CostEstimate& sum = total.sum;
+  join(sum.flops, one.flops, [](double a, double b) { return a + b; });
+  // Cases run one after the other.
+  join(sum.bytes, one.bytes, [](double a, double b) { return std::max(a, b); });
+  join(sum.items, one.items, [](std::int64_t a, std::int64_t b) { return a + b; });
+}
+
+}  // namespace
+
+ExpectedCost BoundExperiment::expected_cost(const std::vector<CaseInput>& cases,
+                                            const Parameters& parameters,
+                                            Context& context) const {
+  ExpectedCost total;
+  if (!is_single_tool_) return total;
+  for (std::int64_t index = 0; index < std::ssize(cases); ++index) {
+    CostEstimate one;
+    // A case that cannot be estimated fails when it runs, with the same reason.
+    const auto failure = attempt(index, *experiment_, [&] {
+      const Case c(index, cases[static_cast<std::size_t>(index)], context, parameters, 0, nullptr);
+      one = tools_.front()->estimate(request_of(*tools_.front(), c));
+    });
+    if (failure) continue;
+    add_case(total, one);
+    // A tool that does not estimate its cost answers alike for every case.
+    if (total.cases == 0) break;
+  }
+  return total;
 }
 
 /// One execution of the cases of an experiment. It owns what must end with the run: meter, services

@@ -4,6 +4,7 @@
 #include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/experiment.hpp>
+#include <lensbench/tool.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +72,14 @@ struct RunControl {
   bool only_finish = false;                ///< run no case, only `finish`
 };
 
+/// Expected cost of the cases of a run.
+struct ExpectedCost {
+  /// Sums over the cases, but for the bytes, which are the most of one case. A number is empty if
+  /// it is not known for each of the cases.
+  CostEstimate sum;
+  std::int64_t cases = 0;  ///< cases whose cost is known at least in part
+};
+
 /// Checks that every tool an experiment declares can be loaded, by creating one of each.
 /// \throws PluginError with one line for each tool that cannot be created
 void load_declared_tools(const PluginHost& host, const Experiment& experiment);
@@ -92,6 +101,12 @@ class BoundExperiment {
 
   /// Number of passes over the cases. \throws UsageError if the experiment gives less than 1
   std::int64_t passes(const Parameters& parameters) const;
+
+  /// Expected cost of a run of one tool. Cases that the tool refuses are left out, since they fail
+  /// with the reason when they run. An experiment decides at run time what it calls, so its cost is
+  /// not known.
+  ExpectedCost expected_cost(const std::vector<CaseInput>& cases, const Parameters& parameters,
+                             Context& context) const;
 
   /// Runs every case and pass that the sink lacks, then `finish`. A case's failure is recorded and
   /// does not stop the others.

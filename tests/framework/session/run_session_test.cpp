@@ -81,6 +81,28 @@ TEST_F(RunSessionTest, SaysHowManyCasesAreOverAfterEach) {
   EXPECT_THAT(files(), ElementsAre("a.h5", "a.h5.sha256"));
 }
 
+TEST_F(RunSessionTest, SaysAndKeepsWhatItsToolExpectsItToCost) {
+  testing::place(folders.plugins, "long_work");
+  // 1 + 2 + 3 tokens of 1e9 operations each; at most 3 tokens of 1 MiB each at a time.
+  run(folders.request(kTool, "trains"), cases_of_ids(3));
+  EXPECT_THAT(heard.warnings,
+              ElementsAre("expected cost of 3 cases: 30 steps, about 6.0e9 floating-point "
+                          "operations, at most 3.0 MiB in addition to the model"));
+  const nlohmann::json kept = {{"cases", 3},
+                               {"steps", 30},
+                               {"floating_point_operations", 6e9},
+                               {"bytes", 3 * 1048576.0}};
+  EXPECT_EQ(ArchiveReader(archive()).run()["expected_cost"], kept);
+}
+
+TEST_F(RunSessionTest, ExpectsNoCostOfACaseThatCannotRun) {
+  testing::place(folders.plugins, "long_work");
+  auto cases = cases_of_ids(1);
+  cases.push_back(broken_case());
+  run(folders.request(kTool, "trains"), std::move(cases));
+  EXPECT_THAT(heard.warnings, ElementsAre(HasSubstr("expected cost of 1 case: 10 steps")));
+}
+
 TEST_F(RunSessionTest, SealsWhatTheCasesSavedAndTheWordsOfTheCommand) {
   auto request = folders.request(kTool, "token_count");
   request.set["scale"] = "10";
