@@ -261,7 +261,8 @@ class BoundExperiment::Run {
         control_(control),
         meter_(profile_of(context.model())),
         services_(context, sink, control, meter_),
-        slots_(bound.experiment_->tool_slots(), services_) {}
+        slots_(bound.experiment_->tool_slots(), services_),
+        batches_(cases, context, control.batches && !control.only_finish) {}
 
   RunReport report() {
     // Every pass runs over all cases before the next one begins, so that it can read all earlier
@@ -330,7 +331,7 @@ class BoundExperiment::Run {
     meter_.begin_case();
     std::map<std::string, Dataset> saved;
     context_.begin_case();
-    services_.begin_case(index, pass);
+    services_.begin_case(index, pass, batches_.of(index));
     // Everything that a plug-in throws becomes the failure of this case.
     auto failure = attempt(index, *bound_.experiment_, [&] {
       Case c(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass, earlier);
@@ -399,6 +400,7 @@ class BoundExperiment::Run {
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;
+  CaseBatches batches_;
 };
 
 /// All cases of the run are the default reference prompts.

@@ -70,6 +70,8 @@ struct RunControl {
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   std::function<bool()> should_stop = {};  ///< called between cases
   bool only_finish = false;                ///< run no case, only `finish`
+  /// Forwards of consecutive cases of alike length run together.
+  bool batches = true;
 };
 
 /// Expected cost of the cases of a run.

@@ -111,6 +111,8 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   RunControl control;
   control.should_stop = was_interrupted;
   control.only_finish = only_finish;
+  // An intervention may depend on the row of a batch, as noise does.
+  control.batches = request_.interventions.empty();
   control.on_case = [&](std::int64_t index, bool failed) {
     listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
                        plan_.passes * std::ssize(cases_)});
