@@ -86,6 +86,8 @@ struct ExpectedCost {
 /// \throws PluginError with one line for each tool that cannot be created
 void load_declared_tools(const PluginHost& host, const Experiment& experiment);
 
+class SingleTool;
+
 /// An experiment with its tools bound to one model.
 class BoundExperiment {
  public:
@@ -124,8 +126,8 @@ class BoundExperiment {
 
   std::vector<std::string> tool_names_;
   std::vector<ToolHandle> tools_;
-  std::vector<Schema> schemas_;  ///< results that each tool declares
-  bool is_single_tool_ = false;
+  std::vector<Schema> schemas_;        ///< results that each tool declares
+  SingleTool* single_tool_ = nullptr;  ///< the experiment, if it wraps one tool
   ExperimentHandle experiment_;
 };
 

@@ -152,7 +152,7 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
         if (share_ || row == member)
           batch_[row].held[point.name] =
               part_of(found->second, point, padded, static_cast<std::int64_t>(row),
-                          padded.length() - batch_[row].tokens.size());
+                      padded.length() - batch_[row].tokens.size());
     }
   }
   Activations own;
@@ -165,8 +165,7 @@ SharedForwards::Activations SharedForwards::run(const TokenBatch& tokens, const 
   // The unembedding is the most expensive step of a small model, so it runs only if it is read.
   options.logits =
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
-  auto activations =
-      read_activations(*model_, tokens, {names.begin(), names.end()}, options);
+  auto activations = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
   return activations;
 }

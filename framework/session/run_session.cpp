@@ -98,7 +98,8 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   for (const std::string& note : notes_) listener_.warn(note);
   if (const auto cost = bound_->expected_cost(cases_, parameters_, *context_); cost.cases > 0) {
     expected_cost_ = expected_cost_json(cost);
-    listener_.warn("expected cost of " + describe_expected_cost(expected_cost_, available_memory()));
+    listener_.warn("expected cost of " +
+                   describe_expected_cost(expected_cost_, available_memory()));
   }
 }
 

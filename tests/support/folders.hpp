@@ -2,8 +2,9 @@
 
 #include <string>
 
-// The folders and the compiler of this build, which CMake writes into folders.cpp. No other source of
-// the tests holds one, so that a compiler cache finds their object files again in another checkout.
+// The folders and the compiler of this build, which CMake writes into folders.cpp. No other source
+// of the tests holds one, so that a compiler cache finds their object files again in another
+// checkout.
 
 namespace lensbench::testing {
 

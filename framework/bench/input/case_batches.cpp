@@ -39,9 +39,10 @@ std::vector<std::pair<std::int64_t, std::int64_t>> form_batches(
   for (std::int64_t i = 0; i < std::ssize(lengths); ++i) {
     const std::int64_t length = lengths[static_cast<std::size_t>(i)];
     const std::int64_t with = std::max(longest, length), cases = i + 1 - first;
-    const bool fits = cases == 1 || (length > 0 && longest > 0 && cases <= kMostCases &&
-                                     cases * with <= most_columns &&
-                                     3 * cases * with <= kColumnsPerThreeTokens * (tokens + length));
+    const bool fits =
+        cases == 1 ||
+        (length > 0 && longest > 0 && cases <= kMostCases && cases * with <= most_columns &&
+         3 * cases * with <= kColumnsPerThreeTokens * (tokens + length));
     if (!fits) {
       batches.emplace_back(first, i);
       first = i;
@@ -55,9 +56,9 @@ std::vector<std::pair<std::int64_t, std::int64_t>> form_batches(
 }
 
 std::int64_t most_batch_columns(const TransformerSpec& spec) {
-  constexpr std::int64_t kMost = 512, kElements = std::int64_t{1} << 22;
-  return std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(1, spec.n_layers * spec.d_model),
-                                  1, kMost);
+  constexpr std::int64_t kMost = 512, kElements = std::int64_t{1} << 23;
+  return std::clamp<std::int64_t>(
+      kElements / std::max<std::int64_t>(1, spec.n_layers * spec.d_model), 1, kMost);
 }
 
 CaseBatches::CaseBatches(const std::vector<CaseInput>& cases, const Context& context, bool active)
@@ -71,9 +72,9 @@ CaseBatches::CaseBatches(const std::vector<CaseInput>& cases, const Context& con
 }
 
 const CaseBatch* CaseBatches::of(std::int64_t index) {
-  const auto after = std::upper_bound(
-      ranges_.begin(), ranges_.end(), index,
-      [](std::int64_t wanted, const auto& range) { return wanted < range.first; });
+  const auto after =
+      std::upper_bound(ranges_.begin(), ranges_.end(), index,
+                       [](std::int64_t wanted, const auto& range) { return wanted < range.first; });
   if (after == ranges_.begin()) return nullptr;
   const auto [first, end] = *std::prev(after);
   if (end - first < 2) return nullptr;

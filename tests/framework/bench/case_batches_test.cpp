@@ -43,7 +43,7 @@ TEST(CaseBatches, AreSmallerForLargerModels) {
   EXPECT_EQ(most_batch_columns(spec), 512);
   spec.n_layers = 32;
   spec.d_model = 4096;
-  EXPECT_EQ(most_batch_columns(spec), 32);
+  EXPECT_EQ(most_batch_columns(spec), 64);
 }
 
 }  // namespace

@@ -157,8 +157,8 @@ TEST(SharedForwards, ReadAllPromptsOfABatchInOneForward) {
   EXPECT_EQ(forwards.forwards(), 1);
 }
 
-/// Every activation, those with two axes of positions among them. Sums of another number of rows may
-/// be taken in another order: 1e-5 relative to values of size 1.
+/// Every activation, those with two axes of positions among them. Sums of another number of rows
+/// may be taken in another order: 1e-5 relative to values of size 1.
 TEST(SharedForwards, GiveEachPromptOfABatchWhatAForwardOfItAloneGives) {
   const BatchFixture f;
   SharedForwards forwards(f.model, true);
