@@ -103,10 +103,16 @@ std::map<std::string, at::Tensor> SharedForwards::activations(const Tokens& toke
 }
 
 /// Names, not globs, are the keys: two globs may mean one point.
-SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) const {
+SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) {
+  // Tools ask for the same points in each case; a match compares with all points of the model.
+  constexpr std::size_t kMostLists = 64;
+  const auto found = matched_.find(globs);
+  if (found != matched_.end()) return found->second;
   Names names;
   for (const std::string& glob : globs)
     for (const HookPoint& point : match_hook_points(model_->spec(), glob)) names.insert(point.name);
+  if (matched_.size() >= kMostLists) matched_.clear();
+  matched_[globs] = names;
   return names;
 }
 

@@ -66,7 +66,7 @@ class SharedForwards {
     Activations held = {};
   };
 
-  Names matching(const std::vector<std::string>& globs) const;
+  Names matching(const std::vector<std::string>& globs);
   Activations run(const TokenBatch& tokens, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
   Activations read_in_batch(std::size_t member, const Names& names);
@@ -81,6 +81,7 @@ class SharedForwards {
   std::vector<HookPoint> points_;
   std::int64_t forwards_ = 0, shared_ = 0, requests_ = 0;
   Names expected_;
+  std::map<std::vector<std::string>, Names> matched_;  ///< names by the globs of a request
   std::vector<Asked> before_, now_;  ///< by index of the sequence
   std::size_t begun_ = 0;            ///< number of sequences of this case so far
   std::vector<Sequence> sequences_;
