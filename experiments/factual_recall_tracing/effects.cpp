@@ -49,6 +49,7 @@ std::vector<double> agreement_of(const Dataset& first, const Dataset& second) {
         trace["indirect_effect"].tensor[kind].slice(1, before).contiguous());
   };
   std::vector<double> agreement;
+  agreement.reserve(static_cast<std::size_t>(first.dim("kind")));
   for (std::int64_t kind = 0; kind < first.dim("kind"); ++kind)
     agreement.push_back(statistics::spearman(cells(first, kind), cells(second, kind)));
   return agreement;

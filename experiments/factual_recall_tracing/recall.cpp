@@ -112,6 +112,7 @@ Traces traces_of(const Summary& cases, const std::vector<std::int64_t>& facts) {
   all.corruptions = cases.parameters().list("corruptions");
   all.kinds = cases.parameters().list("kinds");
   all.facts_with_role.assign(kRoles.size(), 0);
+  all.numbers.reserve(facts.size());
   for (const auto number : facts) {
     std::vector<double> row, totals, controls;
     std::vector<Dataset> traces;

@@ -78,6 +78,7 @@ void add_by_group(Dataset& table, const Variable& like, std::vector<std::string>
   cases.reserve(static_cast<std::size_t>(values.size(0)));
   for (std::int64_t i = 0; i < values.size(0); ++i) {
     std::vector<at::Tensor> groups;
+    groups.reserve(static_cast<std::size_t>(members.size(1)));
     for (std::int64_t group = 0; group < members.size(1); ++group)
       groups.push_back(members[i][group].item<bool>()
                            ? values[i].to(at::kDouble)

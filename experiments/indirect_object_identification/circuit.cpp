@@ -91,6 +91,7 @@ std::vector<std::string> names_of(const std::vector<Head>& heads) {
 
 void add_rank(Dataset& table, const std::string& axis, std::size_t count) {
   std::vector<std::int64_t> places;
+  places.reserve(count);
   for (std::size_t i = 1; i <= count; ++i) places.push_back(static_cast<std::int64_t>(i));
   table.add_coordinate(axis, at::tensor(places, at::kLong).to(at::kInt),
                        "place in the list, by the prompts that choose");

@@ -212,6 +212,7 @@ std::vector<Prompt> draw_prompts(const Model& model, const Form& form, std::int6
       if (a != b) pairs.emplace_back(a, b);
   std::vector<std::vector<std::pair<std::int64_t, std::int64_t>>> drawn;
   const std::int64_t each = (count + cells - 1) / cells;
+  drawn.reserve(static_cast<std::size_t>(cells));
   for (std::int64_t cell = 0; cell < cells; ++cell)
     drawn.push_back(common::drawn_without_replacement(pairs, each, random));
   std::vector<Prompt> prompts;
