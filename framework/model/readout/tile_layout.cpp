@@ -26,7 +26,7 @@ std::int64_t rows_in_cache(std::int64_t layers) {
            static_cast<double>(rows * layers);
   };
   for (std::int64_t rows = 2; rows * layers <= kMost; ++rows)
-    // Of equally good numbers the larger one, since it reuses the packed weights more often.
+    // If numbers are equally good, the larger one reuses the packed weights more often.
     if (waste(rows) <= waste(best)) best = rows;
   return best;
 }
