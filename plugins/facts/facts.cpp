@@ -33,8 +33,7 @@ class Progress {
 std::vector<PromptScores> score_prompts(const Model& model, const FactsPlan& plan,
                                         const FactsOptions& options, Progress& progress) {
   std::set<std::size_t> with_lens;
-  for (const PlannedFact& fact : plan.facts)
-    with_lens.insert(fact.templates.front().object.prompt);
+  for (const PlannedFact& fact : plan.facts) with_lens.insert(fact.templates.front().object.prompt);
   std::vector<PromptScores> scores;
   scores.reserve(plan.prompts.size());
   for (std::size_t i = 0; i < plan.prompts.size(); ++i) {
@@ -47,14 +46,12 @@ std::vector<PromptScores> score_prompts(const Model& model, const FactsPlan& pla
 std::vector<Recall> trace_facts(Context& context, const FactsPlan& plan,
                                 const FactsOptions& options, Progress& progress) {
   if (!options.trace) return {};
-  const double nu = options.noise * vocabulary_deviation(context.model());
+  const double nu =
+      options.corruption == "noise" ? options.noise * vocabulary_deviation(context.model()) : 0.0;
   std::vector<Recall> recalls;
   recalls.reserve(plan.facts.size());
   for (const PlannedFact& fact : plan.facts) {
-    const Cell& cell = fact.templates.front().object;
-    const Prompt& prompt = plan.prompts[cell.prompt];
-    recalls.push_back(trace_recall(
-        context, prompt, prompt.continuations[cell.continuation].ids.front(), options, nu));
+    recalls.push_back(trace_recall(context, plan, fact.templates.front(), options, nu));
     progress.finish_one();
   }
   return recalls;
@@ -94,10 +91,9 @@ void add_receipts(Dataset& dataset, const Model& model, const FactsPlan& plan,
   dataset.receipts.push_back(make_receipt("log_probabilities_are_at_most_0",
                                           largest_log_probability(answers.scores), 0,
                                           "the largest of all objects and candidates"));
-  dataset.receipts.push_back(
-      make_receipt("every_fact_has_a_neutral_subject",
-                   static_cast<double>(facts_without_neutral(plan)), 0,
-                   "facts whose neutral prompts all have the tokens of their own prompt"));
+  dataset.receipts.push_back(make_receipt(
+      "every_fact_has_a_neutral_subject", static_cast<double>(facts_without_neutral(plan)), 0,
+      "facts whose neutral prompts all have the tokens of their own prompt"));
   add_trace_receipts(dataset, answers.recalls);
   double worst = 0;
   for (const MapResult& map : answers.maps) worst = std::max(worst, map.single_row_error);
@@ -133,17 +129,27 @@ CostEstimate FactsTool::estimate(const Request& request) const {
 
 Dataset FactsTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
-  if (last_ && last_settings_ == parameters.values()) return *last_;
+  const std::string key = key_of(parameters);
+  if (last_ && last_key_ == key) return *last_;
   const FactsOptions options = options_of(parameters);
   check_options(model(), options);
   Dataset dataset = answer(make_plan(model(), facts_of(parameters), options), options);
   for (const char* name : {"subject", "object"}) dataset.attributes[name] = parameters.text(name);
-  for (const char* name : {"candidates", "neutral"}) dataset.attributes[name] = parameters.list(name);
+  for (const char* name : {"candidates", "neutral"})
+    dataset.attributes[name] = parameters.list(name);
   dataset.attributes["facts"] = std::string();  // one fact was given
   context().record_file(dataset, "facts", parameters.text("facts"));
-  last_settings_ = parameters.values();
+  last_key_ = key;
   last_ = dataset;
   return dataset;
+}
+
+/// The file may change between two requests of the same name.
+std::string FactsTool::key_of(const Parameters& parameters) const {
+  std::string key;
+  for (const auto& [name, value] : parameters.values()) key += name + '=' + value + '\0';
+  const std::string& file = parameters.text("facts");
+  return file.empty() ? key : key + context().file_digest(file);
 }
 
 Dataset FactsTool::ask(const std::vector<Fact>& facts, const FactsOptions& options) {

@@ -33,9 +33,13 @@ class FactsTool final : public Facts {
        "Lift that a template must exceed to assert a fact."},
       {"trace", ParameterType::boolean, "true", "",
        "Look for the blocks that recall the object, as causal_tracing does."},
+      {"corruption", ParameterType::choice, "neutral", "",
+       "What the trace puts in the place of the subject: neutral subjects, or noise on it.",
+       "neutral|noise"},
+      {"samples", ParameterType::integer, "10", "1",
+       "Most neutral subjects of the trace, or number of its noises.", "[1, inf)"},
       {"noise", ParameterType::number, "3.0", "standard deviations",
        "Size of the trace's noise, in standard deviations of the embedding.", "[0, inf)"},
-      {"samples", ParameterType::integer, "10", "1", "Number of the trace's noises.", "[1, inf)"},
       {"window", ParameterType::integer, "1", "blocks",
        "Blocks around each block whose MLP outputs the trace restores together.", "[1, inf)"},
       {"relation_map", ParameterType::boolean, "false", "",
@@ -64,8 +68,10 @@ class FactsTool final : public Facts {
  private:
   Dataset answer(const FactsPlan& plan, const FactsOptions& options);
 
-  Settings last_settings_;
-  std::optional<Dataset> last_;  ///< result of `last_settings_`, the same for every prompt
+  std::string key_of(const Parameters& parameters) const;
+
+  std::string last_key_;
+  std::optional<Dataset> last_;  ///< result of `last_key_`, the same for every prompt
 };
 
 }  // namespace lensbench::facts

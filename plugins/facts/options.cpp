@@ -79,6 +79,7 @@ FactsOptions options_of(const Parameters& parameters) {
   options.agreement = parameters.number("agreement");
   options.min_lift = parameters.number("min_lift");
   options.trace = parameters.boolean("trace");
+  options.corruption = parameters.text("corruption");
   options.noise = parameters.number("noise");
   options.samples = parameters.integer("samples");
   options.window = parameters.integer("window");
@@ -98,6 +99,8 @@ void check_options(const Model& model, const FactsOptions& options) {
   if (!std::isfinite(options.min_lift)) refuse("min_lift is not finite; give a number of nats");
   if (!(options.noise >= 0) || !std::isfinite(options.noise))
     refuse("noise is " + std::to_string(options.noise) + "; give 0 or a positive number");
+  if (options.corruption != "neutral" && options.corruption != "noise")
+    refuse("unknown corruption '" + options.corruption + "'; give neutral or noise");
   check_least("samples", options.samples, 1);
   check_least("window", options.window, 1);
   check_least("most_rows", options.most_rows, 1);
@@ -129,8 +132,7 @@ CostEstimate cost_of(const Model& model, const FactsPlan& plan, const FactsOptio
     longest = std::max(longest, static_cast<double>(prompt.tokens.size()));
   bytes = longest * token_cost(spec, options.most_rows).bytes;
   for (std::size_t i = 0; options.trace && i < plan.facts.size(); ++i) {
-    const Prompt& prompt = plan.prompts[plan.facts[i].templates.front().object.prompt];
-    const SweepCost trace = trace_cost(spec, prompt, options);
+    const SweepCost trace = trace_cost(spec, plan, plan.facts[i].templates.front(), options);
     flops += trace.flops;
     bytes = std::max(bytes, trace.bytes);
   }

@@ -49,8 +49,8 @@ std::map<std::string, Relation> relations_of(const std::vector<NamedFact>& facts
   for (const NamedFact& named : facts) {
     const Fact& fact = named.fact;
     check_texts(named);
-    const auto [first, is_new] =
-        seen.emplace(std::tuple(trimmed(fact.subject), fact.relation, trimmed(fact.object)), &named);
+    const auto [first, is_new] = seen.emplace(
+        std::tuple(trimmed(fact.subject), fact.relation, trimmed(fact.object)), &named);
     if (!is_new)
       named.refuse("the fact " + in_words(fact) + " is already given (" + first->second->where +
                    "); give each fact once, with all its templates");
@@ -183,8 +183,7 @@ FactsPlan make_plan(const Model& model, const std::vector<NamedFact>& facts,
   plan.facts.reserve(facts.size());
   for (const NamedFact& named : facts) {
     const std::string& name = named.fact.relation;
-    PlannedFact planned =
-        planned_fact(book, plan.prompts, named, relations.at(name), options);
+    PlannedFact planned = planned_fact(book, plan.prompts, named, relations.at(name), options);
     const auto known = std::find(plan.relations.begin(), plan.relations.end(), name);
     planned.relation = static_cast<std::size_t>(known - plan.relations.begin());
     if (known == plan.relations.end()) plan.relations.push_back(name);

@@ -27,8 +27,7 @@ std::size_t slot_of(const std::string& pattern, const NamedFact& named) {
 /// Number of special tokens that the tokenizer adds at the end, such as an EOS.
 std::size_t special_end(const Encoding& encoding) {
   std::size_t count = 0;
-  while (count < encoding.special.size() &&
-         encoding.special[encoding.special.size() - 1 - count])
+  while (count < encoding.special.size() && encoding.special[encoding.special.size() - 1 - count])
     ++count;
   return count;
 }
@@ -96,8 +95,9 @@ Cell PromptBook::cell(std::size_t index, const std::string& object, const NamedF
   const Tokens tokens = open_tokens(model_, whole, model_.tokenizer()->encode(whole));
   const std::vector<std::int64_t>&first = prompt.tokens.ids, &all = tokens.ids;
   if (all.size() < first.size() || !std::equal(first.begin(), first.end(), all.begin()))
-    named.refuse("'" + object + "' changes the tokens of the prompt '" + start + "' that it follows" +
-                 " (alone " + listed(prompt.tokens.texts) + ", together " + listed(tokens.texts) +
+    named.refuse("'" + object + "' changes the tokens of the prompt '" + start +
+                 "' that it follows" + " (alone " + listed(prompt.tokens.texts) + ", together " +
+                 listed(tokens.texts) +
                  "); end the template at the end of a word, without white space");
   if (all.size() == first.size())
     named.refuse("field object: '" + object + "' has 0 tokens after the prompt '" + start +

@@ -60,7 +60,8 @@ class FactLine {
   }
 
   std::string checked(const json& value, const std::string& name) const {
-    if (!value.is_string()) fail("field " + name + " is not a text; put it between quotation marks");
+    if (!value.is_string())
+      fail("field " + name + " is not a text; put it between quotation marks");
     std::string text = value.get<std::string>();
     if (text.find_first_not_of(" \t\r\n") == std::string::npos)
       fail("field " + name + " is empty; give a text");

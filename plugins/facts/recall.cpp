@@ -1,7 +1,9 @@
 #include "recall.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/metric.hpp>
 #include <lensbench/sweep_receipts.hpp>
@@ -73,6 +75,43 @@ SweepOptions sweep_options(const FactsOptions& options) {
   return sweep;
 }
 
+/// Rows of `hook_embed` at the subject's tokens, [token, d_model].
+at::Tensor subject_embeddings(const Model& model, const Prompt& prompt) {
+  at::Tensor rows;
+  Hooks hooks;
+  hooks.read("hook_embed", [&](const at::Tensor& x, const HookPoint&) {
+    rows = x[0].index_select(0, at::tensor(prompt.subject, at::kLong).to(x.device()));
+  });
+  ForwardOptions options;
+  options.stop_at_layer = 0;  // only the embedding runs
+  model.forward(make_batch(prompt.tokens), options, hooks);
+  return rows;
+}
+
+/// Runs with the tokens of neutral subjects in the place of the subject's. Aligned at the end: the
+/// last token of a subject is the one that the model recalls at.
+std::vector<Hooks> neutral_runs(const Model& model, const FactsPlan& plan,
+                                const PlannedTemplate& planned, std::int64_t most) {
+  const Prompt& prompt = plan.prompts[planned.object.prompt];
+  const auto length = std::ssize(prompt.subject);
+  std::vector<Hooks> runs;
+  for (const Cell& cell : planned.neutral) {
+    if (std::ssize(runs) == most) break;
+    const at::Tensor rows = subject_embeddings(model, plan.prompts[cell.prompt]);
+    Hooks hooks;
+    hooks.replace("hook_embed", [&prompt, rows, length](const at::Tensor& x, const HookPoint&) {
+      at::Tensor changed = x.clone();
+      for (std::ptrdiff_t i = 0; i < length; ++i) {
+        const std::int64_t from = std::max<std::int64_t>(0, rows.size(0) - length + i);
+        changed.select(1, prompt.subject[static_cast<std::size_t>(i)]).copy_(rows[from]);
+      }
+      return changed;
+    });
+    runs.push_back(std::move(hooks));
+  }
+  return runs;
+}
+
 /// Largest mean effect of each kind. \param effects  [kind, block]
 void add_peaks(Recall& recall, const at::Tensor& effects) {
   for (std::int64_t kind = 0; kind < effects.size(0); ++kind) {
@@ -91,8 +130,10 @@ double vocabulary_deviation(const Model& model) {
   return tracing::embedding_deviation(model, {}, {}, "vocabulary");
 }
 
-Recall trace_recall(Context& context, const Prompt& prompt, std::int64_t object,
+Recall trace_recall(Context& context, const FactsPlan& plan, const PlannedTemplate& planned,
                     const FactsOptions& options, double nu) {
+  const Prompt& prompt = plan.prompts[planned.object.prompt];
+  const std::int64_t object = prompt.continuations[planned.object.continuation].ids.front();
   const Model& model = context.model();
   const TransformerSpec& spec = model.spec();
   const std::int64_t position = prompt.subject.back(), middle = spec.n_layers / 2;
@@ -106,8 +147,9 @@ Recall trace_recall(Context& context, const Prompt& prompt, std::int64_t object,
   cells.push_back(
       {{{"hook_resid_pre", middle, {}, {}, clean.at(in_block(middle, "hook_resid_pre"))}}});
   SweepOptions sweep = sweep_options(options);
-  sweep.bases = tracing::noise_on(prompt.subject, options.samples, spec.d_model, nu,
-                                  context.seed());
+  sweep.bases = options.corruption == "noise" ? tracing::noise_on(prompt.subject, options.samples,
+                                                                  spec.d_model, nu, context.seed())
+                                              : neutral_runs(model, plan, planned, options.samples);
   sweep.progress = [&context](std::int64_t) {
     if (context.cancelled()) throw RunError("facts: the run was interrupted");
   };
@@ -129,10 +171,13 @@ Recall trace_recall(Context& context, const Prompt& prompt, std::int64_t object,
   return recall;
 }
 
-SweepCost trace_cost(const TransformerSpec& spec, const Prompt& prompt,
-                     const FactsOptions& options) {
+SweepCost trace_cost(const TransformerSpec& spec, const FactsPlan& plan,
+                     const PlannedTemplate& planned, const FactsOptions& options) {
+  const Prompt& prompt = plan.prompts[planned.object.prompt];
   SweepOptions sweep = sweep_options(options);
-  sweep.bases.resize(static_cast<std::size_t>(options.samples));
+  const auto neutral = static_cast<std::int64_t>(planned.neutral.size());
+  sweep.bases.resize(static_cast<std::size_t>(
+      options.corruption == "noise" ? options.samples : std::min(options.samples, neutral)));
   return sweep_cost(spec, prompt.tokens.size(),
                     cells_of(spec, prompt.subject.back(), options.window, {}), sweep);
 }

@@ -22,18 +22,17 @@ struct Recall {
   std::vector<Receipt> receipts;
 };
 
-/// Traces one prompt as causal_tracing does, at the subject's last token alone.
-/// \param object  first token of the object
-/// \param nu      standard deviation of the noise
-Recall trace_recall(Context& context, const Prompt& prompt, std::int64_t object,
+/// Traces a fact in one template as causal_tracing does, at the subject's last token alone.
+/// \param nu  standard deviation of the noise, if there is noise
+Recall trace_recall(Context& context, const FactsPlan& plan, const PlannedTemplate& planned,
                     const FactsOptions& options, double nu);
 
 /// Standard deviation of the embedding's entries over the vocabulary.
 double vocabulary_deviation(const Model& model);
 
-/// Expected cost of `trace_recall` for a prompt.
-SweepCost trace_cost(const TransformerSpec& spec, const Prompt& prompt,
-                     const FactsOptions& options);
+/// Expected cost of `trace_recall`.
+SweepCost trace_cost(const TransformerSpec& spec, const FactsPlan& plan,
+                     const PlannedTemplate& planned, const FactsOptions& options);
 
 /// First layer from which on the lens gives the token at every layer; -1: not at the last one.
 std::int64_t settled_layer(const std::vector<std::int64_t>& lens_top, std::int64_t token);

@@ -57,8 +57,7 @@ at::Tensor jacobian_rows(const Model& model, const Prompt& prompt, std::int64_t 
   };
   std::vector<at::Tensor> parts;
   for (const auto& found : vector_jacobian_products(model, batch, {point}, last, seeds))
-    parts.push_back(
-        found.at(point).select(1, prompt.subject.back()).to(at::kCPU).to(at::kDouble));
+    parts.push_back(found.at(point).select(1, prompt.subject.back()).to(at::kCPU).to(at::kDouble));
   return at::cat(parts).narrow(0, 0, count);
 }
 

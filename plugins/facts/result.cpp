@@ -70,8 +70,7 @@ std::int64_t first_token(const FactsPlan& plan, const Cell& cell) {
 void add_fact_axis(Dataset& dataset, const FactsPlan& plan) {
   const auto texts = [&](auto get) { return each<std::string>(plan.facts, get); };
   // The subject first: narrow terminals shorten the label at its end.
-  dataset.add_coordinate("fact",
-                         texts([](const PlannedFact& fact) {
+  dataset.add_coordinate("fact", texts([](const PlannedFact& fact) {
                            return trimmed(fact.fact().subject) + " > " +
                                   trimmed(fact.fact().object) + " (" + fact.fact().relation + ")";
                          }),
@@ -80,8 +79,8 @@ void add_fact_axis(Dataset& dataset, const FactsPlan& plan) {
         texts([](const PlannedFact& fact) { return fact.fact().subject; }), "subject");
   label(dataset, "relation", "fact",
         texts([](const PlannedFact& fact) { return fact.fact().relation; }), "relation");
-  label(dataset, "object", "fact", texts([](const PlannedFact& fact) { return fact.fact().object; }),
-        "object");
+  label(dataset, "object", "fact",
+        texts([](const PlannedFact& fact) { return fact.fact().object; }), "object");
 }
 
 void add_measures(Dataset& dataset, const Answers& answers) {
@@ -90,16 +89,16 @@ void add_measures(Dataset& dataset, const Answers& answers) {
   dataset.add("asserted", fact,
               flags(each<std::int64_t>(answers.measures, [](const M& m) { return m.asserted; })),
               "1", "1 if enough templates assert the fact");
-  dataset.add("log_probability", fact,
-              measured(answers, [](const M& m) { return m.log_probability; }), "nats",
-              "log-probability of the object after the prompt, all its tokens, mean over templates");
+  dataset.add(
+      "log_probability", fact, measured(answers, [](const M& m) { return m.log_probability; }),
+      "nats",
+      "log-probability of the object after the prompt, all its tokens, mean over templates");
   dataset.add("lift", fact, measured(answers, [](const M& m) { return m.lift; }), "nats",
               "log_probability minus prior");
   dataset.add("margin", fact, measured(answers, [](const M& m) { return m.margin; }), "nats",
               "log_probability minus that of the best other candidate, mean over templates");
-  dataset.add("candidate_rank", fact,
-              counted(answers, [](const M& m) { return m.candidate_rank; }), "1",
-              "rank of the object among the candidates, lower median over templates");
+  dataset.add("candidate_rank", fact, counted(answers, [](const M& m) { return m.candidate_rank; }),
+              "1", "rank of the object among the candidates, lower median over templates");
   dataset.add("rank", fact, counted(answers, [](const M& m) { return m.rank; }), "1",
               "rank of the object's first token in the vocabulary, lower median over templates");
   dataset.add("template_agreement", fact, measured(answers, [](const M& m) { return m.agreement; }),
@@ -113,10 +112,11 @@ void add_measures(Dataset& dataset, const Answers& answers) {
 void add_first_template(Dataset& dataset, const FactsPlan& plan, const Answers& answers) {
   const Names fact = {"fact"};
   const auto ids = [&](auto get) { return each<std::int64_t>(plan.facts, get); };
-  dataset.add(
-      "top_id", fact,
-      integers(ids([&](const PlannedFact& f) { return answers.scores[first_cell(f).prompt].top_id; })),
-      "1", "token that the model itself puts first after the first template", Holds::token_ids);
+  dataset.add("top_id", fact, integers(ids([&](const PlannedFact& f) {
+                return answers.scores[first_cell(f).prompt].top_id;
+              })),
+              "1", "token that the model itself puts first after the first template",
+              Holds::token_ids);
   dataset.add("settled_layer", fact, integers(ids([&](const PlannedFact& f) {
                 const Cell& cell = first_cell(f);
                 return settled_layer(answers.scores[cell.prompt].lens_top, first_token(plan, cell));
@@ -177,8 +177,9 @@ void add_prompts(Dataset& dataset, const FactsPlan& plan, const Answers& answers
   dataset.add("prompt_log_probability", prompt,
               numbers(each<double>(all, [](const M& m) { return m.log_probability; })), "nats",
               "log-probability of the object after this prompt");
-  dataset.add("prompt_prior", prompt, numbers(each<double>(all, [](const M& m) { return m.prior; })),
-              "nats", "the same with a neutral subject, mean over them");
+  dataset.add("prompt_prior", prompt,
+              numbers(each<double>(all, [](const M& m) { return m.prior; })), "nats",
+              "the same with a neutral subject, mean over them");
   dataset.add("prompt_margin", prompt,
               numbers(each<double>(all, [](const M& m) { return m.margin; })), "nats",
               "log-probability of the object minus that of the best other candidate");
@@ -230,9 +231,9 @@ void add_maps(Dataset& dataset, const Answers& answers) {
   const std::string nan = " (NaN: fewer than two subjects)";
   std::vector<double> bounds;
   for (const MapResult& one : answers.maps) bounds.insert(bounds.end(), {one.low, one.high});
-  dataset.add("map_faithfulness", relation, shares([](const M& m) { return m.faithfulness; }), "1",
-              "share of held-out subjects for which the linear map has the model's first choice" +
-                  nan);
+  dataset.add(
+      "map_faithfulness", relation, shares([](const M& m) { return m.faithfulness; }), "1",
+      "share of held-out subjects for which the linear map has the model's first choice" + nan);
   dataset.add_coordinate("bound", Names{"low", "high"}, "bound of an interval");
   dataset.add("map_interval", {"relation_name", "bound"},
               numbers(bounds).view({std::ssize(answers.maps), 2}), "1",
@@ -252,9 +253,10 @@ void add_relations(Dataset& dataset, const FactsPlan& plan, const Answers& answe
   dataset.add_coordinate("relation_name", plan.relations, "relation");
   dataset.add("asserted_share", {"relation_name"}, numbers(asserted_shares(plan, answers.measures)),
               "1", "share of the relation's facts that are asserted");
-  dataset.add("consistency", {"relation_name"}, numbers(consistencies(plan, answers.measures)), "1",
-              "share of pairs of a fact and its inverse of which both or neither are asserted (NaN: "
-              "there are no such pairs)");
+  dataset.add(
+      "consistency", {"relation_name"}, numbers(consistencies(plan, answers.measures)), "1",
+      "share of pairs of a fact and its inverse of which both or neither are asserted (NaN: "
+      "there are no such pairs)");
   add_maps(dataset, answers);
 }
 
@@ -266,6 +268,7 @@ void add_options(Dataset& dataset, const Context& context, const FactsOptions& o
   attributes["agreement"] = options.agreement;
   attributes["min_lift"] = options.min_lift;
   attributes["trace"] = flag(options.trace);
+  attributes["corruption"] = options.corruption;
   attributes["noise"] = options.noise;
   attributes["window"] = options.window;
   attributes["relation_map"] = flag(options.relation_map);
@@ -278,11 +281,11 @@ void add_options(Dataset& dataset, const Context& context, const FactsOptions& o
   attributes["base_run"] = "prompt with the subject";
   attributes["source_run"] = "prompt with a neutral subject";
   attributes["sign"] = "lift = log p(object after subject) - log p(object after neutral subject)";
+  const bool noise = options.trace && options.corruption == "noise";
   Provenance{.definition = "facts/1",
-             .rule = options.trace ? "noise" : "none",
+             .rule = options.trace ? options.corruption : "none",
              .samples = options.samples,
-             .seed_stream =
-                 options.trace ? static_cast<std::int64_t>(tracing::kNoiseStream) : -1}
+             .seed_stream = noise ? static_cast<std::int64_t>(tracing::kNoiseStream) : -1}
       .describe(dataset);
 }
 

@@ -71,8 +71,7 @@ void add_later_rows(const Model& model, const Prompt& prompt, const PromptRun& r
   std::size_t longest = 0;
   for (const auto* ids : chunk) longest = std::max(longest, ids->size() - 1);
   // Padded on the right: no earlier token sees it, and its own rows are not read.
-  at::Tensor batch =
-      at::zeros({std::ssize(chunk), static_cast<std::int64_t>(longest)}, at::kLong);
+  at::Tensor batch = at::zeros({std::ssize(chunk), static_cast<std::int64_t>(longest)}, at::kLong);
   for (std::size_t i = 0; i < chunk.size(); ++i)
     for (std::size_t t = 0; t + 1 < chunk[i]->size(); ++t)
       batch[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(t)] = (*chunk[i])[t];
@@ -124,11 +123,12 @@ std::vector<std::int64_t> lens_choices(const Model& model, const std::vector<at:
 
 /// Decodes each different first token once, since all of them follow the same row.
 void score_first_tokens(const Model& model, const Prompt& prompt, const PromptRun& run,
-                               PromptScores& scores) {
+                        PromptScores& scores) {
   std::map<std::int64_t, std::size_t> row_of;
   Rows rows;
   for (const Continuation& one : prompt.continuations)
-    if (row_of.emplace(one.ids.front(), rows.ids.size()).second) rows.add(run.last, one.ids.front());
+    if (row_of.emplace(one.ids.front(), rows.ids.size()).second)
+      rows.add(run.last, one.ids.front());
   const Readout out = decode(model, rows);
   scores.top_id = out.top_ids[0][0][0].item<std::int64_t>();
   for (const Continuation& one : prompt.continuations) {
@@ -150,8 +150,7 @@ void add_later_tokens(const Model& model, const Prompt& prompt, const PromptRun&
     const std::size_t end = std::min(begin + step, longer.size());
     if (!cached) {
       const std::size_t i = longer[begin];
-      scores.log_probability[i] =
-          score_alone(model, prompt.tokens, prompt.continuations[i].ids);
+      scores.log_probability[i] = score_alone(model, prompt.tokens, prompt.continuations[i].ids);
       continue;
     }
     std::vector<const std::vector<std::int64_t>*> chunk;

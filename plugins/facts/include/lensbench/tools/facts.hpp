@@ -29,9 +29,12 @@ struct FactsOptions {
   double agreement = 0.5;  ///< least share of the templates that must assert, (0, 1]
   double min_lift = 0.0;   ///< lift must be larger, nats
 
-  bool trace = true;          ///< look for the blocks that recall the object
-  double noise = 3.0;         ///< of the trace, in standard deviations of the embedding
-  std::int64_t samples = 10;  ///< noises of the trace
+  bool trace = true;  ///< look for the blocks that recall the object
+  /// Embeddings of the subject's tokens in the trace's corrupted runs: those of the `neutral`
+  /// subjects, or with `noise`.
+  std::string corruption = "neutral";
+  std::int64_t samples = 10;  ///< noises of the trace, or most neutral subjects
+  double noise = 3.0;         ///< in standard deviations of the embedding
   std::int64_t window = 1;    ///< blocks whose MLP outputs the trace restores together
 
   bool relation_map = false;           ///< fit a linear map from subject to object
@@ -69,13 +72,16 @@ class LENSBENCH_API Facts : public Tool {
   ///   the object's first token; -1: never), the last two for the first template.
   /// - with `trace`: `peak_block` int32, `peak_effect` [fact, kind], `total_effect` [fact]:
   ///   restorations of `state` and `mlp` at the subject's last token, as in `causal_tracing`, for
-  ///   the first template and the object's first token.
+  ///   the first template and the object's first token. In the place of the subject's tokens are
+  ///   those of a neutral subject, aligned at the end: of a longer one its last tokens, of a
+  ///   shorter one its first token again; or there is noise on them.
   /// - `prompt_log_probability`, `prompt_prior`, `prompt_margin` [prompt]: each fact with each
   ///   template; `candidate_log_probability` [candidate_row]: each fact with each candidate, mean
   ///   over templates.
   /// - `subject_node`, `object_node` int32 [fact], `in_degree`, `out_degree` int32 [node]: graph of
   ///   the asserted facts; `asserted_share`, `consistency` [relation_name].
-  /// - with `relation_map`: `map_faithfulness`, `map_control_faithfulness`, `map_training_subjects`,
+  /// - with `relation_map`: `map_faithfulness`, `map_control_faithfulness`,
+  /// `map_training_subjects`,
   ///   `map_held_out_subjects` [relation_name], `map_interval` [relation_name, bound].
   /// \param facts    at least one
   /// \param options  settings of the questions
