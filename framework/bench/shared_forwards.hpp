@@ -82,8 +82,8 @@ class SharedForwards {
   std::int64_t forwards_ = 0, shared_ = 0, requests_ = 0;
   Names expected_;
   std::map<std::vector<std::string>, Names> matched_;  ///< names by the globs of a request
-  std::vector<Asked> before_, now_;  ///< by index of the sequence
-  std::size_t begun_ = 0;            ///< number of sequences of this case so far
+  std::vector<Asked> before_, now_;                    ///< by index of the sequence
+  std::size_t begun_ = 0;                              ///< number of sequences of this case so far
   std::vector<Sequence> sequences_;
   std::int64_t batch_first_ = -1;  ///< number of the first case of the batch; -1: no batch
   std::vector<Member> batch_;

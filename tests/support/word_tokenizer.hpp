@@ -37,11 +37,10 @@ inline std::shared_ptr<const Model> sample_with_words(const std::string& name) {
   folder.write("tokenizer.json", word_tokenizer(Model::open(from)->spec().vocab_size));
   // For Qwen 2 the class of the model type is taken whatever a folder states, unless the folder
   // names code of its own, which is never run.
-  folder.write("tokenizer_config.json",
-               name.starts_with("qwen2")
-                   ? R"({"tokenizer_class": "PreTrainedTokenizerFast",
+  folder.write("tokenizer_config.json", name.starts_with("qwen2")
+                                            ? R"({"tokenizer_class": "PreTrainedTokenizerFast",
                          "auto_map": {"AutoTokenizer": [null, "words.Words"]}})"
-                   : R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+                                            : R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
   return Model::open(folder.path());
 }
 

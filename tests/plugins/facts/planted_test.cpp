@@ -49,8 +49,8 @@ TEST_F(PlantedFacts, AreExactlyTheOnesThatWereWritten) {
     EXPECT_EQ(value_at(result, "settled_layer", {k}), 3);  // block 2 brings it
     EXPECT_EQ(value_at(result, "top_id", {k}), static_cast<double>(tokens_.answer(k)));
   }
-  // The prior of a1 is not measured on a2, which the file gives the same object; those of the others
-  // are, and there every token has the probability 1 / size.
+  // The prior of a1 is not measured on a2, which the file gives the same object; those of the
+  // others are, and there every token has the probability 1 / size.
   const double uniform = std::log(static_cast<double>(tokens_.size()));
   EXPECT_NEAR(value_at(result, "lift", {0}), kLogit, kLogit * kPlanted);
   for (const std::int64_t k : {1, 2})
@@ -120,7 +120,8 @@ TEST_F(PlantedFacts, HaveALinearMapAfterTheLookUpAndNotBeforeIt) {
   EXPECT_EQ(value_at(linear, "map_faithfulness"), 1.0);
   // The mean of the training subjects has their answers, never a held-out one.
   EXPECT_EQ(value_at(linear, "map_control_faithfulness"), 0.0);
-  EXPECT_NEAR(value_at(linear, "map_interval", {0, 0}), 1 / (1 + 1.959963984540054 * 1.959963984540054 / 2), 1e-9);
+  EXPECT_NEAR(value_at(linear, "map_interval", {0, 0}),
+              1 / (1 + 1.959963984540054 * 1.959963984540054 / 2), 1e-9);
   EXPECT_EQ(value_at(linear, "map_interval", {0, 1}), 1.0);
   expect_receipts_hold(linear, 4);
   EXPECT_EQ(value_at(map_at(1), "map_faithfulness"), 0.0);
@@ -132,8 +133,8 @@ TEST_F(PlantedFacts, AreNotMeasuredOnTheSubjectsThatTheMapWasFittedTo) {
   const FactsPlan plan = make_plan(*bench_.model, named_facts(), {});
   MapFit fit;
   for (const std::size_t index : {0, 1})
-    fit.add(linearize(*bench_.model, plan.prompts[plan.facts[index].templates[0].object.prompt], 1,
-                      7));
+    fit.add(
+        linearize(*bench_.model, plan.prompts[plan.facts[index].templates[0].object.prompt], 1, 7));
   const auto agreement = [&](std::size_t fact) {
     return map_agreement(*bench_.model, plan, {plan.facts[fact].templates[0].object.prompt},
                          fit.map(), 1, 1.0);
@@ -161,7 +162,8 @@ TEST(Linearization, OfALinearModelIsItsMatrix) {
                         .templates = {"t2 {} t0 t2"},
                         .candidates = {"t0", "t2"},
                         .neutral = {"t0"}},
-                       "facts", false};
+                       "facts",
+                       false};
   const FactsPlan plan = make_plan(*model, {fact}, {});
   const Linearization found = linearize(*model, plan.prompts[0], 0, 5);
   for (std::int64_t from = 0; from < 3; ++from)

@@ -33,8 +33,8 @@ TEST_P(FactsReference, HasTheSameProbabilitiesRanksAndVerdicts) {
     const Dataset result = bench.run({{"facts", file()}, {"trace", "false"}, {"most_rows", rows}});
     for (const char* name : {"log_probability", "prior", "lift", "margin", "template_agreement"}) {
       const at::Tensor expected = reference_.tensor(name), found = result[name].tensor;
-      EXPECT_LE((found - expected).abs().max().item<double>(), kFloat32) << name << found
-                                                                         << expected;
+      EXPECT_LE((found - expected).abs().max().item<double>(), kFloat32)
+          << name << found << expected;
     }
     for (const char* name : {"rank", "candidate_rank", "settled_layer", "asserted"})
       EXPECT_TRUE(result[name].tensor.to(at::kDouble).equal(reference_.tensor(name)))
@@ -61,8 +61,7 @@ TEST_P(FactsReference, HasTheSameJacobian) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, FactsReference,
-                         ::testing::Values("gpt2", "llama-gqa", "kjv-gpt2"),
+INSTANTIATE_TEST_SUITE_P(Models, FactsReference, ::testing::Values("gpt2", "llama-gqa", "kjv-gpt2"),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -1,9 +1,9 @@
 // What the tool refuses, records and counts, by requests on the embedded model.
 #include <cmath>
 
+#include "facts/measures.hpp"
 #include "facts/plan.hpp"
 #include "facts/scores.hpp"
-#include "facts/measures.hpp"
 #include "facts_fixture.hpp"
 #include "support/embedded_model.hpp"
 #include "support/folders.hpp"
@@ -60,7 +60,8 @@ TEST_F(FactRequests, RefuseLinesThatAreNotFacts) {
   EXPECT_THAT(bad_file("{\"subject\": 3, \"relation\": \"r\", \"object\": \"o\"}"),
               HasSubstr(":1: field subject is not a text"));
   EXPECT_THAT(bad_file(line("Og", " ")), HasSubstr(":1: field object is empty; give a text"));
-  EXPECT_THAT(bad_file(line("Og", "\\u0000")), HasSubstr("field object contains the character NUL"));
+  EXPECT_THAT(bad_file(line("Og", "\\u0000")),
+              HasSubstr("field object contains the character NUL"));
   EXPECT_THAT(bad_file(line("Og", "Bashan", ", \"template\": \"{}\"")),
               HasSubstr(":1: unknown field template, expected"));
   EXPECT_THAT(bad_file(line("Og", "Bashan", ", \"neutral\": []")),
@@ -71,7 +72,9 @@ TEST_F(FactRequests, RefuseLinesThatAreNotFacts) {
   EXPECT_THAT(bad_file("{\"subject\""), HasSubstr(":1: the line is not JSON"));
   EXPECT_THAT(bad_file(line("Og\xff", "Bashan")),
               HasSubstr(":1: the line is not UTF-8; convert the file to UTF-8"));
-  EXPECT_THAT(message_of<InputError>([&] { bench_.run({{"facts", folder_ / "none.jsonl"}}); }),
+  EXPECT_THAT(message_of<InputError>([&] {
+                bench_.run({{"facts", folder_ / "none.jsonl"}});
+              }),
               HasSubstr("none.jsonl' cannot be read"));
 }
 
@@ -114,21 +117,21 @@ TEST_F(FactRequests, RefuseAFactWithoutANeutralSubject) {
               HasSubstr("has 0 neutral subjects"));
   EXPECT_THAT(bad_file(line("Og", "Bashan", ", \"neutral\": \"He\"")),
               HasSubstr("lacks another candidate to compare its object with; add candidates"));
-  const Dataset one = bench_.run(file(
-      line("Og", "Bashan", ", \"candidates\": [\"Bashan\", \"Edom\"], \"neutral\": \"He\"")));
+  const Dataset one = bench_.run(
+      file(line("Og", "Bashan", ", \"candidates\": [\"Bashan\", \"Edom\"], \"neutral\": \"He\"")));
   EXPECT_TRUE(receipt_of(one, "every_fact_has_a_neutral_subject").passed);
 }
 
 // Two texts that are the same tokens are not two subjects: the receipt says so.
 TEST_F(FactRequests, FailTheReceiptWhereANeutralPromptIsTheFactsOwn) {
-  const FactsPlan plan = make_plan(
-      *model(), named({{.subject = "Og",
-                        .relation = "r",
-                        .object = "Bashan",
-                        .templates = {"And {} king of"},
-                        .candidates = {"Bashan", "Edom"},
-                        .neutral = {"he"}}}),
-      {});
+  const FactsPlan plan = make_plan(*model(),
+                                   named({{.subject = "Og",
+                                           .relation = "r",
+                                           .object = "Bashan",
+                                           .templates = {"And {} king of"},
+                                           .candidates = {"Bashan", "Edom"},
+                                           .neutral = {"he"}}}),
+                                   {});
   EXPECT_EQ(facts_without_neutral(plan), 0);
   FactsPlan same = plan;
   const PlannedTemplate& only = same.facts[0].templates[0];
@@ -160,8 +163,10 @@ TEST_F(FactRequests, RefuseSettingsThatExcludeEachOther) {
 }
 
 TEST_F(FactRequests, TakeOneFactFromTheCommandLine) {
-  const Settings short_form = {{"subject", "Pharaoh"},    {"object", "Egypt"},
-                               {"template", "And {} king of"}, {"candidates", "Egypt,Babylon"},
+  const Settings short_form = {{"subject", "Pharaoh"},
+                               {"object", "Egypt"},
+                               {"template", "And {} king of"},
+                               {"candidates", "Egypt,Babylon"},
                                {"neutral", "Nebuchadnezzar"}};
   const Dataset given = bench_.run(short_form), of_file = bench_.run(file(kTwo));
   for (const char* name : {"log_probability", "prior", "margin"})
@@ -173,9 +178,9 @@ TEST_F(FactRequests, TakeOneFactFromTheCommandLine) {
 
 // ` Egypt` and `Egypt` are other tokens, of which only the first is how the prompt goes on.
 TEST_F(FactRequests, JoinPromptAndObjectByABlankUnlessTold) {
-  const Settings base = {{"subject", "Pharaoh"},         {"object", "Egypt"},
-                         {"template", "And {} king of"}, {"candidates", "Egypt,Babylon"},
-                         {"neutral", "he"},              {"trace", "false"}};
+  const Settings base = {
+      {"subject", "Pharaoh"},          {"object", "Egypt"}, {"template", "And {} king of"},
+      {"candidates", "Egypt,Babylon"}, {"neutral", "he"},   {"trace", "false"}};
   const Dataset blank = bench_.run(base);
   const Dataset as_given = bench_.run(changed(base, {{"object", " Egypt"}}));
   const Dataset joined = bench_.run(changed(base, {{"join", "none"}, {"object", " Egypt"}}));
@@ -198,9 +203,9 @@ TEST_F(FactRequests, FlagCandidatesOfUnlikeLength) {
 
 // Frequent objects are likely after any subject: the lift, not the probability, is about this one.
 TEST_F(FactRequests, DoNotAssertWhatIsAsLikelyAfterOtherSubjects) {
-  const Settings base = {{"subject", "Hiram"},      {"object", "Israel"},
-                         {"template", "And {} king of"}, {"candidates", "Israel,Tyre"},
-                         {"neutral", "Ahab"},       {"trace", "false"}};
+  const Settings base = {
+      {"subject", "Hiram"},          {"object", "Israel"}, {"template", "And {} king of"},
+      {"candidates", "Israel,Tyre"}, {"neutral", "Ahab"},  {"trace", "false"}};
   const Dataset result = bench_.run(base);
   EXPECT_GT(value_at(result, "margin", {0}), 1.0);
   EXPECT_LT(value_at(result, "lift", {0}), 0.0);
@@ -280,8 +285,8 @@ TEST_F(FactRequests, RecordTheirOptionsAndTheSchemaHolds) {
 }
 
 TEST_F(FactRequests, CountTheWorkThatTheyAnnounce) {
-  const Settings settings = changed(
-      file(kTwo), {{"trace", "true"}, {"samples", "2"}, {"relation_map", "true"}});
+  const Settings settings =
+      changed(file(kTwo), {{"trace", "true"}, {"samples", "2"}, {"relation_map", "true"}});
   const CostEstimate cost =
       bench_.tool.estimate(Request(Tokens{}, bench_.tool.parameters(settings)));
   // Two prompts, two traces, one training subject.
@@ -319,9 +324,8 @@ TEST_F(FactRequests, ReadFactsForTypedCalls) {
             value_at(bench_.run(file(kTwo + line("Og", "Bashan"))), "margin", {0}));
   EXPECT_THAT(message_of<UsageError>([&] { bench_.tool.ask({}, {}); }),
               HasSubstr("give at least one"));
-  EXPECT_THAT(message_of<UsageError>([&] {
-                bench_.tool.ask({{.subject = "", .relation = "r", .object = "o"}}, {});
-              }),
+  EXPECT_THAT(message_of<UsageError>(
+                  [&] { bench_.tool.ask({{.subject = "", .relation = "r", .object = "o"}}, {}); }),
               HasSubstr("facts: fact 1: field subject is empty"));
 }
 

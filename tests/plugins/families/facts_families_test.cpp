@@ -69,8 +69,9 @@ TEST_P(FactFamilies, HaveThePeaksOfCausalTracing) {
   // A shorter neutral subject is repeated at its start, a longer one cut there.
   std::vector<Fact> one = {word_facts().front()};
   one.front().candidates = {"t17", "t18"};
-  for (const auto& [neutral, replaced] :
-       {std::pair{"t11", "t5 t11 t11 t9"}, {"t7 t11", "t5 t7 t11 t9"}, {"t8 t12 t13", "t5 t12 t13 t9"}}) {
+  for (const auto& [neutral, replaced] : {std::pair{"t11", "t5 t11 t11 t9"},
+                                          {"t7 t11", "t5 t7 t11 t9"},
+                                          {"t8 t12 t13", "t5 t12 t13 t9"}}) {
     one.front().neutral = {neutral};
     BothTools::expect_equal(
         tools.facts.ask(one, {.window = 2}),
