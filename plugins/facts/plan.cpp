@@ -148,7 +148,7 @@ PlannedFact planned_fact(PromptBook& book, const std::vector<Prompt>& prompts,
   Distinct templates;
   for (const std::string& pattern : templates_of(fact, relation, options)) {
     if (templates.contains(pattern))
-      named.refuse("field templates: '" + pattern + "' is given twice; give each template once");
+      named.refuse(named.template_field() + pattern + "' is given twice; give each template once");
     templates.add(pattern);
     const std::size_t prompt = book.prompt(pattern, fact.subject, named);
     PlannedTemplate one{pattern, book.cell(prompt, fact.object, named), {}, {}};

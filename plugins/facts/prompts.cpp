@@ -16,10 +16,10 @@ bool is_white(char c) {
 std::size_t slot_of(const std::string& pattern, const NamedFact& named) {
   const std::size_t at = pattern.find(kSlot);
   if (at == std::string::npos)
-    named.refuse("field templates: '" + pattern +
+    named.refuse(named.template_field() + pattern +
                  "' has no {}; put {} in the place of the subject");
   if (pattern.find(kSlot, at + 1) != std::string::npos)
-    named.refuse("field templates: '" + pattern +
+    named.refuse(named.template_field() + pattern +
                  "' has {} more than once, so the subject's place is not clear; leave one {}");
   return at;
 }

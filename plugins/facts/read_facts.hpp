@@ -15,6 +15,8 @@ struct NamedFact {
 
   /// Throws InputError or UsageError with the place and the message.
   [[noreturn]] void refuse(const std::string& message) const;
+  /// Name of what holds its prompts, for messages.
+  const char* template_field() const { return of_file ? "field templates: '" : "template '"; }
 };
 
 /// Facts of a JSONL file. \throws InputError as `Facts::read`

@@ -149,6 +149,12 @@ TEST_F(FactRequests, RefuseSettingsThatExcludeEachOther) {
               HasSubstr("neutral is set, but only subject uses it"));
   EXPECT_THAT(bad_settings({{"subject", "Og"}, {"object", "Bashan"}}),
               HasSubstr("lacks another candidate"));
+  EXPECT_THAT(bad_settings({{"subject", "Og"},
+                            {"object", "Bashan"},
+                            {"candidates", "Bashan,Edom"},
+                            {"neutral", "he"},
+                            {"template", "the king of"}}),
+              HasSubstr("facts: template 'the king of' has no {}; put {}"));
   EXPECT_THAT(bad_settings(changed(file(kTwo), {{"agreement", "0"}})), HasSubstr("agreement"));
   EXPECT_THAT(bad_settings(changed(file(kTwo), {{"relation_map", "true"}, {"map_layer", "6"}})),
               HasSubstr("map_layer is 6, but a map starts before the last block; give 0"));
