@@ -11,7 +11,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
-#include "noise.hpp"
+#include "common/noise.hpp"
 #include "subject.hpp"
 #include "tracing_sweep.hpp"
 #include "values.hpp"
