@@ -168,8 +168,8 @@ std::string surviving(const Inode& inode, Philox& random) {
   const double kind = random.uniform();
   if (kind < 0.3) return inode.synced;
   if (kind < 0.5) return inode.content;
-  // Torn: a part of what was not synced is there, the rest as it was, or not at all. What was synced
-  // stays: bytes that are appended to a file do not make it shorter.
+  // Torn: a part of what was not synced is there, the rest as it was, or not at all. What was
+  // synced stays: bytes that are appended to a file do not make it shorter.
   std::string torn = inode.content;
   const auto cut = static_cast<std::size_t>(random.uniform() * static_cast<double>(torn.size()));
   for (std::size_t i = cut; i < torn.size(); ++i)
