@@ -154,27 +154,41 @@ LENSBENCH_TARGET void by_output(const Operands& p) {
 /// Inputs that are added in one pass over the sums.
 constexpr int kInputs = 8;
 
+/// The order in which the next inputs are fetched, since the processor does not foresee the many
+/// short reads: none, by input, or in the order of memory where whole inputs are adjacent.
+enum class Fetch { none, by_input, adjacent };
+
 /// y[row … row + kRows, begin … end] += the terms of kCount inputs.
-template <class T, int kRows, int kCount>
+template <class T, Fetch kFetch, int kRows, int kCount>
 LENSBENCH_LOOP void add_inputs(const Operands& p, std::int64_t row, std::int64_t input,
                                std::int64_t begin, std::int64_t end) {
+  // Vectors of a step: one fetch of an adjacent input is half a cache line.
+  constexpr int kSteps = kFetch == Fetch::adjacent ? kVectors : 1;
   const T* weight = static_cast<const T*>(p.weight) + input * p.weight_stride;
+  const T* next = weight + kCount * p.weight_stride;
   const float* x = p.x + row * p.x_stride + input;
   float* y = p.y + row * p.y_stride;
   Float factors[kRows][kCount];
   for (int r = 0; r < kRows; ++r)
     for (int i = 0; i < kCount; ++i) factors[r][i] = Float{} + x[r * p.x_stride + i];
   std::int64_t o = begin;
-  for (; o + kWidth <= end; o += kWidth) {
-    Float sums[kRows];
-    for (int r = 0; r < kRows; ++r) sums[r] = load<kWidth>(y + r * p.y_stride + o);
+  for (; o + kSteps * kWidth <= end; o += kSteps * kWidth) {
+    Float sums[kRows][kSteps];
+    for (int r = 0; r < kRows; ++r)
+      for (int s = 0; s < kSteps; ++s)
+        sums[r][s] = load<kWidth>(y + r * p.y_stride + o + s * kWidth);
     for (int i = 0; i < kCount; ++i) {
-      // The reads of one input are too short for the processor to foresee the next ones.
-      if constexpr (sizeof(T) == 2) __builtin_prefetch(weight + (i + kCount) * p.weight_stride + o);
-      const Float w = load<kWidth>(weight + i * p.weight_stride + o);
-      for (int r = 0; r < kRows; ++r) sums[r] += factors[r][i] * w;
+      if constexpr (kFetch == Fetch::by_input) __builtin_prefetch(next + i * p.weight_stride + o);
+      if constexpr (kFetch == Fetch::adjacent)
+        __builtin_prefetch(next + o * kCount + i * kSteps * kWidth);
+      for (int s = 0; s < kSteps; ++s) {
+        const Float w = load<kWidth>(weight + i * p.weight_stride + o + s * kWidth);
+        for (int r = 0; r < kRows; ++r) sums[r][s] += factors[r][i] * w;
+      }
     }
-    for (int r = 0; r < kRows; ++r) std::memcpy(y + r * p.y_stride + o, &sums[r], sizeof(Float));
+    for (int r = 0; r < kRows; ++r)
+      for (int s = 0; s < kSteps; ++s)
+        std::memcpy(y + r * p.y_stride + o + s * kWidth, &sums[r][s], sizeof(Float));
   }
   for (; o < end; ++o)
     for (int i = 0; i < kCount; ++i) {
@@ -185,24 +199,36 @@ LENSBENCH_LOOP void add_inputs(const Operands& p, std::int64_t row, std::int64_t
     }
 }
 
-template <class T, int kCount>
+template <class T, Fetch kFetch, int kCount>
 LENSBENCH_LOOP void add_rows(const Operands& p, std::int64_t input, std::int64_t begin,
                              std::int64_t end) {
   std::int64_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) add_inputs<T, 4, kCount>(p, row, input, begin, end);
-  for (; row < p.rows; ++row) add_inputs<T, 1, kCount>(p, row, input, begin, end);
+  for (; row + 4 <= p.rows; row += 4) add_inputs<T, kFetch, 4, kCount>(p, row, input, begin, end);
+  for (; row < p.rows; ++row) add_inputs<T, kFetch, 1, kCount>(p, row, input, begin, end);
+}
+
+template <class T, Fetch kFetch>
+LENSBENCH_LOOP void add_strip(const Operands& p, std::int64_t begin, std::int64_t end) {
+  std::int64_t input = 0;
+  for (; input + kInputs <= p.in; input += kInputs)
+    add_rows<T, kFetch, kInputs>(p, input, begin, end);
+  for (; input < p.in; ++input) add_rows<T, Fetch::none, 1>(p, input, begin, end);
 }
 
 template <class T>
 LENSBENCH_TARGET void by_input(const Operands& p) {
-  constexpr std::int64_t kStrip = 2048;  // sums of 4 rows stay in the second-level cache
+  constexpr std::int64_t kStrip = 2048;     // sums of 4 rows stay in the second-level cache
+  constexpr std::int64_t kAdjacent = 1024;  // these and the next kInputs inputs fit L1
   for (std::int64_t row = 0; row < p.rows; ++row)
     std::fill(p.y + row * p.y_stride, p.y + row * p.y_stride + p.out, 0.0F);
   for (std::int64_t begin = 0; begin < p.out; begin += kStrip) {
     const std::int64_t end = std::min(p.out, begin + kStrip);
-    std::int64_t input = 0;
-    for (; input + kInputs <= p.in; input += kInputs) add_rows<T, kInputs>(p, input, begin, end);
-    for (; input < p.in; ++input) add_rows<T, 1>(p, input, begin, end);
+    if constexpr (sizeof(T) == 4)
+      add_strip<T, Fetch::none>(p, begin, end);
+    else if (end - begin == p.weight_stride && p.weight_stride <= kAdjacent)
+      add_strip<T, Fetch::adjacent>(p, begin, end);
+    else
+      add_strip<T, Fetch::by_input>(p, begin, end);
   }
 }
 
