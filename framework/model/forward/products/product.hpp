@@ -31,7 +31,7 @@ struct Matrix {
 std::optional<Matrix> matrix_of(const at::Tensor& weight);
 
 /// Rows up to which the weight is multiplied as it is read; more rows repay a packed tile.
-inline constexpr std::int64_t kFewRows = 8;
+inline constexpr std::int64_t kFewRows = 4;
 
 /// x · weight in float32 with every weight read once from memory and widened in registers. Elements
 /// are summed in an order that depends on the shape alone, so results do not depend on threads.
