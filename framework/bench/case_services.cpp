@@ -5,14 +5,16 @@
 namespace lensbench {
 
 /// The sink notes the case, so that a message after a crash can name it.
-void CaseServices::begin_case(std::int64_t index, std::int64_t pass) {
+void CaseServices::begin_case(std::int64_t index, std::int64_t pass, const CaseBatch* batch) {
   index_ = index;
   pass_ = pass;
+  batch_ = batch;
   sink_.note(index_, "");
 }
 
 void CaseServices::end_case() {
   index_ = -1;
+  batch_ = nullptr;
   sink_.note(-1, "");
 }
 

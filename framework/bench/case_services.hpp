@@ -24,13 +24,15 @@ class CaseServices final : public RunServices, public ToolMeter {
   CaseServices(const CaseServices&) = delete;
   CaseServices& operator=(const CaseServices&) = delete;
 
-  void begin_case(std::int64_t index, std::int64_t pass);
+  /// \param batch  prompts whose forwards run together with that of the case; nullptr: none
+  void begin_case(std::int64_t index, std::int64_t pass, const CaseBatch* batch);
   void end_case();
 
   void progress(std::int64_t done, std::int64_t total) override;
   bool cancelled() const override;
   void commit(const std::string& key, const Dataset& state) override;
   std::optional<Dataset> committed(const std::string& key) const override;
+  const CaseBatch* batch() const override { return batch_; }
 
   void begin(const std::string& tool) override;
   void end() noexcept override;
@@ -44,6 +46,7 @@ class CaseServices final : public RunServices, public ToolMeter {
   const RunControl& control_;
   CostMeter& meter_;
   std::int64_t index_ = -1, pass_ = 0;
+  const CaseBatch* batch_ = nullptr;
 };
 
 }  // namespace lensbench

@@ -46,7 +46,8 @@ std::uint64_t Context::seed() const {
 /// Read-only activations of one sequence, shared by all tools of a case.
 std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
                                                        const std::vector<std::string>& globs) {
-  return state_->forwards.activations(tokens, globs);
+  const CaseBatch* batch = state_->services != nullptr ? state_->services->batch() : nullptr;
+  return state_->forwards.activations(tokens, globs, batch);
 }
 
 void Context::expect(const std::vector<std::string>& globs) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "bench/input/case_batches.hpp"
+
 namespace lensbench {
 
 /// What a run does for the tools of its current case.
@@ -19,6 +21,8 @@ class RunServices {
   virtual void commit(const std::string& key, const Dataset& state) = 0;
   /// See `Context::committed`.
   virtual std::optional<Dataset> committed(const std::string& key) const = 0;
+  /// Prompts whose forwards run together with that of the current case; nullptr: it runs alone.
+  virtual const CaseBatch* batch() const { return nullptr; }
 };
 
 }  // namespace lensbench

@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,8 @@
 #include "bench/cost_meter.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/result_check.hpp"
+#include "bench/run/attempt.hpp"
+#include "bench/run/single_tool.hpp"
 #include "bench/sink_summary.hpp"
 #include "core/text/suggest.hpp"
 
@@ -18,69 +21,6 @@ namespace lensbench {
 namespace {
 
 constexpr const char* kMissingTool = "a declared tool is missing:";
-
-// Built-in experiment around one tool, for `lensbench tool`: everything that holds for experiments
-// holds for it.
-class SingleTool final : public Experiment {
- public:
-  explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
-
-  void run(Case& c) override {
-    const Request request = (*slot_).reads_prompts()
-                                ? c.request(c.parameters())
-                                : Request(Tokens{}, c.parameters()).set_seed(c.seed());
-    Dataset result = slot_->run(request);
-    check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
-    c.save(slot_.tool_name(), std::move(result));
-  }
-
- private:
-  Uses<Tool> slot_;
-};
-
-// Adds to `message` the tools from whose calls the exception came.
-std::string with_tools(const std::string& message, const Experiment& experiment) {
-  const auto& tools = experiment.failed_tools();
-  if (tools.empty() || message.starts_with("tool '")) return message;
-  const std::string subject = "tool '" + join(tools, "' or '") + "': ";
-  // A message that begins with the name of the tool would name it twice.
-  const std::string own = tools.front() + ": ";
-  return subject + (message.starts_with(own) ? message.substr(own.size()) : message);
-}
-
-// Names the tools whose result was saved in the expression that threw the refusal.
-std::string source_of(const Experiment& experiment) {
-  const auto& tools = experiment.failed_tools();
-  return tools.empty() ? "" : " (saved from tool '" + join(tools, "' or '") + "')";
-}
-
-// Runs `work` of an experiment and turns any exception into a failure.
-template <class Work>
-std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work) {
-  const auto failure = [&](const std::string& message, int exit_code) {
-    return CaseFailure{index, with_tools(message, experiment), exit_code};
-  };
-  try {
-    work();
-    return std::nullopt;
-  } catch (const SaveError& error) {
-    return CaseFailure{index, error.what(), error.exit_code()};
-  } catch (const ResultError& error) {
-    return CaseFailure{index, error.what() + source_of(experiment), error.exit_code()};
-  } catch (const Error& error) {
-    return failure(error.what(), error.exit_code());
-  } catch (const c10::Error& error) {
-    return failure(error.what_without_backtrace(), 5);
-  } catch (const std::exception& error) {
-    return failure(error.what(), 5);
-  } catch (const std::string& text) {
-    return failure(text, 5);
-  } catch (const char* text) {
-    return failure(text, 5);
-  } catch (...) {
-    return failure("threw something that is not a std::exception", 5);
-  }
-}
 
 // Checks that the tool can analyse the model; if not, it throws UsageError.
 // The check runs code of a plug-in, whose exceptions may be of any type.
@@ -172,10 +112,10 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
 BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::string& tool,
                                          Context& context) {
   host.find(PluginEntryKind::tool, tool);  // throws if the tool is unknown
-  ExperimentHandle single(new SingleTool(tool),
-                          {[](void* object) { delete static_cast<Experiment*>(object); }});
-  BoundExperiment bound(host, std::move(single), context);
-  bound.is_single_tool_ = true;
+  auto* const single = new SingleTool(tool);
+  ExperimentHandle owner(single, {[](void* object) { delete static_cast<Experiment*>(object); }});
+  BoundExperiment bound(host, std::move(owner), context);
+  bound.single_tool_ = single;
   return bound;
 }
 
@@ -188,7 +128,7 @@ void BoundExperiment::check_parameters(const Parameters& parameters, const Model
 // A result of a tool run alone must be what the tool declares. An experiment may change the results
 // of its tools before it saves them.
 void BoundExperiment::check_schema(const Dataset& dataset) const {
-  if (!is_single_tool_ || schemas_.front().empty()) return;
+  if (single_tool_ == nullptr || schemas_.front().empty()) return;
   const auto problem = schema_problem(schemas_.front(), dataset);
   if (!problem.empty())
     throw ResultError("tool '" + tool_names_.front() +
@@ -217,7 +157,8 @@ class BoundExperiment::Run {
         control_(control),
         meter_(profile_of(context.model())),
         services_(context, sink, control, meter_),
-        slots_(bound.experiment_->tool_slots(), services_) {}
+        slots_(bound.experiment_->tool_slots(), services_),
+        batches_(cases, context, control.batches && !control.only_finish) {}
 
   RunReport report() {
     // Every pass runs over all cases before the next one begins, so that it can read all earlier
@@ -274,6 +215,10 @@ class BoundExperiment::Run {
       }
       if (control_.only_finish) continue;
       if (should_stop()) return false;
+      if (const std::int64_t ended = run_batch(index, pass, done); ended > index) {
+        index = ended - 1;
+        continue;
+      }
       if (!run_case(index, pass, pass == 0 ? nullptr : &earlier)) return false;
     }
     return true;
@@ -281,27 +226,82 @@ class BoundExperiment::Run {
 
   bool should_stop() const { return control_.should_stop && control_.should_stop(); }
 
+  /// Lets a tool that takes batches answer the whole batch of a case, whose other cases are
+  /// computed even if they are done, so that a resumed run gives the same bits.
+  /// \param done  cases that are not saved again, sorted
+  /// \return the number after the batch's last case; `index` if the case has to run alone
+  std::int64_t run_batch(std::int64_t index, std::int64_t pass,
+                         const std::vector<std::int64_t>& done) {
+    SingleTool* const tool = bound_.single_tool_;
+    const CaseBatch* const batch = batches_.of(index);
+    if (tool == nullptr || batch == nullptr || !tool->takes_batches()) return index;
+    const std::int64_t first = batch->first, end = first + std::ssize(batch->sequences);
+    meter_.begin_case();
+    context_.begin_case();
+    services_.begin_case(index, pass, batch);
+    std::deque<Case> cases;
+    std::vector<Dataset> results;
+    const auto failure = attempt(index, *bound_.experiment_, [&] {
+      for (std::int64_t i = first; i < end; ++i)
+        cases.emplace_back(i, cases_[static_cast<std::size_t>(i)], context_, parameters_, pass,
+                           nullptr);
+      results = tool->run_batch(cases);
+    });
+    services_.end_case();
+    const CaseCosts costs = meter_.end_case();
+    // The cases run one by one, so that the one that is wrong fails alone.
+    if (failure || results.size() != cases.size()) return index;
+    const auto is_done = [&](std::int64_t i) {
+      return std::binary_search(done.begin(), done.end(), i);
+    };
+    std::int64_t saved = 0;
+    for (std::int64_t i = first; i < end; ++i) saved += is_done(i) ? 0 : 1;
+    for (std::int64_t i = std::max(first, index); i < end; ++i) {
+      if (is_done(i)) {
+        report_.completed.push_back(i);
+        continue;
+      }
+      const auto at = static_cast<std::size_t>(i - first);
+      auto failed =
+          attempt(i, *bound_.experiment_, [&] { tool->save(cases[at], std::move(results[at])); });
+      save(&cases[at], i, pass, share_of(costs, saved, i == index), std::move(failed));
+    }
+    return end;
+  }
+
   /// Runs a case and saves it. \return false if it was interrupted
   bool run_case(std::int64_t index, std::int64_t pass, const Summary* earlier) {
     meter_.begin_case();
-    std::map<std::string, Dataset> saved;
+    std::optional<Case> c;
     context_.begin_case();
-    services_.begin_case(index, pass);
+    services_.begin_case(index, pass, batches_.of(index));
     // Everything that a plug-in throws becomes the failure of this case.
     auto failure = attempt(index, *bound_.experiment_, [&] {
-      Case c(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass, earlier);
-      bound_.experiment_->run(c);
-      saved = c.saved();
-      for (auto& [name, dataset] : saved) {
-        // Schema and views are those of the tools in use.
-        bound_.check_schema(dataset);
-        add_views(dataset, bound_.schemas_);
-      }
+      c.emplace(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass,
+                earlier);
+      bound_.experiment_->run(*c);
     });
     services_.end_case();
     const CaseCosts costs = meter_.end_case();
     // A tool that gives up because the run is to stop has not failed.
     if (failure && should_stop()) return false;
+    save(c ? &*c : nullptr, index, pass, costs, std::move(failure));
+    return true;
+  }
+
+  /// Saves what a case gave, or its failure.
+  void save(const Case* c, std::int64_t index, std::int64_t pass, const CaseCosts& costs,
+            std::optional<CaseFailure> failure) {
+    std::map<std::string, Dataset> saved;
+    if (!failure)
+      failure = attempt(index, *bound_.experiment_, [&] {
+        saved = c->saved();
+        for (auto& [name, dataset] : saved) {
+          // Schema and views are those of the tools in use.
+          bound_.check_schema(dataset);
+          add_views(dataset, bound_.schemas_);
+        }
+      });
     if (!failure) failure = commit(index, pass, saved, costs);
     // The failure is committed like a result, so that a resumed run does not repeat it.
     if (failure) {
@@ -313,7 +313,16 @@ class BoundExperiment::Run {
     // A case is reported when it survives a power cut, not when it ends.
     unsafe_.emplace_back(index, failure.has_value());
     if (sink_.is_safe()) report_safe_cases();
-    return true;
+  }
+
+  /// Costs of one of several cases that ran together: the same part of the time for each. The
+  /// profile, which is summed over the cases, belongs to the first one.
+  static CaseCosts share_of(const CaseCosts& costs, std::int64_t cases, bool first) {
+    CaseCosts share = costs;
+    share.whole.seconds /= static_cast<double>(cases);
+    for (auto& [name, cost] : share.tools) cost.seconds /= static_cast<double>(cases);
+    if (!first) share.profile.clear();
+    return share;
   }
 
   /// Saves one case. A dataset that an archive cannot hold is a failure of this case. An archive
@@ -355,6 +364,7 @@ class BoundExperiment::Run {
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;
+  CaseBatches batches_;
 };
 
 /// All cases of the run are the default reference prompts.

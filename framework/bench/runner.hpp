@@ -4,6 +4,7 @@
 #include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/experiment.hpp>
+#include <lensbench/tool.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,11 +70,23 @@ struct RunControl {
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   std::function<bool()> should_stop = {};  ///< called between cases
   bool only_finish = false;                ///< run no case, only `finish`
+  /// Forwards of consecutive cases of alike length run together.
+  bool batches = true;
+};
+
+/// Expected cost of the cases of a run.
+struct ExpectedCost {
+  /// Sums over the cases, but for the bytes, which are the most of one case. A number is empty if
+  /// it is not known for each of the cases.
+  CostEstimate sum;
+  std::int64_t cases = 0;  ///< cases whose cost is known at least in part
 };
 
 /// Checks that every tool an experiment declares can be loaded, by creating one of each.
 /// \throws PluginError with one line for each tool that cannot be created
 void load_declared_tools(const PluginHost& host, const Experiment& experiment);
+
+class SingleTool;
 
 /// An experiment with its tools bound to one model.
 class BoundExperiment {
@@ -93,6 +106,12 @@ class BoundExperiment {
   /// Number of passes over the cases. \throws UsageError if the experiment gives less than 1
   std::int64_t passes(const Parameters& parameters) const;
 
+  /// Expected cost of a run of one tool. Cases that the tool refuses are left out, since they fail
+  /// with the reason when they run. An experiment decides at run time what it calls, so its cost is
+  /// not known.
+  ExpectedCost expected_cost(const std::vector<CaseInput>& cases, const Parameters& parameters,
+                             Context& context) const;
+
   /// Runs every case and pass that the sink lacks, then `finish`. A case's failure is recorded and
   /// does not stop the others.
   RunReport run(const std::vector<CaseInput>& cases, const Parameters& parameters, Context& context,
@@ -107,8 +126,8 @@ class BoundExperiment {
 
   std::vector<std::string> tool_names_;
   std::vector<ToolHandle> tools_;
-  std::vector<Schema> schemas_;  ///< results that each tool declares
-  bool is_single_tool_ = false;
+  std::vector<Schema> schemas_;        ///< results that each tool declares
+  SingleTool* single_tool_ = nullptr;  ///< the experiment, if it wraps one tool
   ExperimentHandle experiment_;
 };
 

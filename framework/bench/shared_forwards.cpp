@@ -20,6 +20,25 @@ std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
   return bytes;
 }
 
+/// One sequence of an activation of a padded batch, as a forward of it alone would give it.
+at::Tensor part_of(const at::Tensor& activation, const HookPoint& point, const TokenBatch& tokens,
+                   std::int64_t row, std::int64_t padding) {
+  at::Tensor own = activation;
+  // The router of a mixture has one row for each token of the batch.
+  if (point.dims.front() == "batch_pos")
+    own = own.narrow(0, row * tokens.length() + padding, tokens.length() - padding);
+  for (std::size_t axis = 0; axis < point.dims.size(); ++axis) {
+    const auto dim = static_cast<std::int64_t>(axis);
+    const std::string& name = point.dims[axis];
+    if (name == "batch")
+      own = own.narrow(dim, row, 1);
+    else if (name == "pos" || name == "query_pos" || name == "key_pos")
+      own = own.narrow(dim, padding, own.size(dim) - padding);
+  }
+  // A copy, so that the other sequences can be freed.
+  return own.clone(at::MemoryFormat::Contiguous);
+}
+
 /// True if a name is after the last block, where logits are needed.
 bool reads_prediction_head(const std::set<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [](const auto& name) {
@@ -31,7 +50,10 @@ bool reads_prediction_head(const std::set<std::string>& names) {
 
 SharedForwards::SharedForwards(std::shared_ptr<const Model> model, bool share,
                                std::int64_t most_bytes)
-    : model_(std::move(model)), share_(share), most_bytes_(most_bytes) {}
+    : model_(std::move(model)),
+      share_(share),
+      most_bytes_(most_bytes),
+      points_(hook_points(model_->spec())) {}
 
 /// Names of several tools are joined, so that the first forward of a case serves all.
 void SharedForwards::expect(const std::vector<std::string>& globs) {
@@ -48,9 +70,11 @@ void SharedForwards::begin_case() {
 
 /// Requests of one case usually repeat: what was asked about the sequence before is read in one
 /// forward.
-std::map<std::string, at::Tensor> SharedForwards::activations(
-    const Tokens& tokens, const std::vector<std::string>& globs) {
+std::map<std::string, at::Tensor> SharedForwards::activations(const Tokens& tokens,
+                                                              const std::vector<std::string>& globs,
+                                                              const CaseBatch* batch) {
   const Names wanted = matching(globs);
+  set_batch(batch);
   if (!share_) return read(tokens, wanted);
   Sequence& sequence = sequence_of(tokens);
   Names missing;
@@ -79,20 +103,75 @@ std::map<std::string, at::Tensor> SharedForwards::activations(
 }
 
 /// Names, not globs, are the keys: two globs may mean one point.
-SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) const {
+SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& globs) {
+  // Tools ask for the same points in each case; a match compares with all points of the model.
+  constexpr std::size_t kMostLists = 64;
+  const auto found = matched_.find(globs);
+  if (found != matched_.end()) return found->second;
   Names names;
   for (const std::string& glob : globs)
     for (const HookPoint& point : match_hook_points(model_->spec(), glob)) names.insert(point.name);
+  if (matched_.size() >= kMostLists) matched_.clear();
+  matched_[globs] = names;
   return names;
 }
 
+/// The prompts of a batch are copied once, when its first case asks for an activation.
+void SharedForwards::set_batch(const CaseBatch* batch) {
+  const std::int64_t first = batch == nullptr ? -1 : batch->first;
+  if (first == batch_first_) return;
+  batch_first_ = first;
+  batch_.clear();
+  if (batch == nullptr) return;
+  batch_.reserve(batch->sequences.size());
+  for (const Tokens& tokens : batch->sequences) batch_.push_back({tokens});
+}
+
 SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Names& names) {
+  const auto is_meant = [&](const Member& one) { return one.tokens.ids == tokens.ids; };
+  auto member = std::find_if(batch_.begin(), batch_.end(), is_meant);
+  if (member == batch_.end()) return run(make_batch(tokens), names);
+  // Equal prompts are equal members, of which one may have been taken already.
+  const auto has_values = [&](const Member& one) { return is_meant(one) && !one.held.empty(); };
+  const auto full = std::find_if(member, batch_.end(), has_values);
+  if (full != batch_.end()) member = full;
+  return read_in_batch(static_cast<std::size_t>(member - batch_.begin()), names);
+}
+
+/// What the batch lacks of a prompt is read for all its prompts, then each takes its own part.
+SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, const Names& names) {
+  Activations& held = batch_[member].held;
+  Names missing;
+  std::copy_if(names.begin(), names.end(), std::inserter(missing, missing.end()),
+               [&](const std::string& name) { return !held.contains(name); });
+  if (!missing.empty()) {
+    std::vector<Tokens> sequences;
+    sequences.reserve(batch_.size());
+    for (const Member& one : batch_) sequences.push_back(one.tokens);
+    const TokenBatch padded = make_batch(sequences);
+    const Activations activations = run(padded, missing);
+    for (const HookPoint& point : points_) {
+      const auto found = activations.find(point.name);
+      if (found == activations.end()) continue;
+      for (std::size_t row = 0; row < batch_.size(); ++row)
+        // Without sharing nothing is kept.
+        if (share_ || row == member)
+          batch_[row].held[point.name] =
+              part_of(found->second, point, padded, static_cast<std::int64_t>(row),
+                      padded.length() - batch_[row].tokens.size());
+    }
+  }
+  Activations own;
+  for (const std::string& name : names) own.insert(held.extract(name));
+  return own;
+}
+
+SharedForwards::Activations SharedForwards::run(const TokenBatch& tokens, const Names& names) {
   ForwardOptions options;
   // The unembedding is the most expensive step of a small model, so it runs only if it is read.
   options.logits =
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
-  auto activations =
-      read_activations(*model_, make_batch(tokens), {names.begin(), names.end()}, options);
+  auto activations = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
   return activations;
 }

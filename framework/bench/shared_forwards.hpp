@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <lensbench/hooks.hpp>
 #include <lensbench/model.hpp>
 #include <lensbench/tokens.hpp>
 #include <map>
@@ -10,6 +11,8 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include "bench/input/case_batches.hpp"
 
 namespace lensbench {
 
@@ -19,6 +22,10 @@ namespace lensbench {
 /// first case those that the tools announced with `expect`, later those that were requested for the
 /// sequence with the same index in the previous case. Reading an activation does not change a
 /// forward in any bit, so results do not depend on the cache.
+///
+/// The prompts of a batch of cases run in one forward, whichever of them asks first. Every forward
+/// of such a prompt is one of the whole batch, also when the batch was begun by another process, so
+/// that its values depend on the batch alone.
 class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
@@ -30,9 +37,10 @@ class SharedForwards {
   void expect(const std::vector<std::string>& globs);
   void begin_case();
   /// Implements `Context::activations`. The caller may write into the result: later requests do not
-  /// see it.
+  /// see it. \param batch  prompts that run together with that of the case; nullptr: none
   std::map<std::string, at::Tensor> activations(const Tokens& tokens,
-                                                const std::vector<std::string>& globs);
+                                                const std::vector<std::string>& globs,
+                                                const CaseBatch* batch = nullptr);
 
   std::int64_t forwards() const { return forwards_; }
   std::int64_t shared() const { return shared_; }
@@ -52,8 +60,17 @@ class SharedForwards {
     std::int64_t bytes = 0, length = 0;
   };
 
-  Names matching(const std::vector<std::string>& globs) const;
+  /// Activations of a prompt of the batch that were read before its case asked for them.
+  struct Member {
+    Tokens tokens;
+    Activations held = {};
+  };
+
+  Names matching(const std::vector<std::string>& globs);
+  Activations run(const TokenBatch& tokens, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
+  Activations read_in_batch(std::size_t member, const Names& names);
+  void set_batch(const CaseBatch* batch);
   Sequence& sequence_of(const Tokens& tokens);
   void add_foreseen(const Sequence& sequence, Names& names) const;
   void keep_within_bounds(Sequence& latest);
@@ -61,11 +78,15 @@ class SharedForwards {
   std::shared_ptr<const Model> model_;
   bool share_;
   std::int64_t most_bytes_;
+  std::vector<HookPoint> points_;
   std::int64_t forwards_ = 0, shared_ = 0, requests_ = 0;
   Names expected_;
+  std::map<std::vector<std::string>, Names> matched_;  ///< names by the globs of a request
   std::vector<Asked> before_, now_;  ///< by index of the sequence
   std::size_t begun_ = 0;            ///< number of sequences of this case so far
   std::vector<Sequence> sequences_;
+  std::int64_t batch_first_ = -1;  ///< number of the first case of the batch; -1: no batch
+  std::vector<Member> batch_;
 };
 
 }  // namespace lensbench

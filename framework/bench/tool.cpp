@@ -30,6 +30,10 @@ bool Tool::reads_prompts() const {
   return true;
 }
 
+bool Tool::takes_batches() const {
+  return false;
+}
+
 Parameters Tool::parameters(const Settings& given) const {
   return Parameters::resolve(declared_, given, subject_);
 }

@@ -9,9 +9,11 @@
 #include "bench/case_input.hpp"
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
+#include "core/available_memory.hpp"
 #include "core/files/sha256.hpp"
 #include "model/forward/transformer_model.hpp"
 #include "model/runtime/threads.hpp"
+#include "report/summary/expected_cost.hpp"
 #include "session/archive_sink.hpp"
 #include "session/environment.hpp"
 #include "session/exit_guard.hpp"
@@ -94,6 +96,11 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
        notes_on_run(*model_, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
+  if (const auto cost = bound_->expected_cost(cases_, parameters_, *context_); cost.cases > 0) {
+    expected_cost_ = expected_cost_json(cost);
+    listener_.warn("expected cost of " +
+                   describe_expected_cost(expected_cost_, available_memory()));
+  }
 }
 
 /// The loop over cases, with the listener told of each one.
@@ -105,6 +112,8 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   RunControl control;
   control.should_stop = was_interrupted;
   control.only_finish = only_finish;
+  // An intervention may depend on the row of a batch, as noise does.
+  control.batches = request_.interventions.empty();
   control.on_case = [&](std::int64_t index, bool failed) {
     listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
                        plan_.passes * std::ssize(cases_)});
@@ -137,6 +146,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
   facts["activations"] = {{"shared", request_.share},
                           {"forwards", context_->forwards()},
                           {"requests_without_a_forward", context_->shared()}};
+  if (!expected_cost_.is_null()) facts["expected_cost"] = expected_cost_;
   // The plug-ins that made the summary; the recipe has those that computed the cases.
   if (only_finish)
     for (const PluginRecord& plugin : plan_.plugins)

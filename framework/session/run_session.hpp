@@ -101,6 +101,7 @@ class RunSession {
   std::unique_ptr<Context> context_;
   std::optional<BoundExperiment> bound_;
   RunPlan plan_;
+  nlohmann::json expected_cost_;    ///< null if it is not known
   std::vector<std::string> notes_;  ///< about the model and the cases, kept in the archive
 };
 

@@ -93,17 +93,13 @@ at::Tensor top_of_last_layer(const Model& model, const at::Tensor& rows) {
   return read(model, rows.narrow(0, rows.size(0) - 1, 1), options).top_ids.reshape({-1});
 }
 
-/// Targets of `next`: at the last position the model's own choice.
+/// Targets of a block of positions, with the model's own choice where none is given.
 at::Tensor target_ids(const Question& question, const at::Tensor& rows, const Block& block) {
-  if (question.target.kind == Target::Kind::token)
-    return at::full({block.count}, question.target.id, at::kLong);
-  if (question.target.kind == Target::Kind::model) return top_of_last_layer(*question.model, rows);
-  at::Tensor ids = block.of(question.next_ids).clone();
-  for (std::int64_t i = 0; i < block.count; ++i)
-    if (ids[i].item<std::int64_t>() < 0)
-      // Only the last position lacks a token that follows.
-      ids.narrow(0, i, 1).copy_(top_of_last_layer(*question.model, rows.narrow(1, i, 1)));
-  return ids;
+  if (!question.target_ids.defined()) return top_of_last_layer(*question.model, rows);
+  const at::Tensor ids = block.of(question.target_ids);
+  const at::Tensor open = ids.lt(0).nonzero().reshape({-1});
+  if (open.numel() == 0) return ids;
+  return ids.index_copy(0, open, top_of_last_layer(*question.model, rows.index_select(1, open)));
 }
 
 /// Readout of all layers but the last, which was the model's own.
@@ -167,46 +163,6 @@ Answer join_blocks(std::vector<Answer>& parts) {
   return whole;
 }
 
-/// A forward with logits at the last position. It runs the last block only, from the stream as the
-/// block before it leaves it, so that interventions in the last block act once.
-ForwardOutput forward_again(const Model& model, const Tokens& tokens,
-                            const at::Tensor& before_last) {
-  ForwardOptions whole, part;
-  whole.logits = part.logits = ForwardOptions::Logits::last;
-  if (!before_last.defined()) return model.forward(make_batch(tokens), whole);
-  part.start_at_layer = model.spec().n_layers - 1;
-  part.residual = before_last.unsqueeze(0);
-  try {
-    return model.forward(make_batch(tokens), part);
-  } catch (const UsageError&) {
-    // A model with a `freeze` intervention only runs from the tokens.
-    return model.forward(make_batch(tokens), whole);
-  }
-}
-
-/// Largest sum of the absolute products of one logit, over some tokens at one position. Where large
-/// products cancel, logits are rounded relative to it.
-double size_of_products(const Model& model, const ForwardOutput& output, std::int64_t position,
-                        const at::Tensor& ids) {
-  const Unembedding& unembedding = model.unembedding();
-  const at::Tensor row =
-      model.final_norm(output.residual.select(0, 0).narrow(0, position, 1)).to(at::kDouble);
-  const at::Tensor weights =
-      unembedding.weight.index_select(0, ids.to(unembedding.weight.device())).to(at::kDouble);
-  return std::abs(unembedding.logit_scale) * (weights * row).abs().sum(-1).max().item<double>();
-}
-
-/// The forward has logits at the last position only.
-at::Tensor logits_at(const Model& model, const ForwardOutput& output, std::int64_t position) {
-  const at::Tensor residual = output.residual.select(0, 0);
-  if (position + 1 == residual.size(0)) return output.logits;
-  return model.unembed(model.final_norm(residual.narrow(0, position, 1)));
-}
-
-bool is_half(at::ScalarType type) {
-  return type == at::kHalf || type == at::kBFloat16;
-}
-
 }  // namespace
 
 /// Points of the list may share names; the stream after the last block is always read.
@@ -250,42 +206,32 @@ Answer decode(const Question& question) {
   return join_blocks(parts);
 }
 
+Answer positions_of(const Answer& answer, std::int64_t first, std::int64_t count) {
+  const auto along = [&](const at::Tensor& values, std::int64_t axis) {
+    return values.defined() ? values.narrow(axis, first, count) : values;
+  };
+  Answer part;
+  for (at::Tensor Readout::*member :
+       {&Readout::top_ids, &Readout::top_logits, &Readout::top_probabilities, &Readout::log_sum_exp,
+        &Readout::entropy, &Readout::kl_to_last, &Readout::target_logits,
+        &Readout::target_log_probabilities, &Readout::target_ranks})
+    part.readout.*member = along(answer.readout.*member, 1);
+  part.readout.target_ids = along(answer.readout.target_ids, 0);
+  part.cross_entropy = along(answer.cross_entropy, 1);
+  part.predicted_ids = along(answer.predicted_ids, 0);
+  return part;
+}
+
+at::Tensor asked_ids(const Target& target, const at::Tensor& next_ids) {
+  if (target.kind == Target::Kind::token) return at::full_like(next_ids, target.id);
+  if (target.kind == Target::Kind::model) return at::full_like(next_ids, -1);
+  return next_ids;
+}
+
 at::Tensor next_ids(const Tokens& tokens) {
   at::Tensor ids = at::full({tokens.size()}, -1, at::kLong);
   std::copy(tokens.ids.begin() + 1, tokens.ids.end(), ids.data_ptr<std::int64_t>());
   return ids;
-}
-
-Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
-                           const Readout& readout) {
-  // Positions from the first to the last at equal distances; all positions would cost a whole
-  // unembedding.
-  constexpr std::int64_t kPositions = 8;
-  const ForwardOutput output = forward_again(model, tokens, before_last);
-  const std::int64_t length = tokens.size(), n = std::min(length, kPositions);
-  double difference = 0, scale = 1e-30;
-  // NaN stays the largest difference, so that the receipt fails.
-  for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t position = n == 1 ? 0 : i * (length - 1) / (n - 1);
-    const at::Tensor logits =
-        logits_at(model, output, position).reshape({-1}).to(at::Device(at::kCPU), at::kDouble);
-    const auto differs = [&](const at::Tensor& ours, const at::Tensor& theirs) {
-      const double most = (ours.to(at::kDouble) - theirs).abs().max().item<double>();
-      difference = most > difference || std::isnan(most) ? most : difference;
-    };
-    const auto last = [&](const at::Tensor& values) { return values.select(0, -1)[position]; };
-    differs(last(readout.top_logits), logits.gather(0, last(readout.top_ids)));
-    differs(last(readout.log_sum_exp), logits.logsumexp(0));
-    differs(last(readout.target_logits), logits[readout.target_ids[position].item<std::int64_t>()]);
-    scale = std::max({scale, logits.abs().max().item<double>(),
-                      size_of_products(model, output, position, last(readout.top_ids))});
-  }
-  const bool half = is_half(model.unembedding().weight.scalar_type());
-  return make_receipt(
-      "lens_last_layer_equals_logits", difference / scale, half ? 2e-2 : 2e-5,
-      "relative to the largest logit, or sum of absolute products of a listed one, at " +
-          std::to_string(n) + " positions; " +
-          (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
 }
 
 }  // namespace lensbench::lens

@@ -26,15 +26,17 @@ std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
 /// The residual after the last block, [pos, d_model].
 at::Tensor final_residual(Context& context, const Tokens& tokens);
 
-/// Residuals to decode and targets to score; positions are rows.
+/// Residuals to decode and targets to score; positions are rows. Several prompts are one question,
+/// with the positions of one after those of another.
 struct Question {
   const Model* model = nullptr;
   std::vector<at::Tensor> layers;  ///< each [pos, d_model]
   at::Tensor final_residual;       ///< [pos, d_model], for the model's own prediction
   bool norm = true;                ///< apply the final norm to `layers`
   std::int64_t top_k = 0;
-  Target target;
-  at::Tensor next_ids;        ///< [pos] int64 token that follows; -1: none
+  at::Tensor next_ids;  ///< [pos] int64 token that follows; -1: none
+  /// [pos] int64 token to score; -1, or undefined: the model's own choice at that position
+  at::Tensor target_ids = {};
   bool distributions = true;  ///< compute entropy, divergence and cross-entropy
 };
 
@@ -48,15 +50,11 @@ struct Answer {
 /// Decodes in blocks of positions, so that normalised copies need only bounded memory.
 Answer decode(const Question& question);
 
-/// Receipt that compares the lens with the logits of a forward at up to eight positions: largest
-/// difference of listed, target and log-sum-exp logits, relative to the largest logit or sum of
-/// absolute products of a listed one. The forward runs the last block again, and unembeds one
-/// position at a time.
-/// \param before_last  [pos, d_model] stream after all blocks but the last; undefined: the forward
-///   runs from the tokens
-/// \param readout      readout whose last layer is the model's final one
-Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
-                           const Readout& readout);
+/// Positions [first, first + count) of an answer.
+Answer positions_of(const Answer& answer, std::int64_t first, std::int64_t count);
+
+/// Token to score at each position, as in `Question::target_ids`.
+at::Tensor asked_ids(const Target& target, const at::Tensor& next_ids);
 
 /// Ids of the token that follows each position; -1 at the last.
 at::Tensor next_ids(const Tokens& tokens);

@@ -7,6 +7,7 @@
 
 #include "decode.hpp"
 #include "masked.hpp"
+#include "receipt.hpp"
 #include "result.hpp"
 
 namespace lensbench::lens {
@@ -44,9 +45,58 @@ Question make_question(const Model& model, const Tokens& tokens, std::vector<at:
   question.model = &model;
   question.layers = std::move(layers);
   question.final_residual = std::move(final_residual);
-  question.target = meant_target(model, target);
   question.next_ids = next_ids(tokens);
+  question.target_ids = asked_ids(meant_target(model, target), question.next_ids);
   return question;
+}
+
+/// One tensor after the other along the positions.
+at::Tensor joined(const std::vector<at::Tensor>& parts) {
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
+/// The rows of all prompts as one question.
+Question question_of(const Model& model, const std::vector<Prompt>& prompts, std::size_t point,
+                     const LogitLensOptions& options) {
+  Question question;
+  question.model = &model;
+  question.norm = options.norm;
+  question.top_k = options.top_k;
+  std::vector<at::Tensor> last, next, targets;
+  for (const Prompt& prompt : prompts) {
+    last.push_back(prompt.last);
+    next.push_back(next_ids(prompt.tokens));
+    targets.push_back(asked_ids(prompt.target, next.back()));
+  }
+  question.final_residual = joined(last);
+  question.next_ids = joined(next);
+  question.target_ids = joined(targets);
+  for (std::size_t layer = 0; layer < prompts.front().points[point].layers.size(); ++layer) {
+    std::vector<at::Tensor> parts;
+    parts.reserve(prompts.size());
+    for (const Prompt& prompt : prompts) parts.push_back(prompt.points[point].layers[layer]);
+    question.layers.push_back(joined(parts));
+  }
+  return question;
+}
+
+/// Compares the last layer of each prompt with the model's own logits.
+void add_receipts(std::vector<Dataset>& datasets, const Model& model,
+                  const std::vector<Prompt>& prompts, std::size_t point,
+                  const std::vector<Answer>& answers) {
+  const std::int64_t n_layers = model.spec().n_layers;
+  std::vector<PromptReadout> readouts;
+  readouts.reserve(prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    at::Tensor before_last;
+    // A forward of a single block is a whole one.
+    if (n_layers > 1)
+      before_last = prompts[i].points[point].layers[static_cast<std::size_t>(n_layers - 1)];
+    readouts.push_back({prompts[i].tokens, before_last, answers[i].readout});
+  }
+  std::vector<Receipt> receipts = last_layer_receipts(model, readouts);
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    datasets[i].receipts.push_back(std::move(receipts[i]));
 }
 
 /// `layer` counts streams, `block` counts blocks: other points than the stream have no layer
@@ -96,7 +146,7 @@ void LogitLensTool::check_parameters(const Parameters& parameters) const {
   check_norm(model(), parameters.boolean("norm"));
 }
 
-Dataset LogitLensTool::run(const Request& request) {
+LogitLensOptions LogitLensTool::options_of(const Request& request) const {
   const Parameters& parameters = request.parameters();
   LogitLensOptions options;
   options.top_k = parameters.integer("top_k");
@@ -104,48 +154,89 @@ Dataset LogitLensTool::run(const Request& request) {
   options.points = parameters.list("points");
   options.norm = parameters.boolean("norm");
   options.mask = parameters.text("mask");
-  return analyze(request.tokens(), options);
+  return options;
 }
 
-Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& asked) {
-  LogitLensOptions options = asked;
-  // In a masked-language model `next` means the model's own prediction.
-  options.target = meant_target(model(), asked.target);
-  check_tokens(tokens);
+Dataset LogitLensTool::run(const Request& request) {
+  return analyze(request.tokens(), options_of(request));
+}
+
+bool LogitLensTool::takes_batches() const {
+  return true;
+}
+
+/// One readout for the rows of all requests, so that the unembedding is packed once.
+std::vector<Dataset> LogitLensTool::run_batch(std::span<const Request> requests) {
+  std::vector<Prompt> prompts;
+  prompts.reserve(requests.size());
+  for (const Request& request : requests) {
+    // Requests of a run have the same parameters; others are answered one by one.
+    if (request.parameters().values() != requests.front().parameters().values())
+      return Tool::run_batch(requests);
+    prompts.push_back({request.tokens(), options_of(request).target});
+  }
+  if (prompts.empty()) return {};
+  return analyze_all(std::move(prompts), options_of(requests.front()));
+}
+
+Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& options) {
+  return std::move(analyze_all({{tokens, options.target}}, options).front());
+}
+
+std::vector<Dataset> LogitLensTool::analyze_all(std::vector<Prompt> prompts,
+                                                const LogitLensOptions& options) {
   check_top_k(model(), options.top_k);
   check_norm(model(), options.norm);
-  const at::Tensor masked = masked_positions(model(), tokens, options.mask);
-  std::vector<Residuals> points = read_residuals(context(), tokens, options.points);
-  // The reference of divergences and predictions, whatever points are decoded.
-  const at::Tensor last = final_residual(context(), tokens);
-  Dataset dataset = with_token_axis(tokens);
-  add_axes(dataset, points, model().spec().n_layers, options.top_k);
   const std::int64_t n_layers = model().spec().n_layers;
-  for (Residuals& residuals : points) {
-    const bool is_stream = residuals.point == "resid_post";
-    at::Tensor before_last;
-    // A forward of a single block is a whole one.
-    if (is_stream && n_layers > 1)
-      before_last = residuals.layers[static_cast<std::size_t>(n_layers - 1)];
-    Question question =
-        make_question(model(), tokens, std::move(residuals.layers), last, options.target);
-    question.norm = options.norm;
-    question.top_k = options.top_k;
-    Answer answer = decode(question);
-    // Only the stream with its norm ends in the model's own logits.
-    if (is_stream && options.norm)
-      dataset.receipts.push_back(last_layer_receipt(model(), tokens, before_last, answer.readout));
-    // After the receipt, which needs the values of all positions.
-    keep_masked(answer, masked);
-    if (!dataset.contains("target_id"))
-      dataset.add("target_id", {"token"}, answer.readout.target_ids.to(at::kInt), "1",
-                  "token that the target columns score", Holds::token_ids);
-    add_point(dataset, residuals.point, is_stream ? "layer" : "block", answer);
-    if (is_stream) add_settling(dataset, answer);
+  std::vector<Dataset> datasets;
+  datasets.reserve(prompts.size());
+  for (Prompt& prompt : prompts) {
+    // In a masked-language model `next` means the model's own prediction.
+    prompt.target = meant_target(model(), prompt.target);
+    check_tokens(prompt.tokens);
+    prompt.masked = masked_positions(model(), prompt.tokens, options.mask);
+    prompt.points = read_residuals(context(), prompt.tokens, options.points);
+    // The reference of divergences and predictions, whatever points are decoded.
+    prompt.last = final_residual(context(), prompt.tokens);
+    datasets.push_back(with_token_axis(prompt.tokens));
+    add_axes(datasets.back(), prompt.points, n_layers, options.top_k);
   }
-  if (masked.defined()) add_masked(dataset, masked);
-  add_attributes(dataset, model(), tokens, options);
-  return dataset;
+  for (std::size_t point = 0; point < options.points.size(); ++point)
+    add_answers(datasets, prompts, point, options);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (prompts[i].masked.defined()) add_masked(datasets[i], prompts[i].masked);
+    LogitLensOptions own = options;
+    own.target = prompts[i].target;
+    add_attributes(datasets[i], model(), prompts[i].tokens, own);
+  }
+  return datasets;
+}
+
+/// Decodes one kind of point for all prompts, and adds to each dataset what concerns its prompt.
+void LogitLensTool::add_answers(std::vector<Dataset>& datasets, std::vector<Prompt>& prompts,
+                                std::size_t point, const LogitLensOptions& options) const {
+  const std::string& name = options.points[point];
+  const bool is_stream = name == "resid_post";
+  const Answer answer = decode(question_of(model(), prompts, point, options));
+  std::vector<Answer> answers;
+  answers.reserve(prompts.size());
+  std::int64_t first = 0;
+  for (const Prompt& prompt : prompts) {
+    answers.push_back(positions_of(answer, first, prompt.tokens.size()));
+    first += prompt.tokens.size();
+  }
+  // Only the stream with its norm ends in the model's own logits. The receipt needs the values of
+  // all positions, of which a masked-language model loses some below.
+  if (is_stream && options.norm) add_receipts(datasets, model(), prompts, point, answers);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    Dataset& dataset = datasets[i];
+    keep_masked(answers[i], prompts[i].masked);
+    if (!dataset.contains("target_id"))
+      dataset.add("target_id", {"token"}, answers[i].readout.target_ids.to(at::kInt), "1",
+                  "token that the target columns score", Holds::token_ids);
+    add_point(dataset, name, is_stream ? "layer" : "block", answers[i]);
+    if (is_stream) add_settling(dataset, answers[i]);
+  }
 }
 
 /// One layer and one target, without the distributions, which would need sums over layers.

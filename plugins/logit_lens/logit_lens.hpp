@@ -2,9 +2,19 @@
 
 #include <lensbench/tools/logit_lens.hpp>
 
+#include "decode.hpp"
 #include "schema.hpp"
 
 namespace lensbench::lens {
+
+/// A prompt of a batch, with what the lens reads of it.
+struct Prompt {
+  Tokens tokens;
+  Target target;
+  at::Tensor masked = {};              ///< see `masked_positions`
+  std::vector<Residuals> points = {};  ///< in the order of the options
+  at::Tensor last = {};                ///< see `final_residual`
+};
 
 /// Implementation of the tool: typed interface and generic entry.
 class LogitLensTool final : public LogitLens {
@@ -30,10 +40,18 @@ class LogitLensTool final : public LogitLens {
   std::vector<std::string> usual_hooks(const TransformerSpec& spec) const override;
   void check_parameters(const Parameters& parameters) const override;
   Dataset run(const Request& request) override;
+  bool takes_batches() const override;
+  std::vector<Dataset> run_batch(std::span<const Request> requests) override;
   Dataset analyze(const Tokens& tokens, const LogitLensOptions& options) override;
   Dataset at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
                    LensPath path) override;
   Dataset layer_logits(const Tokens& tokens, const Target& target, std::int64_t position) override;
+
+ private:
+  LogitLensOptions options_of(const Request& request) const;
+  std::vector<Dataset> analyze_all(std::vector<Prompt> prompts, const LogitLensOptions& options);
+  void add_answers(std::vector<Dataset>& datasets, std::vector<Prompt>& prompts, std::size_t point,
+                   const LogitLensOptions& options) const;
 };
 
 }  // namespace lensbench::lens

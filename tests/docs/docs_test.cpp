@@ -69,6 +69,8 @@ std::string environment(const fs::path& checkout) {
   text += "export CMAKE_PREFIX_PATH=" +
           std::regex_replace(quoted(testing::prefix_path()), std::regex(";"), ":") + "\n";
   text += "export CMAKE_GENERATOR=Ninja\n";
+  text += "export CXX=" + quoted(testing::cxx_compiler()) + "\n";
+  text += "export CXXFLAGS=" + quoted(testing::cxx_flags()) + "\n";
   text += "if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi\n";
   text += "python=${LENSBENCH_PYTHON:-python3}\n";
   text += "cd " + quoted(checkout.string()) + "\n";

@@ -48,6 +48,8 @@ class ThirdParty : public ::testing::Test {
     ASSERT_EQ(installed.exit_code, 0) << installed.err;
     fs::rename(root() / "prefix", prefix());
     setenv("CMAKE_GENERATOR", "Ninja", 1);
+    setenv("CXX", testing::cxx_compiler().c_str(), 1);
+    setenv("CXXFLAGS", testing::cxx_flags().c_str(), 1);
     if (run({"/bin/sh", "-c", "command -v ccache"}).exit_code == 0)
       setenv("CMAKE_CXX_COMPILER_LAUNCHER", "ccache", 1);
   }

@@ -61,6 +61,11 @@ class LENSBENCH_API Tool {
   /// reads the weights alone: it runs without a prompt, and its requests have no tokens.
   virtual bool reads_prompts() const;
 
+  /// Whether `run_batch` is faster than one request after the other; false by default. If true and
+  /// the tool runs alone, the bench calls it with the requests of consecutive cases of alike
+  /// length, whose activations come from one forward.
+  virtual bool takes_batches() const;
+
   /// Parameters that the plug-in declares for this tool; empty before `attach`.
   const std::vector<ParameterInfo>& declared_parameters() const { return declared_; }
   /// Values for the declared parameters of this tool: those given, and the defaults of the others.

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "archive/archive_reader.hpp"
+#include "report/summary/expected_cost.hpp"
 #include "report/summary/show_costs.hpp"
 
 namespace lensbench {
@@ -177,6 +178,12 @@ void write_forwards(std::ostream& out, const json& run) {
       << (activations.value("shared", true) ? "" : " (not shared between tools)") << "\n";
 }
 
+/// Writes what the run was expected to cost, where its tool said so.
+void write_expected_cost(std::ostream& out, const json& run) {
+  if (run.is_object() && run.contains("expected_cost"))
+    out << "expected    " << describe_expected_cost(run["expected_cost"]) << "\n";
+}
+
 /// Groups of results with their variables. A star marks coordinates, as in the output of xarray.
 void write_results(std::ostream& out, const json& results) {
   for (const auto& [name, group] : results.items()) {
@@ -248,6 +255,7 @@ std::string describe_archive(const std::filesystem::path& path) {
   write_receipts(out, facts["receipts"]);
   out << describe_costs(facts["costs"]);
   write_forwards(out, facts["run"]);
+  write_expected_cost(out, facts["run"]);
   for (const auto& [name, digest] : facts["digests"].items())
     out << name << std::string(20 - std::min<std::size_t>(20, name.size()), ' ')
         << digest.get<std::string>() << "\n";

@@ -35,6 +35,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfToolInThisOrder) {
   EXPECT_EQ(slot_of(&Tool::estimate), slot++);
   EXPECT_EQ(slot_of(&Tool::usual_hooks), slot++);
   EXPECT_EQ(slot_of(&Tool::reads_prompts), slot++);
+  EXPECT_EQ(slot_of(&Tool::takes_batches), slot++);
 }
 
 TEST(PluginApi, HasTheVirtualFunctionsOfExperimentInThisOrder) {

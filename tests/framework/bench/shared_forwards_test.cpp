@@ -138,5 +138,91 @@ TEST(SharedForwards, RefusesANameThatMatchesNothing) {
   EXPECT_THROW(forwards.expect({"blocks.*.hook_resid_pots"}), UsageError);
 }
 
+/// A batch of prompts of different length, and what a forward of each alone gives.
+struct BatchFixture : Fixture {
+  CaseBatch batch{0, {tokens({1, 2, 3, 4}), tokens({5, 6}), tokens({7, 8, 9})}};
+  std::map<std::string, at::Tensor> alone(const Tokens& prompt,
+                                          const std::vector<std::string>& globs) const {
+    return SharedForwards(model, true).activations(prompt, globs);
+  }
+};
+
+TEST(SharedForwards, ReadAllPromptsOfABatchInOneForward) {
+  const BatchFixture f;
+  SharedForwards forwards(f.model, true);
+  for (const Tokens& prompt : f.batch.sequences) {
+    forwards.begin_case();
+    forwards.activations(prompt, kStream, &f.batch);
+  }
+  EXPECT_EQ(forwards.forwards(), 1);
+}
+
+/// Every activation, those with two axes of positions among them. Sums of another number of rows
+/// may be taken in another order: 1e-5 relative to values of size 1.
+TEST(SharedForwards, GiveEachPromptOfABatchWhatAForwardOfItAloneGives) {
+  const BatchFixture f;
+  SharedForwards forwards(f.model, true);
+  for (const Tokens& prompt : f.batch.sequences) {
+    forwards.begin_case();
+    const auto alone = f.alone(prompt, {"*"});
+    const auto batched = forwards.activations(prompt, {"*"}, &f.batch);
+    ASSERT_EQ(batched.size(), alone.size());
+    for (const auto& [name, expected] : alone) {
+      ASSERT_EQ(batched.at(name).sizes(), expected.sizes()) << name;
+      EXPECT_TRUE(at::allclose(batched.at(name), expected, 1e-5, 1e-5)) << name;
+    }
+  }
+}
+
+/// A run that is resumed begins in the middle of a batch.
+TEST(SharedForwards, GiveAPromptTheSameBitsWhicheverPromptOfItsBatchAsksFirst) {
+  const BatchFixture f;
+  SharedForwards whole(f.model, true), resumed(f.model, true);
+  for (const Tokens& prompt : f.batch.sequences) {
+    whole.begin_case();
+    whole.activations(prompt, kStream, &f.batch);
+  }
+  whole.begin_case();
+  resumed.begin_case();
+  const Tokens& last = f.batch.sequences.back();
+  const auto expected = whole.activations(last, kOutputs, &f.batch);
+  for (const auto& [name, value] : resumed.activations(last, kOutputs, &f.batch))
+    EXPECT_TRUE(value.equal(expected.at(name))) << name;
+}
+
+TEST(SharedForwards, GiveTheSameBitsToABatchWithoutSharing) {
+  const BatchFixture f;
+  SharedForwards shared(f.model, true), single(f.model, false);
+  for (const Tokens& prompt : f.batch.sequences) {
+    shared.begin_case();
+    single.begin_case();
+    const auto expected = shared.activations(prompt, kStream, &f.batch);
+    for (const auto& [name, value] : single.activations(prompt, kStream, &f.batch))
+      EXPECT_TRUE(value.equal(expected.at(name))) << name;
+  }
+  EXPECT_EQ(shared.forwards(), 1);
+  EXPECT_EQ(single.forwards(), 3);
+}
+
+TEST(SharedForwards, RunAPromptOutsideTheBatchAlone) {
+  const BatchFixture f;
+  SharedForwards forwards(f.model, true);
+  const Tokens other = f.tokens({1, 2});
+  const auto expected = f.alone(other, kStream);
+  for (const auto& [name, value] : forwards.activations(other, kStream, &f.batch))
+    EXPECT_TRUE(value.equal(expected.at(name))) << name;
+}
+
+TEST(SharedForwards, ReadEqualPromptsOfABatchOnce) {
+  const BatchFixture f;
+  const CaseBatch twice{0, {f.tokens({1, 2, 3}), f.tokens({1, 2, 3})}};
+  SharedForwards forwards(f.model, true);
+  for (const Tokens& prompt : twice.sequences) {
+    forwards.begin_case();
+    forwards.activations(prompt, kStream, &twice);
+  }
+  EXPECT_EQ(forwards.forwards(), 1);
+}
+
 }  // namespace
 }  // namespace lensbench

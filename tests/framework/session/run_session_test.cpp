@@ -81,6 +81,54 @@ TEST_F(RunSessionTest, SaysHowManyCasesAreOverAfterEach) {
   EXPECT_THAT(files(), ElementsAre("a.h5", "a.h5.sha256"));
 }
 
+TEST_F(RunSessionTest, SaysAndKeepsWhatItsToolExpectsItToCost) {
+  testing::place(folders.plugins, "long_work");
+  // 1 + 2 + 3 tokens of 1e9 operations each; at most 3 tokens of 1 MiB each at a time.
+  run(folders.request(kTool, "trains"), cases_of_ids(3));
+  EXPECT_THAT(heard.warnings,
+              ElementsAre("expected cost of 3 cases: 30 steps, about 6.0e9 floating-point "
+                          "operations, at most 3.0 MiB in addition to the model"));
+  const nlohmann::json kept = {
+      {"cases", 3}, {"steps", 30}, {"floating_point_operations", 6e9}, {"bytes", 3 * 1048576.0}};
+  EXPECT_EQ(ArchiveReader(archive()).run()["expected_cost"], kept);
+}
+
+TEST_F(RunSessionTest, ExpectsNoCostOfACaseThatCannotRun) {
+  testing::place(folders.plugins, "long_work");
+  auto cases = cases_of_ids(1);
+  cases.push_back(broken_case());
+  run(folders.request(kTool, "trains"), std::move(cases));
+  EXPECT_THAT(heard.warnings, ElementsAre(HasSubstr("expected cost of 1 case: 10 steps")));
+}
+
+/// Cases of three tokens each.
+std::vector<CaseInput> alike_cases(const std::vector<std::int64_t>& first_ids) {
+  std::vector<CaseInput> cases;
+  for (const std::int64_t id : first_ids)
+    cases.push_back({"case-" + std::to_string(cases.size() + 1), "", {id, 17, 18}, {}});
+  return cases;
+}
+
+TEST_F(RunSessionTest, GivesAToolThatTakesBatchesCasesOfAlikeLengthTogether) {
+  testing::place(folders.plugins, "batches");
+  auto cases = alike_cases({1, 2, 3});
+  cases.push_back({"long", "", std::vector<std::int64_t>(20, 17), {}});
+  const auto outcome = run(folders.request(kTool, "together"), std::move(cases));
+  EXPECT_EQ(outcome.exit_code(), 0);
+  EXPECT_THAT(heard.cases,
+              ElementsAre("case-1 0: 1/4", "case-2 1: 2/4", "case-3 2: 3/4", "long 3: 4/4"));
+  EXPECT_THAT(counts_of(ArchiveReader(archive()).read("together")), ElementsAre(3, 3, 3, 1));
+}
+
+TEST_F(RunSessionTest, RunsTheCasesOfABatchAloneWhereOneOfThemIsRefused) {
+  testing::place(folders.plugins, "batches");
+  const auto outcome = run(folders.request(kTool, "together"), alike_cases({1, 7, 3}));
+  ASSERT_EQ(outcome.report.failures.size(), 1u);
+  EXPECT_EQ(outcome.report.failures.front().index, 1);
+  EXPECT_THAT(outcome.report.failures.front().message, HasSubstr("seven is refused"));
+  EXPECT_THAT(counts_of(ArchiveReader(archive()).read("together")), ElementsAre(1, 1));
+}
+
 TEST_F(RunSessionTest, SealsWhatTheCasesSavedAndTheWordsOfTheCommand) {
   auto request = folders.request(kTool, "token_count");
   request.set["scale"] = "10";

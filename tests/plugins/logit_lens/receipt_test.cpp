@@ -1,3 +1,5 @@
+#include "logit_lens/receipt.hpp"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -42,8 +44,9 @@ class LensReceipt : public ::testing::TestWithParam<bool> {
     question.layers = std::move(layers);
     question.top_k = 5;
     question.next_ids = next_ids(bench_.tokens);
-    return last_layer_receipt(*bench_.model, bench_.tokens, stream[stream.size() - 2],
-                              decode(question).readout);
+    const Readout readout = decode(question).readout;
+    return last_layer_receipts(*bench_.model, {{bench_.tokens, stream[stream.size() - 2], readout}})
+        .front();
   }
   std::vector<at::Tensor> stream() {
     return read_residuals(bench_.context, bench_.tokens, {"resid_post"}).front().layers;

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <c10/util/Exception.h>
+
+#include <cstdint>
+#include <lensbench/error.hpp>
+#include <lensbench/experiment.hpp>
+#include <optional>
+#include <string>
+
+#include "bench/result_check.hpp"
+#include "bench/runner.hpp"
+
+namespace lensbench {
+
+/// Adds to `message` the tools from whose calls the exception came.
+std::string with_tools(const std::string& message, const Experiment& experiment);
+
+/// Names the tools whose result was saved in the expression that threw the refusal.
+std::string source_of(const Experiment& experiment);
+
+/// Runs `work` of an experiment and turns any exception into a failure.
+template <class Work>
+std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work) {
+  const auto failure = [&](const std::string& message, int exit_code) {
+    return CaseFailure{index, with_tools(message, experiment), exit_code};
+  };
+  try {
+    work();
+    return std::nullopt;
+  } catch (const SaveError& error) {
+    return CaseFailure{index, error.what(), error.exit_code()};
+  } catch (const ResultError& error) {
+    return CaseFailure{index, error.what() + source_of(experiment), error.exit_code()};
+  } catch (const Error& error) {
+    return failure(error.what(), error.exit_code());
+  } catch (const c10::Error& error) {
+    return failure(error.what_without_backtrace(), 5);
+  } catch (const std::exception& error) {
+    return failure(error.what(), 5);
+  } catch (const std::string& text) {
+    return failure(text, 5);
+  } catch (const char* text) {
+    return failure(text, 5);
+  } catch (...) {
+    return failure("threw something that is not a std::exception", 5);
+  }
+}
+
+}  // namespace lensbench

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <deque>
+#include <lensbench/experiment.hpp>
+#include <lensbench/uses.hpp>
+#include <string>
+#include <vector>
+
+namespace lensbench {
+
+/// Built-in experiment around one tool, for `lensbench tool`: everything that holds for experiments
+/// holds for it.
+class SingleTool final : public Experiment {
+ public:
+  explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
+
+  void run(Case& c) override;
+
+  bool takes_batches() const;
+  /// Answers several cases at once; the results are saved one by one, with `save`.
+  std::vector<Dataset> run_batch(const std::deque<Case>& cases);
+  /// Saves the result of a case. \throws ResultError if it is malformed
+  void save(Case& c, Dataset result) const;
+
+ private:
+  Uses<Tool> slot_;
+};
+
+/// Question of a case to a tool that is run alone.
+Request request_of(const Tool& tool, const Case& c);
+
+}  // namespace lensbench
