@@ -128,7 +128,7 @@ Helpers& helpers() {
 
 void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work) {
   Work shared(count, work);
-  const std::int64_t threads = std::min<std::int64_t>(thread_report().threads, count);
+  const std::int64_t threads = std::min<std::int64_t>(thread_count(), count);
   if (threads <= 1) {
     shared.take_all();
   } else if (!helpers().try_run(shared, threads - 1)) {
