@@ -16,7 +16,7 @@ namespace {
 /// Work of one thread at a time: a few large pages.
 constexpr std::int64_t kPartElements = std::int64_t{1} << 20;
 
-/// Asks for large pages. It is a wish: without them, the memory has small pages.
+/// Asks for large pages; if the system has none, the memory has small ones.
 void prefer_large_pages(void* memory, std::size_t bytes) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;

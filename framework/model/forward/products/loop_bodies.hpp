@@ -154,8 +154,9 @@ LENSBENCH_TARGET void by_output(const Operands& p) {
 /// Inputs that are added in one pass over the sums.
 constexpr int kInputs = 8;
 
-/// The order in which the next inputs are fetched, since the processor does not foresee the many
-/// short reads: none, by input, or in the order of memory where whole inputs are adjacent.
+/// The order in which the next inputs are fetched ahead, since the processor does so for one long
+/// read but not for several short ones: none, by input, or in the order of memory where whole
+/// inputs are adjacent.
 enum class Fetch { none, by_input, adjacent };
 
 /// y[row … row + kRows, begin … end] += the terms of kCount inputs.

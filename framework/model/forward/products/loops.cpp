@@ -11,7 +11,7 @@
 // The loops are written once, on vectors of LENSBENCH_WIDTH floats, and compiled for each
 // instruction set. They are templates of a header that is included for each set, since a function
 // that uses an instruction of a set must have its attribute. AVX-512 does not make them faster:
-// memory sets their speed.
+// their time is that of reading memory.
 
 namespace lensbench::products {
 namespace {
