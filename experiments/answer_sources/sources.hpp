@@ -12,7 +12,7 @@ namespace answer_sources {
 
 /// A question with passages that may hold its answer.
 struct Question {
-  std::string id;  ///< of the case, for messages
+  std::string id;  ///< id of the case, for messages
   std::string question;
   std::vector<std::string> passages;
   std::string answer;

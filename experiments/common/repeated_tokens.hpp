@@ -77,7 +77,7 @@ inline std::vector<std::int64_t> random_tokens(const lensbench::Model& model,
   return drawn_without_replacement(ordinary_ids(model), form.length, random);
 }
 
-/// The sequence of a form whose first copy is given.
+/// Sequence of a form, with `once` as its first copy.
 inline std::vector<std::int64_t> repeated(const std::vector<std::int64_t>& once,
                                           const RepeatedForm& form) {
   std::vector<std::int64_t> ids;

@@ -13,7 +13,7 @@ namespace domain_shift {
 
 /// Terms whose probability is followed.
 struct Terms {
-  std::vector<std::string> texts;  ///< as in the file
+  std::vector<std::string> texts;  ///< the terms as in the file
   std::vector<std::int64_t> ids;   ///< token of each
 };
 

@@ -16,7 +16,7 @@ inline constexpr std::array<int, 5> kDirections = {1, 1, -1, 1, 1};
 /// A text, and which of its tokens belong to the answer that is judged.
 struct JudgedText {
   lensbench::Tokens tokens;
-  std::vector<bool> in_answer;  ///< for each token
+  std::vector<bool> in_answer;  ///< whether each token belongs to the answer
 };
 
 /// Text of a case: the prompt with its field `answer` after it, whose tokens are those that end

@@ -19,7 +19,7 @@ constexpr double kPenalty = 1;
 constexpr double kGradient = 1e-6;
 
 struct Group {
-  double share = 0;  ///< of cases with label 1
+  double share = 0;  ///< share of cases with label 1
   std::vector<std::size_t> cases;
 };
 

@@ -230,7 +230,7 @@ class InductionHeads final : public Experiment {
                    : std::to_string(count) +
                          (count == 1 ? " induction head: " : " induction heads: ") + names;
     table.add_coordinate("statement", std::vector<std::string>{"induction heads"});
-    table.add("finding", "statement", {finding}, "what the sequences that choose heads say");
+    table.add("finding", "statement", {finding}, "heads found in the sequences that choose heads");
     table.attributes["finding"] = finding;
     at::Tensor found = at::zeros({table.dim("block"), table.dim("head")}, at::kChar);
     for (const Head& head : selection.found) found[head.block][head.index] = 1;

@@ -7,15 +7,20 @@
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/layer_attribution.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace {
 
 using namespace lensbench;
 using statistics::values_of;
 
-/// Values of a variable [..., token] at the last token.
+/// Values of a variable [..., token] at the last token. A copy, since a view would keep the values
+/// of all tokens in memory.
 at::Tensor at_last_token(const Variable& variable) {
-  return variable.tensor.select(-1, -1);
+  return variable.tensor.select(-1, -1).clone();
 }
 
 class LayerResponsibility final : public Experiment {
@@ -46,35 +51,39 @@ class LayerResponsibility final : public Experiment {
   // Statistics over cases at their last token, the only position that prompts of different lengths
   // have in common.
   void finish(Summary& summary) override {
-    if (summary.cases().empty()) return;
-    const Dataset first = summary.dataset(summary.cases().front(), "attribution");
+    // Each case is read once, and only its values at the last token are kept.
+    std::optional<Dataset> read;
+    Rows rows;
+    summary.for_each("attribution", [&](std::int64_t, const Dataset& attribution) {
+      if (!read) read = attribution;
+      for (const char* name : {"logit_contribution", "layer_contribution", "ablation_effect"})
+        if (attribution.contains(name)) rows[name].push_back(at_last_token(attribution[name]));
+    });
+    if (!read) return;
+    const Dataset& first = *read;
     Dataset responsibility;
     // Axes are equal for all cases, because they follow from the model and the parameters.
     for (const char* axis : {"component", "layer", "ablation"})
       if (first.contains(axis)) responsibility.add(first[axis]);
-    add_statistics(responsibility, summary, first, "logit_contribution");
-    add_statistics(responsibility, summary, first, "layer_contribution");
-    if (first.contains("ablation_effect")) {
-      add_statistics(responsibility, summary, first, "ablation_effect");
-      add_agreement(responsibility);
-    }
+    for (const char* name : {"logit_contribution", "layer_contribution", "ablation_effect"})
+      if (first.contains(name)) add_statistics(responsibility, first[name], rows[name]);
+    if (first.contains("ablation_effect")) add_agreement(responsibility);
     responsibility.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
     responsibility.attributes["position"] = "last";
     summary.save("responsibility", std::move(responsibility));
   }
 
  private:
+  using Rows = std::map<std::string, std::vector<at::Tensor>>;
+
   // Mean and standard error, intervals and tests of one variable over the cases.
-  static void add_statistics(Dataset& out, const Summary& summary, const Dataset& first,
-                             const std::string& name) {
-    std::vector<at::Tensor> cases;
-    for (const auto number : summary.cases())
-      cases.push_back(at_last_token(summary.dataset(number, "attribution")[name]));
-    std::vector<std::string> dims = first[name].dims;
+  static void add_statistics(Dataset& out, const Variable& variable,
+                             const std::vector<at::Tensor>& cases) {
+    std::vector<std::string> dims = variable.dims;
     dims.pop_back();  // token
-    statistics::add_over_cases(out, first[name], dims, cases);
-    statistics::add_intervals(out, first[name], dims, cases);
-    statistics::add_tests_against_zero(out, first[name], dims, cases);
+    statistics::add_over_cases(out, variable, dims, cases);
+    statistics::add_intervals(out, variable, dims, cases);
+    statistics::add_tests_against_zero(out, variable, dims, cases);
   }
 
   /// Correlation of the mean contribution of components with the mean logit lost to their ablation.

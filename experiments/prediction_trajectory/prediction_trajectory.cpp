@@ -4,21 +4,27 @@
 #include <ATen/ops/nonzero.h>
 #include <ATen/ops/zeros.h>
 
+#include <array>
 #include <lensbench/error.hpp>
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/plugin.hpp>
 #include <lensbench/statistics.hpp>
 #include <lensbench/tools/logit_lens.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace {
 
 using namespace lensbench;
 
-/// Values [layer] of a variable [layer, token] at the last token, or at the last masked one.
+/// Values [layer] of a variable [layer, token] at the last token, or at the last masked one. A
+/// copy, since a view would keep the values of all tokens in memory.
 at::Tensor at_followed_token(const Dataset& lens, const std::string& name) {
   const at::Tensor& values = lens[name].tensor;
-  if (!lens.contains("masked")) return values.select(-1, -1);
-  return values.select(-1, lens["masked"].tensor.nonzero().max().item<std::int64_t>());
+  if (!lens.contains("masked")) return values.select(-1, -1).clone();
+  return values.select(-1, lens["masked"].tensor.nonzero().max().item<std::int64_t>()).clone();
 }
 
 class PredictionTrajectory final : public Experiment {
@@ -47,43 +53,43 @@ class PredictionTrajectory final : public Experiment {
   }
 
   void finish(Summary& summary) override {
-    if (summary.cases().empty()) return;
-    const Dataset first = summary.dataset(summary.cases().front(), "lens");
-    if (!first.contains("entropy")) return;  // resid_post was not among the points
-
+    // Each case is read once, and only the rows of one position are kept.
+    std::optional<Dataset> read;
+    std::map<std::string, std::vector<at::Tensor>> rows;
+    summary.for_each("lens", [&](std::int64_t, const Dataset& lens) {
+      if (!read) read = lens;
+      if (!lens.contains("entropy")) return;
+      for (const char* name : kMeans) rows[name].push_back(at_followed_token(lens, name));
+      rows[kSettled].push_back(at_followed_token(lens, kSettled));
+    });
+    if (rows.empty()) return;  // no case, or resid_post was not among the points
+    const Dataset& first = *read;
     Dataset trajectory;
     add_layer_axis(trajectory, first.dim("layer") - 1);
-    for (const char* name : {"entropy", "kl_final_to_layer", "target_probability", "target_rank"}) {
-      const auto cases = over_cases(summary, name);
-      statistics::add_over_cases(trajectory, first[name], {"layer"}, cases);
-      statistics::add_intervals(trajectory, first[name], {"layer"}, cases);
+    for (const char* name : kMeans) {
+      statistics::add_over_cases(trajectory, first[name], {"layer"}, rows[name]);
+      statistics::add_intervals(trajectory, first[name], {"layer"}, rows[name]);
     }
-    add_settling(trajectory, summary);
+    add_settling(trajectory, rows[kSettled]);
     trajectory.attributes["cases"] = static_cast<std::int64_t>(summary.cases().size());
     trajectory.attributes["position"] = first.contains("masked") ? "last masked" : "last";
     summary.save("trajectory", std::move(trajectory));
   }
 
  private:
-  // Values [layer] of each case; cases are read one after the other, since only these rows are
-  // kept.
-  static std::vector<at::Tensor> over_cases(const Summary& summary, const std::string& name) {
-    std::vector<at::Tensor> rows;
-    for (const auto number : summary.cases())
-      rows.push_back(at_followed_token(summary.dataset(number, "lens"), name));
-    return rows;
-  }
+  static constexpr std::array<const char*, 4> kMeans = {"entropy", "kl_final_to_layer",
+                                                        "target_probability", "target_rank"};
+  static constexpr const char* kSettled = "settled_layer";
 
   /// Share of cases whose final answer is the first choice from this layer or an earlier one on.
-  static void add_settling(Dataset& trajectory, const Summary& summary) {
+  static void add_settling(Dataset& trajectory, const std::vector<at::Tensor>& cases) {
     at::Tensor settled = at::zeros({trajectory.dim("layer")}, at::kDouble);
-    for (const at::Tensor& layer : over_cases(summary, "settled_layer")) {
+    for (const at::Tensor& layer : cases) {
       const auto first = layer.item<std::int64_t>();
       // From the settled layer on, the case counts in all later layers.
       if (first >= 0) settled.slice(0, first) += 1.0;  // -1: it never settled
     }
-    trajectory.add("settled_share", {"layer"},
-                   settled.div(static_cast<double>(summary.cases().size())), "1",
+    trajectory.add("settled_share", {"layer"}, settled.div(static_cast<double>(cases.size())), "1",
                    "share of cases whose final answer stays first from this layer on");
   }
 

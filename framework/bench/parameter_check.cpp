@@ -21,7 +21,7 @@ void check_item(const ParameterInfo& parameter, const std::string& item, const M
     match_hook_points(model.spec(), item.starts_with("!") ? item.substr(1) : item);
     return;
   }
-  // Words such as `next` stand in place of a token.
+  // Words such as `next` are used in place of a token.
   const auto words = parameter.words();
   if (std::find(words.begin(), words.end(), item) != words.end()) return;
   const auto tokenizer = model.tokenizer();

@@ -158,7 +158,7 @@ class BoundExperiment::Run {
         meter_(profile_of(context.model())),
         services_(context, sink, control, meter_),
         slots_(bound.experiment_->tool_slots(), services_),
-        batches_(cases, context, control.batches && !control.only_finish) {}
+        groups_(batches_of(cases, context, control.batches && !control.only_finish)) {}
 
   RunReport report() {
     // Every pass runs over all cases before the next one begins, so that it can read all earlier
@@ -206,75 +206,87 @@ class BoundExperiment::Run {
     const EarlierResults earlier(sink_, before, cases_, parameters_, context_.seed());
     auto done = sink_.done(pass);
     std::sort(done.begin(), done.end());
-    for (std::int64_t index = 0; index < std::ssize(cases_); ++index) {
-      if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
-      // A resumed run skips what is complete.
-      if (std::binary_search(done.begin(), done.end(), index)) {
-        report_.completed.push_back(index);
-        continue;
+    bool ended = true;
+    for (const std::vector<std::int64_t>& group : groups_) {
+      std::vector<std::int64_t> waiting;
+      for (const std::int64_t index : group) {
+        if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
+        // A resumed run skips what is complete.
+        if (std::binary_search(done.begin(), done.end(), index))
+          report_.completed.push_back(index);
+        else if (!control_.only_finish)
+          waiting.push_back(index);
       }
-      if (control_.only_finish) continue;
-      if (should_stop()) return false;
-      if (const std::int64_t ended = run_batch(index, pass, done); ended > index) {
-        index = ended - 1;
-        continue;
-      }
-      if (!run_case(index, pass, pass == 0 ? nullptr : &earlier)) return false;
+      ended = run_group(waiting, pass, pass == 0 ? nullptr : &earlier);
+      if (!ended) break;
     }
+    // The groups are not in the order of the cases.
+    std::sort(report_.completed.begin(), report_.completed.end());
+    std::stable_sort(report_.failures.begin(), report_.failures.end(),
+                     [](const CaseFailure& a, const CaseFailure& b) { return a.index < b.index; });
+    return ended;
+  }
+
+  /// Runs cases of equal length. \return false if it was interrupted
+  bool run_group(const std::vector<std::int64_t>& group, std::int64_t pass,
+                 const Summary* earlier) {
+    std::optional<CaseBatch> batch;
+    if (group.size() > 1) {
+      batch.emplace().number = ++batches_;
+      for (const std::int64_t index : group)
+        batch->sequences.push_back(tokens_of(cases_[static_cast<std::size_t>(index)], context_));
+    }
+    const CaseBatch* const together = batch ? &*batch : nullptr;
+    if (together != nullptr && takes_batches()) {
+      if (should_stop()) return false;
+      if (run_together(group, pass, together)) return true;
+    }
+    for (const std::int64_t index : group)
+      if (should_stop() || !run_case(index, pass, earlier, together)) return false;
     return true;
   }
 
   bool should_stop() const { return control_.should_stop && control_.should_stop(); }
 
-  /// Lets a tool that takes batches answer the whole batch of a case, whose other cases are
-  /// computed even if they are done, so that a resumed run gives the same bits.
-  /// \param done  cases that are not saved again, sorted
-  /// \return the number after the batch's last case; `index` if the case has to run alone
-  std::int64_t run_batch(std::int64_t index, std::int64_t pass,
-                         const std::vector<std::int64_t>& done) {
+  bool takes_batches() const {
+    return bound_.single_tool_ != nullptr && bound_.single_tool_->takes_batches();
+  }
+
+  /// Lets a tool that takes batches answer cases of equal length with one call.
+  /// \return false if the cases have to run one by one
+  bool run_together(const std::vector<std::int64_t>& group, std::int64_t pass,
+                    const CaseBatch* batch) {
     SingleTool* const tool = bound_.single_tool_;
-    const CaseBatch* const batch = batches_.of(index);
-    if (tool == nullptr || batch == nullptr || !tool->takes_batches()) return index;
-    const std::int64_t first = batch->first, end = first + std::ssize(batch->sequences);
     meter_.begin_case();
     context_.begin_case();
-    services_.begin_case(index, pass, batch);
+    services_.begin_case(group.front(), pass, batch);
     std::deque<Case> cases;
     std::vector<Dataset> results;
-    const auto failure = attempt(index, *bound_.experiment_, [&] {
-      for (std::int64_t i = first; i < end; ++i)
-        cases.emplace_back(i, cases_[static_cast<std::size_t>(i)], context_, parameters_, pass,
-                           nullptr);
+    const auto failure = attempt(group.front(), *bound_.experiment_, [&] {
+      for (const std::int64_t index : group)
+        cases.emplace_back(index, cases_[static_cast<std::size_t>(index)], context_, parameters_,
+                           pass, nullptr);
       results = tool->run_batch(cases);
     });
     services_.end_case();
     const CaseCosts costs = meter_.end_case();
-    // The cases run one by one, so that the one that is wrong fails alone.
-    if (failure || results.size() != cases.size()) return index;
-    const auto is_done = [&](std::int64_t i) {
-      return std::binary_search(done.begin(), done.end(), i);
-    };
-    std::int64_t saved = 0;
-    for (std::int64_t i = first; i < end; ++i) saved += is_done(i) ? 0 : 1;
-    for (std::int64_t i = std::max(first, index); i < end; ++i) {
-      if (is_done(i)) {
-        report_.completed.push_back(i);
-        continue;
-      }
-      const auto at = static_cast<std::size_t>(i - first);
-      auto failed =
-          attempt(i, *bound_.experiment_, [&] { tool->save(cases[at], std::move(results[at])); });
-      save(&cases[at], i, pass, share_of(costs, saved, i == index), std::move(failed));
+    // One by one, the case that is wrong fails alone.
+    if (failure || results.size() != group.size()) return false;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      auto failed = attempt(group[i], *bound_.experiment_,
+                            [&] { tool->save(cases[i], std::move(results[i])); });
+      save(&cases[i], group[i], pass, share_of(costs, group.size(), i == 0), std::move(failed));
     }
-    return end;
+    return true;
   }
 
   /// Runs a case and saves it. \return false if it was interrupted
-  bool run_case(std::int64_t index, std::int64_t pass, const Summary* earlier) {
+  bool run_case(std::int64_t index, std::int64_t pass, const Summary* earlier,
+                const CaseBatch* batch) {
     meter_.begin_case();
     std::optional<Case> c;
     context_.begin_case();
-    services_.begin_case(index, pass, batches_.of(index));
+    services_.begin_case(index, pass, batch);
     // Everything that a plug-in throws becomes the failure of this case.
     auto failure = attempt(index, *bound_.experiment_, [&] {
       c.emplace(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass,
@@ -317,7 +329,7 @@ class BoundExperiment::Run {
 
   /// Costs of one of several cases that ran together: the same part of the time for each. The
   /// profile, which is summed over the cases, belongs to the first one.
-  static CaseCosts share_of(const CaseCosts& costs, std::int64_t cases, bool first) {
+  static CaseCosts share_of(const CaseCosts& costs, std::size_t cases, bool first) {
     CaseCosts share = costs;
     share.whole.seconds /= static_cast<double>(cases);
     for (auto& [name, cost] : share.tools) cost.seconds /= static_cast<double>(cases);
@@ -364,7 +376,8 @@ class BoundExperiment::Run {
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;
-  CaseBatches batches_;
+  std::vector<std::vector<std::int64_t>> groups_;  ///< cases whose forwards run together
+  std::int64_t batches_ = 0;                       ///< number of batches so far
 };
 
 /// All cases of the run are the default reference prompts.

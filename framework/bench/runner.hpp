@@ -70,7 +70,7 @@ struct RunControl {
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   std::function<bool()> should_stop = {};  ///< called between cases
   bool only_finish = false;                ///< run no case, only `finish`
-  /// Forwards of consecutive cases of alike length run together.
+  /// Forwards of cases of equal length run together.
   bool batches = true;
 };
 

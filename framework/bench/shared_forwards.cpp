@@ -20,21 +20,27 @@ std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
   return bytes;
 }
 
-/// One sequence of an activation of a padded batch, as a forward of it alone would give it.
-at::Tensor part_of(const at::Tensor& activation, const HookPoint& point, const TokenBatch& tokens,
-                   std::int64_t row, std::int64_t padding) {
-  at::Tensor own = activation;
-  // The router of a mixture has one row for each token of the batch.
-  if (point.dims.front() == "batch_pos")
-    own = own.narrow(0, row * tokens.length() + padding, tokens.length() - padding);
-  for (std::size_t axis = 0; axis < point.dims.size(); ++axis) {
-    const auto dim = static_cast<std::int64_t>(axis);
-    const std::string& name = point.dims[axis];
-    if (name == "batch")
-      own = own.narrow(dim, row, 1);
-    else if (name == "pos" || name == "query_pos" || name == "key_pos")
-      own = own.narrow(dim, padding, own.size(dim) - padding);
-  }
+/// Fewest rows of a product. Small products may be summed in another order than large ones: with
+/// so many rows, a prompt has the same bits alone and in every batch.
+constexpr std::int64_t kFewestRows = 16;
+
+/// The sequences, and the first one again until there are enough rows.
+TokenBatch batch_of(std::vector<Tokens> sequences) {
+  const std::int64_t length = std::max<std::int64_t>(1, sequences.front().size());
+  const Tokens first = sequences.front();
+  while (std::ssize(sequences) * length < kFewestRows) sequences.push_back(first);
+  return make_batch(sequences);
+}
+
+/// One sequence of an activation of a batch, as a forward of it alone would give it.
+at::Tensor part_of(const at::Tensor& activation, const HookPoint& point, std::int64_t row,
+                   std::int64_t length) {
+  const std::string& axis = point.dims.front();
+  // The router of a mixture has one row for each token of the batch; positions and the like may be
+  // without a batch axis.
+  const at::Tensor own = axis == "batch"       ? activation.narrow(0, row, 1)
+                         : axis == "batch_pos" ? activation.narrow(0, row * length, length)
+                                               : activation;
   // A copy, so that the other sequences can be freed.
   return own.clone(at::MemoryFormat::Contiguous);
 }
@@ -118,9 +124,9 @@ SharedForwards::Names SharedForwards::matching(const std::vector<std::string>& g
 
 /// The prompts of a batch are copied once, when its first case asks for an activation.
 void SharedForwards::set_batch(const CaseBatch* batch) {
-  const std::int64_t first = batch == nullptr ? -1 : batch->first;
-  if (first == batch_first_) return;
-  batch_first_ = first;
+  const std::int64_t number = batch == nullptr ? -1 : batch->number;
+  if (number == batch_number_) return;
+  batch_number_ = number;
   batch_.clear();
   if (batch == nullptr) return;
   batch_.reserve(batch->sequences.size());
@@ -130,7 +136,7 @@ void SharedForwards::set_batch(const CaseBatch* batch) {
 SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Names& names) {
   const auto is_meant = [&](const Member& one) { return one.tokens.ids == tokens.ids; };
   auto member = std::find_if(batch_.begin(), batch_.end(), is_meant);
-  if (member == batch_.end()) return run(make_batch(tokens), names);
+  if (member == batch_.end()) return run({tokens}, names).front();
   // Equal prompts are equal members, of which one may have been taken already.
   const auto has_values = [&](const Member& one) { return is_meant(one) && !one.held.empty(); };
   const auto full = std::find_if(member, batch_.end(), has_values);
@@ -148,32 +154,37 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
     std::vector<Tokens> sequences;
     sequences.reserve(batch_.size());
     for (const Member& one : batch_) sequences.push_back(one.tokens);
-    const TokenBatch padded = make_batch(sequences);
-    const Activations activations = run(padded, missing);
-    for (const HookPoint& point : points_) {
-      const auto found = activations.find(point.name);
-      if (found == activations.end()) continue;
-      for (std::size_t row = 0; row < batch_.size(); ++row)
-        // Without sharing nothing is kept.
-        if (share_ || row == member)
-          batch_[row].held[point.name] =
-              part_of(found->second, point, padded, static_cast<std::int64_t>(row),
-                      padded.length() - batch_[row].tokens.size());
-    }
+    std::vector<Activations> read = run(std::move(sequences), missing);
+    for (std::size_t row = 0; row < batch_.size(); ++row)
+      // Without sharing nothing is kept.
+      if (share_ || row == member) batch_[row].held.merge(read[row]);
   }
   Activations own;
   for (const std::string& name : names) own.insert(held.extract(name));
   return own;
 }
 
-SharedForwards::Activations SharedForwards::run(const TokenBatch& tokens, const Names& names) {
+/// Activations of each sequence, all of one length, from one forward.
+std::vector<SharedForwards::Activations> SharedForwards::run(std::vector<Tokens> sequences,
+                                                             const Names& names) {
   ForwardOptions options;
   // The unembedding is the most expensive step of a small model, so it runs only if it is read.
   options.logits =
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
-  auto activations = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
+  std::vector<Activations> each(sequences.size());
+  const TokenBatch tokens = batch_of(std::move(sequences));
+  const Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
-  return activations;
+  const bool alone = tokens.batch_size() == 1;
+  for (const HookPoint& point : points_) {
+    const auto found = all.find(point.name);
+    if (found == all.end()) continue;
+    for (std::size_t row = 0; row < each.size(); ++row)
+      each[row][point.name] =
+          alone ? found->second
+                : part_of(found->second, point, static_cast<std::int64_t>(row), tokens.length());
+  }
+  return each;
 }
 
 /// The sequence of these ids, or a new one, which takes the place of the least recently used.

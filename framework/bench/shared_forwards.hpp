@@ -23,9 +23,9 @@ namespace lensbench {
 /// sequence with the same index in the previous case. Reading an activation does not change a
 /// forward in any bit, so results do not depend on the cache.
 ///
-/// The prompts of a batch of cases run in one forward, whichever of them asks first. Every forward
-/// of such a prompt is one of the whole batch, also when the batch was begun by another process, so
-/// that its values depend on the batch alone.
+/// The prompts of a batch of cases run in one forward, whichever of them asks first. They are of
+/// equal length, and few rows are filled up, so that the bits of a prompt do not depend on the
+/// batch.
 class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
@@ -67,7 +67,7 @@ class SharedForwards {
   };
 
   Names matching(const std::vector<std::string>& globs);
-  Activations run(const TokenBatch& tokens, const Names& names);
+  std::vector<Activations> run(std::vector<Tokens> sequences, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
   Activations read_in_batch(std::size_t member, const Names& names);
   void set_batch(const CaseBatch* batch);
@@ -82,10 +82,10 @@ class SharedForwards {
   std::int64_t forwards_ = 0, shared_ = 0, requests_ = 0;
   Names expected_;
   std::map<std::vector<std::string>, Names> matched_;  ///< names by the globs of a request
-  std::vector<Asked> before_, now_;  ///< by index of the sequence
-  std::size_t begun_ = 0;            ///< number of sequences of this case so far
+  std::vector<Asked> before_, now_;                    ///< by index of the sequence
+  std::size_t begun_ = 0;                              ///< number of sequences of this case so far
   std::vector<Sequence> sequences_;
-  std::int64_t batch_first_ = -1;  ///< number of the first case of the batch; -1: no batch
+  std::int64_t batch_number_ = -1;  ///< -1: no batch
   std::vector<Member> batch_;
 };
 

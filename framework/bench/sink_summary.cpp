@@ -31,7 +31,7 @@ void EarlierResults::save(const std::string& name, Dataset) {
                    "or in Experiment::finish");
 }
 
-/// All cases of an experiment save the same names, so the first one stands for all.
+/// All cases of an experiment save the same names, so those of the first one are the names of all.
 std::vector<std::string> EarlierResults::names_of_cases() const {
   return cases_.empty() ? std::vector<std::string>() : sink_.names(cases_.front());
 }

@@ -28,7 +28,8 @@ CaseInput parse_json_case(const std::string& line, const std::string& where) {
     if (value.is_null()) continue;
     if (key == "text" || key == "prompt") {
       if (!value.is_string()) throw InputError(where + ": '" + key + "' is not a string");
-      if (!input.text.empty()) throw InputError(where + ": has both 'text' and 'prompt'");
+      if (!input.text.empty())
+        throw InputError(where + ": has both 'text' and 'prompt'; give one of them");
       input.text = value.get<std::string>();
     } else if (key == "ids") {
       if (!value.is_array()) throw InputError(where + ": 'ids' is not an array of numbers");

@@ -11,7 +11,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
-#include "noise.hpp"
+#include "common/noise.hpp"
 #include "subject.hpp"
 #include "tracing_sweep.hpp"
 #include "values.hpp"
@@ -146,7 +146,7 @@ Receipt zero_noise(const Model& model, const Tokens& tokens, const at::Tensor& s
   const auto rows = static_cast<std::int64_t>(subject.size());
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
-  // The same hook as in the sweep, with zeros: adding nothing must change nothing.
+  // The hook of the sweep with zeros: adding nothing must change nothing.
   const Hooks hooks = adding(subject, at::zeros({rows, model.spec().d_model}, at::kDouble));
   const at::Tensor run = model.forward(make_batch(tokens), options, hooks).residual[0];
   return make_receipt("noise_of_zero_gives_the_clean_run", run.equal(stream) ? 0.0 : 1.0, 0.0,
@@ -210,7 +210,7 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   const double nu = options.noise * deviation;
   const std::int64_t width = model().spec().d_model, samples = options.samples;
   const std::uint64_t seed = context().seed();
-  // The same noises serve all restorations, so differences between cells are not differences of
+  // All restorations use the same noises, so differences between cells are not differences of
   // noise.
   const std::vector<Hooks> noises = noise_on(subject, samples, width, nu, seed);
   Trace trace = run_trace(context(), reader, tokens, stream, tokens, noises, options);

@@ -1,6 +1,5 @@
 #include "tracing_sweep.hpp"
 
-#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/sweep_receipts.hpp>
 
@@ -52,16 +51,6 @@ SweepOptions sweep_options(Context& context, std::int64_t position, const std::v
 }
 
 }  // namespace
-
-std::vector<std::int64_t> window_blocks(std::int64_t block, std::int64_t window,
-                                        std::int64_t n_blocks) {
-  // Floor and ceiling as in the authors' code, so that a window of even size begins earlier.
-  const std::int64_t first = std::max<std::int64_t>(0, block - window / 2);
-  const std::int64_t end = std::min(n_blocks, block + (window + 1) / 2);
-  std::vector<std::int64_t> blocks;
-  for (std::int64_t l = first; l < end; ++l) blocks.push_back(l);
-  return blocks;
-}
 
 std::vector<std::string> restored_hooks(const TransformerSpec& spec,
                                         const std::vector<std::string>& kinds) {

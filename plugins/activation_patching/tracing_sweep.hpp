@@ -8,12 +8,9 @@
 #include <lensbench/tools/causal_tracing.hpp>
 #include <vector>
 
-namespace lensbench::tracing {
+#include "common/window.hpp"
 
-/// Blocks that a restoration around `block` takes: from block - floor(window / 2) to block +
-/// ceil(window / 2) - 1, as far as the model has them.
-std::vector<std::int64_t> window_blocks(std::int64_t block, std::int64_t window,
-                                        std::int64_t n_blocks);
+namespace lensbench::tracing {
 
 /// Clean activations by hook name, without batch axis; empty for costs.
 using CleanRun = std::map<std::string, at::Tensor>;

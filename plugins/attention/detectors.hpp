@@ -37,7 +37,7 @@ Mask detector_mask(Detector detector, const std::vector<std::int64_t>& ids,
 /// Number of queries that have an allowed key.
 std::int64_t eligible_queries(const Mask& mask);
 
-/// How much a head resembles a detector; NaN where it is not defined.
+/// Similarity of a head to a detector; NaN where it is not defined.
 struct DetectorValues {
   double score = 0.0;  ///< mean over the eligible queries of the weight on allowed keys
   double share = 0.0;  ///< weight on allowed keys over all weight (`mul` in TransformerLens)

@@ -177,7 +177,7 @@ class Observer {
   const TransformerSpec& spec_;
   const ObservationPlan& plan_;
   std::int64_t n_;
-  at::Tensor value_, pattern_;     ///< of the block that runs
+  at::Tensor value_, pattern_;     ///< values and pattern of the block that runs
   std::vector<at::Tensor> mixed_;  ///< one for each block, for the maximum flow
   Observation seen_;
 };

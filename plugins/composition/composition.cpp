@@ -120,7 +120,7 @@ void add_pairs(Dataset& dataset, const AnalysisPlan& plan, const at::Tensor& sco
 }
 
 /// Two baselines: the value for random matrices in theory, and the measured one for random heads of
-/// these shapes, whose spread tells which scores stand out.
+/// these shapes, whose spread shows which scores are unusual.
 void add_baselines(Dataset& dataset, const Analysis& found, std::int64_t d_model) {
   std::vector<double> mean, deviation;
   for (const Baseline& one : found.baselines) {

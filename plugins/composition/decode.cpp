@@ -57,7 +57,7 @@ void list_ends(const at::Tensor& directions, const TokenRows& rows, std::int64_t
 EndTokens tokens_at_ends(const at::Tensor& directions, const TokenRows& rows, std::int64_t n_tokens,
                          std::int64_t top_k) {
   const std::int64_t n = directions.size(0);
-  // As many directions at once as fit into kMostProducts.
+  // kMostProducts limits how many directions are decoded at once.
   const std::int64_t most = std::max<std::int64_t>(1, kMostProducts / n_tokens);
   const EndTokens ends{at::empty({n, 2, top_k}, at::kInt), at::empty({n, 2, top_k}, at::kDouble)};
   for (std::int64_t first = 0; first < n; first += most) {

@@ -207,7 +207,7 @@ Dataset InputAttributionTool::run(const Request& request) {
   return attribute(request.tokens(), target_of(model(), request), options);
 }
 
-/// Embeddings that stand for no information, [token or 1, d_embedding].
+/// Embeddings that represent the absence of information, [token or 1, d_embedding].
 at::Tensor InputAttributionTool::baseline_rows(const Tokens& tokens,
                                                const InputAttributionOptions& options) {
   if (options.baseline == "zero")

@@ -17,7 +17,7 @@ constexpr std::int64_t kTokensPerBatch = 1024;
 /// One row of a batch: a residual to start from, and the replacement in the first block (undefined:
 /// unchanged).
 struct Cell {
-  std::vector<std::int64_t> index;  ///< of the measured values in the result
+  std::vector<std::int64_t> index;  ///< indices of the measured values in the result
   at::Tensor residual;
   at::Tensor attn_out = {};  ///< [1, token, d_model]
   std::int64_t head = 0;

@@ -44,7 +44,7 @@ struct AblationSweep {
   const TokenBatch& tokens;
   const BlockActivations& blocks;
   const std::vector<Ablation>& kinds;
-  const ReferenceMeans* reference;  ///< for `Ablation::mean`; else nullptr
+  const ReferenceMeans* reference;  ///< means for `Ablation::mean`; else nullptr
   ResidualReader read;
 };
 

@@ -60,7 +60,7 @@ std::vector<Neuron> list_neurons(const Model& model, const Analysis& analysis, s
 struct AblationPlan {
   std::vector<Ablation> kinds;
   bool heads = false;                         ///< replace single heads as well
-  const ReferenceMeans* reference = nullptr;  ///< for `Ablation::mean`
+  const ReferenceMeans* reference = nullptr;  ///< means for `Ablation::mean`
 };
 
 /// Adds the receipt that replacing an activation by itself changes nothing.

@@ -25,7 +25,7 @@ void write_predictions(const Model& model, const at::Tensor& normalized, std::in
   }
 }
 
-/// The same id at every position. \throws UsageError for an id outside the vocabulary
+/// One id for every position. \throws UsageError for an id outside the vocabulary
 at::Tensor one_token(std::int64_t id, std::int64_t vocab_size, const at::Tensor& normalized) {
   if (id < 0 || id >= vocab_size)
     throw UsageError("layer_attribution: target token id " + std::to_string(id) +

@@ -118,7 +118,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
                   std::numeric_limits<double>::min());
 }
 
-/// The same block with outputs of zero: it then passes the stream on, like a deleted block.
+/// Block with outputs of zero: it then passes the stream on, like a deleted block.
 at::Tensor with_zeroed_outputs(const Model& model, const Window& window, std::int64_t block) {
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;

@@ -78,7 +78,7 @@ Scores measure(const Model& model, const Window& window, const std::vector<Varia
                 at::empty({n, tokens}, at::kDouble),
                 at::empty({n, tokens}, at::kDouble),
                 at::empty({n, tokens}, at::kBool)};
-  // As many variants together as fit the memory; the result does not depend on it.
+  // The memory limits how many variants run together; the result does not depend on it.
   const std::int64_t pass =
       std::max<std::int64_t>(1, kPassNumbers / (tokens * model.spec().d_model));
   for (std::int64_t first = 0; first < n; first += pass) {

@@ -42,7 +42,7 @@ class Totals {
 
  private:
   std::int64_t tokens_ = 0;
-  std::vector<std::int64_t> scored_;       ///< of each window
+  std::vector<std::int64_t> scored_;       ///< scored tokens of each window
   std::vector<double> whole_;              ///< sum of each window, nats
   std::vector<at::Tensor> cross_entropy_;  ///< [variant], sum of each window
   at::Tensor kl_, agrees_, influence_;     ///< sums

@@ -90,7 +90,7 @@ std::optional<std::pair<std::string, Order>> changed_order(SurgeryOperation oper
   return {{"swap " + number + " and " + std::to_string(l + 1), order}};
 }
 
-/// From the smallest to the largest of the given blocks, whatever lies between.
+/// All blocks from the smallest to the largest of those given.
 Variant reversed(const SharedModel& model, const std::vector<std::int64_t>& blocks) {
   const auto [low, high] = std::minmax_element(blocks.begin(), blocks.end());
   if (*low == *high)

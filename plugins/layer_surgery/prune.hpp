@@ -14,7 +14,7 @@ namespace lensbench::surgery {
 
 /// Sets some neurons or heads of a model to zero.
 struct PruneMasks {
-  bool heads = false;              ///< of `attn.hook_z`; false: of `mlp.hook_post`
+  bool heads = false;  ///< true: heads (`attn.hook_z`); false: neurons (`mlp.hook_post`)
   std::vector<at::Tensor> pruned;  ///< for each block [part] bool, true: zero; undefined: none
 };
 

@@ -208,7 +208,8 @@ Answer decode(const Question& question) {
 
 Answer positions_of(const Answer& answer, std::int64_t first, std::int64_t count) {
   const auto along = [&](const at::Tensor& values, std::int64_t axis) {
-    return values.defined() ? values.narrow(axis, first, count) : values;
+    // Contiguous, since vectorised functions give other last bits for rows that are apart.
+    return values.defined() ? values.narrow(axis, first, count).contiguous() : values;
   };
   Answer part;
   for (at::Tensor Readout::*member :

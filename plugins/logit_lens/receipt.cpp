@@ -13,8 +13,9 @@ namespace {
 /// positions would cost a whole unembedding.
 constexpr std::int64_t kPositions = 8;
 
-/// Rows whose logits are held at a time.
-constexpr std::int64_t kRows = 64;
+/// Rows whose logits are held at a time, and the fewest rows of a product: small products may be
+/// summed in another order than large ones, and a receipt has the same bits in every batch.
+constexpr std::int64_t kRows = 64, kFewestRows = 16;
 
 /// One position of a prompt, with what the lens says of it.
 struct Row {
@@ -42,19 +43,21 @@ TokenBatch batch_of(const std::vector<PromptReadout>& prompts) {
   std::vector<Tokens> sequences;
   sequences.reserve(prompts.size());
   for (const PromptReadout& prompt : prompts) sequences.push_back(prompt.tokens);
+  const std::int64_t length = std::max<std::int64_t>(1, prompts.front().tokens.size());
+  while (std::ssize(sequences) * length < kFewestRows) sequences.push_back(prompts.front().tokens);
   return make_batch(sequences);
 }
 
-/// Streams of the prompts as one padded batch, [prompt, pos, d_model].
-at::Tensor padded_streams(const std::vector<PromptReadout>& prompts, std::int64_t length) {
+/// Streams of the prompts as one padded batch, [prompt, pos, d_model], filled up with the first
+/// one.
+at::Tensor padded_streams(const std::vector<PromptReadout>& prompts, const TokenBatch& tokens) {
   const at::Tensor& first = prompts.front().before_last;
-  at::Tensor streams = at::zeros({static_cast<std::int64_t>(prompts.size()), length, first.size(1)},
-                                 first.options());
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
+  at::Tensor streams =
+      at::zeros({tokens.batch_size(), tokens.length(), first.size(1)}, first.options());
+  for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
+    const auto i = row < std::ssize(prompts) ? static_cast<std::size_t>(row) : 0;
     const at::Tensor& stream = prompts[i].before_last;
-    streams[static_cast<std::int64_t>(i)]
-        .narrow(0, length - stream.size(0), stream.size(0))
-        .copy_(stream);
+    streams[row].narrow(0, tokens.length() - stream.size(0), stream.size(0)).copy_(stream);
   }
   return streams;
 }
@@ -67,7 +70,7 @@ ForwardOutput forward_again(const Model& model, const std::vector<PromptReadout>
   whole.logits = part.logits = ForwardOptions::Logits::last;
   if (!prompts.front().before_last.defined()) return model.forward(tokens, whole);
   part.start_at_layer = model.spec().n_layers - 1;
-  part.residual = padded_streams(prompts, tokens.length());
+  part.residual = padded_streams(prompts, tokens);
   try {
     return model.forward(tokens, part);
   } catch (const UsageError&) {
@@ -113,9 +116,12 @@ RowLogits logits_of(const Model& model, const std::vector<PromptReadout>& prompt
     streams.push_back(
         output.residual[static_cast<std::int64_t>(row.prompt)][padding + row.position]);
   }
+  const auto n = static_cast<std::int64_t>(rows.size());
+  while (std::ssize(streams) < kFewestRows) streams.push_back(streams.front());
+  const at::Tensor normalized = model.final_norm(at::stack(streams));
   RowLogits result;
-  result.normalized = model.final_norm(at::stack(streams));
-  result.logits = model.unembed(result.normalized).to(at::Device(at::kCPU), at::kDouble);
+  result.normalized = normalized.narrow(0, 0, n);
+  result.logits = model.unembed(normalized).narrow(0, 0, n).to(at::Device(at::kCPU), at::kDouble);
   // The forward itself gives the logits of the last positions.
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i].position + 1 == prompts[rows[i].prompt].tokens.size())

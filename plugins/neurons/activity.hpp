@@ -8,7 +8,7 @@
 
 namespace lensbench::neurons {
 
-/// Value of what is not defined.
+/// Value of a measure that is not defined.
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Moments, range and signs of the activations of some neurons. It is several times faster than
@@ -103,7 +103,7 @@ class SignedCounts {
 struct VectorMeasures {
   double l1 = 0;
   double hoyer = 0;     ///< (sqrt n - L1 / L2) / (sqrt n - 1); NaN: all 0, or n = 1
-  double gini = 0;      ///< of the sizes; NaN: all 0
+  double gini = 0;      ///< Gini coefficient of the sizes; NaN: all 0
   double kurtosis = 0;  ///< excess; NaN: all equal
 };
 

@@ -30,13 +30,13 @@ struct ExampleContext {
   std::string label;                ///< the last few tokens before it, and the token
   std::string text;                 ///< with the token itself between « and »
   std::vector<std::string> tokens;  ///< text of each
-  std::vector<double> activations;  ///< of the neuron, at each
+  std::vector<double> activations;  ///< activations of the neuron, at each
 };
 
 /// What a text shows of one neuron.
 struct NeuronExamples {
   std::vector<Example> top;                     ///< largest activation first
-  std::vector<ExampleContext> contexts;         ///< of each top example
+  std::vector<ExampleContext> contexts;         ///< context of each top example
   std::vector<std::vector<Example>> quantiles;  ///< lowest first; examples of each
   double type_entropy = 0, context_spread = 0, random_context_spread = 0;
   double mean = 0, rms = 0;

@@ -148,7 +148,8 @@ TextActivity::Neurons TextActivity::neurons(double threshold, double dead_below)
   out.positive_frequency = by_neuron(positive, layout_).to(at::kDouble) / out.rows;
   out.maximum = by_neuron(maximum, layout_);
   out.minimum = by_neuron(minimum, layout_);
-  // Of all activations of the block, so that a neuron is dead by the scale of the others.
+  // Root mean square of all activations of the block, so that a neuron is dead by the scale of the
+  // others.
   const at::Tensor weight = out.rows.to(at::kDouble);
   const at::Tensor of_block =
       ((out.rms.pow(2) * weight).nansum(1, true) / weight.sum(1, true)).sqrt();

@@ -21,7 +21,7 @@ class TextActivity {
   /// \throws RunError for activations that are not finite
   void add(const NeuronSite& site, const at::Tensor& rows,
            const std::vector<std::int64_t>& positions);
-  /// Ends a piece: its tokens have all of their neurons.
+  /// Ends a piece, after the neurons of all its tokens were added.
   void end_piece();
 
   /// Numbers of each neuron, [block, neuron] float64 where nothing else is said.
@@ -63,9 +63,9 @@ class TextActivity {
   NeuronLayout layout_;
   std::int64_t bins_;
   std::int64_t tokens_ = 0;
-  std::vector<ColumnMoments> moments_;  ///< of each site
-  std::vector<SizeCounts> sizes_;       ///< of each block
-  std::vector<SignedCounts> signed_;    ///< of each block
+  std::vector<ColumnMoments> moments_;  ///< moments of each site
+  std::vector<SizeCounts> sizes_;       ///< counts of each block
+  std::vector<SignedCounts> signed_;    ///< counts of each block
   std::vector<BlockTokens> blocks_;
 };
 

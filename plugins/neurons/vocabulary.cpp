@@ -140,7 +140,7 @@ Receipt output_receipt(const Model& model, const Tokens& prompt,
     const at::Tensor row = written(model, neurons[static_cast<std::size_t>(n)]);
     const double length = row.norm().item<double>();
     if (!(length > 0)) continue;
-    // As long as the stream, so that the difference keeps its digits.
+    // The change is as long as the stream, so that the difference keeps its digits.
     const double units = wide(last[0][position]).norm().item<double>() / length;
     at::Tensor after;
     Hooks change;

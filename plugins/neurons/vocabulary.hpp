@@ -30,7 +30,7 @@ at::Tensor output_directions(const Model& model, const std::vector<NeuronId>& ne
 /// Logits of a unit of activation at final scale 1: the products with W_U.
 TopTokens output_tokens(const Model& model, const std::vector<NeuronId>& neurons, std::int64_t k);
 
-/// How much of each token's embedding a neuron reads, as if the norm before the MLP had scale 1:
+/// Part of each token's embedding that a neuron reads, as if the norm before the MLP had scale 1:
 /// W_E · (gain · W[:, n]), W being W_in or W_gate.
 TopTokens input_tokens(const Model& model, const std::vector<NeuronId>& neurons,
                        const std::string& weight, std::int64_t k);

@@ -39,7 +39,7 @@ std::map<std::string, at::Tensor> outputs_of(const ActivationCache& cache, bool 
 
 }  // namespace
 
-/// The same number by another path: direct logit attribution of every sender in both runs, at the
+/// Comparison of the effects with the direct logit attribution of every sender in both runs, at the
 /// scale of the base run, through the activation cache.
 Receipt frozen_norm_is_direct_attribution(const RunPair& pair, const Tokens& source,
                                           const std::vector<Sender>& senders,

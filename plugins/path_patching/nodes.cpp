@@ -135,7 +135,7 @@ void add_heads(const TransformerSpec& spec, Receiver::Kind kind, std::vector<Rec
       found.push_back(head_receiver(spec, kind, block, head));
 }
 
-/// A group word stands for all nodes of its kind in the model.
+/// A group word means all nodes of its kind in the model.
 void add_senders(const TransformerSpec& spec, const std::string& name, std::vector<Sender>& found) {
   if (name == "embed") return found.push_back({Sender::Kind::embed, -1, -1, "embed"});
   if (name == "heads") require_by_head(spec, name);

@@ -109,8 +109,8 @@ class PathRunner {
   }
 
  private:
-  /// As many senders as fill one forward; fewer if their streams, with MLPs run again, would need
-  /// too much memory.
+  /// Number of senders that fill one forward; fewer if their streams, with MLPs run again, would
+  /// need too much memory.
   std::int64_t senders_in_group() const {
     std::int64_t most = std::max<std::int64_t>(
         1, plan_.options.most_cells / std::max<std::int64_t>(1, n_receivers_ * n_cells_));

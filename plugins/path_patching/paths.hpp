@@ -19,16 +19,16 @@ struct Plan {
   const std::vector<Receiver>& receivers;
   const PathPatchingOptions& options;
   RowMetrics metrics;
-  std::int64_t position = 0;  ///< of the metric, counted from the start
+  std::int64_t position = 0;  ///< position of the metric, counted from the start
 };
 
 /// Metrics of all paths.
 struct PathSweep {
   at::Tensor metrics;  ///< [sender, receiver] or [sender, receiver, token]; NaN: not a path
   double base_metric = 0.0;
-  SweepOptions options;          ///< of the sweeps below
-  std::vector<SweepCell> cells;  ///< of the group of senders that has the largest effect
-  SweepResult result;            ///< theirs
+  SweepOptions options;          ///< options of the sweeps below
+  std::vector<SweepCell> cells;  ///< cells of the group of senders that has the largest effect
+  SweepResult result;            ///< result of these cells
 };
 
 /// Positions, of those that a sender changes, at which a receiver's input reaches the metric.

@@ -31,7 +31,7 @@ class RunPair {
   RunPair(const Model& model, const Tokens& base, const Tokens& source);
 
   const Model& model() const { return model_; }
-  const Tokens& tokens() const { return tokens_; }  ///< of the base run
+  const Tokens& tokens() const { return tokens_; }  ///< tokens of the base run
   const RunState& base() const { return base_; }
   const RunState& source() const { return source_; }
 

@@ -26,7 +26,7 @@ class PairCosine {
   at::Tensor sum_, document_sum_;
   std::int64_t document_ = -1, documents_ = 0;
   double rows_ = 0, document_rows_ = 0;
-  double within_ = 0, pairs_within_ = 0;  ///< of the documents before the current one
+  double within_ = 0, pairs_within_ = 0;  ///< sums of the documents before the current one
 };
 
 /// Spread of the vectors of one layer.

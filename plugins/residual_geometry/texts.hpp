@@ -28,7 +28,7 @@ struct Point {
 /// Spread of all points over a text.
 struct SpreadOfText {
   std::vector<Point> points;
-  std::vector<std::vector<Spread>> spreads;  ///< of each point
+  std::vector<std::vector<Spread>> spreads;  ///< spreads of each point
   std::int64_t windows = 0;
   std::string pairs;  ///< which pairs the anisotropy is of
 };

@@ -15,7 +15,7 @@ namespace lensbench::steering {
 /// \param amount     the a of the formula; of `project` any number but 0
 at::Tensor steered(SteeringMode mode, const at::Tensor& x, const at::Tensor& direction,
                    const at::Tensor& amount);
-/// The same with one amount.
+/// Overload for one amount.
 at::Tensor steered(SteeringMode mode, const at::Tensor& x, const at::Tensor& direction,
                    double amount);
 

@@ -46,7 +46,7 @@ class GeneratingRows {
         hooks_(hooks_of(plan.context.model().spec(), plan.mode, plan.where, runs)),
         rows_(runs.size()),
         ended_(runs.size(), false),
-        // The same numbers for every row, as `generate` draws them for each run alone.
+        // Random numbers are equal for every row, as `generate` draws them for each run alone.
         draws_(runs.size(), Philox(options.sampling.seed)) {}
 
   /// \param watch  called with the step, the row, its logits and its choice
@@ -127,7 +127,7 @@ std::vector<std::pair<at::Tensor, std::int64_t>> watched_steps(const SteeringPla
         hooks_of(model.spec(), plan.mode, plan.where, {run}));
     return steps;
   }
-  // With an unchanged row beside it, so that the hook has to select its row.
+  // With an unchanged row in the batch, so that the hook has to select its row.
   SteeredRun base = run;
   base.unchanged = true;
   GeneratingRows rows(plan, {base, run}, options);

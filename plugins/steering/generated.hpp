@@ -13,7 +13,7 @@ namespace lensbench::steering {
 /// Tokens that one run generated.
 struct Generated {
   std::vector<std::int64_t> ids;
-  double logit_sum = 0.0;  ///< of all steps: differs where any logit does
+  double logit_sum = 0.0;  ///< sum of logits over all steps: differs where any logit does
 };
 
 /// Continues the prompt once for each run. Runs that are `unchanged` share one continuation, and
@@ -24,7 +24,7 @@ std::vector<Generated> generate_runs(const SteeringPlan& plan, const std::vector
 /// Numbers of generated tokens.
 struct GeneratedScores {
   double perplexity = 0;    ///< in the unchanged model
-  double target_share = 0;  ///< of the tokens
+  double target_share = 0;  ///< share of the tokens that are targets
   double distinct_2 = 0;    ///< different pairs of neighbours among all pairs; NaN: no pair
 };
 

@@ -17,7 +17,7 @@ std::vector<Tokens> neutral_windows(const Context& context, const SteeringOption
 struct NeutralCost {
   at::Tensor kl;                 ///< [layer, alpha] nats, mean over tokens
   at::Tensor perplexity;         ///< [layer, alpha]
-  double base_perplexity = 0.0;  ///< of the unchanged model
+  double base_perplexity = 0.0;  ///< perplexity of the unchanged model
   std::int64_t tokens = 0;       ///< number of tokens
 };
 

@@ -43,7 +43,7 @@ struct PromptGrid {
   at::Tensor metric, kl;  ///< [1 + draw, alpha] float64
   double base = 0.0;      ///< metric of the base run
   bool any_change = false;
-  std::vector<Receipt> receipts = {};  ///< of the sweep
+  std::vector<Receipt> receipts = {};  ///< receipts of the sweep
 };
 
 /// Runs every direction and strength of a depth on the prompt.

@@ -44,8 +44,8 @@ at::Tensor stream_of(const SteeringPlan& plan, std::int64_t layer,
 
 /// Errors of the stream of one steered run, relative to the largest number in it.
 struct StreamErrors {
-  double once = 0;   ///< of the change that was asked for
-  double twice = 0;  ///< of the same change made once more
+  double once = 0;   ///< error of the requested change
+  double twice = 0;  ///< error of the change made once more
 };
 
 StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) {
@@ -84,7 +84,7 @@ double strongest(const std::vector<double>& alphas) {
 Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers) {
   const TransformerSpec& spec = plan.context.model().spec();
   const bool clamp = plan.mode == SteeringMode::clamp;
-  // Where only generated tokens are steered, the whole prompt stands for them.
+  // Where only generated tokens are steered, the whole prompt represents them.
   SteeredTokens where = plan.where;
   if (where.part == SteeredPart::generated) where.part = SteeredPart::all;
   double worst = 0;

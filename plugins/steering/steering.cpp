@@ -138,7 +138,7 @@ void SteeringTool::check_parameters(const Parameters& parameters) const {
   const SteeringOptions options = options_of(model(), parameters);
   const std::int64_t d_model = model().spec().d_model;
   checked_alphas(options);
-  // Prompts are not known here; the shortest that a relative scale allows stands for them.
+  // Prompts are not known here; the shortest that a relative scale allows represents them.
   check_options(model(), options, 2);
   if (const std::string& file = parameters.text("direction"); !file.empty()) {
     std::optional<std::int64_t> row;

@@ -96,8 +96,8 @@ class SteeringTool final : public Steering {
   std::vector<SteeredLayer> layers_of(const SteeringPlan& plan, const at::Tensor& directions,
                                       const SteeringOptions& options) const;
 
-  Source source_;            ///< of the last request
-  std::string neutral_key_;  ///< of `neutral_`
+  Source source_;            ///< source of the last request
+  std::string neutral_key_;  ///< key of `neutral_`
   std::vector<Tokens> neutral_;
 };
 

@@ -89,7 +89,7 @@ void add_nuclei(Dataset& dataset, const Steps& steps, const std::vector<double>&
       [](const Step& s, std::size_t i) { return s.nuclei[i].probability; });
 }
 
-/// The same logits at other temperatures, which needs no further forward.
+/// Adds measures of the logits at other temperatures, without a further forward.
 void add_temperatures(Dataset& dataset, const Steps& steps,
                       const std::vector<double>& temperatures) {
   if (temperatures.empty()) return;

@@ -65,7 +65,7 @@ struct Nucleus {
 };
 
 /// Smallest set of best tokens whose cumulative probability is at least `p`; for p = 1 all tokens.
-/// Of tokens that tie at the border, smaller ids come first.
+/// If tokens tie at the border, smaller ids come first.
 Nucleus nucleus(const Softmax& softmax, const Ranking& ranking, double p);
 
 /// `nucleus` of several p, in one pass over the tokens.

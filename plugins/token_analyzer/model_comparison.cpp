@@ -133,7 +133,7 @@ void add_own(Dataset& dataset, const Tokens& tokens, const ComparedSteps& steps)
                            tokens.size() - 1);
 }
 
-/// Missing with top_k 0, like those of the other model.
+/// Adds this model's candidates for each position. With top_k 0 the result does not have them.
 void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_t top_k) {
   if (top_k == 0) return;
   add_rank_axis(dataset, top_k);

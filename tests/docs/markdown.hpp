@@ -28,7 +28,7 @@ struct Document {
   std::vector<int> indented;  ///< lines of blocks that are indented instead of fenced
 };
 
-/// What stands after `key` in `<!-- key: ... -->`; empty if the line is none.
+/// Text after `key` in `<!-- key: ... -->`; empty if the line is none.
 inline std::string comment(const std::string& line, const std::string& key) {
   const std::string begin = "<!-- " + key + ": ", end = " -->";
   if (!line.starts_with(begin) || !line.ends_with(end)) return "";

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -167,12 +168,13 @@ std::string surviving(const Inode& inode, Philox& random) {
   const double kind = random.uniform();
   if (kind < 0.3) return inode.synced;
   if (kind < 0.5) return inode.content;
-  // Torn: a part of what was not synced is there, the rest as it was, or not at all.
+  // Torn: a part of what was not synced is there, the rest as it was, or not at all. What was
+  // synced stays: bytes that are appended to a file do not make it shorter.
   std::string torn = inode.content;
   const auto cut = static_cast<std::size_t>(random.uniform() * static_cast<double>(torn.size()));
-  if (kind < 0.75) return torn.substr(0, cut);
   for (std::size_t i = cut; i < torn.size(); ++i)
     torn[i] = i < inode.synced.size() ? inode.synced[i] : '\0';
+  if (kind < 0.75) torn.resize(std::min(torn.size(), std::max(cut, inode.synced.size())));
   return torn;
 }
 

@@ -150,7 +150,7 @@ TEST_F(ArchiveCommands, VersionsListsArchivesOldestFirstWithWhatChanged) {
   const json list = json::parse(outcome.out);
   ASSERT_EQ(list.size(), 3U);
   EXPECT_TRUE(list[0]["changes"].empty());
-  EXPECT_EQ(list[1]["changes"], json::array());  // threads are no part of the request
+  EXPECT_EQ(list[1]["changes"], json::array());  // threads are not part of the request
   EXPECT_EQ(list[2]["changes"], json::array({"request/parameters/top_k: \"3\" -> \"2\""}));
   EXPECT_EQ(lensbench({"versions", "other_experiment", "--dir", archive("")}).exit_code, 1);
 }

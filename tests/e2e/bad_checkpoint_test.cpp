@@ -21,7 +21,7 @@ namespace {
 struct Checkpoint {
   json config;
   std::map<std::string, at::Tensor> tensors;
-  std::map<std::string, std::string> files;  ///< name -> content, beside the others
+  std::map<std::string, std::string> files;  ///< name -> content, in addition to the others
   bool has_safetensors = true;
 };
 

@@ -17,11 +17,11 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
   ASSERT_EQ(experiments.exit_code, 0) << experiments.err;
   names.clear();
   for (const auto& experiment : json::parse(experiments.out)) names.push_back(experiment["name"]);
-  EXPECT_THAT(
-      names, ::testing::IsSupersetOf({"first_look", "prediction_trajectory", "layer_responsibility",
-                                      "generation_audit", "model_comparison",
-                                      "hallucination_signals", "training_dynamics",
-                                      "induction_heads", "domain_shift", "answer_sources"}));
+  EXPECT_THAT(names, ::testing::IsSupersetOf(
+                         {"first_look", "prediction_trajectory", "layer_responsibility",
+                          "generation_audit", "model_comparison", "hallucination_signals",
+                          "training_dynamics", "induction_heads", "domain_shift", "answer_sources",
+                          "indirect_object_identification", "factual_recall_tracing"}));
 }
 
 TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {

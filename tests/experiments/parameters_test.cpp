@@ -15,9 +15,14 @@
 namespace lensbench {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::kModel;
 using testing::message_of;
+
+const std::string kTemplate = "And {A} spake unto {B}, and {B} said unto\n";
+const std::string kNames =
+    "David\nMoses\nSaul\nJacob\nAaron\nSolomon\nPharaoh\nAbraham\nJoseph\nJoshua\nPeter\n";
 
 class PassedOn : public ::testing::Test {
  protected:
@@ -47,6 +52,9 @@ TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
     if (entry.name == "domain_shift")
       given = {{"tuned", kModel}, {"terms", folder_.write("terms.txt", " Lord\n")}};
     if (entry.name == "training_dynamics") given["checkpoints"] = kModel + "/checkpoints/step-400";
+    if (entry.name == "indirect_object_identification")
+      given = {{"templates", folder_.write("templates.txt", kTemplate)},
+               {"names", folder_.write("names.txt", kNames)}};
     EXPECT_NO_THROW(check(entry.name, given)) << entry.name;
   }
 }
@@ -97,6 +105,47 @@ TEST_F(OwnParameters, AreRefusedBeforeTheFirstCase) {
               HasSubstr("expected 2"));
   EXPECT_THAT(refusal("induction_heads", {{"length", "200"}}), HasSubstr("positions"));
   EXPECT_THAT(refusal("answer_sources", {{"template", "{question}"}}), HasSubstr("{passages}"));
+}
+
+TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
+  const auto names = folder_.write("names.txt", kNames);
+  const auto of_template = [&](const std::string& text) {
+    return refusal<InputError>("indirect_object_identification",
+                               {{"templates", folder_.write("t.txt", text)}, {"names", names}});
+  };
+  EXPECT_THAT(of_template(kTemplate + "\nAnd {A} said unto {B}\n"),
+              AllOf(HasSubstr("t.txt:3: "), HasSubstr("{B} 1 times, expected once and twice")));
+  EXPECT_THAT(of_template("And {B} saw {B} and {A} said unto\n"),
+              HasSubstr("{A} comes after the second {B}"));
+  EXPECT_THAT(of_template("{A} and {B} went, and {B} said unto\n"),
+              HasSubstr("lacks the blank before it"));
+  EXPECT_THAT(of_template("And {A} and {B} saw {B}\n"), HasSubstr("ends with a slot"));
+  EXPECT_THAT(of_template("And David said to {A} and {B}, and {B} said unto\n"),
+              AllOf(HasSubstr("t.txt:1: "), HasSubstr("leave names and parts of names out")));
+  EXPECT_THAT(of_template("And {A}s and {B}, and {B}s spake unto\n"), HasSubstr("t.txt:1: "));
+  std::string long_text = "And {A} and {B}";
+  for (int i = 0; i < 300; ++i) long_text += " and";
+  EXPECT_THAT(of_template(long_text + " {B} said unto\n"), HasSubstr("write a shorter template"));
+
+  const auto good = folder_.write("good.txt", kTemplate);
+  const auto of_names = [&](const std::string& text) {
+    return refusal<InputError>("indirect_object_identification",
+                               {{"templates", good}, {"names", folder_.write("n.txt", text)}});
+  };
+  EXPECT_THAT(of_names("David\nMoses\nNebuchadnezzar\n"),
+              AllOf(HasSubstr("n.txt:3: the name 'Nebuchadnezzar' is 6 tokens"),
+                    HasSubstr("lensbench tokenize")));
+  EXPECT_THAT(of_names("David\nMoses\nDavid\n"), HasSubstr("n.txt:3: the name 'David' is there"));
+  EXPECT_THAT(of_names("David\nMoses\n"), HasSubstr("expected at least 3"));
+  EXPECT_THAT(of_names("David\nMoses\nSaul\n"),
+              AllOf(HasSubstr("give 12 different prompts"), HasSubstr("add names or templates")));
+  EXPECT_THAT(refusal<InputError>("indirect_object_identification",
+                                  {{"templates", kModel}, {"names", names}}),
+              HasSubstr("give a text file"));
+  EXPECT_THAT(refusal("indirect_object_identification",
+                      {{"templates", good}, {"names", names}, {"traced", "500"}}),
+              HasSubstr("give at most as many"));
+  EXPECT_THAT(refusal("factual_recall_tracing", {{"kinds", "none"}}), HasSubstr("empty list"));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace lensbench::fuzz {
 
-/// Any bytes are either refused with an InputError or describe tensors that lie in the file.
+/// Any bytes are either refused with an InputError or describe tensors inside the file.
 inline void read_safetensors(std::string_view bytes) {
   try {
     const SafetensorsHeader header = parse_safetensors_header(bytes, "fuzz");

@@ -318,7 +318,7 @@ TEST(HostileFilter, IsNeverLoaded) {
     expect_refusal(read.outcome, command);
   }
   EXPECT_FALSE(fs::exists(folder / "loaded"));
-  // The trap works: the plain library walks into it.
+  // The file works as intended: a program without these protections loads the filter.
   run_measured({"/usr/bin/h5dump", folder / "hostile.h5"});
   if (fs::exists("/usr/bin/h5dump")) {
     EXPECT_TRUE(fs::exists(folder / "loaded"));

@@ -150,7 +150,7 @@ def compare(trial, dtype):
     span = (exact.max() - exact.min()).item()
     unit, limit = (scale, FLOAT32_LIMIT) if dtype == "float32" else (span, BFLOAT16_LIMIT)
     layers = range(len(patterns))
-    # The stream behind a block that ends with a norm.
+    # The stream after a block that ends with a norm.
     ends = ["hook_resid_post", "hook_normalized_resid_post"]["blocks.0.hook_normalized_resid_post" in ours]
     mine_states = [ours["blocks.0.hook_resid_pre"]] + [ours[f"blocks.{i}.{ends}"] for i in layers]
     of_batch = [

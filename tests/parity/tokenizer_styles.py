@@ -201,7 +201,7 @@ def unigram(normalizer, pre_tokenizer, special, vocab_size=500, unk="<unk>", **m
 
 
 def t5_style():
-    """Unigram behind a normalization table; </s> at the end."""
+    """Unigram after a normalization table; </s> at the end."""
     words = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     tokenizer = unigram(normalizers.Precompiled(CHARSMAP), words, ["<pad>", "</s>", "<unk>"])
     tokenizer.decoder = decoders.Metaspace()

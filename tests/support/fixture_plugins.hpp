@@ -22,7 +22,7 @@ inline std::filesystem::path place(const TempDir& directory, const std::string& 
   return to;
 }
 
-/// The same with bytes behind its end that no other copy has: a process loads equal bytes once.
+/// A copy followed by bytes that no other copy has: a process loads equal bytes once.
 inline std::filesystem::path place_new(const TempDir& directory, const std::string& name,
                                        const std::string& file = "") {
   const auto to = place(directory, name, file);

@@ -20,7 +20,8 @@ void add_paths(Dataset& units, const DigestsByPath& known) {
     paths.push_back(path);
     digests.push_back(to_hex(digest));
   }
-  units.add_coordinate("place", at::arange(std::ssize(paths), at::kInt), "number of the place");
+  units.add_coordinate("place", at::arange(std::ssize(paths), at::kInt),
+                       "number of the path in this table");
   units.add("place_path", "place", std::move(paths), "group or dataset of this file");
   units.add("place_sha256", "place", std::move(digests), "content digest of it");
 }

@@ -22,7 +22,7 @@ struct FrameHead {
   std::int64_t index = 0;   ///< number of the case
   std::int64_t pass = 0;
   std::string key;    ///< SHA-256 of everything on which the unit depends, as 64 digits
-  Checksum checksum;  ///< of the unit
+  Checksum checksum;  ///< checksum of the unit
 };
 
 inline constexpr std::size_t kFrameHeadBytes = 96;

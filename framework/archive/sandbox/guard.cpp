@@ -256,7 +256,7 @@ Answer run_confined(const Access& access, const std::function<int()>& work, cons
   if (number < 0) throw RunError("cannot start a process for reading: " + errno_text(errno));
   if (number == 0) run_in_child(access, limits, out, err, work);
   Child child(number);
-  // The parent closes its copies, without which the pipes would never end.
+  // The parent closes its copies of the write ends: a pipe does not end while one is open.
   out.write.close();
   err.write.close();
   Answer answer;

@@ -124,7 +124,7 @@ void RunCosts::add_profile(Dataset& table) const {
   table.add_coordinate(
       "block",
       at::tensor(std::vector<std::int64_t>(blocks.begin(), blocks.end()), at::kLong).to(at::kInt),
-      "block of the model, -1 for what lies outside of the blocks");
+      "block of the model, -1 for components outside of the blocks");
   table.add_coordinate("component", std::vector<std::string>(components.begin(), components.end()),
                        "part of the model");
   table.add("profile_seconds", {"block", "component"},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <map>
 
 #include "bench/case_input.hpp"
 
@@ -11,14 +12,9 @@ namespace {
 /// Most cases of a batch: products of so many short prompts reach the speed of long ones.
 constexpr std::int64_t kMostCases = 32;
 
-/// Padding beyond this part of the columns costs more than a batch saves.
-constexpr std::int64_t kColumnsPerThreeTokens = 4;
-
-/// Models whose rotary angles depend on the longest sequence of a batch.
-bool depends_on_batch(const TransformerSpec& spec) {
-  return spec.rope && (spec.rope->scaling == RopeSpec::Scaling::dynamic ||
-                       spec.rope->scaling == RopeSpec::Scaling::longrope);
-}
+/// Cases among which those of equal length are sought. A run that is interrupted has lost no more
+/// than the order of so many cases.
+constexpr std::int64_t kWindow = 256;
 
 /// Tokens of a case; 0 if it fails when it runs.
 std::int64_t length_of(const CaseInput& input, const Context& context) {
@@ -32,26 +28,29 @@ std::int64_t length_of(const CaseInput& input, const Context& context) {
 
 }  // namespace
 
-std::vector<std::pair<std::int64_t, std::int64_t>> form_batches(
-    const std::vector<std::int64_t>& lengths, std::int64_t most_columns) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> batches;
-  std::int64_t first = 0, longest = 0, tokens = 0;
+bool can_run_in_batches(const TransformerSpec& spec) {
+  return spec.mlp.n_experts == 0 && !spec.masked_language_model && spec.d_embedding == 0;
+}
+
+std::vector<std::vector<std::int64_t>> form_batches(const std::vector<std::int64_t>& lengths,
+                                                    std::int64_t most_columns) {
+  std::vector<std::vector<std::int64_t>> batches;
+  std::map<std::int64_t, std::size_t> open;  // batch that a case of this length joins
   for (std::int64_t i = 0; i < std::ssize(lengths); ++i) {
+    if (i % kWindow == 0) open.clear();
     const std::int64_t length = lengths[static_cast<std::size_t>(i)];
-    const std::int64_t with = std::max(longest, length), cases = i + 1 - first;
-    const bool fits =
-        cases == 1 ||
-        (length > 0 && longest > 0 && cases <= kMostCases && cases * with <= most_columns &&
-         3 * cases * with <= kColumnsPerThreeTokens * (tokens + length));
-    if (!fits) {
-      batches.emplace_back(first, i);
-      first = i;
-      tokens = 0;
+    const auto found = open.find(length);
+    if (length > 0 && found != open.end()) {
+      auto& batch = batches[found->second];
+      const std::int64_t cases = std::ssize(batch) + 1;
+      if (cases <= kMostCases && cases * length <= most_columns) {
+        batch.push_back(i);
+        continue;
+      }
     }
-    longest = fits ? with : length;
-    tokens += length;
+    open[length] = batches.size();
+    batches.push_back({i});
   }
-  if (!lengths.empty()) batches.emplace_back(first, std::ssize(lengths));
   return batches;
 }
 
@@ -61,29 +60,14 @@ std::int64_t most_batch_columns(const TransformerSpec& spec) {
       kElements / std::max<std::int64_t>(1, spec.n_layers * spec.d_model), 1, kMost);
 }
 
-CaseBatches::CaseBatches(const std::vector<CaseInput>& cases, const Context& context, bool active)
-    : cases_(cases), context_(context) {
+std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& cases,
+                                                  const Context& context, bool active) {
+  std::vector<std::int64_t> lengths(cases.size(), 0);
   const TransformerSpec& spec = context.model().spec();
-  if (!active || cases.size() < 2 || depends_on_batch(spec)) return;
-  std::vector<std::int64_t> lengths;
-  lengths.reserve(cases.size());
-  for (const CaseInput& input : cases) lengths.push_back(length_of(input, context));
-  ranges_ = form_batches(lengths, most_batch_columns(spec));
-}
-
-const CaseBatch* CaseBatches::of(std::int64_t index) {
-  const auto after =
-      std::upper_bound(ranges_.begin(), ranges_.end(), index,
-                       [](std::int64_t wanted, const auto& range) { return wanted < range.first; });
-  if (after == ranges_.begin()) return nullptr;
-  const auto [first, end] = *std::prev(after);
-  if (end - first < 2) return nullptr;
-  if (current_.first != first) {
-    current_ = {first, {}};
-    for (std::int64_t i = first; i < end; ++i)
-      current_.sequences.push_back(tokens_of(cases_[static_cast<std::size_t>(i)], context_));
-  }
-  return &current_;
+  if (active && cases.size() > 1 && can_run_in_batches(spec))
+    std::transform(cases.begin(), cases.end(), lengths.begin(),
+                   [&](const CaseInput& input) { return length_of(input, context); });
+  return form_batches(lengths, most_batch_columns(spec));
 }
 
 }  // namespace lensbench

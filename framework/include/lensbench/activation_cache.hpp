@@ -125,7 +125,7 @@ struct FullResidDecompositionOptions {
   bool expand_neurons = true;           ///< neurons; false: one component for each MLP
   bool apply_ln = false;                ///< divides by the norm that reads this stream
   Slice pos_slice = {};                 ///< positions
-  at::Tensor project_output_onto = {};  ///< as in `StackNeuronResultsOptions`
+  at::Tensor project_output_onto = {};  ///< see `StackNeuronResultsOptions`
 };
 
 /// Arguments of `ActivationCache::apply_ln_to_stack`.
@@ -134,7 +134,7 @@ struct ApplyLnOptions {
   bool mlp_input = false;     ///< `ln2` of block `layer`
   Slice pos_slice = {};       ///< positions that the stack has; already applied to the stack
   Slice batch_slice = {};     ///< sequences; applied to the stack and to the scale
-  bool recompute_ln = false;  ///< for the final norm: with the statistics of each component
+  bool recompute_ln = false;  ///< computes the final norm with the statistics of each component
 };
 
 /// Arguments of `ActivationCache::logit_attrs`.
@@ -264,7 +264,7 @@ class LENSBENCH_API ActivationCache {
 
 /// Result of `run_with_cache`: `auto [logits, cache] = run_with_cache(…);`.
 struct CachedForward {
-  at::Tensor logits;      ///< as `ForwardOutput::logits`
+  at::Tensor logits;      ///< see `ForwardOutput::logits`
   ActivationCache cache;  ///< the requested activations
 };
 

@@ -41,7 +41,7 @@ struct CorpusWindow {
   Tokens tokens;              ///< the window; its `text` is empty unless it is a whole document
   std::int64_t document = 0;  ///< number of the document in the corpus, from 0
   std::int64_t first_position = 0;  ///< position of the first token in the document
-  std::string source;               ///< for messages: `texts.txt:12`
+  std::string source;               ///< origin as messages name it: `texts.txt:12`
 };
 
 /// Many windows of tokens, for tools that average over text or learn from it. Windows are read one

@@ -23,8 +23,8 @@ namespace lensbench {
 enum class Metric {
   logit_difference,  ///< logit(target) - logit(versus), before any softcap
   logit,             ///< logit(target), before any softcap
-  log_probability,   ///< of the target, nats
-  probability,       ///< of the target
+  log_probability,   ///< log probability of the target, nats
+  probability,       ///< probability of the target
   kl,                ///< sum p_base (ln p_base - ln p_run), nats; 0 for the base run
 };
 

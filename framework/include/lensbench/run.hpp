@@ -21,11 +21,11 @@ struct RunOptions {
   std::string model;             ///< directory, or hub name in the local hub cache
   std::vector<CaseInput> cases;  ///< each with a text or ids; without an id it is `case-1`, …
   std::filesystem::path out;     ///< archive to write, `NAME.h5`; must not exist
-  std::map<std::string, std::string> parameters = {};  ///< of the experiment or tool, as text
+  std::map<std::string, std::string> parameters = {};  ///< parameters of the experiment or tool
   std::vector<Intervention> interventions = {};        ///< changes of activations in every forward
   std::vector<std::string> plugin_dirs = {};           ///< folders searched for plug-ins first
   std::string dtype = "float32";                       ///< type of the weights, as of `--dtype`
-  std::uint64_t seed = 0;                              ///< of all random numbers
+  std::uint64_t seed = 0;                              ///< seed of all random numbers
   std::int64_t threads = 0;  ///< threads of this process from then on; 0: one for each core
   bool resume = false;       ///< continue an interrupted run of the same request
   /// Receives warnings for the user; they are dropped by default.

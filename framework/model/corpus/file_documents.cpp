@@ -37,7 +37,8 @@ Document document_of(const std::string& line, const std::string& where) {
     const auto found = object.find(key);
     if (found == object.end()) continue;
     if (!found->is_string()) throw InputError(where + ": '" + key + "' is not a string");
-    if (!document.text.empty()) throw InputError(where + ": has both 'text' and 'prompt'");
+    if (!document.text.empty())
+      throw InputError(where + ": has both 'text' and 'prompt'; give one of them");
     document.text = found->get<std::string>();
   }
   if (const auto found = object.find("ids"); found != object.end())

@@ -43,7 +43,7 @@ BlockWeights take_encoder_block(const TransformerSpec& spec, WeightTaker& taker,
 void set_encoder(const ConfigReader& config, TransformerSpec& spec) {
   refuse_common(config);
   require_masked_language_head(config);
-  // The value of BERT's class. DistilBERT has it too, without a field in its configuration.
+  // Default of BERT's configuration class; DistilBERT uses it without a field in its configuration.
   spec.norm.epsilon = 1e-12;
   spec.norm_placement = NormPlacement::after_add;
   spec.embedding_norm = true;

@@ -70,7 +70,7 @@ TransformerSpec read_gpt_neo_spec(const ConfigReader& config) {
   return spec;
 }
 
-/// Of the projections of attention, only the one back into the stream has a bias.
+/// Only the projection of attention back into the stream has a bias.
 BlockWeights take_gpt_neo_block(const TransformerSpec& spec, WeightTaker& taker,
                                 std::int64_t layer) {
   const std::string h = "h." + std::to_string(layer) + ".", attn = h + "attn.attention.";

@@ -13,7 +13,7 @@ namespace lensbench {
 /// The language model of a checkpoint: the whole of most checkpoints, or the part that reads text
 /// in one of text and images.
 struct LanguagePart {
-  nlohmann::json config;               ///< as a checkpoint of the language model alone has it
+  nlohmann::json config;               ///< configuration of the language model alone
   nlohmann::json generation;           ///< settings of generation in config.json, with others
   std::filesystem::path config_place;  ///< file, and perhaps field, of the configuration
   /// Prefixes of tensor names in a larger model, of the body and of what follows it; empty if the

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/readout.hpp>
@@ -209,14 +210,15 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
                           scored.data_ptr<std::int64_t>() + layout.rows);
   }
   Readout out = make_readout(layout, options, targets.tensor);
-  // One part for each block of rows and chunk of the vocabulary; the parts are the units of
-  // threads.
+  // One part for each block of rows and chunk of the vocabulary.
   std::vector<std::vector<Partial>> parts(static_cast<std::size_t>(layout.blocks * layout.chunks));
-  for_each_parallel(layout.blocks * layout.chunks, [&](std::int64_t i) {
-    parts[static_cast<std::size_t>(i)] =
-        readout::TileReader(layout, detached, rows, options, targets, i / layout.chunks,
-                            i % layout.chunks)
-            .read();
+  for_each_parallel(layout.blocks * layout.items, [&](std::int64_t i) {
+    const std::int64_t block = i / layout.items;
+    const std::int64_t first = i % layout.items * layout.chunks_per_item;
+    const std::int64_t last = std::min(layout.chunks, first + layout.chunks_per_item);
+    readout::TileReader reader(layout, detached, rows, options, targets, block);
+    for (std::int64_t chunk = first; chunk < last; ++chunk)
+      parts[static_cast<std::size_t>(block * layout.chunks + chunk)] = reader.read(chunk);
   });
   for (std::int64_t block = 0; block < layout.blocks; ++block) {
     std::vector<Partial> joined = join_chunks(parts, layout, block);

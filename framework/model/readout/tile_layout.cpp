@@ -26,7 +26,7 @@ std::int64_t rows_in_cache(std::int64_t layers) {
            static_cast<double>(rows * layers);
   };
   for (std::int64_t rows = 2; rows * layers <= kMost; ++rows)
-    // Of equally good numbers the larger one, since it reuses the packed weights more often.
+    // If numbers are equally good, the larger one reuses the packed weights more often.
     if (waste(rows) <= waste(best)) best = rows;
   return best;
 }
@@ -55,8 +55,7 @@ Band target_band(const Unembedding& unembedding, const float* x, const float* w,
 
 }  // namespace
 
-/// Columns per tile, rows per block and tiles per chunk. The limits only change the speed; they
-/// never depend on the number of threads, and so results do not either.
+/// Columns per tile, rows per block and tiles per chunk.
 TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t d_model,
                             std::int64_t vocab) {
   constexpr std::int64_t kTileColumns = 768;   // 3 KiB a row: the reduction stays in L1
@@ -76,10 +75,12 @@ TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t
   layout.rows_per_block = std::clamp(product_rows / layers, std::int64_t{1}, rows);
   layout.rows_in_cache = rows_in_cache(layers);
   layout.blocks = divide_up(rows, layout.rows_per_block);
-  // With few blocks of rows, the vocabulary is divided further, so that all threads have work.
-  layout.tiles_per_chunk =
-      divide_up(layout.tiles, std::min(layout.tiles, divide_up(kWorkItems, layout.blocks)));
+  layout.tiles_per_chunk = divide_up(layout.tiles, std::min(layout.tiles, kWorkItems));
   layout.chunks = divide_up(layout.tiles, layout.tiles_per_chunk);
+  // With many blocks of rows, a thread reads several chunks with the rows that it has packed.
+  layout.chunks_per_item =
+      divide_up(layout.chunks, std::min(layout.chunks, divide_up(kWorkItems, layout.blocks)));
+  layout.items = divide_up(layout.chunks, layout.chunks_per_item);
   return layout;
 }
 

@@ -8,8 +8,9 @@
 
 namespace lensbench::readout {
 
-/// Division of the product [layer * row, d_model] x [d_model, vocab] into tiles. It depends only on
-/// the shape, not on the number of threads, and so do the results.
+/// Division of the product [layer * row, d_model] x [d_model, vocab] into tiles. The chunks, at
+/// whose ends sums are joined, depend on the shape of the unembedding alone, so that the results of
+/// a row depend neither on the number of threads nor on the other rows.
 struct TileLayout {
   std::int64_t layers = 0, rows = 0, d_model = 0, vocab = 0;
   std::int64_t tile = 0;  ///< columns of a tile; the last one may be narrower
@@ -17,8 +18,10 @@ struct TileLayout {
   std::int64_t rows_per_block = 0;  ///< rows of a block, each with all layers
   std::int64_t rows_in_cache = 0;   ///< rows of a block that are multiplied together
   std::int64_t blocks = 0;
-  std::int64_t tiles_per_chunk = 0;  ///< one thread reads a block of rows against a chunk of tiles
-  std::int64_t chunks = 0;
+  std::int64_t tiles_per_chunk = 0;
+  std::int64_t chunks = 0;           ///< parts of the vocabulary that are reduced on their own
+  std::int64_t chunks_per_item = 0;  ///< one thread reads a block of rows against so many chunks
+  std::int64_t items = 0;            ///< such works for a block
 };
 
 TileLayout make_tile_layout(std::int64_t layers, std::int64_t rows, std::int64_t d_model,

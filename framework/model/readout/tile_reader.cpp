@@ -11,15 +11,13 @@ namespace lensbench::readout {
 /// block of the product, so the last layer is at hand for the divergences.
 TileReader::TileReader(const TileLayout& layout, const Unembedding& unembedding,
                        const at::Tensor& normalized, const ReadoutOptions& options,
-                       const Targets& targets, std::int64_t block, std::int64_t chunk)
+                       const Targets& targets, std::int64_t block)
     : layout_(layout),
       unembedding_(unembedding),
       options_(options),
       targets_(targets),
       first_row_(block * layout.rows_per_block),
       rows_(std::min(layout.rows_per_block, layout.rows - first_row_)),
-      first_tile_(chunk * layout.tiles_per_chunk),
-      last_tile_(std::min(layout.tiles, first_tile_ + layout.tiles_per_chunk)),
       product_(kernel_,
                normalized.narrow(1, first_row_, rows_)
                    .transpose(0, 1)
@@ -27,13 +25,14 @@ TileReader::TileReader(const TileLayout& layout, const Unembedding& unembedding,
                    .contiguous(),
                layout.layers * std::min(rows_, layout.rows_in_cache), layout.tile),
       row_(layout.tile),
-      reference_(layout.tile),
-      partials_(static_cast<std::size_t>(layout.layers * rows_)) {
-  for (Partial& partial : partials_) partial.top = TopK(options.top_k);
-}
+      reference_(layout.tile) {}
 
-std::vector<Partial> TileReader::read() {
-  for (std::int64_t tile = first_tile_; tile < last_tile_; ++tile) {
+std::vector<Partial> TileReader::read(std::int64_t chunk) {
+  partials_.assign(static_cast<std::size_t>(layout_.layers * rows_), Partial());
+  for (Partial& partial : partials_) partial.top = TopK(options_.top_k);
+  const std::int64_t first = chunk * layout_.tiles_per_chunk;
+  const std::int64_t last = std::min(layout_.tiles, first + layout_.tiles_per_chunk);
+  for (std::int64_t tile = first; tile < last; ++tile) {
     const std::int64_t begin = tile * layout_.tile;
     const std::int64_t columns = std::min(layout_.tile, layout_.vocab - begin);
     product_.set_tile(unembedding_.weight, begin, columns);

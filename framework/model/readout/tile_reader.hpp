@@ -13,17 +13,16 @@
 
 namespace lensbench::readout {
 
-/// Readout of a block of rows against a chunk of the vocabulary, on one thread. A few rows at a
+/// Readout of a block of rows against chunks of the vocabulary, on one thread. A few rows at a
 /// time are multiplied with a tile, and the logits are reduced while they are in the cache.
 class TileReader {
  public:
   /// \param normalized  [layer, row, d_model] float32, contiguous, on the CPU
   TileReader(const TileLayout& layout, const Unembedding& unembedding, const at::Tensor& normalized,
-             const ReadoutOptions& options, const Targets& targets, std::int64_t block,
-             std::int64_t chunk);
+             const ReadoutOptions& options, const Targets& targets, std::int64_t block);
 
   /// \return [layer, row of the block]
-  std::vector<Partial> read();
+  std::vector<Partial> read(std::int64_t chunk);
 
  private:
   /// \return logits [row, layer], product_.stride() apart
@@ -39,7 +38,7 @@ class TileReader {
   const ReadoutOptions& options_;
   const Targets& targets_;
   const Kernel& kernel_ = best_kernel();
-  std::int64_t first_row_, rows_, first_tile_, last_tile_;
+  std::int64_t first_row_, rows_;
   Product product_;  // rows [row, layer], d_model wide
   Row row_;
   Reference reference_;

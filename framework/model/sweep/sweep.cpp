@@ -181,7 +181,7 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   const std::int64_t position = position_of_metrics(tokens.length(), options);
   const std::vector<ResolvedCell> resolved = resolve_cells(spec, tokens.length(), cells);
   const auto element = static_cast<std::int64_t>(at::elementSize(model.options().dtype));
-  // Refused before the first forward, not after hours.
+  // A sweep that needs too much memory is refused before its first forward, not after hours.
   check_memory(cost_of(spec, tokens.length(), position, resolved, options, element),
                tokens.length(), options);
   const auto count = static_cast<std::int64_t>(cells.size());

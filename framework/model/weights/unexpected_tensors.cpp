@@ -53,8 +53,8 @@ std::string layer_numbers(std::int64_t described, std::int64_t stored) {
 
 /// Matched at the start of the name, so that weights of a block that contain such a word are kept.
 bool is_training_head(std::string_view name) {
-  // Of transformers: sequence and token classification, question answering, multiple choice,
-  // double heads; of trl and reward models: value and reward heads.
+  // Heads in transformers: sequence and token classification, question answering, multiple choice,
+  // double heads; in trl and reward models: value and reward heads.
   constexpr std::array<std::string_view, 12> heads = {"score.",
                                                       "classifier.",
                                                       "v_head.",

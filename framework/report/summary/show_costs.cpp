@@ -38,7 +38,7 @@ std::vector<std::string> labels(const Dataset& costs, const std::string& name,
 
 /// Largest value without NaN; null if all values are NaN.
 json most(const std::vector<double>& values) {
-  // `std::fmax` ignores NaN, which stands for a peak that the system did not report.
+  // `std::fmax` ignores NaN, which represents a peak that the system did not report.
   double result = std::nan("");
   for (const double value : values) result = std::fmax(result, value);
   return std::isnan(result) ? json() : json(result);

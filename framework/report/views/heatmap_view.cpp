@@ -65,8 +65,8 @@ class HeatMap {
   Lines write() const {
     Lines lines;
     const auto all = blocks();
-    // Of too many columns, the last tokens are shown (the prediction is at the end of a text), but
-    // the first indices of any other dimension.
+    // If there are too many columns, the last tokens are shown (the prediction is at the end of a
+    // text), but the first indices of any other dimension.
     const std::size_t shown = std::min(all.size(), most_blocks());
     const bool last = shows_last();
     const std::size_t first = last ? all.size() - shown : 0;

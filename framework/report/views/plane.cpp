@@ -145,7 +145,7 @@ std::vector<std::size_t> rows_to_draw(std::size_t n, std::size_t most) {
 
 std::vector<CaseRange> cases_of(const View& view, const Variable& variable) {
   if (has_dim(variable, "token")) return token_cases(view.dataset);
-  // An empty range stands for a variable without tokens.
+  // An empty range represents a variable without tokens.
   return {{0, "", 0, 0}};
 }
 

@@ -30,7 +30,7 @@ Column values_of(const View& view, const Variable& variable, const CaseRange& ra
           cells_of(view, variable, plane.values), ids ? 6 : 0};
 }
 
-/// The fixed indices are equal for all cases, so that one case stands for them.
+/// The fixed indices are equal for all cases, so that one case represents them.
 void explain_values(Lines& lines, const View& view, const std::vector<const Variable*>& variables,
                     const CaseRange& range) {
   for (const auto* variable : variables) {

@@ -90,7 +90,7 @@ Lines keep_last_rows(CaseRange& range, const TerminalStyle& style, std::int64_t 
   return lines;
 }
 
-/// Up to three cases share the lines of a variable; of more, one stands for all.
+/// Up to three cases share the lines of a variable; of more, one represents all.
 std::size_t cases_to_draw(std::size_t n_cases) {
   return n_cases <= 3 ? n_cases : 1;
 }

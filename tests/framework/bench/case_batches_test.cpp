@@ -8,31 +8,35 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Pair;
 
-TEST(CaseBatches, JoinConsecutiveCasesOfAlikeLength) {
-  EXPECT_THAT(form_batches({5, 5, 6, 5}, 512), ElementsAre(Pair(0, 4)));
-}
-
-TEST(CaseBatches, EndWherePaddingExceedsAThirdOfTheTokens) {
-  // 3 tokens and 6: 12 columns for 9 tokens. 3 tokens and 7: 14 columns for 10.
-  EXPECT_THAT(form_batches({3, 6}, 512), ElementsAre(Pair(0, 2)));
-  EXPECT_THAT(form_batches({3, 7}, 512), ElementsAre(Pair(0, 1), Pair(1, 2)));
+TEST(CaseBatches, JoinCasesOfEqualLength) {
+  EXPECT_THAT(form_batches({5, 6, 5, 5, 6}, 512),
+              ElementsAre(ElementsAre(0, 2, 3), ElementsAre(1, 4)));
 }
 
 TEST(CaseBatches, EndAtTheMostCases) {
-  EXPECT_THAT(form_batches(std::vector<std::int64_t>(40, 2), 512),
-              ElementsAre(Pair(0, 32), Pair(32, 40)));
+  const auto batches = form_batches(std::vector<std::int64_t>(40, 2), 512);
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].size(), 32u);
+  EXPECT_EQ(batches[1].front(), 32);
 }
 
-TEST(CaseBatches, EndAtTheMostColumns) {
-  EXPECT_THAT(form_batches({100, 100, 100}, 250), ElementsAre(Pair(0, 2), Pair(2, 3)));
-  EXPECT_THAT(form_batches({300, 300}, 250), ElementsAre(Pair(0, 1), Pair(1, 2)));
+TEST(CaseBatches, EndAtTheMostTokens) {
+  EXPECT_THAT(form_batches({100, 100, 100}, 250), ElementsAre(ElementsAre(0, 1), ElementsAre(2)));
+  EXPECT_THAT(form_batches({300, 300}, 250), ElementsAre(ElementsAre(0), ElementsAre(1)));
+}
+
+TEST(CaseBatches, JoinOnlyCasesThatAreNearEachOther) {
+  std::vector<std::int64_t> lengths(300, 0);
+  lengths[0] = lengths[255] = lengths[256] = 7;
+  const auto batches = form_batches(lengths, 512);
+  EXPECT_THAT(batches.front(), ElementsAre(0, 255));
+  EXPECT_EQ(batches.size(), 299u);
 }
 
 TEST(CaseBatches, LeaveACaseThatCannotRunAlone) {
-  EXPECT_THAT(form_batches({4, 0, 4, 4}, 512), ElementsAre(Pair(0, 1), Pair(1, 2), Pair(2, 4)));
-  EXPECT_THAT(form_batches({0, 0}, 512), ElementsAre(Pair(0, 1), Pair(1, 2)));
+  EXPECT_THAT(form_batches({4, 0, 4, 0}, 512),
+              ElementsAre(ElementsAre(0, 2), ElementsAre(1), ElementsAre(3)));
   EXPECT_THAT(form_batches({}, 512), IsEmpty());
 }
 

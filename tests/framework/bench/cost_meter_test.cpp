@@ -13,7 +13,7 @@ void wait_ms(int ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 }
 
-// Declares two tools, whose calls last as long as they are told to.
+// Declares two tools, whose calls last as long as the test requests.
 class Sleeper final : public Tool {
  public:
   Dataset run(const Request&) override { return {}; }

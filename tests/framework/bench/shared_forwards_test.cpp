@@ -8,7 +8,9 @@
 #include <lensbench/error.hpp>
 #include <lensbench/tool.hpp>
 
+#include "support/folders.hpp"
 #include "support/random_model.hpp"
+#include "support/sample_models.hpp"
 
 // How many forwards requests cost, and that looking further ahead changes no bit.
 
@@ -138,13 +140,19 @@ TEST(SharedForwards, RefusesANameThatMatchesNothing) {
   EXPECT_THROW(forwards.expect({"blocks.*.hook_resid_pots"}), UsageError);
 }
 
-/// A batch of prompts of different length, and what a forward of each alone gives.
-struct BatchFixture : Fixture {
-  CaseBatch batch{0, {tokens({1, 2, 3, 4}), tokens({5, 6}), tokens({7, 8, 9})}};
+/// A batch of three prompts, and what a forward of each alone gives.
+struct BatchFixture {
+  explicit BatchFixture(std::shared_ptr<const Model> given) : model(std::move(given)) {}
+  BatchFixture() : BatchFixture(random_model(small_gpt2_spec(), 1)) {}
+
+  Tokens tokens(std::vector<std::int64_t> ids) const { return tokens_from_ids(*model, ids); }
   std::map<std::string, at::Tensor> alone(const Tokens& prompt,
                                           const std::vector<std::string>& globs) const {
     return SharedForwards(model, true).activations(prompt, globs);
   }
+
+  std::shared_ptr<const Model> model;
+  CaseBatch batch{0, {tokens({1, 2, 3}), tokens({3, 2, 1}), tokens({2, 3, 4})}};
 };
 
 TEST(SharedForwards, ReadAllPromptsOfABatchInOneForward) {
@@ -157,37 +165,23 @@ TEST(SharedForwards, ReadAllPromptsOfABatchInOneForward) {
   EXPECT_EQ(forwards.forwards(), 1);
 }
 
-/// Every activation, those with two axes of positions among them. Sums of another number of rows
-/// may be taken in another order: 1e-5 relative to values of size 1.
-TEST(SharedForwards, GiveEachPromptOfABatchWhatAForwardOfItAloneGives) {
-  const BatchFixture f;
-  SharedForwards forwards(f.model, true);
-  for (const Tokens& prompt : f.batch.sequences) {
-    forwards.begin_case();
-    const auto alone = f.alone(prompt, {"*"});
-    const auto batched = forwards.activations(prompt, {"*"}, &f.batch);
-    ASSERT_EQ(batched.size(), alone.size());
-    for (const auto& [name, expected] : alone) {
-      ASSERT_EQ(batched.at(name).sizes(), expected.sizes()) << name;
-      EXPECT_TRUE(at::allclose(batched.at(name), expected, 1e-5, 1e-5)) << name;
+/// Every activation of every family that runs in batches.
+TEST(SharedForwards, GiveEachPromptOfABatchTheBitsThatItGetsAlone) {
+  for (const std::string& name : testing::sample_models()) {
+    const BatchFixture f(Model::open(testing::data_folder() + "/models/" + name));
+    if (!can_run_in_batches(f.model->spec())) continue;
+    SharedForwards forwards(f.model, true);
+    for (const Tokens& prompt : f.batch.sequences) {
+      forwards.begin_case();
+      const auto alone = f.alone(prompt, {"*"});
+      const auto batched = forwards.activations(prompt, {"*"}, &f.batch);
+      ASSERT_EQ(batched.size(), alone.size());
+      for (const auto& [hook, expected] : alone) {
+        ASSERT_EQ(batched.at(hook).sizes(), expected.sizes()) << name << " " << hook;
+        EXPECT_TRUE(at::equal(batched.at(hook), expected)) << name << " " << hook;
+      }
     }
   }
-}
-
-/// A run that is resumed begins in the middle of a batch.
-TEST(SharedForwards, GiveAPromptTheSameBitsWhicheverPromptOfItsBatchAsksFirst) {
-  const BatchFixture f;
-  SharedForwards whole(f.model, true), resumed(f.model, true);
-  for (const Tokens& prompt : f.batch.sequences) {
-    whole.begin_case();
-    whole.activations(prompt, kStream, &f.batch);
-  }
-  whole.begin_case();
-  resumed.begin_case();
-  const Tokens& last = f.batch.sequences.back();
-  const auto expected = whole.activations(last, kOutputs, &f.batch);
-  for (const auto& [name, value] : resumed.activations(last, kOutputs, &f.batch))
-    EXPECT_TRUE(value.equal(expected.at(name))) << name;
 }
 
 TEST(SharedForwards, GiveTheSameBitsToABatchWithoutSharing) {

@@ -263,7 +263,7 @@ TEST(OpeningAModel, RefusesNoLayers) {
                     HasSubstr("found 0")));
 }
 
-/// A tokenizer of three letters beside the sample of 61 tokens.
+/// A tokenizer of three letters in the folder of the sample of 61 tokens.
 constexpr const char* kLetters =
     R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": ID}, "merges": []}})";
 

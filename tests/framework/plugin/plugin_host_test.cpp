@@ -173,7 +173,7 @@ TEST(PluginHost, GoesOnWithTheBytesItLoadedWhenTheFileIsOverwritten) {
   EXPECT_EQ(result["count"].tensor.item<double>(), 6);
 }
 
-// Under the address sanitizer this finds what a tool leaves behind, and what it leaves too early.
+// Under the address sanitizer this finds what a tool does not release, or releases too early.
 TEST(PluginHost, LeavesResultsAndErrorsAliveWhenToolAndHostAreGoneAHundredTimes) {
   const TempDir directory;
   const auto file = place(directory, "good");

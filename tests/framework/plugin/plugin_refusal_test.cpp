@@ -158,7 +158,7 @@ TEST(PluginRefusal, OfDamagedBytesIsAnErrorAndNeverMore) {
   int refused = 0;
   for (int i = 0; i < 1000; ++i) {
     std::string bytes = whole;
-    // Headers, dynamic section and tables lie at both ends.
+    // Headers, dynamic section and tables are at both ends.
     for (int k = 0; k < 8; ++k) {
       const auto range = k % 2 == 0 ? std::size_t{4096} : bytes.size();
       bytes[16 + (random() >> 20) % (range - 16)] = static_cast<char>(random() >> 33);

@@ -76,7 +76,7 @@ TEST_F(PromptFile, OfJsonHasTextsOrIdsWithIdAndOtherFields) {
   EXPECT_EQ(cases[1].id, "line-3");
   EXPECT_THAT(cases[2].ids, ElementsAre(5, 0, 7));
   EXPECT_EQ(cases[2].id, "12");
-  // What is no string is kept as the JSON it was.
+  // A value that is not a string is kept as its JSON text.
   EXPECT_THAT(cases[2].fields,
               ElementsAre(Pair("on", "true"), Pair("tags", "[\"a\"]"), Pair("weight", "0.5")));
 }

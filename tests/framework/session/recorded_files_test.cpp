@@ -68,6 +68,10 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
   write_safetensors(matrix, Tensors{{"rows", at::ones({3, width})}});
   const std::string pairs = folder_.write(
       "pairs.jsonl", "{\"plus\": \"And God said\", \"minus\": \"And the people said unto him\"}\n");
+  const std::string facts =
+      folder_.write("facts.jsonl",
+                    "{\"subject\": \"Moses\", \"relation\": \"r\", \"object\": \"Aaron\"}\n"
+                    "{\"subject\": \"David\", \"relation\": \"r\", \"object\": \"Saul\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
   const std::map<std::string, std::vector<Reading>> readings = {
       {"layer_attribution", {{"reference", {{"reference", text}, {"ablation", "mean"}}}}},
@@ -83,6 +87,7 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"token_analyzer", {{"versus_model", {{"versus_model", other}}}}},
       {"sparsity", {{"text", {{"text", text}}}}},
       {"neuron_explorer", {{"text", {{"text", text}, {"neurons", "1:2"}}}}},
+      {"facts", {{"facts", {{"facts", facts}, {"trace", "false"}}}}},
       {"steering",
        {{"direction", {{"direction", vector}, {"alphas", "0,1"}}},
         {"pairs", {{"pairs", pairs}, {"alphas", "0,1"}}},

@@ -6,9 +6,9 @@
 #include <lensbench/error.hpp>
 
 #include "activation_patching/causal_tracing.hpp"
-#include "activation_patching/noise.hpp"
 #include "activation_patching/subject.hpp"
 #include "activation_patching/tracing_sweep.hpp"
+#include "common/noise.hpp"
 #include "patching_fixture.hpp"
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"

@@ -7,6 +7,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <lensbench/tool.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,15 +25,14 @@ inline std::vector<std::int64_t> prompt_for(const Model& model) {
   return ids;
 }
 
-/// Runs a tool on one sample checkpoint of tests/data/models (small, with random weights; there is
-/// at least one of every family). The tool either answers, and then all its receipts hold, or
-/// refuses the model with one sentence that names the family.
+/// Runs a tool on a model. The tool either answers, and then all its receipts hold, or refuses the
+/// model with one sentence that names the family.
 /// \param run  calls the tool
 /// \return the answer; empty if it refused
 template <class ToolClass>
 std::optional<Dataset> answer_or_refusal(
-    const std::string& sample, const std::function<Dataset(ToolClass&, const Tokens&)>& run) {
-  const auto model = Model::open(testing::data_folder() + "/models/" + sample);
+    const std::shared_ptr<const Model>& model,
+    const std::function<Dataset(ToolClass&, const Tokens&)>& run) {
   testing::ToolBench<ToolClass> bench(model, prompt_for(*model));
   try {
     bench.tool.check_compatible(*bench.model);
@@ -48,6 +48,15 @@ std::optional<Dataset> answer_or_refusal(
     EXPECT_NE(message.find("; "), std::string::npos) << "it does not say what to do: " << message;
   }
   return std::nullopt;
+}
+
+/// Runs a tool on one sample checkpoint of tests/data/models (small, with random weights; there is
+/// at least one of every family).
+template <class ToolClass>
+std::optional<Dataset> answer_or_refusal(
+    const std::string& sample, const std::function<Dataset(ToolClass&, const Tokens&)>& run) {
+  return answer_or_refusal<ToolClass>(Model::open(testing::data_folder() + "/models/" + sample),
+                                      run);
 }
 
 /// Name of a parametrised test: that of the sample without the characters that gtest refuses.

@@ -283,7 +283,7 @@ TEST(CheckCompatible, RefusesAModelThatNormalisesAfterItsSublayers) {
 }
 
 // The committed samples of tests/data/models: parallel and sequential blocks, one norm and two,
-// ALiBi, a norm of the embedding, local layers, biases of the unembedding, norms behind the
+// ALiBi, a norm of the embedding, local layers, biases of the unembedding, norms after the
 // sublayers, norms of queries and keys, mixtures of experts.
 class AttributionOfFamily : public ::testing::TestWithParam<const char*> {};
 

@@ -14,7 +14,7 @@
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
 
-// The committed BERT samples have no tokenizer: token 7 stands for the mask.
+// The committed BERT samples have no tokenizer: token 7 is used as the mask.
 
 namespace lensbench::lens {
 namespace {

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kSpaceMark = "▁";  // stands for a space in vocabularies of SentencePiece
+constexpr const char* kSpaceMark = "▁";  // represents a space in vocabularies of SentencePiece
 constexpr const char* kEndOfText = "<|endoftext|>";
 
 // Split patterns of Qwen2 and of Qwen3.5, which keeps marks together with letters.

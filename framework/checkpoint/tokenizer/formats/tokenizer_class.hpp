@@ -27,7 +27,7 @@ struct TokenizerClass {
   /// Tokens of the roles that the files do not name; in the order of kTokenRoles.
   std::array<const char*, kTokenRoles.size()> defaults;
   Frame frame = Frame::stored;
-  /// Fields of the model besides `vocab` and `merges`, then `normalizer`, `pre_tokenizer` and
+  /// Fields of the model other than `vocab` and `merges`, then `normalizer`, `pre_tokenizer` and
   /// `decoder` of a tokenizer.json.
   /// \param charsmap  `precompiled_charsmap` of the stored normalizer, or null
   nlohmann::json (*rules)(const TokenizerSettings& settings, const nlohmann::json& charsmap);

@@ -74,7 +74,7 @@ TEST(DamagedArchive, IsNeverCalledIntactWithAnotherContent) {
     EXPECT_TRUE(verdict == damaged || verdict == unchanged) << "bit " << bit << ": " << verdict;
     found += verdict == damaged;
   }
-  EXPECT_GT(found, kFlips / 10);  // the rest lies in unused space of the file
+  EXPECT_GT(found, kFlips / 10);  // the others are in unused space of the file
 }
 
 TEST(DamagedArchive, IsNoticedWhereverItIsCutOff) {

@@ -73,7 +73,7 @@ std::vector<std::string> findings_after(Change&& change) {
 }
 
 TEST(VerifySaysWhere, OneNumberChanged) {
-  // Tokens lie one after the other: column 1 is the first of case 1's two.
+  // Tokens follow one another: column 1 is the first of case 1's two.
   const auto findings = findings_after([](hid_t file) {
     const hid_t dataset = H5Dopen2(file, "/results/lens/entropy", H5P_DEFAULT);
     std::vector<float> values(2 * 6);

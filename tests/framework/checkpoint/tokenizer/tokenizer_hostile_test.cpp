@@ -50,7 +50,7 @@ std::string refusal_of_text(std::string_view text) {
   return message_of<InputError>([&] { Tokenizer::open(folder.path()); });
 }
 
-/// The error when `value` stands at `pointer`.
+/// The error when `value` is at `pointer`.
 std::string error_with(const char* pointer, json value) {
   json tokenizer = correct();
   tokenizer[json::json_pointer(pointer)] = std::move(value);

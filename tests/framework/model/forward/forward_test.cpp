@@ -25,7 +25,7 @@ using ::testing::ThrowsMessage;
 // Float32 sums in another order differ by a few units in the last place of values of size 1 to 10.
 constexpr double kReordered = 2e-5;
 
-/// Of logits: relative to the largest where that is above 1. Norms behind a sublayer enlarge what a
+/// Of logits: relative to the largest where that is above 1. Norms after a sublayer enlarge what a
 /// small output was rounded by.
 double reordered(const at::Tensor& logits) {
   return kReordered * std::max(1.0, logits.abs().max().item<double>());
@@ -117,7 +117,7 @@ TEST_P(Forward, PatternTimesValuesIsZ) {
 }
 
 TEST_P(Forward, HeadResultsAndBiasSumToTheAttentionOutput) {
-  if (spec.norm_placement != NormPlacement::before) GTEST_SKIP() << "a norm lies between";
+  if (spec.norm_placement != NormPlacement::before) GTEST_SKIP() << "a norm is between them";
   const auto seen = activations({"blocks.0.attn.hook_result", "blocks.0.hook_attn_out"});
   at::Tensor sum = seen[at_layer(0, "attn.hook_result")].sum(2);
   const at::Tensor bias = model->weight("blocks.0.attn.b_O");

@@ -232,7 +232,7 @@ TEST_P(EveryHook, HeadsAndBiasSumToTheAttentionOutput) {
 TEST_P(EveryHook, OfTheSublayersSumToTheStream) {
   for (std::int64_t layer = 0; layer < spec().n_layers; ++layer) {
     const at::Tensor& post = at_block(layer, "hook_resid_post");
-    // A norm after the addition stands between the two sums.
+    // A norm after the addition separates the two sums.
     const bool after = spec().norm_placement == NormPlacement::after_add;
     const at::Tensor attention =
         at_block(layer, "hook_resid_pre") + at_block(layer, "hook_attn_out");

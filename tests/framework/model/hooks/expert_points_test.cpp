@@ -16,7 +16,7 @@
 #include "support/folders.hpp"
 #include "support/tensors.hpp"
 
-// What passes inside the experts of a mixture, beside what transformers makes of the same
+// Activations inside the experts of a mixture, compared with those of transformers for the same
 // checkpoint in float64 (tests/parity/mixture_reference.py).
 
 namespace lensbench {

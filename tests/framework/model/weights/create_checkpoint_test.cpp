@@ -99,7 +99,7 @@ TEST(FillingWithNormalNumbers, HasMeanVarianceAndTailsOfTheNormalDistribution) {
   EXPECT_NEAR(x.mean().item<double>(), 0.0, 5 * error);
   EXPECT_NEAR(x.square().mean().item<double>(), 1.0, 5 * error * std::sqrt(2.0));
   EXPECT_NEAR(x.pow(4).mean().item<double>(), 3.0, 5 * error * std::sqrt(96.0));
-  // 4.55 % of a normal distribution lies beyond two standard deviations.
+  // 4.55 % of a normal distribution is beyond two standard deviations.
   EXPECT_NEAR((x.abs() > 2.0).to(at::kDouble).mean().item<double>(), 0.0455, 5 * error * 0.21);
   // Neighbours come from one block: sine and cosine must not be correlated.
   const at::Tensor pairs = x.view({n / 2, 2});

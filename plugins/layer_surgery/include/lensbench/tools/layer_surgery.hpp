@@ -23,7 +23,7 @@ enum class SurgeryOperation {
 /// A block of an order: the block with that index, of the model or of the donor.
 struct SurgeryBlock {
   std::int64_t index = 0;                                ///< from 0
-  bool donor = false;                                    ///< of the donor
+  bool donor = false;                                    ///< whether it is a block of the donor
   bool operator==(const SurgeryBlock&) const = default;  ///< compares both fields
 };
 
@@ -37,7 +37,7 @@ struct SurgeryHead {
 /// Arguments of the operations, and the text.
 struct LayerSurgeryOptions {
   std::vector<std::int64_t> blocks = {};  ///< block indices; empty: all
-  std::vector<SurgeryBlock> order = {};   ///< of `permute`
+  std::vector<SurgeryBlock> order = {};   ///< order of the blocks for `permute`
   std::string donor = {};                 ///< directory or hub name of the donor
   /// Pairs i, j of `merge_heads`, both in one block.
   std::vector<std::pair<SurgeryHead, SurgeryHead>> heads = {};

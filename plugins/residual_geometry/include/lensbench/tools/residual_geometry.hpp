@@ -20,7 +20,7 @@ struct ResidualGeometryOptions {
   std::int64_t principal = 10;          ///< principal directions whose explained variance is listed
   bool store_directions = false;        ///< also the directions themselves
   std::int64_t outliers = 3;            ///< dimensions with the largest share of the squared length
-  std::string rank_of = "eigenvalues";  ///< of the effective rank: `eigenvalues`, `singular_values`
+  std::string rank_of = "eigenvalues";  ///< measure of rank: `eigenvalues`, `singular_values`
   /// Matrices whose rows share the stream: `neurons` (output rows of each MLP), `embed`, `unembed`.
   std::vector<std::string> matrices = {};
   /// Another matrix [row, d_model], a tensor file with one tensor (`TensorFile`); empty: none.

@@ -51,7 +51,7 @@ struct SteeringOptions {
   /// Positions of the prompt that are changed, negative ones from its end; empty: by `where`.
   std::vector<std::int64_t> positions = {};
   std::int64_t max_new_tokens = 0;               ///< tokens generated in each cell of the grid
-  double temperature = 0.0;                      ///< of the generation; 0: greedy
+  double temperature = 0.0;                      ///< temperature of the generation; 0: greedy
   std::vector<std::int64_t> target_tokens = {};  ///< counted in generated text; empty: the target
   std::string neutral = "generated:4";           ///< text of the cost, as of `Corpus`
   std::int64_t window = 64;                      ///< most tokens of a window of that text
@@ -59,7 +59,7 @@ struct SteeringOptions {
   std::int64_t controls = 5;                     ///< random directions, at least 1
 };
 
-/// Changes the residual stream along a direction and measures the effect, beside that of random
+/// Changes the residual stream along a direction and measures the effect, with that of random
 /// directions of equal length, and the cost on a text that has nothing to do with it (Turner et
 /// al., arXiv:2308.10248; Rimsky et al., arXiv:2312.06681; Arditi et al., arXiv:2406.11717).
 class LENSBENCH_API Steering : public Tool {

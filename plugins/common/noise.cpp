@@ -1,4 +1,4 @@
-#include "noise.hpp"
+#include "common/noise.hpp"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>

@@ -25,7 +25,7 @@ Hooks adding(const std::vector<std::int64_t>& positions, const at::Tensor& rows)
 /// samples, positions and elements.
 std::vector<Hooks> noise_on(const std::vector<std::int64_t>& positions, std::int64_t samples,
                             std::int64_t width, double nu, std::uint64_t seed);
-/// The same on as many positions that are not of the subject, drawn for each sample; empty if there
+/// Noise on as many positions that are not of the subject, drawn for each sample; empty if there
 /// are none.
 std::vector<Hooks> control_noise(const std::vector<std::int64_t>& subject, std::int64_t length,
                                  std::int64_t samples, std::int64_t width, double nu,

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <lensbench/result_spec.hpp>
+
+namespace lensbench::facts {
+
+/// Variables of the results.
+inline constexpr ResultSpec kFactsTable[] = {
+    {"asserted", "fact", "1", "1 if enough templates assert the fact", View::table},
+    {"log_probability", "fact", "nats",
+     "log-probability of the object after the prompt, all its tokens, mean over templates",
+     View::table},
+    {"lift", "fact", "nats", "log_probability minus prior", View::table},
+    {"margin", "fact", "nats",
+     "log_probability minus that of the best other candidate, mean over templates", View::table},
+    {"candidate_rank", "fact", "1", "rank of the object among the candidates", View::table},
+    {"rank", "fact", "1", "rank of the object's first token in the vocabulary", View::table},
+    {"top_id", "fact", "1", "token that the model itself puts first after the first template",
+     View::table},
+    {"template_agreement", "fact", "1", "share of the templates that assert the fact", View::table},
+    {"settled_layer", "fact", "1",
+     "first layer from which on the lens gives the object's first token; -1: never", View::table},
+    {"peak_block", "fact kind", "1", "block whose restoration has the largest effect", View::table,
+     false},
+    {"peak_effect", "fact kind", "1",
+     "largest indirect effect on the probability of the object's first token", View::table, false},
+    {"total_effect", "fact", "1",
+     "probability of the object's first token, clean minus corrupted subject", View::table, false},
+    {"prior", "fact", "nats",
+     "log-probability of the object after the prompt with a neutral subject, mean over neutral "
+     "subjects and templates",
+     View::general},
+    {"object_tokens", "fact", "1", "number of tokens of the object", View::general},
+    {"length_mismatch", "fact", "1", "1 if the candidates differ in their number of tokens",
+     View::table},
+    {"best_candidate", "fact", "1", "candidate with the largest log-probability", View::general},
+    {"subject_node", "fact", "1", "node of the subject", View::general},
+    {"object_node", "fact", "1", "node of the object", View::general},
+    {"out_degree", "node", "1", "asserted facts whose subject it is", View::table},
+    {"in_degree", "node", "1", "asserted facts whose object it is", View::table},
+    {"asserted_share", "relation_name", "1", "share of the relation's facts that are asserted",
+     View::table},
+    {"consistency", "relation_name", "1",
+     "share of pairs of a fact and its inverse of which both or neither are asserted", View::table},
+    {"map_faithfulness", "relation_name", "1",
+     "share of held-out subjects for which the linear map has the model's first choice",
+     View::table, false},
+    {"map_interval", "relation_name bound", "1", "95 % interval of map_faithfulness", View::table,
+     false},
+    {"map_control_faithfulness", "relation_name", "1",
+     "the same for the mean last stream of the training subjects, which ignores the subject",
+     View::table, false},
+    {"map_training_subjects", "relation_name", "1", "subjects that the map is fitted to",
+     View::table, false},
+    {"map_held_out_subjects", "relation_name", "1", "other subjects, which it is measured on",
+     View::table, false},
+    {"prompt_log_probability", "prompt", "nats", "log-probability of the object after this prompt",
+     View::general},
+    {"prompt_prior", "prompt", "nats", "the same with a neutral subject, mean over them",
+     View::general},
+    {"prompt_margin", "prompt", "nats",
+     "log-probability of the object minus that of the best other candidate", View::general},
+    {"candidate_log_probability", "candidate_row", "nats",
+     "log-probability of the candidate after the prompt of the fact, mean over templates",
+     View::general},
+};
+
+}  // namespace lensbench::facts
