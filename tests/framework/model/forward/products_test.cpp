@@ -148,6 +148,18 @@ TEST(Products, HaveTheSameBitsWithAnyNumberOfThreads) {
   set_threads(before);
 }
 
+TEST(Products, OfManyRowsGiveEachRowTheBitsThatItHasAmongOtherRows) {
+  at::manual_seed(6);
+  for (const Layout layout : kLayouts) {
+    const at::Tensor weight = random_weight(401, 67, layout, at::kBFloat16);
+    const at::Tensor x = at::randn({150, 401});
+    const at::Tensor all = many_rows(x, *matrix_of(weight));
+    for (const std::int64_t first : {0, 3, 117})
+      EXPECT_TRUE(
+          at::equal(many_rows(x.narrow(0, first, 5), *matrix_of(weight)), all.narrow(0, first, 5)));
+  }
+}
+
 TEST(Products, LeaveOtherTensorsToLibtorch) {
   EXPECT_FALSE(matrix_of(at::ones({4, 4}, at::kDouble)));
   EXPECT_FALSE(matrix_of(at::ones({4, 8}).slice(1, 0, 8, 2)));
