@@ -1,12 +1,12 @@
 #include "model/forward/linear.hpp"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/addmv.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mv.h>
 
-#include <algorithm>
+#include "model/forward/products/product.hpp"
 
 namespace lensbench {
 namespace {
@@ -30,24 +30,34 @@ std::vector<std::int64_t> with_last(const at::Tensor& x, std::int64_t last) {
   return shape;
 }
 
-/// Vocabulary rows converted at a time, so that a half-precision unembedding never needs a complete
-/// float32 copy.
-constexpr std::int64_t kVocabularyTile = 8192;
+bool needs_graph(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.requires_grad();
+}
 
-/// Logits [row, vocab] in float32, whatever the type of the weights.
-at::Tensor raw_logits(const at::Tensor& rows, const Unembedding& unembedding) {
-  const at::Tensor& weight = unembedding.weight;
-  if (weight.scalar_type() == at::kFloat) return product(rows, weight.t(), unembedding.bias);
-  // Half precision: each tile is widened, multiplied and dropped.
-  std::vector<at::Tensor> tiles;
-  for (std::int64_t begin = 0; begin < weight.size(0); begin += kVocabularyTile) {
-    const std::int64_t size = std::min(kVocabularyTile, weight.size(0) - begin);
-    const at::Tensor bias =
-        unembedding.bias.defined() ? unembedding.bias.narrow(0, begin, size) : at::Tensor();
-    tiles.push_back(
-        product(rows, weight.narrow(0, begin, size).to(at::kFloat).t(), widened(bias, at::kFloat)));
-  }
-  return tiles.size() == 1 ? tiles.front() : at::cat(tiles, 1);
+/// rows [n, in] times weight [in, out] by the loops that read the weight where it is, or an
+/// undefined tensor where libtorch's product is the right one: on another device, in float64, for
+/// gradients, and for many rows of float32.
+at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
+                          const at::Tensor& bias) {
+  if (at::GradMode::is_enabled() && (needs_graph(rows) || needs_graph(weight) || needs_graph(bias)))
+    return {};
+  const bool few = rows.size(0) <= products::kFewRows;
+  if (weight.scalar_type() == at::kFloat && rows.size(0) != 1) return {};
+  const auto matrix = products::matrix_of(weight);
+  if (!matrix || !rows.is_cpu()) return {};
+  const at::Tensor result =
+      few ? products::few_rows(rows, *matrix) : products::many_rows(rows, *matrix);
+  return bias.defined() ? result.add_(bias) : result;
+}
+
+/// rows [n, in] float32 or float64 times weight of any type, in the type of the rows.
+at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
+  const at::ScalarType wide = rows.scalar_type();
+  const at::Tensor wide_bias = widened(bias, wide);
+  if (wide == at::kFloat)
+    if (at::Tensor result = direct_product(rows, weight, wide_bias); result.defined())
+      return result;
+  return product(rows, weight.to(wide), wide_bias);
 }
 
 }  // namespace
@@ -61,8 +71,7 @@ at::ScalarType accumulation_type(at::ScalarType dtype) {
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   const at::ScalarType wide = accumulation_type(x.scalar_type());
-  const at::Tensor result =
-      product(rows.to(wide), layer.weight.to(wide), widened(layer.bias, wide));
+  const at::Tensor result = wide_product(rows.to(wide), layer.weight, layer.bias);
   return result.to(x.scalar_type()).view(with_last(x, layer.weight.size(1)));
 }
 
@@ -81,7 +90,7 @@ at::Tensor softcap(const at::Tensor& x, double cap) {
 
 at::Tensor unembed_rows(const at::Tensor& x, const Unembedding& unembedding) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
-  at::Tensor logits = raw_logits(rows, unembedding);
+  at::Tensor logits = wide_product(rows, unembedding.weight.t(), unembedding.bias);
   if (unembedding.logit_scale != 1.0) logits = logits.mul(unembedding.logit_scale);
   if (unembedding.logit_softcap > 0.0) logits = softcap(logits, unembedding.logit_softcap);
   return logits.view(with_last(x, unembedding.weight.size(0)));

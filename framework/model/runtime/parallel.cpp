@@ -1,9 +1,12 @@
 #include "model/runtime/parallel.hpp"
 
 #include <c10/core/GradMode.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -45,15 +48,93 @@ class Work {
   std::exception_ptr error_;
 };
 
+/// Threads that wait between calls, so that a call does not pay for starting them: a generation
+/// step makes dozens of calls that take a fraction of a millisecond each. They wait for a moment in
+/// a loop that yields its processor, then asleep.
+class Helpers {
+ public:
+  /// Takes part in the work together with up to `most` helpers.
+  /// \return false if the helpers serve another call or were left in the process that forked
+  bool try_run(Work& work, std::int64_t most) {
+    if (::getpid() != process_ || busy_.exchange(true)) return false;
+    const Release release{busy_};
+    for (; threads_ < most; ++threads_) std::thread([this] { serve(); }).detach();
+    {
+      const std::lock_guard lock(mutex_);
+      work_ = &work;
+      places_ = most;
+      ++call_;
+    }
+    wake_.notify_all();
+    work.take_all();
+    finish();
+    return true;
+  }
+
+ private:
+  struct Release {
+    std::atomic<bool>& busy;
+    ~Release() { busy = false; }
+  };
+
+  /// Returns after the helpers that take part; others, which may be waiting for a processor, find
+  /// no work when they wake.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    work_ = nullptr;
+    lock.unlock();
+    for (int i = 0; i < kYields && active_ > 0; ++i) std::this_thread::yield();
+    lock.lock();
+    done_.wait(lock, [this] { return active_ == 0; });
+  }
+
+  void serve() {
+    std::uint64_t seen = 0;
+    for (;;) {
+      for (int i = 0; i < kYields && call_ == seen; ++i) std::this_thread::yield();
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return call_ != seen; });
+      seen = call_;
+      if (work_ == nullptr || places_ == 0) continue;
+      --places_;
+      ++active_;
+      Work& work = *work_;
+      lock.unlock();
+      work.take_all();
+      lock.lock();
+      if (--active_ == 0) done_.notify_one();
+    }
+  }
+
+  static constexpr int kYields = 200;  // tens of microseconds
+  const pid_t process_ = ::getpid();
+  std::atomic<bool> busy_ = false;  // true while the helpers serve a call
+  std::int64_t threads_ = 0;        // started; changed only by the call that is served
+  std::mutex mutex_;  // guards what follows; the atomic numbers are also read without it
+  std::condition_variable wake_, done_;
+  Work* work_ = nullptr;     // null when no helper may begin
+  std::int64_t places_ = 0;  // helpers that may still begin
+  std::atomic<int> active_ = 0;
+  std::atomic<std::uint64_t> call_ = 0;
+};
+
+/// The helpers of the process. They are never destroyed, since threads may wait for them at exit.
+Helpers& helpers() {
+  static Helpers* const all = new Helpers;
+  return *all;
+}
+
 }  // namespace
 
 void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work) {
   Work shared(count, work);
-  {
+  const std::int64_t threads = std::min<std::int64_t>(thread_count(), count);
+  if (threads <= 1) {
+    shared.take_all();
+  } else if (!helpers().try_run(shared, threads - 1)) {
     // Joined at the end of the block, before an exception may leave.
-    std::vector<std::jthread> helpers;
-    const std::int64_t threads = std::min<std::int64_t>(thread_report().threads, count);
-    for (std::int64_t i = 1; i < threads; ++i) helpers.emplace_back([&] { shared.take_all(); });
+    std::vector<std::jthread> own;
+    for (std::int64_t i = 1; i < threads; ++i) own.emplace_back([&] { shared.take_all(); });
     shared.take_all();
   }
   shared.rethrow();

@@ -31,6 +31,12 @@ bool blas_has_own_threads() {
   return get_kind && get_kind() == kPosixThreads;
 }
 
+/// 0 if the BLAS is not OpenBLAS. Every parallel loop asks, and the search takes microseconds.
+int blas_thread_count() {
+  static const auto get = blas_function<int()>("openblas_get_num_threads");
+  return get ? get() : 0;
+}
+
 }  // namespace
 
 /// For the whole process: results have the same bits only with the same number of threads.
@@ -55,13 +61,16 @@ int default_threads() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+int thread_count() {
+  return std::max(at::get_num_threads(), blas_thread_count());
+}
+
 /// What is in use, which may differ from what was set.
 ThreadReport thread_report() {
   ThreadReport report;
   report.libtorch_threads = at::get_num_threads();
-  if (const auto get_blas = blas_function<int()>("openblas_get_num_threads"))
-    report.blas_threads = get_blas();
-  report.threads = std::max(report.libtorch_threads, report.blas_threads);
+  report.blas_threads = blas_thread_count();
+  report.threads = thread_count();
   report.blas_core = blas_text("openblas_get_corename");
   report.blas_config = blas_text("openblas_get_config");
   return report;

@@ -24,6 +24,9 @@ void set_threads(int threads);
 /// that this process may use (its affinity mask).
 int default_threads();
 
+/// `thread_report().threads`, without the search for the names.
+int thread_count();
+
 ThreadReport thread_report();
 
 }  // namespace lensbench

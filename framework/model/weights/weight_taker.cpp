@@ -7,6 +7,7 @@
 
 #include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
+#include "model/weights/converted.hpp"
 #include "model/weights/unexpected_tensors.hpp"
 
 namespace lensbench {
@@ -92,7 +93,7 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
     wrong_.push_back(stored + " holds integers");
     return {};
   }
-  return tensor.to(options_.device, options_.dtype);
+  return converted(tensor, options_.device, options_.dtype);
 }
 
 Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,

@@ -1,6 +1,8 @@
 #include "model/runtime/threads.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <lensbench/error.hpp>
@@ -59,6 +61,43 @@ TEST(ForEachParallel, ThrowsWhatTheWorkThrew) {
                                    if (i == 40) throw std::out_of_range("forty");
                                  }),
                std::out_of_range);
+}
+
+TEST(ForEachParallel, WorksWithinItselfAndFromSeveralThreads) {
+  const WithThreads three(3);
+  std::atomic<int> visits = 0;
+  const auto nested = [&] {
+    for_each_parallel(5,
+                      [&](std::int64_t) { for_each_parallel(7, [&](std::int64_t) { ++visits; }); });
+  };
+  {
+    const std::jthread one(nested), two(nested);
+    nested();
+  }
+  EXPECT_EQ(visits, 3 * 5 * 7);
+}
+
+TEST(ForEachParallel, FinishesManyShortCallsWithAChangingNumberOfThreads) {
+  std::atomic<std::int64_t> sum = 0;
+  for (int call = 0; call < 2000; ++call) {
+    const WithThreads some(1 + call / 50 % 4);
+    for_each_parallel(4, [&](std::int64_t i) { sum += i; });
+  }
+  EXPECT_EQ(sum, 2000 * 6);
+}
+
+TEST(ForEachParallel, WorksInAProcessThatForkedAfterIt) {
+  const WithThreads two(2);
+  for_each_parallel(2, [](std::int64_t) {});
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<int> visits = 0;
+    for_each_parallel(10, [&](std::int64_t) { ++visits; });
+    _exit(visits == 10 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST(ForEachParallel, DoesNothingForNothing) {
