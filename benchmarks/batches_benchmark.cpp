@@ -69,11 +69,8 @@ void lens_of_short_prompts(benchmark::State& state) {
   const char* given = std::getenv("LENSBENCH_BENCHMARK_PROMPTS");
   const std::int64_t count = given != nullptr ? std::atoll(given) : 320;
   const TransformerSpec spec = gpt2_small_spec();
-  const std::int64_t together =
-      form_batches(std::vector<std::int64_t>(static_cast<std::size_t>(count), kTokens),
-                   most_batch_columns(spec))
-          .front()
-          .second;
+  const std::vector<std::int64_t> lengths(static_cast<std::size_t>(count), kTokens);
+  const std::int64_t together = std::ssize(form_batches(lengths, most_batch_columns(spec)).front());
   const Folder folder;
   write_gpt2_small(folder / "model");
   for (auto _ : state) {

@@ -20,18 +20,6 @@ std::int64_t bytes_of(const std::map<std::string, at::Tensor>& activations) {
   return bytes;
 }
 
-/// Fewest rows of a product. Small products may be summed in another order than large ones: with
-/// so many rows, a prompt has the same bits alone and in every batch.
-constexpr std::int64_t kFewestRows = 16;
-
-/// The sequences, and the first one again until there are enough rows.
-TokenBatch batch_of(std::vector<Tokens> sequences) {
-  const std::int64_t length = std::max<std::int64_t>(1, sequences.front().size());
-  const Tokens first = sequences.front();
-  while (std::ssize(sequences) * length < kFewestRows) sequences.push_back(first);
-  return make_batch(sequences);
-}
-
 /// One sequence of an activation of a batch, as a forward of it alone would give it.
 at::Tensor part_of(const at::Tensor& activation, const HookPoint& point, std::int64_t row,
                    std::int64_t length) {
@@ -137,6 +125,15 @@ SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Nam
   const auto is_meant = [&](const Member& one) { return one.tokens.ids == tokens.ids; };
   auto member = std::find_if(batch_.begin(), batch_.end(), is_meant);
   if (member == batch_.end()) return run({tokens}, names).front();
+  // The products of single heads are so small that their bits depend on the number of rows.
+  Names together, alone;
+  for (const std::string& name : names)
+    (name.ends_with(".hook_result") ? alone : together).insert(name);
+  if (!alone.empty()) {
+    Activations activations = run({tokens}, alone).front();
+    if (!together.empty()) activations.merge(read(tokens, together));
+    return activations;
+  }
   // Equal prompts are equal members, of which one may have been taken already.
   const auto has_values = [&](const Member& one) { return is_meant(one) && !one.held.empty(); };
   const auto full = std::find_if(member, batch_.end(), has_values);
@@ -154,7 +151,7 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
     std::vector<Tokens> sequences;
     sequences.reserve(batch_.size());
     for (const Member& one : batch_) sequences.push_back(one.tokens);
-    std::vector<Activations> read = run(std::move(sequences), missing);
+    std::vector<Activations> read = run(sequences, missing);
     for (std::size_t row = 0; row < batch_.size(); ++row)
       // Without sharing nothing is kept.
       if (share_ || row == member) batch_[row].held.merge(read[row]);
@@ -165,14 +162,14 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
 }
 
 /// Activations of each sequence, all of one length, from one forward.
-std::vector<SharedForwards::Activations> SharedForwards::run(std::vector<Tokens> sequences,
+std::vector<SharedForwards::Activations> SharedForwards::run(const std::vector<Tokens>& sequences,
                                                              const Names& names) {
   ForwardOptions options;
   // The unembedding is the most expensive step of a small model, so it runs only if it is read.
   options.logits =
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
   std::vector<Activations> each(sequences.size());
-  const TokenBatch tokens = batch_of(std::move(sequences));
+  const TokenBatch tokens = make_batch(sequences);
   const Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
   const bool alone = tokens.batch_size() == 1;

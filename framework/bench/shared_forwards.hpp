@@ -23,9 +23,8 @@ namespace lensbench {
 /// sequence with the same index in the previous case. Reading an activation does not change a
 /// forward in any bit, so results do not depend on the cache.
 ///
-/// The prompts of a batch of cases run in one forward, whichever of them asks first. They are of
-/// equal length, and few rows are filled up, so that the bits of a prompt do not depend on the
-/// batch.
+/// The prompts of a batch of cases, all of one length, run in one forward, whichever of them asks
+/// first.
 class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
@@ -67,7 +66,7 @@ class SharedForwards {
   };
 
   Names matching(const std::vector<std::string>& globs);
-  std::vector<Activations> run(std::vector<Tokens> sequences, const Names& names);
+  std::vector<Activations> run(const std::vector<Tokens>& sequences, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
   Activations read_in_batch(std::size_t member, const Names& names);
   void set_batch(const CaseBatch* batch);

@@ -45,6 +45,19 @@ void refuse_other_kind(const PluginHost& host, PluginEntryKind kind, const std::
                      (wants_tool ? "an experiment, not a tool" : "a tool, not an experiment"));
 }
 
+template <class Number>
+nlohmann::json known(const std::optional<Number>& number) {
+  return number ? nlohmann::json(*number) : nlohmann::json();
+}
+
+/// For `/run`, with null for a number that is not known.
+nlohmann::json to_json(const ExpectedCost& cost) {
+  return {{"cases", cost.cases},
+          {"steps", known(cost.sum.items)},
+          {"floating_point_operations", known(cost.sum.flops)},
+          {"bytes", known(cost.sum.bytes)}};
+}
+
 /// Reports the end of the cases, however they end.
 struct EndOfCases {
   const RunListener& listener;
@@ -97,7 +110,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
   if (const auto cost = bound_->expected_cost(cases_, parameters_, *context_); cost.cases > 0) {
-    expected_cost_ = expected_cost_json(cost);
+    expected_cost_ = to_json(cost);
     listener_.warn("expected cost of " +
                    describe_expected_cost(expected_cost_, available_memory()));
   }

@@ -13,9 +13,8 @@ namespace {
 /// positions would cost a whole unembedding.
 constexpr std::int64_t kPositions = 8;
 
-/// Rows whose logits are held at a time, and the fewest rows of a product: small products may be
-/// summed in another order than large ones, and a receipt has the same bits in every batch.
-constexpr std::int64_t kRows = 64, kFewestRows = 16;
+/// Rows whose logits are held at a time.
+constexpr std::int64_t kRows = 64;
 
 /// One position of a prompt, with what the lens says of it.
 struct Row {
@@ -43,8 +42,6 @@ TokenBatch batch_of(const std::vector<PromptReadout>& prompts) {
   std::vector<Tokens> sequences;
   sequences.reserve(prompts.size());
   for (const PromptReadout& prompt : prompts) sequences.push_back(prompt.tokens);
-  const std::int64_t length = std::max<std::int64_t>(1, prompts.front().tokens.size());
-  while (std::ssize(sequences) * length < kFewestRows) sequences.push_back(prompts.front().tokens);
   return make_batch(sequences);
 }
 
@@ -55,8 +52,7 @@ at::Tensor padded_streams(const std::vector<PromptReadout>& prompts, const Token
   at::Tensor streams =
       at::zeros({tokens.batch_size(), tokens.length(), first.size(1)}, first.options());
   for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
-    const auto i = row < std::ssize(prompts) ? static_cast<std::size_t>(row) : 0;
-    const at::Tensor& stream = prompts[i].before_last;
+    const at::Tensor& stream = prompts[static_cast<std::size_t>(row)].before_last;
     streams[row].narrow(0, tokens.length() - stream.size(0), stream.size(0)).copy_(stream);
   }
   return streams;
@@ -116,12 +112,9 @@ RowLogits logits_of(const Model& model, const std::vector<PromptReadout>& prompt
     streams.push_back(
         output.residual[static_cast<std::int64_t>(row.prompt)][padding + row.position]);
   }
-  const auto n = static_cast<std::int64_t>(rows.size());
-  while (std::ssize(streams) < kFewestRows) streams.push_back(streams.front());
-  const at::Tensor normalized = model.final_norm(at::stack(streams));
   RowLogits result;
-  result.normalized = normalized.narrow(0, 0, n);
-  result.logits = model.unembed(normalized).narrow(0, 0, n).to(at::Device(at::kCPU), at::kDouble);
+  result.normalized = model.final_norm(at::stack(streams));
+  result.logits = model.unembed(result.normalized).to(at::Device(at::kCPU), at::kDouble);
   // The forward itself gives the logits of the last positions.
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i].position + 1 == prompts[rows[i].prompt].tokens.size())

@@ -28,8 +28,19 @@ std::int64_t length_of(const CaseInput& input, const Context& context) {
 
 }  // namespace
 
+/// Fewest tokens of a case that runs in a batch: a product of one row, or of a few rows of
+/// half-precision weights, is a loop of its own.
+std::int64_t fewest_tokens(const Model& model) {
+  const at::ScalarType type = model.unembedding().weight.scalar_type();
+  return type == at::kFloat ? 2 : type == at::kDouble ? std::int64_t{1} << 62 : 5;
+}
+
 bool can_run_in_batches(const TransformerSpec& spec) {
-  return spec.mlp.n_experts == 0 && !spec.masked_language_model && spec.d_embedding == 0;
+  // Vectorised functions leave a rest that is not a multiple of this to other code.
+  constexpr std::int64_t kVector = 32;
+  return spec.mlp.n_experts == 0 && !spec.masked_language_model && spec.d_embedding == 0 &&
+         spec.mlp.d_mlp % kVector == 0 && spec.attention.score_softcap == 0 &&
+         spec.logit_softcap == 0;
 }
 
 std::vector<std::vector<std::int64_t>> form_batches(const std::vector<std::int64_t>& lengths,
@@ -65,8 +76,10 @@ std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& 
   std::vector<std::int64_t> lengths(cases.size(), 0);
   const TransformerSpec& spec = context.model().spec();
   if (active && cases.size() > 1 && can_run_in_batches(spec))
-    std::transform(cases.begin(), cases.end(), lengths.begin(),
-                   [&](const CaseInput& input) { return length_of(input, context); });
+    std::transform(cases.begin(), cases.end(), lengths.begin(), [&](const CaseInput& input) {
+      const std::int64_t length = length_of(input, context);
+      return length < fewest_tokens(context.model()) ? 0 : length;
+    });
   return form_batches(lengths, most_batch_columns(spec));
 }
 

@@ -17,20 +17,22 @@ struct CaseBatch {
 
 /// Cases of equal length that are near each other, each group in order and the groups in the order
 /// of their first cases. Every case is in one group.
-/// \param lengths       tokens of each case; 0 for a case that cannot run, which stays alone
+/// \param lengths       tokens of each case; 0 for a case that stays alone
 /// \param most_columns  most tokens of a group of several cases
 std::vector<std::vector<std::int64_t>> form_batches(const std::vector<std::int64_t>& lengths,
                                                     std::int64_t most_columns);
 
-/// Whether the bits of a prompt do not depend on the other prompts of a batch. Small products may
-/// be summed in another order than large ones: the experts of a mixture, and products in the
-/// prediction head, get rows of which the number depends on the batch.
+/// Whether the bits of a prompt do not depend on the other prompts of a batch. They would where
+/// functions that are vectorised over the whole batch leave a rest (widths that are not a multiple
+/// of 32, softcaps), in the experts of a mixture, whose number of rows depends on the batch, and in
+/// prediction heads with a product.
 bool can_run_in_batches(const TransformerSpec& spec);
 
 /// Most tokens of a batch, so that even all activations of a batch need a bounded memory.
 std::int64_t most_batch_columns(const TransformerSpec& spec);
 
-/// Groups of the cases of a run.
+/// Groups of the cases of a run. Cases that cannot run, or are so short that the loops of their
+/// products differ from those of a batch, stay alone.
 /// \param active  false: every case is a group of its own
 std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& cases,
                                                   const Context& context, bool active);

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/addmv.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mv.h>
 
@@ -11,11 +12,21 @@
 namespace lensbench {
 namespace {
 
+/// OpenBLAS sums products of up to 10^6 multiplications in an order that depends on the number of
+/// rows. So that a prompt has the same bits alone and in a batch, small weights are multiplied by
+/// our own loops, and few rows of a larger weight are filled up beyond that number.
+constexpr std::int64_t kSmallWeight = 1 << 16, kFilledWeight = 1 << 20, kFewestFactorRows = 16;
+
 /// rows [n, in] times weight [in, out], plus bias if it is defined.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   if (rows.size(0) == 1) {  // a generation step: a matrix product would first copy the weight
     const at::Tensor row = rows[0], matrix = weight.t();
     return (bias.defined() ? at::addmv(bias, matrix, row) : at::mv(matrix, row)).unsqueeze(0);
+  }
+  const std::int64_t n = rows.size(0);
+  if (n > 0 && n < kFewestFactorRows && weight.numel() <= kFilledWeight) {
+    const at::Tensor filled = at::constant_pad_nd(rows, {0, 0, 0, kFewestFactorRows - n}, 0);
+    return product(filled, weight, bias).narrow(0, 0, n);
   }
   return bias.defined() ? at::addmm(bias, rows, weight) : at::mm(rows, weight);
 }
@@ -36,13 +47,15 @@ bool needs_graph(const at::Tensor& tensor) {
 
 /// rows [n, in] times weight [in, out] by the loops that read the weight where it is, or an
 /// undefined tensor where libtorch's product is the right one: on another device, in float64, for
-/// gradients, and for many rows of float32.
+/// gradients, and for several rows of a large float32 weight.
 at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
                           const at::Tensor& bias) {
   if (at::GradMode::is_enabled() && (needs_graph(rows) || needs_graph(weight) || needs_graph(bias)))
     return {};
-  const bool few = rows.size(0) <= products::kFewRows;
-  if (weight.scalar_type() == at::kFloat && rows.size(0) != 1) return {};
+  const bool is_float = weight.scalar_type() == at::kFloat;
+  if (is_float && rows.size(0) != 1 && weight.numel() > kSmallWeight) return {};
+  // In float32 all numbers of rows but one are multiplied alike.
+  const bool few = rows.size(0) <= (is_float ? 1 : products::kFewRows);
   const auto matrix = products::matrix_of(weight);
   if (!matrix || !rows.is_cpu()) return {};
   const at::Tensor result =

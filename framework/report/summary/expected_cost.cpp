@@ -29,11 +29,6 @@ std::string mebibytes(double bytes) {
   return text;
 }
 
-template <class Number>
-json known(const std::optional<Number>& number) {
-  return number ? json(*number) : json();
-}
-
 /// A number of facts that come from a file; empty if it is missing or not a number.
 std::optional<double> number(const json& facts, const char* name) {
   if (!facts.is_object()) return std::nullopt;
@@ -50,13 +45,6 @@ std::string counted(double count, const std::string& one) {
 }
 
 }  // namespace
-
-json expected_cost_json(const ExpectedCost& cost) {
-  return {{"cases", cost.cases},
-          {"steps", known(cost.sum.items)},
-          {"floating_point_operations", known(cost.sum.flops)},
-          {"bytes", known(cost.sum.bytes)}};
-}
 
 std::string describe_expected_cost(const json& cost, double available_bytes) {
   std::vector<std::string> parts;

@@ -168,8 +168,10 @@ TEST(SharedForwards, ReadAllPromptsOfABatchInOneForward) {
 /// Every activation of every family that runs in batches.
 TEST(SharedForwards, GiveEachPromptOfABatchTheBitsThatItGetsAlone) {
   for (const std::string& name : testing::sample_models()) {
-    const BatchFixture f(Model::open(testing::data_folder() + "/models/" + name));
+    BatchFixture f(Model::open(testing::data_folder() + "/models/" + name));
     if (!can_run_in_batches(f.model->spec())) continue;
+    // Enough prompts for products of another size than those of one prompt.
+    for (std::int64_t id = 0; id < 20; ++id) f.batch.sequences.push_back(f.tokens({id % 5, 4, 1}));
     SharedForwards forwards(f.model, true);
     for (const Tokens& prompt : f.batch.sequences) {
       forwards.begin_case();

@@ -39,8 +39,16 @@ TEST(LensBatch, GivesEachPromptWhatItAloneGivesInEveryFamily) {
     const auto batched = bench.tool.run_batch(requests);
     ASSERT_EQ(batched.size(), requests.size());
     SCOPED_TRACE(name);
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      testing::expect_equal(batched[i], bench.tool.run(requests[i]));
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      Dataset together = batched[i], alone = bench.tool.run(requests[i]);
+      // A receipt compares with the logits of a forward of the whole batch.
+      ASSERT_EQ(together.receipts.size(), 1u);
+      EXPECT_TRUE(together.receipts.front().passed) << together.receipts.front().value;
+      EXPECT_EQ(together.receipts.front().note, alone.receipts.front().note);
+      together.receipts.clear();
+      alone.receipts.clear();
+      testing::expect_equal(together, alone);
+    }
   }
 }
 

@@ -89,7 +89,8 @@ TEST_F(Profiling, CountsTheMemoryOfTensors) {
   const auto& mlp = find(entries, 0, "mlp");
   EXPECT_GE(mlp.peak_bytes, 8 * 4 * (1024 + 1024));
   EXPECT_GE(mlp.allocated_bytes, 8 * 4 * (1024 + 1024 + 256));
-  EXPECT_LT(mlp.allocated_bytes, 2 * 8 * 4 * (1024 + 1024 + 256));
+  // The products of 8 rows are filled up to 16 rows.
+  EXPECT_LT(mlp.allocated_bytes, 3 * 8 * 4 * (1024 + 1024 + 256));
 }
 
 TEST_F(Profiling, IsEmptyWithoutForwards) {
