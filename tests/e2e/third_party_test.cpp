@@ -9,6 +9,7 @@
 #include "archive/archive_reader.hpp"
 #include "core/files/sha256.hpp"
 #include "support/command.hpp"
+#include "support/csv.hpp"
 #include "support/folders.hpp"
 
 // Tools and experiments built by strangers: outside this tree, against an installed lensbench that
@@ -18,21 +19,6 @@ namespace lensbench {
 namespace {
 
 using testing::run;
-
-// A line of CSV (RFC 4180); no field of these files holds a line break.
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"')
-      quoted = !quoted;
-    else if (c == ',' && !quoted)
-      fields.emplace_back();
-    else if (c != '\r')
-      fields.back() += c;
-  }
-  return fields;
-}
 
 class ThirdParty : public ::testing::Test {
  protected:
@@ -101,10 +87,10 @@ class ThirdParty : public ::testing::Test {
     std::istringstream lines(exported.out);
     std::string line;
     std::getline(lines, line);
-    const auto names = fields_of(line);
+    const auto names = testing::csv_fields(line);
     std::map<std::string, std::vector<double>> result;
     while (std::getline(lines, line)) {
-      const auto fields = fields_of(line);
+      const auto fields = testing::csv_fields(line);
       for (std::size_t i = 0; i < names.size(); ++i)
         result[names[i]].push_back(std::strtod(fields.at(i).c_str(), nullptr));
     }

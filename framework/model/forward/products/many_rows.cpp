@@ -21,6 +21,7 @@ constexpr std::int64_t kBlockRows = 120;    // with kMostTerms, 180 KiB of input
 constexpr std::int64_t kMostColumns = 128;  // and 192 KiB of widened weights
 constexpr std::int64_t kTasks = 16;         // work for up to this number of threads
 constexpr std::int64_t kMostRows = 1024;    // bounds the copy of the inputs
+constexpr std::int64_t kInline = 1 << 20;   // multiplications: some ten microseconds
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -45,17 +46,24 @@ class TiledProduct {
   /// \param y  [rows, out], overwritten
   void multiply(const float* x, float* y) {
     pack(x);
-    for_each_parallel(divide_up(weight_.out, columns_), [&](std::int64_t tile) {
+    for_each(divide_up(weight_.out, columns_), [&](std::int64_t tile) {
       multiply_tile(tile * columns_, std::min(columns_, weight_.out - tile * columns_), y);
     });
   }
 
  private:
+  /// A product that takes less time than threads need to wake is made by this one.
+  template <class Work>
+  void for_each(std::int64_t count, const Work& work) const {
+    if (rows_ * weight_.in * weight_.out > kInline) return for_each_parallel(count, work);
+    for (std::int64_t task = 0; task < count; ++task) work(task);
+  }
+
   /// Layout [block of terms][row group][term][row of the group]: the kernel reads it in order.
   void pack(const float* x) {
     constexpr std::int64_t kGroups = 4;  // of a task
     const std::int64_t groups = padded_rows_ / group_;
-    for_each_parallel(divide_up(groups, kGroups), [&](std::int64_t task) {
+    for_each(divide_up(groups, kGroups), [&](std::int64_t task) {
       const std::int64_t end = std::min(groups, (task + 1) * kGroups);
       for (std::int64_t group = task * kGroups; group < end; ++group)
         for (std::int64_t begin = 0; begin < weight_.in; begin += terms_)
