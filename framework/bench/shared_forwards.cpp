@@ -1,8 +1,10 @@
 #include "bench/shared_forwards.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "model/hooks/read_activations.hpp"
@@ -31,6 +33,20 @@ at::Tensor part_of(const at::Tensor& activation, const HookPoint& point, std::in
                                                : activation;
   // A copy, so that the other sequences can be freed.
   return own.clone(at::MemoryFormat::Contiguous);
+}
+
+/// Length of an axis of an activation of one sequence.
+std::int64_t axis_length(const TransformerSpec& spec, const std::string& axis,
+                         std::int64_t length) {
+  if (axis == "batch" || axis == "one") return 1;
+  if (axis.ends_with("pos")) return length;
+  if (axis == "head") return spec.attention.n_heads;
+  if (axis == "kv_head") return spec.attention.n_key_value_heads;
+  if (axis == "d_head") return spec.attention.d_head;
+  if (axis == "d_mlp") return spec.mlp.d_mlp;
+  if (axis == "vocab") return spec.vocab_size;
+  // The others are about as wide as the stream, or smaller.
+  return spec.d_model;
 }
 
 /// True if a name is after the last block, where logits are needed.
@@ -148,10 +164,9 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
   std::copy_if(names.begin(), names.end(), std::inserter(missing, missing.end()),
                [&](const std::string& name) { return !held.contains(name); });
   if (!missing.empty()) {
-    std::vector<Tokens> sequences;
-    sequences.reserve(batch_.size());
-    for (const Member& one : batch_) sequences.push_back(one.tokens);
-    std::vector<Activations> read = run(sequences, missing);
+    std::vector<Activations> read = run_batch(member, missing);
+    // A prompt has the same bits alone.
+    if (read.empty()) return run({batch_[member].tokens}, names).front();
     for (std::size_t row = 0; row < batch_.size(); ++row)
       // Without sharing nothing is kept.
       if (share_ || row == member) batch_[row].held.merge(read[row]);
@@ -159,6 +174,36 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
   Activations own;
   for (const std::string& name : names) own.insert(held.extract(name));
   return own;
+}
+
+/// Bytes of activations of a whole batch, in float32.
+double SharedForwards::expected_bytes(std::int64_t length, const Names& names) const {
+  double elements = 0;
+  for (const HookPoint& point : points_) {
+    if (!names.contains(point.name)) continue;
+    double one = 1;
+    for (const std::string& axis : point.dims)
+      one *= static_cast<double>(axis_length(model_->spec(), axis, length));
+    elements += one;
+  }
+  return 4 * elements * static_cast<double>(batch_.size());
+}
+
+/// Activations of each prompt of the batch; empty if the prompt has to run alone, because the
+/// activations of all are too large, or the batch cannot run.
+std::vector<SharedForwards::Activations> SharedForwards::run_batch(std::size_t member,
+                                                                   const Names& names) {
+  if (expected_bytes(batch_[member].tokens.size(), names) > static_cast<double>(most_bytes_))
+    return {};
+  std::vector<Tokens> sequences;
+  sequences.reserve(batch_.size());
+  for (const Member& one : batch_) sequences.push_back(one.tokens);
+  try {
+    return run(sequences, names);
+  } catch (const std::exception&) {
+    // The prompt that is wrong, or needs more memory than there is, fails alone.
+    return {};
+  }
 }
 
 /// Activations of each sequence, all of one length, from one forward.
@@ -170,7 +215,7 @@ std::vector<SharedForwards::Activations> SharedForwards::run(const std::vector<T
       reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
   std::vector<Activations> each(sequences.size());
   const TokenBatch tokens = make_batch(sequences);
-  const Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
+  Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
   const bool alone = tokens.batch_size() == 1;
   for (const HookPoint& point : points_) {
@@ -180,6 +225,7 @@ std::vector<SharedForwards::Activations> SharedForwards::run(const std::vector<T
       each[row][point.name] =
           alone ? found->second
                 : part_of(found->second, point, static_cast<std::int64_t>(row), tokens.length());
+    all.erase(found);  // before the parts of the next one are made
   }
   return each;
 }

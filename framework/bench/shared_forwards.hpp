@@ -28,7 +28,8 @@ namespace lensbench {
 class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
-  /// \param most_bytes  most bytes cached between requests; activations beyond it are recomputed
+  /// \param most_bytes  most bytes cached between requests; activations beyond it are recomputed,
+  ///   and prompts of a batch whose activations exceed it run alone
   SharedForwards(std::shared_ptr<const Model> model, bool share,
                  std::int64_t most_bytes = std::int64_t{1} << 30);
 
@@ -69,6 +70,8 @@ class SharedForwards {
   std::vector<Activations> run(const std::vector<Tokens>& sequences, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
   Activations read_in_batch(std::size_t member, const Names& names);
+  std::vector<Activations> run_batch(std::size_t member, const Names& names);
+  double expected_bytes(std::int64_t length, const Names& names) const;
   void set_batch(const CaseBatch* batch);
   Sequence& sequence_of(const Tokens& tokens);
   void add_foreseen(const Sequence& sequence, Names& names) const;

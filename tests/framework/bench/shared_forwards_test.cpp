@@ -209,6 +209,20 @@ TEST(SharedForwards, RunAPromptOutsideTheBatchAlone) {
     EXPECT_TRUE(value.equal(expected.at(name))) << name;
 }
 
+TEST(SharedForwards, RunPromptsAloneWhoseBatchExceedsTheMemory) {
+  const BatchFixture f;
+  // 3 prompts of 3 positions; each stream has 4 bytes for each of d_model numbers.
+  const std::int64_t stream = 3 * 3 * 4 * f.model->spec().d_model * f.model->spec().n_layers;
+  SharedForwards enough(f.model, true, stream), too_few(f.model, true, stream - 1);
+  for (const Tokens& prompt : f.batch.sequences)
+    for (SharedForwards* forwards : {&enough, &too_few}) {
+      forwards->begin_case();
+      forwards->activations(prompt, kStream, &f.batch);
+    }
+  EXPECT_EQ(enough.forwards(), 1);
+  EXPECT_EQ(too_few.forwards(), 3);
+}
+
 TEST(SharedForwards, ReadEqualPromptsOfABatchOnce) {
   const BatchFixture f;
   const CaseBatch twice{0, {f.tokens({1, 2, 3}), f.tokens({1, 2, 3})}};
