@@ -55,6 +55,7 @@ SweepOptions sweep_options(Context& context, std::int64_t position, const std::v
 std::vector<std::string> restored_hooks(const TransformerSpec& spec,
                                         const std::vector<std::string>& kinds) {
   std::vector<std::string> hooks;
+  hooks.reserve(kinds.size());
   for (const std::string& kind : kinds) hooks.push_back(hook_of(spec, kind));
   return hooks;
 }

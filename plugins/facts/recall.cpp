@@ -29,6 +29,7 @@ std::string restored_hook(const TransformerSpec& spec, const std::string& kind) 
 
 std::vector<std::string> restored_hooks(const TransformerSpec& spec) {
   std::vector<std::string> hooks;
+  hooks.reserve(kKinds.size());
   for (const std::string& kind : kKinds) hooks.push_back(restored_hook(spec, kind));
   return hooks;
 }

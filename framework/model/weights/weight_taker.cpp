@@ -24,6 +24,7 @@ std::string listed(std::vector<std::string> items) {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> sizes;
+  sizes.reserve(shape.size());
   for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
   return std::string("[").append(join(sizes, ", ")) += "]";
 }

@@ -79,6 +79,7 @@ std::vector<std::string> three_digits(const std::vector<double>& values) {
   const int digits = largest > 0 ? static_cast<int>(std::floor(std::log10(largest))) : 0;
   const int decimals = whole_numbers ? 0 : std::clamp(digits < 0 ? 1 - digits : 2 - digits, 0, 4);
   std::vector<std::string> cells;
+  cells.reserve(values.size());
   for (const double value : values)
     cells.push_back(std::isnan(value) ? "" : significant(value, decimals, scientific));
   return cells;
@@ -170,6 +171,7 @@ std::vector<std::string> cells_of(const View& view, const Variable& variable,
                                   const std::vector<double>& values) {
   if (variable.holds != Holds::token_ids) return three_digits(values);
   std::vector<std::string> cells;
+  cells.reserve(values.size());
   for (const double id : values)
     cells.push_back(shorten(view.token(id), kWidestToken, view.style.unicode));
   return cells;
