@@ -114,6 +114,7 @@ TokenBatch repeated(const TokenBatch& tokens, std::int64_t rows) {
 at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t layer,
                      const std::vector<Cell>& cells) {
   std::vector<at::Tensor> rows;
+  rows.reserve(cells.size());
   for (const Cell& cell : cells) rows.push_back(cell.residual);
   const at::Tensor residual = at::cat(rows, 0);
   // Cells that replace the last MLP end here.
