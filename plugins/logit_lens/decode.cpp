@@ -139,6 +139,7 @@ void keep_layers(Answer& answer) {
 
 at::Tensor join(const std::vector<Answer>& parts, at::Tensor Readout::*member, std::int64_t axis) {
   std::vector<at::Tensor> tensors;
+  tensors.reserve(parts.size());
   for (const Answer& part : parts) tensors.push_back(part.readout.*member);
   return tensors.front().defined() ? at::cat(tensors, axis) : at::Tensor();
 }

@@ -56,6 +56,7 @@ Receipt frozen_norm_is_direct_attribution(const RunPair& pair, const Tokens& sou
   const auto of_source = outputs_of(other, by_head, position);
   // Both runs in one stack, so that both are divided by the same scale.
   std::vector<at::Tensor> rows;
+  rows.reserve(2 * senders.size());
   for (const Sender& sender : senders) rows.push_back(of_base.at(sender.label));
   for (const Sender& sender : senders) rows.push_back(of_source.at(sender.label));
   std::optional<TokenSelection> versus;
