@@ -9,6 +9,7 @@ void CaseServices::begin_case(std::int64_t index, std::int64_t pass, const CaseB
   index_ = index;
   pass_ = pass;
   batch_ = batch;
+  forget_calls();
   sink_.note(index_, "");
 }
 
@@ -45,6 +46,7 @@ std::optional<Dataset> CaseServices::committed(const std::string& key) const {
 
 /// Calls outside cases are metered, but there is no case to note.
 void CaseServices::begin(const std::string& tool) {
+  called_ = true;
   meter_.begin(tool);
   if (index_ >= 0) sink_.note(index_, tool);
 }

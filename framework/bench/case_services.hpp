@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <lensbench/context.hpp>
 #include <optional>
@@ -27,6 +28,9 @@ class CaseServices final : public RunServices, public ToolMeter {
   /// \param batch  prompts whose forwards run together with that of the case; nullptr: none
   void begin_case(std::int64_t index, std::int64_t pass, const CaseBatch* batch);
   void end_case();
+  /// Whether a tool was called since `forget_calls`.
+  bool has_called() const { return called_; }
+  void forget_calls() { called_ = false; }
 
   void progress(std::int64_t done, std::int64_t total) override;
   bool cancelled() const override;
@@ -47,6 +51,7 @@ class CaseServices final : public RunServices, public ToolMeter {
   CostMeter& meter_;
   std::int64_t index_ = -1, pass_ = 0;
   const CaseBatch* batch_ = nullptr;
+  std::atomic<bool> called_ = false;  ///< an experiment may call tools from its own threads
 };
 
 }  // namespace lensbench

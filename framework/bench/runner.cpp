@@ -246,6 +246,12 @@ class BoundExperiment::Run {
     return true;
   }
 
+  template <class Work>
+  std::optional<CaseFailure> attempt(std::int64_t index, Work&& work) {
+    return lensbench::attempt(index, *bound_.experiment_, std::forward<Work>(work),
+                              [this] { return services_.has_called(); });
+  }
+
   bool should_stop() const { return control_.should_stop && control_.should_stop(); }
 
   bool takes_batches() const {
@@ -262,7 +268,7 @@ class BoundExperiment::Run {
     services_.begin_case(group.front(), pass, batch);
     std::deque<Case> cases;
     std::vector<Dataset> results;
-    const auto failure = attempt(group.front(), *bound_.experiment_, [&] {
+    const auto failure = attempt(group.front(), [&] {
       for (const std::int64_t index : group)
         cases.emplace_back(index, cases_[static_cast<std::size_t>(index)], context_, parameters_,
                            pass, nullptr);
@@ -273,8 +279,7 @@ class BoundExperiment::Run {
     // One by one, the case that is wrong fails alone.
     if (failure || results.size() != group.size()) return false;
     for (std::size_t i = 0; i < group.size(); ++i) {
-      auto failed = attempt(group[i], *bound_.experiment_,
-                            [&] { tool->save(cases[i], std::move(results[i])); });
+      auto failed = attempt(group[i], [&] { tool->save(cases[i], std::move(results[i])); });
       save(&cases[i], group[i], pass, share_of(costs, group.size(), i == 0), std::move(failed));
     }
     return true;
@@ -288,7 +293,7 @@ class BoundExperiment::Run {
     context_.begin_case();
     services_.begin_case(index, pass, batch);
     // Everything that a plug-in throws becomes the failure of this case.
-    auto failure = attempt(index, *bound_.experiment_, [&] {
+    auto failure = attempt(index, [&] {
       c.emplace(index, cases_[static_cast<std::size_t>(index)], context_, parameters_, pass,
                 earlier);
       bound_.experiment_->run(*c);
@@ -306,7 +311,7 @@ class BoundExperiment::Run {
             std::optional<CaseFailure> failure) {
     std::map<std::string, Dataset> saved;
     if (!failure)
-      failure = attempt(index, *bound_.experiment_, [&] {
+      failure = attempt(index, [&] {
         saved = c->saved();
         for (auto& [name, dataset] : saved) {
           // Schema and views are those of the tools in use.
@@ -357,8 +362,8 @@ class BoundExperiment::Run {
     context_.begin_case();
     FinalSummary summary(sink_, report_.completed, cases_, parameters_, context_.seed(),
                          report_.summaries);
-    const auto failure =
-        attempt(-1, *bound_.experiment_, [&] { bound_.experiment_->finish(summary); });
+    services_.forget_calls();
+    const auto failure = attempt(-1, [&] { bound_.experiment_->finish(summary); });
     // The cases are safe, but without their summary the run is incomplete.
     if (failure) throw_finish_error(*failure);
     for (auto& [name, dataset] : report_.summaries) add_views(dataset, bound_.schemas_);

@@ -40,9 +40,9 @@ void check_options(const TransformerSpec& spec, const CausalTracingOptions& opti
   if (options.window < 1)
     throw UsageError("causal_tracing: window is " + std::to_string(options.window) +
                      "; give at least 1 block");
-  if (options.samples < 1)
+  if (options.samples < 1 || options.samples > 10000)
     throw UsageError("causal_tracing: samples is " + std::to_string(options.samples) +
-                     "; give at least 1");
+                     "; give 1 to 10000");
   for (const char* from : {"vocabulary", "subject", "prompt"})
     if (options.noise_from == from) return;
   throw UsageError("causal_tracing: unknown noise_from '" + options.noise_from +

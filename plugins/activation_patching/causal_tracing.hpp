@@ -28,7 +28,7 @@ class CausalTracingTool final : public CausalTracing {
       {"noise_from", ParameterType::choice, "vocabulary", "",
        "Embeddings whose entries give the standard deviation.", "vocabulary|subject|prompt"},
       {"samples", ParameterType::integer, "10", "1",
-       "Number of noises, the same for every restoration.", "[1, inf)"},
+       "Number of noises, the same for every restoration.", "[1, 10000]"},
       {"replacement", ParameterType::text, "", "",
        "Text in place of subject, of as many tokens, for corruption=replace."},
       metric_parameters::kCorrupted,

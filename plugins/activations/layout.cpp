@@ -49,7 +49,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeaning
     {"hook_v", "value"},
     {"hook_rot_q", "query after rotary positions"},
     {"hook_rot_k", "key after rotary positions"},
-    {"hook_attn_scores", "attention score before softmax, -inf where masked"},
+    {"hook_attn_scores", "attention score before softmax (negative infinity: masked)"},
     {"hook_pattern", "attention probability"},
     {"hook_z", "values weighted by the pattern"},
     {"hook_result", "output of each head, without the bias"},

@@ -37,7 +37,7 @@ class FactsTool final : public Facts {
        "What the trace puts in the place of the subject: neutral subjects, or noise on it.",
        "neutral|noise"},
       {"samples", ParameterType::integer, "10", "1",
-       "Most neutral subjects of the trace, or number of its noises.", "[1, inf)"},
+       "Most neutral subjects of the trace, or number of its noises.", "[1, 10000]"},
       {"noise", ParameterType::number, "3.0", "standard deviations",
        "Size of the trace's noise, in standard deviations of the embedding.", "[0, inf)"},
       {"window", ParameterType::integer, "1", "blocks",

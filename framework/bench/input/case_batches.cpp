@@ -1,5 +1,7 @@
 #include "bench/input/case_batches.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <map>
@@ -75,7 +77,9 @@ std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& 
                                                   const Context& context, bool active) {
   std::vector<std::int64_t> lengths(cases.size(), 0);
   const TransformerSpec& spec = context.model().spec();
-  if (active && cases.size() > 1 && can_run_in_batches(spec))
+  // Threads of libtorch cut vectorised functions at places that depend on the size of the batch.
+  const bool one_thread = at::get_num_threads() == 1;
+  if (active && one_thread && cases.size() > 1 && can_run_in_batches(spec))
     std::transform(cases.begin(), cases.end(), lengths.begin(), [&](const CaseInput& input) {
       const std::int64_t length = length_of(input, context);
       return length < fewest_tokens(context.model()) ? 0 : length;

@@ -20,10 +20,13 @@ std::string with_tools(const std::string& message, const Experiment& experiment)
 std::string source_of(const Experiment& experiment);
 
 /// Runs `work` of an experiment and turns any exception into a failure.
-template <class Work>
-std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work) {
+/// \param has_called  whether a tool was called in this case; if not, the experiment's failed tools
+///   are those of an earlier case
+template <class Work, class HasCalled>
+std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experiment, Work&& work,
+                                   HasCalled&& has_called) {
   const auto failure = [&](const std::string& message, int exit_code) {
-    return CaseFailure{index, with_tools(message, experiment), exit_code};
+    return CaseFailure{index, has_called() ? with_tools(message, experiment) : message, exit_code};
   };
   try {
     work();
@@ -31,7 +34,8 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
   } catch (const SaveError& error) {
     return CaseFailure{index, error.what(), error.exit_code()};
   } catch (const ResultError& error) {
-    return CaseFailure{index, error.what() + source_of(experiment), error.exit_code()};
+    return CaseFailure{index, error.what() + (has_called() ? source_of(experiment) : ""),
+                       error.exit_code()};
   } catch (const Error& error) {
     return failure(error.what(), error.exit_code());
   } catch (const c10::Error& error) {

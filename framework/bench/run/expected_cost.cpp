@@ -33,10 +33,14 @@ ExpectedCost BoundExperiment::expected_cost(const std::vector<CaseInput>& cases,
   for (std::int64_t index = 0; index < std::ssize(cases); ++index) {
     CostEstimate one;
     // A case that cannot be estimated fails when it runs, with the same reason.
-    const auto failure = attempt(index, *experiment_, [&] {
-      const Case c(index, cases[static_cast<std::size_t>(index)], context, parameters, 0, nullptr);
-      one = tools_.front()->estimate(request_of(*tools_.front(), c));
-    });
+    const auto failure = attempt(
+        index, *experiment_,
+        [&] {
+          const Case c(index, cases[static_cast<std::size_t>(index)], context, parameters, 0,
+                       nullptr);
+          one = tools_.front()->estimate(request_of(*tools_.front(), c));
+        },
+        [] { return false; });
     if (failure) continue;
     add_case(total, one);
     // A tool that does not estimate its cost answers alike for every case.

@@ -120,6 +120,17 @@ TEST_F(RunSessionTest, GivesAToolThatTakesBatchesCasesOfAlikeLengthTogether) {
   EXPECT_THAT(counts_of(ArchiveReader(archive()).read("together")), ElementsAre(3, 3, 3, 1));
 }
 
+TEST_F(RunSessionTest, BlamesNoToolForACaseThatFailsBeforeItCallsOne) {
+  auto request = folders.request(kExperiment, "uses_odd");
+  request.set["how"] = "throw_std";
+  auto cases = cases_of_ids(1);
+  cases.push_back(broken_case());
+  const auto failures = run(std::move(request), std::move(cases)).report.failures;
+  ASSERT_EQ(failures.size(), 2u);
+  EXPECT_THAT(failures[0].message, HasSubstr("tool 'odd'"));
+  EXPECT_THAT(failures[1].message, ::testing::Not(HasSubstr("tool 'odd'")));
+}
+
 TEST_F(RunSessionTest, RunsTheCasesOfABatchAloneWhereOneOfThemIsRefused) {
   testing::place(folders.plugins, "batches");
   const auto outcome = run(folders.request(kTool, "together"), alike_cases({1, 7, 3}));

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "activations/layout.hpp"
 #include "checkpoint/weights/safetensors.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
@@ -83,6 +84,13 @@ TEST(Activations, EqualTheHookToTheBitInFloat32) {
       run_with_cache(*sample.model, make_batch(sample.tokens), {"blocks.1.attn.hook_z"}).cache;
   EXPECT_TRUE(sample.read({"blocks.1.attn.hook_z"})["blocks.1.attn.hook_z"].tensor.equal(
       seen["blocks.1.attn.hook_z"][0]));
+}
+
+/// The bench refuses a result with infinities that its description does not explain.
+TEST(Activations, ExplainTheInfinityOfMaskedScores) {
+  HookPoint scores;
+  scores.name = "blocks.0.attn.hook_attn_scores";
+  EXPECT_NE(meaning(scores).find("infinity"), std::string::npos);
 }
 
 TEST(Activations, AreRoundedOnceToFloat16) {
