@@ -1,5 +1,5 @@
 // Recall of facts: causal tracing of every fact that the model knows, with noise and with another
-// subject, averaged over facts by the place of the token, beside the layer at which the lens
+// subject, averaged over facts by the place of the token, next to the layer at which the lens
 // settles.
 
 #include <ATen/TensorOperators.h>

@@ -37,19 +37,6 @@ at::Tensor recovery(const at::Tensor& effects, const at::Tensor& gaps) {
   return effects.sum(0) / gaps.sum();
 }
 
-std::vector<Head> ranked(const at::Tensor& scores) {
-  std::vector<Head> heads;
-  for (std::int64_t block = 0; block < scores.size(0); ++block)
-    for (std::int64_t head = 0; head < scores.size(1); ++head) heads.push_back({block, head});
-  const auto values = statistics::values_of(scores);
-  const auto score = [&](const Head& head) {
-    return values[static_cast<std::size_t>(head.block * scores.size(1) + head.index)];
-  };
-  std::stable_sort(heads.begin(), heads.end(),
-                   [&](const Head& a, const Head& b) { return score(a) > score(b); });
-  return heads;
-}
-
 std::vector<Head> first_of(std::vector<Head> heads, std::int64_t count) {
   heads.resize(std::min(heads.size(), static_cast<std::size_t>(count)));
   return heads;
@@ -185,18 +172,14 @@ void add_senders(Dataset& table, const Dataset& paths) {
 
 }  // namespace
 
-std::string name_of(const Head& head) {
-  return "L" + std::to_string(head.block) + "H" + std::to_string(head.index);
-}
-
 Selection choose_heads(const Summary& cases, std::int64_t top_k) {
   const auto chosen_by = [&](const char* name) { return half_of(cases, "heads", name, false); };
   const at::Tensor direct = chosen_by("direct").mean(0);
   Selection selection;
-  for (const Head& head : first_of(ranked(direct), top_k))
+  for (const Head& head : first_of(by_score(direct), top_k))
     if (direct[head.block][head.index].item<double>() > 0) selection.direct.push_back(head);
   selection.patched =
-      first_of(ranked(recovery(chosen_by("z_effect"), chosen_by("gap")).abs()), top_k);
+      first_of(by_score(recovery(chosen_by("z_effect"), chosen_by("gap")).abs()), top_k);
   return selection;
 }
 

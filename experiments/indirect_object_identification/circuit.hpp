@@ -2,24 +2,19 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <compare>
 #include <cstdint>
 #include <lensbench/experiment.hpp>
 #include <lensbench/hypothesis.hpp>
 #include <string>
 #include <vector>
 
+#include "common/heads.hpp"
+
 namespace indirect_object_identification {
 
-/// An attention head.
-struct Head {
-  std::int64_t block = 0;
-  std::int64_t index = 0;
-  auto operator<=>(const Head&) const = default;  // NOLINT(modernize-use-nullptr)
-};
-
-/// `L5H1`.
-std::string name_of(const Head& head);
+using common::by_score;
+using common::Head;
+using common::name_of;
 
 /// Heads that the first half of the traced prompts of every case chooses.
 struct Selection {

@@ -15,29 +15,11 @@ using namespace lensbench;
 
 constexpr double kControlShare = 0.99;
 
-/// All heads, the one with the largest score first; equal ones by block and index.
-std::vector<Head> by_score(const at::Tensor& scores) {
-  std::vector<Head> heads;
-  for (std::int64_t block = 0; block < scores.size(0); ++block)
-    for (std::int64_t head = 0; head < scores.size(1); ++head) heads.push_back({block, head});
-  const auto values = statistics::values_of(scores);
-  const auto score = [&](const Head& head) {
-    return values[static_cast<std::size_t>(head.block * scores.size(1) + head.index)];
-  };
-  std::stable_sort(heads.begin(), heads.end(),
-                   [&](const Head& a, const Head& b) { return score(a) > score(b); });
-  return heads;
-}
-
 std::string point_of(std::int64_t block) {
   return "blocks." + std::to_string(block) + ".attn.hook_z";
 }
 
 }  // namespace
-
-std::string name_of(const Head& head) {
-  return "L" + std::to_string(head.block) + "H" + std::to_string(head.index);
-}
 
 Selection choose_heads(const at::Tensor& scores, const at::Tensor& control) {
   Selection selection;

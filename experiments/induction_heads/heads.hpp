@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <compare>
 #include <cstdint>
 #include <lensbench/model.hpp>
 #include <lensbench/random.hpp>
@@ -10,17 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "common/heads.hpp"
+
 namespace induction_heads {
 
-/// An attention head.
-struct Head {
-  std::int64_t block = 0;
-  std::int64_t index = 0;
-  auto operator<=>(const Head&) const = default;  // NOLINT(modernize-use-nullptr)
-};
-
-/// `L5H1`.
-std::string name_of(const Head& head);
+using common::by_score;
+using common::Head;
+using common::name_of;
 
 /// What the sequences that choose heads say.
 struct Selection {

@@ -19,13 +19,13 @@ namespace {
 
 using Bench = testing::ToolBench<LogitLensTool>;
 
-/// Three prompts, one with a target of its own.
+/// Three prompts of different length, one with a target of its own.
 std::vector<Request> requests_of(Bench& bench) {
   bench.tool.attach(bench.context, testing::declared(LogitLensTool::kParameters));
   const auto parameters = bench.tool.parameters({{"top_k", "3"}, {"points", "resid_post,mlp_out"}});
   std::vector<Request> requests;
   for (const std::vector<std::int64_t>& ids :
-       {std::vector<std::int64_t>{1, 2, 3}, {0, 2, 2}, {4, 3, 2}})
+       {std::vector<std::int64_t>{1, 2, 3, 4}, {0, 2}, {4, 3, 2}})
     requests.emplace_back(tokens_from_ids(*bench.model, ids), parameters);
   requests[1].set_target(Target::token(2));
   return requests;

@@ -96,6 +96,21 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ReadoutOfShape,
                                            Shape{2, 900, 16, 2100, 4}, Shape{1, 2, 24, 20011, 50},
                                            Shape{900, 2, 16, 300, 5}));
 
+/// 3,600 rows are several blocks, a few rows are one; the sums over the vocabulary must still be
+/// joined at the same places.
+TEST(Readout, GivesARowTheSameBitsAmongAnyOtherRows) {
+  const Unembedding unembedding = unembedding_of(random({5003, 32}, 0.5, 3));
+  const at::Tensor rows = random({2, 1800, 32}, 1.0, 4);
+  const Readout all = read_out(unembedding, rows, {});
+  for (const std::int64_t count : {1, 3, 50}) {
+    const Readout few = read_out(unembedding, rows.narrow(1, 0, count), {});
+    for (at::Tensor Readout::*member : {&Readout::top_ids, &Readout::top_logits,
+                                        &Readout::top_probabilities, &Readout::log_sum_exp,
+                                        &Readout::entropy, &Readout::kl_to_last})
+      EXPECT_TRUE((few.*member).equal((all.*member).narrow(1, 0, count))) << count << " rows";
+  }
+}
+
 TEST(Readout, EqualsFloat64WithBiasScaleAndSoftcap) {
   Unembedding unembedding = unembedding_of(random({3001, 40}, 0.8, 3));
   unembedding.bias = random({3001}, 1.0, 4);
