@@ -85,16 +85,19 @@ TEST(Products, EqualFloat64WhereThreadsShareTheWeight) {
 TEST(Products, GiveARowTheSameBitsAmongAnyOtherRows) {
   at::manual_seed(4);
   constexpr std::int64_t kMost = 70;
-  for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{16, 24}, {128, 512},
-                                {300, 400}, {768, 1000}, {768, 2304}})
+  for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{96, 24},
+                                {128, 512},
+                                {300, 400},
+                                {768, 1000},
+                                {768, 2304}})
     for (const Layout layout : {Layout::by_input, Layout::by_output})
       for (const at::ScalarType type : kTypes) {
         const at::Tensor x = at::randn({kMost, in}).to(type);
         const Linear layer{random_weight(in, out, layout, type), at::randn({out}).to(type)};
         const at::Tensor all = linear(x, layer);
         const std::int64_t fewest = type == at::kFloat ? 2 : 5;
-        for (const std::int64_t rows : {fewest, std::int64_t{7}, std::int64_t{15}, std::int64_t{16},
-                                        std::int64_t{33}})
+        for (const std::int64_t rows :
+             {fewest, std::int64_t{7}, std::int64_t{15}, std::int64_t{16}, std::int64_t{33}})
           EXPECT_TRUE(linear(x.narrow(0, 0, rows), layer).equal(all.narrow(0, 0, rows)))
               << type << " " << rows << " rows, [" << in << ", " << out << "], layout "
               << static_cast<int>(layout);

@@ -104,9 +104,9 @@ TEST(Readout, GivesARowTheSameBitsAmongAnyOtherRows) {
   const Readout all = read_out(unembedding, rows, {});
   for (const std::int64_t count : {1, 3, 50}) {
     const Readout few = read_out(unembedding, rows.narrow(1, 0, count), {});
-    for (at::Tensor Readout::*member : {&Readout::top_ids, &Readout::top_logits,
-                                        &Readout::top_probabilities, &Readout::log_sum_exp,
-                                        &Readout::entropy, &Readout::kl_to_last})
+    for (at::Tensor Readout::*member :
+         {&Readout::top_ids, &Readout::top_logits, &Readout::top_probabilities,
+          &Readout::log_sum_exp, &Readout::entropy, &Readout::kl_to_last})
       EXPECT_TRUE((few.*member).equal((all.*member).narrow(1, 0, count))) << count << " rows";
   }
 }
