@@ -56,7 +56,8 @@ class CaseAccessor(Generic[Data]):
         (`blocks.0.attn.hook_pattern_case3`).
 
         >>> one = lens.lensbench.case("prompt-4")                        # doctest: +SKIP
-        >>> one.entropy.plot(x="label")                                  # doctest: +SKIP
+        >>> one.entropy.plot()                                           # doctest: +SKIP
+        >>> plt.xticks(one.token, one.label.values)                      # doctest: +SKIP
         >>> one.target_rank.swap_dims(token="label").to_pandas()         # doctest: +SKIP
         """
         number, data = self._number(case), cast(Any, self._data)
