@@ -103,28 +103,28 @@ class Run(unittest.TestCase):
 
     def test_can_be_interrupted_and_resumed(self):
         program = ("import lensbench, sys; a = lensbench.run('logit_lens', model=sys.argv[1], output=sys.argv[2],\n"
-                   "prompts=['In the beginning ' * 50 + str(i) for i in range(120)], points=['resid_post',\n"
+                   "prompts=['In the beginning ' * 50 + str(i) for i in range(40)], points=['resid_post',\n"
                    "'attn_out', 'mlp_out'], top_k=100, options=['--commit-every=0'],\n"
                    "resume=len(sys.argv) > 3); a.verify(); print(len(a.cases))")
         out = support.folder() / "long.h5"
         command = [sys.executable, "-c", program, support.MODEL, str(out)]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         said = ""
-        while " of 120 cases" not in said:
+        while " of 40 cases" not in said:
             one = child.stderr.read(1)
             self.assertTrue(one, said)
             said += one
         child.send_signal(signal.SIGINT)
         _, rest = child.communicate(timeout=300)
         self.assertNotEqual(child.returncode, 0)
-        self.assertRegex(rest, r"stopped; [0-9]+ of 120 cases are safe")
+        self.assertRegex(rest, r"stopped; [0-9]+ of 40 cases are safe")
         self.assertIn("KeyboardInterrupt: stopped", rest)
         self.assertIn(f"the same call with output='{out}' and resume=True", rest)
         self.assertTrue(out.with_suffix(".run").is_dir())
         with self.assertRaisesRegex(lensbench.ArchiveError, "not finished"):
             lensbench.open(out)
         done = subprocess.run([*command, "resume"], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout.strip(), "120")
+        self.assertEqual(done.stdout.strip(), "40")
 
 
 class Install(unittest.TestCase):
