@@ -102,7 +102,9 @@ class Run(unittest.TestCase):
             archive.results["logit_lens"].lensbench.case("ids-1")
 
     def test_can_be_interrupted_and_resumed(self):
-        program = ("import lensbench, sys; a = lensbench.run('logit_lens', model=sys.argv[1], output=sys.argv[2],\n"
+        # A shell in the background starts programs that ignore interrupts.
+        program = ("import lensbench, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+                   "a = lensbench.run('logit_lens', model=sys.argv[1], output=sys.argv[2],\n"
                    "prompts=['In the beginning ' * 50 + str(i) for i in range(40)], points=['resid_post',\n"
                    "'attn_out', 'mlp_out'], top_k=100, options=['--commit-every=0'],\n"
                    "resume=len(sys.argv) > 3); a.verify(); print(len(a.cases))")
