@@ -78,8 +78,8 @@ PictureFormat format_of(std::string_view bytes, const std::string& file) {
   const std::string_view name = refused_name(bytes);
   if (name.empty())
     throw InputError(file + ": is not a JPEG, PNG or WebP picture; give one of these formats");
-  throw InputError(file + ": is a " + std::string(name) +
-                   " file, and only JPEG, PNG and WebP are read; convert it to PNG, for example " +
+  throw InputError(file + ": the format is " + std::string(name) +
+                   ", and only JPEG, PNG and WebP are read; convert it to PNG, for example " +
                    (name == "DICOM" ? "with a program that shows DICOM files"
                                     : "with ImageMagick: convert " + shell_word(file + "[0]") +
                                           " " + shell_word(file + ".png")));

@@ -14,6 +14,8 @@ struct PatchGrid {
   std::int64_t width = 0;
 
   std::int64_t patches() const { return time * height * width; }
+  /// Tokens that a prompt holds for the picture: one for `merge` x `merge` patches.
+  std::int64_t tokens(std::int64_t merge) const { return patches() / (merge * merge); }
   bool operator==(const PatchGrid&) const = default;
 };
 
