@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <lensbench/error.hpp>
 #include <map>
 
@@ -122,6 +123,15 @@ TEST(Decode, NamesFormatsThatManyUsersHave) {
                                                  12)),
               ::testing::HasSubstr("the format is AVIF"));
   EXPECT_THAT(refusal("a b.psd", "8BPS\0"), ::testing::HasSubstr("convert 'a b.psd[0]'"));
+}
+
+TEST(Decode, FilesMustBeThere) {
+  EXPECT_THROW(read_picture_file("missing.jpg"), InputError);
+  const std::string path = ::testing::TempDir() + "lensbench_picture_pointer.jpg";
+  std::ofstream(path) << "version https://git-lfs.github.com/spec/v1\noid sha256:" +
+                             std::string(64, '0') + "\nsize 12345\n";
+  EXPECT_THROW(read_picture_file(path), InputError);
+  std::filesystem::remove(path);
 }
 
 TEST(Decode, ProfilesInTextMustBeHexadecimal) {
