@@ -25,6 +25,6 @@ start().catch((error) => {
   // The page without the script stays as it is: it has the headings, the tables and the pictures.
   document.documentElement.dataset.error = error.message;
   document.getElementById('static').hidden = false;
-  put(document.getElementById('app'), el('p.failed', { role: 'alert' },
+  put(document.getElementById('app'), el('p.page-failed', { role: 'alert' },
     `The interactive views could not be drawn: ${error.message}. Below is the page without them.`));
 });

@@ -136,3 +136,26 @@ export function figureCommand(archive, variable, caseIndex, more = '') {
   const name = shellWord(`${variable.result.name}/${variable.name}`);
   return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
 }
+
+/** Both ends of the interval of a variable, `{low, high}` as loaded variables of the same shape; null without one. */
+export async function intervalOf(archive, variable, caseIndex) {
+  const named = (name) => variable.result.variables.find((one) => one.name === name);
+  const pair = named(variable.interval) || named(`${variable.name}_interval`);
+  if (pair && pair.name !== variable.name) {
+    const both = await archive.load(pair, caseIndex);
+    const at = both ? both.shape.lastIndexOf(2) : -1;
+    if (at < 0 || at !== both.shape.length - 1) return null;
+    const half = (k) => Float32Array.from({ length: both.values.length / 2 }, (_, i) => both.values[2 * i + k]);
+    return { low: half(0), high: half(1) };
+  }
+  const [low, high] = [named(`${variable.name}_low`), named(`${variable.name}_high`)];
+  if (!low || !high) return null;
+  const [a, b] = await Promise.all([archive.load(low, caseIndex), archive.load(high, caseIndex)]);
+  return a && b ? { low: a.values, high: b.values } : null;
+}
+
+/** Whether a variable is an end of another one's interval, which that one draws. */
+export function isInterval(variable) {
+  return variable.result.variables.some((one) => one !== variable && (one.interval === variable.name ||
+    [`${one.name}_interval`, `${one.name}_low`, `${one.name}_high`].includes(variable.name)));
+}
