@@ -184,6 +184,33 @@ def table_result(page, draw):
     return {"name": "facts", "tool": "facts", "attributes": {}, "dims": [dim("fact", 4, page.block(facts, "strings")), dim("layer", 12), dim("head", 6), dim("alpha", 5)], "variables": made}
 
 
+def image_result(page, draw):
+    """Rectangles of a picture of 224 by 160 pixels whose last column and row are narrower."""
+    boxes = [x for y in range(0, 160, 32) for left in range(0, 224, 48) for x in (left, y, min(224, left + 48), y + 32)]
+    n = len(boxes) // 4
+    made = [page.variable("relevance", ["layer", "image_token"], [(None, [6, n], [abs(draw.gauss(0, 1)) for _ in range(6 * n)])], view="image", long_name="relevance of each rectangle"),
+            page.variable("rectangle", ["image_token", "side"], [(None, [n, 4], boxes)], view="general")]
+    return {"name": "vision", "tool": "", "attributes": {}, "dims": [dim("layer", 6), dim("image_token", n), dim("side", 4)], "variables": made}
+
+
+def grades_result(page, draw):
+    entries = ["patching, noising", "integrated gradients", "zero ablation", "direct attribution", "norm of the output"] * 2
+    value = [1.0, 1.0, 0.98, 0.62, 0.49, 0.9, 0.7, 0.8, 0.75, 0.5]
+    shape = [10, 2]
+    both = lambda f: [(None, shape, [y for x in value for y in (f(x), f(x) * 0.9)])]
+    made = [page.variable("value", ["entry", "metric"], both(lambda x: x), view="grades")]
+    made += [page.variable(name, ["entry", "metric"], both(lambda x, d=d: x + d), view="grades") for name, d in (("low", -0.04), ("high", 0.03))]
+    made += [page.variable(name, ["entry", "metric"], both(lambda x, c=c: c), view="grades") for name, c in (("random_low", 0.46), ("random_high", 0.55), ("shuffled_low", 0.6), ("shuffled_high", 0.67))]
+    made += [page.variable("claim", ["entry"], [(None, [10], ["membership"] * 5 + ["effect"] * 5)], kind="string"),
+             page.variable("story", ["entry"], [(None, [10], [""] * 3 + ["direct attribution misses indirect work"] + [""] * 6)], kind="string")]
+    return {"name": "scores", "tool": "", "attributes": {}, "dims": [dim("entry", 10, page.block(entries, "strings")), dim("metric", 2, page.block(["AUROC", "AP"], "strings"))], "variables": made}
+
+
+def map_result(page, draw):
+    made = [page.variable("effect", ["layer", "alpha"], [(None, [12, 7], [k * (1 + layer) / 40 for layer in range(12) for k in range(-3, 4)])], "nats", "heatmap", signed=True)]
+    return {"name": "steering", "tool": "", "attributes": {}, "dims": [dim("layer", 12), dim("alpha", 7, page.block([str(k) for k in range(-3, 4)], "strings"))], "variables": made}
+
+
 def receipts():
     return [
         {"result": "lens", "name": "lens_equals_logits", "value": 3.1e-2, "tolerance": 1e-4, "passed": False, "cases": 3, "failed_cases": ["prompt-3"], "worst_case": "prompt-3"},
@@ -207,8 +234,10 @@ def whole():
         cases=page.cases(names, ["".join(t) for t in cases.values()], [0, 1, 2], [("mean surprisal", "nats", [2.2, 3.1, 2.7]), ("final entropy", "nats", [1.2, 2.0, float("nan")])], {2: "lens: the value is not finite at layer 3"}),
         vocabulary={"id": page.block(range(len(WORDS)), "int32"), "text": page.block(WORDS, "strings")}, receipts=receipts(),
         profile=[{"tool": "lens", "seconds": 3.2, "bytes": 12000000, "cases": 3}, {"tool": "attribution", "seconds": 1.1, "bytes": 4000000, "cases": 3}, {"tool": "analysis", "seconds": 0.3, "bytes": 90000, "cases": 3}],
+        profile_blocks=[{"block": b, "component": c, "calls": 3, "seconds": draw.random(), "allocated_bytes": 1000000 * b + 5, "peak_bytes": 2000000, "weight_bytes": 7000000} for b in range(12) for c in ("attn", "mlp", "norm")],
         results=[lens, token_result(page, draw, cases), attribution_result(page, draw, small), generation_result(page, draw, small),
-                 attention_result(page, draw, small), patching_result(page, draw, small), statistics_result(page, draw), graph_result(page, draw), table_result(page, draw)])
+                 attention_result(page, draw, small), patching_result(page, draw, small), statistics_result(page, draw), graph_result(page, draw), table_result(page, draw),
+                 image_result(page, draw), grades_result(page, draw), map_result(page, draw)])
     more = [{"what": "attention of case prompt-3", "command": "lensbench show made.h5 attention --case prompt-3"}]
     return page, index_of([entry], left_out=more)
 

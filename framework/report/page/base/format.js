@@ -58,8 +58,8 @@ export function shellWord(text) {
   return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${String(text).replace(/'/g, "'\\''")}'`;
 }
 
-const rtl = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
-/** The direction in which a text is read, from its first strong letters. */
+const kRightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+/** The direction in which a text is read, by its first letter. */
 export function direction(text) {
-  return rtl.test(text) ? 'rtl' : 'ltr';
+  return kRightToLeft.test(/\p{L}/u.exec(text)?.[0] || '') ? 'rtl' : 'ltr';
 }

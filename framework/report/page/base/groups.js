@@ -1,5 +1,7 @@
 // Variables that belong together: all maps of one result over the same layers and tokens, decoded from
 // the same point, are one group that a view shows with a choice of colours.
+import { isCase } from './model.js';
+
 const kBases = ['top_id', 'top_probability', 'top_logit', 'target_probability', 'target_log_probability', 'target_rank',
   'target_logit', 'kl_final_to_layer', 'cross_entropy', 'entropy'];
 
@@ -14,7 +16,7 @@ function prefixOf(name) {
 }
 
 export function dimsWithoutCase(variable) {
-  return variable.dims.filter((dim) => dim !== 'case');
+  return variable.dims.filter((dim) => !isCase(dim));
 }
 
 function isMap(variable) {

@@ -2,6 +2,11 @@
 import { resolveChanges, valuesOf } from './blocks.js';
 import { shellWord } from './format.js';
 
+/** Whether a dimension counts cases. */
+export function isCase(dim) {
+  return dim === 'case' || dim === 'case_number';
+}
+
 /** One archive of the page. */
 export class Archive {
   constructor(index, data) {
@@ -36,9 +41,9 @@ export class Archive {
     return this.vocabulary.get(Number(id)) ?? `id ${id}`;
   }
 
-  /** All variables, optionally those that `test` accepts. */
+  /** All variables but labels of axes, optionally those that `test` accepts. */
   variables(test = () => true) {
-    return this.results.flatMap((result) => result.variables).filter(test);
+    return this.results.flatMap((result) => result.variables).filter((one) => !one.coordinate && test(one));
   }
 
   /** Tokens of a case in a result: `{start, texts, positions, ids}`; null without a token axis. */
@@ -65,7 +70,7 @@ export class Archive {
     if (!part) return null;
     let values = await valuesOf(part.block);
     if (part.block.encoding === 'changes') values = resolveChanges(values, part.shape[0]);
-    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => dim !== 'case' || size !== 1);
+    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
     return {
       variable, values, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1),
       approximate: Boolean(part.block.approximate),
@@ -131,31 +136,37 @@ export function plane(loaded, down, across, fixed = {}) {
 
 /** The `lensbench plot` line that draws a variable. */
 export function figureCommand(archive, variable, caseIndex, more = '') {
-  const isPart = variable.dims.includes('token') || variable.dims.includes('case');
+  const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || variable.parts?.[0]?.case >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
   const name = shellWord(`${variable.result.name}/${variable.name}`);
   return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
 }
 
-/** Both ends of the interval of a variable, `{low, high}` as loaded variables of the same shape; null without one. */
+/** The names that the interval of a variable may have: of one variable, or of both ends. */
+function intervalNames({ name, interval }) {
+  const said = Array.isArray(interval) ? interval : interval ? [interval] : [];
+  return [...said, `${name}_interval`, `${name}_low`, `${name}_high`];
+}
+
+/** Both ends of the interval of a variable, `{low, high}`; null without one. */
 export async function intervalOf(archive, variable, caseIndex) {
-  const named = (name) => variable.result.variables.find((one) => one.name === name);
-  const pair = named(variable.interval) || named(`${variable.name}_interval`);
-  if (pair && pair.name !== variable.name) {
+  const mates = intervalNames(variable).map((name) => variable.result.variables.find((one) => one !== variable && one.name === name)).filter(Boolean);
+  const pair = mates.find((one) => one.dims.includes('bound') || /interval$/.test(one.name));
+  if (pair) {
     const both = await archive.load(pair, caseIndex);
-    const at = both ? both.shape.lastIndexOf(2) : -1;
-    if (at < 0 || at !== both.shape.length - 1) return null;
-    const half = (k) => Float32Array.from({ length: both.values.length / 2 }, (_, i) => both.values[2 * i + k]);
-    return { low: half(0), high: half(1) };
+    if (!both) return null;
+    const at = both.dims.includes('bound') ? both.dims.indexOf('bound') : both.shape.lastIndexOf(2);
+    const stride = both.shape.slice(at + 1).reduce((a, b) => a * b, 1);
+    const end = (k) => Float32Array.from({ length: both.values.length / 2 }, (_, i) => both.values[Math.floor(i / stride) * 2 * stride + k * stride + i % stride]);
+    return { low: end(0), high: end(1) };
   }
-  const [low, high] = [named(`${variable.name}_low`), named(`${variable.name}_high`)];
-  if (!low || !high) return null;
-  const [a, b] = await Promise.all([archive.load(low, caseIndex), archive.load(high, caseIndex)]);
+  const ends = mates.filter((one) => one.dims.length === variable.dims.length);
+  if (ends.length < 2) return null;
+  const [a, b] = await Promise.all(ends.slice(0, 2).map((one) => archive.load(one, caseIndex)));
   return a && b ? { low: a.values, high: b.values } : null;
 }
 
 /** Whether a variable is an end of another one's interval, which that one draws. */
 export function isInterval(variable) {
-  return variable.result.variables.some((one) => one !== variable && (one.interval === variable.name ||
-    [`${one.name}_interval`, `${one.name}_low`, `${one.name}_high`].includes(variable.name)));
+  return variable.result.variables.some((one) => one !== variable && intervalNames(one).includes(variable.name));
 }

@@ -60,7 +60,7 @@ export class AnyPicture {
     const shape = loaded && loaded.dims.length ? loaded.dims.map((dim, k) => `${words(dim)} ${loaded.shape[k]}`).join(' × ') : 'one value';
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
     const unit = unitText(variable.unit) ? ` in${unitText(variable.unit)}` : variable.type === 'string' ? '' : ' (no unit)';
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unit}; ${shape}.${variable.description ? ` ${variable.description}` : ''}`);
+    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unit}; ${shape}.${variable.description && variable.description !== variable.long_name ? ` ${variable.description}` : ''}`);
   }
 
   build() {
@@ -107,11 +107,11 @@ export class AnyPicture {
     const { rows, columns, values } = this.plane = plane(loaded, down, across, this.fixed);
     const scale = scaleFor(variable, loaded.values);
     const extra = this.extra();
-    if (!variable.is_token_id) this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate, note: extra.legend });
+    if (!variable.is_token_id) this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate, note: extra.legend, mark: extra.mark });
     const isLayer = /^(layer|block)$/.test(down);
     this.map.set({
       rows, columns, values: variable.is_token_id ? new Float32Array(values.length) : values, scale, signed: scale.kind === 'signed', up: isLayer,
-      tokenColumns: across === 'token', square: across.startsWith('key_position'), rowLabel: (i) => labels[down][i], columnLabel: (j) => across === 'token' ? token(labels[across][j]) : labels[across][j],
+      tokenColumns: across === 'token', square: across.startsWith('key_position'), rowTitle: words(down), columnTitle: across === 'token' ? '' : words(across), rowLabel: (i) => labels[down][i], columnLabel: (j) => across === 'token' ? token(labels[across][j]) : labels[across][j],
       cellText: (i, j) => this.textOf(values[i * columns + j]), hatched: extra.hatched && ((i, j) => extra.hatched(i, j, columns)),
       describe: (i, j) => `${words(down)} ${labels[down][i]}, ${words(across)} ${across === 'token' ? `${j} ${token(labels[across][j])}` : labels[across][j]}, ${words(variable.name)} ${this.textOf(values[i * columns + j])}${unitText(variable.unit)}${extra.say ? extra.say(i, j, columns) : ''}`,
       label: `map of ${words(variable.name)}: ${rows} by ${columns} values, ${number(scale.domain[0])} to ${number(scale.domain[1])}`,

@@ -28,7 +28,8 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
       add(group, svg(`rect.${one.isSum ? 'sum' : one.value < 0 ? 'minus' : 'plus'}`, { x: a, y: y + 1, width: Math.max(1, b - a), height: one.other === undefined ? 15 : 10, rx: 2 }));
       if (Number.isFinite(one.other)) add(group, svg('rect.other', { x: x(Math.min(0, one.other)), y: y + 13, width: Math.max(1, Math.abs(x(one.other) - x(0))), height: 4 }));
       if (Number.isFinite(one.low)) add(group, whisker(x(one.low), x(one.high), y + 8));
-      const edge = one.value < 0 ? Math.min(a, Number.isFinite(one.low) ? x(one.low) : a) : Math.max(b, Number.isFinite(one.high) ? x(one.high) : b);
+      const ends = [one.other, one.low, one.high].filter((v) => Number.isFinite(v)).map(x);
+      const edge = one.value < 0 ? Math.min(a, ...ends) : Math.max(b, ...ends);
       add(group, svg('text.value', { x: edge + (one.value < 0 ? -5 : 5), y: y + 13, 'text-anchor': one.value < 0 ? 'end' : 'start' }, number(one.value)));
     } else {
       add(group, svg('text.value', { x: x(0) + 5, y: y + 13 }, '—'));

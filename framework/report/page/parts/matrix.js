@@ -8,7 +8,7 @@ import { Pyramid } from './pyramid.js';
 /**
  * Options: rows, columns, values (row by row), scale, rowLabel(i), columnLabel(j), describe(i, j),
  * label; and if wanted cellText(i, j), hatched(i, j), contour (a row for each column), up (row 0 at
- * the bottom), signed, tokenColumns, tallest (pixels), cell (widest cell), onmove(i, j), onhover(i, j),
+ * the bottom), signed, tokenColumns, rowTitle, columnTitle, tallest (pixels), cell (widest cell), onmove(i, j), onhover(i, j),
  * onpin(i, j), pins().
  */
 export class Matrix {
@@ -47,7 +47,7 @@ export class Matrix {
     const width = Math.max(160, this.root.clientWidth || this.root.parentElement?.clientWidth || this.lastWidth || 640);
     this.lastWidth = width;
     const longest = Math.max(...[0, o.rows - 1, o.rows >> 1].map((i) => Array.from(o.rowLabel(i)).length), ...Array.from({ length: Math.min(o.rows, 60) }, (_, i) => Array.from(o.rowLabel(i)).length));
-    const left = Math.min(width * 0.3, 18 + Math.min(16, longest) * 7.4);
+    const left = Math.min(width * 0.3, (o.rowTitle ? 34 : 18) + Math.min(16, longest) * 7.4);
     const columns = w.c1 - w.c0;
     const rows = w.r1 - w.r0;
     const cw = Math.min(o.cell || 120, (width - left - 8) / columns);
@@ -55,7 +55,7 @@ export class Matrix {
     const used = o.square && cw < 3 ? Math.min(cw, (o.tallest || 640) / rows) : ch;
     const isTall = o.tokenColumns && cw >= 11 && cw < 34;
     this.geometry = {
-      left: Math.round(left), top: 6, right: 8, bottom: isTall ? 92 : 30, cw, ch: used,
+      left: Math.round(left), top: 6, right: 8, bottom: isTall ? 92 : o.columnTitle ? 44 : 30, cw, ch: used,
       width: cw * columns, height: used * rows,
       firstRow: Math.floor(w.r0), lastRow: Math.ceil(w.r1), firstColumn: Math.floor(w.c0), lastColumn: Math.ceil(w.c1),
     };

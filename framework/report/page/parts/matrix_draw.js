@@ -155,6 +155,21 @@ function drawColumnLabels(map, context) {
   }
 }
 
+function drawTitles(map, context) {
+  const { geometry: g, options: o } = map;
+  context.font = kLabel;
+  context.fillStyle = colourOf('--soft');
+  context.textBaseline = 'middle';
+  context.textAlign = 'center';
+  if (o.columnTitle) context.fillText(o.columnTitle, g.left + g.width / 2, g.top + g.height + g.bottom - 9);
+  if (!o.rowTitle) return;
+  context.save();
+  context.translate(8, g.top + g.height / 2);
+  context.rotate(-Math.PI / 2);
+  if (context.measureText(o.rowTitle).width < g.height) context.fillText(o.rowTitle, 0, 0);
+  context.restore();
+}
+
 function niceStep(wanted) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, wanted)));
   return [1, 2, 5, 10].map((k) => k * power).find((step) => step >= wanted) || 1;
@@ -168,6 +183,7 @@ export function drawMap(map, context) {
   drawContour(map, context);
   drawRowLabels(map, context);
   drawColumnLabels(map, context);
+  drawTitles(map, context);
 }
 
 /** The cursor and the pins, on a canvas of their own, so that a move does not draw the map. */

@@ -199,7 +199,7 @@ class HeadGrid {
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.map.set({
       rows, columns, values, scale, up: true, signed: isSigned, cell: 64, textWidth: 38,
-      rowLabel: (i) => this.rowNames[i], columnLabel: (j) => this.columnNames[j], cellText: (i, j) => number(values[i * columns + j]),
+      rowTitle: words(this.down), columnTitle: words(this.across), rowLabel: (i) => this.rowNames[i], columnLabel: (j) => this.columnNames[j], cellText: (i, j) => number(values[i * columns + j]),
       describe: (i, j) => `${words(this.down)} ${this.rowNames[i]}, head ${this.columnNames[j]}, ${words(variable.name)} ${number(values[i * columns + j])}${unitText(variable.unit)}`,
       label: `map of ${words(variable.name)}: ${rows} ${words(this.down)}s by ${columns} heads, ${number(scale.domain[0])} to ${number(scale.domain[1])}`,
     });

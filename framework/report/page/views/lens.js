@@ -81,7 +81,7 @@ class LensView {
     put(this.note, this.settled ? el('span', {}, el('span.contour-key', { 'aria-hidden': 'true' }), 'From this line up the answer of the last layer stays first.') : '');
     this.map.set({
       rows, columns, values, scale, up: true, signed: Boolean(variable.signed), tokenColumns: true, contour: this.settled,
-      rowLabel: (i) => this.rowNames[i], columnLabel: (j) => token(this.tokens?.texts[j] ?? j),
+      rowTitle: axis, rowLabel: (i) => this.rowNames[i], columnLabel: (j) => token(this.tokens?.texts[j] ?? j),
       cellText: (i, j) => this.firsts ? token(this.archive.tokenText(this.firsts.values[i * columns + j])) : number(values[i * columns + j], loaded.approximate),
       describe: (i, j) => this.describe(i, j), pins,
       label: `map of ${meaning}: ${rows} ${axis}s by ${columns} tokens, values ${number(scale.domain[0])} to ${number(scale.domain[1])}`,
