@@ -17,6 +17,8 @@ async function start() {
   put(document.getElementById('app'), shell.root);
   document.getElementById('static').hidden = true;
   await shell.open();
+  // Milliseconds since the browser began to load the page.
+  document.documentElement.dataset.readyAfter = Math.round(performance.now());
   document.documentElement.dataset.ready = 'true';
   shell.mountOthers();
 }

@@ -1,10 +1,31 @@
 // The archive as the views ask for it: variables by their view, parts of a case, labels, vocabulary.
 import { resolveChanges, valuesOf } from './blocks.js';
-import { shellWord } from './format.js';
+import { shellWord, unitText, words } from './format.js';
 
 /** Whether a dimension counts cases. */
 export function isCase(dim) {
   return dim === 'case' || dim === 'case_number';
+}
+
+/** The name of a variable with its result, as commands and the address hold it. */
+export function idOf(variable) {
+  return `${variable.result.name}/${variable.name}`;
+}
+
+/** Variables as options of a list. */
+export function optionsOf(variables) {
+  return variables.map((one) => ({ id: idOf(one), label: `${one.result.name}: ${words(one.name)}` }));
+}
+
+/** The variable that the address names, else the first one. */
+export function chosenOf(variables, id) {
+  return variables.find((one) => idOf(one) === id) || variables[0];
+}
+
+/** What a variable is and its unit, as the beginning of a sentence. */
+export function meaningOf(variable) {
+  const unit = unitText(variable.unit);
+  return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + (unit ? ` in${unit}` : '');
 }
 
 /** One archive of the page. */
@@ -96,7 +117,7 @@ export class Archive {
   }
 
   showCommand(variable) {
-    const name = variable ? ` ${shellWord(`${variable.result.name}/${variable.name}`)} --format csv` : '';
+    const name = variable ? ` ${shellWord(idOf(variable))} --format csv` : '';
     return `lensbench ${variable ? 'export' : 'show'} ${shellWord(this.data.file)}${name}`;
   }
 }
@@ -138,7 +159,7 @@ export function plane(loaded, down, across, fixed = {}) {
 export function figureCommand(archive, variable, caseIndex, more = '') {
   const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || variable.parts?.[0]?.case >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
-  const name = shellWord(`${variable.result.name}/${variable.name}`);
+  const name = shellWord(idOf(variable));
   return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
 }
 

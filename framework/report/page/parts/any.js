@@ -2,7 +2,7 @@
 // dimension, or a table of texts.
 import { add, el, put } from '../base/dom.js';
 import { number, token, unitText, words } from '../base/format.js';
-import { figureCommand, intervalOf, plane } from '../base/model.js';
+import { figureCommand, intervalOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, setCell } from '../base/state.js';
 import { barChart } from './bars.js';
@@ -59,8 +59,8 @@ export class AnyPicture {
     const { variable, loaded } = this;
     const shape = loaded && loaded.dims.length ? loaded.dims.map((dim, k) => `${words(dim)} ${loaded.shape[k]}`).join(' × ') : 'one value';
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    const unit = unitText(variable.unit) ? ` in${unitText(variable.unit)}` : variable.type === 'string' ? '' : ' (no unit)';
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unit}; ${shape}.${variable.description && variable.description !== variable.long_name ? ` ${variable.description}` : ''}`);
+    const noUnit = unitText(variable.unit) || variable.type === 'string' ? '' : ' (no unit)';
+    this.frame.setSentence(`${meaningOf(variable)}${noUnit}; ${shape}.${variable.description && variable.description !== variable.long_name ? ` ${variable.description}` : ''}`);
   }
 
   build() {

@@ -1,11 +1,31 @@
 // Lines over layers or steps, with axes, intervals and points.
-import { area, line } from 'd3-shape';
 import { add, el, put, svg } from '../base/dom.js';
 import { number } from '../base/format.js';
 import { bottomAxis, leftAxis, linear, logarithmic, nice, span } from '../base/scales.js';
 
 /** Eight colours that colour-blind readers tell apart, with a dash for each. */
 export const kDashes = ['', '6 3', '2 3', '8 3 2 3', '', '6 3', '2 3', '8 3 2 3'];
+
+/** An SVG path through points; it is broken where `y` is not finite. */
+function pathOf(points) {
+  let isOpen = false;
+  return points.map(([x, y]) => {
+    if (!Number.isFinite(y)) {
+      isOpen = false;
+      return '';
+    }
+    const step = `${isOpen ? 'L' : 'M'}${x.toFixed(1)},${y.toFixed(1)}`;
+    isOpen = true;
+    return step;
+  }).join('');
+}
+
+/** A closed band between two lines, from the points at which both are known. */
+function bandOf(xs, low, high) {
+  const known = xs.map((_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]));
+  const there = known.map((i) => [xs[i], low[i]]);
+  return known.length > 1 ? `${pathOf([...there, ...known.map((i) => [xs[i], high[i]]).reverse()])}Z` : '';
+}
 
 function finite(values) {
   return Array.from(values).filter((x) => Number.isFinite(x));
@@ -18,9 +38,8 @@ export function sparkline(values, at, label) {
   const x = linear([0, values.length - 1], [5, width - 5]);
   const [low, high] = span(values);
   const y = linear(low === high ? [low - 1, high + 1] : [low, high], [height - 5, 5]);
-  const path = line().defined((d) => Number.isFinite(d)).x((_, i) => x(i)).y((d) => y(d));
   return svg('svg.sparkline', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label },
-    svg('path.stroke', { d: path(Array.from(values)) }),
+    svg('path.stroke', { d: pathOf(Array.from(values, (v, i) => [x(i), y(v)])) }),
     Number.isFinite(values[at]) ? svg('circle.dot', { cx: x(at), cy: y(values[at]), r: 4 }) : '');
 }
 
@@ -47,9 +66,9 @@ export function lineChart({ lines, x: names, xTitle, yTitle, scale = 'linear', d
     svg('text.axis-title', { x: 14, y: (height - margin.bottom) / 2, transform: `rotate(-90 14 ${(height - margin.bottom) / 2})`, 'text-anchor': 'middle' }, yTitle));
   if (cursor >= 0 && cursor < names.length) add(root, svg('line.cursor', { x1: x(cursor), x2: x(cursor), y1: margin.top, y2: height - margin.bottom }));
   lines.forEach((one, k) => {
-    if (one.low && one.high)
-      add(root, svg(`path.band.s${k % 8}`, { d: area().defined((_, i) => defined(one.low[i]) && defined(one.high[i])).x((_, i) => x(i)).y0((_, i) => y(one.low[i])).y1((_, i) => y(one.high[i]))(Array.from(one.values)) }));
-    add(root, svg(`path.stroke.s${k % 8}`, { d: line().defined(defined).x((_, i) => x(i)).y((v) => y(v))(Array.from(one.values)), 'stroke-dasharray': kDashes[k % 8] }));
+    const place = (v) => defined(v) ? y(v) : NaN;
+    if (one.low && one.high) add(root, svg(`path.band.s${k % 8}`, { d: bandOf(names.map((_, i) => x(i)), Array.from(one.low, place), Array.from(one.high, place)) }));
+    add(root, svg(`path.stroke.s${k % 8}`, { d: pathOf(Array.from(one.values, (v, i) => [x(i), place(v)])), 'stroke-dasharray': kDashes[k % 8] }));
     Array.from(one.values).forEach((value, i) => {
       if (defined(value) && names.length <= 60) add(root, svg(`circle.s${k % 8}`, { cx: x(i), cy: y(value), r: i === cursor ? 4.5 : 2.5 }, svg('title', {}, `${one.label}, ${names[i]}: ${number(value)}`)));
     });

@@ -7,7 +7,7 @@ import { Pyramid } from './pyramid.js';
 
 /**
  * Options: rows, columns, values (row by row), scale, rowLabel(i), columnLabel(j), describe(i, j),
- * label; and if wanted cellText(i, j), hatched(i, j), contour (a row for each column), up (row 0 at
+ * label; and if wanted cellText(i, j), hatched(i, j), plainGaps (missing values are not hatched), contour (a row for each column), up (row 0 at
  * the bottom), signed, tokenColumns, rowTitle, columnTitle, tallest (pixels), cell (widest cell), onmove(i, j), onhover(i, j),
  * onpin(i, j), pins().
  */

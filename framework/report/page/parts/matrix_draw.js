@@ -44,7 +44,7 @@ function drawLarge(map, context) {
       const [x, y, w, h] = map.rect(i, j);
       context.fillStyle = Number.isNaN(value) ? colourOf('--faint') : o.scale.css(value);
       context.fillRect(x, y, w - gap, h - gap);
-      if (Number.isNaN(value) || o.hatched?.(i, j)) {
+      if ((Number.isNaN(value) && !o.plainGaps) || o.hatched?.(i, j)) {
         context.fillStyle = pattern;
         context.fillRect(x, y, w - gap, h - gap);
       }

@@ -1,7 +1,7 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
-import { figureCommand, plane } from '../base/model.js';
+import { chosenOf, figureCommand, idOf, meaningOf, optionsOf, plane } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { empty, frame, picker, slider } from '../parts/frame.js';
@@ -49,14 +49,13 @@ class AttentionView {
     const { archive, variables } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    const id = (one) => `${one.result.name}/${one.name}`;
-    this.variable = variables.find((one) => id(one) === get('pattern')) || variables[0];
+    this.variable = chosenOf(variables, get('pattern'));
     const [loaded, tokens] = await Promise.all([archive.load(this.variable, index), archive.tokens(this.variable.result, index)]);
     if (turn !== this.turn) return;
     this.loaded = null;
     this.box.hidden = !loaded;
     put(this.why, loaded ? '' : empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
-    put(this.controls, variables.length > 1 ? picker('Value', variables.map((one) => ({ id: id(one), label: `${one.result.name}: ${words(one.name)}` })), id(this.variable), (value) => set({ pattern: value })) : '');
+    put(this.controls, variables.length > 1 ? picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ pattern: value })) : '');
     if (!loaded) return;
     this.dims = loaded.dims.slice(0, -2);
     this.names = Object.fromEntries(await Promise.all(loaded.dims.map(async (dim, k) => [dim, await archive.labels(this.variable.result, dim, loaded.shape[k], index)])));
@@ -85,7 +84,7 @@ class AttentionView {
     this.scale = scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, Math.max(1e-9, this.plane.values.reduce((a, b) => b > a ? b : a, 0))] });
     const where = this.dims.map((dim) => `${words(dim)} ${this.names[dim][this.index(dim)]}`).join(', ');
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`);
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
+    this.frame.setSentence(`${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
     this.legend.set({ scale: this.scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.drawSmall();
     this.drawLarge();
@@ -112,7 +111,7 @@ class AttentionView {
     const name = (i) => token(this.tokens?.texts[i] ?? i);
     const isText = Boolean(this.tokens) && this.tokens.texts.length === columns;
     this.map.set({
-      rows, columns, values, scale: this.scale, square: true, tokenColumns: isText, tallest: 560, cell: 46, leastRow: 0.2,
+      rows, columns, values, scale: this.scale, square: true, plainGaps: true, tokenColumns: isText, tallest: 560, cell: 46, leastRow: 0.2,
       rowTitle: isText ? '' : 'query', columnTitle: isText ? '' : 'key', rowLabel: (i) => isText ? name(i) : String(i), columnLabel: (j) => isText ? name(j) : String(j),
       cellText: (i, j) => Number.isNaN(values[i * columns + j]) ? '' : number(Math.round(100 * values[i * columns + j]) / 100), textWidth: 38,
       describe: (i, j) => `query ${i} ${name(i)}, key ${j} ${name(j)}, ${words(this.variable.name)} ${number(values[i * columns + j], this.loaded.approximate)}`,

@@ -2,7 +2,7 @@
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand, intervalOf, isInterval, plane } from '../base/model.js';
+import { chosenOf, figureCommand, idOf, intervalOf, isInterval, meaningOf, optionsOf, plane } from '../base/model.js';
 import { scaleOf, extent } from '../base/palette.js';
 import { cell, get, set } from '../base/state.js';
 import { barChart } from '../parts/bars.js';
@@ -74,8 +74,7 @@ class Bars {
     const { archive, variables } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    const id = (one) => `${one.result.name}/${one.name}`;
-    this.variable = variables.find((one) => id(one) === get('bars')) || variables[0];
+    this.variable = chosenOf(variables, get('bars'));
     const dims = dimsWithoutCase(this.variable);
     // A second variable over the same components, such as their ablation, is drawn as thin bars.
     const mate = variables.find((one) => one !== this.variable && one.result === this.variable.result && dimsWithoutCase(one).join() === dims.join() && /ablation/.test(one.name) && one.unit === this.variable.unit);
@@ -83,7 +82,7 @@ class Bars {
     if (turn !== this.turn) return;
     Object.assign(this, { loaded: null, second, interval, tokens });
     const order = get('order') || 'network';
-    put(this.controls, variables.length > 1 && picker('Value', variables.map((one) => ({ id: id(one), label: `${one.result.name}: ${words(one.name)}` })), id(this.variable), (value) => set({ bars: value })),
+    put(this.controls, variables.length > 1 && picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ bars: value })),
       choices('Order', [{ id: 'network', label: 'network' }, { id: 'size', label: 'size' }], order, (value) => set({ order: value })),
       choices('Fold', [{ id: 'no', label: 'components' }, { id: 'layers', label: 'layers' }], get('fold') || 'no', (value) => set({ fold: value })));
     if (!loaded) {
@@ -122,7 +121,7 @@ class Bars {
     const at = this.cut.at(this.loaded);
     const where = this.tokens && at.token !== undefined ? ` at token ${quoted(this.tokens.texts[at.token])}` : '';
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}, a bar for each ${words(this.dim)}${where}.${second ? ` Thin bars: ${words(second.variable.name)}.` : ''}`);
+    this.frame.setSentence(`${meaningOf(variable)}, a bar for each ${words(this.dim)}${where}.${second ? ` Thin bars: ${words(second.variable.name)}.` : ''}`);
     this.chart.draw();
     put(this.note, this.count > kMostBars ? `The first ${kMostBars} of ${this.count} bars; CSV has all of them.` : '');
     this.residual();
@@ -164,12 +163,11 @@ class HeadGrid {
     const { archive, variables } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    const id = (one) => `${one.result.name}/${one.name}`;
-    this.variable = variables.find((one) => id(one) === get('heads')) || variables[0];
+    this.variable = chosenOf(variables, get('heads'));
     const [loaded, tokens] = await Promise.all([archive.load(this.variable, index), archive.tokens(this.variable.result, index)]);
     if (turn !== this.turn) return;
     Object.assign(this, { loaded: null, tokens });
-    put(this.controls, variables.length > 1 && picker('Value', variables.map((one) => ({ id: id(one), label: `${one.result.name}: ${words(one.name)}` })), id(this.variable), (value) => set({ heads: value })));
+    put(this.controls, variables.length > 1 && picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ heads: value })));
     if (!loaded) {
       put(this.box, empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
       return;
@@ -195,7 +193,7 @@ class HeadGrid {
     const scale = scaleOf({ palette: isSigned ? 'signs' : 'cividis', kind: isSigned ? 'signed' : 'linear', domain: isSigned ? [low, high] : [0, high] });
     const where = this.tokens && at.token !== undefined ? ` at token ${quoted(this.tokens.texts[at.token])}` : '';
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)} by head`);
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}${where}; ${words(this.down)}s go up, heads across.`);
+    this.frame.setSentence(`${meaningOf(variable)}${where}; ${words(this.down)}s go up, heads across.`);
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.map.set({
       rows, columns, values, scale, up: true, signed: isSigned, cell: 64, textWidth: 38,

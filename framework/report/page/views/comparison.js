@@ -3,7 +3,7 @@ import { valuesOf } from '../base/blocks.js';
 import { add, el, put } from '../base/dom.js';
 import { number, plural, shellWord, token, unitText, words } from '../base/format.js';
 import { mapGroups } from '../base/groups.js';
-import { plane } from '../base/model.js';
+import { meaningOf, plane } from '../base/model.js';
 import { extent, scaleFor, scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { button, empty, frame, picker } from '../parts/frame.js';
@@ -103,7 +103,7 @@ class Maps {
     const gaps = pairs.filter((pair) => pair.includes(-1)).length;
     const unit = unitText(current.variable.unit);
     this.frame.setTitle(`Comparison of ${current.label}`);
-    this.frame.setSentence(`${(current.variable.long_name || words(current.variable.name)).replace(/^./, (c) => c.toUpperCase())}${unit ? ` in${unit}` : ''} of both archives with one scale, and their difference. Tokens are aligned by id${gaps ? `; ${plural(gaps, 'column')} without a partner ${gaps === 1 ? 'is' : 'are'} hatched` : ''}.`);
+    this.frame.setSentence(`${meaningOf(current.variable)} of both archives with one scale, and their difference. Tokens are aligned by id${gaps ? `; ${plural(gaps, 'column')} without a partner ${gaps === 1 ? 'is' : 'are'} hatched` : ''}.`);
     const scale = scaleFor(current.variable, [...extent(this.values[0]), ...extent(this.values[1])]);
     const [low, high] = extent(this.values[2]);
     const difference = scaleOf({ palette: 'signs', kind: 'signed', domain: [low, high || (low ? 0 : 1)] });

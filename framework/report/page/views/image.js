@@ -1,8 +1,8 @@
 // Image: values over the rectangles of a picture, with the picture below them where the page holds it.
 import { add, el, put, svg } from '../base/dom.js';
-import { number, unitText, words } from '../base/format.js';
+import { number, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand, plane } from '../base/model.js';
+import { figureCommand, idOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { empty, frame, picker, slider } from '../parts/frame.js';
@@ -34,8 +34,7 @@ class ImageView {
     const { archive, options } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    const id = (one) => `${one.variable.result.name}/${one.variable.name}`;
-    this.current = options.find((one) => id(one) === get('picture')) || options[0];
+    this.current = options.find((one) => idOf(one.variable) === get('picture')) || options[0];
     const { variable, boxes } = this.current;
     const [loaded, places] = await Promise.all([archive.load(variable, index), archive.load(boxes, index)]);
     if (turn !== this.turn) return;
@@ -47,11 +46,11 @@ class ImageView {
     this.down = loaded.dims.find((dim) => dim !== this.current.dim);
     const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
     this.layer = Math.min(this.layer || layers - 1, layers - 1);
-    put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: id(one), label: words(one.variable.name) })), id(this.current), (value) => set({ picture: value })),
+    put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: idOf(one.variable), label: words(one.variable.name) })), idOf(this.current.variable), (value) => set({ picture: value })),
       layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}, a colour for each rectangle of the picture that is a token.${this.image ? ` SHA-256 of the picture: ${this.image.sha256}.` : ' The page does not hold the picture itself.'}`);
+    this.frame.setSentence(`${meaningOf(variable)}, a colour for each rectangle of the picture that is a token.${this.image ? ` SHA-256 of the picture: ${this.image.sha256}.` : ' The page does not hold the picture itself.'}`);
     this.draw();
   }
 

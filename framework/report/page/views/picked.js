@@ -1,8 +1,7 @@
 // Views that show one variable at a time, chosen from a list: General and Maps.
 import { add, el, put } from '../base/dom.js';
-import { words } from '../base/format.js';
 import { mapGroups } from '../base/groups.js';
-import { isInterval } from '../base/model.js';
+import { chosenOf, idOf, isInterval, optionsOf } from '../base/model.js';
 import { get, set } from '../base/state.js';
 import { AnyPicture } from '../parts/any.js';
 import { picker } from '../parts/frame.js';
@@ -18,14 +17,13 @@ export class PickedView {
   }
 
   chosen() {
-    const name = get(this.id);
-    return this.variables.find((one) => `${one.result.name}/${one.name}` === name) || this.variables[0];
+    return chosenOf(this.variables, get(this.id));
   }
 
   show() {
-    const options = this.variables.map((one) => ({ id: `${one.result.name}/${one.name}`, label: `${one.result.name}: ${words(one.name)}` }));
+    const options = optionsOf(this.variables);
     const chosen = this.chosen();
-    put(this.list, options.length > 1 ? picker('Variable', options, `${chosen.result.name}/${chosen.name}`, (id) => set({ [this.id]: id })) : '');
+    put(this.list, options.length > 1 ? picker('Variable', options, idOf(chosen), (id) => set({ [this.id]: id })) : '');
     return this.picture.set(chosen);
   }
 

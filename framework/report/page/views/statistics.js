@@ -3,7 +3,7 @@
 import { add, el, put } from '../base/dom.js';
 import { number, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand, intervalOf, isInterval } from '../base/model.js';
+import { figureCommand, intervalOf, isInterval, meaningOf } from '../base/model.js';
 import { AnyPicture } from '../parts/any.js';
 import { dotChart } from '../parts/bars.js';
 import { empty, frame } from '../parts/frame.js';
@@ -52,7 +52,7 @@ class Dots {
     this.items = names.map((label, i) => ({ label: dim ? label : words(variable.name), value: loaded.values[i], low: interval?.low[i], high: interval?.high[i], raw: raw?.values[i], adjusted: adjusted?.values[i],
       isOpen: decisive && !(decisive.values[i] < kLevel), text: decisive ? `p ${number(decisive.values[i])}` : '' }));
     const method = methodText(variable);
-    this.frame.setSentence(`${(variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase())}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}.${interval ? ' Whiskers are intervals.' : ''}${decisive ? ` Open circles: ${adjusted ? 'adjusted ' : ''}p is at least ${kLevel}.` : ''}${method ? ` ${method}.` : ''}`);
+    this.frame.setSentence(`${meaningOf(variable)}.${interval ? ' Whiskers are intervals.' : ''}${decisive ? ` Open circles: ${adjusted ? 'adjusted ' : ''}p is at least ${kLevel}.` : ''}${method ? ` ${method}.` : ''}`);
     put(this.frame.body, this.chart.root, decisive ? el('ul.p-list', {}, this.items.slice(0, 40).map((one) => el('li', {}, el('b', {}, one.label), ` ${number(one.value)}`, Number.isFinite(one.low) ? ` [${number(one.low)}, ${number(one.high)}]` : '', Number.isFinite(one.raw) ? `, p ${number(one.raw)}` : '', Number.isFinite(one.adjusted) ? `, adjusted p ${number(one.adjusted)}` : ''))) : '');
     this.chart.draw();
     return this.frame.refresh();

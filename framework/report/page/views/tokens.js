@@ -2,7 +2,7 @@
 import { add, el, put } from '../base/dom.js';
 import { direction, number, plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand } from '../base/model.js';
+import { chosenOf, figureCommand, idOf } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { choices, empty, frame, picker } from '../parts/frame.js';
@@ -109,8 +109,7 @@ class TokensView {
     const { archive, variables } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    const id = (one) => `${one.result.name}/${one.name}`;
-    this.variable = variables.find((one) => id(one) === get('value')) || variables[0];
+    this.variable = chosenOf(variables, get('value'));
     const { result } = this.variable;
     const mates = variables.filter((one) => one.result === result);
     const find = (test) => result.variables.find((one) => dimsWithoutCase(one).join() === 'token,rank' && test(one));
@@ -118,9 +117,9 @@ class TokensView {
       archive.load(find((one) => one.is_token_id), index), archive.load(find((one) => /probability$/.test(one.name)), index), Promise.all(mates.map((one) => archive.load(one, index)))]);
     if (turn !== this.turn) return;
     Object.assign(this, { loaded, tokens, top, topValue, facts: facts.filter(Boolean) });
-    const options = variables.map((one) => ({ id: id(one), label: variables.every((other) => other.result === result) ? words(one.name) : `${one.result.name}: ${words(one.name)}` }));
+    const options = variables.map((one) => ({ id: idOf(one), label: variables.every((other) => other.result === result) ? words(one.name) : `${one.result.name}: ${words(one.name)}` }));
     const list = options.length <= 4 ? choices : picker;
-    put(this.controls, options.length > 1 && list('Colour', options, id(this.variable), (value) => set({ value })));
+    put(this.controls, options.length > 1 && list('Colour', options, idOf(this.variable), (value) => set({ value })));
     if (!loaded || !tokens) {
       put(this.box, empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
       return;

@@ -2,7 +2,7 @@
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, unitText, words } from '../base/format.js';
 import { dimsWithoutCase, mapGroups } from '../base/groups.js';
-import { figureCommand, intervalOf, isInterval } from '../base/model.js';
+import { figureCommand, intervalOf, isInterval, meaningOf } from '../base/model.js';
 import { cell, get, pins, set, setCell } from '../base/state.js';
 import { choices, empty, frame, picker } from '../parts/frame.js';
 import { fitted, lineChart, lineKey } from '../parts/lines.js';
@@ -70,7 +70,7 @@ class TrajectoryView {
     Object.assign(this, { loaded, others });
     const unit = unitText(current.variable.unit);
     this.frame.setTitle(`Trajectory of ${current.name}`);
-    this.frame.setSentence(`${(current.variable.long_name || words(current.variable.name)).replace(/^./, (c) => c.toUpperCase())}${unit ? ` in${unit}` : ''} at each ${words(current.axis)}${current.overTokens ? ', a line for each pinned token' : ''}.${interval ? ' Bands are intervals.' : ''}${this.isRank() ? ' Rank 1 is on top.' : ''}`);
+    this.frame.setSentence(`${meaningOf(current.variable)} at each ${words(current.axis)}${current.overTokens ? ', a line for each pinned token' : ''}.${interval ? ' Bands are intervals.' : ''}${this.isRank() ? ' Rank 1 is on top.' : ''}`);
     put(this.hint, current.overTokens ? 'Pin up to eight cells in Lens with Enter; without pins the token under the cursor is drawn.' : '');
     this.draw();
   }
