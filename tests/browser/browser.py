@@ -85,7 +85,7 @@ class Browser:
         return self.run("return document.getElementById('live').textContent")
 
     def errors(self):
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
     def close(self):
         self.driver.quit()

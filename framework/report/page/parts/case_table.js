@@ -60,8 +60,9 @@ export class CaseTable {
 
   sortRows(kept, { texts, values }, sign) {
     if (texts) {
-      const collator = new Intl.Collator('en', { numeric: true });
-      kept.sort((a, b) => sign * collator.compare(texts[a], texts[b]) || a - b);
+      // Numbers in texts are compared as numbers: with leading zeros, as plain texts.
+      const keys = Array.from(texts, (text) => text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, '0')));
+      kept.sort((a, b) => keys[a] < keys[b] ? -sign : keys[a] > keys[b] ? sign : a - b);
       return;
     }
     kept.sort((a, b) => {

@@ -47,7 +47,7 @@ export class Shell {
   }
 
   banners() {
-    const list = el('div.banners');
+    const list = el('section.banners', { 'aria-label': 'warnings' });
     for (const archive of this.archives) {
       const { data } = archive;
       const prefix = this.archives.length > 1 ? `${data.file}: ` : '';
