@@ -11,6 +11,7 @@ const kLabels = { kl: 'KL' };
 const kOrder = ['probability', 'logit', 'entropy', 'kl', 'rank'];
 
 function prefixOf(name) {
+  if (kBases.includes(name)) return '';
   const base = kBases.find((one) => name.endsWith(`_${one}`));
   return base ? name.slice(0, -base.length) : '';
 }
@@ -41,7 +42,8 @@ export function mapGroups(archive) {
   }
   const all = [...groups.values()].filter((group) => group.metrics.length || group.topValue);
   for (const group of all) finish(group, all);
-  return all;
+  // Maps that say what the model would answer come first.
+  return all.sort((a, b) => Boolean(b.topId) - Boolean(a.topId) || Boolean(b.metrics.some((one) => one.id === 'probability')) - Boolean(a.metrics.some((one) => one.id === 'probability')));
 }
 
 function metric(variable, point) {

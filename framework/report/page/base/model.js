@@ -43,6 +43,7 @@ export class Archive {
   async open() {
     const { cases, vocabulary } = this.data;
     this.ids = await valuesOf(cases?.id);
+    this.errors = await valuesOf(cases?.error);
     const [ids, texts] = await Promise.all([valuesOf(vocabulary?.id), valuesOf(vocabulary?.text)]);
     this.vocabulary = new Map();
     for (let i = 0; i < ids.length; ++i) this.vocabulary.set(ids[i], texts[i]);
@@ -55,7 +56,13 @@ export class Archive {
 
   caseIndex(name) {
     const at = this.ids.indexOf(name);
-    return this.chosen.includes(at) ? at : this.chosen[0];
+    return this.chosen.includes(at) ? at : this.firstCase();
+  }
+
+  /** The first case of the page with values: a failed one has none. */
+  firstCase() {
+    const filled = new Set(this.variables().flatMap((one) => (one.parts || []).map((part) => part.case)));
+    return this.chosen.find((index) => filled.has(index)) ?? this.chosen[0];
   }
 
   tokenText(id) {
@@ -112,6 +119,7 @@ export class Archive {
   /** Why a variable cannot be drawn for a case. */
   whyEmpty(variable, caseIndex) {
     if (variable?.left_out) return variable.left_out;
+    if (this.errors[caseIndex]) return `Case ${this.caseName(caseIndex)} failed, so it has no values: ${this.errors[caseIndex]}`;
     const name = caseIndex === undefined ? '' : ` for case ${this.caseName(caseIndex)}`;
     return `The page holds no values${name}. All values are in the archive: ${this.showCommand(variable)}`;
   }

@@ -17,7 +17,7 @@ export class CaseTable {
     this.told = el('span.count', {}, plural(count, 'case'));
     this.head = el('tr', { role: 'row', 'aria-rowindex': '1' }, columns.map((column, at) => this.headCell(column, at)));
     this.body = el('tbody', { role: 'rowgroup' });
-    this.table = el('table.cases', { role: 'table', 'aria-rowcount': count + 1, 'aria-label': 'cases' },
+    this.table = el('table.cases', { role: 'table', 'aria-rowcount': count + 1, 'aria-label': 'cases', style: { minWidth: `${columns.reduce((sum, column) => sum + parseInt(column.width, 10), 0)}ch` } },
       el('colgroup', {}, columns.map((column) => el('col', { style: { width: column.grows ? '' : column.width } }))),
       el('thead', { role: 'rowgroup' }, this.head), this.body);
     this.pane = el('div.scroll.virtual', { tabindex: '0', role: 'region', 'aria-label': 'table of cases', onscroll: () => this.draw() }, this.table);

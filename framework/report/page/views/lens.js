@@ -5,7 +5,7 @@ import { mapGroups, settledRows } from '../base/groups.js';
 import { figureCommand, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, pins, set, setCell, togglePin } from '../base/state.js';
-import { choices, frame, picker } from '../parts/frame.js';
+import { choices, empty, frame, picker } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { announce } from '../parts/live.js';
 import { Matrix } from '../parts/matrix.js';
@@ -20,7 +20,9 @@ class LensView {
     this.controls = el('div.controls');
     this.frame = frame({ title: 'Lens', sentence: '', rows: (most) => this.table(most), command: () => figureCommand(archive, this.metric.variable, caseIndex()), name: 'lens' });
     this.note = el('p.note');
-    add(this.frame.body, this.controls, el('div.split', {}, el('div.wide', {}, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs(), this.note)), this.side.root));
+    this.why = el('div');
+    this.split = el('div.split', {}, el('div.wide', {}, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs(), this.note)), this.side.root);
+    add(this.frame.body, this.controls, this.split, this.why);
     add(panel, this.frame.root);
   }
 
@@ -55,11 +57,9 @@ class LensView {
     this.metric = this.metrics.find((one) => one.id === get('by')) || this.metrics[0] || group.metrics[0];
     this.drawControls();
     const isEmpty = !this.metrics.length;
-    this.frame.body.lastChild.hidden = isEmpty;
-    if (isEmpty) {
-      this.frame.setSentence(archive.whyEmpty(group.metrics[0].variable, index));
-      return;
-    }
+    this.split.hidden = isEmpty;
+    put(this.why, isEmpty ? empty(archive.whyEmpty(group.metrics[0].variable, index), archive.showCommand(group.metrics[0].variable)) : '');
+    if (isEmpty) return;
     this.rowNames = await archive.labels(group.result, group.axis, this.metric.plane.rows, index);
     this.firsts = top && plane(top, group.axis, 'token');
     this.settled = this.firsts ? settledRows(this.firsts) : null;

@@ -1,7 +1,7 @@
 // Overview: the request, what went wrong, and a table of all cases.
 import { valuesOf } from '../base/blocks.js';
 import { add, el } from '../base/dom.js';
-import { number, plural, unitText } from '../base/format.js';
+import { number, plural, unitText, words } from '../base/format.js';
 import { frame } from '../parts/frame.js';
 import { CaseTable } from '../parts/case_table.js';
 
@@ -20,7 +20,7 @@ async function columnsOf(archive) {
     { name: 'tokens', values: tokens, width: '8ch' },
   ];
   for (const column of cases.columns || [])
-    columns.push({ name: column.name, unit: column.unit, values: await valuesOf(column.block), width: '13ch' });
+    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '15ch' });
   columns.push({ name: 'seconds', unit: 's', values: seconds, width: '9ch' });
   const used = columns.filter((column) => column.texts ? column.texts.length : Array.from(column.values).some((x) => !Number.isNaN(x)));
   return { columns: used, errors: error, status };
