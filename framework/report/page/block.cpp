@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "report/page/encode.hpp"
@@ -61,11 +63,11 @@ struct Scale {
   double high = -std::numeric_limits<double>::infinity();
   bool logarithmic = true, zero = false, infinite = false;
 
-  explicit Scale(const at::Tensor& values) {
-    const double* data = values.data_ptr<double>();
+  template <class T>
+  explicit Scale(std::span<const T> values) {
     double least_positive = std::numeric_limits<double>::infinity();
-    for (std::int64_t i = 0; i < values.numel(); ++i) {
-      const double value = data[i];
+    for (const T one : values) {
+      const auto value = static_cast<double>(one);
       if (std::isnan(value)) continue;
       if (std::isinf(value)) infinite = true;
       low = std::min(low, value), high = std::max(high, value);
@@ -81,13 +83,12 @@ struct Scale {
 
 /// Codes 1 to `steps + 1` of values; 0 is NaN. With zeros on a logarithmic scale, code 1 is 0 and
 /// the least positive value is moved to code 2.
-template <class Code>
-std::vector<Code> codes_of(const at::Tensor& values, const Scale& scale, double steps) {
-  const double* data = values.data_ptr<double>();
-  std::vector<Code> codes(static_cast<std::size_t>(values.numel()), 0);
+template <class Code, class T>
+std::vector<Code> codes_of(std::span<const T> values, const Scale& scale, double steps) {
+  std::vector<Code> codes(values.size(), 0);
   const double range = scale.high - scale.low;
   for (std::size_t i = 0; i < codes.size(); ++i) {
-    const double value = data[i];
+    const auto value = static_cast<double>(values[i]);
     if (std::isnan(value)) continue;
     if (scale.logarithmic && value == 0) {
       codes[i] = 1;
@@ -101,11 +102,11 @@ std::vector<Code> codes_of(const at::Tensor& values, const Scale& scale, double 
   return codes;
 }
 
-template <class Code>
-Block quantised(const at::Tensor& values, const Scale& scale, double steps, const char* bits) {
+template <class Code, class T>
+Block quantised(std::span<const T> values, const Scale& scale, double steps, const char* bits) {
   const auto codes = codes_of<Code>(values, scale, steps);
   const std::string encoding = std::string(scale.logarithmic ? "log" : "linear") + bits;
-  Block block = packed(bytes_of(codes), "float32", values.numel(), encoding.c_str());
+  Block block = packed(bytes_of(codes), "float32", std::ssize(values), encoding.c_str());
   block.head["low"] = scale.low;
   block.head["high"] = scale.high;
   if (scale.logarithmic && scale.zero) block.head["zero"] = true;
@@ -113,16 +114,31 @@ Block quantised(const at::Tensor& values, const Scale& scale, double steps, cons
   return block;
 }
 
-Block float_block(const at::Tensor& values, Precision precision) {
-  if (precision != Precision::exact) {
-    const at::Tensor doubles = values.to(at::kDouble).contiguous();
-    const Scale scale(doubles);
-    // Infinities do not have a place on a scale.
-    if (!scale.infinite && !scale.empty())
-      return precision == Precision::bits16 ? quantised<std::uint16_t>(doubles, scale, 65534, "16")
-                                            : quantised<std::uint8_t>(doubles, scale, 254, "8");
-  }
+/// Values on a scale; empty for infinities, which do not have a place on one, and for NaN alone.
+template <class T>
+std::optional<Block> on_scale(const at::Tensor& values, Precision precision) {
   const at::Tensor flat = values.contiguous();
+  const std::span<const T> all(flat.data_ptr<T>(), static_cast<std::size_t>(flat.numel()));
+  const Scale scale(all);
+  if (scale.infinite || scale.empty()) return std::nullopt;
+  return precision == Precision::bits16 ? quantised<std::uint16_t>(all, scale, 65534, "16")
+                                        : quantised<std::uint8_t>(all, scale, 254, "8");
+}
+
+std::optional<Block> on_scale(const at::Tensor& values, Precision precision) {
+  if (precision == Precision::exact) return std::nullopt;
+  if (values.scalar_type() == at::kFloat) return on_scale<float>(values, precision);
+  return on_scale<double>(values.to(at::kDouble), precision);
+}
+
+/// More values of float64 than a table or a curve has are rounded to float32, as their pictures
+/// are.
+constexpr std::int64_t kMostDoubles = 1000;
+
+Block float_block(const at::Tensor& values, Precision precision) {
+  if (auto block = on_scale(values, precision)) return *std::move(block);
+  const at::Tensor flat =
+      (values.numel() > kMostDoubles ? values.to(at::kFloat) : values).contiguous();
   const bool doubles = flat.scalar_type() == at::kDouble;
   const std::string_view bytes(static_cast<const char*>(flat.data_ptr()),
                                static_cast<std::size_t>(flat.numel()) * flat.element_size());
@@ -170,8 +186,11 @@ Block text_block(const std::vector<std::string>& texts) {
 Block number_block(const at::Tensor& values, Precision precision) {
   if (values.numel() <= kInlined)
     if (json list = inlined(values); !list.is_null()) return {{{"values", list}}, ""};
-  return at::isFloatingType(values.scalar_type()) ? float_block(values, precision)
-                                                  : integer_block(values);
+  if (at::isFloatingType(values.scalar_type())) return float_block(values, precision);
+  // Integers are exact unless even 16 bits are too many.
+  if (precision == Precision::bits8)
+    if (auto block = on_scale(values, precision)) return *std::move(block);
+  return integer_block(values);
 }
 
 Block id_block(const at::Tensor& ids) {

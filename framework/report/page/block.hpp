@@ -33,7 +33,8 @@ enum class Precision {
 Block text_block(const std::vector<std::string>& texts);
 
 /// Numbers of any element type of an archive, in C order. Integers are exact, in the narrowest type
-/// that holds them.
+/// that holds them, unless they get 8 bits; more than 1,000 values of float64 are rounded to
+/// float32.
 Block number_block(const at::Tensor& values, Precision precision = Precision::exact);
 
 /// Token ids [layer, ...] as changes along the first axis: 0 where the id equals that of the layer

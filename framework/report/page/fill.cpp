@@ -12,10 +12,8 @@
 namespace lensbench::page {
 namespace {
 
-/// Variables with at most this many cells in a case keep the bits of the archive.
+/// Variables with at most this many cells in all chosen cases keep the bits of the archive.
 constexpr std::int64_t kExactCells = 100'000;
-/// Largest part in memory, bytes.
-constexpr std::int64_t kMostPartBytes = std::int64_t{48} << 20;
 
 /// What may be left out, from what stays longest to what goes first.
 enum class Tier { core, metrics, ranks, large };
@@ -49,6 +47,11 @@ std::int64_t stored_bytes(const PagePart& part) {
   return cells * static_cast<std::int64_t>(c10::elementSize(part.stored->type));
 }
 
+/// Largest part that is read, bytes: what could fit after compression, and little memory.
+std::int64_t most_part_bytes(std::size_t page_bytes) {
+  return std::max(std::int64_t{48} << 20, 8 * static_cast<std::int64_t>(page_bytes));
+}
+
 void note_signs(FilledPart& filled, const at::Tensor& values) {
   if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
   filled.negative = values.lt(0).any().item<bool>();
@@ -65,7 +68,7 @@ FilledPart encode_texts(const PagePart& part) {
 }
 
 FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64_t ranks,
-                  Precision large) {
+                  Precision precision) {
   if (!part.stored->rows) return encode_texts(part);
   at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
   if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
@@ -82,7 +85,7 @@ FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64
     return filled;
   }
   note_signs(filled, values);
-  filled.block = number_block(values, values.numel() > kExactCells ? large : Precision::exact);
+  filled.block = number_block(values, precision);
   return filled;
 }
 
@@ -105,7 +108,11 @@ class Filling {
   };
 
   Filling(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes, Rules rules)
-      : runs_(runs), top_k_(top_k), left_(bytes), rules_(rules) {
+      : runs_(runs),
+        top_k_(top_k),
+        most_part_(most_part_bytes(bytes)),
+        left_(bytes),
+        rules_(rules) {
     filled_.ids.resize(runs.size());
   }
 
@@ -142,6 +149,13 @@ class Filling {
     return limited_cells(variable(one.place), part(one.place), one.ranks);
   }
 
+  Precision precision(const Candidate& one) const {
+    std::int64_t all = 0;
+    for (const PagePart& part : variable(one.place).parts)
+      all += limited_cells(variable(one.place), part, one.ranks);
+    return all > kExactCells ? rules_.large : Precision::exact;
+  }
+
   std::vector<Candidate> candidates() const {
     std::vector<Candidate> all;
     for (std::size_t run = 0; run < runs_.size(); ++run)
@@ -176,14 +190,14 @@ class Filling {
 
   bool take(const Candidate& candidate) {
     const PartPlace& at = candidate.place;
-    if (stored_bytes(part(at)) > kMostPartBytes) return false;
+    if (stored_bytes(part(at)) > most_part_) return false;
     const std::int64_t n = cells(candidate);
     const auto known = hopeless_.find({at.run, at.result, at.variable});
     if (known != hopeless_.end() && n >= known->second) return false;
     // A tenth of a byte a cell is less than large blocks need: such a part is not even read.
     constexpr std::int64_t kSmall = 10'000;
     if (n > kSmall && static_cast<std::size_t>(n) / 10 > left_) return false;
-    FilledPart part_of_page = encode(variable(at), part(at), candidate.ranks, rules_.large);
+    FilledPart part_of_page = encode(variable(at), part(at), candidate.ranks, precision(candidate));
     const auto before = filled_.parts.find(at);
     const std::size_t freed = before == filled_.parts.end() ? 0 : before->second.block.size();
     const std::size_t needed = part_of_page.block.size() + vocabulary_bytes(at.run, part_of_page);
@@ -204,7 +218,7 @@ class Filling {
   }
 
   const std::vector<PageRun>& runs_;
-  std::int64_t top_k_;
+  std::int64_t top_k_, most_part_;
   std::size_t left_;
   Rules rules_;
   Filled filled_;

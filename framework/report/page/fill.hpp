@@ -46,7 +46,7 @@ struct Filled {
 /// Chooses and encodes what fits into a number of bytes. The order in which variables are left out,
 /// first to last: attention and activations; ranks beyond the first; metrics of lenses other than
 /// probability, entropy and rank, and variables without a view; cases, the last one first. Before
-/// metrics and cases are left out, variables of more than 100,000 cells a case get 8 bits.
+/// metrics and cases are left out, variables of more than 100,000 cells get 8 bits.
 /// \param top_k  most ranks that are embedded \throws InputError for damaged content
 Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes);
 
