@@ -1,13 +1,13 @@
 # lensbench_embed_page(OUTPUT FOLDER) bundles the script and the style of the page of
 # `lensbench report` (FOLDER/main.js with the modules that it imports, FOLDER/page.css) and writes
 # OUTPUT, a C++ file that contains both (framework/report/page/page_source.hpp).
-option(LENSBENCH_REPORT "Build the page of `lensbench report`, which needs esbuild and modules of d3" ON)
-set(LENSBENCH_JS_MODULES "" CACHE PATH "Folder of node modules with d3-array and the others (Debian: /usr/share/nodejs)")
+option(LENSBENCH_REPORT "Build the page of `lensbench report`, which needs esbuild and a module of d3" ON)
+set(LENSBENCH_JS_MODULES "" CACHE PATH "Folder of node modules with d3-array (Debian: /usr/share/nodejs)")
 
 # Finds esbuild and the folder of modules; ends with an error that names the packages.
 function(lensbench_find_page_tools)
   find_program(LENSBENCH_ESBUILD esbuild)
-  set(modules d3-array d3-axis d3-format d3-scale d3-scale-chromatic d3-selection d3-shape)
+  set(modules d3-array)
   set(folder "${LENSBENCH_JS_MODULES}")
   if(NOT folder)
     set(folder /usr/share/nodejs)
@@ -24,9 +24,8 @@ function(lensbench_find_page_tools)
   if(missing)
     list(JOIN missing ", " missing)
     message(FATAL_ERROR "The page of `lensbench report`: not found: ${missing}. "
-      "Install the Debian packages esbuild node-d3-array node-d3-axis node-d3-format node-d3-scale "
-      "node-d3-scale-chromatic node-d3-selection node-d3-shape, name another folder of node modules "
-      "with -DLENSBENCH_JS_MODULES=DIR, or build without the page: -DLENSBENCH_REPORT=OFF.")
+      "Install the Debian packages esbuild and node-d3-array, name another folder of node "
+      "modules with -DLENSBENCH_JS_MODULES=DIR, or build without the page: -DLENSBENCH_REPORT=OFF.")
   endif()
   set(LENSBENCH_MODULE_FOLDER "${folder}" PARENT_SCOPE)
 endfunction()

@@ -17,6 +17,8 @@ async function start() {
   put(document.getElementById('app'), shell.root);
   document.getElementById('static').hidden = true;
   await shell.open();
+  // Milliseconds since the browser began to load the page.
+  document.documentElement.dataset.readyAfter = Math.round(performance.now());
   document.documentElement.dataset.ready = 'true';
   shell.mountOthers();
 }
@@ -25,6 +27,6 @@ start().catch((error) => {
   // The page without the script stays as it is: it has the headings, the tables and the pictures.
   document.documentElement.dataset.error = error.message;
   document.getElementById('static').hidden = false;
-  put(document.getElementById('app'), el('p.failed', { role: 'alert' },
+  put(document.getElementById('app'), el('p.page-failed', { role: 'alert' },
     `The interactive views could not be drawn: ${error.message}. Below is the page without them.`));
 });

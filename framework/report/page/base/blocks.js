@@ -23,7 +23,7 @@ export async function readIndex() {
 
 const kArrays = {
   float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array,
-  int8: Int8Array, uint8: Uint8Array, uint16: Uint16Array,
+  int8: Int8Array, int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array,
 };
 
 /** Values that were stored in 8 or 16 bits: code 0 is a missing value, the others are steps. */

@@ -1,9 +1,4 @@
 // Numbers and tokens as a reader sees them.
-import { format } from 'd3-format';
-
-const short = format('.3~r');
-const power = format('.2~e');
-
 /** A number with three digits; `—` where a value is missing. */
 export function number(x, approximate) {
   if (x === null || x === undefined || Number.isNaN(x)) return '—';
@@ -13,8 +8,8 @@ export function number(x, approximate) {
   let text;
   if (x === 0) text = '0';
   else if (Number.isInteger(x) && size < 1e6) text = x.toLocaleString('en-US').replace('-', '−');
-  else if (size >= 1e6 || size < 1e-3) text = power(x).replace('-', '−').replace('e+', 'e').replace('e-', 'e−').replace('e−', 'e−');
-  else text = short(x).replace('-', '−').replace(/^(−?)0\./, '$1.');
+  else if (size >= 1e6 || size < 1e-3) text = x.toExponential(2).replace(/\.?0*e\+?/, 'e').replaceAll('-', '−');
+  else text = String(Number(x.toPrecision(3))).replace('-', '−').replace(/^(−?)0\./, '$1.');
   return approximate ? `≈${text}` : text;
 }
 
@@ -63,8 +58,8 @@ export function shellWord(text) {
   return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${String(text).replace(/'/g, "'\\''")}'`;
 }
 
-const rtl = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
-/** The direction in which a text is read, from its first strong letters. */
+const kRightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+/** The direction in which a text is read, by its first letter. */
 export function direction(text) {
-  return rtl.test(text) ? 'rtl' : 'ltr';
+  return kRightToLeft.test(/\p{L}/u.exec(text)?.[0] || '') ? 'rtl' : 'ltr';
 }

@@ -1,6 +1,32 @@
 // The archive as the views ask for it: variables by their view, parts of a case, labels, vocabulary.
 import { resolveChanges, valuesOf } from './blocks.js';
-import { shellWord } from './format.js';
+import { shellWord, unitText, words } from './format.js';
+
+/** Whether a dimension counts cases. */
+export function isCase(dim) {
+  return dim === 'case' || dim === 'case_number';
+}
+
+/** The name of a variable with its result, as commands and the address hold it. */
+export function idOf(variable) {
+  return `${variable.result.name}/${variable.name}`;
+}
+
+/** Variables as options of a list. */
+export function optionsOf(variables) {
+  return variables.map((one) => ({ id: idOf(one), label: `${one.result.name}: ${words(one.name)}` }));
+}
+
+/** The variable that the address names, else the first one. */
+export function chosenOf(variables, id) {
+  return variables.find((one) => idOf(one) === id) || variables[0];
+}
+
+/** What a variable is and its unit, as the beginning of a sentence. */
+export function meaningOf(variable) {
+  const unit = unitText(variable.unit);
+  return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + (unit ? ` in${unit}` : '');
+}
 
 /** One archive of the page. */
 export class Archive {
@@ -36,9 +62,9 @@ export class Archive {
     return this.vocabulary.get(Number(id)) ?? `id ${id}`;
   }
 
-  /** All variables, optionally those that `test` accepts. */
+  /** All variables but labels of axes, optionally those that `test` accepts. */
   variables(test = () => true) {
-    return this.results.flatMap((result) => result.variables).filter(test);
+    return this.results.flatMap((result) => result.variables).filter((one) => !one.coordinate && test(one));
   }
 
   /** Tokens of a case in a result: `{start, texts, positions, ids}`; null without a token axis. */
@@ -65,7 +91,7 @@ export class Archive {
     if (!part) return null;
     let values = await valuesOf(part.block);
     if (part.block.encoding === 'changes') values = resolveChanges(values, part.shape[0]);
-    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => dim !== 'case' || size !== 1);
+    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
     return {
       variable, values, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1),
       approximate: Boolean(part.block.approximate),
@@ -91,7 +117,7 @@ export class Archive {
   }
 
   showCommand(variable) {
-    const name = variable ? ` ${shellWord(`${variable.result.name}/${variable.name}`)} --format csv` : '';
+    const name = variable ? ` ${shellWord(idOf(variable))} --format csv` : '';
     return `lensbench ${variable ? 'export' : 'show'} ${shellWord(this.data.file)}${name}`;
   }
 }
@@ -131,8 +157,37 @@ export function plane(loaded, down, across, fixed = {}) {
 
 /** The `lensbench plot` line that draws a variable. */
 export function figureCommand(archive, variable, caseIndex, more = '') {
-  const isPart = variable.dims.includes('token') || variable.dims.includes('case');
+  const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || variable.parts?.[0]?.case >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
-  const name = shellWord(`${variable.result.name}/${variable.name}`);
+  const name = shellWord(idOf(variable));
   return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
+}
+
+/** The names that the interval of a variable may have: of one variable, or of both ends. */
+function intervalNames({ name, interval }) {
+  const said = Array.isArray(interval) ? interval : interval ? [interval] : [];
+  return [...said, `${name}_interval`, `${name}_low`, `${name}_high`];
+}
+
+/** Both ends of the interval of a variable, `{low, high}`; null without one. */
+export async function intervalOf(archive, variable, caseIndex) {
+  const mates = intervalNames(variable).map((name) => variable.result.variables.find((one) => one !== variable && one.name === name)).filter(Boolean);
+  const pair = mates.find((one) => one.dims.includes('bound') || /interval$/.test(one.name));
+  if (pair) {
+    const both = await archive.load(pair, caseIndex);
+    if (!both) return null;
+    const at = both.dims.includes('bound') ? both.dims.indexOf('bound') : both.shape.lastIndexOf(2);
+    const stride = both.shape.slice(at + 1).reduce((a, b) => a * b, 1);
+    const end = (k) => Float32Array.from({ length: both.values.length / 2 }, (_, i) => both.values[Math.floor(i / stride) * 2 * stride + k * stride + i % stride]);
+    return { low: end(0), high: end(1) };
+  }
+  const ends = mates.filter((one) => one.dims.length === variable.dims.length);
+  if (ends.length < 2) return null;
+  const [a, b] = await Promise.all(ends.slice(0, 2).map((one) => archive.load(one, caseIndex)));
+  return a && b ? { low: a.values, high: b.values } : null;
+}
+
+/** Whether a variable is an end of another one's interval, which that one draws. */
+export function isInterval(variable) {
+  return variable.result.variables.some((one) => one !== variable && intervalNames(one).includes(variable.name));
 }

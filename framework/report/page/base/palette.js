@@ -1,20 +1,22 @@
 // Colours of values. A scale maps a value to a place in a table of 256 colours, so that a map of many
 // cells is coloured without a call per cell.
-import { interpolateCividis, interpolatePuOr, interpolateViridis } from 'd3-scale-chromatic';
+import { kCividis, kPurpleOrange, kViridis } from './palette_tables.js';
 
-const palettes = { viridis: interpolateViridis, cividis: interpolateCividis, signs: interpolatePuOr };
+const palettes = { viridis: kViridis, cividis: kCividis, signs: kPurpleOrange };
 const tables = new Map();
 
-function rgb(text) {
-  if (text[0] === '#') return [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
-  return text.match(/\d+/g).slice(0, 3).map(Number);
-}
-
-/** 256 colours of a palette, as bytes red, green, blue. */
+/** 256 colours of a palette, as bytes red, green, blue; between the colours of its table in a line. */
 export function tableOf(name) {
   if (!tables.has(name)) {
+    const digits = palettes[name];
+    const last = digits.length / 6 - 1;
+    const part = (i, k) => parseInt(digits.slice(6 * i + 2 * k, 6 * i + 2 * k + 2), 16);
     const table = new Uint8Array(768);
-    for (let i = 0; i < 256; ++i) table.set(rgb(palettes[name](i / 255)), 3 * i);
+    for (let i = 0; i < 256; ++i) {
+      const at = i / 255 * last;
+      const low = Math.min(last - 1, Math.floor(at));
+      for (let k = 0; k < 3; ++k) table[3 * i + k] = Math.round(part(low, k) + (at - low) * (part(low + 1, k) - part(low, k)));
+    }
     tables.set(name, table);
   }
   return tables.get(name);

@@ -74,7 +74,7 @@ export class CaseTable {
 
   draw() {
     const printing = document.documentElement.classList.contains('printing');
-    const height = printing ? 60 * kRow : this.pane.clientHeight || 400;
+    const height = printing ? 60 * kRow : Math.max(520, this.pane.clientHeight);
     const first = Math.max(0, Math.floor(this.pane.scrollTop / kRow) - kExtra);
     const last = Math.min(this.order.length, first + Math.ceil(height / kRow) + 2 * kExtra);
     const gap = (rows) => rows > 0 ? el('tr.gap', { 'aria-hidden': 'true', style: { height: `${rows * kRow}px` } }) : '';

@@ -37,10 +37,10 @@ export function commandLine(text) {
 }
 
 /**
- * A view's frame. `title` and `sentence` are texts, `rows()` returns `{caption, head, rows, note}`
- * for table and CSV, `command()` the figure command, `name` the name of the CSV file.
+ * A view's frame. `title` and `sentence` are texts, `rows(most)` returns `{caption, head, rows,
+ * note}` for table and CSV (`isTable`: the picture is that table already), `command()` the figure command, `name` the name of the CSV file.
  */
-export function frame({ title, sentence, rows, command, name = 'table' }) {
+export function frame({ title, sentence, rows, command, isTable, name = 'table' }) {
   const id = newId('frame');
   const body = el('div.body');
   const drawer = el('div.drawer', { 'aria-live': 'off' });
@@ -58,7 +58,7 @@ export function frame({ title, sentence, rows, command, name = 'table' }) {
   };
   if (rows) {
     const knob = button('as table', () => show('table', () => tableOf(rows(kMostRows), kMostRows), knob), { 'aria-expanded': 'false' });
-    add(tools, knob, button('CSV', () => download(`${name}.csv`, csvText(rows(Infinity)))));
+    add(tools, !isTable && knob, button('CSV', () => download(`${name}.csv`, csvText(rows(Infinity)))));
   }
   if (command) {
     const knob = button('figure command', () => show('command', () => commandLine(command()), knob), { 'aria-expanded': 'false' });

@@ -1,6 +1,6 @@
 // What surrounds the views: heading, receipts, tabs, case and search, provenance.
 import { add, el, put } from '../base/dom.js';
-import { plural, shorten } from '../base/format.js';
+import { number, plural, shorten } from '../base/format.js';
 import { cell, get, listen, set, setCell } from '../base/state.js';
 import { button, commandLine, empty, picker } from './frame.js';
 import { HelpDialog } from './help.js';
@@ -57,7 +57,7 @@ export class Shell {
       const first = failed[0];
       add(list, el('p.banner.bad', { role: 'note' },
         el('b', {}, `${prefix}${plural(failed.length, 'receipt')} FAILED: `),
-        `${first.name} of ${first.result}, ${first.value} (at most ${first.tolerance})${first.worst_case ? `, case ${first.worst_case}` : ''}. `,
+        `${first.name} of ${first.result}, ${number(first.value)} (at most ${number(first.tolerance)})${first.worst_case ? `, case ${first.worst_case}` : ''}. `,
         el('a', { href: '#view=receipts', onclick: (event) => { event.preventDefault(); set({ view: 'receipts' }); } }, 'All receipts')));
     }
     return list;
@@ -167,7 +167,10 @@ export class Shell {
     for (const view of this.mounted.values()) view?.redraw?.();
   }
 
+  /** A view may change its own height when it is drawn: only another width counts. */
   resized() {
+    if (this.main.clientWidth === this.width) return;
+    this.width = this.main.clientWidth;
     this.mounted.get(this.view().id)?.redraw?.();
   }
 

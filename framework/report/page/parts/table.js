@@ -11,7 +11,7 @@ export function tableOf({ caption, head, rows, note }, most = 500) {
   const rest = rows.length > shown.length ? `The first ${shown.length} of ${rows.length} rows; CSV has all of them.` : '';
   return el('div.scroll', { tabindex: '0', role: 'region', 'aria-label': `table: ${caption}` },
     el('table', {}, el('caption', {}, [caption, rest, note].filter(Boolean).join(' ')),
-      el('thead', {}, el('tr', {}, head.map((text) => el('th', { scope: 'col' }, text)))),
+      el('thead', {}, el('tr', {}, head.map((text, at) => el(typeof rows[0]?.[at] === 'number' ? 'th.n' : 'th', { scope: 'col' }, text)))),
       el('tbody', {}, shown.map((row) => el('tr', {}, row.map(cell))))));
 }
 

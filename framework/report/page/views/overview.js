@@ -14,9 +14,9 @@ async function columnsOf(archive) {
     [cases.status, cases.text, cases.error, cases.tokens, cases.seconds].map(valuesOf));
   const n = cases.count;
   const columns = [
-    { name: 'case', texts: archive.ids, width: '12ch' },
+    { name: 'case', texts: archive.ids, width: '18ch' },
     { name: 'text', texts: text, width: '32ch', grows: true },
-    { name: 'status', texts: Array.from({ length: n }, (_, i) => kStatus[status[i]] ?? '—'), width: '9ch' },
+    { name: 'status', texts: Array.from({ length: n }, (_, i) => kStatus[status[i]] ?? '—'), width: '12ch' },
     { name: 'tokens', values: tokens, width: '8ch' },
   ];
   for (const column of cases.columns || [])
