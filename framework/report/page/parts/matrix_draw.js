@@ -91,7 +91,8 @@ function drawSmall(map, context) {
 
 function drawContour(map, context) {
   const { geometry: g, options: o } = map;
-  if (!o.contour || g.cw < 3) return;
+  // On narrow cells the line would hide the colours.
+  if (!o.contour || g.cw < 9) return;
   for (const [colour, width] of [['#fff', 3.5], [colourOf('--cursor'), 1.8]]) {
     context.strokeStyle = colour;
     context.lineWidth = width;

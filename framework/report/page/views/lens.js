@@ -78,7 +78,7 @@ class LensView {
     const isPooled = columns > 900;
     this.legend.set({ scale, title: metric.label, unit: variable.unit, approximate: loaded.approximate,
       note: isPooled ? (variable.signed ? 'Reduced maps show means.' : 'Reduced maps show the largest value.') : '' });
-    put(this.note, this.settled ? el('span', {}, el('span.contour-key', { 'aria-hidden': 'true' }), 'From this line up the answer of the last layer stays first.') : '');
+    put(this.note, this.settled ? el('span', {}, el('span.contour-key', { 'aria-hidden': 'true' }), 'From this line up the answer of the last layer stays first; it is drawn where cells are wide enough.') : '');
     this.map.set({
       rows, columns, values, scale, up: true, signed: Boolean(variable.signed), tokenColumns: true, contour: this.settled,
       rowTitle: axis, rowLabel: (i) => this.rowNames[i], columnLabel: (j) => token(this.tokens?.texts[j] ?? j),

@@ -6,7 +6,7 @@ import { get, set } from '../base/state.js';
 import { AnyPicture } from '../parts/any.js';
 import { picker } from '../parts/frame.js';
 
-const kOwn = ['heatmap', 'patching', 'trajectory', 'bars', 'tokens', 'generation', 'attention', 'image', 'graph', 'statistics', 'table', 'grades', 'profile'];
+const kWithView = ['heatmap', 'patching', 'trajectory', 'bars', 'tokens', 'generation', 'attention', 'image', 'graph', 'statistics', 'table', 'grades', 'profile'];
 
 /** A view with a list of variables; `Picture` draws one. */
 export class PickedView {
@@ -39,7 +39,7 @@ export class PickedView {
 }
 
 function restOf(archive) {
-  return archive.variables((one) => !kOwn.includes(one.view));
+  return archive.variables((one) => !kWithView.includes(one.view));
 }
 
 export const general = {
