@@ -2,7 +2,7 @@
 import { valuesOf } from '../base/blocks.js';
 import { add, el } from '../base/dom.js';
 import { number, plural, unitText, words } from '../base/format.js';
-import { frame } from '../parts/frame.js';
+import { empty, frame } from '../parts/frame.js';
 import { CaseTable } from '../parts/case_table.js';
 
 const kStatus = ['planned', 'complete', 'failed'];
@@ -63,6 +63,10 @@ export const overview = {
   has: () => true,
   async mount(panel, { archive, go, firstView }) {
     const { columns, errors, status } = await columnsOf(archive);
+    if (!archive.data.cases.count) {
+      add(panel, cards(archive, status), requestOf(archive), empty('The archive has no cases.'));
+      return {};
+    }
     const chosen = new Set(archive.chosen);
     const table = new CaseTable(columns, archive.data.cases.count, {
       isOpen: (i) => chosen.has(i),
