@@ -24,9 +24,12 @@ at::Tensor amounts(std::int64_t count, at::ScalarType type = at::kFloat) {
 
 TEST(PageEncode, Base64IsThatOfTheStandard) {
   // The examples of RFC 4648, section 10.
-  const std::vector<std::pair<std::string, std::string>> examples = {
-      {"", ""},        {"f", "Zg=="},
-      {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::vector<std::pair<std::string, std::string>> examples = {{"", ""},
+                                                                     {"f", "Zg=="},
+                                                                     {"foo", "Zm9v"},
+                                                                     {"foob", "Zm9vYg=="},
+                                                                     {"fooba", "Zm9vYmE="},
+                                                                     {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : examples) EXPECT_EQ(base64(bytes), text);
 }
 
