@@ -218,6 +218,25 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   return {options.start_at_layer, stop, !options.residual.defined(), logits};
 }
 
+namespace {
+
+/// Adds biases of ALiBi, and the angles of rotary positions.
+/// \param length  positions of this forward
+void add_position_tables(ForwardState& state, std::int64_t length) {
+  const TransformerSpec& spec = state.spec;
+  const at::Tensor& embedding = state.weights.embedding;
+  if (spec.position == PositionKind::alibi)
+    // ALiBi depends on the positions of all keys, those of the cache included.
+    state.alibi =
+        alibi_bias(spec, embedding.scalar_type(),
+                   positions_from(state.padding, 0, state.past + length, embedding.device()));
+  if (!spec.rope) return;
+  state.rope = rope_table(*spec.rope, state.positions);
+  if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
+}
+
+}  // namespace
+
 ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weights,
                            const HookPlan& plan, const TokenBatch& tokens,
                            const ForwardOptions& options, Profile* profile) {
@@ -234,14 +253,7 @@ ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weig
     // The model that fills an empty cache gives it its shape.
     if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
-  if (spec.position == PositionKind::alibi)
-    // ALiBi depends on the positions of all keys, those of the cache included.
-    state.alibi =
-        alibi_bias(spec, weights.embedding.scalar_type(),
-                   positions_from(state.padding, 0, state.past + tokens.length(), device));
-  if (!spec.rope) return state;
-  state.rope = rope_table(*spec.rope, state.positions);
-  if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
+  add_position_tables(state, tokens.length());
   return state;
 }
 

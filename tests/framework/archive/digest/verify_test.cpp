@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "archive/run/packs.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"
 #include "support/process.hpp"
