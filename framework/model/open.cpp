@@ -88,7 +88,7 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
                           const ModelOptions& options, Values values,
                           std::vector<std::string>& left_out) {
   const std::string_view prefix =
-      part.is_whole() ? family.optional_prefix : std::string_view(part.body_prefix);
+      part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
   CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
   left_out = taker.finish(family.buffers, part.other_parts);
@@ -151,7 +151,7 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   std::vector<std::string> left_out;
   ModelWeights weights = load_weights(part, family, spec, checkpoint, options, values, left_out);
   parts.notes = checkpoint.notes();
-  if (!part.is_whole())
+  if (part.text_only)
     parts.notes.push_back(
         "the language model of a checkpoint of text and images, which reads text only");
   if (!left_out.empty())

@@ -14,7 +14,7 @@ const std::vector<Family>& family_table() {
       kBloomFamily,   kLlamaFamily,     kMistralFamily, kMixtralFamily, kQwen2Family,
       kQwen3Family,   kGemmaFamily,     kGemma2Family,  kGemma3Family,  kPhiFamily,
       kPhi3Family,    kStableLmFamily,  kOlmo2Family,   kFalconFamily,  kBertFamily,
-      kRobertaFamily, kDistilBertFamily};
+      kRobertaFamily, kDistilBertFamily, kQwen2VlFamily, kQwen25VlFamily};
   return table;
 }
 
