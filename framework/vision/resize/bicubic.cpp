@@ -80,15 +80,13 @@ bool height_first(PictureSize from, PictureSize to, ResizeOrder order) {
 }  // namespace
 
 Picture resize_bicubic(const Picture& picture, PictureSize size, ResizeOrder order) {
-  const bool rows_first = height_first(picture.size, size, order);
-  Picture resized = picture;
-  const auto filter_width = [&] {
-    if (size.width != resized.size.width) resized = resize_width(resized, size.width);
-  };
-  if (!rows_first) filter_width();
-  if (size.height != resized.size.height) resized = resize_height(resized, size.height);
-  if (rows_first) filter_width();
-  return resized;
+  const bool width = size.width != picture.size.width, height = size.height != picture.size.height;
+  if (!width && !height) return picture;
+  if (!height) return resize_width(picture, size.width);
+  if (!width) return resize_height(picture, size.height);
+  return height_first(picture.size, size, order)
+             ? resize_width(resize_height(picture, size.height), size.width)
+             : resize_height(resize_width(picture, size.width), size.height);
 }
 
 }  // namespace lensbench::vision

@@ -40,7 +40,8 @@ def values(width, height, channels, seed=0):
 
 def picture(width, height, mode="RGB", seed=0):
     channels = len(Image.new(mode, (1, 1)).getbands())
-    return Image.fromarray(values(width, height, channels, seed).squeeze(), mode)
+    array = values(width, height, channels, seed)
+    return Image.fromarray(array[:, :, 0] if channels == 1 else array, mode)
 
 
 def exif(orientation):
@@ -128,6 +129,8 @@ def saved():
     save("one_side_shrinks.png", picture(83, 24))
     save("height_first.png", picture(97, 211, seed=4))
     save("upright_strip.png", picture(2, 160))
+    for kind in ("jpg", "png", "webp"):
+        save("one_pixel." + kind, picture(1, 1))
     save("exif_3.png", picture(20, 14), exif=exif(3))
     save("lossy.webp", picture(64, 44), quality=60)
     save("lossy_alpha.webp", picture(40, 30, "RGBA"), quality=60)
@@ -141,7 +144,20 @@ def saved():
     return files
 
 
+def many_scans():
+    """A progressive JPEG file whose first scan is there 600 times."""
+    buffer = io.BytesIO()
+    picture(8, 8, "L").save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    start = content.index(b"\xff\xda")
+    end = start + 2
+    while content[end] != 0xFF or content[end + 1] == 0:
+        end += 1
+    return content[:start] + content[start:end] * 600 + content[end:]
+
+
 def refused(files):
+    yield "many_scans.jpg", many_scans()
     for name in ("orientation_1.jpg", "progressive.jpg", "rgba.png", "lossy.webp"):
         content = files[name]
         yield "cut_" + name, content[:len(content) * 2 // 3]

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <lensbench/error.hpp>
 #include <map>
 
@@ -34,6 +35,7 @@ const std::map<std::string, std::string> kRefusals = {
     {"grey_16_bits_key.png", "16 bits a value and a transparent colour"},
     {"large.jpg", "65500 x 65500 pixels, more than the 178956970 that are read"},
     {"large.png", "60000 x 60000 pixels, more than the 178956970 that are read"},
+    {"many_scans.jpg", "JPEG data is damaged or cut off (more than 500 scans)"},
     {"no_height.jpg", "JPEG data is damaged or cut off (Empty JPEG image"},
     {"no_width.png", "0 x 10 pixels; give one with pixels"},
     {"picture.bmp",
@@ -121,6 +123,15 @@ TEST(Decode, NamesFormatsThatManyUsersHave) {
                                                  12)),
               ::testing::HasSubstr("the format is AVIF"));
   EXPECT_THAT(refusal("a b.psd", "8BPS\0"), ::testing::HasSubstr("convert 'a b.psd[0]'"));
+}
+
+TEST(Decode, FilesMustBeThere) {
+  EXPECT_THROW(read_picture_file("missing.jpg"), InputError);
+  const std::string path = ::testing::TempDir() + "lensbench_picture_pointer.jpg";
+  std::ofstream(path) << "version https://git-lfs.github.com/spec/v1\noid sha256:" +
+                             std::string(64, '0') + "\nsize 12345\n";
+  EXPECT_THROW(read_picture_file(path), InputError);
+  std::filesystem::remove(path);
 }
 
 TEST(Decode, ProfilesInTextMustBeHexadecimal) {
