@@ -134,8 +134,9 @@ std::vector<std::int64_t> read_sections(const ConfigReader& rope, const RopeSpec
     rope.fail(field, "adds up to " + std::to_string(sum) + "; expected " +
                          std::to_string(spec.rotary_dim / 2) + ", half the width of a head");
   if (depends_on_length(spec))
-    rope.fail("rope_type", "depends on the length of the text, which is not supported together "
-                           "with mrope_section");
+    rope.fail("rope_type",
+              "depends on the length of the text, which is not supported together "
+              "with mrope_section");
   return sections;
 }
 

@@ -47,8 +47,8 @@ json generation_of(const json& outer, const json& text) {
   return settings;
 }
 
-/// Qwen2-VL and Qwen2.5-VL: the family reads both forms of the configuration and the tower; here are
-/// the names with which newer programs saved the text model.
+/// Qwen2-VL and Qwen2.5-VL: the family reads both forms of the configuration and the tower; here
+/// are the names with which newer programs saved the text model.
 void place_qwen_vl(const Checkpoint& checkpoint, LanguagePart& part) {
   constexpr const char* module = "model.language_model.";
   if (checkpoint.has(std::string(module) + "embed_tokens.weight")) part.body_prefix = module;

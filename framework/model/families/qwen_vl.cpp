@@ -45,8 +45,9 @@ TransformerSpec read_qwen_vl(const ConfigReader& config, const char* family,
 }
 
 TransformerSpec read_qwen2_vl_spec(const ConfigReader& config) {
-  return read_qwen_vl(config, "qwen2_vl",
-                      {.width_field = "embed_dim", .output_field = "hidden_size", .windows = false});
+  return read_qwen_vl(
+      config, "qwen2_vl",
+      {.width_field = "embed_dim", .output_field = "hidden_size", .windows = false});
 }
 
 TransformerSpec read_qwen25_vl_spec(const ConfigReader& config) {
@@ -63,8 +64,8 @@ ModelWeights take_qwen_vl_weights(const TransformerSpec& spec, WeightTaker& take
 
 }  // namespace
 
-const Family kQwen2VlFamily{"qwen2_vl",         "model.",
-                            kRotaryBuffers,     read_qwen2_vl_spec,
+const Family kQwen2VlFamily{"qwen2_vl",           "model.",
+                            kRotaryBuffers,       read_qwen2_vl_spec,
                             take_qwen_vl_weights, "Qwen2VLForConditionalGeneration"};
 const Family kQwen25VlFamily{"qwen2_5_vl",         "model.",
                              kRotaryBuffers,       read_qwen25_vl_spec,

@@ -42,7 +42,8 @@ double rope_theta(const ConfigReader& vision) {
   return rope ? rope->number_or("rope_theta", 10000.0, kPositive) : 10000.0;
 }
 
-TowerBlockWeights take_block(const VisionSpec& spec, WeightTaker& taker, const std::string& prefix) {
+TowerBlockWeights take_block(const VisionSpec& spec, WeightTaker& taker,
+                             const std::string& prefix) {
   const std::int64_t d = spec.d_model;
   TowerBlockWeights block;
   const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
@@ -112,7 +113,8 @@ TowerWeights take_tower(const VisionSpec& spec, std::int64_t width, WeightTaker&
   TowerWeights tower;
   tower.patch_embed = take_patch_embed(spec, taker, prefix);
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    tower.blocks.push_back(take_block(spec, taker, prefix + "blocks." + std::to_string(layer) + "."));
+    tower.blocks.push_back(
+        take_block(spec, taker, prefix + "blocks." + std::to_string(layer) + "."));
   const std::string merger = prefix + "merger.";
   tower.merger_norm = take_norm(taker, spec.norm, merger + "ln_q", spec.d_model, Part::head);
   tower.merger_in = take_linear(taker, merger + "mlp.0", merged, merged, true, Part::head);

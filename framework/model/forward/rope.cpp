@@ -125,8 +125,7 @@ at::Tensor section_angles(const RopeSpec& spec, const at::Tensor& positions) {
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < spec.sections.size(); ++i) {
     const auto axis = static_cast<std::int64_t>(i) % positions.size(0);
-    parts.push_back(
-        table_angles(spec, positions[axis]).narrow(-1, begin, spec.sections[i]));
+    parts.push_back(table_angles(spec, positions[axis]).narrow(-1, begin, spec.sections[i]));
     begin += spec.sections[i];
   }
   return at::cat(parts, -1);

@@ -120,8 +120,8 @@ PicturePositions picture_positions(const VisionSpec& spec, const TokenBatch& tok
     const std::int64_t padded = padding.empty() ? 0 : padding[r];
     std::array<std::int64_t*, 3> positions{};
     for (std::size_t axis = 0; axis < 3; ++axis)
-      positions[axis] = result.ids[static_cast<std::int64_t>(axis)][row].data_ptr<std::int64_t>() +
-                        padded;
+      positions[axis] =
+          result.ids[static_cast<std::int64_t>(axis)][row].data_ptr<std::int64_t>() + padded;
     Walk walk(spec, r < tokens.pictures.size() ? tokens.pictures[r] : none, row);
     result.spans.push_back(
         walk(ids[row].data_ptr<std::int64_t>() + padded, length - padded, padded, positions));

@@ -51,8 +51,8 @@ void check(const VisionSpec& spec, const PictureRows& picture) {
 
 /// Pictures as one sequence of patches in the order of the tower.
 struct Sequence {
-  at::Tensor rows;  ///< [patch, values]
-  at::Tensor cos, sin;  ///< [patch, 1, d_head / 2] float32
+  at::Tensor rows;                            ///< [patch, values]
+  at::Tensor cos, sin;                        ///< [patch, 1, d_head / 2] float32
   std::vector<std::int64_t> frames, windows;  ///< patch at which each begins, and their number
   at::Tensor places;  ///< [token] place of each token in this order; undefined: its own
 };
@@ -89,8 +89,7 @@ Sequence sequence_of(const VisionSpec& spec, const TowerWeights& weights,
   sequence.frames = vision::frame_starts(grids);
   at::Tensor all = at::cat(rows), angles = angles_of(spec, grids);
   if (spec.window_size > 0) {
-    const vision::WindowOrder order =
-        vision::window_order(grids, shape_of(spec), spec.window_size);
+    const vision::WindowOrder order = vision::window_order(grids, shape_of(spec), spec.window_size);
     const std::int64_t unit = spec.patches_of_token();
     const at::Tensor patches = at::tensor(order.tokens, at::kLong)
                                    .mul(unit)
@@ -127,11 +126,10 @@ bool attends_to_frame(const VisionSpec& spec, std::int64_t block) {
 
 at::Tensor attention_of(const VisionSpec& spec, const TowerBlockWeights& weights,
                         const Sequence& sequence, bool whole_frame, const at::Tensor& x) {
-  const at::Tensor heads =
-      linear(x, weights.qkv).view({x.size(0), 3, spec.n_heads, spec.d_head()});
-  const at::Tensor z = attend_in_segments(
-      rotated(heads.select(1, 0), sequence), rotated(heads.select(1, 1), sequence),
-      heads.select(1, 2), whole_frame ? sequence.frames : sequence.windows);
+  const at::Tensor heads = linear(x, weights.qkv).view({x.size(0), 3, spec.n_heads, spec.d_head()});
+  const at::Tensor z = attend_in_segments(rotated(heads.select(1, 0), sequence),
+                                          rotated(heads.select(1, 1), sequence), heads.select(1, 2),
+                                          whole_frame ? sequence.frames : sequence.windows);
   return linear(z.flatten(1), weights.o);
 }
 
@@ -145,8 +143,8 @@ at::Tensor merged(const VisionSpec& spec, const TowerWeights& weights, const at:
                   const at::Tensor& stream) {
   const at::Tensor normed = apply_norm(spec.norm, weights.merger_norm, stream);
   const at::Tensor joined = normed.reshape({-1, spec.patches_of_token() * spec.d_model});
-  const at::Tensor tokens = linear(
-      activate(Activation::gelu, linear(joined, weights.merger_in)), weights.merger_out);
+  const at::Tensor tokens =
+      linear(activate(Activation::gelu, linear(joined, weights.merger_in)), weights.merger_out);
   return places.defined() ? tokens.index_select(0, places.to(tokens.device())) : tokens;
 }
 

@@ -56,8 +56,8 @@ struct TowerWeights {
   Linear patch_embed;  ///< [patch values, d_model]
   std::vector<TowerBlockWeights> blocks;
   NormWeights merger_norm;
-  Linear merger_in, merger_out;  ///< [patches of a token * d_model, the same], [the same, d_model of
-                                 ///< the text model]
+  Linear merger_in, merger_out;  ///< [patches of a token * d_model, the same], [the same, d_model
+                                 ///< of the text model]
 };
 
 struct ModelWeights {
