@@ -88,7 +88,7 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
                           const ModelOptions& options, Values values,
                           std::vector<std::string>& left_out) {
   const std::string_view prefix =
-      part.is_whole() ? family.optional_prefix : std::string_view(part.body_prefix);
+      part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
   CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
   left_out = taker.finish(family.buffers, part.other_parts);
@@ -141,7 +141,7 @@ std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* 
 std::vector<std::string> notes_of(const Checkpoint& checkpoint, const LanguagePart& part,
                                   const std::vector<std::string>& left_out) {
   std::vector<std::string> notes = checkpoint.notes();
-  if (!part.is_whole())
+  if (part.text_only)
     notes.push_back("the language model of a checkpoint of text and images, which reads text only");
   if (!left_out.empty())
     notes.push_back("left out, since the logits do not depend on them: " + join(left_out, ", "));

@@ -22,7 +22,9 @@ void require_tokens(const Tokens& tokens) {
 /// Batch [1, pos] of one sequence.
 TokenBatch make_batch(const Tokens& tokens) {
   require_tokens(tokens);
-  return {at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
+  TokenBatch batch{at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
+  if (!tokens.pictures.empty()) batch.pictures = {tokens.pictures};
+  return batch;
 }
 
 /// Batch [sequence, pos] padded to the longest one, with id 0, which no real token sees.
@@ -44,6 +46,9 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
     const std::int64_t padding = longest - tokens.size();
     batch.ids[row].narrow(0, padding, tokens.size()).copy_(at::tensor(tokens.ids, at::kLong));
     if (batch.mask.defined()) batch.mask[row].narrow(0, padding, tokens.size()).fill_(true);
+    if (tokens.pictures.empty()) continue;
+    batch.pictures.resize(sequences.size());
+    batch.pictures[static_cast<std::size_t>(row)] = tokens.pictures;
   }
   return batch;
 }

@@ -25,7 +25,7 @@ const std::map<std::string, Names> kMayInclude = {
     {"checkpoint", {"core"}},
     {"archive", {"core"}},
     {"vision", {"core"}},
-    {"model", {"core", "checkpoint"}},
+    {"model", {"core", "checkpoint", "vision"}},
     {"plugin", {"core"}},
     {"bench", {"core", "checkpoint", "archive", "model", "plugin"}},
     {"report", {"core", "archive"}},
