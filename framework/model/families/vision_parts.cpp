@@ -75,6 +75,7 @@ VisionSpec read_vision(const ConfigReader& config, std::int64_t width,
   if (!vision)
     config.fail("vision_config",
                 "is missing; it describes the vision tower; fetch config.json again");
+  refuse_common(*vision);
   VisionSpec spec;
   spec.n_layers = vision->integer_or("depth", kTowerBlocks, kLayers);
   spec.d_model = vision->integer_or(defaults.width_field, kTowerWidth);

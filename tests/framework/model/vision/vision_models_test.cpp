@@ -54,7 +54,8 @@ TEST_P(VisionModels, PutTheTowersTokensInThePlaceOfPlaceholders) {
   const at::Tensor place = sample().expected("input_ids").eq(model->spec().vision->image_token_id);
   expect_near(merged.index({place}), sample().expected("vision_out"), "tokens of the tower");
   const at::Tensor embedded = read("hook_embed");
-  EXPECT_TRUE(at::equal(merged.index({place.logical_not()}), embedded.index({place.logical_not()})));
+  EXPECT_TRUE(
+      at::equal(merged.index({place.logical_not()}), embedded.index({place.logical_not()})));
 }
 
 TEST_P(VisionModels, HaveTheStreamOfTransformersAtEveryLayer) {

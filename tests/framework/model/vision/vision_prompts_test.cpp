@@ -47,7 +47,8 @@ TEST_F(VisionPrompts, PlaceholdersNeedPictures) {
 
 TEST_F(VisionPrompts, EveryTokenOfAPictureNeedsAPlaceholder) {
   tokens.ids.erase(tokens.ids.begin() + 1);
-  EXPECT_THAT(refusal(tokens), HasSubstr("a run of 5, and the pictures have 6 (2 x 3), 10 (5 x 2)"));
+  EXPECT_THAT(refusal(tokens),
+              HasSubstr("a run of 5, and the pictures have 6 (2 x 3), 10 (5 x 2)"));
 }
 
 TEST_F(VisionPrompts, APictureWithoutPlaceholdersIsRefused) {
@@ -161,8 +162,7 @@ void write_text_model(const std::filesystem::path& from, const std::filesystem::
   std::vector<SafetensorsTensor> tensors;
   for (const auto& [name, entry] : weights.entries()) {
     if (name.starts_with("model.visual.")) continue;
-    const std::string own =
-        name.starts_with(module) ? "model." + name.substr(module.size()) : name;
+    const std::string own = name.starts_with(module) ? "model." + name.substr(module.size()) : name;
     sources[own] = name;
     tensors.push_back({own, entry.dtype, entry.shape});
   }
