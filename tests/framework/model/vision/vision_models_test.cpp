@@ -123,9 +123,9 @@ TEST_P(VisionModels, ContinueAPromptFromAPrefix) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, VisionModels, ::testing::ValuesIn(testing::vision_samples()),
-                         [](const auto& info) {
+                         [](const auto& one) {
                            std::string name =
-                               info.param.directory().filename().string() + "_" + info.param.name();
+                               one.param.directory().filename().string() + "_" + one.param.name();
                            std::replace_if(
                                name.begin(), name.end(), [](char c) { return !std::isalnum(c); },
                                '_');
