@@ -1,11 +1,14 @@
 """usage: browser_test.py BUNDLE_FOLDER [unittest arguments]
 
 Tests the page of `lensbench report` in Chromium: its views, keys, colours, barriers, printing, hostile
-texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build. Exit code 77: no browser.
+texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build; if the build has the command
+lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 """
 import base64
+import html
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -133,6 +136,13 @@ class Keys(PageTest):
             page.keys(self.UP)
         self.assertEqual(len({text.split(", probability")[0] for text in said if text}), 12)
 
+    def test_views_that_are_built_later_leave_the_focus(self):
+        page = self.open("whole", "view=lens")
+        page.run("document.querySelector('[role=tabpanel]:not([hidden]) .map').focus()")
+        page.wait("return document.documentElement.dataset.all")
+        self.assertEqual(page.run("return document.activeElement.className"), "map")
+        self.assertEqual(page.run("return [...document.querySelectorAll('[role=tabpanel]')].map(p => p.id.replace('panel-', ''))"), VIEWS)
+
     def test_tabs_search_and_help(self):
         page = self.open("whole", "view=lens")
         page.run("document.querySelector('[role=tab][aria-selected=true]').focus()")
@@ -248,6 +258,70 @@ class Safety(PageTest):
         self.browser.driver.get(path.as_uri())
         self.browser.wait("return document.documentElement.dataset.error")
         self.assertEqual(self.browser.run("return [document.getElementById('static').hidden, document.querySelector('[role=alert]') !== null]"), [False, True])
+
+
+class Frame(PageTest):
+    """The page in the frame of a notebook, whose address (about:srcdoc) cannot be changed."""
+
+    def test_keys_work_without_an_address(self):
+        text = make("pixels", BUNDLE, FOLDER).read_text()
+        path = FOLDER / "frame.html"
+        path.write_text(f'<!doctype html><meta charset="utf-8"><iframe style="width:100%;height:800px" srcdoc="{html.escape(text)}"></iframe>')
+        page = self.browser
+        page.driver.get("about:blank")
+        page.errors()
+        page.driver.get(path.as_uri())
+        page.driver.switch_to.frame(0)
+        try:
+            page.wait("return document.documentElement.dataset.all")
+            self.assertEqual(page.run("return [location.href, document.documentElement.dataset.error]"), ["about:srcdoc", None])
+            page.run("document.getElementById('tab-lens').click()")
+            page.wait("return document.querySelector('.map')")
+            page.run("document.querySelector('.map').focus()")
+            page.keys(Keys.HOME, Keys.RIGHT)
+            self.assertIn("token 1 ·God", page.live())
+            # The address is written a while after the last move.
+            page.driver.execute_async_script("setTimeout(arguments[0], 500)")
+        finally:
+            page.driver.switch_to.default_content()
+        self.assertEqual(page.errors(), [])
+
+
+class RealRuns(PageTest):
+    """Pages of runs with the embedded model, written by the command."""
+
+    RUNS = {
+        "first_look": (["run", "first_look", "--profile"], ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "statistics", "tables", "general", "profile", "receipts"]),
+        "attention": (["tool", "attention"], ["overview", "attribution", "attention", "tables", "general", "profile", "receipts"]),
+        "activation_patching": (["tool", "activation_patching", "--set", "corrupted= the God of Moses, of Aaron, and of"], ["overview", "attribution", "patching", "tables", "profile", "receipts"]),
+    }
+
+    def written(self, name, arguments):
+        program = BUNDLE.parent.parent / "bin/lensbench"
+        if not program.exists():
+            self.skipTest("the command lensbench is not built")
+        model = browser.HERE.parent.parent / "models/kjv-gpt2"
+        archive, path = FOLDER / f"{name}.h5", FOLDER / f"{name}.html"
+        subprocess.run([program, *arguments, "--model", model, "--prompt", " the God of Abraham, of Isaac, and of", "--out", archive, "--quiet"], check=True)
+        subprocess.run([program, "report", archive, "-o", path], check=True, stdout=subprocess.DEVNULL)
+        return path
+
+    def test_all_tabs(self):
+        for name, (arguments, wanted) in self.RUNS.items():
+            path, page = self.written(name, arguments), self.browser
+            page.width(1600)
+            page.open(path, "theme=light")
+            self.assertEqual(page.run("return [...document.querySelectorAll('[role=tab]')].map(t => t.id.replace('tab-', ''))"), wanted)
+            for width, theme in ((1600, "light"), (320, "dark")):
+                page.width(width)
+                for view in wanted:
+                    with self.subTest(run=name, view=view, width=width):
+                        page.state(f"view={view}&theme={theme}")
+                        self.assertEqual(self.panel("return [...panel.querySelectorAll('.empty')].map(e => e.textContent)"), [])
+                        self.assertGreater(self.panel("return panel.querySelectorAll('canvas, svg, td, .token').length"), 0)
+                        self.assertLessEqual(page.run("return document.documentElement.scrollWidth"), width)
+            page.width(1400)
+            self.assertEqual([entry["message"] for entry in page.driver.get_log("browser")], [])
 
 
 class Printing(PageTest):

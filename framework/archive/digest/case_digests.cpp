@@ -44,28 +44,33 @@ RowsByDimension case_rows(hid_t group, const std::string& path, const Dimensions
 /// case.
 CaseHashes::CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> lengths,
                        std::size_t axis, std::size_t element_bytes)
-    : rows_(rows), hashes_(rows.size()), row_bytes_(element_bytes), first_axis_(axis == 0) {
+    : rows_(rows), hashes_(rows.size()), row_bytes_(element_bytes) {
   axis_length_ = static_cast<std::size_t>(lengths[axis]);
   for (std::size_t i = axis + 1; i < lengths.size(); ++i)
     row_bytes_ *= static_cast<std::size_t>(lengths[i]);
 }
 
+/// The elements may begin and end inside a row of the axis. The axis is passed once for each index
+/// of the axes before it.
 void CaseHashes::add(std::span<const std::byte> bytes) {
   if (row_bytes_ == 0 || axis_length_ == 0) return;
-  // If the case axis is the first one, a block has some of its rows, following those of the last
-  // block. Otherwise, a block has all rows of the case axis for one or more indices of the axes
-  // before it ("sweeps").
-  const std::size_t n_rows = bytes.size() / row_bytes_;
-  const std::size_t sweep = first_axis_ ? n_rows : axis_length_;
-  for (std::size_t at = 0; at + sweep <= n_rows && sweep > 0; at += sweep)
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const std::size_t from = std::max(rows_[i].first, next_row_);
-      const std::size_t to = std::min(rows_[i].first + rows_[i].count, next_row_ + sweep);
-      if (from < to)
-        hashes_[i].update(
-            bytes.subspan((at + from - next_row_) * row_bytes_, (to - from) * row_bytes_));
-    }
-  if (first_axis_) next_row_ += n_rows;
+  const std::size_t all_bytes = axis_length_ * row_bytes_;
+  while (!bytes.empty()) {
+    const std::size_t row = next_byte_ / row_bytes_;
+    // The entries are in the order of their rows, and follow each other from row 0.
+    const auto after = std::upper_bound(
+        rows_.begin(), rows_.end(), row,
+        [](std::size_t wanted, const CaseRows& one) { return wanted < one.first; });
+    const bool known = after != rows_.begin() && row < (after - 1)->first + (after - 1)->count;
+    // Rows after the last entry belong to no case.
+    const std::size_t end =
+        known ? std::min(axis_length_, (after - 1)->first + (after - 1)->count) : axis_length_;
+    const std::size_t taken = std::min(bytes.size(), end * row_bytes_ - next_byte_);
+    if (known)
+      hashes_[static_cast<std::size_t>(after - 1 - rows_.begin())].update(bytes.first(taken));
+    bytes = bytes.subspan(taken);
+    next_byte_ = (next_byte_ + taken) % all_bytes;
+  }
 }
 
 /// Texts come one by one in the order of the rows, so the case of the next one only moves forward.

@@ -41,7 +41,7 @@ class CaseHashes {
   CaseHashes(const std::vector<CaseRows>& rows, std::vector<hsize_t> lengths, std::size_t axis,
              std::size_t element_bytes);
 
-  /// Adds the next elements in C order; they are whole rows of the first axis.
+  /// Adds the next elements in C order, any number of them.
   void add(std::span<const std::byte> bytes);
   /// Adds the next text of a list of texts.
   void add_text(const std::string& text);
@@ -53,8 +53,7 @@ class CaseHashes {
   std::size_t row_bytes_ = 1;  ///< size of one row of the axis
   std::size_t axis_length_ = 1;
   std::size_t next_text_ = 0, next_case_ = 0;
-  bool first_axis_;
-  std::size_t next_row_ = 0;  ///< next row, used only if the axis is the first one
+  std::size_t next_byte_ = 0;  ///< place of the next element, from the beginning of the axis
 };
 
 }  // namespace lensbench

@@ -133,38 +133,83 @@ class BlockHasher {
   std::future<void> running_;  ///< declared last: its destructor waits before the blocks are freed
 };
 
-/// Hashes numbers in blocks of rows, so that a large dataset is never in memory as a whole.
+/// Cuts the elements of a dataset, in C order, into parts of at most `kBlockBytes`: the indices of
+/// some leading axes are fixed, a part has a range of the next axis, and all of the axes after it.
+/// The hash of the elements does not depend on where they are cut.
+class Parts {
+ public:
+  Parts(std::vector<hsize_t> lengths, std::size_t element_bytes)
+      : lengths_(std::move(lengths)), start_(lengths_.size(), 0), row_bytes_(element_bytes) {
+    for (const hsize_t length : lengths_) empty_ = empty_ || length == 0;
+    if (empty_ || lengths_.empty()) return;
+    axis_ = lengths_.size() - 1;
+    while (axis_ > 0 && row_bytes_ * lengths_[axis_] <= kBlockBytes)
+      row_bytes_ *= lengths_[axis_--];
+    step_ = std::clamp<hsize_t>(kBlockBytes / row_bytes_, 1, lengths_[axis_]);
+  }
+
+  bool empty() const { return empty_; }
+  std::size_t most_bytes() const { return static_cast<std::size_t>(step_) * row_bytes_; }
+  /// Indices at which the current part begins, and its number of indices along each axis.
+  const std::vector<hsize_t>& start() const { return start_; }
+  std::vector<hsize_t> count() const {
+    std::vector<hsize_t> count = lengths_;
+    std::fill_n(count.begin(), axis_, 1);
+    if (!count.empty()) count[axis_] = rows();
+    return count;
+  }
+  std::size_t bytes() const { return static_cast<std::size_t>(rows()) * row_bytes_; }
+
+  /// Goes on to the next part. \return false after the last one
+  bool advance() {
+    if (lengths_.empty()) return false;
+    start_[axis_] += rows();
+    for (std::size_t axis = axis_; start_[axis] == lengths_[axis]; --axis) {
+      if (axis == 0) return false;
+      start_[axis] = 0;
+      ++start_[axis - 1];
+    }
+    return true;
+  }
+
+ private:
+  // A scalar is one row.
+  hsize_t rows() const {
+    return lengths_.empty() ? 1 : std::min(step_, lengths_[axis_] - start_[axis_]);
+  }
+
+  std::vector<hsize_t> lengths_, start_;
+  std::size_t axis_ = 0;   ///< axis of which a part has a range
+  std::size_t row_bytes_;  ///< size of what belongs to one index of that axis
+  hsize_t step_ = 1;
+  bool empty_ = false;
+};
+
+/// Hashes numbers in parts, so that a large dataset is never in memory as a whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
                  const std::string& path, CaseHashes* cases, const Relieve& relieve) {
   // The native type has the byte order of the memory.
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
-  std::size_t row_bytes = H5Tget_size(native);
-  for (std::size_t axis = 1; axis < lengths.size(); ++axis)
-    row_bytes *= static_cast<std::size_t>(lengths[axis]);
-  // A scalar is one row.
-  const hsize_t rows = lengths.empty() ? 1 : lengths.front();
-  if (rows == 0 || row_bytes == 0) return;
-  // Blocks are whole rows, so that the hash of the elements does not depend on the size of a block.
-  const hsize_t step = std::min<hsize_t>(rows, std::max<std::size_t>(1, kBlockBytes / row_bytes));
+  Parts parts(lengths, H5Tget_size(native));
+  if (parts.empty()) return;
   const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
-  const std::size_t block_bytes = static_cast<std::size_t>(step) * row_bytes;
   BlockHasher hasher(content, cases);
-  for (hsize_t row = 0; row < rows; row += step) {
-    std::vector<hsize_t> start(lengths.size(), 0), count = lengths;
-    const hsize_t n = std::min(step, rows - row);
+  for (bool last = false; !last;) {
+    const auto count = parts.count();
     Handle memory(readable(H5Screate(H5S_SCALAR), path), H5Sclose);
-    if (!lengths.empty()) {
-      start.front() = row;
-      count.front() = n;
-      readable(
-          H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
-          path);
+    if (!count.empty()) {
+      readable(H5Sselect_hyperslab(space, H5S_SELECT_SET, parts.start().data(), nullptr,
+                                   count.data(), nullptr),
+               path);
       memory = Handle(
           readable(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), path),
           H5Sclose);
     }
-    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, hasher.next(block_bytes)), path);
-    hasher.add(static_cast<std::size_t>(n) * row_bytes, row + step >= rows);
+    const std::size_t bytes = parts.bytes();
+    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, hasher.next(parts.most_bytes())),
+             path);
+    last = !parts.advance();
+    hasher.add(bytes, last);
     if (relieve) relieve();
   }
 }

@@ -31,7 +31,11 @@ function write() {
     .map((key) => `${encode(key)}=${encode(values[key])}`).join('&');
   if (hash === written) return;
   written = hash;
-  history.replaceState(null, '', hash);
+  try {
+    history.replaceState(null, '', hash);
+  } catch (error) {
+    // The frame of a notebook has an address that cannot be changed: the page goes on without links.
+  }
 }
 
 /** The value of a key, always a text; undefined if there is none. */

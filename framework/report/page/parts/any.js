@@ -92,6 +92,9 @@ export class AnyPicture {
   buildMap() {
     const { loaded } = this;
     const [down, across] = this.axes = axesOf(loaded.dims);
+    // The first plane with a value is shown, not one of gaps alone.
+    let at = Math.max(0, loaded.values.findIndex((value) => !Number.isNaN(value)));
+    for (let k = loaded.dims.length - 1; k >= 0; at = Math.floor(at / loaded.shape[k]), --k) this.fixed[loaded.dims[k]] ??= at % loaded.shape[k];
     loaded.dims.forEach((dim, k) => {
       if (dim === down || dim === across || loaded.shape[k] < 2) return;
       add(this.sliders, slider(words(dim), loaded.shape[k], this.fixed[dim] || 0, (i) => this.labels[dim][i], (i) => { this.fixed[dim] = i; this.drawMap(); }));

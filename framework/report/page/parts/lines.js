@@ -48,7 +48,9 @@ export function sparkline(values, at, label) {
  * linear or log, `down` puts small values on top, `cursor` an index to mark.
  */
 export function lineChart({ lines, x: names, xTitle, yTitle, scale = 'linear', down, cursor, width = 760, height = 320, onmove }) {
-  const margin = { left: 64, right: 16, top: 12, bottom: 44 };
+  // Labels of points are about 7 pixels a letter wide; half of the last one is beyond its point.
+  const wide = 7 * Math.max(4, ...names.map((text) => String(text).length));
+  const margin = { left: 64, right: Math.max(16, Math.min(60, wide / 2)), top: 12, bottom: 44 };
   const all = finite(lines.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])]));
   const positive = all.filter((v) => v > 0);
   const isLog = scale === 'log' && positive.length > 0;
@@ -59,7 +61,7 @@ export function lineChart({ lines, x: names, xTitle, yTitle, scale = 'linear', d
   const x = linear([0, Math.max(1, names.length - 1)], [margin.left, width - margin.right]);
   const defined = (v) => Number.isFinite(v) && (!isLog || v > 0);
   const root = svg('svg.chart', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `lines of ${yTitle} over ${xTitle}: ${lines.map((one) => one.label).join(', ')}` });
-  const step = Math.max(1, Math.ceil(names.length / (width / 48)));
+  const step = Math.max(1, Math.ceil(names.length / (width / (wide + 14))));
   const marks = names.map((text, i) => ({ text, at: x(i) })).filter((_, i) => i % step === 0);
   add(root, leftAxis(y, 6, margin.left, width - margin.right), bottomAxis(marks, height - margin.bottom, margin.left, width - margin.right));
   add(root, svg('text.axis-title', { x: (margin.left + width - margin.right) / 2, y: height - 6, 'text-anchor': 'middle' }, xTitle),
@@ -91,7 +93,7 @@ export function lineKey(lines) {
 export function fitted(make) {
   const root = el('div.chart-box');
   const draw = () => {
-    const width = Math.max(280, Math.min(1100, root.clientWidth || root.lastWidth || 760));
+    const width = Math.max(280, Math.min(1600, root.clientWidth || root.lastWidth || 760));
     root.lastWidth = width;
     put(root, make(width));
   };

@@ -125,7 +125,7 @@ function drawRowLabels(map, context) {
     if (i % step && i !== o.rows - 1) continue;
     if (i === o.rows - 1 && i % step && i % step < step / 2) continue;
     const [, y, , h] = map.rect(i, g.firstColumn);
-    context.fillText(fitted(context, o.rowLabel(i), g.left - 10), g.left - 7, y + h / 2);
+    context.fillText(fitted(context, o.rowLabel(i), g.left - (o.rowTitle ? 25 : 10)), g.left - 7, y + h / 2);
   }
 }
 

@@ -109,7 +109,9 @@ export class Shell {
     if (!this.panels.has(view.id)) {
       const node = el('div.panel', { id: `panel-${view.id}`, role: 'tabpanel', 'aria-labelledby': `tab-${view.id}`, hidden: true });
       this.panels.set(view.id, node);
-      put(this.main, this.views.map((one) => this.panels.get(one.id)).filter(Boolean));
+      // The other panels stay where they are: an element that is moved loses the focus.
+      const after = this.views.slice(this.views.indexOf(view) + 1).find((one) => this.panels.has(one.id));
+      this.main.insertBefore(node, after ? this.panels.get(after.id) : null);
     }
     return this.panels.get(view.id);
   }

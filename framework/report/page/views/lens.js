@@ -11,6 +11,9 @@ import { announce } from '../parts/live.js';
 import { Matrix } from '../parts/matrix.js';
 import { CellPanel } from '../parts/topk.js';
 
+/** Maps with more cells are drawn before texts and other values are read. */
+const kLarge = 1e5;
+
 class LensView {
   constructor(panel, { archive, caseIndex }) {
     Object.assign(this, { archive, caseIndex, groups: mapGroups(archive) });
@@ -43,27 +46,44 @@ class LensView {
       group.metrics.length > 1 && choices('Colour', group.metrics.map((one) => ({ id: one.id, label: one.label, title: one.variable.long_name })), this.metric.id, (id) => set({ by: id })));
   }
 
-  /** Reads what the case, group and colour need, and draws it. */
+  /**
+   * Reads what the case, group and colour need, and draws it. A large map is drawn as soon as its colours
+   * are known: texts and other values follow.
+   */
   async show() {
     const group = this.current = this.group();
     const index = this.caseIndex();
     const turn = this.turn = {};
     const { archive } = this;
-    const metrics = await Promise.all(group.metrics.map(async (one) => ({ ...one, loaded: await archive.load(one.variable, index) })));
-    const [top, topValue, tokens] = await Promise.all([group.topId && archive.load(group.topId, index), group.topValue && archive.load(group.topValue, index), archive.tokens(group.result, index)]);
+    const known = group.metrics.filter((one) => archive.partOf(one.variable, index));
+    const chosen = known.find((one) => one.id === get('by')) || known[0];
+    const load = async (one) => {
+      const loaded = await archive.load(one.variable, index);
+      return { ...one, loaded, plane: plane(loaded, group.axis, 'token') };
+    };
+    this.split.hidden = !chosen;
+    put(this.why, chosen ? '' : empty(archive.whyEmpty(group.metrics[0].variable, index), archive.showCommand(group.metrics[0].variable)));
+    if (!chosen) {
+      Object.assign(this, { metric: group.metrics[0], metrics: [] });
+      this.drawControls();
+      return;
+    }
+    const [metric, tokens] = await Promise.all([load(chosen), archive.tokens(group.result, index)]);
+    const rowNames = await archive.labels(group.result, group.axis, metric.plane.rows, index);
     if (turn !== this.turn) return;
-    Object.assign(this, { top, topValue, tokens });
-    this.metrics = metrics.filter((one) => one.loaded).map((one) => ({ ...one, plane: plane(one.loaded, group.axis, 'token') }));
-    this.metric = this.metrics.find((one) => one.id === get('by')) || this.metrics[0] || group.metrics[0];
-    this.drawControls();
-    const isEmpty = !this.metrics.length;
-    this.split.hidden = isEmpty;
-    put(this.why, isEmpty ? empty(archive.whyEmpty(group.metrics[0].variable, index), archive.showCommand(group.metrics[0].variable)) : '');
-    if (isEmpty) return;
-    this.rowNames = await archive.labels(group.result, group.axis, this.metric.plane.rows, index);
-    this.firsts = top && plane(top, group.axis, 'token');
-    this.settled = this.firsts ? settledRows(this.firsts) : null;
-    this.draw();
+    const draw = (metrics, top, topValue) => {
+      if (turn !== this.turn) return;
+      const firsts = top && plane(top, group.axis, 'token');
+      Object.assign(this, { metric, metrics, tokens, rowNames, top, topValue, firsts, settled: firsts ? settledRows(firsts) : null });
+      this.drawControls();
+      this.draw();
+    };
+    const rest = async () => draw(await Promise.all(known.map((one) => one === chosen ? metric : load(one))),
+      ...await Promise.all([group.topId, group.topValue].map((one) => one && archive.load(one, index))));
+    if (metric.plane.values.length <= kLarge) return rest();
+    draw([metric]);
+    // After the browser has shown the map.
+    setTimeout(rest);
   }
 
   draw() {

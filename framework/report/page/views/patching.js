@@ -15,7 +15,7 @@ class PatchPicture extends AnyPicture {
     this.texts ||= el('dl.pairs');
     this.box.before(this.texts);
     const all = { ...this.archive.data.request?.parameters, ...this.archive.data.request, ...variable.result.attributes, ...variable.attributes };
-    const said = Object.entries(all).filter(([name, value]) => /^(clean|corrupted|source|base|receiver|prompt)(_text|_prompt)?$/.test(name) && typeof value === 'string' && value);
+    const said = Object.entries(all).filter(([name, value]) => /^(clean|corrupted|base|prompt)(_text|_prompt)?$/.test(name) && typeof value === 'string' && value);
     put(this.texts, said.map(([name, value]) => el('div', {}, el('dt', {}, words(name)), el('dd.token', { dir: 'auto' }, quoted(value)))));
   }
 

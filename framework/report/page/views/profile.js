@@ -57,7 +57,7 @@ export const profile = {
   async mount(panel, { archive, caseIndex }) {
     const parts = [
       bars(archive, 'seconds', 'Seconds by tool', 'Time that each tool took over all cases, in seconds.', (x) => `${number(x)} s`),
-      bars(archive, 'bytes', 'Megabytes by tool', 'Size of what each tool wrote over all cases, in megabytes of 1,000,000 bytes.', bytes),
+      bars(archive, 'bytes', 'Peak memory by tool', 'Largest memory of the process while each tool ran, in megabytes of 1,000,000 bytes.', bytes),
     ].filter(Boolean);
     for (const variable of mapsOf(archive)) {
       const picture = new AnyPicture(archive, caseIndex);

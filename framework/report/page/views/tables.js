@@ -38,10 +38,12 @@ async function fill(box, { archive, caseIndex }, group) {
     columns.push(...columnsOf(archive, variable, loaded, loaded.dims[1] ? await archive.labels(group.result, loaded.dims[1], loaded.shape[1], index) : []));
   }
   if (!columns.length) return put(box, empty(archive.whyEmpty(group.variables[0], index)));
-  const labels = await archive.labels(group.result, group.dim, size, index);
-  const rows = () => ({ caption: `${group.result.name} by ${words(group.dim || 'value')}`, head: [words(group.dim || 'value'), ...columns.map((one) => one.head)],
+  // Single numbers of a case, or of all cases, are one row.
+  const labels = group.dim ? await archive.labels(group.result, group.dim, size, index) : ['value'];
+  const title = `${group.result.name}: ${group.dim ? `by ${words(group.dim)}` : 'single values'}`;
+  const rows = () => ({ caption: title, head: [words(group.dim || ' '), ...columns.map((one) => one.head)],
     rows: labels.map((label, i) => [label, ...columns.map((one) => one.value(i))]) });
-  const shown = frame({ title: `${group.result.name}: by ${words(group.dim || 'value')}`, rows, isTable: true, name: group.dim || 'table',
+  const shown = frame({ title, rows, isTable: true, name: group.dim || 'table',
     sentence: group.variables.map((one) => `${words(one.name)}: ${one.long_name || one.description || '—'}`).join('. ') + '.' });
   add(shown.body, tableOf(rows()));
   return put(box, shown.root);

@@ -133,7 +133,7 @@ class TokensView {
     const scale = scaleFor(variable, loaded.values);
     const meaning = variable.long_name || words(variable.name);
     this.frame.setTitle(`Tokens · ${words(variable.name)}`);
-    this.frame.setSentence(`The text of the case; the paper of each token shows the ${meaning}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
+    this.frame.setSentence(`The text of the case; the background of each token shows the ${meaning}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.text.set({
       texts: tokens.texts, colour: (i) => scale.css(loaded.values[i]), ink: (i) => scale.ink(loaded.values[i]), describe: (i) => this.describe(i),

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "archive/digest/digest.hpp"
 #include "archive/run/pack_files.hpp"
+#include "archive/run/packs.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"
 #include "support/process.hpp"
@@ -88,6 +91,54 @@ TEST(VerifySaysWhere, OneNumberChanged) {
   EXPECT_THAT(findings, Not(Contains(HasSubstr("case 2"))));
   EXPECT_THAT(findings, Not(Contains(HasSubstr("/results/lens/rank"))));
   EXPECT_THAT(findings, Not(Contains(HasSubstr("/recipe"))));
+}
+
+/// Rows of 9,000,000 bytes along the axis of the cases, more than one part that is hashed at once.
+constexpr std::int64_t kWide = 9'000'000;
+
+std::string sealed_with_wide_rows(const TempDir& folder) {
+  const std::string path = folder / "wide.h5";
+  RunWriter writer = RunWriter::start(path, three_cases(), false);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    Dataset dataset;
+    const auto n = static_cast<std::size_t>(i) + 1;
+    add_token_axis(dataset, std::vector<std::int64_t>(n, 17), std::vector<std::string>(n, "In"));
+    add_layer_axis(dataset, 1);
+    at::Tensor values = at::zeros({2, i + 1, kWide}, at::kChar);
+    values.select(2, kWide - 1).fill_(i + 1);
+    dataset.add(numbers("wide", {"layer", "token", "place"}, values, "1"));
+    writer.commit(i, {{"lens", dataset}}, {});
+  }
+  writer.seal({}, {{17, "In"}}, {}, {{"threads", 1}}, {{"host", "here"}});
+  return path;
+}
+
+TEST(VerifySaysWhere, RowsLargerThanAPart) {
+  const TempDir folder;
+  const std::string path = sealed_with_wide_rows(folder);
+  EXPECT_TRUE(verify_archive(path).intact);
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  // The digest that tests/parity/archive_digests.py computes, which reads the values at once.
+  EXPECT_EQ(stored_digests(file).results,
+            "0577a9a1f75eef0a38cbd15c9c8847bad4d63c52204d4d8f86fcc888e094e989");
+  const hid_t dataset = H5Dopen2(file, "/results/lens/wide", H5P_DEFAULT);
+  const hid_t space = H5Dget_space(dataset);
+  // The last value of the first token of case 1, at the second layer.
+  const std::array<hsize_t, 3> at = {1, 1, kWide - 1}, one = {1, 1, 1};
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, at.data(), nullptr, one.data(), nullptr);
+  const hid_t memory = H5Screate(H5S_SCALAR);
+  const signed char value = 9;
+  EXPECT_GE(H5Dwrite(dataset, H5T_NATIVE_SCHAR, memory, space, H5P_DEFAULT, &value), 0);
+  H5Sclose(memory);
+  H5Sclose(space);
+  H5Dclose(dataset);
+  H5Fclose(file);
+  const VerifyResult result = verify_archive(path);
+  EXPECT_FALSE(result.intact);
+  EXPECT_THAT(result.findings, Contains("/results/lens/wide differs from what was written"));
+  EXPECT_THAT(result.findings, Contains("/results/lens of case 1 differs from what was written"));
+  EXPECT_THAT(result.findings, Not(Contains(HasSubstr("of case 0"))));
+  EXPECT_THAT(result.findings, Not(Contains(HasSubstr("of case 2"))));
 }
 
 TEST(VerifySaysWhere, ADatasetIsGone) {

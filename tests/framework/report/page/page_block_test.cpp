@@ -65,7 +65,7 @@ TEST(PageBlock, AmountsHaveARelativeError) {
   at::Tensor values = amounts(5000);
   values[0] = 0;
   values[1] = std::nan("");
-  for (const auto [precision, steps] :
+  for (const auto& [precision, steps] :
        {std::pair(Precision::bits16, 65534.0), {Precision::bits8, 254.0}}) {
     const Block block = number_block(values, precision);
     const double step =
@@ -82,7 +82,7 @@ TEST(PageBlock, AmountsHaveARelativeError) {
 
 TEST(PageBlock, ValuesOfBothSignsHaveAnAbsoluteError) {
   const at::Tensor values = at::linspace(-3, 5, 4000);
-  for (const auto [precision, steps] :
+  for (const auto& [precision, steps] :
        {std::pair(Precision::bits16, 65534.0), {Precision::bits8, 254.0}}) {
     const Block block = number_block(values, precision);
     EXPECT_EQ(block.head["encoding"], precision == Precision::bits16 ? "linear16" : "linear8");

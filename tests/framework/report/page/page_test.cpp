@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <lensbench/archive.hpp>
 #include <lensbench/error.hpp>
 #include <limits>
@@ -257,8 +258,12 @@ TEST(PageOfTwo, ComparesAndAligns) {
   const json& comparison = page.index()["comparison"];
   EXPECT_EQ(page.index()["kind"], "comparison");
   EXPECT_THAT(comparison["recipe"].dump(), HasSubstr("request/seed"));
-  for (const json& variable : comparison["variables"])
-    if (variable["name"] == "entropy") EXPECT_EQ(variable["verdict"], "equal");
+  const auto& variables = comparison["variables"];
+  const auto entropy = std::find_if(variables.begin(), variables.end(), [](const json& variable) {
+    return variable["name"] == "entropy";
+  });
+  ASSERT_NE(entropy, variables.end());
+  EXPECT_EQ((*entropy)["verdict"], "equal");
   ASSERT_EQ(comparison["alignment"].size(), 3U);
   EXPECT_THAT(page.numbers(comparison["alignment"][1]["pairs"]),
               ElementsAre(0, 1, 2, -1, 3, 4, 5, 0, 1, -1, 2, 3, 4, 5));
@@ -280,8 +285,12 @@ TEST(PageAlignment, IsALongestCommonSubsequence) {
     for (std::int64_t i = from.below(8); i > 0; --i) b.push_back(from.below(3));
     std::size_t next_a = 0, next_b = 0, equal = 0;
     for (const auto& [i, j] : page::aligned_tokens(a, b)) {
-      if (i >= 0) EXPECT_EQ(static_cast<std::size_t>(i), next_a++);
-      if (j >= 0) EXPECT_EQ(static_cast<std::size_t>(j), next_b++);
+      if (i >= 0) {
+        EXPECT_EQ(static_cast<std::size_t>(i), next_a++);
+      }
+      if (j >= 0) {
+        EXPECT_EQ(static_cast<std::size_t>(j), next_b++);
+      }
       if (i < 0 || j < 0) continue;
       EXPECT_EQ(a[static_cast<std::size_t>(i)], b[static_cast<std::size_t>(j)]);
       ++equal;
