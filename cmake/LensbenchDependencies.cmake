@@ -7,6 +7,7 @@ find_package(HDF5 REQUIRED COMPONENTS C HL)
 # Selects the functions and types of HDF5 1.10, whose names have other definitions in newer versions.
 target_compile_definitions(hdf5::hdf5 INTERFACE H5_USE_110_API)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)

@@ -51,12 +51,13 @@ struct Span {
 
 /// What to draw, and how. Every field has a default except the name of the variable.
 struct Request {
-  std::string variable;         ///< name of a variable of numbers in the dataset
-  std::string dataset = {};     ///< name of the dataset, for title and description
+  std::string variable;           ///< name of a variable of numbers in the dataset
+  std::string dataset = {};       ///< name of the dataset, for title and description
   std::optional<Kind> kind = {};  ///< empty: by the attribute `view`, else by the dimensions
   /// Number of the case to draw. Empty: the first one of the dataset, or all cases for a variable
   /// that has one value per case.
   std::optional<std::int64_t> case_number = {};
+  std::string case_id = {};         ///< id of that case, for the title
   std::optional<Span> layers = {};  ///< numbers of layers or blocks; empty: all
   std::optional<Span> tokens = {};  ///< positions of tokens in the case; empty: all
   /// Dataset whose variable of the same name is subtracted; its axes must have equal labels.
@@ -64,7 +65,7 @@ struct Request {
   std::string against_name = {};  ///< name of that dataset's file, for the title
   double width_mm = 85;
   std::optional<double> height_mm = {};  ///< empty: chosen by the content
-  std::string palette = {};  ///< empty: viridis, or purple-orange for signed values
+  std::string palette = {};              ///< empty: viridis, or purple-orange for signed values
   /// Ends of the scale of the values; empty: the smallest and the largest value that is drawn.
   std::optional<std::pair<double, double>> range = {};
   bool log = false;       ///< logarithmic scale of the values
