@@ -83,7 +83,8 @@ std::string draw_in_child(const Options& options, figure::Request request, const
   if (!against.empty()) {
     require_intact(against);
     const ArchiveReader second(against);
-    other = figure::read_for_figure(second, drawn.dataset, drawn.variable, data.case_id.empty() ? options.text("case") : data.case_id);
+    other = figure::read_for_figure(second, drawn.dataset, drawn.variable,
+                                    data.case_id.empty() ? options.text("case") : data.case_id);
     request.against = &other.dataset;
     request.against_name = fs::path(against).filename().string();
     request.facts.emplace_back("against results_sha256", second.attribute("results_sha256"));
@@ -104,7 +105,7 @@ void check_output(const Options& options) {
 /// All wrong usage is reported before the archive is read. The child process that reads it draws as
 /// well, because it knows the values, but only this process writes.
 int run_plot(const Options& options) {
-  const FigureFormat format = figure_format(options.text("out"));
+  check_format(options.text("out"));
   const figure::Request request = figure_request(options);
   const Drawn drawn = parse_drawn(options.operand(1));
   check_output(options);
@@ -117,8 +118,6 @@ int run_plot(const Options& options) {
   const std::string svg = answer.substr(line + 1);
   for (const auto& note : nlohmann::json::parse(answer.substr(0, line)))
     std::cerr << "note: " << note.get<std::string>() << "\n";
-  if (format != FigureFormat::svg)
-    throw UsageError("plot: only .svg can be written by this version");
   write_file_atomically(fs::absolute(options.text("out")), svg);
   return 0;
 }

@@ -34,13 +34,9 @@ figure::CellContent cell_content(const std::string& word) {
 
 }  // namespace
 
-FigureFormat figure_format(const std::string& file) {
-  const std::string end = std::filesystem::path(file).extension().string();
-  if (end == ".svg") return FigureFormat::svg;
-  if (end == ".png") return FigureFormat::png;
-  if (end == ".pdf") return FigureFormat::pdf;
-  throw UsageError("plot: the end of '" + file +
-                   "' must name the format of the figure: .svg, .png or .pdf");
+void check_format(const std::string& file) {
+  if (std::filesystem::path(file).extension() != ".svg")
+    throw UsageError("plot: the end of '" + file + "' must name the format of the figure: .svg");
 }
 
 double length_in_mm(const std::string& option, const std::string& text) {

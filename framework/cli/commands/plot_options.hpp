@@ -7,11 +7,8 @@
 
 namespace lensbench::cli {
 
-/// Format of a figure, by the end of its file name.
-enum class FigureFormat { svg, png, pdf };
-
-/// \throws UsageError for another ending than .svg, .png and .pdf
-FigureFormat figure_format(const std::string& file);
+/// Checks that the name of a figure says its format. \throws UsageError for another end than .svg
+void check_format(const std::string& file);
 
 /// Length in millimetres of a text such as `85mm`, `3.5in`, `20cm`, `240pt`; millimetres without a
 /// unit. \throws UsageError naming the option

@@ -8,11 +8,10 @@ Command plot_command() {
   return {
       .name = "plot",
       .group = "Archives",
-      .summary = "one variable as a figure: svg, png or pdf",
+      .summary = "one variable as a figure (svg)",
       .usage = "FILE DATASET/VARIABLE -o FIGURE [options]",
       .description = R"(Draws one variable of an archive as a figure for a paper. `lensbench show
-FILE --facts` lists the variables. The end of FIGURE decides the format: .svg, .png or .pdf. An
-existing file is not overwritten without --force.
+FILE --facts` lists the variables. An existing file is not overwritten without --force.
 
 What is drawn follows from the dimensions of the variable, unless --kind says otherwise:
 
@@ -31,7 +30,7 @@ command.)",
       .options =
           {{.name = "out",
             .argument = "FIGURE",
-            .help = "file to write: .svg, .png or .pdf",
+            .help = "file to write: .svg",
             .values = Values::file,
             .required = true,
             .letter = 'o'},
@@ -43,9 +42,7 @@ command.)",
             .help = "kind of picture",
             .words = {"heatmap", "line", "lines", "bars", "tokens", "attention", "points",
                       "patches"}},
-           {.name = "layers",
-            .argument = "A:B",
-            .help = "layers or blocks A to B, both included"},
+           {.name = "layers", .argument = "A:B", .help = "layers or blocks A to B, both included"},
            {.name = "tokens",
             .argument = "A:B",
             .help = "tokens at positions A to B, both included"},
@@ -73,11 +70,6 @@ command.)",
            {.name = "font",
             .argument = "NAME",
             .help = "family of the texts (default: Helvetica, Arial or what resembles them)"},
-           {.name = "dpi",
-            .argument = "N",
-            .help = "pixels per inch of a .png",
-            .values = Values::count,
-            .initial = "300"},
            {.name = "no-title", .argument = "", .help = "leave title and case out"},
            {.name = "cells",
             .argument = "WHAT",
@@ -88,9 +80,9 @@ command.)",
       .examples = {
           {"lensbench plot results/mine.h5 lens/target_probability -o lens.svg",
            "layers and tokens of the first case"},
-          {"lensbench plot results/mine.h5 lens/entropy --case prompt-2 --width 170mm -o wide.pdf",
+          {"lensbench plot results/mine.h5 lens/entropy --case prompt-2 --width 170mm -o wide.svg",
            "another case, as wide as a page"},
-          {"lensbench plot results/mine.h5 trajectory/entropy_mean -o mean.png",
+          {"lensbench plot results/mine.h5 trajectory/entropy_mean -o mean.svg",
            "means with their intervals"}}};
 }
 

@@ -67,14 +67,15 @@ HorizontalLabels horizontal_labels(const PlotArea& area, const Axis& axis) {
     labels.title = words_of(axis.dim);
     const double widest = std::max(text_width(short_number(area.across.low), kTextSize),
                                    text_width(short_number(area.across.high), kTextSize));
-    auto at = ticks(area.across, static_cast<std::size_t>(std::max(1.0, area.width / (widest + 8))));
+    auto at =
+        ticks(area.across, static_cast<std::size_t>(std::max(1.0, area.width / (widest + 8))));
     if (all_whole(axis.numbers))
       std::erase_if(at, [](double tick) { return tick != std::floor(tick); });
     if (axis.size() == 1) at = {axis.numbers.front()};
     const auto texts = tick_labels(at);
     for (std::size_t i = 0; i < at.size(); ++i)
-      labels.shown.emplace_back(area.left + kInset + area.across.share(at[i]) * (area.width - 2 * kInset),
-                                texts[i]);
+      labels.shown.emplace_back(
+          area.left + kInset + area.across.share(at[i]) * (area.width - 2 * kInset), texts[i]);
     return labels;
   }
   const double pitch = axis.size() > 1 ? area.x(1) - area.x(0) : area.width;
@@ -98,10 +99,8 @@ void add_horizontal_axis(Drawing& drawing, const PlotArea& area, const Horizonta
                              .anchor = Anchor::end,
                              .upright = true});
     else
-      drawing.scene.add(Text{.x = x,
-                             .y = y + kTick + 1 + kTextSize,
-                             .text = text,
-                             .anchor = Anchor::middle});
+      drawing.scene.add(
+          Text{.x = x, .y = y + kTick + 1 + kTextSize, .text = text, .anchor = Anchor::middle});
   }
   drawing.scene.add(std::move(marks));
   drawing.scene.add(Text{.x = area.left + area.width / 2,

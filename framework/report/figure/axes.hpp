@@ -10,10 +10,10 @@ namespace lensbench::figure {
 /// Place of a plot whose horizontal axis is a dimension and whose vertical axis is the values.
 struct PlotArea {
   double left = 0, top = 0, width = 0, height = 0;
-  double bottom = 0;              ///< lower end of the labels
+  double bottom = 0;  ///< lower end of the labels
   Scale across, up;
-  std::vector<double> places;     ///< number of each index on the scale `across`
-  bool downward = false;          ///< the smallest value is at the top: ranks
+  std::vector<double> places;  ///< number of each index on the scale `across`
+  bool downward = false;       ///< the smallest value is at the top: ranks
 
   double x(std::size_t index) const;
   /// Place of a value; one outside of the scale is at its end.

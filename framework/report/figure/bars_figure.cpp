@@ -3,8 +3,8 @@
 #include <lensbench/error.hpp>
 #include <numeric>
 
-#include "report/figure/rows.hpp"
 #include "report/figure/map.hpp"
+#include "report/figure/rows.hpp"
 #include "report/figure/text_width.hpp"
 
 namespace lensbench::figure {
@@ -45,13 +45,15 @@ void draw_bars(Drawing& drawing) {
   auto rows = rows_of(slice);
   keep_largest(drawing, rows);
   begin(drawing, slice.fixed);
-  const RowArea area = add_rows(drawing, rows, title_of_rows(slice), {.from_zero = true, .numbers = true});
+  const RowArea area =
+      add_rows(drawing, rows, title_of_rows(slice), {.from_zero = true, .numbers = true});
   const double zero = area.x(drawing.request.log ? area.scale.low : 0);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double value = rows[i].value;
     const double middle = area.y(i), half = area.step * 0.36;
     if (!can_show(value, area.scale.log)) {
-      drawing.scene.add(Text{.x = zero + 2, .y = middle + kMiddle, .text = "no value", .fill = kFaint});
+      drawing.scene.add(
+          Text{.x = zero + 2, .y = middle + kMiddle, .text = "no value", .fill = kFaint});
       continue;
     }
     const double end_of_bar = area.x(value);

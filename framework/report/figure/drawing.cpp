@@ -49,10 +49,19 @@ std::string capital(std::string text) {
   return text;
 }
 
+/// A description without the reason of missing values, `(NaN: first token)`.
+std::string without_reason(std::string text) {
+  const auto begin = text.find(" (NaN:");
+  if (begin == std::string::npos) return text;
+  const auto end = text.find(')', begin);
+  return text.erase(begin, end == std::string::npos ? end : end + 1 - begin);
+}
+
 std::string title_of(const Drawing& drawing) {
   const std::string described =
       terminal::visible(drawing.variable.long_name, terminal::Blanks::kept);
-  std::string title = capital(described.empty() ? words_of(drawing.variable.name) : described);
+  std::string title =
+      capital(described.empty() ? words_of(drawing.variable.name) : without_reason(described));
   if (drawing.request.against != nullptr)
     title += ", minus that of " +
              terminal::visible(drawing.request.against_name, terminal::Blanks::kept);
@@ -73,7 +82,8 @@ std::string family_of(const std::string& font) {
     return std::isalnum(c) != 0 || c == ' ' || c == '-' || c >= 0x80;
   });
   if (!plain)
-    throw UsageError("--font: '" + font + "' is not the name of one family of fonts, which has "
+    throw UsageError("--font: '" + font +
+                     "' is not the name of one family of fonts, which has "
                      "letters, digits, blanks and '-'");
   return font + ", " + kFamilies;
 }
@@ -84,7 +94,7 @@ double value_at(const Scale& scale, double share) {
 }
 
 std::size_t bar_ticks(double height) {
-  return std::clamp<std::size_t>(static_cast<std::size_t>(height / 22), 2, 6);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(height / 13), 3, 6);
 }
 
 /// Numbers of an axis at round distances, in place of texts that have no room.
@@ -111,7 +121,7 @@ double widest(const Axis& axis) {
   return width;
 }
 
-constexpr double kLongestLabel = 62;
+constexpr double kLongestLabel = 75;
 
 AxisLabels all_labels(const Axis& axis, double longest) {
   AxisLabels labels;
@@ -151,15 +161,15 @@ double plot_height(const Drawing& drawing, double below, double chosen) {
   if (left < kLeastPlot)
     throw UsageError(
         "--height: " + decimal(*drawing.request.height_mm, 2) + " mm are too low; titles and " +
-        "labels need " + decimal(std::ceil((drawing.top + below + kMargin + kLeastPlot) / kPointsPerMm), 0) +
+        "labels need " +
+        decimal(std::ceil((drawing.top + below + kMargin + kLeastPlot) / kPointsPerMm), 0) +
         " mm with the smallest plot");
   return left;
 }
 
 void end(Drawing& drawing, double bottom) {
-  drawing.scene.height = drawing.request.height_mm
-                             ? *drawing.request.height_mm * kPointsPerMm
-                             : bottom + kMargin;
+  drawing.scene.height =
+      drawing.request.height_mm ? *drawing.request.height_mm * kPointsPerMm : bottom + kMargin;
 }
 
 std::string value_words(const Drawing& drawing) {
@@ -200,10 +210,12 @@ bool is_signed(const Drawing& drawing, const std::vector<double>& values) {
 Scale value_scale(const Drawing& drawing, const std::vector<double>& values) {
   const bool log = drawing.request.log;
   if (std::none_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
-    throw UsageError(drawing.request.variable + ": it does not have a value here: all are missing "
+    throw UsageError(drawing.request.variable +
+                     ": it does not have a value here: all are missing "
                      "(NaN)");
   if (log && std::none_of(values.begin(), values.end(), [](double v) { return can_show(v, true); }))
-    throw UsageError(drawing.request.variable + ": --log shows values above zero; the largest is "
+    throw UsageError(drawing.request.variable +
+                     ": --log shows values above zero; the largest is "
                      "not; leave --log out");
   if (!drawing.request.range) return scale_of(values, log);
   const auto& [low, high] = *drawing.request.range;
@@ -226,8 +238,8 @@ ColourScale colour_scale(const Drawing& drawing, const std::vector<double>& valu
   if (colours.palette.empty()) colours.palette = signs ? "purple-orange" : "viridis";
   // A diverging palette that was asked for has its middle at zero only where zero is within.
   const Scale& scale = colours.scale;
-  colours.around_zero = is_diverging(colours.palette) && !scale.log &&
-                        (signs || (scale.low < 0 && scale.high > 0));
+  colours.around_zero =
+      is_diverging(colours.palette) && !scale.log && (signs || (scale.low < 0 && scale.high > 0));
   if (colours.around_zero && !request.range) {
     const double size = std::max(std::abs(scale.low), std::abs(scale.high));
     colours.scale = {-size, size, false};
@@ -249,8 +261,8 @@ void add_colour_bar(Drawing& drawing, const ColourScale& colours, double x, doub
   x += kBarGap;
   Cells bar;
   for (int i = 0; i < kSteps; ++i) {
-    // Each step reaches to the lower end and is covered there by the next one, so that no background
-    // shows between them.
+    // Each step reaches to the lower end and is covered there by the next one, so that no
+    // background shows between them.
     const double above = i * height / kSteps;
     bar.rects.push_back({x, y + above, kBarWidth, height - above,
                          colours.colour(value_at(colours.scale, 1 - (i + 0.5) / kSteps))});
@@ -262,8 +274,7 @@ void add_colour_bar(Drawing& drawing, const ColourScale& colours, double x, doub
   for (std::size_t i = 0; i < at.size(); ++i) {
     const double place = y + height * (1 - colours.scale.share(at[i]));
     drawing.scene.add(straight(x + kBarWidth, place, x + kBarWidth + 1.5, place));
-    drawing.scene.add(
-        Text{.x = x + kBarWidth + kTickGap, .y = place + kMiddle, .text = labels[i]});
+    drawing.scene.add(Text{.x = x + kBarWidth + kTickGap, .y = place + kMiddle, .text = labels[i]});
     widest_label = std::max(widest_label, text_width(labels[i], kTextSize));
   }
   const double label_x = x + kBarWidth + kTickGap + widest_label + kLineHeight - 1;
@@ -290,8 +301,10 @@ AxisLabels column_labels(const Axis& axis, double pitch) {
   }
   if (texts && !axis.is_token) {
     // Every second, third … text, upright.
-    AxisLabels labels = thinned(axis, static_cast<std::size_t>(
-                                          std::max(1.0, static_cast<double>(axis.size()) * pitch / kPitch)), kLongestLabel);
+    AxisLabels labels = thinned(
+        axis,
+        static_cast<std::size_t>(std::max(1.0, static_cast<double>(axis.size()) * pitch / kPitch)),
+        kLongestLabel);
     for (auto& [index, text] : labels.shown) text = cut_text(text, kTextSize, kLongestLabel);
     labels.upright = true;
     return labels;
@@ -306,8 +319,8 @@ AxisLabels column_labels(const Axis& axis, double pitch) {
 AxisLabels row_labels(const Axis& axis, double pitch) {
   if (pitch >= kPitch) return all_labels(axis, kLongestLabel);
   const double length = static_cast<double>(axis.size()) * pitch;
-  AxisLabels labels = thinned(
-      axis, static_cast<std::size_t>(std::max(1.0, length / kLineHeight)), kLongestLabel);
+  AxisLabels labels =
+      thinned(axis, static_cast<std::size_t>(std::max(1.0, length / kLineHeight)), kLongestLabel);
   for (auto& [index, text] : labels.shown) text = cut_text(text, kTextSize, kLongestLabel);
   return labels;
 }

@@ -73,19 +73,24 @@ Kind kind_of_view(View view, const Dataset& dataset, const Variable& variable) {
 void check_drawable(const Variable& variable) {
   const std::string name = variable.name;
   if (variable.is_text())
-    throw UsageError(name + ": it holds texts, which are not drawn; lensbench export --format csv "
+    throw UsageError(name +
+                     ": it holds texts, which are not drawn; lensbench export --format csv "
                      "writes them");
   if (variable.coordinate)
-    throw UsageError(name + ": it is a coordinate, which labels the axes of other variables; "
+    throw UsageError(name +
+                     ": it is a coordinate, which labels the axes of other variables; "
                      "name one of these");
   if (variable.holds == Holds::token_ids)
-    throw UsageError(name + ": it holds token ids, whose numbers have no order; the figure of a "
+    throw UsageError(name +
+                     ": it holds token ids, whose numbers have no order; the figure of a "
                      "probability over the same dimensions shows their texts in its cells");
   if (declared_view(variable) == View::graph)
     throw UsageError(name + ": graphs are not drawn; lensbench show lists their edges");
   if (variable.tensor.numel() == 0) throw UsageError(name + ": it does not have any value");
-  if (variable.tensor.numel() == 1 && variable.dims.size() < 2 && dims_without_cases(variable).empty())
-    throw UsageError(name + ": it is a single value, which needs no figure; lensbench show prints it");
+  if (variable.tensor.numel() == 1 && variable.dims.size() < 2 &&
+      dims_without_cases(variable).empty())
+    throw UsageError(name +
+                     ": it is a single value, which needs no figure; lensbench show prints it");
 }
 
 void check_request(const Request& request) {
@@ -114,7 +119,8 @@ void draw_kind(Drawing& drawing, Kind kind) {
     case Kind::points:
       return draw_points(drawing);
     case Kind::patches:
-      throw UsageError(drawing.request.variable + ": it does not have rectangles of a picture, which "
+      throw UsageError(drawing.request.variable +
+                       ": it does not have rectangles of a picture, which "
                        "--kind patches needs; leave --kind out");
   }
 }
@@ -131,8 +137,8 @@ std::string shape_in_words(const Variable& variable) {
 std::string description_of(const Drawing& drawing) {
   std::string text;
   for (const auto& [name, value] : drawing.facts)
-    text += (text.empty() ? "" : "\n") + name + ": " +
-            terminal::visible(value, terminal::Blanks::kept);
+    text +=
+        (text.empty() ? "" : "\n") + name + ": " + terminal::visible(value, terminal::Blanks::kept);
   for (const std::string& note : drawing.notes) text += "\nnote: " + note;
   return text;
 }
@@ -169,9 +175,10 @@ Figure draw(const Dataset& dataset, const Request& request, const TokenText& tok
   const Kind by_default = default_kind(dataset, variable);
   const Kind kind = request.kind.value_or(by_default);
   Drawing drawing{dataset, variable, request, token_text};
-  const std::string name = (request.dataset.empty() ? "" : request.dataset + "/") + request.variable;
-  drawing.facts = {{"variable", name}, {"dimensions", shape_in_words(variable)},
-                   {"kind", to_string(kind)}};
+  const std::string name =
+      (request.dataset.empty() ? "" : request.dataset + "/") + request.variable;
+  drawing.facts = {
+      {"variable", name}, {"dimensions", shape_in_words(variable)}, {"kind", to_string(kind)}};
   if (!variable.long_name.empty()) drawing.facts.emplace_back("meaning", variable.long_name);
   if (!request.case_id.empty()) drawing.facts.emplace_back("case", request.case_id);
   draw_kind(drawing, kind);

@@ -114,8 +114,10 @@ void draw_heatmap(Drawing& drawing) {
   } else {
     fix_down_to(slice, 2);
     if (slice.axes.size() < 2)
-      throw UsageError(drawing.request.variable + ": a heatmap needs two dimensions; the variable "
-                       "has " + std::to_string(slice.axes.size()));
+      throw UsageError(drawing.request.variable +
+                       ": a heatmap needs two dimensions; the variable "
+                       "has " +
+                       std::to_string(slice.axes.size()));
     turn(slice);
     map.rows = slice.axes[0];
     map.columns = slice.axes[1];
@@ -134,7 +136,8 @@ void draw_attention(Drawing& drawing) {
   while (slice.axes.size() > 2 && numbers_cases(slice.axes.front().dim)) fix(slice, 0, 0);
   const std::size_t n = slice.axes.size();
   if (n < 2)
-    throw UsageError(drawing.request.variable + ": attention needs a dimension of queries and one "
+    throw UsageError(drawing.request.variable +
+                     ": attention needs a dimension of queries and one "
                      "of keys");
   Map map;
   map.rows = slice.axes[n - 2];
@@ -164,12 +167,13 @@ void draw_attention(Drawing& drawing) {
     map.panels.push_back(panel_of(part, title));
   }
   map.panels_across = panels_across(drawing.request.width_mm, parts.size());
-  map.triangle = map.square && std::all_of(map.panels.begin(), map.panels.end(), [&](const auto& p) {
-    for (std::size_t row = 0; row < map.rows.size(); ++row)
-      for (std::size_t column = row + 1; column < map.columns.size(); ++column)
-        if (p.values[row * map.columns.size() + column] != 0) return false;
-    return true;
-  });
+  map.triangle =
+      map.square && std::all_of(map.panels.begin(), map.panels.end(), [&](const auto& p) {
+        for (std::size_t row = 0; row < map.rows.size(); ++row)
+          for (std::size_t column = row + 1; column < map.columns.size(); ++column)
+            if (p.values[row * map.columns.size() + column] != 0) return false;
+        return true;
+      });
   begin(drawing, slice.fixed);
   draw_map(drawing, map);
 }

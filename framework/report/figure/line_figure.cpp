@@ -35,10 +35,10 @@ std::size_t axis_of_series(const Slice& slice, std::size_t along) {
   for (std::size_t i = 0; i < slice.axes.size(); ++i) {
     if (i == along) continue;
     const Axis& axis = slice.axes[i];
-    const int rank = axis.is_token                                     ? 2
-                     : axis.is_text                                    ? 3
-                     : numbers_cases(axis.dim) || axis.dim == "rank"   ? 0
-                                                                       : 1;
+    const int rank = axis.is_token                                   ? 2
+                     : axis.is_text                                  ? 3
+                     : numbers_cases(axis.dim) || axis.dim == "rank" ? 0
+                                                                     : 1;
     if (rank > best_rank) best = i, best_rank = rank;
   }
   return best;
@@ -111,8 +111,8 @@ std::vector<Series> series_of(Drawing& drawing, const Slice& slice) {
     series[i] = {"", part(values), part(low), part(high)};
   }
   if (slice.axes.size() == 2) {
-    const auto labels =
-        series_labels(slice.axes.front(), !slice.axes.front().is_token && !slice.axes.front().is_text);
+    const auto labels = series_labels(slice.axes.front(),
+                                      !slice.axes.front().is_token && !slice.axes.front().is_text);
     for (std::size_t i = 0; i < series.size(); ++i) series[i].label = labels[i];
     keep_eight(drawing, slice.axes.front(), series);
   }
@@ -161,8 +161,8 @@ void label_lines(Drawing& drawing, const PlotArea& area, const std::vector<Serie
   std::vector<Label> labels;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const auto& values = series[i].values;
-    const auto last = std::find_if(values.rbegin(), values.rend(),
-                                   [&](double v) { return area.can_show(v); });
+    const auto last =
+        std::find_if(values.rbegin(), values.rend(), [&](double v) { return area.can_show(v); });
     if (last != values.rend()) labels.push_back({area.y(*last), i});
   }
   std::stable_sort(labels.begin(), labels.end(),
@@ -177,11 +177,12 @@ void label_lines(Drawing& drawing, const PlotArea& area, const std::vector<Serie
   }
   const double x = area.left + area.width + 5;
   for (const Label& label : labels)
-    drawing.scene.add(Text{.x = x,
-                           .y = label.y + kMiddle,
-                           .text = cut_text(series[label.number].label, kTextSize, kLongestSeriesLabel),
-                           .fill = readable(series_colour(label.number)),
-                           .bold = true});
+    drawing.scene.add(
+        Text{.x = x,
+             .y = label.y + kMiddle,
+             .text = cut_text(series[label.number].label, kTextSize, kLongestSeriesLabel),
+             .fill = readable(series_colour(label.number)),
+             .bold = true});
 }
 
 std::vector<double> all_of(const std::vector<Series>& series) {
@@ -207,7 +208,8 @@ void draw_lines(Drawing& drawing, bool several) {
   begin(drawing, slice.fixed);
   double right = 2;
   for (const Series& one : series)
-    right = std::max(right, std::min(kLongestSeriesLabel, 1.1 * text_width(one.label, kTextSize)) + 6);
+    right =
+        std::max(right, std::min(kLongestSeriesLabel, 1.1 * text_width(one.label, kTextSize)) + 6);
   const PlotArea area = add_axes(drawing, slice.axes.back(), all_of(series), right);
   for (std::size_t i = 0; i < series.size(); ++i)
     add_band(drawing, area, series[i], series_colour(i));

@@ -20,11 +20,11 @@ constexpr std::size_t kMostTextColumns = 30;
 
 /// Places of everything on the page.
 struct Layout {
-  double left = 0, top = 0;                   ///< of the first panel
+  double left = 0, top = 0;  ///< of the first panel
   double cell_width = 0, cell_height = 0;
   double panel_width = 0, panel_height = 0;
-  double step_x = 0, step_y = 0;              ///< from panel to panel
-  std::size_t down = 1;                       ///< number of rows of panels
+  double step_x = 0, step_y = 0;  ///< from panel to panel
+  std::size_t down = 1;           ///< number of rows of panels
   double bar_width = 0;
   AxisLabels rows, columns;
 };
@@ -83,8 +83,8 @@ class MapPainter {
       at_.panel_height = chosen_height();
       const double others = (title + kGap) * (n_down - 1) + title;
       const double legends = has_legend() ? kLineHeight : 0;
-      const double all = plot_height(drawing_, below_ + others + legends,
-                                     at_.panel_height * n_down);
+      const double all =
+          plot_height(drawing_, below_ + others + legends, at_.panel_height * n_down);
       at_.panel_height = all / n_down;
       at_.cell_height = at_.panel_height / n_rows();
     }
@@ -146,8 +146,7 @@ class MapPainter {
         const double value = panel.values[row * map_.columns.size() + column];
         const bool last = column + 1 == map_.columns.size() || !is_drawn(row, column + 1);
         const double width = at_.cell_width + (last ? 0 : kOverlap);
-        const double height =
-            at_.cell_height + (line + 1 == map_.rows.size() ? 0 : kOverlap);
+        const double height = at_.cell_height + (line + 1 == map_.rows.size() ? 0 : kOverlap);
         cells.rects.push_back({left, top, width, height, cell_colour(value)});
         if (!colours_can_show(value))
           marks.parts.push_back({{left, top + at_.cell_height}, {left + at_.cell_width, top}});
@@ -203,7 +202,8 @@ class MapPainter {
         const double share = std::clamp(colours_.scale.share(value), 0.0, 1.0);
         const bool there = colours_can_show(value);
         missing_ = missing_ || !there;
-        const int index = there ? std::min(kShades - 1, static_cast<int>(share * kShades)) : kShades;
+        const int index =
+            there ? std::min(kShades - 1, static_cast<int>(share * kShades)) : kShades;
         one.append(wide, static_cast<char>(index));
       }
       for (std::size_t i = 0; i < high; ++i) pixels += one;
@@ -227,7 +227,8 @@ class MapPainter {
                                      : scale.low + share * (scale.high - scale.low));
   }
 
-  /// Line on the lower edge of the first row from which on the final answer stays, column by column.
+  /// Line on the lower edge of the first row from which on the final answer stays, column by
+  /// column.
   void contour(const MapPanel& panel, double x, double y) {
     if (!has_contour()) return;
     Path line{.parts = {}, .stroke = kPaper, .width = 2};
@@ -284,7 +285,8 @@ class MapPainter {
     if (content == CellContent::number) return numbers(panel, x, y);
     if (panel.texts.empty()) {
       if (content == CellContent::text)
-        throw UsageError(drawing_.request.variable + ": --cells text needs the tokens of a lens, a "
+        throw UsageError(drawing_.request.variable +
+                         ": --cells text needs the tokens of a lens, a "
                          "variable 'top_id' over the same dimensions; use --cells number");
       return;
     }
@@ -307,10 +309,11 @@ class MapPainter {
   }
 
   void note_small_cells() {
-    drawing_.notes.push_back("the cells are too small for texts (" + decimal(at_.cell_width, 1) +
-                             " by " + decimal(at_.cell_height, 1) +
-                             " pt); make the figure larger with --width and --height, or draw fewer "
-                             "tokens with --tokens");
+    drawing_.notes.push_back(
+        "the cells are too small for texts (" + decimal(at_.cell_width, 1) + " by " +
+        decimal(at_.cell_height, 1) +
+        " pt); make the figure larger with --width and --height, or draw fewer "
+        "tokens with --tokens");
   }
 
   void write_cells(const MapPanel& panel, const std::vector<std::string>& texts, double x,
@@ -319,12 +322,11 @@ class MapPainter {
       for (std::size_t column = 0; column < map_.columns.size(); ++column) {
         if (!is_drawn(row, column)) continue;
         const std::size_t index = row * map_.columns.size() + column;
-        drawing_.scene.add(
-            Text{.x = x + (static_cast<double>(column) + 0.5) * at_.cell_width,
-                 .y = y + row_y(row) + at_.cell_height / 2 + kMiddle,
-                 .text = cut_text(texts[index], kTextSize, at_.cell_width - 1),
-                 .anchor = Anchor::middle,
-                 .fill = ink_on(cell_colour(panel.values[index]))});
+        drawing_.scene.add(Text{.x = x + (static_cast<double>(column) + 0.5) * at_.cell_width,
+                                .y = y + row_y(row) + at_.cell_height / 2 + kMiddle,
+                                .text = cut_text(texts[index], kTextSize, at_.cell_width - 1),
+                                .anchor = Anchor::middle,
+                                .fill = ink_on(cell_colour(panel.values[index]))});
       }
   }
 
@@ -333,10 +335,8 @@ class MapPainter {
     for (const auto& [row, text] : at_.rows.shown) {
       const double middle = y + row_y(row) + at_.cell_height / 2;
       marks.parts.push_back({{x - kTick, middle}, {x - 0.3, middle}});
-      drawing_.scene.add(Text{.x = x - kTick - 1.5,
-                              .y = middle + kMiddle,
-                              .text = text,
-                              .anchor = Anchor::end});
+      drawing_.scene.add(
+          Text{.x = x - kTick - 1.5, .y = middle + kMiddle, .text = text, .anchor = Anchor::end});
     }
     drawing_.scene.add(std::move(marks));
   }
@@ -353,10 +353,8 @@ class MapPainter {
                                 .anchor = Anchor::end,
                                 .upright = true});
       else
-        drawing_.scene.add(Text{.x = middle,
-                                .y = y + kTick + 1 + kTextSize,
-                                .text = text,
-                                .anchor = Anchor::middle});
+        drawing_.scene.add(Text{
+            .x = middle, .y = y + kTick + 1 + kTextSize, .text = text, .anchor = Anchor::middle});
     }
     drawing_.scene.add(std::move(marks));
     drawing_.scene.add(Text{.x = x + at_.panel_width / 2,

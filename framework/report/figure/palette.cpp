@@ -54,8 +54,7 @@ double luminance(Colour colour) {
     const double c = part / 255.0;
     return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
   };
-  return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) +
-         0.0722 * linear(colour.blue);
+  return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
 }
 
 }  // namespace
@@ -89,7 +88,8 @@ Colour palette_colour(std::string_view palette, double share) {
   share = std::isnan(share) ? 0 : std::clamp(share, 0.0, 1.0);
   if (palette.ends_with(kReversed)) share = 1 - share;
   const std::size_t n = chosen.colours.size() / 6;
-  if (n == 256) return entry(chosen.colours, std::min<std::size_t>(255, static_cast<std::size_t>(share * 256)));
+  if (n == 256)
+    return entry(chosen.colours, std::min<std::size_t>(255, static_cast<std::size_t>(share * 256)));
   const double place = share * static_cast<double>(n - 1);
   const auto low = std::min(static_cast<std::size_t>(place), n - 2);
   const double rest = place - static_cast<double>(low);

@@ -13,10 +13,10 @@ struct Colour {
   bool operator==(const Colour&) const = default;
 };
 
-constexpr Colour kInk{0x1a, 0x1a, 0x1a};     ///< texts and axes
-constexpr Colour kFaint{0x6b, 0x6b, 0x6b};   ///< notes; contrast 5.3:1 on white
-constexpr Colour kPaper{0xff, 0xff, 0xff};   ///< background
-constexpr Colour kNoValue{0xec, 0xec, 0xec}; ///< cells without a value
+constexpr Colour kInk{0x1a, 0x1a, 0x1a};      ///< texts and axes
+constexpr Colour kFaint{0x6b, 0x6b, 0x6b};    ///< notes; contrast 5.3:1 on white
+constexpr Colour kPaper{0xff, 0xff, 0xff};    ///< background
+constexpr Colour kNoValue{0xec, 0xec, 0xec};  ///< cells without a value
 
 /// Colour as `#rrggbb`.
 std::string hex(Colour colour);

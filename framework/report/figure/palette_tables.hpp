@@ -50,8 +50,8 @@ constexpr std::string_view kCividis =
     "eed649efd748f0d846f1d945f2da44f3db42f5dc41f6dd3ff7de3ef8df3cf9e03afbe138fce236fde334"
     "fee434fee535fee636fee838";
 
-/// PuOr, 11 classes: colour specification by Cynthia Brewer (colorbrewer2.org, Apache-2.0), safe for
-/// colour-blind readers. Orange: below zero; purple: above.
+/// PuOr, 11 classes: colour specification by Cynthia Brewer (colorbrewer2.org, Apache-2.0), safe
+/// for colour-blind readers. Orange: below zero; purple: above.
 constexpr std::string_view kPurpleOrange =
     "7f3b08b35806e08214fdb863fee0b6f7f7f7d8daebb2abd28073ac5427882d004b";
 

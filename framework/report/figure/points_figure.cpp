@@ -17,10 +17,12 @@ std::pair<Slice, Slice> bounds_of(const Drawing& drawing) {
   const std::string name = interval_of(drawing.dataset, drawing.variable);
   if (name.empty())
     throw UsageError(drawing.request.variable + ": points need intervals, a variable '" +
-                     drawing.request.variable + "_interval' over 'bound' and the dimensions of the "
+                     drawing.request.variable +
+                     "_interval' over 'bound' and the dimensions of the "
                      "values; use --kind bars or line");
   if (drawing.request.against != nullptr)
-    throw UsageError("--against: the interval of a difference is not known; use --kind bars or line");
+    throw UsageError(
+        "--against: the interval of a difference is not known; use --kind bars or line");
   Slice low = slice_of(drawing, name);
   Slice high = low;
   fix(low, *low.find("bound"), 0);

@@ -10,7 +10,7 @@
 namespace lensbench::figure {
 namespace {
 
-constexpr double kStep = 9.4, kLongest = 78;
+constexpr double kStep = 9.4, kLongest = 100;
 
 double widest_label(const std::vector<RowOfValue>& rows) {
   double width = 0;
@@ -118,10 +118,11 @@ RowArea add_rows(Drawing& drawing, const std::vector<RowOfValue>& rows, const st
                            .y = area.y(i) + kMiddle,
                            .text = cut_text(rows[i].label, kTextSize, kLongest),
                            .anchor = Anchor::end});
-  drawing.scene.add(Text{.x = area.left + area.width / 2,
-                         .y = area.bottom - 2,
-                         .text = cut_text(value_words(drawing), kTextSize, drawing.scene.width * 0.7),
-                         .anchor = Anchor::middle});
+  drawing.scene.add(
+      Text{.x = area.left + area.width / 2,
+           .y = area.bottom - 2,
+           .text = cut_text(value_words(drawing), kTextSize, drawing.scene.width * 0.7),
+           .anchor = Anchor::middle});
   drawing.scene.add(Text{.x = kMargin + kTextSize - 1,
                          .y = area.top + area.height / 2,
                          .text = cut_text(title, kTextSize, area.height + 16),

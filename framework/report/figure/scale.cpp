@@ -51,6 +51,21 @@ std::string scientific(double value, int digits) {
   return with_minus(mantissa) + "e" + with_minus(std::to_string(exponent));
 }
 
+/// 1, 2 and 5 times the powers of ten within a scale; empty if they would be too many.
+std::vector<double> one_two_five(const Scale& scale, std::size_t most) {
+  std::vector<double> found;
+  const int first = static_cast<int>(std::floor(std::log10(scale.low)));
+  const int last = static_cast<int>(std::ceil(std::log10(scale.high)));
+  for (int exponent = first; exponent <= last; ++exponent)
+    for (const double factor : {1.0, 2.0, 5.0}) {
+      const double value = factor * std::pow(10, exponent);
+      if (value >= scale.low * (1 - 1e-9) && value <= scale.high * (1 + 1e-9))
+        found.push_back(value);
+      if (found.size() > most + 1) return {};
+    }
+  return found;
+}
+
 /// Powers of ten within a scale, every second, third … where they would be too many.
 std::vector<double> powers(const Scale& scale, std::size_t most) {
   const int first = static_cast<int>(std::ceil(std::log10(scale.low) - 1e-9));
@@ -98,7 +113,10 @@ Scale widened(const Scale& scale, std::size_t most) {
 
 std::vector<double> ticks(const Scale& scale, std::size_t most) {
   most = std::max<std::size_t>(1, most);
-  if (scale.log && scale.high / scale.low >= 10) return powers(scale, most);
+  if (scale.log && scale.high / scale.low >= 10) {
+    auto fine = one_two_five(scale, most);
+    return fine.empty() ? powers(scale, most) : fine;
+  }
   return multiples(round_step((scale.high - scale.low) / static_cast<double>(most)), scale.low,
                    scale.high);
 }

@@ -26,7 +26,8 @@ bool can_show(double value, bool log);
 Scale widened(const Scale& scale, std::size_t most);
 
 /// Round numbers within a scale at equal distances of 1, 2 or 5 times a power of ten, about `most`
-/// of them; powers of ten of a logarithmic scale that is longer than one of them.
+/// of them. On a logarithmic scale of at least one power of ten: 1, 2 and 5 times the powers of ten
+/// where these are few enough, else powers of ten.
 std::vector<double> ticks(const Scale& scale, std::size_t most);
 /// Labels of ticks with the digits that tell them apart. A minus is `−`.
 std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log = false);

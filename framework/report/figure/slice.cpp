@@ -29,7 +29,8 @@ CaseRange case_of(const Dataset& dataset, const Request& request) {
   for (const CaseRange& range : cases)
     if (range.number == *request.case_number) return range;
   throw UsageError(request.variable + ": it does not have tokens of case " +
-                   std::to_string(*request.case_number) + "; the case has failed, or the tool "
+                   std::to_string(*request.case_number) +
+                   "; the case has failed, or the tool "
                    "skipped it");
 }
 
@@ -62,8 +63,8 @@ Axis numbered_axis(const Dataset& dataset, const std::string& dim, std::int64_t 
 Axis axis_of_dim(const Dataset& dataset, const std::string& dim, std::int64_t length,
                  const Request& request) {
   const auto& dims = dataset.dims();
-  const bool tokens = std::any_of(dims.begin(), dims.end(),
-                                  [](const auto& one) { return one.first == "token"; });
+  const bool tokens =
+      std::any_of(dims.begin(), dims.end(), [](const auto& one) { return one.first == "token"; });
   if (is_query_or_key(dim) && tokens) {
     const auto cases = terminal::token_cases(dataset);
     const bool chosen = request.case_number || cases.size() == 1;
@@ -74,9 +75,9 @@ Axis axis_of_dim(const Dataset& dataset, const std::string& dim, std::int64_t le
 }
 
 void keep(Slice& slice, std::size_t axis, std::size_t first, std::size_t count) {
-  slice.values = slice.values.narrow(static_cast<std::int64_t>(axis),
-                                     static_cast<std::int64_t>(first),
-                                     static_cast<std::int64_t>(count));
+  slice.values =
+      slice.values.narrow(static_cast<std::int64_t>(axis), static_cast<std::int64_t>(first),
+                          static_cast<std::int64_t>(count));
   const auto cut = [&](auto& list) {
     list.erase(list.begin() + static_cast<std::ptrdiff_t>(first + count), list.end());
     list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(first));
@@ -105,8 +106,8 @@ void select_case(Slice& slice, std::size_t axis, std::int64_t number) {
   if (found == numbers.end())
     throw UsageError("case " + std::to_string(number) + ": the variable does not have it");
   const auto index = static_cast<std::size_t>(found - numbers.begin());
-  slice.values = slice.values.select(static_cast<std::int64_t>(axis),
-                                     static_cast<std::int64_t>(index));
+  slice.values =
+      slice.values.select(static_cast<std::int64_t>(axis), static_cast<std::int64_t>(index));
   slice.axes.erase(slice.axes.begin() + static_cast<std::ptrdiff_t>(axis));
 }
 
@@ -178,8 +179,9 @@ const Variable& variable_of(const Dataset& dataset, const Request& request) {
   for (const Variable& variable : dataset.variables()) {
     if (variable.coordinate) continue;
     names.push_back(variable.name);
-    const bool wanted = request.case_number ? variable.name == stem + std::to_string(*request.case_number)
-                                            : variable.name.starts_with(stem);
+    const bool wanted = request.case_number
+                            ? variable.name == stem + std::to_string(*request.case_number)
+                            : variable.name.starts_with(stem);
     if (wanted && of_case == nullptr) of_case = &variable;
   }
   if (of_case != nullptr) return *of_case;

@@ -26,9 +26,9 @@ struct Axis {
 
 /// The part of a variable that a request asks for, as double.
 struct Slice {
-  at::Tensor values;        ///< one dimension for each axis
+  at::Tensor values;  ///< one dimension for each axis
   std::vector<Axis> axes;
-  std::string fixed;        ///< the indices of the dimensions that were fixed, in words
+  std::string fixed;  ///< the indices of the dimensions that were fixed, in words
 
   std::size_t length(std::size_t axis) const { return axes.at(axis).size(); }
   std::optional<std::size_t> find(std::string_view dim) const;
@@ -68,7 +68,8 @@ std::vector<double> values_of(const Slice& slice);
 /// End of a name that belongs to one case: `_case3` of `pattern_case3`; else empty.
 std::string_view case_suffix(std::string_view name);
 
-/// Name for readers, without the end that names a case: `target probability` for `target_probability`.
+/// Name for readers, without the end that names a case: `target probability` for
+/// `target_probability`.
 std::string words_of(std::string_view name);
 
 }  // namespace lensbench::figure

@@ -66,10 +66,10 @@ double add_flat_bar(Drawing& drawing, const ColourScale& colours, double y) {
                            .anchor = Anchor::middle});
   }
   const double name = x + length + 10;
-  drawing.scene.add(Text{.x = name,
-                         .y = y + kHeight,
-                         .text = cut_text(value_words(drawing), kTextSize,
-                                          drawing.scene.width - name - kMargin)});
+  drawing.scene.add(Text{
+      .x = name,
+      .y = y + kHeight,
+      .text = cut_text(value_words(drawing), kTextSize, drawing.scene.width - name - kMargin)});
   return y + kHeight + 3 + kLineHeight;
 }
 
@@ -81,7 +81,8 @@ void draw_tokens(Drawing& drawing) {
   if (!slice.find("token"))
     throw UsageError(drawing.request.variable + ": it does not have a dimension of tokens");
   for (std::size_t i = slice.axes.size(); i-- > 0;)
-    if (!slice.axes[i].is_token) fix(slice, i, is_layer(slice.axes[i].dim) ? slice.length(i) - 1 : 0);
+    if (!slice.axes[i].is_token)
+      fix(slice, i, is_layer(slice.axes[i].dim) ? slice.length(i) - 1 : 0);
   const Axis& axis = slice.axes.front();
   if (axis.size() > kMostTokens)
     throw UsageError(drawing.request.variable + ": " + std::to_string(axis.size()) +
@@ -103,10 +104,8 @@ void draw_tokens(Drawing& drawing) {
       // The gap shows where a token ends.
       drawing.scene.add(Rect{x, y, token.width - 0.5, kBox, fill});
     }
-    drawing.scene.add(Text{.x = x + kInside,
-                           .y = y + kBox / 2 + kMiddle,
-                           .text = token.text,
-                           .fill = ink_on(fill)});
+    drawing.scene.add(Text{
+        .x = x + kInside, .y = y + kBox / 2 + kMiddle, .text = token.text, .fill = ink_on(fill)});
   }
   const double lines = tokens.empty() ? 0 : static_cast<double>(tokens.back().line + 1);
   const double bottom = add_flat_bar(drawing, colours, drawing.top + kLine * lines + 4);

@@ -35,10 +35,11 @@ TEST(FigurePalette, CividisHasItsPublishedColours) {
 
 // The eleven classes of PuOr on colorbrewer2.org, as decimals there.
 TEST(FigurePalette, PurpleOrangeHasTheElevenClassesOfColorBrewer) {
-  const Colour classes[] = {{127, 59, 8},    {179, 88, 6},    {224, 130, 20}, {253, 184, 99},
+  const Colour classes[] = {{127, 59, 8},    {179, 88, 6},    {224, 130, 20},  {253, 184, 99},
                             {254, 224, 182}, {247, 247, 247}, {216, 218, 235}, {178, 171, 210},
                             {128, 115, 172}, {84, 39, 136},   {45, 0, 75}};
-  for (int i = 0; i < 11; ++i) EXPECT_EQ(palette_colour("purple-orange", i / 10.0), classes[i]) << i;
+  for (int i = 0; i < 11; ++i)
+    EXPECT_EQ(palette_colour("purple-orange", i / 10.0), classes[i]) << i;
   // Half way between 247, 247, 247 and 216, 218, 235; halves are rounded up.
   EXPECT_EQ(palette_colour("purple-orange", 0.55), (Colour{232, 233, 241}));
 }

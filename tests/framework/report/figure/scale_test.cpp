@@ -65,6 +65,8 @@ TEST(FigureTicks, AreRoundNumbers) {
 
 TEST(FigureTicks, OfALongLogarithmicScaleArePowersOfTen) {
   const auto close = [](double value) { return DoubleNear(value, value * 1e-12); };
+  EXPECT_THAT(ticks({0.04, 0.6, true}, 4),
+              ElementsAre(close(0.05), close(0.1), close(0.2), close(0.5)));
   EXPECT_THAT(ticks({0.001, 1, true}, 5),
               ElementsAre(close(0.001), close(0.01), close(0.1), close(1)));
   EXPECT_THAT(ticks({1e-8, 1, true}, 3), ElementsAre(close(1e-8), close(1e-5), close(1e-2)));
@@ -87,7 +89,8 @@ TEST(FigureTicks, LabelsHaveTheDigitsThatTellThemApart) {
   EXPECT_THAT(tick_labels({0.25, 0.3, 0.35}), ElementsAre("0.25", "0.30", "0.35"));
   EXPECT_THAT(tick_labels({0, 2000, 4000}), ElementsAre("0", "2000", "4000"));
   EXPECT_THAT(tick_labels({0, 2e6, 4e6}), ElementsAre("0", "2e6", "4e6"));
-  EXPECT_THAT(tick_labels({1e-5, 1.5e-5, 2e-5}), ElementsAre("1e\u22125", "1.5e\u22125", "2e\u22125"));
+  EXPECT_THAT(tick_labels({1e-5, 1.5e-5, 2e-5}),
+              ElementsAre("1e\u22125", "1.5e\u22125", "2e\u22125"));
   EXPECT_THAT(tick_labels({0.001, 0.01, 0.1, 1}, true), ElementsAre("0.001", "0.01", "0.1", "1"));
   EXPECT_THAT(tick_labels({1e-8, 1e-5, 1e-2}, true),
               ElementsAre("1e\u22128", "1e\u22125", "1e\u22122"));

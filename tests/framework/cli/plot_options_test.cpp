@@ -1,0 +1,61 @@
+#include "cli/commands/plot_options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/error.hpp>
+
+#include "cli/table/commands.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+using ::testing::ElementsAreArray;
+
+const Option& option_of(const Command& command, const std::string& name) {
+  for (const Option& option : command.options)
+    if (option.name == name) return option;
+  throw UsageError("there is no option " + name);
+}
+
+// The table of commands is linked without the library and repeats its words.
+TEST(PlotOptions, TheTableHasTheKindsAndPalettesOfFigures) {
+  const Command command = plot_command();
+  EXPECT_THAT(option_of(command, "kind").words, ElementsAreArray(figure::kind_names()));
+  EXPECT_THAT(option_of(command, "palette").words, ElementsAreArray(figure::palette_names()));
+}
+
+TEST(PlotOptions, LengthsHaveUnits) {
+  EXPECT_DOUBLE_EQ(length_in_mm("width", "85mm"), 85);
+  EXPECT_DOUBLE_EQ(length_in_mm("width", "85"), 85);
+  EXPECT_DOUBLE_EQ(length_in_mm("width", "8.5cm"), 85);
+  EXPECT_DOUBLE_EQ(length_in_mm("width", "2in"), 50.8);
+  EXPECT_DOUBLE_EQ(length_in_mm("width", "72pt"), 25.4);
+  for (const char* wrong : {"", "mm", "-3mm", "0", "85px", "1e9", "nan", "8 5"})
+    EXPECT_THROW(length_in_mm("width", wrong), UsageError) << wrong;
+}
+
+TEST(PlotOptions, SpansIncludeBothEnds) {
+  EXPECT_EQ(span_of("layers", "2:5"), (figure::Span{2, 5}));
+  EXPECT_EQ(span_of("layers", "3"), (figure::Span{3, 3}));
+  EXPECT_EQ(span_of("layers", ":5").first, 0);
+  EXPECT_EQ(span_of("layers", "2:").first, 2);
+  EXPECT_GT(span_of("layers", "2:").last, 1000000);
+  for (const char* wrong : {"", ":", "5:2", "-1:2", "a:b", "1:2:3", "1.5"})
+    EXPECT_THROW(span_of("layers", wrong), UsageError) << wrong;
+}
+
+TEST(PlotOptions, RangesAreTwoNumbers) {
+  EXPECT_EQ(range_of("range", "-1:2.5"), (std::pair<double, double>(-1, 2.5)));
+  for (const char* wrong : {"", "1", "1:", "2:1", "1:1", "a:b", "nan:1"})
+    EXPECT_THROW(range_of("range", wrong), UsageError) << wrong;
+}
+
+TEST(PlotOptions, TheEndOfTheNameIsTheFormat) {
+  EXPECT_NO_THROW(check_format("a/b.svg"));
+  EXPECT_THROW(check_format("b"), UsageError);
+  EXPECT_THROW(check_format("b.jpeg"), UsageError);
+}
+
+}  // namespace
+}  // namespace lensbench::cli
