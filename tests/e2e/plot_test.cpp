@@ -68,8 +68,8 @@ TEST_F(PlotCommand, GivesTheSameBytesTwice) {
 
 TEST_F(PlotCommand, DrawsTheCaseOfTheOption) {
   ASSERT_EQ(plot("case.svg", {"--case", "fathers"}).exit_code, 0);
-  EXPECT_THAT(content_of(file("case.svg")),
-              AllOf(HasSubstr("case fathers"), HasSubstr("·Abraham"), Not(HasSubstr("·beginning"))));
+  EXPECT_THAT(content_of(file("case.svg")), AllOf(HasSubstr("case fathers"), HasSubstr("·Abraham"),
+                                                  Not(HasSubstr("·beginning"))));
   const auto unknown = plot("none.svg", {"--case", "father"});
   EXPECT_EQ(unknown.exit_code, 3);
   EXPECT_THAT(unknown.err, HasSubstr("did you mean 'fathers'"));
@@ -117,8 +117,8 @@ TEST_F(PlotCommand, MakesNoFigureOfADamagedArchive) {
     std::ofstream(file("damaged.h5"), std::ios::binary) << damaged;
     if (lensbench({"verify", file("damaged.h5")}).exit_code == 0) continue;
     refused = true;
-    const auto outcome = lensbench(
-        {"plot", file("damaged.h5"), "logit_lens/entropy", "-o", file("damaged.svg")});
+    const auto outcome =
+        lensbench({"plot", file("damaged.h5"), "logit_lens/entropy", "-o", file("damaged.svg")});
     EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("damaged"));
     EXPECT_FALSE(fs::exists(file("damaged.svg")));
@@ -159,7 +159,8 @@ TEST_F(PlotCommand, FiguresOfTheDocumentsAreUpToDate) {
     if (!entry.path().filename().string().starts_with("figure-")) continue;
     const std::string stored = content_of(entry.path());
     std::smatch command;
-    ASSERT_TRUE(std::regex_search(stored, command, std::regex("command: lensbench (.*)\n?</desc>")));
+    ASSERT_TRUE(
+        std::regex_search(stored, command, std::regex("command: lensbench (.*)\n?</desc>")));
     std::vector<std::string> words;
     std::istringstream text(command[1]);
     for (std::string word; text >> word;) words.push_back(word);

@@ -88,11 +88,6 @@ std::string family_of(const std::string& font) {
   return font + ", " + kFamilies;
 }
 
-double value_at(const Scale& scale, double share) {
-  return scale.log ? scale.low * std::pow(scale.high / scale.low, share)
-                   : scale.low + share * (scale.high - scale.low);
-}
-
 std::size_t bar_ticks(double height) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(height / 13), 3, 6);
 }
@@ -231,6 +226,10 @@ Colour ColourScale::colour(double value) const {
   return palette_colour(palette, 0.5 + value / size / 2);
 }
 
+bool ColourScale::can_show(double value) const {
+  return !std::isnan(value) && (!scale.log || value > 0);
+}
+
 ColourScale colour_scale(const Drawing& drawing, const std::vector<double>& values) {
   const Request& request = drawing.request;
   ColourScale colours{value_scale(drawing, values), request.palette, false};
@@ -265,7 +264,7 @@ void add_colour_bar(Drawing& drawing, const ColourScale& colours, double x, doub
     // background shows between them.
     const double above = i * height / kSteps;
     bar.rects.push_back({x, y + above, kBarWidth, height - above,
-                         colours.colour(value_at(colours.scale, 1 - (i + 0.5) / kSteps))});
+                         colours.colour(colours.scale.value(1 - (i + 0.5) / kSteps))});
   }
   drawing.scene.add(std::move(bar));
   const auto at = ticks(colours.scale, bar_ticks(height));

@@ -55,6 +55,8 @@ struct ColourScale {
   bool around_zero = false;  ///< zero has the middle colour, equal distances equal strength
 
   Colour colour(double value) const;
+  /// Whether a value has a colour; infinite ones have that of an end.
+  bool can_show(double value) const;
 };
 ColourScale colour_scale(const Drawing& drawing, const std::vector<double>& values);
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 
-#include "report/figure/png.hpp"
+#include "report/figure/map_image.hpp"
 #include "report/figure/text_width.hpp"
 
 namespace lensbench::figure {
@@ -15,7 +15,6 @@ constexpr double kHighestPlot = 420;
 constexpr double kMostShareOfWidth = 0.8;
 /// A cell overlaps the next ones by so much, so that viewers of PDF show no lines between cells.
 constexpr double kOverlap = 0.3;
-constexpr std::size_t kMostPixels = 4096, kEnoughPixels = 1400;
 constexpr std::size_t kMostTextColumns = 30;
 
 /// Places of everything on the page.
@@ -148,7 +147,7 @@ class MapPainter {
         const double width = at_.cell_width + (last ? 0 : kOverlap);
         const double height = at_.cell_height + (line + 1 == map_.rows.size() ? 0 : kOverlap);
         cells.rects.push_back({left, top, width, height, cell_colour(value)});
-        if (!colours_can_show(value))
+        if (!colours_.can_show(value))
           marks.parts.push_back({{left, top + at_.cell_height}, {left + at_.cell_width, top}});
       }
     }
@@ -156,75 +155,29 @@ class MapPainter {
     if (!marks.parts.empty()) drawing_.scene.add(std::move(marks));
   }
 
-  bool colours_can_show(double value) const {
-    return !std::isnan(value) && (!colours_.scale.log || value > 0);
-  }
-
   Colour cell_colour(double value) const {
-    if (colours_can_show(value)) return colours_.colour(value);
+    if (colours_.can_show(value)) return colours_.colour(value);
     missing_ = true;
     return kNoValue;
   }
 
-  /// Value of a block of cells that share a pixel: the largest one, or the mean of signed values,
-  /// whose largest one would hide those below zero.
-  double pooled(const MapPanel& panel, std::size_t row, std::size_t first, std::size_t end) const {
-    double largest = std::nan(""), sum = 0;
-    std::size_t n = 0;
-    for (std::size_t column = first; column < end; ++column) {
-      const double value = panel.values[row * map_.columns.size() + column];
-      if (!colours_can_show(value)) continue;
-      largest = n == 0 ? value : std::max(largest, value);
-      sum += value;
-      ++n;
-    }
-    return colours_.around_zero && n > 0 ? sum / static_cast<double>(n) : largest;
-  }
-
   void image(const MapPanel& panel, double x, double y) {
-    const std::size_t n = map_.columns.size(), rows = map_.rows.size();
-    // Renderers smooth images. A cell of several equal pixels has a smooth edge only.
-    const std::size_t pool = (n + kMostPixels - 1) / kMostPixels;
-    const std::size_t blocks = (n + pool - 1) / pool;
-    const std::size_t wide = std::max<std::size_t>(1, kEnoughPixels / blocks);
-    const std::size_t high = std::max<std::size_t>(1, kEnoughPixels / rows);
-    constexpr int kShades = 255;
-    std::vector<Colour> colours;
-    for (int i = 0; i < kShades; ++i) colours.push_back(shade((i + 0.5) / kShades));
-    colours.push_back(kNoValue);
-    std::string pixels;
-    pixels.reserve(blocks * wide * rows * high);
-    for (std::size_t line = 0; line < rows; ++line) {
-      const std::size_t row = map_.upward ? rows - 1 - line : line;
-      std::string one;
-      for (std::size_t block = 0; block < blocks; ++block) {
-        const double value = pooled(panel, row, block * pool, std::min(n, (block + 1) * pool));
-        const double share = std::clamp(colours_.scale.share(value), 0.0, 1.0);
-        const bool there = colours_can_show(value);
-        missing_ = missing_ || !there;
-        const int index =
-            there ? std::min(kShades - 1, static_cast<int>(share * kShades)) : kShades;
-        one.append(wide, static_cast<char>(index));
-      }
-      for (std::size_t i = 0; i < high; ++i) pixels += one;
-    }
-    if (pool > 1)
-      drawing_.notes.push_back("a pixel of the map is the " +
-                               std::string(colours_.around_zero ? "mean" : "largest value") +
-                               " of " + std::to_string(pool) + " neighbouring columns");
-    // A last block with fewer columns than the others would be too wide.
-    const double width = at_.cell_width * static_cast<double>(blocks * pool);
+    MapImage image = image_of(map_, panel, colours_);
+    missing_ = missing_ || image.missing;
+    for (const auto& [pool, what] :
+         {std::pair(image.pooled_columns, "columns"), std::pair(image.pooled_rows, "rows")})
+      if (pool > 1)
+        drawing_.notes.push_back("a pixel of the map is the " +
+                                 std::string(colours_.around_zero ? "mean" : "largest value") +
+                                 " of " + std::to_string(pool) + " neighbouring " + what);
+    // Cells keep their places where the last pixel covers fewer cells than the others.
+    const double height = at_.cell_height * static_cast<double>(image.rows);
+    const double above = map_.upward ? height - at_.panel_height : 0;
     drawing_.scene.add(Image{.x = x,
-                             .y = y,
-                             .width = std::min(width, at_.panel_width),
-                             .height = at_.panel_height,
-                             .png = png_of(blocks * wide, rows * high, pixels, colours)});
-  }
-
-  Colour shade(double share) const {
-    const Scale& scale = colours_.scale;
-    return colours_.colour(scale.log ? scale.low * std::pow(scale.high / scale.low, share)
-                                     : scale.low + share * (scale.high - scale.low));
+                             .y = y - above,
+                             .width = at_.cell_width * static_cast<double>(image.columns),
+                             .height = height,
+                             .png = std::move(image.png)});
   }
 
   /// Line on the lower edge of the first row from which on the final answer stays, column by
@@ -267,7 +220,7 @@ class MapPainter {
     if (has_contour()) return true;
     for (const MapPanel& panel : map_.panels)
       if (!std::all_of(panel.values.begin(), panel.values.end(),
-                       [&](double v) { return colours_can_show(v); }))
+                       [&](double v) { return colours_.can_show(v); }))
         return true;
     return false;
   }

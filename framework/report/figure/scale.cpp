@@ -86,6 +86,10 @@ double Scale::share(double value) const {
   return std::log(value / low) / std::log(high / low);
 }
 
+double Scale::value(double share) const {
+  return log ? low * std::pow(high / low, share) : low + share * (high - low);
+}
+
 bool can_show(double value, bool log) {
   return std::isfinite(value) && (!log || value > 0);
 }
@@ -171,7 +175,7 @@ std::string short_number(double value) {
   if (value == std::floor(value) && size < 1e5) return with_minus(decimal(value, 0));
   if (size >= 1e5 || size < 1e-3) return scientific(value, 3);
   const int digits = static_cast<int>(std::floor(std::log10(size)));
-  return with_minus(decimal(value, std::clamp(2 - digits, 0, 4)));
+  return with_minus(decimal(value, std::clamp(2 - digits, 0, 5)));
 }
 
 std::string decimal(double value, int decimals) {

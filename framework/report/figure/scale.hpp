@@ -14,6 +14,8 @@ struct Scale {
   /// Share of a value, outside of 0 to 1 for one outside of the scale; NaN for one that a
   /// logarithm does not have.
   double share(double value) const;
+  /// Value at a share: the inverse of `share`.
+  double value(double share) const;
 };
 
 /// Scale that contains the finite values, the positive ones of a logarithmic scale. Values that are

@@ -48,10 +48,8 @@ double add_flat_bar(Drawing& drawing, const ColourScale& colours, double y) {
   const double x = kMargin + 6;
   Cells bar;
   for (int i = 0; i < kSteps; ++i) {
-    const double before = i * length / kSteps, share = (i + 0.5) / kSteps;
-    const Scale& scale = colours.scale;
-    const double value = scale.log ? scale.low * std::pow(scale.high / scale.low, share)
-                                   : scale.low + share * (scale.high - scale.low);
+    const double before = i * length / kSteps;
+    const double value = colours.scale.value((i + 0.5) / kSteps);
     bar.rects.push_back({x + before, y, length - before, kHeight, colours.colour(value)});
   }
   drawing.scene.add(std::move(bar));

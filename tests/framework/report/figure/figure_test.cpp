@@ -39,7 +39,7 @@ Figure figure_of(const Dataset& data, Request request) {
   return draw(data, request, lensbench::testing::letter);
 }
 
-Figure figure_of(const Dataset& data, const std::string& variable) {
+Figure figure_of(const Dataset& data, const char* variable) {
   return figure_of(data, Request{.variable = variable});
 }
 
@@ -91,9 +91,10 @@ TEST(FigureHeatmap, ValuesOnBothSidesOfZeroHaveZeroInTheMiddle) {
 
 TEST(FigureHeatmap, CellsMeetWithoutGaps) {
   const auto rects = cells(figure_of(grid_dataset(2, 5), "value").svg);
-  for (std::size_t i = 0; i + 1 < rects.size(); ++i)
-    if (rects[i].attributes.at("y") == rects[i + 1].attributes.at("y"))
-      EXPECT_GE(rects[i].number("x") + rects[i].number("width"), rects[i + 1].number("x"));
+  for (std::size_t i = 0; i + 1 < rects.size(); ++i) {
+    if (rects[i].attributes.at("y") != rects[i + 1].attributes.at("y")) continue;
+    EXPECT_GE(rects[i].number("x") + rects[i].number("width"), rects[i + 1].number("x"));
+  }
 }
 
 TEST(FigureHeatmap, LayersAndTokensAreThoseOfTheRequest) {
@@ -141,7 +142,8 @@ TEST(FigureHeatmap, AMapOfManyCellsIsAnImage) {
 
 TEST(FigureHeatmap, TheDifferenceOfTwoArchivesIsAroundZero) {
   const Dataset a = grid_dataset(2, 2);
-  const Dataset b = with_tensor(a, "value", at::tensor({0., 0.2, 0.2, 0.3}, at::kDouble).reshape({2, 2}));
+  const Dataset b =
+      with_tensor(a, "value", at::tensor({0., 0.2, 0.2, 0.3}, at::kDouble).reshape({2, 2}));
   const Figure figure = figure_of(a, {.variable = "value", .against = &b, .against_name = "b.h5"});
   const auto rects = cells(figure.svg);
   // 0.1 - 0.2 at layer 0, token 1; all others are equal.
@@ -221,14 +223,15 @@ TEST(FigurePoints, WhiskersEndAtTheInterval) {
 TEST(FigurePoints, OverLayersAreUpright) {
   const auto dots = elements(figure_of(summary_dataset(), "loss_mean").svg, "circle");
   ASSERT_EQ(dots.size(), 3u);
-  EXPECT_NEAR((dots[1].number("cy") - dots[0].number("cy")) /
-                  (dots[2].number("cy") - dots[1].number("cy")),
-              2, 1e-2);
+  EXPECT_NEAR(
+      (dots[1].number("cy") - dots[0].number("cy")) / (dots[2].number("cy") - dots[1].number("cy")),
+      2, 1e-2);
 }
 
 TEST(FigureTokens, EachTokenHasTheColourOfItsValue) {
   Dataset data = grid_dataset(2, 4);
-  data.add("surprisal", {"token"}, at::tensor({std::nan(""), 0., 1., 4.}, at::kDouble), "nats", "s");
+  data.add("surprisal", {"token"}, at::tensor({std::nan(""), 0., 1., 4.}, at::kDouble), "nats",
+           "s");
   const Figure figure = figure_of(data, "surprisal");
   const auto rects = elements(figure.svg.substr(0, figure.svg.find("<g ")), "rect");
   // The background and three tokens; the first one has no value.
@@ -281,16 +284,18 @@ TEST(FigureRefusals, SayWhyAndWhatToDo) {
   EXPECT_THAT(refusal(grid, {.variable = "top_id"}), HasSubstr("token ids"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::patches}), HasSubstr("rectangles"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::points}), HasSubstr("intervals"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .layers = Span{7, 9}}), HasSubstr("layer 0 to 2"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .layers = Span{7, 9}}),
+              HasSubstr("layer 0 to 2"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
   EXPECT_THAT(refusal(summary, {.variable = "speed", .tokens = Span{0, 1}}), HasSubstr("--tokens"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .kind = Kind::heatmap}), HasSubstr("two dimensions"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .kind = Kind::heatmap}),
+              HasSubstr("two dimensions"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .height_mm = 5}), HasSubstr("--height"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .font = "a\";x"}), HasSubstr("--font"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .range = std::pair(2., 2.)}), HasSubstr("--range"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .palette = "jet"}),
-              HasSubstr("viridis"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .range = std::pair(2., 2.)}),
+              HasSubstr("--range"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .palette = "jet"}), HasSubstr("viridis"));
 }
 
 TEST(FigureRefusals, AVariableWithoutAnyValueIsRefused) {
@@ -304,7 +309,8 @@ TEST(FigureRefusals, AVariableWithoutAnyValueIsRefused) {
 TEST(FigureLayout, LabelsStayInsideAndApart) {
   for (const std::int64_t tokens : {1, 2, 9, 13, 24, 60, 101, 1000, 4000})
     for (const std::int64_t layers : {1, 12, 49, 101}) {
-      const Figure figure = figure_of(grid_dataset(layers, tokens), {.variable = "value", .cells = CellContent::none});
+      const Figure figure = figure_of(grid_dataset(layers, tokens),
+                                      {.variable = "value", .cells = CellContent::none});
       const auto all = elements(figure.svg, "text");
       const double width = figure.width_mm * 72 / 25.4, height = figure.height_mm * 72 / 25.4;
       std::vector<double> level, upright, rows;
@@ -314,8 +320,8 @@ TEST(FigureLayout, LabelsStayInsideAndApart) {
         EXPECT_GE(text.number("y"), 0);
         EXPECT_LE(text.number("y"), height) << tokens << " x " << layers;
         const bool turned = text.attributes.contains("transform");
-        const bool at_end = text.attributes.contains("text-anchor") &&
-                            text.attributes.at("text-anchor") == "end";
+        const bool at_end =
+            text.attributes.contains("text-anchor") && text.attributes.at("text-anchor") == "end";
         if (turned && at_end) upright.push_back(text.number("x"));
         if (!turned && at_end) rows.push_back(text.number("y"));
       }
@@ -356,7 +362,8 @@ TEST(FigureText, HostileTokensStayText) {
            "\"><b", "<i>");
   for (const Kind kind : {Kind::heatmap, Kind::tokens, Kind::lines, Kind::bars}) {
     const std::string svg =
-        figure_of(data, {.variable = "value", .dataset = "<u>", .kind = kind, .case_id = "<s>"}).svg;
+        figure_of(data, {.variable = "value", .dataset = "<u>", .kind = kind, .case_id = "<s>"})
+            .svg;
     for (const char* element : {"<script", "<i>", "<b", "<s>", "<u>", "\u202e"})
       EXPECT_THAT(svg, Not(HasSubstr(element)));
     EXPECT_TRUE(is_valid_utf8(svg));

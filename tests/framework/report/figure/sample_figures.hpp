@@ -58,7 +58,9 @@ inline Dataset summary_dataset() {
   data.add_coordinate("component", std::vector<std::string>{"embed", "0_attn_out", "0_mlp_out"});
   add_layer_axis(data, 2);
   data.add_coordinate("bound", std::vector<std::string>{"low", "high"});
-  const auto numbers = [](const std::vector<double>& values) { return at::tensor(values, at::kDouble); };
+  const auto numbers = [](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble);
+  };
   data.add("effect_mean", {"component"}, numbers({-1, 0.5, 2}), "nats", "mean effect");
   data.add("effect_interval", {"bound", "component"},
            numbers({-1.5, 0, 1, -0.5, 1, 3}).reshape({2, 3}), "nats", "interval");
@@ -77,11 +79,12 @@ inline Dataset attention_dataset() {
   data.add_coordinate("head", at::tensor({0, 1}, at::kInt));
   data.add_coordinate("query_position", at::tensor({0, 1, 2}, at::kInt));
   data.add_coordinate("key_position", at::tensor({0, 1, 2}, at::kInt));
-  data.add("pattern", {"head", "query_position", "key_position"},
-           at::tensor({1., 0., 0., .5, .5, 0., .25, .25, .5, 1., 0., 0., .125, .875, 0., 0., 0., 1.},
-                      at::kDouble)
-               .reshape({2, 3, 3}),
-           "1", "attention pattern");
+  data.add(
+      "pattern", {"head", "query_position", "key_position"},
+      at::tensor({1., 0., 0., .5, .5, 0., .25, .25, .5, 1., 0., 0., .125, .875, 0., 0., 0., 1.},
+                 at::kDouble)
+          .reshape({2, 3, 3}),
+      "1", "attention pattern");
   return data;
 }
 

@@ -32,6 +32,22 @@ TEST(FigureSvg, NoTextOfAnArchiveBecomesAnElement) {
   EXPECT_THAT(svg, Not(HasSubstr("</text><")));
 }
 
+constexpr const char* kDocument =
+    R"svg(<svg xmlns="http://www.w3.org/2000/svg" width="100pt" height="50.13pt" )svg"
+    R"svg(viewBox="0 0 100 50.13" role="img" font-family="Arial" font-size="7" fill="#1a1a1a">
+<title>A &amp; B</title>
+<desc>d</desc>
+<rect x="0" y="0" width="100" height="50.13" fill="#ffffff"/>
+<rect x="1" y="2" width="3" height="4.5" fill="#ff0010"/>
+<g shape-rendering="crispEdges">
+<rect x="0" y="0" width="1" height="1" fill="#000000"/>
+</g>
+<path d="M0 1L2 3" fill="none" stroke="#1a1a1a" stroke-width="0.6" stroke-linejoin="round"/>
+<circle cx="5" cy="6" r="1" fill="#0000ff"/>
+<text x="7" y="8" transform="rotate(-90 7 8)" text-anchor="end" font-weight="bold">t</text>
+</svg>
+)svg";
+
 // The whole document, element by element.
 TEST(FigureSvg, WritesEachItemAsAnElement) {
   Scene scene;
@@ -46,21 +62,7 @@ TEST(FigureSvg, WritesEachItemAsAnElement) {
   scene.add(Dot{5, 6, 1, {0, 0, 255}});
   scene.add(
       Text{.x = 7, .y = 8, .text = "t", .anchor = Anchor::end, .bold = true, .upright = true});
-  EXPECT_EQ(svg_of(scene),
-            R"(<svg xmlns="http://www.w3.org/2000/svg" width="100pt" height="50.13pt" )"
-            R"(viewBox="0 0 100 50.13" role="img" font-family="Arial" font-size="7" fill="#1a1a1a">
-<title>A &amp; B</title>
-<desc>d</desc>
-<rect x="0" y="0" width="100" height="50.13" fill="#ffffff"/>
-<rect x="1" y="2" width="3" height="4.5" fill="#ff0010"/>
-<g shape-rendering="crispEdges">
-<rect x="0" y="0" width="1" height="1" fill="#000000"/>
-</g>
-<path d="M0 1L2 3" fill="none" stroke="#1a1a1a" stroke-width="0.6" stroke-linejoin="round"/>
-<circle cx="5" cy="6" r="1" fill="#0000ff"/>
-<text x="7" y="8" transform="rotate(-90 7 8)" text -
-                anchor = "end" font - weight = "bold" > t</ text></ svg>)
-  ");
+  EXPECT_EQ(svg_of(scene), kDocument);
 }
 
 // RFC 4648, section 10.
