@@ -78,9 +78,9 @@ void to_bare_forwards(benchmark::State& state, const std::shared_ptr<const Model
 }
 
 void neurons_of_embedded_model(benchmark::State& state) {
-  to_bare_forwards(state, Model::open(LENSBENCH_BENCHMARK_MODEL), 10000);
+  to_bare_forwards(state, Model::open(LENSBENCH_BENCHMARK_MODEL), 100000);
 }
-BENCHMARK(neurons_of_embedded_model)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
+BENCHMARK(neurons_of_embedded_model)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
 
 void neurons_of_gpt2_small(benchmark::State& state) {
   to_bare_forwards(state, random_model(gpt2_small_spec(), 1), 5000);

@@ -1,8 +1,11 @@
 // The program `lensbench`. It contains the table of commands and loads the library, which needs
 // libtorch, only to run a command. Help, completion and usage errors therefore need little time.
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <iostream>
 #include <lensbench/error.hpp>
 #include <string>
 
@@ -23,12 +26,26 @@ CommandLine load_library() {
   return reinterpret_cast<CommandLine>(found);
 }
 
+/// Ends the process without the destructors of static objects: those of libtorch need longer than a
+/// short command, and everything was written when the command returned.
+[[noreturn]] void leave(int code) {
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);
+  _exit(code);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // A limit on the size of files then fails a write, with a message, and does not end the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  return lensbench::cli::run_command_line(
+  const int code = lensbench::cli::run_command_line(
       {argv + 1, argv + argc},
       [&](const lensbench::cli::Options&) { return load_library()(argc - 1, argv + 1); });
+#ifdef LENSBENCH_EXIT_WITH_DESTRUCTORS
+  return code;
+#else
+  leave(code);
+#endif
 }

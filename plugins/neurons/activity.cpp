@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace lensbench::neurons {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 constexpr std::int32_t kPerOctave = 16, kBins = 16 * kPerOctave;
 /// Neurons whose sums are updated at a time.
 constexpr std::size_t kColumns = 256;
+/// Values whose bins are computed before they are counted.
+constexpr std::int64_t kValues = 256;
 /// Bits of a float32 below its exponent and four digits.
 constexpr int kDropped = 19;
 /// First exponent of the bins of `SignedCounts`, below which float32 values are not normal.
@@ -24,6 +27,27 @@ std::int32_t key_of(float value) {
 
 float edge_of(std::int32_t key) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(key) << kDropped);
+}
+
+/// Smallest and largest value. Lanes of their own, because a comparison waits for the one before.
+std::pair<float, float> range_of(const float* values, std::size_t count) {
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> least, most;
+  least.fill(values[0]);
+  most.fill(values[0]);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const float value = values[i + lane];
+      least[lane] = value < least[lane] ? value : least[lane];
+      most[lane] = value > most[lane] ? value : most[lane];
+    }
+  for (; i < count; ++i) {
+    least[0] = std::min(least[0], values[i]);
+    most[0] = std::max(most[0], values[i]);
+  }
+  return {*std::min_element(least.begin(), least.end()),
+          *std::max_element(most.begin(), most.end())};
 }
 
 /// Quotient rounded down.
@@ -125,24 +149,30 @@ void SizeCounts::raise(std::int64_t neuron, std::int32_t key) {
   base_[n] = base;
 }
 
+// The keys of a few values first, in a loop that is vectorised, then their counts.
 void SizeCounts::add(std::int64_t neuron, const float* values, std::int64_t count) {
   const auto n = static_cast<std::size_t>(neuron);
   std::uint32_t* counts = &counts_[n * kBins];
-  std::int64_t below = 0;
-  std::int32_t base = base_[n];
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int32_t key = key_of(values[i]);
-    if (key == 0 || key < base) {
-      ++below;
-      continue;
+  std::array<std::int32_t, kValues> keys;
+  for (; count > 0; count -= kValues, values += kValues) {
+    const auto some = static_cast<std::size_t>(std::min<std::int64_t>(count, kValues));
+    std::int32_t largest = 0;
+    for (std::size_t i = 0; i < some; ++i) {
+      keys[i] = key_of(values[i]);
+      largest = std::max(largest, keys[i]);
     }
-    if (base < 0 || key >= base + kBins) {
-      raise(neuron, key);
-      base = base_[n];
+    if (largest > 0 && (base_[n] < 0 || largest >= base_[n] + kBins)) raise(neuron, largest);
+    // A key of 0 is smaller than the first bin, also where no value was larger.
+    const std::int32_t first = std::max(base_[n], 1), base = base_[n];
+    std::int64_t below = 0;
+    for (std::size_t i = 0; i < some; ++i) {
+      if (keys[i] < first)
+        ++below;
+      else
+        ++counts[keys[i] - base];
     }
-    ++counts[key - base];
+    below_[n] += below;
   }
-  below_[n] += below;
 }
 
 float SizeCounts::nearest_edge(std::int64_t neuron, double size) const {
@@ -192,41 +222,66 @@ SignedCounts::SignedCounts(std::int64_t bins)
     : bins_(bins),
       exponent_(kFirstExponent),
       per_unit_(std::ldexp(1.0, -kFirstExponent)),
-      limit_(static_cast<double>(bins)),
-      counts_(static_cast<std::size_t>(2 * bins), 0) {}
+      counts_(static_cast<std::size_t>(2 * bins), 0),
+      others_(counts_) {}
 
 void SignedCounts::widen() {
   std::vector<std::int64_t> wider(counts_.size(), 0);
   for (std::int64_t bin = -bins_; bin < bins_; ++bin)
-    wider[static_cast<std::size_t>(half(bin) + bins_)] +=
-        counts_[static_cast<std::size_t>(bin + bins_)];
+    wider[static_cast<std::size_t>(half(bin) + bins_)] += count(bin);
   counts_ = std::move(wider);
+  others_.assign(counts_.size(), 0);
   per_unit_ = std::ldexp(1.0, -++exponent_);
 }
 
-void SignedCounts::add_outside(float value) {
-  while (!(static_cast<double>(value) * per_unit_ >= -limit_ &&
-           static_cast<double>(value) * per_unit_ < limit_))
+void SignedCounts::include(float least, float most) {
+  const auto limit = static_cast<double>(bins_);
+  while (!(static_cast<double>(least) * per_unit_ >= -limit &&
+           static_cast<double>(most) * per_unit_ < limit))
     widen();
-  add(value);
+}
+
+// The bins of a few values first, in a loop that is vectorised. Most values are in few bins, and an
+// addition to a count waits for the one before, so neighbours have counts of their own.
+void SignedCounts::add(const float* values, std::int64_t count) {
+  std::array<std::int32_t, kValues> bins;
+  for (; count > 0; count -= kValues, values += kValues) {
+    const auto some = static_cast<std::size_t>(std::min<std::int64_t>(count, kValues));
+    const auto [least, most] = range_of(values, some);
+    include(least, most);
+    // The width is a power of two, so these products are exact, but for values next to 0.
+    const auto width = static_cast<float>(1 / per_unit_), per_unit = static_cast<float>(per_unit_);
+    const auto middle = static_cast<std::int32_t>(bins_);
+    for (std::size_t i = 0; i < some; ++i) {
+      const auto bin = static_cast<std::int32_t>(values[i] * per_unit);
+      // Rounds down, also below 0.
+      bins[i] = bin + middle - (static_cast<float>(bin) * width > values[i] ? 1 : 0);
+    }
+    std::size_t i = 0;
+    for (; i + 2 <= some; i += 2) {
+      ++counts_[static_cast<std::size_t>(bins[i])];
+      ++others_[static_cast<std::size_t>(bins[i + 1])];
+    }
+    if (i < some) ++counts_[static_cast<std::size_t>(bins[i])];
+  }
 }
 
 std::int64_t SignedCounts::first() const {
-  const auto found = std::find_if(counts_.begin(), counts_.end(), [](auto n) { return n > 0; });
-  return found == counts_.end() ? 0 : found - counts_.begin() - bins_;
+  for (std::int64_t bin = -bins_; bin < bins_; ++bin)
+    if (count(bin) > 0) return bin;
+  return 0;
 }
 
 std::int64_t SignedCounts::last() const {
-  const auto found = std::find_if(counts_.rbegin(), counts_.rend(), [](auto n) { return n > 0; });
-  return found == counts_.rend() ? 0 : bins_ - 1 - (found - counts_.rbegin());
+  for (std::int64_t bin = bins_ - 1; bin >= -bins_; --bin)
+    if (count(bin) > 0) return bin;
+  return 0;
 }
 
 std::int64_t SignedCounts::count(std::int64_t bin) const {
-  return bin < -bins_ || bin >= bins_ ? 0 : counts_[static_cast<std::size_t>(bin + bins_)];
-}
-
-std::int64_t SignedCounts::total() const {
-  return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
+  if (bin < -bins_ || bin >= bins_) return 0;
+  const auto i = static_cast<std::size_t>(bin + bins_);
+  return counts_[i] + others_[i];
 }
 
 double hoyer(double l1, double squares, std::int64_t n) {

@@ -73,14 +73,8 @@ class SignedCounts {
  public:
   explicit SignedCounts(std::int64_t bins);
 
-  /// Adds a finite value.
-  void add(float value) {
-    const double scaled = static_cast<double>(value) * per_unit_;
-    if (!(scaled >= -limit_ && scaled < limit_)) return add_outside(value);
-    auto bin = static_cast<std::int64_t>(scaled);
-    if (scaled < static_cast<double>(bin)) --bin;  // rounds down, also below 0
-    ++counts_[static_cast<std::size_t>(bin + bins_)];
-  }
+  /// Adds finite values.
+  void add(const float* values, std::int64_t count);
   /// Bins of width 2^exponent, numbered from 0 at value 0, that have values.
   std::int64_t first() const;  ///< the lowest; 0 without values
   std::int64_t last() const;   ///< the highest; 0 without values
@@ -88,15 +82,16 @@ class SignedCounts {
   /// Doubles the width.
   void widen();
   std::int64_t count(std::int64_t bin) const;
-  std::int64_t total() const;
 
  private:
-  void add_outside(float value);
+  /// Widens the bins until all of a range of values are in them.
+  void include(float least, float most);
 
   std::int64_t bins_;
   int exponent_;
-  double per_unit_, limit_;
-  std::vector<std::int64_t> counts_;  ///< bin -bins to bins - 1
+  double per_unit_;
+  /// Bins -bins to bins - 1; a count is the sum of both.
+  std::vector<std::int64_t> counts_, others_;
 };
 
 /// Measures of one vector of activations.

@@ -102,7 +102,7 @@ void TextActivity::add(const NeuronSite& site, const at::Tensor& rows,
   SignedCounts& histogram = signed_[site.row];
   for (std::int64_t neuron = site.first; neuron < site.first + layout_.site_width; ++neuron) {
     sizes.add(neuron, values, count);
-    for (std::int64_t i = 0; i < count; ++i) histogram.add(values[i]);
+    histogram.add(values, count);
     values += count;
   }
 }

@@ -73,6 +73,7 @@ std::string environment(const fs::path& checkout) {
   text += "export CXXFLAGS=" + quoted(testing::cxx_flags()) + "\n";
   text += "if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi\n";
   text += "python=${LENSBENCH_PYTHON:-python3}\n";
+  text += "export PYTHONPATH=" + quoted(testing::source_folder() + "/python") + "\n";
   text += "cd " + quoted(checkout.string()) + "\n";
   return text;
 }

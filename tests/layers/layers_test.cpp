@@ -24,12 +24,14 @@ const std::map<std::string, Names> kMayInclude = {
     {"core", {}},
     {"checkpoint", {"core"}},
     {"archive", {"core"}},
+    {"vision", {"core"}},
     {"model", {"core", "checkpoint"}},
     {"plugin", {"core"}},
     {"bench", {"core", "checkpoint", "archive", "model", "plugin"}},
     {"report", {"core", "archive"}},
-    {"session", {"core", "checkpoint", "archive", "model", "plugin", "bench", "report"}},
-    {"cli", {"core", "checkpoint", "archive", "model", "plugin", "bench", "report", "session"}},
+    {"session", {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report"}},
+    {"cli",
+     {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report", "session"}},
 };
 
 // The layer that a public header belongs to: <lensbench/NAME.hpp>.

@@ -31,6 +31,7 @@ constexpr Action kActions[] = {
     {"diff", run_diff},
     {"versions", run_versions},
     {"export", run_export},
+    {"report", run_report},
     {"plot", run_plot},
     {"new", run_new},
     {"completion", run_completion_names},

@@ -38,6 +38,7 @@ int run_replay(const Options& options);
 int run_diff(const Options& options);
 int run_versions(const Options& options);
 int run_export(const Options& options);
+int run_report(const Options& options);
 int run_plot(const Options& options);
 int run_new(const Options& options);
 /// Runs `lensbench completion names`.

@@ -3,14 +3,12 @@
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
-#include <lensbench/tokenizer.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "archive/sandbox/guard.hpp"
-#include "checkpoint/hub_cache.hpp"
 #include "cli/commands/actions.hpp"
 #include "cli/commands/beginning_of_run.hpp"
+#include "cli/commands/token_texts.hpp"
 #include "cli/parse/options.hpp"
 #include "report/summary/draw_archive.hpp"
 #include "report/summary/show.hpp"
@@ -19,24 +17,6 @@ namespace lensbench::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Texts of the tokens of the run's model. A run whose model or tokenizer is not found any more is
-/// drawn with ids.
-TokenText token_texts(const fs::path& run) {
-  std::shared_ptr<const Tokenizer> tokenizer;
-  try {
-    const BeginningOfRun begun = beginning_of(run);
-    const std::string model = options_of(begun).text("model");
-    // The recorded path may be relative to the working directory of that time.
-    const fs::path there = begun.directory / model;
-    tokenizer = Tokenizer::open(fs::is_directory(there) ? there : resolve_model_directory(model));
-  } catch (const Error&) {
-  }
-  // Drawing does not depend on the texts: numbers are better than no drawing.
-  return [tokenizer](std::int64_t id) {
-    return tokenizer == nullptr ? "<" + std::to_string(id) + ">" : tokenizer->token_text(id);
-  };
-}
 
 /// The tokenizer is opened before, outside of the child, which may only read the folder of the run.
 int show_unsealed(const fs::path& run, const DrawRequest& request, const TerminalStyle& style) {

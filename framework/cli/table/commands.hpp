@@ -28,6 +28,7 @@ Command replay_command();
 Command diff_command();
 Command versions_command();
 Command export_command();
+Command report_command();
 Command plot_command();
 Command new_command();
 Command completion_command();

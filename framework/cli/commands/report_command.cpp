@@ -1,0 +1,120 @@
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <lensbench/error.hpp>
+#include <optional>
+
+#include "archive/digest/verify.hpp"
+#include "archive/sandbox/guard.hpp"
+#include "cli/commands/actions.hpp"
+#include "cli/commands/beginning_of_run.hpp"
+#include "cli/commands/token_texts.hpp"
+#include "cli/parse/options.hpp"
+#include "core/files/atomic_file.hpp"
+#include "report/page/page.hpp"
+
+namespace lensbench::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Bytes of `2M`, `500K`, `1G` or `100000`. \throws UsageError
+std::size_t size_of_page(const std::string& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string unit(end, text.data() + text.size());
+  int shift = -1;
+  if (unit.empty()) shift = 0;
+  if (unit == "K" || unit == "k") shift = 10;
+  if (unit == "M" || unit == "m") shift = 20;
+  if (unit == "G" || unit == "g") shift = 30;
+  // A page above 1 GiB cannot be passed from the child process, nor opened by a browser.
+  constexpr std::size_t kMost = std::size_t{1} << 30;
+  if (error != std::errc() || shift < 0 || number == 0 || number > kMost >> shift)
+    throw UsageError("report: --max-bytes is '" + text +
+                     "', expected a size up to 1G such as 500K or 2M");
+  return number << shift;
+}
+
+/// The file to write: the given one, or that beside the archive. \throws UsageError if it exists
+fs::path page_file(const Options& options) {
+  fs::path file = options.text("out");
+  if (file.empty()) file = fs::path(options.operand(0)).replace_extension(".html");
+  // `mine.run/` has an empty name.
+  if (options.text("out").empty() && !fs::path(options.operand(0)).has_filename())
+    file = fs::path(options.operand(0)).parent_path().replace_extension(".html");
+  if (fs::is_directory(file))
+    throw UsageError(file.string() + ": is a folder; name a file with -o PAGE.html");
+  if (fs::exists(file) && !options.flag("force"))
+    throw UsageError(file.string() +
+                     ": the file exists and is not overwritten; give --force, or another -o");
+  return file;
+}
+
+/// A page must not present damaged numbers. \throws InputError
+void require_intact(const std::string& file) {
+  const VerifyResult result = verify_archive(file);
+  if (!result.intact)
+    throw InputError(file + ": damaged archive, no page is written: " + result.findings.front() +
+                     "; lensbench verify " + file + " says more");
+}
+
+std::string page_of_archives(const Options& options, const page::PageRequest& request) {
+  const std::string &first = options.operand(0), &second = options.operand(1);
+  require_intact(first);
+  const ArchiveReader a(first);
+  std::vector<page::RunSource> runs;
+  runs.push_back(page::source_of(a));
+  if (second.empty()) return page::make_page(runs, request);
+  require_intact(second);
+  const ArchiveReader b(second);
+  runs.push_back(page::source_of(b));
+  return page::make_page(runs, request, diff_archives(a, b));
+}
+
+std::string page_of_run(const fs::path& folder, const page::PageRequest& request) {
+  // The tokenizer is opened before, outside of the child, which may only read the folder.
+  const TokenText token = token_texts(folder);
+  return ask_child({.files = {}, .folders = {folder}}, [&] {
+    const CommittedResults run(folder);
+    std::vector<page::RunSource> runs;
+    runs.push_back(page::source_of(run, token));
+    return page::make_page(runs, request);
+  });
+}
+
+}  // namespace
+
+/// The child reads the archive and returns the page; only the parent, which does not read the
+/// archive, may write a file.
+int run_report(const Options& options) {
+  if (!page::has_page())
+    throw UsageError(
+        "report: this lensbench was built without the page (LENSBENCH_REPORT=OFF); build it with "
+        "esbuild and the modules of d3 (docs/building.md)");
+  page::PageRequest request;
+  request.cases = options.list("case");
+  request.max_bytes = size_of_page(options.text("max-bytes"));
+  request.top_k = static_cast<std::int64_t>(options.count("top-k"));
+  request.title = options.text("title");
+  if (request.top_k < 1) throw UsageError("report: --top-k is 0, expected 1 or more");
+  const std::string &first = options.operand(0), &second = options.operand(1);
+  std::string page;
+  const fs::path folder = unsealed_run(first);
+  const fs::path file = page_file(options);
+  if (!folder.empty()) {
+    if (!second.empty())
+      throw UsageError(folder.string() +
+                       ": the run is not sealed yet, and only archives can be compared");
+    page = page_of_run(folder, request);
+  } else {
+    Access access{{first}};
+    if (!second.empty()) access.files.emplace_back(second);
+    page = ask_child(access, [&] { return page_of_archives(options, request); });
+  }
+  write_file_atomically(fs::absolute(file), std::string_view(page));
+  std::cout << file.string() << ": " << page.size() << " bytes\n";
+  return 0;
+}
+
+}  // namespace lensbench::cli

@@ -1,0 +1,78 @@
+#include "report/page/case_rows.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace lensbench::page {
+namespace {
+
+/// Advances an index. \return false after the last one
+bool advance(std::vector<std::int64_t>& index, const std::vector<std::int64_t>& shape) {
+  for (std::size_t axis = index.size(); axis-- > 0;) {
+    if (++index[axis] < shape[axis]) return true;
+    index[axis] = 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+RowsOfCases rows_of_cases(const StoredDataset& dataset, const std::string& dim) {
+  const bool tokens = dim == "token" || dim == "image_token";
+  if (!tokens && dim != "case" && dim != "case_number") return {};
+  const StoredVariable* numbers = numbers_of(dataset, tokens ? "case" : dim, {dim});
+  if (numbers == nullptr) return {};
+  const at::Tensor values = numbers->rows({}, 0, numbers->shape[0]).to(at::kLong).contiguous();
+  const std::int64_t* data = values.data_ptr<std::int64_t>();
+  RowsOfCases rows;
+  for (std::int64_t i = 0; i < values.numel(); ++i) {
+    Rows& one = rows.try_emplace(data[i], Rows{i, 0}).first->second;
+    // The rows of a case are consecutive in every archive; others of a damaged one are left out.
+    if (one.first + one.count == i) ++one.count;
+  }
+  return rows;
+}
+
+std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::string& name) {
+  const auto at = name.rfind("_case");
+  // At most 9 digits, which fit into an int64.
+  if (at == std::string::npos || at == 0 || at + 5 >= name.size() || name.size() - at > 14)
+    return std::nullopt;
+  const std::string digits = name.substr(at + 5);
+  if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return std::pair(name.substr(0, at), std::stoll(digits));
+}
+
+at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis,
+                        Rows rows) {
+  if (!axis)
+    return variable.rows({}, 0, variable.shape.empty() ? 1 : variable.shape[0])
+        .reshape(variable.shape);
+  std::vector<std::int64_t> shape = variable.shape;
+  shape[*axis] = rows.count;
+  if (cells_of(shape) == 0) return at::empty(shape, variable.type);
+  std::vector<std::int64_t> index(*axis, 0);
+  std::vector<at::Tensor> parts;
+  do {
+    parts.push_back(variable.rows(index, rows.first, rows.count).flatten());
+  } while (advance(index, variable.shape));
+  return at::cat(parts).reshape(shape);
+}
+
+const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,
+                                 const std::vector<std::string>& dims) {
+  const auto found =
+      std::find_if(dataset.variables.begin(), dataset.variables.end(), [&](const auto& one) {
+        return one.facts.name == name && one.facts.dims == dims && one.rows;
+      });
+  return found == dataset.variables.end() ? nullptr : &*found;
+}
+
+std::int64_t cells_of(const std::vector<std::int64_t>& shape) {
+  std::int64_t cells = 1;
+  for (const std::int64_t length : shape) cells *= length;
+  return cells;
+}
+
+}  // namespace lensbench::page

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace lensbench::page {
+
+/// Base64 with padding (RFC 4648).
+std::string base64(std::string_view bytes);
+
+/// Raw deflate (RFC 1951). The same bytes give the same result with one version of zlib.
+std::string deflated(std::string_view bytes);
+
+/// `sha256-BASE64` of a script, by which a Content-Security-Policy allows it.
+std::string policy_hash(std::string_view script);
+
+}  // namespace lensbench::page

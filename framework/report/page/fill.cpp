@@ -1,0 +1,249 @@
+#include "report/page/fill.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace lensbench::page {
+namespace {
+
+/// Variables with at most this many cells in all chosen cases keep the bits of the archive.
+constexpr std::int64_t kExactCells = 100'000;
+
+/// What may be left out, from what stays longest to what goes first.
+enum class Tier { core, metrics, ranks, large };
+
+bool names_any(std::string_view name, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](auto word) { return name.find(word) != std::string_view::npos; });
+}
+
+Tier tier_of(const PageVariable& variable, const PageResult& result) {
+  const std::string view = view_of(variable, result);
+  for (const std::string& dim : variable.dims)
+    if (dim.starts_with("d_")) return Tier::large;  // activations: d_model, d_head, d_mlp
+  if (view == "attention") return Tier::large;
+  if (variable.facts().coordinate || variable.facts().holds == Holds::token_ids) return Tier::core;
+  if (names_any(variable.name, {"probability", "entropy", "rank", "surprisal"}) &&
+      !names_any(variable.name, {"log_probability"}))
+    return Tier::core;
+  const bool minor = view == "heatmap" || view == "general" || view == "table";
+  return minor ? Tier::metrics : Tier::core;
+}
+
+std::int64_t limited_cells(const PageVariable& variable, const PagePart& part, std::int64_t ranks) {
+  auto shape = part.shape();
+  if (const auto axis = rank_axis(variable)) shape[*axis] = std::min(shape[*axis], ranks);
+  return cells_of(shape);
+}
+
+std::int64_t stored_bytes(const PagePart& part) {
+  const auto cells = part.stored->rows ? cells_of(part.shape()) : 0;
+  return cells * static_cast<std::int64_t>(c10::elementSize(part.stored->type));
+}
+
+/// Largest part that is read, bytes: what could fit after compression, and little memory.
+std::int64_t most_part_bytes(std::size_t page_bytes) {
+  return std::max(std::int64_t{48} << 20, 8 * static_cast<std::int64_t>(page_bytes));
+}
+
+void note_signs(FilledPart& filled, const at::Tensor& values) {
+  if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
+  filled.negative = values.lt(0).any().item<bool>();
+  filled.positive = values.gt(0).any().item<bool>();
+}
+
+FilledPart encode_texts(const PagePart& part) {
+  const auto& texts = part.stored->facts.strings;
+  if (!part.axis) return {{std::ssize(texts)}, text_block(texts), {}};
+  return {{part.rows.count},
+          text_block(
+              {texts.begin() + part.rows.first, texts.begin() + part.rows.first + part.rows.count}),
+          {}};
+}
+
+FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64_t ranks,
+                  Precision precision) {
+  if (!part.stored->rows) return encode_texts(part);
+  at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
+  if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
+    values = values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
+  FilledPart filled{values.sizes().vec(), {}, {}};
+  if (variable.facts().holds == Holds::token_ids) {
+    const at::Tensor whole = values.to(at::kLong).contiguous();
+    const std::int64_t* data = whole.data_ptr<std::int64_t>();
+    filled.ids.insert(data, data + whole.numel());
+    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
+    // Ids change little from layer to layer, and not at all along other axes.
+    const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
+    filled.block = layers ? id_block(values) : number_block(values);
+    return filled;
+  }
+  note_signs(filled, values);
+  filled.block = number_block(values, precision);
+  return filled;
+}
+
+/// A part to embed, in the order of preference.
+struct Candidate {
+  Tier tier;
+  std::size_t case_order;  ///< position of the case among the chosen ones
+  PartPlace place;
+  std::int64_t ranks;  ///< how many of its ranks
+  auto key() const { return std::tuple(tier, case_order, place, ranks); }
+};
+
+/// One attempt with fixed rules.
+class Filling {
+ public:
+  struct Rules {
+    bool split_ranks;  ///< the first rank is a candidate of its own, the others follow later
+    Precision large;   ///< precision of large variables
+    bool all_or_none;  ///< give up when a part other than of the last tier does not fit
+  };
+
+  Filling(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes, Rules rules)
+      : runs_(runs),
+        top_k_(top_k),
+        most_part_(most_part_bytes(bytes)),
+        left_(bytes),
+        rules_(rules) {
+    filled_.ids.resize(runs.size());
+  }
+
+  /// \return false if the rules gave up
+  bool run() {
+    for (const Candidate& candidate : candidates()) {
+      if (take(candidate)) continue;
+      if (candidate.tier != Tier::large) lost_.insert(candidate.tier);
+      if (rules_.all_or_none && candidate.tier != Tier::large) return false;
+      // What does not fit is not tried again for further cases, which would be read in vain.
+      hopeless_[{candidate.place.run, candidate.place.result, candidate.place.variable}] =
+          cells(candidate);
+      if (!filled_.parts.contains(candidate.place))
+        filled_.left_out.insert(candidate.place);
+      else
+        filled_.first_rank_only.insert(candidate.place);
+    }
+    return true;
+  }
+
+  /// Whether only what may go before 8 bits are used was left out.
+  bool lost_ranks_at_most() const {
+    return !lost_.contains(Tier::core) && !lost_.contains(Tier::metrics);
+  }
+  Filled take_filled() { return std::move(filled_); }
+
+ private:
+  const PageResult& result(const PartPlace& at) const { return *runs_[at.run].results[at.result]; }
+  const PageVariable& variable(const PartPlace& at) const {
+    return result(at).variables[at.variable];
+  }
+  const PagePart& part(const PartPlace& at) const { return variable(at).parts[at.part]; }
+  std::int64_t cells(const Candidate& one) const {
+    return limited_cells(variable(one.place), part(one.place), one.ranks);
+  }
+
+  Precision precision(const Candidate& one) const {
+    std::int64_t all = 0;
+    for (const PagePart& part : variable(one.place).parts)
+      all += limited_cells(variable(one.place), part, one.ranks);
+    return all > kExactCells ? rules_.large : Precision::exact;
+  }
+
+  std::vector<Candidate> candidates() const {
+    std::vector<Candidate> all;
+    for (std::size_t run = 0; run < runs_.size(); ++run)
+      for (std::size_t r = 0; r < runs_[run].results.size(); ++r)
+        for (std::size_t v = 0; v < runs_[run].results[r]->variables.size(); ++v) {
+          const PageVariable& one = runs_[run].results[r]->variables[v];
+          for (std::size_t p = 0; p < one.parts.size(); ++p) add(all, {run, r, v, p});
+        }
+    std::sort(all.begin(), all.end(),
+              [](const Candidate& a, const Candidate& b) { return a.key() < b.key(); });
+    return all;
+  }
+
+  void add(std::vector<Candidate>& all, const PartPlace& at) const {
+    const auto& chosen = runs_[at.run].chosen;
+    const Tier tier = tier_of(variable(at), result(at));
+    // What belongs to no single case comes with the first one.
+    const auto order =
+        part(at).number < 0
+            ? std::size_t{0}
+            : static_cast<std::size_t>(std::find(chosen.begin(), chosen.end(), part(at).number) -
+                                       chosen.begin());
+    const auto axis = rank_axis(variable(at));
+    const std::int64_t ranks = axis ? std::min(top_k_, part(at).shape()[*axis]) : 1;
+    if (!rules_.split_ranks || ranks <= 1) {
+      all.push_back({tier, order, at, ranks});
+      return;
+    }
+    all.push_back({tier, order, at, 1});
+    all.push_back({std::max(tier, Tier::ranks), order, at, ranks});
+  }
+
+  bool take(const Candidate& candidate) {
+    const PartPlace& at = candidate.place;
+    if (stored_bytes(part(at)) > most_part_) return false;
+    const std::int64_t n = cells(candidate);
+    const auto known = hopeless_.find({at.run, at.result, at.variable});
+    if (known != hopeless_.end() && n >= known->second) return false;
+    // A tenth of a byte a cell is less than large blocks need: such a part is not even read.
+    constexpr std::int64_t kSmall = 10'000;
+    if (n > kSmall && static_cast<std::size_t>(n) / 10 > left_) return false;
+    FilledPart part_of_page = encode(variable(at), part(at), candidate.ranks, precision(candidate));
+    const auto before = filled_.parts.find(at);
+    const std::size_t freed = before == filled_.parts.end() ? 0 : before->second.block.size();
+    const std::size_t needed = part_of_page.block.size() + vocabulary_bytes(at.run, part_of_page);
+    if (needed > left_ + freed) return false;
+    left_ = left_ + freed - needed;
+    filled_.ids[at.run].insert(part_of_page.ids.begin(), part_of_page.ids.end());
+    filled_.parts.insert_or_assign(at, std::move(part_of_page));
+    return true;
+  }
+
+  // Bytes that further ids need in the vocabulary, before compression: about what they need after
+  // it in base64.
+  std::size_t vocabulary_bytes(std::size_t run, const FilledPart& more) const {
+    std::size_t bytes = 0;
+    for (const std::int64_t id : more.ids)
+      if (!filled_.ids[run].contains(id)) bytes += runs_[run].source->token(id).size() + 4;
+    return bytes;
+  }
+
+  const std::vector<PageRun>& runs_;
+  std::int64_t top_k_, most_part_;
+  std::size_t left_;
+  Rules rules_;
+  Filled filled_;
+  std::set<Tier> lost_;
+  /// Run, result and variable -> least number of cells that did not fit.
+  std::map<std::array<std::size_t, 3>, std::int64_t> hopeless_;
+};
+
+}  // namespace
+
+std::optional<std::size_t> rank_axis(const PageVariable& variable) {
+  const auto found = std::find(variable.dims.begin(), variable.dims.end(), "rank");
+  if (found == variable.dims.end() || !variable.stored->rows) return std::nullopt;
+  return static_cast<std::size_t>(found - variable.dims.begin());
+}
+
+Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes) {
+  Filling whole(runs, top_k, bytes, {false, Precision::bits16, true});
+  if (whole.run()) return whole.take_filled();
+  Filling split(runs, top_k, bytes, {true, Precision::bits16, false});
+  split.run();
+  if (split.lost_ranks_at_most()) return split.take_filled();
+  Filling coarse(runs, top_k, bytes, {true, Precision::bits8, false});
+  coarse.run();
+  return coarse.take_filled();
+}
+
+}  // namespace lensbench::page

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/diff.hpp"
+#include "report/page/cases.hpp"
+#include "report/page/fill.hpp"
+
+namespace lensbench::page {
+
+/// What the user asks of a page.
+struct PageRequest {
+  std::vector<std::string> cases;  ///< as of `named_cases`; empty: the default ones
+  std::size_t max_bytes = std::size_t{2} << 20;
+  std::int64_t top_k = 5;
+  std::string title;  ///< empty: that of the archive
+};
+
+/// Everything that the index of a page says, apart from the blocks.
+struct PageContent {
+  PageRequest request;
+  std::vector<PageRun> runs;
+  std::vector<std::vector<CaseColumn>> columns;  ///< of each run
+  std::optional<ArchiveDifference> difference;   ///< of two archives
+  Filled filled;
+};
+
+/// A note about what a page does not have, and the command that shows it.
+struct LeftOut {
+  std::string what, command;
+};
+std::vector<LeftOut> left_out(const PageContent& content);
+
+/// Block data in the order of their numbers.
+class BlockList {
+ public:
+  /// Keeps the data of a block. \return its head with the number
+  nlohmann::json add(Block block);
+  const std::vector<std::string>& data() const { return data_; }
+
+ private:
+  std::vector<std::string> data_;
+};
+
+/// The index; its blocks are added to `blocks`.
+nlohmann::json page_index(const PageContent& content, BlockList& blocks);
+
+/// Name of the program with its version.
+std::string generator();
+/// Name of the model of a request, for headings; empty if the request does not name one.
+std::string model_name(const RunSource& source);
+/// Commands that verify, repeat and show an archive.
+nlohmann::json commands_of(const RunSource& source);
+/// Names and values of a JSON object, nested ones as JSON text.
+nlohmann::json name_value_pairs(const nlohmann::json& facts);
+
+}  // namespace lensbench::page

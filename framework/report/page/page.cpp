@@ -1,0 +1,108 @@
+#include "report/page/page.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <utility>
+
+#include "report/page/encode.hpp"
+#include "report/page/escape.hpp"
+#include "report/page/page_source.hpp"
+#include "report/page/static_part.hpp"
+
+namespace lensbench::page {
+namespace {
+
+void add_data(std::string& page, const std::string& id, std::string_view data) {
+  page += "<script type=\"text/plain\" id=\"" + id + "\">";
+  page += data;
+  page += "</script>\n";
+}
+
+std::string document(const PageContent& content) {
+  BlockList blocks;
+  // Texts of an archive may have bytes that are not UTF-8; in JSON they become U+FFFD.
+  const std::string index =
+      page_index(content, blocks).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string page =
+      "<!doctype html>\n<html lang=\"en\" data-page-format=\"1\">\n<head><meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src '" +
+      policy_hash(page_script()) +
+      "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
+      escaped(page_title(content)) + "</title>\n<style>";
+  page += page_style();
+  page += "</style></head>\n<body>\n<div id=\"static\">\n" + static_part(content) +
+          "</div>\n<div id=\"app\"></div>\n";
+  add_data(page, "index", base64(deflated(index)));
+  for (std::size_t i = 0; i < blocks.data().size(); ++i)
+    add_data(page, "block-" + std::to_string(i), blocks.data()[i]);
+  page += "<script>";
+  page += page_script();
+  return page + "</script>\n</body></html>\n";
+}
+
+/// Chooses the cases of each run. The second run of a comparison has those with the same ids.
+void choose_cases(PageContent& content) {
+  for (std::size_t i = 0; i < content.runs.size(); ++i) {
+    PageRun& run = content.runs[i];
+    if (i == 0) {
+      run.chosen = content.request.cases.empty() ? default_cases(*run.source, content.columns[i])
+                                                 : named_cases(*run.source, content.request.cases);
+      continue;
+    }
+    const PageRun& first = content.runs.front();
+    for (std::size_t number = 0; number < run.source->cases.size(); ++number) {
+      const std::string& id = run.source->cases[number].id;
+      if (std::any_of(first.chosen.begin(), first.chosen.end(), [&](std::int64_t chosen) {
+            return first.source->cases[static_cast<std::size_t>(chosen)].id == id;
+          }))
+        run.chosen.push_back(static_cast<std::int64_t>(number));
+    }
+  }
+}
+
+std::size_t number_of_parts(const PageContent& content) {
+  std::size_t parts = 0;
+  for (const PageRun& run : content.runs)
+    for (const auto& result : run.results)
+      for (const PageVariable& variable : result->variables) parts += variable.parts.size();
+  return parts;
+}
+
+}  // namespace
+
+bool has_page() {
+  return !page_script().empty();
+}
+
+std::string make_page(const std::vector<RunSource>& runs, const PageRequest& request,
+                      std::optional<ArchiveDifference> difference) {
+  PageContent content{request, {}, {}, std::move(difference), {}};
+  for (const RunSource& source : runs) {
+    content.runs.push_back({&source, {}, {}});
+    content.columns.push_back(case_columns(source));
+  }
+  choose_cases(content);
+  for (PageRun& run : content.runs) run.results = page_results(*run.source, run.chosen);
+  content.filled.ids.resize(runs.size());
+  // The page without values of results gives the room for them. Each part needs a few bytes more
+  // in the index.
+  constexpr std::size_t kOfPart = 48;
+  std::string page = document(content);
+  const std::size_t facts = page.size() + kOfPart * number_of_parts(content);
+  std::size_t room = request.max_bytes > facts ? request.max_bytes - facts : 0;
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    content.filled = fill(content.runs, request.top_k, room);
+    page = document(content);
+    if (page.size() <= request.max_bytes) return page;
+    // The room was estimated before the index was compressed: the excess is taken from it.
+    const std::size_t excess = page.size() - request.max_bytes;
+    if (room == 0) break;
+    room = room > excess + excess / 8 ? room - excess - excess / 8 : 0;
+  }
+  throw UsageError("report: a page of " + runs.front().file + " with the facts alone has " +
+                   std::to_string(page.size()) + " bytes, more than --max-bytes " +
+                   std::to_string(request.max_bytes) + "; give a larger number");
+}
+
+}  // namespace lensbench::page

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+/// The page of `lensbench report`: one HTML file with a script, a style and the data of an archive.
+namespace lensbench::page {
+
+/// The script of the page, bundled by the build from the modules in this folder, with the licences
+/// of the libraries that it contains. Empty in a build without the page (LENSBENCH_REPORT=OFF).
+std::string_view page_script();
+
+/// The style of the page; empty in a build without the page.
+std::string_view page_style();
+
+}  // namespace lensbench::page

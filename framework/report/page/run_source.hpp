@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "archive/archive_reader.hpp"
+#include "archive/run/committed_results.hpp"
+#include "report/views/render.hpp"
+
+namespace lensbench::page {
+
+/// What a page is made of: an archive whose digests were verified, or what an interrupted run has
+/// saved.
+struct RunSource {
+  std::string file;        ///< name of the archive or folder, without its path
+  std::string incomplete;  ///< a sentence; empty for a complete run
+  bool sealed = true;      ///< an archive; false: the folder of a run
+  std::string title, experiment, experiment_version;
+  std::int64_t format = 0;                       ///< 0 for the folder of a run
+  std::map<std::string, std::string> digests{};  ///< `results`, `recipe`, `environment`, `seal`
+  nlohmann::json request, environment, run;
+  nlohmann::json costs;           ///< as of `describe_costs_json`
+  std::vector<double> seconds;    ///< of each case; empty if they are not known
+  nlohmann::json files, plugins;  ///< lists of objects
+  std::vector<CaseRecord> cases;
+  std::vector<ReceiptRecord> receipts;
+  std::vector<std::string> names;  ///< of the results
+  /// A result whose values are read when they are asked for. Of the folder of a run, it has the
+  /// given cases alone.
+  std::function<StoredDataset(const std::string& name, const std::vector<std::int64_t>& cases)>
+      stored;
+  TokenText token;
+};
+
+/// Numbers of the cases that are complete.
+std::vector<std::int64_t> complete_cases(const RunSource& source);
+
+/// \throws InputError for damaged content; the archive must outlive the source
+RunSource source_of(const ArchiveReader& archive);
+
+/// \param token  text of a token, which only the archive of a sealed run stores
+/// \throws InputError for damaged content; the run must outlive the source
+RunSource source_of(const CommittedResults& run, const TokenText& token);
+
+}  // namespace lensbench::page

@@ -1,0 +1,122 @@
+// Image: values over the rectangles of a picture, with the picture below them where the page holds it.
+import { add, el, put, svg } from '../base/dom.js';
+import { number, words } from '../base/format.js';
+import { dimsWithoutCase } from '../base/groups.js';
+import { figureCommand, idOf, meaningOf, plane } from '../base/model.js';
+import { scaleFor } from '../base/palette.js';
+import { cell, get, set, setCell } from '../base/state.js';
+import { empty, frame, picker, slider } from '../parts/frame.js';
+import { Legend } from '../parts/legend.js';
+import { announce } from '../parts/live.js';
+
+/** Variables over rectangles: `{variable, dim, boxes}`; boxes are left, top, right, bottom of each. */
+function imagesOf(archive) {
+  return archive.variables((one) => one.view === 'image' && one.type !== 'string').map((variable) => {
+    const dims = dimsWithoutCase(variable);
+    const boxes = variable.result.variables.find((one) => /rectangle/.test(one.name) && dims.includes(dimsWithoutCase(one)[0]));
+    return { variable, boxes, dim: boxes && dimsWithoutCase(boxes)[0] };
+  }).filter((one) => one.boxes && one.boxes !== one.variable);
+}
+
+class ImageView {
+  constructor(panel, { archive, caseIndex }) {
+    Object.assign(this, { archive, caseIndex, options: imagesOf(archive), layer: 0, opacity: 60 });
+    this.controls = el('div.controls');
+    this.legend = new Legend();
+    this.stage = el('div.keyed', { tabindex: '0', role: 'application', 'aria-roledescription': 'picture', onkeydown: (event) => this.key(event) });
+    this.said = el('p.note');
+    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.current.variable, caseIndex()), name: 'image' });
+    add(this.frame.body, this.controls, this.legend.root, this.stage, this.said);
+    add(panel, this.frame.root);
+  }
+
+  async show() {
+    const { archive, options } = this;
+    const index = this.caseIndex();
+    const turn = this.turn = {};
+    this.current = options.find((one) => idOf(one.variable) === get('picture')) || options[0];
+    const { variable, boxes } = this.current;
+    const [loaded, places] = await Promise.all([archive.load(variable, index), archive.load(boxes, index)]);
+    if (turn !== this.turn) return;
+    if (!loaded || !places) {
+      put(this.stage, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
+      return;
+    }
+    Object.assign(this, { loaded, places, image: archive.data.images?.[String(index)] });
+    this.down = loaded.dims.find((dim) => dim !== this.current.dim);
+    const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
+    this.layer = Math.min(this.layer || layers - 1, layers - 1);
+    put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: idOf(one.variable), label: words(one.variable.name) })), idOf(this.current.variable), (value) => set({ picture: value })),
+      layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
+      this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
+    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
+    this.frame.setSentence(`${meaningOf(variable)}, a colour for each rectangle of the picture that is a token.${this.image ? ` SHA-256 of the picture: ${this.image.sha256}.` : ' The page does not hold the picture itself.'}`);
+    this.draw();
+  }
+
+  draw() {
+    if (!this.loaded) return;
+    const { rows, values } = plane(this.loaded, this.current.dim, '', this.down ? { [this.down]: this.layer } : {});
+    Object.assign(this, { count: rows, values });
+    const scale = scaleFor(this.current.variable, this.loaded.values);
+    this.legend.set({ scale, title: words(this.current.variable.name), unit: this.current.variable.unit });
+    const box = (i) => this.places.values.subarray(4 * i, 4 * i + 4);
+    const width = this.image?.width || Math.max(...Array.from({ length: rows }, (_, i) => box(i)[2]));
+    const height = this.image?.height || Math.max(...Array.from({ length: rows }, (_, i) => box(i)[3]));
+    const root = svg('svg.picture', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${rows} rectangles` });
+    // Only pictures that the page holds itself are shown: the policy would block any other.
+    if (this.image?.source?.startsWith('data:image/')) add(root, svg('image', { href: this.image.source, width, height }));
+    this.at = Math.min(cell().column ?? 0, rows - 1);
+    for (let i = 0; i < rows; ++i) {
+      const [left, top, right, bottom] = box(i);
+      add(root, svg(`rect${i === this.at ? '.here' : ''}`, { x: left, y: top, width: right - left, height: bottom - top, fill: scale.css(values[i]), 'fill-opacity': this.image ? this.opacity / 100 : 1, onclick: () => this.move(i) }, svg('title', {}, `${i}: ${number(values[i])}`)));
+    }
+    this.stage.setAttribute('aria-label', `picture with ${rows} rectangles; arrow keys move the cursor`);
+    put(this.stage, root);
+    put(this.said, this.describe(this.at));
+    this.frame.refresh();
+  }
+
+  describe(i) {
+    return `rectangle ${i} (${Array.from(this.places.values.subarray(4 * i, 4 * i + 4)).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${words(this.current.variable.name)} ${number(this.values[i])}`;
+  }
+
+  move(i) {
+    setCell(undefined, i);
+    this.draw();
+    announce(this.describe(i));
+  }
+
+  key(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by || !this.loaded || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const top = (i) => this.places.values[4 * i + 1];
+    let to = this.at + by;
+    // Up and down go to the rectangle of the next row that begins at the same place.
+    if (/Up|Down/.test(event.key)) while (to >= 0 && to < this.count && (top(to) === top(this.at) || this.places.values[4 * to] !== this.places.values[4 * this.at])) to += by;
+    if (to >= 0 && to < this.count) this.move(to);
+  }
+
+  rows() {
+    return { caption: 'rectangles', head: ['rectangle', 'left', 'top', 'right', 'bottom', words(this.current.variable.name)],
+      rows: Array.from({ length: this.count || 0 }, (_, i) => [String(i), ...Array.from(this.places.values.subarray(4 * i, 4 * i + 4)), this.values[i]]) };
+  }
+
+  update(changed) {
+    if (['open', 'case', 'picture'].some((key) => changed.has(key))) return this.show();
+    if (changed.has('cell')) this.draw();
+    return undefined;
+  }
+}
+
+export const image = {
+  id: 'image', title: 'Image',
+  has: ({ archive }) => imagesOf(archive).length > 0,
+  why: () => 'The archive has no values over the rectangles of a picture: no variable with view image and the rectangles of its tokens.',
+  async mount(panel, context) {
+    const view = new ImageView(panel, context);
+    await view.show();
+    return view;
+  },
+};

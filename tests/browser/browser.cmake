@@ -1,0 +1,7 @@
+# Opens pages of `lensbench report` in Chromium (Debian: chromium chromium-driver python3-selenium, and
+# poppler-utils for the test of printing). Skipped where they are not installed.
+if(LENSBENCH_REPORT AND LENSBENCH_SYSTEM_PYTHON)
+  add_test(NAME page_browser COMMAND ${LENSBENCH_SYSTEM_PYTHON} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/browser/browser_test.py ${CMAKE_BINARY_DIR}/framework/report_page)
+  set_tests_properties(page_browser PROPERTIES LABELS e2e TIMEOUT 900 SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+endif()

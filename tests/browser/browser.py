@@ -1,0 +1,102 @@
+"""Opens made-up pages in Chromium, for the tests of this folder."""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIPPED = 77
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1"]
+HERE = pathlib.Path(__file__).parent
+
+
+def skip(reason):
+    print(f"SKIPPED: {reason}")
+    sys.exit(SKIPPED)
+
+
+def programs():
+    """Paths of Chromium and its driver; ends the run as skipped if one is missing."""
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        skip("python3-selenium is not installed")
+    found = shutil.which("chromium"), shutil.which("chromedriver")
+    if not all(found):
+        skip("chromium or chromium-driver is not installed")
+    return found
+
+
+class Browser:
+    """A Chromium with a profile of its own, which is removed at the end."""
+
+    def __init__(self):
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+        chromium, driver = programs()
+        self.profile = tempfile.mkdtemp(prefix="lensbench-browser-")
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        for flag in FLAGS + [f"--user-data-dir={self.profile}"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(driver), options=options)
+        self.driver.set_script_timeout(120)
+        self.width(1400)
+
+    def width(self, pixels, height=900):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                    {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+    def open(self, path, state="", seconds=60):
+        """Opens a page and waits until its first view is drawn."""
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+        self.driver.get(f"{pathlib.Path(path).as_uri()}{'#' + state if state else ''}")
+        self.wait("return document.documentElement.dataset.ready || document.documentElement.dataset.error", seconds)
+        error = self.run("return document.documentElement.dataset.error")
+        assert not error, error
+
+    def wait(self, script, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            value = self.run(script)
+            if value:
+                return value
+            time.sleep(0.02)
+        raise AssertionError(f"not true after {seconds} s: {script}")
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def state(self, state):
+        """Sets what the page shows, as a link would, and waits for the view to settle."""
+        self.run("location.hash = arguments[0]", state)
+        self.driver.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 150)")
+
+    def keys(self, *names):
+        from selenium.webdriver.common.action_chains import ActionChains
+        ActionChains(self.driver).send_keys(*names).perform()
+
+    def live(self):
+        return self.run("return document.getElementById('live').textContent")
+
+    def errors(self):
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def close(self):
+        self.driver.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+
+def pdf_text(data):
+    """The text of a PDF file, or None where pdftotext is not installed."""
+    if not shutil.which("pdftotext"):
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        file.write(data)
+        file.flush()
+        return subprocess.run(["pdftotext", "-layout", file.name, "-"], check=True, capture_output=True, text=True).stdout

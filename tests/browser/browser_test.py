@@ -1,0 +1,317 @@
+"""usage: browser_test.py BUNDLE_FOLDER [unittest arguments]
+
+Tests the page of `lensbench report` in Chromium: its views, keys, colours, barriers, printing, hostile
+texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build. Exit code 77: no browser.
+"""
+import base64
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import browser
+import made_data
+from make_pages import make
+
+VIEWS = ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "attention", "patching", "image", "graph", "maps",
+         "statistics", "grades", "tables", "general", "profile", "receipts"]
+# A machine that builds something else at the same time is slower; the limits of the page are a third of these.
+LOADED = 3
+BUNDLE = pathlib.Path()
+FOLDER = pathlib.Path()
+
+
+class PageTest(unittest.TestCase):
+    """One browser for all tests of a class, and the pages made when a test asks for them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = browser.Browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+
+    def open(self, name, state=""):
+        path = FOLDER / f"{name}.html"
+        if not path.exists():
+            make(name, BUNDLE, FOLDER)
+        self.browser.open(path, state)
+        return self.browser
+
+    def panel(self, script):
+        return self.browser.run(f"const panel = document.querySelector('[role=tabpanel]:not([hidden])'); {script}")
+
+
+class Views(PageTest):
+    def test_every_view_has_title_sentence_and_tools(self):
+        page = self.open("whole")
+        for view in VIEWS:
+            with self.subTest(view=view):
+                page.state(f"view={view}")
+                frames = self.panel("return [...panel.querySelectorAll('.frame')].map(f => [f.querySelector('h3').textContent, f.querySelector('.sentence').textContent, f.querySelector('.tools').textContent])")
+                self.assertTrue(frames, "no frame")
+                for title, sentence, tools in frames:
+                    self.assertGreater(len(title), 2)
+                    self.assertTrue(sentence.endswith((".", "…")), sentence)
+                    self.assertIn("CSV", tools)
+                self.assertEqual(self.panel("return panel.querySelectorAll('.empty').length"), 0)
+        self.assertEqual(page.errors(), [])
+
+    def test_every_view_without_data_says_why(self):
+        page = self.open("blank")
+        self.assertEqual(self.browser.run("return [...document.querySelectorAll('[role=tab]')].map(t => t.textContent)"), ["Overview", "Receipts and provenance"])
+        for view in [one for one in VIEWS + ["comparison"] if one not in ("overview", "receipts")]:
+            with self.subTest(view=view):
+                page.state(f"view={view}")
+                self.assertGreater(len(self.panel("return panel.querySelector('.empty').textContent")), 40)
+        self.assertEqual(page.errors(), [])
+
+    def test_tables_commands_and_narrow_windows(self):
+        page = self.open("whole")
+        for width in (320, 1600):
+            page.width(width)
+            for view in VIEWS:
+                with self.subTest(view=view, width=width):
+                    page.state(f"view={view}")
+                    self.panel("for (const knob of panel.querySelectorAll('.tools [aria-expanded=false]')) knob.click()")
+                    self.assertLessEqual(self.browser.run("return document.documentElement.scrollWidth"), width)
+        page.width(1400)
+        page.state("view=lens&case=prompt-2")
+        self.panel("panel.querySelectorAll('.tools button')[2].click()")
+        self.assertEqual(self.panel("return panel.querySelector('.command code').textContent"),
+                         "lensbench plot made.h5 lens/target_probability --case prompt-2 -o figure.svg")
+
+    def test_the_address_opens_a_cell(self):
+        page = self.open("whole", "case=prompt-2&view=lens&cell=4,9&by=rank&theme=dark")
+        self.assertIn("position 9, layer 4", self.panel("return panel.querySelector('.place').textContent"))
+        self.assertEqual(page.run("return document.documentElement.dataset.theme"), "dark")
+        self.assertEqual(self.panel("return [...panel.querySelectorAll('.choices input:checked + label')].pop().textContent"), "rank")
+        page.state("view=tokens&case=prompt-2&cell=4,9")
+        self.assertEqual(self.panel("return panel.querySelector('.here').dataset.at"), "9")
+
+    def test_comparison_aligns_texts_and_hatches_gaps(self):
+        page = self.open("comparison")
+        self.assertIn("3 columns without a partner are hatched", self.panel("return [...panel.querySelectorAll('.sentence')].pop().textContent"))
+        page.run("document.querySelectorAll('[role=tabpanel]:not([hidden]) .map')[2].focus()")
+        page.keys("\ue010")
+        self.assertRegex(page.live(), r"layer \d+, A ·and \S+, B ·and \S+, difference")
+        self.assertEqual(page.errors(), [])
+
+
+class Keys(PageTest):
+    LEFT, UP, RIGHT, DOWN, HOME, END, ENTER, ESCAPE = "\ue012", "\ue013", "\ue014", "\ue015", "\ue011", "\ue010", "\ue007", "\ue00c"
+
+    def test_the_map_is_read_by_keys(self):
+        page = self.open("pixels", "view=lens&cell=0,0")
+        page.run("document.querySelector('.map').focus()")
+        label = page.run("return document.activeElement.getAttribute('aria-label')")
+        self.assertEqual(label, "map of target probability: 3 layers by 4 tokens, values 0 to 1")
+        steps = [(self.RIGHT, "layer 0, token 1 ·God, probability 1"), (self.RIGHT, "layer 0, token 2 ·of, probability .5"),
+                 (self.UP, "layer 1, token 2 ·of, probability .9"), (self.RIGHT, "layer 1, token 3 ·Abraham, probability —"),
+                 (self.UP, "layer 2, token 3 ·Abraham, probability 1"), (self.UP, "layer 2, token 3 ·Abraham, probability 1"),
+                 (self.HOME, "layer 2, token 0 ·the, probability .333"), (self.END, "layer 2, token 3 ·Abraham, probability 1"),
+                 (self.DOWN, "layer 1, token 3 ·Abraham, probability —"),
+                 (self.ENTER, "pinned: layer 1, token 3 ·Abraham, probability —")]
+        for key, said in steps:
+            page.keys(key)
+            self.assertEqual(page.live(), said)
+        page.wait("return location.hash.includes('cell=1,3')")
+        page.keys(self.ESCAPE)
+        self.assertEqual(page.run("return document.activeElement.getAttribute('role')"), "tab")
+
+    def test_every_cell_is_reached(self):
+        page = self.open("pixels", "view=lens&cell=0,0")
+        page.run("document.querySelector('.map').focus()")
+        said = set()
+        for row in range(3):
+            page.keys(self.HOME)
+            for _ in range(4):
+                said.add(page.live())
+                page.keys(self.RIGHT)
+            page.keys(self.UP)
+        self.assertEqual(len({text.split(", probability")[0] for text in said if text}), 12)
+
+    def test_tabs_search_and_help(self):
+        page = self.open("whole", "view=lens")
+        page.run("document.querySelector('[role=tab][aria-selected=true]').focus()")
+        page.keys(self.RIGHT)
+        page.wait("return document.querySelector('[role=tab][aria-selected=true]').textContent === 'Trajectories'")
+        page.run("document.activeElement.blur()")
+        page.keys("/")
+        self.assertEqual(page.run("return document.activeElement.id"), "search")
+        page.keys("Isaac", self.ENTER)
+        page.wait("return document.getElementById('live').textContent === 'token 6:  Isaac'")
+        page.run("document.activeElement.blur()")
+        page.keys("?")
+        self.assertTrue(page.run("return document.querySelector('dialog').open"))
+
+
+class Colours(PageTest):
+    # Published colours of matplotlib's viridis: index of 0 to 255, red, green, blue.
+    VIRIDIS = {0: (0x44, 0x01, 0x54), 64: (0x3b, 0x52, 0x8b), 128: (0x21, 0x91, 0x8c), 191: (0x5c, 0xc8, 0x63), 255: (0xfd, 0xe7, 0x25)}
+
+    def test_a_cell_has_the_colour_of_its_value(self):
+        self.open("pixels", "view=lens&cell=0,3")
+        values = {(0, 0): 0.0, (0, 1): 1.0, (0, 2): 0.5, (1, 0): 0.75, (0, 3): 0.25, (2, 2): 0.0}
+        for (row, column), value in values.items():
+            with self.subTest(row=row, column=column):
+                got = self.panel(f"""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
+                    const x = Math.round(left + {column} * cw) + 4, y = Math.round(top + {2 - row} * ch) + 4;
+                    return [...stage.querySelector('canvas').getContext('2d').getImageData(x, y, 1, 1).data]""")
+                # A step of the table to each side: 0.25 of 255 is between two colours.
+                wanted = self.VIRIDIS[round(value * 255)]
+                self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), 1)
+
+    def test_a_reduced_map_keeps_the_largest_value(self):
+        page = self.open("large", "view=lens&by=probability")
+        made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
+            const canvas = stage.querySelector('canvas'); const data = canvas.getContext('2d').getImageData(left, top, Math.floor(cw * 4000), 1).data;
+            let least = 255; for (let i = 0; i < data.length; i += 4) least = Math.min(least, data[i + 1]); return [cw, least]""")
+        # In the last layer each pixel is the largest of several tokens, and of each four one is likely.
+        self.assertLess(made[0], 0.5)
+        self.assertGreater(made[1], 0x52)
+
+
+class Barriers(PageTest):
+    """axe-core finds no violation in any view, in light, dark and print."""
+
+    def violations(self, rules=None):
+        options = "{resultTypes: ['violations']" + (f", runOnly: {json.dumps(rules)}" if rules else "") + "}"
+        return self.browser.driver.execute_async_script(
+            f"const done = arguments[0]; axe.run(document, {options})" + """.then(r => done(r.violations.map(v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0] || n.all[0] || n.none[0] || {}).message)])), e => done([['error', String(e), []]]))""")
+
+    def check(self, name, views, theme, rules=None):
+        page = self.open(name, f"theme={theme}")
+        page.run((browser.HERE / "third_party/axe.min.js").read_text())
+        for view in views:
+            with self.subTest(page=name, view=view, theme=theme):
+                page.state(f"view={view}&theme={theme}")
+                self.assertEqual(self.violations(rules), [])
+
+    def test_light(self):
+        self.check("whole", VIEWS, "light")
+        self.check("comparison", ["comparison"], "light")
+        self.check("blank", ["overview", "lens"], "light")
+
+    def test_dark(self):
+        # The theme changes colours alone: the other rules were checked in light.
+        self.check("whole", VIEWS, "dark", ["color-contrast"])
+        self.check("comparison", ["comparison"], "dark")
+
+    def test_print(self):
+        page = self.open("whole")
+        page.wait("return document.documentElement.dataset.all")
+        page.run((browser.HERE / "third_party/axe.min.js").read_text())
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        page.run("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(self.violations(), [])
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+class Safety(PageTest):
+    def requests(self):
+        seen = []
+        for entry in self.browser.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                seen.append(message["params"]["request"]["url"])
+        return [url for url in seen if not url.startswith(("data:", "blob:", "about:"))]
+
+    def test_only_the_page_itself_is_read(self):
+        page = self.open("whole")
+        for view in VIEWS:
+            page.state(f"view={view}")
+        urls = self.requests()
+        self.assertTrue(urls)
+        self.assertEqual({url.split("#")[0] for url in urls}, {(FOLDER / "whole.html").as_uri()})
+
+    def test_hostile_texts_are_texts(self):
+        page = self.open("hostile")
+        page.wait("return document.documentElement.dataset.all")
+        for view in VIEWS:
+            page.state(f"view={view}")
+            self.panel("for (const knob of panel.querySelectorAll('.tools [aria-expanded=false]')) knob.click()")
+        page.run("document.querySelectorAll('[data-at]').forEach(n => n.dispatchEvent(new PointerEvent('pointerover', {bubbles: true})))")
+        found = page.run("return [document.querySelectorAll('img, iframe, object, embed, link, a[href^=\"javascript\"], [onload], [onerror], [onfocus], foreignObject').length, document.scripts.length, document.title, Object.keys(window).filter(k => /lensbench/i.test(k)).length]")
+        scripts = (FOLDER / "hostile.html").read_text().count("<script")
+        self.assertEqual(found, [0, scripts, made_data.HOSTILE[0], 0])
+        self.assertIn("<img src=x onerror=", page.run("return document.getElementById('app').textContent"))
+        self.assertEqual(page.errors(), [])
+        self.assertEqual({url.split("#")[0] for url in self.requests()}, {(FOLDER / "hostile.html").as_uri()})
+
+    def test_a_damaged_page_keeps_its_static_part(self):
+        text = (make("pixels", BUNDLE, FOLDER)).read_text()
+        path = FOLDER / "damaged.html"
+        path.write_text(text.replace('id="index">', 'id="index">!!!'))
+        self.browser.driver.get(path.as_uri())
+        self.browser.wait("return document.documentElement.dataset.error")
+        self.assertEqual(self.browser.run("return [document.getElementById('static').hidden, document.querySelector('[role=alert]') !== null]"), [False, True])
+
+
+class Printing(PageTest):
+    def test_print_holds_all_views(self):
+        page = self.open("whole", "theme=dark&case=prompt-2")
+        page.wait("return document.documentElement.dataset.all")
+        data = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"])
+        text = browser.pdf_text(data)
+        if text is None:
+            self.skipTest("pdftotext is not installed")
+        digest = "c099142bc318"
+        for wanted in ["kjv-gpt2: where the answer appears", digest, "case prompt-2", "lens_equals_logits", "Trajectory of probability", "prompt-3", "membership",
+                       "model.safetensors", "lensbench verify made.h5"]:
+            self.assertIn(wanted, text)
+        self.assertNotIn("figure command", text)
+        # Back on the screen the page is dark again and shows one view.
+        self.assertEqual(page.run("return [document.documentElement.dataset.theme, document.querySelectorAll('[role=tabpanel]:not([hidden])').length]"), ["dark", 1])
+
+
+class Limits(PageTest):
+    def report(self, what, value, limit, unit="ms"):
+        print(f"measured: {what}: {value:.1f} {unit} (limit {limit} {unit})", file=sys.stderr)
+        self.assertLess(value, limit * LOADED)
+
+    def test_size_of_script_and_style(self):
+        size = sum((BUNDLE / name).stat().st_size for name in ("page.js", "page.css"))
+        print(f"measured: script and style: {size} bytes (limit 150000)", file=sys.stderr)
+        self.assertLessEqual(size, 150000)
+
+    def test_large_map(self):
+        page = self.open("large", "view=lens")
+        self.report("101 x 4,000 ready", page.run("return Number(document.documentElement.dataset.readyAfter)"), 1500)
+        page.wait("return document.documentElement.dataset.all")
+        # The browser is asked for the layout after each step, so that its work is counted.
+        times = page.run("""const map = document.querySelector('.map'); map.focus(); const times = [];
+            for (let i = 0; i < 60; ++i) { const start = performance.now(); map.dispatchEvent(new KeyboardEvent('keydown', {key: i % 3 ? 'ArrowLeft' : 'ArrowDown', bubbles: true})); document.body.offsetHeight; map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
+            return times.sort((a, b) => a - b)""")
+        self.report("cursor step, median", times[30], 33)
+        times = page.run("""const map = document.querySelector('.map'); const times = [];
+            for (let i = 0; i < 24; ++i) { const start = performance.now(); map.dispatchEvent(new KeyboardEvent('keydown', {key: i % 12 < 6 ? '+' : '-', bubbles: true})); map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
+            return times.sort((a, b) => a - b)""")
+        self.report("redraw on zoom, median", times[12], 50)
+        self.assertEqual(page.errors(), [])
+
+    def test_many_cases(self):
+        page = self.open("many", "view=overview")
+        self.assertLessEqual(page.run("return document.querySelectorAll('.cases tbody tr').length"), 60)
+        for column in range(7):
+            time = page.run(f"const knob = document.querySelectorAll('.cases thead button')[{column}]; const start = performance.now(); knob.click(); document.body.offsetHeight; return performance.now() - start")
+            self.report(f"sort 10,000 cases by column {column}", time, 100)
+        for text in ("king", "prompt-99", ""):
+            time = page.run("const field = document.querySelector('.filter input'); field.value = arguments[0]; const start = performance.now(); field.dispatchEvent(new Event('input')); document.body.offsetHeight; return performance.now() - start", text)
+            self.report(f"filter 10,000 cases by '{text}'", time, 100)
+        # Numbers in ids are compared as numbers; the second click turns the order around.
+        firsts = [page.run("document.querySelectorAll('.cases thead button')[0].click(); return document.querySelector('.cases tbody th').textContent") for _ in range(2)]
+        self.assertEqual(firsts, ["prompt-0", "prompt-9999"])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    browser.programs()
+    BUNDLE = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory(prefix="lensbench-pages-") as made:
+        FOLDER = pathlib.Path(made)
+        program = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False, verbosity=2)
+    sys.exit(0 if program.result.wasSuccessful() else 1)
