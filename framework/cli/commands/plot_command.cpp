@@ -2,6 +2,7 @@
 #include <iostream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "archive/archive_reader.hpp"
@@ -13,6 +14,7 @@
 #include "core/text/shell_words.hpp"
 #include "report/figure/figure.hpp"
 #include "report/figure/read_figure.hpp"
+#include "report/figure/render.hpp"
 #include "report/summary/archive_tokens.hpp"
 
 namespace lensbench::cli {
@@ -60,14 +62,24 @@ void require_intact(const fs::path& file) {
                      " (lensbench verify says more)");
 }
 
-/// A figure with its sentences for the user, as one text for the pipe to the parent: a line of JSON
-/// and the SVG.
-std::string answer_of(const figure::Figure& drawn) {
-  return nlohmann::json(drawn.notes).dump() + "\n" + drawn.svg;
+/// File to write.
+struct Output {
+  figure::Format format;
+  double dpi;
+  std::optional<figure::Renderer> renderer = {};  ///< for other formats than SVG
+};
+
+/// The file and the sentences for the user, as one text for the pipe to the parent: a line of JSON
+/// and the bytes.
+std::string answer_of(figure::Figure drawn, const Output& output) {
+  const std::string bytes =
+      output.renderer ? output.renderer->render(drawn, output.format, output.dpi) : drawn.svg;
+  return nlohmann::json(drawn.notes).dump() + "\n" + bytes;
 }
 
 /// Work of the confined child: everything that reads the archives.
-std::string draw_in_child(const Options& options, figure::Request request, const Drawn& drawn) {
+std::string draw_in_child(const Options& options, figure::Request request, const Drawn& drawn,
+                          const Output& output) {
   const std::string &file = options.operand(0), &against = options.text("against");
   require_intact(file);
   const ArchiveReader archive(file);
@@ -90,7 +102,7 @@ std::string draw_in_child(const Options& options, figure::Request request, const
     request.facts.emplace_back("against results_sha256", second.attribute("results_sha256"));
   }
   request.facts.emplace_back("command", command_of(options));
-  return answer_of(figure::draw(data.dataset, request, token_texts_of(archive)));
+  return answer_of(figure::draw(data.dataset, request, token_texts_of(archive)), output);
 }
 
 void check_output(const Options& options) {
@@ -103,22 +115,25 @@ void check_output(const Options& options) {
 }  // namespace
 
 /// All wrong usage is reported before the archive is read. The child process that reads it draws as
-/// well, because it knows the values, but only this process writes.
+/// well, because it knows the values, but only this process writes. Libraries are loaded before,
+/// because the child may read the archives and the fonts alone.
 int run_plot(const Options& options) {
-  check_format(options.text("out"));
+  const figure::Format format = format_of(options.text("out"));
+  Output output{format, dpi_of(options, format)};
   const figure::Request request = figure_request(options);
   const Drawn drawn = parse_drawn(options.operand(1));
   check_output(options);
   Access access{{options.operand(0)}};
   if (const std::string& against = options.text("against"); !against.empty())
     access.files.emplace_back(against);
+  if (format != figure::Format::svg) access.system = output.renderer.emplace().font_folders();
   const std::string answer =
-      ask_child(access, [&] { return draw_in_child(options, request, drawn); });
+      ask_child(access, [&] { return draw_in_child(options, request, drawn, output); });
   const auto line = answer.find('\n');
-  const std::string svg = answer.substr(line + 1);
+  const std::string bytes = answer.substr(line + 1);
   for (const auto& note : nlohmann::json::parse(answer.substr(0, line)))
     std::cerr << "note: " << note.get<std::string>() << "\n";
-  write_file_atomically(fs::absolute(options.text("out")), svg);
+  write_file_atomically(fs::absolute(options.text("out")), bytes);
   return 0;
 }
 

@@ -34,9 +34,23 @@ figure::CellContent cell_content(const std::string& word) {
 
 }  // namespace
 
-void check_format(const std::string& file) {
-  if (std::filesystem::path(file).extension() != ".svg")
-    throw UsageError("plot: the end of '" + file + "' must name the format of the figure: .svg");
+figure::Format format_of(const std::string& file) {
+  const auto end = std::filesystem::path(file).extension();
+  if (end == ".svg") return figure::Format::svg;
+  if (end == ".png") return figure::Format::png;
+  if (end == ".pdf") return figure::Format::pdf;
+  throw UsageError("plot: the end of '" + file +
+                   "' must name the format of the figure: .svg, .png or .pdf");
+}
+
+double dpi_of(const Options& options, figure::Format format) {
+  constexpr std::uint64_t kLeast = 10, kMost = 2400;
+  const std::uint64_t dpi = options.count("dpi");
+  if (options.given("dpi") && format != figure::Format::png)
+    throw UsageError("plot: --dpi is for .png; the other formats do not have pixels; leave it out");
+  if (dpi < kLeast || dpi > kMost)
+    refuse("dpi", options.text("dpi"), "a whole number from 10 to 2400");
+  return static_cast<double>(dpi);
 }
 
 double length_in_mm(const std::string& option, const std::string& text) {

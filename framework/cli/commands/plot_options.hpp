@@ -4,11 +4,15 @@
 
 #include "cli/parse/options.hpp"
 #include "report/figure/figure.hpp"
+#include "report/figure/render.hpp"
 
 namespace lensbench::cli {
 
-/// Checks that the name of a figure says its format. \throws UsageError for another end than .svg
-void check_format(const std::string& file);
+/// Format that the end of a name says. \throws UsageError for another end than .svg, .png or .pdf
+figure::Format format_of(const std::string& file);
+/// Pixels per inch. \throws UsageError if they were given for another format than PNG, and for a
+/// number outside of 10 to 2400
+double dpi_of(const Options& options, figure::Format format);
 
 /// Length in millimetres of a text such as `85mm`, `3.5in`, `20cm`, `240pt`; millimetres without a
 /// unit. \throws UsageError naming the option

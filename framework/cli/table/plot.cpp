@@ -8,7 +8,7 @@ Command plot_command() {
   return {
       .name = "plot",
       .group = "Archives",
-      .summary = "one variable as a figure (svg)",
+      .summary = "one variable as a figure (svg, png, pdf)",
       .usage = "FILE DATASET/VARIABLE -o FIGURE [options]",
       .description = R"(Draws one variable of an archive as a figure for a paper. `lensbench show
 FILE --facts` lists the variables. An existing file is not overwritten without --force.
@@ -30,7 +30,7 @@ command.)",
       .options =
           {{.name = "out",
             .argument = "FIGURE",
-            .help = "file to write: .svg",
+            .help = "file to write: .svg, .png or .pdf",
             .values = Values::file,
             .required = true,
             .letter = 'o'},
@@ -70,6 +70,11 @@ command.)",
            {.name = "font",
             .argument = "NAME",
             .help = "family of the texts (default: Helvetica, Arial or what resembles them)"},
+           {.name = "dpi",
+            .argument = "N",
+            .help = "pixels per inch of a .png",
+            .values = Values::count,
+            .initial = "300"},
            {.name = "no-title", .argument = "", .help = "leave title and case out"},
            {.name = "cells",
             .argument = "WHAT",
@@ -82,6 +87,8 @@ command.)",
            "layers and tokens of the first case"},
           {"lensbench plot results/mine.h5 lens/entropy --case prompt-2 --width 170mm -o wide.svg",
            "another case, as wide as a page"},
+          {"lensbench plot results/mine.h5 lens/entropy --kind lines --tokens 2:5 -o lines.pdf",
+           "a line for each of four tokens"},
           {"lensbench plot results/mine.h5 trajectory/entropy_mean -o mean.svg",
            "means with their intervals"}}};
 }

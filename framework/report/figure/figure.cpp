@@ -184,8 +184,12 @@ Figure draw(const Dataset& dataset, const Request& request, const TokenText& tok
   draw_kind(drawing, kind);
   for (const auto& fact : request.facts) drawing.facts.push_back(fact);
   drawing.scene.description = description_of(drawing);
-  return {svg_of(drawing.scene), drawing.scene.width / kPointsPerMm,
-          drawing.scene.height / kPointsPerMm, drawing.notes, drawing.facts};
+  return {.svg = svg_of(drawing.scene),
+          .title = drawing.scene.title,
+          .width_mm = drawing.scene.width / kPointsPerMm,
+          .height_mm = drawing.scene.height / kPointsPerMm,
+          .notes = drawing.notes,
+          .facts = drawing.facts};
 }
 
 std::vector<std::string> variables_to_read(const std::vector<Variable>& facts,

@@ -72,18 +72,21 @@ struct Request {
   std::string font = {};  ///< family of the texts; empty: a list of common sans-serif families
   bool title = true;
   CellContent cells = CellContent::automatic;
+  /// A map of more cells is an image, whatever this number for more than 20,000.
+  std::size_t most_rects = 20000;
   /// Facts for the description in the file, such as digest and command, in this order.
   std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 /// A finished figure.
 struct Figure {
-  std::string svg;  ///< one `<svg>` element without an XML declaration, without ids
+  std::string svg;         ///< one `<svg>` element without an XML declaration, without ids
+  std::string title = {};  ///< text that is safe to show
   double width_mm = 0, height_mm = 0;
   /// Sentences for the user about what was left out or pooled; also in the `<desc>` of the SVG.
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = {};
   /// Facts about the figure: what it shows, and those of the request.
-  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 /// Kind that is drawn for a variable where the request names none.

@@ -79,8 +79,8 @@ MapImage image_of(const Map& map, const MapPanel& panel, const ColourScale& colo
     }
     for (std::size_t i = 0; i < rows.pixels; ++i) pixels += one;
   }
-  image.png = png_of(columns.count * columns.pixels, rows.count * rows.pixels, pixels,
-                     shades(colours));
+  image.png =
+      png_of(columns.count * columns.pixels, rows.count * rows.pixels, pixels, shades(colours));
   return image;
 }
 

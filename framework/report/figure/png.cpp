@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <cmath>
 #include <cstdint>
 #include <lensbench/error.hpp>
 
@@ -62,6 +63,18 @@ std::string png_of(std::size_t width, std::size_t height, std::string_view pixel
                              std::string("\x08\x03\0\0\0", 5);
   return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("PLTE", palette) +
          chunk("IDAT", deflated(rows)) + chunk("IEND", "");
+}
+
+std::string with_texts(const std::string& png,
+                       const std::vector<std::pair<std::string, std::string>>& texts, double dpi) {
+  // Signature and header of every PNG: 8 bytes, and a chunk with 13 bytes of data.
+  constexpr std::size_t kBeginning = 8 + 12 + 13;
+  const std::string per_metre = big_endian(static_cast<std::uint32_t>(std::lround(dpi / 0.0254)));
+  std::string added = chunk("pHYs", per_metre + per_metre + '\1');
+  // Name, not compressed, no language and no translated name, text.
+  for (const auto& [name, value] : texts)
+    added += chunk("iTXt", name + std::string(5, '\0') + value);
+  return png.substr(0, kBeginning) + added + png.substr(kBeginning);
 }
 
 std::string base64(std::string_view bytes) {

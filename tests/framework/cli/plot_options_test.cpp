@@ -52,9 +52,11 @@ TEST(PlotOptions, RangesAreTwoNumbers) {
 }
 
 TEST(PlotOptions, TheEndOfTheNameIsTheFormat) {
-  EXPECT_NO_THROW(check_format("a/b.svg"));
-  EXPECT_THROW(check_format("b"), UsageError);
-  EXPECT_THROW(check_format("b.jpeg"), UsageError);
+  EXPECT_EQ(format_of("a/b.svg"), figure::Format::svg);
+  EXPECT_EQ(format_of("a.svg/b.png"), figure::Format::png);
+  EXPECT_EQ(format_of("b.c.pdf"), figure::Format::pdf);
+  for (const char* wrong : {"b", "b.jpeg", "svg", ".svg", "b.SVG", "b.pdf.gz"})
+    EXPECT_THROW(format_of(wrong), UsageError) << wrong;
 }
 
 }  // namespace

@@ -278,7 +278,7 @@ TEST(FigureKind, NamesAndKindsMatch) {
 
 TEST(FigureRefusals, SayWhyAndWhatToDo) {
   const Dataset grid = grid_dataset(3, 3), summary = summary_dataset();
-  EXPECT_THAT(refusal(grid, {.variable = "valu"}), HasSubstr("did you mean 'value'"));
+  EXPECT_THAT(refusal(grid, {.variable = "value1"}), HasSubstr("did you mean 'value'"));
   EXPECT_THAT(refusal(grid, {.variable = "input_token"}), HasSubstr("texts"));
   EXPECT_THAT(refusal(grid, {.variable = "position"}), HasSubstr("coordinate"));
   EXPECT_THAT(refusal(grid, {.variable = "top_id"}), HasSubstr("token ids"));
