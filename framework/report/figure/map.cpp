@@ -116,7 +116,7 @@ class MapPainter {
                               .y = y - 3,
                               .text = cut_text(panel.title, kTextSize, at_.panel_width),
                               .anchor = Anchor::middle});
-    if (panel.values.size() <= kMostRects)
+    if (panel.values.size() <= std::min(kMostRects, drawing_.request.most_rects))
       rects(panel, x, y);
     else
       image(panel, x, y);
