@@ -110,7 +110,8 @@ void report_missing(const LensbenchRendering& rendering) {
 constexpr const char* kSmallFigure =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9pt\" height=\"9pt\"><text y=\"7\">a</text>"
     "<image width=\"1\" height=\"1\" href=\"data:image/png;base64,"
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==\"/>"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    "\"/>"
     "</svg>";
 
 }  // namespace

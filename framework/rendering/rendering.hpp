@@ -2,16 +2,17 @@
 
 #include <cstddef>
 
-// Interface of liblensbench_figures.so, which turns SVG into PNG and PDF. It is a library of its own,
-// loaded only when such a figure is asked for, because librsvg and cairo take time and memory to
-// load. The interface is plain C, so that the library can be built without libtorch and its settings.
+// Interface of liblensbench_figures.so, which turns SVG into PNG and PDF. It is a library of its
+// own, loaded only when such a figure is asked for, because librsvg and cairo take time and memory
+// to load. The interface is plain C, so that the library can be built without libtorch and its
+// settings.
 
 /// Receiver of bytes or of one text. \param sink  the pointer of the caller
 using LensbenchTake = void (*)(void* sink, const char* bytes, std::size_t size);
 
 /// A figure to render.
 struct LensbenchRendering {
-  const char* svg;        ///< one `<svg>` element
+  const char* svg;  ///< one `<svg>` element
   std::size_t svg_bytes;
   int pdf;                ///< 1: PDF; 0: PNG
   double width, height;   ///< in points

@@ -98,7 +98,8 @@ TEST_F(RenderedFigures, PixelsAreForPngAlone) {
 
 // The largest image needs memory and time that the process which draws it must be allowed.
 TEST_F(RenderedFigures, ALargeImageIsDrawn) {
-  const auto outcome = plot("large.png", {"--dpi", "1200", "--width", "210mm", "--height", "200mm"});
+  const auto outcome =
+      plot("large.png", {"--dpi", "1200", "--width", "210mm", "--height", "200mm"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(slurp(file("large.png")), StartsWith("\x89PNG"));
 }

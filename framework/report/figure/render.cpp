@@ -97,9 +97,9 @@ void add_folder(void* sink, const char* bytes, std::size_t size) {
 }
 
 void check_pixels(const Figure& figure, double dpi) {
-  constexpr double kMostPixels = 1e8, kLongestSide = 32767;  // the latter is a limit of cairo
+  constexpr double kLargestImage = 1e8, kLongestSide = 32767;  // the latter of cairo
   const double wide = figure.width_mm / 25.4 * dpi, high = figure.height_mm / 25.4 * dpi;
-  if (wide * high > kMostPixels || std::max(wide, high) > kLongestSide)
+  if (wide * high > kLargestImage || std::max(wide, high) > kLongestSide)
     throw UsageError("--dpi: an image of " + decimal(wide, 0) + " x " + decimal(high, 0) +
                      " pixels is too large (at most 100 million, 32,767 in a row or column); use "
                      "fewer pixels per inch, or write .pdf");
@@ -111,8 +111,8 @@ Renderer::Renderer() {
   void* library = load();
   render_ = reinterpret_cast<void*>(
       function_of<decltype(lensbench_render_figure)>(library, "lensbench_render_figure"));
-  function_of<decltype(lensbench_prepare_figures)>(library, "lensbench_prepare_figures")(
-      add_folder, &folders_);
+  function_of<decltype(lensbench_prepare_figures)>(library, "lensbench_prepare_figures")(add_folder,
+                                                                                         &folders_);
 }
 
 std::string Renderer::render(Figure& figure, Format format, double dpi) const {
@@ -137,9 +137,10 @@ std::string Renderer::render(Figure& figure, Format format, double dpi) const {
     throw RunError(std::string("figure: librsvg could not draw it: ") + problem +
                    "; write .svg, and try with a smaller figure or fewer pixels per inch");
   if (!received.missing.empty())
-    figure.notes.push_back("no font of this system has these characters, which are drawn as "
-                           "boxes: " +
-                           received.missing + "; install a font that has them (fonts-noto)");
+    figure.notes.push_back(
+        "no font of this system has these characters, which are drawn as "
+        "boxes: " +
+        received.missing + "; install a font that has them (fonts-noto)");
   return format == Format::png ? with_texts(received.bytes, stored_facts(figure), dpi)
                                : received.bytes;
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kMostValues = 4'000'000;
 /// A map of more cells is an image, which is smaller than rectangles.
-constexpr std::size_t kMostCells = 1000;
+constexpr std::size_t kMostRectangles = 1000;
 
 bool is_drawn(const PageVariable& variable) {
   const Variable& facts = variable.facts();
@@ -34,8 +34,7 @@ std::vector<const PageVariable*> first_of_each_view(const PageResult& result) {
   for (const PageVariable& variable : result.variables) {
     if (!is_drawn(variable)) continue;
     const auto [at, is_new] = place.try_emplace(view_of(variable, result), first.size());
-    if (is_new)
-      first.push_back(&variable);
+    if (is_new) first.push_back(&variable);
     // A lens opens with the probability of the target.
     else if (variable.name == "target_probability")
       first[at->second] = &variable;
@@ -62,7 +61,7 @@ bool is_too_large(const PagePart& part) {
          kMostValues;
 }
 
-std::string id_of(const PageRun& run, std::int64_t number) {
+std::string case_id(const PageRun& run, std::int64_t number) {
   const auto& cases = run.source->cases;
   if (number < 0 || number >= std::ssize(cases) || cases.size() < 2) return "";
   return cases[static_cast<std::size_t>(number)].id;
@@ -73,11 +72,11 @@ std::string svg_of(const PageRun& run, const PageResult& result, const PageVaria
                    const PagePart& part) {
   figure::Request request{.variable = variable.name, .dataset = result.name};
   request.width_mm = 170;
-  request.most_rects = kMostCells;
+  request.most_rects = kMostRectangles;
   CaseSelection selection{{}, false};
   if (part.number >= 0) {
     request.case_number = part.number;
-    request.case_id = id_of(run, part.number);
+    request.case_id = case_id(run, part.number);
     selection.cases = {part.number};
   }
   try {
@@ -89,13 +88,12 @@ std::string svg_of(const PageRun& run, const PageResult& result, const PageVaria
 }
 
 /// The picture with its name and command, for the first case that has one.
-std::string picture_of(const PageRun& run, const PageResult& result,
-                       const PageVariable& variable) {
+std::string picture_of(const PageRun& run, const PageResult& result, const PageVariable& variable) {
   for (const PagePart& part : variable.parts) {
     if (is_too_large(part)) continue;
     const std::string svg = svg_of(run, result, variable, part);
     if (svg.empty()) continue;
-    const std::string name = result.name + "/" + variable.name, id = id_of(run, part.number);
+    const std::string name = result.name + "/" + variable.name, id = case_id(run, part.number);
     std::string caption = escaped(name + (id.empty() ? "" : ", case " + id));
     if (run.source->sealed)
       caption += ": <code>" +

@@ -83,7 +83,8 @@ inline ReadPng read_png(const std::string& bytes) {
         throw std::runtime_error("another kind of PNG");
     }
     if (type == "pHYs") png.pixels_per_metre = big_endian_at(data, 0);
-    if (type == "iTXt") png.texts[data.substr(0, data.find('\0'))] = data.substr(data.find('\0') + 5);
+    if (type == "iTXt")
+      png.texts[data.substr(0, data.find('\0'))] = data.substr(data.find('\0') + 5);
     if (type == "IDAT") packed += data;
     at += 12 + size;
   }
