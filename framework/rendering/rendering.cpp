@@ -68,6 +68,10 @@ std::string render_png(const LensbenchRendering& rendering) {
   const int height = static_cast<int>(std::lround(rendering.height * scale));
   const Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height));
   const std::unique_ptr<cairo_t, FreeContext> context(cairo_create(surface.get()));
+  // The size in whole pixels differs a little from that of the figure, whose edges would mix with
+  // black.
+  cairo_set_source_rgb(context.get(), 1, 1, 1);
+  cairo_paint(context.get());
   std::string problem = draw(rendering, context.get(), width, height);
   if (!problem.empty()) return problem;
   return status_of(cairo_surface_write_to_png_stream(surface.get(), pass_on,

@@ -41,10 +41,11 @@ std::string ids_beside(const Drawing& drawing) {
   return best;
 }
 
-/// Texts of the most probable token of each cell.
+/// Texts of the most probable token of each cell; none if the ids are not those of a map.
 std::vector<std::string> top_tokens(const Drawing& drawing, const std::string& name) {
   Slice ids = slice_of(drawing, name);
   fix(ids, *ids.find("rank"), 0);
+  if (ids.axes.size() != 2) return {};
   turn(ids);
   std::vector<std::string> texts;
   for (const double id : values_of(ids))
@@ -76,7 +77,10 @@ void add_lens(Drawing& drawing, Map& map) {
   if (drawing.request.against != nullptr || map.panels.size() != 1) return;
   const std::string ids = ids_beside(drawing);
   if (ids.empty()) return;
-  map.panels.front().texts = top_tokens(drawing, ids);
+  auto texts = top_tokens(drawing, ids);
+  // A map of tokens and ranks has cells of its own.
+  if (texts.size() != map.panels.front().values.size()) return;
+  map.panels.front().texts = std::move(texts);
   if (ids == "top_id" && map.rows.dim == "layer" && map.columns.dim == "token")
     map.panels.front().contour = settled(drawing);
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kRowHeight = 10, kTitleHeight = 10, kGap = 8;
 constexpr double kHighestPlot = 420;
+constexpr double kLowestPlot = 30;  ///< three labels of the colour bar fit beside it
 constexpr double kMostShareOfWidth = 0.8;
 /// A cell overlaps the next ones by so much, so that viewers of PDF show no lines between cells.
 constexpr double kOverlap = 0.3;
@@ -98,7 +99,7 @@ class MapPainter {
     const double most = std::max(kMostShareOfWidth * width, 60.0);
     const bool texts = map_.rows.is_text;
     // Rows with texts need a line each; numbered rows may be thinner than their labels.
-    return std::min(n_rows() * kRowHeight, texts ? kHighestPlot : most);
+    return std::max(kLowestPlot, std::min(n_rows() * kRowHeight, texts ? kHighestPlot : most));
   }
 
   double row_y(std::size_t row) const {

@@ -23,7 +23,8 @@ constexpr std::size_t kMostRectangles = 1000;
 
 bool is_drawn(const PageVariable& variable) {
   const Variable& facts = variable.facts();
-  return !facts.coordinate && !facts.is_text() && facts.holds != Holds::token_ids &&
+  // Only texts do not have rows.
+  return !facts.coordinate && variable.stored->rows && facts.holds != Holds::token_ids &&
          !variable.dims.empty();
 }
 

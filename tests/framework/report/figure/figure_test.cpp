@@ -154,6 +154,21 @@ TEST(FigureHeatmap, TheDifferenceOfTwoArchivesIsAroundZero) {
               HasSubstr("the length of 'token' is 3 (here 2)"));
 }
 
+// The ids beside it do not belong to its cells.
+TEST(FigureHeatmap, AMapOfTokensAndRanksHasNoTexts) {
+  Dataset data;
+  add_token_axis(data, {0, 1, 2}, {" a", " b", " c"});
+  data.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
+  const std::vector<std::string> dims{"token", "rank"};
+  data.add("top_id", dims, at::tensor({0, 1, 2, 3, 4, 5}, at::kLong).reshape({3, 2}), "1", "ids",
+           Holds::token_ids);
+  data.add("top_probability", dims,
+           at::tensor({.1, .2, .3, .4, .5, .6}, at::kDouble).reshape({3, 2}), "1", "p");
+  const Figure figure = figure_of(data, "top_probability");
+  EXPECT_EQ(cells(figure.svg).size(), 6u);
+  EXPECT_THAT(texts(figure.svg), Not(Contains("·d")));
+}
+
 TEST(FigureHeatmap, OneCellIsDrawn) {
   const auto rects = cells(figure_of(grid_dataset(1, 1), "value").svg);
   ASSERT_EQ(rects.size(), 1u);
