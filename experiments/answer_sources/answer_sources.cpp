@@ -76,6 +76,45 @@ void add_over_cases(Dataset& table, const Variable& like, const std::vector<doub
   if (test) statistics::add_tests_against_zero(table, like, {}, cases);
 }
 
+/// What the cases say of passages, each a number for each case.
+struct CaseNumbers {
+  std::vector<double> gain, distance, agreement;
+  std::vector<std::vector<double>> found;  ///< of each method: whether it finds the source
+};
+
+CaseNumbers numbers_of(const Summary& summary) {
+  CaseNumbers numbers;
+  numbers.found.resize(methods().size());
+  summary.for_each("sources", [&](auto, const Dataset& one) {
+    numbers.gain.push_back(
+        (one["log_probability_with"].tensor - one["log_probability_without"].tensor)
+            .sum()
+            .item<double>());
+    numbers.distance.push_back(one["divergence"].tensor.mean().item<double>());
+    numbers.agreement.push_back(one["passage_agreement"].tensor.item<double>());
+    const auto source = one["source"].tensor.item<std::int64_t>();
+    const at::Tensor best = one["passage_effect"].tensor.argmax(1);
+    for (std::size_t m = 0; m < numbers.found.size(); ++m)
+      numbers.found[m].push_back(
+          source < 0 ? std::numeric_limits<double>::quiet_NaN()
+                     : best[static_cast<std::int64_t>(m)].item<std::int64_t>() == source);
+  });
+  return numbers;
+}
+
+/// Mean of every method over some cases.
+std::vector<double> means_over(const std::vector<std::vector<double>>& found,
+                               const std::vector<std::size_t>& cases) {
+  std::vector<double> all;
+  for (const auto& one : found) {
+    std::vector<double> drawn;
+    drawn.reserve(cases.size());
+    for (const std::size_t i : cases) drawn.push_back(one[i]);
+    all.push_back(statistics::mean(drawn));
+  }
+  return all;
+}
+
 }  // namespace
 
 class AnswerSources final : public Experiment {
@@ -106,70 +145,59 @@ class AnswerSources final : public Experiment {
     const at::Tensor without = distributions(c.model(), same_answer(question, ids, bare));
     const double answer = of_answer(with, ids).sum().item<double>();
 
-    std::vector<double> effects;
-    for (std::size_t left_out = 0; left_out < n; ++left_out) {
-      const Text rest = text_of(c.model(), question, form, all_but(n, left_out));
-      const at::Tensor log_p = distributions(c.model(), same_answer(question, ids, rest));
-      effects.push_back(answer - of_answer(log_p, ids).sum().item<double>());
-    }
+    const auto effects = left_out_effects(c.model(), question, form, ids, answer);
     const auto gradients = gradient_effects(c.model(), whole);
     save(c, whole, ids, with, without, effects, gradients);
   }
 
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
-    std::vector<double> gain, distance, agreement;
-    std::vector<std::vector<double>> found(methods().size());
-    summary.for_each("sources", [&](auto, const Dataset& one) {
-      gain.push_back((one["log_probability_with"].tensor - one["log_probability_without"].tensor)
-                         .sum()
-                         .item<double>());
-      distance.push_back(one["divergence"].tensor.mean().item<double>());
-      agreement.push_back(one["passage_agreement"].tensor.item<double>());
-      const auto source = one["source"].tensor.item<std::int64_t>();
-      const at::Tensor best = one["passage_effect"].tensor.argmax(1);
-      for (std::size_t m = 0; m < found.size(); ++m)
-        found[m].push_back(source < 0
-                               ? std::numeric_limits<double>::quiet_NaN()
-                               : best[static_cast<std::int64_t>(m)].item<std::int64_t>() == source);
-    });
+    const CaseNumbers numbers = numbers_of(summary);
     Dataset table;
     add_over_cases(table,
                    {.name = "gain",
                     .units = "nats",
                     .long_name = "summed ln probability of the answer with all passages minus "
                                  "without any"},
-                   gain, true);
+                   numbers.gain, true);
     add_over_cases(table,
                    {.name = "divergence",
                     .units = "nats",
                     .long_name = "Jensen-Shannon divergence of the distributions with and without "
                                  "passages, mean over the answer"},
-                   distance, false);
+                   numbers.distance, false);
     add_over_cases(
         table,
         {.name = "agreement", .long_name = "rank correlation of the two methods over the passages"},
-        agreement, false);
-    add_found(table, found, summary.seed());
-    table.attributes["cases"] = static_cast<std::int64_t>(gain.size());
+        numbers.agreement, false);
+    add_found(table, numbers.found, summary.seed());
+    table.attributes["cases"] = static_cast<std::int64_t>(numbers.gain.size());
     summary.save("answer_sources", std::move(table));
   }
 
  private:
+  /// Change of the answer's log-probability for each passage that is left out.
+  /// \param answer  log-probability with all passages
+  static std::vector<double> left_out_effects(const Model& model, const Question& question,
+                                              const Template& form,
+                                              const std::vector<std::int64_t>& ids, double answer) {
+    const std::size_t n = question.passages.size();
+    std::vector<double> effects;
+    for (std::size_t left_out = 0; left_out < n; ++left_out) {
+      const Text rest = text_of(model, question, form, all_but(n, left_out));
+      const at::Tensor log_p = distributions(model, same_answer(question, ids, rest));
+      effects.push_back(answer - of_answer(log_p, ids).sum().item<double>());
+    }
+    return effects;
+  }
+
   /// Share of cases in which the passage with the largest effect is the one with the answer.
   static void add_found(Dataset& table, const std::vector<std::vector<double>>& found,
                         std::uint64_t seed) {
     table.add_coordinate("method", methods(), "how the effect of a passage is measured");
     const statistics::Resampling resampling{.seed = seed};
     const auto shares = [&](const std::vector<std::size_t>& cases) {
-      std::vector<double> all;
-      for (const auto& one : found) {
-        std::vector<double> drawn;
-        drawn.reserve(cases.size());
-        for (const std::size_t i : cases) drawn.push_back(one[i]);
-        all.push_back(statistics::mean(drawn));
-      }
-      return all;
+      return means_over(found, cases);
     };
     common::add_estimates(table,
                           {"found_share",

@@ -50,21 +50,23 @@ struct Prompt {
   std::vector<std::pair<std::size_t, std::size_t>> passages;
 };
 
+void add_passages(Prompt& prompt, const Question& question, const Template& form,
+                  const std::vector<std::size_t>& used) {
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (i > 0) prompt.text += form.separator;
+    const std::size_t begin = prompt.text.size();
+    prompt.text += question.passages[used[i]];
+    prompt.passages.emplace_back(begin, prompt.text.size());
+  }
+}
+
 Prompt prompt_of(const Question& question, const Template& form,
                  const std::vector<std::size_t>& used) {
   Prompt prompt;
-  const auto add_passages = [&] {
-    for (std::size_t i = 0; i < used.size(); ++i) {
-      if (i > 0) prompt.text += form.separator;
-      const std::size_t begin = prompt.text.size();
-      prompt.text += question.passages[used[i]];
-      prompt.passages.emplace_back(begin, prompt.text.size());
-    }
-  };
   const std::size_t passages = form.text.find("{passages}"), asked = form.text.find("{question}");
   for (std::size_t at = 0; at < form.text.size();) {
     if (at == passages) {
-      add_passages();
+      add_passages(prompt, question, form, used);
       at += std::string("{passages}").size();
     } else if (at == asked) {
       prompt.text += question.question;

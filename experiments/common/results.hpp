@@ -30,6 +30,27 @@ inline void add_numbers(lensbench::Dataset& dataset, const Label& label,
               label.long_name);
 }
 
+/// Lower ends of some intervals, then upper ones.
+inline std::vector<double> bounds_of(const lensbench::statistics::Bootstrap& bootstrap,
+                                     std::size_t first, std::int64_t count) {
+  std::vector<double> bounds;
+  for (const bool high : {false, true})
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto& interval = bootstrap.intervals[first + static_cast<std::size_t>(i)];
+      bounds.push_back(high ? interval.high : interval.low);
+    }
+  return bounds;
+}
+
+/// Stores the settings of a bootstrap as attributes of a variable.
+inline void set_bootstrap(lensbench::Dataset& dataset, const std::string& name,
+                          const lensbench::statistics::Resampling& resampling) {
+  dataset.set_attribute(name, "method", std::string("bootstrap, percentile"));
+  dataset.set_attribute(name, "samples", resampling.samples);
+  dataset.set_attribute(name, "seed", static_cast<std::int64_t>(resampling.seed));
+  dataset.set_attribute(name, "confidence", resampling.confidence);
+}
+
 /// Adds estimates, and `<name>_interval` with a leading axis `bound` and the settings of the
 /// bootstrap as attributes.
 /// \param first  index of the first of the intervals that belong to the variable
@@ -39,15 +60,10 @@ inline void add_estimates(lensbench::Dataset& dataset, const Label& label,
                           const lensbench::statistics::Resampling& resampling) {
   std::int64_t count = 1;
   for (const std::int64_t length : shape) count *= length;
-  std::vector<double> estimates, bounds;
+  std::vector<double> estimates;
   estimates.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i)
     estimates.push_back(bootstrap.intervals[first + static_cast<std::size_t>(i)].estimate);
-  for (const bool high : {false, true})
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto& interval = bootstrap.intervals[first + static_cast<std::size_t>(i)];
-      bounds.push_back(high ? interval.high : interval.low);
-    }
   add_numbers(dataset, label, estimates, shape);
   Label interval = label;
   interval.name += "_interval";
@@ -57,11 +73,8 @@ inline void add_estimates(lensbench::Dataset& dataset, const Label& label,
   with_bound.insert(with_bound.begin(), 2);
   if (!dataset.contains("bound"))
     dataset.add_coordinate("bound", std::vector<std::string>{"low", "high"}, "end of the interval");
-  add_numbers(dataset, interval, bounds, with_bound);
-  dataset.set_attribute(interval.name, "method", std::string("bootstrap, percentile"));
-  dataset.set_attribute(interval.name, "samples", resampling.samples);
-  dataset.set_attribute(interval.name, "seed", static_cast<std::int64_t>(resampling.seed));
-  dataset.set_attribute(interval.name, "confidence", resampling.confidence);
+  add_numbers(dataset, interval, bounds_of(bootstrap, first, count), with_bound);
+  set_bootstrap(dataset, interval.name, resampling);
 }
 
 /// Adds receipts, and keeps the worst of each name.

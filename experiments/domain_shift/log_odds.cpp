@@ -50,6 +50,27 @@ at::Tensor lens_odds(const Model& model, const at::Tensor& stream, const at::Ten
 
 }  // namespace
 
+namespace {
+
+std::int64_t term_id(const Model& model, const std::string& term, const std::string& where) {
+  try {
+    return parse_token(model.tokenizer().get(), term, model.spec().vocab_size);
+  } catch (const UsageError& error) {
+    throw InputError(where + error.what());
+  }
+}
+
+void check_number_of_terms(const Terms& terms, const Model& model, const std::string& path) {
+  if (terms.ids.empty())
+    throw InputError(path + ": the file lacks terms; write one token in each line, such as ' ark'");
+  if (std::ssize(terms.ids) >= model.spec().vocab_size)
+    throw InputError(path +
+                     ": the terms are the whole vocabulary, so their probability is 1; "
+                     "leave some out");
+}
+
+}  // namespace
+
 Terms read_terms(const Model& model, const std::string& path) {
   std::ifstream file(path);
   // A folder opens, but has nothing to read.
@@ -64,23 +85,13 @@ Terms read_terms(const Model& model, const std::string& path) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
     const std::string where = path + ":" + std::to_string(number) + ": ";
-    std::int64_t id = -1;
-    try {
-      id = parse_token(model.tokenizer().get(), line, model.spec().vocab_size);
-    } catch (const UsageError& error) {
-      throw InputError(where + error.what());
-    }
+    const std::int64_t id = term_id(model, line, where);
     if (std::find(terms.ids.begin(), terms.ids.end(), id) != terms.ids.end())
       throw InputError(where + "the term '" + line + "' is there twice; remove one of the lines");
     terms.texts.push_back(line);
     terms.ids.push_back(id);
   }
-  if (terms.ids.empty())
-    throw InputError(path + ": the file lacks terms; write one token in each line, such as ' ark'");
-  if (std::ssize(terms.ids) >= model.spec().vocab_size)
-    throw InputError(path +
-                     ": the terms are the whole vocabulary, so their probability is 1; "
-                     "leave some out");
+  check_number_of_terms(terms, model, path);
   return terms;
 }
 

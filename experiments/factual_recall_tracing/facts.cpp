@@ -65,6 +65,22 @@ std::int64_t object_of(const Case& c) {
                 "', which joins the last token of the prompt; begin the object with a blank");
 }
 
+/// Checks that another subject changes tokens of the subject, and no others.
+void check_places(const Case& c, const Tokens& replaced, const Fact& fact,
+                  const std::string& other) {
+  bool differs = false;
+  for (std::size_t i = 0; i < replaced.ids.size(); ++i) {
+    if (replaced.ids[i] == c.tokens().ids[i]) continue;
+    differs = true;
+    const auto position = static_cast<std::int64_t>(i);
+    if (position < fact.subject.front() || position > fact.subject.back())
+      refuse(c, "the field 'replacement' is '" + other + "', which changes the token at position " +
+                    std::to_string(i) +
+                    ", outside the subject; write a subject that starts and ends as this one does");
+  }
+  if (!differs) refuse(c, "the field 'replacement' is the subject itself; write another subject");
+}
+
 Tokens replaced_by(const Case& c, std::size_t begin, std::size_t size, const Fact& fact) {
   const std::string other = required_field(
       c, "replacement",
@@ -77,17 +93,7 @@ Tokens replaced_by(const Case& c, std::size_t begin, std::size_t size, const Fac
                   std::to_string(replaced.size()) + " tokens, expected " +
                   std::to_string(c.tokens().size()) + "; write a subject of as many tokens as '" +
                   c.field("subject").value_or("") + "' (`lensbench tokenize` shows them)");
-  bool differs = false;
-  for (std::size_t i = 0; i < replaced.ids.size(); ++i) {
-    if (replaced.ids[i] == c.tokens().ids[i]) continue;
-    differs = true;
-    const auto position = static_cast<std::int64_t>(i);
-    if (position < fact.subject.front() || position > fact.subject.back())
-      refuse(c, "the field 'replacement' is '" + other + "', which changes the token at position " +
-                    std::to_string(i) +
-                    ", outside the subject; write a subject that starts and ends as this one does");
-  }
-  if (!differs) refuse(c, "the field 'replacement' is the subject itself; write another subject");
+  check_places(c, replaced, fact, other);
   return replaced;
 }
 

@@ -98,26 +98,30 @@ class FactualRecallTracing final : public Experiment {
     Dataset table;
     const auto known = known_facts(summary);
     add_known(table, summary);
-    if (known.empty()) {
+    if (known.empty())
       add_no_finding(table, summary.cases().size());
-    } else {
-      const Traces traces = traces_of(summary, known);
-      const statistics::Resampling resampling{.seed = summary.seed()};
-      const auto found = statistics::bootstrap(
-          known.size(), [&](const auto& drawn) { return means_of(traces.numbers, drawn); },
-          resampling);
-      add_findings(table, summary.cases().size(), traces, found);
-      add_totals(table, traces, found, resampling);
-      for (std::int64_t corruption = 0; corruption < traces.n_corruptions(); ++corruption)
-        summary.save("recall_" + traces.corruptions[static_cast<std::size_t>(corruption)],
-                     effects_of(traces, corruption, found, resampling));
-    }
+    else
+      add_traces(table, summary, known);
     table.attributes["facts"] = static_cast<std::int64_t>(summary.cases().size());
     table.attributes["traced_facts"] = static_cast<std::int64_t>(known.size());
     summary.save("recall", std::move(table));
   }
 
  private:
+  /// Adds what the traces of the known facts show; each corruption gets a dataset of its own.
+  static void add_traces(Dataset& table, Summary& summary, const std::vector<std::int64_t>& known) {
+    const Traces traces = traces_of(summary, known);
+    const statistics::Resampling resampling{.seed = summary.seed()};
+    const auto found = statistics::bootstrap(
+        known.size(), [&](const auto& drawn) { return means_of(traces.numbers, drawn); },
+        resampling);
+    add_findings(table, summary.cases().size(), traces, found);
+    add_totals(table, traces, found, resampling);
+    for (std::int64_t corruption = 0; corruption < traces.n_corruptions(); ++corruption)
+      summary.save("recall_" + traces.corruptions[static_cast<std::size_t>(corruption)],
+                   effects_of(traces, corruption, found, resampling));
+  }
+
   /// Reads what the model itself predicts, layer by layer.
   void ask(Case& c, const Fact& fact) {
     LogitLensOptions options;

@@ -186,6 +186,21 @@ void add_findings(Dataset& table, std::size_t n, const Traces& traces,
   add_lines(table, subjects, lines);
 }
 
+namespace {
+
+void add_agreement(Dataset& table, const Traces& traces, const statistics::Bootstrap& found,
+                   const statistics::Resampling& resampling) {
+  common::add_estimates(table,
+                        {"agreement",
+                         {"kind"},
+                         "1",
+                         "rank correlation of the effects of both corruptions, mean over facts "
+                         "(NaN: one corruption, or no effect at all)"},
+                        found, traces.agreement_at(), {traces.n_kinds()}, resampling);
+}
+
+}  // namespace
+
 void add_totals(Dataset& table, const Traces& traces, const statistics::Bootstrap& found,
                 const statistics::Resampling& resampling) {
   table.add_coordinate("corruption", traces.corruptions, "what was done to the subject");
@@ -203,24 +218,26 @@ void add_totals(Dataset& table, const Traces& traces, const statistics::Bootstra
                          "total effect of noise on as many tokens that are not of the subject "
                          "(NaN: replacement, or there are none)"},
                         found, traces.control_at(), {traces.n_corruptions()}, resampling);
-  common::add_estimates(table,
-                        {"agreement",
-                         {"kind"},
-                         "1",
-                         "rank correlation of the effects of both corruptions, mean over facts "
-                         "(NaN: one corruption, or no effect at all)"},
-                        found, traces.agreement_at(), {traces.n_kinds()}, resampling);
+  add_agreement(table, traces, found, resampling);
 }
+
+namespace {
+
+void add_cell_axes(Dataset& table, const Traces& traces) {
+  table.add_coordinate("kind", traces.kinds, kKindAxis);
+  table.add_coordinate("role", std::vector<std::string>(kRoles.begin(), kRoles.end()),
+                       "place of the token in the fact");
+  table.add_coordinate("block", at::arange(traces.n_blocks, at::kInt),
+                       "block, or middle of the window, from 0");
+}
+
+}  // namespace
 
 Dataset effects_of(const Traces& traces, std::int64_t corruption,
                    const statistics::Bootstrap& found, const statistics::Resampling& resampling) {
   const std::int64_t n_k = traces.n_kinds(), n_r = std::ssize(kRoles), n_b = traces.n_blocks;
   Dataset table;
-  table.add_coordinate("kind", traces.kinds, kKindAxis);
-  table.add_coordinate("role", std::vector<std::string>(kRoles.begin(), kRoles.end()),
-                       "place of the token in the fact");
-  table.add_coordinate("block", at::arange(n_b, at::kInt),
-                       "block, or middle of the window, from 0");
+  add_cell_axes(table, traces);
   const std::int64_t first = corruption * n_k * n_r * n_b;
   common::add_estimates(
       table,

@@ -91,8 +91,56 @@ void add_cases(Dataset& table, const Summary& summary, const Judgement& judgemen
               flat(judgement.predicted), {kSignalCount, n});
 }
 
+void add_scores(Dataset& table, const statistics::Bootstrap& found,
+                const statistics::Resampling& resampling) {
+  add_estimates(table,
+                {"auroc",
+                 {"signal"},
+                 "1",
+                 "share of pairs in which the wrong answer has more doubt than the right one "
+                 "(NaN: a label is missing)"},
+                found, 0, {kSignalCount}, resampling);
+  add_estimates(table,
+                {"brier",
+                 {"signal"},
+                 "1",
+                 "mean squared error of the predicted probability (NaN: no predictions)"},
+                found, kSignals.size(), {kSignalCount}, resampling);
+}
+
+void add_base_rate(Dataset& table, const Judgement& judgement) {
+  std::vector<std::size_t> all(judgement.labels.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  table.add("brier_base_rate", {},
+            at::scalar_tensor(brier(judgement.base_rate, judgement.labels, all), at::kDouble), "1",
+            "brier of the share of wrong answers in the other folds (NaN: one fold)");
+}
+
+void add_directions(Dataset& table) {
+  table.add("direction", {"signal"},
+            at::tensor(std::vector<int>(kDirections.begin(), kDirections.end()), at::kInt), "1",
+            "1: the signal grows with doubt, -1: it shrinks");
+}
+
+void add_bins(Dataset& table, std::int64_t n_bins) {
+  std::vector<double> edges;
+  edges.reserve(static_cast<std::size_t>(n_bins));
+  for (std::int64_t bin = 0; bin < n_bins; ++bin)
+    edges.push_back(static_cast<double>(bin) / static_cast<double>(n_bins));
+  table.add_coordinate("bin", at::tensor(edges, at::kDouble), "least prediction of the bin");
+}
+
+void add_calibration_error(Dataset& table, const std::vector<double>& errors) {
+  add_numbers(table,
+              {"calibration_error",
+               {"signal"},
+               "1",
+               "mean difference of prediction and share over the bins (NaN: no predictions)"},
+              errors, {kSignalCount});
+}
+
 void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_bins) {
-  std::vector<double> observed, predicted, counts, errors, edges;
+  std::vector<double> observed, predicted, counts, errors;
   for (const auto& one : judgement.predicted) {
     const auto bins = calibration(one, judgement.labels, n_bins);
     for (const CalibrationBin& bin : bins) {
@@ -102,10 +150,7 @@ void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_
     }
     errors.push_back(calibration_error(bins));
   }
-  edges.reserve(static_cast<std::size_t>(n_bins));
-  for (std::int64_t bin = 0; bin < n_bins; ++bin)
-    edges.push_back(static_cast<double>(bin) / static_cast<double>(n_bins));
-  table.add_coordinate("bin", at::tensor(edges, at::kDouble), "least prediction of the bin");
+  add_bins(table, n_bins);
   const std::vector<std::int64_t> shape = {kSignalCount, n_bins};
   add_numbers(table,
               {"calibration",
@@ -121,12 +166,7 @@ void add_calibration(Dataset& table, const Judgement& judgement, std::int64_t n_
               predicted, shape);
   add_numbers(table, {"calibration_cases", {"signal", "bin"}, "1", "number of these answers"},
               counts, shape);
-  add_numbers(table,
-              {"calibration_error",
-               {"signal"},
-               "1",
-               "mean difference of prediction and share over the bins (NaN: no predictions)"},
-              errors, {kSignalCount});
+  add_calibration_error(table, errors);
 }
 
 }  // namespace
@@ -173,27 +213,9 @@ class HallucinationSignals final : public Experiment {
 
     Dataset table;
     add_signal_axis(table);
-    add_estimates(table,
-                  {"auroc",
-                   {"signal"},
-                   "1",
-                   "share of pairs in which the wrong answer has more doubt than the right one "
-                   "(NaN: a label is missing)"},
-                  found, 0, {kSignalCount}, resampling);
-    add_estimates(table,
-                  {"brier",
-                   {"signal"},
-                   "1",
-                   "mean squared error of the predicted probability (NaN: no predictions)"},
-                  found, kSignals.size(), {kSignalCount}, resampling);
-    std::vector<std::size_t> all(judgement.labels.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    table.add("brier_base_rate", {},
-              at::scalar_tensor(brier(judgement.base_rate, judgement.labels, all), at::kDouble),
-              "1", "brier of the share of wrong answers in the other folds (NaN: one fold)");
-    table.add("direction", {"signal"},
-              at::tensor(std::vector<int>(kDirections.begin(), kDirections.end()), at::kInt), "1",
-              "1: the signal grows with doubt, -1: it shrinks");
+    add_scores(table, found, resampling);
+    add_base_rate(table, judgement);
+    add_directions(table);
     add_calibration(table, judgement, summary.parameters().integer("bins"));
     add_cases(table, summary, judgement);
     table.attributes["cases"] = static_cast<std::int64_t>(judgement.labels.size());

@@ -1,13 +1,10 @@
 #include "behaviour.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <lensbench/hypothesis.hpp>
 #include <lensbench/statistics.hpp>
@@ -18,43 +15,8 @@ namespace {
 
 using namespace lensbench;
 
-/// Prompts in one forward.
-constexpr std::int64_t kBatch = 32;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kNotInGroup = " (NaN: no such prompt)";
-
-/// Logits at the last position, [prompt, vocab] float64.
-at::Tensor last_logits(const Model& model, const std::vector<Tokens>& all) {
-  std::vector<at::Tensor> parts;
-  for (std::int64_t first = 0; first < std::ssize(all); first += kBatch) {
-    const auto end = std::min<std::int64_t>(first + kBatch, std::ssize(all));
-    const std::vector<Tokens> some(all.begin() + first, all.begin() + end);
-    const at::Tensor logits =
-        model.forward(make_batch(some), {.logits = ForwardOptions::Logits::last}).logits;
-    parts.push_back(logits.reshape({end - first, -1}).to(at::kCPU).to(at::kDouble));
-  }
-  return at::cat(parts);
-}
-
-template <class Get>
-at::Tensor numbers(const std::vector<Prompt>& prompts, Get get) {
-  std::vector<std::int64_t> values;
-  values.reserve(prompts.size());
-  for (const Prompt& one : prompts) values.push_back(get(one));
-  return at::tensor(values, at::kLong);
-}
-
-template <class Get>
-std::vector<Tokens> token_lists(const std::vector<Prompt>& prompts, Get get) {
-  std::vector<Tokens> all;
-  all.reserve(prompts.size());
-  for (const Prompt& one : prompts) all.push_back(get(one));
-  return all;
-}
-
-at::Tensor picked(const at::Tensor& logits, const at::Tensor& ids) {
-  return logits.gather(1, ids.unsqueeze(1)).squeeze(1);
-}
 
 /// A variable over the prompts of all cases, [prompt, ...].
 at::Tensor pooled(const Summary& cases, const std::string& name) {
@@ -110,67 +72,14 @@ double bound_of(const Dataset& table, const char* name, int bound) {
 
 }  // namespace
 
-Dataset measure(const Model& model, const Form& form, const std::vector<Prompt>& prompts) {
-  const at::Tensor logits =
-      last_logits(model, token_lists(prompts, [](const Prompt& p) { return p.tokens; }));
-  const at::Tensor corrupted =
-      last_logits(model, token_lists(prompts, [](const Prompt& p) { return p.corrupted; }));
-  const at::Tensor a = numbers(prompts, [](const Prompt& p) { return p.a_id; });
-  const at::Tensor b = numbers(prompts, [](const Prompt& p) { return p.b_id; });
-  const auto rank = [&](const at::Tensor& ids) {
-    return logits.gt(picked(logits, ids).unsqueeze(1)).sum(1).add(1);
-  };
-  const at::Tensor log_p = logits.log_softmax(1);
-  Dataset result;
-  result.add_coordinate("prompt", at::arange(std::ssize(prompts), at::kInt), "prompt, from 0");
-  result.add_coordinate("name", std::vector<std::string>{"A", "B"},
-                        "A: the right name, B: the one that is there twice");
-  result.add_coordinate("template", form.templates, "sentence with the slots of the names");
-  const auto add_ids = [&](const char* name, const at::Tensor& ids, const char* long_name) {
-    result.add(name, {"prompt"}, ids, "1", long_name, Holds::token_ids);
-  };
-  result.add("template_index", {"prompt"},
-             numbers(prompts, [](const Prompt& p) { return p.template_index; }), "1",
-             "template of the prompt, from 0");
-  result.add("order", {"prompt"}, numbers(prompts, [](const Prompt& p) { return p.order; }), "1",
-             "0: A before B, 1: B before A");
-  add_ids("a_id", a, "name A");
-  add_ids("b_id", b, "name B");
-  add_ids("first_choice_id", logits.argmax(1), "the model's first choice");
-  result.add("logit_difference", {"prompt"}, picked(logits, a) - picked(logits, b), "1",
-             "logit of A minus logit of B");
-  result.add("corrupted_logit_difference", {"prompt"}, picked(corrupted, a) - picked(corrupted, b),
-             "1", "the same where a third name is in place of the second B");
-  result.add("rank", {"prompt", "name"}, at::stack({rank(a), rank(b)}, 1), "1",
-             "1 + number of tokens with a larger logit");
-  result.add("log_probability", {"prompt", "name"},
-             at::stack({picked(log_p, a), picked(log_p, b)}, 1), "nats",
-             "ln probability of the name");
-  return result;
-}
-
 double accuracy_of(const Summary& cases) {
   return pooled(cases, "logit_difference").gt(0).to(at::kDouble).mean().item<double>();
 }
 
-Dataset behaviour_of(const Summary& cases) {
-  const auto templates = cases.dataset(cases.cases().front(), "prompts")["template"].strings;
-  std::vector<std::string> groups = {"all", "ABBA", "BABA"};
-  std::vector<std::string> texts = {"all prompts", "A is named before B", "B is named before A"};
-  for (std::size_t i = 0; i < templates.size(); ++i) {
-    groups.push_back("template " + std::to_string(i + 1));
-    texts.push_back(templates[i]);
-  }
-  const at::Tensor members = membership(cases, std::ssize(templates));
+namespace {
+
+void add_differences(Dataset& table, const Summary& cases, const at::Tensor& members) {
   const at::Tensor difference = pooled(cases, "logit_difference");
-  const at::Tensor first = pooled(cases, "first_choice_id");
-  const at::Tensor is_a = first.eq(pooled(cases, "a_id")), is_b = first.eq(pooled(cases, "b_id"));
-  Dataset table;
-  table.add_coordinate("group", groups, "prompts that are averaged");
-  table.add_coordinate("name", std::vector<std::string>{"A", "B"},
-                       "A: the right name, B: the one that is there twice");
-  table.add_coordinate("choice", std::vector<std::string>{"A", "B", "other"},
-                       "the model's first choice of the whole vocabulary");
   add_by_group(table,
                {.name = "accuracy",
                 .long_name = std::string("share of prompts in which the logit of A is larger than "
@@ -187,6 +96,12 @@ Dataset behaviour_of(const Summary& cases) {
        .long_name =
            std::string("the same where a third name is in place of the second B") + kNotInGroup},
       {}, pooled(cases, "corrupted_logit_difference"), members);
+}
+
+/// What the model says of the whole vocabulary.
+void add_choices(Dataset& table, const Summary& cases, const at::Tensor& members) {
+  const at::Tensor first = pooled(cases, "first_choice_id");
+  const at::Tensor is_a = first.eq(pooled(cases, "a_id")), is_b = first.eq(pooled(cases, "b_id"));
   add_by_group(table,
                {.name = "first_choice",
                 .long_name = std::string("share of prompts with this first choice") + kNotInGroup},
@@ -201,10 +116,57 @@ Dataset behaviour_of(const Summary& cases) {
                 .units = "nats",
                 .long_name = std::string("ln probability of the name") + kNotInGroup},
                {"name"}, pooled(cases, "log_probability"), members);
+}
+
+}  // namespace
+
+Dataset behaviour_of(const Summary& cases) {
+  const auto templates = cases.dataset(cases.cases().front(), "prompts")["template"].strings;
+  std::vector<std::string> groups = {"all", "ABBA", "BABA"};
+  std::vector<std::string> texts = {"all prompts", "A is named before B", "B is named before A"};
+  for (std::size_t i = 0; i < templates.size(); ++i) {
+    groups.push_back("template " + std::to_string(i + 1));
+    texts.push_back(templates[i]);
+  }
+  const at::Tensor members = membership(cases, std::ssize(templates));
+  Dataset table;
+  table.add_coordinate("group", groups, "prompts that are averaged");
+  table.add_coordinate("name", std::vector<std::string>{"A", "B"},
+                       "A: the right name, B: the one that is there twice");
+  table.add_coordinate("choice", std::vector<std::string>{"A", "B", "other"},
+                       "the model's first choice of the whole vocabulary");
+  add_differences(table, cases, members);
+  add_choices(table, cases, members);
   table.add("prompts", {"group"}, members.sum(0), "1", "number of prompts");
   table.add("group_text", "group", texts, "what the group is");
   return table;
 }
+
+namespace {
+
+/// What the prompts say, in the order of the axis `statement`.
+std::vector<std::string> findings_of(const Dataset& table, double accuracy, std::int64_t n,
+                                     double minimum, const std::string& heads) {
+  const auto median_rank = [&](int name) {
+    return fixed_text(table["rank_quantile"].tensor[1][0][name].item<double>(), "%.4g");
+  };
+  const auto choice = [&](int i) {
+    return percent(table["first_choice_mean"].tensor[0][i].item<double>());
+  };
+  return {std::string(accuracy >= minimum ? "yes" : "no") + ": " + percent(minimum) +
+              " right is the minimum",
+          percent(accuracy) + " of " + std::to_string(n) + " (" +
+              percent(bound_of(table, "accuracy_interval", 0)) + " to " +
+              percent(bound_of(table, "accuracy_interval", 1)) + ")",
+          fixed_text(at_first(table, "logit_difference_mean"), "%.3f") + " (" +
+              fixed_text(bound_of(table, "logit_difference_interval", 0), "%.3f") + " to " +
+              fixed_text(bound_of(table, "logit_difference_interval", 1), "%.3f") + ")",
+          choice(0) + ", " + choice(1) + ", " + choice(2),
+          median_rank(0) + " and " + median_rank(1),
+          heads};
+}
+
+}  // namespace
 
 void add_findings(Dataset& table, double minimum, const std::string& heads) {
   const double accuracy = at_first(table, "accuracy_mean");
@@ -215,28 +177,13 @@ void add_findings(Dataset& table, double minimum, const std::string& heads) {
                                 percent(accuracy) + " of " + std::to_string(n) + " prompts, " +
                                 (does ? "at least" : "below") + " the minimum_accuracy of " +
                                 percent(minimum) + (does ? "" : "; its heads were not examined");
-  const auto median_rank = [&](int name) {
-    return fixed_text(table["rank_quantile"].tensor[1][0][name].item<double>(), "%.4g");
-  };
   table.add_coordinate(
       "statement",
       std::vector<std::string>{"does the model do this task?", "A has a larger logit than B",
                                "logit of A minus B", "its first choice is A, B, other",
                                "median rank of A and of B", "heads"},
       "subject of the finding");
-  const auto choice = [&](int i) {
-    return percent(table["first_choice_mean"].tensor[0][i].item<double>());
-  };
-  table.add("finding", "statement",
-            {std::string(does ? "yes" : "no") + ": " + percent(minimum) + " right is the minimum",
-             percent(accuracy) + " of " + std::to_string(n) + " (" +
-                 percent(bound_of(table, "accuracy_interval", 0)) + " to " +
-                 percent(bound_of(table, "accuracy_interval", 1)) + ")",
-             fixed_text(at_first(table, "logit_difference_mean"), "%.3f") + " (" +
-                 fixed_text(bound_of(table, "logit_difference_interval", 0), "%.3f") + " to " +
-                 fixed_text(bound_of(table, "logit_difference_interval", 1), "%.3f") + ")",
-             choice(0) + ", " + choice(1) + ", " + choice(2),
-             median_rank(0) + " and " + median_rank(1), heads},
+  table.add("finding", "statement", findings_of(table, accuracy, n, minimum, heads),
             "what the prompts say");
 }
 

@@ -60,6 +60,70 @@ at::Tensor stacked(const std::vector<HeadNumbers>& all, at::Tensor HeadNumbers::
   return at::stack(parts);
 }
 
+LayerAttributionOptions direct_options(const Prompt& prompt) {
+  LayerAttributionOptions options;
+  options.versus = Target::token(prompt.b_id);
+  options.ablation = {};
+  return options;
+}
+
+ActivationPatchingOptions patching_options(const Prompt& prompt) {
+  ActivationPatchingOptions options;
+  options.metric = difference_to(prompt.b_id);
+  options.points = {};
+  options.head_points = {"z", "q", "k", "v"};
+  options.by_position = false;
+  return options;
+}
+
+PathPatchingOptions path_options(const std::vector<std::string>& receivers) {
+  PathPatchingOptions options;
+  options.senders = {"heads"};
+  options.receivers = receivers;
+  options.recompute_mlps = true;
+  return options;
+}
+
+void add_axes(Dataset& result, const TransformerSpec& spec, std::int64_t prompts) {
+  add_head_axes(result, spec.attention, spec.n_layers);
+  result.add_coordinate("kv_head", at::arange(spec.attention.n_key_value_heads, at::kInt),
+                        "head of keys and values, from 0");
+  result.add_coordinate("place", std::vector<std::string>{"A", "first B", "second B"},
+                        "name that the last token looks at");
+  result.add_coordinate("traced", at::arange(prompts, at::kInt), "prompt, as in `prompts`");
+}
+
+/// Changes by the activations of the clean prompt.
+void add_effects(Dataset& result, const std::vector<HeadNumbers>& all) {
+  const std::vector<std::string> by_head = {"traced", "block", "head"},
+                                 by_kv_head = {"traced", "block", "kv_head"};
+  const auto add_effect = [&](const char* name, const char* long_name, const auto& dims,
+                              at::Tensor HeadNumbers::*number) {
+    result.add(name, dims, stacked(all, number), "1",
+               std::string("change of the corrupted logit difference with the head's ") +
+                   long_name + " of the clean prompt");
+  };
+  add_effect("z_effect", "output", by_head, &HeadNumbers::z);
+  add_effect("q_effect", "query", by_head, &HeadNumbers::q);
+  add_effect("k_effect", "key", by_kv_head, &HeadNumbers::k);
+  add_effect("v_effect", "value", by_kv_head, &HeadNumbers::v);
+}
+
+/// \param traced  number of prompts that are traced, of which the last ones measure
+void add_paths(Dataset& result, const std::vector<std::string>& receivers,
+               const TransformerSpec& spec, const at::Tensor& effects, const at::Tensor& gaps,
+               std::int64_t traced) {
+  result.add_coordinate("receiver", receivers, "query that reads another run's head");
+  add_head_axes(result, spec.attention, spec.n_layers);
+  result.add_coordinate("measured", at::arange(traced - gaps.size(0), traced, at::kInt),
+                        "prompt, as in `prompts`");
+  result.add("effect", {"measured", "receiver", "block", "head"}, effects, "1",
+             "change of the logit difference where the receiver alone reads this head's output "
+             "of the corrupted prompt (NaN: the receiver is not later)");
+  result.add("gap", {"measured"}, gaps, "1",
+             "logit difference of the corrupted prompt minus that of the clean one");
+}
+
 }  // namespace
 
 class IndirectObjectIdentification final : public Experiment {
@@ -149,16 +213,9 @@ class IndirectObjectIdentification final : public Experiment {
 
   HeadNumbers numbers_of(const Prompt& prompt, Dataset& receipts) {
     const Target a = Target::token(prompt.a_id);
-    LayerAttributionOptions attribution;
-    attribution.versus = Target::token(prompt.b_id);
-    attribution.ablation = {};
-    const Dataset direct = attribution_->to_logit(prompt.tokens, a, attribution);
-    ActivationPatchingOptions patching;
-    patching.metric = difference_to(prompt.b_id);
-    patching.points = {};
-    patching.head_points = {"z", "q", "k", "v"};
-    patching.by_position = false;
-    const Dataset patched = patching_->patch(prompt.tokens, prompt.corrupted, a, patching);
+    const Dataset direct = attribution_->to_logit(prompt.tokens, a, direct_options(prompt));
+    const Dataset patched =
+        patching_->patch(prompt.tokens, prompt.corrupted, a, patching_options(prompt));
     AttentionOptions attention;
     attention.detectors = {};
     const Dataset pattern = attention_->analyze(prompt.tokens, attention);
@@ -184,27 +241,10 @@ class IndirectObjectIdentification final : public Experiment {
     all.reserve(prompts.size());
     for (const Prompt& one : prompts) all.push_back(numbers_of(one, result));
     const TransformerSpec& spec = c.model().spec();
-    add_head_axes(result, spec.attention, spec.n_layers);
-    result.add_coordinate("kv_head", at::arange(spec.attention.n_key_value_heads, at::kInt),
-                          "head of keys and values, from 0");
-    result.add_coordinate("place", std::vector<std::string>{"A", "first B", "second B"},
-                          "name that the last token looks at");
-    result.add_coordinate("traced", at::arange(std::ssize(prompts), at::kInt),
-                          "prompt, as in `prompts`");
-    const std::vector<std::string> by_head = {"traced", "block", "head"},
-                                   by_kv_head = {"traced", "block", "kv_head"};
-    result.add("direct", by_head, stacked(all, &HeadNumbers::direct), "1",
+    add_axes(result, spec, std::ssize(prompts));
+    result.add("direct", {"traced", "block", "head"}, stacked(all, &HeadNumbers::direct), "1",
                "contribution of the head to the logit of A minus that of B, at the last token");
-    const auto add_effect = [&](const char* name, const char* long_name, const auto& dims,
-                                at::Tensor HeadNumbers::*number) {
-      result.add(name, dims, stacked(all, number), "1",
-                 std::string("change of the corrupted logit difference with the head's ") +
-                     long_name + " of the clean prompt");
-    };
-    add_effect("z_effect", "output", by_head, &HeadNumbers::z);
-    add_effect("q_effect", "query", by_head, &HeadNumbers::q);
-    add_effect("k_effect", "key", by_kv_head, &HeadNumbers::k);
-    add_effect("v_effect", "value", by_kv_head, &HeadNumbers::v);
+    add_effects(result, all);
     result.add("attention", {"traced", "place", "block", "head"},
                stacked(all, &HeadNumbers::attention), "1",
                "attention from the last token to the name");
@@ -217,10 +257,7 @@ class IndirectObjectIdentification final : public Experiment {
     const auto receivers = receivers_of(choose_heads(c.earlier(), c.parameters().integer("top_k")));
     if (receivers.empty()) return;
     const TransformerSpec& spec = c.model().spec();
-    PathPatchingOptions options;
-    options.senders = {"heads"};
-    options.receivers = receivers;
-    options.recompute_mlps = true;
+    PathPatchingOptions options = path_options(receivers);
     Dataset result;
     std::vector<at::Tensor> effects, gaps;
     for (const Prompt& one : prompts) {
@@ -233,16 +270,8 @@ class IndirectObjectIdentification final : public Experiment {
           {std::ssize(receivers), spec.n_layers, spec.attention.n_heads}));
       gaps.push_back(found["gap"].tensor);
     }
-    result.add_coordinate("receiver", receivers, "query that reads another run's head");
-    add_head_axes(result, spec.attention, spec.n_layers);
-    const std::int64_t traced = c.parameters().integer("traced");
-    result.add_coordinate("measured", at::arange(traced - std::ssize(prompts), traced, at::kInt),
-                          "prompt, as in `prompts`");
-    result.add("effect", {"measured", "receiver", "block", "head"}, at::stack(effects), "1",
-               "change of the logit difference where the receiver alone reads this head's output "
-               "of the corrupted prompt (NaN: the receiver is not later)");
-    result.add("gap", {"measured"}, at::stack(gaps), "1",
-               "logit difference of the corrupted prompt minus that of the clean one");
+    add_paths(result, receivers, spec, at::stack(effects), at::stack(gaps),
+              c.parameters().integer("traced"));
     c.save("paths", std::move(result));
   }
 

@@ -148,31 +148,50 @@ Prompt prompt_of(const Model& model, const Form& form, std::int64_t index, std::
   return prompt;
 }
 
+void check_prompt(const Model& model, const Form& form, const Prompt& prompt, const Line& line) {
+  const std::string names = "'" + form.names[static_cast<std::size_t>(prompt.a)] + "' and '" +
+                            form.names[static_cast<std::size_t>(prompt.b)] + "'";
+  if (prompt.names[0] < 0)
+    throw InputError(line.where + ": with the names " + names +
+                     " the prompt must have the token of the first once and that of the second "
+                     "twice, but it has not; leave names and parts of names out of the rest of "
+                     "the template, and put blanks around its slots");
+  if (prompt.corrupted.size() != prompt.tokens.size())
+    throw InputError(
+        line.where + ": with the names " + names + " the prompt has " +
+        std::to_string(prompt.tokens.size()) + " tokens, and with a third name in the last slot " +
+        std::to_string(prompt.corrupted.size()) + "; put blanks around the slots of the template");
+  if (prompt.tokens.size() > position_limit(model.spec()))
+    throw InputError(line.where + ": the prompt has " + std::to_string(prompt.tokens.size()) +
+                     " tokens, but the model has " + std::to_string(position_limit(model.spec())) +
+                     " positions; write a shorter template");
+}
+
 /// Every name in every slot of a template must be its one token, and nowhere else.
 void check_template(const Model& model, const Form& form, std::int64_t index, const Line& line) {
   const auto n = std::ssize(form.names);
   for (std::int64_t order = 0; order < std::ssize(kOrders); ++order)
     for (std::int64_t i = 0; i < n; ++i) {
       const Prompt prompt = prompt_of(model, form, index, order, {i, (i + 1) % n, (i + 2) % n});
-      const std::string names = "'" + form.names[static_cast<std::size_t>(prompt.a)] + "' and '" +
-                                form.names[static_cast<std::size_t>(prompt.b)] + "'";
-      if (prompt.names[0] < 0)
-        throw InputError(line.where + ": with the names " + names +
-                         " the prompt must have the token of the first once and that of the second "
-                         "twice, but it has not; leave names and parts of names out of the rest of "
-                         "the template, and put blanks around its slots");
-      if (prompt.corrupted.size() != prompt.tokens.size())
-        throw InputError(line.where + ": with the names " + names + " the prompt has " +
-                         std::to_string(prompt.tokens.size()) +
-                         " tokens, and with a third name in the last slot " +
-                         std::to_string(prompt.corrupted.size()) +
-                         "; put blanks around the slots of the template");
-      if (prompt.tokens.size() > position_limit(model.spec()))
-        throw InputError(line.where + ": the prompt has " + std::to_string(prompt.tokens.size()) +
-                         " tokens, but the model has " +
-                         std::to_string(position_limit(model.spec())) +
-                         " positions; write a shorter template");
+      check_prompt(model, form, prompt, line);
     }
+}
+
+}  // namespace
+
+namespace {
+
+/// Checks that the names and templates give enough different prompts.
+void check_count(const Form& form, const Parameters& parameters) {
+  const auto n = std::ssize(form.names), t = std::ssize(form.templates);
+  const std::int64_t different = t * std::ssize(kOrders) * n * (n - 1);
+  if (parameters.integer("prompts") > different)
+    throw InputError(parameters.text("names") + ": " + std::to_string(n) + " names in " +
+                     std::to_string(t) + " templates and " + std::to_string(kOrders.size()) +
+                     " orders give " + std::to_string(different) +
+                     " different prompts, expected at least " +
+                     std::to_string(parameters.integer("prompts")) +
+                     " (parameter 'prompts'); add names or templates");
 }
 
 }  // namespace
@@ -189,15 +208,7 @@ Form read_form(const Model& model, const Parameters& parameters) {
   read_names(form, model, lines_of(parameters.text("names"), "names"));
   for (std::size_t i = 0; i < templates.size(); ++i)
     check_template(model, form, static_cast<std::int64_t>(i), templates[i]);
-  const auto n = std::ssize(form.names), t = std::ssize(form.templates);
-  const std::int64_t different = t * std::ssize(kOrders) * n * (n - 1);
-  if (parameters.integer("prompts") > different)
-    throw InputError(parameters.text("names") + ": " + std::to_string(n) + " names in " +
-                     std::to_string(t) + " templates and " + std::to_string(kOrders.size()) +
-                     " orders give " + std::to_string(different) +
-                     " different prompts, expected at least " +
-                     std::to_string(parameters.integer("prompts")) +
-                     " (parameter 'prompts'); add names or templates");
+  check_count(form, parameters);
   return form;
 }
 

@@ -20,6 +20,11 @@ using nlohmann::json;
 // Limit for fields of a case, which are JSON from a file.
 constexpr JsonLimits kFieldLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
+json value_at(const Variable& variable, std::size_t row) {
+  if (variable.is_text()) return variable.strings.at(row);
+  return variable.tensor[static_cast<std::int64_t>(row)].item<std::int64_t>();
+}
+
 /// JSON object with one member per row of a table, named by the columns `keys`.
 json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<std::string>& keys,
              const std::vector<std::string>& columns) {
@@ -35,10 +40,7 @@ json rows_of(const Dataset& recipe, const std::string& dim, const std::vector<st
       // The columns of a table have its dimension as prefix or not.
       if (!recipe.contains(dim + "_" + column) && !recipe.contains(column)) continue;
       const Variable& variable = recipe[recipe.contains(column) ? column : dim + "_" + column];
-      if (variable.is_text())
-        row[column] = variable.strings.at(i);
-      else
-        row[column] = variable.tensor[static_cast<std::int64_t>(i)].item<std::int64_t>();
+      row[column] = value_at(variable, i);
     }
     rows[key] = row;
   }

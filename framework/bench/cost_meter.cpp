@@ -49,4 +49,13 @@ void CostMeter::end() noexcept {
   outermost_->peak_memory_bytes = std::fmax(outermost_->peak_memory_bytes, memory_.end());
 }
 
+/// Each case gets the same part of the time.
+CaseCosts share_of(const CaseCosts& costs, std::size_t cases, bool first) {
+  CaseCosts share = costs;
+  share.whole.seconds /= static_cast<double>(cases);
+  for (auto& [name, cost] : share.tools) cost.seconds /= static_cast<double>(cases);
+  if (!first) share.profile.clear();
+  return share;
+}
+
 }  // namespace lensbench

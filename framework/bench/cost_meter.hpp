@@ -39,6 +39,12 @@ class CostMeter final : public ToolMeter {
   Cost* outermost_ = nullptr;
 };
 
+/// Costs of one of several cases that ran together.
+/// \param costs  costs of all of them
+/// \param cases  their number
+/// \param first  whether it is the first one, which gets the profile: it is summed over the cases
+CaseCosts share_of(const CaseCosts& costs, std::size_t cases, bool first);
+
 /// Reports the tool calls of some slots to a meter during its lifetime.
 class MeteredSlots {
  public:

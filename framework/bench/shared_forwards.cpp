@@ -85,7 +85,8 @@ std::map<std::string, at::Tensor> SharedForwards::activations(const Tokens& toke
                                                               const CaseBatch* batch) {
   const Names wanted = matching(globs);
   set_batch(batch);
-  if (!share_) return read(tokens, wanted);
+  // Sequences are compared by their ids, which are the same for different pictures.
+  if (!share_ || !tokens.pictures.empty()) return read(tokens, wanted);
   Sequence& sequence = sequence_of(tokens);
   Names missing;
   std::copy_if(wanted.begin(), wanted.end(), std::inserter(missing, missing.end()),

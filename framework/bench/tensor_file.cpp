@@ -69,6 +69,16 @@ std::vector<std::int64_t> own_shape(const StoredVariable& variable) {
   return {variable.shape.begin() + (added ? 1 : 0), variable.shape.end()};
 }
 
+json entry_of(const StoredVariable& one) {
+  json entry = {{"name", one.facts.name}};
+  // Texts of an archive are small and travel with the description.
+  if (one.facts.is_text() && one.rows == nullptr)
+    entry["texts"] = one.facts.strings;
+  else
+    entry["shape"] = own_shape(one), entry["dtype"] = safetensors_dtype(one.type);
+  return entry;
+}
+
 /// Names, types, shapes and texts of a result. It runs in the confined process.
 std::string describe(const ResultPath& path) {
   // Digests are checked first: a damaged archive must not become input of an analysis.
@@ -81,13 +91,7 @@ std::string describe(const ResultPath& path) {
   json list = json::array();
   for (const StoredVariable& one : stored.variables) {
     if (!variable.empty() && one.facts.name != variable) continue;
-    json entry = {{"name", one.facts.name}};
-    // Texts of an archive are small and travel with the description.
-    if (one.facts.is_text() && one.rows == nullptr)
-      entry["texts"] = one.facts.strings;
-    else
-      entry["shape"] = own_shape(one), entry["dtype"] = safetensors_dtype(one.type);
-    list.push_back(std::move(entry));
+    list.push_back(entry_of(one));
   }
   json metadata = json::object();
   for (const auto& [key, value] : stored.attributes) metadata[key] = text_of(value);

@@ -24,22 +24,29 @@ nlohmann::json read_object(const fs::path& path) {
 
 }  // namespace
 
+namespace {
+
+[[noreturn]] void throw_no_config(const fs::path& directory) {
+  std::error_code error;
+  if (fs::exists(directory / "adapter_config.json", error))
+    throw InputError(explain_adapter(directory));
+  const bool weights = fs::exists(directory / "model.safetensors", error) ||
+                       fs::exists(directory / "model.safetensors.index.json", error);
+  throw InputError(weights || !has_foreign_weights(directory)
+                       ? directory.string() +
+                             ": config.json is missing; expected a Hugging Face model directory"
+                       : explain_missing_weights(directory, nullptr));
+}
+
+}  // namespace
+
 /// The configuration comes first: without it the weights cannot be used. A folder that lacks it
 /// gets the message that fits its content.
 Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error))
     throw InputError(directory_.string() + ": model directory not found");
-  if (!fs::exists(config_path(), error)) {
-    if (fs::exists(directory_ / "adapter_config.json", error))
-      throw InputError(explain_adapter(directory_));
-    const bool weights = fs::exists(directory_ / "model.safetensors", error) ||
-                         fs::exists(directory_ / "model.safetensors.index.json", error);
-    throw InputError(weights || !has_foreign_weights(directory_)
-                         ? directory_.string() +
-                               ": config.json is missing; expected a Hugging Face model directory"
-                         : explain_missing_weights(directory_, nullptr));
-  }
+  if (!fs::exists(config_path(), error)) throw_no_config(directory_);
   config_ = read_object(config_path());
   files_.push_back({"config", config_path()});
   // Before the weights are opened, since the layout of quantized tensors differs.

@@ -98,6 +98,15 @@ std::string fetch_command(const HubName& name) {
          (name.revision == "main" ? "" : " --revision " + shell_word(name.revision));
 }
 
+[[noreturn]] void throw_not_a_folder(const std::string& path) {
+  const std::string explanation = explain_weight_file(path);
+  throw InputError(!explanation.empty()
+                       ? explanation
+                       : printable(path) +
+                             ": is a file; expected a Hugging Face model directory with "
+                             "config.json and model.safetensors");
+}
+
 }  // namespace
 
 fs::path resolve_model_directory(const std::string& path_or_name) {
@@ -105,14 +114,7 @@ fs::path resolve_model_directory(const std::string& path_or_name) {
   // A folder with the name has precedence over the cache.
   if (fs::is_directory(path_or_name, error)) return path_or_name;
   const std::string shown = printable(path_or_name);
-  if (fs::exists(path_or_name, error)) {
-    const std::string explanation = explain_weight_file(path_or_name);
-    throw InputError(!explanation.empty()
-                         ? explanation
-                         : shown +
-                               ": is a file; expected a Hugging Face model directory with "
-                               "config.json and model.safetensors");
-  }
+  if (fs::exists(path_or_name, error)) throw_not_a_folder(path_or_name);
   const auto name = parse_hub_name(path_or_name);
   if (!name)
     throw InputError(shown +

@@ -88,7 +88,7 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
                           const ModelOptions& options, Values values,
                           std::vector<std::string>& left_out) {
   const std::string_view prefix =
-      part.is_whole() ? family.optional_prefix : std::string_view(part.body_prefix);
+      part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
   CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
   left_out = taker.finish(family.buffers, part.other_parts);
@@ -137,6 +137,18 @@ std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* 
   return files;
 }
 
+/// \param left_out  names of tensors that are not read
+std::vector<std::string> notes_of(const Checkpoint& checkpoint, const LanguagePart& part,
+                                  const std::vector<std::string>& left_out) {
+  std::vector<std::string> notes = checkpoint.notes();
+  if (part.text_only)
+    notes.push_back("the language model of a checkpoint of text and images, which reads text only");
+  if (!left_out.empty())
+    notes.push_back("left out, since the logits do not depend on them: " + join(left_out, ", "));
+  note_unreadable(checkpoint, notes);
+  return notes;
+}
+
 /// config.json is read completely before the first weight, so that an unsupported setting is
 /// reported by its field and not as a missing tensor.
 std::shared_ptr<const Model> open_model(const std::string& path_or_name,
@@ -150,14 +162,7 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
   ModelParts parts;
   std::vector<std::string> left_out;
   ModelWeights weights = load_weights(part, family, spec, checkpoint, options, values, left_out);
-  parts.notes = checkpoint.notes();
-  if (!part.is_whole())
-    parts.notes.push_back(
-        "the language model of a checkpoint of text and images, which reads text only");
-  if (!left_out.empty())
-    parts.notes.push_back("left out, since the logits do not depend on them: " +
-                          join(left_out, ", "));
-  note_unreadable(checkpoint, parts.notes);
+  parts.notes = notes_of(checkpoint, part, left_out);
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());

@@ -22,7 +22,9 @@ void require_tokens(const Tokens& tokens) {
 /// Batch [1, pos] of one sequence.
 TokenBatch make_batch(const Tokens& tokens) {
   require_tokens(tokens);
-  return {at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
+  TokenBatch batch{at::tensor(tokens.ids, at::kLong).unsqueeze(0), {}};
+  if (!tokens.pictures.empty()) batch.pictures = {tokens.pictures};
+  return batch;
 }
 
 /// Batch [sequence, pos] padded to the longest one, with id 0, which no real token sees.
@@ -44,6 +46,9 @@ TokenBatch make_batch(const std::vector<Tokens>& sequences) {
     const std::int64_t padding = longest - tokens.size();
     batch.ids[row].narrow(0, padding, tokens.size()).copy_(at::tensor(tokens.ids, at::kLong));
     if (batch.mask.defined()) batch.mask[row].narrow(0, padding, tokens.size()).fill_(true);
+    if (tokens.pictures.empty()) continue;
+    batch.pictures.resize(sequences.size());
+    batch.pictures[static_cast<std::size_t>(row)] = tokens.pictures;
   }
   return batch;
 }
@@ -96,24 +101,36 @@ std::shared_ptr<const Tokenizer> required_tokenizer(const Model& model) {
 
 }  // namespace
 
+namespace {
+
+/// Adds or removes the BOS where that is asked for. \return whether the text begins with one
+bool begin_as_asked(const Model& model, const Tokenizer& tokenizer, std::optional<bool> prepend_bos,
+                    Encoding& encoding) {
+  // A tokenizer without a BOS, such as BERT's, may begin with another special token, which counts.
+  const bool bos_added = !encoding.ids.empty() && encoding.special.front() &&
+                         encoding.ids.front() == tokenizer.bos_id().value_or(encoding.ids.front());
+  if (prepend_bos && *prepend_bos && !bos_added) {
+    if (!tokenizer.bos_id())
+      throw UsageError(model.directory().string() +
+                       ": the tokenizer does not have a BOS token; leave out prepend_bos");
+    encoding.ids.insert(encoding.ids.begin(), *tokenizer.bos_id());
+    return true;
+  }
+  if (prepend_bos && !*prepend_bos && bos_added) {
+    encoding.ids.erase(encoding.ids.begin());
+    return false;
+  }
+  return bos_added;
+}
+
+}  // namespace
+
 /// Tokens of a text with the special tokens that the tokenizer adds, as in transformers;
 /// `prepend_bos` only corrects the first one afterwards.
 Tokens to_tokens(const Model& model, std::string_view text, std::optional<bool> prepend_bos) {
   const auto tokenizer = required_tokenizer(model);
   Encoding encoding = tokenizer->encode(text, true);
-  // A tokenizer without a BOS, such as BERT's, may begin with another special token, which counts.
-  bool bos_added = !encoding.ids.empty() && encoding.special.front() &&
-                   encoding.ids.front() == tokenizer->bos_id().value_or(encoding.ids.front());
-  if (prepend_bos && *prepend_bos && !bos_added) {
-    if (!tokenizer->bos_id())
-      throw UsageError(model.directory().string() +
-                       ": the tokenizer does not have a BOS token; leave out prepend_bos");
-    encoding.ids.insert(encoding.ids.begin(), *tokenizer->bos_id());
-    bos_added = true;
-  } else if (prepend_bos && !*prepend_bos && bos_added) {
-    encoding.ids.erase(encoding.ids.begin());
-    bos_added = false;
-  }
+  const bool bos_added = begin_as_asked(model, *tokenizer, prepend_bos, encoding);
   if (encoding.ids.empty())
     throw UsageError("prompt: the text gives no tokens; expected at least one");
   require_embedded(model, *tokenizer, encoding.ids);

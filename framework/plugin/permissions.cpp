@@ -67,11 +67,8 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
-// Checks one file or folder of the path.
-void check_status(const struct stat& status, const fs::path& path, bool sticky_helps,
-                  const PathTrust& trust, const std::string& subject) {
-  const bool folder = S_ISDIR(status.st_mode);
-  const std::string what = folder ? "the folder " + quoted(path) : "the file";
+void check_owner(const struct stat& status, const std::string& what, const PathTrust& trust,
+                 const std::string& subject) {
   // Root could replace everything anyway, so its files are as safe as those of the user.
   if (!trust.owners.contains(status.st_uid))
     refuse_path(
@@ -80,6 +77,14 @@ void check_status(const struct stat& status, const fs::path& path, bool sticky_h
             ", expected root or you; change its owner with chown, copy the plug-in to a folder of "
             "your own" +
             kOverride);
+}
+
+// Checks one file or folder of the path.
+void check_status(const struct stat& status, const fs::path& path, bool sticky_helps,
+                  const PathTrust& trust, const std::string& subject) {
+  const bool folder = S_ISDIR(status.st_mode);
+  const std::string what = folder ? "the folder " + quoted(path) : "the file";
+  check_owner(status, what, trust, subject);
   // Bits that were accepted for the whole installation do not count.
   mode_t open_to = status.st_mode & kOthersWrite & ~trust.writable;
   if ((open_to & S_IWGRP) != 0 && is_private_group(status.st_gid)) open_to &= ~mode_t{S_IWGRP};

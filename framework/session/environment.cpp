@@ -109,38 +109,48 @@ std::string denormals() {
 
 }  // namespace
 
-/// Names are part of the format of archives: `diff` and `replay` compare them one by one.
-nlohmann::json environment_facts() {
-  const auto build = build_info();
+namespace {
+
+/// Facts about the libraries and threads that compute.
+nlohmann::json computation_facts() {
   const auto threads = thread_report();
   const auto libtorch = libtorch_facts();
-  utsname system{};
-  uname(&system);
-  return {{"lensbench", build.version},
-          {"git_commit", build.git_commit},
-          {"compiler", build.compiler},
-          {"build_type", build.build_type},
-          {"libtorch", libtorch.version},
+  return {{"libtorch", libtorch.version},
           {"cpu_capability", libtorch.cpu_capability},
           {"onednn", libtorch.mkldnn},
           {"openmp", libtorch.openmp},
-          {"hdf5", hdf5_version()},
-          {"zlib", zlib_version()},
-          {"libc", std::string("glibc ") + gnu_get_libc_version()},
-          {"libstdcxx", std::to_string(__GLIBCXX__)},
           {"blas_core", threads.blas_core},
           {"blas_config", threads.blas_config},
           {"blas_threads", threads.blas_threads},
           {"threads", threads.threads},
           {"libtorch_threads", threads.libtorch_threads},
-          {"interop_threads", libtorch.interop_threads},
-          {"denormals", denormals()},
-          {"cpu", cpu_field("model name")},
-          {"cpu_flags", vector_flags()},
-          {"architecture", system.machine},
-          {"distribution", distribution()},
-          {"operating_system", std::string(system.sysname) + " " + system.release},
-          {"variables", variables(false)}};
+          {"interop_threads", libtorch.interop_threads}};
+}
+
+}  // namespace
+
+/// Names are part of the format of archives: `diff` and `replay` compare them one by one.
+nlohmann::json environment_facts() {
+  const auto build = build_info();
+  utsname system{};
+  uname(&system);
+  nlohmann::json facts = {{"lensbench", build.version},
+                          {"git_commit", build.git_commit},
+                          {"compiler", build.compiler},
+                          {"build_type", build.build_type},
+                          {"hdf5", hdf5_version()},
+                          {"zlib", zlib_version()},
+                          {"libc", std::string("glibc ") + gnu_get_libc_version()},
+                          {"libstdcxx", std::to_string(__GLIBCXX__)},
+                          {"denormals", denormals()},
+                          {"cpu", cpu_field("model name")},
+                          {"cpu_flags", vector_flags()},
+                          {"architecture", system.machine},
+                          {"distribution", distribution()},
+                          {"operating_system", std::string(system.sysname) + " " + system.release},
+                          {"variables", variables(false)}};
+  facts.update(computation_facts());
+  return facts;
 }
 
 nlohmann::json place_variables() {

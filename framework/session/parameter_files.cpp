@@ -79,6 +79,14 @@ void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
   }
 }
 
+std::string changed_items(const std::vector<std::string>& items,
+                          const std::function<std::string(const std::string&)>& change) {
+  std::vector<std::string> changed;
+  changed.reserve(items.size());
+  for (const auto& item : items) changed.push_back(change(item));
+  return join(changed, ",");
+}
+
 /// Changes the values that name models or files.
 Settings changed(const Parameters& parameters,
                  const std::function<std::string(const std::string&)>& of_model,
@@ -93,13 +101,10 @@ Settings changed(const Parameters& parameters,
       if (!only_these) values[parameter.name] = value;
       continue;
     }
-    if (parameter.type == ParameterType::models) {
-      std::vector<std::string> items;
-      for (const auto& item : parameters.list(parameter.name)) items.push_back(of_model(item));
-      values[parameter.name] = join(items, ",");
-    } else {
+    if (parameter.type == ParameterType::models)
+      values[parameter.name] = changed_items(parameters.list(parameter.name), of_model);
+    else
       values[parameter.name] = is_model ? of_model(value) : of_file(value);
-    }
   }
   return values;
 }

@@ -105,10 +105,18 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   plan_ =
       make_plan(request_, *context_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
   plan_.passes = bound_->passes(parameters_);
+  give_notes();
+  estimate_cost();
+}
+
+void RunSession::give_notes() {
   for (std::string& note :
        notes_on_run(*model_, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
+}
+
+void RunSession::estimate_cost() {
   if (const auto cost = bound_->expected_cost(cases_, parameters_, *context_); cost.cases > 0) {
     expected_cost_ = to_json(cost);
     listener_.warn("expected cost of " +

@@ -83,6 +83,8 @@ class RunSession {
   Outcome finish(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
  private:
+  void give_notes();
+  void estimate_cost();
   RunReport run_cases(ResultSink& sink, bool only_finish);
   Outcome complete(RunWriter writer, const std::filesystem::path& out,
                    const std::vector<std::string>& argv, bool only_finish);

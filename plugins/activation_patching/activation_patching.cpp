@@ -1,15 +1,11 @@
 #include "activation_patching.hpp"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/scalar_tensor.h>
-
 #include <lensbench/error.hpp>
-#include <set>
 #include <utility>
 
 #include "grid.hpp"
-#include "receipts.hpp"
 #include "reference.hpp"
+#include "swept.hpp"
 
 namespace lensbench::patching {
 namespace {
@@ -31,125 +27,15 @@ ActivationPatchingOptions options_of(const Model& model, const Parameters& param
   return options;
 }
 
-/// Everything of one sweep before it is run.
-struct Plan {
-  Context& context;
-  const Tokens& base;
-  const MetricReader& reader;
-  const std::vector<GridPoint>& points;
-  const Values& values;
-  const ActivationPatchingOptions& options;
-};
-
-/// A sweep with its receipts.
-struct Swept {
-  Grid grid;
-  SweepResult result;
-  double base_metric = 0.0;
-  std::vector<Receipt> receipts = {};
-};
-
-/// Progress goes to the terminal, and an interrupt of the run ends the sweep between two forwards.
-SweepOptions sweep_options(Context& context, std::int64_t position,
-                           const ActivationPatchingOptions& options, std::int64_t total) {
-  SweepOptions sweep;
-  sweep.metric_position = position;
-  sweep.most_cells = options.most_cells;
-  sweep.progress = [&context, total](std::int64_t done) {
-    context.progress(done, total);
-    if (context.cancelled()) throw RunError("activation_patching: the run was interrupted");
-  };
-  return sweep;
-}
-
-/// Runs the cells. \param source  the other run of a pair; nullptr for an ablation
-Swept sweep(const Plan& plan, const Tokens* source, double source_metric) {
-  const Model& model = plan.context.model();
-  Swept swept;
-  // All cells of all points are one sweep, so that cells of different points share forwards.
-  swept.grid = make_grid(model.spec(), plan.points, plan.base.size(), plan.options.by_position,
-                         &plan.values);
-  std::vector<SweepCell> cells = swept.grid.cells;
-  const auto n_cells = static_cast<std::int64_t>(cells.size());
-  // One more cell replaces the whole stream at the middle block: it must give the metric of the
-  // source run, which a receipt checks.
-  const GridPoint stream{"resid_pre"};
-  const std::int64_t middle = model.spec().n_layers / 2;
-  if (source != nullptr) {
-    const Values of_stream = read_run(model, *source, plan.base, {stream}).values;
-    cells.push_back({{{stream.hook(), middle, {}, {}, of_stream.at(place_of(stream, middle))}}});
-  }
-  const RowMetrics metrics = plan.reader.rows();
-  const SweepOptions options = sweep_options(plan.context, plan.reader.position(), plan.options,
-                                             static_cast<std::int64_t>(cells.size()));
-  swept.result = sweep_cells(model, plan.base, cells, metrics, options);
-  swept.base_metric = swept.result.base_metrics.item<double>();
-  // Errors are relative to the gap, below which a rounding has no meaning.
-  const SweepCheck check{
-      model, plan.base, cells, metrics, options, swept.result, source_metric - swept.base_metric};
-  std::set<std::string> hooks;
-  for (const GridPoint& point : plan.points) hooks.insert(written_hook(point));
-  swept.receipts = {self_replacement(check, {hooks.begin(), hooks.end()}),
-                    some_write_has_effect(check, n_cells), batched_equals_single(check)};
-  // An ablation lacks a source run, and thus the two receipts that compare with it.
-  if (source == nullptr) return swept;
-  swept.receipts.push_back(
-      restores_source(check, swept.result.metrics.select(1, n_cells),
-                      at::scalar_tensor(source_metric, at::kDouble).view({1, 1})));
-  swept.receipts.push_back(pattern_and_values_are_z(check, *source));
-  return swept;
-}
-
-/// The axes `head` and `kv_head` exist only if a point has heads; grouped models have both.
-void add_axes(Dataset& dataset, const TransformerSpec& spec, const Grid& grid) {
-  dataset.add_coordinate("block", at::arange(spec.n_layers, at::kInt), "block, counted from 0");
-  for (const PointCells& cells : grid.points)
-    if (cells.point.by_head && !dataset.contains(cells.point.head_axis))
-      dataset.add_coordinate(cells.point.head_axis, at::arange(cells.point.n_heads, at::kInt),
-                             std::string(cells.point.head_axis) == "head"
-                                 ? "attention head"
-                                 : "head that has keys and values");
-}
-
-std::vector<std::string> dims_of(const PointCells& cells, bool by_position) {
-  std::vector<std::string> dims = {"block"};
-  if (cells.point.by_head) dims.emplace_back(cells.point.head_axis);
-  if (by_position) dims.emplace_back("token");
-  return dims;
-}
-
-/// \param gap  nullptr for an ablation
-void add_cells(Dataset& dataset, const Plan& plan, const Swept& swept, const Gap* gap) {
-  // An effect needs the base metric only; a recovery needs the gap, which an ablation lacks.
-  const Gap of_base{swept.base_metric, 0.0, 0.0};
-  for (const PointCells& cells : swept.grid.points) {
-    // [base, cell, metric] of one base run and one metric.
-    const at::Tensor metrics = cells.of(swept.result.metrics[0].select(1, 0));
-    const auto dims = dims_of(cells, plan.options.by_position);
-    const std::string what = cells.point.name + (cells.point.by_head ? " of one head" : "") +
-                             " replaced at " +
-                             (plan.options.by_position ? "this position" : "all positions");
-    dataset.add(cells.point.prefix() + "_effect", dims, of_base.effect(metrics),
-                plan.reader.units(), "metric with " + what + ", minus the base metric");
-    if (gap != nullptr)
-      dataset.add(cells.point.prefix() + "_recovery", dims, gap->recovery(metrics), "1",
-                  "effect of " + what + " divided by the gap (NaN: gap below min_gap)");
-  }
-}
-
-void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
-                const char* long_name) {
-  dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
-}
-
-void add_options(Dataset& dataset, const Plan& plan, const std::string& source) {
-  plan.reader.describe(dataset);
-  dataset.attributes["source"] = source;
-  dataset.attributes["points"] = plan.options.points;
-  dataset.attributes["head_points"] = plan.options.head_points;
-  dataset.attributes["by_position"] = static_cast<std::int64_t>(plan.options.by_position);
-  dataset.attributes["most_cells"] = plan.options.most_cells;
-  dataset.attributes["reference"] = "none";
+/// An ablation changes the prompt itself; only a drawn prompt has tokens of its own.
+void add_token_axes(Dataset& dataset, const Tokens& tokens, const std::optional<Tokens>& drawn) {
+  add_token_axis(dataset, tokens.ids, tokens.texts);
+  if (drawn)
+    dataset.add({.name = "source_token",
+                 .dims = {"token"},
+                 .strings = drawn->texts,
+                 .long_name = "token text of the drawn prompt at this position",
+                 .coordinate = true});
 }
 
 }  // namespace
@@ -219,7 +105,7 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
   const double source_metric =
       reader(source.residual.narrow(0, reader.position(), 1)).item<double>();
   const Plan plan{context(), pair.base(), reader, points, source.values, options};
-  const Swept swept = sweep(plan, &pair.source(), source_metric);
+  const Swept swept = run_sweep(plan, &pair.source(), source_metric);
   const Gap gap{swept.base_metric, source_metric, options.min_gap};
 
   Dataset dataset;
@@ -252,6 +138,17 @@ const Values& ActivationPatchingTool::means(const ReferencePrompts& reference,
   return means_;
 }
 
+/// Every source gives values of the same form, so the sweep does not know where they come from.
+Values ActivationPatchingTool::fixed_values(const std::string& replacement, const Tokens& tokens,
+                                            const std::vector<GridPoint>& points,
+                                            const ReferencePrompts& reference) {
+  if (replacement == "zero") return zero_values(model(), points);
+  if (replacement == "mean") return means(reference, points);
+  if (replacement == "mean_of_prompt") return mean_of_prompt_values(model(), tokens, points);
+  throw UsageError("activation_patching: unknown source '" + replacement +
+                   "'; give zero, mean, mean_of_prompt or resample");
+}
+
 Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& replacement,
                                        const Target& target,
                                        const ActivationPatchingOptions& options) {
@@ -259,37 +156,18 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
     throw UsageError("activation_patching: the prompt is empty; give at least one token");
   const auto points = grid_points(model().spec(), options.points, options.head_points);
   const ReferencePrompts reference(context(), options.reference);
-  // Every source gives values of the same form, so the sweep does not know where they come from.
-  Values values;
   std::optional<Tokens> drawn;
-  if (replacement == "zero") {
-    values = zero_values(model(), points);
-  } else if (replacement == "mean") {
-    values = means(reference, points);
-  } else if (replacement == "mean_of_prompt") {
-    values = mean_of_prompt_values(model(), tokens, points);
-  } else if (replacement == "resample") {
-    drawn = draw(context(), reference, tokens);
-    values = read_run(model(), *drawn, tokens, points).values;
-  } else {
-    throw UsageError("activation_patching: unknown source '" + replacement +
-                     "'; give zero, mean, mean_of_prompt or resample");
-  }
+  if (replacement == "resample") drawn = draw(context(), reference, tokens);
+  const Values values = drawn ? read_run(model(), *drawn, tokens, points).values
+                              : fixed_values(replacement, tokens, points, reference);
   const at::Tensor stream = last_stream(model(), tokens);
   MetricReader reader("activation_patching", model(), tokens, stream, target, options.metric);
   reader.set_base(stream[reader.position()]);
   const Plan plan{context(), tokens, reader, points, values, options};
-  const Swept swept = sweep(plan, nullptr, 0.0);
+  const Swept swept = run_sweep(plan, nullptr, 0.0);
 
   Dataset dataset;
-  // An ablation changes the prompt itself; only a drawn prompt has tokens of its own.
-  add_token_axis(dataset, tokens.ids, tokens.texts);
-  if (drawn)
-    dataset.add({.name = "source_token",
-                 .dims = {"token"},
-                 .strings = drawn->texts,
-                 .long_name = "token text of the drawn prompt at this position",
-                 .coordinate = true});
+  add_token_axes(dataset, tokens, drawn);
   add_axes(dataset, model().spec(), swept.grid);
   add_cells(dataset, plan, swept, nullptr);
   add_scalar(dataset, "base_metric", swept.base_metric, reader.units(),

@@ -54,6 +54,9 @@ class ActivationPatchingTool final : public ActivationPatching {
  private:
   /// Means over the reference prompts, computed at the first use.
   const Values& means(const ReferencePrompts& reference, const std::vector<GridPoint>& points);
+  /// Values of a replacement that is not another prompt.
+  Values fixed_values(const std::string& replacement, const Tokens& tokens,
+                      const std::vector<GridPoint>& points, const ReferencePrompts& reference);
 
   std::string means_key_;
   Values means_;

@@ -121,6 +121,25 @@ std::int64_t work_items(const FactsPlan& plan, const FactsOptions& options) {
   return items;
 }
 
+/// Operations of relation maps. Each of d_model rows goes back through the blocks after map_layer,
+/// at about the cost of a forward.
+double map_flops(const TransformerSpec& spec, const FactsPlan& plan, const FactsOptions& options,
+                 double longest) {
+  const auto subjects = static_cast<double>(training_subjects(plan, options));
+  const auto blocks = static_cast<double>(spec.n_layers - options.map_layer);
+  return subjects * static_cast<double>(spec.d_model) * longest * token_cost(spec, 1).flops *
+         blocks / static_cast<double>(spec.n_layers);
+}
+
+/// Memory of a relation map: the graph keeps what the blocks after map_layer computed, for all rows
+/// of a batch.
+double map_bytes(const TransformerSpec& spec, const FactsOptions& options, double longest) {
+  const std::int64_t rows = std::min(options.most_rows, spec.d_model);
+  const auto width = static_cast<double>(spec.d_model);
+  const auto blocks = static_cast<double>(spec.n_layers - options.map_layer);
+  return blocks * longest * token_cost(spec, rows).bytes + 24 * width * width;
+}
+
 CostEstimate cost_of(const Model& model, const FactsPlan& plan, const FactsOptions& options) {
   const TransformerSpec& spec = model.spec();
   const double of_token = token_cost(spec, 1).flops;
@@ -137,13 +156,8 @@ CostEstimate cost_of(const Model& model, const FactsPlan& plan, const FactsOptio
     bytes = std::max(bytes, trace.bytes);
   }
   if (options.relation_map) {
-    const std::int64_t rows = std::min(options.most_rows, spec.d_model);
-    const auto subjects = static_cast<double>(training_subjects(plan, options));
-    const auto blocks = static_cast<double>(spec.n_layers - options.map_layer);
-    // Each of d_model rows goes back through the blocks after map_layer, at about the cost of a
-    // forward; the graph keeps what these blocks computed, for all rows of a batch.
-    flops += subjects * width * longest * of_token * blocks / static_cast<double>(spec.n_layers);
-    bytes = std::max(bytes, blocks * longest * token_cost(spec, rows).bytes + 24 * width * width);
+    flops += map_flops(spec, plan, options, longest);
+    bytes = std::max(bytes, map_bytes(spec, options, longest));
   }
   return {flops, bytes, work_items(plan, options)};
 }

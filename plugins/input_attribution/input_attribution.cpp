@@ -1,20 +1,18 @@
 #include "input_attribution.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
-#include <lensbench/sweep_receipts.hpp>
 #include <limits>
 
 #include "integral.hpp"
 #include "methods.hpp"
+#include "receipts.hpp"
+#include "result.hpp"
 
 namespace lensbench::inputs {
 namespace {
@@ -48,15 +46,6 @@ double metric_at(const MetricReader& reader, const at::Tensor& stream) {
   return reader(stream.narrow(0, reader.position(), 1)).item<double>();
 }
 
-/// Values after the metric's position are not defined where later tokens cannot be seen.
-at::Tensor up_to_position(const at::Tensor& values, const TransformerSpec& spec,
-                          std::int64_t position) {
-  at::Tensor result = values.to(at::kDouble).clone();
-  const std::int64_t after = result.size(-1) - position - 1;
-  if (spec.attention.causal && after > 0) result.narrow(-1, position + 1, after).fill_(kNaN);
-  return result;
-}
-
 /// NaN marks positions that cannot contribute.
 at::Tensor sum_of(const at::Tensor& attribution) {
   return attribution.nansum();
@@ -69,77 +58,6 @@ double contrast_of(const Model& model, const MetricReader& reader, const Tokens&
   options.logits = ForwardOptions::Logits::none;
   const at::Tensor stream = model.forward(make_batch(contrast), options).residual[0];
   return reader(stream.narrow(0, contrast.size() - 1, 1)).item<double>();
-}
-
-/// The tolerance is a parameter: the error of the integral depends on the path, not on rounding.
-Receipt completeness(double gap, double difference, double tolerance) {
-  return make_receipt("integrated_gradients_sum_to_the_difference",
-                      std::abs(gap) / std::max(std::abs(difference), 1e-3), tolerance,
-                      "relative to m(x) - m(x'); more steps, another rule or another baseline if "
-                      "it fails");
-}
-
-/// The gradient of a prompt must not depend on the other rows of its batch.
-Receipt alone_equals_batch(const Question& q) {
-  // The baseline as second row: its values must not change the gradient of the first one.
-  const at::Tensor both = q.runs.gradients(q.reader, at::stack({q.input, q.baseline}))[0];
-  const double size = std::max(q.gradient.abs().max().item<double>(), 1e-30);
-  return make_receipt("gradient_alone_equals_gradient_in_a_batch",
-                      (both - q.gradient).abs().max().item<double>() / size,
-                      10 * rounding_tolerance(q.context.model()),
-                      "relative to the largest derivative; order of rounding");
-}
-
-/// A gradient of exactly 0 shows that the mask hides later tokens; the embeddings of such tokens
-/// have no path to the metric.
-Receipt later_tokens(const Question& q) {
-  const std::int64_t first = q.reader.position() + 1, count = q.tokens.size() - first;
-  const bool causal = q.context.model().spec().attention.causal;
-  const double largest =
-      causal && count > 0 ? q.gradient.narrow(0, first, count).abs().max().item<double>() : 0.0;
-  return make_receipt("later_tokens_have_no_gradient", largest, 0.0,
-                      "after the position of the metric, in causal models");
-}
-
-/// Receipts that every tool with replacements has, here on occlusions of single tokens, whatever
-/// the methods of the run.
-std::vector<Receipt> occlusion_receipts(const Question& q) {
-  std::vector<SweepCell> cells;
-  for (std::int64_t t = 0; t < q.tokens.size(); ++t)
-    cells.push_back(
-        {{{"hook_resid_pre", q.options.layer, {t}, {}, q.baseline_stream.narrow(0, t, 1)}}});
-  SweepOptions options;
-  options.metric_position = q.reader.position();
-  const RowMetrics metrics = q.reader.rows();
-  const Model& model = q.context.model();
-  const SweepResult result = sweep_cells(model, q.tokens, cells, metrics, options);
-  const SweepCheck check{model, q.tokens, cells, metrics, options, result};
-  return {self_replacement(check, {"hook_resid_pre"}),
-          some_write_has_effect(check, q.tokens.size()), batched_equals_single(check)};
-}
-
-void add_attributes(Dataset& dataset, const MetricReader& reader,
-                    const InputAttributionOptions& options) {
-  reader.describe(dataset);
-  dataset.attributes["methods"] = options.methods;
-  dataset.attributes["rule"] = options.rule;
-  dataset.attributes["steps"] = options.steps;
-  dataset.attributes["baseline"] = options.baseline;
-  dataset.attributes["baseline_token"] = options.baseline_token;
-  dataset.attributes["window"] = options.window;
-  dataset.attributes["layer"] = options.layer;
-  dataset.attributes["contrast"] = options.contrast ? options.contrast->text : "none";
-  dataset.attributes["completeness_tolerance"] = options.completeness_tolerance;
-  dataset.attributes["graph_bytes"] = options.graph_bytes;
-  dataset.attributes["base_run"] = "the prompt";
-  dataset.attributes["source_run"] = "baseline " + options.baseline;
-  dataset.attributes["sign"] = "attributions sum to m(prompt) - m(baseline)";
-  Provenance{.definition = "input_attribution/1", .rule = options.rule}.describe(dataset);
-}
-
-void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
-                const char* long_name) {
-  dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
 }
 
 MetricOptions checked_metric(MetricOptions metric, bool contrast) {
@@ -272,21 +190,8 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
     for (Receipt& receipt : occlusion_receipts(question))
       dataset.receipts.push_back(std::move(receipt));
 
-  add_token_axis(dataset, tokens.ids, tokens.texts);
-  dataset.add_coordinate("method", options.methods, "method of attribution");
-  dataset.add("attribution", {"method", "token"}, at::stack(attributions), reader.units(),
-              "part of the metric that comes from this token (NaN: after the metric's position)");
-  dataset.add("saliency", {"token"},
-              up_to_position(gradient.to(at::kDouble).norm(2, -1), spec, reader.position()),
-              reader.units(),
-              "length of the gradient of the metric by this token's input (NaN: after the metric's "
-              "position)");
-  dataset.add("completeness_gap", {"method"}, at::tensor(gaps, at::kDouble), reader.units(),
-              "sum of the attributions minus the difference of input_metric and baseline_metric "
-              "(NaN: the method does not promise it)");
-  add_scalar(dataset, "input_metric", of_input - contrast, reader.units(), "metric of the prompt");
-  add_scalar(dataset, "baseline_metric", of_baseline - contrast, reader.units(),
-             "metric of the baseline");
+  add_values(dataset, question,
+             {at::stack(attributions), gaps, of_input - contrast, of_baseline - contrast});
   add_attributes(dataset, reader, options);
   return dataset;
 }

@@ -110,6 +110,22 @@ TokenBatch repeated(const TokenBatch& tokens, std::int64_t rows) {
   return batch;
 }
 
+/// Hooks that write the cells of one call, which replace either outputs or heads.
+/// \param cells  must outlive the hooks
+Hooks writes_of(const std::vector<Cell>& cells, std::int64_t layer) {
+  const std::string block = "blocks." + std::to_string(layer);
+  Hooks hooks;
+  if (cells.front().z.defined())
+    hooks.replace(block + ".attn.hook_z", [&cells](const at::Tensor& value, const HookPoint&) {
+      return write_heads(value, cells);
+    });
+  else
+    hooks.replace(block + ".hook_attn_out", [&cells](const at::Tensor& value, const HookPoint&) {
+      return write_outputs(value, cells);
+    });
+  return hooks;
+}
+
 /// Final residuals of cells that start at the same block, [row, token, d_model].
 at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t layer,
                      const std::vector<Cell>& cells) {
@@ -123,18 +139,8 @@ at::Tensor run_cells(const Model& model, const TokenBatch& tokens, std::int64_t 
   options.logits = ForwardOptions::Logits::none;
   options.start_at_layer = layer;
   options.residual = residual;
-  const std::string block = "blocks." + std::to_string(layer);
-  // The cells of one call replace either outputs or heads.
-  Hooks hooks;
-  if (cells.front().z.defined())
-    hooks.replace(block + ".attn.hook_z", [&cells](const at::Tensor& value, const HookPoint&) {
-      return write_heads(value, cells);
-    });
-  else
-    hooks.replace(block + ".hook_attn_out", [&cells](const at::Tensor& value, const HookPoint&) {
-      return write_outputs(value, cells);
-    });
-  return model.forward(repeated(tokens, residual.size(0)), options, hooks).residual;
+  return model.forward(repeated(tokens, residual.size(0)), options, writes_of(cells, layer))
+      .residual;
 }
 
 /// Runs cells that start at the same block in batches and stores what they measure.

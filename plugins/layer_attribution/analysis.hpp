@@ -51,6 +51,9 @@ Analysis analyse(Context& context, const Tokens& tokens, const Target& target,
 /// Contributions [component, token] float64, with `bias` last.
 at::Tensor component_contributions(const Analysis& analysis);
 
+/// Largest ratio of difference and size. 0 / 0 counts as 0, any other number over 0 as very large.
+double largest_ratio(const at::Tensor& difference, const at::Tensor& size);
+
 /// Adds the receipt that heads and bias sum to the attention output.
 HeadResult head_contributions(const Model& model, Analysis& analysis);
 

@@ -121,6 +121,22 @@ at::Tensor run_without_head(const Model& model, const Window& window, const Surg
   return model.forward(window.batch, options, hooks).residual;
 }
 
+namespace {
+
+Variant merged_variant(const SharedModel& model, const SurgeryHead& i, const SurgeryHead& j,
+                       double alpha) {
+  // The view shares all other weights with the model.
+  const auto changes = merged_weights(*model, i, j, alpha);
+  return {.label = "merge " + text_of(i) + " and " + text_of(j),
+          .first = i.block,
+          .block = i.block,
+          .run = [view = with_weights(model, changes),
+                  first = i.block](const Window& w) { return run_from(*view, w, first); },
+          .weight_changes = weight_changes_to_json(changes)};
+}
+
+}  // namespace
+
 /// Two variants for each pair: what the merge loses has to be compared with the loss of one head.
 std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryOptions& options) {
   if (options.heads.empty())
@@ -131,14 +147,7 @@ std::vector<Variant> head_variants(const SharedModel& model, const LayerSurgeryO
     if (std::count(options.heads.begin(), options.heads.end(), std::pair(i, j)) > 1)
       throw UsageError("layer_surgery: heads has the pair " + text_of(i) + "," + text_of(j) +
                        " twice; give it once");
-    // The view shares all other weights with the model.
-    const auto changes = merged_weights(*model, i, j, options.alpha);
-    variants.push_back({.label = "merge " + text_of(i) + " and " + text_of(j),
-                        .first = i.block,
-                        .block = i.block,
-                        .run = [view = with_weights(model, changes), first = i.block](
-                                   const Window& w) { return run_from(*view, w, first); },
-                        .weight_changes = weight_changes_to_json(changes)});
+    variants.push_back(merged_variant(model, i, j, options.alpha));
     variants.push_back(
         {.label = "ablate " + text_of(j),
          .first = j.block,

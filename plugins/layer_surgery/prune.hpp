@@ -35,6 +35,9 @@ struct Ranking {
 Ranking ranked(const Model& model, const std::vector<Tokens>& texts, const std::string& by,
                const LayerSurgeryOptions& options, std::uint64_t seed, std::int64_t draw);
 
+/// Number of heads or neurons of a block.
+std::int64_t parts_per_block(const TransformerSpec& spec, bool heads);
+
 /// Masks of the first `count` parts of a ranking.
 PruneMasks masks_of(const TransformerSpec& spec, const Ranking& ranking, std::int64_t count,
                     bool heads);

@@ -80,9 +80,9 @@ const char* to_string(SurgeryOperation operation) {
   return "";
 }
 
-/// The parts of the result that do not depend on the text.
-Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
-  const std::int64_t n_layers = model.spec().n_layers;
+namespace {
+
+void add_variants(Dataset& dataset, const std::vector<Variant>& variants, std::int64_t n_layers) {
   std::vector<std::string> labels, places;
   std::vector<std::int64_t> first;
   for (const Variant& variant : variants) {
@@ -91,7 +91,6 @@ Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
     const std::int64_t place = place_of(variant.block, n_layers);
     places.push_back(place < 0 ? "several" : kPlaces[static_cast<std::size_t>(place)]);
   }
-  Dataset dataset;
   dataset.add_coordinate("variant", labels, "change of the model");
   dataset.add({.name = "first_changed_block",
                .dims = {"variant"},
@@ -105,6 +104,15 @@ Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
                             "last if either is; several: "
                             "more blocks",
                .coordinate = true});
+}
+
+}  // namespace
+
+/// The parts of the result that do not depend on the text.
+Dataset with_axes(const Model& model, const std::vector<Variant>& variants) {
+  const std::int64_t n_layers = model.spec().n_layers;
+  Dataset dataset;
+  add_variants(dataset, variants, n_layers);
   dataset.add_coordinate("block", at::arange(n_layers, at::kInt), "block, counted from 0");
   dataset.add_coordinate("place", {kPlaces.begin(), kPlaces.end()},
                          "first and last block of the model, and all between");
@@ -192,6 +200,22 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
               "token)");
 }
 
+namespace {
+
+/// Adds what the operation takes in addition to the blocks.
+void add_operands(Dataset& dataset, SurgeryOperation operation,
+                  const LayerSurgeryOptions& options) {
+  if (operation == SurgeryOperation::permute)
+    dataset.attributes["order"] = order_text(options.order);
+  if (operation == SurgeryOperation::merge_heads) dataset.attributes["alpha"] = options.alpha;
+  if (!options.donor.empty())
+    dataset.attributes["donor_basis"] =
+        "blocks of another training run read and write in another basis; donor_embedding_cosine "
+        "compares the embeddings";
+}
+
+}  // namespace
+
 void add_attributes(Dataset& dataset, SurgeryOperation operation,
                     const LayerSurgeryOptions& options, const Totals& totals, std::uint64_t seed) {
   auto& attributes = dataset.attributes;
@@ -205,12 +229,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["rule"] =
       "blocks keep the settings of their own index; a variant starts at its first "
       "changed block, without a key-value cache";
-  if (operation == SurgeryOperation::permute) attributes["order"] = order_text(options.order);
-  if (operation == SurgeryOperation::merge_heads) attributes["alpha"] = options.alpha;
-  if (!options.donor.empty())
-    attributes["donor_basis"] =
-        "blocks of another training run read and write in another basis; donor_embedding_cosine "
-        "compares the embeddings";
+  add_operands(dataset, operation, options);
   // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
   attributes["seed"] = static_cast<std::int64_t>(seed);

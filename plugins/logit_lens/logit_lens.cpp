@@ -13,11 +13,6 @@
 namespace lensbench::lens {
 namespace {
 
-void check_tokens(const Tokens& tokens) {
-  if (tokens.ids.empty())
-    throw UsageError("logit_lens: the prompt is empty; give at least one token");
-}
-
 void check_top_k(const Model& model, std::int64_t top_k) {
   if (top_k >= 1 && top_k <= model.spec().vocab_size) return;
   throw UsageError("logit_lens: top_k is " + std::to_string(top_k) + "; give 1 to " +
@@ -32,27 +27,16 @@ void check_norm(const Model& model, bool norm) {
                    "raw stream cannot be unembedded; leave norm true");
 }
 
-Dataset with_token_axis(const Tokens& tokens) {
-  Dataset dataset;
-  add_token_axis(dataset, tokens.ids, tokens.texts);
-  return dataset;
-}
-
-/// Everything that a decoding needs in addition to its options.
-Question make_question(const Model& model, const Tokens& tokens, std::vector<at::Tensor> layers,
-                       at::Tensor final_residual, const Target& target) {
-  Question question;
-  question.model = &model;
-  question.layers = std::move(layers);
-  question.final_residual = std::move(final_residual);
-  question.next_ids = next_ids(tokens);
-  question.target_ids = asked_ids(meant_target(model, target), question.next_ids);
-  return question;
-}
-
 /// One tensor after the other along the positions.
 at::Tensor joined(const std::vector<at::Tensor>& parts) {
   return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
+at::Tensor joined_layer(const std::vector<Prompt>& prompts, std::size_t point, std::size_t layer) {
+  std::vector<at::Tensor> parts;
+  parts.reserve(prompts.size());
+  for (const Prompt& prompt : prompts) parts.push_back(prompt.points[point].layers[layer]);
+  return joined(parts);
 }
 
 /// The rows of all prompts as one question.
@@ -71,13 +55,21 @@ Question question_of(const Model& model, const std::vector<Prompt>& prompts, std
   question.final_residual = joined(last);
   question.next_ids = joined(next);
   question.target_ids = joined(targets);
-  for (std::size_t layer = 0; layer < prompts.front().points[point].layers.size(); ++layer) {
-    std::vector<at::Tensor> parts;
-    parts.reserve(prompts.size());
-    for (const Prompt& prompt : prompts) parts.push_back(prompt.points[point].layers[layer]);
-    question.layers.push_back(joined(parts));
-  }
+  for (std::size_t layer = 0; layer < prompts.front().points[point].layers.size(); ++layer)
+    question.layers.push_back(joined_layer(prompts, point, layer));
   return question;
+}
+
+/// The answer about all prompts, by prompt.
+std::vector<Answer> answers_of(const Answer& answer, const std::vector<Prompt>& prompts) {
+  std::vector<Answer> answers;
+  answers.reserve(prompts.size());
+  std::int64_t first = 0;
+  for (const Prompt& prompt : prompts) {
+    answers.push_back(positions_of(answer, first, prompt.tokens.size()));
+    first += prompt.tokens.size();
+  }
+  return answers;
 }
 
 /// Compares the last layer of each prompt with the model's own logits.
@@ -112,26 +104,18 @@ void add_axes(Dataset& dataset, const std::vector<Residuals>& points, std::int64
   dataset.add_coordinate("rank", at::arange(1, top_k + 1, at::kInt), "1 is the most probable");
 }
 
-std::int64_t checked_position(std::int64_t position, std::int64_t length) {
-  const std::int64_t index = position < 0 ? position + length : position;
-  if (index >= 0 && index < length) return index;
-  throw UsageError("logit_lens: position " + std::to_string(position) +
-                   " is outside the prompt of " + std::to_string(length) +
-                   " tokens; give -1 for the last one");
-}
-
-/// The stream after all blocks if the model goes on normally from `residual`.
-at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::int64_t layer,
-                                const at::Tensor& residual) {
-  if (layer == model.spec().n_layers) return residual;
-  ForwardOptions options;
-  options.logits = ForwardOptions::Logits::none;
-  options.start_at_layer = layer;
-  options.residual = residual.unsqueeze(0);
-  return model.forward(make_batch(tokens), options).residual.select(0, 0);
-}
-
 }  // namespace
+
+void check_tokens(const Tokens& tokens) {
+  if (tokens.ids.empty())
+    throw UsageError("logit_lens: the prompt is empty; give at least one token");
+}
+
+Dataset with_token_axis(const Tokens& tokens) {
+  Dataset dataset;
+  add_token_axis(dataset, tokens.ids, tokens.texts);
+  return dataset;
+}
 
 /// The hooks of default options, so that the bench can read them in one forward for several tools.
 std::vector<std::string> LogitLensTool::usual_hooks(const TransformerSpec& spec) const {
@@ -183,6 +167,17 @@ Dataset LogitLensTool::analyze(const Tokens& tokens, const LogitLensOptions& opt
   return std::move(analyze_all({{tokens, options.target}}, options).front());
 }
 
+/// Reads everything of a prompt that is decoded.
+void LogitLensTool::read(Prompt& prompt, const LogitLensOptions& options) {
+  // In a masked-language model `next` means the model's own prediction.
+  prompt.target = meant_target(model(), prompt.target);
+  check_tokens(prompt.tokens);
+  prompt.masked = masked_positions(model(), prompt.tokens, options.mask);
+  prompt.points = read_residuals(context(), prompt.tokens, options.points);
+  // The reference of divergences and predictions, whatever points are decoded.
+  prompt.last = final_residual(context(), prompt.tokens);
+}
+
 std::vector<Dataset> LogitLensTool::analyze_all(std::vector<Prompt> prompts,
                                                 const LogitLensOptions& options) {
   check_top_k(model(), options.top_k);
@@ -191,13 +186,7 @@ std::vector<Dataset> LogitLensTool::analyze_all(std::vector<Prompt> prompts,
   std::vector<Dataset> datasets;
   datasets.reserve(prompts.size());
   for (Prompt& prompt : prompts) {
-    // In a masked-language model `next` means the model's own prediction.
-    prompt.target = meant_target(model(), prompt.target);
-    check_tokens(prompt.tokens);
-    prompt.masked = masked_positions(model(), prompt.tokens, options.mask);
-    prompt.points = read_residuals(context(), prompt.tokens, options.points);
-    // The reference of divergences and predictions, whatever points are decoded.
-    prompt.last = final_residual(context(), prompt.tokens);
+    read(prompt, options);
     datasets.push_back(with_token_axis(prompt.tokens));
     add_axes(datasets.back(), prompt.points, n_layers, options.top_k);
   }
@@ -217,14 +206,8 @@ void LogitLensTool::add_answers(std::vector<Dataset>& datasets, std::vector<Prom
                                 std::size_t point, const LogitLensOptions& options) const {
   const std::string& name = options.points[point];
   const bool is_stream = name == "resid_post";
-  const Answer answer = decode(question_of(model(), prompts, point, options));
-  std::vector<Answer> answers;
-  answers.reserve(prompts.size());
-  std::int64_t first = 0;
-  for (const Prompt& prompt : prompts) {
-    answers.push_back(positions_of(answer, first, prompt.tokens.size()));
-    first += prompt.tokens.size();
-  }
+  std::vector<Answer> answers =
+      answers_of(decode(question_of(model(), prompts, point, options)), prompts);
   // Only the stream with its norm ends in the model's own logits. The receipt needs the values of
   // all positions, of which a masked-language model loses some below.
   if (is_stream && options.norm) add_receipts(datasets, model(), prompts, point, answers);
@@ -237,66 +220,6 @@ void LogitLensTool::add_answers(std::vector<Dataset>& datasets, std::vector<Prom
     add_point(dataset, name, is_stream ? "layer" : "block", answers[i]);
     if (is_stream) add_settling(dataset, answers[i]);
   }
-}
-
-/// One layer and one target, without the distributions, which would need sums over layers.
-Dataset LogitLensTool::at_layer(const Tokens& tokens, std::int64_t layer, const Target& target,
-                                LensPath path) {
-  check_tokens(tokens);
-  const std::int64_t n_layers = model().spec().n_layers;
-  if (layer < 0 || layer > n_layers)
-    throw UsageError("logit_lens: layer " + std::to_string(layer) +
-                     " does not exist; give 0 (the " + "embedding) to " + std::to_string(n_layers));
-  at::Tensor residual = read_residuals(context(), tokens, {"resid_post"})
-                            .front()
-                            .layers[static_cast<std::size_t>(layer)];
-  if (path == LensPath::indirect) residual = run_remaining_blocks(model(), tokens, layer, residual);
-  // Divergences and entropies are not asked for, so the readout computes logits and log-sum-exp
-  // only.
-  Question question =
-      make_question(model(), tokens, {residual}, final_residual(context(), tokens), target);
-  question.distributions = false;
-  const Readout r = decode(question).readout;
-  Dataset dataset = with_token_axis(tokens);
-  dataset.add("target_id", {"token"}, r.target_ids.to(at::kInt), "1", "token that is scored",
-              Holds::token_ids);
-  dataset.add("probability", {"token"}, r.target_log_probabilities[0].exp(), "1",
-              "probability of the target");
-  dataset.add("logit", {"token"}, r.target_logits[0], "1", "logit of the target");
-  dataset.add("rank", {"token"}, r.target_ranks[0], "1",
-              "1 + number of tokens with a strictly larger logit than the target");
-  dataset.attributes["layer"] = layer;
-  dataset.attributes["path"] = path == LensPath::direct
-                                   ? "direct: final norm and unembedding"
-                                   : "indirect: through the remaining blocks first";
-  dataset.attributes["target"] = to_string(meant_target(model(), target));
-  dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
-  return dataset;
-}
-
-/// One position at all layers: the rows are one position long.
-Dataset LogitLensTool::layer_logits(const Tokens& tokens, const Target& target,
-                                    std::int64_t position) {
-  check_tokens(tokens);
-  const std::int64_t index = checked_position(position, tokens.size());
-  const std::vector<Residuals> stream = read_residuals(context(), tokens, {"resid_post"});
-  std::vector<at::Tensor> rows;
-  for (const at::Tensor& layer : stream.front().layers) rows.push_back(layer.narrow(0, index, 1));
-  const at::Tensor last = rows.back();
-  Question question = make_question(model(), tokens, std::move(rows), last, target);
-  question.next_ids = question.next_ids.narrow(0, index, 1);
-  question.distributions = false;
-  const Readout r = decode(question).readout;
-  Dataset dataset;
-  add_layer_axis(dataset, model().spec().n_layers);
-  dataset.add("target_id", {}, r.target_ids[0].to(at::kInt), "1", "token that is scored",
-              Holds::token_ids);
-  dataset.add("target_logit", {"layer"}, r.target_logits.select(1, 0), "1",
-              "logit of the target read at each layer");
-  dataset.attributes["position"] = index;
-  dataset.attributes["target"] = to_string(meant_target(model(), target));
-  dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
-  return dataset;
 }
 
 }  // namespace lensbench::lens

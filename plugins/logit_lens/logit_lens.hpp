@@ -16,6 +16,10 @@ struct Prompt {
   at::Tensor last = {};                ///< see `final_residual`
 };
 
+/// \throws UsageError for an empty prompt
+void check_tokens(const Tokens& tokens);
+Dataset with_token_axis(const Tokens& tokens);
+
 /// Implementation of the tool: typed interface and generic entry.
 class LogitLensTool final : public LogitLens {
  public:
@@ -49,6 +53,7 @@ class LogitLensTool final : public LogitLens {
 
  private:
   LogitLensOptions options_of(const Request& request) const;
+  void read(Prompt& prompt, const LogitLensOptions& options);
   std::vector<Dataset> analyze_all(std::vector<Prompt> prompts, const LogitLensOptions& options);
   void add_answers(std::vector<Dataset>& datasets, std::vector<Prompt>& prompts, std::size_t point,
                    const LogitLensOptions& options) const;

@@ -164,6 +164,19 @@ bool is_half(at::ScalarType type) {
 
 }  // namespace
 
+namespace {
+
+/// \param half  whether the weights are in half precision
+Receipt receipt_of(const Comparison& of, bool half) {
+  return make_receipt(
+      "lens_last_layer_equals_logits", of.difference / of.scale, half ? 2e-2 : 2e-5,
+      "relative to the largest logit, or sum of absolute products of a listed one, at " +
+          std::to_string(of.positions) + " positions; " +
+          (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
+}
+
+}  // namespace
+
 std::vector<Receipt> last_layer_receipts(const Model& model,
                                          const std::vector<PromptReadout>& prompts) {
   const TokenBatch tokens = batch_of(prompts);
@@ -178,13 +191,7 @@ std::vector<Receipt> last_layer_receipts(const Model& model,
   const bool half = is_half(model.unembedding().weight.scalar_type());
   std::vector<Receipt> receipts;
   receipts.reserve(prompts.size());
-  for (const Comparison& of : comparisons)
-    receipts.push_back(make_receipt(
-        "lens_last_layer_equals_logits", of.difference / of.scale, half ? 2e-2 : 2e-5,
-        "relative to the largest logit, or sum of absolute products of a listed one, at " +
-            std::to_string(of.positions) + " positions; " +
-            (half ? "half-precision products round at 2^-8"
-                  : "two orders of summation in float32")));
+  for (const Comparison& of : comparisons) receipts.push_back(receipt_of(of, half));
   return receipts;
 }
 

@@ -42,6 +42,17 @@ void check_range(const char* name, std::int64_t value, std::int64_t least) {
            std::to_string(least));
 }
 
+void check_ranges(const NeuronExplorerOptions& options) {
+  check_range("count", options.count, 1);
+  check_range("window", options.window, 2);
+  check_range("windows", options.windows, 0);
+  check_range("examples", options.examples, 1);
+  check_range("context", options.context, 0);
+  check_range("quantiles", options.quantiles, 1);
+  check_range("top_k", options.top_k, 1);
+  check_range("optimise_steps", options.optimise_steps, 1);
+}
+
 void check_options(const TransformerSpec& spec, const NeuronExplorerOptions& options) {
   for (const auto* list : {&options.neurons, &options.interpolate})
     for (const NeuronId& neuron : *list) check_neuron(spec, neuron);
@@ -51,14 +62,7 @@ void check_options(const TransformerSpec& spec, const NeuronExplorerOptions& opt
   if (!options.interpolate.empty() && options.interpolate.size() != 2)
     refuse("interpolate has " + std::to_string(options.interpolate.size()) +
            " neurons, expected two, as in 2:17,2:99");
-  check_range("count", options.count, 1);
-  check_range("window", options.window, 2);
-  check_range("windows", options.windows, 0);
-  check_range("examples", options.examples, 1);
-  check_range("context", options.context, 0);
-  check_range("quantiles", options.quantiles, 1);
-  check_range("top_k", options.top_k, 1);
-  check_range("optimise_steps", options.optimise_steps, 1);
+  check_ranges(options);
   if (options.length < 1 || options.length > position_limit(spec))
     refuse("length is " + std::to_string(options.length) + ", expected 1 to " +
            std::to_string(position_limit(spec)));
@@ -67,15 +71,21 @@ void check_options(const TransformerSpec& spec, const NeuronExplorerOptions& opt
       refuse("optimise has '" + part + "', expected embedding or tokens");
 }
 
-/// The neurons of largest kurtosis over the text, without those that are dead.
-std::vector<NeuronId> most_kurtotic(Context& context, const Tokens& tokens,
-                                    const NeuronExplorerOptions& options) {
-  const NeuronLayout layout = layout_of("neuron_explorer", context.model().spec(), "mlp.hook_post");
+/// Options of a measurement on the same text.
+SparsityOptions sparsity_of(const NeuronExplorerOptions& options) {
   SparsityOptions measured;
   measured.text = options.text;
   measured.window = options.window;
   measured.windows = options.windows;
   measured.exclude_first = options.exclude_first;
+  return measured;
+}
+
+/// The neurons of largest kurtosis over the text, without those that are dead.
+std::vector<NeuronId> most_kurtotic(Context& context, const Tokens& tokens,
+                                    const NeuronExplorerOptions& options) {
+  const NeuronLayout layout = layout_of("neuron_explorer", context.model().spec(), "mlp.hook_post");
+  const SparsityOptions measured = sparsity_of(options);
   const auto activity = measure_text(context, tokens, layout, measured).activity;
   const TextActivity::Neurons found = activity.neurons(measured.threshold, measured.dead_below);
   const at::Tensor kurtosis =
@@ -120,6 +130,33 @@ bool same_text(const NeuronExplorerOptions& a, const NeuronExplorerOptions& b) {
   return a.neurons == b.neurons && a.count == b.count && a.text == b.text && a.window == b.window &&
          a.windows == b.windows && a.exclude_first == b.exclude_first && a.examples == b.examples &&
          a.context == b.context && a.distinct == b.distinct && a.quantiles == b.quantiles;
+}
+
+std::vector<OptimisedInput> optimised_inputs(Context& context, const std::vector<NeuronId>& neurons,
+                                             const NeuronExplorerOptions& options) {
+  std::vector<OptimisedInput> inputs;
+  inputs.reserve(neurons.size());
+  for (std::size_t n = 0; n < neurons.size(); ++n)
+    inputs.push_back(optimise_input(context, neurons[n], options, kSearchStream + n));
+  return inputs;
+}
+
+void add_attributes(Dataset& dataset, const TextExamples& text,
+                    const NeuronExplorerOptions& options) {
+  auto& attributes = dataset.attributes;
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
+  attributes["chosen_by"] = options.neurons.empty() ? "kurtosis over the text" : "name";
+  attributes["distinct"] = static_cast<std::int64_t>(options.distinct);
+  attributes["tokens"] = text.tokens;
+  attributes["first_tokens_left_out"] = text.first_tokens;
+  attributes["windows"] = text.pieces;
+  attributes["base_run"] = "the prompt";
+  attributes["source_run"] = "the prompt";
+  attributes["sign"] = "m(changed) - m(base)";
+  Provenance{.definition = "neuron_explorer/1",
+             .samples = text.sampled,
+             .seed_stream = static_cast<std::int64_t>(kSampleStream)}
+      .describe(dataset);
 }
 
 }  // namespace
@@ -189,26 +226,9 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
   add_vocabulary(dataset, model(), tokens, found.neurons, options.top_k);
   const Effects effects = effects_of(context(), tokens, found.neurons, target, options, dataset);
   add_effects(dataset, effects, options);
-  if (!options.optimise.empty()) {
-    std::vector<OptimisedInput> inputs;
-    for (std::size_t n = 0; n < found.neurons.size(); ++n)
-      inputs.push_back(optimise_input(context(), found.neurons[n], options, kSearchStream + n));
-    add_optimised(dataset, inputs, options);
-  }
-  auto& attributes = dataset.attributes;
-  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
-  attributes["chosen_by"] = options.neurons.empty() ? "kurtosis over the text" : "name";
-  attributes["distinct"] = static_cast<std::int64_t>(options.distinct);
-  attributes["tokens"] = found.text.tokens;
-  attributes["first_tokens_left_out"] = found.text.first_tokens;
-  attributes["windows"] = found.text.pieces;
-  attributes["base_run"] = "the prompt";
-  attributes["source_run"] = "the prompt";
-  attributes["sign"] = "m(changed) - m(base)";
-  Provenance{.definition = "neuron_explorer/1",
-             .samples = found.text.sampled,
-             .seed_stream = static_cast<std::int64_t>(kSampleStream)}
-      .describe(dataset);
+  if (!options.optimise.empty())
+    add_optimised(dataset, optimised_inputs(context(), found.neurons, options), options);
+  add_attributes(dataset, found.text, options);
   context().record_file(dataset, "text", options.text);
   return dataset;
 }

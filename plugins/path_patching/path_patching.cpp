@@ -76,6 +76,15 @@ void add_options(Dataset& dataset, const PathPatchingOptions& options) {
   dataset.attributes["min_gap"] = options.min_gap;
 }
 
+/// Hook points of receivers, each once.
+std::vector<std::string> receiver_hooks(const std::vector<Receiver>& receivers) {
+  std::vector<std::string> hooks;
+  for (const Receiver& receiver : receivers)
+    if (std::find(hooks.begin(), hooks.end(), receiver.hook()) == hooks.end())
+      hooks.emplace_back(receiver.hook());
+  return hooks;
+}
+
 /// Receipts compare all paths that were run, and the batch with the largest effect with single
 /// runs.
 std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const Gap& gap) {
@@ -87,11 +96,7 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
   all.base_metrics = at::scalar_tensor(sweep.base_metric, at::kDouble).view({1, 1});
   const SweepCheck check{model, plan.pair.tokens(), sweep.cells, plan.metrics, sweep.options,
                          all,   gap.value()};
-  std::vector<std::string> hooks;
-  for (const Receiver& receiver : plan.receivers)
-    if (std::find(hooks.begin(), hooks.end(), receiver.hook()) == hooks.end())
-      hooks.emplace_back(receiver.hook());
-  std::vector<Receipt> receipts = {self_replacement(check, hooks),
+  std::vector<Receipt> receipts = {self_replacement(check, receiver_hooks(plan.receivers)),
                                    some_write_has_effect(check, all.metrics.size(1))};
   // Nothing was run if no sender differs between the prompts.
   if (!sweep.cells.empty())

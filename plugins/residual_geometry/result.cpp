@@ -62,45 +62,47 @@ constexpr const char* kInterference =
     "squared length of all other rows along that row (NaN: a row of zeros)";
 constexpr const char* kFeatures = "squared norm of the matrix over its width";
 
-}  // namespace
-
-/// Spread of the tokens at one point, with an axis of its layers or blocks. Variables of the
-/// residual stream have plain names, those of other points begin with the name of the point.
-void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>& spreads,
-                const ResidualGeometryOptions& options) {
-  const std::string prefix = point.name == "resid_post" ? "" : point.name + "_";
-  const std::string of = prefix.empty() ? "stream" : point.name;
-  const Spread& first = spreads.front();
-  require_axis(dataset, "principal", at::arange(1, first.explained_variance.size(0) + 1, at::kInt),
-               "principal direction, 1 has the largest variance");
-  require_axis(dataset, "outlier", at::arange(1, first.outlier_share.size(0) + 1, at::kInt),
-               "1 has the largest share");
+void add_rows(Dataset& dataset, const Point& point, const std::string& prefix,
+              const std::vector<Spread>& spreads) {
   std::vector<std::int64_t> rows;
   rows.reserve(spreads.size());
   for (const Spread& spread : spreads) rows.push_back(spread.rows);
-  const std::vector<std::string> axis = {point.axis};
-  const std::vector<std::string> ranked = {point.axis, "principal"};
-  dataset.add(prefix + "rows", axis, at::tensor(rows, at::kLong), "1",
+  dataset.add(prefix + "rows", {point.axis}, at::tensor(rows, at::kLong), "1",
               "number of tokens that the spread is measured on; it bounds every rank");
-  dataset.add(prefix + "anisotropy", axis, values_of(spreads, &Spread::anisotropy), "1",
+}
+
+void add_anisotropy(Dataset& dataset, const Point& point, const std::string& prefix,
+                    const std::vector<Spread>& spreads) {
+  const std::string of = prefix.empty() ? "stream" : point.name;
+  dataset.add(prefix + "anisotropy", {point.axis}, values_of(spreads, &Spread::anisotropy), "1",
               "mean cosine of the " + of + " at two tokens (NaN: fewer than two)");
-  dataset.add(prefix + "anisotropy_centred", axis, values_of(spreads, &Spread::anisotropy_centred),
-              "1",
+  dataset.add(prefix + "anisotropy_centred", {point.axis},
+              values_of(spreads, &Spread::anisotropy_centred), "1",
               "mean cosine of the " + of +
                   " at two tokens, each minus the mean (NaN: fewer than "
                   "two, or no variance)");
+}
+
+/// \param rank_of  numbers whose entropy gives the effective rank
+void add_ranks(Dataset& dataset, const Point& point, const std::string& prefix,
+               const std::vector<Spread>& spreads, const std::string& rank_of) {
+  const std::vector<std::string> axis = {point.axis};
   dataset.add(
       prefix + "participation_ratio", axis, values_of(spreads, &Spread::participation_ratio), "1",
       "squared sum of the eigenvalues of the covariance over the sum of their squares (NaN: "
       "fewer than two tokens, or no variance)");
-  dataset.add(
-      prefix + "effective_rank", axis, values_of(spreads, &Spread::effective_rank), "1",
-      "exponential of the entropy of the normalised " +
-          std::string(options.rank_of == "eigenvalues" ? "eigenvalues of the covariance"
+  dataset.add(prefix + "effective_rank", axis, values_of(spreads, &Spread::effective_rank), "1",
+              "exponential of the entropy of the normalised " +
+                  std::string(rank_of == "eigenvalues" ? "eigenvalues of the covariance"
                                                        : "singular values of the centred rows") +
-          " (NaN: fewer than two tokens, or no variance)");
+                  " (NaN: fewer than two tokens, or no variance)");
   dataset.add(prefix + "total_variance", axis, values_of(spreads, &Spread::total_variance), "1",
               "trace of the covariance (NaN: fewer than two tokens)");
+}
+
+void add_principal(Dataset& dataset, const Point& point, const std::string& prefix,
+                   const std::vector<Spread>& spreads, bool store_directions) {
+  const std::vector<std::string> ranked = {point.axis, "principal"};
   dataset.add(
       prefix + "explained_variance", ranked, stack_of(spreads, &Spread::explained_variance), "1",
       "share of the variance along each principal direction (NaN: fewer than two tokens, or "
@@ -111,7 +113,7 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
               "1 where the direction is not determined: its variance nearly equals that of a "
               "neighbour, or is 0");
   // Directions [layer, principal, d_model] are large and stored on request only.
-  if (options.store_directions) {
+  if (store_directions) {
     dataset.add(prefix + "principal_direction", {point.axis, "principal", "d_model"},
                 stack_of(spreads, &Spread::directions), "1",
                 "direction of largest variance, of length 1; its largest entry is positive (NaN: "
@@ -119,6 +121,24 @@ void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>&
     // Other programs compute directions only up to rounding, so a comparison needs a tolerance.
     dataset.set_attribute(prefix + "principal_direction", "tolerance", kSums);
   }
+}
+
+}  // namespace
+
+/// Spread of the tokens at one point, with an axis of its layers or blocks. Variables of the
+/// residual stream have plain names, those of other points begin with the name of the point.
+void add_spread(Dataset& dataset, const Point& point, const std::vector<Spread>& spreads,
+                const ResidualGeometryOptions& options) {
+  const std::string prefix = point.name == "resid_post" ? "" : point.name + "_";
+  const Spread& first = spreads.front();
+  require_axis(dataset, "principal", at::arange(1, first.explained_variance.size(0) + 1, at::kInt),
+               "principal direction, 1 has the largest variance");
+  require_axis(dataset, "outlier", at::arange(1, first.outlier_share.size(0) + 1, at::kInt),
+               "1 has the largest share");
+  add_rows(dataset, point, prefix, spreads);
+  add_anisotropy(dataset, point, prefix, spreads);
+  add_ranks(dataset, point, prefix, spreads, options.rank_of);
+  add_principal(dataset, point, prefix, spreads, options.store_directions);
   dataset.add(prefix + "outlier_dimension", {point.axis, "outlier"},
               stack_of(spreads, &Spread::outlier_dimension), "1",
               "dimension with the largest share of the squared length");

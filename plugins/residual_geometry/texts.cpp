@@ -17,23 +17,26 @@ constexpr std::int64_t kCovarianceBytes = std::int64_t{1} << 30;
 using ReadRows =
     std::function<void(std::size_t hook, const at::Tensor& rows, std::int64_t document)>;
 
+std::map<std::string, at::Tensor> read_alone(const Model& model, const Tokens& tokens,
+                                             const std::vector<std::string>& hooks) {
+  std::map<std::string, at::Tensor> found;
+  Hooks readers;
+  for (const std::string& hook : hooks)
+    readers.read(hook, [&](const at::Tensor& value, const HookPoint&) { found[hook] = value; });
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  model.forward(make_batch(tokens), options, readers);
+  return found;
+}
+
 /// Reads the rows [row, width] of some hook points over all pieces, in float64.
 void read_rows(Context& context, const std::vector<Piece>& pieces,
                const std::vector<std::string>& hooks, bool exclude_first, const ReadRows& read) {
   const bool shared = pieces.size() == 1;  // the prompt, whose activations other tools may read
   for (const Piece& piece : pieces) {
     if (context.cancelled()) throw RunError("residual_geometry: the run was interrupted");
-    std::map<std::string, at::Tensor> found;
-    if (shared) {
-      found = context.activations(piece.tokens, hooks);
-    } else {
-      Hooks readers;
-      for (const std::string& hook : hooks)
-        readers.read(hook, [&](const at::Tensor& value, const HookPoint&) { found[hook] = value; });
-      ForwardOptions options;
-      options.logits = ForwardOptions::Logits::none;
-      context.model().forward(make_batch(piece.tokens), options, readers);
-    }
+    const auto found = shared ? context.activations(piece.tokens, hooks)
+                              : read_alone(context.model(), piece.tokens, hooks);
     // The first token of a document is often far from all others.
     const std::int64_t skipped = exclude_first && piece.starts_document ? 1 : 0;
     for (std::size_t i = 0; i < hooks.size(); ++i) {

@@ -7,17 +7,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
 #include <lensbench/tensor_file.hpp>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 namespace lensbench::steering {
 namespace {
-
-using nlohmann::json;
 
 /// Number of a text that is nothing else; negative ones are refused with the range of the model.
 std::optional<std::int64_t> whole_number(std::string_view text) {
@@ -68,52 +64,6 @@ at::Tensor rows_of_layers(const TensorFile& file, const at::Tensor& matrix,
   }
   return at::stack(rows);
 }
-
-/// One line of a file of pairs. Every fault becomes an InputError with file and line.
-class PairLine {
- public:
-  PairLine(const Model& model, const json& object, std::string where)
-      : model_(model), object_(object), where_(std::move(where)) {}
-
-  /// \param name  `plus` or `minus`
-  Tokens side(const std::string& name) const {
-    const auto text = object_.find(name), ids = object_.find(name + "_ids");
-    const bool has_text = text != object_.end(), has_ids = ids != object_.end();
-    if (has_text == has_ids)
-      fail("expected exactly one of the fields " + name + " and " + name + "_ids");
-    try {
-      return has_text ? of_text(name, *text) : of_ids(name + "_ids", *ids);
-    } catch (const UsageError& error) {
-      throw InputError(where_ + ": " + error.what());
-    }
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& fault) const {
-    throw InputError(where_ + ": " + fault);
-  }
-
-  Tokens of_text(const std::string& name, const json& value) const {
-    if (!value.is_string()) fail("field " + name + ": expected a text");
-    if (value.get_ref<const std::string&>().empty())
-      fail("field " + name + ": the prompt is empty; give at least one token");
-    return to_tokens(model_, value.get_ref<const std::string&>());
-  }
-  Tokens of_ids(const std::string& name, const json& value) const {
-    std::vector<std::int64_t> ids;
-    if (!value.is_array() || value.empty())
-      fail("field " + name + ": expected a list of token ids");
-    for (const json& id : value) {
-      if (!id.is_number_integer()) fail("field " + name + ": expected a list of token ids");
-      ids.push_back(id.get<std::int64_t>());
-    }
-    return tokens_from_ids(model_, ids);
-  }
-
-  const Model& model_;
-  const json& object_;
-  std::string where_;
-};
 
 }  // namespace
 
@@ -171,27 +121,19 @@ at::Tensor direction_of_file(const std::string& source, std::optional<std::int64
   return matrix[*row];
 }
 
-std::vector<SteeringPair> read_pairs(const Model& model, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw InputError("steering: pairs '" + path + "' cannot be read");
-  std::vector<SteeringPair> pairs;
-  std::int64_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = path + ":" + std::to_string(number);
-    // Without exceptions: a line that is not JSON gives a value that is not an object.
-    const json object = json::parse(line, nullptr, false);
-    if (!object.is_object())
-      throw InputError(where + ": expected a JSON object with the fields plus and minus");
-    const PairLine reader(model, object, where);
-    pairs.push_back({reader.side("plus"), reader.side("minus")});
-  }
-  if (pairs.empty())
-    throw InputError("steering: pairs '" + path +
-                     "' is empty; give a JSON object with plus and minus in each line");
-  return pairs;
+namespace {
+
+void check_row(const at::Tensor& row, const std::string& layer) {
+  if (!at::isfinite(row).all().item<bool>())
+    throw UsageError("steering: the direction of layer " + layer +
+                     " contains NaN or infinity; give finite numbers");
+  if (!(row.norm().item<double>() > 0))
+    throw UsageError("steering: the direction of layer " + layer +
+                     " is zero, as where both prompts have equal tokens up to the aligned ones; "
+                     "give other layers, another align or another direction");
 }
+
+}  // namespace
 
 at::Tensor direction_rows(const at::Tensor& directions, const std::vector<std::int64_t>& layers,
                           std::int64_t d_model) {
@@ -206,16 +148,8 @@ at::Tensor direction_rows(const at::Tensor& directions, const std::vector<std::i
                      ", " + std::to_string(d_model) + "] with a row for each layer");
   const at::Tensor rows =
       (one ? directions.unsqueeze(0).expand({n, -1}) : directions).to(at::kCPU).to(at::kFloat);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const std::string layer = std::to_string(layers[static_cast<std::size_t>(i)]);
-    if (!at::isfinite(rows[i]).all().item<bool>())
-      throw UsageError("steering: the direction of layer " + layer +
-                       " contains NaN or infinity; give finite numbers");
-    if (!(rows[i].norm().item<double>() > 0))
-      throw UsageError("steering: the direction of layer " + layer +
-                       " is zero, as where both prompts have equal tokens up to the aligned ones; "
-                       "give other layers, another align or another direction");
-  }
+  for (std::int64_t i = 0; i < n; ++i)
+    check_row(rows[i], std::to_string(layers[static_cast<std::size_t>(i)]));
   return rows.contiguous();
 }
 

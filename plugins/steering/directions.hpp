@@ -34,6 +34,10 @@ at::Tensor direction_of_file(const std::string& source, std::optional<std::int64
 /// \throws InputError with file and line
 std::vector<SteeringPair> read_pairs(const Model& model, const std::string& path);
 
+/// Number of prompts of the pairs that have one of the tokens.
+std::int64_t prompts_with(const std::vector<SteeringPair>& pairs,
+                          const std::vector<std::int64_t>& ids);
+
 /// Directions with one row for each of the depths. \throws UsageError for another shape, a row that
 /// is zero or not finite
 at::Tensor direction_rows(const at::Tensor& directions, const std::vector<std::int64_t>& layers,

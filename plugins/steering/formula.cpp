@@ -137,4 +137,10 @@ std::vector<Intervention> interventions_of(const TransformerSpec& spec, Steering
   return {{site, AddValue{run.direction, run.amount}}};
 }
 
+double relative_step(SteeringMode mode, double stream_norm, const at::Tensor& direction) {
+  if (mode == SteeringMode::project) return 1;
+  const bool add = mode == SteeringMode::add;
+  return stream_norm / (add ? direction.to(at::kDouble).norm().item<double>() : 1.0);
+}
+
 }  // namespace lensbench::steering

@@ -48,4 +48,7 @@ Hooks hooks_of(const TransformerSpec& spec, SteeringMode mode, const SteeredToke
 std::vector<Intervention> interventions_of(const TransformerSpec& spec, SteeringMode mode,
                                            const SteeredTokens& where, const SteeredRun& run);
 
+/// The a of alpha 1, relative to the length of the stream.
+double relative_step(SteeringMode mode, double stream_norm, const at::Tensor& direction);
+
 }  // namespace lensbench::steering

@@ -4,11 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <cmath>
 #include <lensbench/error.hpp>
-#include <lensbench/readout.hpp>
-#include <limits>
-#include <set>
 #include <utility>
 
 namespace lensbench::steering {
@@ -184,47 +180,25 @@ std::vector<Generated> generate_runs(const SteeringPlan& plan, const std::vector
   return all;
 }
 
-GeneratedScores scores_of(const Model& model, const Tokens& prompt,
-                          const std::vector<std::int64_t>& ids,
-                          const std::vector<std::int64_t>& targets) {
-  const auto made = static_cast<std::int64_t>(ids.size());
-  Tokens text = prompt;
-  text.ids.insert(text.ids.end(), ids.begin(), ids.end() - 1);  // the last one is only scored
-  ForwardOptions forward;
-  forward.logits = ForwardOptions::Logits::none;
-  // Interventions of the run itself count positions from the end of the prompt.
-  forward.prompt_length = prompt.size();
-  const at::Tensor rows =
-      model.forward(make_batch(text), forward).residual.narrow(1, prompt.size() - 1, made);
-  ReadoutOptions options;
-  options.top_k = 0;
-  options.entropy = options.kl_to_last = false;
-  options.scored_ids = at::tensor(ids, at::kLong);
-  const at::Tensor scored = read_out(model.unembedding(), model.final_norm(rows), options)
-                                .scored_log_probabilities.to(at::kDouble);
-  GeneratedScores scores;
-  scores.perplexity = std::exp(-scored.mean().item<double>());
-  const auto hits = std::count_if(ids.begin(), ids.end(), [&](std::int64_t id) {
-    return std::find(targets.begin(), targets.end(), id) != targets.end();
-  });
-  scores.target_share = static_cast<double>(hits) / static_cast<double>(made);
-  std::set<std::pair<std::int64_t, std::int64_t>> pairs;
-  for (std::size_t i = 1; i < ids.size(); ++i) pairs.emplace(ids[i - 1], ids[i]);
-  scores.distinct_2 = made < 2 ? std::numeric_limits<double>::quiet_NaN()
-                               : static_cast<double>(pairs.size()) / static_cast<double>(made - 1);
-  return scores;
+namespace {
+
+/// The model with a run as interventions that were stored and read back.
+std::shared_ptr<const Model> stored_model(const SteeringPlan& plan, const SteeredRun& run) {
+  return with_interventions(
+      plan.context.shared_model(),
+      interventions_from_json(interventions_to_json(interventions_of(plan.context.model().spec(),
+                                                                     plan.mode, plan.where, run)),
+                              "steering"));
 }
+
+}  // namespace
 
 double uncached_error(const SteeringPlan& plan, const SteeredRun& run,
                       const GenerationOptions& options) {
   const auto cached = watched_steps(plan, run, options);
   // Where the first choice ends the text, no generated token is run.
   if (plan.where.part == SteeredPart::generated && cached.size() < 2) return 0;
-  const auto model = with_interventions(
-      plan.context.shared_model(),
-      interventions_from_json(interventions_to_json(interventions_of(plan.context.model().spec(),
-                                                                     plan.mode, plan.where, run)),
-                              "steering"));
+  const auto model = stored_model(plan, run);
   GenerationOptions alone = options;
   alone.use_cache = false;
   double error = 0;

@@ -46,6 +46,21 @@ SteeringOptions options_of(const Model& model, const Parameters& parameters) {
   return options;
 }
 
+namespace {
+
+void check_alphas(const std::vector<double>& alphas) {
+  for (const double alpha : alphas) {
+    if (!std::isfinite(alpha)) refuse_options("alphas has a number that is not finite");
+    if (std::count(alphas.begin(), alphas.end(), alpha) > 1)
+      refuse_options("alphas has a strength twice; give each once");
+  }
+  if (std::find(alphas.begin(), alphas.end(), 0.0) == alphas.end())
+    refuse_options("alphas lacks 0, with which the other strengths are compared; add 0");
+  if (alphas.size() < 2) refuse_options("alphas has 0 alone; give at least one other strength");
+}
+
+}  // namespace
+
 std::vector<double> checked_alphas(const SteeringOptions& options) {
   // Half a projection is not an intervention that can be stored, so strengths between are refused.
   if (options.mode == SteeringMode::project) {
@@ -59,16 +74,8 @@ std::vector<double> checked_alphas(const SteeringOptions& options) {
   if (options.alphas.empty() && options.relative)
     return {-1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1};
   if (options.alphas.empty()) return {-8, -4, -2, -1, 0, 1, 2, 4, 8};
-  const std::vector<double>& alphas = options.alphas;
-  for (const double alpha : alphas) {
-    if (!std::isfinite(alpha)) refuse_options("alphas has a number that is not finite");
-    if (std::count(alphas.begin(), alphas.end(), alpha) > 1)
-      refuse_options("alphas has a strength twice; give each once");
-  }
-  if (std::find(alphas.begin(), alphas.end(), 0.0) == alphas.end())
-    refuse_options("alphas lacks 0, with which the other strengths are compared; add 0");
-  if (alphas.size() < 2) refuse_options("alphas has 0 alone; give at least one other strength");
-  return alphas;
+  check_alphas(options.alphas);
+  return options.alphas;
 }
 
 SteeredTokens checked_tokens(const SteeringOptions& options, std::int64_t length) {

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -59,6 +60,15 @@ void keep_worst(std::vector<Receipt>& receipts, Receipt found) {
       return;
     }
   receipts.push_back(std::move(found));
+}
+
+/// Grid of a depth whose prompt is not steered.
+PromptGrid unchanged_prompt(const SteeringPlan& plan, const SteeredLayer& layer, double base) {
+  PromptGrid grid;
+  grid.metric = at::full({layer.directions.size(0), plan.n_alphas()}, kNaN, at::kDouble);
+  grid.kl = grid.metric;
+  grid.base = base;
+  return grid;
 }
 
 }  // namespace
@@ -153,6 +163,20 @@ double linear_range(const std::vector<double>& alphas, const at::Tensor& effects
   for (const double alpha : alphas)
     if (std::abs(alpha) < first_off) range = std::max(range, std::abs(alpha));
   return range;
+}
+
+PromptGrids measure_prompts(const SteeringPlan& plan, const MetricReader& metric,
+                            const std::vector<SteeredLayer>& layers, double base) {
+  const bool of_prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
+  PromptGrids all;
+  for (const SteeredLayer& layer : layers) {
+    all.grids.push_back(of_prompt ? measure_prompt(plan, layer)
+                                  : unchanged_prompt(plan, layer, base));
+    all.slopes.push_back(of_prompt ? slope_of(plan, metric, layer) : kNaN);
+    all.any_change = all.any_change || all.grids.back().any_change;
+    plan.context.progress(std::ssize(all.grids), std::ssize(layers));
+  }
+  return all;
 }
 
 }  // namespace lensbench::steering

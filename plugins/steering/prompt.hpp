@@ -49,6 +49,18 @@ struct PromptGrid {
 /// Runs every direction and strength of a depth on the prompt.
 PromptGrid measure_prompt(const SteeringPlan& plan, const SteeredLayer& layer);
 
+/// What is measured on the prompt at every depth.
+struct PromptGrids {
+  std::vector<PromptGrid> grids;
+  std::vector<double> slopes;
+  bool any_change = false;
+};
+
+/// Measures every depth. Without a steered token in the prompt, nothing changes.
+/// \param base  metric of the unchanged prompt
+PromptGrids measure_prompts(const SteeringPlan& plan, const MetricReader& metric,
+                            const std::vector<SteeredLayer>& layers, double base);
+
 /// d metric / d alpha at alpha 0.
 double slope_of(const SteeringPlan& plan, const MetricReader& metric, const SteeredLayer& layer);
 

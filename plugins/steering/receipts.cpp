@@ -7,6 +7,7 @@
 #include <cmath>
 #include <lensbench/sweep_receipts.hpp>
 #include <limits>
+#include <utility>
 
 namespace lensbench::steering {
 namespace {
@@ -72,6 +73,15 @@ StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) 
   change.push_back(change.front());
   errors.twice = largest(stream_of(plan, layer.layer, change) - found) / size;
   return errors;
+}
+
+/// The worst receipt of each kind among the depths.
+void add_worst(Dataset& dataset, const std::vector<PromptGrid>& grids) {
+  std::vector<Receipt> worst = grids.front().receipts;
+  for (const PromptGrid& grid : grids)
+    for (std::size_t i = 0; i < worst.size(); ++i)
+      if (is_worse(grid.receipts[i], worst[i])) worst[i] = grid.receipts[i];
+  dataset.receipts.insert(dataset.receipts.end(), worst.begin(), worst.end());
 }
 
 }  // namespace
@@ -161,6 +171,24 @@ Receipt controls_fit(const std::vector<SteeredLayer>& layers) {
   }
   return make_receipt("random_directions_are_orthogonal_and_as_long", worst, 1e-5,
                       "relative to the length of the direction; float32");
+}
+
+void add_receipts(Dataset& dataset, const SteeringPlan& plan,
+                  const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
+                  bool any_change) {
+  const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
+  // The unchanged run of `project` has no intervention to check.
+  if (plan.mode != SteeringMode::project) dataset.receipts.push_back(alpha_zero(plan, layers));
+  if (prompt) {
+    for (Receipt& receipt : steered_stream(plan, layers))
+      dataset.receipts.push_back(std::move(receipt));
+    dataset.receipts.push_back(stored_interventions(plan, layers, grids));
+    add_worst(dataset, grids);
+  }
+  dataset.receipts.push_back(make_receipt("no_write_was_without_effect", any_change ? 0 : 1, 0,
+                                          "1: every cell left the metric, and the logits of "
+                                          "generated tokens, equal in every bit"));
+  dataset.receipts.push_back(controls_fit(layers));
 }
 
 }  // namespace lensbench::steering

@@ -24,6 +24,11 @@ Receipt stored_interventions(const SteeringPlan& plan, const std::vector<Steered
 /// Whether the random directions are orthogonal to the direction and as long.
 Receipt controls_fit(const std::vector<SteeredLayer>& layers);
 
+/// Adds the receipts of all cells. \param any_change  whether a cell differs from the unchanged run
+void add_receipts(Dataset& dataset, const SteeringPlan& plan,
+                  const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
+                  bool any_change);
+
 /// The strength of largest magnitude.
 double strongest(const std::vector<double>& alphas);
 

@@ -2,8 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
@@ -12,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "directions.hpp"
@@ -21,12 +20,6 @@ namespace {
 
 at::Tensor column(const std::vector<double>& values) {
   return at::tensor(values, at::kDouble);
-}
-
-std::string number_text(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return {text.data(), end};
 }
 
 template <class Value>
@@ -83,27 +76,6 @@ at::Tensor if_steered(const SteeringPlan& plan, const at::Tensor& values) {
   return prompt ? values : at::full_like(values, kNaN);
 }
 
-/// Texts of the cells along the direction itself, one for each depth and strength.
-void add_texts(Dataset& dataset, const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
-               const std::vector<Generated>& runs) {
-  std::vector<std::string> labels, texts;
-  std::size_t first = 0;
-  for (const SteeredLayer& layer : layers) {
-    for (std::size_t a = 0; a < plan.alphas.size(); ++a) {
-      // A text has one axis, so a cell is named in words.
-      labels.push_back("layer " + std::to_string(layer.layer) + ", alpha " +
-                       number_text(plan.alphas[a]));
-      std::string text;
-      for (const std::string& token : to_str_tokens(plan.context.model(), runs[first + a].ids))
-        text += token;
-      texts.push_back(std::move(text));
-    }
-    first += plan.alphas.size() * static_cast<std::size_t>(layer.directions.size(0));
-  }
-  dataset.add_coordinate("cell", labels, "layer and alpha of a text");
-  dataset.add("generated_text", "cell", texts, "generated tokens as text");
-}
-
 /// [1 + draw, alpha] of each depth as [layer, alpha] and [layer, alpha, draw].
 struct Split {
   at::Tensor direction, controls;
@@ -115,6 +87,12 @@ Split split(const std::vector<at::Tensor>& of_layers) {
 }
 
 }  // namespace
+
+std::string number_text(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
+}
 
 const char* to_string(SteeringMode mode) {
   if (mode == SteeringMode::project) return "project";
@@ -135,15 +113,19 @@ const char* to_string(SteeredPart part) {
   return "all";
 }
 
-Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
-                  const SteeringOptions& options) {
-  Dataset dataset;
-  add_token_axis(dataset, plan.tokens.ids, plan.tokens.texts);
+namespace {
+
+/// 1 where the prompt is steered, [token].
+at::Tensor steered_tokens(const SteeringPlan& plan) {
   std::vector<std::int64_t> steered(plan.tokens.ids.size(), 0);
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size()))
     steered[static_cast<std::size_t>(position)] = 1;
+  return at::tensor(steered, at::kLong).to(at::kChar);
+}
+
+void add_depths(Dataset& dataset, const std::vector<SteeredLayer>& layers) {
   std::vector<std::int64_t> depths;
-  std::vector<std::string> labels, numbers, alphas;
+  std::vector<std::string> labels, numbers;
   for (const SteeredLayer& layer : layers) {
     depths.push_back(layer.layer);
     numbers.push_back(std::to_string(layer.layer));
@@ -156,14 +138,23 @@ Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& lay
                .strings = labels,
                .long_name = "name of the stream",
                .coordinate = true});
+  dataset.attributes["layers"] = numbers;
+}
+
+}  // namespace
+
+Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& layers,
+                  const SteeringOptions& options) {
+  Dataset dataset;
+  add_token_axis(dataset, plan.tokens.ids, plan.tokens.texts);
+  add_depths(dataset, layers);
   dataset.add_coordinate("alpha", column(plan.alphas), "strength");
   dataset.add_coordinate("draw", at::arange(options.controls, at::kInt), "random direction");
-  dataset.add("steered", {"token"}, at::tensor(steered, at::kLong).to(at::kChar), "1",
-              "1 where the prompt is steered");
+  dataset.add("steered", {"token"}, steered_tokens(plan), "1", "1 where the prompt is steered");
   add_directions(dataset, layers);
   add_attributes(dataset, plan, options);
+  std::vector<std::string> alphas;
   for (const double alpha : plan.alphas) alphas.push_back(number_text(alpha));
-  dataset.attributes["layers"] = numbers;
   dataset.attributes["alphas"] = alphas;
   Provenance{.definition = "steering/1",
              .samples = options.controls,
@@ -171,6 +162,35 @@ Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& lay
       .describe(dataset);
   return dataset;
 }
+
+namespace {
+
+void add_effects(Dataset& dataset, const Split& effect, const std::string& units,
+                 const std::string& nan) {
+  const std::vector<std::string> grid = {"layer", "alpha"}, draws = {"layer", "alpha", "draw"};
+  dataset.add("effect", grid, effect.direction, units,
+              "metric of the steered run minus that of the base run" + nan);
+  dataset.add("control_effect", draws, effect.controls, units,
+              "the same along a random direction of equal length" + nan);
+  dataset.add("largest_control_effect", grid, std::get<0>(effect.controls.abs().max(2)), units,
+              "largest size of control_effect among the random directions" + nan);
+}
+
+void add_divergences(Dataset& dataset, const Split& kl, const std::string& nan) {
+  dataset.add("kl", {"layer", "alpha"}, kl.direction, "nats",
+              "KL(base || steered) at the position of the metric" + nan);
+  dataset.add("control_kl", {"layer", "alpha", "draw"}, kl.controls, "nats",
+              "the same along a random direction of equal length" + nan);
+}
+
+void add_ranges(Dataset& dataset, const std::vector<double>& ranges, const std::string& nan) {
+  dataset.add("linear_range", {"layer"}, column(ranges), "1",
+              "largest |alpha| of the grid up to which every effect is within 10 % of slope times "
+              "alpha" +
+                  nan);
+}
+
+}  // namespace
 
 void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<PromptGrid>& grids,
                 const std::vector<double>& slopes) {
@@ -187,26 +207,14 @@ void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<Pr
   }
   const std::string nan = " (NaN: only generated tokens are steered)";
   const std::string units = plan.reader.units();
-  const Split effect = split(effects), kl = split(kls);
-  const std::vector<std::string> grid = {"layer", "alpha"}, draws = {"layer", "alpha", "draw"};
-  dataset.add("effect", grid, effect.direction, units,
-              "metric of the steered run minus that of the base run" + nan);
-  dataset.add("control_effect", draws, effect.controls, units,
-              "the same along a random direction of equal length" + nan);
-  dataset.add("largest_control_effect", grid, std::get<0>(effect.controls.abs().max(2)), units,
-              "largest size of control_effect among the random directions" + nan);
-  dataset.add("kl", grid, kl.direction, "nats",
-              "KL(base || steered) at the position of the metric" + nan);
-  dataset.add("control_kl", draws, kl.controls, "nats",
-              "the same along a random direction of equal length" + nan);
+  const Split effect = split(effects);
+  add_effects(dataset, effect, units, nan);
+  add_divergences(dataset, split(kls), nan);
   dataset.add("base_metric", {}, at::scalar_tensor(grids.front().base, at::kDouble), units,
               "metric of the base run");
   dataset.add("slope", {"layer"}, column(slopes), units,
               "d effect / d alpha at alpha 0, by gradient" + nan);
-  dataset.add("linear_range", {"layer"}, column(ranges), "1",
-              "largest |alpha| of the grid up to which every effect is within 10 % of slope times "
-              "alpha" +
-                  nan);
+  add_ranges(dataset, ranges, nan);
 }
 
 void add_neutral(Dataset& dataset, const NeutralCost& cost, const SteeringOptions& options) {
@@ -222,45 +230,6 @@ void add_neutral(Dataset& dataset, const NeutralCost& cost, const SteeringOption
   dataset.attributes["neutral_tokens"] = cost.tokens;
   dataset.attributes["window"] = options.window;
   dataset.attributes["windows"] = options.windows;
-}
-
-void add_generated(Dataset& dataset, const SteeringPlan& plan,
-                   const std::vector<SteeredLayer>& layers, const std::vector<Generated>& runs,
-                   const std::vector<std::int64_t>& targets, std::int64_t steps) {
-  const auto n = static_cast<std::int64_t>(layers.size());
-  const std::int64_t directions = layers.front().directions.size(0), alphas = plan.n_alphas();
-  at::Tensor ids = at::full({n, directions, alphas, steps}, -1, at::kInt);
-  at::Tensor perplexity = at::empty({n, directions, alphas}, at::kDouble);
-  at::Tensor share = at::empty({n, directions, alphas}, at::kDouble);
-  at::Tensor distinct = at::empty({n, directions, alphas}, at::kDouble);
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const std::vector<std::int64_t>& made = runs[i].ids;
-    const auto at_run = static_cast<std::int64_t>(i);
-    ids.view({-1, steps})[at_run].narrow(0, 0, std::ssize(made)).copy_(at::tensor(made, at::kLong));
-    const GeneratedScores scores = scores_of(plan.context.model(), plan.tokens, made, targets);
-    perplexity.view(-1)[at_run] = scores.perplexity;
-    share.view(-1)[at_run] = scores.target_share;
-    distinct.view(-1)[at_run] = scores.distinct_2;
-  }
-  const auto own = [](const at::Tensor& all) { return all.select(1, 0); };
-  const auto drawn = [](const at::Tensor& all) {
-    return all.narrow(1, 1, all.size(1) - 1).transpose(1, 2).contiguous();
-  };
-  const std::vector<std::string> grid = {"layer", "alpha"}, draws = {"layer", "alpha", "draw"};
-  dataset.add_coordinate("step", at::arange(steps, at::kInt), "generated token");
-  dataset.add("generated_id", {"layer", "alpha", "step"}, own(ids), "1",
-              "generated tokens (-1: after the end)", Holds::token_ids);
-  add_texts(dataset, plan, layers, runs);
-  dataset.add("generated_perplexity", grid, own(perplexity), "1",
-              "perplexity of the generated tokens in the unchanged model");
-  dataset.add("target_share", grid, own(share), "1",
-              "share of the target tokens among the generated ones");
-  dataset.add("distinct_2", grid, own(distinct), "1",
-              "different pairs of neighbours among all generated pairs (NaN: fewer than 2 tokens)");
-  dataset.add("control_generated_perplexity", draws, drawn(perplexity), "1",
-              "generated_perplexity along a random direction of equal length");
-  dataset.add("control_target_share", draws, drawn(share), "1",
-              "target_share along a random direction of equal length");
 }
 
 }  // namespace lensbench::steering

@@ -18,11 +18,8 @@ void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<Pr
                 const std::vector<double>& slopes);
 void add_neutral(Dataset& dataset, const NeutralCost& cost, const SteeringOptions& options);
 
-/// What is measured on generated text. \param runs  in the order of layers, directions and alphas
-/// \param targets  tokens that are counted
-void add_generated(Dataset& dataset, const SteeringPlan& plan,
-                   const std::vector<SteeredLayer>& layers, const std::vector<Generated>& runs,
-                   const std::vector<std::int64_t>& targets, std::int64_t steps);
+/// Shortest text of a number.
+std::string number_text(double number);
 
 const char* to_string(SteeringMode mode);
 const char* to_string(SteeredPart part);

@@ -2,20 +2,17 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
 #include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/statistics.hpp>
-#include <lensbench/sweep_receipts.hpp>
 #include <limits>
 
 #include "directions.hpp"
-#include "generated.hpp"
+#include "generation.hpp"
 #include "neutral.hpp"
 #include "options.hpp"
 #include "receipts.hpp"
@@ -48,77 +45,21 @@ double median_norm(const at::Tensor& stream) {
   return statistics::quantile(statistics::values_of(norms), 0.5);
 }
 
-/// Number of prompts of the direction that have one of the tokens.
-std::int64_t prompts_with(const std::vector<SteeringPair>& pairs,
-                          const std::vector<std::int64_t>& ids) {
-  std::int64_t count = 0;
-  for (const SteeringPair& pair : pairs)
-    for (const Tokens* prompt : {&pair.plus, &pair.minus})
-      count += std::any_of(ids.begin(), ids.end(), [&](std::int64_t id) {
-        return std::find(prompt->ids.begin(), prompt->ids.end(), id) != prompt->ids.end();
-      });
-  return count;
+/// Everything that the directions of a request depend on.
+std::string source_key(const Parameters& parameters, const std::vector<std::int64_t>& layers) {
+  std::string key;
+  for (const char* name : {"direction", "direction_row", "plus", "minus", "pairs", "align"})
+    key += parameters.values().at(name) + '\0';
+  for (const std::int64_t layer : layers) key += std::to_string(layer) + ",";
+  return key;
 }
 
-std::vector<SteeredRun> all_runs(const SteeringPlan& plan,
-                                 const std::vector<SteeredLayer>& layers) {
-  std::vector<SteeredRun> runs;
-  for (const SteeredLayer& layer : layers)
-    for (std::int64_t direction = 0; direction < layer.directions.size(0); ++direction)
-      for (const double alpha : plan.alphas) runs.push_back(plan.run(layer, direction, alpha));
-  return runs;
-}
-
-/// Grid of a depth whose prompt is not steered.
-PromptGrid unchanged_prompt(const SteeringPlan& plan, const SteeredLayer& layer, double base) {
-  PromptGrid grid;
-  grid.metric = at::full({layer.directions.size(0), plan.n_alphas()}, kNaN, at::kDouble);
-  grid.kl = grid.metric;
-  grid.base = base;
-  return grid;
-}
-
-void add_receipts(Dataset& dataset, const SteeringPlan& plan,
-                  const std::vector<SteeredLayer>& layers, const std::vector<PromptGrid>& grids,
-                  bool any_change) {
-  const bool prompt = !plan.where.of_prompt(plan.tokens.size()).empty();
-  // The unchanged run of `project` has no intervention to check.
-  if (plan.mode != SteeringMode::project) dataset.receipts.push_back(alpha_zero(plan, layers));
-  if (prompt) {
-    for (Receipt& receipt : steered_stream(plan, layers))
-      dataset.receipts.push_back(std::move(receipt));
-    dataset.receipts.push_back(stored_interventions(plan, layers, grids));
-    std::vector<Receipt> worst = grids.front().receipts;
-    for (const PromptGrid& grid : grids)
-      for (std::size_t i = 0; i < worst.size(); ++i)
-        if (is_worse(grid.receipts[i], worst[i])) worst[i] = grid.receipts[i];
-    dataset.receipts.insert(dataset.receipts.end(), worst.begin(), worst.end());
-  }
-  dataset.receipts.push_back(make_receipt("no_write_was_without_effect", any_change ? 0 : 1, 0,
-                                          "1: every cell left the metric, and the logits of "
-                                          "generated tokens, equal in every bit"));
-  dataset.receipts.push_back(controls_fit(layers));
-}
-
-/// Generates in every cell. \return whether steering changed any logit
-bool add_generation(Dataset& dataset, const SteeringPlan& plan,
-                    const std::vector<SteeredLayer>& layers, const SteeringOptions& options,
-                    const std::vector<std::int64_t>& targets) {
-  GenerationOptions generation;
-  generation.max_new_tokens = options.max_new_tokens;
-  generation.sampling.temperature = options.temperature;
-  generation.sampling.seed = plan.seed;
-  const std::vector<Generated> runs = generate_runs(plan, all_runs(plan, layers), generation);
-  add_generated(dataset, plan, layers, runs, targets, options.max_new_tokens);
-  const SteeredRun run = plan.run(layers.front(), 0, strongest(plan.alphas));
-  dataset.receipts.push_back(make_receipt(
-      "generation_with_and_without_cache_agrees", uncached_error(plan, run, generation),
-      10 * rounding_tolerance(plan.context.model()),
-      "logits of the strongest cell of the first layer, in a batch with a cache and "
-      "alone without one, up to the first tie; relative to the largest logit"));
-  return std::any_of(runs.begin(), runs.end(), [&](const Generated& one) {
-    return one.ids != runs.front().ids || one.logit_sum != runs.front().logit_sum;
-  });
+/// In a causal model nothing after a token changes what it says.
+void check_effect(const std::vector<std::int64_t>& steered, std::int64_t position) {
+  if (steered.empty() || steered.front() <= position) return;
+  throw UsageError("steering: the metric is read at position " + std::to_string(position) +
+                   ", but the first steered token is at " + std::to_string(steered.front()) +
+                   ", so no effect is possible; give a later position, or steer earlier tokens");
 }
 
 }  // namespace
@@ -159,10 +100,7 @@ CostEstimate SteeringTool::estimate(const Request& request) const {
 
 const SteeringTool::Source& SteeringTool::source_of(const Parameters& parameters,
                                                     const std::vector<std::int64_t>& layers) {
-  std::string key;
-  for (const char* name : {"direction", "direction_row", "plus", "minus", "pairs", "align"})
-    key += parameters.values().at(name) + '\0';
-  for (const std::int64_t layer : layers) key += std::to_string(layer) + ",";
+  const std::string key = source_key(parameters, layers);
   // The next case of a run asks for the same directions.
   if (key == source_.key) return source_;
   Source source{key, {}, {}};
@@ -243,10 +181,7 @@ std::vector<SteeredLayer> SteeringTool::layers_of(const SteeringPlan& plan,
     layer.directions =
         at::cat({own, random_directions(own[0], options.controls, plan.seed, layer.layer)});
     layer.stream_norm = median_norm(layer.stream);
-    if (options.relative && plan.mode != SteeringMode::project) {
-      const bool add = plan.mode == SteeringMode::add;
-      layer.step = layer.stream_norm / (add ? own.to(at::kDouble).norm().item<double>() : 1.0);
-    }
+    if (options.relative) layer.step = relative_step(plan.mode, layer.stream_norm, own);
     layers.push_back(std::move(layer));
   }
   return layers;
@@ -266,69 +201,27 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   MetricReader reader = metric;
   reader.read_several({metric.metric(), Metric::kl});
   reader.set_base(stream[reader.position()]);
-  // In a causal model nothing after a token changes what it says.
   const std::vector<std::int64_t> steered = where.of_prompt(tokens.size());
-  if (options.max_new_tokens == 0 && !steered.empty() && steered.front() > reader.position())
-    throw UsageError("steering: the metric is read at position " +
-                     std::to_string(reader.position()) + ", but the first steered token is at " +
-                     std::to_string(steered.front()) +
-                     ", so no effect is possible; give a later position, or steer earlier tokens");
+  if (options.max_new_tokens == 0) check_effect(steered, reader.position());
   const SteeringPlan plan{
       context(), tokens, reader, options.mode, where, checked_alphas(options), context().seed()};
   const std::vector<SteeredLayer> layers = layers_of(plan, directions, options);
 
-  const bool of_prompt = !steered.empty();
   const double base = metric(stream.narrow(0, metric.position(), 1)).item<double>();
-  std::vector<PromptGrid> grids;
-  std::vector<double> slopes;
-  bool any_change = false;
-  for (const SteeredLayer& layer : layers) {
-    grids.push_back(of_prompt ? measure_prompt(plan, layer) : unchanged_prompt(plan, layer, base));
-    slopes.push_back(of_prompt ? slope_of(plan, metric, layer) : kNaN);
-    any_change = any_change || grids.back().any_change;
-    context().progress(std::ssize(grids), std::ssize(layers));
-  }
+  PromptGrids prompt = measure_prompts(plan, metric, layers, base);
   Dataset dataset = with_axes(plan, layers, options);
-  add_prompt(dataset, plan, grids, slopes);
+  add_prompt(dataset, plan, prompt.grids, prompt.slopes);
   add_neutral(dataset, measure_neutral(plan, layers, neutral(options)), options);
   context().record_file(dataset, "neutral", options.neutral);
   if (options.max_new_tokens > 0) {
     const std::vector<std::int64_t> targets = options.target_tokens.empty()
                                                   ? std::vector<std::int64_t>{metric.target()}
                                                   : options.target_tokens;
-    any_change = add_generation(dataset, plan, layers, options, targets) || any_change;
+    prompt.any_change =
+        add_generation(dataset, plan, layers, options, targets) || prompt.any_change;
   }
-  add_receipts(dataset, plan, layers, grids, any_change);
+  add_receipts(dataset, plan, layers, prompt.grids, prompt.any_change);
   return dataset;
-}
-
-std::vector<Intervention> SteeringTool::interventions(const Dataset& result, std::int64_t layer,
-                                                      double alpha) const {
-  const at::Tensor depths = result["layer"].tensor;
-  const at::Tensor found = depths.eq(layer).nonzero();
-  if (found.size(0) == 0)
-    throw UsageError("steering: the result lacks layer " + std::to_string(layer) +
-                     "; give one of its layers");
-  if (result["direction"].tensor.dim() != 2)
-    throw UsageError("steering: the result has several cases; give that of one case");
-  const std::int64_t row = found[0][0].item<std::int64_t>();
-  const auto text = [&](const char* name) {
-    return std::get<std::string>(result.attributes.at(name));
-  };
-  SteeringMode mode = SteeringMode::add;
-  for (const SteeringMode one : {SteeringMode::project, SteeringMode::clamp})
-    if (text("mode") == to_string(one)) mode = one;
-  SteeredTokens where;
-  for (const SteeredPart one : {SteeredPart::prompt, SteeredPart::generated, SteeredPart::last})
-    if (text("where") == to_string(one)) where.part = one;
-  for (const std::string& position :
-       std::get<std::vector<std::string>>(result.attributes.at("positions")))
-    where.positions.push_back(std::stoll(position));
-  const SteeredRun run{.layer = layer,
-                       .direction = result["direction"].tensor[row],
-                       .amount = alpha * result["alpha_unit"].tensor[row].item<double>(),
-                       .unchanged = alpha == 0.0 && mode != SteeringMode::clamp};
-  return interventions_of(model().spec(), mode, where, run);
 }
 
 }  // namespace lensbench::steering

@@ -87,7 +87,7 @@ void add_other_candidates(Dataset& dataset, const ComparedSteps& steps, std::siz
       "rank", top_k, steps, [](const Step& s, std::size_t i) { return s.other_top_ranks[i]; });
 }
 
-void add_summary(Dataset& dataset, const ComparedSteps& steps) {
+void add_mean_divergences(Dataset& dataset, const ComparedSteps& steps) {
   add_scalar(dataset, {"mean_kl", "nats", "mean of kl over scored tokens (NaN: there are none)"},
              mean_of(steps, [](const auto& s) { return s.divergence.kl; }));
   add_scalar(
@@ -98,6 +98,10 @@ void add_summary(Dataset& dataset, const ComparedSteps& steps) {
              {"mean_js_divergence", "nats",
               "mean of js_divergence over scored tokens (NaN: there are none)"},
              mean_of(steps, [](const auto& s) { return s.divergence.js; }));
+}
+
+void add_summary(Dataset& dataset, const ComparedSteps& steps) {
+  add_mean_divergences(dataset, steps);
   add_scalar(dataset,
              {"top_agreement", "1",
               "share of scored tokens with equal first choices (NaN: there are none)"},

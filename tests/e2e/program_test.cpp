@@ -27,8 +27,9 @@ class ProgramAlone : public ::testing::Test {
 
 TEST_F(ProgramAlone, AnswersEveryCommandsHelp) {
   EXPECT_THAT(run({"--help"}).out, HasSubstr("usage: lensbench COMMAND"));
-  for (const char* command : {"run", "tool", "list", "tokenize", "model info", "model init", "show",
-                              "verify", "replay", "diff", "versions", "export", "report", "new"}) {
+  for (const char* command :
+       {"run", "tool", "list", "tokenize", "model info", "model init", "show", "verify", "replay",
+        "diff", "versions", "export", "report", "plot", "new"}) {
     std::vector<std::string> words;
     std::istringstream text(command);
     for (std::string word; text >> word;) words.push_back(word);

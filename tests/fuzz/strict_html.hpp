@@ -10,8 +10,8 @@
 namespace lensbench::fuzz {
 
 /// Elements, attributes and texts of a part of a page, by a parser that accepts only what the page
-/// may contain: names in lower case, attributes in double quotes, five character references, every
-/// element closed in order. \throws std::runtime_error for anything else
+/// may contain: names of HTML and SVG, attributes in double quotes, five character references,
+/// every element closed in order. \throws std::runtime_error for anything else
 class StrictHtml {
  public:
   explicit StrictHtml(std::string_view html) : html_(html) {
@@ -35,10 +35,13 @@ class StrictHtml {
   }
   bool starts(std::string_view with) const { return html_.substr(at_).starts_with(with); }
 
+  /// Digits, and capitals as in attributes of SVG.
+  static bool is_later_in_name(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); }
+
   std::string read_name() {
     const std::size_t begin = at_;
     while (at_ < html_.size() && ((html_[at_] >= 'a' && html_[at_] <= 'z') || html_[at_] == '-' ||
-                                  (html_[at_] >= '0' && html_[at_] <= '9' && at_ > begin)))
+                                  (at_ > begin && is_later_in_name(html_[at_]))))
       ++at_;
     if (at_ == begin) fail("a name is missing");
     return std::string(html_.substr(begin, at_ - begin));
@@ -66,10 +69,12 @@ class StrictHtml {
       tag += resolved(html_.substr(at_, end - at_));
       at_ = end + 1;
     }
-    if (!starts(">")) fail("a tag is not closed");
-    ++at_;
+    // Elements of SVG may end in their tag.
+    const bool ends = starts("/>");
+    if (!ends && !starts(">")) fail("a tag is not closed");
+    at_ += ends ? 2 : 1;
     tags.push_back(std::move(tag));
-    open_.push_back(name);
+    if (!ends) open_.push_back(name);
   }
 
   void read_text() {

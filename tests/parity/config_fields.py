@@ -35,6 +35,8 @@ HARMLESS_IN = {
 }
 # Where the family's first sample does not reach a field.
 SAMPLES = {"phi3": "phi3-longrope-short"}
+# Families of pictures, whose configurations have further ones inside (tests/parity/vision_reference.py).
+PARTS = {"qwen2_vl": ["text_config", "vision_config"], "qwen2_5_vl": ["text_config", "vision_config"]}
 
 
 def fields(model_type):
@@ -51,6 +53,11 @@ if __name__ == "__main__":
                 sample=SAMPLES.get(model_type, family.samples[0]),
                 fields=sorted(set(fields(model_type)) - set(HARMLESS_IN.get(model_type, []))),
             )
+    for model_type, parts in PARTS.items():
+        config = AutoConfig.for_model(model_type)
+        inner = {part: sorted(getattr(config, part).to_dict()) for part in parts}
+        families[model_type] = dict(sample=f"../vision_models/{model_type}", parts=inner,
+                                    fields=sorted(set(config.to_dict()) - set(inner["text_config"])))
     known = {name for family in families.values() for name in family["fields"]}
     assert harmless <= known, f"no class has {harmless - known}"
     result = dict(families=families, harmless=sorted(harmless))

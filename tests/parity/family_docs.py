@@ -25,6 +25,13 @@ A setting of `config.json` that changes what the model computes is either follow
 """
 
 
+PICTURES = """
+## Pictures
+
+Qwen2-VL (`qwen2_vl`) and Qwen2.5-VL (`qwen2_5_vl`) open in every layout of their checkpoints: tensor names of published folders and of the modules, the configuration flat or with `text_config`, tied and untied. The text model is Qwen2; a prompt without pictures gives its bits. A C++ program gives pictures to a forward as rows of patches (`Tokens::pictures` in `lensbench/tokens.hpp`): tower, windows, merger and the three rotary positions of a token are those of `transformers`, in padded batches, through a key-value cache and in generation. `tests/framework/model/vision` compares both with `transformers` 5.24.0 (`tests/parity/vision_reference.py`) with a limit of 5e-5 in float32. The commands do not take pictures yet: they read text with these models, and a prompt with a placeholder of a picture is refused.
+"""
+
+
 MIXTURE = """- {title} in bfloat16: the router's softmax magnifies rounding (its scores are large here: they are drawn wide, so that the choice of experts is clear). Of {choices} (layer, token) lensbench and `transformers` chose other experts in {rerouted}; against float64, lensbench in {rerouted_ours} and `transformers` in {rerouted_hf}. With the experts of lensbench in `transformers` too, logits differ by up to {same_experts:.1e} of their range; with their shares as well, by up to {same_routing:.1e}: it is the shares of the experts, more than their choice, that rounding moves.
 """
 
@@ -60,4 +67,4 @@ def write_docs(path, measured, arguments):
     for name in measured:
         family = FAMILIES[name]
         text += f"| {family.title} | {family.supports} | {family.refuses} |\n"
-    path.write_text(text)
+    path.write_text(text + PICTURES)

@@ -65,6 +65,9 @@ class Dimensions {
   std::map<haddr_t, std::string> members_;
 };
 
+/// Name of an object in its group, from its path in the file.
+std::string last_component(const std::string& path);
+
 /// Whether a dataset is the scale of a dimension without coordinate values.
 bool is_bare_dimension(hid_t dataset);
 

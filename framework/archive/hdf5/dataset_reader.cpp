@@ -1,8 +1,6 @@
 #include <ATen/ATen.h>
 #include <hdf5_hl.h>
 
-#include <algorithm>
-#include <cstring>
 #include <lensbench/error.hpp>
 #include <memory>
 #include <optional>
@@ -20,12 +18,6 @@ namespace {
 
 using hdf5::Handle;
 using hdf5::readable;
-
-constexpr int kMaxRank = static_cast<int>(kMaxAxes);
-
-std::string last_component(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
 
 /// Element type by class, width and sign. `check_structure` has refused other byte orders.
 at::ScalarType element_type(hid_t dataset, const std::string& path) {
@@ -70,19 +62,9 @@ at::Tensor read_values(hid_t dataset, const std::string& path) {
   return values;
 }
 
-/// A part of the values, see `StoredVariable::rows`.
-at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<std::int64_t>& index,
-                     std::int64_t first, std::int64_t count) {
-  auto lengths = extent(dataset, path);
-  if (lengths.empty()) return read_values(dataset, path);
-  // Axes before the rows have one index each, those after them are read in full length.
-  std::vector<hsize_t> start(lengths.size(), 0);
-  for (std::size_t axis = 0; axis < index.size(); ++axis) {
-    start[axis] = static_cast<hsize_t>(index[axis]);
-    lengths[axis] = 1;
-  }
-  start[index.size()] = static_cast<hsize_t>(first);
-  lengths[index.size()] = static_cast<hsize_t>(count);
+/// Reads `lengths` elements from `start`.
+at::Tensor read_block(hid_t dataset, const std::string& path, const std::vector<hsize_t>& start,
+                      const std::vector<hsize_t>& lengths) {
   const auto type = element_type(dataset, path);
   const at::Tensor values =
       at::empty(std::vector<std::int64_t>(lengths.begin(), lengths.end()), type);
@@ -97,6 +79,22 @@ at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<s
   readable(H5Dread(dataset, memory_type(type), memory, space, H5P_DEFAULT, values.data_ptr()),
            path);
   return values;
+}
+
+/// A part of the values, see `StoredVariable::rows`.
+at::Tensor read_rows(hid_t dataset, const std::string& path, const std::vector<std::int64_t>& index,
+                     std::int64_t first, std::int64_t count) {
+  auto lengths = extent(dataset, path);
+  if (lengths.empty()) return read_values(dataset, path);
+  // Axes before the rows have one index each, those after them are read in full length.
+  std::vector<hsize_t> start(lengths.size(), 0);
+  for (std::size_t axis = 0; axis < index.size(); ++axis) {
+    start[axis] = static_cast<hsize_t>(index[axis]);
+    lengths[axis] = 1;
+  }
+  start[index.size()] = static_cast<hsize_t>(first);
+  lengths[index.size()] = static_cast<hsize_t>(count);
+  return read_block(dataset, path, start, lengths);
 }
 
 /// Removes a text attribute, which becomes a member of the variable and is not one of its
@@ -171,47 +169,6 @@ StoredVariable stored_variable(Handle handle, const std::string& path, const Gro
   return stored;
 }
 
-/// Checks that the label of a dimension scale is the one that the writer gives it: digests do not
-/// cover the label.
-void check_scale(hid_t dataset, const std::string& path, const std::vector<hsize_t>& lengths) {
-  char label[128] = {};
-  readable(static_cast<hid_t>(H5DSget_scale_name(dataset, label, sizeof label)), path);
-  const std::string name = last_component(path);
-  if (lengths.size() != 1 ||
-      (label != name && label != bare_dimension_label(static_cast<std::int64_t>(lengths[0]))))
-    throw InputError(path + ": not a valid dimension of an archive: its label is '" +
-                     std::string(label) + "'");
-}
-
-/// Address of the first scale of each axis; HADDR_UNDEF for an axis without one. The attribute is
-/// read once for all axes, since H5DSiterate_scales reads it and opens the scale for each axis. The
-/// value of an object reference is the address of the object.
-std::vector<haddr_t> scale_addresses(hid_t dataset, const std::string& path, std::size_t axes) {
-  std::vector<haddr_t> addresses(axes, HADDR_UNDEF);
-  if (axes == 0 || readable(H5Aexists(dataset, DIMENSION_LIST), path) == 0) return addresses;
-  const std::string what = path + "@" + DIMENSION_LIST;
-  const Handle list(readable(H5Aopen(dataset, DIMENSION_LIST, H5P_DEFAULT), what), H5Aclose);
-  const Handle stored(readable(H5Aget_type(list), what), H5Tclose);
-  const Handle space(readable(H5Aget_space(list), what), H5Sclose);
-  // The list has references of one exact type; another type of the same name would be converted.
-  const Handle type(readable(H5Tvlen_create(H5T_STD_REF_OBJ), what), H5Tclose);
-  if (readable(H5Tequal(stored, type), what) == 0 ||
-      H5Sget_simple_extent_npoints(space) != static_cast<hssize_t>(axes))
-    throw InputError(what + ": expected a list of dimension scales for each axis");
-  std::vector<hvl_t> scales(axes);
-  readable(H5Aread(list, type, scales.data()), what);
-  // One scale per axis is what the writer attaches; further ones are ignored.
-  for (std::size_t axis = 0; axis < axes; ++axis)
-    if (scales[axis].len > 0) {
-      hobj_ref_t reference = 0;
-      std::memcpy(&reference, scales[axis].p, sizeof reference);
-      addresses[axis] = reference;
-    }
-  // The memory of the lists was allocated by libhdf5.
-  H5Dvlen_reclaim(type, space, H5P_DEFAULT, scales.data());
-  return addresses;
-}
-
 std::set<std::string> words(const std::string& text) {
   std::istringstream stream(text);
   std::set<std::string> found;
@@ -227,109 +184,6 @@ std::map<std::string, Attribute> group_attributes(hid_t group, const std::string
     for (const char* name : {"NX_class", "signal", "axes"}) attributes.erase(name);
   return attributes;
 }
-
-}  // namespace
-
-std::vector<hsize_t> extent(hid_t dataset, const std::string& path) {
-  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
-  const auto rank = readable(H5Sget_simple_extent_ndims(space), path);
-  // The length of the arrays for shapes and selections is limited before it is used.
-  if (rank > kMaxRank)
-    throw InputError(path + ": too many axes (" + std::to_string(rank) + ", at most " +
-                     std::to_string(kMaxRank) + " are allowed in a lensbench archive)");
-  std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
-  readable(H5Sget_simple_extent_dims(space, lengths.data(), nullptr), path);
-  return lengths;
-}
-
-std::string bare_dimension_label(std::int64_t length) {
-  char label[80];
-  // The text and the width of the number are those of the netCDF-4 library, by which its readers
-  // recognise a dimension without values.
-  std::snprintf(label, sizeof label, "This is a netCDF dimension but not a netCDF variable. %9lld",
-                static_cast<long long>(length));
-  return label;
-}
-
-bool is_bare_dimension(hid_t dataset) {
-  if (H5DSis_scale(dataset) <= 0) return false;
-  char label[64] = {};
-  const std::string expected = "This is a netCDF dimension but not a netCDF variable";
-  return H5DSget_scale_name(dataset, label, sizeof label) > 0 &&
-         std::string(label).rfind(expected, 0) == 0;
-}
-
-// Members are found by address, because a scale is referred to by its address.
-Dimensions::Dimensions(const std::vector<hdf5::Child>& members) {
-  for (const hdf5::Child& member : members) members_[member.address] = member.name;
-}
-
-std::vector<std::string> Dimensions::names(hid_t dataset, const std::string& path) const {
-  const auto lengths = extent(dataset, path);
-  // A dimension scale does not have scales of its own; its axis has its own name.
-  if (readable(H5DSis_scale(dataset), path) > 0) {
-    check_scale(dataset, path, lengths);
-    return {last_component(path)};
-  }
-  const std::vector<haddr_t> addresses = scale_addresses(dataset, path, lengths.size());
-  std::vector<std::string> names;
-  for (std::size_t axis = 0; axis < lengths.size(); ++axis) {
-    if (addresses[axis] == HADDR_UNDEF)
-      throw InputError(path + ": axis " + std::to_string(axis) + " is without a dimension scale");
-    const auto scale = members_.find(addresses[axis]);
-    if (scale == members_.end())
-      throw InputError(path + ": axis " + std::to_string(axis) +
-                       " has its dimension scale in another group; expected one in the same group");
-    names.push_back(scale->second);
-  }
-  return names;
-}
-
-void for_each_string(hid_t dataset, const std::string& path,
-                     const std::function<void(std::string)>& use) {
-  const Handle stored(readable(H5Dget_type(dataset), path), H5Tclose);
-  if (readable(H5Tis_variable_str(stored), path) == 0)
-    throw InputError(path + ": fixed-length strings are not allowed in a lensbench archive");
-  const Handle space(readable(H5Dget_space(dataset), path), H5Sclose);
-  const auto lengths = extent(dataset, path);
-  const auto total = static_cast<hsize_t>(readable(H5Sget_simple_extent_npoints(space), path));
-  const Handle type = hdf5::string_type();
-  // A list is read in blocks of rows, so that a long one is never in memory as a whole.
-  constexpr hsize_t kRows = 1 << 14;
-  const hsize_t step = lengths.size() == 1 ? std::min(total, kRows) : total;
-  const Handle transfer = hdf5::string_transfer(step);
-  for (hsize_t first = 0; first < total; first += step) {
-    const hsize_t count = std::min(step, total - first);
-    if (lengths.size() == 1)
-      readable(H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, nullptr, &count, nullptr), path);
-    const Handle memory(readable(H5Screate_simple(1, &count, nullptr), path), H5Sclose);
-    std::vector<char*> pointers(static_cast<std::size_t>(count));
-    readable(H5Dread(dataset, type, memory, space, transfer, pointers.data()), path);
-    // A file can store a null pointer as text; a std::string must not be made from it.
-    const bool whole = std::find(pointers.begin(), pointers.end(), nullptr) == pointers.end();
-    if (whole)
-      for (const char* pointer : pointers) use(pointer);
-    H5Dvlen_reclaim(type, memory, H5P_DEFAULT, pointers.data());
-    if (!whole) throw InputError(path + ": null strings are not allowed in a lensbench archive");
-  }
-}
-
-std::vector<std::string> read_strings(hid_t dataset, const std::string& path) {
-  std::vector<std::string> texts;
-  for_each_string(dataset, path, [&](std::string text) { texts.push_back(std::move(text)); });
-  return texts;
-}
-
-std::string read_text(hid_t group, const std::string& path, const std::string& name) {
-  const std::string what = path + "/" + name;
-  const Handle dataset(readable(H5Dopen2(group, name.c_str(), H5P_DEFAULT), what), H5Dclose);
-  const auto texts = read_strings(dataset, what);
-  if (texts.size() != 1)
-    throw InputError(what + ": expected one text, found " + std::to_string(texts.size()));
-  return texts.front();
-}
-
-namespace {
 
 /// Calls `use` with every variable of a group, its path and the facts about the group.
 template <class Use>

@@ -2,144 +2,18 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <lensbench/error.hpp>
 
 #include "archive/hdf5/attributes.hpp"
 #include "archive/hdf5/dataset_io.hpp"
 #include "archive/hdf5/group_writer.hpp"
-#include "core/dataset/names.hpp"
-#include "core/text/utf8.hpp"
+#include "archive/hdf5/new_dataset.hpp"
+#include "archive/hdf5/storable.hpp"
 
 namespace lensbench {
 namespace {
 
 using hdf5::Handle;
 using hdf5::written;
-
-constexpr std::int64_t kChunkBytes = 1 << 20;
-// Large floating-point data is stored uncompressed: compression makes float32 logits and
-// activations smaller by a quarter, at a tenth of the speed.
-constexpr std::int64_t kLargeFloatBytes = 8 << 20;
-
-/// Attributes that `describe_plot` gives to a group.
-const std::set<std::string>& plot_attributes() {
-  static const std::set<std::string> names = {"NX_class", "signal", "axes"};
-  return names;
-}
-
-void check_attribute_name(const std::string& owner, const std::string& name) {
-  static const std::set<std::string> reserved = {
-      "units",        "long_name",     "coordinates", "dtype",     "holds",
-      "_FillValue",   "missing_value", "valid_min",   "valid_max", "valid_range",
-      "scale_factor", "add_offset",    "calendar",    "bounds",    "grid_mapping",
-      "flag_values",  "flag_masks",    "_Unsigned",   "_Encoding"};
-  if (!is_variable_name(name) || is_bookkeeping(name) || reserved.count(name) > 0)
-    throw UsageError(owner + ": attribute '" + name +
-                     "' is reserved or not a valid name for readers of the archive; choose another "
-                     "name");
-}
-
-void check_group_attribute_name(const std::string& name) {
-  check_attribute_name("dataset", name);
-  if (plot_attributes().contains(name))
-    throw UsageError("dataset: attribute '" + name +
-                     "' is reserved for programs that plot the archive; choose another name");
-}
-
-void check_units(const Variable& variable) {
-  // xarray decodes these units to timedelta64, and units "... since ..." to dates.
-  static const std::set<std::string> times = {
-      "day",         "days",         "hour",       "hours",       "minute",
-      "minutes",     "second",       "seconds",    "millisecond", "milliseconds",
-      "microsecond", "microseconds", "nanosecond", "nanoseconds"};
-  if (variable.units.empty())
-    throw UsageError("variable '" + variable.name +
-                     "': units are missing; use '1' for a plain number");
-  if (times.count(variable.units) > 0 || variable.units.find(" since ") != std::string::npos)
-    throw UsageError("variable '" + variable.name + "': xarray decodes units '" + variable.units +
-                     "' as a time; use 's' or 'ms'");
-}
-
-hid_t file_type(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return H5T_IEEE_F32LE;
-    case at::kDouble:
-      return H5T_IEEE_F64LE;
-    case at::kByte:
-      return H5T_STD_U8LE;
-    case at::kInt:
-      return H5T_STD_I32LE;
-    case at::kLong:
-      return H5T_STD_I64LE;
-    default:  // int8 and bool; Dataset::add refuses all other types
-      return H5T_STD_I8LE;
-  }
-}
-
-/// Shape of a chunk of up to a megabyte, which has as many trailing axes as possible in full
-/// length.
-std::vector<hsize_t> chunk_shape(const std::vector<hsize_t>& shape, std::int64_t element_bytes) {
-  std::vector<hsize_t> chunk(shape.size(), 1);
-  auto left = static_cast<hsize_t>(std::max<std::int64_t>(1, kChunkBytes / element_bytes));
-  for (std::size_t axis = shape.size(); axis-- > 0 && left > 0;) {
-    chunk[axis] = std::max<hsize_t>(1, std::min(shape[axis], left));
-    left /= chunk[axis];
-  }
-  return chunk;
-}
-
-/// Properties of a dataset that is stored in chunks with a checksum each, if `shape` has elements;
-/// otherwise it is stored in one piece.
-Handle creation_properties(const std::vector<hsize_t>& shape, std::int64_t element_bytes,
-                           bool compress) {
-  Handle properties(written(H5Pcreate(H5P_DATASET_CREATE), "dataset properties"), H5Pclose);
-  written(H5Pset_obj_track_times(properties, false), "dataset properties");
-  written(H5Pset_attr_phase_change(properties, 60000, 0), "dataset properties");
-  const bool empty = std::find(shape.begin(), shape.end(), hsize_t{0}) != shape.end();
-  if (shape.empty() || empty) return properties;  // HDF5 does not chunk scalars and empty datasets
-  const auto chunk = chunk_shape(shape, element_bytes);
-  written(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), "chunk shape");
-  if (compress) {
-    written(H5Pset_shuffle(properties), "shuffle filter");
-    written(H5Pset_deflate(properties, 1), "deflate filter");
-  }
-  written(H5Pset_fletcher32(properties), "checksum filter");
-  return properties;
-}
-
-Handle create(hid_t group, const std::string& name, hid_t type, const std::vector<hsize_t>& shape,
-              const Handle& properties) {
-  const std::string what = "dataset '" + name + "'";
-  const Handle space(
-      shape.empty()
-          ? written(H5Screate(H5S_SCALAR), what)
-          : written(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), what),
-      H5Sclose);
-  return Handle(
-      written(H5Dcreate2(group, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
-              what),
-      H5Dclose);
-}
-
-Handle create_strings(hid_t group, const std::string& name, const std::vector<hsize_t>& shape) {
-  // libhdf5 does not filter variable-length data, so it is without a checksum here; the content
-  // digests cover it.
-  return create(group, name, hdf5::string_type(), shape, creation_properties({}, 1, false));
-}
-
-Handle create_numbers(hid_t group, const Variable& variable, at::ScalarType type,
-                      const std::vector<hsize_t>& shape) {
-  auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
-  for (const hsize_t length : shape) bytes *= static_cast<std::int64_t>(length);
-  // Values widened from a half type compress well, because their low bits are 0.
-  const bool full_width = at::isFloatingType(type) && !variable.attributes.contains("source_dtype");
-  const bool compress = !(full_width && bytes >= kLargeFloatBytes);
-  const auto element_bytes = static_cast<std::int64_t>(c10::elementSize(type));
-  return create(group, variable.name, file_type(type), shape,
-                creation_properties(shape, element_bytes, compress));
-}
 
 /// Selects `count` elements from `start`; everything in a dataset without axes.
 Handle select(hid_t dataset, const std::vector<hsize_t>& start, const std::vector<hsize_t>& count,
@@ -152,6 +26,15 @@ Handle select(hid_t dataset, const std::vector<hsize_t>& start, const std::vecto
   return space;
 }
 
+void write_strings(hid_t dataset, const std::vector<std::string>& texts, hid_t memory, hid_t space,
+                   const std::string& what) {
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  written(H5Dwrite(dataset, hdf5::string_type(), memory, space,
+                   hdf5::string_transfer(pointers.size()), pointers.data()),
+          what);
+}
+
 /// Writes the values of `piece` from row `first` of `axis` on.
 void write_piece(hid_t dataset, const Variable& piece, std::int64_t axis, std::int64_t first) {
   const std::string what = "dataset '" + piece.name + "'";
@@ -161,19 +44,8 @@ void write_piece(hid_t dataset, const Variable& piece, std::int64_t axis, std::i
   std::vector<hsize_t> start(count.size(), 0);
   if (!start.empty()) start[static_cast<std::size_t>(axis)] = static_cast<hsize_t>(first);
   const Handle space = select(dataset, start, count, what);
-  const Handle memory(
-      count.empty()
-          ? written(H5Screate(H5S_SCALAR), what)
-          : written(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), what),
-      H5Sclose);
-  if (piece.is_text()) {
-    std::vector<const char*> pointers;
-    for (const std::string& text : piece.strings) pointers.push_back(text.c_str());
-    written(H5Dwrite(dataset, hdf5::string_type(), memory, space,
-                     hdf5::string_transfer(pointers.size()), pointers.data()),
-            what);
-    return;
-  }
+  const Handle memory = space_of(count, what);
+  if (piece.is_text()) return write_strings(dataset, piece.strings, memory, space, what);
   const at::Tensor values = piece.tensor.contiguous();
   written(H5Dwrite(dataset, file_type(values.scalar_type()), memory, space, H5P_DEFAULT,
                    values.data_ptr()),
@@ -186,29 +58,6 @@ bool is_index(const Variable& variable) {
 
 bool is_label(const Variable& variable) {
   return variable.coordinate && !is_index(variable);
-}
-
-/// Checks that the attributes of one object fit into its header. Numbers and the places of texts
-/// are in the header, texts themselves are not.
-void check_attributes_fit(const std::string& owner,
-                          const std::map<std::string, Attribute>& attributes) {
-  constexpr std::size_t kMostBytes = 60'000, kBytes = 64, kTextBytes = 16;
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : attributes) {
-    check_attribute(name, value);
-    const auto* texts = std::get_if<std::vector<std::string>>(&value);
-    bytes += kBytes + name.size() + kTextBytes * (texts == nullptr ? 1 : texts->size());
-  }
-  if (bytes > kMostBytes)
-    throw UsageError(owner + ": its " + std::to_string(attributes.size()) +
-                     " attributes are too large together; use variables instead");
-}
-
-void check_receipt(const Receipt& receipt) {
-  for (const std::string* text : {&receipt.name, &receipt.note})
-    if (!is_storable_text(*text))
-      throw UsageError("receipt '" + receipt.name +
-                       "': its name or note is not valid UTF-8 without NUL");
 }
 
 /// Names of the variables that label axes of `variable`; empty without such variables.
@@ -240,23 +89,7 @@ void describe(hid_t dataset, const Variable& variable, const std::string& labels
   }
 }
 
-/// Writes a dimension without coordinate values, in the form of netCDF-4.
-Handle write_bare_dimension(hid_t group, const std::string& name, std::int64_t length) {
-  const std::string label = bare_dimension_label(length);
-  Handle dataset = create(group, name, H5T_IEEE_F32LE, {static_cast<hsize_t>(length)},
-                          creation_properties({}, 4, false));
-  written(H5DSset_scale(dataset, label.c_str()), "dimension '" + name + "'");
-  return dataset;
-}
-
 }  // namespace
-
-std::int64_t chunk_rows(const std::vector<std::int64_t>& shape, std::int64_t axis,
-                        std::int64_t element_bytes) {
-  const std::vector<hsize_t> lengths(shape.begin(), shape.end());
-  return static_cast<std::int64_t>(
-      chunk_shape(lengths, element_bytes)[static_cast<std::size_t>(axis)]);
-}
 
 GroupWriter::~GroupWriter() = default;
 
@@ -345,24 +178,6 @@ void write_variables(GroupWriter& writer, const Dataset& dataset) {
 void write_dataset(hid_t group, const Dataset& dataset) {
   GroupWriter writer(group);
   write_variables(writer, dataset);
-}
-
-void check_storable(const Dataset& dataset) {
-  for (const Variable& variable : dataset.variables()) {
-    const std::string subject = "variable '" + variable.name + "'";
-    check_units(variable);
-    if (variable.dims.size() > kMaxAxes)
-      throw UsageError(subject + ": has " + std::to_string(variable.dims.size()) +
-                       " axes, at most " + std::to_string(kMaxAxes) + " are allowed");
-    for (const std::string* text : {&variable.units, &variable.long_name})
-      if (!is_storable_text(*text))
-        throw UsageError(subject + ": its units or description are not valid UTF-8 without NUL");
-    for (const auto& [name, value] : variable.attributes) check_attribute_name(subject, name);
-    check_attributes_fit(subject, variable.attributes);
-  }
-  for (const auto& [name, value] : dataset.attributes) check_group_attribute_name(name);
-  check_attributes_fit("dataset", dataset.attributes);
-  for (const Receipt& receipt : dataset.receipts) check_receipt(receipt);
 }
 
 void write_result(hid_t group, const Dataset& dataset) {

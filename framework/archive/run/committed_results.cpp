@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "archive/run/frame.hpp"
-#include "archive/run/packs.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/unit.hpp"
 

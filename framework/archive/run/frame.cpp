@@ -178,18 +178,14 @@ FileDescriptor open_for_reading(const path& file) {
   return descriptor;
 }
 
-/// Large units are in memory of their own that the tensors read from them share; small ones are on
-/// the heap. Both begin at a multiple of 64 bytes, so that tensors of the unit are aligned.
-Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t bytes,
-                 const path& name) {
-  constexpr std::uint64_t kLarge = 1 << 20;
-  const auto size = static_cast<std::size_t>(std::max<std::uint64_t>(1, bytes));
-  // A damaged length must not lead to a large allocation.
-  const std::uint64_t whole = size_of(file, name);
-  if (offset > whole || bytes > whole - offset) throw InputError(name.string() + ": truncated");
+namespace {
+
+/// Memory with its owner; the address is null if there is not enough.
+std::pair<std::shared_ptr<void>, void*> memory_of(std::size_t size) {
+  constexpr std::size_t kLarge = 1 << 20;
   std::shared_ptr<void> owner;
   void* first = nullptr;
-  if (bytes < kLarge) {
+  if (size < kLarge) {
     constexpr std::align_val_t kAlignment{64};
     first = ::operator new(size, kAlignment);
     owner.reset(first, [](void* memory) { ::operator delete(memory, kAlignment); });
@@ -198,6 +194,20 @@ Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t
     first = memory->resize(size);
     owner = std::move(memory);
   }
+  return {std::move(owner), first};
+}
+
+}  // namespace
+
+/// Large units are in memory of their own that the tensors read from them share; small ones are on
+/// the heap. Both begin at a multiple of 64 bytes, so that tensors of the unit are aligned.
+Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t bytes,
+                 const path& name) {
+  const auto size = static_cast<std::size_t>(std::max<std::uint64_t>(1, bytes));
+  // A damaged length must not lead to a large allocation.
+  const std::uint64_t whole = size_of(file, name);
+  if (offset > whole || bytes > whole - offset) throw InputError(name.string() + ": truncated");
+  auto [owner, first] = memory_of(size);
   if (first == nullptr)
     throw RunError(name.string() + ": not enough memory for a unit of " + std::to_string(bytes) +
                    " bytes");

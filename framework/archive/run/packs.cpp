@@ -1,20 +1,16 @@
 #include "archive/run/packs.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <lensbench/error.hpp>
-#include <random>
 #include <set>
-#include <system_error>
 #include <utility>
 
+#include "archive/run/pack_files.hpp"
 #include "core/files/atomic_file.hpp"
 
 // Writer of the frames of finished cases. A whole frame is never overwritten: frames are appended
@@ -27,154 +23,69 @@ namespace {
 
 using std::filesystem::path;
 
-[[noreturn]] void refuse(const path& file, const std::string& what, int error) {
-  throw RunError(file.string() + ": " + what + ": " + errno_text(error));
+/// Whether a part is also a pack, which a kill between link and unlink leaves: its frames are
+/// known.
+bool is_published(const path& part, const std::vector<path>& packs) {
+  return std::any_of(packs.begin(), packs.end(),
+                     [&](const path& pack) { return is_same_file(pack, part); });
 }
 
-/// Host, rank and random digits: unique among processes of many machines.
-std::string new_writer_name() {
-  std::array<char, 65> host{};
-  // Letters that a file name may not have, or that a shell would interpret, are replaced.
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  std::string name;
-  for (const char* letter = host.data(); *letter != '\0'; ++letter) {
-    const bool plain = (*letter >= 'a' && *letter <= 'z') || (*letter >= 'A' && *letter <= 'Z') ||
-                       (*letter >= '0' && *letter <= '9') || *letter == '-';
-    name += plain ? *letter : '_';
+/// Creates a file of frames, whose name is safe.
+FileDescriptor new_part(const path& name) {
+  // O_EXCL and the random digits of the writer: no process ever writes to a file of another.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  FileDescriptor part(uninterrupted([&] { return ::open(name.c_str(), kFlags, 0666); }));
+  if (!part) throw_file_error(name, "cannot be created", errno);
+  try {
+    // The units are safe only if the name of their file is.
+    sync_folder(name.parent_path());
+  } catch (...) {
+    // The next attempt begins with a new file, whose name is synced before it has a frame.
+    ::unlink(name.c_str());
+    throw;
   }
-  std::random_device random;
-  std::array<char, 24> digits{};
-  std::snprintf(digits.data(), digits.size(), ".0.%08x%08x", random(), random());
-  return (name.empty() ? "host" : name) + digits.data();
-}
-
-std::string six_digits(std::uint64_t number) {
-  std::array<char, 24> digits{};
-  std::snprintf(digits.data(), digits.size(), "%06llu", static_cast<unsigned long long>(number));
-  return digits.data();
-}
-
-/// Units up to this size are copied into one buffer, so that a frame is written with one call.
-constexpr std::uint64_t kSmallUnit = std::uint64_t{256} << 10;
-
-/// Files two levels below a folder, sorted, so that all processes see them in one order. A folder
-/// that is missing has none.
-std::vector<path> files_below(const path& folder, const char* extension) {
-  std::vector<path> files;
-  std::error_code error;
-  for (std::filesystem::directory_iterator outer(folder, error), end; !error && outer != end;
-       outer.increment(error)) {
-    std::error_code inner_error;
-    if (!outer->is_directory(inner_error)) continue;
-    for (std::filesystem::directory_iterator inner(outer->path(), inner_error);
-         !inner_error && inner != end; inner.increment(inner_error))
-      if (inner->path().extension() == extension) files.push_back(inner->path());
-    if (inner_error)
-      throw RunError(outer->path().string() + ": cannot be read: " + inner_error.message());
-  }
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw RunError(folder.string() + ": cannot be read: " + error.message());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-/// Number of a pack from its name; 0 for a name without digits.
-std::uint64_t number_of(const path& file) {
-  const std::string stem = file.stem().string();
-  std::uint64_t number = 0;
-  std::from_chars(stem.data(), stem.data() + stem.size(), number);
-  return number;
-}
-
-/// Writes at an offset, so that a frame that failed is overwritten by the next one.
-void write_at(const FileDescriptor& file, std::uint64_t offset, std::span<const std::byte> bytes,
-              const path& name) {
-  while (!bytes.empty()) {
-    const ssize_t n = uninterrupted([&] {
-      return ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    });
-    if (n < 0)
-      refuse(name, "cannot be written (" + std::to_string(bytes.size()) + " bytes left)", errno);
-    offset += static_cast<std::uint64_t>(n);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-}
-
-/// Gives a file that is complete and synced its name, without replacing another. A kill between the
-/// two steps leaves two names of one file.
-void publish_pack(const path& part, const path& pack) {
-  if (::link(part.c_str(), pack.c_str()) != 0) {
-    const int error = errno;
-    // File systems without hard links.
-    if (error != EPERM && error != ENOTSUP && error != ENOSYS && error != EMLINK)
-      refuse(pack, "cannot be put in place of '" + part.string() + "'", error);
-    if (!publish_new_file(part, pack)) refuse(pack, "exists already", EEXIST);
-    return;
-  }
-  sync_folder(pack.parent_path());
-  if (::unlink(part.c_str()) != 0) refuse(part, "cannot be removed", errno);
-}
-
-/// Two names of one file, which a kill during `publish_pack` leaves.
-bool is_same_file(const path& a, const path& b) {
-  struct stat first {
-  }, second{};
-  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-std::string unit_subject(const path& file, const FrameHead& head) {
-  return file.string() + ": case " + std::to_string(head.index);
+  return part;
 }
 
 }  // namespace
-
-std::vector<path> pack_files(const path& run) {
-  return files_below(run / "packs", ".pack");
-}
-
-std::vector<path> part_files(const path& run) {
-  return files_below(run / "open", ".part");
-}
 
 Packs::Packs(const RunFolder& folder, std::size_t frames_per_pack)
     : folder_(folder), frames_per_pack_(frames_per_pack) {}
 Packs::~Packs() = default;
 
 /// Passes the whole frames of a file to `use`, with their place for later reads.
-void Packs::recover_file(const path& file, const UseUnit& use, FrameScan& scan) {
+FrameScan Packs::recover_file(const path& file, const UseUnit& use) {
   const std::size_t number = files_.size();
   files_.push_back(file);
-  scan = scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
+  return scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
     use(head, {number, offset, head.bytes, head.checksum},
         Unit(bytes.bytes, bytes.owner, unit_subject(file, head)));
   });
 }
 
+/// The part becomes a pack. \return number of damaged frames
+std::size_t Packs::recover_part(const path& part, const UseUnit& use) {
+  const FrameScan scan = recover_file(part, use);
+  adopt(part, scan);
+  return scan.damaged;
+}
+
 std::size_t Packs::recover(const UseUnit& use) {
   std::size_t damaged = 0;
-  FrameScan scan;
   // Packs first: of two complete frames of a case, the first in this order counts.
   const auto packs = pack_files(folder_.path());
   // A process that published a pack may have been killed before it synced the folder.
   std::set<path> folders;
   for (const path& file : packs) {
     if (folders.insert(file.parent_path()).second) sync_folder(file.parent_path());
-    next_number_ = std::max(next_number_, number_of(file) + 1);
-    recover_file(file, use, scan);
-    damaged += scan.damaged;
+    next_number_ = std::max(next_number_, pack_number(file) + 1);
+    damaged += recover_file(file, use).damaged;
   }
   for (const path& file : part_files(folder_.path())) {
-    // A kill between link and unlink leaves a part that is also a pack: its frames are known.
-    const bool is_published = std::any_of(
-        packs.begin(), packs.end(), [&](const path& pack) { return is_same_file(pack, file); });
-    if (is_published) {
-      if (::unlink(file.c_str()) != 0) refuse(file, "cannot be removed", errno);
-    } else {
-      recover_file(file, use, scan);
-      damaged += scan.damaged;
-      adopt(file, scan);
-    }
+    if (is_published(file, packs))
+      remove_file(file);
+    else
+      damaged += recover_part(file, use);
     std::error_code ignored;
     std::filesystem::remove(file.parent_path(), ignored);  // only if it is empty
   }
@@ -185,20 +96,20 @@ std::size_t Packs::recover(const UseUnit& use) {
 void Packs::adopt(const path& part, const FrameScan& scan) {
   // Without a whole frame there is nothing to keep.
   if (scan.end == 0) {
-    if (::unlink(part.c_str()) != 0) refuse(part, "cannot be removed", errno);
+    remove_file(part);
     return;
   }
   FileDescriptor file(
       uninterrupted([&] { return ::open(part.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); }));
-  if (!file) refuse(part, "cannot be opened", errno);
+  if (!file) throw_file_error(part, "cannot be opened", errno);
   // The file is cut at the end of its last whole frame, so that a pack has whole frames only.
   if (scan.end < scan.size &&
       uninterrupted([&] { return ::ftruncate(file.get(), static_cast<off_t>(scan.end)); }) != 0)
-    refuse(part, "cannot be cut after its last whole frame", errno);
+    throw_file_error(part, "cannot be cut after its last whole frame", errno);
   // The ended process may not have synced the file, and a pack must be safe.
   if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
-    refuse(part, "cannot be synced to disk", errno);
-  if (file.close() != 0) refuse(part, "cannot be closed", errno);
+    throw_file_error(part, "cannot be synced to disk", errno);
+  if (file.close() != 0) throw_file_error(part, "cannot be closed", errno);
   const path pack = next_pack();
   publish_pack(part, pack);
   files_.back() = pack;
@@ -222,19 +133,7 @@ void Packs::begin_part() {
     writer_ = name;
   }
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
-  // O_EXCL and the random digits of the writer: no process ever writes to a file of another.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  FileDescriptor part(uninterrupted([&] { return ::open(part_path_.c_str(), kFlags, 0666); }));
-  if (!part) refuse(part_path_, "cannot be created", errno);
-  try {
-    // The units are safe only if the name of their file is.
-    sync_folder(part_path_.parent_path());
-  } catch (...) {
-    // The next attempt begins with a new file, whose name is synced before it has a frame.
-    ::unlink(part_path_.c_str());
-    throw;
-  }
-  part_ = std::move(part);
+  part_ = new_part(part_path_);
   part_end_ = 0;
   part_frames_ = 0;
   files_.push_back(part_path_);
@@ -246,30 +145,12 @@ void Packs::begin_part() {
 UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
   end_if_full();
   if (!part_) begin_part();
-  constexpr std::array<std::byte, 8> kPadding{};
   const auto parts = image.parts();
   head.bytes = image.size();
   head.checksum = checksum_of(parts);
-  const auto head_bytes = to_bytes(head);
-  const std::uint64_t end = part_end_ + frame_bytes(head.bytes);
-  const std::span<const std::byte> padding = std::span(kPadding).first(frame_padding(head.bytes));
   safe_ = false;
   try {
-    std::uint64_t offset = part_end_;
-    const auto write = [&](std::span<const std::byte> bytes) {
-      write_at(part_, offset, bytes, part_path_);
-      offset += bytes.size();
-    };
-    if (parts.size() == 1 && head.bytes < kSmallUnit) {
-      std::vector<std::byte> whole(head_bytes.begin(), head_bytes.end());
-      whole.insert(whole.end(), parts.front().begin(), parts.front().end());
-      whole.insert(whole.end(), padding.begin(), padding.end());
-      write(whole);
-    } else {
-      write(head_bytes);
-      for (const auto& part : parts) write(part);
-      write(padding);
-    }
+    write_frame(part_, part_end_, head, parts, part_path_);
   } catch (...) {
     // The next frame begins here; until then a shorter file leaves more space.
     [[maybe_unused]] const int ignored = ::ftruncate(part_.get(), static_cast<off_t>(part_end_));
@@ -277,7 +158,7 @@ UnitPlace Packs::append(FrameHead head, const UnitImage& image) {
   }
   // The place is valid before the frame is synced, since a process can read what it has written.
   const UnitPlace place{files_.size() - 1, part_end_ + kFrameHeadBytes, head.bytes, head.checksum};
-  part_end_ = end;
+  part_end_ += frame_bytes(head.bytes);
   ++part_frames_;
   return place;
 }
@@ -292,13 +173,13 @@ void Packs::make_safe() {
   // report success: it is never tried again.
   if (uninterrupted([&] { return ::fdatasync(part_.get()); }) != 0) {
     broken_ = true;
-    refuse(part_path_, "cannot be synced to disk", errno);
+    throw_file_error(part_path_, "cannot be synced to disk", errno);
   }
   safe_ = true;
 }
 
 void Packs::close_part() {
-  if (part_.close() != 0) refuse(part_path_, "cannot be closed", errno);
+  if (part_.close() != 0) throw_file_error(part_path_, "cannot be closed", errno);
   part_ = FileDescriptor();
 }
 
@@ -339,27 +220,6 @@ std::shared_ptr<const Unit> Packs::read(const UnitPlace& place) {
   if (checksum_of(std::span<const std::byte>(unit.bytes)) != place.checksum)
     throw InputError(file.string() + ": damaged: its bytes differ from those that were written");
   return std::make_shared<const Unit>(unit.bytes, unit.owner, file.string());
-}
-
-/// Only heads are read, since a count is needed for a message before the run is recovered. Two
-/// frames of one case count once.
-std::size_t count_units(const path& run) {
-  std::set<std::string> keys;
-  for (const auto& files : {pack_files(run), part_files(run)})
-    for (const path& file : files)
-      scan_heads(file, [&](const FrameHead& head) { keys.insert(head.key); });
-  return keys.size();
-}
-
-/// The last whole frame with the key; a state file has exactly one.
-std::shared_ptr<const Unit> read_single_unit(const path& file, const std::string& key) {
-  std::shared_ptr<const Unit> found;
-  scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
-    if (head.key == key)
-      found = std::make_shared<const Unit>(bytes.bytes, bytes.owner, unit_subject(file, head));
-  });
-  if (found == nullptr) throw InputError(file.string() + ": damaged, or of another case");
-  return found;
 }
 
 }  // namespace lensbench

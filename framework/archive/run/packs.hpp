@@ -59,7 +59,8 @@ class Packs {
   std::shared_ptr<const Unit> read(const UnitPlace& place);
 
  private:
-  void recover_file(const std::filesystem::path& file, const UseUnit& use, FrameScan& scan);
+  FrameScan recover_file(const std::filesystem::path& file, const UseUnit& use);
+  std::size_t recover_part(const std::filesystem::path& part, const UseUnit& use);
   void adopt(const std::filesystem::path& part, const FrameScan& scan);
   void begin_part();
   void end_part();
@@ -80,16 +81,5 @@ class Packs {
   FileDescriptor open_;  ///< the file that was read last
   std::size_t open_number_ = SIZE_MAX;
 };
-
-/// Files of frames of a run, packs before parts, each in the order of their names.
-std::vector<std::filesystem::path> pack_files(const std::filesystem::path& run);
-std::vector<std::filesystem::path> part_files(const std::filesystem::path& run);
-
-/// Number of units of a run, by the heads of their frames alone. \throws InputError
-std::size_t count_units(const std::filesystem::path& run);
-
-/// Reads the only unit of a file of one frame. \throws InputError
-std::shared_ptr<const Unit> read_single_unit(const std::filesystem::path& file,
-                                             const std::string& key);
 
 }  // namespace lensbench

@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "archive/run/packs.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 
 // Content of the folder of a run, for `verify`. Every unit is read and compared with its checksum.

@@ -104,8 +104,9 @@ void confine_files(const Access& access) {
   const FileDescriptor ruleset(static_cast<int>(::syscall(kCreateRuleset, &forbidden, size, 0)));
   if (!ruleset) return;
   for (const auto& file : access.files) allow(ruleset.get(), file, kReadFile);
-  for (const auto& folder : access.folders)
-    allow(ruleset.get(), folder, known & (kReadFile | kReadDir));
+  for (const auto* folders : {&access.folders, &access.system})
+    for (const auto& folder : *folders)
+      allow(ruleset.get(), folder, known & (kReadFile | kReadDir));
   for (const auto& folder : access.writable)
     allow(ruleset.get(), folder.empty() ? "." : folder,
           known & (kWriteFile | kReadFile | kReadDir | kRemoveFile | kMakeFile | kTruncate));

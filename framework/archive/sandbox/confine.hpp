@@ -11,6 +11,9 @@ struct Access {
   std::vector<std::filesystem::path> files;          ///< files to read
   std::vector<std::filesystem::path> writable = {};  ///< folders to write to
   std::vector<std::filesystem::path> folders = {};   ///< folders to read with their content
+  /// Folders of the system to read with their content, such as those of fonts. They do not raise
+  /// the limits.
+  std::vector<std::filesystem::path> system = {};
 };
 
 /// Limits for reading files.

@@ -101,11 +101,9 @@ std::vector<ReceiptRecord> receipts_from_table(const Dataset& table) {
   return records;
 }
 
-Dataset recipe_table(const RunPlan& plan) {
-  Dataset table;
-  // A dimension without values is a dataset of zeros for readers without the convention of netCDF.
-  table.add_coordinate("file", range(plan.files.size()), "number of the file");
-  table.add_coordinate("plugin", range(plan.plugins.size()), "number of the plug-in");
+namespace {
+
+void add_files(Dataset& table, const RunPlan& plan) {
   table.add("file_role", "file", texts_of(plan.files, &FileRecord::role),
             "what the file was read as");
   table.add("file_name", "file", texts_of(plan.files, &FileRecord::name), "name of the file");
@@ -113,6 +111,9 @@ Dataset recipe_table(const RunPlan& plan) {
             "SHA-256 of its bytes");
   table.add("file_bytes", {"file"}, longs(numbers_of(plan.files, &FileRecord::bytes)), "bytes",
             "size of the file");
+}
+
+void add_plugins(Dataset& table, const RunPlan& plan) {
   table.add("plugin_name", "plugin", texts_of(plan.plugins, &PluginRecord::name),
             "name of the plug-in");
   table.add("plugin_version", "plugin", texts_of(plan.plugins, &PluginRecord::version),
@@ -123,7 +124,9 @@ Dataset recipe_table(const RunPlan& plan) {
             "tools and experiments with their versions");
   table.add("plugin_source", "plugin", texts_of(plan.plugins, &PluginRecord::source),
             "source text of the plug-in, empty where its library has none");
-  table.add_coordinate("case", range(plan.cases.size()), "number of the case");
+}
+
+void add_cases(Dataset& table, const RunPlan& plan) {
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");
   table.add("text", "case", texts_of(plan.cases, &CasePlan::text),
             "prompt, empty where ids were given");
@@ -135,6 +138,19 @@ Dataset recipe_table(const RunPlan& plan) {
             "second prompt, empty where there is none or ids were given");
   table.add("corrupted_ids_sha256", "case", texts_of(plan.cases, &CasePlan::corrupted_ids_sha256),
             "SHA-256 of the token ids of the second prompt, empty without one");
+}
+
+}  // namespace
+
+Dataset recipe_table(const RunPlan& plan) {
+  Dataset table;
+  // A dimension without values is a dataset of zeros for readers without the convention of netCDF.
+  table.add_coordinate("file", range(plan.files.size()), "number of the file");
+  table.add_coordinate("plugin", range(plan.plugins.size()), "number of the plug-in");
+  add_files(table, plan);
+  add_plugins(table, plan);
+  table.add_coordinate("case", range(plan.cases.size()), "number of the case");
+  add_cases(table, plan);
   std::vector<std::string> fields;
   for (const CasePlan& one : plan.cases) fields.push_back(canonical_json(one.fields));
   table.add("fields", "case", std::move(fields), "other fields of the case, as JSON");

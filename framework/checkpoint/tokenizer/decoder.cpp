@@ -253,6 +253,17 @@ std::unique_ptr<const Decoder> wordpiece_decoder() {
   return std::make_unique<WordPiece>("##", true);
 }
 
+namespace {
+
+std::unique_ptr<const Decoder> read_end_of_word(const JsonReader& field) {
+  // An empty suffix would match everywhere.
+  const auto suffix = field.find("suffix");
+  if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty; expected a text");
+  return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");
+}
+
+}  // namespace
+
 std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
@@ -264,12 +275,7 @@ std::unique_ptr<const Decoder> read_decoder(const JsonReader& field) {
                                      field.at("content").string());
   if (type == "Strip") return std::make_unique<Strip>(field);
   if (type == "Metaspace") return std::make_unique<Metaspace>(field);
-  if (type == "BPEDecoder") {
-    // An empty suffix would match everywhere.
-    const auto suffix = field.find("suffix");
-    if (suffix && suffix->string().empty()) suffix->fail("the suffix is empty; expected a text");
-    return std::make_unique<EndOfWord>(suffix ? suffix->string() : "</w>");
-  }
+  if (type == "BPEDecoder") return read_end_of_word(field);
   if (type == "WordPiece") return std::make_unique<WordPiece>(field);
   if (type == "Sequence") return std::make_unique<Sequence>(field.at("decoders"));
   kind.fail("the decoder '" + type +

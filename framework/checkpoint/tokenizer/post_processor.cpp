@@ -187,6 +187,18 @@ std::unique_ptr<const PostProcessor> template_post_processor(std::vector<std::in
   return std::make_unique<Template>(std::move(prefix), std::move(suffix));
 }
 
+namespace {
+
+std::unique_ptr<const PostProcessor> read_processors(const JsonReader& processors,
+                                                     const TokenLookup& lookup) {
+  std::vector<std::unique_ptr<const PostProcessor>> steps;
+  for (std::size_t i = 0; i < processors.size(); ++i)
+    steps.push_back(read_post_processor(processors.at(i), lookup));
+  return std::make_unique<SequencePostProcessor>(std::move(steps));
+}
+
+}  // namespace
+
 std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field,
                                                          const TokenLookup& lookup) {
   const JsonReader kind = field.at("type");
@@ -199,13 +211,7 @@ std::unique_ptr<const PostProcessor> read_post_processor(const JsonReader& field
       return std::make_unique<TrimOffsets>(field.boolean_or("add_prefix_space", true));
     return template_post_processor({}, {});
   }
-  if (type == "Sequence") {
-    const JsonReader processors = field.at("processors");
-    std::vector<std::unique_ptr<const PostProcessor>> steps;
-    for (std::size_t i = 0; i < processors.size(); ++i)
-      steps.push_back(read_post_processor(processors.at(i), lookup));
-    return std::make_unique<SequencePostProcessor>(std::move(steps));
-  }
+  if (type == "Sequence") return read_processors(field.at("processors"), lookup);
   kind.fail("the post-processor '" + type +
             "' is not supported (TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing "
             "and Sequence are)");

@@ -13,19 +13,30 @@
 
 namespace lensbench {
 
+namespace {
+
+/// \throws InputError for a tensor that is missing, or has a type that cannot be read
+const SafetensorsEntry& readable_entry(const SafetensorsHeader& header,
+                                       const std::filesystem::path& file, std::string_view name) {
+  const auto found = header.tensors.find(name);
+  if (found == header.tensors.end())
+    throw InputError(file.string() + ": tensor '" + printable(name) + "' is missing");
+  const SafetensorsEntry& entry = found->second;
+  if (!entry.unreadable_type.empty())
+    throw InputError(file.string() + ": tensor '" + printable(name) + "': its element type " +
+                     entry.unreadable_type +
+                     " is not supported; convert the tensor to F32, F16 or BF16");
+  return entry;
+}
+
+}  // namespace
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : file_(std::make_shared<MappedFile>(path)),
       header_(parse_safetensors_header(file_->bytes(), path.string())) {}
 
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {
-  const auto found = header_.tensors.find(name);
-  if (found == header_.tensors.end())
-    throw InputError(path().string() + ": tensor '" + printable(name) + "' is missing");
-  const SafetensorsEntry& entry = found->second;
-  if (!entry.unreadable_type.empty())
-    throw InputError(path().string() + ": tensor '" + printable(name) + "': its element type " +
-                     entry.unreadable_type +
-                     " is not supported; convert the tensor to F32, F16 or BF16");
+  const SafetensorsEntry& entry = readable_entry(header_, path(), name);
   // Before the bytes are used: a read beyond the end of a truncated file would kill the process.
   file_->require_unchanged();
   const auto options = at::TensorOptions().dtype(entry.dtype);

@@ -32,6 +32,7 @@ constexpr Action kActions[] = {
     {"versions", run_versions},
     {"export", run_export},
     {"report", run_report},
+    {"plot", run_plot},
     {"new", run_new},
     {"completion", run_completion_names},
 };

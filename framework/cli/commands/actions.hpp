@@ -39,6 +39,7 @@ int run_diff(const Options& options);
 int run_versions(const Options& options);
 int run_export(const Options& options);
 int run_report(const Options& options);
+int run_plot(const Options& options);
 int run_new(const Options& options);
 /// Runs `lensbench completion names`.
 int run_completion_names(const Options& options);

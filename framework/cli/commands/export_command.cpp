@@ -70,6 +70,16 @@ std::vector<Variable> in_memory(const StoredDataset& dataset) {
   return variables;
 }
 
+void write_as_text(std::ostream& text, const StoredDataset& dataset, const std::string& variable,
+                   const std::string& format) {
+  if (format == "csv") {
+    write_csv(text, dataset, variable);
+  } else {
+    write_json(text, dataset);
+    text << "\n";
+  }
+}
+
 void write(const ArchiveReader& archive, const Wanted& wanted, const std::string& format,
            const std::string& out) {
   StoredDataset dataset = archive.stored(wanted.dataset);
@@ -80,12 +90,7 @@ void write(const ArchiveReader& archive, const Wanted& wanted, const std::string
     return;
   }
   const auto write_text = [&](std::ostream& text) {
-    if (format == "csv") {
-      write_csv(text, dataset, wanted.variable);
-    } else {
-      write_json(text, dataset);
-      text << "\n";
-    }
+    write_as_text(text, dataset, wanted.variable, format);
   };
   if (out.empty())
     write_text(std::cout);

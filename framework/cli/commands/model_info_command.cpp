@@ -29,22 +29,8 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
-/// Facts from the opened model, not from its configuration: they say what lensbench computes with.
-nlohmann::json facts_of(const StoredModel& stored) {
-  const auto& model = *stored.model;
-  const auto& spec = model.spec();
-  nlohmann::json files = nlohmann::json::array();
-  for (const auto& file : model.files())
-    files.push_back({{"role", file.role},
-                     {"path", file.path.string()},
-                     {"bytes", std::filesystem::file_size(file.path)}});
-  const auto tokenizer = model.tokenizer();
-  std::vector<std::string> notes = notes_of(model);
-  // Notes about generation apply to runs that generate; here both kinds are of interest.
-  const auto& of_generation = generation_notes_of(model);
-  notes.insert(notes.end(), of_generation.begin(), of_generation.end());
-  return {{"directory", model.directory().string()},
-          {"family", spec.family},
+nlohmann::json facts_of(const TransformerSpec& spec) {
+  return {{"family", spec.family},
           {"n_layers", spec.n_layers},
           {"d_model", spec.d_model},
           {"n_heads", spec.attention.n_heads},
@@ -58,14 +44,37 @@ nlohmann::json facts_of(const StoredModel& stored) {
           {"positions", position_name(spec.position)},
           {"positions_end", position_limit(spec) == spec.max_positions},
           {"tied_unembedding", spec.tied_unembedding},
-          {"parameters", stored.parameters},
-          {"weight_bytes", stored.weight_bytes},
-          {"elements_by_dtype", stored.elements_by_dtype},
-          {"tokenizer", tokenizer ? nlohmann::json(tokenizer->description()) : nlohmann::json()},
-          {"end_of_sequence_ids", model.end_of_sequence_ids()},
-          {"hook_points", hook_points(spec).size()},
-          {"notes", notes},
-          {"files", files}};
+          {"hook_points", hook_points(spec).size()}};
+}
+
+nlohmann::json files_of(const Model& model) {
+  nlohmann::json files = nlohmann::json::array();
+  for (const auto& file : model.files())
+    files.push_back({{"role", file.role},
+                     {"path", file.path.string()},
+                     {"bytes", std::filesystem::file_size(file.path)}});
+  return files;
+}
+
+/// Facts from the opened model, not from its configuration: they say what lensbench computes with.
+nlohmann::json facts_of(const StoredModel& stored) {
+  const auto& model = *stored.model;
+  const auto tokenizer = model.tokenizer();
+  std::vector<std::string> notes = notes_of(model);
+  // Notes about generation apply to runs that generate; here both kinds are of interest.
+  const auto& of_generation = generation_notes_of(model);
+  notes.insert(notes.end(), of_generation.begin(), of_generation.end());
+  nlohmann::json facts = {
+      {"directory", model.directory().string()},
+      {"parameters", stored.parameters},
+      {"weight_bytes", stored.weight_bytes},
+      {"elements_by_dtype", stored.elements_by_dtype},
+      {"tokenizer", tokenizer ? nlohmann::json(tokenizer->description()) : nlohmann::json()},
+      {"end_of_sequence_ids", model.end_of_sequence_ids()},
+      {"notes", notes},
+      {"files", files_of(model)}};
+  facts.update(facts_of(model.spec()));
+  return facts;
 }
 
 std::string grouped(std::int64_t number) {

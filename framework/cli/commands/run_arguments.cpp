@@ -46,16 +46,10 @@ PluginSearch plugin_search(const Options& options) {
           options.flag("allow-insecure-plugins")};
 }
 
-/// Translates the options of `run` and `tool` to a request, which programs can also make without a
-/// command line.
-RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
-  RunArguments run;
-  RunRequest& request = run.request;
-  request.kind = kind;
-  request.name = options.operand(0);
-  request.plugins = plugin_search(options);
-  // Help of a plug-in needs the name and the folders only, and required options may be missing.
-  if (options.flag("help")) return run;
+namespace {
+
+/// Reads what a run asks for, apart from the name of its entry and the plug-ins.
+void read_request(const Options& options, RunRequest& request) {
   request.model = options.text("model");
   if (options.given("interventions"))
     request.interventions = read_interventions(options.text("interventions"));
@@ -70,6 +64,21 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   // The archive keeps the file as it was, not only the options that came from it.
   if (const auto& config = options.config()) request.settings = {config->path, config->text};
+}
+
+}  // namespace
+
+/// Translates the options of `run` and `tool` to a request, which programs can also make without a
+/// command line.
+RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
+  RunArguments run;
+  RunRequest& request = run.request;
+  request.kind = kind;
+  request.name = options.operand(0);
+  request.plugins = plugin_search(options);
+  // Help of a plug-in needs the name and the folders only, and required options may be missing.
+  if (options.flag("help")) return run;
+  read_request(options, request);
   run.prompts = options.list("prompt");
   run.ids = options.list("ids");
   run.prompts_file = options.text("prompts");

@@ -78,13 +78,24 @@ RunSession::Outcome execute(RunSession& session, const RunArguments& arguments,
   return session.execute(path, options.arguments());
 }
 
+void say_stopped(const RunSession& session, const RunReport& report, const std::string& resume) {
+  std::cerr << "lensbench: stopped; " << report.completed.size() << " of " << session.cases().size()
+            << " cases are safe. Resume with:\n  " << resume << "\n";
+}
+
+void say_failed_receipts(std::int64_t failed, const std::string& archive) {
+  std::cerr << "lensbench: " << failed
+            << " receipts FAILED: do not trust these results until you know the reason (see "
+               "lensbench show "
+            << archive << ")\n";
+}
+
 /// Reports a run: results on stdout, everything else on stderr. Interrupted runs and runs without a
 /// successful case have no archive.
 int say_outcome(const RunSession& session, const RunArguments& arguments,
                 const RunSession::Outcome& outcome, const std::string& resume) {
   if (outcome.report.interrupted) {
-    std::cerr << "lensbench: stopped; " << outcome.report.completed.size() << " of "
-              << session.cases().size() << " cases are safe. Resume with:\n  " << resume << "\n";
+    say_stopped(session, outcome.report, resume);
     return outcome.exit_code();
   }
   if (!outcome.sealed) {
@@ -102,11 +113,7 @@ int say_outcome(const RunSession& session, const RunArguments& arguments,
     std::cerr << "archive " << archive << "\n"
               << "results sha256 " << outcome.sealed->digests.results << "\n";
   // Even with `--quiet`: results whose checks failed must not pass unnoticed.
-  if (outcome.failed_receipts > 0)
-    std::cerr << "lensbench: " << outcome.failed_receipts
-              << " receipts FAILED: do not trust these results until you know the reason (see "
-                 "lensbench show "
-              << archive << ")\n";
+  if (outcome.failed_receipts > 0) say_failed_receipts(outcome.failed_receipts, archive);
   return outcome.exit_code();
 }
 

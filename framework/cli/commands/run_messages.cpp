@@ -35,6 +35,29 @@ void print_warning(const std::string& sentence) {
 
 void quietly(const std::string&) {}
 
+namespace {
+
+/// Shows the progress of a run as a bar.
+void show_progress(RunListener& listener, std::int64_t cases) {
+  // Shared by the callbacks below, which are copied; empty until the bar is needed.
+  auto bar = std::make_shared<std::optional<ProgressBar>>();
+  // A single case usually ends before a bar is useful, unless its tool reports its progress.
+  if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
+  listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
+    failed += ended.failed ? 1 : 0;
+    if (*bar) (*bar)->step(ended.done, failed);
+  };
+  // A case that reports steps is slow, so that even a single case gets a bar.
+  listener.on_progress = [bar, cases](std::int64_t done, std::int64_t total) {
+    if (!*bar) bar->emplace(cases, STDERR_FILENO);
+    (*bar)->work(done, total);
+  };
+  // Destroys the bar, which erases it before results are printed.
+  listener.on_end = [bar] { bar->reset(); };
+}
+
+}  // namespace
+
 RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json) {
   RunListener listener;
   if (!quiet) listener.warn = print_warning;
@@ -42,21 +65,7 @@ RunListener terminal_listener(std::int64_t cases, bool quiet, bool progress_json
     listener.on_case = print_json_line;
     listener.on_progress = print_json_progress;
   } else if (!quiet) {
-    // Shared by the callbacks below, which are copied; empty until the bar is needed.
-    auto bar = std::make_shared<std::optional<ProgressBar>>();
-    // A single case usually ends before a bar is useful, unless its tool reports its progress.
-    if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
-    listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
-      failed += ended.failed ? 1 : 0;
-      if (*bar) (*bar)->step(ended.done, failed);
-    };
-    // A case that reports steps is slow, so that even a single case gets a bar.
-    listener.on_progress = [bar, cases](std::int64_t done, std::int64_t total) {
-      if (!*bar) bar->emplace(cases, STDERR_FILENO);
-      (*bar)->work(done, total);
-    };
-    // Destroys the bar, which erases it before results are printed.
-    listener.on_end = [bar] { bar->reset(); };
+    show_progress(listener, cases);
   }
   return listener;
 }

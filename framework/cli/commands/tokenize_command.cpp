@@ -42,12 +42,8 @@ void print_json(const CaseInput& input, const Encoding& encoding, const Tokenize
             << "\n";
 }
 
-}  // namespace
-
-int run_tokenize(const Options& options) {
-  if (options.list("prompt").empty() && options.text("prompts").empty())
-    throw UsageError("tokenize: prompts are missing; give --prompt TEXT or --prompts FILE");
-  const auto directory = resolve_model_directory(options.text("model"));
+/// \throws InputError if the folder lacks a tokenizer in a known format
+std::shared_ptr<const Tokenizer> required_tokenizer(const std::filesystem::path& directory) {
   const auto tokenizer = Tokenizer::open(directory);
   if (!tokenizer) {
     // The model may have a tokenizer in another format: the message says how to convert it.
@@ -59,6 +55,15 @@ int run_tokenize(const Options& options) {
                   ": a tokenizer is missing (tokenizer.json, vocab.json with merges.txt, or "
                   "vocab.txt); run and tool take token ids for it, as in --ids \"1 2 3\"");
   }
+  return tokenizer;
+}
+
+}  // namespace
+
+int run_tokenize(const Options& options) {
+  if (options.list("prompt").empty() && options.text("prompts").empty())
+    throw UsageError("tokenize: prompts are missing; give --prompt TEXT or --prompts FILE");
+  const auto tokenizer = required_tokenizer(resolve_model_directory(options.text("model")));
   for (const auto& input : read_cases(options.list("prompt"), {}, options.text("prompts"))) {
     if (!input.ids.empty())
       throw InputError("tokenize: case '" + input.id + "' holds ids; give a text to tokenize");

@@ -108,29 +108,55 @@ Options::Options(const Command& command, const Arguments& arguments)
   check();
 }
 
-void Options::fail(const std::string& problem) const {
-  throw UsageError(command_.name + ": " + problem + " (see lensbench " + command_.name +
-                   " --help)");
+namespace {
+
+[[noreturn]] void fail_command(const Command& command, const std::string& problem) {
+  throw UsageError(command.name + ": " + problem + " (see lensbench " + command.name + " --help)");
 }
 
-void Options::parse() {
-  po::variables_map parsed;
+}  // namespace
+
+void Options::fail(const std::string& problem) const {
+  fail_command(command_, problem);
+}
+
+namespace {
+
+po::variables_map parsed_arguments(const Command& command, const Arguments& arguments) {
   try {
-    parsed = parse_with_boost(command_, arguments_);
+    return parse_with_boost(command, arguments);
   } catch (const po::unknown_option& error) {
     const auto name = without_dashes(error.get_option_name());
-    fail("unknown option '--" + name + "'" + suggest(name, option_names(command_)));
+    fail_command(command, "unknown option '--" + name + "'" + suggest(name, option_names(command)));
   } catch (const po::invalid_command_line_syntax& error) {
     const auto name = without_dashes(error.get_option_name());
     // The message covers a value that begins with a dash, which Boost takes for an option.
     if (error.kind() == po::invalid_syntax::missing_parameter)
-      fail("--" + name + " needs a value; write one that begins with a dash as --" + name +
-           "=VALUE");
-    if (error.kind() == po::invalid_syntax::extra_parameter) fail("--" + name + " takes no value");
-    fail(error.what());
+      fail_command(command, "--" + name +
+                                " needs a value; write one that begins with a dash as --" + name +
+                                "=VALUE");
+    if (error.kind() == po::invalid_syntax::extra_parameter)
+      fail_command(command, "--" + name + " takes no value");
+    fail_command(command, error.what());
   } catch (const po::error& error) {
-    fail(error.what());
+    fail_command(command, error.what());
   }
+}
+
+}  // namespace
+
+void Options::check_settings() const {
+  const auto set = values_.find("set");
+  if (set == values_.end()) return;
+  std::set<std::string> keys;
+  for (const auto& assignment : set->second) {
+    const std::string key = assignment.substr(0, assignment.find('='));
+    if (!keys.insert(key).second) fail("--set " + key + " is given twice");
+  }
+}
+
+void Options::parse() {
+  const po::variables_map parsed = parsed_arguments(command_, arguments_);
   flags_["help"] = parsed["help"].as<bool>();
   for (const auto& option : command_.options) {
     if (option.is_flag()) {
@@ -147,13 +173,7 @@ void Options::parse() {
       if (const auto problem = problem_of(option, value); !problem.empty())
         fail("--" + option.name + " " + problem);
   }
-  if (const auto set = values_.find("set"); set != values_.end()) {
-    std::set<std::string> keys;
-    for (const auto& assignment : set->second) {
-      const std::string key = assignment.substr(0, assignment.find('='));
-      if (!keys.insert(key).second) fail("--set " + key + " is given twice");
-    }
-  }
+  check_settings();
   if (parsed.count(kFree) != 0) operands_ = parsed[kFree].as<Strings>();
 }
 
@@ -201,6 +221,21 @@ void Options::add_config(const std::string& path) {
   set.insert(set.begin(), settings.begin(), settings.end());
 }
 
+namespace {
+
+void check_words(const Command& command, const std::vector<std::string>& operands) {
+  const auto& expected = command.operands;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto& words = expected[i].words;
+    if (i < operands.size() && !words.empty() &&
+        std::find(words.begin(), words.end(), operands[i]) == words.end())
+      throw UsageError(command.name + ": unknown " + expected[i].name + " '" + operands[i] + "'" +
+                       suggest(operands[i], words));
+  }
+}
+
+}  // namespace
+
 /// Operands and required options, which the config file may have supplied.
 void Options::check() const {
   const auto& expected = command_.operands;
@@ -216,13 +251,7 @@ void Options::check() const {
          (find_option(command_, "prompt") == nullptr
               ? ""
               : "; quote a text of several words, as in --prompt \"two words\""));
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const auto& words = expected[i].words;
-    if (i < operands_.size() && !words.empty() &&
-        std::find(words.begin(), words.end(), operands_[i]) == words.end())
-      throw UsageError(command_.name + ": unknown " + expected[i].name + " '" + operands_[i] + "'" +
-                       suggest(operands_[i], words));
-  }
+  check_words(command_, operands_);
   for (const auto& option : command_.options)
     if (option.required && values_.at(option.name).empty())
       fail("--" + option.name + " " + option.argument + " is missing, the " + option.help);

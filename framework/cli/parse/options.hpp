@@ -37,6 +37,7 @@ class Options {
 
  private:
   void parse();
+  void check_settings() const;
   void add_config(const std::string& path);
   void check() const;
   [[noreturn]] void fail(const std::string& problem) const;

@@ -154,13 +154,11 @@ std::string family_help(const std::string& word, int width) {
   return text;
 }
 
+namespace {
+
 /// All commands under the headings of their groups; commands of one group are neighbours in the
 /// table.
-std::string overview(int width) {
-  std::string text;
-  add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
-              width);
-  text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
+void add_commands(std::string& text, int width) {
   // A heading is written where the group changes.
   std::string group;
   for (const auto& command : commands()) {
@@ -169,6 +167,16 @@ std::string overview(int width) {
     add_entry(text, command.name + (operands.empty() ? "" : " " + operands), command.summary,
               width);
   }
+}
+
+}  // namespace
+
+std::string overview(int width) {
+  std::string text;
+  add_wrapped(text, "lensbench: look inside a language model, and keep proof of what you saw",
+              width);
+  text += "\nusage: lensbench COMMAND [ARGUMENTS]\n";
+  add_commands(text, width);
   text += "\nMore\n";
   add_entry(text, "COMMAND --help", "options of a command, with an example", width);
   add_entry(text, "tool TOOL --help", "parameters of a tool (likewise run EXPERIMENT --help)",

@@ -8,6 +8,27 @@
 namespace lensbench::cli {
 namespace {
 
+/// Without escapes, troff prints a hyphen, curved quotes and accents, which fail when a command is
+/// copied from the page.
+std::string escaped(char c) {
+  switch (c) {
+    case '\\':
+      return "\\e";
+    case '-':
+      return "\\-";
+    case '\'':
+      return "\\(aq";
+    case '`':
+      return "\\(ga";
+    case '~':
+      return "\\(ti";
+    case '^':
+      return "\\(ha";
+    default:
+      return {c};
+  }
+}
+
 /// Text escaped so that troff prints it unchanged.
 std::string escaped(const std::string& text) {
   std::string result;
@@ -16,22 +37,7 @@ std::string escaped(const std::string& text) {
     // A period or an apostrophe at the start of a line would be a request; `\&` prints nothing.
     if (line_begins && (c == '.' || c == '\'')) result += "\\&";
     line_begins = c == '\n';
-    // Without escapes, troff prints a hyphen, curved quotes and accents, which fail when a command
-    // is copied from the page.
-    if (c == '\\')
-      result += "\\e";
-    else if (c == '-')
-      result += "\\-";
-    else if (c == '\'')
-      result += "\\(aq";
-    else if (c == '`')
-      result += "\\(ga";
-    else if (c == '~')
-      result += "\\(ti";
-    else if (c == '^')
-      result += "\\(ha";
-    else
-      result += c;
+    result += escaped(c);
   }
   return result;
 }

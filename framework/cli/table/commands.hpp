@@ -29,6 +29,7 @@ Command diff_command();
 Command versions_command();
 Command export_command();
 Command report_command();
+Command plot_command();
 Command new_command();
 Command completion_command();
 Command man_command();

@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cstring>
-#include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
 // Join of the results of cases, in two passes over the parts: `scan` finds what is equal and what
@@ -19,19 +17,6 @@ using Source = JoinedVariable::Source;
 
 bool has_dim(const Variable& variable, const std::string& dim) {
   return std::find(variable.dims.begin(), variable.dims.end(), dim) != variable.dims.end();
-}
-
-bool has_dim(const Dataset& dataset, const std::string& dim) {
-  return std::any_of(dataset.dims().begin(), dataset.dims().end(),
-                     [&](const auto& known) { return known.first == dim; });
-}
-
-/// Whether two variables have bitwise equal values, NaN included.
-// NaN must be equal to itself, so the bytes are compared.
-bool same_values(const Variable& a, const Variable& b) {
-  if (a.is_text()) return a.strings == b.strings;
-  return a.tensor.sizes() == b.tensor.sizes() &&
-         std::memcmp(a.tensor.data_ptr(), b.tensor.data_ptr(), a.tensor.nbytes()) == 0;
 }
 
 /// Copy of `like` without its values.
@@ -60,80 +45,7 @@ std::optional<double> attribute_number(const std::optional<Attribute>& attribute
   return std::nullopt;
 }
 
-Variable numbered(Variable variable, std::int64_t count, std::int64_t number) {
-  variable.tensor = at::full({count}, number, at::kInt);
-  return variable;
-}
-
 }  // namespace
-
-// The first part is the measure: all others must have its variables, and its dimensions are looked
-// at.
-void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string& id) {
-  if (parts_.empty()) {
-    first_ = part;
-    has_tokens_ = has_dim(first_, "token");
-    has_cases_ = has_dim(first_, "case");
-    // A dimension and a variable of one name mean a coordinate, and `case` is the variable over
-    // tokens.
-    case_dim_ = has_tokens_ && !has_cases_ ? "case_number" : "case";
-  } else {
-    check_joinable(first_, part);
-    note_differences(part);
-  }
-  note_attributes(part);
-  note_receipts(part);
-  Part entry{number, id, {}, 0};
-  // Lengths are all that is kept of a part.
-  for (const auto& [dim, length] : first_.dims()) entry.lengths.push_back(part.dim(dim));
-  parts_.push_back(std::move(entry));
-}
-
-/// Finds axes that cannot be shared, because their length or their coordinates differ from the
-/// first part. Tokens and cases are concatenated and may differ.
-void CaseJoin::note_differences(const Dataset& part) {
-  for (const auto& [dim, length] : first_.dims()) {
-    // An axis that differs once stays different, so it need not be compared again.
-    if (dim == "token" || dim == "case" || varying_.contains(dim)) continue;
-    bool differs = part.dim(dim) != length;
-    for (const Variable& variable : first_.variables())
-      differs = differs || (variable.coordinate && variable.dims == std::vector<std::string>{dim} &&
-                            !same_values(variable, part[variable.name]));
-    if (differs) varying_.insert(dim);
-  }
-}
-
-/// Values of attributes in all parts so far. As long as they agree, one value is kept; with the
-/// first difference the list gets an entry for each part, of which the earlier ones are equal.
-void CaseJoin::note_attributes(const Dataset& part) {
-  const std::size_t seen = parts_.size();
-  for (const auto& [name, value] : part.attributes) {
-    auto [known, is_new] = part_attributes_.try_emplace(name);
-    // An attribute that is new was missing in all parts before.
-    if (is_new && seen > 0) known->second.assign(seen, std::nullopt);
-  }
-  for (auto& [name, values] : part_attributes_) {
-    const auto found = part.attributes.find(name);
-    const auto value = found == part.attributes.end() ? std::nullopt : std::optional(found->second);
-    if (seen > 0 && values.size() == 1 && values.front() == value) continue;
-    values.resize(std::max<std::size_t>(seen, values.size()),
-                  values.empty() ? value : values.front());
-    values.push_back(value);
-  }
-}
-
-/// The most severe receipt of each name.
-void CaseJoin::note_receipts(const Dataset& part) {
-  for (const Receipt& receipt : part.receipts) {
-    const auto known = std::find_if(receipts_.begin(), receipts_.end(), [&](const Receipt& other) {
-      return other.name == receipt.name;
-    });
-    if (known == receipts_.end())
-      receipts_.push_back(receipt);
-    else if (is_worse(receipt, *known))
-      *known = receipt;
-  }
-}
 
 std::int64_t CaseJoin::length(const Part& part, const std::string& dim) const {
   const auto& dims = first_.dims();
@@ -200,6 +112,15 @@ void CaseJoin::add_token_rows() {
   add(std::move(number), Source::pieces, 0, rows);
 }
 
+/// A variable whose values are concatenated along `dim`.
+void CaseJoin::add_concatenated(const Variable& variable, const std::string& dim) {
+  const auto at = std::find(variable.dims.begin(), variable.dims.end(), dim);
+  case_axis_used_ = case_axis_used_ || dim == "case";
+  std::vector<std::int64_t> shape = variable.shape();
+  shape[static_cast<std::size_t>(at - variable.dims.begin())] = total(dim);
+  add(variable, Source::pieces, at - variable.dims.begin(), std::move(shape));
+}
+
 /// Form of one variable of the parts, by its axes.
 void CaseJoin::add_of_parts(const Variable& variable) {
   // Texts have one axis, so that they cannot get a case axis in addition.
@@ -210,15 +131,8 @@ void CaseJoin::add_of_parts(const Variable& variable) {
     return;  // add_case_axis() makes it for all cases
   }
   if (varies(variable) || text_of_a_case) return add(variable, Source::apart, 0, {});
-  for (const char* dim : {"token", "case"}) {
-    const auto at = std::find(variable.dims.begin(), variable.dims.end(), dim);
-    if (at == variable.dims.end()) continue;
-    case_axis_used_ = case_axis_used_ || std::string(dim) == "case";
-    std::vector<std::int64_t> shape = variable.shape();
-    shape[static_cast<std::size_t>(at - variable.dims.begin())] = total(dim);
-    add(variable, Source::pieces, at - variable.dims.begin(), std::move(shape));
-    return;
-  }
+  for (const char* dim : {"token", "case"})
+    if (has_dim(variable, dim)) return add_concatenated(variable, dim);
   // A coordinate that is equal in all parts is stored once.
   if (variable.coordinate && !variable.dims.empty())
     return add(variable, Source::known, 0, variable.shape());
@@ -280,45 +194,6 @@ void CaseJoin::add_attribute_over_cases(const std::string& name) {
     variable.strings = std::move(texts);
   case_axis_used_ = true;
   add(std::move(variable), Source::known, 0, {static_cast<std::int64_t>(parts_.size())});
-}
-
-/// Name and dimensions of a variable that a part keeps for itself.
-Variable CaseJoin::apart(const Variable& own, std::int64_t number) const {
-  const std::string suffix = "_case" + std::to_string(number);
-  Variable variable = own;
-  variable.name += suffix;
-  for (std::string& dim : variable.dims)
-    if (varying_.contains(dim) || dim == "token" || dim == "case") dim += suffix;
-  return variable;
-}
-
-/// A part's contribution to a joined variable; empty for values that are known already.
-std::optional<Variable> CaseJoin::piece_of(const JoinedVariable& joined, std::size_t index,
-                                           const Dataset& part) const {
-  const std::string& name = joined.variable.name;
-  const Part& facts = parts_[index];
-  if (joined.source == Source::known) return std::nullopt;
-  if (joined.source == Source::apart) return apart(part[name], facts.number);
-  if (has_tokens_ && name == "token") {
-    Variable rows = joined.variable;
-    rows.tensor =
-        at::arange(facts.first_token, facts.first_token + length(facts, "token"), at::kInt);
-    return rows;
-  }
-  if (has_tokens_ && !has_cases_ && name == "case")
-    return numbered(joined.variable, length(facts, "token"), facts.number);
-  Variable piece = part[name];
-  // The leading case axis of a stacked variable, of length 1 in a part.
-  if (piece.dims.size() < joined.variable.dims.size()) {
-    piece.dims = joined.variable.dims;
-    piece.tensor = piece.tensor.unsqueeze(0);
-  }
-  return piece;
-}
-
-void CaseJoin::pieces(std::size_t index, const Dataset& part, const Take& take) const {
-  for (std::size_t i = 0; i < variables_.size(); ++i)
-    if (auto piece = piece_of(variables_[i], index, part)) take(i, std::move(*piece));
 }
 
 }  // namespace lensbench

@@ -68,6 +68,7 @@ class CaseJoin {
            std::vector<std::int64_t> shape);
   void add_token_rows();
   void add_of_parts(const Variable& variable);
+  void add_concatenated(const Variable& variable, const std::string& dim);
   void add_case_axis();
   void add_attributes();
   void add_attribute_over_cases(const std::string& name);

@@ -82,6 +82,16 @@ void check_size(const Variable& variable, const at::Tensor& values) {
                      " elements, which do not fit into the memory of this machine");
 }
 
+/// Half types are widened to float32, which every reader has; the attribute keeps the original
+/// type.
+at::Tensor widened(Variable& variable, const at::Tensor& values) {
+  const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
+  if (!half) return values;
+  variable.attributes.emplace("source_dtype",
+                              values.scalar_type() == at::kHalf ? "float16" : "bfloat16");
+  return values.to(at::kFloat);
+}
+
 /// Makes the tensor a contiguous CPU tensor without autograd, of a type that an archive stores.
 void normalise_tensor(Variable& variable) {
   if (!variable.strings.empty())
@@ -94,14 +104,7 @@ void normalise_tensor(Variable& variable) {
                      " axes, but " + std::to_string(variable.dims.size()) + " dimension names");
   // Before `contiguous`, which allocates what the shape claims.
   check_size(variable, values);
-  // Half types are widened to float32, which every reader has; the attribute keeps the original
-  // type.
-  const bool half = values.scalar_type() == at::kHalf || values.scalar_type() == at::kBFloat16;
-  if (half) {
-    variable.attributes.emplace("source_dtype",
-                                values.scalar_type() == at::kHalf ? "float16" : "bfloat16");
-    values = values.to(at::kFloat);
-  }
+  values = widened(variable, values);
   if (!is_stored_type(values.scalar_type()))
     throw UsageError(subject(variable) + ": element type " + at::toString(values.scalar_type()) +
                      " is not supported; use float32, float64, int8, uint8, int32, int64 or bool");
@@ -137,6 +140,39 @@ bool is_worse(const Receipt& a, const Receipt& b) {
   return a.value - a.tolerance > b.value - b.tolerance;
 }
 
+namespace {
+
+/// Checks the name of a variable against another one and its dimensions.
+void check_clash(const Variable& other, const Variable& variable) {
+  // CF conventions, section 2.3: names must not differ in upper and lower case alone.
+  if (equal_ignoring_case(other.name, variable.name))
+    throw UsageError(subject(variable) + ": the dataset already has '" + other.name +
+                     "'; use a name that differs by more than upper and lower case");
+  // Readers such as xarray take a variable with the name of a dimension for its coordinate.
+  for (const std::string& dim : other.dims)
+    if (dim == variable.name && !is_index_of(variable, dim))
+      throw UsageError(subject(variable) + ": '" + dim + "' is a dimension of '" + other.name +
+                       "', so a variable of that name must have it as its only dimension");
+  for (const std::string& dim : variable.dims)
+    if (dim == other.name && !is_index_of(other, dim))
+      throw UsageError(subject(variable) + ": dimension '" + dim + "' has the name of variable '" +
+                       other.name + "', which is not its coordinate; rename one of them");
+}
+
+void check_lengths(const std::vector<std::pair<std::string, std::int64_t>>& dims,
+                   const Variable& variable, const std::vector<std::int64_t>& lengths) {
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto known = std::find_if(dims.begin(), dims.end(),
+                                    [&](const auto& dim) { return dim.first == variable.dims[i]; });
+    if (known != dims.end() && known->second != lengths[i])
+      throw UsageError(subject(variable) + ": dimension '" + variable.dims[i] + "' has length " +
+                       std::to_string(lengths[i]) + ", but " + std::to_string(known->second) +
+                       " in this dataset");
+  }
+}
+
+}  // namespace
+
 /// Adds a variable after all checks; if one fails, the dataset is unchanged.
 Dataset& Dataset::add(Variable variable) {
   check_names(variable);
@@ -144,22 +180,7 @@ Dataset& Dataset::add(Variable variable) {
     check_text(variable);
   else
     normalise_tensor(variable);
-  // CF conventions, section 2.3: names must not differ in upper and lower case alone.
-  for (const Variable& other : variables_) {
-    if (equal_ignoring_case(other.name, variable.name))
-      throw UsageError(subject(variable) + ": the dataset already has '" + other.name +
-                       "'; use a name that differs by more than upper and lower case");
-    // Readers such as xarray take a variable with the name of a dimension for its coordinate.
-    for (const std::string& dim : other.dims)
-      if (dim == variable.name && !is_index_of(variable, dim))
-        throw UsageError(subject(variable) + ": '" + dim + "' is a dimension of '" + other.name +
-                         "', so a variable of that name must have it as its only dimension");
-    for (const std::string& dim : variable.dims)
-      if (dim == other.name && !is_index_of(other, dim))
-        throw UsageError(subject(variable) + ": dimension '" + dim +
-                         "' has the name of variable '" + other.name +
-                         "', which is not its coordinate; rename one of them");
-  }
+  for (const Variable& other : variables_) check_clash(other, variable);
   for (const std::string& dim : variable.dims)
     if (dim == variable.name && !is_index_of(variable, dim))
       throw UsageError(subject(variable) +
@@ -168,14 +189,7 @@ Dataset& Dataset::add(Variable variable) {
 
   const std::vector<std::int64_t> lengths = variable.shape();
   // Lengths are compared before any new dimension is added.
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    const auto known = std::find_if(dims_.begin(), dims_.end(),
-                                    [&](const auto& dim) { return dim.first == variable.dims[i]; });
-    if (known != dims_.end() && known->second != lengths[i])
-      throw UsageError(subject(variable) + ": dimension '" + variable.dims[i] + "' has length " +
-                       std::to_string(lengths[i]) + ", but " + std::to_string(known->second) +
-                       " in this dataset");
-  }
+  check_lengths(dims_, variable, lengths);
   for (std::size_t i = 0; i < lengths.size(); ++i)
     if (std::none_of(dims_.begin(), dims_.end(),
                      [&](const auto& dim) { return dim.first == variable.dims[i]; }))

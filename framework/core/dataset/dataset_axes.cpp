@@ -28,6 +28,20 @@ at::Tensor int32_ids(const std::vector<std::int64_t>& ids) {
 
 }  // namespace
 
+namespace {
+
+void add_label(Dataset& dataset, const char* name, at::Tensor values, const char* long_name,
+               Holds holds) {
+  dataset.add({.name = name,
+               .dims = {"token"},
+               .tensor = std::move(values),
+               .long_name = long_name,
+               .coordinate = true,
+               .holds = holds});
+}
+
+}  // namespace
+
 /// `case` is 0 here: joining the cases of a run gives the numbers.
 void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                     const std::vector<std::string>& texts, std::int64_t first_position) {
@@ -36,18 +50,10 @@ void add_token_axis(Dataset& dataset, const std::vector<std::int64_t>& ids,
                      std::to_string(texts.size()) + " texts");
   const auto n = static_cast<std::int64_t>(ids.size());
   dataset.add_coordinate("token", int32_range(0, n), "row of the token axis");
-  const auto label = [&](const char* name, at::Tensor values, const char* long_name, Holds holds) {
-    dataset.add({.name = name,
-                 .dims = {"token"},
-                 .tensor = std::move(values),
-                 .long_name = long_name,
-                 .coordinate = true,
-                 .holds = holds});
-  };
-  label("case", at::zeros({n}, at::kInt), "number of the case", Holds::numbers);
-  label("position", int32_range(first_position, n), "position in the sequence, from 0",
-        Holds::numbers);
-  label("input_id", int32_ids(ids), "token id at this position", Holds::token_ids);
+  add_label(dataset, "case", at::zeros({n}, at::kInt), "number of the case", Holds::numbers);
+  add_label(dataset, "position", int32_range(first_position, n), "position in the sequence, from 0",
+            Holds::numbers);
+  add_label(dataset, "input_id", int32_ids(ids), "token id at this position", Holds::token_ids);
   dataset.add({.name = "input_token",
                .dims = {"token"},
                .strings = texts,

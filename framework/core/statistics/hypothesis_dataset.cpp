@@ -88,6 +88,15 @@ std::string name_of(Correction correction) {
 
 }  // namespace
 
+namespace {
+
+void require_bound_axis(Dataset& dataset) {
+  if (!dataset.contains("bound"))
+    dataset.add_coordinate("bound", std::vector<std::string>{"low", "high"}, "end of the interval");
+}
+
+}  // namespace
+
 /// All elements draw from one seed: their intervals are made with the same resamples of cases.
 void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std::string>& dims,
                    const std::vector<at::Tensor>& cases, const Resampling& resampling) {
@@ -108,8 +117,7 @@ void add_intervals(Dataset& dataset, const Variable& like, const std::vector<std
   variable.tensor = shaped(low, shape);
   set_resampling(variable, "bootstrap, bias-corrected and accelerated", resampling);
   variable.attributes["confidence"] = resampling.confidence;
-  if (!dataset.contains("bound"))
-    dataset.add_coordinate("bound", std::vector<std::string>{"low", "high"}, "end of the interval");
+  require_bound_axis(dataset);
   dataset.add(std::move(variable));
 }
 

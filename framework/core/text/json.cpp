@@ -118,6 +118,14 @@ json parse_json(std::string_view text, const std::string& subject, const JsonLim
 
 namespace {
 
+/// The word for a number without digits that is at a place of the text; empty without one.
+std::string_view non_finite_at(std::string_view text, std::size_t place) {
+  std::string_view word;
+  for (const std::string_view candidate : {"NaN", "-Infinity", "Infinity"})
+    if (text.compare(place, candidate.size(), candidate) == 0) word = candidate;
+  return word;
+}
+
 // Python's json writes NaN and infinities as bare words. As texts they are read, and a field that
 // must be a finite number is refused by name.
 void quote_non_finite(std::string& text) {
@@ -126,10 +134,7 @@ void quote_non_finite(std::string& text) {
   bool in_string = false;
   // Words within strings are text; a backslash may escape the quotation mark that would end one.
   for (std::size_t i = 0; i < text.size();) {
-    std::string_view word;
-    if (!in_string)
-      for (const std::string_view candidate : {"NaN", "-Infinity", "Infinity"})
-        if (text.compare(i, candidate.size(), candidate) == 0) word = candidate;
+    const std::string_view word = in_string ? std::string_view() : non_finite_at(text, i);
     if (!word.empty()) {
       result.append("\"").append(word).append("\"");
       i += word.size();

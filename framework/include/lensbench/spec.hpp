@@ -81,6 +81,9 @@ struct RopeSpec {
   /// longrope: divisor of each frequency, up to `original_max_positions` tokens.
   std::vector<double> short_factor;
   std::vector<double> long_factor;  ///< longrope: divisors for longer sequences
+  /// Numbers of frequencies that turn with the temporal, vertical and horizontal position of a
+  /// token, in turn (Qwen2-VL); empty: each token has one position.
+  std::vector<std::int64_t> sections;
 };
 
 /// Attention layer, equal in all blocks except for `windows` and `layer_scale`.
@@ -125,6 +128,41 @@ struct MlpSpec {
   std::int64_t experts_per_token = 0;             ///< experts that process one token, in a mixture
 };
 
+/// Vision tower of Qwen2-VL (arXiv:2409.12191) and Qwen2.5-VL (arXiv:2502.13923), and how its
+/// output enters the text model. A picture is cut into patches; the tower turns each square of
+/// `merge_size` x `merge_size` patches into one token of the text model.
+struct VisionSpec {
+  std::int64_t n_layers = 0;  ///< blocks of the tower
+  std::int64_t d_model = 0;   ///< width of the tower's stream
+  std::int64_t n_heads = 0;   ///< heads of each block, all with their own keys and values
+  std::int64_t d_mlp = 0;     ///< hidden width of the tower's MLPs
+  Activation activation = Activation::quick_gelu;  ///< of the tower's MLPs
+  bool gated = false;                              ///< act(gate(x)) * up(x) (Qwen2.5-VL)
+  NormSpec norm;                                   ///< every norm of the tower
+
+  std::int64_t patch_size = 14;    ///< pixels on a side of a patch
+  std::int64_t merge_size = 2;     ///< patches on a side of a token
+  std::int64_t temporal_size = 2;  ///< frames in a patch; a still picture is repeated
+  /// Pixels on a side of a window, within which patches attend to each other; 0: no windows.
+  std::int64_t window_size = 0;
+  /// Blocks that attend over the whole frame although there are windows.
+  std::vector<std::int64_t> full_attention_blocks;
+  double rope_theta = 10000.0;  ///< base of the tower's rotations
+
+  std::int64_t image_token_id = 0;         ///< id whose embeddings a picture replaces
+  std::int64_t video_token_id = 0;         ///< the same for a video
+  std::int64_t vision_start_token_id = 0;  ///< id before a picture
+  std::int64_t vision_end_token_id = 0;    ///< id after a picture
+  /// Temporal positions in a second of a video; 0: one position for each pair of frames.
+  double tokens_per_second = 0.0;
+
+  std::int64_t d_head() const { return d_model / n_heads; }  ///< width of one head
+  /// Values of a patch: three colours of every pixel of every frame.
+  std::int64_t patch_values() const { return 3 * temporal_size * patch_size * patch_size; }
+  /// Patches that become one token.
+  std::int64_t patches_of_token() const { return merge_size * merge_size; }
+};
+
 /// Description of a transformer: everything that the forward needs to know, nothing about files.
 /// The families in `framework/model/families/` fill it from `config.json`.
 struct TransformerSpec {
@@ -165,6 +203,7 @@ struct TransformerSpec {
   double logit_scale = 1.0;            ///< factor on the logits, before the softcap
   double logit_softcap = 0.0;          ///< 0: none
   bool masked_language_model = false;  ///< BERT: bidirectional, scores masked positions
+  std::optional<VisionSpec> vision;    ///< tower that reads pictures, if there is one
   /// Activation of the dense layer before the final norm of a masked-language model.
   Activation head_activation = Activation::gelu;
 

@@ -13,6 +13,17 @@ namespace lensbench {
 
 class Model;
 
+/// A picture or a video as the vision tower of a model reads it.
+struct PictureRows {
+  /// [patch, colour * frame * y * x] float32, normalised pixels of each patch: token by token, row
+  /// by row; inside a token row by row as well (`pixel_values` in transformers).
+  at::Tensor rows;
+  std::int64_t frames = 1;  ///< pairs of frames; 1 for a picture
+  std::int64_t height = 0;  ///< patches from top to bottom
+  std::int64_t width = 0;   ///< patches from left to right
+  double seconds = 1.0;     ///< of a video: time from one pair of frames to the next
+};
+
 /// Token ids of one sequence, as the model reads them.
 struct Tokens {
   std::vector<std::int64_t>
@@ -20,6 +31,8 @@ struct Tokens {
   std::vector<std::string> texts;  ///< display text of each id; `<17>` without a tokenizer
   std::string text;                ///< the prompt; empty if ids were given
   bool bos_added = false;          ///< the tokenizer added ids[0]; it is not part of the prompt
+  /// Pictures and videos in their order; `ids` has one placeholder for each of their tokens.
+  std::vector<PictureRows> pictures = {};
 
   /// Number of tokens.
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
@@ -33,6 +46,9 @@ struct TokenBatch {
 
   /// [batch, pos] int64, segment type of each token (BERT); undefined: all 0.
   at::Tensor types = {};
+
+  /// Pictures of each row, in the order of their placeholders; empty: no row has any.
+  std::vector<std::vector<PictureRows>> pictures = {};
 
   std::int64_t batch_size() const { return ids.size(0); }  ///< number of sequences
   std::int64_t length() const { return ids.size(1); }      ///< number of columns, padding included

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "model/forward/rope.hpp"
 
 namespace lensbench {
 namespace {
@@ -17,6 +20,7 @@ Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
   const char* field = rope.has("rope_type") ? "rope_type" : "type";
   const std::string name = rope.string_or(field, "default");
   if (defaults.old_longrope_names && (name == "su" || name == "yarn")) return Scaling::longrope;
+  if (!defaults.sections.empty() && name == "mrope") return Scaling::none;
   constexpr std::array<std::pair<std::string_view, Scaling>, 6> known = {
       {{"default", Scaling::none},
        {"linear", Scaling::linear},
@@ -119,6 +123,23 @@ std::int64_t read_rotary_dim(const ConfigReader& config, const ConfigReader& rop
   return dim;
 }
 
+/// Sections of a model whose tokens have three positions.
+std::vector<std::int64_t> read_sections(const ConfigReader& rope, const RopeSpec& spec,
+                                        const RopeDefaults& defaults) {
+  constexpr const char* field = "mrope_section";
+  std::vector<std::int64_t> sections = rope.integer_or_integers(field, kDimension);
+  if (sections.empty()) sections = defaults.sections;
+  const std::int64_t sum = std::accumulate(sections.begin(), sections.end(), std::int64_t{0});
+  if (sum != spec.rotary_dim / 2)
+    rope.fail(field, "adds up to " + std::to_string(sum) + "; expected " +
+                         std::to_string(spec.rotary_dim / 2) + ", half the width of a head");
+  if (depends_on_length(spec))
+    rope.fail("rope_type",
+              "depends on the length of the text, which is not supported together "
+              "with mrope_section");
+  return sections;
+}
+
 }  // namespace
 
 /// Activation function by its name in transformers; `otherwise` is the default of the class.
@@ -151,12 +172,14 @@ RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, 
                           std::int64_t max_positions, const RopeDefaults& defaults) {
   RopeSpec spec;
   // Sections of multimodal models and settings by kind of layer would change the angles.
-  for (const char* other : {"mrope_section", "full_attention", "sliding_attention"})
+  for (const char* other : {"full_attention", "sliding_attention"})
     rope.require_absent_or(other, nullptr);
+  if (defaults.sections.empty()) rope.require_absent_or("mrope_section", nullptr);
   spec.rotary_dim = read_rotary_dim(config, rope, d_head, defaults);
   spec.theta = rope.number_or("rope_theta", defaults.theta, kPositive);
   spec.scaling = read_scaling(rope, defaults);
   if (spec.scaling != Scaling::none) read_scaled(config, rope, max_positions, defaults, spec);
+  if (!defaults.sections.empty()) spec.sections = read_sections(rope, spec, defaults);
   return spec;
 }
 

@@ -27,6 +27,9 @@ struct RopeDefaults {
   /// then overrides theirs.
   std::optional<std::int64_t> original_max_positions = std::nullopt;
   bool old_longrope_names = false;  ///< `su` and `yarn` mean `longrope` (Phi-3)
+  /// Sections of the frequencies if the config does not have `mrope_section`; empty: a config with
+  /// sections is refused.
+  std::vector<std::int64_t> sections = {};
   /// Fields outside the settings object with which older configs give base and rotating part.
   const char* theta_field = "rope_theta";
   const char* partial_field = "partial_rotary_factor";

@@ -54,5 +54,7 @@ extern const Family kPhiFamily;
 extern const Family kPhi3Family;
 extern const Family kStableLmFamily;
 extern const Family kOlmo2Family;
+extern const Family kQwen2VlFamily;
+extern const Family kQwen25VlFamily;
 
 }  // namespace lensbench

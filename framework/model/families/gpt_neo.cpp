@@ -7,28 +7,30 @@
 namespace lensbench {
 namespace {
 
+constexpr const char* kTypes = "attention_types";
+
+[[noreturn]] void fail_types(const ConfigReader& config) {
+  config.fail(kTypes,
+              "must be a list of [[kinds], times], for instance [[[\"global\", \"local\"], 12]]");
+}
+
 /// Reads attention kinds: `[[["global", "local"], 12]]` repeats both twelve times. \return one per
 /// block
 std::vector<std::string> attention_layers(const ConfigReader& config) {
-  constexpr const char* field = "attention_types";
   const nlohmann::json otherwise = {{{"global", "local"}, 12}};
-  const nlohmann::json types = config.raw(field) ? *config.raw(field) : otherwise;
-  const auto malformed = [&] {
-    config.fail(field,
-                "must be a list of [[kinds], times], for instance [[[\"global\", \"local\"], 12]]");
-  };
+  const nlohmann::json types = config.raw(kTypes) ? *config.raw(kTypes) : otherwise;
   std::vector<std::string> layers;
-  if (!types.is_array()) malformed();
+  if (!types.is_array()) fail_types(config);
   for (const nlohmann::json& entry : types) {
     if (!entry.is_array() || entry.size() != 2 || !entry[0].is_array() ||
         !entry[1].is_number_integer() || entry[1] < 1 || entry[1] > kLayers.max)
-      malformed();
+      fail_types(config);
     for (std::int64_t times = entry[1]; times > 0; --times)
       for (const nlohmann::json& kind : entry[0]) {
-        if (kind != "global" && kind != "local") malformed();
+        if (kind != "global" && kind != "local") fail_types(config);
         layers.push_back(kind);
         // The check within the loops keeps a hostile count from filling the memory.
-        if (std::ssize(layers) > kLayers.max) malformed();
+        if (std::ssize(layers) > kLayers.max) fail_types(config);
       }
   }
   return layers;

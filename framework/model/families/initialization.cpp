@@ -26,9 +26,7 @@ namespace {
 
 using Rules = Initialization::Rules;
 
-/// Families that are not listed follow the defaults.
-const Rules& rules_of(std::string_view family) {
-  static const Rules plain{"", {}, {}, {}};
+const std::vector<Rules>& rules_of_families() {
   static const std::vector<std::string_view> embed_tokens = {"*embed_tokens.weight"};
   static const std::vector<Rules> table = {
       {"gpt2", {}, {}, {"*.attn.c_proj.weight", "*.mlp.c_proj.weight"}},
@@ -49,6 +47,13 @@ const Rules& rules_of(std::string_view family) {
       {"roberta", {"*word_embeddings.weight", "*position_embeddings.weight"}, 1, {}},
       {"distilbert", {"*word_embeddings.weight"}, 0, {}},
   };
+  return table;
+}
+
+/// Families that are not listed follow the defaults.
+const Rules& rules_of(std::string_view family) {
+  static const Rules plain{"", {}, {}, {}};
+  const std::vector<Rules>& table = rules_of_families();
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const Rules& rules) { return rules.model_type == family; });
   return found == table.end() ? plain : *found;

@@ -47,6 +47,16 @@ json generation_of(const json& outer, const json& text) {
   return settings;
 }
 
+/// Qwen2-VL and Qwen2.5-VL: the family reads both forms of the configuration and the tower; here
+/// are the names with which newer programs saved the text model.
+void place_qwen_vl(const Checkpoint& checkpoint, LanguagePart& part) {
+  constexpr const char* module = "model.language_model.";
+  if (checkpoint.has(std::string(module) + "embed_tokens.weight")) part.body_prefix = module;
+  const auto text = part.config.find("text_config");
+  if (text != part.config.end() && text->is_object())
+    part.generation = generation_of(part.config, *text);
+}
+
 }  // namespace
 
 LanguagePart language_part(const Checkpoint& checkpoint) {
@@ -55,11 +65,14 @@ LanguagePart language_part(const Checkpoint& checkpoint) {
   const auto type = checkpoint.config().find("model_type");
   if (type == checkpoint.config().end() || *type != "gemma3") {
     part.config = part.generation = checkpoint.config();
+    if (type != checkpoint.config().end() && (*type == "qwen2_vl" || *type == "qwen2_5_vl"))
+      place_qwen_vl(checkpoint, part);
     return part;
   }
   part.config = gemma3_text_config(checkpoint);
   part.generation = generation_of(checkpoint.config(), part.config);
   part.config_place += ": text_config";
+  part.text_only = true;
   part.body_prefix = "language_model.model.";
   part.head_prefix = "language_model.";
   // The names of the module, which some programs store, instead of the published ones.

@@ -21,14 +21,13 @@ struct LanguagePart {
   std::string body_prefix, head_prefix;
   /// Beginnings of the names of tensors that text never reaches.
   std::vector<std::string_view> other_parts;
-
-  bool is_whole() const { return body_prefix.empty(); }
+  bool text_only = false;  ///< the checkpoint is one of text and images, of which only text is read
 };
 
-/// The language model of a checkpoint. A Gemma 3 checkpoint of text and images (`model_type`
-/// `gemma3`) gives its `text_config`: for a text without images, `transformers` computes exactly
-/// this model.
-/// \throws InputError if such a checkpoint lacks its `text_config`
+/// The language model of a checkpoint, with its tower where the family has one. A Gemma 3
+/// checkpoint of text and images (`model_type` `gemma3`) gives its `text_config`: for a text
+/// without images, `transformers` computes exactly this model. \throws InputError if such a
+/// checkpoint lacks its `text_config`
 LanguagePart language_part(const Checkpoint& checkpoint);
 
 }  // namespace lensbench

@@ -7,6 +7,14 @@
 namespace lensbench {
 namespace {
 
+void read_opt_norms(const ConfigReader& config, TransformerSpec& spec) {
+  const bool before = config.boolean_or("do_layer_norm_before", true);
+  spec.norm_placement = before ? NormPlacement::before : NormPlacement::after_add;
+  spec.final_norm = before && !config.boolean_or("_remove_final_layer_norm", false);
+  spec.norm.has_gain = spec.norm.has_bias =
+      config.boolean_or("layer_norm_elementwise_affine", true);
+}
+
 /// OPT: learned positions after two unused rows of the table, ReLU. OPT-350m has an embedding
 /// narrower than the stream, a projection on each side, and norms after the additions.
 TransformerSpec read_opt_spec(const ConfigReader& config) {
@@ -21,12 +29,7 @@ TransformerSpec read_opt_spec(const ConfigReader& config) {
   // A width equal to that of the stream means that there is no projection.
   const std::int64_t width = config.integer_or("word_embed_proj_dim", spec.d_model);
   if (width != spec.d_model) spec.d_embedding = width;
-
-  const bool before = config.boolean_or("do_layer_norm_before", true);
-  spec.norm_placement = before ? NormPlacement::before : NormPlacement::after_add;
-  spec.final_norm = before && !config.boolean_or("_remove_final_layer_norm", false);
-  spec.norm.has_gain = spec.norm.has_bias =
-      config.boolean_or("layer_norm_elementwise_affine", true);
+  read_opt_norms(config, spec);
 
   set_heads(config, "num_attention_heads", config.integer_or("num_attention_heads", 12), spec);
   spec.attention_bias = spec.mlp_bias = config.boolean_or("enable_bias", true);

@@ -14,6 +14,7 @@
 #include "model/forward/per_head_inputs.hpp"
 #include "model/forward/prediction_head.hpp"
 #include "model/runtime/profiled.hpp"
+#include "model/vision/merge_pictures.hpp"
 
 namespace lensbench {
 namespace {
@@ -61,6 +62,7 @@ class Forward {
       x = norm(-1, state_.weights.ln_embed, leaf(x),
                {Point::word_norm_scale, Point::word_norm_normalized});
     x = hooks.apply(Point::embed, leaf(x));
+    if (spec().vision) x = hooks.apply(Point::merged_embed, with_pictures(tokens, x));
     const at::Tensor pos = position_rows(tokens, hooks, x.sizes());
     const at::Tensor type = type_rows(tokens, hooks, x.sizes());
     if (type.defined()) x = x.add(type);
@@ -69,6 +71,13 @@ class Forward {
     x = norm(-1, state_.weights.ln_embed, x,
              {Point::embed_norm_scale, Point::embed_norm_normalized});
     return hooks.apply(Point::full_embed, x);
+  }
+
+  /// The stream with the tower's tokens in the place of the embeddings of placeholders.
+  at::Tensor with_pictures(const TokenBatch& tokens, const at::Tensor& x) const {
+    if (state_.pictures.empty()) return x;
+    const ProfileScope scope(state_.profile, -1, "vision tower");
+    return merge_pictures(spec(), state_.weights, tokens, state_.pictures, x);
   }
 
   /// Rows that all sequences share are expanded to the whole batch only for a hook.

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <sstream>
+#include <utility>
 
 #include "model/forward/alibi.hpp"
+#include "model/vision/picture_positions.hpp"
 
 namespace lensbench {
 namespace {
@@ -62,6 +64,31 @@ void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
            types.scalar_type(), " ", types.sizes());
   if (types.min().item<std::int64_t>() < 0 || types.max().item<std::int64_t>() >= spec.token_types)
     refuse("token types must be from 0 to ", spec.token_types - 1);
+}
+
+bool has_pictures(const TokenBatch& tokens) {
+  return std::any_of(tokens.pictures.begin(), tokens.pictures.end(),
+                     [](const auto& row) { return !row.empty(); });
+}
+
+bool has_placeholders(const VisionSpec& spec, const TokenBatch& tokens) {
+  return tokens.ids.eq(spec.image_token_id)
+      .logical_or(tokens.ids.eq(spec.video_token_id))
+      .any()
+      .item<bool>();
+}
+
+/// Pictures enter a sequence in its first forward only.
+void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens, std::int64_t held) {
+  if (!tokens.pictures.empty() &&
+      static_cast<std::int64_t>(tokens.pictures.size()) != tokens.batch_size())
+    refuse("pictures are given for ", tokens.pictures.size(), " rows, but the tokens have ",
+           tokens.batch_size());
+  if (!spec.vision && has_pictures(tokens))
+    refuse("pictures are given, but models of family '", spec.family,
+           "' read text only; leave them out");
+  if (held > 0 && spec.vision && (has_pictures(tokens) || has_placeholders(*spec.vision, tokens)))
+    refuse("the tokens that continue a sequence have pictures; give these with its first tokens");
 }
 
 /// A cache holds keys and values of earlier columns, which only a forward through all blocks of the
@@ -198,6 +225,28 @@ at::Tensor positions_from(const std::vector<std::int64_t>& padding, std::int64_t
   return columns.sub(shift).clamp_min(0);
 }
 
+/// Positions that rotate queries and keys: those of the tokens, or [3, batch, pos] where there are
+/// pictures. Text without pictures has equal positions on all axes, for which one suffices.
+at::Tensor rotary_positions(const TokenBatch& tokens, const ForwardOptions& options,
+                            ForwardState& state) {
+  if (!state.spec.vision) return state.positions;
+  if (state.past == 0) {
+    if (!has_pictures(tokens) && !has_placeholders(*state.spec.vision, tokens))
+      return state.positions;
+    PicturePositions found = picture_positions(*state.spec.vision, tokens, state.padding);
+    state.pictures = std::move(found.spans);
+    return found.ids.to(state.positions.device());
+  }
+  const KeyValueCache::State& held =
+      options.prefix ? options.prefix->state() : options.cache->state();
+  if (held.pictures.empty()) return state.positions;
+  std::vector<std::int64_t> shifts;
+  shifts.reserve(held.pictures.size());
+  for (const auto& row : held.pictures) shifts.push_back(shift_at(row, state.past));
+  return state.positions.add(
+      at::tensor(shifts, at::kLong).to(state.positions.device()).unsqueeze(1));
+}
+
 }  // namespace
 
 Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
@@ -205,6 +254,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   check_ids(spec, tokens);
   check_mask(tokens);
   check_types(spec, tokens);
+  check_pictures(spec, tokens, cached_length(options));
   const std::int64_t stop = options.stop_at_layer.value_or(spec.n_layers);
   if (options.start_at_layer < 0 || stop > spec.n_layers || options.start_at_layer > stop)
     refuse("blocks ", options.start_at_layer, " to ", stop, " were requested of a model with ",
@@ -218,6 +268,26 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   return {options.start_at_layer, stop, !options.residual.defined(), logits};
 }
 
+namespace {
+
+/// Adds biases of ALiBi, and the angles of rotary positions.
+/// \param rotary  positions that rotate queries and keys
+/// \param length  positions of this forward
+void add_position_tables(ForwardState& state, const at::Tensor& rotary, std::int64_t length) {
+  const TransformerSpec& spec = state.spec;
+  const at::Tensor& embedding = state.weights.embedding;
+  if (spec.position == PositionKind::alibi)
+    // ALiBi depends on the positions of all keys, those of the cache included.
+    state.alibi =
+        alibi_bias(spec, embedding.scalar_type(),
+                   positions_from(state.padding, 0, state.past + length, embedding.device()));
+  if (!spec.rope) return;
+  state.rope = rope_table(*spec.rope, rotary);
+  if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
+}
+
+}  // namespace
+
 ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weights,
                            const HookPlan& plan, const TokenBatch& tokens,
                            const ForwardOptions& options, Profile* profile) {
@@ -228,20 +298,14 @@ ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weig
   state.padding = left_padding(tokens, options);
   const at::Device device = weights.embedding.device();
   state.positions = positions_from(state.padding, state.past, tokens.length(), device);
+  const at::Tensor rotary = rotary_positions(tokens, options, state);
   if (options.prefix) state.prefix = &options.prefix->state();
   if (options.cache) {
     state.cache = &options.cache->state();
     // The model that fills an empty cache gives it its shape.
     if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }
-  if (spec.position == PositionKind::alibi)
-    // ALiBi depends on the positions of all keys, those of the cache included.
-    state.alibi =
-        alibi_bias(spec, weights.embedding.scalar_type(),
-                   positions_from(state.padding, 0, state.past + tokens.length(), device));
-  if (!spec.rope) return state;
-  state.rope = rope_table(*spec.rope, state.positions);
-  if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
+  add_position_tables(state, rotary, tokens.length());
   return state;
 }
 
@@ -266,6 +330,8 @@ void set_hook_positions(HookPlan& plan, const ForwardState& state, const TokenBa
 void finish_cache(const ForwardState& state, std::int64_t new_positions) {
   state.cache->length = state.past + new_positions;
   state.cache->padding = state.padding;
+  // Later tokens do not have pictures of their own.
+  if (state.past == 0) state.cache->pictures = state.pictures;
 }
 
 }  // namespace lensbench

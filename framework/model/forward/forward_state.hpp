@@ -32,6 +32,8 @@ struct ForwardState {
       {};  ///< padded positions at the left of each row, cached ones included
 
   at::Tensor positions = {};  ///< [batch or 1, pos] int64, real tokens count from 0
+  /// Pictures of each row, which shift the rotary positions; empty without pictures.
+  std::vector<std::vector<PictureSpan>> pictures = {};
   at::Tensor alibi = {};      ///< [batch or 1, head, all pos] float32; undefined without ALiBi
   RopeTable rope = {};        ///< angles of `positions`; undefined without rotary embedding
   RopeTable local_rope = {};  ///< angles of windowed blocks, where the spec has its own

@@ -9,6 +9,12 @@
 
 namespace lensbench {
 
+/// Columns of a picture in a sequence, and what its tokens do to the rotary positions after it.
+struct PictureSpan {
+  std::int64_t begin = 0, end = 0;  ///< columns of its tokens
+  std::int64_t shift = 0;           ///< rotary position minus index of the tokens after it
+};
+
 /// Storage of one cache: for each block a buffer of keys and one of values, with spare capacity.
 /// A forward writes after the first `length` positions and updates `length` only at its end, so a
 /// forward that throws leaves the cache unchanged.
@@ -19,6 +25,9 @@ struct KeyValueCache::State {
   std::vector<Layer> layers;
   std::int64_t length = 0;
   std::vector<std::int64_t> padding;  ///< padded positions at the left of each row
+  /// Pictures of each row, after which rotary positions differ from the number of tokens before;
+  /// empty: no row has any.
+  std::vector<std::vector<PictureSpan>> pictures;
   /// Cache of the same tokens without interventions, for actions that need those activations.
   std::shared_ptr<KeyValueCache> unchanged = nullptr;
 

@@ -117,6 +117,20 @@ at::Tensor table_angles(const RopeSpec& spec, const at::Tensor& positions) {
   return at::stack(rows);
 }
 
+/// Angles of tokens with several positions: the sections take their frequencies from the axes in
+/// turn.
+at::Tensor section_angles(const RopeSpec& spec, const at::Tensor& positions) {
+  std::vector<at::Tensor> parts;
+  parts.reserve(spec.sections.size());
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < spec.sections.size(); ++i) {
+    const auto axis = static_cast<std::int64_t>(i) % positions.size(0);
+    parts.push_back(table_angles(spec, positions[axis]).narrow(-1, begin, spec.sections[i]));
+    begin += spec.sections[i];
+  }
+  return at::cat(parts, -1);
+}
+
 }  // namespace
 
 bool depends_on_length(const RopeSpec& spec) {
@@ -162,7 +176,9 @@ double attention_factor(const RopeSpec& spec) {
 }
 
 RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions) {
-  const at::Tensor angles = table_angles(spec, positions).unsqueeze(1);
+  const at::Tensor angles =
+      (positions.dim() == 3 ? section_angles(spec, positions) : table_angles(spec, positions))
+          .unsqueeze(1);
   const double factor = attention_factor(spec);
   return {angles.cos().mul(factor), angles.sin().mul(factor)};
 }

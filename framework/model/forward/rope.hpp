@@ -29,7 +29,8 @@ at::Tensor inverse_frequencies(const RopeSpec& spec, std::int64_t length);
 /// Factor on cosine and sine (YaRN, arXiv:2309.00071; LongRoPE; 1 otherwise).
 double attention_factor(const RopeSpec& spec);
 
-/// Rotation angles. \param positions [batch or 1, pos] int64, in each row 0 to its last position
+/// Rotation angles. \param positions [batch or 1, pos] int64, in each row 0 to its last position;
+/// or [axis, batch or 1, pos], where the frequencies of each section follow one axis (`sections`)
 RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions);
 
 /// Rotates the leading rotary_dim of the last dimension.

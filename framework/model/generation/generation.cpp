@@ -36,7 +36,8 @@ class NextLogits {
         hooks_(hooks),
         use_cache_(use_cache),
         prompt_length_(prompt.size()),
-        ids_(prompt.ids) {}
+        ids_(prompt.ids),
+        pictures_(prompt.pictures) {}
 
   at::Tensor operator()() {
     ForwardOptions options;
@@ -50,7 +51,9 @@ class NextLogits {
     if (rope && outgrows_cache(*rope, cache_.length(), length)) cache_ = KeyValueCache();
     // The whole prompt in the first step, one token later; everything again without a cache.
     const std::vector<std::int64_t> pending(ids_.begin() + cache_.length(), ids_.end());
-    const TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
+    TokenBatch batch{at::tensor(pending, at::kLong).unsqueeze(0), {}};
+    // The pictures of the prompt are in the cache after the first step.
+    if (cache_.length() == 0 && !pictures_.empty()) batch.pictures = {pictures_};
     return model_.forward(batch, options, hooks_).logits[0][0];
   }
   void push(std::int64_t id) { ids_.push_back(id); }
@@ -62,6 +65,7 @@ class NextLogits {
   std::int64_t prompt_length_;
   KeyValueCache cache_;
   std::vector<std::int64_t> ids_;  ///< prompt and generated tokens
+  std::vector<PictureRows> pictures_;
 };
 
 }  // namespace

@@ -103,6 +103,9 @@ const char* norm_of_sum(const TransformerSpec& spec) {
 const char* token_types(const TransformerSpec& spec) {
   return spec.token_types > 0 ? nullptr : "this model does not use token types";
 }
+const char* pictures(const TransformerSpec& spec) {
+  return spec.vision ? nullptr : "this model does not read pictures; hook_embed enters the stream";
+}
 const char* rotary(const TransformerSpec& spec) {
   return spec.rope ? nullptr : "this model does not use rotary positions";
 }
@@ -176,6 +179,7 @@ const std::vector<PointFacts>& point_table() {
       {Point::embed_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_sum},
       {Point::embed_norm_normalized, "embed.ln.hook_normalized", false, stream, norm_of_sum},
       {Point::full_embed, "hook_full_embed", false, stream, norm_of_sum},
+      {Point::merged_embed, "hook_merged_embed", false, stream, pictures},
       {Point::resid_pre, "hook_resid_pre", true, stream, always},
       {Point::attn_in, "hook_attn_in", true, inputs, own_keys},
       {Point::q_input, "hook_q_input", true, inputs, always},

@@ -19,6 +19,7 @@ enum class Point {
   embed_norm_scale,
   embed_norm_normalized,
   full_embed,
+  merged_embed,
   resid_pre,
   attn_in,
   q_input,

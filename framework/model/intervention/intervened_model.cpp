@@ -1,6 +1,3 @@
-#include <ATen/ops/cat.h>
-
-#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
 #include <map>
@@ -11,157 +8,13 @@
 #include "model/hooks/read_activations.hpp"
 #include "model/intervention/actions.hpp"
 #include "model/intervention/changes_generated.hpp"
+#include "model/intervention/prepared.hpp"
 #include "model/intervention/region.hpp"
 #include "model/runtime/profiled.hpp"
 #include "model/weights/changed_weights.hpp"
 
 namespace lensbench {
 namespace {
-
-/// An intervention on a model, with its hook points and the activations of other sequences.
-struct Prepared {
-  Intervention intervention;
-  std::vector<HookPoint> points;
-  ActionSources sources;
-
-  bool freezes() const { return std::holds_alternative<Freeze>(intervention.action); }
-};
-
-/// Points of a site. \throws UsageError for a layer in which the hook lacks a point, since an
-/// intervention that changes less than it says would be a wrong result
-std::vector<HookPoint> points_of(const TransformerSpec& spec, const InterventionSite& site) {
-  std::vector<HookPoint> points = match_hook_points(spec, site.hook);
-  if (site.layers.empty()) return points;
-  for (const std::int64_t layer : site.layers)
-    if (std::none_of(points.begin(), points.end(),
-                     [&](const HookPoint& point) { return point.layer == layer; }))
-      throw UsageError("intervention at '" + site.hook + "': the hook lacks a point in layer " +
-                       std::to_string(layer) + "; the model has layers 0 to " +
-                       std::to_string(spec.n_layers - 1));
-  std::erase_if(points, [&](const HookPoint& point) {
-    return std::find(site.layers.begin(), site.layers.end(), point.layer) == site.layers.end();
-  });
-  return points;
-}
-
-/// Length of an axis if it is the same in every forward; -1 for other axes.
-std::int64_t axis_size(const TransformerSpec& spec, const std::string& dim) {
-  const AttentionSpec& attention = spec.attention;
-  if (dim == "head") return attention.n_heads;
-  if (dim == "kv_head") return attention.n_key_value_heads;
-  if (dim == "d_model") return spec.d_model;
-  if (dim == "d_head") return attention.d_head;
-  if (dim == "d_mlp") return spec.mlp.d_mlp;
-  if (dim == "vocab") return spec.vocab_size;
-  if (dim == "one") return 1;
-  return -1;
-}
-
-void require_axis(const HookPoint& point, const char* field, std::int64_t axis, bool wanted) {
-  if (!wanted || axis >= 0) return;
-  std::string dims;
-  for (const std::string& dim : point.dims) dims += (dims.empty() ? "" : ", ") + dim;
-  throw UsageError("intervention at '" + point.name + "': " + field +
-                   " need an axis that this hook lacks; its axes are " + dims);
-}
-
-/// Checks everything about a site that does not depend on a sequence, so that an error appears
-/// before the first forward.
-void check_site(const TransformerSpec& spec, const Intervention& intervention,
-                const HookPoint& point) {
-  const InterventionSite& site = intervention.at;
-  const SiteAxes axes = axes_of(point);
-  require_axis(point, "positions", axes.position, !site.positions.empty());
-  require_axis(point, "from, until and where", axes.position, selects_range(site));
-  require_axis(point, "heads", axes.head, !site.heads.empty());
-  require_axis(point, "keys", axes.key, !site.keys.empty());
-  require_axis(point, "neurons", axes.neuron, !site.neurons.empty());
-  const auto check = [&](const char* name, std::int64_t axis, const auto& indices) {
-    if (axis < 0) return;
-    const std::int64_t size = axis_size(spec, point.dims[static_cast<std::size_t>(axis)]);
-    if (size >= 0) check_indices(point.name, name, indices, size);
-  };
-  check("head", axes.head, site.heads);
-  check("neuron", axes.neuron, site.neurons);
-  // Choices of experts are integers; hook_expert_weights is the point to change.
-  if (point.name.ends_with("_indices"))
-    throw UsageError("intervention at '" + point.name +
-                     "': it holds integers, which interventions cannot change");
-  const InterventionAction& action = intervention.action;
-  if (std::holds_alternative<Freeze>(action) && point.dims.front() == "routed")
-    throw UsageError("intervention at '" + point.name +
-                     "': the rows of an expert depend on the routing and cannot be frozen; freeze "
-                     "mlp.hook_expert_weights instead");
-  const bool by_position = std::holds_alternative<SetMean>(action) ||
-                           std::holds_alternative<Resample>(action) ||
-                           std::holds_alternative<AddNoise>(action);
-  require_axis(point, "mean, resample and noise", axes.position, by_position);
-  if (std::holds_alternative<SetMean>(action) && axes.key >= 0)
-    throw UsageError("intervention at '" + point.name +
-                     "': a mean over positions is undefined for pairs of positions; use resample "
-                     "or set");
-  // A projection changes a direction of the whole vector.
-  const bool along =
-      std::holds_alternative<ProjectOut>(action) || std::holds_alternative<SetAlong>(action);
-  if (along && (axes.neuron < 0 || !site.neurons.empty()))
-    throw UsageError(
-        "intervention at '" + point.name +
-        "': project_out and set_along need the whole last axis of a hook that is not a pattern; "
-        "leave out neurons");
-}
-
-Tokens tokens_of(const Model& model, const OtherCase& other) {
-  return other.ids.empty() ? to_tokens(model, other.text) : tokens_from_ids(model, other.ids);
-}
-
-std::map<std::string, at::Tensor> run_other(const Model& model, const OtherCase& other,
-                                            const std::vector<HookPoint>& points) {
-  std::vector<std::string> names;
-  names.reserve(points.size());
-  for (const HookPoint& point : points) names.push_back(point.name);
-  return read_activations(model, make_batch(tokens_of(model, other)), names);
-}
-
-/// Means over all positions of all cases, each position with the same weight, summed in float64.
-void take_means(const Model& model, const SetMean& action, Prepared& prepared) {
-  std::map<std::string, std::vector<at::Tensor>> rows;
-  for (const OtherCase& other : action.of)
-    for (const auto& [name, activation] : run_other(model, other, prepared.points))
-      rows[name].push_back(activation[0]);
-  for (const auto& [name, all] : rows)
-    prepared.sources.means[name] = at::cat(all).to(at::kDouble).mean(0).to(at::kFloat);
-}
-
-/// Checks what does not depend on the hook's axes.
-void check_range(const InterventionSite& site) {
-  if (!selects_range(site)) return;
-  if (!site.positions.empty())
-    throw UsageError("intervention at '" + site.hook +
-                     "': positions is given with from, until or where; give a list or a range");
-  const bool comparable = site.from && site.until && (*site.from < 0) == (*site.until < 0);
-  if (comparable && *site.from >= *site.until)
-    throw UsageError("intervention at '" + site.hook + "': the range from " +
-                     std::to_string(*site.from) + " until " + std::to_string(*site.until) +
-                     " is empty; until is the first position after it");
-}
-
-/// Other cases are run once here, on the model as it is before these interventions.
-std::vector<Prepared> prepare(const Model& model, std::vector<Intervention> interventions) {
-  std::vector<Prepared> all;
-  for (Intervention& intervention : interventions) {
-    check_range(intervention.at);
-    Prepared prepared;
-    prepared.points = points_of(model.spec(), intervention.at);
-    for (const HookPoint& point : prepared.points) check_site(model.spec(), intervention, point);
-    if (const auto* mean = std::get_if<SetMean>(&intervention.action))
-      take_means(model, *mean, prepared);
-    if (const auto* resample = std::get_if<Resample>(&intervention.action))
-      prepared.sources.others = run_other(model, resample->from, prepared.points);
-    prepared.intervention = std::move(intervention);
-    all.push_back(std::move(prepared));
-  }
-  return all;
-}
 
 /// True if a forward with these options reaches the point; a partial forward leaves out the
 /// interventions outside its part.
@@ -193,6 +46,19 @@ Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepare
   return hooks;
 }
 
+/// Cache of the forwards without interventions, which belongs to `cache`.
+KeyValueCache* unchanged_cache(KeyValueCache& cache) {
+  auto& unchanged = cache.state().unchanged;
+  if (!unchanged) {
+    if (cache.length() > 0)
+      throw UsageError(
+          "intervention: freeze needs a cache that was filled with it from the start; use an "
+          "empty cache");
+    unchanged = std::make_shared<KeyValueCache>();
+  }
+  return unchanged.get();
+}
+
 /// Activations of the frozen points without interventions. A forward with a cache uses a second
 /// cache for them.
 std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
@@ -210,17 +76,7 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
     throw UsageError(
         "intervention: freeze needs the activations without interventions, which a partial forward "
         "cannot compute; run the model from the embedding");
-  if (options.cache != nullptr) {
-    auto& unchanged = options.cache->state().unchanged;
-    if (!unchanged) {
-      if (options.cache->length() > 0)
-        throw UsageError(
-            "intervention: freeze needs a cache that was filled with it from the start; use an "
-            "empty cache");
-      unchanged = std::make_shared<KeyValueCache>();
-    }
-    options.cache = unchanged.get();
-  }
+  if (options.cache != nullptr) options.cache = unchanged_cache(*options.cache);
   return read_activations(model, tokens, {names.begin(), names.end()}, options);
 }
 

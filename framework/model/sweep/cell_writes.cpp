@@ -85,15 +85,24 @@ ResolvedWrite resolved(const TransformerSpec& spec, std::int64_t length, const C
 
 }  // namespace
 
-/// The point is looked up in block 0: every block of a model has the same points.
-SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const std::string& name) {
+namespace {
+
+/// Name of a point in block 0, which full names have as a prefix, short ones such as `z` at their
+/// end.
+std::string in_first_block(const std::string& name) {
   std::string glob = name;
-  // Full names get the number of block 0 as a prefix, short ones such as `z` at their end.
   if (glob.starts_with("hook_") || glob.find('.') != std::string::npos)
     glob = "blocks.0." + glob;
   else if (unabbreviated(glob))
     glob += "0";
-  const auto points = match_hook_points(spec, glob);
+  return glob;
+}
+
+}  // namespace
+
+/// The point is looked up in block 0: every block of a model has the same points.
+SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const std::string& name) {
+  const auto points = match_hook_points(spec, in_first_block(name));
   if (points.size() != 1 || points.front().layer != 0)
     refuse(who, "'" + name + "' must name one hook point of a block, for instance hook_resid_pre");
   SweptPoint found;

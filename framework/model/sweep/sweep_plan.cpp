@@ -52,18 +52,29 @@ std::int64_t columns_from(const TransformerSpec& spec, std::int64_t length,
   return (whole ? length : metric_position + 1) - first;
 }
 
-std::vector<CellBatch> batches_of(const TransformerSpec& spec, std::int64_t length,
-                                  std::int64_t metric_position,
-                                  const std::vector<ResolvedCell>& cells,
-                                  const SweepOptions& options) {
-  // Cells of one forward share their first position, so that the batch is rectangular.
+namespace {
+
+/// Cells of one forward share their first position, so that the batch is rectangular. Cells after
+/// the position of the metric are left out in a causal model.
+std::map<std::int64_t, CellBatch> by_first_position(const TransformerSpec& spec,
+                                                    std::int64_t metric_position,
+                                                    const std::vector<ResolvedCell>& cells) {
   std::map<std::int64_t, CellBatch> groups;
   for (const ResolvedCell& cell : cells)
     if (!spec.attention.causal || cell.first_position <= metric_position)
       groups[cell.first_position].push_back(&cell);
+  return groups;
+}
+
+}  // namespace
+
+std::vector<CellBatch> batches_of(const TransformerSpec& spec, std::int64_t length,
+                                  std::int64_t metric_position,
+                                  const std::vector<ResolvedCell>& cells,
+                                  const SweepOptions& options) {
   std::vector<CellBatch> batches;
   // A stable sort keeps the order of the caller among equal blocks.
-  for (auto& [first, group] : groups) {
+  for (auto& [first, group] : by_first_position(spec, metric_position, cells)) {
     std::stable_sort(group.begin(), group.end(), [](const ResolvedCell* a, const ResolvedCell* b) {
       return a->first_block < b->first_block;
     });

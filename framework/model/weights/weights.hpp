@@ -42,6 +42,24 @@ struct BlockWeights {
       experts;  ///< experts of a mixture, where gate, in and out are undefined
 };
 
+/// One block of a vision tower.
+struct TowerBlockWeights {
+  NormWeights norm1, norm2;
+  Linear qkv;  ///< [d_model, 3 * d_model]: queries, keys and values, each by head
+  Linear o;
+  Linear gate;  ///< undefined unless gated
+  Linear in, out;
+};
+
+/// A vision tower, and the merger that turns its output into tokens.
+struct TowerWeights {
+  Linear patch_embed;  ///< [patch values, d_model]
+  std::vector<TowerBlockWeights> blocks;
+  NormWeights merger_norm;
+  Linear merger_in, merger_out;  ///< [patches of a token * d_model, the same], [the same, d_model
+                                 ///< of the text model]
+};
+
 struct ModelWeights {
   at::Tensor embedding;    ///< [vocab, embedding_width]
   at::Tensor positions;    ///< [pos, d_model] or undefined
@@ -54,6 +72,7 @@ struct ModelWeights {
   NormWeights ln_final;
   Linear project_out;  ///< [d_model, embedding_width] where the two differ
   Unembedding unembedding;
+  TowerWeights tower;  ///< for TransformerSpec::vision
 };
 
 }  // namespace lensbench

@@ -27,6 +27,7 @@ struct PageContent {
   std::vector<std::vector<CaseColumn>> columns;  ///< of each run
   std::optional<ArchiveDifference> difference;   ///< of two archives
   Filled filled;
+  std::vector<std::string> pictures;  ///< of each run: elements for the static part
 };
 
 /// A note about what a page does not have, and the command that shows it.

@@ -8,6 +8,7 @@
 #include "report/page/escape.hpp"
 #include "report/page/page_source.hpp"
 #include "report/page/static_part.hpp"
+#include "report/page/static_pictures.hpp"
 
 namespace lensbench::page {
 namespace {
@@ -61,6 +62,14 @@ void choose_cases(PageContent& content) {
   }
 }
 
+/// Pictures that need at most a quarter of the page. Data are worth more: they are left out first
+/// if the facts do not leave room for them.
+void add_pictures(PageContent& content) {
+  constexpr std::size_t kMost = 256 << 10;
+  const std::size_t room = std::min(kMost, content.request.max_bytes / 4) / content.runs.size();
+  for (const PageRun& run : content.runs) content.pictures.push_back(static_pictures(run, room));
+}
+
 std::size_t number_of_parts(const PageContent& content) {
   std::size_t parts = 0;
   for (const PageRun& run : content.runs)
@@ -77,7 +86,7 @@ bool has_page() {
 
 std::string make_page(const std::vector<RunSource>& runs, const PageRequest& request,
                       std::optional<ArchiveDifference> difference) {
-  PageContent content{request, {}, {}, std::move(difference), {}};
+  PageContent content{request, {}, {}, std::move(difference), {}, {}};
   for (const RunSource& source : runs) {
     content.runs.push_back({&source, {}, {}});
     content.columns.push_back(case_columns(source));
@@ -88,7 +97,12 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
   // The page without values of results gives the room for them. Each part needs a few bytes more
   // in the index.
   constexpr std::size_t kOfPart = 48;
+  add_pictures(content);
   std::string page = document(content);
+  if (page.size() > request.max_bytes) {
+    content.pictures.clear();
+    page = document(content);
+  }
   const std::size_t facts = page.size() + kOfPart * number_of_parts(content);
   std::size_t room = request.max_bytes > facts ? request.max_bytes - facts : 0;
   for (int attempt = 0; attempt < 6; ++attempt) {

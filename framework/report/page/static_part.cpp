@@ -166,7 +166,7 @@ std::string static_part(const PageContent& content) {
     const RunSource& source = *content.runs[run].source;
     out += "<section>" + element("h2", heading_of(source));
     out += receipts_part(source) + cases_part(content, run) + predictions_part(content.runs[run]) +
-           "</section>";
+           (run < content.pictures.size() ? content.pictures[run] : "") + "</section>";
   }
   out += left_out_part(content);
   for (const PageRun& run : content.runs) out += provenance_part(*run.source);

@@ -7,6 +7,7 @@
 
 #include "archive/hdf5/case_selection.hpp"
 #include "core/text/suggest.hpp"
+#include "report/summary/archive_tokens.hpp"
 #include "report/views/render.hpp"
 
 namespace lensbench {
@@ -93,24 +94,6 @@ class Drawing {
   std::size_t complete_ = 0;  ///< number of complete cases, where none are named
 };
 
-/// Texts of the token ids of an archive.
-TokenText vocabulary_of(const ArchiveReader& archive) {
-  std::map<std::int64_t, std::string> texts;
-  // The archive stores the texts of the ids that occur in it, so that drawing works without the
-  // model; an id without a text is shown as a number.
-  const Dataset vocabulary = archive.vocabulary();
-  if (vocabulary.contains("id") && vocabulary.contains("text")) {
-    const at::Tensor ids = vocabulary["id"].tensor.to(at::kLong).contiguous();
-    const auto& stored = vocabulary["text"].strings;
-    for (std::int64_t i = 0; i < std::min(ids.numel(), std::ssize(stored)); ++i)
-      texts[ids.data_ptr<std::int64_t>()[i]] = stored[static_cast<std::size_t>(i)];
-  }
-  return [texts = std::move(texts)](std::int64_t id) {
-    const auto found = texts.find(id);
-    return found == texts.end() ? "<" + std::to_string(id) + ">" : found->second;
-  };
-}
-
 }  // namespace
 
 std::string draw_results(const ArchiveReader& archive, const DrawRequest& request,
@@ -122,7 +105,7 @@ std::string draw_results(const ArchiveReader& archive, const DrawRequest& reques
                       [&](const std::string& name, const std::vector<std::int64_t>& cases) {
                         return read_selection(archive.stored(name), {cases, also_tables});
                       },
-                      vocabulary_of(archive)};
+                      token_texts_of(archive)};
   return Drawing(source, request, style).text();
 }
 

@@ -182,15 +182,25 @@ std::unique_ptr<const Normalizer> normalizer_sequence(
   return std::make_unique<Sequence>(std::move(steps));
 }
 
+namespace {
+
+/// A normalizer of Unicode by its name; null for another name.
+std::unique_ptr<const Normalizer> unicode_normalizer_of(const std::string& type) {
+  if (type == "NFC") return unicode_normalizer(UnicodeForm::nfc);
+  if (type == "NFD") return unicode_normalizer(UnicodeForm::nfd);
+  if (type == "NFKC") return unicode_normalizer(UnicodeForm::nfkc);
+  if (type == "NFKD") return unicode_normalizer(UnicodeForm::nfkd);
+  return nullptr;
+}
+
+}  // namespace
+
 /// Reads the type first: each type has its own fields. An unknown type is an error, since leaving a
 /// step out would give other tokens.
 std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
   const JsonReader kind = field.at("type");
   const std::string& type = kind.string();
-  if (type == "NFC") return unicode_normalizer(UnicodeForm::nfc);
-  if (type == "NFD") return unicode_normalizer(UnicodeForm::nfd);
-  if (type == "NFKC") return unicode_normalizer(UnicodeForm::nfkc);
-  if (type == "NFKD") return unicode_normalizer(UnicodeForm::nfkd);
+  if (auto normalizer = unicode_normalizer_of(type)) return normalizer;
   if (type == "Prepend") return std::make_unique<Prepend>(field.at("prepend").string());
   if (type == "Replace")
     return std::make_unique<Replace>(read_pattern(field.at("pattern")),

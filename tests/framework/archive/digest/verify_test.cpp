@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "archive/digest/digest.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/packs.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/run/pack_files.hpp"
 #include "archive/run/packs.hpp"
 #include "support/temp_dir.hpp"
 

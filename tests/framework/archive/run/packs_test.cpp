@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "archive/archive_reader.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_writer.hpp"
 #include "archive/run/unfinished_run.hpp"

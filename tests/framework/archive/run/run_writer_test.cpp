@@ -10,7 +10,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "archive/digest/verify.hpp"
-#include "archive/run/packs.hpp"
+#include "archive/run/pack_files.hpp"
 #include "core/files/sha256.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/temp_dir.hpp"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <iostream>
 #include <lensbench/error.hpp>
 
@@ -73,6 +74,25 @@ TEST(ConfinedChild, WithTheSignalOfTheTimeLimitTookTooMuchTime) {
 TEST(ConfinedChild, ThatIsKilledAtItsTimeLimitMayHaveTakenTooMuchTime) {
   EXPECT_EXIT(read_for_ever_with_one_second(), ::testing::ExitedWithCode(3),
               "takes more time than is allowed for its size, or the memory");
+}
+
+// Fonts, for example, which a figure needs.
+TEST(ConfinedChild, ReadsFoldersOfTheSystemWithoutHigherLimits) {
+  if (!can_confine_files()) GTEST_SKIP() << "this kernel does not have Landlock";
+  const TempDir dir, fonts;
+  const auto file = dir.write("a.h5", "x");
+  const auto font = fonts.write("one.ttf", std::string(1 << 20, 'f'));
+  const auto read = [&](const Access& access) {
+    return ask_child(access, [&] {
+      std::ifstream stream(font);
+      return std::string(1, static_cast<char>(stream.get()));
+    });
+  };
+  const Access alone{{file}}, with_fonts{.files = {file}, .system = {fonts.path()}};
+  EXPECT_NE(read(alone), "f");
+  EXPECT_EQ(read(with_fonts), "f");
+  EXPECT_EQ(limits_for(with_fonts).memory_bytes, limits_for(alone).memory_bytes);
+  EXPECT_EQ(limits_for(with_fonts).cpu_seconds, limits_for(alone).cpu_seconds);
 }
 
 }  // namespace

@@ -29,6 +29,13 @@ json read_data(const std::string& path) {
   return json::parse(std::ifstream(testing::data_folder() + "/" + path));
 }
 
+std::string message_about(const json& changed) {
+  return message_of<InputError>([&] {
+    const ConfigReader config(changed, "config.json");
+    find_family(config).read_spec(config);
+  });
+}
+
 TEST(ConfigFields, OfEveryFamilyAreReadUnlessTheyChangeNothing) {
   const json facts = read_data("config_fields.json");
   const auto harmless = facts["harmless"].get<std::vector<std::string>>();
@@ -41,16 +48,33 @@ TEST(ConfigFields, OfEveryFamilyAreReadUnlessTheyChangeNothing) {
       if (std::find(harmless.begin(), harmless.end(), field) != harmless.end()) continue;
       json changed = sample;
       changed[field] = "no such value";
-      const std::string message = message_of<InputError>([&] {
-        const ConfigReader config(changed, "config.json");
-        find_family(config).read_spec(config);
-      });
-      EXPECT_THAT(message, ::testing::HasSubstr(field)) << model_type << " overlooks " << field;
+      EXPECT_THAT(message_about(changed), ::testing::HasSubstr(field))
+          << model_type << " overlooks " << field;
       ++read_fields;
     }
   }
   EXPECT_EQ(families, model_families().size());
   EXPECT_GT(read_fields, 10 * families);
+}
+
+TEST(ConfigFields, OfTextAndTowerAreReadUnlessTheyChangeNothing) {
+  const json facts = read_data("config_fields.json");
+  const auto harmless = facts["harmless"].get<std::vector<std::string>>();
+  std::size_t read_fields = 0;
+  for (const auto& [model_type, family] : facts["families"].items()) {
+    if (!family.contains("parts")) continue;
+    const json sample = read_data("models/" + family["sample"].get<std::string>() + "/config.json");
+    for (const auto& [part, fields] : family["parts"].items())
+      for (const std::string field : fields) {
+        if (std::find(harmless.begin(), harmless.end(), field) != harmless.end()) continue;
+        json changed = sample;
+        changed[part][field] = "no such value";
+        EXPECT_THAT(message_about(changed), ::testing::HasSubstr(field))
+            << model_type << " overlooks " << field << " of " << part;
+        ++read_fields;
+      }
+  }
+  EXPECT_GT(read_fields, 40);
 }
 
 }  // namespace

@@ -131,7 +131,8 @@ TEST(LanguagePart, NamesAMissingTensorAsTheCheckpointWouldStoreIt) {
 
 TEST(LanguagePart, OfOtherCheckpointsIsTheWhole) {
   const LanguagePart part = language_part(lensbench::Checkpoint(ChangedCheckpoint("gpt2").write()));
-  EXPECT_TRUE(part.is_whole());
+  EXPECT_FALSE(part.text_only);
+  EXPECT_EQ(part.body_prefix, "");
   EXPECT_EQ(part.config.at("model_type"), "gpt2");
 }
 

@@ -13,6 +13,7 @@
 
 #include "archive/run/run_writer.hpp"
 #include "browser/made_values.hpp"
+#include "framework/report/figure/svg_reader.hpp"
 #include "framework/report/page/page_reader.hpp"
 #include "fuzz/strict_html.hpp"
 #include "report/page/compare.hpp"
@@ -223,6 +224,49 @@ TEST_F(Page, StaticPartIsStrictHtmlWithTheFirstPrediction) {
   EXPECT_THAT(parsed.texts, ::testing::Contains("lensbench replay mine.h5"));
 }
 
+/// The `<figure>` elements of a page.
+std::vector<std::string> pictures_of(const std::string& page) {
+  std::vector<std::string> found;
+  for (auto at = page.find("<figure>"); at != std::string::npos; at = page.find("<figure>", at + 1))
+    found.push_back(page.substr(at, page.find("</figure>", at) - at));
+  return found;
+}
+
+TEST_F(Page, HasAPictureOfEachViewWithoutScript) {
+  const auto pictures = pictures_of(page_of(path_));
+  ASSERT_FALSE(pictures.empty());
+  const auto lens = std::find_if(pictures.begin(), pictures.end(), [](const std::string& one) {
+    return one.find("lens/target_probability, case case-0") != std::string::npos;
+  });
+  ASSERT_NE(lens, pictures.end());
+  EXPECT_THAT(*lens, HasSubstr("<code>lensbench plot mine.h5 lens/target_probability --case "
+                               "case-0 --width 170mm -o figure.svg</code>"));
+  // Five layers of nine tokens; the first rectangle is that of the last layer and first token.
+  const auto cells = testing::cells(*lens);
+  ASSERT_EQ(cells.size(), 45U);
+  const at::Tensor values =
+      Archive(path_).read("lens")["target_probability"].tensor.narrow(1, 0, 9);
+  const auto at = values.flatten().argmax().item<std::int64_t>();
+  const auto place = static_cast<std::size_t>((4 - at / 9) * 9 + at % 9);
+  EXPECT_EQ(cells.at(place).attributes.at("fill"), "#fde725");  // the high end of viridis
+  EXPECT_TRUE(std::any_of(pictures.begin(), pictures.end(), [](const std::string& one) {
+    return one.find("lens/pattern, case case-0") != std::string::npos;
+  }));
+}
+
+TEST_F(Page, PicturesGiveWayToFacts) {
+  std::size_t most = page_of(path_).size(), without = 0;
+  try {
+    for (; most > 3000; most -= 3000) {
+      const std::string page = page_of(path_, {.cases = {}, .max_bytes = most});
+      EXPECT_LE(page.size(), most);
+      without = pictures_of(page).empty() ? without + 1 : 0;
+    }
+  } catch (const UsageError&) {
+  }
+  EXPECT_GT(without, 0U) << "the facts alone were not tried";
+}
+
 TEST_F(Page, RanksBeyondTheLimitAreNamed) {
   const PageReader page = read();
   EXPECT_EQ(page.variable("lens", "top_id")["parts"][0]["shape"], json({5, 9, 5}));
@@ -240,6 +284,11 @@ TEST(PageOfRun, ShowsWhatIsSafeSoFar) {
   EXPECT_EQ(one["complete"], false);
   EXPECT_EQ(one["verified"], false);
   EXPECT_THAT(one["incomplete"].get<std::string>(), HasSubstr("3 of 4 cases"));
+  // The command for the picture needs a sealed archive.
+  const auto pictures = pictures_of(page.page());
+  ASSERT_FALSE(pictures.empty());
+  for (const std::string& picture : pictures)
+    EXPECT_EQ(picture.find("lensbench plot"), std::string::npos);
   EXPECT_EQ(page.variable("lens", "entropy")["parts"].size(), 3U);
   EXPECT_EQ(one["request"]["seed"], 3);
 }

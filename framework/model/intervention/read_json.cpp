@@ -1,11 +1,7 @@
-#include "core/text/json.hpp"
-
 #include <ATen/ops/empty.h>
-#include <ATen/ops/equal.h>
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
 #include <limits>
@@ -14,8 +10,10 @@
 #include <set>
 #include <utility>
 
+#include "core/text/json.hpp"
 #include "core/text/json_reader.hpp"
 #include "core/text/suggest.hpp"
+#include "model/intervention/part_names.hpp"
 
 namespace lensbench {
 namespace {
@@ -24,81 +22,6 @@ using nlohmann::json;
 
 /// Directions of wide models are long lists, hence the large limit.
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{256} << 20, .max_depth = 16};
-
-constexpr std::pair<SequencePart, const char*> kParts[] = {{SequencePart::all, "all"},
-                                                           {SequencePart::prompt, "prompt"},
-                                                           {SequencePart::generated, "generated"}};
-
-/// JSON lacks infinities; they are texts here, since scores may be set to minus infinity.
-json number_json(double value) {
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  if (std::isnan(value))
-    throw UsageError("intervention: the value holds NaN, which JSON cannot express");
-  return value;
-}
-
-/// Nested lists, as `tolist` of NumPy gives them; a scalar is a plain number.
-json tensor_json(const at::Tensor& value) {
-  if (!value.defined()) throw UsageError("intervention: the action lacks its value");
-  if (value.dim() == 0) return number_json(value.item<double>());
-  json list = json::array();
-  for (std::int64_t i = 0; i < value.size(0); ++i) list.push_back(tensor_json(value[i]));
-  return list;
-}
-
-/// Another sequence, as ids or as text; ids have priority, since they do not depend on a tokenizer.
-json case_json(const OtherCase& other) {
-  if (!other.ids.empty()) return {{"ids", other.ids}};
-  return {{"text", other.text}};
-}
-
-/// Writes the action and its fields; `Fields` below reads the same names.
-struct WriteAction {
-  json& to;
-  void operator()(const SetValue& action) const {
-    to["action"] = "set";
-    to["value"] = tensor_json(action.value);
-  }
-  void operator()(const AddValue& action) const {
-    to["action"] = "add";
-    to["value"] = tensor_json(action.value);
-    to["coefficient"] = number_json(action.coefficient);
-  }
-  void operator()(const ScaleBy& action) const {
-    to["action"] = "scale";
-    to["factor"] = number_json(action.factor);
-  }
-  void operator()(const SetZero&) const { to["action"] = "zero"; }
-  void operator()(const SetMean& action) const {
-    to["action"] = "mean";
-    to["of"] = json::array();
-    for (const OtherCase& other : action.of) to["of"].push_back(case_json(other));
-  }
-  void operator()(const Resample& action) const {
-    to["action"] = "resample";
-    // A range has `from` as a number.
-    to[to.contains("from") ? "of" : "from"] = case_json(action.from);
-    if (!action.positions.empty()) to["from_positions"] = action.positions;
-  }
-  void operator()(const AddNoise& action) const {
-    to["action"] = "noise";
-    to["standard_deviation"] = number_json(action.standard_deviation);
-    if (action.seeds.empty())
-      to["seed"] = action.seed;
-    else
-      to["seeds"] = action.seeds;
-  }
-  void operator()(const Freeze&) const { to["action"] = "freeze"; }
-  void operator()(const ProjectOut& action) const {
-    to["action"] = "project_out";
-    to["direction"] = tensor_json(action.direction);
-  }
-  void operator()(const SetAlong& action) const {
-    to["action"] = "set_along";
-    to["direction"] = tensor_json(action.direction);
-    to["component"] = number_json(action.component);
-  }
-};
 
 /// Fields of one JSON object. Fields that were never read are an error.
 class Fields {
@@ -212,7 +135,7 @@ AddNoise read_noise(Fields& fields) {
 
 SequencePart read_part(const JsonReader& where) {
   const std::string& name = where.string();
-  for (const auto& [part, text] : kParts)
+  for (const auto& [part, text] : kPartNames)
     if (name == text) return part;
   where.fail("'" + name + "' is unknown; expected all, prompt or generated");
 }
@@ -241,15 +164,16 @@ InterventionSite read_site(Fields& fields) {
   return site;
 }
 
+AddValue read_add(Fields& fields) {
+  const auto coefficient = fields.find("coefficient");
+  return {read_tensor(fields.need("value")), coefficient ? read_number(*coefficient) : 1.0};
+}
+
 InterventionAction read_action(Fields& fields) {
   const JsonReader action = fields.need("action");
   const std::string& name = action.string();
   if (name == "set") return SetValue{read_tensor(fields.need("value"))};
-  if (name == "add") {
-    const auto coefficient = fields.find("coefficient");
-    return AddValue{read_tensor(fields.need("value")),
-                    coefficient ? read_number(*coefficient) : 1.0};
-  }
+  if (name == "add") return read_add(fields);
   if (name == "scale") return ScaleBy{read_number(fields.need("factor"))};
   if (name == "zero") return SetZero{};
   if (name == "mean") return read_mean(fields);
@@ -265,69 +189,7 @@ InterventionAction read_action(Fields& fields) {
               "project_out or set_along");
 }
 
-/// Equal type, shape and numbers. Interventions are compared to know whether two requests are one.
-bool same(const at::Tensor& a, const at::Tensor& b) {
-  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
-  return a.scalar_type() == b.scalar_type() && at::equal(a, b);
-}
-
-struct SameAction {
-  bool operator()(const SetValue& a, const SetValue& b) const { return same(a.value, b.value); }
-  bool operator()(const AddValue& a, const AddValue& b) const {
-    return same(a.value, b.value) && a.coefficient == b.coefficient;
-  }
-  bool operator()(const ScaleBy& a, const ScaleBy& b) const { return a.factor == b.factor; }
-  bool operator()(const SetZero&, const SetZero&) const { return true; }
-  bool operator()(const SetMean& a, const SetMean& b) const { return a.of == b.of; }
-  bool operator()(const Resample& a, const Resample& b) const {
-    return a.from == b.from && a.positions == b.positions;
-  }
-  bool operator()(const AddNoise& a, const AddNoise& b) const {
-    return a.standard_deviation == b.standard_deviation && a.seed == b.seed && a.seeds == b.seeds;
-  }
-  bool operator()(const Freeze&, const Freeze&) const { return true; }
-  bool operator()(const ProjectOut& a, const ProjectOut& b) const {
-    return same(a.direction, b.direction);
-  }
-  bool operator()(const SetAlong& a, const SetAlong& b) const {
-    return same(a.direction, b.direction) && a.component == b.component;
-  }
-  template <class A, class B>
-  // Actions of different kinds are different.
-  bool operator()(const A&, const B&) const {
-    return false;
-  }
-};
-
 }  // namespace
-
-bool operator==(const Intervention& a, const Intervention& b) {
-  return a.at == b.at && std::visit(SameAction{}, a.action, b.action);
-}
-
-std::string interventions_to_json(const std::vector<Intervention>& interventions) {
-  json list = json::array();
-  for (const Intervention& intervention : interventions) {
-    json one = {{"hook", intervention.at.hook}};
-    // An empty selection means all and is left out, as the reader expects.
-    const auto indices = [&](const char* name, const std::vector<std::int64_t>& values) {
-      if (!values.empty()) one[name] = values;
-    };
-    indices("layers", intervention.at.layers);
-    indices("heads", intervention.at.heads);
-    indices("positions", intervention.at.positions);
-    indices("keys", intervention.at.keys);
-    indices("neurons", intervention.at.neurons);
-    if (intervention.at.from) one["from"] = *intervention.at.from;
-    if (intervention.at.until) one["until"] = *intervention.at.until;
-    for (const auto& [part, name] : kParts)
-      if (intervention.at.where == part && part != SequencePart::all) one["where"] = name;
-    std::visit(WriteAction{one}, intervention.action);
-    list.push_back(std::move(one));
-  }
-  // Canonical JSON: equal interventions give equal text, whose digest the archive keeps.
-  return canonical_json(list);
-}
 
 std::vector<Intervention> interventions_from_json(std::string_view text,
                                                   const std::string& subject) {

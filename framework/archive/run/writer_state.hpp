@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <lensbench/dataset.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "archive/run/packs.hpp"
+#include "archive/run/run_folder.hpp"
+#include "archive/run/run_writer.hpp"
+#include "archive/seal/seal.hpp"
+
+namespace lensbench {
+
+/// What a writer knows of its run: the units of the cases, and what their datasets have in common.
+struct RunWriter::State {
+  State(std::filesystem::path archive, RunPlan run_plan, const CommitRules& rules);
+
+  /// Index of the record of a case and pass.
+  std::int64_t slot(std::int64_t index, std::int64_t pass) const;
+  UnitRecord& record_of(std::int64_t index, std::int64_t pass);
+  /// Records of the passes that a case has completed, with their slots.
+  std::vector<std::int64_t> completed(std::int64_t index) const;
+  /// Whether a pass of a case has still to run: after a failure, later passes do not.
+  bool is_waiting(std::int64_t index) const;
+  void check_names_of_pass(const std::map<std::string, Dataset>& saved, std::int64_t pass) const;
+  void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const;
+  void write(std::int64_t index, std::int64_t pass, const std::string& error,
+             const std::map<std::string, Dataset>& saved, const CaseCosts& costs);
+  /// Makes the units safe if waiting for another case would take longer than the time between two
+  /// commits: a case that takes as long as the last one must not let them wait too long.
+  void make_safe_if_due();
+  /// States are removed only when the units of their cases are safe.
+  void make_safe();
+  /// Lists of names are shared: most cases save datasets of the same names.
+  std::shared_ptr<const std::vector<std::string>> names_in_common(std::vector<std::string> names);
+  /// Keeps what is needed of a saved case after its datasets are freed.
+  void remember(const std::map<std::string, Dataset>& saved, std::int64_t pass);
+  /// Takes over the units of earlier processes.
+  void recover();
+  /// The first of two complete units of a case counts, so that it never changes; a complete one
+  /// counts more than failures, of which the last counts.
+  void recover(std::size_t at, const UnitPlace& place, const Unit& unit);
+  /// Unit of a case; that which was read last is kept.
+  const Unit& unit_at(std::int64_t at);
+  Dataset read(std::int64_t at, const std::string& name);
+
+  std::filesystem::path out;
+  RunPlan plan;
+  RunFolder folder;
+  Packs packs;
+  std::vector<UnitRecord> units;
+  std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
+  std::map<std::string, Dataset> outlines;
+  std::map<std::string, std::int64_t> pass_of;  ///< pass that saves a dataset of that name
+  std::set<std::int64_t> token_ids;
+  std::vector<std::size_t> ids_to_collect;  ///< recovered units whose token ids are not known yet
+  std::int64_t failed_receipts = 0;
+  bool has_states = false;               ///< states may exist
+  std::vector<std::string> with_states;  ///< keys of units that are not safe
+
+  std::chrono::duration<double> commit_every;
+  std::chrono::steady_clock::time_point last_commit = std::chrono::steady_clock::now(),
+                                        last_append = last_commit;
+
+  std::shared_ptr<const Unit> last_unit;
+  std::int64_t last_slot = -1;
+  std::set<std::string> taken;  ///< datasets that were read from `last_unit`
+};
+
+}  // namespace lensbench

@@ -1,0 +1,231 @@
+#include "bench/run/case_loop.hpp"
+
+#include <algorithm>
+#include <deque>
+
+#include "bench/case_input.hpp"
+#include "bench/run/single_tool.hpp"
+#include "bench/sink_summary.hpp"
+
+namespace lensbench {
+namespace {
+
+/// The kind of the error decides the exit code, so the message is thrown again with the same kind.
+[[noreturn]] void throw_finish_error(const CaseFailure& failure) {
+  const std::string message = "the experiment's summary over the cases failed: " + failure.message;
+  if (failure.exit_code == 2) throw UsageError(message);
+  if (failure.exit_code == 3) throw InputError(message);
+  throw RunError(message);
+}
+
+}  // namespace
+
+BoundExperiment::Run::Run(BoundExperiment& bound, const std::vector<CaseInput>& cases,
+                          const Parameters& parameters, Context& context, ResultSink& sink,
+                          const RunControl& control)
+    : bound_(bound),
+      cases_(cases),
+      parameters_(parameters),
+      context_(context),
+      sink_(sink),
+      control_(control),
+      meter_(profile_of(context.model())),
+      services_(context, sink, control, meter_),
+      slots_(bound.experiment_->tool_slots(), services_),
+      groups_(batches_of(cases, context, control.batches && !control.only_finish)) {}
+
+RunReport BoundExperiment::Run::report() {
+  // Every pass runs over all cases before the next one begins, so that it can read all earlier
+  // results.
+  const std::int64_t passes = bound_.passes(parameters_);
+  for (std::int64_t pass = 0; pass < passes; ++pass)
+    if (!run_pass_safely(pass)) {
+      report_.interrupted = true;
+      return std::move(report_);
+    }
+  finish();
+  report_.peak_memory_bytes = meter_.peak_memory_bytes();
+  return std::move(report_);
+}
+
+bool BoundExperiment::Run::run_pass_safely(std::int64_t pass) {
+  try {
+    const bool ended = run_pass(pass);
+    sink_.make_safe();
+    report_safe_cases();
+    return ended;
+  } catch (...) {
+    try {
+      sink_.make_safe();
+      report_safe_cases();
+    } catch (const Error&) {
+      // The first error says what is wrong; cases that are not safe are not reported.
+    }
+    throw;
+  }
+}
+
+void BoundExperiment::Run::report_safe_cases() {
+  for (const auto& [index, failed] : std::exchange(unsafe_, {}))
+    if (control_.on_case) control_.on_case(index, failed);
+}
+
+bool BoundExperiment::Run::run_pass(std::int64_t pass) {
+  // A case that failed in an earlier pass is not run again.
+  const std::vector<std::int64_t> before = std::exchange(report_.completed, {});
+  // Later passes read the results of earlier ones from the sink, not from memory.
+  const EarlierResults earlier(sink_, before, cases_, parameters_, context_.seed());
+  auto done = sink_.done(pass);
+  std::sort(done.begin(), done.end());
+  bool ended = true;
+  for (const std::vector<std::int64_t>& group : groups_) {
+    const auto waiting = waiting_of(group, pass, before, done);
+    ended = run_group(waiting, pass, pass == 0 ? nullptr : &earlier);
+    if (!ended) break;
+  }
+  // The groups are not in the order of the cases.
+  std::sort(report_.completed.begin(), report_.completed.end());
+  std::stable_sort(report_.failures.begin(), report_.failures.end(),
+                   [](const CaseFailure& a, const CaseFailure& b) { return a.index < b.index; });
+  return ended;
+}
+
+std::vector<std::int64_t> BoundExperiment::Run::waiting_of(const std::vector<std::int64_t>& group,
+                                                           std::int64_t pass,
+                                                           const std::vector<std::int64_t>& before,
+                                                           const std::vector<std::int64_t>& done) {
+  std::vector<std::int64_t> waiting;
+  for (const std::int64_t index : group) {
+    if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
+    // A resumed run skips what is complete.
+    if (std::binary_search(done.begin(), done.end(), index))
+      report_.completed.push_back(index);
+    else if (!control_.only_finish)
+      waiting.push_back(index);
+  }
+  return waiting;
+}
+
+bool BoundExperiment::Run::run_group(const std::vector<std::int64_t>& group, std::int64_t pass,
+                                     const Summary* earlier) {
+  std::optional<CaseBatch> batch;
+  if (group.size() > 1) {
+    batch.emplace().number = ++batches_;
+    for (const std::int64_t index : group)
+      batch->sequences.push_back(tokens_of(input_of(index), context_));
+  }
+  const CaseBatch* const together = batch ? &*batch : nullptr;
+  if (together != nullptr && takes_batches()) {
+    if (should_stop()) return false;
+    if (run_together(group, pass, together)) return true;
+  }
+  for (const std::int64_t index : group)
+    if (should_stop() || !run_case(index, pass, earlier, together)) return false;
+  return true;
+}
+
+bool BoundExperiment::Run::takes_batches() const {
+  return bound_.single_tool_ != nullptr && bound_.single_tool_->takes_batches();
+}
+
+void BoundExperiment::Run::begin(std::int64_t index, std::int64_t pass, const CaseBatch* batch) {
+  meter_.begin_case();
+  context_.begin_case();
+  services_.begin_case(index, pass, batch);
+}
+
+CaseCosts BoundExperiment::Run::end() {
+  services_.end_case();
+  return meter_.end_case();
+}
+
+bool BoundExperiment::Run::run_together(const std::vector<std::int64_t>& group, std::int64_t pass,
+                                        const CaseBatch* batch) {
+  SingleTool* const tool = bound_.single_tool_;
+  begin(group.front(), pass, batch);
+  std::deque<Case> cases;
+  std::vector<Dataset> results;
+  const auto failure = attempt(group.front(), [&] {
+    for (const std::int64_t index : group)
+      cases.emplace_back(index, input_of(index), context_, parameters_, pass, nullptr);
+    results = tool->run_batch(cases);
+  });
+  const CaseCosts costs = end();
+  // One by one, the case that is wrong fails alone.
+  if (failure || results.size() != group.size()) return false;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    auto failed = attempt(group[i], [&] { tool->save(cases[i], std::move(results[i])); });
+    save(&cases[i], group[i], pass, share_of(costs, group.size(), i == 0), std::move(failed));
+  }
+  return true;
+}
+
+bool BoundExperiment::Run::run_case(std::int64_t index, std::int64_t pass, const Summary* earlier,
+                                    const CaseBatch* batch) {
+  std::optional<Case> c;
+  begin(index, pass, batch);
+  // Everything that a plug-in throws becomes the failure of this case.
+  auto failure = attempt(index, [&] {
+    c.emplace(index, input_of(index), context_, parameters_, pass, earlier);
+    bound_.experiment_->run(*c);
+  });
+  const CaseCosts costs = end();
+  // A tool that gives up because the run is to stop has not failed.
+  if (failure && should_stop()) return false;
+  save(c ? &*c : nullptr, index, pass, costs, std::move(failure));
+  return true;
+}
+
+std::map<std::string, Dataset> BoundExperiment::Run::results_of(const Case& c) const {
+  std::map<std::string, Dataset> saved = c.saved();
+  for (auto& [name, dataset] : saved) {
+    // Schema and views are those of the tools in use.
+    bound_.check_schema(dataset);
+    add_views(dataset, bound_.schemas_);
+  }
+  return saved;
+}
+
+void BoundExperiment::Run::save(const Case* c, std::int64_t index, std::int64_t pass,
+                                const CaseCosts& costs, std::optional<CaseFailure> failure) {
+  std::map<std::string, Dataset> saved;
+  if (!failure) failure = attempt(index, [&] { saved = results_of(*c); });
+  if (!failure) failure = commit(index, pass, saved, costs);
+  // The failure is committed like a result, so that a resumed run does not repeat it.
+  if (failure) {
+    sink_.commit_failure(index, pass, failure->message, costs);
+    report_.failures.push_back(*failure);
+  } else {
+    report_.completed.push_back(index);
+  }
+  // A case is reported when it survives a power cut, not when it ends.
+  unsafe_.emplace_back(index, failure.has_value());
+  if (sink_.is_safe()) report_safe_cases();
+}
+
+std::optional<CaseFailure> BoundExperiment::Run::commit(std::int64_t index, std::int64_t pass,
+                                                        const std::map<std::string, Dataset>& saved,
+                                                        const CaseCosts& costs) {
+  try {
+    sink_.commit(index, pass, saved, costs);
+    return std::nullopt;
+  } catch (const UsageError& error) {
+    return CaseFailure{index, error.what(), error.exit_code()};
+  }
+}
+
+// Without any completed case there is nothing to sum up.
+void BoundExperiment::Run::finish() {
+  if (report_.completed.empty()) return;
+  // `finish` may call tools too; it begins with an empty cache.
+  context_.begin_case();
+  FinalSummary summary(sink_, report_.completed, cases_, parameters_, context_.seed(),
+                       report_.summaries);
+  services_.forget_calls();
+  const auto failure = attempt(-1, [&] { bound_.experiment_->finish(summary); });
+  // The cases are safe, but without their summary the run is incomplete.
+  if (failure) throw_finish_error(*failure);
+  for (auto& [name, dataset] : report_.summaries) add_views(dataset, bound_.schemas_);
+}
+
+}  // namespace lensbench

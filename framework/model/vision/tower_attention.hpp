@@ -1,0 +1,19 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace lensbench {
+
+/// Attention of a vision tower: every patch attends to all patches of its own segment, a frame or a
+/// window. Scores are reduced in tiles, so that memory grows with the patches and not with their
+/// square.
+/// \param q, k, v   [patch, head, d_head]
+/// \param starts  patch at which each segment begins, and the number of patches
+/// \return [patch, head, d_head]
+at::Tensor attend_in_segments(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const std::vector<std::int64_t>& starts);
+
+}  // namespace lensbench

@@ -1,0 +1,86 @@
+#include "report/figure/text_width.hpp"
+
+#include <utf8proc.h>
+
+#include <array>
+#include <cstdint>
+
+#include "core/text/utf8.hpp"
+
+namespace lensbench::figure {
+namespace {
+
+/// Widths of the characters U+0020 to U+007E in thousandths of the size, from Adobe's font metrics
+/// of Helvetica.
+constexpr std::array<std::uint16_t, 95> kWidths{
+    278,  278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,  // to /
+    556,  556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,  // to ?
+    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,  // to O
+    667,  778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,  // to _
+    333,  556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,  // to o
+    556,  556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584};
+
+constexpr std::string_view kCut = "\u2026";
+
+double thousandths(char32_t character) {
+  if (character >= 0x20 && character <= 0x7e) return kWidths[character - 0x20];
+  switch (character) {
+    case 0xb7:  // the mark of a blank, in Arial, where it is wider than in Helvetica
+      return 333;
+    case 0x2212:
+      return 584;
+    case 0x2026:
+      return 1000;
+    default:
+      break;
+  }
+  const int cells = utf8proc_charwidth(static_cast<utf8proc_int32_t>(character));
+  // Capitals of other alphabets are about as wide as those of Latin.
+  return cells == 0 ? 0 : cells > 1 ? 1000 : 667;
+}
+
+}  // namespace
+
+double text_width(std::string_view text, double size) {
+  double sum = 0;
+  while (!text.empty()) {
+    const Utf8Unit unit = read_utf8(text);
+    sum += thousandths(unit.character);
+    text.remove_prefix(unit.length);
+  }
+  return sum / 1000 * size;
+}
+
+std::string cut_text(std::string_view text, double size, double width) {
+  if (text_width(text, size) <= width) return std::string(text);
+  double left = width - text_width(kCut, size);
+  if (left < 0) return "";
+  std::string kept;
+  while (!text.empty()) {
+    const Utf8Unit unit = read_utf8(text);
+    left -= thousandths(unit.character) / 1000 * size;
+    if (left < 0) break;
+    kept += text.substr(0, unit.length);
+    text.remove_prefix(unit.length);
+  }
+  return kept + std::string(kCut);
+}
+
+bool is_right_to_left(std::string_view text) {
+  while (!text.empty()) {
+    const Utf8Unit unit = read_utf8(text);
+    text.remove_prefix(unit.length);
+    switch (utf8proc_get_property(static_cast<utf8proc_int32_t>(unit.character))->bidi_class) {
+      case UTF8PROC_BIDI_CLASS_R:
+      case UTF8PROC_BIDI_CLASS_AL:
+        return true;
+      case UTF8PROC_BIDI_CLASS_L:
+        return false;
+      default:
+        break;
+    }
+  }
+  return false;
+}
+
+}  // namespace lensbench::figure

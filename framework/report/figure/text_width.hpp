@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace lensbench::figure {
+
+/// Width of a text in points, by the published widths of Helvetica, which Arial, Liberation Sans
+/// and Nimbus Sans share; East Asian wide characters have the width of their size. \param text from
+/// `visible` \param size  size of the font in points
+double text_width(std::string_view text, double size);
+
+/// Text cut between characters to at most `width` points; a cut text ends in `…`. Empty if not even
+/// the mark fits.
+std::string cut_text(std::string_view text, double size, double width);
+
+/// Whether the first character with a direction is written from right to left.
+bool is_right_to_left(std::string_view text);
+
+}  // namespace lensbench::figure

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <ATen/ops/tensor.h>
+
+#include <cmath>
+#include <cstdint>
+#include <lensbench/dataset.hpp>
+#include <string>
+#include <vector>
+
+#include "report/figure/figure.hpp"
+
+// Small datasets for tests of figures, with values that are known by their index.
+
+namespace lensbench::testing {
+
+inline std::string letter(std::int64_t id) {
+  return " " + std::string(1, static_cast<char>('a' + id % 26));
+}
+
+/// Value of a cell of `grid_dataset`: different in every cell.
+inline double cell_value(std::int64_t layer, std::int64_t token, std::int64_t n_tokens) {
+  return static_cast<double>(layer * n_tokens + token) / 10;
+}
+
+/// A lens with `layers` rows: variables `value`, `signed_value` around zero, and `top_id`.
+inline Dataset grid_dataset(std::int64_t layers, std::int64_t tokens) {
+  Dataset data;
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> texts;
+  for (std::int64_t i = 0; i < tokens; ++i) ids.push_back(i), texts.push_back(letter(i));
+  add_token_axis(data, ids, texts);
+  add_layer_axis(data, layers - 1);
+  data.add_coordinate("rank", at::tensor({1}, at::kInt));
+  std::vector<double> values, around;
+  std::vector<std::int64_t> top, settled(static_cast<std::size_t>(tokens), layers - 1);
+  for (std::int64_t layer = 0; layer < layers; ++layer)
+    for (std::int64_t token = 0; token < tokens; ++token) {
+      values.push_back(cell_value(layer, token, tokens));
+      around.push_back(values.back() - cell_value(layers - 1, tokens - 1, tokens) / 2);
+      top.push_back(layer + token);
+    }
+  const std::vector<std::string> dims{"layer", "token"};
+  data.add("value", dims, at::tensor(values, at::kDouble).reshape({layers, tokens}), "nats",
+           "value of the cell");
+  data.add("signed_value", dims, at::tensor(around, at::kDouble).reshape({layers, tokens}), "1",
+           "value around zero");
+  data.add("top_id", {"layer", "token", "rank"},
+           at::tensor(top, at::kLong).reshape({layers, tokens, 1}), "1", "first choice",
+           Holds::token_ids);
+  data.add("settled_layer", {"token"}, at::tensor(settled, at::kInt), "1", "first final layer");
+  return data;
+}
+
+/// Values over components and layers, with the ends of their intervals.
+inline Dataset summary_dataset() {
+  Dataset data;
+  data.add_coordinate("component", std::vector<std::string>{"embed", "0_attn_out", "0_mlp_out"});
+  add_layer_axis(data, 2);
+  data.add_coordinate("bound", std::vector<std::string>{"low", "high"});
+  const auto numbers = [](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble);
+  };
+  data.add("effect_mean", {"component"}, numbers({-1, 0.5, 2}), "nats", "mean effect");
+  data.add("effect_interval", {"bound", "component"},
+           numbers({-1.5, 0, 1, -0.5, 1, 3}).reshape({2, 3}), "nats", "interval");
+  data.add("share", {"component"}, numbers({0.25, 0.5, std::nan("")}), "1", "share");
+  data.add("loss_mean", {"layer"}, numbers({4, 2, 1}), "nats", "mean loss");
+  data.add("loss_interval", {"bound", "layer"}, numbers({3, 1.5, 0.5, 5, 2.5, 1.5}).reshape({2, 3}),
+           "nats", "interval");
+  data.add("speed", {"layer"}, numbers({1, 10, 100}), "1", "speed");
+  return data;
+}
+
+/// A pattern of two heads over three positions; no query sees a later key.
+inline Dataset attention_dataset() {
+  Dataset data;
+  add_token_axis(data, {0, 1, 2}, {" In", " the", " end"});
+  data.add_coordinate("head", at::tensor({0, 1}, at::kInt));
+  data.add_coordinate("query_position", at::tensor({0, 1, 2}, at::kInt));
+  data.add_coordinate("key_position", at::tensor({0, 1, 2}, at::kInt));
+  data.add(
+      "pattern", {"head", "query_position", "key_position"},
+      at::tensor({1., 0., 0., .5, .5, 0., .25, .25, .5, 1., 0., 0., .125, .875, 0., 0., 0., 1.},
+                 at::kDouble)
+          .reshape({2, 3, 3}),
+      "1", "attention pattern");
+  return data;
+}
+
+}  // namespace lensbench::testing
