@@ -65,7 +65,7 @@ def randomise(model, seed):
                 weight.copy_(1 + 0.2 * noise if name.endswith("weight") else 0.2 * noise)
             else:
                 fan = weight[0].numel()
-                weight.copy_(noise * (1.0 if "embed_tokens" in name else 1.6 / fan ** 0.5))
+                weight.copy_(noise * (1.0 if "embed_tokens" in name else 1.2 / fan ** 0.5))
 
 
 CASES = {

@@ -66,6 +66,12 @@ void check_types(const TransformerSpec& spec, const TokenBatch& tokens) {
     refuse("token types must be from 0 to ", spec.token_types - 1);
 }
 
+/// Columns that precede those of this forward, from the prefix or from the cache.
+std::int64_t cached_length(const ForwardOptions& options) {
+  if (options.prefix) return options.prefix_columns;
+  return options.cache ? options.cache->length() : 0;
+}
+
 bool has_pictures(const TokenBatch& tokens) {
   return std::any_of(tokens.pictures.begin(), tokens.pictures.end(),
                      [](const auto& row) { return !row.empty(); });
@@ -79,7 +85,9 @@ bool has_placeholders(const VisionSpec& spec, const TokenBatch& tokens) {
 }
 
 /// Pictures enter a sequence in its first forward only.
-void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens, std::int64_t held) {
+void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens,
+                    const ForwardOptions& options) {
+  const std::int64_t held = cached_length(options);
   if (!tokens.pictures.empty() &&
       static_cast<std::int64_t>(tokens.pictures.size()) != tokens.batch_size())
     refuse("pictures are given for ", tokens.pictures.size(), " rows, but the tokens have ",
@@ -87,7 +95,10 @@ void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens, std::
   if (!spec.vision && has_pictures(tokens))
     refuse("pictures are given, but models of family '", spec.family,
            "' read text only; leave them out");
-  if (held > 0 && spec.vision && (has_pictures(tokens) || has_placeholders(*spec.vision, tokens)))
+  if (held == 0 || !spec.vision) return;
+  // A placeholder that was generated counts as text, as in transformers.
+  const bool generated = options.prompt_length && held >= *options.prompt_length;
+  if (has_pictures(tokens) || (!generated && has_placeholders(*spec.vision, tokens)))
     refuse("the tokens that continue a sequence have pictures; give these with its first tokens");
 }
 
@@ -152,12 +163,6 @@ void check_residual(const TransformerSpec& spec, const ModelWeights& weights,
       residual.scalar_type() != weights.embedding.scalar_type())
     refuse("the residual must be ", weights.embedding.scalar_type(), " ", at::IntArrayRef(expected),
            ", found ", residual.scalar_type(), " ", residual.sizes());
-}
-
-/// Columns that precede those of this forward, from the prefix or from the cache.
-std::int64_t cached_length(const ForwardOptions& options) {
-  if (options.prefix) return options.prefix_columns;
-  return options.cache ? options.cache->length() : 0;
 }
 
 /// Refuses a cache whose keys differ from those that a whole forward of the longer sequence makes.
@@ -233,7 +238,8 @@ at::Tensor rotary_positions(const TokenBatch& tokens, const ForwardOptions& opti
   if (state.past == 0) {
     if (!has_pictures(tokens) && !has_placeholders(*state.spec.vision, tokens))
       return state.positions;
-    PicturePositions found = picture_positions(*state.spec.vision, tokens, state.padding);
+    PicturePositions found = picture_positions(*state.spec.vision, tokens, state.padding,
+                                               options.prompt_length.value_or(tokens.length()));
     state.pictures = std::move(found.spans);
     return found.ids.to(state.positions.device());
   }
@@ -254,7 +260,7 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   check_ids(spec, tokens);
   check_mask(tokens);
   check_types(spec, tokens);
-  check_pictures(spec, tokens, cached_length(options));
+  check_pictures(spec, tokens, options);
   const std::int64_t stop = options.stop_at_layer.value_or(spec.n_layers);
   if (options.start_at_layer < 0 || stop > spec.n_layers || options.start_at_layer > stop)
     refuse("blocks ", options.start_at_layer, " to ", stop, " were requested of a model with ",

@@ -34,8 +34,9 @@ std::string described(const VisionSpec& spec, const std::vector<PictureRows>& pi
 /// One row of a batch: walks the runs of text and of placeholders.
 class Walk {
  public:
-  Walk(const VisionSpec& spec, const std::vector<PictureRows>& pictures, std::int64_t row)
-      : spec_(spec), pictures_(pictures), row_(row) {}
+  Walk(const VisionSpec& spec, const std::vector<PictureRows>& pictures, std::int64_t row,
+       std::int64_t prompt)
+      : spec_(spec), pictures_(pictures), row_(row), prompt_(prompt) {}
 
   /// \param ids  of the real tokens \param positions  [3] rows of the real tokens
   std::vector<PictureSpan> operator()(const std::int64_t* ids, std::int64_t count,
@@ -45,13 +46,14 @@ class Walk {
     spans.reserve(pictures_.size());
     for (std::int64_t begin = 0; begin < count;) {
       std::int64_t end = begin + 1;
-      while (end < count && kind(ids[end]) == kind(ids[begin])) ++end;
-      if (kind(ids[begin]) == 0) {
+      const std::int64_t kind = kind_of(ids, begin);
+      while (end < count && kind_of(ids, end) == kind) ++end;
+      if (kind == 0) {
         for (std::int64_t i = begin; i < end; ++i)
           for (std::int64_t* axis : positions) axis[i] = next_ + i - begin;
         next_ += end - begin;
       } else {
-        place(kind(ids[begin]), begin, end, positions);
+        place(kind, begin, end, positions);
         spans.push_back({padding + begin, padding + end, next_ - end});
       }
       begin = end;
@@ -62,8 +64,9 @@ class Walk {
 
  private:
   /// 0: text, else the id of the placeholder.
-  std::int64_t kind(std::int64_t id) const {
-    return id == spec_.image_token_id || id == spec_.video_token_id ? id : 0;
+  std::int64_t kind_of(const std::int64_t* ids, std::int64_t i) const {
+    const bool placeholder = ids[i] == spec_.image_token_id || ids[i] == spec_.video_token_id;
+    return placeholder && i < prompt_ ? ids[i] : 0;
   }
 
   [[noreturn]] void mismatch(std::int64_t begin, std::int64_t end) const {
@@ -100,7 +103,7 @@ class Walk {
 
   const VisionSpec& spec_;
   const std::vector<PictureRows>& pictures_;
-  std::int64_t row_;
+  std::int64_t row_, prompt_;
   std::size_t used_ = 0;
   std::int64_t next_ = 0;  ///< position of the next text token
 };
@@ -108,7 +111,8 @@ class Walk {
 }  // namespace
 
 PicturePositions picture_positions(const VisionSpec& spec, const TokenBatch& tokens,
-                                   const std::vector<std::int64_t>& padding) {
+                                   const std::vector<std::int64_t>& padding,
+                                   std::int64_t prompt_columns) {
   static const std::vector<PictureRows> none;
   const std::int64_t rows = tokens.batch_size(), length = tokens.length();
   const at::Tensor ids = tokens.ids.to(at::kCPU).contiguous();
@@ -122,7 +126,8 @@ PicturePositions picture_positions(const VisionSpec& spec, const TokenBatch& tok
     for (std::size_t axis = 0; axis < 3; ++axis)
       positions[axis] =
           result.ids[static_cast<std::int64_t>(axis)][row].data_ptr<std::int64_t>() + padded;
-    Walk walk(spec, r < tokens.pictures.size() ? tokens.pictures[r] : none, row);
+    Walk walk(spec, r < tokens.pictures.size() ? tokens.pictures[r] : none, row,
+              prompt_columns - padded);
     result.spans.push_back(
         walk(ids[row].data_ptr<std::int64_t>() + padded, length - padded, padded, positions));
   }

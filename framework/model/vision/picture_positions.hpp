@@ -23,10 +23,13 @@ struct PicturePositions {
 /// the other two; the text after it goes on from the largest of them (Qwen2-VL, arXiv:2409.12191,
 /// section 2.1; `get_rope_index` of transformers).
 /// \param padding  padded columns at the left of each row, which get the position 0; or empty
+/// \param prompt_columns  placeholders from this column on were generated and count as text, as in
+///   transformers
 /// \throws UsageError for placeholders that do not fit the pictures, and for pictures without
 ///   another token between them
 PicturePositions picture_positions(const VisionSpec& spec, const TokenBatch& tokens,
-                                   const std::vector<std::int64_t>& padding);
+                                   const std::vector<std::int64_t>& padding,
+                                   std::int64_t prompt_columns);
 
 /// Rotary position minus index of the tokens from a column on, of a sequence that is continued.
 /// \throws UsageError for a column inside a picture

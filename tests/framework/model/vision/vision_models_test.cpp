@@ -44,7 +44,8 @@ class VisionModels : public ::testing::TestWithParam<VisionSample> {
 
 TEST_P(VisionModels, RotateByThePositionsOfTransformers) {
   if (!sample().has("position_ids")) GTEST_SKIP() << "the prompt does not have pictures";
-  const auto found = picture_positions(*model->spec().vision, make_batch(tokens), {});
+  const auto found =
+      picture_positions(*model->spec().vision, make_batch(tokens), {}, tokens.size());
   EXPECT_TRUE(at::equal(found.ids.select(1, 0), sample().expected("position_ids")));
 }
 

@@ -14,6 +14,7 @@
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tensors.hpp"
 #include "vision_samples.hpp"
 
 namespace lensbench {
@@ -97,6 +98,21 @@ TEST_F(VisionPrompts, APrefixDoesNotEndInsideAPicture) {
   EXPECT_THAT(refusal(text, options), HasSubstr("inside the picture of columns 1 to 7"));
 }
 
+TEST_F(VisionPrompts, AGeneratedPlaceholderCountsAsText) {
+  ForwardOptions options;
+  options.prompt_length = tokens.size();
+  KeyValueCache cache;
+  options.cache = &cache;
+  model->forward(make_batch(tokens), options);
+  Tokens placeholder;
+  placeholder.ids = {spec.image_token_id};
+  const at::Tensor continued = model->forward(make_batch(placeholder), options).logits[0][0];
+  tokens.ids.push_back(spec.image_token_id);
+  options.cache = nullptr;
+  const at::Tensor whole = model->forward(make_batch(tokens), options).logits[0];
+  EXPECT_LE(testing::largest_difference(continued, whole[tokens.size() - 1]), 1e-4);
+}
+
 TEST_F(VisionPrompts, ModelsOfTextRefusePictures) {
   const auto text_model = Model::open(testing::kModel);
   Tokens prompt;
@@ -116,7 +132,7 @@ TEST(PicturePositions, FollowRowsAndColumns) {
   picture.width = 6;
   TokenBatch batch{at::tensor({5, 60, 60, 60, 60, 60, 60, 7}, at::kLong).unsqueeze(0), {}};
   batch.pictures = {{picture}};
-  const PicturePositions found = picture_positions(spec, batch, {});
+  const PicturePositions found = picture_positions(spec, batch, {}, batch.length());
   const at::Tensor expected = at::tensor({0, 1, 1, 1, 1, 1, 1, 4,  // time
                                           0, 1, 1, 1, 2, 2, 2, 4,  // rows
                                           0, 1, 2, 3, 1, 2, 3, 4},
@@ -139,10 +155,10 @@ TEST(PicturePositions, FollowTheTimeOfAVideo) {
   video.seconds = 1.5;
   TokenBatch batch{at::tensor({5, 61, 61, 61, 7}, at::kLong).unsqueeze(0), {}};
   batch.pictures = {{video}};
-  const at::Tensor found = picture_positions(spec, batch, {}).ids;
+  const at::Tensor found = picture_positions(spec, batch, {}, batch.length()).ids;
   EXPECT_TRUE(at::equal(found.select(1, 0)[0], at::tensor({0, 1, 4, 7, 2}, at::kLong))) << found;
   batch.ids = at::tensor({5, 60, 60, 60, 7}, at::kLong).unsqueeze(0);
-  const at::Tensor picture = picture_positions(spec, batch, {}).ids;
+  const at::Tensor picture = picture_positions(spec, batch, {}, batch.length()).ids;
   EXPECT_TRUE(at::equal(picture.select(1, 0)[0], at::tensor({0, 1, 2, 3, 2}, at::kLong)));
 }
 

@@ -258,7 +258,9 @@ TEST_F(Page, PicturesGiveWayToFacts) {
   std::size_t most = page_of(path_).size(), without = 0;
   try {
     for (; most > 3000; most -= 3000) {
-      const std::string page = page_of(path_, {.cases = {}, .max_bytes = most});
+      PageRequest request;
+      request.max_bytes = most;
+      const std::string page = page_of(path_, request);
       EXPECT_LE(page.size(), most);
       without = pictures_of(page).empty() ? without + 1 : 0;
     }

@@ -1,4 +1,4 @@
-#include "cli/commands/list_entries.hpp"
+#include "cli/commands/list/list_entries.hpp"
 
 #include <iostream>
 #include <nlohmann/json.hpp>

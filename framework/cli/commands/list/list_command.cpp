@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/actions.hpp"
-#include "cli/commands/list_entries.hpp"
+#include "cli/commands/list/list_entries.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
 #include "model/stored_model.hpp"
