@@ -329,7 +329,7 @@ const std::vector<std::pair<std::string, Write>> kArchives = {
     {"failed", [](const auto& folder) { write_failed(folder / "failed.h5"); }},
     {"views", [](const auto& folder) { write_views(folder / "views.h5"); }},
     {"pair", write_pair},
-    {"huge", [](const auto& folder) { write_lenses(folder / "huge.h5", 24, 101, 4000, 10); }},
+    {"huge", [](const auto& folder) { write_lenses(folder / "huge.h5", 36, 101, 4000, 10); }},
 };
 
 int make(const std::filesystem::path& folder, const std::vector<std::string>& names) {

@@ -26,7 +26,20 @@ using nlohmann::json;
 constexpr std::int64_t kInlined = 16;
 
 Block packed(std::string_view bytes, const char* type, std::int64_t count, const char* encoding) {
-  return {{{"type", type}, {"count", count}, {"encoding", encoding}}, base64(deflated(bytes))};
+  Block block{{{"type", type}, {"count", count}, {"encoding", encoding}}, ""};
+  const std::size_t width = count > 0 ? bytes.size() / static_cast<std::size_t>(count) : 1;
+  if (width < 2 || std::string_view(type) == "string") {
+    block.data = base64(deflated(bytes));
+    return block;
+  }
+  // The first bytes of all elements, then the second ones: bytes of one kind compress better.
+  std::string shuffled;
+  shuffled.reserve(bytes.size());
+  for (std::size_t k = 0; k < width; ++k)
+    for (std::size_t i = k; i < bytes.size(); i += width) shuffled += bytes[i];
+  block.head["shuffled"] = width;
+  block.data = base64(deflated(shuffled));
+  return block;
 }
 
 template <class T>

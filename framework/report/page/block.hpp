@@ -13,7 +13,8 @@ namespace lensbench::page {
 ///
 /// `head` is the JSON by which the index refers to it: type, count, encoding, scale. `data` is what
 /// the document holds: base64 of raw deflate of little-endian values; empty for few values, which
-/// the head has itself.
+/// the head has itself. Values of `shuffled` bytes are stored as the first bytes of all of them,
+/// then the second ones, and so on.
 struct Block {
   nlohmann::json head;
   std::string data;

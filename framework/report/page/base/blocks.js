@@ -55,8 +55,13 @@ function texts(bytes) {
   return all;
 }
 
+/** Elements whose first bytes were stored together, then the second ones, and so on. */
+function whole(bytes, width) {
+  return bytes.map((_, i) => bytes[i % width * bytes.length / width + (i / width | 0)]);
+}
+
 async function decode(block) {
-  const bytes = await bytesOf(`block-${block.block}`);
+  const bytes = whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
   const encoding = block.encoding || 'plain';
   if (encoding === 'strings' || block.type === 'strings' || block.type === 'string') return texts(bytes);
   if (encoding.endsWith('16')) return dequantise(typed(bytes, 'uint16'), block, 65534);

@@ -15,6 +15,7 @@ export class Shell {
     this.context.firstView = () => (this.available.find((view) => !view.withoutCase) || this.available[0]).id;
     this.mounted = new Map();
     this.panels = new Map();
+    this.widths = new Map();
     this.help = new HelpDialog();
     this.theme = new Theme(() => this.redraw());
     this.available = views.filter((view) => view.has(this.context));
@@ -129,6 +130,15 @@ export class Shell {
     this.bar.hidden = Boolean(view.withoutCase) || !this.archive.chosen.length;
     await this.mount(view, panel);
     await this.mounted.get(view.id)?.update?.(new Set(['open']));
+    this.fit(view);
+  }
+
+  /** Draws a view again whose pictures were made for another width, or while it was hidden. */
+  fit(view) {
+    const width = this.main.clientWidth;
+    if (this.widths.get(view.id) === width) return;
+    this.widths.set(view.id, width);
+    this.mounted.get(view.id)?.redraw?.();
   }
 
   mount(view, panel) {
@@ -139,6 +149,7 @@ export class Shell {
 
   async build(view, panel) {
     add(panel, el('h2', {}, view.title));
+    if (!panel.hidden) this.widths.set(view.id, this.main.clientWidth);
     if (!view.has(this.context)) return add(panel, empty(view.why?.(this.context) || 'The archive has no variable for this view.'));
     try {
       this.mounted.set(view.id, await view.mount(panel, this.context));
@@ -171,9 +182,7 @@ export class Shell {
 
   /** A view may change its own height when it is drawn: only another width counts. */
   resized() {
-    if (this.main.clientWidth === this.width) return;
-    this.width = this.main.clientWidth;
-    this.mounted.get(this.view().id)?.redraw?.();
+    this.fit(this.view());
   }
 
   async print(begins) {
@@ -183,6 +192,7 @@ export class Shell {
     const shown = this.view().id;
     for (const [id, node] of this.panels) node.hidden = begins ? !this.mounted.has(id) : id !== shown;
     this.redraw();
+    this.widths.clear();
   }
 
   key(event) {

@@ -60,9 +60,20 @@ std::vector<double> numbers_in(const std::string& bytes) {
   return {values.begin(), values.end()};
 }
 
+/// Bytes of elements of `width` bytes, of which the first ones were stored together, then the
+/// second ones, and so on.
+inline std::string in_order(const std::string& stored, std::size_t width) {
+  std::string bytes(stored.size(), '\0');
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const std::size_t element = i % (stored.size() / width), part = i / (stored.size() / width);
+    bytes.at(element * width + part) = stored[i];
+  }
+  return bytes;
+}
+
 /// Numbers of a block from its head and its bytes (none for values in the head). `row` is the
 /// number of cells in a row of the first axis, for ids as changes.
-inline std::vector<double> decoded(const nlohmann::json& head, const std::string& bytes,
+inline std::vector<double> decoded(const nlohmann::json& head, const std::string& stored,
                                    std::size_t row = 0) {
   std::vector<double> values;
   if (head.contains("values")) {
@@ -70,6 +81,7 @@ inline std::vector<double> decoded(const nlohmann::json& head, const std::string
       values.push_back(one.is_null() ? std::nan("") : one.get<double>());
     return values;
   }
+  const std::string bytes = in_order(stored, head.value("shuffled", std::size_t{1}));
   const std::string type = head["type"], encoding = head["encoding"];
   if (encoding == "plain") {
     if (type == "float32") values = numbers_in<float>(bytes);
