@@ -36,7 +36,7 @@ inline std::uint32_t big_endian_at(const std::string& bytes, std::size_t at) {
 }
 
 /// The predictor that filter 4 of the PNG specification adds, from left, above and upper left.
-inline int paeth(int a, int b, int c) {
+inline int nearest_of(int a, int b, int c) {
   const int p = a + b - c, pa = std::abs(p - a), pb = std::abs(p - b), pc = std::abs(p - c);
   return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
 }
@@ -54,7 +54,7 @@ inline std::string unfiltered(const std::string& rows, std::size_t width, std::s
       const int left = i < 3 ? 0 : byte(y, i - 3), above = y == 0 ? 0 : byte(y - 1, i);
       const int corner = i < 3 || y == 0 ? 0 : byte(y - 1, i - 3);
       const std::array<int, 5> predicted{0, left, above, (left + above) / 2,
-                                         paeth(left, above, corner)};
+                                         nearest_of(left, above, corner)};
       const int value = static_cast<unsigned char>(rows.at(y * (row_bytes + 1) + 1 + i));
       out[y * row_bytes + i] =
           static_cast<char>(value + predicted.at(static_cast<std::size_t>(filter)));

@@ -258,8 +258,9 @@ TEST_F(Page, PicturesGiveWayToFacts) {
   std::size_t most = page_of(path_).size(), without = 0;
   try {
     for (; most > 3000; most -= 3000) {
-      const std::string page =
-          page_of(path_, {.cases = {}, .max_bytes = most, .top_k = 5, .title = ""});
+      PageRequest request;
+      request.max_bytes = most;
+      const std::string page = page_of(path_, request);
       EXPECT_LE(page.size(), most);
       without = pictures_of(page).empty() ? without + 1 : 0;
     }
@@ -308,8 +309,12 @@ TEST(PageOfTwo, ComparesAndAligns) {
   const json& comparison = page.index()["comparison"];
   EXPECT_EQ(page.index()["kind"], "comparison");
   EXPECT_THAT(comparison["recipe"].dump(), HasSubstr("request/seed"));
-  for (const json& variable : comparison["variables"])
-    if (variable["name"] == "entropy") EXPECT_EQ(variable["verdict"], "equal");
+  const auto& variables = comparison["variables"];
+  const auto entropy = std::find_if(variables.begin(), variables.end(), [](const json& variable) {
+    return variable["name"] == "entropy";
+  });
+  ASSERT_NE(entropy, variables.end());
+  EXPECT_EQ((*entropy)["verdict"], "equal");
   ASSERT_EQ(comparison["alignment"].size(), 3U);
   EXPECT_THAT(page.numbers(comparison["alignment"][1]["pairs"]),
               ElementsAre(0, 1, 2, -1, 3, 4, 5, 0, 1, -1, 2, 3, 4, 5));
@@ -331,8 +336,12 @@ TEST(PageAlignment, IsALongestCommonSubsequence) {
     for (std::int64_t i = from.below(8); i > 0; --i) b.push_back(from.below(3));
     std::size_t next_a = 0, next_b = 0, equal = 0;
     for (const auto& [i, j] : page::aligned_tokens(a, b)) {
-      if (i >= 0) EXPECT_EQ(static_cast<std::size_t>(i), next_a++);
-      if (j >= 0) EXPECT_EQ(static_cast<std::size_t>(j), next_b++);
+      if (i >= 0) {
+        EXPECT_EQ(static_cast<std::size_t>(i), next_a++);
+      }
+      if (j >= 0) {
+        EXPECT_EQ(static_cast<std::size_t>(j), next_b++);
+      }
       if (i < 0 || j < 0) continue;
       EXPECT_EQ(a[static_cast<std::size_t>(i)], b[static_cast<std::size_t>(j)]);
       ++equal;
