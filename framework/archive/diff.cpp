@@ -130,6 +130,7 @@ void note_first_token(DatasetDifference& result, const Dataset& first,
 
 std::vector<std::string> ids_of(const std::vector<CaseRecord>& cases) {
   std::vector<std::string> ids;
+  ids.reserve(cases.size());
   for (const CaseRecord& one : cases) ids.push_back(one.id);
   return ids;
 }

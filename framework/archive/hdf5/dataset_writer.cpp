@@ -29,6 +29,7 @@ Handle select(hid_t dataset, const std::vector<hsize_t>& start, const std::vecto
 void write_strings(hid_t dataset, const std::vector<std::string>& texts, hid_t memory, hid_t space,
                    const std::string& what) {
   std::vector<const char*> pointers;
+  pointers.reserve(texts.size());
   for (const std::string& text : texts) pointers.push_back(text.c_str());
   written(H5Dwrite(dataset, hdf5::string_type(), memory, space,
                    hdf5::string_transfer(pointers.size()), pointers.data()),

@@ -27,6 +27,7 @@ at::Tensor range(std::size_t count) {
 template <class Record>
 std::vector<std::string> texts_of(const std::vector<Record>& records, std::string Record::*field) {
   std::vector<std::string> texts;
+  texts.reserve(records.size());
   for (const Record& record : records) texts.push_back(record.*field);
   return texts;
 }
@@ -35,6 +36,7 @@ template <class Record>
 std::vector<std::int64_t> numbers_of(const std::vector<Record>& records,
                                      std::int64_t Record::*field) {
   std::vector<std::int64_t> numbers;
+  numbers.reserve(records.size());
   for (const Record& record : records) numbers.push_back(record.*field);
   return numbers;
 }
@@ -79,6 +81,7 @@ std::vector<Receipt> receipts_from_dataset(const Dataset& dataset) {
 /// Table `/receipts`: the worst value of each receipt with its dataset and case.
 Dataset receipts_table(const std::vector<ReceiptRecord>& records) {
   std::vector<Receipt> receipts;
+  receipts.reserve(records.size());
   for (const ReceiptRecord& record : records) receipts.push_back(record.receipt);
   Dataset table = receipts_to_dataset(receipts);
   table.add_coordinate("receipt", range(records.size()), "number of the receipt");
@@ -167,6 +170,7 @@ Dataset recipe_table(const RunPlan& plan) {
 Dataset units_table(const RunPlan& plan, const std::vector<UnitRecord>& units) {
   Dataset table;
   std::vector<std::int64_t> status;
+  status.reserve(units.size());
   for (const UnitRecord& unit : units) status.push_back(static_cast<std::int64_t>(unit.status));
   table.add_coordinate("case", range(units.size()), "number of the case");
   table.add("case_id", "case", texts_of(plan.cases, &CasePlan::id), "id of the case");

@@ -1,6 +1,7 @@
 #include "cli/parse/options.hpp"
 #include "cli/shell/describe.hpp"
 #include "cli/shell/help.hpp"
+#include "cli/table/commands.hpp"
 #include "core/text/suggest.hpp"
 #include "core/version.hpp"
 #include "report/terminal/text.hpp"

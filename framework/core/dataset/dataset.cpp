@@ -241,8 +241,9 @@ Dataset& Dataset::add_coordinate(const std::string& name, std::vector<std::strin
 Dataset& Dataset::set_attribute(const std::string& variable, const std::string& name,
                                 Attribute value) {
   (*this)[variable];  // throws if it is missing
-  for (auto& own : variables_)
-    if (own.name == variable) own.attributes[name] = std::move(value);
+  const auto own = std::find_if(variables_.begin(), variables_.end(),
+                                [&](const Variable& one) { return one.name == variable; });
+  own->attributes[name] = std::move(value);
   return *this;
 }
 

@@ -2,6 +2,8 @@
 
 #include <lensbench/error.hpp>
 
+#include "model/hooks/hook_names.hpp"
+
 namespace lensbench {
 namespace {
 
