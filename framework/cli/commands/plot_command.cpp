@@ -11,6 +11,7 @@
 #include "cli/commands/actions.hpp"
 #include "cli/commands/plot_options.hpp"
 #include "core/files/atomic_file.hpp"
+#include "core/files/output_file.hpp"
 #include "core/text/shell_words.hpp"
 #include "report/figure/figure.hpp"
 #include "report/figure/read_figure.hpp"
@@ -106,10 +107,9 @@ std::string draw_in_child(const Options& options, figure::Request request, const
 }
 
 void check_output(const Options& options) {
-  const std::string& out = options.text("out");
-  if (fs::is_directory(out)) throw UsageError(out + ": it is a folder; name a file with --out");
-  if (fs::exists(out) && !options.flag("force"))
-    throw UsageError(out + ": the file exists and is not overwritten; use --force to overwrite it");
+  std::vector<fs::path> inputs = {options.operand(0)};
+  if (!options.text("against").empty()) inputs.emplace_back(options.text("against"));
+  check_output_file(options.text("out"), options.flag("force"), inputs);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/commands/token_texts.hpp"
 #include "cli/parse/options.hpp"
 #include "core/files/atomic_file.hpp"
+#include "core/files/output_file.hpp"
 #include "report/page/page.hpp"
 
 namespace lensbench::cli {
@@ -36,18 +37,17 @@ std::size_t size_of_page(const std::string& text) {
   return number << shift;
 }
 
-/// The file to write: the given one, or that beside the archive. \throws UsageError if it exists
+/// The file to write: the given one, or the name of the archive with `.html`. \throws UsageError if
+/// it must not be written
 fs::path page_file(const Options& options) {
   fs::path file = options.text("out");
   if (file.empty()) file = fs::path(options.operand(0)).replace_extension(".html");
   // `mine.run/` has an empty name.
   if (options.text("out").empty() && !fs::path(options.operand(0)).has_filename())
     file = fs::path(options.operand(0)).parent_path().replace_extension(".html");
-  if (fs::is_directory(file))
-    throw UsageError(file.string() + ": is a folder; name a file with -o PAGE.html");
-  if (fs::exists(file) && !options.flag("force"))
-    throw UsageError(file.string() +
-                     ": the file exists and is not overwritten; give --force, or another -o");
+  std::vector<fs::path> inputs = {options.operand(0)};
+  if (!options.operand(1).empty()) inputs.emplace_back(options.operand(1));
+  check_output_file(file, options.flag("force"), inputs);
   return file;
 }
 

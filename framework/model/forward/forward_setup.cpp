@@ -236,7 +236,10 @@ at::Tensor rotary_positions(const TokenBatch& tokens, const ForwardOptions& opti
                             ForwardState& state) {
   if (!state.spec.vision) return state.positions;
   if (state.past == 0) {
-    if (!has_pictures(tokens) && !has_placeholders(*state.spec.vision, tokens))
+    // Without blocks the forward only reads the table of embeddings, which has a row for
+    // placeholders.
+    const bool only_embedding = options.stop_at_layer == 0;
+    if (!has_pictures(tokens) && (only_embedding || !has_placeholders(*state.spec.vision, tokens)))
       return state.positions;
     PicturePositions found = picture_positions(*state.spec.vision, tokens, state.padding,
                                                options.prompt_length.value_or(tokens.length()));

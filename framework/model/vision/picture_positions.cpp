@@ -69,6 +69,12 @@ class Walk {
     return placeholder && i < prompt_ ? ids[i] : 0;
   }
 
+  [[noreturn]] void without_pictures(std::int64_t id, std::int64_t begin) const {
+    throw UsageError("forward: token " + std::to_string(begin) + " of row " + std::to_string(row_) +
+                     " is the placeholder " + std::to_string(id) +
+                     " of a picture, but the row does not have pictures; leave the token out");
+  }
+
   [[noreturn]] void mismatch(std::int64_t begin, std::int64_t end) const {
     throw UsageError(
         "forward: the placeholders of row " + std::to_string(row_) +
@@ -81,6 +87,7 @@ class Walk {
 
   void place(std::int64_t kind, std::int64_t begin, std::int64_t end,
              const std::array<std::int64_t*, 3>& positions) {
+    if (pictures_.empty()) without_pictures(kind, begin);
     if (used_ == pictures_.size()) mismatch(begin, end);
     const PictureRows& picture = pictures_[used_++];
     const TokenGrid grid = grid_of(spec_, picture);

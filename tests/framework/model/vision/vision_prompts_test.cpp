@@ -43,7 +43,16 @@ class VisionPrompts : public ::testing::Test {
 
 TEST_F(VisionPrompts, PlaceholdersNeedPictures) {
   tokens.pictures.clear();
-  EXPECT_THAT(refusal(tokens), HasSubstr("a run of 6, and the pictures have none tokens"));
+  EXPECT_THAT(refusal(tokens), HasSubstr("token 1 of row 0 is the placeholder 60 of a picture, but "
+                                         "the row does not have pictures"));
+}
+
+TEST_F(VisionPrompts, TheEmbeddingOfAPlaceholderCanBeRead) {
+  Tokens all;
+  for (std::int64_t id = 0; id < model->spec().vocab_size; ++id) all.ids.push_back(id);
+  ForwardOptions options;
+  options.stop_at_layer = 0;
+  EXPECT_EQ(refusal(all, options), "not refused");
 }
 
 TEST_F(VisionPrompts, EveryTokenOfAPictureNeedsAPlaceholder) {
