@@ -42,7 +42,7 @@ TEST(OutputFile, IsNeverAnInputUnderAnyName) {
 TEST(OutputFile, IsNeverAPipeADeviceOrAFolder) {
   const TempDir folder;
   ASSERT_EQ(::mkfifo((folder / "pipe.html").c_str(), 0600), 0);
-  for (const std::filesystem::path& file : {folder / "pipe.html", std::filesystem::path("/dev/null")})
+  for (const auto& file : {folder / "pipe.html", std::filesystem::path("/dev/null")})
     EXPECT_THAT(message_of<UsageError>([&] { check_output_file(file, true, {}); }),
                 HasSubstr("is not a regular file"));
   EXPECT_THAT(message_of<UsageError>([&] { check_output_file(folder.path(), true, {}); }),
