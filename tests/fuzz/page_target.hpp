@@ -27,6 +27,10 @@ inline std::string shown(std::string_view text) {
     const bool allowed = (byte >= 0x20 && byte != 0x7F) || c == '\t' || c == '\n' || c == '\r';
     out += allowed ? std::string(1, c) : "\xEF\xBF\xBD";
   }
+  // U+FFFE and U+FFFF, which XML does not allow, and so the pictures of a page.
+  for (std::size_t i = 2; i < out.size(); ++i)
+    if (out[i - 2] == '\xEF' && out[i - 1] == '\xBF' && (out[i] == '\xBE' || out[i] == '\xBF'))
+      out[i] = '\xBD';
   return out;
 }
 

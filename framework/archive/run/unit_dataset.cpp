@@ -114,7 +114,7 @@ at::Tensor take_values(UnitCursor& from, std::size_t axes, std::size_t unit_byte
   if (bytes >= kLargeValues) from.align();
   const auto values = from.raw(bytes);
   if (bytes >= kLargeValues && bytes >= unit_bytes / 2)
-    // The memory belongs to nobody else, so that it may be changed.
+    // Only this function uses the memory, so that it may be changed.
     return at::from_blob(
         const_cast<std::byte*>(values.data()), shape, [owner](void*) {},
         at::TensorOptions().dtype(known->first));

@@ -17,7 +17,7 @@ compares both: differences of the requests, then a verdict for each variable.
 The digests are verified first; a damaged archive gives no page. Of a run that still goes on, or was
 interrupted, give the folder NAME.run: the page has what is saved so far.
 
-The page is written beside the archive (mine.h5 gives mine.html). The same archive, version and
+The page is written to the folder of the archive (mine.h5 gives mine.html). The same archive, version and
 options give the same bytes. It has the data of at most 12 cases where none are named (failed ones, the
 highest and the lowest mean surprisal, then the first); the table has all cases. What does not fit
 into --max-bytes is left out in this order: attention and activations; ranks beyond the first; metrics
@@ -30,7 +30,7 @@ that shows it.)",
                     .optional = true}},
       .options = {{.name = "out",
                    .argument = "PAGE.html",
-                   .help = "file to write (default: beside the archive)",
+                   .help = "file to write (default: the name of the archive with .html)",
                    .values = Values::file,
                    .letter = 'o'},
                   {.name = "case",

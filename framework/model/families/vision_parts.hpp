@@ -15,7 +15,7 @@ struct TowerDefaults {
   bool windows;              ///< Qwen2.5-VL: windows, RMSNorm and a gated MLP
 };
 
-/// Reads `vision_config`, and the ids of placeholders beside it.
+/// Reads `vision_config`, and the ids of placeholders.
 /// \param config  the outer configuration
 /// \param width   of the text model, which the tower's output must have
 VisionSpec read_vision(const ConfigReader& config, std::int64_t width,

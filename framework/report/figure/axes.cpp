@@ -141,7 +141,7 @@ PlotArea add_axes(Drawing& drawing, const Axis& axis, const std::vector<double>&
     const Scale scale = value_scale(drawing, values);
     area.up = drawing.request.range ? scale : widened(scale, most);
     at = ticks(area.up, most);
-    // The best rank is 1; there is no rank 0.
+    // The best rank is 1, so that 0 is not a rank.
     if (area.downward && !drawing.request.range && area.up.low < 1) {
       area.up.low = 1;
       std::erase_if(at, [](double tick) { return tick < 1; });

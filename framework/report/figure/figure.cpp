@@ -200,7 +200,8 @@ std::vector<std::string> variables_to_read(const std::vector<Variable>& facts,
   std::vector<std::string> dims;
   for (const Variable& one : facts)
     if (drawn(one.name)) dims.insert(dims.end(), one.dims.begin(), one.dims.end());
-  // A lens has its ranks beside it, an interval its bounds, attention its tokens.
+  // A lens is drawn together with its ranks, an interval with its bounds, attention with its
+  // tokens.
   for (const char* dim : {"rank", "bound", "token", "case", "case_number"}) dims.emplace_back(dim);
   std::string stem = variable;
   if (stem.ends_with("_mean")) stem.resize(stem.size() - 5);
@@ -210,9 +211,9 @@ std::vector<std::string> variables_to_read(const std::vector<Variable>& facts,
         one.coordinate && std::all_of(one.dims.begin(), one.dims.end(), [&](const auto& dim) {
           return std::find(dims.begin(), dims.end(), dim) != dims.end();
         });
-    const bool beside = one.name.ends_with("top_id") || one.name == "settled_layer" ||
-                        one.name == variable + "_interval" || one.name == stem + "_interval";
-    if (labels || beside || drawn(one.name)) names.push_back(one.name);
+    const bool companion = one.name.ends_with("top_id") || one.name == "settled_layer" ||
+                           one.name == variable + "_interval" || one.name == stem + "_interval";
+    if (labels || companion || drawn(one.name)) names.push_back(one.name);
   }
   return names;
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kRowHeight = 10, kTitleHeight = 10, kGap = 8;
 constexpr double kHighestPlot = 420;
-constexpr double kLowestPlot = 30;  ///< three labels of the colour bar fit beside it
+constexpr double kLowestPlot = 30;  ///< three labels of the colour bar fit into this height
 constexpr double kMostShareOfWidth = 0.8;
 /// A cell overlaps the next ones by so much, so that viewers of PDF show no lines between cells.
 constexpr double kOverlap = 0.3;

@@ -25,7 +25,4 @@ std::string png_of(std::size_t width, std::size_t height, std::string_view pixel
 std::string with_texts(const std::string& png,
                        const std::vector<std::pair<std::string, std::string>>& texts, double dpi);
 
-/// Bytes in base64 with padding.
-std::string base64(std::string_view bytes);
-
 }  // namespace lensbench::figure

@@ -84,8 +84,4 @@ Path straight(double x1, double y1, double x2, double y2, Colour colour = kInk, 
 /// The scene as one `<svg>` element: without an XML declaration, ids and scripts.
 std::string svg_of(const Scene& scene);
 
-/// Text for the content and the attributes of XML: `&`, `<`, `>` and quotes become references,
-/// bytes that are not UTF-8 and characters that XML does not allow become U+FFFD.
-std::string escaped(std::string_view text);
-
 }  // namespace lensbench::figure

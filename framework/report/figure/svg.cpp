@@ -1,3 +1,5 @@
+#include "core/text/base64.hpp"
+#include "core/text/markup.hpp"
 #include "core/text/utf8.hpp"
 #include "report/figure/png.hpp"
 #include "report/figure/scale.hpp"
@@ -11,13 +13,7 @@ std::string points(double length) {
   return decimal(length, 2);
 }
 
-/// Whether XML 1.0 allows a character in a document.
-bool is_xml_character(char32_t c) {
-  return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c <= 0xd7ff) ||
-         (c >= 0xe000 && c <= 0xfffd) || (c >= 0x10000 && c <= 0x10ffff);
-}
-
-/// Writer of elements. Every text goes through `escaped`, in `attribute` or in `content`.
+/// Writer of elements. Every text goes through `escape_markup`, in `attribute` or in `content`.
 class SvgWriter {
  public:
   std::string document(const Scene& scene) {
@@ -90,7 +86,7 @@ class SvgWriter {
       attribute("text-anchor", text.anchor == Anchor::middle ? "middle" : "end");
     if (text.bold) attribute("font-weight", "bold");
     if (text.fill != kInk) attribute("fill", hex(text.fill));
-    out_ += ">" + escaped(text.text) + "</text>\n";
+    out_ += ">" + escape_markup(text.text) + "</text>\n";
   }
 
   void operator()(const Image& image) {
@@ -111,11 +107,11 @@ class SvgWriter {
   void attribute(std::string_view name, std::string_view value) {
     out_ += " ";
     out_ += name;
-    out_ += "=\"" + escaped(value) + "\"";
+    out_ += "=\"" + escape_markup(value) + "\"";
   }
 
   void content(const std::string& name, std::string_view text) {
-    if (!text.empty()) out_ += "<" + name + ">" + escaped(text) + "</" + name + ">\n";
+    if (!text.empty()) out_ += "<" + name + ">" + escape_markup(text) + "</" + name + ">\n";
   }
 
   void box(double x, double y, double width, double height) {
@@ -136,35 +132,6 @@ Path straight(double x1, double y1, double x2, double y2, Colour colour, double 
 
 std::string svg_of(const Scene& scene) {
   return SvgWriter().document(scene);
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const Utf8Unit unit = read_utf8(text);
-    switch (unit.character) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        append_utf8(out, is_xml_character(unit.character) ? unit.character : kReplacementCharacter);
-    }
-    text.remove_prefix(unit.length);
-  }
-  return out;
 }
 
 }  // namespace lensbench::figure

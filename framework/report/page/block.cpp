@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/text/base64.hpp"
 #include "report/page/encode.hpp"
 #include "report/page/escape.hpp"
 

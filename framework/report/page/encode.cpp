@@ -5,25 +5,9 @@
 #include <lensbench/error.hpp>
 
 #include "core/files/sha256.hpp"
+#include "core/text/base64.hpp"
 
 namespace lensbench::page {
-
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    const unsigned group = unsigned{byte(i)} << 16 | (left > 1 ? unsigned{byte(i + 1)} << 8 : 0) |
-                           (left > 2 ? unsigned{byte(i + 2)} : 0);
-    text += kDigits[group >> 18];
-    text += kDigits[group >> 12 & 63];
-    text += left > 1 ? kDigits[group >> 6 & 63] : '=';
-    text += left > 2 ? kDigits[group & 63] : '=';
-  }
-  return text;
-}
 
 std::string deflated(std::string_view bytes) {
   z_stream stream{};

@@ -5,9 +5,6 @@
 
 namespace lensbench::page {
 
-/// Base64 with padding (RFC 4648).
-std::string base64(std::string_view bytes);
-
 /// Raw deflate (RFC 1951). The same bytes give the same result with one version of zlib.
 std::string deflated(std::string_view bytes);
 

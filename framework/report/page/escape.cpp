@@ -17,44 +17,6 @@ std::string valid_text(std::string_view text) {
   return without;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : valid_text(text)) {
-    const auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      // A parser of HTML turns a bare carriage return into a newline.
-      case '\r':
-        out += "&#13;";
-        break;
-      case '\n':
-      case '\t':
-        out += c;
-        break;
-      default:
-        if (byte < 0x20 || byte == 0x7F)
-          append_utf8(out, kReplacementCharacter);
-        else
-          out += c;
-    }
-  }
-  return out;
-}
-
 std::string cut(std::string_view text, std::size_t most) {
   std::size_t end = 0;
   for (std::size_t n = 0; end < text.size(); ++n) {

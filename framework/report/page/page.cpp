@@ -4,6 +4,8 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "core/text/base64.hpp"
+#include "core/text/markup.hpp"
 #include "report/page/encode.hpp"
 #include "report/page/escape.hpp"
 #include "report/page/page_source.hpp"
@@ -30,7 +32,7 @@ std::string document(const PageContent& content) {
       policy_hash(page_script()) +
       "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-      escaped(page_title(content)) + "</title>\n<style>";
+      escape_markup(page_title(content)) + "</title>\n<style>";
   page += page_style();
   page += "</style></head>\n<body>\n<div id=\"static\">\n" + static_part(content) +
           "</div>\n<div id=\"app\"></div>\n";

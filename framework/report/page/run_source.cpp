@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "archive/run/plan_files.hpp"
+#include "report/summary/archive_tokens.hpp"
 #include "report/summary/show_costs.hpp"
 
 namespace lensbench::page {
@@ -40,21 +41,6 @@ std::vector<double> seconds_of(const Dataset& costs) {
   if (!costs.contains("case_seconds") || costs["case_seconds"].is_text()) return {};
   const at::Tensor values = costs["case_seconds"].tensor.to(at::kDouble).contiguous().flatten();
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
-}
-
-/// Texts of the token ids of an archive; an id without one is shown as a number.
-TokenText texts_of(const Dataset& vocabulary) {
-  auto texts = std::make_shared<std::map<std::int64_t, std::string>>();
-  if (vocabulary.contains("id") && !vocabulary["id"].is_text() && vocabulary.contains("text")) {
-    const at::Tensor ids = vocabulary["id"].tensor.to(at::kLong).contiguous();
-    const auto& stored = vocabulary["text"].strings;
-    for (std::int64_t i = 0; i < std::min(ids.numel(), std::ssize(stored)); ++i)
-      (*texts)[ids.data_ptr<std::int64_t>()[i]] = stored[static_cast<std::size_t>(i)];
-  }
-  return [texts](std::int64_t id) {
-    const auto found = texts->find(id);
-    return found == texts->end() ? "<" + std::to_string(id) + ">" : found->second;
-  };
 }
 
 /// A dataset in memory in the form of one in a file.
@@ -152,7 +138,7 @@ RunSource source_of(const ArchiveReader& archive) {
   source.stored = [&archive](const std::string& name, const std::vector<std::int64_t>&) {
     return archive.stored(name);
   };
-  source.token = texts_of(archive.vocabulary());
+  source.token = token_texts_of(archive);
   return source;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/markup.hpp"
 #include "report/page/compare.hpp"
 #include "report/page/escape.hpp"
 #include "report/page/last_prediction.hpp"
@@ -133,7 +134,8 @@ std::string provenance_part(const RunSource& source) {
                               : "A run that is not sealed has no digests: nothing was verified.");
   const nlohmann::json commands = commands_of(source);
   for (const auto& [what, command] : commands.items())
-    out += "<p>" + escaped(what) + ": <code>" + escaped(command.get<std::string>()) + "</code></p>";
+    out += "<p>" + escape_markup(what) + ": <code>" + escape_markup(command.get<std::string>()) +
+           "</code></p>";
   return out + table("Digests (SHA-256)", {"of", "digest"}, digests) +
          table("Files", {"role", "name", "bytes", "SHA-256"}, files) +
          table("Plug-ins", {"name", "version", "entries", "SHA-256"}, plugins) +

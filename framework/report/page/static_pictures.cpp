@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "archive/hdf5/case_selection.hpp"
+#include "core/text/markup.hpp"
 #include "core/text/shell_words.hpp"
 #include "report/figure/figure.hpp"
 #include "report/page/escape.hpp"
@@ -95,12 +96,12 @@ std::string picture_of(const PageRun& run, const PageResult& result, const PageV
     const std::string svg = svg_of(run, result, variable, part);
     if (svg.empty()) continue;
     const std::string name = result.name + "/" + variable.name, id = case_id(run, part.number);
-    std::string caption = escaped(name + (id.empty() ? "" : ", case " + id));
+    std::string caption = escape_markup(name + (id.empty() ? "" : ", case " + id));
     if (run.source->sealed)
       caption += ": <code>" +
-                 escaped("lensbench plot " + shell_word(run.source->file) + " " + shell_word(name) +
-                         (id.empty() ? "" : " --case " + shell_word(id)) +
-                         " --width 170mm -o figure.svg") +
+                 escape_markup("lensbench plot " + shell_word(run.source->file) + " " +
+                               shell_word(name) + (id.empty() ? "" : " --case " + shell_word(id)) +
+                               " --width 170mm -o figure.svg") +
                  "</code>";
     return "<figure>" + svg + "<figcaption>" + caption + "</figcaption></figure>";
   }

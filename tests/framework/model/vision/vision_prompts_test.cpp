@@ -208,5 +208,30 @@ TEST(VisionModel, ReadsTextWithTheBitsOfQwen2) {
                         text_model->forward(make_batch(prompt)).logits));
 }
 
+/// A configuration with the fields of the text model at the top, as in the first published folders.
+nlohmann::json flat_config(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "config.json");
+  const nlohmann::json nested = nlohmann::json::parse(file);
+  nlohmann::json flat = nested["text_config"];
+  const nlohmann::json rope = flat["rope_parameters"];
+  flat.erase("rope_parameters");
+  flat["rope_theta"] = rope["rope_theta"];
+  flat["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", rope["mrope_section"]}};
+  for (const auto& [field, value] : nested.items())
+    if (field != "text_config") flat[field] = value;
+  return flat;
+}
+
+TEST(VisionModel, ReadsTheFlatConfigurationOfFirstFolders) {
+  const VisionSample sample("qwen2_vl", "two_pictures");
+  const testing::TempDir flat;
+  flat.write("config.json", flat_config(sample.directory()).dump());
+  std::filesystem::copy_file(sample.directory() / "model.safetensors", flat / "model.safetensors");
+  const auto nested_model = Model::open(sample.directory().string());
+  const auto flat_model = Model::open(flat.path().string());
+  const TokenBatch prompt = make_batch(sample.tokens(*flat_model->spec().vision));
+  EXPECT_TRUE(at::equal(flat_model->forward(prompt).logits, nested_model->forward(prompt).logits));
+}
+
 }  // namespace
 }  // namespace lensbench

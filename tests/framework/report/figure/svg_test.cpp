@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/text/base64.hpp"
+#include "core/text/markup.hpp"
 #include "report/figure/png.hpp"
 #include "report/figure/scene.hpp"
 #include "report/figure/text_width.hpp"
@@ -12,13 +14,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(FigureSvg, EscapesWhatXmlReserves) {
-  EXPECT_EQ(escaped(R"(<a href="x">&'</a>)"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;&lt;/a&gt;");
-  EXPECT_EQ(escaped("本 é \U0001f600"), "本 é \U0001f600");
+  EXPECT_EQ(escape_markup(R"(<a href="x">&'</a>)"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;&#39;&lt;/a&gt;");
+  EXPECT_EQ(escape_markup("本 é \U0001f600"), "本 é \U0001f600");
 }
 
 TEST(FigureSvg, ReplacesWhatXmlForbids) {
-  EXPECT_EQ(escaped(std::string_view("a\0b\x1b\xffz", 6)), "a\ufffdb\ufffd\ufffdz");
-  EXPECT_EQ(escaped("\xef\xbf\xbe"), "\ufffd");  // U+FFFE
+  EXPECT_EQ(escape_markup(std::string_view("a\0b\x1b\xffz", 6)), "a\ufffdb\ufffd\ufffdz");
+  EXPECT_EQ(escape_markup("\xef\xbf\xbe"), "\ufffd");  // U+FFFE
 }
 
 TEST(FigureSvg, NoTextOfAnArchiveBecomesAnElement) {

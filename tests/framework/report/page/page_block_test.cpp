@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/text/base64.hpp"
 #include "framework/report/page/page_reader.hpp"
 #include "report/page/block.hpp"
 #include "report/page/encode.hpp"
