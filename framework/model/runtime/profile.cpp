@@ -13,8 +13,11 @@ namespace lensbench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-/// The slot of the thread in which libtorch looks for a receiver of allocation reports.
-constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
+/// The slot of the thread in which libtorch looks for a receiver of allocation reports; a function,
+/// since it is a constant of the library in recent versions.
+c10::DebugInfoKind profiler_slot() {
+  return c10::DebugInfoKind::PROFILER_STATE;
+}
 
 template <typename Total>
 Total total_of(void (c10::MemoryReportingInfoBase::*)(void*, std::int64_t, Total, Total,
@@ -30,7 +33,7 @@ using Total = decltype(total_of(&c10::MemoryReportingInfoBase::reportMemoryUsage
 struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
   Active(Profile& to, std::int64_t block, const char* component)
       : profile(to),
-        around(dynamic_cast<Active*>(c10::ThreadLocalDebugInfo::get(kKind))),
+        around(dynamic_cast<Active*>(c10::ThreadLocalDebugInfo::get(profiler_slot()))),
         start(Clock::now()) {
     entry.block = block;
     entry.component = component;
@@ -64,7 +67,7 @@ struct ProfileScope::Active final : c10::MemoryReportingInfoBase {
 /// A scope costs nothing unless the model has a profile; the header checks that.
 void ProfileScope::begin(Profile& profile, std::int64_t block, const char* component) {
   active_ = std::make_shared<Active>(profile, block, component);
-  active_->guard = std::make_unique<c10::DebugInfoGuard>(kKind, active_);
+  active_->guard = std::make_unique<c10::DebugInfoGuard>(profiler_slot(), active_);
 }
 
 void ProfileScope::end() noexcept {

@@ -79,7 +79,7 @@ std::optional<std::int64_t> case_in_name(const std::string& name) {
 FigureData read_for_figure(const ArchiveReader& archive, const std::string& name,
                            const std::string& variable, const std::string& case_id) {
   StoredDataset stored = stored_dataset(archive, name);
-  const Variable& facts = facts_of(stored, variable, where(archive, name));
+  const Variable facts = facts_of(stored, variable, where(archive, name));
   const bool of_tokens =
       std::find(facts.dims.begin(), facts.dims.end(), "token") != facts.dims.end();
   // A variable of single cases is drawn for one of them, others with all that they have.

@@ -275,7 +275,7 @@ DatasetDifference diff_of_blocks(const std::vector<std::int64_t>& first,
   return difference.datasets.at(0);
 }
 
-const VariableDifference& variable_of(const DatasetDifference& dataset, const std::string& name) {
+VariableDifference variable_of(const DatasetDifference& dataset, const std::string& name) {
   for (const VariableDifference& one : dataset.variables)
     if (one.name == name) return one;
   throw std::runtime_error(name);
@@ -285,7 +285,7 @@ using Names = std::vector<std::string>;
 
 TEST(DiffByLabels, ComparesTheBlocksThatBothHave) {
   const auto difference = diff_of_blocks({0, 2}, {0, 1, 2, 3});
-  const auto& norm = variable_of(difference, "norm");
+  const auto norm = variable_of(difference, "norm");
   EXPECT_EQ(norm.agreement, Agreement::identical);
   EXPECT_EQ(norm.elements, 4);  // two blocks of two tokens
   ASSERT_EQ(difference.axes.size(), 1u);
