@@ -122,6 +122,8 @@ int run_plot(const Options& options) {
   Output output{format, dpi_of(options, format)};
   const figure::Request request = figure_request(options);
   const Drawn drawn = parse_drawn(options.operand(1));
+  if (options.given("case") && options.text("case").empty())
+    throw UsageError("plot: --case is empty; give the id of a case, or leave --case out");
   check_output(options);
   Access access{{options.operand(0)}};
   if (const std::string& against = options.text("against"); !against.empty())

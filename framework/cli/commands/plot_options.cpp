@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <lensbench/error.hpp>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -71,7 +71,7 @@ double length_in_mm(const std::string& option, const std::string& text) {
 }
 
 figure::Span span_of(const std::string& option, const std::string& text) {
-  figure::Span span{0, std::numeric_limits<std::int32_t>::max()};
+  figure::Span span{0, figure::kNoEnd};
   const auto colon = text.find(':');
   const std::string first = text.substr(0, colon);
   const std::string last = colon == std::string::npos ? first : text.substr(colon + 1);
@@ -92,7 +92,7 @@ std::pair<double, double> range_of(const std::string& option, const std::string&
   if (colon != std::string::npos) {
     const auto low = parse_number<double>(std::string_view(text).substr(0, colon));
     const auto high = parse_number<double>(std::string_view(text).substr(colon + 1));
-    if (low && high && *low < *high) return {*low, *high};
+    if (low && high && std::isfinite(*high - *low) && *low < *high) return {*low, *high};
   }
   refuse(option, text, "two numbers such as 0:1 or -2:2, the smaller one first");
 }
@@ -111,6 +111,7 @@ figure::Request figure_request(const Options& options) {
   request.font = options.text("font");
   request.title = !options.flag("no-title");
   request.cells = cell_content(options.text("cells"));
+  figure::check_request(request);
   return request;
 }
 

@@ -8,7 +8,13 @@ namespace lensbench {
 namespace fs = std::filesystem;
 
 void check_output_file(const fs::path& file, bool force, const std::vector<fs::path>& inputs) {
+  if (file == "-")
+    throw UsageError("-: output goes to a file, not to standard output; name the file with -o");
   std::error_code ignored;
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder, ignored))
+    throw UsageError(file.string() + ": its folder " + file.parent_path().string() +
+                     " does not exist; create it, or name another one with -o");
   const fs::file_status status = fs::status(file, ignored);
   if (!fs::exists(status)) return;
   if (fs::is_directory(status))

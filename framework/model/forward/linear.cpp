@@ -1,5 +1,6 @@
 #include "model/forward/linear.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/addmv.h>
@@ -13,9 +14,14 @@ namespace lensbench {
 namespace {
 
 /// OpenBLAS sums products of up to 10^6 multiplications in an order that depends on the number of
-/// rows. So that a prompt has the same bits alone and in a batch, small weights are multiplied by
-/// our own loops, and few rows of a larger weight are filled up beyond that number.
+/// rows, MKL those of few rows whatever their size. So that a prompt has the same bits alone and in
+/// a batch, small weights are multiplied by our own loops, and few rows of a larger weight are
+/// filled up beyond that number.
 constexpr std::int64_t kSmallWeight = 1 << 16, kFilledWeight = 1 << 20, kFewestFactorRows = 16;
+
+bool few_rows_are_filled(const at::Tensor& weight) {
+  return weight.numel() <= kFilledWeight || at::hasMKL();
+}
 
 /// rows [n, in] times weight [in, out], plus bias if it is defined.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
@@ -24,7 +30,7 @@ at::Tensor product(const at::Tensor& rows, const at::Tensor& weight, const at::T
     return (bias.defined() ? at::addmv(bias, matrix, row) : at::mv(matrix, row)).unsqueeze(0);
   }
   const std::int64_t n = rows.size(0);
-  if (n > 0 && n < kFewestFactorRows && weight.numel() <= kFilledWeight) {
+  if (n > 0 && n < kFewestFactorRows && few_rows_are_filled(weight)) {
     const at::Tensor filled = at::constant_pad_nd(rows, {0, 0, 0, kFewestFactorRows - n}, 0);
     return product(filled, weight, bias).narrow(0, 0, n);
   }

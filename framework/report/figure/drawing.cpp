@@ -76,18 +76,6 @@ std::string subtitle_of(const Drawing& drawing, const std::string& fixed) {
   return line;
 }
 
-std::string family_of(const std::string& font) {
-  if (font.empty()) return kFamilies;
-  const bool plain = std::all_of(font.begin(), font.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == ' ' || c == '-' || c >= 0x80;
-  });
-  if (!plain)
-    throw UsageError("--font: '" + font +
-                     "' is not the name of one family of fonts, which has "
-                     "letters, digits, blanks and '-'");
-  return font + ", " + kFamilies;
-}
-
 std::size_t bar_ticks(double height) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(height / 13), 3, 6);
 }
@@ -118,10 +106,19 @@ double widest(const Axis& axis) {
 
 constexpr double kLongestLabel = 75;
 
+void cut_shown(AxisLabels& labels) {
+  std::vector<std::string> texts;
+  texts.reserve(labels.shown.size());
+  for (const auto& [index, text] : labels.shown) texts.push_back(text);
+  texts = cut_texts(texts, kTextSize, kLongestLabel);
+  for (std::size_t i = 0; i < texts.size(); ++i) labels.shown[i].second = texts[i];
+}
+
 AxisLabels all_labels(const Axis& axis, double longest) {
   AxisLabels labels;
+  const std::vector<std::string> texts = cut_texts(axis.labels, kTextSize, longest);
   for (std::size_t i = 0; i < axis.size(); ++i) {
-    labels.shown.emplace_back(i, cut_text(axis.labels[i], kTextSize, longest));
+    labels.shown.emplace_back(i, texts[i]);
     labels.extent = std::max(labels.extent, text_width(labels.shown.back().second, kTextSize));
   }
   labels.title = words_of(axis.dim);
@@ -130,10 +127,22 @@ AxisLabels all_labels(const Axis& axis, double longest) {
 
 }  // namespace
 
+std::string font_families(const std::string& font) {
+  if (font.empty()) return kFamilies;
+  const bool plain = std::all_of(font.begin(), font.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == ' ' || c == '-' || c >= 0x80;
+  });
+  if (!plain)
+    throw UsageError("--font: '" + font +
+                     "' is not the name of one family of fonts, which has "
+                     "letters, digits, blanks and '-'");
+  return font + ", " + kFamilies;
+}
+
 void begin(Drawing& drawing, const std::string& fixed) {
   Scene& scene = drawing.scene;
   scene.width = drawing.request.width_mm * kPointsPerMm;
-  scene.font = family_of(drawing.request.font);
+  scene.font = font_families(drawing.request.font);
   scene.title = title_of(drawing);
   drawing.top = kMargin;
   if (!drawing.request.title) return;
@@ -179,9 +188,10 @@ Slice slice_of(const Drawing& drawing, const std::string& name) {
   return slice_of(drawing.dataset, drawing.dataset[name], drawing.request);
 }
 
-Slice drawn_slice(const Drawing& drawing) {
+Slice drawn_slice(Drawing& drawing) {
   const Request& request = drawing.request;
   Slice slice = slice_of(drawing.dataset, drawing.variable, request);
+  drawing.notes.insert(drawing.notes.end(), slice.notes.begin(), slice.notes.end());
   if (request.against == nullptr) return slice;
   const Slice other = slice_of(*request.against, variable_of(*request.against, request), request);
   return difference(std::move(slice), other, request.against_name);
@@ -304,7 +314,7 @@ AxisLabels column_labels(const Axis& axis, double pitch) {
         axis,
         static_cast<std::size_t>(std::max(1.0, static_cast<double>(axis.size()) * pitch / kPitch)),
         kLongestLabel);
-    for (auto& [index, text] : labels.shown) text = cut_text(text, kTextSize, kLongestLabel);
+    cut_shown(labels);
     labels.upright = true;
     return labels;
   }
@@ -320,7 +330,7 @@ AxisLabels row_labels(const Axis& axis, double pitch) {
   const double length = static_cast<double>(axis.size()) * pitch;
   AxisLabels labels =
       thinned(axis, static_cast<std::size_t>(std::max(1.0, length / kLineHeight)), kLongestLabel);
-  for (auto& [index, text] : labels.shown) text = cut_text(text, kTextSize, kLongestLabel);
+  cut_shown(labels);
   return labels;
 }
 

@@ -26,6 +26,10 @@ struct Drawing {
 constexpr double kMargin = 2;
 constexpr double kTick = 2;  ///< length of the marks of an axis
 
+/// The families of fonts of a figure: the given one, if any, and the usual ones.
+/// \throws UsageError if it is not one name
+std::string font_families(const std::string& font);
+
 /// Sets the width and adds the title: the description of the variable, then in a line of its own
 /// the case and `fixed`. Without titles it only sets the width.
 void begin(Drawing& drawing, const std::string& fixed);
@@ -38,7 +42,7 @@ void end(Drawing& drawing, double bottom);
 /// Name and unit of the values, for axes: `entropy (nats)`.
 std::string value_words(const Drawing& drawing);
 /// The slice of the drawn variable, with the variable of `against` subtracted.
-Slice drawn_slice(const Drawing& drawing);
+Slice drawn_slice(Drawing& drawing);
 /// A slice of another variable of the dataset for the same request.
 Slice slice_of(const Drawing& drawing, const std::string& name);
 /// Whether smaller and larger values than zero matter: by the attribute `view`, the comparison with

@@ -93,15 +93,6 @@ void check_drawable(const Variable& variable) {
                      ": it is a single value, which needs no figure; lensbench show prints it");
 }
 
-void check_request(const Request& request) {
-  if (!(request.width_mm >= kNarrowest && request.width_mm <= kWidest))
-    throw UsageError("--width: a figure is " + decimal(kNarrowest, 0) + " to " +
-                     decimal(kWidest, 0) + " mm wide");
-  if (request.height_mm && !(*request.height_mm > 0 && *request.height_mm <= kWidest))
-    throw UsageError("--height: a figure is at most " + decimal(kWidest, 0) + " mm high");
-  if (!request.palette.empty()) palette_colour(request.palette, 0);
-}
-
 void draw_kind(Drawing& drawing, Kind kind) {
   switch (kind) {
     case Kind::heatmap:
@@ -161,6 +152,16 @@ std::optional<Kind> kind_of(std::string_view name) {
   for (std::size_t i = 0; i < kKindNames.size(); ++i)
     if (name == kKindNames[i]) return static_cast<Kind>(i);
   return std::nullopt;
+}
+
+void check_request(const Request& request) {
+  if (!(request.width_mm >= kNarrowest && request.width_mm <= kWidest))
+    throw UsageError("--width: a figure is " + decimal(kNarrowest, 0) + " to " +
+                     decimal(kWidest, 0) + " mm wide");
+  if (request.height_mm && !(*request.height_mm > 0 && *request.height_mm <= kWidest))
+    throw UsageError("--height: a figure is at most " + decimal(kWidest, 0) + " mm high");
+  if (!request.palette.empty()) palette_colour(request.palette, 0);
+  font_families(request.font);
 }
 
 Kind default_kind(const Dataset& dataset, const Variable& variable) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <lensbench/dataset.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ enum class CellContent {
   number,     ///< the value
   none,
 };
+
+/// The end of a span that names only its beginning.
+constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
 
 /// Indices from `first` to `last`, both included, by the labels of their coordinate.
 struct Span {
@@ -92,6 +96,11 @@ struct Figure {
 /// Kind that is drawn for a variable where the request names none.
 /// \throws UsageError with the reason if no kind can draw the variable
 Kind default_kind(const Dataset& dataset, const Variable& variable);
+
+/// Checks the options of a request that do not depend on the data: size, palette and font. `draw`
+/// checks them as well.
+/// \throws UsageError with the option
+void check_request(const Request& request);
 
 /// Draws a variable.
 /// \param dataset     the variable with the coordinates of its dimensions; for texts in cells also

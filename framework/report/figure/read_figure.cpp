@@ -38,6 +38,11 @@ const Variable& facts_of(const StoredDataset& stored, const std::string& variabl
     if (!shown.empty() && std::find(names.begin(), names.end(), shown) == names.end())
       names.push_back(shown);
   }
+  for (const StoredVariable& one : stored.variables)
+    if (std::ranges::count(one.facts.dims, variable) > 0)
+      throw UsageError(place + ": '" + variable +
+                       "' is a dimension of its variables and does not " +
+                       "have values; known: " + join(names, ", "));
   throw UsageError(place + ": it does not have a variable '" + variable + "'" +
                    suggest(variable, names));
 }

@@ -113,10 +113,14 @@ RowArea add_rows(Drawing& drawing, const std::vector<RowOfValue>& rows, const st
   // Rows that are lower than a line of text have every second, third … label.
   const std::size_t every = label_step(
       rows.size(), static_cast<std::size_t>(std::max(1.0, area.height / (kTextSize + 0.6))));
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (const RowOfValue& row : rows) names.push_back(row.label);
+  names = cut_texts(names, kTextSize, kLongest);
   for (std::size_t i = 0; i < rows.size(); i += every)
     drawing.scene.add(Text{.x = area.left - left_room - 3,
                            .y = area.y(i) + kMiddle,
-                           .text = cut_text(rows[i].label, kTextSize, kLongest),
+                           .text = names[i],
                            .anchor = Anchor::end});
   drawing.scene.add(
       Text{.x = area.left + area.width / 2,

@@ -92,10 +92,15 @@ void keep_span(Slice& slice, std::size_t axis, const Span& span, const std::stri
   std::size_t first = 0, end = numbers.size();
   while (first < end && numbers[first] < static_cast<double>(span.first)) ++first;
   while (end > first && numbers[end - 1] > static_cast<double>(span.last)) --end;
-  if (first == end)
-    throw UsageError(option + " " + std::to_string(span.first) + ":" + std::to_string(span.last) +
-                     ": the variable has " + words_of(slice.axes[axis].dim) + " " +
-                     decimal(numbers.front(), 0) + " to " + decimal(numbers.back(), 0));
+  const auto sentence = [&] {
+    return option + " " + std::to_string(span.first) + ":" +
+           (span.last == kNoEnd ? "" : std::to_string(span.last)) + ": the variable has " +
+           words_of(slice.axes[axis].dim) + " " + decimal(numbers.front(), 0) + " to " +
+           decimal(numbers.back(), 0);
+  };
+  if (first == end) throw UsageError(sentence());
+  if (span.last != kNoEnd && static_cast<double>(span.last) > numbers.back())
+    slice.notes.push_back(sentence() + "; the figure ends there");
   keep(slice, axis, first, end - first);
 }
 
@@ -191,7 +196,7 @@ const Variable& variable_of(const Dataset& dataset, const Request& request) {
 }
 
 Slice slice_of(const Dataset& dataset, const Variable& variable, const Request& request) {
-  Slice slice{variable.tensor.to(at::kCPU).to(at::kDouble), {}, ""};
+  Slice slice{variable.tensor.to(at::kCPU).to(at::kDouble), {}, "", {}};
   // Dimensions such as `key_position_case3` are those of one case.
   bool of_case = std::any_of(variable.dims.begin(), variable.dims.end(),
                              [](const auto& dim) { return !case_suffix(dim).empty(); });

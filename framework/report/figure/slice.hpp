@@ -28,7 +28,8 @@ struct Axis {
 struct Slice {
   at::Tensor values;  ///< one dimension for each axis
   std::vector<Axis> axes;
-  std::string fixed;  ///< the indices of the dimensions that were fixed, in words
+  std::string fixed;               ///< the indices of the dimensions that were fixed, in words
+  std::vector<std::string> notes;  ///< sentences for the user, of spans longer than the axis
 
   std::size_t length(std::size_t axis) const { return axes.at(axis).size(); }
   std::optional<std::size_t> find(std::string_view dim) const;

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <set>
 
 #include "core/text/utf8.hpp"
 
@@ -64,6 +66,39 @@ std::string cut_text(std::string_view text, double size, double width) {
     text.remove_prefix(unit.length);
   }
   return kept + std::string(kCut);
+}
+
+namespace {
+
+/// A text without its middle: two fifths of the width are of its beginning.
+std::string without_middle(std::string_view text, double size, double width) {
+  const std::string front = cut_text(text, size, width * 0.4 + text_width(kCut, size) / 2);
+  double left = width - text_width(front, size);
+  std::size_t from = text.size();
+  while (from > 0) {
+    std::size_t before = from - 1;
+    while (before > 0 && (static_cast<unsigned char>(text[before]) & 0xC0U) == 0x80U) --before;
+    left -= text_width(text.substr(before, from - before), size);
+    if (left < 0) break;
+    from = before;
+  }
+  return front + std::string(text.substr(from));
+}
+
+}  // namespace
+
+std::vector<std::string> cut_texts(const std::vector<std::string>& texts, double size,
+                                   double width) {
+  std::vector<std::string> cut;
+  std::map<std::string, std::set<std::string_view>> originals;
+  for (const std::string& text : texts) {
+    cut.push_back(cut_text(text, size, width));
+    originals[cut.back()].insert(text);
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (cut[i] != texts[i] && originals[cut[i]].size() > 1)
+      cut[i] = without_middle(texts[i], size, width);
+  return cut;
 }
 
 bool is_right_to_left(std::string_view text) {

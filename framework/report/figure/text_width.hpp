@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lensbench::figure {
 
@@ -13,6 +14,10 @@ double text_width(std::string_view text, double size);
 /// Text cut between characters to at most `width` points; a cut text ends in `…`. Empty if not even
 /// the mark fits.
 std::string cut_text(std::string_view text, double size, double width);
+/// Texts of one axis, each cut to a width. Where different texts become equal, they lose their
+/// middle in place of their end.
+std::vector<std::string> cut_texts(const std::vector<std::string>& texts, double size,
+                                   double width);
 
 /// Whether the first character with a direction is written from right to left.
 bool is_right_to_left(std::string_view text);

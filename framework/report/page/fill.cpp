@@ -52,43 +52,6 @@ std::int64_t most_part_bytes(std::size_t page_bytes) {
   return std::max(std::int64_t{48} << 20, 8 * static_cast<std::int64_t>(page_bytes));
 }
 
-void note_signs(FilledPart& filled, const at::Tensor& values) {
-  if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
-  filled.negative = values.lt(0).any().item<bool>();
-  filled.positive = values.gt(0).any().item<bool>();
-}
-
-FilledPart encode_texts(const PagePart& part) {
-  const auto& texts = part.stored->facts.strings;
-  if (!part.axis) return {{std::ssize(texts)}, text_block(texts), {}};
-  return {{part.rows.count},
-          text_block(
-              {texts.begin() + part.rows.first, texts.begin() + part.rows.first + part.rows.count}),
-          {}};
-}
-
-FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64_t ranks,
-                  Precision precision) {
-  if (!part.stored->rows) return encode_texts(part);
-  at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
-  if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
-    values = values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
-  FilledPart filled{values.sizes().vec(), {}, {}};
-  if (variable.facts().holds == Holds::token_ids) {
-    const at::Tensor whole = values.to(at::kLong).contiguous();
-    const std::int64_t* data = whole.data_ptr<std::int64_t>();
-    filled.ids.insert(data, data + whole.numel());
-    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
-    // Ids change little from layer to layer, and not at all along other axes.
-    const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
-    filled.block = layers ? id_block(values) : number_block(values);
-    return filled;
-  }
-  note_signs(filled, values);
-  filled.block = number_block(values, precision);
-  return filled;
-}
-
 /// A part to embed, in the order of preference.
 struct Candidate {
   Tier tier;
@@ -107,8 +70,10 @@ class Filling {
     bool all_or_none;  ///< give up when a part other than of the last tier does not fit
   };
 
-  Filling(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes, Rules rules)
-      : runs_(runs),
+  Filling(EncodedParts& encoded, const std::vector<PageRun>& runs, std::int64_t top_k,
+          std::size_t bytes, Rules rules)
+      : encoded_(encoded),
+        runs_(runs),
         top_k_(top_k),
         most_part_(most_part_bytes(bytes)),
         left_(bytes),
@@ -197,14 +162,15 @@ class Filling {
     // A tenth of a byte a cell is less than large blocks need: such a part is not even read.
     constexpr std::int64_t kSmall = 10'000;
     if (n > kSmall && static_cast<std::size_t>(n) / 10 > left_) return false;
-    FilledPart part_of_page = encode(variable(at), part(at), candidate.ranks, precision(candidate));
+    const FilledPart& part_of_page =
+        encoded_.part(runs_, at, candidate.ranks, precision(candidate));
     const auto before = filled_.parts.find(at);
     const std::size_t freed = before == filled_.parts.end() ? 0 : before->second.block.size();
     const std::size_t needed = part_of_page.block.size() + vocabulary_bytes(at.run, part_of_page);
     if (needed > left_ + freed) return false;
     left_ = left_ + freed - needed;
     filled_.ids[at.run].insert(part_of_page.ids.begin(), part_of_page.ids.end());
-    filled_.parts.insert_or_assign(at, std::move(part_of_page));
+    filled_.parts.insert_or_assign(at, part_of_page);
     return true;
   }
 
@@ -217,6 +183,7 @@ class Filling {
     return bytes;
   }
 
+  EncodedParts& encoded_;
   const std::vector<PageRun>& runs_;
   std::int64_t top_k_, most_part_;
   std::size_t left_;
@@ -229,19 +196,14 @@ class Filling {
 
 }  // namespace
 
-std::optional<std::size_t> rank_axis(const PageVariable& variable) {
-  const auto found = std::find(variable.dims.begin(), variable.dims.end(), "rank");
-  if (found == variable.dims.end() || !variable.stored->rows) return std::nullopt;
-  return static_cast<std::size_t>(found - variable.dims.begin());
-}
-
-Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes) {
-  Filling whole(runs, top_k, bytes, {false, Precision::bits16, true});
+Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes,
+            EncodedParts& encoded) {
+  Filling whole(encoded, runs, top_k, bytes, {false, Precision::bits16, true});
   if (whole.run()) return whole.take_filled();
-  Filling split(runs, top_k, bytes, {true, Precision::bits16, false});
+  Filling split(encoded, runs, top_k, bytes, {true, Precision::bits16, false});
   split.run();
   if (split.lost_ranks_at_most()) return split.take_filled();
-  Filling coarse(runs, top_k, bytes, {true, Precision::bits8, false});
+  Filling coarse(encoded, runs, top_k, bytes, {true, Precision::bits8, false});
   coarse.run();
   return coarse.take_filled();
 }

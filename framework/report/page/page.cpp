@@ -65,10 +65,10 @@ void choose_cases(PageContent& content) {
 }
 
 /// Pictures that need at most a quarter of the page. Data are worth more: they are left out first
-/// if the facts do not leave room for them.
-void add_pictures(PageContent& content) {
-  constexpr std::size_t kMost = 256 << 10;
-  const std::size_t room = std::min(kMost, content.request.max_bytes / 4) / content.runs.size();
+/// if the facts do not leave room for them. \param most  bytes; for 0, the pictures are only named
+void add_pictures(PageContent& content, std::size_t most) {
+  const std::size_t room = std::min(most, content.request.max_bytes / 4) / content.runs.size();
+  content.pictures.clear();
   for (const PageRun& run : content.runs) content.pictures.push_back(static_pictures(run, room));
 }
 
@@ -99,16 +99,21 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
   // The page without values of results gives the room for them. Each part needs a few bytes more
   // in the index.
   constexpr std::size_t kOfPart = 48;
-  add_pictures(content);
+  add_pictures(content, std::size_t{256} << 10);
   std::string page = document(content);
+  if (page.size() > request.max_bytes) {
+    add_pictures(content, 0);
+    page = document(content);
+  }
   if (page.size() > request.max_bytes) {
     content.pictures.clear();
     page = document(content);
   }
   const std::size_t facts = page.size() + kOfPart * number_of_parts(content);
   std::size_t room = request.max_bytes > facts ? request.max_bytes - facts : 0;
+  EncodedParts encoded;
   for (int attempt = 0; attempt < 6; ++attempt) {
-    content.filled = fill(content.runs, request.top_k, room);
+    content.filled = fill(content.runs, request.top_k, room, encoded);
     page = document(content);
     if (page.size() <= request.max_bytes) return page;
     // The room was estimated before the index was compressed: the excess is taken from it.

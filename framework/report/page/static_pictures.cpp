@@ -89,11 +89,16 @@ std::string svg_of(const PageRun& run, const PageResult& result, const PageVaria
   }
 }
 
-/// The picture with its name and command, for the first case that has one.
-std::string picture_of(const PageRun& run, const PageResult& result, const PageVariable& variable) {
+/// A picture in SVG, empty if there is none, and its name and command in HTML.
+struct Picture {
+  std::string svg, caption;
+};
+
+/// The picture of the first case that has one.
+Picture picture_of(const PageRun& run, const PageResult& result, const PageVariable& variable) {
   for (const PagePart& part : variable.parts) {
     if (is_too_large(part)) continue;
-    const std::string svg = svg_of(run, result, variable, part);
+    std::string svg = svg_of(run, result, variable, part);
     if (svg.empty()) continue;
     const std::string name = result.name + "/" + variable.name, id = case_id(run, part.number);
     std::string caption = escape_markup(name + (id.empty() ? "" : ", case " + id));
@@ -103,19 +108,24 @@ std::string picture_of(const PageRun& run, const PageResult& result, const PageV
                                shell_word(name) + (id.empty() ? "" : " --case " + shell_word(id)) +
                                " --width 170mm -o figure.svg") +
                  "</code>";
-    return "<figure>" + svg + "<figcaption>" + caption + "</figcaption></figure>";
+    return {std::move(svg), std::move(caption)};
   }
-  return "";
+  return {};
 }
 
 }  // namespace
 
 std::string static_pictures(const PageRun& run, std::size_t bytes) {
   std::string out;
+  std::size_t used = 0;
   for (const auto& result : run.results)
     for (const PageVariable* variable : first_of_each_view(*result)) {
-      const std::string picture = picture_of(run, *result, *variable);
-      if (out.size() + picture.size() <= bytes) out += picture;
+      const auto [svg, caption] = picture_of(run, *result, *variable);
+      if (svg.empty()) continue;
+      const bool fits = used + svg.size() <= bytes;
+      if (fits) used += svg.size();
+      out += fits ? "<figure>" + svg + "<figcaption>" + caption + "</figcaption></figure>"
+                  : "<p>The picture of " + caption + " does not fit into this page.</p>";
     }
   return out;
 }

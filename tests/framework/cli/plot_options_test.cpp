@@ -47,7 +47,7 @@ TEST(PlotOptions, SpansIncludeBothEnds) {
 
 TEST(PlotOptions, RangesAreTwoNumbers) {
   EXPECT_EQ(range_of("range", "-1:2.5"), (std::pair<double, double>(-1, 2.5)));
-  for (const char* wrong : {"", "1", "1:", "2:1", "1:1", "a:b", "nan:1"})
+  for (const char* wrong : {"", "1", "1:", "2:1", "1:1", "a:b", "nan:1", "0:inf", "-inf:0"})
     EXPECT_THROW(range_of("range", wrong), UsageError) << wrong;
 }
 

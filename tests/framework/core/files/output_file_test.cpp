@@ -49,5 +49,17 @@ TEST(OutputFile, IsNeverAPipeADeviceOrAFolder) {
               HasSubstr("is a folder"));
 }
 
+TEST(OutputFile, IsNotTheStandardOutput) {
+  EXPECT_THAT(message_of<UsageError>([&] { check_output_file("-", true, {}); }),
+              HasSubstr("not to standard output"));
+}
+
+TEST(OutputFile, NeedsAFolderThatExists) {
+  const TempDir folder;
+  EXPECT_THAT(
+      message_of<UsageError>([&] { check_output_file(folder / "missing" / "a.html", false, {}); }),
+      HasSubstr("its folder " + (folder / "missing").string() + " does not exist"));
+}
+
 }  // namespace
 }  // namespace lensbench

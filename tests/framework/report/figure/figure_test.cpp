@@ -105,6 +105,14 @@ TEST(FigureHeatmap, LayersAndTokensAreThoseOfTheRequest) {
   EXPECT_THAT(texts(figure.svg), Not(Contains("·e")));
 }
 
+TEST(FigureHeatmap, ASpanLongerThanTheAxisIsSaid) {
+  const Figure figure =
+      figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = Span{5, 100}});
+  EXPECT_THAT(figure.notes, Contains(HasSubstr("--tokens 5:100: the variable has token 0 to 7")));
+  EXPECT_THAT(figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = Span{5, kNoEnd}}).notes,
+              Not(Contains(HasSubstr("--tokens"))));
+}
+
 TEST(FigureHeatmap, CellsShowTheFirstChoiceNumbersOrNothing) {
   const Dataset data = grid_dataset(3, 4);
   const auto count = [&](CellContent content) {
@@ -311,6 +319,16 @@ TEST(FigureRefusals, SayWhyAndWhatToDo) {
   EXPECT_THAT(refusal(grid, {.variable = "value", .range = std::pair(2., 2.)}),
               HasSubstr("--range"));
   EXPECT_THAT(refusal(summary, {.variable = "speed", .palette = "jet"}), HasSubstr("viridis"));
+}
+
+TEST(FigureRefusals, OfOptionsNeedNoData) {
+  const auto refused = [](const Request& request) {
+    return message_of<UsageError>([&] { check_request(request); });
+  };
+  EXPECT_THAT(refused({.variable = "value", .width_mm = 1}), HasSubstr("--width"));
+  EXPECT_THAT(refused({.variable = "value", .height_mm = 5000}), HasSubstr("--height"));
+  EXPECT_THAT(refused({.variable = "value", .font = "X\""}), HasSubstr("--font"));
+  EXPECT_NO_THROW(check_request({.variable = "value"}));
 }
 
 TEST(FigureRefusals, AVariableWithoutAnyValueIsRefused) {

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "core/text/base64.hpp"
 #include "core/text/markup.hpp"
 #include "report/figure/png.hpp"
@@ -103,6 +107,17 @@ TEST(FigureTextWidth, ACutTextFitsAndSaysThatItIsCut) {
   EXPECT_TRUE(cut.ends_with("…")) << cut;
   EXPECT_EQ(cut_text("本本本", 7, 15), "本…");
   EXPECT_EQ(cut_text(text, 7, 3), "");
+}
+
+TEST(FigureTextWidth, DifferentTextsStayDifferentWhenTheyAreCut) {
+  const std::vector<std::string> texts{"blocks.10.attention.head.3", "blocks.10.attention.head.4",
+                                       "blocks.10", "a completely different name of a component"};
+  const std::vector<std::string> cut = cut_texts(texts, 7, 60);
+  EXPECT_EQ(std::set<std::string>(cut.begin(), cut.end()).size(), texts.size());
+  for (const std::string& text : cut) EXPECT_LE(text_width(text, 7), 60) << text;
+  EXPECT_TRUE(cut[0].ends_with("3") && cut[1].ends_with("4"));
+  EXPECT_EQ(cut[2], texts[2]);
+  EXPECT_EQ(cut[3], cut_text(texts[3], 7, 60));
 }
 
 TEST(FigureTextWidth, TheFirstLetterDecidesTheDirection) {

@@ -255,7 +255,7 @@ TEST_F(Page, HasAPictureOfEachViewWithoutScript) {
 }
 
 TEST_F(Page, PicturesGiveWayToFacts) {
-  std::size_t most = page_of(path_).size(), without = 0;
+  std::size_t most = page_of(path_).size(), without = 0, said = 0;
   try {
     for (; most > 3000; most -= 3000) {
       PageRequest request;
@@ -263,10 +263,15 @@ TEST_F(Page, PicturesGiveWayToFacts) {
       const std::string page = page_of(path_, request);
       EXPECT_LE(page.size(), most);
       without = pictures_of(page).empty() ? without + 1 : 0;
+      if (page.find("lens/target_probability, case case-0: <code>lensbench plot") !=
+              std::string::npos &&
+          page.find("does not fit into this page") != std::string::npos)
+        ++said;
     }
   } catch (const UsageError&) {
   }
   EXPECT_GT(without, 0U) << "the facts alone were not tried";
+  EXPECT_GT(said, 0U) << "no page names the picture that it lacks";
 }
 
 TEST_F(Page, RanksBeyondTheLimitAreNamed) {

@@ -1,0 +1,66 @@
+#include "report/page/encoded_parts.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lensbench::page {
+namespace {
+
+void note_signs(FilledPart& filled, const at::Tensor& values) {
+  if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
+  filled.negative = values.lt(0).any().item<bool>();
+  filled.positive = values.gt(0).any().item<bool>();
+}
+
+FilledPart encode_texts(const PagePart& part) {
+  const auto& texts = part.stored->facts.strings;
+  if (!part.axis) return {{std::ssize(texts)}, text_block(texts), {}};
+  return {{part.rows.count},
+          text_block(
+              {texts.begin() + part.rows.first, texts.begin() + part.rows.first + part.rows.count}),
+          {}};
+}
+
+FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64_t ranks,
+                  Precision precision) {
+  if (!part.stored->rows) return encode_texts(part);
+  at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
+  if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
+    values = values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
+  FilledPart filled{values.sizes().vec(), {}, {}};
+  if (variable.facts().holds == Holds::token_ids) {
+    const at::Tensor whole = values.to(at::kLong).contiguous();
+    const std::int64_t* data = whole.data_ptr<std::int64_t>();
+    filled.ids.insert(data, data + whole.numel());
+    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
+    // Ids change little from layer to layer, and not at all along other axes.
+    const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
+    filled.block = layers ? id_block(values) : number_block(values);
+    return filled;
+  }
+  note_signs(filled, values);
+  filled.block = number_block(values, precision);
+  return filled;
+}
+
+}  // namespace
+
+std::optional<std::size_t> rank_axis(const PageVariable& variable) {
+  const auto found = std::find(variable.dims.begin(), variable.dims.end(), "rank");
+  if (found == variable.dims.end() || !variable.stored->rows) return std::nullopt;
+  return static_cast<std::size_t>(found - variable.dims.begin());
+}
+
+const FilledPart& EncodedParts::part(const std::vector<PageRun>& runs, const PartPlace& at,
+                                     std::int64_t ranks, Precision precision) {
+  const auto [place, is_new] = parts_.try_emplace({at, ranks, precision});
+  if (is_new) {
+    const PageVariable& variable = runs[at.run].results[at.result]->variables[at.variable];
+    place->second = encode(variable, variable.parts[at.part], ranks, precision);
+  }
+  return place->second;
+}
+
+}  // namespace lensbench::page

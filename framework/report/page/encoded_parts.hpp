@@ -1,0 +1,55 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "report/page/block.hpp"
+#include "report/page/page_result.hpp"
+
+namespace lensbench::page {
+
+/// One archive of a page with the cases whose data the page has.
+struct PageRun {
+  const RunSource* source = nullptr;
+  std::vector<std::int64_t> chosen;  ///< ascending
+  std::vector<std::unique_ptr<PageResult>> results;
+};
+
+/// Values of one part in the form that the page has.
+struct FilledPart {
+  std::vector<std::int64_t> shape;
+  Block block;
+  std::set<std::int64_t> ids;  ///< token ids that occur
+  bool negative = false, positive = false;
+};
+
+/// Place of a part: run, result, variable, part.
+struct PartPlace {
+  std::size_t run = 0, result = 0, variable = 0, part = 0;
+  auto operator<=>(const PartPlace&) const = default;
+};
+
+/// The parts that were encoded for a page. A page is filled in several attempts, most of which use
+/// the same parts; reading and compressing them takes nearly all of the time.
+class EncodedParts {
+ public:
+  /// \param ranks  how many ranks of the part
+  /// \throws InputError for damaged content
+  const FilledPart& part(const std::vector<PageRun>& runs, const PartPlace& at, std::int64_t ranks,
+                         Precision precision);
+
+ private:
+  std::map<std::tuple<PartPlace, std::int64_t, Precision>, FilledPart> parts_;
+};
+
+/// Index of a dimension of ranks; empty if the variable does not have one.
+std::optional<std::size_t> rank_axis(const PageVariable& variable);
+
+}  // namespace lensbench::page
