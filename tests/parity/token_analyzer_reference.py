@@ -21,7 +21,7 @@ from transformers import (AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, Lla
                           TopPLogitsWarper)
 
 IDS = [3, 17, 5, 5, 11, 0, 23, 46, 8, 29, 30, 1, 14, 2]
-TEXT = ("And the LORD spake unto Moses, saying, Speak unto the children of Israel, "
+TEXT = ("And the LORD spake unto Aaron, saying, Speak unto the children of Israel, "
         "and the quantum computer shall be an abomination unto you.")
 TOP_K, NUCLEUS, TEMPERATURES = 5, [0.5, 0.9], [0.5, 2.0]
 SAMPLER = {"temperature": 0.8, "top_k": 12, "top_p": 0.7}
@@ -79,6 +79,14 @@ def sampler(row, chosen):
             "kept_by_top_p": float(tempered[drawable].sum() / after_top_k)}
 
 
+def rank_of(row, i):
+    """A rank that float32 has too: no other logit is as near as its rounding."""
+    gaps = (row - row[i]).abs()
+    gaps[i] = 1
+    assert gaps.min() > 4e-5, f"a rank is decided by {gaps.min():.1e}: choose another text"
+    return int((row > row[i]).sum()) + 1
+
+
 def entropy(row):
     return float(torch.distributions.Categorical(logits=row).entropy())
 
@@ -91,7 +99,7 @@ def step(row, chosen):
     return {
         "chosen_probability": float(p[chosen]),
         "surprisal": float(F.cross_entropy(row[None], torch.tensor([chosen]))),
-        "chosen_rank": int((row > row[chosen]).sum()) + 1,
+        "chosen_rank": rank_of(row, chosen),
         "entropy": entropy(row),
         "margin": float(top.values[0] - top.values[1]),
         "top_id": top.indices.tolist(),
@@ -110,19 +118,18 @@ def compared(row, other, chosen):
     log_p, log_q = F.log_softmax(row, -1), F.log_softmax(other, -1)
     log_m = torch.logaddexp(log_p, log_q) - torch.tensor(2.0, dtype=torch.float64).log()
     kl = lambda a, b: float(F.kl_div(b, a, reduction="sum", log_target=True))
-    rank = lambda r, i: int((r > r[i]).sum()) + 1
     return {
         "kl": kl(log_p, log_q),
         "kl_reverse": kl(log_q, log_p),
         "js_divergence": (kl(log_p, log_m) + kl(log_q, log_m)) / 2,
         "surprisal_in_other": float(-log_q[chosen]),
         "entropy_in_other": entropy(other),
-        "rank_in_other": rank(other, chosen),
-        "rank_change": rank(other, chosen) - rank(row, chosen),
+        "rank_in_other": rank_of(other, chosen),
+        "rank_change": rank_of(other, chosen) - rank_of(row, chosen),
         "top_differs": int(row.argmax() != other.argmax()),
         "other_top_id": other.topk(TOP_K).indices.tolist(),
-        "top_rank_in_other": [rank(other, i) for i in row.topk(TOP_K).indices],
-        "other_top_rank": [rank(row, i) for i in other.topk(TOP_K).indices],
+        "top_rank_in_other": [rank_of(other, i) for i in row.topk(TOP_K).indices],
+        "other_top_rank": [rank_of(row, i) for i in other.topk(TOP_K).indices],
     }
 
 
