@@ -1,8 +1,11 @@
 #include <charconv>
+#include <exception>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <lensbench/error.hpp>
 #include <optional>
+#include <vector>
 
 #include "archive/digest/verify.hpp"
 #include "archive/sandbox/guard.hpp"
@@ -52,7 +55,7 @@ fs::path page_file(const Options& options) {
 }
 
 /// A page must not present damaged numbers. \throws InputError
-void require_intact(const std::string& file) {
+void require_sound(const std::string& file) {
   const VerifyResult result = verify_archive(file);
   if (!result.intact)
     throw InputError(file + ": damaged archive, no page is written: " + result.findings.front() +
@@ -61,15 +64,38 @@ void require_intact(const std::string& file) {
 
 std::string page_of_archives(const Options& options, const page::PageRequest& request) {
   const std::string &first = options.operand(0), &second = options.operand(1);
-  require_intact(first);
   const ArchiveReader a(first);
   std::vector<page::RunSource> runs;
   runs.push_back(page::source_of(a));
   if (second.empty()) return page::make_page(runs, request);
-  require_intact(second);
   const ArchiveReader b(second);
   runs.push_back(page::source_of(b));
   return page::make_page(runs, request, diff_archives(a, b));
+}
+
+/// The page of sealed archives. They are verified in another process at the same time, which takes
+/// about as long as to make the page of a large archive.
+std::string verified_page(const Options& options, const page::PageRequest& request) {
+  std::vector<fs::path> files = {options.operand(0)};
+  if (!options.operand(1).empty()) files.emplace_back(options.operand(1));
+  auto verified = std::async(std::launch::async, [&] {
+    for (const fs::path& file : files)
+      ask_child({{file}}, [&] {
+        require_sound(file.string());
+        return std::string();
+      });
+  });
+  std::string page;
+  std::exception_ptr problem;
+  try {
+    page = ask_child({files}, [&] { return page_of_archives(options, request); });
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  // Damage explains any other problem.
+  verified.get();
+  if (problem) std::rethrow_exception(problem);
+  return page;
 }
 
 std::string page_of_run(const fs::path& folder, const page::PageRequest& request) {
@@ -85,7 +111,7 @@ std::string page_of_run(const fs::path& folder, const page::PageRequest& request
 
 }  // namespace
 
-/// The child reads the archive and returns the page; only the parent, which does not read the
+/// A child process reads the archive and returns the page; only the parent, which does not read the
 /// archive, may write a file.
 int run_report(const Options& options) {
   if (!page::has_page())
@@ -108,9 +134,7 @@ int run_report(const Options& options) {
                        ": the run is not sealed yet, and only archives can be compared");
     page = page_of_run(folder, request);
   } else {
-    Access access{{first}};
-    if (!second.empty()) access.files.emplace_back(second);
-    page = ask_child(access, [&] { return page_of_archives(options, request); });
+    page = verified_page(options, request);
   }
   write_file_atomically(fs::absolute(file), std::string_view(page));
   std::cout << file.string() << ": " << page.size() << " bytes\n";

@@ -23,12 +23,15 @@ FilledPart encode_texts(const PagePart& part) {
           {}};
 }
 
-FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64_t ranks,
-                  Precision precision) {
-  if (!part.stored->rows) return encode_texts(part);
+/// Values of a part with at most `ranks` ranks.
+at::Tensor values_of(const PageVariable& variable, const PagePart& part, std::int64_t ranks) {
   at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
   if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
     values = values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
+  return values;
+}
+
+FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precision precision) {
   FilledPart filled{values.sizes().vec(), {}, {}};
   if (variable.facts().holds == Holds::token_ids) {
     const at::Tensor whole = values.to(at::kLong).contiguous();
@@ -45,6 +48,21 @@ FilledPart encode(const PageVariable& variable, const PagePart& part, std::int64
   return filled;
 }
 
+/// Whether a sixteenth of the values along their longest axis needs so many bytes that the whole
+/// needs more than the room. A part of few cells is not tried: it is encoded as quickly.
+bool exceeds(const PageVariable& variable, const at::Tensor& values, Precision precision,
+             std::size_t room) {
+  constexpr std::int64_t kFew = 200'000, kParts = 16;
+  if (values.numel() < kFew) return false;
+  const auto shape = values.sizes();
+  const auto axis = std::max_element(shape.begin(), shape.end()) - shape.begin();
+  if (shape[static_cast<std::size_t>(axis)] < kParts) return false;
+  const std::int64_t some = shape[static_cast<std::size_t>(axis)] / kParts;
+  const at::Tensor first = values.narrow(axis, 0, some).contiguous();
+  // Other parts of the values may need fewer bytes, hardly less than half.
+  return encode(variable, first, precision).block.size() * kParts / 2 > room;
+}
+
 }  // namespace
 
 std::optional<std::size_t> rank_axis(const PageVariable& variable) {
@@ -53,14 +71,16 @@ std::optional<std::size_t> rank_axis(const PageVariable& variable) {
   return static_cast<std::size_t>(found - variable.dims.begin());
 }
 
-const FilledPart& EncodedParts::part(const std::vector<PageRun>& runs, const PartPlace& at,
-                                     std::int64_t ranks, Precision precision) {
-  const auto [place, is_new] = parts_.try_emplace({at, ranks, precision});
-  if (is_new) {
-    const PageVariable& variable = runs[at.run].results[at.result]->variables[at.variable];
-    place->second = encode(variable, variable.parts[at.part], ranks, precision);
-  }
-  return place->second;
+const FilledPart* EncodedParts::part(const std::vector<PageRun>& runs, const PartPlace& at,
+                                     std::int64_t ranks, Precision precision, std::size_t room) {
+  const auto key = std::tuple(at, ranks, precision);
+  if (const auto known = parts_.find(key); known != parts_.end()) return &known->second;
+  const PageVariable& variable = runs[at.run].results[at.result]->variables[at.variable];
+  const PagePart& part = variable.parts[at.part];
+  if (!part.stored->rows) return &parts_.emplace(key, encode_texts(part)).first->second;
+  const at::Tensor values = values_of(variable, part, ranks);
+  if (exceeds(variable, values, precision, room)) return nullptr;
+  return &parts_.emplace(key, encode(variable, values, precision)).first->second;
 }
 
 }  // namespace lensbench::page

@@ -41,9 +41,12 @@ struct PartPlace {
 class EncodedParts {
  public:
   /// \param ranks  how many ranks of the part
+  /// \param room   bytes that are left
+  /// \return nothing for a part that needs clearly more bytes, by a sample of its values; another
+  ///   one may need more as well
   /// \throws InputError for damaged content
-  const FilledPart& part(const std::vector<PageRun>& runs, const PartPlace& at, std::int64_t ranks,
-                         Precision precision);
+  const FilledPart* part(const std::vector<PageRun>& runs, const PartPlace& at, std::int64_t ranks,
+                         Precision precision, std::size_t room);
 
  private:
   std::map<std::tuple<PartPlace, std::int64_t, Precision>, FilledPart> parts_;

@@ -162,15 +162,16 @@ class Filling {
     // A tenth of a byte a cell is less than large blocks need: such a part is not even read.
     constexpr std::int64_t kSmall = 10'000;
     if (n > kSmall && static_cast<std::size_t>(n) / 10 > left_) return false;
-    const FilledPart& part_of_page =
-        encoded_.part(runs_, at, candidate.ranks, precision(candidate));
     const auto before = filled_.parts.find(at);
     const std::size_t freed = before == filled_.parts.end() ? 0 : before->second.block.size();
-    const std::size_t needed = part_of_page.block.size() + vocabulary_bytes(at.run, part_of_page);
+    const FilledPart* part_of_page =
+        encoded_.part(runs_, at, candidate.ranks, precision(candidate), left_ + freed);
+    if (part_of_page == nullptr) return false;
+    const std::size_t needed = part_of_page->block.size() + vocabulary_bytes(at.run, *part_of_page);
     if (needed > left_ + freed) return false;
     left_ = left_ + freed - needed;
-    filled_.ids[at.run].insert(part_of_page.ids.begin(), part_of_page.ids.end());
-    filled_.parts.insert_or_assign(at, part_of_page);
+    filled_.ids[at.run].insert(part_of_page->ids.begin(), part_of_page->ids.end());
+    filled_.parts.insert_or_assign(at, *part_of_page);
     return true;
   }
 
