@@ -131,10 +131,11 @@ TEST_F(PlotCommand, SubtractsAnotherArchive) {
   EXPECT_THAT(content_of(file("same.svg")), HasSubstr("minus that of lens.h5"));
 }
 
-TEST_F(PlotCommand, AFileThatCannotBeWrittenIsAnError) {
+TEST_F(PlotCommand, AFileInAMissingFolderIsRefused) {
   const auto outcome = lensbench(
       {"plot", file("lens.h5"), "logit_lens/entropy", "-o", file("missing/folder/x.svg")});
-  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("its folder " + file("missing/folder") + " does not exist"));
   EXPECT_FALSE(fs::exists(file("missing")));
 }
 
