@@ -51,6 +51,7 @@ const Variable& facts_of(const StoredDataset& stored, const std::string& variabl
 std::int64_t case_to_read(const ArchiveReader& archive, const std::string& case_id) {
   const auto cases = archive.cases();
   std::vector<std::string> ids;
+  ids.reserve(cases.size());
   for (const CaseRecord& one : cases) ids.push_back(one.id);
   if (case_id.empty()) {
     const auto complete = std::find_if(cases.begin(), cases.end(), [](const CaseRecord& one) {

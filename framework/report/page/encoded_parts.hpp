@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -33,7 +32,10 @@ struct FilledPart {
 /// Place of a part: run, result, variable, part.
 struct PartPlace {
   std::size_t run = 0, result = 0, variable = 0, part = 0;
-  auto operator<=>(const PartPlace&) const = default;
+  bool operator<(const PartPlace& other) const {
+    return std::tie(run, result, variable, part) <
+           std::tie(other.run, other.result, other.variable, other.part);
+  }
 };
 
 /// The parts that were encoded for a page. A page is filled in several attempts, most of which use
