@@ -110,10 +110,12 @@ void report_missing(const LensbenchRendering& rendering) {
   }
 }
 
-/// A figure with a text and an image of one pixel, which makes the libraries load all they need.
+/// A figure with an image of one pixel, which makes the library load the code that decodes images.
+/// It does not have a text: Pango would start the thread that finds fonts, and that thread would
+/// not exist in a process made by fork, where texts would wait for it forever.
 constexpr const char* kSmallFigure =
-    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9pt\" height=\"9pt\"><text y=\"7\">a</text>"
-    "<image width=\"1\" height=\"1\" href=\"data:image/png;base64,"
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9pt\" height=\"9pt\"><image width=\"1\" "
+    "height=\"1\" href=\"data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
     "\"/>"
     "</svg>";
