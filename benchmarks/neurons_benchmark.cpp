@@ -112,7 +112,7 @@ BENCHMARK(memory_of_neurons)
     ->Arg(100000)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond)
-    ->Iterations(3);
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace lensbench::benchmarks

@@ -24,7 +24,7 @@
 #include "support/long_form.hpp"
 #include "support/temp_dir.hpp"
 
-// Every bit of a small archive, changed alone: `verify` says damaged, or a reader that shares
+// Bits of a small archive, flipped one at a time: `verify` says damaged, or a reader that shares
 // nothing with it finds every dataset and every attribute as it was. Blocks that no reader looks
 // at, about half of the file, are found first by replacing their whole content; the bits of all
 // other bytes are flipped one at a time, every one of them in the long form. Two workers in

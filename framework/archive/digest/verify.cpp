@@ -92,4 +92,12 @@ VerifyResult verify_archive(const std::filesystem::path& path,
   return result;
 }
 
+void require_intact(const std::filesystem::path& path, const std::string& consequence) {
+  const VerifyResult result = verify_archive(path);
+  if (!result.intact)
+    throw InputError(path.string() + ": damaged archive, " + consequence + ": " +
+                     result.findings.front() + "; lensbench verify " + path.string() +
+                     " says more");
+}
+
 }  // namespace lensbench

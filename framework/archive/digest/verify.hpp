@@ -24,4 +24,9 @@ struct VerifyResult {
 VerifyResult verify_archive(const std::filesystem::path& path,
                             const std::optional<std::string>& expected = {});
 
+/// Verifies an archive whose numbers are about to be presented.
+/// \param consequence  what is not done with a damaged one, for the message: `no page is written`
+/// \throws InputError if the archive is not intact, with the first finding
+void require_intact(const std::filesystem::path& path, const std::string& consequence);
+
 }  // namespace lensbench

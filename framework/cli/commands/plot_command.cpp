@@ -54,15 +54,6 @@ std::string command_of(const Options& options) {
   return command;
 }
 
-/// \throws InputError if the archive is not intact
-void require_intact(const fs::path& file) {
-  const VerifyResult result = verify_archive(file);
-  if (!result.intact)
-    throw InputError(file.string() + ": damaged archive, no figure is made: " +
-                     (result.findings.empty() ? "its digests differ" : result.findings.front()) +
-                     " (lensbench verify says more)");
-}
-
 /// File to write.
 struct Output {
   figure::Format format;
@@ -82,7 +73,7 @@ std::string answer_of(figure::Figure drawn, const Output& output) {
 std::string draw_in_child(const Options& options, figure::Request request, const Drawn& drawn,
                           const Output& output) {
   const std::string &file = options.operand(0), &against = options.text("against");
-  require_intact(file);
+  require_intact(file, "no figure is made");
   const ArchiveReader archive(file);
   const auto data =
       figure::read_for_figure(archive, drawn.dataset, drawn.variable, options.text("case"));
@@ -94,7 +85,7 @@ std::string draw_in_child(const Options& options, figure::Request request, const
                    {"results_sha256", archive.attribute("results_sha256")}};
   figure::FigureData other;
   if (!against.empty()) {
-    require_intact(against);
+    require_intact(against, "no figure is made");
     const ArchiveReader second(against);
     other = figure::read_for_figure(second, drawn.dataset, drawn.variable,
                                     data.case_id.empty() ? options.text("case") : data.case_id);

@@ -54,14 +54,6 @@ fs::path page_file(const Options& options) {
   return file;
 }
 
-/// A page must not present damaged numbers. \throws InputError
-void require_sound(const std::string& file) {
-  const VerifyResult result = verify_archive(file);
-  if (!result.intact)
-    throw InputError(file + ": damaged archive, no page is written: " + result.findings.front() +
-                     "; lensbench verify " + file + " says more");
-}
-
 std::string page_of_archives(const Options& options, const page::PageRequest& request) {
   const std::string &first = options.operand(0), &second = options.operand(1);
   const ArchiveReader a(first);
@@ -81,7 +73,7 @@ std::string verified_page(const Options& options, const page::PageRequest& reque
   auto verified = std::async(std::launch::async, [&] {
     for (const fs::path& file : files)
       ask_child({{file}}, [&] {
-        require_sound(file.string());
+        require_intact(file, "no page is written");
         return std::string();
       });
   });

@@ -41,6 +41,18 @@ double thousandths(char32_t character) {
   return cells == 0 ? 0 : cells > 1 ? 1000 : 667;
 }
 
+/// A text without its middle: two fifths of the width are of its beginning.
+std::string without_middle(std::string_view text, double size, double width) {
+  const std::string front = cut_text(text, size, width * 0.4 + text_width(kCut, size) / 2);
+  const double room = width - text_width(front, size);
+  for (double rest = text_width(text, size); rest > room && !text.empty();) {
+    const Utf8Unit unit = read_utf8(text);
+    rest -= thousandths(unit.character) / 1000 * size;
+    text.remove_prefix(unit.length);
+  }
+  return front + std::string(text);
+}
+
 }  // namespace
 
 double text_width(std::string_view text, double size) {
@@ -67,25 +79,6 @@ std::string cut_text(std::string_view text, double size, double width) {
   }
   return kept + std::string(kCut);
 }
-
-namespace {
-
-/// A text without its middle: two fifths of the width are of its beginning.
-std::string without_middle(std::string_view text, double size, double width) {
-  const std::string front = cut_text(text, size, width * 0.4 + text_width(kCut, size) / 2);
-  double left = width - text_width(front, size);
-  std::size_t from = text.size();
-  while (from > 0) {
-    std::size_t before = from - 1;
-    while (before > 0 && (static_cast<unsigned char>(text[before]) & 0xC0U) == 0x80U) --before;
-    left -= text_width(text.substr(before, from - before), size);
-    if (left < 0) break;
-    from = before;
-  }
-  return front + std::string(text.substr(from));
-}
-
-}  // namespace
 
 std::vector<std::string> cut_texts(const std::vector<std::string>& texts, double size,
                                    double width) {

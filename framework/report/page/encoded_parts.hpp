@@ -42,8 +42,8 @@ struct PartPlace {
 /// the same parts; reading and compressing them takes nearly all of the time.
 class EncodedParts {
  public:
-  /// \param ranks  how many ranks of the part
-  /// \param room   bytes that are left
+  /// \param ranks  number of ranks that the page shows of the part
+  /// \param room   number of bytes that the page has left
   /// \return nothing for a part that needs clearly more bytes, by a sample of its values; another
   ///   one may need more as well
   /// \throws InputError for damaged content

@@ -29,6 +29,7 @@ using lensbench::testing::grid_dataset;
 using lensbench::testing::message_of;
 using lensbench::testing::summary_dataset;
 using lensbench::testing::texts;
+using lensbench::testing::with_tensor;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
@@ -45,16 +46,6 @@ Figure figure_of(const Dataset& data, const char* variable) {
 
 std::string refusal(const Dataset& data, Request request) {
   return message_of<UsageError>([&] { figure_of(data, std::move(request)); });
-}
-
-/// Changed copy of a variable.
-Dataset with_tensor(const Dataset& data, const std::string& name, const at::Tensor& tensor) {
-  Dataset changed;
-  for (Variable variable : data.variables()) {
-    if (variable.name == name) variable.tensor = tensor;
-    changed.add(std::move(variable));
-  }
-  return changed;
 }
 
 // The place of a cell follows from the grid that the rectangles form, its colour from the palette:
@@ -297,44 +288,6 @@ TEST(FigureKind, NamesAndKindsMatch) {
   ASSERT_EQ(kind_names().size(), 8u);
   for (const std::string& name : kind_names()) EXPECT_EQ(to_string(*kind_of(name)), name);
   EXPECT_FALSE(kind_of("pie"));
-}
-
-TEST(FigureRefusals, SayWhyAndWhatToDo) {
-  const Dataset grid = grid_dataset(3, 3), summary = summary_dataset();
-  EXPECT_THAT(refusal(grid, {.variable = "value1"}), HasSubstr("did you mean 'value'"));
-  EXPECT_THAT(refusal(grid, {.variable = "input_token"}), HasSubstr("texts"));
-  EXPECT_THAT(refusal(grid, {.variable = "position"}), HasSubstr("coordinate"));
-  EXPECT_THAT(refusal(grid, {.variable = "top_id"}), HasSubstr("token ids"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::patches}), HasSubstr("rectangles"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::points}), HasSubstr("intervals"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .layers = Span{7, 9}}),
-              HasSubstr("layer 0 to 2"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .tokens = Span{0, 1}}), HasSubstr("--tokens"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .kind = Kind::heatmap}),
-              HasSubstr("two dimensions"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .height_mm = 5}), HasSubstr("--height"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .font = "a\";x"}), HasSubstr("--font"));
-  EXPECT_THAT(refusal(grid, {.variable = "value", .range = std::pair(2., 2.)}),
-              HasSubstr("--range"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .palette = "jet"}), HasSubstr("viridis"));
-}
-
-TEST(FigureRefusals, OfOptionsNeedNoData) {
-  const auto refused = [](const Request& request) {
-    return message_of<UsageError>([&] { check_request(request); });
-  };
-  EXPECT_THAT(refused({.variable = "value", .width_mm = 1}), HasSubstr("--width"));
-  EXPECT_THAT(refused({.variable = "value", .height_mm = 5000}), HasSubstr("--height"));
-  EXPECT_THAT(refused({.variable = "value", .font = "X\""}), HasSubstr("--font"));
-  EXPECT_NO_THROW(check_request({.variable = "value"}));
-}
-
-TEST(FigureRefusals, AVariableWithoutAnyValueIsRefused) {
-  const at::Tensor missing = at::tensor({std::nan(""), std::nan("")}, at::kDouble).reshape({1, 2});
-  EXPECT_THAT(refusal(with_tensor(grid_dataset(1, 2), "value", missing), {.variable = "value"}),
-              HasSubstr("NaN"));
 }
 
 // Every text is inside of the figure and no two labels of an axis overlap, also for long labels and

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <lensbench/dataset.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "report/figure/figure.hpp"
@@ -86,6 +87,16 @@ inline Dataset attention_dataset() {
           .reshape({2, 3, 3}),
       "1", "attention pattern");
   return data;
+}
+
+/// A copy of a dataset in which one variable has other values.
+inline Dataset with_tensor(const Dataset& data, const std::string& name, const at::Tensor& tensor) {
+  Dataset changed;
+  for (Variable variable : data.variables()) {
+    if (variable.name == name) variable.tensor = tensor;
+    changed.add(std::move(variable));
+  }
+  return changed;
 }
 
 }  // namespace lensbench::testing
