@@ -29,12 +29,14 @@ TEST(FigureRefusals, SayWhyAndWhatToDo) {
   EXPECT_THAT(reason_of(grid, {.variable = "input_token"}), HasSubstr("texts"));
   EXPECT_THAT(reason_of(grid, {.variable = "position"}), HasSubstr("coordinate"));
   EXPECT_THAT(reason_of(grid, {.variable = "top_id"}), HasSubstr("token ids"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .kind = Kind::patches}), HasSubstr("rectangles"));
+  EXPECT_THAT(reason_of(grid, {.variable = "value", .kind = Kind::patches}),
+              HasSubstr("rectangles"));
   EXPECT_THAT(reason_of(grid, {.variable = "value", .kind = Kind::points}), HasSubstr("intervals"));
   EXPECT_THAT(reason_of(grid, {.variable = "value", .layers = Span{7, 9}}),
               HasSubstr("layer 0 to 2"));
   EXPECT_THAT(reason_of(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
-  EXPECT_THAT(reason_of(summary, {.variable = "speed", .tokens = Span{0, 1}}), HasSubstr("--tokens"));
+  EXPECT_THAT(reason_of(summary, {.variable = "speed", .tokens = Span{0, 1}}),
+              HasSubstr("--tokens"));
   EXPECT_THAT(reason_of(summary, {.variable = "speed", .kind = Kind::heatmap}),
               HasSubstr("two dimensions"));
   EXPECT_THAT(reason_of(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));
