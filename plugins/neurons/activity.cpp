@@ -12,10 +12,16 @@ namespace lensbench::neurons {
 namespace {
 
 constexpr std::int32_t kPerOctave = 16, kBins = 16 * kPerOctave;
+/// Counts of a neuron: of the values smaller than the first bin that are being added, and of bins.
+constexpr std::int32_t kCounts = 1 + kBins;
+/// Neurons whose values are counted at a time: one line of the cache in each row.
+constexpr std::size_t kLine = 16;
 /// Neurons whose sums are updated at a time.
 constexpr std::size_t kColumns = 256;
 /// Values whose bins are computed before they are counted.
 constexpr std::int64_t kValues = 256;
+/// Counts of a bin of `SignedCounts`, whose sum counts.
+constexpr std::int64_t kCopies = 4;
 /// Bits of a float32 below its exponent and four digits.
 constexpr int kDropped = 19;
 /// First exponent of the bins of `SignedCounts`, below which float32 values are not normal.
@@ -132,14 +138,17 @@ double ColumnMoments::minimum(std::size_t neuron) const {
 }
 
 SizeCounts::SizeCounts(std::int64_t width)
-    : counts_(static_cast<std::size_t>(width * kBins), 0),
+    : counts_(static_cast<std::size_t>(width * kCounts), 0),
       below_(static_cast<std::size_t>(width), 0),
       base_(static_cast<std::size_t>(width), -1) {}
 
-void SizeCounts::raise(std::int64_t neuron, std::int32_t key) {
-  const auto n = static_cast<std::size_t>(neuron);
+const std::uint32_t* SizeCounts::bins(std::int64_t neuron) const {
+  return &counts_[static_cast<std::size_t>(neuron) * kCounts + 1];
+}
+
+void SizeCounts::raise(std::size_t n, std::int32_t key) {
   const std::int32_t base = std::max(0, (key / kPerOctave + 1) * kPerOctave - kBins);
-  std::uint32_t* counts = &counts_[n * kBins];
+  std::uint32_t* counts = &counts_[n * kCounts + 1];
   if (base_[n] >= 0) {
     const std::int32_t shift = std::min(base - base_[n], kBins);
     below_[n] += std::accumulate(counts, counts + shift, std::int64_t{0});
@@ -149,30 +158,45 @@ void SizeCounts::raise(std::int64_t neuron, std::int32_t key) {
   base_[n] = base;
 }
 
-// The keys of a few values first, in a loop that is vectorised, then their counts.
-void SizeCounts::add(std::int64_t neuron, const float* values, std::int64_t count) {
-  const auto n = static_cast<std::size_t>(neuron);
-  std::uint32_t* counts = &counts_[n * kBins];
-  std::array<std::int32_t, kValues> keys;
-  for (; count > 0; count -= kValues, values += kValues) {
-    const auto some = static_cast<std::size_t>(std::min<std::int64_t>(count, kValues));
-    std::int32_t largest = 0;
-    for (std::size_t i = 0; i < some; ++i) {
-      keys[i] = key_of(values[i]);
-      largest = std::max(largest, keys[i]);
+// A few neurons at a time, whose counts stay in the fastest cache.
+void SizeCounts::add(std::int64_t neuron, const float* rows, std::int64_t width,
+                     std::int64_t count) {
+  const auto first = static_cast<std::size_t>(neuron), neurons = static_cast<std::size_t>(width);
+  std::size_t i = 0;
+  for (; i + kLine <= neurons; i += kLine) add_neurons<kLine>(first + i, rows + i, width, count);
+  for (; i < neurons; ++i) add_neurons<1>(first + i, rows + i, width, count);
+}
+
+// The keys of a row are computed in a loop that is vectorised, and the counts of different neurons
+// do not wait for each other.
+template <std::size_t kNeurons>
+void SizeCounts::add_neurons(std::size_t neuron, const float* rows, std::int64_t width,
+                             std::int64_t count) {
+  std::array<std::int32_t, kNeurons> largest{}, first, before;
+  for (std::int64_t r = 0; r < count; ++r)
+    for (std::size_t i = 0; i < kNeurons; ++i) {
+      const std::int32_t key = key_of(rows[r * width + static_cast<std::int64_t>(i)]);
+      largest[i] = key > largest[i] ? key : largest[i];
     }
-    if (largest > 0 && (base_[n] < 0 || largest >= base_[n] + kBins)) raise(neuron, largest);
+  for (std::size_t i = 0; i < kNeurons; ++i) {
+    const std::int32_t base = base_[neuron + i];
+    if (largest[i] > 0 && (base < 0 || largest[i] >= base + kBins)) raise(neuron + i, largest[i]);
     // A key of 0 is smaller than the first bin, also where no value was larger.
-    const std::int32_t first = std::max(base_[n], 1), base = base_[n];
-    std::int64_t below = 0;
-    for (std::size_t i = 0; i < some; ++i) {
-      if (keys[i] < first)
-        ++below;
-      else
-        ++counts[keys[i] - base];
-    }
-    below_[n] += below;
+    first[i] = std::max(base_[neuron + i], 1);
+    before[i] = base_[neuron + i] - 1;
   }
+  std::uint32_t* counts = &counts_[neuron * kCounts];
+  std::array<std::int32_t, kNeurons> bin;
+  for (std::int64_t r = 0; r < count; ++r) {
+    const float* row = rows + r * width;
+    for (std::size_t i = 0; i < kNeurons; ++i) {
+      const std::int32_t key = key_of(row[i]);
+      bin[i] = static_cast<std::int32_t>(i) * kCounts + (key < first[i] ? 0 : key - before[i]);
+    }
+    for (std::size_t i = 0; i < kNeurons; ++i) ++counts[bin[i]];
+  }
+  for (std::size_t i = 0; i < kNeurons; ++i)
+    below_[neuron + i] += std::exchange(counts[i * kCounts], 0U);
 }
 
 float SizeCounts::nearest_edge(std::int64_t neuron, double size) const {
@@ -185,28 +209,28 @@ float SizeCounts::nearest_edge(std::int64_t neuron, double size) const {
 }
 
 std::int64_t SizeCounts::count_from(std::int64_t neuron, float edge) const {
-  const auto n = static_cast<std::size_t>(neuron);
-  if (base_[n] < 0) return 0;
-  const std::uint32_t* counts = &counts_[n * kBins];
-  const std::int32_t first = std::clamp(key_of(edge) - base_[n], 0, kBins);
+  const std::int32_t base = base_[static_cast<std::size_t>(neuron)];
+  if (base < 0) return 0;
+  const std::uint32_t* counts = bins(neuron);
+  const std::int32_t first = std::clamp(key_of(edge) - base, 0, kBins);
   return std::accumulate(counts + first, counts + kBins, std::int64_t{0});
 }
 
 std::int64_t SizeCounts::count(std::int64_t neuron) const {
-  const auto n = static_cast<std::size_t>(neuron);
-  const std::uint32_t* counts = &counts_[n * kBins];
-  return std::accumulate(counts, counts + kBins, below_[n]);
+  const std::uint32_t* counts = bins(neuron);
+  return std::accumulate(counts, counts + kBins, below_[static_cast<std::size_t>(neuron)]);
 }
 
 double SizeCounts::gini(std::int64_t neuron) const {
   const auto n = static_cast<std::size_t>(neuron);
   if (base_[n] < 0) return kNaN;
+  const std::uint32_t* counts = bins(neuron);
   const auto all = static_cast<double>(count(neuron));
   // Values before the first bin are at most 2^-16 of the largest; they count as 0. The k values of
   // a bin that follow `before` smaller ones have the ranks before + 1 to before + k.
   double before = static_cast<double>(below_[n]), sum = 0, weighted = 0;
   for (std::int32_t bin = 0; bin < kBins; ++bin) {
-    const double k = counts_[n * kBins + static_cast<std::size_t>(bin)];
+    const double k = counts[bin];
     if (k == 0) continue;
     const std::int32_t key = base_[n] + bin;
     const double middle =
@@ -222,15 +246,13 @@ SignedCounts::SignedCounts(std::int64_t bins)
     : bins_(bins),
       exponent_(kFirstExponent),
       per_unit_(std::ldexp(1.0, -kFirstExponent)),
-      counts_(static_cast<std::size_t>(2 * bins), 0),
-      others_(counts_) {}
+      counts_(static_cast<std::size_t>(2 * bins * kCopies), 0) {}
 
 void SignedCounts::widen() {
   std::vector<std::int64_t> wider(counts_.size(), 0);
   for (std::int64_t bin = -bins_; bin < bins_; ++bin)
     wider[static_cast<std::size_t>(half(bin) + bins_)] += count(bin);
   counts_ = std::move(wider);
-  others_.assign(counts_.size(), 0);
   per_unit_ = std::ldexp(1.0, -++exponent_);
 }
 
@@ -257,12 +279,12 @@ void SignedCounts::add(const float* values, std::int64_t count) {
       // Rounds down, also below 0.
       bins[i] = bin + middle - (static_cast<float>(bin) * width > values[i] ? 1 : 0);
     }
+    std::int64_t* counts = counts_.data();
     std::size_t i = 0;
-    for (; i + 2 <= some; i += 2) {
-      ++counts_[static_cast<std::size_t>(bins[i])];
-      ++others_[static_cast<std::size_t>(bins[i + 1])];
-    }
-    if (i < some) ++counts_[static_cast<std::size_t>(bins[i])];
+    for (; i + kCopies <= some; i += kCopies)
+      for (std::int64_t copy = 0; copy < kCopies; ++copy)
+        ++counts[copy * 2 * bins_ + bins[i + static_cast<std::size_t>(copy)]];
+    for (; i < some; ++i) ++counts[bins[i]];
   }
 }
 
@@ -280,8 +302,10 @@ std::int64_t SignedCounts::last() const {
 
 std::int64_t SignedCounts::count(std::int64_t bin) const {
   if (bin < -bins_ || bin >= bins_) return 0;
-  const auto i = static_cast<std::size_t>(bin + bins_);
-  return counts_[i] + others_[i];
+  std::int64_t sum = 0;
+  for (std::int64_t copy = 0; copy < kCopies; ++copy)
+    sum += counts_[static_cast<std::size_t>(copy * 2 * bins_ + bin + bins_)];
+  return sum;
 }
 
 double hoyer(double l1, double squares, std::int64_t n) {

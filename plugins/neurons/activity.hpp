@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -45,8 +46,8 @@ class SizeCounts {
  public:
   explicit SizeCounts(std::int64_t width);
 
-  /// Adds finite values of one neuron.
-  void add(std::int64_t neuron, const float* values, std::int64_t count);
+  /// Adds finite rows [row, width] of neurons from `neuron` on.
+  void add(std::int64_t neuron, const float* rows, std::int64_t width, std::int64_t count);
 
   /// The edge of a bin next to `size`; 0 for a neuron without activations other than 0.
   float nearest_edge(std::int64_t neuron, double size) const;
@@ -59,9 +60,13 @@ class SizeCounts {
   std::int64_t count(std::int64_t neuron) const;
 
  private:
-  void raise(std::int64_t neuron, std::int32_t key);
+  /// Adds the first values of rows, which are those of a few neurons.
+  template <std::size_t kNeurons>
+  void add_neurons(std::size_t neuron, const float* rows, std::int64_t width, std::int64_t count);
+  void raise(std::size_t neuron, std::int32_t key);
+  const std::uint32_t* bins(std::int64_t neuron) const;
 
-  std::vector<std::uint32_t> counts_;  ///< [neuron, bin]
+  std::vector<std::uint32_t> counts_;  ///< [neuron, 1 + bin]
   std::vector<std::int64_t> below_;    ///< values smaller than the first bin
   std::vector<std::int32_t> base_;     ///< key of the first bin; -1: only zeros so far
 };
@@ -90,8 +95,8 @@ class SignedCounts {
   std::int64_t bins_;
   int exponent_;
   double per_unit_;
-  /// Bins -bins to bins - 1; a count is the sum of both.
-  std::vector<std::int64_t> counts_, others_;
+  std::vector<std::int64_t>
+      counts_;  ///< [copy, -bins to bins - 1]; a count is the sum of the copies
 };
 
 /// Measures of one vector of activations.

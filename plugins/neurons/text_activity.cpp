@@ -94,17 +94,10 @@ void TextActivity::add(const NeuronSite& site, const at::Tensor& rows,
                        const std::vector<std::int64_t>& positions) {
   if (positions.empty()) return;
   add_tokens(site, rows, positions);
-  moments_[index(site)].add(rows.data_ptr<float>(), rows.size(0));
-  const at::Tensor columns = rows.t().contiguous();
-  const std::int64_t count = columns.size(1);
-  const float* values = columns.data_ptr<float>();
-  SizeCounts& sizes = sizes_[site.row];
-  SignedCounts& histogram = signed_[site.row];
-  for (std::int64_t neuron = site.first; neuron < site.first + layout_.site_width; ++neuron) {
-    sizes.add(neuron, values, count);
-    histogram.add(values, count);
-    values += count;
-  }
+  const float* values = rows.data_ptr<float>();
+  moments_[index(site)].add(values, rows.size(0));
+  sizes_[site.row].add(site.first, values, layout_.site_width, rows.size(0));
+  signed_[site.row].add(values, rows.numel());
 }
 
 void TextActivity::end_piece() {

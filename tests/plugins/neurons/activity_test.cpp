@@ -32,7 +32,7 @@ std::vector<double> sizes_of(const std::vector<float>& values) {
 
 SizeCounts counts_of(const std::vector<float>& values) {
   SizeCounts counts(1);
-  counts.add(0, values.data(), std::ssize(values));
+  counts.add(0, values.data(), 1, std::ssize(values));
   return counts;
 }
 
