@@ -3,9 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 
-#include <algorithm>
-#include <optional>
-
 #include "model/forward/linear.hpp"
 #include "model/forward/mlp.hpp"
 #include "model/forward/norm.hpp"
@@ -74,11 +71,6 @@ class Tower {
     return apply_norm(spec_.norm, weights, x, hooks, points, state_.gradients);
   }
 
-  bool attends_to_frame(std::int64_t block) const {
-    const auto& full = spec_.full_attention_blocks;
-    return spec_.window_size == 0 || std::find(full.begin(), full.end(), block) != full.end();
-  }
-
   /// Rotates x [patch, head, d_head] in pairs (i, i + d_head / 2), in float32 whatever its type.
   at::Tensor rotated(const at::Tensor& x) const {
     const std::int64_t half = x.size(2) / 2;
@@ -101,7 +93,7 @@ class Tower {
     const at::Tensor v = hooks.apply(Point::v, heads.select(1, 2));
     const at::Tensor turned_q = hooks.apply(Point::rot_q, rotated(q));
     const at::Tensor turned_k = hooks.apply(Point::rot_k, rotated(k));
-    const auto& starts = attends_to_frame(block) ? sequence_.frames : sequence_.windows;
+    const auto& starts = attends_to_frame(spec_, block) ? sequence_.frames : sequence_.windows;
     const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
     const at::Tensor z =
         pairs ? attend_in_hooked_segments(turned_q, turned_k, v, starts, hooks,

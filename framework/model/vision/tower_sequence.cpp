@@ -5,6 +5,7 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <sstream>
 
@@ -60,6 +61,11 @@ std::vector<vision::PatchGrid> patch_grids(const std::vector<PictureRows>& pictu
   for (const PictureRows& picture : pictures)
     grids.push_back({picture.frames, picture.height, picture.width});
   return grids;
+}
+
+bool attends_to_frame(const VisionSpec& spec, std::int64_t block) {
+  const auto& full = spec.full_attention_blocks;
+  return spec.window_size == 0 || std::find(full.begin(), full.end(), block) != full.end();
 }
 
 std::vector<std::int64_t> patch_order(const VisionSpec& spec, const vision::WindowOrder& order) {

@@ -32,6 +32,9 @@ struct TowerSequence {
 TowerSequence tower_sequence(const VisionSpec& spec, const std::vector<PictureRows>& pictures,
                              const at::TensorOptions& like);
 
+/// True if the patches of a block attend to their whole frame, not to their window.
+bool attends_to_frame(const VisionSpec& spec, std::int64_t block);
+
 /// Row of each patch in the order of a tower with windows.
 std::vector<std::int64_t> patch_order(const VisionSpec& spec, const vision::WindowOrder& order);
 
