@@ -6,6 +6,8 @@
 #include <lensbench/error.hpp>
 #include <sstream>
 
+#include "model/hooks/hook_names.hpp"
+
 namespace lensbench {
 namespace {
 

@@ -64,7 +64,6 @@ class TowerGolden : public ::testing::TestWithParam<std::string> {
     hdf5::initialise();
     values.emplace(golden_folder() / (GetParam() + ".h5"), "gradient");
     ASSERT_TRUE(values->has("vision/block0"));
-    // Weights of one checkpoint are bfloat16; they are exact in float32.
     model = Model::open((golden_folder() / GetParam()).string());
     const at::Tensor ids = values->read("input_ids").to(at::kLong);
     tokens.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
@@ -134,8 +133,7 @@ TEST_P(TowerGolden, HasTheMergerOnEveryStream) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shared, TowerGolden,
-                         ::testing::Values("qwen2_vl_tiny", "qwen2_5_vl_tiny",
-                                           "qwen2_vl_tiny_legacy"),
+                         ::testing::Values("qwen2_vl_tiny", "qwen2_5_vl_tiny"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace
