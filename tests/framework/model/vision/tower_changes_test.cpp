@@ -140,7 +140,9 @@ TEST_P(TowerChanges, ByInterventionCountPatchesInTheOrderOfThePicture) {
 TEST_P(TowerChanges, ByInterventionTakeValuesInTheOrderOfThePicture) {
   const std::string hook = "vision_encoder.blocks.2.hook_mlp_out";
   const at::Tensor values = at::arange(64 * 16, at::kFloat).view({64, 16}).mul(0.01).sin();
-  Intervention set{{.hook = hook}, SetValue{values}};
+  Intervention set;
+  set.at.hook = hook;
+  set.action = SetValue{values};
   Hooks hooks;
   hooks.replace(hook, [&](const at::Tensor&, const HookPoint& point) {
     return values.index_select(0, numbers_of(point));
