@@ -98,6 +98,7 @@ HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach&
       only_tower = only_tower && placed.tower;
       if (!reached(placed, reach)) continue;
       fires = true;
+      tower_ = tower_ || placed.tower;
       const std::int64_t layer =
           placed.tower ? tower_layer(placed.hook.layer) : placed.hook.layer;
       Slot& slot = slots_[index(placed.point, layer, placed.expert)];

@@ -41,6 +41,8 @@ class HookPlan {
 
   /// True if a hook is at any point of a layer.
   bool wants_any(std::int64_t layer) const;
+  /// True if a hook is at any point of the vision tower.
+  bool wants_tower() const { return tower_; }
 
   /// Sets the mapping from positions to indices that hooks receive.
   /// \param in_blocks     mapping for points up to the last block
@@ -64,6 +66,7 @@ class HookPlan {
                         at::Tensor value);
   std::size_t slots_per_layer_ = 0;
   std::int64_t text_layers_ = 0;
+  bool tower_ = false;
   std::vector<Slot> slots_;
 };
 

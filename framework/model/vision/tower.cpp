@@ -29,7 +29,7 @@ class Tower {
         weights_(state.weights.tower),
         sequence_(tower_sequence(spec_, all_pictures(tokens), weights_.patch_embed.weight.options())) {
     // Places are for hooks alone.
-    if (hooked()) places_ = tower_places(spec_, tokens.pictures);
+    if (state.plan.wants_tower()) places_ = tower_places(spec_, tokens.pictures);
   }
 
   at::Tensor operator()() const {
@@ -39,12 +39,6 @@ class Tower {
   }
 
  private:
-  bool hooked() const {
-    for (std::int64_t block = -1; block < spec_.n_layers; ++block)
-      if (state_.plan.wants_any(state_.plan.tower_layer(block))) return true;
-    return false;
-  }
-
   HookSite site(std::int64_t block, const TowerPlaces::Place& place) const {
     return {state_.plan, state_.plan.tower_layer(block), place};
   }
