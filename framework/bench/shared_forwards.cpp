@@ -96,6 +96,10 @@ std::map<std::string, at::Tensor> SharedForwards::activations(const Tokens& toke
     ++shared_;
   } else {
     if (sequence.held.empty()) add_foreseen(sequence, missing);
+    // A text does not reach what was foreseen for pictures.
+    std::erase_if(missing, [&](const std::string& name) {
+      return is_of_tower(name) && !wanted.contains(name);
+    });
     sequence.held.merge(read(tokens, missing));
   }
   Activations activations;
