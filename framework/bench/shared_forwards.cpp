@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "model/hooks/hook_points.hpp"
 #include "model/hooks/read_activations.hpp"
 
 namespace lensbench {
@@ -95,6 +96,10 @@ std::map<std::string, at::Tensor> SharedForwards::activations(const Tokens& toke
     ++shared_;
   } else {
     if (sequence.held.empty()) add_foreseen(sequence, missing);
+    // A text does not reach what was foreseen for pictures.
+    std::erase_if(missing, [&](const std::string& name) {
+      return is_of_tower(name) && !wanted.contains(name);
+    });
     sequence.held.merge(read(tokens, missing));
   }
   Activations activations;
@@ -142,10 +147,11 @@ SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Nam
   const auto is_meant = [&](const Member& one) { return one.tokens.ids == tokens.ids; };
   auto member = std::find_if(batch_.begin(), batch_.end(), is_meant);
   if (member == batch_.end()) return run({tokens}, names).front();
-  // The products of single heads are so small that their bits depend on the number of rows.
+  // The products of single heads are so small that their bits depend on the number of rows, and a
+  // vision tower has the pictures of all rows in one sequence.
   Names together, alone;
   for (const std::string& name : names)
-    (name.ends_with(".hook_result") ? alone : together).insert(name);
+    (name.ends_with(".hook_result") || is_of_tower(name) ? alone : together).insert(name);
   if (!alone.empty()) {
     Activations activations = run({tokens}, alone).front();
     if (!together.empty()) activations.merge(read(tokens, together));
@@ -218,14 +224,13 @@ std::vector<SharedForwards::Activations> SharedForwards::run(const std::vector<T
   const TokenBatch tokens = make_batch(sequences);
   Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);
   ++forwards_;
-  const bool alone = tokens.batch_size() == 1;
+  if (tokens.batch_size() == 1) return {std::move(all)};
   for (const HookPoint& point : points_) {
     const auto found = all.find(point.name);
     if (found == all.end()) continue;
     for (std::size_t row = 0; row < each.size(); ++row)
       each[row][point.name] =
-          alone ? found->second
-                : part_of(found->second, point, static_cast<std::int64_t>(row), tokens.length());
+          part_of(found->second, point, static_cast<std::int64_t>(row), tokens.length());
     all.erase(found);  // before the parts of the next one are made
   }
   return each;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "layout.hpp"
+#include "tower.hpp"
 
 namespace lensbench::activations {
 namespace {
@@ -54,7 +55,8 @@ Dataset ActivationsTool::run(const Request& request) {
 Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& options) {
   if (tokens.ids.empty())
     throw UsageError("activations: the prompt is empty; give at least one token");
-  const std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
+  std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
+  check_tower_points(points, tokens);
   // An expert's point needs the experts that the tokens chose, to give its rows their tokens.
   std::vector<std::string> names;
   for (const HookPoint& point : points) {
@@ -67,11 +69,16 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
   add_tokens(dataset, tokens, options.positions);
   for (const HookPoint& point : points) {
     const auto routing = routing_of(point);
-    Layout layout = lay_out(point, activations.at(point.name),
+    const at::Tensor& found = activations.at(point.name);
+    const bool tower = is_of_tower(point);
+    Layout layout = lay_out(point,
+                            tower ? in_picture_order(*model().spec().vision, tokens, point, found)
+                                  : found,
                             routing ? activations.at(*routing) : at::Tensor(), options.positions);
     dataset.add(point.name, std::move(layout.dims), stored_as(options.store, point, layout.values),
                 "1", meaning(point));
   }
+  if (model().spec().vision) add_picture_axes(dataset, *model().spec().vision, tokens);
   add_missing_coordinates(dataset, tokens.size(), options.positions);
   dataset.attributes["hooks"] = options.hooks;
   dataset.attributes["store"] = options.store == ActivationStore::float16 ? "float16" : "float32";

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeanings
 }};
 
 /// Meanings of hook points, by the end of their names. No ending is the end of another one.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
     {"hook_resid_pre", "residual stream that enters the block"},
@@ -64,6 +64,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kMeaning
     {"hook_full_embed", "sum of the embeddings, normalised"},
     {"hook_normalized_resid_post", "residual stream that leaves the block, normalised"},
     {"hook_token_type_embed", "embedding of the token type"},
+    {"hook_patch_embed", "embedding of the patch"},
+    {"hook_merged_embed", "token embedding, or what the vision tower made of a picture"},
+    {"vision_projector.hook_in", "stream that leaves the vision tower"},
+    {"vision_projector.hook_out", "token of a picture that the text model reads"},
 }};
 
 /// Axis of an archive; axes without positions keep their names.
@@ -101,6 +105,10 @@ at::Tensor by_token(const HookPoint& point, const at::Tensor& routed, const at::
 }
 
 }  // namespace
+
+bool is_of_tower(const HookPoint& point) {
+  return point.name.starts_with("vision_");
+}
 
 std::optional<std::string> routing_of(const HookPoint& point) {
   if (!is_of_expert(point)) return std::nullopt;
@@ -140,7 +148,8 @@ std::string meaning(const HookPoint& point) {
     for (const auto& [ending, text] : meanings)
       if (std::string_view(point.name).ends_with(ending))
         return std::string(text) +
-               (point.layer < 0 ? "" : ", block " + std::to_string(point.layer));
+               (point.layer < 0 ? "" : ", block " + std::to_string(point.layer)) +
+               (point.layer < 0 || !is_of_tower(point) ? "" : " of the vision tower");
     return "activation at " + point.name;
   };
   if (is_of_expert(point))

@@ -17,6 +17,9 @@ struct Layout {
   at::Tensor values;
 };
 
+/// True for a hook point of a vision tower.
+bool is_of_tower(const HookPoint& point);
+
 /// Hook point with the tokens that the rows of an expert's point belong to; nullopt for other
 /// points.
 std::optional<std::string> routing_of(const HookPoint& point);

@@ -235,6 +235,19 @@ TEST(ModelCommand, SaysWhatACheckpointIs) {
   EXPECT_EQ(facts["parameters"], 1484800);
 }
 
+TEST(ModelCommand, SaysWhatAVisionTowerIs) {
+  const std::string model = testing::data_folder() + "/vision_models/qwen2_5_vl";
+  const auto info = lensbench({"model", "info", model});
+  ASSERT_EQ(info.exit_code, 0) << info.err;
+  EXPECT_THAT(info.out, HasSubstr("vision tower  4 layers, d_vision 16, d_mlp 24 (gated), 2 heads "
+                                  "of 8, RMSNorm\n"));
+  EXPECT_THAT(info.out, HasSubstr("14 x 14 pixels, 4 a token, windows of 56 pixels except in "
+                                  "blocks 1, 3\n"));
+  const auto facts = json::parse(lensbench({"model", "info", model, "--json"}).out);
+  EXPECT_EQ(facts["vision"]["patches_of_token"], 4);
+  EXPECT_TRUE(json::parse(lensbench({"model", "info", kModel, "--json"}).out)["vision"].is_null());
+}
+
 TEST(Command, RunsAToolOfWeightsWithoutAPrompt) {
   const TempDir folder;
   const std::string archive = folder / "a.h5";

@@ -71,6 +71,21 @@ TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
                     HasSubstr("blocks.5.attn.hook_pattern"), Not(HasSubstr("blocks.6."))));
 }
 
+TEST(ListCommand, NamesHookPointsOfAVisionTower) {
+  const auto hooks = lensbench(
+      {"list", "hooks", "--model", testing::data_folder() + "/vision_models/qwen2_5_vl"});
+  ASSERT_EQ(hooks.exit_code, 0) << hooks.err;
+  EXPECT_THAT(
+      hooks.out,
+      AllOf(HasSubstr("vision_encoder.hook_patch_embed  [patch, d_vision]  = "
+                      "vision_encoder.patch_embed.hook_out, vision_encoder.hook_vision_embed\n"),
+            HasSubstr("vision_encoder.blocks.3.attn.hook_pattern  [vision_head, query_patch, "
+                      "key_patch]\n"),
+            HasSubstr("vision_projector.hook_out  [image_token, d_model]"),
+            HasSubstr("hook_merged_embed  [batch, pos, d_model]"),
+            Not(HasSubstr("vision_encoder.blocks.4."))));
+}
+
 // The last lines of a help text are an example of the entry that was asked about.
 TEST(ListCommand, HelpOfEachEntryEndsWithACommandOfItsOwn) {
   for (const auto& [kind, command] : {std::pair("tools", "tool"), {"experiments", "run"}}) {

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands/actions.hpp"
 #include "cli/parse/options.hpp"
@@ -29,6 +30,22 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
+/// null for a model of text alone.
+nlohmann::json tower_facts(const std::optional<VisionSpec>& spec) {
+  if (!spec) return nullptr;
+  return {{"n_layers", spec->n_layers},
+          {"d_vision", spec->d_model},
+          {"n_heads", spec->n_heads},
+          {"d_head", spec->d_head()},
+          {"d_mlp", spec->d_mlp},
+          {"gated_mlp", spec->gated},
+          {"norm", norm_name(spec->norm.kind)},
+          {"patch_size", spec->patch_size},
+          {"patches_of_token", spec->patches_of_token()},
+          {"window_size", spec->window_size},
+          {"full_attention_blocks", spec->full_attention_blocks}};
+}
+
 nlohmann::json facts_of(const TransformerSpec& spec) {
   return {{"family", spec.family},
           {"n_layers", spec.n_layers},
@@ -44,6 +61,7 @@ nlohmann::json facts_of(const TransformerSpec& spec) {
           {"positions", position_name(spec.position)},
           {"positions_end", position_limit(spec) == spec.max_positions},
           {"tied_unembedding", spec.tied_unembedding},
+          {"vision", tower_facts(spec.vision)},
           {"hook_points", hook_points(spec).size()}};
 }
 
@@ -90,6 +108,28 @@ std::string megabytes(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
 
+std::string tower_text(const nlohmann::json& tower) {
+  const auto number = [&](const char* key) { return grouped(tower[key].get<std::int64_t>()); };
+  return number("n_layers") + " layers, d_vision " + number("d_vision") + ", d_mlp " +
+         number("d_mlp") + (tower["gated_mlp"].get<bool>() ? " (gated), " : ", ") +
+         number("n_heads") + " heads of " + number("d_head") + ", " +
+         tower["norm"].get<std::string>();
+}
+
+/// Pixels of a patch, patches of a token, and windows.
+std::string patches_text(const nlohmann::json& tower) {
+  const auto number = [&](const char* key) { return grouped(tower[key].get<std::int64_t>()); };
+  const std::string side = number("patch_size");
+  std::string text = side + " x " + side + " pixels, " + number("patches_of_token") + " a token";
+  if (tower["window_size"].get<std::int64_t>() == 0) return text;
+  std::vector<std::string> blocks;
+  blocks.reserve(tower["full_attention_blocks"].size());
+  for (const auto& block : tower["full_attention_blocks"])
+    blocks.push_back(std::to_string(block.get<std::int64_t>()));
+  text += ", windows of " + number("window_size") + " pixels";
+  return blocks.empty() ? text : text + " except in blocks " + join(blocks, ", ");
+}
+
 /// Text for users from the JSON of scripts, so that both say the same.
 void print_facts(const nlohmann::json& facts) {
   const auto line = [](const char* label, const std::string& value) {
@@ -111,6 +151,10 @@ void print_facts(const nlohmann::json& facts) {
   line("norm", facts["norm"]);
   line("vocabulary", number("vocab_size") + " tokens, unembedding " +
                          (facts["tied_unembedding"].get<bool>() ? "tied" : "untied"));
+  if (const auto& tower = facts["vision"]; !tower.is_null()) {
+    line("vision tower", tower_text(tower));
+    line("patches", patches_text(tower));
+  }
   line("tokenizer",
        facts["tokenizer"].is_null() ? "none (use --ids)" : facts["tokenizer"].get<std::string>());
   // Element types as stored, which may differ from the type of a run.

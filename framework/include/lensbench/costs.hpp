@@ -10,7 +10,8 @@ struct ProfileEntry {
   std::int64_t block = -1;  ///< index of the block; -1: outside the blocks
   /// `embed`, `norm`, `attention`, `mlp`, `residual` (additions to the residual stream), `unembed`,
   /// `readout` (the lens' own unembedding), `setup` (masks, positions, checks), or a name of a
-  /// tool.
+  /// tool. Of a vision tower, all blocks together: `vision embed`, `vision norm`,
+  /// `vision attention`, `vision mlp`, `vision merger`, `vision tower` (the rest).
   std::string component;
   std::int64_t calls = 0;            ///< completed calls
   double seconds = 0;                ///< wall-clock time, without nested components

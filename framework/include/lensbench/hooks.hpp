@@ -13,9 +13,24 @@
 
 namespace lensbench {
 
+/// Part of a picture to which a row of an activation of a vision tower belongs: a patch, or a token
+/// that is made of a square of patches.
+struct PicturePart {
+  std::int64_t sequence = 0;  ///< row of the batch
+  /// Number among the parts of all pictures of the sequence, in the order of `PictureRows::rows`.
+  std::int64_t number = 0;
+  std::int64_t picture = 0;  ///< picture of the sequence, counted from 0
+  std::int64_t frame = 0;    ///< pair of frames of a video; 0 for a picture
+  std::int64_t row = 0;      ///< counted from the top of the picture, in patches or in tokens
+  std::int64_t column = 0;   ///< counted from the left, in the same unit
+
+  bool operator==(const PicturePart&) const = default;  ///< true if all fields are equal
+};
+
 /// Mapping from positions in a sequence to indices of an activation, during a forward. Position `p`
 /// of row `b` (counting real tokens from 0) has index `p + padding[b] - first_column` on the axes
-/// `pos` and `query_pos`, and index `p + padding[b]` on `key_pos`.
+/// `pos` and `query_pos`, and index `p + padding[b]` on `key_pos`. Rows of an activation of a vision
+/// tower are parts of pictures instead.
 struct SequencePlace {
   std::int64_t first_column = 0;      ///< number of earlier columns, held in the cache
   std::int64_t columns = 0;           ///< number of columns of the activation
@@ -24,12 +39,23 @@ struct SequencePlace {
   /// `ForwardOptions::prompt_length`).
   std::int64_t prompt_columns = 0;
   bool grows = false;  ///< true if later forwards may continue this sequence
+
+  /// At hook points of a vision tower: the part of a picture of each index on the axes `patch` and
+  /// `image_token`, or `query_patch` and `key_patch`, in the order in which the tower computes them.
+  /// A replacement has the same order. Empty at all other points.
+  std::vector<PicturePart> parts = {};
+  /// Number of parts of each row of the batch; empty outside of the tower.
+  std::vector<std::int64_t> parts_of_sequence = {};
+  /// Attention of the tower is within segments (frames, windows), and the points of scores and
+  /// patterns are called once for each: the number of this segment; -1 at all other points.
+  std::int64_t segment = -1;
+  std::int64_t segments = 0;  ///< number of segments of the block; 0 at all other points
 };
 
 /// Point of the forward where an activation can be read or replaced, by its TransformerLens name.
 struct HookPoint {
   std::string name;               ///< `blocks.3.attn.hook_pattern`
-  std::int64_t layer = -1;        ///< block index, here 3; -1 outside the blocks
+  std::int64_t layer = -1;        ///< block index (of model or tower), here 3; -1 outside the blocks
   std::vector<std::string> dims;  ///< `batch, head, query_pos, key_pos`
   /// Names that mean the same point: `blocks.3.hook_in` for `blocks.3.hook_resid_pre`.
   std::vector<std::string> aliases = {};
@@ -52,6 +78,11 @@ LENSBENCH_API std::string residual_hook(const TransformerSpec& spec, std::int64_
 /// nearest names or the reason why this family lacks the point
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
                                                        std::string_view glob);
+
+/// Name under which a cache holds an activation: that of its point, and for scores and patterns of a
+/// vision tower, of which a forward has one for each segment, also the segment:
+/// `vision_encoder.blocks.0.attn.hook_pattern#3`.
+LENSBENCH_API std::string activation_name(const HookPoint& point);
 
 /// Callback that receives an activation when it is computed. The tensor stays valid after the call
 /// but must not be modified.

@@ -158,6 +158,10 @@ class LENSBENCH_API Model {
   ///   [type, d_model], `mlm_head.W` [d_model, d_model], `mlm_head.b`, and the projections of an
   ///   embedding of another width `embed.W_proj` [width, d_model], `unembed.W_proj` [d_model,
   ///   width]
+  /// - of a vision tower `vision_encoder.patch_embed.W` [patch value, d_vision], the names of a
+  ///   block of the model below `vision_encoder.blocks.{l}.`, and of the merger
+  ///   `vision_projector.ln.w`, `.ln.b` [d_vision], `.W_in` [patches of a token * d_vision, the
+  ///   same], `.b_in`, `.W_out` [the same, d_model], `.b_out`
   ///
   /// Gains of norms are as applied; float32 where the file stores them minus one. The tensor is a
   /// view where the layout allows, and undefined for a bias that the model lacks.

@@ -36,6 +36,8 @@ const std::vector<Rules>& rules_of_families() {
       {"mixtral", embed_tokens, {}, {}},
       {"qwen2", embed_tokens, {}, {}},
       {"qwen3", embed_tokens, {}, {}},
+      {"qwen2_vl", embed_tokens, {}, {}},
+      {"qwen2_5_vl", embed_tokens, {}, {}},
       {"gemma", embed_tokens, 0, {}},
       {"gemma2", embed_tokens, 0, {}},
       {"gemma3_text", embed_tokens, 0, {}},
@@ -80,15 +82,38 @@ std::optional<std::int64_t> read_padding(const Rules& rules, const TransformerSp
   return *row < 0 ? *row + spec.vocab_size : *row;
 }
 
+/// The part of a configuration with the fields of the text model, which some programs save in an
+/// object of its own.
+ConfigReader text_fields(const TransformerSpec& spec, const ConfigReader& config) {
+  const auto text = spec.vision ? config.object("text_config") : std::nullopt;
+  return text ? *text : config;
+}
+
+constexpr double kDeviation = 0.02;
+constexpr Range<double> kDeviations{0.0, 1e6};
+
+/// Deviation of the weights of a vision tower, which has a field of its own.
+double tower_deviation(const TransformerSpec& spec, const ConfigReader& config) {
+  const auto vision = spec.vision ? config.object("vision_config") : std::nullopt;
+  return vision ? vision->number_or("initializer_range", kDeviation, kDeviations) : kDeviation;
+}
+
+bool is_tower_weight(const WeightSource& tensor) {
+  return tensor.plain_name.starts_with("visual.") ||
+         tensor.plain_name.starts_with("model.visual.");
+}
+
 }  // namespace
 
 /// GPT-2 divides by the square root of the number of additions to the stream, two in each block.
 Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& config)
     : rules_(rules_of(spec.family)),
       norms_are_zero_(spec.norm.gain_plus_one),
-      deviation_(config.number_or(rules_.deviation_field, 0.02, {0.0, 1e6})),
+      deviation_(
+          text_fields(spec, config).number_or(rules_.deviation_field, kDeviation, kDeviations)),
+      tower_deviation_(tower_deviation(spec, config)),
       residual_deviation_(deviation_ / std::sqrt(2.0 * static_cast<double>(spec.n_layers))),
-      padding_(read_padding(rules_, spec, config)),
+      padding_(read_padding(rules_, spec, text_fields(spec, config))),
       sinusoidal_(spec.family == "distilbert" && config.boolean_or("sinusoidal_pos_embds", false)) {
 }
 
@@ -100,6 +125,7 @@ InitialValues Initialization::values_of(const WeightSource& tensor) const {
   if (tensor.shape.size() == 1) return {norms_are_zero_ ? Kind::zeros : Kind::ones, 0.0, {}};
   if (sinusoidal_ && name.ends_with("position_embeddings.weight"))
     return {Kind::sinusoidal, 0.0, {}};
+  if (is_tower_weight(tensor)) return {Kind::normal, tower_deviation_, {}};
   if (any_matches(rules_.residual, tensor.name)) return {Kind::normal, residual_deviation_, {}};
   return {Kind::normal, deviation_,
           any_matches(rules_.padded, tensor.name) ? padding_ : std::optional<std::int64_t>()};

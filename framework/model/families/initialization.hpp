@@ -34,7 +34,7 @@ class Initialization {
  private:
   const Rules& rules_;
   bool norms_are_zero_;
-  double deviation_, residual_deviation_;
+  double deviation_, tower_deviation_, residual_deviation_;
   std::optional<std::int64_t> padding_;
   bool sinusoidal_;
 };

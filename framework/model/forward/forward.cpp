@@ -75,9 +75,7 @@ class Forward {
 
   /// The stream with the tower's tokens in the place of the embeddings of placeholders.
   at::Tensor with_pictures(const TokenBatch& tokens, const at::Tensor& x) const {
-    if (state_.pictures.empty()) return x;
-    const ProfileScope scope(state_.profile, -1, "vision tower");
-    return merge_pictures(spec(), state_.weights, tokens, state_.pictures, x);
+    return state_.pictures.empty() ? x : merge_pictures(state_, tokens, x);
   }
 
   /// Rows that all sequences share are expanded to the whole batch only for a hook.

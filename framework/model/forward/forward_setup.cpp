@@ -274,7 +274,8 @@ Reach checked_reach(const TransformerSpec& spec, const ModelWeights& weights,
   check_prefix(spec, tokens, options);
   check_positions(spec, tokens, options);
   const bool logits = !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
-  return {options.start_at_layer, stop, !options.residual.defined(), logits};
+  const bool embedding = !options.residual.defined();
+  return {options.start_at_layer, stop, embedding, logits, embedding && has_pictures(tokens)};
 }
 
 namespace {

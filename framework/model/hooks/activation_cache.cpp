@@ -67,9 +67,10 @@ struct ActivationCache::State {
   /// Keeps a copy. It goes to the file once the budget is used up; entries that are already in
   /// memory stay there.
   void keep(const at::Tensor& activation, const HookPoint& point) {
-    if (entries.contains(point.name)) return;
+    const std::string name = activation_name(point);
+    if (entries.contains(name)) return;
     const bool half = options.float16 && activation.is_floating_point();
-    at::Tensor x = compact(half ? as_half(activation, point.name) : activation);
+    at::Tensor x = compact(half ? as_half(activation, name) : activation);
     Entry entry{.shape = x.sizes().vec(),
                 .stored = x.scalar_type(),
                 .original = activation.scalar_type(),
@@ -84,7 +85,7 @@ struct ActivationCache::State {
       entry.offset = file->append(
           {static_cast<const std::byte*>(x.data_ptr()), static_cast<std::size_t>(bytes_of(x))});
     }
-    add(point.name, std::move(entry));
+    add(name, std::move(entry));
   }
 
   /// Value in its original type, whatever it is stored in.
@@ -112,8 +113,21 @@ struct ActivationCache::State {
     if (points.size() != 1)
       throw UsageError("activation cache: '" + std::string(name) + "' matches " +
                        std::to_string(points.size()) + " hook points; name a single one");
-    const auto found = entries.find(points.front().name);
-    return found == entries.end() ? nullptr : &found->second;
+    const std::string& found_name = points.front().name;
+    const auto found = entries.find(found_name);
+    if (found != entries.end()) return &found->second;
+    return only_segment(found_name);
+  }
+
+  /// Entry of the only segment of a point that a forward calls for each segment; nullptr if the
+  /// point was not cached.
+  const Entry* only_segment(const std::string& name) const {
+    const auto first = entries.find(name + "#0");
+    if (first == entries.end()) return nullptr;
+    if (!entries.contains(name + "#1")) return &first->second;
+    throw UsageError("activation cache: '" + name +
+                     "' has one entry for each segment of the vision tower; ask for '" + name +
+                     "#0' and so on");
   }
 
   const Model* model;
@@ -134,10 +148,15 @@ ActivationCache::ActivationCache(const Model& model, std::map<std::string, at::T
   state_->has_batch_dim = has_batch_dim;
   // The order of `names` is that of the forward, not of the map that was given.
   for (const HookPoint& point : hook_points(model.spec())) {
-    const auto found = activations.find(point.name);
-    if (found == activations.end()) continue;
-    state_->hold(found->second, point.name, has_batch_axis(point));
-    activations.erase(found);
+    const auto take = [&](const std::string& name) {
+      const auto found = activations.find(name);
+      if (found == activations.end()) return false;
+      state_->hold(found->second, name, has_batch_axis(point));
+      activations.erase(found);
+      return true;
+    };
+    take(point.name);
+    for (std::int64_t i = 0; take(point.name + "#" + std::to_string(i));) ++i;
   }
   if (!activations.empty())
     throw UsageError("activation cache: '" + activations.begin()->first +
@@ -206,7 +225,7 @@ CachedForward run_with_cache(const Model& model, const TokenBatch& tokens,
     // With gradients the tensors themselves are kept, since a copy would leave the graph.
     all.read(name, [&](const at::Tensor& activation, const HookPoint& point) {
       if (forward.gradients)
-        state->hold(activation, point.name, has_batch_axis(point));
+        state->hold(activation, activation_name(point), has_batch_axis(point));
       else
         state->keep(activation, point);
     });

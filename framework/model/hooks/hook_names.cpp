@@ -64,8 +64,46 @@ std::optional<std::int64_t> take_expert(std::string& name) {
   return expert;
 }
 
+/// Points of TransformerBridge that a vision tower lacks; below `vision_encoder.blocks.{i}.` if
+/// `in_block`.
+constexpr const char* kOwnOutput =
+    "the output of the tower is that of the merger; use vision_projector.hook_out";
+constexpr std::array<UnknownPoint, 7> kUnknownTowerPoints = {{
+    {false, "vision_encoder.hook_in", "the rows of pixels are the input of a forward"},
+    {false, "vision_encoder.patch_embed.hook_in", "the rows of pixels are the input of a forward"},
+    {false, "vision_encoder.pos_embed.hook_*", "the rotation is at attn.hook_rot_q and hook_rot_k"},
+    {false, "vision_encoder.hook_out", kOwnOutput},
+    {false, "vision_encoder.hook_vision_out", kOwnOutput},
+    {true, "attn.qkv.hook_out",
+     "queries, keys and values are separate; use attn.hook_q, attn.hook_k and attn.hook_v"},
+    {true, "attn.hook_result",
+     "a vision tower does not compute the outputs of single heads; use attn.hook_z"},
+}};
+
+/// Reason why this model lacks a point of a vision tower.
+std::string why_absent_from_tower(const TransformerSpec& spec, std::string_view glob) {
+  if (!spec.vision) return "this model does not read pictures";
+  const bool in_block = glob.starts_with(kTowerBlocks);
+  std::string_view rest = glob;
+  if (in_block) {
+    rest.remove_prefix(kTowerBlocks.size());
+    const std::string_view number = rest.substr(0, rest.find('.'));
+    const auto block = whole_number(number);
+    if (block && *block >= spec.vision->n_layers)
+      return "the vision tower has blocks 0 to " + std::to_string(spec.vision->n_layers - 1);
+    rest.remove_prefix(std::min(rest.size(), number.size() + 1));
+  }
+  for (const PointFacts& facts : tower_point_table())
+    if (facts.in_block == in_block && glob_matches(rest, facts.name))
+      if (const char* reason = facts.absent(spec)) return reason;
+  for (const UnknownPoint& unknown : kUnknownTowerPoints)
+    if (unknown.in_block == in_block && glob_matches(unknown.glob, rest)) return unknown.reason;
+  return {};
+}
+
 /// Reason why this model lacks a point that others have; empty for a name that no model has.
 std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
+  if (is_of_tower(glob)) return why_absent_from_tower(spec, glob);
   const auto block = split_block(glob);
   const auto layer = block ? whole_number(block->first) : std::nullopt;
   // Numbers of blocks and experts are answered first, since the rest of the name may be right.

@@ -2,8 +2,11 @@
 
 #include <ATen/ops/equal.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <sstream>
+
+#include "model/hooks/hook_names.hpp"
 
 namespace lensbench {
 namespace {
@@ -15,12 +18,17 @@ constexpr std::size_t kPointsOfExpert =
 
 /// True if the forward runs the part of the model that holds the point.
 bool reached(const PlacedPoint& placed, const Reach& reach) {
+  if (placed.tower) return reach.pictures;
   if (placed.hook.layer >= 0)
     return placed.hook.layer >= reach.first_layer && placed.hook.layer < reach.end_layer;
   return placed.point < Point::resid_pre ? reach.embedding : reach.prediction_head;
 }
 
-std::string unreachable_message(const std::string& glob, const Reach& reach) {
+std::string unreachable_message(const std::string& glob, bool tower, const Reach& reach) {
+  if (tower && reach.embedding)
+    return "hook '" + glob +
+           "': this forward does not reach it, since its tokens do not have pictures; give a "
+           "picture, or hook the text model";
   std::ostringstream message;
   message << "hook '" << glob << "': this forward does not reach it; it runs "
           << (reach.embedding ? "the embedding, " : "") << "blocks " << reach.first_layer
@@ -79,19 +87,26 @@ std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert
 HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach& reach) {
   if (hooks.empty()) return;
   slots_per_layer_ = kPoints + static_cast<std::size_t>(spec.mlp.n_experts) * kPointsOfExpert;
-  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1) * slots_per_layer_);
+  text_layers_ = spec.n_layers;
+  // The blocks of a vision tower, and its points outside of them, follow those of the text model.
+  const std::int64_t of_tower = spec.vision ? spec.vision->n_layers + 1 : 0;
+  slots_.resize(static_cast<std::size_t>(spec.n_layers + 1 + of_tower) * slots_per_layer_);
   const std::vector<PlacedPoint> points = placed_points(spec);
   for (const Hooks::Entry& entry : hooks.entries()) {
-    bool fires = false;
+    bool fires = false, only_tower = true;
     for (const PlacedPoint& placed : matching_points(spec, points, entry.glob)) {
+      only_tower = only_tower && placed.tower;
       if (!reached(placed, reach)) continue;
       fires = true;
-      Slot& slot = slots_[index(placed.point, placed.hook.layer, placed.expert)];
+      tower_ = tower_ || placed.tower;
+      const std::int64_t layer =
+          placed.tower ? tower_layer(placed.hook.layer) : placed.hook.layer;
+      Slot& slot = slots_[index(placed.point, layer, placed.expert)];
       slot.hook = placed.hook;
       slot.after_blocks = placed.hook.layer < 0 && placed.point > Point::resid_pre;
       slot.entries.push_back(&entry);
     }
-    if (!fires) throw UsageError(unreachable_message(entry.glob, reach));
+    if (!fires) throw UsageError(unreachable_message(entry.glob, only_tower, reach));
   }
 }
 
@@ -103,25 +118,40 @@ void HookPlan::set_positions(const SequencePlace& in_blocks, const SequencePlace
     if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : stream;
 }
 
-at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
-                           at::Tensor value) const {
+bool HookPlan::wants_any(std::int64_t layer) const {
+  if (slots_.empty()) return false;
+  const auto first = slots_.begin() + static_cast<std::ptrdiff_t>(index(Point{}, layer, -1));
+  return std::any_of(first, first + static_cast<std::ptrdiff_t>(slots_per_layer_),
+                     [](const Slot& slot) { return !slot.entries.empty(); });
+}
+
+at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert, at::Tensor value,
+                           const std::shared_ptr<const SequencePlace>& place) const {
   // Hooks run in the order in which they were added; each sees what the one before it returned.
-  const Slot& slot = slots_[index(point, layer, expert)];
-  for (const Hooks::Entry* entry : slot.entries) {
+  const Slot& own = slots_[index(point, layer, expert)];
+  if (!place) return run(own.hook, own.entries, std::move(value));
+  HookPoint hook = own.hook;
+  hook.place = place;
+  return run(hook, own.entries, std::move(value));
+}
+
+at::Tensor HookPlan::run(const HookPoint& hook, const std::vector<const Hooks::Entry*>& entries,
+                         at::Tensor value) {
+  for (const Hooks::Entry* entry : entries) {
     if (entry->reader) {
-      guarded_call(value, slot.hook, "a reader", [&](const at::Tensor& x) {
-        entry->reader(x, slot.hook);
+      guarded_call(value, hook, "a reader", [&](const at::Tensor& x) {
+        entry->reader(x, hook);
         return at::Tensor();
       });
       continue;
     }
-    at::Tensor replacement = guarded_call(value, slot.hook, "a replacer", [&](const at::Tensor& x) {
-      return entry->replacer(x, slot.hook);
+    at::Tensor replacement = guarded_call(value, hook, "a replacer", [&](const at::Tensor& x) {
+      return entry->replacer(x, hook);
     });
     if (!replacement.defined()) continue;
     if (replacement.sizes() != value.sizes() || replacement.scalar_type() != value.scalar_type() ||
         replacement.device() != value.device())
-      throw UsageError("hook '" + slot.hook.name + "': the replacement is " +
+      throw UsageError("hook '" + hook.name + "': the replacement is " +
                        describe(replacement) + ", the activation " + describe(value));
     value = std::move(replacement);
   }

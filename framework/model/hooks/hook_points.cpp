@@ -169,8 +169,8 @@ const char* final_norm(const TransformerSpec& spec) {
 
 }  // namespace
 
-/// One row for each value of Point, in forward order. Names are those of TransformerLens where it
-/// has the point.
+/// One row for each value of Point that text models have, in forward order. Names are those of
+/// TransformerLens where it has the point.
 const std::vector<PointFacts>& point_table() {
   static const std::vector<PointFacts> table = {
       {Point::word_norm_scale, "embed.ln.hook_scale", false, scale, norm_of_word},
@@ -260,8 +260,12 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   };
   // Points outside of blocks: the enumeration has those of the embeddings before `resid_pre`.
   const auto outside = [&](bool before_blocks) {
-    for (const PointFacts& facts : point_table())
+    for (const PointFacts& facts : point_table()) {
+      // The tower runs before its output enters the stream.
+      if (facts.point == Point::merged_embed && before_blocks)
+        for (PlacedPoint& placed : placed_tower_points(spec)) points.push_back(std::move(placed));
       if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);
+    }
   };
   outside(true);
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)

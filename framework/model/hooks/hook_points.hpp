@@ -9,7 +9,8 @@
 
 namespace lensbench {
 
-/// Every point of the forward where a hook can run, in forward order.
+/// Every point of the forward where a hook can run, in forward order. Blocks of a vision tower have
+/// the points of text blocks.
 enum class Point {
   word_norm_scale,
   word_norm_normalized,
@@ -19,6 +20,9 @@ enum class Point {
   embed_norm_scale,
   embed_norm_normalized,
   full_embed,
+  patch_embed,
+  vision_in,
+  vision_out,
   merged_embed,
   resid_pre,
   attn_in,
@@ -91,13 +95,27 @@ struct PointFacts {
 };
 
 const std::vector<PointFacts>& point_table();
+/// Points of a vision tower; names are below `vision_encoder.blocks.{i}.` or whole.
+const std::vector<PointFacts>& tower_point_table();
 
 /// Hook point of one model, with its entry in the table.
 struct PlacedPoint {
   Point point;
   HookPoint hook;
   std::int64_t expert = -1;  ///< expert that the point belongs to; -1: none
+  bool tower = false;        ///< true for a point of the vision tower
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
+
+/// Points of the vision tower of one model, in forward order; empty without a tower.
+std::vector<PlacedPoint> placed_tower_points(const TransformerSpec& spec);
+
+/// Prefix of the names of a tower's blocks, before the number of the block.
+inline constexpr std::string_view kTowerBlocks = "vision_encoder.blocks.";
+
+/// True for a name or a glob of points of a vision tower.
+constexpr bool is_of_tower(std::string_view name) {
+  return name.starts_with("vision_encoder.") || name.starts_with("vision_projector.");
+}
 
 }  // namespace lensbench

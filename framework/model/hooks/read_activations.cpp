@@ -10,7 +10,7 @@ std::map<std::string, at::Tensor> read_activations(const Model& model, const Tok
   Hooks hooks;
   for (const std::string& glob : globs)
     hooks.read(glob, [&](const at::Tensor& activation, const HookPoint& point) {
-      activations[point.name] = activation;
+      activations[activation_name(point)] = activation;
     });
   model.forward(tokens, options, hooks);
   return activations;

@@ -123,9 +123,8 @@ struct Act {
   }
 
   at::Tensor operator()(const Freeze&) const {
-    const at::Tensor rows =
-        sources.frozen.at(region.point->name).narrow(0, region.first_row, region.rows.size(0));
-    return part_of(region, rows, -1, {});
+    const at::Tensor& whole = sources.frozen.at(activation_name(*region.point));
+    return part_of(region, rows_in(region, whole), -1, {});
   }
 
   at::Tensor operator()(const ProjectOut& action) const {
@@ -153,15 +152,13 @@ struct Act {
 
   at::Tensor noise(const AddNoise& action) const {
     if (action.seeds.empty()) return noise(action.standard_deviation, action.seed);
-    const auto& padding = region.point->place->padding;
-    const std::size_t rows =
-        padding.empty() ? static_cast<std::size_t>(region.rows.size(0)) : padding.size();
+    const auto rows = static_cast<std::size_t>(batch_rows(region));
     if (action.seeds.size() != rows)
       refuse(region, "the noise has " + std::to_string(action.seeds.size()) +
                          " seeds, but the batch " + std::to_string(rows) +
                          " rows; give one seed for each row, or a single seed");
     std::vector<at::Tensor> noises;
-    noises.reserve(rows);
+    noises.reserve(static_cast<std::size_t>(region.rows.size(0)));
     for (std::int64_t row = 0; row < region.rows.size(0); ++row)
       noises.push_back(noise(action.standard_deviation,
                              action.seeds[static_cast<std::size_t>(region.first_row + row)]));

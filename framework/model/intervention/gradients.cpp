@@ -53,9 +53,9 @@ Recording record(const Model& model, const TokenBatch& tokens,
                          "' holds integers, which cannot be differentiated; leave it out");
       // A value set by another hook is a constant: it becomes a leaf, so that it gets a gradient
       // too.
-      recording.seen[point.name] =
-          activation.requires_grad() ? activation : activation.detach().requires_grad_();
-      return recording.seen[point.name];
+      at::Tensor& seen = recording.seen[activation_name(point)];
+      seen = activation.requires_grad() ? activation : activation.detach().requires_grad_();
+      return seen;
     });
   options.gradients = true;
   recording.output = model.forward(tokens, options, hooks);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
 #include <map>
@@ -5,6 +6,7 @@
 #include <utility>
 
 #include "model/forward/kv_cache.hpp"
+#include "model/hooks/hook_points.hpp"
 #include "model/hooks/read_activations.hpp"
 #include "model/intervention/actions.hpp"
 #include "model/intervention/changes_generated.hpp"
@@ -16,9 +18,16 @@
 namespace lensbench {
 namespace {
 
+/// True if a forward continues a sequence: its pictures, if it had any, were read before.
+bool continues(const ForwardOptions& options) {
+  return (options.cache != nullptr && options.cache->length() > 0) ||
+         (options.prefix != nullptr && options.prefix_columns > 0);
+}
+
 /// True if a forward with these options reaches the point; a partial forward leaves out the
 /// interventions outside its part.
 bool runs(const TransformerSpec& spec, const ForwardOptions& options, const HookPoint& point) {
+  if (is_of_tower(point.name)) return !options.residual.defined() && !continues(options);
   if (point.layer >= 0)
     return point.layer >= options.start_at_layer &&
            point.layer < options.stop_at_layer.value_or(spec.n_layers);
@@ -27,14 +36,26 @@ bool runs(const TransformerSpec& spec, const ForwardOptions& options, const Hook
   return !options.stop_at_layer && options.logits != ForwardOptions::Logits::none;
 }
 
+bool of_tower_alone(const Prepared& one) {
+  return std::all_of(one.points.begin(), one.points.end(),
+                     [](const HookPoint& point) { return is_of_tower(point.name); });
+}
+
+bool with_pictures(const TokenBatch& tokens) {
+  return std::any_of(tokens.pictures.begin(), tokens.pictures.end(),
+                     [](const auto& row) { return !row.empty(); });
+}
+
 /// Hooks of all interventions for one forward. `prepared` must outlive them.
 Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepared,
-               const ForwardOptions& options,
+               const ForwardOptions& options, bool pictures,
                const std::shared_ptr<const std::map<std::string, at::Tensor>>& frozen) {
   Hooks hooks;
   for (const Prepared& one : prepared)
     for (const HookPoint& point : one.points) {
       if (!runs(spec, options, point)) continue;
+      // Of an intervention on model and tower, a text has the points of the model alone.
+      if (!pictures && is_of_tower(point.name) && !of_tower_alone(one)) continue;
       hooks.replace(point.name, [&one, frozen](const at::Tensor& x, const HookPoint& at) {
         return changed(one.intervention.at, x, at, [&](const Region& region) {
           if (!one.freezes()) return act(one.intervention.action, one.sources, region);
@@ -66,10 +87,13 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
                                                         const TokenBatch& tokens,
                                                         ForwardOptions options) {
   std::set<std::string> names;
+  const bool pictures = with_pictures(tokens);
   for (const Prepared& one : prepared)
     if (one.freezes())
       for (const HookPoint& point : one.points)
-        if (runs(model.spec(), options, point)) names.insert(point.name);
+        if (runs(model.spec(), options, point) &&
+            (pictures || !is_of_tower(point.name) || of_tower_alone(one)))
+          names.insert(point.name);
   if (names.empty()) return {};
   // A partial forward starts from a stream that interventions may already have changed.
   if (options.residual.defined() || options.prefix != nullptr)
@@ -111,7 +135,7 @@ class IntervenedModel final : public Model,
                         const Hooks& hooks) const override {
     const auto frozen = std::make_shared<const std::map<std::string, at::Tensor>>(
         unchanged_activations(*model_, prepared_, tokens, options));
-    Hooks all = hooks_of(spec(), prepared_, options, frozen);
+    Hooks all = hooks_of(spec(), prepared_, options, with_pictures(tokens), frozen);
     // Interventions come first: hooks of the caller see the changed activations.
     for (const Hooks::Entry& entry : hooks.entries())
       entry.reader ? all.read(entry.glob, entry.reader) : all.replace(entry.glob, entry.replacer);
@@ -121,6 +145,8 @@ class IntervenedModel final : public Model,
   /// Positions beyond the prompt are legal in generation; at its end they must have been reached.
   void check_reached(std::int64_t positions) const override {
     for (const Prepared& one : prepared_) {
+      // Positions in a vision tower are parts of pictures.
+      if (of_tower_alone(one)) continue;
       const InterventionSite& at = one.intervention.at;
       std::vector<std::int64_t> needed = at.positions;
       needed.insert(needed.end(), at.keys.begin(), at.keys.end());
@@ -180,7 +206,7 @@ Hooks intervention_hooks(const Model& model, const TokenBatch& tokens,
   const auto frozen = std::make_shared<const std::map<std::string, at::Tensor>>(
       unchanged_activations(model, *prepared, tokens, {}));
   // Other hooks may outlive this call, so ownership moves into them.
-  const Hooks borrowed = hooks_of(model.spec(), *prepared, {}, frozen);
+  const Hooks borrowed = hooks_of(model.spec(), *prepared, {}, with_pictures(tokens), frozen);
   Hooks hooks;  // each hook shares ownership of the prepared interventions
   for (const Hooks::Entry& entry : borrowed.entries())
     hooks.replace(entry.glob,

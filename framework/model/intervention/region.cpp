@@ -8,6 +8,8 @@
 #include <numeric>
 #include <optional>
 
+#include "model/hooks/hook_points.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -108,6 +110,33 @@ at::Tensor index_tensor(const Indices& indices, at::Device device) {
   return at::tensor(indices, at::kLong).to(device);
 }
 
+/// True if every axis has a selected index.
+bool selects_something(const Region& region) {
+  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
+    if (region.of_axis(axis).empty()) return false;
+  return true;
+}
+
+/// Selects parts of pictures. \return false if the region has none of them
+bool select_parts(const InterventionSite& site, const SiteAxes& axes, Region& region) {
+  const HookPoint& point = *region.point;
+  const auto take = [&](std::int64_t axis, const Indices& positions, bool of_keys) {
+    InterventionSite chosen = site;
+    // A range is one of queries.
+    if (of_keys) chosen.from = chosen.until = std::nullopt;
+    region.indices[static_cast<std::size_t>(axis)] =
+        indices_of_parts(chosen, positions, point, region.first_part, region.rows.size(axis));
+  };
+  if (axes.key >= 0) take(axes.key, site.keys, true);
+  if (axes.position >= 0) {
+    take(axes.position, site.positions, false);
+    for (const std::int64_t index : region.of_axis(axes.position))
+      region.positions.push_back(
+          point.place->parts[static_cast<std::size_t>(region.first_part + index)].number);
+  }
+  return selects_something(region);
+}
+
 /// Computes the selection of a region. \return false if it is empty
 bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) {
   const HookPoint& point = *region.point;
@@ -125,6 +154,7 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
   };
   take_listed("head", axes.head, site.heads);
   take_listed("neuron", axes.neuron, site.neurons);
+  if (!place.parts.empty()) return select_parts(site, axes, region);
   // Keys are all positions so far, queries only those of this forward.
   if (axes.key >= 0)
     take(axes.key, columns_of(point, site.keys, region.padding, 0, size(axes.key)));
@@ -137,9 +167,7 @@ bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) 
       region.positions.push_back(column + place.first_column - region.padding);
   }
   // In a growing sequence most steps hold none of the positions.
-  for (std::int64_t axis = 1; axis < region.rows.dim(); ++axis)
-    if (region.of_axis(axis).empty()) return false;
-  return true;
+  return selects_something(region);
 }
 
 /// True if the site takes the rows whole, so that nothing has to be put back.
@@ -175,6 +203,12 @@ at::Tensor selected(const Region& region) {
   return values;
 }
 
+/// Parts of pictures of one row of the batch, as a batch of one.
+at::Tensor rows_in(const at::Tensor& activation, bool pairs, std::int64_t begin,
+                   std::int64_t count) {
+  return (pairs ? activation : activation.narrow(0, begin, count)).unsqueeze(0);
+}
+
 /// Applies a change to a region. \return the changed rows; undefined if nothing is selected
 at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Region region,
                         const RegionChange& change) {
@@ -184,7 +218,54 @@ at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Regi
   return is_whole(region) ? values : put_back(region, values);
 }
 
+/// `changed` for an activation of a vision tower: each row of the batch is a region of its own. All
+/// parts of one are neighbours, since no window and no frame has parts of two pictures.
+at::Tensor changed_parts(const InterventionSite& site, const SiteAxes& axes,
+                         const at::Tensor& activation, const HookPoint& point,
+                         const RegionChange& change) {
+  const SequencePlace& place = *point.place;
+  const auto& counts = place.parts_of_sequence;
+  const auto without = std::find(counts.begin(), counts.end(), 0);
+  if (without != counts.end())
+    throw UsageError("intervention at '" + point.name + "': row " +
+                     std::to_string(without - counts.begin()) +
+                     " of the batch does not have pictures; run it apart from the others");
+  // Scores and patterns have all parts of a segment on two axes.
+  const bool pairs = axes.key >= 0;
+  at::Tensor result = activation;
+  const auto count = static_cast<std::int64_t>(place.parts.size());
+  for (std::int64_t begin = 0, end = 0; begin < count; begin = end) {
+    const std::int64_t sequence = place.parts[static_cast<std::size_t>(begin)].sequence;
+    while (end < count && place.parts[static_cast<std::size_t>(end)].sequence == sequence) ++end;
+    Region region;
+    region.point = &point;
+    region.first_row = sequence;
+    region.first_part = begin;
+    region.rows = rows_in(activation, pairs, begin, end - begin);
+    const at::Tensor rows = changed_rows(site, axes, std::move(region), change);
+    if (!rows.defined()) continue;
+    if (end - begin == count) return rows.squeeze(0);
+    if (result.is_same(activation)) result = activation.clone();
+    result.narrow(0, begin, end - begin).copy_(rows.squeeze(0));
+  }
+  return result.is_same(activation) ? at::Tensor() : result;
+}
+
 }  // namespace
+
+std::int64_t batch_rows(const Region& region) {
+  const SequencePlace& place = *region.point->place;
+  if (!place.parts.empty()) return static_cast<std::int64_t>(place.parts_of_sequence.size());
+  return place.padding.empty() ? region.rows.size(0)
+                               : static_cast<std::int64_t>(place.padding.size());
+}
+
+at::Tensor rows_in(const Region& region, const at::Tensor& activation) {
+  if (region.point->place->parts.empty())
+    return activation.narrow(0, region.first_row, region.rows.size(0));
+  const SiteAxes axes = axes_of(*region.point);
+  return rows_in(activation, axes.key >= 0, region.first_part, region.rows.size(axes.position));
+}
 
 bool selects_range(const InterventionSite& site) {
   return site.from || site.until || site.where != SequencePart::all;
@@ -199,16 +280,22 @@ bool takes_all(const std::vector<std::int64_t>& indices, std::int64_t size) {
 
 SiteAxes axes_of(const HookPoint& point) {
   SiteAxes axes;
-  for (std::size_t i = 0; i < point.dims.size(); ++i) {
-    const std::string& dim = point.dims[i];
-    const auto axis = static_cast<std::int64_t>(i);
+  const std::int64_t first = is_of_tower(point.name) ? 1 : 0;
+  const auto count = static_cast<std::int64_t>(point.dims.size());
+  for (std::int64_t axis = first; axis < first + count; ++axis) {
+    const std::string& dim = dim_at(point, axis);
     // A query is the position of a pattern or of scores.
     if (dim == "pos" || dim == "query_pos") axes.position = axis;
-    if (dim == "head" || dim == "kv_head") axes.head = axis;
-    if (dim == "key_pos") axes.key = axis;
+    if (dim == "patch" || dim == "query_patch" || dim == "image_token") axes.position = axis;
+    if (dim == "head" || dim == "kv_head" || dim == "vision_head") axes.head = axis;
+    if (dim == "key_pos" || dim == "key_patch") axes.key = axis;
   }
-  if (axes.key < 0) axes.neuron = static_cast<std::int64_t>(point.dims.size()) - 1;
+  if (axes.key < 0) axes.neuron = first + count - 1;
   return axes;
+}
+
+const std::string& dim_at(const HookPoint& point, std::int64_t axis) {
+  return point.dims[static_cast<std::size_t>(axis - (is_of_tower(point.name) ? 1 : 0))];
 }
 
 void check_indices(const std::string& hook, const char* axis, const Indices& indices,
@@ -222,6 +309,7 @@ void check_indices(const std::string& hook, const char* axis, const Indices& ind
 at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
                    const HookPoint& point, const RegionChange& change) {
   const SiteAxes axes = axes_of(point);
+  if (!point.place->parts.empty()) return changed_parts(site, axes, activation, point, change);
   // Without padding all rows have the same columns and are changed at once.
   const bool padded = axes.position >= 0 && !point.place->padding.empty();
   const std::int64_t step = padded ? 1 : activation.size(0);

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "model/hooks/hook_points.hpp"
 #include "model/intervention/region.hpp"
 
 namespace lensbench {
@@ -19,6 +20,11 @@ std::int64_t axis_size(const TransformerSpec& spec, const std::string& dim) {
   if (dim == "d_mlp") return spec.mlp.d_mlp;
   if (dim == "vocab") return spec.vocab_size;
   if (dim == "one") return 1;
+  if (!spec.vision) return -1;
+  if (dim == "vision_head") return spec.vision->n_heads;
+  if (dim == "d_vision") return spec.vision->d_model;
+  if (dim == "d_vision_head") return spec.vision->d_head();
+  if (dim == "d_vision_mlp") return spec.vision->d_mlp;
   return -1;
 }
 
@@ -57,6 +63,19 @@ void check_action(const InterventionSite& site, const InterventionAction& action
         "leave out neurons");
 }
 
+/// Points of a vision tower: pictures are in the prompt, and another case is a text.
+void check_in_tower(const InterventionSite& site, const InterventionAction& action,
+                    const HookPoint& point) {
+  const auto refuse = [&](const char* fault) {
+    throw UsageError("intervention at '" + point.name + "': " + fault);
+  };
+  if (site.where != SequencePart::all)
+    refuse("where selects tokens, but the rows of this hook are parts of pictures; leave it out");
+  const auto* mean = std::get_if<SetMean>(&action);
+  if (std::holds_alternative<Resample>(action) || (mean != nullptr && !mean->of.empty()))
+    refuse("a case is a text, which has no pictures to take values from; use set or mean without of");
+}
+
 }  // namespace
 
 void check_range(const InterventionSite& site) {
@@ -82,7 +101,7 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   require_axis(point, "neurons", axes.neuron, !site.neurons.empty());
   const auto check = [&](const char* name, std::int64_t axis, const auto& indices) {
     if (axis < 0) return;
-    const std::int64_t size = axis_size(spec, point.dims[static_cast<std::size_t>(axis)]);
+    const std::int64_t size = axis_size(spec, dim_at(point, axis));
     if (size >= 0) check_indices(point.name, name, indices, size);
   };
   check("head", axes.head, site.heads);
@@ -91,6 +110,7 @@ void check_site(const TransformerSpec& spec, const Intervention& intervention,
   if (point.name.ends_with("_indices"))
     throw UsageError("intervention at '" + point.name +
                      "': it holds integers, which interventions cannot change");
+  if (is_of_tower(point.name)) check_in_tower(site, intervention.action, point);
   check_action(site, intervention.action, point, axes);
 }
 

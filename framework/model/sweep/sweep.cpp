@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "model/hooks/hook_points.hpp"
 #include "model/sweep/cell_writes.hpp"
 #include "model/sweep/sweep_plan.hpp"
 
@@ -36,7 +37,7 @@ void check_bases(const TransformerSpec& spec, const SweepOptions& options) {
   for (const Hooks& hooks : options.bases)
     for (const Hooks::Entry& entry : hooks.entries())
       for (const HookPoint& point : match_hook_points(spec, entry.glob))
-        if (point.layer >= 0 || point.name == "unembed.hook_in" ||
+        if ((point.layer >= 0 && !is_of_tower(point.name)) || point.name == "unembed.hook_in" ||
             point.name == "unembed.hook_out" || point.name.starts_with("ln_final"))
           refuse("a base run has a hook on '" + point.name +
                  "', but cells restart inside the blocks and would lose it; hook the embedding "

@@ -7,24 +7,19 @@
 
 namespace lensbench {
 
-at::Tensor merge_pictures(const TransformerSpec& spec, const ModelWeights& weights,
-                          const TokenBatch& tokens,
-                          const std::vector<std::vector<PictureSpan>>& spans,
+at::Tensor merge_pictures(const ForwardState& state, const TokenBatch& tokens,
                           const at::Tensor& embedding) {
-  std::vector<PictureRows> pictures;
-  for (const auto& row : tokens.pictures) pictures.insert(pictures.end(), row.begin(), row.end());
-  if (pictures.empty()) return embedding;
   // Rows of the flattened batch, in the order of the pictures.
   std::vector<at::Tensor> places;
   const std::int64_t length = tokens.length();
-  for (std::size_t row = 0; row < spans.size(); ++row)
-    for (const PictureSpan& span : spans[row]) {
+  for (std::size_t row = 0; row < state.pictures.size(); ++row)
+    for (const PictureSpan& span : state.pictures[row]) {
       const std::int64_t first = static_cast<std::int64_t>(row) * length;
       places.push_back(at::arange(first + span.begin, first + span.end, at::kLong));
     }
-  const at::Tensor tower = run_tower(*spec.vision, weights.tower, pictures);
+  if (places.empty()) return embedding;
   return embedding.flatten(0, 1)
-      .index_copy(0, at::cat(places).to(embedding.device()), tower)
+      .index_copy(0, at::cat(places).to(embedding.device()), run_tower(state, tokens))
       .view(embedding.sizes());
 }
 

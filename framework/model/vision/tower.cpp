@@ -1,183 +1,163 @@
 #include "model/vision/tower.hpp"
 
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/tensor.h>
-
-#include <algorithm>
-#include <lensbench/error.hpp>
-#include <sstream>
 
 #include "model/forward/linear.hpp"
 #include "model/forward/mlp.hpp"
 #include "model/forward/norm.hpp"
+#include "model/runtime/profiled.hpp"
 #include "model/vision/tower_attention.hpp"
-#include "vision/geometry/windows.hpp"
+#include "model/vision/tower_places.hpp"
+#include "model/vision/tower_sequence.hpp"
 
 namespace lensbench {
 namespace {
 
-vision::PatchShape shape_of(const VisionSpec& spec) {
-  return {spec.patch_size, spec.merge_size, spec.temporal_size};
+std::vector<PictureRows> all_pictures(const TokenBatch& tokens) {
+  std::vector<PictureRows> pictures;
+  for (const auto& row : tokens.pictures) pictures.insert(pictures.end(), row.begin(), row.end());
+  return pictures;
 }
 
-std::vector<vision::PatchGrid> grids_of(const std::vector<PictureRows>& pictures) {
-  std::vector<vision::PatchGrid> grids;
-  grids.reserve(pictures.size());
-  for (const PictureRows& picture : pictures)
-    grids.push_back({picture.frames, picture.height, picture.width});
-  return grids;
-}
+/// One forward of a tower. Points of its blocks have the names of text blocks.
+class Tower {
+ public:
+  Tower(const ForwardState& state, const TokenBatch& tokens)
+      : state_(state),
+        spec_(*state.spec.vision),
+        weights_(state.weights.tower),
+        sequence_(tower_sequence(spec_, all_pictures(tokens), weights_.patch_embed.weight.options())) {
+    // Places are for hooks alone.
+    if (state.plan.wants_tower()) places_ = tower_places(spec_, tokens.pictures);
+  }
 
-void check(const VisionSpec& spec, const PictureRows& picture) {
-  const std::int64_t patches = picture.frames * picture.height * picture.width;
-  const bool whole = picture.frames > 0 && picture.height > 0 && picture.width > 0 &&
-                     picture.height % spec.merge_size == 0 && picture.width % spec.merge_size == 0;
-  const std::vector<std::int64_t> shape{patches, spec.patch_values()};
-  if (whole && picture.rows.defined() && picture.rows.sizes() == at::IntArrayRef(shape)) return;
-  std::ostringstream message;
-  message << "vision tower: a picture of " << picture.frames << " x " << picture.height << " x "
-          << picture.width << " patches has rows ";
-  if (picture.rows.defined())
-    message << picture.rows.sizes();
-  else
-    message << "[]";
-  message << "; expected " << at::IntArrayRef(shape) << ", with sides that are multiples of "
-          << spec.merge_size;
-  throw UsageError(message.str());
-}
+  at::Tensor operator()() const {
+    at::Tensor x = embedded();
+    for (std::int64_t block = 0; block < spec_.n_layers; ++block) x = this->block(block, x);
+    return tokens(x);
+  }
 
-/// Pictures as one sequence of patches in the order of the tower.
-struct Sequence {
-  at::Tensor rows;                            ///< [patch, values]
-  at::Tensor cos, sin;                        ///< [patch, 1, d_head / 2] float32
-  std::vector<std::int64_t> frames, windows;  ///< patch at which each begins, and their number
-  at::Tensor places;  ///< [token] place of each token in this order; undefined: its own
+ private:
+  HookSite site(std::int64_t block, const TowerPlaces::Place& place) const {
+    return {state_.plan, state_.plan.tower_layer(block), place};
+  }
+
+  /// Start of the autograd graph, at the first part of the tower that has a hook: weights are
+  /// constants, and what is before it needs no graph.
+  at::Tensor leaf(at::Tensor x, bool wanted) const {
+    return state_.gradients && wanted && !x.requires_grad() ? x.detach().requires_grad_() : x;
+  }
+
+  at::Tensor embedded() const {
+    ProfileScope scope(state_.profile, -1, "vision embed");
+    if (scope.active()) scope.reads(bytes_of(weights_.patch_embed));
+    const HookSite hooks = site(-1, places_.given);
+    at::Tensor x = linear(sequence_.rows, weights_.patch_embed);
+    if (hooks.wants(Point::patch_embed)) x = hooks.apply(Point::patch_embed, leaf(x, true));
+    return sequence_.order.defined() ? x.index_select(0, sequence_.order) : x;
+  }
+
+  at::Tensor norm(const NormWeights& weights, const at::Tensor& x, const HookSite& hooks,
+                  NormPoints points) const {
+    ProfileScope scope(state_.profile, -1, "vision norm");
+    if (scope.active()) scope.reads(bytes_of(weights));
+    return apply_norm(spec_.norm, weights, x, hooks, points, state_.gradients);
+  }
+
+  /// Rotates x [patch, head, d_head] in pairs (i, i + d_head / 2), in float32 whatever its type.
+  at::Tensor rotated(const at::Tensor& x) const {
+    const std::int64_t half = x.size(2) / 2;
+    const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
+    const at::Tensor first = wide.narrow(2, 0, half), second = wide.narrow(2, half, half);
+    return at::cat({first.mul(sequence_.cos).sub(second.mul(sequence_.sin)),
+                    second.mul(sequence_.cos).add(first.mul(sequence_.sin))},
+                   2)
+        .to(x.scalar_type());
+  }
+
+  at::Tensor attention(std::int64_t block, const at::Tensor& x, const HookSite& hooks) const {
+    const TowerBlockWeights& own = weights_.blocks[static_cast<std::size_t>(block)];
+    ProfileScope scope(state_.profile, -1, "vision attention");
+    if (scope.active()) scope.reads(bytes_of(own.qkv) + bytes_of(own.o));
+    const at::Tensor heads =
+        linear(x, own.qkv).view({x.size(0), 3, spec_.n_heads, spec_.d_head()});
+    const at::Tensor q = hooks.apply(Point::q, heads.select(1, 0));
+    const at::Tensor k = hooks.apply(Point::k, heads.select(1, 1));
+    const at::Tensor v = hooks.apply(Point::v, heads.select(1, 2));
+    const at::Tensor turned_q = hooks.apply(Point::rot_q, rotated(q));
+    const at::Tensor turned_k = hooks.apply(Point::rot_k, rotated(k));
+    const auto& starts = attends_to_frame(spec_, block) ? sequence_.frames : sequence_.windows;
+    const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
+    const at::Tensor z =
+        pairs ? attend_in_hooked_segments(turned_q, turned_k, v, starts, hooks,
+                                          segment_places(*places_.computed, starts),
+                                          state_.gradients)
+              : attend_in_segments(turned_q, turned_k, v, starts);
+    return linear(hooks.apply(Point::z, z).flatten(1), own.o);
+  }
+
+  /// In a gated MLP, hook_pre is the gate, as in text models.
+  at::Tensor mlp(std::int64_t block, const at::Tensor& x, const HookSite& hooks) const {
+    const TowerBlockWeights& own = weights_.blocks[static_cast<std::size_t>(block)];
+    ProfileScope scope(state_.profile, -1, "vision mlp");
+    if (scope.active()) scope.reads(bytes_of(own.gate) + bytes_of(own.in) + bytes_of(own.out));
+    const at::Tensor pre =
+        hooks.apply(Point::mlp_pre, linear(x, spec_.gated ? own.gate : own.in));
+    at::Tensor hidden = activate(spec_.activation, pre);
+    if (spec_.gated)
+      hidden = hidden.mul(hooks.apply(Point::mlp_pre_linear, linear(x, own.in)));
+    return linear(hooks.apply(Point::mlp_post, hidden), own.out);
+  }
+
+  at::Tensor block(std::int64_t block, at::Tensor x) const {
+    const TowerBlockWeights& own = weights_.blocks[static_cast<std::size_t>(block)];
+    const HookSite hooks = site(block, places_.computed);
+    x = leaf(x, state_.gradients && state_.plan.wants_any(state_.plan.tower_layer(block)));
+    x = hooks.apply(Point::resid_pre, x);
+    at::Tensor normed = norm(own.norm1, x, hooks, {Point::ln1_scale, Point::ln1_normalized});
+    normed = hooks.apply(Point::ln1_out, normed);
+    const at::Tensor attended = hooks.apply(Point::attn_out, attention(block, normed, hooks));
+    x = hooks.apply(Point::resid_mid, x.add(attended));
+    normed = norm(own.norm2, x, hooks, {Point::ln2_scale, Point::ln2_normalized});
+    normed = hooks.apply(Point::ln2_out, normed);
+    return hooks.apply(Point::resid_post,
+                       x.add(hooks.apply(Point::mlp_out, mlp(block, normed, hooks))));
+  }
+
+  at::Tensor tokens(at::Tensor x) const {
+    ProfileScope scope(state_.profile, -1, "vision merger");
+    if (scope.active())
+      scope.reads(bytes_of(weights_.merger_norm) + bytes_of(weights_.merger_in) +
+                  bytes_of(weights_.merger_out));
+    const HookSite hooks = site(-1, places_.computed);
+    x = hooks.apply(Point::vision_in, leaf(x, hooks.wants(Point::vision_in)));
+    const at::Tensor merged = merged_patches(spec_, weights_, sequence_.places, x);
+    return hooks.with(places_.tokens)
+        .apply(Point::vision_out, leaf(merged, hooks.wants(Point::vision_out)));
+  }
+
+  const ForwardState& state_;
+  const VisionSpec& spec_;
+  const TowerWeights& weights_;
+  TowerSequence sequence_;
+  TowerPlaces places_;
 };
 
-/// Angles of rows and columns of patches, a quarter of a head's width each.
-at::Tensor angles_of(const VisionSpec& spec, const std::vector<vision::PatchGrid>& grids) {
-  const std::vector<vision::PatchPlace> places = vision::patch_places(grids, spec.merge_size);
-  std::vector<float> rows, columns;
-  rows.reserve(places.size());
-  columns.reserve(places.size());
-  for (const vision::PatchPlace& place : places) {
-    rows.push_back(static_cast<float>(place.row));
-    columns.push_back(static_cast<float>(place.column));
-  }
-  const std::int64_t half = spec.d_head() / 2;
-  const at::Tensor exponent = at::arange(0, half, 2, at::kFloat).div(static_cast<double>(half));
-  const at::Tensor frequency = at::pow(spec.rope_theta, exponent).reciprocal();
-  const auto turned = [&](const std::vector<float>& positions) {
-    return at::tensor(positions).unsqueeze(1).mul(frequency);
-  };
-  return at::cat({turned(rows), turned(columns)}, 1);
+}  // namespace
+
+at::Tensor run_tower(const ForwardState& state, const TokenBatch& tokens) {
+  const ProfileScope scope(state.profile, -1, "vision tower");
+  return Tower(state, tokens)();
 }
 
-Sequence sequence_of(const VisionSpec& spec, const TowerWeights& weights,
-                     const std::vector<PictureRows>& pictures) {
-  const std::vector<vision::PatchGrid> grids = grids_of(pictures);
-  std::vector<at::Tensor> rows;
-  rows.reserve(pictures.size());
-  for (const PictureRows& picture : pictures) {
-    check(spec, picture);
-    rows.push_back(picture.rows);
-  }
-  Sequence sequence;
-  sequence.frames = vision::frame_starts(grids);
-  at::Tensor all = at::cat(rows), angles = angles_of(spec, grids);
-  if (spec.window_size > 0) {
-    const vision::WindowOrder order = vision::window_order(grids, shape_of(spec), spec.window_size);
-    const std::int64_t unit = spec.patches_of_token();
-    const at::Tensor patches = at::tensor(order.tokens, at::kLong)
-                                   .mul(unit)
-                                   .unsqueeze(1)
-                                   .add(at::arange(unit, at::kLong))
-                                   .flatten();
-    all = all.index_select(0, patches);
-    angles = angles.index_select(0, patches);
-    sequence.windows = order.windows;
-    sequence.places = at::tensor(order.places, at::kLong);
-  }
-  const at::Tensor& like = weights.patch_embed.weight;
-  sequence.rows = all.to(like.options());
-  sequence.cos = angles.cos().unsqueeze(1).to(like.device());
-  sequence.sin = angles.sin().unsqueeze(1).to(like.device());
-  return sequence;
-}
-
-/// Rotates x [patch, head, d_head] in pairs (i, i + d_head / 2), in float32 whatever its type.
-at::Tensor rotated(const at::Tensor& x, const Sequence& sequence) {
-  const std::int64_t half = x.size(2) / 2;
-  const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
-  const at::Tensor first = wide.narrow(2, 0, half), second = wide.narrow(2, half, half);
-  return at::cat({first.mul(sequence.cos).sub(second.mul(sequence.sin)),
-                  second.mul(sequence.cos).add(first.mul(sequence.sin))},
-                 2)
-      .to(x.scalar_type());
-}
-
-bool attends_to_frame(const VisionSpec& spec, std::int64_t block) {
-  const auto& full = spec.full_attention_blocks;
-  return spec.window_size == 0 || std::find(full.begin(), full.end(), block) != full.end();
-}
-
-at::Tensor attention_of(const VisionSpec& spec, const TowerBlockWeights& weights,
-                        const Sequence& sequence, bool whole_frame, const at::Tensor& x) {
-  const at::Tensor heads = linear(x, weights.qkv).view({x.size(0), 3, spec.n_heads, spec.d_head()});
-  const at::Tensor z = attend_in_segments(rotated(heads.select(1, 0), sequence),
-                                          rotated(heads.select(1, 1), sequence), heads.select(1, 2),
-                                          whole_frame ? sequence.frames : sequence.windows);
-  return linear(z.flatten(1), weights.o);
-}
-
-at::Tensor mlp_of(const VisionSpec& spec, const TowerBlockWeights& weights, const at::Tensor& x) {
-  at::Tensor hidden = activate(spec.activation, linear(x, spec.gated ? weights.gate : weights.in));
-  if (spec.gated) hidden = hidden.mul(linear(x, weights.in));
-  return linear(hidden, weights.out);
-}
-
-at::Tensor merged(const VisionSpec& spec, const TowerWeights& weights, const at::Tensor& places,
-                  const at::Tensor& stream) {
+at::Tensor merged_patches(const VisionSpec& spec, const TowerWeights& weights,
+                          const at::Tensor& places, const at::Tensor& stream) {
   const at::Tensor normed = apply_norm(spec.norm, weights.merger_norm, stream);
   const at::Tensor joined = normed.reshape({-1, spec.patches_of_token() * spec.d_model});
   const at::Tensor tokens =
       linear(activate(Activation::gelu, linear(joined, weights.merger_in)), weights.merger_out);
   return places.defined() ? tokens.index_select(0, places.to(tokens.device())) : tokens;
-}
-
-}  // namespace
-
-at::Tensor run_tower(const VisionSpec& spec, const TowerWeights& weights,
-                     const std::vector<PictureRows>& pictures, const TowerReader& read) {
-  const Sequence sequence = sequence_of(spec, weights, pictures);
-  at::Tensor x = linear(sequence.rows, weights.patch_embed);
-  if (read) read(0, x);
-  for (std::int64_t block = 0; block < spec.n_layers; ++block) {
-    const TowerBlockWeights& own = weights.blocks[static_cast<std::size_t>(block)];
-    x = x.add(attention_of(spec, own, sequence, attends_to_frame(spec, block),
-                           apply_norm(spec.norm, own.norm1, x)));
-    x = x.add(mlp_of(spec, own, apply_norm(spec.norm, own.norm2, x)));
-    if (read) read(block + 1, x);
-  }
-  return merged(spec, weights, sequence.places, x);
-}
-
-at::Tensor run_tower(const VisionSpec& spec, const TowerWeights& weights,
-                     const std::vector<PictureRows>& pictures) {
-  return run_tower(spec, weights, pictures, {});
-}
-
-at::Tensor merge_patches(const VisionSpec& spec, const TowerWeights& weights,
-                         const std::vector<PictureRows>& pictures, const at::Tensor& stream) {
-  at::Tensor places;
-  if (spec.window_size > 0)
-    places = at::tensor(
-        vision::window_order(grids_of(pictures), shape_of(spec), spec.window_size).places,
-        at::kLong);
-  return merged(spec, weights, places, stream);
 }
 
 }  // namespace lensbench

@@ -2,37 +2,24 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
-#include <lensbench/profile.hpp>
-#include <lensbench/spec.hpp>
 #include <lensbench/tokens.hpp>
-#include <vector>
 
-#include "model/weights/weights.hpp"
+#include "model/forward/forward_state.hpp"
 
 namespace lensbench {
 
-/// Runs the vision tower over pictures, each of which sees itself alone.
-/// \param pictures  at least one
+/// Runs the vision tower over all pictures of a batch, each of which sees itself alone, with the
+/// hooks of the forward.
+/// \param tokens  with at least one picture
 /// \return [token, d_model of the text model] in the type of the weights, picture by picture, in
 ///   each row by row
 /// \throws UsageError for rows that are not those of the stated patches
-at::Tensor run_tower(const VisionSpec& spec, const TowerWeights& weights,
-                     const std::vector<PictureRows>& pictures);
+at::Tensor run_tower(const ForwardState& state, const TokenBatch& tokens);
 
-/// Stream of the tower as it is computed: of a tower with windows, window by window.
-/// \param block   number of blocks before it
-/// \param stream  [patch, d_model of the tower]
-using TowerReader = std::function<void(std::int64_t block, const at::Tensor& stream)>;
-
-/// As `run_tower`, and gives the stream before the first and after each block.
-at::Tensor run_tower(const VisionSpec& spec, const TowerWeights& weights,
-                     const std::vector<PictureRows>& pictures, const TowerReader& read);
-
-/// The merger on a stream of the tower: one token for each square of patches, in the order of the
-/// text model. For the stream after fewer than all blocks this is the tower lens.
-/// \param stream  [patch, d_model of the tower] as a `TowerReader` gets it
-at::Tensor merge_patches(const VisionSpec& spec, const TowerWeights& weights,
-                         const std::vector<PictureRows>& pictures, const at::Tensor& stream);
+/// The merger on a stream of the tower: one token for each square of patches.
+/// \param stream  [patch, d_model of the tower], in the order of the tower
+/// \param places  [token] place of each token in that order; undefined: its own
+at::Tensor merged_patches(const VisionSpec& spec, const TowerWeights& weights,
+                          const at::Tensor& places, const at::Tensor& stream);
 
 }  // namespace lensbench

@@ -1,6 +1,7 @@
 #include "model/vision/tower_attention.hpp"
 
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/softmax.h>
 
@@ -15,11 +16,16 @@ namespace {
 /// Most scores that exist at once over all heads (16 MiB of float32).
 constexpr std::int64_t kScores = std::int64_t{1} << 22;
 
+/// q · kᵀ / sqrt(d). \param q [batch, queries, d] \param k [batch, keys, d]
+at::Tensor scores_of(const at::Tensor& q, const at::Tensor& k) {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(2)));
+  return at::bmm(q, k.transpose(1, 2)).mul(scale);
+}
+
 /// softmax(q · kᵀ / sqrt(d)) · v. \param q [batch, queries, d] \param k, v [batch, keys, d]
 at::Tensor weighted(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     at::ScalarType type) {
-  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(2)));
-  const at::Tensor pattern = at::softmax(at::bmm(q, k.transpose(1, 2)).mul(scale), -1);
+  const at::Tensor pattern = at::softmax(scores_of(q, k), -1);
   // The pattern is rounded to the type of the model before it multiplies the values.
   return at::bmm(pattern.to(type).to(v.scalar_type()), v);
 }
@@ -74,6 +80,40 @@ at::Tensor attend_in_segments(const at::Tensor& q, const at::Tensor& k, const at
     i = end;
   }
   return z;
+}
+
+at::Tensor attend_in_hooked_segments(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                     const std::vector<std::int64_t>& starts, const HookSite& hooks,
+                                     const std::vector<TowerPlaces::Place>& places,
+                                     bool gradients) {
+  const at::ScalarType type = v.scalar_type(), wide = accumulation_type(type);
+  at::Tensor plain;
+  if (!gradients) plain = attend_in_segments(q, k, v, starts);
+  std::vector<at::Tensor> parts;
+  parts.reserve(places.size());
+  bool replaced = gradients;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::int64_t begin = starts[i], count = starts[i + 1] - begin;
+    const auto by_head = [&](const at::Tensor& x) {
+      return x.narrow(0, begin, count).transpose(0, 1).to(wide);
+    };
+    const HookSite site = hooks.with(places[i]);
+    const at::Tensor scores = scores_of(by_head(q), by_head(k));
+    const at::Tensor hooked_scores = site.apply(Point::attn_scores, scores);
+    at::Tensor pattern = at::softmax(hooked_scores, -1);
+    const bool same_scores = !gradients && same_values(scores, hooked_scores);
+    // A replacement may hide every key of a query, which then attends to nothing.
+    if (!same_scores) pattern = pattern.masked_fill(pattern.isnan(), 0.0);
+    pattern = pattern.to(type);
+    const at::Tensor hooked_pattern = site.apply(Point::pattern, pattern);
+    if (same_scores && same_values(pattern, hooked_pattern)) {
+      parts.push_back(plain.narrow(0, begin, count));
+      continue;
+    }
+    replaced = true;
+    parts.push_back(at::bmm(hooked_pattern.to(wide), by_head(v)).transpose(0, 1).to(type));
+  }
+  return replaced ? at::cat(parts) : plain;
 }
 
 }  // namespace lensbench

@@ -41,6 +41,17 @@ void visit_block(BlockWeights& block, const Visit& visit) {
     for (Linear* linear : {&expert.gate, &expert.in, &expert.out}) visit_linear(*linear, visit);
 }
 
+void visit_tower(TowerWeights& tower, const Visit& visit) {
+  for (Linear* linear : {&tower.patch_embed, &tower.merger_in, &tower.merger_out})
+    visit_linear(*linear, visit);
+  visit_norm(tower.merger_norm, visit);
+  for (TowerBlockWeights& block : tower.blocks) {
+    for (NormWeights* norm : {&block.norm1, &block.norm2}) visit_norm(*norm, visit);
+    for (Linear* linear : {&block.qkv, &block.o, &block.gate, &block.in, &block.out})
+      visit_linear(*linear, visit);
+  }
+}
+
 /// Calls `visit` for every tensor of a model that is defined.
 void visit_all(ModelWeights& weights, const Visit& given) {
   const Visit visit = [&](at::Tensor& tensor) {
@@ -56,6 +67,7 @@ void visit_all(ModelWeights& weights, const Visit& given) {
   visit_norm(weights.ln_final, visit);
   visit(weights.unembedding.weight);
   visit(weights.unembedding.bias);
+  visit_tower(weights.tower, visit);
 }
 
 /// Bytes of memory that a tensor's elements are in, from the first to the last.

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/forward/linear.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -131,6 +133,45 @@ Found block_weight(const TransformerSpec& spec, const ModelWeights& weights,
   return std::nullopt;
 }
 
+/// `rest` begins after `vision_encoder.blocks.`. Queries, keys and values are one stored matrix.
+Found tower_block_weight(const VisionSpec& spec, const TowerWeights& tower, std::string_view rest) {
+  const auto layer = leading_index(rest, tower.blocks.size());
+  if (!layer || rest.empty() || rest.front() != '.') return std::nullopt;
+  rest.remove_prefix(1);
+  const TowerBlockWeights& block = tower.blocks[*layer];
+  constexpr std::string_view attention = "attn.", mlp = "mlp.", first = "ln1.", second = "ln2.";
+  if (rest.starts_with(first)) return norm_weight(block.norm1, rest.substr(first.size()));
+  if (rest.starts_with(second)) return norm_weight(block.norm2, rest.substr(second.size()));
+  BlockWeights parts;
+  if (rest.starts_with(mlp)) {
+    parts.gate = block.gate;
+    parts.in = block.in;
+    parts.out = block.out;
+    return mlp_weight(parts, rest.substr(mlp.size()));
+  }
+  if (!rest.starts_with(attention)) return std::nullopt;
+  TransformerSpec heads;
+  heads.attention.d_head = spec.d_head();
+  parts.q = columns(block.qkv, 0, spec.d_model);
+  parts.k = columns(block.qkv, spec.d_model, spec.d_model);
+  parts.v = columns(block.qkv, 2 * spec.d_model, spec.d_model);
+  parts.o = block.o;
+  return attention_weight(heads, parts, rest.substr(attention.size()));
+}
+
+Found tower_weight(const VisionSpec& spec, const TowerWeights& tower, std::string_view name) {
+  constexpr std::string_view blocks = "vision_encoder.blocks.", norm = "vision_projector.ln.";
+  if (name == "vision_encoder.patch_embed.W") return tower.patch_embed.weight;
+  if (name == "vision_projector.W_in") return tower.merger_in.weight;
+  if (name == "vision_projector.b_in") return tower.merger_in.bias;
+  if (name == "vision_projector.W_out") return tower.merger_out.weight;
+  if (name == "vision_projector.b_out") return tower.merger_out.bias;
+  if (name.starts_with(norm)) return norm_weight(tower.merger_norm, name.substr(norm.size()));
+  if (name.starts_with(blocks))
+    return tower_block_weight(spec, tower, name.substr(blocks.size()));
+  return std::nullopt;
+}
+
 /// nullopt for a name that the model lacks; an undefined tensor for a bias that its layer lacks.
 Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std::string_view name) {
   constexpr std::string_view blocks = "blocks.", final_norm = "ln_final.",
@@ -158,6 +199,7 @@ Found find_weight(const TransformerSpec& spec, const ModelWeights& weights, std:
     return norm_weight(weights.ln_final, name.substr(final_norm.size()));
   if (name.substr(0, blocks.size()) == blocks)
     return block_weight(spec, weights, name.substr(blocks.size()));
+  if (spec.vision) return tower_weight(*spec.vision, weights.tower, name);
   return std::nullopt;
 }
 

@@ -176,6 +176,25 @@ TEST(CreatingACheckpoint, RefusesAPaddingTokenBeyondTheVocabulary) {
   EXPECT_EQ(creation.files(), 1u);  // the configuration itself
 }
 
+// Hugging Face, PreTrainedModel._init_weights: tower and text model each have a range of their own in
+// their part of the configuration; gains are one and biases zero in both. At least 2^16 numbers.
+TEST(CreatingACheckpoint, FollowsTheRangesOfTextModelAndVisionTower) {
+  json config =
+      json::parse(read(fs::path(testing::data_folder()) / "vision_models/qwen2_5_vl/config.json"));
+  config["text_config"].update({{"vocab_size", 4096}, {"initializer_range", 0.1}});
+  config["vision_config"].update(
+      {{"hidden_size", 128}, {"intermediate_size", 512}, {"initializer_range", 0.03}});
+  const auto file = Creation(config).create();
+  EXPECT_NEAR(deviation(file.tensor("visual.patch_embed.proj.weight")), 0.03, 3e-4);
+  EXPECT_NEAR(deviation(file.tensor("visual.blocks.1.mlp.up_proj.weight")), 0.03, 3e-4);
+  EXPECT_NEAR(deviation(file.tensor("visual.merger.mlp.0.weight")), 0.03, 3e-4);
+  EXPECT_NEAR(deviation(file.tensor("lm_head.weight")), 0.1, 1e-3);
+  EXPECT_TRUE(at::equal(file.tensor("visual.merger.ln_q.weight"), at::ones({128})));
+  EXPECT_TRUE(at::equal(file.tensor("visual.blocks.0.attn.qkv.bias"), at::zeros({384})));
+  // The row of the padding token, which the text model's part names.
+  EXPECT_EQ(file.tensor("model.embed_tokens.weight")[0].abs().max().item<float>(), 0.0f);
+}
+
 TEST(CreatingACheckpoint, WritesOneTensorForATiedUnembedding) {
   const auto tied = Creation(sample_config("llama-tied")).create();
   EXPECT_FALSE(tied.entries().contains("lm_head.weight"));

@@ -37,10 +37,12 @@ class LENSBENCH_API Activations : public Tool {
   ///
   /// Dimensions are those of the hook point without `batch`; `pos` becomes `token`, `query_pos` and
   /// `key_pos` become `query_position` and `key_position`. Every axis but `one` has coordinates.
+  /// Rows of a vision tower are in the order of the picture, frame by frame and row by row, with
+  /// picture, frame, row and column as labels of `patch` (`patch_row`) and `image_token`.
   /// Integer activations stay integers. `unembed.hook_out` holds the logits. Attributes: the
   /// options by their names.
   /// \throws UsageError for an empty prompt, a name without a match, exclusions that leave nothing,
-  ///   a value that float16 cannot hold
+  ///   a value that float16 cannot hold, scores and patterns of a vision tower
   virtual Dataset read(const Tokens& tokens, const ActivationsOptions& options = {}) = 0;
 };
 
