@@ -47,8 +47,7 @@ void check_first(const Tokenizer& tokenizer, const std::string& concept_name,
   const bool blank = bytes.find_first_not_of(" \t\r\n") == std::string::npos;
   if (!blank && text == bytes) return;
   throw UsageError("vision_lens: concept '" + concept_name + "': the first token of '" + form +
-                   "' is " +
-                   (blank ? "blank" : "a part of a character ('" + text + "')") +
+                   "' is " + (blank ? "blank" : "a part of a character ('" + text + "')") +
                    ", which begins many other texts; give another form, with or without a space "
                    "before it");
 }

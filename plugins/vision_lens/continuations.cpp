@@ -24,8 +24,7 @@ class Streams {
     for (const std::string& name : names_)
       hooks.read(name, [this, name, only_last](const at::Tensor& value, const HookPoint&) {
         const at::Tensor rows = value.select(0, 0);
-        read_[name] =
-            (only_last ? rows.narrow(0, rows.size(0) - 1, 1) : rows).detach().clone();
+        read_[name] = (only_last ? rows.narrow(0, rows.size(0) - 1, 1) : rows).detach().clone();
       });
     return hooks;
   }
@@ -88,9 +87,9 @@ Continuations score_continuations(const Model& model, const Tokens& prompt,
   std::vector<at::Tensor> sums;
   sums.reserve(texts.size());
   for (const std::vector<std::int64_t>& ids : result.ids)
-    sums.push_back(token_log_probabilities(
-                       model, streams_before(model, prompt, cache, last, ids, layers),
-                       at::tensor(ids, at::kLong))
+    sums.push_back(token_log_probabilities(model,
+                                           streams_before(model, prompt, cache, last, ids, layers),
+                                           at::tensor(ids, at::kLong))
                        .sum(1));
   result.log_probability = at::stack(sums, 1);
   return result;

@@ -135,8 +135,8 @@ at::Tensor token_log_probabilities(const Model& model, const std::vector<at::Ten
     options.entropy = options.kl_to_last = false;
     options.target_ids = ids.narrow(0, first, count).repeat({std::ssize(streams)});
     const Readout readout = read(model, normalized(model, streams, first, count), options);
-    parts.push_back(readout.target_log_probabilities[0].to(at::kDouble).view(
-        {std::ssize(streams), count}));
+    parts.push_back(
+        readout.target_log_probabilities[0].to(at::kDouble).view({std::ssize(streams), count}));
   });
   return at::cat(parts, 1);
 }

@@ -73,8 +73,9 @@ void add_rectangles(Dataset& dataset, const std::vector<ImageToken>& tokens, con
 std::vector<ImageToken> image_tokens(const VisionSpec& spec, const Tokens& tokens,
                                      std::int64_t every) {
   if (tokens.pictures.empty())
-    throw UsageError("vision_lens: the prompt has 0 pictures, expected at least one; give --image "
-                     "FILE, or use logit_lens for a text");
+    throw UsageError(
+        "vision_lens: the prompt has 0 pictures, expected at least one; give --image "
+        "FILE, or use logit_lens for a text");
   std::vector<ImageToken> found;
   std::size_t at = 0;
   for (std::size_t picture = 0; picture < tokens.pictures.size(); ++picture) {
@@ -105,7 +106,8 @@ void add_image_token_axis(Dataset& dataset, const std::vector<ImageToken>& image
                           const VisionSpec& spec, const Tokens& tokens,
                           const std::vector<Picture>& pictures) {
   const auto n = static_cast<std::int64_t>(image_tokens.size());
-  dataset.add_coordinate("image_token", at::arange(n, at::kInt), "row of the axis of picture tokens");
+  dataset.add_coordinate("image_token", at::arange(n, at::kInt),
+                         "row of the axis of picture tokens");
   add_label(dataset, "case", at::zeros({n}, at::kInt), "number of the case");
   add_label(dataset, "position", column_of(image_tokens, &ImageToken::position),
             "position in the sequence, from 0");

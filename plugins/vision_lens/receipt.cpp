@@ -44,12 +44,11 @@ Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::T
   const bool half = type == at::kHalf || type == at::kBFloat16;
   const double scale = std::max(1.0, logits.abs().max().item<double>());
   // `max` returns the first argument if the second is NaN; a sum keeps it.
-  return make_receipt("lens_last_layer_equals_logits", (probability + entropy) / scale,
-                      half ? 2e-2 : 2e-5,
-                      std::string("differences of probabilities and entropy at the last position, "
-                                  "relative to the largest logit; ") +
-                          (half ? "half-precision products round at 2^-8"
-                                : "two orders of summation in float32"));
+  return make_receipt(
+      "lens_last_layer_equals_logits", (probability + entropy) / scale, half ? 2e-2 : 2e-5,
+      std::string("differences of probabilities and entropy at the last position, "
+                  "relative to the largest logit; ") +
+          (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
 }
 
 Receipt placeholder_receipt(const VisionSpec& spec, const Tokens& tokens) {

@@ -111,9 +111,9 @@ void add_answer(Dataset& dataset, const Decoded& decoded, const at::Tensor& dive
     dataset.add("answer_concept_log_probability", {"layer", "concept"},
                 last(decoded.concept_log_probability), "nats",
                 "ln of the summed probability of the concept's tokens" + where);
-    dataset.add("answer_concept_rank", {"layer", "concept"}, last(decoded.concept_rank), "1",
-                "1 + number of tokens with a strictly larger logit than the concept's best token" +
-                    where);
+    dataset.add(
+        "answer_concept_rank", {"layer", "concept"}, last(decoded.concept_rank), "1",
+        "1 + number of tokens with a strictly larger logit than the concept's best token" + where);
     std::vector<std::int64_t> first = onsets(last(decoded.concept_rank), within);
     for (std::int64_t& layer : first)
       if (layer >= 0) layer = layers[static_cast<std::size_t>(layer)];

@@ -159,8 +159,9 @@ CostEstimate VisionLensTool::estimate(const Request& request) const {
   const auto layers = static_cast<double>(layers_of(spec, options).size());
   double tokens = 1;
   for (const PictureRows& picture : request.tokens().pictures)
-    tokens += static_cast<double>(picture.height * picture.width) /
-              static_cast<double>(spec.vision->merge_size * spec.vision->merge_size * options.every);
+    tokens +=
+        static_cast<double>(picture.height * picture.width) /
+        static_cast<double>(spec.vision->merge_size * spec.vision->merge_size * options.every);
   const auto width = static_cast<double>(spec.d_model);
   const double readouts = static_cast<double>(std::max<std::size_t>(1, options.concepts.size()));
   CostEstimate cost;

@@ -18,13 +18,13 @@ struct Concept {
 
 /// What `VisionLens` reads.
 struct VisionLensOptions {
-  std::vector<Concept> concepts = {};      ///< concepts whose probability and rank are reported
-  std::int64_t top_k = 5;                  ///< candidates for each layer and token
-  std::vector<std::int64_t> layers = {};   ///< layers to decode, 0 to n_layers; empty: all
-  std::int64_t every = 1;                  ///< decode every n-th token of each picture
-  std::int64_t within = 5;                 ///< largest rank that counts for `onset`
-  std::vector<std::string> answers = {};   ///< texts whose probability after the prompt is reported
-  bool residual = false;                   ///< also the stream itself at the tokens of pictures
+  std::vector<Concept> concepts = {};     ///< concepts whose probability and rank are reported
+  std::int64_t top_k = 5;                 ///< candidates for each layer and token
+  std::vector<std::int64_t> layers = {};  ///< layers to decode, 0 to n_layers; empty: all
+  std::int64_t every = 1;                 ///< decode every n-th token of each picture
+  std::int64_t within = 5;                ///< largest rank that counts for `onset`
+  std::vector<std::string> answers = {};  ///< texts whose probability after the prompt is reported
+  bool residual = false;                  ///< also the stream itself at the tokens of pictures
   bool operator==(const VisionLensOptions&) const = default;  ///< compares all fields
 };
 
@@ -45,11 +45,12 @@ class LENSBENCH_API VisionLens : public Tool {
   /// - `top_id`, `top_probability` [layer, image_token, rank]: best first, ties by smaller id.
   /// - `entropy` [layer, image_token], nats.
   /// - `answer_concept_log_probability`, `answer_concept_rank` [layer, concept], `answer_top_id`,
-  ///   `answer_top_probability` [layer, rank], `answer_entropy`, `answer_kl_final_to_layer` [layer],
-  ///   nats: the same at the last position, where KL is from the model's own distribution.
+  ///   `answer_top_probability` [layer, rank], `answer_entropy`, `answer_kl_final_to_layer`
+  ///   [layer], nats: the same at the last position, where KL is from the model's own distribution.
   /// - `onset` [concept]: first layer from which on the answer's `answer_concept_rank` is at most
   ///   `within`; -1: none.
-  /// - `continuation_log_probability` [layer, continuation], nats: sum of ln p of the tokens of each
+  /// - `continuation_log_probability` [layer, continuation], nats: sum of ln p of the tokens of
+  /// each
   ///   answer after the prompt. `continuation_share`: softmax over the answers.
   /// - `residual` [layer, image_token, d_model]: the stream.
   ///
