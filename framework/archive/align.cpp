@@ -61,8 +61,8 @@ Labels token_labels(const Dataset& dataset, const Labels& ids) {
   return labels;
 }
 
-/// Whether an axis has tokens of the prompts, or of the pictures in them, that are identified by case
-/// and position, as in all results over cases.
+/// Whether an axis has tokens of the prompts, or of the pictures in them, that are identified by
+/// case and position, as in all results over cases.
 bool has_tokens_by_case(const Dataset& dataset, const std::string& dim) {
   return (dim == "token" || dim == "image_token") && labels_axis(dataset, "case", dim) &&
          labels_axis(dataset, "position", dim) && !dataset["case"].is_text() &&
@@ -153,10 +153,10 @@ void take_numbers(const Dataset& first, Dataset& second, const Rows& rows) {
     const std::string& name = variable.name;
     const bool number =
         name == "token" || name == "image_token" || name == "case" || name == "case_number";
-    const bool by_other_labels =
-        number && variable.dims.size() == 1 && rows.contains(variable.dims.front()) &&
-        (has_tokens_by_case(first, variable.dims.front()) ||
-         labels_axis(first, "case_id", variable.dims.front()));
+    const bool by_other_labels = number && variable.dims.size() == 1 &&
+                                 rows.contains(variable.dims.front()) &&
+                                 (has_tokens_by_case(first, variable.dims.front()) ||
+                                  labels_axis(first, "case_id", variable.dims.front()));
     if (by_other_labels && first.contains(name) && first[name].dims == variable.dims &&
         !first[name].is_text())
       variable.tensor = first[name].tensor;

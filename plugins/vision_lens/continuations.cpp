@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <lensbench/error.hpp>
 #include <map>
 #include <utility>
 
@@ -11,10 +10,10 @@
 namespace lensbench::vision_lens {
 namespace {
 
-/// Streams of a forward at each layer, [pos, d_model].
-class Streams {
+/// ReadStreams of a forward at each layer, [pos, d_model].
+class ReadStreams {
  public:
-  Streams(const TransformerSpec& spec, const std::vector<std::int64_t>& layers) {
+  ReadStreams(const TransformerSpec& spec, const std::vector<std::int64_t>& layers) {
     for (const std::int64_t layer : layers) names_.push_back(residual_hook(spec, layer));
   }
 
@@ -41,7 +40,7 @@ class Streams {
   std::map<std::string, at::Tensor> read_;
 };
 
-/// Streams at the positions before each token of a continuation.
+/// ReadStreams at the positions before each token of a continuation.
 std::vector<at::Tensor> streams_before(const Model& model, const Tokens& prompt,
                                        const KeyValueCache& cache,
                                        const std::vector<at::Tensor>& last,
@@ -50,7 +49,7 @@ std::vector<at::Tensor> streams_before(const Model& model, const Tokens& prompt,
   if (ids.size() == 1) return last;
   Tokens text;
   text.ids.assign(ids.begin(), ids.end() - 1);
-  Streams streams(model.spec(), layers);
+  ReadStreams streams(model.spec(), layers);
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   options.prefix = &cache;
@@ -63,29 +62,30 @@ std::vector<at::Tensor> streams_before(const Model& model, const Tokens& prompt,
   return before;
 }
 
-std::vector<std::int64_t> ids_of(const Model& model, const std::string& text) {
-  const std::vector<std::int64_t> ids = to_tokens(model, text, false).ids;
-  if (ids.empty())
-    throw UsageError("vision_lens: answers: '" + text + "' gives 0 tokens; give another text");
+}  // namespace
+
+std::vector<std::vector<std::int64_t>> ids_of(const Model& model,
+                                              const std::vector<std::string>& texts) {
+  std::vector<std::vector<std::int64_t>> ids;
+  ids.reserve(texts.size());
+  for (const std::string& text : texts) ids.push_back(to_tokens(model, text, false).ids);
   return ids;
 }
 
-}  // namespace
-
 Continuations score_continuations(const Model& model, const Tokens& prompt,
-                                  const std::vector<std::string>& texts,
+                                  std::vector<std::vector<std::int64_t>> texts,
                                   const std::vector<std::int64_t>& layers) {
   Continuations result;
-  for (const std::string& text : texts) result.ids.push_back(ids_of(model, text));
+  result.ids = std::move(texts);
   KeyValueCache cache;
-  Streams streams(model.spec(), layers);
+  ReadStreams streams(model.spec(), layers);
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   options.cache = &cache;
   model.forward(make_batch(prompt), options, streams.hooks(true));
   const std::vector<at::Tensor> last = streams.layers();
   std::vector<at::Tensor> sums;
-  sums.reserve(texts.size());
+  sums.reserve(result.ids.size());
   for (const std::vector<std::int64_t>& ids : result.ids)
     sums.push_back(token_log_probabilities(model,
                                            streams_before(model, prompt, cache, last, ids, layers),

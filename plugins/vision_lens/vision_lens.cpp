@@ -51,6 +51,7 @@ void check_options(const Model& model, const VisionLensOptions& options) {
   if (!options.answers.empty() && !model.tokenizer())
     throw UsageError(
         "vision_lens: answers need a tokenizer, which the model does not have; leave them out");
+  ids_of(model, options.answers);
 }
 
 std::vector<std::string> texts_of(const std::string& text) {
@@ -116,7 +117,8 @@ void read_answer(Dataset& dataset, const Model& model, const Tokens& tokens, con
   const Decoded last = decode(model, {rows.back()}, {}, options.top_k);
   dataset.receipts.push_back(last_layer_receipt(model, tokens, streams.before_last, last));
   if (!options.answers.empty())
-    add_continuations(dataset, score_continuations(model, tokens, options.answers, layers),
+    add_continuations(dataset,
+                      score_continuations(model, tokens, ids_of(model, options.answers), layers),
                       options.answers);
 }
 

@@ -102,9 +102,9 @@ void CaseJoin::add_token_rows() {
     rows_before += length(part, row_dim_);
   }
   const std::vector<std::int64_t> rows{rows_before};
-  Variable token = coordinate(row_dim_, row_dim_,
-                              row_dim_ == "token" ? "row of the token axis"
-                                                  : "row of the axis of picture tokens");
+  Variable token = coordinate(
+      row_dim_, row_dim_,
+      row_dim_ == "token" ? "row of the token axis" : "row of the axis of picture tokens");
   // An empty tensor has the type that the rows will have.
   token.tensor = at::empty({0}, at::kInt);
   add(std::move(token), Source::pieces, 0, rows);

@@ -1,10 +1,11 @@
+#include "vision_lens/concepts.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <lensbench/error.hpp>
 
 #include "support/embedded_model.hpp"
-#include "vision_lens/concepts.hpp"
 
 namespace lensbench::vision_lens {
 namespace {
@@ -13,7 +14,7 @@ using ::testing::HasSubstr;
 
 std::string refusal(const std::string& text) {
   try {
-    token_sets(*testing::embedded_model(), parse_concepts(text));
+    token_sets(*Model::open(testing::kModel), parse_concepts(text));
   } catch (const UsageError& error) {
     return error.what();
   }
@@ -21,8 +22,9 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(Concepts, AreSeparatedByCommasAndTheirFormsByBars) {
-  EXPECT_EQ(parse_concepts("eye=Ġeye| eyes,cat,7|8"),
-            (std::vector<Concept>{{"eye", {"Ġeye", " eyes"}}, {"cat", {"cat"}}, {"7", {"7", "8"}}}));
+  EXPECT_EQ(
+      parse_concepts("eye=Ġeye| eyes,cat,7|8"),
+      (std::vector<Concept>{{"eye", {"Ġeye", " eyes"}}, {"cat", {"cat"}}, {"7", {"7", "8"}}}));
   EXPECT_TRUE(parse_concepts("").empty());
 }
 
@@ -37,9 +39,10 @@ TEST(Concepts, EmptyFormsAreRefused) {
 }
 
 TEST(Concepts, TextsAreReadAsTheyAreWritten) {
-  const auto model = testing::embedded_model();
+  const auto model = Model::open(testing::kModel);
   const std::int64_t with_space = to_single_token(*model, " God");
-  const auto sets = token_sets(*model, parse_concepts("a= God,b=ĠGod," + std::to_string(with_space)));
+  const auto sets =
+      token_sets(*model, parse_concepts("a= God,b=ĠGod," + std::to_string(with_space)));
   ASSERT_EQ(sets.size(), 3u);
   for (const TokenSet& set : sets) {
     ASSERT_EQ(set.tokens.size(), 1u);
@@ -50,7 +53,7 @@ TEST(Concepts, TextsAreReadAsTheyAreWritten) {
 }
 
 TEST(Concepts, ATextOfSeveralTokensStandsForItsFirstOneAndSaysSo) {
-  const auto model = testing::embedded_model();
+  const auto model = Model::open(testing::kModel);
   const std::string text = " Godliness";
   const auto ids = model->tokenizer()->encode(text, false).ids;
   ASSERT_GT(ids.size(), 1u);
@@ -60,7 +63,7 @@ TEST(Concepts, ATextOfSeveralTokensStandsForItsFirstOneAndSaysSo) {
 }
 
 TEST(Concepts, EachTokenCountsOnce) {
-  const auto sets = token_sets(*testing::embedded_model(), parse_concepts("x=9|4|9"));
+  const auto sets = token_sets(*Model::open(testing::kModel), parse_concepts("x=9|4|9"));
   ASSERT_EQ(sets.front().tokens.size(), 2u);
   EXPECT_EQ(sets.front().tokens[0].id, 4);
   EXPECT_EQ(sets.front().tokens[1].id, 9);

@@ -1,7 +1,7 @@
-// The lens at the tokens of pictures against a float64 program in numpy, whose values are in a folder
-// shared with other projects: LENSBENCH_SHARED, or `shared` next to the checkout. Skipped where it is
-// not. The program agrees with transformers 5.24.0, in whose float32 logits differ by up to 5e-6 of
-// the largest; 5e-5 is allowed.
+// The lens at the tokens of pictures against a float64 program in numpy, whose values are in a
+// folder shared with other projects: LENSBENCH_SHARED, or `shared` next to the checkout. Skipped
+// where it is not. The program agrees with transformers 5.24.0, in whose float32 logits differ by
+// up to 5e-6 of the largest; 5e-5 is allowed.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
@@ -33,9 +33,9 @@ at::Tensor read(hid_t file, const std::string& path) {
   H5Sget_simple_extent_dims(space, extents.data(), nullptr);
   const at::Tensor values =
       at::empty(std::vector<std::int64_t>(extents.begin(), extents.end()), at::kDouble);
-  EXPECT_GE(H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                    values.data_ptr<double>()),
-            0);
+  EXPECT_GE(
+      H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr<double>()),
+      0);
   H5Sclose(space);
   H5Dclose(dataset);
   return values;
@@ -96,7 +96,7 @@ class VisionLensGolden : public ::testing::TestWithParam<Sample> {
   std::vector<Picture> files() const {
     std::vector<Picture> pictures;
     for (const Json& name : facts().at("images")) {
-      const auto size = prepare(name).decoded.picture.size;
+      const auto size = prepare(name).decoded.upright.size;
       pictures.push_back({name, "", size.width, size.height});
     }
     return pictures;
@@ -117,8 +117,7 @@ class VisionLensGolden : public ::testing::TestWithParam<Sample> {
   hid_t file = -1;
   Json index;
   vision::PixelLimits limits;
-  testing::ToolBench<VisionLensTool> bench{
-      Model::open(shared_model(GetParam().model)), {1}};
+  testing::ToolBench<VisionLensTool> bench{Model::open(shared_model(GetParam().model)), {1}};
 
  private:
   /// The fixture is made before `SetUp` can skip, so that another model is opened then.
@@ -143,8 +142,10 @@ TEST_P(VisionLensGolden, MapsOfEveryLayerAreThoseOfAnIndependentProgram) {
   const Dataset result = bench.tool.analyze(prompt(), options, files());
   for (const Receipt& receipt : result.receipts) EXPECT_TRUE(receipt.passed) << receipt.name;
   expect_near(result["entropy"].tensor, at_image_tokens(golden("lens_entropy")));
-  EXPECT_TRUE(result["top_id"].tensor.select(2, 0).to(at::kDouble).equal(
-      at_image_tokens(golden("lens_top1"))));
+  EXPECT_TRUE(result["top_id"]
+                  .tensor.select(2, 0)
+                  .to(at::kDouble)
+                  .equal(at_image_tokens(golden("lens_top1"))));
   const at::Tensor last_entropy = golden("lens_entropy").select(1, -1);
   expect_near(result["answer_entropy"].tensor, last_entropy);
   expect_near(result["answer_kl_final_to_layer"].tensor,
@@ -163,8 +164,8 @@ TEST_P(VisionLensGolden, MapsOfEveryLayerAreThoseOfAnIndependentProgram) {
 TEST_P(VisionLensGolden, RectanglesAreThoseOfTheUprightPicture) {
   const Dataset result = bench.tool.analyze(prompt(), {}, files());
   const at::Tensor expected = golden("rectangles_upright");
-  for (const auto& [name, column] : std::map<std::string, int>{
-           {"x0", 0}, {"y0", 1}, {"x1", 2}, {"y1", 3}})
+  for (const auto& [name, column] :
+       std::map<std::string, int>{{"x0", 0}, {"y0", 1}, {"x1", 2}, {"y1", 3}})
     EXPECT_LE((result[name].tensor - expected.select(1, column)).abs().max().item<double>(), 1e-9)
         << name;
   EXPECT_TRUE(result["position"].tensor.to(at::kDouble).equal(golden("image_token")));
@@ -174,7 +175,7 @@ TEST_P(VisionLensGolden, RectanglesAreThoseOfTheUprightPicture) {
 TEST_P(VisionLensGolden, RanksCountStrictlyLargerLogits) {
   VisionLensOptions options;
   options.concepts = {{"a", {"220", "258", "266", "270"}}};
-  const Dataset result = bench.tool.analyze(prompt(), options);
+  const Dataset result = bench.tool.analyze(prompt(), options, {});
   const at::Tensor positions = golden("positions").to(at::kLong).contiguous();
   const at::Tensor logits = golden("lens_logits"), places = result["position"].tensor;
   int compared = 0;
@@ -197,6 +198,20 @@ TEST_P(VisionLensGolden, RanksCountStrictlyLargerLogits) {
     ++compared;
   }
   EXPECT_GT(compared, 0);
+}
+
+TEST_P(VisionLensGolden, TextsAfterThePromptAreScoredAtEveryLayer) {
+  if (GetParam().model != "qwen2_5_vl_tiny" || GetParam().prompt != "fundus")
+    GTEST_SKIP() << "the file does not have a sequence for this prompt";
+  const at::Tensor ids = golden("sequence/ids").to(at::kLong).contiguous();
+  VisionLensOptions options;
+  options.answers = {bench.model->tokenizer()->decode(
+      {ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel()})};
+  const Dataset result = bench.tool.analyze(prompt(), options, {});
+  EXPECT_EQ(result["continuation_tokens"].tensor.item<std::int64_t>(), ids.numel());
+  expect_near(result["continuation_log_probability"].tensor.select(1, 0),
+              golden("sequence/token_log_probability").sum(1));
+  EXPECT_EQ(result["continuation_share"].tensor.min().item<double>(), 1.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Prompts, VisionLensGolden,

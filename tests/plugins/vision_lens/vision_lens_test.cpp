@@ -1,21 +1,23 @@
+#include "vision_lens/vision_lens.hpp"
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <lensbench/error.hpp>
+#include <numeric>
 
 #include "framework/model/vision/vision_samples.hpp"
 #include "support/bench.hpp"
 #include "support/embedded_model.hpp"
+#include "vision_lens/continuations.hpp"
 #include "vision_lens/result.hpp"
-#include "vision_lens/vision_lens.hpp"
 
 namespace lensbench::vision_lens {
 namespace {
 
 using ::testing::HasSubstr;
 using testing::VisionSample;
-
 
 /// A random model without a tokenizer, and a prompt with pictures of 2 x 3 and 5 x 2 tokens.
 class TwoPictures : public ::testing::Test {
@@ -29,7 +31,7 @@ class TwoPictures : public ::testing::Test {
 
   std::string refusal(const VisionLensOptions& options) {
     try {
-      bench.tool.analyze(prompt, options);
+      bench.tool.analyze(prompt, options, {});
     } catch (const UsageError& error) {
       return error.what();
     }
@@ -49,7 +51,7 @@ class TwoPictures : public ::testing::Test {
     bench.model->forward(make_batch(prompt), {}, hooks);
     const at::Tensor x = at::stack(layers);
     const at::Tensor gain = bench.model->weight("ln_final.w").to(at::kDouble);
-    const at::Tensor normed = x / (x.pow(2).mean(-1, true) + spec.norm_eps).sqrt() * gain;
+    const at::Tensor normed = x / (x.pow(2).mean(-1, true) + spec.norm.epsilon).sqrt() * gain;
     return normed.matmul(bench.model->unembedding().weight.to(at::kDouble).t());
   }
 };
@@ -57,10 +59,10 @@ class TwoPictures : public ::testing::Test {
 TEST_F(TwoPictures, TokensAreThoseOfThePicturesRowByRow) {
   const Dataset result = bench.tool.analyze(prompt, {}, {{"a.png", "", 30, 20}, {"b", "", 10, 50}});
   const auto ints = [&](const char* name) { return result[name].tensor.to(at::kLong); };
-  EXPECT_TRUE(ints("image").equal(
-      at::tensor({0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, at::kLong)));
-  EXPECT_TRUE(ints("row").equal(
-      at::tensor({0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4}, at::kLong)));
+  EXPECT_TRUE(
+      ints("image").equal(at::tensor({0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, at::kLong)));
+  EXPECT_TRUE(
+      ints("row").equal(at::tensor({0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4}, at::kLong)));
   EXPECT_TRUE(ints("column").equal(
       at::tensor({0, 1, 2, 0, 1, 2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, at::kLong)));
   // 30 pixels in 3 columns, 20 in 2 rows; 10 in 2 columns, 50 in 5 rows.
@@ -76,7 +78,7 @@ TEST_F(TwoPictures, TokensAreThoseOfThePicturesRowByRow) {
 TEST_F(TwoPictures, ConceptsAreSumsOfProbabilitiesOfAWholeSoftmax) {
   VisionLensOptions options;
   options.concepts = {{"three", {"9", "4", "17"}}, {"one", {"30"}}};
-  const Dataset result = bench.tool.analyze(prompt, options);
+  const Dataset result = bench.tool.analyze(prompt, options, {});
   const at::Tensor all = logits();
   const at::Tensor places = result["position"].tensor.to(at::kLong);
   const at::Tensor at_pictures = all.index_select(1, places);
@@ -84,8 +86,9 @@ TEST_F(TwoPictures, ConceptsAreSumsOfProbabilitiesOfAWholeSoftmax) {
   const at::Tensor ids = at::tensor({9, 4, 17}, at::kLong);
   const at::Tensor three = log_p.index_select(2, ids).exp().sum(-1).log();
   // Float32 streams and products of width 32, logits up to 3.
-  EXPECT_LE((result["concept_log_probability"].tensor.select(2, 0) - three).abs().max().item<double>(),
-            2e-5);
+  EXPECT_LE(
+      (result["concept_log_probability"].tensor.select(2, 0) - three).abs().max().item<double>(),
+      2e-5);
   EXPECT_LE((result["concept_log_probability"].tensor.select(2, 1) - log_p.select(2, 30))
                 .abs()
                 .max()
@@ -104,7 +107,7 @@ TEST_F(TwoPictures, ConceptsAreSumsOfProbabilitiesOfAWholeSoftmax) {
 TEST_F(TwoPictures, TheAnswerIsReadAtTheLastPosition) {
   VisionLensOptions options;
   options.concepts = {{"two", {"3", "8"}}};
-  const Dataset result = bench.tool.analyze(prompt, options);
+  const Dataset result = bench.tool.analyze(prompt, options, {});
   const at::Tensor log_p = logits().select(1, -1).log_softmax(-1);
   EXPECT_LE((result["answer_concept_log_probability"].tensor.select(1, 0) -
              (log_p.select(1, 3).exp() + log_p.select(1, 8).exp()).log())
@@ -124,10 +127,10 @@ TEST_F(TwoPictures, TheAnswerIsReadAtTheLastPosition) {
 TEST_F(TwoPictures, ChosenLayersAndTokensHaveTheValuesOfAll) {
   VisionLensOptions options;
   options.concepts = {{"two", {"3", "8"}}};
-  const Dataset all = bench.tool.analyze(prompt, options);
+  const Dataset all = bench.tool.analyze(prompt, options, {});
   options.layers = {2, 0};
   options.every = 4;
-  const Dataset some = bench.tool.analyze(prompt, options);
+  const Dataset some = bench.tool.analyze(prompt, options, {});
   EXPECT_TRUE(some["layer"].tensor.to(at::kLong).equal(at::tensor({0, 2}, at::kLong)));
   EXPECT_EQ(some["layer_label"].strings, (std::vector<std::string>{"embed", "1_resid_post"}));
   // Tokens 0 and 4 of the first picture, 0, 4 and 8 of the second.
@@ -144,10 +147,10 @@ TEST_F(TwoPictures, ChosenLayersAndTokensHaveTheValuesOfAll) {
 
 TEST_F(TwoPictures, TheStreamIsStoredOnRequest) {
   VisionLensOptions options;
-  EXPECT_FALSE(bench.tool.analyze(prompt, options).contains("residual"));
+  EXPECT_FALSE(bench.tool.analyze(prompt, options, {}).contains("residual"));
   options.residual = true;
   options.layers = {1};
-  const Dataset result = bench.tool.analyze(prompt, options);
+  const Dataset result = bench.tool.analyze(prompt, options, {});
   at::Tensor stream;
   Hooks hooks;
   hooks.read("blocks.0.hook_resid_post",
@@ -157,9 +160,32 @@ TEST_F(TwoPictures, TheStreamIsStoredOnRequest) {
       stream.index_select(0, result["position"].tensor.to(at::kLong))));
 }
 
+// Each text in a whole forward of its own, without a cache.
+TEST_F(TwoPictures, TextsAfterThePromptAreSumsOverTheirTokens) {
+  const std::vector<std::vector<std::int64_t>> texts = {{7}, {3, 9, 11}};
+  std::vector<std::int64_t> layers(static_cast<std::size_t>(bench.model->spec().n_layers + 1));
+  std::iota(layers.begin(), layers.end(), 0);
+  const at::Tensor sums = score_continuations(*bench.model, prompt, texts, layers).log_probability;
+  const auto length = static_cast<std::int64_t>(prompt.ids.size());
+  const Tokens question = prompt;
+  for (std::size_t text = 0; text < texts.size(); ++text) {
+    prompt = question;
+    prompt.ids.insert(prompt.ids.end(), texts[text].begin(), texts[text].end());
+    const at::Tensor log_p = logits().log_softmax(-1);
+    at::Tensor expected = at::zeros({log_p.size(0)}, at::kDouble);
+    for (std::size_t j = 0; j < texts[text].size(); ++j)
+      expected +=
+          log_p.select(1, length - 1 + static_cast<std::int64_t>(j)).select(1, texts[text][j]);
+    // Three float32 log-probabilities of size 4.
+    EXPECT_LE(
+        (sums.select(1, static_cast<std::int64_t>(text)) - expected).abs().max().item<double>(),
+        3e-5);
+  }
+}
+
 TEST_F(TwoPictures, PromptsWithoutPicturesAreOnlyAnswered) {
   Tokens text = tokens_from_ids(*bench.model, {1, 5, 7});
-  EXPECT_THROW(bench.tool.analyze(text, {}), UsageError);
+  EXPECT_THROW(bench.tool.analyze(text, {}, {}), UsageError);
   const Dataset result = bench.tool.answer(text, {});
   EXPECT_TRUE(result.contains("answer_entropy"));
   EXPECT_FALSE(result.contains("entropy"));
@@ -187,14 +213,14 @@ TEST_F(TwoPictures, WrongOptionsAreRefusedByName) {
 
 TEST(VisionLens, ModelsWithoutATowerAreRefused) {
   VisionLensTool tool;
-  EXPECT_THROW(tool.check_compatible(*testing::embedded_model()), UsageError);
+  EXPECT_THROW(tool.check_compatible(*Model::open(testing::kModel)), UsageError);
 }
 
 TEST(VisionLens, OnsetIsTheFirstLayerFromWhichTheRankStaysWithinTheLimit) {
-  // Within 2 from layer 1 on; again only from layer 3 on; never at the end.
-  const at::Tensor ranks =
-      at::tensor({9, 1, 1, 2, 5, 1, 1, 2, 1, 2, 2, 3}, at::kInt).view({4, 3});
-  EXPECT_EQ(onsets(ranks, 2), (std::vector<std::int64_t>{1, 0, -1}));
+  // Rows are layers: the first concept has the ranks 9, 2, 1, 2, the second 1, 5, 2, 2, the third
+  // 1, 1, 1, 3.
+  const at::Tensor ranks = at::tensor({9, 1, 1, 2, 5, 1, 1, 2, 1, 2, 2, 3}, at::kInt).view({4, 3});
+  EXPECT_EQ(onsets(ranks, 2), (std::vector<std::int64_t>{1, 2, -1}));
 }
 
 TEST(VisionLens, OnsetLeavesOutALayerThatFallsBack) {

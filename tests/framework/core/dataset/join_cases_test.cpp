@@ -65,7 +65,8 @@ TEST(JoinCases, GivesAVariableWithoutTokensACaseAxis) {
 /// Three values for each of `n` tokens of pictures, and one for the prompt.
 Dataset map(std::int64_t n, float value) {
   Dataset dataset;
-  dataset.add_coordinate("image_token", at::arange(n, at::kInt), "row of the axis of picture tokens");
+  dataset.add_coordinate("image_token", at::arange(n, at::kInt),
+                         "row of the axis of picture tokens");
   Variable number = numbers("case", {"image_token"}, at::zeros({n}, at::kInt));
   number.coordinate = true;
   dataset.add(number);
