@@ -76,6 +76,15 @@ void add_concept_axes(Dataset& dataset, const std::vector<TokenSet>& sets) {
   add_concept_tokens(dataset, sets);
 }
 
+/// Number of the layer of each onset, [concept] int32.
+at::Tensor onset_layers(const at::Tensor& ranks, const std::vector<std::int64_t>& layers,
+                        std::int64_t within) {
+  std::vector<std::int64_t> first = onsets(ranks, within);
+  for (std::int64_t& layer : first)
+    if (layer >= 0) layer = layers[static_cast<std::size_t>(layer)];
+  return at::tensor(first, at::kLong).to(at::kInt);
+}
+
 }  // namespace
 
 void add_axes(Dataset& dataset, const TransformerSpec& spec,
@@ -114,10 +123,7 @@ void add_answer(Dataset& dataset, const Decoded& decoded, const at::Tensor& dive
     dataset.add(
         "answer_concept_rank", {"layer", "concept"}, last(decoded.concept_rank), "1",
         "1 + number of tokens with a strictly larger logit than the concept's best token" + where);
-    std::vector<std::int64_t> first = onsets(last(decoded.concept_rank), within);
-    for (std::int64_t& layer : first)
-      if (layer >= 0) layer = layers[static_cast<std::size_t>(layer)];
-    dataset.add("onset", {"concept"}, at::tensor(first, at::kLong).to(at::kInt), "1",
+    dataset.add("onset", {"concept"}, onset_layers(last(decoded.concept_rank), layers, within), "1",
                 "first layer from which on the concept's rank at the last position is at most " +
                     std::to_string(within) + "; -1: none");
   }
@@ -129,6 +135,25 @@ void add_answer(Dataset& dataset, const Decoded& decoded, const at::Tensor& dive
               "entropy of the distribution" + where);
   dataset.add("answer_kl_final_to_layer", {"layer"}, divergence, "nats",
               "KL divergence of the model's own distribution from that at this layer," + where);
+}
+
+void add_control_answers(Dataset& dataset, const std::vector<ControlAnswer>& answers,
+                         const std::vector<std::int64_t>& layers, std::int64_t within) {
+  std::vector<std::string> names;
+  std::vector<at::Tensor> probabilities, ranks, first;
+  for (const ControlAnswer& answer : answers) {
+    names.push_back(answer.name);
+    probabilities.push_back(answer.log_probability);
+    ranks.push_back(answer.rank);
+    first.push_back(onset_layers(answer.rank, layers, within));
+  }
+  add_texts(dataset, "control", "control", std::move(names), "prompt that is compared");
+  dataset.add("control_log_probability", {"control", "layer", "concept"}, at::stack(probabilities),
+              "nats", "ln of the summed probability of the concept's tokens, of a control");
+  dataset.add("control_rank", {"control", "layer", "concept"}, at::stack(ranks), "1",
+              "rank of the concept's best token, of a control");
+  dataset.add("control_onset", {"control", "concept"}, at::stack(first), "1",
+              "onset of the concept in a control; -1: none");
 }
 
 void add_continuations(Dataset& dataset, const Continuations& continuations,

@@ -4,6 +4,7 @@
 #include <lensbench/dataset.hpp>
 #include <lensbench/spec.hpp>
 #include <lensbench/tools/vision_lens.hpp>
+#include <string>
 #include <vector>
 
 #include "concepts.hpp"
@@ -26,6 +27,17 @@ void add_map(Dataset& dataset, const Decoded& decoded, bool concepts);
 /// \param within      see `VisionLensOptions`
 void add_answer(Dataset& dataset, const Decoded& decoded, const at::Tensor& divergence,
                 const std::vector<std::int64_t>& layers, bool concepts, std::int64_t within);
+
+/// What the last position of a control decodes to.
+struct ControlAnswer {
+  std::string name;
+  at::Tensor log_probability;  ///< [layer, concept]
+  at::Tensor rank;             ///< [layer, concept]
+};
+
+/// Adds the answers to the controls, at least one.
+void add_control_answers(Dataset& dataset, const std::vector<ControlAnswer>& answers,
+                         const std::vector<std::int64_t>& layers, std::int64_t within);
 
 /// Adds the probabilities of texts after the prompt.
 void add_continuations(Dataset& dataset, const Continuations& continuations,

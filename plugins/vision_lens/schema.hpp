@@ -35,6 +35,13 @@ inline constexpr ResultSpec kResultTable[] = {
      "first layer from which on the concept's rank at the last position stays within the limit; "
      "-1: none",
      View::table, false},
+    {"control_log_probability", "control layer concept", "nats",
+     "ln of the summed probability of the concept's tokens at the last position of a control",
+     View::trajectory, false},
+    {"control_rank", "control layer concept", "1",
+     "rank of the concept's best token at the last position of a control", View::trajectory, false},
+    {"control_onset", "control concept", "1", "onset of the concept in a control; -1: none",
+     View::table, false},
     {"continuation_log_probability", "layer continuation", "nats",
      "sum of ln probabilities of the tokens of the text after the prompt", View::trajectory, false},
     {"continuation_share", "layer continuation", "1",

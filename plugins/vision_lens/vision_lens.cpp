@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <lensbench/error.hpp>
 #include <map>
 #include <numeric>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "continuations.hpp"
+#include "controls.hpp"
 #include "decode.hpp"
 #include "image_tokens.hpp"
 #include "receipt.hpp"
@@ -17,6 +19,9 @@
 
 namespace lensbench::vision_lens {
 namespace {
+
+constexpr std::array<const char*, 3> kControls = {"no_picture", "other_picture",
+                                                  "shuffled_patches"};
 
 /// Streams of a prompt at some layers, [pos, d_model], and what the receipt needs.
 struct Streams {
@@ -48,6 +53,11 @@ void check_options(const Model& model, const VisionLensOptions& options) {
   check_range("within", options.within, 1, model.spec().vocab_size);
   layers_of(model.spec(), options);
   token_sets(model, options.concepts);
+  for (const std::string& control : options.controls)
+    if (std::find(kControls.begin(), kControls.end(), control) == kControls.end())
+      throw UsageError("vision_lens: control '" + control +
+                       "' is unknown; the controls are no_picture, other_picture, "
+                       "shuffled_patches");
   if (!options.answers.empty() && !model.tokenizer())
     throw UsageError(
         "vision_lens: answers need a tokenizer, which the model does not have; leave them out");
@@ -76,6 +86,7 @@ VisionLensOptions options_of(const Parameters& parameters) {
   options.every = parameters.integer("every");
   options.within = parameters.integer("within");
   options.answers = texts_of(parameters.text("answers"));
+  options.controls = parameters.list("controls");
   options.residual = parameters.boolean("residual");
   return options;
 }
@@ -186,9 +197,40 @@ Dataset VisionLensTool::analyze(const Tokens& tokens, const VisionLensOptions& o
   add_axes(dataset, model().spec(), layers, sets, options.top_k);
   read_map(dataset, model(), places, streams, sets, options);
   read_answer(dataset, model(), tokens, streams, layers, sets, options);
+  if (!sets.empty()) add_controls(dataset, tokens, options);
   dataset.receipts.push_back(placeholder_receipt(vision, tokens));
   add_attributes(dataset, options, sets);
   return dataset;
+}
+
+std::optional<Tokens> VisionLensTool::control_prompt(const std::string& control,
+                                                     const Tokens& tokens) const {
+  const VisionSpec& vision = *model().spec().vision;
+  if (control == "no_picture") {
+    Tokens text = without_pictures(vision, tokens);
+    if (text.ids.empty()) return std::nullopt;
+    return text;
+  }
+  if (control == "shuffled_patches") return with_shuffled_patches(vision, tokens, context().seed());
+  return with_other_pictures(vision, tokens, context().reference_prompts());
+}
+
+void VisionLensTool::add_controls(Dataset& dataset, const Tokens& tokens,
+                                  const VisionLensOptions& options) const {
+  const std::vector<std::int64_t> layers = layers_of(model().spec(), options);
+  const std::vector<TokenSet> sets = token_sets(model(), options.concepts);
+  std::vector<ControlAnswer> answers;
+  for (const std::string& control : options.controls) {
+    const std::optional<Tokens> prompt = control_prompt(control, tokens);
+    if (!prompt) continue;
+    std::vector<at::Tensor> rows;
+    for (const at::Tensor& layer : read_streams(context(), *prompt, layers).layers)
+      rows.push_back(last_row(layer));
+    const Decoded decoded = decode(model(), rows, sets, 1);
+    answers.push_back(
+        {control, decoded.concept_log_probability.select(1, 0), decoded.concept_rank.select(1, 0)});
+  }
+  if (!answers.empty()) add_control_answers(dataset, answers, layers, options.within);
 }
 
 Dataset VisionLensTool::answer(const Tokens& tokens, const VisionLensOptions& options) {

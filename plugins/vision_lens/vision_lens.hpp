@@ -1,6 +1,7 @@
 #pragma once
 
 #include <lensbench/tools/vision_lens.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class VisionLensTool final : public VisionLens {
        "Largest rank of a concept at the last position that counts for its onset.", "[1, inf)"},
       {"answers", ParameterType::text, "", "",
        "Texts, separated by bars, whose probability after the prompt is reported, as in yes|no."},
+      {"controls", ParameterType::choices, "no_picture,other_picture,shuffled_patches", "",
+       "Prompts whose answer is reported beside that of the prompt, if there are concepts: without "
+       "the picture, with the next picture of the run, with the picture's squares in another "
+       "order.",
+       "no_picture|other_picture|shuffled_patches"},
       {"residual", ParameterType::boolean, "false", "",
        "Also store the residual stream at the tokens of pictures."},
   };
@@ -39,6 +45,12 @@ class VisionLensTool final : public VisionLens {
   Dataset analyze(const Tokens& tokens, const VisionLensOptions& options,
                   const std::vector<Picture>& pictures) override;
   Dataset answer(const Tokens& tokens, const VisionLensOptions& options) override;
+
+ private:
+  /// Adds the answers to the prompts that compare.
+  void add_controls(Dataset& dataset, const Tokens& tokens, const VisionLensOptions& options) const;
+  /// The prompt of a control; empty if there is none.
+  std::optional<Tokens> control_prompt(const std::string& control, const Tokens& tokens) const;
 };
 
 }  // namespace lensbench::vision_lens

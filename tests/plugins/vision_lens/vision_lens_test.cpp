@@ -11,6 +11,7 @@
 #include "support/bench.hpp"
 #include "support/embedded_model.hpp"
 #include "vision_lens/continuations.hpp"
+#include "vision_lens/controls.hpp"
 #include "vision_lens/result.hpp"
 
 namespace lensbench::vision_lens {
@@ -181,6 +182,38 @@ TEST_F(TwoPictures, TextsAfterThePromptAreSumsOverTheirTokens) {
         (sums.select(1, static_cast<std::int64_t>(text)) - expected).abs().max().item<double>(),
         3e-5);
   }
+}
+
+// Each control in a run of its own.
+TEST_F(TwoPictures, ControlsAreTheAnswersToOtherPrompts) {
+  VisionLensOptions options;
+  options.concepts = {{"two", {"3", "8"}}};
+  Tokens other = prompt;
+  for (PictureRows& picture : other.pictures) picture.rows = picture.rows.neg();
+  bench.context.set_reference_prompts([&] { return std::vector<Tokens>{prompt, other}; });
+  const Dataset result = bench.tool.analyze(prompt, options, {});
+  EXPECT_EQ(result["control"].strings,
+            (std::vector<std::string>{"no_picture", "other_picture", "shuffled_patches"}));
+  const VisionSpec& vision = *bench.model->spec().vision;
+  const std::vector<Tokens> prompts = {without_pictures(vision, prompt), other,
+                                       with_shuffled_patches(vision, prompt, 0)};
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const Dataset alone = bench.tool.answer(prompts[i], options);
+    const auto control = static_cast<std::int64_t>(i);
+    EXPECT_TRUE(result["control_log_probability"].tensor[control].equal(
+        alone["answer_concept_log_probability"].tensor));
+    EXPECT_TRUE(result["control_rank"].tensor[control].equal(alone["answer_concept_rank"].tensor));
+    EXPECT_TRUE(result["control_onset"].tensor[control].equal(alone["onset"].tensor));
+    EXPECT_FALSE(result["control_log_probability"].tensor[control].equal(
+        result["answer_concept_log_probability"].tensor));
+  }
+}
+
+TEST_F(TwoPictures, ARunWithoutAnotherPictureLeavesItsControlOut) {
+  VisionLensOptions options;
+  options.concepts = {{"two", {"3", "8"}}};
+  EXPECT_EQ(bench.tool.analyze(prompt, options, {})["control"].strings,
+            (std::vector<std::string>{"no_picture", "shuffled_patches"}));
 }
 
 TEST_F(TwoPictures, PromptsWithoutPicturesAreOnlyAnswered) {

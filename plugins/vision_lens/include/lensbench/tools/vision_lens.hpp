@@ -24,7 +24,10 @@ struct VisionLensOptions {
   std::int64_t every = 1;                 ///< decode every n-th token of each picture
   std::int64_t within = 5;                ///< largest rank that counts for `onset`
   std::vector<std::string> answers = {};  ///< texts whose probability after the prompt is reported
-  bool residual = false;                  ///< also the stream itself at the tokens of pictures
+  /// Prompts whose answer is reported beside that of the prompt: `no_picture`, `other_picture` (the
+  /// next one of the run; left out in a run without another), `shuffled_patches`.
+  std::vector<std::string> controls = {"no_picture", "other_picture", "shuffled_patches"};
+  bool residual = false;  ///< also the stream itself at the tokens of pictures
   bool operator==(const VisionLensOptions&) const = default;  ///< compares all fields
 };
 
@@ -49,6 +52,8 @@ class LENSBENCH_API VisionLens : public Tool {
   ///   [layer], nats: the same at the last position, where KL is from the model's own distribution.
   /// - `onset` [concept]: first layer from which on the answer's `answer_concept_rank` is at most
   ///   `within`; -1: none.
+  /// - `control_log_probability`, `control_rank` [control, layer, concept] and `control_onset`
+  ///   [control, concept]: the same for the controls.
   /// - `continuation_log_probability` [layer, continuation], nats: sum of ln p of the tokens of
   /// each
   ///   answer after the prompt. `continuation_share`: softmax over the answers.
