@@ -25,25 +25,24 @@ Dataset lens(const std::vector<double>& log_p, const std::vector<int>& rank,
   const auto column = [](const auto& values, at::ScalarType type) {
     return at::tensor(values, type).view({3, 1});
   };
-  dataset.add(numbers("answer_concept_log_probability", {"layer", "concept"},
-                      column(log_p, at::kDouble)));
+  dataset.add(
+      numbers("answer_concept_log_probability", {"layer", "concept"}, column(log_p, at::kDouble)));
   dataset.add(numbers("answer_concept_rank", {"layer", "concept"}, column(rank, at::kInt)));
   dataset.add(numbers("control_log_probability", {"control", "layer", "concept"},
                       column(without, at::kDouble).unsqueeze(0)));
-  dataset.add(numbers("control_rank", {"control", "layer", "concept"},
-                      at::full({1, 3, 1}, 50, at::kInt)));
+  dataset.add(
+      numbers("control_rank", {"control", "layer", "concept"}, at::full({1, 3, 1}, 50, at::kInt)));
   return dataset;
 }
 
 class ConceptEmergence : public ::testing::Test {
  protected:
   /// Three pictures of an eye and two of something else.
-  testing::HandmadeSummary summary{"vision_lens",
-                                   {lens({-4, -2, -1}, {9, 5, 1}, {-4, -4, -4}),
-                                    lens({-6, -3, -1}, {9, 2, 3}, {-4, -4, -4}),
-                                    lens({-5, -1, -1}, {1, 9, 1}, {-4, -4, -4}),
-                                    lens({-5, -6, -8}, {9, 9, 9}, {-5, -5, -5}),
-                                    lens({-7, -2, -6}, {9, 9, 6}, {-5, -5, -5})}};
+  testing::HandmadeSummary summary{
+      "vision_lens",
+      {lens({-4, -2, -1}, {9, 5, 1}, {-4, -4, -4}), lens({-6, -3, -1}, {9, 2, 3}, {-4, -4, -4}),
+       lens({-5, -1, -1}, {1, 9, 1}, {-4, -4, -4}), lens({-5, -6, -8}, {9, 9, 9}, {-5, -5, -5}),
+       lens({-7, -2, -6}, {9, 9, 6}, {-5, -5, -5})}};
 
   void SetUp() override {
     for (const char* label : {"eye", "eye", "eye", "cat", "cat"})
@@ -71,8 +70,8 @@ TEST_F(ConceptEmergence, AnswersAreMeansOverThePicturesOfALabel) {
 }
 
 TEST_F(ConceptEmergence, APictureIsSettledFromTheLayerOnFromWhichItsRankStays) {
-  // Ranks of at most 5 to the end: the first two pictures from layer 1 on, the third, which is known
-  // at layer 0 and lost again, from layer 2 on.
+  // Ranks of at most 5 to the end: the first two pictures from layer 1 on, the third, which is
+  // known at layer 0 and lost again, from layer 2 on.
   EXPECT_NEAR(at("settled_share", 1, 0), 0, 1e-12);
   EXPECT_NEAR(at("settled_share", 1, 1), 2.0 / 3, 1e-12);
   EXPECT_NEAR(at("settled_share", 1, 2), 1, 1e-12);
