@@ -201,7 +201,7 @@ TEST_F(ArchiveCommands, ExportWritesSafetensors) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   const SafetensorsFile file(out);
   EXPECT_TRUE(file.tensor("entropy").equal(
-      ArchiveReader(archive("a.h5")).dataset("logit_lens")["entropy"].tensor));
+      ArchiveReader(archive("a.h5")).read("logit_lens")["entropy"].tensor));
 }
 
 // The fixture is described in tests/framework/archive/format_test.cpp.

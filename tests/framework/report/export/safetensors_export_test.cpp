@@ -1,3 +1,5 @@
+#include "report/export/safetensors_export.hpp"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +9,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "report/export/safetensors_export.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 
@@ -21,10 +22,10 @@ using Json = nlohmann::json;
 class SafetensorsExport : public ::testing::Test {
  protected:
   void SetUp() override {
-    write_safetensors(folder / "a.safetensors",
-                      {testing::numbers("residual", {"layer", "d_model"},
-                                        at::tensor({1.5F, -2.0F}).view({1, 2})),
-                       testing::texts("label", "layer", {"embed"})});
+    write_safetensors(
+        folder / "a.safetensors",
+        {testing::numbers("residual", {"layer", "d_model"}, at::tensor({1.5F, -2.0F}).view({1, 2})),
+         testing::texts("label", "layer", {"embed"})});
     std::ifstream file(folder / "a.safetensors", std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(file), {});
     std::uint64_t length = 0;
