@@ -45,8 +45,8 @@ Labels texts_of(const Variable& variable) {
   return labels;
 }
 
-/// Tokens by case and position: the coordinate `token` counts rows, which differ between runs of
-/// other cases.
+/// Tokens by case and position: the coordinate of the axis counts rows, which differ between runs
+/// of other cases.
 Labels token_labels(const Dataset& dataset, const Labels& ids) {
   const at::Tensor cases = dataset["case"].tensor.to(at::kLong).contiguous(),
                    positions = dataset["position"].tensor.to(at::kLong).contiguous();
@@ -61,16 +61,18 @@ Labels token_labels(const Dataset& dataset, const Labels& ids) {
   return labels;
 }
 
-/// Whether tokens are identified by case and position, as in all results over cases.
-bool has_tokens_by_case(const Dataset& dataset) {
-  return labels_axis(dataset, "case", "token") && labels_axis(dataset, "position", "token") &&
-         !dataset["case"].is_text() && !dataset["position"].is_text();
+/// Whether an axis has tokens of the prompts, or of the pictures in them, that are identified by
+/// case and position, as in all results over cases.
+bool has_tokens_by_case(const Dataset& dataset, const std::string& dim) {
+  return (dim == "token" || dim == "image_token") && labels_axis(dataset, "case", dim) &&
+         labels_axis(dataset, "position", dim) && !dataset["case"].is_text() &&
+         !dataset["position"].is_text();
 }
 
 /// Labels of an axis; empty if the dataset has none for it.
 /// The id of a case is preferred to its number, which depends on the other cases of the run.
 std::optional<Labels> labels_of(const Dataset& dataset, const std::string& dim, const Labels& ids) {
-  if (dim == "token" && has_tokens_by_case(dataset)) return token_labels(dataset, ids);
+  if (has_tokens_by_case(dataset, dim)) return token_labels(dataset, ids);
   if ((dim == "case" || dim == "case_number") && labels_axis(dataset, "case_id", dim))
     return texts_of(dataset["case_id"]);
   if (labels_axis(dataset, dim, dim)) return texts_of(dataset[dim]);
@@ -149,11 +151,12 @@ void take_numbers(const Dataset& first, Dataset& second, const Rows& rows) {
   Dataset result;
   for (Variable variable : second.variables()) {
     const std::string& name = variable.name;
-    const bool number = name == "token" || name == "case" || name == "case_number";
-    const bool by_other_labels =
-        number && variable.dims.size() == 1 && rows.contains(variable.dims.front()) &&
-        (variable.dims.front() == "token" ? has_tokens_by_case(first)
-                                          : labels_axis(first, "case_id", variable.dims.front()));
+    const bool number =
+        name == "token" || name == "image_token" || name == "case" || name == "case_number";
+    const bool by_other_labels = number && variable.dims.size() == 1 &&
+                                 rows.contains(variable.dims.front()) &&
+                                 (has_tokens_by_case(first, variable.dims.front()) ||
+                                  labels_axis(first, "case_id", variable.dims.front()));
     if (by_other_labels && first.contains(name) && first[name].dims == variable.dims &&
         !first[name].is_text())
       variable.tensor = first[name].tensor;

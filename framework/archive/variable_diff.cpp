@@ -81,7 +81,7 @@ std::string labels(const Dataset& dataset, const Variable& variable, std::int64_
     const bool labelled = dataset.contains(dim) && dataset[dim].dims == std::vector{dim};
     text += labelled ? value(dim, indices[axis]) : std::to_string(indices[axis]);
     // A token is easier to find by its case, position and text than by its row.
-    if (dim != "token") continue;
+    if (dim != "token" && dim != "image_token") continue;
     for (const char* more : {"case", "position", "input_token"})
       if (dataset.contains(more) && dataset[more].dims == std::vector{dim})
         text += (std::strcmp(more, "case") == 0 ? " (" : ", ") + std::string(more) + " " +

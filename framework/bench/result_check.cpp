@@ -14,6 +14,7 @@ namespace {
 const std::map<std::string, std::vector<std::string>>& required_coordinates() {
   static const std::map<std::string, std::vector<std::string>> table = {
       {"token", {"token", "case", "position", "input_id", "input_token"}},
+      {"image_token", {"image_token", "case", "position", "image", "row", "column"}},
       {"layer", {"layer"}},
       {"block", {"block"}},
       {"component", {"component"}},

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "archive/archive_reader.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 #include "support/command.hpp"
 #include "support/fixture_plugins.hpp"
 
@@ -187,6 +188,20 @@ TEST_F(ArchiveCommands, ExportDoesNotOverwrite) {
                                   "npz", "--out", archive("prompts.jsonl")});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("not overwritten"));
+}
+
+TEST_F(ArchiveCommands, ExportWritesSafetensors) {
+  const std::string out = archive("entropy.safetensors");
+  const auto to_terminal =
+      lensbench({"export", archive("a.h5"), "logit_lens/entropy", "--format", "safetensors"});
+  EXPECT_EQ(to_terminal.exit_code, 2);
+  EXPECT_THAT(to_terminal.err, HasSubstr("binary format"));
+  const auto outcome = lensbench(
+      {"export", archive("a.h5"), "logit_lens/entropy", "--format", "safetensors", "--out", out});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const SafetensorsFile file(out);
+  EXPECT_TRUE(file.tensor("entropy").equal(
+      ArchiveReader(archive("a.h5")).read("logit_lens")["entropy"].tensor));
 }
 
 // The fixture is described in tests/framework/archive/format_test.cpp.

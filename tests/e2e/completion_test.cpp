@@ -57,7 +57,7 @@ TEST(BashCompletion, OffersTheValuesThatTheParserTakes) {
   EXPECT_THAT(bash_offers({"run", "x", "--dtype", "b"}), ElementsAre("bfloat16"));
   EXPECT_THAT(bash_offers({"run", "x", "--dtype", "=", "b"}), ElementsAre("bfloat16"));
   EXPECT_THAT(bash_offers({"export", "a.h5", "x", "--format", ""}),
-              ElementsAre("json", "csv", "npz"));
+              ElementsAre("json", "csv", "npz", "safetensors"));
   EXPECT_THAT(bash_offers({"list", "h"}), ElementsAre("hooks"));
 }
 

@@ -14,6 +14,7 @@
 #include "report/export/csv.hpp"
 #include "report/export/json.hpp"
 #include "report/export/npz.hpp"
+#include "report/export/safetensors_export.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -85,10 +86,9 @@ void write(const ArchiveReader& archive, const Wanted& wanted, const std::string
   StoredDataset dataset = archive.stored(wanted.dataset);
   check_variable(archive, dataset, wanted);
   dataset = selected(std::move(dataset), wanted.variable);
-  if (format == "npz") {
-    write_npz(out, in_memory(dataset));
-    return;
-  }
+  if (format == "npz") return write_npz(out, in_memory(dataset));
+  if (format == "safetensors")
+    return write_safetensors(std::filesystem::absolute(out), in_memory(dataset));
   const auto write_text = [&](std::ostream& text) {
     write_as_text(text, dataset, wanted.variable, format);
   };
@@ -107,8 +107,8 @@ int run_export(const Options& options) {
   if (!out.empty() && std::filesystem::exists(out))
     throw UsageError(out + ": the file exists and is not overwritten; give another --out");
   const Wanted wanted = parse_wanted(options.operand(1));
-  if (format == "npz" && out.empty())
-    throw UsageError("export: npz is a binary format; name a file with --out FILE");
+  if ((format == "npz" || format == "safetensors") && out.empty())
+    throw UsageError("export: " + format + " is a binary format; name a file with --out FILE");
   if (format == "csv" && wanted.variable.empty())
     throw UsageError("export: csv holds one variable; name it: " + wanted.dataset + "/VARIABLE");
   Access access{{options.operand(0)}};

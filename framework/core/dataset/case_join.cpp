@@ -75,7 +75,7 @@ bool CaseJoin::knows(const std::string& name) const {
 /// The token axis comes first and the case axis last, since only the variables between them decide
 /// whether the latter is used.
 void CaseJoin::finish() {
-  if (has_tokens_) add_token_rows();
+  if (!row_dim_.empty()) add_token_rows();
   for (const Variable& variable : first_.variables())
     if (!knows(variable.name)) add_of_parts(variable);
   add_attributes();
@@ -99,15 +99,17 @@ void CaseJoin::add_token_rows() {
   std::int64_t rows_before = 0;
   for (Part& part : parts_) {
     part.first_token = rows_before;
-    rows_before += length(part, "token");
+    rows_before += length(part, row_dim_);
   }
   const std::vector<std::int64_t> rows{rows_before};
-  Variable token = coordinate("token", "token", "row of the token axis");
+  Variable token = coordinate(
+      row_dim_, row_dim_,
+      row_dim_ == "token" ? "row of the token axis" : "row of the axis of picture tokens");
   // An empty tensor has the type that the rows will have.
   token.tensor = at::empty({0}, at::kInt);
   add(std::move(token), Source::pieces, 0, rows);
   if (has_cases_) return;
-  Variable number = coordinate("case", "token", "number of the case");
+  Variable number = coordinate("case", row_dim_, "number of the case");
   number.tensor = at::empty({0}, at::kInt);
   add(std::move(number), Source::pieces, 0, rows);
 }
@@ -124,14 +126,14 @@ void CaseJoin::add_concatenated(const Variable& variable, const std::string& dim
 /// Form of one variable of the parts, by its axes.
 void CaseJoin::add_of_parts(const Variable& variable) {
   // Texts have one axis, so that they cannot get a case axis in addition.
-  const bool text_of_a_case = variable.is_text() && !has_dim(variable, "token") &&
+  const bool text_of_a_case = variable.is_text() && !has_dim(variable, row_dim_) &&
                               !has_dim(variable, "case") && !variable.coordinate;
   if (variable.name == "case" && has_cases_) {
     case_axis_used_ = true;
     return;  // add_case_axis() makes it for all cases
   }
   if (varies(variable) || text_of_a_case) return add(variable, Source::apart, 0, {});
-  for (const char* dim : {"token", "case"})
+  for (const std::string& dim : {row_dim_, std::string("case")})
     if (has_dim(variable, dim)) return add_concatenated(variable, dim);
   // A coordinate that is equal in all parts is stored once.
   if (variable.coordinate && !variable.dims.empty())

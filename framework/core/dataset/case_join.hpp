@@ -81,7 +81,8 @@ class CaseJoin {
   std::set<std::string> varying_;
   /// Attribute name -> values in the parts scanned so far; a single value if all parts agree.
   std::map<std::string, std::vector<std::optional<Attribute>>> part_attributes_;
-  bool has_tokens_ = false, has_cases_ = false, case_axis_used_ = false;
+  bool has_cases_ = false, case_axis_used_ = false;
+  std::string row_dim_;  ///< axis of tokens, `token` or `image_token`; empty if there is none
   std::string case_dim_;
 
   std::vector<JoinedVariable> variables_;

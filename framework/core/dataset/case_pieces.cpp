@@ -23,7 +23,7 @@ Variable CaseJoin::apart(const Variable& own, std::int64_t number) const {
   Variable variable = own;
   variable.name += suffix;
   for (std::string& dim : variable.dims)
-    if (varying_.contains(dim) || dim == "token" || dim == "case") dim += suffix;
+    if (varying_.contains(dim) || dim == row_dim_ || dim == "case") dim += suffix;
   return variable;
 }
 
@@ -34,14 +34,14 @@ std::optional<Variable> CaseJoin::piece_of(const JoinedVariable& joined, std::si
   const Part& facts = parts_[index];
   if (joined.source == Source::known) return std::nullopt;
   if (joined.source == Source::apart) return apart(part[name], facts.number);
-  if (has_tokens_ && name == "token") {
+  if (!row_dim_.empty() && name == row_dim_) {
     Variable rows = joined.variable;
     rows.tensor =
-        at::arange(facts.first_token, facts.first_token + length(facts, "token"), at::kInt);
+        at::arange(facts.first_token, facts.first_token + length(facts, row_dim_), at::kInt);
     return rows;
   }
-  if (has_tokens_ && !has_cases_ && name == "case")
-    return numbered(joined.variable, length(facts, "token"), facts.number);
+  if (!row_dim_.empty() && !has_cases_ && name == "case")
+    return numbered(joined.variable, length(facts, row_dim_), facts.number);
   Variable piece = part[name];
   // The leading case axis of a stacked variable, of length 1 in a part.
   if (piece.dims.size() < joined.variable.dims.size()) {

@@ -31,11 +31,12 @@ bool same_values(const Variable& a, const Variable& b) {
 void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string& id) {
   if (parts_.empty()) {
     first_ = part;
-    has_tokens_ = has_dim(first_, "token");
+    for (const char* dim : {"image_token", "token"})
+      if (has_dim(first_, dim)) row_dim_ = dim;
     has_cases_ = has_dim(first_, "case");
     // A dimension and a variable of one name mean a coordinate, and `case` is the variable over
     // tokens.
-    case_dim_ = has_tokens_ && !has_cases_ ? "case_number" : "case";
+    case_dim_ = !row_dim_.empty() && !has_cases_ ? "case_number" : "case";
   } else {
     check_joinable(first_, part);
     note_differences(part);
@@ -53,7 +54,7 @@ void CaseJoin::scan(const Dataset& part, std::int64_t number, const std::string&
 void CaseJoin::note_differences(const Dataset& part) {
   for (const auto& [dim, length] : first_.dims()) {
     // An axis that differs once stays different, so it need not be compared again.
-    if (dim == "token" || dim == "case" || varying_.contains(dim)) continue;
+    if (dim == row_dim_ || dim == "case" || varying_.contains(dim)) continue;
     bool differs = part.dim(dim) != length;
     for (const Variable& variable : first_.variables())
       differs = differs || (variable.coordinate && variable.dims == std::vector<std::string>{dim} &&

@@ -15,8 +15,10 @@ namespace lensbench {
 
 /// A picture of a request: a file of the plan.
 struct Picture {
-  std::string path;    ///< file as given
-  std::string sha256;  ///< SHA-256 of the file's bytes, lower-case hexadecimal
+  std::string path;         ///< file as given
+  std::string sha256;       ///< SHA-256 of the file's bytes, lower-case hexadecimal
+  std::int64_t width = 0;   ///< pixels from left to right, upright; 0: not known
+  std::int64_t height = 0;  ///< pixels from top to bottom, upright; 0: not known
 };
 
 /// Question to a tool: a sequence, and what else the case and its parameters say. Copies are cheap

@@ -43,9 +43,11 @@ Kind kind_of_view(View view, const Dataset& dataset, const Variable& variable) {
   const auto dims = dims_without_cases(variable);
   const bool has_token = std::find(dims.begin(), dims.end(), "token") != dims.end();
   switch (view) {
+    case View::image:
+      if (std::find(dims.begin(), dims.end(), "image_token") != dims.end()) return Kind::patches;
+      [[fallthrough]];
     case View::heatmap:
     case View::patching:
-    case View::image:
       if (dims.size() >= 2) return is_attention(dims) ? Kind::attention : Kind::heatmap;
       break;
     case View::attention:
@@ -110,9 +112,7 @@ void draw_kind(Drawing& drawing, Kind kind) {
     case Kind::points:
       return draw_points(drawing);
     case Kind::patches:
-      throw UsageError(drawing.request.variable +
-                       ": it does not have rectangles of a picture, which "
-                       "--kind patches needs; leave --kind out");
+      return draw_patches(drawing);
   }
 }
 

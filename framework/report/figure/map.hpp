@@ -41,5 +41,6 @@ void draw_lines(Drawing& drawing, bool several);
 void draw_bars(Drawing& drawing);
 void draw_points(Drawing& drawing);
 void draw_tokens(Drawing& drawing);
+void draw_patches(Drawing& drawing);
 
 }  // namespace lensbench::figure

@@ -62,6 +62,29 @@ TEST(JoinCases, GivesAVariableWithoutTokensACaseAxis) {
   EXPECT_EQ(joined["case_id"].strings, (std::vector<std::string>{"x", "y"}));
 }
 
+/// Three values for each of `n` tokens of pictures, and one for the prompt.
+Dataset map(std::int64_t n, float value) {
+  Dataset dataset;
+  dataset.add_coordinate("image_token", at::arange(n, at::kInt),
+                         "row of the axis of picture tokens");
+  Variable number = numbers("case", {"image_token"}, at::zeros({n}, at::kInt));
+  number.coordinate = true;
+  dataset.add(number);
+  dataset.add(numbers("entropy", {"layer", "image_token"}, at::full({3, n}, value)));
+  dataset.add(numbers("onset", {}, at::scalar_tensor(value)));
+  return dataset;
+}
+
+TEST(JoinCases, PutsTokensOfPicturesOfAllCasesOnOneAxis) {
+  const Dataset joined = join_cases({map(2, 0.5f), map(3, 1.5f)}, {0, 4}, {"a", "b"});
+  EXPECT_TRUE(joined["image_token"].tensor.equal(ints({0, 1, 2, 3, 4})));
+  EXPECT_TRUE(joined["case"].tensor.equal(ints({0, 0, 4, 4, 4})));
+  EXPECT_EQ(joined["case"].dims, std::vector<std::string>{"image_token"});
+  EXPECT_TRUE(joined["entropy"].tensor.equal(
+      at::tensor({0.5, 0.5, 1.5, 1.5, 1.5}, at::kFloat).expand({3, 5})));
+  EXPECT_EQ(joined["onset"].dims, std::vector<std::string>{"case_number"});
+}
+
 // `case(token)` has the name, and a netCDF dimension shares its name only with its own coordinate.
 TEST(JoinCases, CallsTheCaseAxisCaseNumberBesideTokens) {
   Dataset a = lens({1, 2}, 0), b = lens({3}, 0);

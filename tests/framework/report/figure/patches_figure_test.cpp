@@ -1,0 +1,106 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/error.hpp>
+#include <utility>
+
+#include "report/figure/figure.hpp"
+#include "report/figure/palette.hpp"
+#include "sample_figures.hpp"
+#include "support/error_matchers.hpp"
+#include "svg_reader.hpp"
+
+// Places and colours are computed from the known rectangles and values.
+
+namespace lensbench::figure {
+namespace {
+
+using lensbench::testing::cells;
+using lensbench::testing::Element;
+using lensbench::testing::message_of;
+using lensbench::testing::texts;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+/// A picture of 30 x 20 pixels in 3 x 2 tokens, at two layers: token t of layer l has the value
+/// 6 l + t. \param sized  whether the rectangles are known
+Dataset map_dataset(bool sized) {
+  Dataset data;
+  const auto label = [&](const char* name, const std::vector<double>& values) {
+    data.add({.name = name,
+              .dims = {"image_token"},
+              .tensor = at::tensor(values, at::kDouble),
+              .long_name = name,
+              .coordinate = true});
+  };
+  data.add_coordinate("image_token", at::arange(6, at::kInt));
+  data.add_coordinate("layer", at::tensor({0, 7}, at::kInt));
+  label("image", {0, 0, 0, 0, 0, 0});
+  label("row", {0, 0, 0, 1, 1, 1});
+  label("column", {0, 1, 2, 0, 1, 2});
+  if (sized) {
+    label("x0", {0, 10, 20, 0, 10, 20});
+    label("y0", {0, 0, 0, 10, 10, 10});
+    label("x1", {10, 20, 30, 10, 20, 30});
+    label("y1", {10, 10, 10, 20, 20, 20});
+  }
+  Variable value;
+  value.name = "value";
+  value.dims = {"layer", "image_token"};
+  value.tensor = at::arange(12, at::kDouble).view({2, 6});
+  value.units = "nats";
+  value.long_name = "value of the token";
+  value.attributes["view"] = std::string("image");
+  data.add(value);
+  return data;
+}
+
+Figure figure_of(const Dataset& data, const Request& request) {
+  return draw(data, request, lensbench::testing::letter);
+}
+
+TEST(FigurePatches, EachTokenHasItsRectangleAndTheColourOfItsValue) {
+  const Figure figure = figure_of(map_dataset(true), {.variable = "value"});
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const auto rects = cells(figure.svg, layer);
+    ASSERT_EQ(rects.size(), 6u);
+    const double factor = rects[0].number("width") / 10;
+    for (std::size_t token = 0; token < 6; ++token) {
+      const Element& rect = rects[token];
+      const auto column = static_cast<double>(token % 3), row = static_cast<double>(token / 3);
+      EXPECT_NEAR(rect.number("x") - rects[0].number("x"), factor * 10 * column, 0.02);
+      EXPECT_NEAR(rect.number("y") - rects[0].number("y"), factor * 10 * row, 0.02);
+      // One scale for both layers, from 0 to 11.
+      const double share = static_cast<double>(6 * layer + token) / 11;
+      EXPECT_EQ(rect.attributes.at("fill"), hex(palette_colour("viridis", share)));
+    }
+  }
+  EXPECT_THAT(texts(figure.svg), Contains("layer 7"));
+}
+
+TEST(FigurePatches, AChosenLayerIsDrawnAlone) {
+  const Figure figure = figure_of(map_dataset(true), {.variable = "value", .layers = Span{7, 7}});
+  EXPECT_EQ(cells(figure.svg, 0).size(), 6u);
+  EXPECT_EQ(cells(figure.svg, 0)[0].attributes.at("fill"), hex(palette_colour("viridis", 0)));
+}
+
+TEST(FigurePatches, WithoutTheSizeOfThePictureTokensAreSquares) {
+  const Figure figure = figure_of(map_dataset(false), {.variable = "value"});
+  const auto rects = cells(figure.svg, 0);
+  ASSERT_EQ(rects.size(), 6u);
+  EXPECT_NEAR(rects[0].number("width"), rects[0].number("height"), 0.02);
+  EXPECT_THAT(figure.notes, Contains(HasSubstr("does not have the size of the picture")));
+}
+
+TEST(FigurePatches, TokensWithoutPlacesAreRefused) {
+  Dataset data = map_dataset(false), without;
+  for (const Variable& variable : data.variables())
+    if (variable.name != "row") without.add(variable);
+  EXPECT_THAT(message_of<UsageError>([&] { figure_of(without, {.variable = "value"}); }),
+              HasSubstr("does not have rectangles of a picture"));
+}
+
+}  // namespace
+}  // namespace lensbench::figure
