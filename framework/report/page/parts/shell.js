@@ -9,25 +9,41 @@ import { Tabs } from './tabs.js';
 import { Theme } from './theme.js';
 
 export class Shell {
-  constructor({ index, archives, archive, views }) {
-    Object.assign(this, { index, archives, archive, views });
+  /**
+   * `live` has the theme, the help and the save knob of a page whose heading is not that of an archive;
+   * such a shell is closed when another answer comes.
+   */
+  constructor({ index, archives, archive, views, live }) {
+    Object.assign(this, { index, archives, archive, views, live });
     this.context = { index, archives, archive, go: (changes) => set(changes), caseIndex: () => archive.caseIndex(get('case')) };
     this.context.firstView = () => (this.available.find((view) => !view.withoutCase) || this.available[0]).id;
     this.mounted = new Map();
     this.panels = new Map();
     this.widths = new Map();
-    this.help = new HelpDialog();
-    this.theme = new Theme(() => this.redraw());
+    this.help = live?.help || new HelpDialog();
+    this.theme = live?.theme || new Theme(() => this.redraw());
     this.available = views.filter((view) => view.has(this.context));
+    // The view that was open may be that of another tool, which was asked before.
+    if (live && !this.available.some((view) => view.id === get('view'))) set({ view: this.context.firstView() });
     this.tabs = new Tabs(views, this.available, (id) => set({ view: id }));
     this.main = el('main', { id: 'views' });
-    this.root = el('div.page', {}, el('a.skip', { href: '#views', onclick: (event) => this.skip(event) }, 'skip to the view'),
-      this.header(), this.banners(), this.tabs.root, this.toolbar(), this.main, this.footer(), this.help.root, liveRegion());
-    listen((changed) => this.changed(changed));
-    addEventListener('keydown', (event) => this.key(event));
-    addEventListener('beforeprint', () => this.print(true));
-    addEventListener('afterprint', () => this.print(false));
-    new ResizeObserver(() => this.resized()).observe(this.main);
+    const parts = [this.banners(), this.tabs.root, this.toolbar(), this.main, this.footer()];
+    this.root = live ? el('div.answer', {}, parts)
+      : el('div.page', {}, el('a.skip', { href: '#views', onclick: (event) => this.skip(event) }, 'skip to the view'), this.header(), parts, this.help.root, liveRegion());
+    this.life = new AbortController();
+    const { signal } = this.life;
+    signal.addEventListener('abort', listen((changed) => this.changed(changed)));
+    addEventListener('keydown', (event) => this.key(event), { signal });
+    addEventListener('beforeprint', () => this.print(true), { signal });
+    addEventListener('afterprint', () => this.print(false), { signal });
+    const observer = new ResizeObserver(() => this.resized());
+    observer.observe(this.main);
+    signal.addEventListener('abort', () => observer.disconnect());
+  }
+
+  /** Ends the reactions to keys, the state and the window. */
+  close() {
+    this.life.abort();
   }
 
   skip(event) {
@@ -97,7 +113,8 @@ export class Shell {
       const { data } = archive;
       const digest = (name) => el('span.digest', { title: `${name} digest: ${data.digests?.[name]}` }, `${name} `, el('code', {}, (data.digests?.[name] || '—').slice(0, 12)));
       return el('p', {}, this.archives.length > 1 ? el('b', {}, `${data.file} `) : '', ['results', 'recipe', 'environment', 'seal'].map(digest),
-        data.verified ? el('span.ok', {}, '✓ digests verified') : el('span.no', {}, 'digests not verified'));
+        data.saved === false ? el('span', {}, 'the digests are computed when the answer is saved')
+          : data.verified ? el('span.ok', {}, '✓ digests verified') : el('span.no', {}, 'digests not verified'));
     });
     const left = this.index.left_out || [];
     return el('footer.foot', {}, lines,
@@ -118,7 +135,8 @@ export class Shell {
   }
 
   view() {
-    return this.views.find((view) => view.id === get('view')) || this.available.find((view) => view.first?.(this.context)) || this.available[0];
+    const named = this.views.find((view) => view.id === get('view'));
+    return named || this.available.find((view) => view.first?.(this.context)) || this.available[0];
   }
 
   /** Opens a view: mounts it if this is the first time, and brings it up to date. */
@@ -163,6 +181,7 @@ export class Shell {
   /** Builds the views that were not opened, when the browser has time: printing shows all of them. */
   async mountOthers() {
     for (const view of this.available) {
+      if (this.life.signal.aborted) return;
       await new Promise((done) => (self.requestIdleCallback ? requestIdleCallback(done, { timeout: 4000 }) : setTimeout(done, 50)));
       await this.mount(view, this.panel(view));
     }
