@@ -48,9 +48,9 @@ function(lensbench_embed_page output folder)
   set(options --minify --charset=utf8 --log-level=warning --target=chrome103,firefox113,safari16.4)
   add_custom_command(OUTPUT ${output} ${scripts} ${styles}
     COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
-      ${folder}/main.js --bundle --format=iife ${options} --outfile=${build}/page.js
+      ${folder}/main.js --bundle --format=iife --define:LIVE=false ${options} --outfile=${build}/page.js
     COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
-      ${folder}/live/main.js --bundle --format=iife ${options} --outfile=${build}/live.js
+      ${folder}/live/main.js --bundle --format=iife --define:LIVE=true ${options} --outfile=${build}/live.js
     COMMAND ${LENSBENCH_ESBUILD} ${folder}/page.css ${options} --outfile=${build}/page.css
     COMMAND ${LENSBENCH_ESBUILD} ${folder}/live/live.css ${options} --outfile=${build}/live.css
     COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DBUILD=${build}

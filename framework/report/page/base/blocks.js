@@ -68,7 +68,7 @@ function whole(bytes, width) {
 }
 
 async function decode(block) {
-  const bytes = received ? received[block.block] : whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
+  const bytes = LIVE ? received[block.block] : whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
   const encoding = block.encoding || 'plain';
   if (encoding === 'strings' || block.type === 'strings' || block.type === 'string') return texts(bytes);
   if (encoding.endsWith('16')) return dequantise(typed(bytes, 'uint16'), block, 65534);

@@ -1,4 +1,5 @@
-// What surrounds the views: heading, receipts, tabs, case and search, provenance.
+// What surrounds the views: heading, receipts, tabs, case and search, provenance. The bundler replaces
+// LIVE by whether the script is that of a live page, which has many shells one after another.
 import { add, el, put } from '../base/dom.js';
 import { number, plural, shorten } from '../base/format.js';
 import { cell, get, listen, set, setCell } from '../base/state.js';
@@ -9,41 +10,35 @@ import { Tabs } from './tabs.js';
 import { Theme } from './theme.js';
 
 export class Shell {
-  /**
-   * `live` has the theme, the help and the save knob of a page whose heading is not that of an archive;
-   * such a shell is closed when another answer comes.
-   */
-  constructor({ index, archives, archive, views, live }) {
-    Object.assign(this, { index, archives, archive, views, live });
+  /** \param content  `{index, archives, archive, views}`; in a live page with `live`: its `{help, theme}` */
+  constructor(content) {
+    Object.assign(this, content);
+    const { index, archives, archive, views } = content;
+    const live = LIVE && content.live;
     this.context = { index, archives, archive, go: (changes) => set(changes), caseIndex: () => archive.caseIndex(get('case')) };
     this.context.firstView = () => (this.available.find((view) => !view.withoutCase) || this.available[0]).id;
     this.mounted = new Map();
     this.panels = new Map();
     this.widths = new Map();
-    this.help = live?.help || new HelpDialog();
-    this.theme = live?.theme || new Theme(() => this.redraw());
+    this.help = LIVE ? live.help : new HelpDialog();
+    this.theme = LIVE ? live.theme : new Theme(() => this.redraw());
     this.available = views.filter((view) => view.has(this.context));
     // The view that was open may be that of another tool, which was asked before.
-    if (live && !this.available.some((view) => view.id === get('view'))) set({ view: this.context.firstView() });
+    if (LIVE && !this.available.some((view) => view.id === get('view'))) set({ view: this.context.firstView() });
     this.tabs = new Tabs(views, this.available, (id) => set({ view: id }));
     this.main = el('main', { id: 'views' });
     const parts = [this.banners(), this.tabs.root, this.toolbar(), this.main, this.footer()];
-    this.root = live ? el('div.answer', {}, parts)
+    this.root = LIVE ? el('div.answer', {}, parts)
       : el('div.page', {}, el('a.skip', { href: '#views', onclick: (event) => this.skip(event) }, 'skip to the view'), this.header(), parts, this.help.root, liveRegion());
-    this.life = new AbortController();
-    const { signal } = this.life;
-    signal.addEventListener('abort', listen((changed) => this.changed(changed)));
-    addEventListener('keydown', (event) => this.key(event), { signal });
-    addEventListener('beforeprint', () => this.print(true), { signal });
-    addEventListener('afterprint', () => this.print(false), { signal });
+    if (LIVE) this.life = new AbortController();
+    const on = (name, react) => addEventListener(name, react, LIVE ? this.life : undefined);
+    const unlisten = listen((changed) => this.changed(changed));
+    on('keydown', (event) => this.key(event));
+    on('beforeprint', () => this.print(true));
+    on('afterprint', () => this.print(false));
     const observer = new ResizeObserver(() => this.resized());
     observer.observe(this.main);
-    signal.addEventListener('abort', () => observer.disconnect());
-  }
-
-  /** Ends the reactions to keys, the state and the window. */
-  close() {
-    this.life.abort();
+    if (LIVE) this.close = () => { this.life.abort(); unlisten(); observer.disconnect(); };
   }
 
   skip(event) {
@@ -113,7 +108,7 @@ export class Shell {
       const { data } = archive;
       const digest = (name) => el('span.digest', { title: `${name} digest: ${data.digests?.[name]}` }, `${name} `, el('code', {}, (data.digests?.[name] || '—').slice(0, 12)));
       return el('p', {}, this.archives.length > 1 ? el('b', {}, `${data.file} `) : '', ['results', 'recipe', 'environment', 'seal'].map(digest),
-        data.saved === false ? el('span', {}, 'the digests are computed when the answer is saved')
+        LIVE ? el('span', {}, 'the digests are computed when the answer is saved')
           : data.verified ? el('span.ok', {}, '✓ digests verified') : el('span.no', {}, 'digests not verified'));
     });
     const left = this.index.left_out || [];
@@ -181,7 +176,7 @@ export class Shell {
   /** Builds the views that were not opened, when the browser has time: printing shows all of them. */
   async mountOthers() {
     for (const view of this.available) {
-      if (this.life.signal.aborted) return;
+      if (LIVE && this.life.signal.aborted) return;
       await new Promise((done) => (self.requestIdleCallback ? requestIdleCallback(done, { timeout: 4000 }) : setTimeout(done, 50)));
       await this.mount(view, this.panel(view));
     }
