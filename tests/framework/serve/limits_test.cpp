@@ -4,7 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <lensbench/error.hpp>
-#include <lensbench/random.hpp>
+#include <random>
 
 #include "framework/serve/served.hpp"
 #include "support/error_matchers.hpp"
@@ -82,9 +82,9 @@ TEST(ServerLimits, RefuseAnEndlessHead) {
 }
 
 /// A request in which something is wrong: bytes changed, left out or added, or all of them random.
-std::string malformed(const std::string& good, Philox& random) {
+std::string malformed(const std::string& good, std::mt19937_64& random) {
   const auto below = [&](std::size_t n) {
-    return static_cast<std::size_t>(random.next()) % n;
+    return static_cast<std::size_t>(random()) % n;
   };
   std::string bytes = good;
   switch (below(5)) {
@@ -111,7 +111,7 @@ TEST(ServerLimits, SurviveTenThousandMalformedRequests) {
   limits.connection.head = 500ms;
   Served served(limits);
   served.engine.saved = [](std::int64_t) -> SavedArchive { return {{}, "", "none", false}; };
-  Philox random(1, 0);
+  std::mt19937_64 random(1);
   const std::string good = served.address.request("GET", "archive/7");
   for (int i = 0; i < 10'000; ++i) {
     HttpConnection connection(served.address.port);
@@ -174,9 +174,8 @@ TEST(ServerLimits, RefuseAPortInUse) {
   boost::asio::io_context context;
   const auto first = listen_at(context, 0);
   const std::uint16_t port = first.local_endpoint().port();
-  EXPECT_THAT(message_of([&] { listen_at(context, port); }),
+  EXPECT_THAT(message_of<UsageError>([&] { listen_at(context, port); }),
               HasSubstr("serve: port " + std::to_string(port)));
-  EXPECT_THROW(listen_at(context, port), UsageError);
   EXPECT_TRUE(first.local_endpoint().address().is_loopback());
 }
 

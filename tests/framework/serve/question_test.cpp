@@ -30,7 +30,7 @@ class QuestionTest : public ::testing::Test {
   }
   Question read(const std::string& body) const { return read_question(body, {&tool}); }
   std::string problem(const std::string& body) const {
-    return message_of([&] { read(body); });
+    return message_of<Error>([&] { read(body); });
   }
 
   PluginInfo tool{};

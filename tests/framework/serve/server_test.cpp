@@ -4,11 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <lensbench/error.hpp>
+#include <map>
 
 #include "framework/serve/served.hpp"
-#include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
 // The protocol, with an engine that the test answers for.
@@ -17,14 +15,11 @@ namespace lensbench::serve {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
 using testing::HttpConnection;
 using testing::HttpReply;
-using testing::message_of;
 using testing::Served;
 using nlohmann::json;
 
