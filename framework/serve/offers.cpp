@@ -21,10 +21,10 @@ bool can_be_asked(const PluginInfo& entry) {
                       [](const ParameterInfo& parameter) { return parameter.required; });
 }
 
-/// Number of maps of layers by tokens that every result has.
-std::int64_t maps_of(const PluginInfo* tool) {
-  return std::count_if(tool->results.begin(), tool->results.end(), [](const ResultInfo& result) {
-    return result.view == View::heatmap && result.always && result.dims == "layer token";
+/// Whether a tool says which tokens the model would choose at each layer.
+bool has_lens(const PluginInfo* tool) {
+  return std::any_of(tool->results.begin(), tool->results.end(), [](const ResultInfo& result) {
+    return result.view == View::heatmap && result.dims == "layer token rank";
   });
 }
 
@@ -55,8 +55,7 @@ std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn) 
     }
   }
   std::stable_sort(tools.begin(), tools.end(), [](const PluginInfo* a, const PluginInfo* b) {
-    const std::int64_t in_a = maps_of(a), in_b = maps_of(b);
-    return in_a != in_b ? in_a > in_b : a->name < b->name;
+    return has_lens(a) != has_lens(b) ? has_lens(a) : a->name < b->name;
   });
   return tools;
 }
