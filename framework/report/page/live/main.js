@@ -24,7 +24,7 @@ class LivePage {
     this.theme = new Theme(() => this.shell?.redraw());
     this.status = new Status();
     this.form = new AskForm(facts.tools, { ask: (question) => this.ask(question), cancel: () => cancel().catch((error) => this.status.problem(error.message)) });
-    this.place = el('div');
+    this.place = el('div', {}, el('main', {}, el('p.empty', {}, 'Type a prompt and press Enter: the answer is drawn here.')));
     this.root = el('div.page', {}, el('a.skip', { href: '#prompt', onclick: (event) => { event.preventDefault(); this.form.prompt.focus(); } }, 'skip to the prompt'),
       this.header(facts), this.form.root, this.status.root, this.place, this.help.root, liveRegion());
   }

@@ -11,8 +11,7 @@ const kNextLook = 500;
 
 export class Status {
   constructor() {
-    this.root = el('div.status', {});
-    this.show(el('p.note', {}, 'Nothing was asked yet.'));
+    this.root = el('section.status', { 'aria-label': 'state of the question' });
   }
 
   show(...nodes) {
@@ -30,6 +29,7 @@ export class Status {
 
   /** Looks at the progress of a long question until the function that it returns is called. */
   follow() {
+    this.show(el('p.note', {}, 'Running …'));
     const bar = el('progress', { 'aria-label': 'progress' });
     const text = el('span', {});
     let timer = 0;
