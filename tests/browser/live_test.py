@@ -278,7 +278,7 @@ class Speed(unittest.TestCase):
                 start.append(seconds)
                 chromium.run("document.getElementById('prompt').focus()")
                 chromium.keys(ENTER)
-                chromium.wait(f"return document.documentElement.dataset.answer === '{number}' || document.documentElement.dataset.problem")
+                chromium.wait(f"return document.documentElement.dataset.answer === '{number}' && document.documentElement.dataset.answerAfter || document.documentElement.dataset.problem")
                 live.append(float(chromium.run("return document.documentElement.dataset.answerAfter")) / 1000)
                 self.assertIn(f"logit_lens: {tokens} tokens", chromium.run("return document.querySelector('.status').textContent"))
         finally:

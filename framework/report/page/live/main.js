@@ -38,6 +38,7 @@ class LivePage {
 
   async ask(question) {
     const begin = performance.now();
+    delete document.documentElement.dataset.answerAfter;
     this.form.busy(true);
     const stop = this.status.follow();
     try {
@@ -45,9 +46,10 @@ class LivePage {
       stop();
       if (!message) return this.status.cancelled();
       await this.draw(message);
-      const drawn = performance.now() - begin;
-      this.status.answered(message, question.tool, message.index.archives[0].cases.tokens.values?.[0] ?? 0, drawn);
-      Object.assign(document.documentElement.dataset, { answer: message.id, answerAfter: drawn });
+      this.status.answered(message, question.tool, message.index.archives[0].cases.tokens.values?.[0] ?? 0, performance.now() - begin);
+      document.documentElement.dataset.answer = message.id;
+      // Milliseconds until the frame that shows the answer; a page in the background shows none.
+      requestAnimationFrame(() => { document.documentElement.dataset.answerAfter = performance.now() - begin; });
     } catch (error) {
       stop();
       this.status.problem(error.message);
