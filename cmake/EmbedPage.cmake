@@ -1,6 +1,7 @@
 # lensbench_embed_page(OUTPUT FOLDER) bundles the script and the style of the page of
-# `lensbench report` (FOLDER/main.js with the modules that it imports, FOLDER/page.css) and writes
-# OUTPUT, a C++ file that contains both (framework/report/page/page_source.hpp).
+# `lensbench report` (FOLDER/main.js with the modules that it imports, FOLDER/page.css) and of the live
+# page of `lensbench serve` (FOLDER/live/main.js, FOLDER/live/live.css in addition to the other style),
+# and writes OUTPUT, a C++ file that contains them (framework/report/page/page_source.hpp).
 option(LENSBENCH_REPORT "Build the page of `lensbench report`, which needs esbuild and a module of d3" ON)
 set(LENSBENCH_JS_MODULES "" CACHE PATH "Folder of node modules with d3-array (Debian: /usr/share/nodejs)")
 
@@ -41,17 +42,20 @@ function(lensbench_embed_page output folder)
   lensbench_find_page_tools()
   file(GLOB_RECURSE modules CONFIGURE_DEPENDS ${folder}/*.js)
   get_filename_component(build ${output} DIRECTORY)
-  set(script ${build}/page.js)
-  set(style ${build}/page.css)
+  set(scripts ${build}/page.js ${build}/live.js)
+  set(styles ${build}/page.css ${build}/live.css)
   # The oldest browsers that can unpack the data of a page (DecompressionStream).
   set(options --minify --charset=utf8 --log-level=warning --target=chrome103,firefox113,safari16.4)
-  add_custom_command(OUTPUT ${output} ${script} ${style}
+  add_custom_command(OUTPUT ${output} ${scripts} ${styles}
     COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
-      ${folder}/main.js --bundle --format=iife ${options} --outfile=${script}
-    COMMAND ${LENSBENCH_ESBUILD} ${folder}/page.css ${options} --outfile=${style}
-    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DSCRIPT=${script} -DSTYLE=${style}
+      ${folder}/main.js --bundle --format=iife --define:LIVE=false ${options} --outfile=${build}/page.js
+    COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
+      ${folder}/live/main.js --bundle --format=iife --define:LIVE=true ${options} --outfile=${build}/live.js
+    COMMAND ${LENSBENCH_ESBUILD} ${folder}/page.css ${options} --outfile=${build}/page.css
+    COMMAND ${LENSBENCH_ESBUILD} ${folder}/live/live.css ${options} --outfile=${build}/live.css
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DBUILD=${build}
       -DLICENCES=${folder}/licences.txt -P ${write}
-    DEPENDS ${modules} ${folder}/page.css ${folder}/licences.txt ${write}
+    DEPENDS ${modules} ${folder}/page.css ${folder}/live/live.css ${folder}/licences.txt ${write}
     COMMENT "Bundling the page of lensbench report" VERBATIM)
   install(FILES ${folder}/licences.txt DESTINATION share/doc/lensbench RENAME licences-of-the-page.txt
           COMPONENT documents)

@@ -134,10 +134,10 @@ CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const C
 RunPlan make_plan(const RunRequest& request, const Context& context, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
-                  const std::vector<FileRecord>& inputs) {
+                  const std::vector<FileRecord>& inputs, FileDigests* digests) {
   const Model& model = context.model();
   const FileDigest digest = [&](const std::filesystem::path& path) {
-    return context.file_digest(path);
+    return digests != nullptr ? digests->of(path) : context.file_digest(path);
   };
   RunPlan plan;
   plan.title = entry.name + " on " + model.spec().family + ", " + std::to_string(cases.size()) +

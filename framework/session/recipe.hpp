@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive/run/run_writer.hpp"
+#include "core/files/file_digests.hpp"
 #include "plugin/plugin_host.hpp"
 #include "session/parameter_files.hpp"
 #include "session/run_request.hpp"
@@ -20,10 +21,11 @@ namespace lensbench {
 /// \param entry  the experiment, or the tool of `lensbench tool`
 /// \param tools  names of the tools in use
 /// \param inputs  files read in addition to those of models: the prompts
+/// \param digests  of files that earlier runs of this process hashed; nullptr: none
 RunPlan make_plan(const RunRequest& request, const Context& context, const PluginHost& host,
                   const PluginInfo& entry, const std::vector<std::string>& tools,
                   const Parameters& parameters, const std::vector<CaseInput>& cases,
-                  const std::vector<FileRecord>& inputs);
+                  const std::vector<FileRecord>& inputs, FileDigests* digests = nullptr);
 
 FileRecord prompts_record(const std::filesystem::path& file);
 

@@ -12,6 +12,7 @@
 #include "core/available_memory.hpp"
 #include "core/files/sha256.hpp"
 #include "model/forward/transformer_model.hpp"
+#include "model/runtime/stop.hpp"
 #include "model/runtime/threads.hpp"
 #include "report/summary/expected_cost.hpp"
 #include "session/archive_sink.hpp"
@@ -67,51 +68,61 @@ struct EndOfCases {
 }  // namespace
 
 /// Loads the plug-ins that the request names and finds out which tools they use.
-RunSession::RunSession(RunRequest request, RunListener listener)
+RunSession::RunSession(RunRequest request, RunListener listener, OpenParts shared)
     : request_(std::move(request)),
       listener_(std::move(listener)),
       started_(utc_now()),
-      host_(plugin_policy(request_.plugins)) {
-  find_plugins(host_, request_.plugins, listener_.warn);
-  refuse_other_kind(host_, request_.kind, request_.name);
-  entry_ = &host_.find(request_.kind, request_.name);
+      shared_(std::move(shared)),
+      host_(shared_.host) {
+  if (host_ == nullptr) {
+    host_ = std::make_shared<PluginHost>(plugin_policy(request_.plugins));
+    find_plugins(*host_, request_.plugins, listener_.warn);
+  }
+  refuse_other_kind(*host_, request_.kind, request_.name);
+  entry_ = &host_->find(request_.kind, request_.name);
   // Libraries are tried in a child process. That forks safely and fast only now, while this process
   // has one thread and little memory.
   if (request_.kind == PluginEntryKind::tool)
-    reads_prompts_ = create_tool(host_, entry_->name)->reads_prompts();
+    reads_prompts_ = create_tool(*host_, entry_->name)->reads_prompts();
   else
-    load_declared_tools(host_, *create_experiment(host_, entry_->name));
-  for (const auto& refusal : host_.refusals()) listener_.warn("left out: " + refusal.message);
+    load_declared_tools(*host_, *create_experiment(*host_, entry_->name));
+  if (shared_.host == nullptr)
+    for (const auto& refusal : host_->refusals()) listener_.warn("left out: " + refusal.message);
 }
 
 /// Everything that can be wrong with the request is found here, before a folder is written.
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
-  parameters_ = host_.resolve(*entry_, request_.set);
+  parameters_ = host_->resolve(*entry_, request_.set);
   cases_ = std::move(cases);
   // Some builds of libtorch use one thread by default.
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
-  model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
+  model_ = shared_.model;
+  if (model_ == nullptr)
+    model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
   notes_ = notes_of(*model_);
+  if (shared_.model != nullptr) model_ = with_stop(model_, listener_.should_stop);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_interventions(model_, request_.interventions);
   context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
   if (request_.kind == PluginEntryKind::tool)
-    bound_ = BoundExperiment::of_tool(host_, entry_->name, *context_);
+    bound_ = BoundExperiment::of_tool(*host_, entry_->name, *context_);
   else
-    bound_.emplace(host_, create_experiment(host_, entry_->name), *context_);
+    bound_.emplace(*host_, create_experiment(*host_, entry_->name), *context_);
   set_reference_cases(*context_, cases_);
   bound_->check_parameters(parameters_, *model_);
   // Hashes every file; the plan is complete after the number of passes is known.
-  plan_ =
-      make_plan(request_, *context_, host_, *entry_, bound_->tools(), parameters_, cases_, inputs);
+  plan_ = make_plan(request_, *context_, *host_, *entry_, bound_->tools(), parameters_, cases_,
+                    inputs, shared_.digests.get());
   plan_.passes = bound_->passes(parameters_);
   give_notes();
   estimate_cost();
 }
 
 void RunSession::give_notes() {
+  // A model that can be stopped does not have the notes of the one that it wraps.
+  const Model& opened = shared_.model != nullptr ? *shared_.model : *model_;
   for (std::string& note :
-       notes_on_run(*model_, parameters_, plan_.cases, request_.interventions.size()))
+       notes_on_run(opened, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
 }
@@ -131,7 +142,7 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   // Cases of an earlier process count as done.
   for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
   RunControl control;
-  control.should_stop = was_interrupted;
+  control.should_stop = listener_.should_stop;
   control.only_finish = only_finish;
   // An intervention may depend on the row of a batch, as noise does.
   control.batches = request_.interventions.empty();
@@ -234,6 +245,26 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
   outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
                                environment_facts(), run_facts(argv, outcome.report, only_finish));
   return outcome;
+}
+
+RunSession::Kept RunSession::run_in_memory(const std::vector<std::string>& argv) {
+  Kept kept{KeptResults(started_), {}, {}};
+  const ExitGuard guard([&] {
+    return "tool '" + kept.results.tool() + "': code of the plug-in ended the process with exit()";
+  });
+  kept.report = run_cases(kept.results, false);
+  kept.facts = run_facts(argv, kept.report, false);
+  // The activations of the last case are not needed any more.
+  context_->begin_case();
+  return kept;
+}
+
+SealResult RunSession::save(const Kept& kept, const fs::path& out) const {
+  auto writer = RunWriter::start(out, plan_, false);
+  kept.results.write_to(writer);
+  const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
+  return writer.seal(kept.report.summaries, vocabulary.texts, vocabulary.bytes,
+                     environment_facts(), kept.facts);
 }
 
 /// An interruption comes first, then failures of cases, then receipts.

@@ -15,6 +15,9 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/interrupts.hpp"
+#include "session/kept_results.hpp"
+#include "session/open_parts.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench {
@@ -37,6 +40,8 @@ struct RunListener {
   /// Called before the first case, when the model is open, and after the last one, also where an
   /// interruption or an error ended the cases.
   std::function<void()> on_start = [] {}, on_end = [] {};
+  /// Asked between cases, and by tools with long work, whether to stop.
+  std::function<bool()> should_stop = was_interrupted;
 };
 
 /// Run of an experiment or a tool, from a request to a sealed archive.
@@ -46,9 +51,9 @@ class RunSession {
   /// \throws PluginError if it is missing; UsageError if a tool was requested as an experiment, or
   /// an
   ///   experiment as a tool
-  RunSession(RunRequest request, RunListener listener);
+  RunSession(RunRequest request, RunListener listener, OpenParts shared = {});
 
-  const PluginHost& host() const { return host_; }
+  const PluginHost& host() const { return *host_; }
   const PluginInfo& entry() const { return *entry_; }
   const RunRequest& request() const { return request_; }
   const Model& model() const { return *model_; }
@@ -82,6 +87,20 @@ class RunSession {
   /// \throws UsageError if cases have not run, or the request differs in more
   Outcome finish(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
+  /// Results of a run that were not written to a file.
+  struct Kept {
+    KeptResults results;
+    RunReport report;
+    nlohmann::json facts;  ///< for `/run` of the archive
+  };
+
+  /// Runs every case without writing a file. Signals are not caught. Of a run with shared parts,
+  /// each block of a forward asks `should_stop`.
+  /// \param argv  words of the command that would repeat the run
+  Kept run_in_memory(const std::vector<std::string>& argv);
+  /// Writes the archive of such a run. \throws as `RunWriter`
+  SealResult save(const Kept& kept, const std::filesystem::path& out) const;
+
  private:
   void give_notes();
   void estimate_cost();
@@ -94,7 +113,8 @@ class RunSession {
   RunRequest request_;
   RunListener listener_;
   std::string started_;
-  PluginHost host_;
+  OpenParts shared_;
+  std::shared_ptr<PluginHost> host_;
   const PluginInfo* entry_ = nullptr;
   bool reads_prompts_ = true;
   std::shared_ptr<const Model> model_;

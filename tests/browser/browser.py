@@ -1,4 +1,5 @@
 """Opens made-up pages in Chromium, for the tests of this folder."""
+import json
 import pathlib
 import shutil
 import subprocess
@@ -51,11 +52,15 @@ class Browser:
                                     {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": False})
 
     def open(self, path, state="", seconds=60):
-        """Opens a page and waits until its first view is drawn."""
+        """Opens a page of a file and waits until its first view is drawn."""
+        self.open_url(pathlib.Path(path).as_uri(), state, seconds)
+
+    def open_url(self, url, state="", seconds=60):
+        """Opens a page and waits until it is ready."""
         self.driver.get("about:blank")
         self.driver.get_log("browser")
         self.driver.get_log("performance")
-        self.driver.get(f"{pathlib.Path(path).as_uri()}{'#' + state if state else ''}")
+        self.driver.get(f"{url}{'#' + state if state else ''}")
         self.wait("return document.documentElement.dataset.ready || document.documentElement.dataset.error", seconds)
         error = self.run("return document.documentElement.dataset.error")
         assert not error, error
@@ -83,6 +88,12 @@ class Browser:
 
     def live(self):
         return self.run("return document.getElementById('live').textContent")
+
+    def violations(self, rules=None):
+        """What axe-core finds in the page; the page must have its script."""
+        options = "{resultTypes: ['violations']" + (f", runOnly: {json.dumps(rules)}" if rules else "") + "}"
+        return self.driver.execute_async_script(
+            f"const done = arguments[0]; axe.run(document, {options})" + """.then(r => done(r.violations.map(v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0] || n.all[0] || n.none[0] || {}).message)])), e => done([['error', String(e), []]]))""")
 
     def errors(self):
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -187,18 +187,13 @@ class Colours(PageTest):
 class Barriers(PageTest):
     """axe-core finds no violation in any view, in light, dark and print."""
 
-    def violations(self, rules=None):
-        options = "{resultTypes: ['violations']" + (f", runOnly: {json.dumps(rules)}" if rules else "") + "}"
-        return self.browser.driver.execute_async_script(
-            f"const done = arguments[0]; axe.run(document, {options})" + """.then(r => done(r.violations.map(v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0] || n.all[0] || n.none[0] || {}).message)])), e => done([['error', String(e), []]]))""")
-
     def check(self, name, views, theme, rules=None):
         page = self.open(name, f"theme={theme}")
         page.run((browser.HERE / "third_party/axe.min.js").read_text())
         for view in views:
             with self.subTest(page=name, view=view, theme=theme):
                 page.state(f"view={view}&theme={theme}")
-                self.assertEqual(self.violations(rules), [])
+                self.assertEqual(page.violations(rules), [])
 
     def test_light(self):
         self.check("whole", VIEWS, "light")
@@ -216,7 +211,7 @@ class Barriers(PageTest):
         page.run((browser.HERE / "third_party/axe.min.js").read_text())
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
         page.run("dispatchEvent(new Event('beforeprint'))")
-        self.assertEqual(self.violations(), [])
+        self.assertEqual(page.violations(), [])
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

@@ -31,8 +31,10 @@ const std::map<std::string, Names> kMayInclude = {
     {"bench", {"core", "checkpoint", "archive", "model", "plugin"}},
     {"report", {"core", "archive", "rendering"}},
     {"session", {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report"}},
+    {"serve", {"core", "archive", "model", "plugin", "bench", "report", "session"}},
     {"cli",
-     {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report", "session"}},
+     {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report", "session",
+      "serve"}},
 };
 
 // The layer that a public header belongs to: <lensbench/NAME.hpp>.

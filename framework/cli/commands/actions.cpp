@@ -21,6 +21,7 @@ constexpr Action kActions[] = {
     {"run", run_experiment, experiment_help},
     {"tool", run_tool, tool_help},
     {"finish", run_finish},
+    {"serve", run_serve},
     {"list", run_list},
     {"tokenize", run_tokenize},
     {"model info", run_model_info},

@@ -28,6 +28,7 @@ EntryHelp experiment_help(const Options& options);
 int run_tool(const Options& options);
 EntryHelp tool_help(const Options& options);
 int run_finish(const Options& options);
+int run_serve(const Options& options);
 int run_list(const Options& options);
 int run_tokenize(const Options& options);
 int run_model_info(const Options& options);

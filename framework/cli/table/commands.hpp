@@ -18,6 +18,7 @@ std::vector<std::string> parts_of(const std::vector<Command>& all, const std::st
 Command run_command();
 Command tool_command();
 Command finish_command();
+Command serve_command();
 Command list_command();
 Command tokenize_command();
 Command model_info_command();

@@ -26,10 +26,17 @@ using nlohmann::json;
 /// Blocks of at most this many elements are in the index.
 constexpr std::int64_t kInlined = 16;
 
-Block packed(std::string_view bytes, const char* type, std::int64_t count, const char* encoding) {
-  Block block{{{"type", type}, {"count", count}, {"encoding", encoding}}, ""};
-  const std::size_t width = count > 0 ? bytes.size() / static_cast<std::size_t>(count) : 1;
-  if (width < 2 || std::string_view(type) == "string") {
+Block plain(std::string_view bytes, const char* type, std::int64_t count, const char* encoding) {
+  return {{{"type", type}, {"count", count}, {"encoding", encoding}}, std::string(bytes)};
+}
+
+/// A plain block in another form.
+Block in_form(Block block, Form form) {
+  if (form == Form::plain || block.data.empty()) return block;
+  const std::string& bytes = block.data;
+  const auto count = block.head["count"].get<std::size_t>();
+  const std::size_t width = count > 0 ? bytes.size() / count : 1;
+  if (width < 2 || block.head["type"] == "string") {
     block.data = base64(deflated(bytes));
     return block;
   }
@@ -51,7 +58,7 @@ std::string_view bytes_of(const std::vector<T>& values) {
 template <class T, class From>
 Block integers(const From* values, std::int64_t count, const char* type) {
   const std::vector<T> narrow(values, values + count);
-  return packed(bytes_of(narrow), type, count, "plain");
+  return plain(bytes_of(narrow), type, count, "plain");
 }
 
 /// Integers in the narrowest type. JavaScript has exact integers up to 2^53; larger ones are
@@ -120,7 +127,7 @@ template <class Code, class T>
 Block quantised(std::span<const T> values, const Scale& scale, double steps, const char* bits) {
   const auto codes = codes_of<Code>(values, scale, steps);
   const std::string encoding = std::string(scale.logarithmic ? "log" : "linear") + bits;
-  Block block = packed(bytes_of(codes), "float32", std::ssize(values), encoding.c_str());
+  Block block = plain(bytes_of(codes), "float32", std::ssize(values), encoding.c_str());
   block.head["low"] = scale.low;
   block.head["high"] = scale.high;
   if (scale.logarithmic && scale.zero) block.head["zero"] = true;
@@ -156,7 +163,7 @@ Block float_block(const at::Tensor& values, Precision precision) {
   const bool doubles = flat.scalar_type() == at::kDouble;
   const std::string_view bytes(static_cast<const char*>(flat.data_ptr()),
                                static_cast<std::size_t>(flat.numel()) * flat.element_size());
-  return packed(bytes, doubles ? "float64" : "float32", flat.numel(), "plain");
+  return plain(bytes, doubles ? "float64" : "float32", flat.numel(), "plain");
 }
 
 /// The values of a short block; empty if one has no form in JSON.
@@ -184,7 +191,7 @@ std::size_t Block::size() const {
   return data.empty() ? head.dump().size() : data.size() + 100;
 }
 
-Block text_block(const std::vector<std::string>& texts) {
+Block text_block(const std::vector<std::string>& texts, Form form) {
   std::string bytes;
   json list = json::array();
   for (const std::string& text : texts) {
@@ -194,21 +201,21 @@ Block text_block(const std::vector<std::string>& texts) {
     bytes += '\0';
   }
   if (std::ssize(texts) <= kInlined && bytes.size() < 1024) return {{{"values", list}}, ""};
-  return packed(bytes, "string", std::ssize(texts), "plain");
+  return in_form(plain(bytes, "string", std::ssize(texts), "plain"), form);
 }
 
-Block number_block(const at::Tensor& values, Precision precision) {
+Block number_block(const at::Tensor& values, Precision precision, Form form) {
   if (values.numel() <= kInlined)
     if (json list = inlined(values); !list.is_null()) return {{{"values", list}}, ""};
-  if (at::isFloatingType(values.scalar_type())) return float_block(values, precision);
+  if (at::isFloatingType(values.scalar_type())) return in_form(float_block(values, precision), form);
   // Integers are exact unless even 16 bits are too many.
   if (precision == Precision::bits8)
-    if (auto block = on_scale(values, precision)) return *std::move(block);
-  return integer_block(values);
+    if (auto block = on_scale(values, precision)) return in_form(*std::move(block), form);
+  return in_form(integer_block(values), form);
 }
 
-Block id_block(const at::Tensor& ids) {
-  if (ids.numel() <= kInlined || ids.dim() < 2) return number_block(ids);
+Block id_block(const at::Tensor& ids, Form form) {
+  if (ids.numel() <= kInlined || ids.dim() < 2) return number_block(ids, Precision::exact, form);
   const at::Tensor whole = ids.to(at::kLong).contiguous();
   const std::int64_t* data = whole.data_ptr<std::int64_t>();
   const std::int64_t row = whole.numel() / std::max<std::int64_t>(1, whole.size(0));
@@ -216,11 +223,11 @@ Block id_block(const at::Tensor& ids) {
   for (std::int64_t i = 0; i < whole.numel(); ++i) {
     // A negative id means a missing token; the code of -1 would be that of an unchanged id.
     if (data[i] < 0 || data[i] >= std::numeric_limits<std::int32_t>::max())
-      return number_block(ids);
+      return number_block(ids, Precision::exact, form);
     const bool same = i >= row && data[i] == data[i - row];
     changes[static_cast<std::size_t>(i)] = same ? 0 : static_cast<std::int32_t>(data[i] + 1);
   }
-  return packed(bytes_of(changes), "int32", whole.numel(), "changes");
+  return in_form(plain(bytes_of(changes), "int32", whole.numel(), "changes"), form);
 }
 
 }  // namespace lensbench::page

@@ -103,7 +103,7 @@ class Alignment {
     return {{"result", result.name},
             {"a_case", one.number},
             {"b_case", other.number},
-            {"pairs", blocks_.add(number_block(at::tensor(flat, at::kLong)))}};
+            {"pairs", blocks_.add(at::tensor(flat, at::kLong))}};
   }
 
   const PageRun &a_, &b_;

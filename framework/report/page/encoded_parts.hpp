@@ -42,6 +42,8 @@ struct PartPlace {
 /// the same parts; reading and compressing them takes nearly all of the time.
 class EncodedParts {
  public:
+  explicit EncodedParts(Form form = Form::packed) : form_(form) {}
+
   /// \param ranks  number of ranks that the page shows of the part
   /// \param room   number of bytes that the page has left
   /// \return nothing for a part that needs clearly more bytes, by a sample of its values; another
@@ -51,6 +53,7 @@ class EncodedParts {
                          Precision precision, std::size_t room);
 
  private:
+  Form form_;
   std::map<std::tuple<PartPlace, std::int64_t, Precision>, FilledPart> parts_;
 };
 

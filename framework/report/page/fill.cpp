@@ -209,4 +209,11 @@ Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t by
   return coarse.take_filled();
 }
 
+Filled fill_exact(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes,
+                  EncodedParts& encoded) {
+  Filling exact(encoded, runs, top_k, bytes, {false, Precision::exact, false});
+  exact.run();
+  return exact.take_filled();
+}
+
 }  // namespace lensbench::page

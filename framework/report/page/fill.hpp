@@ -28,4 +28,8 @@ struct Filled {
 Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes,
             EncodedParts& encoded);
 
+/// Chooses what fits with the exact values of every part, whatever is left out for them.
+Filled fill_exact(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes,
+                  EncodedParts& encoded);
+
 }  // namespace lensbench::page

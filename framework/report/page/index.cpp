@@ -170,9 +170,9 @@ class ArchiveWriter {
                          {"what", column.what},
                          {"block", number(float_column(column.values))}});
     return {{"count", ids.size()},
-            {"id", blocks_.add(text_block(ids))},
-            {"text", blocks_.add(text_block(texts))},
-            {"error", blocks_.add(text_block(errors))},
+            {"id", blocks_.add(ids)},
+            {"text", blocks_.add(texts)},
+            {"error", blocks_.add(errors)},
             {"status", number(at::tensor(status, at::kLong))},
             {"tokens", number(at::tensor(tokens, at::kLong))},
             {"seconds", number(float_column(seconds))},
@@ -180,7 +180,7 @@ class ArchiveWriter {
             {"chosen", page_.chosen}};
   }
 
-  json number(const at::Tensor& values) { return blocks_.add(number_block(values)); }
+  json number(const at::Tensor& values) { return blocks_.add(values); }
 
   json result(std::size_t r) {
     const PageResult& one = *page_.results[r];
@@ -189,12 +189,12 @@ class ArchiveWriter {
       dims.push_back(
           {{"name", dim.name},
            {"size", dim.size},
-           {"labels", dim.labels.empty() ? json() : blocks_.add(text_block(dim.labels))}});
+           {"labels", dim.labels.empty() ? json() : blocks_.add(dim.labels)}});
     for (const PageTokens& axis : one.tokens) {
       json entry = {{"start", axis.start}, {"count", axis.count}};
       entry["position"] = number(axis.position);
       if (axis.input_id.defined()) entry["input_id"] = number(axis.input_id);
-      entry["input_token"] = blocks_.add(text_block(axis.input_token));
+      entry["input_token"] = blocks_.add(axis.input_token);
       tokens[std::to_string(axis.number)] = std::move(entry);
     }
     for (std::size_t v = 0; v < one.variables.size(); ++v) variables.push_back(variable(r, v));
@@ -273,7 +273,7 @@ class ArchiveWriter {
     texts.reserve(ids.size());
     for (const std::int64_t id : ids) texts.push_back(source_.token(id));
     json out = {{"id", number(at::tensor(ids, at::kLong))}};
-    out["text"] = blocks_.add(text_block(texts));
+    out["text"] = blocks_.add(texts);
     return out;
   }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "archive/diff.hpp"
@@ -39,11 +40,20 @@ std::vector<LeftOut> left_out(const PageContent& content);
 /// Block data in the order of their numbers.
 class BlockList {
  public:
+  /// \param form  form of the blocks that it makes; those that are added must have it, too
+  explicit BlockList(Form form = Form::packed) : form_(form) {}
+
+  nlohmann::json add(const std::vector<std::string>& texts) { return add(text_block(texts, form_)); }
+  nlohmann::json add(const at::Tensor& values) {
+    return add(number_block(values, Precision::exact, form_));
+  }
   /// Keeps the data of a block. \return its head with the number
   nlohmann::json add(Block block);
   const std::vector<std::string>& data() const { return data_; }
+  std::vector<std::string> take() { return std::move(data_); }
 
  private:
+  Form form_;
   std::vector<std::string> data_;
 };
 

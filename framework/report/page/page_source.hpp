@@ -12,4 +12,10 @@ std::string_view page_script();
 /// The style of the page; empty in a build without the page.
 std::string_view page_style();
 
+/// The script of the live page of `lensbench serve`, which has the same views.
+std::string_view live_script();
+
+/// What its style has in addition to `page_style`.
+std::string_view live_style();
+
 }  // namespace lensbench::page

@@ -43,32 +43,6 @@ std::vector<double> seconds_of(const Dataset& costs) {
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
-/// A dataset in memory in the form of one in a file.
-StoredDataset in_stored_form(const Dataset& dataset) {
-  StoredDataset stored;
-  for (const Variable& variable : dataset.variables()) {
-    StoredVariable one;
-    one.facts = variable;
-    one.shape = variable.shape();
-    if (!variable.is_text()) {
-      one.facts.tensor = at::Tensor();
-      one.type = variable.tensor.scalar_type();
-      one.rows = [values = variable.tensor](const std::vector<std::int64_t>& index,
-                                            std::int64_t first, std::int64_t count) {
-        if (values.dim() == 0) return values;
-        at::Tensor part = values;
-        for (std::size_t axis = 0; axis < index.size(); ++axis)
-          part = part.narrow(static_cast<std::int64_t>(axis), index[axis], 1);
-        return part.narrow(static_cast<std::int64_t>(index.size()), first, count);
-      };
-    }
-    stored.variables.push_back(std::move(one));
-  }
-  stored.attributes = dataset.attributes;
-  stored.receipts = dataset.receipts;
-  return stored;
-}
-
 std::string text_of(const json& facts, const char* key) {
   return facts.is_object() && facts.contains(key) && facts[key].is_string()
              ? facts[key].get<std::string>()
@@ -96,6 +70,31 @@ void add_receipts(RunSource& source, const CommittedResults& run, std::int64_t n
 }
 
 }  // namespace
+
+StoredDataset stored_form(const Dataset& dataset) {
+  StoredDataset stored;
+  for (const Variable& variable : dataset.variables()) {
+    StoredVariable one;
+    one.facts = variable;
+    one.shape = variable.shape();
+    if (!variable.is_text()) {
+      one.facts.tensor = at::Tensor();
+      one.type = variable.tensor.scalar_type();
+      one.rows = [values = variable.tensor](const std::vector<std::int64_t>& index,
+                                            std::int64_t first, std::int64_t count) {
+        if (values.dim() == 0) return values;
+        at::Tensor part = values;
+        for (std::size_t axis = 0; axis < index.size(); ++axis)
+          part = part.narrow(static_cast<std::int64_t>(axis), index[axis], 1);
+        return part.narrow(static_cast<std::int64_t>(index.size()), first, count);
+      };
+    }
+    stored.variables.push_back(std::move(one));
+  }
+  stored.attributes = dataset.attributes;
+  stored.receipts = dataset.receipts;
+  return stored;
+}
 
 std::vector<std::int64_t> complete_cases(const RunSource& source) {
   std::vector<std::int64_t> numbers;
@@ -172,7 +171,7 @@ RunSource source_of(const CommittedResults& run, const TokenText& token) {
   source.incomplete = "This run is incomplete: " + count_of(complete.size(), source.cases.size()) +
                       " are safe so far, and summaries over all cases follow after the last one.";
   source.stored = [&run](const std::string& name, const std::vector<std::int64_t>& cases) {
-    return in_stored_form(run.read(name, cases));
+    return stored_form(run.read(name, cases));
   };
   source.token = token;
   return source;

@@ -46,4 +46,7 @@ RunSource source_of(const ArchiveReader& archive);
 /// \throws InputError for damaged content; the run must outlive the source
 RunSource source_of(const CommittedResults& run, const TokenText& token);
 
+/// A dataset in memory in the form of one in a file.
+StoredDataset stored_form(const Dataset& dataset);
+
 }  // namespace lensbench::page

@@ -22,11 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::Contains;
 using testing::broken_case;
 using testing::cases_of_ids;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 using testing::message_of;
 using testing::SessionFolders;
 
@@ -279,6 +282,65 @@ TEST_F(RunSessionTest, StopsAfterTheCaseInHandAndGoesOnWhereItStopped) {
   EXPECT_THAT(heard.cases, ElementsAre("case-3 2: 3/4", "case-4 3: 4/4"));
   EXPECT_EQ(outcome.exit_code(), 0);
   EXPECT_THAT(counts_of(ArchiveReader(archive()).read("token_count")), ElementsAre(1, 2, 3, 4));
+}
+
+/// What runs of one process share, as a server does.
+OpenParts open_parts(const RunRequest& request) {
+  OpenParts parts{std::make_shared<PluginHost>(), Model::open(request.model),
+                  std::make_shared<FileDigests>()};
+  for (const std::string& folder : request.plugins.dirs) parts.host->load_directory(folder);
+  return parts;
+}
+
+TEST_F(RunSessionTest, KeptResultsBecomeTheArchiveOfARunThatWasNotKept) {
+  const RunRequest request = folders.request(kTool, "token_count");
+  const OpenParts parts = open_parts(request);
+  for (const char* name : {"first.h5", "second.h5"}) {
+    RunSession session(request, heard.listener(), parts);
+    session.prepare(cases_of_ids(3), {});
+    const RunSession::Kept kept = session.run_in_memory({"tool", "token_count"});
+    EXPECT_THAT(kept.report.completed, ElementsAre(0, 1, 2));
+    EXPECT_EQ(kept.results.bytes(), 3 * sizeof(double));
+    EXPECT_THAT(files(), Not(Contains(name)));
+    session.save(kept, folders.archives / name);
+  }
+  run(request, cases_of_ids(3));
+  EXPECT_THAT(files(), IsSupersetOf({"a.h5", "first.h5", "second.h5"}));
+  const ArchiveReader plain(archive());
+  for (const char* name : {"first.h5", "second.h5"}) {
+    const ArchiveReader saved(folders.archives / name);
+    EXPECT_THAT(counts_of(saved.read("token_count")), ElementsAre(1, 2, 3));
+    for (const char* digest : {"results_sha256", "recipe_sha256", "environment_sha256"})
+      EXPECT_EQ(saved.attribute(digest), plain.attribute(digest)) << name << digest;
+    EXPECT_EQ(saved.run()["arguments"], (nlohmann::json{"tool", "token_count"}));
+  }
+}
+
+TEST_F(RunSessionTest, KeepsTheErrorOfACaseThatFailed) {
+  const RunRequest request = folders.request(kTool, "token_count");
+  RunSession session(request, heard.listener(), open_parts(request));
+  session.prepare({cases_of_ids(1)[0], broken_case()}, {});
+  const RunSession::Kept kept = session.run_in_memory({});
+  ASSERT_EQ(kept.report.failures.size(), 1u);
+  EXPECT_EQ(kept.results.entries().at(1).error, kept.report.failures[0].message);
+  session.save(kept, archive());
+  const ArchiveReader saved(archive());
+  EXPECT_EQ(saved.cases()[0].status, CaseStatus::complete);
+  EXPECT_EQ(saved.cases()[1].status, CaseStatus::failed);
+  EXPECT_EQ(saved.cases()[1].error, kept.report.failures[0].message);
+}
+
+TEST_F(RunSessionTest, StopsWhenItsListenerSaysSo) {
+  const RunRequest request = folders.request(kTool, "token_count");
+  RunListener listener;
+  int ended = 0;
+  listener.on_case = [&](const CaseProgress&) { ++ended; };
+  listener.should_stop = [&] { return ended == 2; };
+  RunSession session(request, listener, open_parts(request));
+  session.prepare(cases_of_ids(4), {});
+  const RunSession::Kept kept = session.run_in_memory({});
+  EXPECT_TRUE(kept.report.interrupted);
+  EXPECT_EQ(kept.results.entries().size(), 2u);
 }
 
 TEST(RunOutcome, IsTheWorstThatHappened) {

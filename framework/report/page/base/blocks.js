@@ -1,6 +1,13 @@
-// Reads the data blocks of the page: base64 of raw deflate in elements that the browser does not run.
-// A block is unpacked when a view asks for it, and kept.
+// Reads the data blocks of the page: base64 of raw deflate in elements that the browser does not run,
+// or bytes that a server sent. A block is unpacked when a view asks for it, and kept.
 const unpacked = new Map();
+let received = null;
+
+/** Uses blocks that a server sent, by their numbers, in place of those in the document. */
+export function useBlocks(blocks) {
+  received = blocks;
+  unpacked.clear();
+}
 
 async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
@@ -61,7 +68,7 @@ function whole(bytes, width) {
 }
 
 async function decode(block) {
-  const bytes = whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
+  const bytes = LIVE ? received[block.block] : whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
   const encoding = block.encoding || 'plain';
   if (encoding === 'strings' || block.type === 'strings' || block.type === 'string') return texts(bytes);
   if (encoding.endsWith('16')) return dequantise(typed(bytes, 'uint16'), block, 65534);

@@ -59,8 +59,10 @@ export function set(changes) {
   for (const listener of [...listeners]) listener(changed);
 }
 
+/** Calls a function after each change. Returns a function that ends this, in a live page. */
 export function listen(listener) {
   listeners.add(listener);
+  return LIVE ? () => listeners.delete(listener) : undefined;
 }
 
 /** The cell under the cursor: `{row, column}`. Its row is a layer, its column a token. */

@@ -1,4 +1,5 @@
-// What surrounds the views: heading, receipts, tabs, case and search, provenance.
+// What surrounds the views: heading, receipts, tabs, case and search, provenance. The bundler replaces
+// LIVE by whether the script is that of a live page, which has many shells one after another.
 import { add, el, put } from '../base/dom.js';
 import { number, plural, shorten } from '../base/format.js';
 import { cell, get, listen, set, setCell } from '../base/state.js';
@@ -9,25 +10,35 @@ import { Tabs } from './tabs.js';
 import { Theme } from './theme.js';
 
 export class Shell {
-  constructor({ index, archives, archive, views }) {
-    Object.assign(this, { index, archives, archive, views });
+  /** \param content  `{index, archives, archive, views}`; in a live page with `live`: its `{help, theme}` */
+  constructor(content) {
+    Object.assign(this, content);
+    const { index, archives, archive, views } = content;
+    const live = LIVE && content.live;
     this.context = { index, archives, archive, go: (changes) => set(changes), caseIndex: () => archive.caseIndex(get('case')) };
     this.context.firstView = () => (this.available.find((view) => !view.withoutCase) || this.available[0]).id;
     this.mounted = new Map();
     this.panels = new Map();
     this.widths = new Map();
-    this.help = new HelpDialog();
-    this.theme = new Theme(() => this.redraw());
+    this.help = LIVE ? live.help : new HelpDialog();
+    this.theme = LIVE ? live.theme : new Theme(() => this.redraw());
     this.available = views.filter((view) => view.has(this.context));
+    // The view that was open may be that of another tool, which was asked before.
+    if (LIVE && !this.available.some((view) => view.id === get('view'))) set({ view: this.context.firstView() });
     this.tabs = new Tabs(views, this.available, (id) => set({ view: id }));
     this.main = el('main', { id: 'views' });
-    this.root = el('div.page', {}, el('a.skip', { href: '#views', onclick: (event) => this.skip(event) }, 'skip to the view'),
-      this.header(), this.banners(), this.tabs.root, this.toolbar(), this.main, this.footer(), this.help.root, liveRegion());
-    listen((changed) => this.changed(changed));
-    addEventListener('keydown', (event) => this.key(event));
-    addEventListener('beforeprint', () => this.print(true));
-    addEventListener('afterprint', () => this.print(false));
-    new ResizeObserver(() => this.resized()).observe(this.main);
+    const parts = [this.banners(), this.tabs.root, this.toolbar(), this.main, this.footer()];
+    this.root = LIVE ? el('div.answer', {}, parts)
+      : el('div.page', {}, el('a.skip', { href: '#views', onclick: (event) => this.skip(event) }, 'skip to the view'), this.header(), parts, this.help.root, liveRegion());
+    if (LIVE) this.life = new AbortController();
+    const on = (name, react) => addEventListener(name, react, LIVE ? this.life : undefined);
+    const unlisten = listen((changed) => this.changed(changed));
+    on('keydown', (event) => this.key(event));
+    on('beforeprint', () => this.print(true));
+    on('afterprint', () => this.print(false));
+    const observer = new ResizeObserver(() => this.resized());
+    observer.observe(this.main);
+    if (LIVE) this.close = () => { this.life.abort(); unlisten(); observer.disconnect(); };
   }
 
   skip(event) {
@@ -97,7 +108,8 @@ export class Shell {
       const { data } = archive;
       const digest = (name) => el('span.digest', { title: `${name} digest: ${data.digests?.[name]}` }, `${name} `, el('code', {}, (data.digests?.[name] || '—').slice(0, 12)));
       return el('p', {}, this.archives.length > 1 ? el('b', {}, `${data.file} `) : '', ['results', 'recipe', 'environment', 'seal'].map(digest),
-        data.verified ? el('span.ok', {}, '✓ digests verified') : el('span.no', {}, 'digests not verified'));
+        LIVE ? el('span', {}, 'the digests are computed when the answer is saved')
+          : data.verified ? el('span.ok', {}, '✓ digests verified') : el('span.no', {}, 'digests not verified'));
     });
     const left = this.index.left_out || [];
     return el('footer.foot', {}, lines,
@@ -118,7 +130,8 @@ export class Shell {
   }
 
   view() {
-    return this.views.find((view) => view.id === get('view')) || this.available.find((view) => view.first?.(this.context)) || this.available[0];
+    const named = this.views.find((view) => view.id === get('view'));
+    return named || this.available.find((view) => view.first?.(this.context)) || this.available[0];
   }
 
   /** Opens a view: mounts it if this is the first time, and brings it up to date. */
@@ -163,6 +176,7 @@ export class Shell {
   /** Builds the views that were not opened, when the browser has time: printing shows all of them. */
   async mountOthers() {
     for (const view of this.available) {
+      if (LIVE && this.life.signal.aborted) return;
       await new Promise((done) => (self.requestIdleCallback ? requestIdleCallback(done, { timeout: 4000 }) : setTimeout(done, 50)));
       await this.mount(view, this.panel(view));
     }

@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "core/text/base64.hpp"
 #include "framework/report/page/page_reader.hpp"
 #include "report/page/block.hpp"
@@ -149,6 +151,30 @@ TEST(PageBlock, TextsAreEndedByZero) {
   EXPECT_EQ(inflated(from_base64(block.data)).substr(0, 20), std::string("a\0a\0a\0b\xEF\xBF\xBD"
                                                                          "c\xEF\xBF\xBD\0\0a\0a",
                                                                          20));
+}
+
+TEST(PageBlock, APlainBlockIsTheValuesThemselves) {
+  const at::Tensor values = amounts(1000);
+  const Block block = number_block(values, Precision::exact, Form::plain);
+  EXPECT_EQ(block.head, (nlohmann::json{{"type", "float32"}, {"count", 1000}, {"encoding", "plain"}}));
+  EXPECT_EQ(block.data, std::string(static_cast<const char*>(values.data_ptr()), 4000));
+  const std::vector<std::string> texts(20, "a text");
+  std::string bytes;
+  for (const std::string& text : texts) bytes += text + '\0';
+  EXPECT_EQ(text_block(texts, Form::plain).data, bytes);
+  // Ids as changes: 20 of the first layer, each one more, then 0 for those that stay.
+  const at::Tensor ids = at::arange(20, at::kLong).expand({2, 20}).contiguous();
+  const Block changes = id_block(ids, Form::plain);
+  std::vector<std::int32_t> codes(40);
+  ASSERT_EQ(changes.data.size(), 160u);
+  std::memcpy(codes.data(), changes.data.data(), 160);
+  for (std::int32_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(codes[static_cast<std::size_t>(i)], i + 1);
+    EXPECT_EQ(codes[static_cast<std::size_t>(20 + i)], 0);
+  }
+  // Few values are in the head, whatever the form.
+  EXPECT_EQ(number_block(at::arange(3), Precision::exact, Form::plain).head["values"],
+            (nlohmann::json{0, 1, 2}));
 }
 
 }  // namespace

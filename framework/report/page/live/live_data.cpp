@@ -1,0 +1,29 @@
+#include "report/page/live/live_data.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "report/page/fill.hpp"
+#include "report/page/index.hpp"
+
+namespace lensbench::page {
+
+LiveData live_data(const RunSource& run, std::size_t max_bytes) {
+  PageContent content{{}, {}, {}, {}, {}, {}};
+  content.request.max_bytes = max_bytes;
+  content.request.top_k = std::numeric_limits<std::int64_t>::max();
+  content.columns.push_back(case_columns(run));
+  content.runs.push_back({&run, complete_cases(run), {}});
+  content.runs.front().results = page_results(run, content.runs.front().chosen);
+  EncodedParts encoded(Form::plain);
+  content.filled = fill_exact(content.runs, content.request.top_k, max_bytes, encoded);
+  BlockList blocks(Form::plain);
+  LiveData data{page_index(content, blocks), blocks.take()};
+  nlohmann::json& archive = data.index["archives"][0];
+  // There are no digests before the archive is written.
+  archive["verified"] = false;
+  archive["saved"] = false;
+  return data;
+}
+
+}  // namespace lensbench::page

@@ -1,0 +1,91 @@
+#include "serve/offers.hpp"
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/tool.hpp>
+
+#include "bench/plugin_handles.hpp"
+#include "serve/question.hpp"
+
+namespace lensbench::serve {
+namespace {
+
+bool has_picture(const PluginInfo& tool) {
+  return std::any_of(tool.results.begin(), tool.results.end(),
+                     [](const ResultInfo& result) { return result.view != View::general; });
+}
+
+bool can_be_asked(const PluginInfo& entry) {
+  return entry.kind == PluginEntryKind::tool && has_picture(entry) &&
+         std::none_of(entry.parameters.begin(), entry.parameters.end(),
+                      [](const ParameterInfo& parameter) { return parameter.required; });
+}
+
+/// Whether a tool says which tokens the model would choose at each layer.
+bool has_lens(const PluginInfo* tool) {
+  return std::any_of(tool->results.begin(), tool->results.end(), [](const ResultInfo& result) {
+    return result.view == View::heatmap && result.dims == "layer token rank";
+  });
+}
+
+nlohmann::json describe_parameter(const ParameterInfo& parameter) {
+  return {{"name", parameter.name},
+          {"help", parameter.help},
+          {"units", parameter.units},
+          {"default", parameter.default_value},
+          {"expected", expectation(parameter)},
+          {"words", parameter.type == ParameterType::boolean
+                        ? std::vector<std::string>{"true", "false"}
+                    : parameter.type == ParameterType::choice ? parameter.words()
+                                                              : std::vector<std::string>{}}};
+}
+
+}  // namespace
+
+std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn) {
+  std::vector<const PluginInfo*> tools;
+  for (const PluginInfo& entry : host.entries()) {
+    if (!can_be_asked(entry)) continue;
+    try {
+      // Of a name that several libraries have, the host takes one or refuses all.
+      if (&host.find(PluginEntryKind::tool, entry.name) != &entry) continue;
+      if (create_tool(host, entry.name)->reads_prompts()) tools.push_back(&entry);
+    } catch (const Error& error) {
+      warn("tool '" + entry.name + "' is left out: " + error.what());
+    }
+  }
+  std::stable_sort(tools.begin(), tools.end(), [](const PluginInfo* a, const PluginInfo* b) {
+    return has_lens(a) != has_lens(b) ? has_lens(a) : a->name < b->name;
+  });
+  return tools;
+}
+
+std::vector<const PluginInfo*> tools_for(const PluginHost& host,
+                                         const std::vector<const PluginInfo*>& tools,
+                                         const Model& model) {
+  std::vector<const PluginInfo*> suitable;
+  for (const PluginInfo* tool : tools) {
+    try {
+      create_tool(host, tool->name)->check_compatible(model);
+      suitable.push_back(tool);
+    } catch (const UsageError&) {
+      // A tool for another kind of models; lensbench tool gives the reason.
+    }
+  }
+  return suitable;
+}
+
+nlohmann::json describe_tools(const std::vector<const PluginInfo*>& tools) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const PluginInfo* tool : tools) {
+    nlohmann::json parameters = nlohmann::json::array();
+    for (const ParameterInfo& parameter : tool->parameters)
+      if (can_be_set(parameter)) parameters.push_back(describe_parameter(parameter));
+    list.push_back({{"name", tool->name},
+                    {"summary", tool->summary},
+                    {"parameters", std::move(parameters)}});
+  }
+  return list;
+}
+
+}  // namespace lensbench::serve
