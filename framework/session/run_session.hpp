@@ -15,6 +15,7 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/pictures/run_pictures.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench {
@@ -97,7 +98,9 @@ class RunSession {
   PluginHost host_;
   const PluginInfo* entry_ = nullptr;
   bool reads_prompts_ = true;
-  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const Model> opened_;  ///< the model as it is stored
+  std::shared_ptr<const Model> model_;   ///< the model that the tools get
+  std::shared_ptr<const RunPictures> pictures_;  ///< nullptr: nothing asks for pictures
   Parameters parameters_;
   std::vector<CaseInput> cases_;
   std::unique_ptr<Context> context_;
