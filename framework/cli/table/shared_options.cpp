@@ -73,6 +73,15 @@ std::vector<Option> picture_options() {
            .values = Values::directory}};
 }
 
+Option picture_set_option() {
+  return {.name = "set",
+          .argument = "KEY=VALUE",
+          .help = "a setting of pictures: min_pixels, max_pixels, alpha, sixteen_bit, resize_order "
+                  "(docs/pictures.md)",
+          .values = Values::any,
+          .repeats = true};
+}
+
 /// `run` and `tool` have equal options, so that a tool can be replaced by an experiment on the same
 /// command line.
 std::vector<Option> run_options() {

@@ -18,6 +18,8 @@ Option json_option(const std::string& what);
 Option dtype_option();
 /// Options of `run`, `tool` and `tokenize` that give pictures to prompts.
 std::vector<Option> picture_options();
+/// `--set` of commands that take settings of pictures alone.
+Option picture_set_option();
 /// Options of `run` and `tool`.
 std::vector<Option> run_options();
 /// Options of `run`, `tool`, `list` and `replay` that select plug-ins.

@@ -4,9 +4,9 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
-#include "session/pictures/chat_prompt.hpp"
 #include "session/pictures/picture_tokens.hpp"
 #include "session/pictures/placeholders.hpp"
+#include "session/pictures/prompt_text.hpp"
 
 // Pictures of the cases of a run: read before the first case, so that everything that can be wrong
 // with one is found before anything is computed.
@@ -24,40 +24,18 @@ const VisionSpec& tower_of(const Model& model) {
                    "' read text only; leave that out, or name a model with a vision tower");
 }
 
-/// Text of a case without pictures: the words, unless they seem to mean pictures that are missing.
-void check_plain_text(const CaseInput& input, bool raw, const Model& model) {
-  if (input.text.empty()) return;
-  if (!raw && has_picture_mark(input.text))
-    throw UsageError("case '" + input.id +
-                     "': the prompt has a mark {image}, but no picture is given; give one with "
-                     "--image, or the text as it is with --raw-prompt");
-  const auto tokenizer = model.tokenizer();
-  if (tokenizer && has_placeholder(tower_of(model), tokenizer->encode(input.text, true).ids))
-    throw UsageError("case '" + input.id +
-                     "': the text has a placeholder of a picture or video, but no picture is given; "
-                     "give one with --image, or leave the placeholder out");
-}
-
-/// The whole text of a case with pictures.
-std::string text_of(const CaseInput& input, const CasePictures& asked, const Model& model) {
-  if (asked.raw) return input.text;
-  const std::string subject = "case '" + input.id + "'";
-  require_known_template(model.directory());
-  if (has_placeholder(tower_of(model), to_tokens(model, input.text).ids))
-    throw UsageError(subject +
-                     ": the prompt has a placeholder of a picture of its own; write {image} instead, "
-                     "or give the whole text with --raw-prompt");
-  return chat_prompt(input.text, asked.images.size(), asked.answer_prefix, subject);
-}
-
 }  // namespace
 
 RunPictures::RunPictures(std::shared_ptr<const Model> model, PictureReading reading)
     : model_(std::move(model)), store_(std::move(reading)) {}
 
 void RunPictures::add(CaseInput& input, const CasePictures& asked) {
+  const auto tokenizer = model_->tokenizer();
+  // Throws with the reason why there is no tokenizer.
+  if (!tokenizer) to_tokens(*model_, input.text);
+  input.text =
+      picture_text({tower_of(*model_), *tokenizer, model_->directory()}, input, asked);
   Prompt prompt;
-  input.text = text_of(input, asked, *model_);
   std::vector<vision::PatchGrid> grids;
   grids.reserve(asked.images.size());
   for (const std::string& path : asked.images) {
@@ -132,6 +110,7 @@ std::shared_ptr<const RunPictures> read_pictures(std::vector<CaseInput>& cases,
   const bool has_tower = model.spec().vision.has_value();
   if (!has_tower && !settings.empty())
     refuse_pictures(model, "setting '" + settings.begin()->first + "'", "it is one of pictures");
+  const auto tokenizer = model.tokenizer();
   std::shared_ptr<RunPictures> pictures;
   const auto begin = [&] {
     if (!pictures)
@@ -145,7 +124,8 @@ std::shared_ptr<const RunPictures> read_pictures(std::vector<CaseInput>& cases,
       refuse_pictures(model, "case '" + input.id + "'", "it has pictures");
     if (!has_tower) continue;
     if (asked.images.empty()) {
-      check_plain_text(input, asked.raw, model);
+      if (tokenizer)
+        check_plain_text({tower_of(model), *tokenizer, model.directory()}, input, asked);
       continue;
     }
     begin();
