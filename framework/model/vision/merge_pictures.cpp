@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 
 #include "model/vision/tower.hpp"
+#include "model/vision/tower_tokens.hpp"
 
 namespace lensbench {
 
@@ -22,7 +23,9 @@ at::Tensor merge_pictures(const TransformerSpec& spec, const ModelWeights& weigh
       const std::int64_t first = static_cast<std::int64_t>(row) * length;
       places.push_back(at::arange(first + span.begin, first + span.end, at::kLong));
     }
-  const at::Tensor tower = run_tower(*spec.vision, weights.tower, pictures);
+  const auto run = [&] { return run_tower(*spec.vision, weights.tower, pictures); };
+  const at::Tensor tower =
+      weights.tower_tokens ? weights.tower_tokens->of(pictures, run) : run();
   return embedding.flatten(0, 1)
       .index_copy(0, at::cat(places).to(embedding.device()), tower)
       .view(embedding.sizes());
