@@ -53,7 +53,7 @@ void print_json(const TokenizedCase& one, const Tokenizer& tokenizer) {
   nlohmann::json line = {{"id", one.input.id},         {"text", one.input.text},
                          {"ids", encoding.ids},        {"texts", texts},
                          {"offsets", encoding.offsets}, {"special", encoding.special}};
-  for (const PictureFile& picture : one.pictures) line["pictures"].push_back(facts_of(picture));
+  for (const PictureFile& picture : one.pictures) line["pictures"].push_back(facts_of_picture(picture));
   // JSON cannot hold invalid UTF-8 of a prompt; it is shown as U+FFFD, which the tokenizer also
   // read.
   std::cout << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";

@@ -33,8 +33,8 @@ constexpr std::string_view kTemplate =
 
 constexpr std::string_view kMark = "{image}";
 constexpr std::string_view kPicture = "<|vision_start|><|image_pad|><|vision_end|>";
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 20U;
-constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20U};
+constexpr std::uint64_t kMostTemplateBytes = std::uint64_t{1} << 20U;
+constexpr JsonLimits kTemplateLimits = {.max_bytes = std::size_t{64} << 20U};
 
 /// A template, and the file that has it.
 struct FoundTemplate {
@@ -44,7 +44,7 @@ struct FoundTemplate {
 
 /// A template in a field of a JSON file: a text, or a list of texts with names.
 std::optional<std::string> template_in(const fs::path& file) {
-  const nlohmann::json all = read_json(file, kLimits);
+  const nlohmann::json all = read_json(file, kTemplateLimits);
   const auto field = all.is_object() ? all.find("chat_template") : all.end();
   if (field == all.end()) return std::nullopt;
   if (field->is_string()) return field->get<std::string>();
@@ -60,7 +60,7 @@ std::optional<std::string> template_in(const fs::path& file) {
 std::optional<FoundTemplate> find_template(const fs::path& directory) {
   std::error_code error;
   if (const fs::path file = directory / "chat_template.jinja"; fs::exists(file, error))
-    return FoundTemplate{file, read_regular_file(file, kMostBytes)};
+    return FoundTemplate{file, read_regular_file(file, kMostTemplateBytes)};
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const fs::path file = directory / name;
     if (!fs::exists(file, error)) continue;

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLabels = "labels.csv";
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 26U;
+constexpr std::uint64_t kMostLabelBytes = std::uint64_t{1} << 26U;
 
 /// Endings of pictures. Those of other formats than JPEG, PNG and WebP are refused when they are
 /// read, and not left out silently.
@@ -59,7 +59,7 @@ std::vector<std::string> next_record(std::string_view text, std::size_t& at,
 /// Labels by file name.
 std::map<std::string, std::string> read_labels(const fs::path& file) {
   const std::string name = file.string();
-  const std::string bytes = read_regular_file(file, kMostBytes);
+  const std::string bytes = read_regular_file(file, kMostLabelBytes);
   std::string_view text = bytes;
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   if (!is_storable_text(text)) throw InputError(name + ": is not UTF-8 text; convert the file");

@@ -39,7 +39,7 @@ Settings picture_settings(const Options& options) {
   return settings;
 }
 
-nlohmann::json facts_of(const PictureFile& picture) {
+nlohmann::json facts_of_picture(const PictureFile& picture) {
   const PictureRecord& record = picture.record;
   return {{"file", picture.path},
           {"sha256", record.sha256},
@@ -54,10 +54,10 @@ nlohmann::json facts_of(const PictureFile& picture) {
 }
 
 std::string describe_picture(const PictureFile& picture) {
-  return line_of(facts_of(picture));
+  return line_of(facts_of_picture(picture));
 }
 
-nlohmann::json facts_of(const PictureReading& reading) {
+nlohmann::json facts_of_reading(const PictureReading& reading) {
   const std::int64_t side = reading.settings.shape.token_side(), area = side * side;
   const vision::PixelLimits& limits = reading.settings.limits;
   return {{"token_side", side},
@@ -76,10 +76,10 @@ void add_picture_facts(nlohmann::json& facts, const TransformerSpec& spec,
   }
   PictureStore store(picture_reading(*spec.vision, directory, settings), 0);
   nlohmann::json& pictures = facts["pictures"];
-  pictures = facts_of(store.reading());
+  pictures = facts_of_reading(store.reading());
   pictures["files"] = nlohmann::json::array();
   for (const std::string& path : options.list("image"))
-    pictures["files"].push_back(facts_of(store.files()[store.add(path)]));
+    pictures["files"].push_back(facts_of_picture(store.files()[store.add(path)]));
 }
 
 std::vector<std::pair<std::string, std::string>> picture_lines(const nlohmann::json& facts) {
