@@ -156,7 +156,7 @@ TEST_F(Pictures, ThatMovedAreReplayedFromTheirNewFolder) {
   const Outcome lost = lensbench({"replay", archive});
   EXPECT_EQ(lost.exit_code, 3);
   EXPECT_THAT(lost.err, AllOf(HasSubstr("'odd.png'"), HasSubstr("--file images=FOLDER")));
-  const Outcome replay = lensbench({"replay", archive, "--file", "images=" + (folder / "moved")});
+  const Outcome replay = lensbench({"replay", archive, "--file", "images=" + (folder / "moved").string()});
   EXPECT_EQ(replay.exit_code, 0) << replay.err;
   EXPECT_THAT(replay.out, HasSubstr("identical in every bit"));
 }

@@ -13,10 +13,10 @@ namespace lensbench::cli {
 
 /// What the command line says about pictures.
 struct PictureArguments {
-  std::vector<std::string> images;                        ///< of every prompt
-  std::vector<std::string> raw_prompts;                   ///< whole texts
-  std::optional<std::string> answer_prefix;
-  std::string folder;  ///< one case for each of its pictures; empty: none
+  std::vector<std::string> images = {};       ///< of every prompt
+  std::vector<std::string> raw_prompts = {};  ///< whole texts
+  std::optional<std::string> answer_prefix = std::nullopt;
+  std::string folder = {};  ///< one case for each of its pictures; empty: none
 };
 
 /// Arguments of `run` and `tool`: a request, its cases, and settings of the output.

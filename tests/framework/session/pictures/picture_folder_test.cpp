@@ -61,7 +61,7 @@ TEST_F(PictureFolderTest, GivesThePicturesTheirLabels) {
   EXPECT_EQ(cases[1].text, "words");
   EXPECT_THAT(cases[2].fields,
               ElementsAre(Pair("answer_prefix", "An"),
-                          Pair("images", "[\"" + (folder / "c.png") + "\"]")));
+                          Pair("images", "[\"" + (folder / "c.png").string() + "\"]")));
   EXPECT_EQ(cases[0].fields.at("label"), "eye");
 }
 
