@@ -50,7 +50,7 @@ CaseInput parse_json_case(const std::string& line, const std::filesystem::path& 
     if (key == "text" || key == "prompt" || key == kRawPromptField) {
       if (!value.is_string()) throw InputError(where + ": '" + key + "' is not a string");
       if (!input.text.empty())
-        throw InputError(where + ": has both '" + text_key + "' and '" + key +
+        throw InputError(where + ": has both '" + key + "' and '" + text_key +
                          "'; give one of them");
       text_key = key;
       input.text = value.get<std::string>();

@@ -77,7 +77,7 @@ TEST_P(PicturePrompt, HasTheTextAndTheIdsOfTransformers) {
 TEST_P(PicturePrompt, HasTheLogitsOfTransformers) {
   const ArchiveReader reader = run("activations", {"hooks=unembed.hook_out", "positions=last"});
   const Dataset found = reader.read("activations");
-  const at::Tensor logits = found["unembed_hook_out"].tensor.flatten();
+  const at::Tensor logits = found["unembed.hook_out"].tensor.flatten();
   const at::Tensor reference = expected(GetParam() + ".logits");
   ASSERT_EQ(logits.numel(), reference.numel());
   EXPECT_LE(testing::largest_difference(logits, reference),
