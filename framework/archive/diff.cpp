@@ -56,10 +56,24 @@ std::vector<std::string> case_columns(const Dataset& first, const Dataset& secon
   return columns;
 }
 
+/// Adds the pictures of the cases, in order.
+void add_picture_rows(json& rows, const Dataset& recipe) {
+  if (!recipe.contains("picture_case")) return;
+  for (std::size_t i = 0; i < recipe["picture_name"].strings.size(); ++i) {
+    json row = json::object();
+    for (const Variable& column : recipe.variables())
+      if (column.name.starts_with("picture_") && column.name != "picture_case")
+        row[column.name.substr(std::string_view("picture_").size())] = value_at(column, i);
+    const auto number = value_at(recipe["picture_case"], i).get<std::size_t>();
+    rows[recipe["case_id"].strings.at(number)]["pictures"].push_back(std::move(row));
+  }
+}
+
 /// Rows of the cases with their other fields. Earlier versions stored those in the request, from
 /// which they are taken, so that archives of both forms are compared by case.
 json case_rows_of(const Dataset& recipe, json& request, const std::vector<std::string>& columns) {
   json rows = rows_of(recipe, "case", {"case_id"}, columns);
+  add_picture_rows(rows, recipe);
   if (recipe.contains("fields"))
     for (std::size_t i = 0; i < recipe["fields"].strings.size(); ++i) {
       json fields = parse_json(recipe["fields"].strings[i], "/recipe/fields", kFieldLimits);

@@ -1,6 +1,7 @@
 #include <lensbench/experiment.hpp>
 
 #include "bench/case_input.hpp"
+#include "bench/input/picture_prompts.hpp"
 #include "bench/result_check.hpp"
 #include "bench/result_name.hpp"
 
@@ -80,6 +81,8 @@ std::optional<std::string> Case::field(const std::string& name) const {
 Request Case::request(Parameters parameters) const {
   Request request(tokens());
   request.set_seed(seed()).set_fields(state_->input.fields);
+  if (const auto* pictures = picture_prompts_of(model(), id()))
+    request.set_pictures(pictures->pictures(id()));
   // The case's own fields count more than the parameters of the tool, and these more than those of
   // the experiment.
   const SecondPrompt of_tool = second_prompt(state_->input, parameters);

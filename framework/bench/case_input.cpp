@@ -3,6 +3,8 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "bench/input/picture_prompts.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -46,6 +48,8 @@ std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Context
 }  // namespace
 
 Tokens tokens_of(const CaseInput& input, const Context& context) {
+  if (const auto* pictures = picture_prompts_of(context.model(), input.id))
+    return pictures->tokens(input.id);
   return input.ids.empty() ? context.tokens_of(input.text)
                            : tokens_from_ids(context.model(), input.ids);
 }

@@ -40,6 +40,13 @@ at::ScalarType main_dtype(const std::map<at::ScalarType, std::int64_t>& elements
 
 }  // namespace
 
+TransformerSpec read_stored_spec(const std::string& path_or_name) {
+  const Checkpoint checkpoint(resolve_model_directory(path_or_name));
+  const LanguagePart part = language_part(checkpoint);
+  const ConfigReader config(part.config, part.config_place);
+  return find_family(config).read_spec(config);
+}
+
 StoredModel open_as_stored(const std::string& path_or_name) {
   // Counts come from the headers of the safetensors files, so no tensor is read.
   StoredModel stored;

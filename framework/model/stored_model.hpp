@@ -17,6 +17,10 @@ struct StoredModel {
   std::map<std::string, std::int64_t> elements_by_dtype;  ///< `F32` -> elements
 };
 
+/// Description of a stored model from its configuration alone, without opening its weights.
+/// \throws InputError as `Model::open` for the configuration
+TransformerSpec read_stored_spec(const std::string& path_or_name);
+
 /// \throws InputError as `Model::open`
 StoredModel open_as_stored(const std::string& path_or_name);
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/parameters/picture_parameters.hpp"
 #include "core/text/json_reader.hpp"
 #include "plugin/refuse.hpp"
 
@@ -104,6 +105,9 @@ ParameterInfo parameter_of(const JsonReader& field) {
   parameter.help = field.at("help").string();
   if (const auto allowed = field.find("allowed")) parameter.allowed = allowed->string();
   if (const auto problem = problem_of(parameter); !problem.empty()) field.fail(problem);
+  if (is_reserved_parameter(parameter.name))
+    field.fail("parameter '" + parameter.name +
+               "': lensbench reads a setting of this name itself, for pictures; choose another name");
   return parameter;
 }
 

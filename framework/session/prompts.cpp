@@ -6,6 +6,7 @@
 
 #include "core/files/text_lines.hpp"
 #include "core/text/json.hpp"
+#include "session/pictures/picture_fields.hpp"
 
 // Prompts from a file: one text on each line, or one JSON object. The line number is the id of a
 // case without one, so that ids remain equal when prompts are appended.
@@ -18,19 +19,44 @@ std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-/// One case. Fields other than text and ids are kept for experiments, whatever their names are.
-CaseInput parse_json_case(const std::string& line, const std::string& where) {
+/// Pictures of a line: a file name or a list of them, relative to the folder of the file.
+std::string images_of(const nlohmann::json& value, const std::filesystem::path& folder,
+                      const std::string& where) {
+  const auto refuse = [&] {
+    throw InputError(where + R"(: 'images' is )" + value.dump() +
+                     R"(; expected the name of a file, or names as in ["one.jpg", "two.png"])");
+  };
+  const nlohmann::json list = value.is_string() ? nlohmann::json::array({value}) : value;
+  if (!list.is_array() || list.empty()) refuse();
+  std::vector<std::string> files;
+  for (const auto& one : list) {
+    if (!one.is_string() || one.get_ref<const std::string&>().empty()) refuse();
+    files.push_back((folder / one.get<std::string>()).string());
+  }
+  return images_field(files);
+}
+
+/// One case. Fields other than those that lensbench reads are kept for experiments, whatever their
+/// names are.
+CaseInput parse_json_case(const std::string& line, const std::filesystem::path& folder,
+                          const std::string& where) {
   const auto object = parse_json(line, where);
   if (!object.is_object()) throw InputError(where + ": expected one JSON object on each line");
   CaseInput input;
+  std::string text_key;
   for (const auto& [key, value] : object.items()) {
     // A field without a value is as good as absent: its text must not become "null".
     if (value.is_null()) continue;
-    if (key == "text" || key == "prompt") {
+    if (key == "text" || key == "prompt" || key == kRawPromptField) {
       if (!value.is_string()) throw InputError(where + ": '" + key + "' is not a string");
       if (!input.text.empty())
-        throw InputError(where + ": has both 'text' and 'prompt'; give one of them");
+        throw InputError(where + ": has both '" + key + "' and '" + text_key +
+                         "'; give one of them");
+      text_key = key;
       input.text = value.get<std::string>();
+      if (key == kRawPromptField) input.fields[key] = "true";
+    } else if (key == kImagesField) {
+      input.fields[key] = images_of(value, folder, where);
     } else if (key == "ids") {
       if (!value.is_array()) throw InputError(where + ": 'ids' is not an array of numbers");
       for (const auto& id : value) {
@@ -56,7 +82,7 @@ std::vector<CaseInput> read_prompt_file(const std::filesystem::path& path) {
   TextLines lines(path, "prompt");
   std::vector<CaseInput> cases;
   for (std::string line; lines.next(line);) {
-    CaseInput input = lines.json() ? parse_json_case(line, lines.where())
+    CaseInput input = lines.json() ? parse_json_case(line, path.parent_path(), lines.where())
                                    : CaseInput{{}, std::move(line), {}, {}};
     if (input.id.empty()) input.id = "line-" + std::to_string(lines.number());
     cases.push_back(std::move(input));

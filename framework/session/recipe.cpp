@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bench/case_input.hpp"
+#include "bench/input/picture_prompts.hpp"
 #include "core/files/sha256.hpp"
 #include "core/text/json.hpp"
 #include "core/text/utf8.hpp"
@@ -121,7 +122,9 @@ void plan_second_prompt(CasePlan& plan, const CaseInput& input, const Parameters
 CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const Context& context) {
   CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
   plan_second_prompt(plan, input, parameters, context);
-  plan.ids = ids_of(input.text, input.ids, context);
+  const auto* pictures = picture_prompts_of(context.model(), input.id);
+  plan.ids = pictures != nullptr ? pictures->prompt(input.id).ids
+                                 : ids_of(input.text, input.ids, context);
   if (plan.ids.empty()) return plan;
   plan.n_tokens = static_cast<std::int64_t>(plan.ids.size());
   plan.ids_sha256 = digest_of_ids(plan.ids);

@@ -7,6 +7,8 @@
 #include "core/text/json.hpp"
 #include "core/text/json_reader.hpp"
 #include "session/find_model.hpp"
+#include "session/pictures/chat_prompt.hpp"
+#include "session/pictures/picture_fields.hpp"
 
 // Request of a recorded run, for `replay`. The archive may come from anybody, so it decides what is
 // computed, but never from where code is loaded.
@@ -56,6 +58,9 @@ RunRequest read_request(const RecordedRun& recorded, const std::string& model, c
   request.threads = recorded.environment.value("threads", std::int64_t{0});
   // A model that the user names has precedence over the recorded one.
   request.model = model.empty() ? model_directory(recorded, warn) : model;
+  for (const auto& [name, value] :
+       recorded.request.value("pictures", std::map<std::string, std::string>()))
+    request.set[name] = value;
   // Archives of format 1 call them `other_models`.
   for (const char* key : {"other_models", "parameter_paths"})
     for (const auto& [name, path] : run.value(key, std::map<std::string, std::string>()))
@@ -79,7 +84,45 @@ Fields fields_of(const RecordedRun& recorded, const CaseRecord& record) {
   }
 }
 
-std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
+/// Places of the pictures of all cases, as they were then or in a folder.
+std::vector<fs::path> picture_places(const RecordedRun& recorded, const std::string& folder) {
+  std::vector<fs::path> places;
+  const auto then = recorded.run.value("picture_paths", std::vector<std::string>());
+  for (std::size_t i = 0; i < recorded.pictures.size(); ++i) {
+    const RecordedPicture& picture = recorded.pictures[i];
+    // A name from an archive must not lead out of the folder.
+    const fs::path name = fs::path(picture.name).filename();
+    places.push_back(!folder.empty() ? folder / name : i < then.size() ? fs::path(then[i]) : name);
+    std::error_code error;
+    if (!fs::exists(places.back(), error))
+      throw InputError(recorded.file + ": the picture '" + picture.name + "' is not at " +
+                       places.back().string() +
+                       "; name the folder that has it with --file images=FOLDER");
+  }
+  return places;
+}
+
+/// Gives the cases their pictures.
+void add_pictures(std::vector<CaseInput>& cases, const RecordedRun& recorded,
+                  const std::string& folder) {
+  const std::vector<fs::path> places = picture_places(recorded, folder);
+  std::vector<std::vector<std::string>> of_cases(cases.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t number = recorded.pictures[i].case_number;
+    if (number >= cases.size())
+      throw InputError(recorded.file + ": damaged: a picture of case " + std::to_string(number) +
+                       ", but there are " + std::to_string(cases.size()) + " cases");
+    of_cases[number].push_back(places[i].string());
+  }
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (!of_cases[i].empty()) cases[i].fields[kImagesField] = images_field(of_cases[i]);
+    // The archive has the whole text, in which `{image}` does not mark a picture.
+    if (!of_cases[i].empty() || has_picture_mark(cases[i].text))
+      cases[i].fields[kRawPromptField] = "true";
+  }
+}
+
+std::vector<CaseInput> read_cases(const RecordedRun& recorded, const std::string& folder) {
   // Archives of earlier versions hold the fields of all cases in the request.
   const json earlier = recorded.request.value("case_fields", json::object());
   if (!earlier.is_object())
@@ -95,6 +138,7 @@ std::vector<CaseInput> read_cases(const RecordedRun& recorded) {
                                                : fields_of(recorded, record);
     cases.push_back(std::move(input));
   }
+  add_pictures(cases, recorded, folder);
   return cases;
 }
 
@@ -105,8 +149,8 @@ RunRequest recorded_request(const RecordedRun& recorded, const std::string& mode
   return checked(recorded, [&] { return read_request(recorded, model, warn); });
 }
 
-std::vector<CaseInput> recorded_cases(const RecordedRun& recorded) {
-  return checked(recorded, [&] { return read_cases(recorded); });
+std::vector<CaseInput> recorded_cases(const RecordedRun& recorded, const std::string& pictures) {
+  return checked(recorded, [&] { return read_cases(recorded, pictures); });
 }
 
 /// The file of prompts itself need not exist: its texts are in the archive.

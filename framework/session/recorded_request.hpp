@@ -17,8 +17,11 @@ namespace lensbench {
 RunRequest recorded_request(const RecordedRun& recorded, const std::string& model,
                             const Warn& warn);
 
-/// Cases of a recorded run, with their other fields. \throws InputError for malformed ones
-std::vector<CaseInput> recorded_cases(const RecordedRun& recorded);
+/// Cases of a recorded run, with their other fields and their pictures.
+/// \param pictures  folder that now has the pictures; empty: they are at their recorded paths
+/// \throws InputError for malformed ones, and for a picture that is not found
+std::vector<CaseInput> recorded_cases(const RecordedRun& recorded,
+                                      const std::string& pictures = "");
 
 /// Files that the run read in addition to those of models. They need not exist any more, since the
 /// cases hold their contents.

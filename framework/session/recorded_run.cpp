@@ -37,6 +37,19 @@ json files_of(const ArchiveReader& archive) {
   return list;
 }
 
+json pictures_of(const ArchiveReader& archive) {
+  json list = json::array();
+  const Dataset recipe = archive.recipe();
+  if (!recipe.contains("picture_case")) return list;
+  for (std::size_t i = 0; i < recipe["picture_name"].strings.size(); ++i)
+    list.push_back({{"case", recipe["picture_case"]
+                                 .tensor[static_cast<std::int64_t>(i)]
+                                 .item<std::int64_t>()},
+                    {"name", recipe["picture_name"].strings[i]},
+                    {"sha256", recipe["picture_sha256"].strings.at(i)}});
+  return list;
+}
+
 /// Runs in the child. A damaged archive is refused before anything is repeated.
 std::string text_of(const std::string& file) {
   const VerifyResult result = verify_archive(file);
@@ -44,7 +57,8 @@ std::string text_of(const std::string& file) {
   const ArchiveReader archive(file);
   return json{{"format", archive.format()},           {"request", archive.request()},
               {"environment", archive.environment()}, {"run", archive.run()},
-              {"cases", cases_of(archive)},           {"files", files_of(archive)}}
+              {"cases", cases_of(archive)},           {"files", files_of(archive)},
+              {"pictures", pictures_of(archive)}}
       .dump();
 }
 
@@ -53,7 +67,7 @@ std::string text_of(const std::string& file) {
 /// The members exist and have these types, because `text_of` wrote them.
 RecordedRun read_recorded_run(const std::string& file) {
   json all = parse_json(ask_child({{file}}, [&] { return text_of(file); }), file, kLimits);
-  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}, all["format"]};
+  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}, {}, all["format"]};
   for (const json& one : all["cases"]) {
     CaseRecord record;
     record.id = one["id"];
@@ -64,6 +78,8 @@ RecordedRun read_recorded_run(const std::string& file) {
   }
   for (const json& one : all["files"])
     recorded.files.push_back({one["role"], one["name"], one["sha256"], one["bytes"]});
+  for (const json& one : all["pictures"])
+    recorded.pictures.push_back({one["case"].get<std::size_t>(), one["name"], one["sha256"]});
   return recorded;
 }
 

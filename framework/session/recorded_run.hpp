@@ -10,12 +10,19 @@
 
 namespace lensbench {
 
+/// A picture of a recorded case.
+struct RecordedPicture {
+  std::size_t case_number = 0;
+  std::string name, sha256;
+};
+
 /// Contents of an archive that `replay` needs.
 struct RecordedRun {
   std::string file;
   nlohmann::json request, environment, run;
   std::vector<CaseRecord> cases;
   std::vector<FileRecord> files;  ///< files that the run read
+  std::vector<RecordedPicture> pictures = {};  ///< case by case, in order
   std::int64_t format = kArchiveFormat;
 };
 

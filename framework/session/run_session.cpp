@@ -92,7 +92,9 @@ RunSession::RunSession(RunRequest request, RunListener listener, OpenParts share
 
 /// Everything that can be wrong with the request is found here, before a folder is written.
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
-  parameters_ = host_->resolve(*entry_, request_.set);
+  Settings settings = request_.set;
+  const Settings of_pictures = take_picture_settings(settings);
+  parameters_ = host_->resolve(*entry_, settings);
   cases_ = std::move(cases);
   // Some builds of libtorch use one thread by default.
   set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
@@ -100,9 +102,14 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   if (model_ == nullptr)
     model_ = Model::open(request_.model, model_options(request_.dtype, request_.device));
   notes_ = notes_of(*model_);
+  opened_ = model_;
+  pictures_ = read_pictures(cases_, model_, of_pictures);
+  if (pictures_ && !pictures_->empty() && !reads_prompts_)
+    throw UsageError("tool '" + entry_->name +
+                     "' reads the weights of a model alone; leave out the pictures");
   if (shared_.model != nullptr) model_ = with_stop(model_, listener_.should_stop);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
-  model_ = with_interventions(model_, request_.interventions);
+  model_ = with_picture_prompts(with_interventions(model_, request_.interventions), pictures_);
   context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
   if (request_.kind == PluginEntryKind::tool)
     bound_ = BoundExperiment::of_tool(*host_, entry_->name, *context_);
@@ -113,16 +120,16 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   // Hashes every file; the plan is complete after the number of passes is known.
   plan_ = make_plan(request_, *context_, *host_, *entry_, bound_->tools(), parameters_, cases_,
                     inputs, shared_.digests.get());
+  if (pictures_)
+    pictures_->describe(plan_, [&](const fs::path& path) { return context_->file_digest(path); });
   plan_.passes = bound_->passes(parameters_);
   give_notes();
   estimate_cost();
 }
 
 void RunSession::give_notes() {
-  // A model that can be stopped does not have the notes of the one that it wraps.
-  const Model& opened = shared_.model != nullptr ? *shared_.model : *model_;
   for (std::string& note :
-       notes_on_run(opened, parameters_, plan_.cases, request_.interventions.size()))
+       notes_on_run(*opened_, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
 }
@@ -178,6 +185,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
   facts["activations"] = {{"shared", request_.share},
                           {"forwards", context_->forwards()},
                           {"requests_without_a_forward", context_->shared()}};
+  if (pictures_ && !pictures_->empty()) facts["picture_paths"] = pictures_->paths(plan_);
   if (!expected_cost_.is_null()) facts["expected_cost"] = expected_cost_;
   // The plug-ins that made the summary; the recipe has those that computed the cases.
   if (only_finish)

@@ -18,6 +18,7 @@
 #include "session/interrupts.hpp"
 #include "session/kept_results.hpp"
 #include "session/open_parts.hpp"
+#include "session/pictures/run_pictures.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench {
@@ -117,7 +118,9 @@ class RunSession {
   std::shared_ptr<PluginHost> host_;
   const PluginInfo* entry_ = nullptr;
   bool reads_prompts_ = true;
-  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const Model> opened_;  ///< the model as it is stored
+  std::shared_ptr<const Model> model_;   ///< the model that the tools get
+  std::shared_ptr<const RunPictures> pictures_;  ///< nullptr: nothing asks for pictures
   Parameters parameters_;
   std::vector<CaseInput> cases_;
   std::unique_ptr<Context> context_;

@@ -29,7 +29,7 @@ class LayerSurgeryTool final : public LayerSurgery {
        "Model of the same width that blocks are taken from, for donor and permute."},
       {"heads", ParameterType::texts, "", "",
        "Pairs of heads that merge_heads merges, as block:head: 1:0,1:3."},
-      {"alpha", ParameterType::number, "0.5", "1",
+      {"share", ParameterType::number, "0.5", "1",
        "Part of the first head in the mixture; the second has the rest.", "[0, 1]"},
       {"parts", ParameterType::choice, "neurons", "", "What prune sets to zero.", "neurons|heads"},
       {"by", ParameterType::choices, "frequency", "",

@@ -42,7 +42,7 @@ LayerSurgeryOptions options_of(const Parameters& parameters) {
   options.order = parse_order(parameters.list("order"));
   options.donor = parameters.text("donor");
   options.heads = parse_heads(parameters.list("heads"));
-  options.alpha = parameters.number("alpha");
+  options.alpha = parameters.number("share");
   options.parts = parameters.text("parts");
   options.by = parameters.list("by");
   options.fractions = parameters.numbers("fractions");
@@ -63,7 +63,7 @@ void check_use(SurgeryOperation operation, const LayerSurgeryOptions& options) {
   require_unused(!options.blocks.empty() && (operation == permute || operation == merge_heads),
                  "blocks", "an operation on blocks or operation=prune");
   const LayerSurgeryOptions usual;
-  require_unused(options.alpha != usual.alpha && operation != merge_heads, "alpha",
+  require_unused(options.alpha != usual.alpha && operation != merge_heads, "share",
                  "operation=merge_heads");
   check_use_of_prune(options, operation == prune);
   const bool reads_text = !options.text.empty();
@@ -71,7 +71,7 @@ void check_use(SurgeryOperation operation, const LayerSurgeryOptions& options) {
   require_unused(options.windows != usual.windows && !reads_text, "windows",
                  "a measurement on text");
   if (!(options.alpha >= 0 && options.alpha <= 1))
-    throw UsageError("layer_surgery: alpha is " + std::to_string(options.alpha) +
+    throw UsageError("layer_surgery: share is " + std::to_string(options.alpha) +
                      ", expected 0 to 1");
 }
 

@@ -207,7 +207,7 @@ void add_operands(Dataset& dataset, SurgeryOperation operation,
                   const LayerSurgeryOptions& options) {
   if (operation == SurgeryOperation::permute)
     dataset.attributes["order"] = order_text(options.order);
-  if (operation == SurgeryOperation::merge_heads) dataset.attributes["alpha"] = options.alpha;
+  if (operation == SurgeryOperation::merge_heads) dataset.attributes["share"] = options.alpha;
   if (!options.donor.empty())
     dataset.attributes["donor_basis"] =
         "blocks of another training run read and write in another basis; donor_embedding_cosine "

@@ -43,6 +43,10 @@ def _prompt_arguments(prompts: AnyPath | Sequence[Prompt], folder: str) -> list[
     path = Path(folder) / "prompts.jsonl"
     fields = [{"text": one} if isinstance(one, str) else dict(one) if isinstance(one, Mapping) else {"ids": list(one)}
               for one in prompts]
+    for one in fields:
+        if "images" in one:  # relative to the folder of the notebook, not to that of the file
+            images = [one["images"]] if isinstance(one["images"], (str, os.PathLike)) else one["images"]
+            one["images"] = [os.path.abspath(image) for image in images]
     path.write_text("".join(json.dumps(one) + "\n" for one in fields), encoding="utf-8")
     return [f"--prompts={path}"]
 

@@ -70,7 +70,8 @@ TEST(BashCompletion, OffersTheNamesThatPluginsHave) {
 
 TEST(BashCompletion, OffersParametersOfTheToolOnTheLine) {
   EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "to"}), ElementsAre("top_k="));
-  EXPECT_THAT(bash_offers({"run", "first_look", "--set", "max"}), ElementsAre("max_new_tokens="));
+  EXPECT_THAT(bash_offers({"run", "first_look", "--set", "max"}),
+              ElementsAre("max_new_tokens=", "max_pixels="));
   EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "top_k", "=", ""}), ElementsAre());
   EXPECT_THAT(bash_offers({"tool", "activations", "--set", "st"}), ElementsAre("store="));
 }
@@ -81,6 +82,9 @@ TEST(BashCompletion, OffersTheWordsOfAParameter) {
   EXPECT_THAT(bash_offers({"tool", "activations", "--set", "=", "positions", "=", "l"}),
               ElementsAre("last"));
   EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "norm", "=", "f"}), ElementsAre("false"));
+  // Settings of pictures belong to every tool.
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "alpha", "=", ""}),
+              ElementsAre("drop", "white"));
 }
 
 TEST(BashCompletion, OffersFilesOfTheKind) {

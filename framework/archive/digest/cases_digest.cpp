@@ -39,6 +39,22 @@ const Variable& case_column(const Dataset& recipe, const char* name, bool is_tex
   return column;
 }
 
+/// SHA-256 of the files of the pictures of each case, in order; empty for runs without pictures.
+std::vector<std::vector<std::string>> pictures_by_case(const Dataset& recipe, std::size_t count) {
+  if (!recipe.contains("picture_case")) return {};
+  const at::Tensor numbers = recipe["picture_case"].tensor.to(at::kLong).contiguous();
+  const std::vector<std::string>& hashes = recipe["picture_sha256"].strings;
+  std::vector<std::vector<std::string>> pictures(count);
+  for (std::int64_t i = 0; i < numbers.numel(); ++i) {
+    const std::int64_t number = numbers.data_ptr<std::int64_t>()[i];
+    const auto row = static_cast<std::size_t>(i);
+    if (number < 0 || number >= static_cast<std::int64_t>(count) || row >= hashes.size())
+      throw InputError("/recipe/picture_case: not a column with the number of a case for each picture");
+    pictures[static_cast<std::size_t>(number)].push_back(hashes[row]);
+  }
+  return pictures;
+}
+
 }  // namespace
 
 std::string cases_digest(const Dataset& recipe) {
@@ -53,6 +69,7 @@ std::string cases_digest(const Dataset& recipe) {
   const std::array before = {&texts("case_id"), &texts("text")};
   const std::array after = {&texts("ids_sha256"), &texts("corrupted_text"),
                             &texts("corrupted_ids_sha256"), &texts("fields")};
+  const auto pictures = pictures_by_case(recipe, static_cast<std::size_t>(count));
   // The byte 2 separates these inputs from those of datasets (0) and groups (1), see digest.hpp.
   Sha256 hash;
   hash.update(std::string_view("\2"));
@@ -63,6 +80,8 @@ std::string cases_digest(const Dataset& recipe) {
     for (const auto* column : before) add_text(hash, (*column)[row]);
     add_number(hash, lengths.data_ptr<std::int64_t>()[i]);
     for (const auto* column : after) add_text(hash, (*column)[row]);
+    if (!pictures.empty())
+      for (const std::string& sha256 : pictures[row]) add_text(hash, sha256);
   }
   return to_hex(hash.finish());
 }

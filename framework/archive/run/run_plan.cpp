@@ -15,6 +15,19 @@ namespace {
 
 using nlohmann::json;
 
+json to_json(const PictureRecord& picture) {
+  return {{"name", picture.name},
+          {"sha256", picture.sha256},
+          {"rgb_sha256", picture.rgb_sha256},
+          {"format", picture.format},
+          {"changes", picture.changes},
+          {"orientation", picture.orientation},
+          {"stored", {picture.stored_width, picture.stored_height}},
+          {"upright", {picture.upright_width, picture.upright_height}},
+          {"resized", {picture.resized_width, picture.resized_height}},
+          {"tokens", {picture.token_columns, picture.token_rows}}};
+}
+
 /// One case without its token ids, which `ids_sha256` represents.
 json to_json(const CasePlan& plan) {
   json one{{"id", plan.id},
@@ -24,6 +37,7 @@ json to_json(const CasePlan& plan) {
   if (!plan.fields.empty()) one["fields"] = plan.fields;
   if (!plan.corrupted_text.empty()) one["corrupted_text"] = plan.corrupted_text;
   if (!plan.corrupted_ids_sha256.empty()) one["corrupted_ids_sha256"] = plan.corrupted_ids_sha256;
+  for (const PictureRecord& picture : plan.pictures) one["pictures"].push_back(to_json(picture));
   return one;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "bench/case_input.hpp"
+#include "bench/input/picture_prompts.hpp"
 
 namespace lensbench {
 namespace {
@@ -18,8 +19,10 @@ constexpr std::int64_t kMostCases = 32;
 /// than the order of so many cases.
 constexpr std::int64_t kWindow = 256;
 
-/// Tokens of a case; 0 if it fails when it runs.
+/// Tokens of a case; 0 if it fails when it runs, or has pictures.
 std::int64_t length_of(const CaseInput& input, const Context& context) {
+  // The rows of the pictures of many cases would need much memory at once.
+  if (picture_prompts_of(context.model(), input.id) != nullptr) return 0;
   try {
     const std::int64_t length = tokens_of(input, context).size();
     return length <= position_limit(context.model().spec()) ? length : 0;

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "bench/case_input.hpp"
+#include "bench/input/picture_prompts.hpp"
 #include "bench/run/single_tool.hpp"
 #include "bench/sink_summary.hpp"
 
@@ -178,9 +179,15 @@ bool BoundExperiment::Run::run_case(std::int64_t index, std::int64_t pass, const
 
 std::map<std::string, Dataset> BoundExperiment::Run::results_of(const Case& c) const {
   std::map<std::string, Dataset> saved = c.saved();
+  // Every dataset is saved in one pass.
+  if (const auto* pictures = picture_prompts_of(context_.model(), c.id());
+      pictures != nullptr && c.pass() == 0)
+    if (!saved.emplace(kPictureTokens, pictures->picture_tokens(c.id())).second)
+      throw SaveError("case '" + c.id() + "' saved '" + kPictureTokens +
+                      "', the name of a result of lensbench itself; choose another name");
   for (auto& [name, dataset] : saved) {
     // Schema and views are those of the tools in use.
-    bound_.check_schema(dataset);
+    if (name != kPictureTokens) bound_.check_schema(dataset);
     add_views(dataset, bound_.schemas_);
   }
   return saved;

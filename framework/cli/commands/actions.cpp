@@ -9,6 +9,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/shell/help.hpp"
+#include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
 #include "plugin/plugin_host.hpp"
 
@@ -93,6 +94,8 @@ int run_completion_names(const Options& options) {
   for (const auto& entry : host.entries()) {
     std::cout << (entry.kind == PluginEntryKind::tool ? "tool " : "experiment ") << entry.name;
     for (const auto& parameter : entry.parameters) std::cout << " " << completion_field(parameter);
+    for (const auto& parameter : picture_parameters())
+      std::cout << " " << completion_field(parameter);
     std::cout << "\n";
   }
   return 0;

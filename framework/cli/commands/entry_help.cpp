@@ -1,6 +1,7 @@
 #include "cli/commands/entry_help.hpp"
 
 #include "bench/plugin_handles.hpp"
+#include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
 #include "report/terminal/text.hpp"
 
@@ -23,6 +24,13 @@ void add_parameters(std::string& text, const PluginInfo& entry, int width) {
     add_lines(text, parameter_text(p), width, 2);
     add_lines(text, p.help, width, 6);
   }
+}
+
+/// Settings that are not the entry's own.
+void add_picture_settings(std::string& text, int width) {
+  text += "\nSettings of pictures, for models with a vision tower (--set KEY=VALUE):\n";
+  for (const auto& parameter : picture_parameters())
+    add_lines(text, parameter_text(parameter), width, 2);
 }
 
 void add_results(std::string& text, const PluginInfo& entry, int width) {
@@ -73,6 +81,7 @@ std::string entry_help(const PluginHost& host, PluginEntryKind kind, const std::
   if (kind == PluginEntryKind::experiment)
     add_lines(text, "Tools it uses: " + join(declared_tools(host, entry), ", "), width, 0);
   add_parameters(text, entry, width);
+  add_picture_settings(text, width);
   add_results(text, entry, width);
   return text;
 }

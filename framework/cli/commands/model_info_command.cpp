@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/commands/actions.hpp"
+#include "cli/commands/pictures/picture_facts.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
 #include "model/forward/transformer_model.hpp"
@@ -163,6 +164,7 @@ void print_facts(const nlohmann::json& facts) {
     types.push_back(grouped(count.get<std::int64_t>()) + " in " + type);
   line("stored", join(types, ", "));
   line("hook points", number("hook_points") + " (lensbench list hooks --model DIR)");
+  for (const auto& [label, text] : picture_lines(facts)) line(label.c_str(), text);
   for (const auto& note : facts["notes"]) line("note", note.get<std::string>());
   for (const auto& file : facts["files"])
     line("file", file["path"].get<std::string>() + " (" + file["role"].get<std::string>() + ", " +
@@ -172,7 +174,9 @@ void print_facts(const nlohmann::json& facts) {
 }  // namespace
 
 int run_model_info(const Options& options) {
-  const auto facts = facts_of(open_as_stored(options.operand(0)));
+  const StoredModel stored = open_as_stored(options.operand(0));
+  auto facts = facts_of(stored);
+  add_picture_facts(facts, stored.model->spec(), stored.model->directory(), options);
   if (options.flag("json"))
     std::cout << facts.dump(1) << "\n";
   else

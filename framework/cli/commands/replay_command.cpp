@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,7 @@
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
 #include "report/summary/diff_text.hpp"
+#include "session/pictures/picture_fields.hpp"
 #include "session/recorded_request.hpp"
 #include "session/recorded_run.hpp"
 #include "session/run_session.hpp"
@@ -45,12 +47,20 @@ class Scratch {
   fs::path path_;
 };
 
+/// Places of files by the names of their parameters, or of the pictures by `images`.
+std::map<std::string, std::string> moved_files(const Options& options) {
+  std::map<std::string, std::string> moved;
+  for (const auto& assignment : options.list("file")) add_setting(moved, assignment);
+  return moved;
+}
+
 /// The recorded request with the changes from the options.
 RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
   // Both options change where something is found, not what it is: its SHA-256 is compared later.
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
-  for (const auto& assignment : options.list("file")) add_setting(request.set, assignment);
+  for (const auto& [name, path] : moved_files(options))
+    if (name != kImagesField) request.set[name] = path;
   if (options.given("threads")) request.threads = thread_count(options);
   request.plugins = plugin_search(options);
   return request;
@@ -76,7 +86,7 @@ std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, RunRequest r
 std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options) {
   const bool quiet = options.flag("quiet");
   RunRequest request = request_of(recorded, options, quiet ? quietly : print_warning);
-  auto cases = recorded_cases(recorded);
+  auto cases = recorded_cases(recorded, moved_files(options)[kImagesField]);
   auto listener = terminal_listener(std::ssize(cases), quiet, false);
   auto session = find_entry(recorded, std::move(request), std::move(listener));
   session->prepare(std::move(cases), recorded_inputs(recorded));

@@ -46,6 +46,15 @@ PluginSearch plugin_search(const Options& options) {
           options.flag("allow-insecure-plugins")};
 }
 
+PictureArguments picture_arguments(const Options& options) {
+  PictureArguments pictures;
+  pictures.images = options.list("image");
+  pictures.raw_prompts = options.list("raw-prompt");
+  pictures.folder = options.text("images");
+  if (options.given("answer-prefix")) pictures.answer_prefix = options.text("answer-prefix");
+  return pictures;
+}
+
 namespace {
 
 /// Reads what a run asks for, apart from the name of its entry and the plug-ins.
@@ -82,6 +91,7 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   run.prompts = options.list("prompt");
   run.ids = options.list("ids");
   run.prompts_file = options.text("prompts");
+  run.pictures = picture_arguments(options);
   run.out = options.text("out");
   run.progress_json = options.text("progress") == "json";
   run.quiet = options.flag("quiet");

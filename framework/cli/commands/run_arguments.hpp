@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,20 @@
 
 namespace lensbench::cli {
 
+/// What the command line says about pictures.
+struct PictureArguments {
+  std::vector<std::string> images = {};       ///< of every prompt
+  std::vector<std::string> raw_prompts = {};  ///< whole texts
+  std::optional<std::string> answer_prefix = std::nullopt;
+  std::string folder = {};  ///< one case for each of its pictures; empty: none
+};
+
 /// Arguments of `run` and `tool`: a request, its cases, and settings of the output.
 struct RunArguments {
   RunRequest request;
   std::vector<std::string> prompts, ids;
   std::string prompts_file;
+  PictureArguments pictures;
   std::string out;             ///< empty: a new name under results/
   bool progress_json = false;  ///< print a JSON line on stderr for every finished case
   bool quiet = false, json = false;
@@ -23,6 +33,9 @@ struct RunArguments {
 /// \throws UsageError for parameters that are not KEY=VALUE; InputError for interventions that
 ///   cannot be read
 RunArguments run_arguments(PluginEntryKind kind, const Options& options);
+
+/// Reads `picture_options`.
+PictureArguments picture_arguments(const Options& options);
 
 /// Reads `plugin_options`. \throws UsageError for a malformed pin
 PluginSearch plugin_search(const Options& options);

@@ -122,17 +122,24 @@ std::int64_t number_of(const std::vector<CaseInput>& given) {
   return std::max<std::int64_t>(1, std::ssize(given));
 }
 
+GivenCases cases_of(const RunArguments& arguments) {
+  GivenCases given = given_cases(arguments.prompts, arguments.ids, arguments.prompts_file,
+                                 arguments.pictures);
+  if (const std::string note = note_on_left_out(given); !note.empty() && !arguments.quiet)
+    print_warning(note);
+  return given;
+}
+
 /// Command `run` or `tool`, from its arguments to the exit code. Everything that can be wrong with
 /// the request is found before the first case runs.
 int run_entry(PluginEntryKind kind, const Options& options) {
   const RunArguments arguments = run_arguments(kind, options);
-  auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
-  std::vector<FileRecord> inputs;
-  if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
-  RunSession session(arguments.request,
-                     terminal_listener(number_of(cases), arguments.quiet, arguments.progress_json));
+  GivenCases given = cases_of(arguments);
+  RunSession session(arguments.request, terminal_listener(number_of(given.cases), arguments.quiet,
+                                                          arguments.progress_json));
   check_settings(session.host(), session.entry(), arguments.request.set, options.config());
-  session.prepare(required_cases(std::move(cases), session.reads_prompts()), std::move(inputs));
+  session.prepare(required_cases(std::move(given.cases), session.reads_prompts()),
+                  std::move(given.inputs));
   const auto path = archive_path(arguments);
   // The process was killed between sealing and cleaning up: only the latter is left.
   if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
@@ -204,12 +211,11 @@ int run_finish(const Options& options) {
   arguments.json = options.flag("json");
   if (!directories.empty()) arguments.request.plugins = given;
   if (!directories.empty()) arguments.request.plugins.dirs = directories;
-  auto cases = read_cases(arguments.prompts, arguments.ids, arguments.prompts_file);
-  std::vector<FileRecord> inputs;
-  if (!arguments.prompts_file.empty()) inputs.push_back(prompts_record(arguments.prompts_file));
+  GivenCases asked = cases_of(arguments);
   RunSession session(arguments.request,
-                     terminal_listener(number_of(cases), arguments.quiet, false));
-  session.prepare(required_cases(std::move(cases), session.reads_prompts()), std::move(inputs));
+                     terminal_listener(number_of(asked.cases), arguments.quiet, false));
+  session.prepare(required_cases(std::move(asked.cases), session.reads_prompts()),
+                  std::move(asked.inputs));
   const fs::path out = fs::path(folder).replace_extension(".h5");
   return say_outcome(session, arguments, session.finish(out, options.arguments()), "");
 }

@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 
 #include "cli/commands/entry_help.hpp"
+#include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench::cli {
@@ -42,7 +43,8 @@ void check_settings(const PluginHost& host, const PluginInfo& entry,
   // Checked before the model is opened, which may take long.
   const bool is_tool = entry.kind == PluginEntryKind::tool;
   for (const auto& [key, value] : settings) {
-    if (has_parameter(entry, key)) continue;
+    // Settings of pictures are checked when the model is known, which must have a vision tower.
+    if (has_parameter(entry, key) || is_picture_parameter(key)) continue;
     const std::string problem = location_in(config, key) + (is_tool ? "tool '" : "experiment '") +
                                 entry.name + "': unknown parameter '" + key + "'";
     if (const auto tool = tool_with(host, entry, key); !tool.empty())

@@ -11,9 +11,15 @@ Command model_info_command() {
           .description =
               R"(Describes a checkpoint: family, sizes, element types, tokenizer, files. Opens
 it like a run, so a checkpoint with missing, extra or misshapen tensors is refused. DIR is a model
-directory, or a hub name that is in the local hub cache.)",
+directory, or a hub name that is in the local hub cache. For a model with a vision tower, it tells how
+many tokens a picture costs; --image tells it for a file.)",
           .operands = {{"DIR", "a model directory", Values::directory}},
-          .options = {json_option("print JSON")},
+          .options = {{.name = "image",
+                       .argument = "FILE",
+                       .help = "also tell how many tokens this picture costs",
+                       .values = Values::file,
+                       .repeats = true},
+                      picture_set_option(), json_option("print JSON")},
           .examples = {{"lensbench model info models/kjv-gpt2", "the embedded model"}}};
 }
 

@@ -4,7 +4,7 @@
 namespace lensbench::cli {
 namespace {
 
-/// One of three sources of prompts is required, which the generated usage line cannot express.
+/// One of several sources of prompts is required, which the generated usage line cannot express.
 constexpr const char* kPromptsUsage =
     " --model DIR (--prompt TEXT | --prompts FILE | --ids IDS) [options]";
 

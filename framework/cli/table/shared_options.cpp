@@ -1,5 +1,6 @@
 #include "cli/table/shared_options.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace lensbench::cli {
@@ -49,6 +50,38 @@ Option dtype_option() {
           .initial = "float32"};
 }
 
+/// Options that say which pictures prompts have, of `run`, `tool` and `tokenize`.
+std::vector<Option> picture_options() {
+  return {{.name = "image",
+           .argument = "FILE",
+           .help = "a picture (JPEG, PNG or WebP) for every prompt, before its text or at {image} "
+                   "(docs/pictures.md)",
+           .values = Values::file,
+           .repeats = true},
+          {.name = "raw-prompt",
+           .argument = "TEXT",
+           .help = "a prompt as the model reads it, without a chat template: each picture is "
+                   "<|vision_start|><|image_pad|><|vision_end|>",
+           .repeats = true},
+          {.name = "answer-prefix",
+           .argument = "TEXT",
+           .help = "beginning of the answer to prompts with pictures"},
+          {.name = "images",
+           .argument = "FOLDER",
+           .help = "one case for each picture of a folder, sorted by name, with the labels of its "
+                   "labels.csv (file,label)",
+           .values = Values::directory}};
+}
+
+Option picture_set_option() {
+  return {.name = "set",
+          .argument = "KEY=VALUE",
+          .help = "a setting of pictures: min_pixels, max_pixels, alpha, sixteen_bit, resize_order "
+                  "(docs/pictures.md)",
+          .values = Values::any,
+          .repeats = true};
+}
+
 /// `run` and `tool` have equal options, so that a tool can be replaced by an experiment on the same
 /// command line.
 std::vector<Option> run_options() {
@@ -58,7 +91,8 @@ std::vector<Option> run_options() {
       {.name = "prompts",
        .argument = "FILE",
        .help =
-           "one prompt per line, or JSONL (.jsonl) with text or ids, id, target and other fields",
+           "one prompt per line, or JSONL (.jsonl) with text or ids, id, target, images and other "
+           "fields",
        .values = Values::file},
       {.name = "ids",
        .argument = "\"1 2 3\"",
@@ -66,7 +100,7 @@ std::vector<Option> run_options() {
        .repeats = true},
       {.name = "set",
        .argument = "KEY=VALUE",
-       .help = "a parameter of the tool or experiment",
+       .help = "a parameter of the tool or experiment, or a setting of pictures",
        .values = Values::setting,
        .repeats = true},
       {.name = "interventions",
@@ -112,6 +146,10 @@ std::vector<Option> run_options() {
        .initial = "bar"},
       json_option("print the results as JSON"),
       {.name = "quiet", .argument = "", .help = "print nothing but errors", .letter = 'q'}};
+  // After the other prompts, so that help shows all of them together.
+  std::vector<Option> pictures = picture_options();
+  options.insert(options.begin() + 4, std::make_move_iterator(pictures.begin()),
+                 std::make_move_iterator(pictures.end()));
   for (auto& option : plugin_options()) options.push_back(std::move(option));
   return options;
 }

@@ -6,6 +6,7 @@
 #include "model/forward/linear.hpp"
 #include "model/forward/prediction_head.hpp"
 #include "model/runtime/profiled.hpp"
+#include "model/vision/tower_tokens.hpp"
 #include "model/weights/changed_weights.hpp"
 #include "model/weights/weight_names.hpp"
 
@@ -21,7 +22,10 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
       : spec_(std::move(spec)),
         weights_(std::move(weights)),
         parts_(std::move(parts)),
-        profile_(std::move(profile)) {}
+        profile_(std::move(profile)) {
+    // Models with other weights of the tower do not share what it made of pictures.
+    if (spec_.vision) weights_.tower_tokens = std::make_shared<TowerTokens>();
+  }
 
   const TransformerSpec& spec() const override { return spec_; }
   const ModelOptions& options() const override { return parts_.options; }

@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 
 #include "model/vision/tower.hpp"
+#include "model/vision/tower_tokens.hpp"
 
 namespace lensbench {
 
@@ -18,8 +19,14 @@ at::Tensor merge_pictures(const ForwardState& state, const TokenBatch& tokens,
       places.push_back(at::arange(first + span.begin, first + span.end, at::kLong));
     }
   if (places.empty()) return embedding;
+  std::vector<PictureRows> pictures;
+  for (const auto& row : tokens.pictures) pictures.insert(pictures.end(), row.begin(), row.end());
+  const auto run = [&] { return run_tower(state, tokens); };
+  // A forward with hooks in the tower has to run it, and may change it.
+  const bool known = state.weights.tower_tokens && !state.plan.wants_tower();
+  const at::Tensor tower = known ? state.weights.tower_tokens->of(pictures, run) : run();
   return embedding.flatten(0, 1)
-      .index_copy(0, at::cat(places).to(embedding.device()), run_tower(state, tokens))
+      .index_copy(0, at::cat(places).to(embedding.device()), tower)
       .view(embedding.sizes());
 }
 

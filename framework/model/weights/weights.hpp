@@ -3,9 +3,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <lensbench/model.hpp>
+#include <memory>
 #include <vector>
 
 namespace lensbench {
+
+class TowerTokens;
 
 /// A matrix in right-multiplying form, y = x · weight + bias. It is a view of the stored tensor,
 /// transposed where the checkpoint stores [out, in].
@@ -73,6 +76,8 @@ struct ModelWeights {
   Linear project_out;  ///< [d_model, embedding_width] where the two differ
   Unembedding unembedding;
   TowerWeights tower;  ///< for TransformerSpec::vision
+  /// What these weights of the tower made of pictures; nullptr: nothing is kept.
+  std::shared_ptr<TowerTokens> tower_tokens = nullptr;
 };
 
 }  // namespace lensbench

@@ -75,6 +75,68 @@ TEST(GivenCases, AreOneWithoutAPromptWhereTheRunReadsNone) {
   EXPECT_EQ(required_cases({{"one", "And", {}, {}}}, false)[0].id, "one");
 }
 
+/// Fields of each case that say something about pictures, as `images|raw_prompt|answer_prefix`.
+std::vector<std::string> pictures_of(const std::vector<CaseInput>& cases) {
+  std::vector<std::string> found;
+  for (const CaseInput& input : cases) {
+    std::string text;
+    for (const char* name : {"images", "raw_prompt", "answer_prefix"})
+      text += (text.empty() ? "" : "|") +
+              (input.fields.contains(name) ? input.fields.at(name) : std::string("-"));
+    found.push_back(text);
+  }
+  return found;
+}
+
+TEST(GivenCases, HaveThePicturesOfTheCommandLineOrTheirOwn) {
+  const TempDir folder;
+  const auto file = folder.write("p.jsonl",
+                                 "{\"text\": \"a\"}\n{\"text\": \"b\", \"images\": \"c.png\"}\n");
+  const auto cases = read_cases({"first"}, {}, file, {.images = {"x.png", "y.png"}});
+  EXPECT_THAT(pictures_of(cases),
+              ElementsAre(R"(["x.png","y.png"]|-|-)", R"(["x.png","y.png"]|-|-)",
+                          "[\"" + (folder / "c.png").string() + "\"]|-|-"));
+}
+
+TEST(GivenCases, KeepRawPromptsAndTheBeginningOfTheAnswerAsFields) {
+  const auto raw = read_cases({"a"}, {}, "", {.raw_prompts = {"b"}});
+  EXPECT_THAT(ids_of(raw), ElementsAre("prompt-1", "raw-prompt-1"));
+  EXPECT_THAT(pictures_of(raw), ElementsAre("-|-|-", "-|true|-"));
+  EXPECT_THAT(pictures_of(read_cases({"a"}, {}, "", {.images = {"x"}, .answer_prefix = "An"})),
+              ElementsAre(R"(["x"]|-|An)"));
+}
+
+TEST(GivenCases, RefusePicturesWithoutATextForThem) {
+  const auto refusal = [](const std::vector<std::string>& prompts,
+                          const std::vector<std::string>& ids, const PictureArguments& pictures) {
+    return message_of<UsageError>([&] { read_cases(prompts, ids, "", pictures); });
+  };
+  EXPECT_THAT(refusal({}, {}, {.images = {"x"}}), HasSubstr("--image needs a text"));
+  EXPECT_THAT(refusal({}, {"1 2"}, {.images = {"x"}}), HasSubstr("case 'ids-1'"));
+  EXPECT_THAT(refusal({"a"}, {}, {.answer_prefix = "An"}), HasSubstr("--answer-prefix"));
+  EXPECT_THAT(refusal({}, {}, {.images = {"x"}, .raw_prompts = {"a"}, .answer_prefix = "An"}),
+              HasSubstr("write it at the end of the text"));
+  EXPECT_THAT(refusal({}, {}, {.raw_prompts = {""}}), HasSubstr("--raw-prompt is empty"));
+}
+
+TEST(GivenCases, AreThePicturesOfAFolder) {
+  const TempDir folder;
+  for (const char* name : {"b.png", "a.png", "notes.txt"}) folder.write(name, "");
+  folder.write("labels.csv", "file,label\na.png,eye\n");
+  const GivenCases given = given_cases({"What?"}, {}, "", {.folder = folder.path().string()});
+  EXPECT_THAT(ids_of(given.cases), ElementsAre("a.png", "b.png"));
+  EXPECT_EQ(given.cases[0].text, "What?");
+  EXPECT_EQ(given.cases[0].fields.at("label"), "eye");
+  ASSERT_EQ(given.inputs.size(), 1u);
+  EXPECT_EQ(given.inputs[0].name, "labels.csv");
+  EXPECT_THAT(note_on_left_out(given), HasSubstr("'notes.txt'"));
+  for (const PictureArguments& wrong :
+       {PictureArguments{.images = {"x"}, .folder = folder.path().string()},
+        PictureArguments{.raw_prompts = {"x"}, .folder = folder.path().string()}})
+    EXPECT_THAT(message_of<UsageError>([&] { given_cases({"What?"}, {}, "", wrong); }),
+                HasSubstr("needs one --prompt or --raw-prompt"));
+}
+
 TEST(GivenCases, HaveDifferentIds) {
   const TempDir folder;
   const auto file = folder.write("prompts.jsonl", "{\"text\": \"a\", \"id\": \"prompt-1\"}\n");

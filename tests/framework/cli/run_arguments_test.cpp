@@ -83,6 +83,21 @@ TEST(RunArguments, AreWhatWasGiven) {
   EXPECT_TRUE(run.quiet && run.json && run.progress_json);
 }
 
+TEST(RunArguments, HaveThePicturesThatWereGiven) {
+  const PictureArguments pictures =
+      given({"--image", "a.png", "--raw-prompt", "x", "--image", "b.jpg", "--images", "folder",
+             "--answer-prefix", ""})
+          .pictures;
+  EXPECT_THAT(pictures.images, ElementsAre("a.png", "b.jpg"));
+  EXPECT_THAT(pictures.raw_prompts, ElementsAre("x"));
+  EXPECT_EQ(pictures.folder, "folder");
+  EXPECT_EQ(pictures.answer_prefix, "");
+  const PictureArguments none = given({"--prompt", "a"}).pictures;
+  EXPECT_THAT(none.images, IsEmpty());
+  EXPECT_FALSE(none.answer_prefix.has_value());
+  EXPECT_EQ(none.folder, "");
+}
+
 TEST(RunArguments, SplitSettingsAtTheFirstEqualsSign) {
   EXPECT_THAT(given({"--set", "a=1", "--set", "b=x=y", "--set", "c="}).request.set,
               ElementsAre(Pair("a", "1"), Pair("b", "x=y"), Pair("c", "")));

@@ -69,6 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "built for plug-in API 1, this lensbench has 2.0; rebuild the plug-in"},
         Refused{"bad_default", PluginFault::malformed,
                 "parameter 'n': its default is 'abc', expected an integer"},
+        Refused{"reserved_name", PluginFault::malformed,
+                "parameter 'max_pixels': lensbench reads a setting of this name itself"},
         Refused{"at_load_crash", PluginFault::crashed, "loading it ends the process (Segmentation"},
         Refused{"at_load_give_up", PluginFault::crashed, "loading it ends the process (Aborted"},
         Refused{"at_load_leave", PluginFault::crashed, "exit with code 0"},

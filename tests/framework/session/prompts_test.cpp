@@ -81,6 +81,22 @@ TEST_F(PromptFile, OfJsonHasTextsOrIdsWithIdAndOtherFields) {
               ElementsAre(Pair("on", "true"), Pair("tags", "[\"a\"]"), Pair("weight", "0.5")));
 }
 
+TEST_F(PromptFile, OfJsonHasPicturesRelativeToItsFolder) {
+  const auto cases = json_lines(
+      "{\"text\": \"a\", \"images\": \"b.png\"}\n"
+      "{\"raw_prompt\": \"c\", \"images\": [\"/d.png\", \"e/f.png\"]}\n");
+  EXPECT_THAT(cases[0].fields, ElementsAre(Pair("images", "[\"" + (folder / "b.png").string() + "\"]")));
+  EXPECT_EQ(cases[1].text, "c");
+  EXPECT_THAT(cases[1].fields,
+              ElementsAre(Pair("images", "[\"/d.png\",\"" + (folder / "e/f.png").string() + "\"]"),
+                          Pair("raw_prompt", "true")));
+  for (const char* images : {"5", "[]", "[\"\"]", "[1]", "\"\"", "{}"})
+    EXPECT_THAT(refusal("{\"text\": \"a\", \"images\": " + std::string(images) + "}\n"),
+                HasSubstr("prompts.jsonl:1: 'images' is " + std::string(images)));
+  EXPECT_THAT(refusal("{\"text\": \"a\", \"raw_prompt\": \"b\"}\n"),
+              HasSubstr("has both"));
+}
+
 TEST_F(PromptFile, OfJsonHasNoFieldWhereTheValueIsNull) {
   const auto cases = json_lines("{\"text\": \"a\", \"answer\": null, \"id\": null}\n");
   EXPECT_THAT(cases.at(0).fields, IsEmpty());

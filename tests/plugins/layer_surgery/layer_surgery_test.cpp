@@ -176,7 +176,7 @@ TEST(SurgeryOfWindows, SettingsOfABlockGoWithIt) {
 
 TEST_F(Surgery, MergingHeadsMixesTheirWeights) {
   const Dataset dataset =
-      run_with(bench_, {{"operation", "merge_heads"}, {"heads", "1:0,1:2"}, {"alpha", "0.25"}});
+      run_with(bench_, {{"operation", "merge_heads"}, {"heads", "1:0,1:2"}, {"share", "0.25"}});
   expect_all_pass(dataset);
   const auto changes = merged_weights(*bench_.model, {1, 0}, {1, 2}, 0.25);
   ASSERT_EQ(changes.size(), 7u) << "W_Q, W_K, W_V, W_O and the biases of the first three";

@@ -10,7 +10,7 @@ namespace {
 // Each is an argument of another operation than delete, or of a text.
 TEST(UnusedArguments, AreRefusedByName) {
   Bench bench(random_model(small_gpt2_spec(), 1), {1, 2, 3});
-  for (const auto& [name, value] : Settings{{"alpha", "0.25"},
+  for (const auto& [name, value] : Settings{{"share", "0.25"},
                                             {"parts", "heads"},
                                             {"by", "random"},
                                             {"fractions", "0.5"},
