@@ -29,7 +29,7 @@ const std::map<std::string, Names> kMayInclude = {
     {"plugin", {"core"}},
     {"rendering", {}},
     {"bench", {"core", "checkpoint", "archive", "model", "plugin"}},
-    {"report", {"core", "archive", "rendering"}},
+    {"report", {"core", "checkpoint", "archive", "rendering"}},
     {"session", {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report"}},
     {"serve", {"core", "archive", "model", "plugin", "bench", "report", "session"}},
     {"cli",
