@@ -12,8 +12,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Pair;
 using testing::message_of;
+using ::testing::Pair;
 
 class QuestionTest : public ::testing::Test {
  protected:
@@ -71,8 +71,7 @@ TEST_F(QuestionTest, NamesNearToolsAndParameters) {
 
 TEST_F(QuestionTest, CannotNameFilesOfThisMachine) {
   EXPECT_THAT(
-      problem(
-          R"({"tool": "logit_lens", "prompt": "a", "parameters": {"facts": "/etc/passwd"}})"),
+      problem(R"({"tool": "logit_lens", "prompt": "a", "parameters": {"facts": "/etc/passwd"}})"),
       HasSubstr("names a file or a model"));
 }
 
