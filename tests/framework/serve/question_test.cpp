@@ -55,7 +55,7 @@ TEST_F(QuestionTest, RefusesWhatIsNotAQuestion) {
         R"({"tool": "logit_lens", "prompt": "a", "x": {"a": {"b": {"c": {"d": 1}}}}})",
         "{\"tool\": \"logit_lens\", \"prompt\": \"\xff\"}"})
     EXPECT_THROW(read(body), InputError) << body;
-  EXPECT_THAT(problem(R"({"tool": "logit_lens", "promt": "a"})"), HasSubstr("'prompt'"));
+  EXPECT_THAT(problem(R"({"tool": "logit_lens", "prompts": "a"})"), HasSubstr("'prompt'"));
 }
 
 TEST_F(QuestionTest, RefusesAnEmptyPromptAndOneWithNul) {
