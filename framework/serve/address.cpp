@@ -56,8 +56,7 @@ std::optional<std::string> Gate::path(std::string_view host,
                                       std::string_view target) const {
   if (!is_own_host(host)) return std::nullopt;
   constexpr std::string_view kScheme = "http://";
-  if (origin &&
-      (!origin->starts_with(kScheme) || !is_own_host(origin->substr(kScheme.size()))))
+  if (origin && (!origin->starts_with(kScheme) || !is_own_host(origin->substr(kScheme.size()))))
     return std::nullopt;
   target = target.substr(0, target.find('?'));
   if (target.size() < token_.size() + 2 || target.front() != '/' ||

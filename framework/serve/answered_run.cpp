@@ -23,10 +23,8 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 json files_of(const RunPlan& plan) {
   json files = json::array();
   for (const FileRecord& file : plan.files)
-    files.push_back({{"role", file.role},
-                     {"name", file.name},
-                     {"sha256", file.sha256},
-                     {"bytes", file.bytes}});
+    files.push_back(
+        {{"role", file.role}, {"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}});
   return files;
 }
 
@@ -106,12 +104,13 @@ std::string page_message(std::int64_t number, const AnsweredRun& run, const json
     sizes.push_back(block.size());
     bytes += block.size() + 8;
   }
-  const std::string text = json{{"id", number},
-                                {"notes", run.notes},
-                                {"file", run.file},
-                                {"index", std::move(data.index)},
-                                {"blocks", std::move(sizes)}}
-                               .dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = json{
+      {"id", number},
+      {"notes", run.notes},
+      {"file", run.file},
+      {"index", std::move(data.index)},
+      {"blocks",
+       std::move(sizes)}}.dump(-1, ' ', false, json::error_handler_t::replace);
   const auto length = static_cast<std::uint32_t>(text.size());
   std::string message(sizeof length, '\0');
   message.reserve(sizeof length + text.size() + 8 + bytes);

@@ -44,8 +44,7 @@ Reply problem_of(boost::system::error_code error, const ConnectionLimits& limits
   if (error == http::error::header_limit)
     return problem(http::status::request_header_fields_too_large,
                    "request: the head exceeds " + std::to_string(limits.head_bytes) + " bytes");
-  return problem(http::status::bad_request,
-                 "request: not valid HTTP (" + error.message() + ")");
+  return problem(http::status::bad_request, "request: not valid HTTP (" + error.message() + ")");
 }
 
 Reply forbidden() {

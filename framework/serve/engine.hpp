@@ -27,9 +27,9 @@ struct Answer {
 /// An archive that was written on request. Its file has no name any more.
 struct SavedArchive {
   FileDescriptor file;
-  std::string name;     ///< name to save it under
-  std::string problem;  ///< a sentence; empty if there is a file
-  bool is_known = true; ///< false: there is no such answer, or it is not kept any more
+  std::string name;      ///< name to save it under
+  std::string problem;   ///< a sentence; empty if there is a file
+  bool is_known = true;  ///< false: there is no such answer, or it is not kept any more
 };
 
 /// Answers questions, one at a time. All functions return at once; what they begin ends on another

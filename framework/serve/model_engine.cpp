@@ -24,9 +24,9 @@ constexpr std::size_t kMostKeptBytes = std::size_t{512} << 20;
 
 /// Words of a command that repeats the run.
 std::vector<std::string> command_of(const RunRequest& request, const std::string& prompt) {
-  std::vector<std::string> words = {"tool",    request.name, "--model", request.model,
-                                    "--dtype", request.dtype, "--device", request.device,
-                                    "--seed",  std::to_string(request.seed)};
+  std::vector<std::string> words = {
+      "tool",        request.name, "--model",      request.model, "--dtype",
+      request.dtype, "--device",   request.device, "--seed",      std::to_string(request.seed)};
   for (const auto& [name, value] : request.set)
     words.insert(words.end(), {"--set", name + "=" + value});
   words.insert(words.end(), {"--prompt", prompt});
@@ -50,7 +50,8 @@ ModelEngine::ModelEngine(RunRequest request, const Warn& warn) : request_(std::m
   parts_.model = Model::open(request_.model, model_options(request_.dtype, request_.device));
   tools_ = tools_for(*parts_.host, tools, *parts_.model);
   if (tools_.empty())
-    throw UsageError("serve: no tool for prompts of this model was found; see lensbench list tools");
+    throw UsageError(
+        "serve: no tool for prompts of this model was found; see lensbench list tools");
   for (const ModelFile& file : parts_.model->files())
     opened_[file.path] = parts_.digests->of(file.path);
   environment_ = environment_facts();
@@ -73,8 +74,9 @@ std::optional<std::int64_t> ModelEngine::ask(std::string body, std::function<voi
     running_ = {number, "", 0, 0, Clock::now()};
     stop_ = false;
   }
-  const bool is_added = worker_.add(
-      [this, number, body = std::move(body), done = std::move(done)] { done(answer(number, body)); });
+  const bool is_added = worker_.add([this, number, body = std::move(body), done = std::move(done)] {
+    done(answer(number, body));
+  });
   if (is_added) return number;
   const std::scoped_lock lock(mutex_);
   running_ = {};
@@ -199,7 +201,8 @@ SavedArchive ModelEngine::archive_of(std::int64_t number) const {
     const TemporaryFolder folder;
     const SealResult sealed = run.session->save(run.kept, folder.path() / run.file);
     FileDescriptor file(::open(sealed.path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) throw RunError(sealed.path.string() + ": cannot be read (" + errno_text(errno) + ")");
+    if (!file)
+      throw RunError(sealed.path.string() + ": cannot be read (" + errno_text(errno) + ")");
     return {std::move(file), run.file, "", true};
   } catch (const std::exception& error) {
     return {{}, "", error.what(), true};

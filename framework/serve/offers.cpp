@@ -29,15 +29,15 @@ bool has_lens(const PluginInfo* tool) {
 }
 
 nlohmann::json describe_parameter(const ParameterInfo& parameter) {
-  return {{"name", parameter.name},
-          {"help", parameter.help},
-          {"units", parameter.units},
-          {"default", parameter.default_value},
-          {"expected", expectation(parameter)},
-          {"words", parameter.type == ParameterType::boolean
-                        ? std::vector<std::string>{"true", "false"}
-                    : parameter.type == ParameterType::choice ? parameter.words()
-                                                              : std::vector<std::string>{}}};
+  return {
+      {"name", parameter.name},
+      {"help", parameter.help},
+      {"units", parameter.units},
+      {"default", parameter.default_value},
+      {"expected", expectation(parameter)},
+      {"words", parameter.type == ParameterType::boolean ? std::vector<std::string>{"true", "false"}
+                : parameter.type == ParameterType::choice ? parameter.words()
+                                                          : std::vector<std::string>{}}};
 }
 
 }  // namespace
@@ -81,9 +81,8 @@ nlohmann::json describe_tools(const std::vector<const PluginInfo*>& tools) {
     nlohmann::json parameters = nlohmann::json::array();
     for (const ParameterInfo& parameter : tool->parameters)
       if (can_be_set(parameter)) parameters.push_back(describe_parameter(parameter));
-    list.push_back({{"name", tool->name},
-                    {"summary", tool->summary},
-                    {"parameters", std::move(parameters)}});
+    list.push_back(
+        {{"name", tool->name}, {"summary", tool->summary}, {"parameters", std::move(parameters)}});
   }
   return list;
 }

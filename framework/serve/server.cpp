@@ -173,9 +173,9 @@ std::function<void()> Server::answer(Call call, std::function<void(Reply)> reply
 std::function<void()> Server::ask(Call call, std::function<void(Reply)> reply) {
   // A page of another site can send other types without asking the browser first.
   if (!call.content_type.starts_with("application/json")) {
-    reply(problem(status::unsupported_media_type,
-                  "question: Content-Type is '" + call.content_type +
-                      "', expected application/json"));
+    reply(problem(
+        status::unsupported_media_type,
+        "question: Content-Type is '" + call.content_type + "', expected application/json"));
     return nullptr;
   }
   const auto number = engine_.ask(std::move(call.body), [this, reply](Answer answer) {
@@ -205,7 +205,8 @@ Reply Server::cancel(const std::string& text) {
   const auto number = number_of(text);
   if (!text.empty() && !number) return problem(status::not_found, "run: no such question");
   const bool runs = engine_.cancel(number);
-  return {status::ok, "application/json", runs ? R"({"cancelled":true})" : R"({"cancelled":false})"};
+  return {status::ok, "application/json",
+          runs ? R"({"cancelled":true})" : R"({"cancelled":false})"};
 }
 
 }  // namespace lensbench::serve

@@ -271,8 +271,8 @@ SealResult RunSession::save(const Kept& kept, const fs::path& out) const {
   auto writer = RunWriter::start(out, plan_, false);
   kept.results.write_to(writer);
   const auto vocabulary = vocabulary_of(*model_, writer.token_ids());
-  return writer.seal(kept.report.summaries, vocabulary.texts, vocabulary.bytes,
-                     environment_facts(), kept.facts);
+  return writer.seal(kept.report.summaries, vocabulary.texts, vocabulary.bytes, environment_facts(),
+                     kept.facts);
 }
 
 /// An interruption comes first, then failures of cases, then receipts.

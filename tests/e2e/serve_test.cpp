@@ -24,9 +24,12 @@ class ServeProcess {
  public:
   explicit ServeProcess(const std::vector<std::string>& more = {}) {
     fs::create_directory(temporary());
-    std::vector<std::string> words = {"/usr/bin/env", "TMPDIR=" + temporary().string(),
-                                      testing::build_folder() + "/bin/lensbench", "serve",
-                                      "--model", kModel};
+    std::vector<std::string> words = {"/usr/bin/env",
+                                      "TMPDIR=" + temporary().string(),
+                                      testing::build_folder() + "/bin/lensbench",
+                                      "serve",
+                                      "--model",
+                                      kModel};
     words.insert(words.end(), more.begin(), more.end());
     child_ = testing::start(words, folder_.path());
     for (int i = 0; i < 6000 && is_running() && testing::slurp(folder_ / "stdout").empty(); ++i)
@@ -165,8 +168,8 @@ TEST_F(Serve, SavesArchivesThatReplay) {
 TEST_F(Serve, SavesWhatTheCommandSaves) {
   const std::string prompt = "And it came to pass";
   const std::string archive = saved(Message(ask("logit_lens", prompt).body));
-  ASSERT_EQ(run_into(folder_ / "tool.h5", {"tool", "logit_lens", "--model", kModel, "--prompt",
-                                           prompt, "--quiet"})
+  ASSERT_EQ(run_into(folder_ / "tool.h5",
+                     {"tool", "logit_lens", "--model", kModel, "--prompt", prompt, "--quiet"})
                 .exit_code,
             0);
   const auto compared = lensbench({"diff", archive, folder_ / "tool.h5"});
@@ -198,7 +201,7 @@ TEST_F(Serve, CancelsAtOnce) {
       "POST", "run",
       question("input_attribution", "In the beginning God created the heaven and the earth",
                {{"methods", "integrated_gradients"}, {"steps", "10000"}})));
-  json progress;
+  json progress = json::object();
   for (int i = 0; i < 500 && progress.value("tool", "").empty(); ++i) {
     std::this_thread::sleep_for(10ms);
     progress = json::parse(address().call("GET", "progress").body);
@@ -239,8 +242,8 @@ TEST(ServeCommand, EndsCleanlyAtSignals) {
 
 TEST(ServeCommand, RefusesAPortInUse) {
   const ServeProcess first;
-  const auto outcome = lensbench(
-      {"serve", "--model", kModel, "--port", std::to_string(first.address().port)});
+  const auto outcome =
+      lensbench({"serve", "--model", kModel, "--port", std::to_string(first.address().port)});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("cannot be used"), HasSubstr("--port")));
   EXPECT_EQ(outcome.out, "");

@@ -207,7 +207,8 @@ Block text_block(const std::vector<std::string>& texts, Form form) {
 Block number_block(const at::Tensor& values, Precision precision, Form form) {
   if (values.numel() <= kInlined)
     if (json list = inlined(values); !list.is_null()) return {{{"values", list}}, ""};
-  if (at::isFloatingType(values.scalar_type())) return in_form(float_block(values, precision), form);
+  if (at::isFloatingType(values.scalar_type()))
+    return in_form(float_block(values, precision), form);
   // Integers are exact unless even 16 bits are too many.
   if (precision == Precision::bits8)
     if (auto block = on_scale(values, precision)) return in_form(*std::move(block), form);

@@ -42,8 +42,7 @@ FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precis
     filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
     // Ids change little from layer to layer, and not at all along other axes.
     const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
-    filled.block =
-        layers ? id_block(values, form) : number_block(values, Precision::exact, form);
+    filled.block = layers ? id_block(values, form) : number_block(values, Precision::exact, form);
     return filled;
   }
   note_signs(filled, values);

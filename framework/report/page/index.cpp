@@ -186,10 +186,9 @@ class ArchiveWriter {
     const PageResult& one = *page_.results[r];
     json dims = json::array(), tokens = json::object(), variables = json::array();
     for (const PageDim& dim : one.dims)
-      dims.push_back(
-          {{"name", dim.name},
-           {"size", dim.size},
-           {"labels", dim.labels.empty() ? json() : blocks_.add(dim.labels)}});
+      dims.push_back({{"name", dim.name},
+                      {"size", dim.size},
+                      {"labels", dim.labels.empty() ? json() : blocks_.add(dim.labels)}});
     for (const PageTokens& axis : one.tokens) {
       json entry = {{"start", axis.start}, {"count", axis.count}};
       entry["position"] = number(axis.position);

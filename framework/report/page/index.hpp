@@ -43,7 +43,9 @@ class BlockList {
   /// \param form  form of the blocks that it makes; those that are added must have it, too
   explicit BlockList(Form form = Form::packed) : form_(form) {}
 
-  nlohmann::json add(const std::vector<std::string>& texts) { return add(text_block(texts, form_)); }
+  nlohmann::json add(const std::vector<std::string>& texts) {
+    return add(text_block(texts, form_));
+  }
   nlohmann::json add(const at::Tensor& values) {
     return add(number_block(values, Precision::exact, form_));
   }

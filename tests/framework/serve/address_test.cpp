@@ -38,9 +38,9 @@ TEST_F(GateTest, AdmitsTheNamesOfTheLoopbackAddressWithThePort) {
 TEST_F(GateTest, AdmitsItsOwnOriginAlone) {
   for (const char* origin : {"http://127.0.0.1:8080", "http://localhost:8080"})
     EXPECT_TRUE(admits("127.0.0.1:8080", origin)) << origin;
-  for (const char* origin : {"", "null", "http://127.0.0.1", "https://127.0.0.1:8080",
-                             "http://127.0.0.1:8081", "http://example.org",
-                             "http://127.0.0.1:8080.example.org", "file://"})
+  for (const char* origin :
+       {"", "null", "http://127.0.0.1", "https://127.0.0.1:8080", "http://127.0.0.1:8081",
+        "http://example.org", "http://127.0.0.1:8080.example.org", "file://"})
     EXPECT_FALSE(admits("127.0.0.1:8080", origin)) << origin;
 }
 

@@ -46,8 +46,7 @@ TEST(ServerLimits, RefuseALargerBody) {
 
 TEST(ServerLimits, RefuseALargerBodyOfUnknownLength) {
   const Served served;
-  std::string request =
-      served.address.request("POST", "run", "", "Transfer-Encoding: chunked\r\n");
+  std::string request = served.address.request("POST", "run", "", "Transfer-Encoding: chunked\r\n");
   const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
   for (int i = 0; i < 17; ++i) request += chunk;
   EXPECT_EQ(served.address.send(request + "0\r\n\r\n").status, 413);
@@ -76,16 +75,14 @@ TEST(ServerLimits, AnswerAClientThatWaitsForTheWordToSendABody) {
 
 TEST(ServerLimits, RefuseAnEndlessHead) {
   const Served served;
-  const std::string request = served.address.request(
-      "GET", "progress", "", "X-Long: " + std::string(20'000, 'x') + "\r\n");
+  const std::string request =
+      served.address.request("GET", "progress", "", "X-Long: " + std::string(20'000, 'x') + "\r\n");
   EXPECT_EQ(served.address.send(request).status, 431);
 }
 
 /// A request in which something is wrong: bytes changed, left out or added, or all of them random.
 std::string malformed(const std::string& good, std::mt19937_64& random) {
-  const auto below = [&](std::size_t n) {
-    return static_cast<std::size_t>(random()) % n;
-  };
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
   std::string bytes = good;
   switch (below(5)) {
     case 0:

@@ -12,8 +12,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Pair;
 using testing::message_of;
+using ::testing::Pair;
 
 class QuestionTest : public ::testing::Test {
  protected:
@@ -55,7 +55,7 @@ TEST_F(QuestionTest, RefusesWhatIsNotAQuestion) {
         R"({"tool": "logit_lens", "prompt": "a", "x": {"a": {"b": {"c": {"d": 1}}}}})",
         "{\"tool\": \"logit_lens\", \"prompt\": \"\xff\"}"})
     EXPECT_THROW(read(body), InputError) << body;
-  EXPECT_THAT(problem(R"({"tool": "logit_lens", "promt": "a"})"), HasSubstr("'prompt'"));
+  EXPECT_THAT(problem(R"({"tool": "logit_lens", "prompts": "a"})"), HasSubstr("'prompt'"));
 }
 
 TEST_F(QuestionTest, RefusesAnEmptyPromptAndOneWithNul) {
@@ -71,8 +71,7 @@ TEST_F(QuestionTest, NamesNearToolsAndParameters) {
 
 TEST_F(QuestionTest, CannotNameFilesOfThisMachine) {
   EXPECT_THAT(
-      problem(
-          R"({"tool": "logit_lens", "prompt": "a", "parameters": {"facts": "/etc/passwd"}})"),
+      problem(R"({"tool": "logit_lens", "prompt": "a", "parameters": {"facts": "/etc/passwd"}})"),
       HasSubstr("names a file or a model"));
 }
 

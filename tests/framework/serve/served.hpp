@@ -56,8 +56,7 @@ class MadeEngine final : public serve::Engine {
   /// Waits until that many questions were asked.
   void wait_asked(std::int64_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(60),
-                      [&] { return std::ssize(asked_) >= count; });
+    changed_.wait_for(lock, std::chrono::seconds(60), [&] { return std::ssize(asked_) >= count; });
   }
   /// Waits until that many questions were cancelled. \return their number
   int wait_cancelled(int count) {

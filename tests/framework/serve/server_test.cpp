@@ -14,14 +14,14 @@
 namespace lensbench::serve {
 namespace {
 
+using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using testing::HttpConnection;
 using testing::HttpReply;
 using testing::Served;
-using nlohmann::json;
+using ::testing::StartsWith;
 
 std::string error_of(const HttpReply& reply) {
   return json::parse(reply.body).value("error", "");

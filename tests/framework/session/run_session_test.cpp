@@ -22,15 +22,15 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
-using ::testing::Contains;
 using testing::broken_case;
 using testing::cases_of_ids;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 using testing::SessionFolders;
 
 constexpr auto kTool = PluginEntryKind::tool;

@@ -19,8 +19,7 @@ struct Stopping : ::testing::Test {
   std::shared_ptr<const Model> plain = random_model(small_gpt2_spec(), 1);
   std::atomic<int> asked = 0;  ///< number of questions whether to stop
   int stop_at = -1;            ///< number of the question that is answered with yes; -1: none
-  std::shared_ptr<const Model> model =
-      with_stop(plain, [this] { return asked++ == stop_at; });
+  std::shared_ptr<const Model> model = with_stop(plain, [this] { return asked++ == stop_at; });
   TokenBatch tokens = make_batch(tokens_from_ids(*plain, {1, 5, 3, 7, 2}));
   std::int64_t layers = plain->spec().n_layers;
 };
@@ -60,8 +59,7 @@ TEST_F(Stopping, RunsAPartOfTheModel) {
   options.start_at_layer = 1;
   options.stop_at_layer.reset();
   options.residual = middle;
-  EXPECT_TRUE(
-      at::equal(model->forward(tokens, options).residual, plain->forward(tokens).residual));
+  EXPECT_TRUE(at::equal(model->forward(tokens, options).residual, plain->forward(tokens).residual));
   options.start_at_layer = 0;
   options.residual = at::Tensor();
   options.stop_at_layer = 0;

@@ -156,7 +156,8 @@ TEST(PageBlock, TextsAreEndedByZero) {
 TEST(PageBlock, APlainBlockIsTheValuesThemselves) {
   const at::Tensor values = amounts(1000);
   const Block block = number_block(values, Precision::exact, Form::plain);
-  EXPECT_EQ(block.head, (nlohmann::json{{"type", "float32"}, {"count", 1000}, {"encoding", "plain"}}));
+  EXPECT_EQ(block.head,
+            (nlohmann::json{{"type", "float32"}, {"count", 1000}, {"encoding", "plain"}}));
   EXPECT_EQ(block.data, std::string(static_cast<const char*>(values.data_ptr()), 4000));
   const std::vector<std::string> texts(20, "a text");
   std::string bytes;
