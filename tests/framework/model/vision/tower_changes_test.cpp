@@ -19,7 +19,12 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.hpp"
+#include "model/families/family.hpp"
+#include "model/families/language_part.hpp"
+#include "model/forward/transformer_model.hpp"
 #include "model/hooks/hook_points.hpp"
+#include "model/weights/weight_taker.hpp"
 #include "support/error_matchers.hpp"
 #include "support/tensors.hpp"
 #include "tower_reference.hpp"
@@ -87,7 +92,7 @@ class TowerChanges : public ::testing::TestWithParam<std::string> {
   }
 };
 
-/// Factors of patches or tokens, none of which is 1.
+/// Factors of patches, tokens or columns, none of which is 1.
 at::Tensor factors(const at::Tensor& numbers, double phase) {
   return numbers.to(at::kDouble).mul(1.3).add(phase).sin().mul(0.3).add(1.4);
 }
@@ -97,7 +102,9 @@ at::Tensor scaled(const at::Tensor& x, const at::Tensor& numbers, bool pairs) {
   if (pairs) return x.mul(of_rows.unsqueeze(1).mul(factors(numbers, 0.2)).to(x.scalar_type()));
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = -1;
-  return x.mul(of_rows.view(shape).to(x.scalar_type()));
+  // A norm would undo a factor that is the same for all numbers of a patch.
+  const at::Tensor of_columns = factors(at::arange(x.size(-1)), 1.9);
+  return x.mul(of_rows.view(shape).mul(of_columns).to(x.scalar_type()));
 }
 
 // Each point of each block: a factor for each patch changes what the text model reads as the same
@@ -283,13 +290,42 @@ TEST_P(TowerChanges, OfAGlobOverModelAndTowerChangeATextToo) {
                   .logits.equal(model->forward(make_batch(text), {}, hooks).logits));
 }
 
+/// A checkpoint in a type that commands do not offer.
+std::shared_ptr<const Model> opened_in_float64(const std::filesystem::path& directory) {
+  const Checkpoint checkpoint(directory);
+  const LanguagePart part = language_part(checkpoint);
+  const ConfigReader config(part.config, part.config_place);
+  const Family& family = find_family(config);
+  ModelOptions options;
+  options.dtype = at::kDouble;
+  CheckpointTaker taker(checkpoint, options,
+                        part.body_prefix.empty() ? family.optional_prefix
+                                                 : std::string_view(part.body_prefix),
+                        part.head_prefix);
+  TransformerSpec spec = family.read_spec(config);
+  ModelWeights weights = family.take_weights(spec, taker);
+  ModelParts parts;
+  parts.options = options;
+  return make_model(std::move(spec), std::move(weights), std::move(parts));
+}
+
 // Central differences in float64 along one direction at each point. The error of the differences is
 // of the order of the square of the step.
 TEST_P(TowerChanges, HaveTheGradientsOfFiniteDifferences) {
-  const auto wide = Model::open(sample.directory().string(), {.dtype = at::kDouble});
-  const std::int64_t last = tokens.size() - 1;
-  const auto metric = [&](const at::Tensor& all) { return all[0][last][3] - all[0][last][17]; };
-  const auto found = gradients(*wide, batch, {"vision_*"}, metric);
+  const auto wide = opened_in_float64(sample.directory());
+  // A number of the last stream, since logits are rounded to float32.
+  const at::Tensor weights = at::arange(32, at::kDouble).mul(0.7).sin();
+  const auto metric = [&](const at::Tensor& stream) {
+    return stream[0][tokens.size() - 1].mul(weights).sum();
+  };
+  const auto found =
+      run_gradients(*wide, batch, {"vision_*"},
+                    [&](const at::Tensor& stream, const RecordedActivations&) {
+                      return metric(stream);
+                    })
+          .gradients;
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
   std::set<std::string> points;
   for (const auto& [key, derivative] : found) {
     const std::string name = key.substr(0, key.find('#'));
@@ -302,7 +338,7 @@ TEST_P(TowerChanges, HaveTheGradientsOfFiniteDifferences) {
       hooks.replace(name, [&](const at::Tensor& x, const HookPoint& point) {
         return activation_name(point) == key ? x.add(by) : at::Tensor();
       });
-      return metric(wide->forward(batch, {}, hooks).logits).item<double>();
+      return metric(wide->forward(batch, options, hooks).residual).item<double>();
     };
     const double expected = (moved(step) - moved(step.neg())) / 2e-5;
     const double ours = derivative.mul(direction).sum().item<double>();
