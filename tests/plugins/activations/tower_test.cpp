@@ -31,7 +31,10 @@ class ActivationsOfATower : public ::testing::TestWithParam<std::string> {
   Context context{model, 0};
   ActivationsTool tool;
 
-  void SetUp() override { tool.attach(context); }
+  void SetUp() override {
+    tool.attach(context);
+    for (const std::int64_t id : tokens.ids) tokens.texts.push_back("<" + std::to_string(id) + ">");
+  }
 
   static std::vector<std::int64_t> ints(const Dataset& dataset, const std::string& name) {
     const at::Tensor values = dataset[name].tensor.to(at::kLong).contiguous();
