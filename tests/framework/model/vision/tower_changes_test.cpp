@@ -136,9 +136,8 @@ TEST_P(TowerChanges, ByInterventionCountPatchesInTheOrderOfThePicture) {
                   .equal(logits_by_hand(hook, 9, zero)));
   EXPECT_TRUE(logits(R"([{"hook": ")" + hook + R"(", "positions": [-1], "action": "zero"}])")
                   .equal(logits_by_hand(hook, 63, zero)));
-  EXPECT_TRUE(
-      logits(R"([{"hook": ")" + hook + R"(", "from": 62, "until": 63, "action": "zero"}])")
-          .equal(logits_by_hand(hook, 62, zero)));
+  EXPECT_TRUE(logits(R"([{"hook": ")" + hook + R"(", "from": 62, "until": 63, "action": "zero"}])")
+                  .equal(logits_by_hand(hook, 62, zero)));
   const std::string out = "vision_projector.hook_out";
   EXPECT_TRUE(logits(R"([{"hook": ")" + out + R"(", "positions": [7], "action": "zero"}])")
                   .equal(logits_by_hand(out, 7, zero)));
@@ -173,9 +172,10 @@ TEST_P(TowerChanges, ByInterventionSelectLayersHeadsAndNeurons) {
     changed[5].mul_(2);
     return changed;
   };
-  EXPECT_TRUE(logits(R"([{"hook": "vision_encoder.blocks.0.mlp.hook_post", "neurons": [5],
+  EXPECT_TRUE(
+      logits(R"([{"hook": "vision_encoder.blocks.0.mlp.hook_post", "neurons": [5],
                           "positions": [3], "action": "scale", "factor": 2}])")
-                  .equal(logits_by_hand("vision_encoder.blocks.0.mlp.hook_post", 3, double_neuron)));
+          .equal(logits_by_hand("vision_encoder.blocks.0.mlp.hook_post", 3, double_neuron)));
 }
 
 TEST_P(TowerChanges, ByInterventionHideAPatchFromAnother) {
@@ -209,15 +209,16 @@ TEST_P(TowerChanges, ByInterventionFreezePatternsOfEverySegment) {
   Hooks hooks;
   hooks.replace("vision_encoder.blocks.0.hook_mlp_out",
                 [](const at::Tensor& x, const HookPoint&) { return at::zeros_like(x); });
-  hooks.replace("vision_encoder.blocks.2.attn.hook_pattern",
-                [&](const at::Tensor&, const HookPoint& point) {
-                  return plain.at(activation_name(point));
-                });
+  hooks.replace(
+      "vision_encoder.blocks.2.attn.hook_pattern",
+      [&](const at::Tensor&, const HookPoint& point) { return plain.at(activation_name(point)); });
   const at::Tensor expected = model->forward(batch, {}, hooks).logits;
-  const std::string change = R"({"hook": "vision_encoder.blocks.0.hook_mlp_out", "action": "zero"})";
-  EXPECT_TRUE(logits("[" + change +
-                     R"(, {"hook": "vision_encoder.blocks.2.attn.hook_pattern", "action": "freeze"}])")
-                  .equal(expected));
+  const std::string change =
+      R"({"hook": "vision_encoder.blocks.0.hook_mlp_out", "action": "zero"})";
+  EXPECT_TRUE(
+      logits("[" + change +
+             R"(, {"hook": "vision_encoder.blocks.2.attn.hook_pattern", "action": "freeze"}])")
+          .equal(expected));
   EXPECT_GT(largest_difference(expected, logits("[" + change + "]")), 1e-5);
 }
 
@@ -274,7 +275,9 @@ TEST_P(TowerChanges, ByInterventionThatCannotBeAreRefused) {
       with_interventions(model, interventions_from_json(at(R"("action": "zero")"), "test"));
   EXPECT_THAT(message_of<UsageError>([&] { changed->forward(make_batch(text)); }),
               HasSubstr("its tokens do not have pictures"));
-  EXPECT_THAT(message_of<UsageError>([&] { changed->forward(make_batch({text, tokens})); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                changed->forward(make_batch({text, tokens}));
+              }),
               HasSubstr("row 0 of the batch does not have pictures"));
 }
 
@@ -298,10 +301,10 @@ std::shared_ptr<const Model> opened_in_float64(const std::filesystem::path& dire
   const Family& family = find_family(config);
   ModelOptions options;
   options.dtype = at::kDouble;
-  CheckpointTaker taker(checkpoint, options,
-                        part.body_prefix.empty() ? family.optional_prefix
-                                                 : std::string_view(part.body_prefix),
-                        part.head_prefix);
+  CheckpointTaker taker(
+      checkpoint, options,
+      part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix),
+      part.head_prefix);
   TransformerSpec spec = family.read_spec(config);
   ModelWeights weights = family.take_weights(spec, taker);
   ModelParts parts;
@@ -318,12 +321,11 @@ TEST_P(TowerChanges, HaveTheGradientsOfFiniteDifferences) {
   const auto metric = [&](const at::Tensor& stream) {
     return stream[0][tokens.size() - 1].mul(weights).sum();
   };
-  const auto found =
-      run_gradients(*wide, batch, {"vision_*"},
-                    [&](const at::Tensor& stream, const RecordedActivations&) {
-                      return metric(stream);
-                    })
-          .gradients;
+  const auto found = run_gradients(*wide, batch, {"vision_*"},
+                                   [&](const at::Tensor& stream, const RecordedActivations&) {
+                                     return metric(stream);
+                                   })
+                         .gradients;
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   std::set<std::string> points;
@@ -352,7 +354,8 @@ TEST_P(TowerChanges, HaveGradientsAtActivationsThatAreKept) {
   options.gradients = true;
   const auto run = run_with_cache(*model, batch, {"vision_encoder.blocks.1.*"}, options);
   EXPECT_TRUE(run.logits.requires_grad());
-  for (const std::string& key : run.cache.keys()) EXPECT_TRUE(run.cache[key].requires_grad()) << key;
+  for (const std::string& key : run.cache.keys())
+    EXPECT_TRUE(run.cache[key].requires_grad()) << key;
 }
 
 TEST_P(TowerChanges, AreKeptInCachesBySegment) {
@@ -400,10 +403,9 @@ TEST_P(TowerChanges, OfTheMergerOnAnEarlierStreamAreTheTowerLens) {
   EXPECT_TRUE(merge_patches(*model, tokens.pictures, cache[last])
                   .equal(run_with_cache(*model, batch, {"vision_projector.hook_out"})
                              .cache["vision_projector.hook_out"]));
-  EXPECT_THAT(message_of<UsageError>([&] {
-                merge_patches(*model, {tokens.pictures[0]}, cache[last]);
-              }),
-              HasSubstr("must be [24, 16], found [64, 16]"));
+  EXPECT_THAT(
+      message_of<UsageError>([&] { merge_patches(*model, {tokens.pictures[0]}, cache[last]); }),
+      HasSubstr("must be [24, 16], found [64, 16]"));
 }
 
 TEST_P(TowerChanges, OfWeightsAreMadeByName) {
@@ -411,13 +413,15 @@ TEST_P(TowerChanges, OfWeightsAreMadeByName) {
   const at::Tensor w = model->weight(name);
   EXPECT_EQ(w.sizes(), (std::vector<std::int64_t>{2, 16, 8}));
   const auto cache = run_with_cache(
-      *model, batch, {"vision_encoder.blocks.1.ln1.hook_out", "vision_encoder.blocks.1.attn.hook_v"});
-  const at::Tensor v = at::einsum("pe,hed->phd", {cache.cache["vision_encoder.blocks.1.ln1.hook_out"], w})
-                           .add(model->weight("vision_encoder.blocks.1.attn.b_V"));
+      *model, batch,
+      {"vision_encoder.blocks.1.ln1.hook_out", "vision_encoder.blocks.1.attn.hook_v"});
+  const at::Tensor v =
+      at::einsum("pe,hed->phd", {cache.cache["vision_encoder.blocks.1.ln1.hook_out"], w})
+          .add(model->weight("vision_encoder.blocks.1.attn.b_V"));
   EXPECT_LE(largest_difference(v, cache.cache["vision_encoder.blocks.1.attn.hook_v"]), 1e-5);
   const at::Tensor plain = model->forward(batch).logits;
-  const auto changed = with_weights(model, {{name, w.mul(0)}, {"vision_encoder.blocks.1.attn.b_V",
-                                                               at::zeros({2, 8})}});
+  const auto changed = with_weights(
+      model, {{name, w.mul(0)}, {"vision_encoder.blocks.1.attn.b_V", at::zeros({2, 8})}});
   Hooks hooks;
   hooks.replace("vision_encoder.blocks.1.attn.hook_v",
                 [](const at::Tensor& x, const HookPoint&) { return at::zeros_like(x); });
