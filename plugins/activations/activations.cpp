@@ -71,10 +71,9 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
     const auto routing = routing_of(point);
     const at::Tensor& found = activations.at(point.name);
     const bool tower = is_of_tower(point);
-    Layout layout = lay_out(point,
-                            tower ? in_picture_order(*model().spec().vision, tokens, point, found)
-                                  : found,
-                            routing ? activations.at(*routing) : at::Tensor(), options.positions);
+    Layout layout = lay_out(
+        point, tower ? in_picture_order(*model().spec().vision, tokens, point, found) : found,
+        routing ? activations.at(*routing) : at::Tensor(), options.positions);
     dataset.add(point.name, std::move(layout.dims), stored_as(options.store, point, layout.values),
                 "1", meaning(point));
   }

@@ -11,7 +11,8 @@
 namespace lensbench::activations {
 
 /// Removes the points of a vision tower for a prompt without pictures.
-/// \throws UsageError if no other point is left, and for points of scores and patterns, of which there
+/// \throws UsageError if no other point is left, and for points of scores and patterns, of which
+/// there
 ///   is one for each segment
 void check_tower_points(std::vector<HookPoint>& points, const Tokens& tokens);
 

@@ -72,8 +72,8 @@ TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {
 }
 
 TEST(ListCommand, NamesHookPointsOfAVisionTower) {
-  const auto hooks = lensbench(
-      {"list", "hooks", "--model", testing::data_folder() + "/vision_models/qwen2_5_vl"});
+  const auto hooks =
+      lensbench({"list", "hooks", "--model", testing::data_folder() + "/vision_models/qwen2_5_vl"});
   ASSERT_EQ(hooks.exit_code, 0) << hooks.err;
   EXPECT_THAT(
       hooks.out,

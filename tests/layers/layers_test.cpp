@@ -73,6 +73,7 @@ const std::map<std::string, std::string> kLayerOfHeader = {
     {"corpus", "model"},
     {"run", "session"},
     {"linear_algebra", "core"},
+    {"vision", "model"},
     {"weight_changes", "model"},
     {"streaming_statistics", "core"},
     {"sweep", "model"},

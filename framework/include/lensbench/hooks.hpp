@@ -29,8 +29,8 @@ struct PicturePart {
 
 /// Mapping from positions in a sequence to indices of an activation, during a forward. Position `p`
 /// of row `b` (counting real tokens from 0) has index `p + padding[b] - first_column` on the axes
-/// `pos` and `query_pos`, and index `p + padding[b]` on `key_pos`. Rows of an activation of a vision
-/// tower are parts of pictures instead.
+/// `pos` and `query_pos`, and index `p + padding[b]` on `key_pos`. Rows of an activation of a
+/// vision tower are parts of pictures instead.
 struct SequencePlace {
   std::int64_t first_column = 0;      ///< number of earlier columns, held in the cache
   std::int64_t columns = 0;           ///< number of columns of the activation
@@ -41,8 +41,8 @@ struct SequencePlace {
   bool grows = false;  ///< true if later forwards may continue this sequence
 
   /// At hook points of a vision tower: the part of a picture of each index on the axes `patch` and
-  /// `image_token`, or `query_patch` and `key_patch`, in the order in which the tower computes them.
-  /// A replacement has the same order. Empty at all other points.
+  /// `image_token`, or `query_patch` and `key_patch`, in the order in which the tower computes
+  /// them. A replacement has the same order. Empty at all other points.
   std::vector<PicturePart> parts = {};
   /// Number of parts of each row of the batch; empty outside of the tower.
   std::vector<std::int64_t> parts_of_sequence = {};
@@ -54,8 +54,8 @@ struct SequencePlace {
 
 /// Point of the forward where an activation can be read or replaced, by its TransformerLens name.
 struct HookPoint {
-  std::string name;               ///< `blocks.3.attn.hook_pattern`
-  std::int64_t layer = -1;        ///< block index (of model or tower), here 3; -1 outside the blocks
+  std::string name;         ///< `blocks.3.attn.hook_pattern`
+  std::int64_t layer = -1;  ///< block index (of model or tower), here 3; -1 outside the blocks
   std::vector<std::string> dims;  ///< `batch, head, query_pos, key_pos`
   /// Names that mean the same point: `blocks.3.hook_in` for `blocks.3.hook_resid_pre`.
   std::vector<std::string> aliases = {};
@@ -79,8 +79,8 @@ LENSBENCH_API std::string residual_hook(const TransformerSpec& spec, std::int64_
 LENSBENCH_API std::vector<HookPoint> match_hook_points(const TransformerSpec& spec,
                                                        std::string_view glob);
 
-/// Name under which a cache holds an activation: that of its point, and for scores and patterns of a
-/// vision tower, of which a forward has one for each segment, also the segment:
+/// Name under which a cache holds an activation: that of its point, and for scores and patterns of
+/// a vision tower, of which a forward has one for each segment, also the segment:
 /// `vision_encoder.blocks.0.attn.hook_pattern#3`.
 LENSBENCH_API std::string activation_name(const HookPoint& point);
 

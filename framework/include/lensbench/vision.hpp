@@ -37,13 +37,11 @@ LENSBENCH_API std::vector<std::int64_t> tower_segments(const VisionSpec& spec,
                                                        std::int64_t block);
 
 /// The merger on a stream of the tower: one token for each square of patches. For the stream after
-/// the last block these are the tokens that the text model reads; for the stream after fewer blocks,
-/// for which the merger was not trained, this is the tower lens.
-/// \param model     a model with a tower
-/// \param pictures  of one sequence
-/// \param stream    [patch, d_vision], in the order of `tower_patches`
-/// \return [token, d_model], in the order of `picture_tokens`
-/// \throws UsageError for a model without a tower and for a stream of another shape
+/// the last block these are the tokens that the text model reads; for the stream after fewer
+/// blocks, for which the merger was not trained, this is the tower lens. \param model     a model
+/// with a tower \param pictures  of one sequence \param stream    [patch, d_vision], in the order
+/// of `tower_patches` \return [token, d_model], in the order of `picture_tokens` \throws UsageError
+/// for a model without a tower and for a stream of another shape
 LENSBENCH_API at::Tensor merge_patches(const Model& model, const std::vector<PictureRows>& pictures,
                                        const at::Tensor& stream);
 

@@ -99,8 +99,7 @@ double tower_deviation(const TransformerSpec& spec, const ConfigReader& config) 
 }
 
 bool is_tower_weight(const WeightSource& tensor) {
-  return tensor.plain_name.starts_with("visual.") ||
-         tensor.plain_name.starts_with("model.visual.");
+  return tensor.plain_name.starts_with("visual.") || tensor.plain_name.starts_with("model.visual.");
 }
 
 }  // namespace

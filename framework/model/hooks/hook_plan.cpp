@@ -99,8 +99,7 @@ HookPlan::HookPlan(const TransformerSpec& spec, const Hooks& hooks, const Reach&
       if (!reached(placed, reach)) continue;
       fires = true;
       tower_ = tower_ || placed.tower;
-      const std::int64_t layer =
-          placed.tower ? tower_layer(placed.hook.layer) : placed.hook.layer;
+      const std::int64_t layer = placed.tower ? tower_layer(placed.hook.layer) : placed.hook.layer;
       Slot& slot = slots_[index(placed.point, layer, placed.expert)];
       slot.hook = placed.hook;
       slot.after_blocks = placed.hook.layer < 0 && placed.point > Point::resid_pre;
@@ -145,14 +144,13 @@ at::Tensor HookPlan::run(const HookPoint& hook, const std::vector<const Hooks::E
       });
       continue;
     }
-    at::Tensor replacement = guarded_call(value, hook, "a replacer", [&](const at::Tensor& x) {
-      return entry->replacer(x, hook);
-    });
+    at::Tensor replacement = guarded_call(
+        value, hook, "a replacer", [&](const at::Tensor& x) { return entry->replacer(x, hook); });
     if (!replacement.defined()) continue;
     if (replacement.sizes() != value.sizes() || replacement.scalar_type() != value.scalar_type() ||
         replacement.device() != value.device())
-      throw UsageError("hook '" + hook.name + "': the replacement is " +
-                       describe(replacement) + ", the activation " + describe(value));
+      throw UsageError("hook '" + hook.name + "': the replacement is " + describe(replacement) +
+                       ", the activation " + describe(value));
     value = std::move(replacement);
   }
   return value;

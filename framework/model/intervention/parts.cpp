@@ -29,8 +29,7 @@ struct RowParts {
   std::pair<std::int64_t, std::int64_t> range(const InterventionSite& site) const {
     const std::int64_t begin = site.from ? counted(*site.from) : 0;
     // `until` is the first part after the range, so it may be the number of all.
-    const std::int64_t end =
-        !site.until || *site.until == total ? total : counted(*site.until);
+    const std::int64_t end = !site.until || *site.until == total ? total : counted(*site.until);
     if (begin < end) return {begin, end};
     throw UsageError("intervention at '" + point.name + "': the range from " +
                      std::to_string(begin) + " until " + std::to_string(end) +

@@ -23,8 +23,8 @@ const std::string& dim_at(const HookPoint& point, std::int64_t axis);
 /// Rows of an activation with the same selected columns, and the selected part of them.
 struct Region {
   const HookPoint* point = nullptr;
-  at::Tensor rows;    ///< complete rows, batch first
-  at::Tensor values;  ///< selected part of `rows`
+  at::Tensor rows;              ///< complete rows, batch first
+  at::Tensor values;            ///< selected part of `rows`
   std::int64_t first_row = 0;   ///< of the batch
   std::int64_t first_part = 0;  ///< index of the first part of a picture, in a vision tower
   std::vector<std::int64_t> indices[8];  ///< selected indices of each axis

@@ -73,7 +73,8 @@ void check_in_tower(const InterventionSite& site, const InterventionAction& acti
     refuse("where selects tokens, but the rows of this hook are parts of pictures; leave it out");
   const auto* mean = std::get_if<SetMean>(&action);
   if (std::holds_alternative<Resample>(action) || (mean != nullptr && !mean->of.empty()))
-    refuse("a case is a text, which has no pictures to take values from; use set or mean without of");
+    refuse(
+        "a case is a text, which has no pictures to take values from; use set or mean without of");
 }
 
 }  // namespace

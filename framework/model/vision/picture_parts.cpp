@@ -66,8 +66,8 @@ at::Tensor merge_patches(const Model& model, const std::vector<PictureRows>& pic
   }
   at::Tensor places;
   if (spec.window_size > 0)
-    places =
-        at::tensor(vision::window_order(grids, patch_shape(spec), spec.window_size).places, at::kLong);
+    places = at::tensor(vision::window_order(grids, patch_shape(spec), spec.window_size).places,
+                        at::kLong);
   return merged_patches(spec, merger_of(model), places, stream);
 }
 

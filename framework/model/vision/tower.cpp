@@ -27,7 +27,8 @@ class Tower {
       : state_(state),
         spec_(*state.spec.vision),
         weights_(state.weights.tower),
-        sequence_(tower_sequence(spec_, all_pictures(tokens), weights_.patch_embed.weight.options())) {
+        sequence_(
+            tower_sequence(spec_, all_pictures(tokens), weights_.patch_embed.weight.options())) {
     // Places are for hooks alone.
     if (state.plan.wants_tower()) places_ = tower_places(spec_, tokens.pictures);
   }
@@ -80,8 +81,7 @@ class Tower {
     const TowerBlockWeights& own = weights_.blocks[static_cast<std::size_t>(block)];
     ProfileScope scope(state_.profile, -1, "vision attention");
     if (scope.active()) scope.reads(bytes_of(own.qkv) + bytes_of(own.o));
-    const at::Tensor heads =
-        linear(x, own.qkv).view({x.size(0), 3, spec_.n_heads, spec_.d_head()});
+    const at::Tensor heads = linear(x, own.qkv).view({x.size(0), 3, spec_.n_heads, spec_.d_head()});
     const at::Tensor q = hooks.apply(Point::q, heads.select(1, 0));
     const at::Tensor k = hooks.apply(Point::k, heads.select(1, 1));
     const at::Tensor v = hooks.apply(Point::v, heads.select(1, 2));
@@ -89,11 +89,10 @@ class Tower {
     const at::Tensor turned_k = hooks.apply(Point::rot_k, rotated(k));
     const auto& starts = attends_to_frame(spec_, block) ? sequence_.frames : sequence_.windows;
     const bool pairs = hooks.wants(Point::attn_scores) || hooks.wants(Point::pattern);
-    const at::Tensor z =
-        pairs ? attend_in_hooked_segments(turned_q, turned_k, v, starts, hooks,
-                                          segment_places(*places_.computed, starts),
-                                          state_.gradients)
-              : attend_in_segments(turned_q, turned_k, v, starts);
+    const at::Tensor z = pairs ? attend_in_hooked_segments(
+                                     turned_q, turned_k, v, starts, hooks,
+                                     segment_places(*places_.computed, starts), state_.gradients)
+                               : attend_in_segments(turned_q, turned_k, v, starts);
     return linear(hooks.apply(Point::z, z).flatten(1), own.o);
   }
 
@@ -102,11 +101,9 @@ class Tower {
     const TowerBlockWeights& own = weights_.blocks[static_cast<std::size_t>(block)];
     ProfileScope scope(state_.profile, -1, "vision mlp");
     if (scope.active()) scope.reads(bytes_of(own.gate) + bytes_of(own.in) + bytes_of(own.out));
-    const at::Tensor pre =
-        hooks.apply(Point::mlp_pre, linear(x, spec_.gated ? own.gate : own.in));
+    const at::Tensor pre = hooks.apply(Point::mlp_pre, linear(x, spec_.gated ? own.gate : own.in));
     at::Tensor hidden = activate(spec_.activation, pre);
-    if (spec_.gated)
-      hidden = hidden.mul(hooks.apply(Point::mlp_pre_linear, linear(x, own.in)));
+    if (spec_.gated) hidden = hidden.mul(hooks.apply(Point::mlp_pre_linear, linear(x, own.in)));
     return linear(hooks.apply(Point::mlp_post, hidden), own.out);
   }
 

@@ -25,7 +25,6 @@ at::Tensor attend_in_segments(const at::Tensor& q, const at::Tensor& k, const at
 /// \param gradients  true to compute the result from the scores, as the graph needs it
 at::Tensor attend_in_hooked_segments(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                      const std::vector<std::int64_t>& starts, const HookSite& hooks,
-                                     const std::vector<TowerPlaces::Place>& places,
-                                     bool gradients);
+                                     const std::vector<TowerPlaces::Place>& places, bool gradients);
 
 }  // namespace lensbench

@@ -167,8 +167,7 @@ Found tower_weight(const VisionSpec& spec, const TowerWeights& tower, std::strin
   if (name == "vision_projector.W_out") return tower.merger_out.weight;
   if (name == "vision_projector.b_out") return tower.merger_out.bias;
   if (name.starts_with(norm)) return norm_weight(tower.merger_norm, name.substr(norm.size()));
-  if (name.starts_with(blocks))
-    return tower_block_weight(spec, tower, name.substr(blocks.size()));
+  if (name.starts_with(blocks)) return tower_block_weight(spec, tower, name.substr(blocks.size()));
   return std::nullopt;
 }
 

@@ -31,7 +31,10 @@ class ActivationsOfATower : public ::testing::TestWithParam<std::string> {
   Context context{model, 0};
   ActivationsTool tool;
 
-  void SetUp() override { tool.attach(context); }
+  void SetUp() override {
+    tool.attach(context);
+    for (const std::int64_t id : tokens.ids) tokens.texts.push_back("<" + std::to_string(id) + ">");
+  }
 
   static std::vector<std::int64_t> ints(const Dataset& dataset, const std::string& name) {
     const at::Tensor values = dataset[name].tensor.to(at::kLong).contiguous();
@@ -72,9 +75,9 @@ TEST_P(ActivationsOfATower, AreInTheOrderOfThePicture) {
 
 TEST_P(ActivationsOfATower, OfTokensHaveTheirRowAndColumn) {
   const Dataset found = tool.read(tokens, {{"vision_projector.hook_out"}});
-  EXPECT_LE(largest_difference(found["vision_projector.hook_out"].tensor,
-                               sample.expected("vision_out")),
-            5e-5 * std::max(1.0, testing::largest(sample.expected("vision_out"))));
+  EXPECT_LE(
+      largest_difference(found["vision_projector.hook_out"].tensor, sample.expected("vision_out")),
+      5e-5 * std::max(1.0, testing::largest(sample.expected("vision_out"))));
   EXPECT_EQ(ints(found, "image_token_row"),
             (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4}));
   EXPECT_EQ(ints(found, "image_token_column"),
@@ -88,9 +91,8 @@ TEST_P(ActivationsOfATower, OfATextAreThoseOfTheTextModel) {
   const Dataset found = tool.read(text, {{"*hook_resid_pre"}});
   EXPECT_TRUE(found.contains("blocks.0.hook_resid_pre"));
   EXPECT_FALSE(found.contains("vision_encoder.blocks.0.hook_resid_pre"));
-  EXPECT_THAT(
-      message_of<UsageError>([&] { tool.read(text, {{"vision_projector.hook_in"}}); }),
-      HasSubstr("the prompt does not have pictures"));
+  EXPECT_THAT(message_of<UsageError>([&] { tool.read(text, {{"vision_projector.hook_in"}}); }),
+              HasSubstr("the prompt does not have pictures"));
 }
 
 TEST_P(ActivationsOfATower, RefuseScoresAndPatterns) {

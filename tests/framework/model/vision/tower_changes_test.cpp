@@ -1,29 +1,23 @@
 // Changes at the points of the vision tower: replacements against float64 values of a tower that is
-// changed in the same way, interventions, gradients, caches and profiles.
+// changed in the same way, and interventions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/generation.hpp>
-#include <lensbench/gradients.hpp>
 #include <lensbench/intervention.hpp>
 #include <lensbench/model.hpp>
-#include <lensbench/profile.hpp>
-#include <lensbench/vision.hpp>
-#include <lensbench/weight_changes.hpp>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "model/hooks/hook_points.hpp"
 #include "support/error_matchers.hpp"
 #include "support/tensors.hpp"
+#include "tower_fixture.hpp"
 #include "tower_reference.hpp"
-#include "vision_samples.hpp"
 
 namespace lensbench {
 namespace {
@@ -31,25 +25,11 @@ namespace {
 using lensbench::testing::largest;
 using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
-using ::testing::Contains;
+using lensbench::testing::numbers_of;
 using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
 
-at::Tensor numbers_of(const HookPoint& point) {
-  std::vector<std::int64_t> numbers;
-  numbers.reserve(point.place->parts.size());
-  for (const PicturePart& part : point.place->parts) numbers.push_back(part.number);
-  return at::tensor(numbers, at::kLong);
-}
-
-class TowerChanges : public ::testing::TestWithParam<std::string> {
+class TowerChanges : public testing::TowerTest {
  protected:
-  testing::VisionSample sample{GetParam(), "two_pictures"};
-  std::shared_ptr<const Model> model = Model::open(sample.directory().string());
-  const VisionSpec& spec = *model->spec().vision;
-  Tokens tokens = sample.tokens(spec);
-  TokenBatch batch = make_batch(tokens);
-
   /// The logits with given tokens of pictures in the place of the placeholders.
   at::Tensor logits_with(const at::Tensor& picture_tokens) const {
     Hooks hooks;
@@ -87,7 +67,7 @@ class TowerChanges : public ::testing::TestWithParam<std::string> {
   }
 };
 
-/// Factors of patches or tokens, none of which is 1.
+/// Factors of patches, tokens or columns, none of which is 1.
 at::Tensor factors(const at::Tensor& numbers, double phase) {
   return numbers.to(at::kDouble).mul(1.3).add(phase).sin().mul(0.3).add(1.4);
 }
@@ -97,7 +77,9 @@ at::Tensor scaled(const at::Tensor& x, const at::Tensor& numbers, bool pairs) {
   if (pairs) return x.mul(of_rows.unsqueeze(1).mul(factors(numbers, 0.2)).to(x.scalar_type()));
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = -1;
-  return x.mul(of_rows.view(shape).to(x.scalar_type()));
+  // A norm would undo a factor that is the same for all numbers of a patch.
+  const at::Tensor of_columns = factors(at::arange(x.size(-1)), 1.9);
+  return x.mul(of_rows.view(shape).mul(of_columns).to(x.scalar_type()));
 }
 
 // Each point of each block: a factor for each patch changes what the text model reads as the same
@@ -129,9 +111,8 @@ TEST_P(TowerChanges, ByInterventionCountPatchesInTheOrderOfThePicture) {
                   .equal(logits_by_hand(hook, 9, zero)));
   EXPECT_TRUE(logits(R"([{"hook": ")" + hook + R"(", "positions": [-1], "action": "zero"}])")
                   .equal(logits_by_hand(hook, 63, zero)));
-  EXPECT_TRUE(
-      logits(R"([{"hook": ")" + hook + R"(", "from": 62, "until": 63, "action": "zero"}])")
-          .equal(logits_by_hand(hook, 62, zero)));
+  EXPECT_TRUE(logits(R"([{"hook": ")" + hook + R"(", "from": 62, "until": 63, "action": "zero"}])")
+                  .equal(logits_by_hand(hook, 62, zero)));
   const std::string out = "vision_projector.hook_out";
   EXPECT_TRUE(logits(R"([{"hook": ")" + out + R"(", "positions": [7], "action": "zero"}])")
                   .equal(logits_by_hand(out, 7, zero)));
@@ -166,9 +147,10 @@ TEST_P(TowerChanges, ByInterventionSelectLayersHeadsAndNeurons) {
     changed[5].mul_(2);
     return changed;
   };
-  EXPECT_TRUE(logits(R"([{"hook": "vision_encoder.blocks.0.mlp.hook_post", "neurons": [5],
+  EXPECT_TRUE(
+      logits(R"([{"hook": "vision_encoder.blocks.0.mlp.hook_post", "neurons": [5],
                           "positions": [3], "action": "scale", "factor": 2}])")
-                  .equal(logits_by_hand("vision_encoder.blocks.0.mlp.hook_post", 3, double_neuron)));
+          .equal(logits_by_hand("vision_encoder.blocks.0.mlp.hook_post", 3, double_neuron)));
 }
 
 TEST_P(TowerChanges, ByInterventionHideAPatchFromAnother) {
@@ -202,15 +184,16 @@ TEST_P(TowerChanges, ByInterventionFreezePatternsOfEverySegment) {
   Hooks hooks;
   hooks.replace("vision_encoder.blocks.0.hook_mlp_out",
                 [](const at::Tensor& x, const HookPoint&) { return at::zeros_like(x); });
-  hooks.replace("vision_encoder.blocks.2.attn.hook_pattern",
-                [&](const at::Tensor&, const HookPoint& point) {
-                  return plain.at(activation_name(point));
-                });
+  hooks.replace(
+      "vision_encoder.blocks.2.attn.hook_pattern",
+      [&](const at::Tensor&, const HookPoint& point) { return plain.at(activation_name(point)); });
   const at::Tensor expected = model->forward(batch, {}, hooks).logits;
-  const std::string change = R"({"hook": "vision_encoder.blocks.0.hook_mlp_out", "action": "zero"})";
-  EXPECT_TRUE(logits("[" + change +
-                     R"(, {"hook": "vision_encoder.blocks.2.attn.hook_pattern", "action": "freeze"}])")
-                  .equal(expected));
+  const std::string change =
+      R"({"hook": "vision_encoder.blocks.0.hook_mlp_out", "action": "zero"})";
+  EXPECT_TRUE(
+      logits("[" + change +
+             R"(, {"hook": "vision_encoder.blocks.2.attn.hook_pattern", "action": "freeze"}])")
+          .equal(expected));
   EXPECT_GT(largest_difference(expected, logits("[" + change + "]")), 1e-5);
 }
 
@@ -267,7 +250,9 @@ TEST_P(TowerChanges, ByInterventionThatCannotBeAreRefused) {
       with_interventions(model, interventions_from_json(at(R"("action": "zero")"), "test"));
   EXPECT_THAT(message_of<UsageError>([&] { changed->forward(make_batch(text)); }),
               HasSubstr("its tokens do not have pictures"));
-  EXPECT_THAT(message_of<UsageError>([&] { changed->forward(make_batch({text, tokens})); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                changed->forward(make_batch({text, tokens}));
+              }),
               HasSubstr("row 0 of the batch does not have pictures"));
 }
 
@@ -281,112 +266,6 @@ TEST_P(TowerChanges, OfAGlobOverModelAndTowerChangeATextToo) {
                 [](const at::Tensor& x, const HookPoint&) { return at::zeros_like(x); });
   EXPECT_TRUE(changed->forward(make_batch(text))
                   .logits.equal(model->forward(make_batch(text), {}, hooks).logits));
-}
-
-// Central differences in float64 along one direction at each point. The error of the differences is
-// of the order of the square of the step.
-TEST_P(TowerChanges, HaveTheGradientsOfFiniteDifferences) {
-  const auto wide = Model::open(sample.directory().string(), {.dtype = at::kDouble});
-  const std::int64_t last = tokens.size() - 1;
-  const auto metric = [&](const at::Tensor& all) { return all[0][last][3] - all[0][last][17]; };
-  const auto found = gradients(*wide, batch, {"vision_*"}, metric);
-  std::set<std::string> points;
-  for (const auto& [key, derivative] : found) {
-    const std::string name = key.substr(0, key.find('#'));
-    points.insert(name);
-    const at::Tensor direction =
-        at::sin(at::arange(derivative.numel(), at::kDouble).mul(1.7)).view(derivative.sizes());
-    const at::Tensor step = direction.mul(1e-5);
-    const auto moved = [&, &key = key](const at::Tensor& by) {
-      Hooks hooks;
-      hooks.replace(name, [&](const at::Tensor& x, const HookPoint& point) {
-        return activation_name(point) == key ? x.add(by) : at::Tensor();
-      });
-      return metric(wide->forward(batch, {}, hooks).logits).item<double>();
-    };
-    const double expected = (moved(step) - moved(step.neg())) / 2e-5;
-    const double ours = derivative.mul(direction).sum().item<double>();
-    EXPECT_NEAR(ours, expected, 1e-5 * std::max(1.0, std::abs(expected))) << key;
-  }
-  EXPECT_EQ(points.size(), placed_tower_points(model->spec()).size());
-}
-
-TEST_P(TowerChanges, HaveGradientsAtActivationsThatAreKept) {
-  ForwardOptions options;
-  options.gradients = true;
-  const auto run = run_with_cache(*model, batch, {"vision_encoder.blocks.1.*"}, options);
-  EXPECT_TRUE(run.logits.requires_grad());
-  for (const std::string& key : run.cache.keys()) EXPECT_TRUE(run.cache[key].requires_grad()) << key;
-}
-
-TEST_P(TowerChanges, AreKeptInCachesBySegment) {
-  auto cache =
-      run_with_cache(*model, batch, {"vision_encoder.blocks.0.attn.*", "vision_projector.*"}).cache;
-  const std::string pattern = "vision_encoder.blocks.0.attn.hook_pattern";
-  const std::int64_t segments = spec.window_size > 0 ? 5 : 2;
-  std::int64_t found = 0;
-  for (const std::string& key : cache.keys()) found += key.starts_with(pattern) ? 1 : 0;
-  EXPECT_EQ(found, segments);
-  EXPECT_LE(largest(cache[pattern + "#1"].sum(-1).sub(1)), 1e-5);
-  EXPECT_THAT(message_of<UsageError>([&] { cache[pattern]; }), HasSubstr("ask for"));
-  EXPECT_EQ(cache["vision_projector.hook_projected"].size(0), 16);
-  cache.remove_batch_dim();
-  EXPECT_EQ(cache["vision_projector.hook_in"].size(0), 64);
-}
-
-TEST_P(TowerChanges, AreMadeWithAProfileToo) {
-  const auto profile = std::make_shared<Profile>();
-  const auto profiled = with_profile(model, profile);
-  EXPECT_TRUE(profiled->forward(batch).logits.equal(model->forward(batch).logits));
-  std::map<std::string, ProfileEntry> entries;
-  for (const ProfileEntry& entry : profile->take())
-    if (entry.block < 0) entries[entry.component] = entry;
-  for (const char* component : {"vision embed", "vision norm", "vision attention", "vision mlp",
-                                "vision merger", "vision tower"})
-    EXPECT_TRUE(entries.contains(component)) << component;
-  // The matrices of queries, keys, values and outputs, with their biases, in float32.
-  EXPECT_EQ(entries.at("vision attention").weight_bytes,
-            spec.n_layers * 4 * (4 * 16 * 16 + 4 * 16));
-  EXPECT_EQ(entries.at("vision norm").calls, 2 * spec.n_layers);
-}
-
-TEST_P(TowerChanges, OfTheMergerOnAnEarlierStreamAreTheTowerLens) {
-  const testing::TowerReference reference(sample.directory(), spec, tokens.pictures);
-  const auto cache = run_with_cache(*model, batch, {"vision_encoder.*hook_resid_*"}).cache;
-  for (std::int64_t block = 0; block < spec.n_layers; ++block) {
-    const std::string hook = "vision_encoder.blocks." + std::to_string(block) + ".hook_resid_pre";
-    const at::Tensor found = merge_patches(*model, tokens.pictures, cache[hook]);
-    const at::Tensor expected = reference.merged(reference.values().at(hook));
-    EXPECT_LE(largest_difference(found, expected), 5e-5 * std::max(1.0, largest(expected))) << hook;
-  }
-  const std::string last =
-      "vision_encoder.blocks." + std::to_string(spec.n_layers - 1) + ".hook_resid_post";
-  EXPECT_TRUE(merge_patches(*model, tokens.pictures, cache[last])
-                  .equal(run_with_cache(*model, batch, {"vision_projector.hook_out"})
-                             .cache["vision_projector.hook_out"]));
-  EXPECT_THAT(message_of<UsageError>([&] {
-                merge_patches(*model, {tokens.pictures[0]}, cache[last]);
-              }),
-              HasSubstr("must be [24, 16], found [64, 16]"));
-}
-
-TEST_P(TowerChanges, OfWeightsAreMadeByName) {
-  const std::string name = "vision_encoder.blocks.1.attn.W_V";
-  const at::Tensor w = model->weight(name);
-  EXPECT_EQ(w.sizes(), (std::vector<std::int64_t>{2, 16, 8}));
-  const auto cache = run_with_cache(
-      *model, batch, {"vision_encoder.blocks.1.ln1.hook_out", "vision_encoder.blocks.1.attn.hook_v"});
-  const at::Tensor v = at::einsum("pe,hed->phd", {cache.cache["vision_encoder.blocks.1.ln1.hook_out"], w})
-                           .add(model->weight("vision_encoder.blocks.1.attn.b_V"));
-  EXPECT_LE(largest_difference(v, cache.cache["vision_encoder.blocks.1.attn.hook_v"]), 1e-5);
-  const at::Tensor plain = model->forward(batch).logits;
-  const auto changed = with_weights(model, {{name, w.mul(0)}, {"vision_encoder.blocks.1.attn.b_V",
-                                                               at::zeros({2, 8})}});
-  Hooks hooks;
-  hooks.replace("vision_encoder.blocks.1.attn.hook_v",
-                [](const at::Tensor& x, const HookPoint&) { return at::zeros_like(x); });
-  EXPECT_TRUE(changed->forward(batch).logits.equal(model->forward(batch, {}, hooks).logits));
-  EXPECT_TRUE(model->forward(batch).logits.equal(plain));
 }
 
 INSTANTIATE_TEST_SUITE_P(Towers, TowerChanges, ::testing::Values("qwen2_vl", "qwen2_5_vl"),

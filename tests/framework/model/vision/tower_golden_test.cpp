@@ -48,7 +48,8 @@ class GoldenCase {
     const std::vector<std::int64_t> shape(lengths, lengths + axes);
     at::Tensor values = at::empty(shape, at::kDouble);
     hdf5::readable(
-        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr()), name);
+        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data_ptr()),
+        name);
     return values;
   }
 
@@ -132,8 +133,7 @@ TEST_P(TowerGolden, HasTheMergerOnEveryStream) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, TowerGolden,
-                         ::testing::Values("qwen2_vl_tiny", "qwen2_5_vl_tiny"),
+INSTANTIATE_TEST_SUITE_P(Shared, TowerGolden, ::testing::Values("qwen2_vl_tiny", "qwen2_5_vl_tiny"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace

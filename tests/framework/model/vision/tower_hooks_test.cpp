@@ -93,8 +93,8 @@ TEST_P(TowerHooks, NameEachPatchOnceWithItsPlaceInThePicture) {
     for (const PicturePart& part : call.place.parts) {
       numbers.insert(part.number);
       const auto& patch = reference.patches()[static_cast<std::size_t>(part.number)];
-      EXPECT_EQ(part, (PicturePart{0, part.number, patch.picture, patch.frame, patch.row,
-                                   patch.column}));
+      EXPECT_EQ(part,
+                (PicturePart{0, part.number, patch.picture, patch.frame, patch.row, patch.column}));
     }
     EXPECT_EQ(numbers.size(), reference.patches().size()) << name;
     EXPECT_THAT(call.place.parts_of_sequence,
@@ -129,8 +129,8 @@ TEST_P(TowerHooks, OfTokensAreInTheOrderOfTheTextModel) {
 TEST_P(TowerHooks, OfPatternsAreCalledOnceForEachSegment) {
   read("vision_encoder.blocks.*.attn.hook_pattern");
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {
-    const auto& all = calls.at("vision_encoder.blocks." + std::to_string(block) +
-                               ".attn.hook_pattern");
+    const auto& all =
+        calls.at("vision_encoder.blocks." + std::to_string(block) + ".attn.hook_pattern");
     const bool whole = spec.window_size == 0 || block == 1 || block == 3;
     std::vector<std::int64_t> sizes;
     for (const Call& call : all) {
@@ -169,14 +169,9 @@ TEST_P(TowerHooks, OfTheMergedEmbeddingIsTheStreamThatEntersTheFirstBlock) {
 
 TEST_P(TowerHooks, AreListedWithTheLengthsOfTheirAxes) {
   read("vision_*");
-  const std::map<std::string, std::int64_t> lengths = {{"patch", 64},
-                                                       {"image_token", 16},
-                                                       {"d_vision", 16},
-                                                       {"vision_head", 2},
-                                                       {"d_vision_head", 8},
-                                                       {"d_vision_mlp", spec.d_mlp},
-                                                       {"d_model", 32},
-                                                       {"one", 1}};
+  const std::map<std::string, std::int64_t> lengths = {
+      {"patch", 64},        {"image_token", 16},          {"d_vision", 16}, {"vision_head", 2},
+      {"d_vision_head", 8}, {"d_vision_mlp", spec.d_mlp}, {"d_model", 32},  {"one", 1}};
   for (const PlacedPoint& placed : placed_tower_points(model->spec())) {
     const at::Tensor& x = calls.at(placed.hook.name).front().value;
     ASSERT_EQ(x.dim(), static_cast<std::int64_t>(placed.hook.dims.size())) << placed.hook.name;
@@ -206,16 +201,26 @@ TEST_P(TowerHooks, HaveTheNamesOfTransformerBridge) {
     return match_hook_points(model->spec(), alias).at(0).name;
   };
   const std::map<std::string, std::string> of_block = {
-      {"hook_in", "hook_resid_pre"},       {"hook_out", "hook_resid_post"},
-      {"norm1.hook_in", "hook_resid_pre"}, {"norm1.hook_out", "ln1.hook_out"},
-      {"norm2.hook_in", "hook_resid_mid"}, {"norm2.hook_out", "ln2.hook_out"},
-      {"attn.hook_in", "ln1.hook_out"},    {"attn.hook_out", "hook_attn_out"},
-      {"attn.qkv.hook_in", "ln1.hook_out"}, {"attn.proj.hook_in", "attn.hook_z"},
-      {"attn.proj.hook_out", "hook_attn_out"}, {"mlp.hook_in", "ln2.hook_out"},
-      {"mlp.hook_out", "hook_mlp_out"},    {"mlp.in.hook_in", "ln2.hook_out"},
-      {"mlp.out.hook_in", "mlp.hook_post"}, {"mlp.out.hook_out", "hook_mlp_out"},
-      {"hook_attn_in", "ln1.hook_out"},    {"hook_mlp_in", "ln2.hook_out"},
-      {"hook_attn_out", "hook_attn_out"},  {"hook_mlp_out", "hook_mlp_out"},
+      {"hook_in", "hook_resid_pre"},
+      {"hook_out", "hook_resid_post"},
+      {"norm1.hook_in", "hook_resid_pre"},
+      {"norm1.hook_out", "ln1.hook_out"},
+      {"norm2.hook_in", "hook_resid_mid"},
+      {"norm2.hook_out", "ln2.hook_out"},
+      {"attn.hook_in", "ln1.hook_out"},
+      {"attn.hook_out", "hook_attn_out"},
+      {"attn.qkv.hook_in", "ln1.hook_out"},
+      {"attn.proj.hook_in", "attn.hook_z"},
+      {"attn.proj.hook_out", "hook_attn_out"},
+      {"mlp.hook_in", "ln2.hook_out"},
+      {"mlp.hook_out", "hook_mlp_out"},
+      {"mlp.in.hook_in", "ln2.hook_out"},
+      {"mlp.out.hook_in", "mlp.hook_post"},
+      {"mlp.out.hook_out", "hook_mlp_out"},
+      {"hook_attn_in", "ln1.hook_out"},
+      {"hook_mlp_in", "ln2.hook_out"},
+      {"hook_attn_out", "hook_attn_out"},
+      {"hook_mlp_out", "hook_mlp_out"},
       {"mlp.in.hook_out", spec.gated ? "mlp.hook_pre_linear" : "mlp.hook_pre"}};
   for (const auto& [alias, name] : of_block)
     EXPECT_EQ(name_of("vision_encoder.blocks.2." + alias), "vision_encoder.blocks.2." + name);
@@ -234,7 +239,8 @@ TEST_P(TowerHooks, ThatATowerLacksSayWhy) {
   const auto why = [&](const std::string& glob) {
     return message_of<UsageError>([&] { match_hook_points(model->spec(), glob); });
   };
-  EXPECT_THAT(why("vision_encoder.blocks.9.hook_in"), HasSubstr("the vision tower has blocks 0 to"));
+  EXPECT_THAT(why("vision_encoder.blocks.9.hook_in"),
+              HasSubstr("the vision tower has blocks 0 to"));
   EXPECT_THAT(why("vision_encoder.blocks.0.attn.qkv.hook_out"), HasSubstr("attn.hook_q"));
   EXPECT_THAT(why("vision_encoder.blocks.0.attn.hook_result"), HasSubstr("use attn.hook_z"));
   EXPECT_THAT(why("vision_encoder.hook_out"), HasSubstr("use vision_projector.hook_out"));
@@ -292,9 +298,8 @@ INSTANTIATE_TEST_SUITE_P(Towers, TowerHooks, ::testing::Values("qwen2_vl", "qwen
 
 TEST(TowerHooksOfText, DoNotExist) {
   const auto model = Model::open(testing::kModel);
-  EXPECT_THAT(message_of<UsageError>([&] {
-                match_hook_points(model->spec(), "vision_encoder.blocks.0.hook_in");
-              }),
+  EXPECT_THAT(message_of<UsageError>(
+                  [&] { match_hook_points(model->spec(), "vision_encoder.blocks.0.hook_in"); }),
               HasSubstr("this model does not read pictures"));
 }
 

@@ -55,8 +55,9 @@ class TowerReference {
     std::vector<at::Tensor> rows;
     rows.reserve(pictures.size());
     for (const PictureRows& picture : pictures) rows.push_back(picture.rows.to(at::kDouble));
-    at::Tensor x = kept("vision_encoder.hook_patch_embed",
-                        at::matmul(at::cat(rows), weight("patch_embed.proj.weight").flatten(1).t()));
+    at::Tensor x =
+        kept("vision_encoder.hook_patch_embed",
+             at::matmul(at::cat(rows), weight("patch_embed.proj.weight").flatten(1).t()));
     for (std::int64_t block = 0; block < spec.n_layers; ++block) x = this->block(block, x);
     kept("vision_projector.hook_out", merged(kept("vision_projector.hook_in", x)));
   }
@@ -67,8 +68,7 @@ class TowerReference {
   /// The merger on any stream of the tower.
   at::Tensor merged(const at::Tensor& x) const {
     const auto as_it_is = [](const std::string&, const at::Tensor& value) { return value; };
-    const at::Tensor joined =
-        norm(x, "merger.ln_q", "", as_it_is).reshape({-1, 4 * spec_.d_model});
+    const at::Tensor joined = norm(x, "merger.ln_q", "", as_it_is).reshape({-1, 4 * spec_.d_model});
     const at::Tensor hidden = affine(joined, "merger.mlp.0");
     return affine(hidden.mul(0.5).mul(at::erf(hidden.div(std::sqrt(2.0))).add(1)), "merger.mlp.2");
   }
@@ -111,8 +111,8 @@ class TowerReference {
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t f = 0; f < quarter; ++f) {
         const ReferencePatch& patch = patches_[static_cast<std::size_t>(i)];
-        const double turn = std::pow(
-            10000.0, -2.0 * static_cast<double>(f) / (static_cast<double>(d) / 2.0));
+        const double turn =
+            std::pow(10000.0, -2.0 * static_cast<double>(f) / (static_cast<double>(d) / 2.0));
         angles[i][f] = static_cast<double>(patch.row) * turn;
         angles[i][f + quarter] = static_cast<double>(patch.column) * turn;
       }
@@ -124,7 +124,8 @@ class TowerReference {
   at::Tensor hidden(std::int64_t block) const {
     const auto& full = spec_.full_attention_blocks;
     const bool windows = spec_.window_size > 0 && std::count(full.begin(), full.end(), block) == 0;
-    const std::int64_t side = windows ? spec_.window_size / spec_.patch_size : std::int64_t{1} << 30;
+    const std::int64_t side =
+        windows ? spec_.window_size / spec_.patch_size : std::int64_t{1} << 30;
     const auto n = static_cast<std::int64_t>(patches_.size());
     at::Tensor mask = at::zeros({n, n}, at::kBool);
     for (std::int64_t i = 0; i < n; ++i)
@@ -166,10 +167,10 @@ class TowerReference {
     };
     const at::Tensor q = turn("attn.hook_rot_q", by_head[0]);
     const at::Tensor k = turn("attn.hook_rot_k", by_head[1]);
-    const at::Tensor scores = keep("attn.hook_attn_scores",
-                                   at::matmul(q, k.transpose(1, 2))
-                                       .div(std::sqrt(static_cast<double>(d)))
-                                       .masked_fill(hidden(block), -INFINITY));
+    const at::Tensor scores =
+        keep("attn.hook_attn_scores", at::matmul(q, k.transpose(1, 2))
+                                          .div(std::sqrt(static_cast<double>(d)))
+                                          .masked_fill(hidden(block), -INFINITY));
     const at::Tensor pattern = keep("attn.hook_pattern", scores.softmax(-1));
     const at::Tensor z = keep("attn.hook_z", at::matmul(pattern, by_head[2]).transpose(0, 1));
     return affine(z.reshape({-1, width}), of + "attn.proj");

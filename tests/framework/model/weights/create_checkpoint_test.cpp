@@ -176,8 +176,8 @@ TEST(CreatingACheckpoint, RefusesAPaddingTokenBeyondTheVocabulary) {
   EXPECT_EQ(creation.files(), 1u);  // the configuration itself
 }
 
-// Hugging Face, PreTrainedModel._init_weights: tower and text model each have a range of their own in
-// their part of the configuration; gains are one and biases zero in both. At least 2^16 numbers.
+// Hugging Face, PreTrainedModel._init_weights: tower and text model each have a range of their own
+// in their part of the configuration; gains are one and biases zero in both. At least 2^16 numbers.
 TEST(CreatingACheckpoint, FollowsTheRangesOfTextModelAndVisionTower) {
   json config =
       json::parse(read(fs::path(testing::data_folder()) / "vision_models/qwen2_5_vl/config.json"));
