@@ -58,13 +58,14 @@ std::vector<std::string> case_columns(const Dataset& first, const Dataset& secon
 
 /// Adds the pictures of the cases, in order.
 void add_picture_rows(json& rows, const Dataset& recipe) {
-  if (!recipe.contains("picture_case")) return;
-  for (std::size_t i = 0; i < recipe["picture_name"].strings.size(); ++i) {
+  if (!recipe.contains("image_case")) return;
+  for (std::size_t i = 0; i < recipe["image_name"].strings.size(); ++i) {
     json row = json::object();
     for (const Variable& column : recipe.variables())
-      if (column.name.starts_with("picture_") && column.name != "picture_case")
-        row[column.name.substr(std::string_view("picture_").size())] = value_at(column, i);
-    const auto number = value_at(recipe["picture_case"], i).get<std::size_t>();
+      if (column.dims == std::vector<std::string>{"image"} && column.name != "image_case" &&
+          !column.coordinate)
+        row[column.name] = value_at(column, i);
+    const auto number = value_at(recipe["image_case"], i).get<std::size_t>();
     rows[recipe["case_id"].strings.at(number)]["pictures"].push_back(std::move(row));
   }
 }

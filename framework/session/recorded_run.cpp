@@ -40,13 +40,13 @@ json files_of(const ArchiveReader& archive) {
 json pictures_of(const ArchiveReader& archive) {
   json list = json::array();
   const Dataset recipe = archive.recipe();
-  if (!recipe.contains("picture_case")) return list;
-  for (std::size_t i = 0; i < recipe["picture_name"].strings.size(); ++i)
-    list.push_back({{"case", recipe["picture_case"]
+  if (!recipe.contains("image_case")) return list;
+  for (std::size_t i = 0; i < recipe["image_name"].strings.size(); ++i)
+    list.push_back({{"case", recipe["image_case"]
                                  .tensor[static_cast<std::int64_t>(i)]
                                  .item<std::int64_t>()},
-                    {"name", recipe["picture_name"].strings[i]},
-                    {"sha256", recipe["picture_sha256"].strings.at(i)}});
+                    {"name", recipe["image_name"].strings[i]},
+                    {"sha256", recipe["image_file_sha256"].strings.at(i)}});
   return list;
 }
 

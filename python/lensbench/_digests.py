@@ -108,7 +108,7 @@ def _of_cases(recipe: Any) -> str:
     """Digest of the values of the columns of the cases; their names and attributes are left out."""
     before, after = ["case_id", "text"], ["ids_sha256", "corrupted_text", "corrupted_ids_sha256", "fields"]
     columns = {name: recipe[name][()] for name in [*before, "n_tokens", *after]}
-    pictures = list(zip(recipe["picture_case"][()], recipe["picture_sha256"][()])) if "picture_case" in recipe else []
+    pictures = list(zip(recipe["image_case"][()], recipe["image_file_sha256"][()])) if "image_case" in recipe else []
     content = hashlib.sha256(b"\2" + _number(len(columns["case_id"])))
     for row in range(len(columns["case_id"])):
         first, last = (b"".join(_text(columns[name][row]) for name in names) for names in (before, after))

@@ -135,14 +135,14 @@ TEST_F(Pictures, HaveRowColumnAndRectangleForEachToken) {
 TEST_F(Pictures, AreInTheRecipeByTheirHashesAndSizes) {
   lens_of("turned.jpg");
   const Dataset recipe = ArchiveReader(archive).recipe();
-  EXPECT_THAT(recipe["picture_name"].strings, ElementsAre("turned.jpg"));
+  EXPECT_THAT(recipe["image_name"].strings, ElementsAre("turned.jpg"));
   const std::string sum =
       testing::run({"/usr/bin/sha256sum", picture("turned.jpg")}).out.substr(0, 64);
-  EXPECT_THAT(recipe["picture_sha256"].strings, ElementsAre(sum));
-  EXPECT_THAT(numbers(recipe, "picture_orientation"), ElementsAre(6));
-  EXPECT_THAT(numbers(recipe, "picture_stored_width"), ElementsAre(110));
-  EXPECT_THAT(numbers(recipe, "picture_upright_width"), ElementsAre(70));
-  EXPECT_THAT(numbers(recipe, "picture_upright_height"), ElementsAre(110));
+  EXPECT_THAT(recipe["image_file_sha256"].strings, ElementsAre(sum));
+  EXPECT_THAT(numbers(recipe, "orientation"), ElementsAre(6));
+  EXPECT_THAT(numbers(recipe, "stored_width"), ElementsAre(110));
+  EXPECT_THAT(numbers(recipe, "upright_width"), ElementsAre(70));
+  EXPECT_THAT(numbers(recipe, "upright_height"), ElementsAre(110));
   const json request = ArchiveReader(archive).request();
   EXPECT_EQ(request["pictures"]["max_pixels"], "12544");
   EXPECT_EQ(request["pictures"]["alpha"], "drop");
@@ -208,8 +208,8 @@ TEST_F(Pictures, HaveAsManyTokensAsTheSettingsSay) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const ArchiveReader reader(archive);
   // 70 x 110 within 3136 pixels: sides of 28 and 56 (44.7 and 70.2, rounded down to 28).
-  EXPECT_THAT(numbers(reader.recipe(), "picture_resized_width"), ElementsAre(28));
-  EXPECT_THAT(numbers(reader.recipe(), "picture_resized_height"), ElementsAre(56));
+  EXPECT_THAT(numbers(reader.recipe(), "resized_width"), ElementsAre(28));
+  EXPECT_THAT(numbers(reader.recipe(), "resized_height"), ElementsAre(56));
   EXPECT_EQ(reader.request()["pictures"]["max_pixels"], "3136");
   EXPECT_EQ(reader.request()["pictures"]["resize_order"], "width_first");
   EXPECT_EQ(lensbench({"replay", archive}).exit_code, 0);

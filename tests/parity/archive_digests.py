@@ -83,8 +83,8 @@ def of_cases(recipe):
         content.update(b"".join(text(recipe[name][row]) for name in before))
         content.update(number(int(recipe["n_tokens"][row])))
         content.update(b"".join(text(recipe[name][row]) for name in after))
-        if "picture_case" in recipe:
-            content.update(b"".join(text(digest) for digest, case in zip(recipe["picture_sha256"], recipe["picture_case"])
+        if "image_case" in recipe:
+            content.update(b"".join(text(digest) for digest, case in zip(recipe["image_file_sha256"], recipe["image_case"])
                                     if case == row))
     return content.hexdigest()
 

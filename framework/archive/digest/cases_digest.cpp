@@ -41,15 +41,15 @@ const Variable& case_column(const Dataset& recipe, const char* name, bool is_tex
 
 /// SHA-256 of the files of the pictures of each case, in order; empty for runs without pictures.
 std::vector<std::vector<std::string>> pictures_by_case(const Dataset& recipe, std::size_t count) {
-  if (!recipe.contains("picture_case")) return {};
-  const at::Tensor numbers = recipe["picture_case"].tensor.to(at::kLong).contiguous();
-  const std::vector<std::string>& hashes = recipe["picture_sha256"].strings;
+  if (!recipe.contains("image_case")) return {};
+  const at::Tensor numbers = recipe["image_case"].tensor.to(at::kLong).contiguous();
+  const std::vector<std::string>& hashes = recipe["image_file_sha256"].strings;
   std::vector<std::vector<std::string>> pictures(count);
   for (std::int64_t i = 0; i < numbers.numel(); ++i) {
     const std::int64_t number = numbers.data_ptr<std::int64_t>()[i];
     const auto row = static_cast<std::size_t>(i);
     if (number < 0 || number >= static_cast<std::int64_t>(count) || row >= hashes.size())
-      throw InputError("/recipe/picture_case: not a column with the number of a case for each picture");
+      throw InputError("/recipe/image_case: not a column with the number of a case for each picture");
     pictures[static_cast<std::size_t>(number)].push_back(hashes[row]);
   }
   return pictures;

@@ -153,37 +153,35 @@ void add_pictures(Dataset& table, const RunPlan& plan) {
     cases.insert(cases.end(), own.size(), static_cast<std::int64_t>(i));
   }
   if (all.empty()) return;
-  table.add_coordinate("picture", range(all.size()), "number of the picture");
-  table.add("picture_case", {"picture"}, longs(cases), "1", "number of the case that has it");
+  table.add_coordinate("image", range(all.size()), "number of the picture");
+  table.add("image_case", {"image"}, longs(cases), "1", "number of the case that has it");
   const auto texts = [&](const char* name, std::string PictureRecord::*member,
                          const char* meaning) {
-    table.add(name, "picture", texts_of(all, member), meaning);
+    table.add(name, "image", texts_of(all, member), meaning);
   };
-  texts("picture_name", &PictureRecord::name, "name of the file");
-  texts("picture_sha256", &PictureRecord::sha256, "SHA-256 of the bytes of the file");
-  texts("picture_rgb_sha256", &PictureRecord::rgb_sha256,
+  texts("image_name", &PictureRecord::name, "name of the file");
+  texts("image_file_sha256", &PictureRecord::sha256, "SHA-256 of the bytes of the file");
+  texts("image_rgb_sha256", &PictureRecord::rgb_sha256,
         "SHA-256 of the upright RGB bytes, row by row");
-  texts("picture_format", &PictureRecord::format, "format of the file");
-  texts("picture_changes", &PictureRecord::changes,
+  texts("image_format", &PictureRecord::format, "format of the file");
+  texts("image_changes", &PictureRecord::changes,
         "what became of alphas and of 16-bit values; empty: nothing was done");
   const auto numbers = [&](const char* name, std::int64_t PictureRecord::*member, const char* units,
                            const char* meaning) {
-    table.add(name, {"picture"}, longs(numbers_of(all, member)), units, meaning);
+    table.add(name, {"image"}, longs(numbers_of(all, member)), units, meaning);
   };
-  numbers("picture_orientation", &PictureRecord::orientation, "1", "orientation of EXIF, 1 to 8");
-  numbers("picture_stored_width", &PictureRecord::stored_width, "pixels", "width in the file");
-  numbers("picture_stored_height", &PictureRecord::stored_height, "pixels", "height in the file");
-  numbers("picture_upright_width", &PictureRecord::upright_width, "pixels",
+  numbers("orientation", &PictureRecord::orientation, "1", "orientation of EXIF, 1 to 8");
+  numbers("stored_width", &PictureRecord::stored_width, "pixels", "width in the file");
+  numbers("stored_height", &PictureRecord::stored_height, "pixels", "height in the file");
+  numbers("upright_width", &PictureRecord::upright_width, "pixels",
           "width after the turn of the orientation");
-  numbers("picture_upright_height", &PictureRecord::upright_height, "pixels",
+  numbers("upright_height", &PictureRecord::upright_height, "pixels",
           "height after the turn of the orientation");
-  numbers("picture_resized_width", &PictureRecord::resized_width, "pixels",
-          "width that the model reads");
-  numbers("picture_resized_height", &PictureRecord::resized_height, "pixels",
+  numbers("resized_width", &PictureRecord::resized_width, "pixels", "width that the model reads");
+  numbers("resized_height", &PictureRecord::resized_height, "pixels",
           "height that the model reads");
-  numbers("picture_token_columns", &PictureRecord::token_columns, "1",
-          "tokens from left to right");
-  numbers("picture_token_rows", &PictureRecord::token_rows, "1", "tokens from top to bottom");
+  numbers("token_columns", &PictureRecord::token_columns, "1", "tokens from left to right");
+  numbers("token_rows", &PictureRecord::token_rows, "1", "tokens from top to bottom");
 }
 
 }  // namespace

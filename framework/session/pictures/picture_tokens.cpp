@@ -14,8 +14,7 @@ namespace {
 
 /// Columns of the table, one entry for each token of a picture.
 struct Columns {
-  std::vector<std::int64_t> positions, ids, images, rows, columns;
-  std::vector<std::string> texts;
+  std::vector<std::int64_t> positions, images, rows, columns;
   std::vector<double> x0, y0, x1, y1;
 };
 
@@ -29,8 +28,6 @@ Columns columns_of(const VisionSpec& spec, const Tokens& prompt,
     while (prompt.ids[at] != spec.image_token_id) ++at;
     for (std::size_t k = 0; k < rectangles.size(); ++k, ++at) {
       found.positions.push_back(static_cast<std::int64_t>(at));
-      found.ids.push_back(prompt.ids[at]);
-      found.texts.push_back(prompt.texts[at]);
       found.images.push_back(static_cast<std::int64_t>(picture));
       found.rows.push_back(static_cast<std::int64_t>(k) / file.record.token_columns);
       found.columns.push_back(static_cast<std::int64_t>(k) % file.record.token_columns);
@@ -47,29 +44,33 @@ at::Tensor ints(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::kLong).to(at::kInt);
 }
 
-void add_label(Dataset& dataset, const char* name, const std::vector<std::int64_t>& values,
-               const char* meaning, Holds holds = Holds::numbers) {
+void add_label(Dataset& dataset, const char* name, at::Tensor values, const char* meaning,
+               const char* units = "1") {
   dataset.add({.name = name,
-               .dims = {"token"},
-               .tensor = ints(values),
+               .dims = {"image_token"},
+               .tensor = std::move(values),
+               .units = units,
                .long_name = meaning,
-               .coordinate = true,
-               .holds = holds});
+               .coordinate = true});
 }
 
-/// The token axis, of tokens of pictures alone.
-void add_tokens(Dataset& dataset, Columns& found) {
+/// The axis of the tokens of pictures, with all of its coordinates.
+void add_tokens(Dataset& dataset, const Columns& found) {
   const auto n = static_cast<std::int64_t>(found.positions.size());
-  dataset.add_coordinate("token", at::arange(n, at::kInt), "row of the token axis");
-  add_label(dataset, "case", std::vector<std::int64_t>(found.positions.size(), 0),
-            "number of the case");
-  add_label(dataset, "position", found.positions, "position in the sequence, from 0");
-  add_label(dataset, "input_id", found.ids, "token id at this position", Holds::token_ids);
-  dataset.add({.name = "input_token",
-               .dims = {"token"},
-               .strings = std::move(found.texts),
-               .long_name = "token text at this position",
-               .coordinate = true});
+  dataset.add_coordinate("image_token", at::arange(n, at::kInt),
+                         "row of the axis of picture tokens");
+  add_label(dataset, "case", at::zeros({n}, at::kInt), "number of the case");
+  add_label(dataset, "position", ints(found.positions), "position in the sequence, from 0");
+  add_label(dataset, "image", ints(found.images), "number of the picture in its case, from 0");
+  add_label(dataset, "row", ints(found.rows), "row of the token in its picture, from 0");
+  add_label(dataset, "column", ints(found.columns), "column of the token in its picture, from 0");
+  const auto edge = [&](const char* name, const std::vector<double>& values, const char* meaning) {
+    add_label(dataset, name, at::tensor(values, at::kDouble), meaning, "pixels");
+  };
+  edge("x0", found.x0, "left edge of the token's rectangle in the upright picture");
+  edge("y0", found.y0, "upper edge of the token's rectangle in the upright picture");
+  edge("x1", found.x1, "right edge of the token's rectangle in the upright picture");
+  edge("y1", found.y1, "lower edge of the token's rectangle in the upright picture");
 }
 
 /// What is known about each picture of the case.
@@ -105,20 +106,8 @@ void add_pictures(Dataset& dataset, const std::vector<const PictureFile*>& pictu
 
 Dataset picture_tokens_of(const VisionSpec& spec, const Tokens& prompt,
                           const std::vector<const PictureFile*>& pictures) {
-  Columns found = columns_of(spec, prompt, pictures);
   Dataset dataset;
-  add_tokens(dataset, found);
-  dataset.add("image", {"token"}, ints(found.images), "1", "number of the picture in its case");
-  dataset.add("row", {"token"}, ints(found.rows), "1", "row of the token in its picture, from 0");
-  dataset.add("column", {"token"}, ints(found.columns), "1",
-              "column of the token in its picture, from 0");
-  const auto edge = [&](const char* name, const std::vector<double>& values, const char* meaning) {
-    dataset.add(name, {"token"}, at::tensor(values, at::kDouble), "pixels", meaning);
-  };
-  edge("x0", found.x0, "left edge of the token's rectangle in the upright picture");
-  edge("y0", found.y0, "upper edge of the token's rectangle in the upright picture");
-  edge("x1", found.x1, "right edge of the token's rectangle in the upright picture");
-  edge("y1", found.y1, "lower edge of the token's rectangle in the upright picture");
+  add_tokens(dataset, columns_of(spec, prompt, pictures));
   add_pictures(dataset, pictures);
   return dataset;
 }
