@@ -65,7 +65,9 @@ void add_picture_rows(json& rows, const Dataset& recipe) {
       if (column.name.starts_with("picture_") && column.name != "picture_case")
         row[column.name.substr(std::string_view("picture_").size())] = value_at(column, i);
     const auto number = value_at(recipe["picture_case"], i).get<std::size_t>();
-    rows[recipe["case_id"].strings.at(number)]["pictures"].push_back(std::move(row));
+    // Numbered members, so that a difference is reported by its column.
+    json& pictures = rows[recipe["case_id"].strings.at(number)]["pictures"];
+    pictures[std::to_string(pictures.size())] = std::move(row);
   }
 }
 

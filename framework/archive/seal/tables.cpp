@@ -181,8 +181,7 @@ void add_pictures(Dataset& table, const RunPlan& plan) {
           "width that the model reads");
   numbers("picture_resized_height", &PictureRecord::resized_height, "pixels",
           "height that the model reads");
-  numbers("picture_token_columns", &PictureRecord::token_columns, "1",
-          "tokens from left to right");
+  numbers("picture_token_columns", &PictureRecord::token_columns, "1", "tokens from left to right");
   numbers("picture_token_rows", &PictureRecord::token_rows, "1", "tokens from top to bottom");
 }
 

@@ -24,8 +24,7 @@ at::Tensor merge_pictures(const TransformerSpec& spec, const ModelWeights& weigh
       places.push_back(at::arange(first + span.begin, first + span.end, at::kLong));
     }
   const auto run = [&] { return run_tower(*spec.vision, weights.tower, pictures); };
-  const at::Tensor tower =
-      weights.tower_tokens ? weights.tower_tokens->of(pictures, run) : run();
+  const at::Tensor tower = weights.tower_tokens ? weights.tower_tokens->of(pictures, run) : run();
   return embedding.flatten(0, 1)
       .index_copy(0, at::cat(places).to(embedding.device()), tower)
       .view(embedding.sizes());
