@@ -66,7 +66,9 @@ void add_picture_rows(json& rows, const Dataset& recipe) {
           !column.coordinate)
         row[column.name] = value_at(column, i);
     const auto number = value_at(recipe["image_case"], i).get<std::size_t>();
-    rows[recipe["case_id"].strings.at(number)]["pictures"].push_back(std::move(row));
+    // Numbered members, so that a difference is reported by its column.
+    json& pictures = rows[recipe["case_id"].strings.at(number)]["pictures"];
+    pictures[std::to_string(pictures.size())] = std::move(row);
   }
 }
 

@@ -106,8 +106,9 @@ ParameterInfo parameter_of(const JsonReader& field) {
   if (const auto allowed = field.find("allowed")) parameter.allowed = allowed->string();
   if (const auto problem = problem_of(parameter); !problem.empty()) field.fail(problem);
   if (is_reserved_parameter(parameter.name))
-    field.fail("parameter '" + parameter.name +
-               "': lensbench reads a setting of this name itself, for pictures; choose another name");
+    field.fail(
+        "parameter '" + parameter.name +
+        "': lensbench reads a setting of this name itself, for pictures; choose another name");
   return parameter;
 }
 

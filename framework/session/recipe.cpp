@@ -123,8 +123,8 @@ CasePlan plan_case(const CaseInput& input, const Parameters& parameters, const C
   CasePlan plan{input.id, input.text, 0, "", {}, input.fields};
   plan_second_prompt(plan, input, parameters, context);
   const auto* pictures = picture_prompts_of(context.model(), input.id);
-  plan.ids = pictures != nullptr ? pictures->prompt(input.id).ids
-                                 : ids_of(input.text, input.ids, context);
+  plan.ids =
+      pictures != nullptr ? pictures->prompt(input.id).ids : ids_of(input.text, input.ids, context);
   if (plan.ids.empty()) return plan;
   plan.n_tokens = static_cast<std::int64_t>(plan.ids.size());
   plan.ids_sha256 = digest_of_ids(plan.ids);

@@ -42,11 +42,10 @@ json pictures_of(const ArchiveReader& archive) {
   const Dataset recipe = archive.recipe();
   if (!recipe.contains("image_case")) return list;
   for (std::size_t i = 0; i < recipe["image_name"].strings.size(); ++i)
-    list.push_back({{"case", recipe["image_case"]
-                                 .tensor[static_cast<std::int64_t>(i)]
-                                 .item<std::int64_t>()},
-                    {"name", recipe["image_name"].strings[i]},
-                    {"sha256", recipe["image_file_sha256"].strings.at(i)}});
+    list.push_back(
+        {{"case", recipe["image_case"].tensor[static_cast<std::int64_t>(i)].item<std::int64_t>()},
+         {"name", recipe["image_name"].strings[i]},
+         {"sha256", recipe["image_file_sha256"].strings.at(i)}});
   return list;
 }
 
@@ -67,7 +66,8 @@ std::string text_of(const std::string& file) {
 /// The members exist and have these types, because `text_of` wrote them.
 RecordedRun read_recorded_run(const std::string& file) {
   json all = parse_json(ask_child({{file}}, [&] { return text_of(file); }), file, kLimits);
-  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {}, {}, all["format"]};
+  RecordedRun recorded{file, all["request"], all["environment"], all["run"], {}, {},
+                       {},   all["format"]};
   for (const json& one : all["cases"]) {
     CaseRecord record;
     record.id = one["id"];

@@ -21,7 +21,7 @@ struct RecordedRun {
   std::string file;
   nlohmann::json request, environment, run;
   std::vector<CaseRecord> cases;
-  std::vector<FileRecord> files;  ///< files that the run read
+  std::vector<FileRecord> files;               ///< files that the run read
   std::vector<RecordedPicture> pictures = {};  ///< case by case, in order
   std::int64_t format = kArchiveFormat;
 };

@@ -118,8 +118,8 @@ class RunSession {
   std::shared_ptr<PluginHost> host_;
   const PluginInfo* entry_ = nullptr;
   bool reads_prompts_ = true;
-  std::shared_ptr<const Model> opened_;  ///< the model as it is stored
-  std::shared_ptr<const Model> model_;   ///< the model that the tools get
+  std::shared_ptr<const Model> opened_;          ///< the model as it is stored
+  std::shared_ptr<const Model> model_;           ///< the model that the tools get
   std::shared_ptr<const RunPictures> pictures_;  ///< nullptr: nothing asks for pictures
   Parameters parameters_;
   std::vector<CaseInput> cases_;

@@ -13,8 +13,8 @@
 namespace lensbench {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::copy_data;
+using ::testing::ElementsAre;
 using testing::picture;
 using testing::picture_data;
 using testing::picture_model;
@@ -156,7 +156,8 @@ TEST_F(Pictures, ThatMovedAreReplayedFromTheirNewFolder) {
   const Outcome lost = lensbench({"replay", archive});
   EXPECT_EQ(lost.exit_code, 3);
   EXPECT_THAT(lost.err, AllOf(HasSubstr("'odd.png'"), HasSubstr("--file images=FOLDER")));
-  const Outcome replay = lensbench({"replay", archive, "--file", "images=" + (folder / "moved").string()});
+  const Outcome replay =
+      lensbench({"replay", archive, "--file", "images=" + (folder / "moved").string()});
   EXPECT_EQ(replay.exit_code, 0) << replay.err;
   EXPECT_THAT(replay.out, HasSubstr("identical in every bit"));
 }
@@ -167,7 +168,7 @@ TEST_F(Pictures, ThatChangedAreRefusedByAReplay) {
                 fs::copy_options::overwrite_existing);
   const Outcome replay = lensbench({"replay", archive});
   EXPECT_EQ(replay.exit_code, 3);
-  EXPECT_THAT(replay.err, AllOf(HasSubstr("/cases/prompt-1/pictures/0/sha256")));
+  EXPECT_THAT(replay.err, HasSubstr("cases/prompt-1/pictures/0/sha256"));
 }
 
 TEST_F(Pictures, OfAFolderAreOneCaseEach) {
@@ -189,8 +190,10 @@ TEST_F(Pictures, OfAFolderAreOneCaseEach) {
 
 TEST_F(Pictures, OfJsonLinesAreRelativeToTheirFile) {
   std::ofstream(fs::path(folder / "p.jsonl"))
-      << R"({"text": "What is it?", "images": "pictures/odd.png"})" << "\n"
-      << R"({"text": "plain"})" << "\n"
+      << R"({"text": "What is it?", "images": "pictures/odd.png"})"
+      << "\n"
+      << R"({"text": "plain"})"
+      << "\n"
       << R"({"raw_prompt": "<|vision_start|><|image_pad|><|vision_end|>x", "images": ["pictures/odd.png"]})"
       << "\n";
   const Outcome outcome = lens({"--prompts", folder / "p.jsonl"});
@@ -229,7 +232,9 @@ TEST_F(Pictures, ThatAreWrongRefuseTheRunBeforeItBegins) {
            {{"--image", good}, 2, "--image needs a text"},
            {{"--image", good, "--prompt", "{image}{image}"}, 2, "2 marks {image}"},
            {{"--prompt", "{image}"}, 2, "no picture is given"},
-           {{"--image", good, "--prompt", "a<|image_pad|>"}, 2, "placeholder of a picture of its own"},
+           {{"--image", good, "--prompt", "a<|image_pad|>"},
+            2,
+            "placeholder of a picture of its own"},
            {{"--prompt", "a<|image_pad|>"}, 2, "no picture is given"},
            {{"--image", good, "--raw-prompt", "no place"}, 2, "0 placeholders"},
            {{"--image", good, "--raw-prompt", "<|image_pad|>"}, 2, "other neighbours"},
@@ -255,8 +260,7 @@ TEST_F(Pictures, NeedAModelWithATower) {
     words.insert(words.end(), options.begin(), options.end());
     const Outcome outcome = run_into(archive, words);
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_THAT(outcome.err,
-                AllOf(HasSubstr("pictures"), HasSubstr("'gpt2' read text only")));
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("pictures"), HasSubstr("'gpt2' read text only")));
   }
 }
 
@@ -278,15 +282,14 @@ TEST_F(Pictures, NeedAChatTemplateThatIsKnown) {
   const Outcome other = lens_of_copy({"--image", picture("odd.png"), "--prompt", "x"});
   EXPECT_EQ(other.exit_code, 3);
   EXPECT_THAT(other.err, AllOf(HasSubstr("chat_template.jinja"), HasSubstr("--raw-prompt")));
-  const Outcome raw =
-      lens_of_copy({"--image", picture("odd.png"), "--raw-prompt",
-                    "<|vision_start|><|image_pad|><|vision_end|>What?"});
+  const Outcome raw = lens_of_copy({"--image", picture("odd.png"), "--raw-prompt",
+                                    "<|vision_start|><|image_pad|><|vision_end|>What?"});
   EXPECT_EQ(raw.exit_code, 0) << raw.err;
 }
 
 TEST_F(Pictures, AreCountedByTokenizeAndModelInfo) {
-  const Outcome plain = lensbench({"tokenize", "--model", picture_model(), "--prompt", "What is it?",
-                                   "--image", picture("odd.png"), "--json"});
+  const Outcome plain = lensbench({"tokenize", "--model", picture_model(), "--prompt",
+                                   "What is it?", "--image", picture("odd.png"), "--json"});
   ASSERT_EQ(plain.exit_code, 0) << plain.err;
   const json line = json::parse(plain.out);
   EXPECT_TRUE(at::equal(at::tensor(line["ids"].get<std::vector<std::int64_t>>(), at::kLong),

@@ -49,7 +49,8 @@ std::vector<std::vector<std::string>> pictures_by_case(const Dataset& recipe, st
     const std::int64_t number = numbers.data_ptr<std::int64_t>()[i];
     const auto row = static_cast<std::size_t>(i);
     if (number < 0 || number >= static_cast<std::int64_t>(count) || row >= hashes.size())
-      throw InputError("/recipe/image_case: not a column with the number of a case for each picture");
+      throw InputError(
+          "/recipe/image_case: not a column with the number of a case for each picture");
     pictures[static_cast<std::size_t>(number)].push_back(hashes[row]);
   }
   return pictures;

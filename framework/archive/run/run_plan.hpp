@@ -13,16 +13,16 @@ namespace lensbench {
 
 /// A picture of a case. The archive never holds the picture itself.
 struct PictureRecord {
-  std::string name;          ///< of the file, without its folder
-  std::string sha256;        ///< SHA-256 of the file's bytes
-  std::string rgb_sha256;    ///< SHA-256 of the upright RGB bytes, row by row
-  std::string format;        ///< JPEG, PNG or WebP
-  std::string changes = {};  ///< what became of alphas and of 16-bit values; mostly empty
-  std::int64_t orientation = 1;                         ///< EXIF's number, 1 to 8
-  std::int64_t stored_width = 0, stored_height = 0;     ///< pixels in the file
-  std::int64_t upright_width = 0, upright_height = 0;   ///< after the turn of the orientation
-  std::int64_t resized_width = 0, resized_height = 0;   ///< as the model reads it
-  std::int64_t token_columns = 0, token_rows = 0;       ///< its tokens, from left and from top
+  std::string name;              ///< of the file, without its folder
+  std::string sha256;            ///< SHA-256 of the file's bytes
+  std::string rgb_sha256;        ///< SHA-256 of the upright RGB bytes, row by row
+  std::string format;            ///< JPEG, PNG or WebP
+  std::string changes = {};      ///< what became of alphas and of 16-bit values; mostly empty
+  std::int64_t orientation = 1;  ///< EXIF's number, 1 to 8
+  std::int64_t stored_width = 0, stored_height = 0;    ///< pixels in the file
+  std::int64_t upright_width = 0, upright_height = 0;  ///< after the turn of the orientation
+  std::int64_t resized_width = 0, resized_height = 0;  ///< as the model reads it
+  std::int64_t token_columns = 0, token_rows = 0;      ///< its tokens, from left and from top
 };
 
 /// Request of one case.

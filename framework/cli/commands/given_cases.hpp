@@ -10,9 +10,10 @@
 namespace lensbench::cli {
 
 /// Cases from the command line, in this order: `--prompt` texts (`prompt-1`, …), `--raw-prompt`
-/// texts (`raw-prompt-1`, …), `--ids` (`ids-1`, …), lines of `--prompts` (`line-1`, … unless a JSONL
-/// line has `id`). Pictures of `--image` belong to all texts that do not have pictures of their own.
-/// \throws UsageError for an empty prompt, for ids that are not numbers, or two cases with one id
+/// texts (`raw-prompt-1`, …), `--ids` (`ids-1`, …), lines of `--prompts` (`line-1`, … unless a
+/// JSONL line has `id`). Pictures of `--image` belong to all texts that do not have pictures of
+/// their own. \throws UsageError for an empty prompt, for ids that are not numbers, or two cases
+/// with one id
 std::vector<CaseInput> read_cases(const std::vector<std::string>& prompts,
                                   const std::vector<std::string>& ids, const std::string& file,
                                   const PictureArguments& pictures = {});

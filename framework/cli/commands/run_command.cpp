@@ -123,8 +123,8 @@ std::int64_t number_of(const std::vector<CaseInput>& given) {
 }
 
 GivenCases cases_of(const RunArguments& arguments) {
-  GivenCases given = given_cases(arguments.prompts, arguments.ids, arguments.prompts_file,
-                                 arguments.pictures);
+  GivenCases given =
+      given_cases(arguments.prompts, arguments.ids, arguments.prompts_file, arguments.pictures);
   if (const std::string note = note_on_left_out(given); !note.empty() && !arguments.quiet)
     print_warning(note);
   return given;

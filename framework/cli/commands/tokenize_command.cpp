@@ -50,10 +50,11 @@ void print_json(const TokenizedCase& one, const Tokenizer& tokenizer) {
   const Encoding& encoding = one.encoding;
   std::vector<std::string> texts;
   for (const auto id : encoding.ids) texts.push_back(tokenizer.token_text(id));
-  nlohmann::json line = {{"id", one.input.id},         {"text", one.input.text},
-                         {"ids", encoding.ids},        {"texts", texts},
+  nlohmann::json line = {{"id", one.input.id},          {"text", one.input.text},
+                         {"ids", encoding.ids},         {"texts", texts},
                          {"offsets", encoding.offsets}, {"special", encoding.special}};
-  for (const PictureFile& picture : one.pictures) line["pictures"].push_back(facts_of_picture(picture));
+  for (const PictureFile& picture : one.pictures)
+    line["pictures"].push_back(facts_of_picture(picture));
   // JSON cannot hold invalid UTF-8 of a prompt; it is shown as U+FFFD, which the tokenizer also
   // read.
   std::cout << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
@@ -136,8 +137,8 @@ class CaseTokenizer {
 
 int run_tokenize(const Options& options) {
   const auto tokenizer = required_tokenizer(resolve_model_directory(options.text("model")));
-  const GivenCases given = given_cases(options.list("prompt"), {}, options.text("prompts"),
-                                       picture_arguments(options));
+  const GivenCases given =
+      given_cases(options.list("prompt"), {}, options.text("prompts"), picture_arguments(options));
   if (given.cases.empty())
     throw UsageError("tokenize: prompts are missing; give --prompt TEXT or --prompts FILE");
   if (const std::string note = note_on_left_out(given); !note.empty()) print_warning(note);

@@ -19,7 +19,8 @@ many tokens a picture costs; --image tells it for a file.)",
                        .help = "also tell how many tokens this picture costs",
                        .values = Values::file,
                        .repeats = true},
-                      picture_set_option(), json_option("print JSON")},
+                      picture_set_option(),
+                      json_option("print JSON")},
           .examples = {{"lensbench model info models/kjv-gpt2", "the embedded model"}}};
 }
 

@@ -76,8 +76,9 @@ std::vector<Option> picture_options() {
 Option picture_set_option() {
   return {.name = "set",
           .argument = "KEY=VALUE",
-          .help = "a setting of pictures: min_pixels, max_pixels, alpha, sixteen_bit, resize_order "
-                  "(docs/pictures.md)",
+          .help =
+              "a setting of pictures: min_pixels, max_pixels, alpha, sixteen_bit, resize_order "
+              "(docs/pictures.md)",
           .values = Values::any,
           .repeats = true};
 }

@@ -29,19 +29,18 @@ std::vector<Option> tokenize_options() {
 
 /// The tokenizer alone, without the model: shows which tokens a prompt becomes before a run.
 Command tokenize_command() {
-  return {
-      .name = "tokenize",
-      .group = "Listings",
-      .summary = "ids and texts of a prompt",
-      .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
-      .description =
-          R"(Prints ids, texts and byte offsets of each prompt, with the special tokens that the
+  return {.name = "tokenize",
+          .group = "Listings",
+          .summary = "ids and texts of a prompt",
+          .usage = "--model DIR (--prompt TEXT | --prompts FILE) [options]",
+          .description =
+              R"(Prints ids, texts and byte offsets of each prompt, with the special tokens that the
 tokenizer's template adds. Of a prompt with pictures it shows the tokens that the model reads: those of
 the chat template, and one placeholder for each token of a picture.)",
-      .operands = {},
-      .options = tokenize_options(),
-      .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
-                    "one token per line"}}};
+          .operands = {},
+          .options = tokenize_options(),
+          .examples = {{"lensbench tokenize --model models/kjv-gpt2 --prompt \"And God said\"",
+                        "one token per line"}}};
 }
 
 }  // namespace lensbench::cli

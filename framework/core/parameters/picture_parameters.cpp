@@ -12,7 +12,8 @@ const std::vector<ParameterInfo>& picture_parameters() {
         {"min_pixels", ParameterType::integer, "", "pixels",
          "smaller pictures are enlarged to this area (default: that of the checkpoint)", kArea},
         {"max_pixels", ParameterType::integer, "", "pixels",
-         "larger pictures are reduced to this area (default: that of the checkpoint); the tokens of "
+         "larger pictures are reduced to this area (default: that of the checkpoint); the tokens "
+         "of "
          "a picture grow with it",
          kArea},
         {"alpha", ParameterType::choice, "drop", "",

@@ -19,10 +19,9 @@ at::Tensor TowerTokens::find(const std::vector<PictureRows>& pictures) {
                        [](const Source& picture) { return picture.rows.expired(); });
   });
   const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& one) {
-    return std::equal(one.pictures.begin(), one.pictures.end(), pictures.begin(), pictures.end(),
-                      [](const Source& known, const PictureRows& picture) {
-                        return known.is(picture);
-                      });
+    return std::equal(
+        one.pictures.begin(), one.pictures.end(), pictures.begin(), pictures.end(),
+        [](const Source& known, const PictureRows& picture) { return known.is(picture); });
   });
   if (found == known_.end()) return {};
   std::rotate(found, found + 1, known_.end());
@@ -34,8 +33,8 @@ void TowerTokens::keep(const std::vector<PictureRows>& pictures, const at::Tenso
   Known one{{}, tokens};
   one.pictures.reserve(pictures.size());
   for (const PictureRows& picture : pictures)
-    one.pictures.push_back({Rows(picture.rows.getIntrusivePtr()), picture.frames, picture.height,
-                            picture.width});
+    one.pictures.push_back(
+        {Rows(picture.rows.getIntrusivePtr()), picture.frames, picture.height, picture.width});
   known_.push_back(std::move(one));
   std::int64_t bytes = 0;
   for (const Known& each : known_) bytes += static_cast<std::int64_t>(each.tokens.nbytes());

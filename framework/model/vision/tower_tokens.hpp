@@ -10,9 +10,9 @@
 
 namespace lensbench {
 
-/// What the vision tower of one model made of pictures, so that the tower runs once for all forwards
-/// of a prompt. Pictures are the same if their rows are the same tensor. May be used from several
-/// threads.
+/// What the vision tower of one model made of pictures, so that the tower runs once for all
+/// forwards of a prompt. Pictures are the same if their rows are the same tensor. May be used from
+/// several threads.
 class TowerTokens {
  public:
   /// \param most_bytes  most bytes of tokens that are kept

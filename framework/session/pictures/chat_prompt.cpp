@@ -24,7 +24,8 @@ constexpr std::string_view kTemplate =
     "{% if content['type'] == 'image' or 'image' in content or 'image_url' in content %}"
     "{% set image_count.value = image_count.value + 1 %}{% if add_vision_id %}"
     "Picture {{ image_count.value }}: {% endif %}"
-    "<|vision_start|><|image_pad|><|vision_end|>{% elif content['type'] == 'video' or 'video' in content %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% elif content['type'] == 'video' or 'video' in "
+    "content %}"
     "{% set video_count.value = video_count.value + 1 %}{% if add_vision_id %}"
     "Video {{ video_count.value }}: {% endif %}"
     "<|vision_start|><|video_pad|><|vision_end|>{% elif 'text' in content %}"
@@ -91,10 +92,10 @@ std::string with_placeholders(std::string_view words, std::size_t pictures,
                               const std::string& subject) {
   const std::size_t marks = marks_in(words);
   if (marks > 0 && marks != pictures)
-    throw UsageError(subject + ": the prompt has " + number_of(marks, "mark") + " {image}, but " +
-                     number_of(pictures, "picture") +
-                     (pictures == 1 ? " is" : " are") +
-                     " given; give one mark for each picture, or none to have them before the text");
+    throw UsageError(
+        subject + ": the prompt has " + number_of(marks, "mark") + " {image}, but " +
+        number_of(pictures, "picture") + (pictures == 1 ? " is" : " are") +
+        " given; give one mark for each picture, or none to have them before the text");
   std::string text;
   if (marks == 0)
     for (std::size_t i = 0; i < pictures; ++i) text += kPicture;

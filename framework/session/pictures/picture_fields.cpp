@@ -55,7 +55,8 @@ CasePictures take_pictures(CaseInput& input) {
   if (const auto prefix = input.fields.extract(kAnswerPrefixField))
     taken.answer_prefix = prefix.mapped();
   if (input.text.empty())
-    throw UsageError("case '" + input.id + "': has pictures, but its prompt is given as ids; give a " +
+    throw UsageError("case '" + input.id +
+                     "': has pictures, but its prompt is given as ids; give a " +
                      "text, in which each picture has one placeholder");
   if (taken.raw && !taken.answer_prefix.empty())
     throw UsageError("case '" + input.id +

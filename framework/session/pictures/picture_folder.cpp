@@ -71,9 +71,9 @@ std::map<std::string, std::string> read_labels(const fs::path& file) {
     std::vector<std::string> cells = next_record(text, at, name);
     if (cells.size() == 1 && cells.front().empty()) continue;
     if (cells.size() != 2)
-      throw InputError(name + ": record " + std::to_string(record) + " has " +
-                       std::to_string(cells.size()) +
-                       " cells; expected a file and a label (in quotation marks if it has a comma)");
+      throw InputError(
+          name + ": record " + std::to_string(record) + " has " + std::to_string(cells.size()) +
+          " cells; expected a file and a label (in quotation marks if it has a comma)");
     if (!labels.emplace(cells[0], cells[1]).second)
       throw InputError(name + ": the file '" + cells[0] + "' has two labels; remove one");
   }
@@ -89,8 +89,7 @@ std::vector<fs::path> names_in(const fs::path& folder) {
   fs::directory_iterator it(folder, error);
   for (const fs::directory_iterator end; !error && it != end; it.increment(error))
     names.push_back(it->path().filename());
-  if (error)
-    throw InputError(folder.string() + ": the folder cannot be read: " + error.message());
+  if (error) throw InputError(folder.string() + ": the folder cannot be read: " + error.message());
   std::sort(names.begin(), names.end());
   return names;
 }

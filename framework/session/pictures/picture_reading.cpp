@@ -42,7 +42,7 @@ vision::Alpha alpha_of(const std::string& word) {
 
 vision::SixteenBit sixteen_bit_of(const std::string& word) {
   using vision::SixteenBit;
-  return word == "scale" ? SixteenBit::scale
+  return word == "scale"  ? SixteenBit::scale
          : word == "clip" ? SixteenBit::clip
                           : SixteenBit::refuse;
 }

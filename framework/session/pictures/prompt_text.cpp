@@ -23,9 +23,10 @@ std::string picture_text(const PromptReader& reader, const CaseInput& input,
   const std::string subject = "case '" + input.id + "'";
   require_known_template(reader.directory);
   if (has_placeholder(reader, input.text))
-    throw UsageError(subject +
-                     ": the prompt has a placeholder of a picture of its own; write {image} instead, "
-                     "or give the whole text with --raw-prompt");
+    throw UsageError(
+        subject +
+        ": the prompt has a placeholder of a picture of its own; write {image} instead, "
+        "or give the whole text with --raw-prompt");
   return chat_prompt(input.text, asked.images.size(), asked.answer_prefix, subject);
 }
 
@@ -37,9 +38,10 @@ void check_plain_text(const PromptReader& reader, const CaseInput& input,
                      "': the prompt has a mark {image}, but no picture is given; give one with "
                      "--image, or the text as it is with --raw-prompt");
   if (has_placeholder(reader, input.text))
-    throw UsageError("case '" + input.id +
-                     "': the text has a placeholder of a picture or video, but no picture is given; "
-                     "give one with --image, or leave the placeholder out");
+    throw UsageError(
+        "case '" + input.id +
+        "': the text has a placeholder of a picture or video, but no picture is given; "
+        "give one with --image, or leave the placeholder out");
 }
 
 }  // namespace lensbench

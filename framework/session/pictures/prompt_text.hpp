@@ -18,7 +18,8 @@ struct PromptReader {
 };
 
 /// The whole text of a case with pictures, with one placeholder for each.
-/// \throws UsageError for words that have a placeholder of their own, or marks `{image}` that do not
+/// \throws UsageError for words that have a placeholder of their own, or marks `{image}` that do
+/// not
 ///   fit; InputError for another chat template than that of Qwen2-VL
 std::string picture_text(const PromptReader& reader, const CaseInput& input,
                          const CasePictures& asked);

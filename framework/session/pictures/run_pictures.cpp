@@ -33,8 +33,7 @@ void RunPictures::add(CaseInput& input, const CasePictures& asked) {
   const auto tokenizer = model_->tokenizer();
   // Throws with the reason why there is no tokenizer.
   if (!tokenizer) to_tokens(*model_, input.text);
-  input.text =
-      picture_text({tower_of(*model_), *tokenizer, model_->directory()}, input, asked);
+  input.text = picture_text({tower_of(*model_), *tokenizer, model_->directory()}, input, asked);
   Prompt prompt;
   std::vector<vision::PatchGrid> grids;
   grids.reserve(asked.images.size());

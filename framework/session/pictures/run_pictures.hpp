@@ -27,8 +27,8 @@ class RunPictures final : public PicturePrompts {
   /// \throws UsageError or InputError for whatever is wrong with the case or a picture
   void add(CaseInput& input, const CasePictures& asked);
 
-  /// Adds to a plan the settings of pictures, the file that has those of the checkpoint, and what is
-  /// known about each picture.
+  /// Adds to a plan the settings of pictures, the file that has those of the checkpoint, and what
+  /// is known about each picture.
   void describe(RunPlan& plan, const FileDigest& digest) const;
   /// Absolute path of every picture, case by case in the order of the plan.
   std::vector<std::string> paths(const RunPlan& plan) const;
@@ -42,7 +42,7 @@ class RunPictures final : public PicturePrompts {
 
  private:
   struct Prompt {
-    Tokens tokens;                       ///< without rows
+    Tokens tokens;                      ///< without rows
     std::vector<std::size_t> pictures;  ///< their numbers in the store
   };
   const Prompt& of(const std::string& case_id) const { return prompts_.at(case_id); }

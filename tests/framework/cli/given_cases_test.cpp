@@ -90,8 +90,8 @@ std::vector<std::string> pictures_of(const std::vector<CaseInput>& cases) {
 
 TEST(GivenCases, HaveThePicturesOfTheCommandLineOrTheirOwn) {
   const TempDir folder;
-  const auto file = folder.write("p.jsonl",
-                                 "{\"text\": \"a\"}\n{\"text\": \"b\", \"images\": \"c.png\"}\n");
+  const auto file =
+      folder.write("p.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\", \"images\": \"c.png\"}\n");
   const auto cases = read_cases({"first"}, {}, file, {.images = {"x.png", "y.png"}});
   EXPECT_THAT(pictures_of(cases),
               ElementsAre(R"(["x.png","y.png"]|-|-)", R"(["x.png","y.png"]|-|-)",

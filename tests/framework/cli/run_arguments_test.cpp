@@ -84,10 +84,9 @@ TEST(RunArguments, AreWhatWasGiven) {
 }
 
 TEST(RunArguments, HaveThePicturesThatWereGiven) {
-  const PictureArguments pictures =
-      given({"--image", "a.png", "--raw-prompt", "x", "--image", "b.jpg", "--images", "folder",
-             "--answer-prefix", ""})
-          .pictures;
+  const PictureArguments pictures = given({"--image", "a.png", "--raw-prompt", "x", "--image",
+                                           "b.jpg", "--images", "folder", "--answer-prefix", ""})
+                                        .pictures;
   EXPECT_THAT(pictures.images, ElementsAre("a.png", "b.jpg"));
   EXPECT_THAT(pictures.raw_prompts, ElementsAre("x"));
   EXPECT_EQ(pictures.folder, "folder");

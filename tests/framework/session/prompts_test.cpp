@@ -85,7 +85,8 @@ TEST_F(PromptFile, OfJsonHasPicturesRelativeToItsFolder) {
   const auto cases = json_lines(
       "{\"text\": \"a\", \"images\": \"b.png\"}\n"
       "{\"raw_prompt\": \"c\", \"images\": [\"/d.png\", \"e/f.png\"]}\n");
-  EXPECT_THAT(cases[0].fields, ElementsAre(Pair("images", "[\"" + (folder / "b.png").string() + "\"]")));
+  EXPECT_THAT(cases[0].fields,
+              ElementsAre(Pair("images", "[\"" + (folder / "b.png").string() + "\"]")));
   EXPECT_EQ(cases[1].text, "c");
   EXPECT_THAT(cases[1].fields,
               ElementsAre(Pair("images", "[\"/d.png\",\"" + (folder / "e/f.png").string() + "\"]"),
@@ -93,8 +94,7 @@ TEST_F(PromptFile, OfJsonHasPicturesRelativeToItsFolder) {
   for (const char* images : {"5", "[]", "[\"\"]", "[1]", "\"\"", "{}"})
     EXPECT_THAT(refusal("{\"text\": \"a\", \"images\": " + std::string(images) + "}\n"),
                 HasSubstr("prompts.jsonl:1: 'images' is " + std::string(images)));
-  EXPECT_THAT(refusal("{\"text\": \"a\", \"raw_prompt\": \"b\"}\n"),
-              HasSubstr("has both"));
+  EXPECT_THAT(refusal("{\"text\": \"a\", \"raw_prompt\": \"b\"}\n"), HasSubstr("has both"));
 }
 
 TEST_F(PromptFile, OfJsonHasNoFieldWhereTheValueIsNull) {

@@ -21,8 +21,8 @@ nlohmann::json facts_of_picture(const PictureFile& picture);
 /// How many tokens a picture costs, by its area after resizing.
 nlohmann::json facts_of_reading(const PictureReading& reading);
 
-/// Adds to the facts about a model what pictures cost, and what those of `--image` do; nothing for a
-/// model that reads text only, for which these options are refused.
+/// Adds to the facts about a model what pictures cost, and what those of `--image` do; nothing for
+/// a model that reads text only, for which these options are refused.
 void add_picture_facts(nlohmann::json& facts, const TransformerSpec& spec,
                        const std::filesystem::path& directory, const Options& options);
 /// One line for each fact about pictures: a label and its text.

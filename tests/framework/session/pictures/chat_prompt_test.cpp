@@ -43,8 +43,9 @@ TEST(ChatPrompt, HasItsPicturesWhereTheMarksAre) {
 }
 
 TEST(ChatPrompt, NeedsAMarkForEachPictureOrNone) {
-  EXPECT_THAT(message_of<UsageError>([] { chat("{image} and {image}", 1); }),
-              AllOf(HasSubstr("case 'a'"), HasSubstr("2 marks {image}"), HasSubstr("1 picture is")));
+  EXPECT_THAT(
+      message_of<UsageError>([] { chat("{image} and {image}", 1); }),
+      AllOf(HasSubstr("case 'a'"), HasSubstr("2 marks {image}"), HasSubstr("1 picture is")));
   EXPECT_THAT(message_of<UsageError>([] { chat("{image}", 3); }),
               AllOf(HasSubstr("1 mark {image}"), HasSubstr("3 pictures are")));
 }
@@ -74,9 +75,9 @@ TEST_F(ChatTemplate, IsKnownInEachOfItsFiles) {
 }
 
 TEST_F(ChatTemplate, IsTheDefaultOneOfAList) {
-  const nlohmann::json list = {{"chat_template",
-                                {{{"name", "tools"}, {"template", "other"}},
-                                 {{"name", "default"}, {"template", known}}}}};
+  const nlohmann::json list = {
+      {"chat_template",
+       {{{"name", "tools"}, {"template", "other"}}, {{"name", "default"}, {"template", known}}}}};
   folder.write("tokenizer_config.json", list.dump());
   EXPECT_NO_THROW(require_known_template(folder.path()));
 }

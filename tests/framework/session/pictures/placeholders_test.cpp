@@ -49,9 +49,12 @@ TEST(Placeholders, AreAsManyAsThereArePictures) {
 }
 
 TEST(Placeholders, AreBetweenTheTokensThatBeginAndEndAPicture) {
-  for (const std::vector<std::int64_t>& ids : std::vector<std::vector<std::int64_t>>{
-           {kImage}, {kStart, kImage}, {kImage, kEnd}, {kStart, kImage, kImage, kEnd},
-           {kEnd, kImage, kStart}})
+  for (const std::vector<std::int64_t>& ids :
+       std::vector<std::vector<std::int64_t>>{{kImage},
+                                              {kStart, kImage},
+                                              {kImage, kEnd},
+                                              {kStart, kImage, kImage, kEnd},
+                                              {kEnd, kImage, kStart}})
     EXPECT_THAT(refusal(ids, {{1, 2, 2}}), HasSubstr("other neighbours"));
 }
 

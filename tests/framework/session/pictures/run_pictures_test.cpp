@@ -19,10 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using testing::copy_data;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::copy_data;
 using testing::message_of;
 using testing::picture_data;
 using testing::picture_model;
@@ -58,8 +58,8 @@ TEST_F(RunPicturesTest, GiveACaseItsTokensWithRows) {
   ASSERT_EQ(c.tokens().pictures.size(), 2u);
   EXPECT_THAT(c.tokens().pictures[0].rows.sizes().vec(), ElementsAre(16, 1176));
   EXPECT_THAT(c.tokens().pictures[1].rows.sizes().vec(), ElementsAre(32, 1176));
-  const auto placeholders =
-      std::count(c.tokens().ids.begin(), c.tokens().ids.end(), model->spec().vision->image_token_id);
+  const auto placeholders = std::count(c.tokens().ids.begin(), c.tokens().ids.end(),
+                                       model->spec().vision->image_token_id);
   EXPECT_EQ(placeholders, 12);
   EXPECT_EQ(c.tokens().texts.size(), c.tokens().ids.size());
   const Request request = c.request({});
@@ -109,7 +109,9 @@ TEST_F(RunPicturesTest, AreRefusedByAModelThatReadsTextOnly) {
   EXPECT_THAT(message_of<UsageError>([&] { read_pictures(cases, text_model, {}); }),
               AllOf(HasSubstr("case 'a'"), HasSubstr("'gpt2' read text only")));
   cases = {{"a", "{image}", {}, {}}};
-  EXPECT_THAT(message_of<UsageError>([&] { read_pictures(cases, text_model, {{"alpha", "drop"}}); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                read_pictures(cases, text_model, {{"alpha", "drop"}});
+              }),
               AllOf(HasSubstr("setting 'alpha'"), HasSubstr("'gpt2' read text only")));
   EXPECT_EQ(read_pictures(cases, text_model, {}), nullptr);
 }
@@ -136,8 +138,8 @@ TEST_F(RunPicturesTest, HaveTheSettingsOfTransformersWithoutAFile) {
   EXPECT_EQ(reading.settings.limits.max_pixels, 1003520);
   folder.write("processor_config.json",
                R"({"image_processor": {"min_pixels": 4000, "max_pixels": 5000}})");
-  EXPECT_EQ(
-      picture_reading(*model->spec().vision, folder.path(), {}).settings.limits.max_pixels, 5000);
+  EXPECT_EQ(picture_reading(*model->spec().vision, folder.path(), {}).settings.limits.max_pixels,
+            5000);
 }
 
 }  // namespace
