@@ -153,6 +153,10 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
                                         const InputAttributionOptions& options) {
   const TransformerSpec& spec = model().spec();
   if (tokens.size() == 0) refuse("the prompt is empty; give at least one token");
+  if (!tokens.pictures.empty())
+    refuse(
+        "the prompt has pictures, whose tokens are not embeddings of the vocabulary; give a text, "
+        "or use vision_lens");
   check_options(spec, options);
   const InputRuns runs(model(), tokens, options.layer);
   const at::Tensor input = runs.input(), stream = runs.last_stream(input);

@@ -107,6 +107,8 @@ TokenBatch repeated(const TokenBatch& tokens, std::int64_t rows) {
   TokenBatch batch;
   batch.ids = tokens.ids.expand({rows, tokens.length()});
   if (tokens.mask.defined()) batch.mask = tokens.mask.expand({rows, tokens.length()});
+  if (!tokens.pictures.empty())
+    batch.pictures.assign(static_cast<std::size_t>(rows), tokens.pictures.front());
   return batch;
 }
 

@@ -22,9 +22,10 @@ std::string final_hook(const TransformerSpec& spec) {
 /// Hooks of everything that is added to the stream, and of the stream itself for the check of the
 /// sum.
 std::vector<std::string> component_hooks(const TransformerSpec& spec) {
-  std::vector<std::string> hooks = {"hook_embed", "blocks.*.hook_resid_pre",
-                                    "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
-                                    final_hook(spec)};
+  // Tokens of pictures take the place of embeddings.
+  std::vector<std::string> hooks = {spec.vision ? "hook_merged_embed" : "hook_embed",
+                                    "blocks.*.hook_resid_pre", "blocks.*.hook_attn_out",
+                                    "blocks.*.hook_mlp_out", final_hook(spec)};
   if (spec.position == PositionKind::learned) hooks.emplace_back("hook_pos_embed");
   return hooks;
 }

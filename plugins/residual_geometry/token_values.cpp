@@ -132,7 +132,8 @@ std::vector<std::string> token_hooks(const TransformerSpec& spec, bool component
   for (std::int64_t layer = 0; layer <= spec.n_layers; ++layer)
     hooks.push_back(residual_hook(spec, layer));
   if (!components) return hooks;
-  hooks.push_back("hook_embed");
+  // Tokens of pictures take the place of embeddings.
+  hooks.emplace_back(spec.vision ? "hook_merged_embed" : "hook_embed");
   if (spec.position == PositionKind::learned) hooks.push_back("hook_pos_embed");
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {
     hooks.push_back(in_block(block, "hook_attn_out"));

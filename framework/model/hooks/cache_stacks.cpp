@@ -54,7 +54,8 @@ LabelledStack ActivationCache::decompose_resid(const DecomposeResidOptions& opti
     parts.add(std::move(label), options.pos_slice.apply((*this)[hook], -2));
   };
   if (options.incl_embeds) {
-    add("embed", "hook_embed");
+    // Tokens of pictures take the place of embeddings.
+    add("embed", spec.vision ? "hook_merged_embed" : "hook_embed");
     if (spec.position == PositionKind::learned) add("pos_embed", "hook_pos_embed");
   }
   for (std::int64_t l = 0; l < end + (options.mlp_input ? 1 : 0); ++l) {

@@ -1,0 +1,58 @@
+#include <gmock/gmock.h>
+
+#include "families.hpp"
+#include "framework/model/vision/vision_samples.hpp"
+#include "input_attribution/input_attribution.hpp"
+#include "layer_attribution/layer_attribution.hpp"
+#include "residual_geometry/residual_geometry.hpp"
+#include "support/bench.hpp"
+#include "support/error_matchers.hpp"
+
+// Prompts with pictures: the streams of their tokens do not begin at an embedding of the
+// vocabulary.
+
+namespace lensbench::families {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PicturePrompts : public ::testing::TestWithParam<std::string> {
+ protected:
+  template <class Tool>
+  testing::ToolBench<Tool> bench() const {
+    testing::ToolBench<Tool> bench(Model::open((testing::vision_models() / GetParam()).string()),
+                                   {1});
+    bench.tokens =
+        testing::VisionSample(GetParam(), "two_pictures").tokens(*bench.model->spec().vision);
+    bench.tokens.texts.assign(bench.tokens.ids.size(), "t");
+    return bench;
+  }
+  static void expect_receipts_hold(const Dataset& result) {
+    EXPECT_FALSE(result.receipts.empty());
+    for (const Receipt& receipt : result.receipts)
+      EXPECT_TRUE(receipt.passed) << receipt.name << " " << receipt.value;
+  }
+};
+
+TEST_P(PicturePrompts, ComponentsOfTheResidualStreamSumToIt) {
+  auto geometry = bench<geometry::ResidualGeometryTool>();
+  expect_receipts_hold(geometry.tool.measure(geometry.tokens, {}));
+}
+
+TEST_P(PicturePrompts, ContributionsSumToTheLogitAndAblationsRun) {
+  auto attribution = bench<attribution::LayerAttributionTool>();
+  expect_receipts_hold(attribution.tool.to_logit(attribution.tokens, Target::model(), {}));
+}
+
+TEST_P(PicturePrompts, AttributionToEmbeddingsIsRefused) {
+  auto bench_of_inputs = bench<inputs::InputAttributionTool>();
+  EXPECT_THAT(testing::message_of<UsageError>([&] {
+                bench_of_inputs.tool.attribute(bench_of_inputs.tokens, Target::model(), {});
+              }),
+              HasSubstr("the prompt has pictures"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PicturePrompts, ::testing::Values("qwen2_vl", "qwen2_5_vl"));
+
+}  // namespace
+}  // namespace lensbench::families
