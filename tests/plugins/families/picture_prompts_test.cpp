@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <memory>
+
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
@@ -19,12 +21,13 @@ using ::testing::HasSubstr;
 class PicturePrompts : public ::testing::TestWithParam<std::string> {
  protected:
   template <class Tool>
-  testing::ToolBench<Tool> bench() const {
-    testing::ToolBench<Tool> bench(Model::open((testing::vision_models() / GetParam()).string()),
-                                   {1});
-    bench.tokens =
-        testing::VisionSample(GetParam(), "two_pictures").tokens(*bench.model->spec().vision);
-    bench.tokens.texts.assign(bench.tokens.ids.size(), "t");
+  std::unique_ptr<testing::ToolBench<Tool>> bench() const {
+    auto bench = std::make_unique<testing::ToolBench<Tool>>(
+        Model::open((testing::vision_models() / GetParam()).string()),
+        std::vector<std::int64_t>{1});
+    bench->tokens =
+        testing::VisionSample(GetParam(), "two_pictures").tokens(*bench->model->spec().vision);
+    bench->tokens.texts.assign(bench->tokens.ids.size(), "t");
     return bench;
   }
   static void expect_receipts_hold(const Dataset& result) {
@@ -35,20 +38,19 @@ class PicturePrompts : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(PicturePrompts, ComponentsOfTheResidualStreamSumToIt) {
-  auto geometry = bench<geometry::ResidualGeometryTool>();
-  expect_receipts_hold(geometry.tool.measure(geometry.tokens, {}));
+  const auto geometry = bench<geometry::ResidualGeometryTool>();
+  expect_receipts_hold(geometry->tool.measure(geometry->tokens, {}));
 }
 
 TEST_P(PicturePrompts, ContributionsSumToTheLogitAndAblationsRun) {
-  auto attribution = bench<attribution::LayerAttributionTool>();
-  expect_receipts_hold(attribution.tool.to_logit(attribution.tokens, Target::model(), {}));
+  const auto attribution = bench<attribution::LayerAttributionTool>();
+  expect_receipts_hold(attribution->tool.to_logit(attribution->tokens, Target::model(), {}));
 }
 
 TEST_P(PicturePrompts, AttributionToEmbeddingsIsRefused) {
-  auto bench_of_inputs = bench<inputs::InputAttributionTool>();
-  EXPECT_THAT(testing::message_of<UsageError>([&] {
-                bench_of_inputs.tool.attribute(bench_of_inputs.tokens, Target::model(), {});
-              }),
+  const auto attributed = bench<inputs::InputAttributionTool>();
+  EXPECT_THAT(testing::message_of<UsageError>(
+                  [&] { attributed->tool.attribute(attributed->tokens, Target::model(), {}); }),
               HasSubstr("the prompt has pictures"));
 }
 
