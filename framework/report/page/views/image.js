@@ -9,13 +9,29 @@ import { empty, frame, picker, slider } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { announce } from '../parts/live.js';
 
-/** Variables over rectangles: `{variable, dim, boxes}`; boxes are left, top, right, bottom of each. */
+/** Variables over rectangles: `{variable, dim, boxes}`; boxes are one variable of left, top, right, bottom, or one for each edge. */
 function imagesOf(archive) {
   return archive.variables((one) => one.view === 'image' && one.type !== 'string').map((variable) => {
     const dims = dimsWithoutCase(variable);
-    const boxes = variable.result.variables.find((one) => /rectangle/.test(one.name) && dims.includes(dimsWithoutCase(one)[0]));
-    return { variable, boxes, dim: boxes && dimsWithoutCase(boxes)[0] };
-  }).filter((one) => one.boxes && one.boxes !== one.variable);
+    const found = (test) => variable.result.variables.find((one) => one !== variable && test(one.name) && dims.includes(dimsWithoutCase(one)[0]));
+    const whole = found((name) => /rectangle/.test(name));
+    const boxes = whole ? [whole] : ['x0', 'y0', 'x1', 'y1'].map((edge) => found((name) => name === edge));
+    return { variable, boxes, number: found((name) => name === 'image'), dim: boxes[0] && dimsWithoutCase(boxes[0])[0] };
+  }).filter((one) => one.boxes.every(Boolean));
+}
+
+/** Left, top, right, bottom of each rectangle; several pictures of a case are side by side. */
+function placesOf(boxes, numbers) {
+  if (boxes.length === 1) return boxes[0];
+  const count = boxes[0].values.length;
+  const values = new Float64Array(4 * count);
+  let shift = 0, right = 0;
+  for (let i = 0; i < count; i++) {
+    if (numbers && i > 0 && numbers.values[i] !== numbers.values[i - 1]) shift = right + (boxes[2].values[0] - boxes[0].values[0]);
+    values.set([boxes[0].values[i] + shift, boxes[1].values[i], boxes[2].values[i] + shift, boxes[3].values[i]], 4 * i);
+    right = Math.max(right, values[4 * i + 2]);
+  }
+  return { values };
 }
 
 class ImageView {
@@ -35,9 +51,10 @@ class ImageView {
     const index = this.caseIndex();
     const turn = this.turn = {};
     this.current = options.find((one) => idOf(one.variable) === get('picture')) || options[0];
-    const { variable, boxes } = this.current;
-    const [loaded, places] = await Promise.all([archive.load(variable, index), archive.load(boxes, index)]);
+    const { variable, boxes, number } = this.current;
+    const [loaded, numbers, ...edges] = await Promise.all([variable, number, ...boxes].map((one) => one && archive.load(one, index)));
     if (turn !== this.turn) return;
+    const places = edges.every(Boolean) && placesOf(edges, numbers);
     if (!loaded || !places) {
       put(this.stage, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
       return;
