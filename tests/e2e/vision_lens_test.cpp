@@ -55,8 +55,8 @@ TEST_F(VisionLensCommand, TheAnswerAtTheLastLayerIsThatOfTransformers) {
 }
 
 TEST_F(VisionLensCommand, RectanglesAreThoseThatTheBenchStores) {
-  const Outcome outcome = lens({"--image", picture("odd.png"), "--image", picture("turned.jpg"),
-                                "--prompt", "What is it?"});
+  const Outcome outcome = lens(
+      {"--image", picture("odd.png"), "--image", picture("turned.jpg"), "--prompt", "What is it?"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const ArchiveReader reader(archive);
   const Dataset found = reader.read("vision_lens"), stored = reader.read("picture_tokens");
@@ -107,10 +107,9 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   testing::copy_data(picture_data() + "/pictures", folder / "pictures");
   std::ofstream(std::filesystem::path(folder / "pictures") / "labels.csv")
       << "file,label\nodd.png,odd\nturned.jpg,turned\n";
-  const Outcome outcome =
-      run_into(archive, {"run", "concept_emergence", "--model", picture_model(), "--images",
-                         folder / "pictures", "--prompt", "What is it?", "--set", "concepts=a=7|9",
-                         "--quiet"});
+  const Outcome outcome = run_into(archive, {"run", "concept_emergence", "--model", picture_model(),
+                                             "--images", folder / "pictures", "--prompt",
+                                             "What is it?", "--set", "concepts=a=7|9", "--quiet"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const ArchiveReader reader(archive);
   const Dataset table = reader.read("emergence");
@@ -119,8 +118,8 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
               ElementsAre("no_picture", "other_picture", "shuffled_patches"));
   // One picture for each label: its mean is its own answer.
   const Dataset lens = reader.read("vision_lens");
-  EXPECT_TRUE(at::allclose(table["log_probability"].tensor,
-                           lens["answer_concept_log_probability"].tensor));
+  EXPECT_TRUE(
+      at::allclose(table["log_probability"].tensor, lens["answer_concept_log_probability"].tensor));
   EXPECT_EQ(lens["case"].dims, std::vector<std::string>{"image_token"});
   EXPECT_EQ(lensbench({"show", archive, "emergence"}).exit_code, 0);
   EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("identical in every bit"));

@@ -8,6 +8,7 @@
 
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
+#include "model/forward/row_bits.hpp"
 
 namespace lensbench {
 namespace {
@@ -87,7 +88,11 @@ std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& 
       const std::int64_t length = length_of(input, context);
       return length < fewest_tokens(context.model()) ? 0 : length;
     });
-  return form_batches(lengths, most_batch_columns(spec));
+  // Products are tried only where there is something to batch. Half precision has its own loops.
+  const auto batches = form_batches(lengths, most_batch_columns(spec));
+  const bool is_float = context.model().options().dtype == at::kFloat;
+  if (batches.size() == cases.size() || !is_float || rows_keep_their_bits(spec)) return batches;
+  return form_batches(std::vector<std::int64_t>(cases.size(), 0), most_batch_columns(spec));
 }
 
 }  // namespace lensbench

@@ -11,8 +11,8 @@
 namespace lensbench::figure {
 namespace {
 
-constexpr std::size_t kMostPanels = 64;
-constexpr double kGap = 6, kTitleHeight = 10;
+constexpr std::size_t kMostPatchPanels = 64;
+constexpr double kPatchGap = 6, kPatchTitle = 10;
 
 /// Rectangle of each token, and the number of its picture.
 struct Places {
@@ -76,7 +76,7 @@ std::vector<std::vector<std::size_t>> tokens_by_image(const Places& places) {
 }
 
 /// Rows of a slice [other axis, image_token] or of one [image_token], with their titles.
-std::vector<std::pair<std::string, std::vector<double>>> rows_of_slice(const Slice& slice) {
+std::vector<std::pair<std::string, std::vector<double>>> rows_of_patches(const Slice& slice) {
   if (slice.axes.size() == 1) return {{"", values_of(slice)}};
   std::vector<std::pair<std::string, std::vector<double>>> rows;
   for (std::size_t i = 0; i < slice.length(0); ++i) {
@@ -90,7 +90,7 @@ std::vector<std::pair<std::string, std::vector<double>>> rows_of_slice(const Sli
 std::vector<Panel> panels_of(const Slice& slice, const Places& places) {
   const auto pictures = tokens_by_image(places);
   std::vector<Panel> panels;
-  for (const auto& [title, values] : rows_of_slice(slice))
+  for (const auto& [title, values] : rows_of_patches(slice))
     for (std::size_t picture = 0; picture < pictures.size(); ++picture) {
       Panel panel{title, values, pictures[picture], 0, 0};
       if (pictures.size() > 1)
@@ -129,12 +129,12 @@ class PatchPainter {
       for (const std::size_t token : panel.tokens) all.push_back(panel.values[token]);
     return all;
   }
-  double title_height() const { return panels_.size() > 1 ? kTitleHeight : 0; }
+  double title_height() const { return panels_.size() > 1 ? kPatchTitle : 0; }
   double bar_height() const { return std::max(40.0, std::min(panel_height_, 160.0)); }
   double bottom() const {
     const double rows =
         std::ceil(static_cast<double>(panels_.size()) / static_cast<double>(across_));
-    return std::max(drawing_.top + rows * (panel_height_ + title_height() + kGap) - kGap,
+    return std::max(drawing_.top + rows * (panel_height_ + title_height() + kPatchGap) - kPatchGap,
                     drawing_.top + title_height() + bar_height());
   }
 
@@ -146,14 +146,16 @@ class PatchPainter {
       width = std::max(width, panel.width);
       height = std::max(height, panel.height);
     }
-    const double room = drawing_.scene.width - 2 * kMargin - colour_bar_width(colours_, 100) - kGap;
+    const double room =
+        drawing_.scene.width - 2 * kMargin - colour_bar_width(colours_, 100) - kPatchGap;
     const double highest =
         drawing_.request.height_mm ? plot_height(drawing_, kMargin, 1) : 1.5 * drawing_.scene.width;
     for (std::size_t across = 1; across <= panels_.size(); ++across) {
       const auto n = static_cast<double>(across);
       const double rows = std::ceil(static_cast<double>(panels_.size()) / n);
-      const double factor = std::min((room - kGap * (n - 1)) / n / width,
-                                     ((highest + kGap) / rows - kGap - title_height()) / height);
+      const double factor =
+          std::min((room - kPatchGap * (n - 1)) / n / width,
+                   ((highest + kPatchGap) / rows - kPatchGap - title_height()) / height);
       if (factor <= factor_) continue;
       factor_ = factor;
       across_ = across;
@@ -167,10 +169,11 @@ class PatchPainter {
 
   void paint_panel(std::size_t number) {
     const Panel& panel = panels_[number];
-    const double left = kMargin + static_cast<double>(number % across_) * (panel_width_ + kGap);
+    const double left =
+        kMargin + static_cast<double>(number % across_) * (panel_width_ + kPatchGap);
     const double top =
         drawing_.top + title_height() +
-        static_cast<double>(number / across_) * (panel_height_ + title_height() + kGap);
+        static_cast<double>(number / across_) * (panel_height_ + title_height() + kPatchGap);
     if (!panel.title.empty() && panels_.size() > 1)
       drawing_.scene.add(Text{.x = left + factor_ * panel.width / 2,
                               .y = top - 3,
@@ -216,10 +219,10 @@ void draw_patches(Drawing& drawing) {
   if (slice.axes.size() == 2 && *tokens == 0) transpose(slice);
   const Places places = places_of(drawing, slice.length(slice.axes.size() - 1));
   std::vector<Panel> panels = panels_of(slice, places);
-  if (panels.size() > kMostPanels)
+  if (panels.size() > kMostPatchPanels)
     throw UsageError(drawing.request.variable + ": " + std::to_string(panels.size()) +
-                     " panels are too many for a figure (at most " + std::to_string(kMostPanels) +
-                     "); choose layers with --layers A:B");
+                     " panels are too many for a figure (at most " +
+                     std::to_string(kMostPatchPanels) + "); choose layers with --layers A:B");
   begin(drawing, slice.fixed);
   PatchPainter(drawing, std::move(panels), places).paint();
 }
