@@ -31,10 +31,10 @@ bool can_run_in_batches(const TransformerSpec& spec);
 /// Most tokens of a batch, so that even all activations of a batch need a bounded memory.
 std::int64_t most_batch_columns(const TransformerSpec& spec);
 
-/// Groups of the cases of a run. All cases stay alone where products of this BLAS and processor give a
-/// row other bits among more rows. Cases that cannot run, or are so short that the loops of their
-/// products differ from those of a batch, stay alone.
-/// \param active  false: every case is a group of its own
+/// Groups of the cases of a run. All cases stay alone where products of this BLAS and processor
+/// give a row other bits among more rows. Cases that cannot run, or are so short that the loops of
+/// their products differ from those of a batch, stay alone. \param active  false: every case is a
+/// group of its own
 std::vector<std::vector<std::int64_t>> batches_of(const std::vector<CaseInput>& cases,
                                                   const Context& context, bool active);
 

@@ -86,8 +86,9 @@ FigureData read_for_figure(const ArchiveReader& archive, const std::string& name
                            const std::string& variable, const std::string& case_id) {
   StoredDataset stored = stored_dataset(archive, name);
   const Variable facts = facts_of(stored, variable, where(archive, name));
-  const bool of_tokens =
-      std::find(facts.dims.begin(), facts.dims.end(), "token") != facts.dims.end();
+  const bool of_tokens = std::any_of(facts.dims.begin(), facts.dims.end(), [](const auto& dim) {
+    return dim == "token" || dim == "image_token";
+  });
   // A variable of single cases is drawn for one of them, others with all that they have.
   const bool of_one_case = of_tokens || !case_suffix(facts.name).empty();
   FigureData data;

@@ -34,6 +34,24 @@ CaseRange case_of(const Dataset& dataset, const Request& request) {
                    "skipped it");
 }
 
+/// Tokens of pictures of the case that is drawn: consecutive rows.
+CaseRange image_tokens_of(const Dataset& dataset, std::int64_t length, const Request& request) {
+  if (!terminal::has(dataset, "case", {"image_token"})) return {0, "", 0, length};
+  const terminal::Grid numbers(dataset["case"].tensor);
+  const double wanted = request.case_number ? static_cast<double>(*request.case_number)
+                        : length > 0        ? numbers(0)
+                                            : 0.0;
+  CaseRange range{static_cast<std::int64_t>(wanted), "", 0, 0};
+  for (std::int64_t i = 0; i < length; ++i) {
+    if (numbers(i) != wanted) continue;
+    if (range.size() == 0) range.begin = i;
+    range.end = i + 1;
+  }
+  if (range.size() > 0) return range;
+  throw UsageError(request.variable + ": it does not have tokens of pictures of case " +
+                   std::to_string(range.number) + "; the case has failed");
+}
+
 Axis token_axis(const Dataset& dataset, const std::string& dim, const CaseRange& range) {
   Axis axis{dim, {}, {}, true, true};
   for (const auto& text : terminal::token_texts(dataset, range))
@@ -207,6 +225,12 @@ Slice slice_of(const Dataset& dataset, const Variable& variable, const Request& 
       slice.values =
           slice.values.narrow(static_cast<std::int64_t>(axis), range.begin, range.size());
       slice.axes.push_back(token_axis(dataset, dim, range));
+      of_case = true;
+    } else if (dim == "image_token") {
+      const CaseRange range = image_tokens_of(dataset, variable.shape()[axis], request);
+      slice.values =
+          slice.values.narrow(static_cast<std::int64_t>(axis), range.begin, range.size());
+      slice.axes.push_back(axis_of_dim(dataset, dim, range.size(), request));
       of_case = true;
     } else {
       slice.axes.push_back(axis_of_dim(dataset, dim, variable.shape()[axis], request));
