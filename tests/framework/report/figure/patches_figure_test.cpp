@@ -57,12 +57,12 @@ Dataset map_dataset(bool sized) {
   return data;
 }
 
-Figure figure_of(const Dataset& data, const Request& request) {
+Figure patches_of(const Dataset& data, const Request& request) {
   return draw(data, request, lensbench::testing::letter);
 }
 
 TEST(FigurePatches, EachTokenHasItsRectangleAndTheColourOfItsValue) {
-  const Figure figure = figure_of(map_dataset(true), {.variable = "value"});
+  const Figure figure = patches_of(map_dataset(true), {.variable = "value"});
   for (std::size_t layer = 0; layer < 2; ++layer) {
     const auto rects = cells(figure.svg, layer);
     ASSERT_EQ(rects.size(), 6u);
@@ -81,13 +81,13 @@ TEST(FigurePatches, EachTokenHasItsRectangleAndTheColourOfItsValue) {
 }
 
 TEST(FigurePatches, AChosenLayerIsDrawnAlone) {
-  const Figure figure = figure_of(map_dataset(true), {.variable = "value", .layers = Span{7, 7}});
+  const Figure figure = patches_of(map_dataset(true), {.variable = "value", .layers = Span{7, 7}});
   EXPECT_EQ(cells(figure.svg, 0).size(), 6u);
   EXPECT_EQ(cells(figure.svg, 0)[0].attributes.at("fill"), hex(palette_colour("viridis", 0)));
 }
 
 TEST(FigurePatches, WithoutTheSizeOfThePictureTokensAreSquares) {
-  const Figure figure = figure_of(map_dataset(false), {.variable = "value"});
+  const Figure figure = patches_of(map_dataset(false), {.variable = "value"});
   const auto rects = cells(figure.svg, 0);
   ASSERT_EQ(rects.size(), 6u);
   EXPECT_NEAR(rects[0].number("width"), rects[0].number("height"), 0.02);
@@ -98,7 +98,7 @@ TEST(FigurePatches, TokensWithoutPlacesAreRefused) {
   Dataset data = map_dataset(false), without;
   for (const Variable& variable : data.variables())
     if (variable.name != "row") without.add(variable);
-  EXPECT_THAT(message_of<UsageError>([&] { figure_of(without, {.variable = "value"}); }),
+  EXPECT_THAT(message_of<UsageError>([&] { patches_of(without, {.variable = "value"}); }),
               HasSubstr("does not have rectangles of a picture"));
 }
 
