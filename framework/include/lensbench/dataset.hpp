@@ -135,8 +135,8 @@ LENSBENCH_API void add_layer_axis(Dataset& dataset, std::int64_t n_layers);
 /// Joins the datasets that one experiment saved under one name, in case order (CF contiguous ragged
 /// array representation), without loss:
 /// - A variable with dimension `token` (or `image_token`, in a dataset without `token`) is
-///   concatenated along it; `token` is renumbered, and `case(token)` gives the case number. A variable with dimension `case` is concatenated along
-///   it.
+///   concatenated along it; `token` is renumbered, and `case(token)` gives the case number. A
+///   variable with dimension `case` is concatenated along it.
 /// - A coordinate of another axis that is equal in all cases is kept unchanged.
 /// - Any other variable gets a leading `case` dimension, with coordinates `case` and `case_id`; if
 ///   the dataset has `case(token)`, the dimension is called `case_number`.

@@ -93,8 +93,8 @@ Tokens RunPictures::tokens(const std::string& case_id) const {
 std::vector<Picture> RunPictures::pictures(const std::string& case_id) const {
   std::vector<Picture> pictures;
   for (const PictureFile* file : files_of(of(case_id)))
-    pictures.push_back({file->path, file->record.sha256, file->record.upright_width,
-                        file->record.upright_height});
+    pictures.push_back(
+        {file->path, file->record.sha256, file->record.upright_width, file->record.upright_height});
   return pictures;
 }
 
