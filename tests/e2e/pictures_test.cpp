@@ -168,7 +168,7 @@ TEST_F(Pictures, ThatChangedAreRefusedByAReplay) {
                 fs::copy_options::overwrite_existing);
   const Outcome replay = lensbench({"replay", archive});
   EXPECT_EQ(replay.exit_code, 3);
-  EXPECT_THAT(replay.err, HasSubstr("cases/prompt-1/pictures/0/sha256"));
+  EXPECT_THAT(replay.err, HasSubstr("cases/prompt-1/pictures/0/image_file_sha256"));
 }
 
 TEST_F(Pictures, OfAFolderAreOneCaseEach) {
