@@ -61,7 +61,7 @@ std::vector<Option> picture_options() {
           {.name = "raw-prompt",
            .argument = "TEXT",
            .help = "a prompt as the model reads it, without a chat template: each picture is "
-                   "<|vision_start|><|image_pad|><|vision_end|>",
+                   "<|image_pad|> after <|vision_start|> and before <|vision_end|>, without blanks",
            .repeats = true},
           {.name = "answer-prefix",
            .argument = "TEXT",
