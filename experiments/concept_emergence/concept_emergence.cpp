@@ -19,7 +19,6 @@ namespace concept_emergence {
 namespace {
 
 using namespace lensbench;
-using common::Label;
 
 /// Values of some pictures, [picture, ...].
 at::Tensor rows_of(const at::Tensor& values, const std::vector<std::int64_t>& pictures) {

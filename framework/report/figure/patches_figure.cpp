@@ -169,11 +169,11 @@ class PatchPainter {
 
   void paint_panel(std::size_t number) {
     const Panel& panel = panels_[number];
+    const std::size_t line = number / across_;
     const double left =
         kMargin + static_cast<double>(number % across_) * (panel_width_ + kPatchGap);
-    const double top =
-        drawing_.top + title_height() +
-        static_cast<double>(number / across_) * (panel_height_ + title_height() + kPatchGap);
+    const double top = drawing_.top + title_height() +
+                       static_cast<double>(line) * (panel_height_ + title_height() + kPatchGap);
     if (!panel.title.empty() && panels_.size() > 1)
       drawing_.scene.add(Text{.x = left + factor_ * panel.width / 2,
                               .y = top - 3,
