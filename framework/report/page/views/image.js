@@ -13,25 +13,25 @@ import { announce } from '../parts/live.js';
 function imagesOf(archive) {
   return archive.variables((one) => one.view === 'image' && one.type !== 'string').map((variable) => {
     const dims = dimsWithoutCase(variable);
-    const found = (test) => variable.result.variables.find((one) => one !== variable && test(one.name) && dims.includes(dimsWithoutCase(one)[0]));
-    const whole = found((name) => /rectangle/.test(name));
-    const boxes = whole ? [whole] : ['x0', 'y0', 'x1', 'y1'].map((edge) => found((name) => name === edge));
-    return { variable, boxes, number: found((name) => name === 'image'), dim: boxes[0] && dimsWithoutCase(boxes[0])[0] };
+    const found = (test) => variable.result.variables.find((one) => one !== variable && test.test(one.name) && dims.includes(dimsWithoutCase(one)[0]));
+    const whole = found(/rectangle/);
+    const boxes = whole ? [whole] : [/^x0/, /^y0/, /^x1/, /^y1/].map(found);
+    return { variable, boxes, number: found(/^image$/), dim: boxes[0] && dimsWithoutCase(boxes[0])[0] };
   }).filter((one) => one.boxes.every(Boolean));
 }
 
 /** Left, top, right, bottom of each rectangle; several pictures of a case are side by side. */
 function placesOf(boxes, numbers) {
-  if (boxes.length === 1) return boxes[0];
-  const count = boxes[0].values.length;
-  const values = new Float64Array(4 * count);
-  let shift = 0, right = 0;
-  for (let i = 0; i < count; i++) {
-    if (numbers && i > 0 && numbers.values[i] !== numbers.values[i - 1]) shift = right + (boxes[2].values[0] - boxes[0].values[0]);
-    values.set([boxes[0].values[i] + shift, boxes[1].values[i], boxes[2].values[i] + shift, boxes[3].values[i]], 4 * i);
-    right = Math.max(right, values[4 * i + 2]);
-  }
-  return { values };
+  if (!boxes[1]) return boxes[0];
+  const [left, top, right, bottom] = boxes.map((one) => one.values);
+  const values = [];
+  let shift = 0, end = 0;
+  left.forEach((x, i) => {
+    if (i && numbers[i] > numbers[i - 1]) shift = end + 8;
+    end = right[i] + shift;
+    values.push(x + shift, top[i], end, bottom[i]);
+  });
+  return { values: new Float64Array(values) };
 }
 
 class ImageView {
@@ -54,7 +54,7 @@ class ImageView {
     const { variable, boxes, number } = this.current;
     const [loaded, numbers, ...edges] = await Promise.all([variable, number, ...boxes].map((one) => one && archive.load(one, index)));
     if (turn !== this.turn) return;
-    const places = edges.every(Boolean) && placesOf(edges, numbers);
+    const places = edges.every(Boolean) && placesOf(edges, numbers?.values || []);
     if (!loaded || !places) {
       put(this.stage, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
       return;
@@ -67,7 +67,7 @@ class ImageView {
       layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    this.frame.setSentence(`${meaningOf(variable)}, a colour for each rectangle of the picture that is a token.${this.image ? ` SHA-256 of the picture: ${this.image.sha256}.` : ' The page does not hold the picture itself.'}`);
+    this.frame.setSentence(`${meaningOf(variable)}, by rectangle.${this.image ? ` SHA-256 of it: ${this.image.sha256}.` : ''}`);
     this.draw();
   }
 
@@ -77,15 +77,15 @@ class ImageView {
     Object.assign(this, { count: rows, values });
     const scale = scaleFor(this.current.variable, this.loaded.values);
     this.legend.set({ scale, title: words(this.current.variable.name), unit: this.current.variable.unit });
-    const box = (i) => this.places.values.subarray(4 * i, 4 * i + 4);
-    const width = this.image?.width || Math.max(...Array.from({ length: rows }, (_, i) => box(i)[2]));
-    const height = this.image?.height || Math.max(...Array.from({ length: rows }, (_, i) => box(i)[3]));
+    const edge = (k) => Math.max(...Array.from({ length: rows }, (_, i) => this.box(i)[k]));
+    const width = this.image?.width || edge(2);
+    const height = this.image?.height || edge(3);
     const root = svg('svg.picture', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${rows} rectangles` });
     // Only pictures that the page holds itself are shown: the policy would block any other.
     if (this.image?.source?.startsWith('data:image/')) add(root, svg('image', { href: this.image.source, width, height }));
     this.at = Math.min(cell().column ?? 0, rows - 1);
     for (let i = 0; i < rows; ++i) {
-      const [left, top, right, bottom] = box(i);
+      const [left, top, right, bottom] = this.box(i);
       add(root, svg(`rect${i === this.at ? '.here' : ''}`, { x: left, y: top, width: right - left, height: bottom - top, fill: scale.css(values[i]), 'fill-opacity': this.image ? this.opacity / 100 : 1, onclick: () => this.move(i) }, svg('title', {}, `${i}: ${number(values[i])}`)));
     }
     this.stage.setAttribute('aria-label', `picture with ${rows} rectangles; arrow keys move the cursor`);
@@ -94,8 +94,12 @@ class ImageView {
     this.frame.refresh();
   }
 
+  box(i) {
+    return Array.from(this.places.values.subarray(4 * i, 4 * i + 4));
+  }
+
   describe(i) {
-    return `rectangle ${i} (${Array.from(this.places.values.subarray(4 * i, 4 * i + 4)).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${words(this.current.variable.name)} ${number(this.values[i])}`;
+    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${words(this.current.variable.name)} ${number(this.values[i])}`;
   }
 
   move(i) {
@@ -117,7 +121,7 @@ class ImageView {
 
   rows() {
     return { caption: 'rectangles', head: ['rectangle', 'left', 'top', 'right', 'bottom', words(this.current.variable.name)],
-      rows: Array.from({ length: this.count || 0 }, (_, i) => [String(i), ...Array.from(this.places.values.subarray(4 * i, 4 * i + 4)), this.values[i]]) };
+      rows: Array.from({ length: this.count || 0 }, (_, i) => [String(i), ...this.box(i), this.values[i]]) };
   }
 
   update(changed) {
@@ -130,7 +134,7 @@ class ImageView {
 export const image = {
   id: 'image', title: 'Image',
   has: ({ archive }) => imagesOf(archive).length > 0,
-  why: () => 'The archive has no values over the rectangles of a picture: no variable with view image and the rectangles of its tokens.',
+  why: () => 'No variable has view image and rectangles.',
   async mount(panel, context) {
     const view = new ImageView(panel, context);
     await view.show();
