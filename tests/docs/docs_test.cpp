@@ -218,8 +218,8 @@ TEST(Docs, HaveTheirCppCompiledIntoThisProgram) {
     }
   EXPECT_GT(blocks, 0);
   EXPECT_EQ(lensbench_docs_snippets, blocks) << "build docs_test again";
-  // Four of them need a checkpoint that reads pictures, which the repository does not have in a form
-  // that people would use.
+  // Four of them need a checkpoint that reads pictures, which the repository does not have in a
+  // form that people would use.
   EXPECT_LE(not_run, 16) << "blocks that nobody runs rot: make them run";
 }
 
