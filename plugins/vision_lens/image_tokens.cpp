@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/vision.hpp>
 #include <string>
 #include <utility>
 
@@ -76,25 +77,26 @@ std::vector<ImageToken> image_tokens(const VisionSpec& spec, const Tokens& token
     throw UsageError(
         "vision_lens: the prompt has 0 pictures, expected at least one; give --image "
         "FILE, or use logit_lens for a text");
-  std::vector<ImageToken> found;
-  std::size_t at = 0;
-  for (std::size_t picture = 0; picture < tokens.pictures.size(); ++picture) {
-    const PictureRows& rows = tokens.pictures[picture];
-    if (rows.frames != 1)
-      throw UsageError("vision_lens: picture " + std::to_string(picture) + " has " +
-                       std::to_string(rows.frames) +
+  for (const PictureRows& picture : tokens.pictures)
+    if (picture.frames != 1)
+      throw UsageError("vision_lens: a picture has " + std::to_string(picture.frames) +
                        " pairs of frames, expected 1: videos are not supported");
-    const auto [columns, lines] = columns_and_rows(spec, rows);
-    while (at < tokens.ids.size() && tokens.ids[at] != spec.image_token_id) ++at;
-    const std::size_t count = static_cast<std::size_t>(columns * lines);
-    if (at + count > tokens.ids.size())
-      throw UsageError("vision_lens: the prompt has fewer placeholders than picture " +
-                       std::to_string(picture) + " has tokens (" + std::to_string(count) + ")");
-    for (std::int64_t k = 0; k < columns * lines; k += every)
-      found.push_back({static_cast<std::int64_t>(at) + k, static_cast<std::int64_t>(picture),
-                       k / columns, k % columns});
-    at += count;
+  const std::vector<PicturePart> parts = picture_tokens(spec, tokens.pictures);
+  std::vector<ImageToken> found;
+  std::size_t next = 0;
+  std::int64_t in_picture = 0;  // number of the token in its picture
+  for (std::size_t position = 0; position < tokens.ids.size() && next < parts.size(); ++position) {
+    if (tokens.ids[position] != spec.image_token_id) continue;
+    const PicturePart& part = parts[next];
+    if (next > 0 && part.picture != parts[next - 1].picture) in_picture = 0;
+    if (in_picture++ % every == 0)
+      found.push_back({static_cast<std::int64_t>(position), part.picture, part.row, part.column});
+    ++next;
   }
+  if (next < parts.size())
+    throw UsageError("vision_lens: the prompt has " + std::to_string(next) +
+                     " placeholders, but its pictures have " + std::to_string(parts.size()) +
+                     " tokens");
   return found;
 }
 

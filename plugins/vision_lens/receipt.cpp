@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/vision.hpp>
 
 namespace lensbench::vision_lens {
 namespace {
@@ -53,9 +54,7 @@ Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::T
 
 Receipt placeholder_receipt(const VisionSpec& spec, const Tokens& tokens) {
   const auto placeholders = std::count(tokens.ids.begin(), tokens.ids.end(), spec.image_token_id);
-  std::int64_t expected = 0;
-  for (const PictureRows& picture : tokens.pictures)
-    expected += (picture.height / spec.merge_size) * (picture.width / spec.merge_size);
+  const auto expected = std::ssize(picture_tokens(spec, tokens.pictures));
   return make_receipt("placeholders_equal_picture_tokens",
                       std::abs(static_cast<double>(placeholders - expected)), 0.0);
 }

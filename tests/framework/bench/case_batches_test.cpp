@@ -1,7 +1,13 @@
 #include "bench/input/case_batches.hpp"
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <lensbench/context.hpp>
+#include <lensbench/model.hpp>
+
+#include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {
@@ -32,6 +38,37 @@ TEST(CaseBatches, JoinOnlyCasesThatAreNearEachOther) {
   const auto batches = form_batches(lengths, 512);
   EXPECT_THAT(batches.front(), ElementsAre(0, 255));
   EXPECT_EQ(batches.size(), 299u);
+}
+
+// Large products of some processors give a row other bits among more rows: there, cases stay alone.
+TEST(CaseBatches, KeepTheBitsOfEachPromptInAModelOfLargeProducts) {
+  TransformerSpec spec = gpt2_small_spec();
+  spec.n_layers = 1;
+  spec.vocab_size = 100;
+  const auto model = random_model(spec, 1);
+  const Context context(model, 0);
+  std::vector<CaseInput> cases;
+  for (std::int64_t i = 0; i < 32; ++i) {
+    cases.push_back({std::to_string(i), "", {}, {}});
+    for (std::int64_t j = 0; j < 16; ++j) cases.back().ids.push_back((7 * i + 3 * j) % 100);
+  }
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // as in a run whose products have threads of their own
+  const auto batches = batches_of(cases, context, true);
+  at::set_num_threads(threads);
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  for (const auto& batch : batches) {
+    std::vector<Tokens> together;
+    for (const std::int64_t number : batch)
+      together.push_back(tokens_from_ids(*model, cases[static_cast<std::size_t>(number)].ids));
+    const at::Tensor all = model->forward(make_batch(together), options).residual;
+    for (std::size_t row = 0; row < together.size(); ++row)
+      EXPECT_TRUE(model->forward(make_batch(together[row]), options)
+                      .residual[0]
+                      .equal(all[static_cast<std::int64_t>(row)]))
+          << "case " << batch[row] << " among " << batch.size();
+  }
 }
 
 TEST(CaseBatches, LeaveACaseThatCannotRunAlone) {
