@@ -205,7 +205,7 @@ namespace {
 
 /// Numbers as they are given in a parameter.
 template <class Number>
-std::vector<std::string> texts_of(const std::vector<Number>& numbers, const char* none) {
+std::vector<std::string> as_given(const std::vector<Number>& numbers, const char* none) {
   std::vector<std::string> texts;
   texts.reserve(numbers.size() + 1);
   for (const Number number : numbers) {
@@ -220,7 +220,7 @@ std::vector<std::string> texts_of(const std::vector<Number>& numbers, const char
 void add_operands(Dataset& dataset, SurgeryOperation operation,
                   const LayerSurgeryOptions& options) {
   auto& attributes = dataset.attributes;
-  attributes["blocks"] = texts_of(options.blocks, "all");
+  attributes["blocks"] = as_given(options.blocks, "all");
   attributes["order"] = order_text(options.order);
   std::vector<std::string> heads;
   heads.reserve(2 * options.heads.size());
@@ -231,7 +231,7 @@ void add_operands(Dataset& dataset, SurgeryOperation operation,
   attributes["share"] = options.alpha;
   attributes["parts"] = options.parts;
   attributes["by"] = options.by;
-  attributes["fractions"] = texts_of(options.fractions, "none");
+  attributes["fractions"] = as_given(options.fractions, "none");
   attributes["draws"] = options.draws;
   attributes["window"] = options.window;
   if (options.donor.empty())

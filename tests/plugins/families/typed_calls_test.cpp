@@ -53,9 +53,11 @@ struct TypedBench : testing::ToolBench<ToolClass> {
   void expect_answer(const Dataset& typed, const Settings& needed = {},
                      const std::set<std::string>& told = {}) {
     Dataset generic = static_cast<Tool&>(this->tool).run(this->tokens, needed);
-    for (const ParameterSpec& parameter : ToolClass::kParameters)
-      if (!kPrompts.contains(parameter.name) && !told.contains(parameter.name))
-        EXPECT_TRUE(typed.attributes.contains(parameter.name)) << parameter.name;
+    for (const ParameterSpec& parameter : ToolClass::kParameters) {
+      const std::string name = parameter.name;
+      EXPECT_TRUE(typed.attributes.contains(name) || kPrompts.contains(name) || told.contains(name))
+          << name;
+    }
     std::erase_if(generic.attributes, [&](const auto& attribute) {
       return told.contains(attribute.first) && !typed.attributes.contains(attribute.first);
     });
