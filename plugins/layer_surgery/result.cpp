@@ -217,8 +217,7 @@ std::vector<std::string> as_given(const std::vector<Number>& numbers, const char
 }
 
 /// Adds the options, also those that the operation does not use.
-void add_operands(Dataset& dataset, SurgeryOperation operation,
-                  const LayerSurgeryOptions& options) {
+void add_options(Dataset& dataset, const LayerSurgeryOptions& options) {
   auto& attributes = dataset.attributes;
   attributes["blocks"] = as_given(options.blocks, "all");
   attributes["order"] = order_text(options.order);
@@ -257,7 +256,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["rule"] =
       "blocks keep the settings of their own index; a variant starts at its first "
       "changed block, without a key-value cache";
-  add_operands(dataset, operation, options);
+  add_options(dataset, options);
   // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
   attributes["seed"] = static_cast<std::int64_t>(seed);
