@@ -72,6 +72,8 @@ struct RunControl {
   bool only_finish = false;                ///< run no case, only `finish`
   /// Forwards of cases of equal length run together.
   bool batches = true;
+  /// Consecutive cases pass each block of the model together, in place of batches.
+  bool in_step = false;
 };
 
 /// Expected cost of the cases of a run.

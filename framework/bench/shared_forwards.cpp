@@ -9,6 +9,7 @@
 
 #include "model/hooks/hook_points.hpp"
 #include "model/hooks/read_activations.hpp"
+#include "model/hooks/read_in_step.hpp"
 
 namespace lensbench {
 namespace {
@@ -50,11 +51,24 @@ std::int64_t axis_length(const TransformerSpec& spec, const std::string& axis,
   return spec.d_model;
 }
 
-/// True if a name is after the last block, where logits are needed.
-bool reads_prediction_head(const std::set<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [](const auto& name) {
+/// The unembedding is the most expensive step of a small model, so it runs only if a name after the
+/// last block is read.
+ForwardOptions::Logits logits_for(const std::set<std::string>& names) {
+  const bool reads = std::any_of(names.begin(), names.end(), [](const auto& name) {
     return name.starts_with("ln_final.") || name.starts_with("unembed.");
   });
+  return reads ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
+}
+
+bool is_same_picture(const PictureRows& a, const PictureRows& b) {
+  return a.frames == b.frames && a.height == b.height && a.width == b.width &&
+         a.seconds == b.seconds && a.rows.equal(b.rows);
+}
+
+/// Placeholders of different pictures have the same ids.
+bool is_same_prompt(const Tokens& a, const Tokens& b) {
+  return a.ids == b.ids && std::equal(a.pictures.begin(), a.pictures.end(), b.pictures.begin(),
+                                      b.pictures.end(), is_same_picture);
 }
 
 }  // namespace
@@ -138,15 +152,20 @@ void SharedForwards::set_batch(const CaseBatch* batch) {
   if (number == batch_number_) return;
   batch_number_ = number;
   batch_.clear();
+  stepped_.reset();
   if (batch == nullptr) return;
+  in_step_ = batch->in_step;
+  // Without sharing nothing is kept from one request to the next.
+  if (in_step_ && !share_) return;
   batch_.reserve(batch->sequences.size());
   for (const Tokens& tokens : batch->sequences) batch_.push_back({tokens});
 }
 
 SharedForwards::Activations SharedForwards::read(const Tokens& tokens, const Names& names) {
-  const auto is_meant = [&](const Member& one) { return one.tokens.ids == tokens.ids; };
+  const auto is_meant = [&](const Member& one) { return is_same_prompt(one.tokens, tokens); };
   auto member = std::find_if(batch_.begin(), batch_.end(), is_meant);
   if (member == batch_.end()) return run({tokens}, names).front();
+  if (in_step_) return read_in_step(*member, names);
   // The products of single heads are so small that their bits depend on the number of rows, and a
   // vision tower has the pictures of all rows in one sequence.
   Names together, alone;
@@ -171,7 +190,7 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
   std::copy_if(names.begin(), names.end(), std::inserter(missing, missing.end()),
                [&](const std::string& name) { return !held.contains(name); });
   if (!missing.empty()) {
-    std::vector<Activations> read = run_batch(member, missing);
+    std::vector<Activations> read = run_batch(missing);
     // A prompt has the same bits alone.
     if (read.empty()) return run({batch_[member].tokens}, names).front();
     for (std::size_t row = 0; row < batch_.size(); ++row)
@@ -184,24 +203,55 @@ SharedForwards::Activations SharedForwards::read_in_batch(std::size_t member, co
 }
 
 /// Bytes of activations of a whole batch, in float32.
-double SharedForwards::expected_bytes(std::int64_t length, const Names& names) const {
+double SharedForwards::expected_bytes(const Names& names) const {
   double elements = 0;
-  for (const HookPoint& point : points_) {
-    if (!names.contains(point.name)) continue;
-    double one = 1;
-    for (const std::string& axis : point.dims)
-      one *= static_cast<double>(axis_length(model_->spec(), axis, length));
-    elements += one;
+  for (const Member& member : batch_)
+    for (const HookPoint& point : points_) {
+      if (!names.contains(point.name)) continue;
+      double one = 1;
+      for (const std::string& axis : point.dims)
+        one *= static_cast<double>(axis_length(model_->spec(), axis, member.tokens.size()));
+      elements += one;
+    }
+  return 4 * elements;
+}
+
+/// The first request reads its names for all prompts of the batch, each of which is handed out once.
+SharedForwards::Activations SharedForwards::read_in_step(Member& member, const Names& names) {
+  if (!stepped_) run_in_step(names);
+  const bool all = *stepped_ == names;
+  // An activation of a tower may have several parts, with names of their own.
+  const bool some = std::ranges::includes(*stepped_, names) && !std::ranges::any_of(names, is_of_tower);
+  if (!member.ready || !(all || some)) return run({member.tokens}, names).front();
+  member.ready = false;
+  Activations held = std::exchange(member.held, {});
+  if (!all) std::erase_if(held, [&](const auto& one) { return !names.contains(one.first); });
+  return held;
+}
+
+void SharedForwards::run_in_step(const Names& names) {
+  stepped_ = names;
+  if (expected_bytes(names) > static_cast<double>(most_bytes_)) return;
+  std::vector<TokenBatch> sequences;
+  sequences.reserve(batch_.size());
+  for (const Member& member : batch_) sequences.push_back(make_batch(member.tokens));
+  try {
+    auto all = read_activations_in_step(*model_, sequences, {names.begin(), names.end()},
+                                        logits_for(names));
+    forwards_ += std::ssize(batch_);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      batch_[i].held = std::move(all[i]);
+      batch_[i].ready = true;
+    }
+  } catch (const std::exception&) {
+    // The prompt that is wrong, or needs more memory than there is, fails alone.
   }
-  return 4 * elements * static_cast<double>(batch_.size());
 }
 
 /// Activations of each prompt of the batch; empty if the prompt has to run alone, because the
 /// activations of all are too large, or the batch cannot run.
-std::vector<SharedForwards::Activations> SharedForwards::run_batch(std::size_t member,
-                                                                   const Names& names) {
-  if (expected_bytes(batch_[member].tokens.size(), names) > static_cast<double>(most_bytes_))
-    return {};
+std::vector<SharedForwards::Activations> SharedForwards::run_batch(const Names& names) {
+  if (expected_bytes(names) > static_cast<double>(most_bytes_)) return {};
   std::vector<Tokens> sequences;
   sequences.reserve(batch_.size());
   for (const Member& one : batch_) sequences.push_back(one.tokens);
@@ -217,9 +267,7 @@ std::vector<SharedForwards::Activations> SharedForwards::run_batch(std::size_t m
 std::vector<SharedForwards::Activations> SharedForwards::run(const std::vector<Tokens>& sequences,
                                                              const Names& names) {
   ForwardOptions options;
-  // The unembedding is the most expensive step of a small model, so it runs only if it is read.
-  options.logits =
-      reads_prediction_head(names) ? ForwardOptions::Logits::all : ForwardOptions::Logits::none;
+  options.logits = logits_for(names);
   std::vector<Activations> each(sequences.size());
   const TokenBatch tokens = make_batch(sequences);
   Activations all = read_activations(*model_, tokens, {names.begin(), names.end()}, options);

@@ -8,6 +8,7 @@
 #include <lensbench/tokens.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,8 +24,8 @@ namespace lensbench {
 /// sequence with the same index in the previous case. Reading an activation does not change a
 /// forward in any bit, so results do not depend on the cache.
 ///
-/// The prompts of a batch of cases, all of one length, run in one forward, whichever of them asks
-/// first.
+/// The prompts of a batch of cases run together, whichever of them asks first: in one forward, or
+/// block by block (`CaseBatch::in_step`).
 class SharedForwards {
  public:
   /// \param share       false: every request runs its own forward, and nothing is cached
@@ -64,14 +65,17 @@ class SharedForwards {
   struct Member {
     Tokens tokens;
     Activations held = {};
+    bool ready = false;  ///< in step: `held` was read and not yet asked for
   };
 
   Names matching(const std::vector<std::string>& globs);
   std::vector<Activations> run(const std::vector<Tokens>& sequences, const Names& names);
   Activations read(const Tokens& tokens, const Names& names);
   Activations read_in_batch(std::size_t member, const Names& names);
-  std::vector<Activations> run_batch(std::size_t member, const Names& names);
-  double expected_bytes(std::int64_t length, const Names& names) const;
+  std::vector<Activations> run_batch(const Names& names);
+  Activations read_in_step(Member& member, const Names& names);
+  void run_in_step(const Names& names);
+  double expected_bytes(const Names& names) const;
   void set_batch(const CaseBatch* batch);
   Sequence& sequence_of(const Tokens& tokens);
   void add_foreseen(const Sequence& sequence, Names& names) const;
@@ -89,6 +93,8 @@ class SharedForwards {
   std::vector<Sequence> sequences_;
   std::int64_t batch_number_ = -1;  ///< -1: no batch
   std::vector<Member> batch_;
+  bool in_step_ = false;
+  std::optional<Names> stepped_;  ///< in step: names that were read for the whole batch
 };
 
 }  // namespace lensbench

@@ -17,6 +17,13 @@ struct SettingsFile {
   std::string path, text;
 };
 
+/// Where the weights of a model are while it runs. Results do not depend on it.
+enum class Placement {
+  automatic,  ///< in memory if they fit, else on disk
+  memory,     ///< in memory: each case runs alone or in a batch
+  stream,     ///< on disk: several cases pass each block before the next block is read
+};
+
 /// Request of a run, without its cases.
 struct RunRequest {
   PluginEntryKind kind = PluginEntryKind::experiment;
@@ -30,6 +37,7 @@ struct RunRequest {
   std::uint64_t seed = 0;
   bool profile = false;  ///< measure time and bytes of each component
   bool share = true;     ///< tools of a case share forwards of the same prompt
+  Placement place = Placement::automatic;
   bool resume = false;   ///< continue an interrupted run
   /// Longest time, in seconds, for which finished cases may remain unsafe while others run; 0: each
   /// case is safe before the next one begins.

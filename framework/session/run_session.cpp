@@ -7,6 +7,7 @@
 
 #include "archive/run/run_folder.hpp"
 #include "bench/case_input.hpp"
+#include "bench/input/case_batches.hpp"
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/hub_cache.hpp"
 #include "core/available_memory.hpp"
@@ -123,8 +124,26 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   if (pictures_)
     pictures_->describe(plan_, [&](const fs::path& path) { return context_->file_digest(path); });
   plan_.passes = bound_->passes(parameters_);
+  choose_place();
   give_notes();
   estimate_cost();
+}
+
+/// Cases pass the blocks together only where each has a forward of its own model.
+void RunSession::choose_place() {
+  const bool alone = !request_.share || !request_.interventions.empty();
+  if (request_.place == Placement::stream && alone)
+    throw UsageError(std::string("--place stream: several cases share the reading of a block, but ") +
+                     (request_.share ? "--interventions" : "--no-share") +
+                     " runs each case alone; leave one of the two out");
+  if (request_.place != Placement::automatic)
+    in_step_ = request_.place == Placement::stream;
+  else if (!alone && exceeds_memory(*opened_)) {
+    in_step_ = true;
+    notes_.push_back(
+        "the weights do not fit into the memory that is available, so they are read from disk block "
+        "by block, each block once for several cases (--place memory runs each case alone)");
+  }
 }
 
 void RunSession::give_notes() {
@@ -135,8 +154,14 @@ void RunSession::give_notes() {
 }
 
 void RunSession::estimate_cost() {
-  if (const auto cost = bound_->expected_cost(cases_, parameters_, *context_); cost.cases > 0) {
-    expected_cost_ = to_json(cost);
+  const auto cost = bound_->expected_cost(cases_, parameters_, *context_);
+  const bool with_pictures = pictures_ && !pictures_->empty();
+  if (cost.cases > 0) expected_cost_ = to_json(cost);
+  if (with_pictures) {
+    if (expected_cost_.is_null()) expected_cost_["cases"] = std::ssize(cases_);
+    expected_cost_["picture_tokens"] = pictures_->token_count();
+  }
+  if (!expected_cost_.is_null()) {
     listener_.warn("expected cost of " +
                    describe_expected_cost(expected_cost_, available_memory()));
   }
@@ -153,6 +178,7 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
   control.only_finish = only_finish;
   // An intervention may depend on the row of a batch, as noise does.
   control.batches = request_.interventions.empty();
+  control.in_step = in_step_;
   control.on_case = [&](std::int64_t index, bool failed) {
     listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
                        plan_.passes * std::ssize(cases_)});
@@ -180,6 +206,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
       {"notes", notes_},
       {"profile", request_.profile},
       {"place_variables", place_variables()},
+      {"weights", in_step_ ? "stream" : "memory"},
       {"peak_memory_bytes",
        std::isnan(peak) ? nlohmann::json() : nlohmann::json(static_cast<std::int64_t>(peak))}};
   facts["activations"] = {{"shared", request_.share},

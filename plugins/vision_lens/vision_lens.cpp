@@ -12,6 +12,7 @@
 
 #include "continuations.hpp"
 #include "controls.hpp"
+#include "cost.hpp"
 #include "decode.hpp"
 #include "image_tokens.hpp"
 #include "receipt.hpp"
@@ -170,15 +171,19 @@ CostEstimate VisionLensTool::estimate(const Request& request) const {
   const VisionLensOptions options = options_of(request.parameters());
   const TransformerSpec& spec = model().spec();
   const auto layers = static_cast<double>(layers_of(spec, options).size());
-  double tokens = 1;
+  std::int64_t patches = 0;
   for (const PictureRows& picture : request.tokens().pictures)
-    tokens +=
-        static_cast<double>(picture.height * picture.width) /
-        static_cast<double>(spec.vision->merge_size * spec.vision->merge_size * options.every);
+    patches += picture.frames * picture.height * picture.width;
+  const double tokens = 1 + static_cast<double>(patches) /
+                                static_cast<double>(spec.vision->patches_of_token() * options.every);
   const auto width = static_cast<double>(spec.d_model);
   const double readouts = static_cast<double>(std::max<std::size_t>(1, options.concepts.size()));
   CostEstimate cost;
-  cost.flops = 2 * layers * tokens * width * static_cast<double>(spec.vocab_size) * readouts;
+  // One forward for the prompt and one for each control.
+  const double forwards =
+      options.concepts.empty() ? 1 : 1 + static_cast<double>(options.controls.size());
+  cost.flops = 2 * layers * tokens * width * static_cast<double>(spec.vocab_size) * readouts +
+               forwards * forward_flops(spec, request.tokens().size(), patches);
   cost.bytes = 4 * layers * width * static_cast<double>(request.tokens().size());
   return cost;
 }

@@ -132,6 +132,19 @@ TEST_F(Pictures, HaveRowColumnAndRectangleForEachToken) {
   EXPECT_NE(ids.at(static_cast<std::size_t>(first) - 1), ids.at(static_cast<std::size_t>(first)));
 }
 
+TEST_F(Pictures, ThatPassTheBlocksTogetherHaveTheResultsThatTheyHaveAlone) {
+  const auto digest = [&](const char* place) {
+    const Outcome outcome = lens(
+        {"--images", folder / "pictures", "--prompt", "What is it?", "--place", place});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const ArchiveReader reader(archive);
+    EXPECT_EQ(reader.run()["weights"], place);
+    fs::remove(archive);
+    return reader.attribute("results_sha256");
+  };
+  EXPECT_EQ(digest("stream"), digest("memory"));
+}
+
 TEST_F(Pictures, AreInTheRecipeByTheirHashesAndSizes) {
   lens_of("turned.jpg");
   const Dataset recipe = ArchiveReader(archive).recipe();

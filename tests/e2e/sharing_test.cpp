@@ -11,7 +11,7 @@
 namespace lensbench {
 namespace {
 
-/// Counts the forwards of another model.
+/// Counts the forwards of another model, and notes at which block each begins.
 class CountingModel final : public Model {
  public:
   explicit CountingModel(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
@@ -27,6 +27,7 @@ class CountingModel final : public Model {
                         const Hooks& hooks) const override {
     // Receipts run only the last block again.
     if (options.start_at_layer == 0) ++forwards;
+    starts.push_back(options.stop_at_layer == 0 ? -1 : options.start_at_layer);
     return model_->forward(tokens, options, hooks);
   }
   at::Tensor final_norm(const at::Tensor& residual) const override {
@@ -39,6 +40,7 @@ class CountingModel final : public Model {
   at::Tensor weight(std::string_view name) const override { return model_->weight(name); }
 
   mutable std::int64_t forwards = 0;
+  mutable std::vector<std::int64_t> starts = {};  ///< -1: the embedding
 
  private:
   std::shared_ptr<const Model> model_;
@@ -77,7 +79,8 @@ class LensAndAttribution final : public Experiment {
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};
 };
 
-std::int64_t forwards_of_three_cases(bool share) {
+/// Runs the experiment on three cases. \return the model, with its counts
+std::shared_ptr<const CountingModel> run_three_cases(bool share, const RunControl& control = {}) {
   PluginHost host;
   host.load_directory(testing::build_folder() + "/lib/lensbench/plugins");
   const auto model = std::make_shared<CountingModel>(Model::open(kModel));
@@ -88,9 +91,13 @@ std::int64_t forwards_of_three_cases(bool share) {
   NoSink sink;
   const std::vector<CaseInput> cases = {
       {"a", "And God said", {}, {}}, {"b", "In the beginning", {}, {}}, {"c", "Amen", {}, {}}};
-  const auto report = bound.run(cases, {}, context, sink, {});
+  const auto report = bound.run(cases, {}, context, sink, control);
   EXPECT_EQ(report.completed.size(), 3u);
-  return model->forwards;
+  return model;
+}
+
+std::int64_t forwards_of_three_cases(bool share) {
+  return run_three_cases(share)->forwards;
 }
 
 TEST(Sharing, CostsTwoShippedToolsOneForwardACase) {
@@ -100,6 +107,44 @@ TEST(Sharing, CostsTwoShippedToolsOneForwardACase) {
 TEST(Sharing, TurnedOffRunsAForwardForEveryRequest) {
   // The lens asks for the stream and for its end, the attribution for the outputs.
   EXPECT_EQ(forwards_of_three_cases(false), 3 * 3);
+}
+
+// The first 3 x (n + 2) forwards are parts: the embedding of the three cases, then each block of the
+// three, then the end of the three. Receipts run the last block again.
+TEST(CasesInStep, PassEachBlockBeforeTheNextBlockBegins) {
+  RunControl control;
+  control.in_step = true;
+  const auto model = run_three_cases(true, control);
+  const std::int64_t n = model->spec().n_layers;
+  ASSERT_GE(std::ssize(model->starts), 3 * (n + 2));
+  for (std::int64_t i = 0; i < 3 * (n + 2); ++i)
+    EXPECT_EQ(model->starts[static_cast<std::size_t>(i)], i / 3 - 1) << i;
+}
+
+TEST(CasesInStep, HaveTheResultsThatTheyHaveAlone) {
+  const TempDir folder;
+  const auto run = [&](const char* place) {
+    std::vector<std::string> words = {"run",      "first_look", "--model",  kModel,
+                                      "--prompt", "Amen",       "--prompt", "In the beginning",
+                                      "--quiet",  "--place",    place};
+    const std::string file = folder / (std::string(place) + ".h5");
+    words.insert(words.end(), {"--out", file});
+    EXPECT_EQ(lensbench(words).exit_code, 0);
+    return ArchiveReader(file);
+  };
+  const ArchiveReader in_step = run("stream"), alone = run("memory");
+  for (const char* digest : {"results_sha256", "recipe_sha256"})
+    EXPECT_EQ(in_step.attribute(digest), alone.attribute(digest)) << digest;
+  EXPECT_EQ(in_step.run()["weights"], "stream");
+  EXPECT_EQ(alone.run()["weights"], "memory");
+}
+
+TEST(CasesInStep, AreRefusedWhereEachCaseRunsAlone) {
+  const Outcome outcome =
+      lensbench({"tool", "logit_lens", "--model", kModel, "--prompt", "Amen", "--place", "stream",
+                 "--no-share", "--out", TempDir() / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--no-share runs each case alone"));
 }
 
 TEST(Sharing, ChangesNoBitOfTheResultsNorTheRecipe) {

@@ -3,15 +3,19 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <lensbench/error.hpp>
 #include <map>
 
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
+#include "core/available_memory.hpp"
 #include "model/forward/row_bits.hpp"
 
 namespace lensbench {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Most cases of a batch: products of so many short prompts reach the speed of long ones.
 constexpr std::int64_t kMostCases = 32;
@@ -32,7 +36,57 @@ std::int64_t length_of(const CaseInput& input, const Context& context) {
   }
 }
 
+/// Bounds of a group in step: its prompts are held at once, with the pixels of their pictures.
+constexpr std::int64_t kMostInStep = 16, kMostTokensInStep = 8192, kMostPatchesInStep = 16384;
+
+struct PromptSize {
+  std::int64_t tokens = 0, patches = 0;
+};
+
+/// Size of the prompt of a case; no tokens if the case fails when it runs.
+PromptSize size_of(const CaseInput& input, const Context& context) {
+  const TransformerSpec& spec = context.model().spec();
+  try {
+    const auto* pictures = picture_prompts_of(context.model(), input.id);
+    if (pictures == nullptr) return {tokens_of(input, context).size(), 0};
+    const Tokens& tokens = pictures->prompt(input.id);
+    const auto placeholders =
+        std::count(tokens.ids.begin(), tokens.ids.end(), spec.vision->image_token_id);
+    return {tokens.size(), placeholders * spec.vision->patches_of_token()};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
+
+std::vector<std::vector<std::int64_t>> groups_in_step(const std::vector<CaseInput>& cases,
+                                                      const Context& context) {
+  std::vector<std::vector<std::int64_t>> groups;
+  PromptSize sum;
+  for (std::int64_t i = 0; i < std::ssize(cases); ++i) {
+    const PromptSize size = size_of(cases[static_cast<std::size_t>(i)], context);
+    sum = {sum.tokens + size.tokens, sum.patches + size.patches};
+    const bool full = groups.empty() || std::ssize(groups.back()) == kMostInStep ||
+                      sum.tokens > kMostTokensInStep || sum.patches > kMostPatchesInStep;
+    // A case that fails when it runs is alone, so that it fails alone.
+    if (full || size.tokens == 0) {
+      groups.emplace_back();
+      sum = size;
+    }
+    groups.back().push_back(i);
+    if (size.tokens == 0) sum.tokens = kMostTokensInStep;
+  }
+  return groups;
+}
+
+bool exceeds_memory(const Model& model) {
+  double bytes = 0;
+  std::error_code error;
+  for (const ModelFile& file : model.files())
+    if (file.role == "weights") bytes += static_cast<double>(fs::file_size(file.path, error));
+  return !error && bytes > available_memory();
+}
 
 /// Fewest tokens of a case that runs in a batch: a product of one row, or of a few rows of
 /// half-precision weights, is a loop of its own.

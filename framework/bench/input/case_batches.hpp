@@ -8,11 +8,14 @@
 
 namespace lensbench {
 
-/// Prompts of equal length whose forwards run together. Each gets the bits that it would get in
-/// every other batch, so that results depend neither on the order of cases nor on a resumption.
+/// Prompts whose forwards run together. Each gets the bits that it would get in every other batch,
+/// so that results depend neither on the order of cases nor on a resumption.
 struct CaseBatch {
   std::int64_t number = 0;        ///< differs from those of the other batches of a run
   std::vector<Tokens> sequences;  ///< the prompt of each case
+  /// False: prompts of equal length, without pictures, that are one forward. True: any prompts,
+  /// each with a forward of its own, which pass each block together.
+  bool in_step = false;
 };
 
 /// Cases of equal length that are near each other, each group in order and the groups in the order
@@ -30,6 +33,15 @@ bool can_run_in_batches(const TransformerSpec& spec);
 
 /// Most tokens of a batch, so that even all activations of a batch need a bounded memory.
 std::int64_t most_batch_columns(const TransformerSpec& spec);
+
+/// Groups of consecutive cases whose prompts, with or without pictures, pass each block of the model
+/// together (`CaseBatch::in_step`), so that weights that do not fit into memory are read from disk
+/// once for all of them. Each group has as many cases as fit into bounds for tokens and patches.
+std::vector<std::vector<std::int64_t>> groups_in_step(const std::vector<CaseInput>& cases,
+                                                      const Context& context);
+
+/// Whether the weights of a model, which are mapped from its files, need more memory than there is.
+bool exceeds_memory(const Model& model);
 
 /// Groups of the cases of a run. All cases stay alone where products of this BLAS and processor
 /// give a row other bits among more rows. Cases that cannot run, or are so short that the loops of

@@ -33,7 +33,9 @@ BoundExperiment::Run::Run(BoundExperiment& bound, const std::vector<CaseInput>& 
       meter_(profile_of(context.model())),
       services_(context, sink, control, meter_),
       slots_(bound.experiment_->tool_slots(), services_),
-      groups_(batches_of(cases, context, control.batches && !control.only_finish)) {}
+      groups_(control.in_step && !control.only_finish
+                  ? groups_in_step(cases, context)
+                  : batches_of(cases, context, control.batches && !control.only_finish)) {}
 
 RunReport BoundExperiment::Run::report() {
   // Every pass runs over all cases before the next one begins, so that it can read all earlier
@@ -109,20 +111,31 @@ std::vector<std::int64_t> BoundExperiment::Run::waiting_of(const std::vector<std
 
 bool BoundExperiment::Run::run_group(const std::vector<std::int64_t>& group, std::int64_t pass,
                                      const Summary* earlier) {
-  std::optional<CaseBatch> batch;
-  if (group.size() > 1) {
-    batch.emplace().number = ++batches_;
-    for (const std::int64_t index : group)
-      batch->sequences.push_back(tokens_of(input_of(index), context_));
-  }
+  const std::optional<CaseBatch> batch = batch_of(group);
   const CaseBatch* const together = batch ? &*batch : nullptr;
-  if (together != nullptr && takes_batches()) {
+  if (together != nullptr && !together->in_step && takes_batches()) {
     if (should_stop()) return false;
     if (run_together(group, pass, together)) return true;
   }
   for (const std::int64_t index : group)
     if (should_stop() || !run_case(index, pass, earlier, together)) return false;
   return true;
+}
+
+/// The prompts of a group of several cases. Nothing, if one cannot be read: its case fails alone.
+std::optional<CaseBatch> BoundExperiment::Run::batch_of(const std::vector<std::int64_t>& group) {
+  if (group.size() < 2) return std::nullopt;
+  CaseBatch batch;
+  batch.number = ++batches_;
+  batch.in_step = control_.in_step;
+  batch.sequences.reserve(group.size());
+  try {
+    for (const std::int64_t index : group)
+      batch.sequences.push_back(tokens_of(input_of(index), context_));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return batch;
 }
 
 bool BoundExperiment::Run::takes_batches() const {

@@ -51,6 +51,7 @@ class BoundExperiment::Run {
   void begin(std::int64_t index, std::int64_t pass, const CaseBatch* batch);
   CaseCosts end();
   bool should_stop() const { return control_.should_stop && control_.should_stop(); }
+  std::optional<CaseBatch> batch_of(const std::vector<std::int64_t>& group);
   bool takes_batches() const;
   const CaseInput& input_of(std::int64_t index) const {
     return cases_[static_cast<std::size_t>(index)];

@@ -57,6 +57,11 @@ PictureArguments picture_arguments(const Options& options) {
 
 namespace {
 
+Placement placement(const std::string& word) {
+  if (word == "stream") return Placement::stream;
+  return word == "memory" ? Placement::memory : Placement::automatic;
+}
+
 /// Reads what a run asks for, apart from the name of its entry and the plug-ins.
 void read_request(const Options& options, RunRequest& request) {
   request.model = options.text("model");
@@ -68,6 +73,7 @@ void read_request(const Options& options, RunRequest& request) {
   request.seed = options.count("seed");
   request.profile = options.flag("profile");
   request.share = !options.flag("no-share");
+  request.place = placement(options.text("place"));
   request.resume = options.flag("resume");
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);

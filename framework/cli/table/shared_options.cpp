@@ -140,6 +140,13 @@ std::vector<Option> run_options() {
        .help =
            "run a forward for every request of every tool, instead of sharing one per case; the "
            "results are the same"},
+      {.name = "place",
+       .argument = "WHERE",
+       .help = "weights in memory, or stream: read from disk block by block, each block once for "
+               "several cases; auto: stream if the weights do not fit into memory. The results are "
+               "the same",
+       .words = {"auto", "memory", "stream"},
+       .initial = "auto"},
       {.name = "progress",
        .argument = "HOW",
        .help = "bar, or json: one line on stderr for each case when it is safe",

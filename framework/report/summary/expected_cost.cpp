@@ -48,6 +48,8 @@ std::string counted(double count, const std::string& one) {
 
 std::string describe_expected_cost(const json& cost, double available_bytes) {
   std::vector<std::string> parts;
+  if (const auto tokens = number(cost, "picture_tokens"))
+    parts.push_back(counted(*tokens, "token") + " of pictures (--set max_pixels=N gives fewer)");
   if (const auto steps = number(cost, "steps")) parts.push_back(counted(*steps, "step"));
   if (const auto operations = number(cost, "floating_point_operations"))
     parts.push_back("about " + rounded(*operations) + " floating-point operations");

@@ -8,8 +8,7 @@ namespace lensbench {
 
 /// Description of an expected cost in one line.
 /// \param cost             `expected_cost` of `/run`, which may be damaged: numbers `cases`,
-/// `steps`,
-///   `floating_point_operations` and `bytes`; null where one is not known
+/// `picture_tokens`, `steps`, `floating_point_operations` and `bytes`; null where one is not known
 /// \param available_bytes  memory that the process can use without swapping, bytes
 std::string describe_expected_cost(
     const nlohmann::json& cost, double available_bytes = std::numeric_limits<double>::infinity());

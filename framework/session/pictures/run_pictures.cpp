@@ -1,5 +1,6 @@
 #include "session/pictures/run_pictures.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <lensbench/error.hpp>
 #include <utility>
@@ -76,6 +77,14 @@ std::vector<const PictureFile*> RunPictures::files_of(const Prompt& prompt) cons
   files.reserve(prompt.pictures.size());
   for (const std::size_t number : prompt.pictures) files.push_back(&store_.files()[number]);
   return files;
+}
+
+std::int64_t RunPictures::token_count() const {
+  std::int64_t count = 0;
+  for (const auto& [id, prompt] : prompts_)
+    count += std::count(prompt.tokens.ids.begin(), prompt.tokens.ids.end(),
+                        tower_of(*model_).image_token_id);
+  return count;
 }
 
 const Tokens& RunPictures::prompt(const std::string& case_id) const {

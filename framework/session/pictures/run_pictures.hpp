@@ -33,6 +33,8 @@ class RunPictures final : public PicturePrompts {
   /// Absolute path of every picture, case by case in the order of the plan.
   std::vector<std::string> paths(const RunPlan& plan) const;
   bool empty() const { return prompts_.empty(); }
+  /// Tokens of the pictures of all prompts.
+  std::int64_t token_count() const;
 
   bool has(const std::string& case_id) const override { return prompts_.contains(case_id); }
   const Tokens& prompt(const std::string& case_id) const override;

@@ -71,6 +71,31 @@ TEST(CaseBatches, KeepTheBitsOfEachPromptInAModelOfLargeProducts) {
   }
 }
 
+CaseInput case_of(std::size_t tokens) {
+  return {"", "", std::vector<std::int64_t>(tokens, 1), {}};
+}
+
+TEST(GroupsInStep, HaveAsManyConsecutiveCasesAsTheirBoundsAllow) {
+  TransformerSpec spec = small_gpt2_spec();
+  spec.max_positions = 8192;
+  const Context context(random_model(spec, 1), 0);
+  EXPECT_THAT(groups_in_step({case_of(3), case_of(8000), case_of(100), case_of(200), case_of(7)},
+                             context),
+              ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4)));
+  const auto many = groups_in_step(std::vector<CaseInput>(40, case_of(5)), context);
+  ASSERT_EQ(many.size(), 3u);
+  EXPECT_EQ(many[1].front(), 16);
+  EXPECT_EQ(many[2].size(), 8u);
+}
+
+TEST(GroupsInStep, LeaveACaseThatCannotRunAlone) {
+  const Context context(random_model(small_gpt2_spec(), 1), 0);
+  CaseInput wrong = case_of(1);
+  wrong.ids = {1'000'000};
+  EXPECT_THAT(groups_in_step({case_of(2), wrong, case_of(3), case_of(4)}, context),
+              ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2, 3)));
+}
+
 TEST(CaseBatches, LeaveACaseThatCannotRunAlone) {
   EXPECT_THAT(form_batches({4, 0, 4, 0}, 512),
               ElementsAre(ElementsAre(0, 2), ElementsAre(1), ElementsAre(3)));
