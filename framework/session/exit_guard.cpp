@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
-// Guard against `exit` and `quick_exit` in a plug-in. They would end a run with the exit code of the
-// plug-in, 0 perhaps, as if all cases were done. The function that they call replaces that by a
+// Guard against `exit` and `quick_exit` in a plug-in. They would end a run with the exit code of
+// the plug-in, 0 perhaps, as if all cases were done. The function that they call replaces that by a
 // message and code 5.
 
 namespace lensbench {

@@ -184,8 +184,7 @@ void add_attributes(Dataset& dataset, const AttentionOptions& options,
   dataset.attributes["flow"] = options.flow;
   dataset.attributes["residual_weight"] = options.residual_weight;
   // A position without flow is not resolved.
-  dataset.attributes["position"] =
-      plan.rollout || plan.max_flow ? plan.position : options.position;
+  dataset.attributes["position"] = plan.rollout || plan.max_flow ? plan.position : options.position;
 }
 
 }  // namespace lensbench::attention

@@ -174,8 +174,9 @@ CostEstimate VisionLensTool::estimate(const Request& request) const {
   std::int64_t patches = 0;
   for (const PictureRows& picture : request.tokens().pictures)
     patches += picture.frames * picture.height * picture.width;
-  const double tokens = 1 + static_cast<double>(patches) /
-                                static_cast<double>(spec.vision->patches_of_token() * options.every);
+  const double tokens =
+      1 + static_cast<double>(patches) /
+              static_cast<double>(spec.vision->patches_of_token() * options.every);
   const auto width = static_cast<double>(spec.d_model);
   const double readouts = static_cast<double>(std::max<std::size_t>(1, options.concepts.size()));
   CostEstimate cost;

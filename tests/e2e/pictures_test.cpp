@@ -134,8 +134,8 @@ TEST_F(Pictures, HaveRowColumnAndRectangleForEachToken) {
 
 TEST_F(Pictures, ThatPassTheBlocksTogetherHaveTheResultsThatTheyHaveAlone) {
   const auto digest = [&](const char* place) {
-    const Outcome outcome = lens(
-        {"--images", folder / "pictures", "--prompt", "What is it?", "--place", place});
+    const Outcome outcome =
+        lens({"--images", folder / "pictures", "--prompt", "What is it?", "--place", place});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     const ArchiveReader reader(archive);
     EXPECT_EQ(reader.run()["weights"], place);

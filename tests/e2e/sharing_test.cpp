@@ -109,8 +109,8 @@ TEST(Sharing, TurnedOffRunsAForwardForEveryRequest) {
   EXPECT_EQ(forwards_of_three_cases(false), 3 * 3);
 }
 
-// The first 3 x (n + 2) forwards are parts: the embedding of the three cases, then each block of the
-// three, then the end of the three. Receipts run the last block again.
+// The first 3 x (n + 2) forwards are parts: the embedding of the three cases, then each block of
+// the three, then the end of the three. Receipts run the last block again.
 TEST(CasesInStep, PassEachBlockBeforeTheNextBlockBegins) {
   RunControl control;
   control.in_step = true;

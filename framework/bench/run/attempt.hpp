@@ -16,8 +16,8 @@ namespace lensbench {
 /// Adds to `message` the tools from whose calls the exception came.
 std::string with_tools(const std::string& message, const Experiment& experiment);
 
-/// Adds to a refusal the tools whose result was saved in the expression that threw it, unless it names
-/// its tool already.
+/// Adds to a refusal the tools whose result was saved in the expression that threw it, unless it
+/// names its tool already.
 std::string with_source(const std::string& message, const Experiment& experiment);
 
 /// Runs `work` of an experiment and turns any exception into a failure.

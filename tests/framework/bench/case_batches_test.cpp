@@ -79,9 +79,9 @@ TEST(GroupsInStep, HaveAsManyConsecutiveCasesAsTheirBoundsAllow) {
   TransformerSpec spec = small_gpt2_spec();
   spec.max_positions = 8192;
   const Context context(random_model(spec, 1), 0);
-  EXPECT_THAT(groups_in_step({case_of(3), case_of(8000), case_of(100), case_of(200), case_of(7)},
-                             context),
-              ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4)));
+  EXPECT_THAT(
+      groups_in_step({case_of(3), case_of(8000), case_of(100), case_of(200), case_of(7)}, context),
+      ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4)));
   const auto many = groups_in_step(std::vector<CaseInput>(40, case_of(5)), context);
   ASSERT_EQ(many.size(), 3u);
   EXPECT_EQ(many[1].front(), 16);

@@ -18,8 +18,8 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::StartsWith;
 using testing::place;
+using ::testing::StartsWith;
 using testing::TempDir;
 
 class OddResults : public ::testing::Test {
@@ -106,8 +106,8 @@ TEST_F(OddResults, AMalformedResultIsAFailedRunAndNoWrongUsage) {
 }
 
 TEST_F(OddResults, InAnExperimentTheDatasetIsNamed) {
-  EXPECT_THAT(of_experiment("nan"),
-              AllOf(HasSubstr("dataset 'result'"), HasSubstr("NaN"), EndsWith("(saved from tool 'odd')")));
+  EXPECT_THAT(of_experiment("nan"), AllOf(HasSubstr("dataset 'result'"), HasSubstr("NaN"),
+                                          EndsWith("(saved from tool 'odd')")));
 }
 
 TEST_F(OddResults, AreRefusedForAnInfinityThatNobodyExplains) {

@@ -95,8 +95,9 @@ TEST(TypedCalls, OfCompositionHaveTheDefaultsOfRequests) {
 
 TEST(TypedCalls, OfFactsHaveTheDefaultsOfRequests) {
   const testing::TempDir folder;
-  const auto file = folder.write("facts.jsonl",
-                                 R"({"subject": "t3 t4", "relation": "r", "object": "t17", "templates": ["t5 {}"]}
+  const auto file =
+      folder.write("facts.jsonl",
+                   R"({"subject": "t3 t4", "relation": "r", "object": "t17", "templates": ["t5 {}"]}
 {"subject": "t11", "relation": "r", "object": "t20", "templates": ["t5 {}"]}
 )");
   TypedBench<facts::FactsTool> bench;
@@ -116,8 +117,8 @@ TEST(TypedCalls, OfLayerAttributionHaveTheDefaultsOfRequests) {
 
 TEST(TypedCalls, OfLayerSurgeryHaveTheDefaultsOfRequests) {
   TypedBench<surgery::LayerSurgeryTool> bench;
-  for (const auto& [operation, name] : {std::pair{SurgeryOperation::delete_block, "delete"},
-                                        {SurgeryOperation::prune, "prune"}})
+  for (const auto& [operation, name] :
+       {std::pair{SurgeryOperation::delete_block, "delete"}, {SurgeryOperation::prune, "prune"}})
     bench.expect_answer(bench.tool.operate(bench.tokens, operation, {}), {{"operation", name}});
 }
 
@@ -151,11 +152,11 @@ TEST(TypedCalls, OfSteeringHaveTheDefaultsOfRequests) {
   TypedBench<steering::SteeringTool> bench;
   const std::int64_t middle = bench.model->spec().n_layers / 2;
   const at::Tensor direction = bench.tool.difference({{bench.tokens, bench.other()}}, {middle}, -1);
-  bench.expect_answer(bench.tool.steer(bench.tokens, direction, Target::model(), {}),
-                      {{"plus", "t3 t17 t5 t9 t11 t17 t5 t9"},
-                       {"minus", "t3 t20 t5 t9 t11 t17 t5 t9"}},
-                      {"direction", "plus", "minus", "pairs", "align", "direction_pairs",
-                       "direction_prompts_with_target"});
+  bench.expect_answer(
+      bench.tool.steer(bench.tokens, direction, Target::model(), {}),
+      {{"plus", "t3 t17 t5 t9 t11 t17 t5 t9"}, {"minus", "t3 t20 t5 t9 t11 t17 t5 t9"}},
+      {"direction", "direction_row", "plus", "minus", "pairs", "align", "direction_pairs",
+       "direction_prompts_with_target"});
 }
 
 TEST(TypedCalls, OfTokenAnalyzerHaveTheDefaultsOfRequests) {
@@ -166,8 +167,8 @@ TEST(TypedCalls, OfTokenAnalyzerHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfVisionLensHaveTheDefaultsOfRequests) {
   TypedBench<vision_lens::VisionLensTool> bench(
       Model::open(testing::data_folder() + "/vision_models/qwen2_5_vl"));
-  bench.tokens = testing::VisionSample("qwen2_5_vl", "two_pictures")
-                     .tokens(*bench.model->spec().vision);
+  bench.tokens =
+      testing::VisionSample("qwen2_5_vl", "two_pictures").tokens(*bench.model->spec().vision);
   bench.tokens.texts.assign(bench.tokens.ids.size(), "t");
   bench.expect_answer(bench.tool.analyze(bench.tokens, {}, {}));
 }

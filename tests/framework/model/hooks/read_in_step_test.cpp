@@ -25,8 +25,7 @@ void expect_those_of_forwards_alone(const Model& model, const std::vector<Tokens
   const bool pictures = !prompts.front().pictures.empty();
   for (const HookPoint& point : hook_points(model.spec()))
     if (pictures || !point.name.starts_with("vision_")) names.push_back(point.name);
-  const auto all =
-      read_activations_in_step(model, sequences, names, ForwardOptions::Logits::all);
+  const auto all = read_activations_in_step(model, sequences, names, ForwardOptions::Logits::all);
   ASSERT_EQ(all.size(), sequences.size());
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Activations alone = read_activations(model, sequences[i], names);
@@ -39,9 +38,9 @@ void expect_those_of_forwards_alone(const Model& model, const std::vector<Tokens
 TEST(ReadInStep, GivesTextsOfAnyLengthTheBitsThatTheyHaveAlone) {
   for (const TransformerSpec& spec : {small_gpt2_spec(), small_llama_spec()}) {
     const auto model = random_model(spec, 3);
-    expect_those_of_forwards_alone(*model, {tokens_from_ids(*model, {1, 2, 3}),
-                                            tokens_from_ids(*model, {4}),
-                                            tokens_from_ids(*model, {5, 6, 7, 8, 9})});
+    expect_those_of_forwards_alone(
+        *model, {tokens_from_ids(*model, {1, 2, 3}), tokens_from_ids(*model, {4}),
+                 tokens_from_ids(*model, {5, 6, 7, 8, 9})});
   }
 }
 
