@@ -32,8 +32,13 @@ std::vector<double> sizes_of(const std::vector<float>& values) {
 
 SizeCounts counts_of(const std::vector<float>& values) {
   SizeCounts counts(1);
-  counts.add(0, values.data(), 1, std::ssize(values));
+  for_each_tile(values.data(), 1, std::ssize(values),
+                [&](const Tile& tile) { counts.add(0, tile); });
   return counts;
+}
+
+void add_rows(ColumnMoments& moments, const float* rows, std::int64_t width, std::int64_t count) {
+  for_each_tile(rows, width, count, [&](const Tile& tile) { moments.add(tile); });
 }
 
 TEST(VectorMeasures, OfOneActiveNeuronAreTheLargest) {
@@ -77,9 +82,9 @@ TEST(ColumnMoments, AreThoseOfAllRowsInFloat64) {
                                                                        : i % 3 == 1 ? -3
                                                                                     : 0)));
   ColumnMoments whole(kWidth), parts(kWidth);
-  whole.add(rows.data(), kRows);
-  parts.add(rows.data(), 3);
-  parts.add(rows.data() + 3 * kWidth, kRows - 3);
+  add_rows(whole, rows.data(), kWidth, kRows);
+  add_rows(parts, rows.data(), kWidth, 3);
+  add_rows(parts, rows.data() + 3 * kWidth, kWidth, kRows - 3);
   for (std::int64_t i = 0; i < kWidth; ++i) {
     double sum = 0, squares = 0, second = 0, fourth = 0, positive = 0;
     double most = -1e300, least = 1e300;
@@ -115,7 +120,7 @@ TEST(ColumnMoments, OfEqualRowsHaveNoKurtosis) {
   ColumnMoments moments(2);
   EXPECT_TRUE(std::isnan(moments.mean(0)));
   const std::vector<float> rows = {0.1F, 1, 0.1F, -1, 0.1F, 1, 0.1F, -1};
-  moments.add(rows.data(), 4);
+  add_rows(moments, rows.data(), 2, 4);
   EXPECT_TRUE(std::isnan(moments.excess_kurtosis(0)));
   EXPECT_NEAR(moments.excess_kurtosis(1), -2, kExact) << "a coin";
 }
