@@ -32,6 +32,9 @@ LENSBENCH_INLINE void store(const V& from, Number* to) {
   std::memcpy(to, &from, sizeof(V));
 }
 
+/// Indices that are computed before they are counted: they are read from memory, which is faster than
+/// from the parts of a vector.
+constexpr std::int64_t kIndices = 128;
 constexpr std::int32_t kSizeMask = 0x7fffffff;
 
 template <int N>
@@ -168,16 +171,18 @@ LENSBENCH_INLINE void sizes_body(const float* tile, std::int64_t rows, const Siz
       begin[v][lane] = (v * N + lane) * static_cast<std::int32_t>(stride);
   }
   // The counts of different neurons do not wait for each other.
-  for (std::int64_t r = 0; r < rows; ++r, tile += kTileColumns) {
-    ByColumn<std::int32_t> at;
-    for (int v = 0; v < kVectors; ++v) {
-      Int bits;
-      load(tile + v * N, bits);
-      const Int key = (bits & kSizeMask) >> kDroppedBits;
-      const Int bin = ((key >= first[v]) & (key - before[v])) + begin[v];
-      store(bin, &at[static_cast<std::size_t>(v * N)]);
-    }
-    for (const std::int32_t i : at) ++counts[i];
+  std::array<std::int32_t, kIndices> at;
+  for (std::int64_t r = 0; r < rows; r += kIndices / kTileColumns) {
+    const std::int64_t some = std::min(kIndices / kTileColumns, rows - r) * kTileColumns;
+    for (std::int64_t i = 0; i < some; i += kTileColumns, tile += kTileColumns)
+      for (int v = 0; v < kVectors; ++v) {
+        Int bits;
+        load(tile + v * N, bits);
+        const Int key = (bits & kSizeMask) >> kDroppedBits;
+        const Int bin = ((key >= first[v]) & (key - before[v])) + begin[v];
+        store(bin, &at[static_cast<std::size_t>(i + v * N)]);
+      }
+    for (std::int64_t i = 0; i < some; ++i) ++counts[at[static_cast<std::size_t>(i)]];
   }
 }
 
@@ -213,21 +218,23 @@ LENSBENCH_INLINE void bins_body(const float* values, std::int64_t count, const S
                                 std::int64_t* counts, std::int64_t copy) {
   using Float = typename Vectors<N>::Float;
   using Int = typename Vectors<N>::Int;
-  constexpr int kVectors = 16 / N;
+  std::array<std::int32_t, kIndices> at;
   std::int64_t i = 0;
-  for (; i + kVectors * N <= count; i += kVectors * N) {
-    std::array<std::int32_t, kVectors * N> at;
-    for (int v = 0; v < kVectors; ++v) {
+  for (; i + kTileColumns <= count;) {
+    const std::int64_t some = std::min(kIndices, (count - i) / kTileColumns * kTileColumns);
+    for (std::int64_t k = 0; k < some; k += N) {
       Float value;
-      load(values + i + v * N, value);
+      load(values + i + k, value);
       const Int whole = __builtin_convertvector(value * bins.per_unit, Int);
       // Rounds down, also below 0: true is -1.
       const Int bin =
           whole + bins.middle + (__builtin_convertvector(whole, Float) * bins.width > value);
-      store(bin, &at[static_cast<std::size_t>(v * N)]);
+      store(bin, &at[static_cast<std::size_t>(k)]);
     }
-    for (std::size_t k = 0; k < at.size(); ++k)
-      ++counts[static_cast<std::int64_t>(k) % kCopies * copy + at[k]];
+    for (std::int64_t k = 0; k < some; k += kCopies)
+      for (std::int64_t c = 0; c < kCopies; ++c)
+        ++counts[c * copy + at[static_cast<std::size_t>(k + c)]];
+    i += some;
   }
   for (; i < count; ++i) {
     const auto whole = static_cast<std::int32_t>(values[i] * bins.per_unit);
