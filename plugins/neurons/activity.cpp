@@ -18,7 +18,8 @@ constexpr std::int32_t kCounts = 1 + kBins;
 constexpr int kFirstExponent = -126;
 
 std::int32_t key_of(float value) {
-  return static_cast<std::int32_t>((std::bit_cast<std::uint32_t>(value) & 0x7fffffffU) >> kDroppedBits);
+  return static_cast<std::int32_t>((std::bit_cast<std::uint32_t>(value) & 0x7fffffffU) >>
+                                   kDroppedBits);
 }
 
 float edge_of(std::int32_t key) {
@@ -59,8 +60,7 @@ double ColumnMoments::root_mean_square(std::size_t neuron) const {
   if (count() == 0) return kNaN;
   // mean (shift + d)²
   const auto shift = static_cast<double>(sums.shift[i]), n = static_cast<double>(count());
-  return std::sqrt(
-      std::max(0.0, shift * shift + (2 * shift * sums.first[i] + sums.second[i]) / n));
+  return std::sqrt(std::max(0.0, shift * shift + (2 * shift * sums.first[i] + sums.second[i]) / n));
 }
 
 double ColumnMoments::excess_kurtosis(std::size_t neuron) const {

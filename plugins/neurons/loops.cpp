@@ -32,8 +32,8 @@ LENSBENCH_INLINE void store(const V& from, Number* to) {
   std::memcpy(to, &from, sizeof(V));
 }
 
-/// Indices that are computed before they are counted: they are read from memory, which is faster than
-/// from the parts of a vector.
+/// Indices that are computed before they are counted: they are read from memory, which is faster
+/// than from the parts of a vector.
 constexpr std::int64_t kIndices = 128;
 constexpr std::int32_t kSizeMask = 0x7fffffff;
 
@@ -244,31 +244,31 @@ LENSBENCH_INLINE void bins_body(const float* values, std::int64_t count, const S
 
 /// One set of functions. The attribute is on the outer functions only, so that the bodies, which
 /// are always inlined, are compiled with its instructions. N is the vector width in floats.
-#define LENSBENCH_LOOPS(name, attribute, N)                                                        \
-  attribute std::int32_t name##_rows(const float* tile, std::int64_t rows, double* l1,             \
-                                     double* squares) {                                            \
-    return rows_body<N>(tile, rows, l1, squares);                                                  \
-  }                                                                                                \
-  attribute void name##_moments(const float* tile, std::int64_t rows, MomentSums& sums) {          \
-    moments_body<N>(tile, rows, sums);                                                             \
-  }                                                                                                \
-  attribute void name##_largest(const float* tile, std::int64_t rows,                              \
-                                ByColumn<std::int32_t>& keys) {                                    \
-    largest_body<N>(tile, rows, keys);                                                             \
-  }                                                                                                \
-  attribute void name##_sizes(const float* tile, std::int64_t rows, const SizeBins& bins,          \
-                              std::uint32_t* counts, std::int64_t stride) {                        \
-    sizes_body<N>(tile, rows, bins, counts, stride);                                               \
-  }                                                                                                \
-  attribute void name##_range(const float* values, std::int64_t count, float& least,               \
-                              float& most) {                                                       \
-    range_body<N>(values, count, least, most);                                                     \
-  }                                                                                                \
-  attribute void name##_bins(const float* values, std::int64_t count, const SignedBins& bins,      \
-                             std::int64_t* counts, std::int64_t copy) {                            \
-    bins_body<N>(values, count, bins, counts, copy);                                               \
-  }                                                                                                \
-  constexpr Loops name##_loops = {name##_rows,  name##_moments, name##_largest,                    \
+#define LENSBENCH_LOOPS(name, attribute, N)                                                   \
+  attribute std::int32_t name##_rows(const float* tile, std::int64_t rows, double* l1,        \
+                                     double* squares) {                                       \
+    return rows_body<N>(tile, rows, l1, squares);                                             \
+  }                                                                                           \
+  attribute void name##_moments(const float* tile, std::int64_t rows, MomentSums& sums) {     \
+    moments_body<N>(tile, rows, sums);                                                        \
+  }                                                                                           \
+  attribute void name##_largest(const float* tile, std::int64_t rows,                         \
+                                ByColumn<std::int32_t>& keys) {                               \
+    largest_body<N>(tile, rows, keys);                                                        \
+  }                                                                                           \
+  attribute void name##_sizes(const float* tile, std::int64_t rows, const SizeBins& bins,     \
+                              std::uint32_t* counts, std::int64_t stride) {                   \
+    sizes_body<N>(tile, rows, bins, counts, stride);                                          \
+  }                                                                                           \
+  attribute void name##_range(const float* values, std::int64_t count, float& least,          \
+                              float& most) {                                                  \
+    range_body<N>(values, count, least, most);                                                \
+  }                                                                                           \
+  attribute void name##_bins(const float* values, std::int64_t count, const SignedBins& bins, \
+                             std::int64_t* counts, std::int64_t copy) {                       \
+    bins_body<N>(values, count, bins, counts, copy);                                          \
+  }                                                                                           \
+  constexpr Loops name##_loops = {name##_rows,  name##_moments, name##_largest,               \
                                   name##_sizes, name##_range,   name##_bins};
 
 LENSBENCH_LOOPS(baseline, , 4)

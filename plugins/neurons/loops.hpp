@@ -59,8 +59,8 @@ struct Loops {
   void (*range)(const float* values, std::int64_t count, float& least, float& most);
   /// Counts each value in its bin, values next to each other in different copies of the counts.
   /// \param counts  [kCopies, copy]
-  void (*bins)(const float* values, std::int64_t count, const SignedBins& bins, std::int64_t* counts,
-               std::int64_t copy);
+  void (*bins)(const float* values, std::int64_t count, const SignedBins& bins,
+               std::int64_t* counts, std::int64_t copy);
 };
 
 /// The fastest set of loops that this processor supports.
