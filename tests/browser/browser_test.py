@@ -174,6 +174,20 @@ class Colours(PageTest):
                 wanted = self.VIRIDIS[round(value * 255)]
                 self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), 1)
 
+    def test_a_picture_shows_the_chosen_concept_on_a_scale_that_ends_at_zero(self):
+        self.open("whole", "view=image&picture=vision/concept_log_probability&cell=,0")
+        names = self.panel("return [...panel.querySelectorAll('select')].pop().textContent")
+        self.assertEqual(names, "catdogold boat")
+        # Log probabilities 0, -4 and -8 of a scale from -8 to 0.
+        for concept, (name, place) in enumerate([("cat", 255), ("dog", 128), ("old·boat", 0)]):
+            with self.subTest(concept=name):
+                self.panel(f"const list = [...panel.querySelectorAll('select')].pop(); list.value = '{concept}'; list.dispatchEvent(new Event('change'))")
+                got = self.panel("return getComputedStyle(panel.querySelector('.picture rect')).fill").strip("rgb()").split(", ")
+                self.assertLessEqual(max(abs(int(a) - b) for a, b in zip(got, self.VIRIDIS[place])), 1)
+                self.assertEqual(self.panel("return panel.querySelector('.legend-title').textContent"), f"concept log probability, concept “{name}”, nats")
+                self.assertIn(f"concept “{name}”: {'−' if concept else ''}{4 * concept}", self.panel("return [...panel.querySelectorAll('.note')].pop().textContent"))
+        self.assertEqual(self.panel("return panel.querySelector('.ticks').textContent"), "−8−40")
+
     def test_a_reduced_map_keeps_the_largest_value(self):
         page = self.open("large", "view=lens&by=probability")
         made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
