@@ -4,7 +4,6 @@ Tests the page of `lensbench report` in Chromium: its views, keys, colours, barr
 texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build; if the build has the command
 lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 """
-import base64
 import html
 import json
 import pathlib
@@ -15,6 +14,7 @@ import unittest
 
 import browser
 import made_data
+import media
 from make_pages import make
 
 VIEWS = ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "attention", "patching", "image", "graph", "maps",
@@ -333,21 +333,8 @@ class RealRuns(PageTest):
             self.assertEqual([entry["message"] for entry in page.driver.get_log("browser")], [])
 
 
-class Printing(PageTest):
-    def test_print_holds_all_views(self):
-        page = self.open("whole", "theme=dark&case=prompt-2")
-        page.wait("return document.documentElement.dataset.all")
-        data = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"])
-        text = browser.pdf_text(data)
-        if text is None:
-            self.skipTest("pdftotext is not installed")
-        digest = "c099142bc318"
-        for wanted in ["kjv-gpt2: where the answer appears", digest, "case prompt-2", "lens_equals_logits", "Trajectory of probability", "prompt-3", "membership",
-                       "model.safetensors", "lensbench verify made.h5"]:
-            self.assertIn(wanted, text)
-        self.assertNotIn("figure command", text)
-        # Back on the screen the page is dark again and shows one view.
-        self.assertEqual(page.run("return [document.documentElement.dataset.theme, document.querySelectorAll('[role=tabpanel]:not([hidden])').length]"), ["dark", 1])
+class Media(media.MediaTests, PageTest):
+    pass
 
 
 class Limits(PageTest):
