@@ -1,6 +1,10 @@
-"""Tests of the page on paper, in forced colours and without motion; browser_test.py runs them."""
+"""Tests of the page in other surroundings: on paper, in forced colours, without motion, by the key Tab
+alone, without a network. browser_test.py runs them."""
 import base64
 import re
+import shutil
+import subprocess
+import tempfile
 
 import browser
 
@@ -70,3 +74,30 @@ class MediaTests:
         self.assertEqual(page.run(moved), ["1s", "x"])
         self.emulate(prefers_reduced_motion="reduce")
         self.assertEqual(page.run(moved), ["0s", "none"])
+
+    def test_tab_reaches_each_control_once_in_the_order_of_the_page(self):
+        page = self.open("whole", "view=lens&case=prompt-2")
+        page.wait("return document.documentElement.dataset.all")
+        page.run("window.reached = []; document.addEventListener('focusin', event => reached.push(event.target))")
+        for _ in range(60):
+            page.keys("\ue004")
+            if page.run("return document.activeElement === document.body"):
+                break
+        self.assertEqual(page.run("return [reached.length > 15, new Set(reached).size === reached.length, reached.filter(one => one.matches('.map')).length]"), [True, True, 1])
+        # Each follows the one before in the document, and nothing that can be seen and used is left out.
+        self.assertTrue(page.run("return reached.every((one, i) => !i || reached[i - 1].compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING)"))
+        left = """return [...document.querySelectorAll('button, a[href], select, input, summary, [tabindex]')].filter(one => one.checkVisibility() && !one.closest('[hidden], dialog') && one.tabIndex >= 0
+            && !(one.type === 'radio' && !one.checked) && !reached.includes(one)).map(one => one.outerHTML.slice(0, 80))"""
+        self.assertEqual(page.run(left), [])
+
+    def test_the_page_opens_without_a_network(self):
+        if subprocess.run(["unshare", "-rn", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("this user may not make an empty network namespace")
+        self.open("whole")
+        url = self.browser.run("return location.href").split("#")[0]
+        with tempfile.TemporaryDirectory(prefix="lensbench-alone-") as profile:
+            page = subprocess.run(["unshare", "-rn", shutil.which("chromium"), *browser.FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", url],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+        self.assertIn('data-ready="true"', page)
+        self.assertNotIn("data-error", page)
+        self.assertIn('id="tab-patching"', page)
