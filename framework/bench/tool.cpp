@@ -2,6 +2,8 @@
 #include <lensbench/tool.hpp>
 #include <utility>
 
+#include "bench/case_input.hpp"
+
 namespace lensbench {
 
 Tool::~Tool() = default;
@@ -39,8 +41,16 @@ Parameters Tool::parameters(const Settings& given) const {
 }
 
 Dataset Tool::run(const Tokens& tokens, const Settings& given) {
-  // A direct call has the seed of the context, like a case.
-  return run(Request(tokens, parameters(given)).set_seed(context().seed()));
+  Parameters resolved = parameters(given);
+  // A direct call has the seed of the context, and what its settings say about second prompt and
+  // target, like a case without fields.
+  Request request(tokens);
+  request.set_seed(context().seed());
+  if (const SecondPrompt prompt = second_prompt({}, resolved); prompt.is_given())
+    request.set_corrupted(tokens_of(prompt, context(), subject_));
+  if (const auto target = given_target({}, resolved, model())) request.set_target(*target);
+  request.set_parameters(std::move(resolved));
+  return run(request);
 }
 
 void Tool::attach(Context& context, std::vector<ParameterInfo> declared, std::string subject) {

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
-// Guard against `exit` in a plug-in. It would end a run with the exit code of the plug-in, 0
-// perhaps, as if all cases were done. The function registered with atexit replaces that by a
+// Guard against `exit` and `quick_exit` in a plug-in. They would end a run with the exit code of the
+// plug-in, 0 perhaps, as if all cases were done. The function that they call replaces that by a
 // message and code 5.
 
 namespace lensbench {
@@ -33,7 +33,8 @@ void end_with_message() {
 ExitGuard::ExitGuard(std::function<std::string()> message) {
   message_at_exit() = std::move(message);
   // Registered once for the process, since a registration cannot be removed.
-  [[maybe_unused]] static const int registered = std::atexit(end_with_message);
+  [[maybe_unused]] static const int registered =
+      std::atexit(end_with_message) + std::at_quick_exit(end_with_message);
 }
 
 ExitGuard::~ExitGuard() {

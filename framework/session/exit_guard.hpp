@@ -5,8 +5,8 @@
 
 namespace lensbench {
 
-/// Ends the process with code 5 and a message if code of a plug-in calls `exit` while this object
-/// exists, so that such a run never looks as if it was done. One object at a time.
+/// Ends the process with code 5 and a message if code of a plug-in calls `exit` or `quick_exit`
+/// while this object exists, so that such a run never looks as if it was done. One object at a time.
 class ExitGuard {
  public:
   /// \param message  called at the exit, for the message on stderr

@@ -178,11 +178,14 @@ void add_attributes(Dataset& dataset, const AttentionOptions& options,
       plan.kept.all ? std::vector<std::string>{"all"} : plan.kept.labels;
   dataset.attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   dataset.attributes["exclude_current"] = static_cast<std::int64_t>(options.exclude_current);
+  dataset.attributes["max_pattern_bytes"] = options.max_pattern_bytes;
+  dataset.attributes["detectors"] = options.detectors;
+  dataset.attributes["top_k"] = options.top_k;
   dataset.attributes["flow"] = options.flow;
-  // Options of flow are recorded only where they had an effect.
-  if (!plan.rollout && !plan.max_flow) return;
   dataset.attributes["residual_weight"] = options.residual_weight;
-  dataset.attributes["position"] = plan.position;
+  // A position without flow is not resolved.
+  dataset.attributes["position"] =
+      plan.rollout || plan.max_flow ? plan.position : options.position;
 }
 
 }  // namespace lensbench::attention

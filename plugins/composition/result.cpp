@@ -211,8 +211,13 @@ void add_attributes(Dataset& dataset, const TransformerSpec& spec,
   dataset.attributes["fold_norm"] = static_cast<std::int64_t>(options.fold_norm);
   dataset.attributes["offset"] = options.offset;
   dataset.attributes["left_out"] = left_out(spec, options);
+  dataset.attributes["directions"] = options.directions;
+  dataset.attributes["top_k"] = options.top_k;
+  dataset.attributes["baseline_draws"] = options.baseline_draws;
+  dataset.attributes["direction"] = "none";
   if (options.direction) dataset.attributes["direction"] = *options.direction;
   if (!options.direction_file.empty()) dataset.attributes["direction"] = "of a file";
+  dataset.attributes["direction_file"] = "none";
 }
 
 }  // namespace

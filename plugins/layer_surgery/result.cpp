@@ -7,6 +7,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <array>
+#include <charconv>
 #include <lensbench/statistics.hpp>
 #include <utility>
 
@@ -202,14 +203,40 @@ void add_pruning(Dataset& dataset, const TransformerSpec& spec,
 
 namespace {
 
-/// Adds what the operation takes in addition to the blocks.
-void add_operands(Dataset& dataset, SurgeryOperation operation,
-                  const LayerSurgeryOptions& options) {
-  if (operation == SurgeryOperation::permute)
-    dataset.attributes["order"] = order_text(options.order);
-  if (operation == SurgeryOperation::merge_heads) dataset.attributes["share"] = options.alpha;
-  if (!options.donor.empty())
-    dataset.attributes["donor_basis"] =
+/// Numbers as they are given in a parameter.
+template <class Number>
+std::vector<std::string> as_given(const std::vector<Number>& numbers, const char* none) {
+  std::vector<std::string> texts;
+  texts.reserve(numbers.size() + 1);
+  for (const Number number : numbers) {
+    std::array<char, 32> text{};
+    texts.emplace_back(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
+  }
+  if (texts.empty()) texts.emplace_back(none);
+  return texts;
+}
+
+/// Adds the options, also those that the operation does not use.
+void add_options(Dataset& dataset, const LayerSurgeryOptions& options) {
+  auto& attributes = dataset.attributes;
+  attributes["blocks"] = as_given(options.blocks, "all");
+  attributes["order"] = order_text(options.order);
+  std::vector<std::string> heads;
+  heads.reserve(2 * options.heads.size());
+  for (const auto& [i, j] : options.heads)
+    for (const SurgeryHead& head : {i, j})
+      heads.push_back(std::to_string(head.block) + ":" + std::to_string(head.head));
+  attributes["heads"] = heads;
+  attributes["share"] = options.alpha;
+  attributes["parts"] = options.parts;
+  attributes["by"] = options.by;
+  attributes["fractions"] = as_given(options.fractions, "none");
+  attributes["draws"] = options.draws;
+  attributes["window"] = options.window;
+  if (options.donor.empty())
+    attributes["donor"] = "none";
+  else
+    attributes["donor_basis"] =
         "blocks of another training run read and write in another basis; donor_embedding_cosine "
         "compares the embeddings";
 }
@@ -229,12 +256,11 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["rule"] =
       "blocks keep the settings of their own index; a variant starts at its first "
       "changed block, without a key-value cache";
-  add_operands(dataset, operation, options);
+  add_options(dataset, options);
   // Without a text and random orders, nothing is drawn.
   if (operation != SurgeryOperation::prune && options.text.empty()) return;
   attributes["seed"] = static_cast<std::int64_t>(seed);
   if (operation != SurgeryOperation::prune) return;
-  attributes["parts"] = options.parts;
   attributes["ranked_on"] = "the text that the loss is measured on";
 }
 

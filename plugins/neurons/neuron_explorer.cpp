@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <lensbench/error.hpp>
 #include <numeric>
@@ -141,12 +142,42 @@ std::vector<OptimisedInput> optimised_inputs(Context& context, const std::vector
   return inputs;
 }
 
+std::vector<std::string> texts_of(const std::vector<NeuronId>& neurons) {
+  std::vector<std::string> texts;
+  texts.reserve(neurons.size());
+  for (const NeuronId& neuron : neurons) texts.push_back(text_of(neuron));
+  return texts;
+}
+
+std::vector<std::string> texts_of(const std::vector<double>& numbers) {
+  std::vector<std::string> texts;
+  texts.reserve(numbers.size());
+  for (const double number : numbers) {
+    std::array<char, 32> text{};
+    texts.emplace_back(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
+  }
+  return texts;
+}
+
 void add_attributes(Dataset& dataset, const TextExamples& text,
                     const NeuronExplorerOptions& options) {
   auto& attributes = dataset.attributes;
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["chosen_by"] = options.neurons.empty() ? "kurtosis over the text" : "name";
+  attributes["neurons"] = texts_of(options.neurons);
+  attributes["count"] = options.count;
+  attributes["window"] = options.window;
+  attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
+  attributes["examples"] = options.examples;
+  attributes["context"] = options.context;
   attributes["distinct"] = static_cast<std::int64_t>(options.distinct);
+  attributes["quantiles"] = options.quantiles;
+  attributes["top_k"] = options.top_k;
+  attributes["factors"] = texts_of(options.factors);
+  if (options.interpolate.empty()) attributes["interpolate"] = "none";
+  attributes["optimise"] = options.optimise;
+  attributes["optimise_steps"] = options.optimise_steps;
+  attributes["length"] = options.length;
   attributes["tokens"] = text.tokens;
   attributes["first_tokens_left_out"] = text.first_tokens;
   attributes["windows"] = text.pieces;

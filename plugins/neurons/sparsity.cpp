@@ -210,6 +210,9 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   attributes["point"] = options.point;
   attributes["threshold"] = options.threshold;
   attributes["dead_below"] = options.dead_below;
+  attributes["bins"] = options.bins;
+  attributes["window"] = options.window;
+  attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["tokens"] = measured.activity.tokens();
   attributes["first_tokens_left_out"] = measured.first_tokens;
   attributes["windows"] = measured.pieces;

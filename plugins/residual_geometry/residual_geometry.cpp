@@ -90,6 +90,13 @@ void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
   attributes["pairs"] = spread.pairs;
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;
+  attributes["window"] = options.window;
+  attributes["components"] = static_cast<std::int64_t>(options.components);
+  attributes["principal"] = options.principal;
+  attributes["store_directions"] = static_cast<std::int64_t>(options.store_directions);
+  attributes["outliers"] = options.outliers;
+  attributes["matrices"] = options.matrices;
+  attributes["matrix_file"] = "none";
   attributes["weights"] = "as in the checkpoint: nothing is centred or folded";
   if (!options.text.empty()) attributes["seed"] = static_cast<std::int64_t>(seed);
 }

@@ -183,6 +183,13 @@ void add_attributes(Dataset& dataset, const VisionLensOptions& options,
   attributes["top_k"] = options.top_k;
   attributes["every"] = options.every;
   attributes["within"] = options.within;
+  std::vector<std::string> layers;
+  layers.reserve(options.layers.size());
+  for (const std::int64_t layer : options.layers) layers.push_back(std::to_string(layer));
+  attributes["layers"] = layers;  // empty: all
+  attributes["answers"] = options.answers;
+  attributes["controls"] = options.controls;
+  attributes["residual"] = static_cast<std::int64_t>(options.residual);
   attributes["final_norm"] = "the model's own, statistics recomputed on each residual";
   attributes["probabilities"] = "over the whole vocabulary, tokens of a concept summed";
   std::vector<std::string> warnings;

@@ -97,11 +97,13 @@ TEST_F(LongWork, InTwoPassesHasOneResultHoweverItIsInterrupted) {
 }
 
 TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
-  const auto outcome = run("tool", "leaves", "a.h5");
-  EXPECT_EQ(outcome.exit_code, 5);
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("case 'line-1', tool 'leaves'"), HasSubstr("exit()"),
-                                 HasSubstr("--resume")));
-  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+  for (const std::string tool : {"leaves", "leaves_quickly"}) {
+    const auto outcome = run("tool", tool, tool + ".h5");
+    EXPECT_EQ(outcome.exit_code, 5);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("case 'line-1', tool '" + tool + "'"),
+                                   HasSubstr("exit()"), HasSubstr("--resume")));
+    EXPECT_FALSE(fs::exists(directory_ / (tool + ".h5")));
+  }
 }
 
 TEST_F(LongWork, KeepsWhatAToolPrintsOutOfTheJson) {

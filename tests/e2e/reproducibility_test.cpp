@@ -155,6 +155,30 @@ TEST(Reproducibility, ReplayFindsAModelInTheHubCacheByItsDigests) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
+TEST(Reproducibility, ReplayTakesAFileOfAParameterFromWhereItIsNow) {
+  const TempDir folder;
+  const std::string file = folder.write("prompts.txt", "And Moses went\nAnd God said\n");
+  const std::string archive = folder / "a.h5", moved = folder / "moved/prompts.txt";
+  const auto run = run_into(
+      archive, {"tool", "layer_attribution", "--model", kModel, "--prompt", "And the LORD spake",
+                "--set", "ablation=mean", "--set", "reference=" + file});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  fs::create_directory(folder / "moved");
+  fs::rename(file, moved);
+  const auto lost = lensbench({"replay", archive});
+  EXPECT_EQ(lost.exit_code, 3) << lost.out;
+  EXPECT_THAT(lost.err, AllOf(HasSubstr("is not at " + file), HasSubstr("--file reference=PATH")));
+  const std::vector<std::string> replay = {"replay", archive, "--quiet", "--file",
+                                           "reference=" + moved};
+  const auto found = lensbench(replay);
+  EXPECT_EQ(found.exit_code, 0) << found.err;
+  EXPECT_THAT(found.out, HasSubstr("REPLAYED: identical in every bit"));
+  folder.write("moved/prompts.txt", "And Moses came\nAnd God said\n");
+  const auto changed = lensbench(replay);
+  EXPECT_EQ(changed.exit_code, 3) << changed.out;
+  EXPECT_THAT(changed.err, HasSubstr("files/reference file prompts.txt"));
+}
+
 // The experiment passes the path of a file to a typed call, so that the recipe has it as a text.
 TEST(Reproducibility, ReplayNoticesAChangedFileThatATypedCallReads) {
   const TempDir folder, plugins;

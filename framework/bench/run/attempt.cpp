@@ -13,9 +13,10 @@ std::string with_tools(const std::string& message, const Experiment& experiment)
   return subject + (message.starts_with(own) ? message.substr(own.size()) : message);
 }
 
-std::string source_of(const Experiment& experiment) {
+std::string with_source(const std::string& message, const Experiment& experiment) {
   const auto& tools = experiment.failed_tools();
-  return tools.empty() ? "" : " (saved from tool '" + join(tools, "' or '") + "')";
+  if (tools.empty() || message.starts_with("tool '")) return message;
+  return message + " (saved from tool '" + join(tools, "' or '") + "')";
 }
 
 }  // namespace lensbench

@@ -16,8 +16,9 @@ namespace lensbench {
 /// Adds to `message` the tools from whose calls the exception came.
 std::string with_tools(const std::string& message, const Experiment& experiment);
 
-/// Names the tools whose result was saved in the expression that threw the refusal.
-std::string source_of(const Experiment& experiment);
+/// Adds to a refusal the tools whose result was saved in the expression that threw it, unless it names
+/// its tool already.
+std::string with_source(const std::string& message, const Experiment& experiment);
 
 /// Runs `work` of an experiment and turns any exception into a failure.
 /// \param has_called  whether a tool was called in this case; if not, the experiment's failed tools
@@ -34,7 +35,8 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
   } catch (const SaveError& error) {
     return CaseFailure{index, error.what(), error.exit_code()};
   } catch (const ResultError& error) {
-    return CaseFailure{index, error.what() + (has_called() ? source_of(experiment) : ""),
+    const std::string message = error.what();
+    return CaseFailure{index, has_called() ? with_source(message, experiment) : message,
                        error.exit_code()};
   } catch (const Error& error) {
     return failure(error.what(), error.exit_code());

@@ -6,9 +6,12 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
 
 #include "archive/diff.hpp"
 #include "archive/sandbox/guard.hpp"
+#include "bench/input/recorded_files.hpp"
 #include "cli/commands/actions.hpp"
 #include "cli/commands/run_arguments.hpp"
 #include "cli/commands/run_messages.hpp"
@@ -54,6 +57,22 @@ std::map<std::string, std::string> moved_files(const Options& options) {
   return moved;
 }
 
+/// Looks for the files of parameters, so that the message about a missing one says how to give it.
+/// \throws InputError for the first file that is not there
+void require_files(const RecordedRun& recorded, const std::map<std::string, std::string>& places) {
+  constexpr std::string_view kRole = " file";  // as in `facts file`
+  for (const FileRecord& file : recorded.files) {
+    if (!file.role.ends_with(kRole)) continue;
+    const std::string name = file.role.substr(0, file.role.size() - kRole.size());
+    const auto place = places.find(name);
+    if (place == places.end()) continue;
+    std::error_code error;
+    if (const fs::path path = named_file(place->second).path; !fs::exists(path, error))
+      throw InputError(recorded.file + ": the file of parameter '" + name + "' is not at " +
+                       path.string() + "; name its place with --file " + name + "=PATH");
+  }
+}
+
 /// The recorded request with the changes from the options.
 RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
@@ -61,6 +80,7 @@ RunRequest request_of(const RecordedRun& recorded, const Options& options, const
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   for (const auto& [name, path] : moved_files(options))
     if (name != kImagesField) request.set[name] = path;
+  require_files(recorded, request.set);
   if (options.given("threads")) request.threads = thread_count(options);
   request.plugins = plugin_search(options);
   return request;

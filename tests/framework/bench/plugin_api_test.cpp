@@ -25,6 +25,13 @@ std::size_t slot_of(Function function) {
   return (words[0] - 1) / sizeof(void*);
 }
 
+/// A class whose first own virtual function follows all those of its base, as the calls of a typed
+/// interface follow those of `Tool`.
+template <class Base>
+struct Derived : Base {
+  virtual void next() {}
+};
+
 // A plug-in is compiled with these numbers. Whoever changes one raises kPluginApiMajor.
 TEST(PluginApi, HasTheVirtualFunctionsOfToolInThisOrder) {
   std::size_t slot = 2;  // after the two destructors
@@ -36,6 +43,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfToolInThisOrder) {
   EXPECT_EQ(slot_of(&Tool::usual_hooks), slot++);
   EXPECT_EQ(slot_of(&Tool::reads_prompts), slot++);
   EXPECT_EQ(slot_of(&Tool::takes_batches), slot++);
+  EXPECT_EQ(slot_of(&Derived<Tool>::next), slot) << "there are further virtual functions";
 }
 
 TEST(PluginApi, HasTheVirtualFunctionsOfExperimentInThisOrder) {
@@ -46,6 +54,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfExperimentInThisOrder) {
   EXPECT_EQ(slot_of(&Experiment::partial), slot++);
   EXPECT_EQ(slot_of(&Experiment::combine), slot++);
   EXPECT_EQ(slot_of(&Experiment::check_parameters), slot++);
+  EXPECT_EQ(slot_of(&Derived<Experiment>::next), slot) << "there are further virtual functions";
 }
 
 TEST(PluginApi, HasTheVirtualFunctionsOfSummaryInThisOrder) {
@@ -56,6 +65,7 @@ TEST(PluginApi, HasTheVirtualFunctionsOfSummaryInThisOrder) {
   EXPECT_EQ(slot_of(&Summary::save), slot++);
   EXPECT_EQ(slot_of(&Summary::parameters), slot++);
   EXPECT_EQ(slot_of(&Summary::seed), slot++);
+  EXPECT_EQ(slot_of(&Derived<Summary>::next), slot) << "there are further virtual functions";
 }
 
 TEST(PluginApi, HasFactoriesOfThisLayout) {

@@ -1,0 +1,176 @@
+// Every tool: a typed call with its default options is the request with the default parameters, and
+// its answer has the options that the call had.
+#include <set>
+
+#include "activation_patching/activation_patching.hpp"
+#include "activation_patching/causal_tracing.hpp"
+#include "activations/activations.hpp"
+#include "attention/attention.hpp"
+#include "composition/composition.hpp"
+#include "facts/facts.hpp"
+#include "families.hpp"
+#include "framework/model/vision/vision_samples.hpp"
+#include "input_attribution/input_attribution.hpp"
+#include "layer_attribution/layer_attribution.hpp"
+#include "layer_surgery/layer_surgery.hpp"
+#include "logit_lens/logit_lens.hpp"
+#include "neurons/neuron_explorer.hpp"
+#include "neurons/sparsity.hpp"
+#include "path_patching/path_patching.hpp"
+#include "residual_geometry/residual_geometry.hpp"
+#include "steering/steering.hpp"
+#include "support/recorded_options.hpp"
+#include "support/temp_dir.hpp"
+#include "support/word_tokenizer.hpp"
+#include "token_analyzer/token_analyzer.hpp"
+#include "vision_lens/vision_lens.hpp"
+
+namespace lensbench::families {
+namespace {
+
+/// A prompt and one of the same length that differs in its second token.
+const std::vector<std::int64_t> kPrompt = {3, 17, 5, 9, 11, 17, 5, 9};
+const std::vector<std::int64_t> kOther = {3, 20, 5, 9, 11, 17, 5, 9};
+
+/// Parameters whose tokens are in the result as coordinates or variables.
+const std::set<std::string> kPrompts = {"corrupted", "corrupted_ids", "subject", "subject_tokens",
+                                        "replacement"};
+
+/// A tool on a small model whose tokenizer has the words `t0`, `t1`, …
+template <class ToolClass>
+struct TypedBench : testing::ToolBench<ToolClass> {
+  TypedBench() : TypedBench(testing::sample_with_words("gpt2")) {}
+  explicit TypedBench(const std::shared_ptr<const Model>& given)
+      : testing::ToolBench<ToolClass>(given, kPrompt) {
+    this->tool.attach(this->context, testing::declared(ToolClass::kParameters));
+  }
+  Tokens other() const { return tokens_from_ids(*this->model, kOther); }
+
+  /// Expects the answer of a typed call from a request that gives nothing but `needed`, which does
+  /// not have a default.
+  /// \param told  parameters that the answer may have more: how a request gives what the typed
+  ///   call has as an object
+  void expect_answer(const Dataset& typed, const Settings& needed = {},
+                     const std::set<std::string>& told = {}) {
+    Dataset generic = static_cast<Tool&>(this->tool).run(this->tokens, needed);
+    for (const ParameterSpec& parameter : ToolClass::kParameters) {
+      const std::string name = parameter.name;
+      EXPECT_TRUE(typed.attributes.contains(name) || kPrompts.contains(name) || told.contains(name))
+          << name;
+    }
+    std::erase_if(generic.attributes, [&](const auto& attribute) {
+      return told.contains(attribute.first) && !typed.attributes.contains(attribute.first);
+    });
+    testing::expect_equal(typed, generic);
+  }
+};
+
+const Settings kPair = {{"corrupted_ids", "3 20 5 9 11 17 5 9"}};
+
+TEST(TypedCalls, OfActivationPatchingHaveTheDefaultsOfRequests) {
+  TypedBench<patching::ActivationPatchingTool> bench;
+  bench.expect_answer(bench.tool.patch(bench.tokens, bench.other(), Target::model(), {}), kPair);
+}
+
+TEST(TypedCalls, OfActivationsHaveTheDefaultsOfRequests) {
+  TypedBench<activations::ActivationsTool> bench;
+  bench.expect_answer(bench.tool.read(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfAttentionHaveTheDefaultsOfRequests) {
+  TypedBench<attention::AttentionTool> bench;
+  bench.expect_answer(bench.tool.analyze(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfCausalTracingHaveTheDefaultsOfRequests) {
+  TypedBench<tracing::CausalTracingTool> bench;
+  bench.expect_answer(bench.tool.trace(bench.tokens, {1, 2}, Target::model(), {}),
+                      {{"subject_tokens", "1,2"}});
+}
+
+TEST(TypedCalls, OfCompositionHaveTheDefaultsOfRequests) {
+  TypedBench<composition::CompositionTool> bench;
+  bench.expect_answer(bench.tool.analyze({}));
+}
+
+TEST(TypedCalls, OfFactsHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  const auto file = folder.write("facts.jsonl",
+                                 R"({"subject": "t3 t4", "relation": "r", "object": "t17", "templates": ["t5 {}"]}
+{"subject": "t11", "relation": "r", "object": "t20", "templates": ["t5 {}"]}
+)");
+  TypedBench<facts::FactsTool> bench;
+  bench.expect_answer(bench.tool.ask(bench.tool.read(file), {}), {{"facts", file.string()}},
+                      {"facts", "facts_sha256", "subject", "object", "candidates", "neutral"});
+}
+
+TEST(TypedCalls, OfInputAttributionHaveTheDefaultsOfRequests) {
+  TypedBench<inputs::InputAttributionTool> bench;
+  bench.expect_answer(bench.tool.attribute(bench.tokens, Target::model(), {}));
+}
+
+TEST(TypedCalls, OfLayerAttributionHaveTheDefaultsOfRequests) {
+  TypedBench<attribution::LayerAttributionTool> bench;
+  bench.expect_answer(bench.tool.to_logit(bench.tokens, Target::model(), {}));
+}
+
+TEST(TypedCalls, OfLayerSurgeryHaveTheDefaultsOfRequests) {
+  TypedBench<surgery::LayerSurgeryTool> bench;
+  for (const auto& [operation, name] : {std::pair{SurgeryOperation::delete_block, "delete"},
+                                        {SurgeryOperation::prune, "prune"}})
+    bench.expect_answer(bench.tool.operate(bench.tokens, operation, {}), {{"operation", name}});
+}
+
+TEST(TypedCalls, OfLogitLensHaveTheDefaultsOfRequests) {
+  TypedBench<lens::LogitLensTool> bench;
+  bench.expect_answer(bench.tool.analyze(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfNeuronExplorerHaveTheDefaultsOfRequests) {
+  TypedBench<neurons::NeuronExplorerTool> bench;
+  bench.expect_answer(bench.tool.explore(bench.tokens, Target::model(), {}));
+}
+
+TEST(TypedCalls, OfPathPatchingHaveTheDefaultsOfRequests) {
+  TypedBench<paths::PathPatchingTool> bench;
+  bench.expect_answer(bench.tool.patch_paths(bench.tokens, bench.other(), Target::model(), {}),
+                      kPair);
+}
+
+TEST(TypedCalls, OfResidualGeometryHaveTheDefaultsOfRequests) {
+  TypedBench<geometry::ResidualGeometryTool> bench;
+  bench.expect_answer(bench.tool.measure(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfSparsityHaveTheDefaultsOfRequests) {
+  TypedBench<neurons::SparsityTool> bench;
+  bench.expect_answer(bench.tool.measure(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfSteeringHaveTheDefaultsOfRequests) {
+  TypedBench<steering::SteeringTool> bench;
+  const std::int64_t middle = bench.model->spec().n_layers / 2;
+  const at::Tensor direction = bench.tool.difference({{bench.tokens, bench.other()}}, {middle}, -1);
+  bench.expect_answer(bench.tool.steer(bench.tokens, direction, Target::model(), {}),
+                      {{"plus", "t3 t17 t5 t9 t11 t17 t5 t9"},
+                       {"minus", "t3 t20 t5 t9 t11 t17 t5 t9"}},
+                      {"direction", "plus", "minus", "pairs", "align", "direction_pairs",
+                       "direction_prompts_with_target"});
+}
+
+TEST(TypedCalls, OfTokenAnalyzerHaveTheDefaultsOfRequests) {
+  TypedBench<TokenAnalyzerTool> bench;
+  bench.expect_answer(bench.tool.analyze(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfVisionLensHaveTheDefaultsOfRequests) {
+  TypedBench<vision_lens::VisionLensTool> bench(
+      Model::open(testing::data_folder() + "/vision_models/qwen2_5_vl"));
+  bench.tokens = testing::VisionSample("qwen2_5_vl", "two_pictures")
+                     .tokens(*bench.model->spec().vision);
+  bench.tokens.texts.assign(bench.tokens.ids.size(), "t");
+  bench.expect_answer(bench.tool.analyze(bench.tokens, {}, {}));
+}
+
+}  // namespace
+}  // namespace lensbench::families
