@@ -15,7 +15,8 @@ constexpr std::size_t kBetweenPanels = 3;
 constexpr std::size_t kEnlargedSide = 20;
 /// A grid with more rows is reduced, so that it fits into a screen.
 constexpr std::size_t kMostPanelRows = 64;
-constexpr std::int64_t kMostGridSide = 4096;
+constexpr std::int64_t kMostGridSide = 65536;
+constexpr std::size_t kMostSquares = std::size_t{1} << 20;
 
 /// Whole number of a coordinate; -1 for a value that is not a row, a column or a picture.
 std::int64_t index_of(double value) {
@@ -29,10 +30,12 @@ PatchGrid grid_of(const std::vector<std::int64_t>& tokens, const Grid& rows, con
     grid.rows = std::max(grid.rows, static_cast<std::size_t>(index_of(rows(token)) + 1));
     grid.columns = std::max(grid.columns, static_cast<std::size_t>(index_of(columns(token)) + 1));
   }
+  // A damaged archive must not make the drawing use all memory.
+  if (grid.rows * grid.columns > kMostSquares) grid.rows = grid.columns = 0;
   grid.token.assign(grid.rows * grid.columns, -1);
   for (const std::int64_t token : tokens) {
     const std::int64_t row = index_of(rows(token)), column = index_of(columns(token));
-    if (row < 0 || column < 0) continue;
+    if (row < 0 || column < 0 || grid.token.empty()) continue;
     grid.token[static_cast<std::size_t>(row) * grid.columns + static_cast<std::size_t>(column)] =
         token;
   }
