@@ -4,7 +4,10 @@ A scene is a dictionary: one to four shapes, or a drawing of an eye fundus. `dra
 random generator, `paint` its picture, `questions` what may be asked about it, `cells` which words describe
 each of its 5 x 5 squares. Needs numpy and pillow. The product itself never runs this.
 """
+import argparse
+import json
 import math
+import pathlib
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -32,7 +35,7 @@ def draw_scene(rng):
 def single_shape(rng):
     place = str(rng.choice(["left", "right", "top", "bottom", "middle"]))
     half = float(rng.uniform(18, 34))
-    along = float(rng.uniform(20, SIDE / 2 - half - 2)) if half < 46 else 20.0
+    along = float(rng.uniform(20, SIDE / 2 - half - 2))
     across = float(rng.uniform(-1, 1)) * (along - 10)
     x, y = {"left": (-along, across), "right": (along, across), "top": (across, -along), "bottom": (across, along),
             "middle": tuple(rng.uniform(-7, 7, 2))}[place]
@@ -62,10 +65,11 @@ def several_shapes(rng):
     return {"shapes": shapes}
 
 
-def paint(scene):
+def paint(scene, noise=True):
     """The picture of a scene, 140 x 140 RGB; always the same for the same scene."""
     rng = np.random.default_rng(scene["seed"])
-    return paint_fundus(scene, rng) if scene["kind"] == "fundus" else paint_shapes(scene, rng)
+    image = paint_fundus(scene, rng) if scene["kind"] == "fundus" else paint_shapes(scene, rng)
+    return with_noise(image, rng, 3 if scene["kind"] == "fundus" else 4) if noise else image
 
 
 def paint_shapes(scene, rng):
@@ -78,7 +82,7 @@ def paint_shapes(scene, rng):
     for shape, colour, x, y, half in scene["shapes"]:
         fill = tuple(int(np.clip(v + rng.uniform(-18, 18), 0, 255)) for v in COLOURS[colour])
         draw_shape(pen, shape, 2 * x, 2 * y, 2 * half, fill)
-    return with_noise(image.resize((SIDE, SIDE), Image.Resampling.BOX), rng, 4)
+    return image.resize((SIDE, SIDE), Image.Resampling.BOX)
 
 
 def draw_shape(pen, shape, x, y, half, fill):
@@ -136,7 +140,7 @@ def paint_fundus(scene, rng):
     for sx, sy, size in spots:
         pen.ellipse([sx - size, sy - size, sx + size, sy + size], fill=(245, 232, 120))
     values = np.asarray(image.filter(ImageFilter.GaussianBlur(0.5)), dtype=np.float64) * (far < 1)[..., None]
-    return with_noise(Image.fromarray(values.astype(np.uint8)), rng, 3)
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def draw_vessels(pen, disc, radius, toward, rng):
@@ -217,3 +221,48 @@ def fundus_cell(scene, x, y):
     if sum(inside(s[0], s[1]) for s in spots) >= 2:
         return ["retina", "exudates"]
     return ["retina"] if math.hypot(x + CELL / 2 - cx, y + CELL / 2 - cy) < radius + 4 else ["nothing"]
+
+
+EXAMPLES = ["circle", "square", "triangle", "cross", "pair", "several", "fundus-exudates", "fundus-plain"]
+
+
+def examples(seed):
+    """One scene for each name of EXAMPLES; the pair has a circle on the left and a square on the right."""
+    rng, found, used = np.random.default_rng(seed), {}, set()
+    while len(found) < len(EXAMPLES):
+        scene = draw_scene(rng)
+        if scene["kind"] == "fundus":
+            name = "fundus-exudates" if scene["exudates"] else "fundus-plain"
+        elif scene["kind"] == "single":
+            name = scene["shapes"][0][0]
+        else:
+            name = scene["kind"]
+        if name == "pair" and [s[0] for s in scene["shapes"]] != ["circle", "square"]:
+            continue
+        if name in found or scene["kind"] == "single" and scene["shapes"][0][1] in used:
+            continue
+        found[name] = scene
+        used |= {scene["shapes"][0][1]} if scene["kind"] == "single" else set()
+    return {name: found[name] for name in EXAMPLES}
+
+
+def write_examples(folder, seed):
+    """Writes the pictures with few colours, which makes the files small, and questions.jsonl with their answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for name, scene in examples(seed).items():
+        small = paint(scene, noise=False).quantize(24, dither=Image.Dither.NONE)
+        small.save(folder / f"{name}.png", optimize=True)
+        for asked, forms, answer in questions(scene):
+            if asked != "caption":
+                lines.append(json.dumps({"id": f"{name}-{asked}", "images": f"{name}.png", "text": forms[0],
+                                         "target": answer}))
+    (folder / "questions.jsonl").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Writes example pictures that training does not see.")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--seed", type=int, default=2000)
+    arguments = parser.parse_args()
+    write_examples(arguments.out, arguments.seed)

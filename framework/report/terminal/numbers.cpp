@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "report/terminal/case_name.hpp"
+
 namespace lensbench::terminal {
 namespace {
 

@@ -41,9 +41,6 @@ struct CaseRange {
 /// Cases on the token axis, in order; a single case if the axis is without `case`.
 std::vector<CaseRange> token_cases(const Dataset& dataset);
 
-/// Id of the case with a number; empty if the dataset does not have it.
-std::string case_name(const Dataset& dataset, std::int64_t number);
-
 /// Whether a variable exists with exactly these dimensions.
 bool has(const Dataset& dataset, const std::string& name, const std::vector<std::string>& dims);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "report/terminal/case_name.hpp"
 #include "report/terminal/paint.hpp"
 
 namespace lensbench::terminal {
