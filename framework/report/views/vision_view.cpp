@@ -103,18 +103,16 @@ class VisionCase {
   void onset(Lines& lines, std::size_t concept_index) const {
     const Grid found = values("onset"), controls = values("control_onset");
     if (found.empty()) return;
-    std::string line = cat({view_.quoted(concepts_[concept_index]), " is among the first ",
-                            view_.attribute("within"), " ", from_layer(found(concept_index))});
+    std::string line =
+        cat({view_.quoted(concepts_[concept_index]), " is among the first ",
+             view_.attribute("within"), " tokens: ", from_layer(found(concept_index))});
     if (!controls.empty() && has(view_.dataset, "control", {"control"})) {
       const auto names = labels_of(view_, "control");
-      std::string others;
       for (std::size_t i = 0; i < names.size(); ++i) {
         const double layer = controls(i, concept_index);
         // A control that the case does not have has no value.
-        if (std::isnan(layer)) continue;
-        others += cat({others.empty() ? "" : ", ", names[i], " ", from_layer(layer)});
+        if (!std::isnan(layer)) line += cat({"; ", names[i], ": ", from_layer(layer)});
       }
-      if (!others.empty()) line += cat({"; controls: ", others});
     }
     say(lines, line + ".", view_.style, 2);
   }
@@ -166,16 +164,6 @@ class VisionCase {
   std::vector<std::string> concepts_;
 };
 
-/// Variables that this view does not draw, by name.
-void say_others(Lines& lines, const View& view) {
-  std::string names;
-  for (const auto& variable : view.dataset.variables())
-    if (!variable.coordinate && variable.dims.size() > 1)
-      names += cat({names.empty() ? "" : ", ", view.text(variable.name)});
-  lines.emplace_back();
-  say(lines, "All values are in the archive: " + names + ".", view.style, 2);
-}
-
 }  // namespace
 
 bool is_vision_lens(const Dataset& dataset) {
@@ -206,7 +194,8 @@ Lines vision_view(const View& view) {
     append(lines, heatmap_view(view, view.dataset["continuation_share"], {"layer", "continuation"},
                                Palette::by_size));
   }
-  say_others(lines, view);
+  lines.emplace_back();
+  say(lines, "The archive has all layers and variables (lensbench show FILE --facts).", view.style);
   return lines;
 }
 

@@ -185,7 +185,7 @@ after l blocks):
 layer  1st     p  text  rank  entropy
     0  ·In  .500  .125     5     1.50
     1  本   .750  .750     1     0.25
-“text” is among the first 3 from layer 1 on; controls: no_picture never.
+“text” is among the first 3 tokens: from layer 1 on; no_picture: never.
 
 Tokens of the picture, each a square: ln probability of the concept at the first
 layer, at that where it is largest, and at the last:
@@ -197,9 +197,7 @@ text, layer 0          text, layer 1
 ··········░░░░░░░░░░   ▓▓▓▓▓▓▓▓▓▓██████████
 Little ink: -4, much: -1.
 
-All values are in the archive: answer_top_id, answer_top_probability,
-  answer_concept_log_probability, answer_concept_rank, control_onset,
-  concept_log_probability.
+The archive has all layers and variables (lensbench show FILE --facts).
 
 within = 3
 
