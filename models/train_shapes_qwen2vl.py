@@ -19,6 +19,7 @@ import time
 
 import numpy as np
 import torch
+import torch.distributed
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration,
                           Qwen2VLImageProcessorPil)
@@ -33,6 +34,8 @@ TEMPLATE = pathlib.Path(__file__).with_name("chat_template_qwen2vl.jinja")
 GRID = SIDE // CELL
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+# Easy questions are asked less often.
+QUESTION_WEIGHTS = {"kind": 0.2, "fundus": 0.2, "colour": 0.4, "caption": 0.4}
 WIDTH, LAYERS, DEPTH = 96, 6, 4
 
 
@@ -178,7 +181,7 @@ def answer_logits(model, packed, merged):
 
 def choose_questions(scene, rng, count):
     asked = questions(scene)
-    weights = np.array([{"kind": 0.3, "fundus": 0.3, "caption": 0.5}.get(name, 1) for name, _, _ in asked])
+    weights = np.array([QUESTION_WEIGHTS.get(name, 1) for name, _, _ in asked])
     chosen = rng.choice(len(asked), min(count, len(asked)), replace=False, p=weights / weights.sum())
     return [(asked[k][1][rng.integers(len(asked[k][1]))], asked[k][2]) for k in chosen]
 
@@ -234,11 +237,22 @@ def rate_at(step, steps, warmup=40):
     return min(1.0, (step + 1) / warmup, 0.02 + left)
 
 
-def run_stage(model, tokenizer, pool, args, stage, log):
+def average_gradients(model, workers):
+    """Each worker has gradients of its own part of the batch."""
+    if workers == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    joined = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(joined)
+    for gradient, part in zip(gradients, (joined / workers).split([g.numel() for g in gradients])):
+        gradient.copy_(part.view_as(gradient))
+
+
+def run_stage(model, tokenizer, pool, args, stage, log, rank):
     packer, rng = Packer(tokenizer), np.random.default_rng(args.seed + stage)
     batch = args.batch // 2 if stage == 1 else args.batch
     steps = (args.word_steps, args.tower_steps, args.steps)[stage - 1]
-    optimizer = torch.optim.AdamW(groups(model, *((2e-3, 0), (0, 2e-3), (6e-4, 1.2e-3))[stage - 1]), betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups(model, *((2e-3, 0), (0, 2e-3), (8e-4, 2e-3))[stage - 1]), betas=(0.9, 0.98))
     for parameter in model.model.language_model.parameters():
         parameter.requires_grad_(stage != 2)
     began, order = time.time(), []
@@ -254,13 +268,17 @@ def run_stage(model, tokenizer, pool, args, stage, log):
         if len(order) < batch:
             order = list(rng.permutation(len(pool.scenes)))
         numbers = [order.pop() for _ in range(batch)]
-        packed = packer([choose_questions(pool.scenes[n], rng, 4) for n in numbers])
-        merged = see([pool[n] if stage > 1 else (pool.scenes[n], None) for n in numbers])
+        asked = [choose_questions(pool.scenes[n], rng, 4) for n in numbers]
+        packed = packer(asked[rank::args.workers])
+        merged = see([pool[n] if stage > 1 else (pool.scenes[n], None) for n in numbers[rank::args.workers]])
         loss = torch.nn.functional.cross_entropy(answer_logits(model, packed, merged), packed[4])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(model, args.workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        if rank > 0:
+            continue
         if step % 20 == 0 or step == steps - 1:
             log.append({"stage": stage, "step": step, "loss": round(loss.item(), 4)})
             print(f"stage {stage} step {step}: loss {loss.item():.3f}, {time.time() - began:.0f} s", flush=True)
@@ -283,31 +301,41 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--word-steps", type=int, default=400)
-    parser.add_argument("--tower-steps", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--tower-steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=220)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--pool", type=int, default=8000, help="number of training pictures")
     parser.add_argument("--held-out", type=int, default=1000, help="number of pictures to test on")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--from-stage", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2, help="processes that share each batch, one thread each")
+    parser.add_argument("--from-stage", type=int, default=1, help="continue after an earlier stage of the same OUT")
     parser.add_argument("--seed", type=int, default=17)
     args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
+    meeting = args.out / "workers"
+    meeting.unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (args, f"file://{meeting.resolve()}"), args.workers)
 
+
+def train(rank, args, meeting):
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(1)
+    if args.workers > 1:
+        torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=args.workers)
     tokenizer = train_tokenizer()
     model = make_model(tokenizer)
     print(f"tokens: {len(tokenizer)}, parameters: {model.num_parameters()}", flush=True)
     pool, held_out = Pool(args.pool, args.seed), Pool(args.held_out, args.seed + 1000)
-    test = [held_out[n] for n in range(args.held_out)]
-    args.look, log, began = test[:120], [], time.time()
+    args.look, log, began = [held_out[n] for n in range(min(120, args.held_out))], [], time.time()
     if args.from_stage > 1:
         model.load_state_dict(torch.load(args.out / f"stage-{args.from_stage - 1}.pt"))
     for stage in range(args.from_stage, 4):
-        run_stage(model, tokenizer, pool, args, stage, log)
-        torch.save(model.state_dict(), args.out / f"stage-{stage}.pt")
+        run_stage(model, tokenizer, pool, args, stage, log, rank)
+        if rank == 0:
+            torch.save(model.state_dict(), args.out / f"stage-{stage}.pt")
+    if rank > 0:
+        return
     model.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
+    test = [held_out[n] for n in range(args.held_out)]
     scores = accuracy(model, Packer(tokenizer), test, lambda part: tower(model, np.stack([p for _, p in part])))
     save(model, tokenizer, args.out)
     result = {"seed": args.seed, "steps": [args.word_steps, args.tower_steps, args.steps], "batch": args.batch,
