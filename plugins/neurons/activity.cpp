@@ -14,46 +14,16 @@ namespace {
 constexpr std::int32_t kPerOctave = 16, kBins = 16 * kPerOctave;
 /// Counts of a neuron: of the values smaller than the first bin that are being added, and of bins.
 constexpr std::int32_t kCounts = 1 + kBins;
-/// Neurons whose values are counted at a time: one line of the cache in each row.
-constexpr std::size_t kLine = 16;
-/// Neurons whose sums are updated at a time.
-constexpr std::size_t kColumns = 256;
-/// Values whose bins are computed before they are counted.
-constexpr std::int64_t kValues = 256;
-/// Counts of a bin of `SignedCounts`, whose sum counts.
-constexpr std::int64_t kCopies = 4;
-/// Bits of a float32 below its exponent and four digits.
-constexpr int kDropped = 19;
 /// First exponent of the bins of `SignedCounts`, below which float32 values are not normal.
 constexpr int kFirstExponent = -126;
 
 std::int32_t key_of(float value) {
-  return static_cast<std::int32_t>((std::bit_cast<std::uint32_t>(value) & 0x7fffffffU) >> kDropped);
+  return static_cast<std::int32_t>((std::bit_cast<std::uint32_t>(value) & 0x7fffffffU) >>
+                                   kDroppedBits);
 }
 
 float edge_of(std::int32_t key) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(key) << kDropped);
-}
-
-/// Smallest and largest value. Lanes of their own, because a comparison waits for the one before.
-std::pair<float, float> range_of(const float* values, std::size_t count) {
-  constexpr std::size_t kLanes = 8;
-  std::array<float, kLanes> least, most;
-  least.fill(values[0]);
-  most.fill(values[0]);
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float value = values[i + lane];
-      least[lane] = value < least[lane] ? value : least[lane];
-      most[lane] = value > most[lane] ? value : most[lane];
-    }
-  for (; i < count; ++i) {
-    least[0] = std::min(least[0], values[i]);
-    most[0] = std::max(most[0], values[i]);
-  }
-  return {*std::min_element(least.begin(), least.end()),
-          *std::max_element(most.begin(), most.end())};
+  return std::bit_cast<float>(static_cast<std::uint32_t>(key) << kDroppedBits);
 }
 
 /// Quotient rounded down.
@@ -63,78 +33,58 @@ std::int64_t half(std::int64_t bin) {
 
 }  // namespace
 
-ColumnMoments::ColumnMoments(std::int64_t width) {
-  const auto n = static_cast<std::size_t>(width);
-  shift_.assign(n, 0.0F);
-  maximum_.assign(n, -std::numeric_limits<float>::infinity());
-  minimum_.assign(n, std::numeric_limits<float>::infinity());
-  for (auto* sums : {&first_, &second_, &third_, &fourth_}) sums->assign(n, 0.0);
-  positive_.assign(n, 0);
-}
+ColumnMoments::ColumnMoments(std::int64_t width)
+    : tiles_(static_cast<std::size_t>((width + kTileColumns - 1) / kTileColumns)) {}
 
-// One row after another, so that sums do not depend on the pieces. Few columns at a time, whose
-// sums stay in the fastest cache; columns do not depend on each other, so the inner loop is
-// vectorised.
-void ColumnMoments::add(const float* rows, std::int64_t count) {
-  const std::size_t width = shift_.size();
-  if (count_ == 0 && count > 0) shift_.assign(rows, rows + width);
-  std::array<std::int32_t, kColumns> positive{};
-  for (std::size_t begin = 0; begin < width; begin += kColumns) {
-    const std::size_t columns = std::min(kColumns, width - begin);
-    const float* shift = &shift_[begin];
-    float *most = &maximum_[begin], *least = &minimum_[begin];
-    double *first = &first_[begin], *second = &second_[begin];
-    double *third = &third_[begin], *fourth = &fourth_[begin];
-    positive.fill(0);
-    for (std::int64_t r = 0; r < count; ++r) {
-      const float* row = rows + static_cast<std::size_t>(r) * width + begin;
-      for (std::size_t i = 0; i < columns; ++i) {
-        most[i] = row[i] > most[i] ? row[i] : most[i];
-        least[i] = row[i] < least[i] ? row[i] : least[i];
-        positive[i] += row[i] > 0 ? 1 : 0;
-      }
-      for (std::size_t i = 0; i < columns; ++i) {
-        const double d = static_cast<double>(row[i]) - static_cast<double>(shift[i]);
-        const double square = d * d;
-        first[i] += d;
-        second[i] += square;
-        third[i] += square * d;
-        fourth[i] += square * square;
-      }
-    }
-    for (std::size_t i = 0; i < columns; ++i) positive_[begin + i] += positive[i];
+void ColumnMoments::add(const Tile& tile) {
+  Sums& sums = tiles_[static_cast<std::size_t>(tile.first_column / kTileColumns)];
+  MomentSums& moments = sums.moments;
+  if (sums.count == 0) {
+    std::copy_n(tile.values, kTileColumns, moments.shift.begin());
+    moments.maximum = moments.minimum = moments.shift;
   }
-  count_ += count;
+  best_loops().moments(tile.values, tile.rows, moments);
+  sums.count += tile.rows;
+  for (std::size_t i = 0; i < moments.positive.size(); ++i)
+    sums.positive[i] += std::exchange(moments.positive[i], 0);
 }
 
 double ColumnMoments::mean(std::size_t neuron) const {
-  if (count_ == 0) return kNaN;
-  return static_cast<double>(shift_[neuron]) + first_[neuron] / static_cast<double>(count_);
+  const auto [sums, i] = at(neuron);
+  if (count() == 0) return kNaN;
+  return static_cast<double>(sums.shift[i]) + sums.first[i] / static_cast<double>(count());
 }
 
 double ColumnMoments::root_mean_square(std::size_t neuron) const {
-  if (count_ == 0) return kNaN;
+  const auto [sums, i] = at(neuron);
+  if (count() == 0) return kNaN;
   // mean (shift + d)²
-  const auto shift = static_cast<double>(shift_[neuron]), n = static_cast<double>(count_);
-  return std::sqrt(
-      std::max(0.0, shift * shift + (2 * shift * first_[neuron] + second_[neuron]) / n));
+  const auto shift = static_cast<double>(sums.shift[i]), n = static_cast<double>(count());
+  return std::sqrt(std::max(0.0, shift * shift + (2 * shift * sums.first[i] + sums.second[i]) / n));
 }
 
 double ColumnMoments::excess_kurtosis(std::size_t neuron) const {
-  const auto n = static_cast<double>(count_);
-  const double m = first_[neuron] / n;
-  const double second = second_[neuron] / n - m * m;
-  const double fourth = fourth_[neuron] / n - 4 * m * third_[neuron] / n +
-                        6 * m * m * second_[neuron] / n - 3 * m * m * m * m;
-  return count_ > 0 && second > 0 ? fourth / (second * second) - 3 : kNaN;
+  const auto [sums, i] = at(neuron);
+  const auto n = static_cast<double>(count());
+  const double m = sums.first[i] / n;
+  const double second = sums.second[i] / n - m * m;
+  const double fourth = sums.fourth[i] / n - 4 * m * sums.third[i] / n +
+                        6 * m * m * sums.second[i] / n - 3 * m * m * m * m;
+  return count() > 0 && second > 0 ? fourth / (second * second) - 3 : kNaN;
 }
 
 double ColumnMoments::maximum(std::size_t neuron) const {
-  return count_ == 0 ? kNaN : static_cast<double>(maximum_[neuron]);
+  const auto [sums, i] = at(neuron);
+  return count() == 0 ? kNaN : static_cast<double>(sums.maximum[i]);
 }
 
 double ColumnMoments::minimum(std::size_t neuron) const {
-  return count_ == 0 ? kNaN : static_cast<double>(minimum_[neuron]);
+  const auto [sums, i] = at(neuron);
+  return count() == 0 ? kNaN : static_cast<double>(sums.minimum[i]);
+}
+
+std::int64_t ColumnMoments::positive(std::size_t neuron) const {
+  return tiles_[neuron / kTileColumns].positive[neuron % kTileColumns];
 }
 
 SizeCounts::SizeCounts(std::int64_t width)
@@ -158,44 +108,29 @@ void SizeCounts::raise(std::size_t n, std::int32_t key) {
   base_[n] = base;
 }
 
-// A few neurons at a time, whose counts stay in the fastest cache.
-void SizeCounts::add(std::int64_t neuron, const float* rows, std::int64_t width,
-                     std::int64_t count) {
-  const auto first = static_cast<std::size_t>(neuron), neurons = static_cast<std::size_t>(width);
-  std::size_t i = 0;
-  for (; i + kLine <= neurons; i += kLine) add_neurons<kLine>(first + i, rows + i, width, count);
-  for (; i < neurons; ++i) add_neurons<1>(first + i, rows + i, width, count);
-}
-
-// The keys of a row are computed in a loop that is vectorised, and the counts of different neurons
-// do not wait for each other.
-template <std::size_t kNeurons>
-void SizeCounts::add_neurons(std::size_t neuron, const float* rows, std::int64_t width,
-                             std::int64_t count) {
-  std::array<std::int32_t, kNeurons> largest{}, first, before;
-  for (std::int64_t r = 0; r < count; ++r)
-    for (std::size_t i = 0; i < kNeurons; ++i) {
-      const std::int32_t key = key_of(rows[r * width + static_cast<std::int64_t>(i)]);
-      largest[i] = key > largest[i] ? key : largest[i];
-    }
-  for (std::size_t i = 0; i < kNeurons; ++i) {
+void SizeCounts::add(std::int64_t first_neuron, const Tile& tile) {
+  const auto neuron = static_cast<std::size_t>(first_neuron);
+  const auto columns = static_cast<std::size_t>(tile.columns);
+  const Loops& loops = best_loops();
+  ByColumn<std::int32_t> largest;
+  loops.largest(tile.values, tile.rows, largest);
+  SizeBins bins;
+  for (std::size_t i = 0; i < columns; ++i) {
     const std::int32_t base = base_[neuron + i];
     if (largest[i] > 0 && (base < 0 || largest[i] >= base + kBins)) raise(neuron + i, largest[i]);
     // A key of 0 is smaller than the first bin, also where no value was larger.
-    first[i] = std::max(base_[neuron + i], 1);
-    before[i] = base_[neuron + i] - 1;
+    bins.first[i] = std::max(base_[neuron + i], 1);
+    bins.before[i] = base_[neuron + i] - 1;
   }
   std::uint32_t* counts = &counts_[neuron * kCounts];
-  std::array<std::int32_t, kNeurons> bin;
-  for (std::int64_t r = 0; r < count; ++r) {
-    const float* row = rows + r * width;
-    for (std::size_t i = 0; i < kNeurons; ++i) {
-      const std::int32_t key = key_of(row[i]);
-      bin[i] = static_cast<std::int32_t>(i) * kCounts + (key < first[i] ? 0 : key - before[i]);
-    }
-    for (std::size_t i = 0; i < kNeurons; ++i) ++counts[bin[i]];
+  if (tile.columns == kTileColumns) {
+    loops.sizes(tile.values, tile.rows, bins, counts, kCounts);
+  } else {
+    std::vector<std::uint32_t> wide(static_cast<std::size_t>(kTileColumns * kCounts), 0);
+    loops.sizes(tile.values, tile.rows, bins, wide.data(), kCounts);
+    for (std::size_t i = 0; i < columns * kCounts; ++i) counts[i] += wide[i];
   }
-  for (std::size_t i = 0; i < kNeurons; ++i)
+  for (std::size_t i = 0; i < columns; ++i)
     below_[neuron + i] += std::exchange(counts[i * kCounts], 0U);
 }
 
@@ -263,29 +198,21 @@ void SignedCounts::include(float least, float most) {
     widen();
 }
 
-// The bins of a few values first, in a loop that is vectorised. Most values are in few bins, and an
-// addition to a count waits for the one before, so neighbours have counts of their own.
 void SignedCounts::add(const float* values, std::int64_t count) {
-  std::array<std::int32_t, kValues> bins;
-  for (; count > 0; count -= kValues, values += kValues) {
-    const auto some = static_cast<std::size_t>(std::min<std::int64_t>(count, kValues));
-    const auto [least, most] = range_of(values, some);
-    include(least, most);
-    // The width is a power of two, so these products are exact, but for values next to 0.
-    const auto width = static_cast<float>(1 / per_unit_), per_unit = static_cast<float>(per_unit_);
-    const auto middle = static_cast<std::int32_t>(bins_);
-    for (std::size_t i = 0; i < some; ++i) {
-      const auto bin = static_cast<std::int32_t>(values[i] * per_unit);
-      // Rounds down, also below 0.
-      bins[i] = bin + middle - (static_cast<float>(bin) * width > values[i] ? 1 : 0);
-    }
-    std::int64_t* counts = counts_.data();
-    std::size_t i = 0;
-    for (; i + kCopies <= some; i += kCopies)
-      for (std::int64_t copy = 0; copy < kCopies; ++copy)
-        ++counts[copy * 2 * bins_ + bins[i + static_cast<std::size_t>(copy)]];
-    for (; i < some; ++i) ++counts[bins[i]];
-  }
+  if (count < 1) return;
+  float least = 0, most = 0;
+  best_loops().range(values, count, least, most);
+  include(least, most);
+  // The width is a power of two, so these products are exact, but for values next to 0.
+  best_loops().bins(values, count,
+                    {static_cast<float>(1 / per_unit_), static_cast<float>(per_unit_),
+                     static_cast<std::int32_t>(bins_)},
+                    counts_.data(), 2 * bins_);
+}
+
+void SignedCounts::add(const Tile& tile) {
+  if (tile.columns == kTileColumns) return add(tile.values, tile.rows * kTileColumns);
+  for (std::int64_t r = 0; r < tile.rows; ++r) add(tile.values + r * kTileColumns, tile.columns);
 }
 
 std::int64_t SignedCounts::first() const {

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
+
+#include "loops.hpp"
 
 namespace lensbench::neurons {
 
@@ -20,22 +23,27 @@ class ColumnMoments {
  public:
   explicit ColumnMoments(std::int64_t width);
 
-  /// Adds finite rows [row, width].
-  void add(const float* rows, std::int64_t count);
+  /// Adds a tile of finite values; rows are added in order.
+  void add(const Tile& tile);
 
-  std::int64_t count() const { return count_; }
-  double mean(std::size_t neuron) const;              ///< NaN without rows
-  double root_mean_square(std::size_t neuron) const;  ///< NaN without rows
-  double excess_kurtosis(std::size_t neuron) const;   ///< NaN where all rows are equal
-  double maximum(std::size_t neuron) const;           ///< NaN without rows
-  double minimum(std::size_t neuron) const;           ///< NaN without rows
-  std::int64_t positive(std::size_t neuron) const { return positive_[neuron]; }
+  std::int64_t count() const { return tiles_.front().count; }  ///< rows
+  double mean(std::size_t neuron) const;                       ///< NaN without rows
+  double root_mean_square(std::size_t neuron) const;           ///< NaN without rows
+  double excess_kurtosis(std::size_t neuron) const;            ///< NaN: all equal
+  double maximum(std::size_t neuron) const;                    ///< NaN without rows
+  double minimum(std::size_t neuron) const;                    ///< NaN without rows
+  std::int64_t positive(std::size_t neuron) const;
 
  private:
-  std::int64_t count_ = 0;
-  std::vector<float> shift_, maximum_, minimum_;
-  std::vector<double> first_, second_, third_, fourth_;  ///< sums of powers of deviations
-  std::vector<std::int64_t> positive_;
+  struct Sums {
+    MomentSums moments;
+    ByColumn<std::int64_t> positive{};
+    std::int64_t count = 0;
+  };
+  std::pair<const MomentSums&, std::size_t> at(std::size_t neuron) const {
+    return {tiles_[neuron / kTileColumns].moments, neuron % kTileColumns};
+  }
+  std::vector<Sums> tiles_;
 };
 
 /// Counts of the sizes |a| of each neuron's activations, in bins of five binary digits: 16 in each
@@ -46,8 +54,8 @@ class SizeCounts {
  public:
   explicit SizeCounts(std::int64_t width);
 
-  /// Adds finite rows [row, width] of neurons from `neuron` on.
-  void add(std::int64_t neuron, const float* rows, std::int64_t width, std::int64_t count);
+  /// Adds a tile of finite values of neurons from `first_neuron` on.
+  void add(std::int64_t first_neuron, const Tile& tile);
 
   /// The edge of a bin next to `size`; 0 for a neuron without activations other than 0.
   float nearest_edge(std::int64_t neuron, double size) const;
@@ -60,9 +68,6 @@ class SizeCounts {
   std::int64_t count(std::int64_t neuron) const;
 
  private:
-  /// Adds the first values of rows, which are those of a few neurons.
-  template <std::size_t kNeurons>
-  void add_neurons(std::size_t neuron, const float* rows, std::int64_t width, std::int64_t count);
   void raise(std::size_t neuron, std::int32_t key);
   const std::uint32_t* bins(std::int64_t neuron) const;
 
@@ -80,6 +85,7 @@ class SignedCounts {
 
   /// Adds finite values.
   void add(const float* values, std::int64_t count);
+  void add(const Tile& tile);
   /// Bins of width 2^exponent, numbered from 0 at value 0, that have values.
   std::int64_t first() const;  ///< the lowest; 0 without values
   std::int64_t last() const;   ///< the highest; 0 without values
@@ -95,8 +101,8 @@ class SignedCounts {
   std::int64_t bins_;
   int exponent_;
   double per_unit_;
-  std::vector<std::int64_t>
-      counts_;  ///< [copy, -bins to bins - 1]; a count is the sum of the copies
+  /// [copy, -bins to bins - 1]; a count is the sum of the copies.
+  std::vector<std::int64_t> counts_;
 };
 
 /// Measures of one vector of activations.

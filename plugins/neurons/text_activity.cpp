@@ -10,7 +10,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <limits>
@@ -24,23 +24,21 @@ double over(double sum, std::int64_t count) {
   return count > 0 ? sum / static_cast<double>(count) : kNaN;
 }
 
-/// Sums of |a| and a² of a row. Four sums each, because an addition waits for the one before.
-std::pair<double, double> row_sums(const float* row, std::int64_t width) {
-  constexpr std::int64_t kLanes = 4;
-  std::array<double, kLanes> l1{}, squares{};
-  std::int64_t i = 0;
-  for (; i + kLanes <= width; i += kLanes)
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      const auto value = static_cast<double>(row[i + lane]);
-      l1[static_cast<std::size_t>(lane)] += std::abs(value);
-      squares[static_cast<std::size_t>(lane)] += value * value;
-    }
-  for (; i < width; ++i) {
-    const auto value = static_cast<double>(row[i]);
-    l1[0] += std::abs(value);
-    squares[0] += value * value;
-  }
-  return {(l1[0] + l1[1]) + (l1[2] + l1[3]), (squares[0] + squares[1]) + (squares[2] + squares[3])};
+[[noreturn]] void refuse_values(const NeuronSite& site, const Tile& tile,
+                                const std::vector<std::int64_t>& positions) {
+  const float* value = tile.values;
+  while (std::isfinite(*value)) ++value;
+  const std::int64_t row = tile.first_row + (value - tile.values) / kTileColumns;
+  throw RunError("sparsity: '" + site.hook + "' has NaN or infinity at position " +
+                 std::to_string(positions[static_cast<std::size_t>(row)]) +
+                 " of a piece; open the model in another type, " +
+                 "or take the text apart to find the token");
+}
+
+double sum_of_lanes(const double* lanes) {
+  double sum = 0;
+  for (std::int64_t lane = 0; lane < kRowLanes; ++lane) sum += lanes[lane];
+  return sum;
 }
 
 /// Tensor [block, neuron] of a vector.
@@ -65,8 +63,8 @@ std::size_t TextActivity::index(const NeuronSite& site) const {
          static_cast<std::size_t>(site.expert);
 }
 
-void TextActivity::add_tokens(const NeuronSite& site, const at::Tensor& rows,
-                              const std::vector<std::int64_t>& positions) {
+void TextActivity::add_tokens(const NeuronSite& site, const std::vector<std::int64_t>& positions,
+                              const std::vector<double>& l1, const std::vector<double>& squares) {
   BlockTokens& tokens = blocks_[site.row];
   const std::size_t needed = static_cast<std::size_t>(positions.back()) + 1;
   if (tokens.l1.size() < needed) {
@@ -74,30 +72,30 @@ void TextActivity::add_tokens(const NeuronSite& site, const at::Tensor& rows,
     tokens.squares.resize(needed, 0.0);
     tokens.numbers.resize(needed, 0);
   }
-  const float* row = rows.data_ptr<float>();
-  const std::int64_t width = rows.size(1);
-  for (const std::int64_t position : positions) {
-    const auto [l1, squares] = row_sums(row, width);
-    if (!std::isfinite(squares))
-      throw RunError("sparsity: '" + site.hook + "' has NaN or infinity at position " +
-                     std::to_string(position) + " of a piece; open the model in another type, " +
-                     "or take the text apart to find the token");
-    const auto p = static_cast<std::size_t>(position);
-    tokens.l1[p] += l1;
-    tokens.squares[p] += squares;
-    tokens.numbers[p] += width;
-    row += width;
+  for (std::size_t row = 0; row < positions.size(); ++row) {
+    const auto p = static_cast<std::size_t>(positions[row]);
+    tokens.l1[p] += sum_of_lanes(&l1[row * kRowLanes]);
+    tokens.squares[p] += sum_of_lanes(&squares[row * kRowLanes]);
+    tokens.numbers[p] += layout_.site_width;
   }
 }
 
 void TextActivity::add(const NeuronSite& site, const at::Tensor& rows,
                        const std::vector<std::int64_t>& positions) {
   if (positions.empty()) return;
-  add_tokens(site, rows, positions);
-  const float* values = rows.data_ptr<float>();
-  moments_[index(site)].add(values, rows.size(0));
-  sizes_[site.row].add(site.first, values, layout_.site_width, rows.size(0));
-  signed_[site.row].add(values, rows.numel());
+  std::vector<double> l1(positions.size() * kRowLanes, 0.0), squares(l1);
+  ColumnMoments& moments = moments_[index(site)];
+  const auto add_tile = [&](const Tile& tile) {
+    const std::size_t lanes = static_cast<std::size_t>(tile.first_row * kRowLanes);
+    const std::int32_t largest =
+        best_loops().rows(tile.values, tile.rows, &l1[lanes], &squares[lanes]);
+    if (!std::isfinite(std::bit_cast<float>(largest))) refuse_values(site, tile, positions);
+    moments.add(tile);
+    sizes_[site.row].add(site.first + tile.first_column, tile);
+    signed_[site.row].add(tile);
+  };
+  for_each_tile(rows.data_ptr<float>(), rows.size(1), rows.size(0), add_tile);
+  add_tokens(site, positions, l1, squares);
 }
 
 void TextActivity::end_piece() {

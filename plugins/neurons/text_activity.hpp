@@ -56,8 +56,9 @@ class TextActivity {
     double l1_sum = 0, hoyer_sum = 0, squares_sum = 0;
     std::int64_t tokens = 0, hoyers = 0;
   };
-  void add_tokens(const NeuronSite& site, const at::Tensor& rows,
-                  const std::vector<std::int64_t>& positions);
+  /// \param l1, squares  lanes of the sums of each row
+  void add_tokens(const NeuronSite& site, const std::vector<std::int64_t>& positions,
+                  const std::vector<double>& l1, const std::vector<double>& squares);
   std::size_t index(const NeuronSite& site) const;
 
   NeuronLayout layout_;

@@ -53,35 +53,30 @@ at::Tensor best_of(const at::Tensor& logits, const TokenSet& set) {
   return at::tensor(ids, at::kLong).index_select(0, logits.argmax(1));
 }
 
-/// What some rows decode to, without the axis of layers. The readout has one target for a row, so
-/// that each concept after the first needs one of its own.
+/// What some rows decode to, without the axis of layers. All concepts are targets of one readout.
 Decoded decode_rows(const Model& model, const at::Tensor& rows, const std::vector<TokenSet>& sets,
                     std::int64_t top_k) {
   ReadoutOptions options;
   options.top_k = top_k;
   options.kl_to_last = false;
-  Decoded decoded;
-  std::vector<at::Tensor> probabilities, ranks;
-  Readout readout;
-  if (sets.empty()) readout = read(model, rows, options);
+  std::vector<at::Tensor> sums, best;
   for (const TokenSet& set : sets) {
     const at::Tensor logits = logits_of(model.unembedding(), rows, set);
-    options.target_ids = best_of(logits, set);
-    const bool first = probabilities.empty();
-    Readout of_set = read(model, rows, options);
-    probabilities.push_back(logits.logsumexp(1) - of_set.log_sum_exp[0]);
-    ranks.push_back(of_set.target_ranks[0]);
-    if (first) readout = std::move(of_set);
-    options.top_k = 0;
-    options.entropy = false;
+    sums.push_back(logits.logsumexp(1));
+    best.push_back(best_of(logits, set));
   }
+  if (!sets.empty()) options.target_ids = at::stack(best);
+  const Readout readout = read(model, rows, options);
+  Decoded decoded;
   decoded.top_ids = readout.top_ids[0];
   decoded.top_probabilities = readout.top_probabilities[0];
   decoded.entropy = readout.entropy[0];
   const std::int64_t count = rows.size(1);
   decoded.concept_log_probability =
-      sets.empty() ? at::empty({count, 0}, at::kDouble) : at::stack(probabilities, 1);
-  decoded.concept_rank = sets.empty() ? at::empty({count, 0}, at::kInt) : at::stack(ranks, 1);
+      sets.empty() ? at::empty({count, 0}, at::kDouble)
+                   : at::stack(sums, 1) - readout.log_sum_exp[0].unsqueeze(1);
+  decoded.concept_rank = sets.empty() ? at::empty({count, 0}, at::kInt)
+                                      : readout.target_ranks.select(1, 0).t().contiguous();
   return decoded;
 }
 

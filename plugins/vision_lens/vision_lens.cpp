@@ -178,12 +178,11 @@ CostEstimate VisionLensTool::estimate(const Request& request) const {
       1 + static_cast<double>(patches) /
               static_cast<double>(spec.vision->patches_of_token() * options.every);
   const auto width = static_cast<double>(spec.d_model);
-  const double readouts = static_cast<double>(std::max<std::size_t>(1, options.concepts.size()));
   CostEstimate cost;
   // One forward for the prompt and one for each control.
   const double forwards =
       options.concepts.empty() ? 1 : 1 + static_cast<double>(options.controls.size());
-  cost.flops = 2 * layers * tokens * width * static_cast<double>(spec.vocab_size) * readouts +
+  cost.flops = 2 * layers * tokens * width * static_cast<double>(spec.vocab_size) +
                forwards * forward_flops(spec, request.tokens().size(), patches);
   cost.bytes = 4 * layers * width * static_cast<double>(request.tokens().size());
   return cost;

@@ -4,7 +4,6 @@ Tests the page of `lensbench report` in Chromium: its views, keys, colours, barr
 texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build; if the build has the command
 lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 """
-import base64
 import html
 import json
 import pathlib
@@ -15,6 +14,7 @@ import unittest
 
 import browser
 import made_data
+import media
 from make_pages import make
 
 VIEWS = ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "attention", "patching", "image", "graph", "maps",
@@ -174,6 +174,20 @@ class Colours(PageTest):
                 wanted = self.VIRIDIS[round(value * 255)]
                 self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), 1)
 
+    def test_a_picture_shows_the_chosen_concept_on_a_scale_that_ends_at_zero(self):
+        self.open("whole", "view=image&picture=vision/concept_log_probability&cell=,0")
+        names = self.panel("return [...panel.querySelectorAll('select')].pop().textContent")
+        self.assertEqual(names, "catdogold boat")
+        # Log probabilities 0, -4 and -8 of a scale from -8 to 0.
+        for concept, (name, place) in enumerate([("cat", 255), ("dog", 128), ("old·boat", 0)]):
+            with self.subTest(concept=name):
+                self.panel(f"const list = [...panel.querySelectorAll('select')].pop(); list.value = '{concept}'; list.dispatchEvent(new Event('change'))")
+                got = self.panel("return getComputedStyle(panel.querySelector('.picture rect')).fill").strip("rgb()").split(", ")
+                self.assertLessEqual(max(abs(int(a) - b) for a, b in zip(got, self.VIRIDIS[place])), 1)
+                self.assertEqual(self.panel("return panel.querySelector('.legend-title').textContent"), f"concept log probability, concept “{name}”, nats")
+                self.assertIn(f"concept “{name}”: {'−' if concept else ''}{4 * concept}", self.panel("return [...panel.querySelectorAll('.note')].pop().textContent"))
+        self.assertEqual(self.panel("return panel.querySelector('.ticks').textContent"), "−8−40")
+
     def test_a_reduced_map_keeps_the_largest_value(self):
         page = self.open("large", "view=lens&by=probability")
         made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
@@ -319,21 +333,8 @@ class RealRuns(PageTest):
             self.assertEqual([entry["message"] for entry in page.driver.get_log("browser")], [])
 
 
-class Printing(PageTest):
-    def test_print_holds_all_views(self):
-        page = self.open("whole", "theme=dark&case=prompt-2")
-        page.wait("return document.documentElement.dataset.all")
-        data = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"])
-        text = browser.pdf_text(data)
-        if text is None:
-            self.skipTest("pdftotext is not installed")
-        digest = "c099142bc318"
-        for wanted in ["kjv-gpt2: where the answer appears", digest, "case prompt-2", "lens_equals_logits", "Trajectory of probability", "prompt-3", "membership",
-                       "model.safetensors", "lensbench verify made.h5"]:
-            self.assertIn(wanted, text)
-        self.assertNotIn("figure command", text)
-        # Back on the screen the page is dark again and shows one view.
-        self.assertEqual(page.run("return [document.documentElement.dataset.theme, document.querySelectorAll('[role=tabpanel]:not([hidden])').length]"), ["dark", 1])
+class Media(media.MediaTests, PageTest):
+    pass
 
 
 class Limits(PageTest):

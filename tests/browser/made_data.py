@@ -189,8 +189,10 @@ def image_result(page, draw):
     boxes = [x for y in range(0, 160, 32) for left in range(0, 224, 48) for x in (left, y, min(224, left + 48), y + 32)]
     n = len(boxes) // 4
     made = [page.variable("relevance", ["layer", "image_token"], [(None, [6, n], [abs(draw.gauss(0, 1)) for _ in range(6 * n)])], view="image", long_name="relevance of each rectangle"),
-            page.variable("rectangle", ["image_token", "side"], [(None, [n, 4], boxes)], view="general")]
-    return {"name": "vision", "tool": "", "attributes": {}, "dims": [dim("layer", 6), dim("image_token", n), dim("side", 4)], "variables": made}
+            page.variable("rectangle", ["image_token", "side"], [(None, [n, 4], boxes)], view="general"),
+            # The value of concept c at the first rectangle of the last layer is -4 c, the least of all is -8.
+            page.variable("concept_log_probability", ["layer", "image_token", "concept"], [(None, [6, n, 3], [-4.0 * c for _ in range(6 * n) for c in range(3)])], "nats", "image")]
+    return {"name": "vision", "tool": "", "attributes": {}, "dims": [dim("layer", 6), dim("image_token", n), dim("side", 4), dim("concept", 3, page.block(["cat", "dog", "old boat"], "strings"))], "variables": made}
 
 
 def grades_result(page, draw):

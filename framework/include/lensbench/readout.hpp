@@ -11,7 +11,7 @@ namespace lensbench {
 /// Quantities to compute from the vocabulary distributions that a stack of residuals decodes to.
 struct ReadoutOptions {
   std::int64_t top_k = 10;         ///< candidates for each entry; 0: none
-  at::Tensor target_ids = {};      ///< [row] int64: token whose rank and probability to compute
+  at::Tensor target_ids = {};      ///< [row] or [target, row] int64: ranked and scored tokens
   bool target_is_own_top = false;  ///< score each row's final-layer top-1 token instead of ids
   /// [row] int64: a second token, of which only the log-probability is computed (cross-entropy)
   at::Tensor scored_ids = {};
@@ -30,7 +30,7 @@ struct Readout {
   at::Tensor log_sum_exp;        ///< [layer, row] float64
   at::Tensor entropy;            ///< [layer, row] float32, nats
   at::Tensor kl_to_last;         ///< [layer, row] float32, nats; 0 for the last layer
-  at::Tensor target_ids;         ///< [row] int64
+  at::Tensor target_ids;         ///< as given; an axis `target` is the first of the next three
   at::Tensor target_logits;      ///< [layer, row] float32
   at::Tensor target_log_probabilities;  ///< [layer, row] float32, nats
   at::Tensor target_ranks;  ///< [layer, row] int32, 1 + tokens with a strictly larger logit

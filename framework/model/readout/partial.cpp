@@ -63,12 +63,16 @@ void Partial::merge_sums(const Partial& other) {
   reference_max = reference;
 }
 
-void Partial::merge(const Partial& other) {
-  merge_sums(other);
+void TargetPart::merge(const TargetPart& other) {
   above += other.above;
   near.insert(near.end(), other.near.begin(), other.near.end());
   // The target is in exactly one part of the vocabulary.
-  if (!std::isnan(other.target_logit)) target_logit = other.target_logit;
+  if (!std::isnan(other.logit)) logit = other.logit;
+}
+
+void Partial::merge(const Partial& other) {
+  merge_sums(other);
+  for (std::size_t i = 0; i < targets.size(); ++i) targets[i].merge(other.targets[i]);
   if (!std::isnan(other.scored_logit)) scored_logit = other.scored_logit;
   top.merge(other.top);
 }
@@ -78,9 +82,8 @@ double Partial::log_sum_exp() const {
 }
 
 /// Logits within the band were stored, since the target's own logit was not yet known.
-std::int64_t Partial::rank() const {
-  return 1 + above +
-         std::count_if(near.begin(), near.end(), [this](float z) { return z > target_logit; });
+std::int64_t TargetPart::rank() const {
+  return 1 + above + std::count_if(near.begin(), near.end(), [this](float z) { return z > logit; });
 }
 
 }  // namespace lensbench::readout

@@ -43,6 +43,19 @@ class TopK {
   std::vector<Candidate> entries_;
 };
 
+/// Rank and logit of one target of a row over part of the vocabulary.
+struct TargetPart {
+  // Number of columns certainly above the target, and the logits within its band, which are
+  // compared once the target's own logit is known.
+  std::int64_t above = 0;
+  std::vector<float> near = {};
+  float logit = std::numeric_limits<float>::quiet_NaN();
+
+  void merge(const TargetPart& other);
+  /// 1 + columns strictly above the target.
+  std::int64_t rank() const;
+};
+
 /// Reduction of one (layer, row) over part of the vocabulary. Parts are merged in vocabulary order.
 /// Sums are relative to the largest logit so far (online log-sum-exp, Milakov and Gimelshein 2018,
 /// arXiv:1805.02867), so one pass over the logits is enough and exponentials never overflow.
@@ -54,11 +67,7 @@ struct Partial {
   // sum exp(z_ref - reference_max) (z_ref - z), the divergence from the reference row.
   double reference_max = -std::numeric_limits<double>::infinity();
   double divergence = 0;
-  // Number of columns certainly above the target, and the logits within its band, which are
-  // compared once the target's own logit is known.
-  std::int64_t above = 0;
-  std::vector<float> near;
-  float target_logit = std::numeric_limits<float>::quiet_NaN();
+  std::vector<TargetPart> targets;
   float scored_logit = std::numeric_limits<float>::quiet_NaN();
   TopK top;
 
@@ -66,8 +75,6 @@ struct Partial {
   void merge(const Partial& other);
 
   double log_sum_exp() const;
-  /// 1 + columns strictly above the target.
-  std::int64_t rank() const;
 };
 
 }  // namespace lensbench::readout

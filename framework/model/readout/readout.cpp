@@ -38,27 +38,31 @@ void check_top_k(std::int64_t top_k, std::int64_t vocab) {
                      std::to_string(vocab) + ", the size of the vocabulary");
 }
 
-at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int64_t vocab) {
-  if (ids.dim() != 1 || ids.size(0) != rows)
+/// \param most_axes  1: [row]; 2: also [target, row]
+at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int64_t vocab,
+                              std::int64_t most_axes) {
+  if (ids.dim() < 1 || ids.dim() > most_axes || ids.size(-1) != rows || ids.numel() == 0)
     throw UsageError("readout: " + std::to_string(ids.numel()) + " target ids for " +
-                     std::to_string(rows) + " rows; expected one for each row");
+                     std::to_string(rows) + " rows; expected one for each row" +
+                     (most_axes == 1 ? "" : ", or [target, row]"));
   // Ids are checked before the first product, since the loops index with them unchecked.
   const at::Tensor checked = ids.to(at::Device(at::kCPU), at::kLong).contiguous();
   const std::int64_t* begin = checked.data_ptr<std::int64_t>();
-  for (std::int64_t row = 0; row < rows; ++row)
-    if (begin[row] < 0 || begin[row] >= vocab)
-      throw UsageError("readout: target id " + std::to_string(begin[row]) + " of row " +
-                       std::to_string(row) + " is outside the vocabulary 0.." +
+  for (std::int64_t i = 0; i < checked.numel(); ++i)
+    if (begin[i] < 0 || begin[i] >= vocab)
+      throw UsageError("readout: target id " + std::to_string(begin[i]) + " of row " +
+                       std::to_string(i % rows) + " is outside the vocabulary 0.." +
                        std::to_string(vocab - 1));
   return checked;
 }
 
-/// Ids of the targets, [row]. The model's own choice is found by a readout of the last layer alone.
+/// Ids of the targets, [row] or [target, row]. The model's own choice is found by a readout of the last layer alone.
 at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normalized,
                       const ReadoutOptions& options) {
   if (!options.target_is_own_top) {
     if (!options.target_ids.defined()) return {};
-    return checked_target_ids(options.target_ids, normalized.size(1), unembedding.weight.size(0));
+    return checked_target_ids(options.target_ids, normalized.size(1), unembedding.weight.size(0),
+                              2);
   }
   ReadoutOptions only_top;
   only_top.top_k = 1;
@@ -83,10 +87,12 @@ Readout make_readout(const TileLayout& layout, const ReadoutOptions& options,
   if (options.kl_to_last) out.kl_to_last = at::empty(shape, at::kFloat);
   if (options.scored_ids.defined()) out.scored_log_probabilities = at::empty(shape, at::kFloat);
   if (targets.defined()) {
+    std::vector<std::int64_t> of_targets = shape;
+    if (targets.dim() == 2) of_targets.insert(of_targets.begin(), targets.size(0));
     out.target_ids = targets;
-    out.target_logits = at::empty(shape, at::kFloat);
-    out.target_log_probabilities = at::empty(shape, at::kFloat);
-    out.target_ranks = at::empty(shape, at::kInt);
+    out.target_logits = at::empty(of_targets, at::kFloat);
+    out.target_log_probabilities = at::empty(of_targets, at::kFloat);
+    out.target_ranks = at::empty(of_targets, at::kInt);
   }
   return out;
 }
@@ -126,9 +132,10 @@ void write_top(Readout& out, std::int64_t at, Partial& partial, std::int64_t top
   }
 }
 
-// Writes the results of one (layer, row). `last` is the same row at the last layer.
+// Writes the results of one (layer, row). `last` is the same row at the last layer, `entries` the
+// number of results of one target.
 void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial& last,
-                 std::int64_t top_k) {
+                 std::int64_t top_k, std::int64_t entries) {
   const double log_sum_exp = partial.log_sum_exp();
   at_index<double>(out.log_sum_exp, at) = log_sum_exp;
   if (top_k > 0) write_top(out, at, partial, top_k);
@@ -145,11 +152,13 @@ void write_entry(Readout& out, std::int64_t at, Partial& partial, const Partial&
   if (out.scored_log_probabilities.defined())
     at_index<float>(out.scored_log_probabilities, at) =
         static_cast<float>(static_cast<double>(partial.scored_logit) - log_sum_exp);
-  if (!out.target_ids.defined()) return;
-  at_index<float>(out.target_logits, at) = partial.target_logit;
-  at_index<float>(out.target_log_probabilities, at) =
-      static_cast<float>(static_cast<double>(partial.target_logit) - log_sum_exp);
-  at_index<std::int32_t>(out.target_ranks, at) = static_cast<std::int32_t>(partial.rank());
+  for (const readout::TargetPart& target : partial.targets) {
+    at_index<float>(out.target_logits, at) = target.logit;
+    at_index<float>(out.target_log_probabilities, at) =
+        static_cast<float>(static_cast<double>(target.logit) - log_sum_exp);
+    at_index<std::int32_t>(out.target_ranks, at) = static_cast<std::int32_t>(target.rank());
+    at += entries;
+  }
 }
 
 /// Results of one block of rows, all layers.
@@ -164,7 +173,7 @@ void write_block(Readout& out, const TileLayout& layout, std::int64_t block,
     for (std::int64_t layer = 0; layer < layout.layers; ++layer) {
       check_finite(partial(layer, row), layer, first + row, top_k);
       write_entry(out, layer * layout.rows + first + row, partial(layer, row),
-                  partial(layout.layers - 1, row), top_k);
+                  partial(layout.layers - 1, row), top_k, layout.layers * layout.rows);
     }
 }
 
@@ -205,7 +214,7 @@ Readout read_out(const Unembedding& unembedding, const at::Tensor& normalized,
   Targets targets =
       readout::make_targets(detached, rows, layout, target_ids(detached, rows, options));
   if (options.scored_ids.defined()) {
-    const at::Tensor scored = checked_target_ids(options.scored_ids, layout.rows, layout.vocab);
+    const at::Tensor scored = checked_target_ids(options.scored_ids, layout.rows, layout.vocab, 1);
     targets.scored.assign(scored.data_ptr<std::int64_t>(),
                           scored.data_ptr<std::int64_t>() + layout.rows);
   }

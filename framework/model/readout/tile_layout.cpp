@@ -88,11 +88,13 @@ Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalize
                      const TileLayout& layout, const at::Tensor& ids) {
   Targets targets;
   if (!ids.defined()) return targets;
-  targets.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + layout.rows);
+  targets.count = ids.numel() / layout.rows;
+  targets.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
   targets.tensor = ids;
-  targets.bands.resize(static_cast<std::size_t>(layout.layers * layout.rows));
+  const std::int64_t entries = layout.layers * layout.rows;
+  targets.bands.resize(static_cast<std::size_t>(targets.count * entries));
   // Only the rows of the targets are fetched, not the unembedding.
-  const at::Tensor device_ids = ids.to(unembedding.weight.device());
+  const at::Tensor device_ids = ids.flatten().to(unembedding.weight.device());
   const at::Tensor weights = unembedding.weight.index_select(0, device_ids)
                                  .to(at::Device(at::kCPU), at::kFloat)
                                  .contiguous();
@@ -104,11 +106,11 @@ Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalize
   const float* x = normalized.data_ptr<float>();
   const float* w = weights.data_ptr<float>();
   const double* b = biases.defined() ? biases.data_ptr<double>() : nullptr;
-  for (std::int64_t i = 0; i < layout.layers * layout.rows; ++i) {
-    const std::int64_t row = i % layout.rows;
+  for (std::int64_t i = 0; i < targets.count * entries; ++i) {
+    const std::int64_t id = i / entries * layout.rows + i % layout.rows;
     targets.bands[static_cast<std::size_t>(i)] =
-        target_band(unembedding, x + i * layout.d_model, w + row * layout.d_model, layout.d_model,
-                    b != nullptr ? b[row] : 0.0);
+        target_band(unembedding, x + i % entries * layout.d_model, w + id * layout.d_model,
+                    layout.d_model, b != nullptr ? b[id] : 0.0);
   }
   return targets;
 }

@@ -34,14 +34,15 @@ struct Band {
 };
 
 struct Targets {
-  std::vector<std::int64_t> ids;     ///< [row]; empty: none
-  std::vector<Band> bands;           ///< [layer, row]
+  std::int64_t count = 0;            ///< targets of each row
+  std::vector<std::int64_t> ids;     ///< [target, row]
+  std::vector<Band> bands;           ///< [target, layer, row]
   std::vector<std::int64_t> scored;  ///< [row]; empty: none
   at::Tensor tensor;                 ///< the ids; undefined: none
 };
 
 /// \param normalized  [layer, row, d_model] float32, contiguous
-/// \param ids         [row] int64, in range; or undefined
+/// \param ids         [row] or [target, row] int64, in range; or undefined
 Targets make_targets(const Unembedding& unembedding, const at::Tensor& normalized,
                      const TileLayout& layout, const at::Tensor& ids);
 

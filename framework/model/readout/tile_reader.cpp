@@ -29,7 +29,10 @@ TileReader::TileReader(const TileLayout& layout, const Unembedding& unembedding,
 
 std::vector<Partial> TileReader::read(std::int64_t chunk) {
   partials_.assign(static_cast<std::size_t>(layout_.layers * rows_), Partial());
-  for (Partial& partial : partials_) partial.top = TopK(options_.top_k);
+  for (Partial& partial : partials_) {
+    partial.top = TopK(options_.top_k);
+    partial.targets.resize(static_cast<std::size_t>(targets_.count));
+  }
   const std::int64_t first = chunk * layout_.tiles_per_chunk;
   const std::int64_t last = std::min(layout_.tiles, first + layout_.tiles_per_chunk);
   for (std::int64_t tile = first; tile < last; ++tile) {
@@ -74,7 +77,11 @@ void TileReader::reduce(std::int64_t layer, std::int64_t row, const float* logit
   Partial& partial = partials_[static_cast<std::size_t>(index)];
   add_sums(partial, layer == layout_.layers - 1);
   if (options_.top_k > 0) add_top(partial.top, begin);
-  if (!targets_.ids.empty()) add_target(partial, layer, first_row_ + row, begin);
+  for (std::int64_t target = 0; target < targets_.count; ++target)
+    add_target(partial.targets[static_cast<std::size_t>(target)],
+               (target * layout_.layers + layer) * layout_.rows + first_row_ + row,
+               targets_.ids[static_cast<std::size_t>(target * layout_.rows + first_row_ + row)],
+               begin);
   if (targets_.scored.empty()) return;
   const std::int64_t scored = targets_.scored[static_cast<std::size_t>(first_row_ + row)] - begin;
   if (scored >= 0 && scored < columns)
@@ -118,21 +125,21 @@ void TileReader::add_top(TopK& top, std::int64_t begin) {
 
 /// Rank of the target without its own logit: columns above the band count at once, those inside are
 /// kept until the logit is known. The band is a few roundings wide, so they are few.
-void TileReader::add_target(Partial& partial, std::int64_t layer, std::int64_t row,
+void TileReader::add_target(TargetPart& part, std::int64_t entry, std::int64_t id,
                             std::int64_t begin) {
-  const Band band = targets_.bands[static_cast<std::size_t>(layer * layout_.rows + row)];
-  partial.above += kernel_.count(row_, band.low, band.high);
+  const Band band = targets_.bands[static_cast<std::size_t>(entry)];
+  part.above += kernel_.count(row_, band.low, band.high);
   for (std::int64_t block = 0; block < blocks(row_.columns); ++block) {
     if (!row_.block_within[static_cast<std::size_t>(block)]) continue;
     const std::int64_t end = std::min(row_.columns, (block + 1) * kBlock);
     for (std::int64_t i = block * kBlock; i < end; ++i) {
       const float z = row_.values[static_cast<std::size_t>(i)];
-      if (z >= band.low && z <= band.high) partial.near.push_back(z);
+      if (z >= band.low && z <= band.high) part.near.push_back(z);
     }
   }
-  const std::int64_t column = targets_.ids[static_cast<std::size_t>(row)] - begin;
+  const std::int64_t column = id - begin;
   if (column >= 0 && column < row_.columns)
-    partial.target_logit = row_.values[static_cast<std::size_t>(column)];
+    part.logit = row_.values[static_cast<std::size_t>(column)];
 }
 
 }  // namespace lensbench::readout

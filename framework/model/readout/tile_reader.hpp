@@ -31,7 +31,8 @@ class TileReader {
               std::int64_t columns);
   void add_sums(Partial& partial, bool is_reference);
   void add_top(TopK& top, std::int64_t begin);
-  void add_target(Partial& partial, std::int64_t layer, std::int64_t row, std::int64_t begin);
+  /// \param entry  index of [target, layer, row]
+  void add_target(TargetPart& part, std::int64_t entry, std::int64_t id, std::int64_t begin);
 
   const TileLayout& layout_;
   const Unembedding& unembedding_;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "report/terminal/case_name.hpp"
+
 namespace lensbench::terminal {
 namespace {
 
@@ -29,7 +31,9 @@ bool is_whole(double value) {
   return !std::isfinite(value) || (value == std::floor(value) && std::abs(value) < 1e15);
 }
 
-// Id of a case for its heading. Joined datasets have the numbers of their cases in `case`, or in
+}  // namespace
+
+// Joined datasets have the numbers of their cases in `case`, or in
 // `case_number` if `case` labels tokens.
 std::string case_name(const Dataset& dataset, std::int64_t number) {
   if (!dataset.contains("case_id") || !dataset["case_id"].is_text()) return "";
@@ -45,8 +49,6 @@ std::string case_name(const Dataset& dataset, std::int64_t number) {
   const auto& ids = names.strings;
   return index >= 0 && index < std::ssize(ids) ? ids[static_cast<std::size_t>(index)] : "";
 }
-
-}  // namespace
 
 /// One type for all element types: values are shown with few digits, so that the precision of
 /// float64 suffices even for int64.

@@ -39,14 +39,16 @@ int cube_level(double value) {
   return std::min(5, static_cast<int>((value - 35) / 40));
 }
 
+enum class Ground { ink = 38, background = 48 };
+
 /// Terminals without 24-bit colour take the nearest colour of the cube, whose indices begin at 16.
-std::string background(const Rgb& c, bool true_colour) {
+std::string colour_code(Ground ground, const Rgb& c, bool true_colour) {
   std::array<char, 32> buffer{};
   if (true_colour)
-    std::snprintf(buffer.data(), buffer.size(), "48;2;%d;%d;%d", static_cast<int>(c.red),
-                  static_cast<int>(c.green), static_cast<int>(c.blue));
+    std::snprintf(buffer.data(), buffer.size(), "%d;2;%d;%d;%d", static_cast<int>(ground),
+                  static_cast<int>(c.red), static_cast<int>(c.green), static_cast<int>(c.blue));
   else
-    std::snprintf(buffer.data(), buffer.size(), "48;5;%d",
+    std::snprintf(buffer.data(), buffer.size(), "%d;5;%d", static_cast<int>(ground),
                   16 + 36 * cube_level(c.red) + 6 * cube_level(c.green) + cube_level(c.blue));
   return buffer.data();
 }
@@ -65,7 +67,9 @@ std::string on_colour(std::string_view text, const Rgb& c, const TerminalStyle& 
   // Black or white from the fixed part of the palette: the first 16 colours depend on the user's
   // theme.
   const std::string ink = luma > 128 ? "38;5;16" : "38;5;231";
-  return sequence((strong ? "1;" : "") + ink + ";" + background(c, style.true_colour), text, style);
+  return sequence(
+      (strong ? "1;" : "") + ink + ";" + colour_code(Ground::background, c, style.true_colour),
+      text, style);
 }
 
 }  // namespace
@@ -89,6 +93,16 @@ std::string signed_colour(std::string_view text, double value, const TerminalSty
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong) {
   return on_colour(text, ramp(std::isnan(probability) ? 0 : probability), style, strong);
+}
+
+std::string half_blocks(double upper, double lower, const TerminalStyle& style) {
+  const auto code = [&](Ground ground, double share) {
+    return colour_code(ground, ramp(share), style.true_colour);
+  };
+  if (std::isnan(upper) && std::isnan(lower)) return " ";
+  if (std::isnan(upper)) return sequence(code(Ground::ink, lower), "▄", style);
+  if (std::isnan(lower)) return sequence(code(Ground::ink, upper), "▀", style);
+  return sequence(code(Ground::ink, upper) + ";" + code(Ground::background, lower), "▀", style);
 }
 
 /// A dark grey for zero, so that small values of either sign recede.

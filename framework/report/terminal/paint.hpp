@@ -23,6 +23,10 @@ std::string signed_colour(std::string_view text, double value, const TerminalSty
 std::string on_probability(std::string_view text, double probability, const TerminalStyle& style,
                            bool strong = false);
 
+/// One character with two squares, one above the other, in the colours of `on_probability`; a NaN
+/// is not painted. For styles with colour and UTF-8.
+std::string half_blocks(double upper, double lower, const TerminalStyle& style);
+
 /// Text on a background from orange (-1) over dark grey (0) to blue (1).
 std::string on_signed(std::string_view text, double share, const TerminalStyle& style);
 

@@ -24,6 +24,11 @@ std::pair<std::string, std::string> attention_axes(const Variable& variable);
 Lines heatmap_view(const View& view, const Variable& variable,
                    const std::pair<std::string, std::string>& axes, Palette palette);
 
+/// Whether a variable has values over tokens of pictures whose rows and columns are known.
+bool is_map_of_patches(const Dataset& dataset, const Variable& variable);
+/// Maps over the tokens of pictures: of the first layer, the one with the largest value, the last.
+Lines patches_view(const View& view, const Variable& variable);
+
 /// Value over layers or steps at the last token of each case.
 Lines trajectory_view(const View& view, const Variable& variable);
 

@@ -23,6 +23,7 @@ constexpr DatasetView kDatasetViews[] = {
     {is_attribution, attribution_view, lensbench::View::bars},
     {is_average_attribution, average_attribution_view, lensbench::View::bars},
     {is_comparison, comparison_view, lensbench::View::tokens},
+    {is_vision_lens, vision_view, lensbench::View::image},
     {is_token_analysis, token_view, lensbench::View::generation},
 };
 

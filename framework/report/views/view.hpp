@@ -72,6 +72,9 @@ Lines comparison_view(const View& view);
 /// Token analysis of one model.
 bool is_token_analysis(const Dataset& dataset);
 Lines token_view(const View& view);
+/// Vision lens: the answer layer by layer, and maps of concepts over the tokens of pictures.
+bool is_vision_lens(const Dataset& dataset);
+Lines vision_view(const View& view);
 /// View for all other datasets.
 Lines general_view(const View& view);
 

@@ -44,8 +44,9 @@ Kind possible_kind(Kind kind, const Variable& variable) {
     case Kind::patching:
       if (axes.size() >= 2) return kind;
       return of_tokens ? Kind::tokens : Kind::bars;
-    // The terminal draws characters only: a map of the numbers is the nearest picture.
+    // Without tokens of pictures, a map of the numbers is the nearest picture.
     case Kind::image:
+      if (contains_dim(variable, "image_token")) return kind;
       return axes.size() >= 2 ? Kind::heatmap : Kind::general;
     case Kind::tokens:
     case Kind::generation:
@@ -134,6 +135,8 @@ class Pictures {
         return heatmap_view(view_, first, attention_axes(first), Palette::by_size);
       case Kind::patching:
         return heatmap_view(view_, first, map_axes(first), Palette::around_zero);
+      case Kind::image:
+        return image(first);
       case Kind::statistics:
       case Kind::table:
         return picture.dim == "token" ? token_values_view(view_, picture.variables)
@@ -141,6 +144,13 @@ class Pictures {
       default:
         return heatmap_view(view_, first, map_axes(first), Palette::by_size);
     }
+  }
+
+  /// Rows and columns of tokens are known from the dataset only.
+  Lines image(const Variable& variable) const {
+    if (is_map_of_patches(view_.dataset, variable)) return patches_view(view_, variable);
+    if (axes_of(variable).size() < 2) return columns_view(view_, "image_token", {&variable});
+    return heatmap_view(view_, variable, map_axes(variable), Palette::by_size);
   }
 
   const View& view_;

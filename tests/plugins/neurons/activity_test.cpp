@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <lensbench/random.hpp>
+#include <limits>
 #include <vector>
 
 namespace lensbench::neurons {
@@ -32,8 +34,13 @@ std::vector<double> sizes_of(const std::vector<float>& values) {
 
 SizeCounts counts_of(const std::vector<float>& values) {
   SizeCounts counts(1);
-  counts.add(0, values.data(), 1, std::ssize(values));
+  for_each_tile(values.data(), 1, std::ssize(values),
+                [&](const Tile& tile) { counts.add(0, tile); });
   return counts;
+}
+
+void add_rows(ColumnMoments& moments, const float* rows, std::int64_t width, std::int64_t count) {
+  for_each_tile(rows, width, count, [&](const Tile& tile) { moments.add(tile); });
 }
 
 TEST(VectorMeasures, OfOneActiveNeuronAreTheLargest) {
@@ -77,9 +84,9 @@ TEST(ColumnMoments, AreThoseOfAllRowsInFloat64) {
                                                                        : i % 3 == 1 ? -3
                                                                                     : 0)));
   ColumnMoments whole(kWidth), parts(kWidth);
-  whole.add(rows.data(), kRows);
-  parts.add(rows.data(), 3);
-  parts.add(rows.data() + 3 * kWidth, kRows - 3);
+  add_rows(whole, rows.data(), kWidth, kRows);
+  add_rows(parts, rows.data(), kWidth, 3);
+  add_rows(parts, rows.data() + 3 * kWidth, kWidth, kRows - 3);
   for (std::int64_t i = 0; i < kWidth; ++i) {
     double sum = 0, squares = 0, second = 0, fourth = 0, positive = 0;
     double most = -1e300, least = 1e300;
@@ -111,11 +118,95 @@ TEST(ColumnMoments, AreThoseOfAllRowsInFloat64) {
   }
 }
 
+TEST(Loops, OfAllInstructionSetsGiveTheSameBits) {
+  const std::vector<float> values =
+      mixed_values(static_cast<std::size_t>(kTileRows * kTileColumns));
+  const auto lanes = static_cast<std::size_t>(kTileRows * kRowLanes);
+  const Loops& baseline = *available_loops().front();
+  for (const Loops* loops : available_loops()) {
+    std::vector<double> l1(lanes, 0.5), squares(lanes, 0.25), other_l1(l1), other_squares(squares);
+    EXPECT_EQ(loops->rows(values.data(), kTileRows, l1.data(), squares.data()),
+              baseline.rows(values.data(), kTileRows, other_l1.data(), other_squares.data()));
+    EXPECT_EQ(l1, other_l1);
+    EXPECT_EQ(squares, other_squares);
+    MomentSums sums, other;
+    sums.shift.fill(0.1F);
+    other.shift.fill(0.1F);
+    loops->moments(values.data(), kTileRows, sums);
+    baseline.moments(values.data(), kTileRows, other);
+    EXPECT_EQ(sums.first, other.first);
+    EXPECT_EQ(sums.second, other.second);
+    EXPECT_EQ(sums.third, other.third);
+    EXPECT_EQ(sums.fourth, other.fourth);
+    EXPECT_EQ(sums.positive, other.positive);
+  }
+}
+
+TEST(Loops, FindWhatIsNotANumber) {
+  for (const Loops* loops : available_loops())
+    for (const float odd :
+         {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+          std::numeric_limits<float>::quiet_NaN()}) {
+      std::vector<float> values(static_cast<std::size_t>(2 * kTileColumns), 3.0F);
+      std::vector<double> l1(2 * kRowLanes, 0.0), squares(l1);
+      EXPECT_EQ(loops->rows(values.data(), 2, l1.data(), squares.data()),
+                std::bit_cast<std::int32_t>(3.0F));
+      values[21] = odd;
+      EXPECT_FALSE(std::isfinite(
+          std::bit_cast<float>(loops->rows(values.data(), 2, l1.data(), squares.data()))));
+    }
+}
+
+/// Widths that leave a part of a tile over, and more rows than a tile has.
+TEST(Tiles, HoldEachValueOnce) {
+  constexpr std::int64_t kRows = kTileRows + 3;
+  for (const std::int64_t width : {1, 16, 37, 64, 100}) {
+    std::vector<float> values(static_cast<std::size_t>(kRows * width));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) + 1;
+    std::vector<float> found(values.size(), 0.0F);
+    for_each_tile(values.data(), width, kRows, [&](const Tile& tile) {
+      for (std::int64_t r = 0; r < tile.rows; ++r)
+        for (std::int64_t i = 0; i < kTileColumns; ++i) {
+          const float value = tile.values[r * kTileColumns + i];
+          if (i >= tile.columns)
+            EXPECT_EQ(value, 0);
+          else
+            found[static_cast<std::size_t>((tile.first_row + r) * width + tile.first_column + i)] +=
+                value;
+        }
+    });
+    EXPECT_EQ(found, values) << width;
+  }
+}
+
+TEST(SizeCounts, OfTilesThatAreNotFullAreThoseOfEachNeuron) {
+  constexpr std::int64_t kWidth = 21, kRows = 300;
+  const std::vector<float> values = mixed_values(static_cast<std::size_t>(kWidth * kRows));
+  SizeCounts together(kWidth);
+  SignedCounts by_tile(16), by_value(16);
+  for_each_tile(values.data(), kWidth, kRows, [&](const Tile& tile) {
+    together.add(tile.first_column, tile);
+    by_tile.add(tile);
+  });
+  for (const float& value : values) by_value.add(&value, 1);
+  ASSERT_EQ(by_tile.exponent(), by_value.exponent());
+  for (std::int64_t bin = -16; bin < 16; ++bin)
+    EXPECT_EQ(by_tile.count(bin), by_value.count(bin)) << bin;
+  for (std::int64_t n = 0; n < kWidth; ++n) {
+    EXPECT_EQ(together.count(n), kRows);
+    const float edge = together.nearest_edge(n, 0.7);
+    std::int64_t larger = 0;
+    for (std::int64_t r = 0; r < kRows; ++r)
+      larger += std::abs(values[static_cast<std::size_t>(r * kWidth + n)]) >= edge ? 1 : 0;
+    EXPECT_EQ(together.count_from(n, edge), larger) << n;
+  }
+}
+
 TEST(ColumnMoments, OfEqualRowsHaveNoKurtosis) {
   ColumnMoments moments(2);
   EXPECT_TRUE(std::isnan(moments.mean(0)));
   const std::vector<float> rows = {0.1F, 1, 0.1F, -1, 0.1F, 1, 0.1F, -1};
-  moments.add(rows.data(), 4);
+  add_rows(moments, rows.data(), 2, 4);
   EXPECT_TRUE(std::isnan(moments.excess_kurtosis(0)));
   EXPECT_NEAR(moments.excess_kurtosis(1), -2, kExact) << "a coin";
 }

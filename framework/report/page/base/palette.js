@@ -77,13 +77,16 @@ export function extent(values) {
   return low <= high ? [low, high] : [0, 1];
 }
 
-/** The scale that suits a variable: signs around 0, ranks by logarithm, probabilities from 0 to 1. */
+/**
+ * The scale that suits a variable: around 0 where the page says that it is signed, ranks by logarithm,
+ * probabilities from 0 to 1, values that are never above 0, such as log probabilities, up to 0.
+ */
 export function scaleFor(variable, values, wish = {}) {
   const [low, high] = extent(values);
-  if (variable.signed || low < 0) return scaleOf({ palette: 'signs', kind: 'signed', domain: [low, high] });
+  if (variable.signed) return scaleOf({ palette: 'signs', kind: 'signed', domain: [low, high] });
   const isRank = /(^|_)rank$/.test(variable.name);
   const isProbability = /probability$/.test(variable.name) && high <= 1.0001;
   const palette = wish.palette || (isProbability || isRank ? 'viridis' : 'cividis');
   if (isRank || wish.log) return scaleOf({ palette, kind: 'log', domain: [isRank ? 1 : low || high * 1e-6, Math.max(high, isRank ? 2 : 0)] });
-  return scaleOf({ palette, kind: 'linear', domain: [Math.min(0, low), isProbability && high > 0.4 ? 1 : high || 1] });
+  return scaleOf({ palette, kind: 'linear', domain: [Math.min(0, low), isProbability && high > 0.4 ? 1 : high > 0 ? high : Number(low === 0)] });
 }

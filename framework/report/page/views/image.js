@@ -1,6 +1,6 @@
 // Image: values over the rectangles of a picture, with the picture below them where the page holds it.
 import { add, el, put, svg } from '../base/dom.js';
-import { number, words } from '../base/format.js';
+import { number, quoted, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
 import { figureCommand, idOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
@@ -36,7 +36,7 @@ function placesOf(boxes, numbers) {
 
 class ImageView {
   constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, options: imagesOf(archive), layer: 0, opacity: 60 });
+    Object.assign(this, { archive, caseIndex, options: imagesOf(archive), layer: 0, opacity: 60, fixed: {} });
     this.controls = el('div.controls');
     this.legend = new Legend();
     this.stage = el('div.keyed', { tabindex: '0', role: 'application', 'aria-roledescription': 'picture', onkeydown: (event) => this.key(event) });
@@ -59,11 +59,15 @@ class ImageView {
       put(this.stage, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
       return;
     }
-    Object.assign(this, { loaded, places, image: archive.data.images?.[String(index)] });
-    this.down = loaded.dims.find((dim) => dim !== this.current.dim);
+    const [down, ...others] = loaded.dims.filter((dim) => dim !== this.current.dim);
+    const names = await Promise.all(others.map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)], index)));
+    if (turn !== this.turn) return;
+    Object.assign(this, { loaded, places, down, image: archive.data.images?.[String(index)] });
+    this.others = others.map((dim, k) => ({ dim, names: names[k] }));
     const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
     this.layer = Math.min(this.layer || layers - 1, layers - 1);
     put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: idOf(one.variable), label: words(one.variable.name) })), idOf(this.current.variable), (value) => set({ picture: value })),
+      this.others.map(({ dim, names }) => picker(words(dim), names.map((label, i) => ({ id: String(i), label })), String(this.fixed[dim] || 0), (i) => { this.fixed[dim] = Number(i); this.draw(); })),
       layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
     this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
@@ -73,10 +77,10 @@ class ImageView {
 
   draw() {
     if (!this.loaded) return;
-    const { rows, values } = plane(this.loaded, this.current.dim, '', this.down ? { [this.down]: this.layer } : {});
+    const { rows, values } = plane(this.loaded, this.current.dim, '', { ...this.fixed, [this.down]: this.layer });
     Object.assign(this, { count: rows, values });
     const scale = scaleFor(this.current.variable, this.loaded.values);
-    this.legend.set({ scale, title: words(this.current.variable.name), unit: this.current.variable.unit });
+    this.legend.set({ scale, title: this.name(), unit: this.current.variable.unit });
     const edge = (k) => Math.max(...Array.from({ length: rows }, (_, i) => this.box(i)[k]));
     const width = this.image?.width || edge(2);
     const height = this.image?.height || edge(3);
@@ -98,8 +102,13 @@ class ImageView {
     return Array.from(this.places.values.subarray(4 * i, 4 * i + 4));
   }
 
+  /** What the rectangles show, with the labels chosen for further dimensions. */
+  name() {
+    return [words(this.current.variable.name), ...this.others.map(({ dim, names }) => `${words(dim)} ${quoted(names[this.fixed[dim] || 0])}`)].join(', ');
+  }
+
   describe(i) {
-    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${words(this.current.variable.name)} ${number(this.values[i])}`;
+    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${this.name()}: ${number(this.values[i])}`;
   }
 
   move(i) {
@@ -120,7 +129,7 @@ class ImageView {
   }
 
   rows() {
-    return { caption: 'rectangles', head: ['rectangle', 'left', 'top', 'right', 'bottom', words(this.current.variable.name)],
+    return { caption: 'rectangles', head: ['rectangle', 'left', 'top', 'right', 'bottom', this.name()],
       rows: Array.from({ length: this.count || 0 }, (_, i) => [String(i), ...this.box(i), this.values[i]]) };
   }
 

@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Trains the embedded vision model: a small Qwen2-VL on pictures that drawn_pictures.py draws.
+
+Needs from PyPI: torch, transformers, tokenizers, safetensors, numpy, pillow. Takes well under an hour on two
+cores. The product itself never runs this.
+
+    python3 models/train_shapes_qwen2vl.py --out models/shapes-qwen2vl
+
+Stage 1 has no pictures: the text model reads a grid of words in the place of the picture, what is drawn in
+each square. In stage 2 the tower learns to give the text model, which stays as it is, something that it can
+read in the place of these words. In stage 3 everything learns from pictures. The loss is on the words of the
+answers alone. Questions about one picture share its tokens and do not see each other.
+"""
+import argparse
+import json
+import math
+import pathlib
+import time
+
+import numpy as np
+import torch
+import torch.distributed
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration,
+                          Qwen2VLImageProcessorPil)
+
+from drawn_pictures import CELL, COLOURS, NUMBERS, SHAPES, SIDE, caption, cells, draw_scene, paint, questions
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+           "<|video_pad|>"]
+SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
+ANSWER = "<|im_end|>\n<|im_start|>assistant\n"
+TEMPLATE = pathlib.Path(__file__).with_name("chat_template_qwen2vl.jinja")
+GRID = SIDE // CELL
+MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+# Easy questions are asked less often.
+QUESTION_WEIGHTS = {"kind": 0.2, "fundus": 0.2, "colour": 0.4, "caption": 0.4}
+WIDTH, LAYERS, DEPTH = 96, 6, 4
+
+
+def train_tokenizer():
+    """A byte-level BPE in which each word of the questions and answers is one token."""
+    rng, texts = np.random.default_rng(0), {SYSTEM.replace("<|im_start|>", ""), ANSWER.replace("<|im_end|>", "")}
+    for _ in range(3000):
+        scene = draw_scene(rng)
+        for _, forms, answer in questions(scene):
+            texts |= set(forms) | {answer, " " + answer}
+    words = ["nothing", "retina", "disc", "exudates", "fundus", *SHAPES, *COLOURS, *NUMBERS]
+    texts |= {" " + word for word in words} | set(words)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(sorted(texts), trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=[], initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False))
+    tokenizer.add_special_tokens(SPECIAL)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+                                   additional_special_tokens=SPECIAL, chat_template=TEMPLATE.read_text())
+
+
+def make_model(tokenizer):
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIAL}
+    rotary = {"rope_type": "default", "rope_theta": 10.0, "mrope_section": [4, 4, 4]}
+    text = dict(vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=LAYERS,
+                num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512, rms_norm_eps=1e-6,
+                rope_parameters=rotary, bos_token_id=None, eos_token_id=ids["<|im_end|>"],
+                pad_token_id=ids["<|endoftext|>"], use_sliding_window=False)
+    vision = dict(depth=DEPTH, embed_dim=WIDTH, hidden_size=WIDTH, num_heads=4, mlp_ratio=2, patch_size=14,
+                  spatial_merge_size=2, temporal_patch_size=2)
+    config = Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True,
+                           image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
+                           vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"])
+    model = Qwen2VLForConditionalGeneration(config)
+    with torch.no_grad():
+        # The usual deviation of 0.02 is for much wider layers, and lets these learn slowly.
+        for name, weight in model.named_parameters():
+            if weight.dim() >= 2:
+                weight.normal_(0, 0.05 if "embed_tokens" in name else 0.8 / math.sqrt(weight[0].numel()))
+    return model
+
+
+def patches_of(pictures):
+    """What the tower reads of both equal frames together, in blocks of 2 x 2 patches: [picture, patch, 588]."""
+    values = (torch.from_numpy(pictures).float() / 255 - MEAN) / STD
+    values = values.permute(0, 3, 1, 2).reshape(len(pictures), 3, GRID, 2, 14, GRID, 2, 14)
+    return values.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(len(pictures), 4 * GRID * GRID, 588)
+
+
+def tower_angles(width):
+    """Angles of the rotary positions, rows before columns, in the order of the patches."""
+    place = torch.arange(4 * GRID * GRID)
+    block, inner = place // 4, place % 4
+    row, column = block // GRID * 2 + inner // 2, block % GRID * 2 + inner % 2
+    frequency = 10000.0 ** (-torch.arange(width // 4) * 4 / width)
+    return torch.cat([row[:, None] * frequency, column[:, None] * frequency], 1).repeat(1, 2)
+
+
+def turned(values, angles):
+    low, high = values.chunk(2, -1)
+    return values * angles.cos() + torch.cat([-high, low], -1) * angles.sin()
+
+
+class Packer:
+    """Puts the questions about each picture after its tokens, so that they share them without seeing each other."""
+
+    def __init__(self, tokenizer):
+        self.encode = lambda text: tokenizer.encode(text, add_special_tokens=False)
+        self.pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self.start, self.after = self.encode(SYSTEM), self.encode("<|vision_end|>")
+        self.cache = {}
+
+    def ids(self, text):
+        if text not in self.cache:
+            self.cache[text] = self.encode(text)
+        return self.cache[text]
+
+    def __call__(self, asked):
+        """Tensors for one list of (question, answer) a picture: ids, positions, mask, and what to predict where."""
+        prefix = self.start + [self.pad] * (GRID * GRID) + self.after
+        begin, end = len(self.start), len(self.start) + GRID
+        head = [[i] * 3 for i in range(begin)]
+        head += [[begin, begin + k // GRID, begin + k % GRID] for k in range(GRID * GRID)] + [[end] * 3]
+        samples = []
+        for items in asked:
+            ids, places, blocks, targets = list(prefix), list(head), [0] * len(prefix), []
+            for number, (question, answer) in enumerate(items, 1):
+                before, after = self.ids(question + ANSWER), self.ids(answer + "<|im_end|>")
+                targets += [(len(ids) + len(before) - 1 + k, token, number) for k, token in enumerate(after)]
+                places += [[end + 1 + k] * 3 for k in range(len(before) + len(after))]
+                ids += before + after
+                blocks += [number] * (len(before) + len(after))
+            samples.append((ids, places, blocks, targets))
+        longest = max(len(s[0]) for s in samples)
+        ids = torch.tensor([s[0] + [0] * (longest - len(s[0])) for s in samples])
+        places = torch.tensor([s[1] + [[0] * 3] * (longest - len(s[1])) for s in samples]).permute(2, 0, 1)
+        blocks = torch.tensor([s[2] + [-1] * (longest - len(s[2])) for s in samples])
+        sees = (blocks[:, None, :] == blocks[:, :, None]) | (blocks[:, None, :] == 0)
+        sees &= torch.ones(longest, longest, dtype=torch.bool).tril()
+        sees |= torch.eye(longest, dtype=torch.bool)
+        mask = torch.zeros(sees.shape).masked_fill(~sees, torch.finfo(torch.float32).min)[:, None]
+        where = torch.tensor([(row, at) for row, s in enumerate(samples) for at, _, _ in s[3]])
+        wanted = torch.tensor([token for s in samples for _, token, _ in s[3]])
+        owner = [(row, number) for row, s in enumerate(samples) for _, _, number in s[3]]
+        return ids, places, mask, where, wanted, owner
+
+
+def tower(model, pictures):
+    """The tower and its merger for pictures of one size at once, with the modules of transformers."""
+    visual, functional = model.model.visual, torch.nn.functional
+    stream = functional.linear(patches_of(pictures), visual.patch_embed.proj.weight.sum(2).flatten(1))
+    count, patches, width = stream.shape
+    heads = visual.config.num_heads
+    angles = tower_angles(width // heads)
+    for block in visual.blocks:
+        parts = block.attn.qkv(block.norm1(stream)).view(count, patches, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(turned(parts[0], angles), turned(parts[1], angles), parts[2])
+        stream = stream + block.attn.proj(mixed.transpose(1, 2).reshape(count, patches, width))
+        stream = stream + block.mlp(block.norm2(stream))
+    return visual.merger(stream)
+
+
+def words_of_cells(model, tokenizer, scenes, rng):
+    """Stage 1: a vector for each square, the mean of the embeddings of its words, with one word left out at times."""
+    pairs = []
+    for scene in scenes:
+        for words in cells(scene):
+            kept = [rng.choice(words)] if rng.random() < 0.3 else words
+            pairs.append(tokenizer.convert_tokens_to_ids(["Ġ" + word for word in (kept[0], kept[-1])]))
+    return model.get_input_embeddings()(torch.tensor(pairs)).mean(1)
+
+
+def answer_logits(model, packed, merged):
+    ids, places, mask, where, _, _ = packed
+    inputs = model.get_input_embeddings()(ids)
+    spots = (ids == model.config.image_token_id)[..., None].expand_as(inputs)
+    inputs = inputs.masked_scatter(spots, merged.to(inputs.dtype))
+    out = model.model.language_model(inputs_embeds=inputs, position_ids=places, attention_mask=mask, use_cache=False)
+    return model.lm_head(out.last_hidden_state[where[:, 0], where[:, 1]])
+
+
+def choose_questions(scene, rng, count):
+    asked = questions(scene)
+    weights = np.array([QUESTION_WEIGHTS.get(name, 1) for name, _, _ in asked])
+    chosen = rng.choice(len(asked), min(count, len(asked)), replace=False, p=weights / weights.sum())
+    return [(asked[k][1][rng.integers(len(asked[k][1]))], asked[k][2]) for k in chosen]
+
+
+@torch.no_grad()
+def accuracy(model, packer, pictures, see):
+    """Share of right answers of greedy decoding, by kind of question."""
+    model.eval()
+    right, total = {}, {}
+    for start in range(0, len(pictures), 40):
+        part = pictures[start:start + 40]
+        asked = [questions(scene) for scene, _ in part]
+        packed = packer([[(forms[0], answer) for _, forms, answer in items] for items in asked])
+        logits = answer_logits(model, packed, see(part))
+        wrong = {packed[5][k] for k in (logits.argmax(-1) != packed[4]).nonzero()[:, 0].tolist()}
+        for row, items in enumerate(asked):
+            for number, (name, _, _) in enumerate(items, 1):
+                total[name] = total.get(name, 0) + 1
+                right[name] = right.get(name, 0) + ((row, number) not in wrong)
+    model.train()
+    return {name: [right[name], total[name]] for name in sorted(total)}
+
+
+def as_text(scores):
+    return ", ".join(f"{name} {right / total:.3f}" for name, (right, total) in scores.items())
+
+
+class Pool:
+    """Pictures of a fixed number of scenes, drawn when they are first needed."""
+
+    def __init__(self, size, seed):
+        rng = np.random.default_rng(seed)
+        self.scenes = [draw_scene(rng) for _ in range(size)]
+        self.pictures = {}
+
+    def __getitem__(self, number):
+        if number not in self.pictures:
+            self.pictures[number] = np.asarray(paint(self.scenes[number]))
+        return self.scenes[number], self.pictures[number]
+
+
+def groups(model, text_rate, tower_rate):
+    sets = []
+    for name, parameter in model.named_parameters():
+        sets.append({"params": [parameter], "rate": tower_rate if "visual" in name else text_rate,
+                     "weight_decay": 0.05 if parameter.dim() >= 2 else 0.0})
+    return sets
+
+
+def rate_at(step, steps, warmup=40):
+    """Share of the full rate: a short rise, then constant, then a fall over the last 30 % of the steps."""
+    left = (steps - step) / (0.3 * steps)
+    return min(1.0, (step + 1) / warmup, 0.02 + left)
+
+
+def average_gradients(model, workers):
+    """Each worker has gradients of its own part of the batch."""
+    if workers == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    joined = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(joined)
+    for gradient, part in zip(gradients, (joined / workers).split([g.numel() for g in gradients])):
+        gradient.copy_(part.view_as(gradient))
+
+
+def run_stage(model, tokenizer, pool, args, stage, log, rank):
+    packer, rng = Packer(tokenizer), np.random.default_rng(args.seed + stage)
+    batch = args.batch // 2 if stage == 1 else args.batch
+    steps = (args.word_steps, args.tower_steps, args.steps)[stage - 1]
+    optimizer = torch.optim.AdamW(groups(model, *((2e-3, 0), (0, 2e-3), (8e-4, 2e-3))[stage - 1]), betas=(0.9, 0.98))
+    for parameter in model.model.language_model.parameters():
+        parameter.requires_grad_(stage != 2)
+    began, order = time.time(), []
+
+    def see(part):
+        if stage == 1:
+            return words_of_cells(model, tokenizer, [scene for scene, _ in part], rng)
+        return tower(model, np.stack([picture for _, picture in part]))
+
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * rate_at(step, steps)
+        if len(order) < batch:
+            order = list(rng.permutation(len(pool.scenes)))
+        numbers = [order.pop() for _ in range(batch)]
+        asked = [choose_questions(pool.scenes[n], rng, 4) for n in numbers]
+        packed = packer(asked[rank::args.workers])
+        merged = see([pool[n] if stage > 1 else (pool.scenes[n], None) for n in numbers[rank::args.workers]])
+        loss = torch.nn.functional.cross_entropy(answer_logits(model, packed, merged), packed[4])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(model, args.workers)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if rank > 0:
+            continue
+        if step % 20 == 0 or step == steps - 1:
+            log.append({"stage": stage, "step": step, "loss": round(loss.item(), 4)})
+            print(f"stage {stage} step {step}: loss {loss.item():.3f}, {time.time() - began:.0f} s", flush=True)
+        if step % 100 == 99:
+            print("  " + as_text(accuracy(model, packer, args.look, see)), flush=True)
+            save(model, tokenizer, args.out / "unfinished")
+
+
+def save(model, tokenizer, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = Qwen2VLForConditionalGeneration(model.config).half()
+    copy.load_state_dict({name: value.detach().half() for name, value in model.state_dict().items()})
+    copy.config.dtype = torch.float16
+    copy.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    Qwen2VLImageProcessorPil(size={"shortest_edge": SIDE * SIDE, "longest_edge": SIDE * SIDE}).save_pretrained(folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--word-steps", type=int, default=400)
+    parser.add_argument("--tower-steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--pool", type=int, default=8000, help="number of training pictures")
+    parser.add_argument("--held-out", type=int, default=1000, help="number of pictures to test on")
+    parser.add_argument("--workers", type=int, default=2, help="processes that share each batch, one thread each")
+    parser.add_argument("--from-stage", type=int, default=1, help="continue after an earlier stage of the same OUT")
+    parser.add_argument("--seed", type=int, default=17)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    meeting = args.out / "workers"
+    meeting.unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (args, f"file://{meeting.resolve()}"), args.workers)
+
+
+def train(rank, args, meeting):
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(1)
+    if args.workers > 1:
+        torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=args.workers)
+    tokenizer = train_tokenizer()
+    model = make_model(tokenizer)
+    print(f"tokens: {len(tokenizer)}, parameters: {model.num_parameters()}", flush=True)
+    pool, held_out = Pool(args.pool, args.seed), Pool(args.held_out, args.seed + 1000)
+    args.look, log, began = [held_out[n] for n in range(min(120, args.held_out))], [], time.time()
+    if args.from_stage > 1:
+        model.load_state_dict(torch.load(args.out / f"stage-{args.from_stage - 1}.pt"))
+    for stage in range(args.from_stage, 4):
+        run_stage(model, tokenizer, pool, args, stage, log, rank)
+        if rank == 0:
+            torch.save(model.state_dict(), args.out / f"stage-{stage}.pt")
+    if rank > 0:
+        return
+    model.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
+    test = [held_out[n] for n in range(args.held_out)]
+    scores = accuracy(model, Packer(tokenizer), test, lambda part: tower(model, np.stack([p for _, p in part])))
+    save(model, tokenizer, args.out)
+    result = {"seed": args.seed, "steps": [args.word_steps, args.tower_steps, args.steps], "batch": args.batch,
+              "training_pictures": args.pool, "held_out_pictures": args.held_out,
+              "minutes": round((time.time() - began) / 60, 1),
+              "right_answers": {name: right for name, (right, _) in scores.items()},
+              "questions": {name: total for name, (_, total) in scores.items()}, "loss": log}
+    (args.out / "training_log.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(as_text(scores), flush=True)
+
+
+if __name__ == "__main__":
+    main()
