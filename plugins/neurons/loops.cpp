@@ -165,8 +165,8 @@ LENSBENCH_INLINE void sizes_body(const float* tile, std::int64_t rows, const Siz
   constexpr int kVectors = static_cast<int>(kTileColumns) / N;
   Int first[kVectors], before[kVectors], begin[kVectors];
   for (int v = 0; v < kVectors; ++v) {
-    load(&bins.first[static_cast<std::size_t>(v * N)], first[v]);
-    load(&bins.before[static_cast<std::size_t>(v * N)], before[v]);
+    load(&bins.first[static_cast<std::size_t>(v) * N], first[v]);
+    load(&bins.before[static_cast<std::size_t>(v) * N], before[v]);
     for (int lane = 0; lane < N; ++lane)
       begin[v][lane] = (v * N + lane) * static_cast<std::int32_t>(stride);
   }

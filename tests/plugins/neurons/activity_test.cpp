@@ -20,6 +20,7 @@ constexpr double kExact = 1e-12;
 std::vector<float> mixed_values(std::size_t count) {
   Philox random(7);
   std::vector<float> values;
+  values.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     values.push_back(
         i % 9 == 0 ? 0.0F : static_cast<float>(random.normal() * std::exp(2 * random.normal())));
@@ -28,6 +29,7 @@ std::vector<float> mixed_values(std::size_t count) {
 
 std::vector<double> sizes_of(const std::vector<float>& values) {
   std::vector<double> sizes;
+  sizes.reserve(values.size());
   for (const float value : values) sizes.push_back(std::abs(static_cast<double>(value)));
   return sizes;
 }
