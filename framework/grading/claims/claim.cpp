@@ -62,8 +62,8 @@ const std::vector<ClaimInfo>& known_claims() {
 
 const ClaimInfo& find_claim(const std::string& name) {
   const auto& all = known_claims();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const ClaimInfo& claim) { return claim.name == name; });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const ClaimInfo& claim) { return claim.name == name; });
   if (found != all.end()) return *found;
   std::vector<std::string> names;
   for (const ClaimInfo& claim : all) names.emplace_back(claim.name);

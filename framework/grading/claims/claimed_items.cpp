@@ -86,7 +86,8 @@ class Reader {
         task_(task),
         prompt_(prompt),
         sign_(claim.negated ? -1.0 : 1.0) {
-    if (variable.is_text()) refuse(variable, "has texts, but claim '" + claim.name + "' is about numbers");
+    if (variable.is_text())
+      refuse(variable, "has texts, but claim '" + claim.name + "' is about numbers");
     selected_ = {variable.tensor.to(at::kDouble), variable.dims};
     apply_conditions(selected_, dataset, variable, claim);
   }
@@ -201,8 +202,7 @@ class Reader {
       const auto place = parse_component(known.head);
       const std::int64_t query =
           known.query == "position" ? prompt.position : prompt.sources.at(known.query);
-      put(known.head,
-          selected_.values[place->layer][place->index][query][known.keys[prompt_]]);
+      put(known.head, selected_.values[place->layer][place->index][query][known.keys[prompt_]]);
     }
     return items_;
   }

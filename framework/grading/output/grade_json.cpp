@@ -9,7 +9,9 @@ namespace {
 
 using nlohmann::json;
 
-json or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
+json or_null(double value) {
+  return std::isfinite(value) ? json(value) : json();
+}
 
 std::size_t models_of(const Grades& grades, const Entry& entry) {
   std::set<std::size_t> models;

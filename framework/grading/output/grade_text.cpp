@@ -27,7 +27,9 @@ struct Field {
   std::function<std::string(const Entry&)> text;
 };
 
-std::string two_digits(double value) { return std::isnan(value) ? "" : fixed(value, 2); }
+std::string two_digits(double value) {
+  return std::isnan(value) ? "" : fixed(value, 2);
+}
 
 std::string small_number(double value) {
   if (std::isnan(value)) return "";
@@ -56,10 +58,10 @@ Field of_estimate(const std::string& header, const std::string& metric,
 
 /// Value, interval, and what the shuffled model gives.
 std::vector<Field> compared(const std::string& header, const std::string& metric) {
-  return {value_of(header, metric),
-          of_estimate("[95 %]", metric,
-                      [](const Estimate& e) { return interval_text(e.low, e.high); }),
-          of_estimate("shuffled", metric, [](const Estimate& e) { return two_digits(e.shuffled); })};
+  return {
+      value_of(header, metric),
+      of_estimate("[95 %]", metric, [](const Estimate& e) { return interval_text(e.low, e.high); }),
+      of_estimate("shuffled", metric, [](const Estimate& e) { return two_digits(e.shuffled); })};
 }
 
 std::string lift_text(const Estimate& e) {
@@ -70,9 +72,12 @@ std::string lift_text(const Estimate& e) {
 std::vector<Field> effect_fields() {
   std::vector<Field> fields = compared("AUROC", "auroc");
   fields.push_back(of_estimate("lift", "auroc", lift_text));
-  for (const auto& [header, metric] :
-       {std::pair("AP", "ap"), {"r", "r"}, {"r(total)", "r_total"}, {"r(direct)", "r_direct"},
-        {"rho", "rho"}, {"sign", "sign"}})
+  for (const auto& [header, metric] : {std::pair("AP", "ap"),
+                                       {"r", "r"},
+                                       {"r(total)", "r_total"},
+                                       {"r(direct)", "r_direct"},
+                                       {"rho", "rho"},
+                                       {"sign", "sign"}})
     fields.push_back(value_of(header, metric));
   fields.push_back(value_of("E", "error", small_number));
   fields.push_back(value_of("cover", "coverage"));
@@ -144,7 +149,8 @@ std::vector<const Entry*> sorted_entries(const Grades& grades, TableKind kind) {
     const Estimate &x = a->estimates.front(), &y = b->estimates.front();
     const bool larger = larger_is_better(x.name);
     // NaN is last.
-    if (std::isnan(x.value) || std::isnan(y.value)) return !std::isnan(x.value) && std::isnan(y.value);
+    if (std::isnan(x.value) || std::isnan(y.value))
+      return !std::isnan(x.value) && std::isnan(y.value);
     return larger ? x.value > y.value : x.value < y.value;
   });
   return entries;
@@ -157,8 +163,8 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   lines.emplace_back(title_of(kind));
   terminal::Column names{"tool, its claim", terminal::Align::left, {}, 0};
   for (const Entry* entry : entries)
-    names.cells.push_back(terminal::visible(entry->tool + " " + entry->claim,
-                                            terminal::Blanks::kept, style.unicode));
+    names.cells.push_back(
+        terminal::visible(entry->tool + " " + entry->claim, terminal::Blanks::kept, style.unicode));
   std::vector<terminal::Column> columns = {names};
   for (const Field& field : fields_of(kind)) {
     terminal::Column column{field.header, terminal::Align::right, {}, 0};
@@ -175,9 +181,9 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   if (!std::isnan(first.random_low))
     lines.push_back("random scores: " + two_digits(first.random) + " " +
                     interval_text(first.random_low, first.random_high) +
-                    (std::isnan(first.permuted) ? std::string()
-                                                : "; membership permuted within kinds: " +
-                                                      two_digits(first.permuted)));
+                    (std::isnan(first.permuted)
+                         ? std::string()
+                         : "; membership permuted within kinds: " + two_digits(first.permuted)));
 }
 
 std::string place_text(const Grades& grades, std::size_t task) {
@@ -190,11 +196,11 @@ void add_worst(Lines& lines, const Grades& grades) {
   Lines found;
   for (const Entry& entry : grades.entries)
     for (const WorstItem& item : worst_items(entry, 3))
-      found.push_back("  " + entry.tool + " " + entry.claim + ", " +
-                      place_text(grades, item.task) + ", " + item.item + ": claimed rank " +
-                      terminal::number(item.claimed_rank) + " of " + std::to_string(item.items) +
-                      ", true rank " + terminal::number(item.true_rank) + " (claimed " +
-                      two_digits(item.claimed) + ", true " + two_digits(item.truth) + ")");
+      found.push_back("  " + entry.tool + " " + entry.claim + ", " + place_text(grades, item.task) +
+                      ", " + item.item + ": claimed rank " + terminal::number(item.claimed_rank) +
+                      " of " + std::to_string(item.items) + ", true rank " +
+                      terminal::number(item.true_rank) + " (claimed " + two_digits(item.claimed) +
+                      ", true " + two_digits(item.truth) + ")");
   if (found.empty()) return;
   lines.emplace_back();
   lines.emplace_back("Worst items, by rank among the total effects of their task");
@@ -222,10 +228,9 @@ void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style
     else if (tool.why == Unscored::Why::later)
       others.push_back("  " + name + ": claims " + tool.reason + ", which is not graded yet");
     else
-      others.push_back("  " + name + ": refused " + terminal::count(
-                                                        static_cast<std::int64_t>(tool.models),
-                                                        "model") +
-                       ": " + tool.reason);
+      others.push_back("  " + name + ": refused " +
+                       terminal::count(static_cast<std::int64_t>(tool.models), "model") + ": " +
+                       tool.reason);
   }
   if (no_claim.empty() && others.empty()) return;
   lines.emplace_back();
@@ -275,10 +280,10 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
   };
   std::set<std::size_t> models;
   for (const TaskPlace& place : grades.tasks) models.insert(place.model);
-  lines = terminal::wrap(n(models.size(), "planted model") + ", " +
-                             n(grades.tasks.size(), "task") + ", " +
-                             n(request.counts.bootstrap, "bootstrap draw") + few_seeds(grades),
-                         std::max(style.columns, kLeastColumns));
+  lines =
+      terminal::wrap(n(models.size(), "planted model") + ", " + n(grades.tasks.size(), "task") +
+                         ", " + n(request.counts.bootstrap, "bootstrap draw") + few_seeds(grades),
+                     std::max(style.columns, kLeastColumns));
   for (const TableKind kind : {TableKind::effects, TableKind::stream, TableKind::probability,
                                TableKind::rank, TableKind::layer, TableKind::attention})
     add_table(lines, grades, kind, style);

@@ -6,8 +6,9 @@
 
 #include "report/terminal/numbers.hpp"
 
-// What the scores alone do not say: why a tool that computes its number exactly is still wrong about
-// another question. Each story is a condition on what was claimed and what is true of one item.
+// What the scores alone do not say: why a tool that computes its number exactly is still wrong
+// about another question. Each story is a condition on what was claimed and what is true of one
+// item.
 
 namespace lensbench::grading {
 namespace {
@@ -44,9 +45,7 @@ const std::vector<Rule>& rules() {
        [](const Seen& s) { return s.claimed < -0.1 && s.total > 0.5 ? s.total - s.claimed : 0; },
        "another component takes over when this one is silent"},
       {"zero ablation answers another question", "effect.zero",
-       [](const Seen& s) {
-         return s.claimed > 0.3 && std::abs(s.total) < 0.05 ? s.claimed : 0;
-       },
+       [](const Seen& s) { return s.claimed > 0.3 && std::abs(s.total) < 0.05 ? s.claimed : 0; },
        "the component is needed, but it says the same of both prompts"},
       {"the mean over one prompt hardly ablates", "effect.mean_of_prompt",
        [](const Seen& s) {
@@ -59,7 +58,9 @@ const std::vector<Rule>& rules() {
   return all;
 }
 
-std::string share(double value) { return terminal::fixed(value, 2); }
+std::string share(double value) {
+  return terminal::fixed(value, 2);
+}
 
 std::string place_of(const Grades& grades, std::size_t task) {
   const TaskPlace& place = grades.tasks[task];
@@ -98,11 +99,11 @@ std::optional<Story> story_of(const Grades& grades, const Rule& rule) {
         const double strength = rule.strength(seen);
         if (!(strength > clearest)) continue;
         clearest = strength;
-        story = Story{rule.title, place_of(grades, task.task) + ", " + task.planted.items[i] +
-                                      ": " + entry.tool + " " + entry.claim + " " +
-                                      share(seen.claimed) + " of the gap, noising " +
-                                      share(seen.total) + ", denoising " + share(seen.restore) +
-                                      "; " + rule.words};
+        story =
+            Story{rule.title, place_of(grades, task.task) + ", " + task.planted.items[i] + ": " +
+                                  entry.tool + " " + entry.claim + " " + share(seen.claimed) +
+                                  " of the gap, noising " + share(seen.total) + ", denoising " +
+                                  share(seen.restore) + "; " + rule.words};
       }
   }
   return story;

@@ -170,15 +170,14 @@ class Grading {
     if (candidate.claims_nothing) return;
     const Task& task = task_of(index);
     const double gap = task.metric ? gap_of(task) : 1.0;
-    Question question{host_,   *candidate.tool, candidate.settings, request_.bind,
-                      planted, task,            request_.seed};
+    Question question{host_, *candidate.tool, candidate.settings, request_.bind, planted,
+                      task,  request_.seed};
     // One prompt shows whether the tool claims anything.
     if (!candidate.has_answered() && ask_first(candidate, question, gap)) return;
     const ToolAnswers answers = ask(question, SIZE_MAX, gap);
     if (note_refusal(candidate, index, answers)) return;
     question.model = shuffled;
-    const ToolAnswers of_shuffled =
-        shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
+    const ToolAnswers of_shuffled = shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
     for (const auto& [key, claimed] : answers.claims) {
       if (!glob_matches(request_.claims, key.first)) continue;
       const auto other = of_shuffled.claims.find(key);
@@ -200,15 +199,15 @@ class Grading {
     candidate.prompts += answers.answered;
     if (answers.answered > 0) return false;
     candidate.refused_models.insert(grades_.tasks[index].model);
-    candidate.refusal = !answers.refusal.empty()    ? answers.refusal
+    candidate.refusal = !answers.refusal.empty()   ? answers.refusal
                         : answers.failures.empty() ? "it gave no result"
                                                    : answers.failures.begin()->second;
     return true;
   }
 
-  void add_task(Candidate& candidate, std::size_t index,
-                const std::pair<std::string, bool>& key, const ClaimedTask& claimed,
-                const ClaimedTask* shuffled, const ToolAnswers& answers) {
+  void add_task(Candidate& candidate, std::size_t index, const std::pair<std::string, bool>& key,
+                const ClaimedTask& claimed, const ClaimedTask* shuffled,
+                const ToolAnswers& answers) {
     const ClaimInfo& claim = find_claim(key.first);
     auto table = truth_table(truth_of(index), task_of(index), claim, claimed.of_stream);
     if (!table) return;

@@ -14,7 +14,9 @@ std::string ids_text(const std::vector<std::int64_t>& ids) {
   return text;
 }
 
-std::string index_text(std::int64_t index) { return index < 0 ? "" : std::to_string(index); }
+std::string index_text(std::int64_t index) {
+  return index < 0 ? "" : std::to_string(index);
+}
 
 }  // namespace
 
@@ -48,9 +50,9 @@ std::string field_text(const PromptPair& prompt, const std::string& field) {
     const auto found = prompt.sources.find(field.substr(kSources.size()));
     return found == prompt.sources.end() ? "" : index_text(found->second);
   }
-  throw UsageError("field '" + field + "' of a prompt: is not known" +
-                   suggest(field, {"answer", "foil", "position", "ids", "corrupted_ids",
-                                   "sources.answer"}));
+  throw UsageError(
+      "field '" + field + "' of a prompt: is not known" +
+      suggest(field, {"answer", "foil", "position", "ids", "corrupted_ids", "sources.answer"}));
 }
 
 Settings bound_settings(const std::vector<ParameterInfo>& declared, const PromptPair& prompt,

@@ -28,8 +28,8 @@ std::vector<std::string> matrix_names(const TransformerSpec& spec) {
   if (spec.position == PositionKind::learned) names.emplace_back("embed.W_E");
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer) {
     const std::string block = "blocks." + std::to_string(layer) + ".";
-    for (const char* name : {"attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "mlp.W_in",
-                             "mlp.W_out"})
+    for (const char* name :
+         {"attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "mlp.W_in", "mlp.W_out"})
       names.push_back(block + name);
     if (spec.mlp.gated) names.push_back(block + "mlp.W_gate");
   }

@@ -16,8 +16,8 @@
 #include "bench/run/single_tool.hpp"
 #include "grading/run/graded_settings.hpp"
 
-// One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results. The
-// parameters differ from prompt to prompt, since each has its own answer and foil.
+// One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results.
+// The parameters differ from prompt to prompt, since each has its own answer and foil.
 
 namespace lensbench::grading {
 namespace {
@@ -80,8 +80,8 @@ void read_claims(const Question& question, const Dataset& dataset, std::size_t p
         if (prompt == 0) answers.later.push_back(claim.name);
         continue;
       }
-      const ClaimedItems items = claimed_items(dataset, variable, claim, question.model->spec(),
-                                               question.task, prompt);
+      const ClaimedItems items =
+          claimed_items(dataset, variable, claim, question.model->spec(), question.task, prompt);
       ClaimedTask& claimed = answers.claims[{claim.name, items.of_stream}];
       claimed.of_stream = items.of_stream;
       claimed.prompts.resize(question.task.prompts.size());

@@ -40,8 +40,8 @@ std::optional<ItemTable> stream_table(const Task& task) {
   const Table& grid = task.restore_grid->values;
   for (std::size_t layer = 0; layer < grid.size(); ++layer)
     for (std::size_t position = 0; position < grid[layer].size(); ++position) {
-      table.items.push_back(stream_item(static_cast<std::int64_t>(layer),
-                                        static_cast<std::int64_t>(position)));
+      table.items.push_back(
+          stream_item(static_cast<std::int64_t>(layer), static_cast<std::int64_t>(position)));
       table.truth.emplace_back(task.prompts.size(), grid[layer][position] * table.gap);
     }
   return table;
@@ -69,8 +69,8 @@ std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimI
     table.truth.emplace_back();
     // Never is after the last layer.
     for (const auto& layer : readout.first_correct_layer)
-      table.truth[0].push_back(static_cast<double>(layer.value_or(
-          static_cast<std::int64_t>(n_layers) + 1)));
+      table.truth[0].push_back(
+          static_cast<double>(layer.value_or(static_cast<std::int64_t>(n_layers) + 1)));
   }
   return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
 }
@@ -79,7 +79,8 @@ std::optional<ItemTable> attention_table(const Task& task) {
   ItemTable table;
   table.kind = TableKind::attention;
   for (const AttendedKey& known : task.attention) {
-    if (std::find(table.items.begin(), table.items.end(), known.head) != table.items.end()) continue;
+    if (std::find(table.items.begin(), table.items.end(), known.head) != table.items.end())
+      continue;
     table.items.push_back(known.head);
     table.membership.push_back(known.causal ? Membership::member : Membership::none);
     table.truth.push_back(known.mass.empty() ? std::vector<double>(task.prompts.size(), 1.0)

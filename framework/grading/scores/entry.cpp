@@ -47,8 +47,9 @@ std::vector<double> over_tasks(const Entry& entry, std::size_t n_metrics, TableO
 
 /// Means of one draw over the tasks that the entry has.
 template <class TableOf>
-std::vector<double> of_draw(const Entry& entry, const std::vector<std::optional<std::size_t>>& place,
-                            const Draw& draw, std::size_t n_metrics, TableOf table_of) {
+std::vector<double> of_draw(const Entry& entry,
+                            const std::vector<std::optional<std::size_t>>& place, const Draw& draw,
+                            std::size_t n_metrics, TableOf table_of) {
   Columns columns;
   for (const Draw::Part& part : draw.parts) {
     if (part.task >= place.size() || !place[part.task]) continue;
@@ -71,8 +72,7 @@ std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Ph
     };
     for (Table* values : {&table.truth, &table.total, &table.direct}) mean_table(*values);
     table.claimed.clear();
-    for (std::size_t i = 0; i < table.items.size(); ++i)
-      table.claimed.push_back({random.normal()});
+    for (std::size_t i = 0; i < table.items.size(); ++i) table.claimed.push_back({random.normal()});
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);
@@ -152,8 +152,8 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   const auto names = metric_names(entry.kind, entry.has_unit);
   entry.estimates.clear();
   for (const std::string& name : names)
-    entry.estimates.push_back({name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN,
-                               kNaN});
+    entry.estimates.push_back(
+        {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN});
   std::vector<std::optional<std::size_t>> place;
   for (std::size_t i = 0; i < entry.tasks.size(); ++i) {
     place.resize(std::max(place.size(), entry.tasks[i].task + 1));
@@ -175,9 +175,8 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   }
   const auto values = over_tasks(entry, names.size(), planted_table);
   std::size_t next = 0;
-  const auto of_shuffled =
-      over_tasks(entry, names.size(),
-                 [&](const GradedTask& task) { return shuffled_table(task, next++); });
+  const auto of_shuffled = over_tasks(
+      entry, names.size(), [&](const GradedTask& task) { return shuffled_table(task, next++); });
   for (std::size_t m = 0; m < names.size(); ++m) {
     Estimate& result = entry.estimates[m];
     result.value = values[m];

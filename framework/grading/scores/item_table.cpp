@@ -48,24 +48,24 @@ double total_size(const ItemTable& table, const Prompts& prompts) {
 /// An item that was not answered counts as 0.
 double relative_error(const ItemTable& table, const Prompts& prompts) {
   const double size = total_size(table, prompts);
-  const double error = sum_over(table, prompts, [](double s, double t) {
-    return std::abs((std::isnan(s) ? 0 : s) - t);
-  });
+  const double error = sum_over(
+      table, prompts, [](double s, double t) { return std::abs((std::isnan(s) ? 0 : s) - t); });
   return size > 0 ? error / size : kNaN;
 }
 
 double coverage(const ItemTable& table, const Prompts& prompts) {
   const double size = total_size(table, prompts);
-  const double answered = sum_over(
-      table, prompts, [](double s, double t) { return std::isnan(s) ? 0 : std::abs(t); });
+  const double answered =
+      sum_over(table, prompts, [](double s, double t) { return std::isnan(s) ? 0 : std::abs(t); });
   return size > 0 ? answered / size : kNaN;
 }
 
 /// Share of answered values, for tables whose truth may be 0 everywhere.
 double answered_share(const ItemTable& table, const Prompts& prompts) {
   const double n = static_cast<double>(table.items.size() * prompts.size());
-  return n > 0 ? sum_over(table, prompts, [](double s, double) { return std::isnan(s) ? 0 : 1; }) / n
-               : kNaN;
+  return n > 0
+             ? sum_over(table, prompts, [](double s, double) { return std::isnan(s) ? 0 : 1; }) / n
+             : kNaN;
 }
 
 double largest_difference(const ItemTable& table, const Prompts& prompts) {
@@ -145,7 +145,9 @@ std::vector<double> of_effects(const ItemTable& table, const Prompts& prompts) {
 }
 
 /// Layer and position of `stream_item`.
-std::int64_t layer_of(const std::string& item) { return std::stoll(item); }
+std::int64_t layer_of(const std::string& item) {
+  return std::stoll(item);
+}
 
 std::vector<double> of_stream(const ItemTable& table, const Prompts& prompts) {
   const auto claimed = means_over(table.claimed, prompts);
@@ -165,8 +167,8 @@ std::vector<double> of_stream(const ItemTable& table, const Prompts& prompts) {
       distance = kNaN;
       for (std::size_t k = 0; k < truth.size(); ++k)
         if (std::abs(truth[k]) >= kClearEffect * std::abs(table.gap)) {
-          const double apart = std::abs(
-              static_cast<double>(layer_of(table.items[i]) - layer_of(table.items[k])));
+          const double apart =
+              std::abs(static_cast<double>(layer_of(table.items[i]) - layer_of(table.items[k])));
           if (!(distance <= apart)) distance = apart;
         }
     }
@@ -201,8 +203,7 @@ double mean_of(const ItemTable& table, const Prompts& prompts, F f) {
 }
 
 std::vector<double> of_layer(const ItemTable& table, const Prompts& prompts) {
-  const double answer =
-      table.answer_layer ? static_cast<double>(*table.answer_layer) : kNaN;
+  const double answer = table.answer_layer ? static_cast<double>(*table.answer_layer) : kNaN;
   return {mean_of(table, prompts, [](double s, double t) { return std::abs(s - t); }),
           mean_of(table, prompts, [&](double s, double) { return s - answer; }),
           mean_of(table, prompts,
@@ -267,9 +268,10 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::probability:
       return {largest_difference(table, prompts), answered_share(table, prompts)};
     case TableKind::rank:
-      return {mean_of(table, prompts,
-                      [](double s, double t) { return std::isnan(s) ? kNaN : (s != t ? 1.0 : 0.0); }),
-              answered_share(table, prompts)};
+      return {
+          mean_of(table, prompts,
+                  [](double s, double t) { return std::isnan(s) ? kNaN : (s != t ? 1.0 : 0.0); }),
+          answered_share(table, prompts)};
     case TableKind::layer:
       return of_layer(table, prompts);
     case TableKind::attention:

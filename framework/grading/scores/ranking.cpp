@@ -70,7 +70,8 @@ double average_precision(const std::vector<double>& scores, const std::vector<bo
     const double ties = static_cast<double>(end - begin);
     // A member at the i-th place of the group has on average a share of the others before it.
     for (std::size_t i = begin; i < end && relevant > 0; ++i) {
-      const double before = ties > 1 ? static_cast<double>(i - begin) * (relevant - 1) / (ties - 1) : 0;
+      const double before =
+          ties > 1 ? static_cast<double>(i - begin) * (relevant - 1) / (ties - 1) : 0;
       sum += relevant / ties * (found + 1 + before) / static_cast<double>(i + 1);
     }
     found += relevant;
