@@ -8,14 +8,15 @@
 namespace lensbench::grading {
 namespace {
 
-std::vector<double> sizes_of(const Table& table, double least) {
-  auto values = means_over(table, all_of(table.empty() ? 0 : table.front().size()));
-  for (double& value : values) {
-    value = std::abs(value);
-    // Items without an effect are equal in rank.
-    if (value < least) value = 0;
+/// Sizes of the mean values. Items without an effect are equal in rank, and sums of others last.
+std::vector<double> sizes_of(const ItemTable& table, const Table& values, double least) {
+  auto sizes = means_over(values, all_of(table.prompts()));
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    sizes[i] = std::abs(sizes[i]);
+    if (sizes[i] < least) sizes[i] = 0;
+    if (!table.is_ranked(i)) sizes[i] = -1;
   }
-  return values;
+  return sizes;
 }
 
 void add_items_of(const GradedTask& task, std::vector<WorstItem>& items) {
@@ -23,15 +24,17 @@ void add_items_of(const GradedTask& task, std::vector<WorstItem>& items) {
   if (table.total.empty()) return;
   // A hundredth of the gap is below every planted effect.
   const double least = 0.01 * std::abs(table.gap);
-  const auto claimed = ranks_from_largest(sizes_of(table.claimed, least));
-  const auto truth = ranks_from_largest(sizes_of(table.total, least));
+  const auto claimed = ranks_from_largest(sizes_of(table, table.claimed, least));
+  const auto truth = ranks_from_largest(sizes_of(table, table.total, least));
   const auto prompts = all_of(table.prompts());
   const auto claimed_mean = means_over(table.claimed, prompts);
   const auto true_mean = means_over(table.truth, prompts);
+  std::size_t ranked = 0;
+  for (std::size_t i = 0; i < table.items.size(); ++i) ranked += table.is_ranked(i) ? 1 : 0;
   for (std::size_t i = 0; i < table.items.size(); ++i)
-    if (table.membership[i] != Membership::ignored)
-      items.push_back({task.task, table.items[i], claimed_mean[i], true_mean[i], claimed[i],
-                       truth[i], table.items.size()});
+    if (table.membership[i] != Membership::ignored && table.is_ranked(i))
+      items.push_back(
+          {task.task, table.items[i], claimed_mean[i], true_mean[i], claimed[i], truth[i], ranked});
 }
 
 }  // namespace

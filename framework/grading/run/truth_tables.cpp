@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+
+#include "grading/truth/component_name.hpp"
 
 namespace lensbench::grading {
 namespace {
@@ -11,6 +14,20 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 Table table_or_empty(const EffectTruth& effects, const std::string& name) {
   const auto found = effects.values.find(name);
   return found == effects.values.end() ? Table() : found->second;
+}
+
+/// Marks the attention of each block whose heads are items too.
+void mark_sums(ItemTable& table) {
+  using Kind = ComponentPlace::Kind;
+  std::set<std::int64_t> blocks_of_heads;
+  for (const std::string& item : table.items)
+    if (const auto place = parse_component(item); place && place->kind == Kind::head)
+      blocks_of_heads.insert(place->layer);
+  for (const std::string& item : table.items) {
+    const auto place = parse_component(item);
+    table.sums.push_back(place && place->kind == Kind::attention &&
+                         blocks_of_heads.contains(place->layer));
+  }
 }
 
 std::optional<ItemTable> effect_table(const Task& task, const ClaimInfo& claim) {
@@ -23,6 +40,7 @@ std::optional<ItemTable> effect_table(const Task& task, const ClaimInfo& claim) 
   table.gap = gap_of(task);
   table.total = table_or_empty(*task.effects, "total");
   table.direct = table_or_empty(*task.effects, "direct");
+  mark_sums(table);
   for (const std::string& item : table.items) {
     const auto found = task.membership.find(item);
     table.membership.push_back(found == task.membership.end() ? Membership::ignored

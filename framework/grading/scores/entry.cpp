@@ -124,7 +124,7 @@ void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
       std::vector<double> scores;
       std::vector<bool> member;
       for (std::size_t k = 0; k < membership.size(); ++k) {
-        if (membership[k] == Membership::ignored) continue;
+        if (membership[k] == Membership::ignored || !task.planted.is_ranked(k)) continue;
         scores.push_back(std::abs(claimed[k]));
         member.push_back(membership[k] == Membership::member);
       }

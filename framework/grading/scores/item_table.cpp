@@ -91,12 +91,22 @@ double rank_correlation(std::vector<double> claimed, std::vector<double> truth, 
   return statistics::spearman(claimed, truth);
 }
 
-double correlation_with(const std::vector<double>& claimed, const Table& other,
-                        const Prompts& prompts) {
-  return other.empty() ? kNaN : statistics::pearson(or_zero(claimed), means_over(other, prompts));
+/// Values of the items that are not sums of others.
+std::vector<double> single(const ItemTable& table, const std::vector<double>& values) {
+  std::vector<double> result;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (table.is_ranked(i)) result.push_back(values[i]);
+  return result;
 }
 
-/// Items that are neither members nor not are left out.
+double correlation_with(const ItemTable& table, const std::vector<double>& claimed,
+                        const Table& other, const Prompts& prompts) {
+  return other.empty() ? kNaN
+                       : statistics::pearson(or_zero(single(table, claimed)),
+                                             single(table, means_over(other, prompts)));
+}
+
+/// Items that are neither members nor not are left out, and sums of others.
 struct Ranked {
   std::vector<double> scores;
   std::vector<bool> member;
@@ -104,7 +114,7 @@ struct Ranked {
 Ranked ranked(const ItemTable& table, const std::vector<double>& claimed) {
   Ranked result;
   for (std::size_t i = 0; i < table.membership.size(); ++i) {
-    if (table.membership[i] == Membership::ignored) continue;
+    if (table.membership[i] == Membership::ignored || !table.is_ranked(i)) continue;
     result.scores.push_back(std::abs(claimed[i]));
     result.member.push_back(table.membership[i] == Membership::member);
   }
@@ -116,7 +126,7 @@ double right_signs(const ItemTable& table, const std::vector<double>& claimed,
                    const std::vector<double>& truth) {
   double right = 0, all = 0;
   for (std::size_t i = 0; i < table.membership.size(); ++i) {
-    if (table.membership[i] != Membership::member ||
+    if (table.membership[i] != Membership::member || !table.is_ranked(i) ||
         std::abs(truth[i]) < kClearEffect * std::abs(table.gap))
       continue;
     all += 1;
@@ -129,14 +139,15 @@ std::vector<double> of_effects(const ItemTable& table, const Prompts& prompts) {
   const auto claimed = means_over(table.claimed, prompts);
   const auto truth = means_over(table.truth, prompts);
   const Ranked by_size = ranked(table, claimed);
-  std::vector<double> values = {auroc(by_size.scores, by_size.member),
-                                average_precision(by_size.scores, by_size.member),
-                                statistics::pearson(or_zero(claimed), truth),
-                                rank_correlation(claimed, truth, table.gap),
-                                correlation_with(claimed, table.total, prompts),
-                                correlation_with(claimed, table.direct, prompts),
-                                right_signs(table, claimed, truth),
-                                coverage(table, prompts)};
+  std::vector<double> values = {
+      auroc(by_size.scores, by_size.member),
+      average_precision(by_size.scores, by_size.member),
+      correlation_with(table, claimed, table.truth, prompts),
+      rank_correlation(single(table, claimed), single(table, truth), table.gap),
+      correlation_with(table, claimed, table.total, prompts),
+      correlation_with(table, claimed, table.direct, prompts),
+      right_signs(table, claimed, truth),
+      coverage(table, prompts)};
   if (table.has_unit) {
     values.push_back(relative_error(table, prompts));
     values.push_back(largest_difference(table, prompts));

@@ -21,11 +21,16 @@ struct ItemTable {
   /// Whether each item takes part; of heads whose attention is known: whether it matters. Empty
   /// where this is not known.
   std::vector<Membership> membership;
+  /// Items that are sums of other items, as the attention of a block is of its heads: they count in
+  /// the error, but not in rankings and correlations. Empty: none is.
+  std::vector<bool> sums;
   Table claimed, truth;
   Table total, direct;  ///< effects for comparison; empty where they are not known
   double gap = 1;       ///< unit of effects, logits
   std::optional<std::int64_t> answer_layer;
 
+  /// Whether an item counts in rankings and correlations.
+  bool is_ranked(std::size_t item) const { return sums.empty() || !sums[item]; }
   std::size_t prompts() const { return truth.empty() ? 0 : truth.front().size(); }
 };
 

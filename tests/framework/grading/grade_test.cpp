@@ -18,9 +18,9 @@ namespace lensbench::grading {
 namespace {
 
 using lensbench::testing::message_of;
+using nlohmann::json;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using nlohmann::json;
 
 /// A model of one block and one head, which adds up what the tokens say: token t1 says 4, t2 says
 /// -4, all others nothing, and the head writes the mean over the visible positions, which the
@@ -66,8 +66,10 @@ class OneHead : public ::testing::Test {
     task.membership = {{"L0H0", Membership::member}, {"0_mlp_out", Membership::none}};
     EffectTruth effects;
     effects.components = {"L0H0", "0_mlp_out"};
-    effects.values = {{"total", {{4, 4}, {0, 0}}}, {"restore", {{4, 4}, {0, 0}}},
-                      {"direct", {{4, 4}, {0, 0}}}, {"dla", {{2, 2}, {0, 0}}},
+    effects.values = {{"total", {{4, 4}, {0, 0}}},
+                      {"restore", {{4, 4}, {0, 0}}},
+                      {"direct", {{4, 4}, {0, 0}}},
+                      {"dla", {{2, 2}, {0, 0}}},
                       {"zero", {{2, 2}, {0, 0}}}};
     task.effects = effects;
     // Of 6 tokens with the logits 1, -1 and four times 0; before the block all are 0.
@@ -194,8 +196,7 @@ TEST(PlantedFolders, AreOneOrMany) {
   folder.write("b/truth.json", "{}");
   folder.write("a/truth.json", "{}");
   folder.write("c/other.json", "{}");
-  EXPECT_THAT(planted_folders(folder.path()),
-              ::testing::ElementsAre(folder / "a", folder / "b"));
+  EXPECT_THAT(planted_folders(folder.path()), ::testing::ElementsAre(folder / "a", folder / "b"));
   EXPECT_THAT(planted_folders(folder / "a"), ::testing::ElementsAre(folder / "a"));
 }
 

@@ -28,8 +28,8 @@ double metric(const ItemTable& table, const std::string& name) {
 /// is 8. The second prompt has half of the effects of the first.
 ItemTable effects() {
   ItemTable table;
-  table.items = {"L0H0", "L0H1", "L1H0", "L1H1", "0_mlp_out", "1_mlp_out", "0_attn_out",
-                 "1_attn_out"};
+  table.items = {"L0H0",      "L0H1",      "L1H0",       "L1H1",
+                 "0_mlp_out", "1_mlp_out", "0_attn_out", "1_attn_out"};
   const std::vector<double> first = {8, 0, -4, 0, 0, 4, 0.1, 0};
   table.membership.assign(8, Membership::none);
   for (const std::size_t member : {0, 2, 5}) table.membership[member] = Membership::member;
@@ -56,7 +56,7 @@ TEST(EffectMetrics, OfATurnedSignKeepTheRankingAndLoseTheSign) {
   EXPECT_EQ(metric(table, "auroc"), 1);
   EXPECT_EQ(metric(table, "sign"), 0);
   EXPECT_NEAR(metric(table, "r"), -1, 1e-12);
-  EXPECT_EQ(metric(table, "error"), 2);      // |-t - t| = 2 |t|
+  EXPECT_EQ(metric(table, "error"), 2);  // |-t - t| = 2 |t|
   EXPECT_EQ(metric(table, "largest"), 16);
 }
 
@@ -219,7 +219,7 @@ TEST(Floors, AreMissedByNumbersOnTheWrongSide) {
   EXPECT_EQ(missed("effect.dla:error=0.01"), 0u);
   EXPECT_EQ(missed("effect.dla:error=-0.01"), 1u);
   EXPECT_EQ(missed("effect.dla:auroc=1.01"), 1u);
-  EXPECT_EQ(missed("effect.zero:auroc=0"), 1u);     // no tool has the claim
+  EXPECT_EQ(missed("effect.zero:auroc=0"), 1u);    // no tool has the claim
   EXPECT_EQ(missed("effect.dla:r_direct=0"), 1u);  // not defined
   for (const char* text : {"effect.dla", "effect.dla:auroc", "effect.dla:auroc=", "x:auroc=1",
                            "effect.dla:area=1", "effect.dla:auroc=1x"})

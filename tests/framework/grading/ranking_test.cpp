@@ -54,7 +54,7 @@ TEST(HierarchicalDraws, TakeModelsWithinKindsAndPromptsWithinTasks) {
       ASSERT_EQ(part.prompts.size(), tasks[part.task].prompts);
       for (const std::size_t prompt : part.prompts) ASSERT_LT(prompt, tasks[part.task].prompts);
     }
-    ASSERT_EQ(drawn[0], drawn[1]);     // the tasks of a model come together
+    ASSERT_EQ(drawn[0], drawn[1]);      // the tasks of a model come together
     ASSERT_EQ(drawn[0] + drawn[2], 2);  // as many models as the kind has
     ASSERT_EQ(drawn[3], 1);
     both = both || drawn[0] == 1;
