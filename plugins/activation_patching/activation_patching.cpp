@@ -112,6 +112,8 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
   pair.describe(dataset);
   add_axes(dataset, model().spec(), swept.grid);
   add_cells(dataset, plan, swept, &gap);
+  // In the changed clean run the metric falls where a component matters.
+  add_claims(dataset, plan, denoise ? "effect.denoise" : "effect.noise negated");
   add_scalar(dataset, "base_metric", gap.base, reader.units(), "metric of the run that is changed");
   add_scalar(dataset, "source_metric", gap.source, reader.units(),
              "metric of the run that values come from");
@@ -170,6 +172,7 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
   add_token_axes(dataset, tokens, drawn);
   add_axes(dataset, model().spec(), swept.grid);
   add_cells(dataset, plan, swept, nullptr);
+  if (!drawn) add_claims(dataset, plan, "effect." + replacement + " negated");
   add_scalar(dataset, "base_metric", swept.base_metric, reader.units(),
              "metric of the run that is changed");
   add_options(dataset, plan, replacement);

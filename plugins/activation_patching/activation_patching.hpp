@@ -41,6 +41,10 @@ class ActivationPatchingTool final : public ActivationPatching {
   };
 
   static constexpr const auto& kResults = kPatchingTable;
+  static constexpr const char* kGradedSettings[] = {
+      "direction=noise,by_position=false,points=attn_out,mlp_out,head_points=z",
+      "direction=denoise,by_position=false,points=attn_out,mlp_out,head_points=z",
+      "direction=denoise,points=resid_pre,head_points=none"};
 
   void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;

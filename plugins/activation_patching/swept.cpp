@@ -106,6 +106,21 @@ void add_cells(Dataset& dataset, const Plan& plan, const Swept& swept, const Gap
   }
 }
 
+void add_claims(Dataset& dataset, const Plan& plan, const std::string& claim) {
+  // Other metrics are not the difference that the claims are about.
+  if (plan.reader.metric() != Metric::logit_difference) return;
+  for (const GridPoint& point : plan.points) {
+    const bool stream = plan.options.by_position && point.name == "resid_pre" && !point.by_head;
+    const bool component =
+        !plan.options.by_position &&
+        (point.by_head ? point.name == "z" : point.name == "attn_out" || point.name == "mlp_out");
+    // A stream is claimed for the restored run alone.
+    if (!component && !(stream && claim == "effect.denoise")) continue;
+    dataset.set_attribute(point.prefix() + "_effect", "claim", claim);
+    dataset.set_attribute(point.prefix() + "_effect", "point", point.name);
+  }
+}
+
 void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
                 const char* long_name) {
   dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);

@@ -42,6 +42,9 @@ void add_axes(Dataset& dataset, const TransformerSpec& spec, const Grid& grid);
 /// Adds effects, and recoveries by the gap. \param gap  nullptr for an ablation
 void add_cells(Dataset& dataset, const Plan& plan, const Swept& swept, const Gap* gap);
 
+/// Says what the effects claim, for `lensbench grade`. \param claim  `effect.denoise`
+void add_claims(Dataset& dataset, const Plan& plan, const std::string& claim);
+
 void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
                 const char* long_name);
 

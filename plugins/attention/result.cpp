@@ -102,6 +102,8 @@ void add_patterns(Dataset& dataset, const ObservationPlan& plan, const Observati
   if (plan.kept.all) {
     dataset.add("pattern", {"block", "head", "query_position", "key_position"}, seen.pattern, "1",
                 "attention pattern");
+    // For `lensbench grade`.
+    dataset.set_attribute("pattern", "claim", "attention.source");
   } else if (seen.pattern.defined()) {
     dataset.add_coordinate("selected_head", plan.kept.labels, "head by block and index");
     dataset.add("selected_pattern", {"selected_head", "query_position", "key_position"},

@@ -129,6 +129,21 @@ void add_attributes(Dataset& dataset, const Target& target, const LayerAttributi
         "heads and neurons pass the norm that follows their sublayer, with its scale frozen too";
 }
 
+/// What the results claim, for `lensbench grade`. An effect is the ablated minus the real value,
+/// while a claim is larger for a component that supports the target.
+void add_claims(Dataset& dataset) {
+  dataset.set_attribute("logit_contribution", "claim", "effect.dla");
+  if (dataset.contains("head_contribution"))
+    dataset.set_attribute("head_contribution", "claim", "effect.dla");
+  for (const char* name : {"ablation_effect", "head_ablation_effect"}) {
+    if (!dataset.contains(name)) continue;
+    std::vector<std::string> claims;
+    for (const std::string& kind : dataset["ablation"].strings)
+      claims.push_back("effect." + kind + " where ablation=" + kind + " negated");
+    dataset.set_attribute(name, "claim", std::move(claims));
+  }
+}
+
 /// Number of prompts and tokens of the reference: a mean over few prompts is a weak baseline.
 void add_ablation_attributes(Dataset& dataset, const std::vector<Ablation>& kinds,
                              const ReferencePrompts& reference, const ReferenceMeans* means) {
@@ -232,6 +247,7 @@ Dataset LayerAttributionTool::to_logit(const Tokens& tokens, const Target& targe
     add_ablation(
         dataset, analysis,
         ablate(model(), tokens, analysis, contributions, {kinds, options.heads, reference}));
+  add_claims(dataset);
   add_attributes(dataset, target, options, analysis);
   add_ablation_attributes(dataset, kinds, ReferencePrompts(context(), options.reference),
                           reference);

@@ -33,6 +33,7 @@ class LayerAttributionTool final : public LayerAttribution {
   };
 
   static constexpr const auto& kResults = kResultTable;
+  static constexpr const char* kGradedSettings[] = {"ablation=zero,mean,mean_of_prompt"};
 
   void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;

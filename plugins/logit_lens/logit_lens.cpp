@@ -219,6 +219,7 @@ void LogitLensTool::add_answers(std::vector<Dataset>& datasets, std::vector<Prom
                   "token that the target columns score", Holds::token_ids);
     add_point(dataset, name, is_stream ? "layer" : "block", answers[i]);
     if (is_stream) add_settling(dataset, answers[i]);
+    if (is_stream && options.norm) add_claims(dataset);
   }
 }
 

@@ -66,6 +66,12 @@ void add_settling(Dataset& dataset, const Answer& answer) {
               "1 where the model's own prediction has lost the rank 1 of the layer before");
 }
 
+void add_claims(Dataset& dataset) {
+  dataset.set_attribute("target_probability", "claim", "readout.probability");
+  dataset.set_attribute("target_rank", "claim", "readout.rank");
+  dataset.set_attribute("settled_layer", "claim", "readout.layer");
+}
+
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
                     const LogitLensOptions& options) {
   dataset.attributes["top_k"] = options.top_k;

@@ -17,6 +17,8 @@ void add_point(Dataset& dataset, const std::string& point, const std::string& ax
 /// Adds `settled_layer` and `leaves_top`, which show when each position reaches its final
 /// prediction.
 void add_settling(Dataset& dataset, const Answer& answer);
+/// Says what the columns of the stream claim, for `lensbench grade`.
+void add_claims(Dataset& dataset);
 
 /// Adds `masked`, and an attribute with the positions that the target variables score.
 void add_masked(Dataset& dataset, const at::Tensor& masked);

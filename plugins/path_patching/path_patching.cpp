@@ -76,6 +76,15 @@ void add_options(Dataset& dataset, const PathPatchingOptions& options) {
   dataset.attributes["min_gap"] = options.min_gap;
 }
 
+/// Says what the effects claim, for `lensbench grade`: the direct path to the logits, by which the
+/// metric of the clean run falls where a component matters.
+void add_claims(Dataset& dataset, const PathPatchingOptions& options, Metric metric) {
+  if (options.direction != Direction::noise || options.by_position ||
+      metric != Metric::logit_difference)
+    return;
+  dataset.set_attribute("effect", "claim", "effect.direct where receiver=logits negated");
+}
+
 /// Hook points of receivers, each once.
 std::vector<std::string> receiver_hooks(const std::vector<Receiver>& receivers) {
   std::vector<std::string> hooks;
@@ -177,6 +186,7 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
   dataset.receipts = receipts_of(plan, sweep, gap);
   // The exact direct effect exists only where nothing between sender and logits is recomputed.
   if (options.recompute_mlps || !reads_logits(receivers)) return dataset;
+  add_claims(dataset, options, reader.metric());
   const at::Tensor direct = frozen_norm_effects(pair, senders, reader);
   dataset.add("frozen_norm_effect", {"sender"}, direct, "1",
               "change of the target's logit (less that of versus) by the direct path, with the "

@@ -37,6 +37,7 @@ class PathPatchingTool final : public PathPatching {
   };
 
   static constexpr const auto& kResults = kPathTable;
+  static constexpr const char* kGradedSettings[] = {"senders=heads,mlps,attentions"};
 
   void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;

@@ -32,9 +32,10 @@ const std::map<std::string, Names> kMayInclude = {
     {"report", {"core", "checkpoint", "archive", "rendering"}},
     {"session", {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report"}},
     {"serve", {"core", "archive", "model", "plugin", "bench", "report", "session"}},
+    {"grading", {"core", "checkpoint", "archive", "model", "plugin", "bench", "report", "session"}},
     {"cli",
      {"core", "checkpoint", "archive", "vision", "model", "plugin", "bench", "report", "session",
-      "serve"}},
+      "serve", "grading"}},
 };
 
 // The layer that a public header belongs to: <lensbench/NAME.hpp>.
