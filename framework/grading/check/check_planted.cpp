@@ -99,6 +99,14 @@ void check_effects(const ExactTask& task, const Task& stated, Comparison& compar
   check_membership(stated, found, std::fabs(task.gap()), trained, result, field);
 }
 
+void check_grid(const Table& found, const Table& stated, Comparison& compare) {
+  for (std::size_t layer = 0; layer < stated.size(); ++layer)
+    for (std::size_t position = 0; position < stated[layer].size(); ++position)
+      compare.number("restore_grid.values",
+                     layer_name(layer) + ", position " + std::to_string(position), {},
+                     found[layer][position], stated[layer][position], 4);
+}
+
 void check_task(const Task& stated, const ExactModel& model, bool trained, CheckedTruth& result) {
   if (!stated.metric && !stated.effects && !stated.edges && !stated.readout &&
       !stated.restore_grid && stated.neuron_effects.empty() && stated.attention.empty())
@@ -124,8 +132,7 @@ void check_task(const Task& stated, const ExactModel& model, bool trained, Check
   if (stated.readout) check_readout(task, *stated.readout, result, field);
   Comparison shares(result, field, kShare);
   if (stated.restore_grid)
-    shares.table("restore_grid.values", measure_restore_grid(task), stated.restore_grid->values,
-                 [](std::size_t row) { return layer_name(row) + ", positions in the order of prompts"; });
+    check_grid(measure_restore_grid(task), stated.restore_grid->values, shares);
   for (const AttendedKey& key : stated.attention)
     shares.numbers("attention.mass", "head " + key.head,
                    measure_attention(task, key, stated.prompts), key.mass);

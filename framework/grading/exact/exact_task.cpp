@@ -57,6 +57,19 @@ at::Tensor metric_of(const ExactTask& task, const at::Tensor& logits) {
   return rows_at(logits, task.answers) - rows_at(logits, task.foils);
 }
 
+at::Tensor metric_from(const ExactTask& task, const Start& start, const at::Tensor& streams,
+                       const Reader& reader, const at::Tensor& difference) {
+  const std::int64_t variants = streams.size(0), prompts = streams.size(1);
+  const at::Tensor logits =
+      logits_from(task.model, start, streams.flatten(0, 1), task.positions.repeat({variants}),
+                  reader, difference.defined() ? difference.flatten(0, 1) : difference)
+          .view({variants, prompts, -1});
+  const auto of = [&](const at::Tensor& ids) {
+    return logits.gather(2, ids.view({1, -1, 1}).expand({variants, -1, -1})).squeeze(2);
+  };
+  return of(task.answers) - of(task.foils);
+}
+
 at::Tensor output_of(const ExactRun& run, const ComponentPlace& place) {
   const auto layer = static_cast<std::size_t>(place.layer);
   switch (place.kind) {
@@ -72,27 +85,15 @@ at::Tensor output_of(const ExactRun& run, const ComponentPlace& place) {
   throw UsageError(component_name(place) + ": a neuron has no output of its own");
 }
 
-Changes with_output(const ComponentPlace& place, const at::Tensor& output) {
-  Changes changes;
-  const auto here = [layer = place.layer](std::int64_t at) { return at == layer; };
-  if (place.kind == ComponentPlace::Kind::mlp)
-    changes.mlp = [=](std::int64_t layer, at::Tensor& mlp) {
-      if (here(layer)) mlp = output.expand_as(mlp);
-    };
-  if (place.kind == ComponentPlace::Kind::head)
-    changes.heads = [=](std::int64_t layer, at::Tensor& heads) {
-      if (!here(layer)) return;
-      heads = heads.clone();
-      heads.select(2, place.index).copy_(output);
-    };
-  // The heads are summed, so that one of them may carry the output of all.
-  if (place.kind == ComponentPlace::Kind::attention)
-    changes.heads = [=](std::int64_t layer, at::Tensor& heads) {
-      if (!here(layer)) return;
-      heads = at::zeros_like(heads);
-      heads.select(2, 0).copy_(output);
-    };
-  return changes;
+Start start_after(const ComponentPlace& place) {
+  if (place.kind == ComponentPlace::Kind::mlp || place.kind == ComponentPlace::Kind::neuron)
+    return {place.layer + 1, false};
+  return {place.layer, true};
+}
+
+const at::Tensor& stream_at(const ExactRun& run, const Start& start) {
+  const auto layer = static_cast<std::size_t>(start.layer);
+  return start.after_attention ? run.middles[layer] : run.streams[layer];
 }
 
 std::vector<double> to_numbers(const at::Tensor& values) {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
 #include <vector>
 
 #include "grading/exact/exact_forward.hpp"
@@ -18,6 +19,7 @@ struct ExactTask {
   ExactRun clean, corrupted;
   at::Tensor clean_metric, corrupted_metric;  ///< [prompt]
 
+  /// Mean of m(clean) - m(corrupted).
   double gap() const;
 };
 
@@ -28,15 +30,22 @@ struct ExactTask {
 ExactTask run_task(const ExactModel& model, const std::vector<PromptPair>& prompts,
                    const std::string& name);
 
-/// logit(answer) - logit(foil) [prompt].
+/// logit(answer) - logit(foil) [prompt] of logits [prompt, vocab].
 at::Tensor metric_of(const ExactTask& task, const at::Tensor& logits);
+
+/// Metric [variant, prompt] of streams [variant, prompt, pos, d_model] from a start on, with the
+/// difference that one reader sees, if there is one.
+at::Tensor metric_from(const ExactTask& task, const Start& start, const at::Tensor& streams,
+                       const Reader& reader = {}, const at::Tensor& difference = {});
 
 /// Output of a component at all positions [prompt, pos, d_model]: that of a head or of the heads of
 /// a block without the output bias, that of an MLP with its bias.
 at::Tensor output_of(const ExactRun& run, const ComponentPlace& place);
 
-/// Changes that give a component an output, which is expanded to [prompt, pos, d_model].
-Changes with_output(const ComponentPlace& place, const at::Tensor& output);
+/// Where everything that reads a component's output begins.
+Start start_after(const ComponentPlace& place);
+/// The stream of a run there [prompt, pos, d_model].
+const at::Tensor& stream_at(const ExactRun& run, const Start& start);
 
 /// Rows of numbers, from [row, column].
 Table to_table(const at::Tensor& values);

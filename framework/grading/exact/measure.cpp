@@ -7,15 +7,15 @@
 namespace lensbench::grading {
 namespace {
 
-/// m(clean) - m(clean run with changes) [prompt].
-at::Tensor lost(const ExactTask& task, const Changes& changes) {
-  return task.clean_metric -
-         metric_of(task, exact_logits(task.model, task.ids, task.positions, changes));
+/// m(clean) - m(clean run whose stream at a start has `changes` [variant, prompt, pos,
+/// d_model] added).
+at::Tensor lost(const ExactTask& task, const Start& start, const at::Tensor& changes) {
+  return task.clean_metric - metric_from(task, start, stream_at(task.clean, start) + changes);
 }
 
-/// m(corrupted run with changes) - m(corrupted) [prompt].
-at::Tensor gained(const ExactTask& task, const Changes& changes) {
-  return metric_of(task, exact_logits(task.model, task.corrupted_ids, task.positions, changes)) -
+/// m(corrupted run whose stream at a start has `changes` added) - m(corrupted).
+at::Tensor gained(const ExactTask& task, const Start& start, const at::Tensor& changes) {
+  return metric_from(task, start, stream_at(task.corrupted, start) + changes) -
          task.corrupted_metric;
 }
 
@@ -36,11 +36,6 @@ ComponentPlace place_of(const std::string& name) {
   if (!place || place->kind == ComponentPlace::Kind::neuron)
     throw InputError("component '" + name + "': expected a name such as L0H1, 0_mlp_out, 0_attn_out");
   return *place;
-}
-
-void exchange_neuron(at::Tensor& neurons, const at::Tensor& other, std::int64_t neuron) {
-  neurons = neurons.clone();
-  neurons.select(2, neuron).copy_(other.select(2, neuron));
 }
 
 /// Rank of the answer, 1 for the largest logit [prompt].
@@ -70,13 +65,18 @@ EffectTruth measure_effects(const ExactTask& task, const std::vector<std::string
     const ComponentPlace place = place_of(name);
     const at::Tensor clean = output_of(task.clean, place);
     const at::Tensor corrupted = output_of(task.corrupted, place);
-    add("total", lost(task, with_output(place, corrupted)));
-    add("restore", gained(task, with_output(place, clean)));
     add("direct", direct(task, clean, corrupted));
     add("dla", attribution(task, clean));
-    add("zero", lost(task, with_output(place, at::zeros_like(clean))));
-    add("mean", lost(task, with_output(place, clean.mean(at::IntArrayRef{0, 1}, true))));
-    add("mean_of_prompt", lost(task, with_output(place, clean.mean(at::IntArrayRef{1}, true))));
+    const Start start = start_after(place);
+    const at::Tensor mean = clean.mean(at::IntArrayRef{0, 1}, true).expand_as(clean);
+    const at::Tensor of_prompt = clean.mean(at::IntArrayRef{1}, true).expand_as(clean);
+    const at::Tensor losses = lost(
+        task, start, at::stack({corrupted, at::zeros_like(clean), mean, of_prompt}) - clean);
+    add("total", losses[0]);
+    add("zero", losses[1]);
+    add("mean", losses[2]);
+    add("mean_of_prompt", losses[3]);
+    add("restore", gained(task, start, (clean - corrupted).unsqueeze(0))[0]);
   }
   return effects;
 }
@@ -85,17 +85,13 @@ NeuronEffects measure_neurons(const ExactTask& task, std::int64_t layer) {
   NeuronEffects effects;
   effects.layer = layer;
   const auto index = static_cast<std::size_t>(layer);
-  const auto exchange = [&](const ExactRun& source, std::int64_t neuron) {
-    Changes changes;
-    changes.neurons = [&source, index, neuron](std::int64_t at, at::Tensor& neurons) {
-      if (static_cast<std::size_t>(at) == index)
-        exchange_neuron(neurons, source.neurons[index], neuron);
-    };
-    return changes;
-  };
-  for (std::int64_t neuron = 0; neuron < task.clean.neurons[index].size(2); ++neuron) {
-    effects.total.push_back(to_numbers(lost(task, exchange(task.corrupted, neuron))));
-    effects.restore.push_back(to_numbers(gained(task, exchange(task.clean, neuron))));
+  const Start start = start_after({ComponentPlace::Kind::neuron, layer, 0});
+  const at::Tensor& weights = task.model.blocks[index].out;  // [neuron, d_model]
+  const at::Tensor change = task.corrupted.neurons[index] - task.clean.neurons[index];
+  for (std::int64_t neuron = 0; neuron < weights.size(0); ++neuron) {
+    const at::Tensor written = (change.select(2, neuron).unsqueeze(-1) * weights[neuron]).unsqueeze(0);
+    effects.total.push_back(to_numbers(lost(task, start, written)[0]));
+    effects.restore.push_back(to_numbers(gained(task, start, -written)[0]));
   }
   return effects;
 }
@@ -116,19 +112,15 @@ ReadoutTruth measure_readout(const ExactTask& task) {
 
 Table measure_restore_grid(const ExactTask& task) {
   Table grid;
-  for (std::size_t layer = 0; layer < task.clean.streams.size(); ++layer) {
-    std::vector<double>& row = grid.emplace_back();
-    for (std::int64_t position = 0; position < task.ids.size(1); ++position) {
-      Changes changes;
-      changes.stream = [&](std::int64_t at, at::Tensor& stream) {
-        if (static_cast<std::size_t>(at) != layer) return;
-        stream = stream.clone();
-        stream.select(1, position).copy_(task.clean.streams[layer].select(1, position));
-      };
-      row.push_back((gained(task, changes) / (task.clean_metric - task.corrupted_metric))
-                        .mean()
-                        .item<double>());
-    }
+  const at::Tensor gap = task.clean_metric - task.corrupted_metric;
+  const std::int64_t positions = task.ids.size(1);
+  // [variant, 1, pos, 1]: variant i restores position i.
+  const at::Tensor one =
+      at::eye(positions, at::kDouble).view({positions, 1, positions, 1});
+  for (std::int64_t layer = 0; layer <= task.model.spec.n_layers; ++layer) {
+    const Start start{layer, false};
+    const at::Tensor change = stream_at(task.clean, start) - stream_at(task.corrupted, start);
+    grid.push_back(to_numbers((gained(task, start, one * change) / gap).mean(1)));
   }
   return grid;
 }

@@ -15,13 +15,13 @@ struct Writer {
 class EdgeWalk {
  public:
   explicit EdgeWalk(const ExactTask& task) : task_(task) {
-    writers_.push_back({"embed", task.corrupted.embedding - task.clean.embedding});
+    writers_.push_back({"embed", task.corrupted.streams[0] - task.clean.streams[0]});
   }
 
   std::vector<EdgeEffect> run() {
     const std::int64_t n_layers = task_.model.spec.n_layers;
     for (std::int64_t layer = 0; layer < n_layers; ++layer) block(layer);
-    read("logits", "in", {n_layers, -1, Slot::logits});
+    read("logits", "in", {Slot::logits, n_layers, -1});
     return std::move(edges_);
   }
 
@@ -30,14 +30,14 @@ class EdgeWalk {
     const std::int64_t n_heads = task_.model.spec.attention.n_heads;
     for (std::int64_t head = 0; head < n_heads; ++head) {
       const std::string name = component_name({ComponentPlace::Kind::head, layer, head});
-      read(name, "q", {layer, head, Slot::q});
-      read(name, "k", {layer, head, Slot::k});
-      read(name, "v", {layer, head, Slot::v});
+      read(name, "q", {Slot::q, layer, head});
+      read(name, "k", {Slot::k, layer, head});
+      read(name, "v", {Slot::v, layer, head});
     }
     for (std::int64_t head = 0; head < n_heads; ++head)
       write({ComponentPlace::Kind::head, layer, head});
     const ComponentPlace mlp{ComponentPlace::Kind::mlp, layer, 0};
-    read(component_name(mlp), "in", {layer, -1, Slot::in});
+    read(component_name(mlp), "in", {Slot::in, layer, -1});
     write(mlp);
   }
 
@@ -47,15 +47,17 @@ class EdgeWalk {
   }
 
   void read(const std::string& target, const char* slot, const Reader& reader) {
-    for (const Writer& writer : writers_) {
-      Changes changes;
-      changes.reader = reader;
-      changes.difference = writer.difference;
-      const at::Tensor changed =
-          metric_of(task_, exact_logits(task_.model, task_.ids, task_.positions, changes));
-      edges_.push_back(
-          {{writer.name, target, slot}, (task_.clean_metric - changed).mean().item<double>()});
-    }
+    std::vector<at::Tensor> differences;
+    differences.reserve(writers_.size());
+    for (const Writer& writer : writers_) differences.push_back(writer.difference);
+    const at::Tensor difference = at::stack(differences);
+    const Start start{reader.layer, reader.slot == Slot::in};
+    const at::Tensor changed = metric_from(
+        task_, start, stream_at(task_.clean, start).unsqueeze(0).expand_as(difference), reader,
+        difference);
+    const std::vector<double> lost = to_numbers((task_.clean_metric - changed).mean(1));
+    for (std::size_t i = 0; i < writers_.size(); ++i)
+      edges_.push_back({{writers_[i].name, target, slot}, lost[i]});
   }
 
   const ExactTask& task_;
