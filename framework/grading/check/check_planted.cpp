@@ -63,9 +63,10 @@ void check_readout(const ExactTask& task, const ReadoutTruth& stated, CheckedTru
                  static_cast<double>(first[prompt].value_or(-1)), 17);
 }
 
-double mean_of(const std::vector<double>& values) {
+/// Mean size: an effect may support the answer on one prompt and the foil on another.
+double mean_size(const std::vector<double>& values) {
   double sum = 0;
-  for (const double value : values) sum += value;
+  for (const double value : values) sum += std::fabs(value);
   return sum / static_cast<double>(values.size());
 }
 
@@ -77,8 +78,9 @@ void check_membership(const Task& stated, const EffectTruth& found, double gap, 
     const auto known = stated.membership.find(name);
     if (known == stated.membership.end() || known->second == Membership::ignored) continue;
     const bool member = known->second == Membership::member;
-    const double effect = std::max(std::fabs(mean_of(found.values.at("total")[i])),
-                                   std::fabs(mean_of(found.values.at("restore")[i]))) / gap;
+    const double effect = std::max(mean_size(found.values.at("total")[i]),
+                                   mean_size(found.values.at("restore")[i])) /
+                          gap;
     ++result.numbers;
     const double limit = member ? kMember : trained ? kOtherTrained : kOther;
     if (member ? effect >= limit : effect <= limit) continue;
