@@ -23,6 +23,7 @@ constexpr Action kActions[] = {
     {"tool", run_tool, tool_help},
     {"finish", run_finish},
     {"serve", run_serve},
+    {"grade", run_grade},
     {"list", run_list},
     {"tokenize", run_tokenize},
     {"model info", run_model_info},

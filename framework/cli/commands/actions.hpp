@@ -29,6 +29,7 @@ int run_tool(const Options& options);
 EntryHelp tool_help(const Options& options);
 int run_finish(const Options& options);
 int run_serve(const Options& options);
+int run_grade(const Options& options);
 int run_list(const Options& options);
 int run_tokenize(const Options& options);
 int run_model_info(const Options& options);

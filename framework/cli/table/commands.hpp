@@ -19,6 +19,7 @@ Command run_command();
 Command tool_command();
 Command finish_command();
 Command serve_command();
+Command grade_command();
 Command list_command();
 Command tokenize_command();
 Command model_info_command();

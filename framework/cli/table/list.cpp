@@ -17,15 +17,16 @@ Command list_command() {
   for (auto& option : plugin_options()) options.push_back(std::move(option));
   return {.name = "list",
           .group = "Listings",
-          .summary = "tools, experiments, model families or hook points",
+          .summary = "tools, experiments, model families, hook points or claims",
           .description =
               R"(  tools, experiments   contents of the plug-ins, with parameters and defaults
   families             model families this build can open
-  hooks                hook points of a model, with their dimensions and other names)",
+  hooks                hook points of a model, with their dimensions and other names
+  claims               what lensbench grade scores, with the truth that decides it)",
           .operands = {{"WHAT",
                         "what to list",
                         Values::any,
-                        {"tools", "experiments", "families", "hooks"}}},
+                        {"tools", "experiments", "families", "hooks", "claims"}}},
           .options = std::move(options),
           .examples = {{"lensbench list tools", "the tools, with their parameters"},
                        {"lensbench list tools --lock > plugins.lock",

@@ -7,6 +7,7 @@
 #include "cli/commands/list/list_entries.hpp"
 #include "cli/parse/options.hpp"
 #include "core/text/suggest.hpp"
+#include "grading/claims/claim.hpp"
 #include "model/stored_model.hpp"
 
 namespace lensbench::cli {
@@ -41,6 +42,25 @@ int list_hooks(const Options& options) {
   return 0;
 }
 
+int list_claims(const Options& options) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& claim : grading::known_claims()) {
+    const bool is_graded = claim.family != grading::ClaimFamily::later;
+    list.push_back({{"name", claim.name},
+                    {"truth", claim.truth},
+                    {"unit", claim.unit},
+                    {"larger", claim.larger},
+                    {"meaning", claim.meaning},
+                    {"graded", is_graded}});
+    if (options.flag("json")) continue;
+    std::cout << claim.name << "  in " << claim.unit << ", larger: " << claim.larger << "\n    "
+              << claim.meaning << "\n    truth.json: " << claim.truth
+              << (is_graded ? "" : " (not graded yet)") << "\n";
+  }
+  if (options.flag("json")) std::cout << list.dump(1) << "\n";
+  return 0;
+}
+
 }  // namespace
 
 /// Each subject of the list has its own options: the model counts for hooks only, plug-ins for
@@ -50,6 +70,7 @@ int run_list(const Options& options) {
   if (what == "tools") return list_entries(PluginEntryKind::tool, options);
   if (what == "experiments") return list_entries(PluginEntryKind::experiment, options);
   if (what == "families") return list_families(options);
+  if (what == "claims") return list_claims(options);
   return list_hooks(options);
 }
 

@@ -1,0 +1,232 @@
+#include "grading/claims/claimed_items.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <lensbench/error.hpp>
+#include <lensbench/statistics.hpp>
+
+#include "core/text/suggest.hpp"
+#include "grading/truth/component_name.hpp"
+
+// From a variable with named axes to items with names. What an axis means is decided by its name
+// alone, so that a tool that knows nothing of grading can be graded.
+
+namespace lensbench::grading {
+namespace {
+
+/// A variable of which some axes have been fixed.
+struct Selected {
+  at::Tensor values;
+  std::vector<std::string> dims;
+};
+
+[[noreturn]] void refuse(const Variable& variable, const std::string& problem) {
+  throw UsageError("variable '" + variable.name + "': " + problem);
+}
+
+/// Labels of an axis: those of its coordinate, or its indices.
+std::vector<std::string> labels_of(const Dataset& dataset, const std::string& dim,
+                                   std::int64_t length) {
+  std::vector<std::string> labels;
+  labels.reserve(static_cast<std::size_t>(length));
+  if (dataset.contains(dim) && dataset[dim].is_text()) return dataset[dim].strings;
+  const bool numbered = dataset.contains(dim);
+  const auto values = numbered ? statistics::values_of(dataset[dim].tensor) : std::vector<double>();
+  for (std::int64_t i = 0; i < length; ++i)
+    labels.push_back(std::to_string(
+        numbered ? static_cast<std::int64_t>(values[static_cast<std::size_t>(i)]) : i));
+  return labels;
+}
+
+/// Takes one index of an axis, which is then gone.
+void fix(Selected& selected, const std::string& dim, std::int64_t index) {
+  const auto place = std::find(selected.dims.begin(), selected.dims.end(), dim);
+  selected.values = selected.values.select(place - selected.dims.begin(), index);
+  selected.dims.erase(place);
+}
+
+/// Takes the labels that `where` names.
+void apply_conditions(Selected& selected, const Dataset& dataset, const Variable& variable,
+                      const Claim& claim) {
+  for (const auto& [dim, label] : claim.where) {
+    const auto place = std::find(selected.dims.begin(), selected.dims.end(), dim);
+    if (place == selected.dims.end())
+      refuse(variable, "claim '" + claim.name + "' is where " + dim + "=" + label +
+                           ", but the variable has the axes " + join(variable.dims, ", "));
+    const auto labels =
+        labels_of(dataset, dim, selected.values.size(place - selected.dims.begin()));
+    const auto found = std::find(labels.begin(), labels.end(), label);
+    if (found == labels.end())
+      refuse(variable, "claim '" + claim.name + "' is where " + dim + "=" + label +
+                           ", but the labels are " + join(labels, ", "));
+    fix(selected, dim, found - labels.begin());
+  }
+}
+
+std::string point_of(const Variable& variable) {
+  const auto found = variable.attributes.find("point");
+  const auto* text =
+      found == variable.attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return text == nullptr ? "" : *text;
+}
+
+std::string head_name(std::int64_t layer, std::int64_t head) {
+  return component_name({ComponentPlace::Kind::head, layer, head});
+}
+
+class Reader {
+ public:
+  Reader(const Dataset& dataset, const Variable& variable, const Claim& claim,
+         const TransformerSpec& spec, const Task& task, std::size_t prompt)
+      : dataset_(dataset),
+        variable_(variable),
+        claim_(claim),
+        spec_(spec),
+        task_(task),
+        prompt_(prompt),
+        sign_(claim.negated ? -1.0 : 1.0) {
+    if (variable.is_text())
+      refuse(variable, "has texts, but claim '" + claim.name + "' is about numbers");
+    selected_ = {variable.tensor.to(at::kDouble), variable.dims};
+    apply_conditions(selected_, dataset, variable, claim);
+  }
+
+  ClaimedItems read() {
+    switch (find_claim(claim_.name).family) {
+      case ClaimFamily::effects:
+        return effects();
+      case ClaimFamily::probability:
+      case ClaimFamily::rank:
+        take_asked_position();
+        return layers();
+      case ClaimFamily::layer:
+        take_asked_position();
+        return whole_prompt();
+      case ClaimFamily::attention:
+        return attention();
+      case ClaimFamily::later:
+        break;
+    }
+    return {};
+  }
+
+ private:
+  bool has_dims(std::initializer_list<const char*> dims) const {
+    return std::equal(dims.begin(), dims.end(), selected_.dims.begin(), selected_.dims.end());
+  }
+  [[noreturn]] void refuse_axes(const char* expected) const {
+    refuse(variable_, "claim '" + claim_.name + "' is about " + expected + ", found [" +
+                          join(selected_.dims, ", ") + "]; name the axes so");
+  }
+  void take_asked_position() {
+    if (std::find(selected_.dims.begin(), selected_.dims.end(), "token") != selected_.dims.end())
+      fix(selected_, "token", task_.prompts[prompt_].position);
+  }
+  void put(const std::string& name, const at::Tensor& value) {
+    items_.values[name] = sign_ * value.item<double>();
+  }
+  /// The one name of the axis of blocks.
+  bool is_block(const std::string& dim) const {
+    return dim == "block" ||
+           (dim == "layer" && selected_.values.size(axis_of(dim)) == spec_.n_layers);
+  }
+  std::int64_t axis_of(const std::string& dim) const {
+    return std::find(selected_.dims.begin(), selected_.dims.end(), dim) - selected_.dims.begin();
+  }
+
+  ClaimedItems effects() {
+    const std::string point = point_of(variable_);
+    if (point.starts_with("resid_")) return stream();
+    take_asked_position();
+    if (has_dims({"component"}) || has_dims({"sender"})) return named();
+    if (selected_.dims.size() == 2 && is_block(selected_.dims[0]) && selected_.dims[1] == "head") {
+      for (std::int64_t layer = 0; layer < selected_.values.size(0); ++layer)
+        for (std::int64_t head = 0; head < selected_.values.size(1); ++head)
+          put(head_name(layer, head), selected_.values[layer][head]);
+      return items_;
+    }
+    if (selected_.dims.size() == 1 && is_block(selected_.dims[0]) &&
+        (point == "mlp_out" || point == "attn_out")) {
+      for (std::int64_t layer = 0; layer < selected_.values.size(0); ++layer)
+        put(std::to_string(layer) + "_" + point, selected_.values[layer]);
+      return items_;
+    }
+    refuse_axes(
+        "[component], [block, head], or [block] with attribute point: mlp_out or attn_out, each "
+        "perhaps with token");
+  }
+
+  /// Components by their names; other labels (embeddings, biases) are no items.
+  ClaimedItems named() {
+    const auto labels = labels_of(dataset_, selected_.dims[0], selected_.values.size(0));
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      if (const auto place = parse_component(labels[i]);
+          place && place->kind != ComponentPlace::Kind::neuron)
+        put(labels[i], selected_.values[static_cast<std::int64_t>(i)]);
+    return items_;
+  }
+
+  ClaimedItems stream() {
+    if (selected_.dims.size() != 2 || selected_.dims[1] != "token" ||
+        (selected_.dims[0] != "block" && selected_.dims[0] != "layer"))
+      refuse_axes("[layer, token] or [block, token]");
+    items_.of_stream = true;
+    for (std::int64_t layer = 0; layer < selected_.values.size(0); ++layer)
+      for (std::int64_t position = 0; position < selected_.values.size(1); ++position)
+        put(stream_item(layer, position), selected_.values[layer][position]);
+    return items_;
+  }
+
+  ClaimedItems layers() {
+    if (!has_dims({"layer"}) || selected_.values.size(0) != spec_.n_layers + 1)
+      refuse_axes("[layer] or [layer, token] with one layer more than blocks");
+    for (std::int64_t layer = 0; layer < selected_.values.size(0); ++layer)
+      put(std::to_string(layer), selected_.values[layer]);
+    return items_;
+  }
+
+  ClaimedItems whole_prompt() {
+    if (!selected_.dims.empty()) refuse_axes("[token] or a single number");
+    put(kWholePrompt, selected_.values);
+    return items_;
+  }
+
+  /// Mass on the known key of each head of which one is known.
+  ClaimedItems attention() {
+    if (selected_.dims.size() != 4 || !is_block(selected_.dims[0]) || selected_.dims[1] != "head" ||
+        selected_.dims[2] != "query_position" || selected_.dims[3] != "key_position")
+      refuse_axes("[block, head, query_position, key_position]");
+    const PromptPair& prompt = task_.prompts[prompt_];
+    for (const AttendedKey& known : task_.attention) {
+      const auto place = parse_component(known.head);
+      const std::int64_t query =
+          known.query == "position" ? prompt.position : prompt.sources.at(known.query);
+      put(known.head, selected_.values[place->layer][place->index][query][known.keys[prompt_]]);
+    }
+    return items_;
+  }
+
+  const Dataset& dataset_;
+  const Variable& variable_;
+  const Claim& claim_;
+  const TransformerSpec& spec_;
+  const Task& task_;
+  std::size_t prompt_;
+  double sign_;
+  Selected selected_;
+  ClaimedItems items_;
+};
+
+}  // namespace
+
+std::string stream_item(std::int64_t layer, std::int64_t position) {
+  return std::to_string(layer) + "," + std::to_string(position);
+}
+
+ClaimedItems claimed_items(const Dataset& dataset, const Variable& variable, const Claim& claim,
+                           const TransformerSpec& spec, const Task& task, std::size_t prompt) {
+  return Reader(dataset, variable, claim, spec, task, prompt).read();
+}
+
+}  // namespace lensbench::grading

@@ -1,0 +1,297 @@
+#include "grading/output/grade_text.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "core/text/suggest.hpp"
+#include "grading/output/stories.hpp"
+#include "grading/output/worst_items.hpp"
+#include "report/terminal/numbers.hpp"
+#include "report/terminal/table.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+using Lines = std::vector<std::string>;
+using terminal::fixed;
+
+/// Tables are wide, and a pipe has no width.
+constexpr int kLeastColumns = 118;
+
+/// A column: its header, and its text for an entry.
+struct Field {
+  std::string header;
+  std::function<std::string(const Entry&)> text;
+};
+
+std::string two_digits(double value) {
+  return std::isnan(value) ? "" : fixed(value, 2);
+}
+
+std::string small_number(double value) {
+  if (std::isnan(value)) return "";
+  return std::abs(value) >= 0.01 || value == 0 ? fixed(value, 2) : terminal::number(value);
+}
+
+std::string interval_text(double low, double high) {
+  return std::isnan(low) ? "" : "[" + fixed(low, 2) + ", " + fixed(high, 2) + "]";
+}
+
+Field value_of(const std::string& header, const std::string& metric,
+               std::string (*format)(double) = two_digits) {
+  return {header, [metric, format](const Entry& entry) {
+            const Estimate* estimate = find_estimate(entry, metric);
+            return estimate == nullptr ? std::string() : format(estimate->value);
+          }};
+}
+
+Field of_estimate(const std::string& header, const std::string& metric,
+                  std::function<std::string(const Estimate&)> text) {
+  return {header, [metric, text](const Entry& entry) {
+            const Estimate* estimate = find_estimate(entry, metric);
+            return estimate == nullptr ? std::string() : text(*estimate);
+          }};
+}
+
+/// Value, interval, and what the shuffled model gives.
+std::vector<Field> compared(const std::string& header, const std::string& metric) {
+  return {
+      value_of(header, metric),
+      of_estimate("[95 %]", metric, [](const Estimate& e) { return interval_text(e.low, e.high); }),
+      of_estimate("shuffled", metric, [](const Estimate& e) { return two_digits(e.shuffled); })};
+}
+
+std::string lift_text(const Estimate& e) {
+  if (std::isnan(e.shuffled)) return "";
+  return e.like_shuffled() ? "none" : two_digits(e.lift());
+}
+
+std::vector<Field> effect_fields() {
+  std::vector<Field> fields = compared("AUROC", "auroc");
+  fields.push_back(of_estimate("lift", "auroc", lift_text));
+  for (const auto& [header, metric] : {std::pair("AP", "ap"),
+                                       {"r", "r"},
+                                       {"r(total)", "r_total"},
+                                       {"r(direct)", "r_direct"},
+                                       {"rho", "rho"},
+                                       {"sign", "sign"}})
+    fields.push_back(value_of(header, metric));
+  fields.push_back(value_of("E", "error", small_number));
+  fields.push_back(value_of("cover", "coverage"));
+  return fields;
+}
+
+std::vector<Field> fields_of(TableKind kind) {
+  std::vector<Field> fields;
+  switch (kind) {
+    case TableKind::effects:
+      return effect_fields();
+    case TableKind::stream:
+      fields = compared("true mass", "mass");
+      fields.push_back(value_of("layers off", "distance"));
+      fields.push_back(value_of("r", "r"));
+      fields.push_back(value_of("E", "error", small_number));
+      fields.push_back(value_of("cover", "coverage"));
+      return fields;
+    case TableKind::probability:
+      return {value_of("largest |p - true|", "largest", small_number),
+              of_estimate("shuffled", "largest",
+                          [](const Estimate& e) { return two_digits(e.shuffled); }),
+              value_of("cover", "coverage")};
+    case TableKind::rank:
+      return {value_of("wrong ranks", "wrong"),
+              of_estimate("shuffled", "wrong",
+                          [](const Estimate& e) { return two_digits(e.shuffled); }),
+              value_of("cover", "coverage")};
+    case TableKind::layer:
+      return {value_of("layers off", "layer_error"),
+              of_estimate("shuffled", "layer_error",
+                          [](const Estimate& e) { return two_digits(e.shuffled); }),
+              value_of("after the answer's layer", "after_answer_layer"),
+              value_of("share before it", "early"), value_of("cover", "coverage")};
+    case TableKind::attention:
+      break;
+  }
+  fields = compared("mass on the key", "mass");
+  fields.push_back(value_of("of heads without effect", "idle_mass"));
+  fields.push_back(value_of("largest |mass - true|", "largest", small_number));
+  return fields;
+}
+
+const char* title_of(TableKind kind) {
+  switch (kind) {
+    case TableKind::effects:
+      return "Components: membership by size, and effects";
+    case TableKind::stream:
+      return "Places of the stream: share of the true mass in as many best cells as there are true "
+             "ones";
+    case TableKind::probability:
+      return "Readout: probability of the answer at each layer";
+    case TableKind::rank:
+      return "Readout: rank of the answer at each layer";
+    case TableKind::layer:
+      return "Readout: layer from which the answer stays first";
+    case TableKind::attention:
+      break;
+  }
+  return "Attention: mass on the planted key";
+}
+
+/// Best first by the first metric of the kind.
+std::vector<const Entry*> sorted_entries(const Grades& grades, TableKind kind) {
+  std::vector<const Entry*> entries;
+  for (const Entry& entry : grades.entries)
+    if (entry.kind == kind) entries.push_back(&entry);
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) {
+    const Estimate &x = a->estimates.front(), &y = b->estimates.front();
+    const bool larger = larger_is_better(x.name);
+    // NaN is last.
+    if (std::isnan(x.value) || std::isnan(y.value))
+      return !std::isnan(x.value) && std::isnan(y.value);
+    return larger ? x.value > y.value : x.value < y.value;
+  });
+  return entries;
+}
+
+void add_table(Lines& lines, const Grades& grades, TableKind kind, const TerminalStyle& style) {
+  const auto entries = sorted_entries(grades, kind);
+  if (entries.empty()) return;
+  lines.emplace_back();
+  lines.emplace_back(title_of(kind));
+  terminal::Column names{"tool, its claim", terminal::Align::left, {}, 0};
+  for (const Entry* entry : entries)
+    names.cells.push_back(
+        terminal::visible(entry->tool + " " + entry->claim, terminal::Blanks::kept, style.unicode));
+  std::vector<terminal::Column> columns = {names};
+  for (const Field& field : fields_of(kind)) {
+    terminal::Column column{field.header, terminal::Align::right, {}, 0};
+    for (const Entry* entry : entries) column.cells.push_back(field.text(*entry));
+    if (std::any_of(column.cells.begin(), column.cells.end(),
+                    [](const std::string& cell) { return !cell.empty(); }))
+      columns.push_back(std::move(column));
+  }
+  TerminalStyle wide = style;
+  wide.columns = std::max(style.columns, kLeastColumns);
+  for (std::string& line : terminal::table(std::move(columns), 1, wide))
+    lines.push_back(std::move(line));
+  const Estimate& first = entries.front()->estimates.front();
+  if (!std::isnan(first.random_low))
+    lines.push_back("random scores: " + two_digits(first.random) + " " +
+                    interval_text(first.random_low, first.random_high) +
+                    (std::isnan(first.permuted)
+                         ? std::string()
+                         : "; membership permuted within kinds: " + two_digits(first.permuted)));
+}
+
+std::string place_text(const Grades& grades, std::size_t task) {
+  const TaskPlace& place = grades.tasks[task];
+  const Truth& truth = grades.models[place.model].truth;
+  return truth.name + "/" + truth.tasks[place.task].name;
+}
+
+void add_worst(Lines& lines, const Grades& grades) {
+  Lines found;
+  for (const Entry& entry : grades.entries)
+    for (const WorstItem& item : worst_items(entry, 3))
+      found.push_back("  " + entry.tool + " " + entry.claim + ", " + place_text(grades, item.task) +
+                      ", " + item.item + ": claimed rank " + terminal::number(item.claimed_rank) +
+                      " of " + std::to_string(item.items) + ", true rank " +
+                      terminal::number(item.true_rank) + " (claimed " + two_digits(item.claimed) +
+                      ", true " + two_digits(item.truth) + ")");
+  if (found.empty()) return;
+  lines.emplace_back();
+  lines.emplace_back("Worst items, by rank among the total effects of their task");
+  lines.insert(lines.end(), found.begin(), found.end());
+}
+
+void add_stories(Lines& lines, const Grades& grades, const TerminalStyle& style) {
+  const auto stories = stories_of(grades);
+  if (stories.empty()) return;
+  lines.emplace_back();
+  lines.emplace_back("Stories");
+  for (const Story& story : stories)
+    for (std::string& line : terminal::wrap("  " + story.title + ": " + story.seen,
+                                            std::max(style.columns, kLeastColumns), 4))
+      lines.push_back(std::move(line));
+}
+
+void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style) {
+  std::set<std::string> no_claim;
+  Lines others;
+  for (const Unscored& tool : grades.unscored) {
+    const std::string name = tool.tool + (tool.settings.empty() ? "" : " (" + tool.settings + ")");
+    if (tool.why == Unscored::Why::no_claim)
+      no_claim.insert(tool.tool);
+    else if (tool.why == Unscored::Why::later)
+      others.push_back("  " + name + ": claims " + tool.reason + ", which is not graded yet");
+    else
+      others.push_back("  " + name + ": refused " +
+                       terminal::count(static_cast<std::int64_t>(tool.models), "model") + ": " +
+                       tool.reason);
+  }
+  if (no_claim.empty() && others.empty()) return;
+  lines.emplace_back();
+  lines.emplace_back("Without a score");
+  if (!no_claim.empty())
+    others.insert(others.begin(),
+                  "  make no claim: " + join({no_claim.begin(), no_claim.end()}, ", "));
+  for (const std::string& text : others)
+    for (std::string& line : terminal::wrap(text, std::max(style.columns, kLeastColumns), 4))
+      lines.push_back(std::move(line));
+}
+
+void add_notes(Lines& lines, const Grades& grades, const TerminalStyle& style) {
+  lines.emplace_back();
+  std::set<std::string> told;
+  for (const Entry& entry : grades.entries)
+    if (!entry.settings.empty() && told.insert(entry.tool + " " + entry.claim).second)
+      lines.push_back("settings of " + entry.tool + " " + entry.claim + ": " + entry.settings);
+  for (const Entry& entry : grades.entries)
+    for (const std::string& problem : entry.problems)
+      for (std::string& line : terminal::wrap(entry.tool + " " + entry.claim + ": " + problem,
+                                              std::max(style.columns, kLeastColumns), 2))
+        lines.push_back(std::move(line));
+}
+
+/// Kinds with fewer models than an interval over seeds needs.
+std::string few_seeds(const Grades& grades) {
+  constexpr std::size_t kEnough = 5;
+  std::map<std::string, std::set<std::size_t>> models;
+  for (const TaskPlace& place : grades.tasks)
+    models[grades.models[place.model].truth.origin.generator].insert(place.model);
+  std::size_t few = 0;
+  for (const auto& [kind, own] : models)
+    if (own.size() < kEnough) ++few;
+  if (few == 0) return "";
+  return "; " + std::to_string(few) + " of " + std::to_string(models.size()) +
+         " kinds have fewer than 5 models, so that the intervals say little about other models";
+}
+
+}  // namespace
+
+std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& request,
+                                    const TerminalStyle& style) {
+  Lines lines;
+  const auto n = [](std::size_t count, const char* noun) {
+    return terminal::count(static_cast<std::int64_t>(count), noun);
+  };
+  std::set<std::size_t> models;
+  for (const TaskPlace& place : grades.tasks) models.insert(place.model);
+  lines =
+      terminal::wrap(n(models.size(), "planted model") + ", " + n(grades.tasks.size(), "task") +
+                         ", " + n(request.counts.bootstrap, "bootstrap draw") + few_seeds(grades),
+                     std::max(style.columns, kLeastColumns));
+  for (const TableKind kind : {TableKind::effects, TableKind::stream, TableKind::probability,
+                               TableKind::rank, TableKind::layer, TableKind::attention})
+    add_table(lines, grades, kind, style);
+  add_notes(lines, grades, style);
+  add_worst(lines, grades);
+  add_stories(lines, grades, style);
+  add_unscored(lines, grades, style);
+  return lines;
+}
+
+}  // namespace lensbench::grading

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <lensbench/parameters.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "grading/scores/entry.hpp"
+#include "grading/truth/truth.hpp"
+#include "session/plugin_search.hpp"
+
+namespace lensbench::grading {
+
+/// What to grade, on which models.
+struct GradeRequest {
+  std::vector<std::string> tools;             ///< names; empty: all
+  std::vector<std::filesystem::path> models;  ///< folders with a truth, or folders of such folders
+  PluginSearch plugins;
+  std::string claims = "*";                 ///< glob of the claims to score
+  Settings set;                             ///< parameters of every tool that declares them
+  std::map<std::string, std::string> bind;  ///< parameter -> field of a prompt
+  Controls controls;
+  ControlCounts counts;
+  std::int64_t threads = 0;
+  std::uint64_t seed = 0;
+};
+
+/// A model and its tasks.
+struct GradedModel {
+  std::filesystem::path folder;
+  Truth truth;
+};
+
+/// A task of a model, in the order in which entries count them.
+struct TaskPlace {
+  std::size_t model = 0, task = 0;
+};
+
+/// A tool with settings that has no score, with the reason.
+struct Unscored {
+  enum class Why { no_claim, refused, later };
+  std::string tool, settings;
+  Why why = Why::no_claim;
+  std::string reason;      ///< of a refusal: its sentence
+  std::size_t models = 0;  ///< models that it refused
+};
+
+struct Grades {
+  std::vector<GradedModel> models;
+  std::vector<TaskPlace> tasks;
+  std::vector<Entry> entries;
+  std::vector<Unscored> unscored;
+};
+
+/// Receives messages and progress, and is asked whether to stop.
+struct GradeListener {
+  Warn warn = [](const std::string&) {};
+  std::function<void(std::size_t done, std::size_t all)> on_task = [](std::size_t, std::size_t) {};
+  std::function<bool()> should_stop = [] { return false; };
+};
+
+/// Runs the tools on all tasks and scores their claims.
+/// \throws InputError for a folder without a truth or with a wrong one; PluginError for an unknown
+///   tool; UsageError for settings that no tool has; RunError if it was stopped
+Grades grade(const GradeRequest& request, const GradeListener& listener);
+
+/// Models of a folder: itself, or its folders with a truth, by name. \throws InputError if none is
+std::vector<std::filesystem::path> planted_folders(const std::filesystem::path& folder);
+
+}  // namespace lensbench::grading

@@ -1,0 +1,154 @@
+#include "grading/run/truth_tables.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "grading/truth/component_name.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+Table table_or_empty(const EffectTruth& effects, const std::string& name) {
+  const auto found = effects.values.find(name);
+  return found == effects.values.end() ? Table() : found->second;
+}
+
+/// Marks the attention of each block whose heads are items too.
+void mark_sums(ItemTable& table) {
+  using Kind = ComponentPlace::Kind;
+  std::set<std::int64_t> blocks_of_heads;
+  for (const std::string& item : table.items)
+    if (const auto place = parse_component(item); place && place->kind == Kind::head)
+      blocks_of_heads.insert(place->layer);
+  for (const std::string& item : table.items) {
+    const auto place = parse_component(item);
+    table.sums.push_back(place && place->kind == Kind::attention &&
+                         blocks_of_heads.contains(place->layer));
+  }
+}
+
+std::optional<ItemTable> effect_table(const Task& task, const ClaimInfo& claim) {
+  if (!task.effects || !task.metric) return std::nullopt;
+  ItemTable table;
+  table.truth = table_or_empty(*task.effects, claim.effect);
+  if (table.truth.empty()) return std::nullopt;
+  table.items = task.effects->components;
+  table.has_unit = std::string(claim.unit) != "any";
+  table.gap = gap_of(task);
+  table.total = table_or_empty(*task.effects, "total");
+  table.direct = table_or_empty(*task.effects, "direct");
+  mark_sums(table);
+  for (const std::string& item : table.items) {
+    const auto found = task.membership.find(item);
+    table.membership.push_back(found == task.membership.end() ? Membership::ignored
+                                                              : found->second);
+  }
+  return table;
+}
+
+/// The truth is a mean over prompts, which is given for each of them.
+std::optional<ItemTable> stream_table(const Task& task) {
+  if (!task.restore_grid || !task.metric) return std::nullopt;
+  ItemTable table;
+  table.kind = TableKind::stream;
+  table.gap = gap_of(task);
+  const Table& grid = task.restore_grid->values;
+  for (std::size_t layer = 0; layer < grid.size(); ++layer)
+    for (std::size_t position = 0; position < grid[layer].size(); ++position) {
+      table.items.push_back(
+          stream_item(static_cast<std::int64_t>(layer), static_cast<std::int64_t>(position)));
+      table.truth.emplace_back(task.prompts.size(), grid[layer][position] * table.gap);
+    }
+  return table;
+}
+
+void name_layers(ItemTable& table) {
+  for (std::size_t layer = 0; layer < table.truth.size(); ++layer)
+    table.items.push_back(std::to_string(layer));
+}
+
+std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimInfo& claim,
+                                       std::size_t n_layers) {
+  ItemTable table;
+  if (claim.family == ClaimFamily::probability) {
+    table.kind = TableKind::probability;
+    table.truth = readout.probability;
+    name_layers(table);
+  } else if (claim.family == ClaimFamily::rank) {
+    table.kind = TableKind::rank;
+    for (const auto& row : readout.rank) table.truth.emplace_back(row.begin(), row.end());
+    name_layers(table);
+  } else if (!readout.first_correct_layer.empty()) {
+    table.kind = TableKind::layer;
+    table.items = {kWholePrompt};
+    table.truth.emplace_back();
+    // Never is after the last layer.
+    for (const auto& layer : readout.first_correct_layer)
+      table.truth[0].push_back(
+          static_cast<double>(layer.value_or(static_cast<std::int64_t>(n_layers) + 1)));
+  }
+  return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
+}
+
+std::optional<ItemTable> attention_table(const Task& task) {
+  ItemTable table;
+  table.kind = TableKind::attention;
+  for (const AttendedKey& known : task.attention) {
+    if (std::find(table.items.begin(), table.items.end(), known.head) != table.items.end())
+      continue;
+    table.items.push_back(known.head);
+    table.membership.push_back(known.causal ? Membership::member : Membership::none);
+    table.truth.push_back(known.mass.empty() ? std::vector<double>(task.prompts.size(), 1.0)
+                                             : known.mass);
+  }
+  return table.items.empty() ? std::nullopt : std::optional(std::move(table));
+}
+
+/// A tool whose axis counts blocks says nothing of the stream after the last one.
+void leave_out_last_layer(ItemTable& table, const std::vector<ItemValues>& claimed,
+                          std::int64_t n_layers) {
+  const std::string prefix = std::to_string(n_layers) + ",";
+  for (const ItemValues& values : claimed)
+    for (const auto& [item, value] : values)
+      if (item.starts_with(prefix)) return;
+  for (std::size_t i = table.items.size(); i-- > 0;)
+    if (table.items[i].starts_with(prefix)) {
+      table.items.erase(table.items.begin() + static_cast<std::ptrdiff_t>(i));
+      table.truth.erase(table.truth.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+}  // namespace
+
+std::optional<ItemTable> truth_table(const Truth& truth, const Task& task, const ClaimInfo& claim,
+                                     bool of_stream) {
+  std::optional<ItemTable> table;
+  if (claim.family == ClaimFamily::effects)
+    table = of_stream ? (std::string(claim.effect) == "restore" ? stream_table(task) : std::nullopt)
+                      : effect_table(task, claim);
+  else if (claim.family == ClaimFamily::attention)
+    table = attention_table(task);
+  else if (claim.family != ClaimFamily::later && task.readout)
+    table = readout_table(*task.readout, claim,
+                          task.readout->rank.empty() ? 0 : task.readout->rank.size() - 1);
+  if (table) table->answer_layer = truth.readout.answer_layer;
+  return table;
+}
+
+void set_claimed(ItemTable& table, const std::vector<ItemValues>& claimed,
+                 const TransformerSpec& spec) {
+  if (table.kind == TableKind::stream) leave_out_last_layer(table, claimed, spec.n_layers);
+  table.claimed.assign(table.items.size(), std::vector<double>(claimed.size(), kNaN));
+  for (std::size_t i = 0; i < table.items.size(); ++i)
+    for (std::size_t p = 0; p < claimed.size(); ++p) {
+      const auto found = claimed[p].find(table.items[i]);
+      if (found == claimed[p].end()) continue;
+      const bool never = table.kind == TableKind::layer && found->second < 0;
+      table.claimed[i][p] = never ? static_cast<double>(spec.n_layers + 1) : found->second;
+    }
+}
+
+}  // namespace lensbench::grading

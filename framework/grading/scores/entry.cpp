@@ -1,0 +1,206 @@
+#include "grading/scores/entry.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/random.hpp>
+#include <lensbench/statistics.hpp>
+#include <limits>
+
+#include "grading/scores/ranking.hpp"
+#include "grading/truth/component_name.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904;
+
+/// The same truth with other claims.
+ItemTable with_claimed(const ItemTable& table, Table claimed) {
+  ItemTable other = table;
+  other.claimed = std::move(claimed);
+  return other;
+}
+
+/// [metric][value] of several tasks or draws.
+using Columns = std::vector<std::vector<double>>;
+
+void append(Columns& columns, const std::vector<double>& values) {
+  columns.resize(values.size());
+  for (std::size_t m = 0; m < values.size(); ++m) columns[m].push_back(values[m]);
+}
+
+std::vector<double> means_of(const Columns& columns, std::size_t n) {
+  std::vector<double> means(n, kNaN);
+  for (std::size_t m = 0; m < columns.size(); ++m) means[m] = mean_without_nan(columns[m]);
+  return means;
+}
+
+/// Means over the tasks of an entry of the metrics of all prompts.
+template <class TableOf>
+std::vector<double> over_tasks(const Entry& entry, std::size_t n_metrics, TableOf table_of) {
+  Columns columns;
+  for (const GradedTask& task : entry.tasks)
+    if (const ItemTable* table = table_of(task)) append(columns, metrics_of(*table));
+  return means_of(columns, n_metrics);
+}
+
+/// Means of one draw over the tasks that the entry has.
+template <class TableOf>
+std::vector<double> of_draw(const Entry& entry,
+                            const std::vector<std::optional<std::size_t>>& place, const Draw& draw,
+                            std::size_t n_metrics, TableOf table_of) {
+  Columns columns;
+  for (const Draw::Part& part : draw.parts) {
+    if (part.task >= place.size() || !place[part.task]) continue;
+    if (const ItemTable* table = table_of(entry.tasks[*place[part.task]], *place[part.task]))
+      append(columns, metrics_of(*table, part.prompts));
+  }
+  return means_of(columns, n_metrics);
+}
+
+/// One table of random scores a draw; they have one value for all prompts.
+std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Philox& random) {
+  Columns columns;
+  for (const GradedTask& task : entry.tasks) {
+    ItemTable table = task.planted;
+    const auto prompts = all_of(table.prompts());
+    const auto mean_table = [&](Table& values) {
+      const auto means = means_over(values, prompts);
+      values.clear();
+      for (const double mean : means) values.push_back({mean});
+    };
+    for (Table* values : {&table.truth, &table.total, &table.direct}) mean_table(*values);
+    table.claimed.clear();
+    for (std::size_t i = 0; i < table.items.size(); ++i) table.claimed.push_back({random.normal()});
+    append(columns, metrics_of(table));
+  }
+  return means_of(columns, n_metrics);
+}
+
+bool depends_on_scale(const std::string& metric) {
+  return metric == "error" || metric == "largest" || metric == "coverage";
+}
+
+void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
+  // Random numbers have no scale, so only effects and places of the stream are compared with them.
+  if (entry.kind != TableKind::effects && entry.kind != TableKind::stream) return;
+  Philox random(seed, kRandomStream);
+  Columns columns;
+  for (std::size_t i = 0; i < n; ++i)
+    append(columns, random_metrics(entry, entry.estimates.size(), random));
+  for (std::size_t m = 0; m < columns.size(); ++m) {
+    Estimate& estimate = entry.estimates[m];
+    if (depends_on_scale(estimate.name)) continue;
+    const auto band = interval_of(columns[m]);
+    estimate.random = statistics::quantile(columns[m], 0.5);
+    estimate.random_low = band.low;
+    estimate.random_high = band.high;
+  }
+}
+
+/// Memberships exchanged among components of one kind.
+std::vector<Membership> permuted_membership(const ItemTable& table, Philox& random) {
+  std::map<int, std::vector<std::size_t>> kinds;
+  for (std::size_t i = 0; i < table.items.size(); ++i)
+    if (const auto place = parse_component(table.items[i]))
+      kinds[static_cast<int>(place->kind)].push_back(i);
+  std::vector<Membership> membership = table.membership;
+  for (const auto& [kind, items] : kinds)
+    for (std::size_t i = items.size(); i-- > 1;)
+      std::swap(membership[items[i]], membership[items[random.below(i + 1)]]);
+  return membership;
+}
+
+void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
+  if (entry.kind != TableKind::effects) return;
+  Philox random(seed, kPermutationStream);
+  Columns columns;
+  for (const GradedTask& task : entry.tasks) {
+    // Only the two metrics of membership depend on it.
+    const auto claimed = means_over(task.planted.claimed, all_of(task.planted.prompts()));
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto membership = permuted_membership(task.planted, random);
+      std::vector<double> scores;
+      std::vector<bool> member;
+      for (std::size_t k = 0; k < membership.size(); ++k) {
+        if (membership[k] == Membership::ignored || !task.planted.is_ranked(k)) continue;
+        scores.push_back(std::abs(claimed[k]));
+        member.push_back(membership[k] == Membership::member);
+      }
+      append(columns, {auroc(scores, member), average_precision(scores, member)});
+    }
+  }
+  for (std::size_t m = 0; m < columns.size(); ++m)
+    entry.estimates[m].permuted = mean_without_nan(columns[m]);
+}
+
+/// Tables of what was claimed on the shuffled models, in the order of the tasks.
+std::vector<std::optional<ItemTable>> shuffled_tables(const Entry& entry) {
+  std::vector<std::optional<ItemTable>> tables;
+  tables.reserve(entry.tasks.size());
+  for (const GradedTask& task : entry.tasks)
+    tables.push_back(task.shuffled ? std::optional(with_claimed(task.planted, *task.shuffled))
+                                   : std::nullopt);
+  return tables;
+}
+
+}  // namespace
+
+void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts& counts,
+              const Controls& controls, std::uint64_t seed) {
+  const auto names = metric_names(entry.kind, entry.has_unit);
+  entry.estimates.clear();
+  for (const std::string& name : names)
+    entry.estimates.push_back(
+        {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN});
+  std::vector<std::optional<std::size_t>> place;
+  for (std::size_t i = 0; i < entry.tasks.size(); ++i) {
+    place.resize(std::max(place.size(), entry.tasks[i].task + 1));
+    place[entry.tasks[i].task] = i;
+  }
+  const auto shuffled = shuffled_tables(entry);
+  const auto planted_table = [](const GradedTask& task, std::size_t = 0) { return &task.planted; };
+  const auto shuffled_table = [&](const GradedTask&, std::size_t i) {
+    return shuffled[i] ? &*shuffled[i] : nullptr;
+  };
+  Columns planted_draws, differences;
+  for (const Draw& draw : draws) {
+    const auto planted = of_draw(entry, place, draw, names.size(), planted_table);
+    append(planted_draws, planted);
+    if (!controls.shuffled) continue;
+    auto difference = of_draw(entry, place, draw, names.size(), shuffled_table);
+    for (std::size_t m = 0; m < names.size(); ++m) difference[m] = planted[m] - difference[m];
+    append(differences, difference);
+  }
+  const auto values = over_tasks(entry, names.size(), planted_table);
+  std::size_t next = 0;
+  const auto of_shuffled = over_tasks(
+      entry, names.size(), [&](const GradedTask& task) { return shuffled_table(task, next++); });
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    Estimate& result = entry.estimates[m];
+    result.value = values[m];
+    if (!planted_draws.empty()) {
+      const auto interval = interval_of(planted_draws[m]);
+      result.low = interval.low;
+      result.high = interval.high;
+    }
+    if (!controls.shuffled) continue;
+    result.shuffled = of_shuffled[m];
+    result.difference = result.value - result.shuffled;
+    if (differences.empty()) continue;
+    const auto interval = interval_of(differences[m]);
+    result.difference_low = interval.low;
+    result.difference_high = interval.high;
+  }
+  if (controls.random) add_random(entry, counts.random, seed);
+  if (controls.permuted) add_permuted(entry, counts.permutations, seed);
+}
+
+const Estimate* find_estimate(const Entry& entry, const std::string& metric) {
+  for (const Estimate& estimate : entry.estimates)
+    if (estimate.name == metric) return &estimate;
+  return nullptr;
+}
+
+}  // namespace lensbench::grading

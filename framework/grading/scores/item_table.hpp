@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "grading/claims/claim.hpp"
+#include "grading/truth/truth.hpp"
+
+namespace lensbench::grading {
+
+/// What kind of numbers a table holds, which decides its metrics.
+enum class TableKind { effects, stream, probability, rank, layer, attention };
+
+/// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
+/// is an item that was not answered.
+struct ItemTable {
+  TableKind kind = TableKind::effects;
+  bool has_unit = true;  ///< false: any scale, so that differences mean nothing
+  std::vector<std::string> items;
+  /// Whether each item takes part; of heads whose attention is known: whether it matters. Empty
+  /// where this is not known.
+  std::vector<Membership> membership;
+  /// Items that are sums of other items, as the attention of a block is of its heads: they count in
+  /// the error, but not in rankings and correlations. Empty: none is.
+  std::vector<bool> sums;
+  Table claimed, truth;
+  Table total, direct;  ///< effects for comparison; empty where they are not known
+  double gap = 1;       ///< unit of effects, logits
+  std::optional<std::int64_t> answer_layer;
+
+  /// Whether an item counts in rankings and correlations.
+  bool is_ranked(std::size_t item) const { return sums.empty() || !sums[item]; }
+  std::size_t prompts() const { return truth.empty() ? 0 : truth.front().size(); }
+};
+
+/// A number by its name. NaN where it is not defined.
+struct MetricValue {
+  std::string name;
+  double value;
+};
+
+/// Names of the metrics of a kind of table, in the order of listings.
+std::vector<std::string> metric_names(TableKind kind, bool has_unit);
+/// Whether a larger value of a metric is better.
+bool larger_is_better(const std::string& metric);
+
+/// Metrics of the chosen prompts, in the order of `metric_names`.
+/// \param prompts  indices, perhaps with repetitions
+std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::size_t>& prompts);
+/// Metrics of all prompts.
+std::vector<double> metrics_of(const ItemTable& table);
+
+/// Mean of each row over the chosen prompts without NaN; NaN for a row of NaN alone.
+std::vector<double> means_over(const Table& table, const std::vector<std::size_t>& prompts);
+/// Indices 0 to n - 1.
+std::vector<std::size_t> all_of(std::size_t n);
+
+}  // namespace lensbench::grading

@@ -1,0 +1,161 @@
+#include "grading/claims/claim.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <lensbench/error.hpp>
+
+#include "grading/claims/claimed_items.hpp"
+#include "grading/run/graded_settings.hpp"
+#include "support/error_matchers.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+using lensbench::testing::message_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+TEST(Claims, HaveANameConditionsAndASign) {
+  const Claim claim =
+      parse_claim("effect.zero where ablation=zero where kind=head negated", "variable 'x'");
+  EXPECT_EQ(claim.name, "effect.zero");
+  EXPECT_THAT(claim.where, ElementsAre(Pair("ablation", "zero"), Pair("kind", "head")));
+  EXPECT_TRUE(claim.negated);
+  EXPECT_FALSE(parse_claim("readout.rank", "variable 'x'").negated);
+}
+
+TEST(Claims, OfAnUnknownNameAreRefusedWithTheNearest) {
+  EXPECT_THAT(
+      message_of<UsageError>([] { parse_claim("effect.zeros", "variable 'x'"); }),
+      AllOf(HasSubstr("variable 'x'"), HasSubstr("did you mean"), HasSubstr("effect.zero")));
+}
+
+TEST(Claims, OfAnotherFormAreRefused) {
+  for (const char* text : {"", "effect.dla where", "effect.dla where a", "effect.dla where =b",
+                           "effect.dla negated where a=b", "effect.dla if a=b"})
+    EXPECT_THAT(message_of<UsageError>([&] { parse_claim(text, "variable 'x'"); }),
+                HasSubstr("expected NAME [where DIM=LABEL]... [negated]"))
+        << text;
+}
+
+TEST(Claims, OfAVariableAreATextOrAList) {
+  Variable variable{.name = "v", .tensor = at::tensor({1.0})};
+  EXPECT_TRUE(claims_of(variable).empty());
+  variable.attributes["claim"] = "effect.dla";
+  EXPECT_EQ(claims_of(variable).size(), 1u);
+  variable.attributes["claim"] = std::vector<std::string>{"effect.zero", "effect.mean"};
+  EXPECT_EQ(claims_of(variable).at(1).name, "effect.mean");
+  variable.attributes["claim"] = std::int64_t{3};
+  EXPECT_THROW(claims_of(variable), UsageError);
+}
+
+TEST(GradedSettings, KeepCommasWithinAValue) {
+  EXPECT_THAT(parse_settings("direction=noise,points=attn_out,mlp_out,head_points=z", "t"),
+              ElementsAre(Pair("direction", "noise"), Pair("head_points", "z"),
+                          Pair("points", "attn_out,mlp_out")));
+  EXPECT_TRUE(parse_settings("", "t").empty());
+  EXPECT_THROW(parse_settings("noise", "t"), UsageError);
+}
+
+TEST(GradedSettings, TakeFieldsOfThePromptBelowGivenValues) {
+  PromptPair prompt;
+  prompt.ids = {1, 2};
+  prompt.corrupted_ids = {1, 3};
+  prompt.answer = 5;
+  prompt.position = 1;
+  prompt.sources = {{"subject", 0}};
+  std::vector<ParameterInfo> declared(4);
+  declared[0].name = "target";
+  declared[1].name = "versus";
+  declared[2].name = "corrupted_ids";
+  declared[3].name = "position";
+  EXPECT_THAT(
+      bound_settings(declared, prompt, {{"position", "-1"}}, {{"place", "sources.subject"}}),
+      UnorderedElementsAre(Pair("target", "5"), Pair("corrupted_ids", "1 3"),
+                           Pair("position", "-1"), Pair("place", "0")));
+  EXPECT_THAT(message_of<UsageError>([&] { field_text(prompt, "foils"); }), HasSubstr("foil"));
+}
+
+/// A question at position 1 of a model of 2 blocks with 2 heads.
+struct Asked {
+  TransformerSpec spec;
+  Task task;
+  Asked() {
+    spec.n_layers = 2;
+    spec.attention.n_heads = 2;
+    task.prompts.push_back({});
+    task.prompts[0].ids = {0, 1, 2};
+    task.prompts[0].position = 1;
+    task.attention.emplace_back();
+    task.attention[0].head = "L1H0";
+    task.attention[0].keys = {0};
+  }
+  ItemValues items(const Dataset& dataset, const char* claim) const {
+    return claimed_items(dataset, dataset["v"], parse_claim(claim, "v"), spec, task, 0).values;
+  }
+};
+
+TEST(ClaimedItems, OfHeadsAreReadAtTheAskedPosition) {
+  Dataset dataset;
+  // Value of block b, head h and token t: 6 b + 3 h + t.
+  dataset.add("v", {"layer", "head", "token"}, at::arange(12.0).reshape({2, 2, 3}), "1", "");
+  EXPECT_THAT(Asked().items(dataset, "effect.dla"),
+              ElementsAre(Pair("L0H0", 1), Pair("L0H1", 4), Pair("L1H0", 7), Pair("L1H1", 10)));
+}
+
+TEST(ClaimedItems, OfComponentsLeaveOutOtherLabels) {
+  Dataset dataset;
+  dataset.add_coordinate("component", {"embed", "0_attn_out", "1_mlp_out", "bias"});
+  dataset.add_coordinate("ablation", {"zero", "mean"});
+  dataset.add("v", {"ablation", "component"}, at::arange(8.0).reshape({2, 4}), "1", "");
+  EXPECT_THAT(Asked().items(dataset, "effect.mean where ablation=mean negated"),
+              ElementsAre(Pair("0_attn_out", -5), Pair("1_mlp_out", -6)));
+  EXPECT_THAT(
+      message_of<UsageError>([&] { Asked().items(dataset, "effect.mean where ablation=zeros"); }),
+      HasSubstr("the labels are zero, mean"));
+}
+
+TEST(ClaimedItems, OfBlocksAreNamedByTheirPoint) {
+  Dataset dataset;
+  dataset.add("v", {"block"}, at::tensor({1.5, 2.5}), "1", "");
+  EXPECT_THAT(message_of<UsageError>([&] { Asked().items(dataset, "effect.noise"); }),
+              HasSubstr("attribute point"));
+  dataset.set_attribute("v", "point", "mlp_out");
+  EXPECT_THAT(Asked().items(dataset, "effect.noise"),
+              ElementsAre(Pair("0_mlp_out", 1.5), Pair("1_mlp_out", 2.5)));
+}
+
+TEST(ClaimedItems, OfTheStreamAreAllPlaces) {
+  Dataset dataset;
+  dataset.add("v", {"block", "token"}, at::arange(6.0).reshape({2, 3}), "1", "");
+  dataset.set_attribute("v", "point", "resid_pre");
+  const auto items = Asked().items(dataset, "effect.denoise");
+  EXPECT_EQ(items.size(), 6u);
+  EXPECT_EQ(items.at(stream_item(1, 2)), 5);
+}
+
+TEST(ClaimedItems, OfReadoutsNeedALayerMoreThanBlocks) {
+  Dataset dataset;
+  dataset.add("v", {"layer", "token"}, at::arange(9.0).reshape({3, 3}), "1", "");
+  EXPECT_THAT(Asked().items(dataset, "readout.rank"),
+              ElementsAre(Pair("0", 1), Pair("1", 4), Pair("2", 7)));
+  Dataset blocks;
+  blocks.add("v", {"layer", "token"}, at::arange(6.0).reshape({2, 3}), "1", "");
+  EXPECT_THROW(Asked().items(blocks, "readout.rank"), UsageError);
+}
+
+TEST(ClaimedItems, OfAttentionAreTheMassOnTheKnownKey) {
+  Dataset dataset;
+  dataset.add("v", {"block", "head", "query_position", "key_position"},
+              at::arange(36.0).reshape({2, 2, 3, 3}), "1", "");
+  // Block 1, head 0, query 1, key 0: 18 + 0 + 3 + 0.
+  EXPECT_THAT(Asked().items(dataset, "attention.source"), ElementsAre(Pair("L1H0", 21)));
+}
+
+}  // namespace
+}  // namespace lensbench::grading
