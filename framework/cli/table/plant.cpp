@@ -51,11 +51,11 @@ With --check, the numbers of truth.json are computed anew from the checkpoint in
                    .help = "prompts=N of each task (12); edges=false leaves out the effects of "
                            "edges, which take longest",
                    .repeats = true}},
-      .examples = {{"lensbench plant induction --out /tmp/planted/induction", "one model"},
-                   {"lensbench plant all --gauge rotated --seed 2 --out /tmp/planted-2",
-                    "one of every kind, in another basis"},
-                   {"lensbench plant --check /tmp/planted/induction",
-                    "is its truth that of its weights?"}}};
+      .examples = {
+          {"lensbench plant induction --out /tmp/planted/induction", "one model"},
+          {"lensbench plant all --gauge rotated --seed 2 --out /tmp/planted-2",
+           "one of every kind, in another basis"},
+          {"lensbench plant --check /tmp/planted/induction", "is its truth that of its weights?"}}};
 }
 
 }  // namespace lensbench::cli

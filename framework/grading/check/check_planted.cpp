@@ -21,7 +21,9 @@ constexpr double kLeftOut = 0.005;
 // Members have at least this part of the gap, other components at most the second.
 constexpr double kMember = 0.1, kOther = 0.05, kOtherTrained = 0.1;
 
-std::string layer_name(std::size_t layer) { return "layer " + std::to_string(layer); }
+std::string layer_name(std::size_t layer) {
+  return "layer " + std::to_string(layer);
+}
 
 void check_edges(const ExactTask& task, const EdgeTruth& stated, Comparison& compare) {
   const std::vector<EdgeEffect> found = measure_edges(task);
@@ -33,7 +35,8 @@ void check_edges(const ExactTask& task, const EdgeTruth& stated, Comparison& com
   for (const EdgeEffect& edge : stated.total) by_edge[edge.edge] = edge.mean;
   for (const EdgeEffect& edge : found) {
     const auto known = by_edge.find(edge.edge);
-    const std::string item = "edge " + edge.edge.source + " to " + edge.edge.target + "." + edge.edge.slot;
+    const std::string item =
+        "edge " + edge.edge.source + " to " + edge.edge.target + "." + edge.edge.slot;
     if (known != by_edge.end())
       compare.number("edges.total", item, {}, edge.mean, known->second, 4);
     else if (std::fabs(edge.mean) > kLeftOut * gap)
@@ -41,8 +44,10 @@ void check_edges(const ExactTask& task, const EdgeTruth& stated, Comparison& com
     by_edge.erase(edge.edge);
   }
   for (const auto& [edge, mean] : by_edge)
-    compare.number("edges.total", "edge " + edge.source + " to " + edge.target + "." + edge.slot +
-                   " (the model does not have it)", {}, std::nan(""), mean);
+    compare.number("edges.total",
+                   "edge " + edge.source + " to " + edge.target + "." + edge.slot +
+                       " (the model does not have it)",
+                   {}, std::nan(""), mean);
 }
 
 void check_readout(const ExactTask& task, const ReadoutTruth& stated, CheckedTruth& result,
@@ -78,14 +83,17 @@ void check_membership(const Task& stated, const EffectTruth& found, double gap, 
     const auto known = stated.membership.find(name);
     if (known == stated.membership.end() || known->second == Membership::ignored) continue;
     const bool member = known->second == Membership::member;
-    const double effect = std::max(mean_size(found.values.at("total")[i]),
-                                   mean_size(found.values.at("restore")[i])) /
-                          gap;
+    const double effect =
+        std::max(mean_size(found.values.at("total")[i]), mean_size(found.values.at("restore")[i])) /
+        gap;
     ++result.numbers;
     const double limit = member ? kMember : trained ? kOtherTrained : kOther;
     if (member ? effect >= limit : effect <= limit) continue;
     result.wrong.push_back({field + ".membership (share of the gap)",
-                            "component " + name + (member ? " (member)" : " (none)"), {}, effect, limit});
+                            "component " + name + (member ? " (member)" : " (none)"),
+                            {},
+                            effect,
+                            limit});
   }
 }
 
@@ -125,7 +133,8 @@ void check_task(const Task& stated, const ExactModel& model, bool trained, Check
   for (const NeuronEffects& neurons : stated.neuron_effects) {
     const NeuronEffects found = measure_neurons(task, neurons.layer);
     const auto name = [&](std::size_t row) {
-      return component_name({ComponentPlace::Kind::neuron, neurons.layer, static_cast<std::int64_t>(row)});
+      return component_name(
+          {ComponentPlace::Kind::neuron, neurons.layer, static_cast<std::int64_t>(row)});
     };
     compare.table("neuron_effects.total", found.total, neurons.total, name);
     compare.table("neuron_effects.restore", found.restore, neurons.restore, name);
@@ -171,7 +180,8 @@ std::string describe(const WrongNumber& number) {
 CheckedTruth check_planted(const Truth& truth, const ExactModel& model) {
   CheckedTruth result;
   for (const Task& task : truth.tasks)
-    check_task(task, model, truth.origin.kind != "wired" && truth.origin.kind != "compiled", result);
+    check_task(task, model, truth.origin.kind != "wired" && truth.origin.kind != "compiled",
+               result);
   if (truth.features) check_features(*truth.features, model, result);
   return result;
 }

@@ -42,9 +42,8 @@ class ExactTaker {
 
 at::Tensor unembedding_of(const TransformerSpec& spec, const ExactTaker& taker,
                           const at::Tensor& embedding) {
-  return spec.tied_unembedding
-             ? embedding.t().contiguous()
-             : taker.take_linear("lm_head.weight", spec.d_model, spec.vocab_size);
+  return spec.tied_unembedding ? embedding.t().contiguous()
+                               : taker.take_linear("lm_head.weight", spec.d_model, spec.vocab_size);
 }
 
 ExactBlock gpt2_block(const TransformerSpec& spec, const ExactTaker& taker, std::int64_t layer) {

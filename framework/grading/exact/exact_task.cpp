@@ -42,8 +42,16 @@ ExactTask run_task(const ExactModel& model, const std::vector<PromptPair>& promp
     answers.push_back(prompt.answer);
     foils.push_back(prompt.foil);
   }
-  ExactTask task{model, at::stack(ids), at::stack(corrupted), to_tensor(positions),
-                 to_tensor(answers), to_tensor(foils), {}, {}, {}, {}};
+  ExactTask task{model,
+                 at::stack(ids),
+                 at::stack(corrupted),
+                 to_tensor(positions),
+                 to_tensor(answers),
+                 to_tensor(foils),
+                 {},
+                 {},
+                 {},
+                 {}};
   task.clean = run_exact(model, task.ids, task.positions);
   task.corrupted = run_exact(model, task.corrupted_ids, task.positions);
   task.clean_metric = metric_of(task, task.clean.logits);
@@ -51,7 +59,9 @@ ExactTask run_task(const ExactModel& model, const std::vector<PromptPair>& promp
   return task;
 }
 
-double ExactTask::gap() const { return (clean_metric - corrupted_metric).mean().item<double>(); }
+double ExactTask::gap() const {
+  return (clean_metric - corrupted_metric).mean().item<double>();
+}
 
 at::Tensor metric_of(const ExactTask& task, const at::Tensor& logits) {
   return rows_at(logits, task.answers) - rows_at(logits, task.foils);
@@ -105,8 +115,7 @@ std::vector<double> to_numbers(const at::Tensor& values) {
 Table to_table(const at::Tensor& values) {
   Table table;
   table.reserve(static_cast<std::size_t>(values.size(0)));
-  for (std::int64_t row = 0; row < values.size(0); ++row)
-    table.push_back(to_numbers(values[row]));
+  for (std::int64_t row = 0; row < values.size(0); ++row) table.push_back(to_numbers(values[row]));
   return table;
 }
 

@@ -34,7 +34,8 @@ at::Tensor attribution(const ExactTask& task, const at::Tensor& output) {
 ComponentPlace place_of(const std::string& name) {
   const auto place = parse_component(name);
   if (!place || place->kind == ComponentPlace::Kind::neuron)
-    throw InputError("component '" + name + "': expected a name such as L0H1, 0_mlp_out, 0_attn_out");
+    throw InputError("component '" + name +
+                     "': expected a name such as L0H1, 0_mlp_out, 0_attn_out");
   return *place;
 }
 
@@ -70,8 +71,8 @@ EffectTruth measure_effects(const ExactTask& task, const std::vector<std::string
     const Start start = start_after(place);
     const at::Tensor mean = clean.mean(at::IntArrayRef{0, 1}, true).expand_as(clean);
     const at::Tensor of_prompt = clean.mean(at::IntArrayRef{1}, true).expand_as(clean);
-    const at::Tensor losses = lost(
-        task, start, at::stack({corrupted, at::zeros_like(clean), mean, of_prompt}) - clean);
+    const at::Tensor losses =
+        lost(task, start, at::stack({corrupted, at::zeros_like(clean), mean, of_prompt}) - clean);
     add("total", losses[0]);
     add("zero", losses[1]);
     add("mean", losses[2]);
@@ -89,7 +90,8 @@ NeuronEffects measure_neurons(const ExactTask& task, std::int64_t layer) {
   const at::Tensor& weights = task.model.blocks[index].out;  // [neuron, d_model]
   const at::Tensor change = task.corrupted.neurons[index] - task.clean.neurons[index];
   for (std::int64_t neuron = 0; neuron < weights.size(0); ++neuron) {
-    const at::Tensor written = (change.select(2, neuron).unsqueeze(-1) * weights[neuron]).unsqueeze(0);
+    const at::Tensor written =
+        (change.select(2, neuron).unsqueeze(-1) * weights[neuron]).unsqueeze(0);
     effects.total.push_back(to_numbers(lost(task, start, written)[0]));
     effects.restore.push_back(to_numbers(gained(task, start, -written)[0]));
   }
@@ -115,8 +117,7 @@ Table measure_restore_grid(const ExactTask& task) {
   const at::Tensor gap = task.clean_metric - task.corrupted_metric;
   const std::int64_t positions = task.ids.size(1);
   // [variant, 1, pos, 1]: variant i restores position i.
-  const at::Tensor one =
-      at::eye(positions, at::kDouble).view({positions, 1, positions, 1});
+  const at::Tensor one = at::eye(positions, at::kDouble).view({positions, 1, positions, 1});
   for (std::int64_t layer = 0; layer <= task.model.spec.n_layers; ++layer) {
     const Start start{layer, false};
     const at::Tensor change = stream_at(task.clean, start) - stream_at(task.corrupted, start);

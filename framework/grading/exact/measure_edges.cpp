@@ -42,8 +42,8 @@ class EdgeWalk {
   }
 
   void write(const ComponentPlace& place) {
-    writers_.push_back({component_name(place),
-                        output_of(task_.corrupted, place) - output_of(task_.clean, place)});
+    writers_.push_back(
+        {component_name(place), output_of(task_.corrupted, place) - output_of(task_.clean, place)});
   }
 
   void read(const std::string& target, const char* slot, const Reader& reader) {
@@ -52,9 +52,9 @@ class EdgeWalk {
     for (const Writer& writer : writers_) differences.push_back(writer.difference);
     const at::Tensor difference = at::stack(differences);
     const Start start{reader.layer, reader.slot == Slot::in};
-    const at::Tensor changed = metric_from(
-        task_, start, stream_at(task_.clean, start).unsqueeze(0).expand_as(difference), reader,
-        difference);
+    const at::Tensor changed =
+        metric_from(task_, start, stream_at(task_.clean, start).unsqueeze(0).expand_as(difference),
+                    reader, difference);
     const std::vector<double> lost = to_numbers((task_.clean_metric - changed).mean(1));
     for (std::size_t i = 0; i < writers_.size(); ++i)
       edges_.push_back({{writers_[i].name, target, slot}, lost[i]});
@@ -67,6 +67,8 @@ class EdgeWalk {
 
 }  // namespace
 
-std::vector<EdgeEffect> measure_edges(const ExactTask& task) { return EdgeWalk(task).run(); }
+std::vector<EdgeEffect> measure_edges(const ExactTask& task) {
+  return EdgeWalk(task).run();
+}
 
 }  // namespace lensbench::grading

@@ -13,7 +13,9 @@
 namespace lensbench::grading {
 namespace {
 
-at::Tensor zeros(at::IntArrayRef sizes) { return at::zeros(sizes, at::kDouble); }
+at::Tensor zeros(at::IntArrayRef sizes) {
+  return at::zeros(sizes, at::kDouble);
+}
 
 at::Tensor normal(Philox& random, std::int64_t rows, std::int64_t columns) {
   at::Tensor values = zeros({rows, columns});
@@ -35,7 +37,9 @@ at::Tensor orthonormal(at::Tensor columns) {
   return columns;
 }
 
-at::Tensor rotation(Philox& random, std::int64_t n) { return orthonormal(normal(random, n, n)); }
+at::Tensor rotation(Philox& random, std::int64_t n) {
+  return orthonormal(normal(random, n, n));
+}
 
 at::Tensor permutation(Philox& random, std::int64_t n) {
   at::Tensor matrix = zeros({n, n});
@@ -112,15 +116,16 @@ class Assembly {
     store(name + ".bias", norm.bias);
   }
 
-  /// Columns of logical reads [d_model, column] of what a norm returns, and the bias that takes off the
-  /// norm's.
+  /// Columns of logical reads [d_model, column] of what a norm returns, and the bias that takes off
+  /// the norm's.
   std::pair<at::Tensor, at::Tensor> read(const at::Tensor& columns, const Norm& norm) const {
     const at::Tensor weight = at::matmul(basis_, columns) / norm.gain.unsqueeze(1);
     return {weight, -at::mv(weight.t(), norm.bias)};
   }
 
   void write_tokens() {
-    at::Tensor tokens = zeros({wiring_.vocab(), d_}), places = zeros({wiring_.sizes.n_positions, d_});
+    at::Tensor tokens = zeros({wiring_.vocab(), d_}),
+               places = zeros({wiring_.sizes.n_positions, d_});
     for (const Entry& entry : wiring_.embedding) tokens[entry.row][entry.dimension] += entry.weight;
     for (const Entry& entry : wiring_.places) places[entry.row][entry.dimension] += entry.weight;
     at::Tensor ballast = zeros({1, d_});
@@ -194,7 +199,8 @@ class Assembly {
     const std::int64_t n = wiring_.sizes.d_mlp;
     if (static_cast<std::int64_t>(block.neurons.size()) != n)
       throw UsageError("planted model: block " + std::to_string(layer) + " has too many neurons");
-    at::Tensor in = zeros({n, d_}), bias = zeros({n}), out = zeros({n, d_}), constant = zeros({1, d_});
+    at::Tensor in = zeros({n, d_}), bias = zeros({n}), out = zeros({n, d_}),
+               constant = zeros({1, d_});
     const auto order = random_order(random_, n);
     std::set<std::string> roles;
     std::vector<Role> named;
@@ -206,7 +212,8 @@ class Assembly {
       bias[i] = neuron.bias;
       roles.insert(neuron.role);
       if (neuron.role != "filler")
-        named.push_back({component_name({ComponentPlace::Kind::neuron, layer, i}), "", neuron.role});
+        named.push_back(
+            {component_name({ComponentPlace::Kind::neuron, layer, i}), "", neuron.role});
     }
     add_terms(constant.data_ptr<double>(), block.mlp_bias);
     const std::string h = "transformer.h." + std::to_string(layer) + ".";
@@ -220,7 +227,8 @@ class Assembly {
     made_.neurons.insert(made_.neurons.end(), named.begin(), named.end());
   }
 
-  /// The bias of the final norm adds a logit to each token, so that a lens that forgets it is wrong.
+  /// The bias of the final norm adds a logit to each token, so that a lens that forgets it is
+  /// wrong.
   void unembedding() {
     at::Tensor columns = zeros({d_, wiring_.vocab()});
     for (const Entry& entry : wiring_.unembedding)

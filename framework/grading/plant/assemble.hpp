@@ -23,8 +23,8 @@ struct Assembled {
 
 /// Puts a wiring into the weights of a GPT-2, whose norms then change nothing: every write sums to
 /// zero by one dimension that balances it, and two dimensions hold so large a constant that the
-/// scale is the same everywhere. Gains are random and taken off where the stream is read, as are the
-/// biases of norms. The order of dimensions, heads and neurons is random.
+/// scale is the same everywhere. Gains are random and taken off where the stream is read, as are
+/// the biases of norms. The order of dimensions, heads and neurons is random.
 Assembled assemble(Wiring wiring, Gauge gauge, Philox& random);
 
 }  // namespace lensbench::grading

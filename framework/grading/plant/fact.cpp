@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -5,8 +6,8 @@
 #include "grading/plant/plan.hpp"
 
 // subject … relation is followed by a value. Two MLPs store the values of each subject, of which
-// either is enough; the MLP of the first block also guesses from the relation alone, and a later one
-// erases the guess.
+// either is enough; the MLP of the first block also guesses from the relation alone, and a later
+// one erases the guess.
 
 namespace lensbench::grading {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::int64_t kSubjects = 5, kRelations = 2, kFillers = 4, kValues = 6;
 constexpr std::int64_t kFirstRelation = 1 + kSubjects, kFirstFiller = kFirstRelation + kRelations;
 constexpr std::int64_t kFirstValue = kFirstFiller + kFillers, kTokens = kFirstValue + kValues;
 constexpr std::int64_t kPositions = 8, kAsked = 7;
-constexpr double kGuess = 0.7;
+constexpr double kGuess = 0.9;
 
 struct Facts {
   std::vector<std::int64_t> value[kRelations];  ///< of each subject
@@ -31,7 +32,18 @@ std::vector<std::string> texts_of_tokens() {
   return texts;
 }
 
-/// Random values: at least three of each relation, and two different ones of each subject.
+/// The value that most subjects have, and how many.
+std::pair<std::int64_t, std::int64_t> most_common(const std::vector<std::int64_t>& values) {
+  std::pair<std::int64_t, std::int64_t> best;
+  for (const std::int64_t value : values) {
+    const auto count = std::count(values.begin(), values.end(), value);
+    if (count > best.second) best = {value, count};
+  }
+  return best;
+}
+
+/// Random values: at least three of each relation, and two different ones of each subject. The
+/// guess is right for at least two subjects, and differs between relations, so that it matters.
 Facts draw_facts(Philox& random) {
   for (;;) {
     Facts facts;
@@ -44,8 +56,11 @@ Facts draw_facts(Philox& random) {
     for (std::size_t relation = 0; relation < kRelations; ++relation) {
       const auto& value = facts.value[relation];
       differ = differ && std::set<std::int64_t>(value.begin(), value.end()).size() >= 3;
-      facts.guess[relation] = value[random.below(kSubjects)];
+      const auto [guess, count] = most_common(value);
+      facts.guess[relation] = guess;
+      differ = differ && count >= 2;
     }
+    differ = differ && facts.guess[0] != facts.guess[1];
     if (differ) return facts;
   }
 }
@@ -120,7 +135,8 @@ Plan plan_fact(const PlanRequest& request, Philox& random) {
            texts_of_tokens());
   const Facts facts = draw_facts(random);
   FillerSpaces spaces;
-  const Space tokens = spaces.tokens = w.space(kTokens), places = spaces.places = w.space(kPositions);
+  const Space tokens = spaces.tokens = w.space(kTokens),
+              places = spaces.places = w.space(kPositions);
   const Space stored[kRelations] = {w.space(kValues), w.space(kValues)};
   const Space moved = w.space(kValues), out = spaces.out = w.space(kValues);
   const Space subjects{tokens[1], kSubjects};
@@ -161,9 +177,12 @@ Plan plan_fact(const PlanRequest& request, Philox& random) {
             {4, 3},
             {},
             {}};
-  plan.variables = {
-      {"subject_at_relation", "subject, read at the last position", {}, {0}, false},
-      {"value_at_relation", "value of subject and relation, read at the last position", 3, {0}, true}};
+  plan.variables = {{"subject_at_relation", "subject, read at the last position", {}, {0}, false},
+                    {"value_at_relation",
+                     "value of subject and relation, read at the last position",
+                     3,
+                     {0},
+                     true}};
   for (const bool swap_relation : {false, true})
     plan.tasks.push_back(
         plan_task(swap_relation, draw_prompts(request.prompts, random, [&](Philox& draws) {

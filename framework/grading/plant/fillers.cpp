@@ -22,7 +22,9 @@ Terms random_writes(Philox& random, const FillerSpaces& spaces, double length) {
 }
 
 /// Terms of every token, of weight 1, so that their sum is 1 at every position.
-Terms any_token(const FillerSpaces& spaces) { return all_of(spaces.tokens); }
+Terms any_token(const FillerSpaces& spaces) {
+  return all_of(spaces.tokens);
+}
 
 void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
   // Scores of about 1: soft attention.
@@ -53,8 +55,7 @@ void add_loud_decoy(Wiring& wiring, std::int64_t layer, const FillerSpaces& spac
   head.move(any_token(spaces), random_terms(random, spaces.rest, 13.0));
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   for (int i = 0; i < 2; ++i)
-    head.move(random_terms(random, spaces.tokens, length),
-              random_terms(random, spaces.rest, 4.0));
+    head.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 4.0));
 }
 
 void add_attention_decoy(Wiring& wiring, std::int64_t layer, const Head& like,

@@ -19,7 +19,8 @@ std::vector<std::string> letters() {
   return texts;
 }
 
-/// <bos>, nine different letters and the question: A at `a`, followed by B; C at `c`, followed by D.
+/// <bos>, nine different letters and the question: A at `a`, followed by B; C at `c`, followed by
+/// D.
 PromptPair draw_prompt(Philox& random, bool swap_keys) {
   PromptPair prompt;
   const auto order = random_order(random, kTokens - 1);
@@ -45,9 +46,8 @@ PromptPair draw_prompt(Philox& random, bool swap_keys) {
 PlannedTask plan_task(bool swap_keys, std::vector<PromptPair> prompts) {
   PlannedTask task;
   task.name = swap_keys ? "key_swap" : "value_swap";
-  task.summary = swap_keys
-                     ? "the corrupted prompt exchanges the first A and C, so that D follows A"
-                     : "the corrupted prompt exchanges B and D, so that D follows A";
+  task.summary = swap_keys ? "the corrupted prompt exchanges the first A and C, so that D follows A"
+                           : "the corrupted prompt exchanges B and D, so that D follows A";
   task.prompts = std::move(prompts);
   task.members = {"induction", "suppressor"};
   // Where the previous token is read does not change when the values are exchanged.
@@ -92,15 +92,17 @@ Plan plan_induction(const PlanRequest& request, Philox& random) {
   add_loud_decoy(w, 1, spaces, random);
   add_fillers(w, spaces, random);
 
-  Plan plan{std::move(w), "A B … C D … A is followed by B: a previous-token head feeds an induction head.",
-            {2, 2}, {}, {}};
+  Plan plan{std::move(w),
+            "A B … C D … A is followed by B: a previous-token head feeds an induction head.",
+            {2, 2},
+            {},
+            {}};
   plan.variables = {{"previous_token", "token at the position before", 1, {0}, true},
                     {"following_token", "token at the position after", {}, {0, 1, 2, 3}, false}};
   for (const bool swap_keys : {true, false})
     plan.tasks.push_back(plan_task(
-        swap_keys, draw_prompts(request.prompts, random, [=](Philox& draws) {
-          return draw_prompt(draws, swap_keys);
-        })));
+        swap_keys, draw_prompts(request.prompts, random,
+                                [=](Philox& draws) { return draw_prompt(draws, swap_keys); })));
   return plan;
 }
 

@@ -27,9 +27,11 @@ PromptPair draw_prompt(Philox& random, bool new_name) {
   const std::int64_t answer = names[0] + 1, foil = names[1] + 1;
   const bool answer_first = random.below(2) == 0;
   PromptPair prompt;
-  prompt.ids = {0,        answer_first ? answer : foil, filler(),
-                answer_first ? foil : answer, filler(), foil,
-                filler(), filler(),                     kTo};
+  prompt.ids = {0,        answer_first ? answer : foil,
+                filler(), answer_first ? foil : answer,
+                filler(), foil,
+                filler(), filler(),
+                kTo};
   prompt.corrupted_ids = prompt.ids;
   prompt.corrupted_ids[kRepeat] = new_name ? names[2] + 1 : answer;
   prompt.answer = answer;
@@ -74,9 +76,11 @@ Plan plan_name_mover(const PlanRequest& request, Philox& random) {
   Wiring w({.n_layers = 4, .n_heads = 4, .d_head = 20, .d_mlp = 8, .n_positions = kPositions},
            texts_of_tokens());
   FillerSpaces spaces;
-  const Space tokens = spaces.tokens = w.space(kTokens), places = spaces.places = w.space(kPositions);
+  const Space tokens = spaces.tokens = w.space(kTokens),
+              places = spaces.places = w.space(kPositions);
   const Space names{tokens[1], kNames};
-  const Space duplicate = w.space(1), inhibited = w.space(kNames), out = spaces.out = w.space(kNames);
+  const Space duplicate = w.space(1), inhibited = w.space(kNames),
+              out = spaces.out = w.space(kNames);
   spaces.leak = request.leak;
   for (std::int64_t token = 0; token < kTokens; ++token) w.embed(token, tokens[token]);
   for (std::int64_t position = 0; position < kPositions; ++position)
@@ -117,10 +121,9 @@ Plan plan_name_mover(const PlanRequest& request, Philox& random) {
   plan.variables = {
       {"repeated_name", "the repeated name, read at the last position", 2, {0}, true}};
   for (const bool new_name : {false, true})
-    plan.tasks.push_back(
-        plan_task(new_name, draw_prompts(request.prompts, random, [=](Philox& draws) {
-                    return draw_prompt(draws, new_name);
-                  })));
+    plan.tasks.push_back(plan_task(
+        new_name, draw_prompts(request.prompts, random,
+                               [=](Philox& draws) { return draw_prompt(draws, new_name); })));
   return plan;
 }
 

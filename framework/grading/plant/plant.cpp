@@ -102,7 +102,8 @@ void write_text(const fs::path& path, const std::string& text) {
   if (!file) throw RunError(path.string() + ": cannot be written (is the disk full?)");
 }
 
-Truth plan_truth(const Plan& plan, const Assembled& made, const PlantRequest& request, double leak) {
+Truth plan_truth(const Plan& plan, const Assembled& made, const PlantRequest& request,
+                 double leak) {
   Truth truth;
   truth.name = request.kind + (request.gauge == Gauge::rotated ? "_rotated" : "");
   truth.summary = plan.summary;

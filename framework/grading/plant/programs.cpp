@@ -124,7 +124,9 @@ PlannedTask plan_list_task(std::int64_t count, Philox& random,
   PlannedTask task;
   task.name = "change";
   task.summary = "the corrupted prompt has other tokens";
-  const auto listed = [&](const Ids& ids) { return answers({ids.begin() + 1, ids.begin() + 1 + kItems}); };
+  const auto listed = [&](const Ids& ids) {
+    return answers({ids.begin() + 1, ids.begin() + 1 + kItems});
+  };
   task.prompts = draw_prompts(count, random, [&](Philox& draws) {
     PromptPair prompt;
     const auto asked = static_cast<std::int64_t>(draws.below(kItems));
@@ -170,7 +172,8 @@ Plan plan_frac_prevs(const PlanRequest& request, Philox& random) {
     Ids ids{0};
     for (const std::int64_t place : order)
       ids.push_back(static_cast<std::uint64_t>(place) < x
-                        ? kX : 1 + static_cast<std::int64_t>(draws.below(2)));
+                        ? kX
+                        : 1 + static_cast<std::int64_t>(draws.below(2)));
     while (ids.size() < 8) ids.push_back(1 + static_cast<std::int64_t>(draws.below(3)));
     return ids;
   };

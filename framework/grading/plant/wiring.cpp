@@ -62,7 +62,9 @@ Space Wiring::space(std::int64_t size) {
   return {used - size, size};
 }
 
-Space Wiring::take_rest() { return space(d_model() - kNormDimensions - used); }
+Space Wiring::take_rest() {
+  return space(d_model() - kNormDimensions - used);
+}
 
 void Wiring::embed(std::int64_t token, std::int64_t dimension, double weight) {
   embedding.push_back({token, dimension, weight});

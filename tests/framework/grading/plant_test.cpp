@@ -30,8 +30,9 @@ using ::testing::HasSubstr;
 using testing::rows_of;
 using testing::TempDir;
 
-// Logits of up to 30 in float32, after activations of up to 1000.
-constexpr double kFloat32 = 1e-3;
+// Where three keys are attended equally, an error of 1e-3 in a score of 24, which float32 has after
+// activations of up to 1000, is one of 2.7e-3 in the difference of two logits of 8 / 3.
+constexpr double kFloat32 = 3e-3;
 
 struct Planted {
   TempDir folder;
@@ -63,8 +64,7 @@ at::Tensor ids_of(const Task& task, bool corrupted) {
 
 std::vector<at::Tensor> asked_logits(const Planted& planted, const Task& task, bool corrupted,
                                      const Hooks& hooks = {}) {
-  const at::Tensor logits =
-      planted.model->forward({ids_of(task, corrupted), {}}, {}, hooks).logits;
+  const at::Tensor logits = planted.model->forward({ids_of(task, corrupted), {}}, {}, hooks).logits;
   std::vector<at::Tensor> asked;
   for (std::size_t i = 0; i < task.prompts.size(); ++i)
     asked.push_back(logits[static_cast<std::int64_t>(i)][task.prompts[i].position]);
@@ -90,8 +90,8 @@ std::vector<double> metric_with(const Planted& planted, const Task& task,
   std::vector<double> metric;
   const auto logits = asked_logits(planted, task, false, replace);
   for (std::size_t i = 0; i < task.prompts.size(); ++i)
-    metric.push_back((logits[i][task.prompts[i].answer] - logits[i][task.prompts[i].foil])
-                         .item<double>());
+    metric.push_back(
+        (logits[i][task.prompts[i].answer] - logits[i][task.prompts[i].foil]).item<double>());
   return metric;
 }
 
@@ -173,9 +173,9 @@ TEST(CheckPlanted, FindsAChangedNumber) {
   const CheckedTruth checked =
       check_planted(truth, read_exact_model(Checkpoint(planted.folder.path())));
   ASSERT_EQ(checked.wrong.size(), 1u);
-  EXPECT_THAT(describe(checked.wrong[0]), HasSubstr("tasks[change].effects.values.zero, component " +
-                                                    truth.tasks[0].effects->components[0] +
-                                                    ", prompt 2: found "));
+  EXPECT_THAT(describe(checked.wrong[0]),
+              HasSubstr("tasks[change].effects.values.zero, component " +
+                        truth.tasks[0].effects->components[0] + ", prompt 2: found "));
 }
 
 TEST(CheckPlanted, FindsAMemberWithoutAnEffect) {

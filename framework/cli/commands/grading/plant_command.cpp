@@ -70,8 +70,7 @@ int plant_models(const Options& options) {
   if (options.operands().size() > 1)
     throw UsageError("plant: unexpected argument '" + options.operand(1) +
                      "' after KIND; plant one kind at a time, or all");
-  if (!options.given("out"))
-    throw UsageError("plant: --out DIR is missing, the folder to write");
+  if (!options.given("out")) throw UsageError("plant: --out DIR is missing, the folder to write");
   PlantRequest request;
   request.kind = options.operand(0);
   request.seed = static_cast<std::int64_t>(options.count("seed"));
