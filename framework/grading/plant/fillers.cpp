@@ -13,11 +13,11 @@ Terms random_terms(Philox& random, const Space& space, double length) {
   return terms;
 }
 
-Terms random_writes(Philox& random, const FillerSpaces& spaces, double length) {
+Terms random_writes(Philox& random, const FillerSpaces& spaces, double length, double leak) {
   Terms terms = random_terms(random, spaces.rest, length);
-  if (spaces.leak > 0)
+  if (leak > 0)
     for (std::int64_t i = 0; i < spaces.out.size; ++i)
-      terms.push_back({spaces.out[i], spaces.leak * (2 * random.uniform() - 1)});
+      terms.push_back({spaces.out[i], leak * (2 * random.uniform() - 1)});
   return terms;
 }
 
@@ -34,13 +34,14 @@ void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
                            random_terms(random, spaces.tokens, length), random.normal(),
                            random.normal(), 0.7});
   for (int i = 0; i < 3; ++i)
-    head.move(random_terms(random, spaces.tokens, length), random_writes(random, spaces, 0.4));
+    head.move(random_terms(random, spaces.tokens, length), random_writes(random, spaces, 0.4, spaces.leak));
 }
 
+/// An MLP has many more neurons than a block has heads, so that each leaks less.
 Neuron filler_neuron(const FillerSpaces& spaces, Philox& random) {
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   Neuron neuron{"filler", random_terms(random, spaces.tokens, length), random.normal(),
-                random_writes(random, spaces, 0.4)};
+                random_writes(random, spaces, 0.4, spaces.leak / 4)};
   const Terms places = random_terms(random, spaces.places, 1.0);
   neuron.in.insert(neuron.in.end(), places.begin(), places.end());
   return neuron;
