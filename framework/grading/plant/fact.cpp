@@ -12,10 +12,10 @@
 namespace lensbench::grading {
 namespace {
 
-constexpr std::int64_t kSubjects = 5, kRelations = 2, kFillers = 4, kValues = 6;
+constexpr std::int64_t kSubjects = 5, kRelations = 2, kFactFillers = 4, kValues = 6;
 constexpr std::int64_t kFirstRelation = 1 + kSubjects, kFirstFiller = kFirstRelation + kRelations;
-constexpr std::int64_t kFirstValue = kFirstFiller + kFillers, kTokens = kFirstValue + kValues;
-constexpr std::int64_t kPositions = 8, kAsked = 7;
+constexpr std::int64_t kFirstValue = kFirstFiller + kFactFillers, kFactTokens = kFirstValue + kValues;
+constexpr std::int64_t kFactPositions = 8, kFactAsked = 7;
 constexpr double kGuess = 0.9;
 
 struct Facts {
@@ -23,11 +23,11 @@ struct Facts {
   std::int64_t guess[kRelations] = {};
 };
 
-std::vector<std::string> texts_of_tokens() {
+std::vector<std::string> fact_texts() {
   std::vector<std::string> texts{"<bos>"};
   for (std::int64_t i = 0; i < kSubjects; ++i) texts.push_back("subject" + std::to_string(i));
   for (std::int64_t i = 0; i < kRelations; ++i) texts.push_back("relation" + std::to_string(i + 1));
-  for (std::int64_t i = 0; i < kFillers; ++i) texts.push_back("filler" + std::to_string(i));
+  for (std::int64_t i = 0; i < kFactFillers; ++i) texts.push_back("filler" + std::to_string(i));
   for (std::int64_t i = 0; i < kValues; ++i) texts.push_back("value" + std::to_string(i));
   return texts;
 }
@@ -65,21 +65,21 @@ Facts draw_facts(Philox& random) {
   }
 }
 
-PromptPair draw_prompt(Philox& random, const Facts& facts, bool swap_relation) {
+PromptPair draw_fact(Philox& random, const Facts& facts, bool swap_relation) {
   const auto subject = random.below(kSubjects), relation = random.below(kRelations);
   PromptPair prompt;
   prompt.ids = {0};
-  while (static_cast<std::int64_t>(prompt.ids.size()) < kAsked)
-    prompt.ids.push_back(kFirstFiller + static_cast<std::int64_t>(random.below(kFillers)));
+  while (static_cast<std::int64_t>(prompt.ids.size()) < kFactAsked)
+    prompt.ids.push_back(kFirstFiller + static_cast<std::int64_t>(random.below(kFactFillers)));
   const auto place = static_cast<std::size_t>(1 + random.below(4));
   prompt.ids[place] = 1 + static_cast<std::int64_t>(subject);
   prompt.ids.push_back(kFirstRelation + static_cast<std::int64_t>(relation));
   prompt.answer = kFirstValue + facts.value[relation][subject];
-  prompt.position = kAsked;
+  prompt.position = kFactAsked;
   prompt.sources = {{"answer", static_cast<std::int64_t>(place)}};
   prompt.corrupted_ids = prompt.ids;
   if (swap_relation) {
-    prompt.corrupted_ids[kAsked] = kFirstRelation + 1 - static_cast<std::int64_t>(relation);
+    prompt.corrupted_ids[kFactAsked] = kFirstRelation + 1 - static_cast<std::int64_t>(relation);
     prompt.foil = kFirstValue + facts.value[1 - relation][subject];
     return prompt;
   }
@@ -108,7 +108,7 @@ void add_active_neuron(Wiring& w, std::int64_t layer, const FillerSpaces& spaces
   w.neuron(layer, {"decoy_neuron", all_of(spaces.tokens, 60.0), 0.0, std::move(out)});
 }
 
-PlannedTask plan_task(bool swap_relation, std::vector<PromptPair> prompts) {
+PlannedTask fact_task(bool swap_relation, std::vector<PromptPair> prompts) {
   PlannedTask task;
   task.name = swap_relation ? "relation_swap" : "subject_swap";
   task.summary = swap_relation
@@ -131,18 +131,18 @@ PlannedTask plan_task(bool swap_relation, std::vector<PromptPair> prompts) {
 }  // namespace
 
 Plan plan_fact(const PlanRequest& request, Philox& random) {
-  Wiring w({.n_layers = 5, .n_heads = 3, .d_head = 24, .d_mlp = 18, .n_positions = kPositions},
-           texts_of_tokens());
+  Wiring w({.n_layers = 5, .n_heads = 3, .d_head = 24, .d_mlp = 18, .n_positions = kFactPositions},
+           fact_texts());
   const Facts facts = draw_facts(random);
   FillerSpaces spaces;
-  const Space tokens = spaces.tokens = w.space(kTokens),
-              places = spaces.places = w.space(kPositions);
+  const Space tokens = spaces.tokens = w.space(kFactTokens),
+              places = spaces.places = w.space(kFactPositions);
   const Space stored[kRelations] = {w.space(kValues), w.space(kValues)};
   const Space moved = w.space(kValues), out = spaces.out = w.space(kValues);
   const Space subjects{tokens[1], kSubjects};
   spaces.leak = request.leak;
-  for (std::int64_t token = 0; token < kTokens; ++token) w.embed(token, tokens[token]);
-  for (std::int64_t position = 0; position < kPositions; ++position)
+  for (std::int64_t token = 0; token < kFactTokens; ++token) w.embed(token, tokens[token]);
+  for (std::int64_t position = 0; position < kFactPositions; ++position)
     w.place(position, places[position]);
   for (std::int64_t value = 0; value < kValues; ++value)
     w.unembed(out[value], kFirstValue + value, 8.0);
@@ -185,8 +185,8 @@ Plan plan_fact(const PlanRequest& request, Philox& random) {
                      true}};
   for (const bool swap_relation : {false, true})
     plan.tasks.push_back(
-        plan_task(swap_relation, draw_prompts(request.prompts, random, [&](Philox& draws) {
-                    return draw_prompt(draws, facts, swap_relation);
+        fact_task(swap_relation, draw_prompts(request.prompts, random, [&](Philox& draws) {
+                    return draw_fact(draws, facts, swap_relation);
                   })));
   return plan;
 }

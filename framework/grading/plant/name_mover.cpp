@@ -10,20 +10,20 @@
 namespace lensbench::grading {
 namespace {
 
-constexpr std::int64_t kNames = 8, kTo = 9, kFillers = 8, kTokens = 18, kPositions = 9;
-constexpr std::int64_t kRepeat = 5, kAsked = 8;
+constexpr std::int64_t kNames = 8, kTo = 9, kNameFillers = 8, kNameTokens = 18, kNamePositions = 9;
+constexpr std::int64_t kRepeat = 5, kNameAsked = 8;
 
-std::vector<std::string> texts_of_tokens() {
+std::vector<std::string> name_texts() {
   std::vector<std::string> texts{"<bos>"};
   for (std::int64_t i = 0; i < kNames; ++i) texts.push_back("name" + std::to_string(i));
   texts.emplace_back("to");
-  for (std::int64_t i = 0; i < kFillers; ++i) texts.push_back("filler" + std::to_string(i));
+  for (std::int64_t i = 0; i < kNameFillers; ++i) texts.push_back("filler" + std::to_string(i));
   return texts;
 }
 
-PromptPair draw_prompt(Philox& random, bool new_name) {
+PromptPair draw_names(Philox& random, bool new_name) {
   const auto names = random_order(random, kNames);
-  const auto filler = [&] { return kTo + 1 + static_cast<std::int64_t>(random.below(kFillers)); };
+  const auto filler = [&] { return kTo + 1 + static_cast<std::int64_t>(random.below(kNameFillers)); };
   const std::int64_t answer = names[0] + 1, foil = names[1] + 1;
   const bool answer_first = random.below(2) == 0;
   PromptPair prompt;
@@ -36,7 +36,7 @@ PromptPair draw_prompt(Philox& random, bool new_name) {
   prompt.corrupted_ids[kRepeat] = new_name ? names[2] + 1 : answer;
   prompt.answer = answer;
   prompt.foil = foil;
-  prompt.position = kAsked;
+  prompt.position = kNameAsked;
   prompt.sources = {{"answer", answer_first ? 1 : 3},
                     {"foil", answer_first ? 3 : 1},
                     {"repeat", kRepeat},
@@ -51,7 +51,7 @@ Head& attend_names(Head& head, const Space& tokens, const Space& names, const Sp
       .want({{tokens[0]}}, kSink);
 }
 
-PlannedTask plan_task(bool new_name, std::vector<PromptPair> prompts) {
+PlannedTask names_task(bool new_name, std::vector<PromptPair> prompts) {
   PlannedTask task;
   task.name = new_name ? "new_name" : "repeat_swap";
   task.summary = new_name ? "the corrupted prompt repeats no name"
@@ -73,17 +73,17 @@ PlannedTask plan_task(bool new_name, std::vector<PromptPair> prompts) {
 }  // namespace
 
 Plan plan_name_mover(const PlanRequest& request, Philox& random) {
-  Wiring w({.n_layers = 4, .n_heads = 4, .d_head = 20, .d_mlp = 8, .n_positions = kPositions},
-           texts_of_tokens());
+  Wiring w({.n_layers = 4, .n_heads = 4, .d_head = 20, .d_mlp = 8, .n_positions = kNamePositions},
+           name_texts());
   FillerSpaces spaces;
-  const Space tokens = spaces.tokens = w.space(kTokens),
-              places = spaces.places = w.space(kPositions);
+  const Space tokens = spaces.tokens = w.space(kNameTokens),
+              places = spaces.places = w.space(kNamePositions);
   const Space names{tokens[1], kNames};
   const Space duplicate = w.space(1), inhibited = w.space(kNames),
               out = spaces.out = w.space(kNames);
   spaces.leak = request.leak;
-  for (std::int64_t token = 0; token < kTokens; ++token) w.embed(token, tokens[token]);
-  for (std::int64_t position = 0; position < kPositions; ++position)
+  for (std::int64_t token = 0; token < kNameTokens; ++token) w.embed(token, tokens[token]);
+  for (std::int64_t position = 0; position < kNamePositions; ++position)
     w.place(position, places[position]);
   for (std::int64_t name = 0; name < kNames; ++name) w.unembed(out[name], name + 1, 8.0);
   add_bigrams(w, tokens, random);
@@ -121,9 +121,9 @@ Plan plan_name_mover(const PlanRequest& request, Philox& random) {
   plan.variables = {
       {"repeated_name", "the repeated name, read at the last position", 2, {0}, true}};
   for (const bool new_name : {false, true})
-    plan.tasks.push_back(plan_task(
+    plan.tasks.push_back(names_task(
         new_name, draw_prompts(request.prompts, random,
-                               [=](Philox& draws) { return draw_prompt(draws, new_name); })));
+                               [=](Philox& draws) { return draw_names(draws, new_name); })));
   return plan;
 }
 

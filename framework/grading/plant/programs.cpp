@@ -57,7 +57,7 @@ using Ids = std::vector<std::int64_t>;
 using Answer = std::function<std::int64_t(const Ids&, std::int64_t)>;
 
 /// A task whose corrupted prompt is another one with another answer at the same position.
-PlannedTask plan_task(const std::string& summary, std::int64_t count, Philox& random,
+PlannedTask program_task(const std::string& summary, std::int64_t count, Philox& random,
                       const std::function<Ids(Philox&, std::int64_t)>& draw,
                       const std::vector<std::int64_t>& positions, const Answer& answer) {
   PlannedTask task;
@@ -177,7 +177,7 @@ Plan plan_frac_prevs(const PlanRequest& request, Philox& random) {
     while (ids.size() < 8) ids.push_back(1 + static_cast<std::int64_t>(draws.below(3)));
     return ids;
   };
-  PlannedTask task = plan_task("the corrupted prompt has other tokens and another bucket",
+  PlannedTask task = program_task("the corrupted prompt has other tokens and another bucket",
                                request.prompts, random, draw, {6, 7}, bucket);
   task.members = {"fraction_of_x", "buckets"};
   task.layers_of_neurons = {"buckets"};
@@ -209,7 +209,7 @@ Plan plan_hist(const PlanRequest& request, Philox& random) {
   const auto answer = [](const Ids& ids, std::int64_t position) {
     return 4 + occurrences(ids, position);
   };
-  PlannedTask task = plan_task("the corrupted prompt has it another number of times",
+  PlannedTask task = program_task("the corrupted prompt has it another number of times",
                                request.prompts, random, draw, {7}, answer);
   task.members = {"same_token", "count"};
   task.layers_of_neurons = {"count"};
@@ -244,7 +244,7 @@ Plan plan_dyck(const PlanRequest& request, Philox& random) {
     } while (verdict(ids, position) != wanted);
     return ids;
   };
-  PlannedTask task = plan_task("the corrupted prompt has other brackets and another verdict",
+  PlannedTask task = program_task("the corrupted prompt has other brackets and another verdict",
                                request.prompts, random, draw, {8}, verdict);
   task.members = {"balance", "negative", "any_negative", "verdict"};
   task.layers_of_neurons = {"negative", "verdict"};
