@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::int64_t kSubjects = 5, kRelations = 2, kFactFillers = 4, kValues = 6;
 constexpr std::int64_t kFirstRelation = 1 + kSubjects, kFirstFiller = kFirstRelation + kRelations;
-constexpr std::int64_t kFirstValue = kFirstFiller + kFactFillers, kFactTokens = kFirstValue + kValues;
+constexpr std::int64_t kFirstValue = kFirstFiller + kFactFillers,
+                       kFactTokens = kFirstValue + kValues;
 constexpr std::int64_t kFactPositions = 8, kFactAsked = 7;
 constexpr double kGuess = 0.9;
 

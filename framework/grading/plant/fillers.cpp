@@ -34,7 +34,8 @@ void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
                            random_terms(random, spaces.tokens, length), random.normal(),
                            random.normal(), 0.7});
   for (int i = 0; i < 3; ++i)
-    head.move(random_terms(random, spaces.tokens, length), random_writes(random, spaces, 0.4, spaces.leak));
+    head.move(random_terms(random, spaces.tokens, length),
+              random_writes(random, spaces, 0.4, spaces.leak));
 }
 
 /// An MLP has many more neurons than a block has heads, so that each leaks less.

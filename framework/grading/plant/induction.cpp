@@ -63,11 +63,13 @@ PlannedTask induction_task(bool swap_keys, std::vector<PromptPair> prompts) {
 }  // namespace
 
 Plan plan_induction(const PlanRequest& request, Philox& random) {
-  Wiring w({.n_layers = 3, .n_heads = 4, .d_head = 18, .d_mlp = 8, .n_positions = kInductionPositions},
-           letters());
+  Wiring w(
+      {.n_layers = 3, .n_heads = 4, .d_head = 18, .d_mlp = 8, .n_positions = kInductionPositions},
+      letters());
   FillerSpaces spaces;
   const Space tokens = spaces.tokens = w.space(kLetterTokens), previous = w.space(kLetterTokens);
-  const Space places = spaces.places = w.space(kInductionPositions), out = spaces.out = w.space(kLetterTokens);
+  const Space places = spaces.places = w.space(kInductionPositions),
+              out = spaces.out = w.space(kLetterTokens);
   spaces.leak = request.leak;
   for (std::int64_t token = 0; token < kLetterTokens; ++token) {
     w.embed(token, tokens[token]);
@@ -77,7 +79,8 @@ Plan plan_induction(const PlanRequest& request, Philox& random) {
     w.place(position, places[position]);
   add_bigrams(w, tokens, random);
 
-  const Space later{places[1], kInductionPositions - 1}, earlier{places[0], kInductionPositions - 1};
+  const Space later{places[1], kInductionPositions - 1},
+      earlier{places[0], kInductionPositions - 1};
   w.head(0, "previous_token")
       .match(later, earlier, kSharp)
       .copy({tokens[1], kLetterTokens - 1}, {previous[1], kLetterTokens - 1});

@@ -23,7 +23,9 @@ std::vector<std::string> name_texts() {
 
 PromptPair draw_names(Philox& random, bool new_name) {
   const auto names = random_order(random, kNames);
-  const auto filler = [&] { return kTo + 1 + static_cast<std::int64_t>(random.below(kNameFillers)); };
+  const auto filler = [&] {
+    return kTo + 1 + static_cast<std::int64_t>(random.below(kNameFillers));
+  };
   const std::int64_t answer = names[0] + 1, foil = names[1] + 1;
   const bool answer_first = random.below(2) == 0;
   PromptPair prompt;

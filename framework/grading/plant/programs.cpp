@@ -58,8 +58,8 @@ using Answer = std::function<std::int64_t(const Ids&, std::int64_t)>;
 
 /// A task whose corrupted prompt is another one with another answer at the same position.
 PlannedTask program_task(const std::string& summary, std::int64_t count, Philox& random,
-                      const std::function<Ids(Philox&, std::int64_t)>& draw,
-                      const std::vector<std::int64_t>& positions, const Answer& answer) {
+                         const std::function<Ids(Philox&, std::int64_t)>& draw,
+                         const std::vector<std::int64_t>& positions, const Answer& answer) {
   PlannedTask task;
   task.name = "change";
   task.summary = summary;
@@ -178,7 +178,7 @@ Plan plan_frac_prevs(const PlanRequest& request, Philox& random) {
     return ids;
   };
   PlannedTask task = program_task("the corrupted prompt has other tokens and another bucket",
-                               request.prompts, random, draw, {6, 7}, bucket);
+                                  request.prompts, random, draw, {6, 7}, bucket);
   task.members = {"fraction_of_x", "buckets"};
   task.layers_of_neurons = {"buckets"};
   return p.finish(1, "fraction of x among the tokens so far, in five buckets", {1, 1},
@@ -210,7 +210,7 @@ Plan plan_hist(const PlanRequest& request, Philox& random) {
     return 4 + occurrences(ids, position);
   };
   PlannedTask task = program_task("the corrupted prompt has it another number of times",
-                               request.prompts, random, draw, {7}, answer);
+                                  request.prompts, random, draw, {7}, answer);
   task.members = {"same_token", "count"};
   task.layers_of_neurons = {"count"};
   return p.finish(1, "how often the current token has occurred", {1, 1}, std::move(task), random);
@@ -245,7 +245,7 @@ Plan plan_dyck(const PlanRequest& request, Philox& random) {
     return ids;
   };
   PlannedTask task = program_task("the corrupted prompt has other brackets and another verdict",
-                               request.prompts, random, draw, {8}, verdict);
+                                  request.prompts, random, draw, {8}, verdict);
   task.members = {"balance", "negative", "any_negative", "verdict"};
   task.layers_of_neurons = {"negative", "verdict"};
   return p.finish(2, "are the brackets so far balanced, still open, or broken", {2, 2},

@@ -219,7 +219,8 @@ std::vector<double> of_layer(const ItemTable& table, const Prompts& prompts) {
           mean_of(table, prompts, [&](double s, double) { return s - answer; }),
           mean_of(table, prompts,
                   [&](double s, double) {
-                    return std::isnan(s) || std::isnan(answer) ? kNoValue : (s < answer ? 1.0 : 0.0);
+                    return std::isnan(s) || std::isnan(answer) ? kNoValue
+                                                               : (s < answer ? 1.0 : 0.0);
                   }),
           answered_share(table, prompts)};
 }
@@ -279,10 +280,11 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::probability:
       return {largest_difference(table, prompts), answered_share(table, prompts)};
     case TableKind::rank:
-      return {
-          mean_of(table, prompts,
-                  [](double s, double t) { return std::isnan(s) ? kNoValue : (s != t ? 1.0 : 0.0); }),
-          answered_share(table, prompts)};
+      return {mean_of(table, prompts,
+                      [](double s, double t) {
+                        return std::isnan(s) ? kNoValue : (s != t ? 1.0 : 0.0);
+                      }),
+              answered_share(table, prompts)};
     case TableKind::layer:
       return of_layer(table, prompts);
     case TableKind::attention:
