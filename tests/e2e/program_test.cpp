@@ -29,7 +29,7 @@ TEST_F(ProgramAlone, AnswersEveryCommandsHelp) {
   EXPECT_THAT(run({"--help"}).out, HasSubstr("usage: lensbench COMMAND"));
   for (const char* command :
        {"run", "tool", "list", "tokenize", "model info", "model init", "show", "verify", "replay",
-        "diff", "versions", "export", "report", "plot", "new"}) {
+        "diff", "versions", "export", "report", "plot", "new", "plant"}) {
     std::vector<std::string> words;
     std::istringstream text(command);
     for (std::string word; text >> word;) words.push_back(word);

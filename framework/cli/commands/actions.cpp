@@ -23,6 +23,7 @@ constexpr Action kActions[] = {
     {"tool", run_tool, tool_help},
     {"finish", run_finish},
     {"serve", run_serve},
+    {"plant", run_plant},
     {"grade", run_grade},
     {"list", run_list},
     {"tokenize", run_tokenize},

@@ -30,6 +30,7 @@ EntryHelp tool_help(const Options& options);
 int run_finish(const Options& options);
 int run_serve(const Options& options);
 int run_grade(const Options& options);
+int run_plant(const Options& options);
 int run_list(const Options& options);
 int run_tokenize(const Options& options);
 int run_model_info(const Options& options);

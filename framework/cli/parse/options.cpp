@@ -243,7 +243,8 @@ void Options::check() const {
     throw UsageError(command_.name + ": " + expected[i].name + " is missing, " + expected[i].what +
                      "; usage: " + usage_line(command_));
   // The usual mistake is a text of several words without quotes, which the message names.
-  if (operands_.size() > expected.size())
+  const bool repeats = !expected.empty() && expected.back().repeats;
+  if (operands_.size() > expected.size() && !repeats)
     fail("unexpected argument '" + operands_[expected.size()] + "' " +
          (expected.empty()
               ? "(the command takes only options)"

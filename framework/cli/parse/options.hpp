@@ -32,6 +32,8 @@ class Options {
 
   /// An operand; empty if missing, which only `--help` allows. \param position  from 0
   const std::string& operand(std::size_t position) const;
+  /// All operands that were given.
+  const std::vector<std::string>& operands() const { return operands_; }
 
   const std::optional<ConfigFile>& config() const { return config_; }
 

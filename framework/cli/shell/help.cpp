@@ -94,7 +94,8 @@ std::vector<std::string> split_paragraphs(const std::string& text) {
 std::string operand_names(const Command& command) {
   std::vector<std::string> names;
   for (const auto& operand : command.operands)
-    names.push_back(operand.optional ? "[" + operand.name + "]" : operand.name);
+    names.push_back((operand.optional ? "[" + operand.name + "]" : operand.name) +
+                    (operand.repeats ? "..." : ""));
   return join(names, " ");
 }
 

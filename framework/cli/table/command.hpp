@@ -42,6 +42,7 @@ struct Operand {
   Values values = Values::any;
   std::vector<std::string> words = {};
   bool optional = false;  ///< may be left out; only the last operands can be optional
+  bool repeats = false;   ///< further arguments are operands of this kind; only the last one can
 };
 
 struct Example {

@@ -20,6 +20,7 @@ Command tool_command();
 Command finish_command();
 Command serve_command();
 Command grade_command();
+Command plant_command();
 Command list_command();
 Command tokenize_command();
 Command model_info_command();

@@ -1,0 +1,107 @@
+#include "grading/plant/fillers.hpp"
+
+#include <cmath>
+
+namespace lensbench::grading {
+namespace {
+
+/// Random terms of a space, of a given length in the mean.
+Terms random_terms(Philox& random, const Space& space, double length) {
+  Terms terms = all_of(space);
+  for (Term& term : terms)
+    term.weight = length * random.normal() / std::sqrt(static_cast<double>(space.size));
+  return terms;
+}
+
+Terms random_writes(Philox& random, const FillerSpaces& spaces, double length, double leak) {
+  Terms terms = random_terms(random, spaces.rest, length);
+  if (leak > 0)
+    for (std::int64_t i = 0; i < spaces.out.size; ++i)
+      terms.push_back({spaces.out[i], leak * (2 * random.uniform() - 1)});
+  return terms;
+}
+
+/// Terms of every token, of weight 1, so that their sum is 1 at every position.
+Terms any_token(const FillerSpaces& spaces) {
+  return all_of(spaces.tokens);
+}
+
+void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
+  // Scores of about 1: soft attention.
+  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
+  for (int i = 0; i < 3; ++i)
+    head.scores.push_back({random_terms(random, spaces.tokens, length),
+                           random_terms(random, spaces.tokens, length), random.normal(),
+                           random.normal(), 0.7});
+  for (int i = 0; i < 3; ++i)
+    head.move(random_terms(random, spaces.tokens, length),
+              random_writes(random, spaces, 0.4, spaces.leak));
+}
+
+/// An MLP has many more neurons than a block has heads, so that each leaks less.
+Neuron filler_neuron(const FillerSpaces& spaces, Philox& random) {
+  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
+  Neuron neuron{"filler", random_terms(random, spaces.tokens, length), random.normal(),
+                random_writes(random, spaces, 0.4, spaces.leak / 4)};
+  const Terms places = random_terms(random, spaces.places, 1.0);
+  neuron.in.insert(neuron.in.end(), places.begin(), places.end());
+  return neuron;
+}
+
+}  // namespace
+
+void add_loud_decoy(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces,
+                    Philox& random) {
+  Head& head = wiring.head(layer, "decoy_norm");
+  head.match(spaces.places, spaces.places, kSharp);
+  head.move(any_token(spaces), random_terms(random, spaces.rest, 13.0));
+  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
+  for (int i = 0; i < 2; ++i)
+    head.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 4.0));
+}
+
+void add_attention_decoy(Wiring& wiring, std::int64_t layer, const Head& like,
+                         const FillerSpaces& spaces, Philox& random, const std::string& role) {
+  Head decoy;
+  decoy.role = role;
+  decoy.scores = like.scores;
+  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
+  for (int i = 0; i < 4; ++i)
+    decoy.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 0.7));
+  wiring.blocks[static_cast<std::size_t>(layer)].heads.push_back(std::move(decoy));
+}
+
+void add_common_shift(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces) {
+  const Space shift = wiring.space(1);
+  for (std::int64_t token = 0; token < wiring.vocab(); ++token)
+    wiring.unembed(shift[0], token, 1.0);
+  wiring.head(layer, "common_shift")
+      .match(spaces.places, spaces.places, kSharp)
+      .move(any_token(spaces), {{shift[0], 4.0}});
+}
+
+void add_suppressor(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces,
+                    std::int64_t first_token) {
+  wiring.head(layer, "suppressor")
+      .match(spaces.places, spaces.places, kSharp)
+      .want({{spaces.tokens[first_token]}}, kSink)
+      .copy(spaces.out, spaces.out, -0.25);
+}
+
+void add_bigrams(Wiring& wiring, const Space& tokens, Philox& random) {
+  for (std::int64_t token = 0; token < tokens.size; ++token)
+    for (std::int64_t next = 0; next < wiring.vocab(); ++next)
+      wiring.unembed(tokens[token], next, 0.4 * random.normal());
+}
+
+void add_fillers(Wiring& wiring, const FillerSpaces& spaces, Philox& random) {
+  for (std::int64_t layer = 0; layer < wiring.sizes.n_layers; ++layer) {
+    Block& block = wiring.blocks[static_cast<std::size_t>(layer)];
+    while (static_cast<std::int64_t>(block.heads.size()) < wiring.sizes.n_heads)
+      fill_head(wiring.head(layer, "filler"), spaces, random);
+    while (static_cast<std::int64_t>(block.neurons.size()) < wiring.sizes.d_mlp)
+      wiring.neuron(layer, filler_neuron(spaces, random));
+  }
+}
+
+}  // namespace lensbench::grading
