@@ -126,8 +126,8 @@ class Assembly {
   void write_tokens() {
     at::Tensor tokens = zeros({wiring_.vocab(), d_}),
                places = zeros({wiring_.sizes.n_positions, d_});
-    for (const Entry& entry : wiring_.embedding) tokens[entry.row][entry.dimension] += entry.weight;
-    for (const Entry& entry : wiring_.places) places[entry.row][entry.dimension] += entry.weight;
+    for (const Written& entry : wiring_.embedding) tokens[entry.row][entry.dimension] += entry.weight;
+    for (const Written& entry : wiring_.places) places[entry.row][entry.dimension] += entry.weight;
     at::Tensor ballast = zeros({1, d_});
     ballast[0][d_ - 2] = constant_;
     ballast[0][d_ - 1] = -constant_;
@@ -231,7 +231,7 @@ class Assembly {
   /// wrong.
   void unembedding() {
     at::Tensor columns = zeros({d_, wiring_.vocab()});
-    for (const Entry& entry : wiring_.unembedding)
+    for (const Written& entry : wiring_.unembedding)
       columns[entry.dimension][entry.row] += entry.weight;
     Norm last{zeros({d_}), zeros({d_})};
     for (std::int64_t i = 0; i < d_; ++i) last.gain[i] = 0.7 + 0.7 * random_.uniform();

@@ -66,7 +66,7 @@ struct Block {
 };
 
 /// A weight from a token or a position to a dimension, or from a dimension to a token.
-struct Entry {
+struct Written {
   std::int64_t row = 0, dimension = 0;
   double weight = 0;
 };
@@ -107,7 +107,7 @@ class Wiring {
 
   WiringSizes sizes;
   std::vector<std::string> vocabulary;
-  std::vector<Entry> embedding, places, unembedding;
+  std::vector<Written> embedding, places, unembedding;
   std::vector<Block> blocks;
   std::int64_t used = 0;  ///< dimensions taken; three are kept for the norm
 };
