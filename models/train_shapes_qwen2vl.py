@@ -7,9 +7,9 @@ cores. The product itself never runs this.
     python3 models/train_shapes_qwen2vl.py --out models/shapes-qwen2vl
 
 Stage 1 has no pictures: the text model reads a grid of words in the place of the picture, what is drawn in
-each square. In stage 2 the tower learns to give the text model, which stays as it is, something that it can
-read in the place of these words. In stage 3 everything learns from pictures. The loss is on the words of the
-answers alone. Questions about one picture share its tokens and do not see each other.
+each square. In stage 2 the tower learns to give, for each square of a picture, the vector of its words; the
+text model stays as it is. In stage 3 everything learns to answer questions about pictures, with a loss on the
+words of the answers alone. Questions about one picture share its tokens and do not see each other.
 """
 import argparse
 import json
@@ -160,12 +160,12 @@ def tower(model, pictures):
     return visual.merger(stream)
 
 
-def words_of_cells(model, tokenizer, scenes, rng):
-    """Stage 1: a vector for each square, the mean of the embeddings of its words, with one word left out at times."""
+def words_of_cells(model, tokenizer, scenes, rng, left_out=0.3):
+    """A vector for each square, the mean of the embeddings of its words, with one word left out at times."""
     pairs = []
     for scene in scenes:
         for words in cells(scene):
-            kept = [rng.choice(words)] if rng.random() < 0.3 else words
+            kept = [rng.choice(words)] if rng.random() < left_out else words
             pairs.append(tokenizer.convert_tokens_to_ids(["Ġ" + word for word in (kept[0], kept[-1])]))
     return model.get_input_embeddings()(torch.tensor(pairs)).mean(1)
 
@@ -177,6 +177,17 @@ def answer_logits(model, packed, merged):
     inputs = inputs.masked_scatter(spots, merged.to(inputs.dtype))
     out = model.model.language_model(inputs_embeds=inputs, position_ids=places, attention_mask=mask, use_cache=False)
     return model.lm_head(out.last_hidden_state[where[:, 0], where[:, 1]])
+
+
+def distance_from_words(model, tokenizer, part, rng):
+    """Squared distance of what the tower gives from the vectors of the words; squares with something count threefold."""
+    scenes = [scene for scene, _ in part]
+    with torch.no_grad():
+        wanted = words_of_cells(model, tokenizer, scenes, rng, left_out=0)
+        scale = model.get_input_embeddings().weight.var()
+    found = tower(model, np.stack([picture for _, picture in part])).reshape(wanted.shape)
+    weight = torch.tensor([1.0 if words == ["nothing"] else 3.0 for scene in scenes for words in cells(scene)])
+    return (weight * (found - wanted).square().mean(1)).sum() / weight.sum() / scale
 
 
 def choose_questions(scene, rng, count):
@@ -252,7 +263,7 @@ def run_stage(model, tokenizer, pool, args, stage, log, rank):
     packer, rng = Packer(tokenizer), np.random.default_rng(args.seed + stage)
     batch = args.batch // 2 if stage == 1 else args.batch
     steps = (args.word_steps, args.tower_steps, args.steps)[stage - 1]
-    optimizer = torch.optim.AdamW(groups(model, *((2e-3, 0), (0, 2e-3), (8e-4, 2e-3))[stage - 1]), betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups(model, *((2e-3, 0), (0, 2e-3), (4e-4, 8e-4))[stage - 1]), betas=(0.9, 0.98))
     for parameter in model.model.language_model.parameters():
         parameter.requires_grad_(stage != 2)
     began, order = time.time(), []
@@ -266,12 +277,15 @@ def run_stage(model, tokenizer, pool, args, stage, log, rank):
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * rate_at(step, steps)
         if len(order) < batch:
-            order = list(rng.permutation(len(pool.scenes)))
+            order = list(rng.permutation(args.pool if stage == 1 else args.pictures))
         numbers = [order.pop() for _ in range(batch)]
-        asked = [choose_questions(pool.scenes[n], rng, 4) for n in numbers]
-        packed = packer(asked[rank::args.workers])
-        merged = see([pool[n] if stage > 1 else (pool.scenes[n], None) for n in numbers[rank::args.workers]])
-        loss = torch.nn.functional.cross_entropy(answer_logits(model, packed, merged), packed[4])
+        if stage == 2:
+            loss = distance_from_words(model, tokenizer, [pool[n] for n in numbers[rank::args.workers]], rng)
+        else:
+            asked = [choose_questions(pool.scenes[n], rng, 4) for n in numbers]
+            packed = packer(asked[rank::args.workers])
+            merged = see([pool[n] if stage > 1 else (pool.scenes[n], None) for n in numbers[rank::args.workers]])
+            loss = torch.nn.functional.cross_entropy(answer_logits(model, packed, merged), packed[4])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients(model, args.workers)
@@ -282,7 +296,7 @@ def run_stage(model, tokenizer, pool, args, stage, log, rank):
         if step % 20 == 0 or step == steps - 1:
             log.append({"stage": stage, "step": step, "loss": round(loss.item(), 4)})
             print(f"stage {stage} step {step}: loss {loss.item():.3f}, {time.time() - began:.0f} s", flush=True)
-        if step % 100 == 99:
+        if step % 150 == 149 or step == steps - 1:
             print("  " + as_text(accuracy(model, packer, args.look, see)), flush=True)
             save(model, tokenizer, args.out / "unfinished")
 
@@ -301,11 +315,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--word-steps", type=int, default=400)
-    parser.add_argument("--tower-steps", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--tower-steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--pool", type=int, default=8000, help="number of training pictures")
-    parser.add_argument("--held-out", type=int, default=1000, help="number of pictures to test on")
+    parser.add_argument("--pool", type=int, default=8000, help="number of scenes to train on in stage 1")
+    parser.add_argument("--pictures", type=int, default=3000, help="number of them to train on as pictures")
+    parser.add_argument("--held-out", type=int, default=300, help="number of pictures to test on")
     parser.add_argument("--workers", type=int, default=2, help="processes that share each batch, one thread each")
     parser.add_argument("--from-stage", type=int, default=1, help="continue after an earlier stage of the same OUT")
     parser.add_argument("--seed", type=int, default=17)
@@ -313,7 +328,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     meeting = args.out / "workers"
     meeting.unlink(missing_ok=True)
-    torch.multiprocessing.spawn(train, (args, f"file://{meeting.resolve()}"), args.workers)
+    torch.multiprocessing.start_processes(train, (args, f"file://{meeting.resolve()}"), args.workers, start_method="fork")
 
 
 def train(rank, args, meeting):
@@ -325,7 +340,7 @@ def train(rank, args, meeting):
     model = make_model(tokenizer)
     print(f"tokens: {len(tokenizer)}, parameters: {model.num_parameters()}", flush=True)
     pool, held_out = Pool(args.pool, args.seed), Pool(args.held_out, args.seed + 1000)
-    args.look, log, began = [held_out[n] for n in range(min(120, args.held_out))], [], time.time()
+    args.look, log, began = [held_out[n] for n in range(min(40, args.held_out))], [], time.time()
     if args.from_stage > 1:
         model.load_state_dict(torch.load(args.out / f"stage-{args.from_stage - 1}.pt"))
     for stage in range(args.from_stage, 4):
@@ -339,7 +354,7 @@ def train(rank, args, meeting):
     scores = accuracy(model, Packer(tokenizer), test, lambda part: tower(model, np.stack([p for _, p in part])))
     save(model, tokenizer, args.out)
     result = {"seed": args.seed, "steps": [args.word_steps, args.tower_steps, args.steps], "batch": args.batch,
-              "training_pictures": args.pool, "held_out_pictures": args.held_out,
+              "training_scenes": args.pool, "training_pictures": args.pictures, "held_out_pictures": args.held_out,
               "minutes": round((time.time() - began) / 60, 1),
               "right_answers": {name: right for name, (right, _) in scores.items()},
               "questions": {name: total for name, (_, total) in scores.items()}, "loss": log}

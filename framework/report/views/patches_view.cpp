@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "report/views/generic_views.hpp"
 #include "report/views/patch_layers.hpp"

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "report/terminal/table.hpp"
 #include "report/views/generic_views.hpp"
