@@ -106,8 +106,9 @@ TEST_P(EveryPlanted, AnswersEveryPrompt) {
       for (std::size_t i = 0; i < task.prompts.size(); ++i) {
         EXPECT_EQ(clean[i].argmax().item<std::int64_t>(), task.prompts[i].answer) << task.name;
         // A prompt that repeats no name has no answer.
-        if (task.name != "new_name")
+        if (task.name != "new_name") {
           EXPECT_EQ(corrupted[i].argmax().item<std::int64_t>(), task.prompts[i].foil) << task.name;
+        }
       }
     }
   }
