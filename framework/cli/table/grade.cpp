@@ -10,10 +10,13 @@ Command grade_command() {
       {.name = "models",
        .argument = "DIR",
        .help = "planted models: a folder with config.json, model.safetensors and truth.json, or a "
-               "folder of such folders",
+               "folder of such folders (default: models planted now)",
        .values = Values::directory,
-       .repeats = true,
-       .required = true},
+       .repeats = true},
+      {.name = "seeds",
+       .argument = "LIST",
+       .help = "seeds of models to plant, every kind with each seed (default: 1,2,3,4,5; with "
+               "--quick: 1,2)"},
       {.name = "claims",
        .argument = "GLOB",
        .help = "score only these claims, such as 'effect.*' (lensbench list claims)",
@@ -68,7 +71,8 @@ Each score has an interval (hierarchical bootstrap over models and prompts) and 
 A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},
       .options = std::move(options),
-      .examples = {{"lensbench grade all --models planted", "every tool on the models of a folder"},
+      .examples = {{"lensbench grade all --quick", "every tool on models planted now, in a minute"},
+                   {"lensbench grade all --models planted", "every tool on the models of a folder"},
                    {"lensbench grade layer_attribution --models planted --claims 'effect.*' --json",
                     "scores of one tool as JSON Lines"},
                    {"lensbench grade my_probe --plugin-dir build --models planted "

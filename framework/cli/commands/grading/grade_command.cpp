@@ -1,8 +1,10 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
+#include <optional>
 
 #include "cli/commands/actions.hpp"
 #include "cli/commands/run_arguments.hpp"
@@ -10,7 +12,9 @@
 #include "core/text/suggest.hpp"
 #include "grading/output/floors.hpp"
 #include "grading/output/grade_text.hpp"
+#include "grading/plant/plant.hpp"
 #include "grading/run/grade.hpp"
+#include "serve/temporary_folder.hpp"
 #include "session/interrupts.hpp"
 
 namespace lensbench::cli {
@@ -59,6 +63,40 @@ GradeRequest request_of(const Options& options) {
   return request;
 }
 
+/// Seeds of models to plant: those given, else five, or two with --quick.
+std::vector<std::int64_t> seeds_of(const Options& options) {
+  std::vector<std::int64_t> seeds;
+  const std::string list =
+      options.given("seeds") ? options.text("seeds") : options.flag("quick") ? "1,2" : "1,2,3,4,5";
+  for (const std::string& text : items_of(list)) {
+    constexpr std::size_t kMostDigits = 18;
+    if (text.empty() || text.size() > kMostDigits ||
+        text.find_first_not_of("0123456789") != std::string::npos)
+      throw UsageError("grade: --seeds has '" + text +
+                       "'; expected whole numbers separated by commas, as in 1,2,3");
+    seeds.push_back(std::stoll(text));
+  }
+  return seeds;
+}
+
+/// Plants every kind with every seed, in a basis that hides the mechanism.
+void plant_models(const std::vector<std::int64_t>& seeds, const std::filesystem::path& folder,
+                  GradeRequest& request, const grading::GradeListener& listener) {
+  for (const std::int64_t seed : seeds)
+    for (const grading::PlantKind& kind : grading::plant_kinds()) {
+      if (listener.should_stop()) throw RunError("grade: stopped while models were planted");
+      grading::PlantRequest plant;
+      plant.kind = kind.name;
+      plant.seed = seed;
+      plant.gauge = grading::Gauge::rotated;
+      plant.edges = false;
+      const std::filesystem::path place = folder / (kind.name + "-" + std::to_string(seed));
+      std::filesystem::create_directory(place);
+      grading::plant(plant, place);
+      request.models.push_back(place);
+    }
+}
+
 grading::GradeListener listener_of(bool quiet) {
   grading::GradeListener listener;
   listener.warn = quiet ? quietly : print_warning;
@@ -75,12 +113,19 @@ grading::GradeListener listener_of(bool quiet) {
 }  // namespace
 
 int run_grade(const Options& options) {
-  const GradeRequest request = request_of(options);
+  GradeRequest request = request_of(options);
+  if (options.given("models") && options.given("seeds"))
+    throw UsageError(
+        "grade: --models names models that are there, --seeds plants new ones; give one of the two");
+  const std::vector<std::int64_t> seeds = seeds_of(options);
   std::vector<grading::Floor> floors;
   for (const std::string& text : options.list("floor"))
     floors.push_back(grading::parse_floor(text));
   catch_interrupts();
-  const grading::Grades grades = grading::grade(request, listener_of(options.flag("json")));
+  const grading::GradeListener listener = listener_of(options.flag("json"));
+  std::optional<serve::TemporaryFolder> planted;
+  if (request.models.empty()) plant_models(seeds, planted.emplace().path(), request, listener);
+  const grading::Grades grades = grading::grade(request, listener);
   const auto lines = options.flag("json")
                          ? grading::grade_json_lines(grades)
                          : grading::grade_text(grades, request, detect_terminal(STDOUT_FILENO));
