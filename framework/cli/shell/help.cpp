@@ -103,10 +103,14 @@ std::string usage_line(const Command& command) {
   std::string line = "lensbench " + command.name;
   // Alternatives such as one of three sources of prompts are written by hand.
   if (!command.usage.empty()) return line + " " + command.usage;
-  for (const auto& operand : command.operands)
-    line += " " + (operand.optional        ? "[" + operand.name + "]"
-                   : operand.words.empty() ? operand.name
-                                           : join(operand.words, "|"));
+  // More words than fit into a line of a narrow terminal are in the description alone.
+  constexpr std::size_t kMostWords = 32;
+  for (const auto& operand : command.operands) {
+    const std::string words = join(operand.words, "|");
+    line += " " + (operand.optional                              ? "[" + operand.name + "]"
+                   : words.empty() || words.size() > kMostWords ? operand.name
+                                                                 : words);
+  }
   // Required options belong in the usage line, since the command fails without them.
   for (const auto& option : command.options)
     if (option.required) line += " " + option_label(option);
