@@ -216,12 +216,14 @@ double SharedForwards::expected_bytes(const Names& names) const {
   return 4 * elements;
 }
 
-/// The first request reads its names for all prompts of the batch, each of which is handed out once.
+/// The first request reads its names for all prompts of the batch, each of which is handed out
+/// once.
 SharedForwards::Activations SharedForwards::read_in_step(Member& member, const Names& names) {
   if (!stepped_) run_in_step(names);
   const bool all = *stepped_ == names;
   // An activation of a tower may have several parts, with names of their own.
-  const bool some = std::ranges::includes(*stepped_, names) && !std::ranges::any_of(names, is_of_tower);
+  const bool some =
+      std::ranges::includes(*stepped_, names) && !std::ranges::any_of(names, is_of_tower);
   if (!member.ready || !(all || some)) return run({member.tokens}, names).front();
   member.ready = false;
   Activations held = std::exchange(member.held, {});

@@ -133,15 +133,17 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
 void RunSession::choose_place() {
   const bool alone = !request_.share || !request_.interventions.empty();
   if (request_.place == Placement::stream && alone)
-    throw UsageError(std::string("--place stream: several cases share the reading of a block, but ") +
-                     (request_.share ? "--interventions" : "--no-share") +
-                     " runs each case alone; leave one of the two out");
+    throw UsageError(
+        std::string("--place stream: several cases share the reading of a block, but ") +
+        (request_.share ? "--interventions" : "--no-share") +
+        " runs each case alone; leave one of the two out");
   if (request_.place != Placement::automatic)
     in_step_ = request_.place == Placement::stream;
   else if (!alone && exceeds_memory(*opened_)) {
     in_step_ = true;
     notes_.push_back(
-        "the weights do not fit into the memory that is available, so they are read from disk block "
+        "the weights do not fit into the memory that is available, so they are read from disk "
+        "block "
         "by block, each block once for several cases (--place memory runs each case alone)");
   }
 }

@@ -119,7 +119,7 @@ class RunSession {
   std::shared_ptr<PluginHost> host_;
   const PluginInfo* entry_ = nullptr;
   bool reads_prompts_ = true;
-  bool in_step_ = false;  ///< cases pass each block of the model together
+  bool in_step_ = false;                         ///< cases pass each block of the model together
   std::shared_ptr<const Model> opened_;          ///< the model as it is stored
   std::shared_ptr<const Model> model_;           ///< the model that the tools get
   std::shared_ptr<const RunPictures> pictures_;  ///< nullptr: nothing asks for pictures

@@ -35,7 +35,8 @@ double tower_flops(const TransformerSpec& spec, double patches) {
     flops += 2 * patches * weights + 4 * patches * seen(vision, layer, patches) * width;
   const auto joined = static_cast<double>(vision.patches_of_token());
   const double merged = joined * width;
-  return flops + 2 * patches / joined * (merged * merged + merged * static_cast<double>(spec.d_model));
+  return flops +
+         2 * patches / joined * (merged * merged + merged * static_cast<double>(spec.d_model));
 }
 
 }  // namespace

@@ -72,9 +72,9 @@ Decoded decode_rows(const Model& model, const at::Tensor& rows, const std::vecto
   decoded.top_probabilities = readout.top_probabilities[0];
   decoded.entropy = readout.entropy[0];
   const std::int64_t count = rows.size(1);
-  decoded.concept_log_probability =
-      sets.empty() ? at::empty({count, 0}, at::kDouble)
-                   : at::stack(sums, 1) - readout.log_sum_exp[0].unsqueeze(1);
+  decoded.concept_log_probability = sets.empty()
+                                        ? at::empty({count, 0}, at::kDouble)
+                                        : at::stack(sums, 1) - readout.log_sum_exp[0].unsqueeze(1);
   decoded.concept_rank = sets.empty() ? at::empty({count, 0}, at::kInt)
                                       : readout.target_ranks.select(1, 0).t().contiguous();
   return decoded;

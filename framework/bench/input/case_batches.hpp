@@ -34,9 +34,10 @@ bool can_run_in_batches(const TransformerSpec& spec);
 /// Most tokens of a batch, so that even all activations of a batch need a bounded memory.
 std::int64_t most_batch_columns(const TransformerSpec& spec);
 
-/// Groups of consecutive cases whose prompts, with or without pictures, pass each block of the model
-/// together (`CaseBatch::in_step`), so that weights that do not fit into memory are read from disk
-/// once for all of them. Each group has as many cases as fit into bounds for tokens and patches.
+/// Groups of consecutive cases whose prompts, with or without pictures, pass each block of the
+/// model together (`CaseBatch::in_step`), so that weights that do not fit into memory are read from
+/// disk once for all of them. Each group has as many cases as fit into bounds for tokens and
+/// patches.
 std::vector<std::vector<std::int64_t>> groups_in_step(const std::vector<CaseInput>& cases,
                                                       const Context& context);
 

@@ -107,9 +107,9 @@ std::string usage_line(const Command& command) {
   constexpr std::size_t kMostWords = 32;
   for (const auto& operand : command.operands) {
     const std::string words = join(operand.words, "|");
-    line += " " + (operand.optional                              ? "[" + operand.name + "]"
+    line += " " + (operand.optional                             ? "[" + operand.name + "]"
                    : words.empty() || words.size() > kMostWords ? operand.name
-                                                                 : words);
+                                                                : words);
   }
   // Required options belong in the usage line, since the command fails without them.
   for (const auto& option : command.options)

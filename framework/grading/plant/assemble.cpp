@@ -126,7 +126,8 @@ class Assembly {
   void write_tokens() {
     at::Tensor tokens = zeros({wiring_.vocab(), d_}),
                places = zeros({wiring_.sizes.n_positions, d_});
-    for (const Written& entry : wiring_.embedding) tokens[entry.row][entry.dimension] += entry.weight;
+    for (const Written& entry : wiring_.embedding)
+      tokens[entry.row][entry.dimension] += entry.weight;
     for (const Written& entry : wiring_.places) places[entry.row][entry.dimension] += entry.weight;
     at::Tensor ballast = zeros({1, d_});
     ballast[0][d_ - 2] = constant_;

@@ -56,7 +56,8 @@ at::Tensor checked_target_ids(const at::Tensor& ids, std::int64_t rows, std::int
   return checked;
 }
 
-/// Ids of the targets, [row] or [target, row]. The model's own choice is found by a readout of the last layer alone.
+/// Ids of the targets, [row] or [target, row]. The model's own choice is found by a readout of the
+/// last layer alone.
 at::Tensor target_ids(const Unembedding& unembedding, const at::Tensor& normalized,
                       const ReadoutOptions& options) {
   if (!options.target_is_own_top) {

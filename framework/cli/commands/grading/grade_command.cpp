@@ -66,8 +66,9 @@ GradeRequest request_of(const Options& options) {
 /// Seeds of models to plant: those given, else five, or two with --quick.
 std::vector<std::int64_t> seeds_of(const Options& options) {
   std::vector<std::int64_t> seeds;
-  const std::string list =
-      options.given("seeds") ? options.text("seeds") : options.flag("quick") ? "1,2" : "1,2,3,4,5";
+  const std::string list = options.given("seeds")  ? options.text("seeds")
+                           : options.flag("quick") ? "1,2"
+                                                   : "1,2,3,4,5";
   for (const std::string& text : items_of(list)) {
     constexpr std::size_t kMostDigits = 18;
     if (text.empty() || text.size() > kMostDigits ||
@@ -116,7 +117,8 @@ int run_grade(const Options& options) {
   GradeRequest request = request_of(options);
   if (options.given("models") && options.given("seeds"))
     throw UsageError(
-        "grade: --models names models that are there, --seeds plants new ones; give one of the two");
+        "grade: --models names models that are there, --seeds plants new ones; give one of the "
+        "two");
   const std::vector<std::int64_t> seeds = seeds_of(options);
   std::vector<grading::Floor> floors;
   for (const std::string& text : options.list("floor"))

@@ -221,16 +221,16 @@ TEST(Readout, ScoresEachOfSeveralTargetsAsItWouldItAlone) {
   const Unembedding unembedding = unembedding_of(random({2100, 24}, 0.5, 3));
   const at::Tensor rows = random({3, 50, 24}, 1.0, 4);
   ReadoutOptions options;
-  options.target_ids = at::stack({some_targets(50, 2100), at::full({50}, 7, at::kLong),
-                                  at::arange(2050, 2100, at::kLong)});
+  options.target_ids = at::stack(
+      {some_targets(50, 2100), at::full({50}, 7, at::kLong), at::arange(2050, 2100, at::kLong)});
   const Readout all = read_out(unembedding, rows, options);
   EXPECT_EQ(all.target_ranks.sizes(), at::IntArrayRef({3, 3, 50}));
   for (std::int64_t target = 0; target < 3; ++target) {
     ReadoutOptions alone = options;
     alone.target_ids = options.target_ids[target];
     const Readout one = read_out(unembedding, rows, alone);
-    for (at::Tensor Readout::*member : {&Readout::target_ranks, &Readout::target_logits,
-                                        &Readout::target_log_probabilities})
+    for (at::Tensor Readout::*member :
+         {&Readout::target_ranks, &Readout::target_logits, &Readout::target_log_probabilities})
       EXPECT_TRUE((one.*member).equal((all.*member)[target])) << "target " << target;
   }
   options.target_ids = at::zeros({2, 49}, at::kLong);
