@@ -235,13 +235,14 @@ VariableDifference only(const std::string& name, Agreement which) {
   return result;
 }
 
-/// Whether two variables have the same attributes. Archives of format 1 lack `view`, which counts
-/// only if both have it.
+/// Whether two variables have the same attributes. Archives of earlier versions lack `view` and
+/// `claim`, which count only if both have them.
 bool same_attributes(const Variable& a, const Variable& b) {
   auto of_a = a.attributes, of_b = b.attributes;
-  if (of_a.contains("view") != of_b.contains("view")) {
-    of_a.erase("view");
-    of_b.erase("view");
+  for (const char* name : {"view", "claim"}) {
+    if (of_a.contains(name) == of_b.contains(name)) continue;
+    of_a.erase(name);
+    of_b.erase(name);
   }
   return of_a == of_b;
 }

@@ -12,7 +12,7 @@ Command plant_command() {
       .description =
           R"(Builds a small transformer by hand, as an ordinary checkpoint (config.json, model.safetensors), with truth.json: what each head, MLP and neuron was built for, and its effects, computed in float64 by exact patching from the stored weights. Tools are graded on such models (docs/grading.md).
 
-  induction    A B … A is followed by B: previous-token head, induction head, suppressor
+  induction    A B ... A is followed by B: previous-token head, induction head, suppressor
   fact         two MLPs store each subject's values, either is enough; heads move them
   name_mover   the name that is not repeated: inhibition, name mover, silent backup
   frac_prevs   share of x among the tokens so far, in five buckets
