@@ -34,11 +34,12 @@ LogitRow as_row(const at::Tensor& logits) {
   return {logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())};
 }
 
-/// Only ids are needed for a forward; texts would be copied for nothing.
+/// Ids and pictures are needed for a forward; texts would be copied for nothing.
 at::Tensor final_residual(const Model& model, const Tokens& tokens, std::int64_t count,
                           std::optional<std::int64_t> prompt) {
   Tokens read;
   read.ids.assign(tokens.ids.begin(), tokens.ids.begin() + count);
+  read.pictures = tokens.pictures;
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   options.prompt_length = prompt;
