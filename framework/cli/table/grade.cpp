@@ -71,7 +71,7 @@ Each score has an interval (hierarchical bootstrap over models and prompts) and 
 A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},
       .options = std::move(options),
-      .examples = {{"lensbench grade all --quick", "every tool on models planted now, in a minute"},
+      .examples = {{"lensbench grade all --quick", "every tool on models planted now"},
                    {"lensbench grade all --models planted", "every tool on the models of a folder"},
                    {"lensbench grade layer_attribution --models planted --claims 'effect.*' --json",
                     "scores of one tool as JSON Lines"},
