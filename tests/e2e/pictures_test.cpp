@@ -84,14 +84,13 @@ TEST_P(PicturePrompt, HasTheLogitsOfTransformers) {
             5e-5 * std::max(1.0, testing::largest(reference)));
 }
 
-// The first generated token has the largest logit of transformers. A run whose receipts fail, such as
-// that of cached steps against a whole forward, does not exit with 0.
+// The first generated token has the largest logit of transformers. A run whose receipts fail, such
+// as that of cached steps against a whole forward, does not exit with 0.
 TEST_P(PicturePrompt, IsContinuedByTheTokenOfTransformers) {
   const ArchiveReader reader = run("token_analyzer", {"max_new_tokens=2"});
   const auto ids = numbers(reader.read("token_analyzer"), "input_id");
   ASSERT_GT(ids.size(), 2U);
-  EXPECT_EQ(ids[ids.size() - 2],
-            expected(GetParam() + ".logits").argmax().item<std::int64_t>());
+  EXPECT_EQ(ids[ids.size() - 2], expected(GetParam() + ".logits").argmax().item<std::int64_t>());
 }
 
 TEST_P(PicturePrompt, IsReplayedBitForBit) {
