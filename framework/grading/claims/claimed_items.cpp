@@ -157,7 +157,7 @@ class Reader {
         "perhaps with token");
   }
 
-  /// Components by their names; other labels (embeddings, biases) are no items.
+  /// Components by their names; other labels (embeddings, biases) are not items.
   ClaimedItems named() {
     const auto labels = labels_of(dataset_, selected_.dims[0], selected_.values.size(0));
     for (std::size_t i = 0; i < labels.size(); ++i)

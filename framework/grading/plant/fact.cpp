@@ -33,7 +33,7 @@ std::vector<std::string> fact_texts() {
   return texts;
 }
 
-/// The value that most subjects have, and how many.
+/// The most frequent of the values, and how often it occurs.
 std::pair<std::int64_t, std::int64_t> most_common(const std::vector<std::int64_t>& values) {
   std::pair<std::int64_t, std::int64_t> best;
   for (const std::int64_t value : values) {

@@ -47,8 +47,4 @@ PercentileInterval interval_of(const std::vector<double>& values) {
   return {statistics::quantile(values, 0.025), statistics::quantile(values, 0.975)};
 }
 
-double mean_without_nan(const std::vector<double>& values) {
-  return statistics::mean(values);
-}
-
 }  // namespace lensbench::grading

@@ -33,7 +33,4 @@ struct PercentileInterval {
 };
 PercentileInterval interval_of(const std::vector<double>& values);
 
-/// Mean without NaN; NaN without a value.
-double mean_without_nan(const std::vector<double>& values);
-
 }  // namespace lensbench::grading

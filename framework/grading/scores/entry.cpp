@@ -32,7 +32,7 @@ void append(Columns& columns, const std::vector<double>& values) {
 
 std::vector<double> means_of(const Columns& columns, std::size_t n) {
   std::vector<double> means(n, kNaN);
-  for (std::size_t m = 0; m < columns.size(); ++m) means[m] = mean_without_nan(columns[m]);
+  for (std::size_t m = 0; m < columns.size(); ++m) means[m] = statistics::mean(columns[m]);
   return means;
 }
 
@@ -132,7 +132,7 @@ void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
     }
   }
   for (std::size_t m = 0; m < columns.size(); ++m)
-    entry.estimates[m].permuted = mean_without_nan(columns[m]);
+    entry.estimates[m].permuted = statistics::mean(columns[m]);
 }
 
 /// Tables of what was claimed on the shuffled models, in the order of the tasks.
