@@ -1,6 +1,7 @@
 // The program `lensbench`. It contains the table of commands and loads the library, which needs
 // libtorch, only to run a command. Help, completion and usage errors therefore need little time.
 #include <dlfcn.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -35,7 +36,32 @@ CommandLine load_library() {
   _exit(code);
 }
 
+void (*before_immediate_exit)() = nullptr;
+
+/// Ends the process by the function of that name which this program replaces.
+[[noreturn]] void end_process(const char* name, int code) {
+  if (before_immediate_exit != nullptr) before_immediate_exit();
+  // A sanitizer has such a function too, which reports.
+  if (void* next = dlsym(RTLD_NEXT, name)) reinterpret_cast<void (*)(int)>(next)(code);
+  while (true) syscall(SYS_exit_group, code);
+}
+
 }  // namespace
+
+// `_exit` and `_Exit` of a plug-in end a process without any exit function, so a run would end with
+// the code of the plug-in. Symbols of the program precede those of the C library in every library
+// that is loaded: the library of lensbench asks here to be called first (session/exit_guard.cpp).
+extern "C" {
+[[gnu::visibility("default")]] void lensbench_set_before_immediate_exit(void (*function)()) {
+  before_immediate_exit = function;
+}
+[[gnu::visibility("default")]] void _exit(int code) {
+  end_process("_exit", code);
+}
+[[gnu::visibility("default")]] void _Exit(int code) noexcept {
+  end_process("_Exit", code);
+}
+}
 
 int main(int argc, char** argv) {
   // A limit on the size of files then fails a write, with a message, and does not end the process.

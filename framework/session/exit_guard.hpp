@@ -6,8 +6,8 @@
 namespace lensbench {
 
 /// Ends the process with code 5 and a message if code of a plug-in calls `exit` or `quick_exit`
-/// while this object exists, so that such a run never looks as if it was done. One object at a
-/// time.
+/// while this object exists, in the program lensbench `_exit` and `_Exit` too, so that such a run
+/// never looks as if it was done. One object at a time.
 class ExitGuard {
  public:
   /// \param message  called at the exit, for the message on stderr

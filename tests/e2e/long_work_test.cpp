@@ -97,7 +97,7 @@ TEST_F(LongWork, InTwoPassesHasOneResultHoweverItIsInterrupted) {
 }
 
 TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
-  for (const std::string tool : {"leaves", "leaves_quickly"}) {
+  for (const std::string tool : {"leaves", "leaves_quickly", "leaves_at_once"}) {
     const auto outcome = run("tool", tool, tool + ".h5");
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err, AllOf(HasSubstr("case 'line-1', tool '" + tool + "'"),

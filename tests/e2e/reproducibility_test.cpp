@@ -155,10 +155,10 @@ TEST(Reproducibility, ReplayFindsAModelInTheHubCacheByItsDigests) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
-TEST(Reproducibility, ReplayTakesAFileOfAParameterFromWhereItIsNow) {
+TEST(Reproducibility, ReplayTakesAFileOfAParameterFromWhereItIsNowUnderAnyName) {
   const TempDir folder;
   const std::string file = folder.write("prompts.txt", "And Moses went\nAnd God said\n");
-  const std::string archive = folder / "a.h5", moved = folder / "moved/prompts.txt";
+  const std::string archive = folder / "a.h5", moved = folder / "moved/renamed.txt";
   const auto run = run_into(
       archive, {"tool", "layer_attribution", "--model", kModel, "--prompt", "And the LORD spake",
                 "--set", "ablation=mean", "--set", "reference=" + file});
@@ -173,10 +173,10 @@ TEST(Reproducibility, ReplayTakesAFileOfAParameterFromWhereItIsNow) {
   const auto found = lensbench(replay);
   EXPECT_EQ(found.exit_code, 0) << found.err;
   EXPECT_THAT(found.out, HasSubstr("REPLAYED: identical in every bit"));
-  folder.write("moved/prompts.txt", "And Moses came\nAnd God said\n");
+  folder.write("moved/renamed.txt", "And Moses came\nAnd God said\n");
   const auto changed = lensbench(replay);
   EXPECT_EQ(changed.exit_code, 3) << changed.out;
-  EXPECT_THAT(changed.err, HasSubstr("files/reference file prompts.txt"));
+  EXPECT_THAT(changed.err, HasSubstr("files/reference file renamed.txt"));
 }
 
 // The experiment passes the path of a file to a typed call, so that the recipe has it as a text.

@@ -137,11 +137,11 @@ TEST_F(ThirdParty, GetAToolThatBuildsLoadsAndPassesItsTestAtOnce) {
   const auto ran = lensbench({"tool", "my_probe", "--plugin-dir", plugins, "--model", kModel,
                               "--prompt", "And God said", "--json", "--out", archive});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(json::parse(ran.out)["results"]["my_probe"]["dims"]["layer"], 7);
+  EXPECT_EQ(json::parse(ran.out)["results"]["my_probe"]["dims"]["component"], 12);
   EXPECT_THAT(recorded(archive, "plugin_sha256"), HasSubstr(sha256_file(plugins / "my_probe.so")));
   EXPECT_EQ(lensbench({"verify", archive}).exit_code, 0);
   EXPECT_THAT(lensbench({"show", archive}).out,
-              AllOf(HasSubstr("layer down, token across"), HasSubstr("Smallest ")))
+              AllOf(HasSubstr("component down, token across"), HasSubstr("Smallest ")))
       << "a heat map";
 
   // Its test is one: with other maths it fails.
@@ -150,6 +150,25 @@ TEST_F(ThirdParty, GetAToolThatBuildsLoadsAndPassesItsTestAtOnce) {
   const auto wrong = ctest(project / "build");
   EXPECT_NE(wrong.exit_code, 0);
   EXPECT_THAT(wrong.out, HasSubstr("expected"));
+}
+
+// Its claim, that longer outputs matter more, is wrong on a model that was built to show it: a head
+// of ten times the length of the others has no effect.
+TEST_F(ThirdParty, HaveTheirToolGradedByTheClaimInItsResult) {
+  const fs::path project = root() / "my_claim", planted = root() / "planted";
+  ASSERT_EQ(lensbench({"new", "tool", "my_claim", "--dir", project}).exit_code, 0);
+  const auto plugins = built(project, project / "build");
+  ASSERT_EQ(lensbench({"plant", "induction", "--out", planted}).exit_code, 0);
+  const auto graded = lensbench({"grade", "my_claim", "--plugin-dir", plugins, "--models", planted,
+                                 "--quick", "--json", "--floor", "importance:auroc=0.99"});
+  EXPECT_EQ(graded.exit_code, 1) << graded.err;
+  EXPECT_THAT(graded.err, HasSubstr("importance:auroc"));
+  const json row = json::parse(graded.out.substr(0, graded.out.find('\n')));
+  EXPECT_EQ(row["tool"], "my_claim");
+  EXPECT_EQ(row["claim"], "importance");
+  EXPECT_EQ(row["metric"], "auroc");
+  EXPECT_EQ(row["status"], "scored");
+  EXPECT_LT(row["value"].get<double>(), 0.99);
 }
 
 TEST_F(ThirdParty, HaveAllFilesOfTheirToolInTheArchiveAsTheyWereBuilt) {

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
@@ -16,6 +17,7 @@
 #include "cli/commands/run_arguments.hpp"
 #include "cli/commands/run_messages.hpp"
 #include "cli/parse/options.hpp"
+#include "core/files/sha256.hpp"
 #include "core/text/suggest.hpp"
 #include "report/summary/diff_text.hpp"
 #include "session/pictures/picture_fields.hpp"
@@ -73,13 +75,35 @@ void require_files(const RecordedRun& recorded, const std::map<std::string, std:
   }
 }
 
+/// A file under the name that it had in the run: a link in a folder if it has the same contents and
+/// another name now, since recipe and results have the name. Other files stay as they are given.
+std::string under_recorded_name(const RecordedRun& recorded, const std::string& parameter,
+                                const std::string& given, const fs::path& folder) {
+  const NamedFile now = named_file(given);
+  std::error_code error;
+  for (const FileRecord& file : recorded.files) {
+    if (file.role != parameter + " file" || file.name == now.name) continue;
+    if (!fs::is_regular_file(now.path, error) || sha256_file(now.path) != file.sha256) continue;
+    const std::string inside =
+        file.name.substr(std::min(file.name.find(":results/"), file.name.size()));
+    const fs::path link =
+        folder / parameter / file.name.substr(0, file.name.size() - inside.size());
+    fs::create_directories(link.parent_path());
+    fs::create_symlink(fs::absolute(now.path), link);
+    return link.string() + inside;
+  }
+  return given;
+}
+
 /// The recorded request with the changes from the options.
-RunRequest request_of(const RecordedRun& recorded, const Options& options, const Warn& warn) {
+/// \param links  folder for links to files that were renamed
+RunRequest request_of(const RecordedRun& recorded, const Options& options, const fs::path& links,
+                      const Warn& warn) {
   RunRequest request = recorded_request(recorded, options.text("model"), warn);
   // Both options change where something is found, not what it is: its SHA-256 is compared later.
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   for (const auto& [name, path] : moved_files(options))
-    if (name != kImagesField) request.set[name] = path;
+    if (name != kImagesField) request.set[name] = under_recorded_name(recorded, name, path, links);
   require_files(recorded, request.set);
   if (options.given("threads")) request.threads = thread_count(options);
   request.plugins = plugin_search(options);
@@ -103,9 +127,10 @@ std::unique_ptr<RunSession> find_entry(const RecordedRun& recorded, RunRequest r
 }
 
 /// Recorded run, prepared to be repeated.
-std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options) {
+std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const Options& options,
+                                             const fs::path& links) {
   const bool quiet = options.flag("quiet");
-  RunRequest request = request_of(recorded, options, quiet ? quietly : print_warning);
+  RunRequest request = request_of(recorded, options, links, quiet ? quietly : print_warning);
   auto cases = recorded_cases(recorded, moved_files(options)[kImagesField]);
   auto listener = terminal_listener(std::ssize(cases), quiet, false);
   auto session = find_entry(recorded, std::move(request), std::move(listener));
@@ -170,11 +195,11 @@ int run_replay(const Options& options) {
   const std::string file = options.operand(0);
   const RecordedRun recorded = read_recorded_run(file);
   if (const std::string note = earlier_format_note(recorded); !note.empty()) print_warning(note);
-  const auto session = recorded_session(recorded, options);
-  refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
-
   // The new archive is removed with this folder, unless `--out` names a place for it.
   const Scratch scratch;
+  const auto session = recorded_session(recorded, options, scratch.path());
+  refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
+
   const fs::path out =
       options.text("out").empty() ? scratch.path() / "replay.h5" : fs::path(options.text("out"));
   const auto outcome = session->execute(out, options.arguments());

@@ -166,7 +166,10 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
     names.cells.push_back(
         terminal::visible(entry->tool + " " + entry->claim, terminal::Blanks::kept, style.unicode));
   std::vector<terminal::Column> columns = {names};
-  for (const Field& field : fields_of(kind)) {
+  std::vector<Field> fields = fields_of(kind);
+  for (const char* control : {"null", "gauge"})
+    fields.push_back(value_of(control, control, small_number));
+  for (const Field& field : fields) {
     terminal::Column column{field.header, terminal::Align::right, {}, 0};
     for (const Entry* entry : entries) column.cells.push_back(field.text(*entry));
     if (std::any_of(column.cells.begin(), column.cells.end(),

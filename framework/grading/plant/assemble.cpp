@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/text/suggest.hpp"
+#include "grading/gauge/rotations.hpp"
 #include "grading/truth/component_name.hpp"
 
 namespace lensbench::grading {
@@ -17,43 +18,11 @@ at::Tensor zeros(at::IntArrayRef sizes) {
   return at::zeros(sizes, at::kDouble);
 }
 
-at::Tensor normal(Philox& random, std::int64_t rows, std::int64_t columns) {
-  at::Tensor values = zeros({rows, columns});
-  double* data = values.data_ptr<double>();
-  for (std::int64_t i = 0; i < rows * columns; ++i) data[i] = random.normal();
-  return values;
-}
-
-/// Makes the columns of a square matrix orthonormal, in order (Gram-Schmidt, twice for rounding).
-at::Tensor orthonormal(at::Tensor columns) {
-  for (std::int64_t i = 0; i < columns.size(1); ++i) {
-    at::Tensor column = columns.select(1, i);
-    for (int pass = 0; pass < 2 && i > 0; ++pass) {
-      const at::Tensor before = columns.narrow(1, 0, i);
-      column.sub_(at::mv(before, at::mv(before.t(), column)));
-    }
-    column.div_(column.norm());
-  }
-  return columns;
-}
-
-at::Tensor rotation(Philox& random, std::int64_t n) {
-  return orthonormal(normal(random, n, n));
-}
-
 at::Tensor permutation(Philox& random, std::int64_t n) {
   at::Tensor matrix = zeros({n, n});
   const auto order = random_order(random, n);
   for (std::int64_t i = 0; i < n; ++i) matrix[order[static_cast<std::size_t>(i)]][i] = 1.0;
   return matrix;
-}
-
-/// A random rotation that leaves (1, …, 1) alone, so that the norm finds the mean where it was.
-at::Tensor rotation_of_mean_zero(Philox& random, std::int64_t n) {
-  at::Tensor from = normal(random, n, n), to = normal(random, n, n);
-  from.select(1, 0).fill_(1.0);
-  to.select(1, 0).fill_(1.0);
-  return at::matmul(orthonormal(to), orthonormal(from).t());
 }
 
 void add_terms(double* row, const Terms& terms, double factor = 1.0) {
@@ -236,7 +205,7 @@ class Assembly {
       columns[entry.dimension][entry.row] += entry.weight;
     Norm last{zeros({d_}), zeros({d_})};
     for (std::int64_t i = 0; i < d_; ++i) last.gain[i] = 0.7 + 0.7 * random_.uniform();
-    last.bias = last.gain * at::mv(basis_, 0.04 * normal(random_, d_, 1).flatten());
+    last.bias = last.gain * at::mv(basis_, 0.04 * normal_matrix(random_, d_, 1).flatten());
     store_norm("transformer.ln_f", last);
     store("lm_head.weight", (at::matmul(basis_, columns) / last.gain.unsqueeze(1)).t());
   }

@@ -1,13 +1,16 @@
 #include "grading/run/grade.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "bench/plugin_handles.hpp"
 #include "core/text/glob.hpp"
+#include "grading/run/exact_controls.hpp"
 #include "grading/run/graded_settings.hpp"
 #include "grading/run/shuffled_model.hpp"
 #include "grading/run/tool_answers.hpp"
@@ -100,6 +103,19 @@ void check_names(const std::vector<Candidate>& candidates, const Settings& set,
   }
 }
 
+/// A model with its controls; null where a control was not asked for.
+struct OpenModel {
+  std::shared_ptr<const Model> planted, shuffled, turned;
+  HeadNames turned_heads;
+};
+
+/// NaN is a number that is not there yet.
+void keep_largest(double& largest, const NumberOfClaim& numbers,
+                  const std::pair<std::string, bool>& key) {
+  const auto found = numbers.find(key);
+  if (found != numbers.end()) largest = std::fmax(largest, found->second);
+}
+
 /// Whether a truth says anything about a task that this version scores.
 bool is_graded(const Task& task) {
   return (task.effects && task.metric) || task.readout || !task.attention.empty();
@@ -139,19 +155,29 @@ class Grading {
                        "nothing can be scored; give another folder with --models");
   }
 
+  OpenModel open(std::size_t index) {
+    const fs::path& folder = grades_.models[index].folder;
+    OpenModel model;
+    model.planted = Model::open(folder.string());
+    spec_ = model.planted->spec();
+    if (request_.controls.shuffled) model.shuffled = shuffled_model(model.planted, request_.seed);
+    if (!request_.controls.gauge) return model;
+    const fs::path turned = request_.scratch / ("turned-" + std::to_string(index));
+    fs::create_directory(turned);
+    model.turned_heads = write_turned(folder, turned, request_.seed);
+    model.turned = Model::open(turned.string());
+    return model;
+  }
+
   void grade_model(std::size_t model) {
-    std::shared_ptr<const Model> planted, shuffled;
+    std::optional<OpenModel> opened;
     for (std::size_t index = 0; index < grades_.tasks.size(); ++index) {
       if (grades_.tasks[index].model != model) continue;
-      if (planted == nullptr) {
-        planted = Model::open(grades_.models[model].folder.string());
-        spec_ = planted->spec();
-        if (request_.controls.shuffled) shuffled = shuffled_model(planted, request_.seed);
-      }
+      if (!opened) opened = open(model);
       for (Candidate& candidate : candidates_) {
         if (listener_.should_stop())
           throw RunError("grade: stopped before all tools were asked; nothing was written");
-        grade_task(candidate, index, planted, shuffled);
+        grade_task(candidate, index, *opened);
       }
       listener_.on_task(index + 1, grades_.tasks.size());
     }
@@ -164,25 +190,32 @@ class Grading {
     return truth_of(index).tasks[grades_.tasks[index].task];
   }
 
-  void grade_task(Candidate& candidate, std::size_t index,
-                  const std::shared_ptr<const Model>& planted,
-                  const std::shared_ptr<const Model>& shuffled) {
+  void grade_task(Candidate& candidate, std::size_t index, const OpenModel& model) {
     if (candidate.claims_nothing) return;
     const Task& task = task_of(index);
     const double gap = task.metric ? gap_of(task) : 1.0;
-    Question question{host_, *candidate.tool, candidate.settings, request_.bind, planted,
+    Question question{host_, *candidate.tool, candidate.settings, request_.bind, model.planted,
                       task,  request_.seed};
     // One prompt shows whether the tool claims anything.
     if (!candidate.has_answered() && ask_first(candidate, question, gap)) return;
     const ToolAnswers answers = ask(question, SIZE_MAX, gap);
     if (note_refusal(candidate, index, answers)) return;
-    question.model = shuffled;
-    const ToolAnswers of_shuffled = shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
+    const NumberOfClaim null =
+        request_.controls.null ? null_claims(question, gap) : NumberOfClaim();
+    const NumberOfClaim gauge =
+        model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
+                     : NumberOfClaim();
+    question.model = model.shuffled;
+    const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
     for (const auto& [key, claimed] : answers.claims) {
       if (!glob_matches(request_.claims, key.first)) continue;
       const auto other = of_shuffled.claims.find(key);
-      add_task(candidate, index, key, claimed,
-               other == of_shuffled.claims.end() ? nullptr : &other->second, answers);
+      Entry* entry =
+          add_task(candidate, index, key, claimed,
+                   other == of_shuffled.claims.end() ? nullptr : &other->second, answers);
+      if (entry == nullptr) continue;
+      keep_largest(entry->null_largest, null, key);
+      keep_largest(entry->gauge_change, gauge, key);
     }
   }
 
@@ -205,12 +238,13 @@ class Grading {
     return true;
   }
 
-  void add_task(Candidate& candidate, std::size_t index, const std::pair<std::string, bool>& key,
-                const ClaimedTask& claimed, const ClaimedTask* shuffled,
-                const ToolAnswers& answers) {
+  /// \return the entry; nullptr if the truth does not say what is claimed
+  Entry* add_task(Candidate& candidate, std::size_t index, const std::pair<std::string, bool>& key,
+                  const ClaimedTask& claimed, const ClaimedTask* shuffled,
+                  const ToolAnswers& answers) {
     const ClaimInfo& claim = find_claim(key.first);
     auto table = truth_table(truth_of(index), task_of(index), claim, claimed.of_stream);
-    if (!table) return;
+    if (!table) return nullptr;
     GradedTask graded{index, *table, std::nullopt};
     set_claimed(graded.planted, claimed.prompts, spec_);
     if (shuffled != nullptr) {
@@ -224,6 +258,7 @@ class Grading {
     entry.has_unit = graded.planted.has_unit;
     note_problems(entry, index, claimed, answers);
     entry.tasks.push_back(std::move(graded));
+    return &entry;
   }
 
   void note_problems(Entry& entry, std::size_t index, const ClaimedTask& claimed,

@@ -26,6 +26,8 @@ struct GradeRequest {
   ControlCounts counts;
   std::int64_t threads = 0;
   std::uint64_t seed = 0;
+  /// Folder for the models of the control gauge; it exists.
+  std::filesystem::path scratch;
 };
 
 /// A model and its tasks.

@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <lensbench/context.hpp>
@@ -110,13 +111,23 @@ class Asked {
     });
     const std::size_t n = std::min(most, cases_.size());
     const auto start = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < n && result.refusal.empty(); ++i) ask_about(**tool, i, result);
+    for (std::size_t i = 0; i < n && result.refusal.empty() && !fails_always(result); ++i)
+      ask_about(**tool, i, result);
     result.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
   }
 
  private:
+  /// Whether the first prompts all failed for one reason, which others would repeat.
+  static bool fails_always(const ToolAnswers& result) {
+    constexpr std::size_t kEnough = 3;
+    if (result.answered > 0 || result.failures.size() < kEnough) return false;
+    const std::string& first = result.failures.begin()->second;
+    return std::all_of(result.failures.begin(), result.failures.end(),
+                       [&](const auto& failure) { return failure.second == first; });
+  }
+
   void ask_about(Tool& tool, std::size_t prompt, ToolAnswers& result) {
     std::optional<Parameters> parameters;
     result.refusal = failure_of([&] {

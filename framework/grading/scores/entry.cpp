@@ -145,15 +145,24 @@ std::vector<std::optional<ItemTable>> shuffled_tables(const Entry& entry) {
   return tables;
 }
 
+Estimate without_value(const std::string& name) {
+  return {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN};
+}
+
+/// Adds a number that has neither an interval nor controls.
+void add_single(Entry& entry, const std::string& name, double value) {
+  if (std::isnan(value)) return;
+  entry.estimates.push_back(without_value(name));
+  entry.estimates.back().value = value;
+}
+
 }  // namespace
 
 void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts& counts,
               const Controls& controls, std::uint64_t seed) {
   const auto names = metric_names(entry.kind, entry.has_unit);
   entry.estimates.clear();
-  for (const std::string& name : names)
-    entry.estimates.push_back(
-        {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN});
+  for (const std::string& name : names) entry.estimates.push_back(without_value(name));
   std::vector<std::optional<std::size_t>> place;
   for (std::size_t i = 0; i < entry.tasks.size(); ++i) {
     place.resize(std::max(place.size(), entry.tasks[i].task + 1));
@@ -195,6 +204,8 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   }
   if (controls.random) add_random(entry, counts.random, seed);
   if (controls.permuted) add_permuted(entry, counts.permutations, seed);
+  add_single(entry, "null", entry.null_largest);
+  add_single(entry, "gauge", entry.gauge_change);
 }
 
 const Estimate* find_estimate(const Entry& entry, const std::string& metric) {

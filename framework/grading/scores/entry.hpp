@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,10 @@ struct Entry {
   std::vector<GradedTask> tasks;
   std::vector<std::string> problems;  ///< contradictions and failed prompts
   double seconds_per_prompt = 0;
+  /// Largest claim where nothing was changed, and largest change of a claim between two bases of
+  /// the model, in units of the gap; NaN where the control was not run.
+  double null_largest = std::numeric_limits<double>::quiet_NaN();
+  double gauge_change = std::numeric_limits<double>::quiet_NaN();
   std::vector<Estimate> estimates;  ///< see `estimate`
 };
 
@@ -49,7 +54,7 @@ struct ControlCounts {
   std::size_t bootstrap = 2000, random = 1000, permutations = 200;
 };
 struct Controls {
-  bool random = true, shuffled = true, permuted = true;
+  bool random = true, shuffled = true, permuted = true, null = true, gauge = false;
 };
 
 /// Fills the estimates of an entry.

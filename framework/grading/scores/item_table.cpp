@@ -266,7 +266,8 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
 }
 
 bool larger_is_better(const std::string& metric) {
-  for (const char* worse : {"error", "largest", "distance", "wrong", "layer_error", "early"})
+  for (const char* worse :
+       {"error", "largest", "distance", "wrong", "layer_error", "early", "null", "gauge"})
     if (metric == worse) return false;
   return true;
 }

@@ -4,6 +4,7 @@
 #include <lensbench/export.hpp>
 #include <lensbench/tool.hpp>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace lensbench {
@@ -66,10 +67,14 @@ class Uses final : public ToolSlot {
   }
   const Tool* bound_tool() const override { return tool_; }
   const char* interface_version() const override {
-    if constexpr (requires { Interface::kInterfaceVersion; })
-      return Interface::kInterfaceVersion;
-    else
+    if constexpr (std::is_same_v<Interface, Tool>) {
       return nullptr;
+    } else {
+      static_assert(
+          requires { Interface::kInterfaceVersion; },
+          "the interface of a tool needs static constexpr const char* kInterfaceVersion");
+      return Interface::kInterfaceVersion;
+    }
   }
 
   /// Calls the tool. The archive stores time and memory of the call as this tool's cost. If one

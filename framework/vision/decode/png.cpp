@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kWidthAt = 16, kHeightAt = 20, kHeaderEnd = 24;
 constexpr png_uint_32 kMostSide = 0x7fffffff;
 constexpr int kSixteen = 16;
+constexpr std::size_t kSignature = 8, kAroundChunk = 12;  // bytes of the file, and of each chunk
 
 // libpng reports an error by a function that must not return. It jumps back into one of the two
 // functions below that call libpng to read: they hold nothing that has a destructor.
@@ -48,8 +49,30 @@ void png_bytes(png_structp png, png_bytep to, png_size_t count) {
 
 }  // extern "C"
 
+std::size_t big_endian(const unsigned char* bytes) {
+  std::size_t value = 0;
+  for (int i = 0; i < 4; ++i) value = value << 8U | bytes[i];
+  return value;
+}
+
+/// Whether every chunk up to the last ends within the file. libpng takes memory for a chunk by the
+/// length that it states, which may be 2 GB in a file of 100 bytes.
+bool chunks_fit(const PngState& state) {
+  for (std::size_t at = kSignature; state.size - at >= kAroundChunk;) {
+    const std::size_t length = big_endian(state.bytes + at);
+    if (length > state.size - at - kAroundChunk) return false;
+    if (std::memcmp(state.bytes + at + 4, "IEND", 4) == 0) return true;
+    at += kAroundChunk + length;
+  }
+  return false;
+}
+
 /// Reads everything before the pixels.
 bool read_png_header(PngState& state) {
+  if (!chunks_fit(state)) {
+    std::snprintf(state.message, sizeof state.message, "the file ends early");
+    return false;
+  }
   if (setjmp(state.back) != 0) return false;
   state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, png_failed, png_warned);
   if (state.png == nullptr) return false;

@@ -16,6 +16,7 @@ void wait_ms(int ms) {
 // Declares two tools, whose calls last as long as the test requests.
 class Sleeper final : public Tool {
  public:
+  static constexpr const char* kInterfaceVersion = "1";
   Dataset run(const Request&) override { return {}; }
   int sleep(int ms) {
     wait_ms(ms);

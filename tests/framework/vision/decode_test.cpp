@@ -35,6 +35,7 @@ const std::map<std::string, std::string> kRefusals = {
     {"grey_16_bits_key.png", "16 bits a value and a transparent colour"},
     {"large.jpg", "65500 x 65500 pixels, more than the 178956970 that are read"},
     {"large.png", "60000 x 60000 pixels, more than the 178956970 that are read"},
+    {"long_chunk.png", "PNG data is damaged or cut off (the file ends early)"},
     {"many_scans.jpg", "JPEG data is damaged or cut off (more than 500 scans)"},
     {"no_height.jpg", "JPEG data is damaged or cut off (Empty JPEG image"},
     {"no_width.png", "0 x 10 pixels; give one with pixels"},

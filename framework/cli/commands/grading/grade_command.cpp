@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
-#include <optional>
 
 #include "cli/commands/actions.hpp"
 #include "cli/commands/run_arguments.hpp"
@@ -33,7 +32,7 @@ std::vector<std::string> items_of(const std::string& list) {
 }
 
 grading::Controls controls_of(const std::string& list) {
-  grading::Controls controls{false, false, false};
+  grading::Controls controls{false, false, false, false, false};
   for (const std::string& name : items_of(list)) {
     if (name == "random")
       controls.random = true;
@@ -41,9 +40,13 @@ grading::Controls controls_of(const std::string& list) {
       controls.shuffled = true;
     else if (name == "permuted")
       controls.permuted = true;
+    else if (name == "null")
+      controls.null = true;
+    else if (name == "gauge")
+      controls.gauge = true;
     else if (name != "none" || list != "none")
       throw UsageError("grade: --controls names '" + name + "'" +
-                       suggest(name, {"random", "shuffled", "permuted", "none"}));
+                       suggest(name, {"random", "shuffled", "permuted", "null", "gauge", "none"}));
   }
   return controls;
 }
@@ -125,8 +128,9 @@ int run_grade(const Options& options) {
     floors.push_back(grading::parse_floor(text));
   catch_interrupts();
   const grading::GradeListener listener = listener_of(options.flag("json"));
-  std::optional<serve::TemporaryFolder> planted;
-  if (request.models.empty()) plant_models(seeds, planted.emplace().path(), request, listener);
+  const serve::TemporaryFolder scratch;
+  request.scratch = scratch.path();
+  if (request.models.empty()) plant_models(seeds, scratch.path(), request, listener);
   const grading::Grades grades = grading::grade(request, listener);
   const auto lines = options.flag("json")
                          ? grading::grade_json_lines(grades)

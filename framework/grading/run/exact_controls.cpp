@@ -1,0 +1,111 @@
+#include "grading/run/exact_controls.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+// Controls whose outcome is known exactly: a claim must be 0, or must not change.
+
+namespace lensbench::grading {
+namespace {
+
+/// A wrong tool is wrong on the first prompts.
+constexpr std::size_t kPrompts = 3;
+
+bool needs_corrupted(const std::string& claim) {
+  for (const char* name : {"effect.noise", "effect.denoise", "effect.total", "effect.direct"})
+    if (claim == name) return true;
+  return false;
+}
+
+double largest_of(const std::vector<ItemValues>& prompts, std::size_t most) {
+  double largest = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = 0; i < std::min(most, prompts.size()); ++i)
+    for (const auto& [item, value] : prompts[i])
+      if (!std::isnan(value)) largest = std::fmax(largest, std::fabs(value));
+  return largest;
+}
+
+/// The task with the names that its heads have in the turned model.
+Task renamed(Task task, const HeadNames& heads) {
+  for (AttendedKey& key : task.attention)
+    for (const auto& [turned, own] : heads)
+      if (own == key.head) {
+        key.head = turned;
+        break;
+      }
+  return task;
+}
+
+/// Items by the names of the model itself.
+ItemValues named_back(const ItemValues& values, const HeadNames& heads) {
+  ItemValues named;
+  for (const auto& [item, value] : values) {
+    const auto own = heads.find(item);
+    named.emplace(own == heads.end() ? item : own->second, value);
+  }
+  return named;
+}
+
+double largest_change(const ItemValues& before, const ItemValues& after) {
+  double largest = 0;
+  for (const auto& [item, value] : before) {
+    const auto other = after.find(item);
+    const double now =
+        other == after.end() ? std::numeric_limits<double>::quiet_NaN() : other->second;
+    if (std::isnan(value) && std::isnan(now)) continue;
+    // An item that only one of the two answers is a change without a size.
+    largest = std::isnan(value) || std::isnan(now) ? std::numeric_limits<double>::infinity()
+                                                   : std::max(largest, std::fabs(now - value));
+  }
+  return largest;
+}
+
+double unit_of(const std::string& claim, const ClaimedTask& claimed, double gap) {
+  const ClaimInfo& info = find_claim(claim);
+  if (!claim.starts_with("effect.") && claim != "importance") return 1;
+  return std::string_view(info.unit) == "any" ? largest_of(claimed.prompts, kPrompts)
+                                              : std::fabs(gap);
+}
+
+}  // namespace
+
+NumberOfClaim null_claims(const Question& question, double gap) {
+  NumberOfClaim largest;
+  const auto& declared = question.tool.parameters;
+  if (std::none_of(declared.begin(), declared.end(), [](const ParameterInfo& parameter) {
+        return parameter.name == "corrupted_ids";
+      }))
+    return largest;
+  Task unchanged = question.task;
+  for (PromptPair& prompt : unchanged.prompts) prompt.corrupted_ids = prompt.ids;
+  const Question asked{question.host,  question.tool, question.settings, question.bind,
+                       question.model, unchanged,     question.seed};
+  for (const auto& [key, claimed] : ask(asked, kPrompts, gap).claims)
+    if (needs_corrupted(key.first))
+      largest[key] = largest_of(claimed.prompts, kPrompts) / std::fabs(gap);
+  return largest;
+}
+
+NumberOfClaim gauge_changes(const Question& question, const ToolAnswers& answers,
+                            const std::shared_ptr<const Model>& turned, const HeadNames& heads,
+                            double gap) {
+  const Task task = renamed(question.task, heads);
+  const Question asked{question.host, question.tool, question.settings, question.bind,
+                       turned,        task,          question.seed};
+  const ToolAnswers others = ask(asked, kPrompts, gap);
+  NumberOfClaim changes;
+  for (const auto& [key, claimed] : answers.claims) {
+    const auto other = others.claims.find(key);
+    if (other == others.claims.end()) continue;
+    double change = 0;
+    for (std::size_t i = 0; i < std::min(kPrompts, claimed.prompts.size()); ++i)
+      change = std::max(
+          change, largest_change(claimed.prompts[i], named_back(other->second.prompts[i], heads)));
+    changes[key] = change / unit_of(key.first, claimed, gap);
+  }
+  return changes;
+}
+
+}  // namespace lensbench::grading

@@ -1,0 +1,50 @@
+// What the shipped tools are graded on models that are planted now: floors that a change must not
+// fall below, and the rows that docs/grades.md has.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "support/folders.hpp"
+#include "support/process.hpp"
+
+namespace lensbench {
+namespace {
+
+using nlohmann::json;
+using testing::lensbench;
+
+// The figures of correct tools (docs/grading.md), with room for ties in float32.
+TEST(Grades, OfTheShippedToolsReachTheirFloors) {
+  std::vector<std::string> command = {"grade", "all", "--quick", "--json"};
+  for (const char* floor :
+       {"effect.noise:auroc=0.98", "effect.noise:error=0.01", "effect.denoise:error=0.01",
+        "effect.zero:error=0.01", "effect.mean:error=0.01", "effect.dla:error=0.001",
+        "effect.dla:r_direct=0.97", "readout.probability:largest=1e-4", "readout.rank:wrong=0",
+        "readout.layer:layer_error=0", "attention.source:largest=1e-3"}) {
+    command.emplace_back("--floor");
+    command.emplace_back(floor);
+  }
+  const auto graded = lensbench(command);
+  EXPECT_EQ(graded.exit_code, 0) << graded.err;
+
+  // A tool or claim that the stored table lacks, or has no longer, is found here; its numbers are
+  // compared by scripts/grades --check.
+  const std::string stored = testing::slurp(testing::source_folder() + "/docs/grades.md");
+  std::istringstream lines(graded.out);
+  std::set<std::string> rows;
+  for (std::string line; std::getline(lines, line);) {
+    const json row = json::parse(line);
+    if (row["status"] == "scored")
+      rows.insert(row["tool"].get<std::string>() + " " + row["claim"].get<std::string>());
+  }
+  EXPECT_GT(rows.size(), 5U);
+  for (const std::string& row : rows)
+    EXPECT_NE(stored.find("\n" + row + " "), std::string::npos)
+        << row << " is not in docs/grades.md; run scripts/grades";
+}
+
+}  // namespace
+}  // namespace lensbench

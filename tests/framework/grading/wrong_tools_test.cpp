@@ -1,0 +1,146 @@
+// Tools with one fault each are graded where their fault puts them, and a tool that was written
+// without the code of the shipped ones is graded as right.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <optional>
+
+#include "grading/plant/plant.hpp"
+#include "grading/run/grade.hpp"
+#include "support/fixture_plugins.hpp"
+#include "support/temp_dir.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+using testing::TempDir;
+
+/// Models of three circuits, in a basis that hides the mechanism, and a folder with the tools.
+class WrongTools : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    models_.emplace();
+    plugins_.emplace();
+    testing::place(*plugins_, "graded_tools");
+    first_ = graded(1);
+    second_ = graded(2);
+  }
+  static void TearDownTestSuite() {
+    first_.reset();
+    second_.reset();
+    plugins_.reset();
+    models_.reset();
+  }
+
+  static Grades graded(std::int64_t seed) {
+    GradeRequest request;
+    request.tools = {"direct",       "direct_sign",   "direct_norm", "direct_layer",
+                     "direct_token", "direct_random", "exchanged",   "exchanged_not"};
+    for (const char* kind : {"induction", "fact", "name_mover"}) {
+      PlantRequest plant;
+      plant.kind = kind;
+      plant.seed = seed;
+      plant.gauge = Gauge::rotated;
+      plant.prompts = 8;
+      plant.edges = false;
+      const auto folder = *models_ / (kind + std::to_string(seed));
+      std::filesystem::create_directory(folder);
+      grading::plant(plant, folder);
+      request.models.emplace_back(folder);
+    }
+    request.plugins.dirs = {plugins_->path()};
+    request.counts = {200, 200, 20};
+    request.controls.gauge = true;
+    request.scratch = *models_ / ("scratch" + std::to_string(seed));
+    std::filesystem::create_directory(request.scratch);
+    return grade(request, {});
+  }
+
+  static Estimate estimate(const std::optional<Grades>& grades, const std::string& tool,
+                           const std::string& claim, const std::string& metric) {
+    for (const Entry& entry : grades->entries)
+      if (entry.tool == tool && entry.claim == claim)
+        if (const Estimate* found = find_estimate(entry, metric)) return *found;
+    ADD_FAILURE() << tool << " has no score " << metric << " of " << claim;
+    return {};
+  }
+  static double of(const std::string& tool, const std::string& claim, const std::string& metric) {
+    return estimate(first_, tool, claim, metric).value;
+  }
+
+  static inline std::optional<TempDir> models_, plugins_;
+  static inline std::optional<Grades> first_, second_;
+};
+
+// Float32 activations, of which the stream's constant is 256, in effects of the size of the gap.
+constexpr double kExact = 1e-3;
+
+TEST_F(WrongTools, ArePrecededByARightOne) {
+  EXPECT_LT(of("direct", "effect.dla", "error"), kExact);
+  EXPECT_GT(of("direct", "effect.dla", "r_direct"), 0.97);
+  EXPECT_EQ(of("direct", "effect.dla", "sign"), 1);
+  EXPECT_LT(of("direct", "readout.probability", "largest"), 1e-4);
+  EXPECT_EQ(of("direct", "readout.rank", "wrong"), 0);
+}
+
+TEST_F(WrongTools, WithATurnedSignKeepTheRankingAlone) {
+  EXPECT_EQ(of("direct_sign", "effect.dla", "auroc"), of("direct", "effect.dla", "auroc"));
+  EXPECT_EQ(of("direct_sign", "effect.dla", "sign"), 0);
+  EXPECT_NEAR(of("direct_sign", "effect.dla", "error"), 2, kExact);
+  EXPECT_LT(of("direct_sign", "effect.dla", "r"), -0.99);
+}
+
+TEST_F(WrongTools, WithoutTheFinalNormAreWrongInEveryNumber) {
+  EXPECT_GT(of("direct_norm", "effect.dla", "error"), 0.5);
+  EXPECT_LT(of("direct_norm", "effect.dla", "r_direct"), 0.97);
+  EXPECT_GT(of("direct_norm", "readout.rank", "wrong"), 0.2);
+  EXPECT_GT(of("direct_norm", "readout.probability", "largest"), 0.5);
+}
+
+TEST_F(WrongTools, ThatReadTheLayerBeforeAreWrongWhereTheAnswerAppears) {
+  EXPECT_GT(of("direct_layer", "readout.probability", "largest"), 0.5);
+  EXPECT_GT(of("direct_layer", "readout.rank", "wrong"), 0.1);
+  EXPECT_LT(of("direct_layer", "effect.dla", "error"), kExact) << "its effects are right";
+}
+
+TEST_F(WrongTools, ThatScoreAnotherTokenMissTheAnswer) {
+  EXPECT_GT(of("direct_token", "effect.dla", "error"), 0.2);
+  EXPECT_GT(of("direct_token", "readout.probability", "largest"), 0.5);
+  EXPECT_GT(of("direct_token", "readout.rank", "wrong"), 0.2);
+}
+
+TEST_F(WrongTools, ThatDrawTheirScoresAreInTheRandomBand) {
+  const Estimate auroc = estimate(first_, "direct_random", "effect.dla", "auroc");
+  EXPECT_GE(auroc.value, auroc.random_low);
+  EXPECT_LE(auroc.value, auroc.random_high);
+  EXPECT_TRUE(auroc.like_shuffled());
+  EXPECT_LT(std::abs(of("direct_random", "effect.dla", "r")), 0.5);
+}
+
+// Where the corrupted prompt is the clean one, nothing is exchanged.
+TEST_F(WrongTools, ThatForgetTheCorruptedPromptClaimAnEffectOfNoChange) {
+  EXPECT_LT(of("exchanged", "effect.direct", "null"), 1e-9);
+  EXPECT_GT(of("exchanged_not", "effect.direct", "null"), 0.1);
+}
+
+// In another basis heads have another order: scores that do not depend on the model stay where they
+// were, and those of a right tool follow their head.
+TEST_F(WrongTools, ThatDrawTheirScoresDoNotFollowTheirComponents) {
+  EXPECT_LT(of("direct", "effect.dla", "gauge"), kExact);
+  EXPECT_LT(of("direct", "readout.probability", "gauge"), kExact);
+  EXPECT_GT(of("direct_random", "effect.dla", "gauge"), 0.1);
+}
+
+TEST_F(WrongTools, HaveTablesOfTwoSeedsThatAgreeWithinTheirIntervals) {
+  for (const char* tool : {"direct", "direct_sign"})
+    for (const char* metric : {"auroc", "r_total"}) {
+      const Estimate a = estimate(first_, tool, "effect.dla", metric);
+      const Estimate b = estimate(second_, tool, "effect.dla", metric);
+      EXPECT_LE(a.low, b.high) << tool << " " << metric;
+      EXPECT_LE(b.low, a.high) << tool << " " << metric;
+    }
+}
+
+}  // namespace
+}  // namespace lensbench::grading
