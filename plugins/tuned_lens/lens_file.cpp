@@ -56,14 +56,15 @@ std::string text_or_empty(const json& config, const char* field) {
 
 /// A lens as the Python library saves it, after its parameters were converted: `0.weight`,
 /// `0.bias`, … where translator i takes the stream after i blocks.
-StoredLens read_folder(const Model& model, const fs::path& folder) {
+StoredLens read_published(const Model& model, const fs::path& tensors) {
   const TransformerSpec& spec = model.spec();
   StoredLens lens;
-  lens.config = (folder / "config.json").string();
-  lens.tensors = (folder / "params.safetensors").string();
+  lens.config = (tensors.parent_path() / "config.json").string();
+  lens.tensors = tensors.string();
   std::error_code error;
-  if (!fs::exists(lens.tensors, error))
-    fail(folder.string(), "lacks the file params.safetensors" + std::string(kConversion));
+  if (!fs::exists(tensors, error))
+    fail(tensors.parent_path().string(),
+         "lacks the file params.safetensors" + std::string(kConversion));
   const json config = config_of(lens.config);
   check_number(config, lens.config, "d_model", spec.d_model);
   check_number(config, lens.config, "num_hidden_layers", spec.n_layers);
@@ -115,7 +116,9 @@ bool is_pickle(const std::string& name) {
 
 StoredLens read_lens(const Model& model, const std::string& source) {
   std::error_code error;
-  if (fs::is_directory(source, error)) return read_folder(model, source);
+  if (fs::is_directory(source, error))
+    return read_published(model, fs::path(source) / "params.safetensors");
+  if (source.ends_with(".safetensors")) return read_published(model, source);
   if (is_pickle(source)) fail(source, "is not a safetensors file" + std::string(kConversion));
   StoredLens lens = read_archive(model, source);
   if (!lens.translators.weight.isfinite().all().item<bool>() ||

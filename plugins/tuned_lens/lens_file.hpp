@@ -16,7 +16,8 @@ struct StoredLens {
   std::string config;       ///< file of the settings; empty for an archive
 };
 
-/// Reads `ARCHIVE.h5:results/NAME`, or a folder with `config.json` and `params.safetensors`.
+/// Reads `ARCHIVE.h5:results/NAME`, or a folder with `config.json` and `params.safetensors` (or the
+/// latter file, next to which the former is).
 /// \throws InputError for anything else, and for a lens of another width or number of layers
 StoredLens read_lens(const Model& model, const std::string& source);
 

@@ -134,7 +134,8 @@ class Run {
                                             trainer_.translators, step.front());
     const at::Tensor kl = trainer_.step(step, done());
     if (!kl.isfinite().all().item<bool>() ||
-        !std::isfinite(trainer_.translators.bias.sum().item<double>()))
+        !std::isfinite(trainer_.translators.bias.sum().item<double>()) ||
+        !std::isfinite(trainer_.translators.weight.sum().item<double>()))
       throw RunError("tuned_lens: the divergence of step " + std::to_string(done()) +
                      " is not finite; give a smaller learning_rate");
     if (first) first_difference_ = first_step_difference(context_.model(), step, kl);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <lensbench/error.hpp>
 #include <utility>
 
@@ -168,6 +169,9 @@ Dataset TunedLensTool::read(const Tokens& tokens, const std::string& source,
   dataset.attributes["mode"] = "use";
   dataset.attributes["lens_trained_on"] = trained_on(context(), stored);
   context().record_file(dataset, "lens", stored.tensors);
+  if (std::filesystem::is_directory(source))
+    dataset.attributes["lens"] =
+        std::filesystem::absolute(source + "/").parent_path().filename().string();
   if (!stored.config.empty()) context().record_file(dataset, "lens_config", stored.config);
   return dataset;
 }
