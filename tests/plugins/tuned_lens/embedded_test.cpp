@@ -14,7 +14,7 @@ TEST(TunedLensOfTheEmbeddedModel, IsNearerToTheModelThanTheLogitLensAtEveryLayer
   training.steps = 12;
   training.tokens_per_step = 192;
   training.held_out = 0.25;
-  const Dataset found = bench.tool.train(bench.tokens, training);
+  const Dataset found = bench.tool.train(bench.tokens, training, {});
   testing::expect_receipts_hold(found, 5);
   const at::Tensor lens = found["held_out_kl"].tensor;
   const at::Tensor plain = found["held_out_kl_logit_lens"].tensor;

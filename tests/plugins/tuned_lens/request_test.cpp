@@ -77,7 +77,8 @@ TEST_F(LensFiles, ThatAreWorseThanTheLogitLensAreRefused) {
     tensors[std::string(layer) + ".bias"] = at::zeros({24});
   }
   write_safetensors(lens / "params.safetensors", tensors);
-  for (const std::vector<std::int64_t> prompt : {{3}, {3, 17, 5, 9, 11, 17, 5, 9}}) {
+  const std::vector<std::vector<std::int64_t>> prompts = {{3}, {3, 17, 5, 9, 11, 17, 5, 9}};
+  for (const auto& prompt : prompts) {
     LensBench bench(model_, prompt);
     EXPECT_THAT(message_of<InputError>([&] { bench.tool.read(bench.tokens, lens, {}); }),
                 HasSubstr("the lens is worse than the logit lens at 2 of 2 layers"));
@@ -117,7 +118,7 @@ TEST_F(Requests, ToTrainTakeOnePrompt) {
   bench_.context.set_reference_prompts(
       [&] { return std::vector<Tokens>{bench_.tokens, bench_.tokens}; });
   EXPECT_THAT(message_of<UsageError>(
-                  [&] { bench_.tool.train(bench_.tokens, small_training(text_)); }),
+                  [&] { bench_.tool.train(bench_.tokens, small_training(text_), {}); }),
               HasSubstr("give one prompt"));
 }
 
@@ -125,7 +126,7 @@ TEST_F(Requests, WithNumbersOutOfRangeAreRefused) {
   const auto refused = [&](auto change) {
     TunedLensTraining training = small_training(text_);
     change(training);
-    return message_of<UsageError>([&] { bench_.tool.train(bench_.tokens, training); });
+    return message_of<UsageError>([&] { bench_.tool.train(bench_.tokens, training, {}); });
   };
   EXPECT_THAT(refused([](auto& t) { t.steps = 0; }), HasSubstr("steps is 0"));
   EXPECT_THAT(refused([](auto& t) { t.momentum = 1; }), HasSubstr("momentum is 1"));
@@ -138,7 +139,7 @@ TEST_F(Requests, WhoseTrainingDivergesAreRefused) {
   TunedLensTraining training = small_training(text_);
   training.learning_rate = 1e30;
   training.clip = 0;
-  EXPECT_THAT(message_of<RunError>([&] { bench_.tool.train(bench_.tokens, training); }),
+  EXPECT_THAT(message_of<RunError>([&] { bench_.tool.train(bench_.tokens, training, {}); }),
               HasSubstr("smaller learning_rate"));
 }
 

@@ -14,7 +14,7 @@ class Training : public ::testing::Test {
   Dataset train(const TunedLensTraining& training, RunServices* run = nullptr) {
     LensBench bench(sample("gpt2"), {3, 17, 5, 9});
     if (run != nullptr) bench.context.connect(run);
-    Dataset found = bench.tool.train(bench.tokens, training);
+    Dataset found = bench.tool.train(bench.tokens, training, {});
     bench.context.connect(nullptr);
     return found;
   }
@@ -66,7 +66,7 @@ TEST_F(Training, InHalfPrecisionKeepsTranslatorsInFloat32) {
   ModelOptions options;
   options.dtype = at::kBFloat16;
   LensBench bench(Model::open(testing::data_folder() + "/models/gpt2", options), {3, 17, 5, 9});
-  const Dataset found = bench.tool.train(bench.tokens, training_);
+  const Dataset found = bench.tool.train(bench.tokens, training_, {});
   testing::expect_receipts_hold(found, 5);
   EXPECT_EQ(found["translator_weight"].tensor.scalar_type(), at::kFloat);
   EXPECT_TRUE(found["translator_weight"].tensor.isfinite().all().item<bool>());
