@@ -56,8 +56,10 @@ double difference_to_logit_lens(const Model& model, const Translators& translato
   for (std::size_t layer = 0; layer + 1 < plain.size(); ++layer)
     translated[layer] =
         translators.apply(static_cast<std::int64_t>(layer), plain[layer]).to(plain[layer]);
-  const Readout a = read_out(model.unembedding(), stacked(model, plain), {});
-  const Readout b = read_out(model.unembedding(), stacked(model, translated), {});
+  ReadoutOptions options;
+  options.top_k = std::min<std::int64_t>(10, model.spec().vocab_size);
+  const Readout a = read_out(model.unembedding(), stacked(model, plain), options);
+  const Readout b = read_out(model.unembedding(), stacked(model, translated), options);
   return std::max({largest_difference(a.top_ids, b.top_ids),
                    largest_difference(a.top_logits, b.top_logits),
                    largest_difference(a.log_sum_exp, b.log_sum_exp),

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "corpus_parts.hpp"
 #include "receipts.hpp"
@@ -29,28 +30,33 @@ class Windows {
  public:
   Windows(const Model& model, const TunedLensTraining& training, std::uint64_t seed)
       : corpus_(open_part(model, training, seed, CorpusPart::train)),
+        sampled_(training.text.starts_with("generated:")),
         most_rows_(training.rows_per_window),
         seed_(seed) {}
 
   TrainingWindow next() {
-    auto window = corpus_.next();
-    if (!window) {
-      corpus_.rewind();
+    std::optional<Tokens> tokens = following();
+    if (!tokens) {
+      if (!complete_) corpus_.rewind();
       ++epochs;
       of_epoch = 0;
-      window = corpus_.next();
+      tokens = following();
     }
-    if (!window)
+    if (!tokens)
       throw UsageError(
           "tuned_lens: the text lacks a document of two tokens outside of those held out; give a "
           "longer text");
     ++of_epoch;
-    return {std::move(window->tokens), rows_of(window->tokens.size(), read++)};
+    std::vector<std::int64_t> rows = rows_of(tokens->size(), read++);
+    return {std::move(*tokens), std::move(rows)};
   }
 
   /// Goes to the place of an earlier training.
   void skip(std::int64_t windows_of_epoch, std::int64_t earlier_epochs, std::int64_t all) {
-    for (std::int64_t i = 0; i < windows_of_epoch; ++i) corpus_.next();
+    if (sampled_ && earlier_epochs > 0)
+      while (following()) continue;
+    else
+      for (std::int64_t i = 0; i < windows_of_epoch; ++i) following();
     of_epoch = windows_of_epoch;
     epochs = earlier_epochs;
     read = all;
@@ -61,6 +67,22 @@ class Windows {
   std::int64_t read = 0;      ///< all windows read
 
  private:
+  /// The next window of this epoch; empty after the last. Windows that the model samples are kept,
+  /// since they are few and sampling them again would take longer than a step.
+  std::optional<Tokens> following() {
+    if (complete_) {
+      if (of_epoch >= std::ssize(kept_)) return std::nullopt;
+      return kept_[static_cast<std::size_t>(of_epoch)];
+    }
+    auto window = corpus_.next();
+    if (!window) {
+      complete_ = sampled_;
+      return std::nullopt;
+    }
+    if (sampled_) kept_.push_back(window->tokens);
+    return std::move(window->tokens);
+  }
+
   /// Positions of a window that are trained on, drawn without replacement; empty: all.
   std::vector<std::int64_t> rows_of(std::int64_t length, std::int64_t number) const {
     if (most_rows_ == 0 || most_rows_ >= length) return {};
@@ -75,6 +97,9 @@ class Windows {
   }
 
   Corpus corpus_;
+  bool sampled_;
+  bool complete_ = false;  ///< whether `kept_` has a whole epoch
+  std::vector<Tokens> kept_;
   std::int64_t most_rows_;
   std::uint64_t seed_;
 };

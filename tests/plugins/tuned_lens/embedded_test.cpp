@@ -9,10 +9,10 @@ namespace {
 TEST(TunedLensOfTheEmbeddedModel, IsNearerToTheModelThanTheLogitLensAtEveryLayer) {
   LensBench bench(Model::open(testing::kModel), {3, 17, 5, 9});
   TunedLensTraining training;
-  training.text = "generated:24";
-  training.window = 48;
+  training.text = "generated:16";
+  training.window = 32;
   training.steps = 12;
-  training.tokens_per_step = 192;
+  training.tokens_per_step = 128;
   training.held_out = 0.25;
   const Dataset found = bench.tool.train(bench.tokens, training, {});
   testing::expect_receipts_hold(found, 5);

@@ -48,7 +48,7 @@ TEST(TunedLensOfALinearModel, FindsTheMapOfItsBlock) {
   training.steps = 300;
   training.weight_decay = 0;
   LensBench bench(linear_model(), {0, 1, 2, 3, 4, 5});
-  const Dataset found = bench.tool.train(bench.tokens, training, {});
+  const Dataset found = bench.tool.train(bench.tokens, training, {.top_k = 3});
   testing::expect_receipts_hold(found, 5);
 
   // The logit lens gives the token itself what the model gives the next one.

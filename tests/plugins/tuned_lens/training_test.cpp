@@ -41,6 +41,22 @@ TEST_F(Training, GoesOnAfterAnInterruptionWithTheSameBits) {
   }
 }
 
+TEST_F(Training, OnSampledTextGoesOnAfterAnInterruptionWithTheSameBits) {
+  training_.text = "generated:4";
+  training_.window = 8;
+  training_.tokens_per_step = 16;
+  training_.held_out = 0.25;
+  const Dataset whole = train(training_);
+  EXPECT_EQ(std::get<std::int64_t>(whole.attributes.at("epochs")), 3);
+  // The first stop is in the first epoch, the second in a later one.
+  for (const std::int64_t steps : {1, 4}) {
+    StoppedRun stopped(steps), resumed(100);
+    EXPECT_THAT(message_of<RunError>([&] { train(training_, &stopped); }), HasSubstr("--resume"));
+    resumed.states = stopped.states;
+    testing::expect_equal(train(training_, &resumed), whole);
+  }
+}
+
 TEST_F(Training, ReadsTheTextAgainWhenItEnds) {
   const Dataset found = train(training_);
   // Eight documents of 12 tokens are left to train on; a step takes two of them.
