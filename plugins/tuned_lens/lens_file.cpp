@@ -76,8 +76,7 @@ StoredLens read_published(const Model& model, const fs::path& tensors) {
   lens.translators = Translators::zero(spec);
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer) {
     const std::string name = std::to_string(layer);
-    lens.translators.weight[layer].copy_(
-        file.read(name + ".weight", {spec.d_model, spec.d_model}));
+    lens.translators.weight[layer].copy_(file.read(name + ".weight", {spec.d_model, spec.d_model}));
     // A lens may have been made without biases.
     if (file.contains(name + ".bias") || config.value("bias", json(true)) != json(false))
       lens.translators.bias[layer].copy_(file.read(name + ".bias", {spec.d_model}));

@@ -60,16 +60,13 @@ at::Tensor divergences(const Model& model, Divergence& divergence, const Transla
   const c10::NoGradGuard no_gradients;
   const std::int64_t layers = translators.bias.size(0);
   at::Tensor sums = at::zeros({layers}, at::kDouble);
-  for_each_tile(
-      divergence, streams.back().size(0), [&](std::int64_t first, std::int64_t count) {
-        divergence.set_reference(normalised(model, streams.back().narrow(0, first, count)));
-        for (std::int64_t layer = 0; layer < layers; ++layer) {
-          const at::Tensor stream =
-              streams[static_cast<std::size_t>(layer)].narrow(0, first, count);
-          sums[layer].add_(
-              divergence.of(normalised(model, translators.apply(layer, stream))).sum());
-        }
-      });
+  for_each_tile(divergence, streams.back().size(0), [&](std::int64_t first, std::int64_t count) {
+    divergence.set_reference(normalised(model, streams.back().narrow(0, first, count)));
+    for (std::int64_t layer = 0; layer < layers; ++layer) {
+      const at::Tensor stream = streams[static_cast<std::size_t>(layer)].narrow(0, first, count);
+      sums[layer].add_(divergence.of(normalised(model, translators.apply(layer, stream))).sum());
+    }
+  });
   return sums;
 }
 

@@ -129,8 +129,8 @@ class Run {
       keep();
       kept = now;
     }
-    return {trainer_.translators, at::stack(kl_), windows_.read, windows_.epochs,
-            rows_,                first_difference_, gradient_error_};
+    return {trainer_.translators, at::stack(kl_), windows_.read, windows_.epochs, rows_,
+            first_difference_,    gradient_error_};
   }
 
  private:
@@ -138,8 +138,7 @@ class Run {
 
   /// \return false, with everything as before, if the run is cancelled
   bool take_step() {
-    const std::int64_t of_epoch = windows_.of_epoch, epochs = windows_.epochs,
-                       read = windows_.read;
+    const std::int64_t of_epoch = windows_.of_epoch, epochs = windows_.epochs, read = windows_.read;
     std::vector<TrainingWindow> step;
     std::int64_t tokens = 0, rows = 0;
     while (tokens < training_.tokens_per_step) {

@@ -32,7 +32,8 @@ void check_mode(const Parameters& parameters) {
   if (training && !parameters.text("lens").empty())
     throw UsageError("tuned_lens: mode=train begins without a lens; leave lens out");
   if (!training && !parameters.text("text").empty())
-    throw UsageError("tuned_lens: mode=use does not read a text; leave text out, or give mode=train");
+    throw UsageError(
+        "tuned_lens: mode=use does not read a text; leave text out, or give mode=train");
 }
 
 /// Values of the layers that are translated, with 0 for the last one.
@@ -81,7 +82,8 @@ std::string trained_on(const Context& context, const StoredLens& lens) {
 
 /// Operations of a row: products with the unembedding and back, and with the translator.
 double flops_of_row(const TransformerSpec& spec) {
-  const auto width = static_cast<double>(spec.d_model), vocab = static_cast<double>(spec.vocab_size);
+  const auto width = static_cast<double>(spec.d_model),
+             vocab = static_cast<double>(spec.vocab_size);
   return static_cast<double>(spec.n_layers) * (4 * width * vocab + 4 * width * width) +
          2 * width * vocab;
 }

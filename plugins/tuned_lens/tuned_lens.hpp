@@ -17,7 +17,8 @@ class TunedLensTool final : public TunedLens {
       {"mode", ParameterType::choice, "use", "",
        "use reads the prompt through a lens; train learns one from a text first.", "use|train"},
       {"lens", ParameterType::file, "", "",
-       "Lens to use: ARCHIVE.h5:results/tuned_lens of a training, or a folder of the Python library "
+       "Lens to use: ARCHIVE.h5:results/tuned_lens of a training, or a folder of the Python "
+       "library "
        "whose parameters were converted to safetensors.",
        "config.json|params.safetensors"},
       {"top_k", ParameterType::integer, "10", "tokens",
@@ -47,7 +48,8 @@ class TunedLensTool final : public TunedLens {
       {"clip", ParameterType::number, "1", "1", "Longest gradient of a step; 0: any length.",
        "[0, inf)"},
       {"clip_over", ParameterType::choice, "layer", "",
-       "Gradients that are shortened together: those of each layer, or of all as the Python library "
+       "Gradients that are shortened together: those of each layer, or of all as the Python "
+       "library "
        "does.",
        "layer|all"},
       {"held_out", ParameterType::number, "0.05", "1",

@@ -187,7 +187,8 @@ void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_
   for (const auto& point : lens_points(view.dataset)) {
     lines.emplace_back();
     if (!heading.empty()) say(lines, heading, view.style);
-    if (!point.prefix.empty()) say(lines, "At " + point.name() + " of each " + point.axis + ":", view.style);
+    if (!point.prefix.empty())
+      say(lines, "At " + point.name() + " of each " + point.axis + ":", view.style);
     append(lines, lens_grid(view, point, range));
     if (!point.prefix.empty()) continue;
     lines.emplace_back();

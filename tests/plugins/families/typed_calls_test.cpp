@@ -187,12 +187,11 @@ TEST(TypedCalls, ThatTrainATunedLensHaveTheDefaultsOfRequests) {
   training.steps = 2;
   training.tokens_per_step = 6;
   training.held_out = 0.5;
-  bench.expect_answer(bench.tool.train(bench.tokens, training, {}),
-                      {{"mode", "train"},
-                       {"text", text.string()},
-                       {"steps", "2"},
-                       {"tokens_per_step", "6"},
-                       {"held_out", "0.5"}});
+  bench.expect_answer(bench.tool.train(bench.tokens, training, {}), {{"mode", "train"},
+                                                                     {"text", text.string()},
+                                                                     {"steps", "2"},
+                                                                     {"tokens_per_step", "6"},
+                                                                     {"held_out", "0.5"}});
 }
 
 TEST(TypedCalls, OfVisionLensHaveTheDefaultsOfRequests) {

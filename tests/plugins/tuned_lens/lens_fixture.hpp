@@ -63,8 +63,8 @@ inline std::string documents(std::int64_t count, std::int64_t length, std::int64
     lines += "{\"ids\": [";
     for (std::int64_t i = 0; i < length; ++i) {
       state = (1103515245 * state + 12345) % (std::uint64_t{1} << 31);
-      lines += (i == 0 ? "" : ",") +
-               std::to_string((state >> 8) % static_cast<std::uint64_t>(vocab));
+      lines +=
+          (i == 0 ? "" : ",") + std::to_string((state >> 8) % static_cast<std::uint64_t>(vocab));
     }
     lines += "]}\n";
   }

@@ -64,9 +64,9 @@ TEST_P(PublishedLens, ReadsAPromptAsThePythonLibraryDoes) {
   const at::Tensor probabilities =
       at::zeros(ids.sizes(), at::kFloat).scatter(2, ids, found["top_probability"].tensor);
   const std::int64_t layers = model->spec().n_layers;
-  EXPECT_LT(largest_difference(probabilities.narrow(0, 0, layers).log(),
-                               file.read("log_probability")),
-            1e-4);
+  EXPECT_LT(
+      largest_difference(probabilities.narrow(0, 0, layers).log(), file.read("log_probability")),
+      1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, PublishedLens, ::testing::Values("gpt2", "llama"));

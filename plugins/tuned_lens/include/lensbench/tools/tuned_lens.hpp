@@ -14,15 +14,15 @@ enum class ClipOver {
 
 /// Training of a tuned lens.
 struct TunedLensTraining {
-  std::string text = {};                ///< text to learn from (`Corpus`)
-  std::int64_t window = 256;            ///< most tokens of a window of the text
-  std::int64_t steps = 250;             ///< steps of the optimiser
-  std::int64_t tokens_per_step = 4096;  ///< least tokens of the windows of a step
-  std::int64_t rows_per_window = 0;     ///< most positions of a window, drawn at random; 0: all
-  double learning_rate = 1.0;           ///< factor on the step size
-  double momentum = 0.9;                ///< share of the last step that is kept
-  double weight_decay = 0.001;          ///< pull of the translators toward the identity
-  double clip = 1.0;                    ///< longest gradient; 0: any length
+  std::string text = {};                 ///< text to learn from (`Corpus`)
+  std::int64_t window = 256;             ///< most tokens of a window of the text
+  std::int64_t steps = 250;              ///< steps of the optimiser
+  std::int64_t tokens_per_step = 4096;   ///< least tokens of the windows of a step
+  std::int64_t rows_per_window = 0;      ///< most positions of a window, drawn at random; 0: all
+  double learning_rate = 1.0;            ///< factor on the step size
+  double momentum = 0.9;                 ///< share of the last step that is kept
+  double weight_decay = 0.001;           ///< pull of the translators toward the identity
+  double clip = 1.0;                     ///< longest gradient; 0: any length
   ClipOver clip_over = ClipOver::layer;  ///< gradients that are shortened together
   double held_out = 0.05;                ///< share of the documents to measure the lens on
   bool bias_only = false;                ///< train the biases alone
