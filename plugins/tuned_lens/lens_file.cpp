@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr const char* kConversion =
     "; lenses of the Python library are pickles, which lensbench never opens: convert params.pt to "
     "params.safetensors with safetensors.torch.save_file(torch.load('params.pt', "
-    "map_location='cpu'), 'params.safetensors'), and give the folder";
+    "map_location='cpu', weights_only=True), 'params.safetensors'), and give the folder";
 
 [[noreturn]] void fail(const std::string& file, const std::string& fault) {
   throw InputError("tuned_lens: " + file + ": " + fault);

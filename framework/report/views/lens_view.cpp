@@ -201,7 +201,7 @@ void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_
 Lines table_of_layers(const View& view) {
   std::vector<const Variable*> columns;
   for (const Variable& variable : view.dataset.variables())
-    if (variable.dims == std::vector<std::string>{"layer"} &&
+    if (!variable.dims.empty() && variable.dims.back() == "layer" &&
         view_of_variable(variable) == lensbench::View::table)
       columns.push_back(&variable);
   if (columns.empty()) return {};

@@ -181,7 +181,8 @@ TEST(TypedCalls, ThatTrainATunedLensHaveTheDefaultsOfRequests) {
   const auto text = folder.write("text.jsonl", R"({"ids": [3, 17, 5, 9, 11, 17]}
 {"ids": [4, 18, 6, 10, 12, 18]}
 )");
-  TypedBench<tuned::TunedLensTool> bench;
+  // The result names the files of its model, which must be there.
+  TypedBench<tuned::TunedLensTool> bench(Model::open(testing::data_folder() + "/models/gpt2"));
   TunedLensTraining training;
   training.text = text.string();
   training.steps = 2;
