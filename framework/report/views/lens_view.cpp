@@ -187,12 +187,27 @@ void one_case(Lines& lines, const View& view, const CaseRange& range, std::size_
   for (const auto& point : lens_points(view.dataset)) {
     lines.emplace_back();
     if (!heading.empty()) say(lines, heading, view.style);
-    if (!point.prefix.empty()) say(lines, "At " + point.name() + " of each block:", view.style);
+    if (!point.prefix.empty())
+      say(lines, "At " + point.name() + " of each " + point.axis + ":", view.style);
     append(lines, lens_grid(view, point, range));
     if (!point.prefix.empty()) continue;
     lines.emplace_back();
     append(lines, Detail(view, point, range).write());
   }
+}
+
+/// Columns that a tool asks to show in a table, one row for each layer: what a training of the lens
+/// measured.
+Lines table_of_layers(const View& view) {
+  std::vector<const Variable*> columns;
+  for (const Variable& variable : view.dataset.variables())
+    if (!variable.dims.empty() && variable.dims.back() == "layer" &&
+        view_of_variable(variable) == lensbench::View::table)
+      columns.push_back(&variable);
+  if (columns.empty()) return {};
+  Lines lines = {""};
+  append(lines, columns_view(view, "layer", columns));
+  return lines;
 }
 
 }  // namespace
@@ -210,6 +225,7 @@ Lines lens_view(const View& view) {
   for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i)
     one_case(lines, view, cases[i], cases.size());
   say_more_cases(lines, cases.size(), view.style);
+  append(lines, table_of_layers(view));
   return lines;
 }
 

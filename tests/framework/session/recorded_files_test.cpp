@@ -1,4 +1,5 @@
 #include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -73,6 +74,14 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
                     "{\"subject\": \"Moses\", \"relation\": \"r\", \"object\": \"Aaron\"}\n"
                     "{\"subject\": \"David\", \"relation\": \"r\", \"object\": \"Saul\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
+  const std::string lens = folder_ / "params.safetensors";
+  Tensors translators;
+  for (std::int64_t layer = 0; layer < context_.model().spec().n_layers; ++layer) {
+    translators[std::to_string(layer) + ".weight"] = at::zeros({width, width});
+    translators[std::to_string(layer) + ".bias"] = at::zeros({width});
+  }
+  write_safetensors(lens, translators);
+  folder_.write("config.json", "{\"d_model\": 128, \"num_hidden_layers\": 6}");
   const std::map<std::string, std::vector<Reading>> readings = {
       {"layer_attribution", {{"reference", {{"reference", text}, {"ablation", "mean"}}}}},
       {"activation_patching",
@@ -88,6 +97,14 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"sparsity", {{"text", {{"text", text}}}}},
       {"neuron_explorer", {{"text", {{"text", text}, {"neurons", "1:2"}}}}},
       {"facts", {{"facts", {{"facts", facts}, {"trace", "false"}}}}},
+      {"tuned_lens",
+       {{"lens", {{"lens", lens}}},
+        {"text",
+         {{"mode", "train"},
+          {"text", text},
+          {"held_out", "0.5"},
+          {"steps", "1"},
+          {"tokens_per_step", "4"}}}}},
       {"steering",
        {{"direction", {{"direction", vector}, {"alphas", "0,1"}}},
         {"pairs", {{"pairs", pairs}, {"alphas", "0,1"}}},

@@ -23,6 +23,7 @@
 #include "support/temp_dir.hpp"
 #include "support/word_tokenizer.hpp"
 #include "token_analyzer/token_analyzer.hpp"
+#include "tuned_lens/tuned_lens.hpp"
 #include "vision_lens/vision_lens.hpp"
 
 namespace lensbench::families {
@@ -162,6 +163,36 @@ TEST(TypedCalls, OfSteeringHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfTokenAnalyzerHaveTheDefaultsOfRequests) {
   TypedBench<TokenAnalyzerTool> bench;
   bench.expect_answer(bench.tool.analyze(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfTunedLensHaveTheDefaultsOfRequests) {
+  const std::string lens = testing::data_folder() + "/tuned_lens/gpt2";
+  TypedBench<tuned::TunedLensTool> bench;
+  // Those of a training are not options of a reading.
+  std::set<std::string> of_training;
+  for (const ParameterSpec& parameter : tuned::TunedLensTool::kParameters)
+    of_training.insert(parameter.name);
+  for (const char* name : {"mode", "lens", "top_k", "target", "compare"}) of_training.erase(name);
+  bench.expect_answer(bench.tool.read(bench.tokens, lens, {}), {{"lens", lens}}, of_training);
+}
+
+TEST(TypedCalls, ThatTrainATunedLensHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  const auto text = folder.write("text.jsonl", R"({"ids": [3, 17, 5, 9, 11, 17]}
+{"ids": [4, 18, 6, 10, 12, 18]}
+)");
+  // The result names the files of its model, which must be there.
+  TypedBench<tuned::TunedLensTool> bench(Model::open(testing::data_folder() + "/models/gpt2"));
+  TunedLensTraining training;
+  training.text = text.string();
+  training.steps = 2;
+  training.tokens_per_step = 6;
+  training.held_out = 0.5;
+  bench.expect_answer(bench.tool.train(bench.tokens, training, {}), {{"mode", "train"},
+                                                                     {"text", text.string()},
+                                                                     {"steps", "2"},
+                                                                     {"tokens_per_step", "6"},
+                                                                     {"held_out", "0.5"}});
 }
 
 TEST(TypedCalls, OfVisionLensHaveTheDefaultsOfRequests) {

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <lensbench/result_spec.hpp>
+
+namespace lensbench::tuned {
+
+/// Variables of the results: those of the logit lens, read through the translators; the logit lens
+/// itself for comparison; and what a training gives.
+inline constexpr ResultSpec kResultTable[] = {
+    {"top_id", "layer token rank", "1", "tokens with the largest probability", View::heatmap},
+    {"top_probability", "layer token rank", "1", "probability of each candidate", View::heatmap},
+    {"top_logit", "layer token rank", "1", "logit of each candidate", View::general},
+    {"entropy", "layer token", "nats", "entropy of the distribution", View::heatmap},
+    {"kl_final_to_layer", "layer token", "nats",
+     "KL divergence of the model's own distribution from that at this layer", View::heatmap},
+    {"cross_entropy", "layer token", "nats", "-ln probability of the token that follows",
+     View::heatmap},
+    {"target_probability", "layer token", "1", "probability of the target", View::heatmap},
+    {"target_log_probability", "layer token", "nats", "ln probability of the target",
+     View::heatmap},
+    {"target_rank", "layer token", "1",
+     "1 + number of tokens with a strictly larger logit than the target", View::trajectory},
+    {"target_logit", "layer token", "1", "logit of the target", View::trajectory},
+    {"target_id", "token", "1", "token that the target columns score", View::tokens},
+    {"settled_layer", "token", "1",
+     "first layer from which the model's own prediction stays rank 1; -1: never", View::tokens},
+    {"leaves_top", "layer token", "1",
+     "1 where the model's own prediction has lost the rank 1 of the layer before", View::heatmap},
+    {"logit_lens_top_id", "layer token rank", "1", "the same of the logit lens", View::heatmap,
+     false},
+    {"logit_lens_top_probability", "layer token rank", "1", "the same of the logit lens",
+     View::heatmap, false},
+    {"logit_lens_top_logit", "layer token rank", "1", "the same of the logit lens", View::general,
+     false},
+    {"logit_lens_entropy", "layer token", "nats", "the same of the logit lens", View::heatmap,
+     false},
+    {"logit_lens_kl_final_to_layer", "layer token", "nats", "the same of the logit lens",
+     View::heatmap, false},
+    {"logit_lens_cross_entropy", "layer token", "nats", "the same of the logit lens", View::heatmap,
+     false},
+    {"logit_lens_target_probability", "layer token", "1", "the same of the logit lens",
+     View::heatmap, false},
+    {"logit_lens_target_log_probability", "layer token", "nats", "the same of the logit lens",
+     View::heatmap, false},
+    {"logit_lens_target_rank", "layer token", "1", "the same of the logit lens", View::trajectory,
+     false},
+    {"logit_lens_target_logit", "layer token", "1", "the same of the logit lens", View::trajectory,
+     false},
+    {"held_out_kl", "layer", "nats",
+     "mean KL divergence of the model's own distribution from the lens on the text held out",
+     View::table, false},
+    {"held_out_kl_logit_lens", "layer", "nats", "the same of the logit lens", View::table, false},
+    {"held_out_cross_entropy", "layer", "nats",
+     "mean -ln probability that the lens gives the token that follows", View::table, false},
+    {"marginal_kl", "layer", "nats",
+     "KL divergence of the model's mean distribution from that of the lens, its bias", View::table,
+     false},
+    {"training_kl", "step layer", "nats",
+     "mean KL divergence over the rows of a step, before the step", View::heatmap, false},
+    {"translator_weight", "layer model_out model_in", "1",
+     "matrix A of each layer: the stream h becomes h + A h + b", View::general, false},
+    {"translator_bias", "layer model_out", "1", "vector b of each layer", View::general, false},
+};
+
+}  // namespace lensbench::tuned

@@ -1,0 +1,222 @@
+#include "training.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <lensbench/corpus.hpp>
+#include <lensbench/error.hpp>
+#include <lensbench/random.hpp>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "corpus_parts.hpp"
+#include "receipts.hpp"
+
+// The loop over steps: which windows, and what survives an interruption.
+
+namespace lensbench::tuned {
+namespace {
+
+constexpr const char* kState = "translators";
+/// Streams of random numbers from here on draw the rows of each window.
+constexpr std::uint64_t kRowStreams = std::uint64_t{1} << 40;
+
+/// Windows of a text without end.
+class Windows {
+ public:
+  Windows(const Model& model, const TunedLensTraining& training, std::uint64_t seed)
+      : corpus_(open_part(model, training, seed, CorpusPart::train)),
+        sampled_(training.text.starts_with("generated:")),
+        most_rows_(training.rows_per_window),
+        seed_(seed) {}
+
+  TrainingWindow next() {
+    std::optional<Tokens> tokens = following();
+    if (!tokens) {
+      if (!complete_) corpus_.rewind();
+      ++epochs;
+      of_epoch = 0;
+      tokens = following();
+    }
+    if (!tokens)
+      throw UsageError(
+          "tuned_lens: the text lacks a document of two tokens outside of those held out; give a "
+          "longer text");
+    ++of_epoch;
+    std::vector<std::int64_t> rows = rows_of(tokens->size(), read++);
+    return {std::move(*tokens), std::move(rows)};
+  }
+
+  /// Goes to the place of an earlier training.
+  void skip(std::int64_t windows_of_epoch, std::int64_t earlier_epochs, std::int64_t all) {
+    if (sampled_ && earlier_epochs > 0)
+      while (following()) continue;
+    else
+      for (std::int64_t i = 0; i < windows_of_epoch; ++i) following();
+    of_epoch = windows_of_epoch;
+    epochs = earlier_epochs;
+    read = all;
+  }
+
+  std::int64_t of_epoch = 0;  ///< windows read since the text was begun
+  std::int64_t epochs = 0;    ///< times that the text was begun again
+  std::int64_t read = 0;      ///< all windows read
+
+ private:
+  /// The next window of this epoch; empty after the last. Windows that the model samples are kept,
+  /// since they are few and sampling them again would take longer than a step.
+  std::optional<Tokens> following() {
+    if (complete_) {
+      if (of_epoch >= std::ssize(kept_)) return std::nullopt;
+      return kept_[static_cast<std::size_t>(of_epoch)];
+    }
+    auto window = corpus_.next();
+    if (!window) {
+      complete_ = sampled_;
+      return std::nullopt;
+    }
+    if (sampled_) kept_.push_back(window->tokens);
+    return std::move(window->tokens);
+  }
+
+  /// Positions of a window that are trained on, drawn without replacement; empty: all.
+  std::vector<std::int64_t> rows_of(std::int64_t length, std::int64_t number) const {
+    if (most_rows_ == 0 || most_rows_ >= length) return {};
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(length));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    Philox draw(seed_, kRowStreams + static_cast<std::uint64_t>(number));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(most_rows_); ++i)
+      std::swap(rows[i], rows[i + draw.below(rows.size() - i)]);
+    rows.resize(static_cast<std::size_t>(most_rows_));
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
+  Corpus corpus_;
+  bool sampled_;
+  bool complete_ = false;  ///< whether `kept_` has a whole epoch
+  std::vector<Tokens> kept_;
+  std::int64_t most_rows_;
+  std::uint64_t seed_;
+};
+
+/// A training that can be kept and taken up again.
+class Run {
+ public:
+  Run(Context& context, const TunedLensTraining& training)
+      : context_(context),
+        training_(training),
+        trainer_(context.model(), training),
+        windows_(context.model(), training, context.seed()) {
+    kl_.reserve(static_cast<std::size_t>(training.steps));
+    if (const auto state = context.committed(kState)) take_up(*state);
+  }
+
+  Trained finish() {
+    auto kept = std::chrono::steady_clock::now();
+    while (done() < training_.steps) {
+      if (!take_step()) {
+        keep();
+        throw RunError("tuned_lens: the run was interrupted; it goes on with --resume");
+      }
+      context_.progress(done(), training_.steps);
+      const auto now = std::chrono::steady_clock::now();
+      if (now - kept < std::chrono::seconds(30) && done() < training_.steps) continue;
+      keep();
+      kept = now;
+    }
+    return {trainer_.translators, at::stack(kl_), windows_.read, windows_.epochs, rows_,
+            first_difference_,    gradient_error_};
+  }
+
+ private:
+  std::int64_t done() const { return std::ssize(kl_); }
+
+  /// \return false, with everything as before, if the run is cancelled
+  bool take_step() {
+    const std::int64_t of_epoch = windows_.of_epoch, epochs = windows_.epochs, read = windows_.read;
+    std::vector<TrainingWindow> step;
+    std::int64_t tokens = 0, rows = 0;
+    while (tokens < training_.tokens_per_step) {
+      if (context_.cancelled()) {
+        windows_.of_epoch = of_epoch;
+        windows_.epochs = epochs;
+        windows_.read = read;
+        return false;
+      }
+      step.push_back(windows_.next());
+      tokens += step.back().tokens.size();
+      rows += step.back().rows.empty() ? step.back().tokens.size() : std::ssize(step.back().rows);
+    }
+    const bool first = done() == 0;
+    if (first)
+      gradient_error_ = gradient_difference(context_.model(), trainer_.divergence,
+                                            trainer_.translators, step.front());
+    const at::Tensor kl = trainer_.step(step, done());
+    if (!kl.isfinite().all().item<bool>() ||
+        !std::isfinite(trainer_.translators.bias.sum().item<double>()) ||
+        !std::isfinite(trainer_.translators.weight.sum().item<double>()))
+      throw RunError("tuned_lens: the divergence of step " + std::to_string(done()) +
+                     " is not finite; give a smaller learning_rate");
+    if (first) first_difference_ = first_step_difference(context_.model(), step, kl);
+    kl_.push_back(kl);
+    rows_ += rows;
+    return true;
+  }
+
+  void keep() {
+    if (done() == 0) return;
+    Dataset state;
+    const auto add_map = [&](const std::string& name, const Translators& map) {
+      state.add(name + "_weight", {"layer", "model_out", "model_in"}, map.weight, "1", name);
+      state.add(name + "_bias", {"layer", "model_out"}, map.bias, "1", name);
+    };
+    add_map("translator", trainer_.translators);
+    add_map("momentum", trainer_.optimiser.momentum);
+    state.add("training_kl", {"step", "layer"}, at::stack(kl_), "nats", "divergence of each step");
+    state.add("counts", {"count"},
+              at::tensor(std::vector<std::int64_t>{windows_.of_epoch, windows_.epochs,
+                                                   windows_.read, rows_}),
+              "1", "windows of this epoch, epochs, all windows, rows");
+    state.add("checks", {"check"},
+              at::tensor(std::vector<double>{first_difference_, gradient_error_}, at::kDouble), "1",
+              "of the first step");
+    context_.commit(kState, state);
+  }
+
+  void take_up(const Dataset& state) {
+    const auto copy = [&](const std::string& name) {
+      return Translators{state[name + "_weight"].tensor.clone(),
+                         state[name + "_bias"].tensor.clone()};
+    };
+    trainer_.translators = copy("translator");
+    trainer_.optimiser.momentum = copy("momentum");
+    for (const at::Tensor& step : state["training_kl"].tensor.unbind(0)) kl_.push_back(step);
+    const std::int64_t* counts = state["counts"].tensor.data_ptr<std::int64_t>();
+    windows_.skip(counts[0], counts[1], counts[2]);
+    rows_ = counts[3];
+    const double* checks = state["checks"].tensor.data_ptr<double>();
+    first_difference_ = checks[0];
+    gradient_error_ = checks[1];
+  }
+
+  Context& context_;
+  TunedLensTraining training_;
+  Trainer trainer_;
+  Windows windows_;
+  std::vector<at::Tensor> kl_;
+  std::int64_t rows_ = 0;
+  double first_difference_ = 0, gradient_error_ = 0;
+};
+
+}  // namespace
+
+Trained train_translators(Context& context, const TunedLensTraining& training) {
+  return Run(context, training).finish();
+}
+
+}  // namespace lensbench::tuned
