@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "common/worst.hpp"
 #include "measures.hpp"
 #include "options.hpp"
 #include "recall.hpp"
@@ -81,7 +82,7 @@ void add_trace_receipts(Dataset& dataset, const std::vector<Recall>& recalls) {
 double largest_log_probability(const std::vector<PromptScores>& scores) {
   double largest = -std::numeric_limits<double>::infinity();
   for (const PromptScores& one : scores)
-    for (const double value : one.log_probability) largest = std::max(largest, value);
+    for (const double value : one.log_probability) largest = worst_of(largest, value);
   return largest;
 }
 
@@ -96,7 +97,7 @@ void add_receipts(Dataset& dataset, const Model& model, const FactsPlan& plan,
       "facts whose neutral prompts all have the tokens of their own prompt"));
   add_trace_receipts(dataset, answers.recalls);
   double worst = 0;
-  for (const MapResult& map : answers.maps) worst = std::max(worst, map.single_row_error);
+  for (const MapResult& map : answers.maps) worst = worst_of(worst, map.single_row_error);
   if (!answers.maps.empty())
     dataset.receipts.push_back(make_receipt(
         "jacobian_rows_alone_are_equal", worst, 10 * rounding_tolerance(model),

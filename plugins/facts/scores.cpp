@@ -12,6 +12,8 @@
 #include <lensbench/sweep_receipts.hpp>
 #include <map>
 
+#include "common/worst.hpp"
+
 namespace lensbench::facts {
 namespace {
 
@@ -211,7 +213,7 @@ Receipt chain_equals_one_forward(const Model& model, const std::vector<Prompt>& 
     const double found = scores[cell.prompt].log_probability[cell.continuation];
     const double alone =
         score_alone(model, prompt.tokens, prompt.continuations[cell.continuation].ids);
-    worst = std::max(worst, std::abs(found - alone) / std::max(1.0, std::abs(alone)));
+    worst = worst_of(worst, std::abs(found - alone) / std::max(1.0, std::abs(alone)));
   }
   return make_receipt("chain_of_conditionals_equals_one_forward", worst, rounding_tolerance(model),
                       "three continuations, the longest among them, without a cache or a batch; "

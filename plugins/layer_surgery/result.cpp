@@ -233,6 +233,7 @@ void add_options(Dataset& dataset, const LayerSurgeryOptions& options) {
   attributes["fractions"] = as_given(options.fractions, "none");
   attributes["draws"] = options.draws;
   attributes["window"] = options.window;
+  attributes["windows"] = options.windows;
   if (options.donor.empty())
     attributes["donor"] = "none";
   else
@@ -251,7 +252,7 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["base_run"] = "the unchanged model";
   attributes["sign"] = "variant minus unchanged model";
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
-  attributes["windows"] = totals.windows();
+  attributes["windows_measured"] = totals.windows();
   attributes["tokens_scored"] = totals.scored();
   attributes["rule"] =
       "blocks keep the settings of their own index; a variant starts at its first "

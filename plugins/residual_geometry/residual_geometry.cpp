@@ -86,7 +86,8 @@ void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
   attributes["definition"] = "residual_geometry/1";
   attributes["points"] = options.points;
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
-  attributes["windows"] = spread.windows;
+  attributes["windows"] = options.windows;
+  attributes["windows_measured"] = spread.windows;
   attributes["pairs"] = spread.pairs;
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;

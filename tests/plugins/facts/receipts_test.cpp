@@ -1,0 +1,69 @@
+#include "facts_fixture.hpp"
+#include "support/faulty_model.hpp"
+#include "support/word_tokenizer.hpp"
+
+// Each receipt fails for the fault that it names.
+
+namespace lensbench::facts {
+namespace {
+
+using testing::AskedForward;
+using testing::expect_fails;
+using testing::faulty;
+
+/// Two facts of one relation, with an object of two tokens.
+class FactsReceipts : public ::testing::Test {
+ protected:
+  Dataset run_on(const testing::Faults& faults, const Settings& more = {{"trace", "false"}}) const {
+    FactsBench bench(faulty(testing::sample_with_words("gpt2"), faults));
+    Settings settings = more;
+    settings["facts"] = folder_.write(
+        "facts.jsonl",
+        R"({"subject": "t3 t4", "relation": "r", "object": "t17 t9", "templates": ["t5 {}"]}
+{"subject": "t11", "relation": "r", "object": "t20 t8", "templates": ["t5 {}"]}
+)");
+    return bench.run(settings);
+  }
+  testing::TempDir folder_;
+};
+
+TEST_F(FactsReceipts, HoldOnTheModelItself) {
+  expect_receipts_hold(run_on({}, {{"relation_map", "true"}, {"samples", "2"}}), 8);
+}
+
+TEST_F(FactsReceipts, FailForACacheThatGivesOtherSteps) {
+  const Dataset result =
+      run_on(testing::off_where([](const AskedForward& f) { return f.continues; }));
+  expect_fails(result, "chain_of_conditionals_equals_one_forward");
+  EXPECT_TRUE(receipt_of(result, "log_probabilities_are_at_most_0").passed);
+}
+
+// What overflows in half precision gives probabilities that are not numbers.
+TEST_F(FactsReceipts, FailForProbabilitiesThatAreNotNumbers) {
+  testing::Faults faults;
+  faults.stream = [](const at::Tensor& right, const AskedForward&) {
+    return right * std::numeric_limits<float>::quiet_NaN();
+  };
+  const Dataset result = run_on(faults);
+  expect_fails(result, "log_probabilities_are_at_most_0");
+  expect_fails(result, "chain_of_conditionals_equals_one_forward");
+}
+
+TEST_F(FactsReceipts, FailForADerivativeThatDependsOnItsBatch) {
+  const auto in_a_batch = [](const AskedForward& f) { return f.in_a_batch; };
+  const Dataset result = run_on(testing::off_where(in_a_batch),
+                                {{"trace", "false"}, {"relation_map", "true"}});
+  expect_fails(result, "jacobian_rows_alone_are_equal");
+}
+
+TEST_F(FactsReceipts, FailForTracesOfAFaultySweep) {
+  const Dataset result = run_on(testing::deaf(), {{"samples", "2"}});
+  expect_fails(result, "no_write_was_without_effect");
+  expect_fails(result, "replacing_every_position_gives_the_source_metric");
+  expect_fails(run_on(testing::off_where([](const AskedForward& f) { return f.is_partial; }),
+                      {{"samples", "2"}}),
+               "batched_equals_single");
+}
+
+}  // namespace
+}  // namespace lensbench::facts
