@@ -106,9 +106,7 @@ class Observer {
       context_.progress(done, n_);
       if (context_.cancelled()) throw RunError("attention: the run was interrupted");
     });
-    const std::vector<double> widest = widest_paths(mixed_, plan_.position);
-    for (std::size_t i = 0; i < widest.size(); ++i)
-      seen_.flow_error = worst_of(seen_.flow_error, widest[i] - seen_.max_flow[i]);
+    seen_.flow_error = flow_error(widest_paths(mixed_, plan_.position), seen_.max_flow);
     return std::move(seen_);
   }
 

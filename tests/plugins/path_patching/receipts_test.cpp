@@ -23,6 +23,7 @@ Dataset patched(const Faults& faults) {
 TEST(PathReceipts, FailForReplacementsThatActOnNothing) {
   const Dataset result = patched(testing::deaf());
   expect_fails(result, "all_paths_give_the_source_metric");
+  expect_fails(result, "no_write_was_without_effect");
 }
 
 TEST(PathReceipts, FailForReplacementsThatChangeMoreThanTheirActivation) {
