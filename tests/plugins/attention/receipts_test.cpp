@@ -47,10 +47,9 @@ TEST(AttentionReceiptsOfFaults, FailForARolloutOfPatternsThatAreNotProbabilities
 TEST(AttentionReceiptsOfFaults, FailForAFlowThatMissesThePosition) {
   const std::vector<at::Tensor> mixed = {
       at::tensor({1.0, 0.0, 0.25, 0.75}, at::kDouble).view({2, 2})};
-  Observation seen;
-  seen.rollout = at::ones({1, 1, 1}, at::kDouble);
   ObservationPlan plan;
   plan.max_flow = true;
+  Observation seen{Measures(1, 1, 2, plan.measures)};
   seen.flow_error = flow_error(widest_paths(mixed, 1), max_flows(mixed, 1, [](std::int64_t) {}));
   Dataset right, wrong;
   add_receipts(right, plan, seen);
