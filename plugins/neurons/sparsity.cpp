@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 
 #include "sparsity_receipts.hpp"
 
@@ -187,7 +188,10 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   // If the prompt is the text, its tokens are counted in two ways.
   if (options.text.empty()) dataset.receipts.push_back(active_neurons_agree(measured, prompt, neurons));
   auto& attributes = dataset.attributes;
-  attributes["definition"] = "sparsity/1";
+  Provenance{.definition = "sparsity/1"}.describe(dataset);
+  attributes["base_run"] = "prompt";
+  attributes["source_run"] = "none";
+  attributes["sign"] = "none";
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["point"] = options.point;
   attributes["threshold"] = options.threshold;

@@ -150,7 +150,7 @@ TEST(RealFolders, AreRefusedWithBothNumbersOfLayers) {
 
 TEST(RealFolders, OpenWithTheFirstLayersWhereTheyAskForIt) {
   ChangedCheckpoint checkpoint("llama");
-  const auto whole = checkpoint.open();
+  const auto whole = Model::open(lensbench::testing::data_folder() + "/models/llama");
   checkpoint.config["num_hidden_layers"] = 1;
   EXPECT_THAT(checkpoint.fault(), HasSubstr("\"leave_out_layers\": true"));
   checkpoint.config["leave_out_layers"] = true;
