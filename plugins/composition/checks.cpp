@@ -61,7 +61,7 @@ double range_error(const at::Tensor& scores) {
 std::vector<Receipt> receipts_of(const AnalysisPlan& plan, const Analysis& found) {
   const std::string rounding = "float64 products in another order";
   std::vector<Receipt> receipts = {
-      make_receipt("factors_equal_dense_matrices", found.norm_error, 1e-5,
+      make_receipt("factors_equal_dense_matrices", found.norm_error, 1e-9,
                    "norms of the first head and one score; " + rounding),
       // Eigenvalues of a matrix that is not symmetric lose digits where they are nearly defective.
       make_receipt("eigenvalues_sum_to_trace", found.trace_error, 1e-9,

@@ -39,7 +39,7 @@ class FaultyModel final : public Model, public Reweighted {
   ForwardOutput forward(const TokenBatch& tokens, const ForwardOptions& options,
                         const Hooks& hooks) const override {
     const AskedForward asked(tokens, options, hooks);  // before the cache grows
-    ForwardOutput out = model_->forward(tokens, options, changed(hooks));
+    ForwardOutput out = model_->forward(tokens, options, changed(hooks, options.gradients));
     if (!faults_.stream) return out;
     const at::Tensor stream = faults_.stream(out.residual, asked);
     if (stream.is_same(out.residual)) return out;
@@ -59,12 +59,12 @@ class FaultyModel final : public Model, public Reweighted {
   }
 
  private:
-  Hooks changed(const Hooks& hooks) const {
+  Hooks changed(const Hooks& hooks, bool gradients) const {
     Hooks all;
     for (const Hooks::Entry& entry : hooks.entries()) {
       if (entry.replacer) {
-        all.replace(entry.glob,
-                    faults_.replacement ? faults_.replacement(entry.replacer) : entry.replacer);
+        const bool faulty = faults_.replacement && !gradients;
+        all.replace(entry.glob, faulty ? faults_.replacement(entry.replacer) : entry.replacer);
         continue;
       }
       all.read(entry.glob, [read = faults_.read, reader = entry.reader](const at::Tensor& right,
@@ -97,8 +97,8 @@ std::shared_ptr<const Model> faulty(std::shared_ptr<const Model> model, Faults f
 }
 
 at::Tensor slightly_off(const at::Tensor& right) {
-  const at::Tensor ramp = at::linspace(-1, 1, right.size(-1), right.options());
-  return right * 1.001 + ramp * 1e-3;
+  const at::Tensor ramp = at::linspace(-1, 1, right.size(-1), right.options().requires_grad(false));
+  return right * 1.01 + ramp * (0.01 * right.detach().abs().mean());
 }
 
 Faults off_where(std::function<bool(const AskedForward&)> which) {

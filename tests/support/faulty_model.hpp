@@ -29,7 +29,8 @@ struct Faults {
   std::function<at::Tensor(const at::Tensor& right, const AskedForward& asked)> stream;
   /// Makes what readers of activations see; an undefined tensor: what is right.
   HookReplacer read;
-  /// Makes what a replacement of an activation does.
+  /// Makes what a replacement of an activation does, except in forwards for gradients, whose hooks
+  /// connect the graph.
   std::function<HookReplacer(const HookReplacer& right)> replacement;
   /// Makes the weight of a name.
   std::function<at::Tensor(const std::string& name, const at::Tensor& right)> weight;
@@ -38,7 +39,7 @@ struct Faults {
 /// The model with these faults, also after changes of its weights.
 std::shared_ptr<const Model> faulty(std::shared_ptr<const Model> model, Faults faults);
 
-/// Numbers that are off by about a thousandth, in length and in direction.
+/// Numbers that are off by about a hundredth, in length and in direction.
 at::Tensor slightly_off(const at::Tensor& right);
 /// The last stream is slightly off in the forwards that `which` chooses.
 Faults off_where(std::function<bool(const AskedForward&)> which);

@@ -54,14 +54,5 @@ TEST(SurgeryReceipts, FailForMasksThatActOnNothing) {
   expect_fails(lensbench::testing::deaf(), kPrune, "no_write_was_without_effect");
 }
 
-TEST(SurgeryReceipts, FailForNumbersThatAreNone) {
-  Faults faults;
-  faults.stream = [](const at::Tensor& right, const AskedForward& f) {
-    return f.is_partial ? right * std::nan("") : right;
-  };
-  expect_fails(faults, {}, "identity_order_equals_forward");
-  expect_fails(faults, {}, "deleting_a_block_equals_zeroing_its_outputs");
-}
-
 }  // namespace
 }  // namespace lensbench::surgery

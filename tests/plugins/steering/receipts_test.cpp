@@ -85,14 +85,6 @@ TEST_F(SteeringReceipts, FailForACacheThatGivesOtherSteps) {
                "generation_with_and_without_cache_agrees");
 }
 
-TEST_F(SteeringReceipts, FailForNumbersThatAreNone) {
-  Faults faults;
-  faults.stream = [](const at::Tensor& right, const AskedForward& asked) {
-    return asked.is_partial ? right * std::nan("") : right;
-  };
-  expect_fails(run(faults), "stored_interventions_replay_the_result");
-}
-
 // What a projection off the direction is for: a random direction has a part along it.
 TEST_F(SteeringReceipts, FailForRandomDirectionsThatKeepAPartOfTheDirection) {
   const at::Tensor own = v_.unsqueeze(0), random = random_directions(v_, 2, 3, 1);
