@@ -67,8 +67,9 @@ class FaultyModel final : public Model, public Reweighted {
         all.replace(entry.glob, faulty ? faults_.replacement(entry.replacer) : entry.replacer);
         continue;
       }
-      all.read(entry.glob, [read = faults_.read, reader = entry.reader](const at::Tensor& right,
-                                                                        const HookPoint& point) {
+      // One fault for all readers: it may count what it has seen.
+      all.read(entry.glob, [&read = faults_.read, reader = entry.reader](const at::Tensor& right,
+                                                                         const HookPoint& point) {
         const at::Tensor other = read ? read(right, point) : at::Tensor();
         reader(other.defined() ? other : right, point);
       });
