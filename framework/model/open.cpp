@@ -93,7 +93,8 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
   ModelWeights weights = family.take_weights(spec, taker);
   // A field of lensbench, which other programs ignore: a folder with layers that are not meant is
   // otherwise the same as one with a wrong number.
-  const bool shorter = ConfigReader(part.config, part.config_place).boolean_or("leave_out_layers", false);
+  const bool shorter =
+      ConfigReader(part.config, part.config_place).boolean_or("leave_out_layers", false);
   left_out = taker.finish(family.buffers, part.other_parts, shorter);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());

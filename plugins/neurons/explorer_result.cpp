@@ -10,8 +10,8 @@
 #include <lensbench/sweep_receipts.hpp>
 #include <utility>
 
-#include "common/worst.hpp"
 #include "columns.hpp"
+#include "common/worst.hpp"
 #include "vocabulary.hpp"
 
 namespace lensbench::neurons {

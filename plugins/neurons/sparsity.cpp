@@ -186,7 +186,8 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   dataset.receipts = {histogram_is_complete(measured.activity, neurons),
                       squares_agree(measured.activity)};
   // If the prompt is the text, its tokens are counted in two ways.
-  if (options.text.empty()) dataset.receipts.push_back(active_neurons_agree(measured, prompt, neurons));
+  if (options.text.empty())
+    dataset.receipts.push_back(active_neurons_agree(measured, prompt, neurons));
   auto& attributes = dataset.attributes;
   Provenance{.definition = "sparsity/1"}.describe(dataset);
   attributes["base_run"] = "prompt";

@@ -12,8 +12,7 @@ at::Tensor mean_active(const TextActivity& activity, const TextActivity::Neurons
 }
 
 Receipt histogram_is_complete(const TextActivity& activity, const TextActivity::Neurons& neurons) {
-  const at::Tensor missing =
-      (activity.histogram().counts.sum(1) - neurons.rows.sum(1)).abs().max();
+  const at::Tensor missing = (activity.histogram().counts.sum(1) - neurons.rows.sum(1)).abs().max();
   return make_receipt("histogram_counts_equal_tokens_times_neurons",
                       missing.to(at::kDouble).item<double>(), 0.0);
 }

@@ -155,8 +155,8 @@ void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_
 double total_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
-    error = worst_of(error, worst_of(std::abs(steps[i].total - 1),
-                                     std::abs(steps[i].total_in_other - 1)));
+    error = worst_of(error,
+                     worst_of(std::abs(steps[i].total - 1), std::abs(steps[i].total_in_other - 1)));
   return error;
 }
 

@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-// Models that compute something else than they should, so that each receipt of a tool can be seen to
-// fail for the fault that it names.
+// Models that compute something else than they should, so that each receipt of a tool can be seen
+// to fail for the fault that it names.
 
 namespace lensbench::testing {
 

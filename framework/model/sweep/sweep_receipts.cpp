@@ -59,7 +59,8 @@ at::Tensor effects_of(const SweepCheck& check, std::int64_t count) {
 /// and restarts round otherwise than the base run, so a difference of theirs is not yet an effect.
 bool strongest_alone_has_effect(const SweepCheck& check, std::int64_t count) {
   const auto at = effects_of(check, count).abs().amax({2}).argmax().item<std::int64_t>();
-  const auto base = static_cast<std::size_t>(at / count), cell = static_cast<std::size_t>(at % count);
+  const auto base = static_cast<std::size_t>(at / count),
+             cell = static_cast<std::size_t>(at % count);
   at::Tensor residual;
   read(check.model, check.base, {}, check.options.bases[base], &residual);
   return !metrics_alone(check, base, check.cells[cell]).equal(metrics_at(check, residual));

@@ -163,9 +163,9 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
   return "the tensors do not fit config.json; " + join(faults, "; ");
 }
 
-std::vector<std::string> CheckpointTaker::finish(
-    const std::vector<std::string_view>& buffers,
-    const std::vector<std::string_view>& other_parts, bool shorter) const {
+std::vector<std::string> CheckpointTaker::finish(const std::vector<std::string_view>& buffers,
+                                                 const std::vector<std::string_view>& other_parts,
+                                                 bool shorter) const {
   std::vector<std::string> extra = unused(buffers), left_out;
   for (const std::string_view part : other_parts) {
     const auto of_part = [&](const std::string& name) { return name.starts_with(part); };

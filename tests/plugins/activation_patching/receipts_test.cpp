@@ -28,7 +28,7 @@ Dataset traced(const Faults& faults) {
   return bench.tool.trace(bench.tokens, {1}, Target::token(7), {.samples = 2});
 }
 
-Faults off_in(bool AskedForward::* which) {
+Faults off_in(bool AskedForward::*which) {
   return testing::off_where([which](const AskedForward& asked) { return asked.*which; });
 }
 

@@ -38,8 +38,8 @@ TEST_F(FactsReceipts, FailForACacheThatGivesOtherSteps) {
 
 TEST_F(FactsReceipts, FailForADerivativeThatDependsOnItsBatch) {
   const auto in_a_batch = [](const AskedForward& f) { return f.in_a_batch; };
-  const Dataset result = run_on(testing::off_where(in_a_batch),
-                                {{"trace", "false"}, {"relation_map", "true"}});
+  const Dataset result =
+      run_on(testing::off_where(in_a_batch), {{"trace", "false"}, {"relation_map", "true"}});
   expect_fails(result, "jacobian_rows_alone_are_equal");
 }
 

@@ -32,9 +32,9 @@ void expect_fails(const Faults& faults, const InputAttributionOptions& options,
 TEST(InputReceipts, FailForAnIntegralOfTooFewSteps) {
   InputAttributionOptions options;
   options.methods = {"integrated_gradients"};
-  EXPECT_TRUE(testing::receipt_of(attributed({}, options),
-                                  "integrated_gradients_sum_to_the_difference")
-                  .passed);
+  EXPECT_TRUE(
+      testing::receipt_of(attributed({}, options), "integrated_gradients_sum_to_the_difference")
+          .passed);
   options.steps = 1;
   testing::expect_fails(attributed({}, options), "integrated_gradients_sum_to_the_difference");
 }

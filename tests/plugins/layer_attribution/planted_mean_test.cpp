@@ -1,6 +1,6 @@
-// A planted model in which the mean over a prompt hardly ablates a head: the head that tells the name
-// mover what not to copy writes the same at most positions of one prompt, but not of others. Expected
-// values are those of its truth, patched in float64 from the stored weights by other code.
+// A planted model in which the mean over a prompt hardly ablates a head: the head that tells the
+// name mover what not to copy writes the same at most positions of one prompt, but not of others.
+// Expected values are those of its truth, patched in float64 from the stored weights by other code.
 #include "attribution_fixture.hpp"
 #include "grading/plant/plant.hpp"
 #include "support/temp_dir.hpp"

@@ -12,8 +12,9 @@ using lensbench::testing::Faults;
 using Given = std::map<std::string, std::string>;
 
 Dataset operated(const Faults& faults, const Given& given) {
-  Bench bench(lensbench::testing::faulty(random_model(small_gpt2_spec(), 5, at::kFloat, 0.3), faults),
-              {3, 17, 5, 5, 11, 0, 23});
+  Bench bench(
+      lensbench::testing::faulty(random_model(small_gpt2_spec(), 5, at::kFloat, 0.3), faults),
+      {3, 17, 5, 5, 11, 0, 23});
   return run_with(bench, given);
 }
 
@@ -46,7 +47,8 @@ TEST(SurgeryReceipts, FailForAHeadThatIsStillThere) {
 }
 
 TEST(SurgeryReceipts, FailForAMaskThatChangesMoreThanItsParts) {
-  const auto masks = lensbench::testing::off_where([](const AskedForward& f) { return f.replaces; });
+  const auto masks =
+      lensbench::testing::off_where([](const AskedForward& f) { return f.replaces; });
   expect_fails(masks, kPrune, "replacing_an_activation_by_itself_changes_nothing");
 }
 

@@ -47,11 +47,10 @@ TEST(SparsityReceipts, FailForAPromptOfOtherActivationsThanItsText) {
 class MeasuredPieces : public ::testing::Test {
  protected:
   void add(bool end) {
-    read_piece(*model_, {tokens_from_ids(*model_, kPrompt), 0, 0}, layout_, false,
-               [&](const NeuronSite& site, const at::Tensor& rows,
-                   const std::vector<std::int64_t>& positions) {
-                 activity_.add(site, rows, positions);
-               });
+    read_piece(
+        *model_, {tokens_from_ids(*model_, kPrompt), 0, 0}, layout_, false,
+        [&](const NeuronSite& site, const at::Tensor& rows,
+            const std::vector<std::int64_t>& positions) { activity_.add(site, rows, positions); });
     if (end) activity_.end_piece();
   }
   std::shared_ptr<const Model> model_ = right_model();
@@ -102,9 +101,9 @@ TEST(ExplorerReceipts, FailForDirectionsWithAnotherGainThanTheFinalNorm) {
 }
 
 TEST(ExplorerReceipts, FailForEmbeddingsThatDoNotReachTheModel) {
-  EXPECT_TRUE(testing::receipt_of(explored({}, optimised()),
-                                  "optimised_embeddings_keep_their_length")
-                  .passed);
+  EXPECT_TRUE(
+      testing::receipt_of(explored({}, optimised()), "optimised_embeddings_keep_their_length")
+          .passed);
   const Dataset deaf = explored(testing::deaf(), optimised());
   expect_fails(deaf, "optimised_embeddings_keep_their_length");
   expect_fails(deaf, "no_write_was_without_effect");

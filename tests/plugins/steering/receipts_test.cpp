@@ -1,6 +1,7 @@
+#include "steering/receipts.hpp"
+
 #include "checkpoint/weights/safetensors.hpp"
 #include "steering/directions.hpp"
-#include "steering/receipts.hpp"
 #include "steering_fixture.hpp"
 #include "support/faulty_model.hpp"
 #include "support/random_model.hpp"
@@ -41,7 +42,7 @@ class SteeringReceipts : public ::testing::Test {
     };
     return faults;
   }
-  static Faults off_in(bool AskedForward::* which) {
+  static Faults off_in(bool AskedForward::*which) {
     return testing::off_where([which](const AskedForward& asked) { return asked.*which; });
   }
 

@@ -14,8 +14,8 @@ namespace lensbench {
 namespace {
 
 using testing::AskedForward;
-using testing::faulty;
 using testing::Faults;
+using testing::faulty;
 
 /// Receipts of a sweep that writes the stream of another prompt at each block and position.
 class SweepReceipts : public ::testing::Test {
@@ -70,8 +70,8 @@ TEST_F(SweepReceipts, PassOnTheModelItself) {
 }
 
 TEST_F(SweepReceipts, FailForReplacementsThatChangeMoreThanTheirActivation) {
-  auto held = passed(testing::off_where([](const AskedForward& f) { return f.replaces; }),
-                     "hook_attn_out");
+  auto held =
+      passed(testing::off_where([](const AskedForward& f) { return f.replaces; }), "hook_attn_out");
   EXPECT_FALSE(held[kItself]);
   EXPECT_FALSE(held[kSource]);
 }
