@@ -91,7 +91,11 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
       part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
   CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
   ModelWeights weights = family.take_weights(spec, taker);
-  left_out = taker.finish(family.buffers, part.other_parts);
+  // A field of lensbench, which other programs ignore: a folder with layers that are not meant is
+  // otherwise the same as one with a wrong number.
+  const bool shorter =
+      ConfigReader(part.config, part.config_place).boolean_or("leave_out_layers", false);
+  left_out = taker.finish(family.buffers, part.other_parts, shorter);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());
     require_representable(checkpoint, taker.taken(), options.dtype);

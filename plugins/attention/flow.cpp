@@ -8,6 +8,8 @@
 #include <deque>
 #include <limits>
 
+#include "common/worst.hpp"
+
 namespace lensbench::attention {
 namespace {
 
@@ -152,6 +154,12 @@ std::vector<double> widest_paths(const std::vector<at::Tensor>& mixed, std::int6
     widest = std::move(before);
   }
   return widest;
+}
+
+double flow_error(const std::vector<double>& widest, const std::vector<double>& flows) {
+  double error = 0.0;
+  for (std::size_t i = 0; i < widest.size(); ++i) error = worst_of(error, widest[i] - flows[i]);
+  return error;
 }
 
 }  // namespace lensbench::attention

@@ -30,4 +30,8 @@ std::vector<double> max_flows(const std::vector<at::Tensor>& mixed, std::int64_t
 /// maximum flow.
 std::vector<double> widest_paths(const std::vector<at::Tensor>& mixed, std::int64_t position);
 
+/// Largest excess of a single path over the maximum flow of its token, which it bounds from below;
+/// 0 if there is none, NaN if a number is.
+double flow_error(const std::vector<double>& widest, const std::vector<double>& flows);
+
 }  // namespace lensbench::attention

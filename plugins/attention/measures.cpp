@@ -11,16 +11,12 @@
 #include <limits>
 #include <numeric>
 
+#include "common/worst.hpp"
+
 namespace lensbench::attention {
 namespace {
 
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
-
-/// NaN counts as larger than any number, so that a check fails on it.
-double larger(double a, double b) {
-  if (std::isnan(a) || std::isnan(b)) return kUndefined;
-  return std::max(a, b);
-}
 
 /// Numbers of one head, consecutive in memory; nullptr for a tensor that is not wanted.
 double* values_of(const at::Tensor& tensor, std::int64_t block, std::int64_t head) {
@@ -125,9 +121,9 @@ void check_row(const double* row, std::int64_t n, const VisibleKeys& keys, HeadE
     if (key >= keys.begin && key < keys.end)
       sum += row[key];
     else
-      errors.hidden = larger(errors.hidden, std::abs(row[key]));
+      errors.hidden = worst_of(errors.hidden, std::abs(row[key]));
   }
-  errors.row_sum = larger(errors.row_sum, std::abs(sum - 1.0));
+  errors.row_sum = worst_of(errors.row_sum, std::abs(sum - 1.0));
 }
 
 /// Mean weight on each key over the queries that see it.

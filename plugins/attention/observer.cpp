@@ -15,6 +15,7 @@
 #include <limits>
 #include <optional>
 
+#include "common/worst.hpp"
 #include "flow.hpp"
 
 namespace lensbench::attention {
@@ -58,11 +59,6 @@ double epsilon_of(at::ScalarType type) {
   if (type == at::kBFloat16) return std::ldexp(1.0, -7);
   if (type == at::kHalf) return std::ldexp(1.0, -10);
   return std::numeric_limits<float>::epsilon();
-}
-
-/// NaN is the larger one, so that a check fails on it.
-double larger_error(double a, double b) {
-  return std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::quiet_NaN() : std::max(a, b);
 }
 
 /// Reads the blocks of one forward in turn.
@@ -110,9 +106,7 @@ class Observer {
       context_.progress(done, n_);
       if (context_.cancelled()) throw RunError("attention: the run was interrupted");
     });
-    const std::vector<double> widest = widest_paths(mixed_, plan_.position);
-    for (std::size_t i = 0; i < widest.size(); ++i)
-      seen_.flow_error = larger_error(seen_.flow_error, widest[i] - seen_.max_flow[i]);
+    seen_.flow_error = flow_error(widest_paths(mixed_, plan_.position), seen_.max_flow);
     return std::move(seen_);
   }
 
@@ -143,9 +137,9 @@ class Observer {
     });
     Measures& all = seen_.measures;
     for (const HeadErrors& one : errors) {
-      all.row_sum_error = larger_error(all.row_sum_error, one.row_sum);
-      all.hidden_weight = larger_error(all.hidden_weight, one.hidden);
-      all.result_error = larger_error(all.result_error, one.result);
+      all.row_sum_error = worst_of(all.row_sum_error, one.row_sum);
+      all.hidden_weight = worst_of(all.hidden_weight, one.hidden);
+      all.result_error = worst_of(all.result_error, one.result);
     }
   }
 

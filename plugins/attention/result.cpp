@@ -5,6 +5,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <cmath>
+#include <lensbench/metric.hpp>
 #include <limits>
 #include <string>
 #include <utility>
@@ -173,9 +174,10 @@ void add_receipts(Dataset& dataset, const ObservationPlan& plan, const Observati
 
 void add_attributes(Dataset& dataset, const AttentionOptions& options,
                     const ObservationPlan& plan) {
-  dataset.attributes["definition"] = "attention/1";
+  Provenance{.definition = "attention/1"}.describe(dataset);
   dataset.attributes["base_run"] = "prompt";
   dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["patterns"] =
       plan.kept.all ? std::vector<std::string>{"all"} : plan.kept.labels;
   dataset.attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);

@@ -11,6 +11,8 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 
+#include "checks.hpp"
+#include "common/worst.hpp"
 #include "decode.hpp"
 #include "spectra.hpp"
 
@@ -20,30 +22,6 @@ namespace {
 /// Between blocks, so that an interrupt takes at most the time of one block.
 void check_cancelled(const Context& context) {
   if (context.cancelled()) throw RunError("composition: the run was interrupted");
-}
-
-double frobenius(const at::Tensor& matrix) {
-  return matrix.norm().item<double>();
-}
-
-/// |difference| / size; a difference of zeros is 0.
-double relative(double difference, double size) {
-  return difference == 0.0 ? 0.0 : difference / std::max(size, 1e-300);
-}
-
-/// [d_model, d_model]: only for checks of the first heads.
-at::Tensor dense_ov(const BlockHeads& heads, std::int64_t head) {
-  return at::matmul(heads.value_of(head), heads.output[head]);
-}
-
-at::Tensor dense_qk(const BlockHeads& heads, std::int64_t head) {
-  return at::matmul(heads.query[head], heads.key_of(head).t());
-}
-
-/// Distance of U S V^T from the dense matrix.
-double rebuilding_error(const linear_algebra::Svd& svd, const at::Tensor& dense) {
-  const at::Tensor rebuilt = at::matmul(svd.U * svd.S, svd.V.t());
-  return relative(frobenius(rebuilt - dense), frobenius(dense));
 }
 
 /// Computes the numbers of each block in turn.
@@ -97,7 +75,7 @@ class Analyser {
       found_.eigenvalue_real[block][head].copy_(copying.values.real);
       found_.eigenvalue_imag[block][head].copy_(copying.values.imaginary);
       found_.trace_error =
-          std::max({found_.trace_error, copying.trace_error, matching.trace_error});
+          worst_of(found_.trace_error, worst_of(copying.trace_error, matching.trace_error));
     }
   }
 
@@ -153,12 +131,10 @@ class Analyser {
 
   /// Numbers of the first head from factors against those of its dense matrices.
   void compare_dense(const BlockHeads& heads) {
-    const at::Tensor ov = dense_ov(heads, 0), qk = dense_qk(heads, 0);
-    found_.norm_error = std::max(
-        relative(std::abs(found_.ov_norm[0][0].item<double>() - frobenius(ov)), frobenius(ov)),
-        relative(std::abs(found_.qk_norm[0][0].item<double>() - frobenius(qk)), frobenius(qk)));
-    found_.vector_error = std::max(rebuilding_error(ov_directions(heads, 0), ov),
-                                   rebuilding_error(qk_directions(heads, 0), qk));
+    found_.norm_error = norm_error(heads, 0, found_.ov_norm[0][0].item<double>(),
+                                   found_.qk_norm[0][0].item<double>());
+    found_.vector_error = worst_of(rebuilding_error(ov_directions(heads, 0), dense_ov(heads, 0)),
+                                   rebuilding_error(qk_directions(heads, 0), dense_qk(heads, 0)));
   }
 
   /// Scores of all pairs of heads, checked against their range and against one dense pair.
@@ -169,10 +145,7 @@ class Analyser {
           context_.progress(done, total);
           check_cancelled(context_);
         });
-    const at::Tensor defined = found_.composition.masked_select(found_.composition.isfinite());
-    if (defined.numel() > 0)
-      found_.range_error =
-          std::max({0.0, -defined.min().item<double>(), defined.max().item<double>() - 1.0});
+    found_.range_error = range_error(found_.composition);
     if (blocks_ > 1) compare_dense_score();
     // The modes have 2^32 streams of random numbers each, more than there are draws.
     for (std::size_t i = 0; i < plan_.modes.size(); ++i)
@@ -190,12 +163,8 @@ class Analyser {
     const at::Tensor x = mode == Mode::query ? dense_qk(second, 0)
                          : mode == Mode::key ? dense_qk(second, 0).t()
                                              : dense_ov(second, 0);
-    const double size = frobenius(ov) * frobenius(x);
-    // A score of a zero matrix is undefined.
-    if (size == 0.0) return;
     const double score = found_.composition[0][0][0][1][0].item<double>();
-    found_.norm_error =
-        std::max(found_.norm_error, std::abs(score - frobenius(at::matmul(ov, x)) / size));
+    found_.norm_error = worst_of(found_.norm_error, score_error(score, ov, x));
   }
 
   void join() {

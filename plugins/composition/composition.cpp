@@ -9,6 +9,7 @@
 #include <lensbench/tensor_file.hpp>
 
 #include "analysis.hpp"
+#include "checks.hpp"
 #include "result.hpp"
 #include "rotation.hpp"
 
@@ -74,21 +75,6 @@ AnalysisPlan make_plan(const HeadWeights& weights, const CompositionOptions& opt
   return plan;
 }
 
-/// Identities that hold for every model, so that a wrong reading of the weights of a family shows.
-void add_receipts(Dataset& dataset, const AnalysisPlan& plan, const Analysis& found) {
-  const std::string rounding = "float64 products in another order";
-  dataset.receipts.push_back(make_receipt("factors_equal_dense_matrices", found.norm_error, 1e-5,
-                                          "norms of the first head and one score; " + rounding));
-  // Eigenvalues of a matrix that is not symmetric lose digits where they are nearly defective.
-  dataset.receipts.push_back(make_receipt("eigenvalues_sum_to_trace", found.trace_error, 1e-9,
-                                          "relative to the sum of their magnitudes; float64"));
-  dataset.receipts.push_back(make_receipt("vectors_reproduce_the_matrix", found.vector_error, 1e-9,
-                                          "OV and QK of the first head; " + rounding));
-  if (!plan.modes.empty())
-    dataset.receipts.push_back(make_receipt("scores_are_from_0_to_1", found.range_error, 1e-12,
-                                            "largest distance from that range; " + rounding));
-}
-
 }  // namespace
 
 void CompositionTool::check_compatible(const Model& model) const {
@@ -143,7 +129,7 @@ Dataset CompositionTool::analyze(const CompositionOptions& options) {
 
   Dataset dataset = result_of(plan, found, spec, options);
   context().record_file(dataset, "direction_file", options.direction_file);
-  add_receipts(dataset, plan, found);
+  dataset.receipts = receipts_of(plan, found);
   return dataset;
 }
 

@@ -205,6 +205,8 @@ void add_attributes(Dataset& dataset, const TransformerSpec& spec,
   dataset.attributes["definition"] = "composition/1";
   dataset.attributes["base_run"] = "weights";
   dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
+  dataset.attributes["rule"] = "none";
   dataset.attributes["samples"] = options.baseline_draws;
   dataset.attributes["seed_stream"] = "mode * 2^32 + draw";
   dataset.attributes["modes"] = options.modes;

@@ -16,8 +16,15 @@ struct Spectrum {
   double trace_error = 0.0;            ///< |sum lambda - trace| / sum |lambda|; 0 if all are 0
 };
 
+/// |sum lambda - trace| / sum |lambda|; the difference itself if all are 0.
+double trace_error(const linear_algebra::Eigenvalues& values, const at::Tensor& matrix);
+
 /// \param matrix  [n, n] float64
 Spectrum spectrum_of(const at::Tensor& matrix);
+
+/// W_O (W_U W_E) W_V, [d_head, d_head].
+at::Tensor copying_matrix(const BlockHeads& heads, std::int64_t head,
+                          const VocabularyProducts& products);
 
 /// Non-zero eigenvalues of W_E OV W_U, which are those of W_O (W_U W_E) W_V.
 Spectrum copying_spectrum(const BlockHeads& heads, std::int64_t head,

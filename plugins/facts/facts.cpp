@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/sweep_receipts.hpp>
-#include <limits>
 #include <set>
 
+#include "common/worst.hpp"
 #include "measures.hpp"
 #include "options.hpp"
 #include "recall.hpp"
@@ -77,26 +77,15 @@ void add_trace_receipts(Dataset& dataset, const std::vector<Recall>& recalls) {
   dataset.receipts.insert(dataset.receipts.end(), worst.begin(), worst.end());
 }
 
-/// Largest log-probability; above 0 it would be that of a probability above 1.
-double largest_log_probability(const std::vector<PromptScores>& scores) {
-  double largest = -std::numeric_limits<double>::infinity();
-  for (const PromptScores& one : scores)
-    for (const double value : one.log_probability) largest = std::max(largest, value);
-  return largest;
-}
-
 void add_receipts(Dataset& dataset, const Model& model, const FactsPlan& plan,
                   const Answers& answers) {
   dataset.receipts.push_back(chain_equals_one_forward(model, plan.prompts, answers.scores));
-  dataset.receipts.push_back(make_receipt("log_probabilities_are_at_most_0",
-                                          largest_log_probability(answers.scores), 0,
-                                          "the largest of all objects and candidates"));
   dataset.receipts.push_back(make_receipt(
       "every_fact_has_a_neutral_subject", static_cast<double>(facts_without_neutral(plan)), 0,
       "facts whose neutral prompts all have the tokens of their own prompt"));
   add_trace_receipts(dataset, answers.recalls);
   double worst = 0;
-  for (const MapResult& map : answers.maps) worst = std::max(worst, map.single_row_error);
+  for (const MapResult& map : answers.maps) worst = worst_of(worst, map.single_row_error);
   if (!answers.maps.empty())
     dataset.receipts.push_back(make_receipt(
         "jacobian_rows_alone_are_equal", worst, 10 * rounding_tolerance(model),

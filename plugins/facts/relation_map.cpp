@@ -15,6 +15,8 @@
 #include <set>
 #include <tuple>
 
+#include "common/worst.hpp"
+
 namespace lensbench::facts {
 namespace {
 
@@ -106,7 +108,7 @@ double error_of_single_rows(const Model& model, const Prompt& prompt, std::int64
   double worst = 0;
   for (const std::int64_t row : {std::int64_t{0}, width / 2, width - 1}) {
     const at::Tensor alone = jacobian_rows(model, prompt, layer, row, 1, 1)[0];
-    worst = std::max(worst, (alone - jacobian[row]).abs().max().item<double>());
+    worst = worst_of(worst, (alone - jacobian[row]).abs().max().item<double>());
   }
   return worst / std::max(jacobian.abs().max().item<double>(), 1e-30);
 }

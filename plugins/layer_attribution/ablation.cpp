@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
+#include "common/worst.hpp"
+
 namespace lensbench::attribution {
 namespace {
 
@@ -237,7 +239,7 @@ double self_replacement_difference(const Model& model, const TokenBatch& tokens,
                   .residual = blocks.resid_pre.front(),
                   .head = 0,
                   .z = blocks.z.front().select(2, 0)};
-  return std::max(change, relative_change(run_cells(model, tokens, 0, {head}), last_residual));
+  return worst_of(change, relative_change(run_cells(model, tokens, 0, {head}), last_residual));
 }
 
 }  // namespace lensbench::attribution

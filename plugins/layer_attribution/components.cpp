@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/worst.hpp"
+
 namespace lensbench::attribution {
 namespace {
 
@@ -51,7 +53,7 @@ Components read_components(const ActivationCache& cache, const TransformerSpec& 
     // Positions without any addition must have a difference of zero; dividing by a tiny number
     // exposes others.
     const double ratio = (difference.abs() / absolute.clamp_min(1e-30)).max().item<double>();
-    components.stream_residual = std::max(components.stream_residual, ratio);
+    components.stream_residual = worst_of(components.stream_residual, ratio);
     components.labels = std::move(stack.labels);
   }
   components.contributions = at::cat(contributions, 1);

@@ -19,9 +19,6 @@
 namespace lensbench::surgery {
 namespace {
 
-/// Bootstrap samples of the interval of the loss increase.
-constexpr std::int64_t kSamples = 2000;
-
 /// Windows in random order, so that a limited number of them is a sample of the text.
 CorpusOptions corpus_options(const Model& model, const LayerSurgeryOptions& options,
                              std::uint64_t seed) {

@@ -26,9 +26,6 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 /// Numbers of float32 that the streams of variants of one pass have at most: 64 MiB.
 constexpr std::int64_t kPassNumbers = std::int64_t{1} << 24;
 
-/// Stream of random numbers of the bootstrap.
-constexpr std::uint64_t kBootstrapStream = 0x5042;
-
 at::Tensor next_ids(const Tokens& tokens) {
   std::vector<std::int64_t> next(tokens.ids.begin() + 1, tokens.ids.end());
   next.push_back(tokens.ids.front());  // of no meaning; its value becomes NaN

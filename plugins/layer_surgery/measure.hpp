@@ -10,6 +10,11 @@
 
 namespace lensbench::surgery {
 
+/// Bootstrap samples of the interval of the loss increase.
+inline constexpr std::int64_t kSamples = 2000;
+/// Philox stream of the bootstrap.
+inline constexpr std::uint64_t kBootstrapStream = 0x5042;
+
 /// What variants do to one window.
 struct Scores {
   at::Tensor whole_cross_entropy;  ///< [token] float64, nats; NaN at the last token

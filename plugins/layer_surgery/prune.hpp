@@ -12,6 +12,9 @@
 
 namespace lensbench::surgery {
 
+/// First Philox stream of the random orders, which have one each.
+inline constexpr std::uint64_t kFirstOrderStream = 0x5055;
+
 /// Sets some neurons or heads of a model to zero.
 struct PruneMasks {
   bool heads = false;  ///< true: heads (`attn.hook_z`); false: neurons (`mlp.hook_post`)

@@ -20,9 +20,6 @@ namespace {
 /// Share of its own root mean square above which the activation of a neuron counts as active.
 constexpr double kActive = 0.1;
 
-/// Streams of random numbers, one for each random order.
-constexpr std::uint64_t kFirstStream = 0x5055;
-
 using ReadBlock = std::function<void(std::size_t block, const at::Tensor& activation)>;
 
 /// Reads the activations [token, part, ...] of one hook point of each block, in float64, over
@@ -120,7 +117,7 @@ std::vector<double> random_measure(std::int64_t count, std::uint64_t seed, std::
   std::vector<double> measure;
   measure.reserve(static_cast<std::size_t>(count));
   // A stream for each random order, so that its order does not depend on the number of orders.
-  Philox random(seed, kFirstStream + static_cast<std::uint64_t>(draw));
+  Philox random(seed, kFirstOrderStream + static_cast<std::uint64_t>(draw));
   for (std::int64_t i = 0; i < count; ++i) measure.push_back(random.uniform());
   return measure;
 }

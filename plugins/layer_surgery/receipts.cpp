@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "common/worst.hpp"
 #include "heads.hpp"
 #include "orders.hpp"
 
@@ -53,7 +54,7 @@ void check_blocks(Dataset& dataset, const Model& model, const Window& window,
   double worst = 0;
   // Three variants suffice to find a fault, and each costs a forward.
   for (std::size_t i = 0; i < std::min<std::size_t>(3, variants.size()); ++i)
-    worst = std::max(worst, difference(variants[i].run(window),
+    worst = worst_of(worst, difference(variants[i].run(window),
                                        with_zeroed_outputs(model, window, variants[i].block)));
   dataset.receipts.push_back(make_receipt(
       "deleting_a_block_equals_zeroing_its_outputs", worst, 0,

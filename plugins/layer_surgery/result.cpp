@@ -233,6 +233,7 @@ void add_options(Dataset& dataset, const LayerSurgeryOptions& options) {
   attributes["fractions"] = as_given(options.fractions, "none");
   attributes["draws"] = options.draws;
   attributes["window"] = options.window;
+  attributes["windows"] = options.windows;
   if (options.donor.empty())
     attributes["donor"] = "none";
   else
@@ -249,18 +250,23 @@ void add_attributes(Dataset& dataset, SurgeryOperation operation,
   attributes["definition"] = "layer_surgery/1";
   attributes["operation"] = to_string(operation);
   attributes["base_run"] = "the unchanged model";
+  attributes["source_run"] = "none";
   attributes["sign"] = "variant minus unchanged model";
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
-  attributes["windows"] = totals.windows();
+  attributes["windows_measured"] = totals.windows();
   attributes["tokens_scored"] = totals.scored();
   attributes["rule"] =
       "blocks keep the settings of their own index; a variant starts at its first "
       "changed block, without a key-value cache";
   add_options(dataset, options);
+  const bool prunes = operation == SurgeryOperation::prune, draws = prunes || !options.text.empty();
+  attributes["samples"] = prunes ? options.draws : draws ? kSamples : 1;
+  attributes["seed_stream"] =
+      draws ? static_cast<std::int64_t>(prunes ? kFirstOrderStream : kBootstrapStream) : -1;
   // Without a text and random orders, nothing is drawn.
-  if (operation != SurgeryOperation::prune && options.text.empty()) return;
+  if (!draws) return;
   attributes["seed"] = static_cast<std::int64_t>(seed);
-  if (operation != SurgeryOperation::prune) return;
+  if (!prunes) return;
   attributes["ranked_on"] = "the text that the loss is measured on";
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "common/worst.hpp"
 #include "search.hpp"
 
 namespace lensbench::neurons {
@@ -88,7 +89,7 @@ at::Tensor complete_example(const Piece& piece, const PieceValues& values, const
   example.position = piece.first_position + example.place;
   const std::int64_t row = example.place - values.first_place;
   const double again = values.activations[row][neuron].item<double>();
-  out.reproduced = std::max(out.reproduced, std::abs(again - example.activation));
+  out.reproduced = worst_of(out.reproduced, std::abs(again - example.activation));
   return values.streams.at(block_hook(id.block, "hook_resid_pre"))[row].clone();
 }
 

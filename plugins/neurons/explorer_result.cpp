@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <lensbench/sweep_receipts.hpp>
 #include <utility>
 
 #include "columns.hpp"
+#include "common/worst.hpp"
 #include "vocabulary.hpp"
 
 namespace lensbench::neurons {
@@ -120,7 +122,7 @@ void add_effects(Dataset& dataset, const Effects& effects, const NeuronExplorerO
   for (const Receipt& receipt : effects.receipts) dataset.receipts.push_back(receipt);
 }
 
-void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
+void add_optimised(Dataset& dataset, const Model& model, const std::vector<OptimisedInput>& inputs,
                    const NeuronExplorerOptions& options) {
   const std::vector<std::int64_t> shape = {std::ssize(inputs), options.length};
   std::vector<double> optimum, nearest, tokens;
@@ -132,7 +134,7 @@ void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
     tokens.push_back(input.tokens);
     nearest_ids.insert(nearest_ids.end(), input.nearest_ids.begin(), input.nearest_ids.end());
     token_ids.insert(token_ids.end(), input.token_ids.begin(), input.token_ids.end());
-    length_error = std::max(length_error, input.length_error);
+    length_error = worst_of(length_error, input.length_error);
   }
   dataset.add_coordinate("input_position", at::arange(options.length, at::kInt),
                          "position in an optimised input; the activation is read at the last");
@@ -145,7 +147,9 @@ void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
                 shaped(nearest_ids, shape).to(at::kInt), "1",
                 "tokens nearest to the best embeddings, by cosine", Holds::token_ids);
     dataset.receipts.push_back(make_receipt("optimised_embeddings_keep_their_length", length_error,
-                                            1e-5, "relative; float32"));
+                                            rounding_tolerance(model),
+                                            "as the model reads them, against the mean length of "
+                                            "the vocabulary's; relative; order of rounding"));
   }
   if (token_ids.empty()) return;
   dataset.add("tokens_activation", {"neuron"}, at::tensor(tokens), "1",

@@ -26,7 +26,7 @@ void add_vocabulary(Dataset& dataset, const Model& model, const Tokens& prompt,
 /// Adds what the neurons change in the prompt.
 void add_effects(Dataset& dataset, const Effects& effects, const NeuronExplorerOptions& options);
 /// Adds the inputs of large activation, one for each neuron.
-void add_optimised(Dataset& dataset, const std::vector<OptimisedInput>& inputs,
+void add_optimised(Dataset& dataset, const Model& model, const std::vector<OptimisedInput>& inputs,
                    const NeuronExplorerOptions& options);
 
 }  // namespace lensbench::neurons

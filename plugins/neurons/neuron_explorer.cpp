@@ -180,7 +180,8 @@ void add_attributes(Dataset& dataset, const TextExamples& text,
   attributes["length"] = options.length;
   attributes["tokens"] = text.tokens;
   attributes["first_tokens_left_out"] = text.first_tokens;
-  attributes["windows"] = text.pieces;
+  attributes["windows"] = options.windows;
+  attributes["windows_measured"] = text.pieces;
   attributes["base_run"] = "the prompt";
   attributes["source_run"] = "the prompt";
   attributes["sign"] = "m(changed) - m(base)";
@@ -258,7 +259,7 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
   const Effects effects = effects_of(context(), tokens, found.neurons, target, options, dataset);
   add_effects(dataset, effects, options);
   if (!options.optimise.empty())
-    add_optimised(dataset, optimised_inputs(context(), found.neurons, options), options);
+    add_optimised(dataset, model(), optimised_inputs(context(), found.neurons, options), options);
   add_attributes(dataset, found.text, options);
   context().record_file(dataset, "text", options.text);
   return dataset;

@@ -55,8 +55,11 @@ class NeuronRuns {
   }
   double activation(const Ids& ids) const { return activations({ids}, false).front(); }
   /// Activation of rows [pos, width] in place of embeddings.
-  double activation(const at::Tensor& rows) const {
-    return read(dummy(), post_, replacing(rows)).front();
+  /// \param seen  receives the rows that the model then embeds with
+  double activation(const at::Tensor& rows, at::Tensor& seen) const {
+    Hooks hooks = replacing(rows);
+    hooks.read("hook_embed", [&seen](const at::Tensor& x, const HookPoint&) { seen = x[0]; });
+    return read(dummy(), post_, std::move(hooks)).front();
   }
   /// What is ascended, and its gradient by the embeddings.
   ValueAndGradient gradient(const at::Tensor& rows) const {
@@ -253,8 +256,10 @@ OptimisedInput optimise_input(const Context& context, const NeuronId& neuron,
           return runs.gradient(x);
         },
         rows, radius, options.optimise_steps);
-    out.optimum = runs.activation(best);
-    out.length_error = (best.norm(2, 1) / radius - 1).abs().max().item<double>();
+    at::Tensor seen;
+    out.optimum = runs.activation(best, seen);
+    const at::Tensor lengths = seen.to(at::kCPU).to(at::kDouble).norm(2, 1);
+    out.length_error = (lengths / radius - 1).abs().max().item<double>();
     out.nearest_ids = start = best_tokens(model, best, true).ids;
     out.nearest = runs.activation(out.nearest_ids);
   }

@@ -30,10 +30,11 @@ at::Tensor ascend(const Differentiable& function, const at::Tensor& start, doubl
 
 /// Inputs to which a neuron responds most, at their last position.
 struct OptimisedInput {
-  double optimum = 0;       ///< activation of the best embeddings
-  double nearest = 0;       ///< activation of the tokens nearest to them
-  double tokens = 0;        ///< activation of the best tokens
-  double length_error = 0;  ///< largest relative difference of a row's length from the radius
+  double optimum = 0;  ///< activation of the best embeddings
+  double nearest = 0;  ///< activation of the tokens nearest to them
+  double tokens = 0;   ///< activation of the best tokens
+  /// Largest relative difference of the length of a row, as the model reads it, from the radius.
+  double length_error = 0;
   std::vector<std::int64_t> nearest_ids, token_ids;
 };
 

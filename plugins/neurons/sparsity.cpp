@@ -6,6 +6,9 @@
 
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
+
+#include "sparsity_receipts.hpp"
 
 namespace lensbench::neurons {
 namespace {
@@ -80,9 +83,7 @@ void add_neurons(Dataset& dataset, const TextActivity::Neurons& neurons) {
 
 void add_blocks(Dataset& dataset, const TextActivity& activity,
                 const TextActivity::Neurons& neurons) {
-  const at::Tensor rows = neurons.rows.to(at::kDouble);
-  const at::Tensor active = (neurons.frequency * rows).nansum(1);
-  dataset.add("mean_l0", {"block"}, active / static_cast<double>(activity.tokens()), "1",
+  dataset.add("mean_l0", {"block"}, mean_active(activity, neurons), "1",
               "mean number of active neurons at a token of the text (NaN: no tokens)");
   dataset.add("mean_l1", {"block"}, activity.mean_l1(), "1",
               "mean sum of |a| at a token of the text (NaN: no tokens)");
@@ -93,8 +94,7 @@ void add_blocks(Dataset& dataset, const TextActivity& activity,
               "share of dead neurons");
 }
 
-void add_histogram(Dataset& dataset, const TextActivity& activity,
-                   const TextActivity::Neurons& neurons) {
+void add_histogram(Dataset& dataset, const TextActivity& activity) {
   const auto histogram = activity.histogram();
   const std::int64_t bins = histogram.counts.size(1);
   const at::Tensor low = histogram.edges.narrow(0, 0, bins);
@@ -109,26 +109,6 @@ void add_histogram(Dataset& dataset, const TextActivity& activity,
   dataset.add(edge);
   dataset.add("activation_histogram", {"block", "bin"}, histogram.counts, "1",
               "number of activations of all neurons of the block in the bin");
-  const at::Tensor missing = (histogram.counts.sum(1) - neurons.rows.sum(1)).abs().max();
-  dataset.receipts.push_back(make_receipt("histogram_counts_equal_tokens_times_neurons",
-                                          missing.to(at::kDouble).item<double>(), 0.0));
-}
-
-/// If the prompt is the text, its tokens are counted in two ways.
-void add_receipts(Dataset& dataset, const MeasuredText& measured, const PromptActivity& prompt,
-                  const SparsityOptions& options) {
-  dataset.receipts.push_back(make_receipt("squares_by_neuron_equal_squares_by_token",
-                                          measured.activity.squares_difference(), 1e-9,
-                                          "relative; float64 sums in another order"));
-  if (!options.text.empty()) return;
-  const std::int64_t skipped = measured.first_tokens;
-  const at::Tensor counted =
-      prompt.l0.narrow(1, skipped, prompt.l0.size(1) - skipped).to(at::kDouble).sum(1);
-  const auto tokens = static_cast<double>(measured.activity.tokens());
-  const at::Tensor difference = counted - dataset["mean_l0"].tensor.nan_to_num(0.0) * tokens;
-  dataset.receipts.push_back(make_receipt(
-      "active_neurons_by_token_equal_frequencies", difference.abs().max().item<double>(),
-      1e-6 * std::max(1.0, counted.max().item<double>()), "counts; shares are rounded"));
 }
 
 SparsityOptions options_of(const Parameters& parameters) {
@@ -202,10 +182,17 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   add_prompt(dataset, prompt);
   add_blocks(dataset, measured.activity, neurons);
   add_neurons(dataset, neurons);
-  add_histogram(dataset, measured.activity, neurons);
-  add_receipts(dataset, measured, prompt, options);
+  add_histogram(dataset, measured.activity);
+  dataset.receipts = {histogram_is_complete(measured.activity, neurons),
+                      squares_agree(measured.activity)};
+  // If the prompt is the text, its tokens are counted in two ways.
+  if (options.text.empty())
+    dataset.receipts.push_back(active_neurons_agree(measured, prompt, neurons));
   auto& attributes = dataset.attributes;
-  attributes["definition"] = "sparsity/1";
+  Provenance{.definition = "sparsity/1"}.describe(dataset);
+  attributes["base_run"] = "prompt";
+  attributes["source_run"] = "none";
+  attributes["sign"] = "none";
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["point"] = options.point;
   attributes["threshold"] = options.threshold;
@@ -215,7 +202,8 @@ Dataset SparsityTool::measure(const Tokens& tokens, const SparsityOptions& optio
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["tokens"] = measured.activity.tokens();
   attributes["first_tokens_left_out"] = measured.first_tokens;
-  attributes["windows"] = measured.pieces;
+  attributes["windows"] = options.windows;
+  attributes["windows_measured"] = measured.pieces;
   if (options.windows > 0) attributes["seed"] = static_cast<std::int64_t>(context().seed());
   context().record_file(dataset, "text", options.text);
   return dataset;

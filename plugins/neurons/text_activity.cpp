@@ -17,6 +17,8 @@
 #include <map>
 #include <utility>
 
+#include "common/worst.hpp"
+
 namespace lensbench::neurons {
 namespace {
 
@@ -220,7 +222,7 @@ double TextActivity::squares_difference() const {
   }
   double largest = 0;
   for (std::size_t block = 0; block < blocks_.size(); ++block)
-    largest = std::max(largest, std::abs(by_neurons[block] - blocks_[block].squares_sum) /
+    largest = worst_of(largest, std::abs(by_neurons[block] - blocks_[block].squares_sum) /
                                     std::max(blocks_[block].squares_sum, 1e-300));
   return largest;
 }

@@ -11,6 +11,8 @@
 #include <lensbench/sweep_receipts.hpp>
 #include <utility>
 
+#include "common/worst.hpp"
+
 namespace lensbench::neurons {
 namespace {
 
@@ -158,7 +160,7 @@ Receipt output_receipt(const Model& model, const Tokens& prompt,
     const at::Tensor found = wide(after[0][position]) - wide(before[0][position]);
     const double size =
         std::max(wide(before[0][position]).norm().item<double>(), expected.norm().item<double>());
-    largest = std::max(largest, (found - expected).norm().item<double>() / size);
+    largest = worst_of(largest, (found - expected).norm().item<double>() / size);
   }
   return make_receipt("output_direction_equals_the_change_of_a_run", largest,
                       rounding_tolerance(model),

@@ -105,12 +105,16 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
   all.base_metrics = at::scalar_tensor(sweep.base_metric, at::kDouble).view({1, 1});
   const SweepCheck check{model, plan.pair.tokens(), sweep.cells, plan.metrics, sweep.options,
                          all,   gap.value()};
-  std::vector<Receipt> receipts = {self_replacement(check, receiver_hooks(plan.receivers)),
-                                   some_write_has_effect(check, all.metrics.size(1))};
+  const SweepCheck runs{model,         plan.pair.tokens(), sweep.cells, plan.metrics,
+                        sweep.options, sweep.result,       gap.value()};
+  std::vector<Receipt> receipts = {self_replacement(check, receiver_hooks(plan.receivers))};
   // Nothing was run if no sender differs between the prompts.
-  if (!sweep.cells.empty())
-    receipts.push_back(batched_equals_single({model, plan.pair.tokens(), sweep.cells, plan.metrics,
-                                              sweep.options, sweep.result, gap.value()}));
+  if (sweep.cells.empty()) {
+    receipts.push_back(some_write_has_effect(check, all.metrics.size(1)));
+  } else {
+    receipts.push_back(some_write_has_effect(runs, std::ssize(sweep.cells)));
+    receipts.push_back(batched_equals_single(runs));
+  }
   receipts.push_back(
       all_paths_give_the_source(check, plan.pair, gap.source, plan.options.recompute_mlps));
   return receipts;

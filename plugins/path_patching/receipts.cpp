@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/worst.hpp"
+
 namespace lensbench::paths {
 namespace {
 
@@ -101,7 +103,7 @@ Receipt all_paths_give_the_source(const SweepCheck& check, const RunPair& pair,
   double largest = 0.0;
   for (const at::Tensor& stream : streams) {
     const at::Tensor metric = check.metrics(stream.narrow(0, position, 1)).reshape({1, 1});
-    largest = std::max(largest, relative_difference(check, metric, source));
+    largest = worst_of(largest, relative_difference(check, metric, source));
   }
   return make_receipt("all_paths_give_the_source_metric", largest, rounding_tolerance(check.model),
                       "all senders into all receivers at once; relative to the gap or the largest "

@@ -26,12 +26,20 @@ void for_each_part(const at::Tensor& rows, Visit visit) {
 
 }  // namespace
 
-/// capacity_i = |w_i|^4 / (w_i WᵀW w_iᵀ): one pass for WᵀW and one for the products.
-Capacity capacity_of(const at::Tensor& rows) {
+at::Tensor gram_of(const at::Tensor& rows) {
   const std::int64_t width = rows.size(1);
-  // [width, width] in float64, whatever the number of rows.
   at::Tensor gram = at::zeros({width, width}, at::kDouble);
   for_each_part(rows, [&](const at::Tensor& part) { gram.addmm_(part.t(), part); });
+  return gram;
+}
+
+Capacity capacity_of(const at::Tensor& rows) {
+  return capacity_of(rows, gram_of(rows));
+}
+
+/// capacity_i = |w_i|^4 / (w_i WᵀW w_iᵀ): one pass for WᵀW and one for the products.
+Capacity capacity_of(const at::Tensor& rows, const at::Tensor& gram) {
+  const std::int64_t width = rows.size(1);
   std::vector<at::Tensor> squares, products;
   for_each_part(rows, [&](const at::Tensor& part) {
     squares.push_back((part * part).sum(1));

@@ -18,5 +18,11 @@ struct Capacity {
 /// Computes them from WᵀW [width, width], so that no matrix [row, row] is made.
 /// \param rows  W, [row, width]
 Capacity capacity_of(const at::Tensor& rows);
+/// \param rows  W, [row, width]
+/// \param gram  WᵀW
+Capacity capacity_of(const at::Tensor& rows, const at::Tensor& gram);
+
+/// WᵀW in float64, whatever the number of rows.
+at::Tensor gram_of(const at::Tensor& rows);
 
 }  // namespace lensbench::geometry

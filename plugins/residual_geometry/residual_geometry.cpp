@@ -4,6 +4,7 @@
 
 #include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <lensbench/tensor_file.hpp>
 
 #include "capacity.hpp"
@@ -83,10 +84,14 @@ void add_matrices(Dataset& dataset, const Model& model, const ResidualGeometryOp
 void add_attributes(Dataset& dataset, const ResidualGeometryOptions& options,
                     const SpreadOfText& spread, std::uint64_t seed) {
   auto& attributes = dataset.attributes;
-  attributes["definition"] = "residual_geometry/1";
+  Provenance{.definition = "residual_geometry/1"}.describe(dataset);
+  attributes["base_run"] = "prompt";
+  attributes["source_run"] = "none";
+  attributes["sign"] = "none";
   attributes["points"] = options.points;
   attributes["text"] = options.text.empty() ? "the prompt" : options.text;
-  attributes["windows"] = spread.windows;
+  attributes["windows"] = options.windows;
+  attributes["windows_measured"] = spread.windows;
   attributes["pairs"] = spread.pairs;
   attributes["exclude_first"] = static_cast<std::int64_t>(options.exclude_first);
   attributes["rank_of"] = options.rank_of;

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "common/worst.hpp"
+
 namespace lensbench::geometry {
 namespace {
 
@@ -38,7 +40,7 @@ void require_axis(Dataset& dataset, const std::string& name, const at::Tensor& v
 /// Largest error over the layers of a point, for its receipt.
 double worst(const std::vector<Spread>& spreads) {
   double largest = 0;
-  for (const Spread& spread : spreads) largest = std::max(largest, spread.trace_difference);
+  for (const Spread& spread : spreads) largest = worst_of(largest, spread.trace_difference);
   return largest;
 }
 
@@ -167,7 +169,7 @@ void add_neurons(Dataset& dataset, const std::vector<Capacity>& blocks) {
     capacity.push_back(block.capacity);
     interference.push_back(block.interference);
     features.push_back(block.features_per_dimension);
-    largest = std::max(largest, excess(block));
+    largest = worst_of(largest, excess(block));
   }
   dataset.add("neurons_capacity", {"block", "neuron"}, at::stack(capacity), "1", kCapacity);
   dataset.add("neurons_interference", {"block", "neuron"}, at::stack(interference), "1",

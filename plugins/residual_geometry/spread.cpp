@@ -90,6 +90,11 @@ double effective_rank(const at::Tensor& spectrum) {
   return std::exp(-terms.sum().item<double>());
 }
 
+double trace_difference(const at::Tensor& eigenvalues, const at::Tensor& covariance) {
+  const double sum = eigenvalues.sum().item<double>(), trace = covariance.trace().item<double>();
+  return std::abs(sum - trace) / std::max(trace, 1e-300);
+}
+
 /// Everything that follows from the covariance; an estimate needs two rows.
 Spread spread_of(const statistics::StreamingCovariance& covariance, const SpreadOptions& options) {
   Spread spread;
@@ -111,9 +116,7 @@ Spread spread_of(const statistics::StreamingCovariance& covariance, const Spread
   const linear_algebra::SymmetricEigen eigen = linear_algebra::symmetric_eigen(matrix);
   const at::Tensor values = eigen.values.clamp_min(0);  // below 0 by rounding only
   spread.total_variance = matrix.trace().item<double>();
-  const double sum = eigen.values.sum().item<double>();
-  spread.trace_difference =
-      std::abs(sum - spread.total_variance) / std::max(spread.total_variance, 1e-300);
+  spread.trace_difference = trace_difference(eigen.values, matrix);
   spread.participation_ratio = participation_ratio(values);
   spread.effective_rank = effective_rank(options.singular_values ? values.sqrt() : values);
   spread.explained_variance = values.sum().item<double>() > 0

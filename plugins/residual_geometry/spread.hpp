@@ -48,6 +48,9 @@ double participation_ratio(const at::Tensor& eigenvalues);
 /// are singular values); NaN if all are 0.
 double effective_rank(const at::Tensor& spectrum);
 
+/// |sum of eigenvalues - trace| / trace.
+double trace_difference(const at::Tensor& eigenvalues, const at::Tensor& covariance);
+
 /// Settings of `spread_of`.
 struct SpreadOptions {
   std::int64_t principal = 10;   ///< at most the width

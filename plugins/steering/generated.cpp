@@ -7,6 +7,8 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "common/worst.hpp"
+
 namespace lensbench::steering {
 namespace {
 
@@ -208,7 +210,7 @@ double uncached_error(const SteeringPlan& plan, const SteeredRun& run,
              if (!same || step >= std::ssize(cached)) return;
              const auto& [expected, token] = cached[static_cast<std::size_t>(step)];
              const double size = std::max(expected.abs().max().item<double>(), 1e-30);
-             error = std::max(
+             error = worst_of(
                  error, (logits.to(at::kDouble) - expected).abs().max().item<double>() / size);
              same = chosen == token;
            });

@@ -9,6 +9,8 @@
 #include <limits>
 #include <utility>
 
+#include "common/worst.hpp"
+
 namespace lensbench::steering {
 namespace {
 
@@ -68,7 +70,7 @@ StreamErrors stream_errors(const SteeringPlan& plan, const SteeredLayer& layer) 
   const double component = plan.mode == SteeringMode::clamp ? run.amount : 0.0;
   for (const std::int64_t position : plan.where.of_prompt(plan.tokens.size()))
     errors.once =
-        std::max(errors.once, std::abs(found[position].dot(u).item<double>() - component) / size);
+        worst_of(errors.once, std::abs(found[position].dot(u).item<double>() - component) / size);
   // A projection, and setting a component, must be idempotent.
   change.push_back(change.front());
   errors.twice = largest(stream_of(plan, layer.layer, change) - found) / size;
@@ -103,7 +105,7 @@ Receipt alpha_zero(const SteeringPlan& plan, const std::vector<SteeredLayer>& la
     const auto logits = [&](SteeringMode mode) {
       return logits_of(plan, interventions_of(spec, mode, where, run));
     };
-    worst = std::max(worst,
+    worst = worst_of(worst,
                      clamp ? bits_apart(logits(SteeringMode::clamp), logits(SteeringMode::project))
                            : bits_apart(logits(SteeringMode::add), logits_of(plan, {})));
   }
@@ -118,8 +120,8 @@ std::vector<Receipt> steered_stream(const SteeringPlan& plan,
   StreamErrors worst;
   for (const SteeredLayer& layer : layers) {
     const StreamErrors errors = stream_errors(plan, layer);
-    worst.once = std::max(worst.once, errors.once);
-    worst.twice = std::max(worst.twice, errors.twice);
+    worst.once = worst_of(worst.once, errors.once);
+    worst.twice = worst_of(worst.twice, errors.twice);
   }
   const double tolerance = rounding_tolerance(plan.context.model());
   const char* relative =
@@ -151,7 +153,7 @@ Receipt stored_interventions(const SteeringPlan& plan, const std::vector<Steered
         model->forward(make_batch(plan.tokens), options).residual.select(1, plan.reader.position());
     const double found = plan.reader(rows).flatten()[0].item<double>();
     const double size = std::max(largest(grids[i].metric), std::abs(grids[i].base));
-    worst = std::max(
+    worst = worst_of(
         worst, std::abs(found - grids[i].metric[0][column].item<double>()) / std::max(size, 1e-30));
   }
   return make_receipt("stored_interventions_replay_the_result", worst,
@@ -166,8 +168,8 @@ Receipt controls_fit(const std::vector<SteeredLayer>& layers) {
     const at::Tensor all = layer.directions.to(at::kDouble);
     const at::Tensor v = all[0], controls = all.narrow(0, 1, all.size(0) - 1);
     const double norm = v.norm().item<double>();
-    worst = std::max({worst, largest(controls.matmul(v)) / (norm * norm),
-                      largest(controls.norm(2, {1}) / norm - 1)});
+    worst = worst_of(worst, worst_of(largest(controls.matmul(v)) / (norm * norm),
+                                     largest(controls.norm(2, {1}) / norm - 1)));
   }
   return make_receipt("random_directions_are_orthogonal_and_as_long", worst, 1e-5,
                       "relative to the length of the direction; float32");

@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 
+#include "common/worst.hpp"
 #include "token_analyzer/text_logits.hpp"
 
 namespace lensbench::token_analysis {
@@ -152,9 +153,9 @@ std::vector<Receipt> generation_receipts(const Model& model, const Generation& g
 void check_sampler(SamplerErrors& errors, const Step& step, const at::Tensor& drawn_from) {
   const double total = drawn_from.sum().item<double>();
   const double chosen = drawn_from[step.chosen_id].item<double>();
-  errors.total = std::max(errors.total, std::abs(total - 1));
+  errors.total = worst_of(errors.total, std::abs(total - 1));
   errors.probability =
-      std::max(errors.probability, std::abs(chosen - step.sampler.chosen_probability));
+      worst_of(errors.probability, std::abs(chosen - step.sampler.chosen_probability));
 }
 
 StepOptions step_options(const TokenAnalyzerOptions& options) {

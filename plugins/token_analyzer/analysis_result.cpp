@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "common/worst.hpp"
 #include "token_analyzer/analysis.hpp"
 #include "token_analyzer/columns.hpp"
 #include "token_analyzer/flags.hpp"
@@ -181,7 +182,7 @@ void add_perplexities(Dataset& dataset, const Analysis& analysis) {
 double total_error(const Analysis& analysis) {
   double error = std::isnan(analysis.next.total) ? 0.0 : std::abs(analysis.next.total - 1);
   for (std::size_t i = 1; i < analysis.steps.size(); ++i)
-    error = std::max(error, std::abs(analysis.steps[i].total - 1));
+    error = worst_of(error, std::abs(analysis.steps[i].total - 1));
   return error;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "common/worst.hpp"
 #include "token_analyzer/columns.hpp"
 #include "token_analyzer/text_logits.hpp"
 
@@ -154,7 +155,8 @@ void add_own_candidates(Dataset& dataset, const ComparedSteps& steps, std::size_
 double total_error(const ComparedSteps& steps) {
   double error = 0;
   for (std::size_t i = 1; i < steps.size(); ++i)
-    error = std::max({error, std::abs(steps[i].total - 1), std::abs(steps[i].total_in_other - 1)});
+    error = worst_of(error,
+                     worst_of(std::abs(steps[i].total - 1), std::abs(steps[i].total_in_other - 1)));
   return error;
 }
 
@@ -164,7 +166,7 @@ double js_error(const ComparedSteps& steps) {
   for (std::size_t i = 1; i < steps.size(); ++i) {
     const double mean_entropy = (steps[i].entropy + steps[i].entropy_in_other) / 2;
     const double again = steps[i].divergence.mixture_entropy - mean_entropy;
-    error = std::max(error, std::abs(again - steps[i].divergence.js));
+    error = worst_of(error, std::abs(again - steps[i].divergence.js));
   }
   return error;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
-#include <lensbench/vision.hpp>
 
 namespace lensbench::vision_lens {
 namespace {
@@ -50,13 +49,6 @@ Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::T
       std::string("differences of probabilities and entropy at the last position, "
                   "relative to the largest logit; ") +
           (half ? "half-precision products round at 2^-8" : "two orders of summation in float32"));
-}
-
-Receipt placeholder_receipt(const VisionSpec& spec, const Tokens& tokens) {
-  const auto placeholders = std::count(tokens.ids.begin(), tokens.ids.end(), spec.image_token_id);
-  const auto expected = std::ssize(picture_tokens(spec, tokens.pictures));
-  return make_receipt("placeholders_equal_picture_tokens",
-                      std::abs(static_cast<double>(placeholders - expected)), 0.0);
 }
 
 }  // namespace lensbench::vision_lens

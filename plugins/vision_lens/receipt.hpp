@@ -17,7 +17,4 @@ namespace lensbench::vision_lens {
 Receipt last_layer_receipt(const Model& model, const Tokens& tokens, const at::Tensor& before_last,
                            const Decoded& last);
 
-/// Compares the number of placeholders of a prompt with the number of tokens of its pictures.
-Receipt placeholder_receipt(const VisionSpec& spec, const Tokens& tokens);
-
 }  // namespace lensbench::vision_lens

@@ -203,7 +203,6 @@ Dataset VisionLensTool::analyze(const Tokens& tokens, const VisionLensOptions& o
   read_map(dataset, model(), places, streams, sets, options);
   read_answer(dataset, model(), tokens, streams, layers, sets, options);
   if (!sets.empty()) add_controls(dataset, tokens, options);
-  dataset.receipts.push_back(placeholder_receipt(vision, tokens));
   add_attributes(dataset, options, sets);
   return dataset;
 }

@@ -34,4 +34,10 @@ inline const Receipt& receipt_of(const Dataset& dataset, const std::string& name
   throw std::runtime_error("there is no receipt " + name);
 }
 
+/// Expects that a receipt fails, of a result whose making had the fault that it names.
+inline void expect_fails(const Dataset& dataset, const std::string& name) {
+  const Receipt& receipt = receipt_of(dataset, name);
+  EXPECT_FALSE(receipt.passed) << name << ": " << receipt.value << " <= " << receipt.tolerance;
+}
+
 }  // namespace lensbench::testing

@@ -36,7 +36,9 @@ LENSBENCH_API double relative_difference(const SweepCheck& check, const at::Tens
 /// \param hooks  hook points without the block
 LENSBENCH_API Receipt self_replacement(const SweepCheck& check,
                                        const std::vector<std::string>& hooks);
-/// 1 if the metrics of the first `count` cells equal that of the base run in every bit, else 0.
+/// 1 if the metrics of the first `count` cells equal that of the base run in every bit, or those of
+/// the cell of the largest effect do in whole forwards of its own, else 0. Without `cells`, the
+/// metrics of the result alone are compared.
 LENSBENCH_API Receipt some_write_has_effect(const SweepCheck& check, std::int64_t count);
 /// Runs three cells alone: the one of largest effect, and two that are spread over the others.
 LENSBENCH_API Receipt batched_equals_single(const SweepCheck& check);

@@ -99,7 +99,7 @@ std::string surplus_layers(const std::set<std::string>& taken,
   const auto stored = layers_up_to(extra, layers_of(taken));
   if (!stored) return "";
   return layer_numbers(layers_of(taken), *stored) +
-         "or, if the model is meant to be shorter, save it without the tensors of the other layers";
+         "or, if the model is meant to be shorter, add \"leave_out_layers\": true there";
 }
 
 std::string absent_layers(const std::set<std::string>& taken,

@@ -163,9 +163,9 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
   return "the tensors do not fit config.json; " + join(faults, "; ");
 }
 
-std::vector<std::string> CheckpointTaker::finish(
-    const std::vector<std::string_view>& buffers,
-    const std::vector<std::string_view>& other_parts) const {
+std::vector<std::string> CheckpointTaker::finish(const std::vector<std::string_view>& buffers,
+                                                 const std::vector<std::string_view>& other_parts,
+                                                 bool shorter) const {
   std::vector<std::string> extra = unused(buffers), left_out;
   for (const std::string_view part : other_parts) {
     const auto of_part = [&](const std::string& name) { return name.starts_with(part); };
@@ -180,6 +180,11 @@ std::vector<std::string> CheckpointTaker::finish(
     if (head) left_out.push_back(name);
     return head;
   });
+  if (shorter && !surplus_layers(taken_, extra).empty()) {
+    left_out.push_back("the layers after the last one of config.json (" +
+                       std::to_string(extra.size()) + " tensors; leave_out_layers is true there)");
+    extra.clear();
+  }
   if (missing_.empty() && wrong_.empty() && extra.empty()) return left_out;
   throw InputError(checkpoint_.directory().string() + ": " + explain(extra));
 }

@@ -52,11 +52,13 @@ class CheckpointTaker final : public WeightTaker {
 
   /// \param buffers  globs of names, without the prefix, of tensors that are not weights
   /// \param other_parts  beginnings of names of tensors of another part of a larger model
+  /// \param shorter  whether layers after those of the model are left out, not an error
   /// \return what the checkpoint has in addition to the model: the tensors of training heads, and
   ///   each other part with its number of tensors
   /// \throws InputError that names every faulty tensor, or what made all names differ
   std::vector<std::string> finish(const std::vector<std::string_view>& buffers,
-                                  const std::vector<std::string_view>& other_parts = {}) const;
+                                  const std::vector<std::string_view>& other_parts = {},
+                                  bool shorter = false) const;
 
   /// Names of the tensors that the model computes with.
   const std::set<std::string>& taken() const { return taken_; }

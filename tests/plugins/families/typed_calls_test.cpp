@@ -59,6 +59,10 @@ struct TypedBench : testing::ToolBench<ToolClass> {
       EXPECT_TRUE(typed.attributes.contains(name) || kPrompts.contains(name) || told.contains(name))
           << name;
     }
+    // What a formula compared, so that two archives can be.
+    const bool compares = typed.attributes.contains("base_run");
+    for (const char* name : {"definition", "source_run", "sign", "rule", "samples", "seed_stream"})
+      EXPECT_TRUE(typed.attributes.contains(name) || !compares) << name;
     std::erase_if(generic.attributes, [&](const auto& attribute) {
       return told.contains(attribute.first) && !typed.attributes.contains(attribute.first);
     });
@@ -121,6 +125,28 @@ TEST(TypedCalls, OfLayerSurgeryHaveTheDefaultsOfRequests) {
   for (const auto& [operation, name] :
        {std::pair{SurgeryOperation::delete_block, "delete"}, {SurgeryOperation::prune, "prune"}})
     bench.expect_answer(bench.tool.operate(bench.tokens, operation, {}), {{"operation", name}});
+}
+
+/// Expects the argument as it was given, and the number of windows that the text had.
+void expect_windows(const Dataset& dataset) {
+  EXPECT_EQ(std::get<std::int64_t>(dataset.attributes.at("windows")), 5);
+  EXPECT_EQ(std::get<std::int64_t>(dataset.attributes.at("windows_measured")), 2);
+}
+
+TEST(TypedCalls, RecordWindowsAsGivenAndHowManyThereWere) {
+  const testing::TempDir folder;
+  const std::string text =
+      folder.write("text.jsonl", "{\"ids\": [3, 17, 5]}\n{\"ids\": [1, 2, 9, 4]}\n");
+  TypedBench<surgery::LayerSurgeryTool> surgery;
+  expect_windows(surgery.tool.operate(surgery.tokens, SurgeryOperation::delete_block,
+                                      {.text = text, .windows = 5}));
+  TypedBench<geometry::ResidualGeometryTool> geometry;
+  expect_windows(geometry.tool.measure(geometry.tokens, {.text = text, .windows = 5}));
+  TypedBench<neurons::SparsityTool> sparsity;
+  expect_windows(sparsity.tool.measure(sparsity.tokens, {.text = text, .windows = 5}));
+  TypedBench<neurons::NeuronExplorerTool> explorer;
+  expect_windows(
+      explorer.tool.explore(explorer.tokens, Target::model(), {.text = text, .windows = 5}));
 }
 
 TEST(TypedCalls, OfLogitLensHaveTheDefaultsOfRequests) {

@@ -234,7 +234,7 @@ TEST_F(SparsityOfText, IsReadOnceForAllPrompts) {
   EXPECT_EQ(second["l0"].tensor.size(1), 3);
   folder_.write("text.jsonl", kLines);
   const Dataset other = measure({{"windows", "2"}});
-  EXPECT_EQ(std::get<std::int64_t>(other.attributes.at("windows")), 2);
+  EXPECT_EQ(std::get<std::int64_t>(other.attributes.at("windows_measured")), 2);
 }
 
 TEST_F(SparsityOfText, PointsOfOneBlockAndOfTheStream) {

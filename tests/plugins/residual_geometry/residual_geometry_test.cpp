@@ -7,10 +7,15 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/intervention.hpp>
+#include <lensbench/linear_algebra.hpp>
+#include <lensbench/streaming_statistics.hpp>
 #include <lensbench/weight_changes.hpp>
 #include <map>
 
 #include "checkpoint/weights/safetensors.hpp"
+#include "residual_geometry/capacity.hpp"
+#include "residual_geometry/result.hpp"
+#include "residual_geometry/spread.hpp"
 #include "support/bench.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
@@ -231,6 +236,38 @@ TEST_F(Geometry, AReceiptFailsForAComponentThatIsNotInTheStream) {
   EXPECT_FALSE(passed.at("components_sum_to_residual_stream"));
   EXPECT_FALSE(passed.at("component_shares_sum_to_one"));
   EXPECT_TRUE(passed.at("eigenvalues_sum_to_trace"));
+}
+
+// WᵀW of a part of the rows, as a pass that ends too early gives it.
+TEST_F(Geometry, AReceiptFailsForCapacitiesOfOtherRowsThanTheirSum) {
+  const at::Tensor rows = bench_.model->weight("embed.W_E");
+  Dataset right, wrong;
+  add_capacity(right, "embed", "embed_token", capacity_of(rows));
+  EXPECT_TRUE(right.receipts.at(0).passed);
+  add_capacity(wrong, "embed", "embed_token", capacity_of(rows, gram_of(rows.narrow(0, 0, 26))));
+  EXPECT_EQ(wrong.receipts.at(0).name, "embed_capacities_are_at_most_the_rank");
+  EXPECT_FALSE(wrong.receipts.at(0).passed) << wrong.receipts.at(0).value;
+}
+
+TEST_F(Geometry, AReceiptFailsForEigenvaluesOfAnotherCovariance) {
+  const auto covariance_of = [](const at::Tensor& rows) {
+    statistics::StreamingCovariance covariance(24);
+    covariance.add(rows);
+    return covariance;
+  };
+  const auto here = covariance_of(read("blocks.0.hook_resid_post"));
+  const auto there = covariance_of(read("blocks.1.hook_resid_post"));
+  Spread spread = spread_of(here, {});
+  Dataset right, wrong;
+  const ResidualGeometryOptions options;
+  const Point point = point_of(bench_.model->spec(), "resid_post");
+  add_spread(right, point, {spread}, options);
+  EXPECT_TRUE(right.receipts.at(0).passed);
+  spread.trace_difference = trace_difference(
+      linear_algebra::symmetric_eigen(there.covariance()).values, here.covariance());
+  add_spread(wrong, point, {spread}, options);
+  EXPECT_EQ(wrong.receipts.at(0).name, "eigenvalues_sum_to_trace");
+  EXPECT_FALSE(wrong.receipts.at(0).passed) << wrong.receipts.at(0).value;
 }
 
 TEST(GeometryOfOthers, SaysWhatAFamilyLacks) {

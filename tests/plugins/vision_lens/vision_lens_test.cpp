@@ -10,6 +10,8 @@
 #include "framework/model/vision/vision_samples.hpp"
 #include "support/bench.hpp"
 #include "support/embedded_model.hpp"
+#include "support/faulty_model.hpp"
+#include "support/results.hpp"
 #include "vision_lens/continuations.hpp"
 #include "vision_lens/controls.hpp"
 #include "vision_lens/result.hpp"
@@ -223,6 +225,17 @@ TEST_F(TwoPictures, PromptsWithoutPicturesAreOnlyAnswered) {
   EXPECT_TRUE(result.contains("answer_entropy"));
   EXPECT_FALSE(result.contains("entropy"));
   for (const Receipt& receipt : result.receipts) EXPECT_TRUE(receipt.passed) << receipt.name;
+}
+
+// The stream of the last layer is read otherwise than the forward has it.
+TEST_F(TwoPictures, TheReceiptFailsForAStreamThatIsNotTheOneOfTheModel) {
+  const std::string last = residual_hook(bench.model->spec(), bench.model->spec().n_layers);
+  testing::Faults faults;
+  faults.read = [last](const at::Tensor& right, const HookPoint& point) {
+    return point.name == last ? testing::slightly_off(right) : at::Tensor();
+  };
+  testing::ToolBench<VisionLensTool> other(testing::faulty(bench.model, faults), {1});
+  testing::expect_fails(other.tool.analyze(prompt, {}, {}), "lens_last_layer_equals_logits");
 }
 
 TEST_F(TwoPictures, WrongOptionsAreRefusedByName) {

@@ -148,6 +148,26 @@ TEST(RealFolders, AreRefusedWithBothNumbersOfLayers) {
   EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("describes 1 layer,"), HasSubstr("have 2")));
 }
 
+TEST(RealFolders, OpenWithTheFirstLayersWhereTheyAskForIt) {
+  ChangedCheckpoint checkpoint("llama");
+  const auto whole = Model::open(lensbench::testing::data_folder() + "/models/llama");
+  checkpoint.config["num_hidden_layers"] = 1;
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("\"leave_out_layers\": true"));
+  checkpoint.config["leave_out_layers"] = true;
+  const auto shorter = checkpoint.open();
+  EXPECT_EQ(shorter->spec().n_layers, 1);
+  const TokenBatch batch{at::tensor({3, 7, 5}, at::kLong).unsqueeze(0), {}};
+  ForwardOptions first;
+  first.stop_at_layer = 1;
+  EXPECT_TRUE(shorter->forward(batch).residual.equal(whole->forward(batch, first).residual));
+  // It does not excuse other tensors, nor layers that are absent.
+  checkpoint.tensors["model.layers.0.unheard_of.weight"] = at::ones({1});
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("not part of this model"));
+  checkpoint.tensors.erase("model.layers.0.unheard_of.weight");
+  checkpoint.config["num_hidden_layers"] = 3;
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("describes 3 layers, but the weights have 2"));
+}
+
 TEST(RealFolders, NameANumberThatIsNotFinite) {
   ChangedCheckpoint checkpoint("llama");
   const std::string folder = checkpoint.write();
