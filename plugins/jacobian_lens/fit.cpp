@@ -72,8 +72,8 @@ class Fit {
         jacobians_of(model, tokens, blocks_, fit_.skip_first, fit_.seed_batch);
     if (prompts_ == 0) {
       identity_error_ = identity_difference(model, tokens, fit_.skip_first, fit_.seed_batch);
-      direction_error_ = direction_difference(model, tokens, blocks_, matrices, fit_.skip_first,
-                                              context_.seed());
+      direction_error_ =
+          direction_difference(model, tokens, blocks_, matrices, fit_.skip_first, context_.seed());
     }
     for (std::size_t i = 0; i < matrices.size(); ++i) {
       const auto block = static_cast<std::int64_t>(i);

@@ -35,10 +35,10 @@ void check_fit(const TransformerSpec& spec, const JacobianLensFit& fit) {
         "jacobian_lens: a fit needs text; give a file with one document in each line, or "
         "generated:N");
   if (fit.n_prompts < 1 || fit.length < 2 || fit.skip_first < 0 || fit.seed_batch < 1)
-    throw UsageError("jacobian_lens: n_prompts is " + std::to_string(fit.n_prompts) +
-                     ", length " + std::to_string(fit.length) + ", skip_first " +
-                     std::to_string(fit.skip_first) + ", seed_batch " +
-                     std::to_string(fit.seed_batch) + "; expected at least 1, 2, 0 and 1");
+    throw UsageError("jacobian_lens: n_prompts is " + std::to_string(fit.n_prompts) + ", length " +
+                     std::to_string(fit.length) + ", skip_first " + std::to_string(fit.skip_first) +
+                     ", seed_batch " + std::to_string(fit.seed_batch) +
+                     "; expected at least 1, 2, 0 and 1");
   const std::int64_t length = std::min(fit.length, spec.max_positions);
   if (counted_positions(length, fit.skip_first).count < 1)
     throw UsageError("jacobian_lens: skip_first is " + std::to_string(fit.skip_first) +
@@ -52,12 +52,14 @@ void check_mode(const Parameters& parameters) {
   const bool fits = parameters.text("mode") == "fit";
   if (!fits && parameters.text("lens").empty())
     throw UsageError(
-        "jacobian_lens: mode=use needs lens; give ARCHIVE.h5:results/jacobian_lens, or fit one with "
+        "jacobian_lens: mode=use needs lens; give ARCHIVE.h5:results/jacobian_lens, or fit one "
+        "with "
         "mode=fit and text");
   if (fits && !parameters.text("lens").empty())
     throw UsageError("jacobian_lens: mode=fit makes a lens; leave lens out");
   if (!fits && !parameters.text("text").empty())
-    throw UsageError("jacobian_lens: mode=use does not read a text; leave text out, or give mode=fit");
+    throw UsageError(
+        "jacobian_lens: mode=use does not read a text; leave text out, or give mode=fit");
 }
 
 void add_fit(Dataset& dataset, const Fitted& fitted) {

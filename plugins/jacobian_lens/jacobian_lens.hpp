@@ -17,7 +17,8 @@ class JacobianLensTool final : public JacobianLens {
       {"mode", ParameterType::choice, "use", "",
        "use reads the prompt through a lens; fit makes one from a text first.", "use|fit"},
       {"lens", ParameterType::file, "", "",
-       "Lens to use: ARCHIVE.h5:results/jacobian_lens of a fit, or a safetensors file with a matrix "
+       "Lens to use: ARCHIVE.h5:results/jacobian_lens of a fit, or a safetensors file with a "
+       "matrix "
        "J.l for the output of each block l."},
       {"top_k", ParameterType::integer, "10", "tokens",
        "Number of best tokens to list at each layer and position.", "[1, inf)"},

@@ -23,7 +23,8 @@ TokenBatch repeated(const Tokens& tokens, std::int64_t times) {
 }  // namespace
 
 Jacobians Jacobians::identity(const TransformerSpec& spec) {
-  return {at::eye(spec.d_model).repeat({spec.n_layers, 1, 1}), at::zeros({spec.n_layers}, at::kChar)};
+  return {at::eye(spec.d_model).repeat({spec.n_layers, 1, 1}),
+          at::zeros({spec.n_layers}, at::kChar)};
 }
 
 at::Tensor Jacobians::apply(std::int64_t block, const at::Tensor& stream) const {
@@ -44,10 +45,10 @@ std::vector<std::int64_t> blocks_of(const TransformerSpec& spec, const JacobianL
       blocks.push_back(layer - 1);
   for (const std::int64_t layer : fit.layers)
     if (layer < 1 || layer >= spec.n_layers)
-      throw UsageError("jacobian_lens: layer " + std::to_string(layer) +
-                       " cannot be fitted; give layers from 1 to " +
-                       std::to_string(spec.n_layers - 1) + " (layer l is the output of block l - 1; " +
-                       "the last one is the identity)");
+      throw UsageError(
+          "jacobian_lens: layer " + std::to_string(layer) +
+          " cannot be fitted; give layers from 1 to " + std::to_string(spec.n_layers - 1) +
+          " (layer l is the output of block l - 1; " + "the last one is the identity)");
   return blocks;
 }
 
@@ -67,13 +68,15 @@ std::vector<at::Tensor> jacobians_of(const Model& model, const Tokens& tokens,
     return residual.narrow(1, counted.first, counted.count).sum(1);
   };
   const std::int64_t one = std::ssize(blocks) * batch * tokens.size() * width * 4;
-  const std::int64_t at_once = std::clamp<std::int64_t>(kGradientBytes / std::max<std::int64_t>(one, 1), 1, 64);
+  const std::int64_t at_once =
+      std::clamp<std::int64_t>(kGradientBytes / std::max<std::int64_t>(one, 1), 1, 64);
   const TokenBatch prompts = repeated(tokens, batch);
   for (std::int64_t first = 0; first < width;) {
     std::vector<at::Tensor> seeds;
     for (std::int64_t row = first; row < width && std::ssize(seeds) < at_once; row += batch) {
       const std::int64_t rows = std::min(batch, width - row);
-      at::Tensor seed = at::zeros({batch, width}, at::TensorOptions(model.options().dtype).device(model.options().device));
+      at::Tensor seed = at::zeros(
+          {batch, width}, at::TensorOptions(model.options().dtype).device(model.options().device));
       seed.narrow(0, 0, rows).narrow(1, row, rows).fill_diagonal_(1);
       seeds.push_back(seed);
     }
@@ -81,10 +84,13 @@ std::vector<at::Tensor> jacobians_of(const Model& model, const Tokens& tokens,
     for (const auto& of_seed : gradients) {
       const std::int64_t rows = std::min(batch, width - first);
       for (std::size_t i = 0; i < names.size(); ++i)
-        matrices[i].narrow(0, first, rows).copy_(
-            of_seed.at(names[i]).narrow(0, 0, rows).narrow(1, counted.first, counted.count)
-                .to(at::Device(at::kCPU), at::kDouble)
-                .mean(1));
+        matrices[i]
+            .narrow(0, first, rows)
+            .copy_(of_seed.at(names[i])
+                       .narrow(0, 0, rows)
+                       .narrow(1, counted.first, counted.count)
+                       .to(at::Device(at::kCPU), at::kDouble)
+                       .mean(1));
       first += rows;
     }
   }

@@ -60,7 +60,8 @@ double direction_difference(const Model& model, const Tokens& tokens,
     const at::Tensor stream = output_of(model, batch, blocks[which]);
     // A thousandth of the root mean square of the stream: small for the curvature, large for the
     // rounding of float32.
-    const double size = 1e-3 * std::max(1e-6, stream.to(at::kDouble).square().mean().sqrt().item<double>());
+    const double size =
+        1e-3 * std::max(1e-6, stream.to(at::kDouble).square().mean().sqrt().item<double>());
     at::Tensor step = at::zeros_like(stream);
     step.narrow(1, counted.first, counted.count).add_((size * direction).to(stream.options()));
     const at::Tensor change = last_sum(model, batch, blocks[which], stream + step, counted) -

@@ -9,12 +9,12 @@ namespace lensbench {
 
 /// Fit of a Jacobian lens.
 struct JacobianLensFit {
-  std::string text = {};               ///< text whose windows are the prompts (`Corpus`)
-  std::int64_t n_prompts = 100;        ///< most windows
-  std::int64_t length = 128;           ///< most tokens of a window
-  std::int64_t skip_first = 16;        ///< first positions of a window that are left out
+  std::string text = {};                  ///< text whose windows are the prompts (`Corpus`)
+  std::int64_t n_prompts = 100;           ///< most windows
+  std::int64_t length = 128;              ///< most tokens of a window
+  std::int64_t skip_first = 16;           ///< first positions of a window that are left out
   std::vector<std::int64_t> layers = {};  ///< layers to fit, 1 to n - 1; empty: all
-  std::int64_t seed_batch = 8;         ///< rows of the Jacobian from one backward pass
+  std::int64_t seed_batch = 8;            ///< rows of the Jacobian from one backward pass
 };
 
 /// Options of one reading.
