@@ -74,6 +74,8 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
                     "{\"subject\": \"Moses\", \"relation\": \"r\", \"object\": \"Aaron\"}\n"
                     "{\"subject\": \"David\", \"relation\": \"r\", \"object\": \"Saul\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
+  const std::string jacobians = folder_ / "jacobians.safetensors";
+  write_safetensors(jacobians, Tensors{{"J.0", at::zeros({width, width})}});
   const std::string lens = folder_ / "params.safetensors";
   Tensors translators;
   for (std::int64_t layer = 0; layer < context_.model().spec().n_layers; ++layer) {
@@ -97,6 +99,9 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"sparsity", {{"text", {{"text", text}}}}},
       {"neuron_explorer", {{"text", {{"text", text}, {"neurons", "1:2"}}}}},
       {"facts", {{"facts", {{"facts", facts}, {"trace", "false"}}}}},
+      {"jacobian_lens",
+       {{"lens", {{"lens", jacobians}}},
+        {"text", {{"mode", "fit"}, {"text", text}, {"skip_first", "1"}, {"n_prompts", "1"}}}}},
       {"tuned_lens",
        {{"lens", {{"lens", lens}}},
         {"text",

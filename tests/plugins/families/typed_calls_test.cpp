@@ -1,16 +1,19 @@
 // Every tool: a typed call with its default options is the request with the default parameters, and
 // its answer has the options that the call had.
+#include <map>
 #include <set>
 
 #include "activation_patching/activation_patching.hpp"
 #include "activation_patching/causal_tracing.hpp"
 #include "activations/activations.hpp"
 #include "attention/attention.hpp"
+#include "checkpoint/weights/safetensors.hpp"
 #include "composition/composition.hpp"
 #include "facts/facts.hpp"
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
+#include "jacobian_lens/jacobian_lens.hpp"
 #include "layer_attribution/layer_attribution.hpp"
 #include "layer_surgery/layer_surgery.hpp"
 #include "logit_lens/logit_lens.hpp"
@@ -113,6 +116,24 @@ TEST(TypedCalls, OfFactsHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfInputAttributionHaveTheDefaultsOfRequests) {
   TypedBench<inputs::InputAttributionTool> bench;
   bench.expect_answer(bench.tool.attribute(bench.tokens, Target::model(), {}));
+}
+
+TEST(TypedCalls, OfJacobianLensHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  const std::string text = folder.write("text.jsonl", R"({"ids": [3, 17, 5, 9, 11, 17]})");
+  // The result of a fit names the files of its model, which must be there.
+  const auto model = Model::open(testing::data_folder() + "/models/gpt2");
+  TypedBench<jacobian::JacobianLensTool> bench(model);
+  JacobianLensFit fit;
+  fit.text = text;
+  fit.skip_first = 1;
+  const Dataset fitted = bench.tool.fit(bench.tokens, fit, {});
+  bench.expect_answer(fitted, {{"mode", "fit"}, {"text", text}, {"skip_first", "1"}});
+
+  const std::string lens = folder / "lens.safetensors";
+  write_safetensors(lens, std::map<std::string, at::Tensor>{{"J.0", fitted["jacobian"].tensor[0]}});
+  bench.expect_answer(bench.tool.read(bench.tokens, lens, {}), {{"lens", lens}},
+                      {"text", "n_prompts", "length", "skip_first", "layers", "seed_batch"});
 }
 
 TEST(TypedCalls, OfLayerAttributionHaveTheDefaultsOfRequests) {
