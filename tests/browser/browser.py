@@ -1,4 +1,5 @@
 """Opens made-up pages in Chromium, for the tests of this folder."""
+import base64
 import json
 import pathlib
 import shutil
@@ -81,6 +82,13 @@ class Browser:
         """Sets what the page shows, as a link would, and waits for the view to settle."""
         self.run("location.hash = arguments[0]", state)
         self.driver.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 150)")
+
+    def picture(self):
+        """The whole page as a PNG file, also what is below the window."""
+        width, height = self.run("return [document.documentElement.clientWidth, Math.ceil(document.documentElement.getBoundingClientRect().height)]")
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
+            "format": "png", "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}})
+        return base64.b64decode(shot["data"])
 
     def keys(self, *names):
         from selenium.webdriver.common.action_chains import ActionChains
