@@ -44,19 +44,24 @@ std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::strin
   return std::pair(name.substr(0, at), std::stoll(digits));
 }
 
-at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis,
-                        Rows rows) {
-  if (!axis)
-    return variable.rows({}, 0, variable.shape.empty() ? 1 : variable.shape[0])
-        .reshape(variable.shape);
+at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows,
+                        std::optional<Rows> outer) {
   std::vector<std::int64_t> shape = variable.shape;
+  if (!axis) {
+    const Rows all = outer.value_or(Rows{0, shape.empty() ? 1 : shape[0]});
+    if (!shape.empty()) shape[0] = all.count;
+    return variable.rows({}, all.first, all.count).reshape(shape);
+  }
   shape[*axis] = rows.count;
+  if (outer && *axis > 0) shape[0] = outer->count;
   if (cells_of(shape) == 0) return at::empty(shape, variable.type);
   std::vector<std::int64_t> index(*axis, 0);
   std::vector<at::Tensor> parts;
   do {
-    parts.push_back(variable.rows(index, rows.first, rows.count).flatten());
-  } while (advance(index, variable.shape));
+    std::vector<std::int64_t> stored = index;
+    if (outer && *axis > 0) stored[0] += outer->first;
+    parts.push_back(variable.rows(stored, rows.first, rows.count).flatten());
+  } while (advance(index, shape));
   return at::cat(parts).reshape(shape);
 }
 

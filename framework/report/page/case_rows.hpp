@@ -29,8 +29,10 @@ std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::strin
 
 /// Rows of one axis of a variable; further axes are whole.
 /// \param axis  empty: all values
+/// \param outer  rows of the first axis, if that is another one; empty: all of them
 /// \throws InputError for damaged content
-at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows);
+at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows,
+                        std::optional<Rows> outer = std::nullopt);
 
 /// The variable of a name, if the dataset has it with these dimensions and as numbers.
 const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,
