@@ -29,6 +29,7 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
   const [low, high] = span([0, ...values]);
   const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? right : 8), width - right]);
   const root = svg('svg.chart.bars', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `bars of ${title}: ${items.length} values from ${number(low)} to ${number(high)}` });
+  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
   items.forEach((one, i) => {
     const y = i * row + 4 + labels.above;
     const group = svg(`g.item${cursor === i ? '.focus' : ''}`, { onclick: onmove && (() => onmove(i)) }, svg('title', {}, `${one.label}: ${number(one.value)}`),
@@ -47,7 +48,6 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
     }
     add(root, group);
   });
-  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
   if (series.length > 1) root.setAttribute('aria-description', `thick: ${series[0]}; thin: ${series[1]}`);
   return root;
 }
