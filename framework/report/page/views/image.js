@@ -63,15 +63,15 @@ class ImageView extends FramedView {
       return;
     }
     const [down, ...others] = loaded.dims.filter((dim) => dim !== this.current.dim);
-    const names = await Promise.all(others.map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)], index)));
+    const [rows, ...names] = await Promise.all([down, ...others].map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)] ?? 1, index)));
     if (turn !== this.turn) return;
-    Object.assign(this, { loaded, places, down, image: archive.data.images?.[String(index)] });
+    Object.assign(this, { loaded, places, down, rowNames: rows, image: archive.data.images?.[String(index)] });
     this.others = others.map((dim, k) => ({ dim, names: names[k] }));
     const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
     this.layer = Math.min(this.layer || layers - 1, layers - 1);
     put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: idOf(one.variable), label: words(one.variable.name) })), idOf(this.current.variable), (value) => set({ picture: value })),
       this.others.map(({ dim, names }) => picker(words(dim), names.map((label, i) => ({ id: String(i), label })), String(this.fixed[dim] || 0), (i) => { this.fixed[dim] = Number(i); this.draw(); })),
-      layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
+      layers > 1 && slider(words(this.down), layers, this.layer, (i) => rows[i], (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
     this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}, by rectangle.${this.image ? ` SHA-256 of it: ${this.image.sha256}.` : ''}`);
     this.draw();
@@ -110,7 +110,7 @@ class ImageView extends FramedView {
   }
 
   describe(i) {
-    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${this.name()}: ${number(this.values[i])}`;
+    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.rowNames[this.layer]}, ` : ''}${this.name()}: ${number(this.values[i])}`;
   }
 
   move(i) {
