@@ -76,10 +76,9 @@ class CaseAccessor(Generic[Data]):
     def _number(self, case: str | int) -> int:
         if isinstance(case, str):
             ids = case_ids(self._data)
-            for number, name in ids.items():
-                if name == case:
-                    return number
-            raise unknown("case", case, ids.values())
+            if case not in ids.values():
+                raise unknown("case", case, ids.values())
+            return next(number for number, name in ids.items() if name == case)
         numbers = self._data.coords.get("case", self._data.coords.get("case_number"))
         if numbers is None or case in numbers.values:
             return int(case)

@@ -1,5 +1,7 @@
 """Opens made-up pages in Chromium, for the tests of this folder."""
+import base64
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -11,6 +13,16 @@ SKIPPED = 77
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1"]
 HERE = pathlib.Path(__file__).parent
+# Letters of pinned fonts are drawn alike on all machines, whatever other fonts and settings they have.
+PINNED = ["--font-render-hinting=none", "--disable-lcd-text"]
+PINNED_FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>/usr/share/fonts/truetype/dejavu</dir>
+<selectfont><rejectfont><glob>*</glob></rejectfont>
+<acceptfont><glob>*/DejaVuSans.ttf</glob></acceptfont><acceptfont><glob>*/DejaVuSans-Bold.ttf</glob></acceptfont>
+<acceptfont><glob>*/DejaVuSansMono.ttf</glob></acceptfont><acceptfont><glob>*/DejaVuSansMono-Bold.ttf</glob></acceptfont></selectfont>
+<alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+<cachedir>FOLDER</cachedir></fontconfig>"""
 
 
 def skip(reason):
@@ -31,19 +43,23 @@ def programs():
 
 
 class Browser:
-    """A Chromium with a profile of its own, which is removed at the end."""
+    """A Chromium with a profile of its own, which is removed at the end; `pinned`: with pinned fonts."""
 
-    def __init__(self):
+    def __init__(self, pinned=False):
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
         chromium, driver = programs()
         self.profile = tempfile.mkdtemp(prefix="lensbench-browser-")
         options = webdriver.ChromeOptions()
         options.binary_location = chromium
-        for flag in FLAGS + [f"--user-data-dir={self.profile}"]:
+        environment = dict(os.environ)
+        if pinned:
+            environment["FONTCONFIG_FILE"] = f"{self.profile}/fonts.conf"
+            pathlib.Path(environment["FONTCONFIG_FILE"]).write_text(PINNED_FONTS.replace("FOLDER", f"{self.profile}/fonts"))
+        for flag in FLAGS + (PINNED if pinned else []) + [f"--user-data-dir={self.profile}"]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(service=Service(driver), options=options)
+        self.driver = webdriver.Chrome(service=Service(driver, env=environment), options=options)
         self.driver.set_script_timeout(120)
         self.width(1400)
 
@@ -81,6 +97,13 @@ class Browser:
         """Sets what the page shows, as a link would, and waits for the view to settle."""
         self.run("location.hash = arguments[0]", state)
         self.driver.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 150)")
+
+    def picture(self):
+        """The whole page as a PNG file, also what is below the window."""
+        width, height = self.run("return [document.documentElement.clientWidth, Math.ceil(document.documentElement.getBoundingClientRect().height)]")
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
+            "format": "png", "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}})
+        return base64.b64decode(shot["data"])
 
     def keys(self, *names):
         from selenium.webdriver.common.action_chains import ActionChains

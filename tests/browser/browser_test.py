@@ -15,6 +15,7 @@ import unittest
 import browser
 import made_data
 import media
+import pictures
 from make_pages import make
 
 VIEWS = ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "attention", "patching", "image", "graph", "maps",
@@ -28,19 +29,22 @@ FOLDER = pathlib.Path()
 class PageTest(unittest.TestCase):
     """One browser for all tests of a class, and the pages made when a test asks for them."""
 
+    pinned = False
+
     @classmethod
     def setUpClass(cls):
-        cls.browser = browser.Browser()
+        cls.browser = browser.Browser(cls.pinned)
 
     @classmethod
     def tearDownClass(cls):
         cls.browser.close()
 
-    def open(self, name, state=""):
+    def page_file(self, name):
         path = FOLDER / f"{name}.html"
-        if not path.exists():
-            make(name, BUNDLE, FOLDER)
-        self.browser.open(path, state)
+        return path if path.exists() else make(name, BUNDLE, FOLDER)
+
+    def open(self, name, state=""):
+        self.browser.open(self.page_file(name), state)
         return self.browser
 
     def panel(self, script):
@@ -335,6 +339,11 @@ class RealRuns(PageTest):
 
 class Media(media.MediaTests, PageTest):
     pass
+
+
+class Pictures(pictures.PictureTests, PageTest):
+    pinned = True
+    views = VIEWS
 
 
 class Limits(PageTest):

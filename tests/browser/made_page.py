@@ -63,6 +63,10 @@ class Page:
         self.blocks.append(deflate(data))
         return head
 
+    def values(self, head):
+        """The values of a plain block of numbers."""
+        return array.array(CODES[head["type"]], zlib.decompress(base64.b64decode(self.blocks[head["block"]]), -15))
+
     def changes(self, ids, layers):
         """Ids of all layers: 0 where the id is that of the layer below, else id + 1."""
         stride = len(ids) // layers

@@ -29,8 +29,15 @@ std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::strin
 
 /// Rows of one axis of a variable; further axes are whole.
 /// \param axis  empty: all values
+/// \param outer  rows of the first axis, if that is another one; empty: all of them
 /// \throws InputError for damaged content
-at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows);
+at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows,
+                        std::optional<Rows> outer = std::nullopt);
+
+/// The same for several ranges of rows. Where they share chunks of the file, these are read once.
+std::vector<at::Tensor> read_rows_of_each(const StoredVariable& variable,
+                                          std::optional<std::size_t> axis,
+                                          const std::vector<Rows>& ranges);
 
 /// The variable of a name, if the dataset has it with these dimensions and as numbers.
 const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,

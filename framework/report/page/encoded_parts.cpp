@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace lensbench::page {
 namespace {
@@ -12,6 +14,21 @@ void note_signs(FilledPart& filled, const at::Tensor& values) {
   if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
   filled.negative = values.lt(0).any().item<bool>();
   filled.positive = values.gt(0).any().item<bool>();
+}
+
+/// Ids that occur; negative ones mean missing tokens.
+void note_ids(FilledPart& filled, std::span<const std::int64_t> ids) {
+  // Millions of elements have few different ids, and no vocabulary is larger.
+  std::vector<bool> seen(std::size_t{1} << 20);
+  for (const std::int64_t id : ids) {
+    if (id < 0) continue;
+    if (static_cast<std::size_t>(id) < seen.size())
+      seen[static_cast<std::size_t>(id)] = true;
+    else
+      filled.ids.insert(id);
+  }
+  for (std::size_t id = 0; id < seen.size(); ++id)
+    if (seen[id]) filled.ids.insert(static_cast<std::int64_t>(id));
 }
 
 FilledPart encode_texts(const PagePart& part, Form form) {
@@ -24,12 +41,29 @@ FilledPart encode_texts(const PagePart& part, Form form) {
           {}};
 }
 
-/// Values of a part with at most `ranks` ranks.
-at::Tensor values_of(const PageVariable& variable, const PagePart& part, std::int64_t ranks) {
-  at::Tensor values = read_rows_of(*part.stored, part.axis, part.rows);
+/// Values with at most `ranks` ranks.
+at::Tensor first_ranks(const PageVariable& variable, at::Tensor values, std::int64_t ranks) {
   if (const auto axis = rank_axis(variable); axis && values.size(*axis) > ranks)
-    values = values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
+    return values.narrow(static_cast<std::int64_t>(*axis), 0, ranks).contiguous();
   return values;
+}
+
+/// The next parts of a variable that are read together: of one axis after others, and a few MB.
+std::span<const PagePart> parts_to_read(const PageVariable& variable, std::size_t first) {
+  constexpr std::size_t kTogether = std::size_t{8} << 20;
+  const PagePart& part = variable.parts[first];
+  std::size_t count = 1;
+  if (!part.axis || *part.axis == 0) return {&part, count};
+  const auto bytes = [](const PagePart& one) {
+    return static_cast<std::size_t>(cells_of(one.shape())) * c10::elementSize(one.stored->type);
+  };
+  std::size_t sum = bytes(part);
+  for (; first + count < variable.parts.size(); ++count) {
+    const PagePart& next = variable.parts[first + count];
+    sum += bytes(next);
+    if (next.stored != part.stored || next.axis != part.axis || sum > kTogether) break;
+  }
+  return {&part, count};
 }
 
 FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precision precision,
@@ -38,8 +72,7 @@ FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precis
   if (variable.facts().holds == Holds::token_ids) {
     const at::Tensor whole = values.to(at::kLong).contiguous();
     const std::int64_t* data = whole.data_ptr<std::int64_t>();
-    filled.ids.insert(data, data + whole.numel());
-    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
+    note_ids(filled, {data, static_cast<std::size_t>(whole.numel())});
     // Ids change little from layer to layer, and not at all along other axes.
     const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
     filled.block = layers ? id_block(values, form) : number_block(values, Precision::exact, form);
@@ -50,22 +83,6 @@ FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precis
   return filled;
 }
 
-/// Whether a sixteenth of the values along their longest axis needs so many bytes that the whole
-/// needs more than the room. A part of few cells is not tried: it is encoded as quickly.
-bool exceeds(const PageVariable& variable, const at::Tensor& values, Precision precision,
-             std::size_t room, Form form) {
-  constexpr std::int64_t kFew = 200'000, kParts = 16;
-  if (form == Form::plain) return static_cast<std::size_t>(values.numel()) > room;
-  if (values.numel() < kFew) return false;
-  const auto shape = values.sizes();
-  const auto axis = std::max_element(shape.begin(), shape.end()) - shape.begin();
-  if (shape[static_cast<std::size_t>(axis)] < kParts) return false;
-  const std::int64_t some = shape[static_cast<std::size_t>(axis)] / kParts;
-  const at::Tensor first = values.narrow(axis, 0, some).contiguous();
-  // Other parts of the values may need fewer bytes, hardly less than half.
-  return encode(variable, first, precision, form).block.size() * kParts / 2 > room;
-}
-
 }  // namespace
 
 std::optional<std::size_t> rank_axis(const PageVariable& variable) {
@@ -74,15 +91,86 @@ std::optional<std::size_t> rank_axis(const PageVariable& variable) {
   return static_cast<std::size_t>(found - variable.dims.begin());
 }
 
+at::Tensor EncodedParts::sample_of(const PartPlace& at, const PageVariable& variable,
+                                   const PagePart& part, Sample sample) {
+  const Rows some{part.shape()[sample.axis] / 2, sample.rows};
+  if (sample.axis > 0)
+    return values_of(at, variable, part)
+        .narrow(static_cast<std::int64_t>(sample.axis), some.first, some.count);
+  if (part.axis == 0)
+    return read_rows_of(*part.stored, 0, {part.rows.first + some.first, some.count});
+  return read_rows_of(*part.stored, part.axis, part.rows, some);
+}
+
+std::size_t EncodedParts::least_bytes(const Key& key, const PageVariable& variable,
+                                      const PagePart& part) {
+  constexpr std::int64_t kFew = 200'000, kSamples = 16;
+  const auto& at = std::get<PartPlace>(key);
+  const auto ranks = std::get<std::int64_t>(key);
+  const auto precision = std::get<Precision>(key);
+  std::vector<std::int64_t> shape = part.shape();
+  if (const auto axis = rank_axis(variable)) shape[*axis] = std::min(ranks, shape[*axis]);
+  const std::int64_t cells = cells_of(shape);
+  if (form_ == Form::plain) return static_cast<std::size_t>(cells);
+  if (cells < kFew) return 0;  // encoded as quickly
+  const auto [known, is_new] = least_bytes_.try_emplace(key, 0);
+  if (!is_new) return known->second;
+  // Rows of the first axis are read alone. Where it is short, the longest one is cut after reading.
+  const auto longest =
+      static_cast<std::size_t>(std::max_element(shape.begin(), shape.end()) - shape.begin());
+  const std::size_t axis = shape[0] >= kSamples ? 0 : longest;
+  if (shape[axis] < kSamples) return 0;
+  const std::int64_t rows = shape[axis] / kSamples;
+  const at::Tensor values =
+      first_ranks(variable, sample_of(at, variable, part, {axis, rows + 1}), ranks);
+  // Ids need many bytes in the first row and few in the next ones: the first one is not counted.
+  const auto bytes = [&](std::int64_t count) {
+    return encode(variable, values.narrow(static_cast<std::int64_t>(axis), 0, count).contiguous(),
+                  precision, form_)
+        .block.size();
+  };
+  const std::size_t all = bytes(rows + 1), first = bytes(1);
+  // Other rows may need fewer bytes, hardly less than half.
+  known->second =
+      (all > first ? all - first : 0) * static_cast<std::size_t>(shape[axis] / rows) / 2;
+  return known->second;
+}
+
+at::Tensor EncodedParts::values_of(const PartPlace& at, const PageVariable& variable,
+                                   const PagePart& part) {
+  constexpr std::size_t kMostBytes = std::size_t{40} << 20;
+  for (const auto& [place, values] : read_)
+    if (!(place < at) && !(at < place)) return values;
+  // Cases share the chunks of a variable, which are unpacked once for several of them. The same
+  // part is asked for with one rank and with all, and in another precision.
+  std::vector<Rows> rows;
+  const auto parts = parts_to_read(variable, at.part);
+  rows.reserve(parts.size());
+  for (const PagePart& one : parts) rows.push_back(one.rows);
+  std::vector<at::Tensor> all = read_rows_of_each(*part.stored, part.axis, rows);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    read_.emplace_back(PartPlace{at.run, at.result, at.variable, at.part + i},
+                       first_ranks(variable, std::move(all[i]), most_ranks_));
+  }
+  const at::Tensor values = read_[read_.size() - all.size()].second;
+  const auto bytes = [this] {
+    std::size_t sum = 0;
+    for (const auto& [place, one] : read_) sum += one.nbytes();
+    return sum;
+  };
+  while (!read_.empty() && bytes() > kMostBytes) read_.pop_front();
+  return values;
+}
+
 const FilledPart* EncodedParts::part(const std::vector<PageRun>& runs, const PartPlace& at,
                                      std::int64_t ranks, Precision precision, std::size_t room) {
-  const auto key = std::tuple(at, ranks, precision);
+  const Key key(at, ranks, precision);
   if (const auto known = parts_.find(key); known != parts_.end()) return &known->second;
   const PageVariable& variable = runs[at.run].results[at.result]->variables[at.variable];
   const PagePart& part = variable.parts[at.part];
   if (!part.stored->rows) return &parts_.emplace(key, encode_texts(part, form_)).first->second;
-  const at::Tensor values = values_of(variable, part, ranks);
-  if (exceeds(variable, values, precision, room, form_)) return nullptr;
+  if (least_bytes(key, variable, part) > room) return nullptr;
+  const at::Tensor values = first_ranks(variable, values_of(at, variable, part), ranks);
   return &parts_.emplace(key, encode(variable, values, precision, form_)).first->second;
 }
 

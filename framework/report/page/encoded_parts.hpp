@@ -1,12 +1,16 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "report/page/block.hpp"
@@ -42,7 +46,9 @@ struct PartPlace {
 /// the same parts; reading and compressing them takes nearly all of the time.
 class EncodedParts {
  public:
-  explicit EncodedParts(Form form = Form::packed) : form_(form) {}
+  /// \param most_ranks  the largest number of ranks that will be asked for
+  explicit EncodedParts(std::int64_t most_ranks, Form form = Form::packed)
+      : most_ranks_(most_ranks), form_(form) {}
 
   /// \param ranks  number of ranks that the page shows of the part
   /// \param room   number of bytes that the page has left
@@ -53,8 +59,27 @@ class EncodedParts {
                          Precision precision, std::size_t room);
 
  private:
+  using Key = std::tuple<PartPlace, std::int64_t, Precision>;
+
+  /// Rows of an axis of a part, from its middle.
+  struct Sample {
+    std::size_t axis;
+    std::int64_t rows;
+  };
+
+  /// The rows of a sample, further axes whole.
+  at::Tensor sample_of(const PartPlace& at, const PageVariable& variable, const PagePart& part,
+                       Sample sample);
+  /// Bytes that a part needs at least, by a sample.
+  std::size_t least_bytes(const Key& key, const PageVariable& variable, const PagePart& part);
+  /// Values of a part with all ranks that will be asked for.
+  at::Tensor values_of(const PartPlace& at, const PageVariable& variable, const PagePart& part);
+
+  std::int64_t most_ranks_;
   Form form_;
-  std::map<std::tuple<PartPlace, std::int64_t, Precision>, FilledPart> parts_;
+  std::map<Key, FilledPart> parts_;
+  std::map<Key, std::size_t> least_bytes_;
+  std::deque<std::pair<PartPlace, at::Tensor>> read_;  ///< what was read last
 };
 
 /// Index of a dimension of ranks; empty if the variable does not have one.

@@ -111,7 +111,7 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
   }
   const std::size_t facts = page.size() + kOfPart * number_of_parts(content);
   std::size_t room = request.max_bytes > facts ? request.max_bytes - facts : 0;
-  EncodedParts encoded;
+  EncodedParts encoded(request.top_k);
   for (int attempt = 0; attempt < 6; ++attempt) {
     content.filled = fill(content.runs, request.top_k, room, encoded);
     page = document(content);

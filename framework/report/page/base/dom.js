@@ -45,6 +45,11 @@ export function put(node, ...children) {
   return add(node, children);
 }
 
+/** A list of names with their values. */
+export function terms(name, pairs, value = 'dd') {
+  return el(name, {}, pairs.map(([title, text]) => el('div', {}, el('dt', {}, title), el(value, { dir: 'auto' }, text))));
+}
+
 let last = 0;
 /** An id that no other element of the page has. */
 export function newId(prefix) {

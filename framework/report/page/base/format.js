@@ -18,6 +18,11 @@ export function unitText(unit) {
   return unit && unit !== '1' ? ` ${unit}` : '';
 }
 
+/** A unit in a sentence. */
+export function inUnit(unit) {
+  return unitText(unit) && ` in${unitText(unit)}`;
+}
+
 /** A token with its blanks and line ends visible. */
 export function token(text) {
   if (text === undefined || text === null) return '?';

@@ -1,6 +1,6 @@
 // The archive as the views ask for it: variables by their view, parts of a case, labels, vocabulary.
 import { resolveChanges, valuesOf } from './blocks.js';
-import { shellWord, unitText, words } from './format.js';
+import { inUnit, shellWord, words } from './format.js';
 
 /** Whether a dimension counts cases. */
 export function isCase(dim) {
@@ -24,8 +24,7 @@ export function chosenOf(variables, id) {
 
 /** What a variable is and its unit, as the beginning of a sentence. */
 export function meaningOf(variable) {
-  const unit = unitText(variable.unit);
-  return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + (unit ? ` in${unit}` : '');
+  return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + inUnit(variable.unit);
 }
 
 /** One archive of the page. */

@@ -15,7 +15,7 @@ LiveData live_data(const RunSource& run, std::size_t max_bytes) {
   content.columns.push_back(case_columns(run));
   content.runs.push_back({&run, complete_cases(run), {}});
   content.runs.front().results = page_results(run, content.runs.front().chosen);
-  EncodedParts encoded(Form::plain);
+  EncodedParts encoded(content.request.top_k, Form::plain);
   content.filled = fill_exact(content.runs, content.request.top_k, max_bytes, encoded);
   BlockList blocks(Form::plain);
   LiveData data{page_index(content, blocks), blocks.take()};

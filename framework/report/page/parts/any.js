@@ -2,15 +2,16 @@
 // dimension, or a table of texts.
 import { add, el, put } from '../base/dom.js';
 import { number, token, unitText, words } from '../base/format.js';
-import { figureCommand, intervalOf, meaningOf, plane } from '../base/model.js';
+import { intervalOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, setCell } from '../base/state.js';
 import { barChart } from './bars.js';
-import { empty, frame, slider } from './frame.js';
+import { slider } from './frame.js';
 import { Legend } from './legend.js';
 import { fitted, lineChart } from './lines.js';
 import { Matrix } from './matrix.js';
 import { tableOf } from './table.js';
+import { FramedView, putReason } from './view.js';
 
 const kMostBars = 60;
 
@@ -22,19 +23,26 @@ export function axesOf(dims) {
   return [down, across];
 }
 
-export class AnyPicture {
-  constructor(archive, caseIndex) {
-    Object.assign(this, { archive, caseIndex, fixed: {}, labels: {} });
-    this.sliders = el('div.controls');
-    this.box = el('div');
-    this.frame = frame({ title: '', sentence: '', rows: (most) => this.rows(most), command: () => figureCommand(archive, this.variable, caseIndex()), name: 'variable' });
-    add(this.frame.body, this.sliders, this.box);
-    this.root = this.frame.root;
+export class AnyPicture extends FramedView {
+  constructor(context) {
+    super(context, 'variable');
+    Object.assign(this, { fixed: {}, labels: {}, texts: el('div'), box: el('div') });
+    add(this.frame.body, this.texts, this.box);
   }
 
-  /** Other hatching or texts of the map: `{hatched(i, j, columns), note, reference}`. */
+  /** Other hatching, texts or sizes of the map: `{hatched(i, j, columns), say, legend, mark, map}`. */
   extra() {
     return {};
+  }
+
+  /** The dimensions that go down and across. */
+  axesOf(dims) {
+    return axesOf(dims);
+  }
+
+  /** Whether the place on a dimension is that of the cursor of all views, not that of a slider. */
+  follows() {
+    return false;
   }
 
   async set(variable) {
@@ -49,8 +57,8 @@ export class AnyPicture {
     Object.assign(this, { loaded, interval, map: null, chart: null });
     this.labels = Object.fromEntries((loaded?.dims || []).map((dim, k) => [dim, names[k]]));
     this.describeVariable();
-    put(this.sliders);
-    if (!loaded || loaded.values.length === 0) put(this.box, empty(this.archive.whyEmpty(variable, index), this.archive.showCommand(variable)));
+    put(this.controls);
+    if (!loaded || loaded.values.length === 0) putReason(this.box, this.archive, variable, index);
     else this.build();
     this.frame.refresh();
   }
@@ -58,9 +66,8 @@ export class AnyPicture {
   describeVariable() {
     const { variable, loaded } = this;
     const shape = loaded && loaded.dims.length ? loaded.dims.map((dim, k) => `${words(dim)} ${loaded.shape[k]}`).join(' × ') : 'one value';
-    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
     const noUnit = unitText(variable.unit) || variable.type === 'string' ? '' : ' (no unit)';
-    this.frame.setSentence(`${meaningOf(variable)}${noUnit}; ${shape}.${variable.description && variable.description !== variable.long_name ? ` ${variable.description}` : ''}`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}${noUnit}; ${shape}.${variable.description && variable.description !== variable.long_name ? ` ${variable.description}` : ''}`);
   }
 
   build() {
@@ -91,17 +98,17 @@ export class AnyPicture {
 
   buildMap() {
     const { loaded } = this;
-    const [down, across] = this.axes = axesOf(loaded.dims);
+    const [down, across] = this.axes = this.axesOf(loaded.dims);
     // The first plane with a value is shown, not one of gaps alone.
     let at = Math.max(0, loaded.values.findIndex((value) => !Number.isNaN(value)));
     for (let k = loaded.dims.length - 1; k >= 0; at = Math.floor(at / loaded.shape[k]), --k) this.fixed[loaded.dims[k]] ??= at % loaded.shape[k];
     loaded.dims.forEach((dim, k) => {
-      if (dim === down || dim === across || loaded.shape[k] < 2) return;
-      add(this.sliders, slider(words(dim), loaded.shape[k], this.fixed[dim] || 0, (i) => this.labels[dim][i], (i) => { this.fixed[dim] = i; this.drawMap(); }));
+      if (dim === down || dim === across || loaded.shape[k] < 2 || this.follows(dim)) return;
+      add(this.controls, slider(words(dim), loaded.shape[k], this.fixed[dim] || 0, (i) => this.labels[dim][i], (i) => { this.fixed[dim] = i; this.drawMap(); }));
     });
     this.map = new Matrix();
     this.legend = new Legend();
-    put(this.box, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs(), el('p.note', {}, this.extra().note)));
+    put(this.box, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs()));
     this.drawMap();
   }
 
@@ -118,7 +125,7 @@ export class AnyPicture {
       cellText: (i, j) => this.textOf(values[i * columns + j]), hatched: extra.hatched && ((i, j) => extra.hatched(i, j, columns)),
       describe: (i, j) => `${words(down)} ${labels[down][i]}, ${words(across)} ${across === 'token' ? `${j} ${token(labels[across][j])}` : labels[across][j]}, ${words(variable.name)} ${this.textOf(values[i * columns + j])}${unitText(variable.unit)}${extra.say ? extra.say(i, j, columns) : ''}`,
       label: `map of ${words(variable.name)}: ${rows} by ${columns} values, ${number(scale.domain[0])} to ${number(scale.domain[1])}`,
-      onmove: (i, j) => across === 'token' && setCell(isLayer ? i : undefined, j),
+      onmove: (i, j) => across === 'token' && setCell(isLayer ? i : undefined, j), ...extra.map,
     });
     if (across === 'token') this.follow();
     this.frame.refresh();

@@ -5,24 +5,36 @@ import { linear, nice, span } from '../base/scales.js';
 
 const kLetter = 7.4;  // width of a letter of the labels
 
+/** The labels of rows: at the left, or above the rows where they would be cut in a narrow chart. */
+function labelsOf(items, width, row, most) {
+  const wanted = 20 + kLetter * Math.min(most, Math.max(...items.map((one) => Array.from(one.label).length)));
+  const isAbove = width < 480 && wanted > width * 0.36;
+  const left = isAbove ? 8 : Math.min(width * 0.36, wanted);
+  return {
+    left, row: isAbove ? row + 15 : row, above: isAbove ? 15 : 0,
+    text: (label, y) => svg('text.label', isAbove ? { x: left, y: y - 15 } : { x: left - 7, y, 'text-anchor': 'end' }, shorten(label, Math.floor((isAbove ? width : left - 12) / kLetter))),
+  };
+}
+
 /**
  * `items` are {label, value, other, low, high, isSum}; `other` is the value of a second series that is
  * drawn as a thin bar. `series` names both.
  */
 export function barChart({ items, title, width = 760, cursor, onmove, series = [] }) {
-  const row = 24;
-  const left = Math.min(width * 0.36, 20 + kLetter * Math.min(26, Math.max(...items.map((one) => Array.from(one.label).length))));
+  const labels = labelsOf(items, width, 24, 26);
+  const { left, row } = labels;
   const right = 70;
   const height = items.length * row + 10;
   const values = items.flatMap((one) => [one.value, one.other, one.low, one.high]).filter((v) => Number.isFinite(v));
   const [low, high] = span([0, ...values]);
-  const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? right - 10 : 8), width - right]);
+  const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? right : 8), width - right]);
   const root = svg('svg.chart.bars', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `bars of ${title}: ${items.length} values from ${number(low)} to ${number(high)}` });
+  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
   items.forEach((one, i) => {
-    const y = i * row + 4;
+    const y = i * row + 4 + labels.above;
     const group = svg(`g.item${cursor === i ? '.focus' : ''}`, { onclick: onmove && (() => onmove(i)) }, svg('title', {}, `${one.label}: ${number(one.value)}`),
-      svg('rect.hit', { x: 0, y: y - 2, width, height: row }));
-    add(group, svg('text.label', { x: left - 6, y: y + 13, 'text-anchor': 'end' }, shorten(one.label, Math.floor((left - 12) / kLetter))));
+      svg('rect.hit', { x: 0, y: i * row + 2, width, height: row }));
+    add(group, labels.text(one.label, y + 13));
     if (Number.isFinite(one.value)) {
       const [a, b] = [x(Math.min(0, one.value)), x(Math.max(0, one.value))];
       add(group, svg(`rect.${one.isSum ? 'sum' : one.value < 0 ? 'minus' : 'plus'}`, { x: a, y: y + 1, width: Math.max(1, b - a), height: one.other === undefined ? 15 : 10, rx: 2 }));
@@ -36,7 +48,6 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
     }
     add(root, group);
   });
-  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
   if (series.length > 1) root.setAttribute('aria-description', `thick: ${series[0]}; thin: ${series[1]}`);
   return root;
 }
@@ -47,8 +58,8 @@ function whisker(a, b, y) {
 
 /** Dots with whiskers on one axis: `items` are {label, value, low, high, text}. */
 export function dotChart({ items, title, width = 760, reference = 0, bands = [] }) {
-  const row = 30;
-  const left = Math.min(width * 0.36, 20 + kLetter * Math.min(30, Math.max(...items.map((one) => Array.from(one.label).length))));
+  const labels = labelsOf(items, width, 30, 30);
+  const { left, row } = labels;
   const right = 24;
   const height = items.length * row + 34;
   const known = items.flatMap((one) => [one.value, one.low, one.high]).concat(bands.flatMap((band) => [band.low, band.high]), reference).filter((v) => Number.isFinite(v));
@@ -58,8 +69,8 @@ export function dotChart({ items, title, width = 760, reference = 0, bands = [] 
   for (const tick of x.ticks(6)) add(root, svg('line.tick', { x1: x(tick), x2: x(tick), y1: 0, y2: height - 28 }), svg('text', { x: x(tick), y: height - 10, 'text-anchor': 'middle' }, number(tick)));
   add(root, svg('line.zero', { x1: x(reference), x2: x(reference), y1: 0, y2: height - 28 }));
   items.forEach((one, i) => {
-    const y = i * row + 16;
-    add(root, svg('text.label', { x: left - 8, y: y + 4, 'text-anchor': 'end' }, shorten(one.label, Math.floor((left - 14) / kLetter))));
+    const y = i * row + 16 + labels.above;
+    add(root, labels.text(one.label, y + 4));
     if (Number.isFinite(one.low) && Number.isFinite(one.high)) add(root, whisker(x(one.low), x(one.high), y));
     // A filled dot is significant, an open one is not: the sign does not need colour.
     if (Number.isFinite(one.value)) add(root, svg(`circle.mean${one.isOpen ? '.open' : ''}`, { cx: x(one.value), cy: y, r: 5 }, svg('title', {}, `${one.label}: ${number(one.value)}${one.text ? `, ${one.text}` : ''}`)));

@@ -36,11 +36,25 @@ export function commandLine(text) {
   return el('div.command', {}, code, copy);
 }
 
+/** The place of a picture with a cursor; `onkey(key)` says whether it used the key. */
+export function keyed(name, kind, onkey, attributes, ...children) {
+  const onkeydown = (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && onkey(event.key)) event.preventDefault();
+  };
+  return el(name, { tabindex: '0', role: 'application', 'aria-roledescription': kind, onkeydown, ...attributes }, children);
+}
+
+/** Leaves a picture: the tab of its view gets the focus. */
+export function leave() {
+  document.querySelector('[role=tab][aria-selected=true]')?.focus();
+  return true;
+}
+
 /**
  * A view's frame. `title` and `sentence` are texts, `rows(most)` returns `{caption, head, rows,
- * note}` for table and CSV (`isTable`: the picture is that table already), `command()` the figure command, `name` the name of the CSV file.
+ * note}` for table and CSV (`isTable`: the picture is that table already), `command()` the figure command (or another one: `commandName`), `name` the name of the CSV file.
  */
-export function frame({ title, sentence, rows, command, isTable, name = 'table' }) {
+export function frame({ title, sentence, rows, command, commandName = 'figure command', isTable, name = 'table' }) {
   const id = newId('frame');
   const body = el('div.body');
   const drawer = el('div.drawer', { 'aria-live': 'off' });
@@ -61,13 +75,15 @@ export function frame({ title, sentence, rows, command, isTable, name = 'table' 
     add(tools, !isTable && knob, button('CSV', () => download(`${name}.csv`, csvText(rows(Infinity)))));
   }
   if (command) {
-    const knob = button('figure command', () => show('command', () => commandLine(command()), knob), { 'aria-expanded': 'false' });
+    const knob = button(commandName, () => show('command', () => commandLine(command()), knob), { 'aria-expanded': 'false' });
     add(tools, knob);
   }
   return {
     root, body,
-    setTitle: (value) => put(heading, value),
-    setSentence: (value) => put(text, value),
+    say(title, sentence) {
+      put(heading, title);
+      put(text, sentence);
+    },
     /** Draws the open table or command anew after a change of case or variable. */
     refresh() {
       if (open === 'table') put(drawer, tableOf(rows(kMostRows), kMostRows));

@@ -1,5 +1,5 @@
 // The list of keys, opened by `?`.
-import { el } from '../base/dom.js';
+import { el, terms } from '../base/dom.js';
 import { button } from './frame.js';
 
 const kKeys = [
@@ -17,7 +17,7 @@ const kKeys = [
 export class HelpDialog {
   constructor() {
     this.root = el('dialog.help', { 'aria-labelledby': 'help-title' }, el('h2', { id: 'help-title' }, 'Keys'),
-      el('dl', {}, kKeys.map(([key, what]) => el('div', {}, el('dt', {}, key), el('dd', {}, what)))),
+      terms('dl', kKeys),
       el('p', {}, 'All pictures of a case share one cursor. The address after # holds what you look at: copy it to show someone the same cell.'),
       button('close', () => this.root.close()));
   }

@@ -1,5 +1,6 @@
 // A map of values on a canvas, with a cursor that keys and the pointer move.
 import { add, el, newId } from '../base/dom.js';
+import { keyed, leave } from './frame.js';
 import { announce } from './live.js';
 import { drawCursor, drawMap } from './matrix_draw.js';
 import { Minimap } from './minimap.js';
@@ -16,8 +17,7 @@ export class Matrix {
     const hint = newId('keys');
     this.canvas = el('canvas', { 'aria-hidden': 'true' });
     this.over = el('canvas.over', { 'aria-hidden': 'true' });
-    this.stage = el('div.map', { tabindex: '0', role: 'application', 'aria-roledescription': 'map', 'aria-describedby': hint,
-      onkeydown: (event) => this.key(event), onfocus: () => this.drawCursor(), onblur: () => this.drawCursor(),
+    this.stage = keyed('div.map', 'map', (key) => this.key(key), { 'aria-describedby': hint, onfocus: () => this.drawCursor(), onblur: () => this.drawCursor(),
       onclick: (event) => this.click(event), onpointermove: (event) => this.hover(event), onpointerleave: () => this.options.onhover?.(),
       ondblclick: () => this.options.onpin?.(this.row, this.column) }, this.canvas, this.over);
     this.stage.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
@@ -46,8 +46,8 @@ export class Matrix {
     const { options: o, window: w } = this;
     const width = Math.max(160, this.root.clientWidth || this.root.parentElement?.clientWidth || this.lastWidth || 640);
     this.lastWidth = width;
-    const longest = Math.max(...[0, o.rows - 1, o.rows >> 1].map((i) => Array.from(o.rowLabel(i)).length), ...Array.from({ length: Math.min(o.rows, 60) }, (_, i) => Array.from(o.rowLabel(i)).length));
-    const left = Math.min(width * 0.3, (o.rowTitle ? 34 : 18) + Math.min(16, longest) * 7.4);
+    const longest = (label, count) => Math.max(...Array.from({ length: Math.min(count, 60) }, (_, k) => Array.from(label(Math.floor(k * count / Math.min(count, 60)))).length), Array.from(label(count - 1)).length);
+    const left = Math.min(width * 0.3, (o.rowTitle ? 34 : 18) + Math.min(16, longest(o.rowLabel, o.rows)) * 7.4);
     const columns = w.c1 - w.c0;
     const rows = w.r1 - w.r0;
     const cw = Math.min(o.cell || 120, (width - left - 8) / columns);
@@ -55,7 +55,7 @@ export class Matrix {
     const used = o.square && cw < 3 ? Math.min(cw, (o.tallest || 640) / rows) : ch;
     const isTall = o.tokenColumns && cw >= 11 && cw < 34;
     this.geometry = {
-      left: Math.round(left), top: 6, right: 8, bottom: isTall ? 92 : o.columnTitle ? 44 : 30, cw, ch: used,
+      left: Math.round(left), top: 6, right: 8, bottom: isTall ? Math.min(92, 20 + 7.4 * longest(o.columnLabel, o.columns)) : o.columnTitle ? 44 : 30, cw, ch: used,
       width: cw * columns, height: used * rows,
       firstRow: Math.floor(w.r0), lastRow: Math.ceil(w.r1), firstColumn: Math.floor(w.c0), lastColumn: Math.ceil(w.c1),
     };
@@ -148,7 +148,7 @@ export class Matrix {
     this.options.onmove?.(this.row, this.column);
   }
 
-  key(event) {
+  key(key) {
     const o = this.options;
     const up = o.up ? 1 : -1;
     const screen = Math.max(1, Math.floor(this.window.c1 - this.window.c0) - 1);
@@ -156,18 +156,12 @@ export class Matrix {
       ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [up, 0], ArrowDown: [-up, 0],
       PageUp: [0, -screen], PageDown: [0, screen], Home: [0, -o.columns], End: [0, o.columns],
     };
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (moves[event.key]) {
-      const [down, across] = moves[event.key];
-      this.moveTo(this.row + down, this.column + across);
-    } else if (event.key === 'Enter' || event.key === ' ') o.onpin?.(this.row, this.column);
-    else if (event.key === '+' || event.key === '=') this.zoom(0.5);
-    else if (event.key === '-') this.zoom(2);
-    else if (event.key === '0') this.zoom(Infinity);
-    else if (event.key === 'Escape') {
-      document.querySelector('[role=tab][aria-selected=true]')?.focus();
-    } else return;
-    event.preventDefault();
+    const zooms = { '+': 0.5, '=': 0.5, '-': 2, 0: Infinity };
+    if (moves[key]) this.moveTo(this.row + moves[key][0], this.column + moves[key][1]);
+    else if (zooms[key]) this.zoom(zooms[key]);
+    else if (key === 'Enter' || key === ' ') o.onpin?.(this.row, this.column);
+    else return key === 'Escape' && leave();
+    return true;
   }
 
   at(event) {

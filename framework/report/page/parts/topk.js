@@ -1,5 +1,5 @@
 // The panel next to a map: what the model would answer at the cell, and how the column got there.
-import { add, el, put } from '../base/dom.js';
+import { add, el, put, terms } from '../base/dom.js';
 import { direction, number, quoted, token, unitText } from '../base/format.js';
 import { sparkline } from './lines.js';
 
@@ -15,7 +15,7 @@ export function candidates(list, target) {
 export class CellPanel {
   constructor() {
     this.where = el('h4');
-    this.facts = el('dl.facts-list');
+    this.facts = el('div');
     this.top = el('div');
     this.path = el('div.spark');
     this.pins = el('div.pins');
@@ -25,7 +25,7 @@ export class CellPanel {
   /** `cell`: {token, position, row, axis, facts: [{name, value, unit}], list, target, column, scaleName}. */
   set(cell) {
     put(this.where, el('span.token.big', { dir: direction(cell.token) }, token(cell.token)), el('span.place', {}, `position ${cell.position}, ${cell.axis} ${cell.row}`));
-    put(this.facts, cell.facts.map(({ name, value, unit, approximate }) => el('div', {}, el('dt', {}, name), el('dd', {}, number(value, approximate), unitText(unit)))));
+    put(this.facts, terms('dl.facts-list', cell.facts.map(({ name, value, unit, approximate }) => [name, number(value, approximate) + unitText(unit)])));
     put(this.top, candidates(cell.list, cell.target) || '');
     put(this.path);
     if (cell.column?.length > 1) add(this.path, el('span.legend-title', {}, `${cell.scaleName} over ${cell.axis}s`), sparkline(cell.column, cell.at, `${cell.scaleName} of ${quoted(cell.token)} over ${cell.axis}s`));

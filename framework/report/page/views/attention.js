@@ -1,13 +1,14 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
-import { chosenOf, figureCommand, idOf, meaningOf, optionsOf, plane } from '../base/model.js';
+import { chosenOf, meaningOf, plane } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
-import { empty, frame, picker, slider } from '../parts/frame.js';
+import { slider } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { Matrix } from '../parts/matrix.js';
 import { halvings, paint, Pyramid } from '../parts/pyramid.js';
+import { FramedView, mounting, putReason, touches, variablePicker } from '../parts/view.js';
 import { TokenText } from './tokens.js';
 
 const kSmall = 64;
@@ -25,18 +26,20 @@ function withoutFuture(map) {
   return { ...map, values };
 }
 
-class AttentionView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, variables: patternsOf(archive), map: new Matrix(), legend: new Legend() });
-    this.controls = el('div.controls');
+class AttentionView extends FramedView {
+  constructor(context) {
+    super(context, 'attention');
+    Object.assign(this, { variables: patternsOf(context.archive), map: new Matrix(), legend: new Legend() });
     this.small = el('div.heads', { role: 'group', 'aria-label': 'heads' });
     this.text = new TokenText({ onmove: (i) => setCell(undefined, i), onhover: (i) => this.weights(i ?? this.map.row) });
     this.said = el('p.note');
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.variable, caseIndex(), this.dims?.map((dim) => ` --where ${dim}=${this.index(dim)}`).join('')), name: 'attention' });
     this.box = el('div', {}, this.small, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs(), this.said), el('div.row-text', {}, this.text.root));
     this.why = el('div');
-    add(this.frame.body, this.controls, this.box, this.why);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.box, this.why);
+  }
+
+  command() {
+    return super.command(this.dims?.map((dim) => ` --where ${dim}=${this.index(dim)}`).join(''));
   }
 
   /** The head or block in sight, from the address. */
@@ -54,9 +57,12 @@ class AttentionView {
     if (turn !== this.turn) return;
     this.loaded = null;
     this.box.hidden = !loaded;
-    put(this.why, loaded ? '' : empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
-    put(this.controls, variables.length > 1 ? picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ pattern: value })) : '');
-    if (!loaded) return;
+    put(this.why);
+    put(this.controls, variablePicker(variables, this.variable, 'pattern'));
+    if (!loaded) {
+      putReason(this.why, archive, this.variable, index);
+      return;
+    }
     this.dims = loaded.dims.slice(0, -2);
     this.names = Object.fromEntries(await Promise.all(loaded.dims.map(async (dim, k) => [dim, await archive.labels(this.variable.result, dim, loaded.shape[k], index)])));
     if (turn !== this.turn) return;
@@ -83,8 +89,7 @@ class AttentionView {
     this.plane = withoutFuture(this.cut());
     this.scale = scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, Math.max(1e-9, this.plane.values.reduce((a, b) => b > a ? b : a, 0))] });
     const where = this.dims.map((dim) => `${words(dim)} ${this.names[dim][this.index(dim)]}`).join(', ');
-    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`);
-    this.frame.setSentence(`${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`, `${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
     this.legend.set({ scale: this.scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.drawSmall();
     this.drawLarge();
@@ -143,7 +148,7 @@ class AttentionView {
   }
 
   update(changed) {
-    if (['open', 'case', 'pattern'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'pattern')) return this.show();
     if (!this.loaded) return undefined;
     if (this.dims.some((dim) => changed.has(`at-${dim}`))) this.draw();
     else if (changed.has('cell')) {
@@ -162,9 +167,5 @@ export const attention = {
   id: 'attention', title: 'Attention',
   has: ({ archive }) => patternsOf(archive).length > 0,
   why: () => 'The archive has no attention patterns: no variable with view attention. The tool attention keeps them when asked for patterns.',
-  async mount(panel, context) {
-    const view = new AttentionView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(AttentionView),
 };

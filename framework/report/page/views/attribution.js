@@ -2,16 +2,17 @@
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { chosenOf, figureCommand, idOf, intervalOf, isInterval, meaningOf, optionsOf, plane } from '../base/model.js';
-import { scaleOf, extent } from '../base/palette.js';
+import { chosenOf, intervalOf, isInterval, meaningOf, plane } from '../base/model.js';
 import { cell, get, set } from '../base/state.js';
+import { AnyPicture } from '../parts/any.js';
 import { barChart } from '../parts/bars.js';
-import { choices, empty, frame, picker, slider } from '../parts/frame.js';
-import { Legend } from '../parts/legend.js';
+import { choices, slider } from '../parts/frame.js';
 import { fitted } from '../parts/lines.js';
-import { Matrix } from '../parts/matrix.js';
+import { FramedView, mountParts, putReason, variablePicker } from '../parts/view.js';
+import { PickedView } from './picked.js';
 
 const isHead = (dim) => /head$/.test(dim);
+const isLayer = (dim) => /^(block|layer)$/.test(dim);
 const kMostBars = 80;
 
 function barsOf(archive) {
@@ -19,7 +20,7 @@ function barsOf(archive) {
 }
 
 function gridsOf(archive) {
-  return archive.variables((one) => ['heatmap', 'bars'].includes(one.view) && one.type !== 'string' && !one.is_token_id && dimsWithoutCase(one).some(isHead) && dimsWithoutCase(one).some((dim) => /^(block|layer)$/.test(dim)));
+  return archive.variables((one) => ['heatmap', 'bars'].includes(one.view) && one.type !== 'string' && !one.is_token_id && dimsWithoutCase(one).some(isHead) && dimsWithoutCase(one).some(isLayer));
 }
 
 /** The index of each dimension but one: the token under the cursor, else what a slider says. */
@@ -57,17 +58,23 @@ function foldLayers(items) {
   return [...sums.values()];
 }
 
-class Bars {
-  constructor({ archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, variables: barsOf(archive) });
-    this.controls = el('div.controls');
+class Bars extends FramedView {
+  constructor(context) {
+    super(context, 'bars');
+    this.variables = barsOf(context.archive);
     this.cut = new Cut(() => this.draw());
     this.chart = fitted((width) => barChart({ items: this.items(), title: words(this.variable.name), width, series: this.second ? [words(this.variable.name), words(this.second.variable.name)] : [] }));
     this.box = el('div.chart-scroll', { tabindex: '0', role: 'region', 'aria-label': 'bars' }, this.chart.root);
     this.note = el('p.note');
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.variable, caseIndex(), ' --kind bars'), name: 'bars' });
-    add(this.frame.body, this.controls, this.cut.root, this.box, this.note);
-    this.root = this.frame.root;
+    add(this.frame.body, this.cut.root, this.box, this.note);
+  }
+
+  command() {
+    return super.command(' --kind bars');
+  }
+
+  follow() {
+    this.draw();
   }
 
   async show() {
@@ -82,11 +89,11 @@ class Bars {
     if (turn !== this.turn) return;
     Object.assign(this, { loaded: null, second, interval, tokens });
     const order = get('order') || 'network';
-    put(this.controls, variables.length > 1 && picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ bars: value })),
+    put(this.controls, variablePicker(variables, this.variable, 'bars'),
       choices('Order', [{ id: 'network', label: 'network' }, { id: 'size', label: 'size' }], order, (value) => set({ order: value })),
       choices('Fold', [{ id: 'no', label: 'components' }, { id: 'layers', label: 'layers' }], get('fold') || 'no', (value) => set({ fold: value })));
     if (!loaded) {
-      put(this.box, empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
+      putReason(this.box, archive, this.variable, index);
       return;
     }
     put(this.box, this.chart.root);
@@ -120,8 +127,7 @@ class Bars {
     const { variable, second } = this;
     const at = this.cut.at(this.loaded);
     const where = this.tokens && at.token !== undefined ? ` at token ${quoted(this.tokens.texts[at.token])}` : '';
-    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    this.frame.setSentence(`${meaningOf(variable)}, a bar for each ${words(this.dim)}${where}.${second ? ` Thin bars: ${words(second.variable.name)}.` : ''}`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}, a bar for each ${words(this.dim)}${where}.${second ? ` Thin bars: ${words(second.variable.name)}.` : ''}`);
     this.chart.draw();
     put(this.note, this.count > kMostBars ? `The first ${kMostBars} of ${this.count} bars; CSV has all of them.` : '');
     this.residual();
@@ -148,69 +154,37 @@ class Bars {
   }
 }
 
-class HeadGrid {
-  constructor({ archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, variables: gridsOf(archive), map: new Matrix(), legend: new Legend() });
-    this.controls = el('div.controls');
-    this.cut = new Cut(() => this.draw());
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.variable, caseIndex()), name: 'heads' });
-    this.box = el('div', {}, this.legend.root, this.map.root);
-    add(this.frame.body, this.controls, this.cut.root, this.box);
-    this.root = this.frame.root;
+/** A map of layers by heads, at the token under the cursor. */
+class HeadGrid extends AnyPicture {
+  axesOf(dims) {
+    return [dims.find(isLayer), dims.find(isHead)];
   }
 
-  async show() {
-    const { archive, variables } = this;
-    const index = this.caseIndex();
-    const turn = this.turn = {};
-    this.variable = chosenOf(variables, get('heads'));
-    const [loaded, tokens] = await Promise.all([archive.load(this.variable, index), archive.tokens(this.variable.result, index)]);
-    if (turn !== this.turn) return;
-    Object.assign(this, { loaded: null, tokens });
-    put(this.controls, variables.length > 1 && picker('Value', optionsOf(variables), idOf(this.variable), (value) => set({ heads: value })));
-    if (!loaded) {
-      put(this.box, empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
-      return;
-    }
-    put(this.box, this.legend.root, this.map.root);
-    this.down = loaded.dims.find((dim) => /^(block|layer)$/.test(dim));
-    this.across = loaded.dims.find(isHead);
-    const size = (dim) => loaded.shape[loaded.dims.indexOf(dim)];
-    [this.rowNames, this.columnNames] = await Promise.all([this.down, this.across].map((dim) => archive.labels(this.variable.result, dim, size(dim), index)));
-    await this.cut.set(archive, loaded, [this.down, this.across], index);
-    if (turn !== this.turn) return;
-    this.loaded = loaded;
-    this.draw();
+  follows(dim) {
+    return dim === 'token';
   }
 
-  draw() {
-    if (!this.loaded) return;
-    const { variable, loaded } = this;
-    const at = this.cut.at(loaded);
-    const { rows, columns, values } = this.plane = plane(loaded, this.down, this.across, at);
-    const [low, high] = extent(loaded.values);
-    const isSigned = low < 0 || variable.signed;
-    const scale = scaleOf({ palette: isSigned ? 'signs' : 'cividis', kind: isSigned ? 'signed' : 'linear', domain: isSigned ? [low, high] : [0, high] });
-    const where = this.tokens && at.token !== undefined ? ` at token ${quoted(this.tokens.texts[at.token])}` : '';
-    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)} by head`);
-    this.frame.setSentence(`${meaningOf(variable)}${where}; ${words(this.down)}s go up, heads across.`);
-    this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
-    this.map.set({
-      rows, columns, values, scale, up: true, signed: isSigned, cell: 64, textWidth: 38,
-      rowTitle: words(this.down), columnTitle: words(this.across), rowLabel: (i) => this.rowNames[i], columnLabel: (j) => this.columnNames[j], cellText: (i, j) => number(values[i * columns + j]),
-      describe: (i, j) => `${words(this.down)} ${this.rowNames[i]}, head ${this.columnNames[j]}, ${words(variable.name)} ${number(values[i * columns + j])}${unitText(variable.unit)}`,
-      label: `map of ${words(variable.name)}: ${rows} ${words(this.down)}s by ${columns} heads, ${number(scale.domain[0])} to ${number(scale.domain[1])}`,
-    });
-    this.frame.refresh();
+  extra() {
+    return { map: { cell: 64, textWidth: 38 } };
+  }
+
+  drawMap() {
+    const { variable, loaded, labels } = this;
+    const tokens = loaded.shape[loaded.dims.indexOf('token')];
+    this.fixed.token = tokens && Math.min(cell().column ?? tokens, tokens - 1);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)} by head`,
+      `${meaningOf(variable)}${tokens ? ` at token ${quoted(labels.token[this.fixed.token])}` : ''}; ${words(this.axes[0])}s go up, heads across.`);
+    super.drawMap();
+  }
+
+  follow() {
+    if (this.map) this.drawMap();
   }
 
   rows() {
     const { columns = 0, values = [] } = this.plane || {};
-    return { caption: words(this.variable.name), head: [words(this.down), ...(this.columnNames || []).map((name) => `head ${name}`)], rows: (this.rowNames || []).map((name, i) => [name, ...Array.from(values.slice(i * columns, (i + 1) * columns))]) };
-  }
-
-  redraw() {
-    this.map.draw();
+    const [down, across] = (this.axes || []).map((dim) => this.labels[dim]);
+    return { caption: words(this.variable.name), head: [words(this.axes?.[0] || ''), ...(across || []).map((name) => `head ${name}`)], rows: (down || []).map((name, i) => [name, ...Array.from(values.slice(i * columns, (i + 1) * columns))]) };
   }
 }
 
@@ -218,16 +192,9 @@ export const attribution = {
   id: 'attribution', title: 'Attribution',
   has: ({ archive }) => barsOf(archive).length + gridsOf(archive).length > 0,
   why: () => 'The archive has no contributions: no variable with view bars and no map over heads. The tool layer_attribution makes them.',
-  async mount(panel, context) {
-    const parts = [];
-    if (barsOf(context.archive).length) parts.push(new Bars(context));
-    if (gridsOf(context.archive).length) parts.push(new HeadGrid(context));
-    add(panel, parts.map((part) => part.root));
-    const show = () => Promise.all(parts.map((part) => part.show()));
-    await show();
-    return {
-      update: (changed) => ['open', 'case', 'bars', 'heads', 'order', 'fold'].some((key) => changed.has(key)) ? show() : changed.has('cell') ? parts.forEach((part) => part.draw()) : undefined,
-      redraw: () => parts.forEach((part) => part.redraw()),
-    };
+  mount(panel, context) {
+    const grids = gridsOf(context.archive);
+    return mountParts(panel, [...barsOf(context.archive).length ? [new Bars(context)] : [], ...grids.length ? [new PickedView(context, 'heads', grids, HeadGrid)] : []],
+      'open', 'case', 'bars', 'heads', 'order', 'fold');
   },
 };

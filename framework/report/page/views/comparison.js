@@ -7,6 +7,7 @@ import { meaningOf, plane } from '../base/model.js';
 import { extent, scaleFor, scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { button, empty, frame, picker } from '../parts/frame.js';
+import { FramedView, touches } from '../parts/view.js';
 import { Legend } from '../parts/legend.js';
 import { Matrix } from '../parts/matrix.js';
 import { tableOf } from '../parts/table.js';
@@ -29,7 +30,7 @@ function variableFrame({ variables = [], verdict }, archives) {
   const rows = () => ({ caption: 'variables of both archives', head: ['variable', 'verdict', 'largest difference', 'where'],
     rows: variables.map((one) => [`${one.result}/${one.name}`, mark(one.verdict), one.max_difference ?? NaN, one.reason || one.where || '—']) });
   const shown = frame({ title: 'Variables', rows, isTable: true, name: 'variables', sentence: `Taken together the results are: ${verdict}. Each variable is compared element by element; the largest difference and its place are given.`,
-    command: () => `lensbench diff ${archives.map((one) => shellWord(one.data.file)).join(' ')}` });
+    commandName: 'command', command: () => `lensbench diff ${archives.map((one) => shellWord(one.data.file)).join(' ')}` });
   add(shown.body, variables.length ? tableOf(rows()) : empty('Both archives have no variable.'));
   return shown.root;
 }
@@ -44,21 +45,28 @@ async function pairsOf(index, result, aCase, counts) {
   return { bCase: entry.b_case, pairs: Array.from({ length: n }, (_, i) => [flat[i], flat[n + i]]) };
 }
 
-class Maps {
-  constructor({ index, archives, caseIndex }) {
-    Object.assign(this, { index, archives, caseIndex, pairs: [], isB: false });
+class Maps extends FramedView {
+  constructor(context) {
+    super(context, 'comparison');
+    const { index, archives } = context;
+    Object.assign(this, { index, archives, pairs: [], isB: false });
     const all = archives.map((one) => mapGroups(one).flatMap((group) => group.metrics.filter((metric) => !metric.isTop).map((metric) => ({ id: `${group.result.name}/${metric.variable.name}`, label: `${group.label}: ${metric.label}`, group, ...metric }))));
     this.options = all[0].map((a) => ({ ...a, b: all[1].find((b) => b.id === a.id) })).filter((one) => one.b);
-    this.controls = el('div.controls');
     this.legends = [new Legend(), new Legend()];
     this.maps = [new Matrix(), new Matrix(), new Matrix()];
     this.titles = [0, 1, 2].map((k) => el('h4', {}, k < 2 ? `${'AB'[k]}: ${archives[k].data.file}` : 'A − B'));
     this.blink = button('blink', () => this.swap(), { 'aria-pressed': 'false' });
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), name: 'comparison', command: () => `lensbench plot ${shellWord(archives[0].data.file)} ${shellWord(this.current.id)} --against ${shellWord(archives[1].data.file)} --case ${shellWord(archives[0].caseName(caseIndex()))} -o figure.svg` });
     const box = (k) => el('div', {}, this.titles[k], this.maps[k].root);
     this.box = el('div', {}, this.legends[0].root, el('div.pair', {}, box(0), box(1)), el('div.below', {}, this.blink), this.legends[1].root, box(2));
-    add(this.frame.body, this.controls, this.box);
-    this.root = this.frame.root;
+    add(this.frame.body, this.box);
+  }
+
+  get variable() {
+    return this.current.variable;
+  }
+
+  command() {
+    return super.command(` --against ${shellWord(this.archives[1].data.file)}`);
   }
 
   async show() {
@@ -102,8 +110,7 @@ class Maps {
     const columns = pairs.length;
     const gaps = pairs.filter((pair) => pair.includes(-1)).length;
     const unit = unitText(current.variable.unit);
-    this.frame.setTitle(`Comparison of ${current.label}`);
-    this.frame.setSentence(`${meaningOf(current.variable)} of both archives with one scale, and their difference. Tokens are aligned by id${gaps ? `; ${plural(gaps, 'column')} without a partner ${gaps === 1 ? 'is' : 'are'} hatched` : ''}.`);
+    this.frame.say(`Comparison of ${current.label}`, `${meaningOf(current.variable)} of both archives with one scale, and their difference. Tokens are aligned by id${gaps ? `; ${plural(gaps, 'column')} without a partner ${gaps === 1 ? 'is' : 'are'} hatched` : ''}.`);
     const scale = scaleFor(current.variable, [...extent(this.values[0]), ...extent(this.values[1])]);
     const [low, high] = extent(this.values[2]);
     const difference = scaleOf({ palette: 'signs', kind: 'signed', domain: [low, high || (low ? 0 : 1)] });
@@ -171,7 +178,7 @@ export const comparison = {
     add(panel, maps.root);
     await maps.show();
     return {
-      update: (changed) => ['open', 'case', 'path'].some((key) => changed.has(key)) ? maps.show() : changed.has('cell') ? maps.follow() : undefined,
+      update: (changed) => touches(changed, 'open', 'case', 'path') ? maps.show() : changed.has('cell') ? maps.follow() : undefined,
       redraw: () => maps.redraw(),
     };
   },

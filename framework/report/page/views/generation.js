@@ -1,12 +1,12 @@
 // Generation: step by step, which token was chosen and what the sampling left of the distribution.
-import { add, el, put } from '../base/dom.js';
+import { add, el, put, terms } from '../base/dom.js';
 import { direction, number, plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
-import { button, empty, frame, picker } from '../parts/frame.js';
+import { button, picker } from '../parts/frame.js';
 import { candidates } from '../parts/topk.js';
+import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 import { TokenText } from './tokens.js';
 
 function tracesOf(archive) {
@@ -19,17 +19,19 @@ function settings(result) {
   return names.filter((name) => result.attributes?.[name] !== undefined).map((name) => `${words(name)} ${result.attributes[name]}`).join(', ');
 }
 
-class GenerationView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, results: tracesOf(archive), timer: 0 });
-    this.controls = el('div.controls');
+class GenerationView extends FramedView {
+  constructor(context) {
+    super(context, 'generation');
+    Object.assign(this, { results: tracesOf(context.archive), timer: 0 });
     this.text = new TokenText({ onmove: (i) => setCell(undefined, i), onhover: (i) => this.fillStep(i ?? this.text.at) });
     this.step = el('div.steps');
     this.play = button('play', () => this.toggle(), { 'aria-pressed': 'false' });
-    this.frame = frame({ title: 'Generation trace', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.loaded[0].variable, caseIndex()), name: 'generation' });
     this.box = el('div', {}, this.text.root, el('div.below', {}, button('previous step', () => this.go(-1)), button('next step', () => this.go(1)), this.play), this.step);
-    add(this.frame.body, this.controls, this.box);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.box);
+  }
+
+  get variable() {
+    return this.loaded[0].variable;
   }
 
   async show() {
@@ -45,14 +47,14 @@ class GenerationView {
     this.tokens = tokens;
     this.isEmpty = !tokens || !this.loaded.length;
     if (this.isEmpty) {
-      put(this.box, empty(archive.whyEmpty(list[0], index), archive.showCommand(list[0])));
+      putReason(this.box, archive, list[0], index);
       return;
     }
     this.named = Object.fromEntries(this.loaded.map((one) => [one.variable.name, one]));
     const isNew = this.named.generated?.values;
     const first = isNew ? Array.from(isNew).findIndex((x) => x > 0) : 0;
     const how = settings(result);
-    this.frame.setSentence(`${first > 0 ? `${plural(first, 'token')} of prompt, then ${plural(tokens.count - first, 'step')}` : plural(tokens.count, 'step')}${how ? ` with ${how}` : ''}. Colour is the probability of the chosen token${first > 0 ? '; the prompt has none' : ''}.`);
+    this.frame.say('Generation trace', `${first > 0 ? `${plural(first, 'token')} of prompt, then ${plural(tokens.count - first, 'step')}` : plural(tokens.count, 'step')}${how ? ` with ${how}` : ''}. Colour is the probability of the chosen token${first > 0 ? '; the prompt has none' : ''}.`);
     const p = this.named.chosen_probability?.values || this.named.sampling_probability?.values;
     const scale = scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, 1] });
     const at = (i) => p && (!isNew || isNew[i] > 0) ? p[i] : NaN;
@@ -104,7 +106,7 @@ class GenerationView {
     if (i === undefined || this.isEmpty) return;
     const text = this.tokens.texts[i];
     put(this.step, el('div', {}, el('h4', {}, `Step ${i} `, el('span.token', { dir: direction(text) }, token(text))),
-      el('dl.facts-list', {}, this.facts(i).map((one) => el('div', {}, el('dt', {}, one.name), el('dd', {}, number(one.value, one.approximate), unitText(one.unit)))))), this.distributions(i));
+      terms('dl.facts-list', this.facts(i).map((one) => [one.name, number(one.value, one.approximate) + unitText(one.unit)]))), this.distributions(i));
   }
 
   rows() {
@@ -114,7 +116,7 @@ class GenerationView {
   }
 
   update(changed) {
-    if (['open', 'case', 'trace'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'trace')) return this.show();
     if (changed.has('cell') && !this.isEmpty) {
       this.text.mark(cell().column ?? this.text.at);
       this.fillStep(this.text.at);
@@ -127,9 +129,5 @@ export const generation = {
   id: 'generation', title: 'Generation',
   has: ({ archive }) => tracesOf(archive).length > 0,
   why: () => 'The archive has no generated text: no variable with view generation. The tool token_analyzer with new tokens makes one.',
-  async mount(panel, context) {
-    const view = new GenerationView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(GenerationView),
 };

@@ -1,29 +1,32 @@
 // Grades: how well each tool answered the question that it claims to answer, a claim at a time.
 import { add, el, put } from '../base/dom.js';
-import { words } from '../base/format.js';
+import { shellWord, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
 import { plane } from '../base/model.js';
 import { get, set } from '../base/state.js';
 import { dotChart } from '../parts/bars.js';
-import { choices, empty, frame, picker } from '../parts/frame.js';
+import { choices, picker } from '../parts/frame.js';
 import { fitted } from '../parts/lines.js';
 import { tableOf } from '../parts/table.js';
+import { FramedView, mountParts, putReason } from '../parts/view.js';
 
 /** Scores: a value for each entry and metric, with ends of intervals and of the bands of controls. */
 function scoresOf(archive) {
   return archive.variables((one) => one.view === 'grades' && one.type !== 'string' && dimsWithoutCase(one).join() === 'entry,metric' && !/(^|_)(low|high)$|^(random|shuffled)/.test(one.name));
 }
 
-class Grades {
-  constructor({ archive, caseIndex }, variable) {
-    Object.assign(this, { archive, caseIndex, variable });
-    this.controls = el('div.controls');
+class Grades extends FramedView {
+  constructor(context, variable) {
+    super(context, 'grades', 'command');
+    this.variable = variable;
     this.chart = fitted((width) => this.items.length ? dotChart({ items: this.items, title: this.metric, width, bands: this.bands }) : '');
     this.stories = el('div');
-    this.frame = frame({ title: `${variable.result.name}: grades`, sentence: '', rows: () => this.rows(), command: () => `lensbench export ${archive.data.file} ${variable.result.name} --format csv`, name: 'grades' });
-    add(this.frame.body, this.controls, this.chart.root, this.stories);
-    this.root = this.frame.root;
+    add(this.frame.body, this.chart.root, this.stories);
     this.items = [];
+  }
+
+  command() {
+    return `lensbench export ${shellWord(this.archive.data.file)} ${shellWord(this.variable.result.name)} --format csv`;
   }
 
   async read(name) {
@@ -34,7 +37,7 @@ class Grades {
   async show() {
     const { archive, variable } = this;
     const loaded = await archive.load(variable, this.caseIndex());
-    if (!loaded) return put(this.chart.root, empty(archive.whyEmpty(variable), archive.showCommand(variable)));
+    if (!loaded) return putReason(this.chart.root, archive, variable);
     const names = ['low', 'high', 'random_low', 'random_high', 'shuffled_low', 'shuffled_high', 'claim', 'story', 'command'];
     const [low, high, randomLow, randomHigh, shuffledLow, shuffledHigh, claim, story, command] = await Promise.all(names.map((name) => this.read(name)));
     const [entries, metrics] = await Promise.all(['entry', 'metric'].map((dim, k) => archive.labels(variable.result, dim, loaded.shape[k])));
@@ -50,7 +53,7 @@ class Grades {
     this.items = kept.map((i) => ({ label: entries[i], value: value[i], low: a?.[i], high: b?.[i] })).sort((x, y) => y.value - x.value);
     const band = (label, from, to) => from && to ? [{ label, low: Math.min(...kept.map((i) => column(from)[i])), high: Math.max(...kept.map((i) => column(to)[i])) }] : [];
     this.bands = [...band('random scores', randomLow, randomHigh), ...band('shuffled models', shuffledLow, shuffledHigh)].filter((one) => Number.isFinite(one.low) && Number.isFinite(one.high));
-    this.frame.setSentence(`${words(this.metric)} of each tool for the claim ${chosen}, the best first. Whiskers are 95 % intervals${this.bands.length ? `; grey bands: ${this.bands.map((one) => one.label).join(', ')}` : ''}.`);
+    this.frame.say(`${variable.result.name}: grades`, `${words(this.metric)} of each tool for the claim ${chosen}, the best first. Whiskers are 95 % intervals${this.bands.length ? `; grey bands: ${this.bands.map((one) => one.label).join(', ')}` : ''}.`);
     const told = story ? kept.filter((i) => story.values[i]).map((i) => [entries[i], story.values[i], command?.values[i] || '—']) : [];
     put(this.stories, told.length ? tableOf({ caption: 'What to learn from it', head: ['tool', 'story', 'command'], rows: told }) : '');
     this.chart.draw();
@@ -70,11 +73,5 @@ export const grades = {
   id: 'grades', title: 'Grades', withoutCase: true,
   has: ({ archive }) => scoresOf(archive).length > 0,
   why: () => 'The archive is not that of graded tools: no variable with view grades over entries and metrics.',
-  async mount(panel, context) {
-    const parts = scoresOf(context.archive).map((one) => new Grades(context, one));
-    add(panel, parts.map((part) => part.root));
-    const show = () => Promise.all(parts.map((part) => part.show()));
-    await show();
-    return { update: (changed) => ['claim', 'metric'].some((key) => changed.has(key)) ? show() : undefined, redraw: () => parts.forEach((part) => part.redraw()) };
-  },
+  mount: (panel, context) => mountParts(panel, scoresOf(context.archive).map((one) => new Grades(context, one)), 'claim', 'metric'),
 };

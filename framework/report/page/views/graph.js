@@ -1,11 +1,12 @@
 // Graph: nodes at fixed places, layer by token, and the strongest edges between them.
 import { add, el, put, svg } from '../base/dom.js';
-import { number, plural, token, words } from '../base/format.js';
+import { number, plural, shellWord, token, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
 import { linear } from '../base/scales.js';
-import { button, empty, frame, slider } from '../parts/frame.js';
+import { button, keyed, slider } from '../parts/frame.js';
 import { announce } from '../parts/live.js';
 import { fitted } from '../parts/lines.js';
+import { FramedView, mountParts, putReason } from '../parts/view.js';
 
 const kMostEdges = 2000;
 const kSteps = 101;
@@ -19,16 +20,18 @@ function graphsOf(archive) {
   }).filter((one) => one.source && one.target && one.weight);
 }
 
-class Graph {
-  constructor({ archive, caseIndex }, parts) {
-    Object.assign(this, { archive, caseIndex, parts, least: 0, chosen: -1 });
-    this.controls = el('div.controls');
+class Graph extends FramedView {
+  constructor(context, parts) {
+    super(context, 'edges', 'command');
+    Object.assign(this, { parts, least: 0, chosen: -1 });
     this.chart = fitted((width) => this.make(width));
     this.said = el('p.note');
-    this.stage = el('div.keyed', { tabindex: '0', role: 'application', 'aria-roledescription': 'graph', onkeydown: (event) => this.key(event) }, this.chart.root);
-    this.frame = frame({ title: `${parts.result.name}: graph`, sentence: '', rows: () => this.rows(), command: () => `lensbench export ${archive.data.file} ${parts.result.name} --format csv`, name: 'edges' });
-    add(this.frame.body, this.controls, this.stage, this.said);
-    this.root = this.frame.root;
+    this.stage = keyed('div.keyed', 'graph', (key) => this.key(key), {}, this.chart.root);
+    add(this.frame.body, this.stage, this.said);
+  }
+
+  command() {
+    return `lensbench export ${shellWord(this.archive.data.file)} ${shellWord(this.parts.result.name)} --format csv`;
   }
 
   async show() {
@@ -38,7 +41,7 @@ class Graph {
     const [source, target, weight, layer, place, tokens] = await Promise.all([parts.source, parts.target, parts.weight, parts.layer, parts.place].map((one) => archive.load(one, index)).concat(archive.tokens(parts.result, index)));
     if (turn !== this.turn) return;
     if (!source || !target || !weight) {
-      put(this.stage, empty(archive.whyEmpty(parts.weight, index), archive.showCommand(parts.weight)));
+      putReason(this.stage, archive, parts.weight, index);
       return;
     }
     this.tokens = tokens;
@@ -64,7 +67,7 @@ class Graph {
     if (!this.nodes) return;
     const { edges, nodes } = this;
     const share = edges.filter((one) => Math.abs(one.value) >= this.least).reduce((total, one) => total + Math.abs(one.value), 0) / (this.total || 1);
-    this.frame.setSentence(`${plural(nodes.length, 'node')} by token (across) and layer (up), ${plural(this.shown().length, 'edge')} of ${number(this.count)}; the edges in sight carry ${number(Math.round(1000 * share) / 10)} % of the absolute weight. Purple edges are positive, orange dashed ones negative.`);
+    this.frame.say(`${this.parts.result.name}: graph`, `${plural(nodes.length, 'node')} by token (across) and layer (up), ${plural(this.shown().length, 'edge')} of ${number(this.count)}; the edges in sight carry ${number(Math.round(1000 * share) / 10)} % of the absolute weight. Purple edges are positive, orange dashed ones negative.`);
     this.stage.setAttribute('aria-label', `graph of ${nodes.length} nodes; arrow keys choose a node`);
     this.chart.draw();
     this.frame.refresh();
@@ -104,13 +107,13 @@ class Graph {
     announce(text);
   }
 
-  key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || !this.nodes) return;
-    const to = { ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, ArrowUp: 1 }[event.key];
+  key(key) {
+    if (!this.nodes) return false;
+    const to = { ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, ArrowUp: 1 }[key];
     if (to) this.choose((this.chosen + to + this.nodes.length) % this.nodes.length);
-    else if (event.key === 'Escape') this.choose(-1);
-    else return;
-    event.preventDefault();
+    else if (key === 'Escape') this.choose(-1);
+    else return false;
+    return true;
   }
 
   rows() {
@@ -126,11 +129,5 @@ export const graph = {
   id: 'graph', title: 'Graph',
   has: ({ archive }) => graphsOf(archive).length > 0,
   why: () => 'The archive has no graph: no result with variables of view graph that name the start, the end and the weight of edges.',
-  async mount(panel, context) {
-    const parts = graphsOf(context.archive).map((one) => new Graph(context, one));
-    add(panel, parts.map((part) => part.root));
-    const show = () => Promise.all(parts.map((part) => part.show()));
-    await show();
-    return { update: (changed) => changed.has('case') ? show() : undefined, redraw: () => parts.forEach((part) => part.redraw()) };
-  },
+  mount: (panel, context) => mountParts(panel, graphsOf(context.archive).map((one) => new Graph(context, one)), 'case'),
 };

@@ -2,12 +2,13 @@
 import { add, el, put, svg } from '../base/dom.js';
 import { number, quoted, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand, idOf, meaningOf, plane } from '../base/model.js';
+import { idOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
-import { empty, frame, picker, slider } from '../parts/frame.js';
+import { keyed, picker, slider } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { announce } from '../parts/live.js';
+import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 /** Variables over rectangles: `{variable, dim, boxes}`; boxes are one variable of left, top, right, bottom, or one for each edge. */
 function imagesOf(archive) {
@@ -34,16 +35,18 @@ function placesOf(boxes, numbers) {
   return { values: new Float64Array(values) };
 }
 
-class ImageView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, options: imagesOf(archive), layer: 0, opacity: 60, fixed: {} });
-    this.controls = el('div.controls');
+class ImageView extends FramedView {
+  constructor(context) {
+    super(context, 'image');
+    Object.assign(this, { options: imagesOf(context.archive), layer: 0, opacity: 60, fixed: {} });
     this.legend = new Legend();
-    this.stage = el('div.keyed', { tabindex: '0', role: 'application', 'aria-roledescription': 'picture', onkeydown: (event) => this.key(event) });
+    this.stage = keyed('div.keyed', 'picture', (key) => this.key(key));
     this.said = el('p.note');
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.current.variable, caseIndex()), name: 'image' });
-    add(this.frame.body, this.controls, this.legend.root, this.stage, this.said);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.legend.root, this.stage, this.said);
+  }
+
+  get variable() {
+    return this.current.variable;
   }
 
   async show() {
@@ -56,22 +59,21 @@ class ImageView {
     if (turn !== this.turn) return;
     const places = edges.every(Boolean) && placesOf(edges, numbers?.values || []);
     if (!loaded || !places) {
-      put(this.stage, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
+      putReason(this.stage, archive, variable, index);
       return;
     }
     const [down, ...others] = loaded.dims.filter((dim) => dim !== this.current.dim);
-    const names = await Promise.all(others.map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)], index)));
+    const [rows, ...names] = await Promise.all([down, ...others].map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)] ?? 1, index)));
     if (turn !== this.turn) return;
-    Object.assign(this, { loaded, places, down, image: archive.data.images?.[String(index)] });
+    Object.assign(this, { loaded, places, down, rowNames: rows, image: archive.data.images?.[String(index)] });
     this.others = others.map((dim, k) => ({ dim, names: names[k] }));
     const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
     this.layer = Math.min(this.layer || layers - 1, layers - 1);
     put(this.controls, options.length > 1 && picker('Value', options.map((one) => ({ id: idOf(one.variable), label: words(one.variable.name) })), idOf(this.current.variable), (value) => set({ picture: value })),
       this.others.map(({ dim, names }) => picker(words(dim), names.map((label, i) => ({ id: String(i), label })), String(this.fixed[dim] || 0), (i) => { this.fixed[dim] = Number(i); this.draw(); })),
-      layers > 1 && slider(words(this.down), layers, this.layer, String, (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
+      layers > 1 && slider(words(this.down), layers, this.layer, (i) => rows[i], (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
-    this.frame.setTitle(`${variable.result.name}: ${words(variable.name)}`);
-    this.frame.setSentence(`${meaningOf(variable)}, by rectangle.${this.image ? ` SHA-256 of it: ${this.image.sha256}.` : ''}`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}, by rectangle.${this.image ? ` SHA-256 of it: ${this.image.sha256}.` : ''}`);
     this.draw();
   }
 
@@ -108,7 +110,7 @@ class ImageView {
   }
 
   describe(i) {
-    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.layer}, ` : ''}${this.name()}: ${number(this.values[i])}`;
+    return `rectangle ${i} (${this.box(i).join(', ')}), ${this.down ? `${words(this.down)} ${this.rowNames[this.layer]}, ` : ''}${this.name()}: ${number(this.values[i])}`;
   }
 
   move(i) {
@@ -117,15 +119,15 @@ class ImageView {
     announce(this.describe(i));
   }
 
-  key(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!by || !this.loaded || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
+  key(key) {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[key];
+    if (!by || !this.loaded) return false;
     const top = (i) => this.places.values[4 * i + 1];
     let to = this.at + by;
     // Up and down go to the rectangle of the next row that begins at the same place.
-    if (/Up|Down/.test(event.key)) while (to >= 0 && to < this.count && (top(to) === top(this.at) || this.places.values[4 * to] !== this.places.values[4 * this.at])) to += by;
+    if (/Up|Down/.test(key)) while (to >= 0 && to < this.count && (top(to) === top(this.at) || this.places.values[4 * to] !== this.places.values[4 * this.at])) to += by;
     if (to >= 0 && to < this.count) this.move(to);
+    return true;
   }
 
   rows() {
@@ -134,7 +136,7 @@ class ImageView {
   }
 
   update(changed) {
-    if (['open', 'case', 'picture'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'picture')) return this.show();
     if (changed.has('cell')) this.draw();
     return undefined;
   }
@@ -144,9 +146,5 @@ export const image = {
   id: 'image', title: 'Image',
   has: ({ archive }) => imagesOf(archive).length > 0,
   why: () => 'No variable has view image and rectangles.',
-  async mount(panel, context) {
-    const view = new ImageView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(ImageView),
 };

@@ -1,32 +1,35 @@
 // Lens: what the model would answer at each layer, as a map over layers and tokens.
 import { add, el, put } from '../base/dom.js';
-import { number, quoted, token, unitText, words } from '../base/format.js';
+import { inUnit, number, quoted, token, unitText, words } from '../base/format.js';
 import { mapGroups, settledRows } from '../base/groups.js';
-import { figureCommand, plane } from '../base/model.js';
+import { plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, pins, set, setCell, togglePin } from '../base/state.js';
-import { choices, empty, frame, picker } from '../parts/frame.js';
+import { choices, picker } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { announce } from '../parts/live.js';
 import { Matrix } from '../parts/matrix.js';
 import { CellPanel } from '../parts/topk.js';
+import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 /** Maps with more cells are drawn before texts and other values are read. */
 const kLarge = 1e5;
 
-class LensView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, groups: mapGroups(archive) });
+class LensView extends FramedView {
+  constructor(context) {
+    super(context, 'lens');
+    this.groups = mapGroups(context.archive);
     this.map = new Matrix();
     this.legend = new Legend();
     this.side = new CellPanel();
-    this.controls = el('div.controls');
-    this.frame = frame({ title: 'Lens', sentence: '', rows: (most) => this.table(most), command: () => figureCommand(archive, this.metric.variable, caseIndex()), name: 'lens' });
     this.note = el('p.note');
     this.why = el('div');
     this.split = el('div.split', {}, el('div.wide', {}, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs(), this.note)), this.side.root);
-    add(this.frame.body, this.controls, this.split, this.why);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.split, this.why);
+  }
+
+  get variable() {
+    return this.metric.variable;
   }
 
   group() {
@@ -62,8 +65,9 @@ class LensView {
       return { ...one, loaded, plane: plane(loaded, group.axis, 'token') };
     };
     this.split.hidden = !chosen;
-    put(this.why, chosen ? '' : empty(archive.whyEmpty(group.metrics[0].variable, index), archive.showCommand(group.metrics[0].variable)));
+    put(this.why);
     if (!chosen) {
+      putReason(this.why, archive, group.metrics[0].variable, index);
       Object.assign(this, { metric: group.metrics[0], metrics: [] });
       this.drawControls();
       return;
@@ -93,8 +97,7 @@ class LensView {
     const scale = scaleFor(variable, values);
     const axis = words(group.axis);
     const meaning = variable.long_name || words(variable.name);
-    this.frame.setTitle(`${group.label} · ${metric.label}`);
-    this.frame.setSentence(`Colour is the ${meaning}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}; ${axis}s go up, tokens go across.${this.top ? ' Texts are the most probable tokens.' : ''}`);
+    this.frame.say(`${group.label} · ${metric.label}`, `Colour is the ${meaning}${inUnit(variable.unit)}; ${axis}s go up, tokens go across.${this.top ? ' Texts are the most probable tokens.' : ''}`);
     const isPooled = columns > 900;
     this.legend.set({ scale, title: metric.label, unit: variable.unit, approximate: loaded.approximate,
       note: isPooled ? (variable.signed ? 'Reduced maps show means.' : 'Reduced maps show the largest value.') : '' });
@@ -165,7 +168,7 @@ class LensView {
   }
 
   /** Rows of the table: the whole map for CSV, the columns in sight for the page. */
-  table(most) {
+  rows(most) {
     const { rows, columns, values } = this.metric.plane;
     const first = Number.isFinite(most) ? Math.max(0, Math.floor(this.map.window.c0)) : 0;
     const last = Number.isFinite(most) ? Math.min(columns, first + 40, Math.ceil(this.map.window.c1)) : columns;
@@ -177,7 +180,7 @@ class LensView {
   }
 
   update(changed) {
-    if (['open', 'case', 'result', 'point', 'by'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'result', 'point', 'by')) return this.show();
     if (!this.metrics?.length) return undefined;
     if (changed.has('cell')) {
       const at = cell();
@@ -201,9 +204,5 @@ export const lens = {
   has: ({ archive }) => mapGroups(archive).length > 0,
   first: ({ archive }) => archive.chosen.length > 0,
   why: () => 'The archive has no map over layers and tokens: no variable with view heatmap and the dimension token. The tool logit_lens makes one.',
-  async mount(panel, context) {
-    const view = new LensView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(LensView),
 };

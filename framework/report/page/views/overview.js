@@ -1,6 +1,6 @@
 // Overview: the request, what went wrong, and a table of all cases.
 import { valuesOf } from '../base/blocks.js';
-import { add, el } from '../base/dom.js';
+import { add, el, terms } from '../base/dom.js';
 import { number, plural, unitText, words } from '../base/format.js';
 import { empty, frame } from '../parts/frame.js';
 import { CaseTable } from '../parts/case_table.js';
@@ -20,14 +20,19 @@ async function columnsOf(archive) {
     { name: 'tokens', values: tokens, width: '8ch' },
   ];
   for (const column of cases.columns || [])
-    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '15ch' });
-  columns.push({ name: 'seconds', unit: 's', values: seconds, width: '9ch' });
+    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '13ch' });
+  columns.push({ name: 'seconds', unit: 's', values: seconds, width: '11ch' });
   const used = columns.filter((column) => column.texts ? column.texts.length : Array.from(column.values).some((x) => !Number.isNaN(x)));
   return { columns: used, errors: error, status };
 }
 
+/** A name that may be broken after an underscore. */
+function breakable(text) {
+  return text.split(/(?<=_)/).flatMap((part) => [part, el('wbr')]);
+}
+
 function card(title, value, note, kind = '') {
-  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, value, note ? el('small', {}, note) : ''));
+  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, breakable(value), note ? el('small', {}, note) : ''));
 }
 
 function cards(archive, status) {
@@ -54,8 +59,7 @@ function requestOf(archive) {
   const entries = Object.entries(archive.data.request || {});
   if (!entries.length) return '';
   const text = (value) => typeof value === 'string' ? value : JSON.stringify(value);
-  return el('details.request', {}, el('summary', {}, 'Request'), el('dl.pairs', {}, entries.map(([name, value]) =>
-    el('div', {}, el('dt', {}, name), el('dd', { dir: 'auto' }, text(value))))));
+  return el('details.request', {}, el('summary', {}, 'Request'), terms('dl.pairs', entries.map(([name, value]) => [name, text(value)])));
 }
 
 export const overview = {

@@ -1,8 +1,9 @@
 // Patching: what a replaced activation gives back, by layer and position or head.
-import { el, put } from '../base/dom.js';
+import { put, terms } from '../base/dom.js';
 import { quoted, words } from '../base/format.js';
 import { isInterval } from '../base/model.js';
 import { AnyPicture } from '../parts/any.js';
+import { mountView } from '../parts/view.js';
 import { PickedView } from './picked.js';
 
 function patchesOf(archive) {
@@ -12,11 +13,9 @@ function patchesOf(archive) {
 class PatchPicture extends AnyPicture {
   async set(variable) {
     await super.set(variable);
-    this.texts ||= el('dl.pairs');
-    this.box.before(this.texts);
     const all = { ...this.archive.data.request?.parameters, ...this.archive.data.request, ...variable.result.attributes, ...variable.attributes };
     const said = Object.entries(all).filter(([name, value]) => /^(clean|corrupted|base|prompt)(_text|_prompt)?$/.test(name) && typeof value === 'string' && value);
-    put(this.texts, said.map(([name, value]) => el('div', {}, el('dt', {}, words(name)), el('dd.token', { dir: 'auto' }, quoted(value)))));
+    put(this.texts, terms('dl.pairs', said.map(([name, value]) => [words(name), quoted(value)]), 'dd.token'));
   }
 
   extra() {
@@ -29,9 +28,5 @@ export const patching = {
   id: 'patching', title: 'Patching',
   has: ({ archive }) => patchesOf(archive).length > 0,
   why: () => 'The archive has no effects of replaced activations: no variable with view patching. The tool activation_patching makes them.',
-  async mount(panel, context) {
-    const view = new PickedView(panel, context, 'patch', patchesOf(context.archive), PatchPicture);
-    await view.show();
-    return view;
-  },
+  mount: (panel, context) => mountView(panel, new PickedView(context, 'patch', patchesOf(context.archive), PatchPicture)),
 };

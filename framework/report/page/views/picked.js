@@ -1,19 +1,18 @@
 // Views that show one variable at a time, chosen from a list: General and Maps.
-import { add, el, put } from '../base/dom.js';
+import { el, put } from '../base/dom.js';
 import { mapGroups } from '../base/groups.js';
-import { chosenOf, idOf, isInterval, optionsOf } from '../base/model.js';
-import { get, set } from '../base/state.js';
+import { chosenOf, isInterval } from '../base/model.js';
+import { get } from '../base/state.js';
 import { AnyPicture } from '../parts/any.js';
-import { picker } from '../parts/frame.js';
+import { mountView, touches, variablePicker } from '../parts/view.js';
 
 const kWithView = ['heatmap', 'patching', 'trajectory', 'bars', 'tokens', 'generation', 'attention', 'image', 'graph', 'statistics', 'table', 'grades', 'profile'];
 
 /** A view with a list of variables; `Picture` draws one. */
 export class PickedView {
-  constructor(panel, { archive, caseIndex }, id, variables, Picture = AnyPicture) {
-    Object.assign(this, { id, variables, list: el('div.controls') });
-    this.picture = new Picture(archive, caseIndex);
-    add(panel, this.list, this.picture.root);
+  constructor(context, id, variables, Picture = AnyPicture) {
+    Object.assign(this, { id, variables, list: el('div.controls'), picture: new Picture(context) });
+    this.root = el('div', {}, this.list, this.picture.root);
   }
 
   chosen() {
@@ -21,16 +20,18 @@ export class PickedView {
   }
 
   show() {
-    const options = optionsOf(this.variables);
     const chosen = this.chosen();
-    put(this.list, options.length > 1 ? picker('Variable', options, idOf(chosen), (id) => set({ [this.id]: id })) : '');
+    put(this.list, variablePicker(this.variables, chosen, this.id, 'Variable'));
     return this.picture.set(chosen);
   }
 
   update(changed) {
-    if (['open', 'case', this.id].some((key) => changed.has(key))) return this.show();
-    if (changed.has('cell')) this.picture.follow();
-    return undefined;
+    if (touches(changed, 'open', 'case', this.id)) return this.show();
+    return changed.has('cell') && this.follow();
+  }
+
+  follow() {
+    this.picture.follow();
   }
 
   redraw() {
@@ -46,11 +47,7 @@ export const general = {
   id: 'general', title: 'General',
   has: ({ archive }) => restOf(archive).length > 0,
   why: () => 'All variables of the archive have views of their own.',
-  async mount(panel, context) {
-    const view = new PickedView(panel, context, 'general', restOf(context.archive));
-    await view.show();
-    return view;
-  },
+  mount: (panel, context) => mountView(panel, new PickedView(context, 'general', restOf(context.archive))),
 };
 
 /** Maps that are not over tokens and not over heads: those have the views Lens and Attribution. */
@@ -63,9 +60,5 @@ export const maps = {
   id: 'maps', title: 'Maps',
   has: ({ archive }) => mapsOf(archive).length > 0,
   why: () => 'The archive has no further maps: those over layers and tokens are in Lens, those over heads in Attribution.',
-  async mount(panel, context) {
-    const view = new PickedView(panel, context, 'map', mapsOf(context.archive));
-    await view.show();
-    return view;
-  },
+  mount: (panel, context) => mountView(panel, new PickedView(context, 'map', mapsOf(context.archive))),
 };

@@ -13,10 +13,10 @@ function mapsOf(archive) {
   return archive.variables((one) => one.view === 'profile');
 }
 
-function bars(archive, key, title, sentence, show) {
+function bars(archive, key, title, sentence) {
   const list = (archive.data.profile || []).filter((one) => one[key] > 0);
   if (!list.length) return null;
-  const chart = fitted((width) => barChart({ items: list.map((one) => ({ label: `${one.tool} (${show(one[key])})`, value: key === 'bytes' ? one[key] / 1e6 : one[key] })), title, width }));
+  const chart = fitted((width) => barChart({ items: list.map((one) => ({ label: one.tool, value: key === 'bytes' ? one[key] / 1e6 : one[key] })), title, width }));
   const shown = frame({ title, sentence, rows: () => ({ caption: title, head: ['tool', 'seconds', 'bytes', 'cases'], rows: list.map((one) => [one.tool, one.seconds, one.bytes, one.cases]) }), name: key });
   add(shown.body, chart.root);
   return { root: shown.root, redraw: () => chart.draw() };
@@ -54,13 +54,14 @@ export const profile = {
   id: 'profile', title: 'Profile', withoutCase: true,
   has: ({ archive }) => (archive.data.profile || []).length + (archive.data.profile_blocks || []).length + mapsOf(archive).length > 0,
   why: () => 'The archive does not say what its parts cost. An experiment with measured costs does.',
-  async mount(panel, { archive, caseIndex }) {
+  async mount(panel, context) {
+    const { archive } = context;
     const parts = [
-      bars(archive, 'seconds', 'Seconds by tool', 'Time that each tool took over all cases, in seconds.', (x) => `${number(x)} s`),
-      bars(archive, 'bytes', 'Peak memory by tool', 'Largest memory of the process while each tool ran, in megabytes of 1,000,000 bytes.', bytes),
+      bars(archive, 'seconds', 'Seconds by tool', 'Time that each tool took over all cases, in seconds.'),
+      bars(archive, 'bytes', 'Peak memory by tool', 'Largest memory of the process while each tool ran, in megabytes of 1,000,000 bytes.'),
     ].filter(Boolean);
     for (const variable of mapsOf(archive)) {
-      const picture = new AnyPicture(archive, caseIndex);
+      const picture = new AnyPicture(context);
       await picture.set(variable);
       parts.push(picture);
     }

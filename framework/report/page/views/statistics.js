@@ -1,13 +1,13 @@
 // Statistics: values with intervals as dots and whiskers, and grids of tests in which cells that are not
 // significant are hatched.
-import { add, el, put } from '../base/dom.js';
+import { el, put } from '../base/dom.js';
 import { number, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { figureCommand, intervalOf, isInterval, meaningOf } from '../base/model.js';
+import { intervalOf, isInterval, meaningOf } from '../base/model.js';
 import { AnyPicture } from '../parts/any.js';
 import { dotChart } from '../parts/bars.js';
-import { empty, frame } from '../parts/frame.js';
 import { fitted } from '../parts/lines.js';
+import { FramedView, mountParts, putReason } from '../parts/view.js';
 
 const kLevel = 0.05;
 const isP = (name) => /(^|_)(p|p_value|p_adjusted|q_value)$/.test(name);
@@ -31,12 +31,11 @@ function methodText(variable) {
     .map(([name, value]) => `${words(name)}: ${value}`).join('; ');
 }
 
-class Dots {
+class Dots extends FramedView {
   constructor(context, variable) {
-    Object.assign(this, { ...context, variable });
+    super(context, variable.name);
+    this.variable = variable;
     this.chart = fitted((width) => dotChart({ items: this.items, title: words(variable.name), width }));
-    this.frame = frame({ title: `${variable.result.name}: ${words(variable.name)}`, sentence: '', rows: () => this.rows(), command: () => figureCommand(this.archive, variable, this.caseIndex()), name: variable.name });
-    this.root = this.frame.root;
   }
 
   async show() {
@@ -44,7 +43,7 @@ class Dots {
     const index = this.caseIndex();
     const p = pOf(variable);
     const [loaded, interval, raw, adjusted] = await Promise.all([archive.load(variable, index), intervalOf(archive, variable, index), archive.load(p.raw, index), archive.load(p.adjusted, index)]);
-    if (!loaded) return put(this.frame.body, empty(archive.whyEmpty(variable, index), archive.showCommand(variable)));
+    if (!loaded) return putReason(this.frame.body, archive, variable, index);
     const [dim = ''] = loaded.dims;
     this.dim = dim;
     const names = await archive.labels(variable.result, dim, loaded.shape[0] ?? 1, index);
@@ -52,7 +51,7 @@ class Dots {
     this.items = names.map((label, i) => ({ label: dim ? label : words(variable.name), value: loaded.values[i], low: interval?.low[i], high: interval?.high[i], raw: raw?.values[i], adjusted: adjusted?.values[i],
       isOpen: decisive && !(decisive.values[i] < kLevel), text: decisive ? `p ${number(decisive.values[i])}` : '' }));
     const method = methodText(variable);
-    this.frame.setSentence(`${meaningOf(variable)}.${interval ? ' Whiskers are intervals.' : ''}${decisive ? ` Open circles: ${adjusted ? 'adjusted ' : ''}p is at least ${kLevel}.` : ''}${method ? ` ${method}.` : ''}`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}.${interval ? ' Whiskers are intervals.' : ''}${decisive ? ` Open circles: ${adjusted ? 'adjusted ' : ''}p is at least ${kLevel}.` : ''}${method ? ` ${method}.` : ''}`);
     put(this.frame.body, this.chart.root, decisive ? el('ul.p-list', {}, this.items.slice(0, 40).map((one) => el('li', {}, el('b', {}, one.label), ` ${number(one.value)}`, Number.isFinite(one.low) ? ` [${number(one.low)}, ${number(one.high)}]` : '', Number.isFinite(one.raw) ? `, p ${number(one.raw)}` : '', Number.isFinite(one.adjusted) ? `, adjusted p ${number(one.adjusted)}` : ''))) : '');
     this.chart.draw();
     return this.frame.refresh();
@@ -70,11 +69,16 @@ class Dots {
 
 /** A grid of tests: cells that are not significant are hatched. */
 class TestGrid extends AnyPicture {
-  async show(variable) {
-    const p = pOf(variable);
+  constructor(context, tested) {
+    super(context);
+    this.tested = tested;
+  }
+
+  async show() {
+    const p = pOf(this.tested);
     this.p = await this.archive.load(p.adjusted || p.raw, this.caseIndex());
     this.isAdjusted = Boolean(p.adjusted);
-    await this.set(variable);
+    await this.set(this.tested);
   }
 
   extra() {
@@ -94,15 +98,6 @@ export const statistics = {
   id: 'statistics', title: 'Statistics',
   has: ({ archive }) => mainOf(archive).length > 0,
   why: () => 'The archive has no summary with intervals or tests: no variable with view statistics. Experiments make them over all cases.',
-  async mount(panel, context) {
-    const parts = mainOf(context.archive).slice(0, 24).map((variable) => {
-      if (dimsWithoutCase(variable).length <= 1) return new Dots(context, variable);
-      const grid = new TestGrid(context.archive, context.caseIndex);
-      return { root: grid.root, show: () => grid.show(variable), redraw: () => grid.redraw(), follow: () => grid.follow() };
-    });
-    add(panel, parts.map((part) => part.root));
-    const show = () => Promise.all(parts.map((part) => part.show()));
-    await show();
-    return { update: (changed) => changed.has('case') ? show() : undefined, redraw: () => parts.forEach((part) => part.redraw()) };
-  },
+  mount: (panel, context) => mountParts(panel, mainOf(context.archive).slice(0, 24)
+    .map((variable) => new (dimsWithoutCase(variable).length <= 1 ? Dots : TestGrid)(context, variable)), 'case'),
 };

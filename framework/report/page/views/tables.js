@@ -1,9 +1,10 @@
 // Tables: all variables over one dimension as columns of one table.
-import { add, el, put } from '../base/dom.js';
-import { token, unitText, words } from '../base/format.js';
+import { add, el, put, terms } from '../base/dom.js';
+import { plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { empty, frame } from '../parts/frame.js';
+import { frame } from '../parts/frame.js';
 import { tableOf } from '../parts/table.js';
+import { putReason } from '../parts/view.js';
 
 function tablesOf(archive) {
   const groups = new Map();
@@ -37,15 +38,17 @@ async function fill(box, { archive, caseIndex }, group) {
     size = Math.max(size, loaded.shape[0] ?? 1);
     columns.push(...columnsOf(archive, variable, loaded, loaded.dims[1] ? await archive.labels(group.result, loaded.dims[1], loaded.shape[1], index) : []));
   }
-  if (!columns.length) return put(box, empty(archive.whyEmpty(group.variables[0], index)));
+  if (!columns.length) return putReason(box, archive, group.variables[0], index);
   // Single numbers of a case, or of all cases, are one row.
   const labels = group.dim ? await archive.labels(group.result, group.dim, size, index) : ['value'];
   const title = `${group.result.name}: ${group.dim ? `by ${words(group.dim)}` : 'single values'}`;
   const rows = () => ({ caption: title, head: [words(group.dim || ' '), ...columns.map((one) => one.head)],
     rows: labels.map((label, i) => [label, ...columns.map((one) => one.value(i))]) });
+  const meanings = group.variables.map((one) => [words(one.name), one.long_name || one.description || '—']);
+  const isShort = meanings.length < 4;
   const shown = frame({ title, rows, isTable: true, name: group.dim || 'table',
-    sentence: group.variables.map((one) => `${words(one.name)}: ${one.long_name || one.description || '—'}`).join('. ') + '.' });
-  add(shown.body, tableOf(rows()));
+    sentence: isShort ? `${meanings.map((one) => one.join(': ')).join('. ')}.` : `${plural(labels.length, 'row')} of ${meanings.length} values; below is what they mean.` });
+  add(shown.body, tableOf(rows()), !isShort && el('details.request', {}, el('summary', {}, 'Meaning of the columns'), terms('dl.pairs', meanings)));
   return put(box, shown.root);
 }
 

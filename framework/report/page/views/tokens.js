@@ -1,14 +1,15 @@
 // Tokens: the text as it runs, with a value as the colour of each token's paper.
-import { add, el, put } from '../base/dom.js';
-import { direction, number, plural, token, unitText, words } from '../base/format.js';
+import { add, el, put, terms } from '../base/dom.js';
+import { direction, inUnit, number, plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { chosenOf, figureCommand, idOf } from '../base/model.js';
+import { chosenOf, idOf } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
-import { choices, empty, frame, picker } from '../parts/frame.js';
+import { choices, keyed, leave, picker } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { announce } from '../parts/live.js';
 import { candidates } from '../parts/topk.js';
+import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 const kChunk = 500;  // tokens that are made at once
 
@@ -21,8 +22,7 @@ function valuesOverTokens(archive) {
 export class TokenText {
   constructor({ onmove, onhover }) {
     Object.assign(this, { onmove, onhover });
-    this.root = el('div.text', { tabindex: '0', role: 'application', 'aria-roledescription': 'text', onkeydown: (event) => this.key(event),
-      onclick: (event) => this.point(event, true), onpointerover: (event) => this.point(event, false), onpointerleave: () => onhover(undefined) });
+    this.root = keyed('div.text', 'text', (key) => this.key(key), { onclick: (event) => this.point(event, true), onpointerover: (event) => this.point(event, false), onpointerleave: () => onhover(undefined) });
     this.watch = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && this.build(entry.target)), { rootMargin: '400px' });
   }
 
@@ -81,28 +81,24 @@ export class TokenText {
     this.onmove(this.at);
   }
 
-  key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+  key(key) {
     const last = this.texts.length - 1;
-    const to = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, ArrowDown: this.at + 10, ArrowUp: this.at - 10, PageDown: this.at + 100, PageUp: this.at - 100, Home: 0, End: last }[event.key];
-    if (event.key === 'Escape') document.querySelector('[role=tab][aria-selected=true]')?.focus();
-    else if (to !== undefined) this.move(Math.max(0, Math.min(last, to)));
-    else return;
-    event.preventDefault();
+    const to = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, ArrowDown: this.at + 10, ArrowUp: this.at - 10, PageDown: this.at + 100, PageUp: this.at - 100, Home: 0, End: last }[key];
+    if (to === undefined) return key === 'Escape' && leave();
+    this.move(Math.max(0, Math.min(last, to)));
+    return true;
   }
 }
 
-class TokensView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, variables: valuesOverTokens(archive) });
-    this.controls = el('div.controls');
+class TokensView extends FramedView {
+  constructor(context) {
+    super(context, 'tokens');
+    this.variables = valuesOverTokens(context.archive);
     this.legend = new Legend();
     this.text = new TokenText({ onmove: (i) => setCell(undefined, i), onhover: (i) => this.fillSide(i ?? this.text.at) });
     this.side = el('aside.cell-panel', { 'aria-label': 'token' });
-    this.frame = frame({ title: 'Tokens', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.variable, caseIndex()), name: 'tokens' });
     this.box = el('div.split', {}, el('div.wide', {}, this.legend.root, this.text.root), this.side);
-    add(this.frame.body, this.controls, this.box);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.box);
   }
 
   async show() {
@@ -121,7 +117,7 @@ class TokensView {
     const list = options.length <= 4 ? choices : picker;
     put(this.controls, options.length > 1 && list('Colour', options, idOf(this.variable), (value) => set({ value })));
     if (!loaded || !tokens) {
-      put(this.box, empty(archive.whyEmpty(this.variable, index), archive.showCommand(this.variable)));
+      putReason(this.box, archive, this.variable, index);
       return;
     }
     if (this.text.root.parentElement?.parentElement !== this.box) put(this.box, el('div.wide', {}, this.legend.root, this.text.root), this.side);
@@ -132,8 +128,7 @@ class TokensView {
     const { variable, loaded, tokens } = this;
     const scale = scaleFor(variable, loaded.values);
     const meaning = variable.long_name || words(variable.name);
-    this.frame.setTitle(`Tokens · ${words(variable.name)}`);
-    this.frame.setSentence(`The text of the case; the background of each token shows the ${meaning}${unitText(variable.unit) ? ` in${unitText(variable.unit)}` : ''}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
+    this.frame.say(`Tokens · ${words(variable.name)}`, `The text of the case; the background of each token shows the ${meaning}${inUnit(variable.unit)}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
     this.text.set({
       texts: tokens.texts, colour: (i) => scale.css(loaded.values[i]), ink: (i) => scale.ink(loaded.values[i]), describe: (i) => this.describe(i),
@@ -154,7 +149,7 @@ class TokensView {
     const k = top?.shape[1] ?? 0;
     const list = Array.from({ length: k }, (_, r) => ({ text: this.archive.tokenText(top.values[i * k + r]), value: topValue?.values[i * k + r], isProbability: Boolean(topValue) }));
     put(this.side, el('h4', {}, el('span.token.big', { dir: direction(tokens.texts[i]) }, token(tokens.texts[i])), el('span.place', {}, `position ${tokens.positions[i]}, id ${tokens.ids[i]}`)),
-      el('dl.facts-list', {}, this.facts.map((one) => el('div', {}, el('dt', {}, words(one.variable.name)), el('dd', {}, number(one.values[i], one.approximate), unitText(one.variable.unit))))),
+      terms('dl.facts-list', this.facts.map((one) => [words(one.variable.name), number(one.values[i], one.approximate) + unitText(one.variable.unit)])),
       list.length ? el('span.legend-title', {}, 'alternatives') : '', candidates(list, tokens.texts[i + 1]));
   }
 
@@ -165,7 +160,7 @@ class TokensView {
   }
 
   update(changed) {
-    if (['open', 'case', 'value'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'value')) return this.show();
     if (changed.has('cell') && this.tokens && this.loaded) {
       this.text.mark(cell().column ?? this.text.at);
       this.fillSide(this.text.at);
@@ -178,9 +173,5 @@ export const tokens = {
   id: 'tokens', title: 'Tokens',
   has: ({ archive }) => valuesOverTokens(archive).length > 0,
   why: () => 'The archive has no value for each token: no variable with view tokens and the dimension token. The tool token_analyzer makes some.',
-  async mount(panel, context) {
-    const view = new TokensView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(TokensView),
 };

@@ -2,11 +2,12 @@
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, unitText, words } from '../base/format.js';
 import { dimsWithoutCase, mapGroups } from '../base/groups.js';
-import { figureCommand, intervalOf, isInterval, meaningOf } from '../base/model.js';
+import { intervalOf, isInterval, meaningOf } from '../base/model.js';
 import { cell, get, pins, set, setCell } from '../base/state.js';
-import { choices, empty, frame, picker } from '../parts/frame.js';
+import { choices, keyed, picker } from '../parts/frame.js';
 import { fitted, lineChart, lineKey } from '../parts/lines.js';
 import { announce } from '../parts/live.js';
+import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 const kMost = 8;
 
@@ -20,19 +21,25 @@ function seriesOf(archive) {
   return [...maps, ...others];
 }
 
-class TrajectoryView {
-  constructor(panel, { archive, caseIndex }) {
-    Object.assign(this, { archive, caseIndex, series: seriesOf(archive) });
-    this.controls = el('div.controls');
+class TrajectoryView extends FramedView {
+  constructor(context) {
+    super(context, 'trajectories');
+    this.series = seriesOf(context.archive);
     this.key = el('div');
-    this.frame = frame({ title: '', sentence: '', rows: () => this.rows(), command: () => figureCommand(archive, this.current.variable, caseIndex(), ' --kind lines'), name: 'trajectories' });
     this.chart = fitted((width) => this.make(width));
     // The keys move the cursor along the layers, as in the map.
-    this.stage = el('div.keyed', { tabindex: '0', role: 'application', 'aria-roledescription': 'line chart', onkeydown: (event) => this.move(event) }, this.chart.root);
+    this.stage = keyed('div.keyed', 'line chart', (key) => this.move(key), {}, this.chart.root);
     this.box = el('div', {}, this.stage, this.key);
     this.hint = el('p.note');
-    add(this.frame.body, this.controls, this.box, this.hint);
-    add(panel, this.frame.root);
+    add(this.frame.body, this.box, this.hint);
+  }
+
+  get variable() {
+    return this.current.variable;
+  }
+
+  command() {
+    return super.command(' --kind lines');
   }
 
   drawControls() {
@@ -60,7 +67,7 @@ class TrajectoryView {
     Object.assign(this, { loaded: null, interval, tokens });
     this.drawControls();
     if (!loaded) {
-      put(this.box, empty(archive.whyEmpty(current.variable, index), archive.showCommand(current.variable)));
+      putReason(this.box, archive, current.variable, index);
       return;
     }
     put(this.box, this.stage, this.key);
@@ -68,9 +75,7 @@ class TrajectoryView {
     const others = loaded.dims[1] && !current.overTokens ? await archive.labels(current.variable.result, loaded.dims[1], loaded.shape[1], index) : null;
     if (turn !== this.turn) return;
     Object.assign(this, { loaded, others });
-    const unit = unitText(current.variable.unit);
-    this.frame.setTitle(`Trajectory of ${current.name}`);
-    this.frame.setSentence(`${meaningOf(current.variable)} at each ${words(current.axis)}${current.overTokens ? ', a line for each pinned token' : ''}.${interval ? ' Bands are intervals.' : ''}${this.isRank() ? ' Rank 1 is on top.' : ''}`);
+    this.frame.say(`Trajectory of ${current.name}`, `${meaningOf(current.variable)} at each ${words(current.axis)}${current.overTokens ? ', a line for each pinned token' : ''}.${interval ? ' Bands are intervals.' : ''}${this.isRank() ? ' Rank 1 is on top.' : ''}`);
     put(this.hint, current.overTokens ? 'Pin up to eight cells in Lens with Enter; without pins the token under the cursor is drawn.' : '');
     this.draw();
   }
@@ -103,18 +108,18 @@ class TrajectoryView {
     this.frame.refresh();
   }
 
-  move(event) {
+  move(key) {
     const old = cell();
     const row = old.row ?? this.names.length - 1;
     const tokens = this.current.overTokens ? this.loaded.shape[1] : 1;
     const column = Math.min(old.column ?? tokens - 1, tokens - 1);
-    const to = { ArrowRight: [row + 1, column], ArrowLeft: [row - 1, column], ArrowUp: [row, column + 1], ArrowDown: [row, column - 1], Home: [0, column], End: [this.names.length - 1, column] }[event.key];
-    if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
+    const to = { ArrowRight: [row + 1, column], ArrowLeft: [row - 1, column], ArrowUp: [row, column + 1], ArrowDown: [row, column - 1], Home: [0, column], End: [this.names.length - 1, column] }[key];
+    if (!to) return false;
     const [i, j] = [Math.max(0, Math.min(this.names.length - 1, to[0])), Math.max(0, Math.min(tokens - 1, to[1]))];
     setCell(i, j);
     const line = this.lines().find((one) => one.column === j) || this.lines()[0];
     announce(`${words(this.current.axis)} ${this.names[i]}, ${line.label}, ${this.current.name} ${number(line.values[i], this.loaded.approximate)}`);
+    return true;
   }
 
   rows() {
@@ -123,7 +128,7 @@ class TrajectoryView {
   }
 
   update(changed) {
-    if (['open', 'case', 'path', 'by', 'axis'].some((key) => changed.has(key))) return this.show();
+    if (touches(changed, 'open', 'case', 'path', 'by', 'axis')) return this.show();
     if (this.loaded && (changed.has('cell') || changed.has('pins'))) this.draw();
     return undefined;
   }
@@ -137,9 +142,5 @@ export const trajectories = {
   id: 'trajectories', title: 'Trajectories',
   has: ({ archive }) => seriesOf(archive).length > 0,
   why: () => 'The archive has no value over layers: no variable with view trajectory or a map over layers and tokens.',
-  async mount(panel, context) {
-    const view = new TrajectoryView(panel, context);
-    await view.show();
-    return view;
-  },
+  mount: mounting(TrajectoryView),
 };

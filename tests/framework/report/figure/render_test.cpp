@@ -1,14 +1,23 @@
 #include "report/figure/render.hpp"
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <lensbench/error.hpp>
 #include <string>
+#include <vector>
 
 #include "png_reader.hpp"
 #include "sample_figures.hpp"
 #include "support/error_matchers.hpp"
+#include "support/folders.hpp"
 #include "svg_reader.hpp"
 
 namespace lensbench::figure {
@@ -32,6 +41,64 @@ Figure made_by_hand(const std::string& content) {
                  content + "</svg>",
           .width_mm = 25.4,
           .height_mm = 12.7};
+}
+
+/// Version of the librsvg that draws here, such as `2.54`; empty without one.
+std::string rsvg_version() {
+  // A library of glib cannot be unloaded.
+  void* library = dlopen("librsvg-2.so.2", RTLD_NOW | RTLD_NODELETE);
+  if (library == nullptr) return "";
+  const auto* major = static_cast<const unsigned*>(dlsym(library, "rsvg_major_version"));
+  const auto* minor = static_cast<const unsigned*>(dlsym(library, "rsvg_minor_version"));
+  if (major == nullptr || minor == nullptr) return "";
+  return std::to_string(*major) + "." + std::to_string(*minor);
+}
+
+/// Mean red, green and blue of each block of 20 x 20 pixels, row by row.
+std::vector<double> block_means(const ReadPng& png) {
+  constexpr std::size_t kSide = 20;
+  std::vector<double> means;
+  for (std::size_t top = 0; top < png.height; top += kSide)
+    for (std::size_t left = 0; left < png.width; left += kSide) {
+      std::array<double, 3> sums{};
+      const std::size_t bottom = std::min(top + kSide, png.height);
+      const std::size_t right = std::min(left + kSide, png.width);
+      for (std::size_t y = top; y < bottom; ++y)
+        for (std::size_t x = left; x < right; ++x) {
+          const Colour pixel = png.at(x, y);
+          sums[0] += pixel.red, sums[1] += pixel.green, sums[2] += pixel.blue;
+        }
+      for (const double sum : sums)
+        means.push_back(sum / static_cast<double>((bottom - top) * (right - left)));
+    }
+  return means;
+}
+
+// Nothing else draws the letters of a figure as librsvg does: the expected means are those of a
+// picture that was looked at, made with Debian's DejaVu Sans. LENSBENCH_NEW_MEANS=FILE writes them.
+TEST(FigureRender, APngOfAKnownLibraryLooksAsItDid) {
+  Figure figure =
+      draw(lensbench::testing::grid_dataset(4, 3),
+           {.variable = "value", .cells = CellContent::number}, lensbench::testing::letter);
+  const auto found = block_means(read_png(Renderer().render(figure, Format::png, 150)));
+  if (const char* file = std::getenv("LENSBENCH_NEW_MEANS")) {
+    std::ofstream out(file);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      out << std::lround(found[i] * 10) << (i % 30 == 29 ? '\n' : ' ');
+  }
+  const std::string version = rsvg_version();
+  const std::string file =
+      lensbench::testing::source_folder() + "/tests/data/figures/map-librsvg-" + version + ".txt";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no picture of librsvg " << version;
+  if (!std::filesystem::exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"))
+    GTEST_SKIP() << "DejaVu Sans is not installed";
+  std::ifstream in(file);
+  std::vector<double> expected;
+  for (double tenths = 0; in >> tenths;) expected.push_back(tenths / 10);
+  ASSERT_EQ(found.size(), expected.size());
+  // Half a percent of the range of a colour.
+  for (std::size_t i = 0; i < found.size(); ++i)
+    EXPECT_NEAR(found[i], expected[i], 0.005 * 255) << "block " << i / 3;
 }
 
 TEST(FigureRender, APngHasTheColoursOfTheSvg) {
