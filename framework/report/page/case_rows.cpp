@@ -16,33 +16,6 @@ bool advance(std::vector<std::int64_t>& index, const std::vector<std::int64_t>& 
   return false;
 }
 
-/// Ranges of rows of an axis, for all indices of the axes before it.
-std::vector<at::Tensor> rows_below(const StoredVariable& variable, std::size_t axis,
-                                   const std::vector<Rows>& ranges, std::optional<Rows> outer) {
-  std::vector<std::int64_t> shape = variable.shape;
-  if (outer && axis > 0) shape[0] = outer->count;
-  std::vector<std::vector<at::Tensor>> parts(ranges.size());
-  shape[axis] = 1;
-  if (cells_of(shape) > 0) {
-    std::vector<std::int64_t> index(axis, 0);
-    do {
-      std::vector<std::int64_t> stored = index;
-      if (outer && axis > 0) stored[0] += outer->first;
-      for (std::size_t i = 0; i < ranges.size(); ++i)
-        if (ranges[i].count > 0)
-          parts[i].push_back(variable.rows(stored, ranges[i].first, ranges[i].count).flatten());
-    } while (advance(index, shape));
-  }
-  std::vector<at::Tensor> values;
-  values.reserve(ranges.size());
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    shape[axis] = ranges[i].count;
-    values.push_back(parts[i].empty() ? at::empty(shape, variable.type)
-                                      : at::cat(parts[i]).reshape(shape));
-  }
-  return values;
-}
-
 }  // namespace
 
 RowsOfCases rows_of_cases(const StoredDataset& dataset, const std::string& dim) {
@@ -79,14 +52,17 @@ at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_
     if (!shape.empty()) shape[0] = all.count;
     return variable.rows({}, all.first, all.count).reshape(shape);
   }
-  return rows_below(variable, *axis, {rows}, outer).front();
-}
-
-std::vector<at::Tensor> read_rows_of_each(const StoredVariable& variable,
-                                          std::optional<std::size_t> axis,
-                                          const std::vector<Rows>& ranges) {
-  if (axis) return rows_below(variable, *axis, ranges, std::nullopt);
-  return {read_rows_of(variable, axis, ranges.at(0))};
+  shape[*axis] = rows.count;
+  if (outer && *axis > 0) shape[0] = outer->count;
+  if (cells_of(shape) == 0) return at::empty(shape, variable.type);
+  std::vector<std::int64_t> index(*axis, 0);
+  std::vector<at::Tensor> parts;
+  do {
+    std::vector<std::int64_t> stored = index;
+    if (outer && *axis > 0) stored[0] += outer->first;
+    parts.push_back(variable.rows(stored, rows.first, rows.count).flatten());
+  } while (advance(index, shape));
+  return at::cat(parts).reshape(shape);
 }
 
 const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,

@@ -34,11 +34,6 @@ std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::strin
 at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows,
                         std::optional<Rows> outer = std::nullopt);
 
-/// The same for several ranges of rows. Where they share chunks of the file, these are read once.
-std::vector<at::Tensor> read_rows_of_each(const StoredVariable& variable,
-                                          std::optional<std::size_t> axis,
-                                          const std::vector<Rows>& ranges);
-
 /// The variable of a name, if the dataset has it with these dimensions and as numbers.
 const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,
                                  const std::vector<std::string>& dims);

@@ -3,9 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <span>
 #include <utility>
-#include <vector>
 
 namespace lensbench::page {
 namespace {
@@ -14,21 +12,6 @@ void note_signs(FilledPart& filled, const at::Tensor& values) {
   if (values.numel() == 0 || !at::isFloatingType(values.scalar_type())) return;
   filled.negative = values.lt(0).any().item<bool>();
   filled.positive = values.gt(0).any().item<bool>();
-}
-
-/// Ids that occur; negative ones mean missing tokens.
-void note_ids(FilledPart& filled, std::span<const std::int64_t> ids) {
-  // Millions of elements have few different ids, and no vocabulary is larger.
-  std::vector<bool> seen(std::size_t{1} << 20);
-  for (const std::int64_t id : ids) {
-    if (id < 0) continue;
-    if (static_cast<std::size_t>(id) < seen.size())
-      seen[static_cast<std::size_t>(id)] = true;
-    else
-      filled.ids.insert(id);
-  }
-  for (std::size_t id = 0; id < seen.size(); ++id)
-    if (seen[id]) filled.ids.insert(static_cast<std::int64_t>(id));
 }
 
 FilledPart encode_texts(const PagePart& part, Form form) {
@@ -48,31 +31,14 @@ at::Tensor first_ranks(const PageVariable& variable, at::Tensor values, std::int
   return values;
 }
 
-/// The next parts of a variable that are read together: of one axis after others, and a few MB.
-std::span<const PagePart> parts_to_read(const PageVariable& variable, std::size_t first) {
-  constexpr std::size_t kTogether = std::size_t{8} << 20;
-  const PagePart& part = variable.parts[first];
-  std::size_t count = 1;
-  if (!part.axis || *part.axis == 0) return {&part, count};
-  const auto bytes = [](const PagePart& one) {
-    return static_cast<std::size_t>(cells_of(one.shape())) * c10::elementSize(one.stored->type);
-  };
-  std::size_t sum = bytes(part);
-  for (; first + count < variable.parts.size(); ++count) {
-    const PagePart& next = variable.parts[first + count];
-    sum += bytes(next);
-    if (next.stored != part.stored || next.axis != part.axis || sum > kTogether) break;
-  }
-  return {&part, count};
-}
-
 FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precision precision,
                   Form form) {
   FilledPart filled{values.sizes().vec(), {}, {}};
   if (variable.facts().holds == Holds::token_ids) {
     const at::Tensor whole = values.to(at::kLong).contiguous();
     const std::int64_t* data = whole.data_ptr<std::int64_t>();
-    note_ids(filled, {data, static_cast<std::size_t>(whole.numel())});
+    filled.ids.insert(data, data + whole.numel());
+    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
     // Ids change little from layer to layer, and not at all along other axes.
     const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
     filled.block = layers ? id_block(values, form) : number_block(values, Precision::exact, form);
@@ -138,21 +104,13 @@ std::size_t EncodedParts::least_bytes(const Key& key, const PageVariable& variab
 
 at::Tensor EncodedParts::values_of(const PartPlace& at, const PageVariable& variable,
                                    const PagePart& part) {
-  constexpr std::size_t kMostBytes = std::size_t{40} << 20;
+  constexpr std::size_t kMostBytes = std::size_t{32} << 20;
   for (const auto& [place, values] : read_)
     if (!(place < at) && !(at < place)) return values;
-  // Cases share the chunks of a variable, which are unpacked once for several of them. The same
-  // part is asked for with one rank and with all, and in another precision.
-  std::vector<Rows> rows;
-  const auto parts = parts_to_read(variable, at.part);
-  rows.reserve(parts.size());
-  for (const PagePart& one : parts) rows.push_back(one.rows);
-  std::vector<at::Tensor> all = read_rows_of_each(*part.stored, part.axis, rows);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    read_.emplace_back(PartPlace{at.run, at.result, at.variable, at.part + i},
-                       first_ranks(variable, std::move(all[i]), most_ranks_));
-  }
-  const at::Tensor values = read_[read_.size() - all.size()].second;
+  const at::Tensor values =
+      first_ranks(variable, read_rows_of(*part.stored, part.axis, part.rows), most_ranks_);
+  // The same part is asked for with one rank and with all, and in another precision.
+  read_.emplace_back(at, values);
   const auto bytes = [this] {
     std::size_t sum = 0;
     for (const auto& [place, one] : read_) sum += one.nbytes();
