@@ -121,9 +121,9 @@ TEST(Command, ExitsWith3OnATruncatedCheckpointNamingTheFile) {
 }
 
 TEST(Command, ExitsWith4OnAToolThatIsNotThere) {
-  const auto outcome = lensbench({"tool", "tuned_lens", "--model", kModel, "--prompt", "x"});
+  const auto outcome = lensbench({"tool", "patchscope", "--model", kModel, "--prompt", "x"});
   EXPECT_EQ(outcome.exit_code, 4);
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("tool 'tuned_lens' not found"), HasSubstr("searched")));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("tool 'patchscope' not found"), HasSubstr("searched")));
 }
 
 TEST(TokenizeCommand, GivesTheIdsOfHuggingFace) {

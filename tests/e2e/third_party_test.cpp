@@ -22,8 +22,12 @@ using testing::run;
 
 class ThirdParty : public ::testing::Test {
  protected:
-  // Always at the same place, so that a compiler's cache knows the sources again.
-  static fs::path root() { return fs::path(testing::build_folder()) / "third-party"; }
+  // Always at the same place, so that a compiler's cache knows the sources again; each half of the
+  // tests has its own.
+  static fs::path root() {
+    const char* half = std::getenv("GTEST_SHARD_INDEX");
+    return fs::path(testing::build_folder()) / "third-party" / (half == nullptr ? "all" : half);
+  }
   static std::string prefix() { return root() / "moved"; }
 
   static void SetUpTestSuite() {
