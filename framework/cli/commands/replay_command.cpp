@@ -86,8 +86,10 @@ std::string under_recorded_name(const RecordedRun& recorded, const std::string& 
     if (!fs::is_regular_file(now.path, error) || sha256_file(now.path) != file.sha256) continue;
     const std::string inside =
         file.name.substr(std::min(file.name.find(":results/"), file.name.size()));
-    const fs::path link =
-        folder / parameter / file.name.substr(0, file.name.size() - inside.size());
+    // The archive is untrusted: a name with folders could place the link anywhere.
+    const fs::path plain = file.name.substr(0, file.name.size() - inside.size());
+    if (plain.empty() || plain != plain.filename() || plain == "." || plain == "..") continue;
+    const fs::path link = folder / "files" / fs::path(parameter).filename() / plain;
     fs::create_directories(link.parent_path());
     fs::create_symlink(fs::absolute(now.path), link);
     return link.string() + inside;

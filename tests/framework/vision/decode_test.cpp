@@ -1,10 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <map>
+#include <string>
 
 #include "pictures.hpp"
 #include "vision/decode/png_text.hpp"
@@ -54,6 +56,31 @@ TEST(Decode, RefusesWhatItCannotReadAndSaysWhy) {
     EXPECT_THAT(message, ::testing::HasSubstr(reason)) << name;
     EXPECT_THAT(message, ::testing::StartsWith(name + ": "));
   }
+}
+
+/// Largest address space that this process has had, kB. A process begins with its own at a fork.
+std::int64_t peak_address_space() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (word == "VmPeak:") {
+      std::int64_t kilobytes = 0;
+      status >> kilobytes;
+      return kilobytes;
+    }
+  return -1;
+}
+
+// libpng takes memory for a chunk by the length that it states, here 1.2 GB in a file of 104 bytes.
+TEST(Decode, TakesNoMemoryForAChunkThatIsLongerThanItsFile) {
+  const std::string bytes = picture_bytes("refused/long_chunk.png");
+  EXPECT_EXIT(
+      {
+        const std::int64_t before = peak_address_space();
+        refusal("long_chunk.png", bytes);
+        const std::int64_t more = peak_address_space() - before;
+        std::exit(before > 0 && more < 500000 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Decode, RefusesEveryFileThatIsCutOff) {
