@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/tool.hpp>
+#include <utility>
 
 #include "bench/plugin_handles.hpp"
 #include "serve/question.hpp"
@@ -26,6 +27,18 @@ bool has_lens(const PluginInfo* tool) {
   return std::any_of(tool->results.begin(), tool->results.end(), [](const ResultInfo& result) {
     return result.view == View::heatmap && result.dims == "layer token rank";
   });
+}
+
+/// Whether the defaults may be enough for a question: a lens that was trained before is a file.
+bool reads_no_file(const PluginInfo* tool) {
+  return std::none_of(
+      tool->parameters.begin(), tool->parameters.end(),
+      [](const ParameterInfo& parameter) { return parameter.type == ParameterType::file; });
+}
+
+/// Place in the list of tools, the first one being what a new page asks.
+int place_of(const PluginInfo* tool) {
+  return (has_lens(tool) ? 0 : 2) + (reads_no_file(tool) ? 0 : 1);
 }
 
 nlohmann::json describe_parameter(const ParameterInfo& parameter) {
@@ -55,7 +68,7 @@ std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn) 
     }
   }
   std::stable_sort(tools.begin(), tools.end(), [](const PluginInfo* a, const PluginInfo* b) {
-    return has_lens(a) != has_lens(b) ? has_lens(a) : a->name < b->name;
+    return std::pair(place_of(a), a->name) < std::pair(place_of(b), b->name);
   });
   return tools;
 }

@@ -10,8 +10,9 @@ namespace lensbench::serve {
 
 /// Tools that a page can ask about one prompt: those that read prompts, need no parameter that must
 /// be set, and whose results have a picture. Those that say what the model would choose at each
-/// layer come first. All are loaded, before that in child processes; so this is called while the
-/// process is small. \param warn  receives the reasons why libraries are left out
+/// layer come first, and of these the ones without a parameter for a file. All are loaded, before
+/// that in child processes; so this is called while the process is small. \param warn  receives the
+/// reasons why libraries are left out
 std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn);
 
 /// Those of the tools that can analyse the model.

@@ -45,6 +45,23 @@ at::Tensor rank_of(const ExactTask& task, const at::Tensor& logits) {
   return (logits > own).sum(1) + 1;
 }
 
+/// Logits that differ by less than this share of the largest one may change places in float32,
+/// which keeps 6e-8 of each term of a sum.
+constexpr double kSameLogit = 1e-5;
+
+/// Number of other tokens whose logit may be above or below the answer's in float32 [prompt].
+at::Tensor ties_of(const ExactTask& task, const at::Tensor& logits) {
+  const at::Tensor own = rows_at(logits, task.answers).unsqueeze(1);
+  const at::Tensor largest = logits.abs().amax(1, true);
+  return ((logits - own).abs() <= kSameLogit * largest).sum(1) - 1;
+}
+
+std::vector<std::int64_t> to_integers(const at::Tensor& values) {
+  const at::Tensor contiguous = values.contiguous();
+  const auto* data = contiguous.data_ptr<std::int64_t>();
+  return {data, data + contiguous.numel()};
+}
+
 /// First layer from which the answer stays first; empty if it is not first at the end.
 std::optional<std::int64_t> settled(const std::vector<std::vector<std::int64_t>>& rank,
                                     std::size_t prompt) {
@@ -103,9 +120,8 @@ ReadoutTruth measure_readout(const ExactTask& task) {
   for (const at::Tensor& stream : task.clean.streams) {
     const at::Tensor logits = read_out(task.model, rows_at(stream, task.positions));
     readout.probability.push_back(to_numbers(rows_at(logits.softmax(-1), task.answers)));
-    const at::Tensor rank = rank_of(task, logits).contiguous();
-    const auto* data = rank.data_ptr<std::int64_t>();
-    readout.rank.emplace_back(data, data + rank.numel());
+    readout.rank.push_back(to_integers(rank_of(task, logits)));
+    readout.rank_ties.push_back(to_integers(ties_of(task, logits)));
   }
   for (std::size_t prompt = 0; prompt < readout.rank[0].size(); ++prompt)
     readout.first_correct_layer.push_back(settled(readout.rank, prompt));

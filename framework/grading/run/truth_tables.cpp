@@ -80,6 +80,7 @@ std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimI
   } else if (claim.family == ClaimFamily::rank) {
     table.kind = TableKind::rank;
     for (const auto& row : readout.rank) table.truth.emplace_back(row.begin(), row.end());
+    for (const auto& row : readout.rank_ties) table.rank_ties.emplace_back(row.begin(), row.end());
     name_layers(table);
   } else if (!readout.first_correct_layer.empty()) {
     table.kind = TableKind::layer;

@@ -225,6 +225,20 @@ std::vector<double> of_layer(const ItemTable& table, const Prompts& prompts) {
           answered_share(table, prompts)};
 }
 
+/// Share of answered prompts with a rank that no order of tied tokens gives.
+double wrong_ranks(const ItemTable& table, const Prompts& prompts) {
+  double wrong = 0, answered = 0;
+  for (std::size_t i = 0; i < table.items.size(); ++i)
+    for (const std::size_t p : prompts) {
+      const double claimed = table.claimed[i][p];
+      if (std::isnan(claimed)) continue;
+      const double ties = table.rank_ties.empty() ? 0 : table.rank_ties[i][p];
+      answered += 1;
+      if (std::abs(claimed - table.truth[i][p]) > ties) wrong += 1;
+    }
+  return answered > 0 ? wrong / answered : kNoValue;
+}
+
 /// Heads that attend without effect have a metric of their own.
 std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts) {
   double mass[2] = {0, 0}, n[2] = {0, 0};
@@ -281,11 +295,7 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::probability:
       return {largest_difference(table, prompts), answered_share(table, prompts)};
     case TableKind::rank:
-      return {mean_of(table, prompts,
-                      [](double s, double t) {
-                        return std::isnan(s) ? kNoValue : (s != t ? 1.0 : 0.0);
-                      }),
-              answered_share(table, prompts)};
+      return {wrong_ranks(table, prompts), answered_share(table, prompts)};
     case TableKind::layer:
       return of_layer(table, prompts);
     case TableKind::attention:

@@ -125,6 +125,8 @@ void check_readout(const ReadoutTruth& readout, std::size_t prompts, const Trans
     require_table(readout.probability, layers, "layers", prompts, "prompts", place / "probability");
   if (!readout.rank.empty())
     require_table(readout.rank, layers, "layers", prompts, "prompts", place / "rank");
+  if (!readout.rank_ties.empty())
+    require_table(readout.rank_ties, layers, "layers", prompts, "prompts", place / "rank_ties");
   const auto& first = readout.first_correct_layer;
   if (!first.empty()) require_size(first.size(), prompts, "prompts", place / "first_correct_layer");
   for (std::size_t i = 0; i < first.size(); ++i)

@@ -158,6 +158,8 @@ ReadoutTruth read_readout(const JsonReader& object) {
   readout.rank = list(object, "rank", [](const JsonReader& row) {
     return row.integers({1, kIndex.max});
   });
+  readout.rank_ties =
+      list(object, "rank_ties", [](const JsonReader& row) { return row.integers(kIndex); });
   readout.first_correct_layer = list(object, "first_correct_layer", [](const JsonReader& layer) {
     return layer.is_null() ? std::nullopt : std::optional(layer.integer(kIndex));
   });

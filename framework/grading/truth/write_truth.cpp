@@ -94,6 +94,7 @@ json json_of(const ReadoutTruth& readout) {
   json object = json::object();
   if (!readout.probability.empty()) object["probability"] = readout.probability;
   if (!readout.rank.empty()) object["rank"] = readout.rank;
+  if (!readout.rank_ties.empty()) object["rank_ties"] = readout.rank_ties;
   if (!readout.first_correct_layer.empty())
     object["first_correct_layer"] = list_of(readout.first_correct_layer, or_null);
   return object;

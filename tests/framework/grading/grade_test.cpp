@@ -73,7 +73,7 @@ class OneHead : public ::testing::Test {
     task.effects = effects;
     // Of 12 tokens with the logits 1, -1 and ten times 0; before the block all are 0.
     const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 10);
-    task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}};
+    task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}, {}};
     task.attention.emplace_back();
     task.attention[0].head = "L0H0";
     task.attention[0].keys = {1, 1};

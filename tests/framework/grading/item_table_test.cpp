@@ -133,6 +133,19 @@ TEST(LayerMetrics, CompareWithThePlantedLayerToo) {
   EXPECT_NEAR(metric(table, "coverage"), 2.0 / 3, 1e-12);
 }
 
+TEST(RankMetrics, TakeAnyOrderOfTokensThatAreTiedInFloat32) {
+  ItemTable table;
+  table.kind = TableKind::rank;
+  table.items = {"0", "1"};
+  table.truth = {{2, 1}, {1, 1}};
+  table.claimed = {{3, 1}, {2, 1}};
+  EXPECT_EQ(metric(table, "wrong"), 0.5);
+  table.rank_ties = {{1, 0}, {0, 0}};
+  EXPECT_EQ(metric(table, "wrong"), 0.25);
+  table.claimed[0][0] = 4;  // further away than the one tied token explains
+  EXPECT_EQ(metric(table, "wrong"), 0.5);
+}
+
 TEST(AttentionMetrics, KeepHeadsWithoutEffectApart) {
   ItemTable table;
   table.kind = TableKind::attention;

@@ -50,6 +50,7 @@ json complete_truth() {
       "edges": {"member": [{"source": "embed", "target": "L0H0", "slot": "v"}],
                 "total": [["embed", "L0H0", "v", 2.5]], "count": 12},
       "readout": {"probability": [[0.1, 0.2], [0.9, 0.8]], "rank": [[3, 4], [1, 1]],
+                  "rank_ties": [[1, 0], [0, 0]],
                   "first_correct_layer": [1, null]},
       "restore_grid": {"hook": "resid_pre", "values": [[0, 1, 0], [0, 0, 1]]},
       "attention": [{"head": "L0H1", "keys": [1, 0], "mass": [1, 0.5], "causal": false}],
@@ -172,6 +173,11 @@ TEST_F(TruthFile, WithAPositionOutsideThePromptIsRefused) {
 TEST_F(TruthFile, WithATableOfAnotherSizeIsRefused) {
   truth_["tasks"][0]["readout"]["rank"].push_back({1, 1});
   EXPECT_THAT(refusal(), HasSubstr("readout.rank: has 3 layers, expected 2"));
+}
+
+TEST_F(TruthFile, WithTiesOfAnotherSizeIsRefused) {
+  truth_["tasks"][0]["readout"]["rank_ties"][0] = {1};
+  EXPECT_THAT(refusal(), HasSubstr("readout.rank_ties[0]: has 1 prompts, expected 2"));
 }
 
 TEST_F(TruthFile, WithEffectsOfNoQuestionIsRefused) {
