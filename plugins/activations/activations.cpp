@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <set>
 #include <utility>
 
@@ -79,6 +80,10 @@ Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& op
   }
   if (model().spec().vision) add_picture_axes(dataset, *model().spec().vision, tokens);
   add_missing_coordinates(dataset, tokens.size(), options.positions);
+  Provenance{.definition = "activations/1"}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["hooks"] = options.hooks;
   dataset.attributes["store"] = options.store == ActivationStore::float16 ? "float16" : "float32";
   dataset.attributes["positions"] = options.positions == ActivationPositions::last ? "last" : "all";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <utility>
 
 #include "fit.hpp"
@@ -104,6 +105,16 @@ std::string fitted_to(const Context& context, const StoredLens& lens) {
              : "another model: " + lens.base;
 }
 
+/// Windows of a text are read in an order of the corpus, which has streams of its own.
+void add_provenance(Dataset& dataset, bool fitted) {
+  Provenance{.definition = "jacobian_lens/1",
+             .rule = fitted ? "sum over later positions, mean over positions and windows" : "none"}
+      .describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
+}
+
 }  // namespace
 
 std::vector<std::string> JacobianLensTool::usual_hooks(const TransformerSpec& spec) const {
@@ -167,7 +178,7 @@ Dataset JacobianLensTool::read(const Tokens& tokens, const std::string& source,
     source_ = source;
   }
   Dataset dataset = read_prompt(context(), tokens, lens_->jacobians, options);
-  dataset.attributes["definition"] = "jacobian_lens/1";
+  add_provenance(dataset, false);
   dataset.attributes["mode"] = "use";
   dataset.attributes["lens_fitted_to"] = fitted_to(context(), *lens_);
   context().record_file(dataset, "lens", source);
@@ -189,7 +200,7 @@ Dataset JacobianLensTool::fit(const Tokens& tokens, const JacobianLensFit& fit,
   add_fit(dataset, fitted);
   dataset.receipts.push_back(identity_receipt(fitted.identity_error));
   dataset.receipts.push_back(direction_receipt(fitted.direction_error, is_half(model())));
-  dataset.attributes["definition"] = "jacobian_lens/1";
+  add_provenance(dataset, true);
   dataset.attributes["mode"] = "fit";
   dataset.attributes["lens"] = "fitted here";
   dataset.attributes["seed"] = static_cast<std::int64_t>(context().seed());

@@ -7,6 +7,7 @@
 #include <ATen/ops/full.h>
 
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <limits>
 
 #include "analysis.hpp"
@@ -117,6 +118,10 @@ void add_ablation(Dataset& dataset, const Analysis& analysis, const AblationResu
 
 void add_attributes(Dataset& dataset, const Target& target, const LayerAttributionOptions& options,
                     const Analysis& analysis) {
+  Provenance{.definition = "layer_attribution/1"}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "ablation_effect = logit of the ablated run - logit of the prompt";
   dataset.attributes["target"] = to_string(target);
   dataset.attributes["versus"] = options.versus ? to_string(*options.versus) : "none";
   dataset.attributes["position"] = analysis.position;

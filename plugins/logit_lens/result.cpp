@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <lensbench/metric.hpp>
 #include <utility>
 
 namespace lensbench::lens {
@@ -74,6 +75,10 @@ void add_claims(Dataset& dataset) {
 
 void add_attributes(Dataset& dataset, const Model& model, const Tokens& tokens,
                     const LogitLensOptions& options) {
+  Provenance{.definition = "logit_lens/1"}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["top_k"] = options.top_k;
   dataset.attributes["points"] = options.points;
   dataset.attributes["norm"] = static_cast<std::int64_t>(options.norm);

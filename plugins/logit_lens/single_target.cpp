@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <utility>
 
 #include "decode.hpp"
@@ -45,6 +46,10 @@ at::Tensor run_remaining_blocks(const Model& model, const Tokens& tokens, std::i
 
 void add_question(Dataset& dataset, const Model& model, const Tokens& tokens,
                   const Target& target) {
+  Provenance{.definition = "logit_lens/1"}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["target"] = to_string(meant_target(model, target));
   dataset.attributes["bos_added"] = static_cast<std::int64_t>(tokens.bos_added);
 }

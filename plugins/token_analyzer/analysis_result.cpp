@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <lensbench/metric.hpp>
 
 #include "common/worst.hpp"
 #include "token_analyzer/analysis.hpp"
@@ -212,6 +213,13 @@ std::vector<std::string> texts_of(const std::vector<double>& numbers) {
 
 /// Adds the options by the names of the tool's parameters.
 void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
+  const bool sampled = options.max_new_tokens > 0 && options.sampling.temperature > 0;
+  Provenance{.definition = "token_analyzer/1",
+             .rule = sampled ? "sampled" : "none",
+             .seed_stream = sampled ? 0 : -1}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["top_k"] = options.top_k;
   dataset.attributes["max_new_tokens"] = options.max_new_tokens;
   dataset.attributes["temperature"] = options.sampling.temperature;

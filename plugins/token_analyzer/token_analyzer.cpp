@@ -1,6 +1,7 @@
 #include "token_analyzer/token_analyzer.hpp"
 
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 
 #include "token_analyzer/flags.hpp"
 #include "token_analyzer/model_comparison.hpp"
@@ -85,6 +86,10 @@ Dataset TokenAnalyzerTool::compare(const Tokens& tokens, const Model& other, std
   require_same_vocabulary(model(), other);
   Dataset dataset = comparison_dataset(
       tokens, compare_text(model(), shared_residual(tokens), other, tokens, top_k));
+  Provenance{.definition = "token_analyzer/1"}.describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "the same prompt in versus_model";
+  dataset.attributes["sign"] = "none";
   dataset.attributes["top_k"] = top_k;
   context().record_model(dataset, "versus_model", other);
   return dataset;

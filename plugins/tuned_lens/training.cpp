@@ -22,8 +22,6 @@ namespace lensbench::tuned {
 namespace {
 
 constexpr const char* kState = "translators";
-/// Streams of random numbers from here on draw the rows of each window.
-constexpr std::uint64_t kRowStreams = std::uint64_t{1} << 40;
 
 /// Windows of a text without end.
 class Windows {

@@ -13,6 +13,9 @@
 
 namespace lensbench::tuned {
 
+/// Streams of random numbers from here on draw the rows of each window.
+inline constexpr std::uint64_t kRowStreams = std::uint64_t{1} << 40;
+
 /// Sums over rows of what a step needs.
 struct StepSums {
   explicit StepSums(const TransformerSpec& spec);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <lensbench/error.hpp>
+#include <lensbench/metric.hpp>
 #include <utility>
 
 #include "corpus_parts.hpp"
@@ -88,6 +89,17 @@ double flops_of_row(const TransformerSpec& spec) {
          2 * width * vocab;
 }
 
+/// \param trained  whether rows of a text were drawn for a training
+void add_provenance(Dataset& dataset, bool trained) {
+  Provenance{.definition = "tuned_lens/1",
+             .rule = trained ? "stochastic gradient descent with Nesterov momentum" : "none",
+             .seed_stream = trained ? static_cast<std::int64_t>(kRowStreams) : -1}
+      .describe(dataset);
+  dataset.attributes["base_run"] = "prompt";
+  dataset.attributes["source_run"] = "none";
+  dataset.attributes["sign"] = "none";
+}
+
 }  // namespace
 
 std::vector<std::string> TunedLensTool::usual_hooks(const TransformerSpec& spec) const {
@@ -167,7 +179,7 @@ Dataset TunedLensTool::read(const Tokens& tokens, const std::string& source,
   check_compatible(model());
   const StoredLens& stored = lens(tokens, source);
   Dataset dataset = read_prompt(context(), tokens, stored.translators, options);
-  dataset.attributes["definition"] = "tuned_lens/1";
+  add_provenance(dataset, false);
   dataset.attributes["mode"] = "use";
   dataset.attributes["lens_trained_on"] = trained_on(context(), stored);
   context().record_file(dataset, "lens", stored.tensors);
@@ -196,7 +208,7 @@ Dataset TunedLensTool::train(const Tokens& tokens, const TunedLensTraining& trai
   dataset.receipts.push_back(first_step_receipt(trained.first_difference, is_half(model())));
   dataset.receipts.push_back(gradient_receipt(trained.gradient_error, is_half(model())));
   dataset.receipts.push_back(held_out_receipt(evaluation));
-  dataset.attributes["definition"] = "tuned_lens/1";
+  add_provenance(dataset, true);
   dataset.attributes["mode"] = "train";
   dataset.attributes["lens"] = "trained here";
   dataset.attributes["seed"] = static_cast<std::int64_t>(context().seed());

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <lensbench/metric.hpp>
 #include <string>
 #include <utility>
 
@@ -179,6 +181,12 @@ void add_continuations(Dataset& dataset, const Continuations& continuations,
 void add_attributes(Dataset& dataset, const VisionLensOptions& options,
                     const std::vector<TokenSet>& sets) {
   auto& attributes = dataset.attributes;
+  const bool shuffled = std::find(options.controls.begin(), options.controls.end(),
+                                  "shuffled_patches") != options.controls.end();
+  Provenance{.definition = "vision_lens/1", .seed_stream = shuffled ? 0 : -1}.describe(dataset);
+  attributes["base_run"] = "prompt";
+  attributes["source_run"] = "none";
+  attributes["sign"] = "none";
   attributes["concepts"] = to_text(options.concepts);
   attributes["top_k"] = options.top_k;
   attributes["every"] = options.every;
