@@ -216,7 +216,8 @@ void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
   const bool sampled = options.max_new_tokens > 0 && options.sampling.temperature > 0;
   Provenance{.definition = "token_analyzer/1",
              .rule = sampled ? "sampled" : "none",
-             .seed_stream = sampled ? 0 : -1}.describe(dataset);
+             .seed_stream = sampled ? 0 : -1}
+      .describe(dataset);
   dataset.attributes["base_run"] = "prompt";
   dataset.attributes["source_run"] = "none";
   dataset.attributes["sign"] = "none";

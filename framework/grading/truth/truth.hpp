@@ -117,8 +117,8 @@ struct ReadoutTruth {
   std::vector<std::vector<std::int64_t>> rank;  ///< of the answer, [layer][prompt]
   /// Layer from which the answer stays first, one a prompt; empty: never.
   std::vector<std::optional<std::int64_t>> first_correct_layer;
-  /// Other tokens whose logit equals the answer's up to rounding in float32, [layer][prompt]; empty:
-  /// none.
+  /// Other tokens whose logit equals the answer's up to rounding in float32, [layer][prompt];
+  /// empty: none.
   std::vector<std::vector<std::int64_t>> rank_ties;
 };
 
