@@ -186,9 +186,9 @@ void check_count(const Form& form, const Parameters& parameters) {
   const auto n = std::ssize(form.names), t = std::ssize(form.templates);
   const std::int64_t different = t * std::ssize(kOrders) * n * (n - 1);
   if (parameters.integer("prompts") > different)
-    throw InputError(parameters.text("names") + ": " + std::to_string(n) + " names in " +
-                     std::to_string(t) + " templates and " + std::to_string(kOrders.size()) +
-                     " orders give " + std::to_string(different) +
+    throw InputError(parameters.text("names") + ": " + std::to_string(n) + " names and " +
+                     std::to_string(t) + (t == 1 ? " template in " : " templates in ") +
+                     std::to_string(kOrders.size()) + " orders give " + std::to_string(different) +
                      " different prompts, expected at least " +
                      std::to_string(parameters.integer("prompts")) +
                      " (parameter 'prompts'); add names or templates");

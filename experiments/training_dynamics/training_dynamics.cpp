@@ -10,6 +10,7 @@
 #include "checkpoints.hpp"
 #include "common/repeated_tokens.hpp"
 #include "common/results.hpp"
+#include "common/target.hpp"
 #include "readings.hpp"
 #include "training.hpp"
 
@@ -20,23 +21,15 @@ using namespace lensbench;
 
 /// The prompt with its target after it, so that every token of the prompt has a token that follows.
 Tokens with_target(const Case& c) {
-  const Target target = c.target();
-  std::int64_t id = target.id;
-  if (target.kind != Target::Kind::token) {
-    const ForwardOptions last{.logits = ForwardOptions::Logits::last};
-    id = c.model()
-             .forward(make_batch(c.tokens()), last)
-             .logits.flatten()
-             .argmax()
-             .item<std::int64_t>();
-  }
   std::vector<std::int64_t> ids = c.tokens().ids;
-  ids.push_back(id);
+  ids.push_back(common::token_after(c));
   if (std::ssize(ids) > position_limit(c.model().spec()))
     throw UsageError("training_dynamics: case '" + c.id() + "' has " +
                      std::to_string(c.tokens().size()) +
                      " tokens, as many as the model has positions; leave one for the target");
-  return tokens_from_ids(c.model(), std::move(ids));
+  Tokens tokens = tokens_from_ids(c.model(), std::move(ids));
+  tokens.pictures = c.tokens().pictures;
+  return tokens;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "common/noise.hpp"
+#include "common/text_alone.hpp"
 #include "subject.hpp"
 #include "tracing_result.hpp"
 #include "tracing_sweep.hpp"
@@ -138,6 +139,7 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   check_options(model().spec(), options);
   if (tokens.size() == 0)
     throw UsageError("causal_tracing: the prompt is empty; give at least one token");
+  refuse_pictures("causal_tracing", tokens);
   const std::vector<std::int64_t> subject = checked_subject(given, tokens.size());
   const at::Tensor stream = patching::last_stream(model(), tokens);
   const MetricReader reader = reader_of(model(), tokens, stream, object, options);

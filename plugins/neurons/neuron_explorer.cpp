@@ -11,6 +11,7 @@
 #include <lensbench/error.hpp>
 #include <numeric>
 
+#include "common/text_alone.hpp"
 #include "effects.hpp"
 #include "explorer_result.hpp"
 #include "optimise.hpp"
@@ -250,6 +251,7 @@ Dataset NeuronExplorerTool::explore(const Tokens& tokens, const Target& target,
   check_compatible(model());
   check_options(model().spec(), options);
   if (tokens.ids.empty()) refuse("the prompt is empty; give at least one token");
+  tracing::refuse_pictures("neuron_explorer", tokens);
   const Found& found = find(tokens, options);
   Dataset dataset;
   add_neuron_axis(dataset, found.neurons);

@@ -11,6 +11,7 @@
 #include <lensbench/statistics.hpp>
 #include <limits>
 
+#include "common/text_alone.hpp"
 #include "directions.hpp"
 #include "generation.hpp"
 #include "neutral.hpp"
@@ -192,6 +193,7 @@ Dataset SteeringTool::steer(const Tokens& tokens, const at::Tensor& directions,
   check_compatible(model());
   if (tokens.size() == 0)
     throw UsageError("steering: the prompt is empty; give at least one token");
+  tracing::refuse_pictures("steering", tokens);
   check_options(model(), options, tokens.size());
   const SteeredTokens where = checked_tokens(options, tokens.size());
   const std::string last = residual_hook(model().spec(), model().spec().n_layers);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage: every_family.py [--program LENSBENCH] [--samples FAMILY|all] [--model DIR]... [--table FILE] [--jobs N]
+"""usage: every_family.py [--program LENSBENCH] [--samples one|all|none] [--model DIR]... [--words WORDS] [--jobs N]
 
 Walks small models of every family through the command, as a user would: each tool and experiment is
 run on ids, its archive is shown, verified and replayed; one archive is drawn, plotted, compared and
@@ -8,7 +8,9 @@ code 2 or 3 and one message. Prints a table of models and tools: + answered, a l
 the refusals. Exit code 1 if anything failed.
 
 The models are those of tests/data/models and tests/data/vision_models, one of each family unless
---samples all is given, with a tokenizer of made-up words. --model walks a folder of one's own.
+--samples all is given, with a tokenizer of made-up words. --model walks a folder of one's own, whose
+tokenizer has to take each of --words as one token after a space. The last row is a model with a vision
+tower and a picture.
 """
 import argparse
 import collections
@@ -17,7 +19,9 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
@@ -66,10 +70,11 @@ def samples(every):
 
 
 class Inputs:
-    """Files of words that tools and experiments read."""
+    """Texts and files of words that tools and experiments read."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, own_words):
         rng = random.Random(1)
+        self.own_words = own_words
         words = lambda count: " ".join(f"t{rng.randrange(VOCABULARY)}" for _ in range(count))
         self.folder = folder
         self.text = self.write("text.txt", "".join(words(24) + "\n" for _ in range(24)))
@@ -78,10 +83,16 @@ class Inputs:
         self.answers = self.write("answers.jsonl", self.lines({"text": words(6), "answer": " " + words(3), "label": i % 2} for i in range(12)))
         self.questions = self.write("questions.jsonl", self.lines({"text": words(4), "passages": [words(4), words(4)], "answer": " " + words(2), "source": 0} for _ in range(3)))
         self.terms = self.write("terms.txt", "t3\nt7\nt11\n")
+        self.names = self.write("names.txt", "".join(f"t{id}\n" for id in range(20, 32)))
+        self.sentences = self.write("sentences.txt", "t3 {A} t4 {B} t5 {B} t6\n")
 
     def write(self, name, text):
-        (self.folder / name).write_text(text)
+        (self.folder / name).write_text(self.said(text))
         return str(self.folder / name)
+
+    def said(self, text):
+        """The text with words of one's own, if any were given, in place of the made-up ones."""
+        return re.sub(r"\bt(\d+)\b", lambda word: self.own_words[int(word[1]) % len(self.own_words)], text) if self.own_words else text
 
     @staticmethod
     def lines(objects):
@@ -105,7 +116,7 @@ def tools(inputs):
         "activation_patching": pair,
         "causal_tracing": [*ids, "--set", "subject_tokens=2", "--set", "samples=3"],
         "path_patching": pair,
-        "input_attribution": [*ids, "--set", "steps=64"],
+        "input_attribution": [*ids, "--set", "steps=256"],
         "sparsity": [*ids, *text],
         "neuron_explorer": [*ids, *text],
         "steering": ["--prompt", "t1 t9 t12 t30 t9 t7", "--set", "plus=t4 t5", "--set", "minus=t6 t5", "--set", f"neutral={inputs.text}", "--set", "window=16"],
@@ -125,6 +136,9 @@ def experiments(inputs, model):
         "generation_audit": [*ids, "--set", "max_new_tokens=3"],
         "model_comparison": [*ids, "--set", f"other={model}"],
         "training_dynamics": [*ids, "--set", f"checkpoints={model}", "--set", "start=none", "--set", "length=5"],
+        "indirect_object_identification": ["--prompt", "t1", "--set", f"templates={inputs.sentences}", "--set", f"names={inputs.names}", "--set", "prompts=100",
+                                           "--set", "minimum_accuracy=0", "--set", "traced=4"],
+        "concept_emergence": [*ids, "--set", "concepts=t3,t7", "--set", "samples=100"],
         "induction_heads": ["--prompt", "t1", "--set", "sequences=4", "--set", "length=5", "--set", "start=none", "--set", "draws=2"],
         "factual_recall_tracing": ["--prompts", inputs.facts, "--set", "samples=3"],
         "answer_sources": ["--prompts", inputs.questions],
@@ -133,9 +147,17 @@ def experiments(inputs, model):
     }
 
 
+def of_picture(arguments, picture):
+    """The arguments with a question about a picture in place of all ids and prompts."""
+    rest, prompts = [], []
+    for key, value in zip(arguments[::2], arguments[1::2]):
+        (prompts if key in ("--ids", "--prompt") else rest).extend([key, value])
+    return [*(["--prompt", "What is it?", "--image", picture] if prompts else []), *rest]
+
+
 class Walk:
-    def __init__(self, program, model, scratch, inputs):
-        self.program, self.model, self.scratch, self.inputs = program, model, scratch, inputs
+    def __init__(self, program, model, scratch, inputs, picture=None):
+        self.program, self.model, self.scratch, self.inputs, self.picture = program, model, scratch, inputs, picture
         self.cells, self.failures = {}, []
 
     def command(self, *arguments):
@@ -170,12 +192,16 @@ class Walk:
         return archive
 
     def everything(self):
+        def asked(arguments):
+            words = [self.inputs.said(str(one)) for one in arguments]
+            return of_picture(words, self.picture) if self.picture else words
+
         for name, arguments in tools(self.inputs).items():
-            archive = self.call("tool", name, arguments)
+            archive = self.call("tool", name, asked(arguments))
             if archive and name == "logit_lens":
                 self.draw(archive)
         for name, arguments in experiments(self.inputs, self.model).items():
-            self.call("run", name, arguments)
+            self.call("run", name, asked(arguments))
         return self
 
     def draw(self, archive):
@@ -201,7 +227,7 @@ def print_table(walks):
     print("\n" + "\n".join(f"{i:2} {name}" for i, name in enumerate(names, 1)))
     print("\n" + "\n".join(f"{letter(n)}: {reason}" for reason, n in letters.items()))
     counts = collections.Counter("answered" if one == "+" else "refused" for walk in walks for one in walk.cells.values())
-    print(f"\n{len(walks)} models: {counts['answered']} answered, shown, verified and replayed, {counts['refused']} refused")
+    print(f"\n{len(walks)} model{'s' * (len(walks) != 1)}: {counts['answered']} answered, shown, verified and replayed, {counts['refused']} refused")
 
 
 def main():
@@ -209,24 +235,30 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/lensbench"))
     parser.add_argument("--samples", default="one", choices=["one", "all", "none"], help="samples of each family")
     parser.add_argument("--model", type=pathlib.Path, action="append", default=[], help="a model folder with a tokenizer of words that it takes")
+    parser.add_argument("--words", default="", help="words for --model, in place of made-up ones: t3 is the fourth")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        inputs = Inputs(scratch)
+        inputs = Inputs(scratch, args.words.split())
+        (scratch / "letters").mkdir()
+        letters = Inputs(scratch / "letters", list(string.ascii_letters))
         sources = [] if args.samples == "none" else samples(args.samples == "all")
         models = [prepare(source, scratch / "models" / source.name) for source in sources] + [model.resolve() for model in args.model]
 
-        def walk(model):
+        def walk(model, picture=None):
             folder = scratch / "out" / model.name
             folder.mkdir(parents=True)
-            done = Walk(args.program, model, folder, inputs).everything()
-            print(f"{model.name}: {len(done.failures)} failures", file=sys.stderr, flush=True)
+            done = Walk(args.program, model, folder, letters if picture else inputs, picture).everything()
+            print("\n".join([f"{model.name}: {len(done.failures)} failures", *done.failures]), file=sys.stderr, flush=True)
             shutil.rmtree(folder)
             return done
 
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             walks = list(pool.map(walk, models))
+            if sources:
+                pictures = shutil.copytree(ROOT / "tests/data/picture_prompts", scratch / "pictures")
+                walks.append(walk((pictures / "model").rename(pictures / "qwen2_5_vl-picture"), pictures / "pictures" / "odd.png"))
     print_table(walks)
     failures = [failure for walk in walks for failure in walk.failures]
     print("".join(f"\nFAILED: {failure}" for failure in failures) or "nothing failed")

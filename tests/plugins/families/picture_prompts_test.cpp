@@ -2,11 +2,14 @@
 
 #include <memory>
 
+#include "activation_patching/causal_tracing.hpp"
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
 #include "layer_attribution/layer_attribution.hpp"
+#include "neurons/neuron_explorer.hpp"
 #include "residual_geometry/residual_geometry.hpp"
+#include "steering/steering.hpp"
 #include "support/bench.hpp"
 #include "support/error_matchers.hpp"
 
@@ -52,6 +55,18 @@ TEST_P(PicturePrompts, AttributionToEmbeddingsIsRefused) {
   EXPECT_THAT(testing::message_of<UsageError>(
                   [&] { attributed->tool.attribute(attributed->tokens, Target::model(), {}); }),
               HasSubstr("the prompt has pictures"));
+}
+
+TEST_P(PicturePrompts, ToolsThatRunBatchesOfTheirOwnRefuseThem) {
+  const auto refuses = [](const auto& call) {
+    EXPECT_THAT(testing::message_of<UsageError>(call), HasSubstr("the prompt has pictures"));
+  };
+  const auto traced = bench<tracing::CausalTracingTool>();
+  refuses([&] { traced->tool.trace(traced->tokens, {0}, Target::model(), {}); });
+  const auto explored = bench<neurons::NeuronExplorerTool>();
+  refuses([&] { explored->tool.explore(explored->tokens, Target::model(), {}); });
+  const auto steered = bench<steering::SteeringTool>();
+  refuses([&] { steered->tool.steer(steered->tokens, {}, Target::model(), {}); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PicturePrompts, ::testing::Values("qwen2_vl", "qwen2_5_vl"));
