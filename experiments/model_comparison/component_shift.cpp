@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 #include <lensbench/activation_cache.hpp>
+#include <map>
+#include <utility>
 #include <vector>
 
 namespace model_comparison {
@@ -33,8 +35,25 @@ std::vector<std::string> hook_points_of(const TransformerSpec& spec) {
   std::vector<std::string> names = {"hook_embed", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
                                     "blocks.*.hook_resid_pre", residual_hook(spec, spec.n_layers)};
   if (spec.position == PositionKind::learned) names.emplace_back("hook_pos_embed");
-  if (spec.final_norm) names.emplace_back("ln_final.hook_scale");
   return names;
+}
+
+/// What the final norm divides each position by, [pos, 1]. The forward computes it at the positions
+/// whose logits it returns, here only the last.
+at::Tensor final_scale(const TransformerSpec& spec, const at::Tensor& stream) {
+  const at::Tensor centred =
+      spec.norm.kind == NormKind::layer_norm ? stream - stream.mean(-1, true) : stream;
+  return (centred.square().mean(-1, true) + spec.norm.epsilon).sqrt();
+}
+
+/// Part of each component in the logit of the target at every position, [component, pos] float64.
+at::Tensor parts_of(const Model& model, const at::Tensor& outputs, const at::Tensor& last_stream,
+                    std::int64_t target) {
+  std::map<std::string, at::Tensor> activations;
+  if (model.spec().final_norm)
+    activations["ln_final.hook_scale"] = final_scale(model.spec(), last_stream);
+  const ActivationCache cache(model, std::move(activations), /*has_batch_dim=*/false);
+  return cache.logit_attrs(outputs, target).to(at::kCPU).to(at::kDouble);
 }
 
 /// Logit that the biases of final norm and unembedding give alone: that of a stream of zeros.
@@ -56,12 +75,15 @@ Reading read(const Model& model, const Tokens& tokens, std::int64_t target) {
   cache.remove_batch_dim();
   const LabelledStack stack = cache.decompose_resid();
   const auto wide = [](const at::Tensor& tensor) { return tensor.to(at::kCPU).to(at::kDouble); };
+  const at::Tensor outputs = wide(stack.values);
+  const at::Tensor streams = wide(cache.accumulated_resid().values);
+  const at::Tensor parts = parts_of(model, outputs, streams[-1], target);
   const at::Tensor bias = at::full({1, tokens.size()}, bias_of(model, target), at::kDouble);
   const at::Tensor own = wide(logits).flatten();
   return {stack.labels,
-          wide(stack.values),
-          wide(cache.accumulated_resid().values),
-          at::cat({wide(cache.logit_attrs(stack.values, target)), bias}),
+          outputs,
+          streams,
+          at::cat({parts, bias}),
           own[target].item<double>(),
           own.abs().max().item<double>()};
 }
@@ -107,8 +129,10 @@ Dataset component_shift(const Model& model, const Model& other, const Tokens& to
   std::vector<std::string> parts = own.labels;
   parts.emplace_back("bias");
   result.add_coordinate("part", parts, "component, or the biases of final norm and unembedding");
-  result.add("moved", {"component", "token"}, moved(own.outputs, theirs.outputs), "1",
-             "length of the change of the component's output over its length in the other model");
+  result.add(
+      "moved", {"component", "token"}, moved(own.outputs, theirs.outputs), "1",
+      "length of the change of the component's output over its length in the other model (NaN: it "
+      "writes zeros there)");
   result.add("stream_moved", {"layer", "token"}, moved(own.streams, theirs.streams), "1",
              "length of the change of the residual stream over its length in the other model");
   result.add("stream_cosine", {"layer", "token"},

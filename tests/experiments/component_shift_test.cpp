@@ -22,12 +22,12 @@ using testing::run_experiment;
 using testing::SummaryCheck;
 using testing::value_at;
 
-const std::string kComparison = "model_comparison";
-const std::string kStep400 = testing::kModel + "/checkpoints/step-400";
+const std::string kModelComparison = "model_comparison";
+const std::string kEarlierStep = testing::kModel + "/checkpoints/step-400";
 
 /// The logit of token k is 1 where it is the input, and the MLP of block 1 adds `bias` to the logit
 /// of `t3` everywhere.
-testing::PlantedModel biased_model(double bias, std::int64_t n_layers = 2) {
+testing::PlantedModel enlarged_model(double bias, std::int64_t n_layers = 2) {
   std::vector<std::string> vocabulary;
   for (int k = 0; k < 5; ++k) vocabulary.push_back("t" + std::to_string(k));
   testing::PlantedModel model({.n_layers = n_layers, .n_features = 6, .vocabulary = vocabulary});
@@ -49,11 +49,11 @@ std::int64_t row_of(const Dataset& result, const std::string& axis, const std::s
 
 testing::ExperimentRun run_planted(const std::string& target) {
   const testing::TempDir folder;
-  biased_model(1.0).write(folder / "base");
-  biased_model(1.5).write(folder / "tuned");
-  return run_experiment(kComparison, folder / "tuned",
-                        {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
-                        {{"other", (folder / "base").string()}, {"target", target}});
+  enlarged_model(1.0).write(folder / "base");
+  enlarged_model(1.5).write(folder / "tuned");
+  return run_experiment(
+      kModelComparison, folder / "tuned", {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
+      {{"other", (folder / "base").string()}, {"target", target}, {"top_k", "2"}});
 }
 
 TEST(ComponentShift, OfAComponentThatWasEnlargedByAHalfIsAHalfThereAlone) {
@@ -98,10 +98,10 @@ TEST(ComponentShift, DoesNotExplainALogitThatDidNotChange) {
 
 TEST(ComponentShift, IsThatOfTheStreamsAndLogitsOfBothModels) {
   const auto run =
-      run_experiment(kComparison, testing::kModel, testing::prompts_with_a_broken_one(),
-                     {{"other", kStep400}, {"target", " Jacob"}});
+      run_experiment(kModelComparison, testing::kModel, testing::prompts_with_a_broken_one(),
+                     {{"other", kEarlierStep}, {"target", " Jacob"}});
   const std::shared_ptr<const Model> models[] = {Model::open(testing::kModel),
-                                                 Model::open(kStep400)};
+                                                 Model::open(kEarlierStep)};
   const std::int64_t target = to_single_token(*models[0], " Jacob");
   SummaryCheck::Columns moved(7), changes(1);
   for (const Dataset& one : run.saved("component_shift")) {
@@ -149,8 +149,8 @@ TEST(ComponentShift, IsThatOfTheStreamsAndLogitsOfBothModels) {
 }
 
 TEST(ComponentShift, OfAModelAgainstItselfIsNothing) {
-  const auto run = run_experiment(kComparison, testing::kModel, {{"a", "And God said", {}, {}}},
-                                  {{"other", testing::kModel}});
+  const auto run = run_experiment(kModelComparison, testing::kModel,
+                                  {{"a", "And God said", {}, {}}}, {{"other", testing::kModel}});
   const Dataset one = run.saved("component_shift").front();
   EXPECT_EQ(one["moved"].tensor.abs().max().item<double>(), 0);
   EXPECT_EQ(one["change_explained"].tensor.abs().max().item<double>(), 0);
@@ -159,11 +159,11 @@ TEST(ComponentShift, OfAModelAgainstItselfIsNothing) {
 
 TEST(ComponentShift, IsLeftOutWithItsReasonWhereTheModelsDifferInShape) {
   const testing::TempDir folder;
-  biased_model(1.0, 2).write(folder / "two");
-  biased_model(1.0, 3).write(folder / "three");
+  enlarged_model(1.0, 2).write(folder / "two");
+  enlarged_model(1.0, 3).write(folder / "three");
   const std::vector<CaseInput> cases = {{"a", "t0 t1", {}, {}}};
-  const auto run =
-      run_experiment(kComparison, folder / "two", cases, {{"other", (folder / "three").string()}});
+  const auto run = run_experiment(kModelComparison, folder / "two", cases,
+                                  {{"other", (folder / "three").string()}, {"top_k", "2"}});
   ASSERT_EQ(run.report.failures.size(), 0u) << run.report.failures.front().message;
   EXPECT_EQ(run.saved("comparison").front().attributes.at("components"),
             Attribute(std::string("not compared: it has 3 blocks, expected 2")));
