@@ -1,0 +1,134 @@
+#include "read_examples.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <lensbench/error.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace lensbench::probing {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kFields = {"text", "ids", "label", "group", "position", "pair"};
+constexpr const char* kExpected =
+    "a JSON object with the fields label and either text or ids (and, if needed, group, position, "
+    "pair)";
+
+/// JSON of a line. The parser also checks that texts are UTF-8.
+json parsed(const std::string& line, const std::string& where) {
+  try {
+    json object = json::parse(line);
+    if (object.is_object()) return object;
+  } catch (const json::parse_error& error) {
+    const std::string text = error.what();
+    if (text.find("UTF-8") != std::string::npos)
+      throw InputError(where + ": the line is not UTF-8; convert the file to UTF-8");
+    throw InputError(where + ": the line is not JSON (" + text.substr(text.find(']') + 2) +
+                     "), expected " + kExpected);
+  }
+  throw InputError(where + ": expected " + kExpected);
+}
+
+/// One line of a file. Every fault becomes an InputError with file, line and field.
+class ExampleLine {
+ public:
+  ExampleLine(const Model& model, const json& object, std::string where)
+      : model_(model), object_(object), where_(std::move(where)) {
+    for (const auto& [name, value] : object_.items())
+      if (std::find(kFields.begin(), kFields.end(), name) == kFields.end())
+        fail("unknown field " + name + ", expected " + kExpected +
+             "; correct its name, or leave it out");
+  }
+
+  ProbeExample example() const {
+    ProbeExample example;
+    try {
+      example.tokens = tokens();
+    } catch (const UsageError& error) {
+      throw InputError(where_ + ": " + error.what());
+    }
+    if (!object_.contains("label"))
+      fail(std::string("field label is missing, expected ") + kExpected);
+    example.label = name("label");
+    if (object_.contains("group")) example.group = name("group");
+    if (object_.contains("pair")) example.pair = name("pair");
+    if (object_.contains("position")) {
+      const json& position = object_["position"];
+      if (!position.is_number_integer())
+        fail("field position is not a whole number; give the position of a token");
+      example.position = position.get<std::int64_t>();
+    }
+    return example;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& fault) const {
+    throw InputError(where_ + ": " + fault);
+  }
+
+  Tokens tokens() const {
+    const auto text = object_.find("text"), ids = object_.find("ids");
+    if ((text != object_.end()) == (ids != object_.end()))
+      fail("expected exactly one of the fields text and ids");
+    if (ids != object_.end()) return of_ids(*ids);
+    if (!text->is_string()) fail("field text is not a text; put it between quotation marks");
+    if (text->get_ref<const std::string&>().empty())
+      fail("field text is empty; give at least one token");
+    return to_tokens(model_, text->get_ref<const std::string&>());
+  }
+
+  Tokens of_ids(const json& value) const {
+    if (!value.is_array() || value.empty()) fail("field ids: expected a list of token ids");
+    std::vector<std::int64_t> ids;
+    ids.reserve(value.size());
+    for (const json& id : value) {
+      if (!id.is_number_integer()) fail("field ids: expected a list of token ids");
+      ids.push_back(id.get<std::int64_t>());
+    }
+    return tokens_from_ids(model_, ids);
+  }
+
+  /// A text, a whole number, or true or false, as text.
+  std::string name(const char* field) const {
+    const json& value = object_[field];
+    if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+    if (value.is_number_integer()) return value.dump();
+    if (!value.is_string())
+      fail(std::string("field ") + field + ": expected a text, a whole number, true or false");
+    const auto& text = value.get_ref<const std::string&>();
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+      fail(std::string("field ") + field + " is empty; give a name");
+    if (text.find('\0') != std::string::npos)
+      fail(std::string("field ") + field + " contains the character NUL; leave it out");
+    return text;
+  }
+
+  const Model& model_;
+  const json& object_;
+  std::string where_;
+};
+
+}  // namespace
+
+std::vector<ProbeExample> read_examples(const Model& model, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw InputError("probe: examples '" + path + "' cannot be read; check the name");
+  std::vector<ProbeExample> examples;
+  std::int64_t number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = path + ":" + std::to_string(number);
+    const json object = parsed(line, where);
+    examples.push_back(ExampleLine(model, object, where).example());
+  }
+  if (file.bad()) throw InputError("probe: examples '" + path + "' cannot be read");
+  if (examples.empty())
+    throw InputError("probe: examples '" + path + "' is empty; give in each line " + kExpected);
+  return examples;
+}
+
+}  // namespace lensbench::probing
