@@ -16,7 +16,6 @@ inline constexpr std::uint64_t kFoldStream = std::uint64_t{1} << 43;
 inline constexpr std::uint64_t kInnerStream = kFoldStream + 1;
 inline constexpr std::uint64_t kShuffleStream = kFoldStream + 2;
 inline constexpr std::uint64_t kTypeStream = kFoldStream + 3;
-inline constexpr std::uint64_t kBootstrapStream = kFoldStream + 4;
 
 /// Rows that a probe is fitted to, and others of the training part that choose penalty and point;
 /// both empty where the training part is too small to be split.

@@ -31,11 +31,15 @@ HeldOut::HeldOut(const at::Tensor& scores, const std::vector<std::int64_t>& labe
   const at::Tensor logs = at::log_softmax(scores, 1).contiguous();
   predicted_.reserve(labels.size());
   losses_.reserve(labels.size());
+  correct_.reserve(labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     const double log = logs[row][labels[i]].item<double>();
     predicted_.push_back(std::isnan(log) ? -1 : best[row].item<std::int64_t>());
     losses_.push_back(probabilities ? -log : kMissing);
+    correct_.push_back(predicted_.back() < 0            ? kMissing
+                       : predicted_.back() == labels[i] ? 1.0
+                                                        : 0.0);
   }
   rank(classes_ == 2 ? scores : logs, classes_ == 2);
 }
@@ -61,14 +65,6 @@ void HeldOut::rank(const at::Tensor& scores, bool binary) {
   }
 }
 
-std::vector<double> HeldOut::correct() const {
-  std::vector<double> right;
-  right.reserve(labels_.size());
-  for (std::size_t i = 0; i < labels_.size(); ++i)
-    right.push_back(predicted_[i] < 0 ? kMissing : predicted_[i] == labels_[i] ? 1.0 : 0.0);
-  return right;
-}
-
 std::vector<double> HeldOut::weights_of(std::int64_t part) const {
   std::vector<double> weights;
   weights.reserve(parts_.size());
@@ -77,7 +73,7 @@ std::vector<double> HeldOut::weights_of(std::int64_t part) const {
 }
 
 double HeldOut::accuracy(const std::vector<double>& weights) const {
-  return weighted_mean(correct(), weights);
+  return weighted_mean(correct_, weights);
 }
 
 double HeldOut::balanced_accuracy(const std::vector<double>& weights) const {

@@ -33,7 +33,7 @@ class HeldOut {
   /// Class with the largest score of each row, the first of equal ones; -1: not scored.
   const std::vector<std::int64_t>& predicted() const { return predicted_; }
   /// 1 where the prediction is right, 0 where it is wrong, NaN: not scored.
-  std::vector<double> correct() const;
+  const std::vector<double>& correct() const { return correct_; }
   /// Weights 1 of the rows of a part, 0 of others.
   std::vector<double> weights_of(std::int64_t part) const;
   std::vector<double> all() const { return std::vector<double>(labels_.size(), 1.0); }
@@ -49,7 +49,7 @@ class HeldOut {
 
   std::vector<std::int64_t> labels_, parts_, predicted_;
   std::size_t classes_;
-  std::vector<double> losses_;
+  std::vector<double> losses_, correct_;
   std::vector<Ranking> rankings_;
 };
 
