@@ -48,8 +48,8 @@ struct ProbePlan {
   bool controls(const std::string& name) const;
 };
 
-/// \param of_file  faults of examples are faults of a file
-/// \throws UsageError or InputError under the conditions of `Probe::fit`
+/// Checks examples and options, and draws folds and control labels.
+/// \throws UsageError under the conditions of `Probe::fit`
 ProbePlan make_plan(const Model& model, const std::vector<ProbeExample>& examples,
                     const ProbeOptions& options, std::uint64_t seed);
 
