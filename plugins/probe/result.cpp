@@ -181,6 +181,8 @@ Dataset result_of(const ProbePlan& plan, const Fits& fits, std::uint64_t seed) {
   if (!found.shuffled.empty())
     dataset.receipts.push_back(shuffled_receipt(found.shuffled, plan.shuffled, plan.n_classes()));
   add_options(dataset, plan.options);
+  dataset.attributes["base_run"] = "examples";
+  dataset.attributes["source_run"] = "none";
   dataset.attributes["sign"] = "directions and scores point to the larger label";
   dataset.attributes["seed"] = static_cast<std::int64_t>(seed);
   Provenance{.definition = "probe_" + plan.options.kind + "/1",

@@ -97,8 +97,8 @@ TEST(ListCommand, HelpOfEachEntryEndsWithACommandOfItsOwn) {
       EXPECT_THAT(example, StartsWith("\nExample:\n  lensbench " + std::string(command) + " " +
                                       name + " --model DIR"))
           << help;
-      // Two tools do not read a prompt.
-      const bool reads_prompts = name != "composition" && name != "facts";
+      // Some tools do not read a prompt.
+      const bool reads_prompts = name != "composition" && name != "facts" && name != "probe";
       EXPECT_EQ(example.find("--prompt TEXT") != std::string::npos, reads_prompts) << name;
     }
   }
