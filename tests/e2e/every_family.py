@@ -82,6 +82,7 @@ class Inputs:
                                                           for a, b in [(1, 2), (3, 4), (8, 9)]))
         self.answers = self.write("answers.jsonl", self.lines({"text": words(6), "answer": " " + words(3), "label": i % 2} for i in range(12)))
         self.questions = self.write("questions.jsonl", self.lines({"text": words(4), "passages": [words(4), words(4)], "answer": " " + words(2), "source": 0} for _ in range(3)))
+        self.labelled = self.write("labelled.jsonl", self.lines({"text": words(4), "label": i % 2} for i in range(12)))
         self.terms = self.write("terms.txt", "t3\nt7\nt11\n")
         self.names = self.write("names.txt", "".join(f"t{id}\n" for id in range(20, 32)))
         self.sentences = self.write("sentences.txt", "t3 {A} t4 {B} t5 {B} t6\n")
@@ -123,6 +124,7 @@ def tools(inputs):
         "facts": ["--prompt", "t1 t2", "--set", "subject=t3 t4", "--set", "object=t17", "--set", "template=t5 {} t9", "--set", "candidates=t17,t20", "--set", "neutral=t8 t11", "--set", "samples=3"],
         "tuned_lens": [*ids, *text, "--set", "mode=train", "--set", "steps=4", "--set", "window=16"],
         "jacobian_lens": [*ids, *text, "--set", "mode=fit", "--set", "n_prompts=4", "--set", "length=12", "--set", "skip_first=2"],
+        "probe": ["--set", f"examples={inputs.labelled}", "--set", "folds=3"],
         "vision_lens": [*ids, "--set", "concepts=t3,t7"],
     }
 

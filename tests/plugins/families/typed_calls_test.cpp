@@ -20,6 +20,7 @@
 #include "neurons/neuron_explorer.hpp"
 #include "neurons/sparsity.hpp"
 #include "path_patching/path_patching.hpp"
+#include "probe/probe.hpp"
 #include "residual_geometry/residual_geometry.hpp"
 #include "steering/steering.hpp"
 #include "support/recorded_options.hpp"
@@ -184,6 +185,18 @@ TEST(TypedCalls, OfPathPatchingHaveTheDefaultsOfRequests) {
   TypedBench<paths::PathPatchingTool> bench;
   bench.expect_answer(bench.tool.patch_paths(bench.tokens, bench.other(), Target::model(), {}),
                       kPair);
+}
+
+TEST(TypedCalls, OfProbeHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  std::string examples;
+  for (int i = 0; i < 12; ++i)
+    examples += "{\"ids\": [" + std::to_string(3 + i) + ", 5], \"label\": " +
+                std::to_string(i % 2) + "}\n";
+  const std::string file = folder.write("examples.jsonl", examples);
+  TypedBench<probing::ProbeTool> bench;
+  bench.expect_answer(bench.tool.fit(bench.tool.read(file), {}), {{"examples", file}},
+                      {"examples", "examples_sha256"});
 }
 
 TEST(TypedCalls, OfResidualGeometryHaveTheDefaultsOfRequests) {
