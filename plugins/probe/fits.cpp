@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <lensbench/error.hpp>
 #include <limits>
@@ -38,6 +39,28 @@ Fits empty_fits(const ProbePlan& plan) {
   fits.against_means = undefined_values({points});
   fits.input_scores = undefined_values({plan.examples(), classes});
   return fits;
+}
+
+/// A number that depends on all that is fitted (Fowler, Noll and Vo), so that a state is not taken
+/// for that of another request of the same case.
+std::int64_t request_number(const ProbePlan& plan) {
+  std::uint64_t number = 14695981039346656037U;
+  const auto mix = [&](std::uint64_t value) {
+    for (int byte = 0; byte < 8; ++byte) number = (number ^ (value >> (8 * byte) & 255)) * 1099511628211U;
+  };
+  const auto mix_all = [&](const auto& values) {
+    mix(values.size());
+    for (const auto value : values) mix(static_cast<std::uint64_t>(value));
+  };
+  for (const Tokens& tokens : plan.tokens) mix_all(tokens.ids);
+  for (const auto& values : {plan.positions, plan.labels, plan.groups, plan.fold_of}) mix_all(values);
+  for (const HookPoint& point : plan.points) mix_all(point.name);
+  for (const std::string& control : plan.options.controls) mix_all(control);
+  mix_all(plan.options.kind);
+  for (const double lambda : plan.options.lambdas) mix(std::bit_cast<std::uint64_t>(lambda));
+  mix(static_cast<std::uint64_t>(plan.options.sparse_k));
+  mix(plan.options.standardize ? 1 : 0);
+  return static_cast<std::int64_t>(number);
 }
 
 /// All tensors that survive an interruption, by name. Neurons come last and are not kept.
@@ -153,11 +176,14 @@ class Fitting {
         dims.push_back(std::string(name) + "_" + std::to_string(axis));
       state.add(name, dims, *tensor, "1", "as in Fits (NaN: not fitted)");
     }
+    state.add("request", {}, at::scalar_tensor(request_number(plan_), at::kLong), "1",
+              "number of what is fitted");
     state.add("done", {}, at::scalar_tensor(done_, at::kLong), "1", "finished items");
     context_.commit(kState, state);
   }
 
   void take_up(const Dataset& state) {
+    if (state["request"].tensor.item<std::int64_t>() != request_number(plan_)) return;
     for (const auto& [name, tensor] : kept_tensors(fits_)) *tensor = state[name].tensor.clone();
     done_ = state["done"].tensor.item<std::int64_t>();
   }

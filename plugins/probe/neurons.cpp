@@ -46,7 +46,8 @@ double rank_sum(const float* sorted, const std::int64_t* order,
 
 at::Tensor column_auroc(const at::Tensor& values, const std::vector<std::int64_t>& labels) {
   const auto [sorted, order] =
-      at::sort(values.to(at::kFloat).t().contiguous(), /*stable=*/true, /*dim=*/1);
+      at::sort(values.to(at::kFloat).t().contiguous(), /*stable=*/true, /*dim=*/1,
+               /*descending=*/false);
   const auto ones = static_cast<double>(std::count(labels.begin(), labels.end(), 1));
   const double zeros = static_cast<double>(labels.size()) - ones;
   at::Tensor auroc = at::empty({values.size(1)}, at::kDouble);

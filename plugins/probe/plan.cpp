@@ -114,11 +114,11 @@ void check_lengths(const Model& model, const std::vector<ProbeExample>& examples
 
 /// Every class must be left when any fold is held out.
 void check_folds(const ProbePlan& plan) {
+  if (std::ssize(plan.group_names) < plan.options.folds)
+    throw UsageError("probe: folds is " + std::to_string(plan.options.folds) + " and there are " +
+                     std::to_string(plan.group_names.size()) +
+                     " groups; give at most as many folds, or more groups");
   for (std::int64_t fold = 0; fold < plan.options.folds; ++fold) {
-    if (rows_in(plan.fold_of, fold).empty())
-      throw UsageError("probe: folds is " + std::to_string(plan.options.folds) + " and there are " +
-                       std::to_string(plan.group_names.size()) +
-                       " groups; give at most as many folds, or more groups");
     const auto rest = rows_outside(plan.fold_of, fold);
     if (!has_all_classes(at_rows(plan.labels, rest), plan.n_classes()))
       throw UsageError("probe: without the rows of fold " + std::to_string(fold) +

@@ -102,13 +102,13 @@ at::Tensor step_by_products(const SoftmaxLoss& loss, const at::Tensor& p, const 
   return step;
 }
 
-/// Length of a step that reduces the loss enough (Armijo's rule); 1 where none does, since near the
-/// minimum the loss no longer falls by more than its rounding and full steps still converge.
+/// Length of a step that reduces the loss enough (Armijo's rule) up to its rounding: near the minimum
+/// the loss no longer falls by more than that, and full steps still converge.
 double accepted_length(const SoftmaxLoss& loss, const at::Tensor& w, const at::Tensor& step,
                        double slope) {
-  const double before = loss.value(w);
+  const double before = loss.value(w), rounding = 1e-13 * std::max(1.0, before);
   for (double length = 1; length > 1e-10; length /= 2)
-    if (loss.value(w - step * length) <= before - 1e-4 * length * slope) return length;
+    if (loss.value(w - step * length) <= before - 1e-4 * length * slope + rounding) return length;
   return 1;
 }
 
@@ -126,9 +126,8 @@ SoftmaxFit fit_softmax(const at::Tensor& rows, const at::Tensor& labels, std::in
     fit.gradient_norm = gradient.norm().item<double>();
     if (fit.gradient_norm <= options.tolerance) break;
     if (i == options.iterations || !std::isfinite(fit.gradient_norm))
-      throw RunError("probe: the gradient still has norm " + std::to_string(fit.gradient_norm) +
-                     " (expected at most " + std::to_string(options.tolerance) +
-                     "); give a larger value in lambdas");
+      throw RunError("probe: the fit did not end after " + std::to_string(i) +
+                     " steps; give a larger value in lambdas");
     const at::Tensor step =
         dense ? linear_algebra::solve_positive_definite(loss.curvature(p), gradient.reshape({-1}))
                     .view_as(gradient)
