@@ -7,6 +7,7 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/linear_algebra.hpp>
 #include <string>
@@ -86,9 +87,10 @@ void check(const LogisticOptions& options) {
 /// quadratically with it.
 double accepted_step(const LogisticLoss& loss, const at::Tensor& w, const at::Tensor& step,
                      double slope) {
-  const double before = loss.value(w);
+  // Without room for rounding, a step that is too short to change the loss would be accepted.
+  const double before = loss.value(w), rounding = 1e-13 * std::max(1.0, before);
   for (double length = 1; length > 1e-10; length /= 2)
-    if (loss.value(w - step * length) <= before - 1e-4 * length * slope) return length;
+    if (loss.value(w - step * length) <= before - 1e-4 * length * slope + rounding) return length;
   return 0;
 }
 
