@@ -46,14 +46,16 @@ Fits empty_fits(const ProbePlan& plan) {
 std::int64_t request_number(const ProbePlan& plan) {
   std::uint64_t number = 14695981039346656037U;
   const auto mix = [&](std::uint64_t value) {
-    for (int byte = 0; byte < 8; ++byte) number = (number ^ (value >> (8 * byte) & 255)) * 1099511628211U;
+    for (int byte = 0; byte < 8; ++byte)
+      number = (number ^ (value >> (8 * byte) & 255)) * 1099511628211U;
   };
   const auto mix_all = [&](const auto& values) {
     mix(values.size());
     for (const auto value : values) mix(static_cast<std::uint64_t>(value));
   };
   for (const Tokens& tokens : plan.tokens) mix_all(tokens.ids);
-  for (const auto& values : {plan.positions, plan.labels, plan.groups, plan.fold_of}) mix_all(values);
+  for (const auto& values : {plan.positions, plan.labels, plan.groups, plan.fold_of})
+    mix_all(values);
   for (const HookPoint& point : plan.points) mix_all(point.name);
   for (const std::string& control : plan.options.controls) mix_all(control);
   mix_all(plan.options.kind);
@@ -99,7 +101,8 @@ class Fitting {
       finish_one();
     }
     const std::int64_t bytes = plan_.examples() * plan_.width * 4;
-    const std::int64_t most = std::max<std::int64_t>(1, kPassBytes / std::max<std::int64_t>(1, bytes));
+    const std::int64_t most =
+        std::max<std::int64_t>(1, kPassBytes / std::max<std::int64_t>(1, bytes));
     while (done_ <= plan_.n_points())
       fit_pass(done_ - 1, std::min(most, plan_.n_points() - (done_ - 1)));
     keep();
@@ -197,7 +200,9 @@ class Fitting {
 
 }  // namespace
 
-std::int64_t fit_items(const ProbePlan& plan) { return plan.n_points() + 1; }
+std::int64_t fit_items(const ProbePlan& plan) {
+  return plan.n_points() + 1;
+}
 
 Fits fit_points(Context& context, const ProbePlan& plan) {
   return Fitting(context, plan).finish();

@@ -23,7 +23,9 @@ double unevenness(const std::vector<Counts>& parts, const Counts& totals, std::s
   return sum;
 }
 
-double size_of(const Counts& counts) { return std::accumulate(counts.begin(), counts.end(), 0.0); }
+double size_of(const Counts& counts) {
+  return std::accumulate(counts.begin(), counts.end(), 0.0);
+}
 
 std::size_t best_part(const std::vector<Counts>& parts, const Counts& totals, const Counts& group) {
   std::size_t best = 0;
@@ -56,7 +58,8 @@ std::vector<std::int64_t> deal(const std::vector<std::int64_t>& labels,
   Counts totals(static_cast<std::size_t>(classes), 0.0);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto label = static_cast<std::size_t>(labels[i]);
-    Counts& own = counts.try_emplace(groups[i], static_cast<std::size_t>(classes), 0.0).first->second;
+    Counts& own =
+        counts.try_emplace(groups[i], static_cast<std::size_t>(classes), 0.0).first->second;
     own[label] += 1;
     totals[label] += 1;
   }

@@ -58,8 +58,8 @@ at::Tensor by_inverse_covariance(const at::Tensor& centred, const at::Tensor& ri
     return linear_algebra::solve_positive_definite(matrix, right.t().contiguous()).t();
   }
   // (a x^T x + d I)^-1 v = (v - a x^T (d I + a x x^T)^-1 x v) / d, with a matrix of rows by rows.
-  const at::Tensor matrix = factor * at::matmul(centred, centred.t()) +
-                            diagonal * at::eye(centred.size(0), at::kDouble);
+  const at::Tensor matrix =
+      factor * at::matmul(centred, centred.t()) + diagonal * at::eye(centred.size(0), at::kDouble);
   const at::Tensor seen = at::matmul(centred, right.t());
   const at::Tensor inner = linear_algebra::solve_positive_definite(matrix, seen);
   return (right - factor * at::matmul(centred.t(), inner).t()) / diagonal;
@@ -70,8 +70,7 @@ LinearProbe of_means(const at::Tensor& rows, const at::Tensor& labels, std::int6
                      bool by_mass) {
   const at::Tensor means = class_means(rows, labels, classes);
   at::Tensor weights = means;
-  if (by_mass)
-    weights = by_inverse_covariance(rows - means.index_select(0, labels), means);
+  if (by_mass) weights = by_inverse_covariance(rows - means.index_select(0, labels), means);
   return with_reference(weights, -0.5 * (weights * means).sum(1));
 }
 
@@ -106,9 +105,8 @@ Shrinkage ledoit_wolf(const at::Tensor& centred) {
   const auto n = static_cast<double>(centred.size(0)), d = static_cast<double>(centred.size(1));
   const at::Tensor squares = centred.square();
   const double trace = squares.sum().item<double>() / n, scale = trace / d;
-  const at::Tensor product = centred.size(1) <= centred.size(0)
-                                 ? at::matmul(centred.t(), centred)
-                                 : at::matmul(centred, centred.t());
+  const at::Tensor product = centred.size(1) <= centred.size(0) ? at::matmul(centred.t(), centred)
+                                                                : at::matmul(centred, centred.t());
   const double size = product.square().sum().item<double>() / (n * n);  // |S|²
   const double fourth = squares.sum(1).square().sum().item<double>();
   const double spread = (fourth / n - size) / (d * n);
@@ -169,8 +167,8 @@ LinearProbe TrainingRows::ridge(double lambda) const {
       at::full({own_.size(0), classes_}, -1.0, at::kDouble).scatter_(1, labels_.unsqueeze(1), 1.0);
   const at::Tensor mean = own_.mean(0), level = targets.mean(0);
   const at::Tensor centred = own_ - mean;
-  const at::Tensor matrix = at::matmul(centred.t(), centred) +
-                            lambda * at::eye(own_.size(1), at::kDouble);
+  const at::Tensor matrix =
+      at::matmul(centred.t(), centred) + lambda * at::eye(own_.size(1), at::kDouble);
   const at::Tensor weights =
       linear_algebra::solve_positive_definite(matrix, at::matmul(centred.t(), targets - level)).t();
   const at::Tensor intercepts = level - at::mv(weights, mean);

@@ -58,8 +58,8 @@ class TrainingRows {
   at::Tensor labels_;
   at::Tensor coordinates_;  ///< [own coordinate] int64, of a sparse probe
   at::Tensor mean_, scale_;
-  at::Tensor basis_;  ///< [scaled coordinate, own coordinate]; undefined: the same
-  at::Tensor own_;    ///< [row, own coordinate]
+  at::Tensor basis_;    ///< [scaled coordinate, own coordinate]; undefined: the same
+  at::Tensor own_;      ///< [row, own coordinate]
   LinearProbe closed_;  ///< of the kinds without a penalty
 };
 
@@ -67,8 +67,8 @@ class TrainingRows {
 at::Tensor class_means(const at::Tensor& rows, const at::Tensor& labels, std::int64_t classes);
 
 /// The covariance of centred rows after Ledoit and Wolf ("A well-conditioned estimator for
-/// large-dimensional covariance matrices", J. Multivariate Analysis 88, 2004) is (1 - shrinkage) S +
-/// shrinkage · scale · I, with S = x^T x / n.
+/// large-dimensional covariance matrices", J. Multivariate Analysis 88, 2004) is (1 - shrinkage) S
+/// + shrinkage · scale · I, with S = x^T x / n.
 struct Shrinkage {
   double shrinkage = 0;
   double scale = 0;  ///< mean of the diagonal of S

@@ -18,8 +18,7 @@ std::vector<HeldOut> held_out(const ProbePlan& plan, const at::Tensor& scores,
   std::vector<HeldOut> points;
   points.reserve(static_cast<std::size_t>(scores.size(0)));
   for (std::int64_t point = 0; point < scores.size(0); ++point)
-    points.emplace_back(scores[point], labels, plan.fold_of,
-                        has_probabilities(plan.settings.kind));
+    points.emplace_back(scores[point], labels, plan.fold_of, has_probabilities(plan.settings.kind));
   return points;
 }
 
@@ -96,9 +95,8 @@ Intervals intervals(const ProbePlan& plan, const Measured& measured, std::uint64
     for (std::size_t point = 0; point < measured.own.size(); ++point) {
       const auto values = metrics_of(measured.own[point], weights);
       numbers.insert(numbers.end(), values.begin(), values.end());
-      numbers.push_back(measured.types.empty()
-                            ? kNone
-                            : values[0] - measured.types[point].accuracy(weights));
+      numbers.push_back(
+          measured.types.empty() ? kNone : values[0] - measured.types[point].accuracy(weights));
     }
     return numbers;
   };

@@ -53,8 +53,8 @@ at::Tensor column_auroc(const at::Tensor& values, const std::vector<std::int64_t
   at::Tensor auroc = at::empty({values.size(1)}, at::kDouble);
   const std::int64_t n = std::ssize(labels);
   for (std::int64_t c = 0; c < values.size(1); ++c) {
-    const double sum = rank_sum(sorted.data_ptr<float>() + c * n,
-                                order.data_ptr<std::int64_t>() + c * n, labels);
+    const double sum =
+        rank_sum(sorted.data_ptr<float>() + c * n, order.data_ptr<std::int64_t>() + c * n, labels);
     auroc.data_ptr<double>()[c] = (sum - ones * (ones + 1) / 2) / (ones * zeros);
   }
   return auroc;
@@ -78,8 +78,8 @@ at::Tensor column_effect_size(const at::Tensor& values, const std::vector<std::i
     partners.push_back(zero_of.at(pairs[static_cast<std::size_t>(row)]));
   const at::Tensor difference = of_rows(values, ones) - of_rows(values, partners);
   const at::Tensor mean = difference.mean(0);
-  return standardised(mean, (difference - mean).square().sum(0) /
-                                static_cast<double>(difference.size(0) - 1));
+  return standardised(
+      mean, (difference - mean).square().sum(0) / static_cast<double>(difference.size(0) - 1));
 }
 
 NeuronScores measure_neurons(const Model& model, const ProbePlan& plan,
@@ -87,7 +87,8 @@ NeuronScores measure_neurons(const Model& model, const ProbePlan& plan,
   std::vector<std::string> names;
   for (const HookPoint& point : match_hook_points(model.spec(), "blocks.*.mlp.hook_post"))
     names.push_back(point.name);
-  const std::int64_t bytes = std::max<std::int64_t>(1, plan.examples() * model.spec().mlp.d_mlp * 4);
+  const std::int64_t bytes =
+      std::max<std::int64_t>(1, plan.examples() * model.spec().mlp.d_mlp * 4);
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, kNeuronBytes / bytes));
   std::vector<at::Tensor> auroc, effect;
   for (std::size_t first = 0; first < names.size(); first += most) {

@@ -95,7 +95,8 @@ std::int64_t position_of(const ProbeExample& example, std::size_t number,
   } else if (const auto given = index_of_position(position)) {
     index = *given;
   }
-  const std::int64_t length = example.tokens.size(), from_start = index < 0 ? index + length : index;
+  const std::int64_t length = example.tokens.size(),
+                     from_start = index < 0 ? index + length : index;
   if (from_start < 0 || from_start >= length)
     throw UsageError("probe: position " + std::to_string(index) + " is outside of example " +
                      std::to_string(number) + ", which has " + std::to_string(length) +

@@ -29,7 +29,8 @@ CostEstimate ProbeTool::estimate(const Request& request) const {
   const double fits = static_cast<double>(plan.options.folds) * 3 *
                       (static_cast<double>(plan.options.lambdas.size()) + 1);
   const double step = rows * width * std::min(width, rows) + width * width * width / 3;
-  const auto blocks = static_cast<double>(spec.n_layers), stream = static_cast<double>(spec.d_model);
+  const auto blocks = static_cast<double>(spec.n_layers),
+             stream = static_cast<double>(spec.d_model);
   cost.flops = 24 * blocks * stream * stream * tokens + points * fits * 10 * step;
   cost.bytes = std::min(points * rows * width * 4, static_cast<double>(std::int64_t{1} << 30)) +
                rows * width * 8 * 4 + std::min(width, rows) * std::min(width, rows) * 8 * 3;

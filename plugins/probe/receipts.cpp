@@ -43,9 +43,8 @@ double excess(const HeldOut& rows, const std::vector<std::int64_t>& labels, std:
 
 Receipt group_receipt(const std::vector<std::int64_t>& fold_of,
                       const std::vector<std::int64_t>& groups) {
-  return make_receipt("no_group_in_two_folds",
-                      static_cast<double>(divided_groups(fold_of, groups)), 0,
-                      "groups with examples in more than one fold");
+  return make_receipt("no_group_in_two_folds", static_cast<double>(divided_groups(fold_of, groups)),
+                      0, "groups with examples in more than one fold");
 }
 
 Receipt direction_receipt(const at::Tensor& against_means) {

@@ -42,8 +42,9 @@ void add_axes(Dataset& dataset, const ProbePlan& plan) {
   for (const HookPoint& point : plan.points) names.push_back(point.name);
   dataset.add_coordinate("point", names, "hook point");
   const auto given = index_of_position(plan.options.position);
-  const std::int64_t position =
-      plan.options.position == "first" ? 0 : given && *given >= 0 ? *given : -1;
+  const std::int64_t position = plan.options.position == "first" ? 0
+                                : given && *given >= 0           ? *given
+                                                                 : -1;
   for (const auto& [name, values, meaning] :
        {std::tuple{"layer", ints(plan.layers), "stream that the point is; -1: not a stream"},
         {"position", at::full({plan.n_points()}, position, at::kInt),
@@ -78,14 +79,15 @@ void add_measures(Dataset& dataset, const ProbePlan& plan, const Measured& found
   for (std::int64_t m = 0; m < kMetrics; ++m) {
     const Metric& metric = kMetricTable[m];
     dataset.add(metric.name, {"point", "fold"}, metrics[m].clone(), metric.units, metric.meaning);
-    dataset.add(std::string(metric.name) + "_interval", {"bound", "point"}, bounds.bounds[m].clone(),
-                metric.units,
+    dataset.add(std::string(metric.name) + "_interval", {"bound", "point"},
+                bounds.bounds[m].clone(), metric.units,
                 "95 % interval over groups of all held-out examples together (NaN: not defined)");
   }
   dataset.add("selectivity_interval", {"bound", "point"}, bounds.bounds[kMetrics].clone(), "1",
               "95 % interval over groups of all held-out examples together (NaN: not defined)");
   if (!plan.options.controls.empty())
-    dataset.add("control_accuracy", {"control", "point", "fold"}, control_accuracy(plan, found), "1",
+    dataset.add("control_accuracy", {"control", "point", "fold"}, control_accuracy(plan, found),
+                "1",
                 "accuracy of the controls (NaN: random_type without one token, or with fewer types "
                 "than labels; a training part lacks a label)");
   const Selected best = selected(plan, fits, metrics[0]);
@@ -97,9 +99,10 @@ void add_measures(Dataset& dataset, const ProbePlan& plan, const Measured& found
 }
 
 void add_choices(Dataset& dataset, const Fits& fits) {
-  dataset.add("inner_accuracy", {"point", "fold"}, fits.inner_accuracy, "1",
-              "accuracy on the rows of the other folds that choose penalty and point (NaN: no inner "
-              "split)");
+  dataset.add(
+      "inner_accuracy", {"point", "fold"}, fits.inner_accuracy, "1",
+      "accuracy on the rows of the other folds that choose penalty and point (NaN: no inner "
+      "split)");
   dataset.add("lambda", {"point", "fold"}, fits.lambda, "1",
               "penalty that was chosen (NaN: the kind has none)");
   dataset.add("direction_lambda", {"point"}, fits.whole_lambda, "1",
@@ -130,8 +133,8 @@ void add_directions(Dataset& dataset, const ProbePlan& plan, const Fits& fits) {
 void add_examples(Dataset& dataset, const ProbePlan& plan, const Measured& found,
                   const Fits& fits) {
   if (plan.n_classes() == 2)
-    dataset.add("score", {"point", "example"},
-                fits.scores.select(2, 1) - fits.scores.select(2, 0), "1",
+    dataset.add("score", {"point", "example"}, fits.scores.select(2, 1) - fits.scores.select(2, 0),
+                "1",
                 "score of each example, held out; above 0 is the larger label (NaN: a training "
                 "part lacks a label)");
   std::vector<at::Tensor> predicted;

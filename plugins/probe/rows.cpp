@@ -77,8 +77,7 @@ std::int64_t common_width(const Model& model, const std::vector<HookPoint>& poin
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i].size(1) != rows[0].size(1))
       throw UsageError("probe: hook points '" + names[0] + "' and '" + names[i] + "' have " +
-                       std::to_string(rows[0].size(1)) + " and " +
-                       std::to_string(rows[i].size(1)) +
+                       std::to_string(rows[0].size(1)) + " and " + std::to_string(rows[i].size(1)) +
                        " numbers at a position; probe points of one width at a time");
   return rows[0].size(1);
 }

@@ -6,15 +6,19 @@ namespace lensbench::probing {
 
 /// Variables of the results.
 inline constexpr ResultSpec kResultTable[] = {
-    {"held_out_accuracy", "point", "1", "share of examples that a probe that did not see them gets "
-     "right", View::table},
+    {"held_out_accuracy", "point", "1",
+     "share of examples that a probe that did not see them gets "
+     "right",
+     View::table},
     {"held_out_auroc", "point", "1", "area under the ROC curve of the same, within folds",
      View::table},
     {"selectivity", "point", "1",
      "accuracy minus that for a random label of each token type, mean over folds", View::table},
     {"accuracy", "point fold", "1", "share of held-out examples that are right", View::heatmap},
-    {"balanced_accuracy", "point fold", "1", "mean over labels of the share of their examples that "
-     "are right", View::heatmap},
+    {"balanced_accuracy", "point fold", "1",
+     "mean over labels of the share of their examples that "
+     "are right",
+     View::heatmap},
     {"auroc", "point fold", "1", "area under the ROC curve of held-out examples", View::heatmap},
     {"log_loss", "point fold", "nats", "mean of -ln probability of the label of held-out examples",
      View::heatmap},

@@ -77,12 +77,14 @@ class SoftmaxLoss {
   at::Tensor rows_, targets_, penalty_;
 };
 
-double inner_product(const at::Tensor& a, const at::Tensor& b) { return (a * b).sum().item<double>(); }
+double inner_product(const at::Tensor& a, const at::Tensor& b) {
+  return (a * b).sum().item<double>();
+}
 
 /// Newton step by preconditioned conjugate gradients, as exact as the distance to the minimum asks
 /// for (Nocedal and Wright, Numerical Optimization, 2nd ed., section 7.1).
-at::Tensor step_by_products(const SoftmaxLoss& loss, const at::Tensor& p, const at::Tensor& gradient,
-                            double norm) {
+at::Tensor step_by_products(const SoftmaxLoss& loss, const at::Tensor& p,
+                            const at::Tensor& gradient, double norm) {
   const at::Tensor diagonal = loss.diagonal(p);
   const double wanted = std::min(1e-3, std::sqrt(norm)) * norm;
   at::Tensor step = at::zeros_like(gradient), rest = gradient.clone();
@@ -102,8 +104,8 @@ at::Tensor step_by_products(const SoftmaxLoss& loss, const at::Tensor& p, const 
   return step;
 }
 
-/// Length of a step that reduces the loss enough (Armijo's rule) up to its rounding: near the minimum
-/// the loss no longer falls by more than that, and full steps still converge.
+/// Length of a step that reduces the loss enough (Armijo's rule) up to its rounding: near the
+/// minimum the loss no longer falls by more than that, and full steps still converge.
 double accepted_length(const SoftmaxLoss& loss, const at::Tensor& w, const at::Tensor& step,
                        double slope) {
   const double before = loss.value(w), rounding = 1e-13 * std::max(1.0, before);

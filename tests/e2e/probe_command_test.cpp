@@ -16,9 +16,9 @@ class ProbeCommand : public ::testing::Test {
   }
   Outcome probe(const std::string& text, std::vector<std::string> more = {}) {
     std::vector<std::string> words = {
-        "tool",      "probe", "--model", kModel,
-        "--threads", "1",     "--quiet", "--set",
-        "examples=" + folder_.write("examples.jsonl", text).string()};
+        "tool",    "probe",     "--model",
+        kModel,    "--threads", "1",
+        "--quiet", "--set",     "examples=" + folder_.write("examples.jsonl", text).string()};
     words.insert(words.end(), more.begin(), more.end());
     return run_into(archive_, words);
   }

@@ -191,8 +191,8 @@ TEST(TypedCalls, OfProbeHaveTheDefaultsOfRequests) {
   const testing::TempDir folder;
   std::string examples;
   for (int i = 0; i < 12; ++i)
-    examples += "{\"ids\": [" + std::to_string(3 + i) + ", 5], \"label\": " +
-                std::to_string(i % 2) + "}\n";
+    examples +=
+        "{\"ids\": [" + std::to_string(3 + i) + ", 5], \"label\": " + std::to_string(i % 2) + "}\n";
   const std::string file = folder.write("examples.jsonl", examples);
   TypedBench<probing::ProbeTool> bench;
   bench.expect_answer(bench.tool.fit(bench.tool.read(file), {}), {{"examples", file}},

@@ -33,9 +33,9 @@ TEST(LinearProbe, OfMeansIsTheirDifferenceWithTheThresholdHalfway) {
   const LinearProbe probe = of_four_points(Kind::mean_difference);
   EXPECT_DOUBLE_EQ(probe.weights[1][0].item<double>(), 2);
   EXPECT_DOUBLE_EQ(probe.intercepts[1].item<double>(), 0);
-  const LinearProbe shifted =
-      TrainingRows(column({2, 4, 7, 9}), labels_of({0, 0, 1, 1}), 2, {.kind = Kind::mean_difference})
-          .fit(1);
+  const LinearProbe shifted = TrainingRows(column({2, 4, 7, 9}), labels_of({0, 0, 1, 1}), 2,
+                                           {.kind = Kind::mean_difference})
+                                  .fit(1);
   // Means 3 and 8: theta 5, threshold 5.5.
   EXPECT_DOUBLE_EQ(shifted.weights[1][0].item<double>(), 5);
   EXPECT_DOUBLE_EQ(shifted.intercepts[1].item<double>(), -27.5);
@@ -51,7 +51,8 @@ TEST(LinearProbe, OfMassDividesByTheVarianceWithinLabels) {
 }
 
 TEST(LinearProbe, OfMassWithoutSpreadIsThatOfMeans) {
-  const at::Tensor rows = at::tensor(std::vector<double>{0, 1, 0, 1, 2, 3, 2, 3}, at::kDouble).view({4, 2});
+  const at::Tensor rows =
+      at::tensor(std::vector<double>{0, 1, 0, 1, 2, 3, 2, 3}, at::kDouble).view({4, 2});
   const LinearProbe probe =
       TrainingRows(rows, labels_of({0, 0, 1, 1}), 2, {.kind = Kind::mass_mean}).fit(1);
   EXPECT_DOUBLE_EQ(probe.weights[1][0].item<double>(), 2);
@@ -84,18 +85,20 @@ TEST(LinearProbe, DoesNotSeeHeldOutRowsWhenItScales) {
   const LinearProbe probe = training.fit(1);
   // Mean .25 and deviation sqrt(3.6875) of the four rows alone.
   const at::Tensor scaled = (rows - 0.25) / std::sqrt(3.6875);
-  const LinearProbe own = TrainingRows(scaled, labels_of({0, 0, 1, 1}), 2, {.standardize = false}).fit(1);
+  const LinearProbe own =
+      TrainingRows(scaled, labels_of({0, 0, 1, 1}), 2, {.standardize = false}).fit(1);
   EXPECT_NEAR(probe.weights[1][0].item<double>(),
               own.weights[1][0].item<double>() / std::sqrt(3.6875), 1e-9);
 }
 
 TEST(SparseCoordinates, AreThoseWithTheLargestDifferenceOfMeans) {
   // Differences of the means: 1, 4, 2, 0.
-  const at::Tensor rows =
-      at::tensor(std::vector<double>{0, 0, 5, 1, 1, 4, 3, 1}, at::kDouble).view({2, 4}).repeat({3, 1});
-  const LinearProbe probe = TrainingRows(rows, labels_of({0, 1, 0, 1, 0, 1}), 2,
-                                         {.kind = Kind::sparse, .sparse_k = 2})
-                                .fit(1);
+  const at::Tensor rows = at::tensor(std::vector<double>{0, 0, 5, 1, 1, 4, 3, 1}, at::kDouble)
+                              .view({2, 4})
+                              .repeat({3, 1});
+  const LinearProbe probe =
+      TrainingRows(rows, labels_of({0, 1, 0, 1, 0, 1}), 2, {.kind = Kind::sparse, .sparse_k = 2})
+          .fit(1);
   EXPECT_TRUE(probe.weights[1].nonzero().squeeze(1).equal(labels_of({1, 2})));
 }
 

@@ -89,10 +89,9 @@ TEST(SparseProbe, IsThatOfTransformerLensOnTheSameSplit) {
   const at::Tensor train = file.read("sparse.train").to(at::kLong);
   const at::Tensor test = file.read("sparse.test").to(at::kLong);
   const at::Tensor selected = file.read("sparse.selected").to(at::kLong);
-  const LinearProbe probe =
-      TrainingRows(rows.index_select(0, train), labels.index_select(0, train), 2,
-                   {.kind = Kind::sparse, .sparse_k = 4})
-          .fit(file.read("sparse.lambda")[0].item<double>());
+  const LinearProbe probe = TrainingRows(rows.index_select(0, train), labels.index_select(0, train),
+                                         2, {.kind = Kind::sparse, .sparse_k = 4})
+                                .fit(file.read("sparse.lambda")[0].item<double>());
   EXPECT_TRUE(probe.weights[1].nonzero().squeeze(1).equal(selected));
   EXPECT_LT((probe.weights[1].index_select(0, selected) - file.read("sparse.weights"))
                 .abs()
@@ -102,10 +101,9 @@ TEST(SparseProbe, IsThatOfTransformerLensOnTheSameSplit) {
   EXPECT_NEAR(probe.intercepts[1].item<double>(), file.read("sparse.intercept")[0].item<double>(),
               1e-5);
   const at::Tensor own = labels.index_select(0, test);
-  const HeldOut held_out(
-      probe.scores(rows.index_select(0, test)),
-      {own.data_ptr<std::int64_t>(), own.data_ptr<std::int64_t>() + own.size(0)},
-      std::vector<std::int64_t>(static_cast<std::size_t>(own.size(0)), 0), true);
+  const HeldOut held_out(probe.scores(rows.index_select(0, test)),
+                         {own.data_ptr<std::int64_t>(), own.data_ptr<std::int64_t>() + own.size(0)},
+                         std::vector<std::int64_t>(static_cast<std::size_t>(own.size(0)), 0), true);
   EXPECT_NEAR(held_out.accuracy(held_out.all()), file.read("sparse.metrics")[0].item<double>(),
               1e-12);
   EXPECT_NEAR(held_out.auroc(held_out.all()), file.read("sparse.metrics")[1].item<double>(), 1e-12);

@@ -101,7 +101,8 @@ TEST_F(InductionModel, HasADirectionForTwoLabelsThatScoresHeldOutRows) {
     EXPECT_NEAR(testing::value_at(found, "direction_cosine", {0, 0}), 1, 1e-12);
     for (std::int64_t i = 0; i < std::ssize(examples); ++i)
       EXPECT_EQ(testing::value_at(found, "score", {0, i}) > 0, examples[i].label == "2") << kind;
-    const bool probabilities = std::string(kind) != "ridge" && std::string(kind) != "mean_difference";
+    const bool probabilities =
+        std::string(kind) != "ridge" && std::string(kind) != "mean_difference";
     EXPECT_EQ(std::isnan(mean_of(found, "log_loss", {0})), !probabilities) << kind;
   }
 }
@@ -130,9 +131,9 @@ TEST(FactModel, HasTheNeuronOfASubject) {
   std::vector<ProbeExample> examples;
   for (std::int64_t i = 0; i < 4; ++i)
     for (std::int64_t k = 0; k < 2; ++k) {
-      ProbeExample one = bench.example(
-          {tokens.start(), tokens.subject(k == 1 ? 1 : 2 * (i % 2)), tokens.is()},
-          k == 1 ? "yes" : "no", "group " + std::to_string(i));
+      ProbeExample one =
+          bench.example({tokens.start(), tokens.subject(k == 1 ? 1 : 2 * (i % 2)), tokens.is()},
+                        k == 1 ? "yes" : "no", "group " + std::to_string(i));
       examples.push_back(one);
     }
   ProbeOptions options;

@@ -69,10 +69,10 @@ TEST_F(ProbeRequests, GoOnAfterAnInterruptionWithTheSameBits) {
 }
 
 TEST_F(ProbeRequests, ReadEveryField) {
-  const auto found = bench_.tool.read(file(
-      R"({"ids": [3, 4], "label": true, "group": 7, "position": -1, "pair": "a"})"
-      "\n\n"
-      R"({"ids": [5], "label": -2})"));
+  const auto found = bench_.tool.read(
+      file(R"({"ids": [3, 4], "label": true, "group": 7, "position": -1, "pair": "a"})"
+           "\n\n"
+           R"({"ids": [5], "label": -2})"));
   ASSERT_EQ(found.size(), 2);
   EXPECT_EQ(found[0].label, "true");
   EXPECT_EQ(found[0].group, "7");
@@ -101,7 +101,8 @@ TEST_F(ProbeRequests, NameFileLineAndFieldOfABadFile) {
   EXPECT_THAT(misread(R"({"ids": [3], "label": "  "})"), HasSubstr("field label is empty"));
   EXPECT_THAT(misread(R"({"ids": [], "label": 1})"), HasSubstr("field ids"));
   EXPECT_THAT(misread(R"({"ids": [99999], "label": 1})"), HasSubstr("99999"));
-  EXPECT_THAT(misread(R"({"ids": [3], "label": 1, "colour": 2})"), HasSubstr("unknown field colour"));
+  EXPECT_THAT(misread(R"({"ids": [3], "label": 1, "colour": 2})"),
+              HasSubstr("unknown field colour"));
   EXPECT_THAT(misread(R"({"ids": [3], "label": 1, "position": "x"})"), HasSubstr("field position"));
   EXPECT_THAT(misread("{\"text\": \"\xff\", \"label\": 1}"), HasSubstr("not UTF-8"));
 }
@@ -136,7 +137,8 @@ TEST_F(ProbeRequests, ForPairsThatAreNotPairsAreRefused) {
               HasSubstr("expected two with different labels"));
   std::string three;
   for (std::int64_t i = 0; i < 12; ++i)
-    three += "{\"ids\": [" + std::to_string(3 + i) + "], \"label\": " + std::to_string(i % 3) + "}\n";
+    three +=
+        "{\"ids\": [" + std::to_string(3 + i) + "], \"label\": " + std::to_string(i % 3) + "}\n";
   EXPECT_THAT(refusal(three, {{"neurons", "true"}}), HasSubstr("neurons compares two labels"));
 }
 
@@ -146,8 +148,8 @@ TEST_F(ProbeRequests, OfExamplesWithoutChangeAnswerEveryPromptAlike) {
   testing::expect_equal(static_cast<Tool&>(bench_.tool).run(bench_.tokens, settings), first);
   // Another text under the same name is another request.
   file(lines(18));
-  EXPECT_EQ(
-      static_cast<Tool&>(bench_.tool).run(bench_.tokens, settings)["label"].tensor.size(0), 18);
+  EXPECT_EQ(static_cast<Tool&>(bench_.tool).run(bench_.tokens, settings)["label"].tensor.size(0),
+            18);
 }
 
 }  // namespace
