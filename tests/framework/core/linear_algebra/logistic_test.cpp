@@ -64,9 +64,9 @@ TEST(FitLogistic, ConvergesForRowsThatRepeat) {
   constexpr std::int64_t kRows = 72, kDistinct = 8, kWidth = 64;
   const at::Tensor i = at::arange(kDistinct * kWidth, at::kDouble),
                    row = at::arange(kRows, at::kLong);
-  for (const double step : {0.37, 0.11, 0.71, 0.23, 0.53, 0.91, 0.17, 0.61})
-    for (const std::int64_t modulus : {5, 7, 11})
-      for (const double lambda : {0.1, 1.0, 10.0, 100.0}) {
+  for (const double step : {0.17, 0.53, 0.91})
+    for (const std::int64_t modulus : {5, 7})
+      for (const double lambda : {0.1, 10.0}) {
         const at::Tensor distinct = at::sin(i * i * step + i).view({kDistinct, kWidth});
         const LogisticFit fit =
             fit_logistic(distinct.index_select(0, row.remainder(kDistinct)),
