@@ -22,6 +22,9 @@ BeginningOfRun beginning_of(const fs::path& run) {
                      "folder NAME.run");
   const nlohmann::json all = read_json(file);
   const JsonReader stored(all, file.string());
+  if (stored.at("command").string() == "grade")
+    throw UsageError(run.string() +
+                     ": a grading was interrupted; go on with lensbench grade and --resume");
   return {
       stored.at("command").string() == "tool" ? PluginEntryKind::tool : PluginEntryKind::experiment,
       stored.at("arguments").strings(), stored.at("working_directory").string()};

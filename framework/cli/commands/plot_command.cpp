@@ -45,11 +45,11 @@ std::string command_of(const Options& options) {
     if (option.name == "out" || option.name == "force") continue;
     if (option.is_flag()) {
       if (options.flag(option.name)) command += " --" + option.name;
-    } else if (options.given(option.name)) {
-      const std::string& value = options.text(option.name);
+      continue;
+    }
+    for (const std::string& value : options.list(option.name))
       command += " --" + option.name + "=" +
                  shell_word(option.name == "against" ? fs::path(value).filename().string() : value);
-    }
   }
   return command;
 }

@@ -103,6 +103,12 @@ figure::Request figure_request(const Options& options) {
   if (options.given("layers")) request.layers = span_of("layers", options.text("layers"));
   if (options.given("tokens")) request.tokens = span_of("tokens", options.text("tokens"));
   if (options.given("range")) request.range = range_of("range", options.text("range"));
+  for (const std::string& text : options.list("at")) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      refuse("at", text, "the name of a dimension and a label, such as head=3");
+    request.at[text.substr(0, equals)] = text.substr(equals + 1);
+  }
   request.width_mm = length_in_mm("width", options.text("width"));
   if (const std::string& height = options.text("height"); height != "auto")
     request.height_mm = length_in_mm("height", height);

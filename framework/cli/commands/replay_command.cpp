@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -10,16 +8,17 @@
 #include <string_view>
 #include <system_error>
 
-#include "archive/diff.hpp"
-#include "archive/sandbox/guard.hpp"
 #include "bench/input/recorded_files.hpp"
 #include "cli/commands/actions.hpp"
+#include "cli/commands/grading/replay_grade.hpp"
+#include "cli/commands/replay/outcome.hpp"
 #include "cli/commands/run_arguments.hpp"
 #include "cli/commands/run_messages.hpp"
 #include "cli/parse/options.hpp"
 #include "core/files/sha256.hpp"
 #include "core/text/suggest.hpp"
-#include "report/summary/diff_text.hpp"
+#include "grading/archive/grade_recipe.hpp"
+#include "serve/temporary_folder.hpp"
 #include "session/pictures/picture_fields.hpp"
 #include "session/recorded_request.hpp"
 #include "session/recorded_run.hpp"
@@ -29,28 +28,6 @@ namespace lensbench::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
-
-/// A temporary folder, removed by the destructor.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "lensbench-replay-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr)
-      throw RunError(fs::temp_directory_path().string() + ": a temporary folder cannot be created");
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// Places of files by the names of their parameters, or of the pictures by `images`.
 std::map<std::string, std::string> moved_files(const Options& options) {
@@ -140,65 +117,15 @@ std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const 
   return session;
 }
 
-/// Compares the prepared request with the recorded one before anything is computed. \throws
-/// InputError with all differences, unless they are allowed
-void refuse_other_request(const RecordedRun& recorded, const RunPlan& plan, bool allowed) {
-  const std::string& file = recorded.file;
-  const auto differences = recipe_differences(file, plan);
-  if (differences.empty()) return;
-  std::string text;
-  for (const FactDifference& fact : differences)
-    text += "\n  " + fact.where + ": " + (fact.first.empty() ? "none" : fact.first) + " then, " +
-            (fact.second.empty() ? "none" : fact.second) + " now";
-  if (!allowed)
-    throw InputError(file +
-                     ": the run used other files than those found now; give the right --model, "
-                     "--plugin-dir or --set, or run it nevertheless with --allow-different:" +
-                     text);
-  std::cerr << "lensbench: not a replay, since the request differs:" << text << "\n";
-}
-
-/// One line for the outcome. Different bits with equal request and environment are a fault of
-/// lensbench or of a plug-in and are named so; another environment may differ within tolerance.
-std::string verdict(const ArchiveDifference& difference) {
-  const Agreement results = difference.results();
-  if (!difference.same_recipe())
-    return "not a replay: the request differs; results " + to_string(results);
-  if (results == Agreement::identical) return "REPLAYED: identical in every bit";
-  if (difference.same_environment())
-    return "NOT DETERMINISTIC: equal request and environment, but different bits";
-  if (results == Agreement::within_tolerance)
-    return "REPLAYED: within tolerance, in another environment";
-  return "DIFFERENT: the results differ from the archive";
-}
-
-/// Within one environment only identical bits count.
-bool is_same_answer(const ArchiveDifference& difference) {
-  const Agreement results = difference.results();
-  if (results == Agreement::identical) return true;
-  return results == Agreement::within_tolerance && !difference.same_environment();
-}
-
-int compare(const fs::path& file, const fs::path& out, bool as_json) {
-  const ArchiveDifference difference = diff_archives(ArchiveReader(file), ArchiveReader(out));
-  if (as_json) {
-    json report = to_json(difference);
-    report["verdict"] = verdict(difference);
-    std::cout << report.dump(1) << "\n";
-  } else {
-    std::cout << describe(difference) << verdict(difference) << "\n";
-  }
-  return is_same_answer(difference) ? 0 : 1;
-}
-
 }  // namespace
 
 int run_replay(const Options& options) {
   const std::string file = options.operand(0);
   const RecordedRun recorded = read_recorded_run(file);
   if (const std::string note = earlier_format_note(recorded); !note.empty()) print_warning(note);
+  if (grading::is_grade_request(recorded.request)) return replay_grade(recorded, options);
   // The new archive is removed with this folder, unless `--out` names a place for it.
-  const Scratch scratch;
+  const serve::TemporaryFolder scratch;
   const auto session = recorded_session(recorded, options, scratch.path());
   refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
 
@@ -210,8 +137,7 @@ int run_replay(const Options& options) {
     std::cerr << "lensbench: the replay did not end, so the comparison is skipped\n";
     return outcome.exit_code();
   }
-  // The archive is untrusted; the comparison reads its arrays in a confined child process.
-  return in_child({{file, out}}, [&] { return compare(file, out, options.flag("json")); });
+  return compare_replay(file, out, options.flag("json"));
 }
 
 }  // namespace lensbench::cli

@@ -10,6 +10,7 @@
 #include "cli/commands/beginning_of_run.hpp"
 #include "cli/commands/token_texts.hpp"
 #include "cli/parse/options.hpp"
+#include "grading/archive/stored_report.hpp"
 #include "report/summary/draw_archive.hpp"
 #include "report/summary/show.hpp"
 
@@ -25,6 +26,17 @@ int show_unsealed(const fs::path& run, const DrawRequest& request, const Termina
     std::cout << draw_results(CommittedResults(run), token, request, style);
     return 0;
   });
+}
+
+/// Of a grading the tables that it printed, unless a result or a case is named.
+void show_results(const ArchiveReader& archive, const DrawRequest& request,
+                  const TerminalStyle& style) {
+  if (request.result.empty() && request.cases.empty()) {
+    const auto lines = grading::stored_report(archive);
+    for (const std::string& line : lines) std::cout << line << "\n";
+    if (!lines.empty()) return;
+  }
+  std::cout << draw_results(archive, request, style);
 }
 
 }  // namespace
@@ -50,7 +62,7 @@ int run_show(const Options& options) {
     else if (facts)
       std::cout << describe_archive(file);
     else
-      std::cout << draw_results(ArchiveReader(file), request, style);
+      show_results(ArchiveReader(file), request, style);
     return 0;
   });
 }

@@ -17,6 +17,9 @@ Command grade_command() {
        .argument = "LIST",
        .help = "seeds of models to plant, every kind with each seed (default: 1,2,3,4,5; with "
                "--quick: 1,2)"},
+      {.name = "kinds",
+       .argument = "LIST",
+       .help = "kinds of models to plant, separated by commas, as plant has them (default: all)"},
       {.name = "claims",
        .argument = "GLOB",
        .help = "score only these claims, such as 'effect.*' (lensbench list claims)",
@@ -37,7 +40,10 @@ Command grade_command() {
        .help = "set a parameter of the tools that have it",
        .values = Values::any,
        .repeats = true},
-      {.name = "quick", .argument = "", .help = "fewer draws of the bootstrap and the controls"},
+      {.name = "quick",
+       .argument = "",
+       .help = "fewer draws of the bootstrap and the controls, fewer prompts of models that are "
+               "planted now"},
       {.name = "floor",
        .argument = "CLAIM:METRIC=VALUE",
        .help =
@@ -50,6 +56,14 @@ Command grade_command() {
        .help = "seed of the draws and of the shuffled models",
        .values = Values::count,
        .initial = "0"},
+      {.name = "out",
+       .argument = "FILE",
+       .help = "keep the grading in an archive, task by task (default: no archive)",
+       .values = Values::archive,
+       .letter = 'o'},
+      {.name = "resume",
+       .argument = "",
+       .help = "go on with an interrupted grading of the same request, whose archive --out names"},
       json_option("print one JSON object a line for each tool, claim and metric, and nothing else"),
       threads_option()};
   for (auto& option : plugin_options()) options.push_back(std::move(option));
@@ -69,13 +83,17 @@ Each score has an interval (hierarchical bootstrap over models and prompts) and 
   E           sum |claimed - true| / sum |true|: 0 is exact, 1 is what zeros get
   cover       share of the true effects that was answered
 
-A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.)",
+A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.
+
+With --out the grading is a run like others: tasks that are done survive an interruption, and the archive is shown, verified, compared and repeated by show, verify, diff and replay. Models that were planted for it are planted anew.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},
       .options = std::move(options),
       .examples = {{"lensbench grade all --quick", "every tool on models planted now"},
                    {"lensbench grade all --models planted", "every tool on the models of a folder"},
                    {"lensbench grade layer_attribution --models planted --claims 'effect.*' --json",
                     "scores of one tool as JSON Lines"},
+                   {"lensbench grade all -o results/grades.h5 --resume",
+                    "keep the grading, and go on where it ended"},
                    {"lensbench grade my_probe --plugin-dir build --models planted "
                     "--floor effect.dla:error=0.01",
                     "fails if the attribution of a tool of yours is not exact"}}};

@@ -21,6 +21,7 @@ What is drawn follows from the dimensions of the variable, unless --kind says ot
   component, case, head                           bars
   token                                           tokens: the text on colours; bars
   with intervals                                  points with whiskers
+  scores of graded tools                          points, the best first, with bands of controls
 
 Texts are 7 pt whatever the size of the figure; 85 mm is one column of a page, 170 mm the whole
 page. The archive is verified first. The description in the file names dataset, case, digest and
@@ -46,6 +47,10 @@ command.)",
            {.name = "tokens",
             .argument = "A:B",
             .help = "tokens at positions A to B, both included"},
+           {.name = "at",
+            .argument = "DIM=LABEL",
+            .help = "draw what the variable has at a label of a dimension, as in head=3",
+            .repeats = true},
            {.name = "against",
             .argument = "FILE",
             .help = "subtract the variable of another archive, where all labels are equal",

@@ -83,6 +83,10 @@ double true_share(const Grades& grades, const GradedTask& task, std::size_t item
   return found == effects->values.end() ? 0 : mean_share(found->second[item], task.planted.gap);
 }
 
+std::size_t number_of(const Grades& grades, const Entry& entry) {
+  return static_cast<std::size_t>(&entry - grades.entries.data());
+}
+
 std::optional<Story> story_of(const Grades& grades, const Rule& rule) {
   double clearest = 0;
   std::optional<Story> story;
@@ -100,10 +104,11 @@ std::optional<Story> story_of(const Grades& grades, const Rule& rule) {
         if (!(strength > clearest)) continue;
         clearest = strength;
         story =
-            Story{rule.title, place_of(grades, task.task) + ", " + task.planted.items[i] + ": " +
-                                  entry.tool + " " + entry.claim + " " + share(seen.claimed) +
-                                  " of the gap, noising " + share(seen.total) + ", denoising " +
-                                  share(seen.restore) + "; " + rule.words};
+            Story{rule.title,
+                  place_of(grades, task.task) + ", " + task.planted.items[i] + ": " + entry.tool +
+                      " " + entry.claim + " " + share(seen.claimed) + " of the gap, noising " +
+                      share(seen.total) + ", denoising " + share(seen.restore) + "; " + rule.words,
+                  number_of(grades, entry), task.task};
       }
   }
   return story;
@@ -125,10 +130,12 @@ std::optional<Story> early_guess(const Grades& grades) {
       if (!(found > most)) continue;
       most = found;
       story = Story{"the lens believes an early guess",
-                    place_of(grades, task.task) + ": on " + share(found) +
+                    place_of(grades, task.task) + ": " + entry.tool + " " + entry.claim + ": on " +
+                        share(found) +
                         " of the prompts the first choice settles on the answer before layer " +
                         std::to_string(*task.planted.answer_layer) +
-                        ", which writes it; the guess was right by luck"};
+                        ", which writes it; the guess was right by luck",
+                    number_of(grades, entry), task.task};
     }
   }
   return story;
@@ -142,8 +149,10 @@ std::optional<Story> attention_without_effect(const Grades& grades) {
         const double mass = mean_share(task.planted.claimed[i], 1);
         if (task.planted.membership[i] == Membership::member || !(mass > 0.9)) continue;
         return Story{"attention is not effect",
-                     place_of(grades, task.task) + ", " + task.planted.items[i] + ": mass " +
-                         share(mass) + " on the key, but what it reads there does not matter"};
+                     place_of(grades, task.task) + ", " + task.planted.items[i] + ": " +
+                         entry.tool + " " + entry.claim + ": mass " + share(mass) +
+                         " on the key, but what it reads there does not matter",
+                     number_of(grades, entry), task.task};
       }
   }
   return std::nullopt;

@@ -5,9 +5,11 @@
 #include <functional>
 #include <lensbench/parameters.hpp>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "grading/plant/plant.hpp"
 #include "grading/scores/entry.hpp"
 #include "grading/truth/truth.hpp"
 #include "session/plugin_search.hpp"
@@ -18,6 +20,8 @@ namespace lensbench::grading {
 struct GradeRequest {
   std::vector<std::string> tools;             ///< names; empty: all
   std::vector<std::filesystem::path> models;  ///< folders with a truth, or folders of such folders
+  /// How `models` were made, in their order; empty: they were given.
+  std::vector<PlantRequest> planted;
   PluginSearch plugins;
   std::string claims = "*";                 ///< glob of the claims to score
   Settings set;                             ///< parameters of every tool that declares them
@@ -34,6 +38,7 @@ struct GradeRequest {
 struct GradedModel {
   std::filesystem::path folder;
   Truth truth;
+  std::string label;  ///< name of the folder, with a number where several have it
 };
 
 /// A task of a model, in the order in which entries count them.
@@ -62,6 +67,36 @@ struct GradeListener {
   Warn warn = [](const std::string&) {};
   std::function<void(std::size_t done, std::size_t all)> on_task = [](std::size_t, std::size_t) {};
   std::function<bool()> should_stop = [] { return false; };
+};
+
+class RecordStore;
+
+/// A grading from its request on. Everything that can be wrong with the request is found by the
+/// constructor.
+class Grading {
+ public:
+  /// \throws InputError for a folder without a truth or with a wrong one; PluginError for an
+  /// unknown
+  ///   tool; UsageError for settings that no tool has
+  /// \param request, listener  must outlive this object
+  Grading(const GradeRequest& request, const GradeListener& listener);
+  ~Grading();
+  Grading(const Grading&) = delete;
+  Grading& operator=(const Grading&) = delete;
+
+  const PluginHost& host() const;
+  /// The graded tools, in order, each once.
+  std::vector<const PluginInfo*> tools() const;
+  const std::vector<GradedModel>& models() const;
+  const std::vector<TaskPlace>& tasks() const;
+
+  /// Asks the tools about all tasks whose record the store does not have, and scores their claims.
+  /// \throws RunError if it was stopped, after whole tasks were kept
+  Grades run(RecordStore& store);
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 /// Runs the tools on all tasks and scores their claims.

@@ -146,7 +146,7 @@ std::vector<std::optional<ItemTable>> shuffled_tables(const Entry& entry) {
 }
 
 Estimate without_value(const std::string& name) {
-  return {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN};
+  return {name, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN};
 }
 
 /// Adds a number that has neither an interval nor controls.
@@ -173,12 +173,13 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   const auto shuffled_table = [&](const GradedTask&, std::size_t i) {
     return shuffled[i] ? &*shuffled[i] : nullptr;
   };
-  Columns planted_draws, differences;
+  Columns planted_draws, shuffled_draws, differences;
   for (const Draw& draw : draws) {
     const auto planted = of_draw(entry, place, draw, names.size(), planted_table);
     append(planted_draws, planted);
     if (!controls.shuffled) continue;
     auto difference = of_draw(entry, place, draw, names.size(), shuffled_table);
+    append(shuffled_draws, difference);
     for (std::size_t m = 0; m < names.size(); ++m) difference[m] = planted[m] - difference[m];
     append(differences, difference);
   }
@@ -198,9 +199,11 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
     result.shuffled = of_shuffled[m];
     result.difference = result.value - result.shuffled;
     if (differences.empty()) continue;
-    const auto interval = interval_of(differences[m]);
+    const auto interval = interval_of(differences[m]), of_draws = interval_of(shuffled_draws[m]);
     result.difference_low = interval.low;
     result.difference_high = interval.high;
+    result.shuffled_low = of_draws.low;
+    result.shuffled_high = of_draws.high;
   }
   if (controls.random) add_random(entry, counts.random, seed);
   if (controls.permuted) add_permuted(entry, counts.permutations, seed);

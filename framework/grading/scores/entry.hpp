@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <lensbench/parameters.hpp>
 #include <limits>
 #include <map>
 #include <optional>
@@ -24,7 +25,7 @@ struct Estimate {
   std::string name;
   double value = 0, low = 0, high = 0;
   double random = 0, random_low = 0, random_high = 0;
-  double shuffled = 0;
+  double shuffled = 0, shuffled_low = 0, shuffled_high = 0;
   double difference = 0, difference_low = 0, difference_high = 0;  ///< planted minus shuffled
   double permuted = 0;
 
@@ -42,6 +43,8 @@ struct Entry {
   std::vector<GradedTask> tasks;
   std::vector<std::string> problems;  ///< contradictions and failed prompts
   double seconds_per_prompt = 0;
+  std::vector<ParameterInfo> parameters;  ///< that the tool has
+  Settings given;                         ///< what `settings` says
   /// Largest claim where nothing was changed, and largest change of a claim between two bases of
   /// the model, in units of the gap; NaN where the control was not run.
   double null_largest = std::numeric_limits<double>::quiet_NaN();

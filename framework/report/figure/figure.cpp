@@ -28,8 +28,17 @@ bool is_attention(const std::vector<std::string>& dims) {
   return dims.size() >= 2 && dims.back().starts_with("key_position");
 }
 
-Kind kind_by_dims(const Dataset& dataset, const Variable& variable) {
-  const auto dims = dims_without_cases(variable);
+using At = std::map<std::string, std::string>;
+
+/// Dimensions that a picture has to draw.
+std::vector<std::string> drawn_dims(const Variable& variable, const At& at) {
+  auto dims = dims_without_cases(variable);
+  std::erase_if(dims, [&](const std::string& dim) { return at.contains(dim); });
+  return dims;
+}
+
+Kind kind_by_dims(const Dataset& dataset, const Variable& variable, const At& at) {
+  const auto dims = drawn_dims(variable, at);
   if (is_attention(dims)) return Kind::attention;
   if (!interval_of(dataset, variable).empty() && dims.size() == 1) return Kind::points;
   if (dims.size() >= 2) return Kind::heatmap;
@@ -39,8 +48,8 @@ Kind kind_by_dims(const Dataset& dataset, const Variable& variable) {
 }
 
 /// The kind of a view, or the one of the dimensions where the view needs others.
-Kind kind_of_view(View view, const Dataset& dataset, const Variable& variable) {
-  const auto dims = dims_without_cases(variable);
+Kind kind_of_view(View view, const Dataset& dataset, const Variable& variable, const At& at) {
+  const auto dims = drawn_dims(variable, at);
   const bool has_token = std::find(dims.begin(), dims.end(), "token") != dims.end();
   switch (view) {
     case View::image:
@@ -68,7 +77,7 @@ Kind kind_of_view(View view, const Dataset& dataset, const Variable& variable) {
     default:
       break;
   }
-  return kind_by_dims(dataset, variable);
+  return kind_by_dims(dataset, variable, at);
 }
 
 /// Refuses what has no picture, whichever kind is asked for.
@@ -164,16 +173,17 @@ void check_request(const Request& request) {
   font_families(request.font);
 }
 
-Kind default_kind(const Dataset& dataset, const Variable& variable) {
+Kind default_kind(const Dataset& dataset, const Variable& variable, const At& at) {
   check_drawable(variable);
+  if (has_grades(dataset, variable)) return Kind::points;
   const auto view = declared_view(variable);
-  return view ? kind_of_view(*view, dataset, variable) : kind_by_dims(dataset, variable);
+  return view ? kind_of_view(*view, dataset, variable, at) : kind_by_dims(dataset, variable, at);
 }
 
 Figure draw(const Dataset& dataset, const Request& request, const TokenText& token_text) {
   check_request(request);
   const Variable& variable = variable_of(dataset, request);
-  const Kind by_default = default_kind(dataset, variable);
+  const Kind by_default = default_kind(dataset, variable, request.at);
   const Kind kind = request.kind.value_or(by_default);
   Drawing drawing{dataset, variable, request, token_text};
   const std::string name =
@@ -213,7 +223,8 @@ std::vector<std::string> variables_to_read(const std::vector<Variable>& facts,
           return std::find(dims.begin(), dims.end(), dim) != dims.end();
         });
     const bool companion = one.name.ends_with("top_id") || one.name == "settled_layer" ||
-                           one.name == variable + "_interval" || one.name == stem + "_interval";
+                           one.name == variable + "_interval" || one.name == stem + "_interval" ||
+                           is_grades(one);
     if (labels || companion || drawn(one.name)) names.push_back(one.name);
   }
   return names;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <lensbench/dataset.hpp>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ struct Request {
   std::string case_id = {};         ///< id of that case, for the title
   std::optional<Span> layers = {};  ///< numbers of layers or blocks; empty: all
   std::optional<Span> tokens = {};  ///< positions of tokens in the case; empty: all
+  /// Labels at which dimensions are fixed, by the name of the dimension.
+  std::map<std::string, std::string> at = {};
   /// Dataset whose variable of the same name is subtracted; its axes must have equal labels.
   const Dataset* against = nullptr;
   std::string against_name = {};  ///< name of that dataset's file, for the title
@@ -94,8 +97,10 @@ struct Figure {
 };
 
 /// Kind that is drawn for a variable where the request names none.
+/// \param at  dimensions that are fixed, which a kind does not draw
 /// \throws UsageError with the reason if no kind can draw the variable
-Kind default_kind(const Dataset& dataset, const Variable& variable);
+Kind default_kind(const Dataset& dataset, const Variable& variable,
+                  const std::map<std::string, std::string>& at = {});
 
 /// Checks the options of a request that do not depend on the data: size, palette and font. `draw`
 /// checks them as well.

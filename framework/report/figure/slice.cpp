@@ -134,6 +134,25 @@ void select_case(Slice& slice, std::size_t axis, std::int64_t number) {
   slice.axes.erase(slice.axes.begin() + static_cast<std::ptrdiff_t>(axis));
 }
 
+/// Fixes the dimensions of --at.
+void apply_labels(Slice& slice, const Request& request) {
+  for (const auto& [dim, label] : request.at) {
+    const auto axis = slice.find(dim);
+    if (!axis) {
+      std::vector<std::string> dims;
+      for (const Axis& one : slice.axes) dims.push_back(one.dim);
+      throw UsageError("--at: " + request.variable + " does not have the dimension '" + dim + "'" +
+                       suggest(dim, dims));
+    }
+    const auto& labels = slice.axes[*axis].labels;
+    const auto found = std::find(labels.begin(), labels.end(), visible(label, Blanks::kept));
+    if (found == labels.end())
+      throw UsageError("--at: the dimension '" + dim + "' does not have the label '" + label + "'" +
+                       suggest(label, labels));
+    fix(slice, *axis, static_cast<std::size_t>(found - labels.begin()));
+  }
+}
+
 void apply_spans(Slice& slice, const Request& request) {
   bool layers = false, tokens = false;
   for (std::size_t axis = 0; axis < slice.axes.size(); ++axis) {
@@ -194,6 +213,19 @@ std::string interval_of(const Dataset& dataset, const Variable& variable) {
   return "";
 }
 
+bool is_grades(const Variable& variable) {
+  const auto view = variable.attributes.find("view");
+  if (view == variable.attributes.end()) return false;
+  const auto* name = std::get_if<std::string>(&view->second);
+  return name != nullptr && *name == "grades";
+}
+
+bool has_grades(const Dataset& dataset, const Variable& variable) {
+  const std::vector<std::string> dims = {"entry", "metric"};
+  return is_grades(variable) && variable.dims == dims && variable.name == "value" &&
+         terminal::has(dataset, "low", dims) && terminal::has(dataset, "high", dims);
+}
+
 const Variable& variable_of(const Dataset& dataset, const Request& request) {
   if (dataset.contains(request.variable)) return dataset[request.variable];
   std::vector<std::string> names;
@@ -244,6 +276,7 @@ Slice slice_of(const Dataset& dataset, const Variable& variable, const Request& 
   if (request.case_number && !of_case)
     throw UsageError(request.variable + ": it does not belong to single cases; leave --case out");
   apply_spans(slice, request);
+  apply_labels(slice, request);
   return slice;
 }
 

@@ -45,6 +45,12 @@ bool is_layer(std::string_view dim);
 /// dimensions; empty if the dataset has none.
 std::string interval_of(const Dataset& dataset, const Variable& variable);
 
+/// Whether a variable has scores of graded tools.
+bool is_grades(const Variable& variable);
+/// Whether a variable has such scores, an entry and a metric each, beside the ends of their
+/// intervals.
+bool has_grades(const Dataset& dataset, const Variable& variable);
+
 /// Variable of a request; a name that only single cases have, `pattern_case3`, is found by its
 /// beginning. \throws UsageError with the nearest names
 const Variable& variable_of(const Dataset& dataset, const Request& request);

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <lensbench/result_spec.hpp>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace lensbench::page {
 namespace {
+
+/// View of the scores of graded tools, which no tool declares.
+constexpr std::string_view kGrades = "grades";
 
 /// Coordinates that the page has in other places: the axis `token` of each case, and the numbers
 /// and ids of the cases.
@@ -199,7 +203,7 @@ std::string view_of(const PageVariable& variable, const PageResult& result) {
   const auto found = variable.facts().attributes.find("view");
   if (found != variable.facts().attributes.end())
     if (const auto* name = std::get_if<std::string>(&found->second);
-        name != nullptr && *name != "general" && lensbench::view_of(*name))
+        name != nullptr && *name != "general" && (lensbench::view_of(*name) || *name == kGrades))
       return *name;
   if (!interval_of(variable, result).empty()) return "statistics";
   std::vector<std::string> dims = variable.dims;

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/checkpoint.hpp"
@@ -95,11 +97,25 @@ std::vector<double> metric_with(const Planted& planted, const Task& task,
   return metric;
 }
 
-class EveryPlanted : public ::testing::TestWithParam<std::string> {};
+/// Each kind in both bases, with another seed in each; the models are made once for all tests.
+class EveryPlanted : public ::testing::TestWithParam<std::string> {
+ protected:
+  static void TearDownTestSuite() { made_.clear(); }
+
+  static const Planted& planted(Gauge gauge) {
+    auto& planted = made_[{GetParam(), gauge}];
+    if (!planted)
+      planted = std::make_unique<Planted>(GetParam(), gauge, gauge == Gauge::aligned ? 1 : 2);
+    return *planted;
+  }
+
+ private:
+  static inline std::map<std::pair<std::string, Gauge>, std::unique_ptr<Planted>> made_;
+};
 
 TEST_P(EveryPlanted, AnswersEveryPrompt) {
   for (const Gauge gauge : {Gauge::aligned, Gauge::rotated}) {
-    const Planted planted(GetParam(), gauge, 3);
+    const Planted& planted = EveryPlanted::planted(gauge);
     for (const Task& task : planted.truth.tasks) {
       const auto clean = asked_logits(planted, task, false);
       const auto corrupted = asked_logits(planted, task, true);
@@ -115,7 +131,7 @@ TEST_P(EveryPlanted, AnswersEveryPrompt) {
 }
 
 TEST_P(EveryPlanted, HasTheEffectsThatPatchingWithHooksFinds) {
-  const Planted planted(GetParam(), Gauge::rotated);
+  const Planted& planted = EveryPlanted::planted(Gauge::rotated);
   for (const Task& task : planted.truth.tasks)
     for (std::size_t i = 0; i < task.effects->components.size(); ++i) {
       const auto place = parse_component(task.effects->components[i]);
@@ -129,7 +145,7 @@ TEST_P(EveryPlanted, HasTheEffectsThatPatchingWithHooksFinds) {
 }
 
 TEST_P(EveryPlanted, HasNoEffectOfOtherComponents) {
-  const Planted planted(GetParam(), Gauge::rotated, 2);
+  const Planted& planted = EveryPlanted::planted(Gauge::rotated);
   for (const Task& task : planted.truth.tasks)
     for (std::size_t i = 0; i < task.effects->components.size(); ++i) {
       if (task.membership.at(task.effects->components[i]) != Membership::none) continue;
@@ -141,7 +157,7 @@ TEST_P(EveryPlanted, HasNoEffectOfOtherComponents) {
 }
 
 TEST_P(EveryPlanted, PassesItsOwnCheck) {
-  const CheckedTruth checked = Planted(GetParam()).check();
+  const CheckedTruth checked = planted(Gauge::aligned).check();
   EXPECT_GT(checked.numbers, 200u);
   for (const WrongNumber& number : checked.wrong) ADD_FAILURE() << describe(number);
 }

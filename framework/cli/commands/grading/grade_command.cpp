@@ -1,24 +1,31 @@
 #include <unistd.h>
 
-#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <lensbench/error.hpp>
 
+#include "archive/archive_reader.hpp"
+#include "archive/digest/verify.hpp"
+#include "archive/run/finished_run.hpp"
+#include "archive/run/run_folder.hpp"
+#include "archive/sandbox/guard.hpp"
 #include "cli/commands/actions.hpp"
+#include "cli/commands/grading/grade_listener.hpp"
 #include "cli/commands/run_arguments.hpp"
-#include "cli/commands/run_messages.hpp"
-#include "core/text/suggest.hpp"
+#include "core/text/shell_words.hpp"
+#include "grading/archive/archived_grading.hpp"
+#include "grading/archive/grade_recipe.hpp"
+#include "grading/archive/stored_report.hpp"
 #include "grading/output/floors.hpp"
 #include "grading/output/grade_text.hpp"
-#include "grading/plant/plant.hpp"
-#include "grading/run/grade.hpp"
+#include "grading/run/plant_models.hpp"
 #include "serve/temporary_folder.hpp"
 #include "session/interrupts.hpp"
 
 namespace lensbench::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using grading::GradeRequest;
 
 std::vector<std::string> items_of(const std::string& list) {
@@ -31,33 +38,13 @@ std::vector<std::string> items_of(const std::string& list) {
   return items;
 }
 
-grading::Controls controls_of(const std::string& list) {
-  grading::Controls controls{false, false, false, false, false};
-  for (const std::string& name : items_of(list)) {
-    if (name == "random")
-      controls.random = true;
-    else if (name == "shuffled")
-      controls.shuffled = true;
-    else if (name == "permuted")
-      controls.permuted = true;
-    else if (name == "null")
-      controls.null = true;
-    else if (name == "gauge")
-      controls.gauge = true;
-    else if (name != "none" || list != "none")
-      throw UsageError("grade: --controls names '" + name + "'" +
-                       suggest(name, {"random", "shuffled", "permuted", "null", "gauge", "none"}));
-  }
-  return controls;
-}
-
 GradeRequest request_of(const Options& options) {
   GradeRequest request;
   if (options.operand(0) != "all") request.tools = {options.operand(0)};
   for (const std::string& folder : options.list("models")) request.models.emplace_back(folder);
   request.plugins = plugin_search(options);
   request.claims = options.text("claims");
-  request.controls = controls_of(options.text("controls"));
+  request.controls = grading::controls_of(options.text("controls"));
   for (const std::string& text : options.list("set")) add_setting(request.set, text);
   for (const std::string& text : options.list("bind")) add_setting(request.bind, text);
   if (options.flag("quick")) request.counts = {300, 200, 50};
@@ -83,62 +70,129 @@ std::vector<std::int64_t> seeds_of(const Options& options) {
   return seeds;
 }
 
-/// Plants every kind with every seed, in a basis that hides the mechanism.
-void plant_models(const std::vector<std::int64_t>& seeds, const std::filesystem::path& folder,
-                  GradeRequest& request, const grading::GradeListener& listener) {
-  for (const std::int64_t seed : seeds)
-    for (const grading::PlantKind& kind : grading::plant_kinds()) {
-      if (listener.should_stop()) throw RunError("grade: stopped while models were planted");
-      grading::PlantRequest plant;
-      plant.kind = kind.name;
-      plant.seed = seed;
-      plant.gauge = grading::Gauge::rotated;
-      plant.edges = false;
-      const std::filesystem::path place = folder / (kind.name + "-" + std::to_string(seed));
-      std::filesystem::create_directory(place);
-      grading::plant(plant, place);
-      request.models.push_back(place);
-    }
+/// Verified in a child process first, since the file under this name can be anything.
+void require_intact(const fs::path& out) {
+  ask_child({{out}}, [&] {
+    const VerifyResult found = verify_archive(out);
+    if (!found.intact)
+      throw InputError(out.string() + ": damaged: " + found.findings.front() +
+                       "; move it away and run the same command again");
+    return std::string();
+  });
 }
 
-grading::GradeListener listener_of(bool quiet) {
-  grading::GradeListener listener;
-  listener.warn = quiet ? quietly : print_warning;
-  listener.should_stop = was_interrupted;
-  // A counter that is written over itself is for terminals alone.
-  if (isatty(STDERR_FILENO) != 0 && !quiet)
-    listener.on_task = [](std::size_t done, std::size_t all) {
-      std::cerr << "\r" << done << " of " << all << " tasks" << (done == all ? "\n" : "")
-                << std::flush;
-    };
-  return listener;
+int say_missed(const grading::Grades& grades, const std::vector<grading::Floor>& floors) {
+  const auto missed = grading::missed_floors(grades, floors);
+  for (const std::string& line : missed) std::cerr << "lensbench: " << line << "\n";
+  return missed.empty() ? 0 : 1;
+}
+
+void say_archive(const SealResult& sealed) {
+  std::cerr << "archive " << sealed.path.string() << "\nresults sha256 " << sealed.digests.results
+            << "\n";
+}
+
+/// A grading whose archive is complete: only what a killed process left has to be removed.
+int say_finished(const fs::path& out, const RunPlan& plan,
+                 const std::vector<grading::Floor>& floors) {
+  require_intact(out);
+  const FinishedRun run = finish_sealed_run(out, plan);
+  const int code = in_child({{out}}, [&] {
+    const ArchiveReader archive(out);
+    for (const std::string& line : grading::stored_report(archive)) std::cout << line << "\n";
+    return say_missed(grading::stored_scores(archive), floors);
+  });
+  say_archive(run.sealed);
+  std::cerr << "lensbench: the archive was complete, so nothing was graded again\n";
+  return code;
+}
+
+/// The command that goes on with an interrupted grading.
+std::string resume_command(const Options& options) {
+  std::string text = "lensbench grade";
+  for (const std::string& word : options.arguments()) text += " " + shell_word(word);
+  return options.flag("resume") ? text : text + " --resume";
+}
+
+grading::Grades archived(grading::Grading& grading, const RunPlan& plan,
+                         const GradeRequest& request, const Options& options) {
+  const fs::path out = options.text("out");
+  const bool resume = options.flag("resume");
+  // A folder without an archive is a grading that began under this name.
+  if (const fs::path folder = run_folder_of(out); !resume && fs::exists(folder) && !fs::exists(out))
+    throw UsageError(folder.string() +
+                     ": holds an interrupted run; remove the folder, or go on with it:\n  " +
+                     resume_command(options));
+  try {
+    grading::ArchivedGrades result =
+        grading::archive_grades(grading, plan, request, out, resume, options.arguments());
+    say_archive(result.sealed);
+    return std::move(result.grades);
+  } catch (const RunError& error) {
+    if (!fs::exists(run_folder_of(out))) throw;
+    throw RunError(std::string(error.what()) + "; tasks that are done are safe; go on with:\n  " +
+                   resume_command(options));
+  }
+}
+
+/// Everything that can be wrong with the options alone.
+void check_options(const Options& options) {
+  for (const char* option : {"seeds", "kinds"})
+    if (options.given("models") && options.given(option))
+      throw UsageError(std::string("grade: --models names models that are there, --") + option +
+                       " plants new ones; give one of the two");
+  if (options.flag("resume") && options.text("out").empty())
+    throw UsageError("--resume needs --out FILE, the archive of the grading to resume");
+  if (!options.text("out").empty() && !options.flag("resume") && fs::exists(options.text("out")))
+    throw UsageError(
+        options.text("out") +
+        ": exists already and is not overwritten; choose another file or move it away");
 }
 
 }  // namespace
 
 int run_grade(const Options& options) {
+  check_options(options);
   GradeRequest request = request_of(options);
-  if (options.given("models") && options.given("seeds"))
-    throw UsageError(
-        "grade: --models names models that are there, --seeds plants new ones; give one of the "
-        "two");
   const std::vector<std::int64_t> seeds = seeds_of(options);
   std::vector<grading::Floor> floors;
   for (const std::string& text : options.list("floor"))
     floors.push_back(grading::parse_floor(text));
   catch_interrupts();
-  const grading::GradeListener listener = listener_of(options.flag("json"));
+  const grading::GradeListener listener = grade_listener(options.flag("json"));
   const serve::TemporaryFolder scratch;
   request.scratch = scratch.path();
-  if (request.models.empty()) plant_models(seeds, scratch.path(), request, listener);
-  const grading::Grades grades = grading::grade(request, listener);
+  if (request.models.empty()) {
+    const auto kinds =
+        options.given("kinds") ? items_of(options.text("kinds")) : std::vector<std::string>();
+    request.planted = grading::planted_kinds(kinds, seeds);
+    constexpr std::int64_t kQuickPrompts = 6;
+    if (options.flag("quick"))
+      for (grading::PlantRequest& plant : request.planted) plant.prompts = kQuickPrompts;
+    grading::plant_models(request, scratch.path(), listener);
+  }
+  grading::Grades grades;
+  if (options.text("out").empty()) {
+    grades = grading::grade(request, listener);
+  } else {
+    grading::Grading grading(request, listener);
+    const RunPlan plan = grading::plan_of(request, grading);
+    // The process was killed between sealing and cleaning up: only the latter is left.
+    if (options.flag("resume") && fs::exists(options.text("out"))) {
+      if (options.flag("json"))
+        throw UsageError(
+            options.text("out") +
+            ": the archive is complete; leave --json and --resume out, and read it with "
+            "lensbench export");
+      return say_finished(options.text("out"), plan, floors);
+    }
+    grades = archived(grading, plan, request, options);
+  }
   const auto lines = options.flag("json")
                          ? grading::grade_json_lines(grades)
                          : grading::grade_text(grades, request, detect_terminal(STDOUT_FILENO));
   for (const std::string& line : lines) std::cout << line << "\n";
-  const auto missed = grading::missed_floors(grades, floors);
-  for (const std::string& line : missed) std::cerr << "lensbench: " << line << "\n";
-  return missed.empty() ? 0 : 1;
+  return say_missed(grades, floors);
 }
 
 }  // namespace lensbench::cli

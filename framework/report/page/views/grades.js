@@ -1,6 +1,6 @@
 // Grades: how well each tool answered the question that it claims to answer, a claim at a time.
 import { add, el, put } from '../base/dom.js';
-import { shellWord, words } from '../base/format.js';
+import { number, shellWord, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
 import { plane } from '../base/model.js';
 import { get, set } from '../base/state.js';
@@ -12,7 +12,7 @@ import { FramedView, mountParts, putReason } from '../parts/view.js';
 
 /** Scores: a value for each entry and metric, with ends of intervals and of the bands of controls. */
 function scoresOf(archive) {
-  return archive.variables((one) => one.view === 'grades' && one.type !== 'string' && dimsWithoutCase(one).join() === 'entry,metric' && !/(^|_)(low|high)$|^(random|shuffled)/.test(one.name));
+  return archive.variables((one) => one.view === 'grades' && one.name === 'value' && one.type !== 'string' && dimsWithoutCase(one).join() === 'entry,metric');
 }
 
 class Grades extends FramedView {
@@ -26,7 +26,7 @@ class Grades extends FramedView {
   }
 
   command() {
-    return `lensbench export ${shellWord(this.archive.data.file)} ${shellWord(this.variable.result.name)} --format csv`;
+    return `lensbench plot ${shellWord(this.archive.data.file)} ${shellWord(`${this.variable.result.name}/${this.variable.name}`)} --at ${shellWord(`metric=${this.metric}`)} -o grades.svg`;
   }
 
   async read(name) {
@@ -38,23 +38,30 @@ class Grades extends FramedView {
     const { archive, variable } = this;
     const loaded = await archive.load(variable, this.caseIndex());
     if (!loaded) return putReason(this.chart.root, archive, variable);
-    const names = ['low', 'high', 'random_low', 'random_high', 'shuffled_low', 'shuffled_high', 'claim', 'story', 'command'];
-    const [low, high, randomLow, randomHigh, shuffledLow, shuffledHigh, claim, story, command] = await Promise.all(names.map((name) => this.read(name)));
+    const names = ['low', 'high', 'random_low', 'random_high', 'shuffled_low', 'shuffled_high', 'question', 'claim', 'better', 'story', 'command'];
+    const [low, high, randomLow, randomHigh, shuffledLow, shuffledHigh, question, claim, better, story, command] = await Promise.all(names.map((name) => this.read(name)));
     const [entries, metrics] = await Promise.all(['entry', 'metric'].map((dim, k) => archive.labels(variable.result, dim, loaded.shape[k])));
-    const claims = claim ? [...new Set(claim.values)] : ['all'];
-    const chosen = claims.includes(get('claim')) ? get('claim') : claims[0];
-    const at = Math.max(0, metrics.indexOf(get('metric')));
+    // Claims about one question are compared with each other.
+    const group = question ?? claim;
+    const groups = group ? [...new Set(group.values)] : ['all'];
+    const chosen = groups.includes(get('claim')) ? get('claim') : groups[0];
+    const of = entries.map((_, i) => i).filter((i) => !group || group.values[i] === chosen);
+    const column = (one, at) => one && plane(one, 'entry', '', { metric: at }).values;
+    // Each question has metrics of its own.
+    const known = metrics.map((_, at) => at).filter((at) => of.some((i) => Number.isFinite(column(loaded, at)[i])));
+    const at = known.find((k) => metrics[k] === get('metric')) ?? known[0] ?? 0;
     this.metric = metrics[at];
-    put(this.controls, claims.length > 1 && choices('Claim', claims.map((id) => ({ id, label: id })), chosen, (id) => set({ claim: id })),
-      metrics.length > 1 && picker('Metric', metrics.map((id) => ({ id, label: words(id) })), this.metric, (id) => set({ metric: id })));
-    const column = (one) => one && plane(one, 'entry', '', { metric: at }).values;
-    const [value, a, b] = [loaded, low, high].map(column);
-    const kept = entries.map((_, i) => i).filter((i) => !claim || claim.values[i] === chosen);
-    this.items = kept.map((i) => ({ label: entries[i], value: value[i], low: a?.[i], high: b?.[i] })).sort((x, y) => y.value - x.value);
-    const band = (label, from, to) => from && to ? [{ label, low: Math.min(...kept.map((i) => column(from)[i])), high: Math.max(...kept.map((i) => column(to)[i])) }] : [];
+    put(this.controls, groups.length > 1 && choices('Question', groups.map((id) => ({ id, label: id })), chosen, (id) => set({ claim: id })),
+      known.length > 1 && picker('Metric', known.map((k) => ({ id: metrics[k], label: words(metrics[k]) })), this.metric, (id) => set({ metric: id })));
+    const [value, a, b] = [loaded, low, high].map((one) => column(one, at));
+    const smaller = better?.values[at] === 'smaller';
+    const kept = of.filter((i) => Number.isFinite(value[i]));
+    this.items = kept.map((i) => ({ label: entries[i], value: value[i], low: a?.[i], high: b?.[i] })).sort((x, y) => smaller ? x.value - y.value : y.value - x.value);
+    const ends = (one) => kept.map((i) => column(one, at)[i]).filter(Number.isFinite);
+    const band = (label, from, to) => from && to ? [{ label, low: Math.min(...ends(from)), high: Math.max(...ends(to)) }] : [];
     this.bands = [...band('random scores', randomLow, randomHigh), ...band('shuffled models', shuffledLow, shuffledHigh)].filter((one) => Number.isFinite(one.low) && Number.isFinite(one.high));
-    this.frame.say(`${variable.result.name}: grades`, `${words(this.metric)} of each tool for the claim ${chosen}, the best first. Whiskers are 95 % intervals${this.bands.length ? `; grey bands: ${this.bands.map((one) => one.label).join(', ')}` : ''}.`);
-    const told = story ? kept.filter((i) => story.values[i]).map((i) => [entries[i], story.values[i], command?.values[i] || '—']) : [];
+    this.frame.say(`${variable.result.name}: grades`, `${words(this.metric)} of each tool for the question “${chosen}”, the best first (${smaller ? 'smaller' : 'larger'} is better). Whiskers are 95 % intervals${this.bands.length ? `; grey bands: ${this.bands.map((one) => `${one.label} (${number(one.low)} to ${number(one.high)})`).join(', ')}` : ''}.`);
+    const told = story ? of.filter((i) => story.values[i]).map((i) => [entries[i], story.values[i], command?.values[i] || '—']) : [];
     put(this.stories, told.length ? tableOf({ caption: 'What to learn from it', head: ['tool', 'story', 'command'], rows: told }) : '');
     this.chart.draw();
     return this.frame.refresh();

@@ -1,0 +1,113 @@
+#include "grading/run/ask_task.hpp"
+
+#include <cstdint>
+#include <utility>
+
+#include "core/text/glob.hpp"
+#include "grading/run/exact_controls.hpp"
+#include "grading/run/shuffled_model.hpp"
+#include "grading/run/tool_answers.hpp"
+#include "grading/run/truth_tables.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+double number_of(const NumberOfClaim& numbers, const std::pair<std::string, bool>& key) {
+  const auto found = numbers.find(key);
+  return found == numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+}
+
+/// A message that names the folder of a model names the model instead, since folders of models that
+/// are planted for a run are others in each run.
+std::string without_folder(std::string text, const GradedModel& model) {
+  const std::string folder = model.folder.string();
+  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at))
+    text.replace(at, folder.size(), model.label);
+  return text;
+}
+
+void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedModel& model) {
+  record.seconds = answers.seconds;
+  record.answered = answers.answered;
+  record.failed = answers.failures.size();
+  if (!answers.failures.empty())
+    record.failure = without_folder(answers.failures.begin()->second, model);
+  if (answers.answered > 0) return;
+  record.refusal = !answers.refusal.empty() ? without_folder(answers.refusal, model)
+                   : record.failure.empty() ? "it gave no result"
+                                            : record.failure;
+}
+
+/// \return empty if the truth does not say what is claimed
+std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const std::string& claim,
+                                     const ClaimedTask& claimed, const ClaimedTask* shuffled,
+                                     const TransformerSpec& spec) {
+  auto table = truth_table(truth, task, find_claim(claim), claimed.of_stream);
+  if (!table) return std::nullopt;
+  ClaimRecord record;
+  record.claim = claim;
+  record.of_stream = claimed.of_stream;
+  record.contradiction = claimed.contradiction;
+  ItemTable other = *table;
+  set_claimed(*table, claimed.prompts, spec);
+  record.items = table->items;
+  record.claimed = std::move(table->claimed);
+  if (shuffled == nullptr) return record;
+  set_claimed(other, shuffled->prompts, spec);
+  if (other.items.size() == record.items.size()) record.shuffled = std::move(other.claimed);
+  return record;
+}
+
+}  // namespace
+
+OpenModel open_model(const GradeRequest& request, const GradedModel& graded,
+                     const std::filesystem::path& scratch) {
+  OpenModel model;
+  model.planted = Model::open(graded.folder.string());
+  if (request.controls.shuffled) model.shuffled = shuffled_model(model.planted, request.seed);
+  if (!request.controls.gauge) return model;
+  std::filesystem::create_directory(scratch);
+  model.turned_heads = write_turned(graded.folder, scratch, request.seed);
+  model.turned = Model::open(scratch.string());
+  return model;
+}
+
+ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const Candidate& candidate,
+                    const OpenModel& model, const GradedModel& planted, const Task& task,
+                    bool is_new) {
+  ToolRecord record;
+  record.tool = candidate.tool->name;
+  record.settings = candidate.settings_text;
+  const double gap = task.metric ? gap_of(task) : 1.0;
+  Question question{host, *candidate.tool, candidate.settings, request.bind, model.planted,
+                    task, request.seed};
+  if (is_new) {
+    const ToolAnswers first = ask(question, 1, gap);
+    record.later = first.later;
+    record.claims_nothing = first.answered > 0 && first.claims.empty();
+    if (record.claims_nothing) return record;
+  }
+  const ToolAnswers answers = ask(question, SIZE_MAX, gap);
+  note_answers(record, answers, planted);
+  if (answers.answered == 0) return record;
+  const NumberOfClaim null = request.controls.null ? null_claims(question, gap) : NumberOfClaim();
+  const NumberOfClaim gauge =
+      model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
+                   : NumberOfClaim();
+  question.model = model.shuffled;
+  const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
+  for (const auto& [key, claimed] : answers.claims) {
+    if (!glob_matches(request.claims, key.first)) continue;
+    const auto other = of_shuffled.claims.find(key);
+    auto claim = record_of(planted.truth, task, key.first, claimed,
+                           other == of_shuffled.claims.end() ? nullptr : &other->second,
+                           model.planted->spec());
+    if (!claim) continue;
+    claim->null_largest = number_of(null, key);
+    claim->gauge_change = number_of(gauge, key);
+    record.claims.push_back(*std::move(claim));
+  }
+  return record;
+}
+
+}  // namespace lensbench::grading
