@@ -10,6 +10,8 @@
 #include <lensbench/archive.hpp>
 #include <lensbench/error.hpp>
 #include <limits>
+#include <map>
+#include <tuple>
 
 #include "archive/run/run_writer.hpp"
 #include "browser/made_values.hpp"
@@ -17,6 +19,8 @@
 #include "framework/report/page/page_reader.hpp"
 #include "fuzz/strict_html.hpp"
 #include "report/page/compare.hpp"
+#include "report/page/encode.hpp"
+#include "report/page/page_source.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -210,6 +214,68 @@ TEST_F(Page, RefusesABudgetThatTheFactsExceed) {
 
 TEST_F(Page, HasTheSameBytesTwice) {
   EXPECT_EQ(page_of(path_), page_of(path_));
+}
+
+TEST_F(Page, HasTheScriptAsDataThatThePolicyNames) {
+  const PageReader page = read();
+  ASSERT_EQ(page.data("script"), page::page_script());
+  // The hash of what runs first is that of the last element of the page.
+  const std::string& text = page.page();
+  const auto begin = text.rfind("<script>") + 8;
+  const std::string start = text.substr(begin, text.rfind("</script>") - begin);
+  EXPECT_THAT(text, HasSubstr("script-src '" + page::policy_hash(start) + "' '" +
+                              page::policy_hash(page::page_script()) + "';"));
+  EXPECT_THAT(start, HasSubstr("Copyright 2010-2021 Mike Bostock"));
+}
+
+/// Where rows of the results of a case were read: variable, index of the axes before them, first
+/// row.
+using Reads = std::map<std::tuple<std::string, std::vector<std::int64_t>, std::int64_t>, int>;
+
+TEST_F(Page, ReadsTheRowsOfACaseOnce) {
+  const ArchiveReader archive(path_);
+  std::vector<page::RunSource> runs;
+  runs.push_back(page::source_of(archive));
+  Reads reads;
+  runs[0].stored = [&, stored = runs[0].stored](const auto& name, const auto& cases) {
+    StoredDataset result = stored(name, cases);
+    for (StoredVariable& variable : result.variables)
+      if (variable.rows)
+        variable.rows = [&reads, name = variable.facts.name, rows = variable.rows](
+                            const auto& index, std::int64_t first, std::int64_t count) {
+          if (count == kTokens[0] && !index.empty()) ++reads[{name, index, first}];
+          return rows(index, first, count);
+        };
+    return result;
+  };
+  // So small that the values are encoded in three ways.
+  page::make_page(runs, {.cases = {}, .max_bytes = read().page().size() - 3000, .top_k = 5, .title = ""});
+  EXPECT_EQ(reads.count({"target_probability", {4}, 0}), 1U);
+  EXPECT_EQ(reads.count({"top_id", {0}, 0}), 1U);
+  for (const auto& [place, times] : reads) EXPECT_EQ(times, 1) << std::get<std::string>(place);
+}
+
+TEST(PageOfAUsualRun, HasLessThanAMillionBytes) {
+  const TempDir folder;
+  RunPlan plan = four_cases();
+  plan.cases.clear();
+  made::Noise from(2);
+  for (int i = 0; i < 8; ++i)
+    plan.cases.push_back({"prompt-" + std::to_string(i + 1), "a text", 256, std::string(64, 'c'),
+                          made::made_ids(256, from)});
+  RunWriter writer = RunWriter::start(folder / "usual.h5", plan, false);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    const auto& ids = plan.cases[static_cast<std::size_t>(i)].ids;
+    writer.commit(i,
+                  {{"logit_lens", made::lens(ids, 13, 10, from)},
+                   {"token_analyzer", made::analysis(ids, from)}},
+                  {});
+  }
+  std::map<std::int64_t, std::string> texts;
+  for (const std::int64_t id : writer.token_ids()) texts[id] = made::word(id);
+  const PageReader page(page_of(writer.seal({}, texts, {}, {}, {}).path));
+  EXPECT_LT(page.page().size(), 1'000'000U);
+  EXPECT_EQ(page.variable("logit_lens", "entropy")["parts"].size(), 8U) << "a part was left out";
 }
 
 TEST_F(Page, StaticPartIsStrictHtmlWithTheFirstPrediction) {
