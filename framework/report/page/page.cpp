@@ -108,6 +108,7 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
   for (PageRun& run : content.runs) {
     run.results = page_results(*run.source, run.chosen);
     keep_rows(run.results, kKeptBytes / runs.size());
+    content.of_cases.push_back(case_pictures(run, request.max_bytes / 3 / runs.size()));
   }
   content.filled.ids.resize(runs.size());
   // The page without values of results gives the room for them. Each part needs a few bytes more

@@ -255,29 +255,6 @@ TEST_F(Page, ReadsTheRowsOfACaseOnce) {
   for (const auto& [place, times] : reads) EXPECT_EQ(times, 1) << std::get<std::string>(place);
 }
 
-TEST(PageOfAUsualRun, HasLessThanAMillionBytes) {
-  const TempDir folder;
-  RunPlan plan = four_cases();
-  plan.cases.clear();
-  made::Noise from(2);
-  for (int i = 0; i < 8; ++i)
-    plan.cases.push_back({"prompt-" + std::to_string(i + 1), "a text", 256, std::string(64, 'c'),
-                          made::made_ids(256, from)});
-  RunWriter writer = RunWriter::start(folder / "usual.h5", plan, false);
-  for (std::int64_t i = 0; i < 8; ++i) {
-    const auto& ids = plan.cases[static_cast<std::size_t>(i)].ids;
-    writer.commit(i,
-                  {{"logit_lens", made::lens(ids, 13, 10, from)},
-                   {"token_analyzer", made::analysis(ids, from)}},
-                  {});
-  }
-  std::map<std::int64_t, std::string> texts;
-  for (const std::int64_t id : writer.token_ids()) texts[id] = made::word(id);
-  const PageReader page(page_of(writer.seal({}, texts, {}, {}, {}).path));
-  EXPECT_LT(page.page().size(), 1'000'000U);
-  EXPECT_EQ(page.variable("logit_lens", "entropy")["parts"].size(), 8U) << "a part was left out";
-}
-
 TEST_F(Page, StaticPartIsStrictHtmlWithTheFirstPrediction) {
   const std::string page = page_of(path_);
   const auto begin = page.find("<div id=\"static\">"), end = page.find("<div id=\"app\">");
