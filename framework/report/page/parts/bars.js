@@ -29,12 +29,14 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
   const [low, high] = span([0, ...values]);
   const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? right : 8), width - right]);
   const root = svg('svg.chart.bars', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `bars of ${title}: ${items.length} values from ${number(low)} to ${number(high)}` });
-  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
+  // Where labels are above the bars, the line is interrupted at them.
+  const zero = (y1, y2) => svg('line.zero', { x1: x(0), x2: x(0), y1, y2 });
+  if (!labels.above) add(root, zero(0, height));
   items.forEach((one, i) => {
     const y = i * row + 4 + labels.above;
     const group = svg(`g.item${cursor === i ? '.focus' : ''}`, { onclick: onmove && (() => onmove(i)) }, svg('title', {}, `${one.label}: ${number(one.value)}`),
       svg('rect.hit', { x: 0, y: i * row + 2, width, height: row }));
-    add(group, labels.text(one.label, y + 13));
+    add(group, labels.text(one.label, y + 13), labels.above && zero(y - 1, y + 18));
     if (Number.isFinite(one.value)) {
       const [a, b] = [x(Math.min(0, one.value)), x(Math.max(0, one.value))];
       add(group, svg(`rect.${one.isSum ? 'sum' : one.value < 0 ? 'minus' : 'plus'}`, { x: a, y: y + 1, width: Math.max(1, b - a), height: one.other === undefined ? 15 : 10, rx: 2 }));

@@ -20,7 +20,7 @@ async function columnsOf(archive) {
     { name: 'tokens', values: tokens, width: '8ch' },
   ];
   for (const column of cases.columns || [])
-    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '13ch' });
+    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '11ch' });
   columns.push({ name: 'seconds', unit: 's', values: seconds, width: '11ch' });
   const used = columns.filter((column) => column.texts ? column.texts.length : Array.from(column.values).some((x) => !Number.isNaN(x)));
   return { columns: used, errors: error, status };
