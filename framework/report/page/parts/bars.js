@@ -36,7 +36,7 @@ export function barChart({ items, title, width = 760, cursor, onmove, series = [
     const y = i * row + 4 + labels.above;
     const group = svg(`g.item${cursor === i ? '.focus' : ''}`, { onclick: onmove && (() => onmove(i)) }, svg('title', {}, `${one.label}: ${number(one.value)}`),
       svg('rect.hit', { x: 0, y: i * row + 2, width, height: row }));
-    add(group, labels.text(one.label, y + 13), labels.above && zero(y - 1, y + 18));
+    add(group, labels.text(one.label, y + 13), labels.above ? zero(y - 1, y + 18) : '');
     if (Number.isFinite(one.value)) {
       const [a, b] = [x(Math.min(0, one.value)), x(Math.max(0, one.value))];
       add(group, svg(`rect.${one.isSum ? 'sum' : one.value < 0 ? 'minus' : 'plus'}`, { x: a, y: y + 1, width: Math.max(1, b - a), height: one.other === undefined ? 15 : 10, rx: 2 }));
