@@ -32,7 +32,7 @@ function breakable(text) {
 }
 
 function card(title, value, note, kind = '') {
-  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, breakable(value), note ? el('small', {}, note) : ''));
+  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, breakable(value), note ? el('small', {}, breakable(note)) : ''));
 }
 
 function cards(archive, status) {
