@@ -235,6 +235,35 @@ class Barriers(PageTest):
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+class CasePictures(PageTest):
+    def test_are_below_their_rectangles_side_by_side(self):
+        page = self.open("pictured", "view=image")
+        page.wait("return [...document.querySelectorAll('svg.picture image')].length === 2")
+        # Left edge, width and height of each in pixels of the pictures, which are 8 apart; the second one is missing.
+        self.assertEqual(self.panel("return [...panel.querySelectorAll('svg.picture image')].map(one => { const box = one.getBBox(); return [box.x, box.width, box.height] })"), [[0, 84, 56], [184, 84, 56]])
+        self.assertEqual(self.panel("return panel.querySelector('svg.picture').getAttribute('viewBox')"), "0 0 268 56")
+        # The browser has read the picture from the address.
+        self.assertEqual(page.driver.execute_async_script("const done = arguments[0], image = new Image(); image.onload = () => done([image.naturalWidth, image.naturalHeight]); image.src = document.querySelector('svg.picture image').getAttribute('href')"), [42, 28])
+        self.assertEqual(page.errors(), [])
+
+    def test_the_sentence_has_digests_and_reasons(self):
+        self.open("pictured", "view=image")
+        sentence = self.panel("return panel.querySelector('.sentence').textContent")
+        self.assertIn(f"Picture “first.png”, SHA-256 {'ab' * 32}.", sentence)
+        self.assertIn("“second.png” is not shown: its file has changed since the run.", sentence)
+        self.assertIn("“<b>third.png”", sentence)
+
+    def test_rectangles_fade_by_a_slider(self):
+        page = self.open("pictured", "view=image")
+        opacity = "return panel.querySelector('svg.picture rect').getAttribute('fill-opacity')"
+        before = float(self.panel(opacity))
+        self.assertTrue(0 < before < 1, before)
+        self.panel("const slider = [...panel.querySelectorAll('input[type=range]')].pop(); slider.value = 20; slider.dispatchEvent(new Event('input', {bubbles: true}))")
+        self.assertEqual(float(self.panel(opacity)), 0.2)
+        page.state("view=image&cell=1,7")
+        self.assertIn("rectangle 7", self.panel("return panel.querySelector('.note').textContent"))
+
+
 class Safety(PageTest):
     def requests(self):
         seen = []
