@@ -1,6 +1,6 @@
 // Overview: the request, what went wrong, and a table of all cases.
 import { valuesOf } from '../base/blocks.js';
-import { add, el, terms } from '../base/dom.js';
+import { add, breakable, el, terms } from '../base/dom.js';
 import { number, plural, unitText, words } from '../base/format.js';
 import { empty, frame } from '../parts/frame.js';
 import { CaseTable } from '../parts/case_table.js';
@@ -24,11 +24,6 @@ async function columnsOf(archive) {
   columns.push({ name: 'seconds', unit: 's', values: seconds, width: '11ch' });
   const used = columns.filter((column) => column.texts ? column.texts.length : Array.from(column.values).some((x) => !Number.isNaN(x)));
   return { columns: used, errors: error, status };
-}
-
-/** A name that may be broken after an underscore. */
-function breakable(text) {
-  return text.split(/(?<=_)/).flatMap((part) => [part, el('wbr')]);
 }
 
 function card(title, value, note, kind = '') {
