@@ -102,9 +102,9 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
     content.columns.push_back(case_columns(source));
   }
   choose_cases(content);
-  // Memory for two variables of ten ranks of one case with 101 layers x 4,000 tokens, and for its
-  // other variables.
-  constexpr std::size_t kKeptBytes = std::size_t{48} << 20;
+  // Memory for one variable of ten ranks of one case with 101 layers x 4,000 tokens, and for its
+  // variables without ranks.
+  constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
   for (PageRun& run : content.runs) {
     run.results = page_results(*run.source, run.chosen);
     keep_rows(run.results, kKeptBytes / runs.size());
