@@ -188,9 +188,8 @@ class ArchiveWriter {
       for (const CasePicture& one : pictures) {
         json entry = {{"name", one.name}, {"sha256", one.sha256}};
         if (one.reason.empty())
-          entry.update({{"width", one.width},
-                        {"height", one.height},
-                        {"source", blocks_.add(one.source)}});
+          entry.update(
+              {{"width", one.width}, {"height", one.height}, {"source", blocks_.add(one.source)}});
         else
           entry["reason"] = one.reason;
         all[std::to_string(number)].push_back(std::move(entry));

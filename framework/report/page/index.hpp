@@ -29,7 +29,7 @@ struct PageContent {
   std::vector<std::vector<CaseColumn>> columns;  ///< of each run
   std::optional<ArchiveDifference> difference;   ///< of two archives
   Filled filled;
-  std::vector<std::string> pictures;  ///< of each run: elements for the static part
+  std::vector<std::string> pictures;     ///< of each run: elements for the static part
   std::vector<CasePictures> of_cases{};  ///< of each run: pictures that its cases are about
 };
 

@@ -57,8 +57,7 @@ page::PagePicture read_for_page(const PicturePlace& place, std::int64_t most_sid
     picture.width = decoded.upright.size.width;
     picture.height = decoded.upright.size.height;
     const auto size = size_within(decoded.upright.size, most_side);
-    picture.jpeg =
-        vision::jpeg_of(vision::resize_bicubic(decoded.upright, size), kPictureQuality);
+    picture.jpeg = vision::jpeg_of(vision::resize_bicubic(decoded.upright, size), kPictureQuality);
   } catch (const Error& error) {
     picture.reason = error.what();
   }
@@ -76,7 +75,8 @@ std::vector<PicturePlace> picture_places(const ArchiveReader& archive, const fs:
   const at::Tensor& numbers = recipe["image_case"].tensor;
   if (digests.size() != names.size() || numbers.numel() != std::ssize(names))
     throw InputError(archive.path().string() + ": damaged: the table of pictures has " +
-                     std::to_string(names.size()) + " names, but other numbers of cases or digests");
+                     std::to_string(names.size()) +
+                     " names, but other numbers of cases or digests");
   const json paths = archive.run().value("picture_paths", json::array());
   places.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {

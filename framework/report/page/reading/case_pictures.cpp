@@ -52,8 +52,9 @@ void cut_to(CasePictures& pictures, std::size_t bytes) {
         continue;
       }
       one.source = {};
-      one.reason = "it does not fit into the page; give a larger --max-bytes, or name its case "
-                   "alone by --case";
+      one.reason =
+          "it does not fit into the page; give a larger --max-bytes, or name its case "
+          "alone by --case";
     }
 }
 

@@ -89,7 +89,8 @@ TEST_F(PagePictures, ThatAreMissingHaveTheReason) {
   EXPECT_FALSE(picture.contains("source"));
 }
 
-// At 1,024 pixels the picture has 1 MB, at 256 a quarter of it. A third of the page is for pictures.
+// At 1,024 pixels the picture has 1 MB, at 256 a quarter of it. A third of the page is for
+// pictures.
 TEST_F(PagePictures, AreSmallerWhereTheyDoNotFit) {
   const auto read = page("image", 1000, std::size_t{1200} << 10);
   EXPECT_THAT(sides_, ElementsAre(256, 400, 640, 1024));

@@ -19,8 +19,6 @@
 #include "framework/report/page/page_reader.hpp"
 #include "fuzz/strict_html.hpp"
 #include "report/page/compare.hpp"
-#include "report/page/encode.hpp"
-#include "report/page/page_source.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -216,18 +214,6 @@ TEST_F(Page, HasTheSameBytesTwice) {
   EXPECT_EQ(page_of(path_), page_of(path_));
 }
 
-TEST_F(Page, HasTheScriptAsDataThatThePolicyNames) {
-  const PageReader page = read();
-  ASSERT_EQ(page.data("script"), page::page_script());
-  // The hash of what runs first is that of the last element of the page.
-  const std::string& text = page.page();
-  const auto begin = text.rfind("<script>") + 8;
-  const std::string start = text.substr(begin, text.rfind("</script>") - begin);
-  EXPECT_THAT(text, HasSubstr("script-src '" + page::policy_hash(start) + "' '" +
-                              page::policy_hash(page::page_script()) + "';"));
-  EXPECT_THAT(start, HasSubstr("Copyright 2010-2021 Mike Bostock"));
-}
-
 /// Where rows of the results of a case were read: variable, index of the axes before them, first
 /// row.
 using Reads = std::map<std::tuple<std::string, std::vector<std::int64_t>, std::int64_t>, int>;
@@ -249,7 +235,8 @@ TEST_F(Page, ReadsTheRowsOfACaseOnce) {
     return result;
   };
   // So small that the values are encoded in three ways.
-  page::make_page(runs, {.cases = {}, .max_bytes = read().page().size() - 3000, .top_k = 5, .title = ""});
+  page::make_page(runs,
+                  {.cases = {}, .max_bytes = read().page().size() - 3000, .top_k = 5, .title = ""});
   EXPECT_EQ(reads.count({"target_probability", {4}, 0}), 1U);
   EXPECT_EQ(reads.count({"top_id", {0}, 0}), 1U);
   for (const auto& [place, times] : reads) EXPECT_EQ(times, 1) << std::get<std::string>(place);
