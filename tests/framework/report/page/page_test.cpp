@@ -192,9 +192,14 @@ TEST_F(Page, NamesCasesByIdNumberOrRange) {
 }
 
 TEST_F(Page, LeavesOutInOrderAndSaysSo) {
-  // Attention goes first, and probability stays.
-  const std::size_t most = read().page().size() - 1500;
-  const PageReader page = read({.cases = {}, .max_bytes = most, .top_k = 5, .title = ""});
+  // Attention goes first, and probability stays. Pictures may go before, which makes room.
+  std::size_t most = read().page().size();
+  const auto smaller = [&] {
+    return read({.cases = {}, .max_bytes = most -= 1500, .top_k = 5, .title = ""});
+  };
+  PageReader page = smaller();
+  for (int i = 0; i < 30 && page.variable("lens", "pattern")["parts"].size() == 3; ++i)
+    page = smaller();
   EXPECT_LE(page.page().size(), most);
   EXPECT_LT(page.variable("lens", "pattern")["parts"].size(), 3U);
   EXPECT_EQ(page.variable("lens", "target_probability")["parts"].size(), 3U);
