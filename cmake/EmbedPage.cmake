@@ -1,5 +1,6 @@
 # lensbench_embed_page(OUTPUT FOLDER) bundles the script and the style of the page of
-# `lensbench report` (FOLDER/main.js with the modules that it imports, FOLDER/page.css) and of the live
+# `lensbench report` (FOLDER/main.js with the modules that it imports, FOLDER/base/start.js, which
+# unpacks that script and runs it, FOLDER/page.css) and of the live
 # page of `lensbench serve` (FOLDER/live/main.js, FOLDER/live/live.css in addition to the other style),
 # and writes OUTPUT, a C++ file that contains them (framework/report/page/page_source.hpp).
 option(LENSBENCH_REPORT "Build the page of `lensbench report`, which needs esbuild and a module of d3" ON)
@@ -42,13 +43,15 @@ function(lensbench_embed_page output folder)
   lensbench_find_page_tools()
   file(GLOB_RECURSE modules CONFIGURE_DEPENDS ${folder}/*.js)
   get_filename_component(build ${output} DIRECTORY)
-  set(scripts ${build}/page.js ${build}/live.js)
+  set(scripts ${build}/page.js ${build}/start.js ${build}/live.js)
   set(styles ${build}/page.css ${build}/live.css)
   # The oldest browsers that can unpack the data of a page (DecompressionStream).
   set(options --minify --charset=utf8 --log-level=warning --target=chrome103,firefox113,safari16.4)
   add_custom_command(OUTPUT ${output} ${scripts} ${styles}
     COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
       ${folder}/main.js --bundle --format=iife --define:LIVE=false ${options} --outfile=${build}/page.js
+    COMMAND ${LENSBENCH_ESBUILD} ${folder}/base/start.js --bundle --format=iife ${options}
+      --outfile=${build}/start.js
     COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${LENSBENCH_MODULE_FOLDER} ${LENSBENCH_ESBUILD}
       ${folder}/live/main.js --bundle --format=iife --define:LIVE=true ${options} --outfile=${build}/live.js
     COMMAND ${LENSBENCH_ESBUILD} ${folder}/page.css ${options} --outfile=${build}/page.css

@@ -1,7 +1,7 @@
 # cmake -DOUTPUT=file [-DBUILD=folder -DLICENCES=file] -P WritePage.cmake
 #
 # Writes OUTPUT, a C++ file with the functions of framework/report/page/page_source.hpp, and rewrites
-# the scripts page.js and live.js in BUILD so that they begin with the licences. Without BUILD all
+# the scripts page.js, start.js and live.js in BUILD so that they begin with the licences. Without BUILD all
 # texts are empty.
 cmake_minimum_required(VERSION 3.25)
 
@@ -14,12 +14,10 @@ function(check_text file text)
   endif()
 endfunction()
 
-foreach(name IN ITEMS page live)
+foreach(name IN ITEMS page start live)
   set(${name}_script "")
-  set(${name}_style "")
   if(BUILD)
     file(READ "${BUILD}/${name}.js" script)
-    file(READ "${BUILD}/${name}.css" ${name}_style)
     file(READ "${LICENCES}" licences)
     # A script that was not bundled anew has them already.
     string(FIND "${script}" "/*!" at)
@@ -29,6 +27,13 @@ foreach(name IN ITEMS page live)
     endif()
     set(${name}_script "${script}")
     check_text("${BUILD}/${name}.js" "${script}")
+  endif()
+endforeach()
+set(starting_script "${start_script}")
+foreach(name IN ITEMS page live)
+  set(${name}_style "")
+  if(BUILD)
+    file(READ "${BUILD}/${name}.css" ${name}_style)
     check_text("${BUILD}/${name}.css" "${${name}_style}")
   endif()
 endforeach()
@@ -37,7 +42,7 @@ set(source "#include \"report/page/page_source.hpp\"
 
 namespace lensbench::page {
 ")
-foreach(name IN ITEMS page_script page_style live_script live_style)
+foreach(name IN ITEMS page_script starting_script page_style live_script live_style)
   string(APPEND source "
 std::string_view ${name}() {
   return R\"lensbench_page(${${name}})lensbench_page\";

@@ -1,7 +1,7 @@
 """usage: browser_test.py BUNDLE_FOLDER [unittest arguments]
 
 Tests the page of `lensbench report` in Chromium: its views, keys, colours, barriers, printing, hostile
-texts and limits. BUNDLE_FOLDER holds page.js and page.css of the build; if the build has the command
+texts and limits. BUNDLE_FOLDER holds page.js, start.js and page.css of the build; if the build has the command
 lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 """
 import html
@@ -10,12 +10,14 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import browser
 import made_data
 import media
 import pictures
+from made_page import deflate
 from make_pages import make
 
 VIEWS = ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "attention", "patching", "image", "graph", "maps",
@@ -233,6 +235,35 @@ class Barriers(PageTest):
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+class CasePictures(PageTest):
+    def test_are_below_their_rectangles_side_by_side(self):
+        page = self.open("pictured", "view=image")
+        page.wait("return [...document.querySelectorAll('svg.picture image')].length === 2")
+        # Left edge, width and height of each in pixels of the pictures, which are 8 apart; the second one is missing.
+        self.assertEqual(self.panel("return [...panel.querySelectorAll('svg.picture image')].map(one => { const box = one.getBBox(); return [box.x, box.width, box.height] })"), [[0, 84, 56], [184, 84, 56]])
+        self.assertEqual(self.panel("return panel.querySelector('svg.picture').getAttribute('viewBox')"), "0 0 268 56")
+        # The browser has read the picture from the address.
+        self.assertEqual(page.driver.execute_async_script("const done = arguments[0], image = new Image(); image.onload = () => done([image.naturalWidth, image.naturalHeight]); image.src = document.querySelector('svg.picture image').getAttribute('href')"), [42, 28])
+        self.assertEqual(page.errors(), [])
+
+    def test_the_sentence_has_digests_and_reasons(self):
+        self.open("pictured", "view=image")
+        sentence = self.panel("return panel.querySelector('.sentence').textContent")
+        self.assertIn(f"Picture “first.png”, SHA-256 {'ab' * 32}.", sentence)
+        self.assertIn("“second.png” is not shown: its file has changed since the run.", sentence)
+        self.assertIn("“<b>third.png”", sentence)
+
+    def test_rectangles_fade_by_a_slider(self):
+        page = self.open("pictured", "view=image")
+        opacity = "return panel.querySelector('svg.picture rect').getAttribute('fill-opacity')"
+        before = float(self.panel(opacity))
+        self.assertTrue(0 < before < 1, before)
+        self.panel("const slider = [...panel.querySelectorAll('input[type=range]')].pop(); slider.value = 20; slider.dispatchEvent(new Event('input', {bubbles: true}))")
+        self.assertEqual(float(self.panel(opacity)), 0.2)
+        page.state("view=image&cell=1,7")
+        self.assertIn("rectangle 7", self.panel("return panel.querySelector('.note').textContent"))
+
+
 class Safety(PageTest):
     def requests(self):
         seen = []
@@ -271,6 +302,34 @@ class Safety(PageTest):
         self.browser.driver.get(path.as_uri())
         self.browser.wait("return document.documentElement.dataset.error")
         self.assertEqual(self.browser.run("return [document.getElementById('static').hidden, document.querySelector('[role=alert]') !== null]"), [False, True])
+
+    def test_a_changed_script_does_not_run(self):
+        """The script is data in the page, and the policy allows the text alone that the page was made with."""
+        text = (make("pixels", BUNDLE, FOLDER)).read_text()
+        script = (BUNDLE / "page.js").read_text()
+        path = FOLDER / "changed.html"
+        path.write_text(text.replace(deflate(script.encode()), deflate(f"document.title = 'changed';{script}".encode())))
+        self.browser.driver.get(path.as_uri())
+        errors = []
+        self.browser.wait("return document.readyState === 'complete'")
+        for _ in range(100):
+            errors += self.browser.errors()
+            if errors:
+                break
+            time.sleep(0.05)
+        self.assertTrue(any("Content Security Policy" in error for error in errors), errors)
+        self.assertEqual(self.browser.run("return [document.title, document.documentElement.dataset.ready, document.getElementById('static').hidden]"), ["made.h5", None, False])
+
+    def test_a_browser_without_the_means_to_unpack_keeps_the_static_part(self):
+        path = make("pixels", BUNDLE, FOLDER)
+        source = {"source": "delete window.DecompressionStream"}
+        script = self.browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+        try:
+            self.browser.driver.get(path.as_uri())
+            self.browser.wait("return document.documentElement.dataset.error")
+        finally:
+            self.browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+        self.assertEqual(self.browser.run("return [document.getElementById('static').hidden, document.querySelector('[role=alert]').textContent.includes('browser of 2023')]"), [False, True])
 
 
 class Frame(PageTest):
@@ -353,8 +412,8 @@ class Limits(PageTest):
 
     def test_size_of_script_and_style(self):
         # The comment in front of the script has the licences of others.
-        script = (BUNDLE / "page.js").read_bytes().partition(b"*/\n")[2]
-        size = len(script) + (BUNDLE / "page.css").stat().st_size
+        scripts = [(BUNDLE / name).read_bytes().partition(b"*/\n")[2] for name in ("page.js", "start.js")]
+        size = sum(map(len, scripts)) + (BUNDLE / "page.css").stat().st_size
         self.assertGreater(size, 100000)
         print(f"measured: script and style: {size} bytes (limit 150000)", file=sys.stderr)
         self.assertLessEqual(size, 150000)

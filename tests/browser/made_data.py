@@ -1,6 +1,9 @@
 """Made-up archives for the pages of the browser tests, one function each; see PAGES."""
+import base64
 import math
 import random
+import struct
+import zlib
 
 from made_page import Page, archive, index_of
 
@@ -329,10 +332,32 @@ def comparison():
     return page, index_of(entries, "comparison", comparison=more)
 
 
+def png(width, height):
+    """A PNG file of a red and green ramp."""
+    rows = b"".join(b"\0" + bytes(x for column in range(width) for x in (255 * column // width, 255 * row // height, 90)) for row in range(height))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def pictured():
+    """A case with three pictures of 84 by 56 pixels, of which the page does not have the second one."""
+    page = Page()
+    number = [k // 6 for k in range(18)]
+    edges = {"x0": [28 * (k % 3) for k in range(18)], "y0": [28 * (k // 3 % 2) for k in range(18)]}
+    edges.update(x1=[x + 28 for x in edges["x0"]], y1=[y + 28 for y in edges["y0"]])
+    made = [page.variable("relevance", ["layer", "image_token"], [(0, [2, 18], [k / 36 for k in range(36)])], view="image", long_name="relevance of each rectangle")]
+    made += [page.variable(name, ["image_token"], [(0, [18], values)]) for name, values in {"image": number, **edges}.items()]
+    result = {"name": "vision", "tool": "", "attributes": {}, "dims": [dim("layer", 2), dim("image_token", 18)], "variables": made}
+    address = "data:image/png;base64," + base64.b64encode(png(42, 28)).decode()
+    held = lambda name: {"name": name, "sha256": "ab" * 32, "width": 84, "height": 56, "source": page.block([address], "strings")}
+    images = [held("first.png"), {"name": "second.png", "sha256": "cd" * 32, "reason": "its file has changed since the run"}, held("<b>third.png")]
+    return page, index_of([archive(page, cases=page.cases(["only"], ["a text"], [0]), results=[result], images={"0": images})])
+
+
 def blank():
     """An archive without results: every view says why it is empty."""
     page = Page()
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "blank": blank}
+PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "pictured": pictured, "blank": blank}

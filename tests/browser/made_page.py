@@ -98,10 +98,11 @@ class Page:
             "columns": [{"name": name, "unit": unit, "block": self.block(values)} for name, unit, values in columns],
             "chosen": chosen}
 
-    def write(self, index, script, style, static="<h1>static</h1>"):
+    def write(self, index, script, start, style, static="<h1>static</h1>"):
+        """The page; `start` is the script that unpacks and runs `script`."""
         packed = deflate(json.dumps(index, allow_nan=False, ensure_ascii=False).encode())
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        policy = (f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in (start, script))
+        policy = (f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
                   "base-uri 'none'; form-action 'none'")
         blocks = "".join(f'<script type="text/plain" id="block-{i}">{b}</script>\n' for i, b in enumerate(self.blocks))
         return (f'<!doctype html>\n<html lang="en" data-page-format="1"><head><meta charset="utf-8">\n'
@@ -109,7 +110,7 @@ class Page:
                 f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
                 f'<title>{html.escape(index["archives"][0]["title"])}</title>\n<style>{style}</style></head>\n'
                 f'<body><div id="static">{static}</div><div id="app"></div>\n'
-                f'<script type="text/plain" id="index">{packed}</script>\n{blocks}<script>{script}</script></body></html>\n')
+                f'<script type="text/plain" id="index">{packed}</script>\n{blocks}<script type="text/plain" id="script">{deflate(script.encode())}</script>\n<script>{start}</script></body></html>\n')
 
 
 def archive(page, **entries):

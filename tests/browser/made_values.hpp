@@ -139,4 +139,19 @@ inline Dataset lens(const std::vector<std::int64_t>& ids, std::int64_t layers, s
   return dataset;
 }
 
+/// What an analysis of tokens writes, for tokens with these ids.
+inline Dataset analysis(const std::vector<std::int64_t>& ids, Noise& from) {
+  Dataset dataset;
+  add_tokens(dataset, ids);
+  const auto n = static_cast<std::int64_t>(ids.size());
+  at::Tensor surprisal = noise({n}, from, 0, 9);
+  surprisal[0] = std::nan("");
+  dataset.add(variable("surprisal", {"token"}, surprisal, "generation", "nats",
+                       "-ln of the token's probability (NaN: first token)"));
+  dataset.add(
+      variable("entropy", {"token"}, noise({n}, from, 0, 7), "generation", "nats", "entropy"));
+  dataset.add(variable("margin", {"token"}, noise({n}, from), "generation", "1", "margin"));
+  return dataset;
+}
+
 }  // namespace lensbench::made

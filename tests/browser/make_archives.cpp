@@ -82,20 +82,6 @@ void write_lenses(const std::filesystem::path& path, std::int64_t cases, std::in
   });
 }
 
-Dataset analysis(const std::vector<std::int64_t>& ids, Noise& from) {
-  Dataset dataset;
-  add_tokens(dataset, ids);
-  const auto n = static_cast<std::int64_t>(ids.size());
-  at::Tensor surprisal = noise({n}, from, 0, 9);
-  surprisal[0] = std::nan("");
-  dataset.add(variable("surprisal", {"token"}, surprisal, "generation", "nats",
-                       "-ln of the token's probability (NaN: first token)"));
-  dataset.add(
-      variable("entropy", {"token"}, noise({n}, from, 0, 7), "generation", "nats", "entropy"));
-  dataset.add(variable("margin", {"token"}, noise({n}, from), "generation", "1", "margin"));
-  return dataset;
-}
-
 /// The run by which the size of a usual page is measured: 8 prompts x 256 tokens, 13 layers, two
 /// tools.
 void write_usual(const std::filesystem::path& path) {

@@ -1,6 +1,6 @@
 """usage: make_pages.py BUNDLE_FOLDER OUT_FOLDER [PAGE...]
 
-Writes the made-up pages of made_data.py with page.js and page.css of BUNDLE_FOLDER.
+Writes the made-up pages of made_data.py with page.js, start.js and page.css of BUNDLE_FOLDER.
 """
 import pathlib
 import sys
@@ -10,7 +10,7 @@ from made_data import PAGES
 
 def make(name, bundle, out):
     page, index = PAGES[name]()
-    text = page.write(index, (bundle / "page.js").read_text(), (bundle / "page.css").read_text())
+    text = page.write(index, *((bundle / name).read_text() for name in ("page.js", "start.js", "page.css")))
     path = out / f"{name}.html"
     path.write_text(text)
     return path

@@ -6,8 +6,11 @@
 
 #include "archive/archive_reader.hpp"
 #include "checkpoint/weights/safetensors.hpp"
+#include "core/files/sha256.hpp"
+#include "framework/report/page/page_reader.hpp"
 #include "support/command.hpp"
 #include "support/picture_samples.hpp"
+#include "vision/decode/decode.hpp"
 
 namespace lensbench {
 namespace {
@@ -123,6 +126,50 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   EXPECT_EQ(lens["case"].dims, std::vector<std::string>{"image_token"});
   EXPECT_EQ(lensbench({"show", archive, "emergence"}).exit_code, 0);
   EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("identical in every bit"));
+}
+
+/// The pictures of case 0 in the page of an archive.
+nlohmann::json pictures_in_page(const std::string& archive, std::vector<std::string> options) {
+  options.insert(options.begin(), {"report", archive, "--force"});
+  const Outcome outcome = lensbench(options);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const std::string page = archive.substr(0, archive.rfind('.')) + ".html";
+  const testing::PageReader read(testing::slurp(page));
+  nlohmann::json pictures = read.index()["archives"][0]["images"]["0"];
+  for (nlohmann::json& picture : pictures)
+    if (picture.contains("source")) picture["source"] = read.texts(picture["source"]).at(0);
+  return pictures;
+}
+
+// turned.jpg is stored on its side, which its EXIF data say.
+TEST_F(VisionLensCommand, PagesHaveThePicturesUprightAndCheckTheirFiles) {
+  const std::string moved = folder / "moved";
+  std::filesystem::create_directory(moved);
+  std::filesystem::copy_file(picture("turned.jpg"), moved + "/turned.jpg");
+  ASSERT_EQ(lens({"--image", moved + "/turned.jpg", "--prompt", "What is it?"}).exit_code, 0);
+  const auto kept = pictures_in_page(archive, {});
+  ASSERT_EQ(kept.size(), 1U);
+  const std::string file = testing::slurp(picture("turned.jpg"));
+  EXPECT_EQ(kept[0]["name"], "turned.jpg");
+  EXPECT_EQ(kept[0]["sha256"], sha256_hex(file));
+  const auto original = vision::decode_picture(file, "turned.jpg").upright;
+  EXPECT_EQ(kept[0]["width"], original.size.width);
+  EXPECT_EQ(kept[0]["height"], original.size.height);
+  const std::string address = kept[0]["source"];
+  const auto shown = vision::decode_picture(
+      testing::from_base64(address.substr(address.find(',') + 1)), "address");
+  EXPECT_EQ(shown.upright.size, original.size);
+  EXPECT_EQ(shown.orientation, 1) << "turned before it was written";
+
+  std::filesystem::rename(moved + "/turned.jpg", moved + "/elsewhere.jpg");
+  EXPECT_THAT(pictures_in_page(archive, {})[0]["reason"].get<std::string>(),
+              HasSubstr("--images FOLDER"));
+  std::filesystem::copy_file(picture("odd.png"), moved + "/turned.jpg");
+  EXPECT_EQ(pictures_in_page(archive, {})[0]["reason"], "its file has changed since the run");
+  std::filesystem::remove(moved + "/turned.jpg");
+  std::filesystem::create_directory(folder / "other");
+  std::filesystem::copy_file(picture("turned.jpg"), folder / "other/turned.jpg");
+  EXPECT_EQ(pictures_in_page(archive, {"--images", folder / "other"}), kept);
 }
 
 }  // namespace

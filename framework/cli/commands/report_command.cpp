@@ -16,6 +16,7 @@
 #include "core/files/atomic_file.hpp"
 #include "core/files/output_file.hpp"
 #include "report/page/page.hpp"
+#include "session/pictures/page_pictures.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -54,14 +55,23 @@ fs::path page_file(const Options& options) {
   return file;
 }
 
-std::string page_of_archives(const Options& options, const page::PageRequest& request) {
-  const std::string &first = options.operand(0), &second = options.operand(1);
-  const ArchiveReader a(first);
+/// Pictures of the cases of each archive.
+using Pictures = std::vector<std::vector<PicturePlace>>;
+
+page::RunSource source_with(const ArchiveReader& archive, const std::vector<PicturePlace>& places) {
+  page::RunSource source = page::source_of(archive);
+  if (!places.empty()) source.pictures = pictures_for_page(places);
+  return source;
+}
+
+std::string page_of_archives(const std::vector<fs::path>& files, const Pictures& pictures,
+                             const page::PageRequest& request) {
+  const ArchiveReader a(files[0]);
   std::vector<page::RunSource> runs;
-  runs.push_back(page::source_of(a));
-  if (second.empty()) return page::make_page(runs, request);
-  const ArchiveReader b(second);
-  runs.push_back(page::source_of(b));
+  runs.push_back(source_with(a, pictures[0]));
+  if (files.size() == 1) return page::make_page(runs, request);
+  const ArchiveReader b(files[1]);
+  runs.push_back(source_with(b, pictures[1]));
   return page::make_page(runs, request, diff_archives(a, b));
 }
 
@@ -80,7 +90,13 @@ std::string verified_page(const Options& options, const page::PageRequest& reque
   std::string page;
   std::exception_ptr problem;
   try {
-    page = ask_child({files}, [&] { return page_of_archives(options, request); });
+    Pictures pictures;
+    std::vector<fs::path> readable = files;
+    for (const fs::path& file : files) {
+      pictures.push_back(read_picture_places(file, options.text("images")));
+      for (fs::path& picture : files_of(pictures.back())) readable.push_back(std::move(picture));
+    }
+    page = ask_child({readable}, [&] { return page_of_archives(files, pictures, request); });
   } catch (...) {
     problem = std::current_exception();
   }

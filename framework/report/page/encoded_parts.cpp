@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace lensbench::page {
@@ -31,14 +32,36 @@ at::Tensor first_ranks(const PageVariable& variable, at::Tensor values, std::int
   return values;
 }
 
+/// Different ids that are not negative, ascending.
+std::vector<std::int64_t> distinct(const std::int64_t* ids, std::int64_t count) {
+  // Vocabularies are far smaller; a larger id comes from a file of others.
+  constexpr std::int64_t kMostMarks = std::int64_t{1} << 24;
+  const std::int64_t* end = ids + count;
+  const std::int64_t most = std::accumulate(
+      ids, end, std::int64_t{-1}, [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
+  std::vector<std::int64_t> found;
+  if (most < kMostMarks) {
+    std::vector<bool> marks(static_cast<std::size_t>(most + 1));
+    for (const std::int64_t* id = ids; id != end; ++id)
+      if (*id >= 0) marks[static_cast<std::size_t>(*id)] = true;
+    for (std::size_t id = 0; id < marks.size(); ++id)
+      if (marks[id]) found.push_back(static_cast<std::int64_t>(id));
+    return found;
+  }
+  found.assign(ids, end);
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  found.erase(found.begin(), std::lower_bound(found.begin(), found.end(), 0));
+  return found;
+}
+
 FilledPart encode(const PageVariable& variable, const at::Tensor& values, Precision precision,
                   Form form) {
   FilledPart filled{values.sizes().vec(), {}, {}};
   if (variable.facts().holds == Holds::token_ids) {
     const at::Tensor whole = values.to(at::kLong).contiguous();
     const std::int64_t* data = whole.data_ptr<std::int64_t>();
-    filled.ids.insert(data, data + whole.numel());
-    filled.ids.erase(filled.ids.begin(), filled.ids.lower_bound(0));
+    filled.ids = distinct(data, whole.numel());
     // Ids change little from layer to layer, and not at all along other axes.
     const bool layers = variable.dims.front() == "layer" || variable.dims.front() == "block";
     filled.block = layers ? id_block(values, form) : number_block(values, Precision::exact, form);
@@ -57,11 +80,11 @@ std::optional<std::size_t> rank_axis(const PageVariable& variable) {
   return static_cast<std::size_t>(found - variable.dims.begin());
 }
 
-at::Tensor EncodedParts::sample_of(const PartPlace& at, const PageVariable& variable,
-                                   const PagePart& part, Sample sample) {
+at::Tensor EncodedParts::sample_of(const PageVariable& variable, const PagePart& part,
+                                   Sample sample) {
   const Rows some{part.shape()[sample.axis] / 2, sample.rows};
   if (sample.axis > 0)
-    return values_of(at, variable, part)
+    return values_of(variable, part)
         .narrow(static_cast<std::int64_t>(sample.axis), some.first, some.count);
   if (part.axis == 0)
     return read_rows_of(*part.stored, 0, {part.rows.first + some.first, some.count});
@@ -71,7 +94,6 @@ at::Tensor EncodedParts::sample_of(const PartPlace& at, const PageVariable& vari
 std::size_t EncodedParts::least_bytes(const Key& key, const PageVariable& variable,
                                       const PagePart& part) {
   constexpr std::int64_t kFew = 200'000, kSamples = 16;
-  const auto& at = std::get<PartPlace>(key);
   const auto ranks = std::get<std::int64_t>(key);
   const auto precision = std::get<Precision>(key);
   std::vector<std::int64_t> shape = part.shape();
@@ -88,7 +110,7 @@ std::size_t EncodedParts::least_bytes(const Key& key, const PageVariable& variab
   if (shape[axis] < kSamples) return 0;
   const std::int64_t rows = shape[axis] / kSamples;
   const at::Tensor values =
-      first_ranks(variable, sample_of(at, variable, part, {axis, rows + 1}), ranks);
+      first_ranks(variable, sample_of(variable, part, {axis, rows + 1}), ranks);
   // Ids need many bytes in the first row and few in the next ones: the first one is not counted.
   const auto bytes = [&](std::int64_t count) {
     return encode(variable, values.narrow(static_cast<std::int64_t>(axis), 0, count).contiguous(),
@@ -102,22 +124,8 @@ std::size_t EncodedParts::least_bytes(const Key& key, const PageVariable& variab
   return known->second;
 }
 
-at::Tensor EncodedParts::values_of(const PartPlace& at, const PageVariable& variable,
-                                   const PagePart& part) {
-  constexpr std::size_t kMostBytes = std::size_t{32} << 20;
-  for (const auto& [place, values] : read_)
-    if (!(place < at) && !(at < place)) return values;
-  const at::Tensor values =
-      first_ranks(variable, read_rows_of(*part.stored, part.axis, part.rows), most_ranks_);
-  // The same part is asked for with one rank and with all, and in another precision.
-  read_.emplace_back(at, values);
-  const auto bytes = [this] {
-    std::size_t sum = 0;
-    for (const auto& [place, one] : read_) sum += one.nbytes();
-    return sum;
-  };
-  while (!read_.empty() && bytes() > kMostBytes) read_.pop_front();
-  return values;
+at::Tensor EncodedParts::values_of(const PageVariable& variable, const PagePart& part) {
+  return first_ranks(variable, read_rows_of(*part.stored, part.axis, part.rows), most_ranks_);
 }
 
 const FilledPart* EncodedParts::part(const std::vector<PageRun>& runs, const PartPlace& at,
@@ -128,7 +136,7 @@ const FilledPart* EncodedParts::part(const std::vector<PageRun>& runs, const Par
   const PagePart& part = variable.parts[at.part];
   if (!part.stored->rows) return &parts_.emplace(key, encode_texts(part, form_)).first->second;
   if (least_bytes(key, variable, part) > room) return nullptr;
-  const at::Tensor values = first_ranks(variable, values_of(at, variable, part), ranks);
+  const at::Tensor values = first_ranks(variable, values_of(variable, part), ranks);
   return &parts_.emplace(key, encode(variable, values, precision, form_)).first->second;
 }
 

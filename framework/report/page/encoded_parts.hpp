@@ -4,13 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "report/page/block.hpp"
@@ -29,7 +26,7 @@ struct PageRun {
 struct FilledPart {
   std::vector<std::int64_t> shape;
   Block block;
-  std::set<std::int64_t> ids;  ///< token ids that occur
+  std::vector<std::int64_t> ids;  ///< token ids that occur, ascending
   bool negative = false, positive = false;
 };
 
@@ -68,18 +65,16 @@ class EncodedParts {
   };
 
   /// The rows of a sample, further axes whole.
-  at::Tensor sample_of(const PartPlace& at, const PageVariable& variable, const PagePart& part,
-                       Sample sample);
+  at::Tensor sample_of(const PageVariable& variable, const PagePart& part, Sample sample);
   /// Bytes that a part needs at least, by a sample.
   std::size_t least_bytes(const Key& key, const PageVariable& variable, const PagePart& part);
   /// Values of a part with all ranks that will be asked for.
-  at::Tensor values_of(const PartPlace& at, const PageVariable& variable, const PagePart& part);
+  at::Tensor values_of(const PageVariable& variable, const PagePart& part);
 
   std::int64_t most_ranks_;
   Form form_;
   std::map<Key, FilledPart> parts_;
   std::map<Key, std::size_t> least_bytes_;
-  std::deque<std::pair<PartPlace, at::Tensor>> read_;  ///< what was read last
 };
 
 /// Index of a dimension of ranks; empty if the variable does not have one.

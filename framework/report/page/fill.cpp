@@ -81,6 +81,15 @@ class Filling {
     filled_.ids.resize(runs.size());
   }
 
+  /// Whether the parts of all tiers but the last need more bytes than there are, by the least that
+  /// a cell needs.
+  bool is_hopeless() const {
+    std::size_t least = 0;
+    for (const Candidate& candidate : candidates())
+      if (candidate.tier != Tier::large) least += least_bytes(cells(candidate));
+    return least > left_;
+  }
+
   /// \return false if the rules gave up
   bool run() {
     for (const Candidate& candidate : candidates()) {
@@ -105,6 +114,13 @@ class Filling {
   Filled take_filled() { return std::move(filled_); }
 
  private:
+  /// Bytes that a part with so many cells needs at least: large blocks need more than a tenth of a
+  /// byte a cell.
+  static std::size_t least_bytes(std::int64_t cells) {
+    constexpr std::int64_t kSmall = 10'000;
+    return cells > kSmall ? static_cast<std::size_t>(cells) / 10 : 0;
+  }
+
   const PageResult& result(const PartPlace& at) const { return *runs_[at.run].results[at.result]; }
   const PageVariable& variable(const PartPlace& at) const {
     return result(at).variables[at.variable];
@@ -159,9 +175,7 @@ class Filling {
     const std::int64_t n = cells(candidate);
     const auto known = hopeless_.find({at.run, at.result, at.variable});
     if (known != hopeless_.end() && n >= known->second) return false;
-    // A tenth of a byte a cell is less than large blocks need: such a part is not even read.
-    constexpr std::int64_t kSmall = 10'000;
-    if (n > kSmall && static_cast<std::size_t>(n) / 10 > left_) return false;
+    if (least_bytes(n) > left_) return false;  // it is not even read
     const auto before = filled_.parts.find(at);
     const std::size_t freed = before == filled_.parts.end() ? 0 : before->second.block.size();
     const FilledPart* part_of_page =
@@ -200,7 +214,7 @@ class Filling {
 Filled fill(const std::vector<PageRun>& runs, std::int64_t top_k, std::size_t bytes,
             EncodedParts& encoded) {
   Filling whole(encoded, runs, top_k, bytes, {false, Precision::bits16, true});
-  if (whole.run()) return whole.take_filled();
+  if (!whole.is_hopeless() && whole.run()) return whole.take_filled();
   Filling split(encoded, runs, top_k, bytes, {true, Precision::bits16, false});
   split.run();
   if (split.lost_ranks_at_most()) return split.take_filled();

@@ -83,6 +83,7 @@ class ArchiveWriter {
     archive["results"] = json::array();
     for (std::size_t r = 0; r < page_.results.size(); ++r) archive["results"].push_back(result(r));
     archive["vocabulary"] = vocabulary();
+    if (run_ < content_.of_cases.size()) archive["images"] = images();
     archive["profile"] = profile();
     archive["profile_blocks"] = source_.costs.value("profile", json::array());
     return archive;
@@ -178,6 +179,22 @@ class ArchiveWriter {
             {"seconds", number(float_column(seconds))},
             {"columns", columns},
             {"chosen", page_.chosen}};
+  }
+
+  // Where a picture is missing, the page says why.
+  json images() {
+    json all = json::object();
+    for (const auto& [number, pictures] : content_.of_cases[run_])
+      for (const CasePicture& one : pictures) {
+        json entry = {{"name", one.name}, {"sha256", one.sha256}};
+        if (one.reason.empty())
+          entry.update(
+              {{"width", one.width}, {"height", one.height}, {"source", blocks_.add(one.source)}});
+        else
+          entry["reason"] = one.reason;
+        all[std::to_string(number)].push_back(std::move(entry));
+      }
+    return all;
   }
 
   json number(const at::Tensor& values) { return blocks_.add(values); }

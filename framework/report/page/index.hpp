@@ -10,6 +10,7 @@
 #include "archive/diff.hpp"
 #include "report/page/cases.hpp"
 #include "report/page/fill.hpp"
+#include "report/page/reading/case_pictures.hpp"
 
 namespace lensbench::page {
 
@@ -28,7 +29,8 @@ struct PageContent {
   std::vector<std::vector<CaseColumn>> columns;  ///< of each run
   std::optional<ArchiveDifference> difference;   ///< of two archives
   Filled filled;
-  std::vector<std::string> pictures;  ///< of each run: elements for the static part
+  std::vector<std::string> pictures;     ///< of each run: elements for the static part
+  std::vector<CasePictures> of_cases{};  ///< of each run: pictures that its cases are about
 };
 
 /// A note about what a page does not have, and the command that shows it.

@@ -9,6 +9,7 @@
 #include "report/page/encode.hpp"
 #include "report/page/escape.hpp"
 #include "report/page/page_source.hpp"
+#include "report/page/reading/kept_rows.hpp"
 #include "report/page/static_part.hpp"
 #include "report/page/static_pictures.hpp"
 
@@ -21,6 +22,12 @@ void add_data(std::string& page, const std::string& id, std::string_view data) {
   page += "</script>\n";
 }
 
+/// The script as data: it is the largest part of a small page.
+const std::string& packed_script() {
+  static const std::string packed = base64(deflated(page_script()));
+  return packed;
+}
+
 std::string document(const PageContent& content) {
   BlockList blocks;
   // Texts of an archive may have bytes that are not UTF-8; in JSON they become U+FFFD.
@@ -29,7 +36,7 @@ std::string document(const PageContent& content) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\" data-page-format=\"1\">\n<head><meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src '" +
-      policy_hash(page_script()) +
+      policy_hash(starting_script()) + "' '" + policy_hash(page_script()) +
       "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
       escape_markup(page_title(content)) + "</title>\n<style>";
@@ -39,8 +46,9 @@ std::string document(const PageContent& content) {
   add_data(page, "index", base64(deflated(index)));
   for (std::size_t i = 0; i < blocks.data().size(); ++i)
     add_data(page, "block-" + std::to_string(i), blocks.data()[i]);
+  add_data(page, "script", packed_script());
   page += "<script>";
-  page += page_script();
+  page += starting_script();
   return page + "</script>\n</body></html>\n";
 }
 
@@ -94,7 +102,14 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
     content.columns.push_back(case_columns(source));
   }
   choose_cases(content);
-  for (PageRun& run : content.runs) run.results = page_results(*run.source, run.chosen);
+  // Memory for one variable of ten ranks of one case with 101 layers x 4,000 tokens, and for its
+  // variables without ranks.
+  constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
+  for (PageRun& run : content.runs) {
+    run.results = page_results(*run.source, run.chosen);
+    keep_rows(run.results, kKeptBytes / runs.size());
+    content.of_cases.push_back(case_pictures(run, request.max_bytes / 3 / runs.size()));
+  }
   content.filled.ids.resize(runs.size());
   // The page without values of results gives the room for them. Each part needs a few bytes more
   // in the index.

@@ -9,6 +9,10 @@ namespace lensbench::page {
 /// of the libraries that it contains. Empty in a build without the page (LENSBENCH_REPORT=OFF).
 std::string_view page_script();
 
+/// The script that unpacks `page_script` from the element `script` of the page and runs it, with
+/// the same licences. Empty in a build without the page.
+std::string_view starting_script();
+
 /// The style of the page; empty in a build without the page.
 std::string_view page_style();
 

@@ -13,6 +13,17 @@
 
 namespace lensbench::page {
 
+/// A picture of a case. \see RunSource::pictures
+struct PagePicture {
+  std::string name, sha256;            ///< of the file that the run read
+  std::int64_t width = 0, height = 0;  ///< of the upright picture, whose pixels rectangles count
+  std::string jpeg;                    ///< the picture, perhaps smaller; empty: see `reason`
+  std::string reason;                  ///< why the picture cannot be shown
+};
+/// Reads the pictures of a case, with sides of at most a number of pixels.
+using PicturesOfCase =
+    std::function<std::vector<PagePicture>(std::int64_t number, std::int64_t most_side)>;
+
 /// What a page is made of: an archive whose digests were verified, or what an interrupted run has
 /// saved.
 struct RunSource {
@@ -34,6 +45,7 @@ struct RunSource {
   std::function<StoredDataset(const std::string& name, const std::vector<std::int64_t>& cases)>
       stored;
   TokenText token;
+  PicturesOfCase pictures{};  ///< empty for a source without pictures
 };
 
 /// Numbers of the cases that are complete.

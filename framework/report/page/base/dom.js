@@ -60,3 +60,8 @@ export function newId(prefix) {
 export function colourOf(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
+
+/** A name that may be broken after an underscore or a dot. */
+export function breakable(text) {
+  return text.split(/(?<=[_.])/).flatMap((part) => [part, el('wbr')]);
+}

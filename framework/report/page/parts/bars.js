@@ -6,9 +6,9 @@ import { linear, nice, span } from '../base/scales.js';
 const kLetter = 7.4;  // width of a letter of the labels
 
 /** The labels of rows: at the left, or above the rows where they would be cut in a narrow chart. */
-function labelsOf(items, width, row, most) {
+function labelsOf(items, width, row, most, share = 0.36) {
   const wanted = 20 + kLetter * Math.min(most, Math.max(...items.map((one) => Array.from(one.label).length)));
-  const isAbove = width < 480 && wanted > width * 0.36;
+  const isAbove = width < 480 && wanted > width * share;
   const left = isAbove ? 8 : Math.min(width * 0.36, wanted);
   return {
     left, row: isAbove ? row + 15 : row, above: isAbove ? 15 : 0,
@@ -21,20 +21,24 @@ function labelsOf(items, width, row, most) {
  * drawn as a thin bar. `series` names both.
  */
 export function barChart({ items, title, width = 760, cursor, onmove, series = [] }) {
-  const labels = labelsOf(items, width, 24, 26);
-  const { left, row } = labels;
-  const right = 70;
-  const height = items.length * row + 10;
   const values = items.flatMap((one) => [one.value, one.other, one.low, one.high]).filter((v) => Number.isFinite(v));
   const [low, high] = span([0, ...values]);
-  const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? right : 8), width - right]);
+  // Bars in both directions need the room of long labels in a narrow chart.
+  const labels = labelsOf(items, width, 24, 26, low < 0 ? 0.2 : undefined);
+  const { left, row } = labels;
+  const height = items.length * row + 10;
+  // Room for the numbers of bars in one direction.
+  const room = (isOf) => width < 480 ? Math.min(70, 12 + 7 * Math.max(0, ...items.filter((one) => isOf(one.value)).map((one) => number(one.value).length))) : 70;
+  const x = linear(low === high ? [0, 1] : [low, high], [left + (low < 0 ? room((value) => value < 0) : 8), width - room((value) => !(value < 0))]);
   const root = svg('svg.chart.bars', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `bars of ${title}: ${items.length} values from ${number(low)} to ${number(high)}` });
-  add(root, svg('line.zero', { x1: x(0), x2: x(0), y1: 0, y2: height }));
+  // Where labels are above the bars, the line is interrupted at them.
+  const zero = (y1, y2) => svg('line.zero', { x1: x(0), x2: x(0), y1, y2 });
+  if (!labels.above) add(root, zero(0, height));
   items.forEach((one, i) => {
     const y = i * row + 4 + labels.above;
     const group = svg(`g.item${cursor === i ? '.focus' : ''}`, { onclick: onmove && (() => onmove(i)) }, svg('title', {}, `${one.label}: ${number(one.value)}`),
       svg('rect.hit', { x: 0, y: i * row + 2, width, height: row }));
-    add(group, labels.text(one.label, y + 13));
+    add(group, labels.text(one.label, y + 13), labels.above ? zero(y - 1, y + 18) : '');
     if (Number.isFinite(one.value)) {
       const [a, b] = [x(Math.min(0, one.value)), x(Math.max(0, one.value))];
       add(group, svg(`rect.${one.isSum ? 'sum' : one.value < 0 ? 'minus' : 'plus'}`, { x: a, y: y + 1, width: Math.max(1, b - a), height: one.other === undefined ? 15 : 10, rx: 2 }));

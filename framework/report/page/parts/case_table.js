@@ -27,7 +27,7 @@ export class CaseTable {
 
   headCell(column, at) {
     const knob = el('button', { type: 'button', onclick: () => this.sort(at) }, column.name, column.unit && column.unit !== '1' ? el('small', {}, unitText(column.unit)) : '', el('span.arrow', { 'aria-hidden': 'true' }));
-    return el('th', { role: 'columnheader', scope: 'col', 'aria-sort': 'none' }, knob);
+    return el(column.values ? 'th.n' : 'th', { role: 'columnheader', scope: 'col', 'aria-sort': 'none' }, knob);
   }
 
   /** Text of a case that the filter searches, in lower case. */

@@ -129,14 +129,29 @@ function drawRowLabels(map, context) {
   }
 }
 
+/** Room that a label needs if the labels are numbers, which say nothing when they are cut; else 0. */
+function roomOfNumbers(map, context) {
+  const { geometry: g, options: o } = map;
+  if (o.tokenColumns) return 0;
+  const every = Math.max(1, Math.floor((g.lastColumn - g.firstColumn) / 100));
+  let widest = 0;
+  for (let j = g.firstColumn; j < g.lastColumn; j += every) {
+    const label = o.columnLabel(j);
+    if (!/^[-−]?[\d.]+(e[-−+]?\d+)?$/.test(label)) return 0;
+    widest = Math.max(widest, context.measureText(label).width);
+  }
+  return widest + 8;
+}
+
 function drawColumnLabels(map, context) {
   const { geometry: g, options: o } = map;
   context.font = o.tokenColumns ? kText : kLabel;
   context.fillStyle = colourOf('--soft');
   context.textBaseline = 'middle';
   const y = g.top + g.height + 5;
-  const isWide = g.cw >= 34;
-  const step = isWide ? 1 : o.tokenColumns && g.cw >= 11 ? 1 : Math.max(1, niceStep(44 / g.cw));
+  const room = roomOfNumbers(map, context);
+  const isWide = g.cw >= Math.max(34, room);
+  const step = isWide ? 1 : o.tokenColumns && g.cw >= 11 ? 1 : Math.max(1, niceStep(Math.max(44, room) / g.cw));
   for (let j = g.firstColumn; j < g.lastColumn; ++j) {
     if (j % step) continue;
     const x = map.x(j) + g.cw / 2;

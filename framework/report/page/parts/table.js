@@ -1,5 +1,5 @@
 // Tables: real ones for readers, CSV for other programs.
-import { el } from '../base/dom.js';
+import { breakable, el } from '../base/dom.js';
 import { number } from '../base/format.js';
 
 /** A table of `{caption, head, rows, note}`, with the first rows of a long one. */
@@ -7,7 +7,7 @@ export function tableOf({ caption, head, rows, note }, most = 500) {
   const shown = rows.slice(0, most);
   const cell = (value, at) => typeof value === 'number' ? el('td.n', {}, number(value))
     : value instanceof Node ? el('td', {}, value)
-      : el((at === 0 ? 'th' : 'td') + (String(value).length > 40 ? '.wordy' : ''), { scope: at === 0 ? 'row' : undefined, dir: 'auto' }, value ?? '—');
+      : el((at === 0 ? 'th' : 'td') + (String(value).length > 40 ? '.wordy' : ''), { scope: at === 0 ? 'row' : undefined, dir: 'auto' }, at === 0 ? breakable(String(value ?? '—')) : value ?? '—');
   const rest = rows.length > shown.length ? `The first ${shown.length} of ${rows.length} rows; CSV has all of them.` : '';
   return el('div.scroll', { tabindex: '0', role: 'region', 'aria-label': `table: ${caption}` },
     el('table', {}, el('caption', {}, [caption, rest, note].filter(Boolean).join(' ')),

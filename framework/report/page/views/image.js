@@ -1,4 +1,5 @@
 // Image: values over the rectangles of a picture, with the picture below them where the page holds it.
+import { valuesOf } from '../base/blocks.js';
 import { add, el, put, svg } from '../base/dom.js';
 import { number, quoted, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
@@ -21,18 +22,32 @@ function imagesOf(archive) {
   }).filter((one) => one.boxes.every(Boolean));
 }
 
-/** Left, top, right, bottom of each rectangle; several pictures of a case are side by side. */
+/**
+ * Left, top, right, bottom of each rectangle, and the left edge of each picture by its number; several
+ * pictures of a case are side by side.
+ */
 function placesOf(boxes, numbers) {
-  if (!boxes[1]) return boxes[0];
+  if (!boxes[1]) return { values: boxes[0].values, shifts: { 0: 0 } };
   const [left, top, right, bottom] = boxes.map((one) => one.values);
-  const values = [];
+  const values = [], shifts = { [numbers[0] || 0]: 0 };
   let shift = 0, end = 0;
   left.forEach((x, i) => {
-    if (i && numbers[i] > numbers[i - 1]) shift = end + 8;
-    end = right[i] + shift;
-    values.push(x + shift, top[i], end, bottom[i]);
+    if (i && numbers[i] > numbers[i - 1]) shifts[numbers[i]] = shift = end + 8;
+    end = Math.max(end, right[i] + shift);
+    values.push(x + shift, top[i], right[i] + shift, bottom[i]);
   });
-  return { values: new Float64Array(values) };
+  return { values: new Float64Array(values), shifts };
+}
+
+/** Pictures of a case; those that the page holds have an address as `href`. */
+function picturesOf(archive, index) {
+  const all = archive.data.images?.[String(index)] || [];
+  return Promise.all(all.map(async (one) => ({ ...one, href: one.source && (await valuesOf(one.source))[0] })));
+}
+
+/** Name and digest of each picture, or why it is not shown. */
+function wordsOf(pictures) {
+  return pictures.map((one) => one.reason ? ` ${quoted(one.name)} is not shown: ${one.reason}.` : ` Picture ${quoted(one.name)}, SHA-256 ${one.sha256}.`).join('');
 }
 
 class ImageView extends FramedView {
@@ -55,7 +70,7 @@ class ImageView extends FramedView {
     const turn = this.turn = {};
     this.current = options.find((one) => idOf(one.variable) === get('picture')) || options[0];
     const { variable, boxes, number } = this.current;
-    const [loaded, numbers, ...edges] = await Promise.all([variable, number, ...boxes].map((one) => one && archive.load(one, index)));
+    const [pictures, loaded, numbers, ...edges] = await Promise.all([picturesOf(archive, index), ...[variable, number, ...boxes].map((one) => one && archive.load(one, index))]);
     if (turn !== this.turn) return;
     const places = edges.every(Boolean) && placesOf(edges, numbers?.values || []);
     if (!loaded || !places) {
@@ -65,7 +80,7 @@ class ImageView extends FramedView {
     const [down, ...others] = loaded.dims.filter((dim) => dim !== this.current.dim);
     const [rows, ...names] = await Promise.all([down, ...others].map((dim) => archive.labels(variable.result, dim, loaded.shape[loaded.dims.indexOf(dim)] ?? 1, index)));
     if (turn !== this.turn) return;
-    Object.assign(this, { loaded, places, down, rowNames: rows, image: archive.data.images?.[String(index)] });
+    Object.assign(this, { loaded, places, down, rowNames: rows, pictures, image: pictures.some((one) => one.href) });
     this.others = others.map((dim, k) => ({ dim, names: names[k] }));
     const layers = this.down ? loaded.shape[loaded.dims.indexOf(this.down)] : 1;
     this.layer = Math.min(this.layer || layers - 1, layers - 1);
@@ -73,7 +88,7 @@ class ImageView extends FramedView {
       this.others.map(({ dim, names }) => picker(words(dim), names.map((label, i) => ({ id: String(i), label })), String(this.fixed[dim] || 0), (i) => { this.fixed[dim] = Number(i); this.draw(); })),
       layers > 1 && slider(words(this.down), layers, this.layer, (i) => rows[i], (i) => { this.layer = i; setCell(i, undefined); this.draw(); }),
       this.image && slider('Opacity', 101, this.opacity, (i) => `${i} %`, (i) => { this.opacity = i; this.draw(); }));
-    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}, by rectangle.${this.image ? ` SHA-256 of it: ${this.image.sha256}.` : ''}`);
+    this.frame.say(`${variable.result.name}: ${words(variable.name)}`, `${meaningOf(variable)}, by rectangle.${wordsOf(pictures)}`);
     this.draw();
   }
 
@@ -84,11 +99,12 @@ class ImageView extends FramedView {
     const scale = scaleFor(this.current.variable, this.loaded.values);
     this.legend.set({ scale, title: this.name(), unit: this.current.variable.unit });
     const edge = (k) => Math.max(...Array.from({ length: rows }, (_, i) => this.box(i)[k]));
-    const width = this.image?.width || edge(2);
-    const height = this.image?.height || edge(3);
+    const shown = this.pictures.map((one, k) => ({ ...one, x: this.places.shifts[k] })).filter((one) => one.href && one.x !== undefined);
+    const width = Math.max(edge(2), ...shown.map((one) => one.x + one.width));
+    const height = Math.max(edge(3), ...shown.map((one) => one.height));
     const root = svg('svg.picture', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${rows} rectangles` });
     // Only pictures that the page holds itself are shown: the policy would block any other.
-    if (this.image?.source?.startsWith('data:image/')) add(root, svg('image', { href: this.image.source, width, height }));
+    for (const one of shown) if (one.href.startsWith('data:image/')) add(root, svg('image', { href: one.href, x: one.x, width: one.width, height: one.height }));
     this.at = Math.min(cell().column ?? 0, rows - 1);
     for (let i = 0; i < rows; ++i) {
       const [left, top, right, bottom] = this.box(i);

@@ -97,7 +97,7 @@ class LensView extends FramedView {
     const scale = scaleFor(variable, values);
     const axis = words(group.axis);
     const meaning = variable.long_name || words(variable.name);
-    this.frame.say(`${group.label} · ${metric.label}`, `Colour is the ${meaning}${inUnit(variable.unit)}; ${axis}s go up, tokens go across.${this.top ? ' Texts are the most probable tokens.' : ''}`);
+    this.frame.say(`${group.label} · ${metric.label}`, `Colour: ${meaning}${inUnit(variable.unit)}; ${axis}s go up, tokens go across.${this.top ? ' Texts are the most probable tokens.' : ''}`);
     const isPooled = columns > 900;
     this.legend.set({ scale, title: metric.label, unit: variable.unit, approximate: loaded.approximate,
       note: isPooled ? (variable.signed ? 'Reduced maps show means.' : 'Reduced maps show the largest value.') : '' });

@@ -1,6 +1,6 @@
 // Overview: the request, what went wrong, and a table of all cases.
 import { valuesOf } from '../base/blocks.js';
-import { add, el, terms } from '../base/dom.js';
+import { add, breakable, el, terms } from '../base/dom.js';
 import { number, plural, unitText, words } from '../base/format.js';
 import { empty, frame } from '../parts/frame.js';
 import { CaseTable } from '../parts/case_table.js';
@@ -20,19 +20,14 @@ async function columnsOf(archive) {
     { name: 'tokens', values: tokens, width: '8ch' },
   ];
   for (const column of cases.columns || [])
-    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '13ch' });
+    columns.push({ name: words(column.name), unit: column.unit, values: await valuesOf(column.block), width: '11ch' });
   columns.push({ name: 'seconds', unit: 's', values: seconds, width: '11ch' });
   const used = columns.filter((column) => column.texts ? column.texts.length : Array.from(column.values).some((x) => !Number.isNaN(x)));
   return { columns: used, errors: error, status };
 }
 
-/** A name that may be broken after an underscore. */
-function breakable(text) {
-  return text.split(/(?<=_)/).flatMap((part) => [part, el('wbr')]);
-}
-
 function card(title, value, note, kind = '') {
-  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, breakable(value), note ? el('small', {}, note) : ''));
+  return el(`div.card${kind}`, {}, el('dt', {}, title), el('dd', {}, breakable(value), note ? el('small', {}, breakable(note)) : ''));
 }
 
 function cards(archive, status) {

@@ -18,8 +18,8 @@ function margin(one) {
 function receiptFrame(archive) {
   const list = [...(archive.data.receipts || [])].sort((a, b) => a.passed - b.passed);
   const rows = () => ({
-    caption: 'receipts', head: ['receipt', 'result', 'verdict', 'value', 'tolerance', 'used', 'worst case', 'note'],
-    rows: list.map((one) => [one.name, one.result, verdict(one), one.value ?? NaN, one.tolerance ?? NaN, margin(one), one.worst_case || '—', one.note || (one.failed_cases?.length > 1 ? `failed: ${one.failed_cases.slice(0, 12).join(', ')}` : '')]),
+    caption: 'receipts', head: ['receipt', 'verdict', 'result', 'value', 'tolerance', 'used', 'worst case', 'note'],
+    rows: list.map((one) => [one.name, verdict(one), one.result, one.value ?? NaN, one.tolerance ?? NaN, margin(one), one.worst_case || '—', one.note || (one.failed_cases?.length > 1 ? `failed: ${one.failed_cases.slice(0, 12).join(', ')}` : '')]),
   });
   const shown = frame({ title: 'Receipts', name: 'receipts', rows, isTable: true,
     sentence: 'Each receipt is a check that a tool made of its own result: a difference that must not exceed a tolerance. The worst of all cases is shown.' });
