@@ -185,20 +185,9 @@ class Parts {
   bool empty_ = false;
 };
 
-/// How values are read for their hash.
-struct Way {
-  const Relieve& relieve;
-  Handle transfer{H5Pcreate(H5P_DATASET_XFER), H5Pclose};
-
-  Way(const Relieve& relieving, Checksums checksums) : relieve(relieving) {
-    if (checksums == Checksums::ignored && H5Pset_edc_check(transfer, H5Z_DISABLE_EDC) < 0)
-      throw RunError("digest: libhdf5 cannot read without comparing checksums");
-  }
-};
-
 /// Hashes numbers in parts, so that a large dataset is never in memory as a whole.
 void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<hsize_t>& lengths,
-                 const std::string& path, CaseHashes* cases, const Way& way) {
+                 const std::string& path, CaseHashes* cases, const Relieve& relieve) {
   // The native type has the byte order of the memory.
   const Handle native(readable(H5Tget_native_type(type, H5T_DIR_ASCEND), path), H5Tclose);
   Parts parts(lengths, H5Tget_size(native));
@@ -217,11 +206,11 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
           H5Sclose);
     }
     const std::size_t bytes = parts.bytes();
-    readable(H5Dread(dataset, native, memory, space, way.transfer, hasher.next(parts.most_bytes())),
+    readable(H5Dread(dataset, native, memory, space, H5P_DEFAULT, hasher.next(parts.most_bytes())),
              path);
     last = !parts.advance();
     hasher.add(bytes, last);
-    if (way.relieve) way.relieve();
+    if (relieve) relieve();
   }
 }
 
@@ -229,7 +218,7 @@ void add_numbers(Content& content, hid_t dataset, hid_t type, const std::vector<
 /// \param cases  receives every element in addition; may be null
 Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
                             const std::vector<std::string>& dims, CaseHashes* cases,
-                            const Way& way) {
+                            const Relieve& relieve) {
   Content content('\0');
   content.text(path);
   const Handle type(readable(H5Dget_type(dataset), path), H5Tclose);
@@ -246,7 +235,7 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
       if (cases != nullptr) cases->add_text(text);
     });
   else if (!bare)
-    add_numbers(content, dataset, type, lengths, path, cases, way);
+    add_numbers(content, dataset, type, lengths, path, cases, relieve);
   add_attributes(content, dataset, path);
   return content.finish();
 }
@@ -254,8 +243,8 @@ Sha256Digest dataset_digest(hid_t dataset, const std::string& path,
 /// Computes the digests of the groups of a file, each once.
 class TreeDigest {
  public:
-  TreeDigest(DigestsByPath& known, CaseDigests* cases, const Way& way)
-      : known_(known), cases_(cases), way_(way) {}
+  TreeDigest(DigestsByPath& known, CaseDigests* cases, const Relieve& relieve)
+      : known_(known), cases_(cases), relieve_(relieve) {}
 
   /// Digest of a group and, before it, of all its members. The recursion is limited by the depth
   /// that `check_structure` allows.
@@ -293,7 +282,7 @@ class TreeDigest {
     const bool bare = is_bare_dimension(dataset);
     const auto dims = dimensions.names(dataset, path);
     auto hashes = bare ? std::nullopt : case_hashes(dataset, path, dims);
-    known_[path] = dataset_digest(dataset, path, dims, hashes ? &*hashes : nullptr, way_);
+    known_[path] = dataset_digest(dataset, path, dims, hashes ? &*hashes : nullptr, relieve_);
     // Only results have a variable `case`, so cases of other groups are not noted.
     if (hashes) note(path.substr(0, path.rfind('/')), member.name, hashes->finish());
     return known_[path];
@@ -327,25 +316,22 @@ class TreeDigest {
 
   DigestsByPath& known_;
   CaseDigests* cases_;
-  const Way& way_;
+  const Relieve& relieve_;
   RowsByDimension rows_;  ///< rows of the cases in the current group
 };
 
 }  // namespace
 
 void collect_digests(hid_t file, const std::string& path, DigestsByPath& known, CaseDigests* cases,
-                     const Relieve& relieve, Checksums checksums) {
-  const Way way(relieve, checksums);
-  TreeDigest(known, cases, way).group(hdf5::open_group(file, path), path);
+                     const Relieve& relieve) {
+  TreeDigest(known, cases, relieve).group(hdf5::open_group(file, path), path);
 }
 
 /// The seal comes last: the root contains the three other groups, whose digests are known by then.
-Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve,
-                        Checksums checksums) {
+Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve) {
   for (const char* path : {"/results", "/recipe", "/environment"})
-    collect_digests(file, path, known, nullptr, relieve, checksums);
-  const Way way(relieve, checksums);
-  const Sha256Digest seal = TreeDigest(known, nullptr, way).group(file, "");
+    collect_digests(file, path, known, nullptr, relieve);
+  const Sha256Digest seal = TreeDigest(known, nullptr, relieve).group(file, "");
   return {to_hex(known["/results"]), to_hex(known["/recipe"]), to_hex(known["/environment"]),
           to_hex(seal)};
 }

@@ -25,20 +25,14 @@ using Relieve = std::function<void()>;
 /// digest does not depend on file layout, compression and creation order.
 using DigestsByPath = std::map<std::string, Sha256Digest>;
 
-/// Whether libhdf5 compares each chunk with its checksum. Where the digests are compared with
-/// stored ones, these find every damage that checksums find, and reading is a fifth faster without.
-enum class Checksums { compared, ignored };
-
 /// Computes the digests of everything under `path` and adds them to `known`, and those of single
 /// cases to `cases` if it is not null.
 void collect_digests(hid_t file, const std::string& path, DigestsByPath& known,
-                     CaseDigests* cases = nullptr, const Relieve& relieve = {},
-                     Checksums checksums = Checksums::compared);
+                     CaseDigests* cases = nullptr, const Relieve& relieve = {});
 
 /// Computes the digests of an archive.
 /// \param known  digests that are not computed again; receives all others
-Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve = {},
-                        Checksums checksums = Checksums::compared);
+Digests compute_digests(hid_t file, DigestsByPath& known, const Relieve& relieve = {});
 Digests compute_digests(hid_t file, const Relieve& relieve = {});
 /// Digests stored in the attributes of the root; empty text for a missing one.
 Digests stored_digests(hid_t file);

@@ -58,7 +58,7 @@ void say_where(VerifyResult& result, hid_t file, DigestsByPath paths) {
   if (stored.paths.empty()) return;
   PartDigests found{std::move(paths), {}};
   DigestsByPath read_again;
-  collect_digests(file, "/results", read_again, &found.cases, {}, Checksums::ignored);
+  collect_digests(file, "/results", read_again, &found.cases);
   constexpr std::size_t kMost = 20;
   const auto parts = differing_parts(stored, found);
   for (std::size_t i = 0; i < parts.size() && i < kMost; ++i) result.findings.push_back(parts[i]);
@@ -77,8 +77,7 @@ VerifyResult verify_archive(const std::filesystem::path& path,
   result.complete = archive.complete();
   const hdf5::Handle file = hdf5::open_file(path.string());
   DigestsByPath known;
-  const Digests found = compute_digests(file, known, {}, Checksums::ignored),
-                stored = stored_digests(file);
+  const Digests found = compute_digests(file, known), stored = stored_digests(file);
   compare(result, "/results", found.results, stored.results);
   compare(result, "/recipe", found.recipe, stored.recipe);
   compare(result, "/environment", found.environment, stored.environment);
