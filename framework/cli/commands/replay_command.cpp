@@ -120,7 +120,7 @@ std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const 
 }  // namespace
 
 int run_replay(const Options& options) {
-  const std::string file = options.operand(0);
+  const std::string& file = options.operand(0);
   const RecordedRun recorded = read_recorded_run(file);
   if (const std::string note = earlier_format_note(recorded); !note.empty()) print_warning(note);
   if (grading::is_grade_request(recorded.request)) return replay_grade(recorded, options);

@@ -95,35 +95,6 @@ TEST(VerifySaysWhere, OneNumberChanged) {
   EXPECT_THAT(findings, Not(Contains(HasSubstr("/recipe"))));
 }
 
-/// Place after the last byte of the first chunk of a dataset.
-haddr_t end_of_first_chunk(const std::string& path, const char* name) {
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-  haddr_t place = 0;
-  hsize_t bytes = 0;
-  H5Dget_chunk_info(dataset, H5S_ALL, 0, nullptr, nullptr, &place, &bytes);
-  H5Dclose(dataset);
-  H5Fclose(file);
-  return place + bytes;
-}
-
-TEST(Verify, FindsAChangedChecksumThoughTheValuesAreIntact) {
-  // Other readers refuse a chunk whose checksum is wrong, and the digests do not cover checksums.
-  const TempDir folder;
-  const std::string path = sealed_in(folder);
-  std::string bytes = testing::slurp(path);
-  // The checksum is the last filter, so it is at the end of what is stored.
-  bytes.at(end_of_first_chunk(path, "/results/lens/entropy") - 1) ^= 1;
-  std::ofstream(path, std::ios::binary) << bytes;
-  bool damaged = false;
-  try {
-    damaged = !verify_archive(path).intact;
-  } catch (const InputError&) {
-    damaged = true;
-  }
-  EXPECT_TRUE(damaged);
-}
-
 /// Rows of 9,000,000 bytes along the axis of the cases, more than one part that is hashed at once.
 constexpr std::int64_t kWide = 9'000'000;
 
@@ -142,6 +113,35 @@ std::string sealed_with_wide_rows(const TempDir& folder) {
   }
   writer.seal({}, {{17, "In"}}, {}, {{"threads", 1}}, {{"host", "here"}});
   return path;
+}
+
+/// Place after the last byte of the first chunk of a dataset.
+haddr_t end_of_first_chunk(const std::string& path, const char* name) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+  haddr_t place = 0;
+  hsize_t bytes = 0;
+  H5Dget_chunk_info(dataset, H5S_ALL, 0, nullptr, nullptr, &place, &bytes);
+  H5Dclose(dataset);
+  H5Fclose(file);
+  return place + bytes;
+}
+
+TEST(Verify, FindsAChangedChecksumThoughTheValuesAreIntact) {
+  // Other readers refuse a chunk whose checksum is wrong, and the digests do not cover checksums.
+  const TempDir folder;
+  const std::string path = sealed_with_wide_rows(folder);
+  std::string bytes = testing::slurp(path);
+  // The checksum is the last filter, so it is at the end of what is stored.
+  bytes.at(end_of_first_chunk(path, "/results/lens/wide") - 1) ^= 1;
+  std::ofstream(path, std::ios::binary) << bytes;
+  bool damaged = false;
+  try {
+    damaged = !verify_archive(path).intact;
+  } catch (const InputError&) {
+    damaged = true;
+  }
+  EXPECT_TRUE(damaged);
 }
 
 TEST(VerifySaysWhere, RowsLargerThanAPart) {
