@@ -20,6 +20,7 @@ Settings own_settings(const PluginInfo& tool, const Settings& set) {
 std::vector<const PluginInfo*> chosen_tools(const PluginHost& host,
                                             const std::vector<std::string>& names) {
   std::vector<const PluginInfo*> tools;
+  tools.reserve(names.size());
   for (const std::string& name : names) tools.push_back(&host.find(PluginEntryKind::tool, name));
   if (names.empty())
     for (const PluginInfo& entry : host.entries())

@@ -73,6 +73,11 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       folder_.write("facts.jsonl",
                     "{\"subject\": \"Moses\", \"relation\": \"r\", \"object\": \"Aaron\"}\n"
                     "{\"subject\": \"David\", \"relation\": \"r\", \"object\": \"Saul\"}\n");
+  const std::string examples = folder_.write("examples.jsonl",
+                                             "{\"text\": \"And God said\", \"label\": 0}\n"
+                                             "{\"text\": \"In the beginning\", \"label\": 1}\n"
+                                             "{\"text\": \"And the earth\", \"label\": 0}\n"
+                                             "{\"text\": \"Now these are\", \"label\": 1}\n");
   const std::string other = kModel + "/checkpoints/step-400";
   const std::string jacobians = folder_ / "jacobians.safetensors";
   write_safetensors(jacobians, Tensors{{"J.0", at::zeros({width, width})}});
@@ -102,6 +107,12 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"jacobian_lens",
        {{"lens", {{"lens", jacobians}}},
         {"text", {{"mode", "fit"}, {"text", text}, {"skip_first", "1"}, {"n_prompts", "1"}}}}},
+      {"probe",
+       {{"examples",
+         {{"examples", examples},
+          {"folds", "2"},
+          {"controls", "majority"},
+          {"hooks", "blocks.5.hook_resid_post"}}}}},
       {"tuned_lens",
        {{"lens", {{"lens", lens}}},
         {"text",
