@@ -121,7 +121,9 @@ haddr_t end_of_first_chunk(const std::string& path, const char* name) {
   const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
   haddr_t place = 0;
   hsize_t bytes = 0;
-  H5Dget_chunk_info(dataset, H5S_ALL, 0, nullptr, nullptr, &place, &bytes);
+  const hid_t space = H5Dget_space(dataset);
+  EXPECT_GE(H5Dget_chunk_info(dataset, space, 0, nullptr, nullptr, &place, &bytes), 0);
+  H5Sclose(space);
   H5Dclose(dataset);
   H5Fclose(file);
   return place + bytes;
