@@ -37,6 +37,7 @@ at::Tensor fold_accuracy(const ProbePlan& plan, const HeldOut& rows) {
 
 at::Tensor by_point(const ProbePlan& plan, const std::vector<HeldOut>& points) {
   std::vector<at::Tensor> all;
+  all.reserve(points.size());
   for (const HeldOut& rows : points) all.push_back(fold_accuracy(plan, rows));
   if (all.empty()) return at::full({plan.n_points(), plan.options.folds}, kNone, at::kDouble);
   return at::stack(all).expand({plan.n_points(), plan.options.folds});
