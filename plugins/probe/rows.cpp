@@ -72,6 +72,7 @@ std::vector<HookPoint> probed_points(const TransformerSpec& spec,
 
 std::int64_t common_width(const Model& model, const std::vector<HookPoint>& points) {
   std::vector<std::string> names;
+  names.reserve(points.size());
   for (const HookPoint& point : points) names.push_back(point.name);
   const auto rows = read_rows(model, names, {tokens_from_ids(model, {0})}, {0}, [] {});
   for (std::size_t i = 0; i < rows.size(); ++i)
