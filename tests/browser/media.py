@@ -30,7 +30,7 @@ class MediaTests:
         page.wait("return document.documentElement.dataset.all")
         text = self.printed()
         digest = "c099142bc318"
-        for wanted in ["kjv-gpt2: where the answer appears", digest, "case prompt-2", "lens_equals_logits", "Trajectory of probability", "prompt-3", "membership",
+        for wanted in ["kjv-gpt2: where the answer appears", digest, "case prompt-2", "lens_equals_logits", "Trajectory of probability", "prompt-3", "question “components”",
                        "model.safetensors", "lensbench verify made.h5"]:
             self.assertIn(wanted, text)
         self.assertNotIn("figure command", text)
