@@ -3,35 +3,14 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/metric.hpp>
-#include <set>
 #include <utility>
 
+#include "common/chosen_points.hpp"
 #include "layout.hpp"
 #include "tower.hpp"
 
 namespace lensbench::activations {
 namespace {
-
-/// Hook points that the globs select, in forward order.
-std::vector<HookPoint> chosen_points(const TransformerSpec& spec,
-                                     const std::vector<std::string>& globs) {
-  std::set<std::string> wanted, left_out;
-  // `!` excludes: the exclusions apply to all globs, whatever their order.
-  for (const std::string& glob : globs) {
-    const bool excluded = glob.starts_with("!");
-    for (const HookPoint& point : match_hook_points(spec, excluded ? glob.substr(1) : glob))
-      (excluded ? left_out : wanted).insert(point.name);
-  }
-  std::vector<HookPoint> points;
-  for (HookPoint& point : hook_points(spec))
-    if (wanted.contains(point.name) && !left_out.contains(point.name))
-      points.push_back(std::move(point));
-  if (points.empty())
-    throw UsageError(
-        "activations: parameter hooks selects nothing; give at least one name or glob that is not "
-        "excluded again");
-  return points;
-}
 
 /// Coordinates of the token axis; a last position keeps its index in the prompt.
 void add_tokens(Dataset& dataset, const Tokens& tokens, ActivationPositions positions) {
@@ -56,7 +35,8 @@ Dataset ActivationsTool::run(const Request& request) {
 Dataset ActivationsTool::read(const Tokens& tokens, const ActivationsOptions& options) {
   if (tokens.ids.empty())
     throw UsageError("activations: the prompt is empty; give at least one token");
-  std::vector<HookPoint> points = chosen_points(model().spec(), options.hooks);
+  std::vector<HookPoint> points =
+      tracing::chosen_points("activations", model().spec(), options.hooks);
   check_tower_points(points, tokens);
   // An expert's point needs the experts that the tokens chose, to give its rows their tokens.
   std::vector<std::string> names;

@@ -6,6 +6,8 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "common/json_line.hpp"
+
 namespace lensbench::facts {
 namespace {
 
@@ -16,21 +18,6 @@ constexpr std::array kFields = {"subject",    "relation", "object", "templates",
 constexpr const char* kExpected =
     "a JSON object with the fields subject, relation and object (and, if needed, templates, "
     "candidates, neutral, inverse)";
-
-/// JSON of a line. The parser also checks that texts are UTF-8.
-json parsed(const std::string& line, const std::string& where) {
-  try {
-    json object = json::parse(line);
-    if (object.is_object()) return object;
-  } catch (const json::parse_error& error) {
-    const std::string text = error.what();
-    if (text.find("UTF-8") != std::string::npos)
-      throw InputError(where + ": the line is not UTF-8; convert the file to UTF-8");
-    throw InputError(where + ": the line is not JSON (" + text.substr(text.find(']') + 2) +
-                     "), expected " + kExpected);
-  }
-  throw InputError(where + ": expected " + kExpected);
-}
 
 /// One line of a file. Every fault becomes an InputError with file, line and field.
 class FactLine {
@@ -107,7 +94,7 @@ std::vector<NamedFact> facts_of_file(const std::string& path) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = path + ":" + std::to_string(number);
-    const json object = parsed(line, where);
+    const json object = tracing::object_of_line(line, where, kExpected);
     facts.push_back(FactLine(object, where).fact());
   }
   if (file.bad()) throw InputError("facts: file '" + path + "' cannot be read; check its name");

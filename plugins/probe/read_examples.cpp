@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/json_line.hpp"
+
 namespace lensbench::probing {
 namespace {
 
@@ -16,21 +18,6 @@ constexpr std::array kFields = {"text", "ids", "label", "group", "position", "pa
 constexpr const char* kExpected =
     "a JSON object with the fields label and either text or ids (and, if needed, group, position, "
     "pair)";
-
-/// JSON of a line. The parser also checks that texts are UTF-8.
-json parsed(const std::string& line, const std::string& where) {
-  try {
-    json object = json::parse(line);
-    if (object.is_object()) return object;
-  } catch (const json::parse_error& error) {
-    const std::string text = error.what();
-    if (text.find("UTF-8") != std::string::npos)
-      throw InputError(where + ": the line is not UTF-8; convert the file to UTF-8");
-    throw InputError(where + ": the line is not JSON (" + text.substr(text.find(']') + 2) +
-                     "), expected " + kExpected);
-  }
-  throw InputError(where + ": expected " + kExpected);
-}
 
 /// One line of a file. Every fault becomes an InputError with file, line and field.
 class ExampleLine {
@@ -122,7 +109,7 @@ std::vector<ProbeExample> read_examples(const Model& model, const std::string& p
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = path + ":" + std::to_string(number);
-    const json object = parsed(line, where);
+    const json object = tracing::object_of_line(line, where, kExpected);
     examples.push_back(ExampleLine(model, object, where).example());
   }
   if (file.bad()) throw InputError("probe: examples '" + path + "' cannot be read");

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <set>
 
+#include "common/chosen_points.hpp"
+
 namespace lensbench::probing {
 namespace {
 
@@ -48,25 +50,12 @@ at::Tensor at_position(const at::Tensor& activation, std::int64_t row, std::int6
 
 std::vector<HookPoint> probed_points(const TransformerSpec& spec,
                                      const std::vector<std::string>& globs) {
-  std::set<std::string> wanted, left_out;
-  for (const std::string& glob : globs) {
-    const bool excluded = glob.starts_with("!");
-    for (const HookPoint& point : match_hook_points(spec, excluded ? glob.substr(1) : glob))
-      (excluded ? left_out : wanted).insert(point.name);
-  }
-  std::vector<HookPoint> points;
-  for (HookPoint& point : hook_points(spec)) {
-    if (!wanted.contains(point.name) || left_out.contains(point.name)) continue;
+  std::vector<HookPoint> points = tracing::chosen_points("probe", spec, globs);
+  for (const HookPoint& point : points)
     if (point.dims.size() < 3 || point.dims[0] != "batch" || point.dims[1] != "pos")
       throw UsageError("probe: hook point '" + point.name +
                        "' does not have a vector at each position; give points such as "
                        "blocks.*.hook_resid_post");
-    points.push_back(std::move(point));
-  }
-  if (points.empty())
-    throw UsageError(
-        "probe: parameter hooks selects nothing; give at least one name or glob that is not "
-        "excluded again");
   return points;
 }
 

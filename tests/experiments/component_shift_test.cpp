@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "experiments/biased_model.hpp"
 #include "experiments/experiment_run.hpp"
 #include "experiments/summary_check.hpp"
 #include "support/embedded_model.hpp"
-#include "support/planted_model.hpp"
 #include "support/temp_dir.hpp"
 
 // Components of a planted model of which one was changed by a known factor, and of two moments of
@@ -25,22 +25,6 @@ using testing::value_at;
 const std::string kModelComparison = "model_comparison";
 const std::string kEarlierStep = testing::kModel + "/checkpoints/step-400";
 
-/// The logit of token k is 1 where it is the input, and the MLP of block 1 adds `bias` to the logit
-/// of `t3` everywhere.
-testing::PlantedModel enlarged_model(double bias, std::int64_t n_layers = 2) {
-  std::vector<std::string> vocabulary;
-  for (int k = 0; k < 5; ++k) vocabulary.push_back("t" + std::to_string(k));
-  testing::PlantedModel model({.n_layers = n_layers, .n_features = 6, .vocabulary = vocabulary});
-  for (std::int64_t k = 0; k < 5; ++k) {
-    model.embed(k, k, 1.0);
-    model.unembed(k, k, 1.0);
-  }
-  model.neuron_bias(1, 0, 1.0);
-  model.neuron_output(1, 0, 5, bias);
-  model.unembed(5, 3, 1.0);
-  return model;
-}
-
 /// Row of a label on an axis of labels.
 std::int64_t row_of(const Dataset& result, const std::string& axis, const std::string& label) {
   const auto& labels = result[axis].strings;
@@ -49,8 +33,8 @@ std::int64_t row_of(const Dataset& result, const std::string& axis, const std::s
 
 testing::ExperimentRun run_planted(const std::string& target) {
   const testing::TempDir folder;
-  enlarged_model(1.0).write(folder / "base");
-  enlarged_model(1.5).write(folder / "tuned");
+  testing::biased_model(1.0).write(folder / "base");
+  testing::biased_model(1.5).write(folder / "tuned");
   return run_experiment(
       kModelComparison, folder / "tuned", {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
       {{"other", (folder / "base").string()}, {"target", target}, {"top_k", "2"}});
@@ -159,8 +143,8 @@ TEST(ComponentShift, OfAModelAgainstItselfIsNothing) {
 
 TEST(ComponentShift, IsLeftOutWithItsReasonWhereTheModelsDifferInShape) {
   const testing::TempDir folder;
-  enlarged_model(1.0, 2).write(folder / "two");
-  enlarged_model(1.0, 3).write(folder / "three");
+  testing::biased_model(1.0, 2).write(folder / "two");
+  testing::biased_model(1.0, 3).write(folder / "three");
   const std::vector<CaseInput> cases = {{"a", "t0 t1", {}, {}}};
   const auto run = run_experiment(kModelComparison, folder / "two", cases,
                                   {{"other", (folder / "three").string()}, {"top_k", "2"}});

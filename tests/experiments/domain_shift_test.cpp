@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "experiments/biased_model.hpp"
 #include "experiments/experiment_run.hpp"
 #include "experiments/summary_check.hpp"
 #include "support/embedded_model.hpp"
-#include "support/planted_model.hpp"
 #include "support/temp_dir.hpp"
 
 // A planted model whose last block adds b to the logit of one term, and two moments of the embedded
@@ -26,27 +26,11 @@ using testing::reference::Values;
 const std::string kDomainShift = "domain_shift";
 const std::string kStep400 = testing::kModel + "/checkpoints/step-400";
 
-/// Two blocks; the logit of token k is 1 where it is the input, and the last MLP adds `bias` to the
-/// logit of `t3` everywhere.
-testing::PlantedModel biased_model(double bias) {
-  std::vector<std::string> vocabulary;
-  for (int k = 0; k < 5; ++k) vocabulary.push_back("t" + std::to_string(k));
-  testing::PlantedModel model({.n_layers = 2, .n_features = 6, .vocabulary = vocabulary});
-  for (std::int64_t k = 0; k < 5; ++k) {
-    model.embed(k, k, 1.0);
-    model.unembed(k, k, 1.0);
-  }
-  model.neuron_bias(1, 0, 1.0);
-  model.neuron_output(1, 0, 5, bias);
-  model.unembed(5, 3, 1.0);
-  return model;
-}
-
 TEST(DomainShift, OfAPlantedBiasIsTheBiasAtTheLastLayerAlone) {
   const double bias = 1.5;
   const testing::TempDir folder;
-  biased_model(0).write(folder / "base");
-  biased_model(bias).write(folder / "tuned");
+  testing::biased_model(0).write(folder / "base");
+  testing::biased_model(bias).write(folder / "tuned");
   folder.write("terms.txt", "t3\n");
   const auto run = run_experiment(
       kDomainShift, folder / "base", {{"a", "t0 t1 t3", {}, {}}, {"b", "t2 t2", {}, {}}},
@@ -75,8 +59,8 @@ TEST(DomainShift, OfSeveralTermsAddsTheirProbabilities) {
   // (1 + e^b) / (e + 3 + e^b).
   const double bias = 0.75, e = std::exp(1.0);
   const testing::TempDir folder;
-  biased_model(0).write(folder / "base");
-  biased_model(bias).write(folder / "tuned");
+  testing::biased_model(0).write(folder / "base");
+  testing::biased_model(bias).write(folder / "tuned");
   folder.write("terms.txt", "t3\r\n\nt1");
   const auto run = run_experiment(
       kDomainShift, folder / "base", {{"a", "t0", {}, {}}},

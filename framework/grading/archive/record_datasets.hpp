@@ -14,7 +14,7 @@ namespace lensbench::grading {
 
 /// The datasets that an archive keeps of a task's record, by name: `tools` (what became of each
 /// tool with its settings), `claims` (what each of them claims, with two controls), and
-/// `items_TOOL` (each item of these claims, beside what is true). Their rows are on the axis
+/// `items_TOOL` (each item of these claims, and what is true). Their rows are on the axis
 /// `case`. \param prompts  length of the axis `prompt`, which all tasks of a run share; the prompts
 /// that a
 ///   task does not have are NaN

@@ -47,7 +47,7 @@ std::string interval_of(const Dataset& dataset, const Variable& variable);
 
 /// Whether a variable has scores of graded tools.
 bool is_grades(const Variable& variable);
-/// Whether a variable has such scores, an entry and a metric each, beside the ends of their
+/// Whether a variable has such scores, an entry and a metric each, and the ends of their
 /// intervals.
 bool has_grades(const Dataset& dataset, const Variable& variable);
 

@@ -1,5 +1,5 @@
 // Effects that TransformerLens finds in planted models
-// (tests/parity/planted_effects_reference.py), beside the truth of models that are planted now.
+// (tests/parity/planted_effects_reference.py), against the truth of models that are planted now.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -36,7 +36,7 @@ struct ProbeOptions {
 };
 
 /// Fits linear probes of a property to activations and measures on held-out rows how well it can be
-/// read off, beside controls (Hewitt and Liang, arXiv:1909.03368; Belinkov, arXiv:2102.12452).
+/// read off, with controls (Hewitt and Liang, arXiv:1909.03368; Belinkov, arXiv:2102.12452).
 class LENSBENCH_API Probe : public Tool {
  public:
   /// Version of this interface; raised with every change of this header but its comments.
