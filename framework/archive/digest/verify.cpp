@@ -1,5 +1,8 @@
 #include "archive/digest/verify.hpp"
 
+#include <ATen/ATen.h>
+
+#include <cstdint>
 #include <lensbench/error.hpp>
 
 #include "archive/archive_reader.hpp"
@@ -22,17 +25,30 @@ void compare(VerifyResult& result, const std::string& what, const std::string& n
                               (before.empty() ? "none" : before));
 }
 
+/// Digests that agree say only that nothing changed after the archive was sealed. Readers split
+/// `token_id` by `n_tokens`, so both have to agree in addition.
+void check_token_ids(const Dataset& recipe) {
+  for (const char* name : {"n_tokens", "token_id"})
+    if (!recipe.contains(name) || recipe[name].is_text())
+      throw InputError(std::string("/recipe/") + name + ": is not a column of numbers");
+  const auto stated = recipe["n_tokens"].tensor.sum().item<std::int64_t>();
+  const std::int64_t stored = recipe["token_id"].tensor.numel();
+  if (stated != stored || recipe["n_tokens"].tensor.lt(0).any().item<bool>())
+    throw InputError("/recipe/token_id: found " + std::to_string(stored) +
+                     " token ids, but the cases state " + std::to_string(stated));
+}
+
 /// Archives of format 1 lack the digest of the cases.
 void compare_cases(VerifyResult& result, const ArchiveReader& archive) {
-  if (archive.format() < 2) return;
-  std::string found;
   try {
-    found = cases_digest(archive.recipe());
+    const Dataset recipe = archive.recipe();
+    if (archive.format() >= 2)
+      compare(result, "the table of the cases in /recipe", cases_digest(recipe),
+              archive.attribute("cases_sha256"));
+    check_token_ids(recipe);
   } catch (const InputError& error) {
     result.findings.push_back(std::string("the table of the cases is damaged: ") + error.what());
-    return;
   }
-  compare(result, "the table of the cases in /recipe", found, archive.attribute("cases_sha256"));
 }
 
 /// Compares with a digest that was kept outside of the archive. Digests of recipe and environment

@@ -118,6 +118,18 @@ TEST(CasesDigest, IsVerified) {
   EXPECT_THAT(elsewhere, Not(Contains(HasSubstr("the table of the cases"))));
 }
 
+TEST(Verify, FindsFewerTokenIdsThanTheCasesState) {
+  const TempDir folder;
+  RunPlan plan = two_cases();
+  plan.cases[0].n_tokens = 5;
+  RunWriter writer = RunWriter::start(folder / "a.h5", plan, false);
+  for (std::int64_t i = 0; i < 2; ++i) writer.commit(i, {}, {});
+  writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object());
+  const VerifyResult result = verify_archive(folder / "a.h5");
+  EXPECT_FALSE(result.intact);
+  EXPECT_THAT(result.findings, Contains(HasSubstr("found 3 token ids, but the cases state 7")));
+}
+
 TEST(CasesDigest, NeedsTheWholeTable) {
   EXPECT_THAT(message_of<InputError>([] { cases_digest(Dataset()); }), HasSubstr("case_id"));
 }
