@@ -144,7 +144,7 @@ std::string ModelEngine::archive_name(const std::string& tool, std::int64_t numb
 /// The model is mapped from its files: results of changed files would have no known origin.
 void ModelEngine::check_files(const RunPlan& plan) const {
   for (const auto& [path, digest] : opened_) {
-    const auto same = [&](const FileRecord& file) { return file.sha256 == digest; };
+    const auto same = [&digest = digest](const FileRecord& file) { return file.sha256 == digest; };
     if (std::none_of(plan.files.begin(), plan.files.end(), same))
       throw RunError(path.string() +
                      ": has changed since the model was opened; start lensbench serve again");

@@ -59,7 +59,7 @@ TEST(Bicubic, OrderOfTheAxesIsThatOfPillow13OrTheWidthFirst) {
         Example{{190, 260}, {170, 250}, false}, Example{{190, 260}, {169, 250}, true},
         Example{{100, 100}, {112, 84}, false}, Example{{50, 100}, {56, 112}, false}}) {
     const Picture picture = noise(from);
-    const auto in_steps = [&](PictureSize between) {
+    const auto in_steps = [&picture, &to = to](PictureSize between) {
       return resize_bicubic(resize_bicubic(picture, between), to).rgb;
     };
     const auto width_first = in_steps({from.height, to.width});
