@@ -8,6 +8,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
+#include "common/text_alone.hpp"
 #include "heads.hpp"
 #include "measure.hpp"
 #include "options.hpp"
@@ -34,6 +35,7 @@ std::vector<Tokens> texts_of(const Context& context, const Tokens& tokens,
   if (options.text.empty()) {
     if (tokens.ids.empty())
       throw UsageError("layer_surgery: the prompt is empty; give at least one token");
+    tracing::refuse_pictures("layer_surgery", tokens);
     return {tokens};
   }
   Corpus corpus(context.model(), options.text,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
+#include "common/text_alone.hpp"
 #include "nodes.hpp"
 #include "paths.hpp"
 #include "receipts.hpp"
@@ -160,6 +161,8 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
   const auto senders = parse_senders(spec, options.senders);
   const auto receivers = parse_receivers(spec, options.receivers);
   require_paths(spec, senders, receivers);
+  // Runs with MLPs recomputed are batches of token ids.
+  if (options.recompute_mlps) tracing::refuse_pictures("path_patching with mlps=recomputed", clean);
   const PairedRuns runs("path_patching", clean, corrupted, options.direction);
   if (!runs.differs().any().item<bool>())
     throw UsageError(

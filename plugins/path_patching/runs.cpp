@@ -60,7 +60,9 @@ RunState read_run(const Model& model, const Tokens& tokens) {
   RunState run;
   const auto n = static_cast<std::size_t>(model.spec().n_layers);
   Hooks hooks;
-  hooks.read("hook_embed", [&](const at::Tensor& x, const HookPoint&) { run.embed = x[0]; });
+  // Tokens of pictures take the place of embeddings.
+  hooks.read(model.spec().vision ? "hook_merged_embed" : "hook_embed",
+             [&](const at::Tensor& x, const HookPoint&) { run.embed = x[0]; });
   const auto keep = [&](const char* hook, std::vector<at::Tensor>& values) {
     values.resize(n);
     hooks.read(std::string("blocks.*.") + hook,

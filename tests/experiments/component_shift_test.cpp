@@ -8,6 +8,7 @@
 #include "experiments/experiment_run.hpp"
 #include "experiments/summary_check.hpp"
 #include "support/embedded_model.hpp"
+#include "support/picture_samples.hpp"
 #include "support/temp_dir.hpp"
 
 // Components of a planted model of which one was changed by a known factor, and of two moments of
@@ -152,6 +153,17 @@ TEST(ComponentShift, IsLeftOutWithItsReasonWhereTheModelsDifferInShape) {
   EXPECT_EQ(run.saved("comparison").front().attributes.at("components"),
             Attribute(std::string("not compared: it has 3 blocks, expected 2")));
   EXPECT_EQ(run.report.summaries.count("shift"), 0u);
+}
+
+// The first stream of such a model is what the tower merged into the embeddings.
+TEST(ComponentShift, ReadsAModelWithAVisionTower) {
+  const auto run =
+      run_experiment(kModelComparison, testing::picture_model(), {{"a", {}, {1, 2, 3, 4}, {}}},
+                     {{"other", testing::picture_model()}});
+  ASSERT_EQ(run.report.failures.size(), 0u) << run.report.failures.front().message;
+  const Dataset shift = run.saved("component_shift").front();
+  EXPECT_EQ(shift["moved"].tensor.abs().max().item<double>(), 0.0);
+  EXPECT_TRUE(shift.receipts.front().passed) << shift.receipts.front().value;
 }
 
 }  // namespace

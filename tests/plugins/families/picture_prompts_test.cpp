@@ -7,7 +7,9 @@
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
 #include "layer_attribution/layer_attribution.hpp"
+#include "layer_surgery/layer_surgery.hpp"
 #include "neurons/neuron_explorer.hpp"
+#include "path_patching/path_patching.hpp"
 #include "residual_geometry/residual_geometry.hpp"
 #include "steering/steering.hpp"
 #include "support/bench.hpp"
@@ -50,6 +52,33 @@ TEST_P(PicturePrompts, ContributionsSumToTheLogitAndAblationsRun) {
   expect_receipts_hold(attribution->tool.to_logit(attribution->tokens, Target::model(), {}));
 }
 
+// The last token is another one, so that both prompts have the same pictures.
+TEST_P(PicturePrompts, PathsHoldTheirReceipts) {
+  const auto patched = bench<paths::PathPatchingTool>();
+  Tokens corrupted = patched->tokens;
+  corrupted.ids.back() = corrupted.ids.back() == 1 ? 2 : 1;
+  PathPatchingOptions options;
+  options.senders = {"embed", "heads", "mlps"};
+  expect_receipts_hold(
+      patched->tool.patch_paths(patched->tokens, corrupted, Target::model(), options));
+  options.recompute_mlps = true;
+  EXPECT_THAT(testing::message_of<UsageError>([&] {
+                patched->tool.patch_paths(patched->tokens, corrupted, Target::model(), options);
+              }),
+              HasSubstr("the prompt has pictures"));
+}
+
+TEST_P(PicturePrompts, PathsOfATextOfTheSameModelHoldTheirReceipts) {
+  const auto patched = bench<paths::PathPatchingTool>();
+  const Tokens clean = tokens_from_ids(*patched->model, {1, 2, 3, 4});
+  const Tokens corrupted = tokens_from_ids(*patched->model, {1, 5, 3, 4});
+  for (const bool recomputed : {false, true}) {
+    PathPatchingOptions options;
+    options.recompute_mlps = recomputed;
+    expect_receipts_hold(patched->tool.patch_paths(clean, corrupted, Target::model(), options));
+  }
+}
+
 TEST_P(PicturePrompts, AttributionToEmbeddingsIsRefused) {
   const auto attributed = bench<inputs::InputAttributionTool>();
   EXPECT_THAT(testing::message_of<UsageError>(
@@ -65,6 +94,8 @@ TEST_P(PicturePrompts, ToolsThatRunBatchesOfTheirOwnRefuseThem) {
   refuses([&] { traced->tool.trace(traced->tokens, {0}, Target::model(), {}); });
   const auto explored = bench<neurons::NeuronExplorerTool>();
   refuses([&] { explored->tool.explore(explored->tokens, Target::model(), {}); });
+  const auto cut = bench<surgery::LayerSurgeryTool>();
+  refuses([&] { cut->tool.operate(cut->tokens, SurgeryOperation::delete_block, {}); });
   const auto steered = bench<steering::SteeringTool>();
   refuses([&] { steered->tool.steer(steered->tokens, {}, Target::model(), {}); });
 }
