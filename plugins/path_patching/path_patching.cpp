@@ -30,6 +30,7 @@ PathPatchingOptions options_of(const Model& model, const Parameters& parameters)
 template <class Node>
 std::vector<std::string> labels_of(const std::vector<Node>& nodes) {
   std::vector<std::string> labels;
+  labels.reserve(nodes.size());
   for (const Node& node : nodes) labels.push_back(node.label);
   return labels;
 }
