@@ -32,12 +32,9 @@ struct Reading {
 };
 
 std::vector<std::string> hook_points_of(const TransformerSpec& spec) {
-  // Tokens of pictures take the place of embeddings.
-  std::vector<std::string> names = {spec.vision ? "hook_merged_embed" : "hook_embed",
-                                    "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
-                                    "blocks.*.hook_resid_pre", residual_hook(spec, spec.n_layers)};
-  if (spec.position == PositionKind::learned) names.emplace_back("hook_pos_embed");
-  return names;
+  // The first are the embeddings that the model has: of tokens, pictures and positions.
+  return {"hook_*embed", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
+          "blocks.*.hook_resid_pre", residual_hook(spec, spec.n_layers)};
 }
 
 /// What the final norm divides each position by, [pos, 1]. The forward computes it at the positions

@@ -14,11 +14,10 @@ namespace {
 /// Cache with the outputs of all senders and the scale of the final norm at the metric's position.
 ActivationCache cache_of(const Model& model, const Tokens& tokens, bool at_the_end) {
   // Only what senders write and what the final norm divides by; keys and values are not needed.
-  // Tokens of pictures take the place of embeddings.
-  std::vector<std::string> names = {model.spec().vision ? "hook_merged_embed" : "hook_embed",
-                                    "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out",
-                                    "blocks.*.attn.hook_z", "blocks.*.hook_resid_pre"};
-  if (model.spec().position == PositionKind::learned) names.emplace_back("hook_pos_embed");
+  // The first are the embeddings that the model has: of tokens, pictures and positions.
+  std::vector<std::string> names = {"hook_*embed", "blocks.*.hook_attn_out",
+                                    "blocks.*.hook_mlp_out", "blocks.*.attn.hook_z",
+                                    "blocks.*.hook_resid_pre"};
   if (model.spec().final_norm) names.emplace_back("ln_final.hook_scale");
   ForwardOptions options;
   // Logits at the last position alone, if that is the one of the metric.

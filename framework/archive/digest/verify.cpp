@@ -1,7 +1,5 @@
 #include "archive/digest/verify.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
 #include <lensbench/error.hpp>
 

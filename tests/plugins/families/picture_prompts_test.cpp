@@ -52,10 +52,11 @@ TEST_P(PicturePrompts, ContributionsSumToTheLogitAndAblationsRun) {
   expect_receipts_hold(attribution->tool.to_logit(attribution->tokens, Target::model(), {}));
 }
 
-// The last token is another one, so that both prompts have the same pictures.
-TEST_P(PicturePrompts, PathsHoldTheirReceipts) {
+// The receipt of all paths needs what the tower made of both pictures, not their placeholders.
+TEST_P(PicturePrompts, PathsFromOtherPicturesHoldTheirReceipts) {
   const auto patched = bench<paths::PathPatchingTool>();
   Tokens corrupted = patched->tokens;
+  for (PictureRows& picture : corrupted.pictures) picture.rows = picture.rows.neg();
   corrupted.ids.back() = corrupted.ids.back() == 1 ? 2 : 1;
   PathPatchingOptions options;
   options.senders = {"embed", "heads", "mlps"};
