@@ -107,6 +107,14 @@ AttentionOptions options_of(const Parameters& parameters) {
 
 }  // namespace
 
+/// Every measure here takes the weights of a query as shares of 1.
+void AttentionTool::check_compatible(const Model& model) const {
+  if (!model.spec().attention_sinks) return;
+  throw UsageError("attention: '" + model.spec().family +
+                   "' has attention sinks, so the weights of a query sum to less than 1; read "
+                   "attn.hook_pattern with the tool activations");
+}
+
 void AttentionTool::check_parameters(const Parameters& parameters) const {
   parse_patterns(parameters.list("patterns"), model().spec());
 }

@@ -34,6 +34,7 @@ class AttentionTool final : public Attention {
   };
   static constexpr const auto& kResults = kResultTable;
 
+  void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;
   Dataset run(const Request& request) override;
   Dataset analyze(const Tokens& tokens, const AttentionOptions& options) override;

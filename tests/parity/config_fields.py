@@ -18,9 +18,9 @@ DATA = Path(__file__).parents[1] / "data"
 # Of every family: nothing that a forward of one model, not in training, computes depends on these.
 HARMLESS = {
     "names and versions": "_name_or_path architectures model_type transformers_version dtype",
-    "training": "attention_dropout attention_probs_dropout_prob attn_pdrop dropout embd_pdrop embed_dropout "
-    "hidden_dropout hidden_dropout_prob initializer_range layerdrop resid_dropout resid_pdrop router_aux_loss_coef "
-    "router_jitter_noise",
+    "training": "activation_dropout attention_dropout attention_probs_dropout_prob attn_pdrop dropout emb_pdrop "
+    "embd_pdrop embed_dropout embedding_dropout hidden_dropout hidden_dropout_prob initializer_range layerdrop "
+    "resid_dropout resid_pdrop residual_dropout router_aux_loss_coef router_jitter_noise",
     "heads for other tasks": "classifier_dropout id2label label2id problem_type qa_dropout seq_classif_dropout "
     "summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj",
     "what is returned": "output_attentions output_hidden_states output_router_logits return_dict use_cache",
@@ -32,6 +32,10 @@ HARMLESS_IN = {
     "gpt_neox": ["is_decoder"],  # its attention is causal whatever it says
     "gemma3_text": ["_sliding_window_pattern"],  # overwritten by sliding_window_pattern when a config is read
     "opt": ["init_std"],  # of new weights
+    "xglm": ["init_std", "decoder_start_token_id"],  # of new weights, of translation
+    "codegen": ["n_ctx"],  # kept for old checkpoints
+    # Of training, of placing new weights, or ignored by the class
+    "mpt": ["embedding_fraction", "init_device", "learned_pos_emb", "norm_type"],
 }
 # Where the family's first sample does not reach a field.
 SAMPLES = {"phi3": "phi3-longrope-short"}

@@ -60,6 +60,21 @@ class Family:
     wider: dict = field(default_factory=dict)  # substring of a parameter's name -> standard deviation
 
 
+# A small configuration of the Llama line.
+DECODER = dict(
+    vocab_size=61,
+    hidden_size=24,
+    intermediate_size=40,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=64,
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+)
+
+
 def rope(kind="default", theta=10000.0, **settings):
     return dict(rope_parameters=dict(rope_type=kind, rope_theta=theta, **settings))
 
@@ -76,6 +91,17 @@ def draw_rope(rng, max_positions, length, kinds=("default", "linear", "dynamic",
     if kind in ("llama3", "yarn"):
         settings |= dict(original_max_position_embeddings=rng.choice((8, 16, 32)))
     return rope(kind, theta, **settings), kind != "dynamic" or length <= max_positions
+
+
+def draw_rotary(rng, positions=64, kinds=("default", "linear", "dynamic", "llama3", "yarn"), head_dim=True):
+    """A decoder with any rotary scaling, its prompt's length, and whether a cache may be used."""
+    length = rng.randint(12, 60)
+    scaling, cached = draw_rope(rng, positions, length, kinds)
+    return draw_decoder(rng, head_dim) | scaling, length, cached
+
+
+def draw_layer_types(rng, layers):
+    return rng.choices(("full_attention", "sliding_attention"), k=layers)
 
 
 def draw_decoder(rng, head_dim=True):

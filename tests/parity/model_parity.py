@@ -179,7 +179,15 @@ def compare(trial, dtype):
     return row
 
 
+def within_rerouted(row, limit):
+    """Of a mixture in which rounding led to other experts: the difference that these do not explain."""
+    coarse = max(1.0, row["hf_to_f64"] / (limit / 2))
+    return row["same_experts"] < limit * coarse and row["rerouted"] <= row["choices"] / 10
+
+
 def within(row, dtype, limit):
+    if dtype == "bfloat16" and row.get("rerouted"):
+        return within_rerouted(row, limit)
     of_logits = max(row["logits"], row["padding"], row["cached"])
     inner = max(row["states"], row["patterns"])
     if dtype == "float32":

@@ -87,11 +87,15 @@ def logits_with_routing(model, ids, choices, probabilities=None):
     """Logits when each layer sends each position to these experts, with these probabilities of all experts or with
     its own."""
 
+    renormalized = getattr(model.config, "norm_topk_prob", True)
+
     def choose(chosen, given):
         def hook(_module, _inputs, out):
             of_all = out[0].float().softmax(-1) if given is None else given
             weights = of_all.gather(-1, chosen)
-            return out[0], (weights / weights.sum(-1, keepdim=True)).to(out[1].dtype), chosen
+            if renormalized:
+                weights = weights / weights.sum(-1, keepdim=True)
+            return out[0], weights.to(out[1].dtype), chosen
 
         return hook
 

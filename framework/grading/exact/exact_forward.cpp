@@ -41,6 +41,10 @@ at::Tensor activate(Activation kind, const at::Tensor& x) {
       return at::relu(x);
     case Activation::silu:
       return x * at::sigmoid(x);
+    case Activation::relu_squared:
+      return at::relu(x).square();
+    case Activation::xielu:
+      break;  // not an activation of the families here
   }
   return x;
 }

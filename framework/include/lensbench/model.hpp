@@ -151,7 +151,9 @@ class LENSBENCH_API Model {
   ///   `k_norm.w`, `k_norm.b` [d_head], [head, d_head] or [head * d_head]
   /// - in `blocks.{l}.mlp.`: `W_in`, `W_gate` [d_model, d_mlp]; `W_out` [d_mlp, d_model]; `b_in`
   ///   [d_mlp]; `b_out` [d_model]. In a mixture of experts `W_gate` [d_model, expert] is the router
-  ///   and `experts.{e}.W_in`, `.W_gate`, `.W_out` are one expert's
+  ///   and `experts.{e}.W_in`, `.W_gate`, `.W_out` are one expert's; where the family has them,
+  ///   `b_gate` [expert], `experts.{e}.b_in` and so on, and `shared_expert.W_in` and so on with
+  ///   `shared_expert_gate.W` [d_model, 1]; in `blocks.{l}.attn.` `sinks` [head]
   /// - in `blocks.{l}.`: `ln1.w`, `ln1.b`, and so `ln2`, `ln1_post`, `ln2_post`; `ln_final.w`,
   ///   `ln_final.b` [d_model]
   /// - where the family has them `embed.ln.w`, `embed.ln.b`, `embed.token_type_embed.W_token_type`

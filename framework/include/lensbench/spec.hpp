@@ -47,6 +47,7 @@ enum class PositionKind {
 struct AlibiSpec {
   bool scaled = false;             ///< multiplied by AttentionSpec::scale like the product (Falcon)
   bool bfloat16_products = false;  ///< computed in bfloat16 for every model dtype (Falcon)
+  bool wide = false;               ///< not rounded to the model's dtype (MPT)
 };
 
 /// Rotary embedding; `inverse frequencies` as in Hugging Face `modeling_rope_utils.py`.
@@ -110,16 +111,26 @@ struct AttentionSpec {
 
 /// Nonlinearity of an MLP.
 enum class Activation {
-  gelu,        ///< x * Phi(x)
-  gelu_tanh,   ///< approximation of GELU with tanh
-  quick_gelu,  ///< x * sigmoid(1.702 x)
-  relu,        ///< max(x, 0)
-  silu,        ///< x * sigmoid(x)
+  gelu,          ///< x * Phi(x)
+  gelu_tanh,     ///< approximation of GELU with tanh
+  quick_gelu,    ///< x * sigmoid(1.702 x)
+  relu,          ///< max(x, 0)
+  silu,          ///< x * sigmoid(x)
+  relu_squared,  ///< max(x, 0)^2
+  xielu,         ///< arXiv:2411.13010, with parameters of each block (Apertus)
+};
+
+/// Gate of gpt-oss between the projections of an expert: (up + 1) * gate * sigmoid(alpha * gate),
+/// where gate is at most `limit` and up within ± `limit`.
+struct ClippedGate {
+  double alpha = 1.702;  ///< steepness of the sigmoid
+  double limit = 7.0;    ///< largest gate and largest absolute value of up
 };
 
 /// MLP, dense or a mixture of experts. A mixture sends each position to the experts with the
 /// highest router probability (softmax over all experts) and adds their outputs, weighted by these
-/// probabilities renormalised to sum to 1 (Mixtral, arXiv:2401.04088).
+/// probabilities renormalised to sum to 1 (Mixtral, arXiv:2401.04088), or as they are:
+/// TransformerSpec::renormalized_experts.
 struct MlpSpec {
   std::int64_t d_mlp = 0;                         ///< hidden width; in a mixture that of one expert
   Activation activation = Activation::gelu_tanh;  ///< between the projections
@@ -206,6 +217,33 @@ struct TransformerSpec {
   std::optional<VisionSpec> vision;    ///< tower that reads pictures, if there is one
   /// Activation of the dense layer before the final norm of a masked-language model.
   Activation head_activation = Activation::gelu;
+
+  // Settings of few families, after those above so that these keep their places.
+
+  /// Blocks whose queries and keys are not rotated although there is a rotation (SmolLM3); empty:
+  /// none.
+  std::vector<bool> unrotated_blocks;
+  /// Queries, keys and values are limited to ± this value before the rotation (OLMo); 0: they are
+  /// not.
+  double projection_limit = 0.0;
+  /// Each head has a score without a key, which takes a share of the softmax (gpt-oss).
+  bool attention_sinks = false;
+  /// Rotated queries are multiplied by 1 + this * ln(1 + floor(position / query_growth_positions))
+  /// (Ministral 3).
+  double query_growth = 0.0;
+  std::int64_t query_growth_positions = 1;  ///< see `query_growth`
+  bool wide_embedding_scale = false;  ///< the scale is not rounded to the model's dtype (Granite)
+  /// The shares of the chosen experts are divided by their sum; false: they stay as they are in the
+  /// softmax over all experts (OLMoE).
+  bool renormalized_experts = true;
+  /// Width of an expert that reads every position, with a share of its own (Qwen2-MoE); 0: none.
+  std::int64_t d_shared_expert = 0;
+  std::optional<ClippedGate> clipped_gate;  ///< in place of the activation of experts
+
+  /// Whether queries and keys of a block are rotated.
+  bool rotates(std::int64_t layer) const {
+    return rope && (unrotated_blocks.empty() || !unrotated_blocks[static_cast<std::size_t>(layer)]);
+  }
 
   /// Width of the token embedding: `d_embedding`, or `d_model` where that is 0.
   std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }

@@ -147,7 +147,7 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
                            std::string_view otherwise) {
   const std::string name = config.string_or(field, otherwise);
   // Names of different code in the reference that compute one formula share an activation.
-  constexpr std::array<std::pair<std::string_view, Activation>, 11> known = {
+  constexpr std::array<std::pair<std::string_view, Activation>, 12> known = {
       {{"gelu", Activation::gelu},
        {"gelu_python", Activation::gelu},
        {"gelu_new", Activation::gelu_tanh},
@@ -157,6 +157,7 @@ Activation read_activation(const ConfigReader& config, std::string_view field,
        {"gelu_python_tanh", Activation::gelu_tanh},
        {"quick_gelu", Activation::quick_gelu},
        {"relu", Activation::relu},
+       {"relu2", Activation::relu_squared},
        {"silu", Activation::silu},
        {"swish", Activation::silu}}};
   std::string names;
@@ -195,6 +196,29 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
                           outer);
 }
 
+void read_ropes_by_layer(const ConfigReader& config, double theta, double local_theta,
+                         TransformerSpec& spec) {
+  static const nlohmann::json nothing = nlohmann::json::object();
+  const ConfigReader empty(nothing, {});
+  const ConfigReader kinds = config.object("rope_parameters").value_or(empty);
+  for (const char* flat : {"rope_type", "rope_theta", "factor"})
+    kinds.require_absent_or(flat, nullptr);
+  const ConfigReader full = kinds.object("full_attention").value_or(empty);
+  const ConfigReader local = kinds.object("sliding_attention").value_or(empty);
+  // A length outside of the objects is one that the reference would not look at.
+  config.require_absent_or("original_max_position_embeddings", nullptr);
+
+  const std::int64_t d_head = spec.attention.d_head, positions = spec.max_positions;
+  spec.rope =
+      read_rope_object(config, config.object("rope_scaling").value_or(full), d_head, positions,
+                       {.theta = full.number_or("rope_theta", theta, kPositive)});
+  spec.local_rope = read_rope_object(config, local, d_head, positions, {.theta = local_theta});
+  if (depends_on_length(*spec.local_rope))
+    local.fail("rope_type",
+               "depends on the length of the sequence, which windowed layers do not support");
+  spec.max_positions = longest_sequence(*spec.rope, positions);
+}
+
 /// Dynamic scaling serves longer sequences than the configuration names; other kinds state their
 /// longest one.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions) {
@@ -210,6 +234,13 @@ std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::st
                                              std::optional<std::int64_t> otherwise) {
   if (config.is_null(field)) return std::nullopt;
   return config.has(field) ? config.integer(field) : otherwise;
+}
+
+std::vector<std::int64_t> read_one_window(const ConfigReader& config, std::int64_t n_layers,
+                                          std::optional<std::int64_t> otherwise) {
+  config.require_absent_or("layer_types", nullptr);
+  const std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", otherwise);
+  return read_windows(config, n_layers, window, [&](std::int64_t) { return window.has_value(); });
 }
 
 std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,

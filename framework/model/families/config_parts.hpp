@@ -45,6 +45,12 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
 RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, std::int64_t d_head,
                           std::int64_t max_positions, const RopeDefaults& defaults);
 
+/// Reads the rotary settings of full and of windowed layers: an object for each in
+/// `rope_parameters` (transformers 5), or `rope_scaling` for full layers alone.
+/// \param theta, local_theta  bases of full and of windowed layers where the objects lack them
+void read_ropes_by_layer(const ConfigReader& config, double theta, double local_theta,
+                         TransformerSpec& spec);
+
 /// Longest sequence: with dynamic scaling up to `factor` times the trained length, since the
 /// frequencies follow the length.
 std::int64_t longest_sequence(const RopeSpec& rope, std::int64_t max_positions);
@@ -59,6 +65,11 @@ std::optional<std::int64_t> nullable_integer(const ConfigReader& config, std::st
 template <class IsSliding>
 std::vector<std::int64_t> read_windows(const ConfigReader& config, std::int64_t n_layers,
                                        std::optional<std::int64_t> window, IsSliding&& is_sliding);
+
+/// One window in all blocks, or none. \throws InputError for `layer_types`, which such a family
+/// would ignore
+std::vector<std::int64_t> read_one_window(const ConfigReader& config, std::int64_t n_layers,
+                                          std::optional<std::int64_t> otherwise);
 
 /// For every block, true if `layer_types` says sliding; nullopt if the config lacks the list.
 std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "model/forward/linear.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -57,7 +59,10 @@ TransformerSpec read_decoder(const ConfigReader& config, const DecoderDefaults& 
   }
 
   spec.mlp.d_mlp = config.integer("intermediate_size");
-  spec.mlp.activation = read_activation(config, defaults.activation_field, defaults.activation);
+  if (defaults.xielu && config.string_or(defaults.activation_field, "xielu") == "xielu")
+    spec.mlp.activation = Activation::xielu;
+  else
+    spec.mlp.activation = read_activation(config, defaults.activation_field, defaults.activation);
   spec.mlp.gated = true;
   spec.attention_bias = spec.attention_output_bias = spec.mlp_bias = false;
   return spec;
@@ -105,6 +110,22 @@ void take_gated_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::
   block.gate = take_linear(taker, prefix + "gate_proj", d, inner, spec.mlp_bias);
   block.in = take_linear(taker, prefix + "up_proj", d, inner, spec.mlp_bias);
   block.out = take_linear(taker, prefix + "down_proj", inner, d, spec.mlp_bias);
+}
+
+void take_fused_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block) {
+  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
+  const Linear gate_and_in = take_linear(taker, prefix + "gate_up_proj", d, 2 * inner);
+  block.gate = columns(gate_and_in, 0, inner);
+  block.in = columns(gate_and_in, inner, inner);
+  block.out = take_linear(taker, prefix + "down_proj", inner, d);
+}
+
+void take_plain_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block, const char* in, const char* out) {
+  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
+  block.in = take_linear(taker, prefix + in, d, inner, spec.mlp_bias);
+  block.out = take_linear(taker, prefix + out, inner, d, spec.mlp_bias);
 }
 
 void take_block_norms(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,

@@ -28,6 +28,7 @@ struct DecoderDefaults {
   bool tied = false;
   RopeDefaults rope = {};
   bool own_rope = false;  ///< the family reads its rotary settings itself
+  bool xielu = false;     ///< the activation may be xIELU, whose parameters the family takes
 };
 
 /// Spec of a decoder like Llama: rotary positions, grouped queries, a gated MLP, norms before the
@@ -49,6 +50,14 @@ void take_query_key_norms(const TransformerSpec& spec, WeightTaker& taker,
 /// Takes `gate_proj`, `up_proj` and `down_proj`.
 void take_gated_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                     BlockWeights& block);
+
+/// Takes `gate_up_proj`, which has the gate before the input, and `down_proj`, without biases.
+void take_fused_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block);
+
+/// Takes the two projections of an MLP without gate. \param prefix  for instance `layers.3.mlp.`
+void take_plain_mlp(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                    BlockWeights& block, const char* in = "up_proj", const char* out = "down_proj");
 
 /// Takes the norms of a block, whose names depend on their placement.
 void take_block_norms(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,

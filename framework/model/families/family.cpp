@@ -10,11 +10,16 @@ namespace lensbench {
 /// several sources are made is not defined.
 const std::vector<Family>& family_table() {
   static const std::vector<Family> table = {
-      kGpt2Family,    kGptNeoFamily,     kGptJFamily,    kGptNeoxFamily, kOptFamily,
-      kBloomFamily,   kLlamaFamily,      kMistralFamily, kMixtralFamily, kQwen2Family,
-      kQwen3Family,   kGemmaFamily,      kGemma2Family,  kGemma3Family,  kPhiFamily,
-      kPhi3Family,    kStableLmFamily,   kOlmo2Family,   kFalconFamily,  kBertFamily,
-      kRobertaFamily, kDistilBertFamily, kQwen2VlFamily, kQwen25VlFamily};
+      kGpt2Family,       kGptNeoFamily,     kGptJFamily,       kGptNeoxFamily,    kOptFamily,
+      kBloomFamily,      kLlamaFamily,      kMistralFamily,    kMixtralFamily,    kQwen2Family,
+      kQwen3Family,      kGemmaFamily,      kGemma2Family,     kGemma3Family,     kPhiFamily,
+      kPhi3Family,       kStableLmFamily,   kOlmo2Family,      kFalconFamily,     kBertFamily,
+      kRobertaFamily,    kDistilBertFamily, kQwen2VlFamily,    kQwen25VlFamily,   kStarCoder2Family,
+      kOlmoFamily,       kOlmo3Family,      kSeedOssFamily,    kSmolLm3Family,    kGraniteFamily,
+      kCohereFamily,     kCohere2Family,    kNemotronFamily,   kGlmFamily,        kGlm4Family,
+      kErnie45Family,    kExaone4Family,    kMinistralFamily,  kMinistral3Family, kApertusFamily,
+      kGptBigCodeFamily, kCodeGenFamily,    kXglmFamily,       kMptFamily,        kOlmoeFamily,
+      kQwen2MoeFamily,   kQwen3MoeFamily,   kGraniteMoeFamily, kGptOssFamily};
   return table;
 }
 

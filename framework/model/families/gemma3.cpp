@@ -1,31 +1,7 @@
 #include "model/families/gemma_parts.hpp"
-#include "model/forward/rope.hpp"
 
 namespace lensbench {
 namespace {
-
-/// Reads the rotary settings of full and of windowed layers: an object for each (transformers 5),
-/// or `rope_theta` with `rope_scaling` for full layers and `rope_local_base_freq` for the others.
-void read_ropes(const ConfigReader& config, TransformerSpec& spec) {
-  static const nlohmann::json nothing = nlohmann::json::object();
-  const ConfigReader empty(nothing, {});
-  const ConfigReader kinds = config.object("rope_parameters").value_or(empty);
-  for (const char* flat : {"rope_type", "rope_theta", "factor"})
-    kinds.require_absent_or(flat, nullptr);
-  const ConfigReader full = kinds.object("full_attention").value_or(empty);
-  const ConfigReader local = kinds.object("sliding_attention").value_or(empty);
-  const double theta = full.number_or("rope_theta", config.number_or("rope_theta", 1e6, kPositive));
-  const double local_theta = config.number_or("rope_local_base_freq", 1e4, kPositive);
-
-  const std::int64_t d_head = spec.attention.d_head, positions = spec.max_positions;
-  spec.rope = read_rope_object(config, config.object("rope_scaling").value_or(full), d_head,
-                               positions, {.theta = theta});
-  spec.local_rope = read_rope_object(config, local, d_head, positions, {.theta = local_theta});
-  if (depends_on_length(*spec.local_rope))
-    local.fail("rope_type",
-               "depends on the length of the sequence, which windowed layers do not support");
-  spec.max_positions = longest_sequence(*spec.rope, positions);
-}
 
 /// Gemma 2 with a norm on each head's queries and keys, mostly windowed layers with their own
 /// rotation, and without a soft cap of scores.
@@ -37,7 +13,8 @@ TransformerSpec read_gemma3_spec(const ConfigReader& config) {
                                              .activation_field = "hidden_activation",
                                              .activation = "gelu_pytorch_tanh",
                                              .own_rope = true});
-  read_ropes(config, spec);
+  read_ropes_by_layer(config, config.number_or("rope_theta", 1e6, kPositive),
+                      config.number_or("rope_local_base_freq", 1e4, kPositive), spec);
   spec.norm_placement = NormPlacement::before_and_after;
   spec.attention.query_key_norm = spec.norm;
   spec.attention.scale = query_scale(config);

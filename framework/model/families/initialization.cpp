@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/text/glob.hpp"
@@ -20,6 +21,9 @@ struct Initialization::Rules {
   /// Projections into the residual stream, divided by sqrt(2 n_layers).
   std::vector<std::string_view> residual;
   std::string_view deviation_field = "initializer_range";
+  bool stored_gains_are_one = false;  ///< although the gain is stored minus one (Nemotron)
+  std::vector<std::string_view> normal_vectors = {};  ///< vectors that are neither biases nor gains
+  std::vector<std::pair<std::string_view, double>> constants = {};  ///< names and the value of each
 };
 
 namespace {
@@ -45,6 +49,39 @@ const std::vector<Rules>& rules_of_families() {
       {"phi3", embed_tokens, 32000, {}},
       {"stablelm", embed_tokens, {}, {}},
       {"olmo2", embed_tokens, 1, {}},
+      {"starcoder2", embed_tokens, {}, {}},
+      {"olmo", embed_tokens, 1, {}},
+      {"olmo3", embed_tokens, 1, {}},
+      {"olmoe", embed_tokens, 1, {}},
+      {"seed_oss", embed_tokens, 1, {}},
+      {"smollm3", embed_tokens, 128004, {}},
+      {"granite", embed_tokens, {}, {}},
+      {"granitemoe", embed_tokens, {}, {}},
+      {"cohere", embed_tokens, 0, {}},
+      {"cohere2", embed_tokens, 0, {}},
+      {"nemotron", embed_tokens, {}, {}, "initializer_range", true},
+      {"glm", embed_tokens, 151329, {}},
+      {"glm4", embed_tokens, 151329, {}},
+      {"ernie4_5", embed_tokens, 0, {}},
+      {"exaone4", embed_tokens, {}, {}},
+      {"ministral", embed_tokens, {}, {}},
+      {"ministral3", embed_tokens, 11, {}},
+      {"apertus",
+       embed_tokens,
+       3,
+       {},
+       "initializer_range",
+       false,
+       {},
+       {{"*.alpha_p", std::log(std::expm1(0.8))},
+        {"*.alpha_n", std::log(std::expm1(0.3))},
+        {"*.beta", 0.5},
+        {"*.eps", -1e-6}}},
+      {"xglm", embed_tokens, 1, {}, "init_std"},
+      {"gpt_bigcode", {}, {}, {"*.attn.c_proj.weight", "*.mlp.c_proj.weight"}},
+      {"qwen2_moe", embed_tokens, {}, {}},
+      {"qwen3_moe", embed_tokens, {}, {}},
+      {"gpt_oss", embed_tokens, {}, {}, "initializer_range", false, {"*.sinks", "*.router.bias"}},
       {"bert", {"*word_embeddings.weight"}, 0, {}},
       {"roberta", {"*word_embeddings.weight", "*position_embeddings.weight"}, 1, {}},
       {"distilbert", {"*word_embeddings.weight"}, 0, {}},
@@ -107,7 +144,7 @@ bool is_tower_weight(const WeightSource& tensor) {
 /// GPT-2 divides by the square root of the number of additions to the stream, two in each block.
 Initialization::Initialization(const TransformerSpec& spec, const ConfigReader& config)
     : rules_(rules_of(spec.family)),
-      norms_are_zero_(spec.norm.gain_plus_one),
+      norms_are_zero_(spec.norm.gain_plus_one && !rules_.stored_gains_are_one),
       deviation_(
           text_fields(spec, config).number_or(rules_.deviation_field, kDeviation, kDeviations)),
       tower_deviation_(tower_deviation(spec, config)),
@@ -120,6 +157,9 @@ InitialValues Initialization::values_of(const WeightSource& tensor) const {
   // Biases and norms are recognised by name and shape, so the globs need to name matrices only.
   using Kind = InitialValues::Kind;
   const std::string_view name = tensor.plain_name;
+  for (const auto& [glob, value] : rules_.constants)
+    if (glob_matches(glob, name)) return {Kind::constant, value, {}};
+  if (any_matches(rules_.normal_vectors, name)) return {Kind::normal, deviation_, {}};
   if (name.ends_with("bias")) return {Kind::zeros, 0.0, {}};
   if (tensor.shape.size() == 1) return {norms_are_zero_ ? Kind::zeros : Kind::ones, 0.0, {}};
   if (sinusoidal_ && name.ends_with("position_embeddings.weight"))

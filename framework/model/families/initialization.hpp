@@ -13,6 +13,7 @@ struct InitialValues {
   enum class Kind {
     zeros,
     ones,
+    constant,    ///< `deviation` itself
     normal,      ///< normal with mean 0 and standard deviation `deviation`
     sinusoidal,  ///< position tables of DistilBERT: sin and cos of pos / 10000^(2 (j/2) / d)
   };

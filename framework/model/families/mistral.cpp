@@ -9,10 +9,7 @@ TransformerSpec read_mistral_spec(const ConfigReader& config) {
   TransformerSpec spec =
       read_decoder(config, {.family = "mistral", .max_positions = 131072, .key_value_heads = 8});
   // In the reference, models with several kinds of layers belong to another family.
-  config.require_absent_or("layer_types", nullptr);
-  const std::optional<std::int64_t> window = nullable_integer(config, "sliding_window", 4096);
-  spec.attention.windows =
-      read_windows(config, spec.n_layers, window, [&](std::int64_t) { return window.has_value(); });
+  spec.attention.windows = read_one_window(config, spec.n_layers, 4096);
   return spec;
 }
 

@@ -1,5 +1,5 @@
-#include "model/families/decoder_parts.hpp"
 #include "model/families/family.hpp"
+#include "model/families/mixture_parts.hpp"
 
 namespace lensbench {
 namespace {
@@ -11,30 +11,9 @@ TransformerSpec read_mixtral_spec(const ConfigReader& config) {
                                                .key_value_heads = 8,
                                                .norm = {NormKind::rms_norm, 1e-5, false, false},
                                                .rope = {.theta = 1e6}});
-  const std::optional<std::int64_t> window =
-      nullable_integer(config, "sliding_window", std::nullopt);
-  config.require_absent_or("layer_types", nullptr);
-  spec.attention.windows =
-      read_windows(config, spec.n_layers, window, [&](std::int64_t) { return window.has_value(); });
-  constexpr Range<std::int64_t> experts{1, 65536};
-  const char* field = config.has("num_experts") ? "num_experts" : "num_local_experts";
-  spec.mlp.n_experts = config.integer_or(field, 8, experts);
-  spec.mlp.experts_per_token = config.integer_or("num_experts_per_tok", 2, {1, spec.mlp.n_experts});
+  spec.attention.windows = read_one_window(config, spec.n_layers, std::nullopt);
+  read_experts(config, 8, 2, spec);
   return spec;
-}
-
-/// The experts of a layer as newer versions of transformers save them: one tensor [expert, 2 d_mlp,
-/// d_model] with the gate before the input, one [expert, d_model, d_mlp] for the output.
-void take_fused_experts(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
-                        BlockWeights& block) {
-  const std::int64_t n = spec.mlp.n_experts, d = spec.d_model, inner = spec.mlp.d_mlp;
-  const at::Tensor both = taker.take(prefix + "gate_up_proj", {n, 2 * inner, d});
-  const at::Tensor out = taker.take(prefix + "down_proj", {n, d, inner});
-  if (!both.defined() || !out.defined()) return;
-  const auto linear = [](const at::Tensor& weight) { return Linear{weight.t(), {}}; };
-  for (std::int64_t expert = 0; expert < n; ++expert)
-    block.experts.push_back({linear(both[expert].narrow(0, 0, inner)),
-                             linear(both[expert].narrow(0, inner, inner)), linear(out[expert])});
 }
 
 /// w1 is the gate, w3 the input and w2 the output of an expert.
@@ -48,7 +27,8 @@ BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
   const std::string fused = prefix + "mlp.";
   if (taker.has(fused + "experts.gate_up_proj")) {
     block.router = take_linear(taker, fused + "gate", d, spec.mlp.n_experts);
-    take_fused_experts(spec, taker, fused + "experts.", block);
+    take_fused_experts(spec, taker, fused + "experts.gate_up_proj", fused + "experts.down_proj",
+                       block);
     return block;
   }
   block.router = take_linear(taker, moe + "gate", d, spec.mlp.n_experts);

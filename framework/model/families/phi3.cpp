@@ -13,12 +13,8 @@ TransformerSpec read_phi3_spec(const ConfigReader& config) {
        .max_positions = 4096,
        .norm = {NormKind::rms_norm, 1e-5, false, false},
        .rope = {.partial = 1.0, .original_max_positions = 4096, .old_longrope_names = true}});
-  const std::optional<std::int64_t> window =
-      nullable_integer(config, "sliding_window", std::nullopt);
-  config.require_absent_or("layer_types", nullptr);
   config.require_absent_or("attention_bias", false);
-  spec.attention.windows =
-      read_windows(config, spec.n_layers, window, [&](std::int64_t) { return window.has_value(); });
+  spec.attention.windows = read_one_window(config, spec.n_layers, std::nullopt);
   return spec;
 }
 
@@ -26,7 +22,7 @@ TransformerSpec read_phi3_spec(const ConfigReader& config) {
 /// another.
 BlockWeights take_phi3_block(const TransformerSpec& spec, WeightTaker& taker,
                              const std::string& prefix) {
-  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
+  const std::int64_t d = spec.d_model;
   const std::int64_t q = spec.attention.n_heads * spec.attention.d_head;
   const std::int64_t kv = spec.attention.n_key_value_heads * spec.attention.d_head;
   BlockWeights block;
@@ -36,10 +32,7 @@ BlockWeights take_phi3_block(const TransformerSpec& spec, WeightTaker& taker,
   block.k = columns(block.qkv, q, kv);
   block.v = columns(block.qkv, q + kv, kv);
   block.o = take_linear(taker, prefix + "self_attn.o_proj", q, d);
-  const Linear gate_and_in = take_linear(taker, prefix + "mlp.gate_up_proj", d, 2 * inner);
-  block.gate = columns(gate_and_in, 0, inner);
-  block.in = columns(gate_and_in, inner, inner);
-  block.out = take_linear(taker, prefix + "mlp.down_proj", inner, d);
+  take_fused_mlp(spec, taker, prefix + "mlp.", block);
   return block;
 }
 

@@ -31,7 +31,7 @@ at::Tensor alibi_bias(const TransformerSpec& spec, at::ScalarType dtype,
                       const at::Tensor& positions) {
   at::Tensor slopes = alibi_slopes(spec.attention.n_heads).to(positions.device()).unsqueeze(1);
   if (spec.alibi.bfloat16_products) slopes = slopes.to(at::kBFloat16);
-  at::Tensor bias = slopes.mul(positions.unsqueeze(1)).to(dtype);
+  at::Tensor bias = slopes.mul(positions.unsqueeze(1)).to(spec.alibi.wide ? at::kFloat : dtype);
   if (spec.alibi.scaled) bias = bias.mul(spec.attention.scale);
   return bias.to(at::kFloat);
 }

@@ -45,14 +45,33 @@ at::Tensor normed(const ForwardState& state, const HookSite& hooks, const NormWe
       .view(x.sizes());
 }
 
-/// Rotates x [batch, pos, head, d_head] and runs the hook in that shape.
+/// Queries, keys or values within ± the limit of OLMo and MPT, if there is one.
+at::Tensor within_limit(const TransformerSpec& spec, const at::Tensor& x) {
+  const double limit = spec.projection_limit;
+  if (limit == 0.0) return x;
+  // float16 on a CPU cannot be clamped.
+  return x.to(accumulation_type(x.scalar_type())).clamp(-limit, limit).to(x.scalar_type());
+}
+
+/// Factor of each query [batch or 1, 1, pos, 1], which grows with its position.
+at::Tensor query_growth(const TransformerSpec& spec, const at::Tensor& positions) {
+  const at::Tensor times = positions.div(spec.query_growth_positions, "floor").to(at::kFloat);
+  return times.log1p().mul(spec.query_growth).add(1.0).unsqueeze(1).unsqueeze(-1);
+}
+
+/// Rotates x [batch, pos, head, d_head] and runs the hook in that shape. In a block without
+/// rotation the hook sees x as it is.
 /// \return [batch, head, pos, d_head]
 at::Tensor rotated(const ForwardState& state, std::int64_t layer, const HookSite& hooks,
                    Point point, const at::Tensor& x) {
   // Windowed blocks of Gemma 3 have angles of their own.
   const bool local = state.spec.local_rope && state.spec.attention.window(layer) > 0;
-  at::Tensor result = rotate(local ? *state.spec.local_rope : *state.spec.rope,
-                             local ? state.local_rope : state.rope, x.transpose(1, 2));
+  at::Tensor result = x.transpose(1, 2);
+  if (state.spec.rotates(layer))
+    result = rotate(local ? *state.spec.local_rope : *state.spec.rope,
+                    local ? state.local_rope : state.rope, result);
+  if (state.spec.query_growth != 0.0 && point == Point::rot_q)
+    result = result.mul(query_growth(state.spec, state.positions).to(result.scalar_type()));
   if (!hooks.wants(point)) return result;
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
@@ -123,13 +142,16 @@ at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t l
   // The hooks q, k and v come before the norm of queries and keys and before the rotation.
   heads.q = hooks.apply(Point::q, heads.q);
   heads.k = hooks.apply(Point::k, heads.k);
-  heads.v = hooks.apply(Point::v, heads.v);
+  // The hook of the values sees what the pattern multiplies.
+  heads.v = hooks.apply(Point::v, within_limit(state.spec, heads.v));
   if (state.spec.attention.query_key_norm) {
     heads.q = normed(state, hooks, weights.q_norm, heads.q,
                      {Point::q_norm_scale, Point::q_norm_normalized});
     heads.k = normed(state, hooks, weights.k_norm, heads.k,
                      {Point::k_norm_scale, Point::k_norm_normalized});
   }
+  heads.q = within_limit(state.spec, heads.q);
+  heads.k = within_limit(state.spec, heads.k);
   rotate_and_cache(state, layer, hooks, heads);
   const at::Tensor z = hooks.apply(Point::z, attend(state, masks, layer, heads));
   return project_out(state, weights, hooks, z);

@@ -3,6 +3,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
@@ -53,6 +54,7 @@ class Attend {
         dtype_(heads.v.scalar_type()),
         wide_(accumulation_type(dtype_)) {
     const auto l = static_cast<std::size_t>(layer);
+    if (state.spec.attention_sinks) sinks_ = state.weights.blocks[l].sinks.to(wide_);
     window_ = spec_.window(layer);
     scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
     all_positions_ = heads.k.size(2);
@@ -182,9 +184,17 @@ class Attend {
     return mask.defined() ? keys.add(mask) : keys;
   }
 
-  /// Softmax in the accumulation type, rounded to the type of the model before it multiplies the
-  /// values.
-  at::Tensor softmax(const at::Tensor& scores) const { return at::softmax(scores, -1).to(dtype_); }
+  /// Softmax of scores [head, query, key] in the accumulation type, rounded to the type of the
+  /// model before it multiplies the values. The sink of a head is a further score that no value
+  /// belongs to, so that the rows sum to less than 1.
+  at::Tensor softmax(const at::Tensor& scores) const {
+    if (!sinks_.defined()) return at::softmax(scores, -1).to(dtype_);
+    const std::int64_t keys = scores.size(-1);
+    const at::Tensor sinks = sinks_.view({-1, 1, 1})
+                                 .expand({scores.size(0), scores.size(1), 1})
+                                 .to(scores.scalar_type());
+    return at::softmax(at::cat({scores, sinks}, -1), -1).narrow(-1, 0, keys).to(dtype_);
+  }
 
   at::Tensor weighted_values(const Tile& tile, const at::Tensor& pattern) const {
     const at::Tensor z = at::bmm(grouped(pattern.to(wide_)), tile.of_keys(v_, first_key_));
@@ -223,6 +233,7 @@ class Attend {
   std::int64_t first_key_ = 0;  ///< first key in k_ and v_
   double scale_ = 1.0;
   at::Tensor q_, k_, v_;
+  at::Tensor sinks_;  ///< [head]; undefined without sinks
 };
 
 }  // namespace

@@ -53,8 +53,7 @@ class Forward {
     const HookSite hooks(state_.plan, -1);
     at::Tensor x = at::embedding(state_.weights.embedding, tokens.ids);
     if (state_.weights.project_in.weight.defined()) x = linear(x, state_.weights.project_in);
-    if (spec().embedding_scale != 1.0)  // the scale itself is rounded to the model's type
-      x = x.mul(at::scalar_tensor(spec().embedding_scale, x.options().requires_grad(false)));
+    x = with_embedding_scale(x);
     // BLOOM normalises the token embedding, masked-language models its sum with positions and
     // types.
     const bool norm_of_sum = spec().masked_language_model;
@@ -71,6 +70,14 @@ class Forward {
     x = norm(-1, state_.weights.ln_embed, x,
              {Point::embed_norm_scale, Point::embed_norm_normalized});
     return hooks.apply(Point::full_embed, x);
+  }
+
+  /// Most families round the scale itself to the type of the model.
+  at::Tensor with_embedding_scale(const at::Tensor& x) const {
+    const double scale = spec().embedding_scale;
+    if (scale == 1.0) return x;
+    if (spec().wide_embedding_scale) return x.mul(scale);
+    return x.mul(at::scalar_tensor(scale, x.options().requires_grad(false)));
   }
 
   /// The stream with the tower's tokens in the place of the embeddings of placeholders.

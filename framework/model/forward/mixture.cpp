@@ -16,7 +16,7 @@ namespace lensbench {
 namespace {
 
 struct Routing {
-  at::Tensor weights;  ///< [row, choice] float32, each row sums to 1
+  at::Tensor weights;  ///< [row, choice] float32
   at::Tensor experts;  ///< [row, choice] int64
 };
 
@@ -35,19 +35,40 @@ Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeigh
     throw UsageError("hook_expert_indices: the replacement holds an expert outside 0 to " +
                      std::to_string(spec.n_experts - 1));
   const at::Tensor weights_of_chosen = probabilities.gather(-1, experts);
+  if (!state.spec.renormalized_experts) return {weights_of_chosen, experts};
   // The probabilities of the chosen experts are renormalised to sum to 1 (Mixtral,
   // arXiv:2401.04088).
   return {weights_of_chosen.div(weights_of_chosen.sum(-1, true)), experts};
 }
 
-at::Tensor expert_output(const MlpSpec& spec, const HookSite& hooks, const ExpertWeights& expert,
-                         const at::Tensor& x) {
+/// Gated neurons of gpt-oss. \param gate, up  outputs of the two projections
+at::Tensor clipped_gate(const ClippedGate& spec, const at::Tensor& gate, const at::Tensor& up) {
+  const at::ScalarType wide = accumulation_type(gate.scalar_type());
+  const at::Tensor limited = gate.to(wide).clamp_max(spec.limit);
+  const at::Tensor open = limited.mul(limited.mul(spec.alpha).sigmoid());
+  return up.to(wide).clamp(-spec.limit, spec.limit).add(1.0).mul(open).to(gate.scalar_type());
+}
+
+at::Tensor expert_output(const TransformerSpec& model, const HookSite& hooks,
+                         const ExpertWeights& expert, const at::Tensor& x) {
+  const MlpSpec& spec = model.mlp;
   at::Tensor gate;
   if (spec.gated) gate = hooks.apply(Point::expert_gate, linear(x, expert.gate));
   const at::Tensor pre = hooks.apply(Point::expert_pre, linear(x, expert.in));
-  const at::Tensor post =
-      spec.gated ? activate(spec.activation, gate).mul(pre) : activate(spec.activation, pre);
+  const at::Tensor post = model.clipped_gate ? clipped_gate(*model.clipped_gate, gate, pre)
+                          : spec.gated       ? activate(spec.activation, gate).mul(pre)
+                                             : activate(spec.activation, pre);
   return linear(hooks.apply(Point::expert_post, post), expert.out);
+}
+
+/// What the expert that reads every row adds: its output times a share that the row decides.
+at::Tensor shared_output(const ForwardState& state, const BlockWeights& weights,
+                         const at::Tensor& rows) {
+  const ExpertWeights& expert = weights.shared_expert;
+  const at::Tensor gate = activate(state.spec.mlp.activation, linear(rows, expert.gate));
+  const at::Tensor made = linear(gate.mul(linear(rows, expert.in)), expert.out);
+  const at::ScalarType wide = accumulation_type(rows.scalar_type());
+  return made.to(wide).mul(linear(rows, weights.shared_expert_gate).to(wide).sigmoid());
 }
 
 /// Hooks on an expert need it to run even if no position chose it.
@@ -73,7 +94,9 @@ at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tens
   const Routing routing = route(state, HookSite(state.plan, layer), weights, rows);
   const at::ScalarType wide = accumulation_type(x.scalar_type());
   // Sums of experts are kept wide and rounded once, like the sums of a product.
-  at::Tensor sum = at::zeros(rows.sizes(), rows.options().dtype(wide));
+  at::Tensor sum = state.spec.d_shared_expert > 0
+                       ? shared_output(state, weights, rows)
+                       : at::zeros(rows.sizes(), rows.options().dtype(wide));
   for (std::size_t e = 0; e < weights.experts.size(); ++e) {
     const std::vector<at::Tensor> chosen =  // indices of row and of choice
         at::where(routing.experts.eq(static_cast<std::int64_t>(e)));
@@ -82,7 +105,7 @@ at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tens
     if (chosen[0].numel() == 0 && !wants_any(hooks)) continue;
     if (state.profile != nullptr) note_read(*state.profile, layer, weights.experts[e]);
     const at::Tensor made =
-        expert_output(state.spec.mlp, hooks, weights.experts[e], rows.index_select(0, chosen[0]));
+        expert_output(state.spec, hooks, weights.experts[e], rows.index_select(0, chosen[0]));
     const at::Tensor share = routing.weights.index({chosen[0], chosen[1]}).unsqueeze(1);
     sum = sum.index_add(0, chosen[0], made.to(wide).mul(share.to(wide)));
   }

@@ -139,11 +139,15 @@ std::int64_t attention_bytes(const BlockWeights& block) {
   const std::int64_t projections = block.qkv.weight.defined()
                                        ? bytes_of(block.qkv)
                                        : bytes_of(block.q) + bytes_of(block.k) + bytes_of(block.v);
-  return projections + bytes_of(block.o) + bytes_of(block.q_norm) + bytes_of(block.k_norm);
+  return projections + bytes_of(block.o) + bytes_of(block.q_norm) + bytes_of(block.k_norm) +
+         bytes_of(block.sinks);
 }
 
 std::int64_t mlp_bytes(const BlockWeights& block) {
-  return bytes_of(block.gate) + bytes_of(block.in) + bytes_of(block.out) + bytes_of(block.router);
+  const ExpertWeights& shared = block.shared_expert;
+  return bytes_of(block.gate) + bytes_of(block.in) + bytes_of(block.out) + bytes_of(block.router) +
+         bytes_of(shared.gate) + bytes_of(shared.in) + bytes_of(shared.out) +
+         bytes_of(block.shared_expert_gate);
 }
 
 }  // namespace lensbench

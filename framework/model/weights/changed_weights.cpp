@@ -35,10 +35,17 @@ void visit_block(BlockWeights& block, const Visit& visit) {
        {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
     visit_norm(*norm, visit);
   for (Linear* linear : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
-                         &block.out, &block.router})
+                         &block.out, &block.router, &block.shared_expert_gate})
     visit_linear(*linear, visit);
-  for (ExpertWeights& expert : block.experts)
+  const auto visit_expert = [&](ExpertWeights& expert) {
     for (Linear* linear : {&expert.gate, &expert.in, &expert.out}) visit_linear(*linear, visit);
+  };
+  for (ExpertWeights& expert : block.experts) visit_expert(expert);
+  visit_expert(block.shared_expert);
+  visit(block.sinks);
+  for (at::Tensor* x :
+       {&block.xielu.alpha_p, &block.xielu.alpha_n, &block.xielu.beta, &block.xielu.eps})
+    visit(*x);
 }
 
 void visit_tower(TowerWeights& tower, const Visit& visit) {

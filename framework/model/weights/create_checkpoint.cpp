@@ -93,6 +93,8 @@ at::Tensor make_tensor(const WeightSource& tensor, const InitialValues& values, 
       return at::full(tensor.shape, 0.0, type);
     case InitialValues::Kind::ones:
       return at::full(tensor.shape, 1.0, type);
+    case InitialValues::Kind::constant:
+      return at::full(tensor.shape, values.deviation, type);
     case InitialValues::Kind::sinusoidal:
       return sinusoidal(tensor.shape).to(type);
     case InitialValues::Kind::normal:

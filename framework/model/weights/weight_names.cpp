@@ -64,6 +64,7 @@ Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
   const std::int64_t d = spec.attention.d_head;
   if (part == "W_O") return by_head_out(block.o.weight, d);
   if (part == "b_O") return block.o.bias;
+  if (part == "sinks" && block.sinks.defined()) return block.sinks;
   if (spec.attention.fused_by_group) return fused_weight(spec.attention, block.qkv, part);
   const std::array<std::pair<std::string_view, const Linear*>, 3> inputs = {
       {{"Q", &block.q}, {"K", &block.k}, {"V", &block.v}}};
@@ -88,19 +89,32 @@ std::optional<std::size_t> leading_index(std::string_view& rest, std::size_t end
   return index;
 }
 
-/// Weight of a mixture: `W_gate` is the router; `experts.{e}.W_gate` and so on belong to an expert.
+/// Weight or bias of an expert, named after `.`.
+Found expert_weight(const ExpertWeights& expert, std::string_view part) {
+  if (part == ".W_gate" && expert.gate.weight.defined()) return expert.gate.weight;
+  if (part == ".b_gate" && expert.gate.weight.defined()) return expert.gate.bias;
+  if (part == ".W_in") return expert.in.weight;
+  if (part == ".b_in") return expert.in.bias;
+  if (part == ".W_out") return expert.out.weight;
+  if (part == ".b_out") return expert.out.bias;
+  return std::nullopt;
+}
+
+/// Weight of a mixture: `W_gate` is the router; `experts.{e}.W_gate` and so on belong to an expert,
+/// `shared_expert.W_gate` to that of every token, whose share comes from `shared_expert_gate.W`.
 Found mixture_weight(const BlockWeights& block, std::string_view part) {
-  constexpr std::string_view experts = "experts.";
+  constexpr std::string_view experts = "experts.", shared = "shared_expert";
   if (part == "W_gate") return block.router.weight;
+  if (part == "b_gate") return block.router.bias;
+  if (part.starts_with(shared) && block.shared_expert_gate.weight.defined()) {
+    if (part == "shared_expert_gate.W") return block.shared_expert_gate.weight;
+    return expert_weight(block.shared_expert, part.substr(shared.size()));
+  }
   if (part.substr(0, experts.size()) != experts) return std::nullopt;
   part.remove_prefix(experts.size());
   const auto index = leading_index(part, block.experts.size());
   if (!index) return std::nullopt;
-  const ExpertWeights& expert = block.experts[*index];
-  if (part == ".W_gate" && expert.gate.weight.defined()) return expert.gate.weight;
-  if (part == ".W_in") return expert.in.weight;
-  if (part == ".W_out") return expert.out.weight;
-  return std::nullopt;
+  return expert_weight(block.experts[*index], part);
 }
 
 /// Right-multiplying form, [in, out], as in TransformerLens.

@@ -27,6 +27,13 @@ struct ExpertWeights {
   Linear gate, in, out;
 };
 
+/// Parameters of an activation xIELU, one number each.
+struct XieluWeights {
+  at::Tensor alpha_p, alpha_n;  ///< [1]; softplus of these are the curvatures of the two sides
+  at::Tensor beta;              ///< [], slope at 0
+  at::Tensor eps;               ///< [], largest argument of the exponential
+};
+
 struct BlockWeights {
   NormWeights ln1, ln2;            ///< undefined where NormPlacement or a shared norm excludes them
   NormWeights ln1_post, ln2_post;  ///< for NormPlacement::before_and_after and after_sublayer
@@ -42,7 +49,11 @@ struct BlockWeights {
   Linear in, out;
   Linear router;  ///< [d_model, expert]; undefined unless a mixture
   std::vector<ExpertWeights>
-      experts;  ///< experts of a mixture, where gate, in and out are undefined
+      experts;                  ///< experts of a mixture, where gate, in and out are undefined
+  ExpertWeights shared_expert;  ///< for TransformerSpec::d_shared_expert
+  Linear shared_expert_gate;    ///< [d_model, 1], whose sigmoid is the share of the shared expert
+  at::Tensor sinks;             ///< [head], for TransformerSpec::attention_sinks
+  XieluWeights xielu;           ///< for Activation::xielu
 };
 
 /// One block of a vision tower.

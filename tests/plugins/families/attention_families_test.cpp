@@ -11,8 +11,8 @@ TEST_P(AttentionFamilies, AnswerWithReceiptsThatHold) {
       GetParam(), [](attention::AttentionTool& tool, const Tokens& tokens) {
         return tool.analyze(tokens, {.top_k = 2, .flow = {"rollout", "max_flow"}});
       });
-  // Attention is read as it is in every family.
-  EXPECT_TRUE(found.has_value());
+  // Attention is read as it is in every family but that with sinks.
+  EXPECT_EQ(found.has_value(), GetParam() != "gpt_oss");
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, AttentionFamilies, ::testing::ValuesIn(testing::sample_models()),

@@ -10,6 +10,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "model/families/family.hpp"
@@ -161,6 +162,61 @@ TEST(DistilBertCheckpoint, SpellsItsSizesAsBertIfItLikes) {
   EXPECT_TRUE(checkpoint.is_unchanged());
 }
 
+/// Joins the experts of each layer into one tensor, as the modules of transformers 5 hold them.
+void join_experts(ChangedSample& checkpoint, std::int64_t layers, std::int64_t experts) {
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".mlp.experts.";
+    std::vector<at::Tensor> both, down;
+    for (std::int64_t expert = 0; expert < experts; ++expert) {
+      const auto take = [&](const char* part) {
+        const std::string name = prefix + std::to_string(expert) + "." + part + ".weight";
+        return checkpoint.tensors.extract(name).mapped();
+      };
+      both.push_back(at::cat({take("gate_proj"), take("up_proj")}));
+      down.push_back(take("down_proj"));
+    }
+    checkpoint.tensors[prefix + "gate_up_proj"] = at::stack(both);
+    checkpoint.tensors[prefix + "down_proj"] = at::stack(down);
+  }
+}
+
+TEST(QwenMoeCheckpoint, MayHoldItsExpertsInOneTensor) {
+  for (const char* sample : {"qwen2_moe", "qwen3_moe", "olmoe"}) {
+    ChangedSample checkpoint(sample);
+    join_experts(checkpoint, 2, 4);
+    EXPECT_TRUE(checkpoint.is_unchanged()) << sample;
+  }
+}
+
+TEST(GraniteMoeCheckpoint, MayHaveTheNamesOfTheModules) {
+  ChangedSample checkpoint("granitemoe");
+  checkpoint.rename("input_linear.weight", "experts.gate_up_proj");
+  checkpoint.rename("output_linear.weight", "experts.down_proj");
+  checkpoint.rename("router.layer.weight", "router.weight");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(CodeGenCheckpoint, MayHoldTheMasksOfOlderVersions) {
+  ChangedSample checkpoint("codegen");
+  checkpoint.tensors["transformer.h.0.attn.causal_mask"] = at::ones({1, 1, 4, 4}, at::kBool);
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(GptOssCheckpoint, HasAnotherNameForTheNumberOfItsExperts) {
+  ChangedSample checkpoint("gpt_oss");
+  checkpoint.config["num_experts"] = checkpoint.config["num_local_experts"];
+  checkpoint.config.erase("num_local_experts");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(Exaone4Checkpoint, MayWriteItsPatternInLettersNextToTheKindsOfLayers) {
+  ChangedSample checkpoint("exaone4");
+  checkpoint.config["sliding_window_pattern"] = "LG";
+  EXPECT_TRUE(checkpoint.is_unchanged());
+  checkpoint.config.erase("layer_types");
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("sliding_window_pattern"));
+}
+
 // -- settings that change what is computed
 
 struct Refusal {
@@ -179,21 +235,28 @@ TEST_P(Refused, IsNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Settings, Refused,
-    ::testing::Values(Refusal{"bloom", "apply_residual_connection_post_layernorm", true},
-                      Refusal{"bloom", "num_attention_heads", 2},
-                      Refusal{"bert", "is_decoder", true},
-                      Refusal{"bert", "position_embedding_type", "relative_key"},
-                      Refusal{"roberta", "pad_token_id", 200},
-                      Refusal{"gpt-neo", "attention_types", {{{"global", "sparse"}, 1}}},
-                      Refusal{"gpt-neo", "attention_types", {{{"global"}, 1}}},
-                      Refusal{"gpt-neo", "attention_types", "local"},
-                      Refusal{"gpt-neo", "attention_layers", {"local", "global"}},
-                      Refusal{"gptj", "rotary_dim", 3}, Refusal{"gptj", "rotary_dim", 64},
-                      Refusal{"gpt-neox", "num_attention_heads", 5},
-                      Refusal{"falcon", "num_ln_in_parallel_attn", 2},
-                      Refusal{"falcon-40b", "parallel_attn", false},
-                      Refusal{"falcon-40b", "num_kv_heads", 4},
-                      Refusal{"falcon-rw", "num_kv_heads", 1}),
+    ::testing::Values(
+        Refusal{"bloom", "apply_residual_connection_post_layernorm", true},
+        Refusal{"bloom", "num_attention_heads", 2}, Refusal{"bert", "is_decoder", true},
+        Refusal{"bert", "position_embedding_type", "relative_key"},
+        Refusal{"roberta", "pad_token_id", 200},
+        Refusal{"gpt-neo", "attention_types", {{{"global", "sparse"}, 1}}},
+        Refusal{"gpt-neo", "attention_types", {{{"global"}, 1}}},
+        Refusal{"gpt-neo", "attention_types", "local"},
+        Refusal{"gpt-neo", "attention_layers", {"local", "global"}},
+        Refusal{"gptj", "rotary_dim", 3}, Refusal{"gptj", "rotary_dim", 64},
+        Refusal{"gpt-neox", "num_attention_heads", 5},
+        Refusal{"falcon", "num_ln_in_parallel_attn", 2},
+        Refusal{"falcon-40b", "parallel_attn", false}, Refusal{"falcon-40b", "num_kv_heads", 4},
+        Refusal{"falcon-rw", "num_kv_heads", 1}, Refusal{"gpt_bigcode", "num_key_value_heads", 4},
+        Refusal{"codegen", "rotary_dim", 3}, Refusal{"xglm", "pad_token_id", 5},
+        Refusal{"mpt", "attn_config", {{"alibi", false}}}, Refusal{"mpt", "expansion_ratio", 2},
+        Refusal{"cohere2", "use_qk_norm", true}, Refusal{"smollm3", "no_rope_layers", {1}},
+        Refusal{"ministral3", "rope_parameters", {{"rope_theta", 1e4}}},
+        Refusal{"qwen2_moe", "mlp_only_layers", {1}},
+        Refusal{"qwen3_moe", "decoder_sparse_step", 2},
+        Refusal{"gpt_oss", "quantization_config", {{"quant_method", "mxfp4"}}},
+        Refusal{"llama", "hidden_act", "xielu"}),
     [](const auto& param_info) { return "Setting" + std::to_string(param_info.index); });
 
 // -- a checkpoint to be made
@@ -222,7 +285,10 @@ INSTANTIATE_TEST_SUITE_P(Families, Plan,
                          ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m",
                                            "opt-no-bias", "bloom", "falcon", "falcon-40b",
                                            "falcon-11b", "falcon-rw", "bert", "bert-untied",
-                                           "roberta", "distilbert"),
+                                           "roberta", "distilbert", "starcoder2", "olmo", "cohere",
+                                           "glm4", "apertus", "gpt_bigcode",
+                                           "gpt_bigcode-many-heads", "codegen", "xglm", "mpt",
+                                           "olmoe", "qwen2_moe", "granitemoe", "gpt_oss"),
                          identifier);
 
 // -- weights by name
@@ -255,7 +321,9 @@ TEST_P(Weights, OfQueriesKeysAndValuesMakeTheHookedOnes) {
 
 INSTANTIATE_TEST_SUITE_P(Families, Weights,
                          ::testing::Values("gpt-neo", "gptj", "gpt-neox", "bloom", "falcon",
-                                           "falcon-40b", "falcon-rw", "opt"),
+                                           "falcon-40b", "falcon-rw", "opt", "starcoder2",
+                                           "gpt_bigcode", "gpt_bigcode-many-heads", "codegen",
+                                           "xglm"),
                          identifier);
 
 TEST(Weights, OfPositionsLeaveOutTheRowsInFrontOfTheFirst) {

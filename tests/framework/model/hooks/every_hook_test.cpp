@@ -209,7 +209,14 @@ TEST_P(EveryHook, PatternTimesValuesIsZ) {
 
 TEST_P(EveryHook, PatternIsTheSoftmaxOfTheScores) {
   for (std::int64_t layer = 0; layer < spec().n_layers; ++layer) {
-    const at::Tensor pattern = at_block(layer, "attn.hook_attn_scores").softmax(-1);
+    at::Tensor scores = at_block(layer, "attn.hook_attn_scores");
+    // The sink of a head is a further score, which takes its share.
+    if (spec().attention_sinks) {
+      const at::Tensor sinks = model_->weight(name(layer, "attn.sinks")).view({1, -1, 1, 1});
+      scores = at::cat({scores, sinks.expand({scores.size(0), -1, scores.size(2), 1})}, -1);
+    }
+    const at::Tensor pattern =
+        scores.softmax(-1).narrow(-1, 0, at_block(layer, "attn.hook_pattern").size(-1));
     EXPECT_LT(largest(pattern - at_block(layer, "attn.hook_pattern")), 1e-6) << layer;
   }
 }
