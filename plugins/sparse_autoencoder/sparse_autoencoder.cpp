@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <lensbench/corpus.hpp>
@@ -152,8 +153,8 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& fol
                                             "replacing by 0 changed the last stream"));
   }
   add_options(dataset, options);
-  dataset.attributes["target"] = target.text;
-  dataset.attributes["versus"] = options.versus ? options.versus->text : "";
+  dataset.attributes["target"] = to_string(target);
+  dataset.attributes["versus"] = options.versus ? to_string(*options.versus) : "none";
   dataset.attributes["position"] = options.position;
   if (options.attribute) {
     const MetricReader reader("sparse_autoencoder", model(), tokens, reading.rows().last[0], target,
