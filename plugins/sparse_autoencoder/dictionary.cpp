@@ -59,9 +59,8 @@ at::Tensor encode(const Dictionary& dictionary, const NormalisedRows& rows) {
 at::Tensor decoder_factors(const Dictionary& dictionary, const at::Tensor& activations,
                            const at::Tensor& features) {
   if (!dictionary.settings.rescaled) return activations;
-  return activations / (features.defined()
-                            ? dictionary.decoder_norm.index({features.to(at::kLong)})
-                            : dictionary.decoder_norm);
+  return activations / (features.defined() ? dictionary.decoder_norm.index({features.to(at::kLong)})
+                                           : dictionary.decoder_norm);
 }
 
 at::Tensor decode(const Dictionary& dictionary, const NormalisedRows& normalised_rows,

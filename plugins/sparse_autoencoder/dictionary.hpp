@@ -18,29 +18,29 @@ struct DictionarySettings {
   Activation activation = Activation::relu;
   InputNorm norm = InputNorm::none;
   std::int64_t d_in = 0, d_out = 0, features = 0;
-  std::int64_t k = 0;                ///< of topk
-  bool rescaled = false;             ///< topk chooses by the length of what is decoded
-  bool bias_from_input = true;       ///< the decoder's bias is subtracted before the encoder
-  bool joins_heads = false;          ///< heads of `hook_z` are one row
-  bool transcoder = false;           ///< predicts another activation
-  bool skips = false;                ///< adds a linear map of the input
-  bool centred_model = false;        ///< trained on a stream whose mean over d_model was removed
-  std::string hook, output_hook;     ///< points that it was trained on; empty: not said
+  std::int64_t k = 0;             ///< of topk
+  bool rescaled = false;          ///< topk chooses by the length of what is decoded
+  bool bias_from_input = true;    ///< the decoder's bias is subtracted before the encoder
+  bool joins_heads = false;       ///< heads of `hook_z` are one row
+  bool transcoder = false;        ///< predicts another activation
+  bool skips = false;             ///< adds a linear map of the input
+  bool centred_model = false;     ///< trained on a stream whose mean over d_model was removed
+  std::string hook, output_hook;  ///< points that it was trained on; empty: not said
 };
 
 /// A sparse autoencoder or transcoder; tensors are float32. Formulas are those of SAELens 6
 /// (`sae_lens/saes/*.py`).
 struct Dictionary {
   DictionarySettings settings;
-  at::Tensor encoder;       ///< [d_in, feature] W_enc
-  at::Tensor encoder_bias;  ///< [feature] b_enc, or b_gate of a gated one
-  at::Tensor decoder;       ///< [feature, d_out] W_dec
-  at::Tensor decoder_bias;  ///< [d_out] b_dec
-  at::Tensor threshold;     ///< [feature] of jumprelu
-  at::Tensor magnitude;     ///< [feature] r_mag of a gated one
+  at::Tensor encoder;         ///< [d_in, feature] W_enc
+  at::Tensor encoder_bias;    ///< [feature] b_enc, or b_gate of a gated one
+  at::Tensor decoder;         ///< [feature, d_out] W_dec
+  at::Tensor decoder_bias;    ///< [d_out] b_dec
+  at::Tensor threshold;       ///< [feature] of jumprelu
+  at::Tensor magnitude;       ///< [feature] r_mag of a gated one
   at::Tensor magnitude_bias;  ///< [feature] b_mag of a gated one
-  at::Tensor skip;          ///< [d_out, d_in] W_skip, if it has one
-  at::Tensor decoder_norm;  ///< [feature] lengths of the rows of the decoder
+  at::Tensor skip;            ///< [d_out, d_in] W_skip, if it has one
+  at::Tensor decoder_norm;    ///< [feature] lengths of the rows of the decoder
 };
 
 /// Rows as the encoder reads them, and what the decoder's result is multiplied by and moved by.

@@ -49,7 +49,8 @@ json object_of(const fs::path& file) {
         "folder, with cfg.json and sae_weights.safetensors");
   std::ifstream stream(file);
   json config = json::parse(stream, nullptr, false);
-  if (!config.is_object()) bad(file.string(), "is not a JSON object; expected that of a dictionary");
+  if (!config.is_object())
+    bad(file.string(), "is not a JSON object; expected that of a dictionary");
   return config;
 }
 
@@ -110,9 +111,10 @@ Architecture architecture_of(const Fields& fields, const std::string& file) {
                         "', which SAELens wrote before version 6; open it there and save it again");
       return known;
     }
-  bad(file, "field architecture is '" + name +
-                "', expected standard, jumprelu, topk, gated, transcoder, skip_transcoder, "
-                "jumprelu_transcoder or jumprelu_skip_transcoder, as SAELens 6 saves for inference");
+  bad(file,
+      "field architecture is '" + name +
+          "', expected standard, jumprelu, topk, gated, transcoder, skip_transcoder, "
+          "jumprelu_transcoder or jumprelu_skip_transcoder, as SAELens 6 saves for inference");
 }
 
 DictionarySettings settings_of(const json& object, const std::string& file) {
@@ -131,8 +133,7 @@ DictionarySettings settings_of(const json& object, const std::string& file) {
     settings.k = fields.count("k");
     settings.rescaled = fields.boolean("rescale_acts_by_decoder_norm", false);
   }
-  settings.bias_from_input =
-      !settings.transcoder && fields.boolean("apply_b_dec_to_input", true);
+  settings.bias_from_input = !settings.transcoder && fields.boolean("apply_b_dec_to_input", true);
   const std::string reshaped = fields.text("reshape_activations", "none");
   if (reshaped != "none" && reshaped != "hook_z")
     bad(file, "field reshape_activations is '" + reshaped + "', expected none or hook_z");
@@ -153,8 +154,9 @@ DictionarySettings settings_of(const json& object, const std::string& file) {
 StoredDictionary read_dictionary(const std::string& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error))
-    bad(folder, "is not a folder; give one with cfg.json and sae_weights.safetensors, as SAELens "
-                "saves them");
+    bad(folder,
+        "is not a folder; give one with cfg.json and sae_weights.safetensors, as SAELens "
+        "saves them");
   StoredDictionary stored;
   stored.config = (fs::path(folder) / "cfg.json").string();
   stored.tensors = (fs::path(folder) / "sae_weights.safetensors").string();
@@ -176,8 +178,7 @@ StoredDictionary read_dictionary(const std::string& folder) {
     found.magnitude = read("r_mag", {settings.features});
     found.magnitude_bias = read("b_mag", {settings.features});
   }
-  if (settings.skips)
-    found.skip = read("W_skip", {settings.d_out, settings.d_in});
+  if (settings.skips) found.skip = read("W_skip", {settings.d_out, settings.d_in});
   found.decoder_norm = found.decoder.norm(2, {1});
   return stored;
 }

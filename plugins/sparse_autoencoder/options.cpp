@@ -26,14 +26,17 @@ SparseAutoencoderOptions options_of(const Model& model, const Parameters& parame
 void check_options(const Model& model, const SparseAutoencoderOptions& options) {
   if (options.top_features < 1 || options.top_tokens < 0 || options.window < 2 ||
       options.windows < 0)
-    throw UsageError("sparse_autoencoder: top_features, top_tokens, window or windows is out of "
-                     "range; expected at least 1, 0, 2 and 0");
+    throw UsageError(
+        "sparse_autoencoder: top_features, top_tokens, window or windows is out of "
+        "range; expected at least 1, 0, 2 and 0");
   if (model.spec().masked_language_model && (options.splice || options.attribute))
-    throw UsageError("sparse_autoencoder: a '" + model.spec().family +
-                     "' model predicts masked tokens, not the next; leave splice and attribute out");
+    throw UsageError(
+        "sparse_autoencoder: a '" + model.spec().family +
+        "' model predicts masked tokens, not the next; leave splice and attribute out");
   if (!options.attribute && options.versus)
-    throw UsageError("sparse_autoencoder: versus is of a metric; give attribute=true, or leave it "
-                     "out");
+    throw UsageError(
+        "sparse_autoencoder: versus is of a metric; give attribute=true, or leave it "
+        "out");
 }
 
 void add_options(Dataset& dataset, const SparseAutoencoderOptions& options) {

@@ -69,17 +69,22 @@ void Fidelity::add(const SiteRows& rows, const Reconstruction& rebuilt, const at
   active_ += rebuilt.active;
 }
 
-double Fidelity::mse() const { return errors_ / static_cast<double>(rows()); }
+double Fidelity::mse() const {
+  return errors_ / static_cast<double>(rows());
+}
 
 double Fidelity::fvu() const {
   if (rows() < 2) return std::numeric_limits<double>::quiet_NaN();
-  const double spread =
-      moments_.variance().sum().item<double>() * static_cast<double>(rows() - 1);
+  const double spread = moments_.variance().sum().item<double>() * static_cast<double>(rows() - 1);
   return spread > 0 ? errors_ / spread : std::numeric_limits<double>::quiet_NaN();
 }
 
-double Fidelity::mean_l0() const { return l0_ / static_cast<double>(rows()); }
-double Fidelity::mean_l1() const { return l1_ / static_cast<double>(rows()); }
+double Fidelity::mean_l0() const {
+  return l0_ / static_cast<double>(rows());
+}
+double Fidelity::mean_l1() const {
+  return l1_ / static_cast<double>(rows());
+}
 
 at::Tensor Fidelity::density() const {
   return active_.to(at::kDouble) / static_cast<double>(rows());

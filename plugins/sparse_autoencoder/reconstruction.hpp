@@ -11,11 +11,11 @@ namespace lensbench::dictionaries {
 
 /// What a dictionary makes of the rows of a sequence.
 struct Reconstruction {
-  at::Tensor output;             ///< [token, d_out] float32, centred where the site is
-  at::Tensor ids, activations;   ///< [token, rank], the largest first; -1 and 0: not active
-  at::Tensor l0, l1;             ///< [token] float64
-  at::Tensor active;             ///< [feature] int64, counted rows in which it is active
-  at::Tensor from_features;      ///< [token, d_out] part of the output that the decoder's rows add
+  at::Tensor output;            ///< [token, d_out] float32, centred where the site is
+  at::Tensor ids, activations;  ///< [token, rank], the largest first; -1 and 0: not active
+  at::Tensor l0, l1;            ///< [token] float64
+  at::Tensor active;            ///< [feature] int64, counted rows in which it is active
+  at::Tensor from_features;     ///< [token, d_out] part of the output that the decoder's rows add
 };
 
 /// Encodes and decodes rows, a tile at a time.

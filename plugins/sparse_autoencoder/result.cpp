@@ -59,11 +59,11 @@ void add_fidelity(Dataset& dataset, const Dictionary& dictionary, const Fidelity
               "length of the decoder's row");
   if (!settings.transcoder) {
     const at::Tensor product = (dictionary.encoder.t() * dictionary.decoder).sum(1);
-    dataset.add("encoder_decoder_cosine", {"feature"},
-                quotient(product.to(at::kDouble),
-                         (dictionary.encoder.norm(2, {0}) * dictionary.decoder_norm).to(at::kDouble)),
-                "1",
-                "cosine between the encoder's column and the decoder's row (NaN: one of them is 0)");
+    dataset.add(
+        "encoder_decoder_cosine", {"feature"},
+        quotient(product.to(at::kDouble),
+                 (dictionary.encoder.norm(2, {0}) * dictionary.decoder_norm).to(at::kDouble)),
+        "1", "cosine between the encoder's column and the decoder's row (NaN: one of them is 0)");
   }
   const double fvu = fidelity.fvu();
   add_number(dataset, "mse", fidelity.mse(), "1", "mean squared error of a row");
@@ -83,8 +83,9 @@ void add_splice(Dataset& dataset, const Splice& splice) {
              "mean KL divergence of the model from itself with the reconstruction");
   add_number(dataset, "kl_with_zero", zero, "nats", "the same with 0");
   add_number(dataset, "kl_with_mean", splice.kl(Splice::kMean), "nats", "the same with the mean");
-  add_number(dataset, "kl_score", share(zero - kl, zero), "1",
-             "share of the divergence at 0 that the reconstruction removes (NaN: 0 changes nothing)");
+  add_number(
+      dataset, "kl_score", share(zero - kl, zero), "1",
+      "share of the divergence at 0 that the reconstruction removes (NaN: 0 changes nothing)");
   const double model = splice.cross_entropy(Splice::kModel);
   const double with_sae = splice.cross_entropy(Splice::kSae);
   const double with_zero = splice.cross_entropy(Splice::kZero);

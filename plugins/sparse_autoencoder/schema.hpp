@@ -17,8 +17,10 @@ inline constexpr ResultSpec kResultTable[] = {
      View::tokens},
     {"density", "feature", "1", "share of rows in which the feature is active", View::general},
     {"decoder_norm", "feature", "1", "length of the decoder's row", View::general},
-    {"encoder_decoder_cosine", "feature", "1", "cosine between the encoder's column and the "
-     "decoder's row", View::general, false},
+    {"encoder_decoder_cosine", "feature", "1",
+     "cosine between the encoder's column and the "
+     "decoder's row",
+     View::general, false},
     {"mse", "", "1", "mean squared error of a row", View::general},
     {"fvu", "", "1", "squared errors over squared distances from the mean row", View::general},
     {"explained_variance", "", "1", "1 minus fvu", View::general},
@@ -30,9 +32,12 @@ inline constexpr ResultSpec kResultTable[] = {
      "tokens whose logits the decoder's row raises most, at final scale 1", View::heatmap, false},
     {"feature_top_logit", "listed choice", "1", "what a unit of activation adds to them",
      View::heatmap, false},
-    {"kl_with_*", "", "nats", "mean KL divergence of the model from itself with the activation "
-     "replaced by its reconstruction, by 0, by its mean", View::general, false},
-    {"ce_*", "", "nats or 1", "mean -ln probability of the token that follows: of the model, with "
+    {"kl_with_*", "", "nats",
+     "mean KL divergence of the model from itself with the activation "
+     "replaced by its reconstruction, by 0, by its mean",
+     View::general, false},
+    {"ce_*", "", "nats or 1",
+     "mean -ln probability of the token that follows: of the model, with "
      "the reconstruction, with 0; and the share of the loss that the reconstruction saves",
      View::general, false},
     {"kl_score", "", "1", "share of the divergence at 0 that the reconstruction removes",

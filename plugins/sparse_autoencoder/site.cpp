@@ -14,8 +14,8 @@ HookPoint point_of(const Model& model, const std::string& name, const std::strin
                      " does not name a hook point; give one with hook");
   const auto points = match_hook_points(model.spec(), name);
   if (points.size() != 1)
-    throw UsageError("sparse_autoencoder: hook '" + name + "' is " +
-                     std::to_string(points.size()) + " hook points; give one");
+    throw UsageError("sparse_autoencoder: hook '" + name + "' is " + std::to_string(points.size()) +
+                     " hook points; give one");
   return points.front();
 }
 

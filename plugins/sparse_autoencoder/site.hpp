@@ -25,10 +25,10 @@ Site site_of(const Model& model, const StoredDictionary& stored,
 
 /// Rows of a sequence at the points of a dictionary.
 struct SiteRows {
-  at::Tensor input;         ///< [token, d_in] float32, centred where the site is
-  at::Tensor output;        ///< [token, d_out] float32, centred where the site is: what is rebuilt
-  at::Tensor output_mean;   ///< [token, 1] that was subtracted; undefined: 0
-  at::Tensor last;          ///< [1, token, d_model] stream after the last block
+  at::Tensor input;        ///< [token, d_in] float32, centred where the site is
+  at::Tensor output;       ///< [token, d_out] float32, centred where the site is: what is rebuilt
+  at::Tensor output_mean;  ///< [token, 1] that was subtracted; undefined: 0
+  at::Tensor last;         ///< [1, token, d_model] stream after the last block
 };
 
 /// Runs the model on a sequence. \throws RunError for an activation that is not finite

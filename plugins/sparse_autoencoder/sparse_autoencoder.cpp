@@ -23,8 +23,12 @@ class Reading {
  public:
   Reading(Context& context, const StoredDictionary& stored, const Site& site,
           const SparseAutoencoderOptions& options, const Tokens& tokens)
-      : context_(context), dictionary_(stored.dictionary), site_(site), options_(options),
-        tokens_(tokens), rows_(read_site(context.model(), site, tokens)),
+      : context_(context),
+        dictionary_(stored.dictionary),
+        site_(site),
+        options_(options),
+        tokens_(tokens),
+        rows_(read_site(context.model(), site, tokens)),
         skipped_(special_rows(context.model(), tokens, options.exclude_special)),
         rebuilt_(reconstruct(dictionary_, rows_, skipped_.logical_not(), options.top_features)) {}
 
@@ -36,8 +40,9 @@ class Reading {
     for_each([&](const Tokens&, const SiteRows& rows, const Reconstruction& rebuilt,
                  const at::Tensor& skipped) { sums.add(rows, rebuilt, skipped.logical_not()); });
     if (sums.rows() == 0)
-      throw UsageError("sparse_autoencoder: all tokens are special; give exclude_special=false, or "
-                       "other tokens");
+      throw UsageError(
+          "sparse_autoencoder: all tokens are special; give exclude_special=false, or "
+          "other tokens");
     return sums;
   }
 
@@ -61,8 +66,8 @@ class Reading {
   }
 
  private:
-  using Use = std::function<void(const Tokens&, const SiteRows&, const Reconstruction&,
-                                 const at::Tensor&)>;
+  using Use =
+      std::function<void(const Tokens&, const SiteRows&, const Reconstruction&, const at::Tensor&)>;
   void for_each(const Use& use) {
     if (options_.text.empty()) return use(tokens_, rows_, rebuilt_, skipped_);
     const Model& model = context_.model();
@@ -94,11 +99,10 @@ void add_receipts(Dataset& dataset, const Reading& reading, double change) {
   dataset.receipts.push_back(make_receipt(
       "replacing_by_output_and_error_changes_nothing", change, 1e-5,
       "largest change of the last stream over its largest number; sums in float32 round"));
-  dataset.receipts.push_back(make_receipt("fvu_of_the_rows_is_0",
-                                          reading.rows().output.size(0) < 2
-                                              ? 0
-                                              : reading.fvu_of(reading.rows().output),
-                                          0, "the rows of the prompt as their own reconstruction"));
+  dataset.receipts.push_back(
+      make_receipt("fvu_of_the_rows_is_0",
+                   reading.rows().output.size(0) < 2 ? 0 : reading.fvu_of(reading.rows().output), 0,
+                   "the rows of the prompt as their own reconstruction"));
   const double mean = reading.fvu_of(reading.mean_of_prompt());
   if (mean == mean)
     dataset.receipts.push_back(make_receipt("fvu_of_the_mean_is_1", std::abs(mean - 1), 1e-5,
@@ -130,8 +134,7 @@ Dataset SparseAutoencoderTool::run(const Request& request) {
 }
 
 Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& folder,
-                                    const Target& target,
-                                    const SparseAutoencoderOptions& options) {
+                                    const Target& target, const SparseAutoencoderOptions& options) {
   check_options(model(), options);
   const StoredDictionary stored = read_dictionary(folder);
   const Dictionary& dictionary = stored.dictionary;
@@ -143,8 +146,9 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& fol
   add_tokens(dataset, tokens, reading.rows(), reading.rebuilt());
   add_fidelity(dataset, dictionary, fidelity);
   add_feature_tokens(dataset, model(), dictionary, reading.rebuilt(), options.top_tokens);
-  add_receipts(dataset, reading,
-               change_by_output_and_error(model(), site, tokens, reading.rows(), reading.rebuilt()));
+  add_receipts(
+      dataset, reading,
+      change_by_output_and_error(model(), site, tokens, reading.rows(), reading.rebuilt()));
   if (options.splice) {
     const Splice splice = reading.splice(fidelity.mean());
     add_splice(dataset, splice);
@@ -159,12 +163,12 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& fol
   if (options.attribute) {
     const MetricReader reader("sparse_autoencoder", model(), tokens, reading.rows().last[0], target,
                               {.versus = options.versus, .position = options.position});
-    const Attribution parts = attribute(model(), site, dictionary, tokens, reading.rows(),
-                                        reading.rebuilt(), reader);
+    const Attribution parts =
+        attribute(model(), site, dictionary, tokens, reading.rows(), reading.rebuilt(), reader);
     add_attribution(dataset, parts, reader.units());
     reader.describe(dataset);
-    dataset.receipts.push_back(make_receipt(
-        "parts_sum_to_the_product_with_the_gradient", parts.gap, 1e-5, "sums in float32 round"));
+    dataset.receipts.push_back(make_receipt("parts_sum_to_the_product_with_the_gradient", parts.gap,
+                                            1e-5, "sums in float32 round"));
   }
   add_provenance(dataset, dictionary, site);
   context().record_file(dataset, "sae", stored.tensors);

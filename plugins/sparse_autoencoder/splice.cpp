@@ -36,14 +36,12 @@ void Splice::add(const Tokens& tokens, const SiteRows& rows, const Reconstructio
   options.top_k = 0;
   options.entropy = false;
   options.scored_ids = at::tensor(next, at::kLong);
-  const Readout out =
-      read_out(model_.unembedding(), model_.final_norm(at::cat(streams)), options);
+  const Readout out = read_out(model_.unembedding(), model_.final_norm(at::cat(streams)), options);
   const at::Tensor counted = skipped.logical_not().to(at::kDouble);
   const std::int64_t scored = tokens.size() - 1;
   const at::Tensor kl = (out.kl_to_last.to(at::kDouble) * counted).sum(1);
-  const at::Tensor loss = -(out.scored_log_probabilities.to(at::kDouble) * counted)
-                               .narrow(1, 0, scored)
-                               .sum(1);
+  const at::Tensor loss =
+      -(out.scored_log_probabilities.to(at::kDouble) * counted).narrow(1, 0, scored).sum(1);
   for (std::size_t run = 0; run < 4; ++run) {
     kl_[run] += kl[static_cast<std::int64_t>(run)].item<double>();
     cross_entropy_[run] += loss[static_cast<std::int64_t>(run)].item<double>();
@@ -52,7 +50,9 @@ void Splice::add(const Tokens& tokens, const SiteRows& rows, const Reconstructio
   scored_ += counted.narrow(0, 0, scored).sum().item<std::int64_t>();
 }
 
-double Splice::kl(std::size_t run) const { return kl_.at(run) / static_cast<double>(rows_); }
+double Splice::kl(std::size_t run) const {
+  return kl_.at(run) / static_cast<double>(rows_);
+}
 
 double Splice::cross_entropy(std::size_t run) const {
   return cross_entropy_.at(run) / static_cast<double>(scored_);

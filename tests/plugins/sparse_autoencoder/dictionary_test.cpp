@@ -67,7 +67,8 @@ TEST(ExactDictionary, ReturnsTheRowWithEveryNorm) {
     dictionary.encoder_bias = at::zeros({6});
     dictionary.decoder_bias = at::tensor(std::vector<double>{0.5, -1, 2}, at::kFloat);
     dictionary.decoder_norm = at::ones({6});
-    const at::Tensor x = at::tensor(std::vector<double>{1, -2, 5, 0.25, 3, -1}, at::kFloat).view({2, 3});
+    const at::Tensor x =
+        at::tensor(std::vector<double>{1, -2, 5, 0.25, 3, -1}, at::kFloat).view({2, 3});
     const NormalisedRows rows = normalised(dictionary, x);
     const at::Tensor found = decode(dictionary, rows, encode(dictionary, rows), x);
     // A layer norm divides by the deviation plus 1e-5 and multiplies by the deviation alone.
@@ -99,8 +100,8 @@ TEST_P(SaeLens, HasTheSameOutputsInTiles) {
   const Dictionary dictionary = read_dictionary(reference_folder(GetParam())).dictionary;
   const at::Tensor counted = at::ones({x.size(0)}, at::kBool);
   const Reconstruction found = reconstruct(dictionary, {x, x, {}, {}}, counted, 3);
-  EXPECT_LT(
-      (found.output - expected.read(GetParam() + ".output")).abs().max().item<double>(), 1e-5);
+  EXPECT_LT((found.output - expected.read(GetParam() + ".output")).abs().max().item<double>(),
+            1e-5);
   const at::Tensor wanted = expected.read(GetParam() + ".features");
   EXPECT_TRUE(found.active.equal(wanted.gt(0).to(at::kLong).sum(0)));
   EXPECT_LT((found.activations - std::get<0>(at::topk(wanted, 3, 1))).abs().max().item<double>(),

@@ -35,16 +35,18 @@ class ExactSae : public ::testing::Test {
                                                         {"W_enc", decoder.t().contiguous()},
                                                         {"b_enc", at::zeros({48})},
                                                         {"b_dec", at::zeros({24})}});
-    folder_.write("cfg.json",
-                  R"({"architecture": "standard", "d_in": 24, "d_sae": 48, "apply_b_dec_to_input": true,)"
-                  R"( "metadata": {"hook_name": "blocks.0.hook_resid_post"})" +
-                      more + "}");
+    folder_.write(
+        "cfg.json",
+        R"({"architecture": "standard", "d_in": 24, "d_sae": 48, "apply_b_dec_to_input": true,)"
+        R"( "metadata": {"hook_name": "blocks.0.hook_resid_post"})" +
+            more + "}");
     return folder_.path().string();
   }
   std::string refusal(const std::string& config) {
     const std::string path = folder();
     folder_.write("cfg.json", config);
-    return message_of<InputError>([&] { bench_.tool.read(bench_.tokens, path, Target::model(), {}); });
+    return message_of<InputError>(
+        [&] { bench_.tool.read(bench_.tokens, path, Target::model(), {}); });
   }
   testing::TempDir folder_;
   SaeBench bench_;
@@ -52,20 +54,21 @@ class ExactSae : public ::testing::Test {
 
 TEST_F(ExactSae, ChangesNothingWhenItIsSplicedIn) {
   for (const char* center : {"false", "true"}) {
-    const Dataset found = bench_.tool.read(
-        bench_.tokens, folder(), Target::model(),
-        {.center = center, .splice = true, .attribute = true});
+    const Dataset found = bench_.tool.read(bench_.tokens, folder(), Target::model(),
+                                           {.center = center, .splice = true, .attribute = true});
     testing::expect_receipts_hold(found, 5);
     EXPECT_LT(testing::value_at(found, "fvu"), 1e-12);
     EXPECT_LT(testing::value_at(found, "kl_with_sae"), 1e-9);
     EXPECT_NEAR(testing::value_at(found, "kl_score"), 1, 1e-9);
-    EXPECT_NEAR(testing::value_at(found, "ce_with_sae"), testing::value_at(found, "ce_model"), 1e-5);
+    EXPECT_NEAR(testing::value_at(found, "ce_with_sae"), testing::value_at(found, "ce_model"),
+                1e-5);
     EXPECT_LT(found["error_attribution"].tensor.abs().max().item<double>(), 1e-6);
   }
 }
 
 TEST_F(ExactSae, MeasuresATextInsteadOfThePrompt) {
-  const std::string text = folder_.write("text.jsonl", "{\"ids\": [3, 17, 5]}\n{\"ids\": [1, 2, 9, 4]}\n");
+  const std::string text =
+      folder_.write("text.jsonl", "{\"ids\": [3, 17, 5]}\n{\"ids\": [1, 2, 9, 4]}\n");
   const Dataset found = bench_.tool.read(bench_.tokens, folder(), Target::model(), {.text = text});
   EXPECT_EQ(std::get<std::int64_t>(found.attributes.at("rows")), 7);
   EXPECT_EQ(found["feature_id"].tensor.size(0), 8);
@@ -77,11 +80,15 @@ TEST_F(ExactSae, NamesTheFieldThatItCannotFollow) {
   EXPECT_THAT(refusal("["), HasSubstr("is not a JSON object"));
   EXPECT_THAT(refusal(R"({"architecture": "temporal", "d_in": 24, "d_sae": 48})"),
               HasSubstr("field architecture is 'temporal'"));
-  EXPECT_THAT(refusal(R"({"architecture": "standard", "d_in": 24, "d_sae": 48, "activation_fn_str": "topk"})"),
-              HasSubstr("before version 6"));
+  EXPECT_THAT(
+      refusal(
+          R"({"architecture": "standard", "d_in": 24, "d_sae": 48, "activation_fn_str": "topk"})"),
+      HasSubstr("before version 6"));
   EXPECT_THAT(refusal(R"({"architecture": "standard", "d_in": 24})"), HasSubstr("field d_sae"));
-  EXPECT_THAT(refusal(R"({"architecture": "standard", "d_in": 24, "d_sae": 47})"), HasSubstr("W_enc"));
-  EXPECT_THAT(refusal(R"({"architecture": "topk", "d_in": 24, "d_sae": 48})"), HasSubstr("field k"));
+  EXPECT_THAT(refusal(R"({"architecture": "standard", "d_in": 24, "d_sae": 47})"),
+              HasSubstr("W_enc"));
+  EXPECT_THAT(refusal(R"({"architecture": "topk", "d_in": 24, "d_sae": 48})"),
+              HasSubstr("field k"));
   EXPECT_THAT(refusal(R"({"architecture": "standard", "d_in": 24, "d_sae": 48,)"
                       R"( "normalize_activations": "expected_average_only_in"})"),
               HasSubstr("fold_activation_norm_scaling_factor"));

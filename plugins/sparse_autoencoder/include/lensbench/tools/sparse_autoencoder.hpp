@@ -10,16 +10,16 @@ namespace lensbench {
 
 /// What is measured of a dictionary.
 struct SparseAutoencoderOptions {
-  std::string hook;               ///< point that is read; empty: that of the dictionary
-  std::string text;               ///< text that numbers over rows are measured on; empty: the prompt
-  std::int64_t window = 128;      ///< most tokens of a window of the text
-  std::int64_t windows = 0;       ///< most windows of the text; 0: all
-  std::int64_t top_features = 10; ///< features that are listed at each token
-  std::int64_t top_tokens = 5;    ///< tokens that are listed for each of these features; 0: none
-  std::string center = "auto";    ///< subtract the mean over d_model: auto, true or false
-  bool exclude_special = true;    ///< leave special tokens out of numbers over rows
-  bool splice = false;            ///< run the model on what the dictionary makes of the activation
-  bool attribute = false;         ///< parts of the features in a metric
+  std::string hook;           ///< point that is read; empty: that of the dictionary
+  std::string text;           ///< text that numbers over rows are measured on; empty: the prompt
+  std::int64_t window = 128;  ///< most tokens of a window of the text
+  std::int64_t windows = 0;   ///< most windows of the text; 0: all
+  std::int64_t top_features = 10;  ///< features that are listed at each token
+  std::int64_t top_tokens = 5;     ///< tokens that are listed for each of these features; 0: none
+  std::string center = "auto";     ///< subtract the mean over d_model: auto, true or false
+  bool exclude_special = true;     ///< leave special tokens out of numbers over rows
+  bool splice = false;             ///< run the model on what the dictionary makes of the activation
+  bool attribute = false;          ///< parts of the features in a metric
   std::optional<Target> versus = std::nullopt;  ///< token whose logit is subtracted
   std::int64_t position = -1;                   ///< of the metric; negative ones count from the end
 };
