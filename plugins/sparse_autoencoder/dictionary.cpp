@@ -4,18 +4,32 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <vector>
 
 namespace lensbench::dictionaries {
 namespace {
 
 constexpr double kEpsilon = 1e-5;  ///< as in SAELens
-constexpr std::int64_t kTileBytes = std::int64_t{1} << 26;
+constexpr std::int64_t kTileBytes = std::int64_t{1} << 25;
 
-/// The k largest values of each row where they are above 0, the first of equal ones.
-at::Tensor largest(const at::Tensor& values, std::int64_t k) {
-  const auto [top, where] = at::topk(values, std::min(k, values.size(1)), 1);
-  return at::zeros_like(values).scatter_(1, where, top.relu());
+/// Rows with more active features than one in this many are decoded by a product of matrices.
+constexpr std::int64_t kSparse = 24;
+
+const float* numbers(const at::Tensor& values) {
+  return values.defined() ? values.data_ptr<float>() : nullptr;
+}
+
+/// Features whose gate is open, with their magnitudes.
+/// \param products  [feature] of the row and the encoder
+void gated(const Dictionary& dictionary, const float* products, std::vector<ActiveEntry>& entries) {
+  const float* const gate_bias = numbers(dictionary.encoder_bias);
+  const float* const factor = numbers(dictionary.magnitude);
+  const float* const bias = numbers(dictionary.magnitude_bias);
+  for (std::int64_t f = 0; f < dictionary.settings.features; ++f) {
+    if (!(products[f] + gate_bias[f] > 0)) continue;
+    const float value = products[f] * factor[f] + bias[f];
+    if (value > 0) entries.emplace_back(f, value);
+  }
 }
 
 }  // namespace
@@ -38,40 +52,61 @@ NormalisedRows normalised(const Dictionary& dictionary, const at::Tensor& rows) 
   return result;
 }
 
-at::Tensor encode(const Dictionary& dictionary, const NormalisedRows& rows) {
-  const at::Tensor products = at::matmul(rows.rows, dictionary.encoder);
-  at::Tensor values = products + dictionary.encoder_bias;
-  switch (dictionary.settings.activation) {
-    case Activation::relu:
-      return values.relu_();
-    case Activation::jumprelu:
-      return values.relu() * values.gt(dictionary.threshold);
-    case Activation::topk:
-      if (dictionary.settings.rescaled) values = values * dictionary.decoder_norm;
-      return largest(values, dictionary.settings.k);
-    case Activation::gated:
-      return (products * dictionary.magnitude.exp() + dictionary.magnitude_bias).relu_() *
-             values.gt(0);
-  }
-  return values;
+ActiveFeatures encode(const Dictionary& dictionary, const NormalisedRows& rows) {
+  const DictionarySettings& settings = dictionary.settings;
+  const bool has_gate = settings.activation == Activation::gated;
+  const at::Tensor values =
+      has_gate ? at::mm(rows.rows, dictionary.encoder)
+               : at::addmm(dictionary.encoder_bias, rows.rows, dictionary.encoder);
+  const float* const first = values.data_ptr<float>();
+  const float* const threshold =
+      settings.activation == Activation::jumprelu ? numbers(dictionary.threshold) : nullptr;
+  const float* const factors = settings.rescaled ? numbers(dictionary.decoder_norm) : nullptr;
+  return collect_active(values.size(0), [&](std::int64_t row, std::vector<ActiveEntry>& entries) {
+    const float* const own = first + row * settings.features;
+    if (has_gate)
+      gated(dictionary, own, entries);
+    else if (settings.activation == Activation::topk)
+      largest(own, factors, settings.features, settings.k, entries);
+    else
+      above(own, threshold, settings.features, entries);
+  });
 }
 
 at::Tensor decoder_factors(const Dictionary& dictionary, const at::Tensor& activations,
-                           const at::Tensor& features) {
+                           const at::Tensor& ids) {
   if (!dictionary.settings.rescaled) return activations;
-  return activations / (features.defined() ? dictionary.decoder_norm.index({features.to(at::kLong)})
-                                           : dictionary.decoder_norm);
+  return activations / dictionary.decoder_norm.index_select(0, ids);
 }
 
-at::Tensor decode(const Dictionary& dictionary, const NormalisedRows& normalised_rows,
-                  const at::Tensor& activations, const at::Tensor& input) {
-  at::Tensor out = at::matmul(decoder_factors(dictionary, activations), dictionary.decoder) +
-                   dictionary.decoder_bias;
-  // The output of a transcoder is another activation, whose scale the input does not know.
-  if (!dictionary.settings.transcoder) {
-    if (normalised_rows.scale.defined()) out = out * normalised_rows.scale;
-    if (normalised_rows.shift.defined()) out = out + normalised_rows.shift;
+at::Tensor parts_of_features(const Dictionary& dictionary, const NormalisedRows& rows,
+                             const ActiveFeatures& active) {
+  const std::int64_t features = dictionary.settings.features;
+  const at::Tensor factors = decoder_factors(dictionary, active.values, active.ids);
+  at::Tensor parts;
+  if (active.ids.size(0) * kSparse < active.rows() * features) {
+    parts = weighted_rows(dictionary.decoder, {active.offsets, active.ids, factors});
+  } else {
+    const at::Tensor counts = active.offsets.narrow(0, 1, active.rows()) -
+                              active.offsets.narrow(0, 0, active.rows());
+    const at::Tensor places =
+        at::repeat_interleave(at::arange(active.rows(), at::kLong), counts) * features + active.ids;
+    const at::Tensor dense = at::zeros({active.rows() * features}, at::kFloat);
+    parts = at::mm(dense.scatter(0, places, factors).view({active.rows(), features}),
+                   dictionary.decoder);
   }
+  // The output of a transcoder is another activation, whose scale the input does not know.
+  return rows.scale.defined() && !dictionary.settings.transcoder ? parts * rows.scale : parts;
+}
+
+at::Tensor output_of(const Dictionary& dictionary, const NormalisedRows& rows,
+                     const at::Tensor& parts, const at::Tensor& input) {
+  at::Tensor rest = dictionary.decoder_bias;
+  if (!dictionary.settings.transcoder) {
+    if (rows.scale.defined()) rest = rest * rows.scale;
+    if (rows.shift.defined()) rest = rest + rows.shift;
+  }
+  at::Tensor out = parts + rest;
   if (dictionary.skip.defined()) out = out + at::matmul(input, dictionary.skip.t());
   return out;
 }

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "active.hpp"
+
 namespace lensbench::dictionaries {
 
 /// How features become active.
@@ -37,7 +39,7 @@ struct Dictionary {
   at::Tensor decoder;         ///< [feature, d_out] W_dec
   at::Tensor decoder_bias;    ///< [d_out] b_dec
   at::Tensor threshold;       ///< [feature] of jumprelu
-  at::Tensor magnitude;       ///< [feature] r_mag of a gated one
+  at::Tensor magnitude;       ///< [feature] e to the r_mag of a gated one
   at::Tensor magnitude_bias;  ///< [feature] b_mag of a gated one
   at::Tensor skip;            ///< [d_out, d_in] W_skip, if it has one
   at::Tensor decoder_norm;    ///< [feature] lengths of the rows of the decoder
@@ -50,21 +52,27 @@ struct NormalisedRows {
 };
 NormalisedRows normalised(const Dictionary& dictionary, const at::Tensor& rows);
 
-/// Activations [row, feature] of normalised rows, the sizes by which the decoder's rows are not yet
+/// Active features of normalised rows, with the sizes by which the decoder's rows are not yet
 /// divided (`rescaled`).
-at::Tensor encode(const Dictionary& dictionary, const NormalisedRows& rows);
+ActiveFeatures encode(const Dictionary& dictionary, const NormalisedRows& rows);
 
-/// Factors [row, feature] or [row, entry] of the decoder's rows in the output.
-/// \param features  numbers of the features of `activations` [row, entry]; undefined: all
+/// Activations as factors of the decoder's rows in the output.
+/// \param ids  [entry] int64, the feature of each activation [entry]
 at::Tensor decoder_factors(const Dictionary& dictionary, const at::Tensor& activations,
-                           const at::Tensor& features = {});
+                           const at::Tensor& ids);
 
-/// Outputs [row, d_out] of activations [row, feature].
+/// Parts [row, d_out] of the features in the output: the sum of the decoder's rows, the norm of the
+/// input undone.
+at::Tensor parts_of_features(const Dictionary& dictionary, const NormalisedRows& rows,
+                             const ActiveFeatures& active);
+
+/// Outputs [row, d_out]: the parts of the features and all that does not depend on them.
+/// \param parts  as `parts_of_features` gives them
 /// \param input  the rows [row, d_in] as they are, which a skip connection reads
-at::Tensor decode(const Dictionary& dictionary, const NormalisedRows& normalised_rows,
-                  const at::Tensor& activations, const at::Tensor& input);
+at::Tensor output_of(const Dictionary& dictionary, const NormalisedRows& rows,
+                     const at::Tensor& parts, const at::Tensor& input);
 
-/// Rows whose dense activations are at most 64 MiB.
+/// Rows whose products with the encoder are at most 32 MiB.
 std::int64_t rows_of_tile(const Dictionary& dictionary);
 
 }  // namespace lensbench::dictionaries

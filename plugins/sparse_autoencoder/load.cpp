@@ -175,7 +175,7 @@ StoredDictionary read_dictionary(const std::string& folder) {
   if (settings.activation == Activation::jumprelu)
     found.threshold = read("threshold", {settings.features});
   if (gated) {
-    found.magnitude = read("r_mag", {settings.features});
+    found.magnitude = read("r_mag", {settings.features}).exp();
     found.magnitude_bias = read("b_mag", {settings.features});
   }
   if (settings.skips) found.skip = read("W_skip", {settings.d_out, settings.d_in});

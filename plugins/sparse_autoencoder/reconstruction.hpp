@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <lensbench/streaming_statistics.hpp>
+#include <vector>
 
 #include "site.hpp"
 
@@ -16,13 +17,16 @@ struct Reconstruction {
   at::Tensor l0, l1;            ///< [token] float64
   at::Tensor active;            ///< [feature] int64, counted rows in which it is active
   at::Tensor from_features;     ///< [token, d_out] part of the output that the decoder's rows add
+  at::Tensor given;             ///< [token, given] float32, activations of the features asked for
 };
 
 /// Encodes and decodes rows, a tile at a time.
 /// \param counted  [token] bool, rows that `active` counts
 /// \param k        features that are listed
+/// \param given    features whose activations are taken
 Reconstruction reconstruct(const Dictionary& dictionary, const SiteRows& rows,
-                           const at::Tensor& counted, std::int64_t k);
+                           const at::Tensor& counted, std::int64_t k,
+                           const std::vector<std::int64_t>& given = {});
 
 /// Sums over rows of how well they are rebuilt.
 class Fidelity {
