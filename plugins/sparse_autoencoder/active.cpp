@@ -1,11 +1,42 @@
 #include "active.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <tuple>
 
 namespace lensbench::dictionaries {
+
+ActiveFeatures collect_active(
+    std::int64_t rows,
+    const std::function<void(std::int64_t, std::vector<ActiveEntry>&)>& collect) {
+  std::vector<std::vector<ActiveEntry>> found(static_cast<std::size_t>(rows));
+  at::parallel_for(0, rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<ActiveEntry> entries;
+    for (std::int64_t row = begin; row < end; ++row) {
+      entries.clear();
+      collect(row, entries);
+      found[static_cast<std::size_t>(row)] = entries;
+    }
+  });
+  ActiveFeatures active;
+  active.offsets = at::empty({rows + 1}, at::kLong);
+  auto* offsets = active.offsets.data_ptr<std::int64_t>();
+  offsets[0] = 0;
+  for (std::int64_t row = 0; row < rows; ++row)
+    offsets[row + 1] = offsets[row] + std::ssize(found[static_cast<std::size_t>(row)]);
+  active.ids = at::empty({offsets[rows]}, at::kLong);
+  active.values = at::empty({offsets[rows]}, at::kFloat);
+  auto* id = active.ids.data_ptr<std::int64_t>();
+  auto* value = active.values.data_ptr<float>();
+  for (const auto& entries : found)
+    for (const auto& [feature, activation] : entries) {
+      *id++ = feature;
+      *value++ = activation;
+    }
+  return active;
+}
 
 void above(const float* values, const float* least, std::int64_t features,
            std::vector<ActiveEntry>& entries) {

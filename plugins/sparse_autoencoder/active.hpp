@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -23,8 +24,9 @@ using ActiveEntry = std::pair<std::int64_t, float>;
 
 /// Collects the active features of rows, on all threads.
 /// \param collect  collect(row, entries) appends those of a row
-template <class Collect>
-ActiveFeatures collect_active(std::int64_t rows, const Collect& collect);
+ActiveFeatures collect_active(
+    std::int64_t rows,
+    const std::function<void(std::int64_t, std::vector<ActiveEntry>&)>& collect);
 
 /// Entries above `least`, which is at least 0.
 /// \param least  [feature]; nullptr: 0
@@ -46,5 +48,3 @@ ActiveFeatures by_feature(const ActiveFeatures& active, std::int64_t features,
                           at::Tensor* entry_of = nullptr);
 
 }  // namespace lensbench::dictionaries
-
-#include "active_collect.hpp"

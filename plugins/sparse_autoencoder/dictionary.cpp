@@ -99,6 +99,14 @@ at::Tensor parts_of_features(const Dictionary& dictionary, const NormalisedRows&
   return rows.scale.defined() && !dictionary.settings.transcoder ? parts * rows.scale : parts;
 }
 
+at::Tensor feature_part(const Dictionary& dictionary, const NormalisedRows& rows,
+                        const at::Tensor& activation, std::int64_t feature) {
+  const at::Tensor factor =
+      decoder_factors(dictionary, activation, at::full(activation.sizes(), feature, at::kLong));
+  const at::Tensor part = factor.unsqueeze(1) * dictionary.decoder[feature];
+  return rows.scale.defined() && !dictionary.settings.transcoder ? part * rows.scale : part;
+}
+
 at::Tensor output_of(const Dictionary& dictionary, const NormalisedRows& rows,
                      const at::Tensor& parts, const at::Tensor& input) {
   at::Tensor rest = dictionary.decoder_bias;

@@ -66,6 +66,10 @@ at::Tensor decoder_factors(const Dictionary& dictionary, const at::Tensor& activ
 at::Tensor parts_of_features(const Dictionary& dictionary, const NormalisedRows& rows,
                              const ActiveFeatures& active);
 
+/// Part [row, d_out] of one feature in the output. \param activation  [row]
+at::Tensor feature_part(const Dictionary& dictionary, const NormalisedRows& rows,
+                        const at::Tensor& activation, std::int64_t feature);
+
 /// Outputs [row, d_out]: the parts of the features and all that does not depend on them.
 /// \param parts  as `parts_of_features` gives them
 /// \param input  the rows [row, d_in] as they are, which a skip connection reads

@@ -2,10 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
+#include <map>
 
 namespace lensbench::dictionaries {
 namespace {
+
+constexpr std::int64_t kTokens = 2048;  ///< of a forward of several sequences
 
 /// The one point of a name. \param asked  whose name it is, for messages
 HookPoint point_of(const Model& model, const std::string& name, const std::string& asked) {
@@ -19,29 +23,41 @@ HookPoint point_of(const Model& model, const std::string& name, const std::strin
   return points.front();
 }
 
-/// Numbers that a point has at a position, by a run of one token.
-void check_width(const Model& model, const HookPoint& point, const StoredDictionary& stored,
-                 std::int64_t expected) {
-  const bool heads = stored.dictionary.settings.joins_heads;
-  if (std::ssize(point.dims) != (heads ? 4 : 3) || point.dims[1] != "pos")
+void check_axes(const HookPoint& point, bool joins_heads) {
+  if (std::ssize(point.dims) != (joins_heads ? 4 : 3) || point.dims[1] != "pos")
     throw UsageError("sparse_autoencoder: '" + point.name +
                      "' does not have one row for each position; give another hook");
-  std::int64_t width = 0;
-  Hooks hooks;
-  hooks.read(point.name, [&](const at::Tensor& x, const HookPoint&) { width = x[0][0].numel(); });
-  model.forward(make_batch(tokens_from_ids(model, {0})), {}, hooks);
+}
+
+void check_width(const Model& model, const HookPoint& point, const StoredDictionary& stored,
+                 std::int64_t expected) {
+  check_axes(point, stored.dictionary.settings.joins_heads);
+  const std::int64_t width = width_of(model, point);
   if (width != expected)
     throw InputError("sparse_autoencoder: " + stored.config + ": the dictionary has rows of " +
                      std::to_string(expected) + ", '" + point.name + "' has " +
                      std::to_string(width) + "; give a dictionary of this model, or another hook");
 }
 
-bool is_centred(const Dictionary& dictionary, const std::string& center) {
-  if (center == "auto") return dictionary.settings.centred_model;
+/// Blocks up to a point; empty where it is outside of them.
+std::optional<std::int64_t> blocks_to(const HookPoint& point) {
+  if (!point.name.starts_with("blocks.")) return std::nullopt;
+  return point.layer + 1;
+}
+
+/// \param settings  what the settings of a dictionary say
+bool is_centred(bool settings, const std::string& center) {
+  if (center == "auto") return settings;
   if (center != "true" && center != "false")
     throw UsageError("sparse_autoencoder: center is '" + center +
                      "'; expected auto, true or false");
   return center == "true";
+}
+
+void check_finite(const Site& site, const at::Tensor& rows) {
+  if (!rows.isfinite().all().item<bool>())
+    throw RunError("sparse_autoencoder: the activation of '" + site.input +
+                   "' is not finite; compute in a wider dtype");
 }
 
 at::Tensor as_rows(const at::Tensor& activation) {
@@ -58,16 +74,37 @@ Site site_of(const Model& model, const StoredDictionary& stored,
       point_of(model, options.hook.empty() ? settings.hook : options.hook, stored.config);
   check_width(model, input, stored, settings.d_in);
   site.input = site.output = input.name;
+  site.blocks = blocks_to(input);
   if (settings.transcoder) {
     const HookPoint output = point_of(model, settings.output_hook, stored.config + " (output)");
     check_width(model, output, stored, settings.d_out);
     site.output = output.name;
+    const auto blocks = blocks_to(output);
+    site.blocks = site.blocks && blocks ? std::optional(std::max(*site.blocks, *blocks))
+                                        : std::nullopt;
   }
-  site.centred = is_centred(stored.dictionary, options.center);
+  site.centred = is_centred(stored.dictionary.settings.centred_model, options.center);
   return site;
 }
 
-SiteRows read_site(const Model& model, const Site& site, const Tokens& tokens) {
+Site site_of_training(const Model& model, const SparseAutoencoderOptions& options) {
+  const HookPoint point = point_of(model, options.hook, "a training");
+  check_axes(point, false);
+  return {.input = point.name,
+          .output = point.name,
+          .centred = is_centred(false, options.center),
+          .blocks = blocks_to(point)};
+}
+
+std::int64_t width_of(const Model& model, const HookPoint& point) {
+  std::int64_t width = 0;
+  Hooks hooks;
+  hooks.read(point.name, [&](const at::Tensor& x, const HookPoint&) { width = x[0][0].numel(); });
+  model.forward(make_batch(tokens_from_ids(model, {0})), {}, hooks);
+  return width;
+}
+
+SiteRows read_site(const Model& model, const Site& site, const Tokens& tokens, bool whole) {
   SiteRows found;
   Hooks hooks;
   hooks.read(site.input, [&](const at::Tensor& x, const HookPoint&) { found.input = as_rows(x); });
@@ -76,6 +113,7 @@ SiteRows read_site(const Model& model, const Site& site, const Tokens& tokens) {
                [&](const at::Tensor& x, const HookPoint&) { found.output = as_rows(x); });
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
+  if (!whole) options.stop_at_layer = site.blocks;
   found.last = model.forward(make_batch(tokens), options, hooks).residual;
   if (!found.output.defined()) found.output = found.input;
   if (site.centred) {
@@ -84,10 +122,38 @@ SiteRows read_site(const Model& model, const Site& site, const Tokens& tokens) {
     found.input = found.input - found.input.mean(1, /*keepdim=*/true);
     found.output = same ? found.input : found.output - found.output_mean;
   }
-  if (!found.input.isfinite().all().item<bool>() || !found.output.isfinite().all().item<bool>())
-    throw RunError("sparse_autoencoder: the activation of '" + site.input +
-                   "' is not finite; compute in a wider dtype");
+  check_finite(site, found.input);
+  check_finite(site, found.output);
   return found;
+}
+
+at::Tensor read_inputs(const Model& model, const Site& site,
+                       const std::vector<Tokens>& sequences) {
+  std::vector<at::Tensor> rows(sequences.size());
+  std::map<std::int64_t, std::vector<std::size_t>> of_length;
+  for (std::size_t i = 0; i < sequences.size(); ++i) of_length[sequences[i].size()].push_back(i);
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  options.stop_at_layer = site.blocks;
+  for (const auto& [length, numbers] : of_length) {
+    // Sequences of one length need no padding; some tokens at a time keep the forward in cache.
+    const std::size_t most = static_cast<std::size_t>(std::max<std::int64_t>(1, kTokens / length));
+    for (std::size_t first = 0; first < numbers.size(); first += most) {
+      const std::size_t end = std::min(numbers.size(), first + most);
+      std::vector<Tokens> batch;
+      batch.reserve(end - first);
+      for (std::size_t i = first; i < end; ++i) batch.push_back(sequences[numbers[i]]);
+      Hooks hooks;
+      hooks.read(site.input, [&](const at::Tensor& x, const HookPoint&) {
+        for (std::size_t i = first; i < end; ++i)
+          rows[numbers[i]] = as_rows(x.narrow(0, static_cast<std::int64_t>(i - first), 1)).clone();
+      });
+      model.forward(make_batch(batch), options, hooks);
+    }
+  }
+  at::Tensor all = at::cat(rows);
+  check_finite(site, all);
+  return site.centred ? all - all.mean(1, /*keepdim=*/true) : all;
 }
 
 at::Tensor run_with(const Model& model, const Site& site, const Tokens& tokens,

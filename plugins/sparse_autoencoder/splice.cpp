@@ -16,16 +16,36 @@ at::Tensor uncentred(const at::Tensor& rows, const SiteRows& site_rows) {
 
 }  // namespace
 
-Splice::Splice(const Model& model, const Site& site, at::Tensor mean)
-    : model_(model), site_(site), mean_(std::move(mean)) {}
+Splice::Splice(const Model& model, const Site& site, const Dictionary& dictionary,
+               SpliceSettings settings)
+    : model_(model),
+      site_(site),
+      dictionary_(dictionary),
+      settings_(std::move(settings)),
+      kl_(kFeatures + settings_.features.size() + 1),
+      cross_entropy_(kl_.size()) {}
+
+std::vector<at::Tensor> Splice::replacements(const SiteRows& rows,
+                                             const Reconstruction& rebuilt) const {
+  std::vector<at::Tensor> found{uncentred(rebuilt.output, rows), at::zeros_like(rows.output),
+                                uncentred(settings_.mean.to(at::kFloat).expand_as(rows.output), rows)};
+  found.reserve(kl_.size());
+  const at::Tensor& from = settings_.keeps_error ? rows.output : rebuilt.output;
+  const NormalisedRows normal = normalised(dictionary_, rows.input);
+  for (std::size_t f = 0; f < settings_.features.size(); ++f) {
+    const at::Tensor part =
+        feature_part(dictionary_, normal, rebuilt.given.select(1, static_cast<std::int64_t>(f)),
+                     settings_.features[f]);
+    found.push_back(uncentred(from - part, rows));
+  }
+  return found;
+}
 
 void Splice::add(const Tokens& tokens, const SiteRows& rows, const Reconstruction& rebuilt,
                  const at::Tensor& skipped) {
-  const at::Tensor zero = at::zeros_like(rows.output);
-  const at::Tensor mean = uncentred(mean_.to(at::kFloat).expand_as(rows.output), rows);
   std::vector<at::Tensor> streams;
-  streams.reserve(4);
-  for (const at::Tensor& replacement : {uncentred(rebuilt.output, rows), zero, mean})
+  streams.reserve(kl_.size());
+  for (const at::Tensor& replacement : replacements(rows, rebuilt))
     streams.push_back(run_with(model_, site_, tokens, replacement.contiguous(), skipped));
   streams.push_back(rows.last);
   zero_changes_ = zero_changes_ || !streams[kZero].equal(rows.last);
@@ -42,7 +62,7 @@ void Splice::add(const Tokens& tokens, const SiteRows& rows, const Reconstructio
   const at::Tensor kl = (out.kl_to_last.to(at::kDouble) * counted).sum(1);
   const at::Tensor loss =
       -(out.scored_log_probabilities.to(at::kDouble) * counted).narrow(1, 0, scored).sum(1);
-  for (std::size_t run = 0; run < 4; ++run) {
+  for (std::size_t run = 0; run < kl_.size(); ++run) {
     kl_[run] += kl[static_cast<std::int64_t>(run)].item<double>();
     cross_entropy_[run] += loss[static_cast<std::int64_t>(run)].item<double>();
   }
