@@ -149,17 +149,60 @@ DictionarySettings settings_of(const json& object, const std::string& file) {
   return settings;
 }
 
+/// The result of a training.
+StoredDictionary read_archive(const std::string& source) {
+  const std::size_t colon = source.find(":results/");
+  if (colon == std::string::npos)
+    bad(source,
+        "is not a folder; give one with cfg.json and sae_weights.safetensors, as SAELens saves "
+        "them, or ARCHIVE.h5:results/sparse_autoencoder of a training");
+  const TensorFile file(source);
+  const auto attribute = [&](const char* name) {
+    const auto found = file.metadata().find(name);
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  StoredDictionary stored;
+  stored.config = stored.tensors = source;
+  stored.from_archive = true;
+  Dictionary& found = stored.dictionary;
+  DictionarySettings& settings = found.settings;
+  settings.architecture = "topk";
+  settings.activation = Activation::topk;
+  if (!file.contains("encoder") || !file.contains("decoder"))
+    bad(source,
+        "does not have the variables encoder and decoder; give the result of a training "
+        "(mode=train)");
+  const std::vector<std::int64_t> shape = file.shape("decoder");
+  if (shape.size() != 2) bad(source, "decoder is not a matrix [feature, d_model]");
+  settings.features = shape[0];
+  settings.d_in = settings.d_out = shape[1];
+  settings.hook = attribute("output_hook");
+  settings.centred_model = attribute("centred") == "1";
+  const std::string k = attribute("k");
+  if (k.empty() || k.size() > 9 || k.find_first_not_of("0123456789") != std::string::npos)
+    bad(source, "lacks the attribute k, a whole number; give the result of a training");
+  settings.k = std::stoll(k);
+  if (settings.k < 1) bad(source, "attribute k is 0, expected at least 1");
+  found.encoder = file.read("encoder", shape).to(at::kFloat).t().contiguous();
+  found.encoder_bias = file.read("encoder_bias", {settings.features}).to(at::kFloat);
+  found.decoder = file.read("decoder", shape).to(at::kFloat);
+  found.decoder_bias = file.read("decoder_bias", {settings.d_out}).to(at::kFloat);
+  for (const at::Tensor& values :
+       {found.encoder, found.encoder_bias, found.decoder, found.decoder_bias})
+    if (!values.isfinite().all().item<bool>())
+      bad(source, "a weight is not finite; train the dictionary again");
+  found.decoder_norm = found.decoder.norm(2, {1});
+  return stored;
+}
+
 }  // namespace
 
-StoredDictionary read_dictionary(const std::string& folder) {
+StoredDictionary read_dictionary(const std::string& source) {
   std::error_code error;
-  if (!fs::is_directory(folder, error))
-    bad(folder,
-        "is not a folder; give one with cfg.json and sae_weights.safetensors, as SAELens "
-        "saves them");
+  if (!fs::is_directory(source, error)) return read_archive(source);
   StoredDictionary stored;
-  stored.config = (fs::path(folder) / "cfg.json").string();
-  stored.tensors = (fs::path(folder) / "sae_weights.safetensors").string();
+  stored.config = (fs::path(source) / "cfg.json").string();
+  stored.tensors = (fs::path(source) / "sae_weights.safetensors").string();
   Dictionary& found = stored.dictionary;
   found.settings = settings_of(object_of(stored.config), stored.config);
   const DictionarySettings& settings = found.settings;

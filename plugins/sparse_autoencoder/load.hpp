@@ -9,13 +9,15 @@ namespace lensbench::dictionaries {
 /// A dictionary and the files that it was read from.
 struct StoredDictionary {
   Dictionary dictionary;
-  std::string config, tensors;
+  std::string config;   ///< file of the settings; that of the tensors, where they are in it
+  std::string tensors;  ///< file, or `ARCHIVE.h5:results/NAME`
+  bool from_archive = false;
 };
 
-/// Reads the folder of a dictionary that SAELens 6 saved: `cfg.json` and
-/// `sae_weights.safetensors`.
+/// Reads a dictionary: a folder that SAELens 6 saved, with `cfg.json` and
+/// `sae_weights.safetensors`, or `ARCHIVE.h5:results/NAME` of a training.
 /// \throws InputError with the file and field or tensor for anything else, and for settings that
 ///   this version does not follow
-StoredDictionary read_dictionary(const std::string& folder);
+StoredDictionary read_dictionary(const std::string& source);
 
 }  // namespace lensbench::dictionaries

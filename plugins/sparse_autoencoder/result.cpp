@@ -86,7 +86,7 @@ void add_splice(Dataset& dataset, const Splice& splice) {
   add_number(
       dataset, "kl_score", share(zero - kl, zero), "1",
       "share of the divergence at 0 that the reconstruction removes (NaN: 0 changes nothing)");
-  const double model = splice.cross_entropy(Splice::kModel);
+  const double model = splice.cross_entropy(splice.model());
   const double with_sae = splice.cross_entropy(Splice::kSae);
   const double with_zero = splice.cross_entropy(Splice::kZero);
   const char* const meaning = "mean -ln probability of the token that follows (NaN: none follows)";
@@ -109,25 +109,70 @@ void add_attribution(Dataset& dataset, const Attribution& parts, const char* uni
 }
 
 void add_feature_tokens(Dataset& dataset, const Model& model, const Dictionary& dictionary,
-                        const Reconstruction& rebuilt, std::int64_t k) {
-  if (k == 0 || !writes_to_stream(model, dictionary)) return;
+                        const Reconstruction& rebuilt, const SparseAutoencoderOptions& options) {
+  if (options.top_tokens == 0 || !writes_to_stream(model, dictionary)) return;
   const at::Tensor ids = rebuilt.ids.contiguous();
   std::set<std::int64_t> found(ids.data_ptr<std::int64_t>(),
                                ids.data_ptr<std::int64_t>() + ids.numel());
   found.erase(-1);
+  found.insert(options.feature.begin(), options.feature.end());
   if (found.empty()) return;
   const std::vector<std::int64_t> listed(found.begin(), found.end());
   const at::Tensor features = at::tensor(listed, at::kLong);
-  const FeatureTokens tokens = feature_tokens(model, dictionary, features, k);
+  const FeatureTokens tokens = feature_tokens(model, dictionary, features, options.top_tokens);
   dataset.add_coordinate("choice", at::arange(1, tokens.ids.size(1) + 1, at::kInt),
                          "1 is the largest");
   dataset.add("listed_feature", {"listed"}, features.to(at::kInt), "1",
-              "features that feature_id has");
+              "features that feature_id has, and those given");
   dataset.add("feature_top_id", {"listed", "choice"}, tokens.ids, "1",
               "tokens whose logits the decoder's row raises most, at final scale 1",
               Holds::token_ids);
   dataset.add("feature_top_logit", {"listed", "choice"}, tokens.logits, "1",
               "what a unit of activation adds to them");
+}
+
+void add_given(Dataset& dataset, const Reconstruction& rebuilt,
+               const std::vector<std::int64_t>& features, const Splice* splice) {
+  if (features.empty()) return;
+  dataset.add_coordinate("given", at::tensor(features, at::kLong).to(at::kInt),
+                         "feature that was asked for");
+  dataset.add("given_activation", {"token", "given"}, rebuilt.given, "1",
+              "activation of the given features; 0: not active");
+  if (splice == nullptr) return;
+  std::vector<double> kl, loss;
+  kl.reserve(features.size());
+  loss.reserve(features.size());
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    kl.push_back(splice->kl(Splice::kFeatures + i));
+    loss.push_back(splice->cross_entropy(Splice::kFeatures + i));
+  }
+  dataset.add("kl_without_feature", {"given"}, at::tensor(kl, at::kDouble), "nats",
+              "mean KL divergence of the model from itself without the feature");
+  dataset.add("ce_without_feature", {"given"}, at::tensor(loss, at::kDouble), "nats",
+              "mean -ln probability of the token that follows, without the feature");
+}
+
+void add_training(Dataset& dataset, const Trained& trained, double held_out_fvu) {
+  const Dictionary& dictionary = trained.dictionary;
+  dataset.add("encoder", {"feature", "d_model"}, dictionary.encoder.t().contiguous(), "1",
+              "direction that each feature reads");
+  dataset.add("encoder_bias", {"feature"}, dictionary.encoder_bias, "1",
+              "added to what it reads");
+  dataset.add("decoder", {"feature", "d_model"}, dictionary.decoder, "1",
+              "direction that each feature writes, of length 1");
+  dataset.add("decoder_bias", {"d_model"}, dictionary.decoder_bias, "1",
+              "added to every reconstruction, and subtracted from the rows first");
+  dataset.add_coordinate("step", at::arange(trained.mse.size(0), at::kInt),
+                         "step of the optimiser, from 0");
+  dataset.add("training_mse", {"step"}, trained.mse, "1",
+              "mean squared error of the rows of a step, before the step");
+  add_number(dataset, "held_out_fvu", held_out_fvu, "1",
+             "fvu of the text held out, as fvu (NaN: rows do not differ)");
+  dataset.attributes["training_windows"] = trained.windows;
+  dataset.attributes["training_rows"] = trained.rows;
+  dataset.attributes["left_out_rows"] = trained.left_out;
+  dataset.attributes["epochs"] = trained.epochs;
+  dataset.attributes["input_scale"] = trained.scale;
 }
 
 }  // namespace lensbench::dictionaries

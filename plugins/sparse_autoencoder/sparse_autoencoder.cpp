@@ -5,112 +5,86 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <functional>
-#include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
-#include <memory>
-#include <optional>
 #include <utility>
 
 #include "options.hpp"
+#include "reading.hpp"
 #include "result.hpp"
+#include "training.hpp"
 
 namespace lensbench::dictionaries {
 namespace {
 
-/// What is read of the prompt and, where one is given, of a text.
-class Reading {
- public:
-  Reading(Context& context, const StoredDictionary& stored, const Site& site,
-          const SparseAutoencoderOptions& options, const Tokens& tokens)
-      : context_(context),
-        dictionary_(stored.dictionary),
-        site_(site),
-        options_(options),
-        tokens_(tokens),
-        rows_(read_site(context.model(), site, tokens)),
-        skipped_(special_rows(context.model(), tokens, options.exclude_special)),
-        rebuilt_(reconstruct(dictionary_, rows_, skipped_.logical_not(), options.top_features)) {}
+/// A parameter of the other mode would change nothing.
+void check_mode(const Parameters& parameters) {
+  const bool training = parameters.text("mode") == "train";
+  if (!training && parameters.text("sae").empty())
+    throw UsageError(
+        "sparse_autoencoder: mode=use needs sae; give a folder of SAELens or "
+        "ARCHIVE.h5:results/sparse_autoencoder, or train a dictionary with mode=train, hook and "
+        "text");
+  if (!training) return;
+  if (!parameters.text("sae").empty())
+    throw UsageError("sparse_autoencoder: mode=train begins without a dictionary; leave sae out");
+  if (parameters.text("hook").empty())
+    throw UsageError(
+        "sparse_autoencoder: mode=train needs hook, the point that is learned; give for example "
+        "hook=blocks.3.hook_resid_post");
+}
 
-  const SiteRows& rows() const { return rows_; }
-  const Reconstruction& rebuilt() const { return rebuilt_; }
+MeasuredText text_of(const Model& model, const SparseAutoencoderOptions& options,
+                     std::uint64_t seed) {
+  MeasuredText text{.source = options.text, .windows = options.windows};
+  text.options.length = std::min(options.window, position_limit(model.spec()));
+  text.options.min_length = 2;
+  text.options.seed = seed;
+  return text;
+}
 
-  Fidelity fidelity() {
-    Fidelity sums(dictionary_.settings.d_out, dictionary_.settings.features);
-    for_each([&](const Tokens&, const SiteRows& rows, const Reconstruction& rebuilt,
-                 const at::Tensor& skipped) { sums.add(rows, rebuilt, skipped.logical_not()); });
-    if (sums.rows() == 0)
-      throw UsageError(
-          "sparse_autoencoder: all tokens are special; give exclude_special=false, or "
-          "other tokens");
-    return sums;
+/// Documents held out, of at most 16 times the tokens of a step.
+MeasuredText held_out_of(const Model& model, const SparseAutoencoderTraining& training,
+                         const SparseAutoencoderOptions& options, std::uint64_t seed) {
+  return {.source = training.text,
+          .options = corpus_options(model, training, options.window, seed, CorpusPart::held_out),
+          .tokens = 16 * training.tokens_per_step};
+}
+
+/// \throws UsageError if a part of the text has no documents
+void check_text(const Model& model, const SparseAutoencoderTraining& training,
+                const SparseAutoencoderOptions& options, std::uint64_t seed) {
+  for (const CorpusPart part : {CorpusPart::train, CorpusPart::held_out}) {
+    const Corpus corpus(model, training.text,
+                        corpus_options(model, training, options.window, seed, part));
+    if (corpus.documents() == 0)
+      throw UsageError("sparse_autoencoder: held_out is " + std::to_string(training.held_out) +
+                       ", which leaves 0 documents of the text to " +
+                       (part == CorpusPart::train ? "train on" : "measure the dictionary on") +
+                       "; give a text of more documents, or another share");
   }
-
-  Splice splice(const at::Tensor& mean) {
-    Splice sums(context_.model(), site_, mean);
-    for_each([&](const Tokens& tokens, const SiteRows& rows, const Reconstruction& rebuilt,
-                 const at::Tensor& skipped) { sums.add(tokens, rows, rebuilt, skipped); });
-    return sums;
-  }
-
-  /// The unexplained variance of a prediction of the prompt's rows.
-  double fvu_of(const at::Tensor& prediction) const {
-    Fidelity sums(dictionary_.settings.d_out, dictionary_.settings.features);
-    Reconstruction own = rebuilt_;
-    own.output = prediction;
-    sums.add(rows_, own, skipped_.logical_not());
-    return sums.rows() == 0 ? 0 : sums.fvu();
-  }
-  at::Tensor mean_of_prompt() const {
-    return rows_.output.index({skipped_.logical_not()}).mean(0, true).expand_as(rows_.output);
-  }
-
- private:
-  using Use =
-      std::function<void(const Tokens&, const SiteRows&, const Reconstruction&, const at::Tensor&)>;
-  void for_each(const Use& use) {
-    if (options_.text.empty()) return use(tokens_, rows_, rebuilt_, skipped_);
-    const Model& model = context_.model();
-    Corpus corpus(model, options_.text,
-                  {.length = std::min(options_.window, position_limit(model.spec())),
-                   .min_length = 2,
-                   .seed = context_.seed()});
-    for (std::int64_t read = 0; options_.windows == 0 || read < options_.windows; ++read) {
-      if (context_.cancelled()) throw RunError("sparse_autoencoder: the run was interrupted");
-      const auto window = corpus.next();
-      if (!window) break;
-      const SiteRows rows = read_site(model, site_, window->tokens);
-      const at::Tensor skipped = special_rows(model, window->tokens, options_.exclude_special);
-      use(window->tokens, rows, reconstruct(dictionary_, rows, skipped.logical_not(), 1), skipped);
-    }
-  }
-
-  Context& context_;
-  const Dictionary& dictionary_;
-  const Site& site_;
-  const SparseAutoencoderOptions& options_;
-  const Tokens& tokens_;
-  SiteRows rows_;
-  at::Tensor skipped_;
-  Reconstruction rebuilt_;
-};
+}
 
 void add_receipts(Dataset& dataset, const Reading& reading, double change) {
   dataset.receipts.push_back(make_receipt(
       "replacing_by_output_and_error_changes_nothing", change, 1e-5,
       "largest change of the last stream over its largest number; sums in float32 round"));
-  dataset.receipts.push_back(
-      make_receipt("fvu_of_the_rows_is_0",
-                   reading.rows().output.size(0) < 2 ? 0 : reading.fvu_of(reading.rows().output), 0,
-                   "the rows of the prompt as their own reconstruction"));
+  const double own = reading.fvu_of(reading.rows().output);
   const double mean = reading.fvu_of(reading.mean_of_prompt());
+  // NaN where rows do not differ: then there is no share to check.
+  if (own == own)
+    dataset.receipts.push_back(make_receipt("fvu_of_the_rows_is_0", own, 0,
+                                            "the rows of the prompt as their own reconstruction"));
   if (mean == mean)
     dataset.receipts.push_back(make_receipt("fvu_of_the_mean_is_1", std::abs(mean - 1), 1e-5,
                                             "the mean of float32 rows is rounded"));
 }
 
-void add_provenance(Dataset& dataset, const Dictionary& dictionary, const Site& site) {
-  Provenance{.definition = "sparse_autoencoder/1"}.describe(dataset);
+void add_provenance(Dataset& dataset, const Dictionary& dictionary, const Site& site,
+                    bool trained) {
+  Provenance{.definition = "sparse_autoencoder/1",
+             .rule = trained ? "Adam" : "none",
+             .seed_stream = trained ? static_cast<std::int64_t>(kDecoderStream) : -1}
+      .describe(dataset);
   dataset.attributes["base_run"] = "prompt";
   dataset.attributes["source_run"] = "none";
   dataset.attributes["sign"] = "none";
@@ -120,62 +94,147 @@ void add_provenance(Dataset& dataset, const Dictionary& dictionary, const Site& 
   dataset.attributes["centred"] = static_cast<std::int64_t>(site.centred);
 }
 
-}  // namespace
-
-void SparseAutoencoderTool::check_parameters(const Parameters& parameters) const {
-  const SparseAutoencoderOptions options = options_of(model(), parameters);
-  check_options(model(), options);
-  site_of(model(), read_dictionary(parameters.text("sae")), options);
-}
-
-Dataset SparseAutoencoderTool::run(const Request& request) {
-  return read(request.tokens(), request.parameters().text("sae"), target_of(model(), request),
-              options_of(model(), request.parameters()));
-}
-
-Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& folder,
-                                    const Target& target, const SparseAutoencoderOptions& options) {
-  check_options(model(), options);
-  const StoredDictionary stored = read_dictionary(folder);
-  const Dictionary& dictionary = stored.dictionary;
-  const Site site = site_of(model(), stored, options);
-  Reading reading(context(), stored, site, options, tokens);
-  const Fidelity fidelity = reading.fidelity();
+/// What a dictionary makes of a prompt and of the text.
+Dataset measure(Context& context, const Dictionary& dictionary, const Site& site,
+                const Tokens& tokens, const Target& target,
+                const SparseAutoencoderOptions& options, MeasuredText text) {
+  const Model& model = context.model();
+  check_features(options, dictionary.settings.features);
+  Reading reading(context, dictionary, site, options, std::move(text), tokens);
+  FeatureExamples examples(options.feature, options.examples);
+  const Fidelity fidelity = reading.fidelity(examples);
 
   Dataset dataset;
   add_tokens(dataset, tokens, reading.rows(), reading.rebuilt());
   add_fidelity(dataset, dictionary, fidelity);
-  add_feature_tokens(dataset, model(), dictionary, reading.rebuilt(), options.top_tokens);
-  add_receipts(
-      dataset, reading,
-      change_by_output_and_error(model(), site, tokens, reading.rows(), reading.rebuilt()));
+  add_feature_tokens(dataset, model, dictionary, reading.rebuilt(), options);
+  examples.write(dataset);
+  add_receipts(dataset, reading,
+               change_by_output_and_error(model, site, tokens, reading.rows(), reading.rebuilt()));
   if (options.splice) {
     const Splice splice = reading.splice(fidelity.mean());
     add_splice(dataset, splice);
+    add_given(dataset, reading.rebuilt(), options.feature, &splice);
     dataset.receipts.push_back(make_receipt("no_write_was_without_effect",
                                             splice.zero_changes() ? 0 : 1, 0,
                                             "replacing by 0 changed the last stream"));
+  } else {
+    add_given(dataset, reading.rebuilt(), options.feature, nullptr);
   }
   add_options(dataset, options);
   dataset.attributes["target"] = to_string(target);
   dataset.attributes["versus"] = options.versus ? to_string(*options.versus) : "none";
   dataset.attributes["position"] = options.position;
   if (options.attribute) {
-    const MetricReader reader("sparse_autoencoder", model(), tokens, reading.rows().last[0], target,
+    const MetricReader reader("sparse_autoencoder", model, tokens, reading.rows().last[0], target,
                               {.versus = options.versus, .position = options.position});
     const Attribution parts =
-        attribute(model(), site, dictionary, tokens, reading.rows(), reading.rebuilt(), reader);
+        attribute(model, site, dictionary, tokens, reading.rows(), reading.rebuilt(), reader);
     add_attribution(dataset, parts, reader.units());
     reader.describe(dataset);
     dataset.receipts.push_back(make_receipt("parts_sum_to_the_product_with_the_gradient", parts.gap,
                                             1e-5, "sums in float32 round"));
   }
-  add_provenance(dataset, dictionary, site);
+  return dataset;
+}
+
+}  // namespace
+
+void SparseAutoencoderTool::check_parameters(const Parameters& parameters) const {
+  check_mode(parameters);
+  const SparseAutoencoderOptions options = options_of(model(), parameters);
+  check_options(model(), options);
+  if (parameters.text("mode") == "train") {
+    const SparseAutoencoderTraining training = training_of(parameters);
+    check_training(training);
+    check_features(options, training.latents);
+    site_of_training(model(), options);
+    check_text(model(), training, options, context().seed());
+    return;
+  }
+  const StoredDictionary stored = read_dictionary(parameters.text("sae"));
+  check_features(options, stored.dictionary.settings.features);
+  site_of(model(), stored, options);
+}
+
+CostEstimate SparseAutoencoderTool::estimate(const Request& request) const {
+  const Parameters& parameters = request.parameters();
+  CostEstimate cost;
+  if (parameters.text("mode") != "train") return cost;
+  const SparseAutoencoderTraining training = training_of(parameters);
+  const auto width = static_cast<double>(model().spec().d_model);
+  const auto features = static_cast<double>(training.latents);
+  const double rows =
+      static_cast<double>(training.steps) * static_cast<double>(training.tokens_per_step);
+  // The product of the encoder, and the forwards that the rows come from.
+  cost.flops = rows * (2 * width * features +
+                       static_cast<double>(model().spec().n_layers) * 24 * width * width);
+  // Weights, gradients and two running means of both matrices, and the rows of a step.
+  cost.bytes = 8 * width * features * 4 +
+               4 * static_cast<double>(training.tokens_per_step) * width * 4 + 6e7;
+  cost.items = training.steps;
+  return cost;
+}
+
+Dataset SparseAutoencoderTool::run(const Request& request) {
+  const Parameters& parameters = request.parameters();
+  check_mode(parameters);
+  SparseAutoencoderOptions options = options_of(model(), parameters);
+  const Target target = target_of(model(), request);
+  if (parameters.text("mode") != "train")
+    return read(request.tokens(), parameters.text("sae"), target, options);
+  options.text.clear();
+  return train(request.tokens(), training_of(parameters), target, options);
+}
+
+Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& sae,
+                                    const Target& target, const SparseAutoencoderOptions& options) {
+  check_options(model(), options);
+  const StoredDictionary stored = read_dictionary(sae);
+  const Site site = site_of(model(), stored, options);
+  Dataset dataset = measure(context(), stored.dictionary, site, tokens, target, options,
+                            text_of(model(), options, context().seed()));
+  add_provenance(dataset, stored.dictionary, site, false);
+  dataset.attributes["mode"] = "use";
   context().record_file(dataset, "sae", stored.tensors);
-  dataset.attributes["sae"] =
-      std::filesystem::absolute(folder + "/").parent_path().filename().string();
-  context().record_file(dataset, "sae_config", stored.config);
+  if (!stored.from_archive) {
+    dataset.attributes["sae"] =
+        std::filesystem::absolute(sae + "/").parent_path().filename().string();
+    context().record_file(dataset, "sae_config", stored.config);
+  }
   context().record_file(dataset, "text", options.text);
+  return dataset;
+}
+
+Dataset SparseAutoencoderTool::train(const Tokens& tokens,
+                                     const SparseAutoencoderTraining& training,
+                                     const Target& target,
+                                     const SparseAutoencoderOptions& options) {
+  check_options(model(), options);
+  check_training(training);
+  check_features(options, training.latents);
+  if (context().reference_prompts().size() > 1)
+    throw UsageError(
+        "sparse_autoencoder: mode=train reads one prompt through the dictionary, found several; "
+        "give one prompt, and then the others with mode=use");
+  const Site site = site_of_training(model(), options);
+  check_text(model(), training, options, context().seed());
+  read_site(model(), site, tokens, /*whole=*/true);  // a wrong prompt is noticed before the training
+  const Trained trained = train_dictionary(context(), site, training, options);
+  Dataset dataset = measure(context(), trained.dictionary, site, tokens, target, options,
+                            held_out_of(model(), training, options, context().seed()));
+  add_training(dataset, trained, dataset["fvu"].tensor.item<double>());
+  const double longest =
+      (trained.dictionary.decoder_norm - 1).abs().max().item<double>();
+  dataset.receipts.push_back(make_receipt("decoder_rows_have_length_1", longest, 1e-5,
+                                          "lengths of float32 rows are rounded"));
+  add_provenance(dataset, trained.dictionary, site, true);
+  add_training_options(dataset, training);
+  dataset.attributes["mode"] = "train";
+  dataset.attributes["sae"] = "trained here";
+  dataset.attributes["seed"] = static_cast<std::int64_t>(context().seed());
+  context().record_file(dataset, "text", training.text);
+  context().record_model(dataset, "base", model());
   return dataset;
 }
 
