@@ -199,10 +199,12 @@ StoredDictionary read_archive(const std::string& source) {
 
 StoredDictionary read_dictionary(const std::string& source) {
   std::error_code error;
-  if (!fs::is_directory(source, error)) return read_archive(source);
+  const bool is_folder = fs::is_directory(source, error);
+  if (!is_folder && !source.ends_with(".safetensors")) return read_archive(source);
+  const fs::path folder = is_folder ? fs::path(source) : fs::path(source).parent_path();
   StoredDictionary stored;
-  stored.config = (fs::path(source) / "cfg.json").string();
-  stored.tensors = (fs::path(source) / "sae_weights.safetensors").string();
+  stored.config = (folder / "cfg.json").string();
+  stored.tensors = is_folder ? (folder / "sae_weights.safetensors").string() : source;
   Dictionary& found = stored.dictionary;
   found.settings = settings_of(object_of(stored.config), stored.config);
   const DictionarySettings& settings = found.settings;

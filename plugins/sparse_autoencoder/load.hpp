@@ -15,7 +15,7 @@ struct StoredDictionary {
 };
 
 /// Reads a dictionary: a folder that SAELens 6 saved, with `cfg.json` and
-/// `sae_weights.safetensors`, or `ARCHIVE.h5:results/NAME` of a training.
+/// `sae_weights.safetensors`; the latter, or `ARCHIVE.h5:results/NAME` of a training.
 /// \throws InputError with the file and field or tensor for anything else, and for settings that
 ///   this version does not follow
 StoredDictionary read_dictionary(const std::string& source);

@@ -113,6 +113,7 @@ void check_training(const SparseAutoencoderTraining& training) {
 void add_options(Dataset& dataset, const SparseAutoencoderOptions& options) {
   auto& attributes = dataset.attributes;
   attributes["hook"] = options.hook;
+  attributes["text"] = options.text.empty() ? "the prompt" : options.text;
   attributes["window"] = options.window;
   attributes["windows"] = options.windows;
   attributes["top_features"] = options.top_features;
@@ -128,6 +129,7 @@ void add_options(Dataset& dataset, const SparseAutoencoderOptions& options) {
 
 void add_training_options(Dataset& dataset, const SparseAutoencoderTraining& training) {
   auto& attributes = dataset.attributes;
+  attributes["text"] = training.text;
   attributes["latents"] = training.latents;
   attributes["k"] = training.k;
   attributes["steps"] = training.steps;

@@ -198,9 +198,10 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& sae
   dataset.attributes["mode"] = "use";
   context().record_file(dataset, "sae", stored.tensors);
   if (!stored.from_archive) {
-    dataset.attributes["sae"] =
-        std::filesystem::absolute(sae + "/").parent_path().filename().string();
     context().record_file(dataset, "sae_config", stored.config);
+    if (std::filesystem::is_directory(sae))
+      dataset.attributes["sae"] =
+          std::filesystem::absolute(sae + "/").parent_path().filename().string();
   }
   context().record_file(dataset, "text", options.text);
   return dataset;

@@ -76,6 +76,37 @@ TEST_F(ExactSae, MeasuresATextInsteadOfThePrompt) {
   EXPECT_EQ(testing::value_at(found, "mean_l0"), 24);
 }
 
+TEST_F(ExactSae, ShowsWhereAGivenFeatureIsActive) {
+  const std::string text =
+      folder_.write("text.jsonl", "{\"ids\": [3, 17, 5]}\n{\"ids\": [1, 2, 9, 4]}\n");
+  const Dataset found =
+      bench_.tool.read(bench_.tokens, folder(), Target::model(),
+                       {.text = text, .feature = {5, 29}, .examples = 2, .splice = true});
+  // Feature 5 is the positive part of coordinate 5, feature 29 its negative part.
+  const at::Tensor given = found["given_activation"].tensor;
+  const at::Tensor row = bench_.context.activations(bench_.tokens, {"blocks.0.hook_resid_post"})
+                             .at("blocks.0.hook_resid_post")[0]
+                             .select(1, 5);
+  EXPECT_LT(largest_difference(given.select(1, 0) - given.select(1, 1), row), 1e-6);
+  EXPECT_TRUE((given.select(1, 0) * given.select(1, 1)).eq(0).all().item<bool>());
+  const at::Tensor examples = found["example_activation"].tensor;
+  EXPECT_LE(examples.size(0), 4);
+  EXPECT_TRUE(examples.gt(0).all().item<bool>());
+  // Taking the larger part of a coordinate out changes the model.
+  EXPECT_GT(found["kl_without_feature"].tensor.max().item<double>(), 0);
+}
+
+TEST_F(ExactSae, TakesAFeatureOutOfTheActivationOrOfItsReconstruction) {
+  // The dictionary rebuilds every row, so that both are the same.
+  const auto without = [&](bool error_term) {
+    return bench_.tool
+        .read(bench_.tokens, folder(), Target::model(),
+              {.feature = {3}, .splice = true, .error_term = error_term})["ce_without_feature"]
+        .tensor.item<double>();
+  };
+  EXPECT_NEAR(without(true), without(false), 1e-6);
+}
+
 TEST_F(ExactSae, NamesTheFieldThatItCannotFollow) {
   EXPECT_THAT(refusal("["), HasSubstr("is not a JSON object"));
   EXPECT_THAT(refusal(R"({"architecture": "temporal", "d_in": 24, "d_sae": 48})"),
@@ -102,6 +133,27 @@ TEST_F(ExactSae, NeedsAPointOfItsWidth) {
   EXPECT_THAT(message_of<UsageError>([&] { read("blocks.*.hook_resid_post"); }),
               HasSubstr("2 hook points"));
   EXPECT_THROW(read("blocks.7.hook_resid_post"), UsageError);
+}
+
+TEST_F(ExactSae, RefusesOptionsThatContradictEachOther) {
+  const auto refused = [&](const SparseAutoencoderOptions& options) {
+    return message_of<UsageError>(
+        [&] { bench_.tool.read(bench_.tokens, folder(), Target::model(), options); });
+  };
+  EXPECT_THAT(refused({.top_features = 0}), HasSubstr("top_features is 0, expected at least 1"));
+  EXPECT_THAT(refused({.feature = {48}}), HasSubstr("feature is 48, expected 0 to 47"));
+  EXPECT_THAT(refused({.error_term = false}), HasSubstr("give splice=true and feature"));
+  EXPECT_THAT(refused({.versus = Target::next()}), HasSubstr("attribute=true"));
+  EXPECT_THAT(refused({.center = "perhaps"}), HasSubstr("center is 'perhaps'"));
+}
+
+TEST_F(ExactSae, RefusesWhatIsNotADictionary) {
+  const auto refused = [&](const std::string& sae) {
+    return message_of<InputError>(
+        [&] { bench_.tool.read(bench_.tokens, sae, Target::model(), {}); });
+  };
+  EXPECT_THAT(refused(folder_ / "none"), HasSubstr("is not a folder"));
+  EXPECT_THAT(refused(folder_.path().string()), HasSubstr("cfg.json"));
 }
 
 }  // namespace

@@ -24,6 +24,27 @@ namespace lensbench::dictionaries {
 using ::testing::HasSubstr;
 using testing::message_of;
 
+inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+/// Activations [row, feature].
+inline at::Tensor dense(const ActiveFeatures& active, std::int64_t features) {
+  at::Tensor found = at::zeros({active.rows(), features});
+  for (std::int64_t row = 0; row < active.rows(); ++row)
+    for (auto e = active.offsets[row].item<std::int64_t>();
+         e < active.offsets[row + 1].item<std::int64_t>(); ++e)
+      found[row][active.ids[e].item<std::int64_t>()] = active.values[e];
+  return found;
+}
+
+/// What a dictionary rebuilds of rows [row, d_in].
+inline at::Tensor output(const Dictionary& dictionary, const at::Tensor& rows) {
+  const NormalisedRows normal = normalised(dictionary, rows);
+  return output_of(dictionary, normal,
+                   parts_of_features(dictionary, normal, encode(dictionary, normal)), rows);
+}
+
 inline std::string reference_folder(const std::string& kind = "") {
   return testing::data_folder() + "/sparse_autoencoder/" + kind;
 }
