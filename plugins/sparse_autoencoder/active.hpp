@@ -25,8 +25,7 @@ using ActiveEntry = std::pair<std::int64_t, float>;
 /// Collects the active features of rows, on all threads.
 /// \param collect  collect(row, entries) appends those of a row
 ActiveFeatures collect_active(
-    std::int64_t rows,
-    const std::function<void(std::int64_t, std::vector<ActiveEntry>&)>& collect);
+    std::int64_t rows, const std::function<void(std::int64_t, std::vector<ActiveEntry>&)>& collect);
 
 /// Entries above `least`, which is at least 0.
 /// \param least  [feature]; nullptr: 0

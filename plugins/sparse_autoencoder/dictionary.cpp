@@ -55,9 +55,9 @@ NormalisedRows normalised(const Dictionary& dictionary, const at::Tensor& rows) 
 ActiveFeatures encode(const Dictionary& dictionary, const NormalisedRows& rows) {
   const DictionarySettings& settings = dictionary.settings;
   const bool has_gate = settings.activation == Activation::gated;
-  const at::Tensor values =
-      has_gate ? at::mm(rows.rows, dictionary.encoder)
-               : at::addmm(dictionary.encoder_bias, rows.rows, dictionary.encoder);
+  const at::Tensor values = has_gate
+                                ? at::mm(rows.rows, dictionary.encoder)
+                                : at::addmm(dictionary.encoder_bias, rows.rows, dictionary.encoder);
   const float* const first = values.data_ptr<float>();
   const float* const threshold =
       settings.activation == Activation::jumprelu ? numbers(dictionary.threshold) : nullptr;
@@ -87,8 +87,8 @@ at::Tensor parts_of_features(const Dictionary& dictionary, const NormalisedRows&
   if (active.ids.size(0) * kSparse < active.rows() * features) {
     parts = weighted_rows(dictionary.decoder, {active.offsets, active.ids, factors});
   } else {
-    const at::Tensor counts = active.offsets.narrow(0, 1, active.rows()) -
-                              active.offsets.narrow(0, 0, active.rows());
+    const at::Tensor counts =
+        active.offsets.narrow(0, 1, active.rows()) - active.offsets.narrow(0, 0, active.rows());
     const at::Tensor places =
         at::repeat_interleave(at::arange(active.rows(), at::kLong), counts) * features + active.ids;
     const at::Tensor dense = at::zeros({active.rows() * features}, at::kFloat);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/coordinates.hpp"
+
 namespace lensbench::dictionaries {
 namespace {
 
@@ -37,9 +39,9 @@ void FeatureExamples::add(const Tokens& tokens, const at::Tensor& activations,
       if (value <= 0 || !counted[row].item<bool>()) continue;
       if (top.size() == k_ && value <= top.back().activation) continue;
       // Of equal activations the first one is better.
-      const auto place = std::upper_bound(
-          top.begin(), top.end(), value,
-          [](double a, const FeatureExample& b) { return a > b.activation; });
+      const auto place =
+          std::upper_bound(top.begin(), top.end(), value,
+                           [](double a, const FeatureExample& b) { return a > b.activation; });
       top.insert(place, {value, document, first_position + row, around(tokens, row)});
       if (top.size() > k_) top.pop_back();
     }

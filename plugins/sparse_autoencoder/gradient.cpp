@@ -70,8 +70,8 @@ at::Tensor add_active(const Weights& weights, const Tile& tile, std::int64_t k,
   at::Tensor numbers;
   const ActiveFeatures sorted = by_feature(active, weights.decoder.size(0), &numbers);
   found.gradient.decoder.add_(weighted_rows(gradient, sorted));
-  found.gradient.encoder.add_(weighted_rows(
-      tile.rows, {sorted.offsets, sorted.ids, of_entries.index_select(0, numbers)}));
+  found.gradient.encoder.add_(
+      weighted_rows(tile.rows, {sorted.offsets, sorted.ids, of_entries.index_select(0, numbers)}));
   found.gradient.encoder_bias.index_add_(0, active.ids, of_entries);
   found.gradient.decoder_bias.add_(gradient.sum(0));
   found.active.index_fill_(0, active.ids, true);
@@ -85,8 +85,7 @@ void add_dead(const Weights& weights, const Tile& tile, const at::Tensor& error,
   const at::Tensor& dead = settings.dead;
   const std::int64_t wanted = std::max<std::int64_t>(1, weights.decoder.size(1) / 2);
   const std::int64_t k = std::min(wanted, dead.size(0));
-  const double weight =
-      settings.auxiliary * static_cast<double>(k) / static_cast<double>(wanted);
+  const double weight = settings.auxiliary * static_cast<double>(k) / static_cast<double>(wanted);
   const at::Tensor decoder = weights.decoder.index_select(0, dead);
   const at::Tensor products = tile.products.index_select(1, dead);
   const auto [values, where] = at::topk(products, k, 1);

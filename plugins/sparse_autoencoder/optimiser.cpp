@@ -9,7 +9,7 @@
 namespace lensbench::dictionaries {
 namespace {
 
-constexpr double kMeanDecay = 0.9, kSquareDecay = 0.999, kEpsilon = 1e-8, kLongest = 1;
+constexpr double kMeanDecay = 0.9, kSquareDecay = 0.999, kLeastDivisor = 1e-8, kLongest = 1;
 
 std::array<at::Tensor, 4> parts(const Weights& weights) {
   return {weights.encoder, weights.encoder_bias, weights.decoder, weights.decoder_bias};
@@ -42,7 +42,7 @@ void Adam::step(Weights& weights, Weights& gradient, double rate, std::int64_t s
   for (std::size_t i = 0; i < own.size(); ++i) {
     means[i].mul_(kMeanDecay).add_(gradients[i], 1 - kMeanDecay);
     squares[i].mul_(kSquareDecay).addcmul_(gradients[i], gradients[i], 1 - kSquareDecay);
-    const at::Tensor divisor = squares[i].sqrt().div_(std::sqrt(square_bias)).add_(kEpsilon);
+    const at::Tensor divisor = squares[i].sqrt().div_(std::sqrt(square_bias)).add_(kLeastDivisor);
     own[i].addcdiv_(means[i], divisor, -rate / mean_bias);
   }
   weights.decoder.div_(weights.decoder.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12));

@@ -99,8 +99,8 @@ void check_training(const SparseAutoencoderTraining& training) {
                      ", expected at most latents (" + std::to_string(training.latents) + ")");
   const auto number = [](bool holds, const char* name, double found, const char* range) {
     if (!holds)
-      throw UsageError("sparse_autoencoder: " + std::string(name) + " is " +
-                       std::to_string(found) + ", expected " + range);
+      throw UsageError("sparse_autoencoder: " + std::string(name) + " is " + std::to_string(found) +
+                       ", expected " + range);
   };
   number(training.learning_rate > 0 && std::isfinite(training.learning_rate), "learning_rate",
          training.learning_rate, "above 0");

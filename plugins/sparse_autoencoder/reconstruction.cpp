@@ -40,8 +40,7 @@ void list_features(const ActiveFeatures& active, std::int64_t first_row, Reconst
     const auto kept = std::min<std::int64_t>(listed, std::ssize(entries));
     std::partial_sort(entries.begin(), entries.begin() + kept, entries.end(),
                       [](const ActiveEntry& a, const ActiveEntry& b) {
-                        return a.second > b.second ||
-                               (a.second == b.second && a.first < b.first);
+                        return a.second > b.second || (a.second == b.second && a.first < b.first);
                       });
     for (std::int64_t i = 0; i < kept; ++i) {
       found.ids.data_ptr<std::int64_t>()[place * listed + i] =

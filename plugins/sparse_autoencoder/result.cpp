@@ -156,8 +156,7 @@ void add_training(Dataset& dataset, const Trained& trained, double held_out_fvu)
   const Dictionary& dictionary = trained.dictionary;
   dataset.add("encoder", {"feature", "d_model"}, dictionary.encoder.t().contiguous(), "1",
               "direction that each feature reads");
-  dataset.add("encoder_bias", {"feature"}, dictionary.encoder_bias, "1",
-              "added to what it reads");
+  dataset.add("encoder_bias", {"feature"}, dictionary.encoder_bias, "1", "added to what it reads");
   dataset.add("decoder", {"feature", "d_model"}, dictionary.decoder, "1",
               "direction that each feature writes, of length 1");
   dataset.add("decoder_bias", {"d_model"}, dictionary.decoder_bias, "1",

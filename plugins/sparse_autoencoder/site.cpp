@@ -80,8 +80,8 @@ Site site_of(const Model& model, const StoredDictionary& stored,
     check_width(model, output, stored, settings.d_out);
     site.output = output.name;
     const auto blocks = blocks_to(output);
-    site.blocks = site.blocks && blocks ? std::optional(std::max(*site.blocks, *blocks))
-                                        : std::nullopt;
+    site.blocks =
+        site.blocks && blocks ? std::optional(std::max(*site.blocks, *blocks)) : std::nullopt;
   }
   site.centred = is_centred(stored.dictionary.settings.centred_model, options.center);
   return site;
@@ -127,8 +127,7 @@ SiteRows read_site(const Model& model, const Site& site, const Tokens& tokens, b
   return found;
 }
 
-at::Tensor read_inputs(const Model& model, const Site& site,
-                       const std::vector<Tokens>& sequences) {
+at::Tensor read_inputs(const Model& model, const Site& site, const std::vector<Tokens>& sequences) {
   std::vector<at::Tensor> rows(sequences.size());
   std::map<std::int64_t, std::vector<std::size_t>> of_length;
   for (std::size_t i = 0; i < sequences.size(); ++i) of_length[sequences[i].size()].push_back(i);

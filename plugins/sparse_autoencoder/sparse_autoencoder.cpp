@@ -96,8 +96,8 @@ void add_provenance(Dataset& dataset, const Dictionary& dictionary, const Site& 
 
 /// What a dictionary makes of a prompt and of the text.
 Dataset measure(Context& context, const Dictionary& dictionary, const Site& site,
-                const Tokens& tokens, const Target& target,
-                const SparseAutoencoderOptions& options, MeasuredText text) {
+                const Tokens& tokens, const Target& target, const SparseAutoencoderOptions& options,
+                MeasuredText text) {
   const Model& model = context.model();
   check_features(options, dictionary.settings.features);
   Reading reading(context, dictionary, site, options, std::move(text), tokens);
@@ -220,13 +220,13 @@ Dataset SparseAutoencoderTool::train(const Tokens& tokens,
         "give one prompt, and then the others with mode=use");
   const Site site = site_of_training(model(), options);
   check_text(model(), training, options, context().seed());
-  read_site(model(), site, tokens, /*whole=*/true);  // a wrong prompt is noticed before the training
+  read_site(model(), site, tokens,
+            /*whole=*/true);  // a wrong prompt is noticed before the training
   const Trained trained = train_dictionary(context(), site, training, options);
   Dataset dataset = measure(context(), trained.dictionary, site, tokens, target, options,
                             held_out_of(model(), training, options, context().seed()));
   add_training(dataset, trained, dataset["fvu"].tensor.item<double>());
-  const double longest =
-      (trained.dictionary.decoder_norm - 1).abs().max().item<double>();
+  const double longest = (trained.dictionary.decoder_norm - 1).abs().max().item<double>();
   dataset.receipts.push_back(make_receipt("decoder_rows_have_length_1", longest, 1e-5,
                                           "lengths of float32 rows are rounded"));
   add_provenance(dataset, trained.dictionary, site, true);

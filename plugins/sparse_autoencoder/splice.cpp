@@ -27,8 +27,9 @@ Splice::Splice(const Model& model, const Site& site, const Dictionary& dictionar
 
 std::vector<at::Tensor> Splice::replacements(const SiteRows& rows,
                                              const Reconstruction& rebuilt) const {
-  std::vector<at::Tensor> found{uncentred(rebuilt.output, rows), at::zeros_like(rows.output),
-                                uncentred(settings_.mean.to(at::kFloat).expand_as(rows.output), rows)};
+  std::vector<at::Tensor> found{
+      uncentred(rebuilt.output, rows), at::zeros_like(rows.output),
+      uncentred(settings_.mean.to(at::kFloat).expand_as(rows.output), rows)};
   found.reserve(kl_.size());
   const at::Tensor& from = settings_.keeps_error ? rows.output : rebuilt.output;
   const NormalisedRows normal = normalised(dictionary_, rows.input);

@@ -74,9 +74,8 @@ class RowSource {
     origin = std::get<0>(rows.median(0));
     const double length = (rows - origin).norm(2, {1}).median().item<double>();
     if (!(length > 0))
-      throw UsageError(
-          "sparse_autoencoder: most rows of '" + site_.input +
-          "' are equal, so that there is nothing to learn; give another hook or text");
+      throw UsageError("sparse_autoencoder: most rows of '" + site_.input +
+                       "' are equal, so that there is nothing to learn; give another hook or text");
     scale = std::sqrt(static_cast<double>(rows.size(1))) / length;
   }
 
@@ -117,7 +116,10 @@ class Run {
  public:
   Run(Context& context, const Site& site, const SparseAutoencoderTraining& training,
       const SparseAutoencoderOptions& options)
-      : context_(context), site_(site), training_(training), source_(context, site, training, options) {
+      : context_(context),
+        site_(site),
+        training_(training),
+        source_(context, site, training, options) {
     mse_.reserve(static_cast<std::size_t>(training.steps));
     if (const auto state = context.committed(kState)) take_up(*state);
   }
@@ -135,8 +137,12 @@ class Run {
       keep();
       kept = now;
     }
-    return {dictionary(),          at::tensor(mse_, at::kDouble), source_.windows.read,
-            source_.windows.epochs, rows_,                        source_.left_out,
+    return {dictionary(),
+            at::tensor(mse_, at::kDouble),
+            source_.windows.read,
+            source_.windows.epochs,
+            rows_,
+            source_.left_out,
             source_.scale};
   }
 
@@ -150,10 +156,9 @@ class Run {
     if (done() == 0) begin(found);
     const at::Tensor rows = source_.scaled(found);
     const at::Tensor dead = last_active_.lt(done() - kDeadAfter).nonzero().flatten();
-    LossGradient step =
-        loss_gradient(weights_, rows, {training_.k, training_.auxiliary, dead});
-    const double mse = step.squared_error / static_cast<double>(rows.size(0)) /
-                       (source_.scale * source_.scale);
+    LossGradient step = loss_gradient(weights_, rows, {training_.k, training_.auxiliary, dead});
+    const double mse =
+        step.squared_error / static_cast<double>(rows.size(0)) / (source_.scale * source_.scale);
     adam_.step(weights_, step.gradient, rate_of(training_, done()), done());
     if (!std::isfinite(mse) || !std::isfinite(weights_.encoder.sum().item<double>()))
       throw RunError("sparse_autoencoder: the error of step " + std::to_string(done()) +

@@ -94,8 +94,9 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
                                         {"b_enc", at::zeros({4})},
                                         {"W_dec", at::ones({4, width})},
                                         {"b_dec", at::zeros({width})}});
-  folder_.write("cfg.json", "{\"architecture\": \"standard\", \"d_in\": 128, \"d_sae\": 4, "
-                            "\"metadata\": {\"hook_name\": \"blocks.0.hook_resid_post\"}}");
+  folder_.write("cfg.json",
+                "{\"architecture\": \"standard\", \"d_in\": 128, \"d_sae\": 4, "
+                "\"metadata\": {\"hook_name\": \"blocks.0.hook_resid_post\"}}");
   const std::map<std::string, std::vector<Reading>> readings = {
       {"layer_attribution", {{"reference", {{"reference", text}, {"ablation", "mean"}}}}},
       {"activation_patching",

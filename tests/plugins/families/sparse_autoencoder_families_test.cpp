@@ -11,8 +11,9 @@ class SparseAutoencoderFamilies : public ::testing::TestWithParam<std::string> {
 
 TEST_P(SparseAutoencoderFamilies, AreTrainedAndReadInEveryStream) {
   const testing::TempDir folder;
-  const std::string text = folder.write("text.jsonl", "{\"ids\": [3, 1, 4, 1, 2]}\n"
-                                                      "{\"ids\": [2, 4, 1, 3, 3]}\n");
+  const std::string text = folder.write("text.jsonl",
+                                        "{\"ids\": [3, 1, 4, 1, 2]}\n"
+                                        "{\"ids\": [2, 4, 1, 3, 3]}\n");
   const auto found = answer_or_refusal<dictionaries::SparseAutoencoderTool>(
       GetParam(), [&](dictionaries::SparseAutoencoderTool& tool, const Tokens& tokens) {
         const TransformerSpec& spec = tool.model().spec();

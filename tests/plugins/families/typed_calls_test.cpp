@@ -214,9 +214,9 @@ TEST(TypedCalls, OfSparseAutoencoderHaveTheDefaultsOfRequests) {
   const std::string sae = testing::data_folder() + "/sparse_autoencoder/standard";
   TypedBench<dictionaries::SparseAutoencoderTool> bench;
   // Those of a training are not options of a reading.
-  bench.expect_answer(bench.tool.read(bench.tokens, sae, Target::model(), {}), {{"sae", sae}},
-                      {"latents", "k", "steps", "tokens_per_step", "learning_rate", "auxiliary",
-                       "held_out"});
+  bench.expect_answer(
+      bench.tool.read(bench.tokens, sae, Target::model(), {}), {{"sae", sae}},
+      {"latents", "k", "steps", "tokens_per_step", "learning_rate", "auxiliary", "held_out"});
 }
 
 TEST(TypedCalls, ThatTrainASparseAutoencoderHaveTheDefaultsOfRequests) {

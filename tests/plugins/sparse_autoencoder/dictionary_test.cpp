@@ -82,7 +82,8 @@ std::vector<ActiveEntry> largest_of(const std::vector<float>& values, std::int64
 }
 
 TEST(LargestFeatures, AreInTheirOrderAndOfEqualOnesTheFirst) {
-  EXPECT_THAT(largest_of({1, 5, -2, 5, 3, 5}, 2), ElementsAre(ActiveEntry{1, 5}, ActiveEntry{3, 5}));
+  EXPECT_THAT(largest_of({1, 5, -2, 5, 3, 5}, 2),
+              ElementsAre(ActiveEntry{1, 5}, ActiveEntry{3, 5}));
   EXPECT_THAT(largest_of({0, -1, 4}, 2), ElementsAre(ActiveEntry{2, 4}));
 }
 
@@ -113,8 +114,8 @@ TEST_P(SaeLens, HasTheSameFeaturesAndOutputs) {
   const Dictionary dictionary = read_dictionary(reference_folder(GetParam())).dictionary;
   const at::Tensor wanted = expected.read(GetParam() + ".features");
   EXPECT_GT(wanted.gt(0).sum().item<std::int64_t>(), 0);
-  EXPECT_LT(largest_difference(
-                dense(encode(dictionary, normalised(dictionary, x)), wanted.size(1)), wanted),
+  EXPECT_LT(largest_difference(dense(encode(dictionary, normalised(dictionary, x)), wanted.size(1)),
+                               wanted),
             1e-5);
   EXPECT_LT(largest_difference(output(dictionary, x), expected.read(GetParam() + ".output")), 1e-5);
 }

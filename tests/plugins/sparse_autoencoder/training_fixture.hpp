@@ -18,8 +18,7 @@ inline std::string documents(std::int64_t count, std::int64_t length, std::int64
   for (std::int64_t document = 0; document < count; ++document) {
     lines += "{\"ids\": [";
     for (std::int64_t i = 0; i < length; ++i)
-      lines += (i == 0 ? "" : ",") +
-               std::to_string(draw.below(static_cast<std::uint64_t>(vocab)));
+      lines += (i == 0 ? "" : ",") + std::to_string(draw.below(static_cast<std::uint64_t>(vocab)));
     lines += "]}\n";
   }
   return lines;

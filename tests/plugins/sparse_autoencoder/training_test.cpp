@@ -27,8 +27,7 @@ at::Tensor loss_of(const Weights& weights, const at::Tensor& x, const LossSettin
     const auto [top, where] = at::topk(values, k, 1);
     return at::zeros_like(values).scatter(1, where, top);
   };
-  const at::Tensor out =
-      at::mm(kept(z, settings.k).relu(), weights.decoder) + weights.decoder_bias;
+  const at::Tensor out = at::mm(kept(z, settings.k).relu(), weights.decoder) + weights.decoder_bias;
   at::Tensor loss = (x - out).square().mean();
   if (!settings.dead.defined()) return loss;
   // Half of five coordinates are two features; with one dead feature the weight is half.
@@ -245,7 +244,7 @@ TEST(TrainingOnPlantedFeatures, FindsThem) {
                                           .k = 2,
                                           .steps = 800,
                                           .tokens_per_step = 128,
-                                          .learning_rate = 0.01},
+                                          .learning_rate = 0.003},
                                          Target::model(), {.hook = "hook_embed"});
   at::Tensor truth = bench.context.activations(bench.tokens, {"hook_embed"}).at("hook_embed")[0];
   truth = truth / truth.norm(2, {1}, true);

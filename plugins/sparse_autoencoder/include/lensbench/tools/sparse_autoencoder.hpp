@@ -30,14 +30,14 @@ struct SparseAutoencoderOptions {
 
 /// Training of a small dictionary, which keeps the `k` largest features of each row.
 struct SparseAutoencoderTraining {
-  std::string text = {};               ///< text to learn from (`Corpus`)
-  std::int64_t latents = 1024;         ///< features of the dictionary
-  std::int64_t k = 16;                 ///< features that are active at once
-  std::int64_t steps = 1000;           ///< steps of the optimiser
-  std::int64_t tokens_per_step = 4096; ///< least tokens of the windows of a step
-  double learning_rate = 0.0004;       ///< of Adam; it falls to 0 in the last fifth of the steps
-  double auxiliary = 0.03;             ///< weight of the loss that revives features; 0: none
-  double held_out = 0.05;              ///< share of the documents that the result is measured on
+  std::string text = {};                ///< text to learn from (`Corpus`)
+  std::int64_t latents = 1024;          ///< features of the dictionary
+  std::int64_t k = 16;                  ///< features that are active at once
+  std::int64_t steps = 1000;            ///< steps of the optimiser
+  std::int64_t tokens_per_step = 4096;  ///< least tokens of the windows of a step
+  double learning_rate = 0.0004;        ///< of Adam; it falls to 0 in the last fifth of the steps
+  double auxiliary = 0.03;              ///< weight of the loss that revives features; 0: none
+  double held_out = 0.05;               ///< share of the documents that the result is measured on
 };
 
 /// Reads activations through a sparse autoencoder or transcoder that SAELens 6 saved, or that was
