@@ -69,17 +69,17 @@ void encode_of_16k_features(benchmark::State& state) {
   double products = std::numeric_limits<double>::infinity(), encode = products, whole = products;
   double active = 0;
   for (auto _ : state) {
-    products = std::min(products, seconds_of([&] {
-                          benchmark::DoNotOptimize(at::mm(rows, dictionary.encoder));
-                        }));
+    products = std::min(
+        products, seconds_of([&] { benchmark::DoNotOptimize(at::mm(rows, dictionary.encoder)); }));
     encode = std::min(encode, seconds_of([&] {
                         const auto found =
                             dictionaries::encode(dictionary, normalised(dictionary, rows));
                         active = static_cast<double>(found.ids.size(0)) / kRows;
                       }));
-    whole = std::min(whole, seconds_of([&] {
-                       reconstruct(dictionary, {rows, rows, {}, {}}, at::ones({kRows}, at::kBool), 10);
-                     }));
+    whole =
+        std::min(whole, seconds_of([&] {
+                   reconstruct(dictionary, {rows, rows, {}, {}}, at::ones({kRows}, at::kBool), 10);
+                 }));
   }
   state.counters["encode_to_products"] = encode / products;
   state.counters["reconstruct_to_products"] = whole / products;
@@ -104,9 +104,8 @@ void gradient_of_dictionary(benchmark::State& state) {
   weights.encoder.copy_(weights.decoder);
   double products = std::numeric_limits<double>::infinity(), step = products;
   for (auto _ : state) {
-    products = std::min(products, seconds_of([&] {
-                          benchmark::DoNotOptimize(at::mm(x, weights.encoder.t()));
-                        }));
+    products = std::min(
+        products, seconds_of([&] { benchmark::DoNotOptimize(at::mm(x, weights.encoder.t())); }));
     step = std::min(step, seconds_of([&] { loss_gradient(weights, x, {.k = 16}); }));
   }
   state.counters["gradient_to_products"] = step / products;
