@@ -35,6 +35,9 @@ inline SparseAutoencoderTraining small_training(const std::string& text) {
           .held_out = 0.2};
 }
 
-inline const SparseAutoencoderOptions kStream = {.hook = "blocks.0.hook_resid_post", .window = 12};
+/// The stream after the first block, in windows of 12 tokens.
+inline SparseAutoencoderOptions first_stream() {
+  return {.hook = "blocks.0.hook_resid_post", .window = 12};
+}
 
 }  // namespace lensbench::dictionaries

@@ -108,7 +108,7 @@ class Training : public ::testing::Test {
   Dataset train(RunServices* run = nullptr) {
     SaeBench bench({3, 17, 5, 9});
     if (run != nullptr) bench.context.connect(run);
-    Dataset found = bench.tool.train(bench.tokens, training_, Target::model(), kStream);
+    Dataset found = bench.tool.train(bench.tokens, training_, Target::model(), first_stream());
     bench.context.connect(nullptr);
     return found;
   }
@@ -159,7 +159,7 @@ TEST_F(Training, LowersTheErrorOnTextHeldOut) {
 
 TEST_F(Training, RefusesWhatItCannotLearnFrom) {
   SaeBench bench;
-  const auto refused = [&](auto change, SparseAutoencoderOptions options = kStream) {
+  const auto refused = [&](auto change, SparseAutoencoderOptions options = first_stream()) {
     SparseAutoencoderTraining training = training_;
     change(training);
     return message_of<UsageError>(
@@ -173,7 +173,8 @@ TEST_F(Training, RefusesWhatItCannotLearnFrom) {
   EXPECT_THAT(refused(nothing, {}), HasSubstr("a training does not name a hook point"));
   EXPECT_THAT(refused(nothing, {.hook = "blocks.0.attn.hook_pattern"}),
               HasSubstr("one row for each position"));
-  EXPECT_THAT(refused(nothing, {.hook = kStream.hook, .feature = {40}}), HasSubstr("0 to 39"));
+  EXPECT_THAT(refused(nothing, {.hook = first_stream().hook, .feature = {40}}),
+              HasSubstr("0 to 39"));
 }
 
 TEST_F(Training, ThatDivergesIsRefused) {
@@ -227,8 +228,9 @@ TEST(TrainingOnPlantedFeatures, FindsThem) {
       for (std::int64_t i = 0; i < 16; ++i)
         planted.embed(token, i, directions[feature][i].item<double>());
   }
-  const auto model = planted.open();
-  testing::TempDir folder;
+  const testing::TempDir folder;
+  planted.write(folder.path());
+  const auto model = Model::open(folder.path().string());
   std::string lines;
   for (int document = 0; document < 40; ++document) {
     lines += "{\"ids\": [1";
