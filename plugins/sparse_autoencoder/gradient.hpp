@@ -20,7 +20,7 @@ struct Weights {
 struct LossSettings {
   std::int64_t k = 1;
   double auxiliary = 0;  ///< weight of the part of features that are never active
-  at::Tensor dead;       ///< [dead] int64, these features; undefined: none
+  at::Tensor dead = {};  ///< [dead] int64, these features; undefined: none
 };
 
 /// Loss, its gradient, and the features that were active in a row.
