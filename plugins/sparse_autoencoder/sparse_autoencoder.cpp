@@ -187,10 +187,18 @@ Dataset SparseAutoencoderTool::run(const Request& request) {
   return train(request.tokens(), training_of(parameters), target, options);
 }
 
+const StoredDictionary& SparseAutoencoderTool::dictionary(const std::string& sae) {
+  if (stored_ && source_ == sae) return *stored_;
+  stored_.reset();
+  stored_ = read_dictionary(sae);
+  source_ = sae;
+  return *stored_;
+}
+
 Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& sae,
                                     const Target& target, const SparseAutoencoderOptions& options) {
   check_options(model(), options);
-  const StoredDictionary stored = read_dictionary(sae);
+  const StoredDictionary& stored = dictionary(sae);
   const Site site = site_of(model(), stored, options);
   Dataset dataset = measure(context(), stored.dictionary, site, tokens, target, options,
                             text_of(model(), options, context().seed()));

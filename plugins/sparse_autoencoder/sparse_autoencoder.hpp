@@ -2,9 +2,8 @@
 
 #include <lensbench/metric.hpp>
 #include <lensbench/tools/sparse_autoencoder.hpp>
-#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "load.hpp"
 #include "schema.hpp"
@@ -79,6 +78,13 @@ class SparseAutoencoderTool final : public SparseAutoencoder {
                const SparseAutoencoderOptions& options) override;
   Dataset train(const Tokens& tokens, const SparseAutoencoderTraining& training,
                 const Target& target, const SparseAutoencoderOptions& options) override;
+
+ private:
+  /// The dictionary of a source; kept for the next case.
+  const StoredDictionary& dictionary(const std::string& sae);
+
+  std::string source_;
+  std::optional<StoredDictionary> stored_;
 };
 
 }  // namespace lensbench::dictionaries

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <lensbench/error.hpp>
 #include <map>
 #include <memory>
 #include <string>

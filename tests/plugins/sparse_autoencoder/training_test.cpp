@@ -138,7 +138,7 @@ TEST_F(Training, OfOneSeedHasOneResult) {
 }
 
 TEST_F(Training, GoesOnAfterAnInterruptionWithTheSameBits) {
-  for (const std::string text : {training_.text, std::string("generated:4")}) {
+  for (const std::string& text : {training_.text, std::string("generated:4")}) {
     training_.text = text;
     const Dataset whole = train();
     for (const std::int64_t steps : {1, 4}) {
