@@ -65,12 +65,16 @@ class RowSource {
     for (const Tokens& window : step)
       special.push_back(special_rows(context_.model(), window, exclude_special_));
     const at::Tensor all = read_inputs(context_.model(), site_, step);
-    return all.index({at::cat(special).logical_not()});
+    const at::Tensor rows = all.index({at::cat(special).logical_not()});
+    if (rows.size(0) == 0)
+      throw UsageError(
+          "sparse_autoencoder: all tokens of a step are special; give exclude_special=false, or "
+          "another text");
+    return rows;
   }
 
   /// What is known after the rows of the first step.
   void measure(const at::Tensor& rows) {
-    if (rows.size(0) == 0) throw UsageError("sparse_autoencoder: all tokens are special");
     origin = std::get<0>(rows.median(0));
     const double length = (rows - origin).norm(2, {1}).median().item<double>();
     if (!(length > 0))
@@ -155,6 +159,9 @@ class Run {
     if (!found.defined()) return false;
     if (done() == 0) begin(found);
     const at::Tensor rows = source_.scaled(found);
+    if (rows.size(0) == 0)
+      throw RunError("sparse_autoencoder: all rows of step " + std::to_string(done()) +
+                     " are more than ten times as long as those of the first; give another text");
     const at::Tensor dead = last_active_.lt(done() - kDeadAfter).nonzero().flatten();
     LossGradient step = loss_gradient(weights_, rows, {training_.k, training_.auxiliary, dead});
     const double mse =
