@@ -51,15 +51,17 @@ void FeatureExamples::write(Dataset& dataset) const {
   std::vector<std::string> labels, texts;
   std::vector<std::int64_t> feature, rank, document, position;
   std::vector<double> activation;
+  // Each feature has as many rows in every case, so that cases can be joined.
   for (std::size_t f = 0; f < top_.size(); ++f)
-    for (std::size_t i = 0; i < top_[f].size(); ++i) {
-      const FeatureExample& example = top_[f][i];
+    for (std::size_t i = 0; i < k_; ++i) {
+      const bool known = i < top_[f].size();
+      const FeatureExample example = known ? top_[f][i] : FeatureExample{.position = -1};
       feature.push_back(features_[f]);
       rank.push_back(static_cast<std::int64_t>(i) + 1);
       labels.push_back(std::to_string(feature.back()) + ":" + std::to_string(rank.back()) + " " +
-                       example.text);
+                       (known ? example.text : "none"));
       texts.push_back(example.text);
-      document.push_back(example.document);
+      document.push_back(known ? example.document : -1);
       position.push_back(example.position);
       activation.push_back(example.activation);
     }
@@ -75,10 +77,13 @@ void FeatureExamples::write(Dataset& dataset) const {
   add("example_rank", rank, "1 is the best");
   add_coordinate_of(dataset, "example_text", "example_row", texts,
                     "tokens around the example, which is in « »");
-  add("example_document", document, "document of the example, counted from 0");
-  add("example_position", position, "position of the example in its document");
-  dataset.add("example_activation", {"example_row"}, at::tensor(activation, at::kDouble), "1",
-              "largest activations of the given features in the text, best first");
+  add("example_document", document,
+      "document of the example, counted from 0; -1: fewer are active");
+  add("example_position", position,
+      "position of the example in its document; -1: fewer are active");
+  dataset.add(
+      "example_activation", {"example_row"}, at::tensor(activation, at::kDouble), "1",
+      "largest activations of the given features in the text, best first; 0: fewer are active");
 }
 
 }  // namespace lensbench::dictionaries

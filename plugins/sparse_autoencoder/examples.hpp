@@ -14,7 +14,7 @@ namespace lensbench::dictionaries {
 struct FeatureExample {
   double activation = 0;
   std::int64_t document = 0, position = 0;
-  std::string text;  ///< the token is in « »
+  std::string text = {};  ///< the token is in « »
 };
 
 /// The tokens of a text at which some features are most active, as they are read.

@@ -114,20 +114,39 @@ void add_feature_tokens(Dataset& dataset, const Model& model, const Dictionary& 
   const at::Tensor ids = rebuilt.ids.contiguous();
   std::set<std::int64_t> found(ids.data_ptr<std::int64_t>(),
                                ids.data_ptr<std::int64_t>() + ids.numel());
-  found.erase(-1);
   found.insert(options.feature.begin(), options.feature.end());
-  if (found.empty()) return;
+  found.insert(0);  // so that there is one
+  found.erase(-1);
   const std::vector<std::int64_t> listed(found.begin(), found.end());
-  const at::Tensor features = at::tensor(listed, at::kLong);
-  const FeatureTokens tokens = feature_tokens(model, dictionary, features, options.top_tokens);
+  const FeatureTokens tokens =
+      feature_tokens(model, dictionary, at::tensor(listed, at::kLong), options.top_tokens);
+  // Rows of `tokens`, by the number of a feature.
+  at::Tensor places = at::zeros({dictionary.settings.features}, at::kLong);
+  for (std::size_t i = 0; i < listed.size(); ++i) places[listed[i]] = static_cast<std::int64_t>(i);
+  const auto rows_of = [&](const at::Tensor& values, const at::Tensor& features) {
+    std::vector<std::int64_t> shape = features.sizes().vec();
+    shape.push_back(values.size(1));
+    return values.index_select(0, places.index_select(0, features.flatten().clamp_min(0)))
+        .view(shape);
+  };
+  const at::Tensor inactive = (ids < 0).unsqueeze(2);
   dataset.add_coordinate("choice", at::arange(1, tokens.ids.size(1) + 1, at::kInt),
                          "1 is the largest");
-  dataset.add("listed_feature", {"listed"}, features.to(at::kInt), "1",
-              "features that feature_id has, and those given");
-  dataset.add("feature_top_id", {"listed", "choice"}, tokens.ids, "1",
-              "tokens whose logits the decoder's row raises most, at final scale 1",
+  dataset.add("feature_top_id", {"token", "rank", "choice"},
+              rows_of(tokens.ids, ids).masked_fill(inactive, -1), "1",
+              "tokens whose logits the feature's decoder row raises most, at final scale 1; -1: "
+              "fewer features are active",
               Holds::token_ids);
-  dataset.add("feature_top_logit", {"listed", "choice"}, tokens.logits, "1",
+  dataset.add(
+      "feature_top_logit", {"token", "rank", "choice"},
+      rows_of(tokens.logits, ids).masked_fill(inactive, std::numeric_limits<double>::quiet_NaN()),
+      "1", "what a unit of activation adds to them (NaN: fewer features are active)");
+  if (options.feature.empty()) return;
+  const at::Tensor given = at::tensor(options.feature, at::kLong);
+  dataset.add("given_top_id", {"given", "choice"}, rows_of(tokens.ids, given), "1",
+              "tokens whose logits a given feature raises most, at final scale 1",
+              Holds::token_ids);
+  dataset.add("given_top_logit", {"given", "choice"}, rows_of(tokens.logits, given), "1",
               "what a unit of activation adds to them");
 }
 

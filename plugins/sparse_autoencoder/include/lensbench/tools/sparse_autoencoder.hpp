@@ -53,8 +53,9 @@ class LENSBENCH_API SparseAutoencoder : public Tool {
   /// - `l0`, `l1`, `squared_error`, `cosine`, `norm_ratio` [token]; `density`, `decoder_norm`,
   ///   `encoder_decoder_cosine` [feature]; `mse`, `fvu`, `explained_variance`, `mean_l0`,
   ///   `mean_l1`, `dead_share`
-  /// - `listed_feature` [listed], `feature_top_id`, `feature_top_logit` [listed, choice]
-  /// - with `feature`: `given_activation` [token, given], `example_activation` [example_row]
+  /// - `feature_top_id`, `feature_top_logit` [token, rank, choice]
+  /// - with `feature`: `given_activation` [token, given], `given_top_id`, `given_top_logit` [given,
+  ///   choice], `example_activation` [example_row]
   /// - with `splice`: `kl_with_sae`, `kl_with_zero`, `kl_with_mean`, `ce_model`, `ce_with_sae`,
   ///   `ce_with_zero` (nats), `kl_score`, `ce_score`; with `feature` also `kl_without_feature`,
   ///   `ce_without_feature` [given]
