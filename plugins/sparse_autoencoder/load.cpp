@@ -20,6 +20,8 @@ using nlohmann::json;
 
 constexpr std::int64_t kMostNumbers = std::int64_t{1} << 33;  ///< of a weight
 
+constexpr const char* kSettings = "; give the settings that SAELens 6 saves";
+
 struct Architecture {
   const char* name;
   Activation activation;
@@ -66,20 +68,23 @@ class Fields {
   std::string text(const char* name, const char* otherwise) const {
     const json* const found = find(name);
     if (found == nullptr) return otherwise;
-    if (!found->is_string()) bad(file_, std::string("field ") + name + " is not a text");
+    if (!found->is_string())
+      bad(file_, std::string("field ") + name + " is not a text" + kSettings);
     return found->get<std::string>();
   }
   bool boolean(const char* name, bool otherwise) const {
     const json* const found = find(name);
     if (found == nullptr) return otherwise;
-    if (!found->is_boolean()) bad(file_, std::string("field ") + name + " is not true or false");
+    if (!found->is_boolean())
+      bad(file_, std::string("field ") + name + " is not true or false" + kSettings);
     return found->get<bool>();
   }
   std::int64_t count(const char* name) const {
     const json* const found = find(name);
     if (found == nullptr || !found->is_number_integer() || found->get<std::int64_t>() < 1 ||
         found->get<std::int64_t>() > kMostNumbers)
-      bad(file_, std::string("field ") + name + " is missing or not a whole number of at least 1");
+      bad(file_, std::string("field ") + name + " is missing or not a whole number of at least 1" +
+                     kSettings);
     return found->get<std::int64_t>();
   }
 

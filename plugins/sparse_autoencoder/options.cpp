@@ -102,8 +102,9 @@ void check_training(const SparseAutoencoderTraining& training) {
       throw UsageError("sparse_autoencoder: " + std::string(name) + " is " + std::to_string(found) +
                        ", expected " + range);
   };
-  number(training.learning_rate > 0 && std::isfinite(training.learning_rate), "learning_rate",
-         training.learning_rate, "above 0");
+  // Larger ones are not float32 numbers after the corrections of Adam.
+  number(training.learning_rate > 0 && training.learning_rate <= 1e30, "learning_rate",
+         training.learning_rate, "above 0, at most 1e30");
   number(training.auxiliary >= 0 && std::isfinite(training.auxiliary), "auxiliary",
          training.auxiliary, "at least 0");
   number(training.held_out > 0 && training.held_out < 1, "held_out", training.held_out,

@@ -69,6 +69,8 @@ void Reading::for_each(bool whole, const std::function<void(const Sequence&)>& u
     use({window->tokens, rows,
          reconstruct(dictionary_, rows, skipped.logical_not(), 1, options_.feature), skipped,
          window->document, window->first_position});
+    // A training has shown its own.
+    if (text_.tokens == 0) context_.progress(read + 1, text_.windows);
   }
 }
 

@@ -60,7 +60,7 @@ class SparseAutoencoderTool final : public SparseAutoencoder {
       {"tokens_per_step", ParameterType::integer, "4096", "tokens",
        "A step reads windows until they have this many tokens.", "[1, inf)"},
       {"learning_rate", ParameterType::number, "0.0004", "1",
-       "Size of a step, which falls to 0 in the last fifth of the steps.", "(0, inf)"},
+       "Size of a step, which falls to 0 in the last fifth of the steps.", "(0, 1e30]"},
       {"auxiliary", ParameterType::number, "0.03", "1",
        "Weight of the loss that revives features that are never active.", "[0, inf)"},
       {"held_out", ParameterType::number, "0.05", "1",

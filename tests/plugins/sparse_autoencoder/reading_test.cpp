@@ -58,8 +58,9 @@ TEST_F(ExactSae, ChangesNothingWhenItIsSplicedIn) {
                                            {.center = center, .splice = true, .attribute = true});
     testing::expect_receipts_hold(found, 5);
     EXPECT_LT(testing::value_at(found, "fvu"), 1e-12);
-    EXPECT_LT(testing::value_at(found, "kl_with_sae"), 1e-9);
-    EXPECT_NEAR(testing::value_at(found, "kl_score"), 1, 1e-9);
+    // Sums of float32 rows and logits round.
+    EXPECT_LT(testing::value_at(found, "kl_with_sae"), 1e-7);
+    EXPECT_NEAR(testing::value_at(found, "kl_score"), 1, 1e-6);
     EXPECT_NEAR(testing::value_at(found, "ce_with_sae"), testing::value_at(found, "ce_model"),
                 1e-5);
     EXPECT_LT(found["error_attribution"].tensor.abs().max().item<double>(), 1e-6);
