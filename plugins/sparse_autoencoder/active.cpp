@@ -7,6 +7,52 @@
 #include <tuple>
 
 namespace lensbench::dictionaries {
+namespace {
+
+constexpr std::int64_t kBlock = 16;  ///< values that the compiler compares side by side
+
+/// Calls `use(feature, value)` for the values above their bound, which few are: blocks without one
+/// are passed over.
+template <class Value, class Bound, class Use>
+void for_each_candidate(std::int64_t features, const Value& value, const Bound& bound,
+                        const Use& use) {
+  const auto scan = [&](std::int64_t first, std::int64_t end) {
+    for (std::int64_t f = first; f < end; ++f)
+      if (const float own = value(f); own > bound(f)) use(f, own);
+  };
+  std::int64_t first = 0;
+  for (; first + kBlock <= features; first += kBlock) {
+    int found = 0;
+    for (std::int64_t i = 0; i < kBlock; ++i)
+      found |= static_cast<int>(value(first + i) > bound(first + i));
+    if (found != 0) scan(first, first + kBlock);
+  }
+  scan(first, features);
+}
+
+template <class Value>
+void largest_of(const Value& value, std::int64_t features, std::int64_t k,
+                std::vector<ActiveEntry>& entries) {
+  // A heap whose front is the entry that the next larger one replaces: the smallest, and of equal
+  // ones the last.
+  const auto before = [](const ActiveEntry& a, const ActiveEntry& b) {
+    return a.second > b.second || (a.second == b.second && a.first < b.first);
+  };
+  float bound = 0;
+  const auto insert = [&](std::int64_t f, float own) {
+    if (std::ssize(entries) == k) {
+      std::pop_heap(entries.begin(), entries.end(), before);
+      entries.pop_back();
+    }
+    entries.emplace_back(f, own);
+    std::push_heap(entries.begin(), entries.end(), before);
+    if (std::ssize(entries) == k) bound = entries.front().second;
+  };
+  for_each_candidate(
+      features, value, [&](std::int64_t) { return bound; }, insert);
+}
+
+}  // namespace
 
 ActiveFeatures collect_active(
     std::int64_t rows,
@@ -38,31 +84,21 @@ ActiveFeatures collect_active(
   return active;
 }
 
-void above(const float* values, const float* least, std::int64_t features,
+void above(const float* products, const float* bias, const float* least, std::int64_t features,
            std::vector<ActiveEntry>& entries) {
-  for (std::int64_t f = 0; f < features; ++f)
-    if (values[f] > 0 && (least == nullptr || values[f] > least[f]))
-      entries.emplace_back(f, values[f]);
+  for_each_candidate(
+      features, [&](std::int64_t f) { return products[f] + bias[f]; },
+      [&](std::int64_t f) { return least[f]; },
+      [&](std::int64_t f, float value) { entries.emplace_back(f, value); });
 }
 
-void largest(const float* values, const float* factors, std::int64_t features, std::int64_t k,
-             std::vector<ActiveEntry>& entries) {
-  // A heap whose front is the entry that the next larger one replaces: the smallest, and of equal
-  // ones the last.
-  const auto before = [](const ActiveEntry& a, const ActiveEntry& b) {
-    return a.second > b.second || (a.second == b.second && a.first < b.first);
-  };
-  for (std::int64_t f = 0; f < features; ++f) {
-    const float value = factors == nullptr ? values[f] : values[f] * factors[f];
-    if (!(value > 0)) continue;
-    if (std::ssize(entries) == k) {
-      if (value <= entries.front().second) continue;
-      std::pop_heap(entries.begin(), entries.end(), before);
-      entries.pop_back();
-    }
-    entries.emplace_back(f, value);
-    std::push_heap(entries.begin(), entries.end(), before);
-  }
+void largest(const float* products, const float* bias, const float* factors, std::int64_t features,
+             std::int64_t k, std::vector<ActiveEntry>& entries) {
+  const auto sum = [&](std::int64_t f) { return products[f] + bias[f]; };
+  if (factors == nullptr)
+    largest_of(sum, features, k, entries);
+  else
+    largest_of([&](std::int64_t f) { return sum(f) * factors[f]; }, features, k, entries);
   std::sort(entries.begin(), entries.end());
 }
 

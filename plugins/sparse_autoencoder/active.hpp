@@ -27,15 +27,15 @@ using ActiveEntry = std::pair<std::int64_t, float>;
 ActiveFeatures collect_active(
     std::int64_t rows, const std::function<void(std::int64_t, std::vector<ActiveEntry>&)>& collect);
 
-/// Entries above `least`, which is at least 0.
-/// \param least  [feature]; nullptr: 0
-void above(const float* values, const float* least, std::int64_t features,
+/// Entries of products plus biases that are above `least` [feature], which is at least 0.
+void above(const float* products, const float* bias, const float* least, std::int64_t features,
            std::vector<ActiveEntry>& entries);
 
-/// The `k` largest entries that are above 0, of equal ones those of the first features.
-/// \param factors  [feature] values are multiplied by them first; nullptr: 1
-void largest(const float* values, const float* factors, std::int64_t features, std::int64_t k,
-             std::vector<ActiveEntry>& entries);
+/// The `k` largest entries of products plus biases that are above 0, of equal ones those of the
+/// first features.
+/// \param factors  [feature] the sums are multiplied by them first; nullptr: 1
+void largest(const float* products, const float* bias, const float* factors, std::int64_t features,
+             std::int64_t k, std::vector<ActiveEntry>& entries);
 
 /// Sums [row, width] of the rows of a matrix, each times the value of its entry.
 /// \param matrix  [feature, width] float32

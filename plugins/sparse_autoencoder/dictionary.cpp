@@ -21,15 +21,15 @@ const float* numbers(const at::Tensor& values) {
 
 /// Features whose gate is open, with their magnitudes.
 /// \param products  [feature] of the row and the encoder
-void gated(const Dictionary& dictionary, const float* products, std::vector<ActiveEntry>& entries) {
+void gated(const Dictionary& dictionary, const float* products, const float* none,
+           std::vector<ActiveEntry>& entries) {
   const float* const gate_bias = numbers(dictionary.encoder_bias);
   const float* const factor = numbers(dictionary.magnitude);
   const float* const bias = numbers(dictionary.magnitude_bias);
-  for (std::int64_t f = 0; f < dictionary.settings.features; ++f) {
-    if (!(products[f] + gate_bias[f] > 0)) continue;
-    const float value = products[f] * factor[f] + bias[f];
-    if (value > 0) entries.emplace_back(f, value);
-  }
+  above(products, gate_bias, none, dictionary.settings.features, entries);
+  for (auto& [feature, value] : entries)
+    value = products[feature] * factor[feature] + bias[feature];
+  std::erase_if(entries, [](const ActiveEntry& entry) { return !(entry.second > 0); });
 }
 
 }  // namespace
@@ -54,22 +54,22 @@ NormalisedRows normalised(const Dictionary& dictionary, const at::Tensor& rows) 
 
 ActiveFeatures encode(const Dictionary& dictionary, const NormalisedRows& rows) {
   const DictionarySettings& settings = dictionary.settings;
-  const bool has_gate = settings.activation == Activation::gated;
-  const at::Tensor values = has_gate
-                                ? at::mm(rows.rows, dictionary.encoder)
-                                : at::addmm(dictionary.encoder_bias, rows.rows, dictionary.encoder);
-  const float* const first = values.data_ptr<float>();
-  const float* const threshold =
-      settings.activation == Activation::jumprelu ? numbers(dictionary.threshold) : nullptr;
+  const at::Tensor products = at::mm(rows.rows, dictionary.encoder);
+  const at::Tensor none = at::zeros({settings.features});
+  const at::Tensor least =
+      settings.activation == Activation::jumprelu ? dictionary.threshold.clamp_min(0) : none;
+  const float* const first = products.data_ptr<float>();
+  const float* const bias = numbers(dictionary.encoder_bias);
+  const float* const bound = numbers(least);
   const float* const factors = settings.rescaled ? numbers(dictionary.decoder_norm) : nullptr;
-  return collect_active(values.size(0), [&](std::int64_t row, std::vector<ActiveEntry>& entries) {
+  return collect_active(products.size(0), [&](std::int64_t row, std::vector<ActiveEntry>& entries) {
     const float* const own = first + row * settings.features;
-    if (has_gate)
-      gated(dictionary, own, entries);
+    if (settings.activation == Activation::gated)
+      gated(dictionary, own, bound, entries);
     else if (settings.activation == Activation::topk)
-      largest(own, factors, settings.features, settings.k, entries);
+      largest(own, bias, factors, settings.features, settings.k, entries);
     else
-      above(own, threshold, settings.features, entries);
+      above(own, bias, bound, settings.features, entries);
   });
 }
 

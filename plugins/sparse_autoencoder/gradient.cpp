@@ -27,11 +27,12 @@ float dot(const float* a, const float* b, std::int64_t count) {
   return sum;
 }
 
-ActiveFeatures active_of(const at::Tensor& products, std::int64_t k) {
+ActiveFeatures active_of(const at::Tensor& products, const at::Tensor& bias, std::int64_t k) {
   const float* const first = products.data_ptr<float>();
+  const float* const biases = bias.data_ptr<float>();
   const std::int64_t features = products.size(1);
   return collect_active(products.size(0), [&](std::int64_t row, std::vector<ActiveEntry>& entries) {
-    largest(first + row * features, nullptr, features, k, entries);
+    largest(first + row * features, biases, nullptr, features, k, entries);
   });
 }
 
@@ -56,14 +57,14 @@ at::Tensor gradient_of_entries(const ActiveFeatures& active, const at::Tensor& d
 /// A tile of rows of a step.
 struct Tile {
   at::Tensor rows;      ///< [row, d] less the decoder's bias
-  at::Tensor products;  ///< [row, feature]
+  at::Tensor products;  ///< [row, feature] of rows and encoder, without its bias
   double factor;        ///< of the gradient of a squared error
 };
 
 /// Adds the part of the active features. \return the error [row, d] that they leave
 at::Tensor add_active(const Weights& weights, const Tile& tile, std::int64_t k,
                       LossGradient& found) {
-  const ActiveFeatures active = active_of(tile.products, k);
+  const ActiveFeatures active = active_of(tile.products, weights.encoder_bias, k);
   const at::Tensor error = tile.rows - weighted_rows(weights.decoder, active);
   const at::Tensor gradient = error * -tile.factor;
   const at::Tensor of_entries = gradient_of_entries(active, weights.decoder, gradient);
@@ -87,7 +88,8 @@ void add_dead(const Weights& weights, const Tile& tile, const at::Tensor& error,
   const std::int64_t k = std::min(wanted, dead.size(0));
   const double weight = settings.auxiliary * static_cast<double>(k) / static_cast<double>(wanted);
   const at::Tensor decoder = weights.decoder.index_select(0, dead);
-  const at::Tensor products = tile.products.index_select(1, dead);
+  const at::Tensor products =
+      tile.products.index_select(1, dead) + weights.encoder_bias.index_select(0, dead);
   const auto [values, where] = at::topk(products, k, 1);
   const at::Tensor kept = at::zeros_like(products).scatter_(1, where, values);
   const at::Tensor left = at::mm(kept, decoder) - error;
@@ -117,7 +119,7 @@ LossGradient loss_gradient(const Weights& weights, const at::Tensor& rows,
       settings.auxiliary > 0 && settings.dead.defined() && settings.dead.size(0) > 0;
   for (std::int64_t first = 0; first < n; first += size) {
     Tile tile{rows.narrow(0, first, std::min(size, n - first)) - weights.decoder_bias, {}, factor};
-    tile.products = at::addmm(weights.encoder_bias, tile.rows, weights.encoder.t());
+    tile.products = at::mm(tile.rows, weights.encoder.t());
     const at::Tensor error = add_active(weights, tile, settings.k, found);
     if (revives) add_dead(weights, tile, error, settings, found);
   }

@@ -74,16 +74,23 @@ TEST(ExactDictionary, ReturnsTheRowWithEveryNorm) {
   }
 }
 
-std::vector<ActiveEntry> largest_of(const std::vector<float>& values, std::int64_t k) {
+std::vector<ActiveEntry> kept_of(const std::vector<float>& values, std::int64_t k) {
+  const std::vector<float> none(values.size());
   std::vector<ActiveEntry> entries;
-  largest(values.data(), nullptr, std::ssize(values), k, entries);
+  largest(values.data(), none.data(), nullptr, std::ssize(values), k, entries);
   return entries;
 }
 
 TEST(LargestFeatures, AreInTheirOrderAndOfEqualOnesTheFirst) {
-  EXPECT_THAT(largest_of({1, 5, -2, 5, 3, 5}, 2),
-              ElementsAre(ActiveEntry{1, 5}, ActiveEntry{3, 5}));
-  EXPECT_THAT(largest_of({0, -1, 4}, 2), ElementsAre(ActiveEntry{2, 4}));
+  EXPECT_THAT(kept_of({1, 5, -2, 5, 3, 5}, 2), ElementsAre(ActiveEntry{1, 5}, ActiveEntry{3, 5}));
+  EXPECT_THAT(kept_of({0, -1, 4}, 2), ElementsAre(ActiveEntry{2, 4}));
+  // Sixteen at a time are compared, and then the rest.
+  std::vector<float> many(37, -1);
+  many[3] = many[20] = 2;
+  many[36] = 3;
+  EXPECT_THAT(kept_of(many, 2), ElementsAre(ActiveEntry{3, 2}, ActiveEntry{36, 3}));
+  EXPECT_THAT(kept_of(many, 9),
+              ElementsAre(ActiveEntry{3, 2}, ActiveEntry{20, 2}, ActiveEntry{36, 3}));
 }
 
 TEST(WeightedRows, OfFewAndOfManyFeaturesAreTheSameSums) {
