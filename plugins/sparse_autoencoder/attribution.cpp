@@ -59,7 +59,10 @@ Attribution attribute(const Model& model, const Site& site, const Dictionary& di
   }
   found.bias = products(rest, gradient);
   const at::Tensor wanted = products(whole, gradient);
-  const double size = wanted.abs().max().item<double>();
+  // Where a norm alone follows, the product is about 0 and its parts are not.
+  double size = 0;
+  for (const at::Tensor& part : {found.all_features, found.error, found.bias, wanted})
+    size = std::max(size, part.abs().max().item<double>());
   const double difference =
       (found.all_features + found.error + found.bias - wanted).abs().max().item<double>();
   found.gap = size > 0 ? difference / size : difference;

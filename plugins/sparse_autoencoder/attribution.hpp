@@ -16,7 +16,7 @@ struct Attribution {
   at::Tensor all_features;  ///< [token] float64
   at::Tensor error;         ///< [token] float64, what the dictionary does not rebuild
   at::Tensor bias;          ///< [token] float64, biases, skips, and means that were subtracted
-  double gap = 0;  ///< largest difference of their sum and x · gradient, relative to its largest
+  double gap = 0;  ///< largest difference of their sum and x · gradient, over the largest part
 };
 
 /// \param reader  the metric

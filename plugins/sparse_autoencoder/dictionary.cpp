@@ -21,6 +21,7 @@ const float* numbers(const at::Tensor& values) {
 
 /// Features whose gate is open, with their magnitudes.
 /// \param products  [feature] of the row and the encoder
+/// \param none      [feature] zeros
 void gated(const Dictionary& dictionary, const float* products, const float* none,
            std::vector<ActiveEntry>& entries) {
   const float* const gate_bias = numbers(dictionary.encoder_bias);
