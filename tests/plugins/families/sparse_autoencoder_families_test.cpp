@@ -18,15 +18,16 @@ TEST_P(SparseAutoencoderFamilies, AreTrainedAndReadInEveryStream) {
       GetParam(), [&](dictionaries::SparseAutoencoderTool& tool, const Tokens& tokens) {
         const TransformerSpec& spec = tool.model().spec();
         const bool next = !spec.masked_language_model;
-        return tool.train(tokens,
-                          {.text = text,
-                           .latents = 24,
-                           .k = 3,
-                           .steps = 2,
-                           .tokens_per_step = 5,
-                           .held_out = 0.5},
-                          Target::model(),
-                          {.hook = residual_hook(spec, 1), .splice = next, .attribute = next});
+        return tool.train(
+            tokens,
+            {.text = text,
+             .latents = 24,
+             .k = 3,
+             .steps = 2,
+             .tokens_per_step = 5,
+             .held_out = 0.5},
+            Target::model(),
+            {.hook = residual_hook(spec, spec.n_layers), .splice = next, .attribute = next});
       });
   EXPECT_TRUE(found.has_value());
 }
