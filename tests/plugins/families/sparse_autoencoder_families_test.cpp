@@ -14,9 +14,10 @@ TEST_P(SparseAutoencoderFamilies, AreTrainedAndReadInEveryStream) {
   const std::string text = folder.write("text.jsonl",
                                         "{\"ids\": [3, 1, 4, 1, 2]}\n"
                                         "{\"ids\": [2, 4, 1, 3, 3]}\n");
+  const auto model = Model::open(testing::data_folder() + "/models/" + GetParam());
+  const TransformerSpec& spec = model->spec();
   const auto found = answer_or_refusal<dictionaries::SparseAutoencoderTool>(
-      GetParam(), [&](dictionaries::SparseAutoencoderTool& tool, const Tokens& tokens) {
-        const TransformerSpec& spec = tool.model().spec();
+      model, [&](dictionaries::SparseAutoencoderTool& tool, const Tokens& tokens) {
         const bool next = !spec.masked_language_model;
         return tool.train(
             tokens,
