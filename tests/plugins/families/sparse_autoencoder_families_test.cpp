@@ -9,7 +9,7 @@ namespace {
 
 class SparseAutoencoderFamilies : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(SparseAutoencoderFamilies, AreTrainedAndReadInEveryStream) {
+TEST_P(SparseAutoencoderFamilies, AreTrainedAndReadInTheLastStream) {
   const testing::TempDir folder;
   const std::string text = folder.write("text.jsonl",
                                         "{\"ids\": [3, 1, 4, 1, 2]}\n"
