@@ -71,10 +71,10 @@ void add_receipts(Dataset& dataset, const Reading& reading, double change) {
   const double own = reading.fvu_of(reading.rows().output);
   const double mean = reading.fvu_of(reading.mean_of_prompt());
   // NaN where rows do not differ: then there is no share to check.
-  if (own == own)
+  if (!std::isnan(own))
     dataset.receipts.push_back(make_receipt("fvu_of_the_rows_is_0", own, 0,
                                             "the rows of the prompt as their own reconstruction"));
-  if (mean == mean)
+  if (!std::isnan(mean))
     dataset.receipts.push_back(make_receipt("fvu_of_the_mean_is_1", std::abs(mean - 1), 1e-5,
                                             "the mean of float32 rows is rounded"));
 }

@@ -25,19 +25,19 @@ constexpr std::int64_t kDeadAfter = 50;  ///< steps without the feature until it
 /// length, such as that of the first token, which would be all that is learned.
 constexpr double kLongestRow = 10;
 
-/// Rows of the text with the mean length √d, less those that are left out.
+/// Rows of the text with the median length √d, less those that are left out.
 class RowSource {
  public:
   RowSource(Context& context, const Site& site, const SparseAutoencoderTraining& training,
             const SparseAutoencoderOptions& options)
-      : context_(context),
-        site_(site),
-        exclude_special_(options.exclude_special),
-        tokens_per_step_(training.tokens_per_step),
-        windows(Corpus(context.model(), training.text,
+      : windows(Corpus(context.model(), training.text,
                        corpus_options(context.model(), training, options.window, context.seed(),
                                       CorpusPart::train)),
-                training.text.starts_with("generated:")) {}
+                training.text.starts_with("generated:")),
+        context_(context),
+        site_(site),
+        exclude_special_(options.exclude_special),
+        tokens_per_step_(training.tokens_per_step) {}
 
   /// Rows [row, d] of the next windows; undefined, with everything as before, if the run is
   /// cancelled.
@@ -91,17 +91,16 @@ class RowSource {
     return rows.index({kept}) * scale;
   }
 
+  EndlessWindows windows;
+  at::Tensor origin;  ///< [d] median of each coordinate
+  double scale = 1;
+  std::int64_t left_out = 0;
+
  private:
   Context& context_;
   const Site& site_;
   bool exclude_special_;
   std::int64_t tokens_per_step_;
-
- public:
-  EndlessWindows windows;
-  at::Tensor origin;  ///< [d] median of each coordinate
-  double scale = 1;
-  std::int64_t left_out = 0;
 };
 
 /// Random decoder rows of length 1, the encoder as their transpose.

@@ -92,6 +92,7 @@ TEST_F(ExactSae, ShowsWhereAGivenFeatureIsActive) {
   EXPECT_TRUE((given.select(1, 0) * given.select(1, 1)).eq(0).all().item<bool>());
   // The two largest values of coordinate 5 in the text; those of feature 29 follow.
   std::vector<at::Tensor> columns;
+  columns.reserve(2);
   for (const std::vector<std::int64_t>& ids : {std::vector<std::int64_t>{3, 17, 5}, {1, 2, 9, 4}})
     columns.push_back(
         bench_.context
