@@ -11,6 +11,7 @@
 #include "folder.hpp"
 #include "measure.hpp"
 #include "sparse_autoencoder/gradient.hpp"
+#include "sparse_autoencoder/reconstruction.hpp"
 #include "sparse_autoencoder/sparse_autoencoder.hpp"
 #include "support/bench.hpp"
 
