@@ -134,9 +134,11 @@ at::Tensor read_inputs(const Model& model, const Site& site, const std::vector<T
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
   options.stop_at_layer = site.blocks;
-  for (const auto& [length, numbers] : of_length) {
+  for (const auto& of_one : of_length) {
+    const std::vector<std::size_t>& numbers = of_one.second;
     // Sequences of one length need no padding; some tokens at a time keep the forward in cache.
-    const std::size_t most = static_cast<std::size_t>(std::max<std::int64_t>(1, kTokens / length));
+    const std::size_t most =
+        static_cast<std::size_t>(std::max<std::int64_t>(1, kTokens / of_one.first));
     for (std::size_t first = 0; first < numbers.size(); first += most) {
       const std::size_t end = std::min(numbers.size(), first + most);
       std::vector<Tokens> batch;
