@@ -38,8 +38,8 @@ struct LossGradient {
 /// With dead features, `auxiliary` times the same of the error x - x̂ (as a constant) rebuilt by the
 /// d / 2 largest of these; with fewer of them, in proportion (as SAELens).
 ///
-/// Only active features are decoded and differentiated, so that a step costs little more than the
-/// product of the encoder. Sums are in an order that does not depend on the number of threads.
+/// Only active features are decoded and differentiated. Sums are in an order that does not depend
+/// on the number of threads.
 LossGradient loss_gradient(const Weights& weights, const at::Tensor& rows,
                            const LossSettings& settings);
 
