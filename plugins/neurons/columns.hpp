@@ -4,11 +4,9 @@
 #include <ATen/ops/tensor.h>
 
 #include <cstdint>
-#include <lensbench/dataset.hpp>
-#include <string>
-#include <type_traits>
-#include <utility>
 #include <vector>
+
+#include "common/coordinates.hpp"
 
 namespace lensbench::neurons {
 
@@ -16,22 +14,6 @@ namespace lensbench::neurons {
 template <class Number>
 at::Tensor shaped(const std::vector<Number>& values, const std::vector<std::int64_t>& shape) {
   return at::tensor(values).view(shape);
-}
-
-/// Adds a coordinate with an axis of another name. \param values  texts, or a tensor
-template <class Values>
-void add_coordinate_of(Dataset& dataset, const std::string& name, const std::string& axis,
-                       Values values, const std::string& meaning) {
-  Variable variable;
-  variable.name = name;
-  variable.dims = {axis};
-  if constexpr (std::is_same_v<Values, std::vector<std::string>>)
-    variable.strings = std::move(values);
-  else
-    variable.tensor = values;
-  variable.long_name = meaning;
-  variable.coordinate = true;
-  dataset.add(variable);
 }
 
 }  // namespace lensbench::neurons

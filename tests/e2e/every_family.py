@@ -125,6 +125,8 @@ def tools(inputs):
         "facts": ["--prompt", "t1 t2", "--set", "subject=t3 t4", "--set", "object=t17", "--set", "template=t5 {} t9", "--set", "candidates=t17,t20", "--set", "neutral=t8 t11", "--set", "samples=3"],
         # Four steps of the default size make the lens of a random model worse, as its receipt says.
         "tuned_lens": [*ids, *text, "--set", "mode=train", "--set", "steps=4", "--set", "learning_rate=0.1", "--set", "window=16"],
+        "sparse_autoencoder": [*ids, *text, "--set", "mode=train", "--set", "hook=blocks.0.hook_resid_pre", "--set", "latents=64", "--set", "steps=4",
+                               "--set", "tokens_per_step=32", "--set", "window=16", "--set", "splice=true", "--set", "attribute=true"],
         "jacobian_lens": [*ids, *text, "--set", "mode=fit", "--set", "n_prompts=4", "--set", "length=12", "--set", "skip_first=2"],
         "probe": ["--set", f"examples={inputs.labelled}", "--set", "folds=3"],
         "vision_lens": [*ids, "--set", "concepts=t3,t7"],

@@ -89,6 +89,14 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
   }
   write_safetensors(lens, translators);
   folder_.write("config.json", "{\"d_model\": 128, \"num_hidden_layers\": 6}");
+  const std::string dictionary = folder_ / "sae_weights.safetensors";
+  write_safetensors(dictionary, Tensors{{"W_enc", at::ones({width, 4})},
+                                        {"b_enc", at::zeros({4})},
+                                        {"W_dec", at::ones({4, width})},
+                                        {"b_dec", at::zeros({width})}});
+  folder_.write("cfg.json",
+                "{\"architecture\": \"standard\", \"d_in\": 128, \"d_sae\": 4, "
+                "\"metadata\": {\"hook_name\": \"blocks.0.hook_resid_post\"}}");
   const std::map<std::string, std::vector<Reading>> readings = {
       {"layer_attribution", {{"reference", {{"reference", text}, {"ablation", "mean"}}}}},
       {"activation_patching",
@@ -113,6 +121,16 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
           {"folds", "2"},
           {"controls", "majority"},
           {"hooks", "blocks.5.hook_resid_post"}}}}},
+      {"sparse_autoencoder",
+       {{"sae", {{"sae", dictionary}}},
+        {"text", {{"sae", dictionary}, {"text", text}}},
+        {"text",
+         {{"mode", "train"},
+          {"hook", "blocks.0.hook_resid_post"},
+          {"text", text},
+          {"held_out", "0.5"},
+          {"steps", "1"},
+          {"tokens_per_step", "4"}}}}},
       {"tuned_lens",
        {{"lens", {{"lens", lens}}},
         {"text",

@@ -22,6 +22,7 @@
 #include "path_patching/path_patching.hpp"
 #include "probe/probe.hpp"
 #include "residual_geometry/residual_geometry.hpp"
+#include "sparse_autoencoder/sparse_autoencoder.hpp"
 #include "steering/steering.hpp"
 #include "support/recorded_options.hpp"
 #include "support/temp_dir.hpp"
@@ -207,6 +208,35 @@ TEST(TypedCalls, OfResidualGeometryHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfSparsityHaveTheDefaultsOfRequests) {
   TypedBench<neurons::SparsityTool> bench;
   bench.expect_answer(bench.tool.measure(bench.tokens, {}));
+}
+
+TEST(TypedCalls, OfSparseAutoencoderHaveTheDefaultsOfRequests) {
+  const std::string sae = testing::data_folder() + "/sparse_autoencoder/standard";
+  TypedBench<dictionaries::SparseAutoencoderTool> bench;
+  // Those of a training are not options of a reading.
+  bench.expect_answer(
+      bench.tool.read(bench.tokens, sae, Target::model(), {}), {{"sae", sae}},
+      {"latents", "k", "steps", "tokens_per_step", "learning_rate", "auxiliary", "held_out"});
+}
+
+TEST(TypedCalls, ThatTrainASparseAutoencoderHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  const auto text = folder.write("text.jsonl", R"({"ids": [3, 17, 5, 9, 11, 17]}
+{"ids": [4, 18, 6, 10, 12, 18]}
+)");
+  // The result names the files of its model, which must be there.
+  TypedBench<dictionaries::SparseAutoencoderTool> bench(
+      Model::open(testing::data_folder() + "/models/gpt2"));
+  const SparseAutoencoderTraining training{
+      .text = text.string(), .steps = 2, .tokens_per_step = 6, .held_out = 0.5};
+  bench.expect_answer(bench.tool.train(bench.tokens, training, Target::model(),
+                                       {.hook = "blocks.0.hook_resid_post"}),
+                      {{"mode", "train"},
+                       {"hook", "blocks.0.hook_resid_post"},
+                       {"text", text.string()},
+                       {"steps", "2"},
+                       {"tokens_per_step", "6"},
+                       {"held_out", "0.5"}});
 }
 
 TEST(TypedCalls, OfSteeringHaveTheDefaultsOfRequests) {

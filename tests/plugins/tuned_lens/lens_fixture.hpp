@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "bench/run_services.hpp"
 #include "support/bench.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
+#include "support/stopped_run.hpp"
 #include "support/temp_dir.hpp"
 #include "tuned_lens/tuned_lens.hpp"
 
@@ -24,6 +24,7 @@ namespace lensbench::tuned {
 using ::testing::HasSubstr;
 using testing::message_of;
 using testing::receipt_of;
+using testing::StoppedRun;
 
 /// The tool on a model, with its declared parameters.
 struct LensBench : testing::ToolBench<TunedLensTool> {
@@ -81,22 +82,5 @@ inline TunedLensTraining small_training(const std::string& text) {
   training.held_out = 0.2;
   return training;
 }
-
-/// A run that the user stops after some steps, and whose states survive.
-class StoppedRun : public RunServices {
- public:
-  explicit StoppedRun(std::int64_t steps) : steps_(steps) {}
-  void progress(std::int64_t done, std::int64_t) override { done_ = done; }
-  bool cancelled() const override { return done_ >= steps_; }
-  void commit(const std::string& key, const Dataset& state) override { states[key] = state; }
-  std::optional<Dataset> committed(const std::string& key) const override {
-    const auto found = states.find(key);
-    return found == states.end() ? std::nullopt : std::optional(found->second);
-  }
-  std::map<std::string, Dataset> states;
-
- private:
-  std::int64_t steps_, done_ = 0;
-};
 
 }  // namespace lensbench::tuned
