@@ -36,7 +36,7 @@ std::vector<std::int64_t> readers_of(const Graph& graph, std::int64_t node) {
 }  // namespace
 
 Order by_value(const at::Tensor& values) {
-  const std::vector<double> numbers = values_of(values);
+  const std::vector<double> numbers = statistics::values_of(values);
   Order order(numbers.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
@@ -46,7 +46,7 @@ Order by_value(const at::Tensor& values) {
 }
 
 Order grown_from_logits(const Graph& graph, const at::Tensor& values) {
-  const std::vector<double> numbers = values_of(values);
+  const std::vector<double> numbers = statistics::values_of(values);
   std::vector<std::vector<std::int64_t>> into(static_cast<std::size_t>(graph.n_readers()));
   for (std::size_t e = 0; e < graph.edges.size(); ++e)
     into[static_cast<std::size_t>(graph.edges[e].reader)].push_back(static_cast<std::int64_t>(e));

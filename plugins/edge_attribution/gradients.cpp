@@ -8,8 +8,6 @@
 #include <lensbench/error.hpp>
 #include <lensbench/gradients.hpp>
 
-#include "path_patching/runs.hpp"
-
 namespace lensbench::edges {
 namespace {
 
@@ -115,9 +113,9 @@ class StageScores {
           sender.kind == Sender::Kind::embed ? kFirstStream
           : sender.kind == Sender::Kind::mlp ? in_block(sender.block, "hook_mlp_out")
                                              : in_block(sender.block, "hook_attn_out");
+      const at::Tensor gradient = found.at(hook).sum(0).flatten().to(at::kFloat);
       scores_.nodes[stage_.senders + i] +=
-          differences_[i].dot(found.at(hook).sum(0).flatten().to(at::kFloat)).to(at::kDouble) /
-          static_cast<double>(stage_.runs.size(0));
+          differences_[i].dot(gradient).item<double>() / static_cast<double>(stage_.runs.size(0));
     }
   }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph.hpp"
+#include "path_patching/runs.hpp"
 
 namespace lensbench::edges {
 
