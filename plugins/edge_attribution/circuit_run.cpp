@@ -47,6 +47,9 @@ class CircuitForward {
         last.select(1, 0).select(1, inputs_.reader.position()).to(inputs_.run.last.scalar_type()));
   }
 
+  /// [circuit, sender, position * d_model] float32, what nodes wrote less their ablated values.
+  const at::Tensor& written() const { return written_; }
+
  private:
   static at::Tensor difference(const at::Tensor& a, const at::Tensor& b) {
     return a.to(at::kFloat).sub(b.to(at::kFloat));
@@ -157,6 +160,21 @@ at::Tensor run_circuits(Context& context, const CircuitInputs& inputs, const at:
     if (context.cancelled()) throw RunError("edge_attribution: the run was interrupted");
   }
   return at::cat(metrics);
+}
+
+double difference_without_edges(const Model& model, const CircuitInputs& inputs) {
+  const Graph& graph = inputs.graph;
+  CircuitForward forward(model, inputs,
+                         at::zeros({1, graph.n_readers(), graph.n_senders()}, at::kFloat));
+  forward.metrics();
+  const double found =
+      forward.written().narrow(1, 1, graph.n_senders() - 1).abs().max().item<double>();
+  const double most = output_differences(model, graph, inputs.run, inputs.ablated)
+                          .narrow(0, 1, graph.n_senders() - 1)
+                          .abs()
+                          .max()
+                          .item<double>();
+  return found == 0 ? 0 : found / most;
 }
 
 }  // namespace lensbench::edges

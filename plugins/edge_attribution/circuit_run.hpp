@@ -29,4 +29,10 @@ struct CircuitInputs {
 at::Tensor run_circuits(Context& context, const CircuitInputs& inputs, const at::Tensor& circuits,
                         std::int64_t most);
 
+/// Runs the circuit without an edge. Every reader then reads the ablated stream, so that each node
+/// but the embedding writes what it writes there.
+/// \return largest difference between what a node writes and its ablated value, in units of the
+///   largest difference between the clean and the ablated run; 0 if those are equal
+double difference_without_edges(const Model& model, const CircuitInputs& inputs);
+
 }  // namespace lensbench::edges

@@ -205,7 +205,9 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
   Dataset dataset;
   runs.describe(dataset);
   add_graph(dataset, graph);
-  dataset.receipts = {edges_are_counted(graph, model().spec())};
+  dataset.receipts = {
+      self_replacement_changes_nothing(model(), runs.clean(), subject.reader, subject.gap),
+      edges_are_counted(graph, model().spec())};
 
   at::Tensor scores, nodes;
   if (options.method == "exact") {

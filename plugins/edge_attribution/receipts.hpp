@@ -11,6 +11,10 @@
 
 namespace lensbench::edges {
 
+/// Replaces inputs of readers by their own values and compares every bit.
+Receipt self_replacement_changes_nothing(const Model& model, const Tokens& clean,
+                                         const MetricReader& reader, const Gap& gap);
+
 /// Compares the edges with the published formula for their number.
 Receipt edges_are_counted(const Graph& graph, const TransformerSpec& spec);
 
@@ -26,9 +30,8 @@ Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, 
 
 /// Compares the circuit of all edges with the clean run, the circuit without an edge with the run
 /// that edges outside of circuits carry, and circuits that are run alone with those of a batch.
-/// \param gap  corrupted metric less clean metric
-/// \param clean_metric      metric of the clean run
-/// \param corrupted_metric  metric of the corrupted run; NaN: edges carry zeros, which is not a run
+/// \param gap            base: metric of the clean run, source: of the corrupted one
+/// \param carries_a_run  edges outside carry the corrupted run's values, not zeros
 std::vector<Receipt> receipts_of_circuits(Context& context, const CircuitInputs& inputs,
                                           const Faithfulness& found, const Gap& gap,
                                           bool carries_a_run);
