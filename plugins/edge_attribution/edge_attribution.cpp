@@ -264,7 +264,11 @@ CircuitMetrics EdgeAttributionTool::run_circuits(const Tokens& clean, const Toke
                                      at::zeros({circuits.size(1)}, at::kBool)});
   const std::vector<double> metrics = statistics::values_of(lensbench::edges::run_circuits(
       context(), inputs, at::cat({circuits, ends}), options.most_circuits));
-  return {{metrics.begin(), metrics.end() - 2}, metrics.at(metrics.size() - 2), metrics.back()};
+  return {{metrics.begin(), metrics.end() - 2},
+          metrics.at(metrics.size() - 2),
+          metrics.back(),
+          subject.gap.base,
+          subject.gap.source};
 }
 
 /// Two forwards, and a forward with its backward (twice a forward) for each run of the integral and

@@ -38,8 +38,10 @@ struct GraphEdge {
 /// the value of the corrupted run (or zero).
 struct CircuitMetrics {
   std::vector<double> metrics;  ///< of each circuit, in units of the metric
-  double all = 0;               ///< with every edge: that of the clean run
-  double none = 0;              ///< without an edge: that of the corrupted run, or of zeros
+  double all = 0;               ///< with every edge; equal to `clean`
+  double none = 0;              ///< without an edge; equal to `corrupted` where that is carried
+  double clean = 0;             ///< metric of the clean run
+  double corrupted = 0;         ///< metric of the corrupted run
 };
 
 /// Edge attribution: how much of the metric every edge of the graph carries, predicted from two
