@@ -44,8 +44,9 @@ std::vector<double> shares_of(const Parameters& given) {
   std::sort(shares.begin(), shares.end());
   shares.erase(std::unique(shares.begin(), shares.end()), shares.end());
   if (shares.empty())
-    throw UsageError("circuit_discovery: proportions is empty; give shares of the edges, such as "
-                     "0.01,0.1,1");
+    throw UsageError(
+        "circuit_discovery: proportions is empty; give shares of the edges, such as "
+        "0.01,0.1,1");
   return shares;
 }
 
@@ -79,9 +80,9 @@ Dataset result_of(const CircuitMetrics& found, std::int64_t shares, std::int64_t
                                          relative(found.all, found.clean, gap), 1e-4,
                                          "relative to the gap or the metric; order of rounding"));
   if (carries_a_run)
-    result.receipts.push_back(make_receipt(
-        "no_edge_gives_the_corrupted_run", relative(found.none, found.corrupted, gap), 1e-4,
-        "relative to the gap or the metric; order of rounding"));
+    result.receipts.push_back(make_receipt("no_edge_gives_the_corrupted_run",
+                                           relative(found.none, found.corrupted, gap), 1e-4,
+                                           "relative to the gap or the metric; order of rounding"));
   return result;
 }
 
@@ -132,13 +133,11 @@ class CircuitDiscovery final : public Experiment {
     const std::vector<double> shares = shares_of(c.parameters());
     const std::int64_t draws = c.parameters().integer("random_draws");
     if (!circuits_.defined())
-      circuits_ =
-          circuits_of(scores_of(c.earlier()).importance.mean(0), shares, draws, c.seed());
+      circuits_ = circuits_of(scores_of(c.earlier()).importance.mean(0), shares, draws, c.seed());
     const CircuitMetrics found =
         edges_->run_circuits(c.tokens(), c.corrupted(), c.target(), circuits_, options);
-    const Metric metric =
-        options.metric.metric.value_or(options.metric.versus ? Metric::logit_difference
-                                                             : Metric::log_probability);
+    const Metric metric = options.metric.metric.value_or(
+        options.metric.versus ? Metric::logit_difference : Metric::log_probability);
     c.save("circuits", result_of(found, std::ssize(shares), draws, units_of(metric),
                                  options.ablation == "patching"));
   }
@@ -160,8 +159,8 @@ class CircuitDiscovery final : public Experiment {
   }
 
  private:
-  static void add_edges(Dataset& table, const EdgeScores& scores,
-                        const std::vector<double>& shares, const Summary& summary) {
+  static void add_edges(Dataset& table, const EdgeScores& scores, const std::vector<double>& shares,
+                        const Summary& summary) {
     for (const char* name : {"source", "target", "slot"}) table.add(scores.first[name]);
     const Variable& like = scores.first["importance"];
     const at::Tensor mean = scores.importance.mean(0);

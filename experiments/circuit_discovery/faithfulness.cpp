@@ -49,7 +49,8 @@ std::vector<double> ratios(const at::Tensor& metrics, const at::Tensor& all, con
 void add_faithfulness(Dataset& table, const std::vector<Dataset>& runs,
                       const std::vector<double>& shares, double min_gap, std::uint64_t seed) {
   const auto n = std::ssize(shares);
-  const at::Tensor metrics = rows_of(runs, "circuit_metric"), random = rows_of(runs, "random_metric");
+  const at::Tensor metrics = rows_of(runs, "circuit_metric"),
+                   random = rows_of(runs, "random_metric");
   const at::Tensor all = rows_of(runs, "all_metric"), none = rows_of(runs, "none_metric");
   const auto statistic = [&](const std::vector<std::size_t>& cases) {
     const at::Tensor chosen =
@@ -73,8 +74,9 @@ void add_faithfulness(Dataset& table, const std::vector<Dataset>& runs,
   const Variable& like = runs.front()["circuit_metric"];
   table.add("circuit_metric_mean", {"ranking", "proportion"}, metrics.mean(0).view({2, n}),
             like.units, like.long_name + ", mean over cases");
-  const std::string undefined = "NaN: all edges and no edge give metrics that differ by less than "
-                                "min_gap";
+  const std::string undefined =
+      "NaN: all edges and no edge give metrics that differ by less than "
+      "min_gap";
   common::add_estimates(table,
                         {"faithfulness",
                          {"ranking", "proportion"},
@@ -85,15 +87,20 @@ void add_faithfulness(Dataset& table, const std::vector<Dataset>& runs,
                         found, 0, {2, n}, resampling);
   const auto areas = static_cast<std::size_t>(2 * n);
   common::add_estimates(table,
-                        {"cpr", {}, "1",
+                        {"cpr",
+                         {},
+                         "1",
                          "area under the faithfulness of the ranking by importance, over the "
-                         "shares; " + undefined},
-                        found, areas, {}, resampling);
-  common::add_estimates(table,
-                        {"cmd", {}, "1",
-                         "area of |1 - faithfulness| of the ranking by magnitude, over the shares; " +
+                         "shares; " +
                              undefined},
-                        found, areas + 1, {}, resampling);
+                        found, areas, {}, resampling);
+  common::add_estimates(
+      table,
+      {"cmd",
+       {},
+       "1",
+       "area of |1 - faithfulness| of the ranking by magnitude, over the shares; " + undefined},
+      found, areas + 1, {}, resampling);
   if (random.size(1) == 0) return;
   common::add_numbers(table,
                       {"random_faithfulness",

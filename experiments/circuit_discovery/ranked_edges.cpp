@@ -32,8 +32,7 @@ at::Tensor circuit(const std::vector<std::int64_t>& order, std::int64_t count) {
 std::vector<std::int64_t> shuffled(std::int64_t count, Philox& random) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[random.below(i)]);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   return order;
 }
 
@@ -107,9 +106,8 @@ std::vector<double> stability_of(const at::Tensor& importance, const std::vector
     }
   }
   for (std::size_t i = 0; i < sums.size(); ++i)
-    sums[i] = cases < 2 || kept_of(shares[i], edges) == 0
-                  ? std::numeric_limits<double>::quiet_NaN()
-                  : sums[i] / static_cast<double>(samples);
+    sums[i] = cases < 2 || kept_of(shares[i], edges) == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                          : sums[i] / static_cast<double>(samples);
   return sums;
 }
 

@@ -23,8 +23,8 @@ Order grown_from_logits(const Graph& graph, const at::Tensor& values);
 
 /// How circuits are chosen.
 struct Ranking {
-  Order order;              ///< of edges, or of nodes
-  bool of_nodes = false;    ///< an edge is kept with the node that it leaves
+  Order order;            ///< of edges, or of nodes
+  bool of_nodes = false;  ///< an edge is kept with the node that it leaves
 };
 
 /// Order of a ranking by the options `level` and `select`.
@@ -34,8 +34,8 @@ struct Ranking {
 Ranking ranking_of(const Graph& graph, const EdgeAttributionOptions& options,
                    const at::Tensor& edges, const at::Tensor& nodes);
 
-/// Number that a share keeps of `count`: floor(share * count), as MIB's evaluation does. It is 0 for
-/// the smallest shares of small graphs.
+/// Number that a share keeps of `count`: floor(share * count), as MIB's evaluation does. It is 0
+/// for the smallest shares of small graphs.
 std::int64_t kept_of(double share, std::int64_t count);
 
 /// The best edges of a ranking, [edge] bool.

@@ -85,7 +85,8 @@ class CircuitForward {
           graph_.readers_before(point.layer) + graph_.queries + 2 * graph_.keys;
       const std::int64_t senders = graph_.senders_before(point.layer) +
                                    (model_.spec().parallel_blocks ? 0 : graph_.attention_senders);
-      return input(inputs_.ablated.mlp_in[static_cast<std::size_t>(point.layer)], reader, 1, senders)
+      return input(inputs_.ablated.mlp_in[static_cast<std::size_t>(point.layer)], reader, 1,
+                   senders)
           .select(1, 0)
           .to(x.scalar_type())
           .contiguous();
@@ -112,8 +113,7 @@ class CircuitForward {
   }
 
   void set(std::int64_t first, std::int64_t senders, const at::Tensor& values) {
-    written_.narrow(1, first, senders)
-        .copy_(values.reshape({count_, senders, length_ * width_}));
+    written_.narrow(1, first, senders).copy_(values.reshape({count_, senders, length_ * width_}));
   }
 
   const Model& model_;
@@ -154,8 +154,7 @@ at::Tensor run_circuits(Context& context, const CircuitInputs& inputs, const at:
   std::vector<at::Tensor> metrics;
   for (std::int64_t at = 0; at < count; at += together) {
     const at::Tensor some = circuits.narrow(0, at, std::min(together, count - at));
-    metrics.push_back(
-        CircuitForward(model, inputs, matrices_of(inputs.graph, some)).metrics());
+    metrics.push_back(CircuitForward(model, inputs, matrices_of(inputs.graph, some)).metrics());
     context.progress(std::min(at + together, count), count);
     if (context.cancelled()) throw RunError("edge_attribution: the run was interrupted");
   }

@@ -19,13 +19,10 @@ struct CircuitInputs {
   const MetricReader& reader;
 };
 
-/// Metrics of circuits. Each reader gets the ablated stream plus, for every edge of the circuit that
-/// comes in, what the node writes in this run less what it writes in the ablated one; so all nodes
-/// run, each on what its own edges bring.
-/// \param circuits  [circuit, edge] bool
-/// \param most      circuits in one forward
-/// \return [circuit] float64
-/// \throws RunError if the run is interrupted
+/// Metrics of circuits. Each reader gets the ablated stream plus, for every edge of the circuit
+/// that comes in, what the node writes in this run less what it writes in the ablated one; so all
+/// nodes run, each on what its own edges bring. \param circuits  [circuit, edge] bool \param most
+/// circuits in one forward \return [circuit] float64 \throws RunError if the run is interrupted
 at::Tensor run_circuits(Context& context, const CircuitInputs& inputs, const at::Tensor& circuits,
                         std::int64_t most);
 

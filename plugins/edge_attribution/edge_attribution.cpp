@@ -92,16 +92,24 @@ PairedRuns checked_pair(const Tokens& clean, const Tokens& corrupted) {
 }
 
 void add_graph(Dataset& dataset, const Graph& graph) {
-  std::vector<std::string> sources, targets, slots;
-  for (const Graph::Edge& edge : graph.edges) {
-    GraphEdge names = names_of(graph, edge);
-    sources.push_back(std::move(names.source));
-    targets.push_back(std::move(names.target));
-    slots.push_back(std::move(names.slot));
+  const std::size_t count = graph.edges.size();
+  std::vector<std::string> sources(count), targets(count), slots(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    GraphEdge names = names_of(graph, graph.edges[i]);
+    sources[i] = std::move(names.source);
+    targets[i] = std::move(names.target);
+    slots[i] = std::move(names.slot);
   }
-  dataset.add("source", "edge", std::move(sources), "node that writes");
-  dataset.add("target", "edge", std::move(targets), "node that reads");
-  dataset.add("slot", "edge", std::move(slots), "input of the node that reads: q, k, v or in");
+  const auto add = [&](const char* name, std::vector<std::string> texts, const char* long_name) {
+    dataset.add({.name = name,
+                 .dims = {"edge"},
+                 .strings = std::move(texts),
+                 .long_name = long_name,
+                 .coordinate = true});
+  };
+  add("source", std::move(sources), "node that writes");
+  add("target", std::move(targets), "node that reads");
+  add("slot", std::move(slots), "input of the node that reads: q, k, v or in");
 }
 
 void add_scalar(Dataset& dataset, const char* name, double value, const char* units,
@@ -119,13 +127,13 @@ void add_scores(Dataset& dataset, const at::Tensor& scores, const Subject& subje
   dataset.add("importance", {"edge"}, scores.neg(), units,
               "-edge_score: positive for edges that support the metric");
   add_scalar(dataset, "clean_metric", subject.gap.base, units, "metric of the clean run");
-  add_scalar(dataset, "corrupted_metric", subject.gap.source, units,
-             "metric of the corrupted run");
+  add_scalar(dataset, "corrupted_metric", subject.gap.source, units, "metric of the corrupted run");
   add_scalar(dataset, "gap", subject.gap.value(), units, "corrupted_metric minus clean_metric");
 }
 
 void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes, const char* units) {
   std::vector<std::string> labels;
+  labels.reserve(graph.senders.size());
   for (const Sender& sender : graph.senders) labels.push_back(sender.label);
   dataset.add_coordinate("component", std::move(labels), "node that writes");
   dataset.add("node_score", {"component"}, nodes, units,
@@ -215,9 +223,9 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
   } else {
     const at::Tensor differences =
         output_differences(model(), graph, subject.pair.source(), subject.pair.base());
-    const GradientScores found = score_by_gradients(
-        context(), runs.clean(), graph, differences, subject.reader,
-        stages_of(graph, subject.pair.base(), subject.pair.source(), options));
+    const GradientScores found =
+        score_by_gradients(context(), runs.clean(), graph, differences, subject.reader,
+                           stages_of(graph, subject.pair.base(), subject.pair.source(), options));
     scores = of_edges(graph, found.edges);
     nodes = found.nodes;
     dataset.receipts.push_back(
@@ -236,8 +244,8 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
       patching ? RunState() : run_without_nodes(model(), graph, subject.pair.base());
   const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(),
                              patching ? subject.pair.source() : nothing, subject.reader};
-  const Faithfulness found = measure_faithfulness(
-      context(), inputs, scores.neg(), nodes.defined() ? nodes.neg() : nodes, options);
+  const Faithfulness found = measure_faithfulness(context(), inputs, scores.neg(),
+                                                  nodes.defined() ? nodes.neg() : nodes, options);
   add_faithfulness(dataset, found, options, subject.reader.units());
   for (Receipt& receipt : receipts_of_circuits(context(), inputs, found, subject.gap, patching))
     dataset.receipts.push_back(std::move(receipt));
@@ -260,8 +268,8 @@ CircuitMetrics EdgeAttributionTool::run_circuits(const Tokens& clean, const Toke
       patching ? RunState() : run_without_nodes(model(), graph, subject.pair.base());
   const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(),
                              patching ? subject.pair.source() : nothing, subject.reader};
-  const at::Tensor ends = at::stack({at::ones({circuits.size(1)}, at::kBool),
-                                     at::zeros({circuits.size(1)}, at::kBool)});
+  const at::Tensor ends = at::stack(
+      {at::ones({circuits.size(1)}, at::kBool), at::zeros({circuits.size(1)}, at::kBool)});
   const std::vector<double> metrics = statistics::values_of(lensbench::edges::run_circuits(
       context(), inputs, at::cat({circuits, ends}), options.most_circuits));
   return {{metrics.begin(), metrics.end() - 2},

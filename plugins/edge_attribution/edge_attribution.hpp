@@ -18,7 +18,8 @@ class EdgeAttributionTool final : public EdgeAttribution {
       metric_parameters::kPosition,
       {"method", ParameterType::choice, "ig_inputs", "",
        "eap: gradient of the clean run; clean_corrupted: mean of both runs; ig_inputs: mean over "
-       "embeddings between them; ig_activations: mean over each output between them; exact: one run "
+       "embeddings between them; ig_activations: mean over each output between them; exact: one "
+       "run "
        "for each edge.",
        "eap|clean_corrupted|ig_inputs|ig_activations|exact"},
       {"steps", ParameterType::integer, "10", "1",

@@ -24,8 +24,8 @@ at::Tensor random_circuit(Philox& random, std::int64_t count, std::int64_t total
   std::iota(order.begin(), order.end(), 0);
   at::Tensor kept = at::zeros({total}, at::kBool);
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto other = i + static_cast<std::int64_t>(
-                               random.below(static_cast<std::uint64_t>(total - i)));
+    const auto other =
+        i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(total - i)));
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
     kept.data_ptr<bool>()[order[static_cast<std::size_t>(i)]] = true;
   }
@@ -45,7 +45,8 @@ void add_scalar(Dataset& dataset, const char* name, double value, const char* lo
 }
 
 /// Values at which both rankings and the areas are defined.
-void add_areas(Dataset& dataset, const at::Tensor& faithfulness, const std::vector<double>& shares) {
+void add_areas(Dataset& dataset, const at::Tensor& faithfulness,
+               const std::vector<double>& shares) {
   const std::vector<double> signed_ranking = statistics::values_of(faithfulness[0]);
   std::vector<double> distance = statistics::values_of(faithfulness[1]);
   for (double& value : distance) value = std::abs(1 - value);
@@ -66,8 +67,8 @@ Faithfulness measure_faithfulness(Context& context, const CircuitInputs& inputs,
   const auto count = static_cast<std::int64_t>(graph.edges.size());
   const auto shares = std::ssize(options.proportions);
   const Ranking by_importance = ranking_of(graph, options, importance, nodes);
-  const Ranking by_magnitude = ranking_of(
-      graph, options, importance.abs(), nodes.defined() ? nodes.abs() : nodes);
+  const Ranking by_magnitude =
+      ranking_of(graph, options, importance.abs(), nodes.defined() ? nodes.abs() : nodes);
   Faithfulness found;
   std::vector<at::Tensor> circuits, of_magnitude;
   for (const double share : options.proportions) {

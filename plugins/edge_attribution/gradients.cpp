@@ -104,15 +104,15 @@ class StageScores {
   void add_nodes(const at::Tensor& runs) {
     const std::int64_t n = model_.spec().n_layers;
     const std::string last = in_block(n - 1, "hook_resid_post");
-    const auto found = gradients_at(
-        runs, {kFirstStream, "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out", last});
+    const auto found =
+        gradients_at(runs, {kFirstStream, "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out", last});
     add(found.at(last).sum(0).unsqueeze(0), graph_.n_readers() - 1);
     for (std::int64_t i = 0; i < stage_.count; ++i) {
       const Sender& sender = graph_.senders[static_cast<std::size_t>(stage_.senders + i)];
-      const std::string hook =
-          sender.kind == Sender::Kind::embed ? kFirstStream
-          : sender.kind == Sender::Kind::mlp ? in_block(sender.block, "hook_mlp_out")
-                                             : in_block(sender.block, "hook_attn_out");
+      const std::string hook = sender.kind == Sender::Kind::embed ? kFirstStream
+                               : sender.kind == Sender::Kind::mlp
+                                   ? in_block(sender.block, "hook_mlp_out")
+                                   : in_block(sender.block, "hook_attn_out");
       const at::Tensor gradient = found.at(hook).sum(0).flatten().to(at::kFloat);
       scores_.nodes[stage_.senders + i] +=
           differences_[i].dot(gradient).item<double>() / static_cast<double>(stage_.runs.size(0));
@@ -168,8 +168,8 @@ std::vector<Stage> stages_of(const Graph& graph, const RunState& clean, const Ru
   if (points.empty() || (options.method.starts_with("ig_") && options.method != "ig_inputs"))
     throw UsageError("edge_attribution: unknown method '" + options.method +
                      "'; give eap, clean_corrupted, ig_inputs, ig_activations or exact");
-  return {{kFirstStream, between(corrupted.resid[0], clean.resid[0], points), 0,
-           graph.n_senders()}};
+  return {
+      {kFirstStream, between(corrupted.resid[0], clean.resid[0], points), 0, graph.n_senders()}};
 }
 
 double gradient_bytes(const TransformerSpec& spec, std::int64_t length) {

@@ -15,8 +15,7 @@ const char* attention_word(const TransformerSpec& spec) {
 
 /// Senders in the order in which they write: the MLP of a block after its attention.
 std::vector<Sender> all_senders(const TransformerSpec& spec) {
-  std::vector<Sender> senders =
-      paths::parse_senders(spec, {"embed", attention_word(spec), "mlps"});
+  std::vector<Sender> senders = paths::parse_senders(spec, {"embed", attention_word(spec), "mlps"});
   std::stable_sort(senders.begin(), senders.end(), [](const Sender& a, const Sender& b) {
     const auto key = [](const Sender& s) {
       return std::tuple(s.block, s.kind == Sender::Kind::mlp);
@@ -60,8 +59,7 @@ Graph graph_of(const TransformerSpec& spec) {
 
 std::int64_t number_of_edges(const TransformerSpec& spec) {
   const AttentionSpec& attention = spec.attention;
-  const std::int64_t senders =
-      spec.norm_placement == NormPlacement::before ? attention.n_heads : 1;
+  const std::int64_t senders = spec.norm_placement == NormPlacement::before ? attention.n_heads : 1;
   const std::int64_t readers = attention.n_heads + 2 * attention.n_key_value_heads + 1;
   std::int64_t count = 1 + spec.n_layers * (senders + 1);
   for (std::int64_t block = 0; block < spec.n_layers; ++block)

@@ -23,10 +23,10 @@ struct Graph {
 
   std::vector<Sender> senders;
   std::vector<Receiver> readers;
-  std::vector<Edge> edges;              ///< by reader, then by sender
-  std::int64_t attention_senders = 0;   ///< of each block: its heads, or 1
-  std::int64_t queries = 0;             ///< readers of queries of each block
-  std::int64_t keys = 0;                ///< readers of keys of each block, and of values
+  std::vector<Edge> edges;             ///< by reader, then by sender
+  std::int64_t attention_senders = 0;  ///< of each block: its heads, or 1
+  std::int64_t queries = 0;            ///< readers of queries of each block
+  std::int64_t keys = 0;               ///< readers of keys of each block, and of values
 
   std::int64_t n_senders() const { return std::ssize(senders); }
   std::int64_t n_readers() const { return std::ssize(readers); }
@@ -35,9 +35,7 @@ struct Graph {
     return 1 + block * (attention_senders + 1);
   }
   /// First reader of a block: queries, keys, values, MLP.
-  std::int64_t readers_before(std::int64_t block) const {
-    return block * (queries + 2 * keys + 1);
-  }
+  std::int64_t readers_before(std::int64_t block) const { return block * (queries + 2 * keys + 1); }
 };
 
 /// \throws UsageError where the stream is not a sum of what the nodes write

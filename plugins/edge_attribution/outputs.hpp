@@ -11,9 +11,9 @@ namespace lensbench::edges {
 
 using paths::RunState;
 
-/// What every node writes in one run less what it writes in another one, [sender, position, d_model]
-/// float32. Heads are compared by what they write without the bias of the attention, which belongs
-/// to none of them. The embedding contains the positions, which are equal in both runs.
+/// What every node writes in one run less what it writes in another one, [sender, position,
+/// d_model] float32. Heads are compared by what they write without the bias of the attention, which
+/// belongs to none of them. The embedding contains the positions, which are equal in both runs.
 at::Tensor output_differences(const Model& model, const Graph& graph, const RunState& run,
                               const RunState& other);
 

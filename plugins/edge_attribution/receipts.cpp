@@ -53,7 +53,8 @@ Receipt edges_sum_to_their_node(const Graph& graph, const at::Tensor& edges,
   for (std::size_t s = 0; s < sums.size(); ++s)
     worst = worst_of(worst, std::abs(sums[s] - nodes[static_cast<std::int64_t>(s)].item<double>()));
   return make_receipt("edges_sum_to_the_score_of_their_node", worst / std::max(largest_term, 1e-6),
-                      1e-4, "chain rule; relative to the gap or the largest edge; float32 products");
+                      1e-4,
+                      "chain rule; relative to the gap or the largest edge; float32 products");
 }
 
 Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double gap) {

@@ -60,9 +60,10 @@ TEST_F(CircuitDiscovery, MeasuresTheThreeEdgesOnPromptsThatDidNotChooseThem) {
     found.push_back(table["source"].strings[i] + " " + table["target"].strings[i] + " " +
                     table["slot"].strings[i]);
   }
-  EXPECT_THAT(found, ::testing::UnorderedElementsAre("embed L0H0 v", "L0H0 L1H0 k",
-                                                     "L1H0 logits in"));
-  EXPECT_TRUE(at::allclose(table["faithfulness"].tensor, at::ones({2, 2}, at::kDouble), 0, kPlanted));
+  EXPECT_THAT(found,
+              ::testing::UnorderedElementsAre("embed L0H0 v", "L0H0 L1H0 k", "L1H0 logits in"));
+  EXPECT_TRUE(
+      at::allclose(table["faithfulness"].tensor, at::ones({2, 2}, at::kDouble), 0, kPlanted));
   EXPECT_NEAR(value_at(table, "cpr"), 1 - 0.066, kPlanted);
   EXPECT_NEAR(value_at(table, "cmd"), 0.0, kPlanted);
   EXPECT_EQ(value_at(table, "edges_kept", {0}), 3);

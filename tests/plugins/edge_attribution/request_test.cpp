@@ -13,8 +13,8 @@
 namespace lensbench::edges {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::expect_fails;
+using ::testing::HasSubstr;
 using testing::message_of;
 
 class Requests : public ::testing::Test {
@@ -82,7 +82,7 @@ TEST_F(Requests, WholeAttentionsWriteWhereANormFollowsThem) {
   TransformerSpec spec = small_llama_spec();
   spec.norm_placement = NormPlacement::after_sublayer;
   EdgeBench bench(random_model(spec, 6, at::kFloat, 0.3), kClean);
-  const Dataset result = run(bench, {});
+  const Dataset result = run(bench, {{"steps", "256"}});
   EXPECT_NO_THROW(edge_of(result, "0_attn_out", "L1H0.q"));
   expect_receipts_hold(result);
 }
@@ -109,7 +109,8 @@ TEST_F(Requests, EdgesOfGivenNodesAreKeptTogether) {
   EXPECT_EQ(nodes, std::ssize(kept) / 2);
 }
 
-// Zeros everywhere: only positions and biases are left, as in a model whose weights that write are 0.
+// Zeros everywhere: only positions and biases are left, as in a model whose weights that write are
+// 0.
 TEST_F(Requests, ZeroAblationOfEverythingLeavesWhatIsNotANode) {
   const Graph graph = graph_of(gpt2_.model->spec());
   EdgeAttributionOptions options;

@@ -34,8 +34,8 @@ class TransformerLensEdges : public ::testing::Test {
 // TransformerLens takes the gradient at the corrupted run and points toward the clean one.
 TEST_F(TransformerLensEdges, HaveTheSameScores) {
   EXPECT_EQ(std::ssize(graph_.edges), reference_.tensor("edges").item<std::int64_t>());
-  const Dataset result = bench_.tool.attribute_edges(corrupted_, bench_.tokens, Target::token(6),
-                                                     options("eap"));
+  const Dataset result =
+      bench_.tool.attribute_edges(corrupted_, bench_.tokens, Target::token(6), options("eap"));
   const at::Tensor theirs = of_edges(reference_.tensor("scores"));
   EXPECT_GT(theirs.abs().max().item<double>(), 100 * kFloat32);
   EXPECT_LE((result["edge_score"].tensor - theirs).abs().max().item<double>(), kFloat32);

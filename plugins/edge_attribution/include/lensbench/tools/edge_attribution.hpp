@@ -15,16 +15,16 @@ struct EdgeAttributionOptions {
   MetricOptions metric = {};  ///< number to read, and where
   /// `eap`, `clean_corrupted`, `ig_inputs`, `ig_activations` or `exact`.
   std::string method = "ig_inputs";
-  std::int64_t steps = 10;         ///< points of the integral, for the two methods that integrate
-  std::string rule = "midpoint";   ///< midpoint, or left (which never visits the clean prompt)
-  std::string level = "edge";      ///< circuits of edges, or of every edge that leaves a `node`
-  std::string select = "top";      ///< top, or greedy (grown back from the logits)
+  std::int64_t steps = 10;        ///< points of the integral, for the two methods that integrate
+  std::string rule = "midpoint";  ///< midpoint, or left (which never visits the clean prompt)
+  std::string level = "edge";     ///< circuits of edges, or of every edge that leaves a `node`
+  std::string select = "top";     ///< top, or greedy (grown back from the logits)
   std::string ablation = "patching";  ///< what edges outside carry: patching (corrupted), or zero
   /// Shares of the edges (or nodes) that circuits keep; empty: no circuit is run.
   std::vector<double> proportions = {.001, .002, .005, .01, .02, .05, .1, .2, .5, 1};
-  std::int64_t random_draws = 10;    ///< random circuits for each share
-  std::int64_t most_circuits = 16;   ///< circuits in one forward; bounds memory, not results
-  double min_gap = 0.1;              ///< least |gap| for which faithfulness is computed
+  std::int64_t random_draws = 10;   ///< random circuits for each share
+  std::int64_t most_circuits = 16;  ///< circuits in one forward; bounds memory, not results
+  double min_gap = 0.1;             ///< least |gap| for which faithfulness is computed
 };
 
 /// An edge of the graph of a model: what one node writes to the stream, as another one reads it.
@@ -69,8 +69,8 @@ class LENSBENCH_API EdgeAttribution : public Tool {
   /// - `node_score` [component]: the same sum for all that leaves a node, from the gradient at its
   ///   own output; not with `exact`.
   /// - `edges_kept` [proportion], `in_circuit` [proportion, edge] of the ranking `importance`,
-  ///   `circuit_metric`, `faithfulness` [ranking, proportion] for the rankings `importance` (signed)
-  ///   and `magnitude`, `random_faithfulness` [proportion, draw].
+  ///   `circuit_metric`, `faithfulness` [ranking, proportion] for the rankings `importance`
+  ///   (signed) and `magnitude`, `random_faithfulness` [proportion, draw].
   /// - `cpr`: area under the faithfulness of the signed ranking; `cmd`: area of |1 - faithfulness|
   ///   of that by magnitude; both over the shares, by trapezoids.
   /// - `clean_metric`, `corrupted_metric`, `gap` (corrupted minus clean).
