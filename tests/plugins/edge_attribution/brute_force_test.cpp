@@ -8,7 +8,7 @@ namespace {
 
 // Two central differences, extrapolated to a step of 0, are exact to about the fourth power of the
 // step. Logits are float32, which a step may not be much smaller for.
-constexpr double kStep = 0.1, kExact = 1e-4;
+constexpr double kStep = 0.02, kExact = 1e-4;
 constexpr std::int64_t kTarget = 6, kVersus = 9;
 
 class Derivatives : public ::testing::Test {
