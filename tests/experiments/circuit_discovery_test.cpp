@@ -45,8 +45,9 @@ class CircuitDiscovery : public ::testing::Test {
 TEST_F(CircuitDiscovery, MeasuresTheThreeEdgesOnPromptsThatDidNotChooseThem) {
   const auto result = run(pairs(4), "0.066,1");
   ASSERT_EQ(result.report.failures.size(), 0u) << result.report.failures.front().message;
-  EXPECT_EQ(result.saved("edges").size(), 2u);
-  EXPECT_EQ(result.saved("circuits").size(), 2u);
+  for (const std::int64_t number : {0, 1, 2, 3})
+    EXPECT_EQ(result.sink.names(number),
+              std::vector<std::string>{number % 2 == 0 ? "edges" : "circuits"});
   const Dataset& table = result.report.summaries.at("circuit");
   std::vector<std::string> found;
   for (std::int64_t edge = 0; edge < table.dim("edge"); ++edge) {
@@ -72,8 +73,9 @@ TEST_F(CircuitDiscovery, MeasuresTheThreeEdgesOnPromptsThatDidNotChooseThem) {
   EXPECT_LT(table["random_faithfulness"].tensor[0].abs().max().item<double>(), 0.5);
   EXPECT_TRUE(at::allclose(table["random_faithfulness"].tensor[1], at::ones({10}, at::kDouble), 0,
                            kPlanted));
-  for (const Dataset& one : result.saved("circuits"))
-    for (const Receipt& receipt : one.receipts) EXPECT_TRUE(receipt.passed) << receipt.name;
+  for (const std::int64_t number : {1, 3})
+    for (const Receipt& receipt : result.sink.read(number, "circuits").receipts)
+      EXPECT_TRUE(receipt.passed) << receipt.name;
 }
 
 TEST_F(CircuitDiscovery, NeedsTwoPairs) {
