@@ -117,6 +117,7 @@ def tools(inputs):
         "activation_patching": pair,
         "causal_tracing": [*ids, "--set", "subject_tokens=2", "--set", "samples=3"],
         "path_patching": pair,
+        "edge_attribution": [*pair, "--set", "steps=64", "--set", "random_draws=2"],
         # The integral over a random model with ReLU needs many points (OPT: 0.043 with 256, allowed 0.02).
         "input_attribution": [*ids, "--set", "steps=1024"],
         "sparsity": [*ids, *text],

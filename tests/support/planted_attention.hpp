@@ -21,10 +21,12 @@ inline void copy_features(PlantedModel& model, std::int64_t layer, std::int64_t 
 
 /// Makes a head attend from position i to i - 1, and from position 0 to itself. `here` has the code
 /// of a position, `before` that of the position before it.
+/// \param gap  by how much the score of a match exceeds all others
 inline void attend_to_previous(PlantedModel& model, std::int64_t layer, std::int64_t head,
-                               const FeatureRange& here, const FeatureRange& before) {
+                               const FeatureRange& here, const FeatureRange& before,
+                               double gap = kScoreGap) {
   for (std::int64_t bit = 0; bit < here.size; ++bit) {
-    model.query(layer, head, bit, before[bit], 2.0 * kScoreGap);
+    model.query(layer, head, bit, before[bit], 2.0 * gap);
     model.key(layer, head, bit, here[bit], 1.0);
   }
 }
@@ -65,8 +67,10 @@ inline PlantedModel previous_token_model(std::int64_t n_tokens = 7, std::int64_t
 /// before equals the token of the query, to `S` if there is none, and copies the tokens that it
 /// finds to the output, with logit `logit` in all; `S` copies as nothing. L0H1 and L1H1 attend
 /// equally to all visible positions and write nothing. Tokens: `S`, and `t1` to `t{n_tokens}`.
+/// \param gap  by how much the score of a match exceeds all others; patterns of a small one are not
+///   saturated
 inline PlantedModel induction_model(std::int64_t n_tokens = 10, std::int64_t n_positions = 21,
-                                    double logit = 2.0) {
+                                    double logit = 2.0, double gap = kScoreGap) {
   const std::int64_t bits = code_size(n_positions);
   const FeatureRange here{0, bits}, before{bits, bits};
   const FeatureRange token{2 * bits, n_tokens}, start{token.end(), 1};
@@ -84,13 +88,13 @@ inline PlantedModel induction_model(std::int64_t n_tokens = 10, std::int64_t n_p
     model.embed(i + 1, token[i], 1.0);
     model.unembed(found[i], i + 1, 1.0);
   }
-  attend_to_previous(model, 0, 0, here, before);
+  attend_to_previous(model, 0, 0, here, before, gap);
   copy_features(model, 0, 0, token, previous);
   for (std::int64_t i = 0; i < n_tokens; ++i) {
-    model.query(1, 0, i, token[i], 2.0 * kScoreGap);
+    model.query(1, 0, i, token[i], 2.0 * gap);
     model.key(1, 0, i, previous[i], 1.0);
   }
-  model.query_bias(1, 0, n_tokens, kScoreGap);
+  model.query_bias(1, 0, n_tokens, gap);
   model.key(1, 0, n_tokens, start[0], 1.0);
   copy_features(model, 1, 0, token, found, logit);
   return model;
