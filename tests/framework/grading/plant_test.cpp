@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "checkpoint/checkpoint.hpp"
 #include "grading/check/check_planted.hpp"
@@ -163,8 +164,8 @@ TEST_P(EveryPlanted, PassesItsOwnCheck) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryPlanted,
-                         ::testing::Values("induction", "fact", "name_mover", "frac_prevs", "hist",
-                                           "dyck", "reverse", "sort"),
+                         ::testing::Values("induction", "fact", "name_mover", "boolean",
+                                           "frac_prevs", "hist", "dyck", "reverse", "sort"),
                          [](const auto& kind) { return kind.param; });
 
 TEST(Plant, GivesOtherModelsForOtherSeeds) {
@@ -172,6 +173,46 @@ TEST(Plant, GivesOtherModelsForOtherSeeds) {
       second("hist", Gauge::aligned, 2);
   EXPECT_EQ(to_json(first.truth).dump(), to_json(again.truth).dump());
   EXPECT_NE(first.truth.tasks[0].prompts[0].ids, second.truth.tasks[0].prompts[0].ids);
+}
+
+/// Share of the gap, mean over prompts, that a component with a role has.
+double share_of(const Truth& truth, const Task& task, const std::string& role,
+                const std::string& effect) {
+  for (const Role& component : truth.components) {
+    if (component.kind != "head" || component.role != role) continue;
+    const auto& names = task.effects->components;
+    const auto at = std::find(names.begin(), names.end(), component.name) - names.begin();
+    const auto& values = task.effects->values.at(effect)[static_cast<std::size_t>(at)];
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()) /
+           gap_of(task);
+  }
+  ADD_FAILURE() << "no head is " << role;
+  return 0;
+}
+
+// By hand: with both bits 1, corrupted to 0, AND is lost with either bit and comes back with both
+// alone; OR stays with either and comes back with either. XOR follows each bit that changed: all of
+// it on the prompts whose x did, and nothing on the others.
+TEST(Boolean, HasTheEffectsOfItsFunctions) {
+  const Planted planted("boolean");
+  const double leak = 1e-4;  // attention of e^-12 on other tokens, and rounding of five digits
+  for (const char* bit : {"bit_x", "bit_y"}) {
+    const Truth& truth = planted.truth;
+    EXPECT_NEAR(share_of(truth, truth.tasks[0], bit, "total"), 1, leak) << "and";
+    EXPECT_NEAR(share_of(truth, truth.tasks[0], bit, "restore"), 0, leak) << "and";
+    EXPECT_NEAR(share_of(truth, truth.tasks[1], bit, "total"), 0, leak) << "or";
+    EXPECT_NEAR(share_of(truth, truth.tasks[1], bit, "restore"), 1, leak) << "or";
+    const Task& exclusive = truth.tasks[2];
+    double changed = 0;
+    for (const PromptPair& prompt : exclusive.prompts) {
+      const auto at =
+          static_cast<std::size_t>(prompt.sources.at(bit == std::string("bit_x") ? "x" : "y"));
+      changed += prompt.ids[at] != prompt.corrupted_ids[at] ? 1 : 0;
+    }
+    changed /= static_cast<double>(exclusive.prompts.size());
+    // Prompts have nearly the same gap: the bigrams of the last token alone differ between answers.
+    EXPECT_NEAR(share_of(truth, exclusive, bit, "total"), changed, 0.05) << "xor";
+  }
 }
 
 TEST(Plant, NamesTheNearestKind) {
