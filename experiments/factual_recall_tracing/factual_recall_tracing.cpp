@@ -22,8 +22,6 @@ namespace {
 
 using namespace lensbench;
 
-constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
-
 /// Blocks that are restored together: a fifth of them if it is not set, as the 10 of 48 of Meng et
 /// al.
 std::int64_t window_of(const Parameters& given, const TransformerSpec& spec) {

@@ -17,7 +17,6 @@ namespace {
 
 using namespace lensbench;
 
-constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kKindAxis =
     "restored activation: the stream after a block, the outputs of attention or MLP in a window of "
     "blocks";

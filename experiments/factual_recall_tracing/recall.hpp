@@ -3,12 +3,16 @@
 #include <cstdint>
 #include <lensbench/experiment.hpp>
 #include <lensbench/hypothesis.hpp>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "facts.hpp"
 
 namespace factual_recall_tracing {
+
+/// Number of something that a fact does not have.
+inline constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
 
 /// Facts of a pass that the model completes with their object.
 std::vector<std::int64_t> known_facts(const lensbench::Summary& cases);

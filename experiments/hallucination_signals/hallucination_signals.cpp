@@ -28,6 +28,8 @@ void add_signal_axis(Dataset& dataset) {
                          "number that may tell wrong answers from right ones");
 }
 
+}  // namespace
+
 /// Labels and signals of all cases, and what is predicted from them.
 struct Judgement {
   Judgement(const Summary& summary, std::int64_t n_folds) {
@@ -65,6 +67,8 @@ struct Judgement {
   std::vector<std::vector<double>> signals, doubts, predicted;  ///< [signal][case]
   std::vector<double> base_rate;
 };
+
+namespace {
 
 std::vector<double> flat(const std::vector<std::vector<double>>& rows) {
   std::vector<double> all;

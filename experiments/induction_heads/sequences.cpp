@@ -16,8 +16,6 @@ namespace {
 using namespace lensbench;
 using common::RepeatedForm;
 
-constexpr double kNotDetermined = std::numeric_limits<double>::quiet_NaN();
-
 /// 1 at the keys of a detector. [query, key] float64
 at::Tensor mask_of(std::size_t detector, const RepeatedForm& form, std::int64_t size) {
   at::Tensor mask = at::zeros({size, size}, at::kDouble);
@@ -65,7 +63,7 @@ at::Tensor scores_of(const at::Tensor& pattern, const RepeatedForm& form) {
 at::Tensor losses_of(const Model& model, const at::Tensor& residual,
                      const std::vector<std::vector<std::int64_t>>& ids) {
   std::vector<at::Tensor> all;
-  const at::Tensor none = at::full({1}, kNotDetermined, at::kDouble);
+  const at::Tensor none = at::full({1}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
   for (std::size_t s = 0; s < ids.size(); ++s) {
     const at::Tensor tokens = at::tensor(ids[s], at::kLong);
     const at::Tensor rows = residual[static_cast<std::int64_t>(s)].narrow(0, 0, tokens.size(0) - 1);

@@ -82,6 +82,7 @@ class Inputs:
                                                           for a, b in [(1, 2), (3, 4), (8, 9)]))
         self.answers = self.write("answers.jsonl", self.lines({"text": words(6), "answer": " " + words(3), "label": i % 2} for i in range(12)))
         self.questions = self.write("questions.jsonl", self.lines({"text": words(4), "passages": [words(4), words(4)], "answer": " " + words(2), "source": 0} for _ in range(3)))
+        self.pairs = self.write("pairs.jsonl", self.lines({"text": f"t{a} t9 t{b} t12 t{a} t9", "corrupted": f"t{b} t9 t{a} t12 t{a} t9"} for a, b in [(1, 2), (3, 4), (8, 11)]))
         self.labelled = self.write("labelled.jsonl", self.lines({"text": words(4), "label": i % 2} for i in range(12)))
         self.terms = self.write("terms.txt", "t3\nt7\nt11\n")
         self.names = self.write("names.txt", "".join(f"t{id}\n" for id in range(20, 32)))
@@ -146,6 +147,7 @@ def experiments(inputs, model):
         "indirect_object_identification": ["--prompt", "t1", "--set", f"templates={inputs.sentences}", "--set", f"names={inputs.names}", "--set", "prompts=100",
                                            "--set", "minimum_accuracy=0", "--set", "traced=4"],
         "concept_emergence": [*ids, "--set", "concepts=t3,t7", "--set", "samples=100"],
+        "circuit_discovery": ["--prompts", inputs.pairs, "--set", "steps=64", "--set", "proportions=0.1,1", "--set", "random_draws=2"],
         "induction_heads": ["--prompt", "t1", "--set", "sequences=4", "--set", "length=5", "--set", "start=none", "--set", "draws=2"],
         "factual_recall_tracing": ["--prompts", inputs.facts, "--set", "samples=3"],
         "answer_sources": ["--prompts", inputs.questions],

@@ -21,7 +21,8 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
                          {"first_look", "prediction_trajectory", "layer_responsibility",
                           "generation_audit", "model_comparison", "hallucination_signals",
                           "training_dynamics", "induction_heads", "domain_shift", "answer_sources",
-                          "indirect_object_identification", "factual_recall_tracing"}));
+                          "indirect_object_identification", "factual_recall_tracing",
+                          "concept_emergence", "circuit_discovery"}));
 }
 
 TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {

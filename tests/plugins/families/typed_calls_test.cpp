@@ -9,6 +9,7 @@
 #include "attention/attention.hpp"
 #include "checkpoint/weights/safetensors.hpp"
 #include "composition/composition.hpp"
+#include "edge_attribution/edge_attribution.hpp"
 #include "facts/facts.hpp"
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
@@ -101,6 +102,12 @@ TEST(TypedCalls, OfCausalTracingHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfCompositionHaveTheDefaultsOfRequests) {
   TypedBench<composition::CompositionTool> bench;
   bench.expect_answer(bench.tool.analyze({}));
+}
+
+TEST(TypedCalls, OfEdgeAttributionHaveTheDefaultsOfRequests) {
+  TypedBench<edges::EdgeAttributionTool> bench;
+  bench.expect_answer(bench.tool.attribute_edges(bench.tokens, bench.other(), Target::model(), {}),
+                      kPair);
 }
 
 TEST(TypedCalls, OfFactsHaveTheDefaultsOfRequests) {
