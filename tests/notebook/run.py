@@ -3,8 +3,8 @@
 
 usage: run.py LENSBENCH MODEL [unittest options and names, such as -v archive_test]
 
-Needs xarray, h5netcdf and pandas (python3-xarray, python3-h5netcdf); ends with 77 where one of them is
-not installed. The example notebook is run where nbclient and ipykernel are installed.
+Needs xarray, h5netcdf, h5py and pandas (python3-xarray, python3-h5netcdf, which brings h5py); ends with
+77 where one of them is not installed. The example notebook is run where nbclient and ipykernel are installed.
 """
 
 import os
@@ -21,6 +21,7 @@ def main():
         raise SystemExit(__doc__)
     try:
         import h5netcdf  # noqa: F401
+        import h5py  # noqa: F401
         import pandas  # noqa: F401
         import xarray
     except ImportError as error:
