@@ -41,8 +41,7 @@ function(lensbench_add_plugin_library name)
     DEPENDS ${main_source} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedSource.cmake
     DEPFILE ${embedded}.d
     VERBATIM)
-  set_source_files_properties(${embedded} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-    SKIP_UNITY_BUILD_INCLUSION ON)
+  set_source_files_properties(${embedded} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   add_library(${name} MODULE ${ARG_SOURCES} ${embedded})
   target_link_libraries(${name} PRIVATE lensbench::lensbench ${ARG_LINK_LIBRARIES})
   target_compile_features(${name} PRIVATE cxx_std_20)
