@@ -168,6 +168,7 @@ class CircuitDiscovery final : public Experiment {
               like.long_name + ", mean over the cases that choose edges");
     const std::int64_t edges = mean.size(0);
     std::vector<std::int64_t> kept;
+    kept.reserve(shares.size());
     for (const double share : shares) kept.push_back(kept_of(share, edges));
     table.add("edges_kept", {"proportion"}, at::tensor(kept, at::kLong), "1",
               "edges of the circuit, floor(share * edges)");

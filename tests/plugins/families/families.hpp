@@ -59,6 +59,11 @@ std::optional<Dataset> answer_or_refusal(
                                       run);
 }
 
+/// Whether the MLPs of a sample are mixtures of experts.
+inline bool is_mixture(const std::string& sample) {
+  return Model::open(testing::data_folder() + "/models/" + sample)->spec().mlp.n_experts > 0;
+}
+
 /// Name of a parametrised test: that of the sample without the characters that gtest refuses.
 inline std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
   std::string name = info.param;
