@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kFamilies =
     "Helvetica, Arial, Liberation Sans, Nimbus Sans, DejaVu Sans, sans-serif";
 constexpr double kLeastPlot = 20;
-/// Width of bold letters over that of regular ones in DejaVu Sans, the widest of these families:
-/// the mean over English sentences.
+/// Width of bold letters over that of regular ones in DejaVu Sans, the widest of these families: the
+/// mean over English sentences.
 constexpr double kBold = 1.14;
 /// Room above and below an upright text, by which neighbours do not touch.
 constexpr double kPitch = 7.4;
