@@ -13,9 +13,9 @@ namespace {
 constexpr const char* kFamilies =
     "Helvetica, Arial, Liberation Sans, Nimbus Sans, DejaVu Sans, sans-serif";
 constexpr double kLeastPlot = 20;
-/// Width of bold letters over that of regular ones in DejaVu Sans, the widest of these families: the
-/// mean over English sentences.
-constexpr double kBold = 1.14;
+/// Widths of DejaVu Sans, the widest of these families, over those of Helvetica, by which texts are
+/// measured: the mean over English sentences.
+constexpr double kOfDejaVu = 1.17, kBoldOfDejaVu = 1.34;
 /// Room above and below an upright text, by which neighbours do not touch.
 constexpr double kPitch = 7.4;
 constexpr double kBarWidth = 6, kBarGap = 6, kTickGap = 2.5;
@@ -150,11 +150,11 @@ void begin(Drawing& drawing, const std::string& fixed) {
   drawing.top = kMargin;
   if (!drawing.request.title) return;
   const double width = scene.width - 2 * kMargin;
-  for (const auto& line : wrapped(scene.title, width / kBold, 2)) {
+  for (const auto& line : wrapped(scene.title, width / kBoldOfDejaVu, 2)) {
     drawing.top += kLineHeight;
     scene.add(Text{.x = kMargin, .y = drawing.top - 2, .text = line, .bold = true});
   }
-  for (const auto& line : wrapped(subtitle_of(drawing, fixed), width, 2)) {
+  for (const auto& line : wrapped(subtitle_of(drawing, fixed), width / kOfDejaVu, 2)) {
     drawing.top += kLineHeight;
     scene.add(Text{.x = kMargin, .y = drawing.top - 2, .text = line, .fill = kFaint});
   }
