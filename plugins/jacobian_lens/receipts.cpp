@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kDirections = 8;
 /// Steps as shares of the root mean square of the stream: small for the curvature, large for the
 /// rounding of float32.
-constexpr double kSteps[] = {1e-3, 1e-3 / 8};
+constexpr double kSteps[] = {1e-3, 1e-3 / 8, 1e-3 / 64};
 constexpr std::uint64_t kDirectionStream = std::uint64_t{1} << 41;
 
 /// Sum of the last stream over the counted positions if the output of a block is `stream`.
@@ -63,7 +63,7 @@ double direction_difference(const Model& model, const Tokens& tokens,
     const at::Tensor direction = at::tensor(values, at::kDouble);
     const at::Tensor stream = output_of(model, batch, blocks[which]);
     const at::Tensor wanted = at::mv(matrices[which], direction);
-    // Where a limit or a ReLU has a kink within the larger step, it has none within the smaller one.
+    // A limit or a ReLU has kinks, which a smaller step may avoid.
     double difference = std::numeric_limits<double>::infinity();
     for (const double share : kSteps) {
       const double size =

@@ -13,7 +13,7 @@ double identity_difference(const Model& model, const Tokens& tokens, std::int64_
 
 /// Largest relative difference over eight random directions between the Jacobians of a prompt times
 /// the direction, and the change of the last stream when all counted positions of a block's output
-/// move along it; for each direction the smaller one of two steps.
+/// move along it; for each direction the smallest one of three steps.
 /// \param matrices  as `jacobians_of` gives them for `blocks`
 double direction_difference(const Model& model, const Tokens& tokens,
                             const std::vector<std::int64_t>& blocks,
