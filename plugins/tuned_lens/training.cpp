@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
 #include <numeric>
@@ -13,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "common/endless_windows.hpp"
 #include "corpus_parts.hpp"
 #include "receipts.hpp"
 
@@ -23,84 +23,19 @@ namespace {
 
 constexpr const char* kState = "translators";
 
-/// Windows of a text without end.
-class Windows {
- public:
-  Windows(const Model& model, const TunedLensTraining& training, std::uint64_t seed)
-      : corpus_(open_part(model, training, seed, CorpusPart::train)),
-        sampled_(training.text.starts_with("generated:")),
-        most_rows_(training.rows_per_window),
-        seed_(seed) {}
-
-  TrainingWindow next() {
-    std::optional<Tokens> tokens = following();
-    if (!tokens) {
-      if (!complete_) corpus_.rewind();
-      ++epochs;
-      of_epoch = 0;
-      tokens = following();
-    }
-    if (!tokens)
-      throw UsageError(
-          "tuned_lens: the text lacks a document of two tokens outside of those held out; give a "
-          "longer text");
-    ++of_epoch;
-    std::vector<std::int64_t> rows = rows_of(tokens->size(), read++);
-    return {std::move(*tokens), std::move(rows)};
-  }
-
-  /// Goes to the place of an earlier training.
-  void skip(std::int64_t windows_of_epoch, std::int64_t earlier_epochs, std::int64_t all) {
-    if (sampled_ && earlier_epochs > 0)
-      while (following()) continue;
-    else
-      for (std::int64_t i = 0; i < windows_of_epoch; ++i) following();
-    of_epoch = windows_of_epoch;
-    epochs = earlier_epochs;
-    read = all;
-  }
-
-  std::int64_t of_epoch = 0;  ///< windows read since the text was begun
-  std::int64_t epochs = 0;    ///< times that the text was begun again
-  std::int64_t read = 0;      ///< all windows read
-
- private:
-  /// The next window of this epoch; empty after the last. Windows that the model samples are kept,
-  /// since they are few and sampling them again would take longer than a step.
-  std::optional<Tokens> following() {
-    if (complete_) {
-      if (of_epoch >= std::ssize(kept_)) return std::nullopt;
-      return kept_[static_cast<std::size_t>(of_epoch)];
-    }
-    auto window = corpus_.next();
-    if (!window) {
-      complete_ = sampled_;
-      return std::nullopt;
-    }
-    if (sampled_) kept_.push_back(window->tokens);
-    return std::move(window->tokens);
-  }
-
-  /// Positions of a window that are trained on, drawn without replacement; empty: all.
-  std::vector<std::int64_t> rows_of(std::int64_t length, std::int64_t number) const {
-    if (most_rows_ == 0 || most_rows_ >= length) return {};
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(length));
-    std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    Philox draw(seed_, kRowStreams + static_cast<std::uint64_t>(number));
-    for (std::size_t i = 0; i < static_cast<std::size_t>(most_rows_); ++i)
-      std::swap(rows[i], rows[i + draw.below(rows.size() - i)]);
-    rows.resize(static_cast<std::size_t>(most_rows_));
-    std::sort(rows.begin(), rows.end());
-    return rows;
-  }
-
-  Corpus corpus_;
-  bool sampled_;
-  bool complete_ = false;  ///< whether `kept_` has a whole epoch
-  std::vector<Tokens> kept_;
-  std::int64_t most_rows_;
-  std::uint64_t seed_;
-};
+/// Positions of a window that are trained on, drawn without replacement; empty: all.
+std::vector<std::int64_t> rows_of(std::int64_t most, std::int64_t length, std::uint64_t seed,
+                                  std::int64_t number) {
+  if (most == 0 || most >= length) return {};
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(length));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  Philox draw(seed, kRowStreams + static_cast<std::uint64_t>(number));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(most); ++i)
+    std::swap(rows[i], rows[i + draw.below(rows.size() - i)]);
+  rows.resize(static_cast<std::size_t>(most));
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
 
 /// A training that can be kept and taken up again.
 class Run {
@@ -109,7 +44,8 @@ class Run {
       : context_(context),
         training_(training),
         trainer_(context.model(), training),
-        windows_(context.model(), training, context.seed()) {
+        windows_(open_part(context.model(), training, context.seed(), CorpusPart::train),
+                 training.text.starts_with("generated:")) {
     kl_.reserve(static_cast<std::size_t>(training.steps));
     if (const auto state = context.committed(kState)) take_up(*state);
   }
@@ -134,6 +70,17 @@ class Run {
  private:
   std::int64_t done() const { return std::ssize(kl_); }
 
+  TrainingWindow next_window() {
+    const std::int64_t number = windows_.read;
+    std::optional<Tokens> tokens = windows_.next();
+    if (!tokens)
+      throw UsageError(
+          "tuned_lens: the text lacks a document of two tokens outside of those held out; give a "
+          "longer text");
+    auto rows = rows_of(training_.rows_per_window, tokens->size(), context_.seed(), number);
+    return {std::move(*tokens), std::move(rows)};
+  }
+
   /// \return false, with everything as before, if the run is cancelled
   bool take_step() {
     const std::int64_t of_epoch = windows_.of_epoch, epochs = windows_.epochs, read = windows_.read;
@@ -146,7 +93,7 @@ class Run {
         windows_.read = read;
         return false;
       }
-      step.push_back(windows_.next());
+      step.push_back(next_window());
       tokens += step.back().tokens.size();
       rows += step.back().rows.empty() ? step.back().tokens.size() : std::ssize(step.back().rows);
     }
@@ -205,7 +152,7 @@ class Run {
   Context& context_;
   TunedLensTraining training_;
   Trainer trainer_;
-  Windows windows_;
+  EndlessWindows windows_;
   std::vector<at::Tensor> kl_;
   std::int64_t rows_ = 0;
   double first_difference_ = 0, gradient_error_ = 0;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "model/families/config_parts.hpp"
 #include "model/families/family.hpp"
+#include "model/families/gptj_parts.hpp"
 #include "model/families/weight_parts.hpp"
 #include "model/forward/linear.hpp"
 
@@ -16,43 +16,12 @@ namespace {
 /// four machines that trained them.
 constexpr std::int64_t kParts = 4;
 
-/// The first `rotary_dim` dimensions of a head rotate in neighbouring pairs, by angles from a table
-/// that ends at the last position.
-void read_codegen_rotation(const ConfigReader& config, TransformerSpec& spec) {
-  if (config.is_null("rotary_dim")) config.fail("rotary_dim", "is null; expected a number");
-  const std::int64_t dim = config.integer_or("rotary_dim", 64);
-  if (dim % 2 != 0 || dim > spec.attention.d_head)
-    config.fail("rotary_dim", "is " + std::to_string(dim) +
-                                  "; expected an even number, at most the " +
-                                  std::to_string(spec.attention.d_head) + " dimensions of a head");
-  spec.position = PositionKind::rotary;
-  spec.rope.emplace();
-  spec.rope->rotary_dim = dim;
-  spec.rope->interleaved = true;
-  spec.rope->from_table = true;
-}
-
 /// CodeGen: a GPT-J with queries, values and keys in one matrix of four parts.
 TransformerSpec read_codegen_spec(const ConfigReader& config) {
-  refuse_common(config);
-  TransformerSpec spec;
-  spec.family = "codegen";
-  spec.n_layers = config.integer_or(spelling(config, "n_layer", "num_hidden_layers"), 28, kLayers);
-  spec.d_model = config.integer_or(spelling(config, "n_embd", "hidden_size"), 4096);
-  spec.vocab_size = config.integer_or("vocab_size", 50400);
-  spec.max_positions =
-      config.integer_or(spelling(config, "n_positions", "max_position_embeddings"), 2048);
-  spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
-  const std::string_view heads = spelling(config, "n_head", "num_attention_heads");
-  set_heads(config, heads, config.integer_or(heads, 16), spec);
+  TransformerSpec spec = read_gptj(config, "codegen");
+  spec.attention_output_bias = false;
   if (spec.d_model % kParts != 0)
     config.fail("n_embd", "is " + std::to_string(spec.d_model) + "; expected a multiple of 4");
-  read_codegen_rotation(config, spec);
-  spec.attention_bias = spec.attention_output_bias = false;
-  spec.parallel_blocks = spec.shared_parallel_norm = true;
-  spec.mlp.d_mlp = config.integer_or("n_inner", 4 * spec.d_model);
-  spec.mlp.activation = read_activation(config, "activation_function", "gelu_new");
-  spec.tied_unembedding = config.boolean_or("tie_word_embeddings", false);
   return spec;
 }
 

@@ -1,7 +1,7 @@
 #include <string>
 
-#include "model/families/config_parts.hpp"
 #include "model/families/family.hpp"
+#include "model/families/gptj_parts.hpp"
 #include "model/families/weight_parts.hpp"
 
 namespace lensbench {
@@ -23,27 +23,8 @@ void read_rotation(const ConfigReader& config, TransformerSpec& spec) {
   spec.rope->from_table = true;
 }
 
-/// GPT-J: attention and MLP in parallel on the output of one norm, attention without biases, an
-/// unembedding with one.
 TransformerSpec read_gptj_spec(const ConfigReader& config) {
-  refuse_common(config);
-  TransformerSpec spec;
-  spec.family = "gptj";
-  spec.n_layers = config.integer_or(spelling(config, "n_layer", "num_hidden_layers"), 28, kLayers);
-  spec.d_model = config.integer_or(spelling(config, "n_embd", "hidden_size"), 4096);
-  spec.vocab_size = config.integer_or("vocab_size", 50400);
-  spec.max_positions =
-      config.integer_or(spelling(config, "n_positions", "max_position_embeddings"), 2048);
-  spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
-  const std::string_view heads = spelling(config, "n_head", "num_attention_heads");
-  set_heads(config, heads, config.integer_or(heads, 16), spec);
-  read_rotation(config, spec);
-  spec.attention_bias = false;
-  spec.parallel_blocks = spec.shared_parallel_norm = true;
-  spec.mlp.d_mlp = config.integer_or("n_inner", 4 * spec.d_model);
-  spec.mlp.activation = read_activation(config, "activation_function", "gelu_new");
-  spec.tied_unembedding = config.boolean_or("tie_word_embeddings", false);
-  return spec;
+  return read_gptj(config, "gptj");
 }
 
 /// A block has one norm, which attention and MLP share.
@@ -73,6 +54,27 @@ ModelWeights take_gptj_weights(const TransformerSpec& spec, WeightTaker& taker) 
 }
 
 }  // namespace
+
+TransformerSpec read_gptj(const ConfigReader& config, std::string_view family) {
+  refuse_common(config);
+  TransformerSpec spec;
+  spec.family = family;
+  spec.n_layers = config.integer_or(spelling(config, "n_layer", "num_hidden_layers"), 28, kLayers);
+  spec.d_model = config.integer_or(spelling(config, "n_embd", "hidden_size"), 4096);
+  spec.vocab_size = config.integer_or("vocab_size", 50400);
+  spec.max_positions =
+      config.integer_or(spelling(config, "n_positions", "max_position_embeddings"), 2048);
+  spec.norm.epsilon = config.number_or("layer_norm_epsilon", 1e-5, kPositive);
+  const std::string_view heads = spelling(config, "n_head", "num_attention_heads");
+  set_heads(config, heads, config.integer_or(heads, 16), spec);
+  read_rotation(config, spec);
+  spec.attention_bias = false;
+  spec.parallel_blocks = spec.shared_parallel_norm = true;
+  spec.mlp.d_mlp = config.integer_or("n_inner", 4 * spec.d_model);
+  spec.mlp.activation = read_activation(config, "activation_function", "gelu_new");
+  spec.tied_unembedding = config.boolean_or("tie_word_embeddings", false);
+  return spec;
+}
 
 const Family kGptJFamily{"gptj",
                          "transformer.",
